@@ -1,0 +1,118 @@
+//! The one error of the contract: what went wrong, and whether the world may have changed.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+/// Why a call or an ask failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Error {
+    /// The class of the failure; decides the exit code.
+    pub kind: ErrorKind,
+    /// One lower-case sentence without a full stop.
+    pub message: String,
+    /// Whether the failed operation may have changed the world.
+    pub effect: Effect,
+    /// What the operator can do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Milliseconds after which the same request may succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// Facts for the report, such as `request_id` and `error_code`; never a secret.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub context: BTreeMap<String, String>,
+}
+
+impl Error {
+    /// An error of something that changed nothing.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            effect: Effect::None,
+            hint: None,
+            retry_after_ms: None,
+            context: BTreeMap::new(),
+        }
+    }
+
+    /// The same error, of something that may have changed the world.
+    #[must_use]
+    pub fn with_unknown_effect(mut self) -> Self {
+        self.effect = Effect::Unknown;
+        self
+    }
+
+    /// The same error with a hint for the operator.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same error with one more fact.
+    #[must_use]
+    pub fn with_context(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.context.insert(key.to_owned(), value.into());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The closed list of failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorKind {
+    /// The configuration of the session is wrong.
+    Config,
+    /// The credential was not accepted.
+    Auth,
+    /// The credential was accepted and does not permit this.
+    Permission,
+    /// The object does not exist.
+    NotFound,
+    /// The object is not in the state that the operation needs.
+    Conflict,
+    /// Refused before any work, because of too many requests.
+    RateLimited,
+    /// The other side did not answer, or not with an answer of its own.
+    Unavailable,
+    /// The other side cannot do this at all.
+    Unsupported,
+    /// The other side found the request, or the plugin the answer, to be malformed.
+    Invalid,
+    /// The host refused what the plugin asked for.
+    Refused,
+    /// The operator stopped the run.
+    Interrupted,
+    /// The plugin panicked, or its process ended.
+    Crashed,
+    /// No answer within the time limit.
+    TimedOut,
+    /// The plugin or the host broke the protocol.
+    Protocol,
+    /// A defect of the plugin or the host.
+    Internal,
+    /// A kind that this side does not know yet.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Did a failed operation change the world?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// Provably not.
+    None,
+    /// Not known: observe before anything else.
+    #[serde(other)]
+    Unknown,
+}

@@ -1,0 +1,148 @@
+//! The request that a plugin asks for, and the answer it gets to see.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Handle;
+
+/// One HTTPS request that the host makes for the plugin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HttpAsk {
+    /// What the request means to do. The host refuses what the mode of the run does not permit.
+    pub intent: Intent,
+    /// `GET`, `POST`, ….
+    pub method: String,
+    /// An absolute `https` URL whose origin is one of the session's.
+    pub url: String,
+    /// Further headers. The host sets `authorization`, `content-length`, `content-type`, `host` and `user-agent`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// The body; none is sent as `content-length: 0` where the method usually has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Body>,
+    /// How the request authenticates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth>,
+    /// The secrets that a successful answer carries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capture: Vec<Capture>,
+    /// Sending the same request twice leaves the world as sending it once. Lets the host repeat a mutation
+    /// whose answer was lost.
+    #[serde(default)]
+    pub idempotent: bool,
+    /// Milliseconds for one attempt; the host's own limit where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+}
+
+impl HttpAsk {
+    /// A request without body, authentication or capture.
+    pub fn new(intent: Intent, method: &str, url: impl Into<String>) -> Self {
+        Self {
+            intent,
+            method: method.to_owned(),
+            url: url.into(),
+            headers: BTreeMap::new(),
+            body: None,
+            auth: None,
+            capture: Vec::new(),
+            idempotent: false,
+            timeout_ms: None,
+        }
+    }
+}
+
+/// What a request means to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Intent {
+    /// Changes nothing. In a dry run only `GET` and `HEAD` count as that.
+    Read,
+    /// Asks for an access token (RFC 6749 §4.4). In a dry run it must be a form with a `grant_type`.
+    Authenticate,
+    /// Changes the world. Refused in a dry run, journaled before it leaves.
+    Mutate,
+}
+
+/// A request body. In both forms a [`Handle`] as a value is replaced on the wire by its secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Body {
+    /// `application/json`.
+    Json(Value),
+    /// `application/x-www-form-urlencoded`; values are strings or handles.
+    Form(Vec<(String, Value)>),
+}
+
+/// The `authorization` header, by handle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Auth {
+    /// RFC 7617; as client authentication, `client_secret_basic` of RFC 6749 §2.3.1.
+    Basic {
+        /// The user name or client id, in clear.
+        username: String,
+        /// The password or client secret.
+        password: Handle,
+    },
+    /// `<scheme> <token>`, such as `Bearer` (RFC 6750) or Okta's `SSWS`.
+    Token {
+        /// The word before the token.
+        scheme: String,
+        /// The token.
+        token: Handle,
+    },
+}
+
+/// A secret in an answer. The host keeps it and puts its handle where it stood, before the plugin sees the answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capture {
+    /// A JSON pointer (RFC 6901) into the answer's body. A successful answer without it is an error.
+    pub pointer: String,
+    /// The last part of the handle's name.
+    pub name: String,
+    /// How long it is kept.
+    pub custody: Custody,
+}
+
+/// How long a captured secret is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Custody {
+    /// In memory, for the session; for access tokens.
+    Session,
+    /// In the secret store, written and synced before the plugin sees the answer; for client secrets.
+    Durable,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HttpAnswer {
+    /// The status code.
+    pub status: u16,
+    /// All header lines in order, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The decoded JSON; a string where it is something else; null where it is empty.
+    pub body: Value,
+    /// How many times the request was sent.
+    pub attempts: u32,
+}
+
+impl HttpAnswer {
+    /// The values of all header lines of this (lower-case) name.
+    pub fn header_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// The value of the first header line of this (lower-case) name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// The status is 2xx.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}

@@ -1,0 +1,149 @@
+//! What the six verbs take and return. `detect` takes nothing and returns an [`Inventory`](crate::Inventory).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{DirectoryInventory, ProviderInventory, Step, StepProposal};
+
+/// Values that steps pass on by name; secrets among them as handles.
+pub type Values = BTreeMap<String, Value>;
+
+/// What `plan` takes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlanParams {
+    /// The tenant's name.
+    pub tenant: String,
+    /// Whether enterprise applications are to be collected.
+    pub app_data: bool,
+    /// What the provider showed.
+    pub provider: ProviderInventory,
+    /// What the directory showed.
+    pub directory: DirectoryInventory,
+}
+
+/// What `plan` returns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlanReply {
+    /// In any order.
+    pub steps: Vec<StepProposal>,
+}
+
+/// What `apply`, `undo` and `observe` take, and `test` of a step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepParams {
+    /// The step.
+    pub step: Step,
+    /// The values that it needs, by name.
+    #[serde(default)]
+    pub inputs: Values,
+    /// What it gave when it was applied, as far as known. For `apply`: what `observe` found of an earlier try.
+    #[serde(default)]
+    pub outputs: Values,
+}
+
+impl StepParams {
+    /// The string input of this name, or an error that names it.
+    pub fn input(&self, name: &str) -> Result<&str, crate::Error> {
+        self.inputs.get(name).and_then(Value::as_str).ok_or_else(|| self.missing(name))
+    }
+
+    /// The secret input of this name, or an error that names it.
+    pub fn secret_input(&self, name: &str) -> Result<crate::Handle, crate::Error> {
+        self.inputs.get(name).and_then(crate::Handle::from_value).ok_or_else(|| self.missing(name))
+    }
+
+    fn missing(&self, name: &str) -> crate::Error {
+        crate::Error::new(
+            crate::ErrorKind::Protocol,
+            format!("step `{}` was called without its input `{name}`", self.step.id),
+        )
+    }
+}
+
+/// What `apply` and `undo` return.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ApplyReply {
+    /// The values that the step gives; empty for `undo`.
+    #[serde(default)]
+    pub outputs: Values,
+    /// What was seen on the way.
+    #[serde(default)]
+    pub evidence: Vec<Evidence>,
+}
+
+/// What `observe` returns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ObserveReply {
+    /// Where the step stands.
+    pub state: Observed,
+    /// Its outputs, as far as they can be seen.
+    #[serde(default)]
+    pub outputs: Values,
+    /// What was seen, one line.
+    pub detail: String,
+}
+
+/// Where a step stands in the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Observed {
+    /// The world is as before the step.
+    NotApplied,
+    /// The world is as after the step.
+    Applied,
+    /// The step was begun and `apply` can finish it, given the outputs that were seen.
+    Partial,
+    /// It cannot be told.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What `test` takes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct TestParams {
+    /// The check step to carry out; none tests whether the session can reach and read all that it needs.
+    #[serde(default)]
+    pub step: Option<StepParams>,
+}
+
+/// What `test` returns. The test passed when no evidence fails and none is inconclusive.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct TestReply {
+    /// The values that a check step gives, such as the receipt of a passed Test Connection.
+    #[serde(default)]
+    pub outputs: Values,
+    /// One item per check.
+    #[serde(default)]
+    pub evidence: Vec<Evidence>,
+}
+
+/// What one check saw.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The check, a short name such as `token` or `read-users`.
+    pub check: String,
+    /// What came of it.
+    pub result: EvidenceResult,
+    /// What was seen, one line without a secret.
+    pub detail: String,
+    /// The other side's id of the request, where it gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// What came of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EvidenceResult {
+    /// As it must be.
+    Pass,
+    /// Not as it must be.
+    Fail,
+    /// The check does not apply to this tenant.
+    NotApplicable,
+    /// Cannot be told yet.
+    #[serde(other)]
+    Inconclusive,
+}

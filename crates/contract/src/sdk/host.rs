@@ -1,0 +1,88 @@
+//! The plugin's side of an ask: a future that is ready once the host has answered.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    future::poll_fn,
+    rc::Rc,
+    task::Poll,
+};
+
+use crate::{Answer, Ask, Error, ErrorKind, FromPlugin, HttpAnswer, HttpAsk, Intent, Level, Outcome, PluginEvent};
+
+/// Messages that the plugin has emitted and the runtime has not handed over yet.
+pub(super) type Outbox = Rc<RefCell<Vec<FromPlugin>>>;
+
+/// Answers that have arrived, by the number of the ask.
+pub(super) type Answers = Rc<RefCell<BTreeMap<u32, Outcome<Answer>>>>;
+
+/// What one call can ask of the world.
+pub struct Host {
+    call: u64,
+    now: String,
+    asked: Cell<u32>,
+    outbox: Outbox,
+    answers: Answers,
+}
+
+impl Host {
+    pub(super) fn new(call: u64, now: String, outbox: Outbox, answers: Answers) -> Self {
+        Self { call, now, asked: Cell::new(0), outbox, answers }
+    }
+
+    /// The host's time when the call began, RFC 3339.
+    pub fn now(&self) -> &str {
+        &self.now
+    }
+
+    /// Makes a request. Any status is an answer; an error means that there is none.
+    pub async fn http(&self, ask: HttpAsk) -> Result<HttpAnswer, Error> {
+        match self.ask(Ask::Http(ask)).await? {
+            Answer::Http(answer) => Ok(answer),
+            Answer::Slept => Err(wrong_answer()),
+        }
+    }
+
+    /// Reads a URL without authentication.
+    pub async fn get(&self, url: impl Into<String>) -> Result<HttpAnswer, Error> {
+        self.http(HttpAsk::new(Intent::Read, "GET", url)).await
+    }
+
+    /// Waits.
+    pub async fn sleep(&self, ms: u64) -> Result<(), Error> {
+        match self.ask(Ask::Sleep { ms }).await? {
+            Answer::Slept => Ok(()),
+            Answer::Http(_) => Err(wrong_answer()),
+        }
+    }
+
+    /// Tells the operator what the call is doing now.
+    pub fn progress(&self, message: impl Into<String>) {
+        self.emit(PluginEvent::Progress { message: message.into() });
+    }
+
+    /// Writes a line to the log.
+    pub fn log(&self, level: Level, message: impl Into<String>) {
+        self.emit(PluginEvent::Log { level, message: message.into() });
+    }
+
+    fn emit(&self, event: PluginEvent) {
+        self.outbox.borrow_mut().push(FromPlugin::Event { id: Some(self.call), event });
+    }
+
+    async fn ask(&self, ask: Ask) -> Result<Answer, Error> {
+        let n = self.asked.replace(self.asked.get() + 1);
+        self.outbox.borrow_mut().push(FromPlugin::Ask { id: self.call, n, ask });
+        // The runtime polls the whole call whenever an answer for it arrives, so no waker is needed.
+        poll_fn(|_| match self.answers.borrow_mut().remove(&n) {
+            Some(outcome) => Poll::Ready(outcome.into()),
+            None => Poll::Pending,
+        })
+        .await
+    }
+}
+
+fn wrong_answer() -> Error {
+    Error::new(ErrorKind::Protocol, "the host answered with another kind of answer than was asked for")
+        .with_unknown_effect()
+}

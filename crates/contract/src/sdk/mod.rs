@@ -1,0 +1,89 @@
+//! What a plugin author uses: a trait with the six verbs, a [`Host`] to ask, and [`export_plugin!`](crate::export_plugin).
+//!
+//! ```
+//! use flowswap_contract::{sdk::{Host, Plugin}, *};
+//!
+//! struct Demo { base_url: String }
+//!
+//! impl Plugin for Demo {
+//!     fn hello() -> PluginHello {
+//!         PluginHello {
+//!             name: "demo".into(),
+//!             version: env!("CARGO_PKG_VERSION").into(),
+//!             protocol: PROTOCOL,
+//!             features: vec![],
+//!             roles: vec![Role::Directory],
+//!             config: vec![],
+//!             origins: vec!["{base_url}".into()],
+//!             headers: None,
+//!         }
+//!     }
+//!
+//!     fn open(open: Open) -> Result<Self, Error> {
+//!         let base_url = open.config["base_url"].as_str().unwrap_or_default().to_owned();
+//!         Ok(Self { base_url })
+//!     }
+//!
+//!     async fn detect(&self, host: &Host) -> Result<Inventory, Error> {
+//!         let answer = host.get(format!("{}/directory", self.base_url)).await?;
+//!         let name = answer.body["name"].as_str().unwrap_or_default().to_owned();
+//!         Ok(Inventory::Directory(DirectoryInventory { name, ..Default::default() }))
+//!     }
+//!
+//!     fn plan(&self, _: PlanParams) -> Result<Vec<StepProposal>, Error> { Ok(vec![]) }
+//!     async fn observe(&self, _: &Host, _: StepParams) -> Result<ObserveReply, Error> { Err(sdk::unsupported("observe")) }
+//!     async fn apply(&self, _: &Host, _: StepParams) -> Result<ApplyReply, Error> { Err(sdk::unsupported("apply")) }
+//!     async fn undo(&self, _: &Host, _: StepParams) -> Result<ApplyReply, Error> { Err(sdk::unsupported("undo")) }
+//!     async fn test(&self, _: &Host, _: TestParams) -> Result<TestReply, Error> { Err(sdk::unsupported("test")) }
+//! }
+//!
+//! flowswap_contract::export_plugin!(Demo);
+//! ```
+
+pub mod export;
+mod host;
+mod runtime;
+
+pub use host::Host;
+pub use runtime::Runtime;
+
+use crate::{
+    ApplyReply, Error, ErrorKind, Inventory, ObserveReply, Open, PlanParams, PluginHello, StepParams, StepProposal,
+    TestParams, TestReply,
+};
+
+/// One open session of a plugin: one side of one tenant.
+///
+/// The futures run on one thread, so they need no `Send`, no lock and no `Arc`. The only thing to wait for is the
+/// [`Host`]; any other future would never be woken.
+#[expect(async_fn_in_trait, reason = "the runtime is single-threaded and calls the methods on the concrete type")]
+pub trait Plugin: Sized + 'static {
+    /// Who the plugin is and what it needs.
+    fn hello() -> PluginHello;
+
+    /// Opens a session; an error of kind [`ErrorKind::Config`] names the wrong key.
+    fn open(open: Open) -> Result<Self, Error>;
+
+    /// Reads what is there.
+    async fn detect(&self, host: &Host) -> Result<Inventory, Error>;
+
+    /// Proposes steps. It is not async because it must not ask.
+    fn plan(&self, params: PlanParams) -> Result<Vec<StepProposal>, Error>;
+
+    /// Finds out whether a step was carried out.
+    async fn observe(&self, host: &Host, params: StepParams) -> Result<ObserveReply, Error>;
+
+    /// Carries a step out.
+    async fn apply(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error>;
+
+    /// Takes a step back.
+    async fn undo(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error>;
+
+    /// Checks a step's claim, or the session's access, without changing anything.
+    async fn test(&self, host: &Host, params: TestParams) -> Result<TestReply, Error>;
+}
+
+/// The error for a verb or a step that the plugin does not have.
+pub fn unsupported(what: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("this plugin has no `{what}`"))
+}

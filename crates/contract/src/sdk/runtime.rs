@@ -1,0 +1,131 @@
+//! Runs a [`Plugin`] on messages: one future per call, polled when something for it arrives.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{
+    Host, Plugin,
+    host::{Answers, Outbox},
+};
+use crate::{Call, Error, ErrorKind, FromPlugin, Op, Open, Outcome, PlanReply, ToPlugin};
+
+/// A plugin with its sessions and running calls. Also what a plugin's own tests drive, without any library loaded.
+pub struct Runtime<P> {
+    sessions: BTreeMap<u64, Rc<P>>,
+    calls: BTreeMap<u64, Running>,
+    outbox: Outbox,
+}
+
+struct Running {
+    future: Pin<Box<dyn Future<Output = Result<Value, Error>>>>,
+    answers: Answers,
+}
+
+impl<P: Plugin> Default for Runtime<P> {
+    fn default() -> Self {
+        Self { sessions: BTreeMap::new(), calls: BTreeMap::new(), outbox: Outbox::default() }
+    }
+}
+
+impl<P: Plugin> Runtime<P> {
+    /// Handles one message as bytes and returns what the plugin emits. Bytes that are no message are answered
+    /// with nothing: there is no call that they could belong to.
+    pub fn deliver_bytes(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
+        let Ok(message) = serde_json::from_slice(bytes) else { return Vec::new() };
+        self.deliver(message).iter().map(|m| serde_json::to_vec(m).unwrap_or_default()).collect()
+    }
+
+    /// Handles one message and returns what the plugin emits.
+    pub fn deliver(&mut self, message: ToPlugin) -> Vec<FromPlugin> {
+        match message {
+            ToPlugin::Hello { .. } => self.emit(FromPlugin::Hello(P::hello())),
+            ToPlugin::Open(open) => self.open(open),
+            ToPlugin::Call(call) => self.start(call),
+            ToPlugin::Answer { id, n, outcome } => {
+                if let Some(running) = self.calls.get(&id) {
+                    running.answers.borrow_mut().insert(n, outcome);
+                }
+                self.poll(id);
+            }
+            ToPlugin::Cancel { id } => drop(self.calls.remove(&id)),
+            ToPlugin::Close { session } => drop(self.sessions.remove(&session)),
+        }
+        self.outbox.take()
+    }
+
+    fn emit(&self, message: FromPlugin) {
+        self.outbox.borrow_mut().push(message);
+    }
+
+    fn open(&mut self, open: Open) {
+        let session = open.session;
+        let opened = catch_unwind(|| P::open(open)).unwrap_or_else(|_| Err(panicked("open")));
+        let outcome = opened.map(|plugin| drop(self.sessions.insert(session, Rc::new(plugin)))).into();
+        self.emit(FromPlugin::Opened { session, outcome });
+    }
+
+    fn start(&mut self, call: Call) {
+        let id = call.id;
+        let Some(plugin) = self.sessions.get(&call.session).cloned() else {
+            let error = Error::new(ErrorKind::Protocol, format!("session {} is not open", call.session));
+            return self.emit(FromPlugin::Reply { id, outcome: Outcome::Error(error) });
+        };
+        let answers = Answers::default();
+        let host = Host::new(id, call.now, Rc::clone(&self.outbox), Rc::clone(&answers));
+        let future = Box::pin(perform(plugin, host, call.op, call.params));
+        self.calls.insert(id, Running { future, answers });
+        self.poll(id);
+    }
+
+    fn poll(&mut self, id: u64) {
+        let Some(running) = self.calls.get_mut(&id) else { return };
+        let mut context = Context::from_waker(Waker::noop());
+        let polled = catch_unwind(AssertUnwindSafe(|| running.future.as_mut().poll(&mut context)));
+        let outcome = match polled {
+            Ok(Poll::Pending) => return,
+            Ok(Poll::Ready(result)) => result.into(),
+            Err(payload) => {
+                // Its destructor may panic as well, and nothing catches that.
+                std::mem::forget(payload);
+                Outcome::Error(panicked("call"))
+            }
+        };
+        self.calls.remove(&id);
+        self.emit(FromPlugin::Reply { id, outcome });
+    }
+}
+
+async fn perform<P: Plugin>(plugin: Rc<P>, host: Host, op: Op, params: Value) -> Result<Value, Error> {
+    match op {
+        Op::Detect => encode(plugin.detect(&host).await?),
+        Op::Plan => encode(PlanReply { steps: plugin.plan(decode(params)?)? }),
+        Op::Observe => encode(plugin.observe(&host, decode(params)?).await?),
+        Op::Apply => encode(plugin.apply(&host, decode(params)?).await?),
+        Op::Undo => encode(plugin.undo(&host, decode(params)?).await?),
+        Op::Test => encode(plugin.test(&host, decode(params)?).await?),
+    }
+}
+
+fn decode<T: DeserializeOwned>(params: Value) -> Result<T, Error> {
+    serde_json::from_value(params)
+        .map_err(|e| Error::new(ErrorKind::Protocol, format!("parameters do not decode: {e}")))
+}
+
+fn encode(reply: impl Serialize) -> Result<Value, Error> {
+    serde_json::to_value(reply)
+        .map_err(|e| Error::new(ErrorKind::Internal, format!("reply does not encode: {e}")).with_unknown_effect())
+}
+
+fn panicked(what: &str) -> Error {
+    Error::new(ErrorKind::Crashed, format!("the plugin panicked in a {what}; its stderr says where"))
+        .with_unknown_effect()
+}
