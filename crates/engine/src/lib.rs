@@ -1,1 +1,33 @@
-//! Placeholder.
+//! The engine: assesses tenants, plans their migration, lints plans, and carries them out forward and back.
+//!
+//! It does no I/O of its own. What it needs of the world are four ports, [`Backend`], [`Journal`], [`SecretStore`]
+//! and [`Clock`]; what it has to tell goes out as [`Event`]s. It never prints and never reads the environment.
+//! Assessing, planning and linting are pure functions of what was seen.
+
+mod assess;
+mod canonical;
+mod event;
+mod history;
+mod journal;
+mod plan;
+mod ports;
+mod run;
+mod run_id;
+mod secret;
+mod stop;
+mod tenant;
+
+pub use assess::{
+    Assessment, Facts, Finding, RULES, Rule, SIGN_IN_LIFETIME_DAYS, Severity, Sight, Verdict, assess,
+    find_domain_defect,
+};
+pub use event::{Event, EventSink};
+pub use history::{DoneStep, Doubt, History, IllegalRecord, TenantHistory, Work};
+pub use journal::{Direction, Draft, Entry, Record, RequestOutcome, RunCommand, TenantState};
+pub use plan::{PLAN_FORMAT, Plan, PlanError, PlannedTenant, PluginPin, Seen, WayBack, lint, plan_tenant};
+pub use ports::{Backend, BackendCall, Clock, Journal, JournalError, Mode, SecretStore, SecretStoreError};
+pub use run::{FleetLimits, Goal, Job, Outcome, Ports, Runner, Summary};
+pub use run_id::RunId;
+pub use secret::Secret;
+pub use stop::{Stop, StopSwitch};
+pub use tenant::{Tenant, TenantSpec};

@@ -1,0 +1,190 @@
+//! From what both sides show to findings and a verdict. Pure: the same sight gives the same assessment.
+
+mod domain;
+mod rules;
+
+use flowswap_contract::{
+    self as contract, DirectoryInventory, Flow, LegacyClient, ProviderInventory, ServiceClient, Variant,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+pub use domain::find_domain_defect;
+pub use rules::{RULES, Rule};
+
+use crate::TenantSpec;
+
+/// An authorization-code connection dies this many days after a person last signed in for it: Okta's org
+/// authorization server gives refresh tokens that long a life, and using one does not prolong it
+/// (Palo Alto Networks, "Deploy Auth Code for Okta Directory").
+pub const SIGN_IN_LIFETIME_DAYS: i64 = 90;
+
+/// What both sides of a tenant answered, or why they did not.
+#[derive(Debug, Clone)]
+pub struct Sight {
+    /// The provider's inventory.
+    pub provider: Result<ProviderInventory, contract::Error>,
+    /// The directory's inventory.
+    pub directory: Result<DirectoryInventory, contract::Error>,
+}
+
+/// What the rules make of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assessment {
+    /// The sum.
+    pub verdict: Verdict,
+    /// The rules that matched, most severe first.
+    pub findings: Vec<Finding>,
+    /// The flow that the directory shows.
+    pub flow: Flow,
+    /// The legacy client in use, if it can be told.
+    pub legacy_client: Option<LegacyClient>,
+    /// Whole days until the connection dies, where the directory shows the last sign-in; negative when it is dead.
+    pub days_left: Option<i64>,
+}
+
+/// What can be done with a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It can be migrated.
+    Ready,
+    /// It uses the client-credential flow already, rightly.
+    Migrated,
+    /// There is nothing to migrate.
+    NotApplicable,
+    /// Something must be put right first.
+    Blocked,
+    /// It cannot be told, so nothing is done.
+    Unknown,
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Ready => "ready",
+            Self::Migrated => "migrated",
+            Self::NotApplicable => "not-applicable",
+            Self::Blocked => "blocked",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// A rule that matched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The rule's id; `flowswap explain ID` tells more.
+    pub id: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What was seen.
+    pub message: String,
+    /// What to do about it.
+    pub fix: String,
+}
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// It stands in the way.
+    Error,
+    /// It deserves a look.
+    Warning,
+    /// It is worth knowing.
+    Info,
+}
+
+impl std::fmt::Display for Severity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        })
+    }
+}
+
+/// Applies every rule.
+pub fn assess(spec: &TenantSpec, sight: &Sight, now: Timestamp) -> Assessment {
+    let facts = Facts::gather(spec, sight, now);
+    let mut verdict = Verdict::Ready;
+    let mut findings = Vec::new();
+    for rule in RULES {
+        if let Some(message) = (rule.check)(&facts) {
+            verdict = verdict.max(rule.verdict);
+            findings.push(Finding { id: rule.id.into(), severity: rule.severity, message, fix: rule.fix.into() });
+        }
+    }
+    findings.sort_by_key(|finding| finding.severity);
+    Assessment {
+        verdict,
+        findings,
+        flow: facts.directory.map_or(Flow::Unknown, |directory| directory.flow),
+        legacy_client: facts.legacy_in_use().cloned(),
+        days_left: facts.days_left,
+    }
+}
+
+/// What the rules look at.
+pub struct Facts<'a> {
+    spec: &'a TenantSpec,
+    sight: &'a Sight,
+    domain_defect: Option<String>,
+    provider: Option<&'a ProviderInventory>,
+    directory: Option<&'a DirectoryInventory>,
+    days_left: Option<i64>,
+}
+
+impl<'a> Facts<'a> {
+    fn gather(spec: &'a TenantSpec, sight: &'a Sight, now: Timestamp) -> Self {
+        let directory = sight.directory.as_ref().ok();
+        let days_left = directory
+            .filter(|directory| directory.flow == Flow::AuthorizationCode)
+            .and_then(|directory| directory.last_sign_in.as_deref()?.parse::<Timestamp>().ok())
+            .and_then(|signed_in| signed_in.checked_add(SignedDuration::from_hours(24 * SIGN_IN_LIFETIME_DAYS)).ok())
+            .map(|death| death.duration_since(now).as_hours().div_euclid(24));
+        Self {
+            spec,
+            sight,
+            domain_defect: find_domain_defect(&spec.domain),
+            provider: sight.provider.as_ref().ok(),
+            directory,
+            days_left,
+        }
+    }
+
+    /// Both witnesses have spoken.
+    fn both(&self) -> Option<(&'a ProviderInventory, &'a DirectoryInventory)> {
+        Some((self.provider?, self.directory?))
+    }
+
+    /// Both witnesses have spoken, and the directory uses this flow.
+    fn both_in(&self, flow: Flow) -> Option<(&'a ProviderInventory, &'a DirectoryInventory)> {
+        self.both().filter(|(_, directory)| directory.flow == flow)
+    }
+
+    /// The legacy client that the directory names, or the only one if it names none.
+    fn legacy_in_use(&self) -> Option<&'a LegacyClient> {
+        let (provider, directory) = self.both()?;
+        match &directory.client_id {
+            Some(client_id) => provider.legacy_clients.iter().find(|client| client.client_id == *client_id),
+            None => match provider.legacy_clients.as_slice() {
+                [only] => Some(only),
+                _ => None,
+            },
+        }
+    }
+
+    /// The service client that the directory names.
+    fn service_in_use(&self) -> Option<&'a ServiceClient> {
+        let (provider, directory) = self.both()?;
+        let client_id = directory.client_id.as_ref()?;
+        provider.service_clients.iter().find(|client| client.id == *client_id)
+    }
+
+    fn needed_variant(&self) -> Variant {
+        if self.spec.app_data { Variant::ApplicationEnabled } else { Variant::Plain }
+    }
+}

@@ -1,0 +1,112 @@
+//! One way to write a value down, so that equal values have equal bytes and equal digests.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+/// SHA-256 of the value's canonical JSON, hexadecimal.
+pub(crate) fn digest(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    let canonical = serde_json::to_vec(&sort(serde_json::to_value(value)?))?;
+    Ok(Sha256::digest(canonical).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The value as indented JSON with sorted keys and a final line break.
+pub(crate) fn render(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    Ok(serde_json::to_string_pretty(&sort(serde_json::to_value(value)?))? + "\n")
+}
+
+/// The same value with the members of every object in order. `serde_json` keeps them so by default, and does not
+/// once any crate of the build asks for insertion order.
+fn sort(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(sort).collect(),
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.into_iter().collect();
+            fields.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Object(fields.into_iter().map(|(key, value)| (key, sort(value))).collect::<Map<_, _>>())
+        }
+        other => other,
+    }
+}
+
+/// What differs between two values, a line each: `path: before → after`.
+pub(crate) fn changes(before: &Value, after: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    collect(String::new(), Some(before), Some(after), &mut lines);
+    lines
+}
+
+fn collect(path: String, before: Option<&Value>, after: Option<&Value>, lines: &mut Vec<String>) {
+    match (before, after) {
+        (Some(a), Some(b)) if a == b => {}
+        (Some(Value::Object(a)), Some(Value::Object(b))) => {
+            let mut keys: Vec<_> = a.keys().chain(b.keys()).collect();
+            keys.sort();
+            keys.dedup();
+            for key in keys {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                collect(path, a.get(key), b.get(key), lines);
+            }
+        }
+        (Some(Value::Array(a)), Some(Value::Array(b))) => collect_items(&path, a, b, lines),
+        (a, b) => lines.push(format!("{path}: {} → {}", show(a), show(b))),
+    }
+}
+
+/// Items that have an `id` are matched by it, so that one new app is one line and not a shift of all that follow.
+fn collect_items(path: &str, before: &[Value], after: &[Value], lines: &mut Vec<String>) {
+    let id = |item: &Value, index: usize| match item.get("id").and_then(Value::as_str) {
+        Some(id) => id.to_owned(),
+        None => index.to_string(),
+    };
+    let keyed = |items: &[Value]| -> Vec<(String, Value)> {
+        items.iter().enumerate().map(|(i, item)| (id(item, i), item.clone())).collect()
+    };
+    let (before, after) = (keyed(before), keyed(after));
+    let find = |items: &[(String, Value)], key: &str| items.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone());
+    for (key, old) in &before {
+        collect(format!("{path}[{key}]"), Some(old), find(&after, key).as_ref(), lines);
+    }
+    for (key, new) in after.iter().filter(|(key, _)| find(&before, key).is_none()) {
+        collect(format!("{path}[{key}]"), None, Some(new), lines);
+    }
+}
+
+fn show(value: Option<&Value>) -> String {
+    match value {
+        None => "absent".to_owned(),
+        Some(Value::Object(_)) => "present".to_owned(),
+        Some(value) => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn changes_name_the_path_and_both_values() {
+        let before = json!({"flow": "a", "apps": [{"id": "1", "on": true}, {"id": "2", "on": true}], "same": [1]});
+        let after = json!({"flow": "b", "apps": [{"id": "2", "on": false}, {"id": "3"}], "same": [1], "new": 1});
+        assert_eq!(
+            changes(&before, &after),
+            [
+                "apps[1]: present → absent",
+                "apps[2].on: true → false",
+                "apps[3]: absent → present",
+                "flow: \"a\" → \"b\"",
+                "new: absent → 1",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_order_of_keys_does_not_matter() {
+        let a: Value = serde_json::from_str(r#"{"b":{"d":1,"c":2},"a":[{"y":1,"x":2}]}"#).unwrap();
+        let b: Value = serde_json::from_str(r#"{"a":[{"x":2,"y":1}],"b":{"c":2,"d":1}}"#).unwrap();
+        assert_eq!(digest(&a).unwrap(), digest(&b).unwrap());
+        assert_ne!(digest(&a).unwrap(), digest(&json!({"a": [], "b": {}})).unwrap());
+    }
+}

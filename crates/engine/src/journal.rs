@@ -1,0 +1,234 @@
+//! What the journal records: the intent of everything that changes the world, and its outcome.
+
+use std::collections::BTreeMap;
+
+use flowswap_contract::{self as contract, Evidence, Handle, Values};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{PlannedTenant, PluginPin, RunId};
+
+/// A record before the journal has given it a number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Draft {
+    /// When it was written, by the clock of this machine.
+    pub at: Timestamp,
+    /// The run it belongs to.
+    pub run: RunId,
+    /// The tenant it is about.
+    pub tenant: Option<String>,
+    /// What happened.
+    pub entry: Entry,
+}
+
+/// A record of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Counts from 1 without gaps.
+    pub seq: u64,
+    /// What was written.
+    pub draft: Draft,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Entry {
+    /// A plan was written for the tenant; nothing has been done.
+    Planned {
+        /// The digest of the whole plan.
+        plan: String,
+        /// Where the plan was written.
+        path: String,
+    },
+    /// A run began.
+    RunStarted {
+        /// Which command.
+        command: RunCommand,
+        /// The version of flowswap.
+        version: String,
+    },
+    /// The run took the tenant up. Holds all that going on or back needs, so the plan file may get lost.
+    TenantStarted {
+        /// Which way.
+        direction: Direction,
+        /// The digest of the whole plan.
+        plan: String,
+        /// The tenant's part of the plan.
+        tenant: Box<PlannedTenant>,
+        /// The plugins that do it, by name.
+        plugins: BTreeMap<String, PluginPin>,
+    },
+    /// A step is about to be carried out or taken back.
+    StepStarted {
+        /// The step.
+        step: String,
+        /// Which way.
+        direction: Direction,
+    },
+    /// A mutating request is about to leave.
+    RequestIntended {
+        /// The step.
+        step: String,
+        /// Counts the mutating requests of the step within the run, from 0.
+        request: u32,
+        /// The method.
+        method: String,
+        /// The URL.
+        url: String,
+        /// SHA-256 of the body as the plugin asked for it, with handles in place of secrets.
+        body_sha256: Option<String>,
+    },
+    /// What became of that request.
+    RequestEnded {
+        /// The step.
+        step: String,
+        /// The request's number.
+        request: u32,
+        /// What became of it.
+        outcome: RequestOutcome,
+    },
+    /// A secret from an answer is in custody.
+    SecretStored {
+        /// The step.
+        step: String,
+        /// The secret's name.
+        handle: Handle,
+    },
+    /// A secret is of no use any more and was forgotten.
+    SecretRemoved {
+        /// The secret's name.
+        handle: Handle,
+    },
+    /// A step was carried out or taken back.
+    StepEnded {
+        /// The step.
+        step: String,
+        /// Which way.
+        direction: Direction,
+        /// The values that it gave.
+        #[serde(default)]
+        outputs: Values,
+        /// What was seen.
+        #[serde(default)]
+        evidence: Vec<Evidence>,
+    },
+    /// A step did not succeed.
+    StepFailed {
+        /// The step.
+        step: String,
+        /// Which way.
+        direction: Direction,
+        /// Why, and whether the world may have changed.
+        error: contract::Error,
+        /// What was seen.
+        #[serde(default)]
+        evidence: Vec<Evidence>,
+    },
+    /// The run let go of the tenant.
+    TenantEnded {
+        /// Where it stands now.
+        state: TenantState,
+        /// Why, where that is not plain.
+        reason: Option<String>,
+    },
+    /// The run ended by itself. A run without this record was cut off.
+    RunEnded {
+        /// The operator stopped it.
+        interrupted: bool,
+    },
+}
+
+/// The commands that make runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunCommand {
+    /// `flowswap apply`.
+    Apply,
+    /// `flowswap rollback`.
+    Rollback,
+    /// `flowswap finalize`.
+    Finalize,
+}
+
+/// Forward or back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// Carry steps out.
+    Forward,
+    /// Take them back.
+    Back,
+}
+
+/// What became of a mutating request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum RequestOutcome {
+    /// The other side answered.
+    Answered {
+        /// The status code.
+        status: u16,
+        /// The other side's id of the request.
+        request_id: Option<String>,
+    },
+    /// It provably never arrived.
+    NotSent {
+        /// Why.
+        message: String,
+    },
+    /// It may have arrived, and no answer did.
+    Lost {
+        /// What was seen instead.
+        message: String,
+    },
+}
+
+/// Where a tenant stands; the words of `flowswap status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TenantState {
+    /// No plan was made for it.
+    Unplanned,
+    /// A plan was made, nothing was done.
+    Planned,
+    /// A run is at work on it, or was cut off while it was.
+    Running,
+    /// The directory uses the service client, and that is confirmed.
+    Swapped,
+    /// The directory was given the service client; proof is still awaited.
+    Soaking,
+    /// The legacy client is deactivated.
+    Retired,
+    /// The legacy client is deleted. There is no way back.
+    Finalized,
+    /// A person must act.
+    Waiting,
+    /// It is being taken back.
+    RollingBack,
+    /// It is as it was before.
+    RolledBack,
+    /// It needs a decision.
+    Stuck,
+    /// A step failed and changed nothing; what was done before it stands.
+    Failed,
+}
+
+impl std::fmt::Display for TenantState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Unplanned => "unplanned",
+            Self::Planned => "planned",
+            Self::Running => "running",
+            Self::Swapped => "swapped",
+            Self::Soaking => "soaking",
+            Self::Retired => "retired",
+            Self::Finalized => "finalized",
+            Self::Waiting => "waiting",
+            Self::RollingBack => "rolling-back",
+            Self::RolledBack => "rolled-back",
+            Self::Stuck => "stuck",
+            Self::Failed => "failed",
+        })
+    }
+}

@@ -1,0 +1,90 @@
+//! Makes a tenant's part of a plan: the plugins propose, the engine orders and freezes.
+
+use flowswap_contract::{self as contract, Op, Phase, PlanParams, PlanReply, Role, Step, StepProposal};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{PlannedTenant, Seen, WayBack};
+use crate::{Assessment, Finding, Mode, PlanError, RunId, Severity, Sight, Tenant, Verdict, assess};
+
+/// Looks at a tenant and plans it. A tenant that is not `ready`, or that a plugin cannot plan, gets no steps.
+pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<(PlannedTenant, Assessment), PlanError> {
+    let sight = tenant.look().await;
+    let mut assessment = assess(&tenant.spec, &sight, now);
+    let mut steps = Vec::new();
+    if assessment.verdict == Verdict::Ready {
+        match propose(tenant, &sight).await {
+            Ok(proposals) => steps = order(proposals),
+            Err(error) => {
+                assessment.verdict = Verdict::Blocked;
+                assessment.findings.insert(0, not_plannable(&error));
+            }
+        }
+    }
+    let seen = match (&sight.provider, &sight.directory) {
+        (Ok(provider), Ok(directory)) => Some(Seen::new(&tenant.spec, provider.clone(), directory.clone())?),
+        _ => None,
+    };
+    let planned = PlannedTenant {
+        name: tenant.spec.name.clone(),
+        app_data: tenant.spec.app_data,
+        provider_plugin: tenant.spec.provider_plugin.clone(),
+        directory_plugin: tenant.spec.directory_plugin.clone(),
+        verdict: assessment.verdict,
+        findings: assessment.findings.clone(),
+        seen,
+        way_back: way_back(&steps),
+        steps,
+    };
+    Ok((planned, assessment))
+}
+
+async fn propose(tenant: &Tenant, sight: &Sight) -> Result<Vec<(Role, StepProposal)>, contract::Error> {
+    let params = json!(PlanParams {
+        tenant: tenant.spec.name.clone(),
+        app_data: tenant.spec.app_data,
+        provider: sight.provider.clone()?,
+        directory: sight.directory.clone()?,
+    });
+    let mut proposals = Vec::new();
+    for role in [Role::Provider, Role::Directory] {
+        let reply: PlanReply = tenant.call(role, Op::Plan, Mode::DryRun, RunId::none(), None, params.clone()).await?;
+        proposals.extend(reply.steps.into_iter().map(|step| (role, step)));
+    }
+    Ok(proposals)
+}
+
+/// By phase, and within a phase as proposed, the directory first: what it confirms, the provider then witnesses.
+fn order(mut proposals: Vec<(Role, StepProposal)>) -> Vec<Step> {
+    proposals.sort_by_key(|(role, proposal)| (proposal.phase, *role == Role::Provider));
+    let mut steps: Vec<Step> = Vec::new();
+    for (role, proposal) in proposals {
+        let id = match proposal.phase {
+            Phase::Confirm => format!("confirm-{role}"),
+            phase => phase.to_string(),
+        };
+        steps.push(Step { id, role, proposal });
+    }
+    steps
+}
+
+/// What going back consists of: every step that changes something, last first.
+pub(super) fn way_back(steps: &[Step]) -> Vec<WayBack> {
+    let changing = steps.iter().rev().filter(|step| !step.proposal.phase.is_check());
+    changing
+        .map(|step| WayBack {
+            step: step.id.clone(),
+            action: step.proposal.undo.clone().unwrap_or_else(|| "there is no way back from this step".to_owned()),
+            reversibility: step.proposal.reversibility,
+        })
+        .collect()
+}
+
+fn not_plannable(error: &contract::Error) -> Finding {
+    Finding {
+        id: "not-plannable".to_owned(),
+        severity: Severity::Error,
+        message: format!("the plugin cannot plan this tenant: {error}"),
+        fix: error.hint.clone().unwrap_or_else(|| "see the plugin's documentation".to_owned()),
+    }
+}

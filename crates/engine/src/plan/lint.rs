@@ -1,0 +1,133 @@
+//! Checks any plan, whoever wrote it. A plan with a defect is neither written nor carried out.
+
+use std::collections::BTreeSet;
+
+use flowswap_contract::{Phase, Reversibility, Role, Step, Variant};
+
+use super::{Plan, PlannedTenant, build::way_back};
+use crate::Verdict;
+
+/// What is wrong with a plan, a line each; empty for a sound one.
+pub fn lint(plan: &Plan) -> Vec<String> {
+    let mut defects = Vec::new();
+    let mut names = BTreeSet::new();
+    for tenant in &plan.tenants {
+        let mut found = lint_tenant(tenant);
+        if !names.insert(&tenant.name) {
+            found.push("it is planned twice".to_owned());
+        }
+        for plugin in [&tenant.provider_plugin, &tenant.directory_plugin] {
+            if !tenant.steps.is_empty() && !plan.plugins.contains_key(plugin) {
+                found.push(format!("its plugin `{plugin}` is not pinned"));
+            }
+        }
+        defects.extend(found.into_iter().map(|defect| format!("tenant `{}`: {defect}", tenant.name)));
+    }
+    defects
+}
+
+fn lint_tenant(tenant: &PlannedTenant) -> Vec<String> {
+    let mut defects = Vec::new();
+    if tenant.steps.is_empty() {
+        return defects;
+    }
+    if tenant.verdict != Verdict::Ready {
+        defects.push(format!("it is `{}` and has steps", tenant.verdict));
+    }
+    if tenant.seen.is_none() {
+        defects.push("nothing is recorded of what was seen".to_owned());
+    }
+    if tenant.way_back != way_back(&tenant.steps) {
+        defects.push("the way back is not that of its steps".to_owned());
+    }
+    defects.extend(lint_order(&tenant.steps));
+    defects.extend(lint_values(&tenant.steps));
+    defects.extend(tenant.steps.iter().flat_map(lint_step));
+    defects.extend(lint_facts(tenant));
+    defects
+}
+
+fn lint_order(steps: &[Step]) -> Vec<String> {
+    let mut defects = Vec::new();
+    let mut ids = BTreeSet::new();
+    for pair in steps.windows(2) {
+        if pair[0].proposal.phase > pair[1].proposal.phase {
+            defects.push(format!("step `{}` comes after `{}`", pair[1].id, pair[0].id));
+        }
+    }
+    for step in steps {
+        if !ids.insert(&step.id) {
+            defects.push(format!("step `{}` exists twice", step.id));
+        }
+    }
+    let has = |phase| steps.iter().any(|step| step.proposal.phase == phase);
+    for (later, earlier) in [
+        (Phase::Swap, Phase::Provision),
+        (Phase::Swap, Phase::Prove),
+        (Phase::Swap, Phase::Test),
+        (Phase::Retire, Phase::Confirm),
+        (Phase::Purge, Phase::Retire),
+    ] {
+        if has(later) && !has(earlier) {
+            defects.push(format!("there is a `{later}` and no `{earlier}` before it"));
+        }
+    }
+    defects
+}
+
+fn lint_values(steps: &[Step]) -> Vec<String> {
+    let mut given = BTreeSet::new();
+    let mut defects = Vec::new();
+    for step in steps {
+        for need in step.proposal.needs.iter().filter(|need| !given.contains(need)) {
+            defects.push(format!("step `{}` needs `{need}`, which no earlier step gives", step.id));
+        }
+        given.extend(&step.proposal.gives);
+    }
+    defects
+}
+
+fn lint_step(step: &Step) -> Vec<String> {
+    let mut defects = Vec::new();
+    let proposal = &step.proposal;
+    let irreversible = proposal.reversibility == Reversibility::Irreversible;
+    if irreversible && proposal.phase != Phase::Purge {
+        defects.push(format!("step `{}` is irreversible, which only a purge may be", step.id));
+    }
+    if proposal.phase == Phase::Purge && !irreversible {
+        defects.push(format!("step `{}` is a purge and is not marked as irreversible", step.id));
+    }
+    if !proposal.phase.is_check() && irreversible == proposal.undo.is_some() {
+        defects.push(format!("step `{}` does not say rightly how it is taken back", step.id));
+    }
+    let role = match proposal.phase {
+        Phase::Provision | Phase::Prove | Phase::Retire | Phase::Purge => Some(Role::Provider),
+        Phase::Test | Phase::Swap => Some(Role::Directory),
+        Phase::Confirm => None,
+    };
+    if role.is_some_and(|role| role != step.role) {
+        defects.push(format!("step `{}` is not the {}'s business", step.id, step.role));
+    }
+    defects
+}
+
+/// Where a payload speaks of the domain or the variant, it must agree with what was seen and with what is wanted.
+fn lint_facts(tenant: &PlannedTenant) -> Vec<String> {
+    let mut defects = Vec::new();
+    let wanted = if tenant.app_data { Variant::ApplicationEnabled } else { Variant::Plain }.to_string();
+    for step in &tenant.steps {
+        let text = |key: &str| step.proposal.payload.get(key).and_then(|value| value.as_str());
+        if let (Phase::Provision, Some(variant)) = (step.proposal.phase, text("variant"))
+            && variant != wanted
+        {
+            defects
+                .push(format!("step `{}` makes the {variant} client, and the tenant needs the {wanted} one", step.id));
+        }
+        if let (Phase::Swap, Some(domain), Some(seen)) = (step.proposal.phase, text("domain"), &tenant.seen)
+            && domain != seen.directory.domain
+        {
+            defects.push(format!("step `{}` would change the domain, which a directory cannot", step.id));
+        }
+    }
+    defects
+}

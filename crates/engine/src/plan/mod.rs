@@ -1,0 +1,212 @@
+//! A plan: immutable, complete, and identified by its own digest. Nothing is decided when it is carried out.
+
+mod build;
+mod lint;
+
+use std::collections::BTreeMap;
+
+use flowswap_contract::{DirectoryInventory, Phase, ProviderInventory, Reversibility, Step};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+pub use build::plan_tenant;
+pub use lint::lint;
+
+use crate::{
+    Finding, TenantSpec, Verdict,
+    canonical::{changes, digest, render},
+};
+
+/// The format of plan files.
+pub const PLAN_FORMAT: u32 = 1;
+
+/// What `flowswap plan` writes and `flowswap apply` carries out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// [`PLAN_FORMAT`].
+    pub format: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// After this it is refused: what it was made from is too long ago.
+    pub not_after: Timestamp,
+    /// The plugins that made the steps and will carry them out, by name.
+    pub plugins: BTreeMap<String, PluginPin>,
+    /// The tenants, in the order of the configuration.
+    pub tenants: Vec<PlannedTenant>,
+    /// SHA-256 of the canonical form of all the rest.
+    pub digest: String,
+}
+
+/// A plugin as a plan was made with it: going on and going back is done by the same code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginPin {
+    /// Its own version.
+    pub version: String,
+    /// SHA-256 of the library, hexadecimal.
+    pub sha256: String,
+}
+
+/// One tenant's part of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedTenant {
+    /// The tenant.
+    pub name: String,
+    /// Whether enterprise applications are collected.
+    pub app_data: bool,
+    /// The name of the provider's plugin.
+    pub provider_plugin: String,
+    /// The name of the directory's plugin.
+    pub directory_plugin: String,
+    /// Only a tenant that is `ready` has steps.
+    pub verdict: Verdict,
+    /// The rules that matched.
+    pub findings: Vec<Finding>,
+    /// What was seen, without what changes by itself; none where a side did not answer.
+    pub seen: Option<Seen>,
+    /// In the order in which they are carried out.
+    pub steps: Vec<Step>,
+    /// How each step is taken back, in the order in which that happens.
+    pub way_back: Vec<WayBack>,
+}
+
+/// What was seen of a tenant, and from which configuration. While this stays equal the plan is good.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    /// Digest of the tenant's configuration without its secrets.
+    pub config: String,
+    /// What the provider showed.
+    pub provider: ProviderInventory,
+    /// What the directory showed, without what changes with every synchronization.
+    pub directory: DirectoryInventory,
+}
+
+/// How a step is taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WayBack {
+    /// The step.
+    pub step: String,
+    /// What happens.
+    pub action: String,
+    /// What it takes.
+    pub reversibility: Reversibility,
+}
+
+/// Why a plan file is not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// It is not a plan.
+    #[error("the file is not a plan")]
+    Malformed(#[source] serde_json::Error),
+    /// It was written by another version.
+    #[error("the plan has format {0}, and this version reads format {PLAN_FORMAT}")]
+    Format(u32),
+    /// It is not what was written.
+    #[error("the plan was changed after it was made: its digest does not match its content")]
+    Changed,
+    /// It is too old.
+    #[error("the plan expired at {0}")]
+    Expired(Timestamp),
+    /// It contradicts itself.
+    #[error("the plan is not sound: {}", .0.join("; "))]
+    Unsound(Vec<String>),
+    /// It could not be written as JSON.
+    #[error("the plan cannot be written")]
+    Unwritable(#[source] serde_json::Error),
+}
+
+impl Plan {
+    /// Freezes tenants into a plan and checks it.
+    pub fn freeze(
+        created_at: Timestamp,
+        not_after: Timestamp,
+        plugins: BTreeMap<String, PluginPin>,
+        tenants: Vec<PlannedTenant>,
+    ) -> Result<Self, PlanError> {
+        let mut plan = Self { format: PLAN_FORMAT, created_at, not_after, plugins, tenants, digest: String::new() };
+        plan.digest = digest(&plan).map_err(PlanError::Unwritable)?;
+        let defects = lint(&plan);
+        if defects.is_empty() { Ok(plan) } else { Err(PlanError::Unsound(defects)) }
+    }
+
+    /// The plan as a file.
+    pub fn render(&self) -> Result<String, PlanError> {
+        render(self).map_err(PlanError::Unwritable)
+    }
+
+    /// Reads a plan file. Anything but the very bytes that were written is refused.
+    pub fn read(text: &str, now: Timestamp) -> Result<Self, PlanError> {
+        // The format comes first: another version's plan need not decode here.
+        let value: Value = serde_json::from_str(text).map_err(PlanError::Malformed)?;
+        let format = value.get("format").and_then(Value::as_u64).and_then(|format| u32::try_from(format).ok());
+        match format {
+            Some(PLAN_FORMAT) => {}
+            Some(other) => return Err(PlanError::Format(other)),
+            None => return Err(PlanError::Malformed(serde::de::Error::missing_field("format"))),
+        }
+        let plan: Self = serde_json::from_value(value).map_err(|_| PlanError::Changed)?;
+        let unsigned = Self { digest: String::new(), ..plan.clone() };
+        if digest(&unsigned).map_err(PlanError::Unwritable)? != plan.digest || plan.render()? != text {
+            return Err(PlanError::Changed);
+        }
+        let defects = lint(&plan);
+        if !defects.is_empty() {
+            return Err(PlanError::Unsound(defects));
+        }
+        if now > plan.not_after {
+            return Err(PlanError::Expired(plan.not_after));
+        }
+        Ok(plan)
+    }
+
+    /// The tenants that have something to be done.
+    pub fn ready(&self) -> impl Iterator<Item = &PlannedTenant> {
+        self.tenants.iter().filter(|tenant| !tenant.steps.is_empty())
+    }
+}
+
+impl PlannedTenant {
+    /// The step of this id.
+    pub fn step(&self, id: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| step.id == id)
+    }
+
+    /// The steps from the first up to and including this phase.
+    pub fn steps_until(&self, phase: Phase) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(move |step| step.proposal.phase <= phase)
+    }
+}
+
+impl Seen {
+    /// Keeps of what both sides showed what a plan depends on.
+    pub fn new(
+        spec: &TenantSpec,
+        provider: ProviderInventory,
+        directory: DirectoryInventory,
+    ) -> Result<Self, PlanError> {
+        let directory = DirectoryInventory {
+            healthy: None,
+            status: None,
+            last_success: None,
+            counts: flowswap_contract::Counts::default(),
+            ..directory
+        };
+        Ok(Self { config: digest(&spec.config).map_err(PlanError::Unwritable)?, provider, directory })
+    }
+
+    /// What differs, a line each; empty when nothing does.
+    pub fn changes_to(&self, now: &Self) -> Vec<String> {
+        let value = |seen: &Self| {
+            json!({
+                "the tenant's configuration": seen.config,
+                "provider": seen.provider,
+                "directory": seen.directory,
+            })
+        };
+        changes(&value(self), &value(now))
+    }
+}

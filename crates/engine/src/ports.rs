@@ -1,0 +1,114 @@
+//! What the engine needs of the world: four traits, implemented by `host` and `store`, and by tests.
+
+use flowswap_contract::{self as contract, Handle, Op};
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::{Draft, Record, RunId, Secret};
+
+/// One side of one tenant: an open session of a plugin.
+pub trait Backend: Send + Sync {
+    /// Carries out one of the six verbs. An error says whether the world may have changed.
+    fn call<'a>(&'a self, call: BackendCall<'a>) -> BoxFuture<'a, Result<Value, contract::Error>>;
+}
+
+/// One use of a [`Backend`].
+#[derive(Debug, Clone)]
+pub struct BackendCall<'a> {
+    /// The verb.
+    pub op: Op,
+    /// What the plugin may ask for while it works on this call.
+    pub mode: Mode,
+    /// The run.
+    pub run: RunId,
+    /// The step; none outside of steps.
+    pub step: Option<&'a str>,
+    /// What the verb takes. The secrets that stand in it by handle may be used for this call.
+    pub params: Value,
+}
+
+/// What a plugin may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing that changes the world.
+    DryRun,
+    /// Anything, journaled.
+    Apply,
+}
+
+/// The append-only record of what was done.
+pub trait Journal: Send + Sync {
+    /// Writes a record; when this returns its number, the record is durable.
+    fn append(&self, draft: Draft) -> BoxFuture<'_, Result<u64, JournalError>>;
+
+    /// All records, oldest first, after their integrity has been checked.
+    fn load(&self) -> BoxFuture<'_, Result<Vec<Record>, JournalError>>;
+}
+
+/// Why the journal could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The storage failed; `doing` says at what.
+    #[error("failed to {doing}")]
+    Storage {
+        /// A verb phrase such as `append to the journal`.
+        doing: &'static str,
+        /// What the storage said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A record is not what was written, or is out of order.
+    #[error("record {seq} of the journal is damaged: {problem}")]
+    Damaged {
+        /// The record's number.
+        seq: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The journal was written by a later version.
+    #[error("the journal has format {found}, and this version reads up to {known}")]
+    TooNew {
+        /// The journal's format.
+        found: u32,
+        /// The highest known format.
+        known: u32,
+    },
+    /// Another process is writing.
+    #[error("the journal is in use by another flowswap ({holder})")]
+    InUse {
+        /// Who, as far as known.
+        holder: String,
+    },
+}
+
+/// The custody of secrets that were shown once.
+pub trait SecretStore: Send + Sync {
+    /// Keeps a secret; when this returns, it is durable.
+    fn put<'a>(&'a self, handle: &'a Handle, secret: &'a Secret) -> BoxFuture<'a, Result<(), SecretStoreError>>;
+
+    /// The secret, or none if it is not there.
+    fn get<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<Option<Secret>, SecretStoreError>>;
+
+    /// Forgets a secret that is of no use any more; one that is not there is forgotten already.
+    fn remove<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<(), SecretStoreError>>;
+}
+
+/// Why a secret could not be kept or read. Never holds the secret.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {doing} the secret `{handle}`")]
+pub struct SecretStoreError {
+    /// `store`, `read` or `remove`.
+    pub doing: &'static str,
+    /// The secret's name.
+    pub handle: Handle,
+    /// What the storage or the encryption said.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// The time.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}

@@ -1,0 +1,97 @@
+//! A tenant on its way back: what was done is undone, the last step first.
+
+use std::time::Duration;
+
+use flowswap_contract::{self as contract, ApplyReply, Effect, ErrorKind, Observed, Op, Phase, Reversibility, Step};
+
+use super::{Pause, progress::Progress};
+use crate::{Direction, TenantState};
+
+/// Seconds before an undo is tried again.
+const RETRY_WAITS_SECS: [u64; 3] = [1, 4, 15];
+
+impl Progress<'_> {
+    /// Takes back everything that was done.
+    pub(super) async fn go_back(&mut self) -> Result<TenantState, Pause> {
+        self.settle_for_return().await?;
+        let done: Vec<Step> =
+            self.work()?.done.iter().rev().filter_map(|done| self.planned.step(&done.id).cloned()).collect();
+        for step in done.iter().filter(|step| !step.proposal.phase.is_check()) {
+            if self.ports.stop.is_stopped() {
+                return Err(Pause::End(
+                    TenantState::RollingBack,
+                    format!("stopped before taking back step `{}`", step.id),
+                ));
+            }
+            match step.proposal.reversibility {
+                Reversibility::Unattended => self.undo(step).await?,
+                Reversibility::Attended => self.await_person(step).await?,
+                Reversibility::Irreversible => {
+                    return Err(Pause::End(
+                        TenantState::Finalized,
+                        format!("there is no way back from step `{}`", step.id),
+                    ));
+                }
+            }
+            if step.proposal.phase == Phase::Provision {
+                self.forget_secrets(step).await?;
+            }
+        }
+        Ok(TenantState::RolledBack)
+    }
+
+    /// A step that was begun forward and not finished is undone as well, with what is known of it.
+    async fn settle_for_return(&mut self) -> Result<(), Pause> {
+        self.settle().await?;
+        let found = std::mem::take(&mut self.found);
+        for (id, outputs) in found {
+            let Some(step) = self.planned.step(&id).cloned() else { continue };
+            self.begin(&step, Direction::Forward).await?;
+            self.succeed(&step, Direction::Forward, outputs, Vec::new()).await?;
+        }
+        Ok(())
+    }
+
+    async fn undo(&mut self, step: &Step) -> Result<(), Pause> {
+        let mut waits = RETRY_WAITS_SECS.iter();
+        loop {
+            self.begin(step, Direction::Back).await?;
+            let error = match self.call::<ApplyReply>(step, Op::Undo).await {
+                Ok(reply) => {
+                    self.succeed(step, Direction::Back, Default::default(), reply.evidence).await?;
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            self.fail(step, Direction::Back, error.clone(), Vec::new()).await?;
+            if error.kind == ErrorKind::Interrupted {
+                return Err(Pause::End(TenantState::RollingBack, format!("taking back step `{}`: {error}", step.id)));
+            }
+            if error.effect == Effect::Unknown && self.observe(step, Direction::Back).await? == Observed::NotApplied {
+                return Ok(());
+            }
+            let Some(seconds) = waits.next() else { return Err(stuck(step, &error)) };
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs(*seconds)) => {}
+                () = self.ports.stop.stopped() => {
+                    return Err(Pause::End(TenantState::RollingBack, format!("stopped while taking back step `{}`", step.id)));
+                }
+            }
+        }
+    }
+
+    /// A step that only a person can take back: it counts as taken back once that can be seen.
+    async fn await_person(&mut self, step: &Step) -> Result<(), Pause> {
+        self.begin(step, Direction::Back).await?;
+        if self.observe(step, Direction::Back).await? == Observed::NotApplied {
+            return Ok(());
+        }
+        let undo = step.proposal.undo.as_deref().unwrap_or("take the step back by hand");
+        Err(Pause::End(TenantState::Waiting, format!("a person must act: {undo}")))
+    }
+}
+
+fn stuck(step: &Step, error: &contract::Error) -> Pause {
+    let tries = RETRY_WAITS_SECS.len() + 1;
+    Pause::End(TenantState::Stuck, format!("step `{}` could not be taken back in {tries} tries: {error}", step.id))
+}

@@ -1,0 +1,135 @@
+//! Many tenants at once. A tenant that is in trouble cannot hold the others up; too many of them stop the run.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::{StreamExt, stream};
+
+use super::{Job, Outcome, Runner, progress::Progress};
+use crate::{Direction, Draft, Entry, Event, JournalError, RunCommand, Seen, TenantState};
+
+/// How many tenants at once, and how much trouble is too much.
+#[derive(Debug, Clone, Copy)]
+pub struct FleetLimits {
+    /// Tenants that are worked on at the same time.
+    pub concurrency: usize,
+    /// Once this many tenants have failed or are stuck, no further tenant is begun.
+    pub max_failures: usize,
+}
+
+/// What became of a run.
+#[derive(Debug)]
+pub struct Summary {
+    /// Every tenant in the order of the jobs.
+    pub outcomes: Vec<(String, Outcome)>,
+    /// The operator stopped it.
+    pub interrupted: bool,
+}
+
+impl Runner {
+    /// Runs all jobs. An error means that the journal failed: what was recorded holds, and nothing else is claimed.
+    pub async fn run(&self, command: RunCommand, jobs: Vec<Job>, limits: FleetLimits) -> Result<Summary, JournalError> {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        self.record_run(Entry::RunStarted { command, version }).await?;
+        self.ports.events.emit(Event::RunStarted { run: self.run, tenants: jobs.len() });
+        let failures = AtomicUsize::new(0);
+        let work = stream::iter(jobs.into_iter().enumerate()).map(|(index, job)| {
+            let failures = &failures;
+            async move {
+                let name = job.tenant.spec.name.clone();
+                let outcome = self.run_within(job, limits, failures).await?;
+                self.ports.events.emit(ended(&name, &outcome));
+                Ok::<_, JournalError>((index, name, outcome))
+            }
+        });
+        let results: Vec<_> = work.buffer_unordered(limits.concurrency.max(1)).collect().await;
+        let mut outcomes = results.into_iter().collect::<Result<Vec<_>, _>>()?;
+        outcomes.sort_by_key(|(index, ..)| *index);
+        let interrupted = self.ports.stop.is_stopped();
+        self.record_run(Entry::RunEnded { interrupted }).await?;
+        Ok(Summary { outcomes: outcomes.into_iter().map(|(_, name, outcome)| (name, outcome)).collect(), interrupted })
+    }
+
+    async fn run_within(&self, job: Job, limits: FleetLimits, failures: &AtomicUsize) -> Result<Outcome, JournalError> {
+        if self.ports.stop.is_stopped() {
+            return Ok(Outcome::Skipped { reason: "the run was stopped".to_owned() });
+        }
+        if failures.load(Ordering::Relaxed) >= limits.max_failures {
+            return Ok(Outcome::Skipped { reason: format!("{} tenants are in trouble already", limits.max_failures) });
+        }
+        let outcome = self.run_job(job).await?;
+        if let Outcome::Ended { state: TenantState::Failed | TenantState::Stuck, .. } = outcome {
+            failures.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(outcome)
+    }
+
+    async fn run_job(&self, job: Job) -> Result<Outcome, JournalError> {
+        if let Some(refusal) = refuse(&job).await {
+            return Ok(refusal);
+        }
+        let goal = job.goal;
+        let mut progress = Progress::start(&self.ports, self.run, job).await?;
+        let end = match goal.last_phase() {
+            Some(phase) => progress.go_forward(phase).await,
+            None => progress.go_back().await,
+        };
+        let (state, reason) = match end {
+            Ok(state) => (state, None),
+            Err(super::Pause::End(state, reason)) => (state, Some(reason)),
+            Err(super::Pause::Journal(error)) => return Err(error),
+        };
+        progress.finish(state, reason.clone()).await?;
+        Ok(Outcome::Ended { state, reason })
+    }
+
+    async fn record_run(&self, entry: Entry) -> Result<(), JournalError> {
+        let draft = Draft { at: self.ports.clock.now(), run: self.run, tenant: None, entry };
+        self.ports.journal.append(draft).await.map(drop)
+    }
+}
+
+/// Why a job may not begin.
+async fn refuse(job: &Job) -> Option<Outcome> {
+    let refused = |change: String| Some(Outcome::Refused { changes: vec![change] });
+    let direction = if job.goal.last_phase().is_some() { Direction::Forward } else { Direction::Back };
+    let history = job.history.as_ref();
+    if let Some(work) = history.and_then(|history| history.work.as_ref()) {
+        if work.plan != job.plan {
+            return refused(
+                "it is in the middle of another plan: go on with that one, or roll the tenant back first".to_owned(),
+            );
+        }
+        let going_back = history.is_some_and(|history| history.direction == Direction::Back);
+        if direction == Direction::Forward && going_back {
+            return refused("it is being rolled back: finish that first".to_owned());
+        }
+        return None;
+    }
+    if direction == Direction::Back {
+        return refused("there is nothing to take back".to_owned());
+    }
+    let Some(before) = &job.planned.seen else { return refused("the plan does not say what was seen".to_owned()) };
+    let sight = job.tenant.look().await;
+    let now = match (sight.provider, sight.directory) {
+        (Ok(provider), Ok(directory)) => Seen::new(&job.tenant.spec, provider, directory),
+        (Err(error), _) => return refused(format!("the provider cannot be read any more: {error}")),
+        (_, Err(error)) => return refused(format!("the directory cannot be read any more: {error}")),
+    };
+    match now {
+        Ok(now) => {
+            let changes = before.changes_to(&now);
+            (!changes.is_empty()).then_some(Outcome::Refused { changes })
+        }
+        Err(error) => refused(error.to_string()),
+    }
+}
+
+fn ended(tenant: &str, outcome: &Outcome) -> Event {
+    match outcome {
+        Outcome::Ended { state, reason } => {
+            Event::TenantEnded { tenant: tenant.to_owned(), state: *state, reason: reason.clone() }
+        }
+        Outcome::Refused { changes } => Event::TenantRefused { tenant: tenant.to_owned(), changes: changes.clone() },
+        Outcome::Skipped { reason } => Event::TenantSkipped { tenant: tenant.to_owned(), reason: reason.clone() },
+    }
+}

@@ -1,0 +1,147 @@
+//! A tenant on its way forward, step by step.
+
+use std::time::Duration;
+
+use flowswap_contract::{
+    self as contract, ApplyReply, By, Effect, ErrorKind, EvidenceResult, Observed, Op, Phase, Step, TestReply,
+};
+
+use super::{Pause, progress::Progress};
+use crate::{Direction, TenantState};
+
+/// How often a step is tried when it turned out that a try changed nothing.
+const TRIES: u32 = 3;
+
+/// How long a confirmation is waited for within a run. Directories synchronize every five minutes; an interface may
+/// synchronize at once, and then a few seconds are enough. Whoever has not confirmed by then is soaking.
+const CONFIRM_WAITS_SECS: [u64; 3] = [1, 2, 4];
+
+impl Progress<'_> {
+    /// Carries out what is left of the plan up to and including a phase.
+    pub(super) async fn go_forward(&mut self, last: Phase) -> Result<TenantState, Pause> {
+        self.settle().await?;
+        let steps: Vec<Step> = self.planned.steps_until(last).cloned().collect();
+        for (index, step) in steps.iter().enumerate() {
+            if self.work()?.is_done(&step.id) && !self.is_outdated(step, &steps[index + 1..]) {
+                continue;
+            }
+            if self.ports.stop.is_stopped() {
+                return Err(Pause::End(self.interrupted_state(), format!("stopped before step `{}`", step.id)));
+            }
+            if step.proposal.by == By::Operator {
+                return Err(Pause::End(TenantState::Waiting, format!("a person must act: {}", step.proposal.title)));
+            }
+            if step.proposal.phase.is_check() { self.check(step).await? } else { self.carry_out(step).await? }
+        }
+        Ok(self.state_reached())
+    }
+
+    /// What a check saw in an earlier run is no ground for a change in this one: a receipt may have expired, and before
+    /// the legacy client is retired, the directory must be seen to work without it today.
+    fn is_outdated(&self, step: &Step, rest: &[Step]) -> bool {
+        let next_change = rest.iter().find(|step| !step.proposal.phase.is_check());
+        let ahead =
+            next_change.is_some_and(|next| self.history.work.as_ref().is_some_and(|work| !work.is_done(&next.id)));
+        step.proposal.phase.is_check() && ahead
+    }
+
+    async fn carry_out(&mut self, step: &Step) -> Result<(), Pause> {
+        let mut last_error = None;
+        for _ in 0..TRIES {
+            self.begin(step, Direction::Forward).await?;
+            let error = match self.call::<ApplyReply>(step, Op::Apply).await {
+                Ok(reply) => {
+                    self.succeed(step, Direction::Forward, reply.outputs, reply.evidence).await?;
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            self.fail(step, Direction::Forward, error.clone(), Vec::new()).await?;
+            if error.effect == Effect::None {
+                return Err(self.give_up(step, &error));
+            }
+            match self.observe(step, Direction::Forward).await? {
+                Observed::Applied => return Ok(()),
+                Observed::NotApplied | Observed::Partial | Observed::Unknown => last_error = Some(error),
+            }
+        }
+        let error = last_error.unwrap_or_else(|| contract::Error::new(ErrorKind::Internal, "no try was made"));
+        Err(self.give_up(step, &error))
+    }
+
+    async fn check(&mut self, step: &Step) -> Result<(), Pause> {
+        let waits: &[u64] = if step.proposal.phase == Phase::Confirm { &CONFIRM_WAITS_SECS } else { &[] };
+        let mut waits = waits.iter();
+        loop {
+            self.begin(step, Direction::Forward).await?;
+            let reply = match self.call::<TestReply>(step, Op::Test).await {
+                Ok(reply) => reply,
+                Err(error) => {
+                    self.fail(step, Direction::Forward, error.clone(), Vec::new()).await?;
+                    return Err(self.give_up(step, &error));
+                }
+            };
+            let Some((result, detail)) = worst(&reply) else {
+                self.succeed(step, Direction::Forward, reply.outputs, reply.evidence).await?;
+                return Ok(());
+            };
+            let error = contract::Error::new(ErrorKind::Conflict, detail);
+            self.fail(step, Direction::Forward, error.clone(), reply.evidence).await?;
+            if result == EvidenceResult::Fail || step.proposal.phase != Phase::Confirm {
+                return Err(self.give_up(step, &error));
+            }
+            let Some(seconds) = waits.next() else {
+                return Err(Pause::End(TenantState::Soaking, format!("proof is still awaited: {error}")));
+            };
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs(*seconds)) => {}
+                () = self.ports.stop.stopped() => {
+                    return Err(Pause::End(TenantState::Soaking, "stopped while proof was awaited".to_owned()));
+                }
+            }
+        }
+    }
+
+    fn give_up(&self, step: &Step, error: &contract::Error) -> Pause {
+        let state = match error.kind {
+            ErrorKind::Interrupted => self.interrupted_state(),
+            _ => TenantState::Failed,
+        };
+        Pause::End(state, format!("step `{}`: {error}", step.id))
+    }
+
+    /// Where a tenant stands that is left between two steps.
+    fn interrupted_state(&self) -> TenantState {
+        match self.state_reached() {
+            TenantState::Planned => TenantState::Running,
+            reached => reached,
+        }
+    }
+
+    /// Where the steps that are done have brought the tenant.
+    fn state_reached(&self) -> TenantState {
+        let Some(work) = &self.history.work else { return TenantState::Planned };
+        let all_done = |phase: Phase| {
+            let mut steps = self.planned.steps.iter().filter(|step| step.proposal.phase == phase).peekable();
+            steps.peek().is_some() && steps.all(|step| work.is_done(&step.id))
+        };
+        if all_done(Phase::Purge) {
+            TenantState::Finalized
+        } else if all_done(Phase::Retire) {
+            TenantState::Retired
+        } else if all_done(Phase::Confirm) {
+            TenantState::Swapped
+        } else if all_done(Phase::Swap) {
+            TenantState::Soaking
+        } else {
+            TenantState::Planned
+        }
+    }
+}
+
+/// The first evidence that does not let the check pass: a failure before something inconclusive.
+fn worst(reply: &TestReply) -> Option<(EvidenceResult, String)> {
+    let find = |result| reply.evidence.iter().find(|evidence| evidence.result == result);
+    let evidence = find(EvidenceResult::Fail).or_else(|| find(EvidenceResult::Inconclusive))?;
+    Some((evidence.result, format!("{}: {}", evidence.check, evidence.detail)))
+}

@@ -1,0 +1,125 @@
+//! Carries plans out: one tenant forward or back, and many tenants at once.
+//!
+//! Every step has its intent in the journal before it begins and its outcome after it. A step whose outcome is not
+//! known is observed before anything else happens to its tenant; it is never repeated on a doubt.
+
+mod back;
+mod fleet;
+mod forward;
+mod progress;
+mod settle;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+pub use fleet::{FleetLimits, Summary};
+use flowswap_contract::Phase;
+
+use crate::{
+    Clock, EventSink, Journal, JournalError, PlannedTenant, PluginPin, RunId, SecretStore, Stop, Tenant, TenantHistory,
+    TenantState,
+};
+
+/// Everything that a run needs of the world.
+#[derive(Clone)]
+pub struct Ports {
+    /// Where intents and outcomes go.
+    pub journal: Arc<dyn Journal>,
+    /// Where secrets are.
+    pub secrets: Arc<dyn SecretStore>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where events go.
+    pub events: Arc<dyn EventSink>,
+    /// The operator's wish to stop.
+    pub stop: Stop,
+}
+
+/// One tenant's part of a run.
+pub struct Job {
+    /// The tenant, with its sessions.
+    pub tenant: Tenant,
+    /// The digest of the plan that is carried out or taken back.
+    pub plan: String,
+    /// The tenant's part of it.
+    pub planned: PlannedTenant,
+    /// The plugins that do it.
+    pub plugins: BTreeMap<String, PluginPin>,
+    /// What the journal says of the tenant so far.
+    pub history: Option<TenantHistory>,
+    /// How far to go.
+    pub goal: Goal,
+}
+
+/// How far a run takes a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// The directory uses the service client, confirmed.
+    Swapped,
+    /// The legacy client is deactivated.
+    Retired,
+    /// The legacy client is deleted.
+    Purged,
+    /// Everything is as it was.
+    RolledBack,
+}
+
+impl Goal {
+    /// The last phase to be carried out; none for the way back.
+    fn last_phase(self) -> Option<Phase> {
+        match self {
+            Self::Swapped => Some(Phase::Confirm),
+            Self::Retired => Some(Phase::Retire),
+            Self::Purged => Some(Phase::Purge),
+            Self::RolledBack => None,
+        }
+    }
+}
+
+/// What became of a tenant in a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The run let go of it in this state.
+    Ended {
+        /// The state.
+        state: TenantState,
+        /// Why, where that is not plain.
+        reason: Option<String>,
+    },
+    /// Nothing was done, because something is not as it was when the plan was made.
+    Refused {
+        /// What, a line each.
+        changes: Vec<String>,
+    },
+    /// Its turn did not come.
+    Skipped {
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// Runs one job after another, or many at once.
+pub struct Runner {
+    ports: Ports,
+    run: RunId,
+}
+
+impl Runner {
+    /// A runner for one run.
+    pub fn new(ports: Ports, run: RunId) -> Self {
+        Self { ports, run }
+    }
+}
+
+/// Why the work on a tenant ends before its goal.
+enum Pause {
+    /// It ends in this state.
+    End(TenantState, String),
+    /// Nothing may be done, because nothing can be recorded.
+    Journal(JournalError),
+}
+
+impl From<JournalError> for Pause {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error)
+    }
+}

@@ -1,0 +1,62 @@
+//! Finds out what became of a step that was begun and has no certain end.
+
+use flowswap_contract::{self as contract, ErrorKind, ObserveReply, Observed, Op, Step};
+
+use super::{Pause, progress::Progress};
+use crate::{Direction, Doubt, TenantState};
+
+impl Progress<'_> {
+    /// Settles the doubt that an earlier run left behind, if there is one.
+    pub(super) async fn settle(&mut self) -> Result<(), Pause> {
+        let Some(Doubt { step, direction }) = self.work()?.doubt.clone() else { return Ok(()) };
+        let Some(step) = self.planned.step(&step).cloned() else {
+            return Err(Pause::End(TenantState::Stuck, format!("step `{step}` is in doubt and not part of the plan")));
+        };
+        if step.proposal.phase.is_check() {
+            return Ok(self.fail(&step, direction, not_finished(), Vec::new()).await?);
+        }
+        self.observe(&step, direction).await.map(drop)
+    }
+
+    /// Looks whether a step is carried out, and records what is so. Afterwards there is no doubt any more, or the
+    /// tenant is stuck.
+    pub(super) async fn observe(&mut self, step: &Step, direction: Direction) -> Result<Observed, Pause> {
+        let reply: ObserveReply = match self.call(step, Op::Observe).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                let reason = format!(
+                    "it is not known whether step `{}` was carried out, and observing it failed: {error}",
+                    step.id
+                );
+                return Err(Pause::End(TenantState::Stuck, reason));
+            }
+        };
+        match (reply.state, direction) {
+            (Observed::Unknown, _) => {
+                let reason = format!("it is not known whether step `{}` was carried out: {}", step.id, reply.detail);
+                return Err(Pause::End(TenantState::Stuck, reason));
+            }
+            (Observed::NotApplied, Direction::Back) => {
+                self.succeed(step, direction, Default::default(), Vec::new()).await?
+            }
+            (Observed::Applied, Direction::Forward) => self.succeed(step, direction, reply.outputs, Vec::new()).await?,
+            (Observed::Partial, Direction::Forward) => {
+                self.found.insert(step.id.clone(), reply.outputs);
+                self.fail(step, direction, observed(&reply.detail), Vec::new()).await?;
+            }
+            (Observed::NotApplied, Direction::Forward) | (Observed::Applied | Observed::Partial, Direction::Back) => {
+                self.fail(step, direction, observed(&reply.detail), Vec::new()).await?;
+            }
+        }
+        Ok(reply.state)
+    }
+}
+
+fn not_finished() -> contract::Error {
+    contract::Error::new(ErrorKind::Interrupted, "the check was begun and not finished; it is done again")
+}
+
+/// What is recorded of a step that turned out not to be finished: from here on there is no doubt.
+fn observed(detail: &str) -> contract::Error {
+    contract::Error::new(ErrorKind::Interrupted, format!("not finished, as observed: {detail}"))
+}

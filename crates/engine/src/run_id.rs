@@ -1,0 +1,29 @@
+//! Names a run, in the journal, in reports and in the User-Agent of its requests.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The id of one `apply`, `rollback` or `finalize`: a UUID of version 7, so that runs sort by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(Uuid);
+
+impl RunId {
+    /// A new id.
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    /// The id that consists of zeros; what dry runs have, which are not journaled.
+    pub const fn none() -> Self {
+        Self(Uuid::nil())
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,99 @@
+//! A tenant: one provider and one directory connection under one name.
+
+use std::sync::Arc;
+
+use flowswap_contract::{self as contract, DirectoryInventory, ErrorKind, Inventory, Op, ProviderInventory, Role};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{Backend, BackendCall, Mode, RunId, Sight, find_domain_defect};
+
+/// What the configuration says of a tenant, as far as the engine is concerned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TenantSpec {
+    /// The name.
+    pub name: String,
+    /// The provider's domain.
+    pub domain: String,
+    /// Whether enterprise applications are to be collected.
+    pub app_data: bool,
+    /// The name of the provider's plugin.
+    pub provider_plugin: String,
+    /// The name of the directory's plugin.
+    pub directory_plugin: String,
+    /// Both tables without their secrets; a plan is only good for the configuration that it was made from.
+    pub config: Value,
+}
+
+/// A tenant with both of its sessions open.
+#[derive(Clone)]
+pub struct Tenant {
+    /// What the configuration says.
+    pub spec: TenantSpec,
+    /// The provider's session.
+    pub provider: Arc<dyn Backend>,
+    /// The directory's session.
+    pub directory: Arc<dyn Backend>,
+}
+
+impl Tenant {
+    /// The session of a role.
+    pub fn backend(&self, role: Role) -> &dyn Backend {
+        match role {
+            Role::Provider => self.provider.as_ref(),
+            Role::Directory => self.directory.as_ref(),
+        }
+    }
+
+    /// Reads both sides, at the same time, without changing anything. A tenant with a malformed domain is not contacted.
+    pub async fn look(&self) -> Sight {
+        if let Some(defect) = find_domain_defect(&self.spec.domain) {
+            let error = contract::Error::new(ErrorKind::Config, defect);
+            return Sight { provider: Err(error.clone()), directory: Err(error) };
+        }
+        let detect = |role| self.call::<Inventory>(role, Op::Detect, Mode::DryRun, RunId::none(), None, Value::Null);
+        let (provider, directory) = tokio::join!(detect(Role::Provider), detect(Role::Directory));
+        Sight { provider: provider.and_then(as_provider), directory: directory.and_then(as_directory) }
+    }
+
+    /// Carries out a verb and decodes what it returns.
+    pub(crate) async fn call<T: DeserializeOwned>(
+        &self,
+        role: Role,
+        op: Op,
+        mode: Mode,
+        run: RunId,
+        step: Option<&str>,
+        params: Value,
+    ) -> Result<T, contract::Error> {
+        let reply = self.backend(role).call(BackendCall { op, mode, run, step, params }).await?;
+        serde_json::from_value(reply).map_err(|e| {
+            contract::Error::new(
+                ErrorKind::Protocol,
+                format!("the {role}'s plugin answered `{op}` with something else: {e}"),
+            )
+            .with_unknown_effect()
+        })
+    }
+}
+
+fn as_provider(inventory: Inventory) -> Result<ProviderInventory, contract::Error> {
+    match inventory {
+        Inventory::Provider(provider) => Ok(provider),
+        Inventory::Directory(_) => Err(wrong_role(Role::Provider)),
+    }
+}
+
+fn as_directory(inventory: Inventory) -> Result<DirectoryInventory, contract::Error> {
+    match inventory {
+        Inventory::Directory(directory) => Ok(directory),
+        Inventory::Provider(_) => Err(wrong_role(Role::Directory)),
+    }
+}
+
+fn wrong_role(role: Role) -> contract::Error {
+    contract::Error::new(
+        ErrorKind::Protocol,
+        format!("the {role}'s plugin answered with the inventory of the other role"),
+    )
+}
