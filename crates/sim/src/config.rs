@@ -1,0 +1,143 @@
+//! What a simulated world is made of: the settings, with defaults that suit a demonstration.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// The virtual host of the automation gateway in front of all directories.
+pub const GATEWAY_HOST: &str = "gateway.cie.test";
+/// The virtual host of the simulator's own interface: world, snapshot, faults, mutations.
+pub const ADMIN_HOST: &str = "admin.sim.test";
+/// What follows the tenant's name in the host name of its org.
+pub const OKTA_SUFFIX: &str = ".okta.test";
+
+/// The OIN `type` keys of the two integrations, as this simulator's orgs know them.
+///
+/// The real keys are in no public source and cannot be computed from the names (Okta's own recording shows
+/// `anzennaapiservice` for "Anzenna"), so these are made up, and a client must be told or must learn them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VariantTypes {
+    /// Users, groups, authorization servers and logs.
+    pub plain: &'static str,
+    /// The same and apps.
+    pub application_enabled: &'static str,
+}
+
+impl VariantTypes {
+    /// The keys which every simulated org uses.
+    pub const SIMULATED: Self = Self { plain: "panw_cie_sim", application_enabled: "panw_cie_apps_sim" };
+}
+
+/// The settings of a simulated world. `Default` is a fast, truthful world of 12 tenants.
+#[derive(Clone, Debug)]
+pub struct SimConfig {
+    /// How many tenants, each an org and a directory. From 8 on, some are not `ready`.
+    pub tenants: usize,
+    /// Every id, secret, token and order follows from it.
+    pub seed: u64,
+    /// How long each request waits before it is carried out.
+    pub latency: Duration,
+    /// The most items a page of a list holds, whatever `limit` was asked for.
+    pub page_size: usize,
+    /// Every n-th org lacks the API access management feature (401 E0000015 on authorization servers); 0 for none.
+    pub without_authorization_servers_every: usize,
+    /// Every n-th directory collects application data; 0 for none.
+    pub app_data_every: usize,
+    /// How old a directory's last sync has to be before a read of its status makes the next one.
+    pub sync_interval: Duration,
+    /// Requests a minute which an org allows before it answers 429; `None` for no limit.
+    pub rate_limit: Option<u32>,
+    /// Keep every exchange for [`Sim::traffic`](crate::Sim::traffic). Secrets are in it, in clear.
+    pub record: bool,
+    /// The instant at which the world begins; `None` for the real present.
+    pub start: Option<Timestamp>,
+}
+
+impl Default for SimConfig {
+    fn default() -> Self {
+        Self {
+            tenants: 12,
+            seed: 1,
+            latency: Duration::ZERO,
+            page_size: 2,
+            without_authorization_servers_every: 5,
+            app_data_every: 3,
+            sync_interval: Duration::from_millis(250),
+            rate_limit: None,
+            record: false,
+            start: None,
+        }
+    }
+}
+
+impl SimConfig {
+    /// Sets the number of tenants.
+    #[must_use]
+    pub fn tenants(mut self, tenants: usize) -> Self {
+        self.tenants = tenants;
+        self
+    }
+
+    /// Sets the seed.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Sets the wait before each request is carried out.
+    #[must_use]
+    pub fn latency(mut self, latency: Duration) -> Self {
+        self.latency = latency;
+        self
+    }
+
+    /// Sets the most items a page holds.
+    #[must_use]
+    pub fn page_size(mut self, page_size: usize) -> Self {
+        self.page_size = page_size;
+        self
+    }
+
+    /// Sets which orgs lack the authorization-server feature: every n-th, or none for 0.
+    #[must_use]
+    pub fn without_authorization_servers_every(mut self, n: usize) -> Self {
+        self.without_authorization_servers_every = n;
+        self
+    }
+
+    /// Sets which directories collect application data: every n-th, or none for 0.
+    #[must_use]
+    pub fn app_data_every(mut self, n: usize) -> Self {
+        self.app_data_every = n;
+        self
+    }
+
+    /// Sets how old a sync has to be before the next one is made.
+    #[must_use]
+    pub fn sync_interval(mut self, interval: Duration) -> Self {
+        self.sync_interval = interval;
+        self
+    }
+
+    /// Sets the requests a minute which an org allows.
+    #[must_use]
+    pub fn rate_limit(mut self, per_minute: u32) -> Self {
+        self.rate_limit = Some(per_minute);
+        self
+    }
+
+    /// Keeps, or does not keep, every exchange.
+    #[must_use]
+    pub fn record(mut self, record: bool) -> Self {
+        self.record = record;
+        self
+    }
+
+    /// Sets the instant at which the world begins.
+    #[must_use]
+    pub fn start(mut self, start: Timestamp) -> Self {
+        self.start = Some(start);
+        self
+    }
+}

@@ -1,0 +1,131 @@
+//! Faults on order: what goes wrong on the way to a host, how often, and how often it has.
+
+use serde::{Deserialize, Serialize};
+
+/// A fault that waits for requests it fits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// The virtual host, or `*` for every one but the admin host.
+    pub host: String,
+    /// The method, or none for any.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// What the path begins with; empty for any.
+    #[serde(default)]
+    pub path: String,
+    /// What happens.
+    #[serde(flatten)]
+    pub kind: FaultKind,
+    /// How many requests it hits before it is used up.
+    #[serde(default = "once")]
+    pub times: u32,
+    /// How many fitting requests pass before the first is hit.
+    #[serde(default)]
+    pub skip: u32,
+}
+
+/// What a fault does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum FaultKind {
+    /// 429 E0000047 with rate-limit headers, before any work.
+    #[serde(rename = "429")]
+    TooManyRequests {
+        /// How far ahead `X-Rate-Limit-Reset` lies.
+        #[serde(default = "one_second")]
+        reset_seconds: u32,
+    },
+    /// An answer of this status, before any work.
+    Status {
+        /// The status, such as 503.
+        status: u16,
+    },
+    /// The request is carried out, and the connection is closed without an answer.
+    DropAfterCommit,
+    /// The connection is closed before anything is done.
+    DropBefore,
+    /// The request is carried out after a wait.
+    Delay {
+        /// How long the wait is.
+        milliseconds: u64,
+    },
+}
+
+/// A fault and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultReport {
+    /// The fault as it was set.
+    #[serde(flatten)]
+    pub fault: Fault,
+    /// How many requests it has hit.
+    pub fired: u32,
+}
+
+fn once() -> u32 {
+    1
+}
+
+fn one_second() -> u32 {
+    1
+}
+
+/// All faults, in the order they were set.
+#[derive(Debug, Default)]
+pub(crate) struct FaultBook {
+    entries: Vec<(Fault, u32, u32)>,
+}
+
+impl FaultBook {
+    pub(crate) fn add(&mut self, fault: Fault) {
+        self.entries.push((fault, 0, 0));
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+    }
+
+    pub(crate) fn report(&self) -> Vec<FaultReport> {
+        self.entries.iter().map(|(fault, fired, _)| FaultReport { fault: fault.clone(), fired: *fired }).collect()
+    }
+
+    /// The fault that hits this request, if any; it counts as fired.
+    pub(crate) fn take(&mut self, host: &str, method: &str, path: &str) -> Option<FaultKind> {
+        for (fault, fired, seen) in &mut self.entries {
+            let fits = (fault.host == "*" || fault.host == host)
+                && fault.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
+                && path.starts_with(&fault.path);
+            if !fits || *fired >= fault.times {
+                continue;
+            }
+            *seen += 1;
+            if *seen > fault.skip {
+                *fired += 1;
+                return Some(fault.kind.clone());
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_skips_fires_and_is_used_up() {
+        let json = r#"{"host":"*","method":"post","path":"/a","kind":"status","status":503,"times":2,"skip":1}"#;
+        let mut book = FaultBook::default();
+        book.add(serde_json::from_str(json).unwrap());
+        let hits: Vec<_> = (0..5).map(|_| book.take("h", "POST", "/a/b").is_some()).collect();
+        assert_eq!(hits, [false, true, true, false, false]);
+        assert_eq!(book.take("h", "GET", "/a"), None);
+        assert_eq!(book.report()[0].fired, 2);
+    }
+
+    #[test]
+    fn the_wire_form_of_a_429_is_its_number() {
+        let fault: Fault = serde_json::from_str(r#"{"host":"acme.okta.test","kind":"429"}"#).unwrap();
+        assert_eq!(fault.kind, FaultKind::TooManyRequests { reset_seconds: 1 });
+        assert_eq!(fault.times, 1);
+    }
+}

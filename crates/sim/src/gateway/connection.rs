@@ -1,0 +1,178 @@
+//! Test, submit and restore of a connection: the rules of the console's Reconnect dialogue.
+
+use http::StatusCode;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::model::{Connection, Directory, Flow, Receipt, digest_credentials};
+use super::{Refused, no_directory, sync};
+use crate::message::{Reply, Request};
+use crate::state::State;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Test {
+    flow: Flow,
+    domain: String,
+    client_id: String,
+    client_secret: String,
+    /// What the submit is going to ask for; the directory's present choice if it is not said.
+    collect_applications: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Submit {
+    receipt: String,
+    flow: Flow,
+    domain: String,
+    client_id: String,
+    client_secret: String,
+    collect_applications: Option<bool>,
+    name: Option<String>,
+}
+
+/// POST …/test-connection: really takes a token and reads, and gives a receipt if all went well.
+pub(crate) fn test(state: &State, id: &str, request: &Request) -> Result<Reply, Refused> {
+    let test: Test = read_body(request)?;
+    let mut directory = state.directory(id).ok_or_else(|| no_directory(id))?;
+    check_flow(test.flow)?;
+    check_domain(&directory, &test.domain)?;
+    if !test.client_id.starts_with('0') {
+        // PAN, "Deploy Auth Code for Okta Directory": "The Client ID must begin with 0."
+        return Ok(Reply::json(
+            StatusCode::OK,
+            &json!({ "result": "failed", "reason": "the client id must begin with 0" }),
+        ));
+    }
+    let with_applications = test.collect_applications.unwrap_or(directory.connection.collect_applications);
+    let credentials = digest_credentials(&test.client_id, &test.client_secret);
+    let connection = Connection {
+        flow: test.flow,
+        client_id: test.client_id,
+        client_secret: test.client_secret,
+        collect_applications: with_applications,
+        last_sign_in: None,
+    };
+    let body = match sync::collect(state, &directory.domain, &connection, state.clock.now()) {
+        Err(reason) => json!({ "result": "failed", "reason": reason }),
+        Ok(()) => {
+            let value = directory.mint.token("rcp_");
+            let receipt = Receipt { value: value.clone(), credentials, with_applications, used: false };
+            directory.receipts.push(receipt);
+            json!({ "result": "success", "receipt": value })
+        }
+    };
+    Ok(Reply::json(StatusCode::OK, &body))
+}
+
+/// POST …/reconnect: submits what was tested, in place; domain and directory stay the same.
+pub(crate) fn reconnect(state: &State, id: &str, request: &Request) -> Result<Reply, Refused> {
+    let submit: Submit = read_body(request)?;
+    let mut directory = state.directory(id).ok_or_else(|| no_directory(id))?;
+    check_flow(submit.flow)?;
+    check_domain(&directory, &submit.domain)?;
+    let name = submit.name.unwrap_or_else(|| directory.name.clone());
+    check_name(&name)?;
+    let collect_applications = submit.collect_applications.unwrap_or(directory.connection.collect_applications);
+    let credentials = digest_credentials(&submit.client_id, &submit.client_secret);
+    let receipt = directory.receipts.iter_mut().find(|receipt| receipt.value == submit.receipt);
+    match receipt {
+        Some(receipt) if receipt.used => return Err(conflict("the receipt was used before")),
+        Some(receipt) if receipt.credentials != credentials => {
+            return Err(conflict("the receipt is for other credentials: test these first"));
+        }
+        Some(receipt) if collect_applications && !receipt.with_applications => {
+            return Err(conflict("the test did not read applications: test with collect_applications first"));
+        }
+        Some(receipt) => receipt.used = true,
+        None => return Err(conflict("no such receipt: the connection must be tested before it is submitted")),
+    }
+    let new = Connection {
+        flow: submit.flow,
+        client_id: submit.client_id,
+        client_secret: submit.client_secret,
+        collect_applications,
+        last_sign_in: None,
+    };
+    // A second submit for the same client, say with its second secret, must not bury the way back.
+    let same_client = directory.connection.flow == new.flow && directory.connection.client_id == new.client_id;
+    let old = std::mem::replace(&mut directory.connection, new);
+    if !same_client || directory.previous.is_none() {
+        directory.previous = Some(old);
+    }
+    directory.name = name;
+    directory.submits += 1;
+    sync::run(state, &mut directory, state.clock.now());
+    Ok(Reply::json(StatusCode::OK, &directory.render()))
+}
+
+/// POST …/restore: back to the connection before. The simulated gateway kept the refresh token, so nobody has to sign
+/// in; it works as long as the old app does.
+pub(crate) fn restore(state: &State, id: &str, request: &Request) -> Result<Reply, Refused> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+    let Nothing {} = read_body(request)?;
+    let mut directory = state.directory(id).ok_or_else(|| no_directory(id))?;
+    let previous = directory.previous.clone().ok_or_else(|| conflict("there is no earlier connection to restore"))?;
+    let now = state.clock.now();
+    if previous.flow == Flow::AuthorizationCode
+        && let Err(reason) = sync::collect(state, &directory.domain, &previous, now)
+    {
+        return Err(conflict(&format!("the earlier connection does not work any more: {reason}")));
+    }
+    directory.connection = previous;
+    directory.previous = None;
+    directory.receipts.clear();
+    sync::run(state, &mut directory, now);
+    Ok(Reply::json(StatusCode::OK, &directory.render()))
+}
+
+fn read_body<T: DeserializeOwned>(request: &Request) -> Result<T, Refused> {
+    if !request.has_content_type("application/json") {
+        let text = "the body must be application/json";
+        return Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", text));
+    }
+    serde_json::from_slice(&request.body).map_err(|error| {
+        Refused::new(StatusCode::BAD_REQUEST, "bad_request", format!("the body cannot be read: {error}"))
+    })
+}
+
+fn check_flow(flow: Flow) -> Result<(), Refused> {
+    match flow {
+        Flow::ClientCredentials => Ok(()),
+        Flow::AuthorizationCode => Err(unprocessable("the authorization-code flow needs a person who signs in")),
+    }
+}
+
+/// PAN, "Reconnect Okta Directory": "You cannot change the Domain."
+fn check_domain(directory: &Directory, domain: &str) -> Result<(), Refused> {
+    if domain.contains("://") || domain.contains('/') {
+        return Err(unprocessable("the domain must be without scheme and path"));
+    }
+    if domain != directory.domain {
+        return Err(unprocessable("the domain of a directory cannot be changed"));
+    }
+    Ok(())
+}
+
+/// PAN, "Reconnect Okta Directory": up to 15 lower-case letters, digits, hyphens, periods and underscores.
+fn check_name(name: &str) -> Result<(), Refused> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
+    if name.is_empty() || name.len() > 15 || !name.chars().all(allowed) {
+        return Err(unprocessable(
+            "the directory name must have at most 15 lower-case letters, digits, hyphens, periods or underscores",
+        ));
+    }
+    Ok(())
+}
+
+fn unprocessable(message: &str) -> Refused {
+    Refused::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message)
+}
+
+fn conflict(message: &str) -> Refused {
+    Refused::new(StatusCode::CONFLICT, "conflict", message)
+}

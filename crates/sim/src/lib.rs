@@ -1,0 +1,47 @@
+//! A strict, stateful simulator of Okta orgs and of the Cloud Identity Engine directories that read from them.
+//!
+//! Every org is a virtual host `<tenant>.okta.test`; all directories stand behind one automation gateway,
+//! `gateway.cie.test`; tests and `flowswap sim world` look behind the curtain at `admin.sim.test`. All hosts share
+//! one loopback TLS port with a throw-away certificate authority, and a request is routed by its `Host` header.
+//!
+//! The simulator is stricter than reality where it can be: it refuses whatever the real API is known to refuse, so
+//! that code which passes here has a chance there. Where no public source says what the real API does, the choice is
+//! marked in a comment beside it.
+//!
+//! ```no_run
+//! # async fn run() -> std::io::Result<()> {
+//! let sim = flowswap_sim::Sim::start(flowswap_sim::SimConfig::default().tenants(12), ([127, 0, 0, 1], 0).into()).await?;
+//! println!("{} serves {} tenants", sim.addr(), sim.tenants().len());
+//! sim.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod admin;
+mod clock;
+mod config;
+mod encoding;
+mod faults;
+mod gateway;
+mod ids;
+mod message;
+mod mutation;
+mod okta;
+mod serve;
+mod service;
+mod sim;
+mod state;
+mod tls;
+mod traffic;
+mod world;
+
+pub use clock::Clock;
+pub use config::{ADMIN_HOST, GATEWAY_HOST, OKTA_SUFFIX, SimConfig, VariantTypes};
+pub use faults::{Fault, FaultKind, FaultReport};
+pub use mutation::{Mutation, Variant};
+pub use service::{Dropped, SimService};
+pub use sim::{Sim, SimTenant};
+pub use traffic::Exchange;
+pub use world::diff::diff;
+pub use world::scenario::Scenario;
+pub use world::view::{DirectoryView, LegacyView, OrgView, RequestCounts, ServiceClientView, World};

@@ -1,0 +1,113 @@
+//! Changes behind the tool's back, for tests: a closed set, named in one word each.
+
+use serde::{Deserialize, Serialize};
+
+use crate::gateway::model::Flow;
+use crate::okta::model::Status;
+use crate::state::State;
+use crate::world::build;
+
+/// The two integrations which PAN publishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Variant {
+    /// Without apps.
+    Plain,
+    /// With apps.
+    ApplicationEnabled,
+}
+
+/// One change. `org` is a host name, `directory` a directory's id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+#[expect(missing_docs, reason = "the fields are what their names and the variant say")]
+pub enum Mutation {
+    /// Gives an app another label.
+    RenameApp { org: String, app: String, label: String },
+    /// Activates or deactivates an app.
+    SetAppActive { org: String, app: String, active: bool },
+    /// Deletes an app, active or not.
+    DeleteApp { org: String, app: String },
+    /// Takes a granted scope from an app.
+    RemoveGrant { org: String, app: String, scope: String },
+    /// Adds one more client of the authorization-code flow. Answers with its app id.
+    AddLegacyApp { org: String },
+    /// Adds a service client. Answers with its id.
+    AddServiceClient { org: String, variant: Variant },
+    /// Takes a scope from a service client.
+    RemoveScope { org: String, client: String, scope: String },
+    /// Revokes a service client, with its tokens.
+    RevokeServiceClient { org: String, client: String },
+    /// Turns the authorization-server feature on or off.
+    SetAuthorizationServers { org: String, enabled: bool },
+    /// Puts a directory on a flow and a client, without any test.
+    SetConnection { directory: String, flow: String, client_id: String },
+    /// Ticks or clears a directory's "Collect enterprise applications".
+    SetAppData { directory: String, app_data: bool },
+    /// Gives a directory another name, of any length.
+    RenameDirectory { directory: String, name: String },
+    /// Moves the simulator's clock forward.
+    AdvanceClock { milliseconds: u64 },
+}
+
+/// Makes one change. Answers with the id of what was made, if anything was.
+pub(crate) fn apply(state: &State, mutation: Mutation) -> Result<Option<String>, String> {
+    let now = state.clock.now();
+    let org = |host: &str| state.org(host).ok_or_else(|| format!("there is no org {host}"));
+    let directory = |id: &str| state.directory(id).ok_or_else(|| format!("there is no directory {id}"));
+    match mutation {
+        Mutation::RenameApp { org: host, app, label } => {
+            org(&host)?.app_mut(&app).ok_or(format!("there is no app {app}"))?.label = label;
+        }
+        Mutation::SetAppActive { org: host, app, active } => {
+            let status = if active { Status::Active } else { Status::Inactive };
+            org(&host)?.app_mut(&app).ok_or(format!("there is no app {app}"))?.status = status;
+        }
+        Mutation::DeleteApp { org: host, app } => {
+            let mut org = org(&host)?;
+            org.app(&app).ok_or(format!("there is no app {app}"))?;
+            org.apps.retain(|known| known.id != app);
+        }
+        Mutation::RemoveGrant { org: host, app, scope } => {
+            let mut org = org(&host)?;
+            let app = org.app_mut(&app).ok_or(format!("there is no app {app}"))?;
+            app.grants.retain(|grant| grant.scope != scope);
+        }
+        Mutation::AddLegacyApp { org: host } => {
+            let mut org = org(&host)?;
+            let app = build::build_legacy(&mut org, false, Status::Active, false, now);
+            let id = app.id.clone();
+            org.apps.push(app);
+            return Ok(Some(id));
+        }
+        Mutation::AddServiceClient { org: host, variant } => {
+            let with_apps = variant == Variant::ApplicationEnabled;
+            return Ok(Some(build::add_service(&mut *org(&host)?, with_apps, now).0));
+        }
+        Mutation::RemoveScope { org: host, client, scope } => {
+            let mut org = org(&host)?;
+            let client = org.service_mut(&client).ok_or(format!("there is no service client {client}"))?;
+            client.scopes.retain(|held| *held != scope);
+        }
+        Mutation::RevokeServiceClient { org: host, client } => {
+            let mut org = org(&host)?;
+            org.service(&client).ok_or(format!("there is no service client {client}"))?;
+            org.services.retain(|known| known.id != client);
+            org.tokens.retain(|_, token| token.client_id != client);
+        }
+        Mutation::SetAuthorizationServers { org: host, enabled } => org(&host)?.authorization_servers = enabled,
+        Mutation::SetConnection { directory: id, flow, client_id } => {
+            let flow: Flow = serde_json::from_value(flow.into()).map_err(|error| error.to_string())?;
+            let mut directory = directory(&id)?;
+            (directory.connection.flow, directory.connection.client_id) = (flow, client_id);
+        }
+        Mutation::SetAppData { directory: id, app_data } => {
+            directory(&id)?.connection.collect_applications = app_data;
+        }
+        Mutation::RenameDirectory { directory: id, name } => directory(&id)?.name = name,
+        Mutation::AdvanceClock { milliseconds } => {
+            state.clock.advance(std::time::Duration::from_millis(milliseconds));
+        }
+    }
+    Ok(None)
+}

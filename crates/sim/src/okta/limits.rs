@@ -1,0 +1,67 @@
+//! Rate limits: one window a minute for an org, told in three headers on every answer.
+
+use http::HeaderName;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::message::Reply;
+
+const WINDOW: SignedDuration = SignedDuration::from_secs(60);
+/// What an org without a set limit claims to allow.
+const GENEROUS: u32 = 10_000;
+
+/// The window an org is in. Okta's windows last 60 seconds and do not follow the wall-clock minute (Okta, "Rate limits").
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Window {
+    limit: Option<u32>,
+    opened: Option<Timestamp>,
+    used: u32,
+}
+
+impl Window {
+    pub(crate) fn new(limit: Option<u32>) -> Self {
+        Self { limit, opened: None, used: 0 }
+    }
+
+    /// Counts a request; false if it is one too many.
+    pub(crate) fn admit(&mut self, now: Timestamp) -> bool {
+        if self.opened.is_none_or(|opened| now.duration_since(opened) >= WINDOW) {
+            self.opened = Some(now);
+            self.used = 0;
+        }
+        self.used = self.used.saturating_add(1);
+        self.limit.is_none_or(|limit| self.used <= limit)
+    }
+
+    /// Adds the three headers. `X-Rate-Limit-Reset` is in UTC epoch seconds (Okta, "Monitor rate limits").
+    pub(crate) fn mark(&self, reply: Reply, now: Timestamp) -> Reply {
+        let limit = self.limit.unwrap_or(GENEROUS);
+        let reset = self.opened.unwrap_or(now) + WINDOW;
+        mark(reply, limit, limit.saturating_sub(self.used), reset.as_second())
+    }
+}
+
+/// Adds given rate-limit headers, in place of any that are there.
+pub(crate) fn mark(mut reply: Reply, limit: u32, remaining: u32, reset: i64) -> Reply {
+    let values = [
+        (HeaderName::from_static("x-rate-limit-limit"), limit.to_string()),
+        (HeaderName::from_static("x-rate-limit-remaining"), remaining.to_string()),
+        (HeaderName::from_static("x-rate-limit-reset"), reset.to_string()),
+    ];
+    for (name, value) in values {
+        reply.headers.remove(&name);
+        reply = reply.with_header(name, &value);
+    }
+    reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_fills_and_opens_anew() {
+        let (mut window, start) = (Window::new(Some(2)), Timestamp::UNIX_EPOCH);
+        let admitted: Vec<_> = [0, 1, 2, 60].map(|s| window.admit(start + SignedDuration::from_secs(s))).into();
+        assert_eq!(admitted, [true, true, false, true]);
+    }
+}

@@ -1,0 +1,193 @@
+//! The System Log: what happened in an org, who did it and with which program. Secrets are never in it.
+
+use http::{StatusCode, header};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::paging::{invalid_search, link_next, link_self, parse_filter, read_limit};
+use super::refusal::{Answer, Refusal};
+use super::{Call, access};
+use crate::clock::to_rfc3339;
+use crate::message::Reply;
+
+/// Okta System Log API: without `since`, the last seven days; at most 1000 events, 100 if nothing is said.
+const DEFAULT_REACH: SignedDuration = SignedDuration::from_hours(7 * 24);
+const DEFAULT_LIMIT: usize = 100;
+const MOST: usize = 1000;
+
+/// One event.
+#[derive(Clone, Debug)]
+pub(crate) struct LogEvent {
+    uuid: String,
+    published: Timestamp,
+    event_type: String,
+    actor: Entity,
+    targets: Vec<Entity>,
+    client_id: Option<String>,
+    user_agent: String,
+    outcome: Outcome,
+    request_id: String,
+}
+
+/// How it went; a failure has its reason.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Outcome {
+    Success,
+    Failure(&'static str),
+}
+
+#[derive(Clone, Debug)]
+struct Entity {
+    id: String,
+    kind: String,
+    name: String,
+}
+
+/// Records that the caller did something to one object.
+pub(crate) fn record(call: &mut Call<'_>, event: &str, id: &str, kind: &str, name: &str) {
+    let (actor, actor_kind, actor_name) = access::find_actor(call);
+    let actor = Entity { id: actor, kind: actor_kind.to_owned(), name: actor_name };
+    let target = Entity { id: id.to_owned(), kind: kind.to_owned(), name: name.to_owned() };
+    push(call, event, actor, vec![target], None, Outcome::Success);
+}
+
+/// Records what a client did in its own name at the token endpoint; it is actor and target in one.
+pub(crate) fn record_as_client(call: &mut Call<'_>, event: &str, client_id: &str, name: &str, outcome: Outcome) {
+    let client = Entity { id: client_id.to_owned(), kind: "PublicClientApp".to_owned(), name: name.to_owned() };
+    let mut targets = vec![client.clone()];
+    // An app's client id may differ from its own id; whoever polls by either finds the event.
+    if let Some(app) = call.org.app_of_client(client_id).filter(|app| app.id != client_id) {
+        targets.push(Entity { id: app.id.clone(), kind: "AppInstance".to_owned(), name: app.label.clone() });
+    }
+    push(call, event, client, targets, Some(client_id.to_owned()), outcome);
+}
+
+fn push(
+    call: &mut Call<'_>,
+    event: &str,
+    actor: Entity,
+    targets: Vec<Entity>,
+    client_id: Option<String>,
+    outcome: Outcome,
+) {
+    let event = LogEvent {
+        uuid: call.org.noise.id("evt"),
+        published: call.now,
+        event_type: event.to_owned(),
+        actor,
+        targets,
+        client_id,
+        user_agent: call.request.header(header::USER_AGENT).unwrap_or_default().to_owned(),
+        outcome,
+        request_id: call.request_id.clone(),
+    };
+    call.org.events.push(event);
+}
+
+/// GET /api/v1/logs, oldest first. A `next` link is always there for the poller, unless `until` closes the range.
+pub(crate) fn list(call: &mut Call<'_>) -> Answer {
+    let bound = |name: &str| {
+        let bad = |_| Refusal::invalid(name, format!("{name}: must be a date of the form yyyy-MM-dd'T'HH:mm:ss.SSSZ"));
+        call.request.parameter(name).map(|text| text.parse::<Timestamp>().map_err(bad)).transpose()
+    };
+    let since = bound("since")?.unwrap_or(call.now - DEFAULT_REACH);
+    let until = bound("until")?;
+    let limit = read_limit(call, DEFAULT_LIMIT)?;
+    if limit > MOST {
+        return Err(Refusal::invalid("limit", "limit: must be between 0 and 1000"));
+    }
+    let filter = call.request.parameter("filter").map(|text| parse_filter(&text)).transpose()?.unwrap_or_default();
+    if filter.iter().any(|(field, _)| !is_filterable(field)) {
+        return Err(invalid_search());
+    }
+    let start = match call.request.parameter("after") {
+        None => 0,
+        Some(after) => after.parse().map_err(|_| Refusal::invalid("after", "after: the cursor is not known"))?,
+    };
+    let found = call.org.events.iter().enumerate().skip(start).filter(|(_, event)| {
+        let in_range = event.published >= since && until.is_none_or(|until| event.published < until);
+        in_range && filter.iter().all(|(field, value)| event.has(field, value))
+    });
+    let page: Vec<_> = found.take(limit).collect();
+    let full = page.len() == limit;
+    // A page that is not full has looked at everything; the poller goes on from the end.
+    let cursor = match page.last() {
+        Some((index, _)) if full => index + 1,
+        None if full => start,
+        _ => start.max(call.org.events.len()),
+    };
+    let body: Vec<_> = page.iter().map(|(_, event)| event.render()).collect();
+    let reply = Reply::json(StatusCode::OK, &body).with_header(header::LINK, &link_self(call));
+    let more = until.is_none() || full;
+    Ok(if more { reply.with_header(header::LINK, &link_next(call, &cursor.to_string())) } else { reply })
+}
+
+fn is_filterable(field: &str) -> bool {
+    ["eventType", "target.id", "actor.id", "outcome.result", "client.id", "uuid"].contains(&field)
+}
+
+impl LogEvent {
+    fn has(&self, field: &str, value: &str) -> bool {
+        match field {
+            "eventType" => self.event_type == value,
+            "target.id" => self.targets.iter().any(|target| target.id == value),
+            "actor.id" => self.actor.id == value,
+            "client.id" => self.client_id.as_deref() == Some(value),
+            "outcome.result" => self.outcome.text() == value,
+            "uuid" => self.uuid == value,
+            _ => false,
+        }
+    }
+
+    fn render(&self) -> Value {
+        let reason = match self.outcome {
+            Outcome::Success => Value::Null,
+            Outcome::Failure(reason) => json!(reason),
+        };
+        json!({
+            "uuid": self.uuid,
+            "version": "0",
+            "published": to_rfc3339(self.published),
+            "eventType": self.event_type,
+            "legacyEventType": null,
+            "displayMessage": self.event_type,
+            "severity": if matches!(self.outcome, Outcome::Success) { "INFO" } else { "WARN" },
+            "actor": self.actor.render(),
+            "client": {
+                "userAgent": { "rawUserAgent": self.user_agent, "os": "Unknown", "browser": "UNKNOWN" },
+                "zone": null,
+                "device": "Unknown",
+                "id": self.client_id,
+                "ipAddress": "127.0.0.1",
+                "geographicalContext": null,
+            },
+            "outcome": { "result": self.outcome.text(), "reason": reason },
+            "target": self.targets.iter().map(Entity::render).collect::<Vec<_>>(),
+            "transaction": { "type": "WEB", "id": self.request_id, "detail": {} },
+            "debugContext": { "debugData": { "requestId": self.request_id } },
+            "authenticationContext": { "authenticationStep": 0, "externalSessionId": "unknown" },
+            "request": { "ipChain": [] },
+        })
+    }
+}
+
+impl Outcome {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Success => "SUCCESS",
+            Self::Failure(_) => "FAILURE",
+        }
+    }
+}
+
+impl Entity {
+    fn render(&self) -> Value {
+        json!({
+            "id": self.id,
+            "type": self.kind,
+            "alternateId": self.id,
+            "displayName": self.name,
+            "detailEntry": null,
+        })
+    }
+}

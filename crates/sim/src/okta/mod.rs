@@ -1,0 +1,167 @@
+//! One simulated Okta org: which paths it has, who may call them, and how every answer is dressed.
+
+mod access;
+mod app_json;
+mod apps;
+pub(crate) mod limits;
+pub(crate) mod logs;
+mod metadata;
+pub(crate) mod model;
+mod paging;
+mod reads;
+pub(crate) mod refusal;
+mod service_secrets;
+pub(crate) mod services;
+pub(crate) mod token;
+
+use http::{HeaderName, Method, StatusCode};
+use jiff::Timestamp;
+
+use crate::message::{Reply, Request};
+use model::Org;
+use refusal::{Answer, Refusal};
+
+/// One request on its way through an org.
+pub(crate) struct Call<'a> {
+    pub(crate) org: &'a mut Org,
+    pub(crate) request: &'a Request,
+    pub(crate) now: Timestamp,
+    /// The value of `X-Okta-Request-Id` in the answer.
+    pub(crate) request_id: String,
+}
+
+/// The resources which an org has.
+enum Route<'a> {
+    OrgMetadata,
+    ServerMetadata,
+    Token,
+    Apps,
+    App(&'a str),
+    AppGrants(&'a str),
+    AppSecrets(&'a str),
+    AppTokens(&'a str),
+    AppLifecycle(&'a str, &'a str),
+    Services,
+    Service(&'a str),
+    Secrets(&'a str),
+    Secret(&'a str, &'a str),
+    SecretLifecycle(&'a str, &'a str, &'a str),
+    Users,
+    Groups,
+    AuthorizationServers,
+    Logs,
+}
+
+/// Answers one request. Counting is the caller's choice, as the directories' own requests are not counted.
+pub(crate) fn handle(org: &mut Org, request: &Request, now: Timestamp) -> Reply {
+    let request_id = org.noise.id("req");
+    let admitted = org.window.admit(now);
+    let mut call = Call { org, request, now, request_id };
+    let answer = if admitted { dispatch(&mut call) } else { Err(Refusal::too_many_requests()) };
+    let reply = answer.unwrap_or_else(|refusal| {
+        let error_id = format!("oae{}", call.org.noise.id(""));
+        refusal.into_reply(&error_id, &request.base(), &request.path)
+    });
+    let request_id = call.request_id;
+    org.window.mark(reply, now).with_header(HeaderName::from_static("x-okta-request-id"), &request_id)
+}
+
+/// Counts a request by what it wants, whether or not it will be carried out.
+pub(crate) fn count(org: &mut Org, request: &Request) {
+    let counts = &mut org.counts;
+    match (&request.method, request.path.as_str()) {
+        (&Method::GET | &Method::HEAD, _) => counts.read += 1,
+        (_, "/oauth2/v1/token") => counts.authenticate += 1,
+        _ => counts.mutate += 1,
+    }
+}
+
+fn dispatch(call: &mut Call<'_>) -> Answer {
+    let request = call.request;
+    let segments = request.segments();
+    let route = find_route(&segments).ok_or_else(Refusal::no_such_path)?;
+    // Okta's core API concepts: a POST without a body must say `Content-Length: 0`.
+    if request.method == Method::POST && !request.states_length() {
+        return Ok(Reply::empty(StatusCode::LENGTH_REQUIRED));
+    }
+    let method = request.method.as_str();
+    let (apps_read, apps_manage) = ("okta.apps.read", "okta.apps.manage");
+    let (services_read, services_manage) = ("okta.oauthIntegrations.read", "okta.oauthIntegrations.manage");
+    match (&route, method) {
+        (Route::OrgMetadata, "GET") => return Ok(metadata::show_org(call)),
+        (Route::ServerMetadata, "GET") => return Ok(metadata::show_server(call)),
+        (Route::Token, "POST") => return token::grant(call),
+        _ => {}
+    }
+    let scope = match (&route, method) {
+        (Route::Apps | Route::App(_) | Route::AppSecrets(_) | Route::AppTokens(_), "GET") => apps_read,
+        (Route::AppGrants(_), "GET") => "okta.appGrants.read",
+        (Route::App(_), "DELETE") | (Route::AppLifecycle(..), "POST") => apps_manage,
+        (Route::Services | Route::Service(_) | Route::Secrets(_), "GET") => services_read,
+        (Route::Services | Route::Secrets(_) | Route::SecretLifecycle(..), "POST") => services_manage,
+        (Route::Service(_) | Route::Secret(..), "DELETE") => services_manage,
+        (Route::Users, "GET") => "okta.users.read",
+        (Route::Groups, "GET") => "okta.groups.read",
+        (Route::AuthorizationServers, "GET") => "okta.authorizationServers.read",
+        (Route::Logs, "GET") => "okta.logs.read",
+        (Route::Apps | Route::AppGrants(_) | Route::AppSecrets(_), "POST")
+        | (Route::App(_), "PUT")
+        | (Route::AppTokens(_), "DELETE") => {
+            access::authorize(call, apps_manage)?;
+            return Err(Refusal::not_simulated());
+        }
+        _ => return Err(Refusal::method_not_allowed()),
+    };
+    access::authorize(call, scope)?;
+    match (route, method) {
+        (Route::Apps, _) => apps::list(call),
+        (Route::App(id), "GET") => apps::show(call, id),
+        (Route::App(id), _) => apps::delete(call, id),
+        (Route::AppGrants(id), _) => apps::list_grants(call, id),
+        (Route::AppSecrets(id), _) => apps::list_secrets(call, id),
+        (Route::AppTokens(id), _) => apps::list_tokens(call, id),
+        (Route::AppLifecycle(id, verb), _) => apps::change_status(call, id, verb),
+        (Route::Services, "GET") => services::list(call),
+        (Route::Services, _) => services::create(call),
+        (Route::Service(id), "GET") => services::show(call, id),
+        (Route::Service(id), _) => services::revoke(call, id),
+        (Route::Secrets(id), "GET") => service_secrets::list(call, id),
+        (Route::Secrets(id), _) => service_secrets::create(call, id),
+        (Route::Secret(id, secret), _) => service_secrets::delete(call, id, secret),
+        (Route::SecretLifecycle(id, secret, verb), _) => service_secrets::change_status(call, id, secret, verb),
+        (Route::Users, _) => reads::list_users(call),
+        (Route::Groups, _) => reads::list_groups(call),
+        (Route::AuthorizationServers, _) => reads::list_authorization_servers(call),
+        (Route::Logs, _) => logs::list(call),
+        (Route::OrgMetadata | Route::ServerMetadata | Route::Token, _) => Err(Refusal::method_not_allowed()),
+    }
+}
+
+fn find_route<'a>(segments: &[&'a str]) -> Option<Route<'a>> {
+    Some(match *segments {
+        [".well-known", "okta-organization"] => Route::OrgMetadata,
+        [".well-known", "oauth-authorization-server"] => Route::ServerMetadata,
+        ["oauth2", "v1", "token"] => Route::Token,
+        ["api", "v1", "apps"] => Route::Apps,
+        ["api", "v1", "apps", id] => Route::App(id),
+        ["api", "v1", "apps", id, "grants"] => Route::AppGrants(id),
+        ["api", "v1", "apps", id, "credentials", "secrets"] => Route::AppSecrets(id),
+        ["api", "v1", "apps", id, "tokens"] => Route::AppTokens(id),
+        ["api", "v1", "apps", id, "lifecycle", verb @ ("activate" | "deactivate")] => Route::AppLifecycle(id, verb),
+        ["api", "v1", "users"] => Route::Users,
+        ["api", "v1", "groups"] => Route::Groups,
+        ["api", "v1", "authorizationServers"] => Route::AuthorizationServers,
+        ["api", "v1", "logs"] => Route::Logs,
+        ["integrations", "api", "v1", "api-services", ref rest @ ..] => match *rest {
+            [] => Route::Services,
+            [id] => Route::Service(id),
+            [id, "credentials", "secrets"] => Route::Secrets(id),
+            [id, "credentials", "secrets", secret] => Route::Secret(id, secret),
+            [id, "credentials", "secrets", secret, "lifecycle", verb @ ("activate" | "deactivate")] => {
+                Route::SecretLifecycle(id, secret, verb)
+            }
+            _ => return None,
+        },
+        _ => return None,
+    })
+}

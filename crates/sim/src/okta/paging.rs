@@ -1,0 +1,94 @@
+//! Pages of a list, and the `Link` headers that lead through them, each in a line of its own as Okta sends them.
+
+use http::{StatusCode, header};
+use serde_json::Value;
+
+use super::Call;
+use super::refusal::{Answer, Refusal};
+use crate::encoding::write_pairs;
+use crate::message::Reply;
+
+/// Answers with the page that the request asks for, of items that are each known by an id. A page holds at most the
+/// org's page size whatever `limit` says, so that code which does not follow `next` is found out.
+pub(crate) fn answer_page(
+    call: &Call<'_>,
+    ids: &[String],
+    default_limit: usize,
+    render: impl Fn(&str) -> Value,
+) -> Answer {
+    let limit = read_limit(call, default_limit)?.min(call.org.page_size.max(1));
+    let start = match call.request.parameter("after") {
+        None => 0,
+        Some(after) => match ids.iter().position(|id| *id == after) {
+            Some(position) => position + 1,
+            None => return Err(Refusal::invalid("after", "Invalid 'after' parameter: the cursor is not known.")),
+        },
+    };
+    let end = start.saturating_add(limit).min(ids.len());
+    let page = ids.get(start..end).unwrap_or_default();
+    let body: Vec<_> = page.iter().map(|id| render(id)).collect();
+    let next = page.last().filter(|_| end < ids.len());
+    let reply = Reply::json(StatusCode::OK, &body).with_header(header::LINK, &link_self(call));
+    Ok(match next {
+        Some(last) => reply.with_header(header::LINK, &link_next(call, last)),
+        None => reply,
+    })
+}
+
+/// The `limit` parameter, or the default.
+pub(crate) fn read_limit(call: &Call<'_>, default: usize) -> Result<usize, Refusal> {
+    match call.request.parameter("limit") {
+        None => Ok(default),
+        Some(text) => {
+            text.parse().map_err(|_| Refusal::invalid("limit", "Invalid 'limit' parameter: it is not a number."))
+        }
+    }
+}
+
+/// The link to the page itself.
+pub(crate) fn link_self(call: &Call<'_>) -> String {
+    write_link(call, &call.request.pairs(), "self")
+}
+
+/// The link to the page after `cursor`; `after` comes first, as in recordings of the Okta management API.
+pub(crate) fn link_next(call: &Call<'_>, cursor: &str) -> String {
+    let mut pairs = vec![("after".to_owned(), cursor.to_owned())];
+    pairs.extend(call.request.pairs().into_iter().filter(|(name, _)| name != "after"));
+    write_link(call, &pairs, "next")
+}
+
+fn write_link(call: &Call<'_>, pairs: &[(String, String)], relation: &str) -> String {
+    let query = write_pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let mark = if query.is_empty() { "" } else { "?" };
+    format!("<{}{}{mark}{query}>; rel=\"{relation}\"", call.request.base(), call.request.path)
+}
+
+/// Reads a filter of the form `a eq "x" and b eq "y"`, the part of Okta's filter language that the simulator knows.
+pub(crate) fn parse_filter(text: &str) -> Result<Vec<(String, String)>, Refusal> {
+    let clause = |clause: &str| {
+        let (field, value) = clause.trim().split_once(" eq ")?;
+        let value = value.trim().strip_prefix('"')?.strip_suffix('"')?;
+        (!value.contains('"')).then(|| (field.trim().to_owned(), value.to_owned()))
+    };
+    text.split(" and ").map(|part| clause(part).ok_or_else(invalid_search)).collect()
+}
+
+/// E0000031, the answer to a filter that cannot be read or is not allowed on the list.
+pub(crate) fn invalid_search() -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, "E0000031", "Invalid search criteria.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_read_or_refused() {
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        let two = parse_filter("eventType eq \"a.b\" and target.id eq \"0oa\"").unwrap();
+        assert_eq!(two, [pair("eventType", "a.b"), pair("target.id", "0oa")]);
+        for broken in ["", "name", "name eq oidc_client", "name sw \"o\"", "a eq \"x\" or b eq \"y\""] {
+            assert!(parse_filter(broken).is_err(), "{broken}");
+        }
+    }
+}

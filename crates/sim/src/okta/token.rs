@@ -1,0 +1,202 @@
+//! POST /oauth2/v1/token of the org's own authorization server, for the client-credential grant.
+//!
+//! The checks stand in the order form, client, grant, scopes. Texts are those of Okta's list of OAuth 2.0 errors.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{StatusCode, header};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::Call;
+use super::logs::{self, Outcome};
+use super::model::{AccessToken, Status};
+use super::refusal::{Answer, Refusal};
+use crate::encoding::parse_pairs;
+use crate::message::Reply;
+
+/// The scopes which the authorization server knows, of those that matter here.
+pub(crate) const KNOWN_SCOPES: &[&str] = &[
+    "okta.users.manage",
+    "okta.users.read",
+    "okta.users.read.self",
+    "okta.groups.manage",
+    "okta.groups.read",
+    "okta.apps.manage",
+    "okta.apps.read",
+    "okta.appGrants.manage",
+    "okta.appGrants.read",
+    "okta.authorizationServers.manage",
+    "okta.authorizationServers.read",
+    "okta.clients.read",
+    "okta.events.read",
+    "okta.logs.read",
+    "okta.oauthIntegrations.manage",
+    "okta.oauthIntegrations.read",
+    "okta.orgs.read",
+    "okta.policies.read",
+    "okta.roles.read",
+];
+
+/// The event which shows that a client got a token (Okta event types).
+pub(crate) const GRANT_EVENT: &str = "app.oauth2.token.grant.access_token";
+const LIFETIME: SignedDuration = SignedDuration::from_hours(1);
+
+/// Who asks, once its secret has been checked.
+struct Client {
+    id: String,
+    name: &'static str,
+    scopes: Vec<String>,
+}
+
+/// Grants an access token, or says why not; both leave an event in the log.
+pub(crate) fn grant(call: &mut Call<'_>) -> Answer {
+    if !call.request.has_content_type("application/x-www-form-urlencoded") {
+        return Err(bad_request("invalid_request", "The request body must be 'application/x-www-form-urlencoded'."));
+    }
+    let form = std::str::from_utf8(&call.request.body).ok().and_then(parse_pairs);
+    let form = form.ok_or_else(|| bad_request("invalid_request", "The request body was not well-formed."))?;
+    let field = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let grant_type = field("grant_type").unwrap_or_default();
+
+    let (id, secret) = read_credentials(call, &field)?;
+    let outcome = authenticate(call, &id, &secret, grant_type).and_then(|client| {
+        let scopes = choose_scopes(&client, field("scope").unwrap_or_default())?;
+        Ok((client, scopes))
+    });
+    let (client, scopes) = match outcome {
+        Ok(granted) => granted,
+        Err(refusal) => {
+            let reason = match &refusal {
+                Refusal::Oauth { error, .. } => *error,
+                _ => "invalid_request",
+            };
+            let name = call.org.service(&id).map_or("", |service| service.name);
+            logs::record_as_client(call, GRANT_EVENT, &id, name, Outcome::Failure(reason));
+            return Err(refusal);
+        }
+    };
+    let token = call.org.mint.token("eyJraWQiOiJzaW0ifQ.");
+    let scope = scopes.join(" ");
+    let expires = call.now + LIFETIME;
+    call.org.tokens.insert(token.clone(), AccessToken { client_id: client.id.clone(), scopes, expires });
+    logs::record_as_client(call, GRANT_EVENT, &client.id, client.name, Outcome::Success);
+    let body = json!({
+        "token_type": "Bearer",
+        "expires_in": LIFETIME.as_secs(),
+        "access_token": token,
+        "scope": scope,
+    });
+    Ok(Reply::json(StatusCode::OK, &body))
+}
+
+/// What the directory of an authorization-code connection does before each sync: it turns its refresh token into an
+/// access token, which works while the app is active and leaves the same event as any other token.
+pub(crate) fn refresh(call: &mut Call<'_>, client_id: &str, needed: &[&str]) -> Result<(), String> {
+    let app = call.org.app_of_client(client_id).filter(|app| app.status == Status::Active && app.is_legacy());
+    let Some(app) = app else {
+        logs::record_as_client(call, GRANT_EVENT, client_id, "", Outcome::Failure("invalid_client"));
+        return Err("invalid_client: the client is unknown or inactive".to_owned());
+    };
+    let label = app.label.clone();
+    let missing = needed.iter().find(|scope| !app.grants.iter().any(|grant| grant.scope == **scope));
+    if let Some(missing) = missing {
+        return Err(format!("insufficient_scope: {missing}"));
+    }
+    logs::record_as_client(call, GRANT_EVENT, client_id, &label, Outcome::Success);
+    Ok(())
+}
+
+/// The client's id and secret, from where the endpoint wants them.
+fn read_credentials<'f>(
+    call: &Call<'_>,
+    field: &impl Fn(&str) -> Option<&'f str>,
+) -> Result<(String, String), Refusal> {
+    let in_header = call.request.headers.contains_key(header::AUTHORIZATION);
+    let in_body = field("client_secret").is_some() || field("client_assertion").is_some();
+    if in_header && in_body {
+        let text = "Can't supply multiple client credentials. Use one of the following: credentials in the \
+                    Authorization header, credentials in the post body, or a `client_assertion` in the post body.";
+        return Err(bad_request("invalid_request", text));
+    }
+    if in_body && call.org.service(field("client_id").unwrap_or_default()).is_some() {
+        let text = "OAuth Integration Client Credentials requests to the Org Authorization Server must use either \
+                    private_key_jwt or client_secret_basic as the token_endpoint_auth_method.";
+        return Err(unauthenticated(text));
+    }
+    if in_body {
+        return Err(unauthenticated("The client is not allowed to use this token_endpoint_auth_method."));
+    }
+    if !in_header {
+        return Err(unauthenticated("No client credentials found"));
+    }
+    let decoded = call.request.credential("Basic").and_then(|text| STANDARD.decode(text).ok());
+    let pair = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+    pair.and_then(|pair| pair.split_once(':').map(|(id, secret)| (id.to_owned(), secret.to_owned())))
+        .ok_or_else(|| unauthenticated("Invalid 'Authorization' header: it must be Basic with a client id and secret."))
+}
+
+/// Checks the client, its secret and whether it may use the grant type.
+fn authenticate(call: &Call<'_>, id: &str, secret: &str, grant_type: &str) -> Result<Client, Refusal> {
+    let held = match (call.org.service(id), call.org.app_of_client(id)) {
+        (Some(service), _) => service.secrets.as_slice(),
+        (None, Some(app)) if app.status == Status::Active => {
+            app.oauth.as_ref().map(|client| client.secrets.as_slice()).unwrap_or_default()
+        }
+        _ => return Err(unauthenticated("Invalid value for 'client_id' parameter.")),
+    };
+    if !held.iter().any(|known| known.status == Status::Active && known.value == secret) {
+        return Err(unauthenticated("The client secret supplied for a confidential client is invalid."));
+    }
+    if !matches!(grant_type, "client_credentials" | "authorization_code" | "refresh_token") {
+        return Err(bad_request("unsupported_grant_type", "The grant type in the request isn't supported."));
+    }
+    let Some(service) = call.org.service(id) else {
+        // The OIDC web app of the authorization-code flow ends here: its credentials are right, and of no use.
+        let grants = call.org.app_of_client(id).and_then(|app| app.oauth.as_ref());
+        let grants = grants.map(|client| client.grant_types.join(", ")).unwrap_or_default();
+        let text =
+            format!("The client is not authorized to use the provided grant type. Configured grant types: [{grants}].");
+        return Err(bad_request("unauthorized_client", text));
+    };
+    if grant_type != "client_credentials" {
+        let text = "The client is not authorized to use the provided grant type. Configured grant types: \
+                    [client_credentials].";
+        return Err(bad_request("unauthorized_client", text));
+    }
+    Ok(Client { id: service.id.clone(), name: service.name, scopes: service.scopes.clone() })
+}
+
+/// The asked scopes which were granted. Those that were not are dropped in silence, as long as one is left.
+fn choose_scopes(client: &Client, asked: &str) -> Result<Vec<String>, Refusal> {
+    let asked: Vec<_> = asked.split_whitespace().collect();
+    if asked.is_empty() {
+        return Err(bad_request("invalid_scope", "No scopes were requested."));
+    }
+    if asked.iter().any(|scope| scope.ends_with(".self")) {
+        let text = "The 'client_credentials' grant type may not request .self scopes.";
+        return Err(bad_request("client_credentials_self_scope_requested", text));
+    }
+    if asked.iter().any(|scope| !KNOWN_SCOPES.contains(scope)) {
+        let text = "One or more scopes are not configured for the authorization server resource.";
+        return Err(bad_request("invalid_scope", text));
+    }
+    let mut granted: Vec<String> = Vec::new();
+    for scope in asked {
+        if client.scopes.iter().any(|held| held == scope) && !granted.iter().any(|given| given == scope) {
+            granted.push(scope.to_owned());
+        }
+    }
+    if granted.is_empty() {
+        return Err(bad_request("consent_required", "You are not allowed any of the requested scopes."));
+    }
+    Ok(granted)
+}
+
+fn bad_request(error: &'static str, description: impl Into<String>) -> Refusal {
+    Refusal::oauth(StatusCode::BAD_REQUEST, error, description)
+}
+
+fn unauthenticated(description: &str) -> Refusal {
+    Refusal::oauth(StatusCode::UNAUTHORIZED, "invalid_client", description)
+}

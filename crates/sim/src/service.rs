@@ -1,0 +1,166 @@
+//! The way of a request: read whole, routed by host, hit by a fault or not, carried out, recorded.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Body;
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::clock::to_http_date;
+use crate::config::{ADMIN_HOST, GATEWAY_HOST};
+use crate::faults::FaultKind;
+use crate::message::{Reply, Request};
+use crate::okta::refusal::Refusal;
+use crate::okta::{self, limits};
+use crate::state::{State, lock};
+use crate::traffic::Exchange;
+use crate::{admin, gateway};
+
+/// The most a request body may hold; nothing here needs more.
+const MOST_BODY: usize = 1 << 20;
+
+/// The connection is closed without an answer, because a fault was ordered or the request could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the connection was closed without an answer")]
+pub struct Dropped;
+
+impl From<Infallible> for Dropped {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// The whole simulator as a `tower` service, for use without a socket. An in-process request says its host in the
+/// `Host` header or in its URI, and must bring a `Content-Length` where a client on the wire has to.
+#[derive(Clone, Debug)]
+pub struct SimService {
+    state: Arc<State>,
+}
+
+impl SimService {
+    pub(crate) fn new(state: Arc<State>) -> Self {
+        Self { state }
+    }
+}
+
+impl<B> tower::Service<http::Request<B>> for SimService
+where
+    B: Body<Data: Send> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Response = http::Response<Full<Bytes>>;
+    type Error = Dropped;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Dropped>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Dropped>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        let state = Arc::clone(&self.state);
+        Box::pin(async move {
+            let request = read_request(request).await?;
+            let reply = answer(&state, &request).await;
+            if state.config.record {
+                lock(&state.traffic).push(Exchange::new(&request, reply.as_ref()));
+            }
+            let reply = reply.ok_or(Dropped)?;
+            let mut response = http::Response::new(Full::new(reply.body));
+            *response.status_mut() = reply.status;
+            *response.headers_mut() = reply.headers;
+            Ok(response)
+        })
+    }
+}
+
+async fn read_request<B>(request: http::Request<B>) -> Result<Request, Dropped>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (head, body) = request.into_parts();
+    let body = Limited::new(body, MOST_BODY).collect().await.map_err(|_| Dropped)?.to_bytes();
+    let from_header = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let authority = head.uri.authority().map(|authority| authority.as_str()).or(from_header).unwrap_or_default();
+    Ok(Request {
+        authority: authority.to_owned(),
+        method: head.method,
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        headers: head.headers,
+        body,
+    })
+}
+
+/// The answer, or none if the connection is to be closed instead.
+async fn answer(state: &State, request: &Request) -> Option<Reply> {
+    let host = request.host();
+    if host == ADMIN_HOST {
+        return Some(stamp(state, admin::handle(state, request)));
+    }
+    if let Some(mut org) = state.org(&host) {
+        okta::count(&mut org, request);
+    }
+    if !state.config.latency.is_zero() {
+        tokio::time::sleep(state.config.latency).await;
+    }
+    let fault = lock(&state.faults).take(&host, request.method.as_str(), &request.path);
+    let reply = match fault {
+        Some(FaultKind::DropBefore) => return None,
+        Some(FaultKind::DropAfterCommit) => {
+            carry_out(state, &host, request);
+            return None;
+        }
+        Some(FaultKind::TooManyRequests { reset_seconds }) => refuse_for_rate(state, request, reset_seconds),
+        Some(FaultKind::Status { status }) => refuse_with(request, status),
+        Some(FaultKind::Delay { milliseconds }) => {
+            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+            carry_out(state, &host, request)
+        }
+        None => carry_out(state, &host, request),
+    };
+    Some(stamp(state, reply))
+}
+
+fn carry_out(state: &State, host: &str, request: &Request) -> Reply {
+    if host == GATEWAY_HOST {
+        return gateway::handle(state, request);
+    }
+    let now = state.clock.now();
+    state.org(host).map(|mut org| okta::handle(&mut org, request, now)).unwrap_or_else(|| {
+        let message = format!("no simulated host is named '{host}'");
+        let body = json!({ "error": { "code": "unknown_host", "message": message } });
+        Reply::json(StatusCode::MISDIRECTED_REQUEST, &body)
+    })
+}
+
+/// Okta's 429: its body, and headers which say that nothing is left and when there will be.
+fn refuse_for_rate(state: &State, request: &Request, reset_seconds: u32) -> Reply {
+    let reset = state.clock.now() + SignedDuration::from_secs(i64::from(reset_seconds));
+    let reply = Refusal::too_many_requests().into_reply("oaeRateLimit", &request.base(), &request.path);
+    let reply = limits::mark(reply, 100, 0, reset.as_second());
+    reply.with_header(http::HeaderName::from_static("x-okta-request-id"), "reqRateLimit")
+}
+
+/// A failure of the server; for 5xx the body is Okta's E0000009 (internal error) or E0000010 (read-only).
+fn refuse_with(request: &Request, status: u16) -> Reply {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let (code, summary) = match status {
+        StatusCode::SERVICE_UNAVAILABLE => ("E0000010", "Service is in read only mode."),
+        _ => ("E0000009", "Internal Server Error"),
+    };
+    let reply = Refusal::new(status, code, summary).into_reply("oaeFault", &request.base(), &request.path);
+    reply.with_header(http::HeaderName::from_static("x-okta-request-id"), "reqFault")
+}
+
+fn stamp(state: &State, reply: Reply) -> Reply {
+    reply.with_header(header::DATE, &to_http_date(state.clock.now()))
+}

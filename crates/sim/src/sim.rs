@@ -1,0 +1,163 @@
+//! A running simulator, and what those who started it need to know of it.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::config::{GATEWAY_HOST, SimConfig, VariantTypes};
+use crate::faults::{Fault, FaultReport};
+use crate::mutation::{self, Mutation};
+use crate::serve;
+use crate::service::SimService;
+use crate::state::{State, lock};
+use crate::tls;
+use crate::traffic::Exchange;
+use crate::world::scenario::Scenario;
+use crate::world::{snapshot, view};
+
+/// One tenant of the simulated fleet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SimTenant {
+    /// The tenant's name, which is its directory's too.
+    pub name: String,
+    /// The host name of its org.
+    pub domain: String,
+    /// Whether its directory collects application data.
+    pub app_data: bool,
+    /// The API token (SSWS) of its org's administrator.
+    pub admin_token: String,
+    /// The condition it began in.
+    pub scenario: Scenario,
+    /// The id of its directory at the gateway.
+    pub directory_id: String,
+}
+
+/// A simulator: the world, and the port it is served on.
+#[derive(Debug)]
+pub struct Sim {
+    state: Arc<State>,
+    addr: SocketAddr,
+    ca_pem: String,
+    stop: watch::Sender<bool>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl Sim {
+    /// Builds a world and serves it at `addr`, which has to be a loopback address: the simulator hands out its
+    /// administrators' tokens to whoever asks for its world.
+    pub async fn start(config: SimConfig, addr: SocketAddr) -> io::Result<Self> {
+        if !addr.ip().is_loopback() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{addr} is not a loopback address")));
+        }
+        let (ca_pem, acceptor) = tls::issue()?;
+        let listener = TcpListener::bind(addr).await?;
+        let mut sim = Self::in_process(config);
+        sim.addr = listener.local_addr()?;
+        sim.ca_pem = ca_pem;
+        let service = sim.service();
+        sim.server = Some(tokio::spawn(serve::run(listener, acceptor, service, sim.stop.subscribe())));
+        Ok(sim)
+    }
+
+    /// Builds a world without a port; [`Sim::service`] is the way in.
+    pub fn in_process(config: SimConfig) -> Self {
+        Self {
+            state: Arc::new(State::new(config)),
+            addr: (Ipv4Addr::LOCALHOST, 0).into(),
+            ca_pem: String::new(),
+            stop: watch::Sender::new(false),
+            server: None,
+        }
+    }
+
+    /// Where it listens; port 0 if it does not.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The certificate of the throw-away authority, as PEM; empty without a port.
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// All tenants.
+    pub fn tenants(&self) -> Vec<SimTenant> {
+        self.state.tenants.clone()
+    }
+
+    /// The bearer token for the automation gateway.
+    pub fn gateway_token(&self) -> &str {
+        &self.state.gateway_token
+    }
+
+    /// The virtual host of the automation gateway.
+    pub fn gateway_host(&self) -> &'static str {
+        GATEWAY_HOST
+    }
+
+    /// The bearer token for the admin host.
+    pub fn admin_token(&self) -> &str {
+        &self.state.admin_token
+    }
+
+    /// The OIN type keys of the two integrations.
+    pub fn variant_types(&self) -> VariantTypes {
+        VariantTypes::SIMULATED
+    }
+
+    /// The world's clock.
+    pub fn clock(&self) -> Clock {
+        self.state.clock.clone()
+    }
+
+    /// The world at a glance, as `flowswap sim world` prints it.
+    pub fn world(&self) -> view::World {
+        view::look(&self.state)
+    }
+
+    /// All objects, canonical and without volatile values; compare two with [`diff`](crate::diff).
+    pub fn snapshot(&self) -> Value {
+        snapshot::take(&self.state)
+    }
+
+    /// Every exchange so far, if the settings asked for a record.
+    pub fn traffic(&self) -> Vec<Exchange> {
+        lock(&self.state.traffic).clone()
+    }
+
+    /// Orders a fault.
+    pub fn add_fault(&self, fault: Fault) {
+        lock(&self.state.faults).add(fault);
+    }
+
+    /// The ordered faults and how often each has fired.
+    pub fn faults(&self) -> Vec<FaultReport> {
+        lock(&self.state.faults).report()
+    }
+
+    /// Changes the world behind everybody's back. Answers with the id of what was made, if anything was.
+    pub fn mutate(&self, mutation: Mutation) -> Result<Option<String>, String> {
+        mutation::apply(&self.state, mutation)
+    }
+
+    /// The whole simulator as a service, for use without a socket.
+    pub fn service(&self) -> SimService {
+        SimService::new(Arc::clone(&self.state))
+    }
+
+    /// Closes the port after the requests in flight.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        if let Some(server) = self.server.take() {
+            // The only way to fail is a panic in the server, which its own output has told.
+            let _ended = server.await;
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The whole world behind one pointer, locked org by org and directory by directory.
+//!
+//! A lock is never held across an await, and a directory's is taken before its org's, never the other way round.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::clock::Clock;
+use crate::config::SimConfig;
+use crate::faults::FaultBook;
+use crate::gateway::model::Directory;
+use crate::message::{Reply, Request};
+use crate::okta::{self, model::Org};
+use crate::sim::SimTenant;
+use crate::traffic::Exchange;
+use crate::world::build;
+
+/// Everything there is.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) config: SimConfig,
+    pub(crate) clock: Clock,
+    /// Orgs by host name.
+    pub(crate) orgs: BTreeMap<String, Mutex<Org>>,
+    pub(crate) directories: Vec<Mutex<Directory>>,
+    directory_index: HashMap<String, usize>,
+    pub(crate) tenants: Vec<SimTenant>,
+    pub(crate) gateway_token: String,
+    pub(crate) admin_token: String,
+    pub(crate) faults: Mutex<FaultBook>,
+    pub(crate) traffic: Mutex<Vec<Exchange>>,
+}
+
+impl State {
+    /// Builds the world that the settings ask for.
+    pub(crate) fn new(config: SimConfig) -> Self {
+        let clock = config.start.map_or_else(Clock::real, Clock::starting_at);
+        let built = build::build(&config, clock.start());
+        let ids = built.directories.iter().enumerate().map(|(index, directory)| (directory.id.clone(), index));
+        let state = Self {
+            directory_index: ids.collect(),
+            orgs: built.orgs.into_iter().map(|org| (org.domain.clone(), Mutex::new(org))).collect(),
+            directories: built.directories.into_iter().map(Mutex::new).collect(),
+            tenants: built.tenants,
+            gateway_token: built.gateway_token,
+            admin_token: built.admin_token,
+            faults: Mutex::default(),
+            traffic: Mutex::default(),
+            config,
+            clock,
+        };
+        // The state which a directory shows at first is what a sync really finds.
+        for directory in &state.directories {
+            crate::gateway::sync::run(&state, &mut lock(directory), state.clock.start());
+        }
+        state
+    }
+
+    pub(crate) fn directory(&self, id: &str) -> Option<MutexGuard<'_, Directory>> {
+        let index = *self.directory_index.get(id)?;
+        self.directories.get(index).map(lock)
+    }
+
+    pub(crate) fn org(&self, host: &str) -> Option<MutexGuard<'_, Org>> {
+        self.orgs.get(host).map(lock)
+    }
+
+    /// Carries out a request that a directory makes: like any other, but uncounted, unrecorded and without faults,
+    /// as those concern the tool under test.
+    pub(crate) fn ask_org(&self, request: &Request, now: Timestamp) -> Option<Reply> {
+        self.org(&request.host()).map(|mut org| okta::handle(&mut org, request, now))
+    }
+}
+
+/// Locks, also after a panic elsewhere: the simulator's objects are valid between any two statements that matter.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,40 @@
+//! The throw-away certificate authority and the one server certificate for all virtual hosts.
+
+use std::io;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::TlsAcceptor;
+
+/// Makes an authority that lives as long as the simulator, and an acceptor with a certificate it has signed. The
+/// authority's key is forgotten at once; its certificate is returned as PEM for clients to trust.
+pub(crate) fn issue() -> io::Result<(String, TlsAcceptor)> {
+    build().map_err(io::Error::other)
+}
+
+fn build() -> Result<(String, TlsAcceptor), Box<dyn std::error::Error + Send + Sync>> {
+    let mut authority = CertificateParams::default();
+    authority.distinguished_name.push(DnType::CommonName, "flowswap simulator (throw-away)");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let authority_key = KeyPair::generate()?;
+    let ca_pem = authority.self_signed(&authority_key)?.pem();
+    let issuer = Issuer::new(authority, authority_key);
+
+    let names = ["*.okta.test", "*.cie.test", "*.sim.test", "localhost", "127.0.0.1"];
+    let server = CertificateParams::new(names.map(str::to_owned).to_vec())?;
+    let server_key = KeyPair::generate()?;
+    let certificate = server.signed_by(&server_key, &issuer)?;
+
+    // The provider is named, so that no process-wide default has to be installed by whoever embeds the simulator.
+    let key = PrivateKeyDer::Pkcs8(server_key.serialize_der().into());
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok((ca_pem, TlsAcceptor::from(Arc::new(config))))
+}

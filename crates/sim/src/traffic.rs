@@ -1,0 +1,48 @@
+//! The record of what went over the wire, kept in memory for tests that look for what should not be there.
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+use crate::message::{Reply, Request};
+
+/// One request and its answer, whole and in clear.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// The virtual host, without port.
+    pub host: String,
+    /// The method.
+    pub method: String,
+    /// The path, and the query if there was one.
+    pub path_and_query: String,
+    /// The request's header lines, names in lower case.
+    pub request_headers: Vec<(String, String)>,
+    /// The request's body.
+    pub request_body: Bytes,
+    /// The status of the answer; `None` when the connection was closed without one.
+    pub status: Option<u16>,
+    /// The answer's header lines.
+    pub response_headers: Vec<(String, String)>,
+    /// The answer's body.
+    pub response_body: Bytes,
+}
+
+impl Exchange {
+    pub(crate) fn new(request: &Request, reply: Option<&Reply>) -> Self {
+        let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
+        Self {
+            host: request.host(),
+            method: request.method.to_string(),
+            path_and_query: format!("{}{query}", request.path),
+            request_headers: lines(&request.headers),
+            request_body: request.body.clone(),
+            status: reply.map(|reply| reply.status.as_u16()),
+            response_headers: reply.map(|reply| lines(&reply.headers)).unwrap_or_default(),
+            response_body: reply.map(|reply| reply.body.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+fn lines(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
+}

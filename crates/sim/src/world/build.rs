@@ -1,0 +1,257 @@
+//! Lays out the world: for every tenant an org with its apps, and a directory in the condition it begins in.
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::scenario::{Scenario, assign};
+use crate::config::{OKTA_SUFFIX, SimConfig, VariantTypes};
+use crate::gateway::model::{Connection, Directory, Flow, Sync, SyncStatus};
+use crate::ids::Mint;
+use crate::okta::limits::Window;
+use crate::okta::model::{App, Grant, OauthClient, Org, PLAIN_NAME, RefreshToken, Secret, Status};
+use crate::okta::services;
+use crate::sim::SimTenant;
+use crate::world::view::RequestCounts;
+
+/// Names of the first tenants; all fit into the 15 characters of a directory name.
+const NAMES: [&str; 12] = [
+    "acme",
+    "globex",
+    "initech",
+    "umbrella",
+    "hooli",
+    "vandelay",
+    "wonka",
+    "tyrell",
+    "cyberdyne",
+    "blue-sun",
+    "massive-dynamic",
+    "soylent",
+];
+/// Where an authorization-code connection is led back to (PAN, "Deploy Auth Code for Okta Directory").
+const REDIRECT_URI: &str = "https://directory-sync.us.paloaltonetworks.com/authorize";
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+/// How long ago, in days, the made-up objects were made.
+const AGE: i32 = 400;
+
+/// What a new world consists of.
+pub(crate) struct Built {
+    pub(crate) orgs: Vec<Org>,
+    pub(crate) directories: Vec<Directory>,
+    pub(crate) tenants: Vec<SimTenant>,
+    pub(crate) gateway_token: String,
+    pub(crate) admin_token: String,
+}
+
+/// Builds the world; equal settings and an equal `now` give an equal one.
+pub(crate) fn build(config: &SimConfig, now: Timestamp) -> Built {
+    let mut mint = Mint::new(config.seed, "simulator");
+    let mut built = Built {
+        orgs: Vec::new(),
+        directories: Vec::new(),
+        tenants: Vec::new(),
+        gateway_token: mint.token("gw_"),
+        admin_token: mint.token("sim_"),
+    };
+    for (index, scenario) in assign(config.tenants).into_iter().enumerate() {
+        let every = |n: usize| n > 0 && index % n == n / 2;
+        let app_data = scenario == Scenario::WrongVariant || every(config.app_data_every);
+        let name = NAMES.get(index).map_or_else(|| format!("tenant-{:03}", index + 1), |name| (*name).to_owned());
+        let mut org = build_org(config, &name, !every(config.without_authorization_servers_every));
+        let legacy_status = match scenario {
+            Scenario::Migrated | Scenario::LegacyInactive => Status::Inactive,
+            _ => Status::Active,
+        };
+        // A client id may differ from the app's id (Okta management API, `client_id`); here in every fourth org.
+        let legacy = build_legacy(&mut org, app_data, legacy_status, index % 4 == 3, now);
+        org.apps = place_among_others(&mut org, legacy.clone(), now);
+        let connection = build_connection(&mut org, scenario, &legacy, app_data, now);
+        let mut mint = Mint::new(config.seed, &format!("directory/{name}"));
+        let id = mint.uuid();
+        built.tenants.push(SimTenant {
+            name: name.clone(),
+            domain: org.domain.clone(),
+            app_data,
+            admin_token: org.admin_token.clone(),
+            scenario,
+            directory_id: id.clone(),
+        });
+        built.directories.push(build_directory(id, name, &org, connection, mint, now));
+        built.orgs.push(org);
+    }
+    built
+}
+
+fn build_org(config: &SimConfig, name: &str, authorization_servers: bool) -> Org {
+    let mut mint = Mint::new(config.seed, &format!("org/{name}"));
+    Org {
+        id: mint.id("00o"),
+        domain: format!("{name}{OKTA_SUFFIX}"),
+        // Okta's API tokens begin with 00 and have 42 characters.
+        admin_token: mint.token("00").chars().take(42).collect(),
+        admin_user: mint.id("00u"),
+        authorization_servers,
+        users: 20 + mint.below(380),
+        groups: 4 + mint.below(40),
+        page_size: config.page_size,
+        apps: Vec::new(),
+        services: Vec::new(),
+        tokens: HashMap::new(),
+        events: Vec::new(),
+        counts: RequestCounts::default(),
+        window: Window::new(config.rate_limit),
+        noise: Mint::new(config.seed, &format!("noise/{name}")),
+        mint,
+    }
+}
+
+/// The client of the authorization-code flow, set up as PAN's manual says.
+pub(crate) fn build_legacy(org: &mut Org, app_data: bool, status: Status, own_client_id: bool, now: Timestamp) -> App {
+    let created = now - DAY * AGE;
+    let mint = &mut org.mint;
+    let mut scopes = vec!["okta.users.read", "okta.users.read.self", "okta.groups.read", "okta.logs.read"];
+    scopes.extend(org.authorization_servers.then_some("okta.authorizationServers.read"));
+    scopes.extend(app_data.then_some("okta.apps.read"));
+    let grants = scopes.iter().map(|scope| Grant { id: mint.id("oag"), scope: (*scope).to_owned(), created });
+    let grants = grants.collect();
+    let id = mint.id("0oa");
+    let token = RefreshToken {
+        id: mint.id("oar"),
+        created: now - DAY * 5,
+        expires: now + DAY * 85,
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+    };
+    App {
+        name: "oidc_client".to_owned(),
+        label: "CIE Directory Sync".to_owned(),
+        sign_on_mode: "OPENID_CONNECT",
+        status,
+        created,
+        last_updated: created,
+        oauth: Some(OauthClient {
+            client_id: if own_client_id { mint.id("0oa") } else { id.clone() },
+            application_type: "web",
+            redirect_uris: vec![REDIRECT_URI.to_owned()],
+            grant_types: vec!["authorization_code", "refresh_token"],
+            secrets: vec![Secret::new(mint, created)],
+        }),
+        id,
+        grants,
+        refresh_tokens: vec![token],
+    }
+}
+
+/// Puts the legacy client among apps that are none: Okta's own, the SAML app of the same name, and custom OIDC apps
+/// before and after it, so that it stands on neither the first nor the last page.
+fn place_among_others(org: &mut Org, legacy: App, now: Timestamp) -> Vec<App> {
+    let created = now - DAY * AGE;
+    let mut other = |name: &str, label: &str, mode: &'static str, oauth: Option<(&'static str, &str)>| {
+        let mint = &mut org.mint;
+        let id = mint.id("0oa");
+        App {
+            name: name.to_owned(),
+            label: label.to_owned(),
+            sign_on_mode: mode,
+            status: Status::Active,
+            created,
+            last_updated: created,
+            oauth: oauth.map(|(application_type, redirect)| OauthClient {
+                client_id: id.clone(),
+                application_type,
+                redirect_uris: (!redirect.is_empty()).then(|| redirect.to_owned()).into_iter().collect(),
+                grant_types: vec![if redirect.is_empty() { "client_credentials" } else { "authorization_code" }],
+                secrets: vec![Secret::new(mint, created)],
+            }),
+            id,
+            grants: Vec::new(),
+            refresh_tokens: Vec::new(),
+        }
+    };
+    let oidc = "OPENID_CONNECT";
+    vec![
+        other("saasure", "Okta Admin Console", oidc, None),
+        other("okta_enduser", "Okta Dashboard", oidc, None),
+        other("okta_browser_plugin", "Okta Browser Plugin", oidc, None),
+        other("oidc_client", "Intranet Portal", oidc, Some(("web", "https://portal.example.com/callback"))),
+        other("oidc_client", "Expense Reports", oidc, Some(("browser", "https://expenses.example.com/cb"))),
+        // The look-alike: same name, wrong kind (PAN: the SAML app is another object than the directory's).
+        other("panw_cie_saml_sim", PLAIN_NAME, "SAML_2_0", None),
+        legacy,
+        other("oidc_client", "Nightly Export", oidc, Some(("service", ""))),
+        other(
+            "oidc_client",
+            "Directory Sync Dashboard",
+            oidc,
+            Some(("web", "https://directory.example.com/authorize")),
+        ),
+    ]
+}
+
+fn build_connection(org: &mut Org, scenario: Scenario, legacy: &App, app_data: bool, now: Timestamp) -> Connection {
+    let client = legacy.oauth.as_ref();
+    let mut connection = Connection {
+        flow: Flow::AuthorizationCode,
+        client_id: client.map(|client| client.client_id.clone()).unwrap_or_default(),
+        client_secret: client.and_then(|client| client.secrets.first()).map(|s| s.value.clone()).unwrap_or_default(),
+        collect_applications: app_data,
+        last_sign_in: Some(now - DAY * i32::try_from(5 + org.mint.below(81)).unwrap_or(5)),
+    };
+    match scenario {
+        Scenario::Ready | Scenario::LegacyInactive => {}
+        Scenario::Unknown => {
+            connection.client_id = org.mint.id("0oa");
+            connection.client_secret = org.mint.secret();
+        }
+        Scenario::LegacyIdReused => {
+            (connection.flow, connection.last_sign_in) = (Flow::ClientCredentials, None);
+        }
+        Scenario::Migrated | Scenario::WrongVariant => {
+            let with_apps = app_data && scenario == Scenario::Migrated;
+            let (id, secret) = add_service(org, with_apps, now - DAY * 30);
+            (connection.flow, connection.last_sign_in) = (Flow::ClientCredentials, None);
+            (connection.client_id, connection.client_secret) = (id, secret);
+        }
+    }
+    connection
+}
+
+/// Adds a service client of one of the two types and returns its id and secret.
+pub(crate) fn add_service(org: &mut Org, with_apps: bool, created: Timestamp) -> (String, String) {
+    let types = VariantTypes::SIMULATED;
+    let kind = if with_apps { types.application_enabled } else { types.plain };
+    let (name, scopes) = services::find_type(kind).unwrap_or((PLAIN_NAME, Vec::new()));
+    let service = services::build(&mut org.mint, kind, name, scopes, created);
+    let credentials = (service.id.clone(), service.secrets.first().map(|s| s.value.clone()).unwrap_or_default());
+    org.services.push(service);
+    credentials
+}
+
+fn build_directory(
+    id: String,
+    name: String,
+    org: &Org,
+    connection: Connection,
+    mint: Mint,
+    now: Timestamp,
+) -> Directory {
+    Directory {
+        id,
+        name,
+        domain: org.domain.clone(),
+        // What the last good sync found; the first sync of the simulator puts it right.
+        sync: Sync {
+            status: SyncStatus::Success,
+            last_success: now - DAY * 3,
+            attempted: None,
+            users: org.users,
+            groups: org.groups.saturating_sub(1),
+            applications: if connection.collect_applications { org.apps.len() } else { 0 },
+        },
+        connection,
+        previous: None,
+        receipts: Vec::new(),
+        submits: 0,
+        mint,
+    }
+}

@@ -1,0 +1,98 @@
+//! The world whole and canonical, for a comparison object by object: secrets as hashes, and nothing that changes
+//! without anybody's changing it (counters, log, sync times, tokens, receipts, the time of an app's last update).
+
+use serde_json::{Map, Value, json};
+
+use crate::clock::to_rfc3339;
+use crate::gateway::model::{Connection, Directory};
+use crate::ids::hash_secret;
+use crate::okta::model::{App, Org, Secret, ServiceClient};
+use crate::state::{State, lock};
+
+/// Takes a snapshot. Equal worlds give equal values.
+pub(crate) fn take(state: &State) -> Value {
+    let orgs: Map<_, _> = state.orgs.iter().map(|(host, org)| (host.clone(), show_org(&lock(org)))).collect();
+    let directories: Map<_, _> = state.directories.iter().map(|directory| show_directory(&lock(directory))).collect();
+    json!({ "orgs": orgs, "directories": directories })
+}
+
+fn show_org(org: &Org) -> Value {
+    let apps: Map<_, _> = org.apps.iter().map(|app| (app.id.clone(), show_app(app))).collect();
+    let services: Map<_, _> = org.services.iter().map(|service| (service.id.clone(), show_service(service))).collect();
+    json!({
+        "id": org.id,
+        "authorization_servers": org.authorization_servers,
+        "users": org.users,
+        "groups": org.groups,
+        "apps": apps,
+        "service_clients": services,
+    })
+}
+
+fn show_app(app: &App) -> Value {
+    let mut grants: Vec<_> = app.grants.iter().map(|grant| grant.scope.as_str()).collect();
+    grants.sort_unstable();
+    let tokens: Vec<_> = app.refresh_tokens.iter().map(|token| token.id.as_str()).collect();
+    let client = app.oauth.as_ref().map(|client| {
+        json!({
+            "client_id": client.client_id,
+            "application_type": client.application_type,
+            "redirect_uris": client.redirect_uris,
+            "grant_types": client.grant_types,
+            "secrets": show_secrets(&client.secrets),
+        })
+    });
+    json!({
+        "name": app.name,
+        "label": app.label,
+        "sign_on_mode": app.sign_on_mode,
+        "status": app.status.text(),
+        "created": to_rfc3339(app.created),
+        "client": client,
+        "grants": grants,
+        "refresh_tokens": tokens,
+    })
+}
+
+fn show_service(service: &ServiceClient) -> Value {
+    let mut scopes = service.scopes.clone();
+    scopes.sort();
+    json!({
+        "type": service.kind,
+        "name": service.name,
+        "created": to_rfc3339(service.created),
+        "scopes": scopes,
+        "secrets": show_secrets(&service.secrets),
+    })
+}
+
+fn show_secrets(secrets: &[Secret]) -> Value {
+    let shown = |secret: &Secret| json!({ "status": secret.status.text(), "hash": secret.hash() });
+    secrets.iter().map(|secret| (secret.id.clone(), shown(secret))).collect::<Map<_, _>>().into()
+}
+
+fn show_directory(directory: &Directory) -> (String, Value) {
+    let value = json!({
+        "name": directory.name,
+        "domain": directory.domain,
+        "connection": show_connection(&directory.connection),
+        "previous": directory.previous.as_ref().map(show_connection),
+        "sync": {
+            "status": directory.sync.status,
+            "users": directory.sync.users,
+            "groups": directory.sync.groups,
+            "applications": directory.sync.applications,
+        },
+    });
+    (directory.id.clone(), value)
+}
+
+fn show_connection(connection: &Connection) -> Value {
+    json!({
+        "flow": connection.flow,
+        "client_id": connection.client_id,
+        "secret_hash": hash_secret(&connection.client_secret),
+        "collect_applications": connection.collect_applications,
+        "last_sign_in": connection.last_sign_in,
+    })
+}

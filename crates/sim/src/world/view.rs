@@ -1,0 +1,121 @@
+//! The world as `flowswap sim world` prints it: short, without anything secret.
+
+use serde::{Deserialize, Serialize};
+
+use crate::gateway::model::Flow;
+use crate::okta::model::Org;
+use crate::state::{State, lock};
+
+/// Everything that matters, at one glance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct World {
+    /// The orgs, in the order of the tenants.
+    pub orgs: Vec<OrgView>,
+    /// The directories, in the order of the tenants.
+    pub directories: Vec<DirectoryView>,
+}
+
+/// An org.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrgView {
+    /// Its host name.
+    pub domain: String,
+    /// The clients of the authorization-code flow.
+    pub legacy: Vec<LegacyView>,
+    /// The API service integrations.
+    pub service_clients: Vec<ServiceClientView>,
+    /// What was asked of it from outside.
+    pub requests: RequestCounts,
+}
+
+/// A client of the authorization-code flow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegacyView {
+    /// The app's id.
+    pub id: String,
+    /// The OAuth client id, which may differ.
+    pub client_id: String,
+    /// `ACTIVE` or `INACTIVE`.
+    pub status: String,
+}
+
+/// An API service integration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceClientView {
+    /// Its id, which is its client id as well.
+    pub id: String,
+    /// The OIN type key.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The granted scopes, sorted.
+    pub scopes: Vec<String>,
+    /// How many of its secrets are active.
+    pub active_secrets: usize,
+}
+
+/// Requests that reached an org over the wire, also those it refused. The directories' own are not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestCounts {
+    /// GET and HEAD.
+    pub read: u64,
+    /// Token requests.
+    pub authenticate: u64,
+    /// All others.
+    pub mutate: u64,
+}
+
+/// A directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectoryView {
+    /// Its name.
+    pub name: String,
+    /// The domain of its org.
+    pub domain: String,
+    /// `authorization_code` or `client_credentials`.
+    pub flow: String,
+    /// The client id it uses.
+    pub client_id: String,
+    /// Whether it collects application data.
+    pub app_data: bool,
+    /// How many times a connection was submitted.
+    pub submits: u32,
+}
+
+/// Looks at the world. Each org and directory is seen at one instant, though not all at the same.
+pub(crate) fn look(state: &State) -> World {
+    let orgs = state.tenants.iter().filter_map(|tenant| state.org(&tenant.domain).map(|org| view_org(&org)));
+    let directories = state.directories.iter().map(|directory| {
+        let directory = lock(directory);
+        DirectoryView {
+            name: directory.name.clone(),
+            domain: directory.domain.clone(),
+            flow: match directory.connection.flow {
+                Flow::AuthorizationCode => "authorization_code".to_owned(),
+                Flow::ClientCredentials => "client_credentials".to_owned(),
+            },
+            client_id: directory.connection.client_id.clone(),
+            app_data: directory.connection.collect_applications,
+            submits: directory.submits,
+        }
+    });
+    World { orgs: orgs.collect(), directories: directories.collect() }
+}
+
+fn view_org(org: &Org) -> OrgView {
+    let legacy = org.apps.iter().filter(|app| app.is_legacy()).filter_map(|app| {
+        let client_id = app.oauth.as_ref()?.client_id.clone();
+        Some(LegacyView { id: app.id.clone(), client_id, status: app.status.text().to_owned() })
+    });
+    let services = org.services.iter().map(|service| {
+        let mut scopes = service.scopes.clone();
+        scopes.sort();
+        let (id, kind) = (service.id.clone(), service.kind.clone());
+        ServiceClientView { id, kind, scopes, active_secrets: service.active_secrets() }
+    });
+    OrgView {
+        domain: org.domain.clone(),
+        legacy: legacy.collect(),
+        service_clients: services.collect(),
+        requests: org.counts,
+    }
+}

@@ -1,0 +1,13 @@
+//! The simulator as its clients meet it: requests in, answers out.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where its expectation does")]
+
+mod contract;
+mod faults;
+mod gateway;
+mod lists;
+mod shapes;
+mod strictness;
+mod support;
+mod wire;
+mod world;

@@ -1,0 +1,92 @@
+//! Over a real socket: TLS with the throw-away authority, routing by host, drops, and a clean stop.
+
+use std::io;
+use std::sync::Arc;
+
+use flowswap_sim::{Fault, FaultKind, Sim, SimConfig};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+async fn start() -> Sim {
+    Sim::start(SimConfig::default().tenants(2), ([127, 0, 0, 1], 0).into()).await.unwrap()
+}
+
+/// Sends one request and reads until the connection ends; the error is that of TLS or of the socket.
+async fn fetch(sim: &Sim, trusted: &str, host: &str, path: &str) -> io::Result<String> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(trusted.as_bytes()).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(sim.addr()).await?;
+    let name = ServerName::try_from(host.to_owned()).unwrap();
+    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
+#[tokio::test]
+async fn every_virtual_host_answers_on_the_one_port() {
+    let sim = start().await;
+    for (host, path, status) in [
+        ("acme.okta.test", "/.well-known/okta-organization", "200"),
+        ("globex.okta.test", "/api/v1/apps", "403"),
+        ("gateway.cie.test", "/v1/directories", "401"),
+        ("admin.sim.test", "/world", "401"),
+        ("stranger.okta.test", "/", "421"),
+        ("localhost", "/", "421"),
+    ] {
+        let answer = fetch(&sim, sim.ca_pem(), host, path).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{host}: {answer}");
+        assert_eq!(answer.matches("\r\ndate: ").count(), 1, "{answer}");
+    }
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn another_authority_is_not_trusted() {
+    let (sim, other) = (start().await, start().await);
+    assert!(fetch(&sim, other.ca_pem(), "acme.okta.test", "/.well-known/okta-organization").await.is_err());
+    sim.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn a_dropped_connection_carries_no_byte_of_an_answer() {
+    let sim = start().await;
+    let host = "acme.okta.test".to_owned();
+    for kind in [FaultKind::DropBefore, FaultKind::DropAfterCommit] {
+        sim.add_fault(Fault { host: host.clone(), method: None, path: String::new(), kind, times: 1, skip: 0 });
+        // An end without TLS's own goodbye is an error to some clients and the end of the text to others.
+        let got = fetch(&sim, sim.ca_pem(), &host, "/.well-known/okta-organization").await.unwrap_or_default();
+        assert_eq!(got, "");
+    }
+    let answer = fetch(&sim, sim.ca_pem(), &host, "/.well-known/okta-organization").await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "));
+    assert_eq!(sim.faults().iter().map(|report| report.fired).sum::<u32>(), 2);
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn it_stays_on_the_loopback_and_frees_its_port() {
+    let refused = Sim::start(SimConfig::default(), ([0, 0, 0, 0], 0).into()).await;
+    assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    let sim = start().await;
+    let addr = sim.addr();
+    // An idle connection does not hold up the stop.
+    let idle = TcpStream::connect(addr).await.unwrap();
+    sim.stop().await;
+    drop(idle);
+    let again = Sim::start(SimConfig::default().tenants(1), addr).await.unwrap();
+    assert_eq!(again.addr(), addr);
+    again.stop().await;
+}
