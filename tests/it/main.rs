@@ -1,1 +1,21 @@
-//! Placeholder.
+//! The binary as users run it, over the simulator.
+//!
+//! One target, a module an area. What belongs where:
+
+/// Starts simulators and runs the binary in a clean environment.
+mod support;
+
+/// Help texts, exit codes, wrong command lines and configurations: what a person sees before anything runs.
+mod cli;
+/// The demo, from the outside.
+mod demo;
+/// The main line: detect, plan, apply, status, rollback, finalize of a whole fleet.
+mod fleet;
+/// Faults of the network and of the other sides, injected by the simulator.
+mod faults;
+/// The official API description as judge over requests and answers.
+mod official;
+/// What is guaranteed: no secret anywhere, no change in a dry run, plans that cannot be edited.
+mod safety;
+/// The repository itself: arrows, `unsafe`, printing, headers.
+mod tidy;

@@ -17,6 +17,9 @@ mod secret;
 mod stop;
 mod tenant;
 
+/// Part of the port [`SecretStore`], so that whoever implements it needs no other crate.
+pub use flowswap_contract::Handle;
+
 pub use assess::{
     Assessment, Facts, Finding, RULES, Rule, SIGN_IN_LIFETIME_DAYS, Severity, Sight, Verdict, assess,
     find_domain_defect,

@@ -18,6 +18,7 @@
 //! ```
 
 mod admin;
+mod client_files;
 mod clock;
 mod config;
 mod encoding;
@@ -35,6 +36,7 @@ mod tls;
 mod traffic;
 mod world;
 
+pub use client_files::Running;
 pub use clock::Clock;
 pub use config::{ADMIN_HOST, GATEWAY_HOST, OKTA_SUFFIX, SimConfig, VariantTypes};
 pub use faults::{Fault, FaultKind, FaultReport};

@@ -1,1 +1,130 @@
-//! Placeholder.
+//! The Okta side of a tenant: finds the legacy client, creates the service client, proves it, retires the old one.
+//!
+//! Everything Okta does is asked of the host; this library holds no secret and opens no connection. `README.md` says
+//! which permissions the administrator's token needs and what each step sends.
+
+mod access;
+mod api;
+mod config;
+mod confirm;
+mod detect;
+mod plan;
+mod prove;
+mod provision;
+mod recognize;
+mod refusal;
+mod retire;
+
+use flowswap_contract::{
+    ApplyReply, ConfigKey, Error, ErrorKind, HeaderDialect, Inventory, ObserveReply, Open, PROTOCOL, Phase, PlanParams,
+    PluginHello, Role, StepParams, StepProposal, TestParams, TestReply,
+    sdk::{Host, Plugin, unsupported},
+};
+use serde::de::DeserializeOwned;
+
+use crate::{api::Api, config::Config};
+
+/// A session with one Okta org.
+pub struct Okta {
+    config: Config,
+}
+
+impl Okta {
+    fn api<'a>(&'a self, host: &'a Host) -> Api<'a> {
+        Api::new(host, &self.config)
+    }
+}
+
+impl Plugin for Okta {
+    fn hello() -> PluginHello {
+        let key = |name: &str, required, secret, about: &str| ConfigKey {
+            name: name.to_owned(),
+            required,
+            secret,
+            about: about.to_owned(),
+        };
+        PluginHello {
+            name: "okta".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol: PROTOCOL,
+            features: vec![],
+            roles: vec![Role::Provider],
+            config: vec![
+                key("domain", true, false, "host name of the org, without scheme and path, such as acme.okta.com"),
+                key("credential", true, true, "an administrator's API token, sent as SSWS"),
+                key("variant_types", false, false, "table: OIN type keys of `plain` and `application-enabled`"),
+                key("scopes", false, false, "table: list of scopes by variant, instead of those learnt or documented"),
+            ],
+            origins: vec!["https://{domain}".to_owned()],
+            // Okta rate limits: every answer has these headers.
+            headers: Some(HeaderDialect {
+                remaining: "x-rate-limit-remaining".to_owned(),
+                reset: "x-rate-limit-reset".to_owned(),
+                request_id: api::REQUEST_ID.to_owned(),
+            }),
+        }
+    }
+
+    fn open(open: Open) -> Result<Self, Error> {
+        Ok(Self { config: Config::read(&open)? })
+    }
+
+    async fn detect(&self, host: &Host) -> Result<Inventory, Error> {
+        detect::detect(&self.api(host), &self.config).await.map(Inventory::Provider)
+    }
+
+    fn plan(&self, params: PlanParams) -> Result<Vec<StepProposal>, Error> {
+        plan::propose(&params)
+    }
+
+    async fn observe(&self, host: &Host, params: StepParams) -> Result<ObserveReply, Error> {
+        let api = self.api(host);
+        match params.step.proposal.phase {
+            Phase::Provision => provision::observe(&api, &params).await,
+            Phase::Retire => retire::observe_retired(&api, &params).await,
+            Phase::Purge => retire::observe_purged(&api, &params).await,
+            other => Err(unsupported(&format!("observe of {other}"))),
+        }
+    }
+
+    async fn apply(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error> {
+        let api = self.api(host);
+        match params.step.proposal.phase {
+            Phase::Provision => provision::apply(&api, &params).await,
+            Phase::Retire => retire::deactivate(&api, &params).await,
+            Phase::Purge => retire::delete(&api, &params).await,
+            other => Err(unsupported(&format!("apply of {other}"))),
+        }
+    }
+
+    async fn undo(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error> {
+        let api = self.api(host);
+        match params.step.proposal.phase {
+            Phase::Provision => provision::undo(&api, &params).await,
+            Phase::Retire => retire::activate(&api, &params).await,
+            other => Err(unsupported(&format!("undo of {other}"))),
+        }
+    }
+
+    async fn test(&self, host: &Host, params: TestParams) -> Result<TestReply, Error> {
+        let api = self.api(host);
+        let evidence = match &params.step {
+            None => access::check(&api).await,
+            Some(step) => match step.step.proposal.phase {
+                Phase::Prove => prove::prove(&api, step).await?,
+                Phase::Confirm => confirm::confirm(&api, step).await?,
+                other => return Err(unsupported(&format!("test of {other}"))),
+            },
+        };
+        Ok(TestReply { evidence, ..TestReply::default() })
+    }
+}
+
+/// What `plan` wrote into the step, as the type that it was written from.
+fn read_payload<T: DeserializeOwned>(params: &StepParams) -> Result<T, Error> {
+    serde_json::from_value(params.step.proposal.payload.clone()).map_err(|e| {
+        Error::new(ErrorKind::Protocol, format!("the payload of step `{}` does not decode: {e}", params.step.id))
+    })
+}
+
+flowswap_contract::export_plugin!(Okta);

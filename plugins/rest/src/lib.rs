@@ -1,1 +1,111 @@
-//! Placeholder.
+//! The directory side of a tenant behind any JSON-over-HTTPS interface, such as an owner's automation gateway in
+//! front of the Cloud Identity Engine console. What to send and where to look is described in the tenant's
+//! `directory` table; `README.md` documents every key.
+
+mod access;
+mod api;
+mod config;
+mod confirm;
+mod detect;
+mod fields;
+mod plan;
+mod swap;
+mod table;
+mod template;
+mod test_connection;
+mod time;
+
+use flowswap_contract::{
+    ApplyReply, ConfigKey, Error, ErrorKind, Inventory, ObserveReply, Open, PROTOCOL, Phase, PlanParams, PluginHello,
+    Role, StepParams, StepProposal, TestParams, TestReply,
+    sdk::{Host, Plugin, unsupported},
+};
+use serde::de::DeserializeOwned;
+
+use crate::{api::Api, config::Config};
+
+/// A session with one directory.
+pub struct Rest {
+    config: Config,
+}
+
+impl Rest {
+    fn api<'a>(&'a self, host: &'a Host) -> Api<'a> {
+        Api { host, config: &self.config }
+    }
+}
+
+impl Plugin for Rest {
+    fn hello() -> PluginHello {
+        let config = config::KEYS.iter().map(|&(name, required, about)| ConfigKey {
+            name: name.to_owned(),
+            required,
+            secret: name == "credential",
+            about: about.to_owned(),
+        });
+        PluginHello {
+            name: "rest".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol: PROTOCOL,
+            features: vec![],
+            roles: vec![Role::Directory],
+            config: config.collect(),
+            origins: vec!["{base_url}".to_owned()],
+            headers: None,
+        }
+    }
+
+    fn open(open: Open) -> Result<Self, Error> {
+        Ok(Self { config: Config::read(&open)? })
+    }
+
+    async fn detect(&self, host: &Host) -> Result<Inventory, Error> {
+        detect::detect(&self.api(host)).await.map(Inventory::Directory)
+    }
+
+    fn plan(&self, params: PlanParams) -> Result<Vec<StepProposal>, Error> {
+        plan::propose(&params, self.config.restore.is_some())
+    }
+
+    async fn observe(&self, host: &Host, params: StepParams) -> Result<ObserveReply, Error> {
+        match params.step.proposal.phase {
+            Phase::Swap => swap::observe(&self.api(host), &params).await,
+            other => Err(unsupported(&format!("observe of {other}"))),
+        }
+    }
+
+    async fn apply(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error> {
+        match params.step.proposal.phase {
+            Phase::Swap => swap::apply(&self.api(host), &params).await,
+            other => Err(unsupported(&format!("apply of {other}"))),
+        }
+    }
+
+    async fn undo(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error> {
+        match params.step.proposal.phase {
+            Phase::Swap => swap::undo(&self.api(host), &params).await,
+            other => Err(unsupported(&format!("undo of {other}"))),
+        }
+    }
+
+    async fn test(&self, host: &Host, params: TestParams) -> Result<TestReply, Error> {
+        let api = self.api(host);
+        match &params.step {
+            None => Ok(TestReply { evidence: access::check(&api).await, ..TestReply::default() }),
+            Some(step) => match step.step.proposal.phase {
+                Phase::Test => test_connection::test(&api, step).await,
+                Phase::Confirm => confirm::confirm(&api, step).await,
+                other => Err(unsupported(&format!("test of {other}"))),
+            },
+        }
+    }
+}
+
+/// What `plan` wrote into the step, as the type that it was written from.
+fn read_payload<T: DeserializeOwned>(params: &StepParams) -> Result<T, Error> {
+    serde_json::from_value(params.step.proposal.payload.clone()).map_err(|e| {
+        Error::new(ErrorKind::Protocol, format!("the payload of step `{}` does not decode: {e}", params.step.id))
+    })
+}
+
+flowswap_contract::export_plugin!(Rest);

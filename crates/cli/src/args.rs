@@ -1,0 +1,221 @@
+//! The command line: syntax only. What it means is each command's business.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Moves Okta directory connections of Cloud Identity Engine to the client-credential flow.
+#[derive(Debug, Parser)]
+#[command(name = "flowswap", version, arg_required_else_help = true, max_term_width = 110)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 some tenants failed, \
+                        4 tenants remain that need a person, 5 interrupted, 6 plan stale or refused.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// The configuration.
+    #[arg(long, global = true, value_name = "FILE", default_value = "migrate.toml", env = "FLOWSWAP_CONFIG")]
+    pub(crate) config: PathBuf,
+    /// A folder to look for plugins in, before the usual ones.
+    #[arg(long, global = true, value_name = "DIR", env = "FLOWSWAP_PLUGIN_DIR")]
+    pub(crate) plugin_dir: Option<PathBuf>,
+    /// How to report on stdout.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+    /// Do not colour. NO_COLOR does the same.
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+    /// Say nothing on stderr but errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more; twice for every request.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// How to report on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Tables and sentences.
+    Human,
+    /// One JSON document.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a first configuration and the key that protects secrets.
+    Init,
+    /// Is everything reachable and permitted? Changes nothing.
+    Check(Select),
+    /// Which flow does every tenant use, and can it be migrated? Changes nothing.
+    Detect(Select),
+    /// Write down exactly what would be done, and how it would be taken back. Changes nothing.
+    Plan(PlanArgs),
+    /// Show a plan file.
+    Show(PlanFile),
+    /// Carry out a plan, or go on with it.
+    Apply(ApplyArgs),
+    /// Where does every tenant stand, and what is next?
+    Status(Select),
+    /// Take tenants back to the authorization-code flow.
+    Rollback(RollbackArgs),
+    /// Retire the legacy client of migrated tenants.
+    Finalize(FinalizeArgs),
+    /// What does a finding mean?
+    Explain(ExplainArgs),
+    /// Which plugins are there?
+    #[command(subcommand)]
+    Plugins(PluginsCommand),
+    /// Watch a simulated fleet migrate.
+    Demo(DemoArgs),
+    /// Simulate Okta orgs and CIE directories to try things out on.
+    Sim(SimArgs),
+    /// Print a completion script.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// What a plugin runs in.
+    #[command(name = "__plugin", hide = true)]
+    PluginProcess {
+        /// The library.
+        library: PathBuf,
+    },
+}
+
+/// Which tenants.
+#[derive(Debug, Args)]
+pub(crate) struct Select {
+    /// These tenants only.
+    #[arg(value_name = "TENANT")]
+    pub(crate) tenants: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    /// Where to write the plan. Without it the plan is only shown.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanFile {
+    /// The plan.
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    #[command(flatten)]
+    pub(crate) file: PlanFile,
+    /// Do not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Started {
+    /// The tenants.
+    #[arg(value_name = "TENANT", required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) tenants: Vec<String>,
+    /// Every tenant to which it applies.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Do not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Use the plugins of today even if the work was begun by others.
+    #[arg(long)]
+    pub(crate) accept_changed_plugins: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    #[command(flatten)]
+    pub(crate) started: Started,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FinalizeArgs {
+    #[command(flatten)]
+    pub(crate) started: Started,
+    /// Delete the legacy client for good, once it is retired. There is no way back from this.
+    #[arg(long)]
+    pub(crate) purge: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The finding; all of them if none is given.
+    pub(crate) id: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginsCommand {
+    /// Every plugin that can be found.
+    List,
+    /// What a plugin says of itself.
+    Inspect {
+        /// Its name, or the path of a library.
+        plugin: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// How many tenants.
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) tenants: u32,
+    /// Keep configuration, plan, journal and secrets in this folder, which must be new or empty.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct SimArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<SimCommand>,
+    /// How many tenants.
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) tenants: u32,
+    /// The same seed gives the same world.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How long every answer takes.
+    #[arg(long, value_name = "TIME", default_value = "20ms", value_parser = parse_duration)]
+    pub(crate) latency: Duration,
+    /// Where to write what a client needs.
+    #[arg(long, value_name = "DIR", required = true)]
+    pub(crate) dir: Option<PathBuf>,
+    /// The port on 127.0.0.1; any free one if none is given.
+    #[arg(long, value_name = "P", default_value_t = 0)]
+    pub(crate) port: u16,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SimCommand {
+    /// Print the running world as JSON.
+    World {
+        /// The folder that the simulator was given.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+    },
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let span: jiff::SignedDuration =
+        text.parse().map_err(|_| "expected a duration such as `20ms` or `1s`".to_owned())?;
+    Duration::try_from(span).map_err(|_| "a duration cannot be negative".to_owned())
+}

@@ -1,0 +1,65 @@
+//! `flowswap apply`: carries out what was reviewed, and nothing else.
+
+use std::collections::BTreeMap;
+
+use flowswap_engine::{Goal, Job, Plan, RunCommand};
+
+use super::{plan, started};
+use crate::{
+    args::ApplyArgs,
+    context::Context,
+    display,
+    exit::{Exit, Failure},
+    fleet::Fleet,
+};
+
+pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Failure> {
+    let config = context.load_config()?;
+    let plan = plan::read(&args.file.plan)?;
+    let names: Vec<String> = plan.ready().map(|tenant| tenant.name.clone()).collect();
+    if names.is_empty() {
+        context.terminal.say("the plan has nothing to do");
+        return Ok(Exit::Done);
+    }
+    if let Some(gone) = names.iter().find(|name| !config.tenants.iter().any(|tenant| tenant.name == **name)) {
+        let failure =
+            Failure::new(Exit::Refused, format!("the plan has the tenant `{gone}`, and the configuration does not"));
+        return Err(failure.hint("plan again, or use the configuration that the plan was made with"));
+    }
+    context.terminal.say(&display::plan::summarize(&plan));
+    context.terminal.confirm(&format!("Migrate {} tenants?", names.len()), args.yes)?;
+
+    let progress = context.progress();
+    let (ports, history) = context.run_ports(&config, progress.clone()).await?;
+    let fleet = Fleet::open(context, &config, &names, &ports).await?;
+    check_plugins(&plan, &fleet)?;
+    let planned: BTreeMap<&str, _> = plan.ready().map(|tenant| (tenant.name.as_str(), tenant)).collect();
+    let jobs = fleet.tenants.iter().filter_map(|tenant| {
+        let planned = *planned.get(tenant.spec.name.as_str())?;
+        Some(Job {
+            tenant: tenant.clone(),
+            plan: plan.digest.clone(),
+            planned: planned.clone(),
+            plugins: plan.plugins.clone(),
+            history: history.tenant(&planned.name).cloned(),
+            goal: Goal::Swapped,
+        })
+    });
+    started::execute(context, &config, ports, &progress, RunCommand::Apply, jobs.collect()).await
+}
+
+/// What was reviewed was made by certain code; other code may do something else with it.
+fn check_plugins(plan: &Plan, fleet: &Fleet) -> Result<(), Failure> {
+    let changed = fleet
+        .pins
+        .iter()
+        .find(|(name, pin)| plan.plugins.get(*name).is_none_or(|planned| planned.sha256 != pin.sha256));
+    match changed {
+        None => Ok(()),
+        Some((name, _)) => {
+            let failure =
+                Failure::new(Exit::Refused, format!("plugin `{name}` is not the one that the plan was made with"));
+            Err(failure.hint("plan again with this plugin"))
+        }
+    }
+}

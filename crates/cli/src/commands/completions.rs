@@ -1,0 +1,17 @@
+//! `flowswap completions`: a script for the shell.
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::{
+    args::Cli,
+    context::Context,
+    exit::{Exit, Failure},
+};
+
+pub(crate) fn run(context: &Context, shell: Shell) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "flowswap", &mut script);
+    context.terminal.write_out(&String::from_utf8_lossy(&script))?;
+    Ok(Exit::Done)
+}

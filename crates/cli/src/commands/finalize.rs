@@ -1,0 +1,69 @@
+//! `flowswap finalize`: retires the legacy client of migrated tenants; with `--purge`, deletes it.
+
+use flowswap_contract::Phase;
+use flowswap_engine::{Goal, RunCommand, TenantHistory, TenantState, Work};
+
+use super::started;
+use crate::{
+    args::FinalizeArgs,
+    context::{Context, read_history},
+    exit::{Exit, Failure},
+    fleet::{Fleet, select},
+    terminal::{Tone, paint},
+};
+
+pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, Failure> {
+    let (goal, phase) = if args.purge { (Goal::Purged, Phase::Purge) } else { (Goal::Retired, Phase::Retire) };
+    let config = context.load_config()?;
+    let seen = read_history(&config).await?;
+    let names = started::choose(&args.started, &seen, |work| is_due(work, phase))?;
+    if names.is_empty() {
+        context.terminal.say("no tenant is at this point");
+        return Ok(Exit::Done);
+    }
+    select(&config, &names)?;
+    for name in &names {
+        let Some(tenant) = seen.tenant(name) else { continue };
+        check_state(name, tenant, goal)?;
+        context.terminal.say(&format!("{}:", paint(Tone::Strong, name)));
+        let steps = tenant.work.iter().flat_map(|work| work.tenant.steps.iter().filter(|step| !work.is_done(&step.id)));
+        for step in steps.filter(|step| step.proposal.phase <= phase) {
+            context.terminal.say(&format!("    + {} [{}]", step.proposal.title, step.proposal.reversibility));
+        }
+    }
+    let question =
+        if args.purge { "Delete {} legacy clients for good?" } else { "Retire the legacy clients of {} tenants?" };
+    context.terminal.confirm(&question.replace("{}", &names.len().to_string()), args.started.yes)?;
+
+    let progress = context.progress();
+    let (ports, history) = context.run_ports(&config, progress.clone()).await?;
+    let fleet = Fleet::open(context, &config, &names, &ports).await?;
+    let jobs = started::jobs(&fleet, &history, &args.started, goal)?;
+    started::execute(context, &config, ports, &progress, RunCommand::Finalize, jobs).await
+}
+
+/// Whether the phase is the next one that changes something.
+fn is_due(work: &Work, phase: Phase) -> bool {
+    let changing = work.tenant.steps.iter().filter(|step| !step.proposal.phase.is_check() && !work.is_done(&step.id));
+    changing.map(|step| step.proposal.phase).min() == Some(phase)
+}
+
+fn check_state(name: &str, tenant: &TenantHistory, goal: Goal) -> Result<(), Failure> {
+    use TenantState as S;
+    let (fit, first) = match goal {
+        Goal::Purged => (matches!(tenant.state, S::Retired | S::Finalized), format!("flowswap finalize {name}")),
+        _ => (matches!(tenant.state, S::Swapped | S::Soaking | S::Retired), "flowswap status".to_owned()),
+    };
+    // A finalize that failed or was cut off is tried again.
+    let again = matches!(tenant.state, S::Running | S::Failed)
+        && tenant
+            .work
+            .as_ref()
+            .is_some_and(|work| is_due(work, if goal == Goal::Purged { Phase::Purge } else { Phase::Retire }));
+    if fit || again {
+        return Ok(());
+    }
+    let failure =
+        Failure::new(Exit::Refused, format!("tenant `{name}` is {}, so this cannot be done yet", tenant.state));
+    Err(failure.hint(format!("first: {first}")))
+}

@@ -1,0 +1,71 @@
+//! `flowswap init`: a first configuration, and the key that protects secrets.
+
+use std::{fs, io::Write, path::Path};
+
+use flowswap_store::{Identity, StateDir};
+
+use crate::{
+    context::Context,
+    exit::{Exit, Failure},
+    plugin_pins::pin_tables,
+};
+
+pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
+    let path = &context.global.config;
+    let dir = path.parent().map_or(Path::new(""), |dir| dir);
+    let doing = || format!("write `{}`", path.display());
+    let text = TEMPLATE.replace("# PLUGINS\n", &pin_tables(context)?);
+    match fs::OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(mut file) => file.write_all(text.as_bytes()).map_err(Failure::at(doing()))?,
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let failure =
+                Failure::new(Exit::Usage, format!("`{}` exists already, and is left as it is", path.display()));
+            return Err(failure.hint("`--config` names another file"));
+        }
+        Err(error) => return Err(Failure::at(doing())(error)),
+    }
+    let state = StateDir::create(dir.join(".flowswap")).map_err(Failure::at("make the folder of the state"))?;
+    let identity = state.root().join("identity.txt");
+    if !identity.exists() {
+        Identity::generate(&identity, None).map_err(Failure::at("make the identity"))?;
+    }
+    context.terminal.say(&format!(
+        "wrote {} and {}\nnext: put your own tenant in, then `flowswap check`\nkeep a copy of the identity in a safe place: \
+         without it nobody can read the secrets that flowswap captures",
+        path.display(),
+        identity.display(),
+    ));
+    Ok(Exit::Done)
+}
+
+/// What a person edits first. `migrate.toml.example` explains every key.
+const TEMPLATE: &str = r#"# Every key is explained in `migrate.toml.example`.
+
+# PLUGINS
+[[tenant]]
+name = "acme"
+# Whether the directory collects enterprise applications.
+app_data = false
+
+[tenant.provider]
+plugin = "okta"
+# The org's host name: no scheme, not the `-admin` host.
+domain = "acme.okta.com"
+# An API token of an admin of the org, from the environment, a file (`{ file = … }`) or a command (`{ command = […] }`).
+credential = { env = "ACME_OKTA_TOKEN" }
+# The type keys of Palo Alto Networks' two integrations. They are in no public document: install the integration once by
+# hand, in any org, and read `type` from Okta's API (`GET /integrations/api/v1/api-services`).
+# variant_types = { plain = "…", application-enabled = "…" }
+
+[tenant.directory]
+# The interface to the directory. `rest` describes any HTTPS interface; see `migrate.toml.example`.
+plugin = "rest"
+base_url = "https://gateway.example"
+id = "the-directory-id"
+credential = { env = "GATEWAY_TOKEN" }
+flows = { authorization_code = "authorization-code", client_credentials = "client-credentials" }
+fields = { id = "/id", name = "/name", domain = "/domain", flow = "/flow", client_id = "/client_id" }
+read = { path = "/directories/$id" }
+test = { path = "/directories/$id/test", body = { client_id = "$client_id", client_secret = "$client_secret" }, passed = { pointer = "/result", equals = "success" }, receipt = "/receipt" }
+submit = { path = "/directories/$id/submit", body = { receipt = "$receipt", client_id = "$client_id", client_secret = "$client_secret" } }
+"#;

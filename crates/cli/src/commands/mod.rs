@@ -1,0 +1,45 @@
+//! One file a command; each has a `run` that returns how it ended.
+
+mod apply;
+mod check;
+mod completions;
+mod demo;
+mod detect;
+mod explain;
+mod finalize;
+mod init;
+mod plan;
+pub(crate) mod plugins;
+mod rollback;
+mod show;
+mod sim;
+mod started;
+mod status;
+
+use crate::{
+    args::Command,
+    context::Context,
+    exit::{Exit, Failure},
+};
+
+/// Runs a command.
+pub(crate) async fn run(context: Context, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Init => init::run(&context),
+        Command::Check(select) => check::run(&context, &select).await,
+        Command::Detect(select) => detect::run(&context, &select).await,
+        Command::Plan(args) => plan::run(&context, &args).await,
+        Command::Show(file) => show::run(&context, &file),
+        Command::Apply(args) => apply::run(&context, &args).await,
+        Command::Status(select) => status::run(&context, &select).await,
+        Command::Rollback(args) => rollback::run(&context, &args).await,
+        Command::Finalize(args) => finalize::run(&context, &args).await,
+        Command::Explain(args) => explain::run(&context, &args),
+        Command::Plugins(command) => plugins::run(&context, &command).await,
+        Command::Demo(args) => demo::run(&context, &args).await,
+        Command::Sim(args) => sim::run(&context, &args).await,
+        Command::Completions { shell } => completions::run(&context, shell),
+        // `main` has served it already; it has no terminal and no runtime.
+        Command::PluginProcess { .. } => Ok(Exit::Usage),
+    }
+}

@@ -1,0 +1,156 @@
+//! `flowswap plugins`: which plugins there are, and what one says of itself.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use flowswap_contract::PluginHello;
+use serde::Serialize;
+
+use crate::{
+    args::PluginsCommand,
+    config::PluginEntry,
+    context::Context,
+    display::table,
+    exit::{Exit, Failure},
+    fleet::{read_library, start_plugin},
+    terminal::{Tone, paint},
+};
+
+#[derive(Serialize)]
+struct List {
+    plugins: Vec<Found>,
+}
+
+#[derive(Serialize)]
+struct Found {
+    name: String,
+    path: PathBuf,
+    sha256: Option<String>,
+    pinned: bool,
+    problem: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Inspection {
+    path: PathBuf,
+    sha256: String,
+    plugin: PluginHello,
+}
+
+pub(crate) async fn run(context: &Context, command: &PluginsCommand) -> Result<Exit, Failure> {
+    match command {
+        PluginsCommand::List => list(context),
+        PluginsCommand::Inspect { plugin } => inspect(context, plugin).await,
+    }
+}
+
+fn list(context: &Context) -> Result<Exit, Failure> {
+    let entries = configured(context)?;
+    let list = List {
+        plugins: find(context, &entries).into_iter().map(|(name, path)| examine(name, path, &entries)).collect(),
+    };
+    context.terminal.report(&list, || list_text(&list))?;
+    Ok(Exit::Done)
+}
+
+async fn inspect(context: &Context, plugin: &str) -> Result<Exit, Failure> {
+    let entries = configured(context)?;
+    let named = find(context, &entries).remove(plugin);
+    let as_path = || Some(PathBuf::from(plugin)).filter(|path| path.is_file());
+    let path = named.or_else(as_path).ok_or_else(|| {
+        Failure::new(Exit::Usage, format!("there is no plugin `{plugin}`"))
+            .hint("`flowswap plugins list` shows what was found")
+    })?;
+    let name = library_name(&path).unwrap_or_else(|| plugin.to_owned());
+    let pin = entries.get(&name).and_then(|entry| entry.sha256.as_deref());
+    let file = read_library(&name, &path, pin)?;
+    let process = start_plugin(&file, &context.dry_ports(context.progress())).await?;
+    let inspection = Inspection { path, sha256: file.sha256().to_owned(), plugin: process.hello().clone() };
+    context.terminal.report(&inspection, || inspection_text(&inspection))?;
+    Ok(Exit::Done)
+}
+
+/// The `[plugins]` of the configuration, if there is a configuration at all.
+fn configured(context: &Context) -> Result<BTreeMap<String, PluginEntry>, Failure> {
+    if context.global.config.exists() { Ok(context.load_config()?.plugins) } else { Ok(BTreeMap::new()) }
+}
+
+/// Every library of ours in the plugin folders, and those that the configuration names; the first of a name counts.
+pub(crate) fn find(context: &Context, entries: &BTreeMap<String, PluginEntry>) -> BTreeMap<String, PathBuf> {
+    let mut found: BTreeMap<String, PathBuf> =
+        entries.iter().filter_map(|(name, entry)| Some((name.clone(), entry.path.clone()?))).collect();
+    for dir in context.plugin_dirs() {
+        for path in std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()) {
+            if let Some(name) = library_name(&path) {
+                found.entry(name).or_insert(path);
+            }
+        }
+    }
+    found
+}
+
+/// `okta` for `libflowswap_okta.so`. Cargo's own copies bear a hash after a dash and are not meant.
+fn library_name(path: &Path) -> Option<String> {
+    let file = path.file_name()?.to_str()?;
+    let stem = file.strip_prefix(std::env::consts::DLL_PREFIX)?.strip_suffix(std::env::consts::DLL_SUFFIX)?;
+    let name = stem.strip_prefix("flowswap_")?;
+    (!name.contains('-')).then(|| name.to_owned())
+}
+
+fn examine(name: String, path: PathBuf, entries: &BTreeMap<String, PluginEntry>) -> Found {
+    let pin = entries.get(&name).and_then(|entry| entry.sha256.as_deref());
+    match read_library(&name, &path, pin) {
+        Ok(file) => Found { name, path, sha256: Some(file.sha256().to_owned()), pinned: pin.is_some(), problem: None },
+        Err(failure) => {
+            Found { name, path, sha256: None, pinned: pin.is_some(), problem: Some(failure.error.to_string()) }
+        }
+    }
+}
+
+fn list_text(list: &List) -> String {
+    let rows = list.plugins.iter().map(|found| {
+        let note = match (&found.problem, found.pinned) {
+            (Some(problem), _) => table::toned(Tone::Bad, problem),
+            (None, true) => table::toned(Tone::Good, "pinned"),
+            (None, false) => table::toned(Tone::Dim, "not pinned"),
+        };
+        [
+            table::plain(&found.name),
+            note,
+            table::plain(found.sha256.as_deref().unwrap_or("-")),
+            table::plain(found.path.display()),
+        ]
+    });
+    table::render(["plugin", "", "sha256", "path"], rows)
+}
+
+fn inspection_text(inspection: &Inspection) -> String {
+    let plugin = &inspection.plugin;
+    let roles: Vec<_> = plugin.roles.iter().map(ToString::to_string).collect();
+    let mut text = format!(
+        "{} {}\n  path:     {}\n  sha256:   {}\n  protocol: {}.{}\n  roles:    {}\n  origins:  {}\n\n",
+        paint(Tone::Strong, &plugin.name),
+        plugin.version,
+        inspection.path.display(),
+        inspection.sha256,
+        plugin.protocol.major,
+        plugin.protocol.minor,
+        roles.join(", "),
+        plugin.origins.join(", "),
+    );
+    text += &table::render(
+        ["key", "", "about"],
+        plugin.config.iter().map(|key| {
+            let kind = match (key.required, key.secret) {
+                (true, true) => "required, secret",
+                (true, false) => "required",
+                (false, true) => "secret",
+                (false, false) => "",
+            };
+            [table::plain(&key.name), table::toned(Tone::Dim, kind), table::plain(&key.about)]
+        }),
+    );
+    text
+}

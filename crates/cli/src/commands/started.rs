@@ -1,0 +1,146 @@
+//! What `apply`, `rollback` and `finalize` share: choosing tenants by their history, running jobs, reporting outcomes.
+
+use flowswap_engine::{
+    FleetLimits, Goal, History, Job, Outcome, Ports, RunCommand, RunId, Runner, Summary, TenantState, Work,
+};
+use serde::Serialize;
+
+use crate::{
+    args::Started,
+    config::Config,
+    context::Context,
+    display::{count, progress::Progress, table, tone_of_state},
+    exit::{Exit, Failure},
+    fleet::Fleet,
+    terminal::Tone,
+};
+
+/// The report; scripts rely on its names.
+#[derive(Serialize)]
+struct Report {
+    run: RunId,
+    tenants: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    /// `done`, `refused` or `skipped`.
+    outcome: &'static str,
+    state: Option<TenantState>,
+    reason: Option<String>,
+    changes: Vec<String>,
+}
+
+/// The tenants that are named, or all to which the command applies.
+pub(crate) fn choose(
+    args: &Started,
+    history: &History,
+    applies: impl Fn(&Work) -> bool,
+) -> Result<Vec<String>, Failure> {
+    let work = |name: &str| history.tenant(name).and_then(|tenant| tenant.work.as_ref());
+    if args.all {
+        let all = history.tenants().filter(|(name, _)| work(name).is_some_and(&applies));
+        return Ok(all.map(|(name, _)| name.to_owned()).collect());
+    }
+    match args.tenants.iter().find(|name| work(name).is_none()) {
+        None => Ok(args.tenants.clone()),
+        Some(name) => {
+            let failure = Failure::new(Exit::Usage, format!("nothing was done with the tenant `{name}`"));
+            Err(failure.hint("`flowswap status` shows where every tenant stands"))
+        }
+    }
+}
+
+/// Jobs that go on with what was begun.
+pub(crate) fn jobs(fleet: &Fleet, history: &History, args: &Started, goal: Goal) -> Result<Vec<Job>, Failure> {
+    let mut jobs = Vec::new();
+    for tenant in &fleet.tenants {
+        let Some(started) = history.tenant(&tenant.spec.name) else { continue };
+        let Some(work) = &started.work else { continue };
+        let used = [&work.tenant.provider_plugin, &work.tenant.directory_plugin];
+        let changed = used.into_iter().find(|name| {
+            let sha256 = |pin: Option<&flowswap_engine::PluginPin>| pin.map(|pin| pin.sha256.clone());
+            sha256(work.plugins.get(*name)) != sha256(fleet.pins.get(*name))
+        });
+        if let (Some(name), false) = (changed, args.accept_changed_plugins) {
+            let error = format!("tenant `{}` was begun with another build of plugin `{name}`", tenant.spec.name);
+            let failure = Failure::new(Exit::Refused, error);
+            return Err(
+                failure.hint("use that build, or pass `--accept-changed-plugins` if this one is known to be fit")
+            );
+        }
+        jobs.push(Job {
+            tenant: tenant.clone(),
+            plan: work.plan.clone(),
+            planned: work.tenant.clone(),
+            plugins: work.plugins.clone(),
+            history: Some(started.clone()),
+            goal,
+        });
+    }
+    Ok(jobs)
+}
+
+/// Runs the jobs and reports what became of them.
+pub(crate) async fn execute(
+    context: &Context,
+    config: &Config,
+    ports: Ports,
+    progress: &Progress,
+    command: RunCommand,
+    jobs: Vec<Job>,
+) -> Result<Exit, Failure> {
+    let run = RunId::generate();
+    let limits = FleetLimits { concurrency: config.run.concurrency, max_failures: config.run.max_failures };
+    let summary = Runner::new(ports, run).run(command, jobs, limits).await;
+    progress.clear();
+    let summary = summary.map_err(|error| {
+        Failure::new(Exit::Failed, error)
+            .hint("nothing is claimed that is not in the journal; run the same command again")
+    })?;
+    let report = Report { run, tenants: summary.outcomes.iter().map(row).collect() };
+    context.terminal.report(&report, || text(&report))?;
+    Ok(exit_of(&summary))
+}
+
+fn row((name, outcome): &(String, Outcome)) -> Row {
+    let name = name.clone();
+    match outcome.clone() {
+        Outcome::Ended { state, reason } => {
+            Row { name, outcome: "done", state: Some(state), reason, changes: Vec::new() }
+        }
+        Outcome::Refused { changes } => Row { name, outcome: "refused", state: None, reason: None, changes },
+        Outcome::Skipped { reason } => {
+            Row { name, outcome: "skipped", state: None, reason: Some(reason), changes: Vec::new() }
+        }
+    }
+}
+
+fn text(report: &Report) -> String {
+    let word = |row: &Row| row.state.map_or_else(|| row.outcome.to_owned(), |state| state.to_string());
+    let rows = report.tenants.iter().map(|row| {
+        let tone = row.state.map_or(Tone::Care, tone_of_state);
+        let note = row.reason.clone().unwrap_or_else(|| row.changes.join("; "));
+        [table::plain(&row.name), table::toned(tone, word(row)), table::plain(note)]
+    });
+    table::render(["tenant", "state", ""], rows) + &format!("\n{}\n", count(report.tenants.iter().map(word)))
+}
+
+fn exit_of(summary: &Summary) -> Exit {
+    let any = |matches: fn(&Outcome) -> bool| summary.outcomes.iter().any(|(_, outcome)| matches(outcome));
+    let in_state = |outcome: &Outcome, states: &[TenantState]| matches!(outcome, Outcome::Ended { state, .. } if states.contains(state));
+    if summary.interrupted {
+        Exit::Interrupted
+    } else if summary.outcomes.iter().any(|(_, o)| in_state(o, &[TenantState::Failed, TenantState::Stuck]))
+        || any(|outcome| matches!(outcome, Outcome::Skipped { .. }))
+    {
+        Exit::SomeFailed
+    } else if any(|outcome| matches!(outcome, Outcome::Refused { .. })) {
+        Exit::Refused
+    } else if summary.outcomes.iter().any(|(_, o)| in_state(o, &[TenantState::Waiting])) {
+        Exit::NeedsPerson
+    } else {
+        Exit::Done
+    }
+}

@@ -1,0 +1,94 @@
+//! `flowswap status`: where every tenant stands, and the one next command.
+
+use flowswap_engine::{Direction, History, TenantState};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{
+    args::Select,
+    context::{Context, read_history},
+    display::{count, table, tone_of_state},
+    exit::{Exit, Failure},
+    fleet::select,
+};
+
+/// The report; scripts rely on its names.
+#[derive(Serialize)]
+struct Report {
+    tenants: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    state: TenantState,
+    step: Option<String>,
+    next: Option<String>,
+    since: Option<Timestamp>,
+    reason: Option<String>,
+}
+
+pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failure> {
+    let config = context.load_config()?;
+    let history = read_history(&config).await?;
+    let tenants = select(&config, &args.tenants)?;
+    let report = Report { tenants: tenants.iter().map(|tenant| row(&tenant.name, &history)).collect() };
+    context.terminal.report(&report, || text(&report))?;
+    Ok(Exit::Done)
+}
+
+fn row(name: &str, history: &History) -> Row {
+    let Some(tenant) = history.tenant(name) else {
+        let next = next(name, TenantState::Unplanned, Direction::Forward, None);
+        return Row {
+            name: name.to_owned(),
+            state: TenantState::Unplanned,
+            step: None,
+            next,
+            since: None,
+            reason: None,
+        };
+    };
+    Row {
+        name: name.to_owned(),
+        state: tenant.state,
+        step: tenant.step.clone(),
+        next: next(name, tenant.state, tenant.direction, tenant.plan_path.as_deref()),
+        since: Some(tenant.since),
+        reason: tenant.reason.clone(),
+    }
+}
+
+/// The command that brings the tenant on; running the same command again is always safe.
+fn next(name: &str, state: TenantState, direction: Direction, plan: Option<&str>) -> Option<String> {
+    use TenantState as S;
+    let apply = || format!("flowswap apply {}", plan.unwrap_or("plan.json"));
+    let rollback = || format!("flowswap rollback {name}");
+    match (state, direction) {
+        (S::Unplanned | S::RolledBack, _) => Some("flowswap plan -o plan.json".to_owned()),
+        (S::Swapped, _) => Some(format!("flowswap finalize {name}")),
+        (S::Retired, _) => Some(format!("flowswap finalize {name} --purge")),
+        (S::Finalized, _) => None,
+        (S::RollingBack, _) | (_, Direction::Back) => Some(rollback()),
+        (S::Planned | S::Running | S::Soaking | S::Waiting | S::Stuck | S::Failed, Direction::Forward) => Some(apply()),
+    }
+}
+
+fn text(report: &Report) -> String {
+    let rows = report.tenants.iter().map(|row| {
+        [
+            table::plain(&row.name),
+            table::toned(tone_of_state(row.state), row.state),
+            table::plain(row.step.as_deref().unwrap_or("-")),
+            table::plain(row.next.as_deref().unwrap_or("-")),
+        ]
+    });
+    let mut text = table::render(["tenant", "state", "step", "next"], rows);
+    text += &format!("\n{}\n", count(report.tenants.iter().map(|row| row.state)));
+    for row in &report.tenants {
+        if let Some(reason) = &row.reason {
+            text += &format!("{}: {reason}\n", row.name);
+        }
+    }
+    text
+}

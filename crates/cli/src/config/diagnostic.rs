@@ -1,0 +1,159 @@
+//! Errors in a configuration, shown the way `rustc` does: the place, the line, what was expected, one way out.
+//!
+//! A load collects all of them. What is wrong for a thousand tenants because of one line is one error.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    error, fmt,
+};
+
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
+
+use super::source::{Location, Sources};
+
+/// More errors than this help nobody; the rest is counted.
+const SHOWN: usize = 20;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone)]
+pub(crate) struct Diagnostic {
+    message: String,
+    /// The first is what the message is about, the others explain it.
+    places: Vec<(Location, String)>,
+    tenants: Vec<String>,
+    help: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error; the message is in lower case and has no full stop.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), places: vec![], tenants: vec![], help: None }
+    }
+
+    /// Points at a place; the first call names the culprit, further ones what it collides with.
+    pub(crate) fn at(mut self, location: Location, label: impl Into<String>) -> Self {
+        self.places.push((location, label.into()));
+        self
+    }
+
+    /// Names the tenant that the error is about, when the place is shared by many.
+    pub(crate) fn for_tenant(mut self, name: &str) -> Self {
+        self.tenants.push(name.to_owned());
+        self
+    }
+
+    /// Says what to do.
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    fn place(&self) -> Option<Location> {
+        self.places.first().map(|(location, _)| *location)
+    }
+
+    fn render(&self, sources: &Sources, renderer: &Renderer) -> String {
+        let mut group = Group::with_title(Level::ERROR.primary_title(self.message.as_str()));
+        for source in distinct_sources(&self.places) {
+            let path = sources.path(source).display().to_string();
+            let here = self.places.iter().enumerate().filter(|(_, (location, _))| location.source() == source);
+            let annotations = here.map(|(index, (location, label))| annotate(index == 0, *location, label));
+            group = group.element(Snippet::source(sources.text(source)).path(path).annotations(annotations));
+        }
+        if let Some(note) = self.describe_tenants() {
+            group = group.element(Level::NOTE.message(note));
+        }
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        renderer.render(&[group])
+    }
+
+    fn describe_tenants(&self) -> Option<String> {
+        Some(match self.tenants.as_slice() {
+            [] => return None,
+            [one] => format!("for tenant `{one}`"),
+            [one, two] => format!("for tenants `{one}` and `{two}`"),
+            [one, two, three] => format!("for tenants `{one}`, `{two}` and `{three}`"),
+            [one, two, others @ ..] => format!("for tenants `{one}`, `{two}` and {} others", others.len()),
+        })
+    }
+}
+
+fn distinct_sources(places: &[(Location, String)]) -> Vec<usize> {
+    let mut sources = Vec::new();
+    for (location, _) in places {
+        if !sources.contains(&location.source()) {
+            sources.push(location.source());
+        }
+    }
+    sources
+}
+
+fn annotate(is_culprit: bool, location: Location, label: &str) -> Annotation<'_> {
+    let kind = if is_culprit { AnnotationKind::Primary } else { AnnotationKind::Context };
+    let annotation = kind.span(location.span());
+    if label.is_empty() { annotation } else { annotation.label(label) }
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Clone)]
+pub(crate) struct ConfigErrors {
+    sources: Sources,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl ConfigErrors {
+    /// Errors about places in `sources`, in the order of the places; the same error about the same place is one, about
+    /// all its tenants.
+    pub(crate) fn new(sources: Sources, diagnostics: Vec<Diagnostic>) -> Self {
+        let mut known: BTreeMap<(Option<Location>, String), usize> = BTreeMap::new();
+        let mut distinct: Vec<Diagnostic> = Vec::new();
+        for diagnostic in diagnostics {
+            match known.entry((diagnostic.place(), diagnostic.message.clone())) {
+                Entry::Occupied(index) => distinct[*index.get()].tenants.extend(diagnostic.tenants),
+                Entry::Vacant(index) => {
+                    index.insert(distinct.len());
+                    distinct.push(diagnostic);
+                }
+            }
+        }
+        distinct.sort_by_key(Diagnostic::place);
+        Self { sources, diagnostics: distinct }
+    }
+
+    /// The text for the terminal; ends without a line break.
+    pub(crate) fn render(&self, colour: bool) -> String {
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        let renderer = renderer.decor_style(DecorStyle::Ascii);
+        let shown = self.diagnostics.iter().take(SHOWN);
+        let mut parts: Vec<_> = shown.map(|diagnostic| diagnostic.render(&self.sources, &renderer)).collect();
+        if let Some(summary) = self.summarize() {
+            parts.push(renderer.render(&[Group::with_title(Level::ERROR.primary_title(summary))]));
+        }
+        parts.join("\n\n")
+    }
+
+    fn summarize(&self) -> Option<String> {
+        match self.diagnostics.len() {
+            0 | 1 => None,
+            count if count > SHOWN => Some(format!("{count} errors in the configuration, the first {SHOWN} are above")),
+            count => Some(format!("{count} errors in the configuration")),
+        }
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+/// A configuration that fails in a test is read by a person too.
+impl fmt::Debug for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\n{self}")
+    }
+}
+
+impl error::Error for ConfigErrors {}

@@ -1,0 +1,125 @@
+//! A tenant as somebody wrote it, in a `[[tenant]]` table or in a row of an inventory, before defaults are merged in.
+
+use std::collections::BTreeSet;
+
+use super::{
+    diagnostic::Diagnostic,
+    mask::is_secret_key,
+    reading::{REFERENCE_HELP, Reading},
+    source::Location,
+    suggest::{find_nearest, suggest},
+    template::Fields,
+    tree::{Entry, Node, Table},
+};
+
+/// The keys of a tenant that mean something by themselves.
+pub(super) const TENANT_KEYS: [&str; 4] = ["name", "app_data", "provider", "directory"];
+
+/// A tenant of which only the name has been looked at.
+pub(super) struct Draft {
+    pub(super) name: String,
+    pub(super) name_at: Location,
+    /// What is missing is missing here: the `[[tenant]]`, or the inventory as a whole.
+    pub(super) at: Location,
+    pub(super) table: Table,
+    /// What `{field}` in a default stands for.
+    pub(super) fields: Fields,
+    /// Columns that exist but are empty for this tenant.
+    pub(super) blank: BTreeSet<String>,
+    pub(super) is_row: bool,
+}
+
+impl Reading {
+    /// Reads the `[[tenant]]` tables. `used` are the fields that some default mentions.
+    pub(super) fn read_written(&mut self, root: &Table, used: &BTreeSet<String>) -> Vec<Draft> {
+        let Some(entry) = root.get("tenant") else { return vec![] };
+        let tables = entry.node.as_list().filter(|items| items.iter().all(|item| item.as_table().is_some()));
+        let Some(tables) = tables else {
+            let error = Diagnostic::new("`tenant` is not a list of tables");
+            self.refuse(error.at(entry.key_at, "").help("begin every tenant with `[[tenant]]`, in double brackets"));
+            return vec![];
+        };
+        tables.iter().filter_map(|node| self.read_draft(node, used)).collect()
+    }
+
+    fn read_draft(&mut self, node: &Node, used: &BTreeSet<String>) -> Option<Draft> {
+        let table = node.as_table()?;
+        self.check_fields(table, &TENANT_KEYS, used, "a tenant");
+        let Some(entry) = table.get("name") else {
+            let error = Diagnostic::new("a tenant has no `name`");
+            self.refuse(error.at(node.at, "expected `name = \"…\"` below").help("names are short, such as `acme`"));
+            return None;
+        };
+        let Some(name) = entry.node.as_text() else {
+            self.refuse_kind("name", &entry.node, "a short name in quotes");
+            return None;
+        };
+        self.check_name(name, entry.node.at);
+        let scalars = table.iter().filter_map(|(key, entry)| Some((key.clone(), entry.node.as_plain_text()?)));
+        Some(Draft {
+            name: name.to_owned(),
+            name_at: entry.node.at,
+            at: node.at,
+            table: table.clone(),
+            fields: scalars.collect(),
+            blank: BTreeSet::new(),
+            is_row: false,
+        })
+    }
+
+    /// Refuses keys that are neither known nor a field that some default uses, and fields that are secrets.
+    pub(super) fn check_fields(&mut self, table: &Table, known: &[&str], used: &BTreeSet<String>, section: &str) {
+        for (key, entry) in table.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
+            if is_secret_key(key) {
+                self.refuse_secret_field(key, entry);
+            } else if !used.contains(key) || entry.node.as_plain_text().is_none() {
+                let nearest = find_nearest(key, used.iter().map(String::as_str));
+                let help = nearest.map(|meant| format!("did you mean `{meant}`?"));
+                let help = help.unwrap_or_else(|| suggest(key, known.iter().copied()));
+                let error = Diagnostic::new(format!("unknown key `{key}`")).help(help);
+                self.refuse(error.at(entry.key_at, format!("not a key of {section}, and no default uses it")));
+            }
+        }
+    }
+
+    fn refuse_secret_field(&mut self, key: &str, entry: &Entry) {
+        let error = Diagnostic::new(format!("`{key}` holds a secret in plain sight"));
+        let error = error.at(entry.key_at, "belongs into `provider` or `directory`, as a reference");
+        self.refuse(error.help(REFERENCE_HELP));
+    }
+
+    /// Names become names of files and of secrets, and so are strict.
+    pub(super) fn check_name(&mut self, name: &str, at: Location) {
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let rest_is_fine = name.chars().all(|c| is_plain(c) || matches!(c, '.' | '_' | '-'));
+        if name.starts_with(is_plain) && rest_is_fine && name.len() <= 63 {
+            return;
+        }
+        let error = Diagnostic::new(format!("`{name}` cannot be the name of a tenant"));
+        let error = error.at(at, "expected lower-case letters, digits, `.`, `_` and `-`");
+        self.refuse(match propose_name(name) {
+            Some(proposal) => error.help(format!("for example `{proposal}`")),
+            None => error.help("begin with a letter or a digit, and use 63 characters at most"),
+        });
+    }
+
+    /// Refuses the second tenant of a name, wherever the two were written.
+    pub(super) fn check_distinct(&mut self, drafts: &[Draft]) {
+        let mut known = std::collections::BTreeMap::new();
+        for draft in drafts {
+            if let Some(first) = known.insert(&draft.name, draft.name_at) {
+                let error = Diagnostic::new(format!("two tenants are called `{}`", draft.name));
+                let error = error.at(draft.name_at, "the name again").at(first, "the name first");
+                self.refuse(error.help("every tenant needs a name of its own"));
+            }
+        }
+    }
+}
+
+/// The valid name that comes nearest.
+fn propose_name(name: &str) -> Option<String> {
+    let lower = name.trim().to_lowercase();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };
+    let proposal: String = lower.chars().map(plain).skip_while(|c| !c.is_ascii_alphanumeric()).take(63).collect();
+    (!proposal.is_empty()).then_some(proposal)
+}

@@ -1,0 +1,294 @@
+//! Inventories: CSV files with a tenant a row. A column sets a key of the tenant, or is a field for the defaults.
+
+use std::{collections::BTreeSet, ops::Range, path::Path};
+
+use csv::{ReaderBuilder, StringRecord, Trim};
+use serde_json::Value;
+
+use super::{
+    diagnostic::Diagnostic,
+    draft::Draft,
+    mask::{is_secret_key, mask_span},
+    reading::Reading,
+    source::Location,
+    suggest::{find_nearest, suggest},
+    template::Fields,
+    text::read_text,
+    tree::{Entry, Node, Shape, Table},
+};
+
+/// What a column is for.
+enum Role {
+    Name,
+    AppData,
+    /// Sets a key of the provider or the directory.
+    Key(Vec<String>),
+    Field,
+    /// Without a name; tolerated while it is empty.
+    Nameless,
+}
+
+struct Column {
+    name: String,
+    role: Role,
+    at: Location,
+}
+
+/// A row with what is needed to point at its cells.
+struct Row<'a> {
+    record: &'a StringRecord,
+    text: &'a str,
+    source: usize,
+}
+
+impl Reading {
+    /// Reads the inventories that the configuration names.
+    pub(super) fn read_inventories(&mut self, root: &Table, used: &BTreeSet<String>) -> Vec<Draft> {
+        let Some(entry) = root.get("inventory") else { return vec![] };
+        let nodes = entry.node.as_list().unwrap_or(std::slice::from_ref(&entry.node));
+        let mut drafts = Vec::new();
+        for node in nodes {
+            let Some(text) = node.as_text() else {
+                self.refuse_kind("inventory", node, "the path of a CSV file, or a list of them");
+                continue;
+            };
+            if let Some(path) = self.to_path("inventory", text, node) {
+                drafts.extend(self.read_inventory(&path, node.at, used));
+            }
+        }
+        drafts
+    }
+
+    fn read_inventory(&mut self, path: &Path, named_at: Location, used: &BTreeSet<String>) -> Vec<Draft> {
+        let text = match read_text(path, &mut self.sources) {
+            Ok(text) => text,
+            Err(error) => {
+                self.refuse(error.at(named_at, "named here"));
+                return vec![];
+            }
+        };
+        let source = self.sources.next();
+        let mut reader =
+            ReaderBuilder::new().has_headers(false).flexible(true).trim(Trim::All).from_reader(text.as_bytes());
+        // All of the text is UTF-8 and in memory, and rows may have any length: nothing is left that could fail.
+        let records: Vec<StringRecord> = reader.records().map_while(Result::ok).collect();
+        let mut rows = records.iter().map(|record| Row { record, text: &text, source });
+        let columns = match rows.next() {
+            Some(header) => self.read_header(&header, used),
+            None => {
+                let error = Diagnostic::new(format!("the inventory `{}` is empty", path.display()));
+                self.refuse(
+                    error.at(named_at, "named here").help("begin it with a row of column names, `name` among them"),
+                );
+                None
+            }
+        };
+        let rows: Vec<Row<'_>> = rows.filter(|row| row.record.iter().any(|cell| !cell.is_empty())).collect();
+        let mut shown = text.clone();
+        for (index, _) in columns.iter().flatten().enumerate().filter(|(_, column)| is_plain_secret(&column.name)) {
+            rows.iter().for_each(|row| mask_span(&mut shown, row.span(index)));
+        }
+        self.sources.add(path, shown);
+        let Some(columns) = columns else { return vec![] };
+        rows.iter().filter_map(|row| self.read_row(row, &columns, named_at)).collect()
+    }
+
+    fn read_header(&mut self, header: &Row<'_>, used: &BTreeSet<String>) -> Option<Vec<Column>> {
+        let mut columns: Vec<Column> = Vec::new();
+        for (index, name) in header.record.iter().enumerate() {
+            let at = header.location(index);
+            if let Some(first) = columns.iter().find(|column| !name.is_empty() && column.name == name) {
+                let error = Diagnostic::new(format!("two columns are called `{name}`"));
+                self.refuse(error.at(at, "the name again").at(first.at, "the name first"));
+            }
+            columns.push(Column { name: name.to_owned(), role: self.classify(name, at, used), at });
+        }
+        if columns.iter().any(|column| matches!(column.role, Role::Name)) {
+            return Some(columns);
+        }
+        let error = Diagnostic::new("the inventory has no column `name`").at(header.whole(), "expected `name` here");
+        let separator = [';', '\t'].into_iter().find(|c| columns.len() == 1 && columns[0].name.contains(*c));
+        let nearest = find_nearest("name", columns.iter().map(|column| column.name.as_str()));
+        self.refuse(match (separator, nearest) {
+            (Some(_), _) => error.help("separate the columns with commas"),
+            (None, Some(nearest)) => error.help(format!("rename the column `{nearest}` to `name`")),
+            (None, None) => error.help("the first row gives the names of the columns"),
+        });
+        None
+    }
+
+    fn classify(&mut self, name: &str, at: Location, used: &BTreeSet<String>) -> Role {
+        match name {
+            "" => return Role::Nameless,
+            "name" => return Role::Name,
+            "app_data" => return Role::AppData,
+            "domain" => return Role::Key(vec!["provider".to_owned(), "domain".to_owned()]),
+            _ => {}
+        }
+        if is_plain_secret(name) {
+            let error = Diagnostic::new(format!("the column `{name}` holds secrets in plain sight"));
+            let error = error.at(at, "expected a column such as `provider.credential.file`");
+            self.refuse(error.help("name the file, or the variable, that holds the secret: `….file`, `….env`"));
+        } else if let Some((side, key)) = name.split_once('.') {
+            let error = Diagnostic::new(format!("the column `{name}` sets no key of a tenant"));
+            if !matches!(side, "provider" | "directory") {
+                self.refuse(
+                    error
+                        .at(at, "expected `provider.…` or `directory.…`")
+                        .help(suggest(side, ["provider", "directory"])),
+                );
+            } else if key.split('.').any(str::is_empty) {
+                self.refuse(error.at(at, "expected a key after every dot"));
+            } else {
+                return Role::Key(name.split('.').map(str::to_owned).collect());
+            }
+        } else if !used.contains(name)
+            && let Some(meant) = find_nearest(name, ["app_data", "domain"])
+        {
+            let error = Diagnostic::new(format!("unknown column `{name}`")).at(at, "no default uses it");
+            self.refuse(error.help(format!("did you mean `{meant}`?")));
+        }
+        Role::Field
+    }
+
+    fn read_row(&mut self, row: &Row<'_>, columns: &[Column], named_at: Location) -> Option<Draft> {
+        if let Some(index) = row.record.iter().position(|cell| cell.contains('\n')) {
+            let error =
+                Diagnostic::new("a cell goes on over the end of its line").at(row.first_line(index), "begins here");
+            self.refuse(error.help("close the quote; a quote within a quoted cell is doubled"));
+            return None;
+        }
+        if row.record.len() != columns.len() {
+            let (have, want) = (row.record.len(), columns.len());
+            let cells = if have == 1 { "cell" } else { "cells" };
+            let error = Diagnostic::new(format!("the row has {have} {cells} where the header has {want}"));
+            self.refuse(error.at(row.whole(), "").help(match have > want {
+                true => "put a cell that holds a comma in double quotes",
+                false => "an empty cell needs its comma, too",
+            }));
+            return None;
+        }
+        let mut draft = Draft {
+            name: String::new(),
+            name_at: row.whole(),
+            at: named_at,
+            table: Table::new(),
+            fields: Fields::new(),
+            blank: BTreeSet::new(),
+            is_row: true,
+        };
+        for (index, (column, cell)) in columns.iter().zip(row.record).enumerate() {
+            if cell.is_empty() {
+                draft.blank.insert(column.name.clone());
+            } else {
+                self.read_cell(column, cell, row.location(index), &mut draft);
+            }
+        }
+        if draft.name.is_empty() {
+            self.refuse(Diagnostic::new("a tenant has no `name`").at(row.whole(), "the cell of `name` is empty"));
+            return None;
+        }
+        Some(draft)
+    }
+
+    fn read_cell(&mut self, column: &Column, cell: &str, at: Location, draft: &mut Draft) {
+        match &column.role {
+            Role::Name => {
+                self.check_name(cell, at);
+                (draft.name, draft.name_at) = (cell.to_owned(), at);
+            }
+            Role::AppData => {
+                if let Some(flag) = self.read_flag(cell, at) {
+                    let node = Node { shape: Shape::Scalar(Value::Bool(flag)), at };
+                    draft.table.insert(column.name.clone(), Entry { key_at: column.at, node });
+                }
+            }
+            Role::Key(path) => {
+                if !set(&mut draft.table, path, column.at, Node::text(cell, at)) {
+                    let error = Diagnostic::new(format!("the column `{}` collides with another one", column.name));
+                    self.refuse(error.at(column.at, "sets a key that another column sets, or goes below one"));
+                }
+            }
+            Role::Field => {}
+            Role::Nameless => {
+                let error = Diagnostic::new("a cell is in a column without a name").at(at, "what is this?");
+                self.refuse(error.help("name the column in the first row, or empty the cell"));
+            }
+        }
+        draft.fields.insert(column.name.clone(), cell.to_owned());
+    }
+
+    fn read_flag(&mut self, cell: &str, at: Location) -> Option<bool> {
+        match cell.to_ascii_lowercase().as_str() {
+            "true" | "yes" => return Some(true),
+            "false" | "no" => return Some(false),
+            _ => {}
+        }
+        let error = Diagnostic::new(format!("`app_data` cannot be `{cell}`"));
+        self.refuse(error.at(at, "expected `true`, `false`, `yes` or `no`"));
+        None
+    }
+}
+
+/// Whether the column sets a credential itself. Further down in a side, a word like that can be anything.
+fn is_plain_secret(column: &str) -> bool {
+    is_secret_key(column) && column.split('.').count() <= 2
+}
+
+/// Sets a nested key; not over one that is set already.
+fn set(table: &mut Table, path: &[String], key_at: Location, node: Node) -> bool {
+    let Some((key, below)) = path.split_first() else { return false };
+    if below.is_empty() {
+        return table.insert(key.clone(), Entry { key_at, node }).is_none();
+    }
+    let empty = || Entry { key_at, node: Node { shape: Shape::Table(Table::new()), at: node.at } };
+    match &mut table.entry(key.clone()).or_insert_with(empty).node.shape {
+        Shape::Table(inner) => set(inner, below, key_at, node),
+        _ => false,
+    }
+}
+
+impl Row<'_> {
+    fn location(&self, index: usize) -> Location {
+        Location::new(self.source, self.span(index))
+    }
+
+    fn first_line(&self, index: usize) -> Location {
+        let span = self.span(index);
+        let len = self.text[span.clone()].find(['\r', '\n']).unwrap_or(span.len());
+        Location::new(self.source, span.start..span.start + len)
+    }
+
+    /// From the first cell to the last.
+    fn whole(&self) -> Location {
+        let last = self.record.len().saturating_sub(1);
+        Location::new(self.source, self.span(0).start..self.span(last).end)
+    }
+
+    /// Where a cell stands in the text; the reader itself only tells where the row begins, or the empty lines before.
+    fn span(&self, index: usize) -> Range<usize> {
+        let begin = self.record.position().map_or(0, |position| position.byte() as usize);
+        let begin = begin + self.text[begin..].len() - self.text[begin..].trim_start_matches(['\r', '\n']).len();
+        let mut start = begin;
+        for _ in 0..index {
+            start = (self.end_of_cell(start) + 1).min(self.text.len());
+        }
+        let cell = &self.text[start..self.end_of_cell(start)];
+        let trimmed = cell.trim();
+        let start = start + cell.len() - cell.trim_start().len();
+        start..start + trimmed.len()
+    }
+
+    fn end_of_cell(&self, start: usize) -> usize {
+        let is_end = |in_quotes: bool, b: u8| !in_quotes && matches!(b, b',' | b'\r' | b'\n');
+        let mut in_quotes = false;
+        let is_quoted = self.text[start..].starts_with('"');
+        for (offset, b) in self.text.bytes().enumerate().skip(start) {
+            if is_end(in_quotes, b) {
+                return offset;
+            }
+            in_quotes ^= is_quoted && b == b'"';
+        }
+        self.text.len()
+    }
+}

@@ -1,0 +1,95 @@
+//! Blots out secrets that somebody wrote into a configuration, before any of its lines can be shown.
+//!
+//! Such a configuration is refused, but the error that says so shows the line, and errors are pasted into tickets.
+
+use std::ops::Range;
+
+use super::tree::{Node, Shape, Table};
+
+/// Whether the value of this key can only be a secret.
+pub(super) fn is_secret_key(key: &str) -> bool {
+    let key = key.rsplit('.').next().unwrap_or(key).to_ascii_lowercase();
+    let ends = ["_token", "_secret", "password", "passphrase"].iter().any(|end| key.ends_with(end));
+    ends || matches!(key.as_str(), "credential" | "token" | "secret")
+}
+
+/// Whether this can be the name of an environment variable; a secret in its place most often cannot.
+pub(super) fn is_variable_name(name: &str) -> bool {
+    let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    starts_well && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
+}
+
+/// Masks every secret that stands in the table, at any depth.
+pub(super) fn mask_table(text: &mut String, table: &Table) {
+    for (key, entry) in table {
+        if is_secret_key(key) {
+            mask_secret(text, &entry.node);
+        } else {
+            mask_children(text, &entry.node);
+        }
+    }
+}
+
+fn mask_children(text: &mut String, node: &Node) {
+    match &node.shape {
+        Shape::Scalar(_) => {}
+        Shape::List(items) => items.iter().for_each(|item| mask_children(text, item)),
+        Shape::Table(table) => mask_table(text, table),
+    }
+}
+
+fn mask_secret(text: &mut String, node: &Node) {
+    match &node.shape {
+        // A `$variable` is the place of a secret, which a plugin fills in later.
+        Shape::Scalar(value) if value.as_str().is_some_and(|value| value.starts_with('$')) => {}
+        Shape::Scalar(value) if value.is_boolean() => {}
+        Shape::Scalar(_) => mask_span(text, node.at.span()),
+        Shape::List(items) => items.iter().for_each(|item| mask_secret(text, item)),
+        Shape::Table(table) => {
+            for (key, entry) in table {
+                let is_reference = match key.as_str() {
+                    "env" => entry.node.as_text().is_some_and(|name| is_variable_name(&name.replace(['{', '}'], ""))),
+                    "file" => entry.node.as_text().is_some(),
+                    "command" => true,
+                    _ => false,
+                };
+                if !is_reference {
+                    mask_secret(text, &entry.node);
+                }
+            }
+        }
+    }
+}
+
+/// Masks a span, but for the quotes around it. The length stays, for every other place to stay where it is.
+pub(super) fn mask_span(text: &mut String, span: Range<usize>) {
+    let content = &text[span.clone()];
+    let is_quoted = content.len() >= 2 && content.starts_with(['"', '\'']) && content.ends_with(['"', '\'']);
+    let inner = if is_quoted { span.start + 1..span.end - 1 } else { span };
+    let masked: String = text[inner.clone()].bytes().map(|b| if b == b'\n' { '\n' } else { '*' }).collect();
+    text.replace_range(inner, &masked);
+}
+
+/// Masks what follows a key for secrets, line by line, in a text that is not even TOML.
+pub(super) fn mask_lines(text: &mut String) {
+    let mut spans = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let mut from = 0;
+        while let Some(equals) = line[from..].find('=').map(|found| from + found) {
+            let key = line[from..equals].trim_end().trim_end_matches(['"', '\'']);
+            let key = key.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+            let value = line[equals + 1..].trim_end();
+            let gap = value.len() - value.trim_start().len();
+            if is_secret_key(key) && !value.trim_start().starts_with('{') {
+                spans.push(start + equals + 1 + gap..start + equals + 1 + value.len());
+                break;
+            }
+            from = equals + 1;
+        }
+        start += line.len();
+    }
+    for span in spans {
+        mask_span(text, span);
+    }
+}

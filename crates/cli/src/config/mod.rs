@@ -1,0 +1,142 @@
+//! The configuration: `migrate.toml` and its inventories, read into what a run needs.
+//!
+//! Entry point: [`load`]. It reads everything before it complains, so that a person mends a file once. Nothing is
+//! contacted and no secret is fetched; a [`SecretRef`] is resolved by whoever needs it.
+
+mod diagnostic;
+mod draft;
+mod inventory;
+mod mask;
+mod plugin_keys;
+mod reading;
+mod reference;
+mod secret;
+mod settings;
+mod side;
+mod source;
+mod suggest;
+mod syntax;
+mod template;
+mod tenants;
+#[cfg(test)]
+mod tests;
+mod text;
+mod tree;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use toml::de::DeTable;
+
+pub(crate) use self::{
+    diagnostic::ConfigErrors,
+    secret::SecretRef,
+    settings::{Network, PluginEntry, RunLimits},
+    side::SideConfig,
+    source::{Location, Sources},
+};
+use self::{
+    diagnostic::Diagnostic,
+    reading::Reading,
+    suggest::suggest,
+    tree::{Planter, Table},
+};
+
+/// Everything that the configuration says.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// Its folder, to which the paths in it are relative.
+    pub(crate) dir: PathBuf,
+    /// The folder of the journal and the secrets.
+    pub(crate) state: PathBuf,
+    /// The age identity that opens the secrets.
+    pub(crate) identity: PathBuf,
+    /// What opens the identity, where it is itself encrypted.
+    pub(crate) passphrase: Option<SecretRef>,
+    pub(crate) network: Network,
+    pub(crate) run: RunLimits,
+    pub(crate) plugins: BTreeMap<String, PluginEntry>,
+    /// Those of the file first, then those of its inventories, in the order in which they were written.
+    pub(crate) tenants: Vec<TenantConfig>,
+    /// For errors that turn up later and are about a place in the configuration.
+    pub(crate) sources: Sources,
+}
+
+/// A tenant with its defaults merged in.
+#[derive(Debug)]
+pub(crate) struct TenantConfig {
+    pub(crate) name: String,
+    pub(crate) app_data: bool,
+    pub(crate) provider: SideConfig,
+    pub(crate) directory: SideConfig,
+    /// Where its name was written.
+    pub(crate) location: Location,
+}
+
+/// Reads a configuration with its inventories.
+pub(crate) fn load(path: &Path) -> Result<Config, ConfigErrors> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+    let mut reading = Reading { dir, sources: Sources::default(), errors: vec![] };
+    let config = match reading.read_root(path) {
+        Ok(root) => reading.read_config(path, &root),
+        Err(error) => return Err(ConfigErrors::new(reading.sources, vec![error])),
+    };
+    if reading.errors.is_empty() { Ok(config) } else { Err(ConfigErrors::new(reading.sources, reading.errors)) }
+}
+
+const ROOT_KEYS: [&str; 8] = ["state", "inventory", "secrets", "network", "run", "plugins", "defaults", "tenant"];
+
+impl Reading {
+    fn read_root(&mut self, path: &Path) -> Result<Table, Diagnostic> {
+        let mut text = text::read_text(path, &mut self.sources)?;
+        let source = self.sources.next();
+        let (document, mut errors) = DeTable::parse_recoverable(&text);
+        // What the parser finds after its first error are mostly consequences of it.
+        errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
+        if let Some(error) = errors.into_iter().next() {
+            let diagnostic = syntax::describe(&error, source, &text);
+            mask::mask_lines(&mut text);
+            self.sources.add(path, text);
+            return Err(diagnostic);
+        }
+        let root = Planter { source, errors: &mut self.errors }.plant(document.get_ref());
+        mask::mask_table(&mut text, &root);
+        self.sources.add(path, text);
+        Ok(root)
+    }
+
+    fn read_config(&mut self, path: &Path, root: &Table) -> Config {
+        self.check_keys(root, &ROOT_KEYS, "the configuration");
+        let state = self.path(root, "state").unwrap_or_else(|| self.dir.join(".flowswap"));
+        let custody = self.read_custody(root, &state);
+        let network = self.read_network(root);
+        let run = self.read_run_limits(root);
+        let plugins = self.read_plugins(root);
+        let tenants = self.read_tenants(root);
+        Config {
+            path: path.to_owned(),
+            dir: self.dir.clone(),
+            state,
+            identity: custody.identity,
+            passphrase: custody.passphrase,
+            network,
+            run,
+            plugins,
+            tenants,
+            sources: self.sources.clone(),
+        }
+    }
+
+    fn read_tenants(&mut self, root: &Table) -> Vec<TenantConfig> {
+        let defaults = self.table(root, "defaults");
+        let used = self.find_used_fields(&defaults);
+        let mut drafts = self.read_written(root, &used);
+        drafts.extend(self.read_inventories(root, &used));
+        self.check_distinct(&drafts);
+        drafts.into_iter().filter_map(|draft| self.finish(draft, &defaults)).collect()
+    }
+}

@@ -1,0 +1,123 @@
+//! The tables that are about the tool and not about any tenant: `[secrets]`, `[network]`, `[run]` and `[plugins]`.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use flowswap_host::HostPattern;
+
+use super::{
+    diagnostic::Diagnostic,
+    reading::Reading,
+    secret::SecretRef,
+    tree::{Entry, Table},
+};
+
+/// `[network]`: how other sides are reached.
+#[derive(Debug)]
+pub(crate) struct Network {
+    /// A PEM file with further certificates to trust.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Hosts that lead to other addresses than the system says.
+    pub(crate) resolve: BTreeMap<HostPattern, SocketAddr>,
+    /// How long one request may take.
+    pub(crate) timeout: Duration,
+}
+
+/// `[run]`: how many tenants at once, how much trouble is too much, how long a plan is good for.
+#[derive(Debug)]
+pub(crate) struct RunLimits {
+    pub(crate) concurrency: usize,
+    pub(crate) max_failures: usize,
+    pub(crate) plan_lifetime: Duration,
+}
+
+/// `[plugins.X]`: where a plugin's library is, and what it must be.
+#[derive(Debug)]
+pub(crate) struct PluginEntry {
+    pub(crate) path: Option<PathBuf>,
+    /// In lower case.
+    pub(crate) sha256: Option<String>,
+}
+
+/// `[secrets]`: what the custody of secrets is opened with.
+pub(super) struct Custody {
+    pub(super) identity: PathBuf,
+    pub(super) passphrase: Option<SecretRef>,
+}
+
+impl Reading {
+    pub(super) fn read_custody(&mut self, root: &Table, state: &Path) -> Custody {
+        let table = self.table(root, "secrets");
+        self.check_keys(&table, &["identity", "passphrase"], "`[secrets]`");
+        Custody {
+            identity: self.path(&table, "identity").unwrap_or_else(|| state.join("identity.txt")),
+            passphrase: self.secret(&table, "passphrase"),
+        }
+    }
+
+    pub(super) fn read_network(&mut self, root: &Table) -> Network {
+        let table = self.table(root, "network");
+        self.check_keys(&table, &["ca_file", "resolve", "timeout"], "`[network]`");
+        let overrides = self.table(&table, "resolve");
+        Network {
+            ca_file: self.path(&table, "ca_file"),
+            resolve: overrides.iter().filter_map(|(host, entry)| self.read_override(host, entry)).collect(),
+            timeout: self.duration(&table, "timeout").unwrap_or(Duration::from_secs(30)),
+        }
+    }
+
+    fn read_override(&mut self, host: &str, entry: &Entry) -> Option<(HostPattern, SocketAddr)> {
+        let pattern = host.parse::<HostPattern>();
+        if pattern.is_err() {
+            let error = Diagnostic::new(format!("`{host}` is not a host name"));
+            let error = error.at(entry.key_at, "expected a host such as \"acme.okta.com\" or \"*.okta.com\"");
+            self.refuse(error.help("leave out scheme, port and path"));
+        }
+        let address = entry.node.as_text().and_then(|text| text.parse::<SocketAddr>().ok());
+        if address.is_none() {
+            let error = Diagnostic::new(format!("`{host}` does not lead to an address"));
+            self.refuse(error.at(entry.node.at, "expected an IP address with a port such as \"127.0.0.1:8443\""));
+        }
+        Some((pattern.ok()?, address?))
+    }
+
+    pub(super) fn read_run_limits(&mut self, root: &Table) -> RunLimits {
+        let table = self.table(root, "run");
+        self.check_keys(&table, &["concurrency", "max_failures", "plan_lifetime"], "`[run]`");
+        RunLimits {
+            concurrency: self.count(&table, "concurrency").unwrap_or(16),
+            max_failures: self.count(&table, "max_failures").unwrap_or(5),
+            plan_lifetime: self.duration(&table, "plan_lifetime").unwrap_or(Duration::from_secs(24 * 60 * 60)),
+        }
+    }
+
+    pub(super) fn read_plugins(&mut self, root: &Table) -> BTreeMap<String, PluginEntry> {
+        let mut plugins = BTreeMap::new();
+        for (name, entry) in self.table(root, "plugins") {
+            let Some(table) = entry.node.as_table() else {
+                self.refuse_kind(&name, &entry.node, &format!("a table such as `[plugins.{name}]`"));
+                continue;
+            };
+            self.check_keys(table, &["path", "sha256"], &format!("`[plugins.{name}]`"));
+            let plugin = PluginEntry { path: self.path(table, "path"), sha256: self.read_digest(table) };
+            plugins.insert(name, plugin);
+        }
+        plugins
+    }
+
+    fn read_digest(&mut self, table: &Table) -> Option<String> {
+        let entry = table.get("sha256")?;
+        let digest = entry.node.as_text().map(str::to_ascii_lowercase);
+        let digest = digest.filter(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        if digest.is_none() {
+            let error = Diagnostic::new("`sha256` is not a SHA-256 digest");
+            let error = error.at(entry.node.at, "expected 64 hexadecimal digits");
+            self.refuse(error.help("`flowswap plugins inspect` shows a plugin's digest"));
+        }
+        digest
+    }
+}

@@ -1,0 +1,30 @@
+//! Says in plain words what the TOML parser stumbled over.
+
+use toml::de::Error;
+
+use super::{diagnostic::Diagnostic, source::Location};
+
+/// The error with its place in `text`.
+pub(super) fn describe(error: &Error, source: usize, text: &str) -> Diagnostic {
+    let span = error.span().unwrap_or(0..0);
+    let at = Location::new(source, span.clone());
+    let (what, expected) = error.message().split_once(", expected ").unwrap_or((error.message(), ""));
+    let rest = &text[span.start..];
+    match what {
+        // The parser says this of everything that it cannot recognize as a value.
+        "string values must be quoted" if rest.is_empty() || rest.starts_with(['\n', '\r', '#']) => {
+            Diagnostic::new("a key has no value").at(at, "expected a value")
+        }
+        "string values must be quoted" => {
+            Diagnostic::new("a value is not in quotes").at(at, "").help("put it in double quotes")
+        }
+        "duplicate key" => Diagnostic::new("a key is there twice")
+            .at(at, "the second time")
+            .help("a key, and a `[table]`, can be there only once; a list of tables is `[[table]]`"),
+        "invalid basic string" | "invalid literal string" if rest.is_empty() || rest.starts_with(['\n', '\r']) => {
+            Diagnostic::new("a string is not closed").at(at, format!("expected {expected} before the end of the line"))
+        }
+        _ if expected.is_empty() => Diagnostic::new(format!("this is not TOML: {what}")).at(at, ""),
+        _ => Diagnostic::new(format!("this is not TOML: {what}")).at(at, format!("expected {expected}")),
+    }
+}

@@ -1,0 +1,74 @@
+//! Strings of `[defaults]` with `{field}` in them, filled in from each tenant's own fields.
+
+use std::{collections::BTreeMap, ops::Range};
+
+/// What a tenant's fields are called and say.
+pub(super) type Fields = BTreeMap<String, String>;
+
+/// A part of a string.
+#[derive(Debug, PartialEq)]
+pub(super) enum Part<'a> {
+    Text(&'a str),
+    /// `{name}`, and where it stands in the string.
+    Field(&'a str, Range<usize>),
+}
+
+/// A string taken apart.
+#[derive(Debug, PartialEq)]
+pub(super) struct Template<'a> {
+    pub(super) parts: Vec<Part<'a>>,
+    /// Where the first brace stands that is neither doubled nor around a field; it counts as text.
+    pub(super) stray: Option<usize>,
+}
+
+/// Takes a string apart; `{{` and `}}` stand for one brace.
+pub(super) fn parse(text: &str) -> Template<'_> {
+    let mut template = Template { parts: vec![], stray: None };
+    let mut start = 0;
+    while let Some(found) = text[start..].find(['{', '}']) {
+        let brace = start + found;
+        let rest = &text[brace..];
+        template.parts.push(Part::Text(&text[start..brace]));
+        if rest.starts_with("{{") || rest.starts_with("}}") {
+            template.parts.push(Part::Text(&rest[..1]));
+            start = brace + 2;
+        } else if let Some(name) = read_field(rest) {
+            start = brace + name.len() + 2;
+            template.parts.push(Part::Field(name, brace..start));
+        } else {
+            template.stray.get_or_insert(brace);
+            template.parts.push(Part::Text(&rest[..1]));
+            start = brace + 1;
+        }
+    }
+    template.parts.push(Part::Text(&text[start..]));
+    template.parts.retain(|part| *part != Part::Text(""));
+    template
+}
+
+/// The name in the `{name}` with which the text begins.
+fn read_field(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix('{')?;
+    let end = inner.find(|c: char| !is_name_char(c))?;
+    (end > 0 && inner[end..].starts_with('}')).then(|| &inner[..end])
+}
+
+/// The string with its fields filled in, and the fields that nobody knows.
+pub(super) fn fill(text: &str, fields: &Fields) -> (String, Vec<(String, Range<usize>)>) {
+    let mut unknown = Vec::new();
+    let mut filled = String::new();
+    for part in parse(text).parts {
+        match part {
+            Part::Text(text) => filled.push_str(text),
+            Part::Field(name, span) => match fields.get(name) {
+                Some(value) => filled.push_str(value),
+                None => unknown.push((name.to_owned(), span)),
+            },
+        }
+    }
+    (filled, unknown)
+}
+
+fn is_name_char(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '-' | '.')
+}

@@ -1,0 +1,210 @@
+//! Makes tenants of drafts: merges the defaults in, fills their fields, and takes the secrets out.
+
+use std::{collections::BTreeSet, ops::Range};
+
+use serde_json::Value;
+
+use super::{
+    TenantConfig,
+    diagnostic::Diagnostic,
+    draft::Draft,
+    reading::Reading,
+    reference,
+    side::SideConfig,
+    source::Location,
+    suggest::suggest,
+    template::{self, Fields, Part},
+    tree::{Entry, Node, Shape, Table},
+};
+
+/// The keys of `[defaults]` that mean something by themselves.
+const DEFAULT_KEYS: [&str; 3] = ["app_data", "provider", "directory"];
+
+impl Reading {
+    /// Checks the strings of `[defaults]` once, and names the fields that they use.
+    pub(super) fn find_used_fields(&mut self, defaults: &Table) -> BTreeSet<String> {
+        let mut used = BTreeSet::new();
+        for entry in defaults.values() {
+            self.collect_fields(&entry.node, &mut used);
+        }
+        self.check_fields(defaults, &DEFAULT_KEYS, &used, "`[defaults]`");
+        used
+    }
+
+    fn collect_fields(&mut self, node: &Node, used: &mut BTreeSet<String>) {
+        match &node.shape {
+            Shape::Scalar(Value::String(text)) => {
+                let template = template::parse(text);
+                used.extend(template.parts.iter().filter_map(|part| match part {
+                    Part::Field(name, _) => Some((*name).to_owned()),
+                    Part::Text(_) => None,
+                }));
+                if let Some(brace) = template.stray {
+                    let error = Diagnostic::new("a brace in a default is not part of a `{field}`");
+                    let at = self.narrow(node, text, brace..brace + 1);
+                    let error = error.at(at, "expected a field such as `{name}`");
+                    self.refuse(error.help("write `{{` or `}}` for the brace itself"));
+                }
+            }
+            Shape::Scalar(_) => {}
+            Shape::List(items) => items.iter().for_each(|item| self.collect_fields(item, used)),
+            Shape::Table(table) => table.values().for_each(|entry| self.collect_fields(&entry.node, used)),
+        }
+    }
+
+    /// The part of a string that a span of its value stands for; the whole string if it holds escapes.
+    fn narrow(&self, node: &Node, text: &str, span: Range<usize>) -> Location {
+        let raw = &self.sources.text(node.at.source())[node.at.span()];
+        let is_literal = raw.len() == text.len() + 2 && raw.get(1..raw.len() - 1) == Some(text);
+        if is_literal { node.at.within_quotes(span) } else { node.at }
+    }
+
+    /// Makes a tenant of a draft; none if something essential is wrong.
+    pub(super) fn finish(&mut self, mut draft: Draft, defaults: &Table) -> Option<TenantConfig> {
+        self.add_default_fields(&mut draft, defaults);
+        let app_data = self.read_app_data(&draft, defaults);
+        let provider = self.read_side(&draft, defaults, "provider");
+        let directory = self.read_side(&draft, defaults, "directory");
+        Some(TenantConfig {
+            app_data: app_data?,
+            provider: provider?,
+            directory: directory?,
+            name: draft.name,
+            location: draft.name_at,
+        })
+    }
+
+    /// A scalar in `[defaults]` is a field of every tenant that has none of that name.
+    fn add_default_fields(&mut self, draft: &mut Draft, defaults: &Table) {
+        let mut added = Fields::new();
+        for (key, entry) in defaults.iter().filter(|(key, _)| !DEFAULT_KEYS.contains(&key.as_str())) {
+            if !draft.fields.contains_key(key)
+                && let Some(text) = self.fill(&entry.node, draft).as_plain_text()
+            {
+                added.insert(key.clone(), text);
+            }
+        }
+        draft.fields.extend(added);
+    }
+
+    fn read_app_data(&mut self, draft: &Draft, defaults: &Table) -> Option<bool> {
+        let Some(entry) = draft.table.get("app_data").or_else(|| defaults.get("app_data")) else { return Some(false) };
+        let flag = entry.node.to_json().as_bool();
+        if flag.is_none() {
+            self.refuse_kind("app_data", &entry.node, "`true` or `false`");
+        }
+        flag
+    }
+
+    fn read_side(&mut self, draft: &Draft, defaults: &Table, side: &'static str) -> Option<SideConfig> {
+        let (own, default) = (draft.table.get(side), defaults.get(side));
+        for entry in [own, default].into_iter().flatten().filter(|entry| entry.node.as_table().is_none()) {
+            self.refuse_kind(side, &entry.node, "a table with `plugin` and its keys");
+            return None;
+        }
+        let Some(at) = own.filter(|_| !draft.is_row).or(default).or(own).map(|entry| entry.node.at) else {
+            self.refuse_missing(draft, side, draft.at, format!("a tenant has no `{side}`"));
+            return None;
+        };
+        let table = |entry: Option<&Entry>| entry.and_then(|entry| entry.node.as_table()).cloned().unwrap_or_default();
+        let mut table = self.merge_side(draft, &table(own), &table(default));
+        let Some(entry) = table.remove("plugin") else {
+            let is_bare_row = draft.is_row && default.is_none();
+            self.refuse_missing(draft, side, if is_bare_row { draft.at } else { at }, format!("`{side}` names no plugin"));
+            return None;
+        };
+        let plugin = entry.node.as_text().filter(|name| !name.is_empty()).map(str::to_owned);
+        if plugin.is_none() {
+            self.refuse_kind("plugin", &entry.node, "the name of a plugin in quotes");
+        }
+        self.split_secrets(plugin?, entry, table, at)
+    }
+
+    /// Without a plugin there is no side; says where one can be named.
+    fn refuse_missing(&mut self, draft: &Draft, side: &str, at: Location, message: String) {
+        let error = Diagnostic::new(message).for_tenant(&draft.name);
+        self.refuse(match draft.is_row {
+            true => error.at(at, "").help(format!("write `plugin = \"…\"` once into `[defaults.{side}]`")),
+            false => error.at(at, format!("expected a plugin for `{side}`")).help(format!(
+                "write `{side} = {{ plugin = \"…\" }}` into every tenant, or once into `[defaults]`"
+            )),
+        });
+    }
+
+    fn split_secrets(&mut self, plugin: String, plugin_entry: Entry, table: Table, at: Location) -> Option<SideConfig> {
+        let is_secret = |(key, entry): &(&String, &Entry)| reference::is_reference(key, &entry.node);
+        let mut secrets = std::collections::BTreeMap::new();
+        let mut is_complete = true;
+        for (key, entry) in table.iter().filter(is_secret) {
+            match self.to_secret(key, entry) {
+                Some(secret) => drop(secrets.insert(key.clone(), secret)),
+                None => is_complete = false,
+            }
+        }
+        is_complete.then(|| SideConfig::new(plugin, plugin_entry.node.at, table, secrets, at))
+    }
+
+    /// Defaults belong to a plugin: a tenant that names another one starts from nothing.
+    fn merge_side(&mut self, draft: &Draft, own: &Table, default: &Table) -> Table {
+        let default_plugin = default.get("plugin").map(|entry| self.fill(&entry.node, draft).to_json());
+        let own_plugin = own.get("plugin").map(|entry| entry.node.to_json());
+        if own_plugin.is_some() && default_plugin.is_some() && own_plugin != default_plugin {
+            return own.clone();
+        }
+        self.merge(draft, own, default, true)
+    }
+
+    /// What the tenant says goes before the default, key by key. A reference to a secret is replaced as a whole: half
+    /// of one and half of another is none.
+    fn merge(&mut self, draft: &Draft, own: &Table, default: &Table, is_side: bool) -> Table {
+        let mut merged = own.clone();
+        for (key, entry) in default {
+            let Some(kept) = own.get(key) else {
+                merged.insert(key.clone(), Entry { key_at: entry.key_at, node: self.fill(&entry.node, draft) });
+                continue;
+            };
+            let is_whole = is_side && [&kept.node, &entry.node].into_iter().any(|n| reference::is_reference(key, n));
+            if let (Some(inner), Some(default)) = (kept.node.as_table(), entry.node.as_table())
+                && !is_whole
+            {
+                let shape = Shape::Table(self.merge(draft, inner, default, false));
+                merged.insert(key.clone(), Entry { key_at: kept.key_at, node: Node { shape, at: kept.node.at } });
+            }
+        }
+        merged
+    }
+
+    fn fill(&mut self, node: &Node, draft: &Draft) -> Node {
+        let shape = match &node.shape {
+            Shape::Scalar(Value::String(text)) if text.contains(['{', '}']) => {
+                let (filled, unknown) = template::fill(text, &draft.fields);
+                for (name, span) in unknown {
+                    let at = self.narrow(node, text, span);
+                    self.refuse_field(&name, at, draft);
+                }
+                Shape::Scalar(Value::String(filled))
+            }
+            Shape::Scalar(value) => Shape::Scalar(value.clone()),
+            Shape::List(items) => Shape::List(items.iter().map(|item| self.fill(item, draft)).collect()),
+            Shape::Table(table) => {
+                let fill = |(key, entry): (&String, &Entry)| {
+                    (key.clone(), Entry { key_at: entry.key_at, node: self.fill(&entry.node, draft) })
+                };
+                Shape::Table(table.iter().map(fill).collect())
+            }
+        };
+        Node { shape, at: node.at }
+    }
+
+    fn refuse_field(&mut self, name: &str, at: Location, draft: &Draft) {
+        if draft.blank.contains(name) {
+            let error = Diagnostic::new(format!("the field `{{{name}}}` is empty")).for_tenant(&draft.name);
+            let error = error.at(at, "used here").at(draft.name_at, format!("has no `{name}`"));
+            self.refuse(error.help("fill the cell"));
+            return;
+        }
+        let error = Diagnostic::new(format!("unknown field `{{{name}}}`")).for_tenant(&draft.name);
+        let error = error.at(at, "the tenant has no field of this name");
+        self.refuse(error.help(suggest(name, draft.fields.keys().map(String::as_str))));
+    }
+}

@@ -1,0 +1,77 @@
+//! Tests of the configuration, from the files to the tenants or to the text on the screen.
+
+mod accepted;
+mod example;
+mod plugin_keys;
+mod refused_inventories;
+mod refused_settings;
+mod refused_tenants;
+mod secrets;
+mod units;
+
+use std::{fs, path::PathBuf};
+
+use tempfile::TempDir;
+
+use super::{Config, ConfigErrors, load};
+
+/// A folder with a configuration in it.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        for (name, text) in files {
+            fs::write(folder.path(name), text).unwrap();
+        }
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn load(&self) -> Result<Config, ConfigErrors> {
+        load(&self.path("migrate.toml"))
+    }
+
+    /// The text without the folder, which is another one every time.
+    fn shorten(&self, text: &str) -> String {
+        text.replace(&format!("{}/", self.0.path().display()), "")
+    }
+}
+
+/// What a person sees who has written these files.
+fn refuse(files: &[(&str, &str)]) -> String {
+    let folder = Folder::new(files);
+    folder.shorten(&folder.load().expect_err("the configuration is wrong").to_string())
+}
+
+/// The same with a configuration alone.
+fn refuse_toml(text: &str) -> String {
+    refuse(&[("migrate.toml", text)])
+}
+
+/// The same with defaults under which an inventory alone is enough.
+fn refuse_csv(csv: impl AsRef<[u8]>) -> String {
+    let folder = Folder::new(&[("migrate.toml", FLEET)]);
+    fs::write(folder.path("tenants.csv"), csv).unwrap();
+    folder.shorten(&folder.load().expect_err("the inventory is wrong").to_string())
+}
+
+fn accept(files: &[(&str, &str)]) -> (Folder, Config) {
+    let folder = Folder::new(files);
+    let config = folder.load().unwrap();
+    (folder, config)
+}
+
+const FLEET: &str = r#"
+inventory = "tenants.csv"
+[defaults.provider]
+plugin = "okta"
+domain = "{name}.okta.com"
+credential = { file = "secrets/{name}.token" }
+[defaults.directory]
+plugin = "rest"
+base_url = "https://{region}.example"
+"#;

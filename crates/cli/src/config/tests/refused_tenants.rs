@@ -1,0 +1,381 @@
+//! What is shown for mistakes in `[[tenant]]` and `[defaults]`.
+
+use insta::assert_snapshot;
+
+use super::{refuse, refuse_toml};
+
+#[test]
+fn a_single_bracket() {
+    assert_snapshot!(refuse_toml("[tenant]\nname = \"acme\"\n"), @r"
+    error: `tenant` is not a list of tables
+     --> migrate.toml:1:2
+      |
+    1 | [tenant]
+      |  ^^^^^^
+      |
+      = help: begin every tenant with `[[tenant]]`, in double brackets
+    ");
+}
+
+#[test]
+fn names() {
+    let text = "[[tenant]]\nname = \"Acme Corp\"\n[[tenant]]\nname = 7\n[[tenant]]\nnam = \"x\"\n";
+    assert_snapshot!(refuse_toml(text), @r#"
+    error: a tenant has no `directory`
+     --> migrate.toml:1:1
+      |
+    1 | [[tenant]]
+      | ^^^^^^^^^^ expected `directory = { plugin = … }`
+      |
+      = note: for tenant `Acme Corp`
+      = help: write it into every tenant, or once into `[defaults.directory]`
+
+    error: a tenant has no `provider`
+     --> migrate.toml:1:1
+      |
+    1 | [[tenant]]
+      | ^^^^^^^^^^ expected `provider = { plugin = … }`
+      |
+      = note: for tenant `Acme Corp`
+      = help: write it into every tenant, or once into `[defaults.provider]`
+
+    error: `Acme Corp` cannot be the name of a tenant
+     --> migrate.toml:2:8
+      |
+    2 | name = "Acme Corp"
+      |        ^^^^^^^^^^^ expected lower-case letters, digits, `.`, `_` and `-`
+      |
+      = help: for example `acme-corp`
+
+    error: `name` has the wrong kind of value
+     --> migrate.toml:4:8
+      |
+    4 | name = 7
+      |        ^ expected a short name in quotes, found a number
+
+    error: a tenant has no `name`
+     --> migrate.toml:5:1
+      |
+    5 | [[tenant]]
+      | ^^^^^^^^^^ expected `name = "…"` below
+      |
+      = help: names are short, such as `acme`
+
+    error: unknown key `nam`
+     --> migrate.toml:6:1
+      |
+    6 | nam = "x"
+      | ^^^ not a key of a tenant, and no default uses it
+      |
+      = help: did you mean `name`?
+
+    error: 6 errors in the configuration
+    "#);
+}
+
+#[test]
+fn a_name_twice() {
+    let toml = "inventory = \"tenants.csv\"\n[defaults]\nprovider = { plugin = \"a\" }\ndirectory = { plugin = \"b\" }\n\
+                [[tenant]]\nname = \"acme\"\n[[tenant]]\nname = \"b\"\n[[tenant]]\nname = \"b\"\n";
+    assert_snapshot!(refuse(&[("migrate.toml", toml), ("tenants.csv", "name\nc\nacme\n")]), @r#"
+    error: two tenants are called `b`
+      --> migrate.toml:10:8
+       |
+     8 | name = "b"
+       |        --- the name first
+     9 | [[tenant]]
+    10 | name = "b"
+       |        ^^^ the name again
+       |
+       = help: every tenant needs a name of its own
+
+    error: two tenants are called `acme`
+     --> tenants.csv:3:1
+      |
+    3 | acme
+      | ^^^^ the name again
+      |
+     ::: migrate.toml:6:8
+      |
+    6 | name = "acme"
+      |        ------ the name first
+      |
+      = help: every tenant needs a name of its own
+
+    error: 2 errors in the configuration
+    "#);
+}
+
+#[test]
+fn missing_sides() {
+    let text = "[[tenant]]\nname = \"acme\"\nprovider = { domain = \"acme.okta.com\" }\n";
+    assert_snapshot!(refuse_toml(text), @r#"
+    error: a tenant has no `directory`
+     --> migrate.toml:1:1
+      |
+    1 | [[tenant]]
+      | ^^^^^^^^^^ expected `directory = { plugin = … }`
+      |
+      = note: for tenant `acme`
+      = help: write it into every tenant, or once into `[defaults.directory]`
+
+    error: `provider` names no plugin
+     --> migrate.toml:3:12
+      |
+    3 | provider = { domain = "acme.okta.com" }
+      |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected `plugin = "…"`
+      |
+      = note: for tenant `acme`
+      = help: `flowswap plugins list` shows the plugins
+
+    error: 2 errors in the configuration
+    "#);
+}
+
+#[test]
+fn sides_of_the_wrong_kind() {
+    let text = "[[tenant]]\nname = \"acme\"\napp_data = \"yes\"\nprovider = \"okta\"\ndirectory = { plugin = 1 }\n";
+    assert_snapshot!(refuse_toml(text), @r#"
+    error: `app_data` has the wrong kind of value
+     --> migrate.toml:3:12
+      |
+    3 | app_data = "yes"
+      |            ^^^^^ expected `true` or `false`, found a string
+
+    error: `provider` has the wrong kind of value
+     --> migrate.toml:4:12
+      |
+    4 | provider = "okta"
+      |            ^^^^^^ expected a table with `plugin` and its keys, found a string
+
+    error: `plugin` has the wrong kind of value
+     --> migrate.toml:5:24
+      |
+    5 | directory = { plugin = 1 }
+      |                        ^ expected the name of a plugin in quotes, found a number
+
+    error: 3 errors in the configuration
+    "#);
+}
+
+#[test]
+fn unknown_keys_of_a_tenant() {
+    let text = "[defaults]\nregoin = \"eu\"\nprovider = { plugin = \"okta\", domain = \"{name}.{region}\" }\n\
+                directory = { plugin = \"rest\" }\n[[tenant]]\nname = \"acme\"\nappdata = true\nregion = \"us\"\n";
+    assert_snapshot!(refuse_toml(text), @r#"
+    error: unknown key `regoin`
+     --> migrate.toml:2:1
+      |
+    2 | regoin = "eu"
+      | ^^^^^^ not a key of `[defaults]`, and no default uses it
+      |
+      = help: did you mean `region`?
+
+    error: unknown key `appdata`
+     --> migrate.toml:7:1
+      |
+    7 | appdata = true
+      | ^^^^^^^ not a key of a tenant, and no default uses it
+      |
+      = help: did you mean `app_data`?
+
+    error: 2 errors in the configuration
+    "#);
+}
+
+#[test]
+fn unknown_fields() {
+    let text = "[defaults]\nprovider = { plugin = \"okta\", domain = \"{nmae}.okta.com\" }\n\
+                directory = { plugin = \"rest\", list = [\"a\", { path = \"/{regionn}\" }] }\n\
+                [[tenant]]\nname = \"a\"\n[[tenant]]\nname = \"b\"\n[[tenant]]\nname = \"c\"\n[[tenant]]\nname = \"d\"\n";
+    assert_snapshot!(refuse_toml(text), @r#"
+    error: unknown field `{nmae}`
+     --> migrate.toml:2:41
+      |
+    2 | provider = { plugin = "okta", domain = "{nmae}.okta.com" }
+      |                                         ^^^^^^ the tenant has no field of this name
+      |
+      = note: for tenants `a`, `b` and 2 others
+      = help: did you mean `name`?
+
+    error: unknown field `{regionn}`
+     --> migrate.toml:3:56
+      |
+    3 | directory = { plugin = "rest", list = ["a", { path = "/{regionn}" }] }
+      |                                                        ^^^^^^^^^ the tenant has no field of this name
+      |
+      = note: for tenants `a`, `b` and 2 others
+      = help: known are `name`
+
+    error: 2 errors in the configuration
+    "#);
+}
+
+#[test]
+fn braces() {
+    let text = "[defaults.directory]\nbody = '{\"a\": 1}'\nescaped = \"\\t{\"\npath = \"/{}/\"\n";
+    assert_snapshot!(refuse_toml(text), @r#"
+    error: a brace in a default is not part of a `{field}`
+     --> migrate.toml:2:9
+      |
+    2 | body = '{"a": 1}'
+      |         ^ expected a field such as `{name}`
+      |
+      = help: write `{{` or `}}` for the brace itself
+
+    error: a brace in a default is not part of a `{field}`
+     --> migrate.toml:3:11
+      |
+    3 | escaped = "\t{"
+      |           ^^^^^ expected a field such as `{name}`
+      |
+      = help: write `{{` or `}}` for the brace itself
+
+    error: a brace in a default is not part of a `{field}`
+     --> migrate.toml:4:10
+      |
+    4 | path = "/{}/"
+      |          ^ expected a field such as `{name}`
+      |
+      = help: write `{{` or `}}` for the brace itself
+
+    error: 3 errors in the configuration
+    "#);
+}
+
+#[test]
+fn secrets_in_plain_sight() {
+    let text = "[secrets]\npassphrase = \"hunter2\"\n[[tenant]]\nname = \"acme\"\nokta_token = \"00aBc\"\n\
+                provider = { plugin = \"okta\", credential = \"00aBcDeF\", client_secret = { value = \"s3cret\" } }\n\
+                directory = { plugin = \"rest\", credential = { env = \"00-aBcDeF\" }, pass_token = [\"x\"] }\n";
+    assert_snapshot!(refuse_toml(text), @r#"
+    error: `passphrase` holds a secret in plain sight
+     --> migrate.toml:2:14
+      |
+    2 | passphrase = "*******"
+      |              ^^^^^^^^^ expected a reference to where the secret is kept
+      |
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }` or `{ command = ["program", "argument"] }`
+
+    error: `okta_token` holds a secret in plain sight
+     --> migrate.toml:5:1
+      |
+    5 | okta_token = "*****"
+      | ^^^^^^^^^^ belongs into `provider` or `directory`, as a reference
+      |
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }` or `{ command = ["program", "argument"] }`
+
+    error: `credential` holds a secret in plain sight
+     --> migrate.toml:6:44
+      |
+    6 | provider = { plugin = "okta", credential = "********", client_secret = { value = "******" } }
+      |                                            ^^^^^^^^^^ expected a reference to where the secret is kept
+      |
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }` or `{ command = ["program", "argument"] }`
+
+    error: `client_secret` is not a reference to a secret
+     --> migrate.toml:6:72
+      |
+    6 | provider = { plugin = "okta", credential = "********", client_secret = { value = "******" } }
+      |                                                                        ^^^^^^^^^^^^^^^^^^^^ expected exactly one of `env`, `file` and `command`
+      |
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }` or `{ command = ["program", "argument"] }`
+
+    error: `env` does not name an environment variable
+     --> migrate.toml:7:53
+      |
+    7 | directory = { plugin = "rest", credential = { env = "*********" }, pass_token = ["*"] }
+      |                                                     ^^^^^^^^^^^ expected a name such as "OKTA_TOKEN"
+      |
+      = help: the secret itself belongs into the variable, never into this file
+
+    error: `pass_token` holds a secret in plain sight
+     --> migrate.toml:7:81
+      |
+    7 | directory = { plugin = "rest", credential = { env = "*********" }, pass_token = ["*"] }
+      |                                                                                 ^^^^^ expected a reference to where the secret is kept
+      |
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }` or `{ command = ["program", "argument"] }`
+
+    error: 6 errors in the configuration
+    "#);
+}
+
+#[test]
+fn references_that_are_none() {
+    let text = "[[tenant]]\nname = \"acme\"\n\
+                provider = { plugin = \"okta\", credential = { env = \"A\", file = \"b\" }, x = { file = 3 } }\n\
+                directory = { plugin = \"rest\", credential = { command = \"pass show okta\" } }\n";
+    assert_snapshot!(refuse_toml(text), @r#"
+    error: `credential` is not a reference to a secret
+     --> migrate.toml:3:44
+      |
+    3 | provider = { plugin = "okta", credential = { env = "A", file = "b" }, x = { file = 3 } }
+      |                                            ^^^^^^^^^^^^^^^^^^^^^^^^^ expected exactly one of `env`, `file` and `command`
+      |
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }` or `{ command = ["program", "argument"] }`
+
+    error: `file` has the wrong kind of value
+     --> migrate.toml:3:84
+      |
+    3 | provider = { plugin = "okta", credential = { env = "A", file = "b" }, x = { file = 3 } }
+      |                                                                                    ^ expected a path in quotes, found a number
+
+    error: `command` is not a program with its arguments
+     --> migrate.toml:4:57
+      |
+    4 | directory = { plugin = "rest", credential = { command = "pass show okta" } }
+      |                                                         ^^^^^^^^^^^^^^^^ expected a list of strings such as ["pass", "show", "okta"]
+      |
+      = help: no shell is involved, so every argument is a string of its own
+
+    error: 3 errors in the configuration
+    "#);
+}
+
+#[test]
+fn one_line_that_is_wrong_for_many() {
+    let mut csv = "name,domain\n".to_owned();
+    for n in 0..1000 {
+        csv += &format!("t{n},t{n}.okta.com\n");
+    }
+    let toml =
+        "inventory = \"tenants.csv\"\n[defaults.directory]\nplugin = \"rest\"\ncredential = \"plain\"\nid = \"{id}\"\n";
+    assert_snapshot!(refuse(&[("migrate.toml", toml), ("tenants.csv", &csv)]), @r#"
+    error: `provider` names no plugin
+     --> migrate.toml:1:13
+      |
+    1 | inventory = "tenants.csv"
+      |             ^^^^^^^^^^^^^ expected `plugin = "…"`
+      |
+      = note: for tenants `t0`, `t1` and 998 others
+      = help: `flowswap plugins list` shows the plugins
+
+    error: `credential` holds a secret in plain sight
+     --> migrate.toml:4:14
+      |
+    4 | credential = "*****"
+      |              ^^^^^^^ expected a reference to where the secret is kept
+      |
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }` or `{ command = ["program", "argument"] }`
+
+    error: unknown field `{id}`
+     --> migrate.toml:5:7
+      |
+    5 | id = "{id}"
+      |       ^^^^ the tenant has no field of this name
+      |
+      = note: for tenants `t0`, `t1` and 998 others
+      = help: known are `domain`, `name`
+
+    error: 3 errors in the configuration
+    "#);
+}
+
+#[test]
+fn no_more_than_a_person_reads() {
+    let tenants: String = (0..30).map(|_| "[[tenant]]\n").collect();
+    let shown = refuse_toml(&tenants);
+    assert_eq!(shown.matches("a tenant has no `name`").count(), 20);
+    assert!(shown.ends_with("error: 30 errors in the configuration, the first 20 are above"), "{shown}");
+}

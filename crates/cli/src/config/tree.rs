@@ -1,0 +1,131 @@
+//! Values with the places that they were written at. TOML and CSV both become this, and defaults are merged in it.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Number, Value};
+use toml::de::{DeTable, DeValue};
+
+use super::{diagnostic::Diagnostic, source::Location};
+
+/// A value and its place.
+#[derive(Clone)]
+pub(super) struct Node {
+    pub(super) shape: Shape,
+    pub(super) at: Location,
+}
+
+/// What a value is.
+#[derive(Clone)]
+pub(super) enum Shape {
+    Scalar(Value),
+    List(Vec<Node>),
+    Table(Table),
+}
+
+/// A table; its entries are ordered by key, as JSON objects are.
+pub(super) type Table = BTreeMap<String, Entry>;
+
+/// A key with its place, and its value.
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub(super) key_at: Location,
+    pub(super) node: Node,
+}
+
+impl Node {
+    pub(super) fn text(text: impl Into<String>, at: Location) -> Self {
+        Self { shape: Shape::Scalar(Value::String(text.into())), at }
+    }
+
+    pub(super) fn as_text(&self) -> Option<&str> {
+        if let Shape::Scalar(Value::String(text)) = &self.shape { Some(text) } else { None }
+    }
+
+    pub(super) fn as_table(&self) -> Option<&Table> {
+        if let Shape::Table(table) = &self.shape { Some(table) } else { None }
+    }
+
+    pub(super) fn as_list(&self) -> Option<&[Self]> {
+        if let Shape::List(items) = &self.shape { Some(items) } else { None }
+    }
+
+    /// The scalar as a person would write it without quotes.
+    pub(super) fn as_plain_text(&self) -> Option<String> {
+        match &self.shape {
+            Shape::Scalar(Value::String(text)) => Some(text.clone()),
+            Shape::Scalar(other) => Some(other.to_string()),
+            Shape::List(_) | Shape::Table(_) => None,
+        }
+    }
+
+    /// What it is, with its article.
+    pub(super) fn kind(&self) -> &'static str {
+        match &self.shape {
+            Shape::Scalar(Value::String(_)) => "a string",
+            Shape::Scalar(Value::Bool(_)) => "a boolean",
+            Shape::Scalar(_) => "a number",
+            Shape::List(_) => "a list",
+            Shape::Table(_) => "a table",
+        }
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        match &self.shape {
+            Shape::Scalar(value) => value.clone(),
+            Shape::List(items) => items.iter().map(Self::to_json).collect(),
+            Shape::Table(table) => Value::Object(to_json(table)),
+        }
+    }
+}
+
+/// The table as a JSON object.
+pub(super) fn to_json(table: &Table) -> Map<String, Value> {
+    table.iter().map(|(key, entry)| (key.clone(), entry.node.to_json())).collect()
+}
+
+/// Turns TOML into nodes, and reports what JSON has no room for.
+pub(super) struct Planter<'a> {
+    pub(super) source: usize,
+    pub(super) errors: &'a mut Vec<Diagnostic>,
+}
+
+impl Planter<'_> {
+    pub(super) fn plant(&mut self, table: &DeTable<'_>) -> Table {
+        let mut planted = Table::new();
+        for (key, value) in table {
+            let key_at = Location::new(self.source, key.span());
+            let node = self.plant_value(value.get_ref(), Location::new(self.source, value.span()));
+            planted.insert(key.get_ref().to_string(), Entry { key_at, node });
+        }
+        planted
+    }
+
+    fn plant_value(&mut self, value: &DeValue<'_>, at: Location) -> Node {
+        let scalar = match value {
+            DeValue::String(text) => Value::String(text.to_string()),
+            DeValue::Boolean(value) => Value::Bool(*value),
+            DeValue::Datetime(time) => Value::String(time.to_string()),
+            DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+                Ok(number) => Value::Number(number.into()),
+                Err(_) => self.refuse_number(at),
+            },
+            DeValue::Float(number) => match number.as_str().parse().ok().and_then(Number::from_f64) {
+                Some(number) => Value::Number(number),
+                None => self.refuse_number(at),
+            },
+            DeValue::Array(items) => {
+                let plant = |item: &toml::Spanned<DeValue<'_>>| {
+                    self.plant_value(item.get_ref(), Location::new(at.source(), item.span()))
+                };
+                return Node { shape: Shape::List(items.iter().map(plant).collect()), at };
+            }
+            DeValue::Table(table) => return Node { shape: Shape::Table(self.plant(table)), at },
+        };
+        Node { shape: Shape::Scalar(scalar), at }
+    }
+
+    fn refuse_number(&mut self, at: Location) -> Value {
+        self.errors.push(Diagnostic::new("a number is out of range").at(at, "expected at most 64 bits, and not infinity"));
+        Value::Null
+    }
+}

@@ -1,0 +1,185 @@
+//! What a command has at hand: the terminal, the configuration, and the ports that a run needs.
+
+use std::{path::PathBuf, sync::Arc};
+
+use flowswap_contract::Handle;
+use flowswap_engine::{
+    Clock, Draft, EventSink, History, Journal, JournalError, Ports, Record, Secret, SecretStore, SecretStoreError, Stop,
+};
+use flowswap_store::{AgeSecretStore, Identity, SqliteJournal, StateDir};
+use futures::future::{BoxFuture, FutureExt};
+use jiff::Timestamp;
+
+use crate::{
+    args::Global,
+    config::{self, Config},
+    display::progress::Progress,
+    exit::{Exit, Failure},
+    interrupt,
+    terminal::Terminal,
+};
+
+/// What every command has.
+#[derive(Clone)]
+pub(crate) struct Context {
+    /// The global options.
+    pub(crate) global: Global,
+    /// Where to write.
+    pub(crate) terminal: Terminal,
+    /// The operator's wish to stop.
+    pub(crate) stop: Stop,
+}
+
+impl Context {
+    /// From the global options; begins to listen for Ctrl-C.
+    pub(crate) fn new(global: Global) -> Self {
+        let terminal = Terminal::new(&global);
+        Self { stop: interrupt::listen(terminal), global, terminal }
+    }
+
+    /// Reads the configuration.
+    pub(crate) fn load_config(&self) -> Result<Config, Failure> {
+        let path = &self.global.config;
+        if !path.exists() {
+            let failure = Failure::new(Exit::Usage, format!("there is no configuration `{}`", path.display()));
+            return Err(failure.hint("`flowswap init` writes a first one; `--config` names another"));
+        }
+        config::load(path).map_err(|errors| Failure::new(Exit::Usage, errors))
+    }
+
+    /// The folders in which plugins are looked for, first come first served.
+    pub(crate) fn plugin_dirs(&self) -> Vec<PathBuf> {
+        let mut dirs: Vec<PathBuf> = self.global.plugin_dir.iter().cloned().collect();
+        if let Some(bin) = std::env::current_exe().ok().as_deref().and_then(|exe| exe.parent()) {
+            // Cargo builds the libraries of dependencies into `deps`; what lies beside the binary may be older.
+            dirs.extend([bin.join("deps"), bin.to_owned(), bin.join("../lib/flowswap/plugins")]);
+        }
+        dirs
+    }
+
+    /// Ports that can write nothing, for commands that change nothing.
+    pub(crate) fn dry_ports(&self, events: Arc<dyn EventSink>) -> Ports {
+        Ports {
+            journal: Arc::new(NoJournal),
+            secrets: Arc::new(NoSecrets),
+            clock: Arc::new(SystemClock),
+            events,
+            stop: self.stop.clone(),
+        }
+    }
+
+    /// The ports of a run, and what the journal says so far.
+    pub(crate) async fn run_ports(
+        &self,
+        config: &Config,
+        events: Arc<dyn EventSink>,
+    ) -> Result<(Ports, History), Failure> {
+        let state = create_state(config)?;
+        let identity = load_identity(config)?;
+        let secrets = AgeSecretStore::open(state.secrets(), identity)
+            .map_err(Failure::at(format!("open the secrets in `{}`", state.secrets().display())))?;
+        let (journal, history) = open_journal(config).await?;
+        let ports = Ports {
+            journal: Arc::new(journal),
+            secrets: Arc::new(secrets),
+            clock: Arc::new(SystemClock),
+            events,
+            stop: self.stop.clone(),
+        };
+        Ok((ports, history))
+    }
+
+    /// What shows progress on stderr.
+    pub(crate) fn progress(&self) -> Arc<Progress> {
+        Arc::new(Progress::new(self.terminal))
+    }
+}
+
+/// Opens the journal for writing.
+pub(crate) async fn open_journal(config: &Config) -> Result<(SqliteJournal, History), Failure> {
+    let path = create_state(config)?.journal();
+    let journal = SqliteJournal::open(&path).map_err(Failure::at(format!("open the journal `{}`", path.display())))?;
+    let history = fold(&journal).await?;
+    Ok((journal, history))
+}
+
+/// What the journal says, without keeping others from writing. A journal that does not exist says nothing.
+pub(crate) async fn read_history(config: &Config) -> Result<History, Failure> {
+    let path = StateDir::at(&config.state).journal();
+    if !path.exists() {
+        return Ok(History::default());
+    }
+    let doing = format!("open the journal `{}`", path.display());
+    fold(&SqliteJournal::open_read_only(&path).map_err(Failure::at(doing))?).await
+}
+
+async fn fold(journal: &SqliteJournal) -> Result<History, Failure> {
+    let records = journal.load().await.map_err(Failure::at("read the journal"))?;
+    History::fold(&records).map_err(Failure::at("read the journal"))
+}
+
+fn create_state(config: &Config) -> Result<StateDir, Failure> {
+    StateDir::create(&config.state).map_err(Failure::at(format!("make the folder `{}`", config.state.display())))
+}
+
+/// The key of the secret store.
+pub(crate) fn load_identity(config: &Config) -> Result<Identity, Failure> {
+    let passphrase = config.passphrase.as_ref().map(|reference| reference.resolve()).transpose();
+    let passphrase = passphrase.map_err(Failure::at("get the passphrase of the identity"))?;
+    let identity = match &passphrase {
+        None => Identity::load(&config.identity),
+        Some(passphrase) => Identity::unlock(&config.identity, passphrase),
+    };
+    identity.map_err(|error| {
+        let doing = format!("load the identity `{}`", config.identity.display());
+        Failure::at(doing)(error).hint("`flowswap init` makes one; without it captured secrets cannot be kept")
+    })
+}
+
+/// The clock of the machine.
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        // Milliseconds are what the other sides write, and all that anybody compares.
+        let now = Timestamp::now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+}
+
+/// The journal of a dry run: nothing may need one.
+struct NoJournal;
+
+impl Journal for NoJournal {
+    fn append(&self, _: Draft) -> BoxFuture<'_, Result<u64, JournalError>> {
+        let error = JournalError::Storage { doing: "append to the journal", source: "a dry run has none".into() };
+        async { Err(error) }.boxed()
+    }
+
+    fn load(&self) -> BoxFuture<'_, Result<Vec<Record>, JournalError>> {
+        async { Ok(Vec::new()) }.boxed()
+    }
+}
+
+/// The secret store of a dry run: it is empty and stays so.
+struct NoSecrets;
+
+impl NoSecrets {
+    fn refuse(doing: &'static str, handle: &Handle) -> SecretStoreError {
+        SecretStoreError { doing, handle: handle.clone(), source: "a dry run keeps no secrets".into() }
+    }
+}
+
+impl SecretStore for NoSecrets {
+    fn put<'a>(&'a self, handle: &'a Handle, _: &'a Secret) -> BoxFuture<'a, Result<(), SecretStoreError>> {
+        async { Err(Self::refuse("store", handle)) }.boxed()
+    }
+
+    fn get<'a>(&'a self, _: &'a Handle) -> BoxFuture<'a, Result<Option<Secret>, SecretStoreError>> {
+        async { Ok(None) }.boxed()
+    }
+
+    fn remove<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<(), SecretStoreError>> {
+        async { Err(Self::refuse("remove", handle)) }.boxed()
+    }
+}

@@ -1,0 +1,101 @@
+//! A plan as a reviewer reads it: what is done, by whom, and how it is taken back.
+
+use std::fmt::Write;
+
+use flowswap_contract::{By, Phase, Reversibility, Step};
+use flowswap_engine::{Plan, PlannedTenant, Severity, WayBack};
+
+use super::{count, tone_of_severity, tone_of_verdict};
+use crate::terminal::{Tone, paint};
+
+/// The whole plan.
+pub(crate) fn show(plan: &Plan) -> String {
+    let mut text = String::new();
+    for tenant in &plan.tenants {
+        text += &show_tenant(tenant);
+        text.push('\n');
+    }
+    text += &summarize(plan);
+    text
+}
+
+/// The last lines of a plan: how many, until when, by which code, under which name.
+pub(crate) fn summarize(plan: &Plan) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "{} {}", paint(Tone::Strong, "tenants:"), count(plan.tenants.iter().map(|t| t.verdict)));
+    let attended = plan.ready().filter(|tenant| needs_person_back(tenant)).count();
+    if attended > 0 {
+        let _ =
+            writeln!(text, "{} rolling back needs a person for {attended} of them", paint(Tone::Strong, "way back:"));
+    }
+    for (name, pin) in &plan.plugins {
+        let _ =
+            writeln!(text, "{} {name} {} (sha256 {})", paint(Tone::Strong, "plugin:"), pin.version, short(&pin.sha256));
+    }
+    let _ = writeln!(text, "{} {}, good until {}", paint(Tone::Strong, "plan:"), short(&plan.digest), plan.not_after);
+    text
+}
+
+/// The beginning of a digest: enough to tell two apart by eye.
+pub(crate) fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
+/// What going back consists of.
+pub(crate) fn show_way_back<'a>(way_back: impl IntoIterator<Item = &'a WayBack>) -> String {
+    let mut text = String::new();
+    for step in way_back {
+        let _ = writeln!(text, "    - {:<11} {} {}", step.step, step.action, reversibility(step.reversibility));
+    }
+    text
+}
+
+fn show_tenant(tenant: &PlannedTenant) -> String {
+    let mut text = String::new();
+    let verdict = paint(tone_of_verdict(tenant.verdict), tenant.verdict);
+    let _ = writeln!(text, "{} ({verdict})", paint(Tone::Strong, &tenant.name));
+    for finding in tenant.findings.iter().filter(|finding| finding.severity != Severity::Info) {
+        let id = paint(tone_of_severity(finding.severity), &finding.id);
+        let _ = writeln!(text, "    {id}: {}", finding.message);
+    }
+    if tenant.steps.is_empty() {
+        text += "  nothing will be done\n";
+        return text;
+    }
+    show_steps(&mut text, "flowswap apply", tenant, |phase| phase <= Phase::Confirm);
+    show_steps(&mut text, "flowswap finalize, later", tenant, |phase| phase > Phase::Confirm);
+    text += "  way back (flowswap rollback):\n";
+    text += &show_way_back(tenant.way_back.iter().filter(|step| step.reversibility != Reversibility::Irreversible));
+    text
+}
+
+fn show_steps(text: &mut String, title: &str, tenant: &PlannedTenant, include: fn(Phase) -> bool) {
+    let steps: Vec<&Step> = tenant.steps.iter().filter(|step| include(step.proposal.phase)).collect();
+    if steps.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "  {title}:");
+    for step in steps {
+        let proposal = &step.proposal;
+        let by = if proposal.by == By::Operator { " [by a person]" } else { "" };
+        let sign = if proposal.phase.is_check() { "?" } else { "+" };
+        let _ = write!(text, "    {sign} {:<11} {}{by}", proposal.phase, proposal.title);
+        if !proposal.phase.is_check() {
+            let _ = write!(text, " {}", reversibility(proposal.reversibility));
+        }
+        text.push('\n');
+    }
+}
+
+fn needs_person_back(tenant: &PlannedTenant) -> bool {
+    tenant.way_back.iter().any(|step| step.reversibility == Reversibility::Attended)
+}
+
+fn reversibility(reversibility: Reversibility) -> String {
+    let tone = match reversibility {
+        Reversibility::Unattended => Tone::Good,
+        Reversibility::Attended => Tone::Care,
+        Reversibility::Irreversible => Tone::Bad,
+    };
+    format!("[{}]", paint(tone, reversibility))
+}

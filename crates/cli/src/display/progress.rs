@@ -1,0 +1,155 @@
+//! Progress of long work on stderr: a line for every running tenant and an overall bar, or plain lines where stderr is
+//! no terminal.
+
+use std::{collections::BTreeMap, io::IsTerminal, sync::Mutex};
+
+use flowswap_contract::Level;
+use flowswap_engine::{Direction, Event, EventSink};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::tone_of_state;
+use crate::terminal::{Terminal, Tone, paint};
+
+/// Shows events.
+pub(crate) struct Progress {
+    terminal: Terminal,
+    bars: Option<Bars>,
+}
+
+struct Bars {
+    all: MultiProgress,
+    overall: ProgressBar,
+    tenants: Mutex<BTreeMap<String, ProgressBar>>,
+}
+
+impl Progress {
+    /// Bars where a person watches, lines elsewhere.
+    pub(crate) fn new(terminal: Terminal) -> Self {
+        let watched = !terminal.quiet && std::io::stderr().is_terminal();
+        Self { terminal, bars: watched.then(Bars::new) }
+    }
+
+    /// Takes the bars away, so that what follows stands alone.
+    pub(crate) fn clear(&self) {
+        if let Some(bars) = &self.bars {
+            bars.overall.finish_and_clear();
+            let _ = bars.all.clear();
+        }
+    }
+
+    fn line(&self, text: &str) {
+        match &self.bars {
+            Some(bars) => drop(bars.all.println(text)),
+            None => self.terminal.say(text),
+        }
+    }
+}
+
+impl EventSink for Progress {
+    fn emit(&self, event: Event) {
+        if let Some(bars) = &self.bars {
+            bars.show(&event);
+        }
+        // Bars show the steps already; lines must say them.
+        let least = if self.bars.is_some() { 1 } else { 0 };
+        if let Some((verbosity, text)) = describe(&event, least)
+            && self.terminal.verbose >= verbosity
+        {
+            self.line(&text);
+        }
+    }
+}
+
+/// What an event reads as, and from which verbosity on. Steps are said from `steps` on.
+fn describe(event: &Event, steps: u8) -> Option<(u8, String)> {
+    let back = |direction: &Direction| if *direction == Direction::Back { " back" } else { "" };
+    let line = match event {
+        Event::RunStarted { run, tenants } => (0, format!("run {run}: {tenants} tenants")),
+        Event::StepEnded { tenant, step, direction, .. } => {
+            (steps, format!("{tenant}: {step}{} done", back(direction)))
+        }
+        Event::StepFailed { tenant, step, direction, message } => {
+            (0, format!("{tenant}: {step}{} {}: {message}", back(direction), paint(Tone::Care, "not done")))
+        }
+        Event::Request { tenant, method, url, status, attempts } => {
+            let answer = status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+            let again = if *attempts > 1 { format!(" ({attempts} attempts)") } else { String::new() };
+            (2, format!("{tenant}: {method} {url} → {answer}{again}"))
+        }
+        Event::Waiting { tenant, ms, reason } => (1, format!("{tenant}: waits {:.1} s: {reason}", *ms as f64 / 1000.0)),
+        Event::Log { plugin, tenant, level, message } => {
+            let verbosity = match level {
+                Level::Warn => 0,
+                Level::Info => 1,
+                Level::Debug => 2,
+            };
+            (verbosity, format!("{}: {plugin}: {message}", tenant.as_deref().unwrap_or("-")))
+        }
+        Event::TenantEnded { tenant, state, reason } => {
+            let reason = reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            (0, format!("{tenant}: {}{reason}", paint(tone_of_state(*state), state)))
+        }
+        Event::TenantRefused { tenant, changes } => {
+            (0, format!("{tenant}: {}: {}", paint(Tone::Care, "refused"), changes.join("; ")))
+        }
+        Event::TenantSkipped { tenant, reason } => {
+            (0, format!("{tenant}: {}: {reason}", paint(Tone::Dim, "not begun")))
+        }
+        Event::TenantStarted { .. } | Event::StepStarted { .. } | Event::Progress { .. } => return None,
+    };
+    Some(line)
+}
+
+impl Bars {
+    fn new() -> Self {
+        let all = MultiProgress::new();
+        let overall = all.add(ProgressBar::no_length());
+        // The templates are constants; a mistake in one shows in the first test that runs them.
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} tenants  {elapsed}") {
+            overall.set_style(style);
+        }
+        Self { all, overall, tenants: Mutex::default() }
+    }
+
+    fn show(&self, event: &Event) {
+        match event {
+            Event::RunStarted { tenants, .. } => self.overall.set_length(*tenants as u64),
+            Event::TenantStarted { tenant, .. } => {
+                let bar = self.all.insert_before(&self.overall, ProgressBar::new_spinner());
+                if let Ok(style) = ProgressStyle::with_template("  {spinner} {prefix:<24} {wide_msg}") {
+                    bar.set_style(style);
+                }
+                bar.set_prefix(tenant.clone());
+                self.with_tenants(|tenants| drop(tenants.insert(tenant.clone(), bar)));
+            }
+            Event::StepStarted { tenant, title, direction, .. } => {
+                let back = if *direction == Direction::Back { "back: " } else { "" };
+                self.set_message(tenant, format!("{back}{title}"));
+            }
+            Event::Progress { tenant, message } => self.set_message(tenant, message.clone()),
+            Event::Waiting { tenant, reason, .. } => self.set_message(tenant, format!("waits: {reason}")),
+            Event::TenantEnded { tenant, .. }
+            | Event::TenantRefused { tenant, .. }
+            | Event::TenantSkipped { tenant, .. } => {
+                if let Some(bar) = self.with_tenants(|tenants| tenants.remove(tenant)) {
+                    bar.finish_and_clear();
+                }
+                self.overall.inc(1);
+            }
+            Event::StepEnded { .. } | Event::StepFailed { .. } | Event::Request { .. } | Event::Log { .. } => {}
+        }
+    }
+
+    fn set_message(&self, tenant: &str, message: String) {
+        self.with_tenants(|tenants| {
+            if let Some(bar) = tenants.get(tenant) {
+                bar.set_message(message);
+                bar.tick();
+            }
+        });
+    }
+
+    fn with_tenants<T>(&self, use_them: impl FnOnce(&mut BTreeMap<String, ProgressBar>) -> T) -> T {
+        use_them(&mut self.tenants.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}

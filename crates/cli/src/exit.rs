@@ -1,0 +1,76 @@
+//! The exit codes, all of them, and the error that carries one to `main`.
+
+use std::{error::Error, fmt};
+
+/// How a command ended. The README has the same table, and a test compares the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exit {
+    /// Everything that was asked for is done.
+    Done = 0,
+    /// The command failed as a whole.
+    Failed = 1,
+    /// The command line or the configuration is wrong; nothing was done.
+    Usage = 2,
+    /// Some tenants failed or are stuck; the others are done.
+    SomeFailed = 3,
+    /// Tenants remain that need a person: blocked, unknown or waiting.
+    NeedsPerson = 4,
+    /// The operator stopped it.
+    Interrupted = 5,
+    /// A plan, or a tenant's part of it, is stale or was refused.
+    Refused = 6,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command ends without a result.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// The exit code.
+    pub(crate) exit: Exit,
+    /// What failed; the chain of its sources is printed with it.
+    pub(crate) error: Box<dyn Error + Send + Sync>,
+    /// What the operator can do about it.
+    pub(crate) hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure with its error.
+    pub(crate) fn new(exit: Exit, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { exit, error: error.into(), hint: None }
+    }
+
+    /// The same failure with a hint.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Turns an error of doing something into a failure: `failed to <doing>`, with the error as its source.
+    pub(crate) fn at<E: Into<Box<dyn Error + Send + Sync>>>(doing: impl Into<String>) -> impl FnOnce(E) -> Self {
+        let doing = doing.into();
+        move |source| Self::new(Exit::Failed, FailedTo { doing, source: source.into() })
+    }
+}
+
+#[derive(Debug)]
+struct FailedTo {
+    doing: String,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+impl fmt::Display for FailedTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "failed to {}", self.doing)
+    }
+}
+
+impl Error for FailedTo {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.source.as_ref())
+    }
+}

@@ -1,0 +1,186 @@
+//! Opens the configured tenants: loads the plugins they need and a session for each side.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
+
+use flowswap_contract::{self as contract, ErrorKind, Role};
+use flowswap_engine::{Backend, BackendCall, PluginPin, Ports, Tenant, TenantSpec};
+use flowswap_host::{
+    Effects, Gate, Launcher, Network, PluginFile, PluginProcess, Session, SessionConfig, build, locate,
+};
+use futures::{
+    StreamExt,
+    future::{BoxFuture, FutureExt},
+    stream,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    config::{Config, SideConfig, TenantConfig},
+    context::Context,
+    exit::{Exit, Failure},
+};
+
+/// Tenants with their sessions, and the plugins that serve them.
+pub(crate) struct Fleet {
+    /// In the order of the configuration.
+    pub(crate) tenants: Vec<Tenant>,
+    /// The plugins, by name.
+    pub(crate) pins: BTreeMap<String, PluginPin>,
+}
+
+impl Fleet {
+    /// Opens the tenants that are selected; all of them if none is named. A tenant whose session cannot be opened is
+    /// part of the fleet, and answers every call with the reason: it must not keep the others waiting.
+    pub(crate) async fn open(
+        context: &Context,
+        config: &Config,
+        selected: &[String],
+        ports: &Ports,
+    ) -> Result<Self, Failure> {
+        let tenants = select(config, selected)?;
+        let sides = tenants.iter().flat_map(|tenant| [&tenant.provider, &tenant.directory]);
+        let names: BTreeSet<&str> = sides.map(|side| side.plugin.as_str()).collect();
+        let effects = Arc::new(effects(config, ports)?);
+        let mut plugins = BTreeMap::new();
+        for name in names {
+            let file = read_plugin(context, config, name)?;
+            let process = start_plugin(&file, ports).await?;
+            let pin = PluginPin { version: process.hello().version.clone(), sha256: file.sha256().to_owned() };
+            plugins.insert(name.to_owned(), (process, pin));
+        }
+        let hello =
+            |name: &str| plugins.get(name).map(|(process, _): &(Arc<PluginProcess>, PluginPin)| process.hello());
+        config.check_plugin_keys(&tenants, hello).map_err(|errors| Failure::new(Exit::Usage, errors))?;
+        let opening = tenants.iter().map(|tenant| open_tenant(tenant, &plugins, &effects));
+        let tenants = stream::iter(opening).buffered(config.run.concurrency.max(1)).collect().await;
+        Ok(Self { tenants, pins: plugins.into_iter().map(|(name, (_, pin))| (name, pin)).collect() })
+    }
+}
+
+/// The tenants of these names, or all.
+pub(crate) fn select<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a TenantConfig>, Failure> {
+    if let Some(unknown) = names.iter().find(|name| !config.tenants.iter().any(|tenant| tenant.name == **name)) {
+        let failure = Failure::new(Exit::Usage, format!("the configuration has no tenant `{unknown}`"));
+        return Err(failure.hint("`flowswap status` lists the tenants"));
+    }
+    Ok(config.tenants.iter().filter(|tenant| names.is_empty() || names.contains(&tenant.name)).collect())
+}
+
+/// Finds and reads a plugin by its name, and compares it with its pin.
+pub(crate) fn read_plugin(context: &Context, config: &Config, name: &str) -> Result<PluginFile, Failure> {
+    let entry = config.plugins.get(name);
+    let dirs = context.plugin_dirs();
+    let path = entry.and_then(|entry| entry.path.clone()).or_else(|| locate(name, &dirs)).ok_or_else(|| {
+        let looked: Vec<_> = dirs.iter().map(|dir| format!("`{}`", dir.display())).collect();
+        Failure::new(Exit::Usage, format!("there is no plugin `{name}` in {}", looked.join(", ")))
+            .hint("pass `--plugin-dir`, or set `path` in `[plugins]`")
+    })?;
+    let pin = entry.and_then(|entry| entry.sha256.as_deref());
+    read_library(name, &path, pin)
+}
+
+/// Reads a plugin's library.
+pub(crate) fn read_library(name: &str, path: &Path, pin: Option<&str>) -> Result<PluginFile, Failure> {
+    PluginFile::read(name, path, pin).map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+/// Starts a plugin's process.
+pub(crate) async fn start_plugin(file: &PluginFile, ports: &Ports) -> Result<Arc<PluginProcess>, Failure> {
+    let exe = std::env::current_exe().map_err(Failure::at("find the flowswap binary"))?;
+    let launcher = Launcher { exe, args: vec!["__plugin".into()] };
+    PluginProcess::start(file, &launcher, Arc::clone(&ports.events))
+        .await
+        .map_err(|error| Failure::new(Exit::Failed, error))
+}
+
+fn effects(config: &Config, ports: &Ports) -> Result<Effects, Failure> {
+    let network = Network {
+        ca_file: config.network.ca_file.clone(),
+        resolve: config.network.resolve.clone(),
+        ..Network::default()
+    };
+    Ok(Effects {
+        http: build(&network).map_err(Failure::at("prepare the network"))?,
+        journal: Arc::clone(&ports.journal),
+        secrets: Arc::clone(&ports.secrets),
+        clock: Arc::clone(&ports.clock),
+        events: Arc::clone(&ports.events),
+        stop: ports.stop.clone(),
+        gate: Gate::default(),
+    })
+}
+
+type Plugins = BTreeMap<String, (Arc<PluginProcess>, PluginPin)>;
+
+async fn open_tenant(tenant: &TenantConfig, plugins: &Plugins, effects: &Arc<Effects>) -> Tenant {
+    let (provider, directory) = tokio::join!(
+        open_side(tenant, Role::Provider, &tenant.provider, plugins, effects),
+        open_side(tenant, Role::Directory, &tenant.directory, plugins, effects),
+    );
+    Tenant { spec: spec(tenant), provider, directory }
+}
+
+/// What the engine needs to know of a tenant's configuration.
+fn spec(tenant: &TenantConfig) -> TenantSpec {
+    let domain = tenant.provider.table.get("domain").and_then(Value::as_str).unwrap_or_default().to_owned();
+    TenantSpec {
+        name: tenant.name.clone(),
+        domain,
+        app_data: tenant.app_data,
+        provider_plugin: tenant.provider.plugin.clone(),
+        directory_plugin: tenant.directory.plugin.clone(),
+        config: json!({ "provider": tenant.provider.table, "directory": tenant.directory.table }),
+    }
+}
+
+async fn open_side(
+    tenant: &TenantConfig,
+    role: Role,
+    side: &SideConfig,
+    plugins: &Plugins,
+    effects: &Arc<Effects>,
+) -> Arc<dyn Backend> {
+    match try_open_side(tenant, role, side, plugins, effects).await {
+        Ok(session) => session,
+        Err(error) => Arc::new(Unopened(error)),
+    }
+}
+
+async fn try_open_side(
+    tenant: &TenantConfig,
+    role: Role,
+    side: &SideConfig,
+    plugins: &Plugins,
+    effects: &Arc<Effects>,
+) -> Result<Arc<dyn Backend>, contract::Error> {
+    let mut secrets = BTreeMap::new();
+    for (key, reference) in &side.secrets {
+        let reference = reference.clone();
+        let unreadable = |why: String| {
+            contract::Error::new(ErrorKind::Config, format!("the {role}'s `{key}` cannot be read: {why}"))
+        };
+        // A command may take its time; it must not hold the other tenants up.
+        let resolved = tokio::task::spawn_blocking(move || reference.resolve()).await;
+        let secret = resolved.map_err(|error| unreadable(error.to_string()))?;
+        secrets.insert(key.clone(), secret.map_err(|error| unreadable(error.to_string()))?);
+    }
+    let Some((process, _)) = plugins.get(&side.plugin) else {
+        return Err(contract::Error::new(ErrorKind::Internal, format!("plugin `{}` was not loaded", side.plugin)));
+    };
+    let config = SessionConfig { tenant: tenant.name.clone(), role, config: side.table.clone(), secrets };
+    let session: Arc<dyn Backend> = Session::open(Arc::clone(process), Arc::clone(effects), config).await?;
+    Ok(session)
+}
+
+/// A session that could not be opened.
+struct Unopened(contract::Error);
+
+impl Backend for Unopened {
+    fn call<'a>(&'a self, _: BackendCall<'a>) -> BoxFuture<'a, Result<Value, contract::Error>> {
+        async { Err(self.0.clone()) }.boxed()
+    }
+}

@@ -1,0 +1,32 @@
+//! What a client of a simulator needs: the simulator's own files, the pins of the plugins, and an identity.
+
+use std::path::{Path, PathBuf};
+
+use flowswap_sim::Sim;
+use flowswap_store::{Identity, StateDir};
+
+use crate::{
+    context::Context,
+    exit::{Exit, Failure},
+    plugin_pins::pin_tables,
+};
+
+/// Writes everything into the folder and returns the path of the configuration.
+pub(crate) fn write(context: &Context, sim: &Sim, dir: &Path) -> Result<PathBuf, Failure> {
+    let state = StateDir::at(dir.join(".flowswap"));
+    if state.journal().exists() {
+        // The journal of one world says nothing about another.
+        let failure =
+            Failure::new(Exit::Usage, format!("`{}` holds the journal of an earlier simulation", dir.display()));
+        return Err(failure.hint("name another folder, or delete this one"));
+    }
+    let path = sim
+        .write_client_files(dir, &pin_tables(context)?)
+        .map_err(Failure::at(format!("write the configuration into `{}`", dir.display())))?;
+    let state = StateDir::create(state.root()).map_err(Failure::at("make the folder of the state"))?;
+    let identity = state.root().join("identity.txt");
+    if !identity.exists() {
+        Identity::generate(&identity, None).map_err(Failure::at("make the identity"))?;
+    }
+    Ok(path)
+}

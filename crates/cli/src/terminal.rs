@@ -1,0 +1,117 @@
+//! The two streams: data to stdout, talk to stderr. Everything reads without colour.
+
+use std::io::{self, IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::{
+    args::{Format, Global},
+    config::ConfigErrors,
+    exit::{Exit, Failure},
+};
+
+/// Where and how to write.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terminal {
+    /// How to report on stdout.
+    pub(crate) format: Format,
+    /// Whether to say nothing but errors.
+    pub(crate) quiet: bool,
+    /// How much more to say.
+    pub(crate) verbose: u8,
+}
+
+/// What a word's colour tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Good,
+    Care,
+    Bad,
+    Dim,
+    Strong,
+}
+
+impl Terminal {
+    /// From the global options.
+    pub(crate) fn new(global: &Global) -> Self {
+        if global.no_color {
+            anstream::ColorChoice::Never.write_global();
+        }
+        Self { format: global.format, quiet: global.quiet, verbose: global.verbose }
+    }
+
+    /// Writes a report: the text, or the value as JSON.
+    pub(crate) fn report(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
+        match self.format {
+            Format::Human => self.write_out(&text()),
+            Format::Json => {
+                let json = serde_json::to_string_pretty(value).map_err(Failure::at("write the report"))?;
+                self.write_out(&(json + "\n"))
+            }
+        }
+    }
+
+    /// Writes data. A reader that has gone away is no error of ours.
+    pub(crate) fn write_out(&self, text: &str) -> Result<(), Failure> {
+        let mut stdout = anstream::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::at("write to stdout")(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says something to the person.
+    pub(crate) fn say(&self, text: &str) {
+        if !self.quiet {
+            // Talk that nobody can hear is not worth failing for.
+            let _ = writeln!(anstream::stderr(), "{text}");
+        }
+    }
+
+    /// Says what went wrong, even if quiet.
+    pub(crate) fn complain(&self, failure: &Failure) {
+        if let Some(errors) = failure.error.downcast_ref::<ConfigErrors>() {
+            let _ = writeln!(anstream::stderr(), "{}", errors.render(true).trim_end());
+            return;
+        }
+        let mut text = format!("{} {}", paint(Tone::Bad, "error:"), failure.error);
+        let mut source = failure.error.source();
+        while let Some(cause) = source {
+            text += &format!("\n  caused by: {cause}");
+            source = cause.source();
+        }
+        if let Some(hint) = &failure.hint {
+            text += &format!("\n\n{} {hint}", paint(Tone::Strong, "hint:"));
+        }
+        let _ = writeln!(anstream::stderr(), "{text}");
+    }
+
+    /// Asks for a yes. Where nobody can be asked, the command line must say it.
+    pub(crate) fn confirm(&self, question: &str, yes: bool) -> Result<(), Failure> {
+        if yes {
+            return Ok(());
+        }
+        if !io::stdin().is_terminal() {
+            let failure = Failure::new(Exit::Usage, "nobody can be asked, because stdin is not a terminal");
+            return Err(failure.hint("pass `--yes` once you have read what will be done"));
+        }
+        let answer = dialoguer::Confirm::new().with_prompt(question).default(false).interact();
+        match answer.map_err(Failure::at("ask"))? {
+            true => Ok(()),
+            false => Err(Failure::new(Exit::Interrupted, "nothing was done, as you wished")),
+        }
+    }
+}
+
+/// Colours a word; `anstream` takes the colour off again where it does not belong.
+pub(crate) fn paint(tone: Tone, word: impl std::fmt::Display) -> String {
+    let style = match tone {
+        Tone::Good => AnsiColor::Green.on_default(),
+        Tone::Care => AnsiColor::Yellow.on_default(),
+        Tone::Bad => AnsiColor::Red.on_default().bold(),
+        Tone::Dim => Style::new().dimmed(),
+        Tone::Strong => Style::new().bold(),
+    };
+    format!("{style}{word}{style:#}")
+}

@@ -1,0 +1,180 @@
+//! Both plugins, over a [`World`](crate::world::World): the six verbs, journaling as the host does, and faults on order.
+
+use std::sync::Arc;
+
+use flowswap_contract::{
+    self as contract, ApplyReply, Error, ErrorKind, Handle, Inventory, ObserveReply, Observed, Op, PlanReply, Role,
+    StepParams, TestParams, Values,
+};
+use flowswap_engine::{Backend, BackendCall, Draft, Entry, Mode, RequestOutcome};
+use futures::{FutureExt, future::BoxFuture};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::{
+    fault::Fault,
+    propose::propose,
+    reality::{Call, Reality, State},
+    steps,
+    world::World,
+};
+
+/// One side of one tenant.
+pub struct MemoryBackend {
+    pub reality: Arc<Reality>,
+    pub tenant: String,
+    pub role: Role,
+}
+
+impl Backend for MemoryBackend {
+    fn call<'a>(&'a self, call: BackendCall<'a>) -> BoxFuture<'a, Result<Value, contract::Error>> {
+        async move {
+            let changes = matches!(call.op, Op::Apply | Op::Undo);
+            assert!(!changes || call.mode == Mode::Apply, "`{}` in a dry run", call.op);
+            assert!(!matches!(call.op, Op::Detect | Op::Plan | Op::Observe) || call.mode == Mode::DryRun);
+            let record = Call {
+                tenant: self.tenant.clone(),
+                step: call.step.map(str::to_owned),
+                op: call.op,
+                effect_on_return: None,
+            };
+            let index = self.reality.note(|state| {
+                state.calls.push(record);
+                state.calls.len() - 1
+            });
+            self.reality.take_time().await;
+            let fault = self.reality.faults.lock().unwrap().draw(&self.tenant, call.step.unwrap_or("-"), call.op);
+            let result = self.serve(&call, fault);
+            let effect = result.as_ref().map(drop).map_err(|error| error.effect);
+            // A reply that does not decode leaves as much in the dark as none.
+            let effect = if fault == Some(Fault::Garble) { Err(contract::Effect::Unknown) } else { effect };
+            self.reality.note(|state| state.calls[index].effect_on_return = Some(effect));
+            result
+        }
+        .boxed()
+    }
+}
+
+impl MemoryBackend {
+    fn serve(&self, call: &BackendCall<'_>, fault: Option<Fault>) -> Result<Value, Error> {
+        match fault {
+            Some(Fault::Refuse | Fault::Interrupt) => return Err(fault.unwrap().error()),
+            Some(Fault::Stop) => self.reality.stop.stop(),
+            _ => {}
+        }
+        let result = match call.op {
+            Op::Detect => Ok(json!(self.detect())),
+            Op::Plan => propose(self.role, &serde_json::from_value(call.params.clone()).unwrap())
+                .map(|steps| json!(PlanReply { steps })),
+            Op::Test => {
+                if fault == Some(Fault::LoseRequest) {
+                    return Err(Fault::LoseRequest.error());
+                }
+                let params: TestParams = serde_json::from_value(call.params.clone()).unwrap();
+                let params = params.step.unwrap();
+                Ok(json!(self.reality.note(|state| steps::test(state, &self.tenant, call.run, &params))))
+            }
+            Op::Observe => self.observe(&decode(call), fault),
+            Op::Apply => self.mutate(call, fault, "POST"),
+            Op::Undo => self.mutate(call, fault, "DELETE"),
+        }?;
+        match fault {
+            Some(fault @ (Fault::LoseAnswer | Fault::Die | Fault::Half)) => Err(fault.error()),
+            Some(Fault::Garble) => Ok(json!("nonsense")),
+            _ => Ok(result),
+        }
+    }
+
+    fn detect(&self) -> Inventory {
+        let world = self.world();
+        match self.role {
+            Role::Provider => Inventory::Provider(world.provider_inventory()),
+            Role::Directory => Inventory::Directory(world.directory_inventory()),
+        }
+    }
+
+    fn observe(&self, params: &StepParams, fault: Option<Fault>) -> Result<Value, Error> {
+        if fault == Some(Fault::LoseRequest) {
+            return Err(Fault::LoseRequest.error());
+        }
+        let (state, outputs) = match fault {
+            Some(Fault::Blind) => (Observed::Unknown, Values::new()),
+            _ => steps::observe(&self.world(), &self.tenant, params),
+        };
+        Ok(json!(ObserveReply { state, outputs, detail: format!("{state:?}") }))
+    }
+
+    /// One mutating request, in the order of the host: intent, request, custody, outcome, custody's record.
+    fn mutate(&self, call: &BackendCall<'_>, fault: Option<Fault>, method: &str) -> Result<Value, Error> {
+        let params = decode(call);
+        let id = params.step.id.clone();
+        let request = self.reality.state().records.iter().filter(|record| is_intent(record, call, &self.tenant)).count();
+        let request = u32::try_from(request).unwrap();
+        let url = format!("https://{}/{id}", self.world().domain);
+        let intent =
+            Entry::RequestIntended { step: id.clone(), request, method: method.to_owned(), url, body_sha256: None };
+        self.append(call, intent).map_err(|_| Error::new(ErrorKind::Internal, "the intent was not recorded"))?;
+        let unknown = |what: &str| Error::new(ErrorKind::Internal, what).with_unknown_effect();
+        let end = |outcome| Entry::RequestEnded { step: id.clone(), request, outcome };
+        let lost = || end(RequestOutcome::Lost { message: "no answer".to_owned() });
+        if fault == Some(Fault::LoseRequest) {
+            self.append(call, lost()).map_err(|_| unknown("the outcome was not recorded"))?;
+            return Err(Fault::LoseRequest.error());
+        }
+        let half = fault == Some(Fault::Half);
+        let done = self.reality.change(&format!("{} {id}", call.op), |state| match call.op {
+            Op::Apply => steps::apply(state, &self.tenant, call.run, &params, half),
+            _ => steps::undo(state, &self.tenant, &params, half),
+        })?;
+        if half || fault == Some(Fault::LoseAnswer) {
+            self.append(call, lost()).map_err(|_| unknown("the outcome was not recorded"))?;
+            return Err(fault.unwrap().error());
+        }
+        let mut outputs = done.outputs;
+        let handle = done.secret.map(|value| {
+            let handle = Handle::new(format!("{}/{id}/client_secret", self.tenant));
+            outputs.insert("client_secret".to_owned(), handle.to_value());
+            self.reality.change("secret kept", |state| state.secrets.insert(handle.clone(), value));
+            handle
+        });
+        self.append(call, end(RequestOutcome::Answered { status: 200, request_id: None }))
+            .map_err(|_| unknown("the outcome was not recorded"))?;
+        if let Some(handle) = handle {
+            self.append(call, Entry::SecretStored { step: id.clone(), handle })
+                .map_err(|_| unknown("custody was not recorded"))?;
+        }
+        Ok(json!(ApplyReply { outputs, evidence: vec![] }))
+    }
+
+    fn append(&self, call: &BackendCall<'_>, entry: Entry) -> Result<u64, flowswap_engine::JournalError> {
+        let at: Timestamp = flowswap_engine::Clock::now(self.reality.as_ref());
+        self.reality.append_now(Draft { at, run: call.run, tenant: Some(self.tenant.clone()), entry })
+    }
+
+    fn world(&self) -> World {
+        self.reality.state().worlds[&self.tenant].clone()
+    }
+}
+
+/// What a mutation brought.
+#[derive(Default)]
+pub struct Done {
+    pub outputs: Values,
+    /// A secret in clear, which is captured before the plugin sees it.
+    pub secret: Option<String>,
+}
+
+impl State {
+    pub fn world(&mut self, tenant: &str) -> &mut World {
+        self.worlds.get_mut(tenant).unwrap()
+    }
+}
+
+fn decode(call: &BackendCall<'_>) -> StepParams {
+    serde_json::from_value(call.params.clone()).unwrap()
+}
+
+fn is_intent(record: &flowswap_engine::Record, call: &BackendCall<'_>, tenant: &str) -> bool {
+    let same = record.draft.run == call.run && record.draft.tenant.as_deref() == Some(tenant);
+    same && matches!(&record.draft.entry, Entry::RequestIntended { step, .. } if Some(step.as_str()) == call.step)
+}

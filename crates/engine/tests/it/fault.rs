@@ -1,0 +1,84 @@
+//! What goes wrong, where, and at which call; and whether it did.
+
+use std::collections::BTreeMap;
+
+use flowswap_contract::{Error, ErrorKind, Op};
+
+/// What goes wrong with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Refused before any work: the effect is none.
+    Refuse,
+    /// The operator stopped it before any work.
+    Interrupt,
+    /// Nothing was done, and nobody knows.
+    LoseRequest,
+    /// It was done, and the answer did not arrive.
+    LoseAnswer,
+    /// It was done, what the answer brought is kept, and then the plugin died.
+    Die,
+    /// It was done, and the plugin returned something that is no reply.
+    Garble,
+    /// It was half done, and nobody knows.
+    Half,
+    /// For `observe`: it cannot be told.
+    Blind,
+    /// The operator stops the run while the call is in flight; it succeeds.
+    Stop,
+}
+
+impl Fault {
+    /// What the engine is told.
+    pub fn error(self) -> Error {
+        match self {
+            Self::Refuse => Error::new(ErrorKind::Permission, "not permitted"),
+            Self::Interrupt => Error::new(ErrorKind::Interrupted, "the run was stopped"),
+            Self::Die => Error::new(ErrorKind::Crashed, "the plugin died").with_unknown_effect(),
+            _ => Error::new(ErrorKind::Unavailable, "no answer").with_unknown_effect(),
+        }
+    }
+}
+
+/// A fault at the nth call, counted from 0, of an operation of a step. No tenant means any.
+#[derive(Debug, Clone)]
+pub struct Injection {
+    pub tenant: Option<&'static str>,
+    pub step: String,
+    pub op: Op,
+    pub nth: usize,
+    pub fault: Fault,
+}
+
+/// The faults that were ordered.
+#[derive(Default)]
+pub struct Faults {
+    ordered: Vec<(Injection, bool)>,
+    counts: BTreeMap<(String, String, String), usize>,
+}
+
+impl Faults {
+    pub fn order(&mut self, injection: Injection) {
+        self.ordered.push((injection, false));
+    }
+
+    /// The fault for the call that begins now.
+    pub fn draw(&mut self, tenant: &str, step: &str, op: Op) -> Option<Fault> {
+        let count = self.counts.entry((tenant.to_owned(), step.to_owned(), op.to_string())).or_default();
+        let nth = *count;
+        *count += 1;
+        let due = self.ordered.iter_mut().find(|(order, fired)| {
+            !fired
+                && order.tenant.is_none_or(|only| only == tenant)
+                && order.step == step
+                && order.op == op
+                && order.nth == nth
+        })?;
+        due.1 = true;
+        Some(due.0.fault)
+    }
+
+    /// The faults that never came about.
+    pub fn unfired(&self) -> Vec<&Injection> {
+        self.ordered.iter().filter(|(_, fired)| !fired).map(|(order, _)| order).collect()
+    }
+}

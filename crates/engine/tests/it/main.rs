@@ -1,0 +1,14 @@
+//! The engine over worlds in memory that are stricter than the real ones, with every fault at every point.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where its expectation does")]
+
+mod backend;
+mod fault;
+mod forward;
+mod laws;
+mod propose;
+mod reality;
+mod scene;
+mod steps;
+mod tree;
+mod world;

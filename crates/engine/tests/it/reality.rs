@@ -1,0 +1,214 @@
+//! Everything outside of the engine as one value that can be copied: worlds, custody, journal, clock. A crash is a copy
+//! of it, taken at a moment, that the next run starts from; every moment at which a crash differs is kept.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use flowswap_contract::{Effect, Handle, Op};
+use flowswap_engine::{
+    Clock, Draft, Entry, Event, EventSink, Journal, JournalError, Ports, Record, Secret, SecretStore,
+    SecretStoreError, StopSwitch,
+};
+use futures::{FutureExt, future::BoxFuture};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{fault::Faults, world::World};
+
+/// What survives a crash.
+#[derive(Clone, Default)]
+pub struct State {
+    pub worlds: BTreeMap<String, World>,
+    pub secrets: BTreeMap<Handle, String>,
+    pub records: Vec<Record>,
+    /// Every call of a backend, so that laws about their order hold across crashes.
+    pub calls: Vec<Call>,
+    /// What a world let pass and a migration must never do.
+    pub violations: Vec<String>,
+    /// Counts whatever needs a fresh name.
+    pub serial: u32,
+    ticks: i64,
+}
+
+/// A call of a backend.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub tenant: String,
+    pub step: Option<String>,
+    pub op: Op,
+    /// None while it runs, and for ever if a crash came first.
+    pub effect_on_return: Option<Result<(), Effect>>,
+}
+
+/// A state that changes, and the moments at which it could be cut.
+pub struct Reality {
+    state: Mutex<State>,
+    /// A copy for every moment between two changes of what survives.
+    moments: Mutex<Vec<(String, State)>>,
+    pub faults: Mutex<Faults>,
+    /// Which append fails, counted from 0, and whether all later ones do too.
+    pub journal_fault: Mutex<Option<(usize, bool)>>,
+    appends: AtomicUsize,
+    /// Whether the custody of secrets answers.
+    pub custody_fails: Mutex<bool>,
+    pub stop: StopSwitch,
+    pub events: Mutex<Vec<Event>>,
+    /// How long every call takes; on the paused clock.
+    pub latency: Mutex<Duration>,
+    in_flight: AtomicUsize,
+    pub most_in_flight: AtomicUsize,
+}
+
+impl Reality {
+    pub fn new(state: State) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(state),
+            moments: Mutex::default(),
+            faults: Mutex::default(),
+            journal_fault: Mutex::default(),
+            appends: AtomicUsize::default(),
+            custody_fails: Mutex::default(),
+            stop: StopSwitch::default(),
+            events: Mutex::default(),
+            latency: Mutex::default(),
+            in_flight: AtomicUsize::default(),
+            most_in_flight: AtomicUsize::default(),
+        })
+    }
+
+    pub fn ports(self: &Arc<Self>) -> Ports {
+        Ports {
+            journal: self.clone(),
+            secrets: self.clone(),
+            clock: self.clone(),
+            events: self.clone(),
+            stop: self.stop.listen(),
+        }
+    }
+
+    pub fn state(&self) -> State {
+        self.state.lock().unwrap().clone()
+    }
+
+    /// Changes what survives, and keeps the moment after it.
+    pub fn change<T>(&self, what: &str, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.lock().unwrap();
+        let result = change(&mut state);
+        self.moments.lock().unwrap().push((what.to_owned(), state.clone()));
+        result
+    }
+
+    /// Changes what only tests look at.
+    pub fn note<T>(&self, note: impl FnOnce(&mut State) -> T) -> T {
+        note(&mut self.state.lock().unwrap())
+    }
+
+    pub fn moments(&self) -> Vec<(String, State)> {
+        self.moments.lock().unwrap().clone()
+    }
+
+    pub fn append_now(&self, draft: Draft) -> Result<u64, JournalError> {
+        let n = self.appends.fetch_add(1, Ordering::Relaxed);
+        let fault = *self.journal_fault.lock().unwrap();
+        if fault.is_some_and(|(at, for_good)| n == at || (for_good && n > at)) {
+            return Err(JournalError::Storage { doing: "append to the journal", source: "disk full".into() });
+        }
+        let what = format!("record {}", word(&draft.entry));
+        Ok(self.change(&what, |state| {
+            let seq = state.records.len() as u64 + 1;
+            state.records.push(Record { seq, draft });
+            seq
+        }))
+    }
+
+    pub fn appends(&self) -> usize {
+        self.appends.load(Ordering::Relaxed)
+    }
+
+    /// Counts a tenant's call in and waits as long as a call takes.
+    pub async fn take_time(&self) {
+        let now = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most_in_flight.fetch_max(now, Ordering::Relaxed);
+        let latency = *self.latency.lock().unwrap();
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn custody(&self, doing: &'static str, handle: &Handle) -> Result<(), SecretStoreError> {
+        if *self.custody_fails.lock().unwrap() {
+            return Err(SecretStoreError { doing, handle: handle.clone(), source: "the disk does not answer".into() });
+        }
+        Ok(())
+    }
+}
+
+impl Journal for Reality {
+    fn append(&self, draft: Draft) -> BoxFuture<'_, Result<u64, JournalError>> {
+        async move { self.append_now(draft) }.boxed()
+    }
+
+    fn load(&self) -> BoxFuture<'_, Result<Vec<Record>, JournalError>> {
+        async move { Ok(self.state().records) }.boxed()
+    }
+}
+
+impl SecretStore for Reality {
+    fn put<'a>(&'a self, handle: &'a Handle, secret: &'a Secret) -> BoxFuture<'a, Result<(), SecretStoreError>> {
+        async move {
+            self.custody("store", handle)?;
+            self.change("secret kept", |state| state.secrets.insert(handle.clone(), secret.expose().to_owned()));
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn get<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<Option<Secret>, SecretStoreError>> {
+        async move {
+            self.custody("read", handle)?;
+            Ok(self.state().secrets.get(handle).map(Secret::new))
+        }
+        .boxed()
+    }
+
+    fn remove<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<(), SecretStoreError>> {
+        async move {
+            self.custody("remove", handle)?;
+            self.change("secret forgotten", |state| state.secrets.remove(handle));
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+impl Clock for Reality {
+    /// Every look is a second later than the one before.
+    fn now(&self) -> Timestamp {
+        let ticks = self.note(|state| {
+            state.ticks += 1;
+            state.ticks
+        });
+        start_of_time() + SignedDuration::from_secs(ticks)
+    }
+}
+
+impl EventSink for Reality {
+    fn emit(&self, event: Event) {
+        self.events.lock().unwrap().push(event);
+    }
+}
+
+pub fn start_of_time() -> Timestamp {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+/// The word of an entry in the journal.
+pub fn word(entry: &Entry) -> String {
+    serde_json::to_value(entry).unwrap()["type"].as_str().unwrap().to_owned()
+}

@@ -1,0 +1,60 @@
+//! A journal as a person reads it: a line a record, steps and requests indented.
+
+use std::collections::BTreeMap;
+
+use flowswap_contract::{Handle, Values};
+use flowswap_engine::{Direction, Entry, Record, RequestOutcome};
+
+pub fn render(records: &[Record]) -> String {
+    let mut runs = BTreeMap::new();
+    let mut lines = String::new();
+    for record in records {
+        let next = runs.len() + 1;
+        let run = runs.entry(record.draft.run).or_insert(next);
+        let tenant = record.draft.tenant.as_deref().unwrap_or("*");
+        lines += &format!("run {run}  {tenant:<5}  {}\n", line(&record.draft.entry));
+    }
+    lines
+}
+
+fn line(entry: &Entry) -> String {
+    match entry {
+        Entry::Planned { .. } => "planned".to_owned(),
+        Entry::RunStarted { command, .. } => format!("begin {command:?}"),
+        Entry::TenantStarted { direction, .. } => format!("take up, {direction:?}"),
+        Entry::StepStarted { step, direction } => format!("  {} {step}", arrow(*direction)),
+        Entry::RequestIntended { request, method, url, .. } => format!("      #{request} {method} {url}"),
+        Entry::RequestEnded { request, outcome, .. } => match outcome {
+            RequestOutcome::Answered { status, .. } => format!("      #{request} {status}"),
+            RequestOutcome::NotSent { message } => format!("      #{request} not sent: {message}"),
+            RequestOutcome::Lost { message } => format!("      #{request} lost: {message}"),
+        },
+        Entry::SecretStored { handle, .. } => format!("      keep {handle}"),
+        Entry::SecretRemoved { handle } => format!("  forget {handle}"),
+        Entry::StepEnded { step, direction, outputs, .. } => {
+            format!("  {} {step} done{}", arrow(*direction), values(outputs))
+        }
+        Entry::StepFailed { step, direction, error, .. } => {
+            format!("  {} {step} failed, effect {:?}: {error}", arrow(*direction), error.effect)
+        }
+        Entry::TenantEnded { state, reason } => {
+            format!("let go: {state}{}", reason.as_ref().map(|reason| format!(", {reason}")).unwrap_or_default())
+        }
+        Entry::RunEnded { interrupted } => if *interrupted { "end, interrupted" } else { "end" }.to_owned(),
+    }
+}
+
+fn arrow(direction: Direction) -> char {
+    match direction {
+        Direction::Forward => '→',
+        Direction::Back => '←',
+    }
+}
+
+fn values(values: &Values) -> String {
+    let shown = values.iter().map(|(name, value)| match Handle::from_value(value) {
+        Some(handle) => format!(" {name}=<{handle}>"),
+        None => format!(" {name}={value}"),
+    });
+    shown.collect()
+}

@@ -1,0 +1,190 @@
+//! One tenant's provider and directory in memory. It refuses what the real ones refuse, and notes as a violation
+//! what they would let pass and a migration must never do.
+
+use std::collections::BTreeMap;
+
+use flowswap_contract::{
+    DirectoryInventory, Flow, LegacyClient, Observed, ProviderInventory, ServiceClient, Variant, VariantType,
+};
+use flowswap_engine::RunId;
+
+pub const LEGACY_CLIENT: &str = "legacy-1";
+
+/// The two sides of a tenant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct World {
+    pub domain: String,
+    pub legacy: Legacy,
+    /// The service clients by id.
+    pub clients: BTreeMap<String, Client>,
+    pub connection: Connection,
+    /// The receipts of passed connection tests. One is good for one submit of the same credentials in the same run.
+    pub receipts: BTreeMap<String, Receipt>,
+    /// The directory can put the previous connection back by itself.
+    pub can_restore: bool,
+    /// Swapping is left to a person.
+    pub manual_swap: bool,
+    /// How many confirmations stay inconclusive from now on.
+    pub slow_confirmations: u32,
+    /// The directory does not synchronize.
+    pub broken: bool,
+    /// A person signed in at this time.
+    pub last_sign_in: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Legacy {
+    Active,
+    Inactive,
+    /// Between two states: a change was begun and not finished.
+    Changing,
+    Gone,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Client {
+    /// The step that made it.
+    pub made_by: String,
+    /// The values of its live secrets.
+    pub secrets: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Connection {
+    pub flow: Flow,
+    pub client_id: String,
+    /// A change was begun and not finished.
+    pub changing: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Receipt {
+    pub run: RunId,
+    pub client: String,
+    pub secret: String,
+}
+
+/// What two worlds are compared by: everything that a person could see from outside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    pub legacy: Legacy,
+    /// Ids of the service clients, with the number of their live secrets.
+    pub clients: Vec<(String, usize)>,
+    pub connection: Connection,
+}
+
+impl World {
+    pub fn new(name: &str) -> Self {
+        Self {
+            domain: format!("{name}.okta.test"),
+            legacy: Legacy::Active,
+            clients: BTreeMap::new(),
+            connection: Connection {
+                flow: Flow::AuthorizationCode,
+                client_id: LEGACY_CLIENT.to_owned(),
+                changing: false,
+            },
+            receipts: BTreeMap::new(),
+            can_restore: true,
+            manual_swap: false,
+            slow_confirmations: 0,
+            broken: false,
+            last_sign_in: None,
+        }
+    }
+
+    pub fn view(&self) -> View {
+        let clients = self.clients.iter().map(|(id, client)| (id.clone(), client.secrets.len())).collect();
+        View { legacy: self.legacy, clients, connection: self.connection.clone() }
+    }
+
+    /// Whether the directory can synchronize as it is connected now.
+    pub fn is_working(&self) -> bool {
+        match self.connection.flow {
+            Flow::AuthorizationCode => self.legacy == Legacy::Active,
+            _ => self.clients.get(&self.connection.client_id).is_some_and(|client| !client.secrets.is_empty()),
+        }
+    }
+
+    /// The clients that a step made.
+    pub fn made_by(&self, step: &str) -> Vec<&String> {
+        self.clients.iter().filter(|(_, client)| client.made_by == step).map(|(id, _)| id).collect()
+    }
+
+    pub fn connect(&mut self, flow: Flow, client_id: &str) {
+        self.connection = Connection { flow, client_id: client_id.to_owned(), changing: false };
+    }
+
+    /// A person does in the console what the step `swap` is about.
+    pub fn connect_by_hand(&mut self) {
+        let client = self.clients.keys().next().cloned().unwrap();
+        self.connect(Flow::ClientCredentials, &client);
+    }
+
+    /// A person signs in, which brings the authorization-code flow back.
+    pub fn sign_in(&mut self) {
+        self.connect(Flow::AuthorizationCode, LEGACY_CLIENT);
+    }
+
+    /// Whether a changing step is applied, by its id.
+    pub fn stands(&self, step: &str) -> Observed {
+        let of = |applied: bool| if applied { Observed::Applied } else { Observed::NotApplied };
+        match step {
+            "provision" => of(!self.clients.is_empty()),
+            "swap" if self.connection.changing => Observed::Partial,
+            "swap" => of(self.connection.flow == Flow::ClientCredentials),
+            "retire" | "purge" if self.legacy == Legacy::Changing => Observed::Partial,
+            "retire" => of(self.legacy != Legacy::Active),
+            "purge" => of(self.legacy == Legacy::Gone),
+            other => panic!("`{other}` is no step that changes something"),
+        }
+    }
+
+    pub fn provider_inventory(&self) -> ProviderInventory {
+        let legacy = LegacyClient {
+            id: "app-1".to_owned(),
+            client_id: LEGACY_CLIENT.to_owned(),
+            label: "Palo Alto Networks Cloud Identity Engine".to_owned(),
+            status: if self.legacy == Legacy::Active { "ACTIVE" } else { "INACTIVE" }.to_owned(),
+            grant_types: vec!["authorization_code".to_owned(), "refresh_token".to_owned()],
+            redirect_uris: vec!["https://directory-sync.us.apps.paloaltonetworks.com/authorize".to_owned()],
+            scopes: vec!["okta.groups.read".to_owned(), "okta.users.read".to_owned()],
+        };
+        let clients = self.clients.keys().map(|id| ServiceClient {
+            id: id.clone(),
+            type_key: "cie".to_owned(),
+            name: "CIE".to_owned(),
+            variant: Variant::Plain,
+            scopes: legacy.scopes.clone(),
+            created_at: None,
+        });
+        let plain = VariantType {
+            variant: Variant::Plain,
+            type_key: "cie".to_owned(),
+            scopes: legacy.scopes.clone(),
+            source: "config".to_owned(),
+        };
+        ProviderInventory {
+            domain: self.domain.clone(),
+            service_clients: clients.collect(),
+            legacy_clients: if self.legacy == Legacy::Gone { vec![] } else { vec![legacy] },
+            lookalikes: vec![],
+            variants: vec![plain],
+        }
+    }
+
+    pub fn directory_inventory(&self) -> DirectoryInventory {
+        DirectoryInventory {
+            id: "dir-1".to_owned(),
+            name: "acme.example".to_owned(),
+            domain: self.domain.clone(),
+            flow: self.connection.flow,
+            client_id: Some(self.connection.client_id.clone()),
+            app_data: Some(false),
+            healthy: Some(!self.broken),
+            last_sign_in: self.last_sign_in.clone(),
+            can_restore: self.can_restore,
+            ..DirectoryInventory::default()
+        }
+    }
+}

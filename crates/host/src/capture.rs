@@ -1,0 +1,94 @@
+//! Takes the secrets out of an answer and puts their handles where they stood. Pure.
+
+use flowswap_contract::{Capture, Custody, Handle};
+use flowswap_engine::Secret;
+use serde_json::Value;
+
+/// A secret that an answer carried.
+#[derive(Debug)]
+pub(crate) struct Captured {
+    /// Its name.
+    pub(crate) handle: Handle,
+    /// Its value.
+    pub(crate) secret: Secret,
+    /// How long it is kept.
+    pub(crate) custody: Custody,
+}
+
+/// What [`take`] found.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    /// The secrets, no longer in the body.
+    pub(crate) captured: Vec<Captured>,
+    /// Pointers at which there was none.
+    pub(crate) missing: Vec<String>,
+}
+
+/// Takes what `captures` points at out of `body`. `name` makes the handle.
+pub(crate) fn take(captures: &[Capture], body: &mut Value, name: impl Fn(&Capture) -> Handle) -> Taken {
+    let mut taken = Taken::default();
+    for capture in captures {
+        match body.pointer_mut(&capture.pointer) {
+            // A masked value is no secret, and to keep it would hide that the real one is lost.
+            Some(place) if place.as_str().is_some_and(|text| !text.is_empty() && !text.contains("***")) => {
+                let handle = name(capture);
+                if let Value::String(text) = std::mem::replace(place, handle.to_value()) {
+                    taken.captured.push(Captured { handle, secret: Secret::new(text), custody: capture.custody });
+                }
+            }
+            _ => taken.missing.push(capture.pointer.clone()),
+        }
+    }
+    taken
+}
+
+/// Whether a capture's name can be the last part of a handle's.
+pub(crate) fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')) && name != ".."
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(mut body: Value, pointers: &[&str], expect: Value, secrets: &[&str], missing: &[&str]) {
+        let captures = pointers.iter().map(|&pointer| Capture {
+            pointer: pointer.into(),
+            name: pointer.rsplit('/').next().unwrap().into(),
+            custody: Custody::Durable,
+        });
+        let taken = take(&captures.collect::<Vec<_>>(), &mut body, |c| Handle::new(format!("t/s/{}", c.name)));
+        assert_eq!(body, expect);
+        assert_eq!(taken.captured.iter().map(|c| c.secret.expose()).collect::<Vec<_>>(), secrets);
+        assert_eq!(taken.missing, missing);
+    }
+
+    #[test]
+    fn a_secret_leaves_its_handle() {
+        check(
+            json!({"id": "1", "a": {"clientSecret": "x"}, "list": ["y"]}),
+            &["/a/clientSecret", "/list/0"],
+            json!({"id": "1", "a": {"clientSecret": {"$secret": "t/s/clientSecret"}}, "list": [{"$secret": "t/s/0"}]}),
+            &["x", "y"],
+            &[],
+        );
+    }
+
+    #[test]
+    fn what_is_no_secret_is_missing_and_the_others_are_still_taken() {
+        let body = json!({"none": null, "number": 1, "empty": "", "masked": "***abcd", "there": "x"});
+        let mut left = body.clone();
+        left["there"] = json!({"$secret": "t/s/there"});
+        let bad = ["/none", "/number", "/empty", "/masked", "/absent", "no-pointer"];
+        check(body, &[&bad[..], &["/there"]].concat(), left, &["x"], &bad);
+    }
+
+    #[test]
+    fn names_cannot_lead_elsewhere() {
+        for (name, good) in [("client_secret", true), ("a-b.c", true), ("", false), ("a/b", false), ("..", false)] {
+            assert_eq!(is_name(name), good, "{name}");
+        }
+    }
+}

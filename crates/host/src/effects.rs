@@ -1,0 +1,31 @@
+//! What a session needs to carry out what its plugin asks for.
+
+use std::{fmt, sync::Arc};
+
+use flowswap_engine::{Clock, EventSink, Journal, SecretStore, Stop};
+
+use crate::{Gate, HttpService};
+
+/// The world as sessions use it. One value serves all sessions of a process.
+pub struct Effects {
+    /// Makes the requests; [`build`](crate::build) makes the real one.
+    pub http: HttpService,
+    /// Records what is about to change the world, and what came of it.
+    pub journal: Arc<dyn Journal>,
+    /// Keeps the secrets that answers carry.
+    pub secrets: Arc<dyn SecretStore>,
+    /// The time that plugins are told and that records bear. Waiting goes by tokio's clock.
+    pub clock: Arc<dyn Clock>,
+    /// Takes what there is to tell.
+    pub events: Arc<dyn EventSink>,
+    /// Ends waiting, and keeps new calls from being begun.
+    pub stop: Stop,
+    /// Holds requests to an origin that has no more to give.
+    pub gate: Gate,
+}
+
+impl fmt::Debug for Effects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Effects")
+    }
+}

@@ -1,0 +1,107 @@
+//! Messages on a stream: a length of four bytes, little-endian, and as many bytes.
+
+use std::io::{self, Read, Write};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// The longest message.
+pub(crate) const MAX_FRAME: usize = 16 * 1024 * 1024;
+
+const LENGTH: usize = size_of::<u32>();
+
+/// Reads one message; none at the end of the stream.
+pub(crate) fn read(stream: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+    let mut length = [0; LENGTH];
+    // A stream that ends between two messages has ended well.
+    if stream.read(&mut length[..1])? == 0 {
+        return Ok(None);
+    }
+    stream.read_exact(&mut length[1..])?;
+    let mut message = vec![0; checked(length)?];
+    stream.read_exact(&mut message)?;
+    Ok(Some(message))
+}
+
+/// Writes one message.
+pub(crate) fn write(stream: &mut impl Write, message: &[u8]) -> io::Result<()> {
+    stream.write_all(&header(message)?)?;
+    stream.write_all(message)?;
+    stream.flush()
+}
+
+/// Reads one message; none at the end of the stream. Not to be resumed once it was dropped.
+pub(crate) async fn read_async(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Vec<u8>>> {
+    let mut length = [0; LENGTH];
+    if stream.read(&mut length[..1]).await? == 0 {
+        return Ok(None);
+    }
+    stream.read_exact(&mut length[1..]).await?;
+    let mut message = vec![0; checked(length)?];
+    stream.read_exact(&mut message).await?;
+    Ok(Some(message))
+}
+
+/// Writes one message.
+pub(crate) async fn write_async(stream: &mut (impl AsyncWrite + Unpin), message: &[u8]) -> io::Result<()> {
+    stream.write_all(&header(message)?).await?;
+    stream.write_all(message).await?;
+    stream.flush().await
+}
+
+fn header(message: &[u8]) -> io::Result<[u8; LENGTH]> {
+    match u32::try_from(message.len()) {
+        Ok(length) if message.len() <= MAX_FRAME => Ok(length.to_le_bytes()),
+        _ => Err(too_long(message.len())),
+    }
+}
+
+fn checked(length: [u8; LENGTH]) -> io::Result<usize> {
+    let length = u32::from_le_bytes(length) as usize;
+    if length > MAX_FRAME { Err(too_long(length)) } else { Ok(length) }
+}
+
+fn too_long(length: usize) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("a message of {length} bytes is longer than the {MAX_FRAME} that are allowed"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_come_out_as_they_went_in() {
+        let mut wire = Vec::new();
+        for message in [&b"{}"[..], b"", &[7; 70_000]] {
+            write(&mut wire, message).unwrap();
+        }
+        let mut stream = wire.as_slice();
+        assert_eq!(read(&mut stream).unwrap().unwrap(), b"{}");
+        assert_eq!(read(&mut stream).unwrap().unwrap(), b"");
+        assert_eq!(read(&mut stream).unwrap().unwrap(), [7; 70_000]);
+        assert_eq!(read(&mut stream).unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn both_kinds_of_stream_speak_the_same_frames() {
+        let mut wire = Vec::new();
+        write_async(&mut wire, b"abc").await.unwrap();
+        assert_eq!(wire, *b"\x03\0\0\0abc");
+        assert_eq!(read(&mut wire.as_slice()).unwrap().unwrap(), b"abc");
+        assert_eq!(read_async(&mut wire.as_slice()).await.unwrap().unwrap(), b"abc");
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_ends_inside_a_message_or_claims_too_much_is_an_error() {
+        for (wire, kind) in [
+            (&b"\x03\0"[..], io::ErrorKind::UnexpectedEof),
+            (b"\x03\0\0\0ab", io::ErrorKind::UnexpectedEof),
+            (b"\xff\xff\xff\xff", io::ErrorKind::InvalidData),
+        ] {
+            assert_eq!(read(&mut &wire[..]).unwrap_err().kind(), kind);
+            assert_eq!(read_async(&mut &wire[..]).await.unwrap_err().kind(), kind);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Holds requests to an origin that has said that it has no more to give for now.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+/// Which origins are held, and until when. Clones share one state, so that one session's answer holds the requests
+/// of all sessions with the same origin.
+#[derive(Debug, Clone, Default)]
+pub struct Gate(Arc<Mutex<HashMap<String, Instant>>>);
+
+impl Gate {
+    /// Holds requests to `origin` for `wait` from now on; a longer hold stands.
+    pub(crate) fn hold(&self, origin: &str, wait: Duration) {
+        let until = Instant::now() + wait;
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = held.entry(origin.to_owned()).or_insert(until);
+        *known = until.max(*known);
+    }
+
+    /// How long a request to `origin` has to wait; none when it may go.
+    pub(crate) fn wait(&self, origin: &str) -> Option<Duration> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = *held.get(origin)?;
+        let wait = until.saturating_duration_since(Instant::now());
+        if wait.is_zero() {
+            held.remove(origin);
+            return None;
+        }
+        Some(wait)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_origin_is_held_for_its_time_and_no_other_is() {
+        let gate = Gate::default();
+        gate.hold("https://a.test", Duration::from_secs(10));
+        gate.hold("https://a.test", Duration::from_secs(3));
+        assert_eq!(gate.wait("https://b.test"), None);
+        assert_eq!(gate.clone().wait("https://a.test"), Some(Duration::from_secs(10)));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert_eq!(gate.wait("https://a.test"), None);
+    }
+}

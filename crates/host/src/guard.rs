@@ -1,0 +1,378 @@
+//! Decides whether a plugin may ask for what it asks for. Pure.
+
+use flowswap_contract::{Ask, Body, Custody, Error, ErrorKind, HttpAsk, Intent, Op};
+use flowswap_engine::Mode;
+use reqwest::Url;
+
+use crate::origin::Origin;
+
+/// What a call is permitted by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Permission<'a> {
+    /// The plugin, for messages.
+    pub(crate) plugin: &'a str,
+    /// The verb.
+    pub(crate) op: Op,
+    /// The mode of the run.
+    pub(crate) mode: Mode,
+    /// Whether the call belongs to a step.
+    pub(crate) in_step: bool,
+    /// The origins of the session.
+    pub(crate) origins: &'a [Origin],
+}
+
+/// A request that is permitted.
+#[derive(Debug)]
+pub(crate) struct Permitted {
+    /// The URL as it goes out: parsed once, so that what was judged is what is sent.
+    pub(crate) url: Url,
+    /// Its origin.
+    pub(crate) origin: Origin,
+    /// Its method.
+    pub(crate) method: http::Method,
+}
+
+/// Headers that the host sets, or that would change what the request does behind the host's back. Every name that
+/// starts with one of [`OWNED_PREFIXES`] counts as well.
+const OWNED: &[&str] = &[
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "forwarded",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "x-method-override",
+];
+
+/// `x-http-method-override` and its kin would make a mutation of a `GET`.
+const OWNED_PREFIXES: &[&str] = &["proxy-", "sec-", "x-forwarded-", "x-http-method"];
+
+impl Permission<'_> {
+    /// Refuses any ask where the verb has none.
+    pub(crate) fn permit_asking(&self, ask: &Ask) -> Result<(), Error> {
+        if self.op != Op::Plan {
+            return Ok(());
+        }
+        let what = match ask {
+            Ask::Http(ask) => format!("{} request ({})", named(ask.intent), describe(&ask.method, &ask.url)),
+            Ask::Sleep { .. } => "a pause".to_owned(),
+        };
+        Err(self.refuse(format!("asked for {what} during `plan`, which must not ask for anything")))
+    }
+
+    /// Parses the request, or refuses it.
+    pub(crate) fn permit(&self, ask: &HttpAsk) -> Result<Permitted, Error> {
+        self.permit_intent(ask)?;
+        let request = describe(&ask.method, &ask.url);
+        let mut url = Url::parse(&ask.url)
+            .map_err(|e| self.refuse(format!("asked for a request to something that is no URL ({request}): {e}")))?;
+        let Some(origin) = Origin::of(&url) else {
+            return Err(self.refuse(format!("asked for a request without TLS ({request})")));
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(self.refuse(format!("asked for a request with credentials in the URL ({request})")));
+        }
+        if !self.origins.contains(&origin) {
+            let known: Vec<_> = self.origins.iter().map(Origin::as_str).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            let message = format!("asked for a request to a foreign origin ({request}); its session has {known}");
+            return Err(self.refuse(message));
+        }
+        if let Some(name) = ask.headers.keys().find(|name| is_owned(name)) {
+            return Err(self.refuse(format!(
+                "asked for a request with the header `{name}` ({request}), which is the host's to set"
+            )));
+        }
+        url.set_fragment(None);
+        let method = http::Method::from_bytes(ask.method.as_bytes())
+            .map_err(|_| self.refuse(format!("asked for a request with a method that is none ({request})")))?;
+        if matches!(method, http::Method::CONNECT | http::Method::TRACE) {
+            return Err(self.refuse(format!("asked for a request with a method that is the host's own ({request})")));
+        }
+        Ok(Permitted { url, origin, method })
+    }
+
+    fn permit_intent(&self, ask: &HttpAsk) -> Result<(), Error> {
+        let dry = self.mode == Mode::DryRun;
+        let asked = format!(
+            "asked for {} request ({}) during `{}`",
+            named(ask.intent),
+            describe(&ask.method, &ask.url),
+            self.op
+        );
+        let reads_only = matches!(self.op, Op::Detect | Op::Plan | Op::Observe | Op::Test);
+        match ask.intent {
+            Intent::Mutate if reads_only => Err(self.refuse(format!("{asked}, which must not change anything"))),
+            Intent::Mutate if dry => Err(self.refuse(format!("{asked} in a dry run, which must not change anything"))),
+            Intent::Mutate if !self.in_step => Err(self.refuse(format!("{asked} outside of any step"))),
+            Intent::Read if dry && !matches!(ask.method.as_str(), "GET" | "HEAD") => {
+                Err(self.refuse(format!("{asked} in a dry run, in which only GET and HEAD count as reading")))
+            }
+            Intent::Authenticate if dry && !is_token_request(ask) => {
+                Err(self.refuse(format!("{asked} in a dry run, and it is no POST of a form with a `grant_type`")))
+            }
+            _ if (dry || !self.in_step) && ask.capture.iter().any(|c| c.custody == Custody::Durable) => {
+                Err(self.refuse(format!("{asked} that keeps a secret for good outside of any step")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The error, which names the plugin.
+    pub(crate) fn refuse(&self, what: impl std::fmt::Display) -> Error {
+        Error::new(ErrorKind::Refused, format!("plugin `{}` {what}", self.plugin)).with_context("plugin", self.plugin)
+    }
+}
+
+/// The method and the URL without what may be confidential in it.
+pub(crate) fn describe(method: &str, url: &str) -> String {
+    let method: String = method.chars().filter(char::is_ascii_graphic).take(20).collect();
+    match Url::parse(url) {
+        Ok(mut url) => {
+            url.set_query(None);
+            url.set_fragment(None);
+            // Both fail only for URLs that cannot have credentials.
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+            format!("{method} {url}")
+        }
+        Err(_) => {
+            let url: String =
+                url.chars().take_while(|c| !matches!(c, '?' | '#')).filter(|c| !c.is_control()).take(200).collect();
+            format!("{method} {url}")
+        }
+    }
+}
+
+fn is_owned(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    OWNED.contains(&name.as_str()) || OWNED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn is_token_request(ask: &HttpAsk) -> bool {
+    let Some(Body::Form(fields)) = &ask.body else { return false };
+    ask.method == "POST" && fields.iter().any(|(name, _)| name == "grant_type")
+}
+
+fn named(intent: Intent) -> &'static str {
+    match intent {
+        Intent::Read => "a `read`",
+        Intent::Authenticate => "an `authenticate`",
+        Intent::Mutate => "a `mutate`",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flowswap_contract::Capture;
+    use serde_json::json;
+
+    use super::*;
+
+    const APPLY: Permission<'_> =
+        Permission { plugin: "rogue", op: Op::Apply, mode: Mode::Apply, in_step: true, origins: &[] };
+    const DETECT: Permission<'_> = Permission { op: Op::Detect, mode: Mode::DryRun, in_step: false, ..APPLY };
+
+    fn check(permission: Permission<'_>, ask: HttpAsk, expect: Result<&str, &str>) {
+        let origins = [Origin::of(&Url::parse("https://x.test").unwrap()).unwrap()];
+        let permission = Permission { origins: &origins, ..permission };
+        let got = permission.permit(&ask).map(|permitted| permitted.url.to_string());
+        if let Err(error) = &got {
+            assert_eq!(error.kind, ErrorKind::Refused);
+            assert_eq!(error.effect, flowswap_contract::Effect::None);
+        }
+        let got = got.map_err(|e| e.message);
+        assert_eq!(got.as_ref().map(String::as_str).map_err(String::as_str), expect, "{ask:?}");
+    }
+
+    fn ask(intent: Intent, method: &str, url: &str) -> HttpAsk {
+        HttpAsk::new(intent, method, url)
+    }
+
+    fn form(intent: Intent, method: &str, field: &str) -> HttpAsk {
+        let body = Some(Body::Form(vec![(field.into(), json!("client_credentials"))]));
+        HttpAsk { body, ..ask(intent, method, "https://x.test/token") }
+    }
+
+    #[test]
+    fn a_dry_run_reads_and_authenticates() {
+        check(DETECT, ask(Intent::Read, "GET", "https://x.test/y?a=b#c"), Ok("https://x.test/y?a=b"));
+        check(DETECT, ask(Intent::Read, "HEAD", "https://x.test/y"), Ok("https://x.test/y"));
+        check(DETECT, form(Intent::Authenticate, "POST", "grant_type"), Ok("https://x.test/token"));
+    }
+
+    #[test]
+    fn a_dry_run_changes_nothing() {
+        check(
+            DETECT,
+            ask(Intent::Mutate, "POST", "https://x.test/y?token=1"),
+            Err("plugin `rogue` asked for a `mutate` request (POST https://x.test/y) during `detect`, \
+                 which must not change anything"),
+        );
+        check(
+            Permission { op: Op::Apply, in_step: true, ..DETECT },
+            ask(Intent::Mutate, "PUT", "https://x.test/y"),
+            Err("plugin `rogue` asked for a `mutate` request (PUT https://x.test/y) during `apply` in a dry run, \
+                 which must not change anything"),
+        );
+        for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "get"] {
+            let refused = format!(
+                "plugin `rogue` asked for a `read` request ({method} https://x.test/y) during `detect` in a dry run, \
+                 in which only GET and HEAD count as reading"
+            );
+            check(DETECT, ask(Intent::Read, method, "https://x.test/y"), Err(&refused));
+        }
+        let refused = |method| {
+            format!(
+                "plugin `rogue` asked for an `authenticate` request ({method} https://x.test/token) during `detect` in \
+                 a dry run, and it is no POST of a form with a `grant_type`"
+            )
+        };
+        check(DETECT, form(Intent::Authenticate, "POST", "scope"), Err(&refused("POST")));
+        check(DETECT, form(Intent::Authenticate, "PUT", "grant_type"), Err(&refused("PUT")));
+        let json = Some(Body::Json(json!({"grant_type": "x"})));
+        let json = HttpAsk { body: json, ..form(Intent::Authenticate, "POST", "x") };
+        check(DETECT, json, Err(&refused("POST")));
+    }
+
+    #[test]
+    fn only_steps_change_anything() {
+        check(APPLY, ask(Intent::Mutate, "POST", "https://x.test/y"), Ok("https://x.test/y"));
+        check(
+            Permission { op: Op::Undo, ..APPLY },
+            ask(Intent::Mutate, "DELETE", "https://x.test/y"),
+            Ok("https://x.test/y"),
+        );
+        check(APPLY, ask(Intent::Read, "POST", "https://x.test/y"), Ok("https://x.test/y"));
+        for op in [Op::Detect, Op::Plan, Op::Observe, Op::Test] {
+            let refused = format!(
+                "plugin `rogue` asked for a `mutate` request (POST https://x.test/y) during `{op}`, \
+                 which must not change anything"
+            );
+            check(Permission { op, ..APPLY }, ask(Intent::Mutate, "POST", "https://x.test/y"), Err(&refused));
+        }
+        check(
+            Permission { in_step: false, ..APPLY },
+            ask(Intent::Mutate, "POST", "https://x.test/y"),
+            Err(
+                "plugin `rogue` asked for a `mutate` request (POST https://x.test/y) during `apply` outside of any step",
+            ),
+        );
+    }
+
+    #[test]
+    fn no_secret_is_kept_for_good_outside_of_a_step() {
+        let capture = Capture { pointer: "/x".into(), name: "x".into(), custody: Custody::Durable };
+        let keeping = HttpAsk { capture: vec![capture.clone()], ..form(Intent::Authenticate, "POST", "grant_type") };
+        check(APPLY, keeping.clone(), Ok("https://x.test/token"));
+        check(
+            DETECT,
+            keeping,
+            Err("plugin `rogue` asked for an `authenticate` request (POST https://x.test/token) during `detect` \
+                 that keeps a secret for good outside of any step"),
+        );
+        let session = Capture { custody: Custody::Session, ..capture };
+        let token = HttpAsk { capture: vec![session], ..form(Intent::Authenticate, "POST", "grant_type") };
+        check(DETECT, token, Ok("https://x.test/token"));
+    }
+
+    #[test]
+    fn only_the_origins_of_the_session_are_reached() {
+        for url in ["https://x.test:443/y", "https://X.TEST/y", "https:\\\\x.test/y", " https://x.test/y"] {
+            check(DETECT, ask(Intent::Read, "GET", url), Ok("https://x.test/y"));
+        }
+        for (url, shown) in [
+            ("https://evil.test/y?stolen=1", "https://evil.test/y"),
+            ("https://x.test.evil.test/", "https://x.test.evil.test/"),
+            ("https://x.test:8443/", "https://x.test:8443/"),
+            ("https://sub.x.test/", "https://sub.x.test/"),
+            ("https://evil.test\\@x.test/", "https://evil.test/@x.test/"),
+        ] {
+            let refused = format!(
+                "plugin `rogue` asked for a request to a foreign origin (GET {shown}); its session has https://x.test"
+            );
+            check(DETECT, ask(Intent::Read, "GET", url), Err(&refused));
+        }
+        for url in ["http://x.test/", "ftp://x.test/", "file:///etc/passwd", "data:x,y"] {
+            let refused = format!("plugin `rogue` asked for a request without TLS (GET {url})");
+            check(DETECT, ask(Intent::Read, "GET", url), Err(&refused));
+        }
+        for url in ["https://me@x.test/", "https://me:pw@x.test/", "https://:pw@x.test/"] {
+            let refused = "plugin `rogue` asked for a request with credentials in the URL (GET https://x.test/)";
+            check(DETECT, ask(Intent::Read, "GET", url), Err(refused));
+        }
+        check(
+            DETECT,
+            ask(Intent::Read, "GET", "/y?stolen=1"),
+            Err("plugin `rogue` asked for a request to something that is no URL (GET /y): relative URL without a base"),
+        );
+    }
+
+    #[test]
+    fn headers_and_methods_of_the_host_stay_its_own() {
+        for name in [
+            "Authorization",
+            "Proxy-Authorization",
+            "Host",
+            "Content-Length",
+            "Content-Type",
+            "User-Agent",
+            "Cookie",
+            "Connection",
+            "Transfer-Encoding",
+            "X-HTTP-Method-Override",
+            "X-Forwarded-Host",
+            "Expect",
+        ] {
+            let ask = HttpAsk {
+                headers: [(name.to_owned(), "x".to_owned())].into(),
+                ..ask(Intent::Read, "GET", "https://x.test/y")
+            };
+            let refused = format!(
+                "plugin `rogue` asked for a request with the header `{name}` (GET https://x.test/y), \
+                 which is the host's to set"
+            );
+            check(DETECT, ask, Err(&refused));
+        }
+        let usual = [("Accept", "text/plain"), ("if-match", "1"), ("x-okta-retry-for", "1")];
+        let headers = usual.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        check(DETECT, HttpAsk { headers, ..ask(Intent::Read, "GET", "https://x.test/y") }, Ok("https://x.test/y"));
+        check(
+            APPLY,
+            ask(Intent::Read, "CONNECT", "https://x.test/y"),
+            Err("plugin `rogue` asked for a request with a method that is the host's own (CONNECT https://x.test/y)"),
+        );
+        check(
+            APPLY,
+            ask(Intent::Read, "GET /\r\n", "https://x.test/y"),
+            Err("plugin `rogue` asked for a request with a method that is none (GET/ https://x.test/y)"),
+        );
+    }
+
+    #[test]
+    fn planning_asks_for_nothing() {
+        let plan = Permission { op: Op::Plan, ..DETECT };
+        for (asked, what) in [
+            (Ask::Http(ask(Intent::Read, "GET", "https://x.test/y")), "a `read` request (GET https://x.test/y)"),
+            (Ask::Http(ask(Intent::Mutate, "POST", "https://x.test/y")), "a `mutate` request (POST https://x.test/y)"),
+            (Ask::Sleep { ms: 1 }, "a pause"),
+        ] {
+            let message = plan.permit_asking(&asked).unwrap_err().message;
+            assert_eq!(
+                message,
+                format!("plugin `rogue` asked for {what} during `plan`, which must not ask for anything")
+            );
+            assert_eq!(DETECT.permit_asking(&asked), Ok(()));
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! A plugin's library as a file: found, checked, read once, pinned.
+
+use std::{
+    fmt, fs,
+    io::{self, Read, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use crate::request::hex;
+
+/// A library that passed its checks. It holds the bytes, so that what was hashed is what is loaded.
+pub struct PluginFile {
+    name: String,
+    path: PathBuf,
+    sha256: String,
+    bytes: Vec<u8>,
+}
+
+/// Why a plugin's library is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginFileError {
+    /// The name cannot be part of a file name.
+    #[error("`{name}` is not a plugin name")]
+    Name {
+        /// What stands in the configuration.
+        name: String,
+    },
+    /// The file cannot be read.
+    #[error("failed to read the plugin `{name}` from `{}`", path.display())]
+    Read {
+        /// The plugin.
+        name: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It is a folder or a device.
+    #[error("the plugin `{name}` is not a file: `{}`", path.display())]
+    NotAFile {
+        /// The plugin.
+        name: String,
+        /// What it is instead.
+        path: PathBuf,
+    },
+    /// Others could replace the plugin's code.
+    #[error("the plugin `{name}` can be changed by other users: `{}` has mode {mode:03o}", path.display())]
+    Writable {
+        /// The plugin.
+        name: String,
+        /// The file, or its folder.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// It is not the library that the configuration pins.
+    #[error("the plugin `{name}` is not the one that is pinned: sha256 is {found}, pinned is {pinned}")]
+    Pin {
+        /// The plugin.
+        name: String,
+        /// The file.
+        path: PathBuf,
+        /// The hash in the configuration.
+        pinned: String,
+        /// The hash of the file.
+        found: String,
+    },
+}
+
+impl PluginFileError {
+    /// What the operator can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Name { .. } => Some("a name has lower-case letters, digits and hyphens".to_owned()),
+            Self::Writable { path, .. } => Some(format!("chmod go-w {}", path.display())),
+            Self::Pin { name, found, .. } => {
+                Some(format!("if this build is to be trusted, write sha256 = \"{found}\" under [plugins.{name}]"))
+            }
+            Self::Read { .. } | Self::NotAFile { .. } => None,
+        }
+    }
+}
+
+/// The library of the plugin `name` in the first of `dirs` that has one.
+pub fn locate(name: &str, dirs: &[PathBuf]) -> Option<PathBuf> {
+    use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+    if !is_plugin_name(name) {
+        return None;
+    }
+    let file = format!("{DLL_PREFIX}flowswap_{}{DLL_SUFFIX}", name.replace('-', "_"));
+    dirs.iter().map(|dir| dir.join(&file)).find(|path| path.is_file())
+}
+
+impl PluginFile {
+    /// Reads and checks the library. `pin` is the SHA-256 that it must have, hexadecimal.
+    pub fn read(name: &str, path: &Path, pin: Option<&str>) -> Result<Self, PluginFileError> {
+        if !is_plugin_name(name) {
+            return Err(PluginFileError::Name { name: name.to_owned() });
+        }
+        let unreadable = |source| PluginFileError::Read { name: name.to_owned(), path: path.to_owned(), source };
+        let path = fs::canonicalize(path).map_err(unreadable)?;
+        let mut file = fs::File::open(&path).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Err(PluginFileError::NotAFile { name: name.to_owned(), path });
+        }
+        if let Some(folder) = path.parent() {
+            refuse_writable(name, folder, &fs::metadata(folder).map_err(unreadable)?)?;
+        }
+        refuse_writable(name, &path, &metadata)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(unreadable)?;
+        let sha256 = hex(&Sha256::digest(&bytes));
+        match pin {
+            Some(pin) if !pin.trim().eq_ignore_ascii_case(&sha256) => {
+                Err(PluginFileError::Pin { name: name.to_owned(), path, pinned: pin.to_owned(), found: sha256 })
+            }
+            _ => Ok(Self { name: name.to_owned(), path, sha256, bytes }),
+        }
+    }
+
+    /// The word that stands as `plugin` in the configuration.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it was read from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The SHA-256 of its bytes, hexadecimal.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// Writes the bytes that were checked to a place where nobody else can change them before they are loaded.
+    pub(crate) fn copy(&self) -> io::Result<PrivateCopy> {
+        let private = fs::Permissions::from_mode(0o700);
+        let dir = tempfile::Builder::new().prefix("flowswap-plugin-").permissions(private).tempdir()?;
+        let path = dir.path().join(format!("plugin{}", std::env::consts::DLL_SUFFIX));
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o500).open(&path)?;
+        file.write_all(&self.bytes)?;
+        Ok(PrivateCopy { path, _dir: dir })
+    }
+}
+
+impl fmt::Debug for PluginFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginFile")
+            .field("name", &self.name)
+            .field("path", &self.path)
+            .field("sha256", &self.sha256)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A copy in a folder of its own, which goes away with this value.
+#[derive(Debug)]
+pub(crate) struct PrivateCopy {
+    pub(crate) path: PathBuf,
+    _dir: TempDir,
+}
+
+fn is_plugin_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+/// Refuses what somebody else than its owner can write. Two cases are no danger: a folder with the sticky bit, in
+/// which only owners replace files, and a group that is the owner's own, as Debian and Fedora give every user
+/// together with a umask of 002 (wiki.debian.org/UserPrivateGroups).
+fn refuse_writable(name: &str, path: &Path, metadata: &fs::Metadata) -> Result<(), PluginFileError> {
+    const STICKY: u32 = 0o1000;
+    let mode = metadata.mode() & 0o7777;
+    let sticky_folder = metadata.is_dir() && mode & STICKY != 0;
+    let by_group = mode & 0o020 != 0 && metadata.gid() != metadata.uid();
+    let by_others = mode & 0o002 != 0;
+    if (by_group || by_others) && !sticky_folder {
+        return Err(PluginFileError::Writable { name: name.to_owned(), path: path.to_owned(), mode });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder with a library of these modes.
+    fn library(folder_mode: u32, file_mode: u32) -> (TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("libflowswap_demo.so");
+        fs::write(&path, "code").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(file_mode)).unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(folder_mode)).unwrap();
+        (dir, path)
+    }
+
+    const SHA256: &str = "5694d08a2e53ffcae0c3103e5ad6f6076abd960eb1f8a56577040bc1028f702b";
+
+    #[test]
+    fn a_file_is_read_with_its_hash() {
+        let (_dir, path) = library(0o755, 0o755);
+        for pin in [None, Some(SHA256.to_owned()), Some(SHA256.to_uppercase())] {
+            let file = PluginFile::read("demo", &path, pin.as_deref()).unwrap();
+            assert_eq!((file.name(), file.sha256()), ("demo", SHA256));
+            assert!(!format!("{file:?}").contains("bytes"));
+        }
+    }
+
+    #[test]
+    fn another_hash_than_the_pinned_one_is_shown_beside_it() {
+        let (_dir, path) = library(0o755, 0o644);
+        let error = PluginFile::read("demo", &path, Some("c0ffee")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("the plugin `demo` is not the one that is pinned: sha256 is {SHA256}, pinned is c0ffee")
+        );
+        assert!(error.hint().unwrap().contains(&format!("sha256 = \"{SHA256}\" under [plugins.demo]")));
+    }
+
+    #[test]
+    fn what_others_can_change_is_refused() {
+        for (folder, file, accepted) in [
+            (0o755, 0o644, true),
+            (0o700, 0o500, true),
+            (0o755, 0o646, false),
+            (0o757, 0o644, false),
+            (0o777, 0o644, false),
+            // Only owners replace files in it.
+            (0o1777, 0o644, true),
+            (0o1777, 0o666, false),
+        ] {
+            let (_dir, path) = library(folder, file);
+            let read = PluginFile::read("demo", &path, None);
+            assert_eq!(read.is_ok(), accepted, "{folder:o} {file:o}");
+            if let Err(error) = read {
+                assert!(error.to_string().contains("can be changed by other users"), "{error}");
+                assert!(error.hint().unwrap().starts_with("chmod go-w /"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_group_may_write_only_where_it_is_the_owners_own() {
+        let (_dir, path) = library(0o755, 0o664);
+        let metadata = fs::metadata(&path).unwrap();
+        assert_eq!(PluginFile::read("demo", &path, None).is_ok(), metadata.uid() == metadata.gid());
+    }
+
+    #[test]
+    fn a_link_is_judged_by_what_it_leads_to() {
+        let (open, target) = library(0o777, 0o644);
+        let (_dir, link) = library(0o755, 0o644);
+        fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let error = PluginFile::read("demo", &link, None).unwrap_err();
+        assert!(matches!(error, PluginFileError::Writable { path, .. } if path == open.path()));
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused() {
+        let (dir, path) = library(0o755, 0o644);
+        let error = PluginFile::read("demo", dir.path(), None).unwrap_err();
+        assert!(matches!(error, PluginFileError::NotAFile { .. } | PluginFileError::Writable { .. }), "{error}");
+        let error = PluginFile::read("demo", &dir.path().join("gone"), None).unwrap_err();
+        assert!(matches!(error, PluginFileError::Read { .. }), "{error}");
+        let error = PluginFile::read("../demo", &path, None).unwrap_err();
+        assert_eq!(error.to_string(), "`../demo` is not a plugin name");
+    }
+
+    #[test]
+    fn a_library_is_found_in_the_first_folder_that_has_it() {
+        use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+        let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let file = format!("{DLL_PREFIX}flowswap_cie_guided{DLL_SUFFIX}");
+        let paths = dirs.each_ref().map(|dir| dir.path().to_owned());
+        fs::write(paths[1].join(&file), "").unwrap();
+        assert_eq!(locate("cie-guided", &paths), Some(paths[1].join(&file)));
+        fs::write(paths[0].join(&file), "").unwrap();
+        assert_eq!(locate("cie-guided", &paths), Some(paths[0].join(&file)));
+        assert_eq!(locate("okta", &paths), None);
+        assert_eq!(locate("../okta", &paths), None);
+    }
+}

@@ -1,0 +1,389 @@
+//! One plugin process: starts it, and carries messages between it and the calls that wait for them.
+
+use std::{
+    fmt, io,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use flowswap_contract::{
+    Answer, Call, Error, ErrorKind, FromPlugin, Op, Open, Outcome, PROTOCOL, PluginHello, Protocol, ToPlugin,
+};
+use flowswap_engine::EventSink;
+use tokio::{
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::{mpsc, oneshot, watch},
+    time::timeout,
+};
+
+use crate::{
+    Launcher, PluginFile, frame,
+    relay::one_line,
+    routes::{Ended, FromCall, Route, Routes},
+    spawn::{Running, Transport, spawn},
+};
+
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why there is no plugin process.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The private copy of the library cannot be written.
+    #[error("failed to make a private copy of the plugin `{plugin}`")]
+    Copy {
+        /// The plugin.
+        plugin: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The process cannot be started.
+    #[error("failed to start the process of the plugin `{plugin}`")]
+    Spawn {
+        /// The plugin.
+        plugin: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It did not greet as the contract has it.
+    #[error("the plugin `{plugin}` did not start: {problem}")]
+    Handshake {
+        /// The plugin.
+        plugin: String,
+        /// What it did instead.
+        problem: String,
+    },
+    /// It speaks another major version.
+    #[error("the plugin `{plugin}` speaks protocol {}.{}, and this flowswap {}.{}", found.major, found.minor, PROTOCOL.major, PROTOCOL.minor)]
+    Protocol {
+        /// The plugin.
+        plugin: String,
+        /// What it speaks.
+        found: Protocol,
+    },
+    /// It is another plugin.
+    #[error("the plugin that is configured as `{plugin}` calls itself `{found}`")]
+    Name {
+        /// The plugin.
+        plugin: String,
+        /// What it says.
+        found: String,
+    },
+}
+
+impl StartError {
+    /// What the operator can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Protocol { .. } => Some("use a plugin and a flowswap of the same release".to_owned()),
+            Self::Name { found, .. } => Some(format!("if this is the one that is meant, write plugin = \"{found}\"")),
+            // What glibc says where the private copy lies on a file system that is mounted `noexec`.
+            Self::Handshake { problem, .. } if problem.contains("failed to map segment") => {
+                Some("let TMPDIR name a folder from which programs may be run".to_owned())
+            }
+            Self::Copy { .. } | Self::Spawn { .. } | Self::Handshake { .. } => None,
+        }
+    }
+}
+
+/// A running plugin. Sessions share it; when the last one is gone, the process ends.
+pub struct PluginProcess {
+    name: String,
+    sha256: String,
+    hello: PluginHello,
+    ids: AtomicU64,
+    outgoing: mpsc::UnboundedSender<Vec<u8>>,
+    routes: Arc<Routes>,
+}
+
+/// A running call as the process sees it. Dropping it cancels the call.
+pub(crate) struct Conversation {
+    process: Arc<PluginProcess>,
+    id: u64,
+    op: Op,
+    inbox: mpsc::UnboundedReceiver<FromCall>,
+}
+
+impl PluginProcess {
+    /// Starts a process for the plugin and shakes hands. What the process prints goes to `events` as log lines.
+    pub async fn start(
+        file: &PluginFile,
+        launcher: &Launcher,
+        events: Arc<dyn EventSink>,
+    ) -> Result<Arc<Self>, StartError> {
+        let plugin = file.name().to_owned();
+        let copy = file.copy().map_err(|source| StartError::Copy { plugin: plugin.clone(), source })?;
+        let transport = spawn(&plugin, &copy.path, launcher, &events)
+            .map_err(|source| StartError::Spawn { plugin: plugin.clone(), source })?;
+        // Once it has greeted, the library is loaded, and the copy may go.
+        let process = Self::connect(&plugin, file.sha256(), transport, events).await;
+        drop(copy);
+        process
+    }
+
+    /// Shakes hands with the plugin at the other end.
+    pub(crate) async fn connect(
+        plugin: &str,
+        sha256: &str,
+        mut transport: Transport,
+        events: Arc<dyn EventSink>,
+    ) -> Result<Arc<Self>, StartError> {
+        let hello = match timeout(HELLO_TIMEOUT, greet(&mut transport.stream)).await {
+            Ok(Ok(hello)) => hello,
+            Ok(Err(problem)) => {
+                // Of a process that has ended, how it ended says more.
+                let problem = match transport.running {
+                    Some(running) => running.obituary(&problem).await,
+                    None => problem,
+                };
+                return Err(StartError::Handshake { plugin: plugin.to_owned(), problem });
+            }
+            Err(_) => {
+                let problem = format!("no greeting within {} s", HELLO_TIMEOUT.as_secs());
+                return Err(StartError::Handshake { plugin: plugin.to_owned(), problem });
+            }
+        };
+        if hello.protocol.major != PROTOCOL.major {
+            return Err(StartError::Protocol { plugin: plugin.to_owned(), found: hello.protocol });
+        }
+        if hello.name != plugin {
+            return Err(StartError::Name { plugin: plugin.to_owned(), found: one_line(&hello.name) });
+        }
+        let (reader, writer) = transport.stream.into_split();
+        let (outgoing, queue) = mpsc::unbounded_channel();
+        let routes = Arc::new(Routes {
+            plugin: plugin.to_owned(),
+            events,
+            waiting: Mutex::default(),
+            doom: watch::Sender::new(None),
+        });
+        tokio::spawn(write_all(writer, queue));
+        tokio::spawn(read_all(reader, Arc::clone(&routes), transport.running));
+        Ok(Arc::new(Self {
+            name: plugin.to_owned(),
+            sha256: sha256.to_owned(),
+            hello,
+            ids: AtomicU64::new(1),
+            outgoing,
+            routes,
+        }))
+    }
+
+    /// The word that stands as `plugin` in the configuration.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The SHA-256 of the library, hexadecimal.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// What the plugin says of itself.
+    pub fn hello(&self) -> &PluginHello {
+        &self.hello
+    }
+
+    /// A number that was never used with this process.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Opens a session.
+    pub(crate) async fn open(&self, open: Open) -> Result<(), Error> {
+        let (sender, opened) = oneshot::channel();
+        {
+            let mut waiting = self.routes.lock();
+            if let Some(ended) = &waiting.ended {
+                return Err(ended.error());
+            }
+            waiting.opening.insert(open.session, sender);
+        }
+        self.send(&ToPlugin::Open(open))?;
+        match timeout(OPEN_TIMEOUT, opened).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(self.ended()),
+            Err(_) => Err(self.doom("open a session", OPEN_TIMEOUT)),
+        }
+    }
+
+    /// Ends a session.
+    pub(crate) fn close(&self, session: u64) {
+        // Where that cannot be said, the process is gone, and the session with it.
+        let _ = self.send(&ToPlugin::Close { session });
+    }
+
+    /// Starts a call.
+    pub(crate) fn begin(self: &Arc<Self>, call: Call) -> Result<Conversation, Error> {
+        let (id, op) = (call.id, call.op);
+        let (sender, inbox) = mpsc::unbounded_channel();
+        {
+            let mut waiting = self.routes.lock();
+            if let Some(ended) = &waiting.ended {
+                // Nothing of this call has happened, whatever the verb.
+                return Err(ended.error());
+            }
+            waiting.calls.insert(id, Route { inbox: sender, asked: 0, unanswered: 0 });
+        }
+        let conversation = Conversation { process: Arc::clone(self), id, op, inbox };
+        self.send(&ToPlugin::Call(call))?;
+        Ok(conversation)
+    }
+
+    fn send(&self, message: &ToPlugin) -> Result<(), Error> {
+        let bytes = serde_json::to_vec(message)
+            .map_err(|e| Error::new(ErrorKind::Internal, format!("a message does not encode: {e}")))?;
+        if bytes.len() > frame::MAX_FRAME {
+            let message = format!("a message to the plugin has {} bytes, which is too long", bytes.len());
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        // Where nobody takes it, the reader finds out why, and tells every call.
+        let _ = self.outgoing.send(bytes);
+        Ok(())
+    }
+
+    /// Ends the process, because it did not do something in time.
+    fn doom(&self, what: &str, limit: Duration) -> Error {
+        let message = format!("the plugin `{}` did not {what} within {} s and was ended", self.name, limit.as_secs());
+        let ended = Ended { kind: ErrorKind::TimedOut, message };
+        // At once, so that nothing is begun that will not be carried out.
+        self.routes.end(ended.clone());
+        self.routes.doom.send_replace(Some(ended.clone()));
+        ended.error()
+    }
+
+    fn ended(&self) -> Error {
+        match &self.routes.lock().ended {
+            Some(ended) => ended.error(),
+            None => Error::new(ErrorKind::Crashed, format!("the plugin `{}` is gone", self.name)),
+        }
+    }
+}
+
+impl fmt::Debug for PluginProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginProcess").field("name", &self.name).field("sha256", &self.sha256).finish_non_exhaustive()
+    }
+}
+
+impl Conversation {
+    /// What the plugin says next. An error means that it will not say anything any more.
+    pub(crate) async fn next(&mut self) -> Result<FromCall, Error> {
+        match self.inbox.recv().await {
+            Some(message) => Ok(message),
+            None => Err(of_op(self.process.ended(), self.op)),
+        }
+    }
+
+    /// Answers an ask.
+    pub(crate) fn answer(&self, n: u32, outcome: Result<Answer, Error>) {
+        if let Some(route) = self.process.routes.lock().calls.get_mut(&self.id) {
+            route.unanswered = route.unanswered.saturating_sub(1);
+        }
+        let id = self.id;
+        if let Err(error) = self.process.send(&ToPlugin::Answer { id, n, outcome: outcome.into() }) {
+            // An answer that is too long for a message; what it answers may have changed the world.
+            let outcome = Outcome::Error(error.with_unknown_effect());
+            let _ = self.process.send(&ToPlugin::Answer { id, n, outcome });
+        }
+    }
+
+    /// Ends the process, because the plugin thinks for longer than any plugin has to.
+    pub(crate) fn doom(&self, limit: Duration) -> Error {
+        of_op(self.process.doom(&format!("go on with `{}`", self.op), limit), self.op)
+    }
+}
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        let mut waiting = self.process.routes.lock();
+        let unfinished = waiting.calls.remove(&self.id).is_some();
+        if unfinished && waiting.ended.is_none() {
+            // What it still says of this call has crossed the cancellation.
+            waiting.cancelled.insert(self.id);
+            drop(waiting);
+            let _ = self.process.send(&ToPlugin::Cancel { id: self.id });
+        }
+    }
+}
+
+/// The error of a call that was cut off. Of a verb that changes nothing, it is known that it changed nothing.
+pub(crate) fn of_op(error: Error, op: Op) -> Error {
+    if matches!(op, Op::Apply | Op::Undo) { error.with_unknown_effect() } else { error }
+}
+
+async fn write_all(mut stream: OwnedWriteHalf, mut queue: mpsc::UnboundedReceiver<Vec<u8>>) {
+    while let Some(message) = queue.recv().await {
+        if frame::write_async(&mut stream, &message).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn read_all(mut stream: OwnedReadHalf, routes: Arc<Routes>, running: Option<Running>) {
+    let mut doom = routes.doom.subscribe();
+    let plugin = &routes.plugin;
+    let ended = loop {
+        let read = tokio::select! {
+            biased;
+            doomed = doom.wait_for(Option::is_some) => match doomed.ok().and_then(|doomed| doomed.clone()) {
+                Some(ended) => break ended,
+                None => continue,
+            },
+            read = frame::read_async(&mut stream) => read,
+        };
+        let problem = match read {
+            Ok(Some(bytes)) => match routes.route(&bytes) {
+                Ok(()) => continue,
+                Err(problem) => {
+                    let message = format!("the plugin `{plugin}` broke the protocol and was ended: it {problem}");
+                    break Ended { kind: ErrorKind::Protocol, message };
+                }
+            },
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                let message = format!("the plugin `{plugin}` broke the protocol and was ended: {error}");
+                break Ended { kind: ErrorKind::Protocol, message };
+            }
+            Ok(None) => "it closed its connection".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let how = match running {
+            Some(running) => running.obituary(&problem).await,
+            None => problem,
+        };
+        routes.end(Ended {
+            kind: ErrorKind::Crashed,
+            message: format!("the process of the plugin `{plugin}` ended: {how}"),
+        });
+        return;
+    };
+    routes.end(ended);
+    if let Some(mut running) = running {
+        // It may have ended by itself in the meantime.
+        let _ = running.child.kill().await;
+    }
+}
+
+async fn greet(stream: &mut UnixStream) -> Result<PluginHello, String> {
+    let hello = ToPlugin::Hello { protocol: PROTOCOL, features: Vec::new() };
+    let hello = serde_json::to_vec(&hello).map_err(|e| e.to_string())?;
+    frame::write_async(stream, &hello).await.map_err(|e| e.to_string())?;
+    let greeting = frame::read_async(stream).await.map_err(|e| e.to_string())?;
+    let greeting = greeting.ok_or("it closed its connection")?;
+    match serde_json::from_slice(&greeting) {
+        Ok(FromPlugin::Hello(hello)) => Ok(hello),
+        Ok(_) => Err("its first message is no greeting".to_owned()),
+        Err(error) => Err(format!("its greeting does not decode: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

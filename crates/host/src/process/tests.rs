@@ -1,0 +1,305 @@
+//! The protocol against a plugin end that the test plays by hand, and starting of real processes.
+
+use std::{ffi::OsString, fs, os::unix::fs::PermissionsExt};
+
+use flowswap_contract::{Ask, Effect, Level, PluginEvent, Role};
+use flowswap_engine::Event;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{routes::MAX_ASKS, testing::World};
+
+/// The plugin's end of the connection, played by the test.
+struct Peer(UnixStream);
+
+impl Peer {
+    async fn send(&mut self, message: &FromPlugin) {
+        self.send_bytes(&serde_json::to_vec(message).unwrap()).await;
+    }
+
+    async fn send_bytes(&mut self, bytes: &[u8]) {
+        frame::write_async(&mut self.0, bytes).await.unwrap();
+    }
+
+    async fn receive(&mut self) -> Option<ToPlugin> {
+        let bytes = frame::read_async(&mut self.0).await.unwrap()?;
+        Some(serde_json::from_slice(&bytes).unwrap())
+    }
+}
+
+fn hello() -> PluginHello {
+    PluginHello {
+        name: "rogue".into(),
+        version: "1.0.0".into(),
+        protocol: PROTOCOL,
+        features: vec![],
+        roles: vec![Role::Provider],
+        config: vec![],
+        origins: vec![],
+        headers: None,
+    }
+}
+
+fn pair() -> (Transport, Peer) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    (Transport { stream: ours, running: None }, Peer(theirs))
+}
+
+async fn connect(world: &World, transport: Transport) -> Result<Arc<PluginProcess>, StartError> {
+    PluginProcess::connect("rogue", "00", transport, Arc::new(world.double())).await
+}
+
+/// A process that has greeted, and its other end.
+async fn start(world: &World) -> (Arc<PluginProcess>, Peer) {
+    let (transport, mut peer) = pair();
+    peer.send(&FromPlugin::Hello(hello())).await;
+    let process = connect(world, transport).await.unwrap();
+    assert!(matches!(peer.receive().await, Some(ToPlugin::Hello { .. })));
+    (process, peer)
+}
+
+fn call(process: &Arc<PluginProcess>, op: Op) -> Conversation {
+    let call = Call { id: process.next_id(), session: 0, op, key: "r".into(), now: "n".into(), params: Value::Null };
+    process.begin(call).unwrap()
+}
+
+async fn failure(conversation: &mut Conversation) -> Error {
+    loop {
+        if let Err(error) = conversation.next().await {
+            return error;
+        }
+    }
+}
+
+async fn check_greeting(greeting: Option<&[u8]>, expect: &str) {
+    let (transport, mut peer) = pair();
+    match greeting {
+        Some(bytes) => peer.send_bytes(bytes).await,
+        None => drop(peer),
+    }
+    let error = connect(&World::default(), transport).await.unwrap_err();
+    assert_eq!(error.to_string(), expect);
+}
+
+#[tokio::test]
+async fn only_a_plugin_of_the_name_and_the_protocol_is_accepted() {
+    let greet = |hello| serde_json::to_vec(&FromPlugin::Hello(hello)).unwrap();
+    check_greeting(
+        Some(&greet(PluginHello { name: "okta".into(), ..hello() })),
+        "the plugin that is configured as `rogue` calls itself `okta`",
+    )
+    .await;
+    check_greeting(
+        Some(&greet(PluginHello { protocol: Protocol { major: 2, minor: 7 }, ..hello() })),
+        "the plugin `rogue` speaks protocol 2.7, and this flowswap 1.0",
+    )
+    .await;
+    let reply = FromPlugin::Reply { id: 1, outcome: Outcome::Ok(Value::Null) };
+    check_greeting(
+        Some(&serde_json::to_vec(&reply).unwrap()),
+        "the plugin `rogue` did not start: its first message is no greeting",
+    )
+    .await;
+    check_greeting(
+        Some(b"hi"),
+        "the plugin `rogue` did not start: its greeting does not decode: expected value at line 1 column 1",
+    )
+    .await;
+    let (transport, peer) = pair();
+    drop(peer);
+    let error = connect(&World::default(), transport).await.unwrap_err();
+    assert!(matches!(error, StartError::Handshake { .. }), "{error}");
+    let newer = PluginHello { protocol: Protocol { major: 1, minor: 9 }, ..hello() };
+    let (transport, mut peer) = pair();
+    peer.send(&FromPlugin::Hello(newer)).await;
+    assert_eq!(connect(&World::default(), transport).await.unwrap().hello().protocol.minor, 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plugin_that_does_not_greet_is_given_up() {
+    let (transport, _peer) = pair();
+    let error = connect(&World::default(), transport).await.unwrap_err();
+    assert_eq!(error.to_string(), "the plugin `rogue` did not start: no greeting within 10 s");
+}
+
+#[tokio::test]
+async fn calls_are_told_apart() {
+    let (process, mut peer) = start(&World::default()).await;
+    let (mut first, mut second) = (call(&process, Op::Detect), call(&process, Op::Apply));
+    for (id, value) in [(second.id, "b"), (first.id, "a")] {
+        peer.send(&FromPlugin::Reply { id, outcome: Outcome::Ok(json!(value)) }).await;
+    }
+    for (conversation, expect) in [(&mut first, "a"), (&mut second, "b")] {
+        let Ok(FromCall::Reply(Ok(value))) = conversation.next().await else { panic!("no reply") };
+        assert_eq!(value, expect);
+    }
+}
+
+#[tokio::test]
+async fn a_broken_protocol_ends_the_process_and_every_call() {
+    let sleep = || Ask::Sleep { ms: 0 };
+    let broken = |message: &FromPlugin| serde_json::to_vec(message).unwrap();
+    for (bytes, problem) in [
+        (b"garbage".to_vec(), "sent something that is no message (expected value at line 1 column 1)"),
+        (broken(&FromPlugin::Hello(hello())), "greeted twice"),
+        (
+            broken(&FromPlugin::Reply { id: 99, outcome: Outcome::Ok(Value::Null) }),
+            "replied to call 99, which does not run",
+        ),
+        (broken(&FromPlugin::Ask { id: 99, n: 0, ask: sleep() }), "asked for something in call 99, which does not run"),
+        (broken(&FromPlugin::Ask { id: 1, n: 3, ask: sleep() }), "gave an ask of call 1 the number 3 instead of 0"),
+        (
+            broken(&FromPlugin::Opened { session: 7, outcome: Outcome::Ok(()) }),
+            "opened session 7, which nobody asked for",
+        ),
+    ] {
+        let (process, mut peer) = start(&World::default()).await;
+        let (mut apply, mut detect) = (call(&process, Op::Apply), call(&process, Op::Detect));
+        peer.send_bytes(&bytes).await;
+        let message = format!("the plugin `rogue` broke the protocol and was ended: it {problem}");
+        for (conversation, effect) in [(&mut apply, Effect::Unknown), (&mut detect, Effect::None)] {
+            let error = failure(conversation).await;
+            assert_eq!((error.kind, error.effect, error.message), (ErrorKind::Protocol, effect, message.clone()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_claims_to_be_endless_breaks_the_protocol() {
+    use tokio::io::AsyncWriteExt;
+    let (process, mut peer) = start(&World::default()).await;
+    let mut detect = call(&process, Op::Detect);
+    peer.0.write_all(b"\xff\xff\xff\xff").await.unwrap();
+    assert_eq!(failure(&mut detect).await.kind, ErrorKind::Protocol);
+}
+
+#[tokio::test]
+async fn a_flood_of_asks_breaks_the_protocol() {
+    let (process, mut peer) = start(&World::default()).await;
+    let mut detect = call(&process, Op::Detect);
+    for n in 0..=MAX_ASKS as u32 {
+        peer.send(&FromPlugin::Ask { id: detect.id, n, ask: Ask::Sleep { ms: 0 } }).await;
+    }
+    let error = failure(&mut detect).await;
+    assert!(error.message.ends_with("it asked for more than 256 things at once in call 1"), "{error}");
+}
+
+#[tokio::test]
+async fn a_lost_process_fails_the_calls_in_flight_and_all_later_ones() {
+    let (process, peer) = start(&World::default()).await;
+    let mut calls = [Op::Apply, Op::Undo, Op::Detect, Op::Test].map(|op| call(&process, op));
+    drop(peer);
+    for (conversation, effect) in calls.iter_mut().zip([Effect::Unknown, Effect::Unknown, Effect::None, Effect::None]) {
+        let error = failure(conversation).await;
+        assert_eq!((error.kind, error.effect), (ErrorKind::Crashed, effect));
+        assert!(error.message.starts_with("the process of the plugin `rogue` ended: "), "{error}");
+    }
+    let later = Call { id: 9, session: 0, op: Op::Apply, key: "r".into(), now: "n".into(), params: Value::Null };
+    let Err(error) = process.begin(later) else { panic!("the call began") };
+    assert_eq!((error.kind, error.effect), (ErrorKind::Crashed, Effect::None));
+    let open = Open { session: 1, role: Role::Provider, config: Default::default(), secrets: Default::default() };
+    assert_eq!(process.open(open).await.unwrap_err().kind, ErrorKind::Crashed);
+}
+
+#[tokio::test]
+async fn a_dropped_call_is_cancelled_and_what_crosses_the_cancellation_is_ignored() {
+    let (process, mut peer) = start(&World::default()).await;
+    let conversation = call(&process, Op::Detect);
+    let id = conversation.id;
+    assert!(matches!(peer.receive().await, Some(ToPlugin::Call(_))));
+    drop(conversation);
+    peer.send(&FromPlugin::Ask { id, n: 0, ask: Ask::Sleep { ms: 0 } }).await;
+    peer.send(&FromPlugin::Reply { id, outcome: Outcome::Ok(Value::Null) }).await;
+    assert_eq!(peer.receive().await, Some(ToPlugin::Cancel { id }));
+    let mut next = call(&process, Op::Detect);
+    peer.send(&FromPlugin::Reply { id: next.id, outcome: Outcome::Ok(Value::Null) }).await;
+    assert!(matches!(next.next().await, Ok(FromCall::Reply(Ok(Value::Null)))));
+    drop(next);
+    drop(process);
+    let rest = [peer.receive().await, peer.receive().await];
+    assert!(matches!(rest, [Some(ToPlugin::Call(_)), None]), "{rest:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_never_opened_ends_the_process() {
+    let (process, _peer) = start(&World::default()).await;
+    let open = Open { session: 1, role: Role::Provider, config: Default::default(), secrets: Default::default() };
+    let error = process.open(open).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::TimedOut);
+    assert_eq!(error.message, "the plugin `rogue` did not open a session within 30 s and was ended");
+}
+
+#[tokio::test]
+async fn events_outside_of_calls_are_logged_as_one_line() {
+    let world = World::default();
+    let (process, mut peer) = start(&world).await;
+    let mut last = call(&process, Op::Detect);
+    let event = PluginEvent::Log { level: Level::Warn, message: "a\u{1b}[31m\nb ".into() };
+    peer.send(&FromPlugin::Event { id: None, event }).await;
+    drop(peer);
+    failure(&mut last).await;
+    let events = world.events.lock().unwrap();
+    let Event::Log { plugin, tenant, level, message } = &events[0] else { panic!("{events:?}") };
+    assert_eq!((plugin.as_str(), tenant, *level, message.as_str()), ("rogue", &None, Level::Warn, "a [31m b"));
+}
+
+fn file() -> (tempfile::TempDir, PluginFile) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("plugin");
+    fs::write(&path, "not a library").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let file = PluginFile::read("rogue", &path, None).unwrap();
+    (dir, file)
+}
+
+async fn start_shell(world: &World, script: &str) -> StartError {
+    let args = ["-c", script, "sh"].map(OsString::from).to_vec();
+    let launcher = Launcher { exe: "/bin/sh".into(), args };
+    let (_dir, file) = file();
+    PluginProcess::start(&file, &launcher, Arc::new(world.double())).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn how_a_process_ended_and_what_it_said_last_is_told() {
+    let world = World::default();
+    let error = start_shell(&world, "echo out; echo first >&2; echo boom >&2; exit 3").await;
+    assert_eq!(error.to_string(), "the plugin `rogue` did not start: exit status: 3: boom");
+    let mut lines: Vec<_> = world
+        .events
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|event| match event {
+            Event::Log { plugin, level, message, .. } => format!("{plugin} {level:?} {message}"),
+            event => format!("{event:?}"),
+        })
+        .collect();
+    lines.sort();
+    assert_eq!(lines, ["rogue Info out", "rogue Warn boom", "rogue Warn first"]);
+
+    let error = start_shell(&World::default(), "kill -SEGV $$").await;
+    assert!(error.to_string().contains("signal: 11 (SIGSEGV)"), "{error}");
+}
+
+#[tokio::test]
+async fn a_process_gets_a_private_copy_and_nothing_of_the_environment() {
+    // The test's own environment has at least this one, which Cargo sets.
+    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+    let script = "test -z \"$CARGO_MANIFEST_DIR\" && test \"$(cat \"$1\")\" = 'not a library' && \
+                  /bin/ls -ld \"$1\" \"${1%/*}\" | while read mode rest; do echo $mode >&2; done; exit 1";
+    let world = World::default();
+    start_shell(&world, script).await;
+    let events = world.events.lock().unwrap();
+    let lines = events.iter().map(|e| if let Event::Log { message, .. } = e { message.as_str() } else { "" });
+    let mut lines: Vec<_> = lines.collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["-r-x------", "drwx------"]);
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_is_named_as_such() {
+    let launcher = Launcher { exe: "/nonexistent/flowswap".into(), args: vec![] };
+    let (_dir, file) = file();
+    let error = PluginProcess::start(&file, &launcher, Arc::new(World::default().double())).await.unwrap_err();
+    assert_eq!(error.to_string(), "failed to start the process of the plugin `rogue`");
+}

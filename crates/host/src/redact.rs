@@ -1,0 +1,135 @@
+//! Takes known secrets out of what the other side sends, as a second line of defence behind the capture.
+
+use std::fmt;
+
+use flowswap_contract::Handle;
+use flowswap_engine::Secret;
+use serde_json::Value;
+
+use crate::splice::form_encode;
+
+const REDACTED: &str = "[redacted]";
+
+/// A text contains a shorter value by chance.
+const SHORTEST_CONTAINED: usize = 6;
+
+/// Members whose value is a secret wherever they stand.
+const SECRET_MEMBERS: &[&str] = &["access_token", "refresh_token", "id_token", "client_secret", "clientSecret"];
+
+/// Knows what must not come out.
+pub(crate) struct Redactor {
+    /// The secrets and the forms in which they are echoed, the longest first, so that none hides a part of another.
+    needles: Vec<Secret>,
+}
+
+impl Redactor {
+    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+        let mut needles = Vec::new();
+        for secret in secrets.into_iter().filter(|s| !s.expose().is_empty()) {
+            let encoded = form_encode(secret.expose());
+            let quoted = Value::from(secret.expose()).to_string();
+            let escaped = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(&quoted);
+            for other in [encoded.as_str(), escaped] {
+                if other != secret.expose() {
+                    needles.push(Secret::new(other));
+                }
+            }
+            needles.push(secret.clone());
+        }
+        needles.sort_by_key(|needle| std::cmp::Reverse(needle.expose().len()));
+        Self { needles }
+    }
+
+    /// The text without any secret.
+    pub(crate) fn text(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for needle in self.needles.iter().map(Secret::expose) {
+            if text == needle {
+                return REDACTED.to_owned();
+            }
+            if needle.len() >= SHORTEST_CONTAINED && text.contains(needle) {
+                text = text.replace(needle, REDACTED);
+            }
+        }
+        text
+    }
+
+    /// Takes secrets out of a decoded body, at any depth.
+    pub(crate) fn value(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.text(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.value(item)),
+            Value::Object(members) => {
+                for (name, member) in std::mem::take(members) {
+                    members.insert(self.text(&name), self.member(&name, member));
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn member(&self, name: &str, mut value: Value) -> Value {
+        if Handle::from_value(&value).is_some() {
+            return value;
+        }
+        match &value {
+            // The other side has masked it already, and the end that it leaves helps to tell secrets apart.
+            Value::String(text) if SECRET_MEMBERS.contains(&name) && !text.contains("***") => REDACTED.into(),
+            _ => {
+                self.value(&mut value);
+                value
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Redactor({} secrets)", self.needles.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(mut body: Value, expect: Value) {
+        let secrets = ["c4n4ry/+ value", "ab", "", "long-\"quoted\""].map(Secret::new);
+        Redactor::new(&secrets).value(&mut body);
+        assert_eq!(body, expect);
+    }
+
+    #[test]
+    fn known_values_go_wherever_they_stand() {
+        check(json!("c4n4ry/+ value"), json!("[redacted]"));
+        check(json!({"a": ["x c4n4ry/+ value y"]}), json!({"a": ["x [redacted] y"]}));
+        check(json!({"c4n4ry/+ value": 1}), json!({"[redacted]": 1}));
+        check(json!("secret=c4n4ry%2F%2B+value&x=1"), json!("secret=[redacted]&x=1"));
+        check(json!("{\"x\":\"long-\\\"quoted\\\"\"}"), json!("{\"x\":\"[redacted]\"}"));
+    }
+
+    #[test]
+    fn a_short_value_goes_only_where_it_stands_alone() {
+        check(json!(["ab", "about", ""]), json!(["[redacted]", "about", ""]));
+    }
+
+    #[test]
+    fn members_that_are_secrets_by_name_go_unless_masked_or_captured() {
+        check(
+            json!({
+                "access_token": "t", "refresh_token": "t", "id_token": "t", "client_secret": "s", "clientSecret": "s",
+                "deep": [{"client_secret": "***YDSk"}, {"client_secret": null}],
+                "token_type": "Bearer",
+            }),
+            json!({
+                "access_token": "[redacted]", "refresh_token": "[redacted]", "id_token": "[redacted]",
+                "client_secret": "[redacted]", "clientSecret": "[redacted]",
+                "deep": [{"client_secret": "***YDSk"}, {"client_secret": null}],
+                "token_type": "Bearer",
+            }),
+        );
+        check(json!({"client_secret": {"$secret": "a/b/c"}}), json!({"client_secret": {"$secret": "a/b/c"}}));
+    }
+}

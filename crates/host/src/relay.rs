@@ -1,0 +1,54 @@
+//! Makes log lines of what a plugin process prints.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use flowswap_contract::Level;
+use flowswap_engine::{Event, EventSink};
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// A longer line is cut.
+const MAX_LINE: usize = 2000;
+
+/// The last line that a process printed as an error, which usually says why it ended.
+pub(crate) type LastLine = Arc<Mutex<Option<String>>>;
+
+/// Emits every line of `stream` as a log event until the stream ends.
+pub(crate) async fn relay(
+    mut stream: impl AsyncRead + Unpin,
+    plugin: String,
+    level: Level,
+    events: Arc<dyn EventSink>,
+    last: Option<LastLine>,
+) {
+    let mut line = Vec::new();
+    let mut buffer = [0; 4096];
+    let finish = |line: &mut Vec<u8>| {
+        let message = one_line(&String::from_utf8_lossy(line));
+        line.clear();
+        if message.is_empty() {
+            return;
+        }
+        if let Some(last) = &last {
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.clone());
+        }
+        events.emit(Event::Log { plugin: plugin.clone(), tenant: None, level, message });
+    };
+    // A stream that cannot be read any more has ended.
+    while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+        for &byte in &buffer[..count] {
+            match byte {
+                b'\n' => finish(&mut line),
+                // The rest of an endless line is dropped, not kept.
+                _ if line.len() < MAX_LINE => line.push(byte),
+                _ => {}
+            }
+        }
+    }
+    finish(&mut line);
+}
+
+/// The text as one line of bounded length, without the control characters that could rule a terminal.
+pub(crate) fn one_line(text: &str) -> String {
+    let visible = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
+    visible.take(MAX_LINE).collect()
+}

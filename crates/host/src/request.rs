@@ -1,0 +1,360 @@
+//! Makes one request: guard, splice, journal, send, journal, capture, answer.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use flowswap_contract::{Body, Capture, Custody, Error, ErrorKind, Handle, HttpAnswer, HttpAsk, Intent};
+use flowswap_engine::{Entry, Event, Mode, RequestOutcome, Secret};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tower::ServiceExt;
+
+use crate::{
+    capture::{self, Taken},
+    guard::{Permitted, describe},
+    redact::Redactor,
+    retry::{self, Decision, Tried},
+    scope::{Scope, chain, internal},
+    splice::{Spliced, splice},
+    transport::{Sent, TransportError},
+};
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+const MAX_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+
+type Seen = Result<http::Response<Bytes>, TransportError>;
+
+/// A journaled intent.
+struct Intended {
+    step: String,
+    request: u32,
+}
+
+/// How sending ended.
+struct Sending {
+    /// The last attempt; none when there was none.
+    seen: Option<Seen>,
+    attempts: u32,
+    /// An attempt may have arrived without an answer that would say what came of it.
+    lost: bool,
+    /// Why it was not sent again, where that was not decided by what was seen.
+    cut_short: Option<Error>,
+}
+
+impl Scope<'_> {
+    /// Makes a request that the plugin asked for, or refuses it.
+    pub(crate) async fn request(&self, ask: &HttpAsk) -> Result<HttpAnswer, Error> {
+        let permitted = self.permission().permit(ask)?;
+        if let Some(capture) = ask.capture.iter().find(|c| !capture::is_name(&c.name)) {
+            let message = format!("the plugin captures a secret under the name `{}`, which is none", capture.name);
+            return Err(Error::new(ErrorKind::Protocol, message));
+        }
+        let secrets = self.lend(ask).await?;
+        let request = self.assemble(ask, &permitted, splice(ask, &secrets)?)?;
+        self.wait_at_gate(&permitted).await?;
+        let intended = match ask.intent {
+            Intent::Mutate => Some(self.intend(ask, &permitted).await?),
+            Intent::Read | Intent::Authenticate => None,
+        };
+        let sending = self.send(ask, &permitted, request).await;
+        self.emit(Event::Request {
+            tenant: self.side.tenant.clone(),
+            method: ask.method.clone(),
+            url: permitted.url.to_string(),
+            status: sending.status(),
+            attempts: sending.attempts,
+        });
+        self.conclude(ask, intended, sending).await
+    }
+
+    fn assemble(&self, ask: &HttpAsk, permitted: &Permitted, spliced: Spliced) -> Result<http::Request<Bytes>, Error> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        for (name, value) in &ask.headers {
+            let parsed = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value));
+            let (Ok(name), Ok(value)) = parsed else {
+                let message = format!("the plugin asked for a malformed request: header `{}`", name.escape_debug());
+                return Err(Error::new(ErrorKind::Protocol, message));
+            };
+            headers.insert(name, value);
+        }
+        let agent = HeaderValue::from_str(&self.user_agent()).map_err(|e| internal(&e))?;
+        headers.insert(header::USER_AGENT, agent);
+        if let Some(authorization) = spliced.authorization {
+            // An echo of the header is as bad as one of the secret itself.
+            if let Some((_, credentials)) = authorization.to_str().ok().and_then(|text| text.split_once(' ')) {
+                self.side.vault.saw(&Secret::new(credentials));
+            }
+            headers.insert(header::AUTHORIZATION, authorization);
+        }
+        if let Some(content_type) = spliced.content_type {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        // Some gateways answer 411 to a request that could have a body and does not say that it has none.
+        if !spliced.body.is_empty() || matches!(permitted.method, Method::POST | Method::PUT | Method::PATCH) {
+            headers.insert(header::CONTENT_LENGTH, spliced.body.len().into());
+        }
+        let mut request = http::Request::new(spliced.body);
+        *request.method_mut() = permitted.method.clone();
+        *request.uri_mut() = permitted.url.as_str().parse().map_err(|e: http::uri::InvalidUri| internal(&e))?;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    /// Names the run and the step to whoever reads the other side's log; a dry run has neither.
+    fn user_agent(&self) -> String {
+        let agent = concat!("flowswap/", env!("CARGO_PKG_VERSION"));
+        match (self.mode, self.step) {
+            (Mode::DryRun, _) => agent.to_owned(),
+            (Mode::Apply, None) => format!("{agent} (+run:{})", self.run),
+            (Mode::Apply, Some(step)) => format!("{agent} (+run:{}; step:{step})", self.run),
+        }
+    }
+
+    async fn wait_at_gate(&self, permitted: &Permitted) -> Result<(), Error> {
+        let origin = permitted.origin.as_str();
+        while let Some(wait) = self.side.effects.gate.wait(origin) {
+            self.pause(wait, &format!("{origin} has no requests left for now")).await?;
+        }
+        Ok(())
+    }
+
+    async fn intend(&self, ask: &HttpAsk, permitted: &Permitted) -> Result<Intended, Error> {
+        let Some(step) = self.step.map(str::to_owned) else {
+            return Err(Error::new(ErrorKind::Internal, "a mutating request was permitted outside of any step"));
+        };
+        let request = self.next_mutation(&step);
+        let entry = Entry::RequestIntended {
+            step: step.clone(),
+            request,
+            method: ask.method.clone(),
+            url: permitted.url.to_string(),
+            body_sha256: ask.body.as_ref().map(digest),
+        };
+        self.journal(entry).await.map_err(|e| {
+            let message = format!("{} was not sent: {}", describe(&ask.method, &ask.url), chain(&e));
+            Error::new(ErrorKind::Internal, message)
+        })?;
+        Ok(Intended { step, request })
+    }
+
+    async fn send(&self, ask: &HttpAsk, permitted: &Permitted, request: http::Request<Bytes>) -> Sending {
+        let mut sending = Sending { seen: None, attempts: 0, lost: false, cut_short: None };
+        loop {
+            if let Err(stopped) = self.wait_at_gate(permitted).await {
+                sending.cut_short = Some(stopped);
+                return sending;
+            }
+            sending.attempts += 1;
+            let seen = self.send_once(ask, request.clone()).await;
+            let tried = Tried {
+                intent: ask.intent,
+                idempotent: ask.idempotent,
+                attempts: sending.attempts,
+                dialect: self.side.dialect.as_ref(),
+            };
+            let decision = match &seen {
+                Ok(answer) => {
+                    if let Some(wait) = retry::hold_after(answer.headers(), tried.dialect) {
+                        self.side.effects.gate.hold(permitted.origin.as_str(), wait);
+                    }
+                    sending.lost |= answer.status().is_server_error();
+                    tried.after_answer(answer.status(), answer.headers())
+                }
+                Err(error) => {
+                    sending.lost |= error.sent == Sent::MaybeSent;
+                    tried.after_error(error)
+                }
+            };
+            sending.seen = Some(seen);
+            let Decision::Repeat { wait, reason } = decision else { return sending };
+            if let Err(stopped) = self.pause(wait, &format!("{}: {reason}", describe(&ask.method, &ask.url))).await {
+                sending.cut_short = Some(stopped);
+                return sending;
+            }
+        }
+    }
+
+    async fn send_once(&self, ask: &HttpAsk, request: http::Request<Bytes>) -> Seen {
+        let limit = ask.timeout_ms.map_or(TIMEOUT, |ms| Duration::from_millis(ms).min(MAX_TIMEOUT));
+        let answer = self.side.effects.http.clone().oneshot(request);
+        tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| Err(TransportError::gave_up(limit)))
+    }
+
+    /// Keeps what the answer carries, writes down what came of the request, and makes the plugin's answer of it.
+    async fn conclude(&self, ask: &HttpAsk, intended: Option<Intended>, sending: Sending) -> Result<HttpAnswer, Error> {
+        let mutates = intended.is_some();
+        if mutates && sending.may_have_changed() {
+            self.touch();
+        }
+        let outcome = sending.outcome(self.side.dialect.as_ref().map(|d| d.request_id.as_str()));
+        let redactor = self.side.vault.redactor();
+        let answer = sending.into_answer(ask);
+
+        // A secret is shown once. It goes into custody before anything else is done that could fail.
+        let mut kept = Ok(());
+        let answer = answer.map(|mut answer| {
+            let taken = if answer.is_success() { self.take(ask, &mut answer) } else { Taken::default() };
+            (answer, taken)
+        });
+        if let Ok((_, taken)) = &answer {
+            kept = self.keep(taken).await;
+        }
+        if let Some(intended) = &intended {
+            let Intended { step, request } = intended;
+            let outcome = redacted(outcome, &redactor);
+            let ended = Entry::RequestEnded { step: step.clone(), request: *request, outcome };
+            self.journal(ended).await.map_err(|e| {
+                let message =
+                    format!("what came of {} was not recorded: {}", describe(&ask.method, &ask.url), chain(&e));
+                Error::new(ErrorKind::Internal, message).with_unknown_effect()
+            })?;
+        }
+        let unknown = |error: Error| if mutates { error.with_unknown_effect() } else { error };
+        let (mut answer, taken) = answer.map_err(|mut error| {
+            error.message = redactor.text(&error.message);
+            error
+        })?;
+        kept.map_err(unknown)?;
+        self.record_custody(&taken).await.map_err(unknown)?;
+        if !taken.missing.is_empty() {
+            let request = describe(&ask.method, &ask.url);
+            let message = format!("the answer to {request} has no secret at `{}`", taken.missing.join("`, `"));
+            return Err(unknown(Error::new(ErrorKind::Invalid, message)));
+        }
+        // What was just captured is known by now, and must not stand anywhere else in the answer either.
+        redact(&mut answer, &self.side.vault.redactor());
+        Ok(answer)
+    }
+
+    fn take(&self, ask: &HttpAsk, answer: &mut HttpAnswer) -> Taken {
+        let taken = capture::take(&ask.capture, &mut answer.body, |capture| self.name(capture));
+        taken.captured.iter().for_each(|captured| self.side.vault.saw(&captured.secret));
+        taken
+    }
+
+    /// Names a captured secret. What lives as long as the session has a place of its own, so that it can neither be
+    /// taken for a secret of the configuration nor for one in custody.
+    fn name(&self, capture: &Capture) -> Handle {
+        let (tenant, role, name) = (&self.side.tenant, self.side.role, &capture.name);
+        match (capture.custody, self.step) {
+            (Custody::Durable, Some(step)) => Handle::new(format!("{tenant}/{step}/{name}")),
+            (Custody::Durable, None) | (Custody::Session, _) => Handle::new(format!("{tenant}/{role}/session/{name}")),
+        }
+    }
+
+    async fn keep(&self, taken: &Taken) -> Result<(), Error> {
+        for captured in &taken.captured {
+            if captured.custody == Custody::Durable {
+                let stored = self.side.effects.secrets.put(&captured.handle, &captured.secret).await;
+                stored.map_err(|e| {
+                    internal(&e).with_hint("the secret was shown once and is lost; undoing the step retires it")
+                })?;
+            }
+            self.side.vault.keep(captured.handle.clone(), captured.secret.clone());
+        }
+        Ok(())
+    }
+
+    async fn record_custody(&self, taken: &Taken) -> Result<(), Error> {
+        let Some(step) = self.step else { return Ok(()) };
+        for captured in taken.captured.iter().filter(|c| c.custody == Custody::Durable) {
+            let entry = Entry::SecretStored { step: step.to_owned(), handle: captured.handle.clone() };
+            self.journal(entry).await.map_err(|e| internal(&e))?;
+        }
+        Ok(())
+    }
+}
+
+impl Sending {
+    fn status(&self) -> Option<u16> {
+        self.seen.as_ref()?.as_ref().ok().map(|answer| answer.status().as_u16())
+    }
+
+    /// 4xx answers say that nothing was done.
+    fn may_have_changed(&self) -> bool {
+        self.lost || self.status().is_some_and(|status| status < 400)
+    }
+
+    /// What the journal says of a mutating request.
+    fn outcome(&self, request_id: Option<&str>) -> RequestOutcome {
+        match &self.seen {
+            Some(Ok(answer)) => RequestOutcome::Answered {
+                status: answer.status().as_u16(),
+                request_id: request_id
+                    .and_then(|name| answer.headers().get(name))
+                    .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+            },
+            // An earlier attempt may have arrived even where the last one did not.
+            Some(Err(error)) if self.lost => RequestOutcome::Lost { message: error.describe() },
+            Some(Err(error)) => RequestOutcome::NotSent { message: error.describe() },
+            None => RequestOutcome::NotSent { message: "the run was stopped before it was sent".to_owned() },
+        }
+    }
+
+    fn into_answer(self, ask: &HttpAsk) -> Result<HttpAnswer, Error> {
+        let mutates = ask.intent == Intent::Mutate;
+        let effect = |error: Error| if mutates && self.lost { error.with_unknown_effect() } else { error };
+        if let Some(error) = self.cut_short {
+            return Err(effect(error));
+        }
+        match self.seen {
+            Some(Ok(answer)) => Ok(decode(answer, self.attempts)),
+            Some(Err(error)) => {
+                let kind = if error.timed_out { ErrorKind::TimedOut } else { ErrorKind::Unavailable };
+                let message = format!("{}: {}", describe(&ask.method, &ask.url), error.describe());
+                let failure = effect(Error::new(kind, message));
+                Err(match error.hint() {
+                    Some(hint) => failure.with_hint(hint),
+                    None => failure,
+                })
+            }
+            None => Err(effect(crate::scope::interrupted())),
+        }
+    }
+}
+
+fn decode(answer: http::Response<Bytes>, attempts: u32) -> HttpAnswer {
+    let (parts, bytes) = answer.into_parts();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let content_type = parts.headers.get(header::CONTENT_TYPE).map(|value| text(value.as_bytes()));
+    let body = match content_type {
+        _ if bytes.is_empty() => Value::Null,
+        Some(kind) if !kind.to_ascii_lowercase().contains("json") => Value::String(text(&bytes)),
+        _ => serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::String(text(&bytes))),
+    };
+    let headers = parts.headers.iter().filter(|(name, _)| *name != header::SET_COOKIE);
+    let headers = headers.map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect();
+    HttpAnswer { status: parts.status.as_u16(), headers, body, attempts }
+}
+
+fn redact(answer: &mut HttpAnswer, redactor: &Redactor) {
+    redactor.value(&mut answer.body);
+    for (_, value) in &mut answer.headers {
+        *value = redactor.text(value);
+    }
+}
+
+fn redacted(outcome: RequestOutcome, redactor: &Redactor) -> RequestOutcome {
+    match outcome {
+        RequestOutcome::Answered { status, request_id } => {
+            RequestOutcome::Answered { status, request_id: request_id.map(|id| redactor.text(&id)) }
+        }
+        RequestOutcome::NotSent { message } => RequestOutcome::NotSent { message: redactor.text(&message) },
+        RequestOutcome::Lost { message } => RequestOutcome::Lost { message: redactor.text(&message) },
+    }
+}
+
+fn digest(body: &Body) -> String {
+    let bytes = serde_json::to_vec(body).unwrap_or_default();
+    hex(&Sha256::digest(bytes))
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,396 @@
+//! Requests against a scripted other side, with doubles that record the order of what happens.
+
+use std::sync::atomic::Ordering;
+
+use flowswap_contract::{Auth, Effect, Op};
+use serde_json::json;
+
+use super::*;
+use crate::testing::{CANARY, Reaction, World, answer, scope};
+
+const URL: &str = "https://x.test/apps?limit=2";
+
+fn read() -> HttpAsk {
+    HttpAsk { auth: Some(credential()), ..HttpAsk::new(Intent::Read, "GET", URL) }
+}
+
+fn mutate() -> HttpAsk {
+    HttpAsk { auth: Some(credential()), ..HttpAsk::new(Intent::Mutate, "POST", "https://x.test/apps") }
+}
+
+fn create() -> HttpAsk {
+    HttpAsk { body: Some(Body::Json(json!({"name": "new"}))), capture: vec![capture(Custody::Durable)], ..mutate() }
+}
+
+fn credential() -> Auth {
+    Auth::Token { scheme: "SSWS".into(), token: Handle::new("acme/provider/credential") }
+}
+
+fn capture(custody: Custody) -> Capture {
+    Capture { pointer: "/clientSecret".into(), name: "client_secret".into(), custody }
+}
+
+/// Makes one request as part of the step `create`, and says whether it may have changed the world.
+async fn perform(world: &World, ask: &HttpAsk) -> (Result<HttpAnswer, Error>, bool) {
+    let side = world.side();
+    let scope = scope(&side);
+    let result = scope.request(ask).await;
+    assert!(!format!("{result:?}\n{}", world.told()).contains(CANARY), "the canary came out");
+    (result, scope.touched.load(Ordering::Relaxed))
+}
+
+fn assert_failed(result: &Result<HttpAnswer, Error>, kind: ErrorKind, effect: Effect, message: &str) {
+    let error = result.as_ref().unwrap_err();
+    assert_eq!((error.kind, error.effect, error.message.as_str()), (kind, effect, message));
+}
+
+#[tokio::test]
+async fn a_read_goes_out_with_its_secret_and_comes_back_without() {
+    let world = World::with([answer(
+        200,
+        &[("x-echo", &format!("SSWS {CANARY}")), ("set-cookie", "sid=1"), ("link", "<a>"), ("link", "<b>")],
+        json!([{"id": "1", "echo": CANARY}]),
+    )]);
+    let (result, touched) = perform(&world, &read()).await;
+    let answer = result.unwrap();
+    assert_eq!(answer.body, json!([{"id": "1", "echo": "[redacted]"}]));
+    assert_eq!(answer.header("x-echo"), Some("SSWS [redacted]"));
+    assert_eq!(answer.header("set-cookie"), None);
+    assert_eq!(answer.header_values("link").collect::<Vec<_>>(), ["<a>", "<b>"]);
+    assert_eq!((answer.status, answer.attempts, touched), (200, 1, false));
+    let requests = world.requests.lock().unwrap();
+    assert_eq!(requests[0].headers()["authorization"], format!("SSWS {CANARY}"));
+    assert_eq!(requests[0].headers()["accept"], "application/json");
+    assert_eq!(requests[0].headers().get("content-length"), None);
+    assert_eq!(world.diary(), [format!("send GET {URL}")]);
+}
+
+#[tokio::test]
+async fn an_echo_of_basic_authentication_is_taken_out() {
+    let echo = "Basic bWU6YzRuNHJ5JTJGU2VjcmV0JTJCVmFsdWU=";
+    let world = World::with([answer(401, &[], json!({"seen": echo}))]);
+    let auth = Auth::Basic { username: "me".into(), password: Handle::new("acme/provider/credential") };
+    let ask = HttpAsk { auth: Some(auth), ..HttpAsk::new(Intent::Authenticate, "POST", "https://x.test/token") };
+    let (result, _) = perform(&world, &ask).await;
+    assert_eq!(world.requests.lock().unwrap()[0].headers()["authorization"], echo);
+    assert_eq!(result.unwrap().body, json!({"seen": "Basic [redacted]"}));
+}
+
+#[tokio::test]
+async fn a_mutation_is_journaled_around_and_its_secret_kept_before_it_is_answered() {
+    let body = json!({"id": "0oa1", "clientSecret": "fresh-value", "again": "fresh-value"});
+    let world = World::with([answer(201, &[("x-okta-request-id", "req-1")], body)]);
+    let (result, touched) = perform(&world, &create()).await;
+    let handle = "acme/create/client_secret";
+    assert_eq!(result.unwrap().body, json!({"id": "0oa1", "clientSecret": {"$secret": handle}, "again": "[redacted]"}));
+    assert!(touched);
+    assert_eq!(
+        world.diary(),
+        [
+            "journal intended create 0",
+            "send POST https://x.test/apps",
+            "keep acme/create/client_secret",
+            "journal ended create 0 201",
+            "journal stored acme/create/client_secret",
+        ]
+    );
+    assert_eq!(world.custody.lock().unwrap()[&Handle::new(handle)].expose(), "fresh-value");
+    let drafts = world.drafts.lock().unwrap();
+    assert!(drafts.iter().all(|draft| draft.tenant.as_deref() == Some("acme")));
+    let outcome = RequestOutcome::Answered { status: 201, request_id: Some("req-1".into()) };
+    assert_eq!(drafts[1].entry, Entry::RequestEnded { step: "create".into(), request: 0, outcome });
+}
+
+#[tokio::test]
+async fn a_session_secret_stays_in_memory() {
+    let world = World::with([
+        answer(200, &[], json!({"access_token": "fresh-token", "scope": "okta.users.read"})),
+        answer(200, &[], json!([])),
+    ]);
+    let side = world.side();
+    let scope = scope(&side);
+    let capture = Capture { pointer: "/access_token".into(), name: "token".into(), custody: Custody::Session };
+    let ask = HttpAsk { capture: vec![capture], ..HttpAsk::new(Intent::Authenticate, "POST", "https://x.test/token") };
+    let handle = Handle::new("acme/provider/session/token");
+    let answer = scope.request(&ask).await.unwrap();
+    assert_eq!(answer.body, json!({"access_token": handle.to_value(), "scope": "okta.users.read"}));
+    assert!(world.custody.lock().unwrap().is_empty());
+    let auth = Some(Auth::Token { scheme: "Bearer".into(), token: handle });
+    scope.request(&HttpAsk { auth, ..read() }).await.unwrap();
+    assert_eq!(world.requests.lock().unwrap()[1].headers()["authorization"], "Bearer fresh-token");
+}
+
+#[tokio::test]
+async fn secrets_that_were_not_asked_for_do_not_pass() {
+    let body = json!({"client_secret": "surprise", "secrets": [{"client_secret": "***abcd"}]});
+    let world = World::with([answer(200, &[], body)]);
+    let (result, _) = perform(&world, &read()).await;
+    assert_eq!(result.unwrap().body, json!({"client_secret": "[redacted]", "secrets": [{"client_secret": "***abcd"}]}));
+}
+
+#[tokio::test]
+async fn a_successful_answer_without_its_secret_is_an_error() {
+    let message = "the answer to POST https://x.test/apps has no secret at `/clientSecret`";
+    for body in [json!({"id": "1"}), json!({"clientSecret": "***abcd"}), json!(null)] {
+        let world = World::with([answer(201, &[], body)]);
+        let (result, touched) = perform(&world, &create()).await;
+        assert_failed(&result, ErrorKind::Invalid, Effect::Unknown, message);
+        assert!(touched);
+    }
+    let world = World::with([answer(400, &[], json!({"errorCode": "E0000001"}))]);
+    let (result, touched) = perform(&world, &create()).await;
+    assert_eq!((result.unwrap().status, touched), (400, false));
+}
+
+#[tokio::test]
+async fn nothing_is_sent_that_was_not_journaled() {
+    let world = World::with([]);
+    *world.broken_record.lock().unwrap() = Some("intended");
+    let (result, touched) = perform(&world, &create()).await;
+    let message = "POST https://x.test/apps was not sent: failed to append to the journal: disk full";
+    assert_failed(&result, ErrorKind::Internal, Effect::None, message);
+    assert!(!touched);
+    assert_eq!(world.diary(), [""; 0]);
+}
+
+#[tokio::test]
+async fn an_outcome_that_cannot_be_recorded_is_unknown() {
+    for (record, kept, message) in [
+        (
+            "ended",
+            true,
+            "what came of POST https://x.test/apps was not recorded: failed to append to the journal: disk full",
+        ),
+        ("stored", true, "failed to append to the journal: disk full"),
+    ] {
+        let world = World::with([answer(201, &[], json!({"clientSecret": CANARY}))]);
+        *world.broken_record.lock().unwrap() = Some(record);
+        let (result, _) = perform(&world, &create()).await;
+        assert_failed(&result, ErrorKind::Internal, Effect::Unknown, message);
+        assert_eq!(world.custody.lock().unwrap().len() == 1, kept, "{record}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_kept_is_an_unknown_effect_and_the_answer_is_still_recorded() {
+    let world = World::with([answer(201, &[], json!({"clientSecret": CANARY}))]);
+    world.broken_custody.store(true, Ordering::Relaxed);
+    let (result, _) = perform(&world, &create()).await;
+    let message = "failed to store the secret `acme/create/client_secret`: disk full";
+    assert_failed(&result, ErrorKind::Internal, Effect::Unknown, message);
+    assert_eq!(world.diary().last().unwrap(), "journal ended create 0 201");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_is_repeated_until_it_is_answered() {
+    let world = World::with([
+        Reaction::NotSent,
+        Reaction::Lost,
+        answer(503, &[("retry-after", "7")], json!(null)),
+        answer(429, &[], json!(null)),
+        answer(200, &[], json!([1])),
+    ]);
+    let (result, _) = perform(&world, &read()).await;
+    let answer = result.unwrap();
+    assert_eq!((answer.body, answer.attempts), (json!([1]), 5));
+    assert_eq!(world.waits(), [500, 1000, 7000, 4000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_to_the_end_is_answered_as_such() {
+    let world = World::with((0..5).map(|_| answer(429, &[], json!({"errorCode": "E0000047"}))));
+    let (result, touched) = perform(&world, &mutate()).await;
+    let answer = result.unwrap();
+    assert_eq!((answer.status, answer.attempts, touched), (429, 5, false));
+    assert_eq!(world.diary()[0], "journal intended create 0");
+    assert_eq!(world.diary()[6..], ["journal ended create 0 429"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_never_answered_says_so() {
+    let lost = "GET https://x.test/apps: got no answer: connection reset";
+    let not_sent = "POST https://x.test/apps: failed to connect: connection refused";
+    let maybe_sent = "POST https://x.test/apps: got no answer: connection reset";
+    for (ask, reaction, count, effect, message, outcome) in [
+        (read(), (|| Reaction::Lost) as fn() -> Reaction, 5, Effect::None, lost, None),
+        (mutate(), || Reaction::NotSent, 5, Effect::None, not_sent, Some("not sent")),
+        (mutate(), || Reaction::Lost, 1, Effect::Unknown, maybe_sent, Some("lost")),
+        (HttpAsk { idempotent: true, ..mutate() }, || Reaction::Lost, 5, Effect::Unknown, maybe_sent, Some("lost")),
+    ] {
+        let world = World::with((0..count).map(|_| reaction()));
+        let (result, touched) = perform(&world, &ask).await;
+        assert_failed(&result, ErrorKind::Unavailable, effect, message);
+        assert_eq!(touched, effect == Effect::Unknown);
+        assert!(world.reactions.lock().unwrap().is_empty());
+        if let Some(outcome) = outcome {
+            assert_eq!(*world.diary().last().unwrap(), format!("journal ended create 0 {outcome}"));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_arrived_once_is_not_forgotten_when_later_attempts_do_not_arrive() {
+    let ask = HttpAsk { idempotent: true, ..mutate() };
+    let reactions = [Reaction::Lost, Reaction::NotSent, Reaction::NotSent, Reaction::NotSent, Reaction::NotSent];
+    let world = World::with(reactions);
+    let (result, touched) = perform(&world, &ask).await;
+    assert_eq!((result.unwrap_err().effect, touched), (Effect::Unknown, true));
+    assert_eq!(world.diary().last().unwrap(), "journal ended create 0 lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_given_up_after_the_time_that_the_plugin_sets() {
+    let world = World::with([Reaction::Silence]);
+    let ask = HttpAsk { timeout_ms: Some(1500), ..mutate() };
+    let began = tokio::time::Instant::now();
+    let (result, _) = perform(&world, &ask).await;
+    let message = "POST https://x.test/apps: got no answer: no answer within 1.5 s";
+    assert_failed(&result, ErrorKind::TimedOut, Effect::Unknown, message);
+    assert_eq!(began.elapsed(), Duration::from_millis(1500));
+    assert_eq!(world.diary().last().unwrap(), "journal ended create 0 lost");
+}
+
+#[tokio::test]
+async fn a_server_error_of_a_mutation_may_have_changed_something() {
+    let world = World::with([answer(500, &[], json!({"errorCode": "E0000009"}))]);
+    let (result, touched) = perform(&world, &mutate()).await;
+    assert_eq!((result.unwrap().status, touched), (500, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_bucket_holds_all_sessions_of_the_origin() {
+    let headers = [
+        ("x-rate-limit-remaining", "0"),
+        ("x-rate-limit-reset", "1795428020"),
+        ("date", "Mon, 23 Nov 2026 10:00:00 GMT"),
+    ];
+    let world = World::with([answer(200, &headers, json!([])), answer(200, &[], json!([]))]);
+    let began = tokio::time::Instant::now();
+    perform(&world, &read()).await.0.unwrap();
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    perform(&world, &mutate()).await.0.unwrap();
+    assert_eq!(began.elapsed(), Duration::from_secs(21));
+    assert_eq!(world.waits(), [21_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_wait_is_waited_out_once_the_run_is_to_stop() {
+    let world = World::with([answer(429, &[("retry-after", "60")], json!(null))]);
+    let began = tokio::time::Instant::now();
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        world.stop.stop();
+    };
+    let ask = mutate();
+    let ((result, touched), ()) = tokio::join!(perform(&world, &ask), stop);
+    assert_failed(&result, ErrorKind::Interrupted, Effect::None, "the run was stopped");
+    assert_eq!((touched, began.elapsed()), (false, Duration::from_secs(1)));
+    assert_eq!(world.diary().last().unwrap(), "journal ended create 0 429");
+}
+
+#[tokio::test]
+async fn what_the_mode_does_not_permit_is_not_sent() {
+    let world = World::with([]);
+    let side = world.side();
+    let mut scope = scope(&side);
+    scope.mode = Mode::DryRun;
+    scope.op = Op::Detect;
+    scope.step = None;
+    let error = scope.request(&mutate()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Refused);
+    assert_eq!(world.diary(), [""; 0]);
+}
+
+#[tokio::test]
+async fn only_secrets_of_the_session_and_of_the_call_are_used() {
+    let world = World::with([answer(200, &[], json!(null))]);
+    for name in ["acme/earlier/lent", "acme/earlier/other", "globex/earlier/foreign"] {
+        world.custody.lock().unwrap().insert(Handle::new(name), Secret::new("kept-value"));
+    }
+    let bearer = |name: &str| Some(Auth::Token { scheme: "Bearer".into(), token: Handle::new(name) });
+    // The second one is not lent to the call; the third is, and belongs to another tenant.
+    for name in ["acme/earlier/other", "globex/earlier/foreign", "acme/directory/credential"] {
+        let (result, _) = perform(&world, &HttpAsk { auth: bearer(name), ..read() }).await;
+        let message = format!("plugin `rogue` named the secret `{name}`, which is not this call's to use");
+        assert_failed(&result, ErrorKind::Refused, Effect::None, &message);
+    }
+    let lent = HttpAsk { auth: bearer("acme/earlier/lent"), ..read() };
+    perform(&world, &lent).await.0.unwrap();
+    assert_eq!(world.requests.lock().unwrap()[0].headers()["authorization"], "Bearer kept-value");
+    world.custody.lock().unwrap().clear();
+    let (result, _) = perform(&world, &lent).await;
+    let message = "the secret `acme/earlier/lent` is not in custody";
+    assert_failed(&result, ErrorKind::NotFound, Effect::None, message);
+}
+
+#[tokio::test]
+async fn requests_name_the_run_and_the_step() {
+    let world = World::with((0..3).map(|_| answer(200, &[], json!(null))));
+    let side = world.side();
+    let mut scope = scope(&side);
+    scope.request(&read()).await.unwrap();
+    scope.step = None;
+    scope.request(&read()).await.unwrap();
+    scope.mode = Mode::DryRun;
+    scope.request(&read()).await.unwrap();
+    let agents = ["flowswap/0.1.0 (+run:R; step:create)", "flowswap/0.1.0 (+run:R)", "flowswap/0.1.0"];
+    let requests = world.requests.lock().unwrap();
+    for (request, agent) in requests.iter().zip(agents) {
+        let agent = agent.replace('R', "00000000-0000-0000-0000-000000000000");
+        assert_eq!(request.headers()["user-agent"], agent.replace("0.1.0", env!("CARGO_PKG_VERSION")));
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_a_body_says_that_it_has_none() {
+    let world = World::with((0..4).map(|_| answer(204, &[], json!(null))));
+    for (method, length) in [("POST", Some("0")), ("PUT", Some("0")), ("PATCH", Some("0")), ("DELETE", None)] {
+        perform(&world, &HttpAsk::new(Intent::Mutate, method, "https://x.test/apps")).await.0.unwrap();
+        let requests = world.requests.lock().unwrap();
+        let sent = requests.last().unwrap().headers().get("content-length");
+        assert_eq!(sent.map(|value| value.to_str().unwrap()), length, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn mutations_of_a_step_are_counted_and_their_bodies_hashed_without_secrets() {
+    let world = World::with((0..2).map(|_| answer(200, &[], json!(null))));
+    let side = world.side();
+    let scope = scope(&side);
+    let body = Body::Json(json!({"secret": {"$secret": "acme/provider/credential"}}));
+    let ask = HttpAsk { body: Some(body.clone()), ..mutate() };
+    scope.request(&ask).await.unwrap();
+    scope.request(&ask).await.unwrap();
+    let drafts = world.drafts.lock().unwrap();
+    let intended: Vec<_> = drafts.iter().filter(|d| matches!(d.entry, Entry::RequestIntended { .. })).collect();
+    for (number, draft) in (0..).zip(intended) {
+        let expect = Entry::RequestIntended {
+            step: "create".into(),
+            request: number,
+            method: "POST".into(),
+            url: "https://x.test/apps".into(),
+            body_sha256: Some(digest(&body)),
+        };
+        assert_eq!(draft.entry, expect);
+    }
+    assert_eq!(world.requests.lock().unwrap()[0].body(), format!(r#"{{"secret":"{CANARY}"}}"#).as_bytes());
+}
+
+#[test]
+fn bodies_are_decoded_by_what_they_are() {
+    for (content_type, bytes, expect) in [
+        (Some("application/json"), r#"{"a":1}"#, json!({"a": 1})),
+        (Some("application/problem+JSON; charset=utf-8"), "[1]", json!([1])),
+        (None, "[1]", json!([1])),
+        (Some("text/html"), "<p>", json!("<p>")),
+        (Some("text/plain"), "1", json!("1")),
+        (Some("application/json"), "<p>", json!("<p>")),
+        (Some("application/json"), "", json!(null)),
+    ] {
+        let mut response = http::Response::builder();
+        if let Some(content_type) = content_type {
+            response = response.header("content-type", content_type);
+        }
+        assert_eq!(decode(response.body(bytes.into()).unwrap(), 1).body, expect, "{content_type:?} {bytes}");
+    }
+}

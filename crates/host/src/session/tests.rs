@@ -1,0 +1,392 @@
+//! Sessions of a real plugin (the SDK's runtime) at the other end of a socket, with a scripted HTTP side.
+
+use flowswap_contract::{
+    ApplyReply, ConfigKey, Effect, HttpAsk, Inventory, Level, ObserveReply, Op, PROTOCOL, PlanParams,
+    ProviderInventory, StepParams, StepProposal, TestParams, TestReply,
+    sdk::{Host, Plugin, Runtime, unsupported},
+};
+use flowswap_engine::{Mode, RunId};
+use serde_json::json;
+use tokio::net::UnixStream;
+
+use super::*;
+use crate::{
+    frame,
+    spawn::Transport,
+    testing::{CANARY, Reaction, World, answer},
+};
+
+/// A plugin that does what it is told: `script` of its configuration in `detect`, the step's payload in `apply`.
+struct Puppet {
+    config: Map<String, Value>,
+}
+
+/// One thing for the puppet to do.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Act {
+    Http(HttpAsk),
+    /// The same, and a failure is swallowed.
+    TryHttp(HttpAsk),
+    /// Asks and does not wait.
+    Leave(HttpAsk),
+    Sleep(u64),
+    Fail(Error),
+    Say(String),
+    Panic,
+}
+
+impl Puppet {
+    async fn act(&self, host: &Host, script: &Value) -> Result<Vec<Value>, Error> {
+        let mut seen = Vec::new();
+        for act in script.as_array().unwrap() {
+            match serde_json::from_value(act.clone()).unwrap() {
+                Act::Http(ask) => seen.push(host.http(ask).await?.body),
+                Act::TryHttp(ask) => seen.extend(host.http(ask).await.map(|answer| answer.body)),
+                Act::Leave(ask) => {
+                    let mut left = Box::pin(host.http(ask));
+                    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+                    assert!(left.as_mut().poll(&mut context).is_pending());
+                }
+                Act::Sleep(ms) => host.sleep(ms).await?,
+                Act::Fail(error) => return Err(error),
+                Act::Say(message) => {
+                    host.progress(message.clone());
+                    host.log(Level::Info, message);
+                }
+                Act::Panic => panic!("on request"),
+            }
+        }
+        Ok(seen)
+    }
+}
+
+impl Plugin for Puppet {
+    fn hello() -> PluginHello {
+        let key = |name: &str, required, secret| ConfigKey { name: name.into(), required, secret, about: "x".into() };
+        PluginHello {
+            name: "puppet".into(),
+            version: "1.0.0".into(),
+            protocol: PROTOCOL,
+            features: vec![],
+            roles: vec![Role::Provider],
+            config: vec![key("domain", true, false), key("credential", true, true), key("script", false, false)],
+            origins: vec!["https://{domain}".into()],
+            headers: None,
+        }
+    }
+
+    fn open(open: Open) -> Result<Self, Error> {
+        assert_eq!(open.secrets["credential"], Handle::new("acme/provider/credential"));
+        match open.config.get("refuse") {
+            Some(reason) => Err(Error::new(ErrorKind::Config, reason.as_str().unwrap())),
+            None => Ok(Self { config: open.config }),
+        }
+    }
+
+    async fn detect(&self, host: &Host) -> Result<Inventory, Error> {
+        let seen = self.act(host, &self.config["script"]).await?;
+        Ok(Inventory::Provider(ProviderInventory { domain: json!(seen).to_string(), ..Default::default() }))
+    }
+
+    fn plan(&self, _: PlanParams) -> Result<Vec<StepProposal>, Error> {
+        Ok(vec![])
+    }
+
+    async fn observe(&self, _: &Host, _: StepParams) -> Result<ObserveReply, Error> {
+        Err(unsupported("observe"))
+    }
+
+    async fn apply(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error> {
+        let seen = self.act(host, &params.step.proposal.payload).await?;
+        Ok(ApplyReply { outputs: [("seen".to_owned(), json!(seen))].into(), evidence: vec![] })
+    }
+
+    async fn undo(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error> {
+        self.apply(host, params).await
+    }
+
+    async fn test(&self, _: &Host, _: TestParams) -> Result<TestReply, Error> {
+        Err(unsupported("test"))
+    }
+}
+
+/// Runs the puppet until the connection ends; nothing that passes may hold the canary.
+async fn pull_strings(mut stream: UnixStream) {
+    let mut runtime = Runtime::<Puppet>::default();
+    while let Some(message) = frame::read_async(&mut stream).await.unwrap() {
+        let mut passed = vec![message];
+        passed.extend(runtime.deliver_bytes(&passed[0]));
+        for bytes in &passed {
+            assert!(!String::from_utf8_lossy(bytes).contains(CANARY), "the canary reached the plugin");
+        }
+        for emitted in &passed[1..] {
+            if frame::write_async(&mut stream, emitted).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn config(extra: Value) -> SessionConfig {
+    let mut config = json!({"domain": "x.test"}).as_object().unwrap().clone();
+    config.extend(extra.as_object().unwrap().clone());
+    SessionConfig {
+        tenant: "acme".into(),
+        role: Role::Provider,
+        config,
+        secrets: [("credential".to_owned(), Secret::new(CANARY))].into(),
+    }
+}
+
+/// Opens a session with the puppet and does something with it.
+async fn play<T>(world: &World, config: SessionConfig, act: impl AsyncFnOnce(Result<Arc<Session>, Error>) -> T) -> T {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let play = async {
+        let transport = Transport { stream: ours, running: None };
+        let process = PluginProcess::connect("puppet", "00", transport, Arc::new(world.double())).await.unwrap();
+        act(Session::open(process, world.effects(), config).await).await
+    };
+    let puppet = async {
+        pull_strings(theirs).await;
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        result = play => result,
+        () = puppet => unreachable!(),
+    }
+}
+
+fn call(op: Op, params: Value) -> BackendCall<'static> {
+    let (mode, step) = match op {
+        Op::Apply | Op::Undo => (Mode::Apply, Some("create")),
+        _ => (Mode::DryRun, None),
+    };
+    BackendCall { op, mode, run: RunId::none(), step, params }
+}
+
+fn step(script: Value) -> Value {
+    let proposal = json!({
+        "phase": "provision", "title": "x", "by": "plugin", "reversibility": "unattended", "payload": script,
+    });
+    json!({"step": {"id": "create", "role": "provider", "proposal": proposal}})
+}
+
+async fn apply(world: &World, script: Value) -> Result<Value, Error> {
+    let result =
+        play(world, config(json!({})), async |session| session.unwrap().call(call(Op::Apply, step(script))).await)
+            .await;
+    assert!(!format!("{result:?}\n{}", world.told()).contains(CANARY), "the canary came out");
+    result
+}
+
+async fn detect(world: &World, script: Value) -> Result<Value, Error> {
+    let config = config(json!({ "script": script }));
+    play(world, config, async |session| session.unwrap().call(call(Op::Detect, Value::Null)).await).await
+}
+
+fn get() -> Value {
+    json!({"intent": "read", "method": "GET", "url": "https://x.test/y",
+           "auth": {"type": "token", "scheme": "SSWS", "token": "acme/provider/credential"}})
+}
+
+fn post() -> Value {
+    json!({"intent": "mutate", "method": "POST", "url": "https://x.test/y"})
+}
+
+#[tokio::test]
+async fn a_plugin_works_through_the_host() {
+    let world = World::with([answer(200, &[], json!({"echo": CANARY})), answer(200, &[], json!(2))]);
+    let found = detect(&world, json!([{"http": get()}, {"sleep": 0}, {"http": get()}])).await.unwrap();
+    assert_eq!(found["domain"], r#"[{"echo":"[redacted]"},2]"#);
+    assert_eq!(world.requests.lock().unwrap()[0].headers()["authorization"], format!("SSWS {CANARY}"));
+    assert!(!world.told().contains(CANARY));
+}
+
+#[tokio::test]
+async fn what_is_refused_fails_the_call_even_where_the_plugin_swallows_it() {
+    let world = World::with([answer(200, &[], json!(1))]);
+    let error = detect(&world, json!([{"try-http": post()}, {"http": get()}])).await.unwrap_err();
+    assert_eq!((error.kind, error.effect), (ErrorKind::Refused, Effect::None));
+    assert_eq!(
+        error.message,
+        "plugin `puppet` asked for a `mutate` request (POST https://x.test/y) during `detect`, \
+         which must not change anything"
+    );
+    assert_eq!(world.diary(), ["send GET https://x.test/y"]);
+}
+
+#[tokio::test]
+async fn a_failure_after_a_change_has_an_unknown_effect_whatever_the_plugin_says() {
+    let fail = json!({"fail": {"kind": "conflict", "message": "no", "effect": "none"}});
+    for (status, effect) in [(200, Effect::Unknown), (500, Effect::Unknown), (404, Effect::None)] {
+        let world = World::with([answer(status, &[], json!(1))]);
+        let error = apply(&world, json!([{"http": post()}, fail])).await.unwrap_err();
+        assert_eq!((error.kind, error.effect), (ErrorKind::Conflict, effect), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_is_captured_can_be_used_and_never_seen() {
+    let capture = json!([{"pointer": "/secret", "name": "fresh", "custody": "durable"}]);
+    let mut create = post();
+    create["capture"] = capture;
+    let mut with_secret = get();
+    with_secret["auth"]["token"] = json!("acme/create/fresh");
+    let again = "c4n4ry/Secret+Value";
+    let world = World::with([answer(200, &[], json!({"secret": CANARY})), answer(200, &[], json!(again))]);
+    let reply = apply(&world, json!([{"http": create}, {"http": with_secret}])).await.unwrap();
+    assert_eq!(reply["outputs"]["seen"], json!([{"secret": {"$secret": "acme/create/fresh"}}, "[redacted]"]));
+    assert_eq!(world.custody.lock().unwrap()[&Handle::new("acme/create/fresh")].expose(), CANARY);
+}
+
+#[tokio::test]
+async fn a_mutation_whose_answer_the_plugin_does_not_await_is_finished_and_told() {
+    let world = World::with([answer(200, &[], json!(1))]);
+    let error = apply(&world, json!([{"leave": post()}])).await.unwrap_err();
+    assert_eq!((error.kind, error.effect), (ErrorKind::Protocol, Effect::Unknown));
+    assert_eq!(error.message, "the plugin `puppet` replied without waiting for its own request");
+    assert_eq!(world.diary().last().unwrap(), "journal ended create 0 200");
+}
+
+#[tokio::test]
+async fn a_panic_fails_its_call_only() {
+    let world = World::with([answer(200, &[], json!(1))]);
+    play(&world, config(json!({})), async |session| {
+        let session = session.unwrap();
+        let error = session.call(call(Op::Apply, step(json!(["panic"])))).await.unwrap_err();
+        assert_eq!((error.kind, error.effect), (ErrorKind::Crashed, Effect::Unknown));
+        session.call(call(Op::Apply, step(json!([{"http": get()}])))).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_calls_run_at_once() {
+    let world = World::default();
+    let began = tokio::time::Instant::now();
+    play(&world, config(json!({})), async |session| {
+        let session = session.unwrap();
+        let calls = (0..100).map(|_| session.call(call(Op::Apply, step(json!([{"sleep": 30_000}])))));
+        for result in futures::future::join_all(calls).await {
+            result.unwrap();
+        }
+    })
+    .await;
+    assert_eq!(began.elapsed(), Duration::from_secs(30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_waiting_and_begins_nothing() {
+    let world = World::default();
+    play(&world, config(json!({"script": [{"http": get()}]})), async |session| {
+        let session = session.unwrap();
+        let stop = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            world.stop.stop();
+        };
+        let sleeping = session.call(call(Op::Apply, step(json!([{"sleep": 30_000}]))));
+        let (result, ()) = tokio::join!(sleeping, stop);
+        assert_eq!(result.unwrap_err().kind, ErrorKind::Interrupted);
+        let error = session.call(call(Op::Detect, Value::Null)).await.unwrap_err();
+        assert_eq!((error.kind, error.effect), (ErrorKind::Interrupted, Effect::None));
+    })
+    .await;
+    assert_eq!(world.diary(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_under_way_is_finished_after_a_stop_and_a_dry_run_makes_no_further_one() {
+    let world = World::with([answer(200, &[], json!(1)), answer(200, &[], json!(2))]);
+    world.stop.stop();
+    let side = world.side();
+    let mut scope = crate::testing::scope(&side);
+    let ask = |value: Value| Ask::Http(serde_json::from_value(value).unwrap());
+    scope.perform(&ask(json!({"intent": "mutate", "method": "POST", "url": "https://x.test/y"}))).await.unwrap();
+    scope.mode = Mode::DryRun;
+    let error = scope.perform(&ask(get())).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Interrupted);
+}
+
+#[tokio::test]
+async fn what_a_plugin_says_is_told_with_its_tenant() {
+    let world = World::default();
+    apply(&world, json!([{"say": "counting\nusers"}])).await.unwrap();
+    let events = format!("{:?}", world.events.lock().unwrap());
+    assert_eq!(
+        events,
+        r#"[Progress { tenant: "acme", message: "counting users" }, Log { plugin: "puppet", tenant: Some("acme"), level: Info, message: "counting users" }]"#
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plugin_that_does_not_go_on_is_ended() {
+    let world = World::default();
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let hello =
+        flowswap_contract::FromPlugin::Hello(PluginHello { config: vec![], origins: vec![], ..Puppet::hello() });
+    let opened = flowswap_contract::FromPlugin::Opened { session: 1, outcome: flowswap_contract::Outcome::Ok(()) };
+    let mut peer = theirs;
+    frame::write_async(&mut peer, &serde_json::to_vec(&hello).unwrap()).await.unwrap();
+    let transport = Transport { stream: ours, running: None };
+    let process = PluginProcess::connect("puppet", "00", transport, Arc::new(world.double())).await.unwrap();
+    let opening = Session::open(process, world.effects(), config(json!({})));
+    let answer = async {
+        // The hello, and the open.
+        frame::read_async(&mut peer).await.unwrap();
+        frame::read_async(&mut peer).await.unwrap();
+        frame::write_async(&mut peer, &serde_json::to_vec(&opened).unwrap()).await.unwrap();
+    };
+    let (session, ()) = tokio::join!(opening, answer);
+    let session = session.unwrap();
+    let (apply, detect) =
+        tokio::join!(session.call(call(Op::Apply, step(json!([])))), session.call(call(Op::Detect, Value::Null)));
+    let (apply, detect) = (apply.unwrap_err(), detect.unwrap_err());
+    assert_eq!((apply.kind, apply.effect), (ErrorKind::TimedOut, Effect::Unknown));
+    assert_eq!((detect.kind, detect.effect), (ErrorKind::TimedOut, Effect::None));
+    assert!(apply.message.starts_with("the plugin `puppet` did not go on with `"), "{apply}");
+    assert_eq!(apply.message, detect.message);
+    let later = session.call(call(Op::Apply, step(json!([])))).await.unwrap_err();
+    assert_eq!((later.kind, later.effect), (ErrorKind::TimedOut, Effect::None));
+}
+
+#[tokio::test]
+async fn sessions_that_cannot_work_are_not_opened() {
+    let unfit = |change: fn(&mut SessionConfig)| {
+        let mut config = config(json!({}));
+        change(&mut config);
+        config
+    };
+    for (config, message) in [
+        (unfit(|c| c.role = Role::Directory), "the plugin `puppet` cannot serve as directory"),
+        (unfit(|c| c.secrets.clear()), "`credential` is missing, which the plugin `puppet` needs: x"),
+        (unfit(|c| c.config.clear()), "`domain` is missing, which the plugin `puppet` needs: x"),
+        (unfit(|c| c.config["domain"] = json!("x.test/y")), "`https://x.test/y` is not an https origin"),
+        (unfit(|c| drop(c.config.insert("refuse".into(), json!("`x` is wrong")))), "`x` is wrong"),
+    ] {
+        let error = play(&World::default(), config, async |session| session.map(drop)).await.unwrap_err();
+        assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Config, message));
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_call_leaves_the_session_usable() {
+    let world = World::with([Reaction::Silence, answer(200, &[], json!(1))]);
+    play(&world, config(json!({"script": [{"http": get()}]})), async |session| {
+        let session = session.unwrap();
+        {
+            let first = session.call(call(Op::Detect, Value::Null));
+            tokio::pin!(first);
+            // Far enough that its request is under way.
+            while world.diary().is_empty() {
+                tokio::select! {
+                    biased;
+                    _ = &mut first => unreachable!(),
+                    () = tokio::task::yield_now() => {}
+                }
+            }
+        }
+        session.call(call(Op::Detect, Value::Null)).await.unwrap();
+    })
+    .await;
+}

@@ -1,0 +1,219 @@
+//! Puts secrets where their handles stand, on the way to the wire. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use flowswap_contract::{Auth, Body, Error, ErrorKind, Handle, HttpAsk, Intent};
+use flowswap_engine::Secret;
+use http::HeaderValue;
+use serde_json::Value;
+
+/// The parts of a request that can hold secrets.
+pub(crate) struct Spliced {
+    /// The `authorization` header.
+    pub(crate) authorization: Option<HeaderValue>,
+    /// The `content-type` header.
+    pub(crate) content_type: Option<&'static str>,
+    /// The body.
+    pub(crate) body: Bytes,
+}
+
+/// Every handle that the request names.
+pub(crate) fn handles(ask: &HttpAsk) -> BTreeSet<Handle> {
+    let in_auth = ask.auth.iter().map(|auth| match auth {
+        Auth::Basic { password, .. } => password.clone(),
+        Auth::Token { token, .. } => token.clone(),
+    });
+    let in_body = match &ask.body {
+        Some(Body::Json(value)) => Handle::find_all(value),
+        Some(Body::Form(fields)) => fields.iter().filter_map(|(_, value)| Handle::from_value(value)).collect(),
+        None => Vec::new(),
+    };
+    in_auth.chain(in_body).collect()
+}
+
+/// Puts `secrets` where their handles stand in `ask`.
+pub(crate) fn splice(ask: &HttpAsk, secrets: &BTreeMap<Handle, Secret>) -> Result<Spliced, Error> {
+    let authorization = ask.auth.as_ref().map(|auth| authorize(auth, ask.intent, secrets)).transpose()?;
+    let (content_type, body) = match &ask.body {
+        None => (None, Bytes::new()),
+        Some(Body::Json(value)) => {
+            let mut value = value.clone();
+            fill(&mut value, secrets)?;
+            (Some("application/json"), value.to_string().into())
+        }
+        Some(Body::Form(fields)) => (Some("application/x-www-form-urlencoded"), form(fields, secrets)?.into()),
+    };
+    Ok(Spliced { authorization, content_type, body })
+}
+
+/// The encoding of `application/x-www-form-urlencoded` (URL Standard §5.2).
+pub(crate) fn form_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => encoded.push(byte.into()),
+            b' ' => encoded.push('+'),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+fn authorize(auth: &Auth, intent: Intent, secrets: &BTreeMap<Handle, Secret>) -> Result<HeaderValue, Error> {
+    let (handle, text) = match auth {
+        // Client authentication encodes both parts before it joins them (RFC 6749 §2.3.1); RFC 7617 does not.
+        Auth::Basic { username, password } if intent == Intent::Authenticate => {
+            let secret = form_encode(value(password, secrets)?);
+            (password, basic(&format!("{}:{secret}", form_encode(username))))
+        }
+        Auth::Basic { username, password } => {
+            if username.contains(':') {
+                return Err(malformed("the user name of basic authentication has a colon"));
+            }
+            (password, basic(&format!("{username}:{}", value(password, secrets)?)))
+        }
+        Auth::Token { scheme, token } => {
+            if scheme.is_empty() || !scheme.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+                return Err(malformed("the scheme of the authorization is not one word"));
+            }
+            (token, format!("{scheme} {}", value(token, secrets)?))
+        }
+    };
+    // The error's own text is not used: nothing that has held a secret is shown.
+    let mut header = HeaderValue::from_str(&text).map_err(|_| {
+        Error::new(ErrorKind::Config, format!("the secret `{handle}` has characters that no header can hold"))
+            .with_hint("look for a line end or an accented character in it")
+    })?;
+    header.set_sensitive(true);
+    Ok(header)
+}
+
+fn basic(pair: &str) -> String {
+    format!("Basic {}", STANDARD.encode(pair))
+}
+
+fn fill(place: &mut Value, secrets: &BTreeMap<Handle, Secret>) -> Result<(), Error> {
+    if let Some(handle) = Handle::from_value(place) {
+        *place = value(&handle, secrets)?.into();
+        return Ok(());
+    }
+    match place {
+        Value::Array(items) => items.iter_mut().try_for_each(|item| fill(item, secrets)),
+        Value::Object(members) => members.values_mut().try_for_each(|member| fill(member, secrets)),
+        _ => Ok(()),
+    }
+}
+
+fn form(fields: &[(String, Value)], secrets: &BTreeMap<Handle, Secret>) -> Result<String, Error> {
+    let mut pairs = Vec::with_capacity(fields.len());
+    for (name, field) in fields {
+        let text = match (Handle::from_value(field), field) {
+            (Some(handle), _) => value(&handle, secrets)?,
+            (None, Value::String(text)) => text,
+            _ => return Err(malformed(&format!("the form field `{name}` is neither a string nor a handle"))),
+        };
+        pairs.push(format!("{}={}", form_encode(name), form_encode(text)));
+    }
+    Ok(pairs.join("&"))
+}
+
+fn value<'a>(handle: &Handle, secrets: &'a BTreeMap<Handle, Secret>) -> Result<&'a str, Error> {
+    let known = secrets.get(handle).map(Secret::expose);
+    known.ok_or_else(|| Error::new(ErrorKind::Internal, format!("the secret `{handle}` was not fetched")))
+}
+
+fn malformed(what: &str) -> Error {
+    Error::new(ErrorKind::Protocol, format!("the plugin asked for a malformed request: {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn splice_known(ask: &HttpAsk) -> Result<Spliced, Error> {
+        let secrets = [("t/s/plain", "s3cret"), ("t/s/odd", "a b:+/é"), ("t/s/line", "a\nb")];
+        let secrets = secrets.map(|(name, value)| (Handle::new(name), Secret::new(value))).into();
+        splice(ask, &secrets)
+    }
+
+    fn ask(intent: Intent, body: Option<Body>, auth: Option<Auth>) -> HttpAsk {
+        HttpAsk { body, auth, ..HttpAsk::new(intent, "POST", "https://x.test") }
+    }
+
+    fn check_auth(intent: Intent, auth: Auth, expect: Result<&str, &str>) {
+        let got = splice_known(&ask(intent, None, Some(auth))).map(|spliced| spliced.authorization.unwrap());
+        if let Ok(header) = &got {
+            assert!(header.is_sensitive());
+        }
+        let got = got.as_ref().map(|header| header.to_str().unwrap()).map_err(|e| e.message.as_str());
+        assert_eq!(got, expect);
+    }
+
+    fn check_body(body: Body, content_type: &str, expect: Result<&str, &str>) {
+        let got = splice_known(&ask(Intent::Mutate, Some(body), None));
+        if let Ok(spliced) = &got {
+            assert_eq!(spliced.content_type, Some(content_type));
+        }
+        let got = got.map(|spliced| String::from_utf8(spliced.body.into()).unwrap()).map_err(|e| e.message);
+        assert_eq!(got.as_ref().map(String::as_str).map_err(String::as_str), expect);
+    }
+
+    fn basic(username: &str, name: &str) -> Auth {
+        Auth::Basic { username: username.into(), password: Handle::new(format!("t/s/{name}")) }
+    }
+
+    fn token(scheme: &str, name: &str) -> Auth {
+        Auth::Token { scheme: scheme.into(), token: Handle::new(format!("t/s/{name}")) }
+    }
+
+    #[test]
+    fn authorization_headers() {
+        check_auth(Intent::Read, token("SSWS", "plain"), Ok("SSWS s3cret"));
+        check_auth(Intent::Read, basic("me", "plain"), Ok("Basic bWU6czNjcmV0"));
+        // `me%3A+x:a+b%3A%2B%2F%C3%A9`, each part encoded as RFC 6749 §2.3.1 demands.
+        check_auth(Intent::Authenticate, basic("me: x", "odd"), Ok("Basic bWUlM0EreDphK2IlM0ElMkIlMkYlQzMlQTk="));
+        check_auth(
+            Intent::Read,
+            basic("me:x", "plain"),
+            Err("the plugin asked for a malformed request: the user name of basic authentication has a colon"),
+        );
+        check_auth(
+            Intent::Read,
+            token("Bearer x\r\ny:", "plain"),
+            Err("the plugin asked for a malformed request: the scheme of the authorization is not one word"),
+        );
+        let refused = "the secret `t/s/line` has characters that no header can hold";
+        check_auth(Intent::Read, token("Bearer", "line"), Err(refused));
+        check_auth(Intent::Read, token("Bearer", "gone"), Err("the secret `t/s/gone` was not fetched"));
+    }
+
+    #[test]
+    fn bodies() {
+        let json = "application/json";
+        let body = json!({"a": [{"$secret": "t/s/plain"}, {"$secret": "t/s/plain", "more": 1}], "b": "t/s/plain"});
+        let spliced = r#"{"a":["s3cret",{"$secret":"t/s/plain","more":1}],"b":"t/s/plain"}"#;
+        check_body(Body::Json(body), json, Ok(spliced));
+        check_body(Body::Json(json!({"$secret": "t/s/gone"})), json, Err("the secret `t/s/gone` was not fetched"));
+
+        let form = "application/x-www-form-urlencoded";
+        let fields = [("grant type", json!("a&b=c")), ("client_secret", json!({"$secret": "t/s/odd"}))];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        check_body(Body::Form(fields), form, Ok("grant+type=a%26b%3Dc&client_secret=a+b%3A%2B%2F%C3%A9"));
+        check_body(
+            Body::Form(vec![("n".into(), json!(1))]),
+            form,
+            Err("the plugin asked for a malformed request: the form field `n` is neither a string nor a handle"),
+        );
+    }
+
+    #[test]
+    fn all_handles_are_found() {
+        let body = Some(Body::Form(vec![("a".into(), json!({"$secret": "t/s/b"})), ("c".into(), json!("t/s/c"))]));
+        let found: Vec<_> = handles(&ask(Intent::Read, body, Some(token("Bearer", "a")))).into_iter().collect();
+        assert_eq!(found, ["t/s/a", "t/s/b"].map(Handle::new));
+    }
+}

@@ -1,0 +1,250 @@
+//! Doubles of the world for tests: they write what happens into one diary, in order, and fail on request.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use flowswap_contract::{Handle, HeaderDialect, Op, Role};
+use flowswap_engine::{
+    Clock, Draft, Entry, Event, EventSink, Journal, JournalError, Mode, Record, RequestOutcome, RunId, Secret,
+    SecretStore, SecretStoreError, Stop, StopSwitch,
+};
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use reqwest::Url;
+use serde_json::Value;
+use tower::util::BoxCloneSyncService;
+
+use crate::{
+    Effects, Gate, HttpService, Sent, TransportError,
+    origin::Origin,
+    scope::{Scope, Side},
+    vault::Vault,
+};
+
+/// A value that must come out nowhere but on the wire and in custody.
+pub(crate) const CANARY: &str = "c4n4ry/Secret+Value";
+
+/// What the other side does with the next request.
+pub(crate) enum Reaction {
+    Answer(http::Response<Bytes>),
+    NotSent,
+    Lost,
+    Silence,
+}
+
+/// An answer with a JSON body.
+pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: Value) -> Reaction {
+    let mut response = http::Response::builder().status(status).header("content-type", "application/json");
+    for (name, value) in headers {
+        response = response.header(*name, *value);
+    }
+    let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
+    Reaction::Answer(response.body(body).unwrap())
+}
+
+/// The world of one test.
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) diary: Arc<Mutex<Vec<String>>>,
+    pub(crate) reactions: Arc<Mutex<VecDeque<Reaction>>>,
+    pub(crate) requests: Arc<Mutex<Vec<http::Request<Bytes>>>>,
+    pub(crate) drafts: Arc<Mutex<Vec<Draft>>>,
+    pub(crate) events: Arc<Mutex<Vec<Event>>>,
+    pub(crate) custody: Arc<Mutex<BTreeMap<Handle, Secret>>>,
+    /// The kind of record (as in the diary) that the journal fails to write.
+    pub(crate) broken_record: Arc<Mutex<Option<&'static str>>>,
+    pub(crate) broken_custody: Arc<AtomicBool>,
+    pub(crate) stop: StopSwitch,
+    pub(crate) gate: Gate,
+}
+
+impl World {
+    pub(crate) fn with(reactions: impl IntoIterator<Item = Reaction>) -> Self {
+        let world = Self::default();
+        world.reactions.lock().unwrap().extend(reactions);
+        world
+    }
+
+    pub(crate) fn effects(&self) -> Arc<Effects> {
+        Arc::new(Effects {
+            http: self.service(),
+            journal: Arc::new(self.double()),
+            secrets: Arc::new(self.double()),
+            clock: Arc::new(self.double()),
+            events: Arc::new(self.double()),
+            stop: self.stop.listen(),
+            gate: self.gate.clone(),
+        })
+    }
+
+    /// The provider's side of the tenant `acme`, with the canary as its credential.
+    pub(crate) fn side(&self) -> Side {
+        let vault = Vault::default();
+        vault.keep(Handle::new("acme/provider/credential"), Secret::new(CANARY));
+        Side {
+            plugin: "rogue".into(),
+            tenant: "acme".into(),
+            role: Role::Provider,
+            origins: vec![Origin::of(&Url::parse("https://x.test").unwrap()).unwrap()],
+            dialect: Some(HeaderDialect {
+                remaining: "x-rate-limit-remaining".into(),
+                reset: "x-rate-limit-reset".into(),
+                request_id: "x-okta-request-id".into(),
+            }),
+            vault,
+            effects: self.effects(),
+            mutations: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn diary(&self) -> Vec<String> {
+        self.diary.lock().unwrap().clone()
+    }
+
+    pub(crate) fn waits(&self) -> Vec<u64> {
+        let events = self.events.lock().unwrap();
+        events.iter().filter_map(|e| if let Event::Waiting { ms, .. } = e { Some(*ms) } else { None }).collect()
+    }
+
+    /// All that was recorded or told, in every form in which it could be shown.
+    pub(crate) fn told(&self) -> String {
+        let (drafts, events) = (self.drafts.lock().unwrap(), self.events.lock().unwrap());
+        let json = (serde_json::to_string(&*drafts).unwrap(), serde_json::to_string(&*events).unwrap());
+        format!("{:?}\n{:?}\n{json:?}\n{:?}", *drafts, *events, self.diary())
+    }
+
+    pub(crate) fn double(&self) -> Double {
+        Double {
+            diary: Arc::clone(&self.diary),
+            drafts: Arc::clone(&self.drafts),
+            events: Arc::clone(&self.events),
+            custody: Arc::clone(&self.custody),
+            broken_record: Arc::clone(&self.broken_record),
+            broken_custody: Arc::clone(&self.broken_custody),
+        }
+    }
+
+    fn service(&self) -> HttpService {
+        let (diary, reactions) = (Arc::clone(&self.diary), Arc::clone(&self.reactions));
+        let requests = Arc::clone(&self.requests);
+        BoxCloneSyncService::new(tower::service_fn(move |request: http::Request<Bytes>| {
+            diary.lock().unwrap().push(format!("send {} {}", request.method(), request.uri()));
+            requests.lock().unwrap().push(request);
+            let reaction = reactions.lock().unwrap().pop_front().expect("a request that the test did not expect");
+            async move {
+                match reaction {
+                    Reaction::Answer(answer) => Ok(answer),
+                    Reaction::NotSent => Err(TransportError::new(Sent::NotSent, "connection refused")),
+                    Reaction::Lost => Err(TransportError::new(Sent::MaybeSent, "connection reset")),
+                    Reaction::Silence => std::future::pending().await,
+                }
+            }
+        }))
+    }
+}
+
+/// A call that carries the step `create` out.
+pub(crate) fn scope(side: &Side) -> Scope<'_> {
+    Scope {
+        side,
+        op: Op::Apply,
+        mode: Mode::Apply,
+        run: RunId::none(),
+        step: Some("create"),
+        lent: [Handle::new("acme/earlier/lent"), Handle::new("globex/earlier/foreign")].into(),
+        closing: never(),
+        touched: AtomicBool::new(false),
+    }
+}
+
+pub(crate) fn never() -> Stop {
+    StopSwitch::default().listen()
+}
+
+/// Every port of the engine in one.
+pub(crate) struct Double {
+    diary: Arc<Mutex<Vec<String>>>,
+    drafts: Arc<Mutex<Vec<Draft>>>,
+    events: Arc<Mutex<Vec<Event>>>,
+    custody: Arc<Mutex<BTreeMap<Handle, Secret>>>,
+    broken_record: Arc<Mutex<Option<&'static str>>>,
+    broken_custody: Arc<AtomicBool>,
+}
+
+impl Double {
+    fn note(&self, line: String) {
+        self.diary.lock().unwrap().push(line);
+    }
+}
+
+impl Journal for Double {
+    fn append(&self, draft: Draft) -> BoxFuture<'_, Result<u64, JournalError>> {
+        Box::pin(async move {
+            let line = match &draft.entry {
+                Entry::RequestIntended { step, request, .. } => format!("journal intended {step} {request}"),
+                Entry::RequestEnded { step, request, outcome } => match outcome {
+                    RequestOutcome::Answered { status, .. } => format!("journal ended {step} {request} {status}"),
+                    RequestOutcome::NotSent { .. } => format!("journal ended {step} {request} not sent"),
+                    RequestOutcome::Lost { .. } => format!("journal ended {step} {request} lost"),
+                },
+                Entry::SecretStored { handle, .. } => format!("journal stored {handle}"),
+                entry => format!("journal {entry:?}"),
+            };
+            if let Some(broken) = *self.broken_record.lock().unwrap()
+                && line.starts_with(&format!("journal {broken}"))
+            {
+                return Err(JournalError::Storage { doing: "append to the journal", source: "disk full".into() });
+            }
+            self.note(line);
+            self.drafts.lock().unwrap().push(draft);
+            Ok(1)
+        })
+    }
+
+    fn load(&self) -> BoxFuture<'_, Result<Vec<Record>, JournalError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
+impl SecretStore for Double {
+    fn put<'a>(&'a self, handle: &'a Handle, secret: &'a Secret) -> BoxFuture<'a, Result<(), SecretStoreError>> {
+        Box::pin(async move {
+            if self.broken_custody.load(Ordering::Relaxed) {
+                let source = "disk full".into();
+                return Err(SecretStoreError { doing: "store", handle: handle.clone(), source });
+            }
+            self.note(format!("keep {handle}"));
+            self.custody.lock().unwrap().insert(handle.clone(), secret.clone());
+            Ok(())
+        })
+    }
+
+    fn get<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<Option<Secret>, SecretStoreError>> {
+        Box::pin(async move { Ok(self.custody.lock().unwrap().get(handle).cloned()) })
+    }
+
+    fn remove<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<(), SecretStoreError>> {
+        Box::pin(async move {
+            self.custody.lock().unwrap().remove(handle);
+            Ok(())
+        })
+    }
+}
+
+impl Clock for Double {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+}
+
+impl EventSink for Double {
+    fn emit(&self, event: Event) {
+        self.events.lock().unwrap().push(event);
+    }
+}

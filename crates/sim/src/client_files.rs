@@ -1,0 +1,153 @@
+//! What a client of the simulator needs, as files: configuration, certificate, tokens, and how to reach it.
+
+use std::{
+    fmt::Write as _,
+    fs, io,
+    io::Write as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::Sim;
+
+/// How to reach a running simulator, as it stands in [`Running::FILE`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The token of its own interface, on [`ADMIN_HOST`](crate::ADMIN_HOST).
+    pub admin_token: String,
+}
+
+impl Running {
+    /// The name of the file.
+    pub const FILE: &str = "sim.json";
+
+    /// Reads the file in the folder that [`Sim::write_client_files`] was given.
+    pub fn read(dir: &Path) -> io::Result<Self> {
+        Ok(serde_json::from_str(&fs::read_to_string(dir.join(Self::FILE))?)?)
+    }
+}
+
+impl Sim {
+    /// Writes into the folder `ca.pem`, the tokens, [`Running::FILE`] and a `migrate.toml` for all tenants, whose path
+    /// is returned. `plugins` is put into that file where its `[plugins]` tables belong; it may be empty.
+    pub fn write_client_files(&self, dir: &Path, plugins: &str) -> io::Result<PathBuf> {
+        make_private(&dir.join("tokens"))?;
+        put(&dir.join("ca.pem"), self.ca_pem())?;
+        put(&dir.join("gateway.token"), self.gateway_token())?;
+        for tenant in self.tenants() {
+            put(&dir.join("tokens").join(format!("{}.token", tenant.name)), &tenant.admin_token)?;
+        }
+        let running = Running { address: self.addr(), admin_token: self.admin_token().to_owned() };
+        put(&dir.join(Running::FILE), &(serde_json::to_string_pretty(&running)? + "\n"))?;
+        let path = dir.join("migrate.toml");
+        put(&path, &configuration(self, plugins))?;
+        Ok(path)
+    }
+}
+
+fn make_private(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
+/// Writes a file that only its owner can read.
+fn put(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text.as_bytes())
+}
+
+fn configuration(sim: &Sim, plugins: &str) -> String {
+    let types = sim.variant_types();
+    let mut text = format!(
+        r#"# The configuration of a simulated fleet.
+
+[network]
+ca_file = "ca.pem"
+resolve = {{ "*.okta.test" = "{addr}", "*.cie.test" = "{addr}" }}
+
+{plugins}
+# What all tenants have in common; `{{name}}` is the tenant's.
+
+[defaults.provider]
+plugin = "okta"
+credential = {{ file = "tokens/{{name}}.token" }}
+variant_types = {{ plain = "{plain}", application-enabled = "{application_enabled}" }}
+
+[defaults.directory]
+plugin = "rest"
+base_url = "https://{gateway}"
+credential = {{ file = "gateway.token" }}
+"#,
+        addr = sim.addr(),
+        plain = types.plain,
+        application_enabled = types.application_enabled,
+        gateway = sim.gateway_host(),
+    );
+    text += GATEWAY;
+    for tenant in sim.tenants() {
+        let _ = write!(
+            text,
+            "\n[[tenant]]\nname = \"{}\"\napp_data = {}\nprovider = {{ domain = \"{}\" }}\ndirectory = {{ id = \"{}\" }}\n",
+            tenant.name, tenant.app_data, tenant.domain, tenant.directory_id
+        );
+    }
+    text
+}
+
+/// The simulator's gateway, described for the plugin `rest`. `$…` is filled in when a request is made.
+const GATEWAY: &str = r#"healthy = ["success"]
+busy = ["in_progress"]
+error = "/error/message"
+
+[defaults.directory.flows]
+authorization_code = "authorization-code"
+client_credentials = "client-credentials"
+
+[defaults.directory.fields]
+id = "/id"
+name = "/name"
+domain = "/domain"
+kind = "/type"
+flow = "/connection/flow"
+client_id = "/connection/client_id"
+app_data = "/connection/collect_applications"
+last_sign_in = "/connection/last_sign_in"
+status = "/sync/status"
+last_success = "/sync/last_success"
+users = "/sync/users"
+groups = "/sync/groups"
+applications = "/sync/applications"
+
+[defaults.directory.list]
+path = "/v1/directories"
+items = "/directories"
+next = "/next"
+
+[defaults.directory.read]
+path = "/v1/directories/$id"
+
+[defaults.directory.test]
+path = "/v1/directories/$id/test-connection"
+body = { flow = "$flow", domain = "$domain", client_id = "$client_id", client_secret = "$client_secret" }
+passed = { pointer = "/result", equals = "success" }
+reason = "/reason"
+receipt = "/receipt"
+
+[defaults.directory.submit]
+path = "/v1/directories/$id/reconnect"
+body = { receipt = "$receipt", flow = "$flow", domain = "$domain", client_id = "$client_id", client_secret = "$client_secret", collect_applications = "$app_data" }
+
+[defaults.directory.restore]
+path = "/v1/directories/$id/restore"
+body = {}
+"#;

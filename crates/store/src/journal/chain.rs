@@ -1,0 +1,71 @@
+//! The hash chain: each record's hash covers the one before, so nothing can be changed, dropped or moved unseen.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+/// The hash of a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hash([u8; 32]);
+
+impl Hash {
+    /// As it stands in the table.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The end of the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// The number of the last record; 0 before the first.
+    pub seq: u64,
+    pub hash: Hash,
+}
+
+impl Head {
+    /// Before the first record.
+    pub(crate) const START: Self = Self { seq: 0, hash: Hash([0; 32]) };
+
+    /// The head after a record with this body: SHA-256 over the previous hash, the number as 8 bytes, big end first,
+    /// and the body.
+    pub(crate) fn extend(self, body: &[u8]) -> Self {
+        let seq = self.seq + 1;
+        let digest =
+            Sha256::new().chain_update(self.hash.0).chain_update(seq.to_be_bytes()).chain_update(body).finalize();
+        Self { seq, hash: Hash(digest.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Journals are read for ever, so the rule must never change unnoticed. The values come from another
+    /// implementation, Python's hashlib.
+    #[test]
+    fn the_rule_is_fixed() {
+        let first = Head::START.extend(b"{}");
+        assert_eq!(first.hash.to_string(), "1bad765d926feacace97a8ddcd329a1f4254c208affc1ba86b3c7d59e8fba83e");
+        assert_eq!(
+            first.extend(b"{\"a\":1}").hash.to_string(),
+            "7a13b149b86f0920731da4731bbef5ed7b8eb1934e3bf922ac8d32655cde1ee6"
+        );
+    }
+}

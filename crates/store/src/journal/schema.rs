@@ -1,0 +1,136 @@
+//! The tables of the journal, its format, and how a connection must be set up.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use flowswap_engine::JournalError;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use crate::durable;
+
+/// What is done to reach each format from the one before. Journals live for years: entries are added, never changed.
+///
+/// `AUTOINCREMENT` makes SQLite remember the highest number ever given, which shows when the last records are gone;
+/// the chain alone cannot. The insert trigger also stops `INSERT OR REPLACE`, which fires no delete trigger.
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE record (
+        seq    INTEGER PRIMARY KEY AUTOINCREMENT CHECK (seq > 0),
+        at     TEXT NOT NULL,
+        run    TEXT NOT NULL,
+        tenant TEXT,
+        type   TEXT NOT NULL,
+        body   TEXT NOT NULL,
+        hash   BLOB NOT NULL CHECK (length(hash) = 32)
+    ) STRICT;
+
+    CREATE TRIGGER record_is_next BEFORE INSERT ON record
+    WHEN NEW.seq IS NOT (SELECT ifnull(max(seq), 0) + 1 FROM record)
+    BEGIN SELECT RAISE(ABORT, 'records are numbered without gaps'); END;
+
+    CREATE TRIGGER record_is_never_changed BEFORE UPDATE ON record
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+
+    CREATE TRIGGER record_is_never_deleted BEFORE DELETE ON record
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+"];
+
+/// The format that this version writes, and the highest that it reads.
+pub const FORMAT: u32 = MIGRATIONS.len() as u32;
+
+/// `FLSW`, where `file` and other tools look for the owner of an SQLite file.
+const APPLICATION_ID: u32 = 0x464c_5357;
+
+/// How long to wait for somebody who looks into the file with another tool.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(crate) const OPENING: &str = "open the journal";
+
+/// Makes the file of an empty journal. It gets its name when it is whole, so that a file that is cut short, even to
+/// nothing, is never taken for a new journal.
+pub(crate) fn create(path: &Path) -> Result<(), JournalError> {
+    let remains = durable::sibling(path, "-wal");
+    if fs::exists(&remains).map_err(fail)? {
+        return Err(fail(Headless(remains)));
+    }
+    let unfinished = durable::sibling(path, ".new");
+    for leftover in ["", "-wal", "-shm"] {
+        durable::remove_file(&durable::sibling(&unfinished, leftover)).map_err(fail)?;
+    }
+    // Made before SQLite sees it, since SQLite gives the file's mode to those that it makes beside it.
+    durable::open_or_create(&unfinished).map_err(fail)?;
+    let mut connection = Connection::open_with_flags(&unfinished, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(fail)?;
+    set_up_writer(&connection).map_err(fail)?;
+    migrate(&mut connection, 0)?;
+    connection.close().map_err(|(_, error)| fail(error))?;
+    fs::rename(&unfinished, path).and_then(|()| durable::sync_folder(durable::parent_of(path))).map_err(fail)
+}
+
+/// Sets a writing connection up, and brings the tables to this version's format.
+pub(crate) fn prepare_writer(connection: &mut Connection) -> Result<(), JournalError> {
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(fail)?;
+    // Before anything is written, so that a file that is not ours stays as it is.
+    let format = read_format(connection)?;
+    set_up_writer(connection).map_err(fail)?;
+    migrate(connection, format)
+}
+
+/// Sets a reading connection up.
+pub(crate) fn prepare_reader(connection: &Connection) -> Result<(), JournalError> {
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(fail)?;
+    connection.pragma_update(None, "query_only", true).map_err(fail)?;
+    read_format(connection).map(drop)
+}
+
+/// All but the first are forgotten with the connection.
+fn set_up_writer(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // Elsewhere than on macOS these change nothing; there, a plain fsync stops short of the disk.
+    connection.pragma_update(None, "fullfsync", true)?;
+    connection.pragma_update(None, "checkpoint_fullfsync", true)
+}
+
+/// Brings the tables to this version's format. Nobody else writes meanwhile; the writer's lock sees to that.
+pub(crate) fn migrate(connection: &mut Connection, format: u32) -> Result<(), JournalError> {
+    if format == FORMAT {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+    for step in MIGRATIONS.iter().skip(format as usize) {
+        transaction.execute_batch(step).map_err(fail)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
+    transaction.pragma_update(None, "user_version", FORMAT).map_err(fail)?;
+    transaction.commit().map_err(fail)
+}
+
+/// The format of the tables that are there.
+fn read_format(connection: &Connection) -> Result<u32, JournalError> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0)).map_err(fail);
+    match (pragma("application_id")?, pragma("user_version")?) {
+        (APPLICATION_ID, found) if found > FORMAT => Err(JournalError::TooNew { found, known: FORMAT }),
+        (APPLICATION_ID, found) if found > 0 => Ok(found),
+        _ => Err(fail(NotAJournal)),
+    }
+}
+
+/// The file belongs to another program, or lost what says that it does not.
+#[derive(Debug, thiserror::Error)]
+#[error("the file is empty or damaged, or is not a journal of flowswap")]
+struct NotAJournal;
+
+/// Somebody removed the file and left what SQLite had not yet moved into it. A new file would swallow that.
+#[derive(Debug, thiserror::Error)]
+#[error("the journal is missing, but its latest records are there, in `{}`", .0.display())]
+struct Headless(PathBuf);
+
+/// For `map_err`.
+fn fail(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> JournalError {
+    let source = source.into();
+    let is_foreign = source
+        .downcast_ref::<rusqlite::Error>()
+        .is_some_and(|error| error.sqlite_error_code() == Some(ErrorCode::NotADatabase));
+    JournalError::Storage { doing: OPENING, source: if is_foreign { Box::new(NotAJournal) } else { source } }
+}

@@ -1,0 +1,267 @@
+//! The thread that owns the journal: it gathers every append that waits into one transaction, hence one sync.
+//!
+//! While a sync runs, the appends of all other tenants queue up behind it and share the next one. Nobody waits for
+//! company: a lone append is committed at once.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
+
+use flowswap_engine::JournalError;
+use futures::channel::oneshot;
+
+use super::encoding::Encoded;
+use super::log::{Counters, Log, Statistics};
+use super::refusal::Refusal;
+
+/// The most records in one transaction, so that the first of them does not wait for ever.
+const LARGEST_BATCH: usize = 1024;
+
+/// The way to the thread. Dropping it lets the thread finish what it was asked for, and waits for that.
+pub(crate) struct Writer {
+    requests: Option<Sender<Request>>,
+    thread: Option<JoinHandle<()>>,
+    counters: Arc<Counters>,
+}
+
+enum Request {
+    Append(Encoded, oneshot::Sender<Result<u64, Refusal>>),
+    Read(Box<dyn FnOnce(&Log) + Send>),
+}
+
+impl Writer {
+    pub(crate) fn start(log: Log) -> Result<Self, JournalError> {
+        let counters = log.counters();
+        let (requests, inbox) = mpsc::channel();
+        let thread =
+            thread::Builder::new().name("journal".to_owned()).spawn(move || serve(log, &inbox)).map_err(|source| {
+                JournalError::Storage { doing: "start the journal's thread", source: Box::new(source) }
+            })?;
+        Ok(Self { requests: Some(requests), thread: Some(thread), counters })
+    }
+
+    /// Durable when this returns a number. A future that is dropped before does not take its record back.
+    pub(crate) async fn append(&self, encoded: Encoded) -> Result<u64, JournalError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Request::Append(encoded, reply));
+        Ok(answer.await.unwrap_or(Err(Refusal::Ended))?)
+    }
+
+    /// Runs `read` after all appends that were asked for before.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: fn(&Log) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Request::Read(Box::new(move |log| {
+            // Nobody may be waiting any more.
+            let _ = reply.send(read(log));
+        })));
+        answer.await.unwrap_or_else(|_| {
+            Err(JournalError::Storage { doing: "read the journal", source: Box::new(Refusal::Ended) })
+        })
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        self.counters.read()
+    }
+
+    /// A request that cannot be sent is dropped with its reply channel, and whoever waits on that learns of it.
+    fn send(&self, request: Request) {
+        if let Some(requests) = &self.requests {
+            let _ = requests.send(request);
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.requests = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread was printed where it happened, and dropping is no place for a second one.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("counters", &self.counters).finish_non_exhaustive()
+    }
+}
+
+/// Ends when all senders are gone and the inbox is empty.
+fn serve(mut log: Log, inbox: &Receiver<Request>) {
+    let mut held_back = None;
+    while let Some(request) = held_back.take().or_else(|| inbox.recv().ok()) {
+        match request {
+            Request::Read(read) => read(&log),
+            Request::Append(encoded, reply) => {
+                let mut batch = Batch { records: vec![encoded], replies: vec![reply] };
+                held_back = batch.gather(inbox);
+                batch.commit(&mut log);
+            }
+        }
+    }
+}
+
+struct Batch {
+    records: Vec<Encoded>,
+    replies: Vec<oneshot::Sender<Result<u64, Refusal>>>,
+}
+
+impl Batch {
+    /// Takes the appends that wait. Gives back the request of another kind that ended this, if one did.
+    fn gather(&mut self, inbox: &Receiver<Request>) -> Option<Request> {
+        while self.records.len() < LARGEST_BATCH {
+            match inbox.try_recv() {
+                Ok(Request::Append(encoded, reply)) => {
+                    self.records.push(encoded);
+                    self.replies.push(reply);
+                }
+                Ok(other) => return Some(other),
+                Err(_) => break,
+            }
+        }
+        None
+    }
+
+    fn commit(self, log: &mut Log) {
+        match log.append(&self.records) {
+            Ok(numbers) => self.replies.into_iter().zip(numbers).for_each(|(reply, seq)| {
+                let _ = reply.send(Ok(seq));
+            }),
+            Err(refusal) => self.replies.into_iter().for_each(|reply| {
+                let _ = reply.send(Err(refusal.clone()));
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use flowswap_engine::{Draft, Entry, RunId};
+    use futures::future::join_all;
+    use jiff::Timestamp;
+    use rusqlite::Connection;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::verify;
+
+    /// About two pages of SQLite.
+    fn large() -> Encoded {
+        let entry = Entry::Planned { plan: "p".repeat(8_000), path: "plan.json".to_owned() };
+        Encoded::of(&Draft { at: Timestamp::UNIX_EPOCH, run: RunId::none(), tenant: None, entry }).unwrap()
+    }
+
+    fn open() -> (TempDir, PathBuf, Log) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.sqlite");
+        let log = Log::open(&path).unwrap();
+        (folder, path, log)
+    }
+
+    fn tell(error: &JournalError) -> String {
+        let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+        chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    }
+
+    #[tokio::test]
+    async fn when_the_disk_is_full_nothing_is_acknowledged_and_no_more_is_taken() {
+        let (_folder, path, mut log) = open();
+        log.append(&[large()]).unwrap();
+        let connection = log.connection();
+        let pages: u32 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+        let writer = Writer::start(log).unwrap();
+
+        let blocker = Connection::open(&path).unwrap();
+        blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let mut appends = Box::pin(join_all((0..20).map(|_| writer.append(large()))));
+        assert!(futures::poll!(&mut appends).is_pending());
+        blocker.execute_batch("COMMIT").unwrap();
+
+        let told: Vec<_> = appends.await.into_iter().map(|result| tell(&result.unwrap_err())).collect();
+        let cause = "database or disk is full";
+        for text in told {
+            let first = format!("nothing was written, and no more will be until the journal is opened again: {cause}");
+            let later =
+                format!("nothing was written, because an earlier write failed; open the journal again: {cause}");
+            let expected = [first, later].map(|reason| format!("failed to append to the journal: {reason}"));
+            assert!(expected.iter().any(|expected| text.starts_with(expected)), "{text}");
+        }
+        assert_eq!(writer.statistics(), Statistics { records: 1, commits: 1 });
+        assert!(tell(&writer.append(large()).await.unwrap_err()).contains("an earlier write failed"));
+        assert_eq!(writer.read(Log::check).await.unwrap().records, 1, "reading still works");
+        drop(writer);
+        assert_eq!(verify(&path).unwrap().records, 1);
+        assert_eq!(Log::open(&path).unwrap().append(&[large()]).unwrap(), 2..3, "a new writer goes on");
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_fails_leaves_its_records_in_doubt_and_no_more_is_taken() {
+        let (_folder, path, log) = open();
+        // A constraint that is checked no sooner than the commit.
+        log.connection()
+            .execute_batch(
+                "CREATE TEMP TABLE parent (id INTEGER PRIMARY KEY);
+                 CREATE TEMP TABLE child (parent INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED);
+                 CREATE TEMP TRIGGER fail AFTER INSERT ON main.record WHEN NEW.seq > 2
+                 BEGIN INSERT INTO child VALUES (1); END;",
+            )
+            .unwrap();
+        let writer = Writer::start(log).unwrap();
+        assert_eq!(writer.append(large()).await.unwrap(), 1);
+        assert_eq!(writer.append(large()).await.unwrap(), 2);
+        let failed = tell(&writer.append(large()).await.unwrap_err());
+        assert!(failed.contains("whether the records were written shows when the journal is opened again"), "{failed}");
+        let refused = tell(&writer.append(large()).await.unwrap_err());
+        assert!(refused.contains("an earlier write failed") && refused.contains("FOREIGN KEY"), "{refused}");
+        drop(writer);
+        assert_eq!(verify(&path).unwrap().records, 2);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_could_not_begin_does_not_stop_the_journal() {
+        let (_folder, path, log) = open();
+        log.connection().busy_timeout(Duration::ZERO).unwrap();
+        let writer = Writer::start(log).unwrap();
+        let blocker = Connection::open(&path).unwrap();
+        blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let told = tell(&writer.append(large()).await.unwrap_err());
+        assert!(told.contains("no transaction could begin, and nothing was written: database is locked"), "{told}");
+        blocker.execute_batch("COMMIT").unwrap();
+        assert_eq!(writer.append(large()).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_thread_that_died_is_told() {
+        let (_folder, _path, log) = open();
+        let writer = Writer::start(log).unwrap();
+        let told = tell(&writer.read::<()>(|_| panic!("on purpose, by a test")).await.unwrap_err());
+        assert_eq!(told, "failed to read the journal: its thread has ended");
+        let told = tell(&writer.append(large()).await.unwrap_err());
+        assert_eq!(told, "failed to append to the journal: its thread has ended");
+    }
+
+    #[test]
+    fn a_batch_ends_at_a_read_and_at_its_limit() {
+        for (before_read, expected, is_held_back) in
+            [(0, 1, true), (3, 4, true), (LARGEST_BATCH - 1, LARGEST_BATCH, false), (2_000, LARGEST_BATCH, false)]
+        {
+            let (requests, inbox) = mpsc::channel();
+            let append = || Request::Append(large(), oneshot::channel().0);
+            (0..before_read).for_each(|_| requests.send(append()).unwrap());
+            requests.send(Request::Read(Box::new(|_| {}))).unwrap();
+            requests.send(append()).unwrap();
+            let mut batch = Batch { records: vec![large()], replies: vec![oneshot::channel().0] };
+            assert_eq!(batch.gather(&inbox).is_some(), is_held_back, "{before_read}");
+            assert_eq!((batch.records.len(), batch.replies.len()), (expected, expected), "{before_read}");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The age identity that opens the secrets: a file of which age's own tools know the format.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::iter;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use age::secrecy::{ExposeSecret, SecretString};
+use age::{DecryptError, Decryptor, Encryptor, armor::ArmoredReader, scrypt, x25519};
+use flowswap_engine::Secret;
+use jiff::{Timestamp, Unit};
+
+use crate::durable::{self, Existing, FileError};
+
+/// What the age tool takes for a new passphrase: about a second in an optimised build.
+const WORK_FACTOR: u8 = 18;
+/// What the age tool accepts at most; more would be minutes and gigabytes.
+const MAX_WORK_FACTOR: u8 = 22;
+/// Identity files are a few lines long.
+const MAX_SIZE: u64 = 1 << 20;
+
+/// The keys that open the secrets. Secrets are encrypted to all of them.
+#[derive(Clone)]
+pub struct Identity {
+    keys: Vec<x25519::Identity>,
+}
+
+/// Why there is no identity.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Others can read the file.
+    #[error("the identity file `{}` is open to others (mode {mode:04o}); `chmod 600` closes it", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// The file belongs to another user.
+    #[error("the identity file `{}` belongs to the user with id {owner}, not to you", path.display())]
+    NotOwned {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
+    /// The file is encrypted with a passphrase; see [`Identity::unlock`].
+    #[error("the identity file `{}` is protected by a passphrase", path.display())]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The passphrase does not open the file.
+    #[error("the passphrase does not open the identity file `{}`", path.display())]
+    WrongPassphrase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is no identity file.
+    #[error("`{}` is not an age identity file: {problem}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, without what stands there.
+        problem: String,
+    },
+}
+
+impl Identity {
+    /// Reads an identity file that no passphrase protects. It must be its owner's alone.
+    pub fn load(path: &Path) -> Result<Self, IdentityError> {
+        let content = read_private(path)?;
+        if is_encrypted(&content) {
+            return Err(IdentityError::Locked { path: path.to_owned() });
+        }
+        parse(path, content)
+    }
+
+    /// Reads an identity file, opening it with the passphrase if one protects it. Takes a second of work, once.
+    pub fn unlock(path: &Path, passphrase: &Secret) -> Result<Self, IdentityError> {
+        let content = read_private(path)?;
+        if is_encrypted(&content) { parse(path, decrypt(path, &content, passphrase)?) } else { parse(path, content) }
+    }
+
+    /// Makes a new identity and its file, which must not be there yet.
+    pub fn generate(path: &Path, passphrase: Option<Secret>) -> Result<Self, IdentityError> {
+        Self::generate_with(path, passphrase, WORK_FACTOR)
+    }
+
+    fn generate_with(path: &Path, passphrase: Option<Secret>, work_factor: u8) -> Result<Self, IdentityError> {
+        let identity = Self { keys: vec![x25519::Identity::generate()] };
+        let text = identity.render();
+        durable::make_folder(durable::parent_of(path))?;
+        let written = match passphrase {
+            None => durable::write_file(path, text.expose().as_bytes(), Existing::Refuse),
+            Some(passphrase) => encrypt(&text, &passphrase, work_factor)
+                .and_then(|content| durable::write_file(path, &content, Existing::Refuse)),
+        };
+        written.map_err(FileError::new("create the identity file", path))?;
+        Ok(identity)
+    }
+
+    /// The public keys, to which anybody can encrypt.
+    pub fn public_keys(&self) -> Vec<String> {
+        self.keys.iter().map(|key| key.to_public().to_string()).collect()
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &dyn age::Identity> {
+        self.keys.iter().map(|key| key as &dyn age::Identity)
+    }
+
+    pub(crate) fn recipients(&self) -> Vec<x25519::Recipient> {
+        self.keys.iter().map(x25519::Identity::to_public).collect()
+    }
+
+    /// As `age-keygen` writes it.
+    fn render(&self) -> Secret {
+        let now = Timestamp::now();
+        let now = now.round(Unit::Second).unwrap_or(now);
+        let mut text = String::with_capacity(256);
+        text += &format!("# created: {now}\n");
+        for key in &self.keys {
+            text += &format!("# public key: {}\n", key.to_public());
+            text += key.to_string().expose_secret();
+            text += "\n";
+        }
+        Secret::new(text)
+    }
+}
+
+/// Shows the public keys only.
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Identity").field(&self.public_keys()).finish()
+    }
+}
+
+/// The file's bytes, if nobody but this user can read them.
+fn read_private(path: &Path) -> Result<Vec<u8>, IdentityError> {
+    let failed = || FileError::new("read the identity file", path);
+    let file = File::open(path).map_err(failed())?;
+    // Of the open file, since the name could stand for another one by now.
+    let metadata = file.metadata().map_err(failed())?;
+    let mode = metadata.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(IdentityError::Exposed { path: path.to_owned(), mode });
+    }
+    if metadata.uid() != read_own_user_id().map_err(failed())? {
+        return Err(IdentityError::NotOwned { path: path.to_owned(), owner: metadata.uid() });
+    }
+    let mut content = Vec::with_capacity(usize::try_from(metadata.len().min(MAX_SIZE)).unwrap_or_default() + 1);
+    file.take(MAX_SIZE).read_to_end(&mut content).map_err(failed())?;
+    Ok(content)
+}
+
+/// Whoever owns a file that we just made is who we are: the standard library cannot say, and asking libc is unsafe.
+fn read_own_user_id() -> io::Result<u32> {
+    Ok(tempfile::tempfile()?.metadata()?.uid())
+}
+
+fn is_encrypted(content: &[u8]) -> bool {
+    content.starts_with(b"age-encryption.org/") || content.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----")
+}
+
+/// Reads key by key, so that no error message can hold what stands in the file.
+fn parse(path: &Path, content: Vec<u8>) -> Result<Identity, IdentityError> {
+    let malformed = |problem: String| IdentityError::Malformed { path: path.to_owned(), problem };
+    let text = String::from_utf8(content).map(Secret::new).map_err(|_| malformed("it is not text".to_owned()))?;
+    let mut keys = Vec::new();
+    for (index, line) in text.expose().lines().enumerate() {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        keys.push(line.parse().map_err(|problem| malformed(format!("line {}: {problem}", index + 1)))?);
+    }
+    if keys.is_empty() { Err(malformed("it holds no key".to_owned())) } else { Ok(Identity { keys }) }
+}
+
+fn decrypt(path: &Path, content: &[u8], passphrase: &Secret) -> Result<Vec<u8>, IdentityError> {
+    let malformed = || IdentityError::Malformed { path: path.to_owned(), problem: "its encryption is damaged".into() };
+    let mut key = scrypt::Identity::new(SecretString::from(passphrase.expose()));
+    key.set_max_work_factor(MAX_WORK_FACTOR);
+    let decryptor = Decryptor::new_buffered(ArmoredReader::new(content)).map_err(|_| malformed())?;
+    let mut reader = decryptor.decrypt(iter::once(&key as &dyn age::Identity)).map_err(|error| match error {
+        DecryptError::DecryptionFailed => IdentityError::WrongPassphrase { path: path.to_owned() },
+        _ => malformed(),
+    })?;
+    let mut plain = Vec::with_capacity(content.len());
+    reader.read_to_end(&mut plain).map_err(|_| malformed())?;
+    Ok(plain)
+}
+
+fn encrypt(text: &Secret, passphrase: &Secret, work_factor: u8) -> io::Result<Vec<u8>> {
+    let mut recipient = scrypt::Recipient::new(SecretString::from(passphrase.expose()));
+    recipient.set_work_factor(work_factor);
+    let encryptor =
+        Encryptor::with_recipients(iter::once(&recipient as &dyn age::Recipient)).map_err(io::Error::other)?;
+    let mut content = Vec::new();
+    let mut writer = encryptor.wrap_output(&mut content)?;
+    writer.write_all(text.expose().as_bytes())?;
+    writer.finish()?;
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Enough for a test; people get [`WORK_FACTOR`].
+    const CHEAP: u8 = 2;
+
+    #[test]
+    fn a_passphrase_protects_the_file_and_opens_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("identity.age");
+        let passphrase = Secret::new("correct horse canary staple");
+        let made = Identity::generate_with(&path, Some(passphrase.clone()), CHEAP).unwrap();
+
+        let content = std::fs::read(&path).unwrap();
+        assert!(content.starts_with(b"age-encryption.org/v1\n-> scrypt "));
+        assert!(!String::from_utf8_lossy(&content).contains(&made.public_keys()[0]));
+        assert!(matches!(Identity::load(&path).unwrap_err(), IdentityError::Locked { .. }));
+        assert_eq!(Identity::unlock(&path, &passphrase).unwrap().public_keys(), made.public_keys());
+
+        let error = Identity::unlock(&path, &Secret::new("wrong canary")).unwrap_err();
+        assert!(matches!(error, IdentityError::WrongPassphrase { .. }), "{error:?}");
+        assert!(!format!("{error} {error:?}").contains("canary"));
+    }
+
+    #[test]
+    fn an_armored_file_is_opened_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("identity.age");
+        let passphrase = Secret::new("p");
+        let made = Identity::generate_with(&path, Some(passphrase.clone()), CHEAP).unwrap();
+        let binary = std::fs::read(&path).unwrap();
+        let mut armored = Vec::new();
+        let mut writer = age::armor::ArmoredWriter::wrap_output(&mut armored, age::armor::Format::AsciiArmor).unwrap();
+        writer.write_all(&binary).unwrap();
+        writer.finish().unwrap();
+        // Into the file that is there, which keeps its mode.
+        std::fs::write(&path, armored).unwrap();
+        assert!(matches!(Identity::load(&path).unwrap_err(), IdentityError::Locked { .. }));
+        assert_eq!(Identity::unlock(&path, &passphrase).unwrap().public_keys(), made.public_keys());
+    }
+
+    #[test]
+    fn a_damaged_encrypted_file_is_not_called_a_wrong_passphrase() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("identity.age");
+        let passphrase = Secret::new("p");
+        Identity::generate_with(&path, Some(passphrase.clone()), CHEAP).unwrap();
+        let mut content = std::fs::read(&path).unwrap();
+        *content.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, &content).unwrap();
+        let error = Identity::unlock(&path, &passphrase).unwrap_err();
+        assert!(error.to_string().ends_with("its encryption is damaged"), "{error}");
+        std::fs::write(&path, &content[..30]).unwrap();
+        assert!(matches!(Identity::unlock(&path, &passphrase).unwrap_err(), IdentityError::Malformed { .. }));
+    }
+}

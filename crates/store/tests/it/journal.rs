@@ -1,0 +1,140 @@
+//! Appending, loading, grouping, and reading beside a writer.
+
+use flowswap_engine::{Journal, JournalError};
+use flowswap_store::{SqliteJournal, Statistics, verify};
+use futures::future::join_all;
+use rusqlite::Connection;
+
+use crate::support::{draft, journal_path, tell, write_journal};
+
+#[tokio::test]
+async fn what_was_appended_is_loaded_and_reopening_goes_on() {
+    let (_folder, path) = journal_path();
+    for round in 0..3_u64 {
+        let journal = SqliteJournal::open(&path).unwrap();
+        let records = journal.load().await.unwrap();
+        assert_eq!(records.len() as u64, round * 2);
+        for record in records {
+            assert_eq!(record.draft, draft(record.seq));
+        }
+        assert_eq!(journal.append(draft(round * 2 + 1)).await.unwrap(), round * 2 + 1);
+        assert_eq!(journal.append(draft(round * 2 + 2)).await.unwrap(), round * 2 + 2);
+    }
+    assert_eq!(verify(&path).unwrap().records, 6);
+}
+
+#[tokio::test]
+async fn the_same_records_give_the_same_head_however_they_are_written() {
+    let (_folder, path) = journal_path();
+    let threaded = SqliteJournal::open(&path).unwrap();
+    let memory = SqliteJournal::in_memory().unwrap();
+    for number in 1..=10 {
+        threaded.append(draft(number)).await.unwrap();
+        memory.append(draft(number)).await.unwrap();
+    }
+    let summary = memory.check().await.unwrap();
+    assert_eq!(threaded.check().await.unwrap(), summary);
+    drop(threaded);
+    assert_eq!(verify(&path).unwrap(), summary);
+    // Journals of past versions hold this hash: neither the encoding of a draft nor the rule of the chain may change.
+    insta::assert_snapshot!(summary.head, @"11652ceebd6b27ec1d2c58567bd2d1e403462dac69d079f5d03aa3031cf2d35e");
+}
+
+/// While somebody else blocks the database, all appends must gather behind the one that waits.
+#[tokio::test]
+async fn waiting_appends_share_one_commit() {
+    let (_folder, path) = journal_path();
+    let journal = SqliteJournal::open(&path).unwrap();
+    let blocker = Connection::open(&path).unwrap();
+    blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+
+    let mut appends = Box::pin(join_all((1..=200).map(|number| journal.append(draft(number)))));
+    assert!(futures::poll!(&mut appends).is_pending(), "nothing can be durable yet");
+    assert_eq!(journal.statistics(), Statistics { records: 0, commits: 0 });
+    blocker.execute_batch("COMMIT").unwrap();
+
+    let mut numbers: Vec<_> = appends.await.into_iter().map(Result::unwrap).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=200).collect::<Vec<_>>());
+    let statistics = journal.statistics();
+    assert_eq!(statistics.records, 200);
+    assert!(statistics.commits <= 2, "{statistics:?}");
+}
+
+#[tokio::test]
+async fn inline_commits_each_append() {
+    let journal = SqliteJournal::in_memory().unwrap();
+    join_all((1..=20).map(|number| journal.append(draft(number)))).await;
+    assert_eq!(journal.statistics(), Statistics { records: 20, commits: 20 });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_hundred_tasks_leave_no_gap() {
+    let (_folder, path) = journal_path();
+    let journal = std::sync::Arc::new(SqliteJournal::open(&path).unwrap());
+    let tasks = (0..200).map(|task| {
+        let journal = journal.clone();
+        tokio::spawn(async move {
+            let mut numbers = Vec::new();
+            for step in 0..5 {
+                numbers.push((journal.append(draft(task * 5 + step)).await.unwrap(), draft(task * 5 + step)));
+            }
+            numbers
+        })
+    });
+    let mut acknowledged: Vec<_> = join_all(tasks).await.into_iter().flat_map(Result::unwrap).collect();
+    acknowledged.sort_by_key(|(seq, _)| *seq);
+
+    let records = journal.load().await.unwrap();
+    assert_eq!(acknowledged.len(), 1000);
+    for (number, ((seq, draft), record)) in (1..).zip(acknowledged.iter().zip(&records)) {
+        assert_eq!((*seq, record.seq), (number, number));
+        assert_eq!(draft, &record.draft, "record {number} is what its task was told");
+    }
+    let statistics = journal.statistics();
+    assert_eq!(statistics.records, 1000);
+    assert!(statistics.commits < 1000, "{statistics:?}");
+}
+
+#[tokio::test]
+async fn an_append_that_nobody_awaits_any_more_is_written_when_the_journal_is_dropped() {
+    let (_folder, path) = journal_path();
+    let journal = SqliteJournal::open(&path).unwrap();
+    let mut append = journal.append(draft(1));
+    let _ = futures::poll!(&mut append);
+    drop(append);
+    drop(journal);
+    assert_eq!(verify(&path).unwrap().records, 1);
+}
+
+#[tokio::test]
+async fn a_reader_sees_what_the_writer_made_durable_and_cannot_append() {
+    let (_folder, path) = journal_path();
+    let writer = SqliteJournal::open(&path).unwrap();
+    let reader = SqliteJournal::open_read_only(&path).unwrap();
+    assert_eq!(reader.load().await.unwrap(), []);
+    for number in 1..=3 {
+        writer.append(draft(number)).await.unwrap();
+        assert_eq!(reader.load().await.unwrap().len() as u64, number);
+        assert_eq!(verify(&path).unwrap().records, number);
+    }
+    let told = tell(&reader.append(draft(4)).await.unwrap_err());
+    assert!(told.starts_with("failed to append to the journal: it was opened for reading only"), "{told}");
+    assert_eq!(writer.append(draft(4)).await.unwrap(), 4);
+}
+
+#[tokio::test]
+async fn a_reader_needs_no_writer() {
+    let (_folder, path) = journal_path();
+    write_journal(&path, 2).await;
+    assert_eq!(SqliteJournal::open_read_only(&path).unwrap().load().await.unwrap().len(), 2);
+}
+
+#[test]
+fn reading_a_journal_that_is_not_there_says_so_and_makes_none() {
+    let (_folder, path) = journal_path();
+    let error = SqliteJournal::open_read_only(&path).unwrap_err();
+    let JournalError::Storage { doing: "open the journal", source } = error else { panic!("{error:?}") };
+    assert_eq!(source.downcast_ref::<std::io::Error>().unwrap().kind(), std::io::ErrorKind::NotFound);
+    assert!(!path.exists());
+}

@@ -1,0 +1,54 @@
+//! The store as the engine and the CLI use it, on real files.
+
+#[cfg(test)]
+mod custody;
+#[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod files;
+#[cfg(test)]
+mod identity;
+#[cfg(test)]
+mod journal;
+#[cfg(test)]
+mod writers;
+
+#[cfg(test)]
+mod support {
+    use std::path::{Path, PathBuf};
+
+    use flowswap_engine::{Direction, Draft, Entry, Journal, RunId};
+    use flowswap_store::SqliteJournal;
+    use tempfile::TempDir;
+
+    /// A folder with the path of a journal in it.
+    pub(crate) fn journal_path() -> (TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state/journal.sqlite");
+        (folder, path)
+    }
+
+    /// A draft that differs for each number; every third one is about no tenant.
+    pub(crate) fn draft(number: u64) -> Draft {
+        Draft {
+            at: jiff::Timestamp::from_second(1_800_000_000 + i64::try_from(number).unwrap()).unwrap(),
+            run: RunId::none(),
+            tenant: (!number.is_multiple_of(3)).then(|| format!("tenant-{number}")),
+            entry: Entry::StepStarted { step: format!("step-{number}"), direction: Direction::Forward },
+        }
+    }
+
+    /// A closed journal of `count` records.
+    pub(crate) async fn write_journal(path: &Path, count: u64) {
+        let journal = SqliteJournal::inline(path).unwrap();
+        for number in 1..=count {
+            assert_eq!(journal.append(draft(number)).await.unwrap(), number);
+        }
+    }
+
+    /// The error, its sources, and its `Debug`: everything that could ever be shown of it.
+    pub(crate) fn tell(error: &dyn std::error::Error) -> String {
+        let chain = std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string);
+        format!("{} [{error:?}]", chain.collect::<Vec<_>>().join(": "))
+    }
+}

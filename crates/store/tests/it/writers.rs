@@ -1,0 +1,62 @@
+//! One writer at a time, across processes, and a lock that ends with its holder.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use flowswap_engine::{Journal, JournalError};
+use flowswap_store::{SqliteJournal, verify};
+
+use crate::support::{draft, journal_path, write_journal};
+
+const PATH: &str = "FLOWSWAP_TEST_HELD_JOURNAL";
+
+#[tokio::test]
+async fn a_second_writer_in_another_process_is_told_who_writes() {
+    let (_folder, path) = journal_path();
+    let mut holder = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "writers::hold_the_journal", "--nocapture"])
+        .env(PATH, &path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = BufReader::new(holder.stdout.take().unwrap());
+    assert!(output.lines().any(|line| line.unwrap().contains("holding")), "the other process never held the journal");
+
+    for attempt in [SqliteJournal::open(&path), SqliteJournal::inline(&path)] {
+        let error = attempt.unwrap_err();
+        let JournalError::InUse { holder: text } = &error else { panic!("{error:?}") };
+        assert!(text.starts_with(&format!("process {}, since 20", holder.id())), "{text}");
+    }
+    let reader = SqliteJournal::open_read_only(&path).unwrap();
+    assert_eq!(reader.load().await.unwrap().len(), 1);
+
+    // SIGKILL: no destructor runs there, and what was acknowledged is there all the same.
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let journal = SqliteJournal::open(&path).unwrap();
+    assert_eq!(journal.append(draft(2)).await.unwrap(), 2);
+    assert_eq!(verify(&path).unwrap().records, 2);
+}
+
+/// Run by the test above in a process of its own; does nothing in an ordinary run.
+#[tokio::test]
+async fn hold_the_journal() {
+    let Some(path) = std::env::var_os(PATH) else { return };
+    let journal = SqliteJournal::open(path.as_ref()).unwrap();
+    journal.append(draft(1)).await.unwrap();
+    println!("holding");
+    // Until it is killed, or until the test that started it is gone.
+    std::io::stdin().lines().for_each(drop);
+}
+
+#[tokio::test]
+async fn a_second_writer_in_this_process_is_refused_until_the_first_is_dropped() {
+    let (_folder, path) = journal_path();
+    let journal = SqliteJournal::open(&path).unwrap();
+    let message = SqliteJournal::open(&path).unwrap_err().to_string();
+    let expected = format!("the journal is in use by another flowswap (process {}, since ", std::process::id());
+    assert!(message.starts_with(&expected), "{message}");
+    drop(journal);
+    write_journal(&path, 1).await;
+}

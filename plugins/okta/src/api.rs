@@ -1,0 +1,178 @@
+//! Requests to the org: its origin, the administrator's token, pages, and refusals as errors.
+
+use std::collections::BTreeSet;
+
+use flowswap_contract::{Auth, Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, HttpAsk, Intent, sdk::Host};
+use serde::de::DeserializeOwned;
+
+use crate::{config::Config, refusal};
+
+/// The header that names a request (Okta API overview); support asks for it.
+pub(crate) const REQUEST_ID: &str = "x-okta-request-id";
+
+/// API service integrations (Okta management API).
+pub(crate) const SERVICES: &str = "/integrations/api/v1/api-services";
+
+/// Far more pages than any org has; stops a server that never stops.
+const MAX_PAGES: usize = 2000;
+
+/// One call's way to the org.
+pub(crate) struct Api<'a> {
+    pub(crate) host: &'a Host,
+    config: &'a Config,
+}
+
+impl<'a> Api<'a> {
+    pub(crate) fn new(host: &'a Host, config: &'a Config) -> Self {
+        Self { host, config }
+    }
+
+    /// A request as the administrator.
+    pub(crate) fn ask(&self, intent: Intent, method: &str, path: &str) -> HttpAsk {
+        let token = self.config.credential.clone();
+        self.ask_as(Auth::Token { scheme: "SSWS".to_owned(), token }, intent, method, path)
+    }
+
+    /// A request as somebody else.
+    pub(crate) fn ask_as(&self, auth: Auth, intent: Intent, method: &str, path: &str) -> HttpAsk {
+        HttpAsk { auth: Some(auth), ..self.ask_as_nobody(intent, method, path) }
+    }
+
+    /// A request that needs no authentication.
+    pub(crate) fn ask_as_nobody(&self, intent: Intent, method: &str, path: &str) -> HttpAsk {
+        let mut ask = HttpAsk::new(intent, method, format!("{}{path}", self.origin()));
+        ask.headers.insert("accept".to_owned(), "application/json".to_owned());
+        ask
+    }
+
+    /// Sends a request; whatever is no 2xx is an error. `what` completes "okta refused to …".
+    pub(crate) async fn send(&self, what: &str, ask: HttpAsk) -> Result<HttpAnswer, Error> {
+        let answer = self.host.http(ask.clone()).await?;
+        if answer.is_success() { Ok(answer) } else { Err(refusal::explain(what, &ask, &answer)) }
+    }
+
+    /// Reads one object.
+    pub(crate) async fn read<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<T, Error> {
+        decode(what, &self.send(what, self.ask(Intent::Read, "GET", path)).await?)
+    }
+
+    /// Reads one object that may be gone.
+    pub(crate) async fn find<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<Option<T>, Error> {
+        unless_gone(self.read(what, path).await)
+    }
+
+    /// Reads a list, all pages. Only for lists that end: the System Log's `next` never does.
+    pub(crate) async fn list<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<Vec<T>, Error> {
+        let mut items = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut ask = self.ask(Intent::Read, "GET", path);
+        while seen.insert(ask.url.clone()) && seen.len() <= MAX_PAGES {
+            let answer = self.send(what, ask.clone()).await?;
+            items.extend(decode::<Vec<T>>(what, &answer)?);
+            let Some(next) = find_next(&answer) else { return Ok(items) };
+            if !next.strip_prefix(&self.origin()).is_some_and(|rest| rest.starts_with('/')) {
+                let message = format!("okta's answer to `{what}` continues at another origin: {next}");
+                return Err(Error::new(ErrorKind::Invalid, message).with_hint("set `domain` to the host of that link"));
+            }
+            ask.url = next.to_owned();
+        }
+        Err(Error::new(ErrorKind::Invalid, format!("okta's answer to `{what}` has pages without end")))
+    }
+
+    fn origin(&self) -> String {
+        format!("https://{}", self.config.domain)
+    }
+}
+
+/// The body as the type that it should be. After a mutation the caller adds the unknown effect.
+pub(crate) fn decode<T: DeserializeOwned>(what: &str, answer: &HttpAnswer) -> Result<T, Error> {
+    T::deserialize(&answer.body).map_err(|e| {
+        let error = Error::new(ErrorKind::Invalid, format!("okta's answer to `{what}` does not decode: {e}"));
+        match answer.header(REQUEST_ID) {
+            Some(id) => error.with_context("request_id", id),
+            None => error,
+        }
+    })
+}
+
+/// Nothing, where the object is gone.
+pub(crate) fn unless_gone<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// One line of evidence, with the request's id.
+pub(crate) fn see(check: &str, result: EvidenceResult, detail: impl Into<String>, answer: &HttpAnswer) -> Evidence {
+    let request_id = answer.header(REQUEST_ID).map(str::to_owned);
+    Evidence { check: check.to_owned(), result, detail: detail.into(), request_id }
+}
+
+/// One line of evidence that rests on no single request.
+pub(crate) fn note(check: &str, result: EvidenceResult, detail: impl Into<String>) -> Evidence {
+    Evidence { check: check.to_owned(), result, detail: detail.into(), request_id: None }
+}
+
+/// `text` as a query value or a path segment (RFC 3986 §2.3: all but the unreserved characters).
+pub(crate) fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(byte as char),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+/// The target of the `rel="next"` link (RFC 8288), in however many header lines.
+fn find_next(answer: &HttpAnswer) -> Option<&str> {
+    answer.header_values("link").find_map(|line| {
+        let mut rest = line;
+        while let Some((target, after)) = rest.split_once('<').and_then(|(_, r)| r.split_once('>')) {
+            let (parameters, others) = after.split_once('<').map_or((after, ""), |(p, _)| (p, &after[p.len()..]));
+            let is_next = |p: &str| matches!(p.trim().trim_end_matches(',').trim_end(), "rel=\"next\"" | "rel=next");
+            if parameters.split(';').any(is_next) {
+                return Some(target);
+            }
+            rest = others;
+        }
+        None
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn next_links_are_found() {
+        let table: [(&[&str], Option<&str>); 8] = [
+            (
+                &[r#"<https://x/a?limit=2>; rel="self""#, r#"<https://x/a?after=q&limit=2>; rel="next""#],
+                Some("https://x/a?after=q&limit=2"),
+            ),
+            (&[r#"<https://x/a>; rel="self", <https://x/b?q=1,2>; rel="next""#], Some("https://x/b?q=1,2")),
+            (&[r#"<https://x/b>; rel="next", <https://x/a>; rel="self""#], Some("https://x/b")),
+            (&[r#"<https://x/b>; title="t"; rel=next"#], Some("https://x/b")),
+            (&[r#"<https://x/a>; rel="self""#], None),
+            (&[r#"<https://x/next>; rel="prev""#], None),
+            (&["nonsense"], None),
+            (&[], None),
+        ];
+        for (lines, expected) in table {
+            let headers = lines.iter().map(|line| ("link".to_owned(), (*line).to_owned())).collect();
+            let answer = HttpAnswer { status: 200, headers, body: Value::Null, attempts: 1 };
+            assert_eq!(find_next(&answer), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn query_values_are_encoded() {
+        assert_eq!(encode(r#"eventType eq "a.b" & ü~"#), "eventType%20eq%20%22a.b%22%20%26%20%C3%BC~");
+    }
+}

@@ -1,0 +1,161 @@
+//! The steps that the Okta side takes, from two inventories. Nothing is asked and nothing is decided later.
+
+use flowswap_contract::{
+    By, DirectoryInventory, Error, ErrorKind, LegacyClient, Phase, PlanParams, ProviderInventory, Reversibility,
+    StepProposal, Variant,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::recognize::is_cie_redirect;
+
+/// What `provision` carries out.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ProvisionPayload {
+    pub(crate) variant: Variant,
+    #[serde(rename = "type")]
+    pub(crate) type_key: String,
+    pub(crate) scopes: Vec<String>,
+    /// The integrations of this type that were there before; whatever else appears is the step's own.
+    pub(crate) existing: Vec<String>,
+}
+
+/// What `prove` compares with.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ProvePayload {
+    pub(crate) scopes: Vec<String>,
+    pub(crate) app_data: bool,
+}
+
+/// The app that `retire` and `purge` are about.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct LegacyPayload {
+    pub(crate) app_id: String,
+    pub(crate) client_id: String,
+    pub(crate) label: String,
+    /// Undoing `retire` must not activate an app that was inactive before.
+    pub(crate) was_active: bool,
+}
+
+/// Proposes provision, prove, confirm and, where the legacy client is known beyond doubt, retire and purge.
+pub(crate) fn propose(params: &PlanParams) -> Result<Vec<StepProposal>, Error> {
+    let mut steps = vec![propose_provision(params)?, propose_prove(params)?, propose_confirm()];
+    if let Some(legacy) = choose_legacy_client(&params.provider, &params.directory) {
+        steps.push(propose_retire(legacy)?);
+        steps.push(propose_purge(legacy)?);
+    }
+    Ok(steps)
+}
+
+/// The one that the directory names. Where the directory names none, the only one there is; where it names another,
+/// none: retiring a client that some other directory uses would be worse than leaving this one.
+fn choose_legacy_client<'a>(
+    provider: &'a ProviderInventory,
+    directory: &DirectoryInventory,
+) -> Option<&'a LegacyClient> {
+    match (&directory.client_id, provider.legacy_clients.as_slice()) {
+        (Some(client_id), legacy) => legacy.iter().find(|client| client.client_id == *client_id),
+        (None, [only]) => Some(only),
+        (None, _) => None,
+    }
+}
+
+fn propose_provision(params: &PlanParams) -> Result<StepProposal, Error> {
+    let (type_key, scopes) = find_type(params)?;
+    let variant = wanted_variant(params);
+    let services = params.provider.service_clients.iter();
+    let existing = services.filter(|s| s.type_key == *type_key).map(|s| s.id.clone()).collect();
+    let payload = ProvisionPayload { variant, type_key: type_key.to_owned(), scopes: scopes.to_vec(), existing };
+    Ok(StepProposal {
+        phase: Phase::Provision,
+        title: format!("create the {variant} API service integration `{type_key}` with {}", scopes.join(", ")),
+        by: By::Plugin,
+        reversibility: Reversibility::Unattended,
+        undo: Some("delete the integration, and with it its client id, secret and grants".to_owned()),
+        needs: vec![],
+        gives: vec!["client_id".to_owned(), "client_secret".to_owned()],
+        payload: encode(&payload)?,
+    })
+}
+
+fn propose_prove(params: &PlanParams) -> Result<StepProposal, Error> {
+    let (_, scopes) = find_type(params)?;
+    let payload = ProvePayload { scopes: scopes.to_vec(), app_data: params.app_data };
+    let title = "get a token as the new client, compare its scopes, and read with each";
+    Ok(check(Phase::Prove, title, &["client_id", "client_secret"], encode(&payload)?))
+}
+
+fn propose_confirm() -> StepProposal {
+    let title = "see in the System Log that the directory gets tokens as the new client";
+    check(Phase::Confirm, title, &["client_id", "swapped_at"], json!({}))
+}
+
+fn propose_retire(legacy: &LegacyClient) -> Result<StepProposal, Error> {
+    let regions = legacy.redirect_uris.iter().filter(|uri| is_cie_redirect(uri)).count();
+    let others = if regions > 1 { format!("; it serves {regions} CIE regions") } else { String::new() };
+    let undo = if legacy.is_active() { "activate the app again" } else { "nothing: the app was inactive before" };
+    Ok(StepProposal {
+        phase: Phase::Retire,
+        title: format!("deactivate the app `{}` ({}) of the authorization-code flow{others}", legacy.label, legacy.id),
+        by: By::Plugin,
+        reversibility: Reversibility::Unattended,
+        undo: Some(undo.to_owned()),
+        needs: vec![],
+        gives: vec![],
+        payload: encode(&describe(legacy))?,
+    })
+}
+
+fn propose_purge(legacy: &LegacyClient) -> Result<StepProposal, Error> {
+    Ok(StepProposal {
+        phase: Phase::Purge,
+        title: format!("delete the app `{}` ({}) of the authorization-code flow", legacy.label, legacy.id),
+        by: By::Plugin,
+        reversibility: Reversibility::Irreversible,
+        undo: None,
+        needs: vec![],
+        gives: vec![],
+        payload: encode(&describe(legacy))?,
+    })
+}
+
+fn check(phase: Phase, title: &str, needs: &[&str], payload: Value) -> StepProposal {
+    StepProposal {
+        phase,
+        title: title.to_owned(),
+        by: By::Plugin,
+        reversibility: Reversibility::Unattended,
+        undo: None,
+        needs: needs.iter().map(|&name| name.to_owned()).collect(),
+        gives: vec![],
+        payload,
+    }
+}
+
+fn describe(legacy: &LegacyClient) -> LegacyPayload {
+    LegacyPayload {
+        app_id: legacy.id.clone(),
+        client_id: legacy.client_id.clone(),
+        label: legacy.label.clone(),
+        was_active: legacy.is_active(),
+    }
+}
+
+fn wanted_variant(params: &PlanParams) -> Variant {
+    if params.app_data { Variant::ApplicationEnabled } else { Variant::Plain }
+}
+
+fn find_type(params: &PlanParams) -> Result<(&str, &[String]), Error> {
+    let variant = wanted_variant(params);
+    let known = params.provider.variants.iter().find(|known| known.variant == variant);
+    known.map(|known| (known.type_key.as_str(), known.scopes.as_slice())).ok_or_else(|| {
+        let message = format!("the type key of the {variant} integration is not known for {}", params.provider.domain);
+        Error::new(ErrorKind::Config, message).with_hint(format!(
+            "write it as `variant_types.{variant}`, or install the integration once by hand, from which it is learnt"
+        ))
+    })
+}
+
+fn encode(payload: &impl Serialize) -> Result<Value, Error> {
+    serde_json::to_value(payload).map_err(|e| Error::new(ErrorKind::Internal, format!("payload does not encode: {e}")))
+}

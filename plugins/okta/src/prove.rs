@@ -1,0 +1,151 @@
+//! Proves the new credentials at Okta itself: a token, its scopes, and one read with each of them.
+//!
+//! Service clients authenticate by `client_secret_basic` at the org authorization server; `client_secret_post` is
+//! refused, and a request for any `.self` scope fails as a whole (Okta OAuth 2.0 error codes).
+
+use std::collections::BTreeSet;
+
+use flowswap_contract::{
+    Auth, Body, Capture, Custody, Error, Evidence, EvidenceResult, Handle, HttpAnswer, Intent, StepParams,
+};
+use serde_json::json;
+
+use crate::{
+    api::{Api, note, see},
+    plan::ProvePayload,
+    read_payload,
+    refusal::{self, error_code},
+};
+
+const TOKEN: &str = "/oauth2/v1/token";
+
+/// A client may not be usable the moment it is made; how long that takes is documented nowhere.
+const PAUSES_MS: [u64; 4] = [500, 1000, 2000, 4000];
+
+/// Takes all the evidence that can be had.
+pub(crate) async fn prove(api: &Api<'_>, params: &StepParams) -> Result<Vec<Evidence>, Error> {
+    let payload: ProvePayload = read_payload(params)?;
+    let client = Auth::Basic {
+        username: params.input("client_id")?.to_owned(),
+        password: params.secret_input("client_secret")?,
+    };
+    // What stays is sorted, so the request is the same every time.
+    let asked: BTreeSet<&str> = payload.scopes.iter().map(String::as_str).filter(|s| !s.ends_with(".self")).collect();
+    let answer = request_token(api, client, &asked).await?;
+    if !answer.is_success() {
+        let code = error_code(&answer).unwrap_or("no error code");
+        return Ok(vec![see(
+            "token",
+            EvidenceResult::Fail,
+            format!("okta answered {} {code}", answer.status),
+            &answer,
+        )]);
+    }
+    let mut evidence = vec![compare_scopes(&asked, &answer)];
+    let token_type = answer.body["token_type"].as_str().unwrap_or_default();
+    let token = answer.body.pointer("/access_token").and_then(Handle::from_value);
+    let Some(token) = token.filter(|_| token_type.eq_ignore_ascii_case("bearer")) else {
+        // A DPoP-bound token (RFC 9449) is of no use to a directory that sends it as a bearer token.
+        let detail = format!("the token's type is `{token_type}`, not Bearer");
+        evidence.insert(0, see("token", EvidenceResult::Fail, detail, &answer));
+        return Ok(evidence);
+    };
+    evidence.insert(0, see("token", EvidenceResult::Pass, "a bearer token was issued", &answer));
+    for read in READS.iter().filter(|read| payload.app_data || !read.only_with_app_data) {
+        evidence.push(try_read(api, &token, read).await?);
+    }
+    Ok(evidence)
+}
+
+async fn request_token(api: &Api<'_>, client: Auth, scopes: &BTreeSet<&str>) -> Result<HttpAnswer, Error> {
+    let scope = scopes.iter().copied().collect::<Vec<_>>().join(" ");
+    let mut ask = api.ask_as(client, Intent::Authenticate, "POST", TOKEN);
+    ask.body = Some(Body::Form(vec![
+        ("grant_type".to_owned(), json!("client_credentials")),
+        ("scope".to_owned(), json!(scope)),
+    ]));
+    let name = "access_token".to_owned();
+    ask.capture = vec![Capture { pointer: "/access_token".to_owned(), name, custody: Custody::Session }];
+    let mut pauses = PAUSES_MS.into_iter();
+    loop {
+        let answer = api.host.http(ask.clone()).await?;
+        let is_too_early = answer.status == 401 && error_code(&answer) == Some("invalid_client");
+        match pauses.next() {
+            Some(ms) if is_too_early => {
+                api.host.progress("waiting for the new client to become usable");
+                api.host.sleep(ms).await?;
+            }
+            _ if is_verdict(&answer) => return Ok(answer),
+            _ => return Err(refusal::explain("issue a token", &ask, &answer)),
+        }
+    }
+}
+
+/// Whether the answer says something about the credentials, rather than about the moment.
+fn is_verdict(answer: &HttpAnswer) -> bool {
+    answer.status < 500 && !matches!(answer.status, 408 | 429)
+}
+
+/// A 200 is no proof of all scopes: Okta leaves out what was not granted and issues the rest.
+fn compare_scopes(asked: &BTreeSet<&str>, answer: &HttpAnswer) -> Evidence {
+    let Some(scope) = answer.body["scope"].as_str() else {
+        return see("scopes", EvidenceResult::Fail, "the answer does not say which scopes the token has", answer);
+    };
+    let granted: BTreeSet<&str> = scope.split_ascii_whitespace().collect();
+    let list = |scopes: Vec<&&str>| scopes.into_iter().copied().collect::<Vec<_>>().join(" ");
+    let missing = list(asked.difference(&granted).collect());
+    let excess = list(granted.difference(asked).collect());
+    match (missing.as_str(), excess.as_str()) {
+        ("", "") => see("scopes", EvidenceResult::Pass, list(granted.iter().collect()), answer),
+        (missing, "") => see("scopes", EvidenceResult::Fail, format!("missing: {missing}"), answer),
+        ("", excess) => see("scopes", EvidenceResult::Fail, format!("not asked for: {excess}"), answer),
+        (missing, excess) => {
+            see("scopes", EvidenceResult::Fail, format!("missing: {missing}; not asked for: {excess}"), answer)
+        }
+    }
+}
+
+/// One read that CIE will do, too.
+struct Read {
+    check: &'static str,
+    path: &'static str,
+    scope: &'static str,
+    only_with_app_data: bool,
+}
+
+const READS: [Read; 5] = [
+    read("read-users", "/api/v1/users?limit=1", "okta.users.read"),
+    read("read-groups", "/api/v1/groups?limit=1", "okta.groups.read"),
+    read("read-authorization-servers", "/api/v1/authorizationServers?limit=1", "okta.authorizationServers.read"),
+    read("read-logs", "/api/v1/logs?limit=1", "okta.logs.read"),
+    Read { only_with_app_data: true, ..read("read-apps", "/api/v1/apps?limit=1", "okta.apps.read") },
+];
+
+const fn read(check: &'static str, path: &'static str, scope: &'static str) -> Read {
+    Read { check, path, scope, only_with_app_data: false }
+}
+
+async fn try_read(api: &Api<'_>, token: &Handle, read: &Read) -> Result<Evidence, Error> {
+    let auth = Auth::Token { scheme: "Bearer".to_owned(), token: token.clone() };
+    let ask = api.ask_as(auth, Intent::Read, "GET", read.path);
+    let answer = api.host.http(ask.clone()).await?;
+    if answer.is_success() {
+        return Ok(match answer.body.as_array() {
+            // An empty list is a pass: the read was permitted.
+            Some(_) => see(read.check, EvidenceResult::Pass, format!("{} works", read.scope), &answer),
+            None => see(read.check, EvidenceResult::Fail, "the answer is no list", &answer),
+        });
+    }
+    let error = refusal::explain("read with the new token", &ask, &answer);
+    if !is_verdict(&answer) {
+        return Err(error);
+    }
+    // Custom authorization servers are a feature that an org may not have; then there are none to read.
+    if read.check == "read-authorization-servers" && error_code(&answer) == Some("E0000015") {
+        let detail = "the org has no custom authorization servers (E0000015)";
+        return Ok(see(read.check, EvidenceResult::NotApplicable, detail, &answer));
+    }
+    let mut evidence = note(read.check, EvidenceResult::Fail, error.message);
+    evidence.request_id = error.context.get("request_id").cloned();
+    Ok(evidence)
+}

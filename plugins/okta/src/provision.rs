@@ -1,0 +1,201 @@
+//! Creates the API service integration, or finishes a creation whose answer was lost; and takes it away again.
+//!
+//! Okta has no idempotency key, and a second create makes a second client (Okta management API documents no 409).
+//! So a create is preceded by a look, is never repeated, and a lost one is adopted: the first secret is gone for
+//! good, a second one is made and the first one removed.
+
+use flowswap_contract::{
+    ApplyReply, Body, Capture, Custody, Error, ErrorKind, Evidence, EvidenceResult, Handle, HttpAnswer, Intent,
+    ObserveReply, Observed, StepParams, Values,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    api::{Api, SERVICES, decode, encode, note, see, unless_gone},
+    detect::{Service, list_services},
+    plan::ProvisionPayload,
+    read_payload,
+};
+
+/// An integration holds two secrets at most (Okta management API).
+const MAX_SECRETS: usize = 2;
+
+/// Creates the integration; or, when `observe` found it half made, gives it a secret that we hold.
+pub(crate) async fn apply(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
+    let payload: ProvisionPayload = read_payload(params)?;
+    if !params.outputs.is_empty() {
+        let id = made_id(params, &payload)?;
+        // Half made is the least that it was; whatever fails now, it must be observed.
+        return adopt(api, id).await.map_err(Error::with_unknown_effect);
+    }
+    let strangers = list_new(api, &payload).await?;
+    if !strangers.is_empty() {
+        let message = format!(
+            "an integration of type `{}` has appeared since the plan: {}",
+            payload.type_key,
+            strangers.join(", ")
+        );
+        return Err(Error::new(ErrorKind::Conflict, message).with_hint(
+            "if an earlier run made it, recovering the tenant adopts it; if somebody else did, plan again",
+        ));
+    }
+    create(api, &payload).await
+}
+
+async fn create(api: &Api<'_>, payload: &ProvisionPayload) -> Result<ApplyReply, Error> {
+    api.host.progress("creating the integration");
+    let mut ask = api.ask(Intent::Mutate, "POST", SERVICES);
+    ask.body = Some(Body::Json(json!({ "type": payload.type_key, "grantedScopes": payload.scopes })));
+    ask.capture = vec![capture_secret("/clientSecret")];
+    let what = "create the integration";
+    let answer = api.send(what, ask).await?;
+    let created: Service = decode(what, &answer).map_err(Error::with_unknown_effect)?;
+    let secret = find_secret(&answer, "/clientSecret")?;
+    let granted = compare_scopes(&payload.scopes, created.granted_scopes.as_deref().unwrap_or_default(), &answer);
+    let detail = format!("integration {} of type {}", created.id, created.type_key);
+    let evidence = vec![see("created", EvidenceResult::Pass, detail, &answer), granted];
+    Ok(ApplyReply { outputs: outputs(&created.id, &secret), evidence })
+}
+
+async fn adopt(api: &Api<'_>, id: &str) -> Result<ApplyReply, Error> {
+    api.host.progress("giving the integration a secret that is known");
+    let secrets = format!("{SERVICES}/{}/credentials/secrets", encode(id));
+    let mut lost: Vec<Secret> = api.list("list the integration's secrets", &secrets).await?;
+    // Full when an earlier adoption was cut off as well: nobody holds either secret, so one makes room. The only active
+    // one cannot be deactivated.
+    while lost.len() >= MAX_SECRETS {
+        let spare = lost.iter().position(Secret::is_inactive).unwrap_or(0);
+        remove_secret(api, &secrets, &lost.remove(spare)).await?;
+    }
+    let mut ask = api.ask(Intent::Mutate, "POST", &secrets);
+    ask.capture = vec![capture_secret("/client_secret")];
+    let answer = api.send("add a secret to the integration", ask).await?;
+    let secret = find_secret(&answer, "/client_secret")?;
+    for secret in &lost {
+        remove_secret(api, &secrets, secret).await?;
+    }
+    let detail = format!("integration {id} of an earlier try; {} lost secret(s) removed", lost.len());
+    let evidence = vec![see("adopted", EvidenceResult::Pass, detail, &answer)];
+    Ok(ApplyReply { outputs: outputs(id, &secret), evidence })
+}
+
+/// Only an inactive secret can be deleted (Okta management API).
+async fn remove_secret(api: &Api<'_>, secrets: &str, secret: &Secret) -> Result<(), Error> {
+    let path = format!("{secrets}/{}", encode(&secret.id));
+    if !secret.is_inactive() {
+        let mut ask = api.ask(Intent::Mutate, "POST", &format!("{path}/lifecycle/deactivate"));
+        ask.idempotent = true;
+        api.send("deactivate the lost secret", ask).await?;
+    }
+    let mut ask = api.ask(Intent::Mutate, "DELETE", &path);
+    ask.idempotent = true;
+    unless_gone(api.send("delete the lost secret", ask).await).map(drop)
+}
+
+/// Looks for an integration of the type that was not there at the time of the plan.
+pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
+    let payload: ProvisionPayload = read_payload(params)?;
+    let new = list_new(api, &payload).await?;
+    let known = params.outputs.get("client_id").and_then(Value::as_str);
+    let ours: Vec<_> = new.iter().filter(|id| known.is_none_or(|known| known == *id)).collect();
+    let of_type = format!("of type `{}`", payload.type_key);
+    Ok(match ours.as_slice() {
+        [] => reply(Observed::NotApplied, Values::new(), format!("no new integration {of_type}")),
+        [id] if known.is_some() && params.outputs.get("client_secret").and_then(Handle::from_value).is_some() => {
+            reply(Observed::Applied, params.outputs.clone(), format!("integration {id} {of_type}, its secret is held"))
+        }
+        [id] => {
+            let outputs = [("client_id".to_owned(), json!(id))].into();
+            reply(Observed::Partial, outputs, format!("integration {id} {of_type}, its secret was never received"))
+        }
+        several => reply(
+            Observed::Unknown,
+            Values::new(),
+            format!("{} new integrations {of_type}: {}", several.len(), new.join(", ")),
+        ),
+    })
+}
+
+/// Deletes the integration that the step made, and no other.
+pub(crate) async fn undo(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
+    let payload: ProvisionPayload = read_payload(params)?;
+    let id = made_id(params, &payload)?;
+    let path = format!("{SERVICES}/{}", encode(id));
+    let mut ask = api.ask(Intent::Mutate, "DELETE", &path);
+    ask.idempotent = true;
+    let deleted = unless_gone(api.send("delete the integration", ask).await)?;
+    // Reading back costs a request; a client that lives on unseen would cost more.
+    let left: Option<Service> = api.find("read the integration", &path).await.map_err(Error::with_unknown_effect)?;
+    if left.is_some() {
+        let message = format!("okta still shows the integration {id} after its deletion");
+        return Err(Error::new(ErrorKind::Conflict, message).with_unknown_effect());
+    }
+    let detail = format!("integration {id} is gone");
+    let evidence = match deleted {
+        Some(answer) => see("deleted", EvidenceResult::Pass, detail, &answer),
+        None => note("deleted", EvidenceResult::Pass, format!("{detail}, and was before")),
+    };
+    Ok(ApplyReply { outputs: Values::new(), evidence: vec![evidence] })
+}
+
+async fn list_new(api: &Api<'_>, payload: &ProvisionPayload) -> Result<Vec<String>, Error> {
+    let of_type = list_services(api).await?.into_iter().filter(|service| service.type_key == payload.type_key);
+    Ok(of_type.map(|service| service.id).filter(|id| !payload.existing.contains(id)).collect())
+}
+
+/// The id that the step made. One that was there before the plan is somebody else's and never touched.
+fn made_id<'a>(params: &'a StepParams, payload: &ProvisionPayload) -> Result<&'a str, Error> {
+    let id = params.outputs.get("client_id").and_then(Value::as_str);
+    let id = id.ok_or_else(|| {
+        Error::new(ErrorKind::Internal, format!("step `{}` does not know which integration it made", params.step.id))
+            .with_hint("observe the step first")
+    })?;
+    if payload.existing.iter().any(|existing| existing == id) {
+        let message = format!("integration {id} was there before the plan and is not the step's to change");
+        return Err(Error::new(ErrorKind::Internal, message));
+    }
+    Ok(id)
+}
+
+fn capture_secret(pointer: &str) -> Capture {
+    Capture { pointer: pointer.to_owned(), name: "client_secret".to_owned(), custody: Custody::Durable }
+}
+
+fn find_secret(answer: &HttpAnswer, pointer: &str) -> Result<Handle, Error> {
+    answer.body.pointer(pointer).and_then(Handle::from_value).ok_or_else(|| {
+        Error::new(ErrorKind::Protocol, "the host did not capture the client secret").with_unknown_effect()
+    })
+}
+
+fn compare_scopes(asked: &[String], granted: &[String], answer: &HttpAnswer) -> Evidence {
+    let mut granted = granted.to_vec();
+    granted.sort();
+    if granted == asked {
+        return see("granted-scopes", EvidenceResult::Pass, granted.join(" "), answer);
+    }
+    let detail = format!("asked for {}, granted {}", asked.join(" "), granted.join(" "));
+    see("granted-scopes", EvidenceResult::Fail, detail, answer)
+}
+
+fn outputs(id: &str, secret: &Handle) -> Values {
+    [("client_id".to_owned(), json!(id)), ("client_secret".to_owned(), secret.to_value())].into()
+}
+
+fn reply(state: Observed, outputs: Values, detail: String) -> ObserveReply {
+    ObserveReply { state, outputs, detail }
+}
+
+/// A secret of an integration; its value is masked in lists and is not decoded at all.
+#[derive(Deserialize)]
+struct Secret {
+    id: String,
+    #[serde(default)]
+    status: String,
+}
+
+impl Secret {
+    fn is_inactive(&self) -> bool {
+        self.status == "INACTIVE"
+    }
+}

@@ -1,0 +1,175 @@
+//! What Okta's refusals mean: status, `errorCode` and `www-authenticate` become one error of the contract.
+//!
+//! Okta API errors: only `errorCode` is for programs, and `errorSummary` may change or be translated.
+
+use flowswap_contract::{Error, ErrorKind, HttpAnswer, HttpAsk, Intent};
+use serde_json::Value;
+
+use crate::api::REQUEST_ID;
+
+/// The error that a non-2xx answer stands for. `what` completes "okta refused to …".
+pub(crate) fn explain(what: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {
+    let code = error_code(answer);
+    let missing_scope = missing_scope(answer);
+    let (kind, hint) = classify(answer.status, code, missing_scope.as_deref());
+    let mut message = format!("okta refused to {what}: {}", answer.status);
+    for word in [code, summary(answer)].into_iter().flatten() {
+        message.push(' ');
+        message.push_str(word);
+    }
+    let mut error = Error::new(kind, message).with_context("request", format!("{} {}", ask.method, ask.url));
+    // Before a 4xx nothing was done; after any other answer that is no success, something may have been.
+    if ask.intent == Intent::Mutate && !is_refusal_before_work(answer.status) {
+        error = error.with_unknown_effect();
+    }
+    if let Some(hint) = hint {
+        error = error.with_hint(hint);
+    }
+    let facts = [
+        ("error_code", code),
+        ("error_id", answer.body["errorId"].as_str()),
+        ("request_id", answer.header(REQUEST_ID)),
+        ("missing_scope", missing_scope.as_deref()),
+    ];
+    for (key, value) in facts {
+        if let Some(value) = value {
+            error = error.with_context(key, value);
+        }
+    }
+    error.with_context("status", answer.status.to_string())
+}
+
+/// Okta's `errorCode`, or the `error` of RFC 6749 §5.2.
+pub(crate) fn error_code(answer: &HttpAnswer) -> Option<&str> {
+    answer.body["errorCode"].as_str().or_else(|| answer.body["error"].as_str())
+}
+
+fn summary(answer: &HttpAnswer) -> Option<&str> {
+    let cause = answer.body.pointer("/errorCauses/0/errorSummary").and_then(Value::as_str);
+    cause.or_else(|| answer.body["errorSummary"].as_str()).or_else(|| answer.body["error_description"].as_str())
+}
+
+/// 408 is a 4xx that does not say whether work had begun.
+fn is_refusal_before_work(status: u16) -> bool {
+    (400..500).contains(&status) && status != 408
+}
+
+fn classify(status: u16, code: Option<&str>, missing_scope: Option<&str>) -> (ErrorKind, Option<String>) {
+    let hint = |text: &str| Some(text.to_owned());
+    match (status, code) {
+        (403, _) if missing_scope.is_some_and(|scope| !scope.is_empty()) => {
+            let scope = missing_scope.unwrap_or_default();
+            (ErrorKind::Permission, Some(format!("grant the scope {scope} to the client")))
+        }
+        (403, _) if missing_scope.is_some() => (ErrorKind::Permission, hint("grant the client the scope of this call")),
+        (401, Some("E0000015")) => {
+            (ErrorKind::Unsupported, hint("the org does not have this feature; ask Okta whether it is licensed"))
+        }
+        (401, Some("invalid_client")) => (ErrorKind::Auth, None),
+        (401, _) => (
+            ErrorKind::Auth,
+            hint("the token is wrong, revoked, unused for 30 days, or its admin was deactivated; make a new one"),
+        ),
+        (403, Some("E0000056" | "E0000143")) => {
+            (ErrorKind::Conflict, hint("an app must be inactive before it can be deleted"))
+        }
+        (403, Some("E0000005")) => (ErrorKind::Auth, hint("okta sees no valid session; check `credential`")),
+        (403, _) => (
+            ErrorKind::Permission,
+            hint("the token's admin lacks the role: creating an integration takes a super administrator"),
+        ),
+        (404 | 410, _) => (ErrorKind::NotFound, None),
+        (405 | 501, _) => (ErrorKind::Unsupported, None),
+        (409 | 412 | 423, _) => (ErrorKind::Conflict, None),
+        (429, _) => (ErrorKind::RateLimited, hint("lower the concurrency, or raise the token's share of the limit")),
+        (503, Some("E0000010")) => (ErrorKind::Unavailable, hint("okta is in read-only mode; try again later")),
+        (408, _) => (ErrorKind::TimedOut, None),
+        (500.., _) => (ErrorKind::Unavailable, None),
+        _ => (ErrorKind::Invalid, None),
+    }
+}
+
+/// The scope that a 403 with `insufficient_scope` (RFC 6750 §3.1) asks for; empty where the header names none.
+/// Such an answer of Okta has no body.
+fn missing_scope(answer: &HttpAnswer) -> Option<String> {
+    let header = answer.header_values("www-authenticate").find(|h| h.contains("insufficient_scope"))?;
+    let scope = header.split_once("scope=\"").and_then(|(_, rest)| rest.split_once('"')).map(|(scope, _)| scope);
+    Some(scope.unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use flowswap_contract::Effect;
+    use serde_json::json;
+
+    use super::*;
+
+    const NO_SCOPE: &str = r#"Bearer authorization_uri="https://x/oauth2/v1/authorize", realm="https://x", scope="okta.groups.read", error="insufficient_scope", error_description="The access token provided does not contain the required scopes.", resource="/api/v1/groups""#;
+
+    fn okta_error(code: &str) -> Value {
+        json!({"errorCode": code, "errorSummary": "Une phrase.", "errorLink": code, "errorId": "oae1", "errorCauses": []})
+    }
+
+    fn answer(status: u16, headers: &[(&str, &str)], body: Value) -> HttpAnswer {
+        let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        HttpAnswer { status, headers, body, attempts: 1 }
+    }
+
+    #[test]
+    fn refusals_have_kind_effect_and_code() {
+        use Effect::{None as Nothing, Unknown};
+        use ErrorKind::*;
+        let table: [(u16, Value, ErrorKind, Effect); 22] = [
+            (400, okta_error("E0000001"), Invalid, Nothing),
+            (401, okta_error("E0000011"), Auth, Nothing),
+            (401, okta_error("E0000004"), Auth, Nothing),
+            (401, okta_error("E0000015"), Unsupported, Nothing),
+            (401, json!({"error": "invalid_client", "error_description": "bad"}), Auth, Nothing),
+            (403, okta_error("E0000005"), Auth, Nothing),
+            (403, okta_error("E0000006"), Permission, Nothing),
+            (403, okta_error("E0000056"), Conflict, Nothing),
+            (403, Value::Null, Permission, Nothing),
+            (404, okta_error("E0000007"), NotFound, Nothing),
+            (405, okta_error("E0000022"), Unsupported, Nothing),
+            (408, Value::Null, TimedOut, Unknown),
+            (409, okta_error("E0000195"), Conflict, Nothing),
+            (411, json!("Length Required"), Invalid, Nothing),
+            (423, okta_error("E0000001"), Conflict, Nothing),
+            (429, okta_error("E0000047"), RateLimited, Nothing),
+            (302, Value::Null, Invalid, Unknown),
+            (500, okta_error("E0000009"), Unavailable, Unknown),
+            (501, okta_error("E0000060"), Unsupported, Unknown),
+            (502, json!("<html>bad gateway</html>"), Unavailable, Unknown),
+            (503, okta_error("E0000010"), Unavailable, Unknown),
+            (504, Value::Null, Unavailable, Unknown),
+        ];
+        for (status, body, kind, effect) in table {
+            let code = body["errorCode"].as_str().or(body["error"].as_str()).map(str::to_owned);
+            let answer = answer(status, &[(REQUEST_ID, "req1")], body);
+            let mutation = explain("make it", &HttpAsk::new(Intent::Mutate, "POST", "https://x/y"), &answer);
+            assert_eq!((mutation.kind, mutation.effect), (kind, effect), "{status} {code:?}");
+            assert_eq!(mutation.context.get("error_code"), code.as_ref(), "{status}");
+            assert_eq!(mutation.context["request_id"], "req1");
+            assert!(
+                mutation.message.starts_with(&format!("okta refused to make it: {status}")),
+                "{}",
+                mutation.message
+            );
+            let read = explain("see it", &HttpAsk::new(Intent::Read, "GET", "https://x/y"), &answer);
+            assert_eq!((read.kind, read.effect), (kind, Nothing), "a read of {status} {code:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_scope_is_told_from_a_missing_role() {
+        let ask = HttpAsk::new(Intent::Read, "GET", "https://x/api/v1/groups");
+        let scope = explain("list groups", &ask, &answer(403, &[("www-authenticate", NO_SCOPE)], Value::Null));
+        assert_eq!(scope.kind, ErrorKind::Permission);
+        assert_eq!(scope.context["missing_scope"], "okta.groups.read");
+        assert_eq!(scope.hint.as_deref(), Some("grant the scope okta.groups.read to the client"));
+        let role = explain("list groups", &ask, &answer(403, &[], okta_error("E0000006")));
+        assert_eq!(role.kind, ErrorKind::Permission);
+        assert!(!role.context.contains_key("missing_scope"));
+        assert!(role.hint.unwrap().contains("role"));
+    }
+}

@@ -1,0 +1,129 @@
+//! Deactivates the legacy client, activates it again, deletes it for good. Each first makes sure that the app is
+//! still the object which the plan was made for.
+
+use flowswap_contract::{
+    ApplyReply, Error, ErrorKind, Evidence, EvidenceResult, Intent, ObserveReply, Observed, StepParams, Values,
+};
+
+use crate::{
+    api::{Api, encode, note, see, unless_gone},
+    detect::App,
+    plan::LegacyPayload,
+    read_payload,
+};
+
+/// Deactivates the app.
+pub(crate) async fn deactivate(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
+    let legacy = read_payload(params)?;
+    change_status(api, &legacy, "INACTIVE", "deactivate").await.map(reply)
+}
+
+/// Activates the app again, if it was active at the time of the plan.
+pub(crate) async fn activate(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
+    let legacy: LegacyPayload = read_payload(params)?;
+    if !legacy.was_active {
+        let detail = format!("app {} was inactive before the plan and stays so", legacy.app_id);
+        return Ok(reply(note("status", EvidenceResult::NotApplicable, detail)));
+    }
+    change_status(api, &legacy, "ACTIVE", "activate").await.map(reply)
+}
+
+/// Deletes the app, which must be inactive.
+pub(crate) async fn delete(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
+    let legacy: LegacyPayload = read_payload(params)?;
+    let Some(app) = find_same(api, &legacy).await? else {
+        return Ok(reply(note("deleted", EvidenceResult::Pass, format!("app {} was gone before", legacy.app_id))));
+    };
+    if app.label.as_deref() != Some(legacy.label.as_str()) {
+        return Err(conflict(&legacy, "has another label than in the plan"));
+    }
+    if app.status() != "INACTIVE" {
+        return Err(conflict(&legacy, &format!("is {}", app.status())).with_hint("retire it first"));
+    }
+    let mut ask = api.ask(Intent::Mutate, "DELETE", &path(&legacy));
+    ask.idempotent = true;
+    let deleted = unless_gone(api.send("delete the app", ask).await)?;
+    if find(api, &legacy).await.map_err(Error::with_unknown_effect)?.is_some() {
+        return Err(conflict(&legacy, "is still there after its deletion").with_unknown_effect());
+    }
+    let detail = format!("app {} is gone", legacy.app_id);
+    Ok(reply(match deleted {
+        Some(answer) => see("deleted", EvidenceResult::Pass, detail, &answer),
+        None => note("deleted", EvidenceResult::Pass, detail),
+    }))
+}
+
+/// Whether the app is inactive.
+pub(crate) async fn observe_retired(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
+    let legacy: LegacyPayload = read_payload(params)?;
+    let Some(app) = find_same(api, &legacy).await? else {
+        return Ok(observed(Observed::Unknown, format!("app {} is gone", legacy.app_id)));
+    };
+    let state = match app.status() {
+        "INACTIVE" => Observed::Applied,
+        "ACTIVE" => Observed::NotApplied,
+        _ => Observed::Unknown,
+    };
+    Ok(observed(state, format!("app {} is {}", legacy.app_id, app.status())))
+}
+
+/// Whether the app is gone.
+pub(crate) async fn observe_purged(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
+    let legacy: LegacyPayload = read_payload(params)?;
+    Ok(match find_same(api, &legacy).await? {
+        None => observed(Observed::Applied, format!("app {} is gone", legacy.app_id)),
+        Some(app) if app.status() == "DELETED" => {
+            observed(Observed::Applied, format!("app {} is deleted", legacy.app_id))
+        }
+        Some(app) => observed(Observed::NotApplied, format!("app {} is {}", legacy.app_id, app.status())),
+    })
+}
+
+async fn change_status(api: &Api<'_>, legacy: &LegacyPayload, wanted: &str, verb: &str) -> Result<Evidence, Error> {
+    let gone = || Error::new(ErrorKind::NotFound, format!("app {} of the plan does not exist any more", legacy.app_id));
+    let app = find_same(api, legacy).await?.ok_or_else(gone)?;
+    if app.status() == wanted {
+        let detail = format!("app {} is {wanted}, and was before", legacy.app_id);
+        return Ok(note("status", EvidenceResult::Pass, detail));
+    }
+    let mut ask = api.ask(Intent::Mutate, "POST", &format!("{}/lifecycle/{verb}", path(legacy)));
+    ask.idempotent = true;
+    let answer = api.send(&format!("{verb} the app"), ask).await?;
+    let after = find(api, legacy).await.and_then(|app| app.ok_or_else(gone)).map_err(Error::with_unknown_effect)?;
+    if after.status() != wanted {
+        let what = format!("is {} after okta agreed to {verb} it", after.status());
+        return Err(conflict(legacy, &what).with_unknown_effect());
+    }
+    Ok(see("status", EvidenceResult::Pass, format!("app {} is {wanted}", legacy.app_id), &answer))
+}
+
+/// The app of the plan; an app of this id that has become another client is an error.
+async fn find_same(api: &Api<'_>, legacy: &LegacyPayload) -> Result<Option<App>, Error> {
+    let app = find(api, legacy).await?;
+    match &app {
+        Some(app) if app.client_id() != Some(legacy.client_id.as_str()) => {
+            Err(conflict(legacy, "has another client id than in the plan"))
+        }
+        _ => Ok(app),
+    }
+}
+
+async fn find(api: &Api<'_>, legacy: &LegacyPayload) -> Result<Option<App>, Error> {
+    api.find("read the app", &path(legacy)).await
+}
+
+fn path(legacy: &LegacyPayload) -> String {
+    format!("/api/v1/apps/{}", encode(&legacy.app_id))
+}
+
+fn conflict(legacy: &LegacyPayload, what: &str) -> Error {
+    Error::new(ErrorKind::Conflict, format!("app {} {what}", legacy.app_id))
+}
+
+fn reply(evidence: Evidence) -> ApplyReply {
+    ApplyReply { outputs: Values::new(), evidence: vec![evidence] }
+}
+
+fn observed(state: Observed, detail: String) -> ObserveReply {
+    ObserveReply { state, outputs: Values::new(), detail }
+}

@@ -1,0 +1,200 @@
+//! Inventories and plans: what is found, over how many pages, and what follows from it.
+
+use flowswap_contract::{ErrorKind, HttpAsk, Inventory, LegacyClient, Op, ProviderInventory, Role, StepProposal};
+use flowswap_okta::Okta;
+use serde_json::{Value, json};
+
+use crate::{
+    detect, directory,
+    driver::{Driver, answer, proposal_of, refused, results},
+    fake::{FakeOkta, SCOPES, What, next_link, oidc_app, okta_error},
+    open,
+};
+
+#[test]
+fn an_org_is_read_completely() {
+    let (mut okta, mut org) = (open(), FakeOkta::new().with_instance());
+    org.services.push(crate::fake::service("0oaLEAKED", "panw_cie_apps", "Whatever", &["okta.apps.read"]));
+    org.apps.push(oidc_app("0oaLEAKED", crate::fake::PLAIN, &[]));
+    insta::with_settings!({sort_maps => true}, { insta::assert_json_snapshot!("inventory", detect(&mut okta, &mut org)) });
+    insta::assert_snapshot!("detect-asks", okta.asked.join("\n"));
+}
+
+#[test]
+fn a_type_is_learnt_from_the_newest_instance() {
+    let mut okta = Driver::<Okta>::open(Role::Provider, json!({"domain": "acme.okta.test"})).unwrap();
+    let mut org = FakeOkta::new().with_instance();
+    for (id, type_key, month) in [("0oaA", "panw_cie_1", 5), ("0oaM", "panw_cie_2", 7), ("0oaZ", "panw_cie_3", 6)] {
+        let mut instance = crate::fake::service(id, type_key, crate::fake::PLAIN, &["okta.users.read"]);
+        instance["createdAt"] = json!(format!("2025-{month:02}-01T00:00:00.000Z"));
+        org.services.push(instance);
+    }
+    let variants = serde_json::to_value(detect(&mut okta, &mut org).variants).unwrap();
+    assert_eq!(
+        variants,
+        json!([
+            {"variant": "plain", "type": "panw_cie_2", "scopes": ["okta.users.read"], "source": "0oaM"}
+        ])
+    );
+}
+
+#[test]
+fn scopes_come_from_the_configuration_then_an_instance_then_the_documents() {
+    let config =
+        |scopes: Value| json!({"domain": "acme.okta.test", "variant_types": {"plain": "panw_cie"}, "scopes": scopes});
+    let mut with_other = FakeOkta::new().with_instance();
+    with_other.services[1]["grantedScopes"] = json!(["okta.users.read", "okta.groups.read"]);
+    let table = [
+        (config(json!({"plain": ["b", "a", "b"]})), FakeOkta::new().with_instance(), vec!["a", "b"]),
+        (config(json!({})), with_other, vec!["okta.groups.read", "okta.users.read"]),
+        (config(json!({})), FakeOkta::new(), SCOPES.to_vec()),
+    ];
+    for (config, mut org, expected) in table {
+        let mut okta = Driver::<Okta>::open(Role::Provider, config.clone()).unwrap();
+        let inventory = detect(&mut okta, &mut org);
+        assert_eq!(inventory.variants[0].scopes, expected, "{config}");
+        assert_eq!(inventory.variants[0].source, "config");
+    }
+}
+
+#[test]
+fn pages_that_lead_astray_are_refused() {
+    let foreign = {
+        let mut page = answer(200, json!([]));
+        page.headers.push(("link".to_owned(), "<https://acme.okta.test.evil.test/x>; rel=\"next\"".to_owned()));
+        page
+    };
+    let circle = {
+        let mut page = answer(200, json!([]));
+        page.headers.push(next_link("/integrations/api/v1/api-services"));
+        page
+    };
+    for (page, expected) in [(foreign, "continues at another origin"), (circle, "has pages without end")] {
+        let (mut okta, mut org) = (open(), FakeOkta::new());
+        org.fail("GET /integrations", What::Answer(page));
+        let error = refused(okta.call::<Value>(&mut org, Op::Detect, json!({})));
+        assert_eq!(error.kind, ErrorKind::Invalid);
+        assert!(error.message.contains(expected), "{}", error.message);
+    }
+}
+
+#[test]
+fn a_list_that_never_ends_is_left() {
+    let mut okta = open();
+    let mut pages = 0;
+    let mut endless = |ask: &HttpAsk| {
+        if ask.url.contains("well-known") {
+            return Ok(answer(200, json!({"_links": {"organization": {"href": "https://a.test"}}})));
+        }
+        pages += 1;
+        let mut page = answer(200, json!([]));
+        page.headers.push(next_link(&format!("/integrations/api/v1/api-services?after={pages}")));
+        Ok(page)
+    };
+    let error = refused(okta.call::<Value>(&mut endless, Op::Detect, json!({})));
+    assert!(error.message.contains("pages without end"), "{}", error.message);
+    assert_eq!(pages, 2000);
+}
+
+#[test]
+fn what_does_not_decode_is_named() {
+    let table = [
+        ("okta-organization", answer(200, json!({})), "missing field `_links`"),
+        (
+            "okta-organization",
+            answer(200, json!({"_links": {"organization": {"href": "http://a.test"}}})),
+            "no https URL",
+        ),
+        ("GET /api/v1/apps?", answer(200, json!([{"label": "no id"}])), "missing field `id`"),
+        ("GET /api/v1/apps?", answer(200, json!("<html>")), "invalid type: string"),
+        ("GET /api/v1/apps?", answer(200, Value::Null), "invalid type: null"),
+        ("GET /integrations", answer(200, json!([{"id": "0oa1"}])), "missing field `type`"),
+        ("/grants", answer(200, json!([{"status": "ACTIVE"}])), "missing field `scopeId`"),
+    ];
+    for (at, page, expected) in table {
+        let (mut okta, mut org) = (open(), FakeOkta::new());
+        org.fail(at, What::Answer(page));
+        let error = refused(okta.call::<Value>(&mut org, Op::Detect, json!({})));
+        assert_eq!(error.kind, ErrorKind::Invalid, "{at}");
+        assert!(error.message.contains(expected), "{at}: {}", error.message);
+    }
+}
+
+#[test]
+fn access_is_checked_thing_by_thing() {
+    let (mut okta, mut org) = (open(), FakeOkta::new());
+    org.fail("GET /integrations", What::Answer(okta_error(403, "E0000006")));
+    let reply: flowswap_contract::TestReply = okta.call(&mut org, Op::Test, json!({})).unwrap();
+    let expected = ["organization: Pass", "list-apps: Pass", "list-integrations: Fail", "read-logs: Pass"];
+    assert_eq!(results(&reply.evidence), expected);
+    assert!(reply.evidence[2].detail.contains("E0000006"), "{}", reply.evidence[2].detail);
+    assert!(reply.evidence.iter().all(|e| e.request_id.as_deref() == Some("req-1")));
+    assert!(okta.asked.iter().all(|line| line.starts_with("GET")), "{:?}", okta.asked);
+    assert_eq!(okta.asked.len(), 4, "no page is followed");
+}
+
+fn propose(
+    provider: &ProviderInventory,
+    client_id: Option<&str>,
+    app_data: bool,
+) -> Result<Value, flowswap_contract::Error> {
+    let params =
+        json!({"tenant": "acme", "app_data": app_data, "provider": provider, "directory": directory(client_id)});
+    open().call(&mut |_: &HttpAsk| panic!("plan asks for nothing"), Op::Plan, params)
+}
+
+fn phases(steps: &Value) -> Vec<&str> {
+    steps["steps"].as_array().unwrap().iter().map(|step| step["phase"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn the_plan_is_complete() {
+    let provider = detect(&mut open(), &mut FakeOkta::new().with_instance());
+    let steps = propose(&provider, Some("0oaLEGACY-client"), false).unwrap();
+    insta::with_settings!({sort_maps => true}, { insta::assert_json_snapshot!("plan", steps) });
+    // A proposal reads back as what it is.
+    let _: Vec<StepProposal> = serde_json::from_value(steps["steps"].clone()).unwrap();
+}
+
+#[test]
+fn only_the_right_legacy_client_is_retired() {
+    let mut provider = detect(&mut open(), &mut FakeOkta::new());
+    let with_retirement = ["provision", "prove", "confirm", "retire", "purge"];
+    let without = &with_retirement[..3];
+    assert_eq!(phases(&propose(&provider, Some("0oaLEGACY-client"), false).unwrap()), with_retirement);
+    assert_eq!(phases(&propose(&provider, None, false).unwrap()), with_retirement);
+    assert_eq!(phases(&propose(&provider, Some("0oaOTHER"), false).unwrap()), without);
+    let second =
+        LegacyClient { id: "0oa2".to_owned(), client_id: "0oa2".to_owned(), ..provider.legacy_clients[0].clone() };
+    provider.legacy_clients.push(second);
+    assert_eq!(phases(&propose(&provider, None, false).unwrap()), without);
+    let chosen = propose(&provider, Some("0oa2"), false).unwrap();
+    assert_eq!(proposal_of(&chosen, "retire")["payload"]["app_id"], "0oa2");
+    provider.legacy_clients.clear();
+    assert_eq!(phases(&propose(&provider, None, false).unwrap()), without);
+}
+
+#[test]
+fn a_client_of_several_regions_says_so() {
+    let mut provider = detect(&mut open(), &mut FakeOkta::new());
+    let eu = "https://directory-sync.eu.paloaltonetworks.com/authorize".to_owned();
+    provider.legacy_clients[0].redirect_uris.push(eu);
+    let steps = propose(&provider, None, false).unwrap();
+    assert!(proposal_of(&steps, "retire")["title"].as_str().unwrap().ends_with("it serves 2 CIE regions"));
+}
+
+#[test]
+fn an_unknown_type_is_a_matter_of_configuration() {
+    let mut provider = detect(&mut open(), &mut FakeOkta::new());
+    provider.variants.retain(|known| known.variant == flowswap_contract::Variant::Plain);
+    assert_eq!(proposal_of(&propose(&provider, None, false).unwrap(), "provision")["payload"]["type"], "panw_cie");
+    let error = refused(propose(&provider, None, true));
+    assert_eq!(error.kind, ErrorKind::Config);
+    assert!(error.hint.unwrap().contains("variant_types.application-enabled"));
+}
+
+#[test]
+fn the_answer_of_detect_says_its_role() {
+    let inventory: Inventory = open().call(&mut FakeOkta::new(), Op::Detect, json!({})).unwrap();
+    assert!(matches!(inventory, Inventory::Provider(_)));
+}

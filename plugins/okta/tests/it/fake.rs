@@ -1,0 +1,303 @@
+//! A small Okta org in memory: apps with grants, integrations with secrets, a token endpoint, a log, pages of two.
+
+use flowswap_contract::{Auth, Body, Error, Handle, HttpAnswer, HttpAsk};
+use serde_json::{Value, json};
+
+use crate::driver::{Secrets, World, answer, lost, reveal};
+
+pub(crate) const ORIGIN: &str = "https://acme.okta.test";
+pub(crate) const PLAIN: &str = "Palo Alto Networks Cloud Identity Engine";
+pub(crate) const SCOPES: [&str; 5] =
+    ["okta.authorizationServers.read", "okta.groups.read", "okta.logs.read", "okta.users.read", "okta.users.read.self"];
+const PAGE: usize = 2;
+const SERVICES: &str = "/integrations/api/v1/api-services";
+
+/// What goes wrong with the next request whose line (`METHOD /path?query`) contains `at`.
+pub(crate) struct Fault {
+    pub(crate) at: &'static str,
+    pub(crate) what: What,
+    pub(crate) times: usize,
+}
+
+pub(crate) enum What {
+    /// Answers this, and does nothing.
+    Answer(HttpAnswer),
+    /// Does it, and the answer is lost.
+    LoseAnswer,
+}
+
+#[derive(Default)]
+pub(crate) struct FakeOkta {
+    pub(crate) apps: Vec<Value>,
+    pub(crate) services: Vec<Value>,
+    /// Client id, secret id, status, value.
+    pub(crate) secrets: Vec<(String, String, &'static str, String)>,
+    pub(crate) events: Vec<Value>,
+    pub(crate) faults: Vec<Fault>,
+    /// Scopes that the next tokens have, instead of those asked for.
+    pub(crate) token_scope: Option<String>,
+    pub(crate) token_type: Option<&'static str>,
+    pub(crate) made: usize,
+}
+
+impl FakeOkta {
+    /// An org with one legacy client, three lookalikes and bystanders, and one foreign integration.
+    pub(crate) fn new() -> Self {
+        let redirect = "https://directory-sync.us.paloaltonetworks.com/authorize";
+        Self {
+            apps: vec![
+                oidc_app("0oaBYSTANDER", "Intranet", &["https://intranet.test/callback"]),
+                json!({"id": "0oaSAML", "name": "paloaltonetworkscloudidentityengine", "label": "CIE login",
+                       "status": "ACTIVE", "signOnMode": "SAML_2_0", "settings": {}, "credentials": null}),
+                oidc_app("0oaLEGACY", "CIE directory sync", &[redirect, "https://other.test/cb"]),
+                oidc_app("0oaNAMESAKE", PLAIN, &["https://elsewhere.test/authorize"]),
+                json!({"id": "0oaGONE", "name": "oidc_client", "label": PLAIN, "status": "DELETED"}),
+            ],
+            services: vec![service("0oaFOREIGN", "anzennaapiservice", "Anzenna", &["okta.users.read"])],
+            ..Self::default()
+        }
+    }
+
+    /// The same with one installed instance of the plain variant.
+    pub(crate) fn with_instance(mut self) -> Self {
+        let mut shuffled = SCOPES;
+        shuffled.reverse();
+        self.services.push(service("0oaOLD", "panw_cie", PLAIN, &shuffled));
+        self
+    }
+
+    pub(crate) fn fail(&mut self, at: &'static str, what: What) {
+        self.faults.push(Fault { at, what, times: 1 });
+    }
+
+    pub(crate) fn app(&mut self, id: &str) -> &mut Value {
+        self.apps.iter_mut().find(|app| app["id"] == id).expect("the app is there")
+    }
+
+    pub(crate) fn service_ids(&self) -> Vec<&str> {
+        self.services.iter().map(|service| service["id"].as_str().unwrap()).collect()
+    }
+
+    /// The log's event of a token that somebody got.
+    pub(crate) fn log_grant(&mut self, client_id: &str, agent: &str, result: &str) {
+        self.events.push(json!({
+            "eventType": "app.oauth2.token.grant.access_token", "published": "2026-01-01T12:05:00.000Z",
+            "actor": {"id": client_id, "type": "PublicClientApp"}, "outcome": {"result": result},
+            "client": {"userAgent": {"rawUserAgent": agent}}, "target": [],
+        }));
+    }
+
+    fn serve(&mut self, ask: &HttpAsk, secrets: &Secrets) -> HttpAnswer {
+        let (path, query) = split(&ask.url);
+        let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        match (ask.method.as_str(), segments.as_slice()) {
+            ("GET", [".well-known", "okta-organization"]) => {
+                answer(200, json!({"id": "00o1", "_links": {"organization": {"href": "https://Acme-Real.okta.test"}}}))
+            }
+            ("POST", ["oauth2", "v1", "token"]) => self.grant_token(ask, secrets),
+            _ if !self.is_permitted(ask, secrets) => okta_error(401, "E0000011"),
+            ("GET", ["api", "v1", "apps"]) => page(self.apps.clone(), path, query),
+            ("GET", ["api", "v1", "users" | "groups" | "authorizationServers"]) => answer(200, json!([])),
+            ("GET", ["api", "v1", "logs"]) => {
+                let mut found = answer(200, json!(self.events));
+                found.headers.push(next_link("/api/v1/logs?after=poll"));
+                found
+            }
+            ("GET", ["api", "v1", "apps", _, "grants"]) => answer(
+                200,
+                json!([
+                    {"scopeId": "okta.users.read", "status": "ACTIVE"}, {"scopeId": "okta.groups.read"},
+                    {"scopeId": "okta.logs.read", "status": "REVOKED"},
+                ]),
+            ),
+            (method, ["api", "v1", "apps", id, rest @ ..]) => self.serve_app(method, id, rest),
+            ("GET", ["integrations", "api", "v1", "api-services"]) => page(self.services.clone(), path, query),
+            ("POST", ["integrations", "api", "v1", "api-services"]) => self.create(ask),
+            (method, ["integrations", "api", "v1", "api-services", id, rest @ ..]) => {
+                self.serve_service(method, id, rest)
+            }
+            _ => okta_error(404, "E0000008"),
+        }
+    }
+
+    fn is_permitted(&self, ask: &HttpAsk, secrets: &Secrets) -> bool {
+        match &ask.auth {
+            Some(Auth::Token { scheme, token }) if scheme == "SSWS" => reveal(token, secrets) == "CANARY-admin-token",
+            Some(Auth::Token { scheme, token }) => {
+                scheme == "Bearer" && reveal(token, secrets) == "CANARY-access-token"
+            }
+            _ => false,
+        }
+    }
+
+    fn serve_app(&mut self, method: &str, id: &str, rest: &[&str]) -> HttpAnswer {
+        let Some(at) = self.apps.iter().position(|app| app["id"] == id) else { return okta_error(404, "E0000007") };
+        match (method, rest) {
+            ("GET", []) => answer(200, self.apps[at].clone()),
+            ("DELETE", []) if self.apps[at]["status"] != "INACTIVE" => okta_error(403, "E0000056"),
+            ("DELETE", []) => {
+                self.apps.remove(at);
+                answer(204, Value::Null)
+            }
+            ("POST", ["lifecycle", verb @ ("activate" | "deactivate")]) => {
+                self.apps[at]["status"] = json!(if *verb == "activate" { "ACTIVE" } else { "INACTIVE" });
+                answer(200, json!({}))
+            }
+            _ => okta_error(404, "E0000008"),
+        }
+    }
+
+    fn create(&mut self, ask: &HttpAsk) -> HttpAnswer {
+        let Some(Body::Json(body)) = &ask.body else { return okta_error(400, "E0000003") };
+        self.made += 1;
+        let id = format!("0oaNEW{}", self.made);
+        let mut scopes: Vec<_> =
+            body["grantedScopes"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
+        scopes.reverse();
+        let created = service(&id, body["type"].as_str().unwrap(), PLAIN, &scopes);
+        self.services.push(created.clone());
+        let secret = self.mint_secret(&id);
+        let mut shown = created;
+        shown["clientSecret"] = json!(secret.3);
+        answer(201, shown)
+    }
+
+    fn mint_secret(&mut self, client: &str) -> (String, String, &'static str, String) {
+        let n = self.secrets.len() + 1;
+        let secret = (client.to_owned(), format!("ocs{n}"), "ACTIVE", format!("CANARY-client-secret-{n}"));
+        self.secrets.push(secret.clone());
+        secret
+    }
+
+    fn serve_service(&mut self, method: &str, id: &str, rest: &[&str]) -> HttpAnswer {
+        let Some(at) = self.services.iter().position(|s| s["id"] == id) else { return okta_error(404, "E0000007") };
+        let show = |s: &(String, String, &str, String)| json!({"id": s.1, "status": s.2, "client_secret": "***masked"});
+        match (method, rest) {
+            ("GET", []) => answer(200, self.services[at].clone()),
+            ("DELETE", []) => {
+                self.services.remove(at);
+                answer(204, Value::Null)
+            }
+            ("GET", ["credentials", "secrets"]) => {
+                answer(200, self.secrets.iter().filter(|s| s.0 == id).map(show).collect())
+            }
+            ("POST", ["credentials", "secrets"]) if self.secrets.iter().filter(|s| s.0 == id).count() >= 2 => {
+                okta_error(400, "E0000001")
+            }
+            ("POST", ["credentials", "secrets"]) => {
+                let secret = self.mint_secret(id);
+                let mut shown = show(&secret);
+                shown["client_secret"] = json!(secret.3);
+                answer(201, shown)
+            }
+            ("POST", ["credentials", "secrets", _, "lifecycle", "deactivate"])
+                if self.secrets.iter().filter(|s| s.0 == id && s.2 == "ACTIVE").count() == 1 =>
+            {
+                okta_error(400, "E0000001")
+            }
+            ("POST", ["credentials", "secrets", which, "lifecycle", "deactivate"]) => {
+                let secret = self.secrets.iter_mut().find(|s| s.1 == *which).expect("the secret is there");
+                secret.2 = "INACTIVE";
+                answer(200, show(secret))
+            }
+            ("DELETE", ["credentials", "secrets", which]) => {
+                let at = self.secrets.iter().position(|s| s.1 == *which).expect("the secret is there");
+                if self.secrets[at].2 == "ACTIVE" {
+                    return okta_error(400, "E0000001");
+                }
+                self.secrets.remove(at);
+                answer(204, Value::Null)
+            }
+            _ => okta_error(404, "E0000008"),
+        }
+    }
+
+    fn grant_token(&mut self, ask: &HttpAsk, secrets: &Secrets) -> HttpAnswer {
+        let Some(Auth::Basic { username, password }) = &ask.auth else { return oauth_error(401, "invalid_client") };
+        let is_known = |s: &&(String, String, &str, String)| s.0 == *username && s.2 == "ACTIVE";
+        if !self.secrets.iter().filter(is_known).any(|s| s.3 == reveal(password, secrets)) {
+            return oauth_error(401, "invalid_client");
+        }
+        let Some(Body::Form(form)) = &ask.body else { return oauth_error(400, "invalid_request") };
+        let scope = form.iter().find(|(name, _)| name == "scope").and_then(|(_, value)| value.as_str()).unwrap_or("");
+        if scope.contains(".self") {
+            return oauth_error(400, "client_credentials_self_scope_requested");
+        }
+        let scope = self.token_scope.clone().unwrap_or_else(|| scope.to_owned());
+        let token_type = self.token_type.unwrap_or("Bearer");
+        answer(
+            200,
+            json!({"token_type": token_type, "expires_in": 3600, "access_token": "CANARY-access-token", "scope": scope}),
+        )
+    }
+}
+
+impl World for FakeOkta {
+    fn answer(&mut self, ask: &HttpAsk, secrets: &Secrets) -> Result<HttpAnswer, Error> {
+        assert!(ask.url.starts_with(&format!("{ORIGIN}/")), "a request to another origin: {}", ask.url);
+        assert!(!ask.url.contains("/credentials/secrets") || ask.url.contains(SERVICES), "reads an app's secrets");
+        let line = format!("{} {}", ask.method, &ask.url[ORIGIN.len()..]);
+        let fault = self.faults.iter_mut().find(|fault| fault.times > 0 && line.contains(fault.at));
+        match fault {
+            None => Ok(self.serve(ask, secrets)),
+            Some(fault) => {
+                fault.times -= 1;
+                match &fault.what {
+                    What::Answer(answer) => Ok(answer.clone()),
+                    What::LoseAnswer => {
+                        self.serve(ask, secrets);
+                        Err(lost())
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn oidc_app(id: &str, label: &str, redirects: &[&str]) -> Value {
+    json!({
+        "id": id, "name": "oidc_client", "label": label, "status": "ACTIVE", "signOnMode": "OPENID_CONNECT",
+        "settings": {"app": {}, "oauthClient": {
+            "client_uri": null, "redirect_uris": redirects, "grant_types": ["authorization_code", "refresh_token"]}},
+        "credentials": {"oauthClient": {"client_id": format!("{id}-client"), "token_endpoint_auth_method": "client_secret_basic"}},
+    })
+}
+
+pub(crate) fn service(id: &str, type_key: &str, name: &str, scopes: &[&str]) -> Value {
+    json!({"id": id, "type": type_key, "name": name, "grantedScopes": scopes, "createdAt": "2025-06-01T00:00:00.000Z",
+           "createdBy": "00u1", "properties": {}})
+}
+
+pub(crate) fn okta_error(status: u16, code: &str) -> HttpAnswer {
+    let body = json!({"errorCode": code, "errorSummary": "A sentence.", "errorLink": code, "errorId": "oae1", "errorCauses": []});
+    answer(status, body)
+}
+
+pub(crate) fn oauth_error(status: u16, error: &str) -> HttpAnswer {
+    answer(status, json!({"error": error, "error_description": "A sentence."}))
+}
+
+pub(crate) fn next_link(target: &str) -> (String, String) {
+    ("link".to_owned(), format!("<{ORIGIN}{target}>; rel=\"next\""))
+}
+
+/// The handle that a captured client secret got.
+pub(crate) fn secret_of(outputs: &Value) -> Handle {
+    Handle::from_value(&outputs["client_secret"]).expect("the secret is a handle")
+}
+
+fn split(url: &str) -> (&str, &str) {
+    let rest = &url[ORIGIN.len()..];
+    rest.split_once('?').unwrap_or((rest, ""))
+}
+
+fn page(items: Vec<Value>, path: &str, query: &str) -> HttpAnswer {
+    let after = query.split('&').find_map(|pair| pair.strip_prefix("after=")).and_then(|n| n.parse().ok()).unwrap_or(0);
+    let next = after + PAGE;
+    let mut found = answer(200, items.iter().skip(after).take(PAGE).cloned().collect());
+    found.headers.push(("link".to_owned(), format!("<{ORIGIN}{path}>; rel=\"self\"")));
+    if next < items.len() {
+        found.headers.push(next_link(&format!("{path}?after={next}")));
+    }
+    found
+}

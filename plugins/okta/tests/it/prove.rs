@@ -1,0 +1,168 @@
+//! The proof at Okta, and the confirmation from its log.
+
+use flowswap_contract::{ErrorKind, EvidenceResult, HttpAnswer, Op, TestReply};
+use flowswap_okta::Okta;
+use serde_json::{Value, json};
+
+use crate::{
+    driver::{Driver, answer, refused, results},
+    fake::{FakeOkta, Fault, What, oauth_error, okta_error, service},
+    prepare,
+};
+
+/// A session and an org whose new client has a secret that works.
+fn prepare_client() -> (Driver<Okta>, FakeOkta, Value) {
+    let inputs = json!({"client_id": "0oaNEW", "client_secret": {"$secret": "held"}});
+    let (mut okta, mut org, params) = prepare("prove", inputs, json!({}));
+    org.services.push(service("0oaNEW", "panw_cie", "x", &[]));
+    org.secrets.push(("0oaNEW".to_owned(), "ocs1".to_owned(), "ACTIVE", "CANARY-held".to_owned()));
+    okta.secrets.insert("held".to_owned(), "CANARY-held".to_owned());
+    (okta, org, json!({ "step": params }))
+}
+
+const GOOD: [&str; 6] = [
+    "token: Pass",
+    "scopes: Pass",
+    "read-users: Pass",
+    "read-groups: Pass",
+    "read-authorization-servers: Pass",
+    "read-logs: Pass",
+];
+
+#[test]
+fn a_new_client_is_given_some_time() {
+    let (mut okta, mut org, params) = prepare_client();
+    org.faults.push(Fault { at: "/token", what: What::Answer(oauth_error(401, "invalid_client")), times: 4 });
+    let reply: TestReply = okta.call(&mut org, Op::Test, &params).unwrap();
+    assert_eq!(results(&reply.evidence), GOOD);
+    let pauses: Vec<_> = okta.asked.iter().filter(|line| line.starts_with("sleep")).collect();
+    assert_eq!(pauses, ["sleep 500 ms", "sleep 1000 ms", "sleep 2000 ms", "sleep 4000 ms"]);
+}
+
+#[test]
+fn but_not_forever() {
+    let (mut okta, mut org, params) = prepare_client();
+    org.faults.push(Fault { at: "/token", what: What::Answer(oauth_error(401, "invalid_client")), times: 99 });
+    let reply: TestReply = okta.call(&mut org, Op::Test, &params).unwrap();
+    assert_eq!(results(&reply.evidence), ["token: Fail"]);
+    assert!(reply.evidence[0].detail.contains("401 invalid_client"), "{}", reply.evidence[0].detail);
+    assert_eq!(okta.asked.iter().filter(|line| line.contains("/token")).count(), 5);
+}
+
+#[test]
+fn scopes_are_compared_both_ways() {
+    let all = "okta.authorizationServers.read okta.groups.read okta.logs.read okta.users.read";
+    let table = [
+        (all.to_owned(), "Pass", all),
+        ("okta.users.read okta.logs.read okta.groups.read okta.authorizationServers.read".to_owned(), "Pass", all),
+        (all.replace("okta.logs.read ", ""), "Fail", "missing: okta.logs.read"),
+        (format!("{all} okta.users.manage"), "Fail", "not asked for: okta.users.manage"),
+        (all.replace("okta.logs", "okta.apps"), "Fail", "missing: okta.logs.read; not asked for: okta.apps.read"),
+        (String::new(), "Fail", &format!("missing: {all}")),
+    ];
+    for (granted, expected, detail) in table {
+        let (mut okta, mut org, params) = prepare_client();
+        org.token_scope = Some(granted.clone());
+        let reply: TestReply = okta.call(&mut org, Op::Test, &params).unwrap();
+        let scopes = &reply.evidence[1];
+        assert_eq!((format!("{:?}", scopes.result).as_str(), scopes.detail.as_str()), (expected, detail), "{granted}");
+    }
+}
+
+#[test]
+fn what_the_token_endpoint_says_decides() {
+    let no_scope = json!({"access_token": "CANARY-t", "token_type": "Bearer"});
+    let evidence: [(HttpAnswer, &[&str]); 3] = [
+        (oauth_error(400, "invalid_scope"), &["token: Fail"]),
+        (oauth_error(403, "access_denied"), &["token: Fail"]),
+        (answer(200, no_scope), &["token: Pass", "scopes: Fail"]),
+    ];
+    for (given, expected) in evidence {
+        let (mut okta, mut org, params) = prepare_client();
+        org.fail("/token", What::Answer(given.clone()));
+        let reply: TestReply = okta.call(&mut org, Op::Test, &params).unwrap();
+        assert_eq!(results(&reply.evidence)[..expected.len()], *expected, "{given:?}");
+        assert!(!okta.asked.iter().any(|line| line.starts_with("sleep")), "{given:?}");
+    }
+    for (given, kind) in
+        [(okta_error(429, "E0000047"), ErrorKind::RateLimited), (okta_error(500, "E0000009"), ErrorKind::Unavailable)]
+    {
+        let (mut okta, mut org, params) = prepare_client();
+        org.fail("/token", What::Answer(given));
+        assert_eq!(refused(okta.call::<TestReply>(&mut org, Op::Test, &params)).kind, kind);
+    }
+}
+
+#[test]
+fn a_bound_token_is_of_no_use_to_the_directory() {
+    let (mut okta, mut org, params) = prepare_client();
+    org.token_type = Some("DPoP");
+    let reply: TestReply = okta.call(&mut org, Op::Test, &params).unwrap();
+    assert_eq!(results(&reply.evidence), ["token: Fail", "scopes: Pass"]);
+    assert_eq!(okta.asked.len(), 1, "nothing is read with it");
+}
+
+#[test]
+fn each_read_has_its_verdict() {
+    let no_scope = {
+        let mut refusal = answer(403, Value::Null);
+        let header = r#"Bearer realm="x", scope="okta.groups.read", error="insufficient_scope""#;
+        refusal.headers.push(("www-authenticate".to_owned(), header.to_owned()));
+        refusal
+    };
+    let table = [
+        ("/api/v1/users", okta_error(403, "E0000006"), 2, EvidenceResult::Fail),
+        ("/api/v1/users", okta_error(401, "E0000015"), 2, EvidenceResult::Fail),
+        ("/api/v1/groups", no_scope, 3, EvidenceResult::Fail),
+        ("/api/v1/groups", answer(200, json!({})), 3, EvidenceResult::Fail),
+        ("/api/v1/authorizationServers", okta_error(401, "E0000015"), 4, EvidenceResult::NotApplicable),
+        ("/api/v1/authorizationServers", okta_error(401, "E0000011"), 4, EvidenceResult::Fail),
+        ("/api/v1/logs", okta_error(404, "E0000007"), 5, EvidenceResult::Fail),
+    ];
+    for (at, given, index, expected) in table {
+        let (mut okta, mut org, params) = prepare_client();
+        org.fail(at, What::Answer(given.clone()));
+        let reply: TestReply = okta.call(&mut org, Op::Test, &params).unwrap();
+        assert_eq!(reply.evidence.len(), 6, "{at}: one failure hides no other check");
+        for (i, evidence) in reply.evidence.iter().enumerate() {
+            let expected = if i == index { expected } else { EvidenceResult::Pass };
+            assert_eq!(evidence.result, expected, "{at} {given:?}: {evidence:?}");
+            assert_eq!(evidence.request_id.as_deref(), Some("req-1"));
+        }
+    }
+    let (mut okta, mut org, params) = prepare_client();
+    org.fail("/api/v1/groups", What::Answer(okta_error(503, "E0000010")));
+    assert_eq!(refused(okta.call::<TestReply>(&mut org, Op::Test, &params)).kind, ErrorKind::Unavailable);
+}
+
+#[test]
+fn a_step_without_its_inputs_is_refused() {
+    let (mut okta, mut org, params) = prepare("prove", json!({"client_id": "0oaNEW"}), json!({}));
+    let error = refused(okta.call::<TestReply>(&mut org, Op::Test, json!({ "step": params })));
+    assert_eq!(error.kind, ErrorKind::Protocol);
+    assert!(error.message.contains("client_secret"), "{}", error.message);
+}
+
+#[test]
+fn only_a_foreign_successful_grant_of_the_client_confirms() {
+    type Grant = (&'static str, &'static str, &'static str);
+    let table: [(&[Grant], &str); 6] = [
+        (&[], "Inconclusive"),
+        (&[("0oaNEW", "flowswap/0.1.0 (+run:x)", "SUCCESS")], "Inconclusive"),
+        (&[("0oaNEW", "CIE/1.0", "FAILURE")], "Inconclusive"),
+        (&[("0oaOTHER", "CIE/1.0", "SUCCESS")], "Inconclusive"),
+        (&[("0oaNEW", "CIE/1.0", "SUCCESS")], "Pass"),
+        (&[("0oaNEW", "flowswap/0.1.0", "SUCCESS"), ("0oaNEW", "not flowswap/1", "SUCCESS")], "Pass"),
+    ];
+    for (grants, expected) in table {
+        let inputs = json!({"client_id": "0oaNEW", "swapped_at": "2026-01-01T12:00:00Z"});
+        let (mut okta, mut org, params) = prepare("confirm", inputs, json!({}));
+        for (client, agent, result) in grants {
+            org.log_grant(client, agent, result);
+        }
+        okta.asked.clear();
+        let reply: TestReply = okta.call(&mut org, Op::Test, json!({ "step": params })).unwrap();
+        assert_eq!(results(&reply.evidence), [format!("token-grant: {expected}")], "{grants:?}");
+        assert_eq!(okta.asked.len(), 1, "the log's next link is not followed");
+    }
+}

@@ -1,0 +1,166 @@
+//! Creating the integration, and everything that can come between the request and its answer.
+
+use flowswap_contract::{ApplyReply, Effect, ErrorKind, ObserveReply, Observed, Op};
+use serde_json::{Value, json};
+
+use crate::{
+    driver::{answer, refused},
+    fake::{What, okta_error, secret_of, service},
+    prepare,
+};
+
+fn count_creates(asked: &[String]) -> usize {
+    asked.iter().filter(|line| line.starts_with("Mutate POST") && line.contains("api-services\n")).count()
+}
+
+#[test]
+fn a_lost_answer_is_observed_and_adopted() {
+    let (mut okta, mut org, params) = prepare("provision", json!({}), json!({}));
+    org.fail("POST /integrations", What::LoseAnswer);
+    let error = refused(okta.call::<ApplyReply>(&mut org, Op::Apply, &params));
+    assert_eq!((error.kind, error.effect), (ErrorKind::Unavailable, Effect::Unknown));
+
+    let seen: ObserveReply = okta.call(&mut org, Op::Observe, &params).unwrap();
+    assert_eq!(seen.state, Observed::Partial);
+    let mut again = params.clone();
+    again["outputs"] = serde_json::to_value(&seen.outputs).unwrap();
+    assert_eq!(again["outputs"], json!({"client_id": "0oaNEW1"}));
+
+    okta.asked.clear();
+    let adopted: ApplyReply = okta.call(&mut org, Op::Apply, &again).unwrap();
+    insta::assert_snapshot!("adopt-asks", okta.asked.join("\n"));
+    let outputs = serde_json::to_value(adopted.outputs).unwrap();
+    assert_eq!(org.secrets.len(), 1);
+    assert_eq!(okta.secrets[secret_of(&outputs).as_str()], org.secrets[0].3, "the secret held is the one that works");
+    assert_eq!(org.made, 1, "nothing was created twice");
+
+    again["outputs"] = outputs.clone();
+    let seen: ObserveReply = okta.call(&mut org, Op::Observe, &again).unwrap();
+    assert_eq!((seen.state, serde_json::to_value(seen.outputs).unwrap()), (Observed::Applied, outputs));
+}
+
+#[test]
+fn an_adoption_that_was_cut_off_is_finished() {
+    for (cut, held) in [
+        (What::LoseAnswer, "POST /integrations/api/v1/api-services/0oaNEW1/credentials/secrets"),
+        (What::Answer(okta_error(500, "E0000009")), "/lifecycle/deactivate"),
+        (What::Answer(okta_error(403, "E0000006")), "DELETE /integrations"),
+    ] {
+        let (mut okta, mut org, mut params) = prepare("provision", json!({}), json!({}));
+        org.fail("POST /integrations", What::LoseAnswer);
+        refused(okta.call::<ApplyReply>(&mut org, Op::Apply, &params));
+        params["outputs"] = json!({"client_id": "0oaNEW1"});
+        org.fail(held, cut);
+        let error = refused(okta.call::<ApplyReply>(&mut org, Op::Apply, &params));
+        assert_eq!(error.effect, Effect::Unknown, "{held}");
+        let adopted: ApplyReply = okta.call(&mut org, Op::Apply, &params).unwrap();
+        let outputs = serde_json::to_value(adopted.outputs).unwrap();
+        let active: Vec<_> = org.secrets.iter().map(|s| (s.2, s.3.as_str())).collect();
+        assert_eq!(active, [("ACTIVE", okta.secrets[secret_of(&outputs).as_str()].as_str())], "{held}");
+    }
+}
+
+#[test]
+fn a_full_integration_is_adopted_whatever_state_its_secrets_have() {
+    for statuses in [["ACTIVE", "ACTIVE"], ["INACTIVE", "ACTIVE"], ["ACTIVE", "INACTIVE"]] {
+        let (mut okta, mut org, params) = prepare("provision", json!({}), json!({"client_id": "0oaNEW"}));
+        org.services.push(service("0oaNEW", "panw_cie", "x", &[]));
+        for (n, status) in statuses.into_iter().enumerate() {
+            org.secrets.push(("0oaNEW".to_owned(), format!("ocsLOST{n}"), status, format!("CANARY-lost-{n}")));
+        }
+        let adopted: ApplyReply = okta.call(&mut org, Op::Apply, &params).unwrap();
+        let outputs = serde_json::to_value(adopted.outputs).unwrap();
+        let active: Vec<_> = org.secrets.iter().map(|s| (s.2, s.3.as_str())).collect();
+        assert_eq!(active, [("ACTIVE", okta.secrets[secret_of(&outputs).as_str()].as_str())], "{statuses:?}");
+    }
+}
+
+#[test]
+fn a_stranger_of_the_same_type_stops_the_create() {
+    let (mut okta, mut org, params) = prepare("provision", json!({}), json!({}));
+    org.services.push(service("0oaSTRANGER", "panw_cie", "x", &[]));
+    okta.asked.clear();
+    let error = refused(okta.call::<ApplyReply>(&mut org, Op::Apply, &params));
+    assert_eq!((error.kind, error.effect), (ErrorKind::Conflict, Effect::None));
+    assert!(error.message.contains("0oaSTRANGER"), "{}", error.message);
+    assert!(error.hint.is_some());
+    assert_eq!(count_creates(&okta.asked), 0);
+}
+
+#[test]
+fn what_is_observed_follows_from_the_list_and_the_outputs() {
+    let secret = json!({"$secret": "s"});
+    let table: [(&[&str], Value, Observed); 8] = [
+        (&[], json!({}), Observed::NotApplied),
+        (&["0oaA"], json!({}), Observed::Partial),
+        (&["0oaA"], json!({"client_id": "0oaA"}), Observed::Partial),
+        (&["0oaA"], json!({"client_id": "0oaA", "client_secret": secret}), Observed::Applied),
+        (&["0oaA", "0oaB"], json!({}), Observed::Unknown),
+        (&["0oaA", "0oaB"], json!({"client_id": "0oaB", "client_secret": secret}), Observed::Applied),
+        (&["0oaB"], json!({"client_id": "0oaA", "client_secret": secret}), Observed::NotApplied),
+        (&["0oaA"], json!({"client_id": "0oaA", "client_secret": "in clear"}), Observed::Partial),
+    ];
+    for (new, outputs, expected) in table {
+        let (mut okta, mut org, params) = prepare("provision", json!({}), outputs.clone());
+        org.services.extend(new.iter().map(|id| service(id, "panw_cie", "x", &[])));
+        let seen: ObserveReply = okta.call(&mut org, Op::Observe, &params).unwrap();
+        assert_eq!(seen.state, expected, "{new:?} {outputs}");
+    }
+}
+
+#[test]
+fn undo_deletes_what_the_step_made_and_nothing_else() {
+    let (mut okta, mut org, mut params) = prepare("provision", json!({}), json!({}));
+    let made: ApplyReply = okta.call(&mut org, Op::Apply, &params).unwrap();
+    params["outputs"] = serde_json::to_value(made.outputs).unwrap();
+    for _ in 0..2 {
+        let _: ApplyReply = okta.call(&mut org, Op::Undo, &params).unwrap();
+        assert_eq!(org.service_ids(), ["0oaFOREIGN"]);
+    }
+
+    params["outputs"] = json!({});
+    let error = refused(okta.call::<ApplyReply>(&mut org, Op::Undo, &params));
+    assert_eq!(error.kind, ErrorKind::Internal);
+
+    okta.asked.clear();
+    params["step"]["proposal"]["payload"]["existing"] = json!(["0oaFOREIGN"]);
+    params["outputs"] = json!({"client_id": "0oaFOREIGN"});
+    let error = refused(okta.call::<ApplyReply>(&mut org, Op::Undo, &params));
+    assert!(error.message.contains("was there before the plan"), "{}", error.message);
+    assert_eq!(okta.asked, Vec::<String>::new());
+}
+
+#[test]
+fn an_integration_that_survives_its_deletion_is_reported() {
+    let (mut okta, mut org, params) = prepare("provision", json!({}), json!({"client_id": "0oaFOREIGN"}));
+    org.fail("DELETE /integrations", What::Answer(answer(204, Value::Null)));
+    let error = refused(okta.call::<ApplyReply>(&mut org, Op::Undo, &params));
+    assert_eq!((error.kind, error.effect), (ErrorKind::Conflict, Effect::Unknown));
+}
+
+#[test]
+fn failures_of_the_create_keep_their_effect() {
+    let table = [
+        (okta_error(400, "E0000001"), ErrorKind::Invalid, Effect::None),
+        (okta_error(403, "E0000006"), ErrorKind::Permission, Effect::None),
+        (okta_error(500, "E0000009"), ErrorKind::Unavailable, Effect::Unknown),
+        (answer(201, json!({"clientSecret": "CANARY"})), ErrorKind::Invalid, Effect::Unknown),
+    ];
+    for (given, kind, effect) in table {
+        let (mut okta, mut org, params) = prepare("provision", json!({}), json!({}));
+        let status = given.status;
+        org.fail("POST /integrations", What::Answer(given));
+        let error = refused(okta.call::<ApplyReply>(&mut org, Op::Apply, &params));
+        assert_eq!((error.kind, error.effect), (kind, effect), "{status}: {}", error.message);
+    }
+}
+
+#[test]
+fn other_scopes_than_asked_for_are_seen() {
+    let (mut okta, mut org, params) = prepare("provision", json!({}), json!({}));
+    let mut shown = service("0oaNEW", "panw_cie", "x", &["okta.users.read"]);
+    shown["clientSecret"] = json!("CANARY-1");
+    org.fail("POST /integrations", What::Answer(answer(201, shown)));
+    let made: ApplyReply = okta.call(&mut org, Op::Apply, &params).unwrap();
+    assert_eq!(crate::driver::results(&made.evidence), ["created: Pass", "granted-scopes: Fail"]);
+}

@@ -1,0 +1,251 @@
+//! The description of an interface: the tenant's `directory` table, read and checked once when the session opens.
+
+use std::collections::BTreeMap;
+
+use flowswap_contract::{Error, Flow, Handle, Open};
+use serde_json::Value;
+
+use crate::{
+    fields::Fields,
+    table::{Table, wrong},
+    template::{Body, Template, Variable},
+};
+
+/// The keys of the table: name, whether it is required, what it is.
+pub(crate) const KEYS: [(&str, bool, &str); 18] = [
+    ("base_url", true, "https origin that every path is appended to"),
+    ("credential", true, "the interface's token"),
+    ("auth_scheme", false, "the word before the token; Bearer by default"),
+    ("id", false, "the directory's id; found by `list` when absent"),
+    ("name", false, "the directory's name, to find it by"),
+    ("domain", false, "the directory's domain, to find it by"),
+    ("fields", true, "table: where the answer of `read` shows what (JSON pointers)"),
+    ("flows", true, "table: the interface's word for a flow = authorization-code or client-credentials"),
+    ("healthy", false, "list: status words that mean a good sync"),
+    ("busy", false, "list: status words that mean a sync is running"),
+    ("error", false, "JSON pointer to the message of a refusal"),
+    ("request_id_header", false, "response header that names a request; x-request-id by default"),
+    ("list", false, "operation: the directories, page by page"),
+    ("read", true, "operation: the directory"),
+    ("status", false, "operation: the state of the connection after the swap; `read` by default"),
+    ("test", true, "operation: test a connection with new credentials"),
+    ("submit", true, "operation: reconnect the directory with tested credentials"),
+    ("restore", false, "operation: put the previous connection back; without it a person must"),
+];
+
+/// What the owner of the interface wrote.
+pub(crate) struct Config {
+    pub(crate) base_url: String,
+    pub(crate) credential: Handle,
+    pub(crate) auth_scheme: String,
+    pub(crate) target: Target,
+    pub(crate) flows: BTreeMap<String, Flow>,
+    pub(crate) healthy: Vec<String>,
+    pub(crate) busy: Vec<String>,
+    pub(crate) error: Option<String>,
+    pub(crate) request_id_header: String,
+    pub(crate) read: Shown,
+    pub(crate) status: Option<Shown>,
+    pub(crate) test: TestOperation,
+    pub(crate) submit: Operation,
+    pub(crate) restore: Option<Operation>,
+}
+
+/// How the directory is found.
+pub(crate) enum Target {
+    Id(String),
+    Search { list: Box<ListOperation>, name: Option<String>, domain: Option<String> },
+}
+
+/// One request of the interface.
+pub(crate) struct Operation {
+    pub(crate) method: String,
+    pub(crate) path: Template,
+    pub(crate) headers: Vec<(String, Template)>,
+    pub(crate) body: Option<Body>,
+}
+
+/// A request whose answer shows a directory.
+pub(crate) struct Shown {
+    pub(crate) operation: Operation,
+    pub(crate) fields: Fields,
+}
+
+/// A request whose answers show many.
+pub(crate) struct ListOperation {
+    pub(crate) operation: Operation,
+    pub(crate) items: String,
+    pub(crate) next: Option<String>,
+    pub(crate) next_param: String,
+    pub(crate) fields: Fields,
+}
+
+/// The connection test.
+pub(crate) struct TestOperation {
+    pub(crate) operation: Operation,
+    pub(crate) passed_pointer: String,
+    pub(crate) passed_equals: Value,
+    pub(crate) reason: Option<String>,
+    pub(crate) receipt: Option<String>,
+}
+
+const OF_TEST: &[Variable] = &[
+    Variable::Id,
+    Variable::Name,
+    Variable::Domain,
+    Variable::Flow,
+    Variable::ClientId,
+    Variable::ClientSecret,
+    Variable::AppData,
+];
+const OF_SUBMIT: &[Variable] = &[
+    Variable::Id,
+    Variable::Name,
+    Variable::Domain,
+    Variable::Flow,
+    Variable::ClientId,
+    Variable::ClientSecret,
+    Variable::AppData,
+    Variable::Receipt,
+];
+/// `$flow` and `$client_id` are the previous ones. Nobody has the previous secret.
+const OF_RESTORE: &[Variable] =
+    &[Variable::Id, Variable::Name, Variable::Domain, Variable::Flow, Variable::ClientId, Variable::AppData];
+
+const OPERATION_KEYS: [&str; 4] = ["method", "path", "headers", "body"];
+
+impl Config {
+    pub(crate) fn read(open: &Open) -> Result<Self, Error> {
+        let root = Table::root(&open.config);
+        let credential = open.secrets.get("credential").cloned();
+        let fields = Fields::read(&root.require_table("fields")?, &["id", "name", "domain", "flow"])?;
+        Ok(Self {
+            base_url: read_base_url(&root)?,
+            credential: credential.ok_or_else(|| wrong("credential", "is missing"))?,
+            auth_scheme: root.text("auth_scheme")?.unwrap_or("Bearer").to_owned(),
+            target: read_target(&root, &fields)?,
+            flows: read_flows(&root.require_table("flows")?)?,
+            healthy: root.texts("healthy")?,
+            busy: root.texts("busy")?,
+            error: root.pointer("error")?,
+            request_id_header: root.text("request_id_header")?.unwrap_or("x-request-id").to_ascii_lowercase(),
+            read: read_shown(&root.require_table("read")?, &fields, &["id", "name", "domain", "flow"])?,
+            status: root.table("status")?.map(|table| read_shown(&table, &fields, &["flow"])).transpose()?,
+            test: read_test(&root.require_table("test")?)?,
+            submit: read_mutation(&root.require_table("submit")?, OF_SUBMIT)?,
+            restore: root.table("restore")?.map(|table| read_mutation(&table, OF_RESTORE)).transpose()?,
+        })
+    }
+
+    /// The interface's word for a flow.
+    pub(crate) fn word_for(&self, flow: Flow) -> Option<&str> {
+        self.flows.iter().find(|(_, known)| **known == flow).map(|(word, _)| word.as_str())
+    }
+}
+
+/// The host lets a session talk to this origin and to nothing else, so a path belongs to the operations.
+fn read_base_url(root: &Table<'_>) -> Result<String, Error> {
+    let url = root.require_text("base_url")?.trim_end_matches('/');
+    let host = url.strip_prefix("https://").filter(|rest| !rest.is_empty());
+    match host.is_some_and(|host| !host.contains(['/', '?', '#', '@', ' ', '$'])) {
+        true => Ok(url.to_owned()),
+        false => Err(root.wrong("base_url", "must be an https origin without a path, such as https://gateway.example")),
+    }
+}
+
+fn read_target(root: &Table<'_>, fields: &Fields) -> Result<Target, Error> {
+    if let Some(id) = root.text("id")? {
+        return if id.is_empty() { Err(root.wrong("id", "must not be empty")) } else { Ok(Target::Id(id.to_owned())) };
+    }
+    let (name, domain) = (root.text("name")?.map(str::to_owned), root.text("domain")?.map(str::to_owned));
+    if name.is_none() && domain.is_none() {
+        return Err(root.wrong("id", "is missing, and so are `name` and `domain`, by which `list` could find it"));
+    }
+    let table = root.table("list")?.ok_or_else(|| root.wrong("list", "is missing, and without `id` it is needed"))?;
+    table.allow(&[&OPERATION_KEYS[..3], &["items", "next", "next_param", "fields"]].concat())?;
+    let own_fields = table.table("fields")?.map(|own| Fields::read(&own, &["id"])).transpose()?;
+    let list = ListOperation {
+        operation: read_operation(&table, &[], "GET")?,
+        items: table.pointer("items")?.unwrap_or_default(),
+        next: table.pointer("next")?,
+        next_param: table.text("next_param")?.unwrap_or("cursor").to_owned(),
+        fields: own_fields.unwrap_or_else(|| fields.clone()),
+    };
+    Ok(Target::Search { list: Box::new(list), name, domain })
+}
+
+fn read_flows(table: &Table<'_>) -> Result<BTreeMap<String, Flow>, Error> {
+    let mut flows = BTreeMap::new();
+    for (word, value) in table.iter() {
+        let flow = match value.as_str() {
+            Some("authorization-code") => Flow::AuthorizationCode,
+            Some("client-credentials") => Flow::ClientCredentials,
+            _ => return Err(table.wrong(word, "must be `authorization-code` or `client-credentials`")),
+        };
+        flows.insert(word.to_owned(), flow);
+    }
+    for flow in [Flow::AuthorizationCode, Flow::ClientCredentials] {
+        if !flows.values().any(|known| *known == flow) {
+            return Err(wrong("flows", &format!("has no word for {flow}")));
+        }
+    }
+    Ok(flows)
+}
+
+fn read_shown(table: &Table<'_>, fields: &Fields, required: &[&str]) -> Result<Shown, Error> {
+    table.allow(&[&OPERATION_KEYS[..3], &["fields"]].concat())?;
+    let own = table.table("fields")?.map(|own| Fields::read(&own, required)).transpose()?;
+    let operation = read_operation(table, &[Variable::Id], "GET")?;
+    Ok(Shown { operation, fields: own.unwrap_or_else(|| fields.clone()) })
+}
+
+fn read_test(table: &Table<'_>) -> Result<TestOperation, Error> {
+    table.allow(&[&OPERATION_KEYS[..], &["passed", "reason", "receipt"]].concat())?;
+    let passed = table.require_table("passed")?;
+    passed.allow(&["pointer", "equals"])?;
+    Ok(TestOperation {
+        operation: read_operation(table, OF_TEST, "POST")?,
+        passed_pointer: passed.pointer("pointer")?.ok_or_else(|| passed.wrong("pointer", "is missing"))?,
+        passed_equals: passed.get("equals").cloned().ok_or_else(|| passed.wrong("equals", "is missing"))?,
+        reason: table.pointer("reason")?,
+        receipt: table.pointer("receipt")?,
+    })
+}
+
+fn read_mutation(table: &Table<'_>, variables: &[Variable]) -> Result<Operation, Error> {
+    table.allow(&OPERATION_KEYS)?;
+    read_operation(table, variables, "POST")
+}
+
+fn read_operation(table: &Table<'_>, variables: &[Variable], default_method: &str) -> Result<Operation, Error> {
+    let method = table.text("method")?.unwrap_or(default_method).to_ascii_uppercase();
+    if default_method == "GET" && method != "GET" {
+        return Err(table.wrong("method", "must be GET: a dry run lets no other request through"));
+    }
+    if !matches!(method.as_str(), "GET" | "POST" | "PUT" | "PATCH" | "DELETE") {
+        return Err(table.wrong("method", "must be POST, PUT, PATCH or DELETE"));
+    }
+    let path = table.require_text("path")?;
+    if !path.starts_with('/') {
+        return Err(table.wrong("path", "must begin with a slash"));
+    }
+    let path = Template::parse_public(path, variables, &table.path_of("path"))?;
+    let body = table.get("body").map(|body| Body::parse(body, variables, &table.path_of("body"))).transpose()?;
+    if body.is_some() && method == "GET" {
+        return Err(table.wrong("body", "cannot go with GET"));
+    }
+    let headers = table.table("headers")?.map(|headers| read_headers(&headers, variables)).transpose()?;
+    Ok(Operation { method, path, headers: headers.unwrap_or_default(), body })
+}
+
+fn read_headers(table: &Table<'_>, variables: &[Variable]) -> Result<Vec<(String, Template)>, Error> {
+    let read = |(name, value): (&str, &Value)| {
+        let name_is_ours = ["authorization", "content-length", "content-type", "host", "user-agent"];
+        if name_is_ours.contains(&name.to_ascii_lowercase().as_str()) {
+            return Err(table.wrong(name, "is set by flowswap itself"));
+        }
+        let text = value.as_str().ok_or_else(|| table.wrong(name, "must be a string"))?;
+        Ok((name.to_ascii_lowercase(), Template::parse_public(text, variables, &table.path_of(name))?))
+    };
+    table.iter().map(read).collect()
+}

@@ -1,0 +1,225 @@
+//! Confirms after the swap: the flow, the client, a sync since then, and that nothing was lost.
+
+use flowswap_contract::{Counts, Error, ErrorKind, EvidenceResult, Flow, HttpAnswer, Intent, StepParams, TestReply};
+
+use crate::{
+    api::Api,
+    detect::{self, tell_health},
+    fields::Directory,
+    plan::ConfirmPayload,
+    read_payload,
+    template::{Bindings, Variable},
+    time::Timestamp,
+};
+
+/// Users that may be missing, in thousandths: people leave while a migration runs.
+const USER_LOSS_PER_MILLE: u64 = 5;
+
+/// What one check makes of it.
+type Finding = (&'static str, EvidenceResult, String);
+
+/// Looks at the directory once; whoever waits for a sync calls again.
+pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<TestReply, Error> {
+    let payload: ConfirmPayload = read_payload(params)?;
+    let client_id = params.input("client_id")?;
+    let swapped_at = params.input("swapped_at")?;
+    let swapped_at = Timestamp::parse(swapped_at)
+        .ok_or_else(|| Error::new(ErrorKind::Protocol, format!("`swapped_at` is no RFC 3339 time: {swapped_at}")))?;
+    let (shown, answer) = read_status(api, &payload.id).await?;
+    let healthy = tell_health(api.config, shown.status.as_deref());
+    let findings = judge(&shown, healthy, &payload, client_id, swapped_at);
+    let evidence =
+        findings.into_iter().map(|(check, result, detail)| api.see(check, result, detail, &answer)).collect();
+    Ok(TestReply { evidence, ..TestReply::default() })
+}
+
+async fn read_status(api: &Api<'_>, id: &str) -> Result<(Directory, HttpAnswer), Error> {
+    let Some(status) = &api.config.status else { return detect::read(api, id).await };
+    let bindings = Bindings::default().bind(Variable::Id, id);
+    let answer = api.send("show its status", Intent::Read, &status.operation, &bindings).await?;
+    Ok((status.fields.decode(&answer.body, api.config)?, answer))
+}
+
+fn judge(
+    shown: &Directory,
+    healthy: Option<bool>,
+    payload: &ConfirmPayload,
+    client_id: &str,
+    swapped_at: Timestamp,
+) -> Vec<Finding> {
+    let has_synced = shown.last_success.is_some_and(|time| time >= swapped_at);
+    let mut findings = vec![
+        judge_flow(shown),
+        judge_client(shown, client_id),
+        judge_status(shown, healthy, payload, has_synced),
+        judge_sync(shown, swapped_at),
+    ];
+    if let Some(app_data) = shown.app_data {
+        let result = if app_data == payload.app_data { EvidenceResult::Pass } else { EvidenceResult::Fail };
+        findings.push(("app-data", result, format!("enterprise applications are collected: {app_data}")));
+    }
+    if has_synced {
+        findings.extend(judge_counts(&shown.counts, payload));
+    }
+    findings
+}
+
+fn judge_flow(shown: &Directory) -> Finding {
+    let flow = shown.flow.unwrap_or_default();
+    let result = if flow == Flow::ClientCredentials { EvidenceResult::Pass } else { EvidenceResult::Fail };
+    ("flow", result, format!("connected by {flow}"))
+}
+
+fn judge_client(shown: &Directory, client_id: &str) -> Finding {
+    match shown.client_id.as_deref() {
+        Some(shown) if shown == client_id => ("client", EvidenceResult::Pass, format!("connected as {shown}")),
+        Some(shown) => ("client", EvidenceResult::Fail, format!("connected as {shown}, not as {client_id}")),
+        None => ("client", EvidenceResult::NotApplicable, "the directory does not show its client".to_owned()),
+    }
+}
+
+fn judge_status(shown: &Directory, healthy: Option<bool>, payload: &ConfirmPayload, has_synced: bool) -> Finding {
+    let word = shown.status.as_deref().unwrap_or("not shown");
+    let result = match healthy {
+        Some(true) => EvidenceResult::Pass,
+        // Whose last sync failed before the swap still says so until the next one is over.
+        Some(false) if payload.was_healthy == Some(false) && !has_synced => EvidenceResult::Inconclusive,
+        Some(false) => EvidenceResult::Fail,
+        None if shown.status.is_some() => EvidenceResult::Inconclusive,
+        None => EvidenceResult::NotApplicable,
+    };
+    ("status", result, format!("the status is {word}"))
+}
+
+/// A green status alone is no proof: it may be that of the sync before the swap (vendor documentation).
+fn judge_sync(shown: &Directory, swapped_at: Timestamp) -> Finding {
+    match shown.last_success {
+        Some(time) if time >= swapped_at => ("sync", EvidenceResult::Pass, format!("synchronized at {time}")),
+        Some(time) => (
+            "sync",
+            EvidenceResult::Inconclusive,
+            format!("last synchronized at {time}, before the swap at {swapped_at}"),
+        ),
+        None => ("sync", EvidenceResult::Inconclusive, "no sync is shown yet".to_owned()),
+    }
+}
+
+fn judge_counts(now: &Counts, payload: &ConfirmPayload) -> Vec<Finding> {
+    let then = &payload.baseline;
+    let mut findings = Vec::new();
+    if let (Some(then), Some(now)) = (then.users, now.users) {
+        let is_enough = u128::from(now) * 1000 >= u128::from(then) * u128::from(1000 - USER_LOSS_PER_MILLE);
+        findings.push(judge_count("users", then, now, is_enough, EvidenceResult::Fail));
+    }
+    if let (Some(then), Some(now)) = (then.groups, now.groups) {
+        findings.push(judge_count("groups", then, now, now >= then, EvidenceResult::Fail));
+    }
+    if let (true, Some(then), Some(now)) = (payload.app_data, then.applications, now.applications) {
+        // Applications come by a schedule of their own, up to three hours later; all of them gone is a bad sign.
+        let is_enough = then == 0 || now > 0;
+        findings.push(judge_count("applications", then, now, is_enough, EvidenceResult::Inconclusive));
+    }
+    findings
+}
+
+fn judge_count(check: &'static str, then: u64, now: u64, is_enough: bool, otherwise: EvidenceResult) -> Finding {
+    let result = if is_enough { EvidenceResult::Pass } else { otherwise };
+    (check, result, format!("{now}, and {then} before"))
+}
+
+#[cfg(test)]
+mod tests {
+    use EvidenceResult::{Fail, Inconclusive, NotApplicable, Pass};
+
+    use super::*;
+
+    const SWAPPED: &str = "2026-01-01T12:00:00.5Z";
+
+    fn good() -> Directory {
+        Directory {
+            flow: Some(Flow::ClientCredentials),
+            client_id: Some("new".to_owned()),
+            app_data: Some(true),
+            status: Some("success".to_owned()),
+            last_success: Timestamp::parse("2026-01-01T12:00:00.50Z"),
+            counts: Counts { users: Some(1000), groups: Some(10), applications: Some(3) },
+            ..Directory::default()
+        }
+    }
+
+    fn judge_with(change: impl Fn(&mut Directory, &mut ConfirmPayload), healthy: Option<bool>) -> Vec<Finding> {
+        let mut shown = good();
+        let mut payload = ConfirmPayload {
+            id: "d".to_owned(),
+            app_data: true,
+            baseline: Counts { users: Some(1000), groups: Some(10), applications: Some(3) },
+            was_healthy: Some(true),
+        };
+        change(&mut shown, &mut payload);
+        judge(&shown, healthy, &payload, "new", Timestamp::parse(SWAPPED).unwrap())
+    }
+
+    #[test]
+    fn each_check_has_its_verdict() {
+        type Change = fn(&mut Directory, &mut ConfirmPayload);
+        let table: [(&str, Change, Option<bool>, &str, EvidenceResult); 20] = [
+            ("as it must be", |_, _| {}, Some(true), "sync", Pass),
+            ("old flow", |s, _| s.flow = Some(Flow::AuthorizationCode), Some(true), "flow", Fail),
+            ("no flow", |s, _| s.flow = None, Some(true), "flow", Fail),
+            ("another client", |s, _| s.client_id = Some("old".to_owned()), Some(true), "client", Fail),
+            ("hidden client", |s, _| s.client_id = None, Some(true), "client", NotApplicable),
+            ("running", |_, _| {}, None, "status", Inconclusive),
+            ("failed", |_, _| {}, Some(false), "status", Fail),
+            (
+                "still failed",
+                |s, p| (s.last_success, p.was_healthy) = (None, Some(false)),
+                Some(false),
+                "status",
+                Inconclusive,
+            ),
+            ("failed again", |_, p| p.was_healthy = Some(false), Some(false), "status", Fail),
+            ("no status", |s, _| s.status = None, None, "status", NotApplicable),
+            (
+                "no sync yet",
+                |s, _| s.last_success = Timestamp::parse("2026-01-01T12:00:00.49Z"),
+                Some(true),
+                "sync",
+                Inconclusive,
+            ),
+            ("never a sync", |s, _| s.last_success = None, Some(true), "sync", Inconclusive),
+            ("apps dropped", |s, _| s.app_data = Some(false), Some(true), "app-data", Fail),
+            ("few users left", |s, _| s.counts.users = Some(995), Some(true), "users", Pass),
+            ("many users left", |s, _| s.counts.users = Some(994), Some(true), "users", Fail),
+            ("users came", |s, _| s.counts.users = Some(1001), Some(true), "users", Pass),
+            ("a group left", |s, _| s.counts.groups = Some(9), Some(true), "groups", Fail),
+            ("all apps left", |s, _| s.counts.applications = Some(0), Some(true), "applications", Inconclusive),
+            (
+                "no apps before",
+                |s, p| (s.counts.applications, p.baseline.applications) = (Some(0), Some(0)),
+                Some(true),
+                "applications",
+                Pass,
+            ),
+            (
+                "huge",
+                |s, p| (s.counts.users, p.baseline.users) = (Some(u64::MAX), Some(u64::MAX)),
+                Some(true),
+                "users",
+                Pass,
+            ),
+        ];
+        for (case, change, healthy, check, expected) in table {
+            let findings = judge_with(change, healthy);
+            let found = findings.iter().find(|(name, ..)| *name == check).map(|(_, result, _)| *result);
+            assert_eq!(found, Some(expected), "{case}: {findings:?}");
+            let others = findings.iter().filter(|(name, ..)| *name != check && *name != "sync");
+            assert!(others.clone().all(|(_, result, _)| *result == Pass), "{case}: {findings:?}");
+        }
+    }
+
+    #[test]
+    fn counts_are_not_judged_before_a_sync() {
+        let findings = judge_with(|s, _| (s.last_success, s.counts.users) = (None, Some(0)), Some(true));
+        assert!(findings.iter().all(|(name, ..)| !["users", "groups", "applications"].contains(name)), "{findings:?}");
+    }
+}

@@ -1,0 +1,115 @@
+//! What the directory shows of itself, and how it is found where the configuration gives no id.
+
+use std::collections::BTreeSet;
+
+use flowswap_contract::{DirectoryInventory, Error, ErrorKind, Flow, HttpAnswer, Intent};
+use serde_json::Value;
+
+use crate::{
+    api::Api,
+    config::{Config, ListOperation, Target},
+    fields::Directory,
+    template::{Bindings, Variable, encode},
+};
+
+/// Far more pages than any owner has directories; stops a server that never stops.
+const MAX_PAGES: usize = 1000;
+
+/// Finds and reads the directory.
+pub(crate) async fn detect(api: &Api<'_>) -> Result<DirectoryInventory, Error> {
+    let id = find_id(api).await?;
+    let (shown, _) = read(api, &id).await?;
+    describe(shown, api.config)
+}
+
+/// Reads the directory of this id.
+pub(crate) async fn read(api: &Api<'_>, id: &str) -> Result<(Directory, HttpAnswer), Error> {
+    let read = &api.config.read;
+    let bindings = Bindings::default().bind(Variable::Id, id);
+    let answer = api.send("show the directory", Intent::Read, &read.operation, &bindings).await?;
+    Ok((read.fields.decode(&answer.body, api.config)?, answer))
+}
+
+fn describe(shown: Directory, config: &Config) -> Result<DirectoryInventory, Error> {
+    let missing = |name| config.read.fields.missing(name);
+    let is_okta = shown.kind.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("okta"));
+    Ok(DirectoryInventory {
+        healthy: tell_health(config, shown.status.as_deref()),
+        id: shown.id.ok_or_else(|| missing("id"))?,
+        name: shown.name.ok_or_else(|| missing("name"))?,
+        domain: shown.domain.ok_or_else(|| missing("domain"))?,
+        flow: if is_okta { shown.flow.unwrap_or_default() } else { Flow::NotOkta },
+        client_id: shown.client_id,
+        app_data: shown.app_data,
+        status: shown.status,
+        last_success: shown.last_success.map(|time| time.to_string()),
+        last_sign_in: shown.last_sign_in.map(|time| time.to_string()),
+        counts: shown.counts,
+        can_restore: config.restore.is_some(),
+    })
+}
+
+/// Whether the status word means a good sync; none while a sync runs, or where words were not explained.
+pub(crate) fn tell_health(config: &Config, status: Option<&str>) -> Option<bool> {
+    let status = status?;
+    let is_in = |words: &[String]| words.iter().any(|word| word == status);
+    if config.healthy.is_empty() || is_in(&config.busy) { None } else { Some(is_in(&config.healthy)) }
+}
+
+/// The id of the configuration, or the one directory of the list that has the name and the domain.
+pub(crate) async fn find_id(api: &Api<'_>) -> Result<String, Error> {
+    let (list, name, domain) = match &api.config.target {
+        Target::Id(id) => return Ok(id.clone()),
+        Target::Search { list, name, domain } => (list, name, domain),
+    };
+    let mut found = Vec::new();
+    for item in list_items(api, list).await? {
+        let shown = list.fields.decode(&item, api.config)?;
+        let is_named = name.as_ref().is_none_or(|name| shown.name.as_ref() == Some(name));
+        let is_of_domain = domain
+            .as_ref()
+            .is_none_or(|domain| shown.domain.as_ref().is_some_and(|shown| shown.eq_ignore_ascii_case(domain)));
+        if is_named && is_of_domain {
+            found.push(shown.id.ok_or_else(|| list.fields.missing("id"))?);
+        }
+    }
+    let sought: Vec<_> = [name, domain].into_iter().flatten().map(String::as_str).collect();
+    match found.as_slice() {
+        [id] => Ok(id.clone()),
+        [] => {
+            Err(Error::new(ErrorKind::NotFound, format!("no directory is called {}", sought.join(" with the domain ")))
+                .with_hint("check `name` and `domain`, or give the `id`"))
+        }
+        several => {
+            let message = format!("{} directories are called {}", several.len(), sought.join(" with the domain "));
+            Err(Error::new(ErrorKind::Config, message).with_hint(format!("give the `id`: {}", several.join(" or "))))
+        }
+    }
+}
+
+async fn list_items(api: &Api<'_>, list: &ListOperation) -> Result<Vec<Value>, Error> {
+    let mut items = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut ask = api.prepare(Intent::Read, &list.operation, &Bindings::default())?;
+    let first = ask.url.clone();
+    while seen.insert(ask.url.clone()) && seen.len() <= MAX_PAGES {
+        let answer = api.send_ask("list the directories", ask.clone()).await?;
+        let page = answer.body.pointer(&list.items).and_then(Value::as_array);
+        items.extend_from_slice(page.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Invalid,
+                format!("`list.items`: the directory's answer has no list at {}", list.items),
+            )
+            .with_context("key", "list.items")
+        })?);
+        let cursor = match list.next.as_deref().and_then(|pointer| answer.body.pointer(pointer)) {
+            Some(Value::String(cursor)) if !cursor.is_empty() => cursor.clone(),
+            Some(Value::Number(cursor)) => cursor.to_string(),
+            _ => return Ok(items),
+        };
+        let separator = if first.contains('?') { '&' } else { '?' };
+        ask.url = format!("{first}{separator}{}={}", encode(&list.next_param), encode(&cursor));
+    }
+    Err(Error::new(ErrorKind::Invalid, "the list of directories has pages without end")
+        .with_context("key", "list.next"))
+}

@@ -1,0 +1,112 @@
+//! The steps that the directory side takes: test, swap, confirm. Nothing is asked and nothing is decided later.
+
+use flowswap_contract::{
+    By, Counts, DirectoryInventory, Error, ErrorKind, Flow, Phase, PlanParams, Reversibility, StepProposal,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The connection that `test` and `swap` are about, as the plan saw it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ConnectionPayload {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) domain: String,
+    pub(crate) app_data: bool,
+    pub(crate) previous_flow: Flow,
+    pub(crate) previous_client_id: Option<String>,
+}
+
+/// What `confirm` compares with.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ConfirmPayload {
+    pub(crate) id: String,
+    pub(crate) app_data: bool,
+    pub(crate) baseline: Counts,
+    pub(crate) was_healthy: Option<bool>,
+}
+
+/// Proposes test, swap and confirm.
+pub(crate) fn propose(params: &PlanParams, can_restore: bool) -> Result<Vec<StepProposal>, Error> {
+    let directory = &params.directory;
+    let connection = encode(&ConnectionPayload {
+        id: directory.id.clone(),
+        name: directory.name.clone(),
+        domain: directory.domain.clone(),
+        app_data: params.app_data,
+        previous_flow: directory.flow,
+        previous_client_id: directory.client_id.clone(),
+    })?;
+    let baseline = encode(&ConfirmPayload {
+        id: directory.id.clone(),
+        app_data: params.app_data,
+        baseline: directory.counts,
+        was_healthy: directory.healthy,
+    })?;
+    let name = &directory.name;
+    let apps = if params.app_data { "with" } else { "without" };
+    Ok(vec![
+        StepProposal {
+            gives: own(&["receipt"]),
+            ..step(Phase::Test, format!("test the connection of `{name}` with the new credentials"), connection.clone())
+        },
+        StepProposal {
+            needs: own(&["client_id", "client_secret", "receipt"]),
+            gives: own(&["swapped_at"]),
+            reversibility: if can_restore { Reversibility::Unattended } else { Reversibility::Attended },
+            undo: Some(way_back(directory, can_restore)),
+            ..step(
+                Phase::Swap,
+                format!("reconnect `{name}` by the client-credential flow, {apps} enterprise applications"),
+                connection,
+            )
+        },
+        StepProposal {
+            needs: own(&["client_id", "swapped_at"]),
+            ..step(
+                Phase::Confirm,
+                format!("see that `{name}` synchronizes as the new client and lost nothing"),
+                baseline,
+            )
+        },
+    ])
+}
+
+/// What undoing the swap takes; without `restore` it is what a person reads and does.
+pub(crate) fn way_back(directory: &DirectoryInventory, can_restore: bool) -> String {
+    let name = &directory.name;
+    let client = directory.client_id.as_deref().map(|id| format!(" of client {id}")).unwrap_or_default();
+    if can_restore {
+        return format!("put the previous connection{client} back through the interface's `restore`");
+    }
+    sentence_for_a_person(name, &client)
+}
+
+/// The vendor's own procedure for the authorization-code flow (Reconnect Okta Directory).
+pub(crate) fn sentence_for_a_person(name: &str, client: &str) -> String {
+    format!(
+        "in the Cloud Identity Engine console: Directories, Actions > Reconnect of `{name}`, choose Auth Code Flow, \
+         enter the client id and secret{client}, Sign in with Okta, Test Connection, Submit"
+    )
+}
+
+fn step(phase: Phase, title: String, payload: Value) -> StepProposal {
+    StepProposal {
+        phase,
+        title,
+        by: By::Plugin,
+        reversibility: Reversibility::Unattended,
+        undo: None,
+        needs: own(&["client_id", "client_secret"]),
+        gives: vec![],
+        payload,
+    }
+}
+
+fn own(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+fn encode(payload: &impl Serialize) -> Result<Value, Error> {
+    serde_json::to_value(payload).map_err(|e| Error::new(ErrorKind::Internal, format!("payload does not encode: {e}")))
+}

@@ -1,0 +1,138 @@
+//! The swap itself: submits tested credentials, tells whether that has happened, and takes it back.
+
+use flowswap_contract::{
+    ApplyReply, Error, ErrorKind, EvidenceResult, Flow, Intent, ObserveReply, Observed, StepParams, Values,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    api::Api,
+    detect,
+    fields::Directory,
+    plan::{ConnectionPayload, sentence_for_a_person},
+    read_payload,
+    template::{Bindings, Variable},
+    test_connection::{Receipt, bind_credentials},
+};
+
+/// Submits the credentials, unless the directory has them already.
+pub(crate) async fn apply(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
+    let receipt = Receipt::of_passed_test(params)?;
+    let connection: ConnectionPayload = read_payload(params)?;
+    let (shown, answer) = detect::read(api, &connection.id).await?;
+    refuse_another_directory(&shown, &connection)?;
+    match tell_state(&shown, &connection, new_client_id(params)) {
+        Observed::NotApplied => submit(api, params, &connection, receipt).await,
+        Observed::Applied => {
+            let evidence = api.see("submit", EvidenceResult::Pass, "the directory had the new client before", &answer);
+            Ok(ApplyReply { outputs: swapped_at(api), evidence: vec![evidence] })
+        }
+        _ => {
+            Err(Error::new(ErrorKind::Conflict, format!("the connection changed since the plan: {}", describe(&shown)))
+                .with_hint("detect again, and plan again"))
+        }
+    }
+}
+
+/// A changed domain cannot be submitted, and a changed name would change every group's distinguished name.
+fn refuse_another_directory(shown: &Directory, connection: &ConnectionPayload) -> Result<(), Error> {
+    for (what, now, then) in [("domain", &shown.domain, &connection.domain), ("name", &shown.name, &connection.name)] {
+        if now.as_ref() != Some(then) {
+            let now = now.as_deref().unwrap_or("nothing");
+            let message = format!("the directory's {what} is {now}, and was {then} at the time of the plan");
+            return Err(Error::new(ErrorKind::Conflict, message).with_hint("detect again, and plan again"));
+        }
+    }
+    Ok(())
+}
+
+async fn submit(
+    api: &Api<'_>,
+    params: &StepParams,
+    connection: &ConnectionPayload,
+    receipt: Receipt,
+) -> Result<ApplyReply, Error> {
+    let bindings = bind_credentials(api, params, connection)?.bind(Variable::Receipt, receipt.into_value());
+    let what = "submit the new credentials";
+    let answer = api.send(what, Intent::Mutate, &api.config.submit, &bindings).await?;
+    let evidence = api.see("submit", EvidenceResult::Pass, "the directory took the new credentials", &answer);
+    Ok(ApplyReply { outputs: swapped_at(api), evidence: vec![evidence] })
+}
+
+/// Whether the directory has the new client, the previous one, or a third.
+pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
+    let connection: ConnectionPayload = read_payload(params)?;
+    let (shown, _) = detect::read(api, &connection.id).await?;
+    let state = tell_state(&shown, &connection, new_client_id(params));
+    let outputs = match state {
+        Observed::Applied if params.outputs.contains_key("swapped_at") => params.outputs.clone(),
+        // When it happened is not known; now is late enough for whatever is measured from it.
+        Observed::Applied => swapped_at(api),
+        _ => Values::new(),
+    };
+    Ok(ObserveReply { state, outputs, detail: describe(&shown) })
+}
+
+/// Puts the previous connection back, where the interface can.
+pub(crate) async fn undo(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
+    let connection: ConnectionPayload = read_payload(params)?;
+    let Some(restore) = &api.config.restore else {
+        let client = connection.previous_client_id.as_deref().map(|id| format!(" of client {id}")).unwrap_or_default();
+        return Err(Error::new(ErrorKind::Unsupported, "this interface cannot put the previous connection back")
+            .with_hint(sentence_for_a_person(&connection.name, &client)));
+    };
+    let (shown, answer) = detect::read(api, &connection.id).await?;
+    match tell_state(&shown, &connection, new_client_id(params)) {
+        Observed::NotApplied => {
+            let evidence = api.see("restore", EvidenceResult::Pass, "the previous connection was back before", &answer);
+            return Ok(ApplyReply { outputs: Values::new(), evidence: vec![evidence] });
+        }
+        Observed::Applied => {}
+        _ => {
+            let message = format!("the connection is neither the new nor the previous one: {}", describe(&shown));
+            return Err(
+                Error::new(ErrorKind::Conflict, message).with_hint("somebody else changed it; ask before undoing")
+            );
+        }
+    }
+    let bindings = Bindings::default()
+        .bind(Variable::Id, connection.id.as_str())
+        .bind(Variable::Name, connection.name.as_str())
+        .bind(Variable::Domain, connection.domain.as_str())
+        .bind(Variable::Flow, api.config.word_for(connection.previous_flow).unwrap_or_default())
+        .bind(Variable::ClientId, connection.previous_client_id.clone())
+        .bind(Variable::AppData, connection.app_data);
+    let answer = api.send("restore the previous connection", Intent::Mutate, restore, &bindings).await?;
+    let (after, _) = detect::read(api, &connection.id).await.map_err(Error::with_unknown_effect)?;
+    if tell_state(&after, &connection, new_client_id(params)) != Observed::NotApplied {
+        let message = format!("the directory agreed to restore, and shows {}", describe(&after));
+        return Err(Error::new(ErrorKind::Conflict, message).with_unknown_effect());
+    }
+    let evidence = api.see("restore", EvidenceResult::Pass, describe(&after), &answer);
+    Ok(ApplyReply { outputs: Values::new(), evidence: vec![evidence] })
+}
+
+/// A client id that the directory does not show cannot contradict.
+fn tell_state(shown: &Directory, connection: &ConnectionPayload, new: Option<&str>) -> Observed {
+    let agrees = |with: Option<&str>| shown.client_id.as_deref().zip(with).is_none_or(|(a, b)| a == b);
+    match shown.flow {
+        Some(Flow::ClientCredentials) if agrees(new) && new.is_some() => Observed::Applied,
+        Some(flow) if flow == connection.previous_flow && agrees(connection.previous_client_id.as_deref()) => {
+            Observed::NotApplied
+        }
+        _ => Observed::Unknown,
+    }
+}
+
+fn new_client_id(params: &StepParams) -> Option<&str> {
+    params.inputs.get("client_id").and_then(Value::as_str)
+}
+
+fn describe(shown: &Directory) -> String {
+    let client = shown.client_id.as_deref().map(|id| format!(" as client {id}")).unwrap_or_default();
+    format!("the directory is connected by {}{client}", shown.flow.unwrap_or_default())
+}
+
+fn swapped_at(api: &Api<'_>) -> Values {
+    [("swapped_at".to_owned(), json!(api.host.now()))].into()
+}

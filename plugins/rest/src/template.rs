@@ -1,0 +1,280 @@
+//! Templates of paths, headers and bodies: `$variable` in a string, filled in when the request is made.
+//!
+//! Which variables an operation has is checked when the session opens, so that no run stops half-way over a typo.
+//! A secret has only one place, a whole JSON value, because the host puts it in and the plugin never sees it.
+
+use std::collections::BTreeMap;
+
+use flowswap_contract::{Error, ErrorKind};
+use serde_json::{Map, Value};
+
+use crate::table::wrong;
+
+/// What a template can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Variable {
+    Id,
+    Name,
+    Domain,
+    Flow,
+    ClientId,
+    ClientSecret,
+    Receipt,
+    AppData,
+}
+
+impl Variable {
+    const ALL: [(&'static str, Self); 8] = [
+        ("id", Self::Id),
+        ("name", Self::Name),
+        ("domain", Self::Domain),
+        ("flow", Self::Flow),
+        ("client_id", Self::ClientId),
+        ("client_secret", Self::ClientSecret),
+        ("receipt", Self::Receipt),
+        ("app_data", Self::AppData),
+    ];
+
+    fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(_, variable)| *variable == self).map_or("", |(word, _)| word)
+    }
+
+    fn find(word: &str, allowed: &[Self], path: &str) -> Result<Self, Error> {
+        let known = Self::ALL.iter().find(|(name, _)| *name == word).map(|(_, variable)| *variable);
+        known.filter(|variable| allowed.contains(variable)).ok_or_else(|| {
+            let names: Vec<_> = allowed.iter().map(|v| format!("${}", v.word())).collect();
+            let list = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            wrong(path, &format!("names ${word}, which is not there at that point; available: {list}"))
+        })
+    }
+}
+
+/// The values of one request. A secret is there as its handle.
+#[derive(Default)]
+pub(crate) struct Bindings(BTreeMap<Variable, Value>);
+
+impl Bindings {
+    pub(crate) fn bind(mut self, variable: Variable, value: impl Into<Value>) -> Self {
+        self.0.insert(variable, value.into());
+        self
+    }
+
+    fn get(&self, variable: Variable) -> Result<&Value, Error> {
+        self.0.get(&variable).filter(|value| !value.is_null()).ok_or_else(|| {
+            Error::new(ErrorKind::Invalid, format!("the directory gives no value for ${}", variable.word()))
+        })
+    }
+
+    fn text(&self, variable: Variable) -> Result<String, Error> {
+        match self.get(variable)? {
+            Value::String(text) => Ok(text.clone()),
+            value @ (Value::Bool(_) | Value::Number(_)) => Ok(value.to_string()),
+            _ => Err(Error::new(ErrorKind::Invalid, format!("${} is no text", variable.word()))),
+        }
+    }
+}
+
+/// A string with variables in it.
+#[derive(Debug)]
+pub(crate) struct Template(Vec<Part>);
+
+#[derive(Debug)]
+enum Part {
+    Text(String),
+    Variable(Variable),
+}
+
+impl Template {
+    /// `path` is where the text stands in the configuration.
+    pub(crate) fn parse(text: &str, allowed: &[Variable], path: &str) -> Result<Self, Error> {
+        let mut parts = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('$') {
+            literal.push_str(before);
+            let word_len = after.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(after.len());
+            let (word, next) = after.split_at(word_len);
+            if word.is_empty() {
+                // `$$` stands for one dollar sign, and so does one before anything that is no name.
+                literal.push('$');
+                rest = after.strip_prefix('$').unwrap_or(after);
+                continue;
+            }
+            parts.push(Part::Text(std::mem::take(&mut literal)));
+            parts.push(Part::Variable(Variable::find(word, allowed, path)?));
+            rest = next;
+        }
+        literal.push_str(rest);
+        parts.push(Part::Text(literal));
+        parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
+        Ok(Self(parts))
+    }
+
+    /// The same, for places in which no secret may stand.
+    pub(crate) fn parse_public(text: &str, allowed: &[Variable], path: &str) -> Result<Self, Error> {
+        let template = Self::parse(text, allowed, path)?;
+        if template.0.iter().any(|part| matches!(part, Part::Variable(Variable::ClientSecret))) {
+            return Err(wrong(path, "must not contain $client_secret: it may only be a whole value of the body"));
+        }
+        Ok(template)
+    }
+
+    fn as_variable(&self) -> Option<Variable> {
+        match self.0.as_slice() {
+            [Part::Variable(variable)] => Some(*variable),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn fill(&self, bindings: &Bindings, write: fn(&str) -> String) -> Result<String, Error> {
+        let parts = self.0.iter().map(|part| match part {
+            Part::Text(text) => Ok(text.clone()),
+            Part::Variable(variable) => bindings.text(*variable).map(|text| write(&text)),
+        });
+        parts.collect()
+    }
+}
+
+/// A JSON value with templates for strings.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// Taken as it stands.
+    Literal(Value),
+    /// A string that is one variable: becomes the variable's value, of its own type.
+    Variable(Variable),
+    /// A string with variables in it.
+    Text(Template),
+    List(Vec<Body>),
+    Object(Vec<(String, Body)>),
+}
+
+impl Body {
+    pub(crate) fn parse(value: &Value, allowed: &[Variable], path: &str) -> Result<Self, Error> {
+        Ok(match value {
+            Value::String(text) => match Template::parse(text, allowed, path)?.as_variable() {
+                Some(variable) => Self::Variable(variable),
+                None => Self::Text(Template::parse_public(text, allowed, path)?),
+            },
+            Value::Array(items) => {
+                let items = items.iter().enumerate().map(|(i, v)| Self::parse(v, allowed, &format!("{path}[{i}]")));
+                Self::List(items.collect::<Result<_, _>>()?)
+            }
+            Value::Object(fields) => {
+                let parse = |(key, v): (&String, &Value)| {
+                    Self::parse(v, allowed, &format!("{path}.{key}")).map(|body| (key.clone(), body))
+                };
+                Self::Object(fields.iter().map(parse).collect::<Result<_, _>>()?)
+            }
+            other => Self::Literal(other.clone()),
+        })
+    }
+
+    pub(crate) fn fill(&self, bindings: &Bindings) -> Result<Value, Error> {
+        Ok(match self {
+            Self::Literal(value) => value.clone(),
+            Self::Variable(variable) => bindings.get(*variable)?.clone(),
+            Self::Text(template) => Value::String(template.fill(bindings, str::to_owned)?),
+            Self::List(items) => Value::Array(items.iter().map(|i| i.fill(bindings)).collect::<Result<_, _>>()?),
+            Self::Object(fields) => {
+                let filled = fields.iter().map(|(key, body)| body.fill(bindings).map(|value| (key.clone(), value)));
+                Value::Object(filled.collect::<Result<Map<_, _>, _>>()?)
+            }
+        })
+    }
+}
+
+/// `text` as a path segment or a query value (RFC 3986 §2.3: all but the unreserved characters).
+pub(crate) fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(byte as char),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    // A segment of dots would be resolved away by whoever reads the URL.
+    if matches!(encoded.as_str(), "." | "..") { encoded.replace('.', "%2E") } else { encoded }
+}
+
+#[cfg(test)]
+mod tests {
+    use flowswap_contract::Handle;
+    use serde_json::json;
+
+    use super::*;
+
+    const ALL: [Variable; 8] = [
+        Variable::Id,
+        Variable::Name,
+        Variable::Domain,
+        Variable::Flow,
+        Variable::ClientId,
+        Variable::ClientSecret,
+        Variable::Receipt,
+        Variable::AppData,
+    ];
+
+    fn bindings() -> Bindings {
+        Bindings::default()
+            .bind(Variable::Id, "dir/1 ü")
+            .bind(Variable::ClientId, "0oa1")
+            .bind(Variable::ClientSecret, Handle::new("h").to_value())
+            .bind(Variable::Receipt, 7)
+            .bind(Variable::AppData, true)
+    }
+
+    #[test]
+    fn strings_are_filled() {
+        let table = [
+            ("/v1/$id/test", "/v1/dir%2F1%20%C3%BC/test"),
+            ("$id$client_id", "dir%2F1%20%C3%BC0oa1"),
+            ("a $$id costs $5, $", "a $id costs $5, $"),
+            ("r=$receipt&a=$app_data", "r=7&a=true"),
+            ("", ""),
+        ];
+        for (text, expected) in table {
+            let filled = Template::parse_public(text, &ALL, "x").unwrap().fill(&bindings(), encode).unwrap();
+            assert_eq!(filled, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn whole_values_keep_their_type() {
+        let body = json!({
+            "id": "$client_id", "secret": "$client_secret", "apps": "$app_data", "receipt": "$receipt",
+            "list": ["$id!", 3, null], "$id": "keys are no templates",
+        });
+        let filled = Body::parse(&body, &ALL, "body").unwrap().fill(&bindings()).unwrap();
+        let expected = json!({
+            "id": "0oa1", "secret": {"$secret": "h"}, "apps": true, "receipt": 7,
+            "list": ["dir/1 ü!", 3, null], "$id": "keys are no templates",
+        });
+        assert_eq!(filled, expected);
+    }
+
+    #[test]
+    fn wrong_templates_name_their_place() {
+        let table = [
+            (json!({"a": {"b": ["x", "$receipt"]}}), "`submit.body.a.b[1]` names $receipt"),
+            (json!({"a": "$nonsense"}), "`submit.body.a` names $nonsense"),
+            (json!({"a": "secret=$client_secret"}), "`submit.body.a` must not contain $client_secret"),
+        ];
+        for (body, expected) in table {
+            let error = Body::parse(&body, &[Variable::ClientSecret], "submit.body").unwrap_err();
+            assert!(error.message.starts_with(expected), "{}", error.message);
+            assert_eq!(error.kind, ErrorKind::Config);
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_there_is_an_error() {
+        let error = Template::parse("$domain", &ALL, "x").unwrap().fill(&bindings(), encode).unwrap_err();
+        assert_eq!(error.message, "the directory gives no value for $domain");
+    }
+
+    #[test]
+    fn dots_do_not_climb() {
+        assert_eq!(encode(".."), "%2E%2E");
+        assert_eq!(encode("a.b"), "a.b");
+    }
+}

@@ -1,0 +1,74 @@
+//! Lets the directory test the new credentials. What it gives for a passed test is the only way to a [`Receipt`],
+//! and without a receipt nothing can be submitted.
+
+use flowswap_contract::{Error, ErrorKind, EvidenceResult, Flow, Intent, StepParams, TestReply};
+use serde_json::{Value, json};
+
+use crate::{
+    api::Api,
+    plan::ConnectionPayload,
+    read_payload,
+    template::{Bindings, Variable},
+};
+
+/// Shows that the directory accepted these credentials in a test.
+pub(crate) struct Receipt(Value);
+
+impl Receipt {
+    /// The receipt that a passed test left for the later steps.
+    pub(crate) fn of_passed_test(params: &StepParams) -> Result<Self, Error> {
+        let value = params.inputs.get("receipt").filter(|value| !value.is_null()).cloned();
+        value.map(Self).ok_or_else(|| {
+            let message = format!("step `{}` has no receipt of a passed connection test", params.step.id);
+            Error::new(ErrorKind::Protocol, message)
+        })
+    }
+
+    pub(crate) fn into_value(self) -> Value {
+        self.0
+    }
+}
+
+/// Tests the connection; a failed test is evidence, not an error.
+pub(crate) async fn test(api: &Api<'_>, params: &StepParams) -> Result<TestReply, Error> {
+    let connection: ConnectionPayload = read_payload(params)?;
+    let test = &api.config.test;
+    let bindings = bind_credentials(api, params, &connection)?;
+    // It changes nothing in the directory; a POST is what interfaces have for it, and it may be sent twice.
+    let mut ask = api.prepare(Intent::Read, &test.operation, &bindings)?;
+    ask.idempotent = true;
+    let answer = api.send_ask("test the connection", ask).await?;
+    if answer.body.pointer(&test.passed_pointer) != Some(&test.passed_equals) {
+        let reason = test.reason.as_deref().and_then(|pointer| answer.body.pointer(pointer)).and_then(Value::as_str);
+        let detail = format!("the directory's test failed: {}", reason.unwrap_or("it gave no reason"));
+        let evidence = vec![api.see("test-connection", EvidenceResult::Fail, detail, &answer)];
+        return Ok(TestReply { evidence, ..TestReply::default() });
+    }
+    let receipt = match &test.receipt {
+        // An interface without receipts: the passed test itself, by its time.
+        None => json!(format!("passed {}", api.host.now())),
+        Some(pointer) => answer.body.pointer(pointer).filter(|value| !value.is_null()).cloned().ok_or_else(|| {
+            let message = format!("`test.receipt`: the answer to a passed test has nothing at {pointer}");
+            Error::new(ErrorKind::Invalid, message).with_context("key", "test.receipt")
+        })?,
+    };
+    let evidence = vec![api.see("test-connection", EvidenceResult::Pass, "the directory's own test passed", &answer)];
+    Ok(TestReply { outputs: [("receipt".to_owned(), receipt)].into(), evidence })
+}
+
+/// The variables that `test` and `submit` share.
+pub(crate) fn bind_credentials(
+    api: &Api<'_>,
+    params: &StepParams,
+    connection: &ConnectionPayload,
+) -> Result<Bindings, Error> {
+    let flow = api.config.word_for(Flow::ClientCredentials).unwrap_or_default();
+    Ok(Bindings::default()
+        .bind(Variable::Id, connection.id.as_str())
+        .bind(Variable::Name, connection.name.as_str())
+        .bind(Variable::Domain, connection.domain.as_str())
+        .bind(Variable::Flow, flow)
+        .bind(Variable::ClientId, params.input("client_id")?)
+        .bind(Variable::ClientSecret, params.secret_input("client_secret")?.to_value())
+        .bind(Variable::AppData, connection.app_data))
+}

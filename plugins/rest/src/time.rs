@@ -1,0 +1,197 @@
+//! Points in time as interfaces write them: RFC 3339, or a number of seconds (or milliseconds) since 1970.
+//!
+//! Comparing the strings would be wrong: fractions have any number of digits, and offsets differ.
+
+use std::fmt;
+
+/// From here on a number counts milliseconds: as seconds it would lie beyond the year 5000.
+const MILLISECONDS_FROM: f64 = 1e11;
+
+/// A point in time, UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Timestamp {
+    seconds: i64,
+    nanos: u32,
+}
+
+impl Timestamp {
+    /// Reads RFC 3339.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let is_shaped = text.is_ascii()
+            && bytes.len() >= 20
+            && (bytes[4], bytes[7], bytes[13], bytes[16]) == (b'-', b'-', b':', b':')
+            && matches!(bytes[10], b'T' | b't' | b' ');
+        if !is_shaped {
+            return None;
+        }
+        let (year, month, day) = (number(&text[..4])?, number(&text[5..7])?, number(&text[8..10])?);
+        let (hour, minute, second) = (number(&text[11..13])?, number(&text[14..16])?, number(&text[17..19])?);
+        // A leap second is written as :60.
+        let is_valid = (1..=12).contains(&month)
+            && (1..=days_in_month(year, month)).contains(&day)
+            && hour < 24
+            && minute < 60
+            && second <= 60;
+        let (nanos, zone) = read_fraction(&text[19..])?;
+        let offset = read_offset(zone)?;
+        let seconds = days_since_1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset;
+        is_valid.then_some(Self { seconds, nanos })
+    }
+
+    /// Reads a count since 1970.
+    pub(crate) fn from_number(number: f64) -> Option<Self> {
+        let seconds = if number.abs() >= MILLISECONDS_FROM { number / 1000.0 } else { number };
+        let whole = seconds.floor();
+        // To the millisecond: the binary fraction holds no more of a present time.
+        let millis = ((seconds - whole) * 1000.0).round();
+        // The years 0 to 9999, which RFC 3339 can write.
+        let is_writable = (-62_167_219_200.0..253_402_300_799.0).contains(&whole);
+        is_writable.then_some(Self { seconds: whole as i64, nanos: 0 }.plus_millis(millis as u32))
+    }
+
+    fn plus_millis(self, millis: u32) -> Self {
+        Self { seconds: self.seconds + i64::from(millis / 1000), nanos: millis % 1000 * 1_000_000 }
+    }
+}
+
+/// RFC 3339 in UTC, with as many digits of the fraction as there are.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = date_of(self.seconds.div_euclid(86_400));
+        let rest = self.seconds.rem_euclid(86_400);
+        write!(f, "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60)?;
+        if self.nanos > 0 {
+            write!(f, ".{}", format!("{:09}", self.nanos).trim_end_matches('0'))?;
+        }
+        f.write_str("Z")
+    }
+}
+
+fn number(digits: &str) -> Option<i64> {
+    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+}
+
+fn read_fraction(text: &str) -> Option<(u32, &str)> {
+    let Some(rest) = text.strip_prefix('.') else { return Some((0, text)) };
+    let len = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let (digits, zone) = rest.split_at(len);
+    if digits.is_empty() {
+        return None;
+    }
+    let nine: String = digits.chars().chain(std::iter::repeat('0')).take(9).collect();
+    Some((nine.parse().ok()?, zone))
+}
+
+fn read_offset(zone: &str) -> Option<i64> {
+    if matches!(zone, "Z" | "z") {
+        return Some(0);
+    }
+    let sign = match zone.bytes().next()? {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let (hours, minutes) = zone[1..].split_once(':').filter(|(h, m)| h.len() == 2 && m.len() == 2)?;
+    let (hours, minutes) = (number(hours)?, number(minutes)?);
+    (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+}
+
+fn days_in_month(year: i64, month: i64) -> i64 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+/// Counts in years that begin in March, so that the leap day is a year's last.
+fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let month = (month + 9) % 12;
+    let day_of_year = (153 * month + 2) / 5 + day - 1;
+    365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468
+}
+
+fn date_of(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_read_and_written_in_utc() {
+        let table = [
+            ("1970-01-01T00:00:00Z", Some("1970-01-01T00:00:00Z")),
+            ("2024-02-29T23:59:59.5Z", Some("2024-02-29T23:59:59.5Z")),
+            ("2024-02-29T23:59:59.500000Z", Some("2024-02-29T23:59:59.5Z")),
+            ("2026-03-01T00:30:00+01:00", Some("2026-02-28T23:30:00Z")),
+            ("2026-12-31T23:30:00-01:30", Some("2027-01-01T01:00:00Z")),
+            ("2026-06-30 12:00:00z", Some("2026-06-30T12:00:00Z")),
+            ("2016-12-31T23:59:60Z", Some("2017-01-01T00:00:00Z")),
+            ("2000-02-29T00:00:00.123456789987Z", Some("2000-02-29T00:00:00.123456789Z")),
+            ("1969-12-31T23:59:59Z", Some("1969-12-31T23:59:59Z")),
+            ("1900-02-29T00:00:00Z", None),
+            ("2026-13-01T00:00:00Z", None),
+            ("2026-01-01T24:00:00Z", None),
+            ("2026-01-01T00:00:00", None),
+            ("2026-01-01T00:00:00.Z", None),
+            ("2026-01-01T00:00:00+1:00", None),
+            ("2026-01-01T00:00:00+é:00", None),
+            ("2026-01-01", None),
+            ("yesterday", None),
+            ("2026-1-001T00:00:00Z", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(Timestamp::parse(text).map(|t| t.to_string()).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_seconds_or_milliseconds() {
+        let table = [
+            (0.0, Some("1970-01-01T00:00:00Z")),
+            (1_767_225_600.0, Some("2026-01-01T00:00:00Z")),
+            (1_767_225_600.25, Some("2026-01-01T00:00:00.25Z")),
+            (1_767_225_600_250.0, Some("2026-01-01T00:00:00.25Z")),
+            (1_767_225_599.999_9, Some("2026-01-01T00:00:00Z")),
+            (f64::NAN, None),
+            (1e18, None),
+        ];
+        for (number, expected) in table {
+            assert_eq!(Timestamp::from_number(number).map(|t| t.to_string()).as_deref(), expected, "{number}");
+        }
+    }
+
+    #[test]
+    fn order_is_that_of_time_not_of_text() {
+        let ordered = [
+            "2026-01-01T00:00:00Z",
+            "2026-01-01T00:00:00.05Z",
+            "2026-01-01T00:00:00.5Z",
+            "2026-01-01T00:00:01Z",
+            "2026-01-01T00:30:01+00:15",
+        ];
+        let times: Vec<_> = ordered.iter().map(|text| Timestamp::parse(text).unwrap()).collect();
+        assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
+    }
+
+    #[test]
+    fn every_day_of_four_centuries_comes_back() {
+        for day in -146_097..=146_097 {
+            let (year, month, day_of_month) = date_of(day);
+            assert_eq!(days_since_1970(year, month, day_of_month), day);
+        }
+    }
+}

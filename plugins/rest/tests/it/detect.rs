@@ -1,0 +1,191 @@
+//! Inventories, the search for the directory, and plans.
+
+use flowswap_contract::{DirectoryInventory, ErrorKind, HttpAsk, Op, TestReply};
+use serde_json::{Value, json};
+
+use crate::{
+    detect,
+    driver::{answer, proposal_of, refused, results},
+    fake::{FakeGateway, error},
+    open, plan, table,
+};
+
+#[test]
+fn a_directory_is_read() {
+    let (mut rest, mut gateway) = (open(table()), FakeGateway::new());
+    insta::with_settings!({sort_maps => true}, { insta::assert_json_snapshot!("inventory", detect(&mut rest, &mut gateway)) });
+    assert_eq!(rest.asked, ["GET https://gateway.cie.test/v1/directories/dir-1\n  auth: Bearer <admin-token>"]);
+}
+
+fn search(name: Option<&str>, domain: Option<&str>) -> Value {
+    let mut table = table();
+    table.as_object_mut().unwrap().remove("id");
+    for (key, value) in [("name", name), ("domain", domain)] {
+        if let Some(value) = value {
+            table[key] = json!(value);
+        }
+    }
+    table
+}
+
+#[test]
+fn a_directory_is_found_by_name_and_domain_on_any_page() {
+    for (name, domain) in
+        [(Some("tenant4"), None), (None, Some("Tenant4.okta.test")), (Some("tenant4"), Some("tenant4.okta.test"))]
+    {
+        let (mut rest, mut gateway) = (open(search(name, domain)), FakeGateway::new());
+        assert_eq!(detect(&mut rest, &mut gateway).id, "dir-4");
+        assert_eq!(rest.asked.len(), 4, "three pages and the directory: {:?}", rest.asked);
+    }
+}
+
+#[test]
+fn a_search_finds_exactly_one() {
+    let mut gateway = FakeGateway::new();
+    gateway.directories[3]["name"] = json!("tenant1");
+    let table = [
+        (Some("tenant9"), None, ErrorKind::NotFound),
+        (Some("tenant1"), None, ErrorKind::Config),
+        (Some("tenant2"), Some("tenant0.okta.test"), ErrorKind::NotFound),
+    ];
+    for (name, domain, kind) in table {
+        let mut rest = open(search(name, domain));
+        let error = refused(rest.call::<Value>(&mut gateway, Op::Detect, json!({})));
+        assert_eq!(error.kind, kind, "{name:?} {domain:?}: {}", error.message);
+        assert!(error.hint.is_some());
+    }
+    let mut rest = open(search(Some("tenant1"), Some("tenant3.okta.test")));
+    assert_eq!(detect(&mut rest, &mut gateway).id, "dir-3");
+}
+
+#[test]
+fn lists_that_lead_astray_are_refused() {
+    for (page, expected) in [
+        (json!({"directories": [], "next": "same"}), "has pages without end"),
+        (json!({"directories": {}}), "`list.items`"),
+        (json!([]), "`list.items`"),
+    ] {
+        let mut rest = open(search(Some("tenant1"), None));
+        let mut world = |_: &HttpAsk| Ok(answer(200, page.clone()));
+        let error = refused(rest.call::<Value>(&mut world, Op::Detect, json!({})));
+        assert_eq!(error.kind, ErrorKind::Invalid);
+        assert!(error.message.contains(expected), "{}", error.message);
+    }
+}
+
+#[test]
+fn what_an_answer_shows_is_understood() {
+    type Seen = fn(&DirectoryInventory) -> String;
+    let table: [(&str, Value, Seen, &str); 17] = [
+        ("/type", json!("azure"), |d| format!("{:?}", d.flow), "NotOkta"),
+        ("/type", json!("Okta"), |d| format!("{:?}", d.flow), "AuthorizationCode"),
+        ("/type", Value::Null, |d| format!("{:?}", d.flow), "AuthorizationCode"),
+        ("/connection/flow", json!("client_credentials"), |d| format!("{:?}", d.flow), "ClientCredentials"),
+        ("/connection/flow", json!("magic"), |d| format!("{:?}", d.flow), "Unknown"),
+        ("/connection/flow", Value::Null, |d| format!("{:?}", d.flow), "Unknown"),
+        ("/connection/client_id", Value::Null, |d| format!("{:?}", d.client_id), "None"),
+        ("/connection/client_id", json!(17), |d| format!("{:?}", d.client_id), "Some(\"17\")"),
+        ("/connection/collect_applications", Value::Null, |d| format!("{:?}", d.app_data), "None"),
+        ("/sync/status", json!("failed"), |d| format!("{:?}", d.healthy), "Some(false)"),
+        ("/sync/status", json!("in_progress"), |d| format!("{:?}", d.healthy), "None"),
+        ("/sync/status", Value::Null, |d| format!("{:?} {:?}", d.healthy, d.status), "None None"),
+        ("/sync/last_success", json!(1_767_225_600), |d| d.last_success.clone().unwrap(), "2026-01-01T00:00:00Z"),
+        (
+            "/sync/last_success",
+            json!(1_767_225_600_500_u64),
+            |d| d.last_success.clone().unwrap(),
+            "2026-01-01T00:00:00.5Z",
+        ),
+        (
+            "/sync/last_success",
+            json!("2026-01-01T01:00:00+01:00"),
+            |d| d.last_success.clone().unwrap(),
+            "2026-01-01T00:00:00Z",
+        ),
+        ("/sync/users", Value::Null, |d| format!("{:?}", d.counts.users), "None"),
+        ("/sync", Value::Null, |d| format!("{:?} {:?}", d.counts.groups, d.last_success), "None None"),
+    ];
+    for (pointer, value, seen, expected) in table {
+        let (mut rest, mut gateway) = (open(crate::table()), FakeGateway::new());
+        *gateway.directory().pointer_mut(pointer).unwrap() = value.clone();
+        assert_eq!(seen(&detect(&mut rest, &mut gateway)), expected, "{pointer} {value}");
+    }
+}
+
+#[test]
+fn what_an_answer_does_not_show_is_named() {
+    let table = [
+        ("/id", Value::Null, "`fields.id`: the directory's answer has nothing at /id"),
+        ("/name", Value::Null, "`fields.name`: the directory's answer has nothing at /name"),
+        ("/name", json!({}), "`fields.name`: the directory's answer has no string at /name"),
+        ("/domain", Value::Null, "`fields.domain`: the directory's answer has nothing at /domain"),
+        ("/sync/users", json!("many"), "`fields.users`: the directory's answer has no count at /sync/users"),
+        ("/sync/users", json!(-1), "`fields.users`: the directory's answer has no count at /sync/users"),
+        ("/sync/last_success", json!("today"), "`fields.last_success`: the directory's answer has no time"),
+        ("/sync/last_success", json!(true), "`fields.last_success`: the directory's answer has no time"),
+        ("/connection/collect_applications", json!("yes"), "`fields.app_data`: the directory's answer has no boolean"),
+    ];
+    for (pointer, value, expected) in table {
+        let mut shown = FakeGateway::new().directory().clone();
+        *shown.pointer_mut(pointer).unwrap() = value.clone();
+        let mut world = |_: &HttpAsk| Ok(answer(200, shown.clone()));
+        let error = refused(open(crate::table()).call::<Value>(&mut world, Op::Detect, json!({})));
+        assert_eq!(error.kind, ErrorKind::Invalid);
+        assert!(error.message.starts_with(expected), "{pointer} {value}: {}", error.message);
+    }
+}
+
+#[test]
+fn words_that_nobody_explained_tell_nothing() {
+    let mut config = table();
+    config.as_object_mut().unwrap().remove("healthy");
+    let inventory = detect(&mut open(config), &mut FakeGateway::new());
+    assert_eq!((inventory.healthy, inventory.status.as_deref()), (None, Some("success")));
+}
+
+#[test]
+fn the_plan_is_complete() {
+    let steps = plan(&mut open(table()), &mut FakeGateway::new());
+    insta::with_settings!({sort_maps => true}, { insta::assert_json_snapshot!("plan", steps) });
+}
+
+#[test]
+fn without_restore_a_person_has_to_act_and_reads_how() {
+    let mut config = table();
+    config.as_object_mut().unwrap().remove("restore");
+    let (mut rest, mut gateway) = (open(config), FakeGateway::new());
+    assert!(!detect(&mut rest, &mut gateway).can_restore);
+    let swap = proposal_of(&plan(&mut rest, &mut gateway), "swap");
+    assert_eq!(swap["reversibility"], "attended");
+    insta::assert_snapshot!("attended-undo", swap["undo"].as_str().unwrap());
+}
+
+#[test]
+fn access_is_checked_without_writing() {
+    let (mut rest, mut gateway) = (open(search(Some("tenant1"), None)), FakeGateway::new());
+    let reply: TestReply = rest.call(&mut gateway, Op::Test, json!({})).unwrap();
+    assert_eq!(results(&reply.evidence), ["read-directory: Pass"]);
+    assert!(rest.asked.iter().all(|line| line.starts_with("GET")), "{:?}", rest.asked);
+
+    gateway.directory()["domain"] = Value::Null;
+    let reply: TestReply = open(table()).call(&mut gateway, Op::Test, json!({})).unwrap();
+    assert_eq!(results(&reply.evidence), ["read-directory: Fail"]);
+    gateway.refusal = Some(("/v1/directories/dir-1", error(401, "no")));
+    let reply: TestReply = open(table()).call(&mut gateway, Op::Test, json!({})).unwrap();
+    assert_eq!(results(&reply.evidence), ["read-directory: Fail"]);
+    gateway.refusal = Some(("/v1/directories", error(403, "no")));
+    let reply: TestReply = open(search(Some("tenant1"), None)).call(&mut gateway, Op::Test, json!({})).unwrap();
+    assert_eq!(results(&reply.evidence), ["find-directory: Fail"]);
+}
+
+#[test]
+fn templates_reach_the_wire() {
+    let mut config = table();
+    config["id"] = json!("a/b ü");
+    config["auth_scheme"] = json!("Token");
+    config["read"]["headers"] = json!({"X-Directory": "$id"});
+    let mut rest = open(config);
+    let mut world = |_: &HttpAsk| Ok(answer(200, FakeGateway::new().directories[0].clone()));
+    let _: Value = rest.call(&mut world, Op::Detect, json!({})).unwrap();
+    insta::assert_snapshot!("templates", rest.asked.join("\n"));
+}

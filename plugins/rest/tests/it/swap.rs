@@ -1,0 +1,201 @@
+//! Test, swap, confirm and the way back, with answers that get lost and people who interfere.
+
+use flowswap_contract::{ApplyReply, Effect, ErrorKind, ObserveReply, Observed, Op, TestReply};
+use serde_json::{Value, json};
+
+use crate::{
+    driver::{answer, refused, results},
+    fake::{FakeGateway, error},
+    open, params_of, plan, prepare, table,
+};
+
+#[test]
+fn a_swap_forward_and_back() {
+    let (mut rest, mut gateway) = (open(table()), FakeGateway::new());
+    let before = gateway.directories.clone();
+    let steps = plan(&mut rest, &mut gateway);
+    let mut said = Vec::new();
+    macro_rules! call {
+        ($title:literal, $reply:ty, $op:expr, $params:expr) => {{
+            let reply: $reply = rest.call(&mut gateway, $op, $params).unwrap();
+            said.push(format!("== {}\n{}", $title, rest.asked.join("\n")));
+            rest.asked.clear();
+            reply
+        }};
+    }
+    let tested = call!("test", TestReply, Op::Test, json!({"step": params_of(&steps, "test")}));
+    assert_eq!(results(&tested.evidence), ["test-connection: Pass"]);
+    assert_eq!(tested.outputs["receipt"], "rcp-1");
+
+    let swapped = call!("swap", ApplyReply, Op::Apply, params_of(&steps, "swap"));
+    assert_eq!(swapped.outputs["swapped_at"], "2026-01-01T12:00:00Z");
+    assert_eq!(gateway.directory()["connection"]["client_id"], "0oaNEW");
+
+    let waiting = call!("confirm", TestReply, Op::Test, json!({"step": params_of(&steps, "confirm")}));
+    assert_eq!(results(&waiting.evidence), ["flow: Pass", "client: Pass", "status: Pass", "sync: Inconclusive"]);
+    gateway.directory()["sync"]["last_success"] = json!("2026-01-01T12:05:00Z");
+    let confirmed = call!("confirm after a sync", TestReply, Op::Test, json!({"step": params_of(&steps, "confirm")}));
+    let all =
+        ["flow", "client", "status", "sync", "users", "groups", "applications"].map(|check| format!("{check}: Pass"));
+    assert_eq!(results(&confirmed.evidence), all);
+
+    call!("undo", ApplyReply, Op::Undo, params_of(&steps, "swap"));
+    gateway.directory()["sync"]["last_success"] = before[1]["sync"]["last_success"].clone();
+    assert_eq!(gateway.directories, before, "the way back leaves every directory as it was");
+    call!("undo again", ApplyReply, Op::Undo, params_of(&steps, "swap"));
+    insta::assert_snapshot!("swap-asks", said.join("\n\n"));
+}
+
+#[test]
+fn a_failed_test_gives_a_reason_and_no_receipt() {
+    let (mut rest, mut gateway, params) = prepare("test");
+    rest.secrets.insert("new-secret".to_owned(), "CANARY-other".to_owned());
+    let reply: TestReply = rest.call(&mut gateway, Op::Test, json!({ "step": params })).unwrap();
+    assert_eq!(results(&reply.evidence), ["test-connection: Fail"]);
+    assert!(reply.evidence[0].detail.ends_with("okta answered 401 invalid_client"), "{}", reply.evidence[0].detail);
+    assert!(reply.outputs.is_empty());
+}
+
+#[test]
+fn a_passed_test_must_bring_its_receipt() {
+    let (mut rest, mut gateway, params) = prepare("test");
+    gateway.refusal = Some(("/test-connection", answer(200, json!({"result": "success", "receipt": null}))));
+    let error = refused(rest.call::<TestReply>(&mut gateway, Op::Test, json!({ "step": params })));
+    assert_eq!(error.kind, ErrorKind::Invalid);
+    assert!(error.message.starts_with("`test.receipt`"), "{}", error.message);
+
+    let mut config = table();
+    config["test"].as_object_mut().unwrap().remove("receipt");
+    let reply: TestReply = open(config).call(&mut gateway, Op::Test, json!({ "step": params })).unwrap();
+    assert_eq!(reply.outputs["receipt"], "passed 2026-01-01T12:00:00Z", "an interface without receipts");
+}
+
+#[test]
+fn nothing_is_submitted_without_a_receipt() {
+    for receipt in [None, Some(Value::Null)] {
+        let (mut rest, mut gateway, mut params) = prepare("swap");
+        let inputs = params["inputs"].as_object_mut().unwrap();
+        inputs.remove("receipt");
+        inputs.extend(receipt.map(|value| ("receipt".to_owned(), value)));
+        let error = refused(rest.call::<ApplyReply>(&mut gateway, Op::Apply, &params));
+        assert_eq!(error.kind, ErrorKind::Protocol);
+        assert_eq!(rest.asked, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn nothing_is_submitted_to_a_directory_that_changed() {
+    let table = [
+        ("/domain", json!("other.okta.test"), "the directory's domain is other.okta.test, and was tenant1.okta.test"),
+        ("/name", json!("renamed"), "the directory's name is renamed, and was tenant1"),
+        ("/connection/client_id", json!("0oaTHIRD"), "the connection changed since the plan"),
+        ("/connection/flow", json!("client_credentials"), "the connection changed since the plan"),
+        ("/connection/flow", json!("magic"), "the connection changed since the plan"),
+    ];
+    for (pointer, value, expected) in table {
+        let (mut rest, mut gateway, params) = prepare("swap");
+        *gateway.directory().pointer_mut(pointer).unwrap() = value.clone();
+        let error = refused(rest.call::<ApplyReply>(&mut gateway, Op::Apply, &params));
+        assert_eq!((error.kind, error.effect), (ErrorKind::Conflict, Effect::None), "{pointer}");
+        assert!(error.message.starts_with(expected), "{pointer} {value}: {}", error.message);
+        assert!(rest.asked.iter().all(|line| line.starts_with("GET")), "{:?}", rest.asked);
+    }
+}
+
+#[test]
+fn a_lost_submit_is_observed_and_not_repeated() {
+    let (mut rest, mut gateway, params) = prepare("swap");
+    gateway.tested = Some(("0oaNEW".to_owned(), "CANARY-new-secret".to_owned()));
+    gateway.lose = Some("/reconnect");
+    let error = refused(rest.call::<ApplyReply>(&mut gateway, Op::Apply, &params));
+    assert_eq!(error.effect, Effect::Unknown);
+    rest.now = "2026-01-01T12:30:00Z".to_owned();
+    let seen: ObserveReply = rest.call(&mut gateway, Op::Observe, &params).unwrap();
+    assert_eq!((seen.state, seen.outputs["swapped_at"].as_str()), (Observed::Applied, Some("2026-01-01T12:30:00Z")));
+    let mut known = params.clone();
+    known["outputs"] = json!({"swapped_at": "2026-01-01T12:00:00Z"});
+    let seen: ObserveReply = rest.call(&mut gateway, Op::Observe, &known).unwrap();
+    assert_eq!(seen.outputs["swapped_at"], "2026-01-01T12:00:00Z");
+
+    rest.asked.clear();
+    let again: ApplyReply = rest.call(&mut gateway, Op::Apply, &params).unwrap();
+    assert_eq!(results(&again.evidence), ["submit: Pass"]);
+    assert_eq!(rest.asked.len(), 1, "{:?}", rest.asked);
+}
+
+#[test]
+fn what_is_observed_follows_from_flow_and_client() {
+    let table = [
+        ("authorization_code", json!("0oaOLD1"), Observed::NotApplied),
+        ("authorization_code", Value::Null, Observed::NotApplied),
+        ("authorization_code", json!("0oaTHIRD"), Observed::Unknown),
+        ("client_credentials", json!("0oaNEW"), Observed::Applied),
+        ("client_credentials", Value::Null, Observed::Applied),
+        ("client_credentials", json!("0oaOLD1"), Observed::Unknown),
+        ("magic", json!("0oaNEW"), Observed::Unknown),
+    ];
+    for (flow, client, expected) in table {
+        let (mut rest, mut gateway, params) = prepare("swap");
+        gateway.directory()["connection"]["flow"] = json!(flow);
+        gateway.directory()["connection"]["client_id"] = client.clone();
+        let seen: ObserveReply = rest.call(&mut gateway, Op::Observe, &params).unwrap();
+        assert_eq!(seen.state, expected, "{flow} {client}");
+        assert_eq!(seen.outputs.contains_key("swapped_at"), expected == Observed::Applied);
+    }
+}
+
+#[test]
+fn undo_never_overwrites_a_third_connection() {
+    let (mut rest, mut gateway, params) = prepare("swap");
+    gateway.directory()["connection"]["flow"] = json!("client_credentials");
+    gateway.directory()["connection"]["client_id"] = json!("0oaTHIRD");
+    let error = refused(rest.call::<ApplyReply>(&mut gateway, Op::Undo, &params));
+    assert_eq!((error.kind, error.effect), (ErrorKind::Conflict, Effect::None));
+    assert!(rest.asked.iter().all(|line| line.starts_with("GET")), "{:?}", rest.asked);
+}
+
+#[test]
+fn undo_verifies_what_it_was_told() {
+    for (given, effect) in [(answer(200, json!({})), Effect::Unknown), (error(409, "nothing to restore"), Effect::None)]
+    {
+        let (mut rest, mut gateway, params) = prepare("swap");
+        gateway.directory()["connection"]["flow"] = json!("client_credentials");
+        gateway.directory()["connection"]["client_id"] = json!("0oaNEW");
+        gateway.refusal = Some(("/restore", given));
+        let error = refused(rest.call::<ApplyReply>(&mut gateway, Op::Undo, &params));
+        assert_eq!((error.kind, error.effect), (ErrorKind::Conflict, effect), "{}", error.message);
+    }
+}
+
+#[test]
+fn without_restore_undo_says_what_a_person_must_do() {
+    let (_, mut gateway, params) = prepare("swap");
+    let mut config = table();
+    config.as_object_mut().unwrap().remove("restore");
+    let mut rest = open(config);
+    let error = refused(rest.call::<ApplyReply>(&mut gateway, Op::Undo, &params));
+    assert_eq!(error.kind, ErrorKind::Unsupported);
+    assert!(error.hint.unwrap().contains("choose Auth Code Flow"));
+    assert_eq!(rest.asked, Vec::<String>::new());
+}
+
+#[test]
+fn confirmation_looks_at_the_directory_where_there_is_no_status() {
+    let mut config = table();
+    config.as_object_mut().unwrap().remove("status");
+    let (_, mut gateway, params) = prepare("confirm");
+    gateway.directory()["connection"]["collect_applications"] = json!(false);
+    let mut rest = open(config);
+    let reply: TestReply = rest.call(&mut gateway, Op::Test, json!({ "step": params })).unwrap();
+    let expected = ["flow: Fail", "client: Fail", "status: Pass", "sync: Inconclusive", "app-data: Fail"];
+    assert_eq!(results(&reply.evidence), expected);
+}
+
+#[test]
+fn other_phases_are_not_this_plugins() {
+    for (op, phase) in [(Op::Apply, "test"), (Op::Undo, "confirm"), (Op::Observe, "test")] {
+        let (mut rest, mut gateway, params) = prepare(phase);
+        let error = refused(rest.call::<Value>(&mut gateway, op, &params));
+        assert_eq!(error.kind, ErrorKind::Unsupported, "{op} {phase}");
+    }
+}

@@ -1,0 +1,159 @@
+//! The main line: detect, plan, apply, status, rollback, finalize of a whole fleet.
+
+use std::collections::BTreeMap;
+
+use flowswap_sim::{Mutation, SimConfig, diff};
+use serde_json::Value;
+
+use crate::support::Lab;
+
+/// 7 tenants of 12 are ready; the rest is one of each kind that is not.
+const READY: [&str; 7] = ["acme", "globex", "umbrella", "stark-industries", "tyrell", "soylent", "vandelay"];
+
+fn ready(lab: &Lab) -> Vec<String> {
+    let report = lab.json(&["detect"], 4);
+    let rows = report["tenants"].as_array().unwrap();
+    rows.iter().filter(|row| row["verdict"] == "ready").map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn detect_tells_every_kind_of_tenant_apart() {
+    let lab = Lab::with_tenants(12);
+    let report = lab.json(&["detect"], 4);
+    let mut verdicts: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in report["tenants"].as_array().unwrap() {
+        *verdicts.entry(row["verdict"].as_str().unwrap()).or_default() += 1;
+    }
+    assert_eq!(verdicts, BTreeMap::from([("blocked", 3), ("migrated", 1), ("ready", READY.len()), ("unknown", 1)]));
+    let ids = |name: &str| -> Vec<String> {
+        let row = report["tenants"].as_array().unwrap().iter().find(|row| row["name"] == name).unwrap();
+        let errors = row["findings"].as_array().unwrap().iter().filter(|finding| finding["severity"] == "error");
+        errors.map(|finding| finding["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids("hooli"), ["app-data-without-apps-scope"]);
+    assert_eq!(ids("wonka"), ["legacy-id-reused"]);
+    assert_eq!(ids("cyberdyne"), ["witnesses-disagree"]);
+    assert_eq!(ids("massive-dynamic"), ["legacy-client-inactive"]);
+    assert_eq!(lab.sim.world().orgs.iter().map(|org| org.requests.mutate).sum::<u64>(), 0);
+}
+
+#[test]
+fn a_fleet_goes_forward_and_all_the_way_back() {
+    let lab = Lab::with_tenants(12);
+    let ready = ready(&lab);
+    let before = lab.sim.snapshot();
+    lab.plan().expect(4);
+    assert_eq!(diff(&before, &lab.sim.snapshot()), Vec::<String>::new(), "a dry run changed something");
+
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    assert_eq!(lab.in_state("swapped"), ready);
+    for directory in lab.sim.world().directories {
+        assert_eq!(directory.submits > 0, ready.contains(&directory.name), "{}", directory.name);
+    }
+    assert_ne!(diff(&before, &lab.sim.snapshot()), Vec::<String>::new());
+
+    lab.run(&["rollback", "--all", "--yes"]).expect(0);
+    assert_eq!(lab.in_state("rolled-back"), ready);
+    assert_eq!(diff(&before, &lab.sim.snapshot()), Vec::<String>::new(), "not everything is as it was");
+    let left: Vec<_> = std::fs::read_dir(lab.path(".flowswap/secrets")).unwrap().flatten().map(|e| e.path()).collect();
+    assert_eq!(left, Vec::<std::path::PathBuf>::new(), "secrets of clients that are gone");
+}
+
+#[test]
+fn finalize_retires_and_purge_deletes_and_only_retiring_can_be_taken_back() {
+    let lab = Lab::with_tenants(3);
+    let before = lab.sim.snapshot();
+    lab.plan().expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.run(&["finalize", "acme", "--purge", "--yes"]).expect(6);
+    lab.run(&["finalize", "--all", "--yes"]).expect(0);
+    assert_eq!(lab.in_state("retired").len(), 3);
+    let statuses: Vec<_> = lab.sim.world().orgs.iter().map(|org| org.legacy[0].status.clone()).collect();
+    assert_eq!(statuses, ["INACTIVE"; 3]);
+
+    lab.run(&["rollback", "globex", "--yes"]).expect(0);
+    lab.run(&["finalize", "acme", "--purge", "--yes"]).expect(0);
+    assert_eq!(lab.in_state("finalized"), ["acme"]);
+    assert_eq!(lab.in_state("rolled-back"), ["globex"]);
+    let refused = lab.run(&["rollback", "acme", "--yes"]).expect(6);
+    assert!(refused.stderr.contains("there is no way back from step `purge`"), "{}", refused.stderr);
+
+    let now = lab.sim.snapshot();
+    let changes = diff(&before, &now);
+    assert!(!changes.iter().any(|line| line.contains("globex")), "{changes:#?}");
+}
+
+#[test]
+fn a_tenant_that_changed_since_the_plan_is_refused_alone() {
+    let lab = Lab::with_tenants(3);
+    lab.plan().expect(0);
+    let org = lab.sim.world().orgs[1].clone();
+    let rename =
+        Mutation::RenameApp { org: org.domain.clone(), app: org.legacy[0].id.clone(), label: "Renamed meanwhile".to_owned() };
+    lab.sim.mutate(rename).unwrap();
+
+    let report = lab.json(&["apply", "plan.json", "--yes"], 6);
+    let rows = report["tenants"].as_array().unwrap();
+    let refused: Vec<&Value> = rows.iter().filter(|row| row["outcome"] == "refused").collect();
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0]["name"], "globex");
+    let change = refused[0]["changes"][0].as_str().unwrap();
+    assert!(change.starts_with("provider.legacy_clients[") && change.ends_with("→ \"Renamed meanwhile\""), "{change}");
+    assert_eq!(lab.in_state("swapped"), ["acme", "initech"]);
+    assert_eq!(lab.sim.world().directories.iter().filter(|directory| directory.submits > 0).count(), 2);
+}
+
+#[test]
+fn applying_again_does_nothing_again() {
+    let lab = Lab::with_tenants(2);
+    lab.plan().expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    let after = lab.sim.snapshot();
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    assert_eq!(diff(&after, &lab.sim.snapshot()), Vec::<String>::new());
+}
+
+#[test]
+fn a_rolled_back_tenant_can_be_planned_and_migrated_again() {
+    let lab = Lab::with_tenants(1);
+    for _ in 0..2 {
+        lab.plan().expect(0);
+        lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+        assert_eq!(lab.in_state("swapped"), ["acme"]);
+        lab.run(&["rollback", "acme", "--yes"]).expect(0);
+        assert_eq!(lab.in_state("rolled-back"), ["acme"]);
+    }
+}
+
+#[test]
+fn without_restore_a_person_takes_the_directory_back() {
+    let lab = Lab::with_tenants(1);
+    lab.edit_config(|text| text.replace("[defaults.directory.restore]\npath = \"/v1/directories/$id/restore\"\nbody = {}\n", ""));
+    let before = lab.sim.snapshot();
+    let plan = lab.plan().expect(0);
+    assert!(plan.stdout.contains("[attended]"), "{}", plan.stdout);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+
+    let waiting = lab.run(&["rollback", "acme", "--yes"]).expect(4);
+    assert!(waiting.stdout.contains("a person must act"), "{}", waiting.stdout);
+    assert_eq!(lab.in_state("waiting"), ["acme"]);
+
+    let world = lab.sim.world();
+    let legacy = world.orgs[0].legacy[0].client_id.clone();
+    let directory = lab.sim.tenants()[0].directory_id.clone();
+    let by_hand = Mutation::SetConnection { directory, flow: "authorization_code".to_owned(), client_id: legacy };
+    lab.sim.mutate(by_hand).unwrap();
+    lab.run(&["rollback", "acme", "--yes"]).expect(0);
+    assert_eq!(lab.in_state("rolled-back"), ["acme"]);
+    assert_eq!(diff(&before, &lab.sim.snapshot()), Vec::<String>::new());
+}
+
+#[test]
+fn two_hundred_tenants_migrate_in_one_apply() {
+    let lab = Lab::new(SimConfig::default().tenants(200));
+    let ready = ready(&lab);
+    assert_eq!(ready.len(), 180);
+    lab.plan().expect(4);
+    lab.run(&["apply", "plan.json", "--yes", "--quiet"]).expect(0);
+    assert_eq!(lab.in_state("swapped"), ready);
+}

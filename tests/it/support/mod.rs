@@ -1,0 +1,136 @@
+//! A laboratory: a simulator in this process, a folder with its configuration, and the binary to run on it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use flowswap_sim::{Sim, SimConfig};
+use flowswap_store::Identity;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// A simulator, and a folder that a client can work in.
+pub struct Lab {
+    /// The simulated world.
+    pub sim: Sim,
+    runtime: Runtime,
+    dir: TempDir,
+}
+
+/// What a run of the binary printed, and how it ended.
+#[must_use]
+pub struct Output {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Lab {
+    /// A fleet of this many tenants without latency.
+    pub fn with_tenants(tenants: usize) -> Self {
+        Self::new(SimConfig::default().tenants(tenants))
+    }
+
+    pub fn new(config: SimConfig) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let sim = runtime.block_on(Sim::start(config, ([127, 0, 0, 1], 0).into())).unwrap();
+        let dir = TempDir::new().unwrap();
+        sim.write_client_files(dir.path(), "").unwrap();
+        fs::create_dir(dir.path().join(".flowswap")).unwrap();
+        #[cfg(unix)]
+        fs::set_permissions(dir.path().join(".flowswap"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        Identity::generate(&dir.path().join(".flowswap/identity.txt"), None).unwrap();
+        Self { sim, runtime, dir }
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Runs the binary in the folder.
+    pub fn run(&self, args: &[&str]) -> Output {
+        run_in(self.dir(), args)
+    }
+
+    /// Runs the binary, expects this exit code, and decodes the JSON on stdout.
+    pub fn json(&self, args: &[&str], code: i32) -> Value {
+        let output = self.run(&[args, &["--format", "json"]].concat()).expect(code);
+        serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", output.stdout))
+    }
+
+    /// Changes the configuration.
+    pub fn edit_config(&self, edit: impl FnOnce(String) -> String) {
+        let path = self.path("migrate.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        let edited = edit(text.clone());
+        assert_ne!(text, edited, "the edit changed nothing");
+        fs::write(path, edited).unwrap();
+    }
+
+    /// Plans every tenant into `plan.json`.
+    pub fn plan(&self) -> Output {
+        self.run(&["plan", "-o", "plan.json"])
+    }
+
+    /// The state of every tenant by name.
+    pub fn states(&self) -> Vec<(String, String)> {
+        let status = self.json(&["status"], 0);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        status["tenants"].as_array().unwrap().iter().map(|row| (text(&row["name"]), text(&row["state"]))).collect()
+    }
+
+    /// The names of the tenants in a state.
+    pub fn in_state(&self, state: &str) -> Vec<String> {
+        self.states().into_iter().filter(|(_, is)| is == state).map(|(name, _)| name).collect()
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        // The simulator's connections live on the runtime; it is gone before they are.
+        let _guard = self.runtime.enter();
+    }
+}
+
+impl Output {
+    /// The same output, after checking how the run ended.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Exit code, stdout and stderr in one text, for snapshots.
+    pub fn show(&self) -> String {
+        format!("exit code: {}\n----- stdout -----\n{}----- stderr -----\n{}", self.code, self.stdout, self.stderr)
+    }
+}
+
+/// The binary, in an environment that holds nothing of this machine.
+pub fn command(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flowswap"));
+    command.current_dir(dir).env_clear().env("HOME", dir).env("NO_COLOR", "1").args(args);
+    command
+}
+
+/// Runs the binary in a folder.
+pub fn run_in(dir: &Path, args: &[&str]) -> Output {
+    let output = command(dir, args).output().unwrap();
+    Output {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A file of this repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
