@@ -30,7 +30,7 @@ pub struct PlanReply {
     pub steps: Vec<StepProposal>,
 }
 
-/// What `apply`, `undo` and `observe` take, and `test` of a step.
+/// What `apply`, `undo` and `observe` take, and `test` of a step. All of them get the inputs, as far as they are known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepParams {
     /// The step.

@@ -1,8 +1,8 @@
 //! The state of every tenant: a fold over the journal, and nothing beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use flowswap_contract::{Effect, Evidence, Values};
+use flowswap_contract::{Effect, Evidence, Handle, Values};
 use jiff::Timestamp;
 
 use crate::{Direction, Entry, PlannedTenant, PluginPin, Record, TenantState};
@@ -43,6 +43,8 @@ pub struct Work {
     pub plugins: BTreeMap<String, PluginPin>,
     /// The steps that were carried out and not taken back, in order.
     pub done: Vec<DoneStep>,
+    /// The secrets that were kept and not forgotten.
+    pub secrets: BTreeSet<Handle>,
     /// The step of which it is not known whether it was carried out, or taken back.
     pub doubt: Option<Doubt>,
 }
@@ -169,12 +171,15 @@ impl TenantHistory {
                 self.work()?.end(done, *direction)?;
             }
             Entry::StepFailed { step, direction, error, .. } => self.work()?.fail(step, *direction, error.effect)?,
-            Entry::RequestIntended { step, .. }
-            | Entry::RequestEnded { step, .. }
-            | Entry::SecretStored { step, .. } => {
+            Entry::RequestIntended { step, .. } | Entry::RequestEnded { step, .. } => {
                 self.work()?.expect_begun(step)?;
             }
-            Entry::SecretRemoved { .. } => drop(self.work()?),
+            Entry::SecretStored { step, handle } => {
+                let work = self.work()?;
+                work.expect_begun(step)?;
+                work.secrets.insert(handle.clone());
+            }
+            Entry::SecretRemoved { handle } => drop(self.work()?.secrets.remove(handle)),
         }
         Ok(())
     }
@@ -200,6 +205,7 @@ impl TenantHistory {
                     tenant: tenant.clone(),
                     plugins: plugins.clone(),
                     done: Vec::new(),
+                    secrets: BTreeSet::new(),
                     doubt: None,
                 });
                 Ok(())
@@ -247,6 +253,7 @@ impl Work {
         self.doubt = None;
         self.done.retain(|other| other.id != done.id);
         if direction == Direction::Forward {
+            self.secrets.extend(done.outputs.values().flat_map(Handle::find_all));
             self.done.push(done);
         }
         Ok(())

@@ -136,16 +136,41 @@ next = "/next"
 [defaults.directory.read]
 path = "/v1/directories/$id"
 
+[defaults.directory.status]
+path = "/v1/directories/$id/status"
+
+[defaults.directory.status.fields]
+flow = "/flow"
+client_id = "/client_id"
+status = "/sync/status"
+last_success = "/sync/last_success"
+users = "/sync/users"
+groups = "/sync/groups"
+applications = "/sync/applications"
+
 [defaults.directory.test]
 path = "/v1/directories/$id/test-connection"
-body = { flow = "$flow", domain = "$domain", client_id = "$client_id", client_secret = "$client_secret" }
 passed = { pointer = "/result", equals = "success" }
 reason = "/reason"
 receipt = "/receipt"
 
+[defaults.directory.test.body]
+flow = "$flow"
+domain = "$domain"
+client_id = "$client_id"
+client_secret = "$client_secret"
+collect_applications = "$app_data"
+
 [defaults.directory.submit]
 path = "/v1/directories/$id/reconnect"
-body = { receipt = "$receipt", flow = "$flow", domain = "$domain", client_id = "$client_id", client_secret = "$client_secret", collect_applications = "$app_data" }
+
+[defaults.directory.submit.body]
+receipt = "$receipt"
+flow = "$flow"
+domain = "$domain"
+client_id = "$client_id"
+client_secret = "$client_secret"
+collect_applications = "$app_data"
 
 [defaults.directory.restore]
 path = "/v1/directories/$id/restore"

@@ -1,13 +1,13 @@
 //! Whether the session reaches the org and may read all that the migration needs. Nothing is written.
 
-use flowswap_contract::{Error, Evidence, EvidenceResult, HttpAnswer, Intent};
+use flowswap_contract::{Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, Intent};
 
 use crate::{
     api::{Api, SERVICES, note, see},
     detect::ORGANIZATION,
 };
 
-/// One line for each thing; a failure hides none of the others.
+/// One line for each thing; a refusal hides none of the others, and an org that does not answer is asked no further.
 pub(crate) async fn check(api: &Api<'_>) -> Vec<Evidence> {
     let reads = [
         ("organization", "show its organization", api.ask_as_nobody(Intent::Read, "GET", ORGANIZATION)),
@@ -17,9 +17,19 @@ pub(crate) async fn check(api: &Api<'_>) -> Vec<Evidence> {
     ];
     let mut evidence = Vec::with_capacity(reads.len());
     for (check, what, ask) in reads {
-        evidence.push(judge(check, api.send(what, ask).await));
+        let result = api.send(what, ask).await;
+        let unreachable = matches!(&result, Err(error) if is_silence(error));
+        evidence.push(judge(check, result));
+        if unreachable {
+            break;
+        }
     }
     evidence
+}
+
+/// There was no answer at all. An answer of Okta, however bad, has a status.
+fn is_silence(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::Unavailable | ErrorKind::TimedOut) && !error.context.contains_key("status")
 }
 
 fn judge(check: &str, result: Result<HttpAnswer, Error>) -> Evidence {

@@ -75,21 +75,26 @@ pub(super) fn mask_lines(text: &mut String) {
     let mut spans = Vec::new();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
-        let mut from = 0;
-        while let Some(equals) = line[from..].find('=').map(|found| from + found) {
-            let key = line[from..equals].trim_end().trim_end_matches(['"', '\'']);
-            let key = key.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
-            let value = line[equals + 1..].trim_end();
-            let gap = value.len() - value.trim_start().len();
-            if is_secret_key(key) && !value.trim_start().starts_with('{') {
-                spans.push(start + equals + 1 + gap..start + equals + 1 + value.len());
-                break;
-            }
-            from = equals + 1;
-        }
+        spans.extend(find_secret(line).map(|span| start + span.start..start + span.end));
         start += line.len();
     }
     for span in spans {
         mask_span(text, span);
     }
+}
+
+/// From the first value in the line that may be a secret to the end: nobody knows where it was meant to end.
+fn find_secret(line: &str) -> Option<Range<usize>> {
+    let is_key_char = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    line.match_indices('=').find_map(|(equals, _)| {
+        let key = line[..equals].trim_end().trim_end_matches(['"', '\'']);
+        let key = key.rsplit(|c: char| !is_key_char(c)).next().unwrap_or_default();
+        let value = line[equals + 1..].trim();
+        let is_secret = match key.rsplit('.').next() {
+            Some("env") => !is_variable_name(value.trim_matches(|c: char| !is_key_char(c))),
+            _ => key.split('.').any(is_secret_key) && !value.starts_with('{'),
+        };
+        let start = line.trim_end().len() - value.len();
+        is_secret.then(|| start..start + value.len())
+    })
 }

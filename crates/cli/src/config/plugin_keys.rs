@@ -58,12 +58,12 @@ fn check_key(role: Role, side: &SideConfig, key: &ConfigKey) -> Option<Diagnosti
     }
     if !key.secret && is_reference {
         let error = Diagnostic::new(format!("`{name}` is not a secret"));
-        return Some(error.at(value_at, "expected the value itself").help(format!("`{name}` is: {about}")));
+        return Some(error.at(value_at, "expected the value itself").help(format!("`{name}`: {about}")));
     }
     if key.required && !is_plain && !is_reference {
         let error = Diagnostic::new(format!("the {role} needs `{name}`"));
         let label = format!("the plugin `{}` cannot do without it", side.plugin);
-        return Some(error.at(side.location(), label).help(format!("`{name}` is: {about}")));
+        return Some(error.at(side.location(), label).help(format!("`{name}`: {about}")));
     }
     None
 }

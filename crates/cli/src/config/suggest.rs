@@ -7,7 +7,11 @@ pub(crate) fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         return format!("did you mean `{nearest}`?");
     }
     let list: Vec<_> = known.iter().map(|known| format!("`{known}`")).collect();
-    if list.is_empty() { "none is known here".to_owned() } else { format!("known: {}", list.join(", ")) }
+    match list.as_slice() {
+        [] => "leave it out".to_owned(),
+        [one] => format!("write {one}"),
+        many => format!("write one of {}", many.join(", ")),
+    }
 }
 
 /// The known word that is a typing mistake away.

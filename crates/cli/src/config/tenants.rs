@@ -110,7 +110,12 @@ impl Reading {
         let mut table = self.merge_side(draft, &table(own), &table(default));
         let Some(entry) = table.remove("plugin") else {
             let is_bare_row = draft.is_row && default.is_none();
-            self.refuse_missing(draft, side, if is_bare_row { draft.at } else { at }, format!("`{side}` names no plugin"));
+            self.refuse_missing(
+                draft,
+                side,
+                if is_bare_row { draft.at } else { at },
+                format!("`{side}` names no plugin"),
+            );
             return None;
         };
         let plugin = entry.node.as_text().filter(|name| !name.is_empty()).map(str::to_owned);
@@ -125,9 +130,9 @@ impl Reading {
         let error = Diagnostic::new(message).for_tenant(&draft.name);
         self.refuse(match draft.is_row {
             true => error.at(at, "").help(format!("write `plugin = \"…\"` once into `[defaults.{side}]`")),
-            false => error.at(at, format!("expected a plugin for `{side}`")).help(format!(
-                "write `{side} = {{ plugin = \"…\" }}` into every tenant, or once into `[defaults]`"
-            )),
+            false => error
+                .at(at, format!("expected a plugin for `{side}`"))
+                .help(format!("write `{side} = {{ plugin = \"…\" }}` into every tenant, or once into `[defaults]`")),
         });
     }
 

@@ -125,7 +125,8 @@ impl Planter<'_> {
     }
 
     fn refuse_number(&mut self, at: Location) -> Value {
-        self.errors.push(Diagnostic::new("a number is out of range").at(at, "expected at most 64 bits, and not infinity"));
+        self.errors
+            .push(Diagnostic::new("a number is out of range").at(at, "expected at most 64 bits, and not infinity"));
         Value::Null
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flowswap_contract::{self as contract, ApplyReply, Effect, ErrorKind, Observed, Op, Phase, Reversibility, Step};
+use flowswap_contract::{self as contract, ApplyReply, Effect, ErrorKind, Observed, Op, Reversibility, Step};
 
 use super::{Pause, progress::Progress};
 use crate::{Direction, TenantState};
@@ -33,10 +33,8 @@ impl Progress<'_> {
                     ));
                 }
             }
-            if step.proposal.phase == Phase::Provision {
-                self.forget_secrets(step).await?;
-            }
         }
+        self.forget_secrets().await?;
         Ok(TenantState::RolledBack)
     }
 

@@ -21,33 +21,59 @@ impl Progress<'_> {
     pub(super) async fn go_forward(&mut self, last: Phase) -> Result<TenantState, Pause> {
         self.settle().await?;
         let steps: Vec<Step> = self.planned.steps_until(last).cloned().collect();
+        // What is half done comes first: while it is in doubt, nothing else may begin.
+        if let Some(step) = steps.iter().find(|step| self.found.contains_key(&step.id)) {
+            self.take_step(step).await?;
+        }
         for (index, step) in steps.iter().enumerate() {
             if self.work()?.is_done(&step.id) && !self.is_outdated(step, &steps[index + 1..]) {
                 continue;
             }
-            if self.ports.stop.is_stopped() {
-                return Err(Pause::End(self.interrupted_state(), format!("stopped before step `{}`", step.id)));
-            }
-            if step.proposal.by == By::Operator {
-                return Err(Pause::End(TenantState::Waiting, format!("a person must act: {}", step.proposal.title)));
-            }
-            if step.proposal.phase.is_check() { self.check(step).await? } else { self.carry_out(step).await? }
+            self.take_step(step).await?;
         }
         Ok(self.state_reached())
     }
 
+    async fn take_step(&mut self, step: &Step) -> Result<(), Pause> {
+        self.heed_stop(step)?;
+        match (step.proposal.phase.is_check(), step.proposal.by) {
+            (true, _) => self.check(step).await,
+            (false, By::Plugin) => self.carry_out(step).await,
+            (false, By::Operator) => self.await_operator(step).await,
+        }
+    }
+
+    fn heed_stop(&self, step: &Step) -> Result<(), Pause> {
+        if self.ports.stop.is_stopped() {
+            return Err(Pause::End(self.interrupted_state(), format!("stopped before step `{}`", step.id)));
+        }
+        Ok(())
+    }
+
     /// What a check saw in an earlier run is no ground for a change in this one: a receipt may have expired, and before
-    /// the legacy client is retired, the directory must be seen to work without it today.
+    /// the legacy client is retired, or deleted, the directory must be seen to work without it today.
     fn is_outdated(&self, step: &Step, rest: &[Step]) -> bool {
-        let next_change = rest.iter().find(|step| !step.proposal.phase.is_check());
-        let ahead =
-            next_change.is_some_and(|next| self.history.work.as_ref().is_some_and(|work| !work.is_done(&next.id)));
-        step.proposal.phase.is_check() && ahead
+        let is_ahead = |step: &Step| self.history.work.as_ref().is_some_and(|work| !work.is_done(&step.id));
+        let mut changes = rest.iter().filter(|step| !step.proposal.phase.is_check());
+        match step.proposal.phase {
+            Phase::Confirm => changes.any(is_ahead),
+            phase => phase.is_check() && changes.next().is_some_and(is_ahead),
+        }
+    }
+
+    /// A step that only a person can carry out: it counts as done once that can be seen.
+    async fn await_operator(&mut self, step: &Step) -> Result<(), Pause> {
+        self.begin(step, Direction::Forward).await?;
+        if self.observe(step, Direction::Forward).await? == Observed::Applied {
+            return Ok(());
+        }
+        Err(Pause::End(TenantState::Waiting, format!("a person must act: {}", step.proposal.title)))
     }
 
     async fn carry_out(&mut self, step: &Step) -> Result<(), Pause> {
         let mut last_error = None;
         for _ in 0..TRIES {
+            self.heed_stop(step)?;
             self.begin(step, Direction::Forward).await?;
             let error = match self.call::<ApplyReply>(step, Op::Apply).await {
                 Ok(reply) => {
@@ -56,7 +82,10 @@ impl Progress<'_> {
                 }
                 Err(error) => error,
             };
-            self.fail(step, Direction::Forward, error.clone(), Vec::new()).await?;
+            // Half done is the least that it was: a try that changed nothing leaves it so.
+            let half_done = self.found.contains_key(&step.id);
+            let recorded = if half_done { error.clone().with_unknown_effect() } else { error.clone() };
+            self.fail(step, Direction::Forward, recorded, Vec::new()).await?;
             if error.effect == Effect::None {
                 return Err(self.give_up(step, &error));
             }
@@ -111,10 +140,11 @@ impl Progress<'_> {
     }
 
     /// Where a tenant stands that is left between two steps.
-    fn interrupted_state(&self) -> TenantState {
-        match self.state_reached() {
-            TenantState::Planned => TenantState::Running,
-            reached => reached,
+    pub(super) fn interrupted_state(&self) -> TenantState {
+        match (self.history.direction, self.state_reached()) {
+            (Direction::Back, _) => TenantState::RollingBack,
+            (Direction::Forward, TenantState::Planned) => TenantState::Running,
+            (Direction::Forward, reached) => reached,
         }
     }
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use flowswap_contract::{self as contract, Evidence, Handle, Op, Step, StepParams, Values};
+use flowswap_contract::{self as contract, ErrorKind, Evidence, Handle, Op, Step, StepParams, Values};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::{Job, Pause, Ports};
 use crate::{
-    Direction, Draft, Entry, Event, JournalError, Mode, PlannedTenant, RunId, Tenant, TenantHistory, TenantState,
+    Direction, Draft, Entry, Event, JournalError, Mode, PlannedTenant, RunId, SecretStoreError, Tenant, TenantHistory,
+    TenantState,
     history::Work,
 };
 
@@ -102,10 +103,11 @@ impl<'a> Progress<'a> {
 
     /// Lets the step's plugin do something with it.
     pub(super) async fn call<T: DeserializeOwned>(&self, step: &Step, op: Op) -> Result<T, contract::Error> {
+        let outputs = self.outputs_so_far(step).await.map_err(unreadable)?;
         let values = self.history.work.as_ref().map(Work::values).unwrap_or_default();
         let inputs =
             step.proposal.needs.iter().filter_map(|name| Some((name.clone(), values.get(name)?.clone()))).collect();
-        let params = StepParams { step: step.clone(), inputs, outputs: self.outputs_so_far(step).await };
+        let params = StepParams { step: step.clone(), inputs, outputs };
         let (mode, params) = match op {
             Op::Test => (Mode::Apply, json!({ "step": params })),
             Op::Apply | Op::Undo => (Mode::Apply, json!(params)),
@@ -116,29 +118,35 @@ impl<'a> Progress<'a> {
 
     /// What is known of the step's outputs: as it gave them, else what `observe` found and which secrets of it are in
     /// custody. A handle's last part is the name of the output.
-    async fn outputs_so_far(&self, step: &Step) -> Values {
+    async fn outputs_so_far(&self, step: &Step) -> Result<Values, SecretStoreError> {
         let done = self.history.work.as_ref().and_then(|work| work.done.iter().find(|done| done.id == step.id));
         if let Some(done) = done {
-            return done.outputs.clone();
+            return Ok(done.outputs.clone());
         }
         let mut outputs = self.found.get(&step.id).cloned().unwrap_or_default();
         for name in &step.proposal.gives {
             let handle = self.handle(step, name);
-            if let Ok(Some(_)) = self.ports.secrets.get(&handle).await {
+            if self.ports.secrets.get(&handle).await?.is_some() {
                 outputs.insert(name.clone(), handle.to_value());
             }
         }
-        outputs
+        Ok(outputs)
     }
 
-    /// Forgets the secrets of a step that was taken back: what they opened is gone.
-    pub(super) async fn forget_secrets(&mut self, step: &Step) -> Result<(), Pause> {
-        for name in &step.proposal.gives {
-            let handle = self.handle(step, name);
-            let held = self.ports.secrets.get(&handle).await.is_ok_and(|secret| secret.is_some());
-            if held && self.ports.secrets.remove(&handle).await.is_ok() {
-                self.record(Entry::SecretRemoved { handle }).await?;
+    /// Forgets all secrets of a tenant that was taken back: what they opened is gone. Those that the journal knows, and
+    /// those that were kept just before a crash. One that stayed would be taken for that of the next client.
+    pub(super) async fn forget_secrets(&mut self) -> Result<(), Pause> {
+        let mut handles = self.work()?.secrets.clone();
+        let steps = self.planned.steps.clone();
+        let given = steps.iter().flat_map(|step| step.proposal.gives.iter().map(move |name| (step, name)));
+        for handle in given.map(|(step, name)| self.handle(step, name)) {
+            if self.ports.secrets.get(&handle).await.map_err(not_forgotten)?.is_some() {
+                handles.insert(handle);
             }
+        }
+        for handle in handles {
+            self.ports.secrets.remove(&handle).await.map_err(not_forgotten)?;
+            self.record(Entry::SecretRemoved { handle }).await?;
         }
         Ok(())
     }
@@ -146,6 +154,17 @@ impl<'a> Progress<'a> {
     fn handle(&self, step: &Step, output: &str) -> Handle {
         Handle::new(format!("{}/{}/{output}", self.name(), step.id))
     }
+}
+
+/// Without knowing what is in custody, a step could be taken for one whose secret was lost.
+fn unreadable(error: SecretStoreError) -> contract::Error {
+    let cause = error.source.to_string();
+    contract::Error::new(ErrorKind::Internal, format!("{error}: {cause}"))
+}
+
+fn not_forgotten(error: SecretStoreError) -> Pause {
+    let cause = error.source.to_string();
+    Pause::End(TenantState::RollingBack, format!("everything is taken back, but {error}: {cause}"))
 }
 
 fn defect(problem: &str) -> JournalError {

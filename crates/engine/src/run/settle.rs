@@ -18,11 +18,15 @@ impl Progress<'_> {
         self.observe(&step, direction).await.map(drop)
     }
 
-    /// Looks whether a step is carried out, and records what is so. Afterwards there is no doubt any more, or the
-    /// tenant is stuck.
+    /// Looks whether a step is carried out, and records what is so. Afterwards there is no doubt any more, or it is half
+    /// carried out, or the tenant is stuck.
     pub(super) async fn observe(&mut self, step: &Step, direction: Direction) -> Result<Observed, Pause> {
         let reply: ObserveReply = match self.call(step, Op::Observe).await {
             Ok(reply) => reply,
+            Err(error) if error.kind == ErrorKind::Interrupted => {
+                let reason = format!("stopped before it was known whether step `{}` was carried out", step.id);
+                return Err(Pause::End(self.interrupted_state(), reason));
+            }
             Err(error) => {
                 let reason = format!(
                     "it is not known whether step `{}` was carried out, and observing it failed: {error}",
@@ -40,11 +44,15 @@ impl Progress<'_> {
                 self.succeed(step, direction, Default::default(), Vec::new()).await?
             }
             (Observed::Applied, Direction::Forward) => self.succeed(step, direction, reply.outputs, Vec::new()).await?,
-            (Observed::Partial, Direction::Forward) => {
-                self.found.insert(step.id.clone(), reply.outputs);
-                self.fail(step, direction, observed(&reply.detail), Vec::new()).await?;
+            (Observed::Partial, _) => {
+                // What was found is not recorded, so the doubt must stand: after a crash it is found again.
+                if direction == Direction::Forward {
+                    self.found.insert(step.id.clone(), reply.outputs);
+                }
+                self.fail(step, direction, observed(&reply.detail).with_unknown_effect(), Vec::new()).await?;
             }
-            (Observed::NotApplied, Direction::Forward) | (Observed::Applied | Observed::Partial, Direction::Back) => {
+            (Observed::NotApplied, Direction::Forward) | (Observed::Applied, Direction::Back) => {
+                self.found.remove(&step.id);
                 self.fail(step, direction, observed(&reply.detail), Vec::new()).await?;
             }
         }
@@ -56,7 +64,7 @@ fn not_finished() -> contract::Error {
     contract::Error::new(ErrorKind::Interrupted, "the check was begun and not finished; it is done again")
 }
 
-/// What is recorded of a step that turned out not to be finished: from here on there is no doubt.
+/// What is recorded of a step that turned out not to be finished.
 fn observed(detail: &str) -> contract::Error {
     contract::Error::new(ErrorKind::Interrupted, format!("not finished, as observed: {detail}"))
 }

@@ -20,10 +20,10 @@ use crate::{
 };
 
 /// One side of one tenant.
-pub struct MemoryBackend {
-    pub reality: Arc<Reality>,
-    pub tenant: String,
-    pub role: Role,
+pub(crate) struct MemoryBackend {
+    pub(crate) reality: Arc<Reality>,
+    pub(crate) tenant: String,
+    pub(crate) role: Role,
 }
 
 impl Backend for MemoryBackend {
@@ -158,14 +158,14 @@ impl MemoryBackend {
 
 /// What a mutation brought.
 #[derive(Default)]
-pub struct Done {
-    pub outputs: Values,
+pub(crate) struct Done {
+    pub(crate) outputs: Values,
     /// A secret in clear, which is captured before the plugin sees it.
-    pub secret: Option<String>,
+    pub(crate) secret: Option<String>,
 }
 
 impl State {
-    pub fn world(&mut self, tenant: &str) -> &mut World {
+    pub(crate) fn world(&mut self, tenant: &str) -> &mut World {
         self.worlds.get_mut(tenant).unwrap()
     }
 }

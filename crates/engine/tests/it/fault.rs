@@ -6,7 +6,7 @@ use flowswap_contract::{Error, ErrorKind, Op};
 
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Refused before any work: the effect is none.
     Refuse,
     /// The operator stopped it before any work.
@@ -29,7 +29,7 @@ pub enum Fault {
 
 impl Fault {
     /// What the engine is told.
-    pub fn error(self) -> Error {
+    pub(crate) fn error(self) -> Error {
         match self {
             Self::Refuse => Error::new(ErrorKind::Permission, "not permitted"),
             Self::Interrupt => Error::new(ErrorKind::Interrupted, "the run was stopped"),
@@ -41,28 +41,28 @@ impl Fault {
 
 /// A fault at the nth call, counted from 0, of an operation of a step. No tenant means any.
 #[derive(Debug, Clone)]
-pub struct Injection {
-    pub tenant: Option<&'static str>,
-    pub step: String,
-    pub op: Op,
-    pub nth: usize,
-    pub fault: Fault,
+pub(crate) struct Injection {
+    pub(crate) tenant: Option<&'static str>,
+    pub(crate) step: String,
+    pub(crate) op: Op,
+    pub(crate) nth: usize,
+    pub(crate) fault: Fault,
 }
 
 /// The faults that were ordered.
 #[derive(Default)]
-pub struct Faults {
+pub(crate) struct Faults {
     ordered: Vec<(Injection, bool)>,
     counts: BTreeMap<(String, String, String), usize>,
 }
 
 impl Faults {
-    pub fn order(&mut self, injection: Injection) {
+    pub(crate) fn order(&mut self, injection: Injection) {
         self.ordered.push((injection, false));
     }
 
     /// The fault for the call that begins now.
-    pub fn draw(&mut self, tenant: &str, step: &str, op: Op) -> Option<Fault> {
+    pub(crate) fn draw(&mut self, tenant: &str, step: &str, op: Op) -> Option<Fault> {
         let count = self.counts.entry((tenant.to_owned(), step.to_owned(), op.to_string())).or_default();
         let nth = *count;
         *count += 1;
@@ -78,7 +78,7 @@ impl Faults {
     }
 
     /// The faults that never came about.
-    pub fn unfired(&self) -> Vec<&Injection> {
+    pub(crate) fn unfired(&self) -> Vec<&Injection> {
         self.ordered.iter().filter(|(_, fired)| !fired).map(|(order, _)| order).collect()
     }
 }

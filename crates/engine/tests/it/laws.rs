@@ -8,7 +8,7 @@ use flowswap_engine::{Entry, History, TenantState};
 use crate::reality::State;
 
 /// Every law that holds at every moment.
-pub fn assert_lawful(state: &State) {
+pub(crate) fn assert_lawful(state: &State) {
     assert_eq!(state.violations, Vec::<String>::new());
     let numbers: Vec<u64> = state.records.iter().map(|record| record.seq).collect();
     assert_eq!(numbers, (1..=state.records.len() as u64).collect::<Vec<_>>());
@@ -50,7 +50,11 @@ fn assert_journal_is_true(state: &State, history: &History) {
         let done = |step: &str| work.is_some_and(|work| work.is_done(step));
         for step in ["provision", "swap", "retire", "purge"] {
             // The app shows one status for two steps.
-            let implied = step == "retire" && (done("purge") || doubt == Some("purge"));
+            let implied = match step {
+                "retire" => done("purge") || doubt == Some("purge"),
+                "purge" => doubt == Some("retire"),
+                _ => false,
+            };
             if doubt == Some(step) || implied {
                 continue;
             }
@@ -61,7 +65,7 @@ fn assert_journal_is_true(state: &State, history: &History) {
 }
 
 /// The tenants have one service client each, connected, with one live secret, which is in custody.
-pub fn assert_swapped(state: &State) {
+pub(crate) fn assert_swapped(state: &State) {
     assert_lawful(state);
     for (name, world) in &state.worlds {
         assert!(world.is_working() && !world.connection.changing, "{name}: {world:?}");
@@ -74,7 +78,7 @@ pub fn assert_swapped(state: &State) {
 }
 
 /// Nothing is left of the migration: not in the world, not in custody, not as work.
-pub fn assert_rolled_back(before: &State, state: &State) {
+pub(crate) fn assert_rolled_back(before: &State, state: &State) {
     assert_lawful(state);
     assert_eq!(crate::scene::views(before), crate::scene::views(state));
     assert!(state.secrets.is_empty(), "secrets of clients that are gone are still held");
@@ -86,7 +90,7 @@ pub fn assert_rolled_back(before: &State, state: &State) {
 }
 
 /// Every secret that was stored and is not held any more was recorded as removed.
-pub fn assert_secrets_accounted(state: &State) {
+pub(crate) fn assert_secrets_accounted(state: &State) {
     let mut recorded = BTreeSet::new();
     for record in &state.records {
         match &record.draft.entry {

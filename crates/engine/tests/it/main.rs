@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where its expectation does")]
 
 mod backend;
+mod crash;
 mod fault;
 mod forward;
 mod laws;
+mod mishap;
 mod propose;
 mod reality;
 mod scene;

@@ -3,7 +3,7 @@
 use flowswap_contract::{By, Error, Phase, PlanParams, Reversibility, Role, StepProposal};
 use serde_json::json;
 
-pub fn propose(role: Role, params: &PlanParams) -> Result<Vec<StepProposal>, Error> {
+pub(crate) fn propose(role: Role, params: &PlanParams) -> Result<Vec<StepProposal>, Error> {
     Ok(match role {
         Role::Provider => {
             let variant = if params.app_data { "application-enabled" } else { "plain" };

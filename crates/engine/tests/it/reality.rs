@@ -22,50 +22,50 @@ use crate::{fault::Faults, world::World};
 
 /// What survives a crash.
 #[derive(Clone, Default)]
-pub struct State {
-    pub worlds: BTreeMap<String, World>,
-    pub secrets: BTreeMap<Handle, String>,
-    pub records: Vec<Record>,
+pub(crate) struct State {
+    pub(crate) worlds: BTreeMap<String, World>,
+    pub(crate) secrets: BTreeMap<Handle, String>,
+    pub(crate) records: Vec<Record>,
     /// Every call of a backend, so that laws about their order hold across crashes.
-    pub calls: Vec<Call>,
+    pub(crate) calls: Vec<Call>,
     /// What a world let pass and a migration must never do.
-    pub violations: Vec<String>,
+    pub(crate) violations: Vec<String>,
     /// Counts whatever needs a fresh name.
-    pub serial: u32,
+    pub(crate) serial: u32,
     ticks: i64,
 }
 
 /// A call of a backend.
 #[derive(Debug, Clone)]
-pub struct Call {
-    pub tenant: String,
-    pub step: Option<String>,
-    pub op: Op,
+pub(crate) struct Call {
+    pub(crate) tenant: String,
+    pub(crate) step: Option<String>,
+    pub(crate) op: Op,
     /// None while it runs, and for ever if a crash came first.
-    pub effect_on_return: Option<Result<(), Effect>>,
+    pub(crate) effect_on_return: Option<Result<(), Effect>>,
 }
 
 /// A state that changes, and the moments at which it could be cut.
-pub struct Reality {
+pub(crate) struct Reality {
     state: Mutex<State>,
     /// A copy for every moment between two changes of what survives.
     moments: Mutex<Vec<(String, State)>>,
-    pub faults: Mutex<Faults>,
+    pub(crate) faults: Mutex<Faults>,
     /// Which append fails, counted from 0, and whether all later ones do too.
-    pub journal_fault: Mutex<Option<(usize, bool)>>,
+    pub(crate) journal_fault: Mutex<Option<(usize, bool)>>,
     appends: AtomicUsize,
     /// Whether the custody of secrets answers.
-    pub custody_fails: Mutex<bool>,
-    pub stop: StopSwitch,
-    pub events: Mutex<Vec<Event>>,
+    pub(crate) custody_fails: Mutex<bool>,
+    pub(crate) stop: StopSwitch,
+    pub(crate) events: Mutex<Vec<Event>>,
     /// How long every call takes; on the paused clock.
-    pub latency: Mutex<Duration>,
+    pub(crate) latency: Mutex<Duration>,
     in_flight: AtomicUsize,
-    pub most_in_flight: AtomicUsize,
+    pub(crate) most_in_flight: AtomicUsize,
 }
 
 impl Reality {
-    pub fn new(state: State) -> Arc<Self> {
+    pub(crate) fn new(state: State) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(state),
             moments: Mutex::default(),
@@ -81,7 +81,7 @@ impl Reality {
         })
     }
 
-    pub fn ports(self: &Arc<Self>) -> Ports {
+    pub(crate) fn ports(self: &Arc<Self>) -> Ports {
         Ports {
             journal: self.clone(),
             secrets: self.clone(),
@@ -91,12 +91,12 @@ impl Reality {
         }
     }
 
-    pub fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         self.state.lock().unwrap().clone()
     }
 
     /// Changes what survives, and keeps the moment after it.
-    pub fn change<T>(&self, what: &str, change: impl FnOnce(&mut State) -> T) -> T {
+    pub(crate) fn change<T>(&self, what: &str, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.lock().unwrap();
         let result = change(&mut state);
         self.moments.lock().unwrap().push((what.to_owned(), state.clone()));
@@ -104,15 +104,15 @@ impl Reality {
     }
 
     /// Changes what only tests look at.
-    pub fn note<T>(&self, note: impl FnOnce(&mut State) -> T) -> T {
+    pub(crate) fn note<T>(&self, note: impl FnOnce(&mut State) -> T) -> T {
         note(&mut self.state.lock().unwrap())
     }
 
-    pub fn moments(&self) -> Vec<(String, State)> {
+    pub(crate) fn moments(&self) -> Vec<(String, State)> {
         self.moments.lock().unwrap().clone()
     }
 
-    pub fn append_now(&self, draft: Draft) -> Result<u64, JournalError> {
+    pub(crate) fn append_now(&self, draft: Draft) -> Result<u64, JournalError> {
         let n = self.appends.fetch_add(1, Ordering::Relaxed);
         let fault = *self.journal_fault.lock().unwrap();
         if fault.is_some_and(|(at, for_good)| n == at || (for_good && n > at)) {
@@ -126,12 +126,12 @@ impl Reality {
         }))
     }
 
-    pub fn appends(&self) -> usize {
+    pub(crate) fn appends(&self) -> usize {
         self.appends.load(Ordering::Relaxed)
     }
 
     /// Counts a tenant's call in and waits as long as a call takes.
-    pub async fn take_time(&self) {
+    pub(crate) async fn take_time(&self) {
         let now = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         self.most_in_flight.fetch_max(now, Ordering::Relaxed);
         let latency = *self.latency.lock().unwrap();
@@ -204,11 +204,11 @@ impl EventSink for Reality {
     }
 }
 
-pub fn start_of_time() -> Timestamp {
+pub(crate) fn start_of_time() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()
 }
 
 /// The word of an entry in the journal.
-pub fn word(entry: &Entry) -> String {
+pub(crate) fn word(entry: &Entry) -> String {
     serde_json::to_value(entry).unwrap()["type"].as_str().unwrap().to_owned()
 }

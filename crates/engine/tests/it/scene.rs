@@ -18,18 +18,18 @@ use crate::{
 };
 
 /// The limits of a run that is not about limits.
-pub const LIMITS: FleetLimits = FleetLimits { concurrency: 4, max_failures: usize::MAX };
+pub(crate) const LIMITS: FleetLimits = FleetLimits { concurrency: 4, max_failures: usize::MAX };
 
 /// A reality and the plan for it.
-pub struct Scene {
-    pub reality: Arc<Reality>,
-    pub plan: Plan,
+pub(crate) struct Scene {
+    pub(crate) reality: Arc<Reality>,
+    pub(crate) plan: Plan,
 }
 
 impl Scene {
     /// Tenants of these names, planned. The names that begin with `manual` leave swapping to a person, those that begin
     /// with `attended` leave the way back to one.
-    pub async fn new(names: &[&str]) -> Self {
+    pub(crate) async fn new(names: &[&str]) -> Self {
         let mut state = State::default();
         for &name in names {
             let mut world = World::new(name);
@@ -50,26 +50,26 @@ impl Scene {
     }
 
     /// Another process over what survived.
-    pub fn after_crash(&self, state: State) -> Self {
+    pub(crate) fn after_crash(&self, state: State) -> Self {
         Self { reality: Reality::new(state), plan: self.plan.clone() }
     }
 
     /// Another process over what is there now.
-    pub fn restarted(&self) -> Self {
+    pub(crate) fn restarted(&self) -> Self {
         self.after_crash(self.reality.state())
     }
 
     /// Plans the same tenants again, as they are now.
-    pub async fn planned_again(&self) -> Self {
+    pub(crate) async fn planned_again(&self) -> Self {
         let names: Vec<&str> = self.plan.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
         Self::planned(Reality::new(self.reality.state()), &names).await
     }
 
-    pub fn history(&self) -> History {
+    pub(crate) fn history(&self) -> History {
         History::fold(&self.reality.state().records).unwrap()
     }
 
-    pub fn jobs(&self, goal: Goal) -> Vec<Job> {
+    pub(crate) fn jobs(&self, goal: Goal) -> Vec<Job> {
         let history = self.history();
         let job = |planned: &flowswap_engine::PlannedTenant| {
             let started = history.tenant(&planned.name).cloned();
@@ -86,7 +86,7 @@ impl Scene {
         self.plan.ready().map(job).collect()
     }
 
-    pub async fn run_within(&self, goal: Goal, limits: FleetLimits) -> Result<Summary, JournalError> {
+    pub(crate) async fn run_within(&self, goal: Goal, limits: FleetLimits) -> Result<Summary, JournalError> {
         let command = match goal {
             Goal::Swapped => RunCommand::Apply,
             Goal::Retired | Goal::Purged => RunCommand::Finalize,
@@ -95,12 +95,12 @@ impl Scene {
         Runner::new(self.reality.ports(), RunId::generate()).run(command, self.jobs(goal), limits).await
     }
 
-    pub async fn run(&self, goal: Goal) -> Vec<(String, Outcome)> {
+    pub(crate) async fn run(&self, goal: Goal) -> Vec<(String, Outcome)> {
         self.run_within(goal, LIMITS).await.unwrap().outcomes
     }
 
     /// Runs the only tenant to where the run lets go of it.
-    pub async fn end(&self, goal: Goal) -> (TenantState, String) {
+    pub(crate) async fn end(&self, goal: Goal) -> (TenantState, String) {
         match self.run(goal).await.remove(0).1 {
             Outcome::Ended { state, reason } => (state, reason.unwrap_or_default()),
             other => panic!("the run did not take the tenant up: {other:?}"),
@@ -108,45 +108,45 @@ impl Scene {
     }
 
     /// Runs the only tenant, which must reach this state without further words.
-    pub async fn reach(&self, goal: Goal, state: TenantState) {
+    pub(crate) async fn reach(&self, goal: Goal, state: TenantState) {
         assert_eq!(self.end(goal).await, (state, String::new()));
     }
 
-    pub fn order(&self, step: &str, op: Op, nth: usize, fault: Fault) {
+    pub(crate) fn order(&self, step: &str, op: Op, nth: usize, fault: Fault) {
         let injection = Injection { tenant: None, step: step.to_owned(), op, nth, fault };
         self.reality.faults.lock().unwrap().order(injection);
     }
 
     /// Every fault that was ordered came about.
-    pub fn assert_fired(&self) {
+    pub(crate) fn assert_fired(&self) {
         let faults = self.reality.faults.lock().unwrap();
         assert!(faults.unfired().is_empty(), "never came about: {:?}", faults.unfired());
     }
 
-    pub fn world(&self, name: &str) -> World {
+    pub(crate) fn world(&self, name: &str) -> World {
         self.reality.state().worlds[name].clone()
     }
 
-    pub fn change_world(&self, name: &str, change: impl FnOnce(&mut World)) {
+    pub(crate) fn change_world(&self, name: &str, change: impl FnOnce(&mut World)) {
         self.reality.note(|state| change(state.world(name)));
     }
 
-    pub fn views(&self) -> BTreeMap<String, View> {
+    pub(crate) fn views(&self) -> BTreeMap<String, View> {
         views(&self.reality.state())
     }
 
     /// How often an operation was called for a step, over all runs.
-    pub fn count(&self, step: &str, op: Op) -> usize {
+    pub(crate) fn count(&self, step: &str, op: Op) -> usize {
         let calls = self.reality.state().calls;
         calls.iter().filter(|call| call.step.as_deref() == Some(step) && call.op == op).count()
     }
 }
 
-pub fn views(state: &State) -> BTreeMap<String, View> {
+pub(crate) fn views(state: &State) -> BTreeMap<String, View> {
     state.worlds.iter().map(|(name, world)| (name.clone(), world.view())).collect()
 }
 
-pub fn spec(name: &str) -> TenantSpec {
+pub(crate) fn spec(name: &str) -> TenantSpec {
     TenantSpec {
         name: name.to_owned(),
         domain: format!("{name}.okta.test"),
@@ -157,12 +157,12 @@ pub fn spec(name: &str) -> TenantSpec {
     }
 }
 
-pub fn tenant(reality: &Arc<Reality>, name: &str) -> Tenant {
+pub(crate) fn tenant(reality: &Arc<Reality>, name: &str) -> Tenant {
     let side = |role| Arc::new(MemoryBackend { reality: reality.clone(), tenant: name.to_owned(), role });
     Tenant { spec: spec(name), provider: side(Role::Provider), directory: side(Role::Directory) }
 }
 
-pub fn pins() -> BTreeMap<String, PluginPin> {
+pub(crate) fn pins() -> BTreeMap<String, PluginPin> {
     let pin = |digit: &str| PluginPin { version: "0.1.0".to_owned(), sha256: digit.repeat(64) };
     [("okta".to_owned(), pin("a")), ("rest".to_owned(), pin("b"))].into()
 }

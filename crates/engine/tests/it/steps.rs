@@ -12,7 +12,7 @@ use crate::{
     world::{Client, LEGACY_CLIENT, Legacy, Receipt, World},
 };
 
-pub fn apply(
+pub(crate) fn apply(
     state: &mut State,
     tenant: &str,
     run: RunId,
@@ -99,7 +99,7 @@ fn change_legacy(state: &mut State, tenant: &str, wanted: Legacy, half: bool) ->
     Ok(Done::default())
 }
 
-pub fn undo(state: &mut State, tenant: &str, params: &StepParams, half: bool) -> Result<Done, Error> {
+pub(crate) fn undo(state: &mut State, tenant: &str, params: &StepParams, half: bool) -> Result<Done, Error> {
     let world = state.world(tenant);
     match params.step.id.as_str() {
         "provision" => {
@@ -131,7 +131,7 @@ pub fn undo(state: &mut State, tenant: &str, params: &StepParams, half: bool) ->
     }
 }
 
-pub fn observe(world: &World, tenant: &str, params: &StepParams) -> (Observed, Values) {
+pub(crate) fn observe(world: &World, tenant: &str, params: &StepParams) -> (Observed, Values) {
     let id = params.step.id.as_str();
     if id != "provision" {
         let state = world.stands(id);
@@ -150,7 +150,7 @@ pub fn observe(world: &World, tenant: &str, params: &StepParams) -> (Observed, V
     }
 }
 
-pub fn test(state: &mut State, tenant: &str, run: RunId, params: &StepParams) -> TestReply {
+pub(crate) fn test(state: &mut State, tenant: &str, run: RunId, params: &StepParams) -> TestReply {
     let credentials = credentials(state, params);
     state.serial += 1;
     let receipt = format!("receipt-{}", state.serial);

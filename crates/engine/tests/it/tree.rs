@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use flowswap_contract::{Handle, Values};
 use flowswap_engine::{Direction, Entry, Record, RequestOutcome};
 
-pub fn render(records: &[Record]) -> String {
+pub(crate) fn render(records: &[Record]) -> String {
     let mut runs = BTreeMap::new();
     let mut lines = String::new();
     for record in records {

@@ -8,32 +8,32 @@ use flowswap_contract::{
 };
 use flowswap_engine::RunId;
 
-pub const LEGACY_CLIENT: &str = "legacy-1";
+pub(crate) const LEGACY_CLIENT: &str = "legacy-1";
 
 /// The two sides of a tenant.
 #[derive(Debug, Clone, PartialEq)]
-pub struct World {
-    pub domain: String,
-    pub legacy: Legacy,
+pub(crate) struct World {
+    pub(crate) domain: String,
+    pub(crate) legacy: Legacy,
     /// The service clients by id.
-    pub clients: BTreeMap<String, Client>,
-    pub connection: Connection,
+    pub(crate) clients: BTreeMap<String, Client>,
+    pub(crate) connection: Connection,
     /// The receipts of passed connection tests. One is good for one submit of the same credentials in the same run.
-    pub receipts: BTreeMap<String, Receipt>,
+    pub(crate) receipts: BTreeMap<String, Receipt>,
     /// The directory can put the previous connection back by itself.
-    pub can_restore: bool,
+    pub(crate) can_restore: bool,
     /// Swapping is left to a person.
-    pub manual_swap: bool,
+    pub(crate) manual_swap: bool,
     /// How many confirmations stay inconclusive from now on.
-    pub slow_confirmations: u32,
+    pub(crate) slow_confirmations: u32,
     /// The directory does not synchronize.
-    pub broken: bool,
+    pub(crate) broken: bool,
     /// A person signed in at this time.
-    pub last_sign_in: Option<String>,
+    pub(crate) last_sign_in: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Legacy {
+pub(crate) enum Legacy {
     Active,
     Inactive,
     /// Between two states: a change was begun and not finished.
@@ -42,39 +42,39 @@ pub enum Legacy {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Client {
+pub(crate) struct Client {
     /// The step that made it.
-    pub made_by: String,
+    pub(crate) made_by: String,
     /// The values of its live secrets.
-    pub secrets: Vec<String>,
+    pub(crate) secrets: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Connection {
-    pub flow: Flow,
-    pub client_id: String,
+pub(crate) struct Connection {
+    pub(crate) flow: Flow,
+    pub(crate) client_id: String,
     /// A change was begun and not finished.
-    pub changing: bool,
+    pub(crate) changing: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Receipt {
-    pub run: RunId,
-    pub client: String,
-    pub secret: String,
+pub(crate) struct Receipt {
+    pub(crate) run: RunId,
+    pub(crate) client: String,
+    pub(crate) secret: String,
 }
 
 /// What two worlds are compared by: everything that a person could see from outside.
 #[derive(Debug, Clone, PartialEq)]
-pub struct View {
-    pub legacy: Legacy,
+pub(crate) struct View {
+    pub(crate) legacy: Legacy,
     /// Ids of the service clients, with the number of their live secrets.
-    pub clients: Vec<(String, usize)>,
-    pub connection: Connection,
+    pub(crate) clients: Vec<(String, usize)>,
+    pub(crate) connection: Connection,
 }
 
 impl World {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         Self {
             domain: format!("{name}.okta.test"),
             legacy: Legacy::Active,
@@ -93,13 +93,13 @@ impl World {
         }
     }
 
-    pub fn view(&self) -> View {
+    pub(crate) fn view(&self) -> View {
         let clients = self.clients.iter().map(|(id, client)| (id.clone(), client.secrets.len())).collect();
         View { legacy: self.legacy, clients, connection: self.connection.clone() }
     }
 
     /// Whether the directory can synchronize as it is connected now.
-    pub fn is_working(&self) -> bool {
+    pub(crate) fn is_working(&self) -> bool {
         match self.connection.flow {
             Flow::AuthorizationCode => self.legacy == Legacy::Active,
             _ => self.clients.get(&self.connection.client_id).is_some_and(|client| !client.secrets.is_empty()),
@@ -107,27 +107,27 @@ impl World {
     }
 
     /// The clients that a step made.
-    pub fn made_by(&self, step: &str) -> Vec<&String> {
+    pub(crate) fn made_by(&self, step: &str) -> Vec<&String> {
         self.clients.iter().filter(|(_, client)| client.made_by == step).map(|(id, _)| id).collect()
     }
 
-    pub fn connect(&mut self, flow: Flow, client_id: &str) {
+    pub(crate) fn connect(&mut self, flow: Flow, client_id: &str) {
         self.connection = Connection { flow, client_id: client_id.to_owned(), changing: false };
     }
 
     /// A person does in the console what the step `swap` is about.
-    pub fn connect_by_hand(&mut self) {
+    pub(crate) fn connect_by_hand(&mut self) {
         let client = self.clients.keys().next().cloned().unwrap();
         self.connect(Flow::ClientCredentials, &client);
     }
 
     /// A person signs in, which brings the authorization-code flow back.
-    pub fn sign_in(&mut self) {
+    pub(crate) fn sign_in(&mut self) {
         self.connect(Flow::AuthorizationCode, LEGACY_CLIENT);
     }
 
     /// Whether a changing step is applied, by its id.
-    pub fn stands(&self, step: &str) -> Observed {
+    pub(crate) fn stands(&self, step: &str) -> Observed {
         let of = |applied: bool| if applied { Observed::Applied } else { Observed::NotApplied };
         match step {
             "provision" => of(!self.clients.is_empty()),
@@ -140,7 +140,7 @@ impl World {
         }
     }
 
-    pub fn provider_inventory(&self) -> ProviderInventory {
+    pub(crate) fn provider_inventory(&self) -> ProviderInventory {
         let legacy = LegacyClient {
             id: "app-1".to_owned(),
             client_id: LEGACY_CLIENT.to_owned(),
@@ -173,7 +173,7 @@ impl World {
         }
     }
 
-    pub fn directory_inventory(&self) -> DirectoryInventory {
+    pub(crate) fn directory_inventory(&self) -> DirectoryInventory {
         DirectoryInventory {
             id: "dir-1".to_owned(),
             name: "acme.example".to_owned(),

@@ -309,6 +309,18 @@ async fn a_request_under_way_is_finished_after_a_stop_and_a_dry_run_makes_no_fur
 }
 
 #[tokio::test]
+async fn nothing_is_done_during_planning() {
+    let world = World::default();
+    let side = world.side();
+    let mut scope = crate::testing::scope(&side);
+    scope.op = Op::Plan;
+    for ask in [Ask::Sleep { ms: 1 }, Ask::Http(serde_json::from_value(get()).unwrap())] {
+        assert_eq!(scope.perform(&ask).await.unwrap_err().kind, ErrorKind::Refused);
+    }
+    assert_eq!(world.diary(), [""; 0]);
+}
+
+#[tokio::test]
 async fn what_a_plugin_says_is_told_with_its_tenant() {
     let world = World::default();
     apply(&world, json!([{"say": "counting\nusers"}])).await.unwrap();

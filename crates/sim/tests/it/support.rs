@@ -1,8 +1,5 @@
 //! A client without a socket, and the few requests which many tests begin with.
 
-use std::io::Write as _;
-use std::path::PathBuf;
-
 use base64::Engine as _;
 use bytes::Bytes;
 use flowswap_sim::{Scenario, Sim, SimConfig, SimTenant};
@@ -143,17 +140,4 @@ pub(crate) fn credentials(created: &Answer) -> (String, String) {
 pub(crate) async fn take_token(sim: &Sim, domain: &str, id: &str, secret: &str, scope: &str) -> Answer {
     let form = format!("grant_type=client_credentials&scope={}", scope.replace(' ', "+"));
     ask(&format!("POST https://{domain}/oauth2/v1/token")).basic(id, secret).form(&form).send(sim).await
-}
-
-/// A file of the references that lie beside the workspace, if they are there; says so if they are not.
-pub(crate) fn find_shared(path: &str) -> Option<PathBuf> {
-    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let file = std::env::var_os("FLOWSWAP_SHARED").map_or_else(beside, PathBuf::from).join(path);
-    if file.exists() {
-        return Some(file);
-    }
-    // Straight to the stream, as the test runner would keep a printed line of a passed test to itself.
-    let mut stderr = std::io::stderr();
-    writeln!(stderr, "skipped: {path} is not beside the workspace; FLOWSWAP_SHARED may name its folder").unwrap();
-    None
 }

@@ -7,17 +7,17 @@ use super::{refuse_csv, refuse_toml};
 #[test]
 fn no_inventory() {
     assert_snapshot!(refuse_toml("inventory = [\"gone.csv\", 3]\n"), @r#"
-    error: `inventory` has the wrong kind of value
-     --> migrate.toml:1:13
-      |
-    1 | inventory = ["gone.csv", 3]
-      |             ^^^^^^^^^^^^^^^ expected the path of a CSV file, or a list of them, found a list
-
     error: failed to read `gone.csv`: there is no such file
      --> migrate.toml:1:14
       |
     1 | inventory = ["gone.csv", 3]
       |              ^^^^^^^^^^ named here
+
+    error: `inventory` has the wrong kind of value
+     --> migrate.toml:1:26
+      |
+    1 | inventory = ["gone.csv", 3]
+      |                          ^ expected the path of a CSV file, or a list of them, found a number
 
     error: 2 errors in the configuration
     "#);
@@ -177,7 +177,7 @@ fn rows_of_another_length() {
       |
       = help: put a cell that holds a comma in double quotes
 
-    error: the row has 1 cells where the header has 2
+    error: the row has 1 cell where the header has 2
      --> tenants.csv:3:1
       |
     3 | b

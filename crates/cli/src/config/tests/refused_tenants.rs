@@ -21,23 +21,23 @@ fn a_single_bracket() {
 fn names() {
     let text = "[[tenant]]\nname = \"Acme Corp\"\n[[tenant]]\nname = 7\n[[tenant]]\nnam = \"x\"\n";
     assert_snapshot!(refuse_toml(text), @r#"
-    error: a tenant has no `directory`
-     --> migrate.toml:1:1
-      |
-    1 | [[tenant]]
-      | ^^^^^^^^^^ expected `directory = { plugin = … }`
-      |
-      = note: for tenant `Acme Corp`
-      = help: write it into every tenant, or once into `[defaults.directory]`
-
     error: a tenant has no `provider`
      --> migrate.toml:1:1
       |
     1 | [[tenant]]
-      | ^^^^^^^^^^ expected `provider = { plugin = … }`
+      | ^^^^^^^^^^ expected a plugin for `provider`
       |
       = note: for tenant `Acme Corp`
-      = help: write it into every tenant, or once into `[defaults.provider]`
+      = help: write `provider = { plugin = "…" }` into every tenant, or once into `[defaults]`
+
+    error: a tenant has no `directory`
+     --> migrate.toml:1:1
+      |
+    1 | [[tenant]]
+      | ^^^^^^^^^^ expected a plugin for `directory`
+      |
+      = note: for tenant `Acme Corp`
+      = help: write `directory = { plugin = "…" }` into every tenant, or once into `[defaults]`
 
     error: `Acme Corp` cannot be the name of a tenant
      --> migrate.toml:2:8
@@ -114,19 +114,19 @@ fn missing_sides() {
      --> migrate.toml:1:1
       |
     1 | [[tenant]]
-      | ^^^^^^^^^^ expected `directory = { plugin = … }`
+      | ^^^^^^^^^^ expected a plugin for `directory`
       |
       = note: for tenant `acme`
-      = help: write it into every tenant, or once into `[defaults.directory]`
+      = help: write `directory = { plugin = "…" }` into every tenant, or once into `[defaults]`
 
     error: `provider` names no plugin
      --> migrate.toml:3:12
       |
     3 | provider = { domain = "acme.okta.com" }
-      |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected `plugin = "…"`
+      |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected a plugin for `provider`
       |
       = note: for tenant `acme`
-      = help: `flowswap plugins list` shows the plugins
+      = help: write `provider = { plugin = "…" }` into every tenant, or once into `[defaults]`
 
     error: 2 errors in the configuration
     "#);
@@ -205,7 +205,7 @@ fn unknown_fields() {
       |                                                        ^^^^^^^^^ the tenant has no field of this name
       |
       = note: for tenants `a`, `b` and 2 others
-      = help: known are `name`
+      = help: write `name`
 
     error: 2 errors in the configuration
     "#);
@@ -346,10 +346,10 @@ fn one_line_that_is_wrong_for_many() {
      --> migrate.toml:1:13
       |
     1 | inventory = "tenants.csv"
-      |             ^^^^^^^^^^^^^ expected `plugin = "…"`
+      |             ^^^^^^^^^^^^^
       |
       = note: for tenants `t0`, `t1` and 998 others
-      = help: `flowswap plugins list` shows the plugins
+      = help: write `plugin = "…"` once into `[defaults.provider]`
 
     error: `credential` holds a secret in plain sight
      --> migrate.toml:4:14
@@ -366,7 +366,7 @@ fn one_line_that_is_wrong_for_many() {
       |       ^^^^ the tenant has no field of this name
       |
       = note: for tenants `t0`, `t1` and 998 others
-      = help: known are `domain`, `name`
+      = help: write one of `domain`, `name`
 
     error: 3 errors in the configuration
     "#);

@@ -1,0 +1,86 @@
+//! Crashes: a run is cut at every moment at which what survives differs, the same command is given again, and the world must
+//! end as if nothing had happened. Then the second run is cut at every moment as well.
+
+use flowswap_engine::{Goal, Outcome, TenantState};
+
+use crate::{
+    laws::{assert_lawful, assert_rolled_back, assert_secrets_accounted, assert_swapped},
+    reality::State,
+    scene::Scene,
+};
+
+/// How far the tenant is before the run that is cut.
+async fn prepare(goals: &[Goal]) -> Scene {
+    let scene = Scene::new(&["acme"]).await;
+    for &goal in goals {
+        scene.run(goal).await;
+    }
+    scene.restarted()
+}
+
+/// Gives a command again after a crash. Only a rollback that has nothing to do may be refused.
+async fn give_again(scene: &Scene, goal: Goal, expect: TenantState, at: &str) {
+    let has_work = scene.history().tenant("acme").is_some_and(|tenant| tenant.work.is_some());
+    match scene.run(goal).await.remove(0).1 {
+        Outcome::Ended { state, reason } => assert_eq!((state, reason), (expect, None), "after {at}"),
+        Outcome::Refused { changes } if goal == Goal::RolledBack && !has_work => {
+            assert_eq!(changes, ["there is nothing to take back"]);
+        }
+        other => panic!("after {at}: {other:?}"),
+    }
+}
+
+/// Cuts `goal` everywhere, gives `again`, cuts that everywhere, and gives it once more. Returns how many crashes and pairs of
+/// crashes there were.
+async fn check(
+    prepared: &[Goal],
+    goal: Goal,
+    again: Goal,
+    expect: TenantState,
+    is_right: &dyn Fn(&State),
+) -> (usize, usize) {
+    let scene = prepare(prepared).await;
+    scene.run(goal).await;
+    let moments = scene.reality.moments();
+    let mut pairs = 0;
+    for (what, state) in &moments {
+        assert_lawful(state);
+        let second = scene.after_crash(state.clone());
+        give_again(&second, again, expect, what).await;
+        is_right(&second.reality.state());
+        for (then, state) in second.reality.moments() {
+            assert_lawful(&state);
+            let third = scene.after_crash(state);
+            give_again(&third, again, expect, &format!("{what}, {then}")).await;
+            is_right(&third.reality.state());
+            pairs += 1;
+        }
+    }
+    (moments.len(), pairs)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_moment_is_healed_by_the_same_command() {
+    use Goal::{Purged, Retired, RolledBack, Swapped};
+    let before = prepare(&[]).await.reality.state();
+    let is_rolled_back = |state: &State| assert_rolled_back(&before, state);
+    let is_swapped = |state: &State| {
+        assert_swapped(state);
+        assert_secrets_accounted(state);
+    };
+    let cases: [(&[Goal], Goal, Goal, TenantState, &dyn Fn(&State)); 8] = [
+        (&[], Swapped, Swapped, TenantState::Swapped, &is_swapped),
+        (&[], Swapped, RolledBack, TenantState::RolledBack, &is_rolled_back),
+        (&[Swapped], Retired, Retired, TenantState::Retired, &is_swapped),
+        (&[Swapped], Retired, RolledBack, TenantState::RolledBack, &is_rolled_back),
+        (&[Swapped, Retired], Purged, Purged, TenantState::Finalized, &is_swapped),
+        (&[Swapped], RolledBack, RolledBack, TenantState::RolledBack, &is_rolled_back),
+        (&[Swapped, Retired], RolledBack, RolledBack, TenantState::RolledBack, &is_rolled_back),
+        (&[Swapped, RolledBack], Swapped, Swapped, TenantState::Swapped, &is_swapped),
+    ];
+    for (prepared, goal, again, expect, is_right) in cases {
+        let (crashes, pairs) = check(prepared, goal, again, expect, is_right).await;
+        println!("{prepared:?} {goal:?} cut, then {again:?}: {crashes} crashes, {pairs} pairs, all healed");
+        assert!(crashes > 10 && pairs > crashes, "{crashes} crashes, {pairs} pairs");
+    }
+}

@@ -1,0 +1,142 @@
+//! The official description of Okta's API as a judge over exchanges, where it lies beside the workspace. Included by
+//! the tests of the simulator and by those of the binary.
+
+use std::{io::Write as _, path::PathBuf};
+
+use flowswap_sim::Exchange;
+use serde_json::{Map, Value, json};
+
+/// The description.
+pub(crate) struct Description {
+    spec: Value,
+    components: Value,
+}
+
+/// What describes an exchange.
+#[derive(Clone, Copy)]
+pub(crate) struct Operation<'a> {
+    /// The path with its parameters in braces.
+    pub(crate) template: &'a str,
+    /// The method, in lower case.
+    pub(crate) method: &'a str,
+    /// The operation object.
+    pub(crate) object: &'a Value,
+}
+
+impl Description {
+    /// Reads the description, if it is there; says so if it is not.
+    pub(crate) fn load() -> Option<Self> {
+        let file = find_shared("spec/okta-subset.yaml")?;
+        Some(Self::new(serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()))
+    }
+
+    pub(crate) fn new(spec: Value) -> Self {
+        let components = to_json_schema(&spec["components"]);
+        Self { spec, components }
+    }
+
+    /// The operation with the exchange's path and method, if there is one.
+    pub(crate) fn find_operation(&self, exchange: &Exchange) -> Option<Operation<'_>> {
+        let path = exchange.path_and_query.split('?').next()?;
+        let parts: Vec<_> = path.split('/').collect();
+        let fits = |template: &str| {
+            let wanted: Vec<_> = template.split('/').collect();
+            wanted.len() == parts.len() && wanted.iter().zip(&parts).all(|(w, p)| w.starts_with('{') || w == p)
+        };
+        let (template, item) = self.spec["paths"].as_object()?.iter().find(|(template, _)| fits(template))?;
+        let method = exchange.method.to_lowercase();
+        let (method, object) = item.as_object()?.iter().find(|(name, _)| **name == method)?;
+        Some(Operation { template, method, object })
+    }
+
+    /// What is wrong with an answer; nothing is known of statuses that the description does not have.
+    pub(crate) fn check_answer(&self, operation: Operation<'_>, exchange: &Exchange) -> Option<Vec<String>> {
+        let response = operation.object["responses"].get(exchange.status?.to_string())?;
+        let schema = &self.resolve(response)["content"]["application/json"]["schema"];
+        // The bare 403 for a missing scope is as public reports have it; the description knows only the one with a body.
+        if exchange.response_body.is_empty() {
+            let expected = schema.is_null() || exchange.status == Some(403);
+            return Some(if expected { Vec::new() } else { vec!["the body is missing".to_owned()] });
+        }
+        let body: Value = serde_json::from_slice(&exchange.response_body).unwrap();
+        if schema.is_null() {
+            // Lifecycle answers are described without a schema and recorded as `{}`.
+            let wrong = (body != json!({})).then(|| format!("a body where none is described: {body}"));
+            return Some(wrong.into_iter().collect());
+        }
+        let mut errors = self.check(schema, &without_nulls(&body));
+        let apps = body.as_array().cloned().unwrap_or_else(|| vec![body.clone()]);
+        // The description tells kinds of apps apart by a discriminator, which JSON Schema does not know.
+        for app in apps.iter().filter(|app| app["name"] == "oidc_client") {
+            let schema = json!({ "$ref": "#/components/schemas/OpenIdConnectApplication" });
+            errors.extend(self.check(&schema, &without_nulls(app)));
+        }
+        Some(errors)
+    }
+
+    /// What is wrong with a value, by a schema of the description.
+    pub(crate) fn check(&self, schema: &Value, value: &Value) -> Vec<String> {
+        let root = json!({ "allOf": [to_json_schema(schema)], "components": self.components });
+        let validator = jsonschema::validator_for(&root).unwrap();
+        validator.iter_errors(value).map(|error| format!("{} at {}", error, error.instance_path())).collect()
+    }
+
+    /// The object itself, or the one that it refers to.
+    pub(crate) fn resolve<'a>(&'a self, object: &'a Value) -> &'a Value {
+        match object["$ref"].as_str() {
+            Some(reference) => self.spec.pointer(reference.trim_start_matches('#')).unwrap(),
+            None => object,
+        }
+    }
+}
+
+/// OpenAPI 3.0 to JSON Schema, as far as the description needs it: `nullable` becomes an alternative, and what only
+/// explains is left out.
+fn to_json_schema(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(to_json_schema).collect(),
+        Value::Object(members) => {
+            let nullable = members.get("nullable") == Some(&Value::Bool(true));
+            let mut converted = Map::new();
+            for (name, member) in members {
+                let member = match (name.as_str(), member) {
+                    ("nullable" | "discriminator" | "example" | "examples" | "description", _) => continue,
+                    // Here the names are the object's own, and may be any of those above.
+                    ("properties" | "schemas", Value::Object(named)) => {
+                        named.iter().map(|(name, schema)| (name.clone(), to_json_schema(schema))).collect()
+                    }
+                    _ => to_json_schema(member),
+                };
+                converted.insert(name.clone(), member);
+            }
+            if nullable { json!({ "anyOf": [converted, { "type": "null" }] }) } else { Value::Object(converted) }
+        }
+        other => other.clone(),
+    }
+}
+
+/// Without members that are null: Okta sends null for members which its description does not call nullable, and so do
+/// the description's own examples of apps and log events.
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(without_nulls).collect(),
+        Value::Object(members) => {
+            let kept = members.iter().filter(|(_, member)| !member.is_null());
+            Value::Object(kept.map(|(name, member)| (name.clone(), without_nulls(member))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// A file of the references that lie beside the workspace, if they are there; says so if they are not.
+pub(crate) fn find_shared(path: &str) -> Option<PathBuf> {
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let file = std::env::var_os("FLOWSWAP_SHARED").map_or_else(beside, PathBuf::from).join(path);
+    if file.exists() {
+        return Some(file);
+    }
+    // Straight to the stream, as the test runner would keep a printed line of a passed test to itself.
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "skipped: {path} is not beside the workspace; FLOWSWAP_SHARED may name its folder").unwrap();
+    None
+}
