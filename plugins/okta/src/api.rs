@@ -115,18 +115,6 @@ pub(crate) fn note(check: &str, result: EvidenceResult, detail: impl Into<String
     Evidence { check: check.to_owned(), result, detail: detail.into(), request_id: None }
 }
 
-/// `text` as a query value or a path segment (RFC 3986 §2.3: all but the unreserved characters).
-pub(crate) fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(byte as char),
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
-}
-
 /// The target of the `rel="next"` link (RFC 8288), in however many header lines.
 fn find_next(answer: &HttpAnswer) -> Option<&str> {
     answer.header_values("link").find_map(|line| {
@@ -169,10 +157,5 @@ mod tests {
             let answer = HttpAnswer { status: 200, headers, body: Value::Null, attempts: 1 };
             assert_eq!(find_next(&answer), expected, "{lines:?}");
         }
-    }
-
-    #[test]
-    fn query_values_are_encoded() {
-        assert_eq!(encode(r#"eventType eq "a.b" & ü~"#), "eventType%20eq%20%22a.b%22%20%26%20%C3%BC~");
     }
 }

@@ -1,9 +1,9 @@
 //! Confirms from Okta's own log that the directory uses the new client, whatever the directory's screen says.
 
-use flowswap_contract::{Error, Evidence, EvidenceResult, HttpAnswer, Intent, StepParams};
+use flowswap_contract::{Error, Evidence, EvidenceResult, HttpAnswer, Intent, StepParams, sdk::encode};
 use serde::Deserialize;
 
-use crate::api::{Api, decode, encode, see};
+use crate::api::{Api, decode, see};
 
 /// The org authorization server issued an access token (Okta event types); the client is the event's actor.
 const GRANT: &str = "app.oauth2.token.grant.access_token";

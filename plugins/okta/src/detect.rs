@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 
 use flowswap_contract::{
     Error, ErrorKind, Intent, LegacyClient, Lookalike, ProviderInventory, ServiceClient, Variant, VariantType,
+    sdk::encode,
 };
 use serde::Deserialize;
 
 use crate::{
-    api::{Api, SERVICES, decode, encode},
+    api::{Api, SERVICES, decode},
     config::Config,
     recognize::{documented_scopes, has_cie_name, is_cie_redirect, tell_variant},
 };

@@ -6,13 +6,13 @@
 
 use flowswap_contract::{
     ApplyReply, Body, Capture, Custody, Error, ErrorKind, Evidence, EvidenceResult, Handle, HttpAnswer, Intent,
-    ObserveReply, Observed, StepParams, Values,
+    ObserveReply, Observed, StepParams, Values, sdk::encode,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Api, SERVICES, decode, encode, note, see, unless_gone},
+    api::{Api, SERVICES, decode, note, see, unless_gone},
     detect::{Service, list_services},
     plan::ProvisionPayload,
     read_payload,

@@ -3,10 +3,11 @@
 
 use flowswap_contract::{
     ApplyReply, Error, ErrorKind, Evidence, EvidenceResult, Intent, ObserveReply, Observed, StepParams, Values,
+    sdk::encode,
 };
 
 use crate::{
-    api::{Api, encode, note, see, unless_gone},
+    api::{Api, note, see, unless_gone},
     detect::App,
     plan::LegacyPayload,
     read_payload,

@@ -1,13 +1,13 @@
 //! Requests to the interface: templates filled in, the token added, refusals turned into errors.
 
 use flowswap_contract::{
-    Auth, Body, Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, HttpAsk, Intent, sdk::Host,
+    Auth, Body, Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, HttpAsk, Intent, sdk::Host, sdk::encode,
 };
 use serde_json::Value;
 
 use crate::{
     config::{Config, Operation},
-    template::{Bindings, encode},
+    template::Bindings,
 };
 
 /// One call's way to the interface.

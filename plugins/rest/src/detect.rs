@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use flowswap_contract::{DirectoryInventory, Error, ErrorKind, Flow, HttpAnswer, Intent};
+use flowswap_contract::{DirectoryInventory, Error, ErrorKind, Flow, HttpAnswer, Intent, sdk::encode};
 use serde_json::Value;
 
 use crate::{
     api::Api,
     config::{Config, ListOperation, Target},
     fields::Directory,
-    template::{Bindings, Variable, encode},
+    template::{Bindings, Variable},
 };
 
 /// Far more pages than any owner has directories; stops a server that never stops.

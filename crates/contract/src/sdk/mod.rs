@@ -43,9 +43,11 @@
 pub mod export;
 mod host;
 mod runtime;
+mod url;
 
 pub use host::Host;
 pub use runtime::Runtime;
+pub use url::encode;
 
 use crate::{
     ApplyReply, Error, ErrorKind, Inventory, ObserveReply, Open, PlanParams, PluginHello, StepParams, StepProposal,
