@@ -5,14 +5,16 @@
 /// Starts simulators and runs the binary in a clean environment.
 mod support;
 
+/// The simulator in one terminal and the commands in another, as the README has it.
+mod by_hand;
 /// Help texts, exit codes, wrong command lines and configurations: what a person sees before anything runs.
 mod cli;
 /// The demo, from the outside.
 mod demo;
-/// The main line: detect, plan, apply, status, rollback, finalize of a whole fleet.
-mod fleet;
 /// Faults of the network and of the other sides, injected by the simulator.
 mod faults;
+/// The main line: detect, plan, apply, status, rollback, finalize of a whole fleet.
+mod fleet;
 /// The official API description as judge over requests and answers.
 mod official;
 /// What is guaranteed: no secret anywhere, no change in a dry run, plans that cannot be edited.

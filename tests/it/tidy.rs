@@ -15,9 +15,15 @@ fn allowed(package: &str) -> Option<&'static [&'static str]> {
         "flowswap-engine" => &["flowswap-contract"],
         "flowswap-host" => &["flowswap-engine", "flowswap-contract"],
         "flowswap-store" => &["flowswap-engine"],
-        "flowswap" => {
-            &["flowswap-contract", "flowswap-engine", "flowswap-host", "flowswap-store", "flowswap-sim", "flowswap-okta", "flowswap-rest"]
-        }
+        "flowswap" => &[
+            "flowswap-contract",
+            "flowswap-engine",
+            "flowswap-host",
+            "flowswap-store",
+            "flowswap-sim",
+            "flowswap-okta",
+            "flowswap-rest",
+        ],
         "flowswap-okta" | "flowswap-rest" | "flowswap-rogue" => &["flowswap-contract"],
         _ => return None,
     })
@@ -107,7 +113,8 @@ fn every_test_module_is_in_the_target() {
 fn the_documented_exit_codes_are_those_of_the_code() {
     let readme = fs::read_to_string(repository().join("README.md")).unwrap();
     let code = fs::read_to_string(repository().join("crates/cli/src/exit.rs")).unwrap();
-    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `") && line.as_bytes()[3].is_ascii_digit()).collect();
+    let rows: Vec<&str> =
+        readme.lines().filter(|line| line.starts_with("| `") && line.as_bytes()[3].is_ascii_digit()).collect();
     let codes = code.lines().filter(|line| line.trim_end().ends_with(',') && line.contains(" = ")).count();
     assert_eq!(rows.len(), codes, "{rows:#?}");
 }
@@ -118,7 +125,10 @@ fn sources() -> Vec<(PathBuf, String)> {
     let paths: Vec<PathBuf> =
         walk(&root).into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect();
     assert!(paths.len() > 50, "only {} sources found", paths.len());
-    paths.into_iter().map(|path| (path.strip_prefix(&root).unwrap().to_owned(), fs::read_to_string(path).unwrap())).collect()
+    paths
+        .into_iter()
+        .map(|path| (path.strip_prefix(&root).unwrap().to_owned(), fs::read_to_string(path).unwrap()))
+        .collect()
 }
 
 fn files(name: &str) -> Vec<PathBuf> {

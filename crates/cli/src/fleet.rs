@@ -67,6 +67,10 @@ pub(crate) fn select<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a
         let failure = Failure::new(Exit::Usage, format!("the configuration has no tenant `{unknown}`"));
         return Err(failure.hint("`flowswap status` lists the tenants"));
     }
+    if config.tenants.is_empty() {
+        let failure = Failure::new(Exit::Usage, "the configuration has no tenant");
+        return Err(failure.hint("add a `[[tenant]]`, or an `inventory`; `migrate.toml.example` shows both"));
+    }
     Ok(config.tenants.iter().filter(|tenant| names.is_empty() || names.contains(&tenant.name)).collect())
 }
 

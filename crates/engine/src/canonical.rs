@@ -1,5 +1,7 @@
 //! One way to write a value down, so that equal values have equal bytes and equal digests.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -53,9 +55,15 @@ fn collect(path: String, before: Option<&Value>, after: Option<&Value>, lines: &
     }
 }
 
-/// Items that have an `id` are matched by it, so that one new app is one line and not a shift of all that follow.
+/// Items that have an `id` are matched by it, so that one new app is one line and not a shift of all that follow. An id
+/// that occurs twice would hide a difference, so then the position counts.
 fn collect_items(path: &str, before: &[Value], after: &[Value], lines: &mut Vec<String>) {
-    let id = |item: &Value, index: usize| match item.get("id").and_then(Value::as_str) {
+    let has_ids = |items: &[Value]| {
+        let ids: BTreeSet<_> = items.iter().filter_map(|item| item.get("id").and_then(Value::as_str)).collect();
+        ids.len() == items.len()
+    };
+    let by_id = has_ids(before) && has_ids(after);
+    let id = |item: &Value, index: usize| match item.get("id").and_then(Value::as_str).filter(|_| by_id) {
         Some(id) => id.to_owned(),
         None => index.to_string(),
     };
@@ -100,6 +108,13 @@ mod tests {
                 "new: absent → 1",
             ]
         );
+    }
+
+    #[test]
+    fn an_id_that_occurs_twice_hides_nothing() {
+        let item = |on: bool| json!({"id": "1", "on": on});
+        assert_eq!(changes(&json!([item(true)]), &json!([item(true), item(false)])), ["[1]: absent → present"]);
+        assert_eq!(changes(&json!([item(true), item(true)]), &json!([item(true), item(false)])), ["[1].on: true → false"]);
     }
 
     #[test]

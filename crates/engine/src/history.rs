@@ -30,6 +30,8 @@ pub struct TenantHistory {
     pub plan_path: Option<String>,
     /// The work that was begun on it; none before the first, and none after it was taken back whole.
     pub work: Option<Work>,
+    /// A run is at work on it, or was cut off while it was.
+    taken_up: bool,
 }
 
 /// Work on a tenant that was begun and not taken back.
@@ -130,6 +132,7 @@ impl TenantHistory {
             direction: Direction::Forward,
             plan_path: None,
             work: None,
+            taken_up: false,
         }
     }
 
@@ -145,7 +148,7 @@ impl TenantHistory {
             }
             Entry::TenantStarted { direction, plan, tenant, plugins } => {
                 self.start(plan, tenant, plugins)?;
-                self.direction = *direction;
+                (self.direction, self.taken_up) = (*direction, true);
                 let state = match direction {
                     Direction::Forward => TenantState::Running,
                     Direction::Back => TenantState::RollingBack,
@@ -153,16 +156,25 @@ impl TenantHistory {
                 self.enter(state, None, at);
             }
             Entry::TenantEnded { state, reason } => {
+                self.expect_taken_up()?;
                 if *state == TenantState::RolledBack {
                     let work = self.work()?;
+                    if let Some(doubt) = &work.doubt {
+                        return Err(format!("it is rolled back while it is not known what became of `{}`", doubt.step));
+                    }
                     if let Some(step) = work.done.iter().find(|done| work.changes_something(&done.id)) {
                         return Err(format!("it is rolled back while step `{}` stands", step.id));
                     }
                     self.work = None;
                 }
+                self.taken_up = false;
                 self.enter(*state, reason.clone(), at);
             }
             Entry::StepStarted { step, direction } => {
+                self.expect_taken_up()?;
+                if (self.direction, *direction) == (Direction::Forward, Direction::Back) {
+                    return Err(format!("step `{step}` is taken back by a run that goes forward"));
+                }
                 self.work()?.begin(step, *direction)?;
                 self.step = Some(step.clone());
             }
@@ -213,6 +225,10 @@ impl TenantHistory {
         }
     }
 
+    fn expect_taken_up(&self) -> Result<(), String> {
+        if self.taken_up { Ok(()) } else { Err("no run has taken the tenant up".to_owned()) }
+    }
+
     fn work(&mut self) -> Result<&mut Work, String> {
         self.work.as_mut().ok_or_else(|| "nothing was begun".to_owned())
     }
@@ -238,6 +254,15 @@ impl Work {
         if self.tenant.step(step).is_none() {
             return Err(format!("the plan has no step `{step}`"));
         }
+        match direction {
+            Direction::Forward if self.is_done(step) && self.changes_something(step) => {
+                return Err(format!("step `{step}` begins, and is done"));
+            }
+            Direction::Back if !self.is_done(step) => {
+                return Err(format!("step `{step}` is taken back, and is not done"));
+            }
+            _ => {}
+        }
         match &self.doubt {
             Some(doubt) if doubt.step != step => {
                 return Err(format!("step `{step}` begins while it is not known what became of `{}`", doubt.step));
@@ -249,7 +274,7 @@ impl Work {
     }
 
     fn end(&mut self, done: DoneStep, direction: Direction) -> Result<(), String> {
-        self.expect_begun(&done.id)?;
+        self.expect_begun_in(&done.id, direction)?;
         self.doubt = None;
         self.done.retain(|other| other.id != done.id);
         if direction == Direction::Forward {
@@ -260,12 +285,25 @@ impl Work {
     }
 
     fn fail(&mut self, step: &str, direction: Direction, effect: Effect) -> Result<(), String> {
-        self.expect_begun(step)?;
+        self.expect_begun_in(step, direction)?;
+        // A check that did not pass again has not passed.
+        if direction == Direction::Forward {
+            self.done.retain(|done| done.id != step);
+        }
         self.doubt = match effect {
             Effect::None => None,
             Effect::Unknown => Some(Doubt { step: step.to_owned(), direction }),
         };
         Ok(())
+    }
+
+    fn expect_begun_in(&self, step: &str, direction: Direction) -> Result<(), String> {
+        match &self.doubt {
+            Some(doubt) if doubt.step == step && doubt.direction != direction => {
+                Err(format!("step `{step}` was begun in the other direction"))
+            }
+            _ => self.expect_begun(step),
+        }
     }
 
     fn expect_begun(&self, step: &str) -> Result<(), String> {

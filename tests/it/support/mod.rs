@@ -1,5 +1,7 @@
 //! A laboratory: a simulator in this process, a folder with its configuration, and the binary to run on it.
 
+mod background;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -12,6 +14,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+pub use background::Background;
+
 /// A simulator, and a folder that a client can work in.
 pub struct Lab {
     /// The simulated world.
@@ -21,7 +25,7 @@ pub struct Lab {
 }
 
 /// What a run of the binary printed, and how it ended.
-#[must_use]
+#[derive(Debug, Clone)]
 pub struct Output {
     pub code: i32,
     pub stdout: String,
@@ -55,6 +59,7 @@ impl Lab {
     }
 
     /// Runs the binary in the folder.
+    #[must_use]
     pub fn run(&self, args: &[&str]) -> Output {
         run_in(self.dir(), args)
     }
@@ -75,6 +80,7 @@ impl Lab {
     }
 
     /// Plans every tenant into `plan.json`.
+    #[must_use]
     pub fn plan(&self) -> Output {
         self.run(&["plan", "-o", "plan.json"])
     }
@@ -121,6 +127,7 @@ pub fn command(dir: &Path, args: &[&str]) -> Command {
 }
 
 /// Runs the binary in a folder.
+#[must_use]
 pub fn run_in(dir: &Path, args: &[&str]) -> Output {
     let output = command(dir, args).output().unwrap();
     Output {
@@ -130,7 +137,7 @@ pub fn run_in(dir: &Path, args: &[&str]) -> Output {
     }
 }
 
-/// A file of this repository.
+/// The folder of this repository.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }

@@ -83,9 +83,14 @@ impl Reading {
     }
 
     fn refuse_secret_field(&mut self, key: &str, entry: &Entry) {
-        let error = Diagnostic::new(format!("`{key}` holds a secret in plain sight"));
-        let error = error.at(entry.key_at, "belongs into `provider` or `directory`, as a reference");
-        self.refuse(error.help(REFERENCE_HELP));
+        let at = entry.key_at;
+        self.refuse(if entry.node.as_table().is_some() {
+            let error = Diagnostic::new(format!("`{key}` is in the wrong place"));
+            error.at(at, "belongs to one of the two sides").help("put it into `provider` or `directory`")
+        } else {
+            let error = Diagnostic::new(format!("`{key}` holds a secret in plain sight"));
+            error.at(at, "belongs into `provider` or `directory`, as a reference").help(REFERENCE_HELP)
+        });
     }
 
     /// Names become names of files and of secrets, and so are strict.

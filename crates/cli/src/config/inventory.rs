@@ -1,6 +1,6 @@
 //! Inventories: CSV files with a tenant a row. A column sets a key of the tenant, or is a field for the defaults.
 
-use std::{collections::BTreeSet, ops::Range, path::Path};
+use std::{collections::BTreeSet, path::Path};
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 use serde_json::Value;
@@ -10,6 +10,7 @@ use super::{
     draft::Draft,
     mask::{is_secret_key, mask_span},
     reading::Reading,
+    row::Row,
     source::Location,
     suggest::{find_nearest, suggest},
     template::Fields,
@@ -34,13 +35,6 @@ struct Column {
     at: Location,
 }
 
-/// A row with what is needed to point at its cells.
-struct Row<'a> {
-    record: &'a StringRecord,
-    text: &'a str,
-    source: usize,
-}
-
 impl Reading {
     /// Reads the inventories that the configuration names.
     pub(super) fn read_inventories(&mut self, root: &Table, used: &BTreeSet<String>) -> Vec<Draft> {
@@ -52,7 +46,7 @@ impl Reading {
                 self.refuse_kind("inventory", node, "the path of a CSV file, or a list of them");
                 continue;
             };
-            if let Some(path) = self.to_path("inventory", text, node) {
+            if let Some(path) = self.read_path("inventory", text, node) {
                 drafts.extend(self.read_inventory(&path, node.at, used));
             }
         }
@@ -60,7 +54,7 @@ impl Reading {
     }
 
     fn read_inventory(&mut self, path: &Path, named_at: Location, used: &BTreeSet<String>) -> Vec<Draft> {
-        let text = match read_text(path, &mut self.sources) {
+        let text = match read_text(path) {
             Ok(text) => text,
             Err(error) => {
                 self.refuse(error.at(named_at, "named here"));
@@ -85,8 +79,9 @@ impl Reading {
         };
         let rows: Vec<Row<'_>> = rows.filter(|row| row.record.iter().any(|cell| !cell.is_empty())).collect();
         let mut shown = text.clone();
-        for (index, _) in columns.iter().flatten().enumerate().filter(|(_, column)| is_plain_secret(&column.name)) {
-            rows.iter().for_each(|row| mask_span(&mut shown, row.span(index)));
+        let secret_columns: Vec<_> = columns.iter().flatten().map(|column| is_plain_secret(&column.name)).collect();
+        for row in rows.iter().filter(|_| secret_columns.contains(&true)) {
+            mask_row(&mut shown, row, &secret_columns);
         }
         self.sources.add(path, shown);
         let Some(columns) = columns else { return vec![] };
@@ -230,6 +225,16 @@ impl Reading {
     }
 }
 
+fn mask_row(text: &mut String, row: &Row<'_>, secret_columns: &[bool]) {
+    // Cells that are out of place can be anything.
+    if row.record.len() != secret_columns.len() || row.record.iter().any(|cell| cell.contains('\n')) {
+        return mask_span(text, row.whole().span());
+    }
+    for index in (0..secret_columns.len()).filter(|index| secret_columns[*index]) {
+        mask_span(text, row.span(index));
+    }
+}
+
 /// Whether the column sets a credential itself. Further down in a side, a word like that can be anything.
 fn is_plain_secret(column: &str) -> bool {
     is_secret_key(column) && column.split('.').count() <= 2
@@ -245,50 +250,5 @@ fn set(table: &mut Table, path: &[String], key_at: Location, node: Node) -> bool
     match &mut table.entry(key.clone()).or_insert_with(empty).node.shape {
         Shape::Table(inner) => set(inner, below, key_at, node),
         _ => false,
-    }
-}
-
-impl Row<'_> {
-    fn location(&self, index: usize) -> Location {
-        Location::new(self.source, self.span(index))
-    }
-
-    fn first_line(&self, index: usize) -> Location {
-        let span = self.span(index);
-        let len = self.text[span.clone()].find(['\r', '\n']).unwrap_or(span.len());
-        Location::new(self.source, span.start..span.start + len)
-    }
-
-    /// From the first cell to the last.
-    fn whole(&self) -> Location {
-        let last = self.record.len().saturating_sub(1);
-        Location::new(self.source, self.span(0).start..self.span(last).end)
-    }
-
-    /// Where a cell stands in the text; the reader itself only tells where the row begins, or the empty lines before.
-    fn span(&self, index: usize) -> Range<usize> {
-        let begin = self.record.position().map_or(0, |position| position.byte() as usize);
-        let begin = begin + self.text[begin..].len() - self.text[begin..].trim_start_matches(['\r', '\n']).len();
-        let mut start = begin;
-        for _ in 0..index {
-            start = (self.end_of_cell(start) + 1).min(self.text.len());
-        }
-        let cell = &self.text[start..self.end_of_cell(start)];
-        let trimmed = cell.trim();
-        let start = start + cell.len() - cell.trim_start().len();
-        start..start + trimmed.len()
-    }
-
-    fn end_of_cell(&self, start: usize) -> usize {
-        let is_end = |in_quotes: bool, b: u8| !in_quotes && matches!(b, b',' | b'\r' | b'\n');
-        let mut in_quotes = false;
-        let is_quoted = self.text[start..].starts_with('"');
-        for (offset, b) in self.text.bytes().enumerate().skip(start) {
-            if is_end(in_quotes, b) {
-                return offset;
-            }
-            in_quotes ^= is_quoted && b == b'"';
-        }
-        self.text.len()
     }
 }

@@ -10,6 +10,7 @@ mod mask;
 mod plugin_keys;
 mod reading;
 mod reference;
+mod row;
 mod secret;
 mod settings;
 mod side;
@@ -35,7 +36,7 @@ pub(crate) use self::{
     secret::SecretRef,
     settings::{Network, PluginEntry, RunLimits},
     side::SideConfig,
-    source::{Location, Sources},
+    source::Sources,
 };
 use self::{
     diagnostic::Diagnostic,
@@ -47,10 +48,6 @@ use self::{
 /// Everything that the configuration says.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// The file.
-    pub(crate) path: PathBuf,
-    /// Its folder, to which the paths in it are relative.
-    pub(crate) dir: PathBuf,
     /// The folder of the journal and the secrets.
     pub(crate) state: PathBuf,
     /// The age identity that opens the secrets.
@@ -73,8 +70,6 @@ pub(crate) struct TenantConfig {
     pub(crate) app_data: bool,
     pub(crate) provider: SideConfig,
     pub(crate) directory: SideConfig,
-    /// Where its name was written.
-    pub(crate) location: Location,
 }
 
 /// Reads a configuration with its inventories.
@@ -82,7 +77,7 @@ pub(crate) fn load(path: &Path) -> Result<Config, ConfigErrors> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
     let mut reading = Reading { dir, sources: Sources::default(), errors: vec![] };
     let config = match reading.read_root(path) {
-        Ok(root) => reading.read_config(path, &root),
+        Ok(root) => reading.read_config(&root),
         Err(error) => return Err(ConfigErrors::new(reading.sources, vec![error])),
     };
     if reading.errors.is_empty() { Ok(config) } else { Err(ConfigErrors::new(reading.sources, reading.errors)) }
@@ -92,7 +87,7 @@ const ROOT_KEYS: [&str; 8] = ["state", "inventory", "secrets", "network", "run",
 
 impl Reading {
     fn read_root(&mut self, path: &Path) -> Result<Table, Diagnostic> {
-        let mut text = text::read_text(path, &mut self.sources)?;
+        let mut text = text::read_text(path)?;
         let source = self.sources.next();
         let (document, mut errors) = DeTable::parse_recoverable(&text);
         // What the parser finds after its first error are mostly consequences of it.
@@ -109,7 +104,7 @@ impl Reading {
         Ok(root)
     }
 
-    fn read_config(&mut self, path: &Path, root: &Table) -> Config {
+    fn read_config(&mut self, root: &Table) -> Config {
         self.check_keys(root, &ROOT_KEYS, "the configuration");
         let state = self.path(root, "state").unwrap_or_else(|| self.dir.join(".flowswap"));
         let custody = self.read_custody(root, &state);
@@ -118,8 +113,6 @@ impl Reading {
         let plugins = self.read_plugins(root);
         let tenants = self.read_tenants(root);
         Config {
-            path: path.to_owned(),
-            dir: self.dir.clone(),
             state,
             identity: custody.identity,
             passphrase: custody.passphrase,

@@ -55,11 +55,11 @@ impl Reading {
             self.refuse_kind(key, &entry.node, "a path in quotes");
             return None;
         };
-        self.to_path(key, text, &entry.node)
+        self.read_path(key, text, &entry.node)
     }
 
     /// The path that `text`, read from `node`, stands for.
-    pub(super) fn to_path(&mut self, key: &str, text: &str, node: &Node) -> Option<PathBuf> {
+    pub(super) fn read_path(&mut self, key: &str, text: &str, node: &Node) -> Option<PathBuf> {
         let refusal = if text.trim().is_empty() {
             ("is empty", "write the path of a file, relative to the configuration or absolute")
         } else if text.starts_with("~/") || text == "~" {
@@ -105,7 +105,7 @@ impl Reading {
     /// A reference to a secret that must be one.
     pub(super) fn secret(&mut self, table: &Table, key: &str) -> Option<SecretRef> {
         let entry = table.get(key)?;
-        self.to_secret(key, entry)
+        self.read_reference(key, entry)
     }
 
     /// Notes that a value is of the wrong kind.

@@ -27,7 +27,7 @@ pub(super) fn has_form(node: &Node) -> bool {
 
 impl Reading {
     /// Reads what [`is_reference`].
-    pub(super) fn to_secret(&mut self, key: &str, entry: &Entry) -> Option<SecretRef> {
+    pub(super) fn read_reference(&mut self, key: &str, entry: &Entry) -> Option<SecretRef> {
         let Some(table) = entry.node.as_table() else {
             let error = Diagnostic::new(format!("`{key}` holds a secret in plain sight"));
             let error = error.at(entry.node.at, "expected a reference to where the secret is kept");
@@ -47,7 +47,7 @@ impl Reading {
                     self.refuse_kind("file", &value.node, "a path in quotes");
                     return None;
                 };
-                self.to_path("file", text, &value.node).map(SecretRef::File)
+                self.read_path("file", text, &value.node).map(SecretRef::File)
             }
             _ => self.read_command(value),
         }
@@ -80,7 +80,7 @@ impl Reading {
         // A bare name is looked up in PATH; one with a slash belongs to the configuration's folder.
         if argv[0].contains('/') {
             let program = argv[0].clone();
-            argv[0] = self.to_path("command", &program, &value.node)?.display().to_string();
+            argv[0] = self.read_path("command", &program, &value.node)?.display().to_string();
         }
         Some(SecretRef::Command(argv))
     }

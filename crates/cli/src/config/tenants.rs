@@ -65,13 +65,7 @@ impl Reading {
         let app_data = self.read_app_data(&draft, defaults);
         let provider = self.read_side(&draft, defaults, "provider");
         let directory = self.read_side(&draft, defaults, "directory");
-        Some(TenantConfig {
-            app_data: app_data?,
-            provider: provider?,
-            directory: directory?,
-            name: draft.name,
-            location: draft.name_at,
-        })
+        Some(TenantConfig { app_data: app_data?, provider: provider?, directory: directory?, name: draft.name })
     }
 
     /// A scalar in `[defaults]` is a field of every tenant that has none of that name.
@@ -98,8 +92,9 @@ impl Reading {
 
     fn read_side(&mut self, draft: &Draft, defaults: &Table, side: &'static str) -> Option<SideConfig> {
         let (own, default) = (draft.table.get(side), defaults.get(side));
-        for entry in [own, default].into_iter().flatten().filter(|entry| entry.node.as_table().is_none()) {
-            self.refuse_kind(side, &entry.node, "a table with `plugin` and its keys");
+        let mut written = [own, default].into_iter().flatten();
+        if let Some(wrong) = written.find(|entry| entry.node.as_table().is_none()) {
+            self.refuse_kind(side, &wrong.node, "a table with `plugin` and its keys");
             return None;
         }
         let Some(at) = own.filter(|_| !draft.is_row).or(default).or(own).map(|entry| entry.node.at) else {
@@ -141,7 +136,7 @@ impl Reading {
         let mut secrets = std::collections::BTreeMap::new();
         let mut is_complete = true;
         for (key, entry) in table.iter().filter(is_secret) {
-            match self.to_secret(key, entry) {
+            match self.read_reference(key, entry) {
                 Some(secret) => drop(secrets.insert(key.clone(), secret)),
                 None => is_complete = false,
             }

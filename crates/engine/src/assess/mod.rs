@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use domain::find_domain_defect;
+pub(crate) use rules::NOT_PLANNABLE;
 pub use rules::{RULES, Rule};
 
 use crate::TenantSpec;
@@ -18,6 +19,9 @@ use crate::TenantSpec;
 /// authorization server gives refresh tokens that long a life, and using one does not prolong it
 /// (Palo Alto Networks, "Deploy Auth Code for Okta Directory").
 pub const SIGN_IN_LIFETIME_DAYS: i64 = 90;
+
+/// Whole days are rounded down, so that a connection that died a moment ago has less than none left.
+const NANOS_PER_DAY: i128 = 24 * 60 * 60 * 1_000_000_000;
 
 /// What both sides of a tenant answered, or why they did not.
 #[derive(Debug, Clone)]
@@ -144,7 +148,7 @@ impl<'a> Facts<'a> {
             .filter(|directory| directory.flow == Flow::AuthorizationCode)
             .and_then(|directory| directory.last_sign_in.as_deref()?.parse::<Timestamp>().ok())
             .and_then(|signed_in| signed_in.checked_add(SignedDuration::from_hours(24 * SIGN_IN_LIFETIME_DAYS)).ok())
-            .map(|death| death.duration_since(now).as_hours().div_euclid(24));
+            .and_then(|death| i64::try_from(death.duration_since(now).as_nanos().div_euclid(NANOS_PER_DAY)).ok());
         Self {
             spec,
             sight,

@@ -7,6 +7,9 @@ use super::{Facts, SIGN_IN_LIFETIME_DAYS, Severity, Verdict};
 /// Days before its death from which on a connection is urgent.
 const URGENT_DAYS: i64 = 14;
 
+/// The one rule that is matched by making a plan.
+pub(crate) const NOT_PLANNABLE: &str = "not-plannable";
+
 /// A rule.
 pub struct Rule {
     /// A word that never changes its meaning; scripts may rely on it.
@@ -276,6 +279,15 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
+        id: NOT_PLANNABLE,
+        severity: Severity::Error,
+        verdict: Verdict::Blocked,
+        about: "Nothing stands in the way of the tenant, and yet a plugin could not propose its steps.",
+        fix: "see the plugin's documentation",
+        // Found when a plan is made, and not from what both sides show.
+        check: |_| None,
+    },
+    Rule {
         id: "auth-code-flow",
         severity: Severity::Warning,
         verdict: Verdict::Ready,
@@ -307,7 +319,7 @@ pub const RULES: &[Rule] = &[
         fix: "migrate this tenant first, or sign in once before, so that the way back works",
         check: |facts| {
             let days = facts.days_left.filter(|days| *days < 0)?;
-            Some(format!("the last sign-in is {} days ago", SIGN_IN_LIFETIME_DAYS - days))
+            Some(format!("the last sign-in is more than {} days ago", SIGN_IN_LIFETIME_DAYS - days - 1))
         },
     },
     Rule {

@@ -5,7 +5,10 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{PlannedTenant, Seen, WayBack};
-use crate::{Assessment, Finding, Mode, PlanError, RunId, Severity, Sight, Tenant, Verdict, assess};
+use crate::{
+    Assessment, Finding, Mode, PlanError, RunId, Severity, Sight, Tenant, Verdict,
+    assess::{NOT_PLANNABLE, assess},
+};
 
 /// Looks at a tenant and plans it. A tenant that is not `ready`, or that a plugin cannot plan, gets no steps.
 pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<(PlannedTenant, Assessment), PlanError> {
@@ -82,7 +85,7 @@ pub(super) fn way_back(steps: &[Step]) -> Vec<WayBack> {
 
 fn not_plannable(error: &contract::Error) -> Finding {
     Finding {
-        id: "not-plannable".to_owned(),
+        id: NOT_PLANNABLE.to_owned(),
         severity: Severity::Error,
         message: format!("the plugin cannot plan this tenant: {error}"),
         fix: error.hint.clone().unwrap_or_else(|| "see the plugin's documentation".to_owned()),

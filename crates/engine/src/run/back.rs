@@ -61,7 +61,7 @@ impl Progress<'_> {
                 }
                 Err(error) => error,
             };
-            self.fail(step, Direction::Back, error.clone(), Vec::new()).await?;
+            self.fail_try(step, Direction::Back, error.clone()).await?;
             if error.kind == ErrorKind::Interrupted {
                 return Err(Pause::End(TenantState::RollingBack, format!("taking back step `{}`: {error}", step.id)));
             }

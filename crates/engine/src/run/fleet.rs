@@ -51,7 +51,7 @@ impl Runner {
 
     async fn run_within(&self, job: Job, limits: FleetLimits, failures: &AtomicUsize) -> Result<Outcome, JournalError> {
         if self.ports.stop.is_stopped() {
-            return Ok(Outcome::Skipped { reason: "the run was stopped".to_owned() });
+            return Ok(stopped());
         }
         if failures.load(Ordering::Relaxed) >= limits.max_failures {
             return Ok(Outcome::Skipped { reason: format!("{} tenants are in trouble already", limits.max_failures) });
@@ -65,7 +65,8 @@ impl Runner {
 
     async fn run_job(&self, job: Job) -> Result<Outcome, JournalError> {
         if let Some(refusal) = refuse(&job).await {
-            return Ok(refusal);
+            // A look that was stopped says nothing of the tenant.
+            return Ok(if self.ports.stop.is_stopped() { stopped() } else { refusal });
         }
         let goal = job.goal;
         let mut progress = Progress::start(&self.ports, self.run, job).await?;
@@ -103,9 +104,12 @@ async fn refuse(job: &Job) -> Option<Outcome> {
         if direction == Direction::Forward && going_back {
             return refused("it is being rolled back: finish that first".to_owned());
         }
-        return None;
-    }
-    if direction == Direction::Back {
+        // Where nothing was changed by us, whatever is different was changed by others.
+        let untouched = work.doubt.is_none() && !work.done.iter().any(|done| work.changes_something(&done.id));
+        if direction == Direction::Back || !untouched {
+            return None;
+        }
+    } else if direction == Direction::Back {
         return refused("there is nothing to take back".to_owned());
     }
     let Some(before) = &job.planned.seen else { return refused("the plan does not say what was seen".to_owned()) };
@@ -122,6 +126,10 @@ async fn refuse(job: &Job) -> Option<Outcome> {
         }
         Err(error) => refused(error.to_string()),
     }
+}
+
+fn stopped() -> Outcome {
+    Outcome::Skipped { reason: "the run was stopped".to_owned() }
 }
 
 fn ended(tenant: &str, outcome: &Outcome) -> Event {

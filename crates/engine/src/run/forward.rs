@@ -82,10 +82,7 @@ impl Progress<'_> {
                 }
                 Err(error) => error,
             };
-            // Half done is the least that it was: a try that changed nothing leaves it so.
-            let half_done = self.found.contains_key(&step.id);
-            let recorded = if half_done { error.clone().with_unknown_effect() } else { error.clone() };
-            self.fail(step, Direction::Forward, recorded, Vec::new()).await?;
+            self.fail_try(step, Direction::Forward, error.clone()).await?;
             if error.effect == Effect::None {
                 return Err(self.give_up(step, &error));
             }

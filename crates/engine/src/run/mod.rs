@@ -6,6 +6,7 @@
 mod back;
 mod fleet;
 mod forward;
+mod fuse;
 mod progress;
 mod settle;
 
@@ -13,6 +14,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 pub use fleet::{FleetLimits, Summary};
 use flowswap_contract::Phase;
+use fuse::Fuse;
 
 use crate::{
     Clock, EventSink, Journal, JournalError, PlannedTenant, PluginPin, RunId, SecretStore, Stop, Tenant, TenantHistory,
@@ -106,7 +108,8 @@ pub struct Runner {
 impl Runner {
     /// A runner for one run.
     pub fn new(ports: Ports, run: RunId) -> Self {
-        Self { ports, run }
+        let journal = Arc::new(Fuse::new(ports.journal));
+        Self { ports: Ports { journal, ..ports }, run }
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Progress<'a> {
     pub(super) history: TenantHistory,
     /// What `observe` found of steps that were begun and not finished, for `apply` to go on from.
     pub(super) found: BTreeMap<String, Values>,
+    /// The step that was begun last was in doubt before: half done, as far as is known.
+    half_done: bool,
 }
 
 impl<'a> Progress<'a> {
@@ -28,7 +30,7 @@ impl<'a> Progress<'a> {
     pub(super) async fn start(ports: &'a Ports, run: RunId, job: Job) -> Result<Self, JournalError> {
         let history = job.history.unwrap_or_else(|| TenantHistory::new(ports.clock.now()));
         let mut progress =
-            Self { ports, run, tenant: job.tenant, planned: job.planned, history, found: BTreeMap::new() };
+            Self { ports, run, tenant: job.tenant, planned: job.planned, history, found: BTreeMap::new(), half_done: false };
         let direction = if job.goal.last_phase().is_some() { Direction::Forward } else { Direction::Back };
         let steps = progress.planned.steps.len();
         ports.events.emit(Event::TenantStarted { tenant: progress.name().to_owned(), steps });
@@ -66,7 +68,19 @@ impl<'a> Progress<'a> {
             title: step.proposal.title.clone(),
             direction,
         });
+        self.half_done = self.history.work.as_ref().is_some_and(|work| work.doubt.is_some());
         self.record(Entry::StepStarted { step: step.id.clone(), direction }).await
+    }
+
+    /// Records that a change did not succeed. One that changed nothing leaves a doubt from before it standing.
+    pub(super) async fn fail_try(
+        &mut self,
+        step: &Step,
+        direction: Direction,
+        error: contract::Error,
+    ) -> Result<(), JournalError> {
+        let error = if self.half_done { error.with_unknown_effect() } else { error };
+        self.fail(step, direction, error, Vec::new()).await
     }
 
     pub(super) async fn succeed(

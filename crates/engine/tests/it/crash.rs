@@ -41,14 +41,14 @@ async fn check(
 ) -> (usize, usize) {
     let scene = prepare(prepared).await;
     scene.run(goal).await;
-    let moments = scene.reality.moments();
+    let moments = scene.reality.take_moments();
     let mut pairs = 0;
     for (what, state) in &moments {
         assert_lawful(state);
         let second = scene.after_crash(state.clone());
         give_again(&second, again, expect, what).await;
         is_right(&second.reality.state());
-        for (then, state) in second.reality.moments() {
+        for (then, state) in second.reality.take_moments() {
             assert_lawful(&state);
             let third = scene.after_crash(state);
             give_again(&third, again, expect, &format!("{what}, {then}")).await;

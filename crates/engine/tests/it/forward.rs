@@ -81,7 +81,7 @@ async fn the_directory_can_synchronize_at_every_moment() {
     ] {
         scene.reach(goal, state).await;
     }
-    let moments = scene.reality.moments();
+    let moments = scene.reality.take_moments();
     assert!(moments.len() > 50, "{}", moments.len());
     for (what, state) in moments {
         assert!(state.worlds["acme"].is_working(), "after {what}");

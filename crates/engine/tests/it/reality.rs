@@ -108,8 +108,9 @@ impl Reality {
         note(&mut self.state.lock().unwrap())
     }
 
-    pub(crate) fn moments(&self) -> Vec<(String, State)> {
-        self.moments.lock().unwrap().clone()
+    /// The moments since the last time that they were taken.
+    pub(crate) fn take_moments(&self) -> Vec<(String, State)> {
+        std::mem::take(&mut self.moments.lock().unwrap())
     }
 
     pub(crate) fn append_now(&self, draft: Draft) -> Result<u64, JournalError> {

@@ -83,10 +83,12 @@ impl Description {
 
     /// The object itself, or the one that it refers to.
     pub(crate) fn resolve<'a>(&'a self, object: &'a Value) -> &'a Value {
-        match object["$ref"].as_str() {
-            Some(reference) => self.spec.pointer(reference.trim_start_matches('#')).unwrap(),
-            None => object,
-        }
+        object["$ref"].as_str().map_or(object, |reference| self.resolve_reference(reference))
+    }
+
+    /// The object that a reference such as `#/components/schemas/User` leads to.
+    pub(crate) fn resolve_reference(&self, reference: &str) -> &Value {
+        self.spec.pointer(reference.trim_start_matches('#')).unwrap()
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use flowswap_sim::{Scenario, Sim, SimTenant};
 use serde_json::Value;
 
-use crate::support::{ask, create_service, find, find_shared, mixed_world};
+use crate::description::find_shared;
+use crate::support::{ask, create_service, find, mixed_world};
 
 /// The type of every value by its path; all items of an array share one path.
 fn list_types(value: &Value) -> BTreeMap<String, &'static str> {

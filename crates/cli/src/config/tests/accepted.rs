@@ -35,8 +35,6 @@ fn check_directory(defaults: &str, tenant: &str, expected: Value) {
 #[test]
 fn an_empty_file_is_all_defaults() {
     let (folder, config) = accept(&[("migrate.toml", "")]);
-    assert_eq!(config.path, folder.path("migrate.toml"));
-    assert_eq!(config.dir, folder.0.path());
     assert_eq!(config.state, folder.path(".flowswap"));
     assert_eq!(config.identity, folder.path(".flowswap/identity.txt"));
     assert_eq!(config.passphrase, None);
@@ -250,6 +248,5 @@ fn a_thousand_tenants_are_read_at_once() {
     // It takes some 50 ms without optimization; what would be felt is another order.
     assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
     assert_eq!(config.sources.path(1).file_name(), Some("tenants.csv".as_ref()));
-    assert_ne!(config.tenants[0].location, config.tenants[999].location);
     assert_eq!(PathBuf::from(".flowswap").file_name(), config.state.file_name());
 }

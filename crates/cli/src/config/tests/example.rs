@@ -4,7 +4,7 @@ use std::{fs, path::Path, time::Duration};
 
 use serde_json::json;
 
-use super::{Folder, accept};
+use super::accept;
 use crate::config::{Config, SecretRef};
 
 const EXAMPLE: &str = include_str!("../../../../../migrate.toml.example");

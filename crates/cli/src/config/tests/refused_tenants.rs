@@ -302,6 +302,21 @@ fn secrets_in_plain_sight() {
 }
 
 #[test]
+fn a_reference_in_the_wrong_place() {
+    let text = "[[tenant]]\nname = \"acme\"\ncredential = { env = \"A\" }\nprovider = { plugin = \"p\" }\n\
+                directory = { plugin = \"d\" }\n";
+    assert_snapshot!(refuse_toml(text), @r#"
+    error: `credential` is in the wrong place
+     --> migrate.toml:3:1
+      |
+    3 | credential = { env = "A" }
+      | ^^^^^^^^^^ belongs to one of the two sides
+      |
+      = help: put it into `provider` or `directory`
+    "#);
+}
+
+#[test]
 fn references_that_are_none() {
     let text = "[[tenant]]\nname = \"acme\"\n\
                 provider = { plugin = \"okta\", credential = { env = \"A\", file = \"b\" }, x = { file = 3 } }\n\

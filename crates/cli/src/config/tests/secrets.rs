@@ -155,6 +155,10 @@ fn a_pasted_secret_is_masked() {
         }
     }
     let toml = "inventory = \"t.csv\"\n[defaults]\nprovider = { plugin = \"p\" }\ndirectory = { plugin = \"d\" }\n";
+    let misshapen =
+        format!("name,app_data,okta_token\nb,{CANARY}\nc,no,\"{CANARY}\"\nC,maybe,,{CANARY}\nd,\"no,{CANARY}\n");
+    let shown = refuse(&[("migrate.toml", toml), ("t.csv", &misshapen)]);
+    assert!(!shown.contains(CANARY) && shown.contains("has 4 cells"), "{shown}");
     for column in ["provider.credential", "credential", "okta_token", "directory.api_token"] {
         let shown =
             refuse(&[("migrate.toml", toml), ("t.csv", &format!("name,{column},app_data\nB,\"{CANARY}\",what\n"))]);

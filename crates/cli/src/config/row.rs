@@ -1,0 +1,59 @@
+//! Where the cells of a CSV row stand in its text; the `csv` crate tells only where the row begins.
+
+use std::ops::Range;
+
+use csv::StringRecord;
+
+use super::source::Location;
+
+/// A row with what is needed to point at its cells.
+pub(super) struct Row<'a> {
+    pub(super) record: &'a StringRecord,
+    pub(super) text: &'a str,
+    pub(super) source: usize,
+}
+
+impl Row<'_> {
+    pub(super) fn location(&self, index: usize) -> Location {
+        Location::new(self.source, self.span(index))
+    }
+
+    pub(super) fn first_line(&self, index: usize) -> Location {
+        let span = self.span(index);
+        let len = self.text[span.clone()].find(['\r', '\n']).unwrap_or(span.len());
+        Location::new(self.source, span.start..span.start + len)
+    }
+
+    /// From the first cell to the last.
+    pub(super) fn whole(&self) -> Location {
+        let last = self.record.len().saturating_sub(1);
+        Location::new(self.source, self.span(0).start..self.span(last).end)
+    }
+
+    /// Where a cell stands in the text; the reader itself only tells where the row begins, or the empty lines before.
+    pub(super) fn span(&self, index: usize) -> Range<usize> {
+        let begin = self.record.position().map_or(0, |position| position.byte() as usize);
+        let begin = begin + self.text[begin..].len() - self.text[begin..].trim_start_matches(['\r', '\n']).len();
+        let mut start = begin;
+        for _ in 0..index {
+            start = (self.end_of_cell(start) + 1).min(self.text.len());
+        }
+        let cell = &self.text[start..self.end_of_cell(start)];
+        let trimmed = cell.trim();
+        let start = start + cell.len() - cell.trim_start().len();
+        start..start + trimmed.len()
+    }
+
+    fn end_of_cell(&self, start: usize) -> usize {
+        let is_end = |in_quotes: bool, b: u8| !in_quotes && matches!(b, b',' | b'\r' | b'\n');
+        let mut in_quotes = false;
+        let is_quoted = self.text[start..].starts_with('"');
+        for (offset, b) in self.text.bytes().enumerate().skip(start) {
+            if is_end(in_quotes, b) {
+                return offset;
+            }
+            in_quotes ^= is_quoted && b == b'"';
+        }
+        self.text.len()
+    }
+}

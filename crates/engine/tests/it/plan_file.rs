@@ -1,0 +1,104 @@
+//! The plan as a file: what was written is read, and nothing else.
+
+use flowswap_engine::{Plan, PlanError};
+use jiff::SignedDuration;
+
+use crate::{reality::start_of_time, scene::Scene};
+
+fn kind(result: &Result<Plan, PlanError>) -> &'static str {
+    match result {
+        Ok(_) => "read",
+        Err(PlanError::Malformed(_)) => "malformed",
+        Err(PlanError::Format(_)) => "format",
+        Err(PlanError::Changed) => "changed",
+        Err(PlanError::Expired(_)) => "expired",
+        Err(PlanError::Unsound(_)) => "unsound",
+        Err(PlanError::Unwritable(_)) => "unwritable",
+    }
+}
+
+#[tokio::test]
+async fn a_plan_is_written_and_read() {
+    let plan = Scene::new(&["acme", "attended"]).await.plan;
+    let text = plan.render().unwrap();
+    assert_eq!(Plan::read(&text, start_of_time()).unwrap(), plan);
+    assert_eq!(Plan::read(&text, plan.not_after).unwrap(), plan);
+    insta::assert_snapshot!(Scene::new(&["acme"]).await.plan.render().unwrap());
+}
+
+#[tokio::test]
+async fn a_plan_has_the_digest_of_its_content() {
+    let plan = Scene::new(&["acme"]).await.plan;
+    let same = Scene::new(&["acme"]).await.plan;
+    let other = Scene::new(&["beta"]).await.plan;
+    assert_eq!(plan.digest, same.digest);
+    assert_ne!(plan.digest, other.digest);
+    assert!(plan.digest.len() == 64 && plan.digest.chars().all(|c| c.is_ascii_hexdigit()));
+}
+
+/// Every byte of the file is changed in two ways; bytes are taken out and put in everywhere. None of it is read.
+#[tokio::test]
+async fn any_edit_is_refused() {
+    let mut plan = Scene::new(&["acme"]).await.plan;
+    // A small plan: one tenant without steps.
+    plan.tenants[0].steps.clear();
+    plan.tenants[0].way_back.clear();
+    let plan = Plan::freeze(plan.created_at, plan.not_after, plan.plugins, plan.tenants).unwrap();
+    let text = plan.render().unwrap();
+    let mut edits = 0;
+    let mut refuse = |bytes: Vec<u8>, what: String| {
+        let Ok(edited) = String::from_utf8(bytes) else { return };
+        let result = Plan::read(&edited, start_of_time());
+        assert!(matches!(kind(&result), "malformed" | "format" | "changed"), "{what}: {}", kind(&result));
+        edits += 1;
+    };
+    for at in 0..text.len() {
+        for bit in [0x01, 0x02] {
+            let mut bytes = text.clone().into_bytes();
+            bytes[at] ^= bit;
+            refuse(bytes, format!("byte {at} changed"));
+        }
+        let mut bytes = text.clone().into_bytes();
+        bytes.remove(at);
+        refuse(bytes, format!("byte {at} removed"));
+        for new in *b" 0\n" {
+            let mut bytes = text.clone().into_bytes();
+            bytes.insert(at, new);
+            refuse(bytes, format!("byte {new} put in at {at}"));
+        }
+    }
+    for (end, what) in [("\n", "a line"), (" ", "a space"), ("{}", "an object"), ("\u{feff}", "a mark")] {
+        refuse(format!("{text}{end}").into_bytes(), format!("{what} appended"));
+        refuse(format!("{end}{text}").into_bytes(), format!("{what} put in front"));
+    }
+    println!("edits of a plan of {} bytes: {edits}, all refused", text.len());
+    assert!(edits > 3 * text.len());
+}
+
+#[tokio::test]
+async fn what_is_no_plan_of_now_is_refused_by_name() {
+    let plan = Scene::new(&["acme"]).await.plan;
+    let text = plan.render().unwrap();
+    let late = plan.not_after + SignedDuration::from_nanos(1);
+    assert_eq!(kind(&Plan::read(&text, late)), "expired");
+    for (other, expect) in [
+        (text.replace("\"format\": 1", "\"format\": 2"), "format"),
+        ("{\"format\": 7, \"anything\": []}".to_owned(), "format"),
+        ("{\"format\": \"1\"}".to_owned(), "malformed"),
+        ("{\"format\": 1}".to_owned(), "changed"),
+        ("{}".to_owned(), "malformed"),
+        ("[]".to_owned(), "malformed"),
+        ("".to_owned(), "malformed"),
+        ("hello".to_owned(), "malformed"),
+        (text.replace('\n', "\r\n"), "changed"),
+        (text.replacen('{', "{\"format\": 1,", 1), "changed"),
+        (text.replacen('{', "{\"comment\": 1,", 1), "changed"),
+        (serde_json::from_str::<serde_json::Value>(&text).unwrap().to_string(), "changed"),
+    ] {
+        assert_eq!(kind(&Plan::read(&other, start_of_time())), expect, "{}", &other[..other.len().min(60)]);
+    }
+    // Whoever can compute digests can write a plan, and it must still be sound.
+    let mut forged = plan.clone();
+    forged.tenants[0].way_back.clear();
+    assert_eq!(kind(&Plan::freeze(forged.created_at, forged.not_after, forged.plugins, forged.tenants)), "unsound");
+}

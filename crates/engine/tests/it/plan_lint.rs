@@ -1,0 +1,131 @@
+//! The linter: a sound plan has no defect, and every change that makes it unsound is named.
+
+use flowswap_contract::{Phase, Reversibility, Role};
+use flowswap_engine::{Plan, PlanError, PlannedTenant, Verdict, lint, plan_tenant};
+use serde_json::json;
+
+use crate::{
+    fault::Fault,
+    reality::start_of_time,
+    scene::{Scene, pins, tenant},
+};
+
+fn step<'a>(plan: &'a mut Plan, id: &str) -> &'a mut flowswap_contract::StepProposal {
+    let step = plan.tenants[0].steps.iter_mut().find(|step| step.id == id);
+    &mut step.unwrap().proposal
+}
+
+fn remove(plan: &mut Plan, phase: Phase) {
+    let id = plan.tenants[0].steps.iter().find(|step| step.proposal.phase == phase).unwrap().id.clone();
+    plan.tenants[0].steps.retain(|step| step.proposal.phase != phase);
+    plan.tenants[0].way_back.retain(|back| back.step != id);
+}
+
+#[tokio::test]
+async fn every_defect_is_named() {
+    let sound = Scene::new(&["acme", "attended"]).await.plan;
+    assert_eq!(lint(&sound), Vec::<String>::new());
+    let check = |change: &dyn Fn(&mut Plan), expect: &[&str]| {
+        let mut plan = sound.clone();
+        change(&mut plan);
+        let defects = lint(&plan);
+        let expect: Vec<String> = expect.iter().map(|defect| format!("tenant `acme`: {defect}")).collect();
+        assert_eq!(defects, expect);
+        let frozen = Plan::freeze(plan.created_at, plan.not_after, plan.plugins, plan.tenants);
+        assert!(matches!(frozen, Err(PlanError::Unsound(named)) if named == defects));
+    };
+
+    check(&|plan| plan.tenants[1] = plan.tenants[0].clone(), &["it is planned twice"]);
+    check(&|plan| drop(plan.tenants.pop().and_then(|_| plan.plugins.remove("rest"))), &["its plugin `rest` is not pinned"]);
+    check(&|plan| plan.tenants[0].verdict = Verdict::Unknown, &["it is `unknown` and has steps"]);
+    check(&|plan| plan.tenants[0].verdict = Verdict::Migrated, &["it is `migrated` and has steps"]);
+    check(&|plan| plan.tenants[0].seen = None, &["nothing is recorded of what was seen"]);
+    check(&|plan| plan.tenants[0].way_back.swap(0, 1), &["the way back is not that of its steps"]);
+    check(&|plan| plan.tenants[0].way_back[1].action.push('!'), &["the way back is not that of its steps"]);
+    check(&|plan| plan.tenants[0].steps.swap(0, 1), &[
+        "step `provision` comes after `prove`",
+        "step `prove` needs `client_id`, which no earlier step gives",
+        "step `prove` needs `client_secret`, which no earlier step gives",
+    ]);
+    let twice = |plan: &mut Plan| {
+        let again = plan.tenants[0].steps[1].clone();
+        plan.tenants[0].steps.insert(1, again);
+    };
+    check(&twice, &["step `prove` exists twice"]);
+    check(&|plan| remove(plan, Phase::Prove), &["there is a `swap` and no `prove` before it"]);
+    check(&|plan| remove(plan, Phase::Test), &[
+        "there is a `swap` and no `test` before it",
+        "step `swap` needs `receipt`, which no earlier step gives",
+    ]);
+    let unconfirmed = |plan: &mut Plan| plan.tenants[0].steps.retain(|step| step.proposal.phase != Phase::Confirm);
+    check(&unconfirmed, &["there is a `retire` and no `confirm` before it"]);
+    check(&|plan| remove(plan, Phase::Retire), &["there is a `purge` and no `retire` before it"]);
+    check(&|plan| drop(step(plan, "provision").gives.pop()), &[
+        "step `prove` needs `client_secret`, which no earlier step gives",
+        "step `test` needs `client_secret`, which no earlier step gives",
+        "step `swap` needs `client_secret`, which no earlier step gives",
+    ]);
+    let irreversible = |plan: &mut Plan| {
+        step(plan, "swap").reversibility = Reversibility::Irreversible;
+        step(plan, "swap").undo = None;
+        let back = plan.tenants[0].way_back.iter_mut().find(|back| back.step == "swap").unwrap();
+        (back.reversibility, back.action) = (Reversibility::Irreversible, "there is no way back from this step".into());
+    };
+    check(&irreversible, &["step `swap` is irreversible, which only a purge may be"]);
+    let reversible = |plan: &mut Plan| {
+        step(plan, "purge").reversibility = Reversibility::Unattended;
+        step(plan, "purge").undo = Some("undelete".into());
+        let back = &mut plan.tenants[0].way_back[0];
+        (back.reversibility, back.action) = (Reversibility::Unattended, "undelete".into());
+    };
+    check(&reversible, &["step `purge` is a purge and is not marked as irreversible"]);
+    let silent = |plan: &mut Plan| {
+        step(plan, "swap").undo = None;
+        let back = plan.tenants[0].way_back.iter_mut().find(|back| back.step == "swap").unwrap();
+        back.action = "there is no way back from this step".into();
+    };
+    check(&silent, &["step `swap` does not say rightly how it is taken back"]);
+    for (index, id) in ["provision", "prove", "test", "swap"].iter().enumerate() {
+        let other = |plan: &mut Plan| {
+            let role = &mut plan.tenants[0].steps[index].role;
+            *role = if *role == Role::Provider { Role::Directory } else { Role::Provider };
+        };
+        let wrong = if index < 2 { "directory" } else { "provider" };
+        check(&other, &[&format!("step `{id}` is not the {wrong}'s business")]);
+    }
+    let variant = |plan: &mut Plan| step(plan, "provision").payload = json!({ "variant": "application-enabled" });
+    check(&variant, &["step `provision` makes the application-enabled client, and the tenant needs the plain one"]);
+    let domain = |plan: &mut Plan| step(plan, "swap").payload = json!({ "domain": "other.okta.test" });
+    check(&domain, &["step `swap` would change the domain, which a directory cannot"]);
+}
+
+/// A tenant that cannot be migrated is in the plan without steps, and says why.
+#[tokio::test]
+async fn only_what_is_ready_gets_steps() {
+    let plan_after = async |change: &dyn Fn(&Scene)| -> PlannedTenant {
+        let scene = Scene::new(&["acme"]).await;
+        change(&scene);
+        let planned = plan_tenant(&tenant(&scene.reality, "acme"), start_of_time()).await.unwrap().0;
+        let plan = Plan::freeze(start_of_time(), start_of_time(), pins(), vec![planned.clone()]).unwrap();
+        assert_eq!(plan.ready().count(), usize::from(!planned.steps.is_empty()));
+        planned
+    };
+    let ready = plan_after(&|_| {}).await;
+    let ids: Vec<&str> = ready.steps.iter().map(|step| step.id.as_str()).collect();
+    let order = ["provision", "prove", "test", "swap", "confirm-directory", "confirm-provider", "retire", "purge"];
+    assert_eq!(ids, order);
+    let back: Vec<&str> = ready.way_back.iter().map(|back| back.step.as_str()).collect();
+    assert_eq!(back, ["purge", "retire", "swap", "provision"]);
+
+    let blocked = plan_after(&|scene| scene.change_world("acme", |world| world.legacy = crate::world::Legacy::Inactive));
+    let blocked = blocked.await;
+    assert_eq!((blocked.verdict, blocked.steps.len(), blocked.seen.is_some()), (Verdict::Blocked, 0, true));
+    // Outside of steps, the double counts a call under `-`. The first look was that of the scene.
+    let unreadable = |scene: &Scene| scene.order("-", flowswap_contract::Op::Detect, 2, Fault::Refuse);
+    let unknown = plan_after(&unreadable).await;
+    assert_eq!((unknown.verdict, unknown.steps.len(), unknown.seen.is_some()), (Verdict::Unknown, 0, false));
+    let unplannable = plan_after(&|scene| scene.order("-", flowswap_contract::Op::Plan, 2, Fault::Refuse)).await;
+    assert_eq!((unplannable.verdict, unplannable.steps.len()), (Verdict::Blocked, 0));
+    let finding = &unplannable.findings[0];
+    assert_eq!((finding.id.as_str(), finding.message.as_str()), ("not-plannable", "the plugin cannot plan this tenant: not permitted"));
+}

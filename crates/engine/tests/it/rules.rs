@@ -1,0 +1,247 @@
+//! The rules: one base sight and a change to it, then the verdict and exactly the findings that follow.
+
+use std::{collections::BTreeSet, sync::Mutex};
+
+use flowswap_contract::{self as contract, ErrorKind, Flow, Lookalike, ServiceClient, Variant};
+use flowswap_engine::{RULES, Sight, TenantSpec, Verdict, assess};
+use jiff::SignedDuration;
+
+use crate::{reality::start_of_time, scene::spec, world::World};
+
+/// A tenant that is ready, and nothing else is to be said of it.
+fn base() -> (TenantSpec, Sight) {
+    let world = World::new("acme");
+    (spec("acme"), Sight { provider: Ok(world.provider_inventory()), directory: Ok(world.directory_inventory()) })
+}
+
+fn unreachable() -> contract::Error {
+    contract::Error::new(ErrorKind::Unavailable, "no answer")
+}
+
+fn service(sight: &mut Sight, id: &str, variant: Variant) {
+    let (type_key, name, scopes) = ("cie".to_owned(), "CIE".to_owned(), vec![]);
+    let client = ServiceClient { id: id.to_owned(), type_key, name, variant, scopes, created_at: None };
+    sight.provider.as_mut().unwrap().service_clients.push(client);
+}
+
+fn lookalike(sight: &mut Sight, client_id: &str) {
+    let client_id = Some(client_id.to_owned());
+    let app = Lookalike { id: "saml-1".into(), client_id, label: "Cloud Identity Engine".into(), kind: "SAML_2_0".into() };
+    sight.provider.as_mut().unwrap().lookalikes.push(app);
+}
+
+fn connect(sight: &mut Sight, flow: Flow, client_id: Option<&str>) {
+    let directory = sight.directory.as_mut().unwrap();
+    (directory.flow, directory.client_id) = (flow, client_id.map(str::to_owned));
+}
+
+fn sign_in(sight: &mut Sight, days_ago: i64) {
+    let at = start_of_time() - SignedDuration::from_hours(24 * days_ago);
+    sight.directory.as_mut().unwrap().last_sign_in = Some(at.to_string());
+}
+
+fn second_legacy(sight: &mut Sight) {
+    let legacy = &mut sight.provider.as_mut().unwrap().legacy_clients;
+    let other = contract::LegacyClient { id: "app-2".into(), client_id: "legacy-2".into(), ..legacy[0].clone() };
+    legacy.push(other);
+}
+
+#[test]
+fn what_is_seen_decides_findings_and_verdict() {
+    let hit = Mutex::new(BTreeSet::new());
+    let check = |change: &dyn Fn(&mut TenantSpec, &mut Sight), verdict: Verdict, ids: &[&str]| {
+        let (mut spec, mut sight) = base();
+        change(&mut spec, &mut sight);
+        let assessment = assess(&spec, &sight, start_of_time());
+        let found: Vec<&str> = assessment.findings.iter().map(|finding| finding.id.as_str()).collect();
+        assert_eq!((assessment.verdict, found.as_slice()), (verdict, ids));
+        assert!(assessment.findings.is_sorted_by_key(|finding| finding.severity));
+        hit.lock().unwrap().extend(ids.iter().map(|&id| id.to_owned()));
+    };
+    use Flow::{AuthorizationCode as Code, ClientCredentials as Credentials};
+    use Verdict::{Blocked, Migrated, NotApplicable, Ready, Unknown};
+
+    check(&|_, _| {}, Ready, &["auth-code-flow"]);
+    check(&|spec, _| spec.domain = "https://acme.okta.test".into(), Blocked, &["domain-malformed", "auth-code-flow"]);
+    let malformed = |spec: &mut TenantSpec, sight: &mut Sight| {
+        spec.domain = "acme".into();
+        (sight.provider, sight.directory) = (Err(unreachable()), Err(unreachable()));
+    };
+    check(&malformed, Blocked, &["domain-malformed"]);
+
+    check(&|_, sight| sight.provider = Err(unreachable()), Unknown, &["provider-unreadable"]);
+    check(&|_, sight| sight.directory = Err(unreachable()), Unknown, &["directory-unreadable"]);
+    check(&|_, sight| connect(sight, Flow::NotOkta, None), NotApplicable, &["not-okta"]);
+    check(&|_, sight| connect(sight, Flow::Unknown, None), Unknown, &["flow-unknown"]);
+
+    let elsewhere = |_: &mut TenantSpec, sight: &mut Sight| sight.directory.as_mut().unwrap().domain = "x.okta.test".into();
+    check(&elsewhere, Unknown, &["domain-mismatch", "auth-code-flow"]);
+    let renamed = |_: &mut TenantSpec, sight: &mut Sight| sight.provider.as_mut().unwrap().domain = "org.okta.test".into();
+    check(&renamed, Ready, &["auth-code-flow"]);
+
+    check(&|_, sight| connect(sight, Code, Some("gone")), Unknown, &["witnesses-disagree", "auth-code-flow"]);
+    check(&|_, sight| connect(sight, Credentials, Some("gone")), Unknown, &["witnesses-disagree"]);
+    let crossed = |_: &mut TenantSpec, sight: &mut Sight| {
+        service(sight, "svc-1", Variant::Plain);
+        connect(sight, Code, Some("svc-1"));
+    };
+    check(&crossed, Unknown, &["witnesses-disagree", "auth-code-flow"]);
+    check(&|_, sight| connect(sight, Credentials, None), Unknown, &["client-hidden"]);
+    check(&|_, sight| connect(sight, Credentials, Some("legacy-1")), Blocked, &["legacy-id-reused"]);
+
+    let saml = |flow| {
+        move |_: &mut TenantSpec, sight: &mut Sight| {
+            lookalike(sight, "saml");
+            connect(sight, flow, Some("saml"));
+        }
+    };
+    check(&saml(Credentials), Blocked, &["lookalike-in-use", "lookalike-present"]);
+    check(&saml(Code), Blocked, &["lookalike-in-use", "auth-code-flow", "lookalike-present"]);
+    check(&|_, sight| lookalike(sight, "saml"), Ready, &["auth-code-flow", "lookalike-present"]);
+
+    let migrated = |wanted: bool, collected: Option<bool>, variant: Variant| {
+        move |spec: &mut TenantSpec, sight: &mut Sight| {
+            spec.app_data = wanted;
+            service(sight, "svc-1", variant);
+            connect(sight, Credentials, Some("svc-1"));
+            sight.directory.as_mut().unwrap().app_data = collected;
+        }
+    };
+    let (plain, apps) = (Variant::Plain, Variant::ApplicationEnabled);
+    check(&migrated(false, Some(false), plain), Migrated, &["already-migrated"]);
+    check(&migrated(true, Some(true), apps), Migrated, &["already-migrated"]);
+    check(&migrated(true, None, plain), Blocked, &["app-data-without-apps-scope", "already-migrated"]);
+    check(&migrated(false, Some(true), plain), Blocked, &["app-data-without-apps-scope", "already-migrated"]);
+    check(&migrated(false, Some(false), apps), Migrated, &["apps-scope-without-app-data", "already-migrated"]);
+    check(&migrated(false, None, apps), Migrated, &["apps-scope-without-app-data", "already-migrated"]);
+
+    let differs = |_: &mut TenantSpec, sight: &mut Sight| sight.directory.as_mut().unwrap().app_data = Some(true);
+    check(&differs, Blocked, &["app-data-differs", "auth-code-flow"]);
+    let none = |_: &mut TenantSpec, sight: &mut Sight| {
+        sight.provider.as_mut().unwrap().legacy_clients.clear();
+        connect(sight, Code, None);
+    };
+    check(&none, Blocked, &["no-legacy-client", "auth-code-flow"]);
+    let several = |_: &mut TenantSpec, sight: &mut Sight| {
+        second_legacy(sight);
+        connect(sight, Code, None);
+    };
+    check(&several, Blocked, &["legacy-client-ambiguous", "auth-code-flow"]);
+    check(&|_, sight| second_legacy(sight), Ready, &["several-legacy-clients", "auth-code-flow"]);
+    let inactive = |_: &mut TenantSpec, sight: &mut Sight| {
+        sight.provider.as_mut().unwrap().legacy_clients[0].status = "INACTIVE".into();
+    };
+    check(&inactive, Blocked, &["legacy-client-inactive", "auth-code-flow"]);
+    let untyped = |_: &mut TenantSpec, sight: &mut Sight| sight.provider.as_mut().unwrap().variants.clear();
+    check(&untyped, Blocked, &["variant-type-unknown", "auth-code-flow"]);
+    let unhealthy = |_: &mut TenantSpec, sight: &mut Sight| sight.directory.as_mut().unwrap().healthy = Some(false);
+    check(&unhealthy, Ready, &["auth-code-flow", "sync-unhealthy"]);
+    check(&|_, sight| service(sight, "svc-1", plain), Ready, &["auth-code-flow", "unused-service-client"]);
+    let attended = |_: &mut TenantSpec, sight: &mut Sight| sight.directory.as_mut().unwrap().can_restore = false;
+    check(&attended, Ready, &["auth-code-flow", "way-back-attended"]);
+    check(&|_, sight| sign_in(sight, 80), Ready, &["auth-code-flow", "deadline-near"]);
+    check(&|_, sight| sign_in(sight, 91), Ready, &["auth-code-flow", "deadline-passed"]);
+
+    // This one is found when a plan is made.
+    hit.lock().unwrap().insert("not-plannable".to_owned());
+    let all: BTreeSet<String> = RULES.iter().map(|rule| rule.id.to_owned()).collect();
+    assert_eq!(hit.into_inner().unwrap(), all, "every rule has a case");
+}
+
+#[test]
+fn every_rule_says_what_it_is_about_and_what_to_do() {
+    let mut ids = BTreeSet::new();
+    for rule in RULES {
+        assert!(ids.insert(rule.id), "`{}` exists twice", rule.id);
+        let is_word = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase());
+        assert!(rule.id.split('-').all(is_word), "`{}`", rule.id);
+        assert!(rule.about.ends_with('.') && !rule.fix.is_empty() && !rule.fix.ends_with('.'), "`{}`", rule.id);
+    }
+}
+
+/// Whole days, rounded down: a connection that died a second ago is dead.
+#[test]
+fn the_days_that_are_left_are_counted_to_the_nanosecond() {
+    let day = SignedDuration::from_hours(24);
+    let moment = SignedDuration::from_nanos(1);
+    let second = SignedDuration::from_secs(1);
+    for (age, days_left, finding) in [
+        (SignedDuration::ZERO, 90, None),
+        (moment, 89, None),
+        (-second, 90, None),
+        (day * 75, 15, None),
+        (day * 75 + moment, 14, Some("the connection dies in 14 days")),
+        (day * 89, 1, Some("the connection dies in 1 days")),
+        (day * 90 - second, 0, Some("the connection dies in 0 days")),
+        (day * 90, 0, Some("the connection dies in 0 days")),
+        (day * 90 + moment, -1, Some("the last sign-in is more than 90 days ago")),
+        (day * 90 + second * 1800, -1, Some("the last sign-in is more than 90 days ago")),
+        (day * 91 + second, -2, Some("the last sign-in is more than 91 days ago")),
+    ] {
+        let (spec, mut sight) = base();
+        sight.directory.as_mut().unwrap().last_sign_in = Some((start_of_time() - age).to_string());
+        let assessment = assess(&spec, &sight, start_of_time());
+        assert_eq!(assessment.days_left, Some(days_left), "{age:?}");
+        let message = assessment.findings.iter().find(|finding| finding.id.starts_with("deadline"));
+        assert_eq!(message.map(|finding| finding.message.as_str()), finding, "{age:?}");
+    }
+}
+
+#[test]
+fn a_sign_in_that_is_no_time_says_nothing() {
+    let (spec, mut sight) = base();
+    sight.directory.as_mut().unwrap().last_sign_in = Some("yesterday".to_owned());
+    assert_eq!(assess(&spec, &sight, start_of_time()).days_left, None);
+}
+
+/// Over all combinations of what the two sides can show: `ready` is only what uses the old flow with a legacy client that
+/// is there and active, and `migrated` only what uses a service client of the org.
+#[test]
+fn ready_and_migrated_are_never_said_on_a_doubt() {
+    let mut counts = [0; 3];
+    for flow in [Flow::AuthorizationCode, Flow::ClientCredentials, Flow::NotOkta, Flow::Unknown] {
+        for client in [None, Some("legacy-1"), Some("svc-1"), Some("saml"), Some("gone")] {
+            for bits in 0..32_u32 {
+                let (spec, mut sight) = base();
+                connect(&mut sight, flow, client);
+                let is = |bit: u32| bits & (1 << bit) != 0;
+                if is(0) {
+                    service(&mut sight, "svc-1", Variant::Plain);
+                }
+                if is(1) {
+                    lookalike(&mut sight, "saml");
+                }
+                if is(2) {
+                    sight.provider.as_mut().unwrap().legacy_clients.clear();
+                }
+                if is(3) {
+                    sight.provider = Err(unreachable());
+                }
+                if is(4) {
+                    second_legacy_if_readable(&mut sight);
+                }
+                let assessment = assess(&spec, &sight, start_of_time());
+                assert!(!assessment.findings.is_empty(), "a verdict has a reason");
+                let readable = sight.provider.is_ok();
+                match assessment.verdict {
+                    Verdict::Ready => {
+                        assert!(readable && flow == Flow::AuthorizationCode && assessment.legacy_client.is_some());
+                        counts[0] += 1;
+                    }
+                    Verdict::Migrated => {
+                        assert!(readable && flow == Flow::ClientCredentials && client == Some("svc-1") && is(0));
+                        counts[1] += 1;
+                    }
+                    _ => counts[2] += 1,
+                }
+            }
+        }
+    }
+    assert!(counts.iter().all(|count| *count > 5), "{counts:?}");
+}
+
+fn second_legacy_if_readable(sight: &mut Sight) {
+    if sight.provider.as_ref().is_ok_and(|provider| !provider.legacy_clients.is_empty()) {
+        second_legacy(sight);
+    }
+}

@@ -1,0 +1,110 @@
+//! The binary running beside the test: its lines as they come, signals to it, and its end.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    os::unix::process::{CommandExt, ExitStatusExt},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::Duration,
+};
+
+use super::{Output, command};
+
+/// No test waits for as long as this; it ends one that would wait for ever.
+const FOREVER: Duration = Duration::from_secs(60);
+
+/// A running binary. It is ended when it is dropped.
+pub struct Background {
+    child: Child,
+    stdout: Receiver<String>,
+    stderr: Receiver<String>,
+    /// What has been read so far.
+    heard: Output,
+}
+
+impl Background {
+    /// Starts the binary in a folder, as a shell does: in a process group of its own, which Ctrl-C is sent to.
+    pub fn start(dir: &Path, args: &[&str]) -> Self {
+        let mut command = command(dir, args);
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (stdout, stderr) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
+        Self { child, stdout, stderr, heard: Output { code: -1, stdout: String::new(), stderr: String::new() } }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The first line on stdout.
+    #[track_caller]
+    pub fn first_line(&mut self) -> String {
+        self.stdout.recv_timeout(FOREVER).unwrap_or_else(|_| panic!("nothing came: {}", self.rest_of_stderr()))
+    }
+
+    /// Waits for a line on stderr that has these words.
+    #[track_caller]
+    pub fn await_talk(&mut self, words: &str) -> String {
+        while let Ok(line) = self.stderr.recv_timeout(FOREVER) {
+            self.heard.stderr += &format!("{line}\n");
+            if line.contains(words) {
+                return line;
+            }
+        }
+        panic!("`{words}` was not said: {}", self.heard.stderr);
+    }
+
+    /// Ctrl-C: the signal goes to the whole group.
+    pub fn interrupt(&self) {
+        self.signal("-INT", &format!("-{}", self.id()));
+    }
+
+    /// Ends the process as a crash would.
+    pub fn kill(&self) {
+        self.signal("-KILL", &self.id().to_string());
+    }
+
+    /// Asks the process to end, by its id, as `kill` does.
+    pub fn terminate(&self) {
+        self.signal("-TERM", &self.id().to_string());
+    }
+
+    /// Waits for the end.
+    pub fn finish(mut self) -> Output {
+        let status = self.child.wait().unwrap();
+        self.heard.code = status.code().unwrap_or_else(|| -status.signal().unwrap_or(1));
+        self.heard.stdout.extend(self.stdout.iter().map(|line| line + "\n"));
+        self.heard.stderr.extend(self.stderr.iter().map(|line| line + "\n"));
+        std::mem::replace(&mut self.heard, Output { code: -1, stdout: String::new(), stderr: String::new() })
+    }
+
+    fn signal(&self, signal: &str, target: &str) {
+        assert!(Command::new("kill").args([signal, "--", target]).status().unwrap().success());
+    }
+
+    fn rest_of_stderr(&self) -> String {
+        self.stderr.try_iter().collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // It has ended already, unless the test failed on its way.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
