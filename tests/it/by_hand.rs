@@ -1,1 +1,154 @@
-//! To come.
+//! The simulator in one terminal and the commands in another, as the README has it, and what scripts may rely on.
+
+use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
+
+use serde_json::Value;
+
+use crate::support::{Background, Output, repository, run_in};
+
+/// The binary in the folder of the simulator, and what was typed so far.
+struct Terminal<'a> {
+    dir: &'a Path,
+    typed: RefCell<Vec<String>>,
+}
+
+impl<'a> Terminal<'a> {
+    fn open(dir: &'a Path) -> Self {
+        Self { dir, typed: RefCell::default() }
+    }
+
+    #[track_caller]
+    fn run(&self, line: &str, code: i32) -> Output {
+        // What scripts add to what people type.
+        let typed = line.trim_end_matches(" --yes").trim_end_matches(" --format json");
+        self.typed.borrow_mut().push(format!("flowswap {typed}"));
+        run_in(self.dir, &line.split(' ').collect::<Vec<_>>()).expect(code)
+    }
+
+    #[track_caller]
+    fn json(&self, line: &str, code: i32) -> Value {
+        serde_json::from_str(&self.run(&format!("{line} --format json"), code).stdout).unwrap()
+    }
+
+    fn world(&self) -> Value {
+        serde_json::from_str(&self.run("sim world --dir .", 0).stdout).unwrap()
+    }
+}
+
+#[test]
+fn the_simulator_in_one_terminal_and_the_commands_in_another() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let mut sim = Background::start(dir.path(), &["sim", "--tenants", "12", "--latency", "1ms", "--dir", "fleet"]);
+    let ready = sim.first_line();
+    assert!(ready.starts_with("ready: 12 tenants on https://127.0.0.1:"), "{ready}");
+    assert!(ready.ends_with("configuration fleet/migrate.toml"), "{ready}");
+    let fleet = dir.path().join("fleet");
+    let terminal = Terminal::open(&fleet);
+
+    let world = terminal.world();
+    let legacy =
+        |world: &Value, org: usize| world["orgs"][org]["legacy"][0]["status"].as_str().unwrap_or("").to_owned();
+    check_keys("world", &world, &["orgs", "directories"]);
+    check_keys("org", &world["orgs"][0], &["domain", "legacy", "service_clients", "requests"]);
+    check_keys("legacy", &world["orgs"][0]["legacy"][0], &["id", "client_id", "status"]);
+    check_keys("requests", &world["orgs"][0]["requests"], &["read", "authenticate", "mutate"]);
+    let directory = ["name", "domain", "flow", "client_id", "app_data", "submits"];
+    check_keys("directory", &world["directories"][0], &directory);
+
+    terminal.run("check", 0);
+    let detected = terminal.json("detect", 4);
+    check_keys("detect", &detected, &["tenants"]);
+    let row = ["name", "verdict", "flow", "findings", "legacy_client", "service_clients"];
+    for tenant in detected["tenants"].as_array().unwrap() {
+        has_keys("tenant", tenant, &row);
+        for finding in tenant["findings"].as_array().unwrap() {
+            has_keys("finding", finding, &["id", "severity", "message", "fix"]);
+        }
+    }
+    terminal.run("plan -o plan.json", 4);
+    terminal.run("show plan.json", 0);
+    assert_eq!(requests(&terminal.world(), "mutate"), 0, "nothing has changed so far");
+    terminal.run("apply plan.json --yes", 0);
+
+    let status = terminal.json("status", 0);
+    check_keys("status", &status, &["tenants"]);
+    let states = ["planned", "running", "swapped", "soaking", "retired", "finalized", "waiting", "rolling-back"];
+    let states = [&states[..], &["rolled-back", "stuck", "failed", "unplanned"]].concat();
+    for tenant in status["tenants"].as_array().unwrap() {
+        has_keys("tenant", tenant, &["name", "state", "step", "next"]);
+        assert!(states.contains(&tenant["state"].as_str().unwrap()), "{tenant}");
+    }
+    let world = terminal.world();
+    let client = ["id", "type", "scopes", "active_secrets"];
+    check_keys("service client", &world["orgs"][0]["service_clients"][0], &client);
+    assert_eq!(world["directories"][0]["flow"], "client_credentials");
+    assert_eq!(world["directories"][0]["client_id"], world["orgs"][0]["service_clients"][0]["id"]);
+
+    terminal.run("rollback acme --yes", 0);
+    assert_eq!(terminal.world()["directories"][0]["flow"], "authorization_code");
+    terminal.run("finalize globex --yes", 0);
+    assert_eq!(legacy(&terminal.world(), 1), "INACTIVE");
+    terminal.run("finalize globex --purge --yes", 0);
+    assert_eq!(legacy(&terminal.world(), 1), "");
+
+    let typed = terminal.typed.borrow().clone();
+    let untold: Vec<_> = commands_of_the_readme().into_iter().filter(|line| !typed.contains(line)).collect();
+    assert!(untold.is_empty(), "the README has commands that nobody typed here: {untold:?}");
+
+    sim.terminate();
+    sim.finish().expect(0);
+    let gone = terminal.run("sim world --dir .", 1);
+    assert!(gone.stderr.contains("it runs as long as `flowswap sim` does"), "{}", gone.stderr);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_world_and_a_used_folder_is_refused() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let world = |seed: &str, folder: &str| {
+        let mut sim = Background::start(dir.path(), &["sim", "--tenants", "3", "--seed", seed, "--dir", folder]);
+        sim.first_line();
+        let mut world = Terminal::open(&dir.path().join(folder)).world();
+        // What was counted of requests is no part of the world that was built.
+        world["orgs"].as_array_mut().unwrap().iter_mut().for_each(|org| org["requests"] = Value::Null);
+        sim.interrupt();
+        sim.finish().expect(0);
+        world
+    };
+    assert_eq!(world("7", "a"), world("7", "b"));
+    assert_ne!(world("7", "c"), world("8", "d"));
+
+    let mut sim = Background::start(dir.path(), &["sim", "--tenants", "1", "--dir", "used"]);
+    sim.first_line();
+    Terminal::open(&dir.path().join("used")).run("plan -o plan.json", 0);
+    sim.interrupt();
+    sim.finish().expect(0);
+    let again = run_in(dir.path(), &["sim", "--tenants", "1", "--dir", "used"]).expect(2);
+    assert!(again.stderr.contains("holds the journal of an earlier simulation"), "{}", again.stderr);
+}
+
+/// What the README says to type in the other terminal.
+fn commands_of_the_readme() -> Vec<String> {
+    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
+    let block = readme.split("cd /tmp/fleet\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let lines: Vec<_> = block.lines().map(|line| line.split('#').next().unwrap().trim().to_owned()).collect();
+    assert!(lines.len() >= 9 && lines.iter().all(|line| line.starts_with("flowswap ")), "{lines:?}");
+    lines
+}
+
+fn requests(world: &Value, kind: &str) -> u64 {
+    world["orgs"].as_array().unwrap().iter().map(|org| org["requests"][kind].as_u64().unwrap()).sum()
+}
+
+/// Exactly these keys.
+#[track_caller]
+fn check_keys(what: &str, object: &Value, keys: &[&str]) {
+    let is: BTreeSet<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(is, keys.iter().copied().collect(), "{what}");
+}
+
+/// These keys, and perhaps others: reports may grow.
+#[track_caller]
+fn has_keys(what: &str, object: &Value, keys: &[&str]) {
+    let missing: Vec<_> = keys.iter().filter(|key| object.get(**key).is_none()).collect();
+    assert!(missing.is_empty(), "{what} lacks {missing:?}: {object}");
+}

@@ -1,1 +1,168 @@
-//! To come.
+//! What a person reads: help, reports, refusals, each with its exit code. The snapshots lie in `snapshots/`; whoever
+//! changes a text reads the difference there as a user would (`cargo insta review`).
+
+use std::{fs, time::Duration};
+
+use flowswap_sim::SimConfig;
+use tempfile::TempDir;
+
+use crate::support::{Lab, Output, command, plugin_file, run_in};
+
+/// Compares what a run of the binary said with its snapshot.
+#[track_caller]
+fn compare(name: &str, dir: &std::path::Path, output: &Output) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    let plugins = plugin_file("okta").parent().unwrap().to_str().unwrap().to_owned();
+    for (pattern, word) in [
+        (escape(dir.to_str().unwrap()).as_str(), "DIR"),
+        (escape(&plugins).as_str(), "PLUGINS"),
+        (r"PLUGINS/libflowswap_(\w+)\.(so|dylib)", "PLUGINS/$1"),
+        (r"\b[0-9a-f]{64}\b", "SHA256"),
+        (r"\bsha256 [0-9a-f]{12}\b", "sha256 HASH"),
+        (r"\bplan: [0-9a-f]{12}\b", "plan: DIGEST"),
+        (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+Z", "TIME"),
+        (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
+        (concat!(r"\b", env!("CARGO_PKG_VERSION"), r"\b"), "VERSION"),
+    ] {
+        settings.add_filter(pattern, word);
+    }
+    settings.bind(|| insta::assert_snapshot!(name, output.show()));
+}
+
+fn escape(path: &str) -> String {
+    path.replace('.', r"\.")
+}
+
+/// Runs commands in a folder, one snapshot each, named after the group and the words of the command.
+#[track_caller]
+fn compare_all(group: &str, dir: &std::path::Path, lines: &[&str]) {
+    for line in lines {
+        let args: Vec<&str> = line.split_whitespace().collect();
+        let words = line.replace(' ', "-");
+        compare(&format!("{group}@{}", words.trim_matches('-')), dir, &run_in(dir, &args));
+    }
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let dir = TempDir::new().unwrap();
+    let commands = [
+        "",
+        "init",
+        "check",
+        "detect",
+        "plan",
+        "show",
+        "apply",
+        "status",
+        "rollback",
+        "finalize",
+        "explain",
+        "plugins",
+        "plugins list",
+        "plugins inspect",
+        "demo",
+        "sim",
+        "sim world",
+        "completions",
+    ];
+    for command in commands {
+        let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
+        let name = if command.is_empty() { "flowswap".to_owned() } else { command.replace(' ', "-") };
+        compare(&format!("help@{name}"), dir.path(), &run_in(dir.path(), &args).expect(0));
+    }
+}
+
+#[test]
+fn command_lines_that_mean_nothing() {
+    let dir = TempDir::new().unwrap();
+    let lines =
+        ["", "migrate", "detect --tenant acme", "apply", "rollback", "rollback acme --all", "status -q -v", "sim"];
+    compare_all("usage", dir.path(), &lines);
+}
+
+#[test]
+fn without_a_configuration() {
+    let dir = TempDir::new().unwrap();
+    let lines =
+        ["status", "--config other.toml detect", "plugins list", "plugins inspect okta", "plugins inspect nobody"];
+    compare_all("bare", dir.path(), &lines);
+    compare_all("bare", dir.path(), &["show plan.json", "explain", "explain legacy-id-reused", "explain nothing"]);
+    compare_all("bare", dir.path(), &["sim world --dir nowhere", "--version"]);
+}
+
+#[test]
+fn the_first_steps() {
+    let dir = TempDir::new().unwrap();
+    compare_all("init", dir.path(), &["init"]);
+    compare("init@again", dir.path(), &run_in(dir.path(), &["init"]));
+    compare_all("init", dir.path(), &["status", "detect", "check"]);
+    let with_folder = run_in(dir.path(), &["--config", "fleet/migrate.toml", "init"]);
+    compare("init@folder", dir.path(), &with_folder);
+}
+
+#[test]
+fn configurations_that_are_wrong() {
+    let dir = TempDir::new().unwrap();
+    for (name, text) in [
+        ("empty", ""),
+        ("syntax", "[run]\nconcurrency = = 4\n"),
+        (
+            "several",
+            "[run]\nconcurency = 4\nplan_lifetime = \"soon\"\n\n[network]\nresolve = { \"https://x\" = \"y\" }\n\n\
+             [[tenant]]\nname = \"acme\"\napp_data = \"no\"\n\n[[tenant]]\nname = \"acme\"\n",
+        ),
+        (
+            "plain-secret",
+            "[[tenant]]\nname = \"acme\"\napp_data = false\n\n[tenant.provider]\nplugin = \"okta\"\n\
+             domain = \"acme.okta.com\"\ncredential = \"00abcdefghijklmnop\"\n\n[tenant.directory]\nplugin = \"rest\"\n",
+        ),
+    ] {
+        fs::write(dir.path().join("migrate.toml"), text).unwrap();
+        let output = run_in(dir.path(), &["detect"]);
+        assert!(!output.show().contains("00abcdefghijklmnop"), "a secret is quoted");
+        compare(&format!("config@{name}"), dir.path(), &output);
+    }
+}
+
+#[test]
+fn a_fleet_from_beginning_to_end() {
+    // One tenant at a time, and a directory that synchronizes whenever it is looked at: the order of the lines is then
+    // the same in every run.
+    let lab = Lab::new(SimConfig::default().tenants(12).seed(1).sync_interval(Duration::ZERO));
+    lab.edit_config(|text| format!("{text}\n[run]\nconcurrency = 1\n"));
+    let run = |lines: &[&str]| compare_all("fleet", lab.dir(), lines);
+    run(&["check", "check acme -v", "detect", "detect acme globex", "detect nobody", "plan acme", "plan -o plan.json"]);
+    run(&["rollback acme", "apply plan.json", "apply plan.json --yes", "status"]);
+    run(&["rollback umbrella", "rollback acme --yes", "finalize globex --purge --yes", "finalize globex"]);
+    run(&[
+        "finalize globex --yes",
+        "finalize globex --purge --yes -v",
+        "rollback globex --yes",
+        "rollback nobody --yes",
+    ]);
+    compare("fleet@status-at-the-end", lab.dir(), &lab.run(&["status"]));
+    compare("fleet@apply-again", lab.dir(), &lab.run(&["apply", "plan.json", "--yes"]));
+    run(&["status acme globex --format json", "status -q"]);
+}
+
+#[test]
+fn completions_for_every_shell() {
+    let dir = TempDir::new().unwrap();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let output = run_in(dir.path(), &["completions", shell]).expect(0);
+        assert!(output.stdout.contains("rollback"), "{shell}");
+        assert!(!output.stdout.contains("__plugin"), "{shell} completes a command that is not for people");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let dir = TempDir::new().unwrap();
+    let mut child = command(dir.path(), &["explain"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

@@ -50,6 +50,14 @@ impl Failure {
         self
     }
 
+    /// The same failure with a hint, if there is one.
+    pub(crate) fn hint_if(self, hint: Option<impl Into<String>>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+
     /// Turns an error of doing something into a failure: `failed to <doing>`, with the error as its source.
     pub(crate) fn at<E: Into<Box<dyn Error + Send + Sync>>>(doing: impl Into<String>) -> impl FnOnce(E) -> Self {
         let doing = doing.into();

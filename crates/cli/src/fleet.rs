@@ -89,16 +89,20 @@ pub(crate) fn read_plugin(context: &Context, config: &Config, name: &str) -> Res
 
 /// Reads a plugin's library.
 pub(crate) fn read_library(name: &str, path: &Path, pin: Option<&str>) -> Result<PluginFile, Failure> {
-    PluginFile::read(name, path, pin).map_err(|error| Failure::new(Exit::Usage, error))
+    PluginFile::read(name, path, pin).map_err(|error| {
+        let hint = error.hint();
+        Failure::new(Exit::Usage, error).hint_if(hint)
+    })
 }
 
 /// Starts a plugin's process.
 pub(crate) async fn start_plugin(file: &PluginFile, ports: &Ports) -> Result<Arc<PluginProcess>, Failure> {
     let exe = std::env::current_exe().map_err(Failure::at("find the flowswap binary"))?;
     let launcher = Launcher { exe, args: vec!["__plugin".into()] };
-    PluginProcess::start(file, &launcher, Arc::clone(&ports.events))
-        .await
-        .map_err(|error| Failure::new(Exit::Failed, error))
+    PluginProcess::start(file, &launcher, Arc::clone(&ports.events)).await.map_err(|error| {
+        let hint = error.hint();
+        Failure::new(Exit::Failed, error).hint_if(hint)
+    })
 }
 
 fn effects(config: &Config, ports: &Ports) -> Result<Effects, Failure> {
@@ -108,13 +112,17 @@ fn effects(config: &Config, ports: &Ports) -> Result<Effects, Failure> {
         ..Network::default()
     };
     Ok(Effects {
-        http: build(&network).map_err(Failure::at("prepare the network"))?,
+        http: build(&network).map_err(|error| {
+            let hint = error.hint();
+            Failure::at("prepare the network")(error).hint_if(hint)
+        })?,
         journal: Arc::clone(&ports.journal),
         secrets: Arc::clone(&ports.secrets),
         clock: Arc::clone(&ports.clock),
         events: Arc::clone(&ports.events),
         stop: ports.stop.clone(),
         gate: Gate::default(),
+        timeout: config.network.timeout,
     })
 }
 

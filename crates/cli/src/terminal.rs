@@ -97,9 +97,11 @@ impl Terminal {
             return Err(failure.hint("pass `--yes` once you have read what will be done"));
         }
         let answer = dialoguer::Confirm::new().with_prompt(question).default(false).interact();
-        match answer.map_err(Failure::at("ask"))? {
-            true => Ok(()),
-            false => Err(Failure::new(Exit::Interrupted, "nothing was done, as you wished")),
+        match answer.map_err(|dialoguer::Error::IO(error)| error) {
+            Ok(true) => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(Failure::at("ask")(error)),
+            // Ctrl-C at the question is as clear an answer.
+            Ok(false) | Err(_) => Err(Failure::new(Exit::Interrupted, "nothing was done, as you wished")),
         }
     }
 }

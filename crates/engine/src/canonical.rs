@@ -114,7 +114,10 @@ mod tests {
     fn an_id_that_occurs_twice_hides_nothing() {
         let item = |on: bool| json!({"id": "1", "on": on});
         assert_eq!(changes(&json!([item(true)]), &json!([item(true), item(false)])), ["[1]: absent → present"]);
-        assert_eq!(changes(&json!([item(true), item(true)]), &json!([item(true), item(false)])), ["[1].on: true → false"]);
+        assert_eq!(
+            changes(&json!([item(true), item(true)]), &json!([item(true), item(false)])),
+            ["[1].on: true → false"]
+        );
     }
 
     #[test]

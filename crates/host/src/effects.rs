@@ -1,6 +1,6 @@
 //! What a session needs to carry out what its plugin asks for.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use flowswap_engine::{Clock, EventSink, Journal, SecretStore, Stop};
 
@@ -22,6 +22,8 @@ pub struct Effects {
     pub stop: Stop,
     /// Holds requests to an origin that has no more to give.
     pub gate: Gate,
+    /// How long one attempt of a request may take where the plugin does not say.
+    pub timeout: Duration,
 }
 
 impl fmt::Debug for Effects {

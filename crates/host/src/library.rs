@@ -249,6 +249,25 @@ mod tests {
         assert_eq!(library.deliver(b"c").unwrap().len(), 3);
     }
 
+    /// Emits from another thread while it is delivered to.
+    unsafe extern "C" fn deliver_elsewhere(ctx: *mut c_void, _: *const u8, _: usize) -> i32 {
+        let ctx = ctx.expose_provenance();
+        thread::spawn(move || {
+            // SAFETY: `open` makes a context of the host's table, which lives for ever.
+            let host = unsafe { &*ptr::with_exposed_provenance::<HostV1>(ctx) };
+            // SAFETY: the bytes are readable.
+            unsafe { (host.emit)(host.ctx, b"x".as_ptr(), 1) };
+        })
+        .join()
+        .map_or(-1, |()| 0)
+    }
+
+    #[test]
+    fn what_is_emitted_by_another_thread_is_dropped() {
+        let mut library = start(PluginV1 { deliver: deliver_elsewhere, ..TABLE }).unwrap();
+        assert_eq!(library.deliver(b"c").unwrap(), [b""; 0]);
+    }
+
     #[test]
     fn a_plugin_of_the_sdk_is_served() {
         use flowswap_contract::*;

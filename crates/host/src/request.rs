@@ -20,7 +20,7 @@ use crate::{
     transport::{Sent, TransportError},
 };
 
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// The most that a plugin may ask for.
 const MAX_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 type Seen = Result<http::Response<Bytes>, TransportError>;
@@ -177,7 +177,7 @@ impl Scope<'_> {
     }
 
     async fn send_once(&self, ask: &HttpAsk, request: http::Request<Bytes>) -> Seen {
-        let limit = ask.timeout_ms.map_or(TIMEOUT, |ms| Duration::from_millis(ms).min(MAX_TIMEOUT));
+        let limit = ask.timeout_ms.map_or(self.side.effects.timeout, |ms| Duration::from_millis(ms).min(MAX_TIMEOUT));
         let answer = self.side.effects.http.clone().oneshot(request);
         tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| Err(TransportError::gave_up(limit)))
     }

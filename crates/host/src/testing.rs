@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -80,6 +81,7 @@ impl World {
             events: Arc::new(self.double()),
             stop: self.stop.listen(),
             gate: self.gate.clone(),
+            timeout: Duration::from_secs(60),
         })
     }
 

@@ -14,31 +14,31 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-pub use background::Background;
+pub(crate) use background::Background;
 
 /// A simulator, and a folder that a client can work in.
-pub struct Lab {
+pub(crate) struct Lab {
     /// The simulated world.
-    pub sim: Sim,
+    pub(crate) sim: Sim,
     runtime: Runtime,
     dir: TempDir,
 }
 
 /// What a run of the binary printed, and how it ended.
 #[derive(Debug, Clone)]
-pub struct Output {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Output {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Lab {
     /// A fleet of this many tenants without latency.
-    pub fn with_tenants(tenants: usize) -> Self {
+    pub(crate) fn with_tenants(tenants: usize) -> Self {
         Self::new(SimConfig::default().tenants(tenants))
     }
 
-    pub fn new(config: SimConfig) -> Self {
+    pub(crate) fn new(config: SimConfig) -> Self {
         let runtime = Runtime::new().unwrap();
         let sim = runtime.block_on(Sim::start(config, ([127, 0, 0, 1], 0).into())).unwrap();
         let dir = TempDir::new().unwrap();
@@ -50,28 +50,28 @@ impl Lab {
         Self { sim, runtime, dir }
     }
 
-    pub fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// Runs the binary in the folder.
     #[must_use]
-    pub fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         run_in(self.dir(), args)
     }
 
     /// Runs the binary, expects this exit code, and decodes the JSON on stdout.
-    pub fn json(&self, args: &[&str], code: i32) -> Value {
+    pub(crate) fn json(&self, args: &[&str], code: i32) -> Value {
         let output = self.run(&[args, &["--format", "json"]].concat()).expect(code);
         serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", output.stdout))
     }
 
     /// Changes the configuration.
-    pub fn edit_config(&self, edit: impl FnOnce(String) -> String) {
+    pub(crate) fn edit_config(&self, edit: impl FnOnce(String) -> String) {
         let path = self.path("migrate.toml");
         let text = fs::read_to_string(&path).unwrap();
         let edited = edit(text.clone());
@@ -81,19 +81,19 @@ impl Lab {
 
     /// Plans every tenant into `plan.json`.
     #[must_use]
-    pub fn plan(&self) -> Output {
+    pub(crate) fn plan(&self) -> Output {
         self.run(&["plan", "-o", "plan.json"])
     }
 
     /// The state of every tenant by name.
-    pub fn states(&self) -> Vec<(String, String)> {
+    pub(crate) fn states(&self) -> Vec<(String, String)> {
         let status = self.json(&["status"], 0);
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         status["tenants"].as_array().unwrap().iter().map(|row| (text(&row["name"]), text(&row["state"]))).collect()
     }
 
     /// The names of the tenants in a state.
-    pub fn in_state(&self, state: &str) -> Vec<String> {
+    pub(crate) fn in_state(&self, state: &str) -> Vec<String> {
         self.states().into_iter().filter(|(_, is)| is == state).map(|(name, _)| name).collect()
     }
 }
@@ -108,19 +108,19 @@ impl Drop for Lab {
 impl Output {
     /// The same output, after checking how the run ended.
     #[track_caller]
-    pub fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
     /// Exit code, stdout and stderr in one text, for snapshots.
-    pub fn show(&self) -> String {
+    pub(crate) fn show(&self) -> String {
         format!("exit code: {}\n----- stdout -----\n{}----- stderr -----\n{}", self.code, self.stdout, self.stderr)
     }
 }
 
 /// The binary, in an environment that holds nothing of this machine.
-pub fn command(dir: &Path, args: &[&str]) -> Command {
+pub(crate) fn command(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flowswap"));
     command.current_dir(dir).env_clear().env("HOME", dir).env("NO_COLOR", "1").args(args);
     command
@@ -128,7 +128,7 @@ pub fn command(dir: &Path, args: &[&str]) -> Command {
 
 /// Runs the binary in a folder.
 #[must_use]
-pub fn run_in(dir: &Path, args: &[&str]) -> Output {
+pub(crate) fn run_in(dir: &Path, args: &[&str]) -> Output {
     let output = command(dir, args).output().unwrap();
     Output {
         code: output.status.code().unwrap_or(-1),
@@ -138,6 +138,13 @@ pub fn run_in(dir: &Path, args: &[&str]) -> Output {
 }
 
 /// The folder of this repository.
-pub fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// The library of a plugin, where Cargo has built it.
+pub(crate) fn plugin_file(name: &str) -> PathBuf {
+    use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+    let deps = Path::new(env!("CARGO_BIN_EXE_flowswap")).with_file_name("deps");
+    deps.join(format!("{DLL_PREFIX}flowswap_{name}{DLL_SUFFIX}"))
 }

@@ -169,13 +169,14 @@ impl<'a> Facts<'a> {
         self.both().filter(|(_, directory)| directory.flow == flow)
     }
 
-    /// The legacy client that the directory names, or the only one if it names none.
+    /// The legacy client that the directory names. In the authorization-code flow, which needs one, the only one there is
+    /// if it names none.
     fn legacy_in_use(&self) -> Option<&'a LegacyClient> {
         let (provider, directory) = self.both()?;
         match &directory.client_id {
             Some(client_id) => provider.legacy_clients.iter().find(|client| client.client_id == *client_id),
             None => match provider.legacy_clients.as_slice() {
-                [only] => Some(only),
+                [only] if directory.flow == Flow::AuthorizationCode => Some(only),
                 _ => None,
             },
         }

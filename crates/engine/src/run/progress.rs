@@ -9,8 +9,7 @@ use serde_json::json;
 use super::{Job, Pause, Ports};
 use crate::{
     Direction, Draft, Entry, Event, JournalError, Mode, PlannedTenant, RunId, SecretStoreError, Tenant, TenantHistory,
-    TenantState,
-    history::Work,
+    TenantState, history::Work,
 };
 
 pub(super) struct Progress<'a> {
@@ -29,8 +28,15 @@ impl<'a> Progress<'a> {
     /// Takes a tenant up.
     pub(super) async fn start(ports: &'a Ports, run: RunId, job: Job) -> Result<Self, JournalError> {
         let history = job.history.unwrap_or_else(|| TenantHistory::new(ports.clock.now()));
-        let mut progress =
-            Self { ports, run, tenant: job.tenant, planned: job.planned, history, found: BTreeMap::new(), half_done: false };
+        let mut progress = Self {
+            ports,
+            run,
+            tenant: job.tenant,
+            planned: job.planned,
+            history,
+            found: BTreeMap::new(),
+            half_done: false,
+        };
         let direction = if job.goal.last_phase().is_some() { Direction::Forward } else { Direction::Back };
         let steps = progress.planned.steps.len();
         ports.events.emit(Event::TenantStarted { tenant: progress.name().to_owned(), steps });

@@ -6,7 +6,7 @@ use flowswap_contract::{
     self as contract, ApplyReply, Error, ErrorKind, Handle, Inventory, ObserveReply, Observed, Op, PlanReply, Role,
     StepParams, TestParams, Values,
 };
-use flowswap_engine::{Backend, BackendCall, Draft, Entry, Mode, RequestOutcome};
+use flowswap_engine::{Backend, BackendCall, Draft, Entry, Mode, Record, RequestOutcome};
 use futures::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -108,7 +108,8 @@ impl MemoryBackend {
     fn mutate(&self, call: &BackendCall<'_>, fault: Option<Fault>, method: &str) -> Result<Value, Error> {
         let params = decode(call);
         let id = params.step.id.clone();
-        let request = self.reality.state().records.iter().filter(|record| is_intent(record, call, &self.tenant)).count();
+        let is_ours = |record: &&Record| is_intent(record, call, &self.tenant);
+        let request = self.reality.note(|state| state.records.iter().filter(is_ours).count());
         let request = u32::try_from(request).unwrap();
         let url = format!("https://{}/{id}", self.world().domain);
         let intent =
@@ -152,7 +153,7 @@ impl MemoryBackend {
     }
 
     fn world(&self) -> World {
-        self.reality.state().worlds[&self.tenant].clone()
+        self.reality.note(|state| state.worlds[&self.tenant].clone())
     }
 }
 
@@ -174,7 +175,7 @@ fn decode(call: &BackendCall<'_>) -> StepParams {
     serde_json::from_value(call.params.clone()).unwrap()
 }
 
-fn is_intent(record: &flowswap_engine::Record, call: &BackendCall<'_>, tenant: &str) -> bool {
+fn is_intent(record: &Record, call: &BackendCall<'_>, tenant: &str) -> bool {
     let same = record.draft.run == call.run && record.draft.tenant.as_deref() == Some(tenant);
     same && matches!(&record.draft.entry, Entry::RequestIntended { step, .. } if Some(step.as_str()) == call.step)
 }

@@ -9,6 +9,9 @@ use crate::{
     scene::Scene,
 };
 
+/// What was done before, the run that is cut, the command that is given then, and the state that it ends in.
+type Case<'a> = (&'a [Goal], Goal, Goal, TenantState, &'a dyn Fn(&State));
+
 /// How far the tenant is before the run that is cut.
 async fn prepare(goals: &[Goal]) -> Scene {
     let scene = Scene::new(&["acme"]).await;
@@ -32,13 +35,7 @@ async fn give_again(scene: &Scene, goal: Goal, expect: TenantState, at: &str) {
 
 /// Cuts `goal` everywhere, gives `again`, cuts that everywhere, and gives it once more. Returns how many crashes and pairs of
 /// crashes there were.
-async fn check(
-    prepared: &[Goal],
-    goal: Goal,
-    again: Goal,
-    expect: TenantState,
-    is_right: &dyn Fn(&State),
-) -> (usize, usize) {
+async fn check((prepared, goal, again, expect, is_right): Case<'_>) -> (usize, usize) {
     let scene = prepare(prepared).await;
     scene.run(goal).await;
     let moments = scene.reality.take_moments();
@@ -68,7 +65,7 @@ async fn a_crash_at_any_moment_is_healed_by_the_same_command() {
         assert_swapped(state);
         assert_secrets_accounted(state);
     };
-    let cases: [(&[Goal], Goal, Goal, TenantState, &dyn Fn(&State)); 8] = [
+    let cases: [Case<'_>; 8] = [
         (&[], Swapped, Swapped, TenantState::Swapped, &is_swapped),
         (&[], Swapped, RolledBack, TenantState::RolledBack, &is_rolled_back),
         (&[Swapped], Retired, Retired, TenantState::Retired, &is_swapped),
@@ -78,8 +75,9 @@ async fn a_crash_at_any_moment_is_healed_by_the_same_command() {
         (&[Swapped, Retired], RolledBack, RolledBack, TenantState::RolledBack, &is_rolled_back),
         (&[Swapped, RolledBack], Swapped, Swapped, TenantState::Swapped, &is_swapped),
     ];
-    for (prepared, goal, again, expect, is_right) in cases {
-        let (crashes, pairs) = check(prepared, goal, again, expect, is_right).await;
+    for case in cases {
+        let (crashes, pairs) = check(case).await;
+        let (prepared, goal, again, ..) = case;
         println!("{prepared:?} {goal:?} cut, then {again:?}: {crashes} crashes, {pairs} pairs, all healed");
         assert!(crashes > 10 && pairs > crashes, "{crashes} crashes, {pairs} pairs");
     }

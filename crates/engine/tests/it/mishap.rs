@@ -60,7 +60,11 @@ async fn check(goal: Goal, faults: &[(&str, Op, usize, F)], expect: S) {
     let again = scene.restarted();
     assert_eq!(again.end_or_done(goal).await, reached(goal), "{label}, again");
     let healed = again.reality.state();
-    if goal == Goal::RolledBack { assert_rolled_back(&untouched, &healed) } else { assert_swapped(&healed) }
+    if goal == Goal::RolledBack {
+        assert_rolled_back(&untouched, &healed)
+    } else {
+        assert_swapped(&healed)
+    }
     assert_secrets_accounted(&healed);
 
     if goal == Goal::Swapped || goal == Goal::Retired {
@@ -214,7 +218,10 @@ async fn try_pair(goal: Goal, faults: [(&str, Op, usize, F); 2]) -> bool {
         scene = next;
     }
     let end = scene.reality.state();
-    if goal == Goal::RolledBack { assert_rolled_back(&untouched, &end) } else { assert_swapped(&end) }
-    let both = scene.reality.faults.lock().unwrap().unfired().is_empty();
-    both
+    if goal == Goal::RolledBack {
+        assert_rolled_back(&untouched, &end)
+    } else {
+        assert_swapped(&end)
+    }
+    scene.reality.faults.lock().unwrap().unfired().is_empty()
 }

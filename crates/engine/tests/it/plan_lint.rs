@@ -36,35 +36,44 @@ async fn every_defect_is_named() {
     };
 
     check(&|plan| plan.tenants[1] = plan.tenants[0].clone(), &["it is planned twice"]);
-    check(&|plan| drop(plan.tenants.pop().and_then(|_| plan.plugins.remove("rest"))), &["its plugin `rest` is not pinned"]);
+    check(
+        &|plan| drop(plan.tenants.pop().and_then(|_| plan.plugins.remove("rest"))),
+        &["its plugin `rest` is not pinned"],
+    );
     check(&|plan| plan.tenants[0].verdict = Verdict::Unknown, &["it is `unknown` and has steps"]);
     check(&|plan| plan.tenants[0].verdict = Verdict::Migrated, &["it is `migrated` and has steps"]);
     check(&|plan| plan.tenants[0].seen = None, &["nothing is recorded of what was seen"]);
     check(&|plan| plan.tenants[0].way_back.swap(0, 1), &["the way back is not that of its steps"]);
     check(&|plan| plan.tenants[0].way_back[1].action.push('!'), &["the way back is not that of its steps"]);
-    check(&|plan| plan.tenants[0].steps.swap(0, 1), &[
-        "step `provision` comes after `prove`",
-        "step `prove` needs `client_id`, which no earlier step gives",
-        "step `prove` needs `client_secret`, which no earlier step gives",
-    ]);
+    check(
+        &|plan| plan.tenants[0].steps.swap(0, 1),
+        &[
+            "step `provision` comes after `prove`",
+            "step `prove` needs `client_id`, which no earlier step gives",
+            "step `prove` needs `client_secret`, which no earlier step gives",
+        ],
+    );
     let twice = |plan: &mut Plan| {
         let again = plan.tenants[0].steps[1].clone();
         plan.tenants[0].steps.insert(1, again);
     };
     check(&twice, &["step `prove` exists twice"]);
     check(&|plan| remove(plan, Phase::Prove), &["there is a `swap` and no `prove` before it"]);
-    check(&|plan| remove(plan, Phase::Test), &[
-        "there is a `swap` and no `test` before it",
-        "step `swap` needs `receipt`, which no earlier step gives",
-    ]);
+    check(
+        &|plan| remove(plan, Phase::Test),
+        &["there is a `swap` and no `test` before it", "step `swap` needs `receipt`, which no earlier step gives"],
+    );
     let unconfirmed = |plan: &mut Plan| plan.tenants[0].steps.retain(|step| step.proposal.phase != Phase::Confirm);
     check(&unconfirmed, &["there is a `retire` and no `confirm` before it"]);
     check(&|plan| remove(plan, Phase::Retire), &["there is a `purge` and no `retire` before it"]);
-    check(&|plan| drop(step(plan, "provision").gives.pop()), &[
-        "step `prove` needs `client_secret`, which no earlier step gives",
-        "step `test` needs `client_secret`, which no earlier step gives",
-        "step `swap` needs `client_secret`, which no earlier step gives",
-    ]);
+    check(
+        &|plan| drop(step(plan, "provision").gives.pop()),
+        &[
+            "step `prove` needs `client_secret`, which no earlier step gives",
+            "step `test` needs `client_secret`, which no earlier step gives",
+            "step `swap` needs `client_secret`, which no earlier step gives",
+        ],
+    );
     let irreversible = |plan: &mut Plan| {
         step(plan, "swap").reversibility = Reversibility::Irreversible;
         step(plan, "swap").undo = None;
@@ -117,7 +126,8 @@ async fn only_what_is_ready_gets_steps() {
     let back: Vec<&str> = ready.way_back.iter().map(|back| back.step.as_str()).collect();
     assert_eq!(back, ["purge", "retire", "swap", "provision"]);
 
-    let blocked = plan_after(&|scene| scene.change_world("acme", |world| world.legacy = crate::world::Legacy::Inactive));
+    let blocked =
+        plan_after(&|scene| scene.change_world("acme", |world| world.legacy = crate::world::Legacy::Inactive));
     let blocked = blocked.await;
     assert_eq!((blocked.verdict, blocked.steps.len(), blocked.seen.is_some()), (Verdict::Blocked, 0, true));
     // Outside of steps, the double counts a call under `-`. The first look was that of the scene.
@@ -127,5 +137,8 @@ async fn only_what_is_ready_gets_steps() {
     let unplannable = plan_after(&|scene| scene.order("-", flowswap_contract::Op::Plan, 2, Fault::Refuse)).await;
     assert_eq!((unplannable.verdict, unplannable.steps.len()), (Verdict::Blocked, 0));
     let finding = &unplannable.findings[0];
-    assert_eq!((finding.id.as_str(), finding.message.as_str()), ("not-plannable", "the plugin cannot plan this tenant: not permitted"));
+    assert_eq!(
+        (finding.id.as_str(), finding.message.as_str()),
+        ("not-plannable", "the plugin cannot plan this tenant: not permitted")
+    );
 }

@@ -12,8 +12,8 @@ use std::{
 
 use flowswap_contract::{Effect, Handle, Op};
 use flowswap_engine::{
-    Clock, Draft, Entry, Event, EventSink, Journal, JournalError, Ports, Record, Secret, SecretStore,
-    SecretStoreError, StopSwitch,
+    Clock, Draft, Entry, Event, EventSink, Journal, JournalError, Ports, Record, Secret, SecretStore, SecretStoreError,
+    StopSwitch,
 };
 use futures::{FutureExt, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
@@ -48,8 +48,9 @@ pub(crate) struct Call {
 /// A state that changes, and the moments at which it could be cut.
 pub(crate) struct Reality {
     state: Mutex<State>,
-    /// A copy for every moment between two changes of what survives.
-    moments: Mutex<Vec<(String, State)>>,
+    /// A copy for every moment between two changes of what survives: after what, without the records, and how many of
+    /// those there were.
+    moments: Mutex<Vec<(String, State, usize)>>,
     pub(crate) faults: Mutex<Faults>,
     /// Which append fails, counted from 0, and whether all later ones do too.
     pub(crate) journal_fault: Mutex<Option<(usize, bool)>>,
@@ -99,18 +100,27 @@ impl Reality {
     pub(crate) fn change<T>(&self, what: &str, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.lock().unwrap();
         let result = change(&mut state);
-        self.moments.lock().unwrap().push((what.to_owned(), state.clone()));
+        // Records are only ever added, so a moment needs their number alone.
+        let records = std::mem::take(&mut state.records);
+        self.moments.lock().unwrap().push((what.to_owned(), state.clone(), records.len()));
+        state.records = records;
         result
     }
 
-    /// Changes what only tests look at.
+    /// Looks at what survives, or changes what only tests look at: no moment of its own.
     pub(crate) fn note<T>(&self, note: impl FnOnce(&mut State) -> T) -> T {
         note(&mut self.state.lock().unwrap())
     }
 
     /// The moments since the last time that they were taken.
     pub(crate) fn take_moments(&self) -> Vec<(String, State)> {
-        std::mem::take(&mut self.moments.lock().unwrap())
+        let moments = std::mem::take(&mut *self.moments.lock().unwrap());
+        let records = &self.state.lock().unwrap().records;
+        let complete = |(what, mut state, length): (String, State, usize)| {
+            state.records = records[..length].to_vec();
+            (what, state)
+        };
+        moments.into_iter().map(complete).collect()
     }
 
     pub(crate) fn append_now(&self, draft: Draft) -> Result<u64, JournalError> {
@@ -173,7 +183,7 @@ impl SecretStore for Reality {
     fn get<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<Option<Secret>, SecretStoreError>> {
         async move {
             self.custody("read", handle)?;
-            Ok(self.state().secrets.get(handle).map(Secret::new))
+            Ok(self.note(|state| state.secrets.get(handle).map(Secret::new)))
         }
         .boxed()
     }

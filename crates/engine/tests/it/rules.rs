@@ -26,7 +26,8 @@ fn service(sight: &mut Sight, id: &str, variant: Variant) {
 
 fn lookalike(sight: &mut Sight, client_id: &str) {
     let client_id = Some(client_id.to_owned());
-    let app = Lookalike { id: "saml-1".into(), client_id, label: "Cloud Identity Engine".into(), kind: "SAML_2_0".into() };
+    let app =
+        Lookalike { id: "saml-1".into(), client_id, label: "Cloud Identity Engine".into(), kind: "SAML_2_0".into() };
     sight.provider.as_mut().unwrap().lookalikes.push(app);
 }
 
@@ -74,9 +75,11 @@ fn what_is_seen_decides_findings_and_verdict() {
     check(&|_, sight| connect(sight, Flow::NotOkta, None), NotApplicable, &["not-okta"]);
     check(&|_, sight| connect(sight, Flow::Unknown, None), Unknown, &["flow-unknown"]);
 
-    let elsewhere = |_: &mut TenantSpec, sight: &mut Sight| sight.directory.as_mut().unwrap().domain = "x.okta.test".into();
+    let elsewhere =
+        |_: &mut TenantSpec, sight: &mut Sight| sight.directory.as_mut().unwrap().domain = "x.okta.test".into();
     check(&elsewhere, Unknown, &["domain-mismatch", "auth-code-flow"]);
-    let renamed = |_: &mut TenantSpec, sight: &mut Sight| sight.provider.as_mut().unwrap().domain = "org.okta.test".into();
+    let renamed =
+        |_: &mut TenantSpec, sight: &mut Sight| sight.provider.as_mut().unwrap().domain = "org.okta.test".into();
     check(&renamed, Ready, &["auth-code-flow"]);
 
     check(&|_, sight| connect(sight, Code, Some("gone")), Unknown, &["witnesses-disagree", "auth-code-flow"]);

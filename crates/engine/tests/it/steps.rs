@@ -1,8 +1,6 @@
 //! What each step does to a [`World`](crate::world::World): carried out, half carried out, taken back, observed, tested.
 
-use flowswap_contract::{
-    Error, ErrorKind, Evidence, EvidenceResult, Flow, Observed, StepParams, TestReply, Values,
-};
+use flowswap_contract::{Error, ErrorKind, Evidence, EvidenceResult, Flow, Observed, StepParams, TestReply, Values};
 use flowswap_engine::RunId;
 use serde_json::{Value, json};
 
@@ -155,9 +153,9 @@ pub(crate) fn test(state: &mut State, tenant: &str, run: RunId, params: &StepPar
     state.serial += 1;
     let receipt = format!("receipt-{}", state.serial);
     let world = state.world(tenant);
-    let live = credentials.as_ref().is_ok_and(|(client, secret)| {
-        world.clients.get(client).is_some_and(|client| client.secrets.contains(secret))
-    });
+    let live = credentials
+        .as_ref()
+        .is_ok_and(|(client, secret)| world.clients.get(client).is_some_and(|client| client.secrets.contains(secret)));
     let (result, outputs) = match params.step.id.as_str() {
         "prove" => (of(live), Values::new()),
         "test" if live => {

@@ -1,0 +1,72 @@
+//! Ctrl-C, as a shell sends it: to the whole process group, plugins included.
+
+use std::time::Duration;
+
+use flowswap_sim::{FaultKind, SimConfig};
+
+use super::points::{Run, is_write, record};
+use crate::support::{Background, Lab};
+
+/// Slow enough to be interrupted in the middle, one tenant after the other.
+fn slow_lab() -> Lab {
+    let lab = Lab::new(SimConfig::default().tenants(3).latency(Duration::from_millis(20)));
+    lab.edit_config(|text| format!("{text}\n[run]\nconcurrency = 1\n"));
+    lab.plan().expect(0);
+    lab
+}
+
+#[test]
+fn ctrl_c_stops_after_the_steps_that_run_and_the_same_command_goes_on() {
+    let lab = slow_lab();
+    let before = lab.sim.snapshot();
+    let mut running = Background::start(lab.dir(), Run::Forward.args());
+    running.await_talk("acme: provision done");
+    running.interrupt();
+    running.await_talk("Ctrl-C again stops at once");
+    let output = running.finish().expect(5);
+    assert!(output.stderr.contains("globex: not begun"), "{}", output.stderr);
+    assert!(lab.in_state("swapped").is_empty(), "{}", output.stderr);
+
+    lab.run(Run::Forward.args()).expect(0);
+    assert_eq!(lab.in_state("swapped").len(), 3);
+
+    let mut running = Background::start(lab.dir(), Run::Back.args());
+    running.await_talk("swap back done");
+    running.interrupt();
+    running.finish().expect(5);
+    lab.run(Run::Back.args()).expect(0);
+    assert_eq!(flowswap_sim::diff(&before, &lab.sim.snapshot()), Vec::<String>::new());
+}
+
+#[test]
+fn a_second_ctrl_c_ends_at_once_and_what_was_cut_off_is_looked_up() {
+    let lab = slow_lab();
+    let create = record(Run::Forward, is_write).into_iter().next().unwrap();
+    let kind = FaultKind::Delay { milliseconds: 600_000 };
+    lab.sim.add_fault(create.fault(&lab, &lab.sim.tenants()[0], kind, 1));
+    let mut running = Background::start(lab.dir(), Run::Forward.args());
+    while lab.sim.faults()[0].fired == 0 && !running.has_ended() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    running.interrupt();
+    running.await_talk("Ctrl-C again stops at once");
+    running.interrupt();
+    running.finish().expect(5);
+
+    lab.run(Run::Forward.args()).expect(0);
+    assert_eq!(lab.in_state("swapped").len(), 3);
+    assert!(lab.sim.world().orgs.iter().all(|org| org.service_clients.len() == 1));
+}
+
+#[test]
+fn a_crash_leaves_no_lock_behind() {
+    let lab = slow_lab();
+    let mut running = Background::start(lab.dir(), Run::Forward.args());
+    running.await_talk("acme: provision done");
+    running.kill();
+    running.finish().expect(-9);
+    let states = lab.states();
+    assert_eq!(states[0], ("acme".to_owned(), "running".to_owned()), "{states:?}");
+    lab.run(Run::Forward.args()).expect(0);
+    assert_eq!(lab.in_state("swapped").len(), 3);
+}

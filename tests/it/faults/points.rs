@@ -1,0 +1,141 @@
+//! The points at which a fault can strike, taken from the record of a run without any.
+
+use flowswap_sim::{Exchange, Fault, FaultKind, GATEWAY_HOST, SimConfig, SimTenant};
+
+use crate::support::Lab;
+
+/// A request that every tenant makes: the names of one tenant's objects are replaced by what they stand for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Point {
+    host: String,
+    method: String,
+    path: String,
+    /// How many requests of this kind come before it.
+    skip: u32,
+}
+
+/// A tenant's own names, and the words that stand for them.
+struct Names(Vec<(String, &'static str)>);
+
+/// What a run consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Run {
+    /// `apply`.
+    Forward,
+    /// `rollback`, of a migrated tenant.
+    Back,
+    /// `finalize --purge`, of a retired tenant.
+    Purge,
+    /// `finalize`, of a migrated tenant.
+    Retire,
+}
+
+impl Run {
+    pub(crate) fn args(self) -> &'static [&'static str] {
+        match self {
+            Self::Forward => &["apply", "plan.json", "--yes"],
+            Self::Back => &["rollback", "--all", "--yes"],
+            Self::Retire => &["finalize", "--all", "--yes"],
+            Self::Purge => &["finalize", "--all", "--purge", "--yes"],
+        }
+    }
+
+    /// Brings tenants to where the run begins.
+    pub(crate) fn prepare(self, lab: &Lab, tenants: &[String]) {
+        let names = tenants.iter().map(String::as_str);
+        let args: Vec<&str> = ["plan", "-o", "plan.json", "-q"].into_iter().chain(names).collect();
+        lab.run(&args).expect(0);
+        if self != Self::Forward {
+            lab.run(Self::Forward.args()).expect(0);
+        }
+        if self == Self::Purge {
+            lab.run(Self::Retire.args()).expect(0);
+        }
+    }
+}
+
+/// A fleet in which all tenants that are ready are alike, and at least this many are.
+pub(crate) fn uniform(ready: usize) -> SimConfig {
+    // From 8 tenants on the simulator has 5 that are not ready, and 5 more for every 50.
+    let tenants = if ready < 8 { ready } else { ready + 5 * (1 + ready / 45) };
+    SimConfig::default().tenants(tenants).page_size(50).app_data_every(0).without_authorization_servers_every(0)
+}
+
+/// All requests of a run that fit.
+pub(crate) fn record(run: Run, fits: impl Fn(&Exchange) -> bool) -> Vec<Point> {
+    let lab = Lab::new(uniform(1).record(true));
+    run.prepare(&lab, &["acme".to_owned()]);
+    let before = lab.sim.traffic().len();
+    let mut names = Names::of(&lab, &lab.sim.tenants()[0]);
+    lab.run(run.args()).expect(0);
+    // Clients come, and clients go.
+    names.0.extend(Names::of(&lab, &lab.sim.tenants()[0]).0);
+    let mut requests: Vec<Point> = Vec::new();
+    let mut points = Vec::new();
+    for exchange in &lab.sim.traffic()[before..] {
+        let path = names.generalize(exchange.path_and_query.split('?').next().unwrap_or_default());
+        // A fault fits by how a path begins, so what comes after a name that is not known beforehand can be left out.
+        let path = path.split("{client}").next().unwrap_or_default().to_owned();
+        let mut point =
+            Point { host: names.generalize(&exchange.host), method: exchange.method.clone(), path, skip: 0 };
+        point.skip = requests.iter().filter(|earlier| point.hits(earlier)).count().try_into().unwrap();
+        if fits(exchange) {
+            points.push(point.clone());
+        }
+        requests.push(point);
+    }
+    points
+}
+
+/// Whether a request changes something, or makes a token.
+pub(crate) fn is_write(exchange: &Exchange) -> bool {
+    exchange.method != "GET"
+}
+
+impl Point {
+    /// The fault at this point of a tenant.
+    pub(crate) fn fault(&self, lab: &Lab, tenant: &SimTenant, kind: FaultKind, times: u32) -> Fault {
+        let names = Names::of(lab, tenant);
+        Fault {
+            host: names.specialize(&self.host),
+            method: Some(self.method.clone()),
+            path: names.specialize(&self.path),
+            kind,
+            times,
+            skip: self.skip,
+        }
+    }
+
+    /// Whether a fault here would strike at the other request as well.
+    fn hits(&self, other: &Self) -> bool {
+        (&self.host, &self.method) == (&other.host, &other.method) && other.path.starts_with(&self.path)
+    }
+
+    /// What is written about it.
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}{} #{}", self.method, self.host, self.path, self.skip + 1)
+    }
+}
+
+impl Names {
+    fn of(lab: &Lab, tenant: &SimTenant) -> Self {
+        let world = lab.sim.world();
+        let org = world.orgs.iter().find(|org| org.domain == tenant.domain).unwrap();
+        let mut names = vec![
+            (tenant.domain.clone(), "{domain}"),
+            (GATEWAY_HOST.to_owned(), "{gateway}"),
+            (tenant.directory_id.clone(), "{directory}"),
+        ];
+        names.extend(org.legacy.iter().map(|legacy| (legacy.id.clone(), "{legacy}")));
+        names.extend(org.service_clients.iter().map(|client| (client.id.clone(), "{client}")));
+        Self(names)
+    }
+
+    fn generalize(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (name, word)| text.replace(name, word))
+    }
+
+    fn specialize(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (name, word)| text.replace(word, name))
+    }
+}

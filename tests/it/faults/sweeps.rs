@@ -1,0 +1,156 @@
+//! Every point of a run times every fault: whatever strikes, running the same command again brings the tenant to where it
+//! was to go, with one client, one secret and one submit, as if nothing had happened.
+
+use std::{thread, time::Duration};
+
+use flowswap_sim::{Exchange, FaultKind, Scenario, SimTenant, World, diff};
+use serde_json::Value;
+
+use super::points::{Point, Run, is_write, record, uniform};
+use crate::support::{Background, Lab, Output};
+
+/// A fault, and how many requests in a row it strikes.
+type Strike = (FaultKind, u32);
+
+const DROP_BEFORE: Strike = (FaultKind::DropBefore, 1);
+const DROP_AFTER_COMMIT: Strike = (FaultKind::DropAfterCommit, 1);
+const UNAVAILABLE: Strike = (FaultKind::Status { status: 503 }, 1);
+const BROKEN: Strike = (FaultKind::Status { status: 500 }, 1);
+const TOO_MANY: Strike = (FaultKind::TooManyRequests { reset_seconds: 1 }, 1);
+/// As many as the host tries to read: the caller gets to see it. Of writes that are tried less often, some are left for
+/// the second run.
+const UNAVAILABLE_FOR_LONG: Strike = (FaultKind::Status { status: 503 }, 5);
+/// Longer than any test takes, so what waits for it is there when the binary is killed.
+const NEVER: Strike = (FaultKind::Delay { milliseconds: 600_000 }, 1);
+
+const ON_WRITES: &[Strike] = &[DROP_BEFORE, DROP_AFTER_COMMIT, UNAVAILABLE, BROKEN, TOO_MANY, UNAVAILABLE_FOR_LONG];
+const ON_READS: &[Strike] = &[DROP_BEFORE, UNAVAILABLE, BROKEN, TOO_MANY, UNAVAILABLE_FOR_LONG];
+
+#[test]
+fn faults_at_the_writes_of_an_apply() {
+    sweep(Run::Forward, is_write, ON_WRITES, 4);
+}
+
+#[test]
+fn faults_at_the_reads_of_an_apply() {
+    sweep(Run::Forward, |exchange| !is_write(exchange), ON_READS, 13);
+}
+
+#[test]
+fn faults_at_the_writes_of_a_rollback() {
+    sweep(Run::Back, is_write, ON_WRITES, 2);
+}
+
+#[test]
+fn faults_at_the_reads_of_a_rollback() {
+    sweep(Run::Back, |exchange| !is_write(exchange), ON_READS, 3);
+}
+
+#[test]
+fn faults_when_the_legacy_client_is_retired() {
+    sweep(Run::Retire, is_write, ON_WRITES, 1);
+}
+
+#[test]
+fn faults_when_the_legacy_client_is_purged() {
+    sweep(Run::Purge, is_write, ON_WRITES, 1);
+}
+
+#[test]
+fn a_crash_at_every_request_of_an_apply() {
+    sweep(Run::Forward, |_| true, &[NEVER], 17);
+}
+
+#[test]
+fn a_crash_at_every_request_of_a_rollback() {
+    sweep(Run::Back, |_| true, &[NEVER], 5);
+}
+
+/// Runs the command with a fault for each tenant, then again without any. `least` keeps the sweep from shrinking.
+#[track_caller]
+fn sweep(run: Run, fits: impl Fn(&Exchange) -> bool, strikes: &[Strike], least: usize) {
+    let points = record(run, fits);
+    assert!(points.len() >= least, "only {} points: {points:#?}", points.len());
+    let cases: Vec<(&Point, &Strike)> =
+        points.iter().flat_map(|point| strikes.iter().map(move |strike| (point, strike))).collect();
+    let lab = Lab::new(uniform(cases.len()));
+    // All at once, and no failure keeps others from being begun.
+    lab.edit_config(|text| format!("{text}\n[run]\nconcurrency = 1000\nmax_failures = 1000\n"));
+    let ready = lab.sim.tenants().into_iter().filter(|tenant| tenant.scenario == Scenario::Ready);
+    let tenants: Vec<SimTenant> = ready.take(cases.len()).collect();
+    let names: Vec<String> = tenants.iter().map(|tenant| tenant.name.clone()).collect();
+    let before = lab.sim.snapshot();
+    run.prepare(&lab, &names);
+    for ((point, (kind, times)), tenant) in cases.iter().zip(&tenants) {
+        lab.sim.add_fault(point.fault(&lab, tenant, kind.clone(), *times));
+    }
+    let is_crash = strikes.contains(&NEVER);
+    let first = if is_crash { crash(&lab, run) } else { lab.run(run.args()) };
+    let idle: Vec<String> = cases
+        .iter()
+        .zip(lab.sim.faults())
+        .filter(|(_, report)| report.fired == 0)
+        .map(|((point, strike), _)| format!("{strike:?} at {}", point.name()))
+        .collect();
+    assert!(idle.is_empty(), "these did not strike: {idle:#?}\n{}", first.stderr);
+
+    let second = lab.run(run.args());
+    let seen = (lab.sim.world(), lab.sim.snapshot());
+    for ((point, strike), tenant) in cases.iter().zip(&tenants) {
+        let problems = judge(run, &seen, tenant, &before);
+        let told =
+            |text: &str| text.lines().filter(|line| line.starts_with(&tenant.name)).collect::<Vec<_>>().join("\n");
+        let (first, second) = (told(&first.stderr), told(&second.stderr));
+        assert!(
+            problems.is_empty(),
+            "{strike:?} at {}: {problems:#?}\nfirst:\n{first}\nsecond:\n{second}",
+            point.name()
+        );
+    }
+    second.expect(0);
+    eprintln!("{run:?}: {} points, {} faults", points.len(), cases.len());
+}
+
+/// Starts the command, waits until every tenant is held up by its fault, and kills the process.
+fn crash(lab: &Lab, run: Run) -> Output {
+    let mut running = Background::start(lab.dir(), run.args());
+    while lab.sim.faults().iter().any(|report| report.fired == 0) && !running.has_ended() {
+        thread::sleep(Duration::from_millis(10));
+    }
+    running.kill();
+    running.finish()
+}
+
+/// What is not as it should be once the run has ended well.
+fn judge(run: Run, (world, now): &(World, Value), tenant: &SimTenant, before: &Value) -> Vec<String> {
+    let mut problems = Vec::new();
+    if run == Run::Back {
+        let is_ours = |line: &String| line.contains(&tenant.domain) || line.contains(&tenant.directory_id);
+        problems.extend(diff(before, now).into_iter().filter(is_ours));
+        return problems;
+    }
+    let org = world.orgs.iter().find(|org| org.domain == tenant.domain).unwrap();
+    let directory = world.directories.iter().find(|directory| directory.name == tenant.name).unwrap();
+    let [client] = org.service_clients.as_slice() else {
+        return vec![format!("{} service clients", org.service_clients.len())];
+    };
+    let mut expect = |what: &str, is: String, expected: &str| {
+        if is != expected {
+            problems.push(format!("{what} is {is}, and not {expected}"));
+        }
+    };
+    expect("the directory's client", directory.client_id.clone(), &client.id);
+    expect("the directory's flow", directory.flow.clone(), "client_credentials");
+    expect("the number of submits", directory.submits.to_string(), "1");
+    // Also those that are inactive: what nobody knows must not lie about.
+    let secrets = now["orgs"][&org.domain]["service_clients"][&client.id]["secrets"].as_object().unwrap().len();
+    expect("the number of secrets", secrets.to_string(), "1");
+    let legacy: Vec<&str> = org.legacy.iter().map(|legacy| legacy.status.as_str()).collect();
+    let expected = match run {
+        Run::Forward | Run::Back => "ACTIVE",
+        Run::Retire => "INACTIVE",
+        Run::Purge => "",
+    };
+    expect("the legacy client", legacy.join(" "), expected);
+    problems
+}

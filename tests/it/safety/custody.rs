@@ -1,0 +1,127 @@
+//! Who can read and write what flowswap keeps, and the code it runs.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
+
+use flowswap_sim::{Fault, FaultKind, SimConfig};
+
+use crate::support::{Background, Lab, command, plugin_file};
+
+#[test]
+fn what_is_kept_is_for_its_owner_only() {
+    let lab = Lab::with_tenants(2);
+    lab.plan().expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    let mut seen = Vec::new();
+    let mut folders = vec![lab.path(".flowswap")];
+    while let Some(folder) = folders.pop() {
+        assert_eq!(mode(&folder), 0o700, "{}", folder.display());
+        for path in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            seen.push(path.file_name().unwrap().to_str().unwrap().to_owned());
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                assert_eq!(mode(&path), 0o600, "{}", path.display());
+            }
+        }
+    }
+    for name in ["journal.sqlite", "identity.txt", "secrets"] {
+        assert!(seen.iter().any(|path| path == name), "{name} is not among {seen:?}");
+    }
+    assert!(seen.iter().filter(|path| path.ends_with(".age")).count() == 2, "{seen:?}");
+}
+
+#[test]
+fn an_identity_that_others_can_read_is_refused() {
+    let lab = Lab::new(SimConfig::default().tenants(1).record(true));
+    lab.plan().expect(0);
+    let requests = lab.sim.traffic().len();
+    fs::set_permissions(lab.path(".flowswap/identity.txt"), Permissions::from_mode(0o644)).unwrap();
+    let output = lab.run(&["apply", "plan.json", "--yes"]).expect(1);
+    assert!(output.stderr.contains("chmod 600"), "no hint says what to do: {}", output.stderr);
+    assert_eq!(lab.sim.traffic().len(), requests);
+    let check = lab.run(&["check"]).expect(3);
+    assert!(check.stdout.contains("identity"), "{}", check.stdout);
+}
+
+#[test]
+fn a_state_folder_that_others_can_write_is_refused() {
+    let lab = Lab::with_tenants(1);
+    lab.plan().expect(0);
+    fs::set_permissions(lab.path(".flowswap"), Permissions::from_mode(0o777)).unwrap();
+    let output = lab.run(&["apply", "plan.json", "--yes"]).expect(1);
+    assert!(output.stderr.contains(".flowswap"), "{}", output.stderr);
+}
+
+#[test]
+fn a_plugin_that_is_not_the_pinned_one_is_refused() {
+    let lab = Lab::new(SimConfig::default().tenants(1).record(true));
+    let pinned = "0".repeat(64);
+    lab.edit_config(|text| format!("{text}\n[plugins.okta]\nsha256 = \"{pinned}\"\n"));
+    for command in ["check", "detect", "plan"] {
+        let output = lab.run(&[command]).expect(2);
+        let inspected = lab.run(&["plugins", "inspect", "rest", "--format", "json"]).expect(0);
+        assert!(inspected.stdout.contains("\"sha256\""));
+        assert!(output.stderr.contains(&pinned), "{}", output.stderr);
+        let found = output.stderr.split("sha256 is ").nth(1).and_then(|rest| rest.get(..64)).unwrap_or_default();
+        assert!(found.bytes().all(|byte| byte.is_ascii_hexdigit()) && found != pinned, "{}", output.stderr);
+        assert!(output.stderr.contains("hint: "), "no hint says what to do: {}", output.stderr);
+    }
+    assert_eq!(lab.sim.traffic().len(), 0);
+}
+
+#[test]
+fn a_plugin_that_others_can_change_is_refused() {
+    let lab = Lab::new(SimConfig::default().tenants(1).record(true));
+    let dir = lab.path("plugins");
+    fs::create_dir(&dir).unwrap();
+    let copy = dir.join(plugin_file("okta").file_name().unwrap());
+    fs::copy(plugin_file("okta"), &copy).unwrap();
+    for (folder, file, exit) in [(0o700, 0o666, 2), (0o777, 0o600, 2), (0o755, 0o644, 0)] {
+        fs::set_permissions(&copy, Permissions::from_mode(file)).unwrap();
+        fs::set_permissions(&dir, Permissions::from_mode(folder)).unwrap();
+        let output = lab.run(&["detect", "--plugin-dir", "plugins"]).expect(exit);
+        if exit != 0 {
+            assert!(output.stderr.contains("can be changed by other users"), "{}", output.stderr);
+            assert!(output.stderr.contains("chmod go-w"), "no hint says what to do: {}", output.stderr);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_plugin_process_finds_no_secret_in_its_environment() {
+    let lab = Lab::with_tenants(1);
+    lab.edit_config(|text| text.replace("{ file = \"tokens/{name}.token\" }", "{ env = \"OKTA_TOKEN\" }"));
+    let tenant = lab.sim.tenants().remove(0);
+    let kind = FaultKind::Delay { milliseconds: 600_000 };
+    lab.sim.add_fault(Fault { host: tenant.domain, method: None, path: String::new(), kind, times: 1, skip: 0 });
+    let mut command = command(lab.dir(), &["detect"]);
+    command.env("OKTA_TOKEN", &tenant.admin_token);
+    let mut running = Background::spawn(command);
+    while lab.sim.faults()[0].fired == 0 && !running.has_ended() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let of = |process: &str, file: &str| {
+        String::from_utf8_lossy(&fs::read(format!("/proc/{process}/{file}")).unwrap()).into_owned()
+    };
+    let own = running.id().to_string();
+    assert!(of(&own, "environ").contains(&tenant.admin_token), "the test does not see what it looks for");
+    let threads = fs::read_dir(format!("/proc/{own}/task")).unwrap().map(|entry| entry.unwrap().path());
+    let children: String = threads.map(|thread| fs::read_to_string(thread.join("children")).unwrap()).collect();
+    assert_eq!(children.split_whitespace().count(), 2, "{children}");
+    for child in children.split_whitespace() {
+        for file in ["environ", "cmdline"] {
+            assert!(!of(child, file).contains(&tenant.admin_token), "{file} of {}", of(child, "cmdline"));
+        }
+    }
+    running.kill();
+    running.finish().expect(-9);
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
