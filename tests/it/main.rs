@@ -2,6 +2,8 @@
 //!
 //! One target, a module an area. What belongs where:
 
+#![expect(clippy::unwrap_used, reason = "a test ends where its expectation does")]
+
 /// Starts simulators and runs the binary in a clean environment.
 mod support;
 

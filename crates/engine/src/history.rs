@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use flowswap_contract::{Effect, Evidence, Handle, Values};
 use jiff::Timestamp;
 
-use crate::{Direction, Entry, PlannedTenant, PluginPin, Record, TenantState};
+use crate::{Direction, Entry, PlannedTenant, PluginPin, Record, TenantState, Verdict};
 
 /// What the journal says of all tenants.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +28,8 @@ pub struct TenantHistory {
     pub direction: Direction,
     /// Where its last plan was written.
     pub plan_path: Option<String>,
+    /// What its last plan says of it.
+    pub verdict: Option<Verdict>,
     /// The work that was begun on it; none before the first, and none after it was taken back whole.
     pub work: Option<Work>,
     /// A run is at work on it, or was cut off while it was.
@@ -131,6 +133,7 @@ impl TenantHistory {
             step: None,
             direction: Direction::Forward,
             plan_path: None,
+            verdict: None,
             work: None,
             taken_up: false,
         }
@@ -140,11 +143,12 @@ impl TenantHistory {
     pub(crate) fn take(&mut self, entry: &Entry, at: Timestamp) -> Result<(), String> {
         match entry {
             Entry::RunStarted { .. } | Entry::RunEnded { .. } => {}
-            Entry::Planned { path, .. } => {
-                self.plan_path = Some(path.clone());
-                if self.work.is_none() {
-                    self.enter(TenantState::Planned, None, at);
-                }
+            // Work that was begun goes on with the plan it was begun with.
+            Entry::Planned { .. } if self.work.is_some() => {}
+            Entry::Planned { path, verdict, .. } => {
+                (self.plan_path, self.verdict) = (Some(path.clone()), Some(*verdict));
+                let is_ready = *verdict == Verdict::Ready;
+                self.enter(if is_ready { TenantState::Planned } else { TenantState::Unplanned }, None, at);
             }
             Entry::TenantStarted { direction, plan, tenant, plugins } => {
                 self.start(plan, tenant, plugins)?;

@@ -6,7 +6,7 @@ use flowswap_contract::{self as contract, Evidence, Handle, Values};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{PlannedTenant, PluginPin, RunId};
+use crate::{PlannedTenant, PluginPin, RunId, Verdict};
 
 /// A record before the journal has given it a number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,12 +34,14 @@ pub struct Record {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Entry {
-    /// A plan was written for the tenant; nothing has been done.
+    /// A plan was written that has the tenant; nothing has been done.
     Planned {
         /// The digest of the whole plan.
         plan: String,
         /// Where the plan was written.
         path: String,
+        /// What the plan says of the tenant. Only one that is ready has anything planned for it.
+        verdict: Verdict,
     },
     /// A run began.
     RunStarted {
@@ -188,7 +190,7 @@ pub enum RequestOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TenantState {
-    /// No plan was made for it.
+    /// No plan has anything to do for it.
     Unplanned,
     /// A plan was made, nothing was done.
     Planned,

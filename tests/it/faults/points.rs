@@ -22,6 +22,8 @@ struct Names(Vec<(String, &'static str)>);
 pub(crate) enum Run {
     /// `apply`.
     Forward,
+    /// `apply`, in which the answer to the creation of the client is lost, and with it the client's secret.
+    Recovery,
     /// `rollback`, of a migrated tenant.
     Back,
     /// `finalize --purge`, of a retired tenant.
@@ -33,7 +35,7 @@ pub(crate) enum Run {
 impl Run {
     pub(crate) fn args(self) -> &'static [&'static str] {
         match self {
-            Self::Forward => &["apply", "plan.json", "--yes"],
+            Self::Forward | Self::Recovery => &["apply", "plan.json", "--yes"],
             Self::Back => &["rollback", "--all", "--yes"],
             Self::Retire => &["finalize", "--all", "--yes"],
             Self::Purge => &["finalize", "--all", "--purge", "--yes"],
@@ -45,12 +47,27 @@ impl Run {
         let names = tenants.iter().map(String::as_str);
         let args: Vec<&str> = ["plan", "-o", "plan.json", "-q"].into_iter().chain(names).collect();
         lab.run(&args).expect(0);
-        if self != Self::Forward {
+        if self == Self::Recovery {
+            for tenant in lab.sim.tenants().iter().filter(|tenant| tenants.contains(&tenant.name)) {
+                lab.sim.add_fault(lose_the_creation(tenant));
+            }
+        } else if self != Self::Forward {
             lab.run(Self::Forward.args()).expect(0);
         }
         if self == Self::Purge {
             lab.run(Self::Retire.args()).expect(0);
         }
+    }
+}
+
+fn lose_the_creation(tenant: &SimTenant) -> Fault {
+    Fault {
+        host: tenant.domain.clone(),
+        method: Some("POST".to_owned()),
+        path: "/integrations/api/v1/api-services".to_owned(),
+        kind: FaultKind::DropAfterCommit,
+        times: 1,
+        skip: 0,
     }
 }
 

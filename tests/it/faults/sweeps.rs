@@ -17,13 +17,14 @@ const DROP_AFTER_COMMIT: Strike = (FaultKind::DropAfterCommit, 1);
 const UNAVAILABLE: Strike = (FaultKind::Status { status: 503 }, 1);
 const BROKEN: Strike = (FaultKind::Status { status: 500 }, 1);
 const TOO_MANY: Strike = (FaultKind::TooManyRequests { reset_seconds: 1 }, 1);
-/// As many as the host tries to read: the caller gets to see it. Of writes that are tried less often, some are left for
-/// the second run.
+/// As often as a step is tried in one run.
+const UNAVAILABLE_AGAIN: Strike = (FaultKind::Status { status: 503 }, 3);
+/// As often as the host tries to read: the caller gets to see it.
 const UNAVAILABLE_FOR_LONG: Strike = (FaultKind::Status { status: 503 }, 5);
 /// Longer than any test takes, so what waits for it is there when the binary is killed.
 const NEVER: Strike = (FaultKind::Delay { milliseconds: 600_000 }, 1);
 
-const ON_WRITES: &[Strike] = &[DROP_BEFORE, DROP_AFTER_COMMIT, UNAVAILABLE, BROKEN, TOO_MANY, UNAVAILABLE_FOR_LONG];
+const ON_WRITES: &[Strike] = &[DROP_BEFORE, DROP_AFTER_COMMIT, UNAVAILABLE, BROKEN, TOO_MANY, UNAVAILABLE_AGAIN];
 const ON_READS: &[Strike] = &[DROP_BEFORE, UNAVAILABLE, BROKEN, TOO_MANY, UNAVAILABLE_FOR_LONG];
 
 #[test]
@@ -57,6 +58,20 @@ fn faults_when_the_legacy_client_is_purged() {
 }
 
 #[test]
+fn faults_when_a_client_whose_secret_was_lost_gets_another() {
+    sweep(Run::Recovery, is_about_secrets, ON_WRITES, 4);
+}
+
+#[test]
+fn a_crash_when_a_client_whose_secret_was_lost_gets_another() {
+    sweep(Run::Recovery, is_about_secrets, &[NEVER], 4);
+}
+
+fn is_about_secrets(exchange: &Exchange) -> bool {
+    exchange.path_and_query.contains("/credentials/secrets")
+}
+
+#[test]
 fn a_crash_at_every_request_of_an_apply() {
     sweep(Run::Forward, |_| true, &[NEVER], 17);
 }
@@ -81,6 +96,7 @@ fn sweep(run: Run, fits: impl Fn(&Exchange) -> bool, strikes: &[Strike], least: 
     let names: Vec<String> = tenants.iter().map(|tenant| tenant.name.clone()).collect();
     let before = lab.sim.snapshot();
     run.prepare(&lab, &names);
+    let others = lab.sim.faults().len();
     for ((point, (kind, times)), tenant) in cases.iter().zip(&tenants) {
         lab.sim.add_fault(point.fault(&lab, tenant, kind.clone(), *times));
     }
@@ -88,7 +104,7 @@ fn sweep(run: Run, fits: impl Fn(&Exchange) -> bool, strikes: &[Strike], least: 
     let first = if is_crash { crash(&lab, run) } else { lab.run(run.args()) };
     let idle: Vec<String> = cases
         .iter()
-        .zip(lab.sim.faults())
+        .zip(&lab.sim.faults()[others..])
         .filter(|(_, report)| report.fired == 0)
         .map(|((point, strike), _)| format!("{strike:?} at {}", point.name()))
         .collect();
@@ -96,19 +112,19 @@ fn sweep(run: Run, fits: impl Fn(&Exchange) -> bool, strikes: &[Strike], least: 
 
     let second = lab.run(run.args());
     let seen = (lab.sim.world(), lab.sim.snapshot());
+    let mut failures = String::new();
     for ((point, strike), tenant) in cases.iter().zip(&tenants) {
         let problems = judge(run, &seen, tenant, &before);
-        let told =
-            |text: &str| text.lines().filter(|line| line.starts_with(&tenant.name)).collect::<Vec<_>>().join("\n");
-        let (first, second) = (told(&first.stderr), told(&second.stderr));
-        assert!(
-            problems.is_empty(),
-            "{strike:?} at {}: {problems:#?}\nfirst:\n{first}\nsecond:\n{second}",
-            point.name()
-        );
+        if !problems.is_empty() {
+            let told = |text: &str| -> String {
+                text.lines().filter(|line| line.starts_with(&tenant.name)).map(|line| format!("    {line}\n")).collect()
+            };
+            failures += &format!("{strike:?} at {}: {problems:#?}\n", point.name());
+            failures += &format!("  first:\n{}  second:\n{}", told(&first.stderr), told(&second.stderr));
+        }
     }
+    assert!(failures.is_empty(), "{failures}");
     second.expect(0);
-    eprintln!("{run:?}: {} points, {} faults", points.len(), cases.len());
 }
 
 /// Starts the command, waits until every tenant is held up by its fault, and kills the process.
@@ -147,7 +163,7 @@ fn judge(run: Run, (world, now): &(World, Value), tenant: &SimTenant, before: &V
     expect("the number of secrets", secrets.to_string(), "1");
     let legacy: Vec<&str> = org.legacy.iter().map(|legacy| legacy.status.as_str()).collect();
     let expected = match run {
-        Run::Forward | Run::Back => "ACTIVE",
+        Run::Forward | Run::Recovery | Run::Back => "ACTIVE",
         Run::Retire => "INACTIVE",
         Run::Purge => "",
     };

@@ -65,16 +65,16 @@ fn write(path: &Path, plan: &Plan) -> Result<(), Failure> {
     file.persist(path).map(drop).map_err(Failure::at(doing()))
 }
 
-/// Notes in the journal which tenants have a plan, so that `status` can say what is next.
+/// Notes in the journal what the plan says of every tenant, so that `status` can say what is next.
 async fn note(config: &Config, path: &Path, plan: &Plan) -> Result<(), Failure> {
     let (journal, _) = open_journal(config).await?;
     let path = path.display().to_string();
-    let notes = plan.ready().map(|tenant| {
+    let notes = plan.tenants.iter().map(|tenant| {
         journal.append(Draft {
             at: plan.created_at,
             run: RunId::none(),
             tenant: Some(tenant.name.clone()),
-            entry: Entry::Planned { plan: plan.digest.clone(), path: path.clone() },
+            entry: Entry::Planned { plan: plan.digest.clone(), path: path.clone(), verdict: tenant.verdict },
         })
     });
     for result in futures::future::join_all(notes).await {

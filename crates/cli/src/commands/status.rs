@@ -1,6 +1,6 @@
 //! `flowswap status`: where every tenant stands, and the one next command.
 
-use flowswap_engine::{Direction, History, TenantState};
+use flowswap_engine::{Direction, History, TenantHistory, TenantState, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -39,7 +39,7 @@ pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failur
 
 fn row(name: &str, history: &History) -> Row {
     let Some(tenant) = history.tenant(name) else {
-        let next = next(name, TenantState::Unplanned, Direction::Forward, None);
+        let next = Some(PLAN.to_owned());
         return Row {
             name: name.to_owned(),
             state: TenantState::Unplanned,
@@ -49,28 +49,43 @@ fn row(name: &str, history: &History) -> Row {
             reason: None,
         };
     };
+    let verdict = tenant.verdict.filter(|_| tenant.state == TenantState::Unplanned);
     Row {
         name: name.to_owned(),
         state: tenant.state,
         step: tenant.step.clone(),
-        next: next(name, tenant.state, tenant.direction, tenant.plan_path.as_deref()),
+        next: next(name, tenant),
         since: Some(tenant.since),
-        reason: tenant.reason.clone(),
+        reason: tenant
+            .reason
+            .clone()
+            .or_else(|| verdict.map(|verdict| format!("was {verdict} when it was last planned"))),
     }
 }
 
+const PLAN: &str = "flowswap plan -o plan.json";
+
 /// The command that brings the tenant on; running the same command again is always safe.
-fn next(name: &str, state: TenantState, direction: Direction, plan: Option<&str>) -> Option<String> {
+fn next(name: &str, tenant: &TenantHistory) -> Option<String> {
     use TenantState as S;
-    let apply = || format!("flowswap apply {}", plan.unwrap_or("plan.json"));
+    let apply = || format!("flowswap apply {}", tenant.plan_path.as_deref().unwrap_or("plan.json"));
     let rollback = || format!("flowswap rollback {name}");
-    match (state, direction) {
-        (S::Unplanned | S::RolledBack, _) => Some("flowswap plan -o plan.json".to_owned()),
-        (S::Swapped, _) => Some(format!("flowswap finalize {name}")),
-        (S::Retired, _) => Some(format!("flowswap finalize {name} --purge")),
-        (S::Finalized, _) => None,
-        (S::RollingBack, _) | (_, Direction::Back) => Some(rollback()),
-        (S::Planned | S::Running | S::Soaking | S::Waiting | S::Stuck | S::Failed, Direction::Forward) => Some(apply()),
+    match tenant.state {
+        S::Unplanned => match tenant.verdict {
+            Some(Verdict::Migrated | Verdict::NotApplicable) => None,
+            Some(Verdict::Blocked | Verdict::Unknown) => Some(format!("flowswap detect {name}")),
+            Some(Verdict::Ready) | None => Some(PLAN.to_owned()),
+        },
+        S::RolledBack => Some(PLAN.to_owned()),
+        S::Planned => Some(apply()),
+        S::Swapped => Some(format!("flowswap finalize {name}")),
+        S::Retired => Some(format!("flowswap finalize {name} --purge")),
+        S::Finalized => None,
+        S::RollingBack => Some(rollback()),
+        S::Running | S::Soaking | S::Waiting | S::Stuck | S::Failed => match tenant.direction {
+            Direction::Forward => Some(apply()),
+            Direction::Back => Some(rollback()),
+        },
     }
 }
 

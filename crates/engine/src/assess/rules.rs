@@ -380,12 +380,14 @@ pub const RULES: &[Rule] = &[
         id: "already-migrated",
         severity: Severity::Info,
         verdict: Verdict::Migrated,
-        about: "The directory uses the client-credential flow with an API service integration of the org.",
+        about: "The directory uses the client-credential flow with the right API service integration of the org.",
         fix: "nothing",
         check: |facts| {
-            facts.both_in(Flow::ClientCredentials)?;
+            let (_, directory) = facts.both_in(Flow::ClientCredentials)?;
             let client = facts.service_in_use()?;
-            Some(format!("the directory connects as `{}`", client.id))
+            let wanted = facts.spec.app_data || directory.app_data == Some(true);
+            let is_fit = !wanted || client.variant == Variant::ApplicationEnabled;
+            is_fit.then(|| format!("the directory connects as `{}`", client.id))
         },
     },
 ];

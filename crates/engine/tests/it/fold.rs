@@ -2,7 +2,7 @@
 //! taken in at once or piece by piece.
 
 use flowswap_contract::{Error, ErrorKind, Op};
-use flowswap_engine::{Direction, Draft, Entry, Goal, History, Record, RunCommand, RunId, TenantState};
+use flowswap_engine::{Direction, Draft, Entry, Goal, History, Record, RunCommand, RunId, TenantState, Verdict};
 
 use crate::{fault::Fault, laws::assert_lawful, reality::start_of_time, scene::Scene};
 
@@ -38,7 +38,8 @@ impl Short {
             ("b", _) => self.start[1].clone(),
             ("=back", _) => ended(TenantState::RolledBack),
             ("=swapped", _) => ended(TenantState::Swapped),
-            ("planned", _) => Entry::Planned { plan: "p".into(), path: "plan.json".into() },
+            ("planned", _) => Entry::Planned { plan: "p".into(), path: "plan.json".into(), verdict: Verdict::Ready },
+            ("blocked", _) => Entry::Planned { plan: "p".into(), path: "plan.json".into(), verdict: Verdict::Blocked },
             ("forget", _) => Entry::SecretRemoved { handle: flowswap_contract::Handle::new("h") },
             (_, Some('+')) => Entry::StepEnded { step, direction, outputs: Default::default(), evidence: vec![] },
             (_, Some('-')) => failed(error),
@@ -110,8 +111,11 @@ async fn what_can_follow_is_taken() {
         assert_eq!(ids, done, "{words}");
         assert_eq!(work.and_then(|work| work.doubt.as_ref()).map(|doubt| doubt.step.as_str()), doubt, "{words}");
     };
-    use TenantState::{Planned, RolledBack, RollingBack, Running, Swapped};
+    use TenantState::{Planned, RolledBack, RollingBack, Running, Swapped, Unplanned};
     check("planned", Planned, &[], None);
+    check("blocked", Unplanned, &[], None);
+    check("planned blocked", Unplanned, &[], None);
+    check("f blocked", Running, &[], None);
     check("planned f", Running, &[], None);
     check("f planned", Running, &[], None);
     check("f f", Running, &[], None);

@@ -113,8 +113,8 @@ fn what_is_seen_decides_findings_and_verdict() {
     let (plain, apps) = (Variant::Plain, Variant::ApplicationEnabled);
     check(&migrated(false, Some(false), plain), Migrated, &["already-migrated"]);
     check(&migrated(true, Some(true), apps), Migrated, &["already-migrated"]);
-    check(&migrated(true, None, plain), Blocked, &["app-data-without-apps-scope", "already-migrated"]);
-    check(&migrated(false, Some(true), plain), Blocked, &["app-data-without-apps-scope", "already-migrated"]);
+    check(&migrated(true, None, plain), Blocked, &["app-data-without-apps-scope"]);
+    check(&migrated(false, Some(true), plain), Blocked, &["app-data-without-apps-scope"]);
     check(&migrated(false, Some(false), apps), Migrated, &["apps-scope-without-app-data", "already-migrated"]);
     check(&migrated(false, None, apps), Migrated, &["apps-scope-without-app-data", "already-migrated"]);
 

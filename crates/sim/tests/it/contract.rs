@@ -57,7 +57,9 @@ async fn answers_are_what_the_official_description_promises() {
     tour(&sim).await;
     let (mut covered, mut wrong) = (BTreeSet::new(), BTreeSet::new());
     for exchange in sim.traffic() {
-        let (Some(operation), Some(status)) = (description.find_operation(&exchange), exchange.status) else { continue };
+        let (Some(operation), Some(status)) = (description.find_operation(&exchange), exchange.status) else {
+            continue;
+        };
         let Some(errors) = description.check_answer(operation, &exchange) else { continue };
         let (method, path) = (operation.method, operation.template);
         covered.insert((method.to_owned(), path.to_owned(), status));

@@ -155,7 +155,11 @@ mod tests {
 
     /// About two pages of SQLite.
     fn large() -> Encoded {
-        let entry = Entry::Planned { plan: "p".repeat(8_000), path: "plan.json".to_owned() };
+        let entry = Entry::Planned {
+            plan: "p".repeat(8_000),
+            path: "plan.json".to_owned(),
+            verdict: flowswap_engine::Verdict::Ready,
+        };
         Encoded::of(&Draft { at: Timestamp::UNIX_EPOCH, run: RunId::none(), tenant: None, entry }).unwrap()
     }
 
