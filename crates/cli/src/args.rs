@@ -19,12 +19,20 @@ pub(crate) struct Cli {
 
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// The configuration.
-    #[arg(long, global = true, value_name = "FILE", default_value = "migrate.toml", env = "FLOWSWAP_CONFIG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "migrate.toml",
+        env = "FLOWSWAP_CONFIG",
+        hide_env_values = true
+    )]
     pub(crate) config: PathBuf,
     /// A folder to look for plugins in, before the usual ones.
-    #[arg(long, global = true, value_name = "DIR", env = "FLOWSWAP_PLUGIN_DIR")]
+    #[arg(long, global = true, value_name = "DIR", env = "FLOWSWAP_PLUGIN_DIR", hide_env_values = true)]
     pub(crate) plugin_dir: Option<PathBuf>,
     /// How to report on stdout.
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
@@ -83,12 +91,6 @@ pub(crate) enum Command {
         /// The shell.
         shell: Shell,
     },
-    /// What a plugin runs in.
-    #[command(name = "__plugin", hide = true)]
-    PluginProcess {
-        /// The library.
-        library: PathBuf,
-    },
 }
 
 /// Which tenants.
@@ -135,9 +137,9 @@ pub(crate) struct Started {
     /// Do not ask.
     #[arg(long)]
     pub(crate) yes: bool,
-    /// Use the plugins of today even if the work was begun by others.
+    /// Go on even though the plugins or the configuration are not those that the work was begun with.
     #[arg(long)]
-    pub(crate) accept_changed_plugins: bool,
+    pub(crate) accept_changes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -89,6 +89,15 @@ impl Context {
         Ok((ports, history))
     }
 
+    /// What is left of a command that only looks once the operator has stopped it: nothing, because half a look tells
+    /// less than none.
+    pub(crate) fn heed_stop(&self) -> Result<(), Failure> {
+        match self.stop.is_stopped() {
+            true => Err(Failure::new(Exit::Interrupted, "stopped, so nothing is reported and nothing was written")),
+            false => Ok(()),
+        }
+    }
+
     /// What shows progress on stderr.
     pub(crate) fn progress(&self) -> Arc<Progress> {
         Arc::new(Progress::new(self.terminal))
@@ -98,7 +107,12 @@ impl Context {
 /// Opens the journal for writing.
 pub(crate) async fn open_journal(config: &Config) -> Result<(SqliteJournal, History), Failure> {
     let path = create_state(config)?.journal();
-    let journal = SqliteJournal::open(&path).map_err(Failure::at(format!("open the journal `{}`", path.display())))?;
+    let journal = SqliteJournal::open(&path).map_err(|error| {
+        let is_in_use = matches!(error, JournalError::InUse { .. });
+        let failure = Failure::at(format!("open the journal `{}`", path.display()))(error);
+        failure
+            .hint_if(is_in_use.then_some("wait until it is done, or stop it; `flowswap status` can be used meanwhile"))
+    })?;
     let history = fold(&journal).await?;
     Ok((journal, history))
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use flowswap_contract::{self as contract, ErrorKind, Role};
-use flowswap_engine::{Backend, BackendCall, PluginPin, Ports, Tenant, TenantSpec};
+use flowswap_engine::{Backend, BackendCall, History, PluginPin, Ports, Secret, Tenant, TenantSpec};
 use flowswap_host::{
     Effects, Gate, Launcher, Network, PluginFile, PluginProcess, Session, SessionConfig, build, locate,
 };
@@ -19,8 +19,10 @@ use futures::{
 use serde_json::{Value, json};
 
 use crate::{
-    config::{Config, SideConfig, TenantConfig},
+    PLUGIN_PROCESS,
+    config::{Config, SecretRef, SideConfig, TenantConfig},
     context::Context,
+    display::progress::Progress,
     exit::{Exit, Failure},
 };
 
@@ -33,6 +35,32 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
+    /// Tells the tenants what the journal has begun with them.
+    pub(crate) fn recall(&mut self, history: &History) {
+        for tenant in &mut self.tenants {
+            tenant.spec.begun = history.tenant(&tenant.spec.name).is_some_and(|known| known.work.is_some());
+        }
+    }
+
+    /// Does something with every tenant, as many at a time as the configuration says, and shows how far it is.
+    pub(crate) async fn each<T, F>(&self, config: &Config, progress: &Progress, work: impl Fn(Tenant) -> F) -> Vec<T>
+    where
+        F: Future<Output = T>,
+    {
+        progress.expect(self.tenants.len());
+        let working = self.tenants.iter().cloned().map(|tenant| {
+            let working = work(tenant);
+            async {
+                let result = working.await;
+                progress.advance();
+                result
+            }
+        });
+        let results = stream::iter(working).buffered(config.run.concurrency.max(1)).collect().await;
+        progress.clear();
+        results
+    }
+
     /// Opens the tenants that are selected; all of them if none is named. A tenant whose session cannot be opened is
     /// part of the fleet, and answers every call with the reason: it must not keep the others waiting.
     pub(crate) async fn open(
@@ -55,7 +83,9 @@ impl Fleet {
         let hello =
             |name: &str| plugins.get(name).map(|(process, _): &(Arc<PluginProcess>, PluginPin)| process.hello());
         config.check_plugin_keys(&tenants, hello).map_err(|errors| Failure::new(Exit::Usage, errors))?;
-        let opening = tenants.iter().map(|tenant| open_tenant(tenant, &plugins, &effects));
+        let secrets = resolve_secrets(&tenants, config.run.concurrency.max(1)).await;
+        let needs = Needs { plugins: &plugins, secrets: &secrets, effects: &effects };
+        let opening = tenants.iter().map(|tenant| open_tenant(tenant, &needs));
         let tenants = stream::iter(opening).buffered(config.run.concurrency.max(1)).collect().await;
         Ok(Self { tenants, pins: plugins.into_iter().map(|(name, (_, pin))| (name, pin)).collect() })
     }
@@ -98,7 +128,7 @@ pub(crate) fn read_library(name: &str, path: &Path, pin: Option<&str>) -> Result
 /// Starts a plugin's process.
 pub(crate) async fn start_plugin(file: &PluginFile, ports: &Ports) -> Result<Arc<PluginProcess>, Failure> {
     let exe = std::env::current_exe().map_err(Failure::at("find the flowswap binary"))?;
-    let launcher = Launcher { exe, args: vec!["__plugin".into()] };
+    let launcher = Launcher { exe, args: vec![PLUGIN_PROCESS.into()] };
     PluginProcess::start(file, &launcher, Arc::clone(&ports.events)).await.map_err(|error| {
         let hint = error.hint();
         Failure::new(Exit::Failed, error).hint_if(hint)
@@ -126,12 +156,31 @@ fn effects(config: &Config, ports: &Ports) -> Result<Effects, Failure> {
     })
 }
 
-type Plugins = BTreeMap<String, (Arc<PluginProcess>, PluginPin)>;
+/// What sessions are opened with.
+struct Needs<'a> {
+    plugins: &'a BTreeMap<String, (Arc<PluginProcess>, PluginPin)>,
+    secrets: &'a BTreeMap<SecretRef, Result<Secret, String>>,
+    effects: &'a Arc<Effects>,
+}
 
-async fn open_tenant(tenant: &TenantConfig, plugins: &Plugins, effects: &Arc<Effects>) -> Tenant {
+/// Fetches every secret once, however many tenants share it. A command may take its time, so several run side by side.
+async fn resolve_secrets(tenants: &[&TenantConfig], at_once: usize) -> BTreeMap<SecretRef, Result<Secret, String>> {
+    let sides = tenants.iter().flat_map(|tenant| [&tenant.provider, &tenant.directory]);
+    let references: BTreeSet<SecretRef> = sides.flat_map(|side| side.secrets.values().cloned()).collect();
+    let resolving = references.into_iter().map(|reference| async move {
+        let resolved = tokio::task::spawn_blocking({
+            let reference = reference.clone();
+            move || reference.resolve().map_err(|error| error.to_string())
+        });
+        (reference, resolved.await.unwrap_or_else(|error| Err(error.to_string())))
+    });
+    stream::iter(resolving).buffer_unordered(at_once).collect().await
+}
+
+async fn open_tenant(tenant: &TenantConfig, needs: &Needs<'_>) -> Tenant {
     let (provider, directory) = tokio::join!(
-        open_side(tenant, Role::Provider, &tenant.provider, plugins, effects),
-        open_side(tenant, Role::Directory, &tenant.directory, plugins, effects),
+        open_side(tenant, Role::Provider, &tenant.provider, needs),
+        open_side(tenant, Role::Directory, &tenant.directory, needs),
     );
     Tenant { spec: spec(tenant), provider, directory }
 }
@@ -144,19 +193,14 @@ fn spec(tenant: &TenantConfig) -> TenantSpec {
         domain,
         app_data: tenant.app_data,
         provider_plugin: tenant.provider.plugin.clone(),
+        begun: false,
         directory_plugin: tenant.directory.plugin.clone(),
         config: json!({ "provider": tenant.provider.table, "directory": tenant.directory.table }),
     }
 }
 
-async fn open_side(
-    tenant: &TenantConfig,
-    role: Role,
-    side: &SideConfig,
-    plugins: &Plugins,
-    effects: &Arc<Effects>,
-) -> Arc<dyn Backend> {
-    match try_open_side(tenant, role, side, plugins, effects).await {
+async fn open_side(tenant: &TenantConfig, role: Role, side: &SideConfig, needs: &Needs<'_>) -> Arc<dyn Backend> {
+    match try_open_side(tenant, role, side, needs).await {
         Ok(session) => session,
         Err(error) => Arc::new(Unopened(error)),
     }
@@ -166,26 +210,21 @@ async fn try_open_side(
     tenant: &TenantConfig,
     role: Role,
     side: &SideConfig,
-    plugins: &Plugins,
-    effects: &Arc<Effects>,
-) -> Result<Arc<dyn Backend>, contract::Error> {
+    needs: &Needs<'_>,
+) -> Result<Arc<Session>, contract::Error> {
     let mut secrets = BTreeMap::new();
     for (key, reference) in &side.secrets {
-        let reference = reference.clone();
-        let unreadable = |why: String| {
+        let resolved = needs.secrets.get(reference).cloned().unwrap_or_else(|| Err("it was not fetched".to_owned()));
+        let secret = resolved.map_err(|why| {
             contract::Error::new(ErrorKind::Config, format!("the {role}'s `{key}` cannot be read: {why}"))
-        };
-        // A command may take its time; it must not hold the other tenants up.
-        let resolved = tokio::task::spawn_blocking(move || reference.resolve()).await;
-        let secret = resolved.map_err(|error| unreadable(error.to_string()))?;
-        secrets.insert(key.clone(), secret.map_err(|error| unreadable(error.to_string()))?);
+        })?;
+        secrets.insert(key.clone(), secret);
     }
-    let Some((process, _)) = plugins.get(&side.plugin) else {
+    let Some((process, _)) = needs.plugins.get(&side.plugin) else {
         return Err(contract::Error::new(ErrorKind::Internal, format!("plugin `{}` was not loaded", side.plugin)));
     };
     let config = SessionConfig { tenant: tenant.name.clone(), role, config: side.table.clone(), secrets };
-    let session: Arc<dyn Backend> = Session::open(Arc::clone(process), Arc::clone(effects), config).await?;
-    Ok(session)
+    Session::open(Arc::clone(process), Arc::clone(needs.effects), config).await
 }
 
 /// A session that could not be opened.

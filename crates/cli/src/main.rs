@@ -12,21 +12,24 @@ mod plugin_pins;
 mod sim_files;
 mod terminal;
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use clap::Parser;
 
-use crate::{
-    args::{Cli, Command},
-    context::Context,
-    terminal::Terminal,
-};
+use crate::{args::Cli, context::Context, terminal::Terminal};
+
+/// The first argument with which the binary starts itself to run a plugin; the library follows.
+const PLUGIN_PROCESS: &str = "__plugin";
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    if let Command::PluginProcess { library } = &cli.command {
-        return flowswap_host::serve(library);
+    // What a plugin runs in is no command of people, so the command line knows nothing of it.
+    let mut args = std::env::args_os().skip(1);
+    if let (Some(word), Some(library)) = (args.next(), args.next())
+        && word == PLUGIN_PROCESS
+    {
+        return flowswap_host::serve(Path::new(&library));
     }
+    let cli = Cli::parse();
     let terminal = Terminal::new(&cli.global);
     let result = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(async { commands::run(Context::new(cli.global), cli.command).await }),

@@ -87,11 +87,14 @@ impl Terminal {
         let _ = writeln!(anstream::stderr(), "{text}");
     }
 
-    /// Asks for a yes. Where nobody can be asked, the command line must say it.
-    pub(crate) fn confirm(&self, question: &str, yes: bool) -> Result<(), Failure> {
+    /// Shows what is about to be done and asks for a yes. Where nobody can be asked, the command line must say it.
+    pub(crate) fn confirm(&self, what: &str, question: &str, yes: bool) -> Result<(), Failure> {
         if yes {
+            self.say(what);
             return Ok(());
         }
+        // Whoever is asked must see what about, even if quiet.
+        let _ = writeln!(anstream::stderr(), "{what}");
         if !io::stdin().is_terminal() {
             let failure = Failure::new(Exit::Usage, "nobody can be asked, because stdin is not a terminal");
             return Err(failure.hint("pass `--yes` once you have read what will be done"));
@@ -101,7 +104,7 @@ impl Terminal {
             Ok(true) => Ok(()),
             Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(Failure::at("ask")(error)),
             // Ctrl-C at the question is as clear an answer.
-            Ok(false) | Err(_) => Err(Failure::new(Exit::Interrupted, "nothing was done, as you wished")),
+            Ok(false) | Err(_) => Err(Failure::new(Exit::Interrupted, "not confirmed, so nothing was done")),
         }
     }
 }

@@ -21,6 +21,8 @@ pub struct TenantSpec {
     pub provider_plugin: String,
     /// The name of the directory's plugin.
     pub directory_plugin: String,
+    /// Whether the journal has work on the tenant that was begun and not taken back.
+    pub begun: bool,
     /// Both tables without their secrets; a plan is only good for the configuration that it was made from.
     pub config: Value,
 }

@@ -60,7 +60,7 @@ async fn create(api: &Api<'_>, payload: &ProvisionPayload) -> Result<ApplyReply,
 
 async fn adopt(api: &Api<'_>, id: &str) -> Result<ApplyReply, Error> {
     api.host.progress("giving the integration a secret that is known");
-    let secrets = format!("{SERVICES}/{}/credentials/secrets", encode(id));
+    let secrets = secrets_of(id);
     let mut lost: Vec<Secret> = api.list("list the integration's secrets", &secrets).await?;
     // Full when an earlier adoption was cut off as well: nobody holds either secret, so one makes room. The only active
     // one cannot be deactivated.
@@ -93,6 +93,10 @@ async fn remove_secret(api: &Api<'_>, secrets: &str, secret: &Secret) -> Result<
     unless_gone(api.send("delete the lost secret", ask).await).map(drop)
 }
 
+fn secrets_of(id: &str) -> String {
+    format!("{SERVICES}/{}/credentials/secrets", encode(id))
+}
+
 /// Looks for an integration of the type that was not there at the time of the plan.
 pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
     let payload: ProvisionPayload = read_payload(params)?;
@@ -103,7 +107,18 @@ pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<Observ
     Ok(match ours.as_slice() {
         [] => reply(Observed::NotApplied, Values::new(), format!("no new integration {of_type}")),
         [id] if known.is_some() && params.outputs.get("client_secret").and_then(Handle::from_value).is_some() => {
-            reply(Observed::Applied, params.outputs.clone(), format!("integration {id} {of_type}, its secret is held"))
+            let secrets: Vec<Secret> = api.list("list the integration's secrets", &secrets_of(id)).await?;
+            if secrets.len() > 1 {
+                // Nobody holds the other one; `apply` retires it.
+                let outputs = [("client_id".to_owned(), json!(id))].into();
+                reply(Observed::Partial, outputs, format!("integration {id} {of_type} has {} secrets", secrets.len()))
+            } else {
+                reply(
+                    Observed::Applied,
+                    params.outputs.clone(),
+                    format!("integration {id} {of_type}, its secret is held"),
+                )
+            }
         }
         [id] => {
             let outputs = [("client_id".to_owned(), json!(id))].into();

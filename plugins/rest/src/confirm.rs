@@ -26,8 +26,14 @@ pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<TestRe
     let swapped_at = Timestamp::parse(swapped_at)
         .ok_or_else(|| Error::new(ErrorKind::Protocol, format!("`swapped_at` is no RFC 3339 time: {swapped_at}")))?;
     let (shown, answer) = read_status(api, &payload.id).await?;
-    let healthy = tell_health(api.config, shown.status.as_deref());
-    let findings = judge(&shown, healthy, &payload, client_id, swapped_at);
+    let mut findings = judge(&shown, tell_health(api.config, shown.status.as_deref()), &payload, client_id, swapped_at);
+    findings.push(match shows_sync(api) {
+        true => judge_sync(&shown, swapped_at),
+        // The provider's log is the only witness then.
+        false => {
+            ("sync", EvidenceResult::NotApplicable, "the description does not say where a sync is shown".to_owned())
+        }
+    });
     let evidence =
         findings.into_iter().map(|(check, result, detail)| api.see(check, result, detail, &answer)).collect();
     Ok(TestReply { evidence, ..TestReply::default() })
@@ -40,6 +46,10 @@ async fn read_status(api: &Api<'_>, id: &str) -> Result<(Directory, HttpAnswer),
     Ok((status.fields.decode(&answer.body, api.config)?, answer))
 }
 
+fn shows_sync(api: &Api<'_>) -> bool {
+    api.config.status.as_ref().unwrap_or(&api.config.read).fields.has("last_success")
+}
+
 fn judge(
     shown: &Directory,
     healthy: Option<bool>,
@@ -48,12 +58,8 @@ fn judge(
     swapped_at: Timestamp,
 ) -> Vec<Finding> {
     let has_synced = shown.last_success.is_some_and(|time| time >= swapped_at);
-    let mut findings = vec![
-        judge_flow(shown),
-        judge_client(shown, client_id),
-        judge_status(shown, healthy, payload, has_synced),
-        judge_sync(shown, swapped_at),
-    ];
+    let mut findings =
+        vec![judge_flow(shown), judge_client(shown, client_id), judge_status(shown, healthy, payload, has_synced)];
     if let Some(app_data) = shown.app_data {
         let result = if app_data == payload.app_data { EvidenceResult::Pass } else { EvidenceResult::Fail };
         findings.push(("app-data", result, format!("enterprise applications are collected: {app_data}")));

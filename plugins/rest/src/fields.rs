@@ -64,6 +64,11 @@ impl Fields {
         Ok(Self { path, pointers })
     }
 
+    /// Whether the description says where this is shown.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.pointers.contains_key(name)
+    }
+
     /// The directory that `answer` shows.
     pub(crate) fn decode(&self, answer: &Value, config: &Config) -> Result<Directory, Error> {
         Ok(Directory {

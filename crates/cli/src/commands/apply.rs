@@ -18,16 +18,15 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     let plan = plan::read(&args.file.plan)?;
     let names: Vec<String> = plan.ready().map(|tenant| tenant.name.clone()).collect();
     if names.is_empty() {
-        context.terminal.say("the plan has nothing to do");
-        return Ok(Exit::Done);
+        return started::report_none(context, "the plan has nothing to do");
     }
     if let Some(gone) = names.iter().find(|name| !config.tenants.iter().any(|tenant| tenant.name == **name)) {
         let failure =
             Failure::new(Exit::Refused, format!("the plan has the tenant `{gone}`, and the configuration does not"));
         return Err(failure.hint("plan again, or use the configuration that the plan was made with"));
     }
-    context.terminal.say(&display::plan::summarize(&plan));
-    context.terminal.confirm(&format!("Migrate {} tenants?", names.len()), args.yes)?;
+    let question = format!("Migrate {}?", display::tenants(names.len()));
+    context.terminal.confirm(&display::plan::summarize(&plan), &question, args.yes)?;
 
     let progress = context.progress();
     let (ports, history) = context.run_ports(&config, progress.clone()).await?;
@@ -43,6 +42,8 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
             plugins: plan.plugins.clone(),
             history: history.tenant(&planned.name).cloned(),
             goal: Goal::Swapped,
+            not_after: Some(plan.not_after),
+            accept_changes: false,
         })
     });
     started::execute(context, &config, ports, &progress, RunCommand::Apply, jobs.collect()).await

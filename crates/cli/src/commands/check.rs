@@ -2,7 +2,6 @@
 
 use flowswap_contract::{self as contract, Evidence, EvidenceResult as R, Op, Role, TestParams, TestReply};
 use flowswap_engine::{BackendCall, Mode, RunId, Tenant, find_domain_defect};
-use futures::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::json;
 
@@ -32,12 +31,11 @@ struct Check {
 
 pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Failure> {
     let config = context.load_config()?;
-    let ports = context.dry_ports(context.progress());
-    let fleet = Fleet::open(context, &config, &select.tenants, &ports).await?;
+    let progress = context.progress();
+    let fleet = Fleet::open(context, &config, &select.tenants, &context.dry_ports(progress.clone())).await?;
     let mut checks = check_machine(&config, &fleet);
-    let checking = fleet.tenants.iter().map(check_tenant);
-    let of_tenants: Vec<Vec<Check>> = stream::iter(checking).buffered(config.run.concurrency).collect().await;
-    checks.extend(of_tenants.into_iter().flatten());
+    checks.extend(fleet.each(&config, &progress, check_tenant).await.into_iter().flatten());
+    context.heed_stop()?;
     let failed = checks.iter().any(|check| check.evidence.result == R::Fail);
     let report = Report { checks };
     context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
@@ -67,8 +65,8 @@ fn check_machine(config: &Config, fleet: &Fleet) -> Vec<Check> {
     checks
 }
 
-async fn check_tenant(tenant: &Tenant) -> Vec<Check> {
-    let (provider, directory) = tokio::join!(check_side(tenant, Role::Provider), check_side(tenant, Role::Directory));
+async fn check_tenant(tenant: Tenant) -> Vec<Check> {
+    let (provider, directory) = tokio::join!(check_side(&tenant, Role::Provider), check_side(&tenant, Role::Directory));
     [(Role::Provider, provider), (Role::Directory, directory)]
         .into_iter()
         .flat_map(|(role, evidence)| evidence.into_iter().map(move |evidence| (role, evidence)))

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use flowswap_sim::{Scenario, Sim, SimConfig};
+use flowswap_sim::{Scenario, Sim, SimConfig, diff};
 
 use super::{apply, detect, plan, rollback, status};
 use crate::{
@@ -52,7 +52,7 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
 
     let Some(tenant) = ready(sim).next() else { return Ok(Exit::Done) };
     context.terminal.say(&typed(&format!("rollback {tenant} --yes")));
-    let started = Started { tenants: vec![tenant], all: false, yes: true, accept_changed_plugins: false };
+    let started = Started { tenants: vec![tenant], all: false, yes: true, accept_changes: false };
     let exit = rollback::run(context, &RollbackArgs { started }).await?;
     if exit != Exit::Done {
         return Ok(exit);
@@ -62,19 +62,24 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
     status::run(context, &everyone()).await
 }
 
-/// The simulator is the witness: it has seen what happened to its orgs and directories.
+/// The simulator is the witness: every ready tenant but the first was given a new client, and apart from them the whole
+/// world is as it was before.
 fn judge(sim: &Sim, before: &serde_json::Value) -> Result<Exit, Failure> {
-    let _ = before;
+    let swapped: Vec<String> = ready(sim).skip(1).collect();
     let world = sim.world();
-    let swapped = world.directories.iter().filter(|directory| directory.submits > 0).count();
-    let ready = ready(sim).count();
-    if swapped == ready {
-        return Ok(Exit::Done);
+    let is_swapped = |name: &str| world.directories.iter().any(|d| d.name == name && d.flow == "client_credentials");
+    if let Some(name) = swapped.iter().find(|name| !is_swapped(name)) {
+        return Err(Failure::new(Exit::Failed, format!("the directory of `{name}` does not use the new flow")));
     }
-    Err(Failure::new(
-        Exit::Failed,
-        format!("{ready} tenants were ready, and the directories of {swapped} were given a new client"),
-    ))
+    let tenants = sim.tenants();
+    let expected = |line: &str| {
+        let of = tenants.iter().find(|tenant| line.contains(&tenant.domain) || line.contains(&tenant.directory_id));
+        of.is_some_and(|tenant| swapped.contains(&tenant.name))
+    };
+    match diff(before, &sim.snapshot()).into_iter().find(|line| !expected(line)) {
+        None => Ok(Exit::Done),
+        Some(line) => Err(Failure::new(Exit::Failed, format!("something changed that must not have: {line}"))),
+    }
 }
 
 fn ready(sim: &Sim) -> impl Iterator<Item = String> {

@@ -2,12 +2,11 @@
 
 use flowswap_contract::{DirectoryInventory, Flow, LegacyClient, ServiceClient};
 use flowswap_engine::{Assessment, Clock, Finding, Severity, Sight, Tenant, Verdict, assess};
-use futures::{StreamExt, stream};
 use serde::Serialize;
 
 use crate::{
     args::Select,
-    context::{Context, SystemClock},
+    context::{Context, SystemClock, read_history},
     display::{count, table, tone_of_severity, tone_of_verdict},
     exit::{Exit, Failure},
     fleet::Fleet,
@@ -34,10 +33,11 @@ struct Row {
 
 pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Failure> {
     let config = context.load_config()?;
-    let ports = context.dry_ports(context.progress());
-    let fleet = Fleet::open(context, &config, &select.tenants, &ports).await?;
-    let looking = fleet.tenants.iter().map(look);
-    let tenants: Vec<Row> = stream::iter(looking).buffered(config.run.concurrency).collect().await;
+    let progress = context.progress();
+    let mut fleet = Fleet::open(context, &config, &select.tenants, &context.dry_ports(progress.clone())).await?;
+    fleet.recall(&read_history(&config).await?);
+    let tenants = fleet.each(&config, &progress, look).await;
+    context.heed_stop()?;
     let exit = exit_of(tenants.iter().map(|row| row.verdict));
     let report = Report { tenants };
     context.terminal.report(&report, || text(&report))?;
@@ -50,7 +50,7 @@ pub(crate) fn exit_of(verdicts: impl IntoIterator<Item = Verdict>) -> Exit {
     if needs_person { Exit::NeedsPerson } else { Exit::Done }
 }
 
-async fn look(tenant: &Tenant) -> Row {
+async fn look(tenant: Tenant) -> Row {
     let sight = tenant.look().await;
     let assessment = assess(&tenant.spec, &sight, SystemClock.now());
     row(&tenant.spec.name, sight, assessment)

@@ -2,6 +2,7 @@
 
 use flowswap_engine::{RULES, Rule};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::{
     args::ExplainArgs,
@@ -31,7 +32,7 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, Failure
         .iter()
         .map(|r| Page { id: r.id, severity: r.severity, verdict: r.verdict, about: r.about, fix: r.fix })
         .collect();
-    context.terminal.report(&pages, || pages.iter().map(text).collect::<Vec<_>>().join("\n"))?;
+    context.terminal.report(&json!({ "findings": pages }), || pages.iter().map(text).collect::<Vec<_>>().join("\n"))?;
     Ok(Exit::Done)
 }
 

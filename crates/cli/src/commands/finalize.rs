@@ -7,6 +7,7 @@ use super::started;
 use crate::{
     args::FinalizeArgs,
     context::{Context, read_history},
+    display,
     exit::{Exit, Failure},
     fleet::{Fleet, select},
     terminal::{Tone, paint},
@@ -15,25 +16,30 @@ use crate::{
 pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, Failure> {
     let (goal, phase) = if args.purge { (Goal::Purged, Phase::Purge) } else { (Goal::Retired, Phase::Retire) };
     let config = context.load_config()?;
+    select(&config, &args.started.tenants)?;
     let seen = read_history(&config).await?;
     let names = started::choose(&args.started, &seen, |work| is_due(work, phase))?;
     if names.is_empty() {
-        context.terminal.say("no tenant is at this point");
-        return Ok(Exit::Done);
+        return started::report_none(context, "no tenant is at this point");
     }
+    // With `--all`, the names are the journal's.
     select(&config, &names)?;
+    let mut what = String::new();
     for name in &names {
         let Some(tenant) = seen.tenant(name) else { continue };
         check_state(name, tenant, goal)?;
-        context.terminal.say(&format!("{}:", paint(Tone::Strong, name)));
+        what += &format!("{}:\n", paint(Tone::Strong, name));
         let steps = tenant.work.iter().flat_map(|work| work.tenant.steps.iter().filter(|step| !work.is_done(&step.id)));
         for step in steps.filter(|step| step.proposal.phase <= phase) {
-            context.terminal.say(&format!("    + {} [{}]", step.proposal.title, step.proposal.reversibility));
+            what += &format!("    + {} [{}]\n", step.proposal.title, step.proposal.reversibility);
         }
     }
-    let question =
-        if args.purge { "Delete {} legacy clients for good?" } else { "Retire the legacy clients of {} tenants?" };
-    context.terminal.confirm(&question.replace("{}", &names.len().to_string()), args.started.yes)?;
+    let tenants = display::tenants(names.len());
+    let question = match goal {
+        Goal::Purged => format!("Delete the legacy clients of {tenants} for good?"),
+        _ => format!("Retire the legacy clients of {tenants}?"),
+    };
+    context.terminal.confirm(what.trim_end(), &question, args.started.yes)?;
 
     let progress = context.progress();
     let (ports, history) = context.run_ports(&config, progress.clone()).await?;

@@ -13,6 +13,8 @@ use crate::{
 pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
     let path = &context.global.config;
     let dir = path.parent().map_or(Path::new(""), |dir| dir);
+    fs::create_dir_all(Path::new(".").join(dir))
+        .map_err(Failure::at(format!("make the folder `{}`", dir.display())))?;
     let doing = || format!("write `{}`", path.display());
     let text = TEMPLATE.replace("# PLUGINS\n", &pin_tables(context)?);
     match fs::OpenOptions::new().write(true).create_new(true).open(path) {
@@ -25,6 +27,8 @@ pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
         Err(error) => return Err(Failure::at(doing())(error)),
     }
     let state = StateDir::create(dir.join(".flowswap")).map_err(Failure::at("make the folder of the state"))?;
+    // Neither the key nor what it protects belongs into a repository.
+    fs::write(state.root().join(".gitignore"), "*\n").map_err(Failure::at("protect the folder of the state"))?;
     let identity = state.root().join("identity.txt");
     if !identity.exists() {
         Identity::generate(&identity, None).map_err(Failure::at("make the identity"))?;
@@ -39,7 +43,7 @@ pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
 }
 
 /// What a person edits first. `migrate.toml.example` explains every key.
-const TEMPLATE: &str = r#"# Every key is explained in `migrate.toml.example`.
+const TEMPLATE: &str = r#"# Every key is explained in `migrate.toml.example` of flowswap's repository.
 
 # PLUGINS
 [[tenant]]
@@ -63,9 +67,50 @@ plugin = "rest"
 base_url = "https://gateway.example"
 id = "the-directory-id"
 credential = { env = "GATEWAY_TOKEN" }
+healthy = ["success"]
 flows = { authorization_code = "authorization-code", client_credentials = "client-credentials" }
-fields = { id = "/id", name = "/name", domain = "/domain", flow = "/flow", client_id = "/client_id" }
-read = { path = "/directories/$id" }
-test = { path = "/directories/$id/test", body = { client_id = "$client_id", client_secret = "$client_secret" }, passed = { pointer = "/result", equals = "success" }, receipt = "/receipt" }
-submit = { path = "/directories/$id/submit", body = { receipt = "$receipt", client_id = "$client_id", client_secret = "$client_secret" } }
+
+# Where the answer of `read` shows what. Only the first four are needed; the others are what proof rests on.
+[tenant.directory.fields]
+id = "/id"
+name = "/name"
+domain = "/domain"
+flow = "/connection/flow"
+client_id = "/connection/client_id"
+app_data = "/connection/collect_applications"
+status = "/sync/status"
+last_success = "/sync/last_success"
+users = "/sync/users"
+groups = "/sync/groups"
+
+# The requests. `$word` is filled in when one is made.
+[tenant.directory.read]
+path = "/v1/directories/$id"
+
+[tenant.directory.test]
+path = "/v1/directories/$id/test-connection"
+passed = { pointer = "/result", equals = "success" }
+receipt = "/receipt"
+
+[tenant.directory.test.body]
+flow = "$flow"
+domain = "$domain"
+client_id = "$client_id"
+client_secret = "$client_secret"
+
+[tenant.directory.submit]
+path = "/v1/directories/$id/reconnect"
+
+[tenant.directory.submit.body]
+receipt = "$receipt"
+flow = "$flow"
+domain = "$domain"
+client_id = "$client_id"
+client_secret = "$client_secret"
+collect_applications = "$app_data"
+
+# The way back. Without it a person has to sign in to go back.
+[tenant.directory.restore]
+path = "/v1/directories/$id/restore"
+body = {}
 "#;

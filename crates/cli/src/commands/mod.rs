@@ -39,7 +39,5 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit, Fail
         Command::Demo(args) => demo::run(&context, &args).await,
         Command::Sim(args) => sim::run(&context, &args).await,
         Command::Completions { shell } => completions::run(&context, shell),
-        // `main` has served it already; it has no terminal and no runtime.
-        Command::PluginProcess { .. } => Ok(Exit::Usage),
     }
 }

@@ -2,49 +2,88 @@
 
 use std::path::{Path, PathBuf};
 
-use flowswap_engine::{Clock, Draft, Entry, Journal, Plan, PlanError, RunId, plan_tenant};
-use futures::{StreamExt, stream};
+use flowswap_engine::{
+    Clock, Draft, Entry, History, Journal, Plan, PlanError, RunId, TenantHistory, TenantState as S, plan_tenant,
+};
 use jiff::SignedDuration;
 
 use super::detect::exit_of;
 use crate::{
     args::PlanArgs,
     config::Config,
-    context::{Context, SystemClock, open_journal},
+    context::{Context, SystemClock, open_journal, read_history},
     display,
     exit::{Exit, Failure},
     fleet::Fleet,
+    terminal::{Tone, paint},
 };
 
 pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
-    let ports = context.dry_ports(context.progress());
-    let fleet = Fleet::open(context, &config, &args.select.tenants, &ports).await?;
+    let history = read_history(&config).await?;
+    let progress = context.progress();
+    let mut fleet = Fleet::open(context, &config, &args.select.tenants, &context.dry_ports(progress.clone())).await?;
+    fleet.recall(&history);
+    if let Some(path) = &args.output {
+        refuse_plan_in_use(path, &history)?;
+    }
     let now = SystemClock.now();
-    let planning = fleet.tenants.iter().map(|tenant| plan_tenant(tenant, now));
-    let planned: Vec<_> = stream::iter(planning).buffered(config.run.concurrency).collect().await;
+    let planned = fleet.each(&config, &progress, async |tenant| plan_tenant(&tenant, now).await).await;
+    context.heed_stop()?;
     let tenants = planned.into_iter().map(|result| result.map(|(tenant, _)| tenant)).collect::<Result<Vec<_>, _>>();
     let not_after = now + SignedDuration::try_from(config.run.plan_lifetime).map_err(Failure::at("date the plan"))?;
     let plan = tenants.and_then(|tenants| Plan::freeze(now, not_after, fleet.pins, tenants)).map_err(unsound)?;
-    context.terminal.report(&plan, || display::plan::show(&plan))?;
     match &args.output {
         Some(path) => {
             write(path, &plan)?;
-            note(&config, path, &plan).await?;
-            context.terminal.say(&format!("plan written; when it has been read: flowswap apply {}", path.display()));
+            context.terminal.report(&plan, || display::plan::list(&plan))?;
+            // The plan is good without the note; only `status` would not know of it.
+            if let Err(failure) = note(&config, path, &plan).await {
+                context.terminal.say(&format!(
+                    "{} the plan is not noted in the journal: {}",
+                    paint(Tone::Care, "warning:"),
+                    failure.error
+                ));
+            }
+            context.terminal.say(&format!(
+                "every step: flowswap show {0}\nwhen it has been read: flowswap apply {0}",
+                path.display()
+            ));
         }
-        None => context.terminal.say("nothing was written; `-o plan.json` writes the plan for `flowswap apply`"),
+        None => {
+            context.terminal.report(&plan, || display::plan::show(&plan))?;
+            context.terminal.say("nothing was written; `-o plan.json` writes the plan for `flowswap apply`");
+        }
     }
     Ok(exit_of(plan.tenants.iter().map(|tenant| tenant.verdict)))
 }
 
-/// Reads a plan file. A plan that is not as it was written, or is too old, is refused whole.
+/// Reads a plan file. One that is not as it was written is refused whole.
 pub(crate) fn read(path: &Path) -> Result<Plan, Failure> {
-    let text = std::fs::read_to_string(path).map_err(Failure::at(format!("read the plan `{}`", path.display())))?;
-    Plan::read(&text, SystemClock.now()).map_err(|error| {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let failure = Failure::at(format!("read the plan `{}`", path.display()))(error);
+        Failure { exit: Exit::Usage, ..failure }.hint(format!("`flowswap plan -o {}` makes one", path.display()))
+    })?;
+    Plan::read(&text).map_err(|error| {
         let failure = Failure::new(Exit::Refused, error);
         failure.hint(format!("make a new one: flowswap plan -o {}", path.display()))
     })
+}
+
+/// A plan that was begun is needed to go on; writing over it would leave only the way back.
+fn refuse_plan_in_use(path: &Path, history: &History) -> Result<(), Failure> {
+    let Some(plan) = std::fs::read_to_string(path).ok().and_then(|text| Plan::read(&text).ok()) else { return Ok(()) };
+    let unfinished = |tenant: &TenantHistory| {
+        let is_between = !matches!(tenant.state, S::Swapped | S::Retired | S::Finalized);
+        is_between && tenant.work.as_ref().is_some_and(|work| work.plan == plan.digest)
+    };
+    match history.tenants().find(|(_, tenant)| unfinished(tenant)) {
+        None => Ok(()),
+        Some((name, tenant)) => {
+            let error = format!("`{}` is the plan with which `{name}` is {}", path.display(), tenant.state);
+            Err(Failure::new(Exit::Refused, error).hint("go on with it, or name another file"))
+        }
+    }
 }
 
 fn unsound(error: PlanError) -> Failure {

@@ -15,24 +15,26 @@ use crate::{
 
 pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
+    select(&config, &args.started.tenants)?;
     let seen = read_history(&config).await?;
-    let names = started::choose(&args.started, &seen, |_| true)?;
+    let names = started::choose(&args.started, &seen, has_way_back)?;
     if names.is_empty() {
-        context.terminal.say("there is nothing to take back");
-        return Ok(Exit::Done);
+        return started::report_none(context, "there is nothing to take back");
     }
+    // With `--all`, the names are the journal's.
     select(&config, &names)?;
+    let mut what = String::new();
     for name in &names {
         let Some(work) = seen.tenant(name).and_then(|tenant| tenant.work.as_ref()) else { continue };
-        let way_back: Vec<&WayBack> = work.tenant.way_back.iter().filter(|step| is_ahead(work, step)).collect();
-        if let Some(step) = way_back.iter().find(|step| step.reversibility == Reversibility::Irreversible) {
+        if let Some(step) = way_back(work).find(|step| step.reversibility == Reversibility::Irreversible) {
             let error = format!("tenant `{name}` cannot be taken back: there is no way back from step `{}`", step.step);
             return Err(Failure::new(Exit::Refused, error).hint("name the other tenants, without this one"));
         }
-        context.terminal.say(&format!("{} will be taken back:", paint(Tone::Strong, name)));
-        context.terminal.say(display::plan::show_way_back(way_back).trim_end());
+        what += &format!("{} will be taken back:\n", paint(Tone::Strong, name));
+        what += &display::plan::show_way_back(way_back(work));
     }
-    context.terminal.confirm(&format!("Take {} tenants back?", names.len()), args.started.yes)?;
+    let question = format!("Take {} back?", display::tenants(names.len()));
+    context.terminal.confirm(what.trim_end(), &question, args.started.yes)?;
 
     let progress = context.progress();
     let (ports, history) = context.run_ports(&config, progress.clone()).await?;
@@ -41,7 +43,14 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     started::execute(context, &config, ports, &progress, RunCommand::Rollback, jobs).await
 }
 
-/// Whether a step was carried out, or may have been.
-fn is_ahead(work: &Work, step: &WayBack) -> bool {
-    work.is_done(&step.step) || work.doubt.as_ref().is_some_and(|doubt| doubt.step == step.step)
+/// The steps that were carried out, or may have been, last first.
+fn way_back(work: &Work) -> impl Iterator<Item = &WayBack> {
+    let is_ahead =
+        |step: &&WayBack| work.is_done(&step.step) || work.doubt.as_ref().is_some_and(|doubt| doubt.step == step.step);
+    work.tenant.way_back.iter().filter(is_ahead)
+}
+
+/// Where the last step is taken, `--all` means all others.
+fn has_way_back(work: &Work) -> bool {
+    way_back(work).all(|step| step.reversibility != Reversibility::Irreversible)
 }

@@ -18,14 +18,15 @@ use crate::{
 /// The report; scripts rely on its names.
 #[derive(Serialize)]
 struct Report {
-    run: RunId,
+    /// None if nothing was to be done.
+    run: Option<RunId>,
     tenants: Vec<Row>,
 }
 
 #[derive(Serialize)]
 struct Row {
     name: String,
-    /// `done`, `refused` or `skipped`.
+    /// `ended`, `refused` or `skipped`; where a tenant ended is its state.
     outcome: &'static str,
     state: Option<TenantState>,
     reason: Option<String>,
@@ -46,10 +47,18 @@ pub(crate) fn choose(
     match args.tenants.iter().find(|name| work(name).is_none()) {
         None => Ok(args.tenants.clone()),
         Some(name) => {
-            let failure = Failure::new(Exit::Usage, format!("nothing was done with the tenant `{name}`"));
-            Err(failure.hint("`flowswap status` shows where every tenant stands"))
+            let state = history.tenant(name).map_or(TenantState::Unplanned, |tenant| tenant.state);
+            let error = format!("the tenant `{name}` is {state}: there is nothing to go on with, or back from");
+            Err(Failure::new(Exit::Usage, error).hint("`flowswap status` shows where every tenant stands"))
         }
     }
+}
+
+/// Reports that no tenant is concerned.
+pub(crate) fn report_none(context: &Context, why: &str) -> Result<Exit, Failure> {
+    context.terminal.say(why);
+    context.terminal.report(&Report { run: None, tenants: Vec::new() }, String::new)?;
+    Ok(Exit::Done)
 }
 
 /// Jobs that go on with what was begun.
@@ -63,12 +72,10 @@ pub(crate) fn jobs(fleet: &Fleet, history: &History, args: &Started, goal: Goal)
             let sha256 = |pin: Option<&flowswap_engine::PluginPin>| pin.map(|pin| pin.sha256.clone());
             sha256(work.plugins.get(*name)) != sha256(fleet.pins.get(*name))
         });
-        if let (Some(name), false) = (changed, args.accept_changed_plugins) {
+        if let (Some(name), false) = (changed, args.accept_changes) {
             let error = format!("tenant `{}` was begun with another build of plugin `{name}`", tenant.spec.name);
             let failure = Failure::new(Exit::Refused, error);
-            return Err(
-                failure.hint("use that build, or pass `--accept-changed-plugins` if this one is known to be fit")
-            );
+            return Err(failure.hint("use that build, or pass `--accept-changes` if this one is known to be fit"));
         }
         jobs.push(Job {
             tenant: tenant.clone(),
@@ -77,6 +84,8 @@ pub(crate) fn jobs(fleet: &Fleet, history: &History, args: &Started, goal: Goal)
             plugins: work.plugins.clone(),
             history: Some(started.clone()),
             goal,
+            not_after: None,
+            accept_changes: args.accept_changes,
         });
     }
     Ok(jobs)
@@ -99,7 +108,7 @@ pub(crate) async fn execute(
         Failure::new(Exit::Failed, error)
             .hint("nothing is claimed that is not in the journal; run the same command again")
     })?;
-    let report = Report { run, tenants: summary.outcomes.iter().map(row).collect() };
+    let report = Report { run: Some(run), tenants: summary.outcomes.iter().map(row).collect() };
     context.terminal.report(&report, || text(&report))?;
     Ok(exit_of(&summary))
 }
@@ -108,7 +117,7 @@ fn row((name, outcome): &(String, Outcome)) -> Row {
     let name = name.clone();
     match outcome.clone() {
         Outcome::Ended { state, reason } => {
-            Row { name, outcome: "done", state: Some(state), reason, changes: Vec::new() }
+            Row { name, outcome: "ended", state: Some(state), reason, changes: Vec::new() }
         }
         Outcome::Refused { changes } => Row { name, outcome: "refused", state: None, reason: None, changes },
         Outcome::Skipped { reason } => {

@@ -1,5 +1,6 @@
 //! `flowswap status`: where every tenant stands, and the one next command.
 
+use flowswap_contract::Phase;
 use flowswap_engine::{Direction, History, TenantHistory, TenantState, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -82,11 +83,24 @@ fn next(name: &str, tenant: &TenantHistory) -> Option<String> {
         S::Retired => Some(format!("flowswap finalize {name} --purge")),
         S::Finalized => None,
         S::RollingBack => Some(rollback()),
+        // The directory is on the new client, and what is left is the legacy one.
+        S::Failed | S::Running if is_swapped(tenant) => Some(format!("flowswap finalize {name}")),
+        // Proof went wrong after the swap: whoever finds nothing wrong with the directory applies again.
+        S::Stuck if tenant.work.as_ref().is_some_and(|work| work.doubt.is_none()) => Some(rollback()),
         S::Running | S::Soaking | S::Waiting | S::Stuck | S::Failed => match tenant.direction {
             Direction::Forward => Some(apply()),
             Direction::Back => Some(rollback()),
         },
     }
+}
+
+fn is_swapped(tenant: &TenantHistory) -> bool {
+    tenant.work.as_ref().is_some_and(|work| {
+        let confirms = work.tenant.steps.iter().filter(|step| step.proposal.phase == Phase::Confirm);
+        tenant.direction == Direction::Forward
+            && confirms.clone().count() > 0
+            && confirms.clone().all(|step| work.is_done(&step.id))
+    })
 }
 
 fn text(report: &Report) -> String {

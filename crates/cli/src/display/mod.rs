@@ -38,6 +38,11 @@ pub(crate) fn tone_of_state(state: TenantState) -> Tone {
     }
 }
 
+/// `1 tenant`, `2 tenants`.
+pub(crate) fn tenants(count: usize) -> String {
+    if count == 1 { "1 tenant".to_owned() } else { format!("{count} tenants") }
+}
+
 /// Counts the items by name, in the order of the names given: `9 ready, 1 blocked`.
 pub(crate) fn count<T: PartialEq + std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
     let mut counts: Vec<(T, usize)> = Vec::new();

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use flowswap_contract::{By, Phase, Reversibility, Step};
 use flowswap_engine::{Plan, PlannedTenant, Severity, WayBack};
 
-use super::{count, tone_of_severity, tone_of_verdict};
+use super::{count, table, tone_of_severity, tone_of_verdict};
 use crate::terminal::{Tone, paint};
 
 /// The whole plan.
@@ -17,6 +17,27 @@ pub(crate) fn show(plan: &Plan) -> String {
     }
     text += &summarize(plan);
     text
+}
+
+/// A line for each tenant: what a plan amounts to, where every step would be too much.
+pub(crate) fn list(plan: &Plan) -> String {
+    let rows = plan.tenants.iter().map(|tenant| {
+        let findings = tenant.findings.iter().filter(|finding| finding.severity != Severity::Info);
+        let way_back =
+            match tenant.way_back.iter().map(|step| step.reversibility).find(|r| *r == Reversibility::Attended) {
+                _ if tenant.steps.is_empty() => "-",
+                Some(_) => "attended",
+                None => "unattended",
+            };
+        [
+            table::plain(&tenant.name),
+            table::toned(tone_of_verdict(tenant.verdict), tenant.verdict),
+            table::plain(tenant.steps.len()),
+            table::plain(way_back),
+            table::plain(findings.map(|finding| finding.id.as_str()).collect::<Vec<_>>().join(", ")),
+        ]
+    });
+    table::render(["tenant", "verdict", "steps", "way back", "findings"], rows) + "\n" + &summarize(plan)
 }
 
 /// The last lines of a plan: how many, until when, by which code, under which name.

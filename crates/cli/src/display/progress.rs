@@ -29,6 +29,20 @@ impl Progress {
         Self { terminal, bars: watched.then(Bars::new) }
     }
 
+    /// Sets how many tenants there are to be done.
+    pub(crate) fn expect(&self, tenants: usize) {
+        if let Some(bars) = &self.bars {
+            bars.overall.set_length(tenants as u64);
+        }
+    }
+
+    /// One tenant is done.
+    pub(crate) fn advance(&self) {
+        if let Some(bars) = &self.bars {
+            bars.overall.inc(1);
+        }
+    }
+
     /// Takes the bars away, so that what follows stands alone.
     pub(crate) fn clear(&self) {
         if let Some(bars) = &self.bars {
@@ -64,7 +78,7 @@ impl EventSink for Progress {
 fn describe(event: &Event, steps: u8) -> Option<(u8, String)> {
     let back = |direction: &Direction| if *direction == Direction::Back { " back" } else { "" };
     let line = match event {
-        Event::RunStarted { run, tenants } => (0, format!("run {run}: {tenants} tenants")),
+        Event::RunStarted { run, tenants } => (0, format!("run {run}: {}", super::tenants(*tenants))),
         Event::StepEnded { tenant, step, direction, .. } => {
             (steps, format!("{tenant}: {step}{} done", back(direction)))
         }
@@ -83,7 +97,8 @@ fn describe(event: &Event, steps: u8) -> Option<(u8, String)> {
                 Level::Info => 1,
                 Level::Debug => 2,
             };
-            (verbosity, format!("{}: {plugin}: {message}", tenant.as_deref().unwrap_or("-")))
+            let of = tenant.as_deref().map(|tenant| format!("{tenant}: ")).unwrap_or_default();
+            (verbosity, format!("{of}plugin {plugin}: {message}"))
         }
         Event::TenantEnded { tenant, state, reason } => {
             let reason = reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use domain::find_domain_defect;
-pub(crate) use rules::NOT_PLANNABLE;
+pub(crate) use rules::{NOT_PLANNABLE, ORG_SHARED};
 pub use rules::{RULES, Rule};
 
 use crate::TenantSpec;
@@ -86,6 +86,15 @@ pub struct Finding {
     pub message: String,
     /// What to do about it.
     pub fix: String,
+}
+
+impl Finding {
+    /// A finding of a rule that is not matched by looking at one tenant.
+    pub(crate) fn of(id: &str, message: String) -> Self {
+        let rule = RULES.iter().find(|rule| rule.id == id);
+        let (severity, fix) = rule.map_or((Severity::Error, ""), |rule| (rule.severity, rule.fix));
+        Self { id: id.to_owned(), severity, message, fix: fix.to_owned() }
+    }
 }
 
 /// How much a finding matters.

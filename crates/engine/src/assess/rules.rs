@@ -10,6 +10,9 @@ const URGENT_DAYS: i64 = 14;
 /// The one rule that is matched by making a plan.
 pub(crate) const NOT_PLANNABLE: &str = "not-plannable";
 
+/// The id of the rule for tenants of one plan that share an org.
+pub(crate) const ORG_SHARED: &str = "org-shared";
+
 /// A rule.
 pub struct Rule {
     /// A word that never changes its meaning; scripts may rely on it.
@@ -188,7 +191,10 @@ pub const RULES: &[Rule] = &[
         check: |facts| {
             let (_, directory) = facts.both_in(Flow::ClientCredentials)?;
             let client = facts.service_in_use()?;
-            let unwanted = !facts.spec.app_data && directory.app_data != Some(true);
+            let unwanted = match directory.app_data {
+                Some(collects) => !collects,
+                None => !facts.spec.app_data,
+            };
             let message = || format!("`{}` may read applications, and they are not collected", client.id);
             (unwanted && client.variant == Variant::ApplicationEnabled).then(message)
         },
@@ -205,6 +211,19 @@ pub const RULES: &[Rule] = &[
             let collects = directory.app_data.filter(|collects| *collects != facts.spec.app_data)?;
             let verb = if collects { "collects" } else { "does not collect" };
             Some(format!("`app_data` is {}, and the directory {verb} applications", facts.spec.app_data))
+        },
+    },
+    Rule {
+        id: "app-data-unseen",
+        severity: Severity::Warning,
+        verdict: Verdict::Ready,
+        about: "The directory does not show whether it collects enterprise applications, so the variant of the new client rests \
+                on the configuration alone. If that is wrong, application data is lost without an error.",
+        fix: "look at the check box in the console and set `app_data` to match, or complete the directory's description",
+        check: |facts| {
+            let (_, directory) = facts.both_in(Flow::AuthorizationCode)?;
+            let message = || format!("`app_data` is {}, and the directory does not show its own", facts.spec.app_data);
+            directory.app_data.is_none().then(message)
         },
     },
     Rule {
@@ -253,6 +272,38 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
+        id: "legacy-client-shared",
+        severity: Severity::Warning,
+        verdict: Verdict::Ready,
+        about: "The legacy client has several redirect URIs, so further connections, of other regions, may sign in through it. \
+                Retiring it would stop them as well.",
+        fix: "migrate every connection that uses the app before any of them is finalized",
+        check: |facts| {
+            facts.both_in(Flow::AuthorizationCode)?;
+            let client = facts.legacy_in_use().filter(|client| client.redirect_uris.len() > 1)?;
+            Some(format!("`{}` ({}) has {} redirect URIs", client.client_id, client.label, client.redirect_uris.len()))
+        },
+    },
+    Rule {
+        id: "legacy-client-left",
+        severity: Severity::Warning,
+        verdict: Verdict::Migrated,
+        about: "The directory is migrated, and the org still has an active OIDC web app with CIE's redirect URI: access that \
+                nobody needs any more, unless another connection uses it.",
+        fix: "`flowswap finalize` retires the one of a tenant that flowswap migrated; look after others by hand",
+        check: |facts| {
+            let (provider, _) = facts.both_in(Flow::ClientCredentials)?;
+            facts.service_in_use()?;
+            let active: Vec<_> = provider
+                .legacy_clients
+                .iter()
+                .filter(|c| c.is_active())
+                .map(|c| format!("`{}`", c.client_id))
+                .collect();
+            (!active.is_empty()).then(|| format!("still active: {}", active.join(", ")))
+        },
+    },
+    Rule {
         id: "legacy-client-inactive",
         severity: Severity::Error,
         verdict: Verdict::Blocked,
@@ -286,6 +337,28 @@ pub const RULES: &[Rule] = &[
         fix: "see the plugin's documentation",
         // Found when a plan is made, and not from what both sides show.
         check: |_| None,
+    },
+    Rule {
+        id: ORG_SHARED,
+        severity: Severity::Error,
+        verdict: Verdict::Blocked,
+        about: "Another tenant of the same plan is connected to the same org. Two migrations in one org at once could not \
+                tell their new clients apart should an answer be lost. The same directory may also be configured twice.",
+        fix: "see that it is not the same directory twice; then plan and apply the tenants of one org one after the other",
+        // Found when a plan is made, and not from what one tenant shows.
+        check: |_| None,
+    },
+    Rule {
+        id: "migration-begun",
+        severity: Severity::Error,
+        verdict: Verdict::Blocked,
+        about: "flowswap has begun to migrate the tenant and has neither finished nor taken it back. A new plan would not know \
+                of what was done already.",
+        fix: "`flowswap status` shows where it stands and what is next",
+        check: |facts| {
+            facts.both_in(Flow::AuthorizationCode)?;
+            facts.spec.begun.then(|| "a migration was begun and is not finished".to_owned())
+        },
     },
     Rule {
         id: "auth-code-flow",
@@ -342,7 +415,8 @@ pub const RULES: &[Rule] = &[
         fix: "revoke the integration in Okta once it is sure that nothing uses it",
         check: |facts| {
             let (provider, directory) = facts.both()?;
-            let unused = |id: &str| directory.client_id.as_deref() != Some(id);
+            // What we made ourselves and the directory does not use yet is no puzzle.
+            let unused = |id: &str| directory.client_id.as_deref() != Some(id) && !facts.spec.begun;
             let ids: Vec<_> =
                 provider.service_clients.iter().filter(|c| unused(&c.id)).map(|c| format!("`{}`", c.id)).collect();
             (!ids.is_empty()).then(|| format!("the directory does not use {}", ids.join(", ")))

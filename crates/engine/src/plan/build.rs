@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{PlannedTenant, Seen, WayBack};
 use crate::{
-    Assessment, Finding, Mode, PlanError, RunId, Severity, Sight, Tenant, Verdict,
+    Assessment, Finding, Mode, PlanError, RunId, Sight, Tenant, Verdict,
     assess::{NOT_PLANNABLE, assess},
 };
 
@@ -84,10 +84,9 @@ pub(super) fn way_back(steps: &[Step]) -> Vec<WayBack> {
 }
 
 fn not_plannable(error: &contract::Error) -> Finding {
-    Finding {
-        id: NOT_PLANNABLE.to_owned(),
-        severity: Severity::Error,
-        message: format!("the plugin cannot plan this tenant: {error}"),
-        fix: error.hint.clone().unwrap_or_else(|| "see the plugin's documentation".to_owned()),
+    let finding = Finding::of(NOT_PLANNABLE, format!("the plugin cannot plan this tenant: {error}"));
+    match &error.hint {
+        Some(hint) => Finding { fix: hint.clone(), ..finding },
+        None => finding,
     }
 }

@@ -3,7 +3,7 @@
 mod build;
 mod lint;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use flowswap_contract::{DirectoryInventory, Phase, ProviderInventory, Reversibility, Step};
 use jiff::Timestamp;
@@ -15,6 +15,7 @@ pub use lint::lint;
 
 use crate::{
     Finding, TenantSpec, Verdict,
+    assess::ORG_SHARED,
     canonical::{changes, digest, render},
 };
 
@@ -29,7 +30,7 @@ pub struct Plan {
     pub format: u32,
     /// When it was made.
     pub created_at: Timestamp,
-    /// After this it is refused: what it was made from is too long ago.
+    /// After this nothing is begun with it, because what it was made from is too long ago. What was begun goes on.
     pub not_after: Timestamp,
     /// The plugins that made the steps and will carry them out, by name.
     pub plugins: BTreeMap<String, PluginPin>,
@@ -76,8 +77,8 @@ pub struct PlannedTenant {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seen {
-    /// Digest of the tenant's configuration without its secrets.
-    pub config: String,
+    /// Digests of the tenant's configuration without its secrets, by key, such as `provider.domain`.
+    pub config: BTreeMap<String, String>,
     /// What the provider showed.
     pub provider: ProviderInventory,
     /// What the directory showed, without what changes with every synchronization.
@@ -108,9 +109,6 @@ pub enum PlanError {
     /// It is not what was written.
     #[error("the plan was changed after it was made: its digest does not match its content")]
     Changed,
-    /// It is too old.
-    #[error("the plan expired at {0}")]
-    Expired(Timestamp),
     /// It contradicts itself.
     #[error("the plan is not sound: {}", .0.join("; "))]
     Unsound(Vec<String>),
@@ -120,13 +118,14 @@ pub enum PlanError {
 }
 
 impl Plan {
-    /// Freezes tenants into a plan and checks it.
+    /// Freezes tenants into a plan and checks it. Of tenants that share an org only the first is planned.
     pub fn freeze(
         created_at: Timestamp,
         not_after: Timestamp,
         plugins: BTreeMap<String, PluginPin>,
         tenants: Vec<PlannedTenant>,
     ) -> Result<Self, PlanError> {
+        let tenants = hold_back_sharers(tenants);
         let mut plan = Self { format: PLAN_FORMAT, created_at, not_after, plugins, tenants, digest: String::new() };
         plan.digest = digest(&plan).map_err(PlanError::Unwritable)?;
         let defects = lint(&plan);
@@ -139,7 +138,7 @@ impl Plan {
     }
 
     /// Reads a plan file. Anything but the very bytes that were written is refused.
-    pub fn read(text: &str, now: Timestamp) -> Result<Self, PlanError> {
+    pub fn read(text: &str) -> Result<Self, PlanError> {
         // The format comes first: another version's plan need not decode here.
         let value: Value = serde_json::from_str(text).map_err(PlanError::Malformed)?;
         let format = value.get("format").and_then(Value::as_u64).and_then(|format| u32::try_from(format).ok());
@@ -157,9 +156,6 @@ impl Plan {
         if !defects.is_empty() {
             return Err(PlanError::Unsound(defects));
         }
-        if now > plan.not_after {
-            return Err(PlanError::Expired(plan.not_after));
-        }
         Ok(plan)
     }
 
@@ -170,6 +166,14 @@ impl Plan {
 }
 
 impl PlannedTenant {
+    /// Takes the steps away and says why.
+    fn hold_back(&mut self, finding: Finding) {
+        self.verdict = self.verdict.max(Verdict::Blocked);
+        self.findings.insert(0, finding);
+        self.steps.clear();
+        self.way_back.clear();
+    }
+
     /// The step of this id.
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.id == id)
@@ -195,18 +199,53 @@ impl Seen {
             counts: flowswap_contract::Counts::default(),
             ..directory
         };
-        Ok(Self { config: digest(&spec.config).map_err(PlanError::Unwritable)?, provider, directory })
+        Ok(Self { config: digest_config(spec)?, provider, directory })
+    }
+
+    /// What differs in the tenant's configuration, a line each; empty when nothing does.
+    pub fn config_changes(&self, spec: &TenantSpec) -> Result<Vec<String>, PlanError> {
+        Ok(changed_keys(&self.config, &digest_config(spec)?))
     }
 
     /// What differs, a line each; empty when nothing does.
     pub fn changes_to(&self, now: &Self) -> Vec<String> {
-        let value = |seen: &Self| {
-            json!({
-                "the tenant's configuration": seen.config,
-                "provider": seen.provider,
-                "directory": seen.directory,
-            })
-        };
-        changes(&value(self), &value(now))
+        let value = |seen: &Self| json!({ "provider": seen.provider, "directory": seen.directory });
+        let mut lines = changed_keys(&self.config, &now.config);
+        lines.extend(changes(&value(self), &value(now)));
+        lines
     }
+}
+
+fn digest_config(spec: &TenantSpec) -> Result<BTreeMap<String, String>, PlanError> {
+    let mut digests = BTreeMap::new();
+    for (side, table) in spec.config.as_object().into_iter().flatten() {
+        for (key, value) in table.as_object().into_iter().flatten() {
+            digests.insert(format!("{side}.{key}"), digest(value).map_err(PlanError::Unwritable)?);
+        }
+    }
+    Ok(digests)
+}
+
+/// The values themselves are not kept, so only the keys can be named.
+fn changed_keys(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<String> {
+    let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let changed = keys.into_iter().filter(|key| before.get(*key) != after.get(*key));
+    changed.map(|key| format!("the configuration of `{key}` is not the plan's")).collect()
+}
+
+/// Two migrations in one org at the same time cannot tell their new clients apart should an answer be lost, and each
+/// one changes what the other one's plan was made from. Two entries for one directory are held back with it.
+fn hold_back_sharers(mut tenants: Vec<PlannedTenant>) -> Vec<PlannedTenant> {
+    let mut first: BTreeMap<(String, String), String> = BTreeMap::new();
+    for tenant in tenants.iter_mut().filter(|tenant| !tenant.steps.is_empty()) {
+        let Some(seen) = &tenant.seen else { continue };
+        let org = (tenant.provider_plugin.clone(), seen.provider.domain.clone());
+        if let Some(other) = first.get(&org) {
+            let message = format!("`{other}`, which this plan migrates, is connected to the same org, `{}`", org.1);
+            tenant.hold_back(Finding::of(ORG_SHARED, message));
+        } else {
+            first.insert(org, tenant.name.clone());
+        }
+    }
+    tenants
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flowswap_contract::{self as contract, ApplyReply, Effect, ErrorKind, Observed, Op, Reversibility, Step};
 
-use super::{Pause, progress::Progress};
+use super::{Pause, is_transient, progress::Progress};
 use crate::{Direction, TenantState};
 
 /// Seconds before an undo is tried again.
@@ -68,7 +68,8 @@ impl Progress<'_> {
             if error.effect == Effect::Unknown && self.observe(step, Direction::Back).await? == Observed::NotApplied {
                 return Ok(());
             }
-            let Some(seconds) = waits.next() else { return Err(stuck(step, &error)) };
+            let waiting_helps = error.effect == Effect::Unknown || is_transient(error.kind);
+            let Some(seconds) = waits.next().filter(|_| waiting_helps) else { return Err(stuck(step, &error)) };
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs(*seconds)) => {}
                 () = self.ports.stop.stopped() => {
@@ -90,6 +91,6 @@ impl Progress<'_> {
 }
 
 fn stuck(step: &Step, error: &contract::Error) -> Pause {
-    let tries = RETRY_WAITS_SECS.len() + 1;
-    Pause::End(TenantState::Stuck, format!("step `{}` could not be taken back in {tries} tries: {error}", step.id))
+    let hint = error.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
+    Pause::End(TenantState::Stuck, format!("step `{}` could not be taken back: {error}{hint}", step.id))
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::{StreamExt, stream};
 
 use super::{Job, Outcome, Runner, progress::Progress};
-use crate::{Direction, Draft, Entry, Event, JournalError, RunCommand, Seen, TenantState};
+use crate::{Direction, Draft, Entry, Event, JournalError, RunCommand, Seen, TenantState, Work};
 
 /// How many tenants at once, and how much trouble is too much.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +64,7 @@ impl Runner {
     }
 
     async fn run_job(&self, job: Job) -> Result<Outcome, JournalError> {
-        if let Some(refusal) = refuse(&job).await {
+        if let Some(refusal) = self.refuse(&job).await {
             // A look that was stopped says nothing of the tenant.
             return Ok(if self.ports.stop.is_stopped() { stopped() } else { refusal });
         }
@@ -83,48 +83,78 @@ impl Runner {
         Ok(Outcome::Ended { state, reason })
     }
 
+    /// Why a job may not begin.
+    async fn refuse(&self, job: &Job) -> Option<Outcome> {
+        match refuse_by_history(job) {
+            Some(change) => Some(Outcome::Refused { changes: vec![change] }),
+            None if is_untouched(job) => self.refuse_by_sight(job).await,
+            None if job.accept_changes => None,
+            None => refuse_by_config(job),
+        }
+    }
+
+    /// Where nothing was changed by us, whatever is different was changed by others.
+    async fn refuse_by_sight(&self, job: &Job) -> Option<Outcome> {
+        let refused = |change: String| Some(Outcome::Refused { changes: vec![change] });
+        if let Some(expiry) = job.not_after.filter(|expiry| self.ports.clock.now() > *expiry) {
+            return refused(format!("the plan expired at {expiry}"));
+        }
+        let Some(before) = &job.planned.seen else { return refused("the plan does not say what was seen".to_owned()) };
+        let sight = job.tenant.look().await;
+        let now = match (sight.provider, sight.directory) {
+            (Ok(provider), Ok(directory)) => Seen::new(&job.tenant.spec, provider, directory),
+            (Err(error), _) => return refused(format!("the provider cannot be read any more: {error}")),
+            (_, Err(error)) => return refused(format!("the directory cannot be read any more: {error}")),
+        };
+        match now {
+            Ok(now) => {
+                let changes = before.changes_to(&now);
+                (!changes.is_empty()).then_some(Outcome::Refused { changes })
+            }
+            Err(error) => refused(error.to_string()),
+        }
+    }
+
     async fn record_run(&self, entry: Entry) -> Result<(), JournalError> {
         let draft = Draft { at: self.ports.clock.now(), run: self.run, tenant: None, entry };
         self.ports.journal.append(draft).await.map(drop)
     }
 }
 
-/// Why a job may not begin.
-async fn refuse(job: &Job) -> Option<Outcome> {
-    let refused = |change: String| Some(Outcome::Refused { changes: vec![change] });
-    let direction = if job.goal.last_phase().is_some() { Direction::Forward } else { Direction::Back };
+/// Why what the journal says stands against the job.
+fn refuse_by_history(job: &Job) -> Option<String> {
+    let forward = job.goal.last_phase().is_some();
     let history = job.history.as_ref();
-    if let Some(work) = history.and_then(|history| history.work.as_ref()) {
-        if work.plan != job.plan {
-            return refused(
-                "it is in the middle of another plan: go on with that one, or roll the tenant back first".to_owned(),
-            );
+    let why = match history.and_then(|history| history.work.as_ref()) {
+        Some(work) if work.plan != job.plan => {
+            "it is in the middle of another plan: go on with that one, or roll the tenant back first"
         }
-        let going_back = history.is_some_and(|history| history.direction == Direction::Back);
-        if direction == Direction::Forward && going_back {
-            return refused("it is being rolled back: finish that first".to_owned());
+        Some(_) if forward && history.is_some_and(|history| history.direction == Direction::Back) => {
+            "it is being rolled back: finish that first"
         }
-        // Where nothing was changed by us, whatever is different was changed by others.
-        let untouched = work.doubt.is_none() && !work.done.iter().any(|done| work.changes_something(&done.id));
-        if direction == Direction::Back || !untouched {
-            return None;
+        Some(_) => return None,
+        None if !forward => "there is nothing to take back",
+        None if history.is_some_and(|history| history.taken_back.as_ref() == Some(&job.plan)) => {
+            "it was rolled back after this plan was made: plan it again"
         }
-    } else if direction == Direction::Back {
-        return refused("there is nothing to take back".to_owned());
-    }
-    let Some(before) = &job.planned.seen else { return refused("the plan does not say what was seen".to_owned()) };
-    let sight = job.tenant.look().await;
-    let now = match (sight.provider, sight.directory) {
-        (Ok(provider), Ok(directory)) => Seen::new(&job.tenant.spec, provider, directory),
-        (Err(error), _) => return refused(format!("the provider cannot be read any more: {error}")),
-        (_, Err(error)) => return refused(format!("the directory cannot be read any more: {error}")),
+        None => return None,
     };
-    match now {
-        Ok(now) => {
-            let changes = before.changes_to(&now);
-            (!changes.is_empty()).then_some(Outcome::Refused { changes })
-        }
-        Err(error) => refused(error.to_string()),
+    Some(why.to_owned())
+}
+
+/// Whether nothing that changes the world was done to the tenant, or may have been.
+fn is_untouched(job: &Job) -> bool {
+    let work = job.history.as_ref().and_then(|history| history.work.as_ref());
+    let touched = |work: &Work| work.doubt.is_some() || work.done.iter().any(|done| work.changes_something(&done.id));
+    job.goal.last_phase().is_some() && !work.is_some_and(touched)
+}
+
+/// Going on, or back, with another configuration could meet another org, and find there that nothing is left to do.
+fn refuse_by_config(job: &Job) -> Option<Outcome> {
+    match job.planned.seen.as_ref()?.config_changes(&job.tenant.spec) {
+        Ok(changes) if changes.is_empty() => None,
+        Ok(changes) => Some(Outcome::Refused { changes }),
+        Err(error) => Some(Outcome::Refused { changes: vec![error.to_string()] }),
     }
 }
 

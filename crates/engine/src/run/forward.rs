@@ -6,11 +6,11 @@ use flowswap_contract::{
     self as contract, ApplyReply, By, Effect, ErrorKind, EvidenceResult, Observed, Op, Phase, Step, TestReply,
 };
 
-use super::{Pause, progress::Progress};
+use super::{Pause, is_transient, progress::Progress};
 use crate::{Direction, TenantState};
 
-/// How often a step is tried when it turned out that a try changed nothing.
-const TRIES: u32 = 3;
+/// Seconds before each try of a step, when it turned out that the one before changed nothing.
+const TRY_WAITS_SECS: [u64; 3] = [0, 1, 4];
 
 /// How long a confirmation is waited for within a run. Directories synchronize every five minutes; an interface may
 /// synchronize at once, and then a few seconds are enough. Whoever has not confirmed by then is soaking.
@@ -72,7 +72,11 @@ impl Progress<'_> {
 
     async fn carry_out(&mut self, step: &Step) -> Result<(), Pause> {
         let mut last_error = None;
-        for _ in 0..TRIES {
+        for wait in TRY_WAITS_SECS {
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs(wait)) => {}
+                () = self.ports.stop.stopped() => {}
+            }
             self.heed_stop(step)?;
             self.begin(step, Direction::Forward).await?;
             let error = match self.call::<ApplyReply>(step, Op::Apply).await {
@@ -131,6 +135,10 @@ impl Progress<'_> {
     fn give_up(&self, step: &Step, error: &contract::Error) -> Pause {
         let state = match error.kind {
             ErrorKind::Interrupted => self.interrupted_state(),
+            // The directory is on the new client. Either nobody could look, or something is wrong with it, which is for
+            // a person to weigh.
+            kind if step.proposal.phase == Phase::Confirm && is_transient(kind) => TenantState::Soaking,
+            _ if step.proposal.phase == Phase::Confirm => TenantState::Stuck,
             _ => TenantState::Failed,
         };
         Pause::End(state, format!("step `{}`: {error}", step.id))

@@ -13,8 +13,9 @@ mod settle;
 use std::{collections::BTreeMap, sync::Arc};
 
 pub use fleet::{FleetLimits, Summary};
-use flowswap_contract::Phase;
+use flowswap_contract::{ErrorKind, Phase};
 use fuse::Fuse;
+use jiff::Timestamp;
 
 use crate::{
     Clock, EventSink, Journal, JournalError, PlannedTenant, PluginPin, RunId, SecretStore, Stop, Tenant, TenantHistory,
@@ -50,6 +51,10 @@ pub struct Job {
     pub history: Option<TenantHistory>,
     /// How far to go.
     pub goal: Goal,
+    /// After this nothing is begun on the tenant; what was begun goes on.
+    pub not_after: Option<Timestamp>,
+    /// Go on although the configuration is not the one that the work was begun with.
+    pub accept_changes: bool,
 }
 
 /// How far a run takes a tenant.
@@ -99,7 +104,7 @@ pub enum Outcome {
     },
 }
 
-/// Runs one job after another, or many at once.
+/// Carries out the jobs of one run.
 pub struct Runner {
     ports: Ports,
     run: RunId,
@@ -125,4 +130,9 @@ impl From<JournalError> for Pause {
     fn from(error: JournalError) -> Self {
         Self::Journal(error)
     }
+}
+
+/// Whether the same call may succeed by itself a little later.
+fn is_transient(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::RateLimited | ErrorKind::Internal)
 }

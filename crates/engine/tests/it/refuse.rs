@@ -78,7 +78,7 @@ async fn a_changed_configuration_and_an_unreadable_side_are_refused() {
         runner.run(command, jobs, crate::scene::LIMITS).await.unwrap().outcomes.remove(0).1
     };
     let mut jobs = scene.jobs(Goal::Swapped);
-    jobs[0].tenant.spec.config = serde_json::json!({ "domain": "acme.okta.test", "page": 50 });
+    jobs[0].tenant.spec.config = serde_json::json!({ "provider": { "domain": "acme.okta.test", "page": 50 } });
     let Outcome::Refused { changes } = run(jobs).await else { panic!("it was taken up") };
     assert!(changes.len() == 1 && changes[0].starts_with("the tenant's configuration: "), "{changes:?}");
 

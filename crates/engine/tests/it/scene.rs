@@ -81,6 +81,8 @@ impl Scene {
                 plugins: self.plan.plugins.clone(),
                 history: started,
                 goal,
+                not_after: Some(self.plan.not_after).filter(|_| goal == Goal::Swapped),
+                accept_changes: false,
             }
         };
         self.plan.ready().map(job).collect()
@@ -153,7 +155,8 @@ pub(crate) fn spec(name: &str) -> TenantSpec {
         app_data: false,
         provider_plugin: "okta".to_owned(),
         directory_plugin: "rest".to_owned(),
-        config: json!({ "domain": format!("{name}.okta.test") }),
+        begun: false,
+        config: json!({ "provider": { "domain": format!("{name}.okta.test") } }),
     }
 }
 

@@ -1,7 +1,6 @@
 //! The plugin as the host drives it, against an org in memory and against recorded answers of the real API.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
-#![expect(clippy::print_stdout, reason = "a skipped test says so")]
 
 mod config;
 mod detect;
