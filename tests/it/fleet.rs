@@ -134,7 +134,9 @@ fn without_restore_a_person_takes_the_directory_back() {
     });
     let before = lab.sim.snapshot();
     let plan = lab.plan().expect(0);
-    assert!(plan.stdout.contains("[attended]"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("rolling back needs a person for 1 of them"), "{}", plan.stdout);
+    let shown = lab.run(&["show", "plan.json"]).expect(0);
+    assert!(shown.stdout.contains("Reconnect") && shown.stdout.contains("[attended]"), "{}", shown.stdout);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
 
     let waiting = lab.run(&["rollback", "acme", "--yes"]).expect(4);

@@ -128,7 +128,7 @@ pub(crate) struct ApplyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct Started {
-    /// The tenants.
+    /// The tenants, if not `--all`.
     #[arg(value_name = "TENANT", required_unless_present = "all", conflicts_with = "all")]
     pub(crate) tenants: Vec<String>,
     /// Every tenant to which it applies.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flowswap_sim::{FaultKind, SimConfig};
+use flowswap_sim::{Fault, FaultKind, SimConfig};
 
 use super::points::{Run, is_write, record};
 use crate::support::{Background, Lab};
@@ -56,6 +56,27 @@ fn a_second_ctrl_c_ends_at_once_and_what_was_cut_off_is_looked_up() {
     lab.run(Run::Forward.args()).expect(0);
     assert_eq!(lab.in_state("swapped").len(), 3);
     assert!(lab.sim.world().orgs.iter().all(|org| org.service_clients.len() == 1));
+}
+
+#[test]
+fn a_look_that_is_stopped_reports_and_writes_nothing() {
+    for (args, kept) in [(&["plan", "-o", "plan.json"][..], true), (&["detect"], false), (&["check"], false)] {
+        let lab = slow_lab();
+        let before = std::fs::read_to_string(lab.path("plan.json")).unwrap();
+        // Long enough to be interrupted in the middle of; what is in flight is waited for.
+        let kind = FaultKind::Delay { milliseconds: 3_000 };
+        let host = lab.sim.tenants()[1].domain.clone();
+        lab.sim.add_fault(Fault { host, method: None, path: String::new(), kind, times: 1, skip: 0 });
+        let mut running = Background::start(lab.dir(), args);
+        while lab.sim.faults()[0].fired == 0 && !running.has_ended() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        running.interrupt();
+        running.await_talk("Ctrl-C again stops at once");
+        let output = running.finish().expect(5);
+        assert_eq!(output.stdout, "", "{args:?}");
+        assert!(!kept || std::fs::read_to_string(lab.path("plan.json")).unwrap() == before, "{args:?}");
+    }
 }
 
 #[test]

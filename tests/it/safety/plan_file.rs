@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use flowswap_sim::SimConfig;
+use flowswap_sim::{Fault, FaultKind, GATEWAY_HOST, SimConfig};
 
 use crate::support::{Lab, plugin_file};
 
@@ -67,7 +67,65 @@ fn a_plan_that_has_expired() {
     let lab = Lab::new(SimConfig::default().tenants(2).record(true));
     lab.edit_config(|text| format!("{text}\n[run]\nplan_lifetime = \"1ms\"\n"));
     lab.plan().expect(0);
-    refuse(&lab, lab.sim.traffic().len(), &[], "the plan expired at ");
+    let requests = lab.sim.traffic().len();
+    let output = lab.run(&["apply", "plan.json", "--yes"]).expect(6);
+    assert_eq!(output.stdout.matches("the plan expired at ").count(), 2, "{}", output.stdout);
+    assert_eq!(lab.sim.traffic().len(), requests, "something was sent");
+}
+
+#[test]
+fn a_plan_that_is_being_carried_out_is_not_written_over() {
+    let lab = Lab::with_tenants(1);
+    lab.plan().expect(0);
+    let (path, kind) = ("/v1/directories/".to_owned(), FaultKind::Status { status: 403 });
+    let method = Some("POST".to_owned());
+    lab.sim.add_fault(Fault { host: GATEWAY_HOST.to_owned(), method, path, kind, times: 1, skip: 0 });
+    lab.run(&["apply", "plan.json", "--yes"]).expect(3);
+    let before = fs::read_to_string(lab.path("plan.json")).unwrap();
+    let refused = lab.plan().expect(6);
+    assert!(refused.stderr.contains("`plan.json` is the plan with which `acme` is failed"), "{}", refused.stderr);
+    assert_eq!(fs::read_to_string(lab.path("plan.json")).unwrap(), before);
+    let elsewhere = lab.run(&["plan", "-o", "other.json"]).expect(4);
+    assert!(elsewhere.stdout.contains("migration-begun"), "{}", elsewhere.stdout);
+}
+
+#[test]
+fn a_plan_that_was_taken_back() {
+    let lab = Lab::with_tenants(1);
+    lab.plan().expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.run(&["rollback", "acme", "--yes"]).expect(0);
+    let before = lab.sim.snapshot();
+    let again = lab.run(&["apply", "plan.json", "--yes"]).expect(6);
+    assert!(again.stdout.contains("it was rolled back after this plan was made"), "{}", again.stdout);
+    assert_eq!(lab.sim.snapshot(), before);
+}
+
+#[test]
+fn a_configuration_that_is_not_the_plan_s_does_not_take_anything_back() {
+    let lab = Lab::with_tenants(2);
+    lab.plan().expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.edit_config(|text| text.replacen("acme.okta.test", "globex.okta.test", 1));
+    let before = lab.sim.snapshot();
+    let refused = lab.run(&["rollback", "acme", "--yes"]).expect(6);
+    assert!(refused.stdout.contains("the configuration of `provider.domain` is not the plan's"), "{}", refused.stdout);
+    assert_eq!(lab.sim.snapshot(), before);
+    assert_eq!(lab.in_state("swapped"), ["acme", "globex"]);
+}
+
+#[test]
+fn one_directory_that_is_configured_twice_is_planned_once() {
+    let lab = Lab::with_tenants(1);
+    lab.edit_config(|text| {
+        let tenant = text[text.find("[[tenant]]").unwrap()..].replace("name = \"acme\"", "name = \"twin\"");
+        format!("{text}\n{tenant}")
+    });
+    fs::copy(lab.path("tokens/acme.token"), lab.path("tokens/twin.token")).unwrap();
+    let plan = lab.plan().expect(4);
+    assert!(plan.stdout.contains("org-shared: `acme`, which this plan migrates"), "{}", plan.stdout);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    assert_eq!(lab.sim.world().directories[0].submits, 1);
 }
 
 #[test]
@@ -84,9 +142,9 @@ fn a_plan_that_other_code_made() {
     for command in ["rollback", "finalize"] {
         let other = lab.run(&[command, "acme", "--yes", "--plugin-dir", "plugins"]).expect(6);
         assert!(other.stderr.contains("another build of plugin `okta`"), "{}", other.stderr);
-        assert!(other.stderr.contains("--accept-changed-plugins"), "{}", other.stderr);
+        assert!(other.stderr.contains("--accept-changes"), "{}", other.stderr);
     }
-    lab.run(&["rollback", "acme", "--yes", "--plugin-dir", "plugins", "--accept-changed-plugins"]).expect(0);
+    lab.run(&["rollback", "acme", "--yes", "--plugin-dir", "plugins", "--accept-changes"]).expect(0);
     assert_eq!(lab.in_state("rolled-back"), ["acme"]);
 }
 

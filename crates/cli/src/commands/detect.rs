@@ -7,10 +7,9 @@ use serde::Serialize;
 use crate::{
     args::Select,
     context::{Context, SystemClock, read_history},
-    display::{count, table, tone_of_severity, tone_of_verdict},
+    display::{count, show_trouble, table, tone_of_verdict},
     exit::{Exit, Failure},
     fleet::Fleet,
-    terminal::{Tone, paint},
 };
 
 /// The report; scripts rely on its names.
@@ -85,13 +84,8 @@ fn text(report: &Report) -> String {
         }),
     );
     text += &format!("\n{}\n", count(report.tenants.iter().map(|row| row.verdict)));
-    for row in report.tenants.iter().filter(|row| row.verdict > Verdict::NotApplicable) {
-        text +=
-            &format!("\n{} is {}\n", paint(Tone::Strong, &row.name), paint(tone_of_verdict(row.verdict), row.verdict));
-        for finding in row.findings.iter().filter(|finding| finding.severity == Severity::Error) {
-            text += &format!("  {}: {}\n", paint(tone_of_severity(finding.severity), &finding.id), finding.message);
-            text += &format!("    fix: {}\n", finding.fix);
-        }
+    for row in &report.tenants {
+        text += &show_trouble(&row.name, row.verdict, &row.findings);
     }
     text
 }

@@ -4,9 +4,9 @@ pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod table;
 
-use flowswap_engine::{Severity, TenantState, Verdict};
+use flowswap_engine::{Finding, Severity, TenantState, Verdict};
 
-use crate::terminal::Tone;
+use crate::terminal::{Tone, paint};
 
 /// The colour of a verdict.
 pub(crate) fn tone_of_verdict(verdict: Verdict) -> Tone {
@@ -36,6 +36,19 @@ pub(crate) fn tone_of_state(state: TenantState) -> Tone {
         S::Running | S::RollingBack | S::Waiting | S::Soaking => Tone::Care,
         S::Unplanned | S::Planned => Tone::Dim,
     }
+}
+
+/// What stands in the way of a tenant that needs a person, and what to do about it; nothing for the others.
+pub(crate) fn show_trouble(name: &str, verdict: Verdict, findings: &[Finding]) -> String {
+    if verdict <= Verdict::NotApplicable {
+        return String::new();
+    }
+    let mut text = format!("\n{} is {}\n", paint(Tone::Strong, name), paint(tone_of_verdict(verdict), verdict));
+    for finding in findings.iter().filter(|finding| finding.severity == Severity::Error) {
+        text += &format!("  {}: {}\n", paint(tone_of_severity(finding.severity), &finding.id), finding.message);
+        text += &format!("    fix: {}\n", finding.fix);
+    }
+    text
 }
 
 /// `1 tenant`, `2 tenants`.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use flowswap_contract::{By, Phase, Reversibility, Step};
 use flowswap_engine::{Plan, PlannedTenant, Severity, WayBack};
 
-use super::{count, table, tone_of_severity, tone_of_verdict};
+use super::{count, show_trouble, table, tone_of_severity, tone_of_verdict};
 use crate::terminal::{Tone, paint};
 
 /// The whole plan.
@@ -37,7 +37,11 @@ pub(crate) fn list(plan: &Plan) -> String {
             table::plain(findings.map(|finding| finding.id.as_str()).collect::<Vec<_>>().join(", ")),
         ]
     });
-    table::render(["tenant", "verdict", "steps", "way back", "findings"], rows) + "\n" + &summarize(plan)
+    let mut text = table::render(["tenant", "verdict", "steps", "way back", "findings"], rows);
+    for tenant in &plan.tenants {
+        text += &show_trouble(&tenant.name, tenant.verdict, &tenant.findings);
+    }
+    text + "\n" + &summarize(plan)
 }
 
 /// The last lines of a plan: how many, until when, by which code, under which name.

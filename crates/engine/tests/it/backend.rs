@@ -58,7 +58,7 @@ impl Backend for MemoryBackend {
 impl MemoryBackend {
     fn serve(&self, call: &BackendCall<'_>, fault: Option<Fault>) -> Result<Value, Error> {
         match fault {
-            Some(Fault::Refuse | Fault::Interrupt) => return Err(fault.unwrap().error()),
+            Some(Fault::Refuse | Fault::Interrupt | Fault::Say(_)) => return Err(fault.unwrap().error()),
             Some(Fault::Stop) => self.reality.stop.stop(),
             _ => {}
         }
@@ -118,9 +118,9 @@ impl MemoryBackend {
         let unknown = |what: &str| Error::new(ErrorKind::Internal, what).with_unknown_effect();
         let end = |outcome| Entry::RequestEnded { step: id.clone(), request, outcome };
         let lost = || end(RequestOutcome::Lost { message: "no answer".to_owned() });
-        if fault == Some(Fault::LoseRequest) {
+        if let Some(fault @ (Fault::LoseRequest | Fault::DieEarly)) = fault {
             self.append(call, lost()).map_err(|_| unknown("the outcome was not recorded"))?;
-            return Err(Fault::LoseRequest.error());
+            return Err(fault.error());
         }
         let half = fault == Some(Fault::Half);
         let done = self.reality.change(&format!("{} {id}", call.op), |state| match call.op {

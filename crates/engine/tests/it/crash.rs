@@ -14,9 +14,12 @@ type Case<'a> = (&'a [Goal], Goal, Goal, TenantState, &'a dyn Fn(&State));
 
 /// How far the tenant is before the run that is cut.
 async fn prepare(goals: &[Goal]) -> Scene {
-    let scene = Scene::new(&["acme"]).await;
+    let mut scene = Scene::new(&["acme"]).await;
     for &goal in goals {
-        scene.run(goal).await;
+        assert!(matches!(scene.run(goal).await[0].1, Outcome::Ended { reason: None, .. }), "{goal:?}");
+        if goal == Goal::RolledBack {
+            scene = scene.planned_again().await;
+        }
     }
     scene.restarted()
 }

@@ -9,10 +9,14 @@ use flowswap_contract::{Error, ErrorKind, Op};
 pub(crate) enum Fault {
     /// Refused before any work: the effect is none.
     Refuse,
+    /// Refused before any work, with this kind and a hint.
+    Say(ErrorKind),
     /// The operator stopped it before any work.
     Interrupt,
     /// Nothing was done, and nobody knows.
     LoseRequest,
+    /// Nothing was done, nobody knows, and the plugin died.
+    DieEarly,
     /// It was done, and the answer did not arrive.
     LoseAnswer,
     /// It was done, what the answer brought is kept, and then the plugin died.
@@ -32,12 +36,32 @@ impl Fault {
     pub(crate) fn error(self) -> Error {
         match self {
             Self::Refuse => Error::new(ErrorKind::Permission, "not permitted"),
+            Self::Say(kind) => Error::new(kind, "not now").with_hint("look at it"),
             Self::Interrupt => Error::new(ErrorKind::Interrupted, "the run was stopped"),
-            Self::Die => Error::new(ErrorKind::Crashed, "the plugin died").with_unknown_effect(),
+            Self::Die | Self::DieEarly => Error::new(ErrorKind::Crashed, "the plugin died").with_unknown_effect(),
             _ => Error::new(ErrorKind::Unavailable, "no answer").with_unknown_effect(),
         }
     }
 }
+
+/// Every kind of failure but that of a stop, and whether the same call may succeed by itself a little later.
+pub(crate) const KINDS: [(ErrorKind, bool); 15] = [
+    (ErrorKind::Config, false),
+    (ErrorKind::Auth, false),
+    (ErrorKind::Permission, false),
+    (ErrorKind::NotFound, false),
+    (ErrorKind::Conflict, false),
+    (ErrorKind::RateLimited, true),
+    (ErrorKind::Unavailable, true),
+    (ErrorKind::Unsupported, false),
+    (ErrorKind::Invalid, false),
+    (ErrorKind::Refused, false),
+    (ErrorKind::Crashed, false),
+    (ErrorKind::TimedOut, true),
+    (ErrorKind::Protocol, false),
+    (ErrorKind::Internal, true),
+    (ErrorKind::Unknown, false),
+];
 
 /// A fault at the nth call, counted from 0, of an operation of a step. No tenant means any.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! The undisturbed way: forward to every goal, and back from every prefix of the steps.
 
 use flowswap_contract::Op;
-use flowswap_engine::{Goal, TenantState};
+use flowswap_engine::{Goal, Outcome, TenantState};
 
 use crate::{
     fault::Fault,
@@ -62,6 +62,10 @@ async fn going_back_from_every_prefix_restores_the_world() {
             assert_lawful(&scene.reality.state());
             let scene = scene.restarted();
             scene.reach(Goal::RolledBack, TenantState::RolledBack).await;
+            assert_rolled_back(&before, &scene.reality.state());
+            let refused = "it was rolled back after this plan was made: plan it again".to_owned();
+            let outcome = scene.run(Goal::Swapped).await.remove(0).1;
+            assert_eq!(outcome, Outcome::Refused { changes: vec![refused] });
             assert_rolled_back(&before, &scene.reality.state());
             let scene = scene.planned_again().await;
             scene.reach(Goal::Swapped, TenantState::Swapped).await;

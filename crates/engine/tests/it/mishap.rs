@@ -1,11 +1,12 @@
 //! One thing goes wrong, at every step and operation, in every way; then two at once. What the run says must be so, and the
 //! same command given again must heal it.
 
-use flowswap_contract::Op;
+use flowswap_contract::{ErrorKind, Op};
 use flowswap_engine::{Goal, Outcome, TenantState as S};
+use tokio::time::Instant;
 
 use crate::{
-    fault::{Fault as F, Injection},
+    fault::{Fault as F, Injection, KINDS},
     laws::{assert_lawful, assert_rolled_back, assert_secrets_accounted, assert_swapped},
     scene::Scene,
 };
@@ -135,8 +136,23 @@ async fn a_change_that_goes_wrong_is_looked_at_and_healed() {
 #[tokio::test(start_paused = true)]
 async fn a_check_that_goes_wrong_changes_nothing_and_is_done_again() {
     for (step, goal) in CHECKS {
-        for fault in [F::Refuse, F::LoseRequest, F::LoseAnswer, F::Die, F::Garble] {
-            check(goal, &[(step, Op::Test, 0, fault)], S::Failed).await;
+        // The directory is swapped: either nobody could look, or something is wrong with what a person must weigh.
+        let (transient, lasting) =
+            if step.starts_with("confirm-") { (S::Soaking, S::Stuck) } else { (S::Failed, S::Failed) };
+        let interrupted = if step.starts_with("confirm-") { S::Soaking } else { S::Running };
+        for (fault, expect) in [
+            (F::Refuse, lasting),
+            (F::LoseRequest, transient),
+            (F::LoseAnswer, transient),
+            (F::Die, lasting),
+            (F::Garble, lasting),
+            (F::Interrupt, interrupted),
+        ] {
+            check(goal, &[(step, Op::Test, 0, fault)], expect).await;
+        }
+        for (kind, is_transient) in KINDS {
+            let expect = if is_transient { transient } else { lasting };
+            check(goal, &[(step, Op::Test, 0, F::Say(kind))], expect).await;
         }
     }
 }
@@ -147,8 +163,16 @@ async fn an_undo_that_goes_wrong_is_tried_again_and_then_stuck() {
     for step in ["provision", "swap", "retire"] {
         let undo = |nth, fault| (step, Op::Undo, nth, fault);
         let look = |nth, fault| (step, Op::Observe, nth, fault);
-        for fault in [F::Refuse, F::LoseRequest, F::LoseAnswer, F::Die, F::Garble, F::Half] {
+        for fault in [F::LoseRequest, F::DieEarly, F::LoseAnswer, F::Die, F::Garble, F::Half] {
             check(goal, &[undo(0, fault)], S::RolledBack).await;
+        }
+        // What changed nothing and would change nothing the next time is not tried a second time.
+        check(goal, &[undo(0, F::Refuse)], S::Stuck).await;
+        for (kind, is_transient) in KINDS {
+            check(goal, &[undo(0, F::Say(kind))], if is_transient { S::RolledBack } else { S::Stuck }).await;
+        }
+        for first in [F::LoseRequest, F::Half, F::Say(ErrorKind::Unavailable)] {
+            check(goal, &[undo(0, first), undo(1, F::Refuse)], S::Stuck).await;
         }
         for fault in [F::LoseRequest, F::LoseAnswer, F::Die, F::Garble, F::Half] {
             for look_fault in [F::Blind, F::Refuse, F::LoseRequest, F::Garble] {
@@ -156,12 +180,34 @@ async fn an_undo_that_goes_wrong_is_tried_again_and_then_stuck() {
             }
             check(goal, &[undo(0, fault), look(0, F::Interrupt)], S::RollingBack).await;
         }
-        for fault in [F::Refuse, F::LoseRequest, F::Half] {
+        for fault in [F::Say(ErrorKind::Unavailable), F::LoseRequest, F::DieEarly, F::Half] {
             let four = [undo(0, fault), undo(1, fault), undo(2, fault), undo(3, fault)];
             check(goal, &four[..3], S::RolledBack).await;
             check(goal, &four, S::Stuck).await;
         }
         check(goal, &[undo(0, F::Interrupt)], S::RollingBack).await;
+    }
+}
+
+/// Seconds between the tries: 1, 4 and 15.
+#[tokio::test(start_paused = true)]
+async fn an_undo_is_tried_again_only_where_waiting_helps() {
+    for (fault, tries, seconds, reason) in [
+        (F::Refuse, 1, 0, "step `swap` could not be taken back: not permitted"),
+        (F::Say(ErrorKind::NotFound), 1, 0, "step `swap` could not be taken back: not now; look at it"),
+        (F::Say(ErrorKind::TimedOut), 4, 20, "step `swap` could not be taken back: not now; look at it"),
+        (F::LoseRequest, 4, 20, "step `swap` could not be taken back: no answer"),
+        (F::DieEarly, 4, 20, "step `swap` could not be taken back: the plugin died"),
+    ] {
+        let scene = scene_before(Goal::RolledBack).await;
+        for nth in 0..tries {
+            scene.order("swap", Op::Undo, nth, fault);
+        }
+        let begin = Instant::now();
+        assert_eq!(scene.end(Goal::RolledBack).await, (S::Stuck, reason.to_owned()), "{fault:?}");
+        assert_eq!((scene.count("swap", Op::Undo), begin.elapsed().as_secs()), (tries, seconds), "{fault:?}");
+        scene.assert_fired();
+        assert_lawful(&scene.reality.state());
     }
 }
 
@@ -178,7 +224,9 @@ async fn any_two_faults_are_healed_by_giving_the_command_again() {
         for &(step, op) in steps {
             let first = [F::Refuse, F::Interrupt, F::LoseRequest, F::LoseAnswer, F::Die, F::Half, F::Stop];
             single.extend(first.map(|fault| (step, op, 0, fault)));
-            single.extend([F::Refuse, F::LoseRequest, F::Half].map(|fault| (step, op, 1, fault)));
+            let later = [F::Refuse, F::Say(ErrorKind::Unavailable), F::LoseRequest, F::Half];
+            single.push((step, op, 0, F::Say(ErrorKind::Unavailable)));
+            single.extend(later.map(|fault| (step, op, 1, fault)));
             single.extend([F::Refuse, F::Blind].map(|fault| (step, Op::Observe, 0, fault)));
         }
         let mut pairs = 0;

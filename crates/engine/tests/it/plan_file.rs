@@ -1,9 +1,8 @@
 //! The plan as a file: what was written is read, and nothing else.
 
 use flowswap_engine::{Plan, PlanError};
-use jiff::SignedDuration;
 
-use crate::{reality::start_of_time, scene::Scene};
+use crate::scene::Scene;
 
 fn kind(result: &Result<Plan, PlanError>) -> &'static str {
     match result {
@@ -74,7 +73,7 @@ async fn any_edit_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_plan_of_now_is_refused_by_name() {
+async fn what_is_no_plan_is_refused_by_name() {
     let plan = Scene::new(&["acme"]).await.plan;
     let text = plan.render().unwrap();
     for (other, expect) in [

@@ -48,11 +48,11 @@ async fn a_directory_that_broke_is_neither_retired_nor_purged() {
         }
         scene.change_world("acme", |world| world.broken = true);
         let (state, reason) = scene.end(goal).await;
-        assert_eq!((state, reason.as_str()), (S::Failed, "step `confirm-directory`: confirm-directory: fail"));
+        assert_eq!((state, reason.as_str()), (S::Stuck, "step `confirm-directory`: confirm-directory: fail"));
         assert_eq!(scene.world("acme").legacy, legacy);
         // Nor does the old proof count for anything else from now on.
         if goal == Goal::Retired {
-            assert_eq!(scene.end(Goal::Swapped).await.0, S::Failed);
+            assert_eq!(scene.end(Goal::Swapped).await.0, S::Stuck);
         }
         scene.change_world("acme", |world| world.broken = false);
         let scene = scene.restarted();

@@ -1,12 +1,13 @@
 //! Jobs that may not begin: the world changed since the plan, another plan is in the middle, the tenant goes the other way.
 
 use flowswap_contract::Op;
-use flowswap_engine::{Goal, Outcome, TenantState as S};
+use flowswap_engine::{Goal, Job, Outcome, TenantState as S};
 use jiff::SignedDuration;
+use serde_json::json;
 
 use crate::{
     fault::{Fault, Injection},
-    laws::{assert_lawful, assert_swapped},
+    laws::{assert_lawful, assert_rolled_back, assert_swapped},
     reality::start_of_time,
     scene::Scene,
     world::{Client, Legacy, World},
@@ -66,7 +67,7 @@ async fn a_worse_health_is_no_change() {
     scene.order("confirm-directory", Op::Test, 0, Fault::Stop);
     scene.change_world("acme", |world| world.broken = true);
     let (state, _) = scene.end(Goal::Swapped).await;
-    assert_eq!(state, S::Failed, "it was taken up, and its own proof failed");
+    assert_eq!(state, S::Stuck, "it was taken up, and its own proof failed");
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,9 +79,8 @@ async fn a_changed_configuration_and_an_unreadable_side_are_refused() {
         runner.run(command, jobs, crate::scene::LIMITS).await.unwrap().outcomes.remove(0).1
     };
     let mut jobs = scene.jobs(Goal::Swapped);
-    jobs[0].tenant.spec.config = serde_json::json!({ "provider": { "domain": "acme.okta.test", "page": 50 } });
-    let Outcome::Refused { changes } = run(jobs).await else { panic!("it was taken up") };
-    assert!(changes.len() == 1 && changes[0].starts_with("the tenant's configuration: "), "{changes:?}");
+    jobs[0].tenant.spec.config = json!({ "provider": { "domain": "acme.okta.test", "page": 50 } });
+    assert_eq!(run(jobs).await, refused(&["the configuration of `provider.page` is not the plan's"]));
 
     for (nth, line) in [
         (2, "the provider cannot be read any more: not permitted"),
@@ -114,6 +114,7 @@ async fn another_plan_in_the_middle_is_refused() {
     let line = "it is in the middle of another plan: go on with that one, or roll the tenant back first";
     assert_eq!(outcome, refused(&[line]));
     other.reach(Goal::RolledBack, S::RolledBack).await;
+    // It was the other plan that was taken back; this one was made from the same sight.
     other.reach(Goal::Swapped, S::Swapped).await;
     assert_swapped(&other.reality.state());
 }
@@ -144,4 +145,131 @@ async fn a_tenant_that_changed_before_its_first_change_is_refused_the_second_tim
     assert_eq!(outcome, refused(&["directory.can_restore: true → false"]));
     scene.change_world("acme", |world| world.can_restore = true);
     scene.reach(Goal::Swapped, S::Swapped).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_was_taken_back_is_not_applied_again() {
+    let line = "it was rolled back after this plan was made: plan it again";
+    let mut scene = Scene::new(&["acme"]).await;
+    let before = scene.reality.state();
+    for _ in 0..2 {
+        scene.reach(Goal::Swapped, S::Swapped).await;
+        scene.reach(Goal::RolledBack, S::RolledBack).await;
+        let digest = scene.plan.digest.clone();
+        assert_eq!(scene.history().tenant("acme").unwrap().taken_back, Some(digest.clone()));
+        let calls = scene.reality.state().calls.len();
+        for _ in 0..2 {
+            assert_eq!(scene.run(Goal::Swapped).await.remove(0).1, refused(&[line]));
+        }
+        assert_eq!(scene.reality.state().calls.len(), calls, "nothing is even looked at");
+        assert_rolled_back(&before, &scene.reality.state());
+        scene = scene.planned_again().await;
+        assert_ne!(scene.plan.digest, digest);
+    }
+    // What was never carried out whole counts as well.
+    scene.order("provision", Op::Apply, 0, Fault::Refuse);
+    assert_eq!(scene.end(Goal::Swapped).await.0, S::Failed);
+    scene.reach(Goal::RolledBack, S::RolledBack).await;
+    assert_eq!(scene.run(Goal::Swapped).await.remove(0).1, refused(&[line]));
+}
+
+/// A plan that is too old begins nothing; what it has begun goes on, and back.
+#[tokio::test(start_paused = true)]
+async fn an_expired_plan_begins_nothing_and_goes_on_with_what_was_begun() {
+    let expired = refused(&["the plan expired at 2026-01-02T00:00:00Z"]);
+    let done = Outcome::Ended { state: S::Swapped, reason: None };
+    let second = SignedDuration::from_secs(1);
+    // The clock is looked at when the run begins, and a second later for the first tenant.
+    let scene = Scene::new(&["acme"]).await;
+    scene.reality.set_clock(scene.plan.not_after - second);
+    assert_eq!(scene.run(Goal::Swapped).await.remove(0).1, expired);
+    assert!(scene.history().tenant("acme").is_none(), "nothing is recorded of it");
+    scene.reality.set_clock(scene.plan.not_after - second * 2);
+    assert_eq!(scene.run(Goal::Swapped).await.remove(0).1, done, "to the last moment");
+
+    let begun = async |faults: &[(&str, Op, Fault)], state: S| {
+        let scene = Scene::new(&["acme"]).await;
+        for (step, op, fault) in faults {
+            scene.order(step, *op, 0, *fault);
+        }
+        assert_eq!(scene.end(Goal::Swapped).await.0, state);
+        scene.assert_fired();
+        scene.reality.set_clock(scene.plan.not_after + SignedDuration::from_hours(1000));
+        scene.restarted()
+    };
+    for (faults, state) in [
+        (&[("swap", Op::Apply, Fault::Refuse)][..], S::Failed),
+        (&[("prove", Op::Test, Fault::Stop)], S::Running),
+        (&[("confirm-directory", Op::Test, Fault::Refuse)], S::Stuck),
+        (&[("provision", Op::Apply, Fault::LoseAnswer), ("provision", Op::Observe, Fault::Blind)], S::Stuck),
+        // It may have been done, for all that is known.
+        (&[("provision", Op::Apply, Fault::LoseRequest), ("provision", Op::Observe, Fault::Blind)], S::Stuck),
+    ] {
+        let scene = begun(faults, state).await;
+        assert_eq!(scene.run(Goal::Swapped).await.remove(0).1, done, "{faults:?}");
+        assert_swapped(&scene.reality.state());
+        scene.reach(Goal::Retired, S::Retired).await;
+    }
+    // Taken up, and nothing was changed.
+    let untouched = [("provision", Op::Apply, Fault::Refuse)];
+    let scene = begun(&untouched, S::Failed).await;
+    assert_eq!(scene.run(Goal::Swapped).await.remove(0).1, expired);
+    let expiry = scene.plan.not_after;
+    let back = scene.run_changed(Goal::RolledBack, |job| job.not_after = Some(expiry)).await.remove(0);
+    assert_eq!(back, Outcome::Ended { state: S::RolledBack, reason: None }, "the way back does not expire");
+}
+
+/// With another configuration a run could meet another org, and find there that nothing is left to do.
+#[tokio::test(start_paused = true)]
+async fn a_changed_configuration_is_refused_in_every_direction() {
+    let change = |job: &mut Job| {
+        job.tenant.spec.config =
+            json!({ "provider": { "domain": "beta.okta.test", "page": 50 }, "directory": { "ca": 1 } });
+    };
+    let accept = |job: &mut Job| {
+        change(job);
+        job.accept_changes = true;
+    };
+    let is_not = |keys: &[&str]| {
+        let line = |key| format!("the configuration of `{key}` is not the plan's");
+        Outcome::Refused { changes: keys.iter().map(line).collect() }
+    };
+    let lines = [is_not(&["directory.ca", "provider.domain", "provider.page"])];
+    let (swap, provision) = (Some("swap"), Some("provision"));
+    for (before, failed, goal, state) in [
+        (&[][..], swap, Goal::Swapped, S::Swapped),
+        (&[], swap, Goal::RolledBack, S::RolledBack),
+        (&[], provision, Goal::RolledBack, S::RolledBack),
+        (&[Goal::Swapped], None, Goal::Swapped, S::Swapped),
+        (&[Goal::Swapped], None, Goal::Retired, S::Retired),
+        (&[Goal::Swapped], None, Goal::Purged, S::Finalized),
+        (&[Goal::Swapped], None, Goal::RolledBack, S::RolledBack),
+        (&[Goal::Swapped, Goal::Retired], None, Goal::RolledBack, S::RolledBack),
+    ] {
+        let scene = Scene::new(&["acme"]).await;
+        for &goal in before {
+            scene.run(goal).await;
+        }
+        if let Some(step) = failed {
+            scene.order(step, Op::Apply, 0, Fault::Refuse);
+            assert_eq!(scene.end(Goal::Swapped).await.0, S::Failed);
+        }
+        let label = format!("{before:?} {failed:?} {goal:?}");
+        let (views, calls) = (scene.views(), scene.reality.state().calls.len());
+        let history = scene.history().tenant("acme").cloned();
+        assert_eq!(scene.run_changed(goal, change).await, lines, "{label}");
+        let gone = |job: &mut Job| job.tenant.spec.config = json!({});
+        assert_eq!(scene.run_changed(goal, gone).await, [is_not(&["provider.domain"])], "{label}");
+        assert_eq!((scene.views(), scene.reality.state().calls.len()), (views, calls), "{label}: nothing is done");
+        assert_eq!(format!("{:?}", scene.history().tenant("acme").cloned()), format!("{history:?}"), "{label}");
+        let done = Outcome::Ended { state, reason: None };
+        assert_eq!(scene.run_changed(goal, accept).await, [done], "{label}");
+        assert_lawful(&scene.reality.state());
+    }
+    // Where nothing was changed yet there is nothing to go on with, and a new plan costs nothing.
+    let scene = Scene::new(&["acme"]).await;
+    assert_eq!(scene.run_changed(Goal::Swapped, accept).await, lines);
+    scene.order("provision", Op::Apply, 0, Fault::Refuse);
+    assert_eq!(scene.end(Goal::Swapped).await.0, S::Failed);
+    assert_eq!(scene.run_changed(Goal::Swapped, accept).await, lines);
 }

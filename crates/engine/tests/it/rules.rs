@@ -108,6 +108,7 @@ fn what_is_seen_decides_findings_and_verdict() {
             service(sight, "svc-1", variant);
             connect(sight, Credentials, Some("svc-1"));
             sight.directory.as_mut().unwrap().app_data = collected;
+            sight.provider.as_mut().unwrap().legacy_clients[0].status = "INACTIVE".into();
         }
     };
     let (plain, apps) = (Variant::Plain, Variant::ApplicationEnabled);
@@ -117,6 +118,39 @@ fn what_is_seen_decides_findings_and_verdict() {
     check(&migrated(false, Some(true), plain), Blocked, &["app-data-without-apps-scope"]);
     check(&migrated(false, Some(false), apps), Migrated, &["apps-scope-without-app-data", "already-migrated"]);
     check(&migrated(false, None, apps), Migrated, &["apps-scope-without-app-data", "already-migrated"]);
+    // What the directory shows counts more than what the configuration says.
+    check(&migrated(true, Some(false), apps), Migrated, &["apps-scope-without-app-data", "already-migrated"]);
+    check(&migrated(false, Some(true), apps), Migrated, &["already-migrated"]);
+    check(&migrated(true, None, apps), Migrated, &["already-migrated"]);
+    check(&migrated(false, None, plain), Migrated, &["already-migrated"]);
+    // The wrong variant is no migrated tenant, whichever side wants the other one.
+    check(&migrated(true, Some(false), plain), Blocked, &["app-data-without-apps-scope"]);
+    check(&migrated(true, Some(true), plain), Blocked, &["app-data-without-apps-scope"]);
+
+    let left = |status: &'static str| {
+        move |spec: &mut TenantSpec, sight: &mut Sight| {
+            migrated(false, Some(false), plain)(spec, sight);
+            second_legacy(sight);
+            sight.provider.as_mut().unwrap().legacy_clients[1].status = status.into();
+        }
+    };
+    check(&left("ACTIVE"), Migrated, &["legacy-client-left", "already-migrated"]);
+    check(&left("INACTIVE"), Migrated, &["already-migrated"]);
+    let begun = |spec: &mut TenantSpec, sight: &mut Sight| {
+        migrated(false, Some(false), plain)(spec, sight);
+        spec.begun = true;
+    };
+    check(&begun, Migrated, &["already-migrated"]);
+
+    let unseen = |_: &mut TenantSpec, sight: &mut Sight| sight.directory.as_mut().unwrap().app_data = None;
+    check(&unseen, Ready, &["app-data-unseen", "auth-code-flow"]);
+    let unseen_and_wanted = |spec: &mut TenantSpec, sight: &mut Sight| {
+        unseen(spec, sight);
+        spec.app_data = true;
+        let variants = &mut sight.provider.as_mut().unwrap().variants;
+        variants[0].variant = apps;
+    };
+    check(&unseen_and_wanted, Ready, &["app-data-unseen", "auth-code-flow"]);
 
     let differs = |_: &mut TenantSpec, sight: &mut Sight| sight.directory.as_mut().unwrap().app_data = Some(true);
     check(&differs, Blocked, &["app-data-differs", "auth-code-flow"]);
@@ -140,13 +174,34 @@ fn what_is_seen_decides_findings_and_verdict() {
     let unhealthy = |_: &mut TenantSpec, sight: &mut Sight| sight.directory.as_mut().unwrap().healthy = Some(false);
     check(&unhealthy, Ready, &["auth-code-flow", "sync-unhealthy"]);
     check(&|_, sight| service(sight, "svc-1", plain), Ready, &["auth-code-flow", "unused-service-client"]);
+    check(&|spec, _| spec.begun = true, Blocked, &["migration-begun", "auth-code-flow"]);
+    let begun_and_provisioned = |spec: &mut TenantSpec, sight: &mut Sight| {
+        spec.begun = true;
+        service(sight, "svc-1", plain);
+    };
+    check(&begun_and_provisioned, Blocked, &["migration-begun", "auth-code-flow"]);
+    let second_uri = |sight: &mut Sight, client: usize| {
+        let uris = &mut sight.provider.as_mut().unwrap().legacy_clients[client].redirect_uris;
+        uris.push("https://directory-sync.eu.apps.paloaltonetworks.com/authorize".into());
+    };
+    check(&|_, sight| second_uri(sight, 0), Ready, &["legacy-client-shared", "auth-code-flow"]);
+    let other_is_shared = |_: &mut TenantSpec, sight: &mut Sight| {
+        second_legacy(sight);
+        second_uri(sight, 1);
+    };
+    check(&other_is_shared, Ready, &["several-legacy-clients", "auth-code-flow"]);
+    let shared_before = |spec: &mut TenantSpec, sight: &mut Sight| {
+        migrated(false, Some(false), plain)(spec, sight);
+        second_uri(sight, 0);
+    };
+    check(&shared_before, Migrated, &["already-migrated"]);
     let attended = |_: &mut TenantSpec, sight: &mut Sight| sight.directory.as_mut().unwrap().can_restore = false;
     check(&attended, Ready, &["auth-code-flow", "way-back-attended"]);
     check(&|_, sight| sign_in(sight, 80), Ready, &["auth-code-flow", "deadline-near"]);
     check(&|_, sight| sign_in(sight, 91), Ready, &["auth-code-flow", "deadline-passed"]);
 
-    // This one is found when a plan is made.
-    hit.lock().unwrap().insert("not-plannable".to_owned());
+    // These are found when a plan is made.
+    hit.lock().unwrap().extend(["not-plannable", "org-shared"].map(str::to_owned));
     let all: BTreeSet<String> = RULES.iter().map(|rule| rule.id.to_owned()).collect();
     assert_eq!(hit.into_inner().unwrap(), all, "every rule has a case");
 }
@@ -198,14 +253,14 @@ fn a_sign_in_that_is_no_time_says_nothing() {
 }
 
 /// Over all combinations of what the two sides can show: `ready` is only what uses the old flow with a legacy client that
-/// is there and active, and `migrated` only what uses a service client of the org.
+/// is there and active and that no run has begun with, and `migrated` only what uses a service client of the org.
 #[test]
 fn ready_and_migrated_are_never_said_on_a_doubt() {
     let mut counts = [0; 3];
     for flow in [Flow::AuthorizationCode, Flow::ClientCredentials, Flow::NotOkta, Flow::Unknown] {
         for client in [None, Some("legacy-1"), Some("svc-1"), Some("saml"), Some("gone")] {
-            for bits in 0..32_u32 {
-                let (spec, mut sight) = base();
+            for bits in 0..64_u32 {
+                let (mut spec, mut sight) = base();
                 connect(&mut sight, flow, client);
                 let is = |bit: u32| bits & (1 << bit) != 0;
                 if is(0) {
@@ -223,12 +278,14 @@ fn ready_and_migrated_are_never_said_on_a_doubt() {
                 if is(4) {
                     second_legacy_if_readable(&mut sight);
                 }
+                spec.begun = is(5);
                 let assessment = assess(&spec, &sight, start_of_time());
                 assert!(!assessment.findings.is_empty(), "a verdict has a reason");
                 let readable = sight.provider.is_ok();
                 match assessment.verdict {
                     Verdict::Ready => {
                         assert!(readable && flow == Flow::AuthorizationCode && assessment.legacy_client.is_some());
+                        assert!(!spec.begun, "what was begun is not planned anew");
                         counts[0] += 1;
                     }
                     Verdict::Migrated => {

@@ -7,7 +7,7 @@ use flowswap_engine::{
     FleetLimits, Goal, History, Job, JournalError, Outcome, Plan, PluginPin, RunCommand, RunId, Runner, Summary,
     Tenant, TenantSpec, TenantState, plan_tenant,
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::{
@@ -36,16 +36,18 @@ impl Scene {
             world.can_restore = !name.starts_with("attended");
             state.worlds.insert(name.to_owned(), world);
         }
-        Self::planned(Reality::new(state), names).await
+        Self::planned(Reality::new(state), names, start_of_time()).await
     }
 
-    async fn planned(reality: Arc<Reality>, names: &[&str]) -> Self {
+    async fn planned(reality: Arc<Reality>, names: &[&str], now: Timestamp) -> Self {
+        let history = History::fold(&reality.state().records).unwrap();
         let mut tenants = Vec::new();
         for name in names {
-            tenants.push(plan_tenant(&tenant(&reality, name), start_of_time()).await.unwrap().0);
+            let mut tenant = tenant(&reality, name);
+            tenant.spec.begun = history.tenant(name).is_some_and(|known| known.work.is_some());
+            tenants.push(plan_tenant(&tenant, now).await.unwrap().0);
         }
-        let not_after = start_of_time() + SignedDuration::from_hours(24);
-        let plan = Plan::freeze(start_of_time(), not_after, pins(), tenants).unwrap();
+        let plan = Plan::freeze(now, now + SignedDuration::from_hours(24), pins(), tenants).unwrap();
         Self { reality, plan }
     }
 
@@ -59,10 +61,11 @@ impl Scene {
         self.after_crash(self.reality.state())
     }
 
-    /// Plans the same tenants again, as they are now.
+    /// Plans the same tenants again, as they are now, a second later: it is another plan.
     pub(crate) async fn planned_again(&self) -> Self {
         let names: Vec<&str> = self.plan.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
-        Self::planned(Reality::new(self.reality.state()), &names).await
+        let now = self.plan.created_at + SignedDuration::from_secs(1);
+        Self::planned(Reality::new(self.reality.state()), &names, now).await
     }
 
     pub(crate) fn history(&self) -> History {
@@ -89,12 +92,16 @@ impl Scene {
     }
 
     pub(crate) async fn run_within(&self, goal: Goal, limits: FleetLimits) -> Result<Summary, JournalError> {
-        let command = match goal {
-            Goal::Swapped => RunCommand::Apply,
-            Goal::Retired | Goal::Purged => RunCommand::Finalize,
-            Goal::RolledBack => RunCommand::Rollback,
-        };
-        Runner::new(self.reality.ports(), RunId::generate()).run(command, self.jobs(goal), limits).await
+        Runner::new(self.reality.ports(), RunId::generate()).run(command(goal), self.jobs(goal), limits).await
+    }
+
+    /// Runs jobs as they were changed.
+    pub(crate) async fn run_changed(&self, goal: Goal, change: impl Fn(&mut Job)) -> Vec<Outcome> {
+        let mut jobs = self.jobs(goal);
+        jobs.iter_mut().for_each(change);
+        let runner = Runner::new(self.reality.ports(), RunId::generate());
+        let outcomes = runner.run(command(goal), jobs, LIMITS).await.unwrap().outcomes;
+        outcomes.into_iter().map(|(_, outcome)| outcome).collect()
     }
 
     pub(crate) async fn run(&self, goal: Goal) -> Vec<(String, Outcome)> {
@@ -141,6 +148,14 @@ impl Scene {
     pub(crate) fn count(&self, step: &str, op: Op) -> usize {
         let calls = self.reality.state().calls;
         calls.iter().filter(|call| call.step.as_deref() == Some(step) && call.op == op).count()
+    }
+}
+
+fn command(goal: Goal) -> RunCommand {
+    match goal {
+        Goal::Swapped => RunCommand::Apply,
+        Goal::Retired | Goal::Purged => RunCommand::Finalize,
+        Goal::RolledBack => RunCommand::Rollback,
     }
 }
 

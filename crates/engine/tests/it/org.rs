@@ -1,0 +1,97 @@
+//! Tenants that share an org: one plan migrates the first of them alone.
+
+use flowswap_engine::{Goal, Outcome, Plan, PlannedTenant, Severity, TenantState as S, Verdict, lint};
+
+use crate::{
+    laws::assert_lawful,
+    scene::{Scene, pins},
+};
+
+/// Four tenants; all but `gamma` are connected to the org of `acme`.
+async fn shared() -> Scene {
+    let scene = Scene::new(&["acme", "beta", "gamma", "delta"]).await;
+    for name in ["beta", "delta"] {
+        scene.change_world(name, |world| world.domain = "acme.okta.test".to_owned());
+    }
+    scene.planned_again().await
+}
+
+fn planned(plan: &Plan) -> Vec<&str> {
+    plan.tenants.iter().filter(|tenant| !tenant.steps.is_empty()).map(|tenant| tenant.name.as_str()).collect()
+}
+
+/// Freezes the tenants of a plan in which every one has steps, after a change.
+async fn frozen(change: impl FnOnce(&mut Vec<PlannedTenant>)) -> Plan {
+    let plan = Scene::new(&["acme", "beta", "gamma"]).await.plan;
+    let mut tenants = plan.tenants;
+    for tenant in &mut tenants {
+        tenant.seen.as_mut().unwrap().provider.domain = "acme.okta.test".to_owned();
+    }
+    change(&mut tenants);
+    let mut plugins = pins();
+    plugins.insert("other".to_owned(), plugins["okta"].clone());
+    Plan::freeze(plan.created_at, plan.not_after, plugins, tenants).unwrap()
+}
+
+#[tokio::test]
+async fn every_further_tenant_of_an_org_is_held_back() {
+    let plan = shared().await.plan;
+    assert_eq!(planned(&plan), ["acme", "gamma"]);
+    assert_eq!(plan.ready().map(|tenant| tenant.name.as_str()).collect::<Vec<_>>(), ["acme", "gamma"]);
+    for index in [1, 3] {
+        let held = &plan.tenants[index];
+        assert_eq!((held.verdict, held.steps.len(), held.way_back.len()), (Verdict::Blocked, 0, 0));
+        let finding = &held.findings[0];
+        assert_eq!((finding.id.as_str(), finding.severity), ("org-shared", Severity::Error));
+        let message = "`acme`, which this plan migrates, is connected to the same org, `acme.okta.test`";
+        assert_eq!(finding.message, message);
+        assert!(finding.fix.ends_with("one after the other"), "{}", finding.fix);
+        assert_eq!(held.findings[1].id, "auth-code-flow", "the others stay");
+    }
+    for index in [0, 2] {
+        assert_eq!(plan.tenants[index].verdict, Verdict::Ready);
+        assert!(plan.tenants[index].findings.iter().all(|finding| finding.id != "org-shared"));
+    }
+    assert_eq!(lint(&plan), Vec::<String>::new());
+    assert_eq!(Plan::read(&plan.render().unwrap()).unwrap(), plan);
+    // Freezing what is frozen changes nothing.
+    let again = Plan::freeze(plan.created_at, plan.not_after, plan.plugins.clone(), plan.tenants.clone()).unwrap();
+    assert_eq!(again, plan);
+}
+
+#[tokio::test]
+async fn an_org_is_a_domain_of_a_plugin_and_only_what_has_steps_shares_it() {
+    assert_eq!(planned(&frozen(|_| {}).await), ["acme"]);
+    let other_plugin = frozen(|tenants| tenants[1].provider_plugin = "other".to_owned()).await;
+    assert_eq!(planned(&other_plugin), ["acme", "beta"]);
+    let other_directory = frozen(|tenants| tenants[1].directory_plugin = "other".to_owned()).await;
+    assert_eq!(planned(&other_directory), ["acme"]);
+    let domain = |tenant: &mut PlannedTenant| tenant.seen.as_mut().unwrap().provider.domain = "x.okta.test".to_owned();
+    assert_eq!(planned(&frozen(|tenants| domain(&mut tenants[2])).await), ["acme", "gamma"]);
+    let stepless = frozen(|tenants| {
+        tenants[0].steps.clear();
+        tenants[0].way_back.clear();
+    });
+    let stepless = stepless.await;
+    assert_eq!(planned(&stepless), ["beta"]);
+    assert_eq!(stepless.tenants[0].verdict, Verdict::Ready, "what is not carried out is not held back");
+    assert!(stepless.tenants[2].findings[0].message.starts_with("`beta`, "));
+}
+
+/// One after the other, each with a plan of its own, all of them get there.
+#[tokio::test(start_paused = true)]
+async fn tenants_of_one_org_are_migrated_one_after_the_other() {
+    let mut scene = shared().await;
+    let mut order = Vec::new();
+    for _ in 0..3 {
+        for (name, outcome) in scene.run(Goal::Swapped).await {
+            assert_eq!(outcome, Outcome::Ended { state: S::Swapped, reason: None });
+            order.push(name);
+        }
+        assert_lawful(&scene.reality.state());
+        scene = scene.planned_again().await;
+    }
+    assert_eq!(order, ["acme", "gamma", "beta", "delta"]);
+    assert_eq!(planned(&scene.plan), Vec::<&str>::new());
+    assert!(scene.plan.tenants.iter().all(|tenant| tenant.verdict == Verdict::Migrated));
+}
