@@ -28,8 +28,8 @@ pub struct TenantHistory {
     pub direction: Direction,
     /// Where its last plan was written.
     pub plan_path: Option<String>,
-    /// The digest of the plan that was last taken back.
-    pub taken_back: Option<String>,
+    /// The digests of the plans that were taken back.
+    pub taken_back: BTreeSet<String>,
     /// What its last plan says of it.
     pub verdict: Option<Verdict>,
     /// The work that was begun on it; none before the first, and none after it was taken back whole.
@@ -135,7 +135,7 @@ impl TenantHistory {
             step: None,
             direction: Direction::Forward,
             plan_path: None,
-            taken_back: None,
+            taken_back: BTreeSet::new(),
             verdict: None,
             work: None,
             taken_up: false,
@@ -172,7 +172,7 @@ impl TenantHistory {
                     if let Some(step) = work.done.iter().find(|done| work.changes_something(&done.id)) {
                         return Err(format!("it is rolled back while step `{}` stands", step.id));
                     }
-                    self.taken_back = self.work.take().map(|work| work.plan);
+                    self.taken_back.extend(self.work.take().map(|work| work.plan));
                 }
                 self.taken_up = false;
                 self.enter(*state, reason.clone(), at);

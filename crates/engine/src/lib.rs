@@ -27,7 +27,9 @@ pub use assess::{
 pub use event::{Event, EventSink};
 pub use history::{DoneStep, Doubt, History, IllegalRecord, TenantHistory, Work};
 pub use journal::{Direction, Draft, Entry, Record, RequestOutcome, RunCommand, TenantState};
-pub use plan::{PLAN_FORMAT, Plan, PlanError, PlannedTenant, PluginPin, Seen, WayBack, lint, plan_tenant};
+pub use plan::{
+    PLAN_FORMAT, Plan, PlanError, PlannedTenant, PluginPin, Seen, WayBack, hold_back_neighbours, lint, plan_tenant,
+};
 pub use ports::{Backend, BackendCall, Clock, Journal, JournalError, Mode, SecretStore, SecretStoreError};
 pub use run::{FleetLimits, Goal, Job, Outcome, Ports, Runner, Summary};
 pub use run_id::RunId;

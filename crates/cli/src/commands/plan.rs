@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use flowswap_engine::{
-    Clock, Draft, Entry, History, Journal, Plan, PlanError, RunId, TenantHistory, TenantState as S, plan_tenant,
+    Clock, Draft, Entry, History, Journal, Plan, PlanError, RunId, TenantHistory, TenantState as S,
+    hold_back_neighbours, plan_tenant,
 };
 use jiff::SignedDuration;
 
@@ -30,9 +31,11 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     let now = SystemClock.now();
     let planned = fleet.each(&config, &progress, async |tenant| plan_tenant(&tenant, now).await).await;
     context.heed_stop()?;
-    let tenants = planned.into_iter().map(|result| result.map(|(tenant, _)| tenant)).collect::<Result<Vec<_>, _>>();
+    let planned = planned.into_iter().map(|result| result.map(|(tenant, _)| tenant)).collect::<Result<Vec<_>, _>>();
+    let mut tenants = planned.map_err(unsound)?;
+    hold_back_neighbours(&mut tenants, &history);
     let not_after = now + SignedDuration::try_from(config.run.plan_lifetime).map_err(Failure::at("date the plan"))?;
-    let plan = tenants.and_then(|tenants| Plan::freeze(now, not_after, fleet.pins, tenants)).map_err(unsound)?;
+    let plan = Plan::freeze(now, not_after, fleet.pins, tenants).map_err(unsound)?;
     match &args.output {
         Some(path) => {
             write(path, &plan)?;

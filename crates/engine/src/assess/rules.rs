@@ -342,7 +342,7 @@ pub const RULES: &[Rule] = &[
         id: ORG_SHARED,
         severity: Severity::Error,
         verdict: Verdict::Blocked,
-        about: "Another tenant of the same plan is connected to the same org. Two migrations in one org at once could not \
+        about: "Another tenant is connected to the same org and is migrated first. Two migrations in one org at once could not \
                 tell their new clients apart should an answer be lost. The same directory may also be configured twice.",
         fix: "see that it is not the same directory twice; then plan and apply the tenants of one org one after the other",
         // Found when a plan is made, and not from what one tenant shows.
@@ -416,7 +416,8 @@ pub const RULES: &[Rule] = &[
         check: |facts| {
             let (provider, directory) = facts.both()?;
             // What we made ourselves and the directory does not use yet is no puzzle.
-            let unused = |id: &str| directory.client_id.as_deref() != Some(id) && !facts.spec.begun;
+            let ours = facts.spec.begun && directory.flow == Flow::AuthorizationCode;
+            let unused = |id: &str| directory.client_id.as_deref() != Some(id) && !ours;
             let ids: Vec<_> =
                 provider.service_clients.iter().filter(|c| unused(&c.id)).map(|c| format!("`{}`", c.id)).collect();
             (!ids.is_empty()).then(|| format!("the directory does not use {}", ids.join(", ")))

@@ -14,7 +14,7 @@ pub use build::plan_tenant;
 pub use lint::lint;
 
 use crate::{
-    Finding, TenantSpec, Verdict,
+    Finding, History, TenantSpec, TenantState, Verdict,
     assess::ORG_SHARED,
     canonical::{changes, digest, render},
 };
@@ -166,6 +166,11 @@ impl Plan {
 }
 
 impl PlannedTenant {
+    /// The org that it is connected to, if it was seen: the plugin that speaks to it, and its own name for itself.
+    fn org(&self) -> Option<(String, String)> {
+        Some((self.provider_plugin.clone(), self.seen.as_ref()?.provider.domain.clone()))
+    }
+
     /// Takes the steps away and says why.
     fn hold_back(&mut self, finding: Finding) {
         self.verdict = self.verdict.max(Verdict::Blocked);
@@ -233,13 +238,30 @@ fn changed_keys(before: &BTreeMap<String, String>, after: &BTreeMap<String, Stri
     changed.map(|key| format!("the configuration of `{key}` is not the plan's")).collect()
 }
 
+/// Takes the steps from tenants in whose org another migration was begun and is not finished.
+pub fn hold_back_neighbours(tenants: &mut [PlannedTenant], history: &History) {
+    let mut busy: BTreeMap<(String, String), &str> = BTreeMap::new();
+    for (name, tenant) in history.tenants() {
+        let is_finished = matches!(tenant.state, TenantState::Swapped | TenantState::Retired | TenantState::Finalized);
+        if let Some(org) = tenant.work.as_ref().filter(|_| !is_finished).and_then(|work| work.tenant.org()) {
+            busy.insert(org, name);
+        }
+    }
+    for tenant in tenants.iter_mut().filter(|tenant| !tenant.steps.is_empty()) {
+        let Some(org) = tenant.org() else { continue };
+        if let Some(other) = busy.get(&org).filter(|other| **other != tenant.name) {
+            let message = format!("the migration of `{other}`, in the same org `{}`, is not finished", org.1);
+            tenant.hold_back(Finding::of(ORG_SHARED, message));
+        }
+    }
+}
+
 /// Two migrations in one org at the same time cannot tell their new clients apart should an answer be lost, and each
 /// one changes what the other one's plan was made from. Two entries for one directory are held back with it.
 fn hold_back_sharers(mut tenants: Vec<PlannedTenant>) -> Vec<PlannedTenant> {
     let mut first: BTreeMap<(String, String), String> = BTreeMap::new();
     for tenant in tenants.iter_mut().filter(|tenant| !tenant.steps.is_empty()) {
-        let Some(seen) = &tenant.seen else { continue };
-        let org = (tenant.provider_plugin.clone(), seen.provider.domain.clone());
+        let Some(org) = tenant.org() else { continue };
         if let Some(other) = first.get(&org) {
             let message = format!("`{other}`, which this plan migrates, is connected to the same org, `{}`", org.1);
             tenant.hold_back(Finding::of(ORG_SHARED, message));

@@ -134,7 +134,7 @@ fn refuse_by_history(job: &Job) -> Option<String> {
         }
         Some(_) => return None,
         None if !forward => "there is nothing to take back",
-        None if history.is_some_and(|history| history.taken_back.as_ref() == Some(&job.plan)) => {
+        None if history.is_some_and(|history| history.taken_back.contains(&job.plan)) => {
             "it was rolled back after this plan was made: plan it again"
         }
         None => return None,

@@ -1,8 +1,12 @@
 //! Tenants that share an org: one plan migrates the first of them alone.
 
-use flowswap_engine::{Goal, Outcome, Plan, PlannedTenant, Severity, TenantState as S, Verdict, lint};
+use flowswap_contract::Op;
+use flowswap_engine::{
+    Goal, Outcome, Plan, PlannedTenant, Severity, TenantState as S, Verdict, hold_back_neighbours, lint,
+};
 
 use crate::{
+    fault::Fault,
     laws::assert_lawful,
     scene::{Scene, pins},
 };
@@ -94,4 +98,30 @@ async fn tenants_of_one_org_are_migrated_one_after_the_other() {
     assert_eq!(order, ["acme", "gamma", "beta", "delta"]);
     assert_eq!(planned(&scene.plan), Vec::<&str>::new());
     assert!(scene.plan.tenants.iter().all(|tenant| tenant.verdict == Verdict::Migrated));
+}
+
+/// What was begun in an org and is not finished is in the way, also of plans that do not have it.
+#[tokio::test(start_paused = true)]
+async fn a_neighbour_that_is_not_finished_is_waited_for() {
+    let scene = shared().await;
+    scene.order("swap", Op::Apply, 0, Fault::Refuse);
+    scene.run(Goal::Swapped).await;
+    scene.assert_fired();
+    let mut planned = scene.planned_again().await.plan.tenants;
+    let alone = |tenant: &PlannedTenant| ["beta", "delta"].contains(&tenant.name.as_str());
+    planned.retain(alone);
+    assert_eq!(planned.iter().filter(|tenant| !tenant.steps.is_empty()).count(), 1, "one plan has only one of them");
+    hold_back_neighbours(&mut planned, &scene.history());
+    for tenant in planned.iter().filter(|tenant| tenant.findings[0].id == "org-shared") {
+        assert_eq!((tenant.verdict, tenant.steps.len()), (Verdict::Blocked, 0));
+    }
+    let message = "the migration of `acme`, in the same org `acme.okta.test`, is not finished";
+    assert_eq!(planned[0].findings[0].message, message);
+
+    scene.run(Goal::Swapped).await;
+    let mut planned = scene.planned_again().await.plan.tenants;
+    planned.retain(alone);
+    let before = planned.clone();
+    hold_back_neighbours(&mut planned, &scene.history());
+    assert_eq!(planned, before, "who is swapped is in nobody's way");
 }

@@ -156,7 +156,7 @@ async fn a_plan_that_was_taken_back_is_not_applied_again() {
         scene.reach(Goal::Swapped, S::Swapped).await;
         scene.reach(Goal::RolledBack, S::RolledBack).await;
         let digest = scene.plan.digest.clone();
-        assert_eq!(scene.history().tenant("acme").unwrap().taken_back, Some(digest.clone()));
+        assert!(scene.history().tenant("acme").unwrap().taken_back.contains(&digest));
         let calls = scene.reality.state().calls.len();
         for _ in 0..2 {
             assert_eq!(scene.run(Goal::Swapped).await.remove(0).1, refused(&[line]));
