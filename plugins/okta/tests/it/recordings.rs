@@ -22,7 +22,8 @@ fn load(name: &str) -> Option<Vec<Value>> {
     let path = shared.unwrap_or_else(beside).join("recordings/okta").join(name);
     let Ok(text) = std::fs::read_to_string(&path) else {
         // Straight to the stream, as the test runner would keep a printed line of a passed test to itself.
-        writeln!(std::io::stderr(), "skipped: no recording {}", path.display()).unwrap();
+        let mut stderr = std::io::stderr();
+        writeln!(stderr, "skipped: no recording {}", path.display()).unwrap();
         return None;
     };
     let file: Value = serde_json::from_str(&text).unwrap();
