@@ -26,14 +26,8 @@ pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<TestRe
     let swapped_at = Timestamp::parse(swapped_at)
         .ok_or_else(|| Error::new(ErrorKind::Protocol, format!("`swapped_at` is no RFC 3339 time: {swapped_at}")))?;
     let (shown, answer) = read_status(api, &payload.id).await?;
-    let mut findings = judge(&shown, tell_health(api.config, shown.status.as_deref()), &payload, client_id, swapped_at);
-    findings.push(match shows_sync(api) {
-        true => judge_sync(&shown, swapped_at),
-        // The provider's log is the only witness then.
-        false => {
-            ("sync", EvidenceResult::NotApplicable, "the description does not say where a sync is shown".to_owned())
-        }
-    });
+    let healthy = tell_health(api.config, shown.status.as_deref());
+    let findings = judge(&shown, healthy, shows_sync(api), &payload, client_id, swapped_at);
     let evidence =
         findings.into_iter().map(|(check, result, detail)| api.see(check, result, detail, &answer)).collect();
     Ok(TestReply { evidence, ..TestReply::default() })
@@ -53,18 +47,23 @@ fn shows_sync(api: &Api<'_>) -> bool {
 fn judge(
     shown: &Directory,
     healthy: Option<bool>,
+    shows_sync: bool,
     payload: &ConfirmPayload,
     client_id: &str,
     swapped_at: Timestamp,
 ) -> Vec<Finding> {
     let has_synced = shown.last_success.is_some_and(|time| time >= swapped_at);
-    let mut findings =
-        vec![judge_flow(shown), judge_client(shown, client_id), judge_status(shown, healthy, payload, has_synced)];
+    let mut findings = vec![
+        judge_flow(shown),
+        judge_client(shown, client_id),
+        judge_status(shown, healthy, payload, has_synced),
+        judge_sync(shown, shows_sync, swapped_at),
+    ];
     if let Some(app_data) = shown.app_data {
         let result = if app_data == payload.app_data { EvidenceResult::Pass } else { EvidenceResult::Fail };
         findings.push(("app-data", result, format!("enterprise applications are collected: {app_data}")));
     }
-    if has_synced {
+    if has_synced || !shows_sync {
         findings.extend(judge_counts(&shown.counts, payload));
     }
     findings
@@ -98,7 +97,7 @@ fn judge_status(shown: &Directory, healthy: Option<bool>, payload: &ConfirmPaylo
 }
 
 /// A green status alone is no proof: it may be that of the sync before the swap (vendor documentation).
-fn judge_sync(shown: &Directory, swapped_at: Timestamp) -> Finding {
+fn judge_sync(shown: &Directory, shows_sync: bool, swapped_at: Timestamp) -> Finding {
     match shown.last_success {
         Some(time) if time >= swapped_at => ("sync", EvidenceResult::Pass, format!("synchronized at {time}")),
         Some(time) => (
@@ -106,7 +105,11 @@ fn judge_sync(shown: &Directory, swapped_at: Timestamp) -> Finding {
             EvidenceResult::Inconclusive,
             format!("last synchronized at {time}, before the swap at {swapped_at}"),
         ),
-        None => ("sync", EvidenceResult::Inconclusive, "no sync is shown yet".to_owned()),
+        None if shows_sync => ("sync", EvidenceResult::Inconclusive, "no sync is shown yet".to_owned()),
+        // The provider's log is the only witness then.
+        None => {
+            ("sync", EvidenceResult::NotApplicable, "the description does not say where a sync is shown".to_owned())
+        }
     }
 }
 
@@ -162,7 +165,7 @@ mod tests {
             was_healthy: Some(true),
         };
         change(&mut shown, &mut payload);
-        judge(&shown, healthy, &payload, "new", Timestamp::parse(SWAPPED).unwrap())
+        judge(&shown, healthy, true, &payload, "new", Timestamp::parse(SWAPPED).unwrap())
     }
 
     #[test]
@@ -220,6 +223,23 @@ mod tests {
             assert_eq!(found, Some(expected), "{case}: {findings:?}");
             let others = findings.iter().filter(|(name, ..)| *name != check && *name != "sync");
             assert!(others.clone().all(|(_, result, _)| *result == Pass), "{case}: {findings:?}");
+        }
+    }
+
+    #[test]
+    fn an_interface_that_shows_no_sync_is_judged_by_its_counts() {
+        let payload = ConfirmPayload {
+            id: "d".to_owned(),
+            app_data: true,
+            baseline: Counts { users: Some(1000), groups: Some(10), applications: None },
+            was_healthy: None,
+        };
+        for (users, expected) in [(1000, Pass), (900, Fail)] {
+            let shown = Directory { last_success: None, ..good() };
+            let shown = Directory { counts: Counts { users: Some(users), ..shown.counts }, ..shown };
+            let findings = judge(&shown, Some(true), false, &payload, "new", Timestamp::parse(SWAPPED).unwrap());
+            let of = |check: &str| findings.iter().find(|(name, ..)| *name == check).map(|(_, result, _)| *result);
+            assert_eq!((of("sync"), of("users")), (Some(NotApplicable), Some(expected)), "{findings:?}");
         }
     }
 
