@@ -31,8 +31,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     let now = SystemClock.now();
     let planned = fleet.each(&config, &progress, async |tenant| plan_tenant(&tenant, now).await).await;
     context.heed_stop()?;
-    let planned = planned.into_iter().map(|result| result.map(|(tenant, _)| tenant)).collect::<Result<Vec<_>, _>>();
-    let mut tenants = planned.map_err(unsound)?;
+    let mut tenants = planned.into_iter().collect::<Result<Vec<_>, _>>().map_err(unsound)?;
     hold_back_neighbours(&mut tenants, &history);
     let not_after = now + SignedDuration::try_from(config.run.plan_lifetime).map_err(Failure::at("date the plan"))?;
     let plan = Plan::freeze(now, not_after, fleet.pins, tenants).map_err(unsound)?;

@@ -137,17 +137,15 @@ fn text(report: &Report) -> String {
 }
 
 fn exit_of(summary: &Summary) -> Exit {
+    use TenantState as S;
     let any = |matches: fn(&Outcome) -> bool| summary.outcomes.iter().any(|(_, outcome)| matches(outcome));
-    let in_state = |outcome: &Outcome, states: &[TenantState]| matches!(outcome, Outcome::Ended { state, .. } if states.contains(state));
     if summary.interrupted {
         Exit::Interrupted
-    } else if summary.outcomes.iter().any(|(_, o)| in_state(o, &[TenantState::Failed, TenantState::Stuck]))
-        || any(|outcome| matches!(outcome, Outcome::Skipped { .. }))
-    {
+    } else if any(|o| matches!(o, Outcome::Skipped { .. } | Outcome::Ended { state: S::Failed | S::Stuck, .. })) {
         Exit::SomeFailed
-    } else if any(|outcome| matches!(outcome, Outcome::Refused { .. })) {
+    } else if any(|o| matches!(o, Outcome::Refused { .. })) {
         Exit::Refused
-    } else if summary.outcomes.iter().any(|(_, o)| in_state(o, &[TenantState::Waiting])) {
+    } else if any(|o| matches!(o, Outcome::Ended { state: S::Waiting, .. })) {
         Exit::NeedsPerson
     } else {
         Exit::Done

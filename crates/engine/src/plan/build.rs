@@ -6,12 +6,12 @@ use serde_json::json;
 
 use super::{PlannedTenant, Seen, WayBack};
 use crate::{
-    Assessment, Finding, Mode, PlanError, RunId, Sight, Tenant, Verdict,
+    Finding, Mode, PlanError, RunId, Sight, Tenant, Verdict,
     assess::{NOT_PLANNABLE, assess},
 };
 
 /// Looks at a tenant and plans it. A tenant that is not `ready`, or that a plugin cannot plan, gets no steps.
-pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<(PlannedTenant, Assessment), PlanError> {
+pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<PlannedTenant, PlanError> {
     let sight = tenant.look().await;
     let mut assessment = assess(&tenant.spec, &sight, now);
     let mut steps = Vec::new();
@@ -28,18 +28,17 @@ pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<(PlannedTena
         (Ok(provider), Ok(directory)) => Some(Seen::new(&tenant.spec, provider.clone(), directory.clone())?),
         _ => None,
     };
-    let planned = PlannedTenant {
+    Ok(PlannedTenant {
         name: tenant.spec.name.clone(),
         app_data: tenant.spec.app_data,
         provider_plugin: tenant.spec.provider_plugin.clone(),
         directory_plugin: tenant.spec.directory_plugin.clone(),
         verdict: assessment.verdict,
-        findings: assessment.findings.clone(),
+        findings: assessment.findings,
         seen,
         way_back: way_back(&steps),
         steps,
-    };
-    Ok((planned, assessment))
+    })
 }
 
 async fn propose(tenant: &Tenant, sight: &Sight) -> Result<Vec<(Role, StepProposal)>, contract::Error> {

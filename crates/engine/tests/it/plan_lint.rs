@@ -114,7 +114,7 @@ async fn only_what_is_ready_gets_steps() {
     let plan_after = async |change: &dyn Fn(&Scene)| -> PlannedTenant {
         let scene = Scene::new(&["acme"]).await;
         change(&scene);
-        let planned = plan_tenant(&tenant(&scene.reality, "acme"), start_of_time()).await.unwrap().0;
+        let planned = plan_tenant(&tenant(&scene.reality, "acme"), start_of_time()).await.unwrap();
         let plan = Plan::freeze(start_of_time(), start_of_time(), pins(), vec![planned.clone()]).unwrap();
         assert_eq!(plan.ready().count(), usize::from(!planned.steps.is_empty()));
         planned

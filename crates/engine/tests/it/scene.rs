@@ -45,7 +45,7 @@ impl Scene {
         for name in names {
             let mut tenant = tenant(&reality, name);
             tenant.spec.begun = history.tenant(name).is_some_and(|known| known.work.is_some());
-            tenants.push(plan_tenant(&tenant, now).await.unwrap().0);
+            tenants.push(plan_tenant(&tenant, now).await.unwrap());
         }
         let plan = Plan::freeze(now, now + SignedDuration::from_hours(24), pins(), tenants).unwrap();
         Self { reality, plan }
