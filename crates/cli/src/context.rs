@@ -136,6 +136,15 @@ fn create_state(config: &Config) -> Result<StateDir, Failure> {
     StateDir::create(&config.state).map_err(Failure::at(format!("make the folder `{}`", config.state.display())))
 }
 
+/// Makes the key of a new state folder, where a configuration looks for it by default; one that is there is kept.
+pub(crate) fn make_identity(state: &StateDir) -> Result<PathBuf, Failure> {
+    let path = state.root().join("identity.txt");
+    if !path.exists() {
+        Identity::generate(&path, None).map_err(Failure::at("make the identity"))?;
+    }
+    Ok(path)
+}
+
 /// The key of the secret store.
 pub(crate) fn load_identity(config: &Config) -> Result<Identity, Failure> {
     let passphrase = config.passphrase.as_ref().map(|reference| reference.resolve()).transpose();

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use flowswap_sim::Sim;
-use flowswap_store::{Identity, StateDir};
+use flowswap_store::StateDir;
 
 use crate::{
-    context::Context,
+    context::{Context, make_identity},
     exit::{Exit, Failure},
     plugin_pins::pin_tables,
 };
@@ -24,9 +24,6 @@ pub(crate) fn write(context: &Context, sim: &Sim, dir: &Path) -> Result<PathBuf,
         .write_client_files(dir, &pin_tables(context)?)
         .map_err(Failure::at(format!("write the configuration into `{}`", dir.display())))?;
     let state = StateDir::create(state.root()).map_err(Failure::at("make the folder of the state"))?;
-    let identity = state.root().join("identity.txt");
-    if !identity.exists() {
-        Identity::generate(&identity, None).map_err(Failure::at("make the identity"))?;
-    }
+    make_identity(&state)?;
     Ok(path)
 }

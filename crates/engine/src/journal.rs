@@ -216,6 +216,13 @@ pub enum TenantState {
     Failed,
 }
 
+impl TenantState {
+    /// Whether the swap is done and proven; what may come after it needs no plan file and disturbs no neighbour.
+    pub fn is_swapped_or_later(self) -> bool {
+        matches!(self, Self::Swapped | Self::Retired | Self::Finalized)
+    }
+}
+
 impl std::fmt::Display for TenantState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {

@@ -9,7 +9,7 @@ use crate::{
     context::{Context, read_history},
     display,
     exit::{Exit, Failure},
-    fleet::{Fleet, select},
+    fleet::select,
     terminal::{Tone, paint},
 };
 
@@ -27,7 +27,7 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     let mut what = String::new();
     for name in &names {
         let Some(tenant) = seen.tenant(name) else { continue };
-        check_state(name, tenant, goal)?;
+        check_state(name, tenant, phase)?;
         what += &format!("{}:\n", paint(Tone::Strong, name));
         let steps = tenant.work.iter().flat_map(|work| work.tenant.steps.iter().filter(|step| !work.is_done(&step.id)));
         for step in steps.filter(|step| step.proposal.phase <= phase) {
@@ -41,11 +41,7 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     };
     context.terminal.confirm(what.trim_end(), &question, args.started.yes)?;
 
-    let progress = context.progress();
-    let (ports, history) = context.run_ports(&config, progress.clone()).await?;
-    let fleet = Fleet::open(context, &config, &names, &ports).await?;
-    let jobs = started::jobs(&fleet, &history, &args.started, goal)?;
-    started::execute(context, &config, ports, &progress, RunCommand::Finalize, jobs).await
+    started::go_on(context, &config, &names, &args.started, RunCommand::Finalize, goal).await
 }
 
 /// Whether the phase is the next one that changes something.
@@ -54,18 +50,15 @@ fn is_due(work: &Work, phase: Phase) -> bool {
     changing.map(|step| step.proposal.phase).min() == Some(phase)
 }
 
-fn check_state(name: &str, tenant: &TenantHistory, goal: Goal) -> Result<(), Failure> {
+fn check_state(name: &str, tenant: &TenantHistory, phase: Phase) -> Result<(), Failure> {
     use TenantState as S;
-    let (fit, first) = match goal {
-        Goal::Purged => (matches!(tenant.state, S::Retired | S::Finalized), format!("flowswap finalize {name}")),
+    let (fit, first) = match phase {
+        Phase::Purge => (matches!(tenant.state, S::Retired | S::Finalized), format!("flowswap finalize {name}")),
         _ => (matches!(tenant.state, S::Swapped | S::Soaking | S::Retired), "flowswap status".to_owned()),
     };
     // A finalize that failed or was cut off is tried again.
-    let again = matches!(tenant.state, S::Running | S::Failed)
-        && tenant
-            .work
-            .as_ref()
-            .is_some_and(|work| is_due(work, if goal == Goal::Purged { Phase::Purge } else { Phase::Retire }));
+    let again =
+        matches!(tenant.state, S::Running | S::Failed) && tenant.work.as_ref().is_some_and(|work| is_due(work, phase));
     if fit || again {
         return Ok(());
     }

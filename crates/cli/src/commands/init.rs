@@ -2,10 +2,10 @@
 
 use std::{fs, io::Write, path::Path};
 
-use flowswap_store::{Identity, StateDir};
+use flowswap_store::StateDir;
 
 use crate::{
-    context::Context,
+    context::{Context, make_identity},
     exit::{Exit, Failure},
     plugin_pins::pin_tables,
 };
@@ -29,10 +29,7 @@ pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
     let state = StateDir::create(dir.join(".flowswap")).map_err(Failure::at("make the folder of the state"))?;
     // Neither the key nor what it protects belongs into a repository.
     fs::write(state.root().join(".gitignore"), "*\n").map_err(Failure::at("protect the folder of the state"))?;
-    let identity = state.root().join("identity.txt");
-    if !identity.exists() {
-        Identity::generate(&identity, None).map_err(Failure::at("make the identity"))?;
-    }
+    let identity = make_identity(&state)?;
     context.terminal.say(&format!(
         "wrote {} and {}\nnext: put your own tenant in, then `flowswap check`\nkeep a copy of the identity in a safe place: \
          without it nobody can read the secrets that flowswap captures",

@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use flowswap_engine::{
-    Clock, Draft, Entry, History, Journal, Plan, PlanError, RunId, TenantHistory, TenantState as S,
-    hold_back_neighbours, plan_tenant,
+    Clock, Draft, Entry, History, Journal, Plan, PlanError, RunId, TenantHistory, hold_back_neighbours, plan_tenant,
 };
 use jiff::SignedDuration;
 
@@ -76,8 +75,7 @@ pub(crate) fn read(path: &Path) -> Result<Plan, Failure> {
 fn refuse_plan_in_use(path: &Path, history: &History) -> Result<(), Failure> {
     let Some(plan) = std::fs::read_to_string(path).ok().and_then(|text| Plan::read(&text).ok()) else { return Ok(()) };
     let unfinished = |tenant: &TenantHistory| {
-        let is_between = !matches!(tenant.state, S::Swapped | S::Retired | S::Finalized);
-        is_between && tenant.work.as_ref().is_some_and(|work| work.plan == plan.digest)
+        !tenant.state.is_swapped_or_later() && tenant.work.as_ref().is_some_and(|work| work.plan == plan.digest)
     };
     match history.tenants().find(|(_, tenant)| unfinished(tenant)) {
         None => Ok(()),

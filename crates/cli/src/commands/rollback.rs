@@ -9,7 +9,7 @@ use crate::{
     context::{Context, read_history},
     display,
     exit::{Exit, Failure},
-    fleet::{Fleet, select},
+    fleet::select,
     terminal::{Tone, paint},
 };
 
@@ -36,11 +36,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     let question = format!("Take {} back?", display::tenants(names.len()));
     context.terminal.confirm(what.trim_end(), &question, args.started.yes)?;
 
-    let progress = context.progress();
-    let (ports, history) = context.run_ports(&config, progress.clone()).await?;
-    let fleet = Fleet::open(context, &config, &names, &ports).await?;
-    let jobs = started::jobs(&fleet, &history, &args.started, Goal::RolledBack)?;
-    started::execute(context, &config, ports, &progress, RunCommand::Rollback, jobs).await
+    started::go_on(context, &config, &names, &args.started, RunCommand::Rollback, Goal::RolledBack).await
 }
 
 /// The steps that were carried out, or may have been, last first.

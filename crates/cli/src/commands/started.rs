@@ -61,8 +61,24 @@ pub(crate) fn report_none(context: &Context, why: &str) -> Result<Exit, Failure>
     Ok(Exit::Done)
 }
 
+/// Goes on with, or back from, what was begun with these tenants.
+pub(crate) async fn go_on(
+    context: &Context,
+    config: &Config,
+    names: &[String],
+    args: &Started,
+    command: RunCommand,
+    goal: Goal,
+) -> Result<Exit, Failure> {
+    let progress = context.progress();
+    let (ports, history) = context.run_ports(config, progress.clone()).await?;
+    let fleet = Fleet::open(context, config, names, &ports).await?;
+    let jobs = jobs(&fleet, &history, args, goal)?;
+    execute(context, config, ports, &progress, command, jobs).await
+}
+
 /// Jobs that go on with what was begun.
-pub(crate) fn jobs(fleet: &Fleet, history: &History, args: &Started, goal: Goal) -> Result<Vec<Job>, Failure> {
+fn jobs(fleet: &Fleet, history: &History, args: &Started, goal: Goal) -> Result<Vec<Job>, Failure> {
     let mut jobs = Vec::new();
     for tenant in &fleet.tenants {
         let Some(started) = history.tenant(&tenant.spec.name) else { continue };

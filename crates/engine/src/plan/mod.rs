@@ -14,7 +14,7 @@ pub use build::plan_tenant;
 pub use lint::lint;
 
 use crate::{
-    Finding, History, TenantSpec, TenantState, Verdict,
+    Finding, History, TenantSpec, Verdict,
     assess::ORG_SHARED,
     canonical::{changes, digest, render},
 };
@@ -242,7 +242,7 @@ fn changed_keys(before: &BTreeMap<String, String>, after: &BTreeMap<String, Stri
 pub fn hold_back_neighbours(tenants: &mut [PlannedTenant], history: &History) {
     let mut busy: BTreeMap<(String, String), &str> = BTreeMap::new();
     for (name, tenant) in history.tenants() {
-        let is_finished = matches!(tenant.state, TenantState::Swapped | TenantState::Retired | TenantState::Finalized);
+        let is_finished = tenant.state.is_swapped_or_later();
         if let Some(org) = tenant.work.as_ref().filter(|_| !is_finished).and_then(|work| work.tenant.org()) {
             busy.insert(org, name);
         }
