@@ -35,8 +35,8 @@ pub use message::{
     PluginHello, Protocol, ToPlugin,
 };
 pub use operation::{
-    ApplyReply, Evidence, EvidenceResult, ObserveReply, Observed, PlanParams, PlanReply, StepParams, TestParams,
-    TestReply, Values,
+    ApplyReply, Attempt, Evidence, EvidenceResult, ObserveReply, Observed, PlanParams, PlanReply, StepParams,
+    TestParams, TestReply, Values,
 };
 pub use secret::Handle;
 pub use step::{By, Phase, Reversibility, Role, Step, StepProposal};

@@ -41,6 +41,19 @@ pub struct StepParams {
     /// What it gave when it was applied, as far as known. For `apply`: what `observe` found of an earlier try.
     #[serde(default)]
     pub outputs: Values,
+    /// The runs that have begun the step, oldest first; a request of any of them may have arrived.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
+}
+
+/// A run that has begun a step, forward or back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// What all requests of the attempt bear in their `User-Agent`, and no others. Where the other side keeps a log with
+    /// user agents, this tells what the step itself did.
+    pub token: String,
+    /// When it was begun, RFC 3339, by the clock of flowswap's machine.
+    pub at: String,
 }
 
 impl StepParams {

@@ -6,7 +6,7 @@ use flowswap_contract::{self as contract, Evidence, Handle, Values};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{PlannedTenant, PluginPin, RunId, Verdict};
+use crate::{Goal, PlannedTenant, PluginPin, RunId, Verdict};
 
 /// A record before the journal has given it a number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +49,9 @@ pub enum Entry {
         command: RunCommand,
         /// The version of flowswap.
         version: String,
+        /// What the run is to do, so that it can be gone on with by name. Runs of version 0.1.0 do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scope: Option<RunScope>,
     },
     /// The run took the tenant up. Holds all that going on or back needs, so the plan file may get lost.
     TenantStarted {
@@ -80,6 +83,9 @@ pub enum Entry {
         url: String,
         /// SHA-256 of the body as the plugin asked for it, with handles in place of secrets.
         body_sha256: Option<String>,
+        /// The secrets that the answer is to bring into custody.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        secrets: Vec<Handle>,
     },
     /// What became of that request.
     RequestEnded {
@@ -127,6 +133,20 @@ pub enum Entry {
         #[serde(default)]
         evidence: Vec<Evidence>,
     },
+    /// A person said what is so where nothing else could tell.
+    Resolved {
+        /// The step.
+        step: String,
+        /// Whether its change is in place.
+        stands: Resolution,
+        /// What is known of its outputs, where it is.
+        #[serde(default)]
+        outputs: Values,
+        /// Why the person thinks so; never empty.
+        reason: String,
+        /// The user of the operating system.
+        by: String,
+    },
     /// The run let go of the tenant.
     TenantEnded {
         /// Where it stands now.
@@ -139,6 +159,45 @@ pub enum Entry {
         /// The operator stopped it.
         interrupted: bool,
     },
+}
+
+/// What a run is to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunScope {
+    /// How far it takes its tenants.
+    pub goal: Goal,
+    /// The file of the plan that it carries out, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_path: Option<String>,
+    /// The names of its tenants.
+    pub tenants: Vec<String>,
+}
+
+/// What a person says of a step in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resolution {
+    /// Its change is in place.
+    Applied,
+    /// Its change is not in place, or not any more.
+    NotApplied,
+}
+
+impl std::fmt::Display for Resolution {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Applied => "applied",
+            Self::NotApplied => "not-applied",
+        })
+    }
+}
+
+/// Names what one run does for one step.
+///
+/// The host sends it in the `User-Agent` of every request of the step, and plugins find it in
+/// [`Attempt::token`](contract::Attempt::token): a log of the other side then tells what the step itself did.
+pub fn intent_token(run: RunId, step: &str) -> String {
+    format!("{run}/{step}")
 }
 
 /// The commands that make runs.

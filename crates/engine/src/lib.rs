@@ -25,13 +25,15 @@ pub use assess::{
     find_domain_defect,
 };
 pub use event::{Event, EventSink};
-pub use history::{DoneStep, Doubt, History, IllegalRecord, TenantHistory, Work};
-pub use journal::{Direction, Draft, Entry, Record, RequestOutcome, RunCommand, TenantState};
+pub use history::{DoneStep, Doubt, History, IllegalRecord, LastRun, RunEnd, SentRequest, TenantHistory, Work};
+pub use journal::{
+    Direction, Draft, Entry, Record, RequestOutcome, Resolution, RunCommand, RunScope, TenantState, intent_token,
+};
 pub use plan::{
     PLAN_FORMAT, Plan, PlanError, PlannedTenant, PluginPin, Seen, WayBack, hold_back_neighbours, lint, plan_tenant,
 };
 pub use ports::{Backend, BackendCall, Clock, Journal, JournalError, Mode, SecretStore, SecretStoreError};
-pub use run::{FleetLimits, Goal, Job, Outcome, Ports, Runner, Summary};
+pub use run::{Decision, FleetLimits, Goal, Job, Outcome, Ports, ResolveError, Resolved, Runner, Summary};
 pub use run_id::RunId;
 pub use secret::Secret;
 pub use stop::{Stop, StopSwitch};

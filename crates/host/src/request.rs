@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flowswap_contract::{Body, Capture, Custody, Error, ErrorKind, Handle, HttpAnswer, HttpAsk, Intent};
-use flowswap_engine::{Entry, Event, Mode, RequestOutcome, Secret};
+use flowswap_engine::{Entry, Event, Mode, RequestOutcome, Secret, intent_token};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -102,13 +102,13 @@ impl Scope<'_> {
         Ok(request)
     }
 
-    /// Names the run and the step to whoever reads the other side's log; a dry run has neither.
+    /// Names the run and the step to whoever reads the other side's log; what only looks has neither.
     fn user_agent(&self) -> String {
         let agent = concat!("flowswap/", env!("CARGO_PKG_VERSION"));
         match (self.mode, self.step) {
             (Mode::DryRun, _) => agent.to_owned(),
             (Mode::Apply, None) => format!("{agent} (+run:{})", self.run),
-            (Mode::Apply, Some(step)) => format!("{agent} (+run:{}; step:{step})", self.run),
+            (Mode::Apply, Some(step)) => format!("{agent} (+intent:{})", intent_token(self.run, step)),
         }
     }
 
@@ -131,6 +131,7 @@ impl Scope<'_> {
             method: ask.method.clone(),
             url: permitted.url.to_string(),
             body_sha256: ask.body.as_ref().map(digest),
+            secrets: durable(&ask.capture).map(|capture| self.name(capture)).collect(),
         };
         self.journal(entry).await.map_err(|e| {
             let message = format!("{} was not sent: {}", describe(&ask.method, &ask.url), chain(&e));
@@ -344,6 +345,11 @@ fn redacted(outcome: RequestOutcome, redactor: &Redactor) -> RequestOutcome {
         RequestOutcome::NotSent { message } => RequestOutcome::NotSent { message: redactor.text(&message) },
         RequestOutcome::Lost { message } => RequestOutcome::Lost { message: redactor.text(&message) },
     }
+}
+
+/// The captures that outlive the session.
+fn durable(captures: &[Capture]) -> impl Iterator<Item = &Capture> {
+    captures.iter().filter(|capture| capture.custody == Custody::Durable)
 }
 
 fn digest(body: &Body) -> String {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use flowswap_contract::{Ask, Call, Error, ErrorKind, Handle, Intent, Open, PluginEvent, PluginHello, Role};
-use flowswap_engine::{Backend, BackendCall, Event, Secret, StopSwitch};
+use flowswap_engine::{Backend, BackendCall, Event, Secret, StopSwitch, intent_token};
 use futures::{
     future::BoxFuture,
     stream::{FuturesUnordered, StreamExt},
@@ -109,7 +109,7 @@ impl Session {
             session: self.id,
             op: call.op,
             key: match call.step {
-                Some(step) => format!("{}/{step}", call.run),
+                Some(step) => intent_token(call.run, step),
                 None => call.run.to_string(),
             },
             now: self.side.effects.clock.now().to_string(),

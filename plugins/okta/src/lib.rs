@@ -8,12 +8,14 @@ mod api;
 mod config;
 mod confirm;
 mod detect;
+mod origin;
 mod plan;
 mod prove;
 mod provision;
 mod recognize;
 mod refusal;
 mod retire;
+mod system_log;
 
 use flowswap_contract::{
     ApplyReply, ConfigKey, Error, ErrorKind, HeaderDialect, Inventory, ObserveReply, Open, PROTOCOL, Phase, PlanParams,

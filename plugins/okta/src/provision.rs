@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     api::{Api, SERVICES, decode, note, see, unless_gone},
     detect::{Service, list_services},
+    origin::Origin,
     plan::ProvisionPayload,
     read_payload,
 };
@@ -24,7 +25,7 @@ const MAX_SECRETS: usize = 2;
 /// Creates the integration; or, when `observe` found it half made, gives it a secret that we hold.
 pub(crate) async fn apply(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
     let payload: ProvisionPayload = read_payload(params)?;
-    if !params.outputs.is_empty() {
+    if params.outputs.contains_key("client_id") {
         let id = made_id(params, &payload)?;
         // Half made is the least that it was; whatever fails now, it must be observed.
         return adopt(api, id).await.map_err(Error::with_unknown_effect);
@@ -97,38 +98,51 @@ fn secrets_of(id: &str) -> String {
     format!("{SERVICES}/{}/credentials/secrets", encode(id))
 }
 
-/// Looks for an integration of the type that was not there at the time of the plan.
+/// Looks for an integration of the type that was not there at the time of the plan and that the step itself made.
 pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
     let payload: ProvisionPayload = read_payload(params)?;
     let new = list_new(api, &payload).await?;
     let known = params.outputs.get("client_id").and_then(Value::as_str);
-    let ours: Vec<_> = new.iter().filter(|id| known.is_none_or(|known| known == *id)).collect();
+    let is_held = params.outputs.get("client_secret").and_then(Handle::from_value).is_some();
     let of_type = format!("of type `{}`", payload.type_key);
-    Ok(match ours.as_slice() {
-        [] => reply(Observed::NotApplied, Values::new(), format!("no new integration {of_type}")),
-        [id] if known.is_some() && params.outputs.get("client_secret").and_then(Handle::from_value).is_some() => {
-            let secrets: Vec<Secret> = api.list("list the integration's secrets", &secrets_of(id)).await?;
-            if secrets.len() > 1 {
-                // Nobody holds the other one; `apply` retires it.
-                let outputs = [("client_id".to_owned(), json!(id))].into();
-                reply(Observed::Partial, outputs, format!("integration {id} {of_type} has {} secrets", secrets.len()))
-            } else {
-                reply(
-                    Observed::Applied,
-                    params.outputs.clone(),
-                    format!("integration {id} {of_type}, its secret is held"),
-                )
-            }
+    let origin = match known {
+        Some(known) => Origin::of_known(&new, known),
+        None => Origin::find(api, params, &new).await?,
+    };
+    Ok(match origin {
+        // A secret is only received from a creation that was carried out; where has its integration gone?
+        Origin::Nowhere if is_held && known.is_none() => {
+            let detail = format!("the secret of a new integration {of_type} was received, and okta shows none");
+            reply(Observed::Unknown, Values::new(), detail)
         }
-        [id] => {
+        Origin::Nowhere if new.is_empty() => {
+            reply(Observed::NotApplied, Values::new(), format!("no new integration {of_type}"))
+        }
+        Origin::Nowhere => {
+            let detail = format!("no new integration {of_type} but those that others made: {}", new.join(", "));
+            reply(Observed::NotApplied, Values::new(), detail)
+        }
+        Origin::Ours(id) if known.is_some() && is_held => observe_secrets(api, params, id, &of_type).await?,
+        Origin::Ours(id) => {
             let outputs = [("client_id".to_owned(), json!(id))].into();
             reply(Observed::Partial, outputs, format!("integration {id} {of_type}, its secret was never received"))
         }
-        several => reply(
-            Observed::Unknown,
-            Values::new(),
-            format!("{} new integrations {of_type}: {}", several.len(), new.join(", ")),
-        ),
+        Origin::Unclear(ids) => {
+            let detail = format!("{} new integrations {of_type}: {}", ids.len(), ids.join(", "));
+            reply(Observed::Unknown, Values::new(), detail)
+        }
+    })
+}
+
+/// An integration whose secret is held is whole, unless there is a second secret, which nobody holds.
+async fn observe_secrets(api: &Api<'_>, params: &StepParams, id: &str, of_type: &str) -> Result<ObserveReply, Error> {
+    let secrets: Vec<Secret> = api.list("list the integration's secrets", &secrets_of(id)).await?;
+    Ok(if secrets.len() > 1 {
+        // `apply` retires it.
+        let outputs = [("client_id".to_owned(), json!(id))].into();
+        reply(Observed::Partial, outputs, format!("integration {id} {of_type} has {} secrets", secrets.len()))
+    } else {
+        reply(Observed::Applied, params.outputs.clone(), format!("integration {id} {of_type}, its secret is held"))
     })
 }
 

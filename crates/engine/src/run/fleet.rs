@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::{StreamExt, stream};
 
 use super::{Job, Outcome, Runner, progress::Progress};
-use crate::{Direction, Draft, Entry, Event, JournalError, RunCommand, Seen, TenantState, Work};
+use crate::{Direction, Draft, Entry, Event, JournalError, RunCommand, RunScope, Seen, TenantState, Work};
 
 /// How many tenants at once, and how much trouble is too much.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +29,12 @@ impl Runner {
     /// Runs all jobs. An error means that the journal failed: what was recorded holds, and nothing else is claimed.
     pub async fn run(&self, command: RunCommand, jobs: Vec<Job>, limits: FleetLimits) -> Result<Summary, JournalError> {
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        self.record_run(Entry::RunStarted { command, version }).await?;
+        let scope = jobs.first().map(|job| RunScope {
+            goal: job.goal,
+            plan_path: self.plan_path.clone(),
+            tenants: jobs.iter().map(|job| job.tenant.spec.name.clone()).collect(),
+        });
+        self.record_run(Entry::RunStarted { command, version, scope }).await?;
         self.ports.events.emit(Event::RunStarted { run: self.run, tenants: jobs.len() });
         let failures = AtomicUsize::new(0);
         let work = stream::iter(jobs.into_iter().enumerate()).map(|(index, job)| {

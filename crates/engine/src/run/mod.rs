@@ -8,6 +8,7 @@ mod fleet;
 mod forward;
 mod fuse;
 mod progress;
+mod resolve;
 mod settle;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -16,6 +17,8 @@ pub use fleet::{FleetLimits, Summary};
 use flowswap_contract::{ErrorKind, Phase};
 use fuse::Fuse;
 use jiff::Timestamp;
+pub use resolve::{Decision, ResolveError, Resolved};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Clock, EventSink, Journal, JournalError, PlannedTenant, PluginPin, RunId, SecretStore, Stop, Tenant, TenantHistory,
@@ -58,7 +61,8 @@ pub struct Job {
 }
 
 /// How far a run takes a tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Goal {
     /// The directory uses the service client, confirmed.
     Swapped,
@@ -108,13 +112,20 @@ pub enum Outcome {
 pub struct Runner {
     ports: Ports,
     run: RunId,
+    plan_path: Option<String>,
 }
 
 impl Runner {
     /// A runner for one run.
     pub fn new(ports: Ports, run: RunId) -> Self {
         let journal = Arc::new(Fuse::new(ports.journal));
-        Self { ports: Ports { journal, ..ports }, run }
+        Self { ports: Ports { journal, ..ports }, run, plan_path: None }
+    }
+
+    /// Says in which file the plan of the run stands, for whoever goes on with it by name.
+    #[must_use]
+    pub fn with_plan_path(self, path: impl Into<String>) -> Self {
+        Self { plan_path: Some(path.into()), ..self }
     }
 }
 

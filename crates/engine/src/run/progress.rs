@@ -1,6 +1,6 @@
 //! One tenant within a run: what is recorded is folded at once, so the state here is always the journal's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use flowswap_contract::{self as contract, ErrorKind, Evidence, Handle, Op, Step, StepParams, Values};
 use serde::de::DeserializeOwned;
@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::{Job, Pause, Ports};
 use crate::{
-    Direction, Draft, Entry, Event, JournalError, Mode, PlannedTenant, RunId, SecretStoreError, Tenant, TenantHistory,
-    TenantState, history::Work,
+    Direction, Draft, Entry, Event, JournalError, Mode, PlannedTenant, RunId, SecretStore, SecretStoreError, Tenant,
+    TenantHistory, TenantState, Work,
 };
 
 pub(super) struct Progress<'a> {
@@ -64,7 +64,7 @@ impl<'a> Progress<'a> {
         let at = self.ports.clock.now();
         let draft = Draft { at, run: self.run, tenant: Some(self.name().to_owned()), entry: entry.clone() };
         self.ports.journal.append(draft).await?;
-        self.history.take(&entry, at).map_err(|problem| defect(&problem))
+        self.history.take(&entry, self.run, at).map_err(|problem| defect(&problem))
     }
 
     pub(super) async fn begin(&mut self, step: &Step, direction: Direction) -> Result<(), JournalError> {
@@ -127,7 +127,8 @@ impl<'a> Progress<'a> {
         let values = self.history.work.as_ref().map(Work::values).unwrap_or_default();
         let inputs =
             step.proposal.needs.iter().filter_map(|name| Some((name.clone(), values.get(name)?.clone()))).collect();
-        let params = StepParams { step: step.clone(), inputs, outputs };
+        let attempts = self.history.work.as_ref().map(|work| work.attempts(&step.id)).unwrap_or_default();
+        let params = StepParams { step: step.clone(), inputs, outputs, attempts };
         let (mode, params) = match op {
             Op::Test => (Mode::Apply, json!({ "step": params })),
             Op::Apply | Op::Undo => (Mode::Apply, json!(params)),
@@ -136,44 +137,65 @@ impl<'a> Progress<'a> {
         self.tenant.call(step.role, op, mode, self.run, Some(&step.id), params).await
     }
 
-    /// What is known of the step's outputs: as it gave them, else what `observe` found and which secrets of it are in
-    /// custody. A handle's last part is the name of the output.
+    /// What is known of the step's outputs: as it gave them, else what `observe` found, what a person said, and which
+    /// secrets of it are in custody.
     async fn outputs_so_far(&self, step: &Step) -> Result<Values, SecretStoreError> {
-        let done = self.history.work.as_ref().and_then(|work| work.done.iter().find(|done| done.id == step.id));
-        if let Some(done) = done {
+        let work = self.history.work.as_ref();
+        if let Some(done) = work.and_then(|work| work.done.iter().find(|done| done.id == step.id)) {
             return Ok(done.outputs.clone());
         }
-        let mut outputs = self.found.get(&step.id).cloned().unwrap_or_default();
-        for name in &step.proposal.gives {
-            let handle = self.handle(step, name);
-            if self.ports.secrets.get(&handle).await?.is_some() {
-                outputs.insert(name.clone(), handle.to_value());
-            }
-        }
+        let said = work.and_then(|work| work.doubt.as_ref()).filter(|doubt| doubt.step == step.id);
+        let mut outputs = said.map(|doubt| doubt.known.clone()).unwrap_or_default();
+        outputs.extend(self.found.get(&step.id).cloned().unwrap_or_default());
+        outputs.extend(held(self.ports.secrets.as_ref(), self.name(), step).await?);
         Ok(outputs)
+    }
+
+    /// Forgets the secrets of a step that is not carried out, although one was kept for it: whoever says so knows of it,
+    /// and it would be taken for that of the next try.
+    pub(super) async fn forget_secrets_of(&mut self, step: &Step) -> Result<(), Pause> {
+        let stuck = |error: SecretStoreError| {
+            let cause = error.source.to_string();
+            Pause::End(TenantState::Stuck, format!("step `{}` is not carried out, but {error}: {cause}", step.id))
+        };
+        let held = held(self.ports.secrets.as_ref(), self.name(), step).await.map_err(stuck)?;
+        self.forget(held.values().filter_map(Handle::from_value).collect(), stuck).await
     }
 
     /// Forgets all secrets of a tenant that was taken back: what they opened is gone. Those that the journal knows, and
     /// those that were kept just before a crash. One that stayed would be taken for that of the next client.
     pub(super) async fn forget_secrets(&mut self) -> Result<(), Pause> {
         let mut handles = self.work()?.secrets.clone();
-        let steps = self.planned.steps.clone();
-        let given = steps.iter().flat_map(|step| step.proposal.gives.iter().map(move |name| (step, name)));
-        for handle in given.map(|(step, name)| self.handle(step, name)) {
-            if self.ports.secrets.get(&handle).await.map_err(not_forgotten)?.is_some() {
-                handles.insert(handle);
-            }
+        for step in &self.planned.steps {
+            let held = held(self.ports.secrets.as_ref(), self.name(), step).await.map_err(not_forgotten)?;
+            handles.extend(held.values().filter_map(Handle::from_value));
         }
+        self.forget(handles, not_forgotten).await
+    }
+
+    async fn forget(
+        &mut self,
+        handles: BTreeSet<Handle>,
+        otherwise: impl Fn(SecretStoreError) -> Pause,
+    ) -> Result<(), Pause> {
         for handle in handles {
-            self.ports.secrets.remove(&handle).await.map_err(not_forgotten)?;
+            self.ports.secrets.remove(&handle).await.map_err(&otherwise)?;
             self.record(Entry::SecretRemoved { handle }).await?;
         }
         Ok(())
     }
+}
 
-    fn handle(&self, step: &Step, output: &str) -> Handle {
-        Handle::new(format!("{}/{}/{output}", self.name(), step.id))
+/// The outputs of a step that are secrets in custody, by name: the last part of a handle is the name of the output.
+pub(super) async fn held(secrets: &dyn SecretStore, tenant: &str, step: &Step) -> Result<Values, SecretStoreError> {
+    let mut held = Values::new();
+    for name in &step.proposal.gives {
+        let handle = Handle::new(format!("{tenant}/{}/{name}", step.id));
+        if secrets.get(&handle).await?.is_some() {
+            held.insert(name.clone(), handle.to_value());
+        }
     }
+    Ok(held)
 }
 
 /// Without knowing what is in custody, a step could be taken for one whose secret was lost.
@@ -187,6 +209,6 @@ fn not_forgotten(error: SecretStoreError) -> Pause {
     Pause::End(TenantState::RollingBack, format!("everything is taken back, but {error}: {cause}"))
 }
 
-fn defect(problem: &str) -> JournalError {
+pub(super) fn defect(problem: &str) -> JournalError {
     JournalError::Storage { doing: "record what happened", source: problem.to_owned().into() }
 }

@@ -8,7 +8,7 @@ use crate::{Direction, Doubt, TenantState};
 impl Progress<'_> {
     /// Settles the doubt that an earlier run left behind, if there is one.
     pub(super) async fn settle(&mut self) -> Result<(), Pause> {
-        let Some(Doubt { step, direction }) = self.work()?.doubt.clone() else { return Ok(()) };
+        let Some(Doubt { step, direction, .. }) = self.work()?.doubt.clone() else { return Ok(()) };
         let Some(step) = self.planned.step(&step).cloned() else {
             return Err(Pause::End(TenantState::Stuck, format!("step `{step}` is in doubt and not part of the plan")));
         };
@@ -51,8 +51,12 @@ impl Progress<'_> {
                 }
                 self.fail(step, direction, observed(&reply.detail).with_unknown_effect(), Vec::new()).await?;
             }
-            (Observed::NotApplied, Direction::Forward) | (Observed::Applied, Direction::Back) => {
+            (Observed::NotApplied, Direction::Forward) => {
                 self.found.remove(&step.id);
+                self.forget_secrets_of(step).await?;
+                self.fail(step, direction, observed(&reply.detail), Vec::new()).await?;
+            }
+            (Observed::Applied, Direction::Back) => {
                 self.fail(step, direction, observed(&reply.detail), Vec::new()).await?;
             }
         }

@@ -112,8 +112,14 @@ impl MemoryBackend {
         let request = self.reality.note(|state| state.records.iter().filter(is_ours).count());
         let request = u32::try_from(request).unwrap();
         let url = format!("https://{}/{id}", self.world().domain);
-        let intent =
-            Entry::RequestIntended { step: id.clone(), request, method: method.to_owned(), url, body_sha256: None };
+        let intent = Entry::RequestIntended {
+            step: id.clone(),
+            request,
+            method: method.to_owned(),
+            url,
+            body_sha256: None,
+            secrets: if call.op == Op::Apply && id == "provision" { vec![self.secret_of(&id)] } else { vec![] },
+        };
         self.append(call, intent).map_err(|_| Error::new(ErrorKind::Internal, "the intent was not recorded"))?;
         let unknown = |what: &str| Error::new(ErrorKind::Internal, what).with_unknown_effect();
         let end = |outcome| Entry::RequestEnded { step: id.clone(), request, outcome };
@@ -133,7 +139,7 @@ impl MemoryBackend {
         }
         let mut outputs = done.outputs;
         let handle = done.secret.map(|value| {
-            let handle = Handle::new(format!("{}/{id}/client_secret", self.tenant));
+            let handle = self.secret_of(&id);
             outputs.insert("client_secret".to_owned(), handle.to_value());
             self.reality.change("secret kept", |state| state.secrets.insert(handle.clone(), value));
             handle
@@ -150,6 +156,10 @@ impl MemoryBackend {
     fn append(&self, call: &BackendCall<'_>, entry: Entry) -> Result<u64, flowswap_engine::JournalError> {
         let at: Timestamp = flowswap_engine::Clock::now(self.reality.as_ref());
         self.reality.append_now(Draft { at, run: call.run, tenant: Some(self.tenant.clone()), entry })
+    }
+
+    fn secret_of(&self, step: &str) -> Handle {
+        Handle::new(format!("{}/{step}/client_secret", self.tenant))
     }
 
     fn world(&self) -> World {

@@ -1,8 +1,11 @@
 //! The fold of the journal: what cannot follow is refused with the record named, and what can is the same state whether it is
 //! taken in at once or piece by piece.
 
-use flowswap_contract::{Error, ErrorKind, Op};
-use flowswap_engine::{Direction, Draft, Entry, Goal, History, Record, RunCommand, RunId, TenantState, Verdict};
+use flowswap_contract::{Error, ErrorKind, Handle, Op};
+use flowswap_engine::{
+    Direction, Draft, Entry, Goal, History, Record, RequestOutcome, Resolution, RunCommand, RunEnd, RunId, TenantState,
+    Verdict,
+};
 
 use crate::{fault::Fault, laws::assert_lawful, reality::start_of_time, scene::Scene};
 
@@ -26,45 +29,81 @@ impl Short {
     }
 
     /// `f` and `b` take the tenant up; then `step` begins, `step+` ends, `step-` fails, `step?` fails with an unknown
-    /// effect, each with `<` in front on the way back; `#step` is a request; `=state` lets go.
+    /// effect, each with `<` in front on the way back. `step!1` intends a request that brings the secret `h`, and
+    /// `step!1+` ends it; `step#h` stores a secret; `step:applied` is a person's word; `=state` lets go; `end` ends the
+    /// run.
     fn entry(&self, word: &str) -> Entry {
         let (direction, rest) = word.strip_prefix('<').map_or((Forward, word), |rest| (Back, rest));
-        let step = rest.trim_end_matches(['+', '-', '?']).to_owned();
+        let step = rest.trim_end_matches(['+', '-', '?']).split(['!', '#', ':']).next().unwrap().to_owned();
         let error = Error::new(ErrorKind::Unavailable, "no answer");
         let failed = |error| Entry::StepFailed { step: step.clone(), direction, error, evidence: vec![] };
         let ended = |state| Entry::TenantEnded { state, reason: None };
-        match (word, rest.chars().last()) {
-            ("f", _) => self.start[0].clone(),
-            ("b", _) => self.start[1].clone(),
-            ("=back", _) => ended(TenantState::RolledBack),
-            ("=swapped", _) => ended(TenantState::Swapped),
-            ("planned", _) => Entry::Planned { plan: "p".into(), path: "plan.json".into(), verdict: Verdict::Ready },
-            ("blocked", _) => Entry::Planned { plan: "p".into(), path: "plan.json".into(), verdict: Verdict::Blocked },
-            ("forget", _) => Entry::SecretRemoved { handle: flowswap_contract::Handle::new("h") },
-            (_, Some('+')) => Entry::StepEnded { step, direction, outputs: Default::default(), evidence: vec![] },
-            (_, Some('-')) => failed(error),
-            (_, Some('?')) => failed(error.with_unknown_effect()),
-            _ => match word.strip_prefix('#') {
-                Some(step) => Entry::SecretStored { step: step.into(), handle: flowswap_contract::Handle::new("h") },
-                None => Entry::StepStarted { step, direction },
-            },
+        let planned = |verdict| Entry::Planned { plan: "p".into(), path: "plan.json".into(), verdict };
+        match word {
+            "f" => return self.start[0].clone(),
+            "b" => return self.start[1].clone(),
+            "=back" => return ended(TenantState::RolledBack),
+            "=swapped" => return ended(TenantState::Swapped),
+            "=stuck" => return ended(TenantState::Stuck),
+            "planned" => return planned(Verdict::Ready),
+            "blocked" => return planned(Verdict::Blocked),
+            "forget" => return Entry::SecretRemoved { handle: Handle::new("h") },
+            "end" => return Entry::RunEnded { interrupted: false },
+            _ => {}
+        }
+        if let Some((_, number)) = rest.split_once('!') {
+            let request = number.trim_end_matches('+').parse().unwrap();
+            return if number.ends_with('+') {
+                Entry::RequestEnded { step, request, outcome: RequestOutcome::Lost { message: "cut".into() } }
+            } else {
+                let (method, url, secrets) = ("POST".into(), "https://x.test".into(), vec![Handle::new("h")]);
+                Entry::RequestIntended { step, request, method, url, body_sha256: None, secrets }
+            };
+        }
+        if let Some((_, handle)) = rest.split_once('#') {
+            return Entry::SecretStored { step, handle: Handle::new(handle) };
+        }
+        if let Some((_, said)) = rest.split_once(':') {
+            let stands = if said.starts_with("applied") { Resolution::Applied } else { Resolution::NotApplied };
+            let outputs = match said.ends_with("-whole") {
+                true => ["client_id", "client_secret"].map(|name| (name.to_owned(), "x".into())).into(),
+                false => Default::default(),
+            };
+            let reason = if said.ends_with("-why") { " " } else { "seen in the console" }.to_owned();
+            return Entry::Resolved { step, stands, outputs, reason, by: "alice".into() };
+        }
+        match rest.chars().last() {
+            Some('+') => Entry::StepEnded { step, direction, outputs: Default::default(), evidence: vec![] },
+            Some('-') => failed(error),
+            Some('?') => failed(error.with_unknown_effect()),
+            _ => Entry::StepStarted { step, direction },
         }
     }
 
+    /// The records of a run; that it began is the first.
     fn records(&self, words: &str) -> Vec<Record> {
-        let record = |(index, word): (usize, &str)| {
-            let draft =
-                Draft { at: start_of_time(), run: RunId::none(), tenant: Some("acme".into()), entry: self.entry(word) };
-            Record { seq: index as u64 + 1, draft }
-        };
-        words.split_whitespace().enumerate().map(record).collect()
+        let record = |(index, word): (usize, &str)| record(index as u64 + 2, Some("acme"), self.entry(word));
+        let mut records = vec![record_of_run(1)];
+        records.extend(words.split_whitespace().enumerate().map(record));
+        records
     }
+}
+
+fn record_of_run(seq: u64) -> Record {
+    record(seq, None, Entry::RunStarted { command: RunCommand::Apply, version: "0".into(), scope: None })
+}
+
+fn record(seq: u64, tenant: Option<&str>, entry: Entry) -> Record {
+    let tenant = tenant.filter(|_| !matches!(entry, Entry::RunEnded { .. })).map(str::to_owned);
+    Record { seq, draft: Draft { at: start_of_time(), run: RunId::none(), tenant, entry } }
 }
 
 #[tokio::test]
 async fn what_cannot_follow_is_refused_and_named() {
     let short = Short::new().await;
     let check = |words: &str, seq: u64, problem: &str| {
+        // The first record is the run's.
+        let seq = seq + 1;
         let error = History::fold(&short.records(words)).expect_err(words);
         assert_eq!((error.seq, error.problem.as_str()), (seq, format!("tenant `acme`: {problem}").as_str()), "{words}");
         assert!(error.to_string().starts_with(&format!("record {seq} of the journal cannot follow")));
@@ -79,12 +118,13 @@ async fn what_cannot_follow_is_refused_and_named() {
     check("provision+", 1, "nothing was begun");
     check("f provision+", 2, "step `provision` was not begun");
     check("f provision-", 2, "step `provision` was not begun");
-    check("f #provision", 2, "step `provision` was not begun");
+    check("f provision#h", 2, "step `provision` was not begun");
+    check("f provision!0", 2, "step `provision` was not begun");
     check("f unheard-of", 2, "the plan has no step `unheard-of`");
     check("f provision prove", 3, "step `prove` begins while it is not known what became of `provision`");
     check("f provision provision? prove", 4, "step `prove` begins while it is not known what became of `provision`");
     check("f provision prove+", 3, "step `prove` was not begun");
-    check("f provision #prove", 3, "step `prove` was not begun");
+    check("f provision prove#h", 3, "step `prove` was not begun");
     check("f provision provision+ provision+", 4, "step `provision` was not begun");
     check("f provision provision+ provision", 4, "step `provision` begins, and is done");
     check("f provision provision- provision-", 4, "step `provision` was not begun");
@@ -97,6 +137,24 @@ async fn what_cannot_follow_is_refused_and_named() {
     check("f provision provision+ b <provision <provision+ =back forget", 8, "nothing was begun");
     check("f =swapped provision", 3, nobody);
     check("f =swapped =swapped", 3, nobody);
+    check("f provision provision!0 provision!0", 4, "request 0 of step `provision` comes after request 0");
+    check("f provision provision!4 provision!3", 4, "request 3 of step `provision` comes after request 4");
+    check("f provision provision!0+", 3, "request 0 of step `provision` ends, and was not intended");
+    check("f provision provision!0 provision!1+", 4, "request 1 of step `provision` ends, and was not intended");
+    check("f provision provision!0 provision!0+ provision!0+", 5, "request 0 of step `provision` ends twice");
+    let stray = "step `provision` keeps the secret `g`, which no request was to bring";
+    check("f provision provision!0 provision#g", 4, stray);
+    check("f provision provision#g", 3, stray);
+    check("f provision provision:applied", 3, "step `provision` is resolved, and the tenant is running");
+    check("provision:applied", 1, "step `provision` is resolved, and the tenant is unplanned");
+    check("f provision =stuck provision:applied-why", 4, "step `provision` is resolved without a reason");
+    check("f provision =stuck swap:applied", 4, "step `swap` is resolved, and is not the one that is stuck");
+    check("f provision provision- =stuck provision:applied", 5, "step `provision` is not in doubt");
+    check(
+        "f provision =stuck provision:applied-whole provision:applied",
+        5,
+        "step `provision` is resolved, and the tenant is running",
+    );
 }
 
 #[tokio::test]
@@ -123,7 +181,12 @@ async fn what_can_follow_is_taken() {
     check("f provision f provision provision+", Running, &["provision"], None);
     check("f provision provision?", Running, &[], Some("provision"));
     check("f provision provision? provision-", Running, &[], None);
-    check("f provision #provision provision+ prove prove+", Running, &["provision", "prove"], None);
+    check(
+        "f provision provision!0 provision#h provision!0+ provision+ prove prove+",
+        Running,
+        &["provision", "prove"],
+        None,
+    );
     check("f provision provision+ prove prove+ prove prove-", Running, &["provision"], None);
     check("f provision provision+ prove prove+ =swapped f prove prove+", Running, &["provision", "prove"], None);
     check("f =swapped", Swapped, &[], None);
@@ -133,14 +196,66 @@ async fn what_can_follow_is_taken() {
     check("f provision provision+ b <provision <provision?", RollingBack, &["provision"], Some("provision"));
     check("f provision provision+ b <provision <provision-", RollingBack, &["provision"], None);
     check("f provision provision+ b <provision <provision+", RollingBack, &[], None);
-    check("f provision #provision provision+ b <provision <provision+ forget =back", RolledBack, &[], None);
+    check(
+        "f provision provision!0 provision#h provision+ b <provision <provision+ forget =back",
+        RolledBack,
+        &[],
+        None,
+    );
     check("f =swapped b =back planned", Planned, &[], None);
     check("f =swapped b =back f", Running, &[], None);
+    check("f provision provision!1 provision!7 provision!1+ provision!7+", Running, &[], Some("provision"));
+    check("f provision =stuck provision:applied-whole", Running, &["provision"], None);
+    check("f provision =stuck provision:applied", Running, &[], Some("provision"));
+    check("f provision =stuck provision:not-applied", Running, &[], None);
+    check("f provision provision+ b <provision =stuck provision:applied", RollingBack, &["provision"], None);
+    check("f provision provision+ b <provision =stuck provision:not-applied", RollingBack, &[], None);
+    check("f provision provision+ b <provision <provision- =stuck provision:not-applied", RollingBack, &[], None);
+}
+
+#[tokio::test]
+async fn what_a_person_said_of_a_step_in_doubt_is_known_when_it_is_begun_again() {
+    let short = Short::new().await;
+    let mut records = short.records("f provision =stuck provision:applied f provision");
+    let Entry::Resolved { outputs, .. } = &mut records[4].draft.entry else { unreachable!() };
+    outputs.insert("client_id".into(), "0oaX".into());
+    let history = History::fold(&records).unwrap();
+    let tenant = history.tenant("acme").unwrap();
+    let doubt = tenant.work.as_ref().unwrap().doubt.clone().unwrap();
+    assert_eq!(doubt.known["client_id"], "0oaX");
+    let history = History::fold(&records[..5]).unwrap();
+    let said = history.tenant("acme").unwrap().reason.clone().unwrap();
+    assert_eq!(said, "alice says that step `provision` is applied: seen in the console");
+}
+
+#[tokio::test]
+async fn one_run_is_at_work_at_a_time() {
+    let short = Short::new().await;
+    let (first, second) = (RunId::none(), RunId::generate());
+    let check = |words: &str, run: RunId, problem: Option<String>| {
+        let mut records = short.records(words);
+        let seq = records.len() as u64 + 1;
+        let mut next = record(seq, Some("acme"), short.entry("f"));
+        next.draft.run = run;
+        records.push(next);
+        let found = History::fold(&records).err();
+        assert_eq!(found.as_ref().map(|error| error.seq), problem.as_ref().map(|_| seq), "{words}");
+        assert_eq!(found.map(|error| error.problem), problem, "{words}");
+    };
+    check("f provision", first, None);
+    check("f provision end", first, Some(format!("run {first} has ended")));
+    check("f provision", second, Some(format!("it belongs to run {second}, and run {first} has begun since")));
+
+    let error = History::fold(&[record(1, Some("acme"), short.entry("f"))]).unwrap_err();
+    assert_eq!(error.problem, format!("run {first} has not begun"));
+    let ended = History::fold(&short.records("f provision end")).unwrap().last_run().unwrap().clone();
+    assert_eq!((ended.command, ended.end), (RunCommand::Apply, Some(RunEnd::Whole)));
+    assert_eq!(History::fold(&short.records("f provision")).unwrap().last_run().unwrap().end, None);
 }
 
 #[test]
 fn a_run_names_no_tenant_and_everything_else_does() {
-    let started = Entry::RunStarted { command: RunCommand::Apply, version: "0".into() };
+    let started = Entry::RunStarted { command: RunCommand::Apply, version: "0".into(), scope: None };
     let failed = Entry::TenantEnded { state: TenantState::Failed, reason: None };
     for (tenant, entry, problem) in [
         (Some("acme"), started, "a run's record names a tenant"),
@@ -157,7 +272,7 @@ fn a_run_names_no_tenant_and_everything_else_does() {
 async fn another_plan_does_not_begin_over_one_that_stands() {
     let short = Short::new().await;
     let mut records = short.records("f provision f");
-    let Entry::TenantStarted { plan, .. } = &mut records[2].draft.entry else { unreachable!() };
+    let Entry::TenantStarted { plan, .. } = &mut records[3].draft.entry else { unreachable!() };
     let before = std::mem::replace(plan, "other".into());
     let error = History::fold(&records).unwrap_err();
     assert_eq!(error.problem, format!("tenant `acme`: plan other begins while plan {before} is not taken back"));

@@ -19,6 +19,7 @@ mod proof;
 mod propose;
 mod reality;
 mod refuse;
+mod resolve;
 mod rules;
 mod scene;
 mod steps;

@@ -37,6 +37,7 @@ fn line(entry: &Entry) -> String {
         Entry::StepFailed { step, direction, error, .. } => {
             format!("  {} {step} failed, effect {:?}: {error}", arrow(*direction), error.effect)
         }
+        Entry::Resolved { step, stands, reason, by, .. } => format!("{by} says: {step} is {stands}, {reason}"),
         Entry::TenantEnded { state, reason } => {
             format!("let go: {state}{}", reason.as_ref().map(|reason| format!(", {reason}")).unwrap_or_default())
         }

@@ -333,7 +333,7 @@ async fn requests_name_the_run_and_the_step() {
     scope.request(&read()).await.unwrap();
     scope.mode = Mode::DryRun;
     scope.request(&read()).await.unwrap();
-    let agents = ["flowswap/0.1.0 (+run:R; step:create)", "flowswap/0.1.0 (+run:R)", "flowswap/0.1.0"];
+    let agents = ["flowswap/0.1.0 (+intent:R/create)", "flowswap/0.1.0 (+run:R)", "flowswap/0.1.0"];
     let requests = world.requests.lock().unwrap();
     for (request, agent) in requests.iter().zip(agents) {
         let agent = agent.replace('R', "00000000-0000-0000-0000-000000000000");
@@ -370,10 +370,26 @@ async fn mutations_of_a_step_are_counted_and_their_bodies_hashed_without_secrets
             method: "POST".into(),
             url: "https://x.test/apps".into(),
             body_sha256: Some(digest(&body)),
+            secrets: vec![],
         };
         assert_eq!(draft.entry, expect);
     }
     assert_eq!(world.requests.lock().unwrap()[0].body(), format!(r#"{{"secret":"{CANARY}"}}"#).as_bytes());
+}
+
+#[tokio::test]
+async fn an_intent_names_the_secrets_that_the_answer_is_to_bring_into_custody() {
+    let world = World::with([answer(200, &[], json!({"id": "1", "kept": "a", "used": "b"}))]);
+    let side = world.side();
+    let capture = |pointer: &str, custody| Capture { pointer: pointer.into(), name: pointer[1..].into(), custody };
+    let captures = vec![capture("/kept", Custody::Durable), capture("/used", Custody::Session)];
+    scope(&side).request(&HttpAsk { capture: captures, ..mutate() }).await.unwrap();
+    let drafts = world.drafts.lock().unwrap();
+    let secrets = drafts.iter().find_map(|draft| match &draft.entry {
+        Entry::RequestIntended { secrets, .. } => Some(secrets.clone()),
+        _ => None,
+    });
+    assert_eq!(secrets, Some(vec![Handle::new("acme/create/kept")]));
 }
 
 #[test]

@@ -1,0 +1,277 @@
+//! Work on one tenant: the steps that stand, the one in doubt, the requests that were made, the secrets that are kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use flowswap_contract::{Attempt, Effect, Evidence, Handle, Values};
+use jiff::Timestamp;
+
+use crate::{Direction, Entry, PlannedTenant, PluginPin, RequestOutcome, Resolution, RunId, intent_token};
+
+/// Work on a tenant that was begun and not taken back.
+#[derive(Debug, Clone)]
+pub struct Work {
+    /// The digest of the plan.
+    pub plan: String,
+    /// The tenant's part of the plan.
+    pub tenant: PlannedTenant,
+    /// The plugins that did it.
+    pub plugins: BTreeMap<String, PluginPin>,
+    /// The steps that were carried out and not taken back, in order.
+    pub done: Vec<DoneStep>,
+    /// The secrets that were kept and not forgotten.
+    pub secrets: BTreeSet<Handle>,
+    /// The step of which it is not known whether it was carried out, or taken back.
+    pub doubt: Option<Doubt>,
+    /// The mutating requests that were made for it, as far as the journal was read; a run does not take in its own.
+    pub requests: Vec<SentRequest>,
+    /// Which runs have begun which step.
+    attempts: BTreeMap<String, Vec<(RunId, Timestamp)>>,
+}
+
+/// A step that was carried out.
+#[derive(Debug, Clone)]
+pub struct DoneStep {
+    /// The step.
+    pub id: String,
+    /// The values that it gave.
+    pub outputs: Values,
+    /// What was seen.
+    pub evidence: Vec<Evidence>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A step that was begun and has no end, or ended with an unknown effect.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Doubt {
+    /// The step.
+    pub step: String,
+    /// Which way.
+    pub direction: Direction,
+    /// What a person said of its outputs.
+    pub known: Values,
+}
+
+/// A mutating request that was about to leave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SentRequest {
+    /// The step.
+    pub step: String,
+    /// The run.
+    pub run: RunId,
+    /// Its number within run and step.
+    pub number: u32,
+    /// The method.
+    pub method: String,
+    /// The URL.
+    pub url: String,
+    /// When the intent was recorded.
+    pub at: Timestamp,
+    /// The secrets that the answer was to bring.
+    pub secrets: Vec<Handle>,
+    /// What became of it; none if that was not recorded.
+    pub outcome: Option<RequestOutcome>,
+}
+
+impl Work {
+    pub(super) fn new(plan: &str, tenant: &PlannedTenant, plugins: &BTreeMap<String, PluginPin>) -> Self {
+        Self {
+            plan: plan.to_owned(),
+            tenant: tenant.clone(),
+            plugins: plugins.clone(),
+            done: Vec::new(),
+            secrets: BTreeSet::new(),
+            doubt: None,
+            requests: Vec::new(),
+            attempts: BTreeMap::new(),
+        }
+    }
+
+    /// Whether the step was carried out and not taken back.
+    pub fn is_done(&self, step: &str) -> bool {
+        self.done.iter().any(|done| done.id == step)
+    }
+
+    /// The values that the steps so far gave, by name.
+    pub fn values(&self) -> Values {
+        self.done.iter().flat_map(|done| done.outputs.clone()).collect()
+    }
+
+    /// Whether a step is one that changes the world.
+    pub fn changes_something(&self, step: &str) -> bool {
+        self.tenant.step(step).is_some_and(|step| !step.proposal.phase.is_check())
+    }
+
+    /// The runs that have begun the step, oldest first.
+    pub fn attempts(&self, step: &str) -> Vec<Attempt> {
+        let begun = self.attempts.get(step).into_iter().flatten();
+        begun.map(|(run, at)| Attempt { token: intent_token(*run, step), at: at.to_string() }).collect()
+    }
+
+    pub(super) fn begin(&mut self, step: &str, direction: Direction, run: RunId, at: Timestamp) -> Result<(), String> {
+        if self.tenant.step(step).is_none() {
+            return Err(format!("the plan has no step `{step}`"));
+        }
+        match direction {
+            Direction::Forward if self.is_done(step) && self.changes_something(step) => {
+                return Err(format!("step `{step}` begins, and is done"));
+            }
+            Direction::Back if !self.is_done(step) => {
+                return Err(format!("step `{step}` is taken back, and is not done"));
+            }
+            _ => {}
+        }
+        let known = match &self.doubt {
+            Some(doubt) if doubt.step != step => {
+                return Err(format!("step `{step}` begins while it is not known what became of `{}`", doubt.step));
+            }
+            Some(doubt) => doubt.known.clone(),
+            None => Values::new(),
+        };
+        self.doubt = Some(Doubt { step: step.to_owned(), direction, known });
+        let attempts = self.attempts.entry(step.to_owned()).or_default();
+        if attempts.last().is_none_or(|(last, _)| *last != run) {
+            attempts.push((run, at));
+        }
+        Ok(())
+    }
+
+    pub(super) fn end(&mut self, done: DoneStep, direction: Direction) -> Result<(), String> {
+        self.expect_begun_in(&done.id, direction)?;
+        self.doubt = None;
+        self.done.retain(|other| other.id != done.id);
+        if direction == Direction::Forward {
+            self.secrets.extend(done.outputs.values().flat_map(Handle::find_all));
+            self.done.push(done);
+        }
+        Ok(())
+    }
+
+    pub(super) fn fail(&mut self, step: &str, direction: Direction, effect: Effect) -> Result<(), String> {
+        self.expect_begun_in(step, direction)?;
+        // A check that did not pass again has not passed.
+        if direction == Direction::Forward {
+            self.done.retain(|done| done.id != step);
+        }
+        if effect == Effect::None {
+            self.doubt = None;
+        }
+        Ok(())
+    }
+
+    /// Takes in an entry of the kind [`Entry::RequestIntended`].
+    pub(super) fn intend(&mut self, step: &str, entry: &Entry, run: RunId, at: Timestamp) -> Result<(), String> {
+        self.expect_begun(step)?;
+        let Entry::RequestIntended { request, method, url, secrets, .. } = entry else { return Ok(()) };
+        // A number that could not be recorded is not used again.
+        let last = self.requests.iter().rfind(|sent| sent.run == run && sent.step == step);
+        if let Some(last) = last.filter(|last| last.number >= *request) {
+            return Err(format!("request {request} of step `{step}` comes after request {}", last.number));
+        }
+        self.requests.push(SentRequest {
+            step: step.to_owned(),
+            run,
+            number: *request,
+            method: method.clone(),
+            url: url.clone(),
+            at,
+            secrets: secrets.clone(),
+            outcome: None,
+        });
+        Ok(())
+    }
+
+    pub(super) fn conclude(
+        &mut self,
+        step: &str,
+        run: RunId,
+        number: u32,
+        outcome: &RequestOutcome,
+    ) -> Result<(), String> {
+        self.expect_begun(step)?;
+        let is_it = |sent: &&mut SentRequest| sent.run == run && sent.step == step && sent.number == number;
+        match self.requests.iter_mut().find(is_it) {
+            None => Err(format!("request {number} of step `{step}` ends, and was not intended")),
+            Some(sent) if sent.outcome.is_some() => Err(format!("request {number} of step `{step}` ends twice")),
+            Some(sent) => {
+                sent.outcome = Some(outcome.clone());
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn store(&mut self, step: &str, handle: &Handle) -> Result<(), String> {
+        self.expect_begun(step)?;
+        // Up to format 1 an intent did not name the secrets.
+        let mut requests = self.requests.iter().filter(|sent| sent.step == step);
+        if !requests.any(|sent| sent.secrets.is_empty() || sent.secrets.contains(handle)) {
+            return Err(format!("step `{step}` keeps the secret `{handle}`, which no request was to bring"));
+        }
+        self.secrets.insert(handle.clone());
+        Ok(())
+    }
+
+    /// A person's word settles the step; where its outputs are not all known, only what of them is.
+    pub(super) fn resolve(
+        &mut self,
+        step: &str,
+        stands: Resolution,
+        outputs: &Values,
+        at: Timestamp,
+    ) -> Result<(), String> {
+        if self.doubt.as_ref().is_some_and(|doubt| doubt.step != step) {
+            return Err(format!("step `{step}` is resolved, and is not the one in doubt"));
+        }
+        let Some(proposal) = self.tenant.step(step).map(|step| &step.proposal) else {
+            return Err(format!("the plan has no step `{step}`"));
+        };
+        let is_whole = proposal.gives.iter().all(|name| outputs.contains_key(name));
+        let is_done = self.is_done(step);
+        match (stands, &mut self.doubt) {
+            (Resolution::NotApplied, _) => {
+                self.doubt = None;
+                self.done.retain(|done| done.id != step);
+                // They were forgotten just before.
+                let kept_for_it = format!("{}/{step}/", self.tenant.name);
+                self.secrets.retain(|handle| !handle.as_str().starts_with(&kept_for_it));
+            }
+            (Resolution::Applied, _) if is_done => self.doubt = None,
+            (Resolution::Applied, Some(doubt)) if !is_whole => doubt.known = outputs.clone(),
+            (Resolution::Applied, Some(_)) => {
+                self.doubt = None;
+                self.secrets.extend(outputs.values().flat_map(Handle::find_all));
+                let outputs = outputs.clone();
+                self.done.push(DoneStep { id: step.to_owned(), outputs, evidence: Vec::new(), at });
+            }
+            (Resolution::Applied, None) => return Err(format!("step `{step}` is not in doubt")),
+        }
+        Ok(())
+    }
+
+    /// Whether everything that changed the world was taken back.
+    pub(super) fn expect_taken_back(&self) -> Result<(), String> {
+        if let Some(doubt) = &self.doubt {
+            return Err(format!("it is rolled back while it is not known what became of `{}`", doubt.step));
+        }
+        match self.done.iter().find(|done| self.changes_something(&done.id)) {
+            Some(step) => Err(format!("it is rolled back while step `{}` stands", step.id)),
+            None => Ok(()),
+        }
+    }
+
+    fn expect_begun_in(&self, step: &str, direction: Direction) -> Result<(), String> {
+        match &self.doubt {
+            Some(doubt) if doubt.step == step && doubt.direction != direction => {
+                Err(format!("step `{step}` was begun in the other direction"))
+            }
+            _ => self.expect_begun(step),
+        }
+    }
+
+    fn expect_begun(&self, step: &str) -> Result<(), String> {
+        match &self.doubt {
+            Some(doubt) if doubt.step == step => Ok(()),
+            _ => Err(format!("step `{step}` was not begun")),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! A person says what is so of a step that nothing else could settle, and the journal keeps who, when and why.
+
+use flowswap_contract::{Handle, Step, Values};
+
+use super::{
+    Runner,
+    progress::{defect, held},
+};
+use crate::{Draft, Entry, JournalError, Resolution, SecretStoreError, TenantHistory, TenantState, Work};
+
+/// What a person says of the step that a tenant is stuck at.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// Whether the step's change is in place.
+    pub stands: Resolution,
+    /// The outputs that the person knows, where it is. Never secrets: those are in custody or lost.
+    pub outputs: Values,
+    /// Why the person thinks so.
+    pub reason: String,
+    /// The user of the operating system.
+    pub by: String,
+}
+
+/// What a decision settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// The step.
+    pub step: String,
+    /// The outputs that nobody has: a secret that was shown once. The step goes on to be looked at, and gets another.
+    pub missing: Vec<String>,
+}
+
+/// Why a decision is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    /// There is nothing to decide.
+    #[error("the tenant is {state}, and only one that is stuck needs a decision")]
+    NotStuck {
+        /// Where it stands.
+        state: TenantState,
+    },
+    /// What is wrong is no question of whether a step was carried out.
+    #[error("it is stuck at `{step}`, which only looks: there is nothing that could be in place or not")]
+    OnlyLooks {
+        /// The step.
+        step: String,
+    },
+    /// The step stands beyond doubt.
+    #[error("step `{step}` has not been begun")]
+    NotBegun {
+        /// The step.
+        step: String,
+    },
+    /// A later step cannot go on without it.
+    #[error("step `{step}` gives `{output}`, and nobody knows it")]
+    UnknownOutput {
+        /// The step.
+        step: String,
+        /// The output.
+        output: String,
+    },
+    /// The step does not give such a value, or it is a secret.
+    #[error("step `{step}` gives no value `{output}` that can be said: it gives {}", gives.join(", "))]
+    ForeignOutput {
+        /// The step.
+        step: String,
+        /// The output.
+        output: String,
+        /// What can be said.
+        gives: Vec<String>,
+    },
+    /// A decision without a reason is worth nothing later.
+    #[error("the reason is empty")]
+    NoReason,
+    /// The custody failed.
+    #[error(transparent)]
+    Secrets(#[from] SecretStoreError),
+    /// The journal failed, and nothing is decided.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl Runner {
+    /// Takes a decision on the step that a tenant is stuck at.
+    pub async fn resolve(
+        &self,
+        tenant: &str,
+        history: &TenantHistory,
+        decision: Decision,
+    ) -> Result<Resolved, ResolveError> {
+        if decision.reason.trim().is_empty() {
+            return Err(ResolveError::NoReason);
+        }
+        let (step, work) = find_step(history)?;
+        let held = held(self.ports.secrets.as_ref(), tenant, step).await?;
+        let Decision { stands, mut outputs, reason, by } = decision;
+        let mut missing = Vec::new();
+        match stands {
+            Resolution::Applied if !work.is_done(&step.id) => {
+                refuse_foreign(step, work, &outputs)?;
+                outputs.extend(held.clone());
+                missing = find_missing(step, work, &outputs)?;
+            }
+            Resolution::Applied | Resolution::NotApplied => outputs.clear(),
+        }
+        let entry = Entry::Resolved { step: step.id.clone(), stands, outputs, reason, by };
+        let at = self.ports.clock.now();
+        // The fold has the last word on what may follow, and has it before anything is done.
+        history.clone().take(&entry, self.run, at).map_err(|problem| defect(&problem))?;
+        if stands == Resolution::NotApplied {
+            // What was kept for a step that is not carried out would be taken for the secret of the next try.
+            for handle in held.values().filter_map(Handle::from_value) {
+                self.ports.secrets.remove(&handle).await?;
+            }
+        }
+        let draft = Draft { at, run: self.run, tenant: Some(tenant.to_owned()), entry };
+        self.ports.journal.append(draft).await?;
+        Ok(Resolved { step: step.id.clone(), missing })
+    }
+}
+
+/// The step that the tenant is stuck at.
+fn find_step(history: &TenantHistory) -> Result<(&Step, &Work), ResolveError> {
+    let work = history.work.as_ref().filter(|_| history.state == TenantState::Stuck);
+    let work = work.ok_or(ResolveError::NotStuck { state: history.state })?;
+    let id = history.step.clone().unwrap_or_default();
+    let Some(step) = work.tenant.step(&id) else { return Err(ResolveError::NotBegun { step: id }) };
+    if step.proposal.phase.is_check() {
+        return Err(ResolveError::OnlyLooks { step: id });
+    }
+    if work.doubt.is_none() && !work.is_done(&id) {
+        return Err(ResolveError::NotBegun { step: id });
+    }
+    Ok((step, work))
+}
+
+/// The names of the outputs that are secrets, as far as a request was to bring them.
+fn is_secret(work: &Work, step: &Step, output: &str) -> bool {
+    let mut requests = work.requests.iter().filter(|sent| sent.step == step.id);
+    requests.any(|sent| sent.secrets.iter().any(|handle| handle.as_str().rsplit('/').next() == Some(output)))
+}
+
+fn refuse_foreign(step: &Step, work: &Work, outputs: &Values) -> Result<(), ResolveError> {
+    let gives: Vec<String> = step.proposal.gives.iter().filter(|name| !is_secret(work, step, name)).cloned().collect();
+    match outputs.keys().find(|name| !gives.contains(name)) {
+        Some(output) => Err(ResolveError::ForeignOutput { step: step.id.clone(), output: output.clone(), gives }),
+        None => Ok(()),
+    }
+}
+
+/// The secrets that nobody has. Any other value that is not known has to be said.
+fn find_missing(step: &Step, work: &Work, outputs: &Values) -> Result<Vec<String>, ResolveError> {
+    let mut missing = Vec::new();
+    for output in step.proposal.gives.iter().filter(|name| !outputs.contains_key(*name)) {
+        if !is_secret(work, step, output) {
+            return Err(ResolveError::UnknownOutput { step: step.id.clone(), output: output.clone() });
+        }
+        missing.push(output.clone());
+    }
+    Ok(missing)
+}

@@ -1,0 +1,131 @@
+//! Which of several new integrations the step made: Okta's own log knows who created what with which program.
+
+use flowswap_contract::{Attempt, Error, ErrorKind, StepParams};
+
+use crate::{
+    api::Api,
+    system_log::{Event, search},
+};
+
+/// An API service integration was created and authorized (Okta event types).
+const CREATED: &str = "integration.api_service.lifecycle.authorize";
+
+/// Where a step's integration is among those that are new.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Origin<'a> {
+    /// The step made none of them.
+    Nowhere,
+    /// The step made this one.
+    Ours(&'a str),
+    /// Any of these may be the step's.
+    Unclear(Vec<&'a str>),
+}
+
+impl<'a> Origin<'a> {
+    /// Where the id is known.
+    pub(crate) fn of_known(new: &'a [String], known: &str) -> Self {
+        new.iter().find(|id| *id == known).map_or(Self::Nowhere, |id| Self::Ours(id))
+    }
+
+    /// Where it is not known: by the log, and where that is silent, by there being only one.
+    pub(crate) async fn find(api: &Api<'_>, params: &StepParams, new: &'a [String]) -> Result<Self, Error> {
+        let Some(first) = params.attempts.first().filter(|_| !new.is_empty()) else {
+            return Ok(judge(new, &[], &params.attempts));
+        };
+        // The token tells the events apart; the time only keeps the answer short. A day's beginning is early enough
+        // for any clock that is right enough for TLS.
+        let since = format!("{}T00:00:00.000Z", first.at.get(..10).unwrap_or_default());
+        let events = match search(api, &since, &format!("eventType eq \"{CREATED}\"")).await {
+            Ok((events, _)) => events,
+            // Whoever may not read the log can still compare lists.
+            Err(error) if matches!(error.kind, ErrorKind::Permission | ErrorKind::NotFound) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        Ok(judge(new, &events, &params.attempts))
+    }
+}
+
+fn judge<'a>(new: &'a [String], events: &[Event], attempts: &[Attempt]) -> Origin<'a> {
+    let is_ours = |event: &Event| {
+        let agent = event.agent().unwrap_or_default();
+        attempts.iter().any(|attempt| has_word(agent, &attempt.token))
+    };
+    let (mut ours, mut untold) = (Vec::new(), Vec::new());
+    for id in new {
+        match events.iter().find(|event| event.is(CREATED) && event.concerns(id)) {
+            Some(event) if is_ours(event) => ours.push(id.as_str()),
+            Some(_) => {}
+            None => untold.push(id.as_str()),
+        }
+    }
+    match (ours.as_slice(), untold.as_slice()) {
+        ([id], _) => Origin::Ours(id),
+        ([], []) => Origin::Nowhere,
+        // Events arrive late (Okta System Log documentation), so that one which nobody is known to have made is ours.
+        ([], [id]) => Origin::Ours(id),
+        ([], _) => Origin::Unclear(untold),
+        _ => Origin::Unclear(ours),
+    }
+}
+
+/// Whether a token stands in a text as a whole: that of step `a` must not be found in that of step `ab`.
+fn has_word(text: &str, word: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '.');
+    text.match_indices(word)
+        .any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + word.len()..].starts_with(is_part))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn event(id: &str, agent: &str) -> Value {
+        json!({
+            "eventType": CREATED,
+            "outcome": {"result": "SUCCESS"},
+            "client": {"userAgent": {"rawUserAgent": agent}},
+            "target": [{"id": "00uADMIN"}, {"id": id}],
+        })
+    }
+
+    fn ours(id: &str) -> Value {
+        event(id, "flowswap/0.1.0 (+intent:run-2/provision)")
+    }
+
+    #[test]
+    fn the_log_tells_whose_an_integration_is_and_without_it_only_one_alone_is_taken() {
+        let attempts = ["run-1", "run-2"]
+            .map(|run| Attempt { token: format!("{run}/provision"), at: "2026-11-24T10:00:00Z".to_owned() });
+        let check = |new: &[&str], events: Vec<Value>, expect: Origin<'_>| {
+            let new: Vec<String> = new.iter().map(|&id| id.to_owned()).collect();
+            let parsed: Vec<Event> =
+                events.iter().map(|event| serde_json::from_value(event.clone()).unwrap()).collect();
+            assert_eq!(judge(&new, &parsed, &attempts), expect, "{new:?} {events:?}");
+        };
+        let other = |id| event(id, "Mozilla/5.0");
+        check(&[], vec![], Origin::Nowhere);
+        check(&["a"], vec![], Origin::Ours("a"));
+        check(&["a"], vec![ours("a")], Origin::Ours("a"));
+        check(&["a"], vec![other("a")], Origin::Nowhere);
+        check(&["a", "b"], vec![], Origin::Unclear(vec!["a", "b"]));
+        check(&["a", "b"], vec![ours("b")], Origin::Ours("b"));
+        check(&["a", "b"], vec![other("a")], Origin::Ours("b"));
+        check(&["a", "b"], vec![other("a"), other("b")], Origin::Nowhere);
+        check(&["a", "b", "c"], vec![other("a")], Origin::Unclear(vec!["b", "c"]));
+        check(&["a", "b", "c"], vec![ours("a"), ours("b")], Origin::Unclear(vec!["a", "b"]));
+        // Another step of ours, another run, a failure, another kind of event, no agent at all.
+        check(&["a"], vec![event("a", "flowswap/0.1.0 (+intent:run-2/provision-2)")], Origin::Nowhere);
+        check(&["a"], vec![event("a", "flowswap/0.1.0 (+intent:a-run-2/provision)")], Origin::Nowhere);
+        check(&["a"], vec![event("a", "flowswap/0.1.0 (+intent:run-3/provision)")], Origin::Nowhere);
+        let changed = |pointer: &str, value: Value| {
+            let mut event = other("a");
+            *event.pointer_mut(pointer).unwrap() = value;
+            event
+        };
+        check(&["a"], vec![changed("/outcome/result", json!("FAILURE"))], Origin::Ours("a"));
+        check(&["a"], vec![changed("/eventType", json!("app.lifecycle"))], Origin::Ours("a"));
+        check(&["a"], vec![changed("/client", json!(null))], Origin::Nowhere);
+    }
+}
