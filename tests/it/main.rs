@@ -19,6 +19,8 @@ mod faults;
 mod fleet;
 /// The official API description as judge over requests and answers.
 mod official;
+/// Getting over what went wrong: going on by name, deciding, looking through what was recorded.
+mod recovery;
 /// What is guaranteed: no secret anywhere, no change in a dry run, plans that cannot be edited.
 mod safety;
 /// The repository itself: arrows, `unsafe`, printing, headers.

@@ -71,8 +71,17 @@ pub(crate) enum Command {
     Show(PlanFile),
     /// Carry out a plan, or go on with it.
     Apply(ApplyArgs),
+    /// Go on with the run that was cut off or stopped, whichever command it was.
+    Resume(ResumeArgs),
     /// Where does every tenant stand, and what is next?
     Status(Select),
+    /// Which tenants need a decision, why, and what is known?
+    Stuck(Select),
+    /// Decide what is so of a step that nothing else can settle.
+    Resolve(ResolveArgs),
+    /// Look through the journal and the custody of secrets.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Take tenants back to the authorization-code flow.
     Rollback(RollbackArgs),
     /// Retire the legacy client of migrated tenants.
@@ -124,6 +133,54 @@ pub(crate) struct ApplyArgs {
     /// Do not ask.
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// Do not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Go on even though the plugins or the configuration are not those that the work was begun with.
+    #[arg(long)]
+    pub(crate) accept_changes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResolveArgs {
+    /// The tenant.
+    #[arg(value_name = "TENANT")]
+    pub(crate) tenant: String,
+    /// Whether the change of the step that it is stuck at is in place.
+    #[arg(long = "as", value_enum, value_name = "WHAT")]
+    pub(crate) stands: Stands,
+    /// How you know; it is kept in the journal.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// A value that the step gave, such as `client_id=0oa…`, where it is in place. May be given several times.
+    #[arg(long = "output", value_name = "NAME=VALUE", value_parser = parse_output)]
+    pub(crate) outputs: Vec<(String, String)>,
+    /// Do not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// Whether a step's change is in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Stands {
+    /// It is in place.
+    Applied,
+    /// It is not, or not any more.
+    NotApplied,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Is every record as it was written, may each follow those before it, and is every secret there?
+    Verify {
+        /// Also look whether both sides of every tenant are as the journal says.
+        #[arg(long)]
+        online: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -214,6 +271,13 @@ pub(crate) enum SimCommand {
         #[arg(long, value_name = "DIR")]
         dir: PathBuf,
     },
+}
+
+fn parse_output(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE, such as `client_id=0oa1b2c3`".to_owned()),
+    }
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {

@@ -212,6 +212,16 @@ pub enum RunCommand {
     Finalize,
 }
 
+impl std::fmt::Display for RunCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Apply => "apply",
+            Self::Rollback => "rollback",
+            Self::Finalize => "finalize",
+        })
+    }
+}
+
 /// Forward or back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

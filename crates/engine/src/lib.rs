@@ -6,6 +6,7 @@
 
 mod assess;
 mod canonical;
+mod compare;
 mod event;
 mod history;
 mod journal;
@@ -24,6 +25,7 @@ pub use assess::{
     Assessment, Facts, Finding, RULES, Rule, SIGN_IN_LIFETIME_DAYS, Severity, Sight, Verdict, assess,
     find_domain_defect,
 };
+pub use compare::{Comparison, compare};
 pub use event::{Event, EventSink};
 pub use history::{DoneStep, Doubt, History, IllegalRecord, LastRun, RunEnd, SentRequest, TenantHistory, Work};
 pub use journal::{

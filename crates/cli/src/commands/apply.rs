@@ -46,7 +46,8 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
             accept_changes: false,
         })
     });
-    started::execute(context, &config, ports, &progress, RunCommand::Apply, jobs.collect()).await
+    let runner = started::runner(ports).with_plan_path(args.file.plan.display().to_string());
+    started::execute(context, &config, runner, &progress, RunCommand::Apply, jobs.collect()).await
 }
 
 /// What was reviewed was made by certain code; other code may do something else with it.

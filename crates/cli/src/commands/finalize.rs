@@ -18,7 +18,7 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     let config = context.load_config()?;
     select(&config, &args.started.tenants)?;
     let seen = read_history(&config).await?;
-    let names = started::choose(&args.started, &seen, |work| is_due(work, phase))?;
+    let names = started::choose(&args.started, &seen, |tenant, work| is_due(tenant, work, phase))?;
     if names.is_empty() {
         return started::report_none(context, "no tenant is at this point");
     }
@@ -44,10 +44,12 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     started::go_on(context, &config, &names, &args.started, RunCommand::Finalize, goal).await
 }
 
-/// Whether the phase is the next one that changes something.
-fn is_due(work: &Work, phase: Phase) -> bool {
-    let changing = work.tenant.steps.iter().filter(|step| !step.proposal.phase.is_check() && !work.is_done(&step.id));
-    changing.map(|step| step.proposal.phase).min() == Some(phase)
+/// Whether the phase is the next one that changes something, or was done by a run that was cut off before it could say so.
+fn is_due(tenant: &TenantHistory, work: &Work, phase: Phase) -> bool {
+    let changing = work.tenant.steps.iter().filter(|step| !step.proposal.phase.is_check());
+    let ahead = changing.clone().filter(|step| !work.is_done(&step.id)).map(|step| step.proposal.phase).min();
+    let reached = changing.filter(|step| work.is_done(&step.id)).map(|step| step.proposal.phase).max();
+    ahead == Some(phase) || (tenant.state == TenantState::Running && reached == Some(phase))
 }
 
 fn check_state(name: &str, tenant: &TenantHistory, phase: Phase) -> Result<(), Failure> {
@@ -57,8 +59,8 @@ fn check_state(name: &str, tenant: &TenantHistory, phase: Phase) -> Result<(), F
         _ => (matches!(tenant.state, S::Swapped | S::Soaking | S::Retired), "flowswap status".to_owned()),
     };
     // A finalize that failed or was cut off is tried again.
-    let again =
-        matches!(tenant.state, S::Running | S::Failed) && tenant.work.as_ref().is_some_and(|work| is_due(work, phase));
+    let again = matches!(tenant.state, S::Running | S::Failed)
+        && tenant.work.as_ref().is_some_and(|work| is_due(tenant, work, phase));
     if fit || again {
         return Ok(());
     }

@@ -1,6 +1,7 @@
 //! One file a command; each has a `run` that returns how it ended.
 
 mod apply;
+mod audit;
 mod check;
 mod completions;
 mod demo;
@@ -10,14 +11,17 @@ mod finalize;
 mod init;
 mod plan;
 pub(crate) mod plugins;
+mod resolve;
+mod resume;
 mod rollback;
 mod show;
 mod sim;
 mod started;
 mod status;
+mod stuck;
 
 use crate::{
-    args::Command,
+    args::{AuditCommand, Command},
     context::Context,
     exit::{Exit, Failure},
 };
@@ -31,7 +35,11 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit, Fail
         Command::Plan(args) => plan::run(&context, &args).await,
         Command::Show(file) => show::run(&context, &file),
         Command::Apply(args) => apply::run(&context, &args).await,
+        Command::Resume(args) => resume::run(&context, &args).await,
         Command::Status(select) => status::run(&context, &select).await,
+        Command::Stuck(select) => stuck::run(&context, &select).await,
+        Command::Resolve(args) => resolve::run(&context, &args).await,
+        Command::Audit(AuditCommand::Verify { online }) => audit::run(&context, online).await,
         Command::Rollback(args) => rollback::run(&context, &args).await,
         Command::Finalize(args) => finalize::run(&context, &args).await,
         Command::Explain(args) => explain::run(&context, &args),

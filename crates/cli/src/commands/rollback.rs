@@ -17,7 +17,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     let config = context.load_config()?;
     select(&config, &args.started.tenants)?;
     let seen = read_history(&config).await?;
-    let names = started::choose(&args.started, &seen, has_way_back)?;
+    let names = started::choose(&args.started, &seen, |_, work| has_way_back(work))?;
     if names.is_empty() {
         return started::report_none(context, "there is nothing to take back");
     }

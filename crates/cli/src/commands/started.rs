@@ -1,7 +1,8 @@
 //! What `apply`, `rollback` and `finalize` share: choosing tenants by their history, running jobs, reporting outcomes.
 
 use flowswap_engine::{
-    FleetLimits, Goal, History, Job, Outcome, Ports, RunCommand, RunId, Runner, Summary, TenantState, Work,
+    FleetLimits, Goal, History, Job, Outcome, Ports, RunCommand, RunId, Runner, Summary, TenantHistory, TenantState,
+    Work,
 };
 use serde::Serialize;
 
@@ -37,14 +38,15 @@ struct Row {
 pub(crate) fn choose(
     args: &Started,
     history: &History,
-    applies: impl Fn(&Work) -> bool,
+    applies: impl Fn(&TenantHistory, &Work) -> bool,
 ) -> Result<Vec<String>, Failure> {
-    let work = |name: &str| history.tenant(name).and_then(|tenant| tenant.work.as_ref());
     if args.all {
-        let all = history.tenants().filter(|(name, _)| work(name).is_some_and(&applies));
+        let all =
+            history.tenants().filter(|(_, tenant)| tenant.work.as_ref().is_some_and(|work| applies(tenant, work)));
         return Ok(all.map(|(name, _)| name.to_owned()).collect());
     }
-    match args.tenants.iter().find(|name| work(name).is_none()) {
+    let is_begun = |name: &str| history.tenant(name).is_some_and(|tenant| tenant.work.is_some());
+    match args.tenants.iter().find(|name| !is_begun(name)) {
         None => Ok(args.tenants.clone()),
         Some(name) => {
             let state = history.tenant(name).map_or(TenantState::Unplanned, |tenant| tenant.state);
@@ -74,7 +76,12 @@ pub(crate) async fn go_on(
     let (ports, history) = context.run_ports(config, progress.clone()).await?;
     let fleet = Fleet::open(context, config, names, &ports).await?;
     let jobs = jobs(&fleet, &history, args, goal)?;
-    execute(context, config, ports, &progress, command, jobs).await
+    execute(context, config, runner(ports), &progress, command, jobs).await
+}
+
+/// A runner for a new run.
+pub(crate) fn runner(ports: Ports) -> Runner {
+    Runner::new(ports, RunId::generate())
 }
 
 /// Jobs that go on with what was begun.
@@ -111,20 +118,19 @@ fn jobs(fleet: &Fleet, history: &History, args: &Started, goal: Goal) -> Result<
 pub(crate) async fn execute(
     context: &Context,
     config: &Config,
-    ports: Ports,
+    runner: Runner,
     progress: &Progress,
     command: RunCommand,
     jobs: Vec<Job>,
 ) -> Result<Exit, Failure> {
-    let run = RunId::generate();
     let limits = FleetLimits { concurrency: config.run.concurrency, max_failures: config.run.max_failures };
-    let summary = Runner::new(ports, run).run(command, jobs, limits).await;
+    let summary = runner.run(command, jobs, limits).await;
     progress.clear();
     let summary = summary.map_err(|error| {
         Failure::new(Exit::Failed, error)
             .hint("nothing is claimed that is not in the journal; run the same command again")
     })?;
-    let report = Report { run: Some(run), tenants: summary.outcomes.iter().map(row).collect() };
+    let report = Report { run: Some(runner.id()), tenants: summary.outcomes.iter().map(row).collect() };
     context.terminal.report(&report, || text(&report))?;
     Ok(exit_of(&summary))
 }

@@ -67,7 +67,7 @@ fn row(name: &str, history: &History) -> Row {
 const PLAN: &str = "flowswap plan -o plan.json";
 
 /// The command that brings the tenant on; running the same command again is always safe.
-fn next(name: &str, tenant: &TenantHistory) -> Option<String> {
+pub(crate) fn next(name: &str, tenant: &TenantHistory) -> Option<String> {
     use TenantState as S;
     let apply = || format!("flowswap apply {}", tenant.plan_path.as_deref().unwrap_or("plan.json"));
     let rollback = || format!("flowswap rollback {name}");
@@ -84,7 +84,10 @@ fn next(name: &str, tenant: &TenantHistory) -> Option<String> {
         S::Finalized => None,
         S::RollingBack => Some(rollback()),
         // The directory is on the new client, and what is left is the legacy one.
-        S::Failed | S::Running if is_swapped(tenant) => Some(format!("flowswap finalize {name}")),
+        S::Failed | S::Running if is_swapped(tenant) => {
+            let purge = if has_begun(tenant, Phase::Purge) { " --purge" } else { "" };
+            Some(format!("flowswap finalize {name}{purge}"))
+        }
         // Proof went wrong after the swap: whoever finds nothing wrong with the directory applies again.
         S::Stuck if tenant.work.as_ref().is_some_and(|work| work.doubt.is_none()) => Some(rollback()),
         S::Running | S::Soaking | S::Waiting | S::Stuck | S::Failed => match tenant.direction {
@@ -101,6 +104,12 @@ fn is_swapped(tenant: &TenantHistory) -> bool {
             && confirms.clone().count() > 0
             && confirms.clone().all(|step| work.is_done(&step.id))
     })
+}
+
+/// Whether the last step that was begun is of this phase.
+fn has_begun(tenant: &TenantHistory, phase: Phase) -> bool {
+    let step = tenant.work.as_ref().zip(tenant.step.as_ref()).and_then(|(work, step)| work.tenant.step(step));
+    step.is_some_and(|step| step.proposal.phase == phase)
 }
 
 fn text(report: &Report) -> String {

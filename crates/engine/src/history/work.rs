@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flowswap_contract::{Attempt, Effect, Evidence, Handle, Values};
+use flowswap_contract::{Attempt, Effect, Evidence, Handle, Step, Values};
 use jiff::Timestamp;
 
 use crate::{Direction, Entry, PlannedTenant, PluginPin, RequestOutcome, Resolution, RunId, intent_token};
@@ -95,6 +95,13 @@ impl Work {
     /// The values that the steps so far gave, by name.
     pub fn values(&self) -> Values {
         self.done.iter().flat_map(|done| done.outputs.clone()).collect()
+    }
+
+    /// The values that a step needs, as far as they were given.
+    pub fn inputs(&self, step: &Step) -> Values {
+        let mut values = self.values();
+        values.retain(|name, _| step.proposal.needs.contains(name));
+        values
     }
 
     /// Whether a step is one that changes the world.

@@ -122,6 +122,11 @@ impl Runner {
         Self { ports: Ports { journal, ..ports }, run, plan_path: None }
     }
 
+    /// The run's id.
+    pub fn id(&self) -> RunId {
+        self.run
+    }
+
     /// Says in which file the plan of the run stands, for whoever goes on with it by name.
     #[must_use]
     pub fn with_plan_path(self, path: impl Into<String>) -> Self {

@@ -124,10 +124,9 @@ impl<'a> Progress<'a> {
     /// Lets the step's plugin do something with it.
     pub(super) async fn call<T: DeserializeOwned>(&self, step: &Step, op: Op) -> Result<T, contract::Error> {
         let outputs = self.outputs_so_far(step).await.map_err(unreadable)?;
-        let values = self.history.work.as_ref().map(Work::values).unwrap_or_default();
-        let inputs =
-            step.proposal.needs.iter().filter_map(|name| Some((name.clone(), values.get(name)?.clone()))).collect();
-        let attempts = self.history.work.as_ref().map(|work| work.attempts(&step.id)).unwrap_or_default();
+        let work = self.history.work.as_ref();
+        let inputs = work.map(|work| work.inputs(step)).unwrap_or_default();
+        let attempts = work.map(|work| work.attempts(&step.id)).unwrap_or_default();
         let params = StepParams { step: step.clone(), inputs, outputs, attempts };
         let (mode, params) = match op {
             Op::Test => (Mode::Apply, json!({ "step": params })),

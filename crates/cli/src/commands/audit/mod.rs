@@ -1,0 +1,120 @@
+//! `flowswap audit verify`: looks through the journal, the custody of secrets and, if wished, both sides of every tenant.
+
+mod custody;
+mod world;
+
+use flowswap_engine::{History, JournalError};
+use flowswap_store::{SqliteJournal, StateDir};
+use serde::Serialize;
+
+use crate::{
+    context::Context,
+    display::table,
+    exit::{Exit, Failure, chain},
+    terminal::Tone,
+};
+
+/// The report; scripts rely on its names.
+#[derive(Serialize)]
+struct Report {
+    journal: Option<Journal>,
+    checks: Vec<Check>,
+}
+
+#[derive(Serialize)]
+struct Journal {
+    path: String,
+    records: u64,
+    head: String,
+}
+
+#[derive(Serialize)]
+struct Check {
+    check: &'static str,
+    /// What it is about; none for the whole.
+    about: Option<String>,
+    passed: bool,
+    detail: String,
+}
+
+pub(crate) async fn run(context: &Context, online: bool) -> Result<Exit, Failure> {
+    let config = context.load_config()?;
+    let state = StateDir::at(&config.state);
+    if !state.journal().exists() {
+        context.terminal.report(&Report { journal: None, checks: Vec::new() }, || {
+            format!("there is no journal at `{}`, so nothing was ever done\n", state.journal().display())
+        })?;
+        return Ok(Exit::Done);
+    }
+    let mut checks = Vec::new();
+    let (journal, history) = verify_journal(&state, &mut checks).await;
+    if let Some(history) = &history {
+        checks.extend(custody::verify(&config, &state, history).await);
+        if online {
+            checks.extend(world::verify(context, &config, history).await?);
+        }
+    }
+    let passed = checks.iter().all(|check| check.passed);
+    let report = Report { journal, checks };
+    context.terminal.report(&report, || text(&report))?;
+    Ok(if passed { Exit::Done } else { Exit::SomeFailed })
+}
+
+/// The chain, the format and the order of the records. What cannot be read any more ends the audit.
+async fn verify_journal(state: &StateDir, checks: &mut Vec<Check>) -> (Option<Journal>, Option<History>) {
+    let path = state.journal();
+    let records = async {
+        let journal = SqliteJournal::open_read_only(&path)?;
+        Ok::<_, JournalError>((journal.check().await?, flowswap_engine::Journal::load(&journal).await?))
+    };
+    let (summary, records) = match records.await {
+        Ok(read) => read,
+        Err(error) => {
+            checks.push(failed("chain", None, chain(&error)));
+            return (None, None);
+        }
+    };
+    let detail =
+        format!("{} records follow each from the one before; the last hash is {}", summary.records, summary.head);
+    checks.push(passed("chain", None, detail));
+    let journal = Journal { path: path.display().to_string(), records: summary.records, head: summary.head };
+    match History::fold(&records) {
+        Ok(history) => {
+            let tenants = history.tenants().count();
+            checks.push(passed(
+                "sequence",
+                None,
+                format!("every record may follow those before it; {tenants} tenants"),
+            ));
+            (Some(journal), Some(history))
+        }
+        Err(error) => {
+            checks.push(failed("sequence", None, error.to_string()));
+            (Some(journal), None)
+        }
+    }
+}
+
+fn passed(check: &'static str, about: Option<String>, detail: String) -> Check {
+    Check { check, about, passed: true, detail }
+}
+
+fn failed(check: &'static str, about: Option<String>, detail: String) -> Check {
+    Check { check, about, passed: false, detail }
+}
+
+fn text(report: &Report) -> String {
+    let rows = report.checks.iter().map(|check| {
+        let (tone, word) = if check.passed { (Tone::Good, "pass") } else { (Tone::Bad, "fail") };
+        [
+            table::plain(check.check),
+            table::plain(check.about.as_deref().unwrap_or("-")),
+            table::toned(tone, word),
+            table::plain(&check.detail),
+        ]
+    });
+    let mut text = table::render(["check", "about", "result", ""], rows);
+    let failed = report.checks.iter().filter(|check| !check.passed).count();
+    text += &format!("\n{} checks, {failed} failed\n", report.checks.len());
+    text
+}

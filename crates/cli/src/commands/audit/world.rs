@@ -1,0 +1,62 @@
+//! Both sides of every tenant, as the steps that stand are observed now. Changes nothing.
+
+use flowswap_contract::{ObserveReply, Observed};
+use flowswap_engine::{Comparison, History, compare};
+
+use super::{Check, failed, passed};
+use crate::{config::Config, context::Context, exit::Failure, fleet::Fleet};
+
+/// Provider and directory are as the journal says.
+pub(super) async fn verify(context: &Context, config: &Config, history: &History) -> Result<Vec<Check>, Failure> {
+    let mut checks = Vec::new();
+    let is_begun = |name: &str| history.tenant(name).is_some_and(|tenant| tenant.work.is_some());
+    let names: Vec<String> =
+        config.tenants.iter().map(|tenant| tenant.name.clone()).filter(|name| is_begun(name)).collect();
+    for (name, _) in history.tenants().filter(|(name, _)| is_begun(name) && !names.iter().any(|known| known == name)) {
+        let problem = "the configuration does not have it, so it cannot be looked at".to_owned();
+        checks.push(failed("world", Some(name.to_owned()), problem));
+    }
+    if names.is_empty() {
+        checks.push(passed("world", None, "no tenant has a step that stands".to_owned()));
+        return Ok(checks);
+    }
+    let progress = context.progress();
+    let fleet = Fleet::open(context, config, &names, &context.dry_ports(progress.clone())).await?;
+    let compared = fleet.each(config, &progress, |tenant| async {
+        let work = history.tenant(&tenant.spec.name).and_then(|tenant| tenant.work.as_ref());
+        let comparisons = match work {
+            Some(work) => compare(&tenant, work).await,
+            None => Vec::new(),
+        };
+        (tenant.spec.name, comparisons)
+    });
+    let compared = compared.await;
+    context.heed_stop()?;
+    for (name, comparisons) in &compared {
+        checks.extend(comparisons.iter().map(|comparison| judge(name, comparison)));
+    }
+    Ok(checks)
+}
+
+fn judge(tenant: &str, comparison: &Comparison) -> Check {
+    let said = if comparison.is_done { "done" } else { "in doubt" };
+    let seen = match &comparison.seen {
+        Ok(ObserveReply { state, detail, .. }) => format!("{}: {detail}", seen_as(*state)),
+        Err(error) => format!("could not be seen: {error}"),
+    };
+    Check {
+        check: "world",
+        about: Some(format!("{tenant}/{}", comparison.step.id)),
+        passed: comparison.agrees(),
+        detail: format!("{said} by the journal, {seen}"),
+    }
+}
+
+fn seen_as(state: Observed) -> &'static str {
+    match state {
+        Observed::Applied => "seen in place",
+        Observed::NotApplied => "seen not in place",
+        Observed::Partial => "seen half in place",
+        Observed::Unknown => "cannot be told",
+    }
+}

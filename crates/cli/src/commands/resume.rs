@@ -1,0 +1,74 @@
+//! `flowswap resume`: goes on with the run that was cut off or stopped. It is the same command again, by name.
+
+use flowswap_engine::{Goal, History, LastRun, RunCommand, RunEnd, RunScope, TenantState};
+
+use super::{apply, finalize, rollback, started};
+use crate::{
+    args::{ApplyArgs, FinalizeArgs, PlanFile, ResumeArgs, RollbackArgs, Started},
+    context::{Context, read_history},
+    display,
+    exit::{Exit, Failure},
+};
+
+pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> {
+    let config = context.load_config()?;
+    let history = read_history(&config).await?;
+    let Some(last) = history.last_run() else {
+        return started::report_none(context, "no run was begun yet, so there is nothing to go on with");
+    };
+    if last.end == Some(RunEnd::Whole) {
+        let why = format!(
+            "the last run, `{}` of {}, came to its end; `flowswap status` says what is next",
+            last.command, last.at
+        );
+        return started::report_none(context, &why);
+    }
+    let Some(scope) = &last.scope else {
+        return Err(Failure::new(Exit::Usage, "the last run did not record what it was to do")
+            .hint("`flowswap status` names the command for every tenant"));
+    };
+    context.terminal.say(&describe(last, scope));
+    match last.command {
+        RunCommand::Apply => {
+            let plan = scope.plan_path.clone().unwrap_or_else(|| "plan.json".to_owned()).into();
+            apply::run(context, &ApplyArgs { file: PlanFile { plan }, yes: args.yes }).await
+        }
+        RunCommand::Rollback => match started_again(scope, &history, args) {
+            Some(started) => rollback::run(context, &RollbackArgs { started }).await,
+            None => started::report_none(context, "every tenant of that run is taken back"),
+        },
+        RunCommand::Finalize => match started_again(scope, &history, args) {
+            Some(started) => finalize::run(context, &FinalizeArgs { started, purge: scope.goal == Goal::Purged }).await,
+            None => started::report_none(context, "no tenant of that run is left"),
+        },
+    }
+}
+
+fn describe(last: &LastRun, scope: &RunScope) -> String {
+    let what = match (last.command, &scope.plan_path) {
+        (RunCommand::Apply, Some(path)) => format!("apply {path}"),
+        (RunCommand::Finalize, _) if scope.goal == Goal::Purged => "finalize --purge".to_owned(),
+        (command, _) => command.to_string(),
+    };
+    let how = if last.end.is_some() { "was stopped" } else { "was cut off" };
+    format!(
+        "going on with `flowswap {what}` of {}, which began at {} and {how}",
+        display::tenants(scope.tenants.len()),
+        last.at
+    )
+}
+
+/// The run's tenants that it has not taken to its goal; none if there are none.
+fn started_again(scope: &RunScope, history: &History, args: &ResumeArgs) -> Option<Started> {
+    let is_left = |name: &&String| {
+        let tenant = history.tenant(name).filter(|tenant| tenant.work.is_some());
+        tenant.is_some_and(|tenant| match scope.goal {
+            Goal::RolledBack => true,
+            Goal::Swapped => !tenant.state.is_swapped_or_later(),
+            Goal::Retired => !matches!(tenant.state, TenantState::Retired | TenantState::Finalized),
+            Goal::Purged => tenant.state != TenantState::Finalized,
+        })
+    };
+    let tenants: Vec<String> = scope.tenants.iter().filter(is_left).cloned().collect();
+    (!tenants.is_empty()).then_some(Started { tenants, all: false, yes: args.yes, accept_changes: args.accept_changes })
+}

@@ -1,0 +1,162 @@
+//! `flowswap stuck`: the tenants that need a decision, with all that is known of them.
+
+use flowswap_contract::Evidence;
+use flowswap_engine::{RequestOutcome, SentRequest, TenantHistory, TenantState};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::status;
+use crate::{
+    args::Select,
+    context::{Context, SystemClock, read_history},
+    exit::{Exit, Failure},
+    fleet::select,
+    terminal::{Tone, paint},
+};
+
+/// The report; scripts rely on its names.
+#[derive(Serialize)]
+struct Report {
+    tenants: Vec<Case>,
+}
+
+#[derive(Serialize)]
+struct Case {
+    name: String,
+    step: Option<String>,
+    /// Whether it is not known if the step is in place; otherwise what it did is known, and did not succeed.
+    in_doubt: bool,
+    since: Timestamp,
+    age_seconds: i64,
+    reason: Option<String>,
+    request: Option<Request>,
+    evidence: Option<Seen>,
+    next: Option<String>,
+    resolve: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Request {
+    method: String,
+    url: String,
+    at: Timestamp,
+    outcome: Option<RequestOutcome>,
+}
+
+#[derive(Serialize)]
+struct Seen {
+    at: Timestamp,
+    #[serde(flatten)]
+    evidence: Evidence,
+}
+
+pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failure> {
+    let config = context.load_config()?;
+    select(&config, &args.tenants)?;
+    let history = read_history(&config).await?;
+    let is_meant = |name: &str| args.tenants.is_empty() || args.tenants.iter().any(|meant| meant == name);
+    let stuck = history.tenants().filter(|(name, tenant)| is_meant(name) && tenant.state == TenantState::Stuck);
+    let report = Report { tenants: stuck.map(|(name, tenant)| case(name, tenant)).collect() };
+    if report.tenants.is_empty() {
+        context.terminal.say("no tenant is stuck");
+    }
+    context.terminal.report(&report, || report.tenants.iter().map(text).collect::<Vec<_>>().join("\n"))?;
+    Ok(Exit::Done)
+}
+
+/// What is known of one tenant, for whoever decides on it.
+pub(crate) fn describe(name: &str, tenant: &TenantHistory) -> String {
+    text(&case(name, tenant)).trim_end().to_owned()
+}
+
+fn case(name: &str, tenant: &TenantHistory) -> Case {
+    let now = flowswap_engine::Clock::now(&SystemClock);
+    let work = tenant.work.as_ref();
+    let step = tenant.step.clone();
+    let request = work.and_then(|work| work.requests.iter().rfind(|sent| Some(&sent.step) == step.as_ref()));
+    let changes = step.as_ref().is_some_and(|step| work.is_some_and(|work| work.changes_something(step)));
+    Case {
+        name: name.to_owned(),
+        in_doubt: work.is_some_and(|work| work.doubt.is_some()),
+        since: tenant.since,
+        age_seconds: now.duration_since(tenant.since).as_secs(),
+        reason: tenant.reason.clone(),
+        request: request.map(|SentRequest { method, url, at, outcome, .. }| Request {
+            method: method.clone(),
+            url: url.clone(),
+            at: *at,
+            outcome: outcome.clone(),
+        }),
+        evidence: tenant.evidence.clone().map(|(at, evidence)| Seen { at, evidence }),
+        next: status::next(name, tenant),
+        resolve: changes.then(|| format!("flowswap resolve {name} --as applied|not-applied --reason \"…\"")),
+        step,
+    }
+}
+
+fn text(case: &Case) -> String {
+    let step = case.step.as_deref().unwrap_or("-");
+    let mut text = format!("{} is stuck at `{step}` for {}\n", paint(Tone::Strong, &case.name), age(case.age_seconds));
+    let mut line = |title: &str, said: &str| text += &format!("  {title:<9} {said}\n");
+    line("reason", case.reason.as_deref().unwrap_or("none was recorded"));
+    line("request", &case.request.as_ref().map_or_else(|| "none that changes anything".to_owned(), show_request));
+    line("evidence", &case.evidence.as_ref().map_or_else(|| "none yet".to_owned(), show_evidence));
+    if let Some(next) = &case.next {
+        line("next", &format!("{next}  (looks again before anything else is done)"));
+    }
+    if let Some(resolve) = &case.resolve {
+        line("or", &format!("{resolve}  (if you have looked yourself)"));
+    }
+    text
+}
+
+fn show_request(request: &Request) -> String {
+    let Request { method, url, at, outcome } = request;
+    let outcome = match outcome {
+        None => "what came of it was not recorded".to_owned(),
+        Some(RequestOutcome::Answered { status, request_id: Some(id) }) => {
+            format!("answered {status}, request id {id}")
+        }
+        Some(RequestOutcome::Answered { status, request_id: None }) => format!("answered {status}"),
+        Some(RequestOutcome::NotSent { message }) => format!("not sent: {message}"),
+        Some(RequestOutcome::Lost { message }) => message.clone(),
+    };
+    format!("{method} {url} at {at}: {outcome}")
+}
+
+fn show_evidence(seen: &Seen) -> String {
+    let Evidence { check, detail, request_id, .. } = &seen.evidence;
+    let id = request_id.as_ref().map(|id| format!(", request id {id}")).unwrap_or_default();
+    format!("{check} at {}: {detail}{id}", seen.at)
+}
+
+/// The two largest units say enough.
+fn age(seconds: i64) -> String {
+    let (minutes, hours) = (seconds / 60, seconds / 3_600);
+    match seconds {
+        ..60 => "less than a minute".to_owned(),
+        60..3_600 => format!("{minutes} min"),
+        3_600..86_400 => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{} d {} h", hours / 24, hours % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_said_in_its_two_largest_units() {
+        let table = [
+            (0, "less than a minute"),
+            (60, "1 min"),
+            (3_599, "59 min"),
+            (3_600, "1 h 0 min"),
+            (86_399, "23 h 59 min"),
+            (200_000, "2 d 7 h"),
+        ];
+        for (seconds, expect) in table {
+            assert_eq!(age(seconds), expect);
+        }
+    }
+}

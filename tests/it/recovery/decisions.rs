@@ -1,0 +1,148 @@
+//! What nothing can settle is asked of a person; what the System Log can settle is not.
+
+use flowswap_sim::{Fault, FaultKind, Mutation, Variant};
+
+use crate::support::{Lab, Output};
+
+const APPLY: &[&str] = &["apply", "plan.json", "--yes"];
+
+/// The answer to the creation of acme's client is lost, and at the same time somebody makes another one of its kind.
+/// Gives the id of that one.
+fn lose_the_creation(lab: &Lab) -> String {
+    let tenant = &lab.sim.tenants()[0];
+    let fault = |method: &str, path: &str, kind| Fault {
+        host: tenant.domain.clone(),
+        method: Some(method.to_owned()),
+        path: path.to_owned(),
+        kind,
+        times: 1,
+        skip: 0,
+    };
+    lab.sim.add_fault(fault("POST", "/integrations/api/v1/api-services", FaultKind::DropAfterCommit));
+    // The first look and the one before the creation pass; the one that is to tell what became of it does not.
+    let mut blind = fault("GET", "/integrations/api/v1/api-services", FaultKind::Status { status: 500 });
+    blind.skip = 2;
+    lab.sim.add_fault(blind);
+    let stranger = Mutation::AddServiceClient { org: tenant.domain.clone(), variant: Variant::Plain };
+    lab.run(APPLY).expect(3);
+    assert!(lab.sim.faults().iter().all(|report| report.fired == 1), "{:?}", lab.sim.faults());
+    lab.sim.mutate(stranger).unwrap().unwrap()
+}
+
+fn forbid_the_log(lab: &Lab) {
+    let host = lab.sim.tenants()[0].domain.clone();
+    let kind = FaultKind::Status { status: 403 };
+    let (method, path) = (Some("GET".to_owned()), "/api/v1/logs".to_owned());
+    lab.sim.add_fault(Fault { host, method, path, kind, times: 1, skip: 0 });
+}
+
+fn clients(lab: &Lab) -> Vec<String> {
+    let world = lab.sim.world();
+    let org = world.orgs.iter().find(|org| org.domain == lab.sim.tenants()[0].domain).unwrap();
+    org.service_clients.iter().map(|client| client.id.clone()).collect()
+}
+
+fn directory_client(lab: &Lab) -> String {
+    let world = lab.sim.world();
+    world.directories.iter().find(|directory| directory.name == "acme").unwrap().client_id.clone()
+}
+
+#[test]
+fn the_system_log_tells_our_own_client_from_somebody_elses() {
+    let lab = Lab::with_tenants(1);
+    lab.plan().expect(0);
+    let stranger = lose_the_creation(&lab);
+    assert_eq!(clients(&lab).len(), 2);
+    lab.run(APPLY).expect(0);
+    let ours = directory_client(&lab);
+    assert_ne!(ours, stranger);
+    assert_eq!(clients(&lab).len(), 2, "nothing was created twice, and the stranger's is untouched");
+    assert!(clients(&lab).contains(&stranger));
+}
+
+#[test]
+fn without_the_log_a_person_decides_which_is_ours() {
+    let lab = Lab::with_tenants(1);
+    lab.plan().expect(0);
+    let stranger = lose_the_creation(&lab);
+    let ours = clients(&lab).into_iter().find(|id| *id != stranger).unwrap();
+    forbid_the_log(&lab);
+    lab.run(APPLY).expect(3);
+    assert_eq!(lab.in_state("stuck"), ["acme"]);
+    insta::assert_snapshot!("stuck", masked(&lab, &lab.run(&["stuck"])));
+    let report = lab.json(&["stuck"], 0);
+    let case = &report["tenants"][0];
+    assert_eq!((&case["step"], &case["in_doubt"]), (&"provision".into(), &true.into()));
+    assert_eq!(case["request"]["outcome"]["type"], "lost");
+    assert_eq!(case["next"], "flowswap apply plan.json");
+
+    // What is missing, and what must not be said.
+    let resolve = |args: &[&str]| lab.run(&[&["resolve", "acme", "--yes", "--reason", "seen"], args].concat());
+    let missing = resolve(&["--as", "applied"]).expect(2);
+    assert!(missing.stderr.contains("step `provision` gives `client_id`, and nobody knows it"), "{}", missing.stderr);
+    let secret = resolve(&["--as", "applied", "--output", "client_secret=x"]).expect(2);
+    assert!(secret.stderr.contains("a secret is never said"), "{}", secret.stderr);
+    let empty = lab.run(&["resolve", "acme", "--as", "applied", "--reason", " ", "--yes"]).expect(2);
+    assert!(empty.stderr.contains("the reason is empty"), "{}", empty.stderr);
+    assert_eq!(lab.in_state("stuck"), ["acme"]);
+
+    let output = resolve(&["--as", "applied", "--output", &format!("client_id={ours}")]).expect(0);
+    insta::assert_snapshot!("resolve", masked(&lab, &output));
+    lab.run(APPLY).expect(0);
+    assert_eq!(directory_client(&lab), ours);
+    assert!(clients(&lab).contains(&stranger));
+    assert!(lab.json(&["stuck"], 0)["tenants"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn what_a_person_deleted_by_hand_is_made_again() {
+    let lab = Lab::with_tenants(1);
+    lab.plan().expect(0);
+    lose_the_creation(&lab);
+    forbid_the_log(&lab);
+    lab.run(APPLY).expect(3);
+    let org = lab.sim.tenants()[0].domain.clone();
+    for client in clients(&lab) {
+        lab.sim.mutate(Mutation::RevokeServiceClient { org: org.clone(), client }).unwrap();
+    }
+    let args = ["resolve", "acme", "--as", "not-applied", "--reason", "deleted both", "--yes"];
+    let report = lab.json(&args, 0);
+    assert_eq!((&report["resolved"], &report["step"]), (&"not-applied".into(), &"provision".into()));
+    lab.run(APPLY).expect(0);
+    assert_eq!(clients(&lab), [directory_client(&lab)]);
+}
+
+#[test]
+fn only_what_is_stuck_is_resolved() {
+    let lab = Lab::with_tenants(2);
+    lab.plan().expect(0);
+    let resolve = |tenant: &str| lab.run(&["resolve", tenant, "--as", "applied", "--reason", "x", "--yes"]).expect(2);
+    assert!(resolve("acme").stderr.contains("the tenant is planned, and only one that is stuck needs a decision"));
+    assert!(resolve("nobody").stderr.contains("the configuration has no tenant `nobody`"));
+    let none = lab.run(&["stuck"]).expect(0);
+    assert_eq!((none.stdout.as_str(), none.stderr.as_str()), ("", "no tenant is stuck\n"));
+}
+
+/// What differs from run to run is given one form.
+fn masked(lab: &Lab, output: &Output) -> String {
+    let mut text = output.show();
+    // How exactly a connection ended is not always the same.
+    let cut = |line: &str| match line.split_once("got no answer: ") {
+        Some((said, _)) => format!("{said}got no answer: …\n"),
+        None => format!("{line}\n"),
+    };
+    text = text.lines().map(cut).collect();
+    for (index, id) in clients(lab).iter().enumerate() {
+        text = text.replace(id, &format!("0oaCLIENT{}", index + 1));
+    }
+    let time = |text: &str| text.len() >= 20 && text.as_bytes()[4] == b'-' && text.ends_with('Z');
+    let words = text.split_inclusive([' ', '\n']).map(|word| {
+        let bare = word.trim_end_matches([' ', '\n', ',', ':', ';']);
+        match bare {
+            _ if time(bare) => word.replace(bare, "TIME"),
+            _ if bare.starts_with("req") && bare.len() == 20 => word.replace(bare, "reqID"),
+            _ => word.to_owned(),
+        }
+    });
+    words.collect()
+}

@@ -1,0 +1,66 @@
+//! `resume` is the same command again, whichever it was.
+
+use std::time::Duration;
+
+use flowswap_sim::SimConfig;
+
+use crate::support::{Background, Lab};
+
+/// Slow enough to be cut off in the middle, one tenant after the other.
+fn slow_lab() -> Lab {
+    let lab = Lab::new(SimConfig::default().tenants(3).latency(Duration::from_millis(20)));
+    lab.edit_config(|text| format!("{text}\n[run]\nconcurrency = 1\n"));
+    lab
+}
+
+#[track_caller]
+fn cut_off(lab: &Lab, args: &[&str], after: &str) {
+    let mut running = Background::start(lab.dir(), args);
+    running.await_talk(after);
+    running.kill();
+    running.finish().expect(-9);
+}
+
+#[test]
+fn a_run_that_was_cut_off_goes_on_by_name_forward_back_and_to_the_end() {
+    let lab = slow_lab();
+    lab.run(&["plan", "-o", "first.json"]).expect(0);
+    let before = lab.sim.snapshot();
+
+    cut_off(&lab, &["apply", "first.json", "--yes"], "acme: provision done");
+    let output = lab.run(&["resume", "--yes"]).expect(0);
+    assert!(output.stderr.contains("going on with `flowswap apply first.json` of 3 tenants"), "{}", output.stderr);
+    assert!(output.stderr.contains("was cut off"), "{}", output.stderr);
+    assert_eq!(lab.in_state("swapped").len(), 3);
+
+    cut_off(&lab, &["rollback", "--all", "--yes"], "swap back done");
+    let output = lab.run(&["resume", "--yes"]).expect(0);
+    assert!(output.stderr.contains("going on with `flowswap rollback` of 3 tenants"), "{}", output.stderr);
+    assert_eq!(flowswap_sim::diff(&before, &lab.sim.snapshot()), Vec::<String>::new());
+
+    lab.run(&["plan", "-o", "second.json"]).expect(0);
+    lab.run(&["apply", "second.json", "--yes"]).expect(0);
+    lab.run(&["finalize", "--all", "--yes"]).expect(0);
+    cut_off(&lab, &["finalize", "acme", "globex", "--purge", "--yes"], "acme: purge done");
+    let output = lab.run(&["resume", "--yes"]).expect(0);
+    assert!(output.stderr.contains("going on with `flowswap finalize --purge` of 2 tenants"), "{}", output.stderr);
+    assert_eq!(lab.in_state("finalized"), ["acme", "globex"]);
+}
+
+#[test]
+fn a_run_that_was_stopped_goes_on_and_one_that_ended_does_not() {
+    let lab = slow_lab();
+    let output = lab.run(&["resume", "--yes"]).expect(0);
+    assert!(output.stderr.contains("no run was begun yet"), "{}", output.stderr);
+    lab.plan().expect(0);
+    let mut running = Background::start(lab.dir(), &["apply", "plan.json", "--yes"]);
+    running.await_talk("acme: provision done");
+    running.interrupt();
+    running.finish().expect(5);
+    let output = lab.run(&["resume", "--yes"]).expect(0);
+    assert!(output.stderr.contains("was stopped"), "{}", output.stderr);
+    assert_eq!(lab.in_state("swapped").len(), 3);
+    let output = lab.run(&["resume", "--yes"]).expect(0);
+    assert!(output.stderr.contains("came to its end"), "{}", output.stderr);
+    assert_eq!(output.stdout, "");
+}
