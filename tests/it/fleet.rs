@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flowswap_sim::{Mutation, Scenario, SimConfig, diff};
+use flowswap_sim::{Fault, FaultKind, Mutation, Scenario, SimConfig, diff};
 use serde_json::Value;
 
 use crate::support::Lab;
@@ -79,6 +79,23 @@ fn finalize_retires_and_purge_deletes_and_only_retiring_can_be_taken_back() {
     let now = lab.sim.snapshot();
     let changes = diff(&before, &now);
     assert!(!changes.iter().any(|line| line.contains("globex")), "{changes:#?}");
+}
+
+#[test]
+fn finalize_of_all_leaves_out_who_is_stuck() {
+    let lab = Lab::with_tenants(2);
+    lab.plan().expect(0);
+    // The first read of the log is the proof's; the second would confirm the swap.
+    let kind = FaultKind::Status { status: 400 };
+    let host = lab.sim.tenants()[0].domain.clone();
+    let path = "/api/v1/logs".to_owned();
+    lab.sim.add_fault(Fault { host, method: Some("GET".to_owned()), path, kind, times: 1, skip: 1 });
+    lab.run(&["apply", "plan.json", "--yes"]).expect(3);
+    assert_eq!(lab.in_state("stuck"), ["acme"]);
+    lab.run(&["finalize", "--all", "--yes"]).expect(0);
+    assert_eq!((lab.in_state("stuck"), lab.in_state("retired")), (vec!["acme".to_owned()], vec!["globex".to_owned()]));
+    let refused = lab.run(&["finalize", "acme", "--yes"]).expect(6);
+    assert!(refused.stderr.contains("tenant `acme` is stuck, so this cannot be done yet"), "{}", refused.stderr);
 }
 
 #[test]

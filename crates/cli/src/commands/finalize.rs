@@ -18,7 +18,8 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     let config = context.load_config()?;
     select(&config, &args.started.tenants)?;
     let seen = read_history(&config).await?;
-    let names = started::choose(&args.started, &seen, |tenant, work| is_due(tenant, work, phase))?;
+    let names =
+        started::choose(&args.started, &seen, |tenant, work| is_due(tenant, work, phase) && is_fit(tenant, phase))?;
     if names.is_empty() {
         return started::report_none(context, "no tenant is at this point");
     }
@@ -52,18 +53,25 @@ fn is_due(tenant: &TenantHistory, work: &Work, phase: Phase) -> bool {
     ahead == Some(phase) || (tenant.state == TenantState::Running && reached == Some(phase))
 }
 
-fn check_state(name: &str, tenant: &TenantHistory, phase: Phase) -> Result<(), Failure> {
+/// Whether the tenant's state lets the phase begin. A finalize that failed or was cut off is tried again.
+fn is_fit(tenant: &TenantHistory, phase: Phase) -> bool {
     use TenantState as S;
-    let (fit, first) = match phase {
-        Phase::Purge => (matches!(tenant.state, S::Retired | S::Finalized), format!("flowswap finalize {name}")),
-        _ => (matches!(tenant.state, S::Swapped | S::Soaking | S::Retired), "flowswap status".to_owned()),
+    let fit = match phase {
+        Phase::Purge => matches!(tenant.state, S::Retired | S::Finalized),
+        _ => matches!(tenant.state, S::Swapped | S::Soaking | S::Retired),
     };
-    // A finalize that failed or was cut off is tried again.
-    let again = matches!(tenant.state, S::Running | S::Failed)
-        && tenant.work.as_ref().is_some_and(|work| is_due(tenant, work, phase));
-    if fit || again {
+    let again = matches!(tenant.state, S::Running | S::Failed);
+    fit || (again && tenant.work.as_ref().is_some_and(|work| is_due(tenant, work, phase)))
+}
+
+fn check_state(name: &str, tenant: &TenantHistory, phase: Phase) -> Result<(), Failure> {
+    if is_fit(tenant, phase) {
         return Ok(());
     }
+    let first = match phase {
+        Phase::Purge if tenant.state != TenantState::Stuck => format!("flowswap finalize {name}"),
+        _ => "flowswap status".to_owned(),
+    };
     let failure =
         Failure::new(Exit::Refused, format!("tenant `{name}` is {}, so this cannot be done yet", tenant.state));
     Err(failure.hint(format!("first: {first}")))

@@ -87,6 +87,15 @@ impl FakeOkta {
         }));
     }
 
+    /// The log's event of an integration that somebody created.
+    pub(crate) fn log_creation(&mut self, id: &str, agent: &str) {
+        self.events.push(json!({
+            "eventType": "integration.api_service.lifecycle.authorize", "published": "2026-01-01T12:00:00.000Z",
+            "actor": {"id": "00uADMIN", "type": "User"}, "outcome": {"result": "SUCCESS"},
+            "client": {"userAgent": {"rawUserAgent": agent}}, "target": [{"id": id, "type": "PublicClientApp"}],
+        }));
+    }
+
     fn serve(&mut self, ask: &HttpAsk, secrets: &Secrets) -> HttpAnswer {
         let (path, query) = split(&ask.url);
         let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();

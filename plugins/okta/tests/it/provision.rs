@@ -109,6 +109,45 @@ fn what_is_observed_follows_from_the_list_and_the_outputs() {
 }
 
 #[test]
+fn the_log_tells_the_steps_own_creation_from_others() {
+    let attempts = json!([{"token": "run-1/provision", "at": "2026-01-01T11:59:59.9Z"}]);
+    let (ours, other) = ("flowswap/0.1.0 (+intent:run-1/provision)", "Mozilla/5.0");
+    let new = ["0oaA", "0oaB"];
+    let check = |events: &[(&str, &str)], fault: Option<What>, expected: Result<(Observed, Value), ErrorKind>| {
+        let (mut okta, mut org, mut params) = prepare("provision", json!({}), json!({}));
+        params["attempts"] = attempts.clone();
+        org.services.extend(new.iter().map(|id| service(id, "panw_cie", "x", &[])));
+        events.iter().for_each(|(id, agent)| org.log_creation(id, agent));
+        if let Some(fault) = fault {
+            org.fail("GET /api/v1/logs", fault);
+        }
+        okta.asked.clear();
+        let seen = okta.call::<ObserveReply>(&mut org, Op::Observe, &params);
+        let seen = seen.map(|seen| (seen.state, json!(seen.outputs))).map_err(|error| error.kind);
+        assert_eq!(seen, expected, "{events:?}");
+        let logs = "api/v1/logs?since=2026-01-01T00%3A00%3A00.000Z&filter=eventType%20eq%20%22integration.api_service";
+        assert_eq!(okta.asked.iter().filter(|line| line.contains(logs)).count(), 1, "{:?}", okta.asked);
+    };
+    let is = |id: &str| Ok((Observed::Partial, json!({"client_id": id})));
+    check(&[], None, Ok((Observed::Unknown, json!({}))));
+    check(&[("0oaB", ours), ("0oaA", other)], None, is("0oaB"));
+    check(&[("0oaA", ours)], None, is("0oaA"));
+    check(&[("0oaA", other), ("0oaB", other)], None, Ok((Observed::NotApplied, json!({}))));
+    check(&[("0oaA", ours), ("0oaB", ours)], None, Ok((Observed::Unknown, json!({}))));
+    let forbidden = What::Answer(okta_error(403, "E0000006"));
+    check(&[("0oaA", ours)], Some(forbidden), Ok((Observed::Unknown, json!({}))));
+    check(&[("0oaA", ours)], Some(What::Answer(okta_error(500, "E0000009"))), Err(ErrorKind::Unavailable));
+}
+
+#[test]
+fn a_secret_that_was_received_for_an_integration_that_is_gone_is_a_question() {
+    let (mut okta, mut org, params) = prepare("provision", json!({}), json!({"client_secret": {"$secret": "s"}}));
+    let seen: ObserveReply = okta.call(&mut org, Op::Observe, &params).unwrap();
+    assert_eq!(seen.state, Observed::Unknown);
+    assert!(seen.detail.ends_with("was received, and okta shows none"), "{}", seen.detail);
+}
+
+#[test]
 fn undo_deletes_what_the_step_made_and_nothing_else() {
     let (mut okta, mut org, mut params) = prepare("provision", json!({}), json!({}));
     let made: ApplyReply = okta.call(&mut org, Op::Apply, &params).unwrap();
