@@ -1,9 +1,11 @@
 //! Changes behind the tool's back, for tests: a closed set, named in one word each.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::gateway::model::Flow;
-use crate::okta::model::Status;
+use crate::okta::logs;
+use crate::okta::model::{Org, Status};
 use crate::state::State;
 use crate::world::build;
 
@@ -81,8 +83,10 @@ pub(crate) fn apply(state: &State, mutation: Mutation) -> Result<Option<String>,
             return Ok(Some(id));
         }
         Mutation::AddServiceClient { org: host, variant } => {
-            let with_apps = variant == Variant::ApplicationEnabled;
-            return Ok(Some(build::add_service(&mut *org(&host)?, with_apps, now).0));
+            let mut org = org(&host)?;
+            let id = build::add_service(&mut org, variant == Variant::ApplicationEnabled, now).0;
+            note_by_hand(&mut org, "integration.api_service.lifecycle.authorize", &id, now);
+            return Ok(Some(id));
         }
         Mutation::RemoveScope { org: host, client, scope } => {
             let mut org = org(&host)?;
@@ -92,6 +96,7 @@ pub(crate) fn apply(state: &State, mutation: Mutation) -> Result<Option<String>,
         Mutation::RevokeServiceClient { org: host, client } => {
             let mut org = org(&host)?;
             org.service(&client).ok_or(format!("there is no service client {client}"))?;
+            note_by_hand(&mut org, "integration.api_service.lifecycle.revoke", &client, now);
             org.services.retain(|known| known.id != client);
             org.tokens.retain(|_, token| token.client_id != client);
         }
@@ -110,4 +115,11 @@ pub(crate) fn apply(state: &State, mutation: Mutation) -> Result<Option<String>,
         }
     }
     Ok(None)
+}
+
+/// The System Log knows of a person's doing, too.
+fn note_by_hand(org: &mut Org, event: &str, id: &str, at: Timestamp) {
+    if let Some(name) = org.service(id).map(|service| service.name) {
+        logs::record_by_hand(org, event, id, name, at);
+    }
 }

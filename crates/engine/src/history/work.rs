@@ -50,6 +50,8 @@ pub struct Doubt {
     pub direction: Direction,
     /// What a person said of its outputs.
     pub known: Values,
+    /// How many requests the work had when the doubt arose.
+    first_request: usize,
 }
 
 /// A mutating request that was about to leave.
@@ -109,6 +111,14 @@ impl Work {
         self.tenant.step(step).is_some_and(|step| !step.proposal.phase.is_check())
     }
 
+    /// Whether no request of the step in doubt can have arrived: none was intended since the doubt arose, or those that
+    /// were never left. Good only at the beginning of a run, which does not take its own requests in.
+    pub(crate) fn nothing_was_sent(&self) -> bool {
+        let Some(doubt) = &self.doubt else { return true };
+        let mut requests = self.requests.iter().skip(doubt.first_request).filter(|sent| sent.step == doubt.step);
+        requests.all(|sent| matches!(sent.outcome, Some(RequestOutcome::NotSent { .. })))
+    }
+
     /// The runs that have begun the step, oldest first.
     pub fn attempts(&self, step: &str) -> Vec<Attempt> {
         let begun = self.attempts.get(step).into_iter().flatten();
@@ -128,14 +138,14 @@ impl Work {
             }
             _ => {}
         }
-        let known = match &self.doubt {
+        let (known, first_request) = match &self.doubt {
             Some(doubt) if doubt.step != step => {
                 return Err(format!("step `{step}` begins while it is not known what became of `{}`", doubt.step));
             }
-            Some(doubt) => doubt.known.clone(),
-            None => Values::new(),
+            Some(doubt) => (doubt.known.clone(), doubt.first_request),
+            None => (Values::new(), self.requests.len()),
         };
-        self.doubt = Some(Doubt { step: step.to_owned(), direction, known });
+        self.doubt = Some(Doubt { step: step.to_owned(), direction, known, first_request });
         let attempts = self.attempts.entry(step.to_owned()).or_default();
         if attempts.last().is_none_or(|(last, _)| *last != run) {
             attempts.push((run, at));

@@ -1,6 +1,6 @@
 //! Finds out what became of a step that was begun and has no certain end.
 
-use flowswap_contract::{self as contract, ErrorKind, ObserveReply, Observed, Op, Step};
+use flowswap_contract::{self as contract, By, ErrorKind, ObserveReply, Observed, Op, Reversibility, Step};
 
 use super::{Pause, progress::Progress};
 use crate::{Direction, Doubt, TenantState};
@@ -14,6 +14,10 @@ impl Progress<'_> {
         };
         if step.proposal.phase.is_check() {
             return Ok(self.fail(&step, direction, not_finished(), Vec::new()).await?);
+        }
+        // What the journal knows is not asked of the world, where somebody else's doing could be taken for ours.
+        if !is_done_by_person(&step, direction) && self.work()?.nothing_was_sent() {
+            return Ok(self.fail(&step, direction, never_left(), Vec::new()).await?);
         }
         self.observe(&step, direction).await.map(drop)
     }
@@ -66,6 +70,18 @@ impl Progress<'_> {
 
 fn not_finished() -> contract::Error {
     contract::Error::new(ErrorKind::Interrupted, "the check was begun and not finished; it is done again")
+}
+
+/// A person acts without a request.
+fn is_done_by_person(step: &Step, direction: Direction) -> bool {
+    match direction {
+        Direction::Forward => step.proposal.by == By::Operator,
+        Direction::Back => step.proposal.reversibility == Reversibility::Attended,
+    }
+}
+
+fn never_left() -> contract::Error {
+    contract::Error::new(ErrorKind::Interrupted, "no request of the step had left; it is done again")
 }
 
 /// What is recorded of a step that turned out not to be finished.

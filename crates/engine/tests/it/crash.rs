@@ -1,12 +1,14 @@
 //! Crashes: a run is cut at every moment at which what survives differs, the same command is given again, and the world must
 //! end as if nothing had happened. Then the second run is cut at every moment as well.
 
+use flowswap_contract::Op;
 use flowswap_engine::{Goal, Outcome, TenantState};
 
 use crate::{
     laws::{assert_lawful, assert_rolled_back, assert_secrets_accounted, assert_swapped},
     reality::State,
     scene::Scene,
+    world::Client,
 };
 
 /// What was done before, the run that is cut, the command that is given then, and the state that it ends in.
@@ -83,5 +85,26 @@ async fn a_crash_at_any_moment_is_healed_by_the_same_command() {
         let (prepared, goal, again, ..) = case;
         println!("{prepared:?} {goal:?} cut, then {again:?}: {crashes} crashes, {pairs} pairs, all healed");
         assert!(crashes > 10 && pairs > crashes, "{crashes} crashes, {pairs} pairs");
+    }
+}
+
+/// The journal knows that nothing has left, so the world is not asked, where a stranger's client could be taken for ours.
+#[tokio::test(start_paused = true)]
+async fn what_never_left_is_not_looked_for_in_the_world() {
+    for (goal, end) in [(Goal::Swapped, TenantState::Swapped), (Goal::RolledBack, TenantState::RolledBack)] {
+        let scene = prepare(&[]).await;
+        scene.run(Goal::Swapped).await;
+        let moments = scene.reality.take_moments();
+        let (_, begun) = moments.iter().find(|(what, _)| what == "record step-started").unwrap();
+        let second = scene.after_crash(begun.clone());
+        let doubt = second.history().tenant("acme").unwrap().work.as_ref().unwrap().doubt.clone();
+        assert_eq!(doubt.unwrap().step, "provision");
+        let stranger = Client { made_by: "a person".to_owned(), secrets: vec!["theirs".to_owned()] };
+        second.change_world("acme", |world| {
+            world.clients.insert("svc-9".to_owned(), stranger.clone());
+        });
+        second.reach(goal, end).await;
+        assert_eq!(second.count("provision", Op::Observe), 0);
+        assert_eq!(second.world("acme").clients.get("svc-9"), Some(&stranger), "{goal:?}");
     }
 }

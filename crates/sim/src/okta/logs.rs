@@ -4,6 +4,7 @@ use http::{StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::model::Org;
 use super::paging::{invalid_search, link_next, link_self, parse_filter, read_limit};
 use super::refusal::{Answer, Refusal};
 use super::{Call, access};
@@ -60,6 +61,25 @@ pub(crate) fn record_as_client(call: &mut Call<'_>, event: &str, client_id: &str
         targets.push(Entity { id: app.id.clone(), kind: "AppInstance".to_owned(), name: app.label.clone() });
     }
     push(call, event, client, targets, Some(client_id.to_owned()), outcome);
+}
+
+/// Records that the org's administrator did something to an integration in the Admin Console.
+pub(crate) fn record_by_hand(org: &mut Org, event: &str, id: &str, name: &str, at: Timestamp) {
+    let administrator =
+        Entity { id: org.admin_user.clone(), kind: "User".to_owned(), name: "Administrator".to_owned() };
+    let target = Entity { id: id.to_owned(), kind: "PublicClientApp".to_owned(), name: name.to_owned() };
+    let event = LogEvent {
+        uuid: org.noise.id("evt"),
+        published: at,
+        event_type: event.to_owned(),
+        actor: administrator,
+        targets: vec![target],
+        client_id: None,
+        user_agent: "Mozilla/5.0 (X11; Linux x86_64)".to_owned(),
+        outcome: Outcome::Success,
+        request_id: org.noise.id("req"),
+    };
+    org.events.push(event);
 }
 
 fn push(
