@@ -26,6 +26,9 @@ pub struct Draft {
 pub struct Record {
     /// Counts from 1 without gaps.
     pub seq: u64,
+    /// Counts the writers that the journal has had; it never goes back from one record to the next. 0 in records from
+    /// before writers were counted.
+    pub epoch: u64,
     /// What was written.
     pub draft: Draft,
 }

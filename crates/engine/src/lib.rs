@@ -34,7 +34,7 @@ pub use journal::{
 pub use plan::{
     PLAN_FORMAT, Plan, PlanError, PlannedTenant, PluginPin, Seen, WayBack, hold_back_neighbours, lint, plan_tenant,
 };
-pub use ports::{Backend, BackendCall, Clock, Journal, JournalError, Mode, SecretStore, SecretStoreError};
+pub use ports::{Backend, BackendCall, Clock, Fenced, Journal, JournalError, Mode, SecretStore, SecretStoreError};
 pub use run::{Decision, FleetLimits, Goal, Job, Outcome, Ports, ResolveError, Resolved, Runner, Summary};
 pub use run_id::RunId;
 pub use secret::Secret;

@@ -80,6 +80,25 @@ pub enum JournalError {
         /// Who, as far as known.
         holder: String,
     },
+    /// Another writer has taken the journal over, and this one may write no more.
+    #[error(transparent)]
+    Fenced(#[from] Fenced),
+}
+
+/// The storage itself refused a writer that another one has replaced: its lock did not hold, or it was suspended and
+/// came back. It must not go on, because the other one acts on the same world.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the journal was taken over: this writer has epoch {epoch}, which was replaced by epoch {current} ({holder}); \
+     nothing of this was written"
+)]
+pub struct Fenced {
+    /// The epoch of the writer that was refused.
+    pub epoch: u64,
+    /// The epoch that holds now.
+    pub current: u64,
+    /// Who got that epoch, and since when.
+    pub holder: String,
 }
 
 /// The custody of secrets that were shown once.

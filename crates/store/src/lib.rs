@@ -10,6 +10,6 @@ mod secret;
 mod state_dir;
 
 pub use durable::FileError;
-pub use journal::{FORMAT, SqliteJournal, Statistics, Summary, verify};
+pub use journal::{FORMAT, Holder, SqliteJournal, Statistics, Summary, Takeover, verify};
 pub use secret::{AgeSecretStore, Identity, IdentityError};
 pub use state_dir::StateDir;

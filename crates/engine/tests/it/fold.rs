@@ -95,7 +95,7 @@ fn record_of_run(seq: u64) -> Record {
 
 fn record(seq: u64, tenant: Option<&str>, entry: Entry) -> Record {
     let tenant = tenant.filter(|_| !matches!(entry, Entry::RunEnded { .. })).map(str::to_owned);
-    Record { seq, draft: Draft { at: start_of_time(), run: RunId::none(), tenant, entry } }
+    Record { seq, epoch: 1, draft: Draft { at: start_of_time(), run: RunId::none(), tenant, entry } }
 }
 
 #[tokio::test]
@@ -263,7 +263,7 @@ fn a_run_names_no_tenant_and_everything_else_does() {
         (None, failed, "it names no tenant"),
     ] {
         let draft = Draft { at: start_of_time(), run: RunId::none(), tenant: tenant.map(str::to_owned), entry };
-        let error = History::fold(&[Record { seq: 7, draft }]).unwrap_err();
+        let error = History::fold(&[Record { seq: 7, epoch: 1, draft }]).unwrap_err();
         assert_eq!((error.seq, error.problem.as_str()), (7, problem));
     }
 }

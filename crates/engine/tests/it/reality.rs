@@ -132,7 +132,7 @@ impl Reality {
         let what = format!("record {}", word(&draft.entry));
         Ok(self.change(&what, |state| {
             let seq = state.records.len() as u64 + 1;
-            state.records.push(Record { seq, draft });
+            state.records.push(Record { seq, epoch: 1, draft });
             seq
         }))
     }

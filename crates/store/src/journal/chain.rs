@@ -36,20 +36,22 @@ impl fmt::Debug for Hash {
 pub(crate) struct Head {
     /// The number of the last record; 0 before the first.
     pub seq: u64,
+    /// The epoch of its writer.
+    pub epoch: u64,
     pub hash: Hash,
 }
 
 impl Head {
     /// Before the first record.
-    pub(crate) const START: Self = Self { seq: 0, hash: Hash([0; 32]) };
+    pub(crate) const START: Self = Self { seq: 0, epoch: 0, hash: Hash([0; 32]) };
 
-    /// The head after a record with this body: SHA-256 over the previous hash, the number as 8 bytes, big end first,
-    /// and the body.
-    pub(crate) fn extend(self, body: &[u8]) -> Self {
+    /// The head after a record of this epoch with this body. The hash is SHA-256 over the previous hash, the number as
+    /// 8 bytes, big end first, and the body, in which the epoch stands.
+    pub(crate) fn extend(self, epoch: u64, body: &[u8]) -> Self {
         let seq = self.seq + 1;
         let digest =
             Sha256::new().chain_update(self.hash.0).chain_update(seq.to_be_bytes()).chain_update(body).finalize();
-        Self { seq, hash: Hash(digest.into()) }
+        Self { seq, epoch, hash: Hash(digest.into()) }
     }
 }
 
@@ -61,10 +63,10 @@ mod tests {
     /// implementation, Python's hashlib.
     #[test]
     fn the_rule_is_fixed() {
-        let first = Head::START.extend(b"{}");
+        let first = Head::START.extend(0, b"{}");
         assert_eq!(first.hash.to_string(), "1bad765d926feacace97a8ddcd329a1f4254c208affc1ba86b3c7d59e8fba83e");
         assert_eq!(
-            first.extend(b"{\"a\":1}").hash.to_string(),
+            first.extend(1, b"{\"a\":1}").hash.to_string(),
             "7a13b149b86f0920731da4731bbef5ed7b8eb1934e3bf922ac8d32655cde1ee6"
         );
     }

@@ -1,9 +1,10 @@
-//! How a draft stands in a row: its canonical JSON, and four columns taken from it so that people can query.
+//! How a record stands in a row: the canonical JSON of its draft and epoch, and five columns taken from that so that
+//! people can query.
 
 use flowswap_engine::{Draft, JournalError};
 use serde_json::{Map, Value};
 
-/// A draft, ready to be written.
+/// A draft and the epoch of its writer, ready to be written.
 #[derive(Debug, Clone)]
 pub(crate) struct Encoded {
     pub columns: Columns,
@@ -18,12 +19,16 @@ pub(crate) struct Columns {
     pub run: Option<String>,
     pub tenant: Option<String>,
     pub kind: Option<String>,
+    /// 0 if the body says nothing of it: before format 2 it did not.
+    pub epoch: u64,
 }
 
 impl Encoded {
-    pub(crate) fn of(draft: &Draft) -> Result<Self, JournalError> {
+    pub(crate) fn of(draft: &Draft, epoch: u64) -> Result<Self, JournalError> {
         let encode = || {
-            let value = sort(serde_json::to_value(draft)?);
+            let mut value = serde_json::to_value(draft)?;
+            value["epoch"] = epoch.into();
+            let value = sort(value);
             Ok(Self { columns: Columns::of(&value), body: serde_json::to_string(&value)? })
         };
         encode().map_err(|error: serde_json::Error| JournalError::Storage {
@@ -36,7 +41,8 @@ impl Encoded {
 impl Columns {
     pub(crate) fn of(body: &Value) -> Self {
         let text = |path: &str| body.pointer(path).and_then(Value::as_str).map(str::to_owned);
-        Self { at: text("/at"), run: text("/run"), tenant: text("/tenant"), kind: text("/entry/type") }
+        let epoch = body.get("epoch").and_then(Value::as_u64).unwrap_or(0);
+        Self { at: text("/at"), run: text("/run"), tenant: text("/tenant"), kind: text("/entry/type"), epoch }
     }
 
     /// The first column that differs.
@@ -46,6 +52,7 @@ impl Columns {
             ("run", self.run != other.run),
             ("tenant", self.tenant != other.tenant),
             ("type", self.kind != other.kind),
+            ("epoch", self.epoch != other.epoch),
         ]
         .into_iter()
         .find_map(|(name, differs)| differs.then_some(name))

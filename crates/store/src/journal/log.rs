@@ -1,43 +1,39 @@
-//! The journal's file and the end of its chain: appends whole batches, reads everything back and checks it.
+//! The journal's file and the end of its chain: takes the lease, appends whole batches, lets go of the lease.
 
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
-use flowswap_engine::{JournalError, Record};
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, TransactionBehavior};
-use serde_json::Value;
+use flowswap_engine::{Fenced, JournalError, Record};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::chain::{Hash, Head};
-use super::encoding::{Columns, Encoded};
+use super::chain::Head;
+use super::encoding::Encoded;
+use super::lease::{Lease, Takeover};
 use super::lock::WriterLock;
 use super::refusal::Refusal;
+use super::scan::{read_end, scan};
 use super::schema::{self, OPENING};
 use crate::durable;
 
-const INSERT: &str = "INSERT INTO record (seq, at, run, tenant, type, body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-const SELECT: &str = "SELECT seq, at, run, tenant, type, body, hash FROM record WHERE seq > ?1 ORDER BY seq";
+const INSERT: &str =
+    "INSERT INTO record (seq, at, run, tenant, type, body, hash, epoch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 /// The journal, for one thread at a time.
 #[derive(Debug)]
 pub(crate) struct Log {
     connection: Connection,
     head: Head,
-    condition: Condition,
+    /// This writer's; 0 for readers, which have none.
+    epoch: u64,
+    /// What every append is told; none while the journal may be written.
+    refusal: Option<Refusal>,
     counters: Arc<Counters>,
     // The last field, so that the next writer gets the file only after the connection was closed.
     _lock: Option<WriterLock>,
-}
-
-/// What may still be done to the journal.
-#[derive(Debug)]
-enum Condition {
-    Writable,
-    ReadOnly,
-    /// A write failed. What SQLite holds in memory and what the disk holds may differ now.
-    Stopped(Arc<rusqlite::Error>),
 }
 
 /// What a whole journal amounts to.
@@ -65,8 +61,8 @@ pub(crate) struct Counters {
 }
 
 impl Log {
-    /// Opens the journal for its only writer, and makes it if it is not there.
-    pub(crate) fn open(path: &Path) -> Result<Self, JournalError> {
+    /// Opens the journal for its only writer, and makes it if it is not there. Says who did not let go of it before.
+    pub(crate) fn open(path: &Path) -> Result<(Self, Option<Takeover>), JournalError> {
         durable::make_folder(durable::parent_of(path)).map_err(opening)?;
         let lock = WriterLock::take(path)?;
         if !fs::exists(path).map_err(opening)? {
@@ -74,7 +70,7 @@ impl Log {
         }
         let connection =
             Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE)).map_err(opening)?;
-        Self::prepare(connection, Some(lock))
+        Self::begin(Some(lock), connection)
     }
 
     pub(crate) fn open_read_only(path: &Path) -> Result<Self, JournalError> {
@@ -82,39 +78,40 @@ impl Log {
         fs::metadata(path).map_err(opening)?;
         let connection = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_ONLY)).map_err(opening)?;
         schema::prepare_reader(&connection)?;
-        Ok(Self::new(connection, Condition::ReadOnly, None))
+        let refusal = Some(Refusal::ReadOnly);
+        Ok(Self { connection, head: Head::START, epoch: 0, refusal, counters: Arc::default(), _lock: None })
     }
 
     pub(crate) fn in_memory() -> Result<Self, JournalError> {
         let mut connection = Connection::open_in_memory().map_err(opening)?;
-        schema::migrate(&mut connection, 0)?;
-        Self::prepare(connection, None)
+        schema::make_tables(&mut connection)?;
+        Self::begin(None, connection).map(|(log, _)| log)
     }
 
-    fn prepare(mut connection: Connection, lock: Option<WriterLock>) -> Result<Self, JournalError> {
-        schema::prepare_writer(&mut connection)?;
-        let mut log = Self::new(connection, Condition::Writable, lock);
-        log.head = log.read_head()?;
-        Ok(log)
-    }
-
-    fn new(connection: Connection, condition: Condition, lock: Option<WriterLock>) -> Self {
-        Self { connection, head: Head::START, condition, counters: Arc::default(), _lock: lock }
+    /// Takes the lease. All of that is one transaction, so whoever else could write has written before the end of the
+    /// chain is read, or is refused from now on.
+    fn begin(lock: Option<WriterLock>, mut connection: Connection) -> Result<(Self, Option<Takeover>), JournalError> {
+        let transaction = schema::prepare_writer(&mut connection)?;
+        let (head, last) = read_end(&transaction)?;
+        let before = Lease::read(&transaction).map_err(opening)?;
+        let epoch = Lease::take(&transaction).map_err(opening)?;
+        transaction.commit().map_err(opening)?;
+        let takeover = before.filter(|lease| !lease.released).map(|Lease { epoch, holder, .. }| {
+            let last = last.filter(|record| record.epoch == epoch);
+            Takeover { epoch, holder, last }
+        });
+        let log = Self { connection, head, epoch, refusal: None, counters: Arc::default(), _lock: lock };
+        Ok((log, takeover))
     }
 
     /// Writes the batch in one transaction, and gives the numbers of its records. All of it is durable, or none.
     pub(crate) fn append(&mut self, batch: &[Encoded]) -> Result<Range<u64>, Refusal> {
-        match &self.condition {
-            Condition::Writable => {}
-            Condition::ReadOnly => return Err(Refusal::ReadOnly),
-            Condition::Stopped(cause) => return Err(Refusal::Stopped(cause.clone())),
+        if let Some(refusal) = &self.refusal {
+            return Err(refusal.clone());
         }
         let first = self.head.seq + 1;
-        self.head = write(&mut self.connection, self.head, batch).inspect_err(|refusal| {
-            if let Refusal::NotWritten(cause) | Refusal::InDoubt(cause) = refusal {
-                self.condition = Condition::Stopped(cause.clone());
-            }
-        })?;
+        self.head = write(&mut self.connection, self.epoch, self.head, batch)
+            .inspect_err(|refusal| self.refusal = refusal.lasts())?;
         self.counters.count(batch.len());
         Ok(first..self.head.seq + 1)
     }
@@ -122,14 +119,19 @@ impl Log {
     /// All records, checked.
     pub(crate) fn load(&self) -> Result<Vec<Record>, JournalError> {
         let mut records = Vec::new();
-        self.scan(Head::START, |record| records.push(record))?;
+        scan(&self.connection, |record| records.push(record))?;
         Ok(records)
     }
 
     /// Checks all records.
     pub(crate) fn check(&self) -> Result<Summary, JournalError> {
-        let head = self.scan(Head::START, drop)?;
+        let head = scan(&self.connection, drop)?;
         Ok(Summary { records: head.seq, head: head.hash.to_string() })
+    }
+
+    /// What records must be encoded with.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     pub(crate) fn statistics(&self) -> Statistics {
@@ -145,40 +147,15 @@ impl Log {
     pub(crate) fn counters(&self) -> Arc<Counters> {
         self.counters.clone()
     }
+}
 
-    /// The end of the chain, for which the last record is checked against the one before.
-    fn read_head(&self) -> Result<Head, JournalError> {
-        let before_last = "SELECT seq, hash FROM record WHERE seq = (SELECT max(seq) - 1 FROM record)";
-        let head = self.connection.query_row(before_last, [], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)));
-        let start = match head.optional().map_err(|error| unreadable(1, error))? {
-            None => Head::START,
-            Some((seq, hash)) => {
-                let seq = i64::cast_unsigned(seq);
-                Head { seq, hash: Hash::from_bytes(&hash).ok_or_else(|| damaged(seq, "its hash is malformed"))? }
-            }
-        };
-        self.scan(start, drop)
-    }
-
-    /// Checks the records after `start` and hands them out. Gives the head after the last one.
-    fn scan(&self, start: Head, mut visit: impl FnMut(Record)) -> Result<Head, JournalError> {
-        let mut head = start;
-        // One transaction, that is one moment: a writer may be at work.
-        let snapshot = self.connection.unchecked_transaction().map_err(reading)?;
-        let mut statement = snapshot.prepare(SELECT).map_err(reading)?;
-        let mut rows = statement.query([start.seq.cast_signed()]).map_err(|error| unreadable(head.seq + 1, error))?;
-        while let Some(row) = rows.next().map_err(|error| unreadable(head.seq + 1, error))? {
-            let (next, record) = check_row(head, row)?;
-            head = next;
-            visit(record);
+impl Drop for Log {
+    /// A writer that was stopped, or panics, holds on to its lease: the next one shall be told with which record that
+    /// was. Where letting go fails, the next one is told so without need.
+    fn drop(&mut self) {
+        if self.refusal.is_none() && !thread::panicking() {
+            let _ = Lease::release(&self.connection, self.epoch);
         }
-        let reached = "SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'record'";
-        let reached =
-            snapshot.query_row(reached, [], |row| row.get(0)).map_err(|error| unreadable(head.seq + 1, error))?;
-        if i64::cast_unsigned(reached) > head.seq {
-            return Err(damaged(head.seq + 1, format!("it is missing, and so is all up to record {reached}")));
-        }
-        Ok(head)
     }
 }
 
@@ -193,12 +170,12 @@ impl Counters {
     }
 }
 
-fn write(connection: &mut Connection, mut head: Head, batch: &[Encoded]) -> Result<Head, Refusal> {
+fn write(connection: &mut Connection, epoch: u64, mut head: Head, batch: &[Encoded]) -> Result<Head, Refusal> {
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(|error| Refusal::NotBegun(error.into()))?;
     for Encoded { columns, body } in batch {
-        head = head.extend(body.as_bytes());
+        head = head.extend(columns.epoch, body.as_bytes());
         let row = (
             head.seq.cast_signed(),
             &columns.at,
@@ -207,60 +184,28 @@ fn write(connection: &mut Connection, mut head: Head, batch: &[Encoded]) -> Resu
             &columns.kind,
             body,
             head.hash.as_bytes(),
+            columns.epoch.cast_signed(),
         );
         let inserted = transaction.prepare_cached(INSERT).and_then(|mut insert| insert.execute(row));
-        inserted.map_err(|error| Refusal::NotWritten(error.into()))?;
+        inserted.map_err(|error| explain(&transaction, epoch, error))?;
     }
     transaction.commit().map_err(|error| Refusal::InDoubt(error.into()))?;
     Ok(head)
 }
 
-/// Checks a row against the head before it.
-fn check_row(head: Head, row: &Row<'_>) -> Result<(Head, Record), JournalError> {
-    let expected = head.seq + 1;
-    let found = row.get(0).map(i64::cast_unsigned).map_err(|error| unreadable(expected, error))?;
-    if found != expected {
-        return Err(damaged(expected, format!("it is missing, and the next one is record {found}")));
+/// The triggers refuse a record of another epoch than the lease's; who got the lease is known in the same transaction.
+fn explain(transaction: &Connection, epoch: u64, error: rusqlite::Error) -> Refusal {
+    match Lease::read(transaction) {
+        Ok(Some(lease)) if lease.epoch != epoch => {
+            Refusal::Fenced(Fenced { epoch, current: lease.epoch, holder: lease.holder.to_string() })
+        }
+        _ => Refusal::NotWritten(error.into()),
     }
-    let text = |index| row.get::<_, Option<String>>(index).map_err(|error| unreadable(expected, error));
-    let body = text(5)?.unwrap_or_default();
-    let hash = row.get_ref(6).ok().and_then(|value| value.as_bytes().ok()).and_then(Hash::from_bytes);
-    let next = head.extend(body.as_bytes());
-    if hash != Some(next.hash) {
-        return Err(damaged(expected, "its hash does not follow from its body and the record before"));
-    }
-    let decode = |error: serde_json::Error| damaged(expected, format!("its body cannot be read: {error}"));
-    let value: Value = serde_json::from_str(&body).map_err(decode)?;
-    let columns = Columns { at: text(1)?, run: text(2)?, tenant: text(3)?, kind: text(4)? };
-    if let Some(column) = columns.find_difference(&Columns::of(&value)) {
-        return Err(damaged(expected, format!("its column `{column}` is not what its body says")));
-    }
-    let draft = serde_json::from_value(value).map_err(decode)?;
-    Ok((next, Record { seq: expected, draft }))
 }
 
 /// `NO_MUTEX`, because the type system keeps the connection on one thread at a time.
 fn flags(access: OpenFlags) -> OpenFlags {
     access | OpenFlags::SQLITE_OPEN_NO_MUTEX
-}
-
-fn damaged(seq: u64, problem: impl Into<String>) -> JournalError {
-    JournalError::Damaged { seq, problem: problem.into() }
-}
-
-/// SQLite found the file damaged, or a value has a type that was never written, while it looked for this record.
-fn unreadable(seq: u64, error: rusqlite::Error) -> JournalError {
-    match (&error, error.sqlite_error_code()) {
-        (_, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
-        | (rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..), _) => {
-            damaged(seq, format!("it cannot be read: {error}"))
-        }
-        _ => reading(error),
-    }
-}
-
-fn reading(error: rusqlite::Error) -> JournalError {
-    JournalError::Storage { doing: "read the journal", source: Box::new(error) }
 }
 
 fn opening(error: impl std::error::Error + Send + Sync + 'static) -> JournalError {

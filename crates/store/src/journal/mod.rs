@@ -5,9 +5,11 @@
 
 mod chain;
 mod encoding;
+mod lease;
 mod lock;
 mod log;
 mod refusal;
+mod scan;
 mod schema;
 mod writer;
 
@@ -18,6 +20,7 @@ use flowswap_engine::{Draft, Journal, JournalError, Record};
 use futures::future::BoxFuture;
 
 use encoding::Encoded;
+pub use lease::{Holder, Takeover};
 use log::Log;
 pub use log::{Statistics, Summary};
 pub use schema::FORMAT;
@@ -27,6 +30,8 @@ use writer::Writer;
 #[derive(Debug)]
 pub struct SqliteJournal {
     access: Access,
+    epoch: u64,
+    takeover: Option<Takeover>,
 }
 
 #[derive(Debug)]
@@ -38,28 +43,38 @@ enum Access {
 impl SqliteJournal {
     /// Opens the journal for its only writer, and makes it if it is not there. Appends of many tasks share syncs.
     ///
-    /// The end of the chain is checked; [`Journal::load`] checks all of it, so load before going on with anything.
+    /// This writer gets the next epoch, and whoever had the one before can write no more. Dropping the journal lets go
+    /// of it. The end of the chain is checked; [`Journal::load`] checks all of it, so load before going on with
+    /// anything.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        Ok(Self { access: Access::Thread(Writer::start(Log::open(path)?)?) })
+        let (log, takeover) = Log::open(path)?;
+        let epoch = log.epoch();
+        Ok(Self { access: Access::Thread(Writer::start(log)?), epoch, takeover })
     }
 
     /// Opens the journal for reading, also while another process writes it. One that is not there is an error.
     pub fn open_read_only(path: &Path) -> Result<Self, JournalError> {
-        Ok(Self::from_log(Log::open_read_only(path)?))
+        Ok(Self::inline_from(Log::open_read_only(path)?, None))
     }
 
     /// Like [`open`](Self::open), without a thread: each append is written and synced on the caller.
     pub fn inline(path: &Path) -> Result<Self, JournalError> {
-        Ok(Self::from_log(Log::open(path)?))
+        let (log, takeover) = Log::open(path)?;
+        Ok(Self::inline_from(log, takeover))
     }
 
     /// An inline journal that is forgotten when it is dropped.
     pub fn in_memory() -> Result<Self, JournalError> {
-        Ok(Self::from_log(Log::in_memory()?))
+        Ok(Self::inline_from(Log::in_memory()?, None))
     }
 
-    fn from_log(log: Log) -> Self {
-        Self { access: Access::Inline(Mutex::new(log)) }
+    fn inline_from(log: Log, takeover: Option<Takeover>) -> Self {
+        Self { epoch: log.epoch(), access: Access::Inline(Mutex::new(log)), takeover }
+    }
+
+    /// Who held the journal before and never let go of it, if that is how it was found.
+    pub fn takeover(&self) -> Option<&Takeover> {
+        self.takeover.as_ref()
     }
 
     /// Checks every record, and says how many there are and what the last hash is: equal heads mean equal journals.
@@ -86,7 +101,7 @@ impl SqliteJournal {
 impl Journal for SqliteJournal {
     fn append(&self, draft: Draft) -> BoxFuture<'_, Result<u64, JournalError>> {
         Box::pin(async move {
-            let encoded = Encoded::of(&draft)?;
+            let encoded = Encoded::of(&draft, self.epoch)?;
             match &self.access {
                 Access::Thread(writer) => writer.append(encoded).await,
                 Access::Inline(log) => Ok(lock(log).append(&[encoded]).map(|range| range.start)?),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flowswap_engine::JournalError;
+use flowswap_engine::{Fenced, JournalError};
 
 /// All appends of one transaction share one cause.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -17,14 +17,31 @@ pub(crate) enum Refusal {
     InDoubt(#[source] Arc<rusqlite::Error>),
     #[error("nothing was written, because an earlier write failed; open the journal again")]
     Stopped(#[source] Arc<rusqlite::Error>),
+    /// The epoch is over. It does not come back, so neither does this writer.
+    #[error(transparent)]
+    Fenced(Fenced),
     #[error("it was opened for reading only")]
     ReadOnly,
     #[error("its thread has ended")]
     Ended,
 }
 
+impl Refusal {
+    /// What all later appends are told; none if they may succeed.
+    pub(crate) fn lasts(&self) -> Option<Self> {
+        match self {
+            Self::NotBegun(_) => None,
+            Self::NotWritten(cause) | Self::InDoubt(cause) => Some(Self::Stopped(cause.clone())),
+            Self::Stopped(_) | Self::Fenced(_) | Self::ReadOnly | Self::Ended => Some(self.clone()),
+        }
+    }
+}
+
 impl From<Refusal> for JournalError {
     fn from(refusal: Refusal) -> Self {
-        Self::Storage { doing: "append to the journal", source: Box::new(refusal) }
+        match refusal {
+            Refusal::Fenced(fenced) => fenced.into(),
+            refusal => Self::Storage { doing: "append to the journal", source: Box::new(refusal) },
+        }
     }
 }

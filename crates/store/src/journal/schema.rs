@@ -5,15 +5,19 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flowswap_engine::JournalError;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::durable;
 
 /// What is done to reach each format from the one before. Journals live for years: entries are added, never changed.
 ///
-/// `AUTOINCREMENT` makes SQLite remember the highest number ever given, which shows when the last records are gone;
-/// the chain alone cannot. The insert trigger also stops `INSERT OR REPLACE`, which fires no delete trigger.
-const MIGRATIONS: [&str; 1] = ["
+/// 1. The records. `AUTOINCREMENT` makes SQLite remember the highest number ever given, which shows when the last
+///    records are gone; the chain alone cannot. The insert trigger also stops `INSERT OR REPLACE`, which fires no
+///    delete trigger.
+/// 2. Every record has the epoch of its writer, and may be written only while the lease has that epoch and was not
+///    released. The lease is one row. Taking it gives it the next epoch; within an epoch it can only be released.
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE record (
         seq    INTEGER PRIMARY KEY AUTOINCREMENT CHECK (seq > 0),
         at     TEXT NOT NULL,
@@ -33,7 +37,42 @@ const MIGRATIONS: [&str; 1] = ["
 
     CREATE TRIGGER record_is_never_deleted BEFORE DELETE ON record
     BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
-"];
+    ",
+    "
+    CREATE TABLE lease (
+        id       INTEGER PRIMARY KEY CHECK (id = 1),
+        epoch    INTEGER NOT NULL CHECK (epoch >= 0),
+        released INTEGER NOT NULL CHECK (released IN (0, 1)),
+        process  INTEGER,
+        user     INTEGER,
+        host     TEXT,
+        version  TEXT,
+        since    TEXT
+    ) STRICT;
+
+    INSERT INTO lease (id, epoch, released) VALUES (1, 0, 1);
+
+    CREATE TRIGGER lease_is_one_row BEFORE INSERT ON lease
+    BEGIN SELECT RAISE(ABORT, 'there is one lease'); END;
+
+    CREATE TRIGGER lease_is_never_deleted BEFORE DELETE ON lease
+    BEGIN SELECT RAISE(ABORT, 'there is one lease'); END;
+
+    CREATE TRIGGER lease_epoch_only_grows BEFORE UPDATE ON lease
+    WHEN NEW.epoch IS NOT OLD.epoch + 1 AND (
+        (NEW.id, NEW.epoch, NEW.process, NEW.user, NEW.host, NEW.version, NEW.since)
+            IS NOT (OLD.id, OLD.epoch, OLD.process, OLD.user, OLD.host, OLD.version, OLD.since)
+        OR NEW.released < OLD.released
+    )
+    BEGIN SELECT RAISE(ABORT, 'an epoch is given once, to one writer, and the next one is one more'); END;
+
+    ALTER TABLE record ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0 CHECK (epoch >= 0);
+
+    CREATE TRIGGER record_is_of_the_holder BEFORE INSERT ON record
+    WHEN NEW.epoch IS NOT (SELECT epoch FROM lease WHERE released = 0)
+    BEGIN SELECT RAISE(ABORT, 'the lease is not held in the epoch of the record'); END;
+    ",
+];
 
 /// The format that this version writes, and the highest that it reads.
 pub const FORMAT: u32 = MIGRATIONS.len() as u32;
@@ -61,25 +100,47 @@ pub(crate) fn create(path: &Path) -> Result<(), JournalError> {
     durable::open_or_create(&unfinished).map_err(fail)?;
     let mut connection = Connection::open_with_flags(&unfinished, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(fail)?;
     set_up_writer(&connection).map_err(fail)?;
-    migrate(&mut connection, 0)?;
+    make_tables(&mut connection)?;
     connection.close().map_err(|(_, error)| fail(error))?;
     fs::rename(&unfinished, path).and_then(|()| durable::sync_folder(durable::parent_of(path))).map_err(fail)
 }
 
-/// Sets a writing connection up, and brings the tables to this version's format.
-pub(crate) fn prepare_writer(connection: &mut Connection) -> Result<(), JournalError> {
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(fail)?;
-    // Before anything is written, so that a file that is not ours stays as it is.
-    let format = read_format(connection)?;
-    set_up_writer(connection).map_err(fail)?;
-    migrate(connection, format)
+/// Makes an empty journal of an empty database.
+pub(crate) fn make_tables(connection: &mut Connection) -> Result<(), JournalError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+    migrate(&transaction, 0).map_err(fail)?;
+    transaction.commit().map_err(fail)
 }
 
-/// Sets a reading connection up.
+/// Sets a writing connection up, and begins the transaction of its opening, in which the tables have this version's
+/// format. Until that is committed, nothing of the journal has changed.
+pub(crate) fn prepare_writer(connection: &mut Connection) -> Result<Transaction<'_>, JournalError> {
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(fail)?;
+    // Before anything is written, so that a file that is not ours stays as it is.
+    read_format(connection)?;
+    set_up_writer(connection).map_err(fail)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+    migrate(&transaction, read_format(&transaction)?).map_err(fail)?;
+    Ok(transaction)
+}
+
+/// Sets a reading connection up. SQLite would give a file that was cut short up as a whole; with `writable_schema` it
+/// reads as far as it gets, and that names the record at which the file ends.
 pub(crate) fn prepare_reader(connection: &Connection) -> Result<(), JournalError> {
     connection.busy_timeout(BUSY_TIMEOUT).map_err(fail)?;
     connection.pragma_update(None, "query_only", true).map_err(fail)?;
+    connection.pragma_update(None, "writable_schema", true).map_err(fail)?;
     read_format(connection).map(drop)
+}
+
+/// The format of the tables that are there. A reader asks in every transaction: a writer may have migrated them.
+pub(crate) fn read_format(connection: &Connection) -> Result<u32, JournalError> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0)).map_err(fail);
+    match (pragma("application_id")?, pragma("user_version")?) {
+        (APPLICATION_ID, found) if found > FORMAT => Err(JournalError::TooNew { found, known: FORMAT }),
+        (APPLICATION_ID, found) if found > 0 => Ok(found),
+        _ => Err(fail(NotAJournal)),
+    }
 }
 
 /// All but the first are forgotten with the connection.
@@ -92,28 +153,16 @@ fn set_up_writer(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "checkpoint_fullfsync", true)
 }
 
-/// Brings the tables to this version's format. Nobody else writes meanwhile; the writer's lock sees to that.
-pub(crate) fn migrate(connection: &mut Connection, format: u32) -> Result<(), JournalError> {
+/// Brings the tables from this format to this version's.
+fn migrate(transaction: &Transaction<'_>, format: u32) -> rusqlite::Result<()> {
     if format == FORMAT {
         return Ok(());
     }
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
     for step in MIGRATIONS.iter().skip(format as usize) {
-        transaction.execute_batch(step).map_err(fail)?;
+        transaction.execute_batch(step)?;
     }
-    transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
-    transaction.pragma_update(None, "user_version", FORMAT).map_err(fail)?;
-    transaction.commit().map_err(fail)
-}
-
-/// The format of the tables that are there.
-fn read_format(connection: &Connection) -> Result<u32, JournalError> {
-    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0)).map_err(fail);
-    match (pragma("application_id")?, pragma("user_version")?) {
-        (APPLICATION_ID, found) if found > FORMAT => Err(JournalError::TooNew { found, known: FORMAT }),
-        (APPLICATION_ID, found) if found > 0 => Ok(found),
-        _ => Err(fail(NotAJournal)),
-    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", FORMAT)
 }
 
 /// The file belongs to another program, or lost what says that it does not.

@@ -155,18 +155,22 @@ mod tests {
 
     /// About two pages of SQLite.
     fn large() -> Encoded {
+        large_of(1)
+    }
+
+    fn large_of(epoch: u64) -> Encoded {
         let entry = Entry::Planned {
             plan: "p".repeat(8_000),
             path: "plan.json".to_owned(),
             verdict: flowswap_engine::Verdict::Ready,
         };
-        Encoded::of(&Draft { at: Timestamp::UNIX_EPOCH, run: RunId::none(), tenant: None, entry }).unwrap()
+        Encoded::of(&Draft { at: Timestamp::UNIX_EPOCH, run: RunId::none(), tenant: None, entry }, epoch).unwrap()
     }
 
     fn open() -> (TempDir, PathBuf, Log) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.sqlite");
-        let log = Log::open(&path).unwrap();
+        let (log, _) = Log::open(&path).unwrap();
         (folder, path, log)
     }
 
@@ -204,7 +208,9 @@ mod tests {
         assert_eq!(writer.read(Log::check).await.unwrap().records, 1, "reading still works");
         drop(writer);
         assert_eq!(verify(&path).unwrap().records, 1);
-        assert_eq!(Log::open(&path).unwrap().append(&[large()]).unwrap(), 2..3, "a new writer goes on");
+        let (mut log, takeover) = Log::open(&path).unwrap();
+        assert_eq!(takeover.unwrap().last.unwrap().seq, 1, "it did not let go in order");
+        assert_eq!(log.append(&[large_of(2)]).unwrap(), 2..3, "a new writer goes on");
     }
 
     #[tokio::test]
@@ -245,12 +251,14 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_for_a_thread_that_died_is_told() {
-        let (_folder, _path, log) = open();
+        let (_folder, path, log) = open();
         let writer = Writer::start(log).unwrap();
         let told = tell(&writer.read::<()>(|_| panic!("on purpose, by a test")).await.unwrap_err());
         assert_eq!(told, "failed to read the journal: its thread has ended");
         let told = tell(&writer.append(large()).await.unwrap_err());
         assert_eq!(told, "failed to append to the journal: its thread has ended");
+        drop(writer);
+        assert!(Log::open(&path).unwrap().1.is_some(), "it did not let go in order");
     }
 
     #[test]

@@ -7,9 +7,13 @@ mod damage;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod formats;
+#[cfg(test)]
 mod identity;
 #[cfg(test)]
 mod journal;
+#[cfg(test)]
+mod lease;
 #[cfg(test)]
 mod writers;
 

@@ -26,7 +26,8 @@ async fn a_second_writer_in_another_process_is_told_who_writes() {
     for attempt in [SqliteJournal::open(&path), SqliteJournal::inline(&path)] {
         let error = attempt.unwrap_err();
         let JournalError::InUse { holder: text } = &error else { panic!("{error:?}") };
-        assert!(text.starts_with(&format!("process {}, since 20", holder.id())), "{text}");
+        assert!(text.starts_with(&format!("process {}, user ", holder.id())), "{text}");
+        assert!(text.contains(", since 20"), "{text}");
     }
     let reader = SqliteJournal::open_read_only(&path).unwrap();
     assert_eq!(reader.load().await.unwrap().len(), 1);
@@ -35,6 +36,9 @@ async fn a_second_writer_in_another_process_is_told_who_writes() {
     holder.kill().unwrap();
     holder.wait().unwrap();
     let journal = SqliteJournal::open(&path).unwrap();
+    let takeover = journal.takeover().unwrap();
+    assert_eq!((takeover.epoch, takeover.holder.process), (1, holder.id()));
+    assert_eq!(takeover.last.as_ref().unwrap().draft, draft(1));
     assert_eq!(journal.append(draft(2)).await.unwrap(), 2);
     assert_eq!(verify(&path).unwrap().records, 2);
 }
@@ -55,7 +59,7 @@ async fn a_second_writer_in_this_process_is_refused_until_the_first_is_dropped()
     let (_folder, path) = journal_path();
     let journal = SqliteJournal::open(&path).unwrap();
     let message = SqliteJournal::open(&path).unwrap_err().to_string();
-    let expected = format!("the journal is in use by another flowswap (process {}, since ", std::process::id());
+    let expected = format!("the journal is in use by another flowswap (process {}, user ", std::process::id());
     assert!(message.starts_with(&expected), "{message}");
     drop(journal);
     write_journal(&path, 1).await;
