@@ -150,17 +150,12 @@ fn read_private(path: &Path) -> Result<Vec<u8>, IdentityError> {
     if mode & 0o077 != 0 {
         return Err(IdentityError::Exposed { path: path.to_owned(), mode });
     }
-    if metadata.uid() != read_own_user_id().map_err(failed())? {
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
         return Err(IdentityError::NotOwned { path: path.to_owned(), owner: metadata.uid() });
     }
     let mut content = Vec::with_capacity(usize::try_from(metadata.len().min(MAX_SIZE)).unwrap_or_default() + 1);
     file.take(MAX_SIZE).read_to_end(&mut content).map_err(failed())?;
     Ok(content)
-}
-
-/// Whoever owns a file that we just made is who we are: the standard library cannot say, and asking libc is unsafe.
-fn read_own_user_id() -> io::Result<u32> {
-    Ok(tempfile::tempfile()?.metadata()?.uid())
 }
 
 fn is_encrypted(content: &[u8]) -> bool {
