@@ -11,5 +11,5 @@ mod state_dir;
 
 pub use durable::FileError;
 pub use journal::{FORMAT, Holder, SqliteJournal, Statistics, Summary, Takeover, verify};
-pub use secret::{AgeSecretStore, Identity, IdentityError};
+pub use secret::{AgeSecretStore, Identity, IdentityError, Inventory, Stray, StrayProblem};
 pub use state_dir::StateDir;

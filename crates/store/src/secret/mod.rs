@@ -2,7 +2,9 @@
 
 mod file_name;
 mod identity;
+mod inventory;
 mod store;
 
 pub use identity::{Identity, IdentityError};
+pub use inventory::{Inventory, Stray, StrayProblem};
 pub use store::AgeSecretStore;

@@ -12,11 +12,12 @@ use tokio::runtime::{self, RuntimeFlavor};
 
 use super::file_name::{self, Stem};
 use super::identity::Identity;
+use super::inventory::{self, Inventory};
 use crate::durable::{self, Existing, FileError};
 
 /// Held shared by every open store, and alone while leftovers are removed: a file that somebody is just writing looks
 /// like a leftover.
-const LOCK: &str = ".lock";
+pub(super) const LOCK: &str = ".lock";
 
 /// Keeps each secret in an age file of its own, encrypted to one identity.
 ///
@@ -46,19 +47,10 @@ impl AgeSecretStore {
         Ok(Self { vault: Arc::new(Vault { folder, identity, recipients, _lock: lock }) })
     }
 
-    /// The names of all secrets in custody, in order.
-    pub fn list(&self) -> Result<Vec<Handle>, FileError> {
-        let folder = &self.vault.folder;
-        let mut handles = Vec::new();
-        for name in list_names(folder).map_err(FileError::new("list the secrets in", folder))? {
-            if let Some(stem) = Stem::parse(&name, file_name::SECRET) {
-                handles.push(
-                    find_handle(folder, &stem).map_err(FileError::new("name the secret in", &folder.join(name)))?,
-                );
-            }
-        }
-        handles.sort();
-        Ok(handles)
+    /// Tells what lies in a folder of secrets, for whoever compares that with the journal. Nothing is changed, whereas
+    /// opening the store would remove leftovers; and another process may have the store open.
+    pub fn inspect(folder: &Path, identity: &Identity) -> Result<Inventory, FileError> {
+        inventory::take(folder, identity)
     }
 
     async fn run<T: Send + 'static>(
@@ -98,7 +90,7 @@ impl SecretStore for AgeSecretStore {
 
 /// Why a secret could not be kept or read.
 #[derive(Debug, thiserror::Error)]
-enum CustodyError {
+pub(super) enum CustodyError {
     #[error(transparent)]
     Io(#[from] io::Error),
     #[error("its file is encrypted to another identity")]
@@ -152,7 +144,7 @@ impl Recipients {
     }
 }
 
-fn decrypt(content: &[u8], identity: &Identity) -> Result<Secret, CustodyError> {
+pub(super) fn decrypt(content: &[u8], identity: &Identity) -> Result<Secret, CustodyError> {
     let decryptor = Decryptor::new_buffered(content).map_err(|_| CustodyError::Damaged)?;
     let mut reader = decryptor.decrypt(identity.keys()).map_err(|error| match error {
         DecryptError::NoMatchingKeys => CustodyError::OtherIdentity,
@@ -190,13 +182,4 @@ fn remove_leftovers(folder: &Path) -> io::Result<()> {
 fn list_names(folder: &Path) -> io::Result<Vec<String>> {
     let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
     names.filter_map(Result::transpose).collect()
-}
-
-fn find_handle(folder: &Path, stem: &Stem) -> io::Result<Handle> {
-    let handle = match stem.is_hashed() {
-        false => stem.to_handle(),
-        true => Some(Handle::new(fs::read_to_string(folder.join(stem.with(file_name::HANDLE)))?)),
-    };
-    let unknown = || io::Error::new(io::ErrorKind::InvalidData, "its name is not one that a secret has");
-    handle.filter(|handle| Stem::of(handle) == *stem).ok_or_else(unknown)
 }

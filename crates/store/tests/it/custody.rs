@@ -1,12 +1,14 @@
 //! Secrets: kept, given back, forgotten, and shown to nobody.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use flowswap_engine::{Handle, Secret, SecretStore};
-use flowswap_store::{AgeSecretStore, Identity};
+use flowswap_store::{AgeSecretStore, Identity, Inventory, StrayProblem};
 use tempfile::TempDir;
 
 use crate::support::tell;
@@ -29,6 +31,17 @@ impl Place {
 
     fn open(&self) -> AgeSecretStore {
         AgeSecretStore::open(self.secrets(), self.identity.clone()).unwrap()
+    }
+
+    fn inspect(&self) -> Inventory {
+        AgeSecretStore::inspect(&self.secrets(), &self.identity).unwrap()
+    }
+
+    /// The secrets, where the folder holds nothing else.
+    fn list(&self) -> Vec<Handle> {
+        let Inventory { secrets, strays } = self.inspect();
+        assert!(strays.is_empty(), "{strays:?}");
+        secrets
     }
 
     fn names(&self) -> BTreeSet<String> {
@@ -106,7 +119,7 @@ async fn round_trip_all(place: &Place) {
     }
     let mut sorted = handles.clone();
     sorted.sort();
-    assert_eq!(store.list().unwrap(), sorted);
+    assert_eq!(place.list(), sorted);
     let inside = place.names();
     assert!(inside.iter().all(|name| name.len() <= 255 && name.is_ascii()), "{inside:?}");
     let folded: BTreeSet<_> = inside.iter().map(|name| name.to_lowercase()).collect();
@@ -140,7 +153,7 @@ async fn any_value_comes_back_as_it_was() {
         store.put(&handle, &Secret::new(value.clone())).await.unwrap();
         assert_eq!(read(&store, &handle).await, Some(value));
     }
-    assert_eq!(store.list().unwrap(), [handle]);
+    assert_eq!(place.list(), [handle]);
 }
 
 #[tokio::test]
@@ -225,28 +238,89 @@ async fn leftovers_of_a_crash_are_ignored_and_removed_once_nobody_else_is_writin
     for name in [".unfinished-Ab12", &orphan] {
         fs::write(place.secrets().join(name), "half").unwrap();
     }
-    assert_eq!(store.list().unwrap(), [Handle::new("kept"), long.clone()]);
+    let Inventory { secrets, strays } = place.inspect();
+    assert_eq!(secrets, [Handle::new("kept"), long.clone()]);
+    assert!(matches!(strays[0].problem, StrayProblem::Unfinished), "{strays:?}");
+    assert!(matches!(strays[1].problem, StrayProblem::WithoutSecret), "{strays:?}");
+    assert_eq!(strays.len(), 2);
 
     let second = place.open();
     assert!(place.names().contains(".unfinished-Ab12"), "it may belong to the store that is open");
     drop((store, second));
-    let store = place.open();
+    let _alone = place.open();
     assert_eq!(place.names(), before);
-    assert_eq!(store.list().unwrap(), [Handle::new("kept"), long]);
+    assert_eq!(place.list(), [Handle::new("kept"), long]);
 }
 
+/// Whatever else is in the folder is told by name, and does not hide the secrets that are well.
 #[tokio::test]
-async fn a_secret_under_a_name_that_no_handle_has_is_reported() {
+async fn an_inventory_names_every_file_that_is_no_secret() {
     let place = Place::new();
+    assert_eq!(place.list(), [], "a folder that is not there holds nothing");
     let store = place.open();
-    for name in ["Upper.age", "a%2Fb.age", "%zz.age", "~1.age", "a%.age", "%ff.age"] {
-        fs::write(place.secrets().join(name), "").unwrap();
-        let told = tell(&store.list().unwrap_err());
-        assert!(told.contains(&format!("failed to name the secret in `{}", place.secrets().display())), "{told}");
-        assert!(told.contains(name), "{told}");
-        fs::remove_file(place.secrets().join(name)).unwrap();
+    let canary = Secret::new("canary-value");
+    let long = |letter: &str| Handle::new(letter.repeat(300));
+    let short = ["acme/key", "flipped", "kept", "other"].map(Handle::new);
+    let handles: BTreeSet<_> = short.into_iter().chain([long("l"), long("m"), long("n")]).collect();
+    for handle in &handles {
+        store.put(handle, &canary).await.unwrap();
     }
-    assert_eq!(store.list().unwrap(), []);
+    assert_eq!(place.list(), Vec::from_iter(handles));
+
+    let stranger = Identity::generate(&place.folder.path().join("stranger.age"), None).unwrap();
+    let stranger = AgeSecretStore::open(place.secrets(), stranger).unwrap();
+    stranger.put(&Handle::new("other"), &canary).await.unwrap();
+    let path = |name: &str| place.secrets().join(name);
+    let mut flipped = fs::read(path("flipped.age")).unwrap();
+    *flipped.last_mut().unwrap() ^= 1;
+    fs::write(path("flipped.age"), flipped).unwrap();
+    fs::write(path("acme%2fkey.age"), "").unwrap();
+    let named_by_file = |letter| {
+        let handle = long(letter);
+        let is_its = |name: &String| {
+            name.ends_with(".handle") && fs::read_to_string(path(name)).is_ok_and(|text| text == handle.as_str())
+        };
+        place.names().into_iter().find(is_its).unwrap()
+    };
+    let handle_file = named_by_file("m");
+    fs::remove_file(path(&handle_file)).unwrap();
+    let nameless = handle_file.replace(".handle", ".age");
+    let handle_file = named_by_file("n");
+    fs::write(path(&handle_file), "acme/key").unwrap();
+    let misnamed = handle_file.replace(".handle", ".age");
+    fs::create_dir(path("folder.age")).unwrap();
+    let orphan = format!("~{}.handle", "0".repeat(64));
+    let foreign = ["%ff.age", "%zz.age", "Upper.age", "a%.age", "a%2Fb.age", "notes.txt", "short.handle"];
+    for name in foreign.iter().copied().chain([".unfinished-Ab12", &orphan]) {
+        fs::write(path(name), "half").unwrap();
+    }
+    fs::write(place.secrets().join(OsStr::from_bytes(b"\xff.age")), "not text").unwrap();
+
+    let Inventory { secrets, strays } = place.inspect();
+    assert_eq!(secrets, [Handle::new("kept"), long("l")]);
+    let told = strays.iter().map(|stray| {
+        let name = stray.path.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(stray.to_string().starts_with(&format!("`{}` is ", stray.path.display())), "{stray}");
+        (name, stray.handle.as_ref().map(ToString::to_string), stray.problem.to_string())
+    });
+    let told: BTreeSet<_> = told.collect();
+    let no_file = "no file of flowswap's";
+    let mut expected: BTreeSet<_> = foreign.iter().map(|name| (name.to_string(), None, no_file.to_owned())).collect();
+    for (name, handle, problem) in [
+        ("acme%2fkey.age", Some("acme/key"), "a secret that is damaged"),
+        ("flipped.age", Some("flipped"), "a secret that is damaged"),
+        ("other.age", Some("other"), "a secret that is encrypted to another identity"),
+        ("folder.age", Some("folder"), "a secret that cannot be read: Is a directory (os error 21)"),
+        (&nameless, None, "a secret whose name is not there"),
+        (&misnamed, None, "a secret whose name is not there"),
+        (&orphan, None, "the name of a secret that is not there"),
+        (".unfinished-Ab12", None, "a write that was cut off, or that another process is just doing"),
+        ("\u{fffd}.age", None, no_file),
+    ] {
+        expected.insert((name.to_owned(), handle.map(str::to_owned), problem.to_owned()));
+    }
+    assert_eq!(told, expected);
+    assert!(!format!("{strays:?}").contains("canary"));
 }
 
 /// The same promise as the format's, kept by another implementation of it, in both directions.
