@@ -78,7 +78,7 @@ impl Context {
         let identity = load_identity(config)?;
         let secrets = AgeSecretStore::open(state.secrets(), identity)
             .map_err(Failure::at(format!("open the secrets in `{}`", state.secrets().display())))?;
-        let (journal, history) = open_journal(config).await?;
+        let (journal, history) = open_journal(self.terminal, config).await?;
         let ports = Ports {
             journal: Arc::new(journal),
             secrets: Arc::new(secrets),
@@ -104,8 +104,8 @@ impl Context {
     }
 }
 
-/// Opens the journal for writing.
-pub(crate) async fn open_journal(config: &Config) -> Result<(SqliteJournal, History), Failure> {
+/// Opens the journal for writing, and says so if the writer before this one was cut off.
+pub(crate) async fn open_journal(terminal: Terminal, config: &Config) -> Result<(SqliteJournal, History), Failure> {
     let path = create_state(config)?.journal();
     let journal = SqliteJournal::open(&path).map_err(|error| {
         let is_in_use = matches!(error, JournalError::InUse { .. });
@@ -113,6 +113,9 @@ pub(crate) async fn open_journal(config: &Config) -> Result<(SqliteJournal, Hist
         failure
             .hint_if(is_in_use.then_some("wait until it is done, or stop it; `flowswap status` can be used meanwhile"))
     })?;
+    if let Some(takeover) = journal.takeover() {
+        terminal.say(&takeover.to_string());
+    }
     let history = fold(&journal).await?;
     Ok((journal, history))
 }
@@ -128,8 +131,9 @@ pub(crate) async fn read_history(config: &Config) -> Result<History, Failure> {
 }
 
 async fn fold(journal: &SqliteJournal) -> Result<History, Failure> {
-    let records = journal.load().await.map_err(Failure::at("read the journal"))?;
-    History::fold(&records).map_err(Failure::at("read the journal"))
+    let unsound = |failure: Failure| failure.hint("`flowswap audit verify` looks through all of it");
+    let records = journal.load().await.map_err(Failure::at("read the journal")).map_err(unsound)?;
+    History::fold(&records).map_err(Failure::at("read the journal")).map_err(unsound)
 }
 
 fn create_state(config: &Config) -> Result<StateDir, Failure> {

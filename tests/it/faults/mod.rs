@@ -6,5 +6,5 @@
 
 mod conflicts;
 mod interrupts;
-mod points;
+pub(crate) mod points;
 mod sweeps;

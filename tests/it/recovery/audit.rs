@@ -83,6 +83,8 @@ fn secrets_that_are_missing_unreadable_or_nobodys_are_named() {
     };
     fs::remove_file(file("acme")).unwrap();
     fs::write(file("globex"), "not an age file").unwrap();
+    fs::write(lab.path(".flowswap/secrets/.unfinished-1"), "cut off").unwrap();
+    fs::write(lab.path(".flowswap/secrets/notes.txt"), "mine").unwrap();
     let identity = Identity::load(&lab.path(".flowswap/identity.txt")).unwrap();
     let secrets = AgeSecretStore::open(lab.path(".flowswap/secrets"), identity).unwrap();
     let stray = Handle::new("initech/provision/client_secret");
@@ -95,6 +97,7 @@ fn secrets_that_are_missing_unreadable_or_nobodys_are_named() {
             ("custody", "acme/provision/client_secret", "is not in custody"),
             ("custody", "globex/provision/client_secret", "damaged"),
             ("orphans", "initech/provision/client_secret", "no tenant needs it"),
+            ("orphans", "notes.txt", "no file of flowswap's"),
         ],
     );
 }

@@ -1,6 +1,7 @@
 //! Getting over what went wrong: `resume` goes on by name, `stuck` and `resolve` are for what nothing else can settle, `audit`
-//! looks through what was recorded.
+//! looks through what was recorded, and one process writes at a time.
 
 mod audit;
 mod decisions;
 mod resume;
+mod writers;

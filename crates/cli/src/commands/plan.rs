@@ -39,7 +39,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
             write(path, &plan)?;
             context.terminal.report(&plan, || display::plan::list(&plan))?;
             // The plan is good without the note; only `status` would not know of it.
-            if let Err(failure) = note(&config, path, &plan).await {
+            if let Err(failure) = note(context, &config, path, &plan).await {
                 context.terminal.say(&format!(
                     "{} the plan is not noted in the journal: {}",
                     paint(Tone::Care, "warning:"),
@@ -105,8 +105,8 @@ fn write(path: &Path, plan: &Plan) -> Result<(), Failure> {
 }
 
 /// Notes in the journal what the plan says of every tenant, so that `status` can say what is next.
-async fn note(config: &Config, path: &Path, plan: &Plan) -> Result<(), Failure> {
-    let (journal, _) = open_journal(config).await?;
+async fn note(context: &Context, config: &Config, path: &Path, plan: &Plan) -> Result<(), Failure> {
+    let (journal, _) = open_journal(context.terminal, config).await?;
     let path = path.display().to_string();
     let notes = plan.tenants.iter().map(|tenant| {
         journal.append(Draft {

@@ -1,8 +1,8 @@
 //! What `apply`, `rollback` and `finalize` share: choosing tenants by their history, running jobs, reporting outcomes.
 
 use flowswap_engine::{
-    FleetLimits, Goal, History, Job, Outcome, Ports, RunCommand, RunId, Runner, Summary, TenantHistory, TenantState,
-    Work,
+    FleetLimits, Goal, History, Job, JournalError, Outcome, Ports, RunCommand, RunId, Runner, Summary, TenantHistory,
+    TenantState, Work,
 };
 use serde::Serialize;
 
@@ -127,8 +127,13 @@ pub(crate) async fn execute(
     let summary = runner.run(command, jobs, limits).await;
     progress.clear();
     let summary = summary.map_err(|error| {
-        Failure::new(Exit::Failed, error)
-            .hint("nothing is claimed that is not in the journal; run the same command again")
+        let hint = match &error {
+            JournalError::Fenced(_) => {
+                "another flowswap is at work on this state; `flowswap status` shows what it does"
+            }
+            _ => "nothing is claimed that is not in the journal; run the same command again",
+        };
+        Failure::new(Exit::Failed, error).hint(hint)
     })?;
     let report = Report { run: Some(runner.id()), tenants: summary.outcomes.iter().map(row).collect() };
     context.terminal.report(&report, || text(&report))?;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use flowswap_contract::Handle;
-use flowswap_engine::{History, SecretStore};
-use flowswap_store::{AgeSecretStore, StateDir};
+use flowswap_engine::History;
+use flowswap_store::{AgeSecretStore, Inventory, StateDir};
 
 use super::{Check, failed, passed};
 use crate::{
@@ -14,30 +14,38 @@ use crate::{
 };
 
 /// Looks at all secrets; their values stay where they are.
-pub(super) async fn verify(config: &Config, state: &StateDir, history: &History) -> Vec<Check> {
+pub(super) fn verify(config: &Config, state: &StateDir, history: &History) -> Vec<Check> {
     let needed: BTreeSet<&Handle> =
         history.tenants().filter_map(|(_, tenant)| tenant.work.as_ref()).flat_map(|work| &work.secrets).collect();
     if needed.is_empty() && !state.secrets().exists() {
         return vec![passed("custody", None, "no tenant needs a secret, and none is kept".to_owned())];
     }
-    let secrets = match open(config, state) {
-        Ok(secrets) => secrets,
+    let inventory = match look(config, state) {
+        Ok(inventory) => inventory,
         Err(failure) => return vec![failed("custody", None, chain(failure.error.as_ref()))],
     };
-    let mut checks = Vec::new();
-    for handle in &needed {
-        let problem = match secrets.get(handle).await {
-            Ok(Some(_)) => continue,
-            Ok(None) => "it is needed and is not in custody".to_owned(),
-            Err(error) => chain(&error),
-        };
-        checks.push(failed("custody", Some(handle.to_string()), problem));
-    }
+    let mut checks: Vec<Check> = needed.iter().filter_map(|handle| find_problem(&inventory, handle)).collect();
     if checks.is_empty() {
         checks.push(passed("custody", None, format!("{} secrets are needed; each can be read", needed.len())));
     }
-    checks.extend(find_orphans(&secrets, |handle| needed.contains(handle) || is_awaited(history, handle)));
+    checks.extend(find_orphans(&inventory, |handle| needed.contains(handle) || is_awaited(history, handle)));
     checks
+}
+
+fn look(config: &Config, state: &StateDir) -> Result<Inventory, Failure> {
+    let identity = load_identity(config)?;
+    AgeSecretStore::inspect(&state.secrets(), &identity)
+        .map_err(Failure::at(format!("look into the secrets in `{}`", state.secrets().display())))
+}
+
+/// What is wrong with a secret that is needed.
+fn find_problem(inventory: &Inventory, needed: &Handle) -> Option<Check> {
+    if inventory.secrets.contains(needed) {
+        return None;
+    }
+    let stray = inventory.strays.iter().find(|stray| stray.handle.as_ref() == Some(needed));
+    let problem = stray.map_or_else(|| "it is needed and is not in custody".to_owned(), ToString::to_string);
+    Some(failed("custody", Some(needed.to_string()), problem))
 }
 
 /// Whether a step in doubt was to bring the secret: it may have arrived just before the run was cut off.
@@ -48,23 +56,23 @@ fn is_awaited(history: &History, handle: &Handle) -> bool {
     })
 }
 
-fn open(config: &Config, state: &StateDir) -> Result<AgeSecretStore, Failure> {
-    let identity = load_identity(config)?;
-    AgeSecretStore::open(state.secrets(), identity)
-        .map_err(Failure::at(format!("open the secrets in `{}`", state.secrets().display())))
-}
-
-fn find_orphans(secrets: &AgeSecretStore, has_place: impl Fn(&Handle) -> bool) -> Vec<Check> {
-    let kept = match secrets.list() {
-        Ok(kept) => kept,
-        Err(error) => return vec![failed("orphans", None, chain(&error))],
-    };
-    let orphan = |handle: &Handle| {
-        failed("orphans", Some(handle.to_string()), "it is in custody and no tenant needs it".to_owned())
-    };
-    let orphans: Vec<Check> = kept.iter().filter(|handle| !has_place(handle)).map(orphan).collect();
+/// What lies in custody and has no place there.
+fn find_orphans(inventory: &Inventory, has_place: impl Fn(&Handle) -> bool) -> Vec<Check> {
+    let fail = |about: String, problem: String| failed("orphans", Some(about), problem);
+    let nobodys = inventory.secrets.iter().filter(|handle| !has_place(handle));
+    let mut orphans: Vec<Check> =
+        nobodys.map(|handle| fail(handle.to_string(), "it is in custody and no tenant needs it".to_owned())).collect();
+    let strays = inventory.strays.iter().filter(|stray| !stray.handle.as_ref().is_some_and(&has_place));
+    orphans.extend(strays.map(|stray| {
+        let name = stray.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        fail(name, stray.problem.to_string())
+    }));
     match orphans.is_empty() {
-        true => vec![passed("orphans", None, format!("{} secrets are in custody; each has its tenant", kept.len()))],
+        true => vec![passed(
+            "orphans",
+            None,
+            format!("{} secrets are in custody; each has its tenant", inventory.secrets.len()),
+        )],
         false => orphans,
     }
 }

@@ -49,7 +49,7 @@ pub(crate) async fn run(context: &Context, online: bool) -> Result<Exit, Failure
     let mut checks = Vec::new();
     let (journal, history) = verify_journal(&state, &mut checks).await;
     if let Some(history) = &history {
-        checks.extend(custody::verify(&config, &state, history).await);
+        checks.extend(custody::verify(&config, &state, history));
         if online {
             checks.extend(world::verify(context, &config, history).await?);
         }

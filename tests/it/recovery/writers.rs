@@ -1,0 +1,79 @@
+//! One process writes at a time: a second one is refused, a dead one is replaced, and one that was replaced is refused by the
+//! database.
+
+use std::time::Duration;
+
+use flowswap_sim::{FaultKind, SimConfig};
+
+use crate::{
+    faults::points::{Run, is_write, record},
+    support::{Background, Lab},
+};
+
+#[test]
+fn whoever_takes_the_journal_over_says_from_whom_and_what_that_one_did_last() {
+    let lab = Lab::new(SimConfig::default().tenants(2).latency(Duration::from_millis(20)));
+    lab.edit_config(|text| format!("{text}\n[run]\nconcurrency = 1\n"));
+    lab.plan().expect(0);
+    let mut running = Background::start(lab.dir(), Run::Forward.args());
+    running.await_talk("acme: provision done");
+    running.kill();
+    let dead = running.id();
+    running.finish().expect(-9);
+
+    // Looking takes nothing over.
+    let output = lab.run(&["status"]).expect(0);
+    assert!(!output.stderr.contains("took the journal over"), "{}", output.stderr);
+    let output = lab.run(&["resume", "--yes"]).expect(0);
+    let words = [
+        "took the journal over, because its last writer never let go of it".to_owned(),
+        format!("process {dead}, "),
+        "its last record is ".to_owned(),
+        " of acme, in run ".to_owned(),
+    ];
+    for word in words {
+        assert!(output.stderr.contains(&word), "`{word}` is not said: {}", output.stderr);
+    }
+    let output = lab.run(&["rollback", "acme", "--yes"]).expect(0);
+    assert!(!output.stderr.contains("took the journal over"), "{}", output.stderr);
+}
+
+#[test]
+fn a_writer_whose_epoch_was_stolen_is_refused_by_the_database_and_nothing_more_leaves() {
+    let lab = Lab::with_tenants(1);
+    lab.plan().expect(0);
+    let create = record(Run::Forward, is_write).into_iter().next().unwrap();
+    // Held until the epoch is stolen; then the answer comes, and cannot be recorded.
+    let kind = FaultKind::Delay { milliseconds: 2_000 };
+    lab.sim.add_fault(create.fault(&lab, &lab.sim.tenants()[0], kind, 1));
+    let mut running = Background::start(lab.dir(), Run::Forward.args());
+    while lab.sim.faults()[0].fired == 0 && !running.has_ended() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let thief = rusqlite::Connection::open(lab.path(".flowswap/journal.sqlite")).unwrap();
+    let steal = "UPDATE lease SET epoch = epoch + 1, released = 0, process = 1, user = 2, host = 'elsewhere', \
+                 version = '9', since = '2026-01-01T00:00:00Z' RETURNING epoch";
+    let stolen: i64 = thief.query_row(steal, [], |row| row.get(0)).unwrap();
+    let records = || thief.query_row("SELECT count(*) FROM record", [], |row| row.get::<_, i64>(0)).unwrap();
+    let before = records();
+
+    let output = running.finish().expect(1);
+    assert_eq!(records(), before, "nothing of the late writer was written");
+    let said = format!(
+        "this writer has epoch {}, which was replaced by epoch {stolen} (process 1, user 2 on elsewhere",
+        stolen - 1
+    );
+    assert!(output.stderr.contains(&said), "{}", output.stderr);
+    assert!(output.stderr.contains("hint: another flowswap is at work on this state"), "{}", output.stderr);
+    assert_eq!(output.stdout, "", "nothing is reported as done");
+    assert_eq!(lab.sim.world().directories[0].submits, 0, "the swap never began");
+    let back = thief.execute("UPDATE lease SET epoch = epoch - 1", []).unwrap_err();
+    assert!(back.to_string().contains("epoch"), "{back}");
+
+    // What was under way is known to be unknown, and heals.
+    drop(thief);
+    let output = lab.run(Run::Forward.args()).expect(0);
+    assert!(output.stderr.contains("took the journal over"), "{}", output.stderr);
+    assert_eq!(lab.in_state("swapped"), ["acme"]);
+    assert_eq!(lab.sim.world().orgs[0].service_clients.len(), 1);
+}
