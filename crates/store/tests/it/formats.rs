@@ -86,7 +86,7 @@ async fn every_past_format_is_gone_on_with() {
         let before = reader.load().await.unwrap();
         let last = before.last().unwrap();
         let (seq, epoch) = (last.seq + 1, last.epoch + 1);
-        let entry = Entry::RunStarted { command: RunCommand::Apply, version: "0.1.0".to_owned() };
+        let entry = Entry::RunStarted { command: RunCommand::Apply, version: "0.1.0".to_owned(), scope: None };
         let draft = Draft { at: last.draft.at, run: RunId::none(), tenant: None, entry };
 
         let writer = SqliteJournal::open(&path).unwrap();
