@@ -128,7 +128,7 @@ pub(crate) fn read_library(name: &str, path: &Path, pin: Option<&str>) -> Result
 /// Starts a plugin's process.
 pub(crate) async fn start_plugin(file: &PluginFile, ports: &Ports) -> Result<Arc<PluginProcess>, Failure> {
     let exe = std::env::current_exe().map_err(Failure::at("find the flowswap binary"))?;
-    let launcher = Launcher { exe, args: vec![PLUGIN_PROCESS.into()] };
+    let launcher = Launcher::new(exe, vec![PLUGIN_PROCESS.into()]);
     PluginProcess::start(file, &launcher, Arc::clone(&ports.events)).await.map_err(|error| {
         let hint = error.hint();
         Failure::new(Exit::Failed, error).hint_if(hint)

@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "loading a library and calling through its table of C functions")]
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     ffi::c_void,
     mem::offset_of,
     path::Path,
@@ -45,7 +45,14 @@ pub(crate) enum DeliverError {
     Unusable(i32),
     #[error("the plugin emitted a message that is longer than {MAX_FRAME} bytes")]
     TooLong,
+    #[error("the plugin answered one message with more than {MAX_EMITTED} bytes")]
+    TooMuch,
 }
+
+/// The most that a plugin may emit in answer to one message: it is held in memory until `deliver` returns, which a
+/// plugin that floods may never do. Every message counts for a little more than its length.
+const MAX_EMITTED: usize = 4 * MAX_FRAME;
+const COST_OF_MESSAGE: usize = 64;
 
 /// Where `emit` puts messages.
 #[derive(Debug)]
@@ -53,6 +60,8 @@ struct Outbox {
     thread: ThreadId,
     /// Messages of the `deliver` that runs; none while no `deliver` does.
     emitted: RefCell<Option<Result<Vec<Vec<u8>>, DeliverError>>>,
+    /// How many bytes they have.
+    size: Cell<usize>,
 }
 
 impl Library {
@@ -111,8 +120,11 @@ impl Library {
         // SAFETY: all of the fields were found to be what they must be, and the memory stays as it is.
         let table: &'static PluginV1 = unsafe { &*table };
 
-        let outbox: &'static Outbox =
-            Box::leak(Box::new(Outbox { thread: thread::current().id(), emitted: RefCell::new(None) }));
+        let outbox: &'static Outbox = Box::leak(Box::new(Outbox {
+            thread: thread::current().id(),
+            emitted: RefCell::new(None),
+            size: Cell::new(0),
+        }));
         let host: &'static HostV1 = Box::leak(Box::new(HostV1 {
             struct_size: size_of::<HostV1>() as u32,
             reserved: 0,
@@ -127,6 +139,7 @@ impl Library {
     /// Lets the plugin handle one message and returns what it emits.
     pub(crate) fn deliver(&mut self, message: &[u8]) -> Result<Vec<Vec<u8>>, DeliverError> {
         self.outbox.emitted.replace(Some(Ok(Vec::new())));
+        self.outbox.size.set(0);
         // SAFETY: the context comes from `open` of the same table and is not closed; this thread made it, as the
         // value is not `Send`; `&mut self` keeps a second `deliver` out; the bytes outlive the call.
         let code = unsafe { (self.table.deliver)(self.ctx, message.as_ptr(), message.len()) };
@@ -158,6 +171,11 @@ unsafe extern "C" fn emit(ctx: *mut c_void, ptr: *const u8, len: usize) {
     let Some(messages) = emitted.as_mut() else { return };
     if len > MAX_FRAME {
         *messages = Err(DeliverError::TooLong);
+        return;
+    }
+    outbox.size.set(outbox.size.get().saturating_add(len + COST_OF_MESSAGE));
+    if outbox.size.get() > MAX_EMITTED {
+        *messages = Err(DeliverError::TooMuch);
         return;
     }
     // SAFETY: the plugin promises readable bytes; an empty slice may come as (null, 0), which must not get there.
@@ -247,6 +265,26 @@ mod tests {
         // SAFETY: the bytes are readable.
         unsafe { (host.emit)(host.ctx, b"x".as_ptr(), 1) };
         assert_eq!(library.deliver(b"c").unwrap().len(), 3);
+    }
+
+    /// Emits as many times 16 KiB as the message says, in letters.
+    unsafe extern "C" fn flood(ctx: *mut c_void, _: *const u8, len: usize) -> i32 {
+        let message = [b'x'; 16 * 1024];
+        for _ in 0..len {
+            // SAFETY: `open` makes a context of the host's table, which lives for ever.
+            let host = unsafe { &*ctx.cast::<HostV1>().cast_const() };
+            // SAFETY: the bytes are readable.
+            unsafe { (host.emit)(host.ctx, message.as_ptr(), message.len()) };
+        }
+        0
+    }
+
+    #[test]
+    fn a_flood_is_not_kept() {
+        let mut library = start(PluginV1 { deliver: flood, ..TABLE }).unwrap();
+        assert_eq!(library.deliver(&[b' '; 4000]).unwrap().len(), 4000);
+        assert!(matches!(library.deliver(&[b' '; 5000]), Err(DeliverError::TooMuch)));
+        assert_eq!(library.deliver(&[b' '; 4000]).unwrap().len(), 4000, "the next message has its own bound");
     }
 
     /// Emits from another thread while it is delivered to.

@@ -5,6 +5,7 @@ use std::{
     io::{self, Read, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use sha2::{Digest, Sha256};
@@ -12,12 +13,14 @@ use tempfile::TempDir;
 
 use crate::request::hex;
 
-/// A library that passed its checks. It holds the bytes, so that what was hashed is what is loaded.
+/// A library that passed its checks. It holds the bytes, so that what was hashed is what is loaded,
+/// also the second time.
+#[derive(Clone)]
 pub struct PluginFile {
     name: String,
     path: PathBuf,
     sha256: String,
-    bytes: Vec<u8>,
+    bytes: Arc<[u8]>,
 }
 
 /// Why a plugin's library is not used.
@@ -120,7 +123,7 @@ impl PluginFile {
             Some(pin) if !pin.trim().eq_ignore_ascii_case(&sha256) => {
                 Err(PluginFileError::Pin { name: name.to_owned(), path, pinned: pin.to_owned(), found: sha256 })
             }
-            _ => Ok(Self { name: name.to_owned(), path, sha256, bytes }),
+            _ => Ok(Self { name: name.to_owned(), path, sha256, bytes: bytes.into() }),
         }
     }
 

@@ -1,4 +1,5 @@
-//! One plugin process: starts it, and carries messages between it and the calls that wait for them.
+//! One plugin's process: starts it, again where it died, and carries messages between it and the calls that wait for
+//! them.
 
 use std::{
     fmt, io,
@@ -23,14 +24,12 @@ use tokio::{
 };
 
 use crate::{
-    Launcher, PluginFile, frame,
+    Launcher, Limits, PluginFile, Tap, Traffic, frame,
     relay::one_line,
+    revival::{Revival, Source},
     routes::{Ended, FromCall, Route, Routes},
     spawn::{Running, Transport, spawn},
 };
-
-const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
-const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why there is no plugin process.
 #[derive(Debug, thiserror::Error)]
@@ -94,19 +93,28 @@ impl StartError {
     }
 }
 
-/// A running plugin. Sessions share it; when the last one is gone, the process ends.
+/// A running plugin. Sessions share it; when the last one is gone, the process ends. One that has died is started again
+/// by the next call that needs it, a bounded number of times.
 pub struct PluginProcess {
     name: String,
     sha256: String,
     hello: PluginHello,
     ids: AtomicU64,
+    pub(crate) revival: Revival,
+}
+
+/// One process, from its greeting to its death.
+pub(crate) struct Life {
+    name: String,
+    limits: Limits,
+    tap: Option<Tap>,
     outgoing: mpsc::UnboundedSender<Vec<u8>>,
     routes: Arc<Routes>,
 }
 
 /// A running call as the process sees it. Dropping it cancels the call.
 pub(crate) struct Conversation {
-    process: Arc<PluginProcess>,
+    life: Arc<Life>,
     id: u64,
     op: Op,
     inbox: mpsc::UnboundedReceiver<FromCall>,
@@ -119,24 +127,81 @@ impl PluginProcess {
         launcher: &Launcher,
         events: Arc<dyn EventSink>,
     ) -> Result<Arc<Self>, StartError> {
-        let plugin = file.name().to_owned();
-        let copy = file.copy().map_err(|source| StartError::Copy { plugin: plugin.clone(), source })?;
-        let transport = spawn(&plugin, &copy.path, launcher, &events)
-            .map_err(|source| StartError::Spawn { plugin: plugin.clone(), source })?;
-        // Once it has greeted, the library is loaded, and the copy may go.
-        let process = Self::connect(&plugin, file.sha256(), transport, events).await;
-        drop(copy);
-        process
+        let source = Source { file: file.clone(), launcher: launcher.clone(), events };
+        let (hello, life) = source.start().await?;
+        Ok(Self::greeted(file.sha256(), hello, Revival::of(life, Some(source))))
     }
 
-    /// Shakes hands with the plugin at the other end.
+    /// Shakes hands with the plugin at the other end, which nobody can start again.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests play the plugin's end themselves"))]
     pub(crate) async fn connect(
         plugin: &str,
         sha256: &str,
-        mut transport: Transport,
+        transport: Transport,
         events: Arc<dyn EventSink>,
     ) -> Result<Arc<Self>, StartError> {
-        let hello = match timeout(HELLO_TIMEOUT, greet(&mut transport.stream)).await {
+        let (hello, life) = Life::begin_with(plugin, transport, events, &Limits::default(), None).await?;
+        Ok(Self::greeted(sha256, hello, Revival::of(life, None)))
+    }
+
+    fn greeted(sha256: &str, hello: PluginHello, revival: Revival) -> Arc<Self> {
+        let (name, sha256) = (hello.name.clone(), sha256.to_owned());
+        Arc::new(Self { name, sha256, hello, ids: AtomicU64::new(1), revival })
+    }
+
+    /// The word that stands as `plugin` in the configuration.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The SHA-256 of the library, hexadecimal.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// What the plugin says of itself.
+    pub fn hello(&self) -> &PluginHello {
+        &self.hello
+    }
+
+    /// A number that was never used with this plugin.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for PluginProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginProcess").field("name", &self.name).field("sha256", &self.sha256).finish_non_exhaustive()
+    }
+}
+
+impl Source {
+    /// Starts a process from the bytes that were checked, and shakes hands.
+    pub(crate) async fn start(&self) -> Result<(PluginHello, Arc<Life>), StartError> {
+        let Self { file, launcher, events } = self;
+        let plugin = file.name().to_owned();
+        let copy = file.copy().map_err(|source| StartError::Copy { plugin: plugin.clone(), source })?;
+        let transport = spawn(&plugin, &copy.path, launcher, events)
+            .map_err(|source| StartError::Spawn { plugin: plugin.clone(), source })?;
+        // Once it has greeted, the library is loaded, and the copy may go.
+        let tap = launcher.tap.clone();
+        let life = Life::begin_with(&plugin, transport, Arc::clone(events), &launcher.limits, tap).await;
+        drop(copy);
+        life
+    }
+}
+
+impl Life {
+    /// Shakes hands with the plugin at the other end.
+    pub(crate) async fn begin_with(
+        plugin: &str,
+        mut transport: Transport,
+        events: Arc<dyn EventSink>,
+        limits: &Limits,
+        tap: Option<Tap>,
+    ) -> Result<(PluginHello, Arc<Self>), StartError> {
+        let hello = match timeout(limits.greeting, greet(&mut transport.stream)).await {
             Ok(Ok(hello)) => hello,
             Ok(Err(problem)) => {
                 // Of a process that has ended, how it ended says more.
@@ -147,7 +212,7 @@ impl PluginProcess {
                 return Err(StartError::Handshake { plugin: plugin.to_owned(), problem });
             }
             Err(_) => {
-                let problem = format!("no greeting within {} s", HELLO_TIMEOUT.as_secs());
+                let problem = format!("no greeting within {} s", limits.greeting.as_secs());
                 return Err(StartError::Handshake { plugin: plugin.to_owned(), problem });
             }
         };
@@ -166,35 +231,19 @@ impl PluginProcess {
             doom: watch::Sender::new(None),
         });
         tokio::spawn(write_all(writer, queue));
-        tokio::spawn(read_all(reader, Arc::clone(&routes), transport.running));
-        Ok(Arc::new(Self {
-            name: plugin.to_owned(),
-            sha256: sha256.to_owned(),
-            hello,
-            ids: AtomicU64::new(1),
-            outgoing,
-            routes,
-        }))
+        tokio::spawn(read_all(reader, Arc::clone(&routes), transport.running, tap.clone()));
+        let life = Self { name: plugin.to_owned(), limits: limits.clone(), tap, outgoing, routes };
+        Ok((hello, Arc::new(life)))
     }
 
-    /// The word that stands as `plugin` in the configuration.
-    pub fn name(&self) -> &str {
-        &self.name
+    /// Why it ended, if it has.
+    pub(crate) fn end(&self) -> Option<Ended> {
+        self.routes.lock().ended.clone()
     }
 
-    /// The SHA-256 of the library, hexadecimal.
-    pub fn sha256(&self) -> &str {
-        &self.sha256
-    }
-
-    /// What the plugin says of itself.
-    pub fn hello(&self) -> &PluginHello {
-        &self.hello
-    }
-
-    /// A number that was never used with this process.
-    pub(crate) fn next_id(&self) -> u64 {
-        self.ids.fetch_add(1, Ordering::Relaxed)
+    /// How long the plugin may take for what.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Opens a session.
@@ -208,10 +257,10 @@ impl PluginProcess {
             waiting.opening.insert(open.session, sender);
         }
         self.send(&ToPlugin::Open(open))?;
-        match timeout(OPEN_TIMEOUT, opened).await {
+        match timeout(self.limits.opening, opened).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(self.ended()),
-            Err(_) => Err(self.doom("open a session", OPEN_TIMEOUT)),
+            Err(_) => Err(self.doom("open a session", self.limits.opening)),
         }
     }
 
@@ -233,7 +282,7 @@ impl PluginProcess {
             }
             waiting.calls.insert(id, Route { inbox: sender, asked: 0, unanswered: 0 });
         }
-        let conversation = Conversation { process: Arc::clone(self), id, op, inbox };
+        let conversation = Conversation { life: Arc::clone(self), id, op, inbox };
         self.send(&ToPlugin::Call(call))?;
         Ok(conversation)
     }
@@ -244,6 +293,9 @@ impl PluginProcess {
         if bytes.len() > frame::MAX_FRAME {
             let message = format!("a message to the plugin has {} bytes, which is too long", bytes.len());
             return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        if let Some(tap) = &self.tap {
+            tap(Traffic::ToPlugin(&bytes));
         }
         // Where nobody takes it, the reader finds out why, and tells every call.
         let _ = self.outgoing.send(bytes);
@@ -268,49 +320,43 @@ impl PluginProcess {
     }
 }
 
-impl fmt::Debug for PluginProcess {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PluginProcess").field("name", &self.name).field("sha256", &self.sha256).finish_non_exhaustive()
-    }
-}
-
 impl Conversation {
     /// What the plugin says next. An error means that it will not say anything any more.
     pub(crate) async fn next(&mut self) -> Result<FromCall, Error> {
         match self.inbox.recv().await {
             Some(message) => Ok(message),
-            None => Err(of_op(self.process.ended(), self.op)),
+            None => Err(of_op(self.life.ended(), self.op)),
         }
     }
 
     /// Answers an ask.
     pub(crate) fn answer(&self, n: u32, outcome: Result<Answer, Error>) {
-        if let Some(route) = self.process.routes.lock().calls.get_mut(&self.id) {
+        if let Some(route) = self.life.routes.lock().calls.get_mut(&self.id) {
             route.unanswered = route.unanswered.saturating_sub(1);
         }
         let id = self.id;
-        if let Err(error) = self.process.send(&ToPlugin::Answer { id, n, outcome: outcome.into() }) {
+        if let Err(error) = self.life.send(&ToPlugin::Answer { id, n, outcome: outcome.into() }) {
             // An answer that is too long for a message; what it answers may have changed the world.
             let outcome = Outcome::Error(error.with_unknown_effect());
-            let _ = self.process.send(&ToPlugin::Answer { id, n, outcome });
+            let _ = self.life.send(&ToPlugin::Answer { id, n, outcome });
         }
     }
 
     /// Ends the process, because the plugin thinks for longer than any plugin has to.
     pub(crate) fn doom(&self, limit: Duration) -> Error {
-        of_op(self.process.doom(&format!("go on with `{}`", self.op), limit), self.op)
+        of_op(self.life.doom(&format!("go on with `{}`", self.op), limit), self.op)
     }
 }
 
 impl Drop for Conversation {
     fn drop(&mut self) {
-        let mut waiting = self.process.routes.lock();
+        let mut waiting = self.life.routes.lock();
         let unfinished = waiting.calls.remove(&self.id).is_some();
         if unfinished && waiting.ended.is_none() {
             // What it still says of this call has crossed the cancellation.
             waiting.cancelled.insert(self.id);
             drop(waiting);
-            let _ = self.process.send(&ToPlugin::Cancel { id: self.id });
+            let _ = self.life.send(&ToPlugin::Cancel { id: self.id });
         }
     }
 }
@@ -328,7 +374,7 @@ async fn write_all(mut stream: OwnedWriteHalf, mut queue: mpsc::UnboundedReceive
     }
 }
 
-async fn read_all(mut stream: OwnedReadHalf, routes: Arc<Routes>, running: Option<Running>) {
+async fn read_all(mut stream: OwnedReadHalf, routes: Arc<Routes>, running: Option<Running>, tap: Option<Tap>) {
     let mut doom = routes.doom.subscribe();
     let plugin = &routes.plugin;
     let ended = loop {
@@ -341,13 +387,18 @@ async fn read_all(mut stream: OwnedReadHalf, routes: Arc<Routes>, running: Optio
             read = frame::read_async(&mut stream) => read,
         };
         let problem = match read {
-            Ok(Some(bytes)) => match routes.route(&bytes) {
-                Ok(()) => continue,
-                Err(problem) => {
-                    let message = format!("the plugin `{plugin}` broke the protocol and was ended: it {problem}");
-                    break Ended { kind: ErrorKind::Protocol, message };
+            Ok(Some(bytes)) => {
+                if let Some(tap) = &tap {
+                    tap(Traffic::FromPlugin(&bytes));
                 }
-            },
+                match routes.route(&bytes) {
+                    Ok(()) => continue,
+                    Err(problem) => {
+                        let message = format!("the plugin `{plugin}` broke the protocol and was ended: it {problem}");
+                        break Ended { kind: ErrorKind::Protocol, message };
+                    }
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 let message = format!("the plugin `{plugin}` broke the protocol and was ended: {error}");
                 break Ended { kind: ErrorKind::Protocol, message };

@@ -9,6 +9,9 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 /// A longer line is cut.
 const MAX_LINE: usize = 2000;
 
+/// Of one stream no more lines are told. The last one is remembered all the same.
+const MAX_LINES: usize = 1000;
+
 /// The last line that a process printed as an error, which usually says why it ended.
 pub(crate) type LastLine = Arc<Mutex<Option<String>>>;
 
@@ -22,7 +25,8 @@ pub(crate) async fn relay(
 ) {
     let mut line = Vec::new();
     let mut buffer = [0; 4096];
-    let finish = |line: &mut Vec<u8>| {
+    let mut told = 0;
+    let mut finish = |line: &mut Vec<u8>| {
         let message = one_line(&String::from_utf8_lossy(line));
         line.clear();
         if message.is_empty() {
@@ -31,6 +35,12 @@ pub(crate) async fn relay(
         if let Some(last) = &last {
             *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.clone());
         }
+        told += 1;
+        let message = match told {
+            ..=MAX_LINES => message,
+            _ if told == MAX_LINES + 1 => "it prints too much; the rest is not shown".to_owned(),
+            _ => return,
+        };
         events.emit(Event::Log { plugin: plugin.clone(), tenant: None, level, message });
     };
     // A stream that cannot be read any more has ended.
@@ -51,4 +61,24 @@ pub(crate) async fn relay(
 pub(crate) fn one_line(text: &str) -> String {
     let visible = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
     visible.take(MAX_LINE).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::World;
+
+    #[tokio::test]
+    async fn a_flood_of_lines_is_cut_and_its_last_line_is_remembered() {
+        let world = World::default();
+        let text: String = (0..3000).map(|n| format!("line {n}\n")).collect();
+        let last = LastLine::default();
+        let events = Arc::new(world.double());
+        relay(text.as_bytes(), "rogue".into(), Level::Warn, events, Some(Arc::clone(&last))).await;
+        let told = world.events.lock().unwrap();
+        assert_eq!(told.len(), MAX_LINES + 1);
+        let Some(Event::Log { message, .. }) = told.last() else { panic!("{told:?}") };
+        assert_eq!(message, "it prints too much; the rest is not shown");
+        assert_eq!(last.lock().unwrap().as_deref(), Some("line 2999"));
+    }
 }

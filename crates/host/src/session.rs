@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use flowswap_contract::{Ask, Call, Error, ErrorKind, Handle, Intent, Open, PluginEvent, PluginHello, Role};
+use flowswap_contract::{Ask, Call, Error, ErrorKind, Handle, Intent, Op, Open, PluginEvent, PluginHello, Role};
 use flowswap_engine::{Backend, BackendCall, Event, Secret, StopSwitch, intent_token};
 use futures::{
     future::BoxFuture,
@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Effects, PluginProcess, origin,
-    process::{Conversation, of_op},
+    process::{Conversation, Life, of_op},
     relay::one_line,
     routes::FromCall,
     scope::{Scope, Side, interrupted},
@@ -29,9 +29,6 @@ use crate::{
 
 /// A call may have many requests, each with its own limits; this one is for what escapes all of them.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60 * 60);
-
-/// A plugin only computes between its asks. The limit is generous because all sessions share the plugin's thread.
-const THINKING_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a session is opened with.
 #[derive(Debug, Clone)]
@@ -48,9 +45,12 @@ pub struct SessionConfig {
 
 /// An open session. Dropping it closes it.
 pub struct Session {
-    id: u64,
     process: Arc<PluginProcess>,
     side: Side,
+    /// With it the session is opened again, should the process die.
+    open: Open,
+    /// The process in which it is open.
+    home: tokio::sync::Mutex<Arc<Life>>,
 }
 
 impl Session {
@@ -78,10 +78,10 @@ impl Session {
             side.vault.keep(handle.clone(), secret);
             handles.insert(key, handle);
         }
-        let id = process.next_id();
-        let open = Open { session: id, role: side.role, config: config.config, secrets: handles };
-        process.open(open).await?;
-        Ok(Arc::new(Self { id, process, side }))
+        let open = Open { session: process.next_id(), role: side.role, config: config.config, secrets: handles };
+        let life = process.life().await?;
+        life.open(open.clone()).await?;
+        Ok(Arc::new(Self { process, side, open, home: tokio::sync::Mutex::new(life) }))
     }
 
     /// The process that the session lives in.
@@ -89,7 +89,32 @@ impl Session {
         &self.process
     }
 
+    /// The process in which the session is open. Where that has died, the session is opened in the next one.
+    async fn home(&self) -> Result<Arc<Life>, Error> {
+        let mut home = self.home.lock().await;
+        if home.end().is_some() {
+            let life = self.process.life().await?;
+            life.open(self.open.clone()).await?;
+            *home = life;
+        }
+        Ok(Arc::clone(&home))
+    }
+
+    /// Makes a call. One that changes nothing and is cut off by the death of the process is made once more: most likely
+    /// it was another tenant's call that killed it.
     async fn converse(&self, call: BackendCall<'_>) -> Result<Value, Error> {
+        let home = self.home().await?;
+        let result = self.converse_in(&home, call.clone()).await;
+        let is_cut_off = result.is_err() && home.end().is_some();
+        if !is_cut_off || matches!(call.op, Op::Apply | Op::Undo) {
+            return result;
+        }
+        let _alone = self.process.revival.repeating.lock().await;
+        let home = self.home().await?;
+        self.converse_in(&home, call).await
+    }
+
+    async fn converse_in(&self, home: &Arc<Life>, call: BackendCall<'_>) -> Result<Value, Error> {
         if self.side.effects.stop.is_stopped() {
             return Err(interrupted());
         }
@@ -104,9 +129,9 @@ impl Session {
             closing: closing.listen(),
             touched: AtomicBool::new(false),
         };
-        let mut conversation = self.process.begin(Call {
+        let mut conversation = home.begin(Call {
             id: self.process.next_id(),
-            session: self.id,
+            session: self.open.session,
             op: call.op,
             key: match call.step {
                 Some(step) => intent_token(call.run, step),
@@ -115,7 +140,7 @@ impl Session {
             now: self.side.effects.clock.now().to_string(),
             params: call.params,
         })?;
-        let mut result = self.carry_out(&scope, &mut conversation, &closing).await;
+        let mut result = self.carry_out(&scope, &mut conversation, home.limits().thinking, &closing).await;
         if let Err(error) = &mut result {
             // The plugin knows what it was told; the host knows what has left.
             if scope.touched.load(Ordering::Relaxed) {
@@ -130,6 +155,7 @@ impl Session {
         &self,
         scope: &Scope<'_>,
         conversation: &mut Conversation,
+        thinking: Duration,
         closing: &StopSwitch,
     ) -> Result<Value, Error> {
         let mut asks = FuturesUnordered::new();
@@ -152,8 +178,8 @@ impl Session {
                     remember(&mut refusal, &outcome);
                     conversation.answer(n, outcome);
                 }
-                () = tokio::time::sleep(THINKING_TIMEOUT), if asks.is_empty() => {
-                    break Err(conversation.doom(THINKING_TIMEOUT));
+                () = tokio::time::sleep(thinking), if asks.is_empty() => {
+                    break Err(conversation.doom(thinking));
                 }
                 () = &mut deadline => {
                     let message = format!("`{}` took longer than {} min", scope.op, CALL_TIMEOUT.as_secs() / 60);
@@ -220,7 +246,7 @@ impl Backend for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.process.close(self.id);
+        self.home.get_mut().close(self.open.session);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    io,
+    fmt, io,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::Stdio,
@@ -25,12 +25,60 @@ use crate::relay::{LastLine, relay};
 const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How a plugin process is started: `exe`, then `args`, then the path of the library.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Launcher {
     /// The program; it is to call [`serve`](crate::serve).
     pub exe: PathBuf,
     /// What leads it there.
     pub args: Vec<OsString>,
+    /// How long the plugin may take for what.
+    pub limits: Limits,
+    /// Sees every message that passes; for whoever examines a plugin.
+    pub tap: Option<Tap>,
+}
+
+/// How long a plugin may take before its process is ended.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// For its first message.
+    pub greeting: Duration,
+    /// To open a session.
+    pub opening: Duration,
+    /// Between two messages of a call while it waits for nothing. A plugin only computes then, but all sessions share
+    /// its thread.
+    pub thinking: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { greeting: seconds(10), opening: seconds(30), thinking: seconds(60) }
+    }
+}
+
+/// Takes every message that passes, as bytes. Must not block.
+pub type Tap = Arc<dyn Fn(Traffic<'_>) + Send + Sync>;
+
+/// A message that passes.
+#[derive(Debug, Clone, Copy)]
+pub enum Traffic<'a> {
+    /// From the host.
+    ToPlugin(&'a [u8]),
+    /// To the host.
+    FromPlugin(&'a [u8]),
+}
+
+impl Launcher {
+    /// A launcher with the usual limits.
+    pub fn new(exe: impl Into<PathBuf>, args: Vec<OsString>) -> Self {
+        Self { exe: exe.into(), args, limits: Limits::default(), tap: None }
+    }
+}
+
+impl fmt::Debug for Launcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Launcher").field("exe", &self.exe).field("args", &self.args).finish_non_exhaustive()
+    }
 }
 
 /// The way to a plugin.

@@ -60,7 +60,7 @@ async fn start(world: &World) -> (Arc<PluginProcess>, Peer) {
 
 fn call(process: &Arc<PluginProcess>, op: Op) -> Conversation {
     let call = Call { id: process.next_id(), session: 0, op, key: "r".into(), now: "n".into(), params: Value::Null };
-    process.begin(call).unwrap()
+    process.revival.current().begin(call).unwrap()
 }
 
 async fn failure(conversation: &mut Conversation) -> Error {
@@ -188,7 +188,7 @@ async fn a_flood_of_asks_breaks_the_protocol() {
 }
 
 #[tokio::test]
-async fn a_lost_process_fails_the_calls_in_flight_and_all_later_ones() {
+async fn a_lost_process_that_nobody_can_start_again_fails_the_calls_in_flight_and_all_later_ones() {
     let (process, peer) = start(&World::default()).await;
     let mut calls = [Op::Apply, Op::Undo, Op::Detect, Op::Test].map(|op| call(&process, op));
     drop(peer);
@@ -198,10 +198,11 @@ async fn a_lost_process_fails_the_calls_in_flight_and_all_later_ones() {
         assert!(error.message.starts_with("the process of the plugin `rogue` ended: "), "{error}");
     }
     let later = Call { id: 9, session: 0, op: Op::Apply, key: "r".into(), now: "n".into(), params: Value::Null };
-    let Err(error) = process.begin(later) else { panic!("the call began") };
+    let Err(error) = process.revival.current().begin(later) else { panic!("the call began") };
     assert_eq!((error.kind, error.effect), (ErrorKind::Crashed, Effect::None));
     let open = Open { session: 1, role: Role::Provider, config: Default::default(), secrets: Default::default() };
-    assert_eq!(process.open(open).await.unwrap_err().kind, ErrorKind::Crashed);
+    assert_eq!(process.revival.current().open(open).await.unwrap_err().kind, ErrorKind::Crashed);
+    assert_eq!(process.life().await.map(drop).unwrap_err().kind, ErrorKind::Crashed);
 }
 
 #[tokio::test]
@@ -227,7 +228,7 @@ async fn a_dropped_call_is_cancelled_and_what_crosses_the_cancellation_is_ignore
 async fn a_session_that_is_never_opened_ends_the_process() {
     let (process, _peer) = start(&World::default()).await;
     let open = Open { session: 1, role: Role::Provider, config: Default::default(), secrets: Default::default() };
-    let error = process.open(open).await.unwrap_err();
+    let error = process.revival.current().open(open).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::TimedOut);
     assert_eq!(error.message, "the plugin `rogue` did not open a session within 30 s and was ended");
 }
@@ -257,7 +258,7 @@ fn file() -> (tempfile::TempDir, PluginFile) {
 
 async fn start_shell(world: &World, script: &str) -> StartError {
     let args = ["-c", script, "sh"].map(OsString::from).to_vec();
-    let launcher = Launcher { exe: "/bin/sh".into(), args };
+    let launcher = Launcher::new("/bin/sh", args);
     let (_dir, file) = file();
     PluginProcess::start(&file, &launcher, Arc::new(world.double())).await.unwrap_err()
 }
@@ -301,7 +302,7 @@ async fn a_process_gets_a_private_copy_and_nothing_of_the_environment() {
 
 #[tokio::test]
 async fn a_program_that_is_not_there_is_named_as_such() {
-    let launcher = Launcher { exe: "/nonexistent/flowswap".into(), args: vec![] };
+    let launcher = Launcher::new("/nonexistent/flowswap", vec![]);
     let (_dir, file) = file();
     let error = PluginProcess::start(&file, &launcher, Arc::new(World::default().double())).await.unwrap_err();
     assert_eq!(error.to_string(), "failed to start the process of the plugin `rogue`");

@@ -1,0 +1,96 @@
+//! A plugin's process that died is started again by the next call that needs it: from the bytes that were checked, and
+//! a bounded number of times.
+//!
+//! All sessions of a plugin share its process. What one of them does to it must cost the others no more than the calls
+//! that were in flight, and one that does it again and again must not keep the run going for ever.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use flowswap_contract::{Error, ErrorKind, Level, PluginHello};
+use flowswap_engine::{Event, EventSink};
+
+use crate::{
+    Launcher, PluginFile,
+    process::{Life, PluginProcess},
+    routes::Ended,
+    scope::chain,
+};
+
+/// How often a plugin's process is started again within a run. A step that kills it each time is tried three times forward
+/// and four times back, so one such tenant does not use all of them up.
+pub const MAX_RESTARTS: u32 = 8;
+
+/// What a process is started from.
+pub(crate) struct Source {
+    pub(crate) file: PluginFile,
+    pub(crate) launcher: Launcher,
+    pub(crate) events: Arc<dyn EventSink>,
+}
+
+/// The life that a plugin leads now, and how it gets the next one.
+pub(crate) struct Revival {
+    /// None where nobody can start it again.
+    source: Option<Source>,
+    current: Mutex<Arc<Life>>,
+    /// How often it was started again. Locked while that happens.
+    restarts: tokio::sync::Mutex<u32>,
+    /// Held by a call that was cut off by a death and is made again: one at a time, so that the one that kills the
+    /// process does not take the others with it a second time.
+    pub(crate) repeating: tokio::sync::Mutex<()>,
+}
+
+impl Revival {
+    pub(crate) fn of(life: Arc<Life>, source: Option<Source>) -> Self {
+        Self { source, current: Mutex::new(life), restarts: Default::default(), repeating: Default::default() }
+    }
+
+    pub(crate) fn current(&self) -> Arc<Life> {
+        Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl PluginProcess {
+    /// The process that runs now; a new one where the last one has ended.
+    pub(crate) async fn life(&self) -> Result<Arc<Life>, Error> {
+        let revival = &self.revival;
+        let life = revival.current();
+        if life.end().is_none() {
+            return Ok(life);
+        }
+        let mut restarts = revival.restarts.lock().await;
+        // Another call may have been faster.
+        let life = revival.current();
+        let (Some(ended), Some(source)) = (life.end(), &revival.source) else {
+            return life.end().map_or(Ok(life), |ended| Err(ended.error()));
+        };
+        if *restarts == MAX_RESTARTS {
+            return Err(given_up(self.name(), &ended));
+        }
+        *restarts += 1;
+        let message = format!("the process is started again ({restarts} of {MAX_RESTARTS} times): {}", ended.message);
+        source.events.emit(Event::Log { plugin: self.name().to_owned(), tenant: None, level: Level::Warn, message });
+        let (hello, life) = source.start().await.map_err(|error| Error::new(ErrorKind::Crashed, chain(&error)))?;
+        self.refuse_another_greeting(&hello)?;
+        *revival.current.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&life);
+        Ok(life)
+    }
+
+    /// Sessions were opened by what the first process said of itself.
+    fn refuse_another_greeting(&self, hello: &PluginHello) -> Result<(), Error> {
+        if hello == self.hello() {
+            return Ok(());
+        }
+        let message =
+            format!("the plugin `{}` says something else of itself than when it was first started", self.name());
+        Err(Error::new(ErrorKind::Protocol, message))
+    }
+}
+
+fn given_up(plugin: &str, ended: &Ended) -> Error {
+    let deaths = MAX_RESTARTS + 1;
+    let message = format!(
+        "the process of the plugin `{plugin}` ended {deaths} times and is not started again in this run; the last time: {}",
+        ended.message
+    );
+    Error::new(ErrorKind::Crashed, message).with_hint("run the command again once the plugin is repaired")
+}
