@@ -229,6 +229,11 @@ pub(crate) enum PluginsCommand {
         /// Its name, or the path of a library.
         plugin: String,
     },
+    /// Does a plugin keep the contract? Tries it against a simulator.
+    Conformance {
+        /// Its name, or the path of a library.
+        plugin: String,
+    },
 }
 
 #[derive(Debug, Args)]

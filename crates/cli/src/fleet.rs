@@ -127,12 +127,16 @@ pub(crate) fn read_library(name: &str, path: &Path, pin: Option<&str>) -> Result
 
 /// Starts a plugin's process.
 pub(crate) async fn start_plugin(file: &PluginFile, ports: &Ports) -> Result<Arc<PluginProcess>, Failure> {
-    let exe = std::env::current_exe().map_err(Failure::at("find the flowswap binary"))?;
-    let launcher = Launcher::new(exe, vec![PLUGIN_PROCESS.into()]);
-    PluginProcess::start(file, &launcher, Arc::clone(&ports.events)).await.map_err(|error| {
+    PluginProcess::start(file, &plugin_launcher()?, Arc::clone(&ports.events)).await.map_err(|error| {
         let hint = error.hint();
         Failure::new(Exit::Failed, error).hint_if(hint)
     })
+}
+
+/// How plugin processes are started: by this binary, once more.
+pub(crate) fn plugin_launcher() -> Result<Launcher, Failure> {
+    let exe = std::env::current_exe().map_err(Failure::at("find the flowswap binary"))?;
+    Ok(Launcher::new(exe, vec![PLUGIN_PROCESS.into()]))
 }
 
 fn effects(config: &Config, ports: &Ports) -> Result<Effects, Failure> {

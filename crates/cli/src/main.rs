@@ -10,6 +10,7 @@ mod fleet;
 mod interrupt;
 mod plugin_pins;
 mod sim_files;
+mod sim_world;
 mod terminal;
 
 use std::{path::Path, process::ExitCode};

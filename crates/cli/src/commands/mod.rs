@@ -4,6 +4,7 @@ mod apply;
 mod audit;
 mod check;
 mod completions;
+mod conformance;
 mod demo;
 mod detect;
 mod explain;

@@ -1,4 +1,4 @@
-//! `flowswap plugins`: which plugins there are, and what one says of itself.
+//! `flowswap plugins`: which plugins there are, what one says of itself, and whether it keeps the contract.
 
 use std::{
     collections::BTreeMap,
@@ -6,8 +6,10 @@ use std::{
 };
 
 use flowswap_contract::PluginHello;
+use flowswap_host::PluginFile;
 use serde::Serialize;
 
+use super::conformance;
 use crate::{
     args::PluginsCommand,
     config::PluginEntry,
@@ -43,6 +45,10 @@ pub(crate) async fn run(context: &Context, command: &PluginsCommand) -> Result<E
     match command {
         PluginsCommand::List => list(context),
         PluginsCommand::Inspect { plugin } => inspect(context, plugin).await,
+        PluginsCommand::Conformance { plugin } => {
+            let (path, file) = read(context, plugin)?;
+            conformance::run(context, file, path).await
+        }
     }
 }
 
@@ -56,6 +62,15 @@ fn list(context: &Context) -> Result<Exit, Failure> {
 }
 
 async fn inspect(context: &Context, plugin: &str) -> Result<Exit, Failure> {
+    let (path, file) = read(context, plugin)?;
+    let process = start_plugin(&file, &context.dry_ports(context.progress())).await?;
+    let inspection = Inspection { path, sha256: file.sha256().to_owned(), plugin: process.hello().clone() };
+    context.terminal.report(&inspection, || inspection_text(&inspection))?;
+    Ok(Exit::Done)
+}
+
+/// Finds a plugin by its name or the path of its library, and reads it.
+fn read(context: &Context, plugin: &str) -> Result<(PathBuf, PluginFile), Failure> {
     let entries = configured(context)?;
     let named = find(context, &entries).remove(plugin);
     let as_path = || Some(PathBuf::from(plugin)).filter(|path| path.is_file());
@@ -66,10 +81,7 @@ async fn inspect(context: &Context, plugin: &str) -> Result<Exit, Failure> {
     let name = library_name(&path).unwrap_or_else(|| plugin.to_owned());
     let pin = entries.get(&name).and_then(|entry| entry.sha256.as_deref());
     let file = read_library(&name, &path, pin)?;
-    let process = start_plugin(&file, &context.dry_ports(context.progress())).await?;
-    let inspection = Inspection { path, sha256: file.sha256().to_owned(), plugin: process.hello().clone() };
-    context.terminal.report(&inspection, || inspection_text(&inspection))?;
-    Ok(Exit::Done)
+    Ok((path, file))
 }
 
 /// The `[plugins]` of the configuration, if there is a configuration at all.

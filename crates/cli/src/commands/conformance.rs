@@ -1,0 +1,47 @@
+//! `flowswap plugins conformance`: does a plugin keep the contract?
+
+use std::path::PathBuf;
+
+use flowswap_conformance::{Kit, Outcome, Report};
+use flowswap_host::PluginFile;
+
+use crate::{
+    context::Context,
+    exit::{Exit, Failure},
+    fleet::{plugin_launcher, start_plugin},
+    sim_world,
+    terminal::{Tone, paint},
+};
+
+/// Checks the plugin in the file against the simulator, where that has a tenant that fits it.
+pub(crate) async fn run(context: &Context, file: PluginFile, path: PathBuf) -> Result<Exit, Failure> {
+    context.terminal.say(&format!("checking {}", path.display()));
+    let kit = Kit::new(file.clone(), plugin_launcher()?);
+    let kit = match start_plugin(&file, &context.dry_ports(context.progress())).await {
+        // Why it does not start is the first finding.
+        Err(_) => kit.without_world("the plugin does not start"),
+        Ok(process) => match sim_world::for_plugin(process.hello())? {
+            Some(make) => kit.world(make),
+            None => kit.without_world("the simulator's tenant has no side with the keys of this plugin"),
+        },
+    };
+    let report = kit.run().await;
+    context.terminal.report(&report, || text(&report))?;
+    Ok(if report.is_clean() { Exit::Done } else { Exit::SomeFailed })
+}
+
+fn text(report: &Report) -> String {
+    let mut text = String::new();
+    for check in &report.checks {
+        let line = check.to_string();
+        let tone = match check.outcome {
+            Outcome::Passed => Tone::Good,
+            Outcome::Failed(_) => Tone::Bad,
+            Outcome::Skipped { .. } => Tone::Dim,
+        };
+        let (word, rest) = line.split_at(4);
+        text += &format!("{}{rest}\n", paint(tone, word));
+    }
+    text += &format!("{}\n", paint(Tone::Strong, report.summary()));
+    text
+}

@@ -1,0 +1,213 @@
+//! The simulator as the world in which the conformance kit tries a plugin: its first tenant, which waits to be migrated.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use flowswap_conformance::{Given, MakeWorld, World};
+use flowswap_contract::{
+    DirectoryInventory, Flow, Inventory, LegacyClient, PluginHello, ProviderInventory, Role, Variant, VariantType,
+};
+use flowswap_engine::Secret;
+use flowswap_host::{HttpService, Sent, SessionConfig, TransportError};
+use flowswap_sim::{Mutation, Sim, SimConfig};
+use futures::FutureExt;
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tower::{ServiceExt, util::BoxCloneSyncService};
+
+use crate::{
+    config::{self, SideConfig},
+    exit::{Exit, Failure},
+};
+
+/// Where an authorization-code connection is led back to.
+const REDIRECT_URI: &str = "https://directory-sync.us.paloaltonetworks.com/authorize";
+
+/// What makes such worlds for the plugin; none if the simulator's tenant has no side that it could serve.
+pub(crate) fn for_plugin(hello: &PluginHello) -> Result<Option<MakeWorld>, Failure> {
+    // All worlds begin at the same instant, so that they are equal.
+    let config = SimConfig::default().tenants(1).record(true).start(Timestamp::now());
+    let sim = Sim::in_process(config.clone());
+    let dir = tempfile::tempdir().map_err(Failure::at("make a folder"))?;
+    let path = sim.write_client_files(dir.path(), "").map_err(Failure::at("describe the simulator"))?;
+    let mut known = config::load(&path).map_err(|errors| Failure::new(Exit::Failed, errors))?;
+    let Some(tenant) = known.tenants.pop() else { return Ok(None) };
+    for (role, side) in [(Role::Provider, &tenant.provider), (Role::Directory, &tenant.directory)] {
+        if !hello.roles.contains(&role) || !fits(hello, side) {
+            continue;
+        }
+        let mut secrets = BTreeMap::new();
+        for (key, reference) in &side.secrets {
+            let secret = reference.resolve().map_err(Failure::at("read the simulator's own secret"))?;
+            secrets.insert(key.clone(), secret);
+        }
+        let session = SessionConfig { tenant: tenant.name.clone(), role, config: side.table.clone(), secrets };
+        return Ok(Some(Arc::new(move || Box::new(SimWorld::new(config.clone(), session.clone())))));
+    }
+    Ok(None)
+}
+
+/// Whether the plugin knows every key of the side, and the side has every key that the plugin needs.
+fn fits(hello: &PluginHello, side: &SideConfig) -> bool {
+    let knows = |key: &str| hello.config.iter().any(|known| known.name == key);
+    let has = |key: &str| side.keys().any(|there| there == key);
+    side.keys().all(knows) && hello.config.iter().filter(|key| key.required).all(|key| has(&key.name))
+}
+
+struct SimWorld {
+    sim: Sim,
+    session: SessionConfig,
+    given: BTreeMap<String, Given>,
+}
+
+impl SimWorld {
+    fn new(config: SimConfig, session: SessionConfig) -> Self {
+        let sim = Sim::in_process(config);
+        let given = match session.role {
+            Role::Provider => [("swapped_at".to_owned(), Given::Value(json!(Timestamp::now().to_string())))].into(),
+            Role::Directory => give_client(&sim).unwrap_or_default(),
+        };
+        Self { sim, session, given }
+    }
+
+    fn domain(&self) -> String {
+        self.sim.tenants().first().map(|tenant| tenant.domain.clone()).unwrap_or_default()
+    }
+
+    fn legacy(&self) -> Option<flowswap_sim::LegacyView> {
+        self.sim.world().orgs.first()?.legacy.first().cloned()
+    }
+
+    fn provider(&self) -> ProviderInventory {
+        let types = self.sim.variant_types();
+        let scopes = vec!["okta.groups.read".to_owned(), "okta.users.read".to_owned()];
+        let legacy = self.legacy().map(|legacy| LegacyClient {
+            id: legacy.id,
+            client_id: legacy.client_id,
+            label: "Palo Alto Networks Cloud Identity Engine".to_owned(),
+            status: legacy.status,
+            grant_types: vec!["authorization_code".to_owned(), "refresh_token".to_owned()],
+            redirect_uris: vec![REDIRECT_URI.to_owned()],
+            scopes: scopes.clone(),
+        });
+        let variants = [(Variant::Plain, types.plain), (Variant::ApplicationEnabled, types.application_enabled)].map(
+            |(variant, key)| {
+                let source = "config".to_owned();
+                VariantType { variant, type_key: key.to_owned(), scopes: scopes.clone(), source }
+            },
+        );
+        ProviderInventory {
+            domain: self.domain(),
+            legacy_clients: legacy.into_iter().collect(),
+            variants: variants.into(),
+            ..ProviderInventory::default()
+        }
+    }
+
+    fn directory(&self) -> DirectoryInventory {
+        let shown = self.sim.world().directories.into_iter().next();
+        let (name, client_id, app_data) =
+            shown.map(|shown| (shown.name, shown.client_id, shown.app_data)).unwrap_or_default();
+        DirectoryInventory {
+            id: self.sim.tenants().first().map(|tenant| tenant.directory_id.clone()).unwrap_or_default(),
+            name,
+            domain: self.domain(),
+            flow: Flow::AuthorizationCode,
+            client_id: Some(client_id),
+            app_data: Some(app_data),
+            can_restore: true,
+            ..DirectoryInventory::default()
+        }
+    }
+}
+
+impl World for SimWorld {
+    fn session(&self) -> SessionConfig {
+        self.session.clone()
+    }
+
+    fn http(&self) -> HttpService {
+        service(&self.sim)
+    }
+
+    fn snapshot(&self) -> Value {
+        self.sim.snapshot()
+    }
+
+    /// An adopted client has another secret than one that was made in peace.
+    fn outcome(&self) -> Value {
+        let mut world = self.sim.snapshot();
+        for org in world["orgs"].as_object_mut().into_iter().flat_map(|orgs| orgs.values_mut()) {
+            let clients = org["service_clients"].as_object_mut().map(std::mem::take).unwrap_or_default();
+            let shapes = clients.into_iter().map(|(_, mut client)| {
+                let secrets = client["secrets"].as_object().cloned().unwrap_or_default();
+                client["secrets"] = secrets.values().map(|secret| secret["status"].clone()).collect();
+                client
+            });
+            org["service_clients"] = shapes.collect();
+        }
+        world
+    }
+
+    fn other_side(&self) -> Inventory {
+        match self.session.role {
+            Role::Provider => Inventory::Directory(self.directory()),
+            Role::Directory => Inventory::Provider(self.provider()),
+        }
+    }
+
+    fn app_data(&self) -> bool {
+        self.sim.tenants().first().is_some_and(|tenant| tenant.app_data)
+    }
+
+    fn given(&self) -> BTreeMap<String, Given> {
+        self.given.clone()
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        let own = self.session.secrets.values().map(|secret| secret.expose().to_owned());
+        let answered = self.sim.traffic().into_iter().flat_map(|exchange| {
+            let body: Value = serde_json::from_slice(&exchange.response_body).unwrap_or_default();
+            let secrets =
+                ["clientSecret", "client_secret", "access_token"].map(|key| body[key].as_str().map(str::to_owned));
+            secrets.into_iter().flatten().filter(|secret| !secret.contains("***")).collect::<Vec<_>>()
+        });
+        own.chain(answered).collect()
+    }
+}
+
+/// A client of the new flow as the provider would have made it; none of its requests waits for anything.
+fn give_client(sim: &Sim) -> Option<BTreeMap<String, Given>> {
+    let tenant = sim.tenants().into_iter().next()?;
+    let variant =
+        if tenant.app_data { flowswap_sim::Variant::ApplicationEnabled } else { flowswap_sim::Variant::Plain };
+    let id = sim.mutate(Mutation::AddServiceClient { org: tenant.domain.clone(), variant }).ok()??;
+    let request = http::Request::post(format!(
+        "https://{}/integrations/api/v1/api-services/{id}/credentials/secrets",
+        tenant.domain
+    ));
+    let request = request.header("authorization", format!("SSWS {}", tenant.admin_token)).header("content-length", 0);
+    let answer = service(sim).oneshot(request.body(Bytes::new()).ok()?).now_or_never()?.ok()?;
+    let body: Value = serde_json::from_slice(answer.body()).ok()?;
+    let secret = Secret::new(body["client_secret"].as_str()?);
+    let values = [("client_id", Given::Value(json!(id))), ("client_secret", Given::Secret(secret))];
+    Some(values.map(|(name, given)| (name.to_owned(), given)).into())
+}
+
+/// The simulator as what the host sends requests to.
+fn service(sim: &Sim) -> HttpService {
+    let service = sim.service();
+    BoxCloneSyncService::new(tower::service_fn(move |request: http::Request<Bytes>| {
+        let service = service.clone();
+        async move {
+            let lost = |error| TransportError::new(Sent::MaybeSent, error);
+            let request = request.map(http_body_util::Full::new);
+            let (head, body) = service.oneshot(request).await.map_err(lost)?.into_parts();
+            match body.collect().await {
+                Ok(body) => Ok(http::Response::from_parts(head, body.to_bytes())),
+                Err(never) => match never {},
+            }
+        }
+    }))
+}

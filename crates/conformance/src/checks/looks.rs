@@ -1,0 +1,295 @@
+//! What must not change anything: `detect`, `plan`, `observe`, `test`; and that nothing depends on chance.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use flowswap_contract::{
+    self as contract, By, EvidenceResult, FromPlugin, Inventory, Op, Phase, PlanParams, PlanReply, Reversibility, Role,
+    Step, StepProposal, Values,
+};
+use flowswap_engine::{
+    Backend, BackendCall, Plan, PlanError, PlannedTenant, PluginPin, Tenant, TenantSpec, Verdict, plan_tenant,
+};
+use futures::future::{BoxFuture, FutureExt};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{Trial, unexpected};
+use crate::{
+    Failure,
+    bench::{Bench, cut, own},
+    kit::Findings,
+    raw::{encode, hello},
+};
+
+pub(crate) async fn examine(trial: &Trial<'_>, findings: &mut Findings) -> String {
+    let repeats = repeats(trial);
+    let is_equal = repeats.is_ok();
+    findings.note("world.repeats", repeats);
+    if !is_equal {
+        return "the world is another one each time".to_owned();
+    }
+    let bench = match trial.bench().await {
+        Ok(bench) => bench,
+        Err(failure) => return failure.seen,
+    };
+    findings.note("detect.answers", detect(&bench).await.map(drop));
+    findings.note("detect.pure", pure(&bench, bench.detect()).await.map(drop));
+    findings.note("detect.dropped", dropped(&bench).await);
+    findings.note("access.pure", access(&bench).await);
+    findings.note("plan.asks-nothing", propose(trial, &bench).await.map(drop));
+    findings.note("plan.same", same_plan(trial, &bench).await);
+    let planned = plan(&bench).await;
+    findings.note("plan.sound", planned.clone().and_then(|planned| lint(trial, planned)));
+    let steps = match planned {
+        Ok(planned) => own(&planned.steps, bench.role),
+        Err(failure) => return format!("there is no plan to go by: {}", failure.seen),
+    };
+    findings.note("observe.pure", observe(trial, &steps).await);
+    findings.note("test.pure", test(trial, &steps).await);
+    findings.note("messages.same", same_messages(trial, &steps).await);
+    String::new()
+}
+
+fn repeats(trial: &Trial<'_>) -> Result<(), Failure> {
+    let (one, other) = ((trial.make)().snapshot(), (trial.make)().snapshot());
+    if one == other { Ok(()) } else { Err(Failure::new(cut(&one.to_string()), cut(&other.to_string()))) }
+}
+
+async fn detect(bench: &Bench) -> Result<Inventory, Failure> {
+    let expected = format!("the inventory of a {}", bench.role);
+    let inventory = bench.detect().await.map_err(unexpected(&expected))?;
+    match (&inventory, bench.role) {
+        (Inventory::Provider(_), Role::Provider) | (Inventory::Directory(_), Role::Directory) => Ok(inventory),
+        _ => Err(Failure::new(expected, "the inventory of the other side")),
+    }
+}
+
+/// The call must succeed without a trace.
+async fn pure<T>(bench: &Bench, call: impl Future<Output = Result<T, contract::Error>>) -> Result<T, Failure> {
+    let (before, mutations) = (bench.world.snapshot(), bench.memory.mutations());
+    let reply = call.await.map_err(unexpected("a call that succeeds and changes nothing"))?;
+    bench.expect_snapshot(&before, "before the call")?;
+    match bench.memory.mutations() - mutations {
+        0 => Ok(reply),
+        count => Err(Failure::new("no mutating request", format!("{count} of them"))),
+    }
+}
+
+/// Drops a call once its first request is on the way.
+async fn dropped(bench: &Bench) -> Result<(), Failure> {
+    bench.wire.arm(None);
+    {
+        let mut call = std::pin::pin!(bench.detect());
+        while bench.wire.requests() == 0 {
+            tokio::select! {
+                biased;
+                _ = &mut call => break,
+                () = tokio::task::yield_now() => {}
+            }
+        }
+    }
+    detect(bench).await.map(drop)
+}
+
+async fn access(bench: &Bench) -> Result<(), Failure> {
+    let reply = pure(bench, bench.test_access()).await?;
+    match reply.evidence.iter().find(|item| item.result == EvidenceResult::Fail) {
+        Some(failed) => {
+            Err(Failure::new("access that works in this world", format!("{}: {}", failed.check, failed.detail)))
+        }
+        None if reply.evidence.is_empty() => Err(Failure::new("some evidence", "none")),
+        None => Ok(()),
+    }
+}
+
+async fn propose(trial: &Trial<'_>, bench: &Bench) -> Result<Value, Failure> {
+    let params = json!(params(bench, detect(bench).await?));
+    let already = trial.subject.watch.seen().from_plugin.len();
+    let reply = bench.call(Op::Plan, None, params).await.map_err(unexpected("proposals"))?;
+    serde_json::from_value::<PlanReply>(reply.clone())
+        .map_err(|error| Failure::new("proposals", format!("the reply does not decode: {error}")))?;
+    let seen = trial.subject.watch.seen();
+    let is_ask = |bytes: &Vec<u8>| matches!(serde_json::from_slice(bytes), Ok(FromPlugin::Ask { .. }));
+    match seen.from_plugin[already..].iter().any(is_ask) {
+        true => Err(Failure::new("no ask", "one")),
+        false => Ok(reply),
+    }
+}
+
+async fn same_plan(trial: &Trial<'_>, bench: &Bench) -> Result<(), Failure> {
+    let first = propose(trial, bench).await?;
+    let again = propose(trial, bench).await?;
+    let subject = trial.kit.start().await.map_err(|error| Failure::new("a second process", error.to_string()))?;
+    let other = Trial { kit: trial.kit, subject, make: Arc::clone(&trial.make) };
+    let elsewhere = propose(&other, &other.bench().await?).await?;
+    for (other, place) in [(again, "the second time"), (elsewhere, "in another process")] {
+        if other != first {
+            return Err(Failure::new(cut(&first.to_string()), format!("{place}: {}", cut(&other.to_string()))));
+        }
+    }
+    Ok(())
+}
+
+fn params(bench: &Bench, own: Inventory) -> PlanParams {
+    let other = bench.world.other_side();
+    let (mut provider, mut directory) = (Default::default(), Default::default());
+    for inventory in [own, other] {
+        match inventory {
+            Inventory::Provider(shown) => provider = shown,
+            Inventory::Directory(shown) => directory = shown,
+        }
+    }
+    PlanParams { tenant: bench.tenant.clone(), app_data: bench.world.app_data(), provider, directory }
+}
+
+/// Plans the tenant as the engine does, with a stand-in for the other side.
+pub(crate) async fn plan(bench: &Bench) -> Result<PlannedTenant, Failure> {
+    let other = bench.world.other_side();
+    let domain = match &other {
+        Inventory::Provider(shown) => shown.domain.clone(),
+        Inventory::Directory(shown) => shown.domain.clone(),
+    };
+    let mut gives: Vec<String> = bench.world.given().into_keys().collect();
+    gives.sort();
+    let own: Arc<dyn Backend> = Arc::clone(&bench.session) as _;
+    let stand_in: Arc<dyn Backend> = Arc::new(StandIn { inventory: other, gives });
+    let (provider, directory) = match bench.role {
+        Role::Provider => (own, stand_in),
+        Role::Directory => (stand_in, own),
+    };
+    let plugin = |role| if role == bench.role { "plugin" } else { "stand-in" }.to_owned();
+    let spec = TenantSpec {
+        name: bench.tenant.clone(),
+        domain,
+        app_data: bench.world.app_data(),
+        provider_plugin: plugin(Role::Provider),
+        directory_plugin: plugin(Role::Directory),
+        begun: false,
+        config: json!({}),
+    };
+    let expected = "a tenant that is ready, with steps";
+    let tenant = Tenant { spec, provider, directory };
+    let planned = plan_tenant(&tenant, Timestamp::now()).await;
+    let planned = planned.map_err(|error| Failure::new(expected, error.to_string()))?;
+    if planned.verdict != Verdict::Ready {
+        let findings: Vec<_> = planned.findings.iter().map(|finding| finding.message.clone()).collect();
+        return Err(Failure::new(expected, format!("{}: {}", planned.verdict, findings.join("; "))));
+    }
+    if own_steps(&planned, bench.role) == 0 {
+        return Err(Failure::new(expected, "no step"));
+    }
+    Ok(planned)
+}
+
+fn own_steps(planned: &PlannedTenant, role: Role) -> usize {
+    own(&planned.steps, role).len()
+}
+
+fn lint(trial: &Trial<'_>, planned: PlannedTenant) -> Result<(), Failure> {
+    let version = trial.subject.process.hello().version.clone();
+    let pin = PluginPin { version, sha256: trial.subject.process.sha256().to_owned() };
+    let pins: BTreeMap<_, _> = ["plugin", "stand-in"].map(|name| (name.to_owned(), pin.clone())).into();
+    let now = Timestamp::now();
+    match Plan::freeze(now, now + SignedDuration::from_hours(1), pins, vec![planned]) {
+        Ok(_) => Ok(()),
+        Err(PlanError::Unsound(defects)) => Err(Failure::new("no defect", defects.join("; "))),
+        Err(error) => Err(Failure::new("a plan that can be written", error.to_string())),
+    }
+}
+
+/// The other side of the tenant: it shows what the world says and pretends its steps.
+struct StandIn {
+    inventory: Inventory,
+    gives: Vec<String>,
+}
+
+impl Backend for StandIn {
+    fn call<'a>(&'a self, call: BackendCall<'a>) -> BoxFuture<'a, Result<Value, contract::Error>> {
+        let reply = match call.op {
+            Op::Detect => Ok(json!(self.inventory)),
+            Op::Plan => Ok(json!(PlanReply { steps: self.steps() })),
+            other => Err(contract::Error::new(contract::ErrorKind::Unsupported, format!("no `{other}` here"))),
+        };
+        async move { reply }.boxed()
+    }
+}
+
+impl StandIn {
+    fn steps(&self) -> Vec<StepProposal> {
+        let phases: &[Phase] = match self.inventory {
+            Inventory::Provider(_) => &[Phase::Provision, Phase::Prove],
+            Inventory::Directory(_) => &[Phase::Test, Phase::Swap, Phase::Confirm],
+        };
+        let step = |phase: &Phase| StepProposal {
+            phase: *phase,
+            title: format!("the other side's {phase}"),
+            by: By::Plugin,
+            reversibility: Reversibility::Unattended,
+            undo: (!phase.is_check()).then(|| "taken back by the other side".to_owned()),
+            needs: Vec::new(),
+            gives: if matches!(phase, Phase::Provision | Phase::Swap) { self.gives.clone() } else { Vec::new() },
+            payload: json!({}),
+        };
+        phases.iter().map(step).collect()
+    }
+}
+
+async fn observe(trial: &Trial<'_>, steps: &[Step]) -> Result<(), Failure> {
+    let mut bench = trial.bench().await?;
+    for (index, step) in steps.iter().enumerate() {
+        if !step.proposal.phase.is_check() {
+            pure(&bench, bench.observe(step, Values::new())).await.map_err(|f| f.during(&step.id))?;
+        }
+        bench.advance(&steps[index..=index]).await?;
+        if !step.proposal.phase.is_check() {
+            pure(&bench, bench.observe(step, bench.outputs(step))).await.map_err(|f| f.during(&step.id))?;
+        }
+    }
+    Ok(())
+}
+
+async fn test(trial: &Trial<'_>, steps: &[Step]) -> Result<(), Failure> {
+    let mut bench = trial.bench().await?;
+    for (index, step) in steps.iter().enumerate() {
+        if step.proposal.phase.is_check() {
+            pure(&bench, bench.test(step)).await.map_err(|f| f.during(&step.id))?;
+        }
+        bench.advance(&steps[index..=index]).await?;
+    }
+    Ok(())
+}
+
+/// A whole life of a tenant in one process, and the same messages told to another.
+async fn same_messages(trial: &Trial<'_>, steps: &[Step]) -> Result<(), Failure> {
+    let broken = |seen: String| Failure::new("a second process that can be told the same", seen);
+    let subject = trial.kit.start().await.map_err(|error| broken(error.to_string()))?;
+    let watch = Arc::clone(&subject.watch);
+    let one = Trial { kit: trial.kit, subject, make: Arc::clone(&trial.make) };
+    let mut bench = one.bench().await?;
+    let reversible = reversible(steps);
+    detect(&bench).await?;
+    propose(&one, &bench).await?;
+    bench.advance(reversible).await?;
+    bench.retreat(reversible).await?;
+    let (told, mut said) = {
+        let seen = watch.seen();
+        (seen.to_plugin.clone(), seen.from_plugin.clone())
+    };
+    said.insert(0, encode(&FromPlugin::Hello(one.subject.process.hello().clone())));
+    let told: Vec<_> = std::iter::once(encode(&hello())).chain(told).collect();
+    let again = trial.kit.start_raw().map_err(|error| broken(error.to_string()))?;
+    let again = again.replay(&told).await.map_err(broken)?;
+    let text = |bytes: Option<&Vec<u8>>| bytes.map_or("nothing".to_owned(), |b| cut(&String::from_utf8_lossy(b)));
+    match (0..said.len().max(again.len())).find(|&at| said.get(at) != again.get(at)) {
+        None => Ok(()),
+        Some(at) => Err(Failure::new(text(said.get(at)), text(again.get(at)))),
+    }
+}
+
+/// The steps before the first that nobody can take back unattended.
+pub(crate) fn reversible(steps: &[Step]) -> &[Step] {
+    let is_reversible =
+        |step: &Step| step.proposal.phase.is_check() || step.proposal.reversibility == Reversibility::Unattended;
+    let end = steps.iter().position(|step| !is_reversible(step)).unwrap_or(steps.len());
+    &steps[..end]
+}

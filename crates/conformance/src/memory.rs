@@ -1,0 +1,102 @@
+//! The ports of the engine in memory: what one case writes down, keeps and hears.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use flowswap_contract::Handle;
+use flowswap_engine::{
+    Clock, Draft, Entry, Journal, JournalError, Record, RequestOutcome, Secret, SecretStore, SecretStoreError,
+};
+use futures::future::{BoxFuture, FutureExt};
+use jiff::Timestamp;
+
+/// Journal, custody and clock of one case.
+#[derive(Default)]
+pub(crate) struct Memory {
+    entries: Mutex<Vec<Entry>>,
+    secrets: Mutex<BTreeMap<Handle, Secret>>,
+}
+
+impl Memory {
+    /// How many mutating requests left.
+    pub(crate) fn mutations(&self) -> usize {
+        lock(&self.entries).iter().filter(|entry| matches!(entry, Entry::RequestIntended { .. })).count()
+    }
+
+    /// Whether a mutating request since the one of this number may have changed the world, as far as the host can tell.
+    pub(crate) fn may_have_changed_since(&self, mutations: usize) -> bool {
+        let outcomes = lock(&self.entries)
+            .iter()
+            .filter_map(|entry| match entry {
+                Entry::RequestEnded { outcome, .. } => Some(outcome.clone()),
+                _ => None,
+            })
+            .skip(mutations)
+            .collect::<Vec<_>>();
+        outcomes.iter().any(|outcome| match outcome {
+            RequestOutcome::Answered { status, .. } => !(400..500).contains(status) || *status == 408,
+            RequestOutcome::NotSent { .. } => false,
+            _ => true,
+        })
+    }
+
+    pub(crate) fn keep(&self, handle: Handle, secret: Secret) {
+        lock(&self.secrets).insert(handle, secret);
+    }
+
+    pub(crate) fn holds(&self, handle: &Handle) -> bool {
+        lock(&self.secrets).contains_key(handle)
+    }
+
+    pub(crate) fn forget(&self, handle: &Handle) {
+        lock(&self.secrets).remove(handle);
+    }
+
+    /// Every secret in custody, also those that the case brought along.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        lock(&self.secrets).values().map(|secret| secret.expose().to_owned()).collect()
+    }
+}
+
+impl Journal for Memory {
+    fn append(&self, draft: Draft) -> BoxFuture<'_, Result<u64, JournalError>> {
+        let mut entries = lock(&self.entries);
+        entries.push(draft.entry);
+        let number = entries.len() as u64;
+        async move { Ok(number) }.boxed()
+    }
+
+    fn load(&self) -> BoxFuture<'_, Result<Vec<Record>, JournalError>> {
+        async { Ok(Vec::new()) }.boxed()
+    }
+}
+
+impl SecretStore for Memory {
+    fn put<'a>(&'a self, handle: &'a Handle, secret: &'a Secret) -> BoxFuture<'a, Result<(), SecretStoreError>> {
+        self.keep(handle.clone(), secret.clone());
+        async { Ok(()) }.boxed()
+    }
+
+    fn get<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<Option<Secret>, SecretStoreError>> {
+        let secret = lock(&self.secrets).get(handle).cloned();
+        async { Ok(secret) }.boxed()
+    }
+
+    fn remove<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<(), SecretStoreError>> {
+        self.forget(handle);
+        async { Ok(()) }.boxed()
+    }
+}
+
+impl Clock for Memory {
+    fn now(&self) -> Timestamp {
+        let now = Timestamp::now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,133 @@
+//! A plugin process without the host in between, so that it can be told what no host would say.
+
+use std::{io, os::fd::OwnedFd, path::Path, process::Stdio, time::Duration};
+
+use flowswap_contract::{FromPlugin, PROTOCOL, ToPlugin};
+use flowswap_host::Launcher;
+use serde::Serialize;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+    process::{Child, Command},
+    time::timeout,
+};
+
+/// A plugin process, and the socket to it.
+pub(crate) struct RawPlugin {
+    stream: UnixStream,
+    limit: Duration,
+    _child: Child,
+}
+
+impl RawPlugin {
+    /// Starts a process. It has not been greeted.
+    pub(crate) fn start(launcher: &Launcher, library: &Path) -> io::Result<Self> {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let child = Command::new(&launcher.exe)
+            .args(&launcher.args)
+            .arg(library)
+            .env_clear()
+            .process_group(0)
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        Ok(Self { stream: UnixStream::from_std(ours)?, limit: launcher.limits.greeting, _child: child })
+    }
+
+    /// Sends bytes as one message.
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let length = u32::try_from(bytes.len()).map_err(|error| error.to_string())?.to_le_bytes();
+        let sending = async {
+            self.stream.write_all(&length).await?;
+            self.stream.write_all(bytes).await
+        };
+        match timeout(self.limit, sending).await {
+            Ok(sent) => sent.map_err(|_| "the process has ended".to_owned()),
+            Err(_) => Err(format!("it takes no message for {} s", self.limit.as_secs())),
+        }
+    }
+
+    /// The next message as bytes; none once the process has ended.
+    pub(crate) async fn receive_bytes(&mut self) -> Result<Option<Vec<u8>>, String> {
+        let receiving = async {
+            let mut length = [0; 4];
+            if self.stream.read_exact(&mut length).await.is_err() {
+                return Ok(None);
+            }
+            let mut message = vec![0; u32::from_le_bytes(length) as usize];
+            self.stream.read_exact(&mut message).await.map(|_| Some(message))
+        };
+        match timeout(self.limit, receiving).await {
+            Ok(received) => received.map_err(|error: io::Error| error.to_string()),
+            Err(_) => Err(format!("it says nothing for {} s", self.limit.as_secs())),
+        }
+    }
+
+    /// Sends bytes and then a greeting, and returns what the plugin says before it greets back: a plugin handles one
+    /// message after the other, so that is all that the bytes lead to.
+    pub(crate) async fn exchange_bytes(&mut self, bytes: &[u8]) -> Result<Vec<FromPlugin>, String> {
+        let is_greeting = matches!(serde_json::from_slice(bytes), Ok(ToPlugin::Hello { .. }));
+        self.send_bytes(bytes).await?;
+        self.send_bytes(&encode(&hello())).await?;
+        let mut said = Vec::new();
+        let mut greetings = 0;
+        loop {
+            let bytes = self.receive_bytes().await?.ok_or("the process has ended")?;
+            let message: FromPlugin = serde_json::from_slice(&bytes)
+                .map_err(|error| format!("it said something that is no message ({error})"))?;
+            greetings += usize::from(matches!(message, FromPlugin::Hello(_)));
+            if greetings > usize::from(is_greeting) {
+                return Ok(said);
+            }
+            said.push(message);
+        }
+    }
+
+    /// The same with a message.
+    pub(crate) async fn exchange(&mut self, message: &impl Serialize) -> Result<Vec<FromPlugin>, String> {
+        self.exchange_bytes(&encode(message)).await
+    }
+
+    /// Sends all messages and returns all that is said until the process ends.
+    pub(crate) async fn replay(self, messages: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, String> {
+        let limit = self.limit;
+        let (mut reader, mut writer) = self.stream.into_split();
+        let writing = async {
+            for message in messages {
+                let length = u32::try_from(message.len()).unwrap_or(u32::MAX).to_le_bytes();
+                writer.write_all(&length).await?;
+                writer.write_all(message).await?;
+            }
+            writer.shutdown().await
+        };
+        let reading = async {
+            let mut bytes = Vec::new();
+            reader.read_to_end(&mut bytes).await.map(|_| bytes)
+        };
+        let both = timeout(limit, futures::future::try_join(writing, reading)).await;
+        let ((), bytes) = both
+            .map_err(|_| format!("it does not end within {} s", limit.as_secs()))?
+            .map_err(|error| error.to_string())?;
+        let mut rest = bytes.as_slice();
+        let mut said = Vec::new();
+        while let Some((length, after)) = rest.split_first_chunk::<4>() {
+            let length = u32::from_le_bytes(*length) as usize;
+            let (message, after) = after.split_at_checked(length).ok_or("it ended within a message")?;
+            said.push(message.to_vec());
+            rest = after;
+        }
+        Ok(said)
+    }
+}
+
+/// The greeting of the host.
+pub(crate) fn hello() -> ToPlugin {
+    ToPlugin::Hello { protocol: PROTOCOL, features: Vec::new() }
+}
+
+pub(crate) fn encode(message: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(message).unwrap_or_default()
+}

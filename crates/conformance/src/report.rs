@@ -1,0 +1,148 @@
+//! What was checked, and what came of it: for people as text, for scripts as JSON.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// What came of all checks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The plugin.
+    pub plugin: String,
+    /// In the order in which they were made.
+    pub checks: Vec<Check>,
+}
+
+/// One check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// A stable name, such as `undo.every-prefix`.
+    pub id: &'static str,
+    /// What the contract demands.
+    pub demand: &'static str,
+    /// What came of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// What came of one check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The plugin does what is demanded.
+    Passed,
+    /// It does not.
+    Failed(Failure),
+    /// It could not be checked.
+    Skipped {
+        /// Why not.
+        why: String,
+    },
+}
+
+/// How a plugin fails a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// What should have happened.
+    pub expected: String,
+    /// What happened instead.
+    pub seen: String,
+}
+
+impl Failure {
+    /// Expected this, saw that.
+    pub(crate) fn new(expected: impl Into<String>, seen: impl Into<String>) -> Self {
+        Self { expected: expected.into(), seen: seen.into() }
+    }
+
+    /// The same failure, and in which case it was seen.
+    pub(crate) fn during(self, case: &str) -> Self {
+        Self { seen: format!("{case}: {}", self.seen), ..self }
+    }
+}
+
+impl Report {
+    /// The checks that the plugin failed.
+    pub fn failures(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(|check| matches!(check.outcome, Outcome::Failed(_)))
+    }
+
+    /// Whether there are none.
+    pub fn is_clean(&self) -> bool {
+        self.failures().next().is_none()
+    }
+
+    /// How many passed, failed and were skipped, in one line.
+    pub fn summary(&self) -> String {
+        let count = |is: fn(&Outcome) -> bool| self.checks.iter().filter(|check| is(&check.outcome)).count();
+        format!(
+            "{}: {} passed, {} failed, {} skipped",
+            self.plugin,
+            count(|outcome| matches!(outcome, Outcome::Passed)),
+            count(|outcome| matches!(outcome, Outcome::Failed(_))),
+            count(|outcome| matches!(outcome, Outcome::Skipped { .. })),
+        )
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for check in &self.checks {
+            writeln!(f, "{check}")?;
+        }
+        write!(f, "{}", self.summary())
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.outcome {
+            Outcome::Passed => write!(f, "ok    {:28} {}", self.id, self.demand),
+            Outcome::Skipped { why } => write!(f, "skip  {:28} {why}", self.id),
+            Outcome::Failed(Failure { expected, seen }) => {
+                write!(
+                    f,
+                    "FAIL  {:28} {}\n        expected: {expected}\n        seen:     {seen}",
+                    self.id, self.demand
+                )
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_reads_well_in_both_forms() {
+        let check = |id, outcome| Check { id, demand: "it must", outcome };
+        let report = Report {
+            plugin: "demo".into(),
+            checks: vec![
+                check("a.b", Outcome::Passed),
+                check("a.c", Outcome::Failed(Failure::new("x", "y").during("then"))),
+                check("a.d", Outcome::Skipped { why: "no world".into() }),
+            ],
+        };
+        let text = report.to_string();
+        let lines: Vec<_> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        assert_eq!(
+            lines,
+            [
+                "ok a.b it must",
+                "FAIL a.c it must",
+                "expected: x",
+                "seen: then: y",
+                "skip a.d no world",
+                "demo: 1 passed, 1 failed, 1 skipped"
+            ]
+        );
+        assert!(!report.is_clean());
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!(
+            json["checks"][1],
+            serde_json::json!({"id": "a.c", "demand": "it must", "outcome": "failed", "expected": "x", "seen": "then: y"})
+        );
+    }
+}
