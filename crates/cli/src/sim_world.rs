@@ -135,7 +135,7 @@ impl World for SimWorld {
         self.sim.snapshot()
     }
 
-    /// An adopted client has another secret than one that was made in peace.
+    /// An adopted client has another id, another secret and another age than one that was made in peace.
     fn outcome(&self) -> Value {
         let mut world = self.sim.snapshot();
         for org in world["orgs"].as_object_mut().into_iter().flat_map(|orgs| orgs.values_mut()) {
@@ -143,6 +143,7 @@ impl World for SimWorld {
             let shapes = clients.into_iter().map(|(_, mut client)| {
                 let secrets = client["secrets"].as_object().cloned().unwrap_or_default();
                 client["secrets"] = secrets.values().map(|secret| secret["status"].clone()).collect();
+                client["created"].take();
                 client
             });
             org["service_clients"] = shapes.collect();

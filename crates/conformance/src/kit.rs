@@ -1,10 +1,12 @@
 //! The kit: one plugin, how its process is started, and the world that it is tried in.
 
 use std::{
+    collections::BTreeSet,
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use flowswap_contract::{FromPlugin, ToPlugin};
 use flowswap_engine::{Event, EventSink};
 use flowswap_host::{Launcher, PluginFile, PluginProcess, StartError, Traffic};
 
@@ -62,10 +64,6 @@ impl Kit {
         &self.no_world
     }
 
-    pub(crate) fn name(&self) -> &str {
-        self.file.name()
-    }
-
     /// Starts a process behind the host.
     pub(crate) async fn start(&self) -> Result<Subject, StartError> {
         let watch = Arc::new(Watch::default());
@@ -98,6 +96,10 @@ pub(crate) struct Watch(Mutex<Seen>);
 pub(crate) struct Seen {
     pub(crate) to_plugin: Vec<Vec<u8>>,
     pub(crate) from_plugin: Vec<Vec<u8>>,
+    /// Asks that have no answer yet: the call and the number.
+    open_asks: BTreeSet<(u64, u32)>,
+    /// A call that was over before its asks were answered.
+    pub(crate) hasty: Option<u64>,
     /// Lines that it printed, or had logged.
     pub(crate) lines: Vec<String>,
 }
@@ -110,8 +112,22 @@ impl Watch {
     fn take(&self, traffic: Traffic<'_>) {
         let mut seen = self.seen();
         match traffic {
-            Traffic::ToPlugin(bytes) => seen.to_plugin.push(bytes.to_vec()),
-            Traffic::FromPlugin(bytes) => seen.from_plugin.push(bytes.to_vec()),
+            Traffic::ToPlugin(bytes) => {
+                if let Ok(ToPlugin::Answer { id, n, .. }) = serde_json::from_slice(bytes) {
+                    seen.open_asks.remove(&(id, n));
+                }
+                seen.to_plugin.push(bytes.to_vec());
+            }
+            Traffic::FromPlugin(bytes) => {
+                match serde_json::from_slice(bytes) {
+                    Ok(FromPlugin::Ask { id, n, .. }) => drop(seen.open_asks.insert((id, n))),
+                    Ok(FromPlugin::Reply { id, .. }) if seen.open_asks.iter().any(|(of, _)| *of == id) => {
+                        seen.hasty = Some(id);
+                    }
+                    _ => {}
+                }
+                seen.from_plugin.push(bytes.to_vec());
+            }
         }
     }
 }

@@ -38,7 +38,7 @@ impl RawPlugin {
     }
 
     /// Sends bytes as one message.
-    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) -> Result<(), String> {
+    async fn send_bytes(&mut self, bytes: &[u8]) -> Result<(), String> {
         let length = u32::try_from(bytes.len()).map_err(|error| error.to_string())?.to_le_bytes();
         let sending = async {
             self.stream.write_all(&length).await?;
@@ -51,7 +51,7 @@ impl RawPlugin {
     }
 
     /// The next message as bytes; none once the process has ended.
-    pub(crate) async fn receive_bytes(&mut self) -> Result<Option<Vec<u8>>, String> {
+    async fn receive_bytes(&mut self) -> Result<Option<Vec<u8>>, String> {
         let receiving = async {
             let mut length = [0; 4];
             if self.stream.read_exact(&mut length).await.is_err() {
@@ -66,29 +66,24 @@ impl RawPlugin {
         }
     }
 
-    /// Sends bytes and then a greeting, and returns what the plugin says before it greets back: a plugin handles one
-    /// message after the other, so that is all that the bytes lead to.
-    pub(crate) async fn exchange_bytes(&mut self, bytes: &[u8]) -> Result<Vec<FromPlugin>, String> {
-        let is_greeting = matches!(serde_json::from_slice(bytes), Ok(ToPlugin::Hello { .. }));
-        self.send_bytes(bytes).await?;
+    /// Sends a message that is no greeting, and then a greeting, and returns what the plugin says before it greets back:
+    /// a plugin handles one message after the other, so that is all that the message leads to.
+    pub(crate) async fn exchange(&mut self, message: &impl Serialize) -> Result<Vec<FromPlugin>, String> {
+        self.send_bytes(&encode(message)).await?;
         self.send_bytes(&encode(&hello())).await?;
         let mut said = Vec::new();
-        let mut greetings = 0;
         loop {
             let bytes = self.receive_bytes().await?.ok_or("the process has ended")?;
-            let message: FromPlugin = serde_json::from_slice(&bytes)
-                .map_err(|error| format!("it said something that is no message ({error})"))?;
-            greetings += usize::from(matches!(message, FromPlugin::Hello(_)));
-            if greetings > usize::from(is_greeting) {
-                return Ok(said);
+            match decode(&bytes)? {
+                FromPlugin::Hello(_) => return Ok(said),
+                message => said.push(message),
             }
-            said.push(message);
         }
     }
 
-    /// The same with a message.
-    pub(crate) async fn exchange(&mut self, message: &impl Serialize) -> Result<Vec<FromPlugin>, String> {
-        self.exchange_bytes(&encode(message)).await
+    /// Sends all messages, no more, and returns what is said until the process ends, as messages.
+    pub(crate) async fn tell(self, messages: &[Vec<u8>]) -> Result<Vec<FromPlugin>, String> {
+        self.replay(messages).await?.iter().map(|bytes| decode(bytes)).collect()
     }
 
     /// Sends all messages and returns all that is said until the process ends.
@@ -126,6 +121,10 @@ impl RawPlugin {
 /// The greeting of the host.
 pub(crate) fn hello() -> ToPlugin {
     ToPlugin::Hello { protocol: PROTOCOL, features: Vec::new() }
+}
+
+fn decode(bytes: &[u8]) -> Result<FromPlugin, String> {
+    serde_json::from_slice(bytes).map_err(|error| format!("it said something that is no message ({error})"))
 }
 
 pub(crate) fn encode(message: &impl Serialize) -> Vec<u8> {

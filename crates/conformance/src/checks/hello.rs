@@ -28,8 +28,8 @@ pub(crate) async fn examine(kit: &Kit, subject: &Subject, findings: &mut Finding
 /// What a new process says to a greeting.
 async fn greeting(kit: &Kit, bytes: &[u8]) -> Result<PluginHello, Failure> {
     let expected = "one greeting";
-    let mut raw = kit.start_raw().map_err(|error| Failure::new(expected, error.to_string()))?;
-    match raw.exchange_bytes(bytes).await.map_err(|seen| Failure::new(expected, seen))?.as_slice() {
+    let raw = kit.start_raw().map_err(|error| Failure::new(expected, error.to_string()))?;
+    match raw.tell(&[bytes.to_vec()]).await.map_err(|seen| Failure::new(expected, seen))?.as_slice() {
         [FromPlugin::Hello(hello)] => Ok(hello.clone()),
         said => Err(Failure::new(expected, format!("{} messages", said.len()))),
     }

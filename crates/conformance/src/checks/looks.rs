@@ -46,6 +46,7 @@ pub(crate) async fn examine(trial: &Trial<'_>, findings: &mut Findings) -> Strin
     };
     findings.note("observe.pure", observe(trial, &steps).await);
     findings.note("test.pure", test(trial, &steps).await);
+    findings.note("asks.awaited", awaited(trial, &steps).await);
     findings.note("messages.same", same_messages(trial, &steps).await);
     String::new()
 }
@@ -257,6 +258,15 @@ async fn test(trial: &Trial<'_>, steps: &[Step]) -> Result<(), Failure> {
         bench.advance(&steps[index..=index]).await?;
     }
     Ok(())
+}
+
+async fn awaited(trial: &Trial<'_>, steps: &[Step]) -> Result<(), Failure> {
+    let mut bench = trial.bench().await?;
+    let lived = bench.advance(reversible(steps)).await;
+    match trial.subject.watch.seen().hasty {
+        Some(id) => Err(Failure::new("answers to all asks before the reply", format!("call {id} did not wait"))),
+        None => lived,
+    }
 }
 
 /// A whole life of a tenant in one process, and the same messages told to another.

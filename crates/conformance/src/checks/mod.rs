@@ -41,6 +41,11 @@ impl Group {
     /// In the order in which they are made.
     pub const ALL: [Self; 7] =
         [Self::Hello, Self::Protocol, Self::Looks, Self::Laws, Self::Lost, Self::Errors, Self::Secrets];
+
+    /// The group that a check belongs to, if there is one of this name.
+    pub fn of(check: &str) -> Option<Self> {
+        CHECKS.iter().find(|(_, id, _)| *id == check).map(|(group, _, _)| *group)
+    }
 }
 
 /// Every check: its group, its name, and what it demands.
@@ -99,6 +104,7 @@ pub(crate) const CHECKS: &[(Group, &str, &str)] = &[
     (Group::Looks, "plan.sound", "the plan passes the engine's own lint"),
     (Group::Looks, "observe.pure", "`observe` of every step changes nothing"),
     (Group::Looks, "test.pure", "`test` of every step changes nothing"),
+    (Group::Looks, "asks.awaited", "no call is over before all that it asked for is answered"),
     (Group::Looks, "messages.same", "the same messages lead to the same messages, byte for byte, in two processes"),
     (Group::Laws, "apply.plan", "the whole plan can be carried out"),
     (Group::Laws, "apply.gives", "every step gives what its proposal says"),

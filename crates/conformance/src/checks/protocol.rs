@@ -7,7 +7,7 @@ use crate::{
     Failure, World,
     bench::say,
     kit::{Findings, Kit, Subject},
-    raw::{RawPlugin, encode},
+    raw::{RawPlugin, encode, hello},
 };
 
 /// The one session of each of these processes.
@@ -21,7 +21,7 @@ const HUGE: usize = 8 << 20;
 
 pub(crate) async fn examine(kit: &Kit, subject: &Subject, findings: &mut Findings) -> String {
     let message = |text: &str| text.as_bytes().to_vec();
-    let hello = |extra: Value| {
+    let greeting = |extra: Value| {
         let mut hello = json!({"type": "hello", "protocol": {"major": 1, "minor": 0}, "features": []});
         hello
             .as_object_mut()
@@ -33,8 +33,8 @@ pub(crate) async fn examine(kit: &Kit, subject: &Subject, findings: &mut Finding
     for (id, messages, greets) in [
         ("protocol.not-json", vec![message("{\"type\": \"cal"), message(""), vec![0xff, 0xfe], message("null")], false),
         ("protocol.unknown-type", vec![message(r#"{"type": "sing", "song": 1}"#), message("{}"), message("[]")], false),
-        ("protocol.unknown-fields", vec![hello(json!({"later": {"x": [1]}}))], true),
-        ("protocol.huge-message", vec![hello(json!({"filling": "x".repeat(HUGE)}))], true),
+        ("protocol.unknown-fields", vec![greeting(json!({"later": {"x": [1]}}))], true),
+        ("protocol.huge-message", vec![greeting(json!({"filling": "x".repeat(HUGE)}))], true),
         ("protocol.stray-answer", vec![encode(&answer)], false),
         ("protocol.stray-cancel", vec![encode(&ToPlugin::Cancel { id: NOBODY })], false),
         ("protocol.close-twice", vec![encode(&ToPlugin::Close { session: NOBODY }); 2], false),
@@ -65,23 +65,15 @@ fn start(kit: &Kit) -> Result<RawPlugin, Failure> {
     kit.start_raw().map_err(|error| Failure::new("a process", error.to_string()))
 }
 
-/// Messages that lead to nothing, or to one greeting each.
+/// Messages that lead to nothing, or to one greeting each; and then the host's own greeting.
 async fn bear(kit: &Kit, messages: &[Vec<u8>], greets: bool) -> Result<(), Failure> {
     let expected =
         if greets { "a greeting, and a plugin that serves on" } else { "silence, and a plugin that serves on" };
-    let mut raw = start(kit)?;
-    for bytes in messages {
-        let said = raw.exchange_bytes(bytes).await.map_err(|seen| Failure::new(expected, seen))?;
-        let is_right = match said.as_slice() {
-            [] => !greets,
-            [FromPlugin::Hello(_)] => greets,
-            _ => false,
-        };
-        if !is_right {
-            return Err(Failure::new(expected, format!("{} messages: {}", said.len(), show(&said))));
-        }
-    }
-    Ok(())
+    let told: Vec<_> = messages.iter().cloned().chain([encode(&hello())]).collect();
+    let said = start(kit)?.tell(&told).await.map_err(|seen| Failure::new(expected, seen))?;
+    let greetings = 1 + if greets { messages.len() } else { 0 };
+    let is_right = said.len() == greetings && said.iter().all(|message| matches!(message, FromPlugin::Hello(_)));
+    if is_right { Ok(()) } else { Err(Failure::new(expected, format!("{} messages: {}", said.len(), show(&said)))) }
 }
 
 async fn unknown_session(kit: &Kit) -> Result<(), Failure> {

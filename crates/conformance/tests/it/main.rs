@@ -1,2 +1,10 @@
-//! x
-fn main() {}
+//! The kit on the rogue: what behaves passes, and every seeded misbehaviour is caught.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where its expectation does")]
+
+/// The macro, as an author uses it.
+mod author;
+/// The kit catches what misbehaves.
+mod seeded;
+/// A small world for the rogue.
+mod world;

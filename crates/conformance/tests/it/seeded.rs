@@ -1,0 +1,142 @@
+//! The kit on rogues that misbehave, one way each: all of them must be caught, and the one that behaves must not be.
+
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+
+use flowswap_conformance::{Group, Kit};
+use flowswap_host::{Launcher, Limits, PluginFile};
+use futures::{StreamExt, stream};
+use tempfile::TempDir;
+
+use crate::world::Clients;
+
+/// Ways to misbehave in a session, each with a check that must catch it; others may as well.
+const IN_SESSIONS: &[(&str, &str)] = &[
+    ("panic-in-detect", "detect.answers"),
+    ("panic-in-plan", "plan.asks-nothing"),
+    ("panic-in-observe", "observe.pure"),
+    ("panic-in-apply", "apply.plan"),
+    ("panic-in-undo", "undo.twice"),
+    ("panic-in-test", "access.pure"),
+    ("abort-in-apply", "apply.plan"),
+    ("segfault-in-undo", "undo.every-prefix"),
+    ("exit-in-detect", "detect.answers"),
+    ("loop-in-apply", "apply.plan"),
+    ("silence-in-observe", "observe.before"),
+    ("flood-events-in-detect", "detect.answers"),
+    ("flood-asks-in-detect", "detect.answers"),
+    ("huge-in-apply", "apply.plan"),
+    ("leave-in-apply", "asks.awaited"),
+    ("mutate-in-detect", "detect.pure"),
+    ("mutate-in-observe", "observe.pure"),
+    ("touch-in-detect", "detect.pure"),
+    ("touch-in-observe", "observe.pure"),
+    ("touch-in-test", "test.pure"),
+    ("read-by-post-in-detect", "detect.pure"),
+    ("foreign-origin-in-detect", "detect.answers"),
+    ("foreign-secret-in-apply", "apply.plan"),
+    ("random-ask-in-detect", "messages.same"),
+    ("ask-in-plan", "plan.asks-nothing"),
+    ("garbage-in-apply", "apply.plan"),
+    ("reply-twice-in-apply", "apply.twice"),
+    ("foreign-reply-in-detect", "detect.answers"),
+    ("wrong-number-in-detect", "detect.answers"),
+    ("greet-in-undo", "undo.twice"),
+    ("other-role", "detect.answers"),
+    ("undo-nothing", "undo.every-prefix"),
+    ("create-twice", "undo.every-prefix"),
+    ("create-again", "apply.twice"),
+    ("repeat-the-lost", "lost.apply.after"),
+    ("observe-nothing", "observe.after-apply"),
+    ("observe-all", "observe.after-undo"),
+    ("ignore-status", "errors.500"),
+    ("internal-errors", "errors.403"),
+    ("always-unknown", "errors.401"),
+    ("forget-output", "apply.gives"),
+    ("random-plan", "plan.same"),
+    ("counting-plan", "plan.same"),
+    ("need-the-unknown", "plan.sound"),
+    ("no-way-back", "plan.sound"),
+    ("log-secret", "secrets.untold"),
+    ("print-secret", "secrets.untold"),
+    ("output-secret", "secrets.untold"),
+];
+
+/// Ways to misbehave from the beginning.
+const FROM_THE_BEGINNING: &[(&str, &str)] = &[
+    ("wrong-name", "hello.starts"),
+    ("wrong-major", "hello.starts"),
+    ("wrong-abi", "hello.starts"),
+    ("short-table", "hello.starts"),
+    ("foreign-table", "hello.starts"),
+    ("no-table", "hello.starts"),
+    ("refuse", "hello.starts"),
+    ("greet-twice", "hello.once"),
+    ("fickle-hello", "hello.same"),
+    ("strict", "protocol.unknown-fields"),
+    ("no-roles", "hello.roles"),
+    ("key-twice", "hello.keys"),
+    ("foreign-template", "hello.origins"),
+    ("break-on-garbage", "protocol.not-json"),
+    ("answer-garbage", "protocol.unknown-type"),
+    ("break-on-strays", "protocol.stray-answer"),
+    ("deaf-to-strangers", "protocol.unknown-session"),
+    ("opens-anything", "protocol.open-empty"),
+];
+
+#[test]
+fn all_seeded_misbehaviours_are_caught_and_nothing_else_is() {
+    let dir = TempDir::new().unwrap();
+    let good = library();
+    let in_sessions = IN_SESSIONS.iter().map(|&(word, check)| (word, check, good.clone(), Some(word)));
+    let chosen = FROM_THE_BEGINNING.iter().map(|&(word, check)| (word, check, choose(&dir, word), None));
+    let seeds: Vec<_> = in_sessions.chain(chosen).collect();
+    let total = seeds.len();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (missed, alarms) = runtime.block_on(async {
+        let tried = stream::iter(seeds).map(|(word, check, path, misbehave)| async move {
+            let report = kit(path, misbehave).run_group(Group::of(check).unwrap()).await;
+            let is_caught = report.failures().any(|failure| failure.id == check);
+            (!is_caught).then(|| format!("`{word}` is missed by {check}:\n{report}"))
+        });
+        let missed: Vec<String> = tried.buffer_unordered(4).filter_map(|missed| async { missed }).collect().await;
+        let report = kit(good, None).run().await;
+        let alarms: Vec<String> = report.failures().map(ToString::to_string).collect();
+        (missed, alarms)
+    });
+    println!(
+        "conformance: {total} seeded misbehaviours, {} caught, {} missed; well-behaved rogue: {} false alarms",
+        total - missed.len(),
+        missed.len(),
+        alarms.len(),
+    );
+    assert!(missed.is_empty(), "{}", missed.join("\n\n"));
+    assert!(alarms.is_empty(), "{}", alarms.join("\n"));
+}
+
+fn kit(library: PathBuf, misbehave: Option<&'static str>) -> Kit {
+    let file = PluginFile::read("rogue", &library, None).unwrap();
+    // What hangs is ended soon; what computes has long been done by then.
+    let limits = Limits { thinking: Duration::from_secs(3), opening: Duration::from_secs(5), ..Limits::default() };
+    // The process is the one of the author's test beside this one.
+    let launcher = flowswap_conformance::launcher("it::author");
+    let launcher = Launcher { limits, ..launcher.unwrap() };
+    Kit::new(file, launcher).world(Arc::new(move || Box::new(Clients::new(misbehave))))
+}
+
+fn library() -> PathBuf {
+    flowswap_conformance::built_library("rogue").unwrap()
+}
+
+/// A copy of the library that was told how to misbehave, in bytes that are there for it.
+fn choose(dir: &TempDir, word: &str) -> PathBuf {
+    let mut bytes = fs::read(library()).unwrap();
+    let marker = b"rogue-choice:..........";
+    let places: Vec<usize> =
+        bytes.windows(marker.len()).enumerate().filter(|(_, w)| w == marker).map(|(at, _)| at).collect();
+    let [place] = places.as_slice() else { panic!("the marker is there {} times", places.len()) };
+    let at = place + "rogue-choice:".len();
+    bytes[at..at + word.len()].copy_from_slice(word.as_bytes());
+    let path = dir.path().join(format!("{word}{}", std::env::consts::DLL_SUFFIX));
+    fs::write(&path, bytes).unwrap();
+    path
+}
