@@ -11,6 +11,8 @@ mod support;
 mod by_hand;
 /// Help texts, exit codes, wrong command lines and configurations: what a person sees before anything runs.
 mod cli;
+/// `flowswap plugins conformance`: the kit on the plugins that come with it.
+mod conformance;
 /// The demo, from the outside.
 mod demo;
 /// Faults of the network and of the other sides, injected by the simulator.

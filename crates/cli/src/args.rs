@@ -46,6 +46,9 @@ pub(crate) struct Global {
     /// Say more; twice for every request.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// How long a plugin may compute between two messages before its process is ended. Tests do not wait for long.
+    #[arg(long, global = true, hide = true, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
+    pub(crate) plugin_patience: Duration,
 }
 
 /// How to report on stdout.

@@ -9,7 +9,7 @@ use std::{
 use flowswap_contract::{self as contract, ErrorKind, Role};
 use flowswap_engine::{Backend, BackendCall, History, PluginPin, Ports, Secret, Tenant, TenantSpec};
 use flowswap_host::{
-    Effects, Gate, Launcher, Network, PluginFile, PluginProcess, Session, SessionConfig, build, locate,
+    Effects, Gate, Launcher, Limits, Network, PluginFile, PluginProcess, Session, SessionConfig, build, locate,
 };
 use futures::{
     StreamExt,
@@ -76,7 +76,7 @@ impl Fleet {
         let mut plugins = BTreeMap::new();
         for name in names {
             let file = read_plugin(context, config, name)?;
-            let process = start_plugin(&file, ports).await?;
+            let process = start_plugin(context, &file, ports).await?;
             let pin = PluginPin { version: process.hello().version.clone(), sha256: file.sha256().to_owned() };
             plugins.insert(name.to_owned(), (process, pin));
         }
@@ -126,17 +126,22 @@ pub(crate) fn read_library(name: &str, path: &Path, pin: Option<&str>) -> Result
 }
 
 /// Starts a plugin's process.
-pub(crate) async fn start_plugin(file: &PluginFile, ports: &Ports) -> Result<Arc<PluginProcess>, Failure> {
-    PluginProcess::start(file, &plugin_launcher()?, Arc::clone(&ports.events)).await.map_err(|error| {
+pub(crate) async fn start_plugin(
+    context: &Context,
+    file: &PluginFile,
+    ports: &Ports,
+) -> Result<Arc<PluginProcess>, Failure> {
+    PluginProcess::start(file, &plugin_launcher(context)?, Arc::clone(&ports.events)).await.map_err(|error| {
         let hint = error.hint();
         Failure::new(Exit::Failed, error).hint_if(hint)
     })
 }
 
 /// How plugin processes are started: by this binary, once more.
-pub(crate) fn plugin_launcher() -> Result<Launcher, Failure> {
+pub(crate) fn plugin_launcher(context: &Context) -> Result<Launcher, Failure> {
     let exe = std::env::current_exe().map_err(Failure::at("find the flowswap binary"))?;
-    Ok(Launcher::new(exe, vec![PLUGIN_PROCESS.into()]))
+    let limits = Limits { thinking: context.global.plugin_patience, ..Limits::default() };
+    Ok(Launcher { limits, ..Launcher::new(exe, vec![PLUGIN_PROCESS.into()]) })
 }
 
 fn effects(config: &Config, ports: &Ports) -> Result<Effects, Failure> {

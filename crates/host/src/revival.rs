@@ -34,14 +34,13 @@ pub(crate) struct Revival {
     current: Mutex<Arc<Life>>,
     /// How often it was started again. Locked while that happens.
     restarts: tokio::sync::Mutex<u32>,
-    /// Held by a call that was cut off by a death and is made again: one at a time, so that the one that kills the
-    /// process does not take the others with it a second time.
-    pub(crate) repeating: tokio::sync::Mutex<()>,
+    /// Held by the one suspect that makes a call.
+    pub(crate) suspects: tokio::sync::Mutex<()>,
 }
 
 impl Revival {
     pub(crate) fn of(life: Arc<Life>, source: Option<Source>) -> Self {
-        Self { source, current: Mutex::new(life), restarts: Default::default(), repeating: Default::default() }
+        Self { source, current: Mutex::new(life), restarts: Default::default(), suspects: Default::default() }
     }
 
     pub(crate) fn current(&self) -> Arc<Life> {

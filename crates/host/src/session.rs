@@ -51,6 +51,8 @@ pub struct Session {
     open: Open,
     /// The process in which it is open.
     home: tokio::sync::Mutex<Arc<Life>>,
+    /// A call of it was in flight when the process died, so it may be the one that killed it.
+    is_suspect: AtomicBool,
 }
 
 impl Session {
@@ -81,7 +83,8 @@ impl Session {
         let open = Open { session: process.next_id(), role: side.role, config: config.config, secrets: handles };
         let life = process.life().await?;
         life.open(open.clone()).await?;
-        Ok(Arc::new(Self { process, side, open, home: tokio::sync::Mutex::new(life) }))
+        let home = tokio::sync::Mutex::new(life);
+        Ok(Arc::new(Self { process, side, open, home, is_suspect: AtomicBool::new(false) }))
     }
 
     /// The process that the session lives in.
@@ -100,16 +103,21 @@ impl Session {
         Ok(Arc::clone(&home))
     }
 
-    /// Makes a call. One that changes nothing and is cut off by the death of the process is made once more: most likely
-    /// it was another tenant's call that killed it.
+    /// Makes a call; that of a suspect only while no other suspect makes one, so that whoever kills the process does not
+    /// take the same others with it a second time. A call that changes nothing and is cut off is made once more.
     async fn converse(&self, call: BackendCall<'_>) -> Result<Value, Error> {
-        let home = self.home().await?;
-        let result = self.converse_in(&home, call.clone()).await;
-        let is_cut_off = result.is_err() && home.end().is_some();
-        if !is_cut_off || matches!(call.op, Op::Apply | Op::Undo) {
-            return result;
+        if !self.is_suspect.load(Ordering::Relaxed) {
+            let home = self.home().await?;
+            let result = self.converse_in(&home, call.clone()).await;
+            if result.is_ok() || home.end().is_none() {
+                return result;
+            }
+            self.is_suspect.store(true, Ordering::Relaxed);
+            if matches!(call.op, Op::Apply | Op::Undo) {
+                return result;
+            }
         }
-        let _alone = self.process.revival.repeating.lock().await;
+        let _alone = self.process.revival.suspects.lock().await;
         let home = self.home().await?;
         self.converse_in(&home, call).await
     }

@@ -12,5 +12,5 @@ mod custody;
 mod dry_run;
 /// Plans that were edited, are too old, or were made by other code.
 mod plan_file;
-/// A plugin that asks for what it may not have.
-mod rogue;
+/// A plugin that asks for what it may not have, or takes its process down.
+pub(crate) mod rogue;

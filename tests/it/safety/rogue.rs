@@ -1,18 +1,23 @@
-//! A plugin that asks for what it may not have: the host refuses, says who asked for what, and the tenants beside it are
-//! planned as if nothing were wrong.
+//! A plugin that asks for what it may not have, or takes its process down: the host refuses or survives, says who did
+//! what, and the tenants beside it go on as if nothing were wrong.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use flowswap_sim::SimConfig;
 use serde_json::Value;
 
-use crate::support::Lab;
+use crate::support::{Lab, plugin_file};
 
 /// A way to misbehave, and what must be said about it.
 const MISBEHAVIOURS: &[(&str, &[&str])] = &[
     ("mutate-in-detect", &["`rogue`", "POST", "/rogue", "must not change anything"]),
-    ("read-by-post", &["`rogue`", "POST", "/rogue", "only GET and HEAD count as reading"]),
-    ("foreign-origin", &["`rogue`", "GET https://elsewhere.test/rogue", "foreign origin"]),
-    ("foreign-secret", &["`rogue`", "another-tenant/provider/credential"]),
-    ("panic", &["the plugin panicked in a call", "rogue: the rogue panics as it was told to"]),
+    ("read-by-post-in-detect", &["`rogue`", "POST", "/rogue", "only GET and HEAD count as reading"]),
+    ("foreign-origin-in-detect", &["`rogue`", "GET https://elsewhere.test/rogue", "foreign origin"]),
+    ("foreign-secret-in-detect", &["`rogue`", "another-tenant/provider/credential"]),
+    ("panic-in-detect", &["the plugin panicked in a call", "rogue: the rogue panics as it was told to"]),
 ];
 
 #[test]
@@ -50,6 +55,186 @@ fn refuse(role: &str) {
         assert!(strays.is_empty(), "{misbehaviour} as {role}: {strays:?}");
         assert_eq!(before, lab.sim.snapshot());
     }
+}
+
+/// A way to misbehave in `apply`, and what must be said about it; the tenant fails.
+const IN_APPLY: &[(&str, &[&str])] = &[
+    ("panic-in-apply", &["the plugin panicked in a call", "the rogue panics as it was told to"]),
+    ("abort-in-apply", &["signal: 6", "the process is started again (1 of 8 times)"]),
+    ("segfault-in-apply", &["signal: 11", "the process is started again (1 of 8 times)"]),
+    ("exit-in-apply", &["exit status: 7", "the process is started again (1 of 8 times)"]),
+    ("huge-in-apply", &["longer than 16777216 bytes"]),
+    ("garbage-in-apply", &["broke the protocol", "sent something that is no message"]),
+    ("reply-twice-in-apply", &["broke the protocol", "replied to call"]),
+    ("foreign-reply-in-apply", &["broke the protocol", "replied to call"]),
+    ("greet-in-apply", &["broke the protocol", "greeted twice"]),
+    ("ask-late-in-apply", &["broke the protocol", "gave an ask of call"]),
+    ("flood-asks-in-apply", &["broke the protocol", "more than 256 things at once"]),
+    ("flood-events-in-apply", &["answered one message with more than"]),
+    ("foreign-origin-in-apply", &["foreign origin"]),
+    ("foreign-secret-in-apply", &["another-tenant/provider/credential"]),
+    ("leave-in-apply", &["replied without waiting for its own request"]),
+];
+
+/// What hangs until the host's patience ends.
+const HANGING: &[(&str, &[&str])] = &[
+    ("loop-in-apply", &["did not go on with `apply` within 1 s", "the process is started again"]),
+    ("silence-in-apply", &["did not go on with `apply` within 1 s", "the process is started again"]),
+];
+
+#[test]
+fn in_apply_it_fails_its_own_tenant_and_no_other() {
+    IN_APPLY.iter().for_each(|(word, said)| fail_alone(word, said, &[]));
+}
+
+#[test]
+fn what_hangs_is_ended_and_fails_its_own_tenant_and_no_other() {
+    HANGING.iter().for_each(|(word, said)| fail_alone(word, said, &["--plugin-patience", "1s"]));
+}
+
+/// Four tenants share one process of the rogue; one of them misbehaves in the swap.
+#[track_caller]
+fn fail_alone(word: &str, said: &[&str], options: &[&str]) {
+    let lab = shared(&[("globex", "directory", word)]);
+    lab.plan().expect(0);
+    let output = lab.run(&[&["apply", "plan.json", "--yes"], options].concat());
+    assert_eq!(output.code, 3, "{word}: {}", output.show());
+    let all = output.show();
+    for words in said {
+        assert!(all.contains(words), "{word}: `{words}` is not said:\n{all}");
+    }
+    assert_eq!(lab.in_state("failed"), ["globex"], "{word}: {all}");
+    assert_eq!(lab.in_state("swapped"), ["acme", "initech", "umbrella"], "{word}: {all}");
+}
+
+#[test]
+fn what_was_in_flight_when_the_process_died_is_recorded_as_unknown() {
+    let lab = shared(&[("globex", "directory", "segfault-in-apply")]);
+    lab.plan().expect(0);
+    let output = lab.run(&["apply", "plan.json", "--yes"]).expect(3);
+    let output = output.show();
+    assert!(output.contains("step `swap`"), "{output}");
+    // Each try ended in doubt, which `observe` settled in a new process.
+    let database = fs::read(lab.path(".flowswap/journal.sqlite")).unwrap_or_else(|_| read_journal(lab.dir()));
+    let text = String::from_utf8_lossy(&database);
+    assert!(text.contains("signal: 11") && text.contains("\"effect\":\"unknown\""), "nothing is in doubt");
+    assert!(text.contains("not finished, as observed"), "nothing was observed");
+}
+
+/// The journal, whatever its file is called.
+fn read_journal(dir: &Path) -> Vec<u8> {
+    let files = fs::read_dir(dir.join(".flowswap")).unwrap().flatten().map(|entry| entry.path());
+    files.filter(|path| path.is_file()).flat_map(|path| fs::read(path).unwrap()).collect()
+}
+
+#[test]
+fn on_the_way_back_it_fails_its_own_tenant_and_no_other() {
+    let lab = shared(&[("globex", "directory", "segfault-in-undo")]);
+    lab.plan().expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    let output = lab.run(&["rollback", "--all", "--yes"]);
+    let back = lab.in_state("rolled-back");
+    assert!(["acme", "initech", "umbrella"].iter().all(|name| back.contains(&(*name).to_owned())), "{}", output.show());
+    // What it says of its swap is that it never happened.
+    assert!(output.show().contains("signal: 11"), "{}", output.show());
+}
+
+#[test]
+fn a_process_is_started_again_only_so_many_times() {
+    let everybody = ["acme", "globex", "initech", "umbrella"].map(|name| (name, "directory", "abort-in-apply"));
+    let lab = shared(&everybody);
+    lab.plan().expect(0);
+    let output = lab.run(&["apply", "plan.json", "--yes"]).expect(3);
+    let all = output.show();
+    assert!(all.contains("the process is started again (8 of 8 times)"), "{all}");
+    assert!(!all.contains("(9 of 8 times)"), "{all}");
+    assert!(all.contains("ended 9 times and is not started again in this run"), "{all}");
+    assert_eq!(lab.in_state("swapped"), [""; 0], "{all}");
+}
+
+#[test]
+fn a_look_that_another_tenant_cut_off_is_taken_again() {
+    let lab = shared(&[("globex", "provider", "segfault-in-detect")]);
+    let output = lab.plan().expect(4);
+    let plan: Value = serde_json::from_str(&fs::read_to_string(lab.path("plan.json")).unwrap()).unwrap();
+    let verdicts: Vec<_> = plan["tenants"].as_array().unwrap().iter().map(|tenant| &tenant["verdict"]).collect();
+    assert_eq!(verdicts, ["ready", "unknown", "ready", "ready"], "{}", output.show());
+}
+
+#[test]
+fn what_it_prints_is_told_and_cut() {
+    let lab = shared(&[("globex", "directory", "flood-prints-in-apply")]);
+    lab.plan().expect(0);
+    let output = lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    assert!(output.stderr.contains("flood 1\n"), "{}", output.stderr);
+    assert!(output.stderr.contains("it prints too much; the rest is not shown"), "{}", output.stderr);
+    assert!(!output.stdout.contains("flood"), "{}", output.stdout);
+    assert!(output.stderr.lines().count() < 2000);
+}
+
+/// What a library does wrong before any configuration, and what is said about it.
+const FROM_THE_BEGINNING: &[(&str, &str)] = &[
+    ("wrong-name", "the plugin that is configured as `rogue` calls itself `okta`"),
+    ("wrong-major", "the plugin `rogue` speaks protocol 2.0, and this flowswap 1.0"),
+    ("wrong-abi", "it was built for another flowswap: its ABI version is 2, this one is 1"),
+    ("short-table", "it was built for an older flowswap: its table has 16 bytes"),
+    ("foreign-table", "it is no flowswap plugin: its table is something else"),
+    ("no-table", "it is no flowswap plugin: its table is missing"),
+    ("refuse", "it refused to start"),
+];
+
+#[test]
+fn a_library_that_lies_about_itself_is_not_used() {
+    for (word, said) in FROM_THE_BEGINNING {
+        let lab = shared(&[]);
+        choose(lab.dir(), word);
+        let output = lab.run(&["plan", "--plugin-dir", "."]).expect(1);
+        assert!(output.stderr.contains(said), "{word}: {}", output.stderr);
+    }
+}
+
+#[test]
+fn a_process_that_says_something_else_the_second_time_is_not_used() {
+    let lab = shared(&[("globex", "provider", "segfault-in-detect")]);
+    choose(lab.dir(), "fickle-hello");
+    let output = lab.run(&["plan", "--plugin-dir", "."]);
+    let all = output.show();
+    assert!(all.contains("says something else of itself than when it was first started"), "{all}");
+}
+
+/// A copy of the rogue in the folder that was told how to misbehave from the beginning, in bytes that are there for it.
+pub(crate) fn choose(dir: &Path, word: &str) -> PathBuf {
+    let library = plugin_file("rogue");
+    let mut bytes = fs::read(&library).unwrap();
+    let marker = b"rogue-choice:..........";
+    let at = bytes.windows(marker.len()).position(|window| window == marker).unwrap() + "rogue-choice:".len();
+    bytes[at..at + word.len()].copy_from_slice(word.as_bytes());
+    let path = dir.join(library.file_name().unwrap());
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+/// Four tenants with the rogue on both sides, where it pretends; some misbehave on one side.
+fn shared(misbehaving: &[(&str, &str, &str)]) -> Lab {
+    let lab = Lab::new(SimConfig::default().tenants(4));
+    let tenants = lab.sim.tenants();
+    lab.edit_config(|text| {
+        let mut config = text[..text.find("[defaults.provider]").unwrap()].to_owned();
+        for tenant in &tenants {
+            let (name, domain) = (&tenant.name, &tenant.domain);
+            config += &format!("[[tenant]]\nname = \"{name}\"\napp_data = false\n");
+            for side in ["provider", "directory"] {
+                let word = misbehaving.iter().find(|(of, on, _)| of == name && *on == side).map(|(_, _, word)| word);
+                let misbehave = word.map(|word| format!("misbehave = \"{word}\"\n")).unwrap_or_default();
+                config += &format!(
+                    "[tenant.{side}]\nplugin = \"rogue\"\nbase_url = \"https://{domain}\"\ndomain = \"{domain}\"\n\
+                     credential = {{ file = \"tokens/{name}.token\" }}\n{misbehave}"
+                );
+            }
+        }
+        config
+    });
+    lab
 }
 
 /// Three tenants, the second of which has the rogue on one side.

@@ -16,8 +16,8 @@ use crate::{
 /// Checks the plugin in the file against the simulator, where that has a tenant that fits it.
 pub(crate) async fn run(context: &Context, file: PluginFile, path: PathBuf) -> Result<Exit, Failure> {
     context.terminal.say(&format!("checking {}", path.display()));
-    let kit = Kit::new(file.clone(), plugin_launcher()?);
-    let kit = match start_plugin(&file, &context.dry_ports(context.progress())).await {
+    let kit = Kit::new(file.clone(), plugin_launcher(context)?);
+    let kit = match start_plugin(context, &file, &context.dry_ports(context.progress())).await {
         // Why it does not start is the first finding.
         Err(_) => kit.without_world("the plugin does not start"),
         Ok(process) => match sim_world::for_plugin(process.hello())? {

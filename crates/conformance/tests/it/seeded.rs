@@ -25,7 +25,7 @@ const IN_SESSIONS: &[(&str, &str)] = &[
     ("flood-events-in-detect", "detect.answers"),
     ("flood-asks-in-detect", "detect.answers"),
     ("huge-in-apply", "apply.plan"),
-    ("leave-in-apply", "asks.awaited"),
+    ("ask-late-in-apply", "asks.awaited"),
     ("mutate-in-detect", "detect.pure"),
     ("mutate-in-observe", "observe.pure"),
     ("touch-in-detect", "detect.pure"),

@@ -1,0 +1,67 @@
+//! The conformance kit on the plugins that come with it, tried against the simulator as anybody can.
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{Output, run_in};
+
+#[test]
+fn okta_keeps_the_contract() {
+    check_clean("okta");
+}
+
+#[test]
+fn rest_keeps_the_contract() {
+    check_clean("rest");
+}
+
+#[track_caller]
+fn check_clean(plugin: &str) {
+    let output = conformance(&[plugin]).expect(0);
+    let summary = output.stdout.lines().last().unwrap();
+    let words: Vec<_> = summary.split(' ').collect();
+    let [_, passed, "passed,", "0", "failed,", "0", "skipped"] = words.as_slice() else { panic!("{summary}") };
+    assert!(passed.parse::<usize>().unwrap() > 50, "{summary}");
+    assert_eq!(output.stdout.lines().filter(|line| line.starts_with("ok ")).count().to_string(), **passed);
+}
+
+#[test]
+fn without_a_world_that_fits_the_rest_is_skipped_and_it_is_said_why() {
+    let output = conformance(&["rogue", "--format", "json"]).expect(0);
+    let report: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(report["plugin"], "rogue");
+    let checks = report["checks"].as_array().unwrap();
+    let of = |outcome: &str| checks.iter().filter(|check| check["outcome"] == outcome).collect::<Vec<_>>();
+    assert_eq!(of("failed"), Vec::<&Value>::new());
+    assert!(of("passed").iter().any(|check| check["id"] == "protocol.not-json"));
+    let skipped = of("skipped");
+    assert!(skipped.iter().any(|check| check["id"] == "undo.every-prefix"));
+    for check in skipped {
+        assert_eq!(check["why"], "the simulator's tenant has no side with the keys of this plugin");
+    }
+}
+
+#[test]
+fn what_fails_is_said_with_what_was_expected_and_what_was_seen() {
+    let dir = TempDir::new().unwrap();
+    let library = crate::safety::rogue::choose(dir.path(), "key-twice");
+    let output = conformance(&[library.to_str().unwrap()]).expect(3);
+    assert!(output.stdout.contains("FAIL  hello.keys"), "{}", output.stdout);
+    assert!(output.stdout.contains("expected: every key once"), "{}", output.stdout);
+    assert!(output.stdout.contains("seen:     `domain` twice"), "{}", output.stdout);
+    assert!(output.stdout.contains("rogue: 14 passed, 1 failed, "), "{}", output.stdout);
+}
+
+#[test]
+fn what_is_no_plugin_fails_to_start() {
+    let dir = TempDir::new().unwrap();
+    let library = crate::safety::rogue::choose(dir.path(), "wrong-abi");
+    let output = conformance(&[library.to_str().unwrap()]).expect(3);
+    assert!(output.stdout.contains("its ABI version is 2, this one is 1"), "{}", output.stdout);
+    conformance(&["nobody"]).expect(2);
+}
+
+fn conformance(args: &[&str]) -> Output {
+    let dir = TempDir::new().unwrap();
+    run_in(dir.path(), &[&["plugins", "conformance"], args].concat())
+}
