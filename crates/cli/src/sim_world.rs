@@ -131,19 +131,23 @@ impl World for SimWorld {
         service(&self.sim)
     }
 
+    /// Without the age of clients: the simulator's clock runs, so it is another one in every world.
     fn snapshot(&self) -> Value {
-        self.sim.snapshot()
+        let mut world = self.sim.snapshot();
+        let orgs = world["orgs"].as_object_mut().into_iter().flat_map(|orgs| orgs.values_mut());
+        let clients = orgs.filter_map(|org| org["service_clients"].as_object_mut()).flat_map(|all| all.values_mut());
+        clients.for_each(|client| drop(client["created"].take()));
+        world
     }
 
-    /// An adopted client has another id, another secret and another age than one that was made in peace.
+    /// An adopted client has another id and another secret than one that was made in peace.
     fn outcome(&self) -> Value {
-        let mut world = self.sim.snapshot();
+        let mut world = self.snapshot();
         for org in world["orgs"].as_object_mut().into_iter().flat_map(|orgs| orgs.values_mut()) {
             let clients = org["service_clients"].as_object_mut().map(std::mem::take).unwrap_or_default();
             let shapes = clients.into_iter().map(|(_, mut client)| {
                 let secrets = client["secrets"].as_object().cloned().unwrap_or_default();
                 client["secrets"] = secrets.values().map(|secret| secret["status"].clone()).collect();
-                client["created"].take();
                 client
             });
             org["service_clients"] = shapes.collect();

@@ -26,6 +26,8 @@ pub(crate) struct Bench {
     pub(crate) session: Arc<Session>,
     pub(crate) role: Role,
     pub(crate) tenant: String,
+    /// The world as it was in the beginning.
+    before: Value,
     /// What steps need and may use: what the world gives, and what steps have given.
     values: Values,
     /// What each step that is done has given.
@@ -63,7 +65,8 @@ impl Bench {
         };
         let session = Session::open(Arc::clone(&subject.process), Arc::new(effects), config).await;
         let session = session.map_err(|error| Failure::new("a session that opens in the world", say(&error)))?;
-        Ok(Self { world, wire, memory, session, role, tenant, values, done: BTreeMap::new() })
+        let before = world.snapshot();
+        Ok(Self { before, world, wire, memory, session, role, tenant, values, done: BTreeMap::new() })
     }
 
     /// Makes a call as the engine does.
@@ -250,6 +253,11 @@ impl Bench {
     /// Compares the world with what it was.
     pub(crate) fn expect_snapshot(&self, before: &Value, when: &str) -> Result<(), Failure> {
         compare(before, &self.world.snapshot(), &format!("the world as it was {when}"))
+    }
+
+    /// Compares the world with what it was in the beginning.
+    pub(crate) fn expect_beginning(&self, done: &str) -> Result<(), Failure> {
+        self.expect_snapshot(&self.before, &format!("before {done} was done and undone"))
     }
 
     /// Compares what matters of the world.

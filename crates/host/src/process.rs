@@ -241,6 +241,12 @@ impl Life {
         self.routes.lock().ended.clone()
     }
 
+    /// Whether it ended while it was busy with more than one thing, so that nobody knows which one ended it.
+    pub(crate) fn ended_in_company(&self) -> bool {
+        let waiting = self.routes.lock();
+        waiting.ended.is_some() && waiting.cut_off > 1
+    }
+
     /// How long the plugin may take for what.
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits

@@ -45,6 +45,8 @@ pub(crate) struct Waiting {
     pub(crate) cancelled: HashSet<u64>,
     pub(crate) opening: HashMap<u64, oneshot::Sender<Result<(), Error>>>,
     pub(crate) ended: Option<Ended>,
+    /// How many calls and openings were in flight then.
+    pub(crate) cut_off: usize,
 }
 
 pub(crate) struct Route {
@@ -120,7 +122,10 @@ impl Routes {
     /// Tells everybody who waits that it is over.
     pub(crate) fn end(&self, ended: Ended) {
         let mut waiting = self.lock();
-        waiting.ended.get_or_insert(ended);
+        if waiting.ended.is_none() {
+            waiting.cut_off = waiting.calls.len() + waiting.opening.len();
+            waiting.ended = Some(ended);
+        }
         // Dropping the senders wakes them.
         waiting.calls.clear();
         waiting.opening.clear();

@@ -95,31 +95,35 @@ impl Session {
     /// The process in which the session is open. Where that has died, the session is opened in the next one.
     async fn home(&self) -> Result<Arc<Life>, Error> {
         let mut home = self.home.lock().await;
-        if home.end().is_some() {
+        while home.end().is_some() {
             let life = self.process.life().await?;
-            life.open(self.open.clone()).await?;
-            *home = life;
+            match life.open(self.open.clone()).await {
+                Ok(()) => *home = life,
+                // Somebody else's call has ended it.
+                Err(_) if life.ended_in_company() => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(Arc::clone(&home))
     }
 
     /// Makes a call; that of a suspect only while no other suspect makes one, so that whoever kills the process does not
-    /// take the same others with it a second time. A call that changes nothing and is cut off is made once more.
+    /// take the same others with it a second time. A call that changes nothing is made again where it may have been
+    /// another one that killed the process. In the end every killer is a suspect, and found out when it is alone.
     async fn converse(&self, call: BackendCall<'_>) -> Result<Value, Error> {
-        if !self.is_suspect.load(Ordering::Relaxed) {
+        loop {
+            let is_suspect = self.is_suspect.load(Ordering::Relaxed);
+            let _alone = if is_suspect { Some(self.process.revival.suspects.lock().await) } else { None };
             let home = self.home().await?;
             let result = self.converse_in(&home, call.clone()).await;
             if result.is_ok() || home.end().is_none() {
                 return result;
             }
             self.is_suspect.store(true, Ordering::Relaxed);
-            if matches!(call.op, Op::Apply | Op::Undo) {
+            if matches!(call.op, Op::Apply | Op::Undo) || !home.ended_in_company() {
                 return result;
             }
         }
-        let _alone = self.process.revival.suspects.lock().await;
-        let home = self.home().await?;
-        self.converse_in(&home, call).await
     }
 
     async fn converse_in(&self, home: &Arc<Life>, call: BackendCall<'_>) -> Result<Value, Error> {

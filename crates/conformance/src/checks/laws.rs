@@ -89,7 +89,7 @@ impl Laws<'_> {
         let mut bench = self.trial.bench().await?;
         bench.advance(through).await?;
         bench.retreat(through).await?;
-        bench.expect_snapshot(&self.known.before, &format!("before everything up to `{}` was done and undone", step.id))
+        bench.expect_beginning(&format!("everything up to `{}`", step.id))
     }
 
     async fn observe_before(&self, at: usize) -> Result<(), Failure> {

@@ -78,7 +78,7 @@ impl Losses<'_> {
         // What healed must be as good to go back from as what never broke.
         if reversible(through).len() == through.len() {
             bench.retreat(through).await.map_err(|failure| failure.during(&case))?;
-            let back = bench.expect_snapshot(&self.known.before, "before everything was done and undone");
+            let back = bench.expect_beginning("everything");
             back.map_err(|failure| failure.during(&case))?;
         }
         Ok(())
@@ -117,7 +117,7 @@ impl Losses<'_> {
         };
         healed.map_err(|failure| failure.during(&case))?;
         bench.retreat(before).await.map_err(|failure| failure.during(&case))?;
-        let back = bench.expect_snapshot(&self.known.before, "before everything was done and undone");
+        let back = bench.expect_beginning("everything");
         back.map_err(|failure| failure.during(&case))
     }
 

@@ -10,7 +10,6 @@ mod secrets;
 
 use flowswap_contract::Step;
 use futures::{StreamExt, TryStreamExt, stream};
-use serde_json::Value;
 
 use crate::{
     Failure, MakeWorld,
@@ -186,10 +185,9 @@ pub(crate) struct Trial<'a> {
     pub(crate) make: MakeWorld,
 }
 
-/// What is known of the tenant before anything is done; every world begins in this way.
+/// The steps that the plugin itself carries out; the same in every world.
 pub(crate) struct Known {
     pub(crate) steps: Vec<Step>,
-    pub(crate) before: Value,
 }
 
 impl Trial<'_> {
@@ -200,9 +198,8 @@ impl Trial<'_> {
 
     async fn learn(&self) -> Result<Known, Failure> {
         let bench = self.bench().await?;
-        let before = bench.world.snapshot();
         let planned = looks::plan(&bench).await?;
-        Ok(Known { steps: own(&planned.steps, bench.role), before })
+        Ok(Known { steps: own(&planned.steps, bench.role) })
     }
 }
 
