@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use flowswap_contract::{FromPlugin, ToPlugin};
@@ -16,6 +17,9 @@ use crate::{
     raw::RawPlugin,
 };
 
+/// How long a plugin may compute between two messages at most: a run has many tenants to serve meanwhile, a check one.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Checks one plugin.
 pub struct Kit {
     file: PluginFile,
@@ -26,7 +30,8 @@ pub struct Kit {
 
 impl Kit {
     /// Checks the plugin in this file. Without a world only what needs none is checked.
-    pub fn new(file: PluginFile, launcher: Launcher) -> Self {
+    pub fn new(file: PluginFile, mut launcher: Launcher) -> Self {
+        launcher.limits.thinking = launcher.limits.thinking.min(PATIENCE);
         Self { file, launcher, make: None, no_world: "no world was supplied".to_owned() }
     }
 

@@ -49,6 +49,11 @@ impl Revival {
 }
 
 impl PluginProcess {
+    /// How often its process was started again.
+    pub async fn restarts(&self) -> u32 {
+        *self.revival.restarts.lock().await
+    }
+
     /// The process that runs now; a new one where the last one has ended.
     pub(crate) async fn life(&self) -> Result<Arc<Life>, Error> {
         let revival = &self.revival;

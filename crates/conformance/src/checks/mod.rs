@@ -191,8 +191,12 @@ pub(crate) struct Known {
 }
 
 impl Trial<'_> {
-    /// A new world with a session.
+    /// A new world with a session. A plugin that dies all the time is not waited for at every check.
     pub(crate) async fn bench(&self) -> Result<Bench, Failure> {
+        let restarts = self.subject.process.restarts().await;
+        if restarts > MOST_RESTARTS {
+            return Err(Failure::new("a plugin that stays alive", format!("it was started again {restarts} times")));
+        }
         Bench::open(&self.subject, &self.make).await
     }
 
@@ -202,6 +206,9 @@ impl Trial<'_> {
         Ok(Known { steps: own(&planned.steps, bench.role) })
     }
 }
+
+/// A group of checks goes on until the plugin was started again more often than this.
+const MOST_RESTARTS: u32 = 2;
 
 /// Cases run side by side: what takes time is mostly the host's own patience.
 const AT_ONCE: usize = 8;

@@ -98,7 +98,7 @@ fn all_seeded_misbehaviours_are_caught_and_nothing_else_is() {
             let is_caught = report.failures().any(|failure| failure.id == check);
             (!is_caught).then(|| format!("`{word}` is missed by {check}:\n{report}"))
         });
-        let missed: Vec<String> = tried.buffer_unordered(4).filter_map(|missed| async { missed }).collect().await;
+        let missed: Vec<String> = tried.buffer_unordered(8).filter_map(|missed| async { missed }).collect().await;
         let report = kit(good, None).run().await;
         let alarms: Vec<String> = report.failures().map(ToString::to_string).collect();
         (missed, alarms)
