@@ -98,3 +98,70 @@ fn given_up(plugin: &str, ended: &Ended) -> Error {
     );
     Error::new(ErrorKind::Crashed, message).with_hint("run the command again once the plugin is repaired")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use flowswap_contract::{Call, Effect, FromPlugin, Op, PROTOCOL, Role};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::{frame, testing::World};
+
+    /// Greets with what stands in the library, takes the beginning of a greeting, and ends.
+    const SCRIPT: &str = r#"cat "$1" >&0; head -c 2 >/dev/null; exit 3"#;
+
+    fn greeting(version: &str) -> Vec<u8> {
+        let hello = PluginHello {
+            name: "rogue".into(),
+            version: version.into(),
+            protocol: PROTOCOL,
+            features: vec![],
+            roles: vec![Role::Provider],
+            config: vec![],
+            origins: vec![],
+            headers: None,
+        };
+        let mut framed = Vec::new();
+        frame::write(&mut framed, &serde_json::to_vec(&FromPlugin::Hello(hello)).unwrap()).unwrap();
+        framed
+    }
+
+    /// Waits until the process has ended, in a call that is cut off by that.
+    async fn cut_off(process: &PluginProcess, life: &Arc<Life>) -> Error {
+        let (id, params) = (process.next_id(), Value::Null);
+        let call = Call { id, session: 0, op: Op::Apply, key: "r".into(), now: "n".into(), params };
+        match life.begin(call) {
+            Ok(mut conversation) => conversation.next().await.map(|_| ()).unwrap_err(),
+            Err(error) => error.with_unknown_effect(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_process_is_started_again_from_the_bytes_that_were_checked_and_not_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("plugin");
+        fs::write(&path, greeting("1")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let file = PluginFile::read("rogue", &path, None).unwrap();
+        // What lies on the disk from now on is somebody else's.
+        fs::write(&path, greeting("2")).unwrap();
+        let world = World::default();
+        let launcher = Launcher::new("/bin/sh", ["-c", SCRIPT, "sh"].map(Into::into).to_vec());
+        let process = PluginProcess::start(&file, &launcher, Arc::new(world.double())).await.unwrap();
+        for _ in 0..=MAX_RESTARTS {
+            let life = process.life().await.unwrap();
+            let error = cut_off(&process, &life).await;
+            assert_eq!((error.kind, error.effect), (ErrorKind::Crashed, Effect::Unknown));
+            assert!(error.message.contains("exit status: 3"), "{error}");
+        }
+        assert_eq!(process.restarts().await, MAX_RESTARTS);
+        let error = process.life().await.map(drop).unwrap_err();
+        assert_eq!((error.kind, error.effect), (ErrorKind::Crashed, Effect::None));
+        assert!(error.message.contains("ended 9 times and is not started again in this run"), "{error}");
+        let told = world.told();
+        assert_eq!(told.matches("the process is started again (").count() / 2, MAX_RESTARTS as usize, "{told}");
+        assert!(told.contains("the process is started again (8 of 8 times)"), "{told}");
+    }
+}
