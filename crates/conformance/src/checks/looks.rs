@@ -34,7 +34,7 @@ pub(crate) async fn examine(trial: &Trial<'_>, findings: &mut Findings) -> Strin
     };
     findings.note("detect.answers", detect(&bench).await.map(drop));
     findings.note("detect.pure", pure(&bench, bench.detect()).await.map(drop));
-    findings.note("detect.dropped", dropped(&bench).await);
+    findings.note("detect.dropped", dropped(trial, &bench).await);
     findings.note("access.pure", access(&bench).await);
     findings.note("plan.asks-nothing", propose(trial, &bench).await.map(drop));
     findings.note("plan.same", same_plan(trial, &bench).await);
@@ -77,7 +77,8 @@ async fn pure<T>(bench: &Bench, call: impl Future<Output = Result<T, contract::E
 }
 
 /// Drops a call once its first request is on the way.
-async fn dropped(bench: &Bench) -> Result<(), Failure> {
+async fn dropped(trial: &Trial<'_>, bench: &Bench) -> Result<(), Failure> {
+    let restarts = trial.subject.process.restarts().await;
     bench.wire.arm(None);
     {
         let mut call = std::pin::pin!(bench.detect());
@@ -89,7 +90,11 @@ async fn dropped(bench: &Bench) -> Result<(), Failure> {
             }
         }
     }
-    detect(bench).await.map(drop)
+    detect(bench).await?;
+    match trial.subject.process.restarts().await - restarts {
+        0 => Ok(()),
+        _ => Err(Failure::new("the same process to serve it", "a process that had to be started again")),
+    }
 }
 
 async fn access(bench: &Bench) -> Result<(), Failure> {
