@@ -232,7 +232,7 @@ pub(crate) enum PluginsCommand {
         /// Its name, or the path of a library.
         plugin: String,
     },
-    /// Does a plugin keep the contract? Tries it against a simulator.
+    /// Does a plugin keep the contract? Tries it against a simulator; exit code 3 if it fails a check.
     Conformance {
         /// Its name, or the path of a library.
         plugin: String,

@@ -11,7 +11,7 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command line or the configuration is wrong; nothing was done.
     Usage = 2,
-    /// Some tenants failed or are stuck; the others are done.
+    /// Some tenants failed or are stuck, or a plugin fails some checks; the others are done.
     SomeFailed = 3,
     /// Tenants remain that need a person: blocked, unknown or waiting.
     NeedsPerson = 4,

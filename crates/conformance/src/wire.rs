@@ -18,6 +18,8 @@ pub(crate) enum Fault {
     FailsAfter,
     /// It is refused with this status before any work, and so is every later one like it: the host waits such things out.
     Status(u16),
+    /// It is never answered.
+    Silence,
     /// It is not carried out and answered with 200 and this body.
     Body(&'static str),
 }
@@ -72,6 +74,7 @@ impl Wire {
             Some(Fault::LostAfter) => world.oneshot(request).await.and_then(|_| Err(lost())),
             Some(Fault::FailsAfter) => world.oneshot(request).await.map(|_| answer(500, "{}")),
             Some(Fault::Status(status)) => Ok(answer(status, "{}")),
+            Some(Fault::Silence) => std::future::pending().await,
             Some(Fault::Body(body)) => Ok(answer(200, body)),
         }
     }

@@ -19,6 +19,7 @@ use crate::{
     bench::{Bench, cut, own},
     kit::Findings,
     raw::{encode, hello},
+    wire::Fault,
 };
 
 pub(crate) async fn examine(trial: &Trial<'_>, findings: &mut Findings) -> String {
@@ -76,13 +77,13 @@ async fn pure<T>(bench: &Bench, call: impl Future<Output = Result<T, contract::E
     }
 }
 
-/// Drops a call once its first request is on the way.
+/// Drops a call that waits for the answer to its first request.
 async fn dropped(trial: &Trial<'_>, bench: &Bench) -> Result<(), Failure> {
     let restarts = trial.subject.process.restarts().await;
-    bench.wire.arm(None);
+    bench.wire.arm(Some((0, Fault::Silence)));
     {
         let mut call = std::pin::pin!(bench.detect());
-        while bench.wire.requests() == 0 {
+        while bench.wire.hit().is_none() {
             tokio::select! {
                 biased;
                 _ = &mut call => break,
@@ -90,6 +91,7 @@ async fn dropped(trial: &Trial<'_>, bench: &Bench) -> Result<(), Failure> {
             }
         }
     }
+    bench.wire.arm(None);
     detect(bench).await?;
     match trial.subject.process.restarts().await - restarts {
         0 => Ok(()),
