@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use flowswap_contract::{
-    self as contract, ApplyReply, By, Effect, EvidenceResult, Handle, Inventory, ObserveReply, Observed, Op, Role,
-    Step, StepParams, TestReply, Values,
+    self as contract, ApplyReply, Attempt, By, Effect, EvidenceResult, Handle, Inventory, ObserveReply, Observed, Op,
+    Role, Step, StepParams, TestReply, Values,
 };
-use flowswap_engine::{Backend, BackendCall, Mode, RunId, StopSwitch};
+use flowswap_engine::{Backend, BackendCall, Clock, Mode, RunId, StopSwitch, intent_token};
 use flowswap_host::{Effects, Gate, Session};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -120,7 +120,8 @@ impl Bench {
     fn params(&self, step: &Step, outputs: Values) -> StepParams {
         let needs = step.proposal.needs.iter();
         let inputs = needs.filter_map(|name| Some((name.clone(), self.values.get(name)?.clone()))).collect();
-        StepParams { step: step.clone(), inputs, outputs }
+        let begun = Attempt { token: intent_token(RunId::none(), &step.id), at: self.memory.now().to_string() };
+        StepParams { step: step.clone(), inputs, outputs, attempts: vec![begun] }
     }
 
     /// What a step that is done has given; nothing of one that is not.
