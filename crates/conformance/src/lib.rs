@@ -4,7 +4,7 @@
 //!
 //! In a plugin's repository, a test is all that it takes:
 //!
-//! ```ignore
+//! ```text
 //! // tests/conformance.rs
 //! flowswap_conformance::conformance!("mine", || Box::new(MyWorld::new()));
 //! ```
