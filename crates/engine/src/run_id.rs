@@ -16,6 +16,11 @@ impl RunId {
         Self(Uuid::now_v7())
     }
 
+    /// The id that a clock and a source of randomness would give; a simulation has both from its seed.
+    pub fn from_parts(unix_ms: u64, random: [u8; 10]) -> Self {
+        Self(uuid::Builder::from_unix_timestamp_millis(unix_ms, &random).into_uuid())
+    }
+
     /// The id that consists of zeros; what dry runs have, which are not journaled.
     pub const fn none() -> Self {
         Self(Uuid::nil())

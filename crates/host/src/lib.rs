@@ -6,7 +6,7 @@
 //! world in a dry run, no request to a foreign origin, no secret into the plugin.
 //!
 //! The process that calls [`PluginProcess::start`] never loads a plugin. It starts itself again with an argument
-//! that leads to [`serve`], the only caller of the loader.
+//! that leads to [`serve`], which calls the loader. The only other caller is [`PluginProcess::inline`], for simulations.
 
 mod capture;
 mod child;
@@ -14,6 +14,7 @@ mod effects;
 mod frame;
 mod gate;
 mod guard;
+mod inline;
 mod library;
 mod origin;
 mod plugin_file;

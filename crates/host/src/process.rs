@@ -109,7 +109,7 @@ pub(crate) struct Life {
     limits: Limits,
     tap: Option<Tap>,
     outgoing: mpsc::UnboundedSender<Vec<u8>>,
-    routes: Arc<Routes>,
+    pub(crate) routes: Arc<Routes>,
 }
 
 /// A running call as the process sees it. Dropping it cancels the call.
@@ -144,7 +144,7 @@ impl PluginProcess {
         Ok(Self::greeted(sha256, hello, Revival::of(life, None)))
     }
 
-    fn greeted(sha256: &str, hello: PluginHello, revival: Revival) -> Arc<Self> {
+    pub(crate) fn greeted(sha256: &str, hello: PluginHello, revival: Revival) -> Arc<Self> {
         let (name, sha256) = (hello.name.clone(), sha256.to_owned());
         Arc::new(Self { name, sha256, hello, ids: AtomicU64::new(1), revival })
     }
@@ -216,13 +216,27 @@ impl Life {
                 return Err(StartError::Handshake { plugin: plugin.to_owned(), problem });
             }
         };
+        let (life, queue) = Self::after_greeting(plugin, &hello, events, limits, tap.clone())?;
+        let (reader, writer) = transport.stream.into_split();
+        tokio::spawn(write_all(writer, queue));
+        tokio::spawn(read_all(reader, Arc::clone(&life.routes), transport.running, tap));
+        Ok((hello, life))
+    }
+
+    /// A plugin that has greeted, and what is to be carried to it; whoever carries passes on to the routes what it says.
+    pub(crate) fn after_greeting(
+        plugin: &str,
+        hello: &PluginHello,
+        events: Arc<dyn EventSink>,
+        limits: &Limits,
+        tap: Option<Tap>,
+    ) -> Result<(Arc<Self>, mpsc::UnboundedReceiver<Vec<u8>>), StartError> {
         if hello.protocol.major != PROTOCOL.major {
             return Err(StartError::Protocol { plugin: plugin.to_owned(), found: hello.protocol });
         }
         if hello.name != plugin {
             return Err(StartError::Name { plugin: plugin.to_owned(), found: one_line(&hello.name) });
         }
-        let (reader, writer) = transport.stream.into_split();
         let (outgoing, queue) = mpsc::unbounded_channel();
         let routes = Arc::new(Routes {
             plugin: plugin.to_owned(),
@@ -230,10 +244,8 @@ impl Life {
             waiting: Mutex::default(),
             doom: watch::Sender::new(None),
         });
-        tokio::spawn(write_all(writer, queue));
-        tokio::spawn(read_all(reader, Arc::clone(&routes), transport.running, tap.clone()));
         let life = Self { name: plugin.to_owned(), limits: limits.clone(), tap, outgoing, routes };
-        Ok((hello, Arc::new(life)))
+        Ok((Arc::new(life), queue))
     }
 
     /// Why it ended, if it has.
@@ -430,12 +442,20 @@ async fn read_all(mut stream: OwnedReadHalf, routes: Arc<Routes>, running: Optio
 }
 
 async fn greet(stream: &mut UnixStream) -> Result<PluginHello, String> {
-    let hello = ToPlugin::Hello { protocol: PROTOCOL, features: Vec::new() };
-    let hello = serde_json::to_vec(&hello).map_err(|e| e.to_string())?;
-    frame::write_async(stream, &hello).await.map_err(|e| e.to_string())?;
+    frame::write_async(stream, &our_greeting()?).await.map_err(|e| e.to_string())?;
     let greeting = frame::read_async(stream).await.map_err(|e| e.to_string())?;
-    let greeting = greeting.ok_or("it closed its connection")?;
-    match serde_json::from_slice(&greeting) {
+    read_greeting(&greeting.ok_or("it closed its connection")?)
+}
+
+/// The first message to a plugin.
+pub(crate) fn our_greeting() -> Result<Vec<u8>, String> {
+    let hello = ToPlugin::Hello { protocol: PROTOCOL, features: Vec::new() };
+    serde_json::to_vec(&hello).map_err(|e| e.to_string())
+}
+
+/// The plugin's first message.
+pub(crate) fn read_greeting(greeting: &[u8]) -> Result<PluginHello, String> {
+    match serde_json::from_slice(greeting) {
         Ok(FromPlugin::Hello(hello)) => Ok(hello),
         Ok(_) => Err("its first message is no greeting".to_owned()),
         Err(error) => Err(format!("its greeting does not decode: {error}")),

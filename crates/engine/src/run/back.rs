@@ -71,6 +71,7 @@ impl Progress<'_> {
             let waiting_helps = error.effect == Effect::Unknown || is_transient(error.kind);
             let Some(seconds) = waits.next().filter(|_| waiting_helps) else { return Err(stuck(step, &error)) };
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(Duration::from_secs(*seconds)) => {}
                 () = self.ports.stop.stopped() => {
                     return Err(Pause::End(TenantState::RollingBack, format!("stopped while taking back step `{}`", step.id)));

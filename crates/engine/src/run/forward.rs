@@ -74,6 +74,7 @@ impl Progress<'_> {
         let mut last_error = None;
         for wait in TRY_WAITS_SECS {
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(Duration::from_secs(wait)) => {}
                 () = self.ports.stop.stopped() => {}
             }
@@ -124,6 +125,7 @@ impl Progress<'_> {
                 return Err(Pause::End(TenantState::Soaking, format!("proof is still awaited: {error}")));
             };
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(Duration::from_secs(*seconds)) => {}
                 () = self.ports.stop.stopped() => {
                     return Err(Pause::End(TenantState::Soaking, "stopped while proof was awaited".to_owned()));
