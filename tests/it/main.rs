@@ -25,5 +25,7 @@ mod official;
 mod recovery;
 /// What is guaranteed: no secret anywhere, no change in a dry run, plans that cannot be edited.
 mod safety;
+/// Thousands of seeds of trouble, in one process.
+mod simulation;
 /// The repository itself: arrows, `unsafe`, printing, headers.
 mod tidy;

@@ -44,32 +44,15 @@ impl Sim {
         let running = Running { address: self.addr(), admin_token: self.admin_token().to_owned() };
         put(&dir.join(Running::FILE), &(serde_json::to_string_pretty(&running)? + "\n"))?;
         let path = dir.join("migrate.toml");
-        put(&path, &configuration(self, plugins))?;
+        put(&path, &self.configuration(plugins))?;
         Ok(path)
     }
-}
 
-fn make_private(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
-}
-
-/// Writes a file that only its owner can read.
-fn put(path: &Path, text: &str) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(text.as_bytes())
-}
-
-fn configuration(sim: &Sim, plugins: &str) -> String {
-    let types = sim.variant_types();
-    let mut text = format!(
-        r#"# The configuration of a simulated fleet.
+    /// The text of the `migrate.toml` that [`write_client_files`](Self::write_client_files) writes.
+    pub fn configuration(&self, plugins: &str) -> String {
+        let types = self.variant_types();
+        let mut text = format!(
+            r#"# The configuration of a simulated fleet.
 
 [network]
 ca_file = "ca.pem"
@@ -88,20 +71,38 @@ plugin = "rest"
 base_url = "https://{gateway}"
 credential = {{ file = "gateway.token" }}
 "#,
-        addr = sim.addr(),
-        plain = types.plain,
-        application_enabled = types.application_enabled,
-        gateway = sim.gateway_host(),
-    );
-    text += GATEWAY;
-    for tenant in sim.tenants() {
-        let _ = write!(
-            text,
-            "\n[[tenant]]\nname = \"{}\"\napp_data = {}\nprovider = {{ domain = \"{}\" }}\ndirectory = {{ id = \"{}\" }}\n",
-            tenant.name, tenant.app_data, tenant.domain, tenant.directory_id
+            addr = self.addr(),
+            plain = types.plain,
+            application_enabled = types.application_enabled,
+            gateway = self.gateway_host(),
         );
+        text += GATEWAY;
+        for tenant in self.tenants() {
+            let _ = write!(
+                text,
+                "\n[[tenant]]\nname = \"{}\"\napp_data = {}\nprovider = {{ domain = \"{}\" }}\ndirectory = {{ id = \"{}\" }}\n",
+                tenant.name, tenant.app_data, tenant.domain, tenant.directory_id
+            );
+        }
+        text
     }
-    text
+}
+
+fn make_private(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
+/// Writes a file that only its owner can read.
+fn put(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text.as_bytes())
 }
 
 /// The simulator's gateway, described for the plugin `rest`. `$…` is filled in when a request is made.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::world::scenario::Scenario;
+
 /// The virtual host of the automation gateway in front of all directories.
 pub const GATEWAY_HOST: &str = "gateway.cie.test";
 /// The virtual host of the simulator's own interface: world, snapshot, faults, mutations.
@@ -33,6 +35,8 @@ impl VariantTypes {
 pub struct SimConfig {
     /// How many tenants, each an org and a directory. From 8 on, some are not `ready`.
     pub tenants: usize,
+    /// The conditions of the first tenants, instead of those that a fleet of this size has.
+    pub scenarios: Vec<Scenario>,
     /// Every id, secret, token and order follows from it.
     pub seed: u64,
     /// How long each request waits before it is carried out.
@@ -57,6 +61,7 @@ impl Default for SimConfig {
     fn default() -> Self {
         Self {
             tenants: 12,
+            scenarios: Vec::new(),
             seed: 1,
             latency: Duration::ZERO,
             page_size: 2,
@@ -75,6 +80,13 @@ impl SimConfig {
     #[must_use]
     pub fn tenants(mut self, tenants: usize) -> Self {
         self.tenants = tenants;
+        self
+    }
+
+    /// Sets the tenants by their conditions.
+    #[must_use]
+    pub fn scenarios(mut self, scenarios: Vec<Scenario>) -> Self {
+        (self.tenants, self.scenarios) = (scenarios.len(), scenarios);
         self
     }
 

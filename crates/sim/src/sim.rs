@@ -20,7 +20,7 @@ use crate::state::{State, lock};
 use crate::tls;
 use crate::traffic::Exchange;
 use crate::world::scenario::Scenario;
-use crate::world::{snapshot, view};
+use crate::world::{connection, snapshot, view};
 
 /// One tenant of the simulated fleet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +125,16 @@ impl Sim {
     /// All objects, canonical and without volatile values; compare two with [`diff`](crate::diff).
     pub fn snapshot(&self) -> Value {
         snapshot::take(&self.state)
+    }
+
+    /// Why a directory's present connection cannot work, judged by what its org has; none if it can. Asks nobody.
+    pub fn find_defect(&self, directory_id: &str) -> Option<String> {
+        connection::find_defect(&self.state, directory_id)
+    }
+
+    /// Whether the value is that of an active secret of the service client.
+    pub fn accepts_secret(&self, domain: &str, client_id: &str, value: &str) -> bool {
+        connection::accepts_secret(&self.state, domain, client_id, value)
     }
 
     /// Every exchange so far, if the settings asked for a record.

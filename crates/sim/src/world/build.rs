@@ -54,7 +54,8 @@ pub(crate) fn build(config: &SimConfig, now: Timestamp) -> Built {
         gateway_token: mint.token("gw_"),
         admin_token: mint.token("sim_"),
     };
-    for (index, scenario) in assign(config.tenants).into_iter().enumerate() {
+    for (index, usual) in assign(config.tenants).into_iter().enumerate() {
+        let scenario = config.scenarios.get(index).copied().unwrap_or(usual);
         let every = |n: usize| n > 0 && index % n == n / 2;
         let app_data = scenario == Scenario::WrongVariant || every(config.app_data_every);
         let name = NAMES.get(index).map_or_else(|| format!("tenant-{:03}", index + 1), |name| (*name).to_owned());

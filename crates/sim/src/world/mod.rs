@@ -1,6 +1,7 @@
 //! The simulated world as a whole: how it is laid out, how it is shown, and how two states of it differ.
 
 pub(crate) mod build;
+pub(crate) mod connection;
 pub(crate) mod diff;
 pub(crate) mod scenario;
 pub(crate) mod snapshot;

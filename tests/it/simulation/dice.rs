@@ -1,0 +1,100 @@
+//! What a seed means: the fleet, the operator's moves, and at every point whether something goes wrong there.
+//!
+//! Faults are not drawn up in advance. They are thrown for at the moment at which they would strike, so that every one
+//! fires; what was thrown is written down and makes a schedule.
+
+use flowswap_sim::Scenario;
+
+use super::schedule::{Change, End, Fleet, Move, Schedule, What};
+
+/// Throws for faults.
+pub(crate) struct Dice {
+    rng: fastrand::Rng,
+    /// How often something goes wrong at a point where little is at stake.
+    rate: f64,
+    faults: u32,
+    crashes: u32,
+}
+
+impl Dice {
+    /// The dice of a seed, and the schedule that they begin with: it has no faults yet.
+    pub(crate) fn of_seed(seed: u32) -> (Self, Schedule) {
+        let mut rng = fastrand::Rng::with_seed(u64::from(seed));
+        let fleet = make_fleet(&mut rng, seed);
+        let moves = make_moves(&mut rng, fleet.tenants.len());
+        let end = if rng.f64() < 0.5 { End::Back } else { End::Forward };
+        let rate = [0.0, 0.002, 0.006, 0.02][rng.usize(..4)];
+        let (faults, crashes) = if rate == 0.0 { (0, 0) } else { (rng.u32(1..=12), rng.u32(0..=3)) };
+        let schedule = Schedule { about: String::new(), end, fleet, moves, faults: Vec::new() };
+        (Self { rng, rate, faults, crashes }, schedule)
+    }
+
+    /// Whether something goes wrong here, out of what can; and how many times in a row.
+    pub(crate) fn throw(&mut self, at: &str, options: &[What]) -> Option<(What, u32)> {
+        let rate = if is_hot(at) { self.rate * 6.0 } else { self.rate };
+        if self.faults == 0 || self.rng.f64() >= rate {
+            return None;
+        }
+        let what = options[self.rng.usize(..options.len())];
+        if what.is_crash() && self.crashes == 0 {
+            return None;
+        }
+        self.faults -= 1;
+        self.crashes -= u32::from(what.is_crash());
+        let can_last = !what.is_crash() && !matches!(what, What::Stop | What::Fail | What::FailAfter);
+        let times = if can_last && self.rng.f64() < 0.2 { self.rng.u32(2..=6) } else { 1 };
+        Some((what, times))
+    }
+}
+
+/// Where something is changed, or kept.
+fn is_hot(at: &str) -> bool {
+    let reads = ["request GET", "request POST /oauth2", "fetch", "record run-", "record tenant-"];
+    !reads.iter().any(|prefix| at.starts_with(prefix)) && !at.ends_with("/test-connection")
+}
+
+fn make_fleet(rng: &mut fastrand::Rng, seed: u32) -> Fleet {
+    let others = [Scenario::Migrated, Scenario::LegacyInactive, Scenario::Unknown, Scenario::WrongVariant];
+    let mut tenants = vec![Scenario::Ready];
+    for _ in 0..rng.usize(..4) {
+        tenants.push(if rng.f64() < 0.8 { Scenario::Ready } else { others[rng.usize(..others.len())] });
+    }
+    Fleet {
+        seed,
+        tenants,
+        app_data_every: rng.usize(..4),
+        without_authorization_servers_every: rng.usize(..4),
+        page_size: rng.usize(1..=5),
+        concurrency: rng.usize(1..=4),
+    }
+}
+
+fn make_moves(rng: &mut fastrand::Rng, tenants: usize) -> Vec<Move> {
+    let mut moves = vec![Move::Plan, Move::Apply];
+    for _ in 0..rng.usize(..5) {
+        moves.push(match rng.usize(..100) {
+            0..40 => Move::Apply,
+            40..60 => Move::Rollback { tenants: some(rng, tenants) },
+            60..70 => Move::Finalize,
+            70..75 => Move::Purge,
+            75..85 => Move::Plan,
+            85..90 => Move::Wait { seconds: [1, 60, 4000][rng.usize(..3)] },
+            _ => Move::Person { tenant: name(rng.usize(..tenants)), change: make_change(rng) },
+        });
+    }
+    moves
+}
+
+fn make_change(rng: &mut fastrand::Rng) -> Change {
+    use Change as C;
+    [C::DeleteClient, C::AddClient, C::DeactivateLegacy, C::AddLegacy, C::RenameDirectory][rng.usize(..5)]
+}
+
+fn some(rng: &mut fastrand::Rng, tenants: usize) -> Vec<String> {
+    if rng.bool() { Vec::new() } else { (0..tenants).filter(|_| rng.bool()).map(name).collect() }
+}
+
+/// The simulator's names of the first tenants.
+fn name(index: usize) -> String {
+    ["acme", "globex", "initech", "umbrella"][index].to_owned()
+}

@@ -1,0 +1,132 @@
+//! What must hold: after every process, and in the end.
+
+use flowswap_engine::{Direction, Goal, History, Journal, TenantHistory, TenantState, Work};
+use flowswap_sim::{SimTenant, diff};
+use serde_json::Value;
+
+use super::{
+    machine::Machine,
+    operator::{Goals, has_reached},
+};
+
+impl Machine {
+    /// What must hold whenever no process runs.
+    pub(crate) async fn check_moment(&self) {
+        if let Err(error) = self.journal.check().await {
+            return self.watch.fail(format!("the chain is broken: {error}"));
+        }
+        let history = match History::fold(&self.journal.load().await.unwrap()) {
+            Ok(history) => history,
+            Err(illegal) => return self.watch.fail(illegal.to_string()),
+        };
+        for intent in self.watch.open() {
+            let work = history.tenant(&intent.tenant).and_then(|tenant| tenant.work.as_ref());
+            let doubt = work.and_then(|work| work.doubt.as_ref());
+            if doubt.is_none_or(|doubt| doubt.step != intent.step) {
+                let (tenant, step) = (&intent.tenant, &intent.step);
+                self.watch.fail(format!("{tenant}: a request of `{step}` has no outcome, and the step is in no doubt"));
+            }
+        }
+        for tenant in &self.watch.tenants {
+            if let Some(known) = history.tenant(&tenant.name) {
+                self.check_tenant(tenant, known);
+            }
+        }
+    }
+
+    fn check_tenant(&self, tenant: &SimTenant, known: &TenantHistory) {
+        let name = &tenant.name;
+        if known.state == TenantState::RolledBack && self.secrets_of(name).next().is_some() {
+            self.watch.fail(format!("{name}: it is rolled back, and a secret of it is still kept"));
+        }
+        let Some(work) = known.work.as_ref().filter(|_| self.watch.is_undisturbed(name)) else { return };
+        let used = self.client_in_use(tenant);
+        if let Some((client, handle)) = provisioned(work) {
+            let kept = self.secrets_of(name).find(|(known, _)| *known == handle).map(|(_, value)| value);
+            match kept {
+                None => self.watch.fail(format!("{name}: the secret `{handle}` of a finished step is not in custody")),
+                Some(value) if !self.sim.accepts_secret(&tenant.domain, &client, &value) => {
+                    self.watch.fail(format!("{name}: the secret in custody is none of client {client}"));
+                }
+                Some(_) => {}
+            }
+            if known.state.is_swapped_or_later() && used != client {
+                self.watch.fail(format!("{name} is {}, and its directory uses {used}, not {client}", known.state));
+            }
+        }
+        let is_ours = self.watch.live_clients(name).contains(&used);
+        let is_known =
+            || self.secrets_of(name).any(|(_, value)| self.sim.accepts_secret(&tenant.domain, &used, &value));
+        if is_ours && !is_known() {
+            self.watch.fail(format!("{name}: its directory uses client {used}, whose secret is not in custody"));
+        }
+    }
+
+    fn secrets_of(&self, tenant: &str) -> impl Iterator<Item = (String, String)> + use<> {
+        let kept = self.kept.lock().unwrap().clone();
+        let prefix = format!("{tenant}/");
+        let of_tenant = move |(handle, _): &(String, String)| handle.starts_with(&prefix);
+        kept.into_iter().map(|(handle, secret)| (handle.to_string(), secret.expose().to_owned())).filter(of_tenant)
+    }
+
+    fn client_in_use(&self, tenant: &SimTenant) -> String {
+        let world = self.sim.world();
+        world
+            .directories
+            .into_iter()
+            .find(|directory| directory.name == tenant.name)
+            .map_or_else(String::new, |d| d.client_id)
+    }
+
+    /// What must hold once everything was given again until nothing changed.
+    pub(crate) async fn check_end(&self, untouched: &Value, goals: &Goals) {
+        let history = self.history().await;
+        let world = self.sim.snapshot();
+        for tenant in self.watch.tenants.iter().filter(|tenant| self.watch.is_undisturbed(&tenant.name)) {
+            let name = &tenant.name;
+            let Some(known) = history.tenant(name) else { continue };
+            let goal = goals.get(name).copied().filter(|_| known.work.is_some()).unwrap_or(Goal::RolledBack);
+            if !has_reached(Some(known), goal) {
+                let (state, reason) = (known.state, known.reason.as_deref().unwrap_or_default());
+                self.watch.fail(format!("{name} does not heal to {goal:?}: it stays {state}: {reason}"));
+            } else if known.work.is_none() {
+                self.check_undo(tenant, untouched, &world);
+            } else if self.watch.live_clients(name).len() != 1 {
+                self.watch.fail(format!("{name} is {} without a service client of ours", known.state));
+            }
+        }
+        self.check_records().await;
+    }
+
+    /// A tenant with which nothing was begun, or all taken back, is as it was.
+    fn check_undo(&self, tenant: &SimTenant, before: &Value, after: &Value) {
+        for (side, key) in [("orgs", &tenant.domain), ("directories", &tenant.directory_id)] {
+            let lines = diff(&before[side][key], &after[side][key]);
+            if !lines.is_empty() {
+                self.watch.fail(format!("{} is not as it was: {}", tenant.name, lines.join("; ")));
+            }
+        }
+    }
+
+    /// No record holds a secret.
+    async fn check_records(&self) {
+        let secrets = self.watch.secrets();
+        for record in self.journal.load().await.unwrap() {
+            let text = serde_json::to_string(&record.draft).unwrap();
+            if secrets.iter().any(|secret| text.contains(secret.as_str())) {
+                self.watch.fail(format!("record {} holds a secret in clear", record.seq));
+            }
+        }
+    }
+}
+
+/// The client that a finished step made and the name of its secret; none while that step is being taken back.
+fn provisioned(work: &Work) -> Option<(String, String)> {
+    let done = work.done.iter().find(|done| done.id == "provision")?;
+    let is_going = |doubt: &flowswap_engine::Doubt| doubt.step == done.id && doubt.direction == Direction::Back;
+    if work.doubt.as_ref().is_some_and(is_going) {
+        return None;
+    }
+    let secret = flowswap_contract::Handle::from_value(&done.outputs["client_secret"])?;
+    Some((done.outputs["client_id"].as_str()?.to_owned(), secret.to_string()))
+}

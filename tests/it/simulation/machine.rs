@@ -1,0 +1,220 @@
+//! The operator's machine: what survives the end of a process, and processes on it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock, Mutex, atomic::AtomicBool},
+    time::Duration,
+};
+
+use flowswap_contract::Role;
+use flowswap_engine::{
+    Clock, Event, EventSink, History, Journal, Plan, PluginPin, Ports, RunId, Secret, Tenant, TenantSpec,
+};
+use flowswap_host::{Effects, Gate, PluginFile, PluginProcess, Session, SessionConfig};
+use flowswap_sim::{Sim, SimConfig, SimTenant};
+use flowswap_store::SqliteJournal;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use tokio::task::LocalSet;
+
+use super::{
+    fate::Fate,
+    network::Network,
+    schedule::Fleet,
+    storage::{Custody, Kept, Ledger},
+    watch::Watch,
+};
+use crate::support::plugin_file;
+
+/// When every simulated world begins.
+const START: &str = "2026-03-01T08:00:00Z";
+
+/// Longer than any simulation.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The libraries, read once.
+static PLUGINS: LazyLock<[PluginFile; 2]> =
+    LazyLock::new(|| ["okta", "rest"].map(|name| PluginFile::read(name, &plugin_file(name), None).unwrap()));
+
+/// All that survives.
+pub(crate) struct Machine {
+    pub(crate) fleet: Fleet,
+    pub(crate) sim: Arc<Sim>,
+    pub(crate) journal: Arc<SqliteJournal>,
+    pub(crate) kept: Kept,
+    pub(crate) plans: Mutex<Vec<Plan>>,
+    pub(crate) fate: Arc<Fate>,
+    pub(crate) watch: Arc<Watch>,
+    /// The two tables that all tenants share.
+    tables: [Map<String, Value>; 2],
+}
+
+/// A process of the tool, with the sessions of all tenants open.
+pub(crate) struct Process {
+    pub(crate) ports: Ports,
+    pub(crate) tenants: Vec<Tenant>,
+    pub(crate) pins: BTreeMap<String, PluginPin>,
+    pub(crate) history: History,
+    pub(crate) run: RunId,
+}
+
+impl Machine {
+    pub(crate) fn new(fleet: Fleet, fate: Fate) -> Self {
+        let config = SimConfig::default()
+            .scenarios(fleet.tenants.clone())
+            .seed(u64::from(fleet.seed))
+            .app_data_every(fleet.app_data_every)
+            .without_authorization_servers_every(fleet.without_authorization_servers_every)
+            .page_size(fleet.page_size)
+            .start(START.parse().unwrap());
+        let sim = Arc::new(Sim::in_process(config));
+        Self {
+            fleet,
+            journal: Arc::new(SqliteJournal::in_memory().unwrap()),
+            kept: Kept::default(),
+            plans: Mutex::default(),
+            fate: Arc::new(fate),
+            watch: Arc::new(Watch::new(Arc::clone(&sim))),
+            tables: tables(&sim),
+            sim,
+        }
+    }
+
+    /// Runs a process until it ends or dies; none if it died. Faults strike as in the move `on`.
+    pub(crate) async fn run<T>(&self, on: Option<usize>, work: impl AsyncFnOnce(Process) -> T) -> Option<T> {
+        let number = self.fate.begin(on);
+        self.watch.begin();
+        let local = LocalSet::new();
+        let living = async {
+            let process = self.open(number).await;
+            work(process).await
+        };
+        let ended = local.run_until(async {
+            tokio::select! {
+                biased;
+                () = self.fate.death() => None,
+                result = living => Some(result),
+            }
+        });
+        ended.await
+    }
+
+    async fn open(&self, number: usize) -> Process {
+        let clock = Arc::new(WorldClock(self.sim.clock()));
+        let ledger = Ledger {
+            fate: Arc::clone(&self.fate),
+            watch: Arc::clone(&self.watch),
+            journal: Arc::clone(&self.journal),
+            is_broken: AtomicBool::new(false),
+        };
+        let custody = Custody { fate: Arc::clone(&self.fate), kept: Arc::clone(&self.kept) };
+        let network = Network {
+            fate: Arc::clone(&self.fate),
+            watch: Arc::clone(&self.watch),
+            service: self.sim.service(),
+            clock: self.sim.clock(),
+        };
+        let ports = Ports {
+            journal: Arc::new(ledger),
+            secrets: Arc::new(custody),
+            clock: clock.clone(),
+            events: Arc::new(Nobody),
+            stop: self.fate.stop(),
+        };
+        let effects = Arc::new(Effects {
+            http: network.into_service(),
+            journal: Arc::clone(&ports.journal),
+            secrets: Arc::clone(&ports.secrets),
+            clock: clock.clone(),
+            events: Arc::clone(&ports.events),
+            stop: ports.stop.clone(),
+            gate: Gate::default(),
+            timeout: REQUEST_TIMEOUT,
+        });
+        let plugins = [0, 1].map(|index| PluginProcess::inline(&PLUGINS[index], Arc::new(Nobody)).unwrap());
+        let pin = |plugin: &Arc<PluginProcess>| PluginPin {
+            version: plugin.hello().version.clone(),
+            sha256: plugin.sha256().to_owned(),
+        };
+        let pins = plugins.iter().map(|plugin| (plugin.name().to_owned(), pin(plugin))).collect();
+        let records = self.journal.load().await.unwrap();
+        let history = History::fold(&records).unwrap_or_else(|illegal| {
+            self.watch.fail(illegal.to_string());
+            History::default()
+        });
+        let mut tenants = Vec::new();
+        for tenant in &self.watch.tenants {
+            tenants.push(self.open_tenant(tenant, &plugins, &effects, &history).await);
+        }
+        let random = fastrand::Rng::with_seed(u64::from(self.fleet.seed) << 16 | number as u64).u128(..);
+        let random = random.to_le_bytes()[..10].try_into().unwrap();
+        let run = RunId::from_parts(clock.now().as_millisecond().cast_unsigned(), random);
+        Process { ports, tenants, pins, history, run }
+    }
+
+    async fn open_tenant(
+        &self,
+        tenant: &SimTenant,
+        plugins: &[Arc<PluginProcess>; 2],
+        effects: &Arc<Effects>,
+        history: &History,
+    ) -> Tenant {
+        let [mut provider, mut directory] = self.tables.clone();
+        provider.insert("domain".to_owned(), json!(tenant.domain));
+        directory.insert("id".to_owned(), json!(tenant.directory_id));
+        let open = async |role: Role, config: &Map<String, Value>, credential: &str| {
+            let config = SessionConfig {
+                tenant: tenant.name.clone(),
+                role,
+                config: config.clone(),
+                secrets: [("credential".to_owned(), Secret::new(credential))].into(),
+            };
+            let plugin = &plugins[usize::from(role == Role::Directory)];
+            Session::open(Arc::clone(plugin), Arc::clone(effects), config).await.unwrap()
+        };
+        Tenant {
+            provider: open(Role::Provider, &provider, &tenant.admin_token).await,
+            directory: open(Role::Directory, &directory, self.sim.gateway_token()).await,
+            spec: TenantSpec {
+                name: tenant.name.clone(),
+                domain: tenant.domain.clone(),
+                app_data: tenant.app_data,
+                provider_plugin: "okta".to_owned(),
+                directory_plugin: "rest".to_owned(),
+                begun: history.tenant(&tenant.name).is_some_and(|known| known.work.is_some()),
+                config: json!({ "provider": provider, "directory": directory }),
+            },
+        }
+    }
+}
+
+/// The tables of the configuration that the simulator writes for its clients, without what belongs to the CLI.
+fn tables(sim: &Sim) -> [Map<String, Value>; 2] {
+    static TABLES: LazyLock<Mutex<Option<[Map<String, Value>; 2]>>> = LazyLock::new(Mutex::default);
+    let mut tables = TABLES.lock().unwrap();
+    let read = || {
+        let config: toml::Table = sim.configuration("").parse().unwrap();
+        ["provider", "directory"].map(|side| {
+            let Value::Object(mut table) = json!(config["defaults"][side]) else { panic!("{side}") };
+            table.remove("plugin").unwrap();
+            table.remove("credential").unwrap();
+            table
+        })
+    };
+    tables.get_or_insert_with(read).clone()
+}
+
+/// The world's clock, and the machine's.
+struct WorldClock(flowswap_sim::Clock);
+
+impl Clock for WorldClock {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+}
+
+struct Nobody;
+
+impl EventSink for Nobody {
+    fn emit(&self, _: Event) {}
+}

@@ -1,0 +1,158 @@
+//! Deterministic simulation: engine, host, plugins, journal and simulator in one process on a paused clock.
+//!
+//! A seed decides on the fleet, on what its operator does, and on everything that goes wrong: latencies, faults of the
+//! network and of the other sides, of the disk, crashes, and other people. The same seed gives the same journal, record
+//! for record. Whatever happened, the same commands given again must heal it, and what must hold at every moment is
+//! looked at after every request that was carried out.
+//!
+//! `FLOWSWAP_SEEDS` is how many seeds are tried, `FLOWSWAP_SEED` the first of them. A seed that fails is made as short as
+//! it can be and written to `fixtures/schedules`, where every file is replayed by every run of the tests.
+
+mod dice;
+mod fate;
+mod invariants;
+mod machine;
+mod network;
+mod operator;
+mod run;
+mod schedule;
+mod shrink;
+mod storage;
+mod watch;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    thread,
+    time::Instant,
+};
+
+use run::{Report, run_schedule, run_seed};
+use schedule::{Schedule, What};
+
+/// How many seeds are tried where nothing else is said.
+const SEEDS: u32 = 100;
+
+/// What all seeds together amount to.
+#[derive(Default)]
+struct Totals {
+    tenants: usize,
+    requests: u64,
+    records: u64,
+    faults: u32,
+    crashes: usize,
+    by_kind: BTreeMap<What, u32>,
+}
+
+#[test]
+fn whatever_goes_wrong_the_same_commands_heal_it() {
+    let first = number("FLOWSWAP_SEED").unwrap_or(1);
+    let count = number("FLOWSWAP_SEEDS").unwrap_or(SEEDS);
+    let (next, failed) = (AtomicU32::new(first), AtomicBool::new(false));
+    let (totals, failure) = (Mutex::new(Totals::default()), Mutex::new(None));
+    let begin = Instant::now();
+    let work = || {
+        while !failed.load(Ordering::Relaxed) {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed - first >= count {
+                return;
+            }
+            let (schedule, report) = run_seed(seed);
+            totals.lock().unwrap().add(&schedule, &report);
+            if !report.violations.is_empty() {
+                failed.store(true, Ordering::Relaxed);
+                failure.lock().unwrap().get_or_insert((seed, schedule, report));
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    if let Some((seed, schedule, report)) = failure.into_inner().unwrap() {
+        panic!("{}", tell(seed, &schedule, &report));
+    }
+    let totals = totals.into_inner().unwrap();
+    println!("{}", totals.tell(first, count, begin.elapsed().as_secs_f64()));
+}
+
+/// A seed that fails, made short and kept.
+fn tell(seed: u32, schedule: &Schedule, report: &Report) -> String {
+    let (short, short_report) = shrink::shrink(schedule);
+    let path = shrink::keep(&short);
+    format!(
+        "seed {seed} fails: {}\n\nthe shortest schedule that fails: {}\n\n{}\n\nwritten to {}: commit it to keep it\n{}",
+        report.violations.join("; "),
+        short_report.violations.join("; "),
+        short.render(),
+        path.display(),
+        if number("FLOWSWAP_TRAIL").is_some() { short_report.trail.join("\n") } else { String::new() },
+    )
+}
+
+impl Totals {
+    fn add(&mut self, schedule: &Schedule, report: &Report) {
+        self.tenants += schedule.fleet.tenants.len();
+        self.requests += report.requests;
+        self.records += report.records;
+        for fault in &report.fired {
+            self.faults += fault.times;
+            self.crashes += usize::from(fault.what.is_crash());
+            *self.by_kind.entry(fault.what).or_default() += fault.times;
+        }
+    }
+
+    fn tell(&self, first: u32, count: u32, seconds: f64) -> String {
+        let mean = |total: f64| total / f64::from(count);
+        format!(
+            "simulation: {count} seeds (from {first}), {:.0} seeds/s, per seed on average {:.1} tenants, {:.0} requests, \
+             {:.0} records, {:.1} faults, of them {:.1} crashes; 0 violations; {:?}",
+            f64::from(count) / seconds,
+            mean(self.tenants as f64),
+            mean(self.requests as f64),
+            mean(self.records as f64),
+            mean(f64::from(self.faults)),
+            mean(self.crashes as f64),
+            self.by_kind,
+        )
+    }
+}
+
+/// The dice are thrown twice, and then what they said is read from a file.
+#[test]
+fn the_same_seed_gives_the_same_journal() {
+    let mut faults = 0;
+    for seed in 1..=20 {
+        let (schedule, report) = run_seed(seed);
+        let (_, again) = run_seed(seed);
+        assert_eq!(report.head, again.head, "seed {seed}");
+        assert_eq!(report, again, "seed {seed}");
+        let read = Schedule::parse(&schedule.render()).unwrap();
+        assert_eq!(read, schedule);
+        assert_eq!(run_schedule(&read), report, "seed {seed}, from its schedule");
+        faults += report.fired.len();
+    }
+    assert!(faults > 20, "{faults}");
+}
+
+/// Every schedule that once failed.
+#[test]
+fn what_once_failed_does_not_fail_again() {
+    for entry in fs::read_dir(shrink::folder()).unwrap() {
+        let path = entry.unwrap().path();
+        let schedule = Schedule::parse(&fs::read_to_string(&path).unwrap()).unwrap_or_else(|e| panic!("{path:?}: {e}"));
+        let report = run_schedule(&schedule);
+        assert_eq!(report.violations, [""; 0], "{}", path.display());
+        let missed: Vec<_> = schedule.faults.iter().filter(|fault| !report.fired.contains(fault)).collect();
+        assert!(missed.is_empty(), "{}: these do not strike any more, aim them anew: {missed:#?}", path.display());
+    }
+}
+
+fn number(variable: &str) -> Option<u32> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|e| panic!("{variable}: {e}")))
+}

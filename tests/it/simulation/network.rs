@@ -1,0 +1,169 @@
+//! The HTTP effect of a simulated process: calls the simulator as a service in this process, with latency and faults.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use flowswap_host::{HttpService, Sent, TransportError};
+use flowswap_sim::{Clock, GATEWAY_HOST, OKTA_SUFFIX, SimService};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use tower::{ServiceExt, util::BoxCloneSyncService};
+
+use super::{fate::Fate, schedule::What, watch::Watch};
+
+/// How long a request takes at most, each way.
+const SLOWEST_WAY: Duration = Duration::from_millis(40);
+
+/// What can happen to any request.
+const ANY: [What; 12] = [
+    What::CrashBefore,
+    What::CrashAfter,
+    What::Stop,
+    What::Refused,
+    What::LostBefore,
+    What::LostAfter,
+    What::Failed,
+    What::Unavailable,
+    What::Throttled,
+    What::HangBefore,
+    What::Cut,
+    What::Slow,
+];
+
+/// What matters only where something is changed; twice, because there everything after the change matters most.
+const OF_CHANGES: [What; 6] =
+    [What::FailedAfter, What::UnavailableAfter, What::HangAfter, What::LostAfter, What::CrashAfter, What::Cut];
+
+/// The way to the simulator.
+pub(crate) struct Network {
+    pub(crate) fate: Arc<Fate>,
+    pub(crate) watch: Arc<Watch>,
+    pub(crate) service: SimService,
+    pub(crate) clock: Clock,
+}
+
+/// One request, as far as faults and invariants are concerned.
+pub(crate) struct Place {
+    pub(crate) tenant: String,
+    pub(crate) url: String,
+    pub(crate) method: String,
+    /// The name of the point.
+    at: String,
+    pub(crate) changes: bool,
+}
+
+impl Network {
+    pub(crate) fn into_service(self) -> HttpService {
+        let network = Arc::new(self);
+        BoxCloneSyncService::new(tower::service_fn(move |request| {
+            let network = Arc::clone(&network);
+            async move { network.send(request).await }
+        }))
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let place = self.place(&request);
+        let (tenant, at) = (Some(place.tenant.as_str()), place.at.as_str());
+        let way = self.fate.latency(tenant, at, SLOWEST_WAY);
+        tokio::time::sleep(way).await;
+        self.fate.live().await;
+        let mut options = ANY.to_vec();
+        if place.changes {
+            options.extend(OF_CHANGES);
+        }
+        let what = self.fate.decide(tenant, at, &options);
+        match what {
+            Some(What::CrashBefore) => self.fate.die().await,
+            Some(What::Refused) => return Err(TransportError::new(Sent::NotSent, "connection refused")),
+            Some(What::LostBefore) => return Err(lost()),
+            Some(What::HangBefore) => std::future::pending().await,
+            Some(What::Failed) => return Ok(answer(StatusCode::INTERNAL_SERVER_ERROR)),
+            Some(What::Unavailable) => return Ok(answer(StatusCode::SERVICE_UNAVAILABLE)),
+            Some(What::Throttled) => return Ok(self.throttle()),
+            Some(What::Slow) => {
+                tokio::time::sleep(Duration::from_secs(30)).await;
+                self.fate.live().await;
+            }
+            _ => {}
+        }
+        let mut response = self.carry_out(&place, request).await;
+        match what {
+            Some(What::CrashAfter) => self.fate.die().await,
+            Some(What::LostAfter) => return Err(lost()),
+            Some(What::HangAfter) => std::future::pending().await,
+            Some(What::FailedAfter) => return Ok(answer(StatusCode::INTERNAL_SERVER_ERROR)),
+            Some(What::UnavailableAfter) => return Ok(answer(StatusCode::SERVICE_UNAVAILABLE)),
+            Some(What::Cut) => {
+                let half = response.body().len() / 2;
+                response.body_mut().truncate(half);
+            }
+            _ => {}
+        }
+        tokio::time::sleep(way).await;
+        self.fate.live().await;
+        Ok(response)
+    }
+
+    async fn carry_out(&self, place: &Place, request: Request<Bytes>) -> Response<Bytes> {
+        self.watch.arrives(place);
+        let response = self.service.clone().oneshot(request.map(Full::new)).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let response = Response::from_parts(parts, body.collect().await.unwrap().to_bytes());
+        self.watch.carried_out(place, &response);
+        response
+    }
+
+    fn place(&self, request: &Request<Bytes>) -> Place {
+        let uri = request.uri();
+        let host = uri.host().unwrap();
+        let tenant = match host.strip_suffix(OKTA_SUFFIX) {
+            Some(tenant) => tenant.to_owned(),
+            None => self.watch.tenant_of_directory(uri.path().split('/').nth(3).unwrap()),
+        };
+        assert!(host == GATEWAY_HOST || host.ends_with(OKTA_SUFFIX), "{host}");
+        let path = mask(uri.path());
+        let only_looks =
+            request.method() == Method::GET || path.ends_with("/token") || path.ends_with("/test-connection");
+        Place {
+            tenant,
+            url: uri.to_string(),
+            method: request.method().to_string(),
+            at: format!("request {} {path}", request.method()),
+            changes: !only_looks,
+        }
+    }
+
+    /// As Okta says it, and as any gateway may.
+    fn throttle(&self) -> Response<Bytes> {
+        let now = self.clock.now();
+        let mut response = answer(StatusCode::TOO_MANY_REQUESTS);
+        let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let reset = (now.as_second() + 7).to_string();
+        for (name, value) in [
+            ("date", date.as_str()),
+            ("x-rate-limit-remaining", "0"),
+            ("x-rate-limit-reset", &reset),
+            ("retry-after", "7"),
+        ] {
+            response.headers_mut().insert(name, value.parse().unwrap());
+        }
+        response
+    }
+}
+
+/// The path without the ids in it, which differ from seed to seed.
+fn mask(path: &str) -> String {
+    let is_id = |part: &&str| part.len() >= 20 && part.chars().any(|c| c.is_ascii_digit() || c.is_ascii_uppercase());
+    path.split('/').map(|part| if is_id(&part) { "{id}" } else { part }).collect::<Vec<_>>().join("/")
+}
+
+fn lost() -> TransportError {
+    TransportError::new(Sent::MaybeSent, "connection reset")
+}
+
+fn answer(status: StatusCode) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(b"{}"));
+    *response.status_mut() = status;
+    response.headers_mut().insert("content-type", "application/json".parse().unwrap());
+    response
+}

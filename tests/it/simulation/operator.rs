@@ -1,0 +1,262 @@
+//! The operator: makes the moves of a schedule with the commands of the tool, and in the end gives the same commands again
+//! until nothing changes.
+
+use std::collections::BTreeMap;
+
+use flowswap_contract::Phase;
+use flowswap_engine::{
+    Direction, Draft, Entry, FleetLimits, Goal, History, Job, Journal, Plan, RunCommand, RunId, Runner, TenantHistory,
+    TenantState, Work, hold_back_neighbours, plan_tenant,
+};
+use flowswap_sim::{Mutation, Variant};
+use futures::StreamExt;
+use jiff::SignedDuration;
+
+use super::{
+    machine::{Machine, Process},
+    schedule::{Change, End, Move, Schedule},
+};
+
+/// How many times the same command is given again before it counts as one that does not help.
+const MAX_ROUNDS: usize = 8;
+
+/// Where each tenant was last sent.
+pub(crate) type Goals = BTreeMap<String, Goal>;
+
+impl Machine {
+    /// Makes all moves, and then heals. Ends early once something is violated.
+    pub(crate) async fn play(&self, schedule: &Schedule) {
+        let untouched = self.sim.snapshot();
+        let mut goals = Goals::new();
+        for (index, step) in schedule.moves.iter().enumerate() {
+            self.fate.note(format!("move {index}: {step:?}"));
+            self.make(index, step, &mut goals).await;
+            self.check_moment().await;
+            if !self.watch.violations().is_empty() {
+                return;
+            }
+        }
+        self.heal(schedule.end, &mut goals).await;
+        if self.watch.violations().is_empty() {
+            self.check_end(&untouched, &goals).await;
+        }
+    }
+
+    async fn make(&self, index: usize, step: &Move, goals: &mut Goals) {
+        let on = Some(index);
+        match step {
+            Move::Plan => self.plan(on).await,
+            Move::Apply => self.apply(on, goals).await,
+            Move::Rollback { tenants } => {
+                let is_meant = |name: &str| tenants.is_empty() || tenants.iter().any(|meant| meant == name);
+                self.go_on(on, Goal::RolledBack, goals, |name, tenant| is_meant(name) && has_way_back(tenant)).await;
+            }
+            Move::Finalize => {
+                self.go_on(on, Goal::Retired, goals, |_, tenant| can_finalize(tenant, Phase::Retire)).await
+            }
+            Move::Purge => self.go_on(on, Goal::Purged, goals, |_, tenant| can_finalize(tenant, Phase::Purge)).await,
+            Move::Wait { seconds } => tokio::time::sleep(std::time::Duration::from_secs(*seconds)).await,
+            Move::Person { tenant, change } => self.interfere(tenant, *change),
+        }
+    }
+
+    /// `flowswap plan`: looks, writes the plan down, and notes it in the journal.
+    async fn plan(&self, on: Option<usize>) {
+        // The first plan is what everything else is about.
+        let on = on.filter(|index| *index > 0);
+        self.run(on, async |process| {
+            let now = process.ports.clock.now();
+            let looking = process.tenants.iter().map(|tenant| plan_tenant(tenant, now));
+            let planned: Vec<_> = futures::stream::iter(looking).buffered(self.fleet.concurrency).collect().await;
+            let mut planned: Vec<_> = planned.into_iter().map(Result::unwrap).collect();
+            hold_back_neighbours(&mut planned, &process.history);
+            if process.ports.stop.is_stopped() {
+                return;
+            }
+            let plan = Plan::freeze(now, now + SignedDuration::from_hours(168), process.pins, planned).unwrap();
+            self.plans.lock().unwrap().push(plan.clone());
+            for tenant in &plan.tenants {
+                let path = "plan.json".to_owned();
+                let entry = Entry::Planned { plan: plan.digest.clone(), path, verdict: tenant.verdict };
+                let draft = Draft { at: now, run: RunId::none(), tenant: Some(tenant.name.clone()), entry };
+                if process.ports.journal.append(draft).await.is_err() {
+                    return;
+                }
+            }
+        })
+        .await;
+    }
+
+    /// `flowswap apply`, of the last plan.
+    async fn apply(&self, on: Option<usize>, goals: &mut Goals) {
+        let Some(plan) = self.plans.lock().unwrap().last().cloned() else { return };
+        goals.extend(plan.ready().map(|tenant| (tenant.name.clone(), Goal::Swapped)));
+        self.run(on, async |process| {
+            let jobs = plan.ready().map(|planned| Job {
+                tenant: process.tenants.iter().find(|tenant| tenant.spec.name == planned.name).unwrap().clone(),
+                plan: plan.digest.clone(),
+                planned: planned.clone(),
+                plugins: plan.plugins.clone(),
+                history: process.history.tenant(&planned.name).cloned(),
+                goal: Goal::Swapped,
+                not_after: Some(plan.not_after),
+                accept_changes: false,
+            });
+            let jobs = jobs.collect();
+            self.execute(process, RunCommand::Apply, jobs).await;
+        })
+        .await;
+    }
+
+    /// `flowswap rollback` and `flowswap finalize`, and `apply` of what was begun.
+    async fn go_on(
+        &self,
+        on: Option<usize>,
+        goal: Goal,
+        goals: &mut Goals,
+        concerns: impl Fn(&str, &TenantHistory) -> bool,
+    ) {
+        let history = self.history().await;
+        let names: Vec<_> =
+            history.tenants().filter(|(name, tenant)| concerns(name, tenant)).map(|(name, _)| name).collect();
+        if names.is_empty() {
+            return;
+        }
+        goals.extend(names.iter().map(|name| ((*name).to_owned(), goal)));
+        let command = match goal {
+            Goal::Swapped => RunCommand::Apply,
+            Goal::RolledBack => RunCommand::Rollback,
+            Goal::Retired | Goal::Purged => RunCommand::Finalize,
+        };
+        self.run(on, async |process| {
+            let mut jobs = Vec::new();
+            for tenant in process.tenants.iter().filter(|tenant| names.contains(&tenant.spec.name.as_str())) {
+                let Some(begun) = process.history.tenant(&tenant.spec.name) else { continue };
+                let Some(work) = &begun.work else { continue };
+                jobs.push(Job {
+                    tenant: tenant.clone(),
+                    plan: work.plan.clone(),
+                    planned: work.tenant.clone(),
+                    plugins: work.plugins.clone(),
+                    history: Some(begun.clone()),
+                    goal,
+                    not_after: None,
+                    accept_changes: false,
+                });
+            }
+            self.execute(process, command, jobs).await;
+        })
+        .await;
+    }
+
+    async fn execute(&self, process: Process, command: RunCommand, jobs: Vec<Job>) {
+        let limits = FleetLimits { concurrency: self.fleet.concurrency, max_failures: 100 };
+        match Runner::new(process.ports, process.run).run(command, jobs, limits).await {
+            Ok(summary) => summary.outcomes.iter().for_each(|outcome| self.fate.note(format!("  {outcome:?}"))),
+            Err(error) => self.fate.note(format!("  {error}: {:?}", std::error::Error::source(&error))),
+        }
+    }
+
+    fn interfere(&self, tenant: &str, change: Change) {
+        self.watch.disturb(tenant);
+        let tenant = self.watch.tenant(tenant);
+        let org = tenant.domain.clone();
+        let world = self.sim.world();
+        let legacy = world.orgs.iter().find(|known| known.domain == org).and_then(|org| org.legacy.first());
+        let mutation = match change {
+            Change::DeleteClient => {
+                let Some(client) = self.watch.live_clients(&tenant.name).pop() else { return };
+                Mutation::RevokeServiceClient { org, client }
+            }
+            Change::AddClient => {
+                let variant = if tenant.app_data { Variant::ApplicationEnabled } else { Variant::Plain };
+                Mutation::AddServiceClient { org, variant }
+            }
+            Change::DeactivateLegacy => {
+                let Some(app) = legacy.map(|legacy| legacy.id.clone()) else { return };
+                Mutation::SetAppActive { org, app, active: false }
+            }
+            Change::AddLegacy => Mutation::AddLegacyApp { org },
+            Change::RenameDirectory => {
+                Mutation::RenameDirectory { directory: tenant.directory_id.clone(), name: "renamed".to_owned() }
+            }
+        };
+        self.sim.mutate(mutation).unwrap();
+    }
+
+    /// Gives the commands again, without faults, until nothing changes.
+    async fn heal(&self, end: End, goals: &mut Goals) {
+        let mut before = None;
+        for _ in 0..MAX_ROUNDS {
+            let history = self.history().await;
+            let now = format!("{history:?}");
+            let wanted: Vec<_> = history
+                .tenants()
+                .filter_map(|(name, tenant)| Some((name.to_owned(), goal_of(name, tenant, end, goals)?)))
+                .filter(|(name, goal)| !has_reached(history.tenant(name), *goal))
+                .collect();
+            if wanted.is_empty() || before.as_ref() == Some(&now) {
+                return;
+            }
+            before = Some(now);
+            for goal in [Goal::RolledBack, Goal::Swapped, Goal::Retired, Goal::Purged] {
+                let concerns = |name: &str| wanted.iter().any(|(wanted, to)| wanted == name && *to == goal);
+                self.fate.note(format!("heal: {goal:?}"));
+                self.go_on(None, goal, goals, |name, _| concerns(name)).await;
+                self.check_moment().await;
+                if !self.watch.violations().is_empty() {
+                    return;
+                }
+            }
+        }
+    }
+
+    pub(crate) async fn history(&self) -> History {
+        let records = self.journal.load().await.unwrap();
+        History::fold(&records).unwrap_or_default()
+    }
+}
+
+/// Where a tenant is to end, if anything was begun with it.
+fn goal_of(name: &str, tenant: &TenantHistory, end: End, goals: &Goals) -> Option<Goal> {
+    tenant.work.as_ref()?;
+    let last = goals.get(name).copied().unwrap_or(Goal::Swapped);
+    Some(match end {
+        End::Back if has_way_back(tenant) && last != Goal::Purged => Goal::RolledBack,
+        _ if tenant.direction == Direction::Back => Goal::RolledBack,
+        _ => last,
+    })
+}
+
+pub(crate) fn has_reached(tenant: Option<&TenantHistory>, goal: Goal) -> bool {
+    use TenantState as S;
+    let state = tenant.map_or(S::Unplanned, |tenant| tenant.state);
+    match goal {
+        Goal::Swapped => state.is_swapped_or_later(),
+        Goal::Retired => matches!(state, S::Retired | S::Finalized),
+        Goal::Purged => state == S::Finalized,
+        Goal::RolledBack => tenant.is_none_or(|tenant| tenant.work.is_none()),
+    }
+}
+
+/// As `flowswap rollback` chooses.
+fn has_way_back(tenant: &TenantHistory) -> bool {
+    let is_begun =
+        |work: &Work, step: &str| work.is_done(step) || work.doubt.as_ref().is_some_and(|doubt| doubt.step == step);
+    tenant.work.as_ref().is_some_and(|work| !is_begun(work, "purge"))
+}
+
+/// As `flowswap finalize` chooses.
+fn can_finalize(tenant: &TenantHistory, phase: Phase) -> bool {
+    use TenantState as S;
+    let Some(work) = &tenant.work else { return false };
+    let is_due = || {
+        let ahead = work.tenant.steps.iter().filter(|step| !step.proposal.phase.is_check() && !work.is_done(&step.id));
+        ahead.map(|step| step.proposal.phase).min() == Some(phase)
+    };
+    let fits = match phase {
+        Phase::Purge => matches!(tenant.state, S::Retired | S::Finalized),
+        _ => matches!(tenant.state, S::Swapped | S::Soaking | S::Retired),
+    };
+    fits || matches!(tenant.state, S::Running | S::Failed) && is_due()
+}

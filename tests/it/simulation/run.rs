@@ -1,0 +1,77 @@
+//! Runs one schedule from beginning to end, in this thread and on a paused clock.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+use tokio::time::timeout;
+
+use super::{
+    dice::Dice,
+    fate::{Fate, Source},
+    machine::Machine,
+    schedule::{Fault, Schedule},
+};
+
+/// Nothing takes that long; what does hangs.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Report {
+    /// The hash of the journal's last record.
+    pub(crate) head: String,
+    pub(crate) violations: Vec<String>,
+    /// What went wrong, where and how often it did.
+    pub(crate) fired: Vec<Fault>,
+    /// Every point that was passed.
+    pub(crate) trail: Vec<String>,
+    pub(crate) requests: u64,
+    pub(crate) records: u64,
+}
+
+/// Runs a seed. Also gives the schedule that it amounts to.
+pub(crate) fn run_seed(seed: u32) -> (Schedule, Report) {
+    let (dice, mut schedule) = Dice::of_seed(seed);
+    let report = run(&schedule, Source::Dice(dice));
+    schedule.faults = report.fired.clone();
+    (schedule, report)
+}
+
+/// Runs a schedule.
+pub(crate) fn run_schedule(schedule: &Schedule) -> Report {
+    run(schedule, Source::Schedule(schedule.faults.clone()))
+}
+
+fn run(schedule: &Schedule, source: Source) -> Report {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let simulation = runtime.block_on(async {
+        let machine = Machine::new(schedule.fleet.clone(), Fate::new(schedule.fleet.seed, source));
+        // A panic anywhere is a finding like any other, and what led to it is wanted.
+        let playing = AssertUnwindSafe(timeout(LONGEST, machine.play(schedule)));
+        match futures::FutureExt::catch_unwind(playing).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => machine.watch.fail("nothing happens any more, and it is not over".to_owned()),
+            Err(panic) => machine.watch.fail(format!("it panicked: {}", message(panic.as_ref()))),
+        }
+        let summary = machine.journal.check().await;
+        let (head, records) = summary.map(|summary| (summary.head, summary.records)).unwrap_or_default();
+        Report {
+            head,
+            records,
+            violations: machine.watch.violations(),
+            fired: machine.fate.fired(),
+            trail: machine.fate.trail(),
+            requests: machine.watch.requests(),
+        }
+    });
+    drop(catch_unwind(AssertUnwindSafe(|| drop(runtime))));
+    simulation
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
+}

@@ -1,0 +1,150 @@
+//! The journal and the custody of secrets as one process has them: what they hold survives it, and they can fail.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use flowswap_engine::{
+    Draft, Entry, Handle, Journal, JournalError, Record, RequestOutcome, Secret, SecretStore, SecretStoreError,
+};
+use flowswap_store::SqliteJournal;
+use futures::future::BoxFuture;
+
+use super::{fate::Fate, schedule::What, watch::Watch};
+
+/// How long a write takes at most.
+const SLOWEST_WRITE: Duration = Duration::from_millis(5);
+
+/// The journal.
+pub(crate) struct Ledger {
+    pub(crate) fate: Arc<Fate>,
+    pub(crate) watch: Arc<Watch>,
+    pub(crate) journal: Arc<SqliteJournal>,
+    /// It has failed, and takes nothing more in this process.
+    pub(crate) is_broken: AtomicBool,
+}
+
+impl Ledger {
+    async fn write(&self, draft: Draft) -> Result<u64, JournalError> {
+        let (tenant, at) = (draft.tenant.clone(), name(&draft.entry));
+        let tenant = tenant.as_deref();
+        tokio::time::sleep(self.fate.latency(tenant, &at, SLOWEST_WRITE)).await;
+        self.fate.live().await;
+        if self.is_broken.load(Ordering::Relaxed) {
+            return Err(disk_full());
+        }
+        let options = [What::CrashBefore, What::CrashAfter, What::Stop, What::Fail, What::FailAfter];
+        let what = self.fate.decide(tenant, &at, &options);
+        match what {
+            Some(What::CrashBefore) => self.fate.die().await,
+            Some(What::Fail) => {
+                self.is_broken.store(true, Ordering::Relaxed);
+                return Err(disk_full());
+            }
+            _ => {}
+        }
+        let seq = self.journal.append(draft.clone()).await?;
+        self.watch.recorded(&draft);
+        match what {
+            Some(What::CrashAfter) => self.fate.die().await,
+            Some(What::FailAfter) => {
+                self.is_broken.store(true, Ordering::Relaxed);
+                return Err(disk_full());
+            }
+            _ => {}
+        }
+        Ok(seq)
+    }
+}
+
+impl Journal for Ledger {
+    fn append(&self, draft: Draft) -> BoxFuture<'_, Result<u64, JournalError>> {
+        Box::pin(self.write(draft))
+    }
+
+    fn load(&self) -> BoxFuture<'_, Result<Vec<Record>, JournalError>> {
+        self.journal.load()
+    }
+}
+
+fn disk_full() -> JournalError {
+    JournalError::Storage { doing: "append to the journal", source: "the simulated disk is full".into() }
+}
+
+fn name(entry: &Entry) -> String {
+    match entry {
+        Entry::Planned { .. } => "record planned".to_owned(),
+        Entry::RunStarted { .. } => "record run-started".to_owned(),
+        Entry::TenantStarted { .. } => "record tenant-started".to_owned(),
+        Entry::StepStarted { step, .. } => format!("record step-started {step}"),
+        Entry::RequestIntended { step, .. } => format!("record request-intended {step}"),
+        Entry::RequestEnded { step, outcome, .. } => match outcome {
+            RequestOutcome::Lost { .. } => format!("record request-lost {step}"),
+            _ => format!("record request-ended {step}"),
+        },
+        Entry::SecretStored { step, .. } => format!("record secret-stored {step}"),
+        Entry::SecretRemoved { .. } => "record secret-removed".to_owned(),
+        Entry::StepEnded { step, .. } => format!("record step-ended {step}"),
+        Entry::StepFailed { step, .. } => format!("record step-failed {step}"),
+        Entry::TenantEnded { .. } => "record tenant-ended".to_owned(),
+        Entry::RunEnded { .. } => "record run-ended".to_owned(),
+    }
+}
+
+/// What the custody holds, by handle.
+pub(crate) type Kept = Arc<Mutex<BTreeMap<Handle, Secret>>>;
+
+/// The custody of secrets.
+pub(crate) struct Custody {
+    pub(crate) fate: Arc<Fate>,
+    pub(crate) kept: Kept,
+}
+
+impl Custody {
+    /// Does something with a secret, or fails at it.
+    async fn access<T>(
+        &self,
+        doing: &'static str,
+        verb: &str,
+        handle: &Handle,
+        access: impl FnOnce(&mut BTreeMap<Handle, Secret>) -> T,
+    ) -> Result<T, SecretStoreError> {
+        let (tenant, secret) = handle.as_str().split_once('/').unwrap_or_default();
+        let at = format!("{verb} {secret}");
+        tokio::time::sleep(self.fate.latency(Some(tenant), &at, SLOWEST_WRITE)).await;
+        self.fate.live().await;
+        let what = self.fate.decide(Some(tenant), &at, &[What::CrashBefore, What::CrashAfter, What::Stop, What::Fail]);
+        match what {
+            Some(What::CrashBefore) => self.fate.die().await,
+            Some(What::Fail) => {
+                let source = "the simulated disk does not answer".into();
+                return Err(SecretStoreError { doing, handle: handle.clone(), source });
+            }
+            _ => {}
+        }
+        let result = access(&mut self.kept.lock().unwrap());
+        if what == Some(What::CrashAfter) {
+            self.fate.die().await;
+        }
+        Ok(result)
+    }
+}
+
+impl SecretStore for Custody {
+    fn put<'a>(&'a self, handle: &'a Handle, secret: &'a Secret) -> BoxFuture<'a, Result<(), SecretStoreError>> {
+        Box::pin(self.access("store", "keep", handle, |kept| drop(kept.insert(handle.clone(), secret.clone()))))
+    }
+
+    fn get<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<Option<Secret>, SecretStoreError>> {
+        Box::pin(self.access("read", "fetch", handle, |kept| kept.get(handle).cloned()))
+    }
+
+    fn remove<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<(), SecretStoreError>> {
+        Box::pin(self.access("remove", "forget", handle, |kept| drop(kept.remove(handle))))
+    }
+}

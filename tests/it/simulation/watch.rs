@@ -1,0 +1,202 @@
+//! Looks over the shoulder of every request: what must hold at every moment is checked here, at every moment.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use bytes::Bytes;
+use flowswap_engine::{Draft, Entry};
+use flowswap_sim::{Sim, SimTenant};
+use http::Response;
+use serde_json::Value;
+
+use super::network::Place;
+
+/// All that was seen in one seed.
+pub(crate) struct Watch {
+    sim: Arc<Sim>,
+    pub(crate) tenants: Vec<SimTenant>,
+    state: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// The service clients that we made, by tenant.
+    made: BTreeMap<String, BTreeSet<String>>,
+    /// Intents that have no outcome yet, in this process.
+    open: Vec<Intent>,
+    /// Every value that must never be written down.
+    secrets: BTreeSet<String>,
+    /// Tenants whose connection worked at first, and with which no other person has interfered.
+    undisturbed: BTreeSet<String>,
+    requests: u64,
+    violations: Vec<String>,
+}
+
+/// A mutating request whose intent is recorded.
+#[derive(Clone)]
+pub(crate) struct Intent {
+    pub(crate) tenant: String,
+    pub(crate) step: String,
+    request: u32,
+    method: String,
+    url: String,
+}
+
+impl Watch {
+    pub(crate) fn new(sim: Arc<Sim>) -> Self {
+        let tenants = sim.tenants();
+        let works = |tenant: &&SimTenant| sim.find_defect(&tenant.directory_id).is_none();
+        let undisturbed = tenants.iter().filter(works).map(|tenant| tenant.name.clone()).collect();
+        let tokens = tenants.iter().map(|tenant| tenant.admin_token.clone());
+        let secrets = tokens.chain([sim.gateway_token().to_owned()]).collect();
+        let state = Mutex::new(Seen { undisturbed, secrets, ..Seen::default() });
+        Self { sim, tenants, state }
+    }
+
+    pub(crate) fn tenant(&self, name: &str) -> &SimTenant {
+        self.tenants.iter().find(|tenant| tenant.name == name).unwrap()
+    }
+
+    pub(crate) fn tenant_of_directory(&self, id: &str) -> String {
+        self.tenants.iter().find(|tenant| tenant.directory_id == id).unwrap().name.clone()
+    }
+
+    /// A process begins; what an earlier one left open is settled or in doubt.
+    pub(crate) fn begin(&self) {
+        self.lock().open.clear();
+    }
+
+    /// Another person interferes with the tenant, and answers for what comes of it.
+    pub(crate) fn disturb(&self, tenant: &str) {
+        self.lock().undisturbed.remove(tenant);
+    }
+
+    pub(crate) fn is_undisturbed(&self, tenant: &str) -> bool {
+        self.lock().undisturbed.contains(tenant)
+    }
+
+    /// A record is in the journal.
+    pub(crate) fn recorded(&self, draft: &Draft) {
+        let Some(tenant) = draft.tenant.clone() else { return };
+        let mut seen = self.lock();
+        match &draft.entry {
+            Entry::RequestIntended { step, request, method, url, .. } => seen.open.push(Intent {
+                tenant,
+                step: step.clone(),
+                request: *request,
+                method: method.clone(),
+                url: url.clone(),
+            }),
+            Entry::RequestEnded { step, request, .. } => {
+                seen.open.retain(|intent| (&intent.tenant, &intent.step, intent.request) != (&tenant, step, *request));
+            }
+            _ => {}
+        }
+    }
+
+    /// A request is about to be carried out.
+    pub(crate) fn arrives(&self, place: &Place) {
+        let mut seen = self.lock();
+        seen.requests += 1;
+        if !place.changes {
+            return;
+        }
+        let is_intended = |intent: &Intent| {
+            (&intent.tenant, &intent.method, &intent.url) == (&place.tenant, &place.method, &place.url)
+        };
+        if !seen.open.iter().any(is_intended) {
+            seen.fail(format!("{}: {} {} without a recorded intent", place.tenant, place.method, place.url));
+        }
+        if let Some(id) = client_of(&place.url)
+            && !seen.made.get(&place.tenant).is_some_and(|made| made.contains(id))
+        {
+            seen.fail(format!("{}: {} {} touches a client that is not ours", place.tenant, place.method, place.url));
+        }
+    }
+
+    /// A request was carried out.
+    pub(crate) fn carried_out(&self, place: &Place, response: &Response<Bytes>) {
+        self.learn_secrets(response);
+        if !place.changes {
+            return;
+        }
+        if place.method == "POST" && place.url.ends_with(SERVICES) && response.status().is_success() {
+            let created: Value = serde_json::from_slice(response.body()).unwrap();
+            let id = created["id"].as_str().unwrap().to_owned();
+            self.lock().made.entry(place.tenant.clone()).or_default().insert(id);
+        }
+        let live = self.live_clients(&place.tenant);
+        let mut seen = self.lock();
+        if live.len() > 1 {
+            let line = format!("{}: {} live service clients of ours: {}", place.tenant, live.len(), live.join(", "));
+            seen.fail(line);
+        }
+        let defect = self.sim.find_defect(&self.tenant(&place.tenant).directory_id);
+        if let Some(defect) = defect.filter(|_| seen.undisturbed.contains(&place.tenant)) {
+            seen.fail(format!(
+                "{}: the directory is cut off after {} {}: {defect}",
+                place.tenant, place.method, place.url
+            ));
+        }
+    }
+
+    /// Every place of an answer at which the interfaces show a secret once.
+    fn learn_secrets(&self, response: &Response<Bytes>) {
+        const PLACES: [&str; 3] = ["clientSecret", "client_secret", "access_token"];
+        let shows = |text: &str| PLACES.iter().any(|place| text.contains(place));
+        let Some(text) = std::str::from_utf8(response.body()).ok().filter(|text| shows(text)) else { return };
+        let Ok(value) = serde_json::from_str::<Value>(text) else { return };
+        let shown = PLACES.iter().filter_map(|place| value[place].as_str()).filter(|text| !text.contains("***"));
+        self.lock().secrets.extend(shown.map(str::to_owned));
+    }
+
+    /// The service clients that we made and that exist.
+    pub(crate) fn live_clients(&self, tenant: &str) -> Vec<String> {
+        let made = self.lock().made.get(tenant).cloned().unwrap_or_default();
+        let domain = &self.tenant(tenant).domain;
+        let world = self.sim.world();
+        let clients = world.orgs.iter().filter(|org| org.domain == *domain).flat_map(|org| &org.service_clients);
+        clients.map(|client| client.id.clone()).filter(|id| made.contains(id)).collect()
+    }
+
+    /// Intents without an outcome.
+    pub(crate) fn open(&self) -> Vec<Intent> {
+        self.lock().open.clone()
+    }
+
+    /// Values that must not be written anywhere.
+    pub(crate) fn secrets(&self) -> BTreeSet<String> {
+        self.lock().secrets.clone()
+    }
+
+    pub(crate) fn requests(&self) -> u64 {
+        self.lock().requests
+    }
+
+    pub(crate) fn fail(&self, violation: String) {
+        self.lock().fail(violation);
+    }
+
+    pub(crate) fn violations(&self) -> Vec<String> {
+        self.lock().violations.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.state.lock().unwrap()
+    }
+}
+
+const SERVICES: &str = "/integrations/api/v1/api-services";
+
+/// The service client that a request is about.
+fn client_of(url: &str) -> Option<&str> {
+    url.split_once(SERVICES)?.1.strip_prefix('/')?.split('/').next()
+}
+
+impl Seen {
+    fn fail(&mut self, violation: String) {
+        self.violations.push(violation);
+    }
+}
