@@ -16,6 +16,7 @@ use crate::{
     detect::{Service, list_services},
     origin::Origin,
     plan::ProvisionPayload,
+    prove::is_secret_of,
     read_payload,
 };
 
@@ -103,47 +104,59 @@ pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<Observ
     let payload: ProvisionPayload = read_payload(params)?;
     let new = list_new(api, &payload).await?;
     let known = params.outputs.get("client_id").and_then(Value::as_str);
-    let is_held = params.outputs.get("client_secret").and_then(Handle::from_value).is_some();
+    let held = params.outputs.get("client_secret").and_then(Handle::from_value);
     let of_type = format!("of type `{}`", payload.type_key);
     let origin = match known {
         Some(known) => Origin::of_known(&new, known),
         None => Origin::find(api, params, &new).await?,
     };
-    Ok(match origin {
+    Ok(match (origin, held) {
         // A secret is only received from a creation that was carried out; where has its integration gone?
-        Origin::Nowhere if is_held && known.is_none() => {
+        (Origin::Nowhere, Some(_)) if known.is_none() => {
             let detail = format!("the secret of a new integration {of_type} was received, and okta shows none");
             reply(Observed::Unknown, Values::new(), detail)
         }
-        Origin::Nowhere if new.is_empty() => {
+        (Origin::Nowhere, _) if new.is_empty() => {
             reply(Observed::NotApplied, Values::new(), format!("no new integration {of_type}"))
         }
-        Origin::Nowhere => {
+        (Origin::Nowhere, _) => {
             let detail = format!("no new integration {of_type} but those that others made: {}", new.join(", "));
             reply(Observed::NotApplied, Values::new(), detail)
         }
-        Origin::Ours(id) if known.is_some() && is_held => observe_secrets(api, params, id, &of_type).await?,
-        Origin::Ours(id) => {
+        (Origin::Ours(id), Some(held)) if known.is_some() => observe_secrets(api, params, id, held, &payload).await?,
+        (Origin::Ours(id), _) => {
             let outputs = [("client_id".to_owned(), json!(id))].into();
             reply(Observed::Partial, outputs, format!("integration {id} {of_type}, its secret was never received"))
         }
-        Origin::Unclear(ids) => {
+        (Origin::Unclear(ids), _) => {
             let detail = format!("{} new integrations {of_type}: {}", ids.len(), ids.join(", "));
             reply(Observed::Unknown, Values::new(), detail)
         }
     })
 }
 
-/// An integration whose secret is held is whole, unless there is a second secret, which nobody holds.
-async fn observe_secrets(api: &Api<'_>, params: &StepParams, id: &str, of_type: &str) -> Result<ObserveReply, Error> {
-    let secrets: Vec<Secret> = api.list("list the integration's secrets", &secrets_of(id)).await?;
-    Ok(if secrets.len() > 1 {
-        // `apply` retires it.
+/// An integration whose secret is held is whole, unless there is a second secret, which nobody holds, or the one that is
+/// held is none of its: an adoption that was cut off may have removed it, to make room for one that never came.
+async fn observe_secrets(
+    api: &Api<'_>,
+    params: &StepParams,
+    id: &str,
+    held: Handle,
+    payload: &ProvisionPayload,
+) -> Result<ObserveReply, Error> {
+    let whose = format!("integration {id} of type `{}`", payload.type_key);
+    let partial = |detail: String| {
         let outputs = [("client_id".to_owned(), json!(id))].into();
-        reply(Observed::Partial, outputs, format!("integration {id} {of_type} has {} secrets", secrets.len()))
-    } else {
-        reply(Observed::Applied, params.outputs.clone(), format!("integration {id} {of_type}, its secret is held"))
-    })
+        Ok(reply(Observed::Partial, outputs, format!("{whose}{detail}")))
+    };
+    let secrets: Vec<Secret> = api.list("list the integration's secrets", &secrets_of(id)).await?;
+    if secrets.len() > 1 {
+        return partial(format!(" has {} secrets", secrets.len()));
+    }
+    if !is_secret_of(api, id, held, &payload.scopes).await? {
+        return partial(", the secret that is held is not its".to_owned());
+    }
+    Ok(reply(Observed::Applied, params.outputs.clone(), format!("{whose}, its secret is held")))
 }
 
 /// Deletes the integration that the step made, and no other.

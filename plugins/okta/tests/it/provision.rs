@@ -90,11 +90,13 @@ fn a_stranger_of_the_same_type_stops_the_create() {
 #[test]
 fn what_is_observed_follows_from_the_list_and_the_outputs() {
     let secret = json!({"$secret": "s"});
-    let table: [(&[&str], Value, Observed); 8] = [
+    let stale = json!({"$secret": "stale"});
+    let table: [(&[&str], Value, Observed); 9] = [
         (&[], json!({}), Observed::NotApplied),
         (&["0oaA"], json!({}), Observed::Partial),
         (&["0oaA"], json!({"client_id": "0oaA"}), Observed::Partial),
         (&["0oaA"], json!({"client_id": "0oaA", "client_secret": secret}), Observed::Applied),
+        (&["0oaA"], json!({"client_id": "0oaA", "client_secret": stale}), Observed::Partial),
         (&["0oaA", "0oaB"], json!({}), Observed::Unknown),
         (&["0oaA", "0oaB"], json!({"client_id": "0oaB", "client_secret": secret}), Observed::Applied),
         (&["0oaB"], json!({"client_id": "0oaA", "client_secret": secret}), Observed::NotApplied),
@@ -103,6 +105,11 @@ fn what_is_observed_follows_from_the_list_and_the_outputs() {
     for (new, outputs, expected) in table {
         let (mut okta, mut org, params) = prepare("provision", json!({}), outputs.clone());
         org.services.extend(new.iter().map(|id| service(id, "panw_cie", "x", &[])));
+        org.secrets
+            .extend(new.iter().map(|id| ((*id).to_owned(), "ocs1".to_owned(), "ACTIVE", "CANARY-held".to_owned())));
+        for (handle, value) in [("s", "CANARY-held"), ("stale", "CANARY-removed")] {
+            okta.secrets.insert(handle.into(), value.to_owned());
+        }
         let seen: ObserveReply = okta.call(&mut org, Op::Observe, &params).unwrap();
         assert_eq!(seen.state, expected, "{new:?} {outputs}");
     }

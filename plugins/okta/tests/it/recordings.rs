@@ -98,7 +98,12 @@ fn a_recorded_integration_is_created_and_recognized() {
         assert_eq!(made.outputs["client_id"], created.body["id"]);
 
         let read = replay(find(&exchanges, "GET", "/api-services/"));
-        let mut world = |_: &HttpAsk| Ok(answer(200, json!([read.body])));
+        // That the secret is the client's is no part of the recording.
+        let token = json!({"access_token": "CANARY-token", "token_type": "Bearer", "expires_in": 3600, "scope": ""});
+        let mut world = |ask: &HttpAsk| match ask.method.as_str() {
+            "POST" => Ok(answer(200, token.clone())),
+            _ => Ok(answer(200, json!([read.body]))),
+        };
         params["outputs"] = serde_json::to_value(made.outputs).unwrap();
         let seen: ObserveReply = okta.call(&mut world, Op::Observe, &params).unwrap();
         assert_eq!(seen.state, Observed::Applied, "{file}");
