@@ -23,16 +23,15 @@ impl Dice {
         let fleet = make_fleet(&mut rng, seed);
         let moves = make_moves(&mut rng, fleet.tenants.len());
         let end = if rng.f64() < 0.5 { End::Back } else { End::Forward };
-        let rate = [0.0, 0.002, 0.006, 0.02][rng.usize(..4)];
-        let (faults, crashes) = if rate == 0.0 { (0, 0) } else { (rng.u32(1..=12), rng.u32(0..=3)) };
+        let rate = [0.003, 0.01, 0.03, 0.06][rng.usize(..4)];
+        let (faults, crashes) = (rng.u32(..=12), rng.u32(..=3));
         let schedule = Schedule { about: String::new(), end, fleet, moves, faults: Vec::new() };
         (Self { rng, rate, faults, crashes }, schedule)
     }
 
     /// Whether something goes wrong here, out of what can; and how many times in a row.
     pub(crate) fn throw(&mut self, at: &str, options: &[What]) -> Option<(What, u32)> {
-        let rate = if is_hot(at) { self.rate * 6.0 } else { self.rate };
-        if self.faults == 0 || self.rng.f64() >= rate {
+        if self.faults == 0 || self.rng.f64() >= self.rate * stakes(at) {
             return None;
         }
         let what = options[self.rng.usize(..options.len())];
@@ -47,10 +46,18 @@ impl Dice {
     }
 }
 
-/// Where something is changed, or kept.
-fn is_hot(at: &str) -> bool {
-    let reads = ["request GET", "request POST /oauth2", "fetch", "record run-", "record tenant-"];
-    !reads.iter().any(|prefix| at.starts_with(prefix)) && !at.ends_with("/test-connection")
+/// How much is at stake at a point, by which faults are spread: most where something is changed or shown once.
+fn stakes(at: &str) -> f64 {
+    let words: Vec<&str> = at.split(' ').collect();
+    match words.as_slice() {
+        ["request", "GET", _] => 1.0,
+        ["request", _, path] if path.ends_with("/token") || path.ends_with("/test-connection") => 1.0,
+        ["request", ..] => 12.0,
+        ["keep" | "forget", _] => 6.0,
+        ["record", kind, ..] if kind.starts_with("request-") || kind.starts_with("secret-") => 4.0,
+        ["record", kind, ..] if kind.starts_with("step-") => 1.5,
+        _ => 0.5,
+    }
 }
 
 fn make_fleet(rng: &mut fastrand::Rng, seed: u32) -> Fleet {

@@ -143,8 +143,8 @@ fn the_same_seed_gives_the_same_journal() {
 /// Every schedule that once failed.
 #[test]
 fn what_once_failed_does_not_fail_again() {
-    for entry in fs::read_dir(shrink::folder()).unwrap() {
-        let path = entry.unwrap().path();
+    let files = fs::read_dir(shrink::folder()).into_iter().flatten().map(|entry| entry.unwrap().path());
+    for path in files {
         let schedule = Schedule::parse(&fs::read_to_string(&path).unwrap()).unwrap_or_else(|e| panic!("{path:?}: {e}"));
         let report = run_schedule(&schedule);
         assert_eq!(report.violations, [""; 0], "{}", path.display());
@@ -155,4 +155,21 @@ fn what_once_failed_does_not_fail_again() {
 
 fn number(variable: &str) -> Option<u32> {
     std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|e| panic!("{variable}: {e}")))
+}
+#[test]
+fn zz_time() {
+    let seed = number("FLOWSWAP_SEED").unwrap_or(1);
+    for seed in seed..seed + number("FLOWSWAP_SEEDS").unwrap_or(10) {
+        let begin = Instant::now();
+        let (schedule, report) = run_seed(seed);
+        println!(
+            "{seed} {:?} tenants {} moves {} requests {} records {} end {:?}",
+            begin.elapsed(),
+            schedule.fleet.tenants.len(),
+            schedule.moves.len(),
+            report.requests,
+            report.records,
+            schedule.end
+        );
+    }
 }

@@ -31,7 +31,7 @@ impl Machine {
         for (index, step) in schedule.moves.iter().enumerate() {
             self.fate.note(format!("move {index}: {step:?}"));
             self.make(index, step, &mut goals).await;
-            self.check_moment().await;
+            self.check_moment();
             if !self.watch.violations().is_empty() {
                 return;
             }
@@ -116,7 +116,7 @@ impl Machine {
         goals: &mut Goals,
         concerns: impl Fn(&str, &TenantHistory) -> bool,
     ) {
-        let history = self.history().await;
+        let history = self.history();
         let names: Vec<_> =
             history.tenants().filter(|(name, tenant)| concerns(name, tenant)).map(|(name, _)| name).collect();
         if names.is_empty() {
@@ -188,7 +188,7 @@ impl Machine {
     async fn heal(&self, end: End, goals: &mut Goals) {
         let mut before = None;
         for _ in 0..MAX_ROUNDS {
-            let history = self.history().await;
+            let history = self.history();
             let now = format!("{history:?}");
             let wanted: Vec<_> = history
                 .tenants()
@@ -203,7 +203,7 @@ impl Machine {
                 let concerns = |name: &str| wanted.iter().any(|(wanted, to)| wanted == name && *to == goal);
                 self.fate.note(format!("heal: {goal:?}"));
                 self.go_on(None, goal, goals, |name, _| concerns(name)).await;
-                self.check_moment().await;
+                self.check_moment();
                 if !self.watch.violations().is_empty() {
                     return;
                 }
@@ -211,9 +211,8 @@ impl Machine {
         }
     }
 
-    pub(crate) async fn history(&self) -> History {
-        let records = self.journal.load().await.unwrap();
-        History::fold(&records).unwrap_or_default()
+    pub(crate) fn history(&self) -> History {
+        self.watch.history().unwrap_or_default()
     }
 }
 

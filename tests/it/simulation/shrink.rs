@@ -42,6 +42,7 @@ pub(crate) fn folder() -> PathBuf {
 
 /// Writes the schedule where it is replayed by every later run of the tests, once it is committed.
 pub(crate) fn keep(schedule: &Schedule) -> PathBuf {
+    fs::create_dir_all(folder()).unwrap();
     let path = folder().join(format!("seed-{}.toml", schedule.fleet.seed));
     fs::write(&path, schedule.render()).unwrap();
     path

@@ -49,7 +49,7 @@ impl Ledger {
             _ => {}
         }
         let seq = self.journal.append(draft.clone()).await?;
-        self.watch.recorded(&draft);
+        self.watch.recorded(seq, &draft);
         match what {
             Some(What::CrashAfter) => self.fate.die().await,
             Some(What::FailAfter) => {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use flowswap_engine::{Draft, Entry};
+use flowswap_engine::{Draft, Entry, History, IllegalRecord, Record};
 use flowswap_sim::{Sim, SimTenant};
 use http::Response;
 use serde_json::Value;
@@ -26,6 +26,8 @@ struct Seen {
     made: BTreeMap<String, BTreeSet<String>>,
     /// Intents that have no outcome yet, in this process.
     open: Vec<Intent>,
+    /// Every record, as it was given to the journal.
+    records: Vec<Record>,
     /// Every value that must never be written down.
     secrets: BTreeSet<String>,
     /// Tenants whose connection worked at first, and with which no other person has interfered.
@@ -78,9 +80,10 @@ impl Watch {
     }
 
     /// A record is in the journal.
-    pub(crate) fn recorded(&self, draft: &Draft) {
-        let Some(tenant) = draft.tenant.clone() else { return };
+    pub(crate) fn recorded(&self, seq: u64, draft: &Draft) {
         let mut seen = self.lock();
+        seen.records.push(Record { seq, draft: draft.clone() });
+        let Some(tenant) = draft.tenant.clone() else { return };
         match &draft.entry {
             Entry::RequestIntended { step, request, method, url, .. } => seen.open.push(Intent {
                 tenant,
@@ -159,6 +162,16 @@ impl Watch {
         let world = self.sim.world();
         let clients = world.orgs.iter().filter(|org| org.domain == *domain).flat_map(|org| &org.service_clients);
         clients.map(|client| client.id.clone()).filter(|id| made.contains(id)).collect()
+    }
+
+    /// What the journal must hold.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        self.lock().records.clone()
+    }
+
+    /// What the journal must say of all tenants.
+    pub(crate) fn history(&self) -> Result<History, IllegalRecord> {
+        History::fold(&self.lock().records)
     }
 
     /// Intents without an outcome.
