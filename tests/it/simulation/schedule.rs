@@ -10,6 +10,9 @@ pub(crate) struct Schedule {
     /// What it shows, in a sentence.
     #[serde(default)]
     pub(crate) about: String,
+    /// What it is known to violate: a problem that is not solved yet. Once it is, this goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) violates: Option<String>,
     /// Where things are to end.
     pub(crate) end: End,
     pub(crate) fleet: Fleet,
