@@ -23,7 +23,7 @@ impl Dice {
         let fleet = make_fleet(&mut rng, seed);
         let moves = make_moves(&mut rng, fleet.tenants.len());
         let end = if rng.f64() < 0.5 { End::Back } else { End::Forward };
-        let rate = [0.003, 0.01, 0.03, 0.06][rng.usize(..4)];
+        let rate = [0.005, 0.02, 0.05, 0.1][rng.usize(..4)];
         let (faults, crashes) = (rng.u32(..=12), rng.u32(..=3));
         let schedule = Schedule { about: String::new(), violates: None, end, fleet, moves, faults: Vec::new() };
         (Self { rng, rate, faults, crashes }, schedule)
