@@ -59,6 +59,15 @@ fn no_code_uses_a_plugin() {
     }
 }
 
+/// The way to run a plugin without a process of its own is for simulations.
+#[test]
+fn only_tests_load_a_plugin_into_their_own_process() {
+    for (path, text) in sources() {
+        let is_test = path.starts_with("tests") || path.components().any(|part| part.as_os_str() == "tests");
+        assert!(is_test || !text.contains("PluginProcess::inline("), "{} loads a plugin", path.display());
+    }
+}
+
 #[test]
 fn unsafe_lives_in_two_files() {
     let unsafe_files: BTreeSet<_> = sources()

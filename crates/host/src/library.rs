@@ -1,4 +1,5 @@
-//! Loads a plugin's library. The only file of this crate with `unsafe`, and only the plugin process runs it.
+//! Loads a plugin's library. The only file of this crate with `unsafe`. Outside of simulations only the plugin process
+//! runs it.
 #![expect(unsafe_code, reason = "loading a library and calling through its table of C functions")]
 
 use std::{

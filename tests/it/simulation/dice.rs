@@ -10,10 +10,17 @@ use super::schedule::{Change, End, Fleet, Move, Schedule, What};
 /// Throws for faults.
 pub(crate) struct Dice {
     rng: fastrand::Rng,
-    /// How often something goes wrong at a point where little is at stake.
-    rate: f64,
+    rate: Rate,
     faults: u32,
     crashes: u32,
+}
+
+/// How often something goes wrong.
+enum Rate {
+    /// In proportion to what is at stake.
+    Anywhere(f64),
+    /// Only where something is changed or shown once, so that a recovery is hit again and again.
+    AtStake(f64),
 }
 
 impl Dice {
@@ -23,7 +30,10 @@ impl Dice {
         let fleet = make_fleet(&mut rng, seed);
         let moves = make_moves(&mut rng, fleet.tenants.len());
         let end = if rng.f64() < 0.5 { End::Back } else { End::Forward };
-        let rate = [0.005, 0.02, 0.05, 0.1][rng.usize(..4)];
+        let rate = match rng.usize(..3) {
+            0 => Rate::AtStake([0.1, 0.25, 0.4][rng.usize(..3)]),
+            _ => Rate::Anywhere([0.005, 0.02, 0.05, 0.1][rng.usize(..4)]),
+        };
         let (faults, crashes) = (rng.u32(..=12), rng.u32(..=3));
         let schedule = Schedule { about: String::new(), violates: None, end, fleet, moves, faults: Vec::new() };
         (Self { rng, rate, faults, crashes }, schedule)
@@ -31,7 +41,12 @@ impl Dice {
 
     /// Whether something goes wrong here, out of what can; and how many times in a row.
     pub(crate) fn throw(&mut self, at: &str, options: &[What]) -> Option<(What, u32)> {
-        if self.faults == 0 || self.rng.f64() >= self.rate * stakes(at) {
+        let rate = match self.rate {
+            Rate::Anywhere(rate) => rate * stakes(at),
+            Rate::AtStake(rate) if stakes(at) >= 4.0 => rate,
+            Rate::AtStake(_) => 0.0,
+        };
+        if self.faults == 0 || self.rng.f64() >= rate {
             return None;
         }
         let what = options[self.rng.usize(..options.len())];
@@ -47,7 +62,7 @@ impl Dice {
 }
 
 /// How much is at stake at a point, by which faults are spread: most where something is changed or shown once.
-fn stakes(at: &str) -> f64 {
+pub(crate) fn stakes(at: &str) -> f64 {
     let words: Vec<&str> = at.split(' ').collect();
     match words.as_slice() {
         ["request", "GET", _] => 1.0,

@@ -35,7 +35,7 @@ use run::{Report, run_schedule, run_seed};
 use schedule::{Schedule, What};
 
 /// How many seeds are tried where nothing else is said.
-const SEEDS: u32 = 600;
+const SEEDS: u32 = 400;
 
 /// What all seeds together amount to.
 #[derive(Default)]
@@ -46,6 +46,8 @@ struct Totals {
     faults: u32,
     crashes: usize,
     by_kind: BTreeMap<What, u32>,
+    /// The points at which something was changed or kept, and whether anything ever went wrong there.
+    at_stake: BTreeMap<String, bool>,
 }
 
 #[test]
@@ -78,6 +80,9 @@ fn whatever_goes_wrong_the_same_commands_heal_it() {
         panic!("{}", tell(seed, &schedule, &report));
     }
     let totals = totals.into_inner().unwrap();
+    if count >= SEEDS {
+        totals.assert_broad();
+    }
     println!("{}", totals.tell(first, count, begin.elapsed().as_secs_f64()));
 }
 
@@ -105,20 +110,35 @@ impl Totals {
             self.crashes += usize::from(fault.what.is_crash());
             *self.by_kind.entry(fault.what).or_default() += fault.times;
         }
+        for line in &report.trail {
+            let (point, struck) = line.split_once(" <- ").map_or((line.as_str(), false), |(point, _)| (point, true));
+            let Some(at) = point.splitn(3, ' ').nth(2).filter(|at| dice::stakes(at) >= 6.0) else { continue };
+            *self.at_stake.entry(at.to_owned()).or_default() |= struck;
+        }
+    }
+
+    /// Everything that can go wrong did, and wherever something was changed, something did.
+    fn assert_broad(&self) {
+        let kinds: Vec<_> = What::ALL.into_iter().filter(|what| !self.by_kind.contains_key(what)).collect();
+        assert!(kinds.is_empty(), "these never struck: {kinds:?}");
+        let spared: Vec<_> = self.at_stake.iter().filter(|(_, struck)| !**struck).map(|(point, _)| point).collect();
+        assert!(spared.is_empty(), "nothing ever went wrong at {spared:#?}");
     }
 
     fn tell(&self, first: u32, count: u32, seconds: f64) -> String {
         let mean = |total: f64| total / f64::from(count);
         format!(
             "simulation: {count} seeds (from {first}), {:.0} seeds/s, per seed on average {:.1} tenants, {:.0} requests, \
-             {:.0} records, {:.1} faults, of them {:.1} crashes; 0 violations; {:?}",
+             {:.0} records, {:.1} faults, {:.1} crashes; each of {} faults struck, and each of {} points at stake was struck; \
+             0 violations",
             f64::from(count) / seconds,
             mean(self.tenants as f64),
             mean(self.requests as f64),
             mean(self.records as f64),
             mean(f64::from(self.faults)),
             mean(self.crashes as f64),
-            self.by_kind,
+            self.by_kind.len(),
+            self.at_stake.values().filter(|struck| **struck).count(),
         )
     }
 }

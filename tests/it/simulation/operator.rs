@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use flowswap_contract::Phase;
 use flowswap_engine::{
-    Direction, Draft, Entry, FleetLimits, Goal, History, Job, Journal, Plan, RunCommand, RunId, Runner, TenantHistory,
+    Direction, Draft, Entry, FleetLimits, Goal, History, Job, Plan, RunCommand, RunId, Runner, TenantHistory,
     TenantState, Work, hold_back_neighbours, plan_tenant,
 };
 use flowswap_sim::{Mutation, Variant};
@@ -189,7 +189,7 @@ impl Machine {
         let mut before = None;
         for _ in 0..MAX_ROUNDS {
             let history = self.history();
-            let now = format!("{history:?}");
+            let now: Vec<_> = history.tenants().map(|(name, tenant)| (name.to_owned(), standing(tenant))).collect();
             let wanted: Vec<_> = history
                 .tenants()
                 .filter_map(|(name, tenant)| Some((name.to_owned(), goal_of(name, tenant, end, goals)?)))
@@ -214,6 +214,13 @@ impl Machine {
     pub(crate) fn history(&self) -> History {
         self.watch.history().unwrap_or_default()
     }
+}
+
+/// All that giving a command again could change.
+fn standing(tenant: &TenantHistory) -> impl PartialEq + use<> {
+    let work = tenant.work.as_ref();
+    let done: Vec<_> = work.iter().flat_map(|work| &work.done).map(|done| done.id.clone()).collect();
+    (tenant.state, tenant.reason.clone(), done, work.and_then(|work| work.doubt.clone()))
 }
 
 /// Where a tenant is to end, if anything was begun with it.

@@ -145,6 +145,26 @@ pub(crate) enum What {
 }
 
 impl What {
+    pub(crate) const ALL: [Self; 17] = [
+        Self::CrashBefore,
+        Self::CrashAfter,
+        Self::Stop,
+        Self::Fail,
+        Self::FailAfter,
+        Self::Refused,
+        Self::LostBefore,
+        Self::LostAfter,
+        Self::Failed,
+        Self::FailedAfter,
+        Self::Unavailable,
+        Self::UnavailableAfter,
+        Self::Throttled,
+        Self::HangBefore,
+        Self::HangAfter,
+        Self::Cut,
+        Self::Slow,
+    ];
+
     pub(crate) fn is_crash(self) -> bool {
         matches!(self, Self::CrashBefore | Self::CrashAfter)
     }
