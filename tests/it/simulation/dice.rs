@@ -93,7 +93,14 @@ fn make_fleet(rng: &mut fastrand::Rng, seed: u32) -> Fleet {
 
 fn make_moves(rng: &mut fastrand::Rng, tenants: usize) -> Vec<Move> {
     let mut moves = vec![Move::Plan, Move::Apply];
-    for _ in 0..rng.usize(..5) {
+    // By chance alone few would get beyond the swap.
+    match rng.usize(..10) {
+        0..2 => moves.push(Move::Finalize),
+        2..4 => moves.extend([Move::Finalize, Move::Purge]),
+        4 => moves.extend([Move::Finalize, Move::Rollback { tenants: Vec::new() }]),
+        _ => {}
+    }
+    for _ in 0..rng.usize(..4) {
         moves.push(match rng.usize(..100) {
             0..40 => Move::Apply,
             40..60 => Move::Rollback { tenants: some(rng, tenants) },

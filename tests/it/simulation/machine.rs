@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, LazyLock, Mutex, atomic::AtomicBool},
+    sync::{Arc, LazyLock, Mutex, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -188,10 +188,10 @@ impl Machine {
     }
 }
 
-/// The tables of the configuration that the simulator writes for its clients, without what belongs to the CLI.
+/// The tables of the configuration that the simulator writes for its clients, without what belongs to the CLI. They are
+/// the same in every world.
 fn tables(sim: &Sim) -> [Map<String, Value>; 2] {
-    static TABLES: LazyLock<Mutex<Option<[Map<String, Value>; 2]>>> = LazyLock::new(Mutex::default);
-    let mut tables = TABLES.lock().unwrap();
+    static TABLES: OnceLock<[Map<String, Value>; 2]> = OnceLock::new();
     let read = || {
         let config: toml::Table = sim.configuration("").parse().unwrap();
         ["provider", "directory"].map(|side| {
@@ -201,7 +201,7 @@ fn tables(sim: &Sim) -> [Map<String, Value>; 2] {
             table
         })
     };
-    tables.get_or_insert_with(read).clone()
+    TABLES.get_or_init(read).clone()
 }
 
 /// The world's clock, and the machine's.
