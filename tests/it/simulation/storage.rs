@@ -91,6 +91,7 @@ fn name(entry: &Entry) -> String {
         Entry::SecretRemoved { .. } => "record secret-removed".to_owned(),
         Entry::StepEnded { step, .. } => format!("record step-ended {step}"),
         Entry::StepFailed { step, .. } => format!("record step-failed {step}"),
+        Entry::Resolved { step, .. } => format!("record resolved {step}"),
         Entry::TenantEnded { .. } => "record tenant-ended".to_owned(),
         Entry::RunEnded { .. } => "record run-ended".to_owned(),
     }

@@ -82,7 +82,7 @@ impl Watch {
     /// A record is in the journal.
     pub(crate) fn recorded(&self, seq: u64, draft: &Draft) {
         let mut seen = self.lock();
-        seen.records.push(Record { seq, draft: draft.clone() });
+        seen.records.push(Record { seq, epoch: 1, draft: draft.clone() });
         let Some(tenant) = draft.tenant.clone() else { return };
         match &draft.entry {
             Entry::RequestIntended { step, request, method, url, .. } => seen.open.push(Intent {
