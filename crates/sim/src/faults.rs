@@ -40,8 +40,25 @@ pub enum FaultKind {
         /// The status, such as 503.
         status: u16,
     },
+    /// The request is carried out, and answered with this status all the same.
+    StatusAfterCommit {
+        /// The status, such as 500.
+        status: u16,
+    },
     /// The request is carried out, and the connection is closed without an answer.
     DropAfterCommit,
+    /// The request is carried out, and its answer waits.
+    DelayAfterCommit {
+        /// How long the wait is.
+        milliseconds: u64,
+    },
+    /// The request is carried out, and the answer breaks off in the middle of its body. Without a body, or without a
+    /// socket, there is no answer at all.
+    CutBody {
+        /// How long the connection stays open after the first half.
+        #[serde(default)]
+        milliseconds: u64,
+    },
     /// The connection is closed before anything is done.
     DropBefore,
     /// The request is carried out after a wait.
@@ -127,5 +144,22 @@ mod tests {
         let fault: Fault = serde_json::from_str(r#"{"host":"acme.okta.test","kind":"429"}"#).unwrap();
         assert_eq!(fault.kind, FaultKind::TooManyRequests { reset_seconds: 1 });
         assert_eq!(fault.times, 1);
+    }
+
+    #[test]
+    fn the_wire_form_of_each_kind_is_fixed() {
+        for (kind, expect) in [
+            (r#""status","status":503"#, FaultKind::Status { status: 503 }),
+            (r#""status_after_commit","status":500"#, FaultKind::StatusAfterCommit { status: 500 }),
+            (r#""drop_before""#, FaultKind::DropBefore),
+            (r#""drop_after_commit""#, FaultKind::DropAfterCommit),
+            (r#""delay","milliseconds":7"#, FaultKind::Delay { milliseconds: 7 }),
+            (r#""delay_after_commit","milliseconds":7"#, FaultKind::DelayAfterCommit { milliseconds: 7 }),
+            (r#""cut_body","milliseconds":7"#, FaultKind::CutBody { milliseconds: 7 }),
+            (r#""cut_body""#, FaultKind::CutBody { milliseconds: 0 }),
+        ] {
+            let fault: Fault = serde_json::from_str(&format!(r#"{{"host":"*","kind":{kind}}}"#)).unwrap();
+            assert_eq!(fault.kind, expect);
+        }
     }
 }

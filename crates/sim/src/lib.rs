@@ -34,6 +34,7 @@ mod sim;
 mod state;
 mod tls;
 mod traffic;
+mod wire;
 mod world;
 
 pub use client_files::Running;

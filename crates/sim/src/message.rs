@@ -97,6 +97,14 @@ impl Reply {
         self
     }
 
+    /// The answer as HTTP has it, with a body made of the bytes.
+    pub(crate) fn into_response<B>(self, body: impl FnOnce(Bytes) -> B) -> http::Response<B> {
+        let mut response = http::Response::new(body(self.body));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+
     /// The body as JSON, for a service that calls another one inside the simulator.
     pub(crate) fn value(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)

@@ -1,8 +1,8 @@
 //! The one TLS port: accepts connections and serves HTTP/1.1 on them until told to stop.
 
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -45,7 +45,8 @@ async fn serve_one(stream: TcpStream, acceptor: TlsAcceptor, service: SimService
         },
         () = wait_for_stop(&mut stop) => return,
     };
-    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    let service = service_fn(move |request| service.clone().call_on_wire(request));
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     tokio::select! {
         // An error is a peer gone or a drop on order: the connection ends either way.

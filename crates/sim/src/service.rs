@@ -22,6 +22,7 @@ use crate::okta::refusal::Refusal;
 use crate::okta::{self, limits};
 use crate::state::{State, lock};
 use crate::traffic::Exchange;
+use crate::wire::WireBody;
 use crate::{admin, gateway};
 
 /// The most a request body may hold; nothing here needs more.
@@ -65,20 +66,60 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        let state = Arc::clone(&self.state);
+        let service = self.clone();
         Box::pin(async move {
-            let request = read_request(request).await?;
-            let reply = answer(&state, &request).await;
-            if state.config.record {
-                lock(&state.traffic).push(Exchange::new(&request, reply.as_ref()));
+            match service.respond(request).await? {
+                Outcome::Whole(reply) => Ok(reply.into_response(Full::new)),
+                // Nobody has the half of an answer without a socket.
+                Outcome::Cut(_, wait) => {
+                    tokio::time::sleep(wait).await;
+                    Err(Dropped)
+                }
             }
-            let reply = reply.ok_or(Dropped)?;
-            let mut response = http::Response::new(Full::new(reply.body));
-            *response.status_mut() = reply.status;
-            *response.headers_mut() = reply.headers;
-            Ok(response)
         })
     }
+}
+
+impl SimService {
+    /// Answers a request that came over a socket, where an answer can also break off.
+    pub(crate) async fn call_on_wire<B>(self, request: http::Request<B>) -> Result<http::Response<WireBody>, Dropped>
+    where
+        B: Body,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        match self.respond(request).await? {
+            Outcome::Whole(reply) => Ok(reply.into_response(WireBody::whole)),
+            Outcome::Cut(reply, wait) if reply.body.is_empty() => {
+                tokio::time::sleep(wait).await;
+                Err(Dropped)
+            }
+            Outcome::Cut(reply, wait) => Ok(reply.into_response(|body| WireBody::cut(body, wait))),
+        }
+    }
+
+    async fn respond<B>(&self, request: http::Request<B>) -> Result<Outcome, Dropped>
+    where
+        B: Body,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let request = read_request(request).await?;
+        let outcome = answer(&self.state, &request).await;
+        if self.state.config.record {
+            let reply = match &outcome {
+                Some(Outcome::Whole(reply)) => Some(reply),
+                Some(Outcome::Cut(..)) | None => None,
+            };
+            lock(&self.state.traffic).push(Exchange::new(&request, reply));
+        }
+        outcome.ok_or(Dropped)
+    }
+}
+
+/// What comes of a request that is not dropped.
+enum Outcome {
+    Whole(Reply),
+    /// The answer breaks off in the middle of its body, and after a wait the connection ends.
+    Cut(Reply, Duration),
 }
 
 async fn read_request<B>(request: http::Request<B>) -> Result<Request, Dropped>
@@ -101,10 +142,10 @@ where
 }
 
 /// The answer, or none if the connection is to be closed instead.
-async fn answer(state: &State, request: &Request) -> Option<Reply> {
+async fn answer(state: &State, request: &Request) -> Option<Outcome> {
     let host = request.host();
     if host == ADMIN_HOST {
-        return Some(stamp(state, admin::handle(state, request)));
+        return Some(Outcome::Whole(stamp(state, admin::handle(state, request))));
     }
     if let Some(mut org) = state.org(&host) {
         okta::count(&mut org, request);
@@ -121,13 +162,26 @@ async fn answer(state: &State, request: &Request) -> Option<Reply> {
         }
         Some(FaultKind::TooManyRequests { reset_seconds }) => refuse_for_rate(state, request, reset_seconds),
         Some(FaultKind::Status { status }) => refuse_with(request, status),
+        Some(FaultKind::StatusAfterCommit { status }) => {
+            carry_out(state, &host, request);
+            refuse_with(request, status)
+        }
         Some(FaultKind::Delay { milliseconds }) => {
             tokio::time::sleep(Duration::from_millis(milliseconds)).await;
             carry_out(state, &host, request)
         }
+        Some(FaultKind::DelayAfterCommit { milliseconds }) => {
+            let reply = carry_out(state, &host, request);
+            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+            reply
+        }
+        Some(FaultKind::CutBody { milliseconds }) => {
+            let reply = stamp(state, carry_out(state, &host, request));
+            return Some(Outcome::Cut(reply, Duration::from_millis(milliseconds)));
+        }
         None => carry_out(state, &host, request),
     };
-    Some(stamp(state, reply))
+    Some(Outcome::Whole(stamp(state, reply)))
 }
 
 fn carry_out(state: &State, host: &str, request: &Request) -> Reply {

@@ -48,10 +48,10 @@ async fn faults_fire_as_often_as_ordered_and_are_counted() {
 }
 
 #[tokio::test]
-async fn a_drop_after_commit_has_been_carried_out_and_a_drop_before_has_not() {
+async fn what_is_lost_after_the_commit_has_been_carried_out_and_a_drop_before_has_not() {
     let sim = mixed_world();
     let tenant = find(&sim, Scenario::Ready);
-    for (kind, made) in [("drop_before", 0), ("drop_after_commit", 1)] {
+    for (kind, made) in [("drop_before", 0), ("drop_after_commit", 1), ("cut_body", 2)] {
         let order = json!({ "host": tenant.domain, "method": "POST", "path": "/integrations", "kind": kind });
         admin(&sim, "POST /faults", Some(&order)).await;
         let body = json!({ "type": sim.variant_types().plain, "grantedScopes": crate::support::PLAIN });
@@ -60,10 +60,28 @@ async fn a_drop_after_commit_has_been_carried_out_and_a_drop_before_has_not() {
         assert_eq!(sim.world().orgs[0].service_clients.len(), made, "{kind}");
     }
     let lost: Vec<_> = sim.traffic().into_iter().filter(|exchange| exchange.status.is_none()).collect();
-    assert_eq!(lost.len(), 2);
-    // Nothing stops a repetition from making a second client: so it is at Okta, as far as is known.
+    assert_eq!(lost.len(), 3);
+    // Nothing stops a repetition from making another client: so it is at Okta, as far as is known.
     assert_eq!(create_service(&sim, &tenant).await.status, 201);
-    assert_eq!(sim.world().orgs[0].service_clients.len(), 2);
+    assert_eq!(sim.world().orgs[0].service_clients.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_commit_an_answer_can_lie_or_wait() {
+    let sim = mixed_world();
+    let tenant = find(&sim, Scenario::Ready);
+    for (kind, status, made, wait) in [
+        (json!({ "kind": "status_after_commit", "status": 500 }), 500, 1, 0),
+        (json!({ "kind": "delay_after_commit", "milliseconds": 300 }), 201, 2, 300),
+    ] {
+        let mut order = json!({ "host": tenant.domain, "method": "POST", "path": "/integrations" });
+        order.as_object_mut().unwrap().extend(kind.as_object().unwrap().clone());
+        admin(&sim, "POST /faults", Some(&order)).await;
+        let before = tokio::time::Instant::now();
+        assert_eq!(create_service(&sim, &tenant).await.status, status, "{kind}");
+        assert_eq!(before.elapsed().as_millis(), wait, "{kind}");
+        assert_eq!(sim.world().orgs[0].service_clients.len(), made, "{kind}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

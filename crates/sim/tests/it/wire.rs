@@ -10,6 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 async fn start() -> Sim {
     Sim::start(SimConfig::default().tenants(2), ([127, 0, 0, 1], 0).into()).await.unwrap()
@@ -17,6 +18,21 @@ async fn start() -> Sim {
 
 /// Sends one request and reads until the connection ends; the error is that of TLS or of the socket.
 async fn fetch(sim: &Sim, trusted: &str, host: &str, path: &str) -> io::Result<String> {
+    let mut answer = String::new();
+    connect(sim, trusted, host, path).await?.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
+/// What comes until the connection ends, however that is.
+async fn read_all(sim: &Sim, host: &str, path: &str) -> String {
+    let mut stream = connect(sim, sim.ca_pem(), host, path).await.unwrap();
+    let mut answer = Vec::new();
+    // A peer that breaks off says no good-bye, which TLS takes for an error.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8(answer).unwrap()
+}
+
+async fn connect(sim: &Sim, trusted: &str, host: &str, path: &str) -> io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(trusted.as_bytes()).unwrap()).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -29,9 +45,7 @@ async fn fetch(sim: &Sim, trusted: &str, host: &str, path: &str) -> io::Result<S
     let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer)
+    Ok(stream)
 }
 
 #[tokio::test]
@@ -89,4 +103,24 @@ async fn it_stays_on_the_loopback_and_frees_its_port() {
     let again = Sim::start(SimConfig::default().tenants(1), addr).await.unwrap();
     assert_eq!(again.addr(), addr);
     again.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_cut_promises_the_whole_and_sends_the_first_half() {
+    let sim = start().await;
+    let path = "/.well-known/okta-organization";
+    let whole = fetch(&sim, sim.ca_pem(), "acme.okta.test", path).await.unwrap();
+    let body = whole.split("\r\n\r\n").nth(1).unwrap();
+    for milliseconds in [0, 50] {
+        let kind = FaultKind::CutBody { milliseconds };
+        let host = "acme.okta.test".to_owned();
+        sim.add_fault(Fault { host, method: None, path: path.to_owned(), kind, times: 1, skip: 0 });
+        let begun = std::time::Instant::now();
+        let half = read_all(&sim, "acme.okta.test", path).await;
+        assert!(half.ends_with(&body[..body.len() / 2]), "{half}");
+        assert!(half.contains(&format!("content-length: {}", body.len())), "{half}");
+        assert!(begun.elapsed().as_millis() >= u128::from(milliseconds));
+    }
+    assert!(sim.faults().iter().all(|report| report.fired == 1));
+    sim.stop().await;
 }
