@@ -4,6 +4,7 @@ use flowswap_engine::{
     FleetLimits, Goal, History, Job, JournalError, Outcome, Ports, RunCommand, RunId, Runner, Summary, TenantHistory,
     TenantState, Work,
 };
+use flowswap_store::StateDir;
 use serde::Serialize;
 
 use crate::{
@@ -129,9 +130,12 @@ pub(crate) async fn execute(
     let summary = summary.map_err(|error| {
         let hint = match &error {
             JournalError::Fenced(_) => {
-                "another flowswap is at work on this state; `flowswap status` shows what it does"
+                "another flowswap is at work on this state; `flowswap status` shows what it does".to_owned()
             }
-            _ => "nothing is claimed that is not in the journal; run the same command again",
+            _ => format!(
+                "nothing is claimed that is not in `{}`; once that can be written, run the same command again",
+                StateDir::at(&config.state).journal().display()
+            ),
         };
         Failure::new(Exit::Failed, error).hint(hint)
     })?;
