@@ -101,6 +101,8 @@ pub(crate) fn create(path: &Path) -> Result<(), JournalError> {
     let mut connection = Connection::open_with_flags(&unfinished, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(fail)?;
     set_up_writer(&connection).map_err(fail)?;
     make_tables(&mut connection)?;
+    // Closing does this as well, but does not say when it could not; and then the name would stand for half a file.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(fail)?;
     connection.close().map_err(|(_, error)| fail(error))?;
     fs::rename(&unfinished, path).and_then(|()| durable::sync_folder(durable::parent_of(path))).map_err(fail)
 }
