@@ -19,6 +19,9 @@ use crate::{
     terminal::Terminal,
 };
 
+/// What to do when the state cannot be opened.
+const NOTHING_DONE: &str = "nothing was done; see to it that the folder can be written, and run the same command again";
+
 /// What every command has.
 #[derive(Clone)]
 pub(crate) struct Context {
@@ -77,7 +80,8 @@ impl Context {
         let state = create_state(config)?;
         let identity = load_identity(config)?;
         let secrets = AgeSecretStore::open(state.secrets(), identity)
-            .map_err(Failure::at(format!("open the secrets in `{}`", state.secrets().display())))?;
+            .map_err(Failure::at(format!("open the secrets in `{}`", state.secrets().display())))
+            .map_err(|failure| failure.hint(NOTHING_DONE))?;
         let (journal, history) = open_journal(self.terminal, config).await?;
         let ports = Ports {
             journal: Arc::new(journal),
@@ -108,10 +112,16 @@ impl Context {
 pub(crate) async fn open_journal(terminal: Terminal, config: &Config) -> Result<(SqliteJournal, History), Failure> {
     let path = create_state(config)?.journal();
     let journal = SqliteJournal::open(&path).map_err(|error| {
-        let is_in_use = matches!(error, JournalError::InUse { .. });
-        let failure = Failure::at(format!("open the journal `{}`", path.display()))(error);
-        failure
-            .hint_if(is_in_use.then_some("wait until it is done, or stop it; `flowswap status` can be used meanwhile"))
+        let hint = match &error {
+            JournalError::InUse { .. } => {
+                Some("wait until it is done, or stop it; `flowswap status` can be used meanwhile")
+            }
+            JournalError::Storage { .. } => Some(NOTHING_DONE),
+            JournalError::Damaged { .. } => Some("`flowswap audit verify` looks through all of it"),
+            JournalError::TooNew { .. } => Some("use the flowswap that wrote it, or a later one"),
+            JournalError::Fenced(_) => None,
+        };
+        Failure::at(format!("open the journal `{}`", path.display()))(error).hint_if(hint)
     })?;
     if let Some(takeover) = journal.takeover() {
         terminal.say(&takeover.to_string());
@@ -137,7 +147,9 @@ async fn fold(journal: &SqliteJournal) -> Result<History, Failure> {
 }
 
 fn create_state(config: &Config) -> Result<StateDir, Failure> {
-    StateDir::create(&config.state).map_err(Failure::at(format!("make the folder `{}`", config.state.display())))
+    StateDir::create(&config.state)
+        .map_err(Failure::at(format!("make the folder `{}`", config.state.display())))
+        .map_err(|failure| failure.hint(NOTHING_DONE))
 }
 
 /// Makes the key of a new state folder, where a configuration looks for it by default; one that is there is kept.

@@ -1,6 +1,6 @@
 //! `flowswap plan`: the dry run, and the document that `apply` takes.
 
-use std::path::{Path, PathBuf};
+use std::{io::Write, path::Path};
 
 use flowswap_engine::{
     Clock, Draft, Entry, History, Journal, Plan, PlanError, RunId, TenantHistory, hold_back_neighbours, plan_tenant,
@@ -93,15 +93,20 @@ fn unsound(error: PlanError) -> Failure {
 /// Writes the file whole or not at all.
 fn write(path: &Path, plan: &Plan) -> Result<(), Failure> {
     let text = plan.render().map_err(unsound)?;
-    let doing = || format!("write the plan `{}`", path.display());
     let dir = match path.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
-        _ => PathBuf::from("."),
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
     };
-    let file = tempfile::NamedTempFile::new_in(dir).map_err(Failure::at(doing()))?;
-    std::fs::write(file.path(), text).map_err(Failure::at(doing()))?;
-    file.as_file().sync_all().map_err(Failure::at(doing()))?;
-    file.persist(path).map(drop).map_err(Failure::at(doing()))
+    let write = || -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        Ok(file.persist(path).map(drop)?)
+    };
+    write().map_err(|error| {
+        let failure = Failure::at(format!("write the plan `{}`", path.display()))(error);
+        failure.hint("no plan was written; name a place that can be written with `-o`")
+    })
 }
 
 /// Notes in the journal what the plan says of every tenant, so that `status` can say what is next.
