@@ -13,6 +13,8 @@ mod by_hand;
 mod cli;
 /// `flowswap plugins conformance`: the kit on the plugins that come with it.
 mod conformance;
+/// The binary killed at every point of its work: whatever it was doing, the same command again brings all to a good end.
+mod crash;
 /// The demo, from the outside.
 mod demo;
 /// Faults of the network and of the other sides, injected by the simulator.
@@ -27,5 +29,7 @@ mod recovery;
 mod safety;
 /// Thousands of seeds of trouble, in one process.
 mod simulation;
+/// A disk that is full, broken or closed: nothing is claimed that is not kept, and the same command heals.
+mod storage;
 /// The repository itself: arrows, `unsafe`, printing, headers.
 mod tidy;

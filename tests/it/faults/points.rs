@@ -60,7 +60,7 @@ impl Run {
     }
 }
 
-fn lose_the_creation(tenant: &SimTenant) -> Fault {
+pub(crate) fn lose_the_creation(tenant: &SimTenant) -> Fault {
     Fault {
         host: tenant.domain.clone(),
         method: Some("POST".to_owned()),

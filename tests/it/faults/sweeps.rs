@@ -7,7 +7,7 @@ use flowswap_sim::{Exchange, FaultKind, Scenario, SimTenant, World, diff};
 use serde_json::Value;
 
 use super::points::{Point, Run, is_write, record, uniform};
-use crate::support::{Background, Lab, Output};
+use crate::support::{Background, Lab, Output, print};
 
 /// A fault, and how many requests in a row it strikes.
 type Strike = (FaultKind, u32);
@@ -21,11 +21,31 @@ const TOO_MANY: Strike = (FaultKind::TooManyRequests { reset_seconds: 1 }, 1);
 const UNAVAILABLE_AGAIN: Strike = (FaultKind::Status { status: 503 }, 3);
 /// As often as the host tries to read: the caller gets to see it.
 const UNAVAILABLE_FOR_LONG: Strike = (FaultKind::Status { status: 503 }, 5);
-/// Longer than any test takes, so what waits for it is there when the binary is killed.
-const NEVER: Strike = (FaultKind::Delay { milliseconds: 600_000 }, 1);
+const BROKEN_AFTER_COMMIT: Strike = (FaultKind::StatusAfterCommit { status: 500 }, 1);
+const CUT: Strike = (FaultKind::CutBody { milliseconds: 0 }, 1);
+/// One after the other, until the window is over.
+const STORM: Strike = (FaultKind::TooManyRequests { reset_seconds: 1 }, 6);
 
-const ON_WRITES: &[Strike] = &[DROP_BEFORE, DROP_AFTER_COMMIT, UNAVAILABLE, BROKEN, TOO_MANY, UNAVAILABLE_AGAIN];
-const ON_READS: &[Strike] = &[DROP_BEFORE, UNAVAILABLE, BROKEN, TOO_MANY, UNAVAILABLE_FOR_LONG];
+/// Longer than any test takes, so what waits for it is there when the binary is killed or has given up.
+const FOR_EVER: u64 = 600_000;
+const NEVER: Strike = (FaultKind::Delay { milliseconds: FOR_EVER }, 1);
+const NEVER_ANSWERED: Strike = (FaultKind::DelayAfterCommit { milliseconds: FOR_EVER }, 1);
+const HALF_ANSWERED: Strike = (FaultKind::CutBody { milliseconds: FOR_EVER }, 1);
+
+const ON_WRITES: &[Strike] = &[
+    DROP_BEFORE,
+    DROP_AFTER_COMMIT,
+    UNAVAILABLE,
+    BROKEN,
+    BROKEN_AFTER_COMMIT,
+    CUT,
+    TOO_MANY,
+    STORM,
+    UNAVAILABLE_AGAIN,
+];
+const ON_READS: &[Strike] = &[DROP_BEFORE, UNAVAILABLE, BROKEN, CUT, TOO_MANY, STORM, UNAVAILABLE_FOR_LONG];
+/// Before the request is carried out, after it, and in the middle of the answer.
+const HELD: &[Strike] = &[NEVER, NEVER_ANSWERED, HALF_ANSWERED];
 
 #[test]
 fn faults_at_the_writes_of_an_apply() {
@@ -64,7 +84,7 @@ fn faults_when_a_client_whose_secret_was_lost_gets_another() {
 
 #[test]
 fn a_crash_when_a_client_whose_secret_was_lost_gets_another() {
-    sweep(Run::Recovery, is_about_secrets, &[NEVER], 4);
+    crash(Run::Recovery, is_about_secrets, 4);
 }
 
 fn is_about_secrets(exchange: &Exchange) -> bool {
@@ -73,17 +93,58 @@ fn is_about_secrets(exchange: &Exchange) -> bool {
 
 #[test]
 fn a_crash_at_every_request_of_an_apply() {
-    sweep(Run::Forward, |_| true, &[NEVER], 17);
+    crash(Run::Forward, |_| true, 17);
 }
 
 #[test]
 fn a_crash_at_every_request_of_a_rollback() {
-    sweep(Run::Back, |_| true, &[NEVER], 5);
+    crash(Run::Back, |_| true, 5);
+}
+
+#[test]
+fn a_crash_when_the_legacy_client_is_retired_and_purged() {
+    crash(Run::Retire, |_| true, 4);
+    crash(Run::Purge, |_| true, 4);
+}
+
+#[test]
+fn answers_that_come_too_late() {
+    let begun = |lab: &Lab, run: Run| {
+        let (short, usual) = ("[network]\ntimeout = \"2s\"\n", "[network]\n");
+        lab.edit_config(|text| text.replace(usual, short));
+        let output = lab.run(run.args());
+        lab.edit_config(|text| text.replace(short, usual));
+        output
+    };
+    for (run, least) in [(Run::Forward, 17), (Run::Back, 5)] {
+        sweep_by(run, |_| true, &[NEVER, NEVER_ANSWERED], least, begun);
+    }
 }
 
 /// Runs the command with a fault for each tenant, then again without any. `least` keeps the sweep from shrinking.
 #[track_caller]
 fn sweep(run: Run, fits: impl Fn(&Exchange) -> bool, strikes: &[Strike], least: usize) {
+    sweep_by(run, fits, strikes, least, |lab, run| lab.run(run.args()));
+}
+
+/// Kills the command while every request is held, each for another tenant.
+#[track_caller]
+fn crash(run: Run, fits: impl Fn(&Exchange) -> bool, least: usize) {
+    let cases = sweep_by(run, fits, HELD, least, |lab, run| kill_when_all_are_held(lab, run).expect(-9));
+    let line = format!(
+        "crash points: {cases} requests of {run:?}, not carried out, carried out or half answered; healed 100 %"
+    );
+    print(&line);
+}
+
+#[track_caller]
+fn sweep_by(
+    run: Run,
+    fits: impl Fn(&Exchange) -> bool,
+    strikes: &[Strike],
+    least: usize,
+    begin: impl Fn(&Lab, Run) -> Output,
+) -> usize {
     let points = record(run, fits);
     assert!(points.len() >= least, "only {} points: {points:#?}", points.len());
     let cases: Vec<(&Point, &Strike)> =
@@ -100,8 +161,7 @@ fn sweep(run: Run, fits: impl Fn(&Exchange) -> bool, strikes: &[Strike], least: 
     for ((point, (kind, times)), tenant) in cases.iter().zip(&tenants) {
         lab.sim.add_fault(point.fault(&lab, tenant, kind.clone(), *times));
     }
-    let is_crash = strikes.contains(&NEVER);
-    let first = if is_crash { crash(&lab, run) } else { lab.run(run.args()) };
+    let first = begin(&lab, run);
     let idle: Vec<String> = cases
         .iter()
         .zip(&lab.sim.faults()[others..])
@@ -125,10 +185,15 @@ fn sweep(run: Run, fits: impl Fn(&Exchange) -> bool, strikes: &[Strike], least: 
     }
     assert!(failures.is_empty(), "{failures}");
     second.expect(0);
+    if run != Run::Back {
+        let made: Vec<usize> = tenants.iter().map(|tenant| lab.clients_made(tenant)).collect();
+        assert_eq!(made, vec![1; tenants.len()], "a client was made twice");
+    }
+    cases.len()
 }
 
 /// Starts the command, waits until every tenant is held up by its fault, and kills the process.
-fn crash(lab: &Lab, run: Run) -> Output {
+fn kill_when_all_are_held(lab: &Lab, run: Run) -> Output {
     let mut running = Background::start(lab.dir(), run.args());
     while lab.sim.faults().iter().any(|report| report.fired == 0) && !running.has_ended() {
         thread::sleep(Duration::from_millis(10));

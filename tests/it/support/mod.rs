@@ -1,18 +1,24 @@
 //! A laboratory: a simulator in this process, a folder with its configuration, and the binary to run on it.
 
 mod background;
+/// A disk that fails on order.
+pub(crate) mod disk;
 
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use flowswap_sim::{Sim, SimConfig};
+use bytes::Bytes;
+use flowswap_sim::{Sim, SimConfig, SimTenant};
 use flowswap_store::Identity;
+use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use tower::ServiceExt;
 
 pub(crate) use background::Background;
 
@@ -48,6 +54,26 @@ impl Lab {
         fs::set_permissions(dir.path().join(".flowswap"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
         Identity::generate(&dir.path().join(".flowswap/identity.txt"), None).unwrap();
         Self { sim, runtime, dir }
+    }
+
+    /// Waits for what the store or the simulator does.
+    pub(crate) fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// How many service clients the tenant's org has ever made, by its own log.
+    pub(crate) fn clients_made(&self, tenant: &SimTenant) -> usize {
+        let filter = "eventType%20eq%20%22integration.api_service.lifecycle.authorize%22";
+        let request = http::Request::get(format!("https://{}/api/v1/logs?filter={filter}", tenant.domain))
+            .header("authorization", format!("SSWS {}", tenant.admin_token))
+            .body(Full::<Bytes>::default())
+            .unwrap();
+        self.wait(async {
+            let response = self.sim.service().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), 200);
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            serde_json::from_slice::<Vec<Value>>(&body).unwrap().len()
+        })
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -129,12 +155,24 @@ pub(crate) fn command(dir: &Path, args: &[&str]) -> Command {
 /// Runs the binary in a folder.
 #[must_use]
 pub(crate) fn run_in(dir: &Path, args: &[&str]) -> Output {
-    let output = command(dir, args).output().unwrap();
+    finish(command(dir, args))
+}
+
+/// Runs a command that is prepared already. One that a signal ended has that, negative, as its code.
+#[must_use]
+pub(crate) fn finish(mut command: Command) -> Output {
+    let output = command.output().unwrap();
+    let signal = std::os::unix::process::ExitStatusExt::signal(&output.status);
     Output {
-        code: output.status.code().unwrap_or(-1),
+        code: output.status.code().unwrap_or_else(|| -signal.unwrap_or(1)),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// Prints a line that is seen also when the test passes.
+pub(crate) fn print(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// The folder of this repository.

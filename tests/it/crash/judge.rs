@@ -1,0 +1,196 @@
+//! What must be so when all is done: the world, the custody and the journal of each case are those of a run that nothing
+//! happened to.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use flowswap_contract::Handle;
+use flowswap_engine::{History, Journal, SecretStore};
+use flowswap_sim::{World, diff};
+use flowswap_store::{AgeSecretStore, Identity, SqliteJournal, verify};
+use http_body_util::Full;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::field::{Case, Field};
+use crate::support::Lab;
+
+/// The end of one case, with the tenant's own names replaced by what they stand for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    /// What is different from the world before.
+    changes: Vec<String>,
+    /// How often a connection was submitted.
+    submits: u32,
+    /// How many service clients were ever made.
+    made: usize,
+    /// Where the journal says that the tenant stands.
+    state: String,
+    /// The steps that the journal says are done.
+    done: Vec<String>,
+    /// The secrets in custody.
+    secrets: Vec<String>,
+    /// Everything in the folder.
+    files: Vec<String>,
+}
+
+impl End {
+    /// What is otherwise than it should be, for people.
+    pub(crate) fn differences(&self, expected: &Self) -> Vec<String> {
+        let lines =
+            |end: &Self| -> Vec<String> { format!("{end:#?}").lines().map(|line| line.trim().to_owned()).collect() };
+        let (is, should) = (lines(self), lines(expected));
+        let extra = is.iter().filter(|line| !should.contains(line)).map(|line| format!("is     {line}"));
+        let missing = should.iter().filter(|line| !is.contains(line)).map(|line| format!("should {line}"));
+        extra.chain(missing).collect()
+    }
+}
+
+/// The world when all is done.
+pub(crate) struct Judge<'a> {
+    field: &'a Field,
+    world: World,
+    now: Value,
+    changes: BTreeMap<String, Vec<String>>,
+}
+
+impl<'a> Judge<'a> {
+    pub(crate) fn new(field: &'a Field) -> Self {
+        let (world, now) = (field.lab.sim.world(), field.lab.sim.snapshot());
+        let mut changes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for line in diff(&field.before, &now) {
+            // `/orgs/DOMAIN/…` or `/directories/ID/…`
+            let owner = line.split(['/', ':']).nth(2).unwrap_or_default().to_owned();
+            changes.entry(owner).or_default().push(line);
+        }
+        Self { field, world, now, changes }
+    }
+
+    /// How a case has ended; an error is a promise that was broken, whatever the other cases did.
+    pub(crate) fn end(&self, case: &Case) -> Result<End, String> {
+        let lab = &self.field.lab;
+        let tenant = &case.tenant;
+        let files = case.files();
+        let journal = case.state().join("journal.sqlite");
+        verify(&journal).map_err(|error| format!("the journal is damaged: {error}"))?;
+        let records = SqliteJournal::open_read_only(&journal).map(|journal| lab.wait(journal.load()));
+        let records = records.and_then(|records| records).map_err(|error| error.to_string())?;
+        let history = History::fold(&records).map_err(|error| error.to_string())?;
+        let history = history.tenant(&tenant.name).ok_or("the journal does not know the tenant")?;
+        if let Some(doubt) = history.work.as_ref().and_then(|work| work.doubt.as_ref()) {
+            return Err(format!("step `{}` is in doubt", doubt.step));
+        }
+        let directory = self.world.directories.iter().find(|directory| directory.name == tenant.name);
+        let directory = directory.ok_or("the directory is gone")?;
+        let secrets = self.custody(case)?;
+        self.connection_agrees(case)?;
+        Ok(End {
+            changes: self.changes_of(case),
+            submits: directory.submits,
+            made: lab.clients_made(tenant),
+            state: history.state.to_string(),
+            done: history.work.iter().flat_map(|work| work.done.iter().map(|done| done.id.clone())).collect(),
+            secrets,
+            files,
+        })
+    }
+
+    /// What must be so also where the journal fell behind the world: no client was made twice, and of the one that
+    /// there is, the secret is in custody.
+    pub(crate) fn nothing_is_lost(&self, case: &Case) -> Result<(), String> {
+        verify(&case.state().join("journal.sqlite")).map_err(|error| format!("the journal is damaged: {error}"))?;
+        self.custody(case)?;
+        match self.field.lab.clients_made(&case.tenant) {
+            1 => Ok(()),
+            made => Err(format!("{made} clients were made")),
+        }
+    }
+
+    /// Whether the directory uses the org's one client and the one secret of that, where it uses any.
+    pub(crate) fn connection_agrees(&self, case: &Case) -> Result<(), String> {
+        let connection = &self.now["directories"][&case.tenant.directory_id]["connection"];
+        let clients = self.now["orgs"][&case.tenant.domain]["service_clients"].as_object().unwrap();
+        let Some((id, client)) = clients.iter().next() else { return Ok(()) };
+        let hashes: Vec<_> = client["secrets"].as_object().unwrap().values().map(|secret| &secret["hash"]).collect();
+        if hashes == [&connection["secret_hash"]] && connection["client_id"] == id.as_str() {
+            return Ok(());
+        }
+        Err(format!("the directory has {connection}, and the secrets of {id} are {hashes:?}"))
+    }
+
+    /// What is in custody, after it was used at the org: the secret of its one client, or nothing where there is none.
+    fn custody(&self, case: &Case) -> Result<Vec<String>, String> {
+        let (lab, tenant) = (&self.field.lab, &case.tenant);
+        let identity = Identity::load(&case.state().join("identity.txt")).map_err(|error| error.to_string())?;
+        let store = AgeSecretStore::open(case.state().join("secrets"), identity).map_err(|error| error.to_string())?;
+        let handles = store.list().map_err(|error| error.to_string())?;
+        let org = self.world.orgs.iter().find(|org| org.domain == tenant.domain).ok_or("the org is gone")?;
+        match (org.service_clients.as_slice(), handles.as_slice()) {
+            ([], []) => {}
+            ([client], [handle]) => {
+                let secret = lab.wait(store.get(handle)).map_err(|error| error.to_string())?;
+                let secret = secret.ok_or("the secret is listed and not there")?;
+                let status = lab.wait(sign_in(lab, &tenant.domain, &client.id, secret.expose()));
+                if status != 200 {
+                    return Err(format!("the secret in custody is answered with {status}"));
+                }
+            }
+            (clients, handles) => {
+                return Err(format!("{} service clients and {} secrets in custody", clients.len(), handles.len()));
+            }
+        }
+        Ok(handles.iter().map(|handle: &Handle| handle.as_str().replace(&tenant.name, "*")).collect())
+    }
+
+    /// What is different from before, in words that are the same for all tenants.
+    fn changes_of(&self, case: &Case) -> Vec<String> {
+        let tenant = &case.tenant;
+        let mut names = vec![(tenant.domain.clone(), "{domain}".to_owned())];
+        names.push((tenant.directory_id.clone(), "{directory}".to_owned()));
+        let before = &self.field.before;
+        for member in ["client_id", "secret_hash", "last_sign_in"] {
+            let value = before["directories"][&tenant.directory_id]["connection"][member].as_str();
+            names.extend(value.map(|value| (value.to_owned(), format!("{{{member} before}}"))));
+        }
+        for (index, (id, client)) in
+            self.now["orgs"][&tenant.domain]["service_clients"].as_object().unwrap().iter().enumerate()
+        {
+            names.push((id.clone(), format!("{{client {index}}}")));
+            names.extend(client["created"].as_str().map(|created| (created.to_owned(), "{created}".to_owned())));
+            for (index, (id, secret)) in client["secrets"].as_object().unwrap().iter().enumerate() {
+                names.push((id.clone(), format!("{{secret {index}}}")));
+                names.push((secret["hash"].as_str().unwrap().to_owned(), format!("{{hash {index}}}")));
+            }
+        }
+        for (id, app) in before["orgs"][&tenant.domain]["apps"].as_object().unwrap() {
+            let word = |value: &str, word: &str| (value.to_owned(), format!("{{{word} before}}"));
+            names.push(word(id, "app"));
+            names.extend(app["created"].as_str().map(|created| word(created, "created")));
+            let secrets = app["client"]["secrets"].as_object();
+            for (id, secret) in secrets.into_iter().flatten() {
+                names.extend([word(id, "secret"), word(secret["hash"].as_str().unwrap(), "secret_hash")]);
+            }
+            let tokens = app["refresh_tokens"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            names.extend(tokens.map(|token| word(token, "refresh token")));
+        }
+        let of = |owner: &String| self.changes.get(owner).cloned().unwrap_or_default();
+        let lines = of(&tenant.domain).into_iter().chain(of(&tenant.directory_id));
+        let mut lines: Vec<_> =
+            lines.map(|line| names.iter().fold(line, |line, (name, word)| line.replace(name.as_str(), word))).collect();
+        lines.sort();
+        lines
+    }
+}
+
+/// Asks for a token as the client does.
+async fn sign_in(lab: &Lab, domain: &str, client: &str, secret: &str) -> u16 {
+    let form = "grant_type=client_credentials&scope=okta.users.read";
+    let request = http::Request::post(format!("https://{domain}/oauth2/v1/token"))
+        .header("authorization", format!("Basic {}", STANDARD.encode(format!("{client}:{secret}"))))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("content-length", form.len())
+        .body(Full::new(Bytes::from(form)))
+        .unwrap();
+    lab.sim.service().oneshot(request).await.unwrap().status().as_u16()
+}
