@@ -6,8 +6,10 @@
 //! every tenant must be where the run that was not disturbed has brought its own: the world, the folder, what is in
 //! custody, and what the journal says.
 //!
-//! `FLOWSWAP_CRASH=full` takes all pairs of all points, and each single write; without it, of a series of writes to one
-//! file only the beginning and the end are struck, and pairs are taken over what makes the journal's records durable.
+//! `FLOWSWAP_CRASH=full` takes all pairs of all points, and each single write, which takes hours. Without it, of a series of
+//! writes to one file the first two are struck and the rest is left to the cuts of the journal; pairs are taken over
+//! what makes the journal's records durable; and of the runs other than `apply` and `rollback` only what they keep counts.
+//! Requests are held, cut and killed at in `faults/sweeps.rs`.
 
 mod by_chance;
 mod cut;

@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use super::plugin_file;
+use super::library;
 
 /// Why there is no such disk here, if there is none.
 pub(crate) fn missing() -> Option<&'static str> {
@@ -44,7 +44,7 @@ impl Watch {
     /// Lets the command run on the disk. `list` must not lie below `root`.
     pub(crate) fn over(command: &mut Command, root: &Path, list: &Path, strike: Option<&Strike>) -> Self {
         File::create(list).unwrap();
-        command.env("LD_PRELOAD", plugin_file("disk"));
+        command.env("LD_PRELOAD", library("failing_disk"));
         command.env("FLOWSWAP_DISK_ROOT", root).env("FLOWSWAP_DISK_LIST", list);
         if let Some(strike) = strike {
             command.env("FLOWSWAP_DISK_STRIKE", strike.order());

@@ -182,7 +182,12 @@ pub(crate) fn repository() -> PathBuf {
 
 /// The library of a plugin, where Cargo has built it.
 pub(crate) fn plugin_file(name: &str) -> PathBuf {
+    library(&format!("flowswap_{name}"))
+}
+
+/// A dynamic library, where Cargo has built it.
+fn library(name: &str) -> PathBuf {
     use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
     let deps = Path::new(env!("CARGO_BIN_EXE_flowswap")).with_file_name("deps");
-    deps.join(format!("{DLL_PREFIX}flowswap_{name}{DLL_SUFFIX}"))
+    deps.join(format!("{DLL_PREFIX}{name}{DLL_SUFFIX}"))
 }
