@@ -6,7 +6,8 @@
 //! looked at after every request that was carried out.
 //!
 //! `FLOWSWAP_SEEDS` is how many seeds are tried, `FLOWSWAP_SEED` the first of them. A seed that fails is made as short as
-//! it can be and written to `fixtures/schedules`, where every file is replayed by every run of the tests.
+//! it can be and written to `fixtures/schedules`, where every file is replayed by every run of the tests. With
+//! `FLOWSWAP_TRAIL` every point that it passes is printed as well.
 
 mod dice;
 mod fate;
