@@ -90,7 +90,7 @@ fn cut_after_every_byte_of_the_last_record_all_before_it_is_there() {
     let journal = SqliteJournal::inline(&whole).unwrap();
     let runtime = Runtime::new().unwrap();
     for _ in 0..3 {
-        let entry = Entry::RunStarted { command: RunCommand::Apply, version: "1".to_owned() };
+        let entry = Entry::RunStarted { command: RunCommand::Apply, version: "1".to_owned(), scope: None };
         let draft = Draft { at: Timestamp::UNIX_EPOCH, run: RunId::none(), tenant: None, entry };
         runtime.block_on(journal.append(draft)).unwrap();
     }

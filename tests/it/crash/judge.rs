@@ -123,8 +123,13 @@ impl<'a> Judge<'a> {
     fn custody(&self, case: &Case) -> Result<Vec<String>, String> {
         let (lab, tenant) = (&self.field.lab, &case.tenant);
         let identity = Identity::load(&case.state().join("identity.txt")).map_err(|error| error.to_string())?;
-        let store = AgeSecretStore::open(case.state().join("secrets"), identity).map_err(|error| error.to_string())?;
-        let handles = store.list().map_err(|error| error.to_string())?;
+        let folder = case.state().join("secrets");
+        let inventory = AgeSecretStore::inspect(&folder, &identity).map_err(|error| error.to_string())?;
+        if let Some(stray) = inventory.strays.first() {
+            return Err(stray.to_string());
+        }
+        let store = AgeSecretStore::open(folder, identity).map_err(|error| error.to_string())?;
+        let handles = inventory.secrets;
         let org = self.world.orgs.iter().find(|org| org.domain == tenant.domain).ok_or("the org is gone")?;
         match (org.service_clients.as_slice(), handles.as_slice()) {
             ([], []) => {}

@@ -114,10 +114,9 @@ fn make_moves(rng: &mut fastrand::Rng, tenants: usize) -> Vec<Move> {
     moves
 }
 
-/// Without `AddClient`, for as long as `stranger-in-doubt.toml` violates something.
 fn make_change(rng: &mut fastrand::Rng) -> Change {
     use Change as C;
-    [C::DeleteClient, C::DeactivateLegacy, C::AddLegacy, C::RenameDirectory][rng.usize(..4)]
+    [C::AddClient, C::DeleteClient, C::DeactivateLegacy, C::AddLegacy, C::RenameDirectory][rng.usize(..5)]
 }
 
 fn some(rng: &mut fastrand::Rng, tenants: usize) -> Vec<String> {
