@@ -44,7 +44,7 @@ fn no_manifest_draws_a_forbidden_arrow() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 10);
+    assert_eq!(seen, 11);
 }
 
 #[test]

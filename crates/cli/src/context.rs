@@ -71,17 +71,19 @@ impl Context {
         }
     }
 
+    /// Ports that can write nothing, and read the secrets in custody.
+    pub(crate) fn looking_ports(&self, config: &Config, events: Arc<dyn EventSink>) -> Result<Ports, Failure> {
+        Ok(Ports { secrets: Arc::new(open_secrets(config)?), ..self.dry_ports(events) })
+    }
+
     /// The ports of a run, and what the journal says so far.
     pub(crate) async fn run_ports(
         &self,
         config: &Config,
         events: Arc<dyn EventSink>,
     ) -> Result<(Ports, History), Failure> {
-        let state = create_state(config)?;
-        let identity = load_identity(config)?;
-        let secrets = AgeSecretStore::open(state.secrets(), identity)
-            .map_err(Failure::at(format!("open the secrets in `{}`", state.secrets().display())))
-            .map_err(|failure| failure.hint(NOTHING_DONE))?;
+        create_state(config)?;
+        let secrets = open_secrets(config)?;
         let (journal, history) = open_journal(self.terminal, config).await?;
         let ports = Ports {
             journal: Arc::new(journal),
@@ -106,6 +108,15 @@ impl Context {
     pub(crate) fn progress(&self) -> Arc<Progress> {
         Arc::new(Progress::new(self.terminal))
     }
+}
+
+/// Opens the custody of secrets with the identity.
+fn open_secrets(config: &Config) -> Result<AgeSecretStore, Failure> {
+    let folder = StateDir::at(&config.state).secrets();
+    let doing = format!("open the secrets in `{}`", folder.display());
+    AgeSecretStore::open(folder, load_identity(config)?)
+        .map_err(Failure::at(doing))
+        .map_err(|failure| failure.hint(NOTHING_DONE))
 }
 
 /// Opens the journal for writing, and says so if the writer before this one was cut off.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use flowswap_contract::{
-    Auth, Body, Capture, Custody, Error, Evidence, EvidenceResult, Handle, HttpAnswer, Intent, StepParams,
+    Auth, Body, Capture, Custody, Error, Evidence, EvidenceResult, Handle, HttpAnswer, HttpAsk, Intent, StepParams,
 };
 use serde_json::json;
 
@@ -19,6 +19,9 @@ use crate::{
 
 const TOKEN: &str = "/oauth2/v1/token";
 
+/// The client is not known, or the secret is not its (RFC 6749 §5.2).
+const INVALID_CLIENT: &str = "invalid_client";
+
 /// A client may not be usable the moment it is made; how long that takes is documented nowhere.
 const PAUSES_MS: [u64; 4] = [500, 1000, 2000, 4000];
 
@@ -30,7 +33,7 @@ pub(crate) async fn prove(api: &Api<'_>, params: &StepParams) -> Result<Vec<Evid
         password: params.secret_input("client_secret")?,
     };
     let asked = requestable(&payload.scopes);
-    let answer = request_token(api, client, &asked).await?;
+    let answer = request_token(api, &token_ask(api, client, &asked)).await?;
     if !answer.is_success() {
         let code = error_code(&answer).unwrap_or("no error code");
         return Ok(vec![see(
@@ -58,8 +61,16 @@ pub(crate) async fn prove(api: &Api<'_>, params: &StepParams) -> Result<Vec<Evid
 
 /// Whether Okta takes the secret as the client's: custody may hold one that was removed since.
 pub(crate) async fn is_secret_of(api: &Api<'_>, id: &str, secret: Handle, scopes: &[String]) -> Result<bool, Error> {
-    let client = Auth::Basic { username: id.to_owned(), password: secret };
-    request_token(api, client, &requestable(scopes)).await.map(|answer| answer.is_success())
+    let ask = token_ask(api, Auth::Basic { username: id.to_owned(), password: secret }, &requestable(scopes));
+    let answer = request_token(api, &ask).await?;
+    match error_code(&answer) {
+        _ if answer.is_success() => Ok(true),
+        // Scopes are looked at once the client is known.
+        Some("invalid_scope") => Ok(true),
+        Some(INVALID_CLIENT) => Ok(false),
+        // Any other answer says nothing of the secret, and whoever replaced one that is in use would cut the directory off.
+        _ => Err(refusal::explain("try the secret that is held", &ask, &answer)),
+    }
 }
 
 /// What stays is sorted, so the request is the same every time.
@@ -67,7 +78,7 @@ fn requestable(scopes: &[String]) -> BTreeSet<&str> {
     scopes.iter().map(String::as_str).filter(|scope| !scope.ends_with(".self")).collect()
 }
 
-async fn request_token(api: &Api<'_>, client: Auth, scopes: &BTreeSet<&str>) -> Result<HttpAnswer, Error> {
+fn token_ask(api: &Api<'_>, client: Auth, scopes: &BTreeSet<&str>) -> HttpAsk {
     let scope = scopes.iter().copied().collect::<Vec<_>>().join(" ");
     let mut ask = api.ask_as(client, Intent::Authenticate, "POST", TOKEN);
     ask.body = Some(Body::Form(vec![
@@ -76,17 +87,22 @@ async fn request_token(api: &Api<'_>, client: Auth, scopes: &BTreeSet<&str>) -> 
     ]));
     let name = "access_token".to_owned();
     ask.capture = vec![Capture { pointer: "/access_token".to_owned(), name, custody: Custody::Session }];
+    ask
+}
+
+/// The answer, once it says something about the credentials.
+async fn request_token(api: &Api<'_>, ask: &HttpAsk) -> Result<HttpAnswer, Error> {
     let mut pauses = PAUSES_MS.into_iter();
     loop {
         let answer = api.host.http(ask.clone()).await?;
-        let is_too_early = answer.status == 401 && error_code(&answer) == Some("invalid_client");
+        let is_too_early = answer.status == 401 && error_code(&answer) == Some(INVALID_CLIENT);
         match pauses.next() {
             Some(ms) if is_too_early => {
                 api.host.progress("waiting for the new client to become usable");
                 api.host.sleep(ms).await?;
             }
             _ if is_verdict(&answer) => return Ok(answer),
-            _ => return Err(refusal::explain("issue a token", &ask, &answer)),
+            _ => return Err(refusal::explain("issue a token", ask, &answer)),
         }
     }
 }

@@ -123,8 +123,8 @@ pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<Observ
             let detail = format!("no new integration {of_type} but those that others made: {}", new.join(", "));
             reply(Observed::NotApplied, Values::new(), detail)
         }
-        (Origin::Ours(id), Some(held)) if known.is_some() => observe_secrets(api, params, id, held, &payload).await?,
-        (Origin::Ours(id), _) => {
+        (Origin::Ours(id), Some(held)) => observe_secrets(api, id, held, &payload).await?,
+        (Origin::Ours(id), None) => {
             let outputs = [("client_id".to_owned(), json!(id))].into();
             reply(Observed::Partial, outputs, format!("integration {id} {of_type}, its secret was never received"))
         }
@@ -139,7 +139,6 @@ pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<Observ
 /// held is none of its: an adoption that was cut off may have removed it, to make room for one that never came.
 async fn observe_secrets(
     api: &Api<'_>,
-    params: &StepParams,
     id: &str,
     held: Handle,
     payload: &ProvisionPayload,
@@ -153,10 +152,10 @@ async fn observe_secrets(
     if secrets.len() > 1 {
         return partial(format!(" has {} secrets", secrets.len()));
     }
-    if !is_secret_of(api, id, held, &payload.scopes).await? {
+    if !is_secret_of(api, id, held.clone(), &payload.scopes).await? {
         return partial(", the secret that is held is not its".to_owned());
     }
-    Ok(reply(Observed::Applied, params.outputs.clone(), format!("{whose}, its secret is held")))
+    Ok(reply(Observed::Applied, outputs(id, &held), format!("{whose}, its secret is held")))
 }
 
 /// Deletes the integration that the step made, and no other.

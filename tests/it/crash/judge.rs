@@ -154,9 +154,10 @@ impl<'a> Judge<'a> {
         let mut names = vec![(tenant.domain.clone(), "{domain}".to_owned())];
         names.push((tenant.directory_id.clone(), "{directory}".to_owned()));
         let before = &self.field.before;
-        for member in ["client_id", "secret_hash", "last_sign_in"] {
+        // An app's client id may be its own id, or not.
+        for (member, word) in [("client_id", "app"), ("secret_hash", "secret_hash"), ("last_sign_in", "last_sign_in")] {
             let value = before["directories"][&tenant.directory_id]["connection"][member].as_str();
-            names.extend(value.map(|value| (value.to_owned(), format!("{{{member} before}}"))));
+            names.extend(value.map(|value| (value.to_owned(), format!("{{{word} before}}"))));
         }
         for (index, (id, client)) in
             self.now["orgs"][&tenant.domain]["service_clients"].as_object().unwrap().iter().enumerate()

@@ -91,12 +91,14 @@ fn a_stranger_of_the_same_type_stops_the_create() {
 fn what_is_observed_follows_from_the_list_and_the_outputs() {
     let secret = json!({"$secret": "s"});
     let stale = json!({"$secret": "stale"});
-    let table: [(&[&str], Value, Observed); 9] = [
+    let table: [(&[&str], Value, Observed); 11] = [
         (&[], json!({}), Observed::NotApplied),
         (&["0oaA"], json!({}), Observed::Partial),
         (&["0oaA"], json!({"client_id": "0oaA"}), Observed::Partial),
         (&["0oaA"], json!({"client_id": "0oaA", "client_secret": secret}), Observed::Applied),
         (&["0oaA"], json!({"client_id": "0oaA", "client_secret": stale}), Observed::Partial),
+        (&["0oaA"], json!({"client_secret": secret}), Observed::Applied),
+        (&["0oaA"], json!({"client_secret": stale}), Observed::Partial),
         (&["0oaA", "0oaB"], json!({}), Observed::Unknown),
         (&["0oaA", "0oaB"], json!({"client_id": "0oaB", "client_secret": secret}), Observed::Applied),
         (&["0oaB"], json!({"client_id": "0oaA", "client_secret": secret}), Observed::NotApplied),
@@ -112,6 +114,27 @@ fn what_is_observed_follows_from_the_list_and_the_outputs() {
         }
         let seen: ObserveReply = okta.call(&mut org, Op::Observe, &params).unwrap();
         assert_eq!(seen.state, expected, "{new:?} {outputs}");
+        if seen.state == Observed::Applied {
+            assert_eq!(seen.outputs["client_secret"], secret, "{new:?} {outputs}");
+            assert!(new.contains(&seen.outputs["client_id"].as_str().unwrap()), "{new:?} {outputs}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_that_could_not_be_tried_is_not_replaced() {
+    let outputs = json!({"client_id": "0oaA", "client_secret": {"$secret": "s"}});
+    for (answered, expected) in [
+        (okta_error(500, "E0000009"), Err(ErrorKind::Unavailable)),
+        (okta_error(403, "E0000006"), Err(ErrorKind::Permission)),
+        (answer(400, json!({"error": "invalid_scope"})), Ok(Observed::Applied)),
+    ] {
+        let (mut okta, mut org, params) = prepare("provision", json!({}), outputs.clone());
+        org.services.push(service("0oaA", "panw_cie", "x", &[]));
+        okta.secrets.insert("s".into(), "CANARY-held".to_owned());
+        org.fail("POST /oauth2/v1/token", What::Answer(answered.clone()));
+        let seen = okta.call::<ObserveReply>(&mut org, Op::Observe, &params);
+        assert_eq!(seen.map(|seen| seen.state).map_err(|error| error.kind), expected, "{}", answered.status);
     }
 }
 

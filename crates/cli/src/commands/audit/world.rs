@@ -4,7 +4,12 @@ use flowswap_contract::{ObserveReply, Observed};
 use flowswap_engine::{Comparison, History, compare};
 
 use super::{Check, failed, passed};
-use crate::{config::Config, context::Context, exit::Failure, fleet::Fleet};
+use crate::{
+    config::Config,
+    context::Context,
+    exit::{Failure, chain},
+    fleet::Fleet,
+};
 
 /// Provider and directory are as the journal says.
 pub(super) async fn verify(context: &Context, config: &Config, history: &History) -> Result<Vec<Check>, Failure> {
@@ -21,7 +26,14 @@ pub(super) async fn verify(context: &Context, config: &Config, history: &History
         return Ok(checks);
     }
     let progress = context.progress();
-    let fleet = Fleet::open(context, config, &names, &context.dry_ports(progress.clone())).await?;
+    let ports = match context.looking_ports(config, progress.clone()) {
+        Ok(ports) => ports,
+        Err(failure) => {
+            checks.push(failed("world", None, format!("could not be looked at: {}", chain(failure.error.as_ref()))));
+            return Ok(checks);
+        }
+    };
+    let fleet = Fleet::open(context, config, &names, &ports).await?;
     let compared = fleet.each(config, &progress, |tenant| async {
         let work = history.tenant(&tenant.spec.name).and_then(|tenant| tenant.work.as_ref());
         let comparisons = match work {
