@@ -1,6 +1,9 @@
 //! What a command has at hand: the terminal, the configuration, and the ports that a run needs.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use flowswap_contract::Handle;
 use flowswap_engine::{
@@ -122,18 +125,7 @@ fn open_secrets(config: &Config) -> Result<AgeSecretStore, Failure> {
 /// Opens the journal for writing, and says so if the writer before this one was cut off.
 pub(crate) async fn open_journal(terminal: Terminal, config: &Config) -> Result<(SqliteJournal, History), Failure> {
     let path = create_state(config)?.journal();
-    let journal = SqliteJournal::open(&path).map_err(|error| {
-        let hint = match &error {
-            JournalError::InUse { .. } => {
-                Some("wait until it is done, or stop it; `flowswap status` can be used meanwhile")
-            }
-            JournalError::Storage { .. } => Some(NOTHING_DONE),
-            JournalError::Damaged { .. } => Some("`flowswap audit verify` looks through all of it"),
-            JournalError::TooNew { .. } => Some("use the flowswap that wrote it, or a later one"),
-            JournalError::Fenced(_) => None,
-        };
-        Failure::at(format!("open the journal `{}`", path.display()))(error).hint_if(hint)
-    })?;
+    let journal = SqliteJournal::open(&path).map_err(|error| cannot_open(&path, error))?;
     if let Some(takeover) = journal.takeover() {
         terminal.say(&takeover.to_string());
     }
@@ -147,8 +139,25 @@ pub(crate) async fn read_history(config: &Config) -> Result<History, Failure> {
     if !path.exists() {
         return Ok(History::default());
     }
+    fold(&SqliteJournal::open_read_only(&path).map_err(|error| cannot_open(&path, error))?).await
+}
+
+fn cannot_open(path: &Path, error: JournalError) -> Failure {
     let doing = format!("open the journal `{}`", path.display());
-    fold(&SqliteJournal::open_read_only(&path).map_err(Failure::at(doing))?).await
+    let hint = match &error {
+        JournalError::InUse { .. } => "wait until it is done, or stop it; `flowswap status` can be used meanwhile",
+        JournalError::Storage { .. } => NOTHING_DONE,
+        JournalError::Damaged { .. } => "`flowswap audit verify` looks through all of it",
+        JournalError::NotAJournal => "nothing was done; put the last good copy of the folder back",
+        JournalError::TooNew { .. } => "use the flowswap that wrote it, or a later one",
+        JournalError::Fenced(_) => "another flowswap is at work on this state",
+    };
+    match error {
+        // It says the same as the failure.
+        JournalError::Storage { source, .. } => Failure::at(doing)(source),
+        error => Failure::at(doing)(error),
+    }
+    .hint(hint)
 }
 
 async fn fold(journal: &SqliteJournal) -> Result<History, Failure> {

@@ -66,6 +66,9 @@ pub enum JournalError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The file belongs to another program, or lost what says that it does not.
+    #[error("the file is empty or damaged, or is not a journal of flowswap")]
+    NotAJournal,
     /// The journal was written by a later version.
     #[error("the journal has format {found}, and this version reads up to {known}")]
     TooNew {

@@ -141,7 +141,7 @@ pub(crate) fn read_format(connection: &Connection) -> Result<u32, JournalError> 
     match (pragma("application_id")?, pragma("user_version")?) {
         (APPLICATION_ID, found) if found > FORMAT => Err(JournalError::TooNew { found, known: FORMAT }),
         (APPLICATION_ID, found) if found > 0 => Ok(found),
-        _ => Err(fail(NotAJournal)),
+        _ => Err(JournalError::NotAJournal),
     }
 }
 
@@ -167,11 +167,6 @@ fn migrate(transaction: &Transaction<'_>, format: u32) -> rusqlite::Result<()> {
     transaction.pragma_update(None, "user_version", FORMAT)
 }
 
-/// The file belongs to another program, or lost what says that it does not.
-#[derive(Debug, thiserror::Error)]
-#[error("the file is empty or damaged, or is not a journal of flowswap")]
-struct NotAJournal;
-
 /// Somebody removed the file and left what SQLite had not yet moved into it. A new file would swallow that.
 #[derive(Debug, thiserror::Error)]
 #[error("the journal is missing, but its latest records are there, in `{}`", .0.display())]
@@ -183,5 +178,5 @@ fn fail(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> JournalE
     let is_foreign = source
         .downcast_ref::<rusqlite::Error>()
         .is_some_and(|error| error.sqlite_error_code() == Some(ErrorCode::NotADatabase));
-    JournalError::Storage { doing: OPENING, source: if is_foreign { Box::new(NotAJournal) } else { source } }
+    if is_foreign { JournalError::NotAJournal } else { JournalError::Storage { doing: OPENING, source } }
 }
