@@ -143,9 +143,6 @@ pub(crate) struct ResumeArgs {
     /// Do not ask.
     #[arg(long)]
     pub(crate) yes: bool,
-    /// Go on even though the plugins or the configuration are not those that the work was begun with.
-    #[arg(long)]
-    pub(crate) accept_changes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -70,5 +70,5 @@ fn started_again(scope: &RunScope, history: &History, args: &ResumeArgs) -> Opti
         })
     };
     let tenants: Vec<String> = scope.tenants.iter().filter(is_left).cloned().collect();
-    (!tenants.is_empty()).then_some(Started { tenants, all: false, yes: args.yes, accept_changes: args.accept_changes })
+    (!tenants.is_empty()).then_some(Started { tenants, all: false, yes: args.yes, accept_changes: false })
 }
