@@ -27,7 +27,7 @@ mod official;
 mod recovery;
 /// What is guaranteed: no secret anywhere, no change in a dry run, plans that cannot be edited.
 mod safety;
-/// Thousands of seeds of trouble, in one process.
+/// Seeds of trouble, in one process on a paused clock.
 mod simulation;
 /// A disk that is full, broken or closed: nothing is claimed that is not kept, and the same command heals.
 mod storage;

@@ -121,8 +121,9 @@ impl Permission<'_> {
             Intent::Authenticate if dry && !is_token_request(ask) => {
                 Err(self.refuse(format!("{asked} in a dry run, and it is no POST of a form with a `grant_type`")))
             }
-            _ if (dry || !self.in_step) && ask.capture.iter().any(|c| c.custody == Custody::Durable) => {
-                Err(self.refuse(format!("{asked} that keeps a secret for good outside of any step")))
+            // What comes into custody has its intent in the journal, and only a mutation has one.
+            Intent::Read | Intent::Authenticate if ask.capture.iter().any(|c| c.custody == Custody::Durable) => {
+                Err(self.refuse(format!("{asked} that keeps a secret for good, which only a mutation may")))
             }
             _ => Ok(()),
         }
@@ -271,16 +272,23 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_is_kept_for_good_outside_of_a_step() {
+    fn only_a_mutation_keeps_a_secret_for_good() {
         let capture = Capture { pointer: "/x".into(), name: "x".into(), custody: Custody::Durable };
-        let keeping = HttpAsk { capture: vec![capture.clone()], ..form(Intent::Authenticate, "POST", "grant_type") };
-        check(APPLY, keeping.clone(), Ok("https://x.test/token"));
-        check(
-            DETECT,
-            keeping,
-            Err("plugin `rogue` asked for an `authenticate` request (POST https://x.test/token) during `detect` \
-                 that keeps a secret for good outside of any step"),
-        );
+        let keeping = |ask: HttpAsk| HttpAsk { capture: vec![capture.clone()], ..ask };
+        check(APPLY, keeping(ask(Intent::Mutate, "POST", "https://x.test/y")), Ok("https://x.test/y"));
+        let refused = |what: &str, request: &str, op: Op| {
+            format!(
+                "plugin `rogue` asked for {what} request ({request}) during `{op}` that keeps a secret for good, \
+                 which only a mutation may"
+            )
+        };
+        for permission in [APPLY, DETECT, Permission { op: Op::Test, ..APPLY }] {
+            let token = keeping(form(Intent::Authenticate, "POST", "grant_type"));
+            let expect = refused("an `authenticate`", "POST https://x.test/token", permission.op);
+            check(permission, token, Err(&expect));
+            let read = keeping(ask(Intent::Read, "GET", "https://x.test/y"));
+            check(permission, read, Err(&refused("a `read`", "GET https://x.test/y", permission.op)));
+        }
         let session = Capture { custody: Custody::Session, ..capture };
         let token = HttpAsk { capture: vec![session], ..form(Intent::Authenticate, "POST", "grant_type") };
         check(DETECT, token, Ok("https://x.test/token"));

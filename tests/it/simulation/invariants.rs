@@ -36,7 +36,7 @@ impl Machine {
         if known.state == TenantState::RolledBack && self.secrets_of(name).next().is_some() {
             self.watch.fail(format!("{name}: it is rolled back, and a secret of it is still kept"));
         }
-        let Some(work) = known.work.as_ref().filter(|_| self.watch.is_undisturbed(name)) else { return };
+        let Some(work) = known.work.as_ref().filter(|_| self.watch.is_unharmed(name)) else { return };
         let used = self.client_in_use(tenant);
         if known.direction == Direction::Forward && work.is_done("provision") && provisioned(work).is_none() {
             self.watch.fail(format!("{name}: a finished step gave no client or no secret"));

@@ -9,6 +9,7 @@
 //! it can be and written to `fixtures/schedules`, where every file is replayed by every run of the tests. With
 //! `FLOWSWAP_TRAIL` every point that it passes is printed as well.
 
+mod decide;
 mod dice;
 mod fate;
 mod invariants;
@@ -35,6 +36,8 @@ use std::{
 use run::{Report, run_schedule, run_seed};
 use schedule::{Schedule, What};
 
+use crate::support::print;
+
 /// How many seeds are tried where nothing else is said.
 const SEEDS: u32 = 400;
 
@@ -46,6 +49,7 @@ struct Totals {
     records: u64,
     faults: u32,
     crashes: usize,
+    decisions: u32,
     by_kind: BTreeMap<What, u32>,
     /// The points at which something was changed or kept, and whether anything ever went wrong there.
     at_stake: BTreeMap<String, bool>,
@@ -84,19 +88,21 @@ fn whatever_goes_wrong_the_same_commands_heal_it() {
     if count >= SEEDS {
         totals.assert_broad();
     }
-    println!("{}", totals.tell(first, count, begin.elapsed().as_secs_f64()));
+    print(&totals.tell(first, count, begin.elapsed().as_secs_f64()));
 }
 
 /// A seed that fails, made short and kept.
 fn tell(seed: u32, schedule: &Schedule, report: &Report) -> String {
     let (short, short_report) = shrink::shrink(schedule);
-    let path = shrink::keep(&short);
+    let kept = match shrink::keep(&short) {
+        Ok(path) => format!("written to {}: commit it to keep it", path.display()),
+        Err(error) => format!("not written down: {error}"),
+    };
     format!(
-        "seed {seed} fails: {}\n\nthe shortest schedule that fails: {}\n\n{}\n\nwritten to {}: commit it to keep it\n{}",
+        "seed {seed} fails: {}\n\nthe shortest schedule that fails: {}\n\n{}\n\n{kept}\n{}",
         report.violations.join("; "),
         short_report.violations.join("; "),
         short.render(),
-        path.display(),
         if number("FLOWSWAP_TRAIL").is_some() { short_report.trail.join("\n") } else { String::new() },
     )
 }
@@ -106,6 +112,7 @@ impl Totals {
         self.tenants += schedule.fleet.tenants.len();
         self.requests += report.requests;
         self.records += report.records;
+        self.decisions += report.decisions;
         for fault in &report.fired {
             self.faults += fault.times;
             self.crashes += usize::from(fault.what.is_crash());
@@ -131,7 +138,7 @@ impl Totals {
         format!(
             "simulation: {count} seeds (from {first}), {:.0} seeds/s, per seed on average {:.1} tenants, {:.0} requests, \
              {:.0} records, {:.1} faults, {:.1} crashes; each of {} faults struck, and each of {} points at stake was struck; \
-             0 violations",
+             {} decisions by a person; 0 violations",
             f64::from(count) / seconds,
             mean(self.tenants as f64),
             mean(self.requests as f64),
@@ -140,6 +147,7 @@ impl Totals {
             mean(self.crashes as f64),
             self.by_kind.len(),
             self.at_stake.values().filter(|struck| **struck).count(),
+            self.decisions,
         )
     }
 }
@@ -164,7 +172,8 @@ fn the_same_seed_gives_the_same_journal() {
 /// Every schedule that once failed.
 #[test]
 fn what_once_failed_does_not_fail_again() {
-    let files = fs::read_dir(shrink::folder()).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let files: Vec<_> = fs::read_dir(shrink::folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(!files.is_empty(), "no schedule is kept");
     for path in files {
         let schedule = Schedule::parse(&fs::read_to_string(&path).unwrap()).unwrap_or_else(|e| panic!("{path:?}: {e}"));
         let report = run_schedule(&schedule);

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// How many times the same command is given again before it counts as one that does not help.
-const MAX_ROUNDS: usize = 8;
+const MAX_ROUNDS: usize = 12;
 
 /// Where each tenant was last sent.
 pub(crate) type Goals = BTreeMap<String, Goal>;
@@ -158,7 +158,8 @@ impl Machine {
     }
 
     fn interfere(&self, tenant: &str, change: Change) {
-        self.watch.disturb(tenant);
+        let is_harmless = matches!(change, Change::AddClient | Change::AddLegacy | Change::RenameDirectory);
+        self.watch.disturb(tenant, is_harmless);
         let tenant = self.watch.tenant(tenant);
         let org = tenant.domain.clone();
         let world = self.sim.world();
@@ -186,7 +187,7 @@ impl Machine {
 
     /// Gives the commands again, without faults, until nothing changes.
     async fn heal(&self, end: End, goals: &mut Goals) {
-        let mut before = None;
+        let (mut before, mut decided) = (None, false);
         for _ in 0..MAX_ROUNDS {
             let history = self.history();
             let now: Vec<_> = history.tenants().map(|(name, tenant)| (name.to_owned(), standing(tenant))).collect();
@@ -195,8 +196,15 @@ impl Machine {
                 .filter_map(|(name, tenant)| Some((name.to_owned(), goal_of(name, tenant, end, goals)?)))
                 .filter(|(name, goal)| !has_reached(history.tenant(name), *goal))
                 .collect();
-            if wanted.is_empty() || before.as_ref() == Some(&now) {
+            if wanted.is_empty() {
                 return;
+            }
+            if before.as_ref() == Some(&now) {
+                // Giving the command again does not help any more; once, somebody decides.
+                if decided || !self.decide().await {
+                    return;
+                }
+                decided = true;
             }
             before = Some(now);
             for goal in [Goal::RolledBack, Goal::Swapped, Goal::Retired, Goal::Purged] {

@@ -30,6 +30,8 @@ pub(crate) struct Report {
     pub(crate) trail: Vec<String>,
     pub(crate) requests: u64,
     pub(crate) records: u64,
+    /// How often somebody had to decide.
+    pub(crate) decisions: u32,
 }
 
 /// Runs a seed. Also gives the schedule that it amounts to.
@@ -65,6 +67,7 @@ fn run(schedule: &Schedule, source: Source) -> Report {
             fired: machine.fate.fired(),
             trail: machine.fate.trail(),
             requests: machine.watch.requests(),
+            decisions: machine.watch.decisions(),
         }
     });
     drop(catch_unwind(AssertUnwindSafe(|| drop(runtime))));

@@ -1,6 +1,6 @@
 //! Makes a failing schedule as short as it can be, and keeps it.
 
-use std::{fs, path::PathBuf};
+use std::{fs, io, path::PathBuf};
 
 use super::{
     run::{Report, run_schedule},
@@ -41,9 +41,9 @@ pub(crate) fn folder() -> PathBuf {
 }
 
 /// Writes the schedule where it is replayed by every later run of the tests, once it is committed.
-pub(crate) fn keep(schedule: &Schedule) -> PathBuf {
-    fs::create_dir_all(folder()).unwrap();
+pub(crate) fn keep(schedule: &Schedule) -> io::Result<PathBuf> {
+    fs::create_dir_all(folder())?;
     let path = folder().join(format!("seed-{}.toml", schedule.fleet.seed));
-    fs::write(&path, schedule.render()).unwrap();
-    path
+    fs::write(&path, schedule.render())?;
+    Ok(path)
 }

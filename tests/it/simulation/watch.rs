@@ -32,6 +32,10 @@ struct Seen {
     secrets: BTreeSet<String>,
     /// Tenants whose connection worked at first, and with which no other person has interfered.
     undisturbed: BTreeSet<String>,
+    /// Those whose connection no other person has broken: it works at every moment, whatever else they did.
+    unharmed: BTreeSet<String>,
+    /// How many decisions it took.
+    decisions: u32,
     requests: u64,
     violations: Vec<String>,
 }
@@ -50,10 +54,11 @@ impl Watch {
     pub(crate) fn new(sim: Arc<Sim>) -> Self {
         let tenants = sim.tenants();
         let works = |tenant: &&SimTenant| sim.find_defect(&tenant.directory_id).is_none();
-        let undisturbed = tenants.iter().filter(works).map(|tenant| tenant.name.clone()).collect();
+        let undisturbed: BTreeSet<_> = tenants.iter().filter(works).map(|tenant| tenant.name.clone()).collect();
         let tokens = tenants.iter().map(|tenant| tenant.admin_token.clone());
         let secrets = tokens.chain([sim.gateway_token().to_owned()]).collect();
-        let state = Mutex::new(Seen { undisturbed, secrets, ..Seen::default() });
+        let unharmed = BTreeSet::clone(&undisturbed);
+        let state = Mutex::new(Seen { undisturbed, unharmed, secrets, ..Seen::default() });
         Self { sim, tenants, state }
     }
 
@@ -71,8 +76,25 @@ impl Watch {
     }
 
     /// Another person interferes with the tenant, and answers for what comes of it.
-    pub(crate) fn disturb(&self, tenant: &str) {
-        self.lock().undisturbed.remove(tenant);
+    pub(crate) fn disturb(&self, tenant: &str, is_harmless: bool) {
+        let mut seen = self.lock();
+        seen.undisturbed.remove(tenant);
+        if !is_harmless {
+            seen.unharmed.remove(tenant);
+        }
+    }
+
+    pub(crate) fn is_unharmed(&self, tenant: &str) -> bool {
+        self.lock().unharmed.contains(tenant)
+    }
+
+    /// Somebody has decided on a tenant.
+    pub(crate) fn decided(&self) {
+        self.lock().decisions += 1;
+    }
+
+    pub(crate) fn decisions(&self) -> u32 {
+        self.lock().decisions
     }
 
     pub(crate) fn is_undisturbed(&self, tenant: &str) -> bool {
@@ -137,7 +159,7 @@ impl Watch {
             seen.fail(line);
         }
         let defect = self.sim.find_defect(&self.tenant(&place.tenant).directory_id);
-        if let Some(defect) = defect.filter(|_| seen.undisturbed.contains(&place.tenant)) {
+        if let Some(defect) = defect.filter(|_| seen.unharmed.contains(&place.tenant)) {
             seen.fail(format!(
                 "{}: the directory is cut off after {} {}: {defect}",
                 place.tenant, place.method, place.url

@@ -85,6 +85,10 @@ fn refuse(name: &str, error: ResolveError) -> Failure {
         ResolveError::OnlyLooks { .. } => {
             (Exit::Usage, format!("run the same command again to look once more, or go back: flowswap rollback {name}"))
         }
+        ResolveError::NothingSent { .. } => (
+            Exit::Usage,
+            "give the same command again; or, once nothing of it is left in the org, say `--as not-applied`".to_owned(),
+        ),
         ResolveError::UnknownOutput { output, .. } => (Exit::Usage, format!("pass `--output {output}=VALUE`")),
         ResolveError::ForeignOutput { .. } => {
             (Exit::Usage, "a secret is never said: it is in custody, or it is replaced".to_owned())

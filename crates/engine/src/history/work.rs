@@ -112,9 +112,9 @@ impl Work {
     }
 
     /// Whether no request of the step in doubt can have arrived: none was intended since the doubt arose, or those that
-    /// were never left. Good only at the beginning of a run, which does not take its own requests in.
+    /// were never left, and nobody said otherwise. Good only at the beginning of a run, which does not take its own requests in.
     pub(crate) fn nothing_was_sent(&self) -> bool {
-        let Some(doubt) = &self.doubt else { return true };
+        let Some(doubt) = self.doubt.as_ref().filter(|doubt| doubt.known.is_empty()) else { return false };
         let mut requests = self.requests.iter().skip(doubt.first_request).filter(|sent| sent.step == doubt.step);
         requests.all(|sent| matches!(sent.outcome, Some(RequestOutcome::NotSent { .. })))
     }
@@ -158,7 +158,7 @@ impl Work {
         self.doubt = None;
         self.done.retain(|other| other.id != done.id);
         if direction == Direction::Forward {
-            self.secrets.extend(done.outputs.values().flat_map(Handle::find_all));
+            self.keep(&done.outputs);
             self.done.push(done);
         }
         Ok(())
@@ -256,13 +256,20 @@ impl Work {
             (Resolution::Applied, Some(doubt)) if !is_whole => doubt.known = outputs.clone(),
             (Resolution::Applied, Some(_)) => {
                 self.doubt = None;
-                self.secrets.extend(outputs.values().flat_map(Handle::find_all));
                 let outputs = outputs.clone();
+                self.keep(&outputs);
                 self.done.push(DoneStep { id: step.to_owned(), outputs, evidence: Vec::new(), at });
             }
             (Resolution::Applied, None) => return Err(format!("step `{step}` is not in doubt")),
         }
         Ok(())
+    }
+
+    /// Takes note of the secrets among outputs. Another tenant's are not this one's to forget, whoever gave them.
+    fn keep(&mut self, outputs: &Values) {
+        let own = format!("{}/", self.tenant.name);
+        let handles = outputs.values().flat_map(Handle::find_all);
+        self.secrets.extend(handles.filter(|handle| handle.as_str().starts_with(&own)));
     }
 
     /// Whether everything that changed the world was taken back.

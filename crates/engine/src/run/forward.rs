@@ -141,9 +141,15 @@ impl Progress<'_> {
             // a person to weigh.
             kind if step.proposal.phase == Phase::Confirm && is_transient(kind) => TenantState::Soaking,
             _ if step.proposal.phase == Phase::Confirm => TenantState::Stuck,
+            // Half carried out, however often it was tried.
+            _ if !step.proposal.phase.is_check() && self.is_in_doubt() => TenantState::Stuck,
             _ => TenantState::Failed,
         };
         Pause::End(state, format!("step `{}`: {error}", step.id))
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        self.history.work.as_ref().is_some_and(|work| work.doubt.is_some())
     }
 
     /// Where a tenant stands that is left between two steps.

@@ -62,9 +62,12 @@ impl<'a> Progress<'a> {
     /// Writes a record and takes it into the state.
     pub(super) async fn record(&mut self, entry: Entry) -> Result<(), JournalError> {
         let at = self.ports.clock.now();
-        let draft = Draft { at, run: self.run, tenant: Some(self.name().to_owned()), entry: entry.clone() };
-        self.ports.journal.append(draft).await?;
-        self.history.take(&entry, self.run, at).map_err(|problem| defect(&problem))
+        // What could not be read again must not be written: the fold has its word first.
+        let mut history = self.history.clone();
+        history.take(&entry, self.run, at).map_err(|problem| defect(&problem))?;
+        self.ports.journal.append(Draft { at, run: self.run, tenant: Some(self.name().to_owned()), entry }).await?;
+        self.history = history;
+        Ok(())
     }
 
     pub(super) async fn begin(&mut self, step: &Step, direction: Direction) -> Result<(), JournalError> {

@@ -1,6 +1,6 @@
 //! A person says what is so of a step that nothing else could settle, and the journal keeps who, when and why.
 
-use flowswap_contract::{Handle, Step, Values};
+use flowswap_contract::{Handle, Phase, Step, Values};
 
 use super::{
     Runner,
@@ -59,6 +59,13 @@ pub enum ResolveError {
         /// The output.
         output: String,
     },
+    /// The step makes credentials, and the journal does not say which of its outputs are secrets: no request of it was
+    /// recorded, or by a version that did not note them.
+    #[error("nothing is recorded of what step `{step}` was to bring, so it cannot be said to be in place")]
+    NothingSent {
+        /// The step.
+        step: String,
+    },
     /// The step does not give such a value, or it is a secret.
     #[error("step `{step}` gives no value `{output}` that can be said: it gives {}", gives.join(", "))]
     ForeignOutput {
@@ -97,6 +104,7 @@ impl Runner {
         let mut missing = Vec::new();
         match stands {
             Resolution::Applied if !work.is_done(&step.id) => {
+                refuse_unrecorded(step, work)?;
                 refuse_foreign(step, work, &outputs)?;
                 outputs.extend(held.clone());
                 missing = find_missing(step, work, &outputs)?;
@@ -138,6 +146,15 @@ fn find_step(history: &TenantHistory) -> Result<(&Step, &Work), ResolveError> {
 fn is_secret(work: &Work, step: &Step, output: &str) -> bool {
     let mut requests = work.requests.iter().filter(|sent| sent.step == step.id);
     requests.any(|sent| sent.secrets.iter().any(|handle| handle.as_str().rsplit('/').next() == Some(output)))
+}
+
+/// Without a record of what is secret, a person could be asked for a secret.
+fn refuse_unrecorded(step: &Step, work: &Work) -> Result<(), ResolveError> {
+    let brings_secrets = work.requests.iter().any(|sent| sent.step == step.id && !sent.secrets.is_empty());
+    match step.proposal.phase {
+        Phase::Provision if !brings_secrets => Err(ResolveError::NothingSent { step: step.id.clone() }),
+        _ => Ok(()),
+    }
 }
 
 fn refuse_foreign(step: &Step, work: &Work, outputs: &Values) -> Result<(), ResolveError> {

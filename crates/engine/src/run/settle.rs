@@ -55,6 +55,11 @@ impl Progress<'_> {
                 }
                 self.fail(step, direction, observed(&reply.detail).with_unknown_effect(), Vec::new()).await?;
             }
+            (Observed::NotApplied, Direction::Forward) if self.is_said_to_stand(step) => {
+                let reason =
+                    format!("a person said that step `{}` is applied, and it is not seen: {}", step.id, reply.detail);
+                return Err(Pause::End(TenantState::Stuck, reason));
+            }
             (Observed::NotApplied, Direction::Forward) => {
                 self.found.remove(&step.id);
                 self.forget_secrets_of(step).await?;
@@ -70,6 +75,13 @@ impl Progress<'_> {
 
 fn not_finished() -> contract::Error {
     contract::Error::new(ErrorKind::Interrupted, "the check was begun and not finished; it is done again")
+}
+
+impl Progress<'_> {
+    fn is_said_to_stand(&self, step: &Step) -> bool {
+        let doubt = self.history.work.as_ref().and_then(|work| work.doubt.as_ref());
+        doubt.is_some_and(|doubt| doubt.step == step.id && !doubt.known.is_empty())
+    }
 }
 
 /// A person acts without a request.

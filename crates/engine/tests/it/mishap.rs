@@ -125,9 +125,9 @@ async fn a_change_that_goes_wrong_is_looked_at_and_healed() {
         let thrice = [apply(0, F::LoseRequest), apply(1, F::LoseRequest), apply(2, F::LoseRequest)];
         check(goal, &thrice, S::Failed).await;
         // What is half done stays in doubt, whatever the second try says.
-        check(goal, &[apply(0, F::Half), apply(1, F::Refuse)], S::Failed).await;
+        check(goal, &[apply(0, F::Half), apply(1, F::Refuse)], S::Stuck).await;
         check(goal, &[apply(0, F::Half), apply(1, F::Interrupt)], before).await;
-        check(goal, &[apply(0, F::Half), apply(1, F::Half), apply(2, F::Half)], S::Failed).await;
+        check(goal, &[apply(0, F::Half), apply(1, F::Half), apply(2, F::Half)], S::Stuck).await;
         tried += 6;
     }
     println!("changes that went wrong: {tried} ways, all healed, and gone back from");

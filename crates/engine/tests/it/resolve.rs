@@ -48,6 +48,44 @@ async fn a_client_that_a_person_found_is_adopted_and_gets_a_secret_that_is_known
     assert_lawful(&scene.reality.state());
 }
 
+/// A plugin that died before its first request leaves no record of which outputs are secrets.
+#[tokio::test(start_paused = true)]
+async fn a_person_is_never_asked_for_a_secret() {
+    let scene = Scene::new(&["acme"]).await;
+    scene.order("provision", Op::Apply, 0, Fault::LoseRequest);
+    scene.order("provision", Op::Observe, 0, Fault::Blind);
+    assert_eq!(scene.end(Goal::Swapped).await.0, TenantState::Stuck);
+    // As if the intent had not named it.
+    scene.reality.note(|state| {
+        for record in &mut state.records {
+            if let Entry::RequestIntended { secrets, .. } = &mut record.draft.entry {
+                secrets.clear();
+            }
+        }
+    });
+    let outputs = [("client_id", "svc-1"), ("client_secret", "in clear")];
+    for outputs in [&outputs[..1], &outputs] {
+        let error = scene.say(Applied, outputs, "it is there").await.unwrap_err();
+        let expect = "nothing is recorded of what step `provision` was to bring, so it cannot be said to be in place";
+        assert_eq!(error, expect);
+    }
+    scene.say(NotApplied, &[], "it is not there").await.unwrap();
+    scene.reach(Goal::Swapped, TenantState::Swapped).await;
+}
+
+/// What a person said is looked at like anything else.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_not_there_is_not_taken_for_one_that_is() {
+    let scene = Scene::get_stuck(Goal::Swapped, "provision", Op::Apply, Fault::LoseAnswer).await;
+    scene.change_world("acme", |world| world.clients.clear());
+    scene.say(Applied, &[("client_id", "svc-7")], "it is there").await.unwrap();
+    let (state, reason) = scene.end(Goal::Swapped).await;
+    assert_eq!(state, TenantState::Stuck);
+    assert!(reason.starts_with("a person said that step `provision` is applied, and it is not seen"), "{reason}");
+    scene.say(NotApplied, &[], "it was another org").await.unwrap();
+    scene.reach(Goal::Swapped, TenantState::Swapped).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_person_says_not_to_be_there_is_done_again_without_what_was_kept_for_it() {
     // The answer arrives and its secret is kept, but the reply does not decode.

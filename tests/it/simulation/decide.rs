@@ -1,0 +1,67 @@
+//! What nothing else can settle is decided, as `flowswap resolve` does, by somebody who sees the whole world and says the
+//! truth. Only tenants that another person has touched may come to that.
+
+use flowswap_contract::Values;
+use flowswap_engine::{Decision, Resolution, Runner, TenantHistory, TenantState};
+use serde_json::json;
+
+use super::machine::Machine;
+
+impl Machine {
+    /// Decides on every tenant that is stuck in doubt. Gives whether there was any.
+    pub(crate) async fn decide(&self) -> bool {
+        let history = self.history();
+        let stuck: Vec<_> = history.tenants().filter(|(_, tenant)| is_in_doubt(tenant)).collect();
+        for (name, tenant) in &stuck {
+            if self.watch.is_undisturbed(name) {
+                let reason = tenant.reason.as_deref().unwrap_or_default();
+                self.watch.fail(format!("{name} needs a decision, and nobody has touched it: {reason}"));
+            }
+            let decision = self.see(name, tenant);
+            self.fate.note(format!("decide: {name} {decision:?}"));
+            self.run(None, async |process| {
+                let runner = Runner::new(process.ports, process.run);
+                if let Err(error) = runner.resolve(name, tenant, decision).await {
+                    self.watch.fail(format!("{name}: a true decision is not taken: {error}"));
+                }
+            })
+            .await;
+            self.watch.decided();
+        }
+        !stuck.is_empty()
+    }
+
+    /// What is so of the step in doubt.
+    fn see(&self, name: &str, tenant: &TenantHistory) -> Decision {
+        let work = tenant.work.as_ref().unwrap();
+        let clients = self.watch.live_clients(name);
+        let known = self.watch.tenant(name);
+        let world = self.sim.world();
+        let directory = world.directories.iter().find(|directory| directory.name == known.name).unwrap();
+        let org = world.orgs.iter().find(|org| org.domain == known.domain).unwrap();
+        let step = work.doubt.as_ref().map_or("", |doubt| doubt.step.as_str());
+        let mut outputs = Values::new();
+        let stands = match step {
+            "provision" => {
+                outputs.extend(clients.first().map(|id| ("client_id".to_owned(), json!(id))));
+                !clients.is_empty()
+            }
+            "swap" => {
+                let now = self.sim.clock().now().to_string();
+                outputs.insert("swapped_at".to_owned(), json!(now));
+                clients.contains(&directory.client_id)
+            }
+            _ => {
+                let of_plan = &work.tenant.step(step).unwrap().proposal.payload["app_id"];
+                let app = org.legacy.iter().find(|legacy| *of_plan == legacy.id.as_str());
+                app.is_none_or(|app| step == "retire" && app.status == "INACTIVE")
+            }
+        };
+        let stands = if stands { Resolution::Applied } else { Resolution::NotApplied };
+        Decision { stands, outputs, reason: "seen from above".to_owned(), by: "the operator".to_owned() }
+    }
+}
+
+fn is_in_doubt(tenant: &TenantHistory) -> bool {
+    tenant.state == TenantState::Stuck && tenant.work.as_ref().is_some_and(|work| work.doubt.is_some())
+}
