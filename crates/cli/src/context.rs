@@ -76,7 +76,9 @@ impl Context {
 
     /// Ports that can write nothing, and read the secrets in custody.
     pub(crate) fn looking_ports(&self, config: &Config, events: Arc<dyn EventSink>) -> Result<Ports, Failure> {
-        Ok(Ports { secrets: Arc::new(open_secrets(config)?), ..self.dry_ports(events) })
+        let folder = StateDir::at(&config.state).secrets();
+        let secrets = AgeSecretStore::read_only(folder, load_identity(config)?);
+        Ok(Ports { secrets: Arc::new(secrets), ..self.dry_ports(events) })
     }
 
     /// The ports of a run, and what the journal says so far.
@@ -95,7 +97,7 @@ impl Context {
             events,
             stop: self.stop.clone(),
         };
-        Ok((ports, history))
+        Ok((ports.fused(), history))
     }
 
     /// What is left of a command that only looks once the operator has stopped it: nothing, because half a look tells
@@ -147,7 +149,9 @@ fn cannot_open(path: &Path, error: JournalError) -> Failure {
     let hint = match &error {
         JournalError::InUse { .. } => "wait until it is done, or stop it; `flowswap status` can be used meanwhile",
         JournalError::Storage { .. } => NOTHING_DONE,
-        JournalError::Damaged { .. } => "`flowswap audit verify` looks through all of it",
+        JournalError::Damaged { .. } | JournalError::Altered { .. } => {
+            "`flowswap audit verify` looks through all of it"
+        }
         JournalError::NotAJournal => "nothing was done; put the last good copy of the folder back",
         JournalError::TooNew { .. } => "use the flowswap that wrote it, or a later one",
         JournalError::Fenced(_) => "another flowswap is at work on this state",

@@ -66,6 +66,12 @@ pub enum JournalError {
         /// What is wrong with it.
         problem: String,
     },
+    /// What keeps records from being changed, or lets nobody but the holder write them, is not as it was made.
+    #[error("the journal's {what} is not as it was made")]
+    Altered {
+        /// A table or a trigger.
+        what: String,
+    },
     /// The file belongs to another program, or lost what says that it does not.
     #[error("the file is empty or damaged, or is not a journal of flowswap")]
     NotAJournal,

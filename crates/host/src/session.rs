@@ -49,8 +49,8 @@ pub struct Session {
     side: Side,
     /// With it the session is opened again, should the process die.
     open: Open,
-    /// The process in which it is open.
-    home: tokio::sync::Mutex<Arc<Life>>,
+    /// The process in which it was opened last.
+    home: tokio::sync::Mutex<Option<Arc<Life>>>,
     /// A call of it was in flight when the process died, so it may be the one that killed it.
     is_suspect: AtomicBool,
 }
@@ -81,10 +81,9 @@ impl Session {
             handles.insert(key, handle);
         }
         let open = Open { session: process.next_id(), role: side.role, config: config.config, secrets: handles };
-        let life = process.life().await?;
-        life.open(open.clone()).await?;
-        let home = tokio::sync::Mutex::new(life);
-        Ok(Arc::new(Self { process, side, open, home, is_suspect: AtomicBool::new(false) }))
+        let session = Self { process, side, open, home: Default::default(), is_suspect: AtomicBool::new(false) };
+        session.home().await?;
+        Ok(Arc::new(session))
     }
 
     /// The process that the session lives in.
@@ -95,32 +94,39 @@ impl Session {
     /// The process in which the session is open. Where that has died, the session is opened in the next one.
     async fn home(&self) -> Result<Arc<Life>, Error> {
         let mut home = self.home.lock().await;
-        while home.end().is_some() {
+        loop {
+            if let Some(life) = home.as_ref().filter(|life| life.end().is_none()) {
+                return Ok(Arc::clone(life));
+            }
             let life = self.process.life().await?;
             match life.open(self.open.clone()).await {
-                Ok(()) => *home = life,
-                // Somebody else's call has ended it.
+                Ok(()) => *home = Some(life),
+                // Somebody else has ended it.
                 Err(_) if life.ended_in_company() => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(Arc::clone(&home))
     }
 
     /// Makes a call; that of a suspect only while no other suspect makes one, so that whoever kills the process does not
     /// take the same others with it a second time. A call that changes nothing is made again where it may have been
     /// another one that killed the process. In the end every killer is a suspect, and found out when it is alone.
     async fn converse(&self, call: BackendCall<'_>) -> Result<Value, Error> {
+        let changes = matches!(call.op, Op::Apply | Op::Undo);
         loop {
             let is_suspect = self.is_suspect.load(Ordering::Relaxed);
             let _alone = if is_suspect { Some(self.process.revival.suspects.lock().await) } else { None };
             let home = self.home().await?;
             let result = self.converse_in(&home, call.clone()).await;
+            if result.is_ok() && changes {
+                // Whoever kills by what it changes does not get this far.
+                self.is_suspect.store(false, Ordering::Relaxed);
+            }
             if result.is_ok() || home.end().is_none() {
                 return result;
             }
             self.is_suspect.store(true, Ordering::Relaxed);
-            if matches!(call.op, Op::Apply | Op::Undo) || !home.ended_in_company() {
+            if changes || !home.ended_in_company() {
                 return result;
             }
         }
@@ -258,7 +264,9 @@ impl Backend for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.home.get_mut().close(self.open.session);
+        if let Some(home) = self.home.get_mut() {
+            home.close(self.open.session);
+        }
     }
 }
 

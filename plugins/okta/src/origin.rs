@@ -10,6 +10,10 @@ use crate::{
 /// An API service integration was created and authorized (Okta event types).
 const CREATED: &str = "integration.api_service.lifecycle.authorize";
 
+/// Events arrive late (Okta System Log documentation); how late is documented nowhere. What has not arrived by then is
+/// looked for the next time.
+const PAUSES_MS: [u64; 3] = [1000, 3000, 6000];
+
 /// Where a step's integration is among those that are new.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Origin<'a> {
@@ -27,24 +31,40 @@ impl<'a> Origin<'a> {
         new.iter().find(|id| *id == known).map_or(Self::Nowhere, |id| Self::Ours(id))
     }
 
-    /// Where it is not known: by the log, and where that is silent, by there being only one.
+    /// Where it is not known: by the log. Whoever may not read that can still compare lists.
     pub(crate) async fn find(api: &Api<'_>, params: &StepParams, new: &'a [String]) -> Result<Self, Error> {
-        let Some(first) = params.attempts.first().filter(|_| !new.is_empty()) else {
-            return Ok(judge(new, &[], &params.attempts));
-        };
+        let Some(first) = params.attempts.first().filter(|_| !new.is_empty()) else { return Ok(compare(new)) };
         // The token tells the events apart; the time only keeps the answer short. A day's beginning is early enough
         // for any clock that is right enough for TLS.
         let since = format!("{}T00:00:00.000Z", first.at.get(..10).unwrap_or_default());
-        let events = match search(api, &since, &format!("eventType eq \"{CREATED}\"")).await {
-            Ok((events, _)) => events,
-            // Whoever may not read the log can still compare lists.
-            Err(error) if matches!(error.kind, ErrorKind::Permission | ErrorKind::NotFound) => Vec::new(),
-            Err(error) => return Err(error),
-        };
-        Ok(judge(new, &events, &params.attempts))
+        let mut pauses = PAUSES_MS.into_iter();
+        loop {
+            let events = match search(api, &since, &format!("eventType eq \"{CREATED}\"")).await {
+                Ok((events, _)) => events,
+                Err(error) if matches!(error.kind, ErrorKind::Permission | ErrorKind::NotFound) => {
+                    return Ok(compare(new));
+                }
+                Err(error) => return Err(error),
+            };
+            let origin = judge(new, &events, &params.attempts);
+            let (Self::Unclear(_), Some(ms)) = (&origin, pauses.next()) else { return Ok(origin) };
+            api.host.progress("waiting for the System Log to tell who created the integration");
+            api.host.sleep(ms).await?;
+        }
     }
 }
 
+/// What the list alone tells: only one alone is taken for the step's own.
+fn compare(new: &[String]) -> Origin<'_> {
+    match new {
+        [] => Origin::Nowhere,
+        [id] => Origin::Ours(id),
+        several => Origin::Unclear(several.iter().map(String::as_str).collect()),
+    }
+}
+
+/// What the log tells. One of which it does not know yet may be anybody's: taking it for ours could take the secret of a
+/// client that somebody else uses away, or delete it.
 fn judge<'a>(new: &'a [String], events: &[Event], attempts: &[Attempt]) -> Origin<'a> {
     let is_ours = |event: &Event| {
         let agent = event.agent().unwrap_or_default();
@@ -58,12 +78,10 @@ fn judge<'a>(new: &'a [String], events: &[Event], attempts: &[Attempt]) -> Origi
             None => untold.push(id.as_str()),
         }
     }
-    match (ours.as_slice(), untold.as_slice()) {
+    match (ours.as_slice(), untold.is_empty()) {
         ([id], _) => Origin::Ours(id),
-        ([], []) => Origin::Nowhere,
-        // Events arrive late (Okta System Log documentation), so that one which nobody is known to have made is ours.
-        ([], [id]) => Origin::Ours(id),
-        ([], _) => Origin::Unclear(untold),
+        ([], true) => Origin::Nowhere,
+        ([], false) => Origin::Unclear(untold),
         _ => Origin::Unclear(ours),
     }
 }
@@ -95,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_tells_whose_an_integration_is_and_without_it_only_one_alone_is_taken() {
+    fn the_log_tells_whose_an_integration_is() {
         let attempts = ["run-1", "run-2"]
             .map(|run| Attempt { token: format!("{run}/provision"), at: "2026-11-24T10:00:00Z".to_owned() });
         let check = |new: &[&str], events: Vec<Value>, expect: Origin<'_>| {
@@ -106,12 +124,12 @@ mod tests {
         };
         let other = |id| event(id, "Mozilla/5.0");
         check(&[], vec![], Origin::Nowhere);
-        check(&["a"], vec![], Origin::Ours("a"));
+        check(&["a"], vec![], Origin::Unclear(vec!["a"]));
         check(&["a"], vec![ours("a")], Origin::Ours("a"));
         check(&["a"], vec![other("a")], Origin::Nowhere);
         check(&["a", "b"], vec![], Origin::Unclear(vec!["a", "b"]));
         check(&["a", "b"], vec![ours("b")], Origin::Ours("b"));
-        check(&["a", "b"], vec![other("a")], Origin::Ours("b"));
+        check(&["a", "b"], vec![other("a")], Origin::Unclear(vec!["b"]));
         check(&["a", "b"], vec![other("a"), other("b")], Origin::Nowhere);
         check(&["a", "b", "c"], vec![other("a")], Origin::Unclear(vec!["b", "c"]));
         check(&["a", "b", "c"], vec![ours("a"), ours("b")], Origin::Unclear(vec!["a", "b"]));
@@ -124,8 +142,8 @@ mod tests {
             *event.pointer_mut(pointer).unwrap() = value;
             event
         };
-        check(&["a"], vec![changed("/outcome/result", json!("FAILURE"))], Origin::Ours("a"));
-        check(&["a"], vec![changed("/eventType", json!("app.lifecycle"))], Origin::Ours("a"));
+        check(&["a"], vec![changed("/outcome/result", json!("FAILURE"))], Origin::Unclear(vec!["a"]));
+        check(&["a"], vec![changed("/eventType", json!("app.lifecycle"))], Origin::Unclear(vec!["a"]));
         check(&["a"], vec![changed("/client", json!(null))], Origin::Nowhere);
     }
 }

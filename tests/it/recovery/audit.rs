@@ -42,7 +42,7 @@ fn names(lab: &Lab, args: &[&str], expect: &[(&str, &str, &str)]) {
 fn a_sound_state_passes_also_online_and_nothing_is_changed_by_looking() {
     let empty = Lab::with_tenants(1);
     let output = empty.run(&["audit", "verify"]).expect(0);
-    assert!(output.stdout.contains("nothing was ever done"), "{}", output.stdout);
+    assert!(output.stdout.contains("there is no journal: nothing was ever done"), "{}", output.stdout);
 
     let lab = lab();
     let before = lab.sim.snapshot();
@@ -100,6 +100,26 @@ fn secrets_that_are_missing_unreadable_or_nobodys_are_named() {
             ("orphans", "notes.txt", "no file of flowswap's"),
         ],
     );
+}
+
+#[test]
+fn a_journal_that_is_gone_or_lost_what_guards_it_is_missed() {
+    let lab = lab();
+    let journal = lab.path(".flowswap/journal.sqlite");
+    let edit = |sql: &str| rusqlite::Connection::open(&journal).unwrap().execute_batch(sql).unwrap();
+    edit("DROP TRIGGER record_is_never_changed");
+    names(&lab, &[], &[("chain", "-", "trigger `record_is_never_changed` is not as it was made")]);
+    for ending in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(lab.path(&format!(".flowswap/journal.sqlite{ending}")));
+    }
+    let secret = |tenant: &str| format!("{tenant}/provision/client_secret");
+    let (acme, globex) = (secret("acme"), secret("globex"));
+    let expect = [
+        ("chain", "-", "there is no journal, and `journal.sqlite.lock` lies where it was"),
+        ("orphans", acme.as_str(), "no tenant needs it"),
+        ("orphans", globex.as_str(), "no tenant needs it"),
+    ];
+    names(&lab, &[], &expect);
 }
 
 #[test]

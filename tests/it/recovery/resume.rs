@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flowswap_sim::SimConfig;
+use flowswap_sim::{Fault, FaultKind, SimConfig};
 
 use crate::support::{Background, Lab};
 
@@ -29,7 +29,7 @@ fn a_run_that_was_cut_off_goes_on_by_name_forward_back_and_to_the_end() {
 
     cut_off(&lab, &["apply", "first.json", "--yes"], "acme: provision done");
     let output = lab.run(&["resume", "--yes"]).expect(0);
-    assert!(output.stderr.contains("going on with `flowswap apply first.json` of 3 tenants"), "{}", output.stderr);
+    assert!(output.stderr.contains("/first.json` of 3 tenants, which began at"), "{}", output.stderr);
     assert!(output.stderr.contains("was cut off"), "{}", output.stderr);
     assert_eq!(lab.in_state("swapped").len(), 3);
 
@@ -63,4 +63,36 @@ fn a_run_that_was_stopped_goes_on_and_one_that_ended_does_not() {
     let output = lab.run(&["resume", "--yes"]).expect(0);
     assert!(output.stderr.contains("came to its end"), "{}", output.stderr);
     assert_eq!(output.stdout, "");
+}
+
+/// The answer to acme's deactivation is lost, and so is every look at the app.
+fn lose_the_retirement(lab: &Lab) {
+    let tenant = lab.sim.tenants()[0].clone();
+    let org = lab.sim.world().orgs.into_iter().find(|org| org.domain == tenant.domain).unwrap();
+    let app = format!("/api/v1/apps/{}", org.legacy[0].id);
+    let fault = |method: &str, path: String, kind, times, skip| {
+        let (host, method) = (tenant.domain.clone(), Some(method.to_owned()));
+        Fault { host, method, path, kind, times, skip }
+    };
+    lab.sim.add_fault(fault("POST", format!("{app}/lifecycle/deactivate"), FaultKind::DropAfterCommit, 1, 0));
+    // The look before it passes; the one after it fails, and so does the one that is to settle it.
+    lab.sim.add_fault(fault("GET", app, FaultKind::Status { status: 400 }, 2, 1));
+}
+
+#[test]
+fn a_finalize_that_is_stuck_is_given_again_and_keeps_no_others_from_being_resumed() {
+    let lab = slow_lab();
+    lab.plan().expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lose_the_retirement(&lab);
+    let mut running = Background::start(lab.dir(), &["finalize", "--all", "--yes"]);
+    running.await_talk("globex: retire");
+    running.interrupt();
+    running.finish().expect(5);
+    assert_eq!(lab.in_state("stuck"), ["acme"], "{:?}", lab.sim.faults());
+    let stuck = lab.json(&["stuck"], 0);
+    assert_eq!(stuck["tenants"][0]["next"], "flowswap finalize acme");
+
+    lab.run(&["resume", "--yes"]).expect(0);
+    assert_eq!(lab.in_state("retired").len(), 3);
 }

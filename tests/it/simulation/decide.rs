@@ -37,7 +37,6 @@ impl Machine {
         let clients = self.watch.live_clients(name);
         let known = self.watch.tenant(name);
         let world = self.sim.world();
-        let directory = world.directories.iter().find(|directory| directory.name == known.name).unwrap();
         let org = world.orgs.iter().find(|org| org.domain == known.domain).unwrap();
         let step = work.doubt.as_ref().map_or("", |doubt| doubt.step.as_str());
         let mut outputs = Values::new();
@@ -49,7 +48,7 @@ impl Machine {
             "swap" => {
                 let now = self.sim.clock().now().to_string();
                 outputs.insert("swapped_at".to_owned(), json!(now));
-                clients.contains(&directory.client_id)
+                clients.contains(&self.client_in_use(known))
             }
             _ => {
                 let of_plan = &work.tenant.step(step).unwrap().proposal.payload["app_id"];

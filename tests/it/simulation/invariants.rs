@@ -69,13 +69,10 @@ impl Machine {
         kept.into_iter().map(|(handle, secret)| (handle.to_string(), secret.expose().to_owned())).filter(of_tenant)
     }
 
-    fn client_in_use(&self, tenant: &SimTenant) -> String {
-        let world = self.sim.world();
-        world
-            .directories
-            .into_iter()
-            .find(|directory| directory.name == tenant.name)
-            .map_or_else(String::new, |d| d.client_id)
+    /// The client that the tenant's directory has, whatever its name is by now.
+    pub(crate) fn client_in_use(&self, tenant: &SimTenant) -> String {
+        let snapshot = self.sim.snapshot();
+        snapshot["directories"][&tenant.directory_id]["connection"]["client_id"].as_str().unwrap_or_default().to_owned()
     }
 
     /// What must hold once everything was given again until nothing changed.

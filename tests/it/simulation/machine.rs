@@ -120,7 +120,8 @@ impl Machine {
             clock: clock.clone(),
             events: Arc::new(Nobody),
             stop: self.fate.stop(),
-        };
+        }
+        .fused();
         let effects = Arc::new(Effects {
             http: network.into_service(),
             journal: Arc::clone(&ports.journal),

@@ -46,7 +46,9 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
             accept_changes: false,
         })
     });
-    let runner = started::runner(ports).with_plan_path(args.file.plan.display().to_string());
+    // Whoever goes on with the run may do so from another folder.
+    let path = std::path::absolute(&args.file.plan).unwrap_or_else(|_| args.file.plan.clone());
+    let runner = started::runner(ports).with_plan_path(path.display().to_string());
     started::execute(context, &config, runner, &progress, RunCommand::Apply, jobs.collect()).await
 }
 

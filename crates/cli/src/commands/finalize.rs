@@ -18,8 +18,7 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     let config = context.load_config()?;
     select(&config, &args.started.tenants)?;
     let seen = read_history(&config).await?;
-    let names =
-        started::choose(&args.started, &seen, |tenant, work| is_due(tenant, work, phase) && is_fit(tenant, phase))?;
+    let names = started::choose(&args.started, &seen, |tenant, work| can_begin(tenant, work, phase))?;
     if names.is_empty() {
         return started::report_none(context, "no tenant is at this point");
     }
@@ -53,19 +52,27 @@ fn is_due(tenant: &TenantHistory, work: &Work, phase: Phase) -> bool {
     ahead == Some(phase) || (tenant.state == TenantState::Running && reached == Some(phase))
 }
 
-/// Whether the tenant's state lets the phase begin. A finalize that failed or was cut off is tried again.
-fn is_fit(tenant: &TenantHistory, phase: Phase) -> bool {
+/// Whether the phase is due, and the tenant's state lets it begin. A finalize that failed, is stuck or was cut off is tried
+/// again.
+pub(crate) fn can_begin(tenant: &TenantHistory, work: &Work, phase: Phase) -> bool {
     use TenantState as S;
     let fit = match phase {
         Phase::Purge => matches!(tenant.state, S::Retired | S::Finalized),
         _ => matches!(tenant.state, S::Swapped | S::Soaking | S::Retired),
     };
-    let again = matches!(tenant.state, S::Running | S::Failed);
-    fit || (again && tenant.work.as_ref().is_some_and(|work| is_due(tenant, work, phase)))
+    let of_phase = |step: &str| work.tenant.step(step).is_some_and(|step| step.proposal.phase == phase);
+    let again = match tenant.state {
+        S::Running | S::Failed => true,
+        S::Stuck => work.doubt.as_ref().is_some_and(|doubt| of_phase(&doubt.step)),
+        _ => false,
+    };
+    is_due(tenant, work, phase) && (fit || again)
 }
 
 fn check_state(name: &str, tenant: &TenantHistory, phase: Phase) -> Result<(), Failure> {
-    if is_fit(tenant, phase) {
+    let can_begin = tenant.work.as_ref().is_some_and(|work| can_begin(tenant, work, phase));
+    // What is done already is no reason to refuse.
+    if can_begin || is_reached(tenant, phase) {
         return Ok(());
     }
     let first = match phase {
@@ -75,4 +82,11 @@ fn check_state(name: &str, tenant: &TenantHistory, phase: Phase) -> Result<(), F
     let failure =
         Failure::new(Exit::Refused, format!("tenant `{name}` is {}, so this cannot be done yet", tenant.state));
     Err(failure.hint(format!("first: {first}")))
+}
+
+fn is_reached(tenant: &TenantHistory, phase: Phase) -> bool {
+    match phase {
+        Phase::Purge => tenant.state == TenantState::Finalized,
+        _ => tenant.state == TenantState::Retired,
+    }
 }

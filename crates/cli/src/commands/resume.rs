@@ -1,6 +1,7 @@
 //! `flowswap resume`: goes on with the run that was cut off or stopped. It is the same command again, by name.
 
-use flowswap_engine::{Goal, History, LastRun, RunCommand, RunEnd, RunScope, TenantState};
+use flowswap_contract::Phase;
+use flowswap_engine::{Goal, History, LastRun, RunCommand, RunEnd, RunScope};
 
 use super::{apply, finalize, rollback, started};
 use crate::{
@@ -61,13 +62,15 @@ fn describe(last: &LastRun, scope: &RunScope) -> String {
 /// The run's tenants that it has not taken to its goal; none if there are none.
 fn started_again(scope: &RunScope, history: &History, args: &ResumeArgs) -> Option<Started> {
     let is_left = |name: &&String| {
-        let tenant = history.tenant(name).filter(|tenant| tenant.work.is_some());
-        tenant.is_some_and(|tenant| match scope.goal {
+        let Some((tenant, work)) = history.tenant(name).and_then(|tenant| Some((tenant, tenant.work.as_ref()?))) else {
+            return false;
+        };
+        match scope.goal {
             Goal::RolledBack => true,
             Goal::Swapped => !tenant.state.is_swapped_or_later(),
-            Goal::Retired => !matches!(tenant.state, TenantState::Retired | TenantState::Finalized),
-            Goal::Purged => tenant.state != TenantState::Finalized,
-        })
+            Goal::Retired => finalize::can_begin(tenant, work, Phase::Retire),
+            Goal::Purged => finalize::can_begin(tenant, work, Phase::Purge),
+        }
     };
     let tenants: Vec<String> = scope.tenants.iter().filter(is_left).cloned().collect();
     (!tenants.is_empty()).then_some(Started { tenants, all: false, yes: args.yes, accept_changes: false })

@@ -71,6 +71,10 @@ pub(crate) fn next(name: &str, tenant: &TenantHistory) -> Option<String> {
     use TenantState as S;
     let apply = || format!("flowswap apply {}", tenant.plan_path.as_deref().unwrap_or("plan.json"));
     let rollback = || format!("flowswap rollback {name}");
+    let finalize = || {
+        let purge = if has_begun(tenant, Phase::Purge) { " --purge" } else { "" };
+        format!("flowswap finalize {name}{purge}")
+    };
     match tenant.state {
         S::Unplanned => match tenant.verdict {
             Some(Verdict::Migrated | Verdict::NotApplicable) => None,
@@ -84,12 +88,7 @@ pub(crate) fn next(name: &str, tenant: &TenantHistory) -> Option<String> {
         S::Finalized => None,
         S::RollingBack => Some(rollback()),
         // The directory is on the new client, and what is left is the legacy one.
-        S::Failed | S::Running if is_swapped(tenant) => {
-            let purge = if has_begun(tenant, Phase::Purge) { " --purge" } else { "" };
-            Some(format!("flowswap finalize {name}{purge}"))
-        }
-        // Proof went wrong after the swap: whoever finds nothing wrong with the directory applies again.
-        S::Stuck if tenant.work.as_ref().is_some_and(|work| work.doubt.is_none()) => Some(rollback()),
+        S::Failed | S::Running | S::Stuck if is_swapped(tenant) => Some(finalize()),
         S::Running | S::Soaking | S::Waiting | S::Stuck | S::Failed => match tenant.direction {
             Direction::Forward => Some(apply()),
             Direction::Back => Some(rollback()),

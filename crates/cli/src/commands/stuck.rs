@@ -1,7 +1,7 @@
 //! `flowswap stuck`: the tenants that need a decision, with all that is known of them.
 
 use flowswap_contract::Evidence;
-use flowswap_engine::{RequestOutcome, SentRequest, TenantHistory, TenantState};
+use flowswap_engine::{RequestOutcome, SentRequest, TenantHistory, TenantState, Work};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -32,7 +32,8 @@ struct Case {
     request: Option<Request>,
     evidence: Option<Seen>,
     next: Option<String>,
-    resolve: Option<String>,
+    /// What else a person can do.
+    or: String,
 }
 
 #[derive(Serialize)]
@@ -89,9 +90,25 @@ fn case(name: &str, tenant: &TenantHistory) -> Case {
         }),
         evidence: tenant.evidence.clone().map(|(at, evidence)| Seen { at, evidence }),
         next: status::next(name, tenant),
-        resolve: changes.then(|| format!("flowswap resolve {name} --as applied|not-applied --reason \"…\"")),
+        or: match changes {
+            true => resolve(name, work, step.as_deref()),
+            // What a check saw is not for a person to say.
+            false => format!("flowswap rollback {name}"),
+        },
         step,
     }
+}
+
+/// The command with which a person decides, with what has to be said of the step's outputs.
+fn resolve(name: &str, work: Option<&Work>, step: Option<&str>) -> String {
+    let step = work.zip(step).and_then(|(work, step)| work.tenant.step(step).filter(|_| !work.is_done(step)));
+    let said = step.into_iter().flat_map(|step| step.proposal.gives.iter());
+    let said = said.filter(|output| !work.is_some_and(|work| work.brings_secret(output)));
+    let outputs: String = said.map(|output| format!(" --output {output}=…")).collect();
+    let applied = if outputs.is_empty() { "applied".to_owned() } else { format!("applied{outputs}") };
+    format!(
+        "flowswap resolve {name} --reason \"…\" --as {applied}, or --as not-applied  (once you have looked yourself)"
+    )
 }
 
 fn text(case: &Case) -> String {
@@ -102,11 +119,9 @@ fn text(case: &Case) -> String {
     line("request", &case.request.as_ref().map_or_else(|| "none that changes anything".to_owned(), show_request));
     line("evidence", &case.evidence.as_ref().map_or_else(|| "none yet".to_owned(), show_evidence));
     if let Some(next) = &case.next {
-        line("next", &format!("{next}  (looks again before anything else is done)"));
+        line("next", &format!("{next}  ({})", if case.in_doubt { "looks again first" } else { "tries again" }));
     }
-    if let Some(resolve) = &case.resolve {
-        line("or", &format!("{resolve}  (if you have looked yourself)"));
-    }
+    line("or", &case.or);
     text
 }
 

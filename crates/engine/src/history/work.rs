@@ -111,6 +111,12 @@ impl Work {
         self.tenant.step(step).is_some_and(|step| !step.proposal.phase.is_check())
     }
 
+    /// Whether a request was to bring the output of this name as a secret.
+    pub fn brings_secret(&self, output: &str) -> bool {
+        let handles = self.requests.iter().flat_map(|sent| &sent.secrets);
+        handles.filter_map(|handle| handle.as_str().rsplit('/').next()).any(|name| name == output)
+    }
+
     /// Whether no request of the step in doubt can have arrived: none was intended since the doubt arose, or those that
     /// were never left, and nobody said otherwise. Good only at the beginning of a run, which does not take its own requests in.
     pub(crate) fn nothing_was_sent(&self) -> bool {

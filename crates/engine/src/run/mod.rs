@@ -40,6 +40,15 @@ pub struct Ports {
     pub stop: Stop,
 }
 
+impl Ports {
+    /// The same ports with a journal that takes no more records after the first that it could not write. Everybody who
+    /// records shares it: a run must not go on with half of what it does recorded.
+    #[must_use]
+    pub fn fused(self) -> Self {
+        Self { journal: Arc::new(Fuse::new(self.journal)), ..self }
+    }
+}
+
 /// One tenant's part of a run.
 pub struct Job {
     /// The tenant, with its sessions.
@@ -116,10 +125,9 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// A runner for one run.
+    /// A runner for one run, whose ports are [`fused`](Ports::fused).
     pub fn new(ports: Ports, run: RunId) -> Self {
-        let journal = Arc::new(Fuse::new(ports.journal));
-        Self { ports: Ports { journal, ..ports }, run, plan_path: None }
+        Self { ports, run, plan_path: None }
     }
 
     /// The run's id.

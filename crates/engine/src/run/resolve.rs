@@ -142,12 +142,6 @@ fn find_step(history: &TenantHistory) -> Result<(&Step, &Work), ResolveError> {
     Ok((step, work))
 }
 
-/// The names of the outputs that are secrets, as far as a request was to bring them.
-fn is_secret(work: &Work, step: &Step, output: &str) -> bool {
-    let mut requests = work.requests.iter().filter(|sent| sent.step == step.id);
-    requests.any(|sent| sent.secrets.iter().any(|handle| handle.as_str().rsplit('/').next() == Some(output)))
-}
-
 /// Without a record of what is secret, a person could be asked for a secret.
 fn refuse_unrecorded(step: &Step, work: &Work) -> Result<(), ResolveError> {
     let brings_secrets = work.requests.iter().any(|sent| sent.step == step.id && !sent.secrets.is_empty());
@@ -158,7 +152,7 @@ fn refuse_unrecorded(step: &Step, work: &Work) -> Result<(), ResolveError> {
 }
 
 fn refuse_foreign(step: &Step, work: &Work, outputs: &Values) -> Result<(), ResolveError> {
-    let gives: Vec<String> = step.proposal.gives.iter().filter(|name| !is_secret(work, step, name)).cloned().collect();
+    let gives: Vec<String> = step.proposal.gives.iter().filter(|name| !work.brings_secret(name)).cloned().collect();
     match outputs.keys().find(|name| !gives.contains(name)) {
         Some(output) => Err(ResolveError::ForeignOutput { step: step.id.clone(), output: output.clone(), gives }),
         None => Ok(()),
@@ -169,7 +163,7 @@ fn refuse_foreign(step: &Step, work: &Work, outputs: &Values) -> Result<(), Reso
 fn find_missing(step: &Step, work: &Work, outputs: &Values) -> Result<Vec<String>, ResolveError> {
     let mut missing = Vec::new();
     for output in step.proposal.gives.iter().filter(|name| !outputs.contains_key(*name)) {
-        if !is_secret(work, step, output) {
+        if !work.brings_secret(output) {
             return Err(ResolveError::UnknownOutput { step: step.id.clone(), output: output.clone() });
         }
         missing.push(output.clone());

@@ -90,6 +90,7 @@ impl Reality {
             events: self.clone(),
             stop: self.stop.listen(),
         }
+        .fused()
     }
 
     pub(crate) fn state(&self) -> State {

@@ -123,9 +123,10 @@ impl Log {
         Ok(records)
     }
 
-    /// Checks all records.
+    /// Checks all records, and what keeps them from being changed.
     pub(crate) fn check(&self) -> Result<Summary, JournalError> {
         let head = scan(&self.connection, drop)?;
+        schema::check_tables(&self.connection)?;
         Ok(Summary { records: head.seq, head: head.hash.to_string() })
     }
 

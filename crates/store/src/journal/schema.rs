@@ -1,5 +1,6 @@
 //! The tables of the journal, its format, and how a connection must be set up.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -143,6 +144,29 @@ pub(crate) fn read_format(connection: &Connection) -> Result<u32, JournalError> 
         (APPLICATION_ID, found) if found > 0 => Ok(found),
         _ => Err(JournalError::NotAJournal),
     }
+}
+
+/// Whether all tables and triggers are as this program makes them, and there are no others.
+pub(crate) fn check_tables(connection: &Connection) -> Result<(), JournalError> {
+    let mut fresh = Connection::open_in_memory().map_err(fail)?;
+    let transaction = fresh.transaction().map_err(fail)?;
+    for step in &MIGRATIONS[..read_format(connection)? as usize] {
+        transaction.execute_batch(step).map_err(fail)?;
+    }
+    let (expected, found) = (list_tables(&transaction).map_err(fail)?, list_tables(connection).map_err(fail)?);
+    let is_same = |name: &&String| expected.get(*name) == found.get(*name);
+    match expected.keys().chain(found.keys()).find(|name| !is_same(name)) {
+        Some(what) => Err(JournalError::Altered { what: what.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// What was made, by kind and name, with the words that made it. SQLite's own tables have names that begin with its own.
+fn list_tables(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Option<String>>> {
+    let mut statement = connection.prepare(
+        "SELECT type || ' `' || name || '`', sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    )?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 /// All but the first are forgotten with the connection.

@@ -33,7 +33,8 @@ struct Vault {
     folder: PathBuf,
     identity: Identity,
     recipients: Recipients,
-    _lock: File,
+    /// None where secrets are only read.
+    lock: Option<File>,
 }
 
 impl AgeSecretStore {
@@ -44,7 +45,13 @@ impl AgeSecretStore {
         durable::refuse_foreign_writers(&folder)?;
         let lock = clean_alone(&folder).map_err(FileError::new("open the folder of secrets", &folder))?;
         let recipients = Recipients(identity.recipients());
-        Ok(Self { vault: Arc::new(Vault { folder, identity, recipients, _lock: lock }) })
+        Ok(Self { vault: Arc::new(Vault { folder, identity, recipients, lock: Some(lock) }) })
+    }
+
+    /// The secrets of a folder, to be read only. Nothing is made, cleaned or locked, and what is to be written is refused.
+    pub fn read_only(dir: impl Into<PathBuf>, identity: Identity) -> Self {
+        let recipients = Recipients(identity.recipients());
+        Self { vault: Arc::new(Vault { folder: dir.into(), identity, recipients, lock: None }) }
     }
 
     /// Tells what lies in a folder of secrets, for whoever compares that with the journal. Nothing is changed, whereas
@@ -101,6 +108,7 @@ pub(super) enum CustodyError {
 
 impl Vault {
     fn put(&self, handle: &Handle, secret: &Secret) -> Result<(), CustodyError> {
+        self.expect_writable()?;
         let stem = Stem::of(handle);
         let content = self.recipients.encrypt(secret)?;
         if stem.is_hashed() {
@@ -120,12 +128,20 @@ impl Vault {
     }
 
     fn remove(&self, handle: &Handle) -> Result<(), CustodyError> {
+        self.expect_writable()?;
         let stem = Stem::of(handle);
         durable::remove_file(&self.folder.join(stem.with(file_name::SECRET)))?;
         if stem.is_hashed() {
             durable::remove_file(&self.folder.join(stem.with(file_name::HANDLE)))?;
         }
         Ok(())
+    }
+}
+
+impl Vault {
+    fn expect_writable(&self) -> io::Result<()> {
+        let refuse = || io::Error::new(io::ErrorKind::Unsupported, "the secrets were opened for reading only");
+        self.lock.as_ref().map(drop).ok_or_else(refuse)
     }
 }
 

@@ -346,3 +346,20 @@ async fn the_age_tool_opens_our_files_and_we_open_its() {
     assert!(encrypt.unwrap().success());
     assert_eq!(read(&store, &handle).await.as_deref(), Some("from age"));
 }
+
+#[tokio::test]
+async fn who_only_reads_makes_cleans_and_writes_nothing() {
+    let place = Place::new();
+    let reader = AgeSecretStore::read_only(place.secrets(), place.identity.clone());
+    let handle = Handle::new("acme/provision/client_secret");
+    assert_eq!(read(&reader, &handle).await, None);
+    assert!(!place.secrets().exists());
+    place.open().put(&handle, &Secret::new("kept")).await.unwrap();
+    fs::write(place.secrets().join(".unfinished-1"), "cut off").unwrap();
+    let names = place.names();
+    assert_eq!(read(&reader, &handle).await.as_deref(), Some("kept"));
+    for refused in [reader.put(&handle, &Secret::new("other")).await, reader.remove(&handle).await] {
+        assert!(tell(&refused.unwrap_err()).contains("the secrets were opened for reading only"));
+    }
+    assert_eq!(place.names(), names);
+}

@@ -116,6 +116,30 @@ async fn a_change_of_any_column_of_any_record_is_named() {
 }
 
 #[tokio::test]
+async fn what_keeps_the_door_shut_is_missed_when_it_is_gone_or_another() {
+    let cases = [
+        ("DROP TRIGGER record_is_never_changed", "trigger `record_is_never_changed`"),
+        ("DROP TRIGGER record_is_of_the_holder", "trigger `record_is_of_the_holder`"),
+        ("CREATE TRIGGER other AFTER INSERT ON record BEGIN SELECT 1; END", "trigger `other`"),
+        ("CREATE TABLE other (a)", "table `other`"),
+        (
+            "DROP TRIGGER record_is_never_deleted;
+             CREATE TRIGGER record_is_never_deleted BEFORE DELETE ON record BEGIN SELECT 1; END",
+            "trigger `record_is_never_deleted`",
+        ),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for (index, (change, what)) in cases.into_iter().enumerate() {
+        let path = folder.path().join(format!("{index}.sqlite"));
+        drop(SqliteJournal::open(&path).unwrap());
+        verify(&path).unwrap();
+        Connection::open(&path).unwrap().execute_batch(change).unwrap();
+        let told = tell(&verify(&path).unwrap_err());
+        assert!(told.starts_with(&format!("the journal's {what} is not as it was made")), "{change}: {told}");
+    }
+}
+
+#[tokio::test]
 async fn a_record_that_is_missing_is_named_also_at_the_end() {
     let original = Original::write().await;
     let rest = format!("it is missing, and so is all up to record {RECORDS}");

@@ -40,14 +40,14 @@ struct Check {
 pub(crate) async fn run(context: &Context, online: bool) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let state = StateDir::at(&config.state);
-    if !state.journal().exists() {
-        context.terminal.report(&Report { journal: None, checks: Vec::new() }, || {
-            format!("there is no journal at `{}`, so nothing was ever done\n", state.journal().display())
-        })?;
-        return Ok(Exit::Done);
-    }
     let mut checks = Vec::new();
-    let (journal, history) = verify_journal(&state, &mut checks).await;
+    let (journal, history) = match state.journal().exists() {
+        true => verify_journal(&state, &mut checks).await,
+        false => {
+            checks.push(judge_absence(&state));
+            (None, Some(History::default()))
+        }
+    };
     if let Some(history) = &history {
         checks.extend(custody::verify(&config, &state, history));
         if online {
@@ -58,6 +58,16 @@ pub(crate) async fn run(context: &Context, online: bool) -> Result<Exit, Failure
     let report = Report { journal, checks };
     context.terminal.report(&report, || text(&report))?;
     Ok(if passed { Exit::Done } else { Exit::SomeFailed })
+}
+
+/// Where nothing was ever done there is no journal; but what lies beside it says that there was one.
+fn judge_absence(state: &StateDir) -> Check {
+    let remains =
+        ["journal.sqlite-wal", "journal.sqlite.lock"].into_iter().find(|name| state.root().join(name).exists());
+    match remains {
+        Some(name) => failed("chain", None, format!("there is no journal, and `{name}` lies where it was")),
+        None => passed("chain", None, "there is no journal: nothing was ever done".to_owned()),
+    }
 }
 
 /// The chain, the format and the order of the records. What cannot be read any more ends the audit.

@@ -26,14 +26,18 @@ pub(super) async fn verify(context: &Context, config: &Config, history: &History
         return Ok(checks);
     }
     let progress = context.progress();
-    let ports = match context.looking_ports(config, progress.clone()) {
-        Ok(ports) => ports,
+    let opened = async {
+        let ports = context.looking_ports(config, progress.clone())?;
+        Fleet::open(context, config, &names, &ports).await
+    };
+    let fleet = match opened.await {
+        Ok(fleet) => fleet,
+        // What was found so far is worth telling.
         Err(failure) => {
             checks.push(failed("world", None, format!("could not be looked at: {}", chain(failure.error.as_ref()))));
             return Ok(checks);
         }
     };
-    let fleet = Fleet::open(context, config, &names, &ports).await?;
     let compared = fleet.each(config, &progress, |tenant| async {
         let work = history.tenant(&tenant.spec.name).and_then(|tenant| tenant.work.as_ref());
         let comparisons = match work {
