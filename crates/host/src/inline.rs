@@ -12,7 +12,7 @@ use tokio::{sync::mpsc, task::spawn_local};
 use crate::{
     Limits, PluginFile, PluginProcess, StartError,
     library::Library,
-    process::{Life, our_greeting, read_greeting},
+    life::{Life, our_greeting, read_greeting},
     revival::Revival,
     routes::{Ended, Routes},
     scope::chain,

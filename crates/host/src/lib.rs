@@ -16,6 +16,7 @@ mod gate;
 mod guard;
 mod inline;
 mod library;
+mod life;
 mod origin;
 mod plugin_file;
 mod process;

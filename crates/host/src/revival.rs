@@ -9,12 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use flowswap_contract::{Error, ErrorKind, Level, PluginHello};
 use flowswap_engine::{Event, EventSink};
 
-use crate::{
-    Launcher, PluginFile,
-    process::{Life, PluginProcess},
-    routes::Ended,
-    scope::chain,
-};
+use crate::{Launcher, PluginFile, life::Life, process::PluginProcess, routes::Ended, scope::chain};
 
 /// How often a plugin's process is started again within a run. A step that kills it each time is tried three times forward
 /// and four times back, so one such tenant does not use all of them up.

@@ -19,8 +19,9 @@ use futures::{
 use serde_json::{Map, Value};
 
 use crate::{
-    Effects, PluginProcess, origin,
-    process::{Conversation, Life, of_op},
+    Effects, PluginProcess,
+    life::{Conversation, Life, of_op},
+    origin,
     relay::one_line,
     routes::FromCall,
     scope::{Scope, Side, interrupted},

@@ -22,9 +22,12 @@ use serde_json::Value;
 use tower::util::BoxCloneSyncService;
 
 use crate::{
-    Effects, Gate, HttpService, Sent, TransportError,
+    Effects, Gate, HttpService, Limits, PluginProcess, Sent, StartError, TransportError,
+    life::Life,
     origin::Origin,
+    revival::Revival,
     scope::{Scope, Side},
+    spawn::Transport,
     vault::Vault,
 };
 
@@ -248,5 +251,18 @@ impl Clock for Double {
 impl EventSink for Double {
     fn emit(&self, event: Event) {
         self.events.lock().unwrap().push(event);
+    }
+}
+
+impl PluginProcess {
+    /// Shakes hands with the plugin at the other end, which the test plays and nobody can start again.
+    pub(crate) async fn connect(
+        plugin: &str,
+        sha256: &str,
+        transport: Transport,
+        events: Arc<dyn EventSink>,
+    ) -> Result<Arc<Self>, StartError> {
+        let (hello, life) = Life::begin_with(plugin, transport, events, &Limits::default(), None).await?;
+        Ok(Self::greeted(sha256, hello, Revival::of(life, None)))
     }
 }

@@ -129,7 +129,7 @@ pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<Observ
             reply(Observed::Partial, outputs, format!("integration {id} {of_type}, its secret was never received"))
         }
         (Origin::Unclear(ids), _) => {
-            let detail = format!("{} new {of_type} that may be the step's: {}", ids.len(), ids.join(", "));
+            let detail = format!("okta does not tell who made the new integrations {of_type}: {}", ids.join(", "));
             reply(Observed::Unknown, Values::new(), detail)
         }
     })

@@ -2,12 +2,12 @@
 
 use std::{ffi::OsString, fs, os::unix::fs::PermissionsExt};
 
-use flowswap_contract::{Ask, Effect, Level, PluginEvent, Role};
+use flowswap_contract::{Ask, Effect, Level, PluginEvent, Protocol, Role};
 use flowswap_engine::Event;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{routes::MAX_ASKS, testing::World};
+use crate::{Launcher, PluginFile, PluginProcess, routes::MAX_ASKS, testing::World};
 
 /// The plugin's end of the connection, played by the test.
 struct Peer(UnixStream);
