@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use flowswap_contract::{
     self as contract, ApplyReply, Attempt, By, Effect, EvidenceResult, Handle, Inventory, ObserveReply, Observed, Op,
-    Role, Step, StepParams, TestReply, Values,
+    Reversibility, Role, Step, StepParams, TestReply, Values,
 };
 use flowswap_engine::{Backend, BackendCall, Clock, Mode, RunId, StopSwitch, intent_token};
 use flowswap_host::{Effects, Gate, Session};
@@ -16,8 +16,10 @@ use crate::{Failure, Given, MakeWorld, World, kit::Subject, memory::Memory, wire
 /// How long a request may take; worlds answer at once.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 
-/// How many times a step is tried before it counts as one that does not heal.
-const TRIES: usize = 5;
+/// How many times a step is carried out, and taken back, before it counts as one that does not heal: as often as the
+/// engine tries.
+const APPLIES: usize = 3;
+const UNDOS: usize = 4;
 
 pub(crate) struct Bench {
     pub(crate) world: Box<dyn World>,
@@ -26,8 +28,10 @@ pub(crate) struct Bench {
     pub(crate) session: Arc<Session>,
     pub(crate) role: Role,
     pub(crate) tenant: String,
-    /// The world as it was in the beginning.
-    before: Value,
+    /// The world as it was in the beginning, and what matters of it.
+    before: (Value, Value),
+    /// Whether a person has taken something back.
+    is_by_hand: bool,
     /// What steps need and may use: what the world gives, and what steps have given.
     values: Values,
     /// What each step that is done has given.
@@ -65,8 +69,9 @@ impl Bench {
         };
         let session = Session::open(Arc::clone(&subject.process), Arc::new(effects), config).await;
         let session = session.map_err(|error| Failure::new("a session that opens in the world", say(&error)))?;
-        let before = world.snapshot();
-        Ok(Self { before, world, wire, memory, session, role, tenant, values, done: BTreeMap::new() })
+        let before = (world.snapshot(), world.outcome());
+        let done = BTreeMap::new();
+        Ok(Self { before, is_by_hand: false, world, wire, memory, session, role, tenant, values, done })
     }
 
     /// Makes a call as the engine does.
@@ -153,6 +158,10 @@ impl Bench {
     /// Takes note that a step is undone; its secrets are forgotten, as the engine does in the end.
     pub(crate) fn unfinish(&mut self, step: &Step) {
         self.done.remove(&step.id);
+        self.forget(step);
+    }
+
+    fn forget(&self, step: &Step) {
         step.proposal.gives.iter().for_each(|name| self.memory.forget(&self.handle(step, name)));
     }
 
@@ -183,39 +192,67 @@ impl Bench {
         Ok(())
     }
 
-    /// Takes steps back in peace, the last one first.
+    /// Takes steps back in peace, the last one first; where a person must act, the world has to stand in.
     pub(crate) async fn retreat(&mut self, steps: &[Step]) -> Result<(), Failure> {
         for step in steps.iter().rev().filter(|step| !step.proposal.phase.is_check()) {
-            let undone = self.undo(step, self.outputs(step)).await;
-            undone.map_err(|error| Failure::new(format!("`{}` to be undone in peace", step.id), say(&error)))?;
+            if step.proposal.reversibility == Reversibility::Attended {
+                self.let_person_undo(step).await?;
+            } else {
+                let undone = self.undo(step, self.outputs(step)).await;
+                undone.map_err(|error| Failure::new(format!("`{}` to be undone in peace", step.id), say(&error)))?;
+            }
             self.unfinish(step);
         }
         Ok(())
     }
 
+    /// It counts as taken back once that can be seen, as in the engine.
+    async fn let_person_undo(&mut self, step: &Step) -> Result<(), Failure> {
+        let expected = format!("`{}` to be taken back", step.id);
+        if !self.world.take_back(step) {
+            let seen = "it is declared attended, and `World::take_back` says that no person takes it back";
+            return Err(Failure::new(expected, seen));
+        }
+        self.is_by_hand = true;
+        match self.look(step, self.outputs(step)).await?.state {
+            Observed::NotApplied => Ok(()),
+            state => Err(Failure::new(expected, format!("a person has done so, and it is observed as {state:?}"))),
+        }
+    }
+
+    /// Observes a step that is in doubt; what cannot tell does not help.
+    pub(crate) async fn look(&self, step: &Step, known: Values) -> Result<ObserveReply, Failure> {
+        let expected = || format!("an `observe` that tells whether `{}` is applied", step.id);
+        let seen = self.observe(step, known).await.map_err(|error| Failure::new(expected(), say(&error)))?;
+        match seen.state {
+            Observed::Unknown => Err(Failure::new(expected(), format!("it cannot tell: {}", seen.detail))),
+            _ => Ok(seen),
+        }
+    }
+
     /// Finishes a step after its first try ended with this error, as the engine does: what is in doubt is observed first.
     pub(crate) async fn heal_apply(&mut self, step: &Step, mut error: contract::Error) -> Result<(), Failure> {
-        let healing = || format!("`{}` to be finished after a failure", step.id);
-        for _ in 0..TRIES {
+        let mut tries = 1;
+        loop {
             let mut found = Values::new();
             if error.effect == Effect::Unknown {
-                let seen = self.observe(step, self.in_custody(step)).await;
-                let seen = seen.map_err(|error| Failure::new(healing(), format!("observe: {}", say(&error))))?;
+                let seen = self.look(step, self.in_custody(step)).await?;
                 match seen.state {
                     Observed::Applied => {
                         self.finish(step, seen.outputs);
                         return Ok(());
                     }
-                    Observed::Partial => found = seen.outputs,
-                    Observed::NotApplied => {}
-                    Observed::Unknown => {
-                        return Err(Failure::new(healing(), format!("observe cannot tell: {}", seen.detail)));
+                    Observed::NotApplied => self.forget(step),
+                    Observed::Partial | Observed::Unknown => {
+                        found = seen.outputs;
+                        found.extend(self.in_custody(step));
                     }
                 }
-                if !found.is_empty() {
-                    found.extend(self.in_custody(step));
-                }
             }
+            if tries == APPLIES {
+                return Err(Failure::new(format!("`{}` to be finished after a failure", step.id), say(&error)));
+            }
+            tries += 1;
             match self.apply(step, found).await {
                 Ok(reply) => {
                     self.finish(step, reply.outputs);
@@ -224,22 +261,22 @@ impl Bench {
                 Err(next) => error = next,
             }
         }
-        Err(Failure::new(healing(), say(&error)))
     }
 
-    /// The same for an undo.
+    /// The same for an undo, which keeps to what the step gave when it was done.
     pub(crate) async fn heal_undo(&mut self, step: &Step, mut error: contract::Error) -> Result<(), Failure> {
-        let healing = || format!("`{}` to be undone after a failure", step.id);
         let outputs = self.outputs(step);
-        for _ in 0..TRIES {
-            if error.effect == Effect::Unknown {
-                let seen = self.observe(step, outputs.clone()).await;
-                let seen = seen.map_err(|error| Failure::new(healing(), format!("observe: {}", say(&error))))?;
-                if seen.state == Observed::NotApplied {
-                    self.unfinish(step);
-                    return Ok(());
-                }
+        let mut tries = 1;
+        loop {
+            if error.effect == Effect::Unknown && self.look(step, outputs.clone()).await?.state == Observed::NotApplied
+            {
+                self.unfinish(step);
+                return Ok(());
             }
+            if tries == UNDOS {
+                return Err(Failure::new(format!("`{}` to be undone after a failure", step.id), say(&error)));
+            }
+            tries += 1;
             match self.undo(step, outputs.clone()).await {
                 Ok(_) => {
                     self.unfinish(step);
@@ -248,7 +285,6 @@ impl Bench {
                 Err(next) => error = next,
             }
         }
-        Err(Failure::new(healing(), say(&error)))
     }
 
     /// Compares the world with what it was.
@@ -256,9 +292,13 @@ impl Bench {
         compare(before, &self.world.snapshot(), &format!("the world as it was {when}"))
     }
 
-    /// Compares the world with what it was in the beginning.
+    /// Compares the world with what it was in the beginning. What a person does by hand leaves its own traces.
     pub(crate) fn expect_beginning(&self, done: &str) -> Result<(), Failure> {
-        self.expect_snapshot(&self.before, &format!("before {done} was done and undone"))
+        let when = format!("before {done} was done and undone");
+        match self.is_by_hand {
+            true => self.expect_outcome(&self.before.1, &when),
+            false => self.expect_snapshot(&self.before.0, &when),
+        }
     }
 
     /// Compares what matters of the world.

@@ -152,13 +152,31 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    /// Notes what came of a check.
+    /// Notes what came of a check of one case.
     pub(crate) fn note(&mut self, id: &'static str, verdict: Result<(), Failure>) {
-        self.push(id, verdict.map_or_else(Outcome::Failed, |()| Outcome::Passed));
+        self.note_cases(id, verdict.map(|()| 1), "");
     }
 
-    /// Notes that a check could not be made.
-    pub(crate) fn skip(&mut self, id: &'static str, why: &str) {
+    /// Notes what came of a check of as many cases as the verdict says. One that had none was not made, for this reason.
+    pub(crate) fn note_cases(&mut self, id: &'static str, verdict: Result<usize, Failure>, if_none: &str) {
+        match verdict {
+            Ok(0) => self.skip(id, if_none),
+            Ok(cases) => self.push(id, Outcome::Passed { cases }),
+            Err(failure) => self.push(id, Outcome::Failed(failure)),
+        }
+    }
+
+    /// Lets the first check that is not made yet fail: what it needs is there and does not work, so the group must not
+    /// look as if it had merely nothing to say.
+    pub(crate) fn fail_next(&mut self, failure: Failure) {
+        let unmade =
+            CHECKS.iter().find(|(of, id, _)| *of == self.group && !self.checks.iter().any(|check| check.id == *id));
+        if let Some((_, id, _)) = unmade {
+            self.note(id, Err(failure));
+        }
+    }
+
+    fn skip(&mut self, id: &'static str, why: &str) {
         self.push(id, Outcome::Skipped { why: why.to_owned() });
     }
 

@@ -3,7 +3,7 @@
 use std::{
     env,
     ffi::OsString,
-    io,
+    io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -11,7 +11,7 @@ use std::{
 
 use flowswap_host::{Launcher, PluginFile};
 
-use crate::{Group, Kit, MakeWorld};
+use crate::{Group, Kit, MakeWorld, Outcome, Report};
 
 /// The library of the plugin `name`, where Cargo has built it for this test.
 pub fn built_library(name: &str) -> io::Result<PathBuf> {
@@ -53,9 +53,16 @@ pub fn judge(module_path: &str, name: &str, make: MakeWorld, group: Group) {
         Ok(tokio::runtime::Runtime::new()?.block_on(kit.run_group(group)))
     })();
     match judged {
-        Ok(report) if report.is_clean() => {}
+        Ok(report) if report.is_clean() => tell_skipped(&report),
         Ok(report) => panic!("\n{report}\n"),
         Err(error) => panic!("the plugin `{name}` cannot be checked: {error}"),
+    }
+}
+
+/// Says what was not checked, past the test harness, which keeps to itself what a test that passes prints.
+fn tell_skipped(report: &Report) {
+    for check in report.checks.iter().filter(|check| matches!(check.outcome, Outcome::Skipped { .. })) {
+        let _ = writeln!(io::stderr(), "{}: {check}", report.plugin);
     }
 }
 

@@ -30,7 +30,10 @@ pub struct Check {
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Outcome {
     /// The plugin does what is demanded.
-    Passed,
+    Passed {
+        /// In so many cases; never none.
+        cases: usize,
+    },
     /// It does not.
     Failed(Failure),
     /// It could not be checked.
@@ -67,21 +70,21 @@ impl Report {
         self.checks.iter().filter(|check| matches!(check.outcome, Outcome::Failed(_)))
     }
 
-    /// Whether there are none.
+    /// How many checks were not made.
+    pub fn skipped(&self) -> usize {
+        self.checks.iter().filter(|check| matches!(check.outcome, Outcome::Skipped { .. })).count()
+    }
+
+    /// Whether the plugin failed none of the checks that were made.
     pub fn is_clean(&self) -> bool {
         self.failures().next().is_none()
     }
 
     /// How many passed, failed and were skipped, in one line.
     pub fn summary(&self) -> String {
-        let count = |is: fn(&Outcome) -> bool| self.checks.iter().filter(|check| is(&check.outcome)).count();
-        format!(
-            "{}: {} passed, {} failed, {} skipped",
-            self.plugin,
-            count(|outcome| matches!(outcome, Outcome::Passed)),
-            count(|outcome| matches!(outcome, Outcome::Failed(_))),
-            count(|outcome| matches!(outcome, Outcome::Skipped { .. })),
-        )
+        let (failed, skipped) = (self.failures().count(), self.skipped());
+        let passed = self.checks.len() - failed - skipped;
+        format!("{}: {passed} passed, {failed} failed, {skipped} skipped", self.plugin)
     }
 }
 
@@ -97,7 +100,8 @@ impl fmt::Display for Report {
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.outcome {
-            Outcome::Passed => write!(f, "ok    {:28} {}", self.id, self.demand),
+            Outcome::Passed { cases: 1 } => write!(f, "ok    {:28} {}", self.id, self.demand),
+            Outcome::Passed { cases } => write!(f, "ok    {:28} {} ({cases} cases)", self.id, self.demand),
             Outcome::Skipped { why } => write!(f, "skip  {:28} {why}", self.id),
             Outcome::Failed(Failure { expected, seen }) => {
                 write!(
@@ -120,7 +124,8 @@ mod tests {
         let report = Report {
             plugin: "demo".into(),
             checks: vec![
-                check("a.b", Outcome::Passed),
+                check("a.a", Outcome::Passed { cases: 1 }),
+                check("a.b", Outcome::Passed { cases: 12 }),
                 check("a.c", Outcome::Failed(Failure::new("x", "y").during("then"))),
                 check("a.d", Outcome::Skipped { why: "no world".into() }),
             ],
@@ -130,18 +135,19 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "ok a.b it must",
+                "ok a.a it must",
+                "ok a.b it must (12 cases)",
                 "FAIL a.c it must",
                 "expected: x",
                 "seen: then: y",
                 "skip a.d no world",
-                "demo: 1 passed, 1 failed, 1 skipped"
+                "demo: 2 passed, 1 failed, 1 skipped"
             ]
         );
         assert!(!report.is_clean());
         let json = serde_json::to_value(&report).unwrap();
         assert_eq!(
-            json["checks"][1],
+            json["checks"][2],
             serde_json::json!({"id": "a.c", "demand": "it must", "outcome": "failed", "expected": "x", "seen": "then: y"})
         );
     }

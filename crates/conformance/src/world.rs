@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use flowswap_contract::Inventory;
+use bytes::Bytes;
+use flowswap_contract::{Inventory, Step};
 use flowswap_engine::Secret;
 use flowswap_host::{HttpService, SessionConfig};
 use serde_json::Value;
+use tower::util::BoxCloneSyncService;
 
 /// A world for one side of one tenant, in which that tenant waits to be migrated.
 pub trait World: Send + Sync {
@@ -24,7 +26,8 @@ pub trait World: Send + Sync {
         self.snapshot()
     }
 
-    /// What the other side of the tenant shows: of a directory's world the provider, of a provider's the directory.
+    /// What the other side of the tenant shows: of a directory's world the provider, of a provider's the directory. With
+    /// what the plugin's `detect` shows it must make the engine's verdict `ready`; what it lacks is said by `plan.sound`.
     fn other_side(&self) -> Inventory;
 
     /// Whether enterprise applications are to be collected.
@@ -37,10 +40,18 @@ pub trait World: Send + Sync {
         BTreeMap::new()
     }
 
-    /// Every value of this world that no plugin may tell: those of the session, and those that answers have carried.
-    fn secrets(&self) -> Vec<String> {
-        self.session().secrets.values().map(|secret| secret.expose().to_owned()).collect()
+    /// Does what a person would do to take this step back, and says whether it did. It is asked only for steps that the
+    /// plugin declares `attended`; one that is taken back neither by the plugin nor here fails `undo.every-prefix`. The
+    /// [`outcome`](World::outcome) must then be the one from before the step.
+    fn take_back(&self, step: &Step) -> bool {
+        let _ = step;
+        false
     }
+
+    /// Every value of this world that no plugin may tell: those of the session, and all that any answer has carried until
+    /// now, such as new client secrets and tokens. It has no default: a plugin that forgets to let the host capture a new
+    /// secret is caught only where the world knows the value.
+    fn secrets(&self) -> Vec<String>;
 }
 
 /// A value that a step of the other side would have given.
@@ -54,3 +65,11 @@ pub enum Given {
 
 /// Makes worlds. All that it makes are equal.
 pub type MakeWorld = Arc<dyn Fn() -> Box<dyn World> + Send + Sync>;
+
+/// The other end of every request as a function from request to response, for worlds that answer at once.
+pub fn http_from(
+    answer: impl Fn(http::Request<Bytes>) -> http::Response<Bytes> + Send + Sync + 'static,
+) -> HttpService {
+    let answer = Arc::new(answer);
+    BoxCloneSyncService::new(tower::service_fn(move |request| std::future::ready(Ok(answer(request)))))
+}

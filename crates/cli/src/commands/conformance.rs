@@ -35,7 +35,7 @@ fn text(report: &Report) -> String {
     for check in &report.checks {
         let line = check.to_string();
         let tone = match check.outcome {
-            Outcome::Passed => Tone::Good,
+            Outcome::Passed { .. } => Tone::Good,
             Outcome::Failed(_) => Tone::Bad,
             Outcome::Skipped { .. } => Tone::Dim,
         };

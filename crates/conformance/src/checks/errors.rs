@@ -4,7 +4,7 @@
 use flowswap_contract::{self as contract, Effect, ErrorKind, EvidenceResult, Op, Step, TestReply, Values};
 use serde_json::{Value, json};
 
-use super::{Known, Trial, each, looks::reversible};
+use super::{Known, NO_REQUEST, Trial, each, undone_by_plugin};
 use crate::{
     Failure,
     bench::{Bench, say},
@@ -12,13 +12,13 @@ use crate::{
     wire::Fault,
 };
 
-use ErrorKind::{Auth, Conflict, Invalid, NotFound, Permission, RateLimited, Unavailable, Unsupported};
+use ErrorKind::{Auth, Config, Conflict, Invalid, NotFound, Permission, RateLimited, Unavailable, Unsupported};
 
 /// A wrong answer and the kinds of error that it may become.
 const ANSWERS: [(&str, Fault, &[ErrorKind]); 9] = [
-    ("errors.401", Fault::Status(401), &[Auth]),
+    ("errors.401", Fault::Status(401), &[Auth, Permission, Config]),
     ("errors.403", Fault::Status(403), &[Permission, Auth]),
-    ("errors.404", Fault::Status(404), &[NotFound, Conflict, Unsupported]),
+    ("errors.404", Fault::Status(404), &[NotFound, Conflict, Unsupported, Config]),
     ("errors.409", Fault::Status(409), &[Conflict]),
     ("errors.429", Fault::Status(429), &[RateLimited]),
     ("errors.500", Fault::Status(500), &[Unavailable]),
@@ -59,7 +59,8 @@ pub(crate) async fn examine(trial: &Trial<'_>, known: &Known, findings: &mut Fin
     }
     for (id, fault, kinds) in ANSWERS {
         let cases = peaces.iter().flat_map(|peace| (0..peace.requests).map(move |request| (peace, request)));
-        findings.note(id, each(cases, |(peace, request)| errors.disturb(peace, request, fault, kinds)).await);
+        let verdict = each(cases, |(peace, request)| errors.disturb(peace, request, fault, kinds)).await;
+        findings.note_cases(id, verdict, NO_REQUEST);
     }
 }
 
@@ -71,7 +72,7 @@ struct Errors<'a> {
 impl Errors<'_> {
     fn occasions(&self) -> Vec<Occasion> {
         let mut occasions = vec![Occasion { op: Op::Detect, at: None, done: 0 }];
-        let undoable = reversible(&self.known.steps).len();
+        let undoable = undone_by_plugin(&self.known.steps);
         for (at, step) in self.known.steps.iter().enumerate() {
             let occasion = |op, done| Occasion { op, at: Some(at), done };
             if step.proposal.phase.is_check() {
@@ -79,7 +80,7 @@ impl Errors<'_> {
                 continue;
             }
             occasions.extend([occasion(Op::Apply, at), occasion(Op::Observe, at + 1)]);
-            occasions.extend((at < undoable).then(|| occasion(Op::Undo, at + 1)));
+            occasions.extend(undoable.contains(&at).then(|| occasion(Op::Undo, at + 1)));
         }
         occasions
     }
@@ -161,8 +162,8 @@ impl Errors<'_> {
         before: &Value,
         error: &contract::Error,
     ) -> Result<(), Failure> {
-        let undoable = reversible(&self.known.steps).len();
-        let step: Option<&Step> = occasion.at.filter(|at| *at < undoable).map(|at| &self.known.steps[at]);
+        let undoable = undone_by_plugin(&self.known.steps);
+        let step: Option<&Step> = occasion.at.filter(|at| undoable.contains(at)).map(|at| &self.known.steps[at]);
         let (Op::Apply, Effect::None, Some(step)) = (occasion.op, error.effect, step) else { return Ok(()) };
         bench.wire.arm(None);
         let _ = bench.undo(step, Values::new()).await;

@@ -55,9 +55,9 @@ fn roles(said: &PluginHello) -> Result<(), Failure> {
 fn keys(said: &PluginHello) -> Result<(), Failure> {
     let mut names = BTreeSet::new();
     for key in &said.config {
-        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-        if key.name.is_empty() || !key.name.chars().all(is_name) {
-            return Err(Failure::new("lower-case letters, digits and underscores", format!("the key `{}`", key.name)));
+        // Braces are what origins have around a key.
+        if key.name.is_empty() || key.name.contains(['{', '}']) {
+            return Err(Failure::new("a name without braces", format!("the key `{}`", key.name)));
         }
         if key.about.trim().is_empty() {
             return Err(Failure::new("a line about every key", format!("nothing about `{}`", key.name)));

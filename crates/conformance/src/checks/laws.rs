@@ -2,20 +2,24 @@
 
 use flowswap_contract::{Observed, Step, Values};
 
-use super::{Known, Trial, each, looks::reversible, unexpected};
+use super::{Known, NO_CHANGE, NO_UNDO, Trial, each, looks::reversible, undone_by_plugin, unexpected};
 use crate::{Failure, kit::Findings};
 
 pub(crate) async fn examine(trial: &Trial<'_>, known: &Known, findings: &mut Findings) {
     findings.note("apply.plan", plan(trial, known).await);
     let laws = Laws { trial, known };
-    findings.note("apply.gives", each(laws.changing(), |at| laws.gives(at)).await);
-    findings.note("apply.twice", each(laws.changing(), |at| laws.apply_twice(at)).await);
-    findings.note("undo.twice", each(laws.undoable(), |at| laws.undo_twice(at)).await);
-    findings.note("undo.unapplied", each(laws.undoable(), |at| laws.undo_unapplied(at)).await);
-    findings.note("undo.every-prefix", each(laws.undoable(), |at| laws.undo_prefix(at)).await);
-    findings.note("observe.before", each(laws.changing(), |at| laws.observe_before(at)).await);
-    findings.note("observe.after-apply", each(laws.changing(), |at| laws.observe_after_apply(at)).await);
-    findings.note("observe.after-undo", each(laws.undoable(), |at| laws.observe_after_undo(at)).await);
+    findings.note_cases("apply.gives", each(laws.changing(), |at| laws.gives(at)).await, NO_CHANGE);
+    findings.note_cases("apply.twice", each(laws.changing(), |at| laws.apply_twice(at)).await, NO_CHANGE);
+    findings.note_cases("undo.twice", each(laws.undoable(), |at| laws.undo_twice(at)).await, NO_UNDO);
+    findings.note_cases("undo.unapplied", each(laws.undoable(), |at| laws.undo_unapplied(at)).await, NO_UNDO);
+    findings.note_cases("undo.every-prefix", each(laws.revocable(), |at| laws.undo_prefix(at)).await, NO_UNDO);
+    findings.note_cases("observe.before", each(laws.changing(), |at| laws.observe_before(at)).await, NO_CHANGE);
+    findings.note_cases(
+        "observe.after-apply",
+        each(laws.changing(), |at| laws.observe_after_apply(at)).await,
+        NO_CHANGE,
+    );
+    findings.note_cases("observe.after-undo", each(laws.undoable(), |at| laws.observe_after_undo(at)).await, NO_UNDO);
 }
 
 async fn plan(trial: &Trial<'_>, known: &Known) -> Result<(), Failure> {
@@ -33,9 +37,14 @@ impl Laws<'_> {
         positions(&self.known.steps)
     }
 
-    /// Those of them that can be undone, with all before them.
-    fn undoable(&self) -> Vec<usize> {
+    /// Those of them from which, with all before them, there is a way back.
+    fn revocable(&self) -> Vec<usize> {
         positions(reversible(&self.known.steps))
+    }
+
+    /// Those of them that the plugin takes back itself.
+    fn undoable(&self) -> Vec<usize> {
+        undone_by_plugin(&self.known.steps)
     }
 
     fn step(&self, at: usize) -> (&Step, &[Step], &[Step]) {

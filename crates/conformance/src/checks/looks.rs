@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use flowswap_contract::{
-    self as contract, By, EvidenceResult, FromPlugin, Inventory, Op, Phase, PlanParams, PlanReply, Reversibility, Role,
-    Step, StepProposal, Values,
+    self as contract, By, ErrorKind, EvidenceResult, FromPlugin, Inventory, Op, Phase, PlanParams, PlanReply,
+    Reversibility, Role, Step, StepProposal, Values,
 };
 use flowswap_engine::{
     Backend, BackendCall, Plan, PlanError, PlannedTenant, PluginPin, Tenant, TenantSpec, Verdict, plan_tenant,
@@ -13,7 +13,7 @@ use futures::future::{BoxFuture, FutureExt};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Trial, unexpected};
+use super::{NO_CHANGE, Trial, laws::positions, unexpected};
 use crate::{
     Failure,
     bench::{Bench, cut, own},
@@ -31,12 +31,16 @@ pub(crate) async fn examine(trial: &Trial<'_>, findings: &mut Findings) -> Strin
     }
     let bench = match trial.bench().await {
         Ok(bench) => bench,
-        Err(failure) => return failure.seen,
+        Err(failure) => {
+            let why = format!("no session opens: {}", failure.seen);
+            findings.fail_next(failure);
+            return why;
+        }
     };
     findings.note("detect.answers", detect(&bench).await.map(drop));
     findings.note("detect.pure", pure(&bench, bench.detect()).await.map(drop));
-    findings.note("detect.dropped", dropped(trial, &bench).await);
-    findings.note("access.pure", access(&bench).await);
+    findings.note_cases("detect.dropped", dropped(trial, &bench).await, "`detect` makes no request");
+    findings.note_cases("access.pure", access(&bench).await, "`test` without a step is unsupported");
     findings.note("plan.asks-nothing", propose(trial, &bench).await.map(drop));
     findings.note("plan.same", same_plan(trial, &bench).await);
     let planned = plan(&bench).await;
@@ -45,8 +49,8 @@ pub(crate) async fn examine(trial: &Trial<'_>, findings: &mut Findings) -> Strin
         Ok(planned) => own(&planned.steps, bench.role),
         Err(failure) => return format!("there is no plan to go by: {}", failure.seen),
     };
-    findings.note("observe.pure", observe(trial, &steps).await);
-    findings.note("test.pure", test(trial, &steps).await);
+    findings.note_cases("observe.pure", observe(trial, &steps).await, NO_CHANGE);
+    findings.note_cases("test.pure", test(trial, &steps).await, "no step of the plan is a check");
     findings.note("asks.awaited", awaited(trial, &steps).await);
     findings.note("messages.same", same_messages(trial, &steps).await);
     String::new()
@@ -78,7 +82,7 @@ async fn pure<T>(bench: &Bench, call: impl Future<Output = Result<T, contract::E
 }
 
 /// Drops a call that waits for the answer to its first request.
-async fn dropped(trial: &Trial<'_>, bench: &Bench) -> Result<(), Failure> {
+async fn dropped(trial: &Trial<'_>, bench: &Bench) -> Result<usize, Failure> {
     let restarts = trial.subject.process.restarts().await;
     bench.wire.arm(Some((0, Fault::Silence)));
     {
@@ -91,22 +95,27 @@ async fn dropped(trial: &Trial<'_>, bench: &Bench) -> Result<(), Failure> {
             }
         }
     }
+    let is_dropped = bench.wire.hit().is_some();
     bench.wire.arm(None);
     detect(bench).await?;
     match trial.subject.process.restarts().await - restarts {
-        0 => Ok(()),
+        0 => Ok(usize::from(is_dropped)),
         _ => Err(Failure::new("the same process to serve it", "a process that had to be started again")),
     }
 }
 
-async fn access(bench: &Bench) -> Result<(), Failure> {
-    let reply = pure(bench, bench.test_access()).await?;
+async fn access(bench: &Bench) -> Result<usize, Failure> {
+    let tried = pure(bench, async { Ok(bench.test_access().await) }).await?;
+    let reply = match tried {
+        Err(error) if error.kind == ErrorKind::Unsupported => return Ok(0),
+        tried => tried.map_err(unexpected("evidence of access"))?,
+    };
     match reply.evidence.iter().find(|item| item.result == EvidenceResult::Fail) {
         Some(failed) => {
             Err(Failure::new("access that works in this world", format!("{}: {}", failed.check, failed.detail)))
         }
         None if reply.evidence.is_empty() => Err(Failure::new("some evidence", "none")),
-        None => Ok(()),
+        None => Ok(1),
     }
 }
 
@@ -216,7 +225,7 @@ impl Backend for StandIn {
         let reply = match call.op {
             Op::Detect => Ok(json!(self.inventory)),
             Op::Plan => Ok(json!(PlanReply { steps: self.steps() })),
-            other => Err(contract::Error::new(contract::ErrorKind::Unsupported, format!("no `{other}` here"))),
+            other => Err(contract::Error::new(ErrorKind::Unsupported, format!("no `{other}` here"))),
         };
         async move { reply }.boxed()
     }
@@ -242,7 +251,7 @@ impl StandIn {
     }
 }
 
-async fn observe(trial: &Trial<'_>, steps: &[Step]) -> Result<(), Failure> {
+async fn observe(trial: &Trial<'_>, steps: &[Step]) -> Result<usize, Failure> {
     let mut bench = trial.bench().await?;
     for (index, step) in steps.iter().enumerate() {
         if !step.proposal.phase.is_check() {
@@ -253,10 +262,10 @@ async fn observe(trial: &Trial<'_>, steps: &[Step]) -> Result<(), Failure> {
             pure(&bench, bench.observe(step, bench.outputs(step))).await.map_err(|f| f.during(&step.id))?;
         }
     }
-    Ok(())
+    Ok(positions(steps).len())
 }
 
-async fn test(trial: &Trial<'_>, steps: &[Step]) -> Result<(), Failure> {
+async fn test(trial: &Trial<'_>, steps: &[Step]) -> Result<usize, Failure> {
     let mut bench = trial.bench().await?;
     for (index, step) in steps.iter().enumerate() {
         if step.proposal.phase.is_check() {
@@ -264,7 +273,7 @@ async fn test(trial: &Trial<'_>, steps: &[Step]) -> Result<(), Failure> {
         }
         bench.advance(&steps[index..=index]).await?;
     }
-    Ok(())
+    Ok(steps.len() - positions(steps).len())
 }
 
 async fn awaited(trial: &Trial<'_>, steps: &[Step]) -> Result<(), Failure> {
@@ -287,7 +296,7 @@ async fn same_messages(trial: &Trial<'_>, steps: &[Step]) -> Result<(), Failure>
     detect(&bench).await?;
     propose(&one, &bench).await?;
     bench.advance(reversible).await?;
-    bench.retreat(reversible).await?;
+    bench.retreat(unaided(reversible)).await?;
     let (told, mut said) = {
         let seen = watch.seen();
         (seen.to_plugin.clone(), seen.from_plugin.clone())
@@ -303,10 +312,16 @@ async fn same_messages(trial: &Trial<'_>, steps: &[Step]) -> Result<(), Failure>
     }
 }
 
-/// The steps before the first that nobody can take back unattended.
+/// The steps before the first from which there is no way back.
 pub(crate) fn reversible(steps: &[Step]) -> &[Step] {
-    let is_reversible =
-        |step: &Step| step.proposal.phase.is_check() || step.proposal.reversibility == Reversibility::Unattended;
-    let end = steps.iter().position(|step| !is_reversible(step)).unwrap_or(steps.len());
+    let is_final = |step: &Step| step.proposal.reversibility == Reversibility::Irreversible;
+    let end = steps.iter().position(|step| !step.proposal.phase.is_check() && is_final(step)).unwrap_or(steps.len());
     &steps[..end]
+}
+
+/// The last of these steps: those that the plugin takes back without a person.
+pub(crate) fn unaided(steps: &[Step]) -> &[Step] {
+    let is_attended = |step: &Step| step.proposal.reversibility == Reversibility::Attended;
+    let begin = steps.iter().rposition(is_attended).map_or(0, |at| at + 1);
+    &steps[begin..]
 }

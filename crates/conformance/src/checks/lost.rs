@@ -1,8 +1,8 @@
 //! An answer that is lost at every request of every `apply` and `undo`, and what the engine then makes of it.
 
-use flowswap_contract::{Effect, Step, Values};
+use flowswap_contract::{Effect, Observed, Step, Values};
 
-use super::{Known, Trial, each, laws::positions, looks::reversible};
+use super::{Known, NO_REQUEST, NO_UNDO, Trial, each, laws::positions, looks::reversible, undone_by_plugin};
 use crate::{
     Failure,
     bench::{Bench, say},
@@ -26,10 +26,12 @@ struct Loss {
 
 pub(crate) async fn examine(trial: &Trial<'_>, known: &Known, findings: &mut Findings) {
     let losses = Losses { trial, known };
+    let no_undo = if undone_by_plugin(&known.steps).is_empty() { NO_UNDO } else { NO_REQUEST };
     for (fault, apply, undo) in FAULTS {
-        findings.note(apply, losses.of_apply(fault).await);
-        findings.note(undo, losses.of_undo(fault).await);
+        findings.note_cases(apply, losses.of_apply(fault).await, NO_REQUEST);
+        findings.note_cases(undo, losses.of_undo(fault).await, no_undo);
     }
+    findings.note_cases("lost.apply.undone", losses.taken_back().await, no_undo);
 }
 
 struct Losses<'a> {
@@ -38,7 +40,8 @@ struct Losses<'a> {
 }
 
 impl Losses<'_> {
-    async fn of_apply(&self, fault: Fault) -> Result<(), Failure> {
+    async fn of_apply(&self, fault: Fault) -> Result<usize, Failure> {
+        let mut count = 0;
         for step in positions(&self.known.steps) {
             // In peace first: how many requests it makes, and where it ends.
             let mut bench = self.trial.bench().await?;
@@ -48,9 +51,9 @@ impl Losses<'_> {
             let outcome = bench.world.outcome();
             let cases = (0..bench.wire.requests()).map(|request| Loss { step, request, fault });
             let outcome = &outcome;
-            each(cases, |loss| self.lose_in_apply(loss, outcome)).await?;
+            count += each(cases, |loss| self.lose_in_apply(loss, outcome)).await?;
         }
-        Ok(())
+        Ok(count)
     }
 
     async fn lose_in_apply(&self, loss: Loss, usual: &serde_json::Value) -> Result<(), Failure> {
@@ -84,16 +87,55 @@ impl Losses<'_> {
         Ok(())
     }
 
-    async fn of_undo(&self, fault: Fault) -> Result<(), Failure> {
-        for step in positions(reversible(&self.known.steps)) {
+    /// What a run that is given up in the middle of a step leaves behind, when the next command is a rollback.
+    async fn taken_back(&self) -> Result<usize, Failure> {
+        let mut count = 0;
+        for step in undone_by_plugin(&self.known.steps) {
+            let mut bench = self.trial.bench().await?;
+            bench.advance(&self.known.steps[..step]).await?;
+            bench.wire.arm(None);
+            bench.advance(&self.known.steps[step..=step]).await?;
+            let cases = (0..bench.wire.requests()).map(|request| Loss { step, request, fault: Fault::LostAfter });
+            count += each(cases, |loss| self.take_back(loss)).await?;
+        }
+        Ok(count)
+    }
+
+    async fn take_back(&self, loss: Loss) -> Result<(), Failure> {
+        let step = &self.known.steps[loss.step];
+        let mut bench = self.trial.bench().await?;
+        bench.advance(&self.known.steps[..loss.step]).await?;
+        let before = bench.world.snapshot();
+        bench.wire.arm(Some((loss.request, loss.fault)));
+        let tried = bench.apply(step, Values::new()).await;
+        let case = self.case(step, loss, &bench)?;
+        let begun = match tried {
+            Ok(reply) => Some(reply.outputs),
+            Err(error) if error.effect == Effect::None => None,
+            Err(_) => {
+                let seen = bench.look(step, bench.in_custody(step)).await.map_err(|failure| failure.during(&case))?;
+                (seen.state != Observed::NotApplied).then_some(seen.outputs)
+            }
+        };
+        if let Some(outputs) = begun {
+            bench.finish(step, outputs);
+            bench.retreat(std::slice::from_ref(step)).await.map_err(|failure| failure.during(&case))?;
+        }
+        let back = bench.expect_snapshot(&before, &format!("before `{}` was begun and taken back", step.id));
+        back.map_err(|failure| failure.during(&case))
+    }
+
+    async fn of_undo(&self, fault: Fault) -> Result<usize, Failure> {
+        let mut count = 0;
+        for step in undone_by_plugin(&self.known.steps) {
             let mut bench = self.trial.bench().await?;
             bench.advance(&self.known.steps[..=step]).await?;
             bench.wire.arm(None);
             bench.retreat(&self.known.steps[step..=step]).await?;
             let cases = (0..bench.wire.requests()).map(|request| Loss { step, request, fault });
-            each(cases, |loss| self.lose_in_undo(loss)).await?;
+            count += each(cases, |loss| self.lose_in_undo(loss)).await?;
         }
-        Ok(())
+        Ok(count)
     }
 
     async fn lose_in_undo(&self, loss: Loss) -> Result<(), Failure> {

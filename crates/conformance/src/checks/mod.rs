@@ -8,7 +8,7 @@ mod lost;
 mod protocol;
 mod secrets;
 
-use flowswap_contract::Step;
+use flowswap_contract::{Reversibility, Step};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::{
@@ -121,6 +121,11 @@ pub(crate) const CHECKS: &[(Group, &str, &str)] = &[
         "lost.apply.fails-after",
         "a 500 after `apply` has changed something is survived, whichever request it is",
     ),
+    (
+        Group::Lost,
+        "lost.apply.undone",
+        "a step whose answer was lost can be taken back as it was found, whichever request it is",
+    ),
     (Group::Lost, "lost.undo.before", "a request of `undo` that never arrives is survived, whichever it is"),
     (Group::Lost, "lost.undo.after", "an answer to `undo` that is lost is survived, whichever it is"),
     (
@@ -128,7 +133,7 @@ pub(crate) const CHECKS: &[(Group, &str, &str)] = &[
         "lost.undo.fails-after",
         "a 500 after `undo` has changed something is survived, whichever request it is",
     ),
-    (Group::Errors, "errors.401", "a 401 is an authentication error, whichever request it is"),
+    (Group::Errors, "errors.401", "a 401 is an error of credential or configuration, whichever request it is"),
     (Group::Errors, "errors.403", "a 403 is a refusal of permission, whichever request it is"),
     (Group::Errors, "errors.404", "a 404 is the other side's error, or news that an object is gone"),
     (Group::Errors, "errors.409", "a 409 is a conflict, whichever request it is"),
@@ -146,8 +151,8 @@ pub(crate) async fn examine(kit: &Kit, group: Group, findings: &mut Findings) ->
         Ok(subject) => subject,
         Err(error) => {
             let why = error.to_string();
-            if group == Group::Hello {
-                findings.note("hello.starts", Err(Failure::new("a plugin that starts", why.clone())));
+            if group == Group::Hello || kit.make.is_some() {
+                findings.fail_next(Failure::new("a plugin that starts", why.clone()));
             }
             return why;
         }
@@ -167,7 +172,11 @@ pub(crate) async fn examine(kit: &Kit, group: Group, findings: &mut Findings) ->
     }
     let known = match trial.learn().await {
         Ok(known) => known,
-        Err(failure) => return format!("there is no plan to go by: {}", failure.seen),
+        Err(failure) => {
+            let why = format!("there is no plan to go by: {}", failure.seen);
+            findings.fail_next(failure);
+            return why;
+        }
     };
     match group {
         Group::Laws => laws::examine(&trial, &known, findings).await,
@@ -213,12 +222,24 @@ const MOST_RESTARTS: u32 = 2;
 /// Cases run side by side: what takes time is mostly the host's own patience.
 const AT_ONCE: usize = 8;
 
-/// Runs all cases; the first failure counts.
-async fn each<C, F>(cases: impl IntoIterator<Item = C>, run: impl Fn(C) -> F) -> Result<(), Failure>
+/// Runs all cases and counts them; the first failure counts for all.
+async fn each<C, F>(cases: impl IntoIterator<Item = C>, run: impl Fn(C) -> F) -> Result<usize, Failure>
 where
     F: Future<Output = Result<(), Failure>>,
 {
-    stream::iter(cases.into_iter().map(run)).buffered(AT_ONCE).try_collect::<()>().await
+    let cases = stream::iter(cases.into_iter().map(run)).buffered(AT_ONCE);
+    cases.try_fold(0, |count, ()| async move { Ok(count + 1) }).await
+}
+
+/// Why there is no case of a check.
+const NO_CHANGE: &str = "no step of the plan changes anything";
+const NO_UNDO: &str = "no step of the plan is undone by the plugin";
+const NO_REQUEST: &str = "no request was made";
+
+/// Where the steps are that change something and that the plugin takes back itself.
+fn undone_by_plugin(steps: &[Step]) -> Vec<usize> {
+    let is_by_plugin = |at: &usize| steps[*at].proposal.reversibility == Reversibility::Unattended;
+    laws::positions(looks::reversible(steps)).into_iter().filter(is_by_plugin).collect()
 }
 
 /// An unexpected error as a failure.

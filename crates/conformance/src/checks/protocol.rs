@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Failure, World,
-    bench::say,
+    bench::{Bench, say},
     kit::{Findings, Kit, Subject},
     raw::{RawPlugin, encode, hello},
 };
@@ -44,9 +44,13 @@ pub(crate) async fn examine(kit: &Kit, subject: &Subject, findings: &mut Finding
     findings.note("protocol.unknown-session", unknown_session(kit).await);
     let Some(make) = &kit.make else { return kit.no_world().to_owned() };
     let abuse = Abuse { kit, world: make() };
-    findings.note("protocol.open-empty", abuse.open_empty(subject).await);
-    findings.note("protocol.open-wrong-types", abuse.open_wrong_types(subject).await);
-    let opens = abuse.open().await.map(drop);
+    findings.note_cases("protocol.open-empty", abuse.open_empty(subject).await, "no key is required");
+    findings.note_cases("protocol.open-wrong-types", abuse.open_wrong_types(subject).await, "no key is required");
+    let opens = match abuse.open().await {
+        // The host has its own demands.
+        Ok(_) => Bench::open(subject, make).await.map(drop),
+        Err(failure) => Err(failure),
+    };
     let is_open = opens.is_ok();
     findings.note("protocol.opens", opens);
     if !is_open {
@@ -54,11 +58,20 @@ pub(crate) async fn examine(kit: &Kit, subject: &Subject, findings: &mut Finding
     }
     findings.note("protocol.wrong-params", abuse.wrong_params().await);
     findings.note("protocol.unknown-words", abuse.unknown_words().await);
-    findings.note("protocol.wrong-answer", abuse.wrong_answer().await);
-    findings.note("protocol.cancel", abuse.cancel().await);
-    findings.note("protocol.close-mid-call", abuse.close_mid_call().await);
+    findings.note_cases("protocol.wrong-answer", abuse.wrong_answer().await, "`detect` asks for nothing");
+    findings.note_cases("protocol.cancel", abuse.cancel().await, "`detect` asks for nothing");
+    findings.note_cases("protocol.close-mid-call", abuse.close_mid_call().await, "`detect` asks for nothing");
     findings.note("protocol.many-calls", abuse.many_calls().await);
     String::new()
+}
+
+/// Values of other JSON types than this one, and none that a forgiving reader could take for it.
+fn of_other_types(right: &Value) -> [Value; 2] {
+    match right {
+        Value::String(_) => [json!(7), json!([[]])],
+        Value::Array(_) => [json!({"conformance": {}}), json!(true)],
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => [json!("conformance"), json!([[]])],
+    }
 }
 
 fn start(kit: &Kit) -> Result<RawPlugin, Failure> {
@@ -147,23 +160,29 @@ impl Abuse<'_> {
         }
     }
 
-    async fn open_empty(&self, subject: &Subject) -> Result<(), Failure> {
-        let required = subject.process.hello().config.iter().any(|key| key.required && !key.secret);
-        self.expect_refused(Map::new(), required).await
+    async fn open_empty(&self, subject: &Subject) -> Result<usize, Failure> {
+        let is_required = subject.process.hello().config.iter().any(|key| key.required && !key.secret);
+        self.expect_refused(Map::new(), is_required).await?;
+        Ok(usize::from(is_required))
     }
 
-    /// Each required key in turn gets a value that no key of its kind has.
-    async fn open_wrong_types(&self, subject: &Subject) -> Result<(), Failure> {
+    /// Each key in turn gets a value of another kind than it has, and `null`, which may count as no value at all. Only a
+    /// required key must be heeded.
+    async fn open_wrong_types(&self, subject: &Subject) -> Result<usize, Failure> {
         let config = self.world.session().config;
-        for key in subject.process.hello().config.iter().filter(|key| config.contains_key(&key.name)) {
-            for wrong in [json!(7), json!([[]]), Value::Null] {
+        let mut cases = 0;
+        for key in &subject.process.hello().config {
+            let Some(right) = config.get(&key.name) else { continue };
+            for wrong in of_other_types(right).into_iter().chain([Value::Null]) {
+                let must = key.required && !wrong.is_null();
                 let mut config = config.clone();
                 config.insert(key.name.clone(), wrong.clone());
-                let refused = self.expect_refused(config, key.required && !wrong.is_null()).await;
+                let refused = self.expect_refused(config, must).await;
                 refused.map_err(|failure| failure.during(&format!("`{}` = {wrong}", key.name)))?;
+                cases += usize::from(must);
             }
         }
-        Ok(())
+        Ok(cases)
     }
 
     async fn expect_refused(&self, config: Map<String, Value>, must: bool) -> Result<(), Failure> {
@@ -214,21 +233,26 @@ impl Abuse<'_> {
         self.begin(raw, 500).await.map(drop)
     }
 
-    async fn wrong_answer(&self) -> Result<(), Failure> {
+    async fn wrong_answer(&self) -> Result<usize, Failure> {
         let mut raw = self.open().await?;
         if !self.begin(&mut raw, 1).await? {
-            return Ok(());
+            return Ok(0);
         }
         let expected = "a reply with an error";
         let answer = ToPlugin::Answer { id: 1, n: 0, outcome: Outcome::Ok(Answer::Slept) };
         let said = raw.exchange(&answer).await.map_err(|seen| Failure::new(expected, seen))?;
         let is_error = |message: &FromPlugin| matches!(message, FromPlugin::Reply { outcome: Outcome::Error(_), .. });
-        if said.iter().any(is_error) { self.serves(&mut raw).await } else { Err(Failure::new(expected, show(&said))) }
+        if !said.iter().any(is_error) {
+            return Err(Failure::new(expected, show(&said)));
+        }
+        self.serves(&mut raw).await.map(|()| 1)
     }
 
-    async fn cancel(&self) -> Result<(), Failure> {
+    async fn cancel(&self) -> Result<usize, Failure> {
         let mut raw = self.open().await?;
-        self.begin(&mut raw, 1).await?;
+        if !self.begin(&mut raw, 1).await? {
+            return Ok(0);
+        }
         let answer = HttpAnswer { status: 200, headers: vec![], body: json!({}), attempts: 1 };
         let answer = ToPlugin::Answer { id: 1, n: 0, outcome: Outcome::Ok(Answer::Http(answer)) };
         for message in [ToPlugin::Cancel { id: 1 }, answer, ToPlugin::Cancel { id: 1 }] {
@@ -238,19 +262,21 @@ impl Abuse<'_> {
                 return Err(Failure::new(expected, show(&said)));
             }
         }
-        self.serves(&mut raw).await
+        self.serves(&mut raw).await.map(|()| 1)
     }
 
-    async fn close_mid_call(&self) -> Result<(), Failure> {
+    async fn close_mid_call(&self) -> Result<usize, Failure> {
         let mut raw = self.open().await?;
-        self.begin(&mut raw, 1).await?;
+        if !self.begin(&mut raw, 1).await? {
+            return Ok(0);
+        }
         let expected = "a plugin that serves on";
         for message in [ToPlugin::Close { session: SESSION }, ToPlugin::Cancel { id: 1 }] {
             raw.exchange(&message).await.map_err(|seen| Failure::new(expected, seen))?;
         }
         failed_call(&mut raw, &call(2, SESSION, Op::Detect, Value::Null)).await?;
         match self.try_open(&mut raw, self.world.session().config).await? {
-            Ok(()) => self.serves(&mut raw).await,
+            Ok(()) => self.serves(&mut raw).await.map(|()| 1),
             Err(error) => Err(Failure::new("the session to open again", say(&error))),
         }
     }

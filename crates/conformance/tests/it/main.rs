@@ -4,7 +4,11 @@
 
 /// The macro, as an author uses it.
 mod author;
+/// The world of the crate's documentation.
+mod gateway;
 /// The kit catches what misbehaves.
 mod seeded;
+/// What is not checked is said, and never counts as kept.
+mod unmade;
 /// A small world for the rogue.
 mod world;

@@ -6,13 +6,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use flowswap_conformance::World;
-use flowswap_contract::{DirectoryInventory, Flow, Inventory, Role};
-use flowswap_engine::Secret;
-use flowswap_host::{HttpService, SessionConfig};
+use flowswap_conformance::{HttpService, Secret, SessionConfig, World, http_from};
+use flowswap_contract::{DirectoryInventory, Flow, Inventory, Phase, Role, Step};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use tower::util::BoxCloneSyncService;
 
 const TOKEN: &str = "t0ken-of-the-rogues-admin";
 
@@ -45,7 +42,9 @@ impl Clients {
 
 impl World for Clients {
     fn session(&self) -> SessionConfig {
-        let mut config = json!({"base_url": "https://rogue.test", "domain": "rogue.okta.test", "clients": "/clients"});
+        let mut config = json!({
+            "base_url": "https://rogue.test", "domain": "rogue.okta.test", "clients": "/clients", "pages": 7,
+        });
         if let Some(word) = self.misbehave {
             config["misbehave"] = json!(word);
         }
@@ -59,10 +58,7 @@ impl World for Clients {
 
     fn http(&self) -> HttpService {
         let state = Arc::clone(&self.state);
-        BoxCloneSyncService::new(tower::service_fn(move |request: http::Request<Bytes>| {
-            let answer = state.lock().unwrap().answer(&request);
-            async move { Ok(answer) }
-        }))
+        http_from(move |request| state.lock().unwrap().answer(&request))
     }
 
     fn snapshot(&self) -> Value {
@@ -86,6 +82,17 @@ impl World for Clients {
             can_restore: true,
             ..DirectoryInventory::default()
         })
+    }
+
+    /// Somebody acts by hand where the rogue asks for it in good faith.
+    fn take_back(&self, step: &Step) -> bool {
+        let mut state = self.state.lock().unwrap();
+        match step.proposal.phase {
+            _ if self.misbehave == Some("attended") => return false,
+            Phase::Provision => state.clients.clear(),
+            _ => state.legacy_active = true,
+        }
+        true
     }
 
     fn secrets(&self) -> Vec<String> {
