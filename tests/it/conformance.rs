@@ -28,6 +28,7 @@ fn check_clean(plugin: &str) {
 #[test]
 fn without_a_world_that_fits_the_rest_is_skipped_and_it_is_said_why() {
     let output = conformance(&["rogue", "--format", "json"]).expect(0);
+    let last = output.stderr.lines().last().unwrap().to_owned();
     let report: Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!(report["plugin"], "rogue");
     let checks = report["checks"].as_array().unwrap();
@@ -36,6 +37,8 @@ fn without_a_world_that_fits_the_rest_is_skipped_and_it_is_said_why() {
     assert!(of("passed").iter().any(|check| check["id"] == "protocol.not-json"));
     let skipped = of("skipped");
     assert!(skipped.iter().any(|check| check["id"] == "undo.every-prefix"));
+    assert!(last.starts_with(&format!("{} of {} checks were NOT made", skipped.len(), checks.len())), "{last}");
+    assert!(last.contains("`flowswap-conformance`"), "{last}");
     for check in skipped {
         assert_eq!(check["why"], "the simulator's tenant has no side with the keys of this plugin");
     }

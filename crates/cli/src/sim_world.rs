@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use flowswap_conformance::{Given, MakeWorld, World};
 use flowswap_contract::{
-    DirectoryInventory, Flow, Inventory, LegacyClient, PluginHello, ProviderInventory, Role, Variant, VariantType,
+    DirectoryInventory, Flow, Inventory, LegacyClient, Phase, PluginHello, ProviderInventory, Role, Step, Variant,
+    VariantType,
 };
 use flowswap_engine::Secret;
 use flowswap_host::{HttpService, Sent, SessionConfig, TransportError};
@@ -170,6 +171,11 @@ impl World for SimWorld {
         self.given.clone()
     }
 
+    /// The simulated console is the interface itself.
+    fn take_back(&self, step: &Step) -> bool {
+        step.proposal.phase == Phase::Swap && restore(&self.sim, &self.session).is_some()
+    }
+
     fn secrets(&self) -> Vec<String> {
         let own = self.session.secrets.values().map(|secret| secret.expose().to_owned());
         let answered = self.sim.traffic().into_iter().flat_map(|exchange| {
@@ -198,6 +204,18 @@ fn give_client(sim: &Sim) -> Option<BTreeMap<String, Given>> {
     let secret = Secret::new(body["client_secret"].as_str()?);
     let values = [("client_id", Given::Value(json!(id))), ("client_secret", Given::Secret(secret))];
     Some(values.map(|(name, given)| (name.to_owned(), given)).into())
+}
+
+/// Puts the directory's previous connection back.
+fn restore(sim: &Sim, session: &SessionConfig) -> Option<()> {
+    let id = sim.tenants().into_iter().next()?.directory_id;
+    let url = format!("{}/v1/directories/{id}/restore", session.config.get("base_url")?.as_str()?);
+    let token = session.secrets.values().next()?.expose();
+    let request = http::Request::post(url).header("authorization", format!("Bearer {token}"));
+    let request = request.header("content-type", "application/json").header("content-length", 2);
+    let request = request.body(Bytes::from_static(b"{}")).ok()?;
+    let answer = service(sim).oneshot(request).now_or_never()?.ok()?;
+    answer.status().is_success().then_some(())
 }
 
 /// The simulator as what the host sends requests to.
