@@ -53,6 +53,7 @@ fn what_fails_is_said_with_what_was_expected_and_what_was_seen() {
     assert!(output.stdout.contains("expected: every key once"), "{}", output.stdout);
     assert!(output.stdout.contains("seen:     `domain` twice"), "{}", output.stdout);
     assert!(output.stdout.contains("rogue: 14 passed, 1 failed, "), "{}", output.stdout);
+    assert!(output.stderr.contains("checks were NOT made"), "{}", output.stderr);
 }
 
 #[test]

@@ -20,7 +20,8 @@
 //! ```
 //!
 //! What a world is made of is named by this crate: [`bytes`], [`http`] and [`serde_json`], [`Secret`], [`SessionConfig`] and
-//! [`HttpService`]. The rest is the contract's.
+//! [`HttpService`]. The rest is the contract's. What [`World::other_side`] shows must, with the plugin's own side, make the
+//! engine's verdict `ready`; where it does not, `plan.sound` fails and says what is amiss.
 //!
 //! A whole test, `tests/conformance.rs`, for the directory plugin `mine`, whose product keeps one JSON object:
 //!

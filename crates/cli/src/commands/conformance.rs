@@ -17,21 +17,21 @@ use crate::{
 pub(crate) async fn run(context: &Context, file: PluginFile, path: PathBuf) -> Result<Exit, Failure> {
     context.terminal.say(&format!("checking {}", path.display()));
     let kit = Kit::new(file.clone(), plugin_launcher(context)?);
-    let mut has_world = false;
+    let mut no_tenant_fits = false;
     let kit = match start_plugin(context, &file, &context.dry_ports(context.progress())).await {
         // Why it does not start is the first finding.
         Err(_) => kit.without_world("the plugin does not start"),
         Ok(process) => match sim_world::for_plugin(process.hello())? {
-            Some(make) => {
-                has_world = true;
-                kit.world(make)
+            Some(make) => kit.world(make),
+            None => {
+                no_tenant_fits = true;
+                kit.without_world("the simulator's tenant has no side with the keys of this plugin")
             }
-            None => kit.without_world("the simulator's tenant has no side with the keys of this plugin"),
         },
     };
     let report = kit.run().await;
     context.terminal.report(&report, || text(&report))?;
-    if !has_world && report.is_clean() {
+    if no_tenant_fits {
         context.terminal.say(&paint(Tone::Care, unmade(&report)));
     }
     Ok(if report.is_clean() { Exit::Done } else { Exit::SomeFailed })
