@@ -17,9 +17,9 @@ const READY: usize = 40;
 
 #[test]
 fn a_fleet_that_is_killed_again_and_again_arrives() {
-    let seed = std::env::var("FLOWSWAP_SEED").ok().map_or_else(from_clock, |seed| seed.parse().unwrap());
-    print(&format!("kill -9 in a loop: FLOWSWAP_SEED={seed}"));
-    let mut moments = Moments(seed);
+    let seed = std::env::var("FLOWSWAP_KILL_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    print(&format!("kill -9 in a loop: FLOWSWAP_KILL_SEED={seed}"));
+    let mut moments = fastrand::Rng::with_seed(seed);
     let lab = Lab::new(SimConfig::default().tenants(50).latency(Duration::from_millis(20)));
     lab.run(&["plan", "-o", "plan.json", "-q"]).expect(4);
     let before = lab.sim.snapshot();
@@ -27,20 +27,19 @@ fn a_fleet_that_is_killed_again_and_again_arrives() {
         let kills = kill_until_it_ends(&lab, run, &mut moments);
         let made: Vec<usize> = lab.sim.tenants().iter().map(|tenant| lab.clients_made(tenant)).collect();
         assert!(made.iter().all(|made| *made <= 1), "{made:?} clients were made");
-        let world = lab.sim.world();
         let records = verify(&lab.path(".flowswap/journal.sqlite")).unwrap().records;
         if run == Run::Forward {
             let swapped = lab.in_state("swapped");
             assert!(swapped.len() >= READY, "only {swapped:?}");
             for tenant in lab.sim.tenants().iter().filter(|tenant| swapped.contains(&tenant.name)) {
-                let org = world.orgs.iter().find(|org| org.domain == tenant.domain).unwrap();
-                let directory = world.directories.iter().find(|directory| directory.name == tenant.name).unwrap();
+                let (org, directory) = (lab.org(tenant), lab.directory(tenant));
                 let [client] = org.service_clients.as_slice() else { panic!("{:?}", org.service_clients) };
                 assert_eq!((&directory.client_id, directory.submits, client.active_secrets), (&client.id, 1, 1));
             }
         } else {
             assert_eq!(diff(&before, &lab.sim.snapshot()), Vec::<String>::new());
         }
+        lab.audit(lab.in_state("swapped").len());
         format!("{run:?} killed {kills} times, {records} records verified")
     });
     let journal = SqliteJournal::open_read_only(&lab.path(".flowswap/journal.sqlite")).unwrap();
@@ -49,10 +48,10 @@ fn a_fleet_that_is_killed_again_and_again_arrives() {
 }
 
 /// Each run is allowed a little more than the one before, so that it comes to an end at some time.
-fn kill_until_it_ends(lab: &Lab, run: Run, moments: &mut Moments) -> u32 {
+fn kill_until_it_ends(lab: &Lab, run: Run, moments: &mut fastrand::Rng) -> u32 {
     for kills in 0.. {
         let mut running = Background::start(lab.dir(), run.args());
-        thread::sleep(Duration::from_millis(moments.next() % (100 * (u64::from(kills) + 2))));
+        thread::sleep(Duration::from_millis(moments.u64(..100 * (u64::from(kills) + 2))));
         if !running.has_ended() {
             running.kill();
         }
@@ -64,20 +63,4 @@ fn kill_until_it_ends(lab: &Lab, run: Run, moments: &mut Moments) -> u32 {
         }
     }
     unreachable!("a run that may take ever longer ends");
-}
-
-/// Moments without a pattern: SplitMix64.
-struct Moments(u64);
-
-impl Moments {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-}
-
-fn from_clock() -> u64 {
-    jiff::Timestamp::now().as_microsecond().unsigned_abs()
 }

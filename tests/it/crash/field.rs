@@ -114,7 +114,7 @@ impl Case {
     /// Runs the command on the failing disk.
     pub(crate) fn run_on_disk(&self, run: Run, strike: Option<&Strike>) -> (Output, Watch) {
         let mut command = self.command(run);
-        let watch = Watch::over(&mut command, &self.root(), &self.dir.path().join("list"), strike);
+        let watch = Watch::over(&mut command, &self.root(), self.dir.path(), strike);
         (finish(command), watch)
     }
 

@@ -7,14 +7,14 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use flowswap_contract::Handle;
 use flowswap_engine::{History, Journal, SecretStore};
-use flowswap_sim::{World, diff};
+use flowswap_sim::{SimTenant, diff};
 use flowswap_store::{AgeSecretStore, Identity, SqliteJournal, verify};
 use http_body_util::Full;
 use serde_json::Value;
 use tower::ServiceExt;
 
 use super::field::{Case, Field};
-use crate::support::Lab;
+use crate::{faults::points::Run, support::Lab};
 
 /// The end of one case, with the tenant's own names replaced by what they stand for.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,21 +50,35 @@ impl End {
 /// The world when all is done.
 pub(crate) struct Judge<'a> {
     field: &'a Field,
-    world: World,
     now: Value,
     changes: BTreeMap<String, Vec<String>>,
 }
 
 impl<'a> Judge<'a> {
     pub(crate) fn new(field: &'a Field) -> Self {
-        let (world, now) = (field.lab.sim.world(), field.lab.sim.snapshot());
+        let now = field.lab.sim.snapshot();
         let mut changes: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for line in diff(&field.before, &now) {
             // `/orgs/DOMAIN/…` or `/directories/ID/…`
             let owner = line.split(['/', ':']).nth(2).unwrap_or_default().to_owned();
             changes.entry(owner).or_default().push(line);
         }
-        Self { field, world, now, changes }
+        Self { field, now, changes }
+    }
+
+    /// How the case has ended that nothing happened to, which all others are compared with.
+    #[track_caller]
+    pub(crate) fn reference(&self, run: Run, case: &Case) -> End {
+        let end = self.end(case).unwrap();
+        let state = match run {
+            Run::Forward | Run::Recovery => "swapped",
+            Run::Back => "rolled-back",
+            Run::Retire => "retired",
+            Run::Purge => "finalized",
+        };
+        // The way back restores; it submits nothing.
+        assert_eq!((end.made, end.submits, end.state.as_str()), (1, 1, state), "{run:?}");
+        end
     }
 
     /// How a case has ended; an error is a promise that was broken, whatever the other cases did.
@@ -81,13 +95,11 @@ impl<'a> Judge<'a> {
         if let Some(doubt) = history.work.as_ref().and_then(|work| work.doubt.as_ref()) {
             return Err(format!("step `{}` is in doubt", doubt.step));
         }
-        let directory = self.world.directories.iter().find(|directory| directory.name == tenant.name);
-        let directory = directory.ok_or("the directory is gone")?;
         let secrets = self.custody(case)?;
-        self.connection_agrees(case)?;
+        connection_agrees(&self.now, tenant)?;
         Ok(End {
             changes: self.changes_of(case),
-            submits: directory.submits,
+            submits: lab.directory(tenant).submits,
             made: lab.clients_made(tenant),
             state: history.state.to_string(),
             done: history.work.iter().flat_map(|work| work.done.iter().map(|done| done.id.clone())).collect(),
@@ -97,26 +109,15 @@ impl<'a> Judge<'a> {
     }
 
     /// What must be so also where the journal fell behind the world: no client was made twice, and of the one that
-    /// there is, the secret is in custody.
+    /// there is, the secret is in custody and the one that the directory has.
     pub(crate) fn nothing_is_lost(&self, case: &Case) -> Result<(), String> {
         verify(&case.state().join("journal.sqlite")).map_err(|error| format!("the journal is damaged: {error}"))?;
         self.custody(case)?;
+        connection_agrees(&self.now, &case.tenant)?;
         match self.field.lab.clients_made(&case.tenant) {
             1 => Ok(()),
             made => Err(format!("{made} clients were made")),
         }
-    }
-
-    /// Whether the directory uses the org's one client and the one secret of that, where it uses any.
-    pub(crate) fn connection_agrees(&self, case: &Case) -> Result<(), String> {
-        let connection = &self.now["directories"][&case.tenant.directory_id]["connection"];
-        let clients = self.now["orgs"][&case.tenant.domain]["service_clients"].as_object().unwrap();
-        let Some((id, client)) = clients.iter().next() else { return Ok(()) };
-        let hashes: Vec<_> = client["secrets"].as_object().unwrap().values().map(|secret| &secret["hash"]).collect();
-        if hashes == [&connection["secret_hash"]] && connection["client_id"] == id.as_str() {
-            return Ok(());
-        }
-        Err(format!("the directory has {connection}, and the secrets of {id} are {hashes:?}"))
     }
 
     /// What is in custody, after it was used at the org: the secret of its one client, or nothing where there is none.
@@ -130,7 +131,7 @@ impl<'a> Judge<'a> {
         }
         let store = AgeSecretStore::open(folder, identity).map_err(|error| error.to_string())?;
         let handles = inventory.secrets;
-        let org = self.world.orgs.iter().find(|org| org.domain == tenant.domain).ok_or("the org is gone")?;
+        let org = lab.org(tenant);
         match (org.service_clients.as_slice(), handles.as_slice()) {
             ([], []) => {}
             ([client], [handle]) => {
@@ -187,6 +188,19 @@ impl<'a> Judge<'a> {
         lines.sort();
         lines
     }
+}
+
+/// Whether the tenant's directory uses the org's one client and the one secret of that, where there is any, in a snapshot
+/// of the world.
+pub(crate) fn connection_agrees(now: &Value, tenant: &SimTenant) -> Result<(), String> {
+    let connection = &now["directories"][&tenant.directory_id]["connection"];
+    let clients = now["orgs"][&tenant.domain]["service_clients"].as_object().unwrap();
+    let Some((id, client)) = clients.iter().next() else { return Ok(()) };
+    let hashes: Vec<_> = client["secrets"].as_object().unwrap().values().map(|secret| &secret["hash"]).collect();
+    if hashes == [&connection["secret_hash"]] && connection["client_id"] == id.as_str() {
+        return Ok(());
+    }
+    Err(format!("the directory has {connection}, and the secrets of {id} are {hashes:?}"))
 }
 
 /// Asks for a token as the client does.

@@ -44,14 +44,14 @@ fn killed_anywhere_and_again_while_it_recovers_the_same_command_heals() {
         let points = Field::new(1).case(run).record(run);
         let mut firsts = strikes(&points, true);
         if !is_full() {
-            firsts.retain(is_record);
+            firsts.retain(is_kept);
         }
         let (pairs, problems) = twice(run, &firsts);
         assert!(pairs >= least, "only {pairs} pairs");
         broken.extend(problems);
         figures.push(format!(
             "{pairs} double {name} (pairs of {})",
-            if is_full() { "all points" } else { "durable records" }
+            if is_full() { "all points" } else { "what is kept: durable records and files of secrets" }
         ));
     }
     let figures = format!("crash points: {}", figures.join(", "));
@@ -71,8 +71,7 @@ fn once(run: Run, strikes: &[Strike]) -> Vec<String> {
     judge(&field, run, cases)
 }
 
-/// Every first point with every point of the run that recovers from it. There are as many of these as it takes until
-/// the second run comes to its end.
+/// Every first point with every point of the run that recovers from it.
 fn twice(run: Run, firsts: &[Strike]) -> (usize, Vec<String>) {
     let results = each(firsts, |first| {
         let seconds = {
@@ -82,7 +81,7 @@ fn twice(run: Run, firsts: &[Strike]) -> (usize, Vec<String>) {
             let Ok(points) = points else { return (0, vec![format!("{first}: {}", points.unwrap_err())]) };
             let mut seconds = strikes(&points, true);
             if !is_full() {
-                seconds.retain(is_record);
+                seconds.retain(is_kept);
             }
             seconds
         };
@@ -107,7 +106,7 @@ fn judge(field: &Field, run: Run, cases: Vec<Ended>) -> Vec<String> {
     let reference = field.case(run);
     reference.run(run).expect(0);
     let judge = Judge::new(field);
-    let expected = judge.end(&reference).unwrap();
+    let expected = judge.reference(run, &reference);
     let broken = cases.into_iter().filter_map(|(name, case, healed)| match healed.and_then(|()| judge.end(&case)) {
         Ok(end) if end == expected => None,
         Ok(end) => Some(format!("{name}: {:#?}", end.differences(&expected))),
@@ -119,6 +118,11 @@ fn judge(field: &Field, run: Run, cases: Vec<Ended>) -> Vec<String> {
 /// Whether a kill finds one more record durable than the one before, and nobody has heard of it.
 fn is_record(strike: &Strike) -> bool {
     strike.mode == "kill-after" && strike.point.call == "sync" && strike.point.path == WAL
+}
+
+/// Whether a kill here decides on what is kept: a record, or a secret.
+fn is_kept(strike: &Strike) -> bool {
+    is_record(strike) || strike.point.path.starts_with(".flowswap/secrets")
 }
 
 /// Where to kill: before and after each call. What lies between two calls on one file that follow each other is struck
@@ -143,7 +147,6 @@ fn strikes(points: &[DiskPoint], of_all: bool) -> Vec<Strike> {
     }
     // The index of the -wal, which SQLite makes anew after every crash, holds nothing.
     strikes.retain(|strike| is_full() || strike.point.path != INDEX);
-    let is_kept = |strike: &Strike| is_record(strike) || strike.point.path.starts_with(".flowswap/secrets");
     strikes.retain(|strike| of_all || is_kept(strike));
     strikes
 }

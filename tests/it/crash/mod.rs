@@ -8,7 +8,7 @@
 //!
 //! `FLOWSWAP_CRASH=full` takes all pairs of all points, and each single write, which takes hours. Without it, of a series of
 //! writes to one file the first two are struck and the rest is left to the cuts of the journal; pairs are taken over
-//! what makes the journal's records durable; and of the runs other than `apply` and `rollback` only what they keep counts.
+//! what makes the journal's records durable and over the files of secrets; and of the runs other than `apply` and `rollback` only what they keep counts.
 //! Requests are held, cut and killed at in `faults/sweeps.rs`.
 
 mod by_chance;
@@ -35,7 +35,7 @@ pub(crate) fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync)
         let indexes = std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
         indexes.map_while(|index| Some((index, work(items.get(index)?)))).collect::<Vec<_>>()
     };
-    let workers = 3 * thread::available_parallelism().map_or(1, NonZero::get);
+    let workers = (3 * thread::available_parallelism().map_or(1, NonZero::get)).min(16);
     let mut results: Vec<_> = thread::scope(|scope| {
         let running: Vec<_> = (0..workers).map(|_| scope.spawn(take)).collect();
         running.into_iter().flat_map(|worker| worker.join().unwrap()).collect()

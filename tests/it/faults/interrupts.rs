@@ -45,9 +45,7 @@ fn a_second_ctrl_c_ends_at_once_and_what_was_cut_off_is_looked_up() {
     let kind = FaultKind::Delay { milliseconds: 600_000 };
     lab.sim.add_fault(create.fault(&lab, &lab.sim.tenants()[0], kind, 1));
     let mut running = Background::start(lab.dir(), Run::Forward.args());
-    while lab.sim.faults()[0].fired == 0 && !running.has_ended() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    running.await_faults(&lab);
     running.interrupt();
     running.await_talk("Ctrl-C again stops at once");
     running.interrupt();
@@ -68,9 +66,7 @@ fn a_look_that_is_stopped_reports_and_writes_nothing() {
         let host = lab.sim.tenants()[1].domain.clone();
         lab.sim.add_fault(Fault { host, method: None, path: String::new(), kind, times: 1, skip: 0 });
         let mut running = Background::start(lab.dir(), args);
-        while lab.sim.faults()[0].fired == 0 && !running.has_ended() {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        running.await_faults(&lab);
         running.interrupt();
         running.await_talk("Ctrl-C again stops at once");
         let output = running.finish().expect(5);

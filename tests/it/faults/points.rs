@@ -136,8 +136,7 @@ impl Point {
 
 impl Names {
     fn of(lab: &Lab, tenant: &SimTenant) -> Self {
-        let world = lab.sim.world();
-        let org = world.orgs.iter().find(|org| org.domain == tenant.domain).unwrap();
+        let org = lab.org(tenant);
         let mut names = vec![
             (tenant.domain.clone(), "{domain}"),
             (GATEWAY_HOST.to_owned(), "{gateway}"),

@@ -1,13 +1,14 @@
 //! Every point of a run times every fault: whatever strikes, running the same command again brings the tenant to where it
 //! was to go, with one client, one secret and one submit, as if nothing had happened.
 
-use std::{thread, time::Duration};
-
-use flowswap_sim::{Exchange, FaultKind, Scenario, SimTenant, World, diff};
+use flowswap_sim::{Exchange, FaultKind, Scenario, SimTenant, diff};
 use serde_json::Value;
 
 use super::points::{Point, Run, is_write, record, uniform};
-use crate::support::{Background, Lab, Output, print};
+use crate::{
+    crash::judge::connection_agrees,
+    support::{Background, Lab, Output, print},
+};
 
 /// A fault, and how many requests in a row it strikes.
 type Strike = (FaultKind, u32);
@@ -110,7 +111,7 @@ fn a_crash_when_the_legacy_client_is_retired_and_purged() {
 #[test]
 fn answers_that_come_too_late() {
     let begun = |lab: &Lab, run: Run| {
-        let (short, usual) = ("[network]\ntimeout = \"2s\"\n", "[network]\n");
+        let (short, usual) = ("[network]\ntimeout = \"10s\"\n", "[network]\n");
         lab.edit_config(|text| text.replace(usual, short));
         let output = lab.run(run.args());
         lab.edit_config(|text| text.replace(short, usual));
@@ -171,10 +172,10 @@ fn sweep_by(
     assert!(idle.is_empty(), "these did not strike: {idle:#?}\n{}", first.stderr);
 
     let second = lab.run(run.args());
-    let seen = (lab.sim.world(), lab.sim.snapshot());
+    let now = lab.sim.snapshot();
     let mut failures = String::new();
     for ((point, strike), tenant) in cases.iter().zip(&tenants) {
-        let problems = judge(run, &seen, tenant, &before);
+        let problems = judge(run, &lab, tenant, &before, &now);
         if !problems.is_empty() {
             let told = |text: &str| -> String {
                 text.lines().filter(|line| line.starts_with(&tenant.name)).map(|line| format!("    {line}\n")).collect()
@@ -189,29 +190,27 @@ fn sweep_by(
         let made: Vec<usize> = tenants.iter().map(|tenant| lab.clients_made(tenant)).collect();
         assert_eq!(made, vec![1; tenants.len()], "a client was made twice");
     }
+    lab.audit(if run == Run::Back { 0 } else { tenants.len() });
     cases.len()
 }
 
 /// Starts the command, waits until every tenant is held up by its fault, and kills the process.
 fn kill_when_all_are_held(lab: &Lab, run: Run) -> Output {
     let mut running = Background::start(lab.dir(), run.args());
-    while lab.sim.faults().iter().any(|report| report.fired == 0) && !running.has_ended() {
-        thread::sleep(Duration::from_millis(10));
-    }
+    running.await_faults(lab);
     running.kill();
     running.finish()
 }
 
 /// What is not as it should be once the run has ended well.
-fn judge(run: Run, (world, now): &(World, Value), tenant: &SimTenant, before: &Value) -> Vec<String> {
+fn judge(run: Run, lab: &Lab, tenant: &SimTenant, before: &Value, now: &Value) -> Vec<String> {
     let mut problems = Vec::new();
     if run == Run::Back {
         let is_ours = |line: &String| line.contains(&tenant.domain) || line.contains(&tenant.directory_id);
         problems.extend(diff(before, now).into_iter().filter(is_ours));
         return problems;
     }
-    let org = world.orgs.iter().find(|org| org.domain == tenant.domain).unwrap();
-    let directory = world.directories.iter().find(|directory| directory.name == tenant.name).unwrap();
+    let (org, directory) = (lab.org(tenant), lab.directory(tenant));
     let [client] = org.service_clients.as_slice() else {
         return vec![format!("{} service clients", org.service_clients.len())];
     };
@@ -233,5 +232,6 @@ fn judge(run: Run, (world, now): &(World, Value), tenant: &SimTenant, before: &V
         Run::Purge => "",
     };
     expect("the legacy client", legacy.join(" "), expected);
+    problems.extend(connection_agrees(now, tenant).err());
     problems
 }

@@ -58,7 +58,7 @@ fn a_sound_state_passes_also_online_and_nothing_is_changed_by_looking() {
 fn a_world_that_is_not_as_the_journal_says_is_named() {
     let lab = lab();
     let [acme, globex, _] = lab.sim.tenants().try_into().unwrap();
-    let legacy = lab.sim.world().orgs.iter().find(|org| org.domain == globex.domain).unwrap().legacy[0].clone();
+    let legacy = lab.org(&globex).legacy[0].clone();
     lab.sim.mutate(Mutation::SetAppActive { org: globex.domain.clone(), app: legacy.id, active: true }).unwrap();
     let flow = "authorization_code".to_owned();
     let change = Mutation::SetConnection { directory: acme.directory_id, flow, client_id: "0oaOLD".to_owned() };

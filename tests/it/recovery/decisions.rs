@@ -2,26 +2,22 @@
 
 use flowswap_sim::{Fault, FaultKind, Mutation, Variant};
 
-use crate::support::{Lab, Output};
+use crate::{
+    faults::points::lose_the_creation,
+    support::{Lab, Output},
+};
 
 const APPLY: &[&str] = &["apply", "plan.json", "--yes"];
 
 /// The answer to the creation of acme's client is lost, and at the same time somebody makes another one of its kind.
 /// Gives the id of that one.
-fn lose_the_creation(lab: &Lab) -> String {
+fn lose_it_beside_a_strangers(lab: &Lab) -> String {
     let tenant = &lab.sim.tenants()[0];
-    let fault = |method: &str, path: &str, kind| Fault {
-        host: tenant.domain.clone(),
-        method: Some(method.to_owned()),
-        path: path.to_owned(),
-        kind,
-        times: 1,
-        skip: 0,
-    };
-    lab.sim.add_fault(fault("POST", "/integrations/api/v1/api-services", FaultKind::DropAfterCommit));
+    let lost = lose_the_creation(tenant);
     // The first look and the one before the creation pass; the one that is to tell what became of it does not.
-    let mut blind = fault("GET", "/integrations/api/v1/api-services", FaultKind::Status { status: 500 });
-    blind.skip = 2;
+    let (method, kind) = (Some("GET".to_owned()), FaultKind::Status { status: 500 });
+    let blind = Fault { method, kind, skip: 2, ..lost.clone() };
+    lab.sim.add_fault(lost);
     lab.sim.add_fault(blind);
     let stranger = Mutation::AddServiceClient { org: tenant.domain.clone(), variant: Variant::Plain };
     lab.run(APPLY).expect(3);
@@ -37,21 +33,19 @@ fn forbid_the_log(lab: &Lab) {
 }
 
 fn clients(lab: &Lab) -> Vec<String> {
-    let world = lab.sim.world();
-    let org = world.orgs.iter().find(|org| org.domain == lab.sim.tenants()[0].domain).unwrap();
+    let org = lab.org(&lab.sim.tenants()[0]);
     org.service_clients.iter().map(|client| client.id.clone()).collect()
 }
 
 fn directory_client(lab: &Lab) -> String {
-    let world = lab.sim.world();
-    world.directories.iter().find(|directory| directory.name == "acme").unwrap().client_id.clone()
+    lab.directory(&lab.sim.tenants()[0]).client_id
 }
 
 #[test]
 fn the_system_log_tells_our_own_client_from_somebody_elses() {
     let lab = Lab::with_tenants(1);
     lab.plan().expect(0);
-    let stranger = lose_the_creation(&lab);
+    let stranger = lose_it_beside_a_strangers(&lab);
     assert_eq!(clients(&lab).len(), 2);
     lab.run(APPLY).expect(0);
     let ours = directory_client(&lab);
@@ -64,7 +58,7 @@ fn the_system_log_tells_our_own_client_from_somebody_elses() {
 fn without_the_log_a_person_decides_which_is_ours() {
     let lab = Lab::with_tenants(1);
     lab.plan().expect(0);
-    let stranger = lose_the_creation(&lab);
+    let stranger = lose_it_beside_a_strangers(&lab);
     let ours = clients(&lab).into_iter().find(|id| *id != stranger).unwrap();
     forbid_the_log(&lab);
     lab.run(APPLY).expect(3);
@@ -98,7 +92,7 @@ fn without_the_log_a_person_decides_which_is_ours() {
 fn what_a_person_deleted_by_hand_is_made_again() {
     let lab = Lab::with_tenants(1);
     lab.plan().expect(0);
-    lose_the_creation(&lab);
+    lose_it_beside_a_strangers(&lab);
     forbid_the_log(&lab);
     lab.run(APPLY).expect(3);
     let org = lab.sim.tenants()[0].domain.clone();
@@ -126,10 +120,11 @@ fn only_what_is_stuck_is_resolved() {
 /// What differs from run to run is given one form.
 fn masked(lab: &Lab, output: &Output) -> String {
     let mut text = output.show();
-    // How exactly a connection ended is not always the same.
-    let cut = |line: &str| match line.split_once("got no answer: ") {
-        Some((said, _)) => format!("{said}got no answer: …\n"),
-        None => format!("{line}\n"),
+    // How exactly a connection ended is not always the same, nor is how long ago.
+    let cut = |line: &str| {
+        let cuts = [("got no answer: ", "…"), (" is stuck at `provision` for ", "AGE")];
+        let cut = cuts.into_iter().find_map(|(words, mask)| Some((line.split_once(words)?.0, words, mask)));
+        cut.map_or_else(|| format!("{line}\n"), |(said, words, mask)| format!("{said}{words}{mask}\n"))
     };
     text = text.lines().map(cut).collect();
     for (index, id) in clients(lab).iter().enumerate() {

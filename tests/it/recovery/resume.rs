@@ -17,6 +17,8 @@ fn slow_lab() -> Lab {
 fn cut_off(lab: &Lab, args: &[&str], after: &str) {
     let mut running = Background::start(lab.dir(), args);
     running.await_talk(after);
+    // What is held is there when the process is killed.
+    running.await_faults(lab);
     running.kill();
     running.finish().expect(-9);
 }
@@ -41,6 +43,9 @@ fn a_run_that_was_cut_off_goes_on_by_name_forward_back_and_to_the_end() {
     lab.run(&["plan", "-o", "second.json"]).expect(0);
     lab.run(&["apply", "second.json", "--yes"]).expect(0);
     lab.run(&["finalize", "--all", "--yes"]).expect(0);
+    let (host, kind) = (lab.sim.tenants()[1].domain.clone(), FaultKind::Delay { milliseconds: 600_000 });
+    let (method, path) = (Some("DELETE".to_owned()), String::new());
+    lab.sim.add_fault(Fault { host, method, path, kind, times: 1, skip: 0 });
     cut_off(&lab, &["finalize", "acme", "globex", "--purge", "--yes"], "acme: purge done");
     let output = lab.run(&["resume", "--yes"]).expect(0);
     assert!(output.stderr.contains("going on with `flowswap finalize --purge` of 2 tenants"), "{}", output.stderr);

@@ -44,12 +44,10 @@ fn a_writer_whose_epoch_was_stolen_is_refused_by_the_database_and_nothing_more_l
     lab.plan().expect(0);
     let create = record(Run::Forward, is_write).into_iter().next().unwrap();
     // Held until the epoch is stolen; then the answer comes, and cannot be recorded.
-    let kind = FaultKind::Delay { milliseconds: 2_000 };
+    let kind = FaultKind::Delay { milliseconds: 10_000 };
     lab.sim.add_fault(create.fault(&lab, &lab.sim.tenants()[0], kind, 1));
     let mut running = Background::start(lab.dir(), Run::Forward.args());
-    while lab.sim.faults()[0].fired == 0 && !running.has_ended() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    running.await_faults(&lab);
     let thief = rusqlite::Connection::open(lab.path(".flowswap/journal.sqlite")).unwrap();
     let steal = "UPDATE lease SET epoch = epoch + 1, released = 0, process = 1, user = 2, host = 'elsewhere', \
                  version = '9', since = '2026-01-01T00:00:00Z' RETURNING epoch";

@@ -77,8 +77,8 @@ const IN_APPLY: &[(&str, &[&str])] = &[
 
 /// What hangs until the host's patience ends.
 const HANGING: &[(&str, &[&str])] = &[
-    ("loop-in-apply", &["did not go on with `apply` within 1 s", "the process is started again"]),
-    ("silence-in-apply", &["did not go on with `apply` within 1 s", "the process is started again"]),
+    ("loop-in-apply", &["did not go on with `apply` within 3 s", "the process is started again"]),
+    ("silence-in-apply", &["did not go on with `apply` within 3 s", "the process is started again"]),
 ];
 
 #[test]
@@ -94,7 +94,7 @@ fn in_apply_it_fails_its_own_tenant_and_no_other() {
 #[test]
 fn what_hangs_is_ended_and_fails_its_own_tenant_and_no_other() {
     std::thread::scope(|scope| {
-        let patience = &["--plugin-patience", "1s"];
+        let patience = &["--plugin-patience", "3s"];
         HANGING.iter().for_each(|(word, said)| drop(scope.spawn(move || fail_alone(word, said, patience))));
     });
 }

@@ -7,10 +7,10 @@ use std::{
     process::{Child, Command, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use super::{Output, command};
+use super::{Lab, Output, command};
 
 /// No test waits for as long as this; it ends one that would wait for ever.
 const FOREVER: Duration = Duration::from_secs(60);
@@ -64,14 +64,29 @@ impl Background {
         panic!("`{words}` was not said: {}", self.heard.stderr);
     }
 
+    /// Waits until every fault of the laboratory has struck, or the process has ended, which its caller looks at.
+    #[track_caller]
+    pub(crate) fn await_faults(&mut self, lab: &Lab) {
+        let begun = Instant::now();
+        loop {
+            let faults = lab.sim.faults();
+            let idle: Vec<_> = faults.iter().filter(|report| report.fired == 0).collect();
+            if idle.is_empty() || self.has_ended() {
+                return;
+            }
+            assert!(begun.elapsed() < FOREVER, "these did not strike: {idle:#?}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Ctrl-C: the signal goes to the whole group.
     pub(crate) fn interrupt(&self) {
         self.signal("-INT", &format!("-{}", self.id()));
     }
 
     /// Ends the process as a crash would.
-    pub(crate) fn kill(&self) {
-        self.signal("-KILL", &self.id().to_string());
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
     }
 
     /// Asks the process to end, by its id, as `kill` does.

@@ -6,13 +6,36 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::Command,
+    sync::LazyLock,
 };
 
-use super::library;
+use tempfile::TempDir;
+
+use super::{command, finish, library};
 
 /// Why there is no such disk here, if there is none.
 pub(crate) fn missing() -> Option<&'static str> {
-    (!cfg!(target_os = "linux")).then_some("only Linux has a way to preload the failing disk that is used here")
+    static IS_LOADED: LazyLock<bool> = LazyLock::new(is_loaded);
+    if !cfg!(target_os = "linux") {
+        Some("only Linux has a way to preload the failing disk that is used here")
+    } else if cfg!(target_feature = "crt-static") {
+        Some("a binary that is linked statically loads no failing disk")
+    } else {
+        assert!(*IS_LOADED, "the failing disk was not loaded into the binary");
+        None
+    }
+}
+
+/// Whether the disk sees what the binary writes.
+fn is_loaded() -> bool {
+    let folder = TempDir::new().unwrap();
+    let root = folder.path().join("work");
+    fs::create_dir(&root).unwrap();
+    let mut command = command(&root, &["--version"]);
+    command.stdout(File::create(root.join("version")).unwrap());
+    let watch = Watch::over(&mut command, &root, folder.path(), None);
+    let _ = finish(command).expect(0);
+    watch.points().iter().any(|point| point.is_like(&DiskPoint::new("write", "version", 1)))
 }
 
 /// A call by which something is written below the root.
@@ -41,15 +64,16 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Lets the command run on the disk. `list` must not lie below `root`.
-    pub(crate) fn over(command: &mut Command, root: &Path, list: &Path, strike: Option<&Strike>) -> Self {
-        File::create(list).unwrap();
-        command.env("LD_PRELOAD", library("failing_disk"));
-        command.env("FLOWSWAP_DISK_ROOT", root).env("FLOWSWAP_DISK_LIST", list);
+    /// Lets the command run on the disk. What that needs for itself is put into `folder`, which must not lie below `root`.
+    pub(crate) fn over(command: &mut Command, root: &Path, folder: &Path, strike: Option<&Strike>) -> Self {
+        let list = folder.join("list");
+        File::create(&list).unwrap();
+        command.env("LD_PRELOAD", plainly_named(folder));
+        command.env("FLOWSWAP_DISK_ROOT", root).env("FLOWSWAP_DISK_LIST", &list);
         if let Some(strike) = strike {
             command.env("FLOWSWAP_DISK_STRIKE", strike.order());
         }
-        Self { list: list.to_owned() }
+        Self { list }
     }
 
     /// How many calls were hit.
@@ -76,6 +100,15 @@ impl Watch {
     fn lines(&self) -> Vec<String> {
         fs::read_to_string(&self.list).unwrap().lines().map(str::to_owned).collect()
     }
+}
+
+/// The library by a name that `LD_PRELOAD` can hold: spaces and colons, as a checkout's path may have, separate there.
+fn plainly_named(folder: &Path) -> PathBuf {
+    let link = folder.join("failing_disk.so");
+    if !link.exists() {
+        std::os::unix::fs::symlink(library("failing_disk"), &link).unwrap();
+    }
+    link
 }
 
 impl DiskPoint {

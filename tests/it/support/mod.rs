@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use flowswap_sim::{Sim, SimConfig, SimTenant};
+use flowswap_sim::{DirectoryView, OrgView, Sim, SimConfig, SimTenant};
 use flowswap_store::Identity;
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
@@ -74,6 +74,25 @@ impl Lab {
             let body = response.into_body().collect().await.unwrap().to_bytes();
             serde_json::from_slice::<Vec<Value>>(&body).unwrap().len()
         })
+    }
+
+    /// The tenant's org as it is now.
+    pub(crate) fn org(&self, tenant: &SimTenant) -> OrgView {
+        self.sim.world().orgs.into_iter().find(|org| org.domain == tenant.domain).unwrap()
+    }
+
+    /// The tenant's directory as it is now.
+    pub(crate) fn directory(&self, tenant: &SimTenant) -> DirectoryView {
+        self.sim.world().directories.into_iter().find(|directory| directory.name == tenant.name).unwrap()
+    }
+
+    /// The binary's own audit finds that the journal, the custody of secrets and both sides agree, and that so many tenants
+    /// have a client in place.
+    #[track_caller]
+    pub(crate) fn audit(&self, tenants: usize) {
+        let output = self.run(&["audit", "verify", "--online"]).expect(0);
+        let in_place = output.stdout.lines().filter(|line| line.starts_with("world") && line.contains("/provision "));
+        assert_eq!(in_place.count(), tenants, "{}", output.stdout);
     }
 
     pub(crate) fn dir(&self) -> &Path {
