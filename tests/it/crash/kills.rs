@@ -44,14 +44,14 @@ fn killed_anywhere_and_again_while_it_recovers_the_same_command_heals() {
         let points = Field::new(1).case(run).record(run);
         let mut firsts = strikes(&points, true);
         if !is_full() {
-            firsts.retain(is_kept);
+            firsts.retain(is_record);
         }
         let (pairs, problems) = twice(run, &firsts);
         assert!(pairs >= least, "only {pairs} pairs");
         broken.extend(problems);
         figures.push(format!(
             "{pairs} double {name} (pairs of {})",
-            if is_full() { "all points" } else { "what is kept: durable records and files of secrets" }
+            if is_full() { "all points" } else { "durable records" }
         ));
     }
     let figures = format!("crash points: {}", figures.join(", "));
@@ -81,7 +81,7 @@ fn twice(run: Run, firsts: &[Strike]) -> (usize, Vec<String>) {
             let Ok(points) = points else { return (0, vec![format!("{first}: {}", points.unwrap_err())]) };
             let mut seconds = strikes(&points, true);
             if !is_full() {
-                seconds.retain(is_kept);
+                seconds.retain(is_record);
             }
             seconds
         };
@@ -120,11 +120,6 @@ fn is_record(strike: &Strike) -> bool {
     strike.mode == "kill-after" && strike.point.call == "sync" && strike.point.path == WAL
 }
 
-/// Whether a kill here decides on what is kept: a record, or a secret.
-fn is_kept(strike: &Strike) -> bool {
-    is_record(strike) || strike.point.path.starts_with(".flowswap/secrets")
-}
-
 /// Where to kill: before and after each call. What lies between two calls on one file that follow each other is struck
 /// once, and a series of writes before its first and its second: there may be more or fewer of them the next time.
 fn strikes(points: &[DiskPoint], of_all: bool) -> Vec<Strike> {
@@ -147,6 +142,7 @@ fn strikes(points: &[DiskPoint], of_all: bool) -> Vec<Strike> {
     }
     // The index of the -wal, which SQLite makes anew after every crash, holds nothing.
     strikes.retain(|strike| is_full() || strike.point.path != INDEX);
+    let is_kept = |strike: &Strike| is_record(strike) || strike.point.path.starts_with(".flowswap/secrets");
     strikes.retain(|strike| of_all || is_kept(strike));
     strikes
 }

@@ -8,7 +8,7 @@
 //!
 //! `FLOWSWAP_CRASH=full` takes all pairs of all points, and each single write, which takes hours. Without it, of a series of
 //! writes to one file the first two are struck and the rest is left to the cuts of the journal; pairs are taken over
-//! what makes the journal's records durable and over the files of secrets; and of the runs other than `apply` and `rollback` only what they keep counts.
+//! what makes the journal's records durable; and of the runs other than `apply` and `rollback` only what they keep counts.
 //! Requests are held, cut and killed at in `faults/sweeps.rs`.
 
 mod by_chance;
