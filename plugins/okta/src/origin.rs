@@ -78,10 +78,13 @@ fn judge<'a>(new: &'a [String], events: &[Event], attempts: &[Attempt]) -> Origi
             None => untold.push(id.as_str()),
         }
     }
-    match (ours.as_slice(), untold.is_empty()) {
+    // That we created one is certain then, and which one where there is no other.
+    let is_somewhere = events.iter().any(|event| event.is(CREATED) && is_ours(event) && !event.names_a_client());
+    match (ours.as_slice(), untold.as_slice()) {
         ([id], _) => Origin::Ours(id),
-        ([], true) => Origin::Nowhere,
-        ([], false) => Origin::Unclear(untold),
+        ([], []) => Origin::Nowhere,
+        ([], [id]) if is_somewhere => Origin::Ours(id),
+        ([], _) => Origin::Unclear(untold),
         _ => Origin::Unclear(ours),
     }
 }
@@ -145,5 +148,11 @@ mod tests {
         check(&["a"], vec![changed("/outcome/result", json!("FAILURE"))], Origin::Unclear(vec!["a"]));
         check(&["a"], vec![changed("/eventType", json!("app.lifecycle"))], Origin::Unclear(vec!["a"]));
         check(&["a"], vec![changed("/client", json!(null))], Origin::Nowhere);
+        // An event that does not say which client it is about, and one that is about a client that is gone.
+        let nameless = event("00uADMIN", "flowswap/0.1.0 (+intent:run-2/provision)");
+        check(&["a"], vec![nameless.clone()], Origin::Ours("a"));
+        check(&["a", "b"], vec![nameless.clone(), other("b")], Origin::Ours("a"));
+        check(&["a", "b"], vec![nameless], Origin::Unclear(vec!["a", "b"]));
+        check(&["a"], vec![ours("0oaGONE")], Origin::Unclear(vec!["a"]));
     }
 }

@@ -64,6 +64,12 @@ impl Event {
         self.target.iter().flatten().any(|target| target.id.as_deref() == Some(id))
     }
 
+    /// Whether it says to which client it was done; ids of apps and clients begin so (Okta management API). What the targets
+    /// of some kinds of event are is in no public source.
+    pub(crate) fn names_a_client(&self) -> bool {
+        self.target.iter().flatten().any(|target| target.id.as_deref().is_some_and(|id| id.starts_with("0oa")))
+    }
+
     /// The program that it was done with, as it calls itself.
     pub(crate) fn agent(&self) -> Option<&str> {
         self.client.as_ref()?.user_agent.as_ref()?.raw_user_agent.as_deref()
