@@ -65,17 +65,6 @@ impl Failure {
     }
 }
 
-/// An error and all that led to it, in one line.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut line = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        line += &format!(": {cause}");
-        next = cause.source();
-    }
-    line
-}
-
 #[derive(Debug)]
 struct FailedTo {
     doing: String,

@@ -43,6 +43,7 @@ pub use plugin_file::{PluginFile, PluginFileError, locate};
 pub use process::{PluginProcess, StartError};
 pub use resolve::{HostPattern, HostPatternError};
 pub use revival::MAX_RESTARTS;
+pub use scope::chain;
 pub use session::{Session, SessionConfig};
 pub use spawn::{Launcher, Limits, Tap, Traffic};
 pub use transport::{HttpService, Network, NetworkError, Sent, TransportError, build};

@@ -152,7 +152,7 @@ pub(crate) fn internal(error: &(dyn std::error::Error + 'static)) -> Error {
 }
 
 /// An error and all that led to it, in one line.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut line = error.to_string();
     let mut next = error.source();
     while let Some(error) = next {

@@ -4,14 +4,11 @@ use std::collections::BTreeSet;
 
 use flowswap_contract::Handle;
 use flowswap_engine::History;
+use flowswap_host::chain;
 use flowswap_store::{AgeSecretStore, Inventory, StateDir};
 
 use super::{Check, failed, passed};
-use crate::{
-    config::Config,
-    context::load_identity,
-    exit::{Failure, chain},
-};
+use crate::{config::Config, context::load_identity, exit::Failure};
 
 /// Looks at all secrets; their values stay where they are.
 pub(super) fn verify(config: &Config, state: &StateDir, history: &History) -> Vec<Check> {

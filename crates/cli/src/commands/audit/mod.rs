@@ -4,13 +4,14 @@ mod custody;
 mod world;
 
 use flowswap_engine::{History, JournalError};
+use flowswap_host::chain;
 use flowswap_store::{SqliteJournal, StateDir};
 use serde::Serialize;
 
 use crate::{
     context::Context,
     display::table,
-    exit::{Exit, Failure, chain},
+    exit::{Exit, Failure},
     terminal::Tone,
 };
 

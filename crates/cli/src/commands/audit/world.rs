@@ -2,14 +2,10 @@
 
 use flowswap_contract::{ObserveReply, Observed};
 use flowswap_engine::{Comparison, History, compare};
+use flowswap_host::chain;
 
 use super::{Check, failed, passed};
-use crate::{
-    config::Config,
-    context::Context,
-    exit::{Failure, chain},
-    fleet::Fleet,
-};
+use crate::{config::Config, context::Context, exit::Failure, fleet::Fleet};
 
 /// Provider and directory are as the journal says.
 pub(super) async fn verify(context: &Context, config: &Config, history: &History) -> Result<Vec<Check>, Failure> {
