@@ -140,21 +140,21 @@ impl Life {
         let _ = self.send(&ToPlugin::Close { session });
     }
 
-    /// Starts a call.
-    pub(crate) fn begin(self: &Arc<Self>, call: Call) -> Result<Conversation, Error> {
+    /// Starts a call; none, if the process has ended before it could begin.
+    pub(crate) fn begin(self: &Arc<Self>, call: Call) -> Result<Option<Conversation>, Error> {
         let (id, op) = (call.id, call.op);
         let (sender, inbox) = mpsc::unbounded_channel();
         {
             let mut waiting = self.routes.lock();
-            if let Some(ended) = &waiting.ended {
+            if waiting.ended.is_some() {
                 // Nothing of this call has happened, whatever the verb.
-                return Err(ended.error());
+                return Ok(None);
             }
             waiting.calls.insert(id, Route { inbox: sender, asked: 0, unanswered: 0 });
         }
         let conversation = Conversation { life: Arc::clone(self), id, op, inbox };
         self.send(&ToPlugin::Call(call))?;
-        Ok(conversation)
+        Ok(Some(conversation))
     }
 
     fn send(&self, message: &ToPlugin) -> Result<(), Error> {

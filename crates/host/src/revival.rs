@@ -127,9 +127,9 @@ mod tests {
     async fn cut_off(process: &PluginProcess, life: &Arc<Life>) -> Error {
         let (id, params) = (process.next_id(), Value::Null);
         let call = Call { id, session: 0, op: Op::Apply, key: "r".into(), now: "n".into(), params };
-        match life.begin(call) {
-            Ok(mut conversation) => conversation.next().await.map(|_| ()).unwrap_err(),
-            Err(error) => error.with_unknown_effect(),
+        match life.begin(call).unwrap() {
+            Some(mut conversation) => conversation.next().await.map(|_| ()).unwrap_err(),
+            None => life.end().unwrap().error().with_unknown_effect(),
         }
     }
 

@@ -118,7 +118,8 @@ impl Session {
             let is_suspect = self.is_suspect.load(Ordering::Relaxed);
             let _alone = if is_suspect { Some(self.process.revival.suspects.lock().await) } else { None };
             let home = self.home().await?;
-            let result = self.converse_in(&home, call.clone()).await;
+            // Somebody else may end the process before the call begins; then it begins in the next one.
+            let Some(result) = self.converse_in(&home, call.clone()).await.transpose() else { continue };
             if result.is_ok() && changes {
                 // Whoever kills by what it changes does not get this far.
                 self.is_suspect.store(false, Ordering::Relaxed);
@@ -133,7 +134,8 @@ impl Session {
         }
     }
 
-    async fn converse_in(&self, home: &Arc<Life>, call: BackendCall<'_>) -> Result<Value, Error> {
+    /// Makes a call in this process; none, if that has ended before the call could begin.
+    async fn converse_in(&self, home: &Arc<Life>, call: BackendCall<'_>) -> Result<Option<Value>, Error> {
         if self.side.effects.stop.is_stopped() {
             return Err(interrupted());
         }
@@ -148,7 +150,7 @@ impl Session {
             closing: closing.listen(),
             touched: AtomicBool::new(false),
         };
-        let mut conversation = home.begin(Call {
+        let began = home.begin(Call {
             id: self.process.next_id(),
             session: self.open.session,
             op: call.op,
@@ -159,6 +161,7 @@ impl Session {
             now: self.side.effects.clock.now().to_string(),
             params: call.params,
         })?;
+        let Some(mut conversation) = began else { return Ok(None) };
         let mut result = self.carry_out(&scope, &mut conversation, home.limits().thinking, &closing).await;
         if let Err(error) = &mut result {
             // The plugin knows what it was told; the host knows what has left.
@@ -166,7 +169,7 @@ impl Session {
                 *error = error.clone().with_unknown_effect();
             }
         }
-        self.clean(result)
+        self.clean(result).map(Some)
     }
 
     /// Does what the plugin asks for until it replies. Never leaves a request behind whose outcome is not recorded.
