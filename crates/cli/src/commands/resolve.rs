@@ -1,7 +1,5 @@
 //! `flowswap resolve`: a person decides what is so of a step that nothing else can settle.
 
-use std::sync::Arc;
-
 use flowswap_contract::Values;
 use flowswap_engine::{Decision, JournalError, Resolution, ResolveError, TenantState};
 use serde::Serialize;
@@ -46,16 +44,14 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Exit, F
     context.terminal.confirm(&stuck::describe(name, tenant), &question, args.yes)?;
 
     // What was shown may be old by now: only the writer of the journal decides on it.
-    let progress = context.progress();
-    let (ports, history) = context.run_ports(&config, Arc::clone(&progress) as _).await?;
+    let (ports, history) = context.run_ports(&config, context.progress()).await?;
     let Some(tenant) = history.tenant(name) else { return Err(unknown(name)) };
-    let runner = started::runner(ports.clone());
-    let resolved = runner.resolve(name, tenant, decision.clone()).await.map_err(|error| refuse(name, error))?;
+    let stands = decision.stands;
+    let resolved = started::runner(ports).resolve(name, tenant, decision).await.map_err(|error| refuse(name, error))?;
 
     let now = read_history(&config).await?;
     let next = now.tenant(name).and_then(|tenant| status::next(name, tenant));
-    let report =
-        Report { name: name.clone(), step: resolved.step, resolved: decision.stands, missing: resolved.missing, next };
+    let report = Report { name: name.clone(), step: resolved.step, resolved: stands, missing: resolved.missing, next };
     context.terminal.report(&report, || text(&report))?;
     Ok(Exit::Done)
 }
