@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use flowswap_conformance::{Given, MakeWorld, World};
 use flowswap_contract::{
-    DirectoryInventory, Flow, Inventory, LegacyClient, Phase, PluginHello, ProviderInventory, Role, Step, Variant,
-    VariantType,
+    DirectoryInventory, Flow, Inventory, LegacyClient, Phase, PluginHello, ProviderInventory, Role, Step, Tokens,
+    Variant, VariantType,
 };
 use flowswap_engine::Secret;
 use flowswap_host::{HttpService, Sent, SessionConfig, TransportError};
@@ -84,6 +84,8 @@ impl SimWorld {
         let types = self.sim.variant_types();
         let scopes = vec!["okta.groups.read".to_owned(), "okta.users.read".to_owned()];
         let legacy = self.legacy().map(|legacy| LegacyClient {
+            last_sign_in: None,
+            tokens: Tokens::default(),
             id: legacy.id,
             client_id: legacy.client_id,
             label: "Palo Alto Networks Cloud Identity Engine".to_owned(),

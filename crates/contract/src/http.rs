@@ -28,6 +28,9 @@ pub struct HttpAsk {
     /// The secrets that a successful answer carries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub capture: Vec<Capture>,
+    /// What of a successful answer the plugin is to see only as keyed hashes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blind: Option<Box<Blind>>,
     /// Sending the same request twice leaves the world as sending it once. Lets the host repeat a mutation
     /// whose answer was lost.
     #[serde(default)]
@@ -48,6 +51,7 @@ impl HttpAsk {
             body: None,
             auth: None,
             capture: Vec::new(),
+            blind: None,
             idempotent: false,
             timeout_ms: None,
         }
@@ -105,6 +109,23 @@ pub struct Capture {
     pub name: String,
     /// How long it is kept.
     pub custody: Custody,
+}
+
+/// Personal data in an answer, to be compared and not to be known. The host puts in the place of each text the first
+/// [`Blind::DIGITS`] hexadecimal digits of its HMAC-SHA-256 (RFC 2104) under the key, before the plugin sees the answer;
+/// white space around the text and the case of its letters do not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blind {
+    /// A secret that the host made for this ([`Ask::Mint`](crate::Ask::Mint)). Hashes under the same key can be compared.
+    pub key: Handle,
+    /// JSON pointers (RFC 6901) into the answer's body, in which `*` stands for every item of a list or member of an
+    /// object, such as `/*/profile/login`. A place that is not there, or holds neither text nor number, is left alone.
+    pub pointers: Vec<String>,
+}
+
+impl Blind {
+    /// The length of a hash: 48 bits, by which two of 200,000 people are taken for one in one comparison of 14,000.
+    pub const DIGITS: usize = 12;
 }
 
 /// How long a captured secret is kept.

@@ -44,6 +44,29 @@ pub struct LegacyClient {
     pub redirect_uris: Vec<String>,
     /// The scopes that an admin granted it, sorted.
     pub scopes: Vec<String>,
+    /// When a person last signed in through it, RFC 3339, as far as the provider's log reaches back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_sign_in: Option<String>,
+    /// When somebody other than flowswap last got a token as it, or was refused one.
+    #[serde(default, skip_serializing_if = "Tokens::is_unknown")]
+    pub tokens: Tokens,
+}
+
+/// Token requests in a client's name, as the provider's log shows them; none where it may not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tokens {
+    /// When the last one was granted, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub granted_at: Option<String>,
+    /// When the last one was refused, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_at: Option<String>,
+}
+
+impl Tokens {
+    fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl LegacyClient {
@@ -70,6 +93,9 @@ pub struct ServiceClient {
     /// When it was made, as the provider writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
+    /// When somebody other than flowswap last got a token as it, or was refused one.
+    #[serde(default, skip_serializing_if = "Tokens::is_unknown")]
+    pub tokens: Tokens,
 }
 
 /// The two integrations that Palo Alto Networks publishes.
@@ -124,10 +150,16 @@ pub struct DirectoryInventory {
     pub domain: String,
     /// The flow of the connection.
     pub flow: Flow,
-    /// The client that it connects as, where the directory shows it.
+    /// The client that it connects as, where that is known.
     pub client_id: Option<String>,
+    /// Who says which flow and client it is.
+    #[serde(default, skip_serializing_if = "KnownFrom::is_directory")]
+    pub known_from: KnownFrom,
     /// Whether enterprise applications are collected, where the directory shows it.
     pub app_data: Option<bool>,
+    /// Whether it collects authentication logs for the Strata Logging Service, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_logs: Option<bool>,
     /// Whether the last sync was good, where the directory shows it.
     pub healthy: Option<bool>,
     /// The directory's own word for its status.
@@ -140,6 +172,29 @@ pub struct DirectoryInventory {
     pub counts: Counts,
     /// Whether the interface can put the previous connection back by itself.
     pub can_restore: bool,
+}
+
+/// Who says by which flow and as which client a directory is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KnownFrom {
+    /// The directory shows it.
+    #[default]
+    Directory,
+    /// The operator wrote it down, in the configuration.
+    Record,
+    /// The provider shows which client gets tokens.
+    Provider,
+    /// Nobody says it.
+    #[serde(other)]
+    Nobody,
+}
+
+impl KnownFrom {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+    fn is_directory(&self) -> bool {
+        *self == Self::Directory
+    }
 }
 
 /// How many objects a directory holds; none where it does not say.

@@ -19,16 +19,17 @@ mod inventory;
 mod message;
 mod operation;
 mod secret;
+mod sheet;
 mod step;
 
 #[cfg(feature = "sdk")]
 pub mod sdk;
 
 pub use error::{Effect, Error, ErrorKind};
-pub use http::{Auth, Body, Capture, Custody, HttpAnswer, HttpAsk, Intent};
+pub use http::{Auth, Blind, Body, Capture, Custody, HttpAnswer, HttpAsk, Intent};
 pub use inventory::{
-    Counts, DirectoryInventory, Flow, Inventory, LegacyClient, Lookalike, ProviderInventory, ServiceClient, Variant,
-    VariantType,
+    Counts, DirectoryInventory, Flow, Inventory, KnownFrom, LegacyClient, Lookalike, ProviderInventory, ServiceClient,
+    Tokens, Variant, VariantType,
 };
 pub use message::{
     Answer, Ask, Call, ConfigKey, FromPlugin, HeaderDialect, Level, Op, Open, Outcome, PROTOCOL, PluginEvent,
@@ -39,4 +40,5 @@ pub use operation::{
     TestParams, TestReply, Values,
 };
 pub use secret::Handle;
+pub use sheet::{RunSheet, SheetAct, SheetLine};
 pub use step::{By, Phase, Reversibility, Role, Step, StepProposal};

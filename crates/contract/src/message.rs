@@ -17,7 +17,7 @@ pub struct Protocol {
 }
 
 /// What this crate speaks.
-pub const PROTOCOL: Protocol = Protocol { major: 1, minor: 0 };
+pub const PROTOCOL: Protocol = Protocol { major: 1, minor: 1 };
 
 /// A message to the plugin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -197,6 +197,11 @@ pub enum Ask {
         /// Milliseconds.
         ms: u64,
     },
+    /// Make a random secret and keep it: a key for [`Blind`](crate::Blind).
+    Mint {
+        /// The last part of the handle's name.
+        name: String,
+    },
 }
 
 /// What the host answers, by kind of ask.
@@ -207,6 +212,11 @@ pub enum Answer {
     Http(HttpAnswer),
     /// The time has passed.
     Slept,
+    /// The secret is in custody.
+    Minted {
+        /// Its name.
+        handle: Handle,
+    },
 }
 
 /// Something to tell the operator.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{DirectoryInventory, ProviderInventory, Step, StepProposal};
+use crate::{DirectoryInventory, ProviderInventory, RunSheet, Step, StepProposal};
 
 /// Values that steps pass on by name; secrets among them as handles.
 pub type Values = BTreeMap<String, Value>;
@@ -38,7 +38,8 @@ pub struct StepParams {
     /// The values that it needs, by name.
     #[serde(default)]
     pub inputs: Values,
-    /// What it gave when it was applied, as far as known. For `apply`: what `observe` found of an earlier try.
+    /// What it gave when it was applied, as far as known. For `apply`: what `observe` found of an earlier try. For `test`:
+    /// what the check noted at its last look, whether it passed or not.
     #[serde(default)]
     pub outputs: Values,
     /// The runs that have begun the step, oldest first; a request of any of them may have arrived.
@@ -84,6 +85,10 @@ pub struct ApplyReply {
     /// What was seen on the way.
     #[serde(default)]
     pub evidence: Vec<Evidence>,
+    /// What a person is to do, where only a person can. The step then counts as carried out, or taken back, once `observe`
+    /// sees it: a call cannot wait for as long as a person may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<Box<RunSheet>>,
 }
 
 /// What `observe` returns.
@@ -124,12 +129,16 @@ pub struct TestParams {
 /// What `test` returns. The test passed when no evidence fails and none is inconclusive.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct TestReply {
-    /// The values that a check step gives, such as the receipt of a passed Test Connection.
+    /// The values that a check step gives, such as the receipt of a passed Test Connection. Those of one that did not pass
+    /// are its notes for the next look, which finds them in [`StepParams::outputs`].
     #[serde(default)]
     pub outputs: Values,
     /// One item per check.
     #[serde(default)]
     pub evidence: Vec<Evidence>,
+    /// Milliseconds before which another look cannot see more, where something is inconclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_ms: Option<u64>,
 }
 
 /// What one check saw.
@@ -144,6 +153,37 @@ pub struct Evidence {
     /// The other side's id of the request, where it gives one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// The other side's id of the event that shows it, where an event does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<String>,
+    /// The id of the rule that what was seen is a case of; `flowswap explain ID` tells more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+}
+
+impl Evidence {
+    /// What a check saw, without saying by which request.
+    pub fn new(check: &str, result: EvidenceResult, detail: impl Into<String>) -> Self {
+        Self { check: check.to_owned(), result, detail: detail.into(), request_id: None, event_id: None, rule: None }
+    }
+
+    /// The same, seen by the request of this id.
+    #[must_use]
+    pub fn by_request(self, id: Option<impl Into<String>>) -> Self {
+        Self { request_id: id.map(Into::into), ..self }
+    }
+
+    /// The same, shown by the event of this id.
+    #[must_use]
+    pub fn by_event(self, id: Option<impl Into<String>>) -> Self {
+        Self { event_id: id.map(Into::into), ..self }
+    }
+
+    /// The same, as a case of this rule.
+    #[must_use]
+    pub fn of_rule(self, id: &str) -> Self {
+        Self { rule: Some(id.to_owned()), ..self }
+    }
 }
 
 /// What came of a check.

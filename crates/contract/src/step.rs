@@ -14,6 +14,9 @@ pub struct StepProposal {
     pub title: String,
     /// Who does it.
     pub by: By,
+    /// The side whose `observe` can tell whether it is carried out; its own where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_by: Option<Role>,
     /// What going back takes.
     pub reversibility: Reversibility,
     /// What undoing it does, one line for the reviewer; none where there is nothing to undo or no way to.
@@ -58,6 +61,8 @@ pub enum Phase {
     Provision,
     /// Show at the provider that the new credentials work.
     Prove,
+    /// Take note of what there is, to compare it with after the swap.
+    Baseline,
     /// Let the directory test the new credentials.
     Test,
     /// Submit them to the directory.
@@ -73,7 +78,7 @@ pub enum Phase {
 impl Phase {
     /// Whether steps of this phase only look: they are carried out by `test` and have nothing to undo.
     pub fn is_check(self) -> bool {
-        matches!(self, Self::Prove | Self::Test | Self::Confirm)
+        matches!(self, Self::Prove | Self::Baseline | Self::Test | Self::Confirm)
     }
 }
 
@@ -117,6 +122,7 @@ display_as_word!(Reversibility { Unattended => "unattended", Attended => "attend
 display_as_word!(Phase {
     Provision => "provision",
     Prove => "prove",
+    Baseline => "baseline",
     Test => "test",
     Swap => "swap",
     Confirm => "confirm",

@@ -49,7 +49,16 @@ async fn observe(tenant: &Tenant, work: &Work, step: &Step) -> Result<ObserveRep
         outputs: done.map(|done| done.outputs.clone()).or(known).unwrap_or_default(),
         attempts: work.attempts(&step.id),
     };
-    tenant.call(step.role, Op::Observe, Mode::DryRun, RunId::none(), Some(&step.id), json!(params)).await
+    tenant
+        .call(
+            step.proposal.seen_by.unwrap_or(step.role),
+            Op::Observe,
+            Mode::DryRun,
+            RunId::none(),
+            Some(&step.id),
+            json!(params),
+        )
+        .await
 }
 
 fn phase(work: &Work, step: &str) -> Option<Phase> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flowswap_contract::{self as contract, Evidence, Handle, Values};
+use flowswap_contract::{self as contract, Evidence, Handle, RunSheet, Values};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +106,13 @@ pub enum Entry {
         /// The secret's name.
         handle: Handle,
     },
+    /// A random secret was made for the step and is in custody.
+    SecretMade {
+        /// The step.
+        step: String,
+        /// The secret's name.
+        handle: Handle,
+    },
     /// A secret is of no use any more and was forgotten.
     SecretRemoved {
         /// The secret's name.
@@ -130,11 +137,56 @@ pub enum Entry {
         step: String,
         /// Which way.
         direction: Direction,
-        /// Why, and whether the world may have changed.
+        /// Why, and whether the world may have changed. Its `retry_after_ms` says when another look can see more.
         error: contract::Error,
         /// What was seen.
         #[serde(default)]
         evidence: Vec<Evidence>,
+        /// What a check notes for its next look.
+        #[serde(default, skip_serializing_if = "Values::is_empty")]
+        outputs: Values,
+    },
+    /// A person is asked to carry out the step that was begun, or to take it back.
+    OperatorAsked {
+        /// The step.
+        step: String,
+        /// Which way.
+        direction: Direction,
+        /// What to do.
+        sheet: Box<RunSheet>,
+        /// Who is asked; anybody who may if nobody is named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<String>,
+        /// When it is due. Nothing happens by itself then; it is only told.
+        deadline: Timestamp,
+    },
+    /// A person says that it is done. That is a claim: the step is done once it is seen.
+    Confirmed {
+        /// The step.
+        step: String,
+        /// Who says so: the user of the operating system.
+        by: String,
+        /// What else the person says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+    },
+    /// A person does not do it.
+    Declined {
+        /// The step.
+        step: String,
+        /// Who says so: the user of the operating system.
+        by: String,
+        /// Why; never empty.
+        reason: String,
+    },
+    /// A secret in custody was given to a person.
+    SecretHandedOver {
+        /// The secret's name.
+        handle: Handle,
+        /// To whom: the user of the operating system.
+        by: String,
+        /// How.
+        way: HandOver,
     },
     /// A person said what is so where nothing else could tell.
     Resolved {
@@ -162,6 +214,25 @@ pub enum Entry {
         /// The operator stopped it.
         interrupted: bool,
     },
+}
+
+/// How a secret is given to a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HandOver {
+    /// On the clipboard, for a minute.
+    Clipboard,
+    /// Printed to a terminal.
+    Terminal,
+}
+
+impl std::fmt::Display for HandOver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Clipboard => "clipboard",
+            Self::Terminal => "terminal",
+        })
+    }
 }
 
 /// What a run is to do.

@@ -27,9 +27,13 @@ pub use assess::{
 };
 pub use compare::{Comparison, compare};
 pub use event::{Event, EventSink};
-pub use history::{DoneStep, Doubt, History, IllegalRecord, LastRun, RunEnd, SentRequest, TenantHistory, Work};
+pub use history::{
+    Claim, DoneStep, Doubt, HandedOver, History, IllegalRecord, LastRun, Look, Question, RunEnd, SentRequest,
+    TenantHistory, Work,
+};
 pub use journal::{
-    Direction, Draft, Entry, Record, RequestOutcome, Resolution, RunCommand, RunScope, TenantState, intent_token,
+    Direction, Draft, Entry, HandOver, Record, RequestOutcome, Resolution, RunCommand, RunScope, TenantState,
+    intent_token,
 };
 pub use plan::{
     PLAN_FORMAT, Plan, PlanError, PlannedTenant, PluginPin, Seen, WayBack, hold_back_neighbours, lint, plan_tenant,

@@ -58,14 +58,21 @@ const OWNED: &[&str] = &[
 const OWNED_PREFIXES: &[&str] = &["proxy-", "sec-", "x-forwarded-", "x-http-method"];
 
 impl Permission<'_> {
-    /// Refuses any ask where the verb has none.
+    /// Refuses any ask where the verb has none, and a secret where none could be kept.
     pub(crate) fn permit_asking(&self, ask: &Ask) -> Result<(), Error> {
         if self.op != Op::Plan {
-            return Ok(());
+            let keeps = self.mode == Mode::Apply && self.in_step;
+            return match ask {
+                Ask::Mint { .. } if !keeps => {
+                    Err(self.refuse(format!("asked for a new secret during `{}`, which keeps none", self.op)))
+                }
+                Ask::Http(_) | Ask::Sleep { .. } | Ask::Mint { .. } => Ok(()),
+            };
         }
         let what = match ask {
             Ask::Http(ask) => format!("{} request ({})", named(ask.intent), describe(&ask.method, &ask.url)),
             Ask::Sleep { .. } => "a pause".to_owned(),
+            Ask::Mint { .. } => "a new secret".to_owned(),
         };
         Err(self.refuse(format!("asked for {what} during `plan`, which must not ask for anything")))
     }

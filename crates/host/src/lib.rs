@@ -8,6 +8,7 @@
 //! The process that calls [`PluginProcess::start`] never loads a plugin. It starts itself again with an argument
 //! that leads to [`serve`], which calls the loader. The only other caller is [`PluginProcess::inline`], for simulations.
 
+mod blind;
 mod capture;
 mod child;
 mod effects;

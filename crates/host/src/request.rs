@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use flowswap_contract::{Body, Capture, Custody, Error, ErrorKind, Handle, HttpAnswer, HttpAsk, Intent};
+use flowswap_contract::{Blind, Body, Capture, Custody, Error, ErrorKind, Handle, HttpAnswer, HttpAsk, Intent};
 use flowswap_engine::{Entry, Event, Mode, RequestOutcome, Secret, intent_token};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde_json::Value;
@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 
 use crate::{
+    blind::blind,
     capture::{self, Taken},
     guard::{Permitted, describe},
     redact::Redactor,
@@ -51,6 +52,7 @@ impl Scope<'_> {
             return Err(Error::new(ErrorKind::Protocol, message));
         }
         let secrets = self.lend(ask).await?;
+        let blinding = ask.blind.as_ref().and_then(|blind| Some((blind.as_ref(), secrets.get(&blind.key)?.clone())));
         let request = self.assemble(ask, &permitted, splice(ask, &secrets)?)?;
         self.wait_at_gate(&permitted).await?;
         let intended = match ask.intent {
@@ -65,7 +67,7 @@ impl Scope<'_> {
             status: sending.status(),
             attempts: sending.attempts,
         });
-        self.conclude(ask, intended, sending).await
+        self.conclude(ask, intended, sending, blinding).await
     }
 
     fn assemble(&self, ask: &HttpAsk, permitted: &Permitted, spliced: Spliced) -> Result<http::Request<Bytes>, Error> {
@@ -184,7 +186,13 @@ impl Scope<'_> {
     }
 
     /// Keeps what the answer carries, writes down what came of the request, and makes the plugin's answer of it.
-    async fn conclude(&self, ask: &HttpAsk, intended: Option<Intended>, sending: Sending) -> Result<HttpAnswer, Error> {
+    async fn conclude(
+        &self,
+        ask: &HttpAsk,
+        intended: Option<Intended>,
+        sending: Sending,
+        blinding: Option<(&Blind, Secret)>,
+    ) -> Result<HttpAnswer, Error> {
         let mutates = intended.is_some();
         if mutates && sending.may_have_changed() {
             self.touch();
@@ -224,6 +232,9 @@ impl Scope<'_> {
             let message = format!("the answer to {request} has no secret at `{}`", taken.missing.join("`, `"));
             return Err(unknown(Error::new(ErrorKind::Invalid, message)));
         }
+        if let (Some((Blind { pointers, .. }, key)), true) = (&blinding, answer.is_success()) {
+            blind(&mut answer.body, pointers, key);
+        }
         // What was just captured is known by now, and must not stand anywhere else in the answer either.
         redact(&mut answer, &self.side.vault.redactor());
         Ok(answer)
@@ -243,6 +254,24 @@ impl Scope<'_> {
             (Custody::Durable, Some(step)) => Handle::new(format!("{tenant}/{step}/{name}")),
             (Custody::Durable, None) | (Custody::Session, _) => Handle::new(format!("{tenant}/{role}/session/{name}")),
         }
+    }
+
+    /// Makes a random secret and takes it into custody, under the name that the step's output of this name would have.
+    pub(crate) async fn mint(&self, name: &str) -> Result<Handle, Error> {
+        let Some(step) = self.step.filter(|_| capture::is_name(name)) else {
+            let message =
+                format!("the plugin makes a secret under the name `{name}`, which is none, or outside of any step");
+            return Err(Error::new(ErrorKind::Protocol, message));
+        };
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|e| internal(&e))?;
+        let handle = Handle::new(format!("{}/{step}/{name}", self.side.tenant));
+        let secret = Secret::new(hex(&bytes));
+        self.side.effects.secrets.put(&handle, &secret).await.map_err(|e| internal(&e))?;
+        self.side.vault.keep(handle.clone(), secret);
+        let entry = Entry::SecretMade { step: step.to_owned(), handle: handle.clone() };
+        self.journal(entry).await.map_err(|e| internal(&e))?;
+        Ok(handle)
     }
 
     async fn keep(&self, taken: &Taken) -> Result<(), Error> {

@@ -62,6 +62,7 @@ impl Scope<'_> {
                 self.pause(wait, &format!("plugin `{}` asked for it", self.side.plugin)).await?;
                 Ok(Answer::Slept)
             }
+            Ask::Mint { name } => self.mint(name).await.map(|handle| Answer::Minted { handle }),
         }
     }
 

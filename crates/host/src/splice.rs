@@ -30,7 +30,8 @@ pub(crate) fn handles(ask: &HttpAsk) -> BTreeSet<Handle> {
         Some(Body::Form(fields)) => fields.iter().filter_map(|(_, value)| Handle::from_value(value)).collect(),
         None => Vec::new(),
     };
-    in_auth.chain(in_body).collect()
+    let in_blind = ask.blind.iter().map(|blind| blind.key.clone());
+    in_auth.chain(in_body).chain(in_blind).collect()
 }
 
 /// Puts `secrets` where their handles stand in `ask`.

@@ -107,12 +107,12 @@ pub(crate) fn unless_gone<T>(result: Result<T, Error>) -> Result<Option<T>, Erro
 /// One line of evidence, with the request's id.
 pub(crate) fn see(check: &str, result: EvidenceResult, detail: impl Into<String>, answer: &HttpAnswer) -> Evidence {
     let request_id = answer.header(REQUEST_ID).map(str::to_owned);
-    Evidence { check: check.to_owned(), result, detail: detail.into(), request_id }
+    Evidence::new(check, result, detail).by_request(request_id)
 }
 
 /// One line of evidence that rests on no single request.
 pub(crate) fn note(check: &str, result: EvidenceResult, detail: impl Into<String>) -> Evidence {
-    Evidence { check: check.to_owned(), result, detail: detail.into(), request_id: None }
+    Evidence::new(check, result, detail)
 }
 
 /// The target of the `rel="next"` link (RFC 8288), in however many header lines.

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use flowswap_contract::{
-    Error, ErrorKind, Intent, LegacyClient, Lookalike, ProviderInventory, ServiceClient, Variant, VariantType,
+    Error, ErrorKind, Intent, LegacyClient, Lookalike, ProviderInventory, ServiceClient, Tokens, Variant, VariantType,
     sdk::encode,
 };
 use serde::Deserialize;
@@ -68,7 +68,15 @@ pub(crate) async fn list_service_clients(api: &Api<'_>, config: &Config) -> Resu
             let mut scopes = service.granted_scopes.unwrap_or_default();
             scopes.sort();
             let created_at = service.created_at;
-            Some(ServiceClient { id: service.id, type_key: service.type_key, name, variant, scopes, created_at })
+            Some(ServiceClient {
+                tokens: Tokens::default(),
+                id: service.id,
+                type_key: service.type_key,
+                name,
+                variant,
+                scopes,
+                created_at,
+            })
         })
         .collect();
     clients.sort_by(|a, b| a.id.cmp(&b.id));
@@ -211,6 +219,8 @@ impl App {
         let oauth = self.settings.and_then(|settings| settings.oauth_client);
         let (grant_types, redirect_uris) = oauth.map(|o| (o.grant_types, o.redirect_uris)).unwrap_or_default();
         LegacyClient {
+            last_sign_in: None,
+            tokens: Tokens::default(),
             id: self.id,
             client_id,
             label: self.label.unwrap_or_default(),

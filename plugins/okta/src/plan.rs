@@ -67,6 +67,7 @@ fn propose_provision(params: &PlanParams) -> Result<StepProposal, Error> {
     let existing = services.filter(|s| s.type_key == *type_key).map(|s| s.id.clone()).collect();
     let payload = ProvisionPayload { variant, type_key: type_key.to_owned(), scopes: scopes.to_vec(), existing };
     Ok(StepProposal {
+        seen_by: None,
         phase: Phase::Provision,
         title: format!("create the {variant} API service integration `{type_key}` with {}", scopes.join(", ")),
         by: By::Plugin,
@@ -95,6 +96,7 @@ fn propose_retire(legacy: &LegacyClient) -> Result<StepProposal, Error> {
     let others = if regions > 1 { format!("; it serves {regions} CIE regions") } else { String::new() };
     let undo = if legacy.is_active() { "activate the app again" } else { "nothing: the app was inactive before" };
     Ok(StepProposal {
+        seen_by: None,
         phase: Phase::Retire,
         title: format!("deactivate the app `{}` ({}) of the authorization-code flow{others}", legacy.label, legacy.id),
         by: By::Plugin,
@@ -108,6 +110,7 @@ fn propose_retire(legacy: &LegacyClient) -> Result<StepProposal, Error> {
 
 fn propose_purge(legacy: &LegacyClient) -> Result<StepProposal, Error> {
     Ok(StepProposal {
+        seen_by: None,
         phase: Phase::Purge,
         title: format!("delete the app `{}` ({}) of the authorization-code flow", legacy.label, legacy.id),
         by: By::Plugin,
@@ -121,6 +124,7 @@ fn propose_purge(legacy: &LegacyClient) -> Result<StepProposal, Error> {
 
 fn check(phase: Phase, title: &str, needs: &[&str], payload: Value) -> StepProposal {
     StepProposal {
+        seen_by: None,
         phase,
         title: title.to_owned(),
         by: By::Plugin,

@@ -57,7 +57,7 @@ async fn create(api: &Api<'_>, payload: &ProvisionPayload) -> Result<ApplyReply,
     let granted = compare_scopes(&payload.scopes, created.granted_scopes.as_deref().unwrap_or_default(), &answer);
     let detail = format!("integration {} of type {}", created.id, created.type_key);
     let evidence = vec![see("created", EvidenceResult::Pass, detail, &answer), granted];
-    Ok(ApplyReply { outputs: outputs(&created.id, &secret), evidence })
+    Ok(ApplyReply { outputs: outputs(&created.id, &secret), evidence, ..ApplyReply::default() })
 }
 
 async fn adopt(api: &Api<'_>, id: &str) -> Result<ApplyReply, Error> {
@@ -79,7 +79,7 @@ async fn adopt(api: &Api<'_>, id: &str) -> Result<ApplyReply, Error> {
     }
     let detail = format!("integration {id} of an earlier try; {} lost secret(s) removed", lost.len());
     let evidence = vec![see("adopted", EvidenceResult::Pass, detail, &answer)];
-    Ok(ApplyReply { outputs: outputs(id, &secret), evidence })
+    Ok(ApplyReply { outputs: outputs(id, &secret), evidence, ..ApplyReply::default() })
 }
 
 /// Only an inactive secret can be deleted (Okta management API).
@@ -177,7 +177,7 @@ pub(crate) async fn undo(api: &Api<'_>, params: &StepParams) -> Result<ApplyRepl
         Some(answer) => see("deleted", EvidenceResult::Pass, detail, &answer),
         None => note("deleted", EvidenceResult::Pass, format!("{detail}, and was before")),
     };
-    Ok(ApplyReply { outputs: Values::new(), evidence: vec![evidence] })
+    Ok(ApplyReply { outputs: Values::new(), evidence: vec![evidence], ..ApplyReply::default() })
 }
 
 async fn list_new(api: &Api<'_>, payload: &ProvisionPayload) -> Result<Vec<String>, Error> {

@@ -122,7 +122,7 @@ fn conflict(legacy: &LegacyPayload, what: &str) -> Error {
 }
 
 fn reply(evidence: Evidence) -> ApplyReply {
-    ApplyReply { outputs: Values::new(), evidence: vec![evidence] }
+    ApplyReply { outputs: Values::new(), evidence: vec![evidence], ..ApplyReply::default() }
 }
 
 fn observed(state: Observed, detail: String) -> ObserveReply {

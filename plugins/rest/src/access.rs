@@ -34,5 +34,5 @@ fn fail(check: &str, error: Error) -> Evidence {
     let hint = error.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
     let request_id = error.context.get("request_id").cloned();
     let detail = format!("{}{hint}", error.message);
-    Evidence { check: check.to_owned(), result: EvidenceResult::Fail, detail, request_id }
+    Evidence::new(check, EvidenceResult::Fail, detail).by_request(request_id)
 }

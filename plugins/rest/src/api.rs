@@ -55,7 +55,7 @@ impl Api<'_> {
         answer: &HttpAnswer,
     ) -> Evidence {
         let request_id = answer.header(&self.config.request_id_header).map(str::to_owned);
-        Evidence { check: check.to_owned(), result, detail: detail.into(), request_id }
+        Evidence::new(check, result, detail).by_request(request_id)
     }
 
     fn explain(&self, what: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use flowswap_contract::{DirectoryInventory, Error, ErrorKind, Flow, HttpAnswer, Intent, sdk::encode};
+use flowswap_contract::{DirectoryInventory, Error, ErrorKind, Flow, HttpAnswer, Intent, KnownFrom, sdk::encode};
 use serde_json::Value;
 
 use crate::{
@@ -34,6 +34,8 @@ fn describe(shown: Directory, config: &Config) -> Result<DirectoryInventory, Err
     let missing = |name| config.read.fields.missing(name);
     let is_okta = shown.kind.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("okta"));
     Ok(DirectoryInventory {
+        auth_logs: None,
+        known_from: KnownFrom::Directory,
         healthy: tell_health(config, shown.status.as_deref()),
         id: shown.id.ok_or_else(|| missing("id"))?,
         name: shown.name.ok_or_else(|| missing("name"))?,

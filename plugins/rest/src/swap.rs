@@ -25,7 +25,7 @@ pub(crate) async fn apply(api: &Api<'_>, params: &StepParams) -> Result<ApplyRep
         Observed::NotApplied => submit(api, params, &connection, receipt).await,
         Observed::Applied => {
             let evidence = api.see("submit", EvidenceResult::Pass, "the directory had the new client before", &answer);
-            Ok(ApplyReply { outputs: swapped_at(api), evidence: vec![evidence] })
+            Ok(ApplyReply { outputs: swapped_at(api), evidence: vec![evidence], ..ApplyReply::default() })
         }
         _ => {
             Err(Error::new(ErrorKind::Conflict, format!("the connection changed since the plan: {}", describe(&shown)))
@@ -56,7 +56,7 @@ async fn submit(
     let what = "submit the new credentials";
     let answer = api.send(what, Intent::Mutate, &api.config.submit, &bindings).await?;
     let evidence = api.see("submit", EvidenceResult::Pass, "the directory took the new credentials", &answer);
-    Ok(ApplyReply { outputs: swapped_at(api), evidence: vec![evidence] })
+    Ok(ApplyReply { outputs: swapped_at(api), evidence: vec![evidence], ..ApplyReply::default() })
 }
 
 /// Whether the directory has the new client, the previous one, or a third.
@@ -85,7 +85,7 @@ pub(crate) async fn undo(api: &Api<'_>, params: &StepParams) -> Result<ApplyRepl
     match tell_state(&shown, &connection, new_client_id(params)) {
         Observed::NotApplied => {
             let evidence = api.see("restore", EvidenceResult::Pass, "the previous connection was back before", &answer);
-            return Ok(ApplyReply { outputs: Values::new(), evidence: vec![evidence] });
+            return Ok(ApplyReply { outputs: Values::new(), evidence: vec![evidence], ..ApplyReply::default() });
         }
         Observed::Applied => {}
         _ => {
@@ -109,7 +109,7 @@ pub(crate) async fn undo(api: &Api<'_>, params: &StepParams) -> Result<ApplyRepl
         return Err(Error::new(ErrorKind::Conflict, message).with_unknown_effect());
     }
     let evidence = api.see("restore", EvidenceResult::Pass, describe(&after), &answer);
-    Ok(ApplyReply { outputs: Values::new(), evidence: vec![evidence] })
+    Ok(ApplyReply { outputs: Values::new(), evidence: vec![evidence], ..ApplyReply::default() })
 }
 
 /// A client id that the directory does not show cannot contradict.

@@ -53,7 +53,7 @@ pub(crate) async fn test(api: &Api<'_>, params: &StepParams) -> Result<TestReply
         })?,
     };
     let evidence = vec![api.see("test-connection", EvidenceResult::Pass, "the directory's own test passed", &answer)];
-    Ok(TestReply { outputs: [("receipt".to_owned(), receipt)].into(), evidence })
+    Ok(TestReply { outputs: [("receipt".to_owned(), receipt)].into(), evidence, ..TestReply::default() })
 }
 
 /// The variables that `test` and `submit` share.

@@ -46,7 +46,7 @@ fn check_machine(config: &Config, fleet: &Fleet) -> Vec<Check> {
     let machine = |check: &str, result, detail: String| Check {
         tenant: None,
         role: None,
-        evidence: Evidence { check: check.to_owned(), result, detail, request_id: None },
+        evidence: Evidence::new(check, result, detail),
     };
     let identity = match load_identity(config) {
         Ok(_) => machine("identity", R::Pass, format!("`{}` can be used", config.identity.display())),
@@ -75,8 +75,7 @@ async fn check_tenant(tenant: Tenant) -> Vec<Check> {
 }
 
 async fn check_side(tenant: &Tenant, role: Role) -> Vec<Evidence> {
-    let fail =
-        |detail: String| vec![Evidence { check: "access".to_owned(), result: R::Fail, detail, request_id: None }];
+    let fail = |detail: String| vec![Evidence::new("access", R::Fail, detail)];
     if let Some(defect) = find_domain_defect(&tenant.spec.domain) {
         return if role == Role::Provider { fail(defect) } else { Vec::new() };
     }

@@ -238,6 +238,7 @@ impl StandIn {
             Inventory::Directory(_) => &[Phase::Test, Phase::Swap, Phase::Confirm],
         };
         let step = |phase: &Phase| StepProposal {
+            seen_by: None,
             phase: *phase,
             title: format!("the other side's {phase}"),
             by: By::Plugin,

@@ -12,7 +12,7 @@ use flowswap_conformance::{
     http_from,
     serde_json::{self, Value, json},
 };
-use flowswap_contract::{Inventory, LegacyClient, ProviderInventory, Role, Variant, VariantType};
+use flowswap_contract::{Inventory, LegacyClient, ProviderInventory, Role, Tokens, Variant, VariantType};
 
 const TOKEN: &str = "t0ken-of-acme";
 const NEW_SECRET: &str = "s3cret-of-the-new-client";
@@ -56,6 +56,8 @@ impl World for Gateway {
     fn other_side(&self) -> Inventory {
         let scopes = vec!["okta.groups.read".to_owned(), "okta.users.read".to_owned()];
         let legacy = LegacyClient {
+            last_sign_in: None,
+            tokens: Tokens::default(),
             id: "0oaROGUE".to_owned(),
             client_id: "0oaROGUE".to_owned(),
             label: "Cloud Identity Engine".to_owned(),

@@ -8,7 +8,9 @@ use std::{
     task::Poll,
 };
 
-use crate::{Answer, Ask, Error, ErrorKind, FromPlugin, HttpAnswer, HttpAsk, Intent, Level, Outcome, PluginEvent};
+use crate::{
+    Answer, Ask, Error, ErrorKind, FromPlugin, Handle, HttpAnswer, HttpAsk, Intent, Level, Outcome, PluginEvent,
+};
 
 /// Messages that the plugin has emitted and the runtime has not handed over yet.
 pub(super) type Outbox = Rc<RefCell<Vec<FromPlugin>>>;
@@ -39,7 +41,7 @@ impl Host {
     pub async fn http(&self, ask: HttpAsk) -> Result<HttpAnswer, Error> {
         match self.ask(Ask::Http(ask)).await? {
             Answer::Http(answer) => Ok(answer),
-            Answer::Slept => Err(wrong_answer()),
+            Answer::Slept | Answer::Minted { .. } => Err(wrong_answer()),
         }
     }
 
@@ -52,7 +54,16 @@ impl Host {
     pub async fn sleep(&self, ms: u64) -> Result<(), Error> {
         match self.ask(Ask::Sleep { ms }).await? {
             Answer::Slept => Ok(()),
-            Answer::Http(_) => Err(wrong_answer()),
+            Answer::Http(_) | Answer::Minted { .. } => Err(wrong_answer()),
+        }
+    }
+
+    /// Makes a random secret that is kept as an output of the step would be. Only within a step that is carried out or
+    /// checked, and `name` is one that the step gives.
+    pub async fn mint(&self, name: &str) -> Result<Handle, Error> {
+        match self.ask(Ask::Mint { name: name.to_owned() }).await? {
+            Answer::Minted { handle } => Ok(handle),
+            Answer::Http(_) | Answer::Slept => Err(wrong_answer()),
         }
     }
 

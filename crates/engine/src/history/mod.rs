@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::{Entry, Record, RunCommand, RunId, RunScope};
 pub use tenant::TenantHistory;
-pub use work::{DoneStep, Doubt, SentRequest, Work};
+pub use work::{Claim, DoneStep, Doubt, HandedOver, Look, Question, SentRequest, Work};
 
 /// What the journal says of all tenants.
 #[derive(Debug, Clone, Default)]
@@ -91,7 +91,7 @@ impl History {
             (Entry::RunEnded { interrupted }, None) => self.end_run(draft.run, *interrupted),
             (_, None) => Err("it names no tenant".to_owned()),
             (entry, Some(name)) => {
-                if !matches!(entry, Entry::Planned { .. } | Entry::Resolved { .. }) {
+                if !is_said_between_runs(entry) {
                     self.expect_running(draft.run)?;
                 }
                 self.tenants
@@ -121,4 +121,16 @@ impl History {
             None => Err(format!("run {run} has not begun")),
         }
     }
+}
+
+/// What is recorded by commands that are no runs.
+fn is_said_between_runs(entry: &Entry) -> bool {
+    matches!(
+        entry,
+        Entry::Planned { .. }
+            | Entry::Resolved { .. }
+            | Entry::Confirmed { .. }
+            | Entry::Declined { .. }
+            | Entry::SecretHandedOver { .. }
+    )
 }

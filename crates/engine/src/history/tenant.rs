@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use flowswap_contract::Evidence;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::work::{DoneStep, Work};
+use super::work::{Claim, DoneStep, HandedOver, Look, Question, Work};
 use crate::{Direction, Entry, PlannedTenant, PluginPin, RunId, TenantState, Verdict};
 
 /// What the journal says of one tenant.
@@ -89,17 +89,57 @@ impl TenantHistory {
             Entry::StepEnded { step, direction, outputs, evidence } => {
                 let done = DoneStep { id: step.clone(), outputs: outputs.clone(), evidence: evidence.clone(), at };
                 self.work()?.end(done, *direction)?;
+                self.work()?.looked(
+                    step,
+                    *direction,
+                    Look { at, passed: true, evidence: evidence.clone(), again_at: None },
+                );
                 self.note(evidence, at);
             }
-            Entry::StepFailed { step, direction, error, evidence } => {
-                self.work()?.fail(step, *direction, error.effect)?;
+            Entry::StepFailed { step, direction, error, evidence, outputs } => {
+                self.work()?.fail(step, *direction, error.effect, outputs)?;
+                let again_at = error.retry_after_ms.and_then(|ms| later(at, ms));
+                self.work()?.looked(step, *direction, Look { at, passed: false, evidence: evidence.clone(), again_at });
                 self.note(evidence, at);
+            }
+            Entry::OperatorAsked { step, direction, sheet, owner, deadline } => {
+                let question = Question {
+                    step: step.clone(),
+                    direction: *direction,
+                    sheet: sheet.as_ref().clone(),
+                    owner: owner.clone(),
+                    since: at,
+                    deadline: *deadline,
+                    claims: Vec::new(),
+                };
+                self.work()?.ask(question)?;
+            }
+            Entry::Confirmed { step, by, note } => {
+                self.work()?.claim(step, Claim { by: by.clone(), at, note: note.clone() })?;
+            }
+            Entry::Declined { step, by, reason } => {
+                if reason.trim().is_empty() {
+                    return Err(format!("step `{step}` is declined without a reason"));
+                }
+                let question = self.work()?.decline(step)?;
+                let state = match question.direction {
+                    Direction::Forward => TenantState::Failed,
+                    Direction::Back => TenantState::RollingBack,
+                };
+                if !self.taken_up {
+                    self.enter(state, Some(format!("{by} declined step `{step}`: {reason}")), at);
+                }
+            }
+            Entry::SecretHandedOver { handle, by, way } => {
+                let hand_over = HandedOver { handle: handle.clone(), by: by.clone(), way: *way, at };
+                self.work()?.hand_over(hand_over)?;
             }
             Entry::RequestIntended { step, .. } => self.work()?.intend(step, entry, run, at)?,
             Entry::RequestEnded { step, request, outcome } => {
                 self.work()?.conclude(step, run, *request, outcome)?;
             }
             Entry::SecretStored { step, handle } => self.work()?.store(step, handle)?,
+            Entry::SecretMade { step, handle } => self.work()?.keep_made(step, handle)?,
             Entry::SecretRemoved { handle } => drop(self.work()?.secrets.remove(handle)),
             Entry::Resolved { step, stands, outputs, reason, by } => {
                 if self.state != TenantState::Stuck {
@@ -154,6 +194,10 @@ impl TenantHistory {
     fn work(&mut self) -> Result<&mut Work, String> {
         self.work.as_mut().ok_or_else(|| "nothing was begun".to_owned())
     }
+}
+
+fn later(at: Timestamp, ms: u64) -> Option<Timestamp> {
+    at.checked_add(SignedDuration::from_millis(i64::try_from(ms).ok()?)).ok()
 }
 
 /// The state of a tenant between two steps.

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flowswap_contract::{Attempt, Effect, Evidence, Handle, Step, Values};
+use flowswap_contract::{Attempt, Effect, Evidence, Handle, RunSheet, Step, Values};
 use jiff::Timestamp;
 
-use crate::{Direction, Entry, PlannedTenant, PluginPin, RequestOutcome, Resolution, RunId, intent_token};
+use crate::{Direction, Entry, HandOver, PlannedTenant, PluginPin, RequestOutcome, Resolution, RunId, intent_token};
 
 /// Work on a tenant that was begun and not taken back.
 #[derive(Debug, Clone)]
@@ -24,6 +24,14 @@ pub struct Work {
     pub doubt: Option<Doubt>,
     /// The mutating requests that were made for it, as far as the journal was read; a run does not take in its own.
     pub requests: Vec<SentRequest>,
+    /// What a person was asked to do, and is not seen to be done yet.
+    pub question: Option<Question>,
+    /// The last look of each check, and the last try of each other step, on the way forward.
+    pub looks: BTreeMap<String, Look>,
+    /// The secrets that were given to a person.
+    pub handed_over: Vec<HandedOver>,
+    /// What checks that did not pass have noted for their next look.
+    notes: BTreeMap<String, Values>,
     /// Which runs have begun which step.
     attempts: BTreeMap<String, Vec<(RunId, Timestamp)>>,
 }
@@ -37,6 +45,62 @@ pub struct DoneStep {
     pub outputs: Values,
     /// What was seen.
     pub evidence: Vec<Evidence>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a person was asked to do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// The step.
+    pub step: String,
+    /// Whether it is to be carried out or taken back.
+    pub direction: Direction,
+    /// What to do.
+    pub sheet: RunSheet,
+    /// Who is asked; anybody who may if nobody is named.
+    pub owner: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
+    /// When it is due.
+    pub deadline: Timestamp,
+    /// Who has said that it is done, oldest first.
+    pub claims: Vec<Claim>,
+}
+
+/// A person's word that something is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// What else was said.
+    pub note: Option<String>,
+}
+
+/// What a step's last look or try saw.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    /// When.
+    pub at: Timestamp,
+    /// Whether all was as it must be.
+    pub passed: bool,
+    /// What was seen.
+    pub evidence: Vec<Evidence>,
+    /// Before this another look cannot see more.
+    pub again_at: Option<Timestamp>,
+}
+
+/// A secret that was given to a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandedOver {
+    /// Its name.
+    pub handle: Handle,
+    /// To whom.
+    pub by: String,
+    /// How.
+    pub way: HandOver,
     /// When.
     pub at: Timestamp,
 }
@@ -85,6 +149,10 @@ impl Work {
             secrets: BTreeSet::new(),
             doubt: None,
             requests: Vec::new(),
+            question: None,
+            looks: BTreeMap::new(),
+            handed_over: Vec::new(),
+            notes: BTreeMap::new(),
             attempts: BTreeMap::new(),
         }
     }
@@ -161,7 +229,8 @@ impl Work {
 
     pub(super) fn end(&mut self, done: DoneStep, direction: Direction) -> Result<(), String> {
         self.expect_begun_in(&done.id, direction)?;
-        self.doubt = None;
+        (self.doubt, self.question) = (None, None);
+        self.notes.remove(&done.id);
         self.done.retain(|other| other.id != done.id);
         if direction == Direction::Forward {
             self.keep(&done.outputs);
@@ -170,15 +239,70 @@ impl Work {
         Ok(())
     }
 
-    pub(super) fn fail(&mut self, step: &str, direction: Direction, effect: Effect) -> Result<(), String> {
+    pub(super) fn fail(
+        &mut self,
+        step: &str,
+        direction: Direction,
+        effect: Effect,
+        notes: &Values,
+    ) -> Result<(), String> {
         self.expect_begun_in(step, direction)?;
+        if !notes.is_empty() {
+            self.notes.insert(step.to_owned(), notes.clone());
+        }
         // A check that did not pass again has not passed.
         if direction == Direction::Forward {
             self.done.retain(|done| done.id != step);
         }
         if effect == Effect::None {
-            self.doubt = None;
+            (self.doubt, self.question) = (None, None);
         }
+        Ok(())
+    }
+
+    /// What a check has noted for its next look.
+    pub fn notes(&self, step: &str) -> Values {
+        self.notes.get(step).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn looked(&mut self, step: &str, direction: Direction, look: Look) {
+        if direction == Direction::Forward {
+            self.looks.insert(step.to_owned(), look);
+        } else {
+            self.looks.remove(step);
+        }
+    }
+
+    pub(super) fn ask(&mut self, question: Question) -> Result<(), String> {
+        self.expect_begun_in(&question.step, question.direction)?;
+        if self.question.is_some() {
+            return Err(format!("a person is asked for step `{}` while another question is open", question.step));
+        }
+        self.question = Some(question);
+        Ok(())
+    }
+
+    pub(super) fn claim(&mut self, step: &str, claim: Claim) -> Result<(), String> {
+        match &mut self.question {
+            Some(question) if question.step == step => {
+                question.claims.push(claim);
+                Ok(())
+            }
+            _ => Err(format!("step `{step}` is confirmed, and nobody was asked for it")),
+        }
+    }
+
+    /// Takes the question back. The step stays in doubt: whoever declines may have begun.
+    pub(super) fn decline(&mut self, step: &str) -> Result<Question, String> {
+        let question = self.question.take_if(|question| question.step == step);
+        question.ok_or_else(|| format!("step `{step}` is declined, and nobody was asked for it"))
+    }
+
+    pub(super) fn hand_over(&mut self, handed_over: HandedOver) -> Result<(), String> {
+        if !self.secrets.contains(&handed_over.handle) {
+            return Err(format!("the secret `{}` is handed over, and was not kept", handed_over.handle));
+        }
+        self.handed_over.push(handed_over);
         Ok(())
     }
 
@@ -229,6 +353,18 @@ impl Work {
         let mut requests = self.requests.iter().filter(|sent| sent.step == step);
         if !requests.any(|sent| sent.secrets.is_empty() || sent.secrets.contains(handle)) {
             return Err(format!("step `{step}` keeps the secret `{handle}`, which no request was to bring"));
+        }
+        self.secrets.insert(handle.clone());
+        Ok(())
+    }
+
+    /// A secret that no answer brought stands under the name of one of the step's outputs.
+    pub(super) fn keep_made(&mut self, step: &str, handle: &Handle) -> Result<(), String> {
+        self.expect_begun(step)?;
+        let gives = self.tenant.step(step).map(|step| step.proposal.gives.as_slice()).unwrap_or_default();
+        let name = |output: &String| format!("{}/{step}/{output}", self.tenant.name);
+        if !gives.iter().any(|output| name(output) == handle.as_str()) {
+            return Err(format!("step `{step}` makes the secret `{handle}`, which is none of its outputs"));
         }
         self.secrets.insert(handle.clone());
         Ok(())

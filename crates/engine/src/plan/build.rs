@@ -62,7 +62,7 @@ fn order(mut proposals: Vec<(Role, StepProposal)>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for (role, proposal) in proposals {
         let id = match proposal.phase {
-            Phase::Confirm => format!("confirm-{role}"),
+            Phase::Baseline | Phase::Confirm => format!("{}-{role}", proposal.phase),
             phase => phase.to_string(),
         };
         steps.push(Step { id, role, proposal });

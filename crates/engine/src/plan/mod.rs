@@ -5,7 +5,7 @@ mod lint;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flowswap_contract::{DirectoryInventory, Phase, ProviderInventory, Reversibility, Step};
+use flowswap_contract::{DirectoryInventory, Phase, ProviderInventory, Reversibility, Step, Tokens};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -194,9 +194,15 @@ impl Seen {
     /// Keeps of what both sides showed what a plan depends on.
     pub fn new(
         spec: &TenantSpec,
-        provider: ProviderInventory,
+        mut provider: ProviderInventory,
         directory: DirectoryInventory,
     ) -> Result<Self, PlanError> {
+        for client in &mut provider.legacy_clients {
+            (client.tokens, client.last_sign_in) = (Tokens::default(), None);
+        }
+        for client in &mut provider.service_clients {
+            client.tokens = Tokens::default();
+        }
         let directory = DirectoryInventory {
             healthy: None,
             status: None,

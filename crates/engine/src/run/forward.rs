@@ -108,7 +108,7 @@ impl Progress<'_> {
             let reply = match self.call::<TestReply>(step, Op::Test).await {
                 Ok(reply) => reply,
                 Err(error) => {
-                    self.fail(step, Direction::Forward, error.clone(), Vec::new()).await?;
+                    self.fail(step, Direction::Forward, error.clone()).await?;
                     return Err(self.give_up(step, &error));
                 }
             };
@@ -116,8 +116,9 @@ impl Progress<'_> {
                 self.succeed(step, Direction::Forward, reply.outputs, reply.evidence).await?;
                 return Ok(());
             };
-            let error = contract::Error::new(ErrorKind::Conflict, detail);
-            self.fail(step, Direction::Forward, error.clone(), reply.evidence).await?;
+            let mut error = contract::Error::new(ErrorKind::Conflict, detail);
+            error.retry_after_ms = reply.wait_ms.filter(|_| result == EvidenceResult::Inconclusive);
+            self.fail_as_seen(step, Direction::Forward, error.clone(), reply).await?;
             if result == EvidenceResult::Fail || step.proposal.phase != Phase::Confirm {
                 return Err(self.give_up(step, &error));
             }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flowswap_contract::{self as contract, ErrorKind, Evidence, Handle, Op, Step, StepParams, Values};
+use flowswap_contract::{self as contract, ErrorKind, Evidence, Handle, Op, Step, StepParams, TestReply, Values};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
@@ -89,7 +89,7 @@ impl<'a> Progress<'a> {
         error: contract::Error,
     ) -> Result<(), JournalError> {
         let error = if self.half_done { error.with_unknown_effect() } else { error };
-        self.fail(step, direction, error, Vec::new()).await
+        self.fail(step, direction, error).await
     }
 
     pub(super) async fn succeed(
@@ -115,11 +115,22 @@ impl<'a> Progress<'a> {
         step: &Step,
         direction: Direction,
         error: contract::Error,
-        evidence: Vec<Evidence>,
+    ) -> Result<(), JournalError> {
+        self.fail_as_seen(step, direction, error, TestReply::default()).await
+    }
+
+    /// Records that a step did not succeed, with what was seen of it.
+    pub(super) async fn fail_as_seen(
+        &mut self,
+        step: &Step,
+        direction: Direction,
+        error: contract::Error,
+        seen: TestReply,
     ) -> Result<(), JournalError> {
         let message = error.message.clone();
         let event = Event::StepFailed { tenant: self.name().to_owned(), step: step.id.clone(), direction, message };
-        self.record(Entry::StepFailed { step: step.id.clone(), direction, error, evidence }).await?;
+        let TestReply { outputs, evidence, .. } = seen;
+        self.record(Entry::StepFailed { step: step.id.clone(), direction, error, evidence, outputs }).await?;
         self.ports.events.emit(event);
         Ok(())
     }
@@ -136,7 +147,11 @@ impl<'a> Progress<'a> {
             Op::Apply | Op::Undo => (Mode::Apply, json!(params)),
             Op::Detect | Op::Plan | Op::Observe => (Mode::DryRun, json!(params)),
         };
-        self.tenant.call(step.role, op, mode, self.run, Some(&step.id), params).await
+        let role = match op {
+            Op::Observe => step.proposal.seen_by.unwrap_or(step.role),
+            _ => step.role,
+        };
+        self.tenant.call(role, op, mode, self.run, Some(&step.id), params).await
     }
 
     /// What is known of the step's outputs: as it gave them, else what `observe` found, what a person said, and which
@@ -145,6 +160,11 @@ impl<'a> Progress<'a> {
         let work = self.history.work.as_ref();
         if let Some(done) = work.and_then(|work| work.done.iter().find(|done| done.id == step.id)) {
             return Ok(done.outputs.clone());
+        }
+        if step.proposal.phase.is_check()
+            && let Some(work) = work.filter(|work| !work.notes(&step.id).is_empty())
+        {
+            return Ok(work.notes(&step.id));
         }
         let said = work.and_then(|work| work.doubt.as_ref()).filter(|doubt| doubt.step == step.id);
         let mut outputs = said.map(|doubt| doubt.known.clone()).unwrap_or_default();

@@ -13,11 +13,11 @@ impl Progress<'_> {
             return Err(Pause::End(TenantState::Stuck, format!("step `{step}` is in doubt and not part of the plan")));
         };
         if step.proposal.phase.is_check() {
-            return Ok(self.fail(&step, direction, not_finished(), Vec::new()).await?);
+            return Ok(self.fail(&step, direction, not_finished()).await?);
         }
         // What the journal knows is not asked of the world, where somebody else's doing could be taken for ours.
         if !is_done_by_person(&step, direction) && self.work()?.nothing_was_sent() {
-            return Ok(self.fail(&step, direction, never_left(), Vec::new()).await?);
+            return Ok(self.fail(&step, direction, never_left()).await?);
         }
         self.observe(&step, direction).await.map(drop)
     }
@@ -53,7 +53,7 @@ impl Progress<'_> {
                 if direction == Direction::Forward {
                     self.found.insert(step.id.clone(), reply.outputs);
                 }
-                self.fail(step, direction, observed(&reply.detail).with_unknown_effect(), Vec::new()).await?;
+                self.fail(step, direction, observed(&reply.detail).with_unknown_effect()).await?;
             }
             (Observed::NotApplied, Direction::Forward) if self.is_said_to_stand(step) => {
                 let reason =
@@ -63,10 +63,10 @@ impl Progress<'_> {
             (Observed::NotApplied, Direction::Forward) => {
                 self.found.remove(&step.id);
                 self.forget_secrets_of(step).await?;
-                self.fail(step, direction, observed(&reply.detail), Vec::new()).await?;
+                self.fail(step, direction, observed(&reply.detail)).await?;
             }
             (Observed::Applied, Direction::Back) => {
-                self.fail(step, direction, observed(&reply.detail), Vec::new()).await?;
+                self.fail(step, direction, observed(&reply.detail)).await?;
             }
         }
         Ok(reply.state)

@@ -150,7 +150,7 @@ impl MemoryBackend {
             self.append(call, Entry::SecretStored { step: id.clone(), handle })
                 .map_err(|_| unknown("custody was not recorded"))?;
         }
-        Ok(json!(ApplyReply { outputs, evidence: vec![] }))
+        Ok(json!(ApplyReply { operator: None, outputs, evidence: vec![] }))
     }
 
     fn append(&self, call: &BackendCall<'_>, entry: Entry) -> Result<u64, flowswap_engine::JournalError> {

@@ -36,7 +36,13 @@ impl Short {
         let (direction, rest) = word.strip_prefix('<').map_or((Forward, word), |rest| (Back, rest));
         let step = rest.trim_end_matches(['+', '-', '?']).split(['!', '#', ':']).next().unwrap().to_owned();
         let error = Error::new(ErrorKind::Unavailable, "no answer");
-        let failed = |error| Entry::StepFailed { step: step.clone(), direction, error, evidence: vec![] };
+        let failed = |error| Entry::StepFailed {
+            outputs: Default::default(),
+            step: step.clone(),
+            direction,
+            error,
+            evidence: vec![],
+        };
         let ended = |state| Entry::TenantEnded { state, reason: None };
         let planned = |verdict| Entry::Planned { plan: "p".into(), path: "plan.json".into(), verdict };
         match word {

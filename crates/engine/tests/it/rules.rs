@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Mutex};
 
-use flowswap_contract::{self as contract, ErrorKind, Flow, Lookalike, ServiceClient, Variant};
+use flowswap_contract::{self as contract, ErrorKind, Flow, Lookalike, ServiceClient, Tokens, Variant};
 use flowswap_engine::{RULES, Sight, TenantSpec, Verdict, assess};
 use jiff::SignedDuration;
 
@@ -20,7 +20,15 @@ fn unreachable() -> contract::Error {
 
 fn service(sight: &mut Sight, id: &str, variant: Variant) {
     let (type_key, name, scopes) = ("cie".to_owned(), "CIE".to_owned(), vec![]);
-    let client = ServiceClient { id: id.to_owned(), type_key, name, variant, scopes, created_at: None };
+    let client = ServiceClient {
+        tokens: Tokens::default(),
+        id: id.to_owned(),
+        type_key,
+        name,
+        variant,
+        scopes,
+        created_at: None,
+    };
     sight.provider.as_mut().unwrap().service_clients.push(client);
 }
 

@@ -175,7 +175,7 @@ pub(crate) fn test(state: &mut State, tenant: &str, run: RunId, params: &StepPar
     };
     let check = params.step.id.clone();
     let detail = format!("{result:?}").to_lowercase();
-    TestReply { outputs, evidence: vec![Evidence { check, result, detail, request_id: None }] }
+    TestReply { outputs, evidence: vec![Evidence::new(&check, result, detail)], ..TestReply::default() }
 }
 
 fn of(passed: bool) -> EvidenceResult {

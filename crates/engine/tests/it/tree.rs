@@ -30,6 +30,13 @@ fn line(entry: &Entry) -> String {
             RequestOutcome::Lost { message } => format!("      #{request} lost: {message}"),
         },
         Entry::SecretStored { handle, .. } => format!("      keep {handle}"),
+        Entry::SecretMade { handle, .. } => format!("      make {handle}"),
+        Entry::OperatorAsked { step, direction, owner, .. } => {
+            format!("  {} {step} asked of {}", arrow(*direction), owner.as_deref().unwrap_or("anybody"))
+        }
+        Entry::Confirmed { step, by, .. } => format!("{by} says: {step} is done"),
+        Entry::Declined { step, by, reason } => format!("{by} declines {step}, {reason}"),
+        Entry::SecretHandedOver { handle, by, way } => format!("hand {handle} to {by}, {way}"),
         Entry::SecretRemoved { handle } => format!("  forget {handle}"),
         Entry::StepEnded { step, direction, outputs, .. } => {
             format!("  {} {step} done{}", arrow(*direction), values(outputs))

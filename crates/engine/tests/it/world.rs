@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use flowswap_contract::{
-    DirectoryInventory, Flow, LegacyClient, Observed, ProviderInventory, ServiceClient, Variant, VariantType,
+    DirectoryInventory, Flow, LegacyClient, Observed, ProviderInventory, ServiceClient, Tokens, Variant, VariantType,
 };
 use flowswap_engine::RunId;
 
@@ -142,6 +142,8 @@ impl World {
 
     pub(crate) fn provider_inventory(&self) -> ProviderInventory {
         let legacy = LegacyClient {
+            last_sign_in: None,
+            tokens: Tokens::default(),
             id: "app-1".to_owned(),
             client_id: LEGACY_CLIENT.to_owned(),
             label: "Palo Alto Networks Cloud Identity Engine".to_owned(),
@@ -151,6 +153,7 @@ impl World {
             scopes: vec!["okta.groups.read".to_owned(), "okta.users.read".to_owned()],
         };
         let clients = self.clients.keys().map(|id| ServiceClient {
+            tokens: Tokens::default(),
             id: id.clone(),
             type_key: "cie".to_owned(),
             name: "CIE".to_owned(),

@@ -99,7 +99,7 @@ impl Plugin for Puppet {
 
     async fn apply(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error> {
         let seen = self.act(host, &params.step.proposal.payload).await?;
-        Ok(ApplyReply { outputs: [("seen".to_owned(), json!(seen))].into(), evidence: vec![] })
+        Ok(ApplyReply { operator: None, outputs: [("seen".to_owned(), json!(seen))].into(), evidence: vec![] })
     }
 
     async fn undo(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error> {

@@ -91,6 +91,11 @@ impl<P: Plugin> Driver<P> {
                 self.asked.push(format!("sleep {ms} ms"));
                 Ok(Answer::Slept)
             }
+            Ask::Mint { name } => {
+                self.asked.push(format!("mint {name}"));
+                let handle = Handle::new(format!("acme/step/{name}"));
+                Ok(Answer::Minted { handle })
+            }
             Ask::Http(ask) => {
                 self.asked.push(write_down(&ask));
                 let mut answer = world.answer(&ask, &self.secrets)?;
