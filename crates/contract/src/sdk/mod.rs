@@ -40,11 +40,13 @@
 //! flowswap_contract::export_plugin!(Demo);
 //! ```
 
+mod crowd;
 pub mod export;
 mod host;
 mod runtime;
 mod url;
 
+pub use crowd::Crowd;
 pub use host::Host;
 pub use runtime::Runtime;
 pub use url::encode;

@@ -1,0 +1,103 @@
+//! Many people or groups, known only by keyed hashes: who is missing can be counted, and not named.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::Blind;
+
+/// A set of the hashes that [`Blind`] makes. Serialized it is one string, the hashes in order without anything between them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Crowd(Vec<u64>);
+
+impl Crowd {
+    /// The set of these hashes; what is no hash is left out, since nobody stands behind it.
+    pub fn of<'a>(hashes: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut crowd = Self(hashes.into_iter().filter_map(parse).collect());
+        crowd.settle();
+        crowd
+    }
+
+    /// Takes a page of hashes in.
+    pub fn extend<'a>(&mut self, hashes: impl IntoIterator<Item = &'a str>) {
+        self.0.extend(hashes.into_iter().filter_map(parse));
+        self.settle();
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is nobody.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether this one is there.
+    pub fn contains(&self, hash: &str) -> bool {
+        parse(hash).is_some_and(|hash| self.0.binary_search(&hash).is_ok())
+    }
+
+    /// How many of these are not in `other`.
+    pub fn count_missing_in(&self, other: &Self) -> usize {
+        self.0.iter().filter(|hash| other.0.binary_search(hash).is_err()).count()
+    }
+
+    fn settle(&mut self) {
+        // Sorting what is sorted but for its end costs little.
+        self.0.sort();
+        self.0.dedup();
+    }
+}
+
+fn parse(hash: &str) -> Option<u64> {
+    (hash.len() == Blind::DIGITS).then(|| u64::from_str_radix(hash, 16).ok()).flatten()
+}
+
+impl Serialize for Crowd {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut text = String::with_capacity(self.0.len() * Blind::DIGITS);
+        for hash in &self.0 {
+            text.push_str(&format!("{hash:0width$x}", width = Blind::DIGITS));
+        }
+        serializer.serialize_str(&text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Crowd {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let hash = |start| text.get(start..start + Blind::DIGITS).and_then(parse);
+        let hashes: Option<Vec<_>> = (0..text.len()).step_by(Blind::DIGITS).map(hash).collect();
+        let hashes = hashes.ok_or_else(|| de::Error::custom("it is no list of hashes"))?;
+        match hashes.is_sorted_by(|a, b| a < b) {
+            true => Ok(Self(hashes)),
+            false => Err(de::Error::custom("its hashes are not in order")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_missing_is_counted() {
+        let before = Crowd::of(["00000000000b", "00000000000a", "00000000000a", "", "xyz"]);
+        let mut after = Crowd::of(["00000000000a"]);
+        assert_eq!((before.len(), before.count_missing_in(&after), after.count_missing_in(&before)), (2, 1, 0));
+        after.extend(["00000000000c", "00000000000b"]);
+        assert_eq!((before.count_missing_in(&after), after.count_missing_in(&before)), (0, 1));
+        assert!(after.contains("00000000000c") && !before.contains("00000000000c") && !before.contains("c"));
+    }
+
+    #[test]
+    fn a_crowd_is_written_and_read_as_one_string() {
+        let crowd = Crowd::of(["0000000000ff", "abcdef012345"]);
+        let text = serde_json::to_string(&crowd).unwrap();
+        assert_eq!(text, "\"0000000000ffabcdef012345\"");
+        assert_eq!(serde_json::from_str::<Crowd>(&text).unwrap(), crowd);
+        for bad in ["\"0000000000f\"", "\"0000000000fg\"", "\"abcdef0123450000000000ff\"", "\"é0000000000\""] {
+            assert!(serde_json::from_str::<Crowd>(bad).is_err(), "{bad}");
+        }
+    }
+}
