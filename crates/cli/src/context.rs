@@ -7,7 +7,8 @@ use std::{
 
 use flowswap_contract::Handle;
 use flowswap_engine::{
-    Clock, Draft, EventSink, History, Journal, JournalError, Ports, Record, Secret, SecretStore, SecretStoreError, Stop,
+    Clock, Draft, EventSink, History, Journal, JournalError, Nobody, Ports, Record, Secret, SecretStore,
+    SecretStoreError, Stop,
 };
 use flowswap_store::{AgeSecretStore, Identity, SqliteJournal, StateDir};
 use futures::future::{BoxFuture, FutureExt};
@@ -71,6 +72,8 @@ impl Context {
             clock: Arc::new(SystemClock),
             events,
             stop: self.stop.clone(),
+            operator: Arc::new(Nobody),
+            user: user(),
         }
     }
 
@@ -96,6 +99,8 @@ impl Context {
             clock: Arc::new(SystemClock),
             events,
             stop: self.stop.clone(),
+            operator: Arc::new(Nobody),
+            user: user(),
         };
         Ok((ports.fused(), history))
     }
@@ -197,6 +202,11 @@ pub(crate) fn load_identity(config: &Config) -> Result<Identity, Failure> {
         let doing = format!("load the identity `{}`", config.identity.display());
         Failure::at(doing)(error).hint("`flowswap init` makes one; without it captured secrets cannot be kept")
     })
+}
+
+/// The user of the operating system, in whose name the operator speaks.
+pub(crate) fn user() -> String {
+    whoami::username().unwrap_or_else(|_| "an unknown user".to_owned())
 }
 
 /// The clock of the machine.

@@ -84,6 +84,15 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A person is asked to do something.
+    OperatorAsked {
+        /// The tenant.
+        tenant: String,
+        /// The step.
+        step: String,
+        /// Who is asked, if anybody is named.
+        owner: Option<String>,
+    },
     /// What a call is doing now.
     Progress {
         /// The tenant.

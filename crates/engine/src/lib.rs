@@ -39,7 +39,10 @@ pub use plan::{
     PLAN_FORMAT, Plan, PlanError, PlannedTenant, PluginPin, Seen, WayBack, hold_back_neighbours, lint, plan_tenant,
 };
 pub use ports::{Backend, BackendCall, Clock, Fenced, Journal, JournalError, Mode, SecretStore, SecretStoreError};
-pub use run::{Decision, FleetLimits, Goal, Job, Outcome, Ports, ResolveError, Resolved, Runner, Summary};
+pub use run::{
+    Decision, FleetLimits, Goal, Job, Nobody, Operator, OperatorError, Outcome, Ports, ResolveError, Resolved, Runner,
+    Summary, Terms, Word,
+};
 pub use run_id::RunId;
 pub use secret::Secret;
 pub use stop::{Stop, StopSwitch};

@@ -120,6 +120,8 @@ impl Machine {
             clock: clock.clone(),
             events: Arc::new(Nobody),
             stop: self.fate.stop(),
+            operator: Arc::new(flowswap_engine::Nobody),
+            user: "operator".to_owned(),
         }
         .fused();
         let effects = Arc::new(Effects {

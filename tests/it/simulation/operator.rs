@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use flowswap_contract::Phase;
 use flowswap_engine::{
     Direction, Draft, Entry, FleetLimits, Goal, History, Job, Plan, RunCommand, RunId, Runner, TenantHistory,
-    TenantState, Work, hold_back_neighbours, plan_tenant,
+    TenantState, Terms, Work, hold_back_neighbours, plan_tenant,
 };
 use flowswap_sim::{Mutation, Variant};
 use futures::StreamExt;
@@ -101,6 +101,7 @@ impl Machine {
                 goal: Goal::Swapped,
                 not_after: Some(plan.not_after),
                 accept_changes: false,
+                terms: Terms::default(),
             });
             let jobs = jobs.collect();
             self.execute(process, RunCommand::Apply, jobs).await;
@@ -142,6 +143,7 @@ impl Machine {
                     goal,
                     not_after: None,
                     accept_changes: false,
+                    terms: Terms::default(),
                 });
             }
             self.execute(process, command, jobs).await;

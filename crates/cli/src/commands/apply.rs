@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flowswap_engine::{Goal, Job, Plan, RunCommand};
+use flowswap_engine::{Goal, Job, Plan, RunCommand, Terms};
 
 use super::{plan, started};
 use crate::{
@@ -43,6 +43,7 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
             history: history.tenant(&planned.name).cloned(),
             goal: Goal::Swapped,
             not_after: Some(plan.not_after),
+            terms: Terms::default(),
             accept_changes: false,
         })
     });

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{started, status, stuck};
 use crate::{
     args::{ResolveArgs, Stands},
-    context::{Context, read_history},
+    context::{Context, read_history, user},
     exit::{Exit, Failure},
     fleet::select,
 };
@@ -33,7 +33,7 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Exit, F
         },
         outputs: args.outputs.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect::<Values>(),
         reason: args.reason.trim().to_owned(),
-        by: whoami::username().unwrap_or_else(|_| "an unknown user".to_owned()),
+        by: user(),
     };
     let seen = read_history(&config).await?;
     let tenant = seen.tenant(name).ok_or_else(|| unknown(name))?;

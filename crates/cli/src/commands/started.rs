@@ -2,7 +2,7 @@
 
 use flowswap_engine::{
     FleetLimits, Goal, History, Job, JournalError, Outcome, Ports, RunCommand, RunId, Runner, Summary, TenantHistory,
-    TenantState, Work,
+    TenantState, Terms, Work,
 };
 use flowswap_store::StateDir;
 use serde::Serialize;
@@ -109,6 +109,7 @@ fn jobs(fleet: &Fleet, history: &History, args: &Started, goal: Goal) -> Result<
             history: Some(started.clone()),
             goal,
             not_after: None,
+            terms: Terms::default(),
             accept_changes: args.accept_changes,
         });
     }

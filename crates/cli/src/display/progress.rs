@@ -91,6 +91,16 @@ fn describe(event: &Event, steps: u8) -> Option<(u8, String)> {
             (2, format!("{tenant}: {method} {url} → {answer}{again}"))
         }
         Event::Waiting { tenant, ms, reason } => (1, format!("{tenant}: waits {:.1} s: {reason}", *ms as f64 / 1000.0)),
+        Event::OperatorAsked { tenant, step, owner } => {
+            let owner = owner.as_deref().unwrap_or("a person");
+            (
+                0,
+                format!(
+                    "{tenant}: {step} {}: `flowswap sheet {tenant}`",
+                    paint(Tone::Care, format!("asked of {owner}"))
+                ),
+            )
+        }
         Event::Log { plugin, tenant, level, message } => {
             let verbosity = match level {
                 Level::Warn => 0,
@@ -142,6 +152,7 @@ impl Bars {
                 self.set_message(tenant, format!("{back}{title}"));
             }
             Event::Progress { tenant, message } => self.set_message(tenant, message.clone()),
+            Event::OperatorAsked { tenant, .. } => self.set_message(tenant, "a person is asked".to_owned()),
             Event::Waiting { tenant, reason, .. } => self.set_message(tenant, format!("waits: {reason}")),
             Event::TenantEnded { tenant, .. }
             | Event::TenantRefused { tenant, .. }

@@ -25,7 +25,7 @@ impl Progress<'_> {
             }
             match step.proposal.reversibility {
                 Reversibility::Unattended => self.undo(step).await?,
-                Reversibility::Attended => self.await_person(step).await?,
+                Reversibility::Attended => self.await_operator(step, Direction::Back).await?,
                 Reversibility::Irreversible => {
                     return Err(Pause::End(
                         TenantState::Finalized,
@@ -78,16 +78,6 @@ impl Progress<'_> {
                 }
             }
         }
-    }
-
-    /// A step that only a person can take back: it counts as taken back once that can be seen.
-    async fn await_person(&mut self, step: &Step) -> Result<(), Pause> {
-        self.begin(step, Direction::Back).await?;
-        if self.observe(step, Direction::Back).await? == Observed::NotApplied {
-            return Ok(());
-        }
-        let undo = step.proposal.undo.as_deref().unwrap_or("take the step back by hand");
-        Err(Pause::End(TenantState::Waiting, format!("a person must act: {undo}")))
     }
 }
 

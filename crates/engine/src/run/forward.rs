@@ -22,7 +22,8 @@ impl Progress<'_> {
         self.settle().await?;
         let steps: Vec<Step> = self.planned.steps_until(last).cloned().collect();
         // What is half done comes first: while it is in doubt, nothing else may begin.
-        if let Some(step) = steps.iter().find(|step| self.found.contains_key(&step.id)) {
+        let in_doubt = self.work()?.doubt.as_ref().map(|doubt| doubt.step.clone());
+        if let Some(step) = steps.iter().find(|step| Some(&step.id) == in_doubt.as_ref()) {
             self.take_step(step).await?;
         }
         for (index, step) in steps.iter().enumerate() {
@@ -39,7 +40,7 @@ impl Progress<'_> {
         match (step.proposal.phase.is_check(), step.proposal.by) {
             (true, _) => self.check(step).await,
             (false, By::Plugin) => self.carry_out(step).await,
-            (false, By::Operator) => self.await_operator(step).await,
+            (false, By::Operator) => self.await_operator(step, Direction::Forward).await,
         }
     }
 
@@ -59,15 +60,6 @@ impl Progress<'_> {
             Phase::Confirm => changes.any(is_ahead),
             phase => phase.is_check() && changes.next().is_some_and(is_ahead),
         }
-    }
-
-    /// A step that only a person can carry out: it counts as done once that can be seen.
-    async fn await_operator(&mut self, step: &Step) -> Result<(), Pause> {
-        self.begin(step, Direction::Forward).await?;
-        if self.observe(step, Direction::Forward).await? == Observed::Applied {
-            return Ok(());
-        }
-        Err(Pause::End(TenantState::Waiting, format!("a person must act: {}", step.proposal.title)))
     }
 
     async fn carry_out(&mut self, step: &Step) -> Result<(), Pause> {
@@ -122,7 +114,8 @@ impl Progress<'_> {
             if result == EvidenceResult::Fail || step.proposal.phase != Phase::Confirm {
                 return Err(self.give_up(step, &error));
             }
-            let Some(seconds) = waits.next() else {
+            let in_vain = |seconds: u64| error.retry_after_ms.is_some_and(|ms| ms > seconds.saturating_mul(1000));
+            let Some(seconds) = waits.next().filter(|seconds| !in_vain(**seconds)) else {
                 return Err(Pause::End(TenantState::Soaking, format!("proof is still awaited: {error}")));
             };
             tokio::select! {

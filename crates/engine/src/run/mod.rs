@@ -7,6 +7,7 @@ mod back;
 mod fleet;
 mod forward;
 mod fuse;
+mod operator;
 mod progress;
 mod resolve;
 mod settle;
@@ -17,6 +18,7 @@ pub use fleet::{FleetLimits, Summary};
 use flowswap_contract::{ErrorKind, Phase};
 use fuse::Fuse;
 use jiff::Timestamp;
+pub use operator::{Nobody, Operator, OperatorError, Terms, Word};
 pub use resolve::{Decision, ResolveError, Resolved};
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +40,10 @@ pub struct Ports {
     pub events: Arc<dyn EventSink>,
     /// The operator's wish to stop.
     pub stop: Stop,
+    /// Who can be asked to do something now.
+    pub operator: Arc<dyn Operator>,
+    /// The user of the operating system, in whose name the operator speaks.
+    pub user: String,
 }
 
 impl Ports {
@@ -65,6 +71,8 @@ pub struct Job {
     pub goal: Goal,
     /// After this nothing is begun on the tenant; what was begun goes on.
     pub not_after: Option<Timestamp>,
+    /// On what terms a person is asked.
+    pub terms: Terms,
     /// Go on although the configuration is not the one that the work was begun with.
     pub accept_changes: bool,
 }

@@ -6,7 +6,7 @@ use flowswap_contract::{self as contract, ErrorKind, Evidence, Handle, Op, Step,
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{Job, Pause, Ports};
+use super::{Job, Pause, Ports, Terms};
 use crate::{
     Direction, Draft, Entry, Event, JournalError, Mode, PlannedTenant, RunId, SecretStore, SecretStoreError, Tenant,
     TenantHistory, TenantState, Work,
@@ -22,6 +22,8 @@ pub(super) struct Progress<'a> {
     pub(super) found: BTreeMap<String, Values>,
     /// The step that was begun last was in doubt before: half done, as far as is known.
     half_done: bool,
+    /// On what terms a person is asked.
+    pub(super) terms: Terms,
 }
 
 impl<'a> Progress<'a> {
@@ -36,6 +38,7 @@ impl<'a> Progress<'a> {
             history,
             found: BTreeMap::new(),
             half_done: false,
+            terms: job.terms,
         };
         let direction = if job.goal.last_phase().is_some() { Direction::Forward } else { Direction::Back };
         let steps = progress.planned.steps.len();

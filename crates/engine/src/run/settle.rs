@@ -9,6 +9,10 @@ impl Progress<'_> {
     /// Settles the doubt that an earlier run left behind, if there is one.
     pub(super) async fn settle(&mut self) -> Result<(), Pause> {
         let Some(Doubt { step, direction, .. }) = self.work()?.doubt.clone() else { return Ok(()) };
+        // Whoever is asked for it may take days; the step is taken up where it stands.
+        if self.is_asked(self.history.direction) {
+            return Ok(());
+        }
         let Some(step) = self.planned.step(&step).cloned() else {
             return Err(Pause::End(TenantState::Stuck, format!("step `{step}` is in doubt and not part of the plan")));
         };
@@ -78,6 +82,12 @@ fn not_finished() -> contract::Error {
 }
 
 impl Progress<'_> {
+    /// Whether a person is asked for something in this direction.
+    pub(super) fn is_asked(&self, direction: Direction) -> bool {
+        let question = self.history.work.as_ref().and_then(|work| work.question.as_ref());
+        question.is_some_and(|question| question.direction == direction)
+    }
+
     fn is_said_to_stand(&self, step: &Step) -> bool {
         let doubt = self.history.work.as_ref().and_then(|work| work.doubt.as_ref());
         doubt.is_some_and(|doubt| doubt.step == step.id && !doubt.known.is_empty())

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use flowswap_contract::{
-    self as contract, ApplyReply, Error, ErrorKind, Handle, Inventory, ObserveReply, Observed, Op, PlanReply, Role,
-    StepParams, TestParams, Values,
+    self as contract, ApplyReply, By, Error, ErrorKind, Handle, Inventory, ObserveReply, Observed, Op, PlanReply,
+    Reversibility, Role, RunSheet, SheetAct, SheetLine, StepParams, TestParams, Values,
 };
 use flowswap_engine::{Backend, BackendCall, Draft, Entry, Mode, Record, RequestOutcome};
 use futures::{FutureExt, future::BoxFuture};
@@ -75,6 +75,9 @@ impl MemoryBackend {
                 Ok(json!(self.reality.note(|state| steps::test(state, &self.tenant, call.run, &params))))
             }
             Op::Observe => self.observe(&decode(call), fault),
+            Op::Apply | Op::Undo if is_for_a_person(call) => {
+                Ok(json!(ApplyReply { operator: Some(Box::new(sheet(call.op))), ..ApplyReply::default() }))
+            }
             Op::Apply => self.mutate(call, fault, "POST"),
             Op::Undo => self.mutate(call, fault, "DELETE"),
         }?;
@@ -188,4 +191,28 @@ fn decode(call: &BackendCall<'_>) -> StepParams {
 fn is_intent(record: &Record, call: &BackendCall<'_>, tenant: &str) -> bool {
     let same = record.draft.run == call.run && record.draft.tenant.as_deref() == Some(tenant);
     same && matches!(&record.draft.entry, Entry::RequestIntended { step, .. } if Some(step.as_str()) == call.step)
+}
+
+fn is_for_a_person(call: &BackendCall<'_>) -> bool {
+    let proposal = decode(call).step.proposal;
+    match call.op {
+        Op::Apply => proposal.by == By::Operator,
+        _ => proposal.reversibility == Reversibility::Attended,
+    }
+}
+
+/// What the person is to do.
+fn sheet(op: Op) -> RunSheet {
+    let (title, proof) = match op {
+        Op::Apply => ("reconnect the directory", "the directory uses the new client"),
+        _ => ("sign in at the directory", "the directory uses the legacy client"),
+    };
+    RunSheet {
+        title: title.to_owned(),
+        url: None,
+        lines: vec![SheetLine::new(SheetAct::Press, "Submit")],
+        keep: vec![],
+        care: vec![],
+        proof: proof.to_owned(),
+    }
 }

@@ -11,6 +11,7 @@ mod forward;
 mod journal_failure;
 mod laws;
 mod mishap;
+mod operator;
 mod org;
 mod person;
 mod plan_file;

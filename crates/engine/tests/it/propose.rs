@@ -33,10 +33,13 @@ pub(crate) fn propose(role: Role, params: &PlanParams) -> Result<Vec<StepProposa
             if !can_restore {
                 swap.reversibility = Reversibility::Attended;
             }
+            let mut steps = vec![step(Phase::Confirm, "see a synchronization", None), test];
             if params.tenant.starts_with("manual") {
                 swap.by = By::Operator;
+                steps.push(step(Phase::Baseline, "count the users", None));
             }
-            vec![step(Phase::Confirm, "see a synchronization", None), swap, test]
+            steps.push(swap);
+            steps
         }
     })
 }

@@ -12,8 +12,8 @@ use std::{
 
 use flowswap_contract::{Effect, Handle, Op};
 use flowswap_engine::{
-    Clock, Draft, Entry, Event, EventSink, Journal, JournalError, Ports, Record, Secret, SecretStore, SecretStoreError,
-    StopSwitch,
+    Clock, Draft, Entry, Event, EventSink, Journal, JournalError, Nobody, Operator, Ports, Record, Secret, SecretStore,
+    SecretStoreError, StopSwitch,
 };
 use futures::{FutureExt, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
@@ -58,6 +58,8 @@ pub(crate) struct Reality {
     /// Whether the custody of secrets answers.
     pub(crate) custody_fails: Mutex<bool>,
     pub(crate) stop: StopSwitch,
+    /// Who is at the terminal.
+    pub(crate) operator: Mutex<Arc<dyn Operator>>,
     pub(crate) events: Mutex<Vec<Event>>,
     /// How long every call takes; on the paused clock.
     pub(crate) latency: Mutex<Duration>,
@@ -75,6 +77,7 @@ impl Reality {
             appends: AtomicUsize::default(),
             custody_fails: Mutex::default(),
             stop: StopSwitch::default(),
+            operator: Mutex::new(Arc::new(Nobody)),
             events: Mutex::default(),
             latency: Mutex::default(),
             in_flight: AtomicUsize::default(),
@@ -89,6 +92,8 @@ impl Reality {
             clock: self.clone(),
             events: self.clone(),
             stop: self.stop.listen(),
+            operator: self.operator.lock().unwrap().clone(),
+            user: "alice".to_owned(),
         }
         .fused()
     }

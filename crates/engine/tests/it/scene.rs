@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use flowswap_contract::{Op, Role};
 use flowswap_engine::{
     FleetLimits, Goal, History, Job, JournalError, Outcome, Plan, PluginPin, RunCommand, RunId, Runner, Summary,
-    Tenant, TenantSpec, TenantState, plan_tenant,
+    Tenant, TenantSpec, TenantState, Terms, plan_tenant,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -86,6 +86,7 @@ impl Scene {
                 goal,
                 not_after: Some(self.plan.not_after).filter(|_| goal == Goal::Swapped),
                 accept_changes: false,
+                terms: Terms::default(),
             }
         };
         self.plan.ready().map(job).collect()

@@ -164,6 +164,12 @@ pub(crate) fn test(state: &mut State, tenant: &str, run: RunId, params: &StepPar
             (EvidenceResult::Pass, [("receipt".to_owned(), json!(receipt))].into())
         }
         "test" => (EvidenceResult::Fail, Values::new()),
+        "baseline-directory" => {
+            if world.connection.flow == Flow::ClientCredentials {
+                state.violations.push(format!("{tenant}: what there was before the swap is counted after it"));
+            }
+            (EvidenceResult::Pass, Values::new())
+        }
         _ if world.broken || !world.is_working() || world.connection.flow != Flow::ClientCredentials => {
             (EvidenceResult::Fail, Values::new())
         }

@@ -22,8 +22,6 @@ pub(crate) struct World {
     pub(crate) receipts: BTreeMap<String, Receipt>,
     /// The directory can put the previous connection back by itself.
     pub(crate) can_restore: bool,
-    /// Swapping is left to a person.
-    pub(crate) manual_swap: bool,
     /// How many confirmations stay inconclusive from now on.
     pub(crate) slow_confirmations: u32,
     /// The directory does not synchronize.
@@ -86,7 +84,6 @@ impl World {
             },
             receipts: BTreeMap::new(),
             can_restore: true,
-            manual_swap: false,
             slow_confirmations: 0,
             broken: false,
             last_sign_in: None,

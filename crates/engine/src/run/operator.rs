@@ -1,0 +1,321 @@
+//! A step that only a person can carry out, or take back: the person is asked, and what the person says is a claim. The
+//! step counts as done once it is seen, whoever says what; until then the tenant waits and holds nobody up.
+
+use std::time::Duration;
+
+use flowswap_contract::{
+    ApplyReply, ErrorKind, Evidence, EvidenceResult, ObserveReply, Observed, Op, RunSheet, SheetAct, SheetLine, Step,
+};
+use futures::future::BoxFuture;
+
+use super::{
+    Pause, Runner,
+    progress::{Progress, defect},
+};
+use crate::{Direction, Draft, Entry, Event, JournalError, Question, TenantHistory, TenantState};
+
+/// While somebody is at the screen, the step is looked for this often: a provider's log is some seconds late in any case.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// The person at the terminal, if there is one.
+pub trait Operator: Send + Sync {
+    /// Shows what is to be done and waits for what the person says of it. Dropped when the step is seen to be done.
+    fn attend<'a>(&'a self, tenant: &'a str, question: &'a Question) -> BoxFuture<'a, Word>;
+
+    /// Whether anybody is there, so that it is worth looking while the person works.
+    fn is_present(&self) -> bool;
+
+    /// Tells the person what has come of it.
+    fn hear(&self, tenant: &str, news: &str);
+}
+
+/// What a person says of something that is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// It is done.
+    Done {
+        /// What else the person says.
+        note: Option<String>,
+    },
+    /// The person does not do it.
+    Declined {
+        /// Why.
+        reason: String,
+    },
+    /// Not now, or nobody is there.
+    Later,
+}
+
+/// Nobody is at the terminal: whoever is asked says so later, by a command.
+#[derive(Debug, Clone, Copy)]
+pub struct Nobody;
+
+impl Operator for Nobody {
+    fn attend<'a>(&'a self, _: &'a str, _: &'a Question) -> BoxFuture<'a, Word> {
+        Box::pin(async { Word::Later })
+    }
+
+    fn is_present(&self) -> bool {
+        false
+    }
+
+    fn hear(&self, _: &str, _: &str) {}
+}
+
+/// What a look at a step saw.
+enum Sight {
+    Done(ObserveReply),
+    NotYet(String),
+}
+
+impl Progress<'_> {
+    /// Asks a person, unless one is asked already, and goes on once the step is seen to be done.
+    pub(super) async fn await_operator(&mut self, step: &Step, direction: Direction) -> Result<(), Pause> {
+        if self.work()?.question.is_none() {
+            self.begin(step, direction).await?;
+        }
+        // Somebody may have done it without a word.
+        let mut seen = match self.look(step, direction).await? {
+            Sight::Done(reply) => return self.take_as_done(step, direction, reply).await,
+            Sight::NotYet(detail) => detail,
+        };
+        if self.work()?.question.is_none() {
+            self.ask(step, direction).await?;
+        }
+        loop {
+            let question = self.work()?.question.clone();
+            let question = question.ok_or_else(|| Pause::Journal(defect("a question was asked and is not there")))?;
+            match self.attend(step, &question).await? {
+                Attended::Seen(reply) => {
+                    self.ports.operator.hear(self.name(), &reply.detail);
+                    return self.take_as_done(step, direction, reply).await;
+                }
+                Attended::Said(Word::Done { note }) => {
+                    let by = self.ports.user.clone();
+                    self.record(Entry::Confirmed { step: step.id.clone(), by, note }).await?;
+                    match self.look(step, direction).await? {
+                        Sight::Done(reply) => return self.take_as_done(step, direction, reply).await,
+                        Sight::NotYet(detail) => seen = detail,
+                    }
+                    self.ports.operator.hear(self.name(), &disagreement(&question.sheet, &seen));
+                }
+                Attended::Said(Word::Declined { reason }) => {
+                    let by = self.ports.user.clone();
+                    let entry = Entry::Declined { step: step.id.clone(), by: by.clone(), reason: reason.clone() };
+                    self.record(entry).await?;
+                    return Err(Pause::End(declined(direction), declination(&by, &step.id, &reason)));
+                }
+                Attended::Said(Word::Later) => return Err(wait(&question, &seen)),
+            }
+        }
+    }
+
+    /// Lets the plugin say what is to be done, and asks for it.
+    async fn ask(&mut self, step: &Step, direction: Direction) -> Result<(), Pause> {
+        let op = match direction {
+            Direction::Forward => Op::Apply,
+            Direction::Back => Op::Undo,
+        };
+        let sheet = match self.call::<ApplyReply>(step, op).await {
+            Ok(reply) => reply.operator.unwrap_or_else(|| Box::new(plain_sheet(step, direction))),
+            Err(error) if error.kind == ErrorKind::Unsupported => Box::new(plain_sheet(step, direction)),
+            Err(error) => {
+                self.fail_try(step, direction, error.clone()).await?;
+                let state = match direction {
+                    _ if error.kind == ErrorKind::Interrupted => self.interrupted_state(),
+                    Direction::Forward => TenantState::Failed,
+                    Direction::Back => TenantState::RollingBack,
+                };
+                return Err(Pause::End(state, format!("step `{}`: {error}", step.id)));
+            }
+        };
+        let (owner, deadline) = (self.terms.owner.clone(), self.deadline()?);
+        let event =
+            Event::OperatorAsked { tenant: self.name().to_owned(), step: step.id.clone(), owner: owner.clone() };
+        self.record(Entry::OperatorAsked { step: step.id.clone(), direction, sheet, owner, deadline }).await?;
+        self.ports.events.emit(event);
+        Ok(())
+    }
+
+    fn deadline(&self) -> Result<jiff::Timestamp, Pause> {
+        let deadline = self.ports.clock.now().checked_add(self.terms.patience);
+        deadline.map_err(|_| Pause::Journal(defect("the deadline lies beyond all time")))
+    }
+
+    /// Waits for a word of the person, and looks meanwhile.
+    async fn attend(&self, step: &Step, question: &Question) -> Result<Attended, Pause> {
+        let operator = self.ports.operator.as_ref();
+        let attending = operator.attend(self.name(), question);
+        tokio::pin!(attending);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.ports.stop.stopped() => {
+                    return Err(Pause::End(TenantState::Waiting, format!("stopped while a person was asked for step `{}`", step.id)));
+                }
+                word = &mut attending => return Ok(Attended::Said(word)),
+                () = tokio::time::sleep(LOOK_EVERY), if operator.is_present() => {
+                    if let Sight::Done(reply) = self.look(step, question.direction).await? {
+                        return Ok(Attended::Seen(reply));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks whether the step is done, and records nothing.
+    async fn look(&self, step: &Step, direction: Direction) -> Result<Sight, Pause> {
+        match self.call::<ObserveReply>(step, Op::Observe).await {
+            Ok(reply) => Ok(match (reply.state, direction) {
+                (Observed::Applied, Direction::Forward) | (Observed::NotApplied, Direction::Back) => Sight::Done(reply),
+                _ => Sight::NotYet(reply.detail),
+            }),
+            Err(error) if error.kind == ErrorKind::Interrupted => {
+                let state =
+                    if self.work()?.question.is_some() { TenantState::Waiting } else { self.interrupted_state() };
+                Err(Pause::End(state, format!("stopped while step `{}` was looked at", step.id)))
+            }
+            Err(error) => Ok(Sight::NotYet(format!("it could not be looked at: {error}"))),
+        }
+    }
+
+    async fn take_as_done(&mut self, step: &Step, direction: Direction, reply: ObserveReply) -> Result<(), Pause> {
+        let claims = self.work()?.question.iter().flat_map(|question| &question.claims);
+        let said = claims.map(|claim| {
+            let note = claim.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
+            Evidence::new("operator", EvidenceResult::Pass, format!("{} confirmed at {}{note}", claim.by, claim.at))
+        });
+        let mut evidence: Vec<Evidence> = said.collect();
+        evidence.push(Evidence::new("seen", EvidenceResult::Pass, reply.detail));
+        let outputs = if direction == Direction::Forward { reply.outputs } else { Default::default() };
+        Ok(self.succeed(step, direction, outputs, evidence).await?)
+    }
+}
+
+enum Attended {
+    Said(Word),
+    Seen(ObserveReply),
+}
+
+/// Where a tenant stands of which a step was declined.
+fn declined(direction: Direction) -> TenantState {
+    match direction {
+        Direction::Forward => TenantState::Failed,
+        Direction::Back => TenantState::RollingBack,
+    }
+}
+
+fn declination(by: &str, step: &str, reason: &str) -> String {
+    format!("{by} declined step `{step}`: {reason}")
+}
+
+fn wait(question: &Question, seen: &str) -> Pause {
+    let owner =
+        question.owner.as_deref().map(|owner| format!("{owner} must act")).unwrap_or("a person must act".into());
+    let reason = match question.claims.last() {
+        None => format!("{owner}: {}", question.sheet.title),
+        Some(claim) => {
+            let what = disagreement(&question.sheet, seen);
+            format!("{owner}: {} confirmed at {}, and that is not seen; {what}", claim.by, claim.at)
+        }
+    };
+    Pause::End(TenantState::Waiting, reason)
+}
+
+/// A claim that is not borne out: what would bear it out, and what is there instead.
+fn disagreement(sheet: &RunSheet, seen: &str) -> String {
+    format!("expected: {}; seen: {seen}", sheet.proof)
+}
+
+/// The sheet of a plugin that has but one sentence for it.
+fn plain_sheet(step: &Step, direction: Direction) -> RunSheet {
+    let sentence = match direction {
+        Direction::Forward => step.proposal.title.clone(),
+        Direction::Back => step.proposal.undo.clone().unwrap_or_else(|| format!("take back: {}", step.proposal.title)),
+    };
+    RunSheet {
+        title: sentence.clone(),
+        url: None,
+        lines: vec![SheetLine::new(SheetAct::Do, sentence)],
+        keep: Vec::new(),
+        care: Vec::new(),
+        proof: match direction {
+            Direction::Forward => "the step is seen to be carried out".to_owned(),
+            Direction::Back => "the step is seen not to be in place any more".to_owned(),
+        },
+    }
+}
+
+/// Why a person's word is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// There is no open question.
+    #[error("the tenant is {state}, and nobody was asked to do anything for it")]
+    NotAsked {
+        /// Where it stands.
+        state: TenantState,
+    },
+    /// A refusal without a reason is worth nothing later.
+    #[error("the reason is empty")]
+    NoReason,
+    /// The journal failed, and nothing is recorded.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl Runner {
+    /// Records that a person says that what was asked for is done. Whether it is so, the next run of the tenant sees.
+    pub async fn confirm(
+        &self,
+        tenant: &str,
+        history: &TenantHistory,
+        by: &str,
+        note: Option<String>,
+    ) -> Result<(), OperatorError> {
+        let step = open_question(history)?.step.clone();
+        self.say(tenant, history, Entry::Confirmed { step, by: by.to_owned(), note }).await
+    }
+
+    /// Records that a person does not do what was asked for.
+    pub async fn decline(
+        &self,
+        tenant: &str,
+        history: &TenantHistory,
+        by: &str,
+        reason: String,
+    ) -> Result<(), OperatorError> {
+        let step = open_question(history)?.step.clone();
+        if reason.trim().is_empty() {
+            return Err(OperatorError::NoReason);
+        }
+        self.say(tenant, history, Entry::Declined { step, by: by.to_owned(), reason }).await
+    }
+
+    async fn say(&self, tenant: &str, history: &TenantHistory, entry: Entry) -> Result<(), OperatorError> {
+        let at = self.ports.clock.now();
+        history.clone().take(&entry, self.run, at).map_err(|problem| defect(&problem))?;
+        self.ports.journal.append(Draft { at, run: self.run, tenant: Some(tenant.to_owned()), entry }).await?;
+        Ok(())
+    }
+}
+
+fn open_question(history: &TenantHistory) -> Result<&Question, OperatorError> {
+    let question = history.work.as_ref().and_then(|work| work.question.as_ref());
+    question.ok_or(OperatorError::NotAsked { state: history.state })
+}
+
+/// On what terms a person is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// Who is asked; anybody who may if nobody is named.
+    pub owner: Option<String>,
+    /// How long the person may take before the tenant is shown as overdue.
+    pub patience: jiff::SignedDuration,
+}
+
+impl Default for Terms {
+    /// Anybody, within three days.
+    fn default() -> Self {
+        Self { owner: None, patience: jiff::SignedDuration::from_hours(72) }
+    }
+}

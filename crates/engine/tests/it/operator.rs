@@ -1,0 +1,291 @@
+//! The operator protocol: a person is asked, acts, confirms or declines, in every order; what counts is what is seen.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use flowswap_engine::{
+    Direction, Entry, Goal, Operator, OperatorError, Question, RunId, Runner, TenantState as S, Word,
+};
+use futures::future::BoxFuture;
+use jiff::SignedDuration;
+
+use crate::{laws::assert_lawful, reality::Reality, scene::Scene, world::World};
+
+/// Something that happens after the person was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Happens {
+    /// The command that asked is given again.
+    Run,
+    /// The person does it.
+    Act,
+    /// Alice says that it is done.
+    Alice,
+    /// Bob says that it is done.
+    Bob,
+    /// Alice does not do it.
+    Decline,
+    /// More time passes than the person was given.
+    Overdue,
+    /// The machine starts anew.
+    Restart,
+}
+
+const ALL: [Happens; 7] =
+    [Happens::Run, Happens::Act, Happens::Alice, Happens::Bob, Happens::Decline, Happens::Overdue, Happens::Restart];
+
+/// One tenant of which a step waits for a person.
+struct Case {
+    name: &'static str,
+    goal: Goal,
+    end: S,
+    act: fn(&mut World),
+    /// Where it stands after the person has declined.
+    declined: S,
+}
+
+const FORWARD: Case =
+    Case { name: "manual", goal: Goal::Swapped, end: S::Swapped, act: World::connect_by_hand, declined: S::Failed };
+const BACK: Case = Case {
+    name: "attended",
+    goal: Goal::RolledBack,
+    end: S::RolledBack,
+    act: World::sign_in,
+    declined: S::RollingBack,
+};
+
+/// What the protocol must come to, in a few words.
+#[derive(Debug, Clone, Copy)]
+struct Model {
+    state: S,
+    /// How often it was confirmed since the person was asked; none while nobody is asked.
+    claims: Option<usize>,
+    acted: bool,
+}
+
+impl Model {
+    fn take(&mut self, case: &Case, event: Happens) {
+        match event {
+            Happens::Run if self.acted => (self.state, self.claims) = (case.end, None),
+            Happens::Run => (self.state, self.claims) = (S::Waiting, self.claims.or(Some(0))),
+            Happens::Act => self.acted = true,
+            Happens::Alice | Happens::Bob => self.claims = self.claims.map(|claims| claims + 1),
+            Happens::Decline if self.claims.is_some() => (self.state, self.claims) = (case.declined, None),
+            Happens::Decline | Happens::Overdue | Happens::Restart => {}
+        }
+    }
+}
+
+async fn asked(case: &Case) -> Scene {
+    let scene = Scene::new(&[case.name]).await;
+    if case.goal == Goal::RolledBack {
+        scene.reach(Goal::Swapped, S::Swapped).await;
+    }
+    assert_eq!(scene.end(case.goal).await.0, S::Waiting);
+    scene
+}
+
+/// Carries an event out, and says whether a word was taken; none where nobody speaks.
+async fn carry_out(scene: &mut Scene, case: &Case, event: Happens) -> Option<bool> {
+    let history = scene.history().tenant(case.name).unwrap().clone();
+    let runner = Runner::new(scene.reality.ports(), RunId::generate());
+    let taken = |result: Result<(), OperatorError>| match result {
+        Ok(()) => Some(true),
+        Err(OperatorError::NotAsked { .. }) => Some(false),
+        Err(other) => panic!("{other}"),
+    };
+    match event {
+        Happens::Run => {
+            let has_work = history.work.is_some();
+            if has_work || case.goal == Goal::Swapped {
+                scene.end(case.goal).await;
+            }
+        }
+        Happens::Act => scene.change_world(case.name, case.act),
+        Happens::Alice => return taken(runner.confirm(case.name, &history, "alice", None).await),
+        Happens::Bob => return taken(runner.confirm(case.name, &history, "bob", Some("seen".into())).await),
+        Happens::Decline => return taken(runner.decline(case.name, &history, "alice", "no time".into()).await),
+        Happens::Overdue => {
+            let question = history.work.and_then(|work| work.question);
+            let later = question.map_or_else(crate::reality::start_of_time, |question| question.deadline);
+            scene.reality.set_clock(later + SignedDuration::from_hours(1));
+        }
+        Happens::Restart => *scene = scene.restarted(),
+    }
+    None
+}
+
+/// Every order of up to four events: 2,800 stories forward, and as many back.
+#[tokio::test(start_paused = true)]
+async fn every_order_of_events_comes_to_what_is_seen() {
+    for case in [FORWARD, BACK] {
+        let begin = asked(&case).await;
+        let mut stories: Vec<(Vec<Happens>, Scene, Model)> =
+            vec![(Vec::new(), begin.restarted(), Model { state: S::Waiting, claims: Some(0), acted: false })];
+        let mut told = 0;
+        for _ in 0..4 {
+            let mut longer = Vec::new();
+            for (story, scene, model) in &stories {
+                for event in ALL {
+                    let mut scene = scene.restarted();
+                    let (mut model, mut story) = (*model, story.clone());
+                    story.push(event);
+                    let is_asked = model.claims.is_some();
+                    let taken = carry_out(&mut scene, &case, event).await;
+                    model.take(&case, event);
+                    assert!(taken.is_none_or(|taken| taken == is_asked), "{story:?}");
+                    check(&scene, &case, &model, &story);
+                    told += 1;
+                    longer.push((story, scene, model));
+                }
+            }
+            stories = longer;
+        }
+        assert_eq!(told, 7 + 49 + 343 + 2401);
+    }
+}
+
+fn check(scene: &Scene, case: &Case, model: &Model, story: &[Happens]) {
+    let history = scene.history();
+    let tenant = history.tenant(case.name).unwrap();
+    assert_eq!(tenant.state, model.state, "{story:?}: {:?}", tenant.reason);
+    let question = tenant.work.as_ref().and_then(|work| work.question.as_ref());
+    assert_eq!(question.map(|question| question.claims.len()), model.claims, "{story:?}");
+    assert_lawful(&scene.reality.state());
+}
+
+/// Nothing of what is recorded while a person is asked and heard may be lost: the journal cut after each record goes on.
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_record_while_a_person_is_asked_goes_on() {
+    for case in [FORWARD, BACK] {
+        let mut scene = asked(&case).await;
+        carry_out(&mut scene, &case, Happens::Alice).await;
+        let whole = scene.reality.state();
+        let asked_at = whole.records.iter().position(|r| matches!(r.draft.entry, Entry::OperatorAsked { .. })).unwrap();
+        for end in asked_at - 1..=whole.records.len() {
+            let mut state = whole.clone();
+            state.records.truncate(end);
+            let scene = scene.after_crash(state);
+            assert_eq!(scene.end(case.goal).await.0, S::Waiting, "{end}");
+            scene.change_world(case.name, case.act);
+            let scene = scene.restarted();
+            scene.reach(case.goal, case.end).await;
+            assert_lawful(&scene.reality.state());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_is_not_borne_out_is_told_with_what_was_expected_and_seen() {
+    let mut scene = asked(&FORWARD).await;
+    carry_out(&mut scene, &FORWARD, Happens::Bob).await;
+    let (state, reason) = scene.end(Goal::Swapped).await;
+    assert_eq!(state, S::Waiting);
+    assert!(reason.starts_with("a person must act: bob confirmed at 2026-"), "{reason}");
+    let rest = "and that is not seen; expected: the directory uses the new client; seen: NotApplied";
+    assert!(reason.ends_with(rest), "{reason}");
+    // Then it is done, and who said so is kept with it.
+    scene.change_world("manual", World::connect_by_hand);
+    scene.reach(Goal::Swapped, S::Swapped).await;
+    let history = scene.history();
+    let work = history.tenant("manual").unwrap().work.as_ref().unwrap();
+    let done = work.done.iter().find(|done| done.id == "swap").unwrap();
+    let said: Vec<_> = done.evidence.iter().map(|evidence| (evidence.check.as_str(), &evidence.detail)).collect();
+    assert_eq!(said[0].0, "operator");
+    assert!(said[0].1.starts_with("bob confirmed at ") && said[0].1.ends_with(": seen"), "{said:?}");
+    assert_eq!((said[1].0, said[1].1.as_str()), ("seen", "Applied"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_terms_are_those_of_the_job_and_words_need_a_reason() {
+    let scene = Scene::new(&["manual"]).await;
+    scene
+        .run_changed(Goal::Swapped, |job| {
+            job.terms.owner = Some("carol".to_owned());
+            job.terms.patience = SignedDuration::from_hours(1);
+        })
+        .await;
+    let history = scene.history().tenant("manual").unwrap().clone();
+    assert_eq!(history.reason.as_deref(), Some("carol must act: reconnect the directory"));
+    let question = history.work.as_ref().unwrap().question.clone().unwrap();
+    assert_eq!(question.direction, Direction::Forward);
+    let given = question.deadline.duration_since(question.since);
+    assert!((3590..=3600).contains(&given.as_secs()), "{given:?}");
+    let runner = Runner::new(scene.reality.ports(), RunId::generate());
+    let refused = runner.decline("manual", &history, "alice", " ".to_owned()).await;
+    assert!(matches!(refused, Err(OperatorError::NoReason)), "{refused:?}");
+}
+
+/// A person at the terminal who says these words one after the other, and acts just before one of them.
+struct Present {
+    reality: Arc<Reality>,
+    words: Mutex<Vec<Word>>,
+    /// Before which word the person acts; with no word left, while nothing is said.
+    acts_before: usize,
+    attended: AtomicUsize,
+    heard: Mutex<Vec<String>>,
+}
+
+impl Operator for Present {
+    fn attend<'a>(&'a self, tenant: &'a str, _: &'a Question) -> BoxFuture<'a, Word> {
+        Box::pin(async move {
+            tokio::time::sleep(std::time::Duration::from_secs(7)).await;
+            let turn = self.attended.fetch_add(1, Ordering::Relaxed);
+            if turn == self.acts_before {
+                self.reality.note(|state| state.world(tenant).connect_by_hand());
+            }
+            let word = {
+                let mut words = self.words.lock().unwrap();
+                (!words.is_empty()).then(|| words.remove(0))
+            };
+            match word {
+                Some(word) => word,
+                None => std::future::pending().await,
+            }
+        })
+    }
+
+    fn is_present(&self) -> bool {
+        true
+    }
+
+    fn hear(&self, _: &str, news: &str) {
+        self.heard.lock().unwrap().push(news.to_owned());
+    }
+}
+
+async fn attend(words: Vec<Word>, acts_before: usize) -> ((S, String), Vec<String>, Scene) {
+    let scene = Scene::new(&["manual"]).await;
+    let present = Arc::new(Present {
+        reality: scene.reality.clone(),
+        words: Mutex::new(words),
+        acts_before,
+        attended: AtomicUsize::new(0),
+        heard: Mutex::default(),
+    });
+    *scene.reality.operator.lock().unwrap() = present.clone();
+    let end = scene.end(Goal::Swapped).await;
+    let heard = present.heard.lock().unwrap().clone();
+    assert_lawful(&scene.reality.state());
+    (end, heard, scene)
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_at_the_terminal_is_walked_through() {
+    let done = || Word::Done { note: None };
+    let disagreement = "expected: the directory uses the new client; seen: NotApplied";
+    // What was done is seen without a word.
+    let (end, heard, _) = attend(vec![], 0).await;
+    assert_eq!((end, heard), ((S::Swapped, String::new()), vec!["Applied".to_owned()]));
+    // Who says so too early is told what is missing, and asked again.
+    let (end, heard, scene) = attend(vec![done(), done()], 1).await;
+    assert_eq!((end, heard), ((S::Swapped, String::new()), vec![disagreement.to_owned()]));
+    let claims = scene.reality.state().records;
+    let claims = claims.iter().filter(|r| matches!(&r.draft.entry, Entry::Confirmed { by, .. } if by == "alice"));
+    assert_eq!(claims.count(), 2);
+    let (end, ..) = attend(vec![Word::Later], 9).await;
+    assert_eq!(end, (S::Waiting, "a person must act: reconnect the directory".to_owned()));
+    let (end, ..) = attend(vec![Word::Declined { reason: "lunch".to_owned() }], 9).await;
+    assert_eq!(end, (S::Failed, "alice declined step `swap`: lunch".to_owned()));
+}
