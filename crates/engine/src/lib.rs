@@ -22,7 +22,7 @@ mod tenant;
 pub use flowswap_contract::Handle;
 
 pub use assess::{
-    Assessment, Facts, Finding, RULES, Rule, SIGN_IN_LIFETIME_DAYS, Severity, Sight, Verdict, assess,
+    Assessment, EVIDENCE_RULES, Facts, Finding, RULES, Rule, SIGN_IN_LIFETIME_DAYS, Severity, Sight, Verdict, assess,
     find_domain_defect,
 };
 pub use compare::{Comparison, compare};

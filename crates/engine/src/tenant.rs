@@ -55,7 +55,8 @@ impl Tenant {
         }
         let detect = |role| self.call::<Inventory>(role, Op::Detect, Mode::DryRun, RunId::none(), None, Value::Null);
         let (provider, directory) = tokio::join!(detect(Role::Provider), detect(Role::Directory));
-        Sight { provider: provider.and_then(as_provider), directory: directory.and_then(as_directory) }
+        let sight = Sight { provider: provider.and_then(as_provider), directory: directory.and_then(as_directory) };
+        sight.reconciled()
     }
 
     /// Carries out a verb and decodes what it returns.

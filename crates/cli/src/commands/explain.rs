@@ -1,6 +1,6 @@
 //! `flowswap explain`: what a finding means and what to do about it.
 
-use flowswap_engine::{RULES, Rule};
+use flowswap_engine::{EVIDENCE_RULES, RULES, Rule};
 use serde::Serialize;
 use serde_json::json;
 
@@ -22,7 +22,8 @@ struct Page {
 }
 
 pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, Failure> {
-    let rules: Vec<&Rule> = RULES.iter().filter(|rule| args.id.as_deref().is_none_or(|id| id == rule.id)).collect();
+    let is_wanted = |rule: &&Rule| args.id.as_deref().is_none_or(|id| id == rule.id);
+    let rules: Vec<&Rule> = RULES.iter().chain(EVIDENCE_RULES).filter(is_wanted).collect();
     if rules.is_empty() {
         let failure =
             Failure::new(Exit::Usage, format!("there is no finding `{}`", args.id.as_deref().unwrap_or_default()));

@@ -1,6 +1,8 @@
 //! From what both sides show to findings and a verdict. Pure: the same sight gives the same assessment.
 
 mod domain;
+mod evidence_rules;
+mod reconcile;
 mod rules;
 
 use flowswap_contract::{
@@ -10,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use domain::find_domain_defect;
+pub use evidence_rules::EVIDENCE_RULES;
 pub(crate) use rules::{NOT_PLANNABLE, ORG_SHARED};
 pub use rules::{RULES, Rule};
 
@@ -88,6 +91,15 @@ pub struct Finding {
     pub fix: String,
 }
 
+impl Sight {
+    /// What both sides show together: where the directory does not show its connection, which client the provider shows to
+    /// be in use.
+    #[must_use]
+    pub fn reconciled(self) -> Self {
+        reconcile::reconcile(self)
+    }
+}
+
 impl Finding {
     /// A finding of a rule that is not matched by looking at one tenant.
     pub(crate) fn of(id: &str, message: String) -> Self {
@@ -148,24 +160,31 @@ pub struct Facts<'a> {
     provider: Option<&'a ProviderInventory>,
     directory: Option<&'a DirectoryInventory>,
     days_left: Option<i64>,
+    now: Timestamp,
 }
 
 impl<'a> Facts<'a> {
     fn gather(spec: &'a TenantSpec, sight: &'a Sight, now: Timestamp) -> Self {
         let directory = sight.directory.as_ref().ok();
-        let days_left = directory
-            .filter(|directory| directory.flow == Flow::AuthorizationCode)
-            .and_then(|directory| directory.last_sign_in.as_deref()?.parse::<Timestamp>().ok())
-            .and_then(|signed_in| signed_in.checked_add(SignedDuration::from_hours(24 * SIGN_IN_LIFETIME_DAYS)).ok())
-            .and_then(|death| i64::try_from(death.duration_since(now).as_nanos().div_euclid(NANOS_PER_DAY)).ok());
-        Self {
+        let mut facts = Self {
             spec,
             sight,
             domain_defect: find_domain_defect(&spec.domain),
             provider: sight.provider.as_ref().ok(),
             directory,
-            days_left,
-        }
+            days_left: None,
+            now,
+        };
+        // The directory's own word goes before what the provider's log remembers.
+        let signed_in = directory
+            .filter(|directory| directory.flow == Flow::AuthorizationCode)
+            .and_then(|directory| directory.last_sign_in.clone())
+            .or_else(|| facts.both_in(Flow::AuthorizationCode).and(facts.legacy_in_use())?.last_sign_in.clone());
+        facts.days_left = signed_in
+            .and_then(|signed_in| signed_in.parse::<Timestamp>().ok())
+            .and_then(|signed_in| signed_in.checked_add(SignedDuration::from_hours(24 * SIGN_IN_LIFETIME_DAYS)).ok())
+            .and_then(|death| i64::try_from(death.duration_since(now).as_nanos().div_euclid(NANOS_PER_DAY)).ok());
+        facts
     }
 
     /// Both witnesses have spoken.

@@ -1,11 +1,20 @@
 //! The rules, a table: id, severity, verdict, what was seen, what to do. The order is the order of reports.
 
-use flowswap_contract::{Flow, Variant};
+use flowswap_contract::{Flow, KnownFrom, Variant};
 
-use super::{Facts, SIGN_IN_LIFETIME_DAYS, Severity, Verdict};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Facts, SIGN_IN_LIFETIME_DAYS, Severity, Verdict, reconcile::find_used};
 
 /// Days before its death from which on a connection is urgent.
 const URGENT_DAYS: i64 = 14;
+
+/// A directory synchronizes every five minutes and anew every week (PAN, "Directories page"); one that has not for this long
+/// has stopped.
+const STALE_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// The most characters of a directory's name that Reconnect takes (PAN, "Reconnect Okta Directory").
+const NAME_LENGTH: usize = 15;
 
 /// The one rule that is matched by making a plan.
 pub(crate) const NOT_PLANNABLE: &str = "not-plannable";
@@ -82,6 +91,22 @@ pub const RULES: &[Rule] = &[
         check: |facts| {
             let directory = facts.directory.filter(|directory| directory.flow == Flow::Unknown)?;
             Some(format!("the flow of the directory `{}` cannot be told", directory.name))
+        },
+    },
+    Rule {
+        id: "record-contradicted",
+        severity: Severity::Error,
+        verdict: Verdict::Unknown,
+        about: "The directory does not show its connection. The operator's record in the configuration says one flow, and the \
+                provider's log shows that a client of the other one gets the tokens. One of the two is out of date.",
+        fix: "look at the connection in the console, and correct `record` of the directory, or take it out",
+        check: |facts| {
+            let (provider, directory) = facts.both().filter(|(_, d)| d.known_from == KnownFrom::Record)?;
+            let used = find_used(provider).filter(|used| used.flow != directory.flow)?;
+            Some(format!(
+                "the record says {}, and `{}` got a token by {} at {}",
+                directory.flow, used.client_id, used.flow, used.granted_at
+            ))
         },
     },
     Rule {
@@ -370,6 +395,81 @@ pub const RULES: &[Rule] = &[
         check: |facts| {
             let (_, directory) = facts.both_in(Flow::AuthorizationCode)?;
             Some(format!("the directory `{}` uses the authorization-code flow", directory.name))
+        },
+    },
+    Rule {
+        id: "flow-from-provider",
+        severity: Severity::Info,
+        verdict: Verdict::Ready,
+        about: "The directory shows neither its flow nor its client. Which one it uses is known from the provider: only that \
+                client gets tokens, or there is no other.",
+        fix: "nothing; `record` of the directory can say what the console shows, as a second witness",
+        check: |facts| {
+            let (provider, directory) = facts.both().filter(|(_, d)| d.known_from == KnownFrom::Provider)?;
+            let client = directory.client_id.as_deref().unwrap_or_default();
+            Some(match find_used(provider) {
+                Some(used) => {
+                    format!("the provider shows {}: `{client}` got a token at {}", directory.flow, used.granted_at)
+                }
+                None => format!("the provider has no client but `{client}`, so it is {}", directory.flow),
+            })
+        },
+    },
+    Rule {
+        id: "flow-from-record",
+        severity: Severity::Info,
+        verdict: Verdict::Ready,
+        about: "The directory shows neither its flow nor its client. Both are known from the operator's record in the \
+                configuration, which nothing contradicts.",
+        fix: "nothing; see that `record` is what the console shows today",
+        check: |facts| {
+            let directory = facts.directory.filter(|directory| directory.known_from == KnownFrom::Record)?;
+            Some(format!("the configuration's record says {}", directory.flow))
+        },
+    },
+    Rule {
+        id: "directory-name-long",
+        severity: Severity::Warning,
+        verdict: Verdict::Ready,
+        about: "The directory's name has more than 15 characters. Reconnect asks to shorten such a name; whether it does so for a \
+                name that is the default domain is not documented. A new name changes the distinguished name of every group, and \
+                policy rules, dynamic user groups and Cortex XDR settings that use the old one no longer match.",
+        fix: "look at the field Directory Name before Submit; if it must be shortened, plan the change of what refers to it first",
+        check: |facts| {
+            let (_, directory) = facts.both_in(Flow::AuthorizationCode)?;
+            let length = directory.name.chars().count();
+            (length > NAME_LENGTH).then(|| format!("the name `{}` has {length} characters", directory.name))
+        },
+    },
+    Rule {
+        id: "legacy-token-refused",
+        severity: Severity::Warning,
+        verdict: Verdict::Ready,
+        about: "The org refuses tokens to the legacy client: its refresh token is dead, or the administrator to whom the app is \
+                assigned was deactivated or lost the role. The directory does not synchronize, and the way back needs more than \
+                a sign-in.",
+        fix: "see that the administrator of the app is active and has the role, and sign in once, so that the way back works; or \
+              migrate without a way back",
+        check: |facts| {
+            facts.both_in(Flow::AuthorizationCode)?;
+            let tokens = &facts.legacy_in_use()?.tokens;
+            let time = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
+            let refused = time(&tokens.refused_at)?;
+            let is_over = time(&tokens.granted_at).is_some_and(|granted| granted > refused);
+            (!is_over).then(|| format!("the last token was refused at {refused}"))
+        },
+    },
+    Rule {
+        id: "sync-stale",
+        severity: Severity::Warning,
+        verdict: Verdict::Ready,
+        about: "The directory says that all is well, and its last synchronization was more than a day ago. That is how a dead \
+                connection looks: the status keeps its last good word, and policy goes on with old mappings.",
+        fix: "look why it does not synchronize; migrating helps where the refresh token is dead",
+        check: |facts| {
+            let directory = facts.directory.filter(|directory| directory.healthy != Some(false))?;
+            let last: Timestamp = directory.last_success.as_deref()?.parse().ok()?;
+            (last + STALE_AFTER < facts.now).then(|| format!("the last synchronization was at {last}"))
         },
     },
     Rule {

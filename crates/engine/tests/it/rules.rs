@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, sync::Mutex};
 
-use flowswap_contract::{self as contract, ErrorKind, Flow, Lookalike, ServiceClient, Tokens, Variant};
-use flowswap_engine::{RULES, Sight, TenantSpec, Verdict, assess};
+use flowswap_contract::{self as contract, ErrorKind, Flow, KnownFrom, Lookalike, ServiceClient, Tokens, Variant};
+use flowswap_engine::{EVIDENCE_RULES, RULES, Sight, TenantSpec, Verdict, assess};
 use jiff::SignedDuration;
 
 use crate::{reality::start_of_time, scene::spec, world::World};
@@ -55,13 +55,30 @@ fn second_legacy(sight: &mut Sight) {
     legacy.push(other);
 }
 
+fn directory(sight: &mut Sight) -> &mut contract::DirectoryInventory {
+    sight.directory.as_mut().unwrap()
+}
+
+fn legacy(sight: &mut Sight) -> &mut contract::LegacyClient {
+    &mut sight.provider.as_mut().unwrap().legacy_clients[0]
+}
+
+fn ago(hours: i64) -> String {
+    (start_of_time() - SignedDuration::from_hours(hours)).to_string()
+}
+
+/// Granted, and refused, so many hours ago.
+fn tokens(granted: Option<i64>, refused: Option<i64>) -> Tokens {
+    Tokens { granted_at: granted.map(ago), refused_at: refused.map(ago) }
+}
+
 #[test]
 fn what_is_seen_decides_findings_and_verdict() {
     let hit = Mutex::new(BTreeSet::new());
     let check = |change: &dyn Fn(&mut TenantSpec, &mut Sight), verdict: Verdict, ids: &[&str]| {
         let (mut spec, mut sight) = base();
         change(&mut spec, &mut sight);
-        let assessment = assess(&spec, &sight, start_of_time());
+        let assessment = assess(&spec, &sight.reconciled(), start_of_time());
         let found: Vec<&str> = assessment.findings.iter().map(|finding| finding.id.as_str()).collect();
         assert_eq!((assessment.verdict, found.as_slice()), (verdict, ids));
         assert!(assessment.findings.is_sorted_by_key(|finding| finding.severity));
@@ -208,6 +225,73 @@ fn what_is_seen_decides_findings_and_verdict() {
     check(&|_, sight| sign_in(sight, 80), Ready, &["auth-code-flow", "deadline-near"]);
     check(&|_, sight| sign_in(sight, 91), Ready, &["auth-code-flow", "deadline-passed"]);
 
+    let named = |name: &'static str| move |_: &mut TenantSpec, sight: &mut Sight| directory(sight).name = name.into();
+    check(&named("fifteen-letters"), Ready, &["auth-code-flow"]);
+    check(&named("acme.oktapreview.com"), Ready, &["auth-code-flow", "directory-name-long"]);
+    let synced = |hours: i64, healthy| {
+        move |_: &mut TenantSpec, sight: &mut Sight| {
+            directory(sight).last_success = Some(ago(hours));
+            directory(sight).healthy = healthy;
+        }
+    };
+    check(&synced(23, Some(true)), Ready, &["auth-code-flow"]);
+    check(&synced(25, Some(true)), Ready, &["auth-code-flow", "sync-stale"]);
+    check(&synced(25, None), Ready, &["auth-code-flow", "sync-stale"]);
+    check(&synced(25, Some(false)), Ready, &["auth-code-flow", "sync-unhealthy"]);
+    let refused = |granted: Option<i64>, refused: Option<i64>| {
+        move |_: &mut TenantSpec, sight: &mut Sight| legacy(sight).tokens = tokens(granted, refused)
+    };
+    check(&refused(Some(1), Some(2)), Ready, &["auth-code-flow"]);
+    check(&refused(Some(2), Some(1)), Ready, &["auth-code-flow", "legacy-token-refused"]);
+    check(&refused(None, Some(1)), Ready, &["auth-code-flow", "legacy-token-refused"]);
+
+    // A directory that does not show its connection.
+    let hidden = |change: fn(&mut Sight)| {
+        move |_: &mut TenantSpec, sight: &mut Sight| {
+            directory(sight).known_from = KnownFrom::Nobody;
+            connect(sight, Flow::Unknown, None);
+            change(sight);
+        }
+    };
+    let from_provider = ["auth-code-flow", "flow-from-provider"];
+    check(&hidden(|_| {}), Ready, &from_provider);
+    check(&hidden(|sight| legacy(sight).status = "INACTIVE".into()), Unknown, &["flow-unknown"]);
+    check(&hidden(second_legacy), Unknown, &["flow-unknown"]);
+    check(
+        &hidden(|sight| service(sight, "svc-1", Variant::Plain)),
+        Unknown,
+        &["flow-unknown", "unused-service-client"],
+    );
+    fn of_two(sight: &mut Sight) {
+        second_legacy(sight);
+        legacy(sight).tokens = tokens(Some(1), None);
+    }
+    check(&hidden(of_two), Ready, &["several-legacy-clients", "auth-code-flow", "flow-from-provider"]);
+    fn moved(sight: &mut Sight) {
+        legacy(sight).tokens = tokens(Some(30), None);
+        service(sight, "svc-1", Variant::Plain);
+        sight.provider.as_mut().unwrap().service_clients[0].tokens = tokens(Some(1), None);
+    }
+    check(&hidden(moved), Migrated, &["legacy-client-left", "flow-from-provider", "already-migrated"]);
+    // Both get tokens, so it cannot be told.
+    fn moving(sight: &mut Sight) {
+        moved(sight);
+        legacy(sight).tokens = tokens(Some(2), None);
+    }
+    check(&hidden(moving), Unknown, &["flow-unknown", "unused-service-client"]);
+
+    let recorded = |change: fn(&mut Sight)| {
+        move |_: &mut TenantSpec, sight: &mut Sight| {
+            directory(sight).known_from = KnownFrom::Record;
+            directory(sight).client_id = None;
+            change(sight);
+        }
+    };
+    check(&recorded(|_| {}), Ready, &["auth-code-flow", "flow-from-record"]);
+    check(&recorded(moving), Ready, &["auth-code-flow", "unused-service-client", "flow-from-record"]);
+    let contradicted = ["record-contradicted", "auth-code-flow", "unused-service-client", "flow-from-record"];
+    check(&recorded(moved), Unknown, &contradicted);
+
     // These are found when a plan is made.
     hit.lock().unwrap().extend(["not-plannable", "org-shared"].map(str::to_owned));
     let all: BTreeSet<String> = RULES.iter().map(|rule| rule.id.to_owned()).collect();
@@ -217,7 +301,7 @@ fn what_is_seen_decides_findings_and_verdict() {
 #[test]
 fn every_rule_says_what_it_is_about_and_what_to_do() {
     let mut ids = BTreeSet::new();
-    for rule in RULES {
+    for rule in RULES.iter().chain(EVIDENCE_RULES) {
         assert!(ids.insert(rule.id), "`{}` exists twice", rule.id);
         let is_word = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase());
         assert!(rule.id.split('-').all(is_word), "`{}`", rule.id);

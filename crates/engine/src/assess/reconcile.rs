@@ -1,0 +1,71 @@
+//! A directory that does not show its own connection: what the provider shows tells which client it uses, or nobody does.
+
+use flowswap_contract::{DirectoryInventory, Flow, KnownFrom, ProviderInventory};
+use jiff::{SignedDuration, Timestamp};
+
+use super::Sight;
+
+/// A client whose last token is older than this by the newest client's is not in use any more. An access token of Okta's org
+/// authorization server lives an hour, so whoever uses a client asks at least that often.
+const OUT_OF_USE_AFTER: SignedDuration = SignedDuration::from_hours(2);
+
+/// A client of CIE at the provider that somebody other than flowswap uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Used<'a> {
+    pub(super) flow: Flow,
+    pub(super) client_id: &'a str,
+    pub(super) granted_at: Timestamp,
+}
+
+/// Completes what the directory shows, where it shows no connection.
+pub(super) fn reconcile(mut sight: Sight) -> Sight {
+    if let (Ok(provider), Ok(directory)) = (&sight.provider, &mut sight.directory) {
+        match directory.known_from {
+            KnownFrom::Nobody => complete(directory, provider),
+            KnownFrom::Record if directory.client_id.is_none() => {
+                let used = find_used(provider).filter(|used| used.flow == directory.flow);
+                directory.client_id = used.map(|used| used.client_id.to_owned());
+            }
+            KnownFrom::Record | KnownFrom::Directory | KnownFrom::Provider => {}
+        }
+    }
+    sight
+}
+
+fn complete(directory: &mut DirectoryInventory, provider: &ProviderInventory) {
+    let only_legacy = || match (provider.legacy_clients.as_slice(), provider.service_clients.as_slice()) {
+        ([only], []) if only.is_active() && is_unused(provider) => {
+            Some((Flow::AuthorizationCode, only.client_id.as_str()))
+        }
+        _ => None,
+    };
+    let found = find_used(provider).map(|used| (used.flow, used.client_id)).or_else(only_legacy);
+    if let Some((flow, client_id)) = found {
+        (directory.flow, directory.client_id) = (flow, Some(client_id.to_owned()));
+        directory.known_from = KnownFrom::Provider;
+    }
+}
+
+/// The one client that is in use; none if there are several, or none.
+pub(super) fn find_used(provider: &ProviderInventory) -> Option<Used<'_>> {
+    let mut used = all_used(provider);
+    used.sort_by_key(|used| std::cmp::Reverse(used.granted_at));
+    let newest = used.first()?;
+    let is_rivalled = used.get(1).is_some_and(|second| second.granted_at + OUT_OF_USE_AFTER > newest.granted_at);
+    (!is_rivalled).then(|| newest.clone())
+}
+
+fn is_unused(provider: &ProviderInventory) -> bool {
+    all_used(provider).is_empty()
+}
+
+fn all_used(provider: &ProviderInventory) -> Vec<Used<'_>> {
+    let legacy = provider.legacy_clients.iter();
+    let legacy = legacy.map(|client| (Flow::AuthorizationCode, client.client_id.as_str(), &client.tokens));
+    let service = provider.service_clients.iter();
+    let service = service.map(|client| (Flow::ClientCredentials, client.id.as_str(), &client.tokens));
+    let granted = |(flow, client_id, tokens): (Flow, _, &flowswap_contract::Tokens)| {
+        Some(Used { flow, client_id, granted_at: tokens.granted_at.as_deref()?.parse().ok()? })
+    };
+    legacy.chain(service).filter_map(granted).collect()
+}
