@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use flowswap_contract::{Auth, Effect, Op};
+use flowswap_contract::{Ask, Auth, Effect, Op};
 use serde_json::json;
 
 use super::*;
@@ -409,4 +409,51 @@ fn bodies_are_decoded_by_what_they_are() {
         }
         assert_eq!(decode(response.body(bytes.into()).unwrap(), 1).body, expect, "{content_type:?} {bytes}");
     }
+}
+
+#[tokio::test]
+async fn people_are_seen_as_hashes_under_a_key_that_was_made_here() {
+    let page = json!([{"id": "00u1", "profile": {"login": "Ann@acme.test"}}, {"id": "00u2", "profile": {}}]);
+    let world = World::with([answer(200, &[], page.clone()), answer(200, &[], page.clone()), answer(403, &[], page)]);
+    let side = world.side();
+    let scope = scope(&side);
+    let key = scope.mint("blinding_key").await.unwrap();
+    assert_eq!(key, Handle::new("acme/create/blinding_key"));
+    let held = world.custody.lock().unwrap()[&key].expose().to_owned();
+    assert_eq!(held.len(), 64);
+    let made = format!("journal {:?}", Entry::SecretMade { step: "create".into(), handle: key.clone() });
+    assert_eq!(world.diary(), [format!("keep {key}"), made]);
+
+    let ask = HttpAsk { blind: Some(Box::new(Blind { key, pointers: vec!["/*/profile/login".into()] })), ..read() };
+    let first = scope.request(&ask).await.unwrap().body;
+    let login = first[0]["profile"]["login"].as_str().unwrap();
+    assert!(login.len() == Blind::DIGITS && login.bytes().all(|b| b.is_ascii_hexdigit()), "{first}");
+    assert_eq!((&first[0]["id"], &first[1]), (&json!("00u1"), &json!({"id": "00u2", "profile": {}})));
+    assert_eq!(scope.request(&ask).await.unwrap().body, first, "the same key gives the same hash");
+    assert_eq!(scope.request(&ask).await.unwrap().status, 403);
+    assert!(!world.told().contains(&held) && !world.told().contains("Ann@acme.test"));
+    assert_ne!(scope.mint("other").await.map(|other| world.custody.lock().unwrap()[&other].expose() == held), Ok(true));
+}
+
+#[tokio::test]
+async fn a_secret_is_made_only_where_it_can_be_kept() {
+    let world = World::default();
+    let side = world.side();
+    async fn refused(scope: Scope<'_>, ask: Ask) -> Error {
+        scope.perform(&ask).await.unwrap_err()
+    }
+    let mint = |name: &str| Ask::Mint { name: name.to_owned() };
+    for (mode, step) in [(Mode::DryRun, Some("create")), (Mode::Apply, None)] {
+        let error = refused(Scope { mode, step, ..scope(&side) }, mint("key")).await;
+        let message = "plugin `rogue` asked for a new secret during `apply`, which keeps none";
+        assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Refused, message));
+    }
+    assert_eq!(refused(scope(&side), mint("../../globex/key")).await.kind, ErrorKind::Protocol);
+    world.broken_custody.store(true, Ordering::Relaxed);
+    assert_eq!(refused(scope(&side), mint("key")).await.kind, ErrorKind::Internal);
+    assert_eq!(world.diary(), [""; 0], "nothing is recorded of what is not kept");
+    // Another tenant's key is not this one's to hash with.
+    let foreign = Blind { key: Handle::new("globex/earlier/foreign"), pointers: vec![] };
+    let error = scope(&side).request(&HttpAsk { blind: Some(Box::new(foreign)), ..read() }).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Refused);
 }
