@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::faults::Fault;
-use crate::gateway::Refused;
+use crate::gateway::{Refused, natural};
 use crate::message::{Reply, Request};
 use crate::mutation::{self, Mutation};
 use crate::state::{State, lock};
@@ -29,6 +29,7 @@ fn dispatch(state: &State, request: &Request) -> Result<Reply, Refused> {
     if request.credential("Bearer") != Some(state.admin_token.as_str()) {
         return Err(Refused::new(StatusCode::UNAUTHORIZED, "unauthorized", "the admin token is missing or wrong"));
     }
+    natural::catch_up(state);
     let faults = || Reply::json(StatusCode::OK, &json!({ "faults": lock(&state.faults).report() }));
     match (&request.method, request.path.as_str()) {
         (&Method::GET, "/world") => Ok(Reply::json(StatusCode::OK, &view::look(state))),

@@ -8,6 +8,13 @@ use crate::world::scenario::Scenario;
 
 /// The virtual host of the automation gateway in front of all directories.
 pub const GATEWAY_HOST: &str = "gateway.cie.test";
+/// The virtual host at which service accounts get tokens for Cloud Identity Engine's interface.
+pub const CIE_AUTH_HOST: &str = "auth.cie.test";
+/// The virtual host of Cloud Identity Engine's public interface.
+pub const CIE_API_HOST: &str = "api.cie.test";
+/// The virtual host of the console as a person sees it; it has a port of its own as well, see
+/// [`Sim::console_url`](crate::Sim::console_url).
+pub const CONSOLE_HOST: &str = "console.cie.test";
 /// The virtual host of the simulator's own interface: world, snapshot, faults, mutations.
 pub const ADMIN_HOST: &str = "admin.sim.test";
 /// What follows the tenant's name in the host name of its org.
@@ -49,6 +56,12 @@ pub struct SimConfig {
     pub app_data_every: usize,
     /// How old a directory's last sync has to be before a read of its status makes the next one.
     pub sync_interval: Duration,
+    /// How often a directory syncs by itself; `None` for never, so that only what the gateway does is seen.
+    pub natural_sync: Option<Duration>,
+    /// How many users and groups every org has; `None` for a few, other ones in each.
+    pub population: Option<(usize, usize)>,
+    /// Give every tenant a second directory, of another org that has nothing to do with the first.
+    pub neighbours: bool,
     /// Requests a minute which an org allows before it answers 429; `None` for no limit.
     pub rate_limit: Option<u32>,
     /// Keep every exchange for [`Sim::traffic`](crate::Sim::traffic). Secrets are in it, in clear.
@@ -68,6 +81,9 @@ impl Default for SimConfig {
             without_authorization_servers_every: 5,
             app_data_every: 3,
             sync_interval: Duration::from_millis(250),
+            natural_sync: None,
+            population: None,
+            neighbours: false,
             rate_limit: None,
             record: false,
             start: None,
@@ -129,6 +145,27 @@ impl SimConfig {
     #[must_use]
     pub fn sync_interval(mut self, interval: Duration) -> Self {
         self.sync_interval = interval;
+        self
+    }
+
+    /// Lets every directory sync by itself, so often.
+    #[must_use]
+    pub fn natural_sync(mut self, interval: Duration) -> Self {
+        self.natural_sync = Some(interval);
+        self
+    }
+
+    /// Sets how many users and groups every org has, "Everyone" among the groups.
+    #[must_use]
+    pub fn population(mut self, users: usize, groups: usize) -> Self {
+        self.population = Some((users, groups));
+        self
+    }
+
+    /// Gives every tenant a second directory, or none.
+    #[must_use]
+    pub fn neighbours(mut self, neighbours: bool) -> Self {
+        self.neighbours = neighbours;
         self
     }
 

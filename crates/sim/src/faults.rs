@@ -59,6 +59,9 @@ pub enum FaultKind {
         #[serde(default)]
         milliseconds: u64,
     },
+    /// 200 with `success: true` and an error in `result`, before any work: an answer in the form of Cloud Identity
+    /// Engine's interface, for hosts and paths of which it is to be expected.
+    ErrorInResult,
     /// The connection is closed before anything is done.
     DropBefore,
     /// The request is carried out after a wait.
@@ -152,6 +155,7 @@ mod tests {
             (r#""status","status":503"#, FaultKind::Status { status: 503 }),
             (r#""status_after_commit","status":500"#, FaultKind::StatusAfterCommit { status: 500 }),
             (r#""drop_before""#, FaultKind::DropBefore),
+            (r#""error_in_result""#, FaultKind::ErrorInResult),
             (r#""drop_after_commit""#, FaultKind::DropAfterCommit),
             (r#""delay","milliseconds":7"#, FaultKind::Delay { milliseconds: 7 }),
             (r#""delay_after_commit","milliseconds":7"#, FaultKind::DelayAfterCommit { milliseconds: 7 }),

@@ -18,6 +18,7 @@
 //! ```
 
 mod admin;
+mod cie;
 mod client_files;
 mod clock;
 mod config;
@@ -28,6 +29,7 @@ mod ids;
 mod message;
 mod mutation;
 mod okta;
+mod population;
 mod serve;
 mod service;
 mod sim;
@@ -39,12 +41,14 @@ mod world;
 
 pub use client_files::Running;
 pub use clock::Clock;
-pub use config::{ADMIN_HOST, GATEWAY_HOST, OKTA_SUFFIX, SimConfig, VariantTypes};
+pub use config::{
+    ADMIN_HOST, CIE_API_HOST, CIE_AUTH_HOST, CONSOLE_HOST, GATEWAY_HOST, OKTA_SUFFIX, SimConfig, VariantTypes,
+};
 pub use faults::{Fault, FaultKind, FaultReport};
 pub use mutation::{Mutation, Variant};
 pub use service::{Dropped, SimService};
-pub use sim::{Sim, SimTenant};
+pub use sim::{ServiceAccount, Sim, SimTenant};
 pub use traffic::Exchange;
 pub use world::diff::diff;
 pub use world::scenario::Scenario;
-pub use world::view::{DirectoryView, LegacyView, OrgView, RequestCounts, ServiceClientView, World};
+pub use world::view::{DirectoryView, LegacyView, OrgView, RequestCounts, ServiceClientView, SyncView, World};

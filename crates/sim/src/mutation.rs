@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::gateway::model::Flow;
+use crate::gateway::{natural, sync};
 use crate::okta::logs;
 use crate::okta::model::{Org, Status};
 use crate::state::State;
@@ -48,12 +49,22 @@ pub enum Mutation {
     SetAppData { directory: String, app_data: bool },
     /// Gives a directory another name, of any length.
     RenameDirectory { directory: String, name: String },
+    /// Ticks or clears a directory's "Collect authentication logs".
+    SetAuthLogs { directory: String, auth_logs: bool },
+    /// From now on every sync of the directory is green and has lost so many users and groups; 0 for none again.
+    LoseObjects { directory: String, users: usize, groups: usize },
+    /// The administrator signs in once more for the directory's connection, which has to be of the authorization-code flow.
+    SignIn { directory: String },
+    /// Deactivates, or activates again, the administrator who signs in for the org's legacy clients. Their refresh tokens
+    /// work as long as the administrator is active.
+    SetSyncAdminActive { org: String, active: bool },
     /// Moves the simulator's clock forward.
     AdvanceClock { milliseconds: u64 },
 }
 
 /// Makes one change. Answers with the id of what was made, if anything was.
 pub(crate) fn apply(state: &State, mutation: Mutation) -> Result<Option<String>, String> {
+    natural::catch_up(state);
     let now = state.clock.now();
     let org = |host: &str| state.org(host).ok_or_else(|| format!("there is no org {host}"));
     let directory = |id: &str| state.directory(id).ok_or_else(|| format!("there is no directory {id}"));
@@ -110,6 +121,18 @@ pub(crate) fn apply(state: &State, mutation: Mutation) -> Result<Option<String>,
             directory(&id)?.connection.collect_applications = app_data;
         }
         Mutation::RenameDirectory { directory: id, name } => directory(&id)?.name = name,
+        Mutation::SetAuthLogs { directory: id, auth_logs } => directory(&id)?.connection.auth_logs = auth_logs,
+        Mutation::LoseObjects { directory: id, users, groups } => directory(&id)?.loses = (users, groups),
+        Mutation::SignIn { directory: id } => {
+            let mut directory = directory(&id)?;
+            let connection = directory.connection.clone();
+            if connection.flow != Flow::AuthorizationCode {
+                return Err(format!("nobody signs in for the connection of directory {id}"));
+            }
+            sync::sign_in(state, &directory.domain, &connection.client_id, &connection.client_secret, now)?;
+            directory.connection.last_sign_in = Some(now);
+        }
+        Mutation::SetSyncAdminActive { org: host, active } => org(&host)?.sync_admin_active = active,
         Mutation::AdvanceClock { milliseconds } => {
             state.clock.advance(std::time::Duration::from_millis(milliseconds));
         }

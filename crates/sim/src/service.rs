@@ -15,15 +15,16 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::clock::to_http_date;
-use crate::config::{ADMIN_HOST, GATEWAY_HOST};
+use crate::config::{ADMIN_HOST, CIE_API_HOST, CIE_AUTH_HOST, GATEWAY_HOST};
 use crate::faults::FaultKind;
+use crate::gateway::natural;
 use crate::message::{Reply, Request};
 use crate::okta::refusal::Refusal;
 use crate::okta::{self, limits};
 use crate::state::{State, lock};
 use crate::traffic::Exchange;
 use crate::wire::WireBody;
-use crate::{admin, gateway};
+use crate::{admin, cie, gateway};
 
 /// The most a request body may hold; nothing here needs more.
 const MOST_BODY: usize = 1 << 20;
@@ -160,6 +161,7 @@ async fn answer(state: &State, request: &Request) -> Option<Outcome> {
             carry_out(state, &host, request);
             return None;
         }
+        Some(FaultKind::ErrorInResult) => cie::fail_in_result(),
         Some(FaultKind::TooManyRequests { reset_seconds }) => refuse_for_rate(state, request, reset_seconds),
         Some(FaultKind::Status { status }) => refuse_with(request, status),
         Some(FaultKind::StatusAfterCommit { status }) => {
@@ -185,8 +187,12 @@ async fn answer(state: &State, request: &Request) -> Option<Outcome> {
 }
 
 fn carry_out(state: &State, host: &str, request: &Request) -> Reply {
-    if host == GATEWAY_HOST {
-        return gateway::handle(state, request);
+    natural::catch_up(state);
+    match host {
+        GATEWAY_HOST => return gateway::handle(state, request),
+        CIE_AUTH_HOST => return cie::token::handle(state, request),
+        CIE_API_HOST => return cie::handle(state, request),
+        _ => {}
     }
     let now = state.clock.now();
     state.org(host).map(|mut org| okta::handle(&mut org, request, now)).unwrap_or_else(|| {
@@ -198,15 +204,21 @@ fn carry_out(state: &State, host: &str, request: &Request) -> Reply {
 
 /// Okta's 429: its body, and headers which say that nothing is left and when there will be.
 fn refuse_for_rate(state: &State, request: &Request, reset_seconds: u32) -> Reply {
+    if request.host() == CIE_API_HOST {
+        return cie::refuse_for_rate(reset_seconds);
+    }
     let reset = state.clock.now() + SignedDuration::from_secs(i64::from(reset_seconds));
     let reply = Refusal::too_many_requests().into_reply("oaeRateLimit", &request.base(), &request.path);
     let reply = limits::mark(reply, 100, 0, reset.as_second());
     reply.with_header(http::HeaderName::from_static("x-okta-request-id"), "reqRateLimit")
 }
 
-/// A failure of the server; for 5xx the body is Okta's E0000009 (internal error) or E0000010 (read-only).
+/// A failure of the server; from an org, for 5xx the body is Okta's E0000009 (internal error) or E0000010 (read-only).
 fn refuse_with(request: &Request, status: u16) -> Reply {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if request.host() == CIE_API_HOST {
+        return cie::refuse(status);
+    }
     let (code, summary) = match status {
         StatusCode::SERVICE_UNAVAILABLE => ("E0000010", "Service is in read only mode."),
         _ => ("E0000009", "Internal Server Error"),

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::config::{GATEWAY_HOST, SimConfig, VariantTypes};
 use crate::faults::{Fault, FaultReport};
+use crate::gateway::natural;
 use crate::mutation::{self, Mutation};
 use crate::serve;
 use crate::service::SimService;
@@ -37,6 +38,21 @@ pub struct SimTenant {
     pub scenario: Scenario,
     /// The id of its directory at the gateway.
     pub directory_id: String,
+    /// The service account of its own tenant service group.
+    pub account: ServiceAccount,
+    /// The id of its second directory, if the settings asked for one.
+    pub neighbour_id: Option<String>,
+}
+
+/// A service account of a tenant service group, with which a program gets tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceAccount {
+    /// Its client id, which looks like an address.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
+    /// The ten digits of its group.
+    pub tsg_id: String,
 }
 
 /// A simulator: the world, and the port it is served on.
@@ -97,6 +113,11 @@ impl Sim {
         &self.state.gateway_token
     }
 
+    /// The service account of the group above all tenants' groups, which may ask for a token of each.
+    pub fn parent_account(&self) -> &ServiceAccount {
+        &self.state.parent
+    }
+
     /// The virtual host of the automation gateway.
     pub fn gateway_host(&self) -> &'static str {
         GATEWAY_HOST
@@ -119,11 +140,13 @@ impl Sim {
 
     /// The world at a glance, as `flowswap sim world` prints it.
     pub fn world(&self) -> view::World {
+        natural::catch_up(&self.state);
         view::look(&self.state)
     }
 
     /// All objects, canonical and without volatile values; compare two with [`diff`](crate::diff).
     pub fn snapshot(&self) -> Value {
+        natural::catch_up(&self.state);
         snapshot::take(&self.state)
     }
 

@@ -7,13 +7,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
+use crate::cie::token::Tokens;
 use crate::clock::Clock;
 use crate::config::SimConfig;
 use crate::faults::FaultBook;
-use crate::gateway::model::Directory;
+use crate::gateway::{self, model::Directory};
 use crate::message::{Reply, Request};
 use crate::okta::{self, model::Org};
-use crate::sim::SimTenant;
+use crate::sim::{ServiceAccount, SimTenant};
 use crate::traffic::Exchange;
 use crate::world::build;
 
@@ -28,6 +29,9 @@ pub(crate) struct State {
     directory_index: HashMap<String, usize>,
     pub(crate) tenants: Vec<SimTenant>,
     pub(crate) gateway_token: String,
+    /// The account that may ask for any tenant's group.
+    pub(crate) parent: ServiceAccount,
+    pub(crate) cie_tokens: Mutex<Tokens>,
     pub(crate) admin_token: String,
     pub(crate) faults: Mutex<FaultBook>,
     pub(crate) traffic: Mutex<Vec<Exchange>>,
@@ -45,6 +49,8 @@ impl State {
             directories: built.directories.into_iter().map(Mutex::new).collect(),
             tenants: built.tenants,
             gateway_token: built.gateway_token,
+            parent: built.parent,
+            cie_tokens: Mutex::new(Tokens::new(config.seed)),
             admin_token: built.admin_token,
             faults: Mutex::default(),
             traffic: Mutex::default(),
@@ -53,7 +59,9 @@ impl State {
         };
         // The state which a directory shows at first is what a sync really finds.
         for directory in &state.directories {
-            crate::gateway::sync::run(&state, &mut lock(directory), state.clock.start());
+            let (mut directory, start) = (lock(directory), state.clock.start());
+            gateway::sync::run(&state, &mut directory, start);
+            directory.sync.applications_at = Some(start);
         }
         state
     }

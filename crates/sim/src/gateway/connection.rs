@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::model::{Connection, Directory, Flow, Receipt, digest_credentials};
+use super::model::{Connection, Directory, Flow, Receipt, digest_credentials, is_directory_name};
 use super::{Refused, no_directory, sync};
 use crate::message::{Reply, Request};
 use crate::state::State;
@@ -53,6 +53,7 @@ pub(crate) fn test(state: &State, id: &str, request: &Request) -> Result<Reply, 
         client_id: test.client_id,
         client_secret: test.client_secret,
         collect_applications: with_applications,
+        auth_logs: directory.connection.auth_logs,
         last_sign_in: None,
     };
     let body = match sync::collect(state, &directory.domain, &connection, state.clock.now()) {
@@ -94,16 +95,10 @@ pub(crate) fn reconnect(state: &State, id: &str, request: &Request) -> Result<Re
         client_id: submit.client_id,
         client_secret: submit.client_secret,
         collect_applications,
+        auth_logs: directory.connection.auth_logs,
         last_sign_in: None,
     };
-    // A second submit for the same client, say with its second secret, must not bury the way back.
-    let same_client = directory.connection.flow == new.flow && directory.connection.client_id == new.client_id;
-    let old = std::mem::replace(&mut directory.connection, new);
-    if !same_client || directory.previous.is_none() {
-        directory.previous = Some(old);
-    }
-    directory.name = name;
-    directory.submits += 1;
+    directory.submit(new, name);
     sync::run(state, &mut directory, state.clock.now());
     Ok(Reply::json(StatusCode::OK, &directory.render()))
 }
@@ -158,10 +153,8 @@ fn check_domain(directory: &Directory, domain: &str) -> Result<(), Refused> {
     Ok(())
 }
 
-/// PAN, "Reconnect Okta Directory": up to 15 lower-case letters, digits, hyphens, periods and underscores.
 fn check_name(name: &str) -> Result<(), Refused> {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
-    if name.is_empty() || name.len() > 15 || !name.chars().all(allowed) {
+    if !is_directory_name(name) {
         return Err(unprocessable(
             "the directory name must have at most 15 lower-case letters, digits, hyphens, periods or underscores",
         ));

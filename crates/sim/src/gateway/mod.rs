@@ -3,6 +3,7 @@
 
 mod connection;
 pub(crate) mod model;
+pub(crate) mod natural;
 pub(crate) mod sync;
 
 use http::{Method, StatusCode};

@@ -9,20 +9,35 @@ use jiff::Timestamp;
 use super::model::{Connection, Directory, Flow, SyncStatus};
 use crate::encoding::write_pairs;
 use crate::message::{Reply, Request};
-use crate::okta::{self, Call};
+use crate::okta::Call;
+use crate::okta::token::{self, Refresh};
+use crate::population::Held;
 use crate::state::State;
 
 /// How the directories name themselves to the orgs; their token grants in the System Log are known by it.
 pub(crate) const USER_AGENT: &str = "PaloAltoNetworks-CIE/1.0";
 
-/// What each collection needs, and where it reads.
-const READS: [(&str, &str); 4] = [
+/// A scope, and the path that it opens.
+type Read = (&'static str, &'static str);
+
+/// What each collection needs, and where it reads; users and groups come first.
+const READS: [Read; 4] = [
     ("okta.users.read", "/api/v1/users"),
     ("okta.groups.read", "/api/v1/groups"),
     ("okta.authorizationServers.read", "/api/v1/authorizationServers"),
     ("okta.logs.read", "/api/v1/logs"),
 ];
-const APPS_READ: (&str, &str) = ("okta.apps.read", "/api/v1/apps");
+const APPS_READ: Read = ("okta.apps.read", "/api/v1/apps");
+/// The scopes without which the gateway calls a connection of the authorization-code flow broken.
+const NEEDED: [&str; 3] = ["okta.users.read", "okta.groups.read", "okta.apps.read"];
+
+/// What a connection may read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reach {
+    pub(crate) users: bool,
+    pub(crate) groups: bool,
+    pub(crate) applications: bool,
+}
 
 /// Syncs a directory through its current connection and notes how it went. A refused sync leaves the last counts: what
 /// was collected stays in use, which is why a broken connection is seen late.
@@ -30,43 +45,116 @@ pub(crate) fn run(state: &State, directory: &mut Directory, now: Timestamp) {
     directory.sync.attempted = Some(now);
     match collect(state, &directory.domain, &directory.connection, now) {
         Ok(()) => {
-            let counts = state.org(&directory.domain).map(|org| (org.users, org.groups, org.apps.len()));
-            let (users, groups, apps) = counts.unwrap_or_default();
-            let sync = &mut directory.sync;
-            (sync.status, sync.last_success, sync.users) = (SyncStatus::Success, now, users);
-            // Cloud Identity Engine leaves out Okta's default group "Everyone" (PAN, "Configure Okta Directory").
-            sync.groups = groups.saturating_sub(1);
-            sync.applications = if directory.connection.collect_applications { apps } else { 0 };
+            let applications = directory.connection.collect_applications;
+            take_over(state, directory, Reach { users: true, groups: true, applications }, now);
         }
-        Err(_) => directory.sync.status = SyncStatus::Failed,
+        Err(_) => fail(directory),
     }
+}
+
+/// Notes what a sync could read as what the directory holds from now on.
+pub(crate) fn take_over(state: &State, directory: &mut Directory, reach: Reach, now: Timestamp) {
+    let found = state.org(&directory.domain).map(|org| (org.population, org.apps.len()));
+    let Some((population, apps)) = found else { return };
+    let ((lost_users, lost_groups), sync) = (directory.loses, &mut directory.sync);
+    let held = |readable: bool, lost: usize, of: usize| Held::all_but(if readable { lost } else { of }, of);
+    (sync.status, sync.last_success, sync.good) = (SyncStatus::Success, now, sync.good + 1);
+    sync.users = held(reach.users, lost_users, population.users);
+    // Cloud Identity Engine leaves out Okta's default group "Everyone" (PAN, "Configure Okta Directory").
+    sync.groups = held(reach.groups, lost_groups, population.own_groups());
+    sync.applications = if reach.applications { apps } else { 0 };
+}
+
+/// Notes that a sync failed; everything else stays as it was.
+pub(crate) fn fail(directory: &mut Directory) {
+    directory.sync.status = SyncStatus::Failed;
+    directory.sync.failed += 1;
 }
 
 /// Reads everything the connection is to collect; the error says in one line what was refused.
 pub(crate) fn collect(state: &State, domain: &str, connection: &Connection, now: Timestamp) -> Result<(), String> {
-    let apps = connection.collect_applications.then_some(APPS_READ);
+    let reads = list_reads(connection.collect_applications);
     match connection.flow {
         Flow::AuthorizationCode => {
-            let request = make_request(domain, Method::POST, "/oauth2/v1/token", HeaderMap::new(), Bytes::new());
-            let mut org = state.org(domain).ok_or("the domain does not answer")?;
-            let request_id = org.noise.id("req");
-            let needed: Vec<_> = READS[..2].iter().copied().chain(apps).map(|(scope, _)| scope).collect();
-            let mut call = Call { org: &mut org, request: &request, now, request_id };
-            okta::token::refresh(&mut call, &connection.client_id, &needed)
+            let needed: Vec<_> = reads.iter().map(|(scope, _)| *scope).filter(|scope| NEEDED.contains(scope)).collect();
+            refresh(state, domain, connection, &needed, &reads, now).map(drop)
         }
         Flow::ClientCredentials => {
-            let reads: Vec<_> = READS.into_iter().chain(apps).collect();
             let token = fetch_token(state, domain, connection, &reads, now)?;
             reads.iter().try_for_each(|(scope, path)| read(state, domain, &token, scope, path, now))
         }
     }
 }
 
+/// Finds out what the connection may read. Other than [`collect`] it takes what it gets, and fails only without a token.
+/// That Cloud Identity Engine does so too is an inference: its manual has syncs that are green and lack something.
+pub(crate) fn probe(
+    state: &State,
+    domain: &str,
+    connection: &Connection,
+    applications: bool,
+    now: Timestamp,
+) -> Result<Reach, String> {
+    let reads = list_reads(applications);
+    let readable: Vec<_> = match connection.flow {
+        Flow::AuthorizationCode => refresh(state, domain, connection, &[], &reads, now)?,
+        Flow::ClientCredentials => {
+            let token = fetch_token(state, domain, connection, &reads, now)?;
+            let may = |(scope, path): &&Read| read(state, domain, &token, scope, path, now).is_ok();
+            reads.iter().filter(may).map(|(scope, _)| (*scope).to_owned()).collect()
+        }
+    };
+    let may = |scope: &str| readable.iter().any(|readable| readable == scope);
+    Ok(Reach { users: may(READS[0].0), groups: may(READS[1].0), applications: may(APPS_READ.0) })
+}
+
+fn list_reads(applications: bool) -> Vec<Read> {
+    READS.into_iter().chain(applications.then_some(APPS_READ)).collect()
+}
+
+fn refresh(
+    state: &State,
+    domain: &str,
+    connection: &Connection,
+    needed: &[&str],
+    reads: &[Read],
+    now: Timestamp,
+) -> Result<Vec<String>, String> {
+    let asked: Vec<_> = reads.iter().map(|(scope, _)| *scope).collect();
+    let refresh =
+        Refresh { client_id: &connection.client_id, expired: connection.is_expired(now), needed, asked: &asked };
+    at_token_endpoint(state, domain, now, |call| token::refresh(call, &refresh))
+}
+
+/// A person signs in for a client of the authorization-code flow.
+pub(crate) fn sign_in(
+    state: &State,
+    domain: &str,
+    client_id: &str,
+    secret: &str,
+    now: Timestamp,
+) -> Result<(), String> {
+    at_token_endpoint(state, domain, now, |call| token::sign_in(call, client_id, secret))
+}
+
+/// Does what has no request of its own here as a directory's request to the token endpoint.
+fn at_token_endpoint<T>(
+    state: &State,
+    domain: &str,
+    now: Timestamp,
+    work: impl FnOnce(&mut Call<'_>) -> Result<T, String>,
+) -> Result<T, String> {
+    let request = make_request(domain, Method::POST, "/oauth2/v1/token", HeaderMap::new(), Bytes::new());
+    let mut org = state.org(domain).ok_or("the domain does not answer")?;
+    let request_id = org.noise.id("req");
+    work(&mut Call { org: &mut org, request: &request, now, request_id })
+}
+
 fn fetch_token(
     state: &State,
     domain: &str,
     connection: &Connection,
-    reads: &[(&str, &str)],
+    reads: &[Read],
     now: Timestamp,
 ) -> Result<String, String> {
     let scopes: Vec<_> = reads.iter().map(|(scope, _)| *scope).collect();

@@ -28,6 +28,15 @@ pub(crate) struct LogEvent {
     user_agent: String,
     outcome: Outcome,
     request_id: String,
+    grant: Option<TokenGrant>,
+}
+
+/// What the event of a token grant says besides, in `debugContext.debugData`. That Okta puts both there is an
+/// inference: its documents show such members, and promise none.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenGrant {
+    pub(crate) grant_type: String,
+    pub(crate) scopes: Vec<String>,
 }
 
 /// How it went; a failure has its reason.
@@ -49,18 +58,25 @@ pub(crate) fn record(call: &mut Call<'_>, event: &str, id: &str, kind: &str, nam
     let (actor, actor_kind, actor_name) = access::find_actor(call);
     let actor = Entity { id: actor, kind: actor_kind.to_owned(), name: actor_name };
     let target = Entity { id: id.to_owned(), kind: kind.to_owned(), name: name.to_owned() };
-    push(call, event, actor, vec![target], None, Outcome::Success);
+    push(call, event, actor, vec![target], None, Outcome::Success, None);
 }
 
 /// Records what a client did in its own name at the token endpoint; it is actor and target in one.
-pub(crate) fn record_as_client(call: &mut Call<'_>, event: &str, client_id: &str, name: &str, outcome: Outcome) {
+pub(crate) fn record_as_client(
+    call: &mut Call<'_>,
+    event: &str,
+    client_id: &str,
+    name: &str,
+    outcome: Outcome,
+    grant: TokenGrant,
+) {
     let client = Entity { id: client_id.to_owned(), kind: "PublicClientApp".to_owned(), name: name.to_owned() };
     let mut targets = vec![client.clone()];
     // An app's client id may differ from its own id; whoever polls by either finds the event.
     if let Some(app) = call.org.app_of_client(client_id).filter(|app| app.id != client_id) {
         targets.push(Entity { id: app.id.clone(), kind: "AppInstance".to_owned(), name: app.label.clone() });
     }
-    push(call, event, client, targets, Some(client_id.to_owned()), outcome);
+    push(call, event, client, targets, Some(client_id.to_owned()), outcome, Some(grant));
 }
 
 /// Records that the org's administrator did something to an integration in the Admin Console.
@@ -78,6 +94,7 @@ pub(crate) fn record_by_hand(org: &mut Org, event: &str, id: &str, name: &str, a
         user_agent: "Mozilla/5.0 (X11; Linux x86_64)".to_owned(),
         outcome: Outcome::Success,
         request_id: org.noise.id("req"),
+        grant: None,
     };
     org.events.push(event);
 }
@@ -89,6 +106,7 @@ fn push(
     targets: Vec<Entity>,
     client_id: Option<String>,
     outcome: Outcome,
+    grant: Option<TokenGrant>,
 ) {
     let event = LogEvent {
         uuid: call.org.noise.id("evt"),
@@ -100,6 +118,7 @@ fn push(
         user_agent: call.request.header(header::USER_AGENT).unwrap_or_default().to_owned(),
         outcome,
         request_id: call.request_id.clone(),
+        grant,
     };
     call.org.events.push(event);
 }
@@ -164,6 +183,11 @@ impl LogEvent {
             Outcome::Success => Value::Null,
             Outcome::Failure(reason) => json!(reason),
         };
+        let mut debug = json!({ "requestId": self.request_id });
+        if let Some(grant) = &self.grant {
+            debug["grantType"] = json!(grant.grant_type);
+            debug["grantedScopes"] = json!(grant.scopes.join(" "));
+        }
         json!({
             "uuid": self.uuid,
             "version": "0",
@@ -184,7 +208,7 @@ impl LogEvent {
             "outcome": { "result": self.outcome.text(), "reason": reason },
             "target": self.targets.iter().map(Entity::render).collect::<Vec<_>>(),
             "transaction": { "type": "WEB", "id": self.request_id, "detail": {} },
-            "debugContext": { "debugData": { "requestId": self.request_id } },
+            "debugContext": { "debugData": debug },
             "authenticationContext": { "authenticationStep": 0, "externalSessionId": "unknown" },
             "request": { "ipChain": [] },
         })

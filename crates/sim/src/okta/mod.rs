@@ -8,7 +8,7 @@ pub(crate) mod logs;
 mod metadata;
 pub(crate) mod model;
 mod paging;
-mod reads;
+pub(crate) mod reads;
 pub(crate) mod refusal;
 mod service_secrets;
 pub(crate) mod services;
@@ -48,6 +48,7 @@ enum Route<'a> {
     SecretLifecycle(&'a str, &'a str, &'a str),
     Users,
     Groups,
+    Members(&'a str),
     AuthorizationServers,
     Logs,
 }
@@ -101,7 +102,7 @@ fn dispatch(call: &mut Call<'_>) -> Answer {
         (Route::Services | Route::Secrets(_) | Route::SecretLifecycle(..), "POST") => services_manage,
         (Route::Service(_) | Route::Secret(..), "DELETE") => services_manage,
         (Route::Users, "GET") => "okta.users.read",
-        (Route::Groups, "GET") => "okta.groups.read",
+        (Route::Groups | Route::Members(_), "GET") => "okta.groups.read",
         (Route::AuthorizationServers, "GET") => "okta.authorizationServers.read",
         (Route::Logs, "GET") => "okta.logs.read",
         (Route::Apps | Route::AppGrants(_) | Route::AppSecrets(_), "POST")
@@ -131,6 +132,7 @@ fn dispatch(call: &mut Call<'_>) -> Answer {
         (Route::SecretLifecycle(id, secret, verb), _) => service_secrets::change_status(call, id, secret, verb),
         (Route::Users, _) => reads::list_users(call),
         (Route::Groups, _) => reads::list_groups(call),
+        (Route::Members(group), _) => reads::list_members(call, group),
         (Route::AuthorizationServers, _) => reads::list_authorization_servers(call),
         (Route::Logs, _) => logs::list(call),
         (Route::OrgMetadata | Route::ServerMetadata | Route::Token, _) => Err(Refusal::method_not_allowed()),
@@ -150,6 +152,7 @@ fn find_route<'a>(segments: &[&'a str]) -> Option<Route<'a>> {
         ["api", "v1", "apps", id, "lifecycle", verb @ ("activate" | "deactivate")] => Route::AppLifecycle(id, verb),
         ["api", "v1", "users"] => Route::Users,
         ["api", "v1", "groups"] => Route::Groups,
+        ["api", "v1", "groups", id, "users"] => Route::Members(id),
         ["api", "v1", "authorizationServers"] => Route::AuthorizationServers,
         ["api", "v1", "logs"] => Route::Logs,
         ["integrations", "api", "v1", "api-services", ref rest @ ..] => match *rest {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::limits::Window;
 use super::logs::LogEvent;
 use crate::ids::{Mint, hash_secret};
+use crate::population::Population;
 use crate::world::view::RequestCounts;
 
 /// Names of the two integrations as the Okta Integration Network shows them (PAN, "Deploy Client Credential Flow").
@@ -20,10 +21,12 @@ pub(crate) struct Org {
     pub(crate) domain: String,
     pub(crate) admin_token: String,
     pub(crate) admin_user: String,
+    /// Whether the user is active whom the clients of the authorization-code flow are assigned to, and who signs in for
+    /// them (PAN, "Deploy Auth Code for Okta Directory"). It is not the owner of the API token.
+    pub(crate) sync_admin_active: bool,
     /// Whether the API access management feature is on.
     pub(crate) authorization_servers: bool,
-    pub(crate) users: usize,
-    pub(crate) groups: usize,
+    pub(crate) population: Population,
     pub(crate) page_size: usize,
     pub(crate) apps: Vec<App>,
     pub(crate) services: Vec<ServiceClient>,
@@ -50,6 +53,24 @@ impl Org {
     /// The app with an OAuth client of this id, which may differ from the app's.
     pub(crate) fn app_of_client(&self, client_id: &str) -> Option<&App> {
         self.apps.iter().find(|app| app.oauth.as_ref().is_some_and(|client| client.client_id == client_id))
+    }
+
+    /// The id of a numbered user or the like.
+    pub(crate) fn numbered_id(&self, prefix: &str, number: usize) -> String {
+        format!("{prefix}{}{number:09}", self.id_part())
+    }
+
+    /// The number in such an id.
+    pub(crate) fn number_of(&self, prefix: &str, id: &str) -> Option<usize> {
+        id.strip_prefix(prefix)?
+            .strip_prefix(self.id_part())
+            .filter(|digits| digits.len() == 9 && digits.bytes().all(|byte| byte.is_ascii_digit()))?
+            .parse()
+            .ok()
+    }
+
+    fn id_part(&self) -> &str {
+        self.id.get(3..11).unwrap_or_default()
     }
 
     pub(crate) fn service(&self, id: &str) -> Option<&ServiceClient> {

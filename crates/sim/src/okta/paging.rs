@@ -8,6 +8,9 @@ use super::refusal::{Answer, Refusal};
 use crate::encoding::write_pairs;
 use crate::message::Reply;
 
+/// The most users or groups on one page (Okta management API, listUsers; for groups Okta advises the same).
+const MOST_NUMBERED: usize = 200;
+
 /// Answers with the page that the request asks for, of items that are each known by an id. A page holds at most the
 /// org's page size whatever `limit` says, so that code which does not follow `next` is found out.
 pub(crate) fn answer_page(
@@ -21,7 +24,7 @@ pub(crate) fn answer_page(
         None => 0,
         Some(after) => match ids.iter().position(|id| *id == after) {
             Some(position) => position + 1,
-            None => return Err(Refusal::invalid("after", "Invalid 'after' parameter: the cursor is not known.")),
+            None => return Err(unknown_cursor()),
         },
     };
     let end = start.saturating_add(limit).min(ids.len());
@@ -31,6 +34,46 @@ pub(crate) fn answer_page(
     let reply = Reply::json(StatusCode::OK, &body).with_header(header::LINK, &link_self(call));
     Ok(match next {
         Some(last) => reply.with_header(header::LINK, &link_next(call, last)),
+        None => reply,
+    })
+}
+
+/// A list of things which are known by their numbers, in ascending order.
+pub(crate) struct Numbered<'a> {
+    /// What their ids begin with.
+    pub(crate) prefix: &'static str,
+    pub(crate) count: usize,
+    /// How many of them come before the one after a number.
+    pub(crate) position: &'a dyn Fn(usize) -> usize,
+    /// Those at the places from one to before another.
+    pub(crate) page: &'a dyn Fn(usize, usize) -> Vec<usize>,
+}
+
+impl Numbered<'static> {
+    /// All numbers below `count`.
+    pub(crate) fn all(prefix: &'static str, count: usize) -> Self {
+        Self { prefix, count, position: &|number| number + 1, page: &|start, end| (start..end).collect() }
+    }
+}
+
+/// Answers with a page of numbered things, at most 200 as Okta has it for users. Only the page itself is made.
+pub(crate) fn answer_numbers(call: &Call<'_>, list: &Numbered<'_>, render: impl Fn(&str, usize) -> Value) -> Answer {
+    let limit = read_limit(call, MOST_NUMBERED)?.min(MOST_NUMBERED).min(call.org.page_size.max(1));
+    let start = match call.request.parameter("after") {
+        None => 0,
+        Some(after) => {
+            let number = call.org.number_of(list.prefix, &after).ok_or_else(unknown_cursor)?;
+            Some((list.position)(number)).filter(|place| *place <= list.count).ok_or_else(unknown_cursor)?
+        }
+    };
+    let end = start.saturating_add(limit).min(list.count);
+    let page = (list.page)(start, end);
+    let id = |number| call.org.numbered_id(list.prefix, number);
+    let body: Vec<_> = page.iter().map(|number| render(&id(*number), *number)).collect();
+    let reply = Reply::json(StatusCode::OK, &body).with_header(header::LINK, &link_self(call));
+    let next = page.last().filter(|_| end < list.count);
+    Ok(match next {
+        Some(last) => reply.with_header(header::LINK, &link_next(call, &id(*last))),
         None => reply,
     })
 }
@@ -71,6 +114,10 @@ pub(crate) fn parse_filter(text: &str) -> Result<Vec<(String, String)>, Refusal>
         (!value.contains('"')).then(|| (field.trim().to_owned(), value.to_owned()))
     };
     text.split(" and ").map(|part| clause(part).ok_or_else(invalid_search)).collect()
+}
+
+fn unknown_cursor() -> Refusal {
+    Refusal::invalid("after", "Invalid 'after' parameter: the cursor is not known.")
 }
 
 /// E0000031, the answer to a filter that cannot be read or is not allowed on the list.

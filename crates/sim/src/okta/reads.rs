@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::Call;
-use super::paging::answer_page;
+use super::paging::{Numbered, answer_numbers, answer_page};
 use super::refusal::{Answer, Refusal};
 
 /// When every user and group was made; it plays no part.
@@ -13,15 +13,30 @@ const CREATED: &str = "2024-02-01T08:00:00.000Z";
 
 /// GET /api/v1/users.
 pub(crate) fn list_users(call: &mut Call<'_>) -> Answer {
-    let (ids, base) = (number_ids(call, "00u", call.org.users), call.request.base());
-    let domain = call.org.domain.clone();
-    answer_page(call, &ids, 200, |id| render_user(id, &domain, &base))
+    let (domain, base) = (call.org.domain.clone(), call.request.base());
+    answer_numbers(call, &Numbered::all("00u", call.org.population.users), |id, number| {
+        render_user(id, number, &domain, &base)
+    })
 }
 
 /// GET /api/v1/groups.
 pub(crate) fn list_groups(call: &mut Call<'_>) -> Answer {
-    let (ids, base) = (number_ids(call, "00g", call.org.groups), call.request.base());
-    answer_page(call, &ids, 200, |id| render_group(id, &base))
+    let base = call.request.base();
+    answer_numbers(call, &Numbered::all("00g", call.org.population.groups), |id, number| {
+        render_group(id, number, &base)
+    })
+}
+
+/// GET /api/v1/groups/{groupId}/users: the members, by their numbers.
+pub(crate) fn list_members(call: &mut Call<'_>, group: &str) -> Answer {
+    let world = call.org.population;
+    let number = call.org.number_of("00g", group).filter(|number| *number < world.groups);
+    let members = world.members(number.ok_or_else(|| Refusal::not_found(group, "UserGroup"))?);
+    let (domain, base) = (call.org.domain.clone(), call.request.base());
+    let position = |number| members.up_to(number);
+    let page = |start, end| members.from(start).take(end - start).collect();
+    let listed = Numbered { prefix: "00u", count: members.count(), position: &position, page: &page };
+    answer_numbers(call, &listed, |id, number| render_user(id, number, &domain, &base))
 }
 
 /// GET /api/v1/authorizationServers: 401 E0000015 where the feature is not on, as recorded for its siblings.
@@ -30,18 +45,27 @@ pub(crate) fn list_authorization_servers(call: &mut Call<'_>) -> Answer {
         let summary = "You do not have permission to access the feature you are requesting";
         return Err(Refusal::new(StatusCode::UNAUTHORIZED, "E0000015", summary));
     }
-    let (ids, base) = (number_ids(call, "aus", 1), call.request.base());
-    answer_page(call, &ids, 200, |id| render_server(id, &base))
+    let base = call.request.base();
+    answer_page(call, &[call.org.numbered_id("aus", 0)], 200, |id| render_server(id, &base))
 }
 
-fn number_ids(call: &Call<'_>, prefix: &str, count: usize) -> Vec<String> {
-    let org = call.org.id.get(3..11).unwrap_or_default();
-    (0..count).map(|number| format!("{prefix}{org}{number:09}")).collect()
+/// The login of a user, which is its address as well.
+pub(crate) fn login(number: usize, domain: &str) -> String {
+    if number == 0 { format!("user@{domain}") } else { format!("user{number}@{domain}") }
 }
 
-fn render_user(id: &str, domain: &str, base: &str) -> Value {
-    let number = id.get(11..).unwrap_or_default().trim_start_matches('0');
-    let login = format!("user{number}@{domain}");
+/// The family name of a user.
+pub(crate) fn family_name(number: usize) -> String {
+    if number == 0 { "Family".to_owned() } else { format!("Family{number}") }
+}
+
+/// The name of a group.
+pub(crate) fn group_name(number: usize) -> String {
+    if number == 0 { "Everyone".to_owned() } else { format!("group-{number}") }
+}
+
+fn render_user(id: &str, number: usize, domain: &str, base: &str) -> Value {
+    let login = login(number, domain);
     json!({
         "id": id,
         "status": "ACTIVE",
@@ -54,7 +78,7 @@ fn render_user(id: &str, domain: &str, base: &str) -> Value {
         "type": { "id": format!("oty{}", &id[3..]) },
         "profile": {
             "firstName": "Given",
-            "lastName": format!("Family{number}"),
+            "lastName": family_name(number),
             "mobilePhone": null,
             "secondEmail": null,
             "login": login,
@@ -65,9 +89,8 @@ fn render_user(id: &str, domain: &str, base: &str) -> Value {
     })
 }
 
-fn render_group(id: &str, base: &str) -> Value {
-    let number = id.get(11..).unwrap_or_default();
-    let built_in = number.chars().all(|digit| digit == '0');
+fn render_group(id: &str, number: usize, base: &str) -> Value {
+    let built_in = number == 0;
     let own = format!("{base}/api/v1/groups/{id}");
     json!({
         "id": id,
@@ -77,7 +100,7 @@ fn render_group(id: &str, base: &str) -> Value {
         "objectClass": ["okta:user_group"],
         "type": if built_in { "BUILT_IN" } else { "OKTA_GROUP" },
         "profile": {
-            "name": if built_in { "Everyone".to_owned() } else { format!("group-{}", number.trim_start_matches('0')) },
+            "name": group_name(number),
             "description": "All users in your organization",
         },
         "_links": {

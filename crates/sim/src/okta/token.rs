@@ -9,8 +9,8 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::Call;
-use super::logs::{self, Outcome};
-use super::model::{AccessToken, Status};
+use super::logs::{self, Outcome, TokenGrant};
+use super::model::{AccessToken, RefreshToken, Status};
 use super::refusal::{Answer, Refusal};
 use crate::encoding::parse_pairs;
 use crate::message::Reply;
@@ -40,7 +40,12 @@ pub(crate) const KNOWN_SCOPES: &[&str] = &[
 
 /// The event which shows that a client got a token (Okta event types).
 pub(crate) const GRANT_EVENT: &str = "app.oauth2.token.grant.access_token";
+/// The event which shows that a person signed in for a client: it got a refresh token (Okta event types).
+const REFRESH_EVENT: &str = "app.oauth2.token.grant.refresh_token";
 const LIFETIME: SignedDuration = SignedDuration::from_hours(1);
+/// How long a refresh token of the org's own authorization server lives; use does not prolong it (Okta, "Refresh token
+/// expiration behavior").
+pub(crate) const REFRESH_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Who asks, once its secret has been checked.
 struct Client {
@@ -72,15 +77,17 @@ pub(crate) fn grant(call: &mut Call<'_>) -> Answer {
                 _ => "invalid_request",
             };
             let name = call.org.service(&id).map_or("", |service| service.name);
-            logs::record_as_client(call, GRANT_EVENT, &id, name, Outcome::Failure(reason));
+            let grant = TokenGrant { grant_type: grant_type.to_owned(), scopes: Vec::new() };
+            logs::record_as_client(call, GRANT_EVENT, &id, name, Outcome::Failure(reason), grant);
             return Err(refusal);
         }
     };
     let token = call.org.mint.token("eyJraWQiOiJzaW0ifQ.");
     let scope = scopes.join(" ");
     let expires = call.now + LIFETIME;
+    let grant = TokenGrant { grant_type: grant_type.to_owned(), scopes: scopes.clone() };
     call.org.tokens.insert(token.clone(), AccessToken { client_id: client.id.clone(), scopes, expires });
-    logs::record_as_client(call, GRANT_EVENT, &client.id, client.name, Outcome::Success);
+    logs::record_as_client(call, GRANT_EVENT, &client.id, client.name, Outcome::Success, grant);
     let body = json!({
         "token_type": "Bearer",
         "expires_in": LIFETIME.as_secs(),
@@ -90,20 +97,66 @@ pub(crate) fn grant(call: &mut Call<'_>) -> Answer {
     Ok(Reply::json(StatusCode::OK, &body))
 }
 
+/// A refresh token of the org's own authorization server, used by a directory.
+pub(crate) struct Refresh<'a> {
+    pub(crate) client_id: &'a str,
+    /// Whether its time is over.
+    pub(crate) expired: bool,
+    /// The scopes without which the directory wants no token.
+    pub(crate) needed: &'a [&'a str],
+    /// The scopes it would like.
+    pub(crate) asked: &'a [&'a str],
+}
+
 /// What the directory of an authorization-code connection does before each sync: it turns its refresh token into an
-/// access token, which works while the app is active and leaves the same event as any other token.
-pub(crate) fn refresh(call: &mut Call<'_>, client_id: &str, needed: &[&str]) -> Result<(), String> {
+/// access token, which works while the app and its administrator are active and the 90 days since the sign-in have not
+/// passed, and leaves the same event as any other token. Returns the granted ones of the asked scopes.
+pub(crate) fn refresh(call: &mut Call<'_>, refresh: &Refresh<'_>) -> Result<Vec<String>, String> {
+    let grant = |scopes: &[String]| TokenGrant { grant_type: "refresh_token".to_owned(), scopes: scopes.to_vec() };
+    let client_id = refresh.client_id;
     let app = call.org.app_of_client(client_id).filter(|app| app.status == Status::Active && app.is_legacy());
     let Some(app) = app else {
-        logs::record_as_client(call, GRANT_EVENT, client_id, "", Outcome::Failure("invalid_client"));
+        logs::record_as_client(call, GRANT_EVENT, client_id, "", Outcome::Failure("invalid_client"), grant(&[]));
         return Err("invalid_client: the client is unknown or inactive".to_owned());
     };
     let label = app.label.clone();
-    let missing = needed.iter().find(|scope| !app.grants.iter().any(|grant| grant.scope == **scope));
-    if let Some(missing) = missing {
+    let granted = |scope: &&str| app.grants.iter().any(|grant| grant.scope == **scope);
+    if let Some(missing) = refresh.needed.iter().find(|scope| !granted(scope)) {
         return Err(format!("insufficient_scope: {missing}"));
     }
-    logs::record_as_client(call, GRANT_EVENT, client_id, &label, Outcome::Success);
+    let scopes: Vec<_> = refresh.asked.iter().filter(|scope| granted(scope)).map(|scope| (*scope).to_owned()).collect();
+    if refresh.expired || !call.org.sync_admin_active {
+        // Okta, "Refresh token expiration behavior" and "Application functionality breaks when an admin is deactivated".
+        logs::record_as_client(call, GRANT_EVENT, client_id, &label, Outcome::Failure("invalid_grant"), grant(&[]));
+        return Err("invalid_grant: the refresh token is invalid or expired".to_owned());
+    }
+    logs::record_as_client(call, GRANT_EVENT, client_id, &label, Outcome::Success, grant(&scopes));
+    Ok(scopes)
+}
+
+/// The administrator signs in for a client of the authorization-code flow, and the client gets its first tokens. The
+/// browser's part of it is not simulated; what is left of it in the log is the grant of both tokens.
+pub(crate) fn sign_in(call: &mut Call<'_>, client_id: &str, secret: &str) -> Result<(), String> {
+    let app = call.org.app_of_client(client_id).filter(|app| app.status == Status::Active && app.is_legacy());
+    let app = app.ok_or("invalid_client: the client is unknown or inactive")?;
+    let secrets = app.oauth.as_ref().map(|client| client.secrets.as_slice()).unwrap_or_default();
+    if !secrets.iter().any(|known| known.status == Status::Active && known.value == secret) {
+        return Err("invalid_client: the client secret is invalid".to_owned());
+    }
+    if !call.org.sync_admin_active {
+        return Err("access_denied: the administrator is deactivated".to_owned());
+    }
+    let (id, label) = (app.id.clone(), app.label.clone());
+    let scopes: Vec<_> = app.grants.iter().map(|grant| grant.scope.clone()).collect();
+    let (created, expires) = (call.now, call.now + REFRESH_LIFETIME);
+    let token = RefreshToken { id: call.org.mint.id("oar"), created, expires, scopes: scopes.clone() };
+    if let Some(app) = call.org.app_mut(&id) {
+        app.refresh_tokens.push(token);
+    }
+    for event in [REFRESH_EVENT, GRANT_EVENT] {
+        let grant = TokenGrant { grant_type: "authorization_code".to_owned(), scopes: scopes.clone() };
+        logs::record_as_client(call, event, client_id, &label, Outcome::Success, grant);
+    }
     Ok(())
 }
 

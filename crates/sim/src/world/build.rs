@@ -11,7 +11,9 @@ use crate::ids::Mint;
 use crate::okta::limits::Window;
 use crate::okta::model::{App, Grant, OauthClient, Org, PLAIN_NAME, RefreshToken, Secret, Status};
 use crate::okta::services;
-use crate::sim::SimTenant;
+use crate::okta::token::REFRESH_LIFETIME;
+use crate::population::{Held, Population};
+use crate::sim::{ServiceAccount, SimTenant};
 use crate::world::view::RequestCounts;
 
 /// Names of the first tenants; all fit into the 15 characters of a directory name.
@@ -42,6 +44,7 @@ pub(crate) struct Built {
     pub(crate) tenants: Vec<SimTenant>,
     pub(crate) gateway_token: String,
     pub(crate) admin_token: String,
+    pub(crate) parent: ServiceAccount,
 }
 
 /// Builds the world; equal settings and an equal `now` give an equal one.
@@ -53,7 +56,9 @@ pub(crate) fn build(config: &SimConfig, now: Timestamp) -> Built {
         tenants: Vec::new(),
         gateway_token: mint.token("gw_"),
         admin_token: mint.token("sim_"),
+        parent: build_account(config, "parent", 0),
     };
+    let mut neighbours = Vec::new();
     for (index, usual) in assign(config.tenants).into_iter().enumerate() {
         let scenario = config.scenarios.get(index).copied().unwrap_or(usual);
         let every = |n: usize| n > 0 && index % n == n / 2;
@@ -68,20 +73,53 @@ pub(crate) fn build(config: &SimConfig, now: Timestamp) -> Built {
         let legacy = build_legacy(&mut org, app_data, legacy_status, index % 4 == 3, now);
         org.apps = place_among_others(&mut org, legacy.clone(), now);
         let connection = build_connection(&mut org, scenario, &legacy, app_data, now);
-        let mut mint = Mint::new(config.seed, &format!("directory/{name}"));
-        let id = mint.uuid();
+        date_refresh_tokens(&mut org, connection.last_sign_in);
+        let account = build_account(config, &name, index + 1);
+        let neighbour = config.neighbours.then(|| build_neighbour(config, &name, &account.tsg_id, now));
+        let mint = Mint::new(config.seed, &format!("directory/{name}"));
+        let directory = build_directory(name.clone(), &account.tsg_id, &org, connection, mint, now);
         built.tenants.push(SimTenant {
             name: name.clone(),
             domain: org.domain.clone(),
             app_data,
             admin_token: org.admin_token.clone(),
             scenario,
-            directory_id: id.clone(),
+            directory_id: directory.id.clone(),
+            account,
+            neighbour_id: neighbour.as_ref().map(|(_, directory)| directory.id.clone()),
         });
-        built.directories.push(build_directory(id, name, &org, connection, mint, now));
+        built.directories.push(directory);
         built.orgs.push(org);
+        neighbours.extend(neighbour);
+    }
+    for (org, directory) in neighbours {
+        built.orgs.push(org);
+        built.directories.push(directory);
     }
     built
+}
+
+/// A service account of a tenant service group; the ids of groups have ten digits, and that of an account names its
+/// group (PAN, "Service accounts").
+fn build_account(config: &SimConfig, name: &str, index: usize) -> ServiceAccount {
+    let mut mint = Mint::new(config.seed, &format!("tsg/{name}"));
+    let tsg_id = format!("1{:04}{index:05}", mint.below(10_000));
+    let client_id = format!("flowswap@{tsg_id}.iam.panserviceaccount.com");
+    ServiceAccount { client_id, client_secret: mint.uuid(), tsg_id }
+}
+
+/// The second directory of a tenant, and its org: both in order, and none of the tenant's migration's business.
+fn build_neighbour(config: &SimConfig, name: &str, tsg_id: &str, now: Timestamp) -> (Org, Directory) {
+    // Cut so that it fits into the 15 characters of a directory's name.
+    let name = format!("{}-lab", name.get(..11).unwrap_or(name));
+    let mut org = build_org(config, &name, true);
+    let legacy = build_legacy(&mut org, false, Status::Active, false, now);
+    org.apps = place_among_others(&mut org, legacy.clone(), now);
+    let connection = build_connection(&mut org, Scenario::Ready, &legacy, false, now);
+    date_refresh_tokens(&mut org, connection.last_sign_in);
+    let mint = Mint::new(config.seed, &format!("directory/{name}"));
+    let directory = build_directory(name, tsg_id, &org, connection, mint, now);
+    (org, directory)
 }
 
 fn build_org(config: &SimConfig, name: &str, authorization_servers: bool) -> Org {
@@ -93,8 +131,12 @@ fn build_org(config: &SimConfig, name: &str, authorization_servers: bool) -> Org
         admin_token: mint.token("00").chars().take(42).collect(),
         admin_user: mint.id("00u"),
         authorization_servers,
-        users: 20 + mint.below(380),
-        groups: 4 + mint.below(40),
+        sync_admin_active: true,
+        population: {
+            let few = (20 + mint.below(380), 4 + mint.below(40));
+            let (users, groups) = config.population.unwrap_or(few);
+            Population { users, groups }
+        },
         page_size: config.page_size,
         apps: Vec::new(),
         services: Vec::new(),
@@ -196,6 +238,7 @@ fn build_connection(org: &mut Org, scenario: Scenario, legacy: &App, app_data: b
         client_id: client.map(|client| client.client_id.clone()).unwrap_or_default(),
         client_secret: client.and_then(|client| client.secrets.first()).map(|s| s.value.clone()).unwrap_or_default(),
         collect_applications: app_data,
+        auth_logs: false,
         last_sign_in: Some(now - DAY * i32::try_from(5 + org.mint.below(81)).unwrap_or(5)),
     };
     match scenario {
@@ -217,6 +260,14 @@ fn build_connection(org: &mut Org, scenario: Scenario, legacy: &App, app_data: b
     connection
 }
 
+/// The refresh token of a legacy client is as old as the sign-in that it came from.
+fn date_refresh_tokens(org: &mut Org, signed_in: Option<Timestamp>) {
+    let Some(at) = signed_in else { return };
+    for token in org.apps.iter_mut().flat_map(|app| &mut app.refresh_tokens) {
+        (token.created, token.expires) = (at, at + REFRESH_LIFETIME);
+    }
+}
+
 /// Adds a service client of one of the two types and returns its id and secret.
 pub(crate) fn add_service(org: &mut Org, with_apps: bool, created: Timestamp) -> (String, String) {
     let types = VariantTypes::SIMULATED;
@@ -229,26 +280,34 @@ pub(crate) fn add_service(org: &mut Org, with_apps: bool, created: Timestamp) ->
 }
 
 fn build_directory(
-    id: String,
     name: String,
+    tsg_id: &str,
     org: &Org,
     connection: Connection,
-    mint: Mint,
+    mut mint: Mint,
     now: Timestamp,
 ) -> Directory {
     Directory {
-        id,
+        id: mint.uuid(),
         name,
+        tsg_id: tsg_id.to_owned(),
         domain: org.domain.clone(),
         // What the last good sync found; the first sync of the simulator puts it right.
         sync: Sync {
             status: SyncStatus::Success,
             last_success: now - DAY * 3,
             attempted: None,
-            users: org.users,
-            groups: org.groups.saturating_sub(1),
+            natural: now,
+            applications_at: None,
+            full_at: None,
+            users: Held::all_but(0, org.population.users),
+            groups: Held::all_but(0, org.population.own_groups()),
+            good: 0,
+            failed: 0,
             applications: if connection.collect_applications { org.apps.len() } else { 0 },
         },
+        loses: (0, 0),
+        draft: None,
         connection,
         previous: None,
         receipts: Vec::new(),

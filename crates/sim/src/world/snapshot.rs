@@ -22,8 +22,9 @@ fn show_org(org: &Org) -> Value {
     json!({
         "id": org.id,
         "authorization_servers": org.authorization_servers,
-        "users": org.users,
-        "groups": org.groups,
+        "users": org.population.users,
+        "groups": org.population.groups,
+        "sync_admin_active": org.sync_admin_active,
         "apps": apps,
         "service_clients": services,
     })
@@ -77,10 +78,11 @@ fn show_directory(directory: &Directory) -> (String, Value) {
         "domain": directory.domain,
         "connection": show_connection(&directory.connection),
         "previous": directory.previous.as_ref().map(show_connection),
+        "loses": directory.loses,
         "sync": {
             "status": directory.sync.status,
-            "users": directory.sync.users,
-            "groups": directory.sync.groups,
+            "users": directory.sync.users.count(),
+            "groups": directory.sync.groups.count(),
             "applications": directory.sync.applications,
         },
     });
@@ -93,6 +95,7 @@ fn show_connection(connection: &Connection) -> Value {
         "client_id": connection.client_id,
         "secret_hash": hash_secret(&connection.client_secret),
         "collect_applications": connection.collect_applications,
+        "auth_logs": connection.auth_logs,
         "last_sign_in": connection.last_sign_in,
     })
 }

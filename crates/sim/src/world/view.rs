@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::to_rfc3339;
 use crate::gateway::model::Flow;
 use crate::okta::model::Org;
 use crate::state::{State, lock};
@@ -9,9 +10,9 @@ use crate::state::{State, lock};
 /// Everything that matters, at one glance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct World {
-    /// The orgs, in the order of the tenants.
+    /// The orgs, in the order of the directories.
     pub orgs: Vec<OrgView>,
-    /// The directories, in the order of the tenants.
+    /// The directories, in the order of the tenants; second ones of tenants come after all first ones.
     pub directories: Vec<DirectoryView>,
 }
 
@@ -77,13 +78,39 @@ pub struct DirectoryView {
     pub client_id: String,
     /// Whether it collects application data.
     pub app_data: bool,
+    /// The tenant service group that it belongs to.
+    pub tsg_id: String,
+    /// Whether it collects authentication logs.
+    pub auth_logs: bool,
     /// How many times a connection was submitted.
     pub submits: u32,
+    /// What its syncs brought.
+    pub sync: SyncView,
+}
+
+/// The syncs of a directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncView {
+    /// When the last one that went well was made.
+    pub last_success: String,
+    /// How many went well.
+    pub good: u64,
+    /// How many failed.
+    pub failed: u64,
+    /// The users it holds.
+    pub users: usize,
+    /// The groups it holds; "Everyone" is never among them.
+    pub groups: usize,
+    /// The applications it holds.
+    pub applications: usize,
 }
 
 /// Looks at the world. Each org and directory is seen at one instant, though not all at the same.
 pub(crate) fn look(state: &State) -> World {
-    let orgs = state.tenants.iter().filter_map(|tenant| state.org(&tenant.domain).map(|org| view_org(&org)));
+    let orgs = state.directories.iter().filter_map(|directory| {
+        let domain = lock(directory).domain.clone();
+        state.org(&domain).map(|org| view_org(&org))
+    });
     let directories = state.directories.iter().map(|directory| {
         let directory = lock(directory);
         DirectoryView {
@@ -95,7 +122,17 @@ pub(crate) fn look(state: &State) -> World {
             },
             client_id: directory.connection.client_id.clone(),
             app_data: directory.connection.collect_applications,
+            tsg_id: directory.tsg_id.clone(),
+            auth_logs: directory.connection.auth_logs,
             submits: directory.submits,
+            sync: SyncView {
+                last_success: to_rfc3339(directory.sync.last_success),
+                good: directory.sync.good,
+                failed: directory.sync.failed,
+                users: directory.sync.users.count(),
+                groups: directory.sync.groups.count(),
+                applications: directory.sync.applications,
+            },
         }
     });
     World { orgs: orgs.collect(), directories: directories.collect() }

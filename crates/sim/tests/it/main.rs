@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where its expectation does")]
 
+mod cie;
 mod contract;
 mod description;
 mod faults;
 mod gateway;
 mod lists;
+mod natural;
 mod shapes;
 mod strictness;
 mod support;

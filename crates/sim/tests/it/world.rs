@@ -119,6 +119,9 @@ async fn every_mutation_shows_in_the_snapshot_or_is_refused() {
         ),
         (json!({ "op": "set_app_data", "directory": directory, "app_data": !tenant.app_data }), "collect_applications"),
         (json!({ "op": "rename_directory", "directory": directory, "name": "other" }), "name"),
+        (json!({ "op": "set_auth_logs", "directory": directory, "auth_logs": true }), "auth_logs"),
+        (json!({ "op": "lose_objects", "directory": directory, "users": 3, "groups": 1 }), "loses"),
+        (json!({ "op": "set_sync_admin_active", "org": org, "active": false }), "sync_admin_active"),
     ] {
         let before = sim.snapshot();
         let url = format!("POST https://{ADMIN_HOST}/mutate");

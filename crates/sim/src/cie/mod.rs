@@ -1,0 +1,139 @@
+//! Cloud Identity Engine's public interface, as far as it concerns directories: a token endpoint and four operations.
+//! It shows neither the flow of a connection nor its client, and says `success: true` also of what failed.
+//!
+//! The source is the published description "CIE Directory Sync Service APIs" of May 2026 (PAN); where it is silent, a
+//! comment says so beside the choice.
+
+mod cache;
+mod query;
+pub(crate) mod token;
+mod update_secret;
+
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::gateway::model::Directory;
+use crate::message::{Reply, Request};
+use crate::state::{State, lock};
+
+/// A refusal of the interface.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// `{statusCode, error, message}`, as documented for 400.
+    Plain(StatusCode, String),
+    /// `{success, result: {error: {error-message}}}`, as documented for 404, 421 and 500.
+    InResult(StatusCode, String),
+}
+
+impl Refused {
+    /// 400 and what is wrong with the request.
+    pub(crate) fn bad(message: impl Into<String>) -> Self {
+        Self::Plain(StatusCode::BAD_REQUEST, message.into())
+    }
+
+    pub(crate) fn into_reply(self) -> Reply {
+        match self {
+            Self::Plain(status, message) => {
+                let error = status.canonical_reason().unwrap_or_default();
+                Reply::json(status, &json!({ "statusCode": status.as_u16(), "error": error, "message": message }))
+            }
+            Self::InResult(status, message) => {
+                let success = !status.is_server_error();
+                let result = json!({ "error": { "error-message": message } });
+                Reply::json(status, &json!({ "success": success, "result": result }))
+            }
+        }
+    }
+}
+
+/// Answers one request to the operations.
+pub(crate) fn handle(state: &State, request: &Request) -> Reply {
+    dispatch(state, request).unwrap_or_else(Refused::into_reply)
+}
+
+/// An answer of the service, or of what stands before it, that has nothing to do with what was asked. The form of all
+/// but 500 is in no public source.
+pub(crate) fn refuse(status: StatusCode) -> Reply {
+    match status {
+        StatusCode::INTERNAL_SERVER_ERROR => Refused::InResult(status, "Internal Server Error".to_owned()).into_reply(),
+        status => Refused::Plain(status, "The request was not carried out.".to_owned()).into_reply(),
+    }
+}
+
+/// 429; that `Retry-After` says how long to wait is an inference, as no public source has limits for this interface.
+pub(crate) fn refuse_for_rate(seconds: u32) -> Reply {
+    let mut reply = refuse(StatusCode::TOO_MANY_REQUESTS);
+    reply.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    reply
+}
+
+/// 200 with an error in it, which the description has for no operation, and which its form invites.
+pub(crate) fn fail_in_result() -> Reply {
+    Refused::InResult(StatusCode::OK, "The request could not be carried out".to_owned()).into_reply()
+}
+
+fn dispatch(state: &State, request: &Request) -> Result<Reply, Refused> {
+    let segments = request.segments();
+    let operation = match segments.as_slice() {
+        ["cie", "directory-sync", "v1", rest @ ..] => rest,
+        _ => return Err(Refused::Plain(StatusCode::NOT_FOUND, "There is no such path.".to_owned())),
+    };
+    let tsg_id = token::authorize(state, request)?;
+    match (request.method.as_str(), operation) {
+        ("GET", ["domains"]) => Ok(list_domains(state, &tsg_id)),
+        ("POST", ["cache-users"]) => cache::list_users(state, &tsg_id, &read_body(request)?),
+        ("POST", ["cache-groups"]) => cache::list_groups(state, &tsg_id, &read_body(request)?),
+        ("POST", ["connection", "update-secret"]) => update_secret::update(state, &tsg_id, &read_body(request)?),
+        (_, ["domains" | "cache-users" | "cache-groups"] | ["connection", "update-secret"]) => {
+            Err(Refused::Plain(StatusCode::METHOD_NOT_ALLOWED, "The path has no such method.".to_owned()))
+        }
+        _ => Err(Refused::Plain(StatusCode::NOT_FOUND, "There is no such path.".to_owned())),
+    }
+}
+
+/// GET …/domains. A failing sync is not seen in it but for times that stand still: failure words are in no public
+/// source, and PAN's manual knows only status words of success.
+fn list_domains(state: &State, tsg_id: &str) -> Reply {
+    let all = state.directories.iter().map(lock).filter(|directory| directory.tsg_id == tsg_id);
+    let domains: Vec<_> = all.map(|directory| render_domain(&directory)).collect();
+    Reply::json(StatusCode::OK, &json!({ "success": true, "result": domains }))
+}
+
+fn render_domain(directory: &Directory) -> Value {
+    let (sync, last) = (&directory.sync, directory.sync.last_success.as_second());
+    json!({
+        "count": {
+            "computer": 0,
+            "container": 0,
+            "group": sync.groups.count(),
+            "ou": 0,
+            "user": sync.users.count(),
+        },
+        "domain": directory.name,
+        "log": [],
+        "netbios": netbios(directory),
+        "status": { "description": "cache_applied", "lastSuccessUpdatedOn": last, "statusUpdatedOn": last },
+        // The unit is in no public source.
+        "sync_duration": 1200,
+        // The one documented example is "Active Directory"; what stands here for Okta is an inference.
+        "type": "Okta",
+    })
+}
+
+/// The first label of the name, as in the documented examples.
+fn netbios(directory: &Directory) -> &str {
+    directory.name.split('.').next().unwrap_or_default()
+}
+
+/// The body, which has to be a JSON object. What the service says of a body that is none is in no public source.
+fn read_body(request: &Request) -> Result<Value, Refused> {
+    if !request.states_length() {
+        return Err(Refused::Plain(StatusCode::LENGTH_REQUIRED, "A POST must state its length.".to_owned()));
+    }
+    if !request.has_content_type("application/json") {
+        let message = "The body must be application/json.".to_owned();
+        return Err(Refused::Plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+    }
+    let body = serde_json::from_slice::<Value>(&request.body).ok().filter(Value::is_object);
+    body.ok_or_else(|| Refused::bad("The body is not a JSON object."))
+}
