@@ -10,7 +10,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::Sim;
+use crate::clock::to_rfc3339;
+use crate::config::{CIE_API_HOST, CIE_AUTH_HOST, Interface};
+use crate::gateway::model::Flow;
+use crate::{Sim, SimTenant};
 
 /// How to reach a running simulator, as it stands in [`Running::FILE`].
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,7 +40,10 @@ impl Sim {
     pub fn write_client_files(&self, dir: &Path, plugins: &str) -> io::Result<PathBuf> {
         make_private(&dir.join("tokens"))?;
         put(&dir.join("ca.pem"), self.ca_pem())?;
-        put(&dir.join("gateway.token"), self.gateway_token())?;
+        match self.interface() {
+            Interface::Rest => put(&dir.join("gateway.token"), self.gateway_token())?,
+            Interface::CieGuided => put(&dir.join("cie.secret"), &self.parent_account().client_secret)?,
+        }
         for tenant in self.tenants() {
             put(&dir.join("tokens").join(format!("{}.token", tenant.name)), &tenant.admin_token)?;
         }
@@ -67,21 +73,60 @@ credential = {{ file = "tokens/{{name}}.token" }}
 variant_types = {{ plain = "{plain}", application-enabled = "{application_enabled}" }}
 
 [defaults.directory]
-plugin = "rest"
-base_url = "https://{gateway}"
-credential = {{ file = "gateway.token" }}
 "#,
             addr = self.addr(),
             plain = types.plain,
             application_enabled = types.application_enabled,
-            gateway = self.gateway_host(),
         );
-        text += GATEWAY;
+        text += &match self.interface() {
+            Interface::Rest => format!("plugin = \"rest\"\nbase_url = \"https://{}\"\n{GATEWAY}", self.gateway_host()),
+            Interface::CieGuided => self.guided_defaults(),
+        };
         for tenant in self.tenants() {
+            let directory = match self.interface() {
+                Interface::Rest => format!("directory = {{ id = \"{}\" }}\n", tenant.directory_id),
+                Interface::CieGuided => self.guided_directory(&tenant),
+            };
+            let SimTenant { name, app_data, domain, .. } = tenant;
             let _ = write!(
                 text,
-                "\n[[tenant]]\nname = \"{}\"\napp_data = {}\nprovider = {{ domain = \"{}\" }}\ndirectory = {{ id = \"{}\" }}\n",
-                tenant.name, tenant.app_data, tenant.domain, tenant.directory_id
+                "\n[[tenant]]\nname = \"{name}\"\napp_data = {app_data}\nprovider = {{ domain = \"{domain}\" }}\n{directory}",
+            );
+        }
+        text
+    }
+
+    /// What all directories have in common for the plugin `cie-guided`.
+    fn guided_defaults(&self) -> String {
+        format!(
+            r#"plugin = "cie-guided"
+auth_url = "https://{CIE_AUTH_HOST}"
+api_url = "https://{CIE_API_HOST}"
+console_url = "{}/tenants/{{name}}/directories"
+client_id = "{}"
+client_secret = {{ file = "cie.secret" }}
+"#,
+            self.console_url(),
+            self.parent_account().client_id,
+        )
+    }
+
+    /// A tenant's directory as an owner knows it. What the interface does not show stands in a record, as far as a person
+    /// would have written it down when the connection was set up: those of the authorization-code flow.
+    fn guided_directory(&self, tenant: &SimTenant) -> String {
+        let Some(known) = self.directory(&tenant.directory_id) else { return String::new() };
+        let mut text = format!(
+            "\n[tenant.directory]\ntsg_id = \"{}\"\ndirectory = \"{}\"\ndomain = \"{}\"\ndirectory_id = \"{}\"\n",
+            tenant.account.tsg_id, known.name, known.domain, tenant.directory_id
+        );
+        let connection = &known.connection;
+        if let (Flow::AuthorizationCode, Some(at)) = (connection.flow, connection.last_sign_in) {
+            let _ = writeln!(
+                text,
+                "record = {{ flow = \"authorization-code\", client_id = \"{}\", auth_logs = {}, last_sign_in = \"{}\" }}",
+                connection.client_id,
+                connection.auth_logs,
+                to_rfc3339(at)
             );
         }
         text
@@ -106,7 +151,8 @@ fn put(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// The simulator's gateway, described for the plugin `rest`. `$…` is filled in when a request is made.
-const GATEWAY: &str = r#"healthy = ["success"]
+const GATEWAY: &str = r#"credential = { file = "gateway.token" }
+healthy = ["success"]
 busy = ["in_progress"]
 error = "/error/message"
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::world::scenario::Scenario;
 
@@ -37,6 +38,16 @@ impl VariantTypes {
     pub const SIMULATED: Self = Self { plain: "panw_cie_sim", application_enabled: "panw_cie_apps_sim" };
 }
 
+/// How a client reaches the directories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Interface {
+    /// By the automation gateway, described for the plugin `rest`.
+    Rest,
+    /// By Cloud Identity Engine's own interface and a person at the console, as the plugin `cie-guided` does.
+    CieGuided,
+}
+
 /// The settings of a simulated world. `Default` is a fast, truthful world of 12 tenants.
 #[derive(Clone, Debug)]
 pub struct SimConfig {
@@ -60,6 +71,8 @@ pub struct SimConfig {
     pub natural_sync: Option<Duration>,
     /// How many users and groups every org has; `None` for a few, other ones in each.
     pub population: Option<(usize, usize)>,
+    /// What the client's configuration is written for.
+    pub interface: Interface,
     /// Give every tenant a second directory, of another org that has nothing to do with the first.
     pub neighbours: bool,
     /// Requests a minute which an org allows before it answers 429; `None` for no limit.
@@ -83,6 +96,7 @@ impl Default for SimConfig {
             sync_interval: Duration::from_millis(250),
             natural_sync: None,
             population: None,
+            interface: Interface::Rest,
             neighbours: false,
             rate_limit: None,
             record: false,
@@ -159,6 +173,13 @@ impl SimConfig {
     #[must_use]
     pub fn population(mut self, users: usize, groups: usize) -> Self {
         self.population = Some((users, groups));
+        self
+    }
+
+    /// Sets what the client's configuration is written for.
+    #[must_use]
+    pub fn interface(mut self, interface: Interface) -> Self {
+        self.interface = interface;
         self
     }
 

@@ -1,8 +1,10 @@
 //! A strict, stateful simulator of Okta orgs and of the Cloud Identity Engine directories that read from them.
 //!
-//! Every org is a virtual host `<tenant>.okta.test`; all directories stand behind one automation gateway,
-//! `gateway.cie.test`; tests and `flowswap sim world` look behind the curtain at `admin.sim.test`. All hosts share
-//! one loopback TLS port with a throw-away certificate authority, and a request is routed by its `Host` header.
+//! Every org is a virtual host `<tenant>.okta.test`. All directories stand behind one automation gateway,
+//! `gateway.cie.test`, and behind Cloud Identity Engine's own interface, `auth.cie.test` and `api.cie.test`; a person
+//! finds them in the console, which has a plain port of its own. Tests and `flowswap sim world` look behind the curtain
+//! at `admin.sim.test`. All hosts share one loopback TLS port with a throw-away certificate authority, and a request is
+//! routed by its `Host` header.
 //!
 //! The simulator is stricter than reality where it can be: it refuses whatever the real API is known to refuse, so
 //! that code which passes here has a chance there. Where no public source says what the real API does, the choice is
@@ -22,6 +24,7 @@ mod cie;
 mod client_files;
 mod clock;
 mod config;
+mod console;
 mod encoding;
 mod faults;
 mod gateway;
@@ -42,7 +45,8 @@ mod world;
 pub use client_files::Running;
 pub use clock::Clock;
 pub use config::{
-    ADMIN_HOST, CIE_API_HOST, CIE_AUTH_HOST, CONSOLE_HOST, GATEWAY_HOST, OKTA_SUFFIX, SimConfig, VariantTypes,
+    ADMIN_HOST, CIE_API_HOST, CIE_AUTH_HOST, CONSOLE_HOST, GATEWAY_HOST, Interface, OKTA_SUFFIX, SimConfig,
+    VariantTypes,
 };
 pub use faults::{Fault, FaultKind, FaultReport};
 pub use mutation::{Mutation, Variant};

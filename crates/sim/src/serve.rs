@@ -1,22 +1,30 @@
-//! The one TLS port: accepts connections and serves HTTP/1.1 on them until told to stop.
+//! The two ports, TLS for all virtual hosts and plain HTTP for the console: each accepts connections and serves HTTP/1.1
+//! on them until told to stop.
 
+use http::{HeaderValue, header};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use crate::config::CONSOLE_HOST;
 use crate::service::SimService;
 
+/// How one gets in.
+#[derive(Clone)]
+pub(crate) enum Door {
+    /// By TLS, to the virtual host that the request names.
+    Tls(TlsAcceptor),
+    /// In clear, to the console whatever the request names: a browser knows the port by its address.
+    Console,
+}
+
 /// Serves until `stop` says so or its sender is gone; then finishes the requests in flight.
-pub(crate) async fn run(
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-    service: SimService,
-    mut stop: watch::Receiver<bool>,
-) {
+pub(crate) async fn run(listener: TcpListener, door: Door, service: SimService, mut stop: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     let stops = stop.clone();
     loop {
@@ -25,7 +33,7 @@ pub(crate) async fn run(
             accepted = listener.accept() => {
                 // A failed accept is the peer's trouble or a passing lack of descriptors; the port stays open.
                 let Ok((stream, _)) = accepted else { tokio::task::yield_now().await; continue };
-                connections.spawn(serve_one(stream, acceptor.clone(), service.clone(), stops.clone()));
+                connections.spawn(serve_one(stream, door.clone(), service.clone(), stops.clone()));
             }
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
         }
@@ -33,11 +41,12 @@ pub(crate) async fn run(
     while connections.join_next().await.is_some() {}
 }
 
-async fn serve_one(stream: TcpStream, acceptor: TlsAcceptor, service: SimService, mut stop: watch::Receiver<bool>) {
+async fn serve_one(stream: TcpStream, door: Door, service: SimService, mut stop: watch::Receiver<bool>) {
     // Small answers must not wait for the peer's delayed acknowledgement.
     if stream.set_nodelay(true).is_err() {
         return;
     }
+    let Door::Tls(acceptor) = door else { return serve_http(stream, true, service, stop).await };
     let stream = tokio::select! {
         accepted = acceptor.accept(stream) => match accepted {
             Ok(stream) => stream,
@@ -45,7 +54,19 @@ async fn serve_one(stream: TcpStream, acceptor: TlsAcceptor, service: SimService
         },
         () = wait_for_stop(&mut stop) => return,
     };
-    let service = service_fn(move |request| service.clone().call_on_wire(request));
+    serve_http(stream, false, service, stop).await;
+}
+
+async fn serve_http<S>(stream: S, to_console: bool, service: SimService, mut stop: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let service = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
+        if to_console {
+            request.headers_mut().insert(header::HOST, HeaderValue::from_static(CONSOLE_HOST));
+        }
+        service.clone().call_on_wire(request)
+    });
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     tokio::select! {

@@ -15,7 +15,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::clock::to_http_date;
-use crate::config::{ADMIN_HOST, CIE_API_HOST, CIE_AUTH_HOST, GATEWAY_HOST};
+use crate::config::{ADMIN_HOST, CIE_API_HOST, CIE_AUTH_HOST, CONSOLE_HOST, GATEWAY_HOST};
 use crate::faults::FaultKind;
 use crate::gateway::natural;
 use crate::message::{Reply, Request};
@@ -24,7 +24,7 @@ use crate::okta::{self, limits};
 use crate::state::{State, lock};
 use crate::traffic::Exchange;
 use crate::wire::WireBody;
-use crate::{admin, cie, gateway};
+use crate::{admin, cie, console, gateway};
 
 /// The most a request body may hold; nothing here needs more.
 const MOST_BODY: usize = 1 << 20;
@@ -192,6 +192,7 @@ fn carry_out(state: &State, host: &str, request: &Request) -> Reply {
         GATEWAY_HOST => return gateway::handle(state, request),
         CIE_AUTH_HOST => return cie::token::handle(state, request),
         CIE_API_HOST => return cie::handle(state, request),
+        CONSOLE_HOST => return console::handle(state, request),
         _ => {}
     }
     let now = state.clock.now();

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,11 +11,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
-use crate::config::{GATEWAY_HOST, SimConfig, VariantTypes};
+use crate::config::{CONSOLE_HOST, GATEWAY_HOST, Interface, SimConfig, VariantTypes};
 use crate::faults::{Fault, FaultReport};
+use crate::gateway::model::Directory;
 use crate::gateway::natural;
 use crate::mutation::{self, Mutation};
-use crate::serve;
+use crate::serve::{self, Door};
 use crate::service::SimService;
 use crate::state::{State, lock};
 use crate::tls;
@@ -55,14 +56,15 @@ pub struct ServiceAccount {
     pub tsg_id: String,
 }
 
-/// A simulator: the world, and the port it is served on.
+/// A simulator: the world, and the ports it is served on.
 #[derive(Debug)]
 pub struct Sim {
     state: Arc<State>,
     addr: SocketAddr,
+    console: Option<SocketAddr>,
     ca_pem: String,
     stop: watch::Sender<bool>,
-    server: Option<JoinHandle<()>>,
+    servers: Vec<JoinHandle<()>>,
 }
 
 impl Sim {
@@ -74,11 +76,14 @@ impl Sim {
         }
         let (ca_pem, acceptor) = tls::issue()?;
         let listener = TcpListener::bind(addr).await?;
+        let console = TcpListener::bind((addr.ip(), 0)).await?;
         let mut sim = Self::in_process(config);
         sim.addr = listener.local_addr()?;
+        sim.console = Some(console.local_addr()?);
         sim.ca_pem = ca_pem;
-        let service = sim.service();
-        sim.server = Some(tokio::spawn(serve::run(listener, acceptor, service, sim.stop.subscribe())));
+        for (listener, door) in [(listener, Door::Tls(acceptor)), (console, Door::Console)] {
+            sim.servers.push(tokio::spawn(serve::run(listener, door, sim.service(), sim.stop.subscribe())));
+        }
         Ok(sim)
     }
 
@@ -87,15 +92,21 @@ impl Sim {
         Self {
             state: Arc::new(State::new(config)),
             addr: (Ipv4Addr::LOCALHOST, 0).into(),
+            console: None,
             ca_pem: String::new(),
             stop: watch::Sender::new(false),
-            server: None,
+            servers: Vec::new(),
         }
     }
 
     /// Where it listens; port 0 if it does not.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Where a browser finds the console, without a slash at the end; without a port, its virtual host.
+    pub fn console_url(&self) -> String {
+        self.console.map_or_else(|| format!("https://{CONSOLE_HOST}"), |addr| format!("http://{addr}"))
     }
 
     /// The certificate of the throw-away authority, as PEM; empty without a port.
@@ -116,6 +127,16 @@ impl Sim {
     /// The service account of the group above all tenants' groups, which may ask for a token of each.
     pub fn parent_account(&self) -> &ServiceAccount {
         &self.state.parent
+    }
+
+    /// What the client's configuration is written for.
+    pub(crate) fn interface(&self) -> Interface {
+        self.state.config.interface
+    }
+
+    /// A directory as it is now.
+    pub(crate) fn directory(&self, id: &str) -> Option<MutexGuard<'_, Directory>> {
+        self.state.directory(id)
     }
 
     /// The virtual host of the automation gateway.
@@ -185,10 +206,10 @@ impl Sim {
         SimService::new(Arc::clone(&self.state))
     }
 
-    /// Closes the port after the requests in flight.
+    /// Closes the ports after the requests in flight.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
-        if let Some(server) = self.server.take() {
+        for server in self.servers.drain(..) {
             // The only way to fail is a panic in the server, which its own output has told.
             let _ended = server.await;
         }

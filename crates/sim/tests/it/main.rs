@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where its expectation does")]
 
 mod cie;
+mod console;
 mod contract;
 mod description;
 mod faults;

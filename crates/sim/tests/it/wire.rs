@@ -55,6 +55,8 @@ async fn every_virtual_host_answers_on_the_one_port() {
         ("acme.okta.test", "/.well-known/okta-organization", "200"),
         ("globex.okta.test", "/api/v1/apps", "403"),
         ("gateway.cie.test", "/v1/directories", "401"),
+        ("auth.cie.test", "/oauth2/access_token", "405"),
+        ("api.cie.test", "/cie/directory-sync/v1/domains", "401"),
         ("admin.sim.test", "/world", "401"),
         ("stranger.okta.test", "/", "421"),
         ("localhost", "/", "421"),
@@ -64,6 +66,23 @@ async fn every_virtual_host_answers_on_the_one_port() {
         assert_eq!(answer.matches("\r\ndate: ").count(), 1, "{answer}");
     }
     sim.stop().await;
+}
+
+#[tokio::test]
+async fn the_console_has_a_plain_port_of_its_own() {
+    let sim = start().await;
+    let addr = sim.console_url().strip_prefix("http://").unwrap().to_owned();
+    assert_ne!(addr, sim.addr().to_string());
+    for (path, status) in [("/", "200"), ("/tenants/acme/directories", "200"), ("/api/v1/users", "404")] {
+        let mut stream = TcpStream::connect(&addr).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.contains("<!doctype html>"), "{answer}");
+    }
+    sim.stop().await;
+    assert!(TcpStream::connect(&addr).await.is_err());
 }
 
 #[tokio::test]

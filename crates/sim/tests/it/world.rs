@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use flowswap_sim::{ADMIN_HOST, Mutation, Scenario, Sim, SimConfig, Variant, World, diff};
+use flowswap_sim::{ADMIN_HOST, Interface, Mutation, Scenario, Sim, SimConfig, Variant, World, diff};
 use serde_json::json;
 
 use crate::support::{ask, find, mixed_world};
@@ -133,4 +133,52 @@ async fn every_mutation_shows_in_the_snapshot_or_is_refused() {
     assert!(sim.mutate(Mutation::DeleteApp { org: org.clone(), app }).is_err());
     let elsewhere = "none.okta.test".to_owned();
     assert!(sim.mutate(Mutation::AddServiceClient { org: elsewhere, variant: Variant::Plain }).is_err());
+}
+
+#[tokio::test]
+async fn the_configuration_is_written_for_the_interface_that_is_asked_for() {
+    let start = jiff::Timestamp::UNIX_EPOCH;
+    let sim = Sim::in_process(SimConfig::default().interface(Interface::CieGuided).start(start));
+    let text = sim.configuration("");
+    let account = sim.parent_account();
+    assert!(!text.contains("gateway") && !text.contains(&account.client_secret));
+    for line in [
+        "plugin = \"cie-guided\"",
+        "auth_url = \"https://auth.cie.test\"",
+        "api_url = \"https://api.cie.test\"",
+        "console_url = \"https://console.cie.test/tenants/{name}/directories\"",
+        &format!("client_id = \"{}\"", account.client_id),
+        "client_secret = { file = \"cie.secret\" }",
+    ] {
+        assert!(text.contains(&format!("\n{line}\n")), "{line} in {text}");
+    }
+    let tenants: Vec<_> = text.split("[[tenant]]").skip(1).collect();
+    for (tenant, (text, view)) in sim.tenants().iter().zip(tenants.iter().zip(sim.world().directories)) {
+        for (key, value) in [
+            ("tsg_id", &tenant.account.tsg_id),
+            ("directory", &tenant.name),
+            ("domain", &tenant.domain),
+            ("directory_id", &tenant.directory_id),
+        ] {
+            assert!(text.contains(&format!("\n{key} = \"{value}\"\n")), "{key} in {text}");
+        }
+        let signed_in = &sim.snapshot()["directories"][&tenant.directory_id]["connection"]["last_sign_in"];
+        assert_eq!(text.contains("record = "), view.flow == "authorization_code", "{text}");
+        assert_eq!(signed_in.is_string(), view.flow == "authorization_code");
+        if let Some(at) = signed_in.as_str() {
+            let day = at.get(..10).unwrap();
+            assert!(
+                text.contains(&format!(
+                    "client_id = \"{}\", auth_logs = false, last_sign_in = \"{day}",
+                    view.client_id
+                ))
+            );
+        }
+    }
+    let dir = std::env::temp_dir().join(format!("flowswap-sim-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    sim.write_client_files(&dir, "").unwrap();
+    assert_eq!(std::fs::read_to_string(dir.join("cie.secret")).unwrap(), account.client_secret);
+    assert!(!dir.join("gateway.token").exists());
+    std::fs::remove_dir_all(&dir).unwrap();
 }
