@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use flowswap_contract::{
-    Answer, Ask, Auth, Body, Call, Error, FromPlugin, Handle, HttpAnswer, HttpAsk, Op, Open, Role, ToPlugin,
+    Answer, Ask, Auth, Blind, Body, Call, Error, FromPlugin, Handle, HttpAnswer, HttpAsk, Op, Open, Role, ToPlugin,
     sdk::{Plugin, Runtime},
 };
 use serde::de::DeserializeOwned;
@@ -94,6 +94,7 @@ impl<P: Plugin> Driver<P> {
             Ask::Mint { name } => {
                 self.asked.push(format!("mint {name}"));
                 let handle = Handle::new(format!("acme/step/{name}"));
+                self.secrets.insert(handle.as_str().to_owned(), format!("CANARY-{name}"));
                 Ok(Answer::Minted { handle })
             }
             Ask::Http(ask) => {
@@ -101,6 +102,7 @@ impl<P: Plugin> Driver<P> {
                 let mut answer = world.answer(&ask, &self.secrets)?;
                 if answer.is_success() {
                     self.capture(&ask, &mut answer);
+                    self.blind(&ask, &mut answer);
                 }
                 Ok(Answer::Http(answer))
             }
@@ -117,12 +119,45 @@ impl<P: Plugin> Driver<P> {
         }
     }
 
+    fn blind(&self, ask: &HttpAsk, answer: &mut HttpAnswer) {
+        let Some(blind) = &ask.blind else { return };
+        let key = self.secrets.get(blind.key.as_str()).expect("people are hashed with a key that was made before");
+        for pointer in &blind.pointers {
+            let segments: Vec<&str> = pointer.split('/').skip(1).collect();
+            blind_below(&mut answer.body, &segments, key);
+        }
+    }
+
     fn look_for_secrets(&self, message: &FromPlugin) {
         let text = serde_json::to_string(message).unwrap();
         for value in self.secrets.values() {
             assert!(!text.contains(value.as_str()), "the plugin emits a secret: {text}");
         }
     }
+}
+
+/// Hashes every text at or below the place that the segments lead to; `*` leads to every child.
+fn blind_below(place: &mut Value, segments: &[&str], key: &str) {
+    let (first, rest) = match segments.split_first() {
+        None => ("*", segments),
+        Some((first, rest)) => (*first, rest),
+    };
+    match place {
+        Value::String(text) if segments.is_empty() => *place = blinded(text, key).into(),
+        Value::Array(items) if first == "*" => items.iter_mut().for_each(|item| blind_below(item, rest, key)),
+        Value::Object(fields) if first == "*" => fields.values_mut().for_each(|field| blind_below(field, rest, key)),
+        Value::Object(fields) => fields.get_mut(first).into_iter().for_each(|field| blind_below(field, rest, key)),
+        _ => {}
+    }
+}
+
+/// What stands for a text under a key: FNV-1a in place of the host's HMAC, in the same form.
+pub(crate) fn blinded(text: &str, key: &str) -> String {
+    let text = format!("{key}\n{}", text.trim().to_lowercase());
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{:0width$x}", hash >> 16, width = Blind::DIGITS)
 }
 
 fn write_down(ask: &HttpAsk) -> String {
@@ -145,6 +180,9 @@ fn write_down(ask: &HttpAsk) -> String {
     }
     for capture in &ask.capture {
         line.push_str(&format!("\n  capture: {} as {} ({:?})", capture.pointer, capture.name, capture.custody));
+    }
+    if let Some(blind) = &ask.blind {
+        line.push_str(&format!("\n  blind: {} by {}", blind.pointers.join(", "), blind.key));
     }
     if ask.idempotent {
         line.push_str("\n  idempotent");

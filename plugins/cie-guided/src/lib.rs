@@ -1,0 +1,126 @@
+//! The directory side of a tenant of Cloud Identity Engine itself. Nothing in its public interface switches a connection's
+//! flow, so a person does one *Reconnect* in the console; this plugin prepares that, writes the run sheet, and proves
+//! afterwards that nothing was lost. `README.md` documents every key.
+
+mod access;
+mod api;
+mod baseline;
+mod compare;
+mod config;
+mod confirm;
+mod detect;
+mod domains;
+mod people;
+mod plan;
+mod ready;
+mod refusal;
+mod sheet;
+mod swap;
+mod sync;
+mod table;
+mod update_secret;
+
+use std::cell::RefCell;
+
+use flowswap_contract::{
+    ApplyReply, ConfigKey, Error, ErrorKind, Inventory, ObserveReply, Open, PROTOCOL, Phase, PlanParams, PluginHello,
+    Role, StepParams, StepProposal, TestParams, TestReply,
+    sdk::{Host, Plugin, unsupported},
+};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    api::{Api, Token},
+    config::{API_URL, AUTH_URL, Config},
+};
+
+/// A session with one directory.
+pub struct CieGuided {
+    config: Config,
+    /// A session lives longer than a token, and a token longer than a call.
+    token: RefCell<Option<Token>>,
+}
+
+impl CieGuided {
+    fn api<'a>(&'a self, host: &'a Host) -> Api<'a> {
+        Api::new(host, &self.config, &self.token)
+    }
+}
+
+impl Plugin for CieGuided {
+    fn hello() -> PluginHello {
+        let config = config::KEYS.iter().map(|&(name, required, about)| ConfigKey {
+            name: name.to_owned(),
+            required,
+            secret: name == "client_secret",
+            about: about.to_owned(),
+        });
+        PluginHello {
+            name: "cie-guided".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol: PROTOCOL,
+            features: vec![],
+            roles: vec![Role::Directory],
+            config: config.collect(),
+            origins: [AUTH_URL, API_URL, "{auth_url}", "{api_url}"].map(str::to_owned).to_vec(),
+            // Which headers the interface has for limits and for naming requests is in no public source.
+            headers: None,
+        }
+    }
+
+    fn open(open: Open) -> Result<Self, Error> {
+        Ok(Self { config: Config::read(&open)?, token: RefCell::default() })
+    }
+
+    async fn detect(&self, host: &Host) -> Result<Inventory, Error> {
+        detect::detect(&self.api(host), &self.config).await.map(Inventory::Directory)
+    }
+
+    fn plan(&self, params: PlanParams) -> Result<Vec<StepProposal>, Error> {
+        plan::propose(&params, &self.config)
+    }
+
+    async fn observe(&self, _: &Host, params: StepParams) -> Result<ObserveReply, Error> {
+        match params.step.proposal.phase {
+            Phase::Swap => Ok(swap::observe()),
+            other => Err(unsupported(&format!("observe of {other}"))),
+        }
+    }
+
+    async fn apply(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error> {
+        match params.step.proposal.phase {
+            Phase::Swap if update_secret::is_meant(&params) => update_secret::apply(&self.api(host), &params).await,
+            Phase::Swap => swap::apply(&params),
+            other => Err(unsupported(&format!("apply of {other}"))),
+        }
+    }
+
+    async fn undo(&self, _: &Host, params: StepParams) -> Result<ApplyReply, Error> {
+        match params.step.proposal.phase {
+            Phase::Swap if !update_secret::is_meant(&params) => swap::undo(&params),
+            other => Err(unsupported(&format!("undo of this {other}"))),
+        }
+    }
+
+    async fn test(&self, host: &Host, params: TestParams) -> Result<TestReply, Error> {
+        let api = self.api(host);
+        match &params.step {
+            None => Ok(TestReply { evidence: access::check(&api, &self.config).await, ..TestReply::default() }),
+            Some(step) => match step.step.proposal.phase {
+                Phase::Baseline => baseline::take(&api, step).await,
+                Phase::Test => ready::check(&api, step).await,
+                Phase::Confirm => confirm::confirm(&api, step).await,
+                other => Err(unsupported(&format!("test of {other}"))),
+            },
+        }
+    }
+}
+
+/// What `plan` wrote into the step, as the type that it was written from.
+fn read_payload<T: DeserializeOwned>(params: &StepParams) -> Result<T, Error> {
+    serde_json::from_value(params.step.proposal.payload.clone()).map_err(|e| {
+        Error::new(ErrorKind::Protocol, format!("the payload of step `{}` does not decode: {e}", params.step.id))
+    })
+}
+
+flowswap_contract::export_plugin!(CieGuided);

@@ -1,0 +1,52 @@
+//! The `test` before the swap. The directory's own test is a button in the form, which only a person can press; what a
+//! machine can see right before is whether the directory is still the one that was planned for.
+
+use flowswap_contract::{Error, Evidence, EvidenceResult, StepParams, TestReply};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use crate::{
+    api::Api,
+    domains::{self, Directory},
+    plan::ConnectionPayload,
+    read_payload,
+};
+
+/// Syncs come every 5 minutes (vendor documentation); a few may be long ones.
+const RECENT: SignedDuration = SignedDuration::from_mins(60);
+
+/// Gives a receipt that says when the directory was seen.
+pub(crate) async fn check(api: &Api<'_>, params: &StepParams) -> Result<TestReply, Error> {
+    let connection: ConnectionPayload = read_payload(params)?;
+    params.input("client_id")?;
+    params.secret_input("client_secret")?;
+    let all = domains::list(api).await?;
+    let now = api.now()?;
+    let shown = match domains::find(&all, &connection.directory) {
+        Ok(shown) => shown,
+        Err(error) => {
+            let evidence =
+                vec![Evidence::new("directory", EvidenceResult::Fail, error.message).of_rule("directory-missing")];
+            return Ok(TestReply { evidence, ..TestReply::default() });
+        }
+    };
+    let evidence = vec![
+        Evidence::new("directory", EvidenceResult::Pass, format!("{} is there under this name", shown.name)),
+        judge_sync(shown, now),
+    ];
+    let receipt = json!(format!("{} seen at {now}", shown.name));
+    Ok(TestReply { outputs: [("receipt".to_owned(), receipt)].into(), evidence, ..TestReply::default() })
+}
+
+/// A connection that has stopped is a reason for the swap, and none against it.
+fn judge_sync(shown: &Directory, now: Timestamp) -> Evidence {
+    let (result, detail) = match shown.last_success {
+        Some(last) if now.duration_since(last) <= RECENT => (EvidenceResult::Pass, format!("synchronized at {last}")),
+        Some(last) => (
+            EvidenceResult::NotApplicable,
+            format!("last synchronized at {last}; if the sign-in of 90 days has run out, the swap is what mends it"),
+        ),
+        None => (EvidenceResult::NotApplicable, "no sync is shown".to_owned()),
+    };
+    Evidence::new("last-sync", result, detail)
+}
