@@ -36,6 +36,27 @@ impl<'a> Terminal<'a> {
 }
 
 #[test]
+fn a_simulator_for_a_person_at_the_console_says_where_it_is_and_has_a_clock_to_move() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let args = ["sim", "--tenants", "2", "--latency", "0s", "--directory", "cie-guided", "--dir", "fleet"];
+    let mut sim = Background::start(dir.path(), &args);
+    assert!(sim.first_line().starts_with("ready: 2 tenants on https://127.0.0.1:"));
+    let console = sim.first_line().strip_prefix("console: ").unwrap().to_owned();
+    let fleet = dir.path().join("fleet");
+    let config = fs::read_to_string(fleet.join("migrate.toml")).unwrap();
+    assert!(config.contains("plugin = \"cie-guided\""), "{config}");
+    assert!(config.contains(&format!("console_url = \"{console}/tenants/{{name}}/directories\"")), "{config}");
+    let good = |terminal: &Terminal<'_>| terminal.world()["directories"][0]["sync"]["good"].as_u64().unwrap();
+    let terminal = Terminal::open(&fleet);
+    let before = good(&terminal);
+    terminal.run("sim advance --dir . 10m", 0);
+    // Two are due within ten minutes at five minutes' distance, and a third if the test takes that long.
+    assert!((2..=3).contains(&(good(&terminal) - before)), "{}", terminal.world());
+    let answer = terminal.run("sim advance --dir elsewhere 10m", 1);
+    assert!(answer.stderr.contains("must be the folder of a running `flowswap sim`"), "{}", answer.stderr);
+}
+
+#[test]
 fn the_simulator_in_one_terminal_and_the_commands_in_another() {
     let dir = tempfile::TempDir::new().unwrap();
     let mut sim = Background::start(dir.path(), &["sim", "--tenants", "12", "--latency", "1ms", "--dir", "fleet"]);
@@ -52,8 +73,10 @@ fn the_simulator_in_one_terminal_and_the_commands_in_another() {
     check_keys("org", &world["orgs"][0], &["domain", "legacy", "service_clients", "requests"]);
     check_keys("legacy", &world["orgs"][0]["legacy"][0], &["id", "client_id", "status"]);
     check_keys("requests", &world["orgs"][0]["requests"], &["read", "authenticate", "mutate"]);
-    let directory = ["name", "domain", "flow", "client_id", "app_data", "submits"];
+    let directory = ["name", "domain", "flow", "client_id", "app_data", "tsg_id", "auth_logs", "submits", "sync"];
     check_keys("directory", &world["directories"][0], &directory);
+    let sync = ["last_success", "good", "failed", "users", "groups", "applications"];
+    check_keys("sync", &world["directories"][0]["sync"], &sync);
 
     terminal.run("check", 0);
     let detected = terminal.json("detect", 4);
@@ -108,8 +131,10 @@ fn the_same_seed_gives_the_same_world_and_a_used_folder_is_refused() {
         let mut sim = Background::start(dir.path(), &["sim", "--tenants", "3", "--seed", seed, "--dir", folder]);
         sim.first_line();
         let mut world = Terminal::open(&dir.path().join(folder)).world();
-        // What was counted of requests is no part of the world that was built.
+        // What was counted of requests, and the time, are no part of the world that was built.
         world["orgs"].as_array_mut().unwrap().iter_mut().for_each(|org| org["requests"] = Value::Null);
+        let directories = world["directories"].as_array_mut().unwrap().iter_mut();
+        directories.for_each(|directory| directory["sync"]["last_success"] = Value::Null);
         sim.interrupt();
         sim.finish().expect(0);
         world

@@ -71,6 +71,7 @@ fn every_command_explains_itself() {
         "demo",
         "sim",
         "sim world",
+        "sim advance",
         "completions",
     ];
     for command in commands {

@@ -254,6 +254,12 @@ pub(crate) struct SimArgs {
     /// How many tenants.
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) tenants: u32,
+    /// What the configuration is written for.
+    #[arg(long, value_enum, value_name = "PLUGIN", default_value_t = Directory::Rest)]
+    pub(crate) directory: Directory,
+    /// How often every directory syncs by itself: 5m with `--directory cie-guided`, and never otherwise.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) sync_every: Option<Duration>,
     /// The same seed gives the same world.
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -268,6 +274,15 @@ pub(crate) struct SimArgs {
     pub(crate) port: u16,
 }
 
+/// How a client of the simulator reaches the directories, by the name of the plugin for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Directory {
+    /// By an automation gateway, with nobody at a console.
+    Rest,
+    /// By Cloud Identity Engine's own interface and a person at the console.
+    CieGuided,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum SimCommand {
     /// Print the running world as JSON.
@@ -275,6 +290,15 @@ pub(crate) enum SimCommand {
         /// The folder that the simulator was given.
         #[arg(long, value_name = "DIR")]
         dir: PathBuf,
+    },
+    /// Move the running world's clock forward, with all that happens meanwhile.
+    Advance {
+        /// The folder that the simulator was given.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// How far, such as `10m`.
+        #[arg(value_name = "TIME", value_parser = parse_duration)]
+        by: Duration,
     },
 }
 

@@ -1,62 +1,86 @@
-//! `flowswap sim`: serves a simulated world until it is stopped; `flowswap sim world` prints it.
+//! `flowswap sim`: serves a simulated world until it is stopped; `flowswap sim world` prints it, and `flowswap sim advance`
+//! moves its clock.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use bytes::Bytes;
 use flowswap_host::{Network, build};
-use flowswap_sim::{ADMIN_HOST, Running, Sim, SimConfig};
+use flowswap_sim::{ADMIN_HOST, Interface, Mutation, Running, Sim, SimConfig};
 use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::{
-    args::{SimArgs, SimCommand},
+    args::{Directory, SimArgs, SimCommand},
     context::Context,
     exit::{Exit, Failure},
     sim_files,
 };
 
+/// PAN: Cloud Identity Engine collects what has changed every five minutes.
+const NATURAL_SYNC: Duration = Duration::from_secs(5 * 60);
+
 pub(crate) async fn run(context: &Context, args: &SimArgs) -> Result<Exit, Failure> {
     match (&args.command, &args.dir) {
         (Some(SimCommand::World { dir }), _) => print_world(context, dir).await,
+        (Some(SimCommand::Advance { dir, by }), _) => advance(dir, *by).await,
         (None, Some(dir)) => serve(context, args, dir).await,
         (None, None) => Err(Failure::new(Exit::Usage, "`--dir` is missing")),
     }
 }
 
 async fn serve(context: &Context, args: &SimArgs, dir: &Path) -> Result<Exit, Failure> {
-    let config = SimConfig::default().tenants(args.tenants as usize).seed(args.seed).latency(args.latency);
+    let mut config = SimConfig::default().tenants(args.tenants as usize).seed(args.seed).latency(args.latency);
+    config.natural_sync = args.sync_every;
+    if args.directory == Directory::CieGuided {
+        let every = args.sync_every.unwrap_or(NATURAL_SYNC);
+        config = config.interface(Interface::CieGuided).neighbours(true).natural_sync(every);
+    }
     let sim =
         Sim::start(config, ([127, 0, 0, 1], args.port).into()).await.map_err(Failure::at("start the simulator"))?;
     let path = sim_files::write(context, &sim, dir)?;
-    let line = format!("ready: {} tenants on https://{}, configuration {}\n", args.tenants, sim.addr(), path.display());
-    context.terminal.write_out(&line)?;
+    let mut text =
+        format!("ready: {} tenants on https://{}, configuration {}\n", args.tenants, sim.addr(), path.display());
+    if args.directory == Directory::CieGuided {
+        text += &format!("console: {}\n", sim.console_url());
+    }
+    context.terminal.write_out(&text)?;
     context.stop.stopped().await;
     sim.stop().await;
     Ok(Exit::Done)
 }
 
 async fn print_world(context: &Context, dir: &Path) -> Result<Exit, Failure> {
-    let running = Running::read(dir).map_err(|error| {
-        let doing = format!("read `{}`", dir.join(Running::FILE).display());
-        Failure::at(doing)(error).hint("`--dir` must be the folder of a running `flowswap sim`")
-    })?;
-    let world = get(&running, &dir.join("ca.pem"), "/world").await?;
+    let world = ask(dir, http::Request::get("/world"), Bytes::new()).await?;
     let text = serde_json::to_string_pretty(&world).map_err(Failure::at("print the world"))?;
     context.terminal.write_out(&(text + "\n"))?;
     Ok(Exit::Done)
 }
 
-async fn get(running: &Running, ca_file: &Path, path: &str) -> Result<Value, Failure> {
+async fn advance(dir: &Path, by: Duration) -> Result<Exit, Failure> {
+    let milliseconds = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+    let body = serde_json::to_vec(&Mutation::AdvanceClock { milliseconds }).map_err(Failure::at("say how far"))?;
+    ask(dir, http::Request::post("/mutate"), body.into()).await?;
+    Ok(Exit::Done)
+}
+
+/// Asks the simulator that was given the folder.
+async fn ask(dir: &Path, request: http::request::Builder, body: Bytes) -> Result<Value, Failure> {
+    let running = Running::read(dir).map_err(|error| {
+        let doing = format!("read `{}`", dir.join(Running::FILE).display());
+        Failure::at(doing)(error).hint("`--dir` must be the folder of a running `flowswap sim`")
+    })?;
     let pattern = ADMIN_HOST.parse().map_err(Failure::at("address the simulator"))?;
     let network = Network {
-        ca_file: Some(ca_file.to_owned()),
+        ca_file: Some(dir.join("ca.pem")),
         resolve: [(pattern, running.address)].into(),
         ..Network::default()
     };
     let http = build(&network).map_err(Failure::at("prepare the network"))?;
-    let request = http::Request::get(format!("https://{ADMIN_HOST}{path}"))
+    let path = request.uri_ref().map(ToString::to_string).unwrap_or_default();
+    let request = request
+        .uri(format!("https://{ADMIN_HOST}{path}"))
         .header("authorization", format!("Bearer {}", running.admin_token))
-        .body(Bytes::new())
+        .body(body)
         .map_err(Failure::at("ask the simulator"))?;
     let answer = http.oneshot(request).await.map_err(|error| {
         Failure::at(format!("reach the simulator at {}", running.address))(error)
