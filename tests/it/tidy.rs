@@ -54,7 +54,9 @@ fn no_code_uses_a_plugin() {
         if path.ends_with("tests/it/tidy.rs") || path.components().any(|part| part.as_os_str() == "plugins") {
             continue;
         }
-        for plugin in ["flowswap_cie_guided::", "flowswap_okta::", "flowswap_rest::", "flowswap_rogue::", "failing_disk::"] {
+        for plugin in
+            ["flowswap_cie_guided::", "flowswap_okta::", "flowswap_rest::", "flowswap_rogue::", "failing_disk::"]
+        {
             assert!(!text.contains(plugin), "{} uses {plugin}", path.display());
         }
     }
