@@ -21,6 +21,7 @@ mod demo;
 mod faults;
 /// The main line: detect, plan, apply, status, rollback, finalize of a whole fleet.
 mod fleet;
+mod guided;
 /// The official API description as judge over requests and answers.
 mod official;
 /// Getting over what went wrong: going on by name, deciding, looking through what was recorded.

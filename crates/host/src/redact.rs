@@ -6,7 +6,7 @@ use flowswap_contract::Handle;
 use flowswap_engine::Secret;
 use serde_json::Value;
 
-use crate::splice::form_encode;
+use crate::splice::{encode_sparingly, form_encode};
 
 const REDACTED: &str = "[redacted]";
 
@@ -29,7 +29,8 @@ impl Redactor {
             let encoded = form_encode(secret.expose());
             let quoted = Value::from(secret.expose()).to_string();
             let escaped = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(&quoted);
-            for other in [encoded.as_str(), escaped] {
+            let sparing = encode_sparingly(secret.expose());
+            for other in [encoded.as_str(), sparing.as_str(), escaped] {
                 if other != secret.expose() {
                     needles.push(Secret::new(other));
                 }

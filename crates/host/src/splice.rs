@@ -94,7 +94,7 @@ fn authorize(auth: &Auth, intent: Intent, secrets: &BTreeMap<Handle, Secret>) ->
 /// The same encoding of only what decoding would change or the header could not hold. RFC 6749 §2.3.1 demands that id and
 /// secret are encoded, and servers are about that do not decode them; so what reads the same to both is left as it is, such
 /// as the `@` in the id of a service account.
-fn encode_sparingly(text: &str) -> String {
+pub(crate) fn encode_sparingly(text: &str) -> String {
     let is_same = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'%' | b'+' | b':');
     let encode = |c: char| {
         let mut bytes = [0; 4];

@@ -1,6 +1,8 @@
 //! A laboratory: a simulator in this process, a folder with its configuration, and the binary to run on it.
 
 mod background;
+/// A browser, if there is one.
+pub(crate) mod browser;
 /// A disk that fails on order.
 pub(crate) mod disk;
 

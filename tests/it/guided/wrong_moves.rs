@@ -1,0 +1,190 @@
+//! Wrong moves in the console, one by one: each is caught by a rule of that name before the legacy client is retired.
+
+use std::collections::BTreeSet;
+
+use flowswap_sim::{Mutation, SimTenant};
+use serde_json::Value;
+
+use super::{
+    MINUTE, let_sync,
+    person::{Form, legacy_client, reconnect},
+    waiting,
+};
+use crate::support::Lab;
+
+/// A wrong move, and the rule that catches it.
+struct Move {
+    name: &'static str,
+    /// Whether the tenant collects application data.
+    app_data: bool,
+    act: fn(&Lab, &SimTenant),
+    rule: &'static str,
+}
+
+fn right(lab: &Lab, tenant: &SimTenant) -> Form {
+    Form::right(lab, tenant)
+}
+
+fn act(lab: &Lab, tenant: &SimTenant, form: &Form) {
+    reconnect(lab, tenant, &tenant.directory_id, form);
+}
+
+const MOVES: &[Move] = &[
+    Move {
+        name: "tested and not submitted",
+        app_data: false,
+        act: |lab, tenant| act(lab, tenant, &Form { submits: false, ..right(lab, tenant) }),
+        rule: "legacy-still-active",
+    },
+    Move {
+        name: "the other directory of the group",
+        app_data: false,
+        act: |lab, tenant| {
+            let neighbour = neighbour(lab, tenant);
+            // Its domain is another one, so the very test fails; what was tested for the right one is all that was done.
+            act(lab, tenant, &Form { submits: false, ..right(lab, tenant) });
+            assert_ne!(neighbour, tenant.directory_id);
+        },
+        rule: "legacy-still-active",
+    },
+    Move {
+        name: "the old id and secret after the test",
+        app_data: false,
+        act: |lab, tenant| {
+            let afterwards = Some(legacy_client(lab, tenant));
+            act(lab, tenant, &Form { afterwards, ..right(lab, tenant) });
+        },
+        rule: "credentials-refused",
+    },
+    Move {
+        name: "a secret with a slip after the test",
+        app_data: false,
+        act: |lab, tenant| {
+            let form = right(lab, tenant);
+            let afterwards = Some((form.client_id.clone(), form.client_secret.to_ascii_uppercase()));
+            act(lab, tenant, &Form { afterwards, ..form });
+        },
+        rule: "credentials-refused",
+    },
+    Move {
+        name: "the directory renamed",
+        app_data: false,
+        act: |lab, tenant| act(lab, tenant, &Form { name: "corporate".to_owned(), ..right(lab, tenant) }),
+        rule: "directory-renamed",
+    },
+    Move {
+        name: "the box of applications left clear",
+        app_data: true,
+        act: |lab, tenant| act(lab, tenant, &Form { applications: false, ..right(lab, tenant) }),
+        rule: "app-data-lost",
+    },
+    Move {
+        name: "the authorization-code flow chosen again",
+        app_data: false,
+        act: |lab, tenant| {
+            act(lab, tenant, &Form { submits: false, ..right(lab, tenant) });
+            act(lab, tenant, &Form::back(lab, tenant));
+        },
+        rule: "legacy-still-active",
+    },
+    Move {
+        name: "green and a tenth of the users gone",
+        app_data: false,
+        act: |lab, tenant| {
+            act(lab, tenant, &right(lab, tenant));
+            let users = lab.directory(tenant).sync.users / 10;
+            lose(lab, tenant, users, 0);
+        },
+        rule: "users-lost",
+    },
+    Move {
+        name: "green and a group gone",
+        app_data: false,
+        act: |lab, tenant| {
+            act(lab, tenant, &right(lab, tenant));
+            lose(lab, tenant, 0, 1);
+        },
+        rule: "groups-lost",
+    },
+    Move {
+        name: "the service client's scope for users taken away",
+        app_data: false,
+        act: |lab, tenant| {
+            let form = right(lab, tenant);
+            act(lab, tenant, &form);
+            let (org, client) = (tenant.domain.clone(), form.client_id);
+            lab.sim.mutate(Mutation::RemoveScope { org, client, scope: "okta.users.read".to_owned() }).unwrap();
+        },
+        rule: "sync-stalled",
+    },
+];
+
+fn lose(lab: &Lab, tenant: &SimTenant, users: usize, groups: usize) {
+    let directory = tenant.directory_id.clone();
+    lab.sim.mutate(Mutation::LoseObjects { directory, users, groups }).unwrap();
+}
+
+/// The other directory of the tenant's group.
+fn neighbour(lab: &Lab, tenant: &SimTenant) -> String {
+    let snapshot = lab.sim.snapshot();
+    let all = snapshot["directories"].as_object().unwrap();
+    let is_it = |(id, shown): &(&String, &Value)| {
+        shown["tsg_id"] == tenant.account.tsg_id.as_str() && **id != tenant.directory_id
+    };
+    all.iter().find(is_it).map(|(id, _)| id.clone()).unwrap()
+}
+
+#[test]
+fn each_wrong_move_is_caught_by_its_rule_before_the_legacy_client_is_retired() {
+    let mut caught = BTreeSet::new();
+    for case in MOVES {
+        let lab = waiting(2);
+        let tenant = lab.sim.tenants().into_iter().find(|tenant| tenant.app_data == case.app_data).unwrap();
+        (case.act)(&lab, &tenant);
+        let name = tenant.name.as_str();
+        lab.run(&["apply", "plan.json", "--yes"]);
+        // As long as anybody would wait: syncs come, half an hour passes.
+        for _ in 0..3 {
+            let_sync(&lab, 3);
+            lab.run(&["apply", "plan.json", "--yes"]);
+        }
+        lab.sim.clock().advance(31 * MINUTE);
+        lab.run(&["apply", "plan.json", "--yes"]);
+
+        let state = lab.states().into_iter().find(|(known, _)| known == name).unwrap().1;
+        assert!(["stuck", "soaking", "waiting"].contains(&state.as_str()), "{}: {state}", case.name);
+        let rules = rules(&lab, name);
+        assert!(
+            rules.contains(case.rule),
+            "{}: {state}, {rules:?}\n{}",
+            case.name,
+            lab.run(&["evidence", name]).stdout
+        );
+        lab.run(&["finalize", name, "--yes"]);
+        assert_eq!(lab.org(&tenant).legacy[0].status, "ACTIVE", "{}: it was retired", case.name);
+        caught.insert(case.rule);
+    }
+    let explained = ["legacy-still-active", "credentials-refused", "directory-renamed", "app-data-lost"];
+    let explained = explained.into_iter().chain(["users-lost", "groups-lost", "sync-stalled"]).collect();
+    assert_eq!(caught, explained);
+}
+
+/// The rules that the last looks at the tenant's steps have named.
+fn rules(lab: &Lab, tenant: &str) -> BTreeSet<String> {
+    let evidence = lab.json(&["evidence", tenant], 0);
+    let mut rules = BTreeSet::new();
+    collect(&evidence, &mut rules);
+    rules
+}
+
+fn collect(value: &Value, rules: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            let failed = members.get("result").is_none_or(|result| result != "pass");
+            rules.extend(members.get("rule").and_then(Value::as_str).filter(|_| failed).map(str::to_owned));
+            members.values().for_each(|member| collect(member, rules));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, rules)),
+        _ => {}
+    }
+}
