@@ -102,7 +102,7 @@ fn show_test(draft: &Draft, testing: bool) -> String {
         Some(Err(reason)) => ("bad", format!("Failed: {reason}")),
     };
     format!(
-        "<div class=\"field\"><button id=\"test-connection\" name=\"action\" value=\"test\">Test Connection</button> \
+        "<div class=\"field row\"><button id=\"test-connection\" name=\"action\" value=\"test\">Test Connection</button>\
          <output id=\"test-result\" class=\"{class}\">{}</output></div>\n",
         escape(&text)
     )

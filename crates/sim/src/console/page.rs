@@ -26,7 +26,7 @@ fieldset { border: 0; margin: 0 0 20px; padding: 0; }
 input[type=text], input[type=password] { width: 100%; font: inherit; padding: 8px 10px; border: 1px solid #9aa5b1;
   border-radius: 4px; }
 input[readonly] { background: #eef1f4; color: var(--soft); }
-.row { display: flex; gap: 10px; }
+.row { display: flex; gap: 10px; align-items: baseline; }
 .row input { flex: 1; }
 button { font: inherit; padding: 7px 16px; border: 1px solid #9aa5b1; border-radius: 4px; background: #fff;
   color: var(--ink); cursor: pointer; white-space: nowrap; }
