@@ -140,7 +140,7 @@ impl People<'_> {
             }
             self.api.host.progress(format!("reading {kind} of {}: {remains} to go", self.directory));
             let page = self.read_page(kind, &query, number).await?;
-            if page.objects.is_empty() || page.remains >= remains {
+            if page.remains >= remains {
                 break;
             }
             seen += page.objects.len() as u64;
@@ -184,15 +184,20 @@ struct Page {
 impl Page {
     /// The description calls `data` a list and shows an object; the object is what the example has.
     fn read(what: &str, mut result: Value) -> Result<Self, Error> {
-        let invalid = |why| Error::new(ErrorKind::Invalid, format!("the answer to `{what}` {why}"));
+        let invalid = |why: &str| Error::new(ErrorKind::Invalid, format!("the answer to `{what}` {why}"));
         let remains = result["remains"].as_u64().ok_or_else(|| invalid("does not say how many remain"))?;
         let domains = result.pointer_mut("/data/domains").and_then(Value::as_array_mut);
         let domains = domains.ok_or_else(|| invalid("has no list at /result/data/domains"))?;
-        let objects = domains.iter_mut().flat_map(|domain| match domain["objects"].take() {
-            Value::Array(objects) => objects,
+        let objects = domains.iter_mut().flat_map(|domain| match domain.get_mut("objects").map(Value::take) {
+            Some(Value::Array(objects)) => objects,
             _ => Vec::new(),
         });
-        Ok(Self { objects: objects.collect(), remains })
+        let objects: Vec<_> = objects.collect();
+        // To go on from here would leave people out, or never end.
+        if objects.is_empty() && remains > 0 {
+            return Err(invalid(&format!("shows nobody, and says that {remains} remain")));
+        }
+        Ok(Self { objects, remains })
     }
 }
 

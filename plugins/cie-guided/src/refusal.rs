@@ -10,7 +10,7 @@ use serde_json::Value;
 pub(crate) fn read_result(what: &str, ask: &HttpAsk, mut answer: HttpAnswer) -> Result<Value, Error> {
     let failed = answer.body["success"] == Value::Bool(false) || answer.body.pointer("/result/error").is_some();
     if answer.is_success() && !failed {
-        return Ok(answer.body["result"].take());
+        return Ok(answer.body.get_mut("result").map(Value::take).unwrap_or_default());
     }
     Err(explain(what, ask, &answer))
 }

@@ -1,0 +1,205 @@
+//! Confirm: syncs that are noted from look to look, and every rule about what was lost.
+
+use flowswap_contract::{Error, TestReply, Values};
+use serde_json::{Value, json};
+
+use crate::{
+    SWAPPED_AT,
+    driver::{Driver, results},
+    fake::FakeCie,
+    open, params_of, plan, table, test,
+};
+
+/// A session past its swap.
+struct Migration {
+    plugin: Driver<flowswap_cie_guided::CieGuided>,
+    cie: FakeCie,
+    steps: Value,
+    before: Values,
+    notes: Values,
+}
+
+impl Migration {
+    fn new(app_data: bool) -> Self {
+        Self::of(FakeCie::new(), table(), app_data)
+    }
+
+    fn of(mut cie: FakeCie, table: Value, app_data: bool) -> Self {
+        let mut plugin = open(table);
+        let steps = plan(&mut plugin, &mut cie, app_data);
+        let taken = test(&mut plugin, &mut cie, params_of(&steps, "baseline", &json!({}), json!({}))).unwrap();
+        plugin.asked.clear();
+        Self { plugin, cie, steps, before: taken.outputs, notes: Values::new() }
+    }
+
+    /// One look, at a time and with the last success that is shown then.
+    fn look(&mut self, now: &str, last_success: &'static str) -> Result<TestReply, Error> {
+        self.plugin.now = now.to_owned();
+        self.cie.last_success = last_success;
+        let params = params_of(&self.steps, "confirm", &json!(self.before), json!(self.notes));
+        let reply = test(&mut self.plugin, &mut self.cie, params)?;
+        self.notes = reply.outputs.clone();
+        Ok(reply)
+    }
+
+    /// A look after two syncs, when only people count.
+    fn look_late(&mut self) -> TestReply {
+        self.look("2026-01-01T15:10:00Z", "2026-01-01T15:08:00Z").unwrap()
+    }
+}
+
+const WAITING: [&str; 3] = ["directory: Pass", "sync: Inconclusive", "status: Pass"];
+const PEOPLE: [&str; 3] = ["users: Pass", "groups: Pass", "members: Pass"];
+
+#[test]
+fn two_syncs_are_waited_for_and_then_people_are_compared() {
+    let mut migration = Migration::new(false);
+    let first = migration.look("2026-01-01T12:01:00Z", "2026-01-01T11:58:00Z").unwrap();
+    assert_eq!(results(&first.evidence), WAITING);
+    assert_eq!(first.wait_ms, Some(300_000), "5 minutes after the swap, and a little");
+    let second = migration.look("2026-01-01T12:05:00Z", "2026-01-01T12:03:00Z").unwrap();
+    assert_eq!(results(&second.evidence), WAITING);
+    assert_eq!(second.outputs["syncs"], json!(["2026-01-01T12:03:00Z"]));
+    assert!(!migration.plugin.asked.iter().any(|ask| ask.contains("cache-")), "people are read when it is time");
+    let third = migration.look("2026-01-01T12:09:00Z", "2026-01-01T12:08:00Z").unwrap();
+    assert_eq!(results(&third.evidence), [&["directory: Pass", "sync: Pass", "status: Pass"][..], &PEOPLE].concat());
+    assert_eq!(third.wait_ms, None);
+    assert_eq!(
+        third.evidence[1].detail,
+        format!("syncs since the swap at {SWAPPED_AT}: 2026-01-01T12:03:00Z, 2026-01-01T12:08:00Z")
+    );
+    assert_eq!(third.evidence[3].detail, "2500 users, 0 of the 2500 before are missing; 12 may be");
+}
+
+#[test]
+fn a_late_sync_stands_for_those_that_nobody_saw() {
+    let reply = Migration::new(false).look("2026-01-01T12:12:00Z", "2026-01-01T12:10:30Z").unwrap();
+    assert_eq!(
+        reply.evidence.iter().find(|evidence| evidence.check == "sync").unwrap().result,
+        flowswap_contract::EvidenceResult::Pass
+    );
+}
+
+#[test]
+fn applications_take_three_hours_and_the_proof_says_what_it_rests_on() {
+    let mut migration = Migration::new(true);
+    let of = |reply: &TestReply| reply.evidence.iter().find(|e| e.check == "applications").unwrap().clone();
+    let early = migration.look("2026-01-01T12:30:30Z", "2026-01-01T12:28:00Z").unwrap();
+    assert_eq!(results(&[of(&early)]), ["applications: Inconclusive"]);
+    assert_eq!(early.wait_ms, Some(150 * 60 * 1000), "nothing else is waited for");
+    let late = migration.look("2026-01-01T15:00:30Z", "2026-01-01T14:58:00Z").unwrap();
+    assert_eq!(results(&[of(&late)]), ["applications: Pass"]);
+    assert!(of(&late).detail.ends_with("this rests on the schedule alone"), "{}", of(&late).detail);
+    assert_eq!(late.wait_ms, None);
+}
+
+/// One change of the world after the swap: what the look makes of it.
+#[test]
+fn what_was_lost_has_its_rule() {
+    type Change = fn(&mut FakeCie);
+    let table: [(&str, Change, &str, Option<&str>); 17] = [
+        ("nothing", |_| {}, "users: Pass", None),
+        ("new users", |cie| cie.users += 500, "users: Pass", None),
+        ("a few users", |cie| cie.gone_users.extend(0..12), "users: Pass", None),
+        ("and their memberships", |cie| cie.gone_users.extend(0..12), "members: Pass", None),
+        ("many users", |cie| cie.gone_users.extend(0..13), "users: Fail", Some("users-lost")),
+        (
+            "as many new ones as went",
+            |cie| {
+                cie.users += 13;
+                cie.gone_users.extend(0..13);
+            },
+            "users: Fail",
+            Some("users-lost"),
+        ),
+        ("many by the list", |cie| cie.listed = Some((2400, 40)), "users: Fail", Some("users-lost")),
+        ("new groups", |cie| cie.everyone = true, "groups: Pass", None),
+        ("a group", |cie| _ = cie.gone_groups.insert(7), "groups: Fail", Some("groups-lost")),
+        ("a group by the list", |cie| cie.listed = Some((2500, 39)), "groups: Fail", Some("groups-lost")),
+        (
+            "members",
+            |cie| cie.left = (0..40).map(|group| (group, group)).collect(),
+            "members: Fail",
+            Some("members-changed"),
+        ),
+        ("other people's memberships", |cie| cie.left = [(99, 99)].into(), "members: Pass", None),
+        (
+            "the directory",
+            |cie| {
+                cie.name = "other.okta.test";
+                cie.others.clear();
+            },
+            "directory: Fail",
+            Some("directory-missing"),
+        ),
+        ("its name", |cie| cie.name = "acme", "directory: Fail", Some("directory-renamed")),
+        (
+            "its name, and another came",
+            |cie| {
+                cie.name = "acme";
+                cie.others.push("unrelated.okta.test");
+            },
+            "directory: Fail",
+            Some("directory-renamed"),
+        ),
+        ("an unknown status", |cie| cie.status = "In Progress", "status: NotApplicable", None),
+        ("a failed sync", |cie| cie.status = "sync_failed", "status: Inconclusive", None),
+    ];
+    for (what, change, expected, rule) in table {
+        let mut migration = Migration::new(false);
+        change(&mut migration.cie);
+        let reply = migration.look_late();
+        let check = expected.split(':').next().unwrap();
+        let found = reply.evidence.iter().find(|evidence| evidence.check == check).unwrap();
+        assert_eq!(results(std::slice::from_ref(found)), [expected], "{what}: {}", found.detail);
+        assert_eq!(found.rule.as_deref(), rule, "{what}: {}", found.detail);
+        let others = reply.evidence.iter().filter(|e| e.rule.is_some() && e.check != check);
+        assert_eq!(others.count(), 0, "{what}: {:?}", reply.evidence);
+        assert_eq!(reply.wait_ms.is_some(), expected.ends_with("Inconclusive"), "{what}");
+    }
+}
+
+#[test]
+fn the_new_name_is_said() {
+    let mut migration = Migration::new(false);
+    migration.cie.others.push("unrelated.okta.test");
+    migration.cie.name = "acme";
+    let reply = migration.look_late();
+    let detail = &reply.evidence[0].detail;
+    assert!(detail.starts_with("acme.okta.test is not there any more, and acme is"), "{detail}");
+}
+
+/// The list may go on under the old name while the groups do not.
+#[test]
+fn names_without_their_distinguished_names_mean_a_renamed_directory() {
+    let mut migration = Migration::new(false);
+    migration.cie.dn_suffix = Some("acme");
+    let reply = migration.look_late();
+    let groups = reply.evidence.iter().find(|evidence| evidence.check == "groups").unwrap();
+    assert_eq!(groups.rule.as_deref(), Some("directory-renamed"), "{}", groups.detail);
+}
+
+#[test]
+fn a_directory_that_stays_green_and_stops_is_stalled() {
+    let mut migration = Migration::new(false);
+    let early = migration.look("2026-01-01T12:30:29Z", "2026-01-01T11:58:00Z").unwrap();
+    assert_eq!(results(&early.evidence), WAITING);
+    let late = migration.look("2026-01-01T12:30:30Z", "2026-01-01T11:58:00Z").unwrap();
+    assert_eq!(results(&late.evidence), ["directory: Pass", "sync: Fail", "status: Pass"]);
+    assert_eq!(late.evidence[1].rule.as_deref(), Some("sync-stalled"));
+}
+
+#[test]
+fn the_budget_is_the_configured_one() {
+    let mut generous = table();
+    generous["loss_budget"] = json!({"users_percent": 10, "groups": 1});
+    let mut migration = Migration::of(FakeCie::new(), generous, false);
+    migration.cie.gone_users.extend(0..250);
+    migration.cie.gone_groups.insert(7);
+    let reply = migration.look_late();
+    assert_eq!(results(&reply.evidence[3..]), PEOPLE);
+    migration.cie.gone_users.insert(250);
+    migration.cie.gone_groups.insert(8);
+    let reply = migration.look_late();
+    assert_eq!(results(&reply.evidence[3..5]), ["users: Fail", "groups: Fail"]);
+}

@@ -1,0 +1,80 @@
+//! Replacing the secret of a connection: what counts as done, and what the odd answers mean.
+
+use flowswap_contract::{ApplyReply, Effect, Error, ErrorKind, HttpAnswer, Op, Role};
+use serde_json::{Value, json};
+
+use crate::{
+    driver::{answer, refused, step_params},
+    fake::FakeCie,
+    open, table,
+};
+
+fn update(cie: &mut FakeCie, asked: &mut Vec<String>) -> Result<ApplyReply, Error> {
+    let proposal = json!({
+        "phase": "swap", "title": "replace the client secret", "by": "plugin", "reversibility": "attended",
+        "payload": {"operation": "update-secret", "directory_id": "b7e3a1f4-2c9d-4e6b-8a05-d3f7c2e91b40"},
+    });
+    let inputs = json!({"client_secret": {"$secret": "new-secret"}});
+    let mut plugin = open(table());
+    let reply = plugin.call(cie, Op::Apply, step_params(Role::Directory, &proposal, inputs, json!({})));
+    *asked = plugin.asked;
+    reply
+}
+
+#[test]
+fn the_secret_is_replaced() {
+    let (mut cie, mut asked) = (FakeCie::new(), vec![]);
+    let reply = update(&mut cie, &mut asked).unwrap();
+    assert_eq!(cie.secret.as_deref(), Some("CANARY-new-secret"));
+    assert!(reply.operator.is_none(), "nobody has to do anything");
+    insta::assert_snapshot!("update-secret-asks", asked.join("\n"));
+}
+
+#[test]
+fn only_true_means_that_it_was() {
+    let in_result = |success, message| json!({"success": success, "result": {"error": {"error-message": message}}});
+    let table: [(HttpAnswer, ErrorKind, Effect); 11] = [
+        (answer(200, in_result(true, "Directory not found")), ErrorKind::Invalid, Effect::Unknown),
+        (answer(200, json!({"success": true, "result": "true"})), ErrorKind::Invalid, Effect::Unknown),
+        (answer(200, json!({"success": true, "result": {}})), ErrorKind::Invalid, Effect::Unknown),
+        (answer(200, json!({"success": false, "result": true})), ErrorKind::Invalid, Effect::Unknown),
+        (answer(200, json!("<html>")), ErrorKind::Invalid, Effect::Unknown),
+        (answer(302, Value::Null), ErrorKind::Invalid, Effect::Unknown),
+        (answer(404, in_result(true, "Directory not found")), ErrorKind::NotFound, Effect::None),
+        (answer(421, in_result(true, "provider must be one of")), ErrorKind::Invalid, Effect::None),
+        (answer(400, json!({"message": "Required field"})), ErrorKind::Invalid, Effect::None),
+        (answer(403, Value::Null), ErrorKind::Permission, Effect::None),
+        (answer(500, in_result(false, "Internal Server Error")), ErrorKind::Unavailable, Effect::Unknown),
+    ];
+    for (refusal, kind, effect) in table {
+        let (mut cie, mut asked) = (FakeCie::new(), vec![]);
+        cie.refusal = Some(("/update-secret", refusal.clone()));
+        let error = refused(update(&mut cie, &mut asked));
+        assert_eq!((error.kind, error.effect), (kind, effect), "{refusal:?}: {}", error.message);
+        assert_eq!(error.context["rule"], "secret-not-updated");
+        assert!(error.hint.is_some());
+        assert_eq!(asked.len(), 2, "a token and one try: {asked:?}");
+    }
+}
+
+#[test]
+fn a_lost_answer_leaves_it_open_and_repeating_it_does_no_harm() {
+    let (mut cie, mut asked) = (FakeCie::new(), vec![]);
+    cie.lose = Some("/update-secret");
+    let error = refused(update(&mut cie, &mut asked));
+    assert_eq!((error.kind, error.effect), (ErrorKind::Unavailable, Effect::Unknown));
+    assert_eq!(cie.secret.take().as_deref(), Some("CANARY-new-secret"), "it had arrived");
+    update(&mut cie, &mut asked).unwrap();
+    assert_eq!(cie.secret.as_deref(), Some("CANARY-new-secret"));
+}
+
+#[test]
+fn there_is_no_way_back_to_a_secret_that_nobody_has() {
+    let proposal = json!({
+        "phase": "swap", "title": "x", "by": "plugin", "reversibility": "attended",
+        "payload": {"operation": "update-secret", "directory_id": "b7e3a1f4-2c9d-4e6b-8a05-d3f7c2e91b40"},
+    });
+    let params = step_params(Role::Directory, &proposal, json!({}), json!({}));
+    let error = refused(open(table()).call::<ApplyReply>(&mut FakeCie::new(), Op::Undo, params));
+    assert_eq!(error.kind, ErrorKind::Unsupported);
+}
