@@ -79,9 +79,10 @@ mod tests {
 
     #[test]
     fn two_syncs_after_the_swap_are_enough_and_none_for_half_an_hour_are_too_few() {
+        // Minutes after the swap: noted before, shown now, now; what it means, seconds to the next look.
+        type Case = (&'static [i64], Option<i64>, i64, Standing, u64);
         use Standing::{Awaited, Enough, Stalled};
-        // Minutes after the swap: noted before, shown now, now; what it means, minutes to the next look.
-        let table: [(&[i64], Option<i64>, i64, Standing, u64); 14] = [
+        let table: [Case; 14] = [
             (&[], None, 1, Awaited, 270),
             (&[], Some(-4), 1, Awaited, 270),
             (&[], Some(0), 1, Awaited, 270),

@@ -153,10 +153,10 @@ fn blind_below(place: &mut Value, segments: &[&str], key: &str) {
 
 /// What stands for a text under a key: FNV-1a in place of the host's HMAC, in the same form.
 pub(crate) fn blinded(text: &str, key: &str) -> String {
-    let text = format!("{key}\n{}", text.trim().to_lowercase());
-    let hash = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let text = text.trim().to_lowercase();
+    let bytes = key.bytes().chain(*b"\n").chain(text.bytes());
+    let hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     format!("{:0width$x}", hash >> 16, width = Blind::DIGITS)
 }
 
