@@ -64,23 +64,55 @@ impl<'a> Api<'a> {
     /// Reads a list, all pages. Only for lists that end: the System Log's `next` never does.
     pub(crate) async fn list<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<Vec<T>, Error> {
         let mut items = Vec::new();
-        let mut seen = BTreeSet::new();
-        let mut ask = self.ask(Intent::Read, "GET", path);
-        while seen.insert(ask.url.clone()) && seen.len() <= MAX_PAGES {
-            let answer = self.send(what, ask.clone()).await?;
-            items.extend(decode::<Vec<T>>(what, &answer)?);
-            let Some(next) = find_next(&answer) else { return Ok(items) };
-            if !next.strip_prefix(&self.origin()).is_some_and(|rest| rest.starts_with('/')) {
-                let message = format!("okta's answer to `{what}` continues at another origin: {next}");
-                return Err(Error::new(ErrorKind::Invalid, message).with_hint("set `domain` to the host of that link"));
-            }
-            ask.url = next.to_owned();
+        let mut pages = Pages::new(self, what, self.ask(Intent::Read, "GET", path));
+        while let Some(page) = pages.next::<T>().await? {
+            items.extend(page);
         }
-        Err(Error::new(ErrorKind::Invalid, format!("okta's answer to `{what}` has pages without end")))
+        Ok(items)
     }
 
     fn origin(&self) -> String {
         format!("https://{}", self.config.domain)
+    }
+}
+
+/// A list that is read page by page, so that no more than one of them is in memory.
+pub(crate) struct Pages<'a> {
+    api: &'a Api<'a>,
+    what: &'a str,
+    ask: HttpAsk,
+    is_over: bool,
+    seen: BTreeSet<String>,
+}
+
+impl<'a> Pages<'a> {
+    /// Begins with this request.
+    pub(crate) fn new(api: &'a Api<'a>, what: &'a str, ask: HttpAsk) -> Self {
+        Self { api, what, ask, is_over: false, seen: BTreeSet::new() }
+    }
+
+    /// The next page, unless the last one has been read.
+    pub(crate) async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<Vec<T>>, Error> {
+        if self.is_over {
+            return Ok(None);
+        }
+        let what = self.what;
+        if !self.seen.insert(self.ask.url.clone()) || self.seen.len() > MAX_PAGES {
+            return Err(Error::new(ErrorKind::Invalid, format!("okta's answer to `{what}` has pages without end")));
+        }
+        let answer = self.api.send(what, self.ask.clone()).await?;
+        let page = decode(what, &answer)?;
+        match find_next(&answer) {
+            Some(next) if next.strip_prefix(&self.api.origin()).is_some_and(|rest| rest.starts_with('/')) => {
+                self.ask.url = next.to_owned();
+            }
+            Some(next) => {
+                let message = format!("okta's answer to `{what}` continues at another origin: {next}");
+                return Err(Error::new(ErrorKind::Invalid, message).with_hint("set `domain` to the host of that link"));
+            }
+            None => self.is_over = true,
+        }
+        Ok(Some(page))
     }
 }
 

@@ -5,24 +5,29 @@
 use std::collections::BTreeSet;
 
 use flowswap_contract::{
-    Error, ErrorKind, Intent, LegacyClient, Lookalike, ProviderInventory, ServiceClient, Tokens, Variant, VariantType,
-    sdk::encode,
+    Error, ErrorKind, Intent, LegacyClient, Level, Lookalike, ProviderInventory, ServiceClient, Tokens, Variant,
+    VariantType, sdk::encode,
 };
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use crate::{
     api::{Api, SERVICES, decode},
     config::Config,
     recognize::{documented_scopes, has_cie_name, is_cie_redirect, tell_variant},
+    tokens::{Token, TokenLog, find_last_sign_in},
 };
 
 /// Names the org itself; needs no authentication.
 pub(crate) const ORGANIZATION: &str = "/.well-known/okta-organization";
 
+/// How long Okta keeps events (Okta System Log queries); a refresh token of the org's own server lives as long.
+const LOG_REACH: SignedDuration = SignedDuration::from_hours(90 * 24);
+
 /// Reads all of it.
 pub(crate) async fn detect(api: &Api<'_>, config: &Config) -> Result<ProviderInventory, Error> {
     let domain = read_domain(api).await?;
-    let service_clients = list_service_clients(api, config).await?;
+    let mut service_clients = list_service_clients(api, config).await?;
     // One look without a filter finds the lookalikes too; only `name eq "oidc_client"` would have to be looked for.
     let apps: Vec<App> = api.list("list apps", "/api/v1/apps?limit=200").await?;
     // Integrations have been seen to leak into the list of apps; they are no lookalikes of themselves.
@@ -40,7 +45,46 @@ pub(crate) async fn detect(api: &Api<'_>, config: &Config) -> Result<ProviderInv
     legacy_clients.sort_by(|a, b| a.id.cmp(&b.id));
     lookalikes.sort_by(|a, b| a.id.cmp(&b.id));
     let variants = find_variants(config, &service_clients);
+    match add_tokens(api, &mut legacy_clients, &mut service_clients).await {
+        // Whoever may not read the log knows less, and can still migrate.
+        Err(error) if matches!(error.kind, ErrorKind::Permission | ErrorKind::NotFound) => {
+            api.host.log(Level::Warn, format!("who gets tokens is not known: {}", error.message));
+        }
+        other => other?,
+    }
     Ok(ProviderInventory { domain, legacy_clients, service_clients, lookalikes, variants })
+}
+
+/// Asks the log who got tokens as which client: two requests for a legacy client, one for a service client.
+async fn add_tokens(
+    api: &Api<'_>,
+    legacy_clients: &mut [LegacyClient],
+    service_clients: &mut [ServiceClient],
+) -> Result<(), Error> {
+    let since = within_reach(api)?;
+    for client in legacy_clients {
+        let (log, _) = TokenLog::read(api, &client.client_id, &since).await?;
+        let signed_in = find_last_sign_in(api, &client.client_id, &since).await?;
+        let by_code = log.granted.iter().find(|token| token.grant_type() == Some("authorization_code"));
+        client.last_sign_in = signed_in.iter().chain(by_code).map(|token| token.at).max().map(|at| at.to_string());
+        client.tokens = summarize(&log);
+    }
+    for client in service_clients {
+        client.tokens = summarize(&TokenLog::read(api, &client.id, &since).await?.0);
+    }
+    Ok(())
+}
+
+fn within_reach(api: &Api<'_>) -> Result<String, Error> {
+    let now = api.host.now();
+    let now: Timestamp =
+        now.parse().map_err(|_| Error::new(ErrorKind::Protocol, format!("`now` is no time: {now}")))?;
+    Ok((now - LOG_REACH).to_string())
+}
+
+fn summarize(log: &TokenLog) -> Tokens {
+    let newest = |tokens: &[Token]| tokens.first().map(|token| token.at.to_string());
+    Tokens { granted_at: newest(&log.granted), refused_at: newest(&log.refused) }
 }
 
 /// The host that the org names as its own, also when it is asked by a custom domain.

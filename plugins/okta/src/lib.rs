@@ -5,6 +5,7 @@
 
 mod access;
 mod api;
+mod baseline;
 mod config;
 mod confirm;
 mod detect;
@@ -16,6 +17,8 @@ mod recognize;
 mod refusal;
 mod retire;
 mod system_log;
+mod tokens;
+mod witness;
 
 use flowswap_contract::{
     ApplyReply, ConfigKey, Error, ErrorKind, HeaderDialect, Inventory, ObserveReply, Open, PROTOCOL, Phase, PlanParams,
@@ -83,6 +86,8 @@ impl Plugin for Okta {
         let api = self.api(host);
         match params.step.proposal.phase {
             Phase::Provision => provision::observe(&api, &params).await,
+            // Not ours: the directory's, which does not show it (`StepProposal::seen_by`).
+            Phase::Swap => witness::observe_swap(&api, &params).await,
             Phase::Retire => retire::observe_retired(&api, &params).await,
             Phase::Purge => retire::observe_purged(&api, &params).await,
             other => Err(unsupported(&format!("observe of {other}"))),
@@ -114,6 +119,7 @@ impl Plugin for Okta {
             None => access::check(&api).await,
             Some(step) => match step.step.proposal.phase {
                 Phase::Prove => prove::prove(&api, step).await?,
+                Phase::Baseline => return baseline::take(&api, step).await,
                 Phase::Confirm => confirm::confirm(&api, step).await?,
                 other => return Err(unsupported(&format!("test of {other}"))),
             },

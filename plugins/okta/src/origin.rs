@@ -4,7 +4,7 @@ use flowswap_contract::{Attempt, Error, ErrorKind, StepParams};
 
 use crate::{
     api::Api,
-    system_log::{Event, search},
+    system_log::{Event, Order, search},
 };
 
 /// An API service integration was created and authorized (Okta event types).
@@ -39,7 +39,7 @@ impl<'a> Origin<'a> {
         let since = format!("{}T00:00:00.000Z", first.at.get(..10).unwrap_or_default());
         let mut pauses = PAUSES_MS.into_iter();
         loop {
-            let events = match search(api, &since, &format!("eventType eq \"{CREATED}\"")).await {
+            let events = match search(api, &since, &format!("eventType eq \"{CREATED}\""), Order::OldestFirst).await {
                 Ok((events, _)) => events,
                 Err(error) if matches!(error.kind, ErrorKind::Permission | ErrorKind::NotFound) => {
                     return Ok(compare(new));

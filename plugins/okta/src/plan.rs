@@ -1,8 +1,8 @@
 //! The steps that the Okta side takes, from two inventories. Nothing is asked and nothing is decided later.
 
 use flowswap_contract::{
-    By, DirectoryInventory, Error, ErrorKind, LegacyClient, Phase, PlanParams, ProviderInventory, Reversibility,
-    StepProposal, Variant,
+    By, DirectoryInventory, Error, ErrorKind, KnownFrom, LegacyClient, Phase, PlanParams, ProviderInventory,
+    Reversibility, StepProposal, Variant,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -27,6 +27,15 @@ pub(crate) struct ProvePayload {
     pub(crate) app_data: bool,
 }
 
+/// What `confirm` looks at. Plans of earlier versions have none of it.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ConfirmPayload {
+    /// Which client must fall silent.
+    pub(crate) legacy_client_id: Option<String>,
+    pub(crate) app_data: bool,
+}
+
 /// The app that `retire` and `purge` are about.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct LegacyPayload {
@@ -37,9 +46,14 @@ pub(crate) struct LegacyPayload {
     pub(crate) was_active: bool,
 }
 
-/// Proposes provision, prove, confirm and, where the legacy client is known beyond doubt, retire and purge.
+/// Proposes provision, prove, baseline where a person reconnects, confirm and, where the legacy client is known beyond doubt, retire and purge.
 pub(crate) fn propose(params: &PlanParams) -> Result<Vec<StepProposal>, Error> {
-    let mut steps = vec![propose_provision(params)?, propose_prove(params)?, propose_confirm()];
+    let mut steps = vec![propose_provision(params)?, propose_prove(params)?, propose_confirm(params)?];
+    // What shows its connection is reconnected by its interface, which tests the client itself. A person is not to be sent
+    // to the console for a client that sees too little.
+    if params.directory.known_from != KnownFrom::Directory {
+        steps.push(propose_baseline());
+    }
     if let Some(legacy) = choose_legacy_client(&params.provider, &params.directory) {
         steps.push(propose_retire(legacy)?);
         steps.push(propose_purge(legacy)?);
@@ -86,9 +100,18 @@ fn propose_prove(params: &PlanParams) -> Result<StepProposal, Error> {
     Ok(check(Phase::Prove, title, &["client_id", "client_secret"], encode(&payload)?))
 }
 
-fn propose_confirm() -> StepProposal {
-    let title = "see in the System Log that the directory gets tokens as the new client";
-    check(Phase::Confirm, title, &["client_id", "swapped_at"], json!({}))
+fn propose_baseline() -> StepProposal {
+    let title = "compare what the new client sees with what the directory holds";
+    let needs = ["blinding_key", "baseline", "client_id", "client_secret"];
+    StepProposal { gives: vec!["provider_baseline".to_owned()], ..check(Phase::Baseline, title, &needs, json!({})) }
+}
+
+fn propose_confirm(params: &PlanParams) -> Result<StepProposal, Error> {
+    let only = || choose_legacy_client(&params.provider, &params.directory).map(|legacy| legacy.client_id.clone());
+    let legacy_client_id = params.directory.client_id.clone().or_else(only);
+    let payload = ConfirmPayload { legacy_client_id, app_data: params.app_data };
+    let title = "see in the System Log that the directory gets tokens as the new client, and none as the legacy client";
+    Ok(check(Phase::Confirm, title, &["client_id", "swapped_at"], encode(&payload)?))
 }
 
 fn propose_retire(legacy: &LegacyClient) -> Result<StepProposal, Error> {

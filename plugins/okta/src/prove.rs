@@ -34,29 +34,41 @@ pub(crate) async fn prove(api: &Api<'_>, params: &StepParams) -> Result<Vec<Evid
     };
     let asked = requestable(&payload.scopes);
     let answer = request_token(api, &token_ask(api, client, &asked)).await?;
-    if !answer.is_success() {
-        let code = error_code(&answer).unwrap_or("no error code");
-        return Ok(vec![see(
-            "token",
-            EvidenceResult::Fail,
-            format!("okta answered {} {code}", answer.status),
-            &answer,
-        )]);
-    }
-    let mut evidence = vec![compare_scopes(&asked, &answer)];
-    let token_type = answer.body["token_type"].as_str().unwrap_or_default();
-    let token = answer.body.pointer("/access_token").and_then(Handle::from_value);
-    let Some(token) = token.filter(|_| token_type.eq_ignore_ascii_case("bearer")) else {
-        // A DPoP-bound token (RFC 9449) is of no use to a directory that sends it as a bearer token.
-        let detail = format!("the token's type is `{token_type}`, not Bearer");
-        evidence.insert(0, see("token", EvidenceResult::Fail, detail, &answer));
-        return Ok(evidence);
-    };
-    evidence.insert(0, see("token", EvidenceResult::Pass, "a bearer token was issued", &answer));
+    let (token, seen) = find_bearer(&answer);
+    let mut evidence = vec![seen];
+    evidence.extend(answer.is_success().then(|| compare_scopes(&asked, &answer)));
+    let Some(token) = token else { return Ok(evidence) };
     for read in READS.iter().filter(|read| payload.app_data || !read.only_with_app_data) {
         evidence.push(try_read(api, &token, read).await?);
     }
     Ok(evidence)
+}
+
+/// A token of a client for some scopes, if it gets one, and the evidence of it.
+pub(crate) async fn get_token(
+    api: &Api<'_>,
+    client: Auth,
+    scopes: &[&str],
+) -> Result<(Option<Handle>, Evidence), Error> {
+    let scopes = scopes.iter().copied().collect();
+    Ok(find_bearer(&request_token(api, &token_ask(api, client, &scopes)).await?))
+}
+
+fn find_bearer(answer: &HttpAnswer) -> (Option<Handle>, Evidence) {
+    let say = |result, detail: String| see("token", result, detail, answer);
+    if !answer.is_success() {
+        let code = error_code(answer).unwrap_or("no error code");
+        return (None, say(EvidenceResult::Fail, format!("okta answered {} {code}", answer.status)));
+    }
+    let token_type = answer.body["token_type"].as_str().unwrap_or_default();
+    let token = answer.body.pointer("/access_token").and_then(Handle::from_value);
+    // A DPoP-bound token (RFC 9449) is of no use to a directory that sends it as a bearer token.
+    let token = token.filter(|_| token_type.eq_ignore_ascii_case("bearer"));
+    let evidence = match token {
+        Some(_) => say(EvidenceResult::Pass, "a bearer token was issued".to_owned()),
+        None => say(EvidenceResult::Fail, format!("the token's type is `{token_type}`, not Bearer")),
+    };
+    (token, evidence)
 }
 
 /// Whether Okta takes the secret as the client's: custody may hold one that was removed since.

@@ -1,47 +1,90 @@
 //! Okta's System Log: who did what, and with which program.
 
 use flowswap_contract::{Error, HttpAnswer, Intent, sdk::encode};
+use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::api::{Api, decode};
 
 /// One event; what of it matters here (Okta System Log API).
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Event {
+    pub(crate) uuid: Option<String>,
     event_type: Option<String>,
-    pub(crate) published: Option<String>,
+    published: Option<String>,
     actor: Option<Entity>,
     target: Option<Vec<Entity>>,
     outcome: Option<Outcome>,
     client: Option<Client>,
+    debug_context: Option<DebugContext>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct Entity {
     id: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct Outcome {
     result: Option<String>,
+    reason: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Client {
     user_agent: Option<UserAgent>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct UserAgent {
     raw_user_agent: Option<String>,
 }
 
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DebugContext {
+    debug_data: Option<Value>,
+}
+
+/// Which events come first, and how many at most: there is no second page.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Order {
+    /// The log's own order, as many as it answers at once.
+    OldestFirst,
+    /// So few that looking at a busy org costs little.
+    NewestFirst,
+}
+
+impl Order {
+    /// How many events an answer has at most; one that has as many may have left others out.
+    pub(crate) fn limit(self) -> usize {
+        match self {
+            Self::OldestFirst => 1000,
+            Self::NewestFirst => 100,
+        }
+    }
+
+    fn parameters(self) -> String {
+        let order = match self {
+            Self::OldestFirst => "",
+            Self::NewestFirst => "&sortOrder=DESCENDING",
+        };
+        format!("{order}&limit={}", self.limit())
+    }
+}
+
 /// The events since a time that fit a filter. One page only: the log's `next` link is for polling and is always there.
-pub(crate) async fn search(api: &Api<'_>, since: &str, filter: &str) -> Result<(Vec<Event>, HttpAnswer), Error> {
-    let path = format!("/api/v1/logs?since={}&filter={}&limit=1000", encode(since), encode(filter));
+pub(crate) async fn search(
+    api: &Api<'_>,
+    since: &str,
+    filter: &str,
+    order: Order,
+) -> Result<(Vec<Event>, HttpAnswer), Error> {
+    let path = format!("/api/v1/logs?since={}&filter={}{}", encode(since), encode(filter), order.parameters());
     let what = "search the System Log";
     let answer = api.send(what, api.ask(Intent::Read, "GET", &path)).await?;
     Ok((decode(what, &answer)?, answer))
@@ -50,8 +93,36 @@ pub(crate) async fn search(api: &Api<'_>, since: &str, filter: &str) -> Result<(
 impl Event {
     /// Whether it is a success of this kind. The filter is the server's; a proof does not rest on somebody else's filter.
     pub(crate) fn is(&self, kind: &str) -> bool {
-        let result = self.outcome.as_ref().and_then(|outcome| outcome.result.as_deref());
-        self.event_type.as_deref() == Some(kind) && result == Some("SUCCESS")
+        self.is_of(kind) && self.result() == Some("SUCCESS")
+    }
+
+    /// Whether it is a failure of this kind.
+    pub(crate) fn is_failed(&self, kind: &str) -> bool {
+        self.is_of(kind) && self.result() == Some("FAILURE")
+    }
+
+    /// Whether it is of this kind, however it went.
+    pub(crate) fn is_of(&self, kind: &str) -> bool {
+        self.event_type.as_deref() == Some(kind)
+    }
+
+    fn result(&self) -> Option<&str> {
+        self.outcome.as_ref()?.result.as_deref()
+    }
+
+    /// Why it failed, in Okta's words.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        self.outcome.as_ref()?.reason.as_deref()
+    }
+
+    /// When it happened.
+    pub(crate) fn at(&self) -> Option<Timestamp> {
+        self.published.as_deref()?.parse().ok()
+    }
+
+    /// A member of the debug data, of which Okta promises nothing: whoever uses it must do without it, too.
+    pub(crate) fn debug(&self, member: &str) -> Option<&Value> {
+        self.debug_context.as_ref()?.debug_data.as_ref()?.get(member)
     }
 
     /// Who did it.

@@ -1,6 +1,9 @@
 //! Inventories and plans: what is found, over how many pages, and what follows from it.
 
-use flowswap_contract::{ErrorKind, HttpAsk, Inventory, LegacyClient, Op, ProviderInventory, Role, StepProposal};
+use flowswap_contract::{
+    DirectoryInventory, ErrorKind, HttpAsk, Inventory, KnownFrom, LegacyClient, Op, ProviderInventory, Role,
+    StepProposal,
+};
 use flowswap_okta::Okta;
 use serde_json::{Value, json};
 
@@ -18,6 +21,97 @@ fn an_org_is_read_completely() {
     org.apps.push(oidc_app("0oaLEAKED", crate::fake::PLAIN, &[]));
     insta::with_settings!({sort_maps => true}, { insta::assert_json_snapshot!("inventory", detect(&mut okta, &mut org)) });
     insta::assert_snapshot!("detect-asks", okta.asked.join("\n"));
+}
+
+/// Events, each as `xxDD`, what and on which day of December: the directory got a token as the [L]egacy or the [S]ervice
+/// client (`+`) or was refused one (`-`); flowswap did so (`F`), or somebody as another client (`X`); a person signed in
+/// (`Pc`), maybe (`P?`), or a refresh token was rotated (`Pr`); a token was got right by a sign-in (`Lc`).
+fn write_log(org: &mut FakeOkta, events: &str) {
+    for event in events.split_whitespace() {
+        let (what, day) = event.split_at(2);
+        let (client, agent) = match &what[..1] {
+            "L" | "P" => ("0oaLEGACY-client", "CIE/1.0"),
+            "S" => ("0oaOLD", "CIE/1.0"),
+            "F" => ("0oaOLD", "flowswap/0.1.0 (+intent:run/prove)"),
+            _ => ("0oaELSE", "CIE/1.0"),
+        };
+        let result = if what.ends_with('-') { "FAILURE" } else { "SUCCESS" };
+        let event = org.log_token(client, agent, result, &format!("2025-12-{day}T08:00:00.000Z"));
+        if what.starts_with('P') {
+            event["eventType"] = json!("app.oauth2.token.grant.refresh_token");
+        }
+        event["debugContext"]["debugData"]["grantType"] = match &what[1..] {
+            "c" => json!("authorization_code"),
+            "r" => json!("refresh_token"),
+            _ => Value::Null,
+        };
+    }
+}
+
+#[test]
+fn the_log_tells_who_gets_tokens() {
+    // The last sign-in, tokens granted and refused of the legacy client, then of the service client.
+    let table: [(&str, [&str; 5]); 12] = [
+        ("", [""; 5]),
+        ("L+03", ["", "03", "", "", ""]),
+        ("L+05 L+03 L-09 L-08", ["", "05", "09", "", ""]),
+        ("L-03 L+09", ["", "09", "03", "", ""]),
+        ("S+03 S-02", ["", "", "", "03", "02"]),
+        ("F+03 F-04 X+05 X-06", [""; 5]),
+        ("S+03 F+04 F-05 X+06", ["", "", "", "03", ""]),
+        ("Pc04", ["04", "", "", "", ""]),
+        ("P?04", ["04", "", "", "", ""]),
+        ("Pc04 Pr06", ["04", "", "", "", ""]),
+        ("Lc07", ["07", "07", "", "", ""]),
+        ("Pc04 Lc07 L+09", ["07", "09", "", "", ""]),
+    ];
+    for (events, expected) in table {
+        for ignores_search in [false, true] {
+            let (mut okta, mut org) = (open(), FakeOkta { ignores_search, ..FakeOkta::new().with_instance() });
+            write_log(&mut org, events);
+            let inventory = detect(&mut okta, &mut org);
+            let (legacy, service) = (&inventory.legacy_clients[0], &inventory.service_clients[0]);
+            let seen = [
+                &legacy.last_sign_in,
+                &legacy.tokens.granted_at,
+                &legacy.tokens.refused_at,
+                &service.tokens.granted_at,
+                &service.tokens.refused_at,
+            ];
+            let expected = expected.map(|day| match day {
+                "" => None,
+                day => Some(format!("2025-12-{day}T08:00:00Z")),
+            });
+            assert_eq!(seen.map(Clone::clone), expected, "{events}");
+            assert_eq!(okta.asked.iter().filter(|line| line.contains("/api/v1/logs")).count(), 3, "{events}");
+        }
+    }
+}
+
+#[test]
+fn a_log_that_may_not_be_read_hides_nothing_else() {
+    let table = [
+        (okta_error(403, "E0000006"), None),
+        (answer(403, Value::Null), None),
+        (okta_error(404, "E0000008"), None),
+        (okta_error(401, "E0000011"), Some(ErrorKind::Auth)),
+        (okta_error(500, "E0000009"), Some(ErrorKind::Unavailable)),
+    ];
+    for (refusal, expected) in table {
+        let (mut okta, mut org) = (open(), FakeOkta::new().with_instance());
+        let whole = detect(&mut okta, &mut org);
+        org.log_token("0oaLEGACY-client", "CIE/1.0", "SUCCESS", "2025-12-07T08:00:00.000Z");
+        okta.asked.clear();
+        org.fail("/api/v1/logs", What::Answer(refusal.clone()));
+        let seen = okta.call::<Value>(&mut org, Op::Detect, json!({}));
+        assert_eq!(okta.asked.iter().filter(|line| line.contains("/api/v1/logs")).count(), 1, "asked no further");
+        match expected {
+            None => {
+                assert_eq!(serde_json::from_value::<ProviderInventory>(seen.unwrap()).unwrap(), whole, "{refusal:?}");
+            }
+            Some(kind) => assert_eq!(refused(seen).kind, kind, "{refusal:?}"),
+        }
+    }
 }
 
 #[test]
@@ -172,6 +266,26 @@ fn only_the_right_legacy_client_is_retired() {
     assert_eq!(proposal_of(&chosen, "retire")["payload"]["app_id"], "0oa2");
     provider.legacy_clients.clear();
     assert_eq!(phases(&propose(&provider, None, false).unwrap()), without);
+}
+
+/// Only where a person reconnects; and what confirm looks at is in the plan.
+#[test]
+fn a_directory_that_does_not_show_its_connection_gets_a_baseline() {
+    let provider = detect(&mut open(), &mut FakeOkta::new());
+    let shown = directory(Some("0oaLEGACY-client"));
+    for (known_from, client_id, expected) in [
+        (KnownFrom::Directory, Some("0oaLEGACY-client"), false),
+        (KnownFrom::Record, Some("0oaELSE"), true),
+        (KnownFrom::Provider, Some("0oaLEGACY-client"), true),
+        (KnownFrom::Nobody, None, true),
+    ] {
+        let directory = DirectoryInventory { known_from, client_id: client_id.map(str::to_owned), ..shown.clone() };
+        let params = json!({"tenant": "acme", "app_data": true, "provider": provider, "directory": directory});
+        let steps: Value = open().call(&mut |_: &HttpAsk| panic!("plan asks for nothing"), Op::Plan, params).unwrap();
+        assert_eq!(phases(&steps).contains(&"baseline"), expected, "{known_from:?}");
+        let payload = json!({"legacy_client_id": client_id.unwrap_or("0oaLEGACY-client"), "app_data": true});
+        assert_eq!(proposal_of(&steps, "confirm")["payload"], payload, "{known_from:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A small Okta org in memory: apps with grants, integrations with secrets, a token endpoint, a log, pages of two.
 
 use flowswap_contract::{Auth, Body, Error, Handle, HttpAnswer, HttpAsk};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::driver::{Secrets, World, answer, lost, reveal};
@@ -33,6 +34,10 @@ pub(crate) struct FakeOkta {
     /// Client id, secret id, status, value.
     pub(crate) secrets: Vec<(String, String, &'static str, String)>,
     pub(crate) events: Vec<Value>,
+    /// Answers all events in the order in which they were put in, whatever was asked for.
+    pub(crate) ignores_search: bool,
+    pub(crate) users: Vec<Value>,
+    pub(crate) groups: Vec<Value>,
     pub(crate) faults: Vec<Fault>,
     /// Scopes that the next tokens have, instead of those asked for.
     pub(crate) token_scope: Option<String>,
@@ -78,13 +83,16 @@ impl FakeOkta {
         self.services.iter().map(|service| service["id"].as_str().unwrap()).collect()
     }
 
-    /// The log's event of a token that somebody got.
-    pub(crate) fn log_grant(&mut self, client_id: &str, agent: &str, result: &str) {
+    /// The log's event of a token that somebody asked for at a time, to be changed further.
+    pub(crate) fn log_token(&mut self, client_id: &str, agent: &str, result: &str, at: &str) -> &mut Value {
+        let uuid = format!("e{}", self.events.len() + 1);
         self.events.push(json!({
-            "eventType": "app.oauth2.token.grant.access_token", "published": "2026-01-01T12:05:00.000Z",
-            "actor": {"id": client_id, "type": "PublicClientApp"}, "outcome": {"result": result},
+            "uuid": uuid, "eventType": "app.oauth2.token.grant.access_token", "published": at,
+            "actor": {"id": client_id, "type": "PublicClientApp"},
+            "outcome": {"result": result, "reason": (result == "FAILURE").then_some("invalid_client")},
             "client": {"userAgent": {"rawUserAgent": agent}}, "target": [],
         }));
+        self.events.last_mut().unwrap()
     }
 
     /// The log's event of an integration that somebody created.
@@ -106,9 +114,11 @@ impl FakeOkta {
             ("POST", ["oauth2", "v1", "token"]) => self.grant_token(ask, secrets),
             _ if !self.is_permitted(ask, secrets) => okta_error(401, "E0000011"),
             ("GET", ["api", "v1", "apps"]) => page(self.apps.clone(), path, query),
-            ("GET", ["api", "v1", "users" | "groups" | "authorizationServers"]) => answer(200, json!([])),
+            ("GET", ["api", "v1", "users"]) => page(self.users.clone(), path, query),
+            ("GET", ["api", "v1", "groups"]) => page(self.groups.clone(), path, query),
+            ("GET", ["api", "v1", "authorizationServers"]) => answer(200, json!([])),
             ("GET", ["api", "v1", "logs"]) => {
-                let mut found = answer(200, json!(self.events));
+                let mut found = answer(200, json!(self.search(query)));
                 found.headers.push(next_link("/api/v1/logs?after=poll"));
                 found
             }
@@ -127,6 +137,34 @@ impl FakeOkta {
             }
             _ => okta_error(404, "E0000008"),
         }
+    }
+
+    /// The part of the log's search that is used: `since`, `filter` with `eq` and `and`, `sortOrder` and `limit`.
+    fn search(&self, query: &str) -> Vec<Value> {
+        if self.ignores_search {
+            return self.events.clone();
+        }
+        let parameter = |name: &str| {
+            let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+            value.map(decode).unwrap_or_default()
+        };
+        let (since, filter) = (parameter("since"), parameter("filter"));
+        let since: Timestamp = since.parse().unwrap_or(Timestamp::MIN);
+        let fits = |event: &&Value| {
+            let published: Timestamp = event["published"].as_str().unwrap().parse().unwrap();
+            let clauses = filter.split(" and ").filter_map(|clause| clause.split_once(" eq "));
+            published >= since
+                && clauses.into_iter().all(|(field, value)| {
+                    event.pointer(&format!("/{}", field.replace('.', "/"))) == Some(&json!(value.trim_matches('"')))
+                })
+        };
+        let mut found: Vec<_> = self.events.iter().filter(fits).cloned().collect();
+        found.sort_by_key(|event| event["published"].as_str().unwrap().parse::<Timestamp>().unwrap());
+        if parameter("sortOrder") == "DESCENDING" {
+            found.reverse();
+        }
+        found.truncate(parameter("limit").parse().expect("the log is asked with a limit"));
+        found
     }
 
     fn is_permitted(&self, ask: &HttpAsk, secrets: &Secrets) -> bool {
@@ -293,6 +331,15 @@ pub(crate) fn next_link(target: &str) -> (String, String) {
 /// The handle that a captured client secret got.
 pub(crate) fn secret_of(outputs: &Value) -> Handle {
     Handle::from_value(&outputs["client_secret"]).expect("the secret is a handle")
+}
+
+fn decode(text: &str) -> String {
+    let mut parts = text.split('%');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let (code, rest) = part.split_at(2);
+        text + &char::from(u8::from_str_radix(code, 16).unwrap()).to_string() + rest
+    })
 }
 
 fn split(url: &str) -> (&str, &str) {

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
+mod baseline;
 mod config;
+mod confirm;
 mod detect;
 mod driver;
 mod fake;
@@ -11,6 +13,7 @@ mod prove;
 mod provision;
 mod recordings;
 mod retire;
+mod witness;
 
 use flowswap_contract::{DirectoryInventory, Flow, Op, ProviderInventory, Role};
 use flowswap_okta::Okta;

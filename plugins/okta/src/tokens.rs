@@ -1,0 +1,149 @@
+//! Token requests in a client's name, as the System Log shows them: who is connected as whom, whatever a screen says.
+//!
+//! Events arrive late, so the absence of one proves nothing for some minutes. That the client is the event's actor, and
+//! that the debug data has `grantType` and `grantedScopes`, is in no document of Okta's; without the debug data less is known.
+
+use std::{collections::BTreeSet, fmt};
+
+use flowswap_contract::{Error, HttpAnswer};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::{
+    api::Api,
+    system_log::{Event, Order, search},
+};
+
+/// The org authorization server issued an access token, or refused to (Okta event types).
+const GRANT: &str = "app.oauth2.token.grant.access_token";
+
+/// It issued a refresh token, for which a person signs in (Okta event types).
+const REFRESH_GRANT: &str = "app.oauth2.token.grant.refresh_token";
+
+/// How every program of this project names itself to the org, in contrast to the directory.
+const OURSELVES: &str = "flowswap/";
+
+/// A request for a token by somebody other than flowswap.
+#[derive(Debug, Clone)]
+pub(crate) struct Token {
+    pub(crate) at: Timestamp,
+    event: Event,
+}
+
+/// What the log shows of a client, newest first.
+#[derive(Debug, Default)]
+pub(crate) struct TokenLog {
+    client_id: String,
+    since: String,
+    pub(crate) granted: Vec<Token>,
+    pub(crate) refused: Vec<Token>,
+    /// Since when nothing is left out; none where that is the whole time that was asked for.
+    cut_at: Option<Timestamp>,
+}
+
+impl TokenLog {
+    /// The newest requests since a time. The last token is among them, if there was any.
+    pub(crate) async fn read(api: &Api<'_>, client_id: &str, since: &str) -> Result<(Self, HttpAnswer), Error> {
+        let filter = of_client(GRANT, client_id);
+        let (events, answer) = search(api, since, &filter, Order::NewestFirst).await?;
+        let mut log = Self::of(events, client_id, since);
+        if log.granted.is_empty() && log.cut_at.is_some() {
+            // Nothing but refusals for hours: the last token is further back.
+            let filter = format!("{filter} and outcome.result eq \"SUCCESS\"");
+            let (events, _) = search(api, since, &filter, Order::NewestFirst).await?;
+            log.granted = Self::of(events, client_id, since).granted;
+        }
+        Ok((log, answer))
+    }
+
+    fn of(events: Vec<Event>, client_id: &str, since: &str) -> Self {
+        let is_cut = events.len() >= Order::NewestFirst.limit();
+        let cut_at = events.iter().filter_map(Event::at).min().filter(|_| is_cut);
+        // The filter and the order are the server's; a proof does not rest on somebody else's.
+        let (granted, others): (Vec<_>, Vec<_>) =
+            foreign(events, client_id).into_iter().partition(|token| token.event.is(GRANT));
+        let refused = others.into_iter().filter(|token| token.event.is_failed(GRANT)).collect();
+        Self { client_id: client_id.to_owned(), since: since.to_owned(), granted, refused, cut_at }
+    }
+
+    /// The first token after a time, the very time excluded; without one, the first since the time that was asked for.
+    pub(crate) async fn find_first(&self, api: &Api<'_>, after: Option<Timestamp>) -> Result<Option<Token>, Error> {
+        let is_after = |token: &Token| after.is_none_or(|after| token.at > after);
+        if self.cut_at.is_none_or(|cut_at| after.is_some_and(|after| cut_at <= after)) {
+            return Ok(self.granted.iter().rev().find(|token| is_after(token)).cloned());
+        }
+        let since = after.map_or(self.since.clone(), |after| after.to_string());
+        let filter = of_client(GRANT, &self.client_id);
+        let (events, _) = search(api, &since, &filter, Order::OldestFirst).await?;
+        Ok(foreign(events, &self.client_id).into_iter().rev().find(|token| token.event.is(GRANT) && is_after(token)))
+    }
+
+    /// The last request, if it was refused.
+    pub(crate) fn refused_last(&self) -> Option<&Token> {
+        let granted_at = self.granted.first().map(|token| token.at);
+        self.refused.first().filter(|refused| granted_at.is_none_or(|at| at < refused.at))
+    }
+}
+
+/// When a person last signed in through a client: by the refresh token that it got for that. Rotated ones are not
+/// counted where the log tells them apart.
+pub(crate) async fn find_last_sign_in(api: &Api<'_>, client_id: &str, since: &str) -> Result<Option<Token>, Error> {
+    let (events, _) = search(api, since, &of_client(REFRESH_GRANT, client_id), Order::NewestFirst).await?;
+    let is_sign_in = |token: &Token| token.event.is(REFRESH_GRANT) && token.grant_type() != Some("refresh_token");
+    Ok(foreign(events, client_id).into_iter().find(is_sign_in))
+}
+
+fn of_client(kind: &str, client_id: &str) -> String {
+    format!("eventType eq \"{kind}\" and actor.id eq \"{}\"", client_id.replace('"', ""))
+}
+
+/// What the client did and flowswap did not, newest first.
+fn foreign(events: Vec<Event>, client_id: &str) -> Vec<Token> {
+    let is_ours = |event: &Event| event.agent().is_some_and(|agent| agent.starts_with(OURSELVES));
+    let events = events.into_iter().filter(|event| event.actor() == Some(client_id) && !is_ours(event));
+    let mut tokens: Vec<_> = events.filter_map(|event| event.at().map(|at| Token { at, event })).collect();
+    tokens.sort_by_key(|token| std::cmp::Reverse(token.at));
+    tokens
+}
+
+impl Token {
+    /// The log's id of it.
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.event.uuid.as_deref()
+    }
+
+    /// The program that asked.
+    pub(crate) fn agent(&self) -> &str {
+        self.event.agent().unwrap_or("a program without a name")
+    }
+
+    /// Why it was refused.
+    pub(crate) fn reason(&self) -> &str {
+        self.event.reason().unwrap_or("no reason given")
+    }
+
+    /// By which grant (RFC 6749) it was issued, where the log shows it.
+    pub(crate) fn grant_type(&self) -> Option<&str> {
+        self.event.debug("grantType")?.as_str()
+    }
+
+    /// The scopes that it has, where the log shows them.
+    pub(crate) fn scopes(&self) -> Option<BTreeSet<&str>> {
+        let is_between = |c: char| c == ',' || c.is_ascii_whitespace();
+        Some(match self.event.debug("grantedScopes")? {
+            Value::String(text) => text.split(is_between).filter(|scope| !scope.is_empty()).collect(),
+            Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+            _ => return None,
+        })
+    }
+}
+
+/// When, and by which event that is known.
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.id() {
+            Some(id) => write!(f, "{} (event {id})", self.at),
+            None => write!(f, "{}", self.at),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The confirmation from Okta's log: the directory is there as the new client, and gone as the old one.
+
+use flowswap_contract::{Evidence, EvidenceResult, Op, TestReply};
+use serde_json::{Value, json};
+
+use crate::{
+    driver::results,
+    fake::{FakeOkta, What, okta_error},
+    prepare,
+};
+
+const LEGACY: &str = "0oaLEGACY-client";
+
+/// The evidence of one look, after the payload and the log were changed.
+fn confirm(change: impl FnOnce(&mut FakeOkta, &mut Value)) -> (Vec<Evidence>, Vec<String>) {
+    let inputs = json!({"client_id": "0oaNEW", "swapped_at": "2026-01-01T12:00:00Z"});
+    let (mut okta, mut org, mut params) = prepare("confirm", inputs, json!({}));
+    change(&mut org, &mut params["step"]["proposal"]["payload"]);
+    okta.asked.clear();
+    let reply: TestReply = okta.call(&mut org, Op::Test, json!({ "step": params })).unwrap();
+    (reply.evidence, okta.asked.clone())
+}
+
+fn at(time: &str) -> String {
+    format!("2026-01-01T12:{time}.000Z")
+}
+
+fn one<'a>(evidence: &'a [Evidence], check: &str) -> &'a Evidence {
+    evidence.iter().find(|e| e.check == check).unwrap_or_else(|| panic!("no {check} in {evidence:?}"))
+}
+
+#[test]
+fn only_a_foreign_successful_grant_of_the_client_confirms() {
+    type Grant = (&'static str, &'static str, &'static str);
+    let table: [(&[Grant], Option<&str>); 6] = [
+        (&[], None),
+        (&[("0oaNEW", "flowswap/0.1.0 (+run:x)", "SUCCESS")], None),
+        (&[("0oaNEW", "CIE/1.0", "FAILURE")], None),
+        (&[("0oaOTHER", "CIE/1.0", "SUCCESS")], None),
+        (&[("0oaNEW", "CIE/1.0", "SUCCESS")], Some("e1")),
+        (&[("0oaNEW", "flowswap/0.1.0", "SUCCESS"), ("0oaNEW", "not flowswap/1", "SUCCESS")], Some("e2")),
+    ];
+    for (grants, event) in table {
+        for ignores_search in [false, true] {
+            let (evidence, asked) = confirm(|org, _| {
+                org.ignores_search = ignores_search;
+                for (client, agent, result) in grants {
+                    org.log_token(client, agent, result, &at("05:00"));
+                }
+            });
+            let grant = one(&evidence, "token-grant");
+            let expected = if event.is_some() { EvidenceResult::Pass } else { EvidenceResult::Inconclusive };
+            assert_eq!((grant.result, grant.event_id.as_deref()), (expected, event), "{grants:?}");
+            let looks = if event.is_some() { 4 } else { 2 };
+            assert_eq!(asked.len(), looks, "the log's next link is not followed: {asked:?}");
+        }
+    }
+}
+
+#[test]
+fn the_legacy_client_must_be_silent() {
+    use EvidenceResult::{Fail, Inconclusive, Pass};
+    // When the new and the legacy client got tokens.
+    let table: [(&[&str], &[&str], EvidenceResult); 10] = [
+        (&["05:00", "10:00"], &[], Pass),
+        (&[], &[], Inconclusive),
+        (&[], &["01:00"], Inconclusive),
+        (&[], &["06:00"], Fail),
+        // A sync that was running at the swap.
+        (&["00:00", "05:00"], &["02:00"], Pass),
+        (&["00:00", "05:00"], &["02:01"], Fail),
+        // Before the new client's first token, and after it.
+        (&["05:00", "10:00"], &["04:00"], Pass),
+        (&["05:00", "10:00"], &["05:00"], Pass),
+        (&["05:00", "10:00"], &["07:00"], Fail),
+        (&["05:00", "10:00"], &["12:00"], Fail),
+    ];
+    for (new, legacy, expected) in table {
+        let (evidence, _) = confirm(|org, _| {
+            for (client, times) in [("0oaNEW", new), (LEGACY, legacy)] {
+                for time in times {
+                    org.log_token(client, "CIE/1.0", "SUCCESS", &at(time));
+                }
+            }
+            org.log_token(LEGACY, "flowswap/0.1.0", "SUCCESS", &at("20:00"));
+            org.log_token(LEGACY, "CIE/1.0", "FAILURE", &at("10:00"));
+        });
+        let silent = one(&evidence, "legacy-silent");
+        assert_eq!(silent.result, expected, "{new:?} {legacy:?}: {}", silent.detail);
+        let (rule, event) = match expected {
+            Fail => (Some("legacy-still-active"), Some(format!("e{}", new.len() + 1))),
+            _ => (None, None),
+        };
+        assert_eq!((silent.rule.as_deref(), &silent.event_id), (rule, &event), "{new:?} {legacy:?}");
+    }
+}
+
+#[test]
+fn refused_credentials_are_told() {
+    // When the new client got tokens, and who was refused one when.
+    let table: [(&[&str], &str, &str, bool); 9] = [
+        (&[], "", "", true),
+        (&[], "0oaNEW", "05:00", false),
+        (&["02:00"], "0oaNEW", "05:00", false),
+        (&["02:00", "10:00"], "0oaNEW", "05:00", true),
+        // The old id in the new form; the new client is not known to work yet.
+        (&[], LEGACY, "05:00", false),
+        // Somebody else as the legacy client, while the new one goes on.
+        (&["02:00"], LEGACY, "05:00", true),
+        (&["02:00"], LEGACY, "12:00", true),
+        (&["02:00"], LEGACY, "12:01", false),
+        (&[], "0oaOTHER", "05:00", true),
+    ];
+    for (granted, client, time, passes) in table {
+        let (evidence, _) = confirm(|org, _| {
+            for time in granted {
+                org.log_token("0oaNEW", "CIE/1.0", "SUCCESS", &at(time));
+            }
+            if !client.is_empty() {
+                org.log_token(client, "CIE/1.0", "FAILURE", &at(time));
+            }
+            org.log_token("0oaNEW", "flowswap/0.1.0", "FAILURE", &at("30:00"));
+        });
+        let seen = one(&evidence, "credentials");
+        assert_eq!(seen.result == EvidenceResult::Pass, passes, "{granted:?} {client} {time}: {}", seen.detail);
+        let expected = (!passes).then_some("credentials-refused");
+        assert_eq!(seen.rule.as_deref(), expected, "{granted:?} {client} {time}");
+        assert!(passes || seen.detail.contains("invalid_client"), "{}", seen.detail);
+    }
+}
+
+#[test]
+fn application_data_needs_its_scope() {
+    use EvidenceResult::{Fail, NotApplicable, Pass};
+    let apps = json!("okta.users.read okta.apps.read");
+    let none = json!("okta.users.read okta.groups.read");
+    let table = [
+        (true, vec![json!(null)], NotApplicable),
+        (true, vec![apps.clone()], Pass),
+        (true, vec![json!("okta.users.read,okta.apps.read")], Pass),
+        (true, vec![json!(["okta.users.read", "okta.apps.read"])], Pass),
+        (true, vec![none.clone()], Fail),
+        (true, vec![json!("")], Fail),
+        (true, vec![json!("okta.apps.readable")], Fail),
+        // One token for each kind of data.
+        (true, vec![apps, none.clone()], Pass),
+        (true, vec![], NotApplicable),
+        (false, vec![none], NotApplicable),
+    ];
+    for (app_data, shown, expected) in table {
+        let (evidence, _) = confirm(|org, payload| {
+            payload["app_data"] = json!(app_data);
+            for scopes in &shown {
+                let event = org.log_token("0oaNEW", "CIE/1.0", "SUCCESS", &at("05:00"));
+                event["debugContext"] = json!({"debugData": {"grantedScopes": scopes}});
+            }
+        });
+        let seen = one(&evidence, "scopes");
+        assert_eq!(seen.result, expected, "{app_data} {shown:?}: {}", seen.detail);
+        assert_eq!(seen.rule.as_deref(), (expected == Fail).then_some("app-data-lost"), "{shown:?}");
+    }
+}
+
+#[test]
+fn limits_are_told_and_are_no_failure() {
+    let table: [(&[&str], Option<&str>); 3] = [
+        (&[], None),
+        (&["system.org.rate_limit.violation"], Some("e2")),
+        (&["core.concurrency.org.limit.violation", "system.org.rate_limit.violation"], Some("e3")),
+    ];
+    for (kinds, event) in table {
+        let (evidence, _) = confirm(|org, _| {
+            org.log_token("0oaNEW", "CIE/1.0", "SUCCESS", &at("05:00"));
+            for (kind, time) in kinds.iter().zip(["06:00", "07:00"]) {
+                org.log_token("0oaNEW", "CIE/1.0", "SUCCESS", &at(time))["eventType"] = json!(kind);
+            }
+        });
+        let seen = one(&evidence, "rate-limits");
+        assert_eq!((seen.result, seen.event_id.as_deref()), (EvidenceResult::Pass, event), "{}", seen.detail);
+        assert_eq!(seen.rule.as_deref(), event.map(|_| "rate-limited"));
+    }
+}
+
+/// Its payload was empty.
+#[test]
+fn a_step_of_an_older_plan_is_confirmed_as_it_was() {
+    let (evidence, asked) = confirm(|org, payload| {
+        *payload = json!({});
+        org.log_token("0oaNEW", "CIE/1.0", "SUCCESS", &at("05:00"));
+        org.log_token(LEGACY, "CIE/1.0", "SUCCESS", &at("06:00"));
+    });
+    let expected = [
+        "token-grant: Pass",
+        "legacy-silent: NotApplicable",
+        "credentials: Pass",
+        "scopes: NotApplicable",
+        "rate-limits: Pass",
+    ];
+    assert_eq!(results(&evidence), expected);
+    assert!(asked.iter().all(|line| !line.contains(LEGACY)), "{asked:?}");
+}
+
+#[test]
+fn the_log_must_be_readable() {
+    let inputs = json!({"client_id": "0oaNEW", "swapped_at": "2026-01-01T12:00:00Z"});
+    let (mut okta, mut org, params) = prepare("confirm", inputs, json!({}));
+    org.fail("/api/v1/logs", What::Answer(okta_error(403, "E0000006")));
+    let error = crate::driver::refused(okta.call::<TestReply>(&mut org, Op::Test, json!({ "step": params })));
+    assert_eq!(error.kind, flowswap_contract::ErrorKind::Permission);
+}

@@ -1,0 +1,196 @@
+//! Who is connected as whom, from every order of tokens of both clients and of flowswap.
+
+use flowswap_contract::{ErrorKind, ObserveReply, Observed, Op, Role};
+use serde_json::{Value, json};
+
+use crate::{
+    driver::{refused, step_params},
+    fake::{FakeOkta, What, okta_error},
+    open,
+};
+
+/// Tokens, each as `MM:SSx`, time after noon and who: the directory as the [S]ervice or the [L]egacy client, refused as
+/// the one or the other (`s`, `l`), flowswap as the service client (`F`).
+fn write_log(org: &mut FakeOkta, tokens: &str) {
+    for token in tokens.split_whitespace() {
+        let (time, who) = token.split_at(5);
+        let (client, agent, result) = match who {
+            "S" => ("0oaNEW", "CIE/1.0", "SUCCESS"),
+            "L" => ("0oaLEGACY-client", "CIE/1.0", "SUCCESS"),
+            "s" => ("0oaNEW", "CIE/1.0", "FAILURE"),
+            "l" => ("0oaLEGACY-client", "CIE/1.0", "FAILURE"),
+            "F" => ("0oaNEW", "flowswap/0.1.0 (+intent:run/prove)", "SUCCESS"),
+            other => panic!("{other}"),
+        };
+        org.log_token(client, agent, result, &format!("2026-01-01T12:{time}.000Z"));
+    }
+}
+
+fn swap(previous: Option<&str>) -> Value {
+    let proposal = json!({
+        "phase": "swap", "title": "reconnect", "by": "operator", "seen_by": "provider", "reversibility": "attended",
+        "payload": {"previous_client_id": previous, "name": "acme"},
+    });
+    let mut params = step_params(Role::Directory, &proposal, json!({"client_id": "0oaNEW"}), json!({}));
+    params["attempts"] = json!([{"token": "run/swap", "at": "2026-01-01T12:00:00Z"}]);
+    params
+}
+
+fn observe(org: &mut FakeOkta, previous: Option<&str>) -> (ObserveReply, usize) {
+    let mut okta = open();
+    let seen: ObserveReply = okta.call(org, Op::Observe, swap(previous)).unwrap();
+    assert!(okta.asked.iter().all(|line| line.starts_with("GET") && line.contains("/api/v1/logs?")));
+    (seen, okta.asked.len())
+}
+
+/// The state, and for one that is applied when it was.
+fn summary(seen: &ObserveReply) -> String {
+    match seen.outputs.get("swapped_at") {
+        Some(at) => format!("{:?} {}", seen.state, at.as_str().unwrap()),
+        None => format!("{:?}", seen.state),
+    }
+}
+
+#[test]
+fn the_order_of_the_tokens_tells_the_connection() {
+    let applied = |time: &str| format!("Applied 2026-01-01T12:{time}Z");
+    let (no, unclear) = ("NotApplied".to_owned(), "Unknown".to_owned());
+    let table = [
+        ("", no.clone()),
+        ("00:00L 05:00L", no.clone()),
+        ("00:00L 01:00F", no.clone()),
+        ("00:00L 03:00s 05:00L", no.clone()),
+        ("00:00L 03:00S", applied("03:00")),
+        ("00:00L 03:00S 05:00S", applied("03:00")),
+        ("03:00S", applied("03:00")),
+        // A sync that ran while the person clicked.
+        ("00:00L 03:00S 03:20L", unclear.clone()),
+        ("00:00L 03:00S 03:20L 08:20S 13:20S", applied("08:20")),
+        // Tested and not submitted.
+        ("00:00L 03:00S 05:00L 10:00L", no.clone()),
+        // Signed in again: one person's sign-in and the sync that it starts are not two syncs.
+        ("03:00S 08:00S 09:00L", unclear.clone()),
+        ("03:00S 08:00S 09:00L 09:59L", unclear.clone()),
+        ("03:00S 08:00S 09:00L 10:00L", no.clone()),
+        ("03:00S 08:00S 09:00L 09:10L 14:00L", no.clone()),
+        // Refused ones and flowswap's own change nothing.
+        ("03:00S 08:00l 09:00l", applied("03:00")),
+        ("03:00S 08:00L 09:00F 13:00L", no.clone()),
+        ("03:00S 08:00L 09:00F", unclear.clone()),
+        ("03:00S 08:00L 09:00s", unclear),
+        // At the same moment: the service client's counts.
+        ("03:00L 03:00S", applied("03:00")),
+        // Out of order, as late events arrive.
+        ("08:00S 00:00L 03:00S", applied("03:00")),
+    ];
+    for (tokens, expected) in table {
+        for ignores_search in [false, true] {
+            let mut org = FakeOkta { ignores_search, ..FakeOkta::new() };
+            write_log(&mut org, tokens);
+            org.log_token("0oaOTHER", "CIE/1.0", "SUCCESS", "2026-01-01T12:59:00.000Z");
+            let (seen, asked) = observe(&mut org, Some("0oaLEGACY-client"));
+            assert_eq!(summary(&seen), expected, "{tokens}: {}", seen.detail);
+            assert_eq!(asked, 2, "{tokens}");
+        }
+    }
+}
+
+/// All orders of up to six tokens, five minutes apart, against the rule in its shortest form.
+#[test]
+fn every_order_follows_the_rule() {
+    let mut looked = 0;
+    for length in 0..=6 {
+        for number in 0..3_usize.pow(length) {
+            let letters: String = (0..length).map(|at| ['L', 'S', 'F'][number / 3_usize.pow(at) % 3]).collect();
+            let tokens: Vec<_> =
+                letters.chars().enumerate().map(|(at, who)| format!("{:02}:00{who}", at * 5)).collect();
+            let after_service = letters.rfind('S').map(|at| letters[at..].matches('L').count());
+            let since = letters.rfind('L').map_or(0, |at| at + 1);
+            let expected = match after_service {
+                Some(0) => {
+                    let first = since + letters[since..].find('S').unwrap();
+                    format!("Applied 2026-01-01T12:{:02}:00Z", first * 5)
+                }
+                Some(1) => "Unknown".to_owned(),
+                None | Some(_) => "NotApplied".to_owned(),
+            };
+            let mut org = FakeOkta::new();
+            write_log(&mut org, &tokens.join(" "));
+            let (seen, _) = observe(&mut org, Some("0oaLEGACY-client"));
+            assert_eq!(summary(&seen), expected, "{letters}: {}", seen.detail);
+            looked += 1;
+        }
+    }
+    assert_eq!(looked, 1093);
+}
+
+#[test]
+fn without_a_known_legacy_client_the_service_client_decides() {
+    for (tokens, expected) in [("00:00L", "NotApplied"), ("03:00S 05:00L 10:00L", "Applied 2026-01-01T12:03:00Z")] {
+        let mut org = FakeOkta::new();
+        write_log(&mut org, tokens);
+        let (seen, asked) = observe(&mut org, None);
+        assert_eq!((summary(&seen).as_str(), asked), (expected, 1), "{tokens}");
+    }
+}
+
+/// Silence about it would make every tested client a swapped one.
+#[test]
+fn a_swap_that_does_not_speak_of_the_legacy_client_is_refused() {
+    let mut params = swap(None);
+    params["step"]["proposal"]["payload"] = json!({"name": "acme"});
+    let error = refused(open().call::<ObserveReply>(&mut FakeOkta::new(), Op::Observe, params));
+    assert_eq!(error.kind, ErrorKind::Protocol);
+    assert!(error.message.contains("previous_client_id"), "{}", error.message);
+}
+
+#[test]
+fn what_was_expected_and_seen_is_told() {
+    let table = [
+        "00:00L 01:00F",
+        "00:00L 03:00s 05:00L 06:00l",
+        "03:00s",
+        "00:00L 03:00S 08:00S 09:00s",
+        "00:00L 03:00S 03:20L",
+        "03:00S 08:00S 09:00L 14:00L",
+    ];
+    let told: Vec<_> = table
+        .iter()
+        .map(|tokens| {
+            let mut org = FakeOkta::new();
+            write_log(&mut org, tokens);
+            let (seen, _) = observe(&mut org, Some("0oaLEGACY-client"));
+            format!("{tokens}\n  {:?}: {}", seen.state, seen.detail)
+        })
+        .collect();
+    insta::assert_snapshot!("witness-details", told.join("\n"));
+}
+
+/// A swap of last week: the log's newest page does not reach back to its beginning.
+#[test]
+fn a_busy_log_is_looked_at_from_both_ends() {
+    let mut org = FakeOkta::new();
+    let at = |minute: u32| format!("2026-01-01T{:02}:{:02}:00.000Z", minute / 60, minute % 60);
+    for minute in 0..150 {
+        let client = if minute < 20 { "0oaLEGACY-client" } else { "0oaNEW" };
+        org.log_token(client, "CIE/1.0", "SUCCESS", &at(minute));
+    }
+    let (seen, asked) = observe(&mut org, Some("0oaLEGACY-client"));
+    assert_eq!((summary(&seen).as_str(), asked), ("Applied 2026-01-01T00:20:00Z", 3));
+    // A legacy client that was refused for hours got its last token before.
+    for minute in 150..270 {
+        org.log_token("0oaLEGACY-client", "CIE/1.0", "FAILURE", &at(minute));
+    }
+    let (seen, asked) = observe(&mut org, Some("0oaLEGACY-client"));
+    assert_eq!((summary(&seen).as_str(), asked), ("Applied 2026-01-01T00:20:00Z", 4));
+    assert_eq!(seen.state, Observed::Applied);
+    assert!(seen.detail.contains("at 2026-01-01T00:19:00Z (event e20)"), "{}", seen.detail);
+}
+
+#[test]
+fn whoever_may_not_read_the_log_sees_nothing() {
+    let (mut okta, mut org) = (open(), FakeOkta::new());
+    org.fail("/api/v1/logs", What::Answer(okta_error(403, "E0000006")));
+    let error = refused(okta.call::<ObserveReply>(&mut org, Op::Observe, swap(None)));
+    assert_eq!(error.kind, ErrorKind::Permission);
+}
