@@ -1,14 +1,15 @@
 //! What holds of every step: it gives what it promises, can be repeated, is seen for what it is, and can be taken back.
 
-use flowswap_contract::{Observed, Step, Values};
+use flowswap_contract::{ApplyReply, Observed, Reversibility, Step, Values};
 
-use super::{Known, NO_CHANGE, NO_UNDO, Trial, each, looks::reversible, undone_by_plugin, unexpected};
+use super::{Known, NO_CHANGE, NO_PERSON, NO_UNDO, Trial, each, looks::reversible, undone_by_plugin, unexpected};
 use crate::{Failure, kit::Findings};
 
 pub(crate) async fn examine(trial: &Trial<'_>, known: &Known, findings: &mut Findings) {
     findings.note("apply.plan", plan(trial, known).await);
     let laws = Laws { trial, known };
     findings.note_cases("apply.gives", each(laws.changing(), |at| laws.gives(at)).await, NO_CHANGE);
+    findings.note_cases("operator.asks", each(&known.by_hand, |step| laws.asks(step)).await, NO_PERSON);
     findings.note_cases("apply.twice", each(laws.changing(), |at| laws.apply_twice(at)).await, NO_CHANGE);
     findings.note_cases("undo.twice", each(laws.undoable(), |at| laws.undo_twice(at)).await, NO_UNDO);
     findings.note_cases("undo.unapplied", each(laws.undoable(), |at| laws.undo_unapplied(at)).await, NO_UNDO);
@@ -61,6 +62,21 @@ impl Laws<'_> {
             Some(name) => Err(Failure::new(format!("`{}` to give `{name}`", step.id), "it does not")),
             None => Ok(()),
         }
+    }
+
+    /// What a person does, a plugin must not have done, and the person must know what to do.
+    async fn asks(&self, step: &Step) -> Result<(), Failure> {
+        let before = self.known.steps.iter().take_while(|own| own.proposal.phase < step.proposal.phase).count();
+        let mut bench = self.trial.bench().await?;
+        bench.advance(&self.known.steps[..before]).await?;
+        let untouched = bench.world.snapshot();
+        let forward = bench.apply(step, Values::new()).await;
+        said(step, "apply", forward)?;
+        if step.proposal.reversibility == Reversibility::Attended {
+            let back = bench.undo(step, Values::new()).await;
+            said(step, "undo", back)?;
+        }
+        bench.expect_snapshot(&untouched, &format!("before a person was asked for `{}`", step.id))
     }
 
     /// The same message a second time. It may be refused; it must not harm.
@@ -122,6 +138,16 @@ impl Laws<'_> {
         let outputs = bench.outputs(step);
         bench.undo(step, outputs.clone()).await.map_err(unexpected("an undo that succeeds in peace"))?;
         see(step, Observed::NotApplied, bench.observe(step, outputs).await)
+    }
+}
+
+fn said(step: &Step, verb: &str, reply: Result<ApplyReply, flowswap_contract::Error>) -> Result<(), Failure> {
+    let expected = format!("`{verb}` of `{}` to reply with a run sheet", step.id);
+    let reply = reply.map_err(unexpected(&expected))?;
+    match reply.operator {
+        Some(sheet) if !sheet.lines.is_empty() && !sheet.proof.is_empty() => Ok(()),
+        Some(_) => Err(Failure::new(expected, "a sheet that does not say what to do, or what will show it")),
+        None => Err(Failure::new(expected, "a reply without one")),
     }
 }
 

@@ -8,7 +8,7 @@ mod lost;
 mod protocol;
 mod secrets;
 
-use flowswap_contract::{Reversibility, Step};
+use flowswap_contract::{By, Reversibility, Step};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::{
@@ -107,6 +107,11 @@ pub(crate) const CHECKS: &[(Group, &str, &str)] = &[
     (Group::Looks, "messages.same", "the same messages lead to the same messages, byte for byte, in two processes"),
     (Group::Laws, "apply.plan", "the whole plan can be carried out"),
     (Group::Laws, "apply.gives", "every step gives what its proposal says"),
+    (
+        Group::Laws,
+        "operator.asks",
+        "`apply` of a step that a person carries out, and `undo` of one that a person takes back, say what to do and do nothing",
+    ),
     (Group::Laws, "apply.twice", "every step can be applied twice without harm"),
     (Group::Laws, "undo.twice", "every step can be undone twice without harm"),
     (Group::Laws, "undo.unapplied", "undoing a step that was never applied changes nothing"),
@@ -197,6 +202,8 @@ pub(crate) struct Trial<'a> {
 /// The steps that the plugin itself carries out; the same in every world.
 pub(crate) struct Known {
     pub(crate) steps: Vec<Step>,
+    /// Those of its role that a person carries out.
+    pub(crate) by_hand: Vec<Step>,
 }
 
 impl Trial<'_> {
@@ -212,7 +219,9 @@ impl Trial<'_> {
     async fn learn(&self) -> Result<Known, Failure> {
         let bench = self.bench().await?;
         let planned = looks::plan(&bench).await?;
-        Ok(Known { steps: own(&planned.steps, bench.role) })
+        let is_by_hand = |step: &&Step| step.role == bench.role && step.proposal.by == By::Operator;
+        let by_hand = planned.steps.iter().filter(is_by_hand).cloned().collect();
+        Ok(Known { steps: own(&planned.steps, bench.role), by_hand })
     }
 }
 
@@ -233,6 +242,7 @@ where
 
 /// Why there is no case of a check.
 const NO_CHANGE: &str = "no step of the plan changes anything";
+const NO_PERSON: &str = "no step of the plan is left to a person";
 const NO_UNDO: &str = "no step of the plan is undone by the plugin";
 const NO_REQUEST: &str = "no request was made";
 

@@ -65,6 +65,7 @@ const IN_SESSIONS: &[(&str, &str)] = &[
     ("fear-the-gone", "lost.undo.after"),
     ("fear-the-gone", "lost.undo.fails-after"),
     ("forget-output", "apply.gives"),
+    ("by-person-silent", "operator.asks"),
     ("random-plan", "plan.same"),
     ("counting-plan", "plan.same"),
     ("need-the-unknown", "plan.sound"),
@@ -121,6 +122,7 @@ const FROM_THE_BEGINNING: &[(&str, &str)] = &[
 const OTHERWISE_IN_SESSIONS: &[(&str, Group)] = &[
     ("other-words", Group::Errors),
     ("no-access-test", Group::Looks),
+    ("by-person", Group::Laws),
     ("attended-well", Group::Looks),
     ("attended-well", Group::Laws),
     ("attended-well", Group::Lost),
