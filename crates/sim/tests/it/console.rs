@@ -204,6 +204,12 @@ async fn restore_takes_the_secret_that_is_in_use() {
     assert!(form.press("test", &fields).await.contains("Failed: Client ID and Client Secret are required."));
     assert!(form.press("restore", &fields).await.contains("A secret is entered"));
     assert!(form.press("test", &fields).await.contains(">Success</output>"));
+    // What is ticked after the test counts as well.
+    let fields = [FLOW, ("auth_logs", "on"), ("client_id", &*id), ("name", &*tenant.name)];
+    form.press("submit", &fields).await;
+    let after = view(&sim, &tenant);
+    assert_eq!((after.auth_logs, after.app_data, after.submits), (true, false, 1));
+    assert!(sim.find_defect(&tenant.directory_id).is_none());
 }
 
 #[tokio::test(start_paused = true)]

@@ -128,9 +128,14 @@ async fn a_refresh_token_dies_with_the_administrator_and_a_service_client_does_n
         assert_eq!(sync(&sim, &tenant).failed > 0, !moves, "{scenario:?}");
     }
     let tenant = find(&sim, Scenario::Ready);
+    let failed = sync(&sim, &tenant).failed;
     assert!(sim.mutate(Mutation::SignIn { directory: tenant.directory_id.clone() }).is_err());
     sim.mutate(Mutation::SetSyncAdminActive { org: tenant.domain.clone(), active: true }).unwrap();
-    sim.mutate(Mutation::SignIn { directory: tenant.directory_id }).unwrap();
+    sim.mutate(Mutation::SignIn { directory: tenant.directory_id.clone() }).unwrap();
+    // A sync that was due before a change was made before it.
+    sim.clock().advance(5 * MINUTE);
+    sim.mutate(Mutation::SetSyncAdminActive { org: tenant.domain.clone(), active: false }).unwrap();
+    assert_eq!(sync(&sim, &tenant).failed, failed);
 }
 
 #[tokio::test(start_paused = true)]
