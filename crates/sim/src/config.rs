@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::world::scenario::Scenario;
 
@@ -39,8 +38,7 @@ impl VariantTypes {
 }
 
 /// How a client reaches the directories.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interface {
     /// By the automation gateway, described for the plugin `rest`.
     Rest,

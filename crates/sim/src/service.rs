@@ -203,9 +203,14 @@ fn carry_out(state: &State, host: &str, request: &Request) -> Reply {
     })
 }
 
+/// Whether the host is one of Cloud Identity Engine's own interface.
+fn is_cie(host: &str) -> bool {
+    [CIE_API_HOST, CIE_AUTH_HOST].contains(&host)
+}
+
 /// Okta's 429: its body, and headers which say that nothing is left and when there will be.
 fn refuse_for_rate(state: &State, request: &Request, reset_seconds: u32) -> Reply {
-    if request.host() == CIE_API_HOST {
+    if is_cie(&request.host()) {
         return cie::refuse_for_rate(reset_seconds);
     }
     let reset = state.clock.now() + SignedDuration::from_secs(i64::from(reset_seconds));
@@ -217,7 +222,7 @@ fn refuse_for_rate(state: &State, request: &Request, reset_seconds: u32) -> Repl
 /// A failure of the server; from an org, for 5xx the body is Okta's E0000009 (internal error) or E0000010 (read-only).
 fn refuse_with(request: &Request, status: u16) -> Reply {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if request.host() == CIE_API_HOST {
+    if is_cie(&request.host()) {
         return cie::refuse(status);
     }
     let (code, summary) = match status {

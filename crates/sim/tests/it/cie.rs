@@ -294,6 +294,14 @@ async fn another_secret_is_stored_and_an_error_may_hide_in_a_success() {
         assert_eq!(sim.faults()[number].fired, 1);
     }
     assert_eq!(flowswap_sim::diff(&before, &sim.snapshot()), Vec::<String>::new());
+    sim.add_fault(Fault {
+        host: CIE_AUTH_HOST.to_owned(),
+        path: String::new(),
+        ..fault(FaultKind::Status { status: 503 })
+    });
+    let form = format!("grant_type=client_credentials&scope=tsg_id:{}", tenant.account.tsg_id);
+    let unavailable = sign_on(&sim, &tenant.account, &form).await;
+    assert_eq!((unavailable.status, &unavailable.json["statusCode"]), (503, &json!(503)));
     let answer = call(&sim, &tenant, "POST connection/update-secret", Some(&body)).await;
     assert_eq!((answer.status, &answer.json), (200, &json!({ "success": true, "result": true })));
     let changed = flowswap_sim::diff(&before, &sim.snapshot());
