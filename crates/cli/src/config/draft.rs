@@ -13,7 +13,7 @@ use super::{
 };
 
 /// The keys of a tenant that mean something by themselves.
-pub(super) const TENANT_KEYS: [&str; 4] = ["name", "app_data", "provider", "directory"];
+pub(super) const TENANT_KEYS: [&str; 5] = ["name", "app_data", "owner", "provider", "directory"];
 
 /// A tenant of which only the name has been looked at.
 pub(super) struct Draft {

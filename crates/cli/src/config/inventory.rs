@@ -117,6 +117,7 @@ impl Reading {
             "" => return Role::Nameless,
             "name" => return Role::Name,
             "app_data" => return Role::AppData,
+            "owner" => return Role::Key(vec!["owner".to_owned()]),
             "domain" => return Role::Key(vec!["provider".to_owned(), "domain".to_owned()]),
             _ => {}
         }
@@ -138,7 +139,7 @@ impl Reading {
                 return Role::Key(name.split('.').map(str::to_owned).collect());
             }
         } else if !used.contains(name)
-            && let Some(meant) = find_nearest(name, ["app_data", "domain"])
+            && let Some(meant) = find_nearest(name, ["app_data", "domain", "owner"])
         {
             let error = Diagnostic::new(format!("unknown column `{name}`")).at(at, "no default uses it");
             self.refuse(error.help(format!("did you mean `{meant}`?")));

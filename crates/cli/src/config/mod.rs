@@ -68,6 +68,8 @@ pub(crate) struct Config {
 pub(crate) struct TenantConfig {
     pub(crate) name: String,
     pub(crate) app_data: bool,
+    /// Who is asked where only a person can act; anybody who may if nobody is named.
+    pub(crate) owner: Option<String>,
     pub(crate) provider: SideConfig,
     pub(crate) directory: SideConfig,
 }

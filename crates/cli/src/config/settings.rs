@@ -33,6 +33,8 @@ pub(crate) struct RunLimits {
     pub(crate) concurrency: usize,
     pub(crate) max_failures: usize,
     pub(crate) plan_lifetime: Duration,
+    /// How long a person has for what only a person can do.
+    pub(crate) operator_deadline: Duration,
 }
 
 /// `[plugins.X]`: where a plugin's library is, and what it must be.
@@ -87,11 +89,14 @@ impl Reading {
 
     pub(super) fn read_run_limits(&mut self, root: &Table) -> RunLimits {
         let table = self.table(root, "run");
-        self.check_keys(&table, &["concurrency", "max_failures", "plan_lifetime"], "`[run]`");
+        self.check_keys(&table, &["concurrency", "max_failures", "plan_lifetime", "operator_deadline"], "`[run]`");
         RunLimits {
             concurrency: self.count(&table, "concurrency").unwrap_or(16),
             max_failures: self.count(&table, "max_failures").unwrap_or(5),
             plan_lifetime: self.duration(&table, "plan_lifetime").unwrap_or(Duration::from_secs(24 * 60 * 60)),
+            operator_deadline: self
+                .duration(&table, "operator_deadline")
+                .unwrap_or(Duration::from_secs(72 * 60 * 60)),
         }
     }
 

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// The keys of `[defaults]` that mean something by themselves.
-const DEFAULT_KEYS: [&str; 3] = ["app_data", "provider", "directory"];
+const DEFAULT_KEYS: [&str; 4] = ["app_data", "owner", "provider", "directory"];
 
 impl Reading {
     /// Checks the strings of `[defaults]` once, and names the fields that they use.
@@ -63,9 +63,10 @@ impl Reading {
     pub(super) fn finish(&mut self, mut draft: Draft, defaults: &Table) -> Option<TenantConfig> {
         self.add_default_fields(&mut draft, defaults);
         let app_data = self.read_app_data(&draft, defaults);
+        let owner = self.read_owner(&draft, defaults);
         let provider = self.read_side(&draft, defaults, "provider");
         let directory = self.read_side(&draft, defaults, "directory");
-        Some(TenantConfig { app_data: app_data?, provider: provider?, directory: directory?, name: draft.name })
+        Some(TenantConfig { app_data: app_data?, owner, provider: provider?, directory: directory?, name: draft.name })
     }
 
     /// A scalar in `[defaults]` is a field of every tenant that has none of that name.
@@ -88,6 +89,22 @@ impl Reading {
             self.refuse_kind("app_data", &entry.node, "`true` or `false`");
         }
         flag
+    }
+
+    fn read_owner(&mut self, draft: &Draft, defaults: &Table) -> Option<String> {
+        let node = match draft.table.get("owner") {
+            Some(own) => own.node.clone(),
+            None => self.fill(&defaults.get("owner")?.node, draft),
+        };
+        let Some(owner) = node.as_text().map(str::trim) else {
+            self.refuse_kind("owner", &node, "the name of whoever is asked, in quotes");
+            return None;
+        };
+        if owner.is_empty() {
+            let error = Diagnostic::new("`owner` is empty").for_tenant(&draft.name);
+            self.refuse(error.at(node.at, "expected a name").help("leave it out where anybody may be asked"));
+        }
+        Some(owner.to_owned())
     }
 
     fn read_side(&mut self, draft: &Draft, defaults: &Table, side: &'static str) -> Option<SideConfig> {

@@ -42,6 +42,7 @@ fn an_empty_file_is_all_defaults() {
     assert_eq!(config.network.timeout, Duration::from_secs(30));
     assert_eq!((config.run.concurrency, config.run.max_failures), (16, 5));
     assert_eq!(config.run.plan_lifetime, Duration::from_secs(86_400));
+    assert_eq!(config.run.operator_deadline, Duration::from_secs(3 * 86_400));
     assert!(config.plugins.is_empty() && config.tenants.is_empty());
 }
 
@@ -51,7 +52,7 @@ fn settings_are_read() {
     let toml = format!(
         "state = \"/var/flowswap\"\n[secrets]\npassphrase = {{ env = \"PASS\" }}\n\
          [network]\nca_file = \"ca.pem\"\nresolve = {{ \"*.okta.test\" = \"127.0.0.1:8443\", \"a.b\" = \"[::1]:1\" }}\n\
-         timeout = \"1m 30s\"\n[run]\nconcurrency = 1\nmax_failures = 9\nplan_lifetime = \"7d\"\n\
+         timeout = \"1m 30s\"\n[run]\nconcurrency = 1\nmax_failures = 9\nplan_lifetime = \"7d\"\noperator_deadline = \"36h\"\n\
          [plugins.okta]\npath = \"lib/okta.so\"\nsha256 = \"{digest}\"\n[plugins.rest]\n"
     );
     let (folder, config) = accept(&[("migrate.toml", &toml)]);
@@ -64,6 +65,7 @@ fn settings_are_read() {
     assert_eq!(config.network.timeout, Duration::from_secs(90));
     assert_eq!((config.run.concurrency, config.run.max_failures), (1, 9));
     assert_eq!(config.run.plan_lifetime, Duration::from_secs(7 * 86_400));
+    assert_eq!(config.run.operator_deadline, Duration::from_secs(36 * 3_600));
     assert_eq!(config.plugins["okta"].path, Some(folder.path("lib/okta.so")));
     assert_eq!(config.plugins["okta"].sha256, Some(digest.to_lowercase()));
     assert_eq!((&config.plugins["rest"].path, &config.plugins["rest"].sha256), (&None, &None));
@@ -249,4 +251,18 @@ fn a_thousand_tenants_are_read_at_once() {
     assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
     assert_eq!(config.sources.path(1).file_name(), Some("tenants.csv".as_ref()));
     assert_eq!(PathBuf::from(".flowswap").file_name(), config.state.file_name());
+}
+
+#[test]
+fn whoever_is_asked_comes_from_the_tenant_its_row_or_the_defaults() {
+    let toml = "inventory = \"t.csv\"\n[defaults]\nowner = \"{region}-team\"\nregion = \"eu\"\n\
+                provider = { plugin = \"p\" }\ndirectory = { plugin = \"d\" }\n\
+                [[tenant]]\nname = \"a\"\nowner = \" dana \"\n[[tenant]]\nname = \"b\"\n";
+    let csv = "name,owner,region\nc,erik,us\nd,,us\n";
+    let (_folder, config) = accept(&[("migrate.toml", toml), ("t.csv", csv)]);
+    let owners: Vec<_> = config.tenants.iter().map(|tenant| tenant.owner.as_deref()).collect();
+    assert_eq!(owners, [Some("dana"), Some("eu-team"), Some("erik"), Some("us-team")]);
+
+    let (_folder, config) = accept(&[("migrate.toml", FLEET), ("tenants.csv", "name,region\nacme,eu\n")]);
+    assert_eq!(config.tenants[0].owner, None);
 }

@@ -54,7 +54,7 @@ fn what_it_shows_as_defaults_are_the_defaults() {
     assert_eq!(full.state, bare.state);
     assert_eq!(full.identity, bare.identity);
     assert_eq!(full.network.timeout, bare.network.timeout);
-    let limits = |config: &Config| (config.run.concurrency, config.run.max_failures, config.run.plan_lifetime);
+    let limits = |config: &Config| (config.run.concurrency, config.run.max_failures, config.run.plan_lifetime, config.run.operator_deadline);
     assert_eq!(limits(&full), limits(&bare));
 }
 
@@ -78,7 +78,23 @@ fn its_optional_keys_and_its_inventory_are_read() {
     assert_eq!(umbrella.directory.table["base_url"], "https://eu.gateway.example", "the default of the field");
     assert_eq!(umbrella.provider.table["domain"], "umbrella.oktapreview.com");
     assert_eq!(umbrella.directory.table["id"], "dir-4");
+    let owners: Vec<_> = config.tenants.iter().map(|tenant| tenant.owner.as_deref()).collect();
+    assert_eq!(owners, [Some("dana"), Some("us-team"), Some("us-team"), Some("eu-team")]);
     assert_eq!(Path::new(".flowswap").file_name(), config.state.file_name());
+}
+
+/// What it shows of the attended plugin can be copied as it stands.
+#[test]
+fn its_attended_directory_is_read() {
+    let block: Vec<_> = EXAMPLE.lines().filter_map(|line| line.strip_prefix("#   ")).collect();
+    let find = |word: &str| block.iter().position(|line| line.starts_with(word)).unwrap();
+    let block = &block[find("[tenant.directory]")..find("name,")];
+    let toml = format!("[[tenant]]\nname = \"acme\"\nprovider = {{ plugin = \"okta\" }}\n{}\n", block.join("\n"));
+    let (_folder, config) = accept(&[("migrate.toml", &toml)]);
+    let directory = &config.tenants[0].directory;
+    assert_eq!(directory.plugin, "cie-guided");
+    assert_eq!(directory.secrets["client_secret"], SecretRef::Env("CIE_CLIENT_SECRET".to_owned()));
+    assert_eq!(directory.table["loss_budget"], json!({ "groups": 0, "users": 0.5 }));
 }
 
 /// Each key that the reader knows is explained.
@@ -95,10 +111,12 @@ fn every_key_is_in_it() {
         "concurrency",
         "max_failures",
         "plan_lifetime",
+        "operator_deadline",
         "path",
         "sha256",
         "name",
         "app_data",
+        "owner",
         "plugin",
     ];
     let text = uncomment(EXAMPLE);

@@ -394,3 +394,27 @@ fn no_more_than_a_person_reads() {
     assert_eq!(shown.matches("a tenant has no `name`").count(), 20);
     assert!(shown.ends_with("error: 30 errors in the configuration, the first 20 are above"), "{shown}");
 }
+
+#[test]
+fn owners_that_are_nobody() {
+    let text = "[defaults]\nprovider = { plugin = \"p\" }\ndirectory = { plugin = \"d\" }\n\
+                [[tenant]]\nname = \"a\"\nowner = 7\n[[tenant]]\nname = \"b\"\nowner = \"  \"\n";
+    assert_snapshot!(refuse_toml(text), @r#"
+    error: `owner` has the wrong kind of value
+     --> migrate.toml:6:9
+      |
+    6 | owner = 7
+      |         ^ expected the name of whoever is asked, in quotes, found a number
+
+    error: `owner` is empty
+     --> migrate.toml:9:9
+      |
+    9 | owner = "  "
+      |         ^^^^ expected a name
+      |
+      = note: for tenant `b`
+      = help: leave it out where anybody may be asked
+
+    error: 2 errors in the configuration
+    "#);
+}
