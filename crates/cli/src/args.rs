@@ -78,6 +78,12 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     /// Where does every tenant stand, and what is next?
     Status(Select),
+    /// What waits for whom?
+    Next(NextArgs),
+    /// Show the run sheet of what a person is asked to do.
+    Sheet(SheetArgs),
+    /// What was seen of every step, when and by which request, and what is still missing?
+    Evidence(OneTenant),
     /// Which tenants need a decision, why, and what is known?
     Stuck(Select),
     /// Decide what is so of a step that nothing else can settle.
@@ -111,6 +117,45 @@ pub(crate) struct Select {
     /// These tenants only.
     #[arg(value_name = "TENANT")]
     pub(crate) tenants: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OneTenant {
+    /// The tenant.
+    #[arg(value_name = "TENANT")]
+    pub(crate) tenant: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NextArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    /// Only what this person is asked for.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) owner: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SheetArgs {
+    #[command(flatten)]
+    pub(crate) tenant: OneTenant,
+    /// The form of the sheet.
+    #[arg(long = "as", value_enum, value_name = "FORM", default_value_t = SheetForm::Terminal)]
+    pub(crate) form: SheetForm,
+    /// Where to write it, instead of stdout.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// The form of a run sheet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SheetForm {
+    /// To be read here.
+    Terminal,
+    /// A task list.
+    Markdown,
+    /// One page with boxes to tick.
+    Html,
 }
 
 #[derive(Debug, Args)]

@@ -149,6 +149,16 @@ pub(crate) async fn read_history(config: &Config) -> Result<History, Failure> {
     fold(&SqliteJournal::open_read_only(&path).map_err(|error| cannot_open(&path, error))?).await
 }
 
+/// All records of the journal, without keeping others from writing.
+pub(crate) async fn read_records(config: &Config) -> Result<Vec<Record>, Failure> {
+    let path = StateDir::at(&config.state).journal();
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let journal = SqliteJournal::open_read_only(&path).map_err(|error| cannot_open(&path, error))?;
+    journal.load().await.map_err(Failure::at("read the journal"))
+}
+
 fn cannot_open(path: &Path, error: JournalError) -> Failure {
     let doing = format!("open the journal `{}`", path.display());
     let hint = match &error {

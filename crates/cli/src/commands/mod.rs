@@ -2,19 +2,24 @@
 
 mod apply;
 mod audit;
+mod awaited;
 mod check;
 mod completions;
 mod conformance;
 mod demo;
 mod detect;
+mod evidence;
 mod explain;
 mod finalize;
 mod init;
+mod next;
 mod plan;
 pub(crate) mod plugins;
 mod resolve;
 mod resume;
 mod rollback;
+mod said;
+mod sheet;
 mod show;
 mod sim;
 mod started;
@@ -38,6 +43,9 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit, Fail
         Command::Apply(args) => apply::run(&context, &args).await,
         Command::Resume(args) => resume::run(&context, &args).await,
         Command::Status(select) => status::run(&context, &select).await,
+        Command::Next(args) => next::run(&context, &args).await,
+        Command::Sheet(args) => sheet::run(&context, &args).await,
+        Command::Evidence(args) => evidence::run(&context, &args).await,
         Command::Stuck(select) => stuck::run(&context, &select).await,
         Command::Resolve(args) => resolve::run(&context, &args).await,
         Command::Audit(AuditCommand::Verify { online }) => audit::run(&context, online).await,

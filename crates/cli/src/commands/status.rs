@@ -5,6 +5,7 @@ use flowswap_engine::{Direction, History, TenantHistory, TenantState, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::awaited::Awaited;
 use crate::{
     args::Select,
     context::{Context, read_history},
@@ -27,6 +28,8 @@ struct Row {
     next: Option<String>,
     since: Option<Timestamp>,
     reason: Option<String>,
+    /// What a tenant that soaks or waits still needs, and from when on more can be seen.
+    awaited: Awaited,
 }
 
 pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failure> {
@@ -48,7 +51,12 @@ fn row(name: &str, history: &History) -> Row {
             next,
             since: None,
             reason: None,
+            awaited: Awaited::default(),
         };
+    };
+    let awaited = match tenant.state {
+        TenantState::Soaking | TenantState::Waiting => Awaited::of(tenant),
+        _ => Awaited::default(),
     };
     let verdict = tenant.verdict.filter(|_| tenant.state == TenantState::Unplanned);
     Row {
@@ -57,10 +65,12 @@ fn row(name: &str, history: &History) -> Row {
         step: tenant.step.clone(),
         next: next(name, tenant),
         since: Some(tenant.since),
-        reason: tenant
-            .reason
-            .clone()
+        reason: (tenant.state == TenantState::Soaking)
+            .then(|| awaited.line())
+            .flatten()
+            .or_else(|| tenant.reason.clone())
             .or_else(|| verdict.map(|verdict| format!("was {verdict} when it was last planned"))),
+        awaited,
     }
 }
 
@@ -68,6 +78,14 @@ const PLAN: &str = "flowswap plan -o plan.json";
 
 /// The command that brings the tenant on; running the same command again is always safe.
 pub(crate) fn next(name: &str, tenant: &TenantHistory) -> Option<String> {
+    match tenant.work.as_ref().and_then(|work| work.question.as_ref()) {
+        Some(_) if tenant.state == TenantState::Waiting => Some(format!("flowswap sheet {name}")),
+        _ => go_on(name, tenant),
+    }
+}
+
+/// The command that goes on with the tenant, whether a person has acted or not.
+pub(crate) fn go_on(name: &str, tenant: &TenantHistory) -> Option<String> {
     use TenantState as S;
     let apply = || format!("flowswap apply {}", tenant.plan_path.as_deref().unwrap_or("plan.json"));
     let rollback = || format!("flowswap rollback {name}");

@@ -9,6 +9,7 @@ use super::status;
 use crate::{
     args::Select,
     context::{Context, SystemClock, read_history},
+    display::show_sources,
     exit::{Exit, Failure},
     fleet::select,
     terminal::{Tone, paint},
@@ -116,7 +117,13 @@ fn text(case: &Case) -> String {
     let mut text = format!("{} is stuck at `{step}` for {}\n", paint(Tone::Strong, &case.name), age(case.age_seconds));
     let mut line = |title: &str, said: &str| text += &format!("  {title:<9} {said}\n");
     line("reason", case.reason.as_deref().unwrap_or("none was recorded"));
-    line("request", &case.request.as_ref().map_or_else(|| "none that changes anything".to_owned(), show_request));
+    line(
+        "request",
+        &case.request.as_ref().map_or_else(
+            || "none that changes anything".to_owned(),
+            |request| show_request(&request.method, &request.url, request.at, request.outcome.as_ref()),
+        ),
+    );
     line("evidence", &case.evidence.as_ref().map_or_else(|| "none yet".to_owned(), show_evidence));
     if let Some(next) = &case.next {
         line("next", &format!("{next}  ({})", if case.in_doubt { "looks again first" } else { "tries again" }));
@@ -125,8 +132,8 @@ fn text(case: &Case) -> String {
     text
 }
 
-fn show_request(request: &Request) -> String {
-    let Request { method, url, at, outcome } = request;
+/// A request that was to change something, and what became of it.
+pub(crate) fn show_request(method: &str, url: &str, at: Timestamp, outcome: Option<&RequestOutcome>) -> String {
     let outcome = match outcome {
         None => "what came of it was not recorded".to_owned(),
         Some(RequestOutcome::Answered { status, request_id: Some(id) }) => {
@@ -140,9 +147,8 @@ fn show_request(request: &Request) -> String {
 }
 
 fn show_evidence(seen: &Seen) -> String {
-    let Evidence { check, detail, request_id, .. } = &seen.evidence;
-    let id = request_id.as_ref().map(|id| format!(", request id {id}")).unwrap_or_default();
-    format!("{check} at {}: {detail}{id}", seen.at)
+    let Evidence { check, detail, .. } = &seen.evidence;
+    format!("{check} at {}: {detail}{}", seen.at, show_sources(&seen.evidence))
 }
 
 /// The two largest units say enough.

@@ -94,9 +94,7 @@ impl Reading {
             concurrency: self.count(&table, "concurrency").unwrap_or(16),
             max_failures: self.count(&table, "max_failures").unwrap_or(5),
             plan_lifetime: self.duration(&table, "plan_lifetime").unwrap_or(Duration::from_secs(24 * 60 * 60)),
-            operator_deadline: self
-                .duration(&table, "operator_deadline")
-                .unwrap_or(Duration::from_secs(72 * 60 * 60)),
+            operator_deadline: self.duration(&table, "operator_deadline").unwrap_or(Duration::from_secs(72 * 60 * 60)),
         }
     }
 

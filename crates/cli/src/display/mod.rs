@@ -2,9 +2,11 @@
 
 pub(crate) mod plan;
 pub(crate) mod progress;
+pub(crate) mod sheet;
 pub(crate) mod table;
 
-use flowswap_engine::{Finding, Severity, TenantState, Verdict};
+use flowswap_contract::Evidence;
+use flowswap_engine::{Claim, Finding, Severity, TenantState, Verdict};
 
 use crate::terminal::{Tone, paint};
 
@@ -49,6 +51,20 @@ pub(crate) fn show_trouble(name: &str, verdict: Verdict, findings: &[Finding]) -
         text += &format!("    fix: {}\n", finding.fix);
     }
     text
+}
+
+/// What somebody said of a step that they were asked for.
+pub(crate) fn claim(claim: &Claim) -> String {
+    let note = claim.note.as_ref().map(|note| format!(" (“{note}”)")).unwrap_or_default();
+    format!("{} said at {} that it is done{note}; that is not seen yet", claim.by, claim.at)
+}
+
+/// By what a piece of evidence can be found again, and what tells more about it.
+pub(crate) fn show_sources(evidence: &Evidence) -> String {
+    let ids = [("request", &evidence.request_id), ("event", &evidence.event_id)];
+    let ids = ids.into_iter().filter_map(|(what, id)| Some(format!(", {what} id {}", id.as_ref()?)));
+    let rule = evidence.rule.iter().map(|rule| format!(", see `flowswap explain {rule}`"));
+    ids.chain(rule).collect()
 }
 
 /// `1 tenant`, `2 tenants`.

@@ -54,7 +54,9 @@ fn what_it_shows_as_defaults_are_the_defaults() {
     assert_eq!(full.state, bare.state);
     assert_eq!(full.identity, bare.identity);
     assert_eq!(full.network.timeout, bare.network.timeout);
-    let limits = |config: &Config| (config.run.concurrency, config.run.max_failures, config.run.plan_lifetime, config.run.operator_deadline);
+    let limits = |config: &Config| {
+        (config.run.concurrency, config.run.max_failures, config.run.plan_lifetime, config.run.operator_deadline)
+    };
     assert_eq!(limits(&full), limits(&bare));
 }
 

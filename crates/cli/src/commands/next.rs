@@ -1,0 +1,122 @@
+//! `flowswap next`: what waits for whom. What waits for time alone is not in it.
+
+use flowswap_engine::{Clock, Direction, TenantHistory, TenantState};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{said::Said, status};
+use crate::{
+    args::NextArgs,
+    config::TenantConfig,
+    context::{Context, SystemClock, read_history},
+    display::{count, table},
+    exit::{Exit, Failure},
+    fleet::select,
+    terminal::Tone,
+};
+
+/// The report; scripts rely on its names.
+#[derive(Serialize)]
+struct Report {
+    tenants: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    step: Option<String>,
+    direction: Direction,
+    owner: Option<String>,
+    since: Timestamp,
+    deadline: Option<Timestamp>,
+    overdue: bool,
+    /// What was said to be done, and is not seen to be.
+    claims: Vec<Said>,
+    /// Why it waits, where there is no sheet that says what to do.
+    reason: Option<String>,
+    /// What to type, first to last.
+    next: Vec<String>,
+}
+
+pub(crate) async fn run(context: &Context, args: &NextArgs) -> Result<Exit, Failure> {
+    let config = context.load_config()?;
+    let history = read_history(&config).await?;
+    let tenants = select(&config, &args.select.tenants)?;
+    let rows = tenants.iter().filter_map(|tenant| row(tenant, history.tenant(&tenant.name)?, SystemClock.now()));
+    let is_meant = |row: &Row| args.owner.is_none() || row.owner == args.owner;
+    let mut report = Report { tenants: rows.filter(is_meant).collect() };
+    // What is due first comes first.
+    report.tenants.sort_by_key(|row| (row.deadline.is_none(), row.deadline, row.name.clone()));
+    if report.tenants.is_empty() {
+        context.terminal.say(&match &args.owner {
+            None => "nothing waits for a person".to_owned(),
+            Some(owner) => format!("nothing waits for {owner}"),
+        });
+    }
+    context.terminal.report(&report, || text(&report))?;
+    Ok(Exit::Done)
+}
+
+fn row(config: &TenantConfig, tenant: &TenantHistory, now: Timestamp) -> Option<Row> {
+    let name = &config.name;
+    match tenant.work.as_ref().and_then(|work| work.question.as_ref()) {
+        Some(question) => Some(Row {
+            name: name.clone(),
+            step: Some(question.step.clone()),
+            direction: question.direction,
+            owner: question.owner.clone(),
+            since: question.since,
+            deadline: Some(question.deadline),
+            overdue: question.deadline < now,
+            claims: question.claims.iter().map(|claim| Said::claim(&question.step, claim)).collect(),
+            reason: None,
+            next: vec![format!("flowswap sheet {name}"), format!("flowswap confirm {name}")],
+        }),
+        None if tenant.state == TenantState::Waiting => Some(Row {
+            name: name.clone(),
+            step: tenant.step.clone(),
+            direction: tenant.direction,
+            owner: config.owner.clone(),
+            since: tenant.since,
+            deadline: None,
+            overdue: false,
+            claims: Vec::new(),
+            reason: tenant.reason.clone(),
+            next: status::go_on(name, tenant).into_iter().collect(),
+        }),
+        None => None,
+    }
+}
+
+fn text(report: &Report) -> String {
+    if report.tenants.is_empty() {
+        return String::new();
+    }
+    let rows = report.tenants.iter().map(|row| {
+        let deadline = row.deadline.map_or_else(|| "-".to_owned(), |deadline| deadline.to_string());
+        [
+            table::plain(&row.name),
+            table::plain(row.step.as_deref().unwrap_or("-")),
+            table::plain(if row.direction == Direction::Back { "back" } else { "forward" }),
+            table::plain(row.owner.as_deref().unwrap_or("anybody")),
+            table::plain(row.since),
+            if row.overdue { table::toned(Tone::Bad, format!("{deadline} overdue")) } else { table::plain(deadline) },
+            table::plain(row.next.first().map_or("-", String::as_str)),
+        ]
+    });
+    let mut text = table::render(["tenant", "step", "way", "owner", "since", "deadline", "next"], rows);
+    let owners = report.tenants.iter().map(|row| format!("for {}", row.owner.as_deref().unwrap_or("anybody")));
+    text += &format!("\n{}\n", count(owners));
+    for row in &report.tenants {
+        if let Some(reason) = &row.reason {
+            text += &format!("{}: {reason}\n", row.name);
+        }
+        for claim in &row.claims {
+            text += &format!("{}: {}; that is not seen yet\n", row.name, claim.show());
+        }
+    }
+    if let Some(row) = report.tenants.iter().find(|row| row.next.len() > 1) {
+        text += &format!("once one is done: {}\n", row.next[1]);
+    }
+    text
+}

@@ -1,0 +1,85 @@
+//! `flowswap sheet`: the run sheet of the open question, for the person who is to follow it.
+
+use flowswap_contract::{Handle, RunSheet};
+use flowswap_engine::{Clock, Direction, History, Question};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::said::Said;
+use crate::{
+    args::{Format, SheetArgs, SheetForm},
+    context::{Context, SystemClock, read_history},
+    display::sheet::{Page, html, markdown, secret, terminal},
+    exit::{Exit, Failure},
+    fleet::select,
+};
+
+/// The report; scripts rely on its names.
+#[derive(Serialize)]
+struct Report<'a> {
+    tenant: &'a str,
+    step: &'a str,
+    direction: Direction,
+    owner: Option<&'a str>,
+    since: Timestamp,
+    deadline: Timestamp,
+    overdue: bool,
+    sheet: &'a RunSheet,
+    /// The name of the secret that it has its reader paste.
+    secret: Option<Handle>,
+    claims: Vec<Said>,
+}
+
+pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Failure> {
+    let config = context.load_config()?;
+    let tenant = &args.tenant.tenant;
+    select(&config, std::slice::from_ref(tenant))?;
+    let history = read_history(&config).await?;
+    let question = open_question(tenant, &history)?;
+    let page = Page { tenant, question, now: SystemClock.now() };
+    let text = match (context.terminal.format, args.form) {
+        (Format::Json, _) => {
+            let report = report(&page);
+            serde_json::to_string_pretty(&report).map_err(Failure::at("write the report"))? + "\n"
+        }
+        (Format::Human, SheetForm::Terminal) => terminal(&page),
+        (Format::Human, SheetForm::Markdown) => markdown(&page),
+        (Format::Human, SheetForm::Html) => html(&page),
+    };
+    match &args.output {
+        None => context.terminal.write_out(&text)?,
+        Some(path) => {
+            // A file has no colours.
+            let text = console::strip_ansi_codes(&text);
+            std::fs::write(path, text.as_ref()).map_err(Failure::at(format!("write `{}`", path.display())))?;
+            context.terminal.say(&format!("wrote the run sheet of `{tenant}` to `{}`", path.display()));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// What a person is asked for a tenant; an error that says what is so where nobody is.
+pub(crate) fn open_question<'a>(tenant: &str, history: &'a History) -> Result<&'a Question, Failure> {
+    let known = history.tenant(tenant);
+    known.and_then(|known| known.work.as_ref()?.question.as_ref()).ok_or_else(|| {
+        let state = known.map_or(flowswap_engine::TenantState::Unplanned, |known| known.state);
+        let error = format!("nothing is asked of a person for the tenant `{tenant}`, which is {state}");
+        Failure::new(Exit::Usage, error).hint("`flowswap next` shows what waits for whom")
+    })
+}
+
+fn report<'a>(page: &Page<'a>) -> Report<'a> {
+    let Question { step, direction, sheet, owner, since, deadline, claims } = page.question;
+    Report {
+        tenant: page.tenant,
+        step,
+        direction: *direction,
+        owner: owner.as_deref(),
+        since: *since,
+        deadline: *deadline,
+        overdue: *deadline < page.now,
+        sheet,
+        secret: secret(sheet),
+        claims: claims.iter().map(|claim| Said::claim(step, claim)).collect(),
+    }
+}

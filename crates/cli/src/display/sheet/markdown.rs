@@ -1,0 +1,64 @@
+//! The sheet as Markdown: a task list for a ticket or a wiki.
+
+use super::{Page, Piece, join, plain};
+
+/// The sheet as Markdown.
+pub(crate) fn markdown(page: &Page<'_>) -> String {
+    let sheet = page.sheet();
+    let mut text = format!("# {}\n\n", escape(&plain(&sheet.title)));
+    for (name, said) in page.facts() {
+        text += &format!("- {name}: {}\n", escape(&said));
+    }
+    if let Some(url) = &sheet.url {
+        text += &format!("- begin at: {}\n", code(&plain(url)));
+    }
+    for claim in page.claims() {
+        text += &format!("- {}\n", escape(&claim));
+    }
+    text += "\n## What to do\n\n";
+    for (pieces, note) in page.lines() {
+        text += &format!("- [ ] {}\n", join(&pieces, show));
+        if let Some(note) = note {
+            text += &format!("      {}\n", escape(&note));
+        }
+    }
+    for (title, lines) in [("Keep as it is", &sheet.keep), ("Take care", &sheet.care)] {
+        if !lines.is_empty() {
+            text += &format!("\n## {title}\n\n");
+            text.extend(lines.iter().map(|line| format!("- {}\n", escape(&plain(line)))));
+        }
+    }
+    text += &format!("\n## When it is done\n\n{}\n\n", escape(&plain(&sheet.proof)));
+    for (when, command) in page.endings() {
+        text += &format!("- {when}: {}\n", code(&command));
+    }
+    text
+}
+
+fn show(piece: &Piece) -> String {
+    match piece {
+        Piece::Words(words) => words.clone(),
+        Piece::Label(label) => format!("**{}**", escape(label)),
+        Piece::Value(text) | Piece::Command(text) => code(text),
+    }
+}
+
+/// Text that means only itself.
+fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '#' | '|' | '~' | '!') {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
+/// A code span with a fence that is longer than any within it.
+fn code(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let space = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    format!("{fence}{space}{text}{space}{fence}")
+}
