@@ -59,6 +59,14 @@ fn every_command_explains_itself() {
         "apply",
         "status",
         "resume",
+        "next",
+        "sheet",
+        "secret",
+        "secret copy",
+        "confirm",
+        "decline",
+        "watch",
+        "evidence",
         "stuck",
         "resolve",
         "audit verify",
@@ -84,8 +92,18 @@ fn every_command_explains_itself() {
 #[test]
 fn command_lines_that_mean_nothing() {
     let dir = TempDir::new().unwrap();
-    let lines =
-        ["", "migrate", "detect --tenant acme", "apply", "rollback", "rollback acme --all", "status -q -v", "sim"];
+    let lines = [
+        "",
+        "migrate",
+        "detect --tenant acme",
+        "apply",
+        "rollback",
+        "rollback acme --all",
+        "status -q -v",
+        "sim",
+        "decline acme",
+        "secret",
+    ];
     compare_all("usage", dir.path(), &lines);
 }
 

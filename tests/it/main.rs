@@ -34,3 +34,5 @@ mod simulation;
 mod storage;
 /// The repository itself: arrows, `unsafe`, printing, headers.
 mod tidy;
+/// What waits for a person or for time: run sheets, claims, secrets handed over, evidence.
+mod waiting;

@@ -82,6 +82,15 @@ pub(crate) enum Command {
     Next(NextArgs),
     /// Show the run sheet of what a person is asked to do.
     Sheet(SheetArgs),
+    /// Give the secret that a run sheet has you paste to you.
+    #[command(subcommand)]
+    Secret(SecretCommand),
+    /// Say that what was asked is done, and look whether it is seen.
+    Confirm(ConfirmArgs),
+    /// Say that what was asked will not be done.
+    Decline(DeclineArgs),
+    /// Look again, at the right times, until nothing is awaited any more.
+    Watch(WatchArgs),
     /// What was seen of every step, when and by which request, and what is still missing?
     Evidence(OneTenant),
     /// Which tenants need a decision, why, and what is known?
@@ -158,6 +167,45 @@ pub(crate) enum SheetForm {
     Html,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretCommand {
+    /// Put it on the clipboard for a minute.
+    Copy {
+        #[command(flatten)]
+        tenant: OneTenant,
+        /// Print it to this terminal instead; never into a file or a pipe.
+        #[arg(long)]
+        print: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfirmArgs {
+    #[command(flatten)]
+    pub(crate) tenant: OneTenant,
+    /// What else is worth knowing; it is kept in the journal.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeclineArgs {
+    #[command(flatten)]
+    pub(crate) tenant: OneTenant,
+    /// Why; it is kept in the journal.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    /// How often to look where nothing says when more can be seen; never more often than every 15 seconds.
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = parse_duration)]
+    pub(crate) every: Duration,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
@@ -178,6 +226,9 @@ pub(crate) struct PlanFile {
 pub(crate) struct ApplyArgs {
     #[command(flatten)]
     pub(crate) file: PlanFile,
+    /// Have what only a person can do done at this terminal, one run sheet after the other.
+    #[arg(long)]
+    pub(crate) interactive: bool,
     /// Do not ask.
     #[arg(long)]
     pub(crate) yes: bool,
@@ -248,6 +299,9 @@ pub(crate) struct Started {
 pub(crate) struct RollbackArgs {
     #[command(flatten)]
     pub(crate) started: Started,
+    /// Have what only a person can do done at this terminal, one run sheet after the other.
+    #[arg(long)]
+    pub(crate) interactive: bool,
 }
 
 #[derive(Debug, Args)]

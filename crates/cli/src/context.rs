@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use crate::{
     args::Global,
     config::{self, Config},
-    display::progress::Progress,
+    display::progress::{Floor, Progress},
     exit::{Exit, Failure},
     interrupt,
     terminal::Terminal,
@@ -117,6 +117,14 @@ impl Context {
     /// What shows progress on stderr.
     pub(crate) fn progress(&self) -> Arc<Progress> {
         Arc::new(Progress::new(self.terminal))
+    }
+
+    /// The same beside a conversation, if there is one: bars would draw over what a person reads and types.
+    pub(crate) fn progress_beside(&self, conversation: Option<&Floor>) -> Arc<Progress> {
+        match conversation {
+            Some(floor) => Arc::new(Progress::beside(self.terminal, floor.clone())),
+            None => self.progress(),
+        }
     }
 }
 

@@ -7,6 +7,8 @@ mod context;
 mod display;
 mod exit;
 mod fleet;
+mod hand_over;
+mod interactive;
 mod interrupt;
 mod plugin_pins;
 mod sim_files;

@@ -5,6 +5,8 @@ mod background;
 pub(crate) mod browser;
 /// A disk that fails on order.
 pub(crate) mod disk;
+/// A terminal to run the binary in.
+pub(crate) mod terminal;
 
 use std::{
     fs,

@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use flowswap_engine::{Goal, Job, Plan, RunCommand, Terms};
+use flowswap_engine::{Goal, Job, Plan, RunCommand};
 
 use super::{plan, started};
 use crate::{
     args::ApplyArgs,
     context::Context,
-    display,
+    display::{self, progress::Floor},
     exit::{Exit, Failure},
     fleet::Fleet,
+    interactive::Interactive,
 };
 
 pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Failure> {
+    if args.interactive {
+        Interactive::expect_person()?;
+    }
     let config = context.load_config()?;
     let plan = plan::read(&args.file.plan)?;
     let names: Vec<String> = plan.ready().map(|tenant| tenant.name.clone()).collect();
@@ -28,8 +32,13 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     let question = format!("Migrate {}?", display::tenants(names.len()));
     context.terminal.confirm(&display::plan::summarize(&plan), &question, args.yes)?;
 
-    let progress = context.progress();
+    let floor = args.interactive.then(Floor::default);
+    let progress = context.progress_beside(floor.as_ref());
     let (ports, history) = context.run_ports(&config, progress.clone()).await?;
+    let ports = match floor {
+        Some(floor) => Interactive::join(context.terminal, floor, ports),
+        None => ports,
+    };
     let fleet = Fleet::open(context, &config, &names, &ports).await?;
     check_plugins(&plan, &fleet)?;
     let planned: BTreeMap<&str, _> = plan.ready().map(|tenant| (tenant.name.as_str(), tenant)).collect();
@@ -43,7 +52,7 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
             history: history.tenant(&planned.name).cloned(),
             goal: Goal::Swapped,
             not_after: Some(plan.not_after),
-            terms: Terms::default(),
+            terms: started::terms(&config, &planned.name),
             accept_changes: false,
         })
     });

@@ -45,7 +45,7 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
     plan::run(context, &PlanArgs { select: everyone(), output: Some(file.clone()) }).await?;
 
     context.terminal.say(&typed("apply plan.json --yes"));
-    let exit = apply::run(context, &ApplyArgs { file: PlanFile { plan: file }, yes: true }).await?;
+    let exit = apply::run(context, &ApplyArgs { file: PlanFile { plan: file }, interactive: false, yes: true }).await?;
     if exit != Exit::Done {
         return Ok(exit);
     }
@@ -53,7 +53,7 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
     let Some(tenant) = ready(sim).next() else { return Ok(Exit::Done) };
     context.terminal.say(&typed(&format!("rollback {tenant} --yes")));
     let started = Started { tenants: vec![tenant], all: false, yes: true, accept_changes: false };
-    let exit = rollback::run(context, &RollbackArgs { started }).await?;
+    let exit = rollback::run(context, &RollbackArgs { started, interactive: false }).await?;
     if exit != Exit::Done {
         return Ok(exit);
     }

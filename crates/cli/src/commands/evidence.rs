@@ -38,7 +38,7 @@ struct Row {
     phase: Phase,
     title: String,
     standing: Standing,
-    /// When it was done, or last looked at.
+    /// When it was done, last looked at, or asked of a person.
     at: Option<Timestamp>,
     checks: Vec<Evidence>,
     /// The requests that were to change something.
@@ -59,6 +59,8 @@ enum Standing {
     Failed,
     /// It did not pass yet, or its turn did not come.
     Awaited,
+    /// It is not meant to be carried out before the tenant is swapped and proven.
+    Later,
 }
 
 #[derive(Serialize)]
@@ -118,13 +120,14 @@ fn row(step: &Step, work: &Work) -> Row {
     let done = work.done.iter().find(|done| done.id == step.id);
     let checks = look.map(|look| look.evidence.clone()).or_else(|| done.map(|done| done.evidence.clone()));
     let checks = checks.unwrap_or_default();
-    let is_asked = work.question.as_ref().is_some_and(|question| question.step == step.id);
+    let question = work.question.as_ref().filter(|question| question.step == step.id);
     let standing = match () {
-        () if is_asked => Standing::Asked,
+        () if question.is_some() => Standing::Asked,
         () if work.doubt.as_ref().is_some_and(|doubt| doubt.step == step.id) => Standing::InDoubt,
         () if done.is_some() => Standing::Done,
         () if checks.iter().any(|check| check.result == EvidenceResult::Fail) => Standing::Failed,
         () if look.is_some_and(|look| !look.passed) && checks.is_empty() => Standing::Failed,
+        () if step.proposal.phase > Phase::Confirm => Standing::Later,
         () => Standing::Awaited,
     };
     let requests = work.requests.iter().filter(|sent| sent.step == step.id).map(|sent| Request {
@@ -139,7 +142,7 @@ fn row(step: &Step, work: &Work) -> Row {
         phase: step.proposal.phase,
         title: step.proposal.title.clone(),
         standing,
-        at: look.map(|look| look.at).or_else(|| done.map(|done| done.at)),
+        at: question.map(|question| question.since).or(look.map(|look| look.at)).or(done.map(|done| done.at)),
         checks,
         requests: requests.collect(),
     }
@@ -158,10 +161,16 @@ fn text(report: &Report) -> String {
             Standing::Asked => ("a person is asked", Tone::Care),
             Standing::InDoubt => ("in doubt", Tone::Bad),
             Standing::Failed => ("failed", Tone::Bad),
-            Standing::Awaited => ("awaited", Tone::Dim),
+            Standing::Awaited => ("awaited", Tone::Care),
+            Standing::Later => ("later, by `flowswap finalize`", Tone::Dim),
         };
-        let at = row.at.map(|at| format!(" at {at}")).unwrap_or_default();
-        text += &format!("\n{} ({}): {}{at}\n", paint(Tone::Strong, &row.step), row.title, paint(tone, word));
+        let at = row.at.map(|at| match row.standing {
+            Standing::Done | Standing::Failed => format!(" at {at}"),
+            Standing::Asked => format!(" since {at}"),
+            Standing::InDoubt | Standing::Awaited | Standing::Later => format!(", last looked at {at}"),
+        });
+        let (step, at) = (paint(Tone::Strong, &row.step), at.unwrap_or_default());
+        text += &format!("\n{step} ({}): {}{at}\n", row.title, paint(tone, word));
         for check in &row.checks {
             let (word, tone) = show_result(check.result);
             let sources = show_sources(check);

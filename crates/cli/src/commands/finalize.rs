@@ -3,7 +3,7 @@
 use flowswap_contract::Phase;
 use flowswap_engine::{Goal, RunCommand, TenantHistory, TenantState, Work};
 
-use super::started;
+use super::started::{self, Errand};
 use crate::{
     args::FinalizeArgs,
     context::{Context, read_history},
@@ -41,7 +41,8 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     };
     context.terminal.confirm(what.trim_end(), &question, args.started.yes)?;
 
-    started::go_on(context, &config, &names, &args.started, RunCommand::Finalize, goal).await
+    let errand = Errand { command: RunCommand::Finalize, goal, interactive: false };
+    started::go_on(context, &config, &names, args.started.accept_changes, errand).await
 }
 
 /// Whether the phase is the next one that changes something, or was done by a run that was cut off before it could say so.

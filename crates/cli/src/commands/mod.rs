@@ -5,7 +5,9 @@ mod audit;
 mod awaited;
 mod check;
 mod completions;
+mod confirm;
 mod conformance;
+mod decline;
 mod demo;
 mod detect;
 mod evidence;
@@ -19,15 +21,17 @@ mod resolve;
 mod resume;
 mod rollback;
 mod said;
+mod secret;
 mod sheet;
 mod show;
 mod sim;
 mod started;
 mod status;
 mod stuck;
+mod watch;
 
 use crate::{
-    args::{AuditCommand, Command},
+    args::{AuditCommand, Command, SecretCommand},
     context::Context,
     exit::{Exit, Failure},
 };
@@ -45,6 +49,10 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit, Fail
         Command::Status(select) => status::run(&context, &select).await,
         Command::Next(args) => next::run(&context, &args).await,
         Command::Sheet(args) => sheet::run(&context, &args).await,
+        Command::Secret(SecretCommand::Copy { tenant, print }) => secret::run(&context, &tenant.tenant, print).await,
+        Command::Confirm(args) => confirm::run(&context, &args).await,
+        Command::Decline(args) => decline::run(&context, &args).await,
+        Command::Watch(args) => watch::run(&context, &args).await,
         Command::Evidence(args) => evidence::run(&context, &args).await,
         Command::Stuck(select) => stuck::run(&context, &select).await,
         Command::Resolve(args) => resolve::run(&context, &args).await,

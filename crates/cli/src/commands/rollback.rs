@@ -3,17 +3,21 @@
 use flowswap_contract::Reversibility;
 use flowswap_engine::{Goal, RunCommand, WayBack, Work};
 
-use super::started;
+use super::started::{self, Errand};
 use crate::{
     args::RollbackArgs,
     context::{Context, read_history},
     display,
     exit::{Exit, Failure},
     fleet::select,
+    interactive::Interactive,
     terminal::{Tone, paint},
 };
 
 pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, Failure> {
+    if args.interactive {
+        Interactive::expect_person()?;
+    }
     let config = context.load_config()?;
     select(&config, &args.started.tenants)?;
     let seen = read_history(&config).await?;
@@ -36,7 +40,8 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     let question = format!("Take {} back?", display::tenants(names.len()));
     context.terminal.confirm(what.trim_end(), &question, args.started.yes)?;
 
-    started::go_on(context, &config, &names, &args.started, RunCommand::Rollback, Goal::RolledBack).await
+    let errand = Errand { command: RunCommand::Rollback, goal: Goal::RolledBack, interactive: args.interactive };
+    started::go_on(context, &config, &names, args.started.accept_changes, errand).await
 }
 
 /// The steps that were carried out, or may have been, last first.

@@ -79,7 +79,7 @@ fn report<'a>(page: &Page<'a>) -> Report<'a> {
         deadline: *deadline,
         overdue: *deadline < page.now,
         sheet,
-        secret: secret(sheet),
+        secret: secret(sheet).map(|(_, handle)| handle),
         claims: claims.iter().map(|claim| Said::claim(step, claim)).collect(),
     }
 }

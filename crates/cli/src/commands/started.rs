@@ -1,21 +1,64 @@
 //! What `apply`, `rollback` and `finalize` share: choosing tenants by their history, running jobs, reporting outcomes.
 
+use std::collections::BTreeSet;
+
+use flowswap_contract::Phase;
 use flowswap_engine::{
-    FleetLimits, Goal, History, Job, JournalError, Outcome, Ports, RunCommand, RunId, Runner, Summary, TenantHistory,
-    TenantState, Terms, Work,
+    Direction, FleetLimits, Goal, History, Job, JournalError, Outcome, Ports, RunCommand, RunId, Runner, Summary,
+    TenantHistory, TenantState, Terms, Work,
 };
 use flowswap_store::StateDir;
+use jiff::SignedDuration;
 use serde::Serialize;
 
 use crate::{
     args::Started,
     config::Config,
-    context::Context,
-    display::{count, progress::Progress, table, tone_of_state},
+    context::{Context, read_history},
+    display::{
+        count,
+        progress::{Floor, Progress},
+        table, tone_of_state,
+    },
     exit::{Exit, Failure},
     fleet::Fleet,
+    interactive::Interactive,
     terminal::Tone,
 };
+
+/// What a run is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Errand {
+    /// The command that it goes by in the journal.
+    pub(crate) command: RunCommand,
+    /// How far it takes its tenants.
+    pub(crate) goal: Goal,
+    /// Whether a person at this terminal does what a person must do.
+    pub(crate) interactive: bool,
+}
+
+impl Errand {
+    /// What goes on with a tenant the way that it was going.
+    pub(crate) fn of(tenant: &TenantHistory) -> Self {
+        let step = tenant.work.as_ref().zip(tenant.step.as_ref()).and_then(|(work, step)| work.tenant.step(step));
+        let (command, goal) = match (tenant.direction, step.map(|step| step.proposal.phase)) {
+            (Direction::Back, _) => (RunCommand::Rollback, Goal::RolledBack),
+            (Direction::Forward, Some(Phase::Retire)) => (RunCommand::Finalize, Goal::Retired),
+            (Direction::Forward, Some(Phase::Purge)) => (RunCommand::Finalize, Goal::Purged),
+            (Direction::Forward, _) => (RunCommand::Apply, Goal::Swapped),
+        };
+        Self { command, goal, interactive: false }
+    }
+}
+
+/// On what terms a person is asked for a tenant.
+pub(crate) fn terms(config: &Config, name: &str) -> Terms {
+    let tenant = config.tenants.iter().find(|tenant| tenant.name == name);
+    Terms {
+        owner: tenant.and_then(|tenant| tenant.owner.clone()),
+        patience: SignedDuration::try_from(config.run.operator_deadline).unwrap_or(SignedDuration::MAX),
+    }
+}
 
 /// The report; scripts rely on its names.
 #[derive(Serialize)]
@@ -33,6 +76,8 @@ struct Row {
     state: Option<TenantState>,
     reason: Option<String>,
     changes: Vec<String>,
+    /// The rules that the reason is a case of.
+    rules: Vec<String>,
 }
 
 /// The tenants that are named, or all to which the command applies.
@@ -69,15 +114,19 @@ pub(crate) async fn go_on(
     context: &Context,
     config: &Config,
     names: &[String],
-    args: &Started,
-    command: RunCommand,
-    goal: Goal,
+    accept_changes: bool,
+    errand: Errand,
 ) -> Result<Exit, Failure> {
-    let progress = context.progress();
+    let floor = errand.interactive.then(Floor::default);
+    let progress = context.progress_beside(floor.as_ref());
     let (ports, history) = context.run_ports(config, progress.clone()).await?;
+    let ports = match floor {
+        Some(floor) => Interactive::join(context.terminal, floor, ports),
+        None => ports,
+    };
     let fleet = Fleet::open(context, config, names, &ports).await?;
-    let jobs = jobs(&fleet, &history, args, goal)?;
-    execute(context, config, runner(ports), &progress, command, jobs).await
+    let jobs = jobs(config, &fleet, &history, accept_changes, errand.goal)?;
+    execute(context, config, runner(ports), &progress, errand.command, jobs).await
 }
 
 /// A runner for a new run.
@@ -86,7 +135,13 @@ pub(crate) fn runner(ports: Ports) -> Runner {
 }
 
 /// Jobs that go on with what was begun.
-fn jobs(fleet: &Fleet, history: &History, args: &Started, goal: Goal) -> Result<Vec<Job>, Failure> {
+pub(crate) fn jobs(
+    config: &Config,
+    fleet: &Fleet,
+    history: &History,
+    accept_changes: bool,
+    goal: Goal,
+) -> Result<Vec<Job>, Failure> {
     let mut jobs = Vec::new();
     for tenant in &fleet.tenants {
         let Some(started) = history.tenant(&tenant.spec.name) else { continue };
@@ -96,7 +151,7 @@ fn jobs(fleet: &Fleet, history: &History, args: &Started, goal: Goal) -> Result<
             let sha256 = |pin: Option<&flowswap_engine::PluginPin>| pin.map(|pin| pin.sha256.clone());
             sha256(work.plugins.get(*name)) != sha256(fleet.pins.get(*name))
         });
-        if let (Some(name), false) = (changed, args.accept_changes) {
+        if let (Some(name), false) = (changed, accept_changes) {
             let error = format!("tenant `{}` was begun with another build of plugin `{name}`", tenant.spec.name);
             let failure = Failure::new(Exit::Refused, error);
             return Err(failure.hint("use that build, or pass `--accept-changes` if this one is known to be fit"));
@@ -109,8 +164,8 @@ fn jobs(fleet: &Fleet, history: &History, args: &Started, goal: Goal) -> Result<
             history: Some(started.clone()),
             goal,
             not_after: None,
-            terms: Terms::default(),
-            accept_changes: args.accept_changes,
+            terms: terms(config, &tenant.spec.name),
+            accept_changes,
         });
     }
     Ok(jobs)
@@ -125,10 +180,26 @@ pub(crate) async fn execute(
     command: RunCommand,
     jobs: Vec<Job>,
 ) -> Result<Exit, Failure> {
-    let limits = FleetLimits { concurrency: config.run.concurrency, max_failures: config.run.max_failures };
-    let summary = runner.run(command, jobs, limits).await;
+    let summary = carry_out(config, &runner, command, jobs).await;
     progress.clear();
-    let summary = summary.map_err(|error| {
+    let summary = summary?;
+    let mut report = Report { run: Some(runner.id()), tenants: summary.outcomes.iter().map(row).collect() };
+    if report.tenants.iter().any(|row| row.state.is_some_and(needs_grounds)) {
+        add_rules(&mut report, &read_history(config).await?);
+    }
+    context.terminal.report(&report, || text(&report))?;
+    Ok(exit_of(&summary))
+}
+
+/// Runs the jobs.
+pub(crate) async fn carry_out(
+    config: &Config,
+    runner: &Runner,
+    command: RunCommand,
+    jobs: Vec<Job>,
+) -> Result<Summary, Failure> {
+    let limits = FleetLimits { concurrency: config.run.concurrency, max_failures: config.run.max_failures };
+    runner.run(command, jobs, limits).await.map_err(|error| {
         let hint = match &error {
             JournalError::Fenced(_) => {
                 "another flowswap is at work on this state; `flowswap status` shows what it does".to_owned()
@@ -139,21 +210,39 @@ pub(crate) async fn execute(
             ),
         };
         Failure::new(Exit::Failed, error).hint(hint)
-    })?;
-    let report = Report { run: Some(runner.id()), tenants: summary.outcomes.iter().map(row).collect() };
-    context.terminal.report(&report, || text(&report))?;
-    Ok(exit_of(&summary))
+    })
+}
+
+/// Whether a rule may say more about why a tenant ended in this state.
+fn needs_grounds(state: TenantState) -> bool {
+    matches!(state, TenantState::Failed | TenantState::Stuck | TenantState::Soaking | TenantState::Waiting)
+}
+
+/// The engine gives a reason; which rules it is a case of stands in the evidence.
+fn add_rules(report: &mut Report, history: &History) {
+    for row in report.tenants.iter_mut().filter(|row| row.state.is_some_and(needs_grounds)) {
+        row.rules = history.tenant(&row.name).map(open_rules).unwrap_or_default();
+    }
+}
+
+/// The rules that what was last seen of a tenant and did not pass is a case of.
+fn open_rules(tenant: &TenantHistory) -> Vec<String> {
+    let looks = tenant.work.iter().flat_map(|work| work.looks.values()).filter(|look| !look.passed);
+    let rules: BTreeSet<_> = looks.flat_map(|look| &look.evidence).filter_map(|seen| seen.rule.clone()).collect();
+    rules.into_iter().collect()
 }
 
 fn row((name, outcome): &(String, Outcome)) -> Row {
     let name = name.clone();
     match outcome.clone() {
         Outcome::Ended { state, reason } => {
-            Row { name, outcome: "ended", state: Some(state), reason, changes: Vec::new() }
+            Row { name, outcome: "ended", state: Some(state), reason, changes: Vec::new(), rules: Vec::new() }
         }
-        Outcome::Refused { changes } => Row { name, outcome: "refused", state: None, reason: None, changes },
+        Outcome::Refused { changes } => {
+            Row { name, outcome: "refused", state: None, reason: None, changes, rules: Vec::new() }
+        }
         Outcome::Skipped { reason } => {
-            Row { name, outcome: "skipped", state: None, reason: Some(reason), changes: Vec::new() }
+            Row { name, outcome: "skipped", state: None, reason: Some(reason), changes: Vec::new(), rules: Vec::new() }
         }
     }
 }
@@ -162,13 +251,14 @@ fn text(report: &Report) -> String {
     let word = |row: &Row| row.state.map_or_else(|| row.outcome.to_owned(), |state| state.to_string());
     let rows = report.tenants.iter().map(|row| {
         let tone = row.state.map_or(Tone::Care, tone_of_state);
-        let note = row.reason.clone().unwrap_or_else(|| row.changes.join("; "));
+        let mut note = row.reason.clone().unwrap_or_else(|| row.changes.join("; "));
+        note.extend(row.rules.iter().map(|rule| format!(" (`flowswap explain {rule}`)")));
         [table::plain(&row.name), table::toned(tone, word(row)), table::plain(note)]
     });
     table::render(["tenant", "state", ""], rows) + &format!("\n{}\n", count(report.tenants.iter().map(word)))
 }
 
-fn exit_of(summary: &Summary) -> Exit {
+pub(crate) fn exit_of(summary: &Summary) -> Exit {
     use TenantState as S;
     let any = |matches: fn(&Outcome) -> bool| summary.outcomes.iter().any(|(_, outcome)| matches(outcome));
     if summary.interrupted {

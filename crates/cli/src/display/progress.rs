@@ -1,7 +1,11 @@
 //! Progress of long work on stderr: a line for every running tenant and an overall bar, or plain lines where stderr is
 //! no terminal.
 
-use std::{collections::BTreeMap, io::IsTerminal, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    io::IsTerminal,
+    sync::{Arc, Mutex},
+};
 
 use flowswap_contract::Level;
 use flowswap_engine::{Direction, Event, EventSink};
@@ -14,6 +18,46 @@ use crate::terminal::{Terminal, Tone, paint};
 pub(crate) struct Progress {
     terminal: Terminal,
     bars: Option<Bars>,
+    /// Where somebody converses with a person meanwhile.
+    floor: Option<Floor>,
+}
+
+/// Who may speak: whatever others have to say while somebody converses with a person is said afterwards.
+#[derive(Clone, Default)]
+pub(crate) struct Floor(Arc<Mutex<Option<Vec<String>>>>);
+
+/// The right to speak alone, until it is dropped.
+pub(crate) struct Speaker {
+    floor: Floor,
+    terminal: Terminal,
+}
+
+impl Floor {
+    /// Takes the floor. One conversation comes after the other, so nobody else has it.
+    pub(crate) fn take(&self, terminal: Terminal) -> Speaker {
+        *self.lock() = Some(Vec::new());
+        Speaker { floor: self.clone(), terminal }
+    }
+
+    /// Says something now, or once the floor is free.
+    pub(crate) fn say(&self, terminal: Terminal, text: &str) {
+        match self.lock().as_mut() {
+            Some(kept) => kept.push(text.to_owned()),
+            None => terminal.say(text),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Vec<String>>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Drop for Speaker {
+    fn drop(&mut self) {
+        for text in self.floor.lock().take().into_iter().flatten() {
+            self.terminal.say(&text);
+        }
+    }
 }
 
 struct Bars {
@@ -26,7 +70,17 @@ impl Progress {
     /// Bars where a person watches, lines elsewhere.
     pub(crate) fn new(terminal: Terminal) -> Self {
         let watched = !terminal.quiet && std::io::stderr().is_terminal();
-        Self { terminal, bars: watched.then(Bars::new) }
+        Self { terminal, bars: watched.then(Bars::new), floor: None }
+    }
+
+    /// Lines in any case: for beside something else that is said.
+    pub(crate) fn lines(terminal: Terminal) -> Self {
+        Self { terminal, bars: None, floor: None }
+    }
+
+    /// Lines that keep out of a conversation.
+    pub(crate) fn beside(terminal: Terminal, floor: Floor) -> Self {
+        Self { terminal, bars: None, floor: Some(floor) }
     }
 
     /// Sets how many tenants there are to be done.
@@ -52,9 +106,10 @@ impl Progress {
     }
 
     fn line(&self, text: &str) {
-        match &self.bars {
-            Some(bars) => drop(bars.all.println(text)),
-            None => self.terminal.say(text),
+        match (&self.bars, &self.floor) {
+            (Some(bars), _) => drop(bars.all.println(text)),
+            (None, Some(floor)) => floor.say(self.terminal, text),
+            (None, None) => self.terminal.say(text),
         }
     }
 }

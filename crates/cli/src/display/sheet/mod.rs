@@ -81,9 +81,9 @@ impl Page<'_> {
     }
 }
 
-/// The secret that a sheet has its reader paste: the first that a line names.
-pub(crate) fn secret(sheet: &RunSheet) -> Option<Handle> {
-    sheet.lines.iter().find_map(|line| Handle::from_value(line.value.as_ref()?))
+/// The secret that a sheet has its reader paste, with the label of where: the first that a line names.
+pub(crate) fn secret(sheet: &RunSheet) -> Option<(&str, Handle)> {
+    sheet.lines.iter().find_map(|line| Some((line.label.as_str(), Handle::from_value(line.value.as_ref()?)?)))
 }
 
 /// Puts a line into words.

@@ -58,7 +58,7 @@ fn the_sheet_of_a_swap() {
     insta::assert_snapshot!("terminal", console::strip_ansi_codes(&terminal(&page)));
     insta::assert_snapshot!("markdown", markdown(&page));
     insta::assert_snapshot!("html", html(&page));
-    assert_eq!(secret(&question.sheet), Some(Handle::new("acme/provision/client_secret")));
+    assert_eq!(secret(&question.sheet), Some(("Client Secret", Handle::new("acme/provision/client_secret"))));
 }
 
 /// Nothing but the name of the command stands where a secret is to be pasted.

@@ -1,0 +1,50 @@
+//! `flowswap decline`: a person says that what was asked will not be done, and why.
+
+use serde::Serialize;
+
+use super::{
+    confirm::{nothing_asked, refuse},
+    sheet::open_question,
+    started, status,
+};
+use crate::{
+    args::DeclineArgs,
+    context::{Context, read_history, user},
+    exit::{Exit, Failure},
+    fleet::select,
+};
+
+/// The report; scripts rely on its names.
+#[derive(Serialize)]
+struct Report {
+    name: String,
+    step: String,
+    state: Option<flowswap_engine::TenantState>,
+    next: Option<String>,
+}
+
+pub(crate) async fn run(context: &Context, args: &DeclineArgs) -> Result<Exit, Failure> {
+    let config = context.load_config()?;
+    let name = &args.tenant.tenant;
+    select(&config, std::slice::from_ref(name))?;
+    let (ports, history) = context.run_ports(&config, context.progress()).await?;
+    let step = open_question(name, &history)?.step.clone();
+    let Some(tenant) = history.tenant(name) else { return Err(nothing_asked()) };
+    let said = started::runner(ports).decline(name, tenant, &user(), args.reason.trim().to_owned()).await;
+    said.map_err(refuse)?;
+
+    let now = read_history(&config).await?;
+    let tenant = now.tenant(name);
+    let next = tenant.and_then(|tenant| status::next(name, tenant));
+    let report = Report { name: name.clone(), step, state: tenant.map(|tenant| tenant.state), next };
+    context.terminal.report(&report, || text(&report))?;
+    Ok(Exit::Done)
+}
+
+fn text(report: &Report) -> String {
+    let Report { name, step, state, next } = report;
+    let mut text = format!("{name}: `{step}` will not be done, by your word\n");
+    text.extend(state.map(|state| format!("state: {state}\n")));
+    text.extend(next.as_ref().map(|next| format!("next: {next}, or flowswap rollback {name}\n")));
+    text
+}

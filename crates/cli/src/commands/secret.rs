@@ -1,0 +1,43 @@
+//! `flowswap secret copy`: gives a person the secret that the open question's run sheet has them paste.
+
+use flowswap_engine::HandOver;
+
+use super::sheet::open_question;
+use crate::{
+    context::Context,
+    exit::{Exit, Failure},
+    fleet::select,
+    hand_over::{Clipboard, Handing, STAY, expect_terminal},
+};
+
+pub(crate) async fn run(context: &Context, tenant: &str, print: bool) -> Result<Exit, Failure> {
+    if print {
+        expect_terminal()?;
+    }
+    let config = context.load_config()?;
+    select(&config, &[tenant.to_owned()])?;
+    let (ports, history) = context.run_ports(&config, context.progress()).await?;
+    let question = open_question(tenant, &history)?;
+    let handing = Handing::prepare(tenant, question, &ports).await?;
+    if print {
+        handing.record(&ports, HandOver::Terminal).await?;
+        handing.print()?;
+        return Ok(Exit::Done);
+    }
+    let mut clipboard = Clipboard::open()?;
+    handing.record(&ports, HandOver::Clipboard).await?;
+    // Others may go on while this waits.
+    drop(ports);
+    clipboard.put(&handing)?;
+    let (label, seconds) = (&handing.label, STAY.as_secs());
+    context.terminal.say(&format!(
+        "the secret is on the clipboard for {seconds} s: paste it into “{label}”; Ctrl-C takes it away at once"
+    ));
+    tokio::select! {
+        () = tokio::time::sleep(STAY) => {}
+        () = context.stop.stopped() => {}
+    }
+    clipboard.clear()?;
+    context.terminal.say("the secret is not on the clipboard any more");
+    Ok(Exit::Done)
+}

@@ -1,0 +1,99 @@
+//! What a person says is put down, and looked at.
+
+use flowswap_sim::Mutation;
+
+use crate::support::{Background, Lab};
+
+/// Tenants that are swapped, and whose way back a person must take.
+pub(super) fn swapped(tenants: usize) -> Lab {
+    let lab = Lab::with_tenants(tenants);
+    lab.edit_config(|text| {
+        let text =
+            text.replace("[defaults.directory.restore]\npath = \"/v1/directories/$id/restore\"\nbody = {}\n", "");
+        let owned = text.replace("[defaults.provider]", "[defaults]\nowner = \"dana\"\n\n[defaults.provider]");
+        format!("{owned}\n[run]\noperator_deadline = \"1h\"\n")
+    });
+    lab.plan().expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab
+}
+
+/// What the person does in the console.
+pub(super) fn sign_in(lab: &Lab, index: usize) {
+    let tenant = lab.sim.tenants()[index].clone();
+    let org = lab.org(&tenant);
+    let (flow, client_id) = ("authorization_code".to_owned(), org.legacy[0].client_id.clone());
+    lab.sim.mutate(Mutation::SetConnection { directory: tenant.directory_id, flow, client_id }).unwrap();
+}
+
+#[test]
+fn a_claim_is_put_down_and_only_what_is_seen_counts() {
+    let lab = swapped(1);
+    lab.run(&["rollback", "acme", "--yes"]).expect(4);
+    let next = lab.json(&["next"], 0);
+    let row = &next["tenants"][0];
+    assert_eq!((&row["owner"], &row["direction"], &row["step"]), (&"dana".into(), &"back".into(), &"swap".into()));
+    let time = |key: &str| row[key].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert_eq!(time("deadline").duration_since(time("since")), jiff::SignedDuration::from_hours(1));
+
+    // Said too early, twice: both are put down, and the tenant waits on.
+    for expect in [1, 2] {
+        let early = lab.run(&["confirm", "acme", "--note", "in a hurry"]).expect(4);
+        assert!(early.stderr.contains("put down that `swap` of acme is done, by your word"), "{}", early.stderr);
+        assert!(early.stdout.contains("and that is not seen; expected: "), "{}", early.stdout);
+        assert_eq!(early.stderr.matches("said at ").count(), expect - 1, "{}", early.stderr);
+        assert_eq!(lab.json(&["next"], 0)["tenants"][0]["claims"].as_array().unwrap().len(), expect);
+    }
+    let claim = &lab.json(&["sheet", "acme"], 0)["claims"][0];
+    assert_eq!((&claim["word"], &claim["note"]), (&"confirmed".into(), &"in a hurry".into()));
+
+    sign_in(&lab, 0);
+    lab.run(&["confirm", "acme"]).expect(0);
+    assert_eq!(lab.in_state("rolled-back"), ["acme"]);
+    let late = lab.run(&["confirm", "acme"]).expect(2);
+    assert!(late.stderr.contains("nothing is asked of a person for the tenant `acme`, which is rolled-back"));
+}
+
+#[test]
+fn what_is_declined_waits_no_more_and_can_be_asked_again() {
+    let lab = swapped(1);
+    lab.run(&["rollback", "acme", "--yes"]).expect(4);
+    let empty = lab.run(&["decline", "acme", "--reason", "  "]).expect(2);
+    assert!(empty.stderr.contains("the reason is empty"), "{}", empty.stderr);
+    let declined = lab.json(&["decline", "acme", "--reason", "no access"], 0);
+    assert_eq!((&declined["step"], &declined["state"]), (&"swap".into(), &"rolling-back".into()));
+    assert_eq!(lab.json(&["next"], 0)["tenants"].as_array().unwrap().len(), 0);
+    let status = lab.run(&["status"]).expect(0);
+    assert!(status.stdout.contains("declined step `swap`: no access"), "{}", status.stdout);
+    let evidence = lab.run(&["evidence", "acme"]).expect(0);
+    assert!(evidence.stdout.contains("that `swap` will not be done (“no access”)"), "{}", evidence.stdout);
+
+    lab.run(&["decline", "acme", "--reason", "again"]).expect(2);
+    lab.run(&["rollback", "acme", "--yes"]).expect(4);
+    assert_eq!(lab.in_state("waiting"), ["acme"]);
+    lab.run(&["confirm", "nobody"]).expect(2);
+}
+
+#[test]
+fn watching_ends_once_nothing_is_awaited() {
+    let lab = swapped(1);
+    let idle = lab.run(&["watch"]).expect(0);
+    assert_eq!((idle.stdout.as_str(), idle.stderr.as_str()), ("", "nothing is awaited\n"));
+
+    lab.run(&["rollback", "acme", "--yes"]).expect(4);
+    sign_in(&lab, 0);
+    let watched = lab.run(&["watch"]).expect(0);
+    assert!(watched.stderr.contains("acme: waiting: dana must act"), "{}", watched.stderr);
+    assert!(watched.stderr.contains("acme: rolled-back"), "{}", watched.stderr);
+    assert_eq!(lab.in_state("rolled-back"), ["acme"]);
+}
+
+#[test]
+fn watching_is_stopped_by_ctrl_c() {
+    let lab = swapped(1);
+    lab.run(&["rollback", "acme", "--yes"]).expect(4);
+    let mut watching = Background::start(lab.dir(), &["watch", "acme"]);
+    watching.await_talk("acme: waiting");
+    watching.interrupt();
+    watching.finish().expect(5);
+}
