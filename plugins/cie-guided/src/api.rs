@@ -1,11 +1,11 @@
 //! Requests to Cloud Identity Engine: tokens of the service account, and answers that say they failed.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use flowswap_contract::{
     Auth, Body, Capture, Custody, Error, ErrorKind, Handle, HttpAnswer, HttpAsk, Intent, sdk::Host,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use serde_json::{Value, json};
 
 use crate::{config::Config, refusal};
@@ -26,11 +26,13 @@ pub(crate) struct Api<'a> {
     pub(crate) host: &'a Host,
     config: &'a Config,
     token: &'a RefCell<Option<Token>>,
+    /// What the other side's clock said in its last answer.
+    their_time: Cell<Option<Timestamp>>,
 }
 
 impl<'a> Api<'a> {
     pub(crate) fn new(host: &'a Host, config: &'a Config, token: &'a RefCell<Option<Token>>) -> Self {
-        Self { host, config, token }
+        Self { host, config, token, their_time: Cell::new(None) }
     }
 
     /// A request to one of the directory service's operations.
@@ -54,7 +56,10 @@ impl<'a> Api<'a> {
 
     async fn send_once(&self, ask: &HttpAsk) -> Result<HttpAnswer, Error> {
         let auth = Auth::Token { scheme: "Bearer".to_owned(), token: self.token().await? };
-        self.host.http(HttpAsk { auth: Some(auth), ..ask.clone() }).await
+        let answer = self.host.http(HttpAsk { auth: Some(auth), ..ask.clone() }).await?;
+        let date = answer.header("date").and_then(|date| rfc2822::parse(date).ok());
+        self.their_time.set(date.map(|date| date.timestamp()).or(self.their_time.get()));
+        Ok(answer)
     }
 
     /// A token that lives for some time yet.
@@ -89,6 +94,11 @@ impl<'a> Api<'a> {
         let name = "cie_access_token".to_owned();
         ask.capture = vec![Capture { pointer: "/access_token".to_owned(), name, custody: Custody::Session }];
         ask
+    }
+
+    /// The present by the clock that the times of syncs are read from (RFC 9110, `Date`); the host's where no answer said it.
+    pub(crate) fn their_now(&self) -> Result<Timestamp, Error> {
+        self.their_time.get().map_or_else(|| self.now(), Ok)
     }
 
     /// The host's time when the call began.

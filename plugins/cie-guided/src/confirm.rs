@@ -26,8 +26,8 @@ pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<TestRe
     let payload: ConfirmPayload = read_payload(params)?;
     let swapped_at = read_time("swapped_at", params.input("swapped_at")?)?;
     let before = baseline::of_inputs(params)?;
-    let now = api.now()?;
     let all = domains::list(api).await?;
+    let now = api.their_now()?;
     if let Some(evidence) = compare::find_missing(&payload.directory, &all, &before) {
         return Ok(TestReply { outputs: notes(&read_notes(params)), evidence: vec![evidence], wait_ms: None });
     }

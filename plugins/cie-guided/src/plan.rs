@@ -26,6 +26,8 @@ pub(crate) struct ConnectionPayload {
     /// Whether authentication logs are collected, before and after; none where nobody knows.
     pub(crate) auth_logs: Option<bool>,
     pub(crate) legacy: Option<Legacy>,
+    /// The client of the connection before the swap, by the name under which the provider's `observe` reads it.
+    pub(crate) previous_client_id: Option<String>,
 }
 
 /// The app of the authorization-code flow.
@@ -48,6 +50,7 @@ pub(crate) struct ConfirmPayload {
 pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepProposal>, Error> {
     let directory = &params.directory;
     let name = &directory.name;
+    let legacy = find_legacy(params);
     let connection = ConnectionPayload {
         directory: name.clone(),
         domain: directory.domain.clone(),
@@ -55,7 +58,8 @@ pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepPr
         app_data: params.app_data,
         previous_app_data: directory.app_data,
         auth_logs: directory.auth_logs,
-        legacy: find_legacy(params),
+        previous_client_id: legacy.as_ref().map(|legacy| legacy.client_id.clone()),
+        legacy,
     };
     let baseline = BaselinePayload { directory: name.clone(), sample_groups: config.sample_groups };
     let confirm =

@@ -21,7 +21,7 @@ pub(crate) async fn check(api: &Api<'_>, params: &StepParams) -> Result<TestRepl
     params.input("client_id")?;
     params.secret_input("client_secret")?;
     let all = domains::list(api).await?;
-    let now = api.now()?;
+    let now = api.their_now()?;
     let shown = match domains::find(&all, &connection.directory) {
         Ok(shown) => shown,
         Err(error) => {
