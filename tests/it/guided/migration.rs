@@ -36,8 +36,9 @@ fn a_person_takes_a_tenant_back() {
     let before = lab.directory(&tenant);
     reconnect(&lab, &tenant, &tenant.directory_id, &Form::right(&lab, &tenant));
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
-    let_sync(&lab, 2);
+    let_sync(&lab, 3);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    assert_eq!(lab.in_state("swapped"), ["acme"]);
     lab.run(&["finalize", "acme", "--yes"]).expect(0);
     assert_eq!(lab.org(&tenant).legacy[0].status, "INACTIVE");
 

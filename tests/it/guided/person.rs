@@ -46,17 +46,31 @@ impl Form {
     }
 }
 
+/// Opens the form of a directory, presses Test Connection, and returns the page that is there then.
+pub(crate) fn try_test(lab: &Lab, tenant: &SimTenant, directory_id: &str, form: &Form) -> String {
+    let path = path(tenant, directory_id);
+    post(lab, &format!("{path}/open"), "");
+    press(lab, &path, form, "test", (&form.client_id, &form.client_secret))
+}
+
+fn path(tenant: &SimTenant, directory_id: &str) -> String {
+    format!("/tenants/{}/directories/{directory_id}/reconnect", tenant.account.tsg_id)
+}
+
+/// Presses a button with these fields, and returns the page that is there then.
+fn press(lab: &Lab, path: &str, form: &Form, action: &str, client: (&str, &str)) -> String {
+    let mut fields = vec![("flow", form.flow), ("client_id", client.0), ("client_secret", client.1)];
+    fields.extend([("name", form.name.as_str()), ("action", action)]);
+    fields.extend(form.applications.then_some(("collect_applications", "on")));
+    let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+    post(lab, path, &fields.join("&"));
+    get(lab, path)
+}
+
 /// Reconnects the tenant's directory, or another one of its group.
 pub(crate) fn reconnect(lab: &Lab, tenant: &SimTenant, directory_id: &str, form: &Form) {
-    let path = format!("/tenants/{}/directories/{directory_id}/reconnect", tenant.account.tsg_id);
-    let press = |action: &str, client: (&str, &str)| {
-        let mut fields = vec![("flow", form.flow), ("client_id", client.0), ("client_secret", client.1)];
-        fields.extend([("name", form.name.as_str()), ("action", action)]);
-        fields.extend(form.applications.then_some(("collect_applications", "on")));
-        let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
-        post(lab, &path, &fields.join("&"));
-        get(lab, &path)
-    };
+    let path = path(tenant, directory_id);
+    let press = |action: &str, client: (&str, &str)| press(lab, &path, form, action, client);
     post(lab, &format!("{path}/open"), "");
     let client = (form.client_id.as_str(), form.client_secret.as_str());
     if form.flow == "auth-code" {

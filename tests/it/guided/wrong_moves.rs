@@ -6,8 +6,8 @@ use flowswap_sim::{Mutation, SimTenant};
 use serde_json::Value;
 
 use super::{
-    MINUTE, let_sync,
-    person::{Form, legacy_client, reconnect},
+    MINUTE, let_sync, only,
+    person::{Form, legacy_client, reconnect, service_client, try_test},
     waiting,
 };
 use crate::support::Lab;
@@ -34,17 +34,6 @@ const MOVES: &[Move] = &[
         name: "tested and not submitted",
         app_data: false,
         act: |lab, tenant| act(lab, tenant, &Form { submits: false, ..right(lab, tenant) }),
-        rule: "legacy-still-active",
-    },
-    Move {
-        name: "the other directory of the group",
-        app_data: false,
-        act: |lab, tenant| {
-            let neighbour = neighbour(lab, tenant);
-            // Its domain is another one, so the very test fails; what was tested for the right one is all that was done.
-            act(lab, tenant, &Form { submits: false, ..right(lab, tenant) });
-            assert_ne!(neighbour, tenant.directory_id);
-        },
         rule: "legacy-still-active",
     },
     Move {
@@ -124,16 +113,6 @@ fn lose(lab: &Lab, tenant: &SimTenant, users: usize, groups: usize) {
     lab.sim.mutate(Mutation::LoseObjects { directory, users, groups }).unwrap();
 }
 
-/// The other directory of the tenant's group.
-fn neighbour(lab: &Lab, tenant: &SimTenant) -> String {
-    let snapshot = lab.sim.snapshot();
-    let all = snapshot["directories"].as_object().unwrap();
-    let is_it = |(id, shown): &(&String, &Value)| {
-        shown["tsg_id"] == tenant.account.tsg_id.as_str() && **id != tenant.directory_id
-    };
-    all.iter().find(is_it).map(|(id, _)| id.clone()).unwrap()
-}
-
 #[test]
 fn each_wrong_move_is_caught_by_its_rule_before_the_legacy_client_is_retired() {
     let mut caught = BTreeSet::new();
@@ -142,14 +121,14 @@ fn each_wrong_move_is_caught_by_its_rule_before_the_legacy_client_is_retired() {
         let tenant = lab.sim.tenants().into_iter().find(|tenant| tenant.app_data == case.app_data).unwrap();
         (case.act)(&lab, &tenant);
         let name = tenant.name.as_str();
-        lab.run(&["apply", "plan.json", "--yes"]);
+        go_on(&lab);
         // As long as anybody would wait: syncs come, half an hour passes.
         for _ in 0..3 {
             let_sync(&lab, 3);
-            lab.run(&["apply", "plan.json", "--yes"]);
+            go_on(&lab);
         }
         lab.sim.clock().advance(31 * MINUTE);
-        lab.run(&["apply", "plan.json", "--yes"]);
+        go_on(&lab);
 
         let state = lab.states().into_iter().find(|(known, _)| known == name).unwrap().1;
         assert!(["stuck", "soaking", "waiting"].contains(&state.as_str()), "{}: {state}", case.name);
@@ -160,13 +139,18 @@ fn each_wrong_move_is_caught_by_its_rule_before_the_legacy_client_is_retired() {
             case.name,
             lab.run(&["evidence", name]).stdout
         );
-        lab.run(&["finalize", name, "--yes"]);
+        let _ = lab.run(&["finalize", name, "--yes"]);
         assert_eq!(lab.org(&tenant).legacy[0].status, "ACTIVE", "{}: it was retired", case.name);
         caught.insert(case.rule);
     }
     let explained = ["legacy-still-active", "credentials-refused", "directory-renamed", "app-data-lost"];
     let explained = explained.into_iter().chain(["users-lost", "groups-lost", "sync-stalled"]).collect();
     assert_eq!(caught, explained);
+}
+
+/// However it ends: what was found is looked at afterwards.
+fn go_on(lab: &Lab) {
+    let _ = lab.run(&["apply", "plan.json", "--yes"]);
 }
 
 /// The rules that the last looks at the tenant's steps have named.
@@ -187,4 +171,23 @@ fn collect(value: &Value, rules: &mut BTreeSet<String>) {
         Value::Array(items) => items.iter().for_each(|item| collect(item, rules)),
         _ => {}
     }
+}
+
+/// The other directory of the group is of another org, so its test fails and nothing can be submitted. Who says that it was
+/// done all the same is told what is expected and what is seen.
+#[test]
+fn the_other_directory_takes_nothing_and_a_false_claim_moves_nothing() {
+    let lab = waiting(1);
+    let tenant = only(&lab);
+    let neighbour = tenant.neighbour_id.clone().unwrap();
+    let page = try_test(&lab, &tenant, &neighbour, &right(&lab, &tenant));
+    assert!(page.contains(">Failed: "), "{page}");
+    let_sync(&lab, 2);
+    let told = lab.run(&["confirm", "acme", "--note", "done at noon"]).expect(4);
+    let (client, _) = service_client(&lab, &tenant);
+    let expected = format!("somebody other than flowswap got an access token as {client}");
+    for words in ["and that is not seen; expected: ", &expected, "; seen: ", "nobody but flowswap got one since"] {
+        assert!(told.stdout.contains(words), "{words}: {}", told.stdout);
+    }
+    assert_eq!(lab.in_state("waiting"), ["acme"]);
 }

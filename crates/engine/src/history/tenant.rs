@@ -76,6 +76,12 @@ impl TenantHistory {
                     self.taken_back.extend(self.work.take().map(|work| work.plan));
                 }
                 self.taken_up = false;
+                if matches!(state, TenantState::Soaking | TenantState::Stuck)
+                    && let Some(step) = self.work.as_ref().and_then(Work::first_unconfirmed)
+                {
+                    // All confirmations are looked at; what holds the tenant up need not be the last of them.
+                    self.step = Some(step);
+                }
                 self.enter(*state, reason.clone(), at);
             }
             Entry::StepStarted { step, direction } => {

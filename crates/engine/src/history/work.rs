@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flowswap_contract::{Attempt, Effect, Evidence, Handle, RunSheet, Step, Values};
+use flowswap_contract::{Attempt, Effect, Evidence, Handle, Phase, RunSheet, Step, Values};
 use jiff::Timestamp;
 
 use crate::{Direction, Entry, HandOver, PlannedTenant, PluginPin, RequestOutcome, Resolution, RunId, intent_token};
@@ -258,6 +258,13 @@ impl Work {
             (self.doubt, self.question) = (None, None);
         }
         Ok(())
+    }
+
+    /// The first confirmation that was looked at and did not pass.
+    pub(super) fn first_unconfirmed(&self) -> Option<String> {
+        let mut confirms = self.tenant.steps.iter().filter(|step| step.proposal.phase == Phase::Confirm);
+        let found = confirms.find(|step| self.looks.get(&step.id).is_some_and(|look| !look.passed))?;
+        self.doubt.is_none().then(|| found.id.clone())
     }
 
     /// What a check has noted for its next look.

@@ -26,13 +26,23 @@ impl Progress<'_> {
         if let Some(step) = steps.iter().find(|step| Some(&step.id) == in_doubt.as_ref()) {
             self.take_step(step).await?;
         }
+        let mut unconfirmed = None;
         for (index, step) in steps.iter().enumerate() {
             if self.work()?.is_done(&step.id) && !self.is_outdated(step, &steps[index + 1..]) {
                 continue;
             }
-            self.take_step(step).await?;
+            if let Some(end) = unconfirmed.take_if(|_| step.proposal.phase > Phase::Confirm) {
+                return Err(end);
+            }
+            match self.take_step(step).await {
+                // What one side does not confirm, the other may explain: all of them are looked at.
+                Err(end) if step.proposal.phase == Phase::Confirm && is_unconfirmed(&end) && !self.is_in_doubt() => {
+                    unconfirmed = Some(graver(unconfirmed, end));
+                }
+                taken => taken?,
+            }
         }
-        Ok(self.state_reached())
+        unconfirmed.map_or_else(|| Ok(self.state_reached()), Err)
     }
 
     async fn take_step(&mut self, step: &Step) -> Result<(), Pause> {
@@ -173,6 +183,18 @@ impl Progress<'_> {
         } else {
             TenantState::Planned
         }
+    }
+}
+
+fn is_unconfirmed(end: &Pause) -> bool {
+    matches!(end, Pause::End(TenantState::Soaking | TenantState::Stuck, _))
+}
+
+/// A failure goes before what is only awaited, and else the first before the second.
+fn graver(first: Option<Pause>, second: Pause) -> Pause {
+    match (first, &second) {
+        (Some(Pause::End(TenantState::Soaking, _)) | None, Pause::End(TenantState::Stuck, _)) | (None, _) => second,
+        (Some(first), _) => first,
     }
 }
 
