@@ -80,6 +80,7 @@ fn the_order_of_the_tokens_tells_the_connection() {
         ("03:00S 08:00L 09:00s", unclear),
         // At the same moment: the service client's counts.
         ("03:00L 03:00S", applied("03:00")),
+        ("03:00L 03:00S 08:00S", applied("08:00")),
         // Out of order, as late events arrive.
         ("08:00S 00:00L 03:00S", applied("03:00")),
     ];
