@@ -17,7 +17,7 @@ const LONGEST_NAME: usize = 15;
 /// What to do for the swap.
 pub(crate) fn forward(connection: &ConnectionPayload, client_id: &str, client_secret: &Handle) -> RunSheet {
     let mut lines = way_to_form(connection);
-    lines.push(SheetLine::new(SheetAct::Choose, "Select Connection Flow").with("Client Credential Flow"));
+    lines.push(SheetLine::new(SheetAct::Choose, "Connection Flow").with("Client Credential Flow"));
     lines.push(box_line(APPS_BOX, Some(connection.app_data)));
     lines.push(box_line(LOGS_BOX, connection.auth_logs));
     lines.push(domain_line(connection));
@@ -49,7 +49,7 @@ pub(crate) fn back(connection: &ConnectionPayload) -> RunSheet {
         SheetLine::new(SheetAct::Go, "General").note("from here come the Client ID and the Client Secret for the form"),
     ];
     lines.extend(way_to_form(connection));
-    lines.push(SheetLine::new(SheetAct::Choose, "Select Connection Flow").with("Auth Code Flow"));
+    lines.push(SheetLine::new(SheetAct::Choose, "Connection Flow").with("Auth Code Flow"));
     lines.push(box_line(APPS_BOX, connection.previous_app_data));
     lines.push(box_line(LOGS_BOX, connection.auth_logs));
     lines.push(domain_line(connection));
