@@ -1,6 +1,6 @@
 //! The steps that the directory side takes: baseline, test, swap, confirm. Nothing is asked and nothing is decided later.
 
-use flowswap_contract::{By, Error, ErrorKind, LegacyClient, Phase, PlanParams, Reversibility, Role, StepProposal};
+use flowswap_contract::{By, Error, ErrorKind, Phase, PlanParams, Reversibility, Role, StepProposal};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -25,17 +25,10 @@ pub(crate) struct ConnectionPayload {
     pub(crate) previous_app_data: Option<bool>,
     /// Whether authentication logs are collected, before and after; none where nobody knows.
     pub(crate) auth_logs: Option<bool>,
-    pub(crate) legacy: Option<Legacy>,
-    /// The client of the connection before the swap, by the name under which the provider's `observe` reads it.
+    /// The client of the authorization-code flow; the provider reads by this key whose tokens to look for.
     pub(crate) previous_client_id: Option<String>,
-}
-
-/// The app of the authorization-code flow.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Legacy {
-    pub(crate) client_id: String,
-    /// Its name in Okta; none where Okta does not show it.
-    pub(crate) label: Option<String>,
+    /// What its app is called in Okta; none where Okta does not show it.
+    pub(crate) previous_client_label: Option<String>,
 }
 
 /// What `confirm` compares with.
@@ -50,7 +43,7 @@ pub(crate) struct ConfirmPayload {
 pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepProposal>, Error> {
     let directory = &params.directory;
     let name = &directory.name;
-    let legacy = find_legacy(params);
+    let (previous_client_id, previous_client_label) = find_legacy(params);
     let connection = ConnectionPayload {
         directory: name.clone(),
         domain: directory.domain.clone(),
@@ -58,8 +51,8 @@ pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepPr
         app_data: params.app_data,
         previous_app_data: directory.app_data,
         auth_logs: directory.auth_logs,
-        previous_client_id: legacy.as_ref().map(|legacy| legacy.client_id.clone()),
-        legacy,
+        previous_client_id,
+        previous_client_label,
     };
     let baseline = BaselinePayload { directory: name.clone(), sample_groups: config.sample_groups };
     let confirm =
@@ -105,23 +98,21 @@ pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepPr
     ])
 }
 
-/// The client that the directory is connected as. Where nobody says it, the only one there is.
-fn find_legacy(params: &PlanParams) -> Option<Legacy> {
-    let of = |client: &LegacyClient| Legacy { client_id: client.client_id.clone(), label: Some(client.label.clone()) };
+/// The client that the directory is connected as, and its app's name. Where nobody says it, the only one there is.
+fn find_legacy(params: &PlanParams) -> (Option<String>, Option<String>) {
     let known = &params.provider.legacy_clients;
-    match (&params.directory.client_id, known.as_slice()) {
-        (Some(id), known) => {
-            let found = known.iter().find(|client| client.client_id == *id);
-            Some(found.map_or_else(|| Legacy { client_id: id.clone(), label: None }, of))
-        }
-        (None, [only]) => Some(of(only)),
+    let id = match (&params.directory.client_id, known.as_slice()) {
+        (Some(id), _) => Some(id),
+        (None, [only]) => Some(&only.client_id),
         (None, _) => None,
-    }
+    };
+    let app = known.iter().find(|client| Some(&client.client_id) == id);
+    (id.cloned(), app.map(|client| client.label.clone()))
 }
 
 /// The vendor's own procedure for the authorization-code flow (Reconnect Okta Directory).
 fn way_back(connection: &ConnectionPayload) -> String {
-    let client = connection.legacy.as_ref().map(|legacy| format!(" {}", legacy.client_id)).unwrap_or_default();
+    let client = connection.previous_client_id.as_deref().map(|id| format!(" {id}")).unwrap_or_default();
     format!(
         "a person reconnects `{}` in the console by the Auth Code Flow as client{client} and signs in with Okta",
         connection.directory

@@ -4,7 +4,7 @@
 
 use flowswap_contract::{Handle, RunSheet, SheetAct, SheetLine};
 
-use crate::plan::{ConnectionPayload, Legacy};
+use crate::plan::ConnectionPayload;
 
 const APPS_BOX: &str = "Collect enterprise applications";
 const LOGS_BOX: &str = "Collect authentication logs and forward to Strata Logging Service";
@@ -41,8 +41,8 @@ pub(crate) fn forward(connection: &ConnectionPayload, client_id: &str, client_se
 
 /// What to do for the way back, the vendor's own procedure for the authorization-code flow.
 pub(crate) fn back(connection: &ConnectionPayload) -> RunSheet {
-    let legacy = connection.legacy.as_ref();
-    let app = name_app(legacy);
+    let legacy_id = connection.previous_client_id.as_deref();
+    let app = name_app(connection);
     let mut lines = vec![
         SheetLine::new(SheetAct::Go, "Okta Admin Console > Applications > Applications")
             .note(format!("open {app}; it must be Active, or else activate it first")),
@@ -54,8 +54,8 @@ pub(crate) fn back(connection: &ConnectionPayload) -> RunSheet {
     lines.push(box_line(LOGS_BOX, connection.auth_logs));
     lines.push(domain_line(connection));
     let client_id = SheetLine::new(SheetAct::Enter, "Client ID");
-    lines.push(match legacy {
-        Some(legacy) => client_id.with(legacy.client_id.as_str()),
+    lines.push(match legacy_id {
+        Some(id) => client_id.with(id),
         None => client_id.note("that of the authorization-code app, from its General tab in Okta"),
     });
     lines.push(
@@ -69,7 +69,7 @@ pub(crate) fn back(connection: &ConnectionPayload) -> RunSheet {
     );
     lines.push(press_test("otherwise do not submit; compare Client ID and Client Secret, and sign in again"));
     lines.extend(end_of_form(connection));
-    let id = legacy.map_or("the authorization-code app", |legacy| legacy.client_id.as_str());
+    let id = legacy_id.unwrap_or("the authorization-code app");
     RunSheet {
         title: format!("Reconnect {} by the Auth Code Flow, as before", connection.directory),
         url: connection.console_url.clone(),
@@ -155,7 +155,7 @@ fn keep(connection: &ConnectionPayload, app_data: Option<bool>) -> Vec<String> {
 }
 
 fn care_forward(connection: &ConnectionPayload, client_id: &str) -> Vec<String> {
-    let legacy = connection.legacy.as_ref().map(|legacy| format!(", {},", legacy.client_id)).unwrap_or_default();
+    let legacy = connection.previous_client_id.as_deref().map(|id| format!(", {id},")).unwrap_or_default();
     let object = if connection.app_data { APPLICATION_ENABLED } else { PLAIN };
     let mut care = vec![
         format!(
@@ -180,10 +180,10 @@ fn care_forward(connection: &ConnectionPayload, client_id: &str) -> Vec<String> 
     care
 }
 
-fn name_app(legacy: Option<&Legacy>) -> String {
-    match legacy {
-        Some(Legacy { label: Some(label), client_id }) => format!("the app {label} ({client_id})"),
-        Some(Legacy { label: None, client_id }) => format!("the app with the Client ID {client_id}"),
-        None => "the app of the authorization-code flow".to_owned(),
+fn name_app(connection: &ConnectionPayload) -> String {
+    match (&connection.previous_client_label, &connection.previous_client_id) {
+        (Some(label), Some(id)) => format!("the app {label} ({id})"),
+        (None, Some(id)) => format!("the app with the Client ID {id}"),
+        (_, None) => "the app of the authorization-code flow".to_owned(),
     }
 }
