@@ -28,7 +28,7 @@ pub(crate) fn forward(connection: &ConnectionPayload, client_id: &str, client_se
             .note("do not click Restore: it puts the present secret back, which does not go with this flow"),
     );
     lines.push(press_test("otherwise do not submit; compare Client ID and Client Secret first"));
-    lines.extend(end_of_form(connection));
+    lines.extend(end_of_form(connection, "a new name would change the distinguished name of every group"));
     RunSheet {
         title: format!("Reconnect {} by the Client Credential Flow", connection.directory),
         url: connection.console_url.clone(),
@@ -68,7 +68,9 @@ pub(crate) fn back(connection: &ConnectionPayload) -> RunSheet {
             .note("as the administrator to whom the app is assigned; the connection works for 90 days from now"),
     );
     lines.push(press_test("otherwise do not submit; compare Client ID and Client Secret, and sign in again"));
-    lines.extend(end_of_form(connection));
+    let if_renamed =
+        "if it shows another name by now, enter this one: every group gets its old distinguished name back";
+    lines.extend(end_of_form(connection, if_renamed));
     let id = legacy_id.unwrap_or("the authorization-code app");
     RunSheet {
         title: format!("Reconnect {} by the Auth Code Flow, as before", connection.directory),
@@ -106,7 +108,7 @@ fn box_line(label: &str, ticked: Option<bool>) -> SheetLine {
     match ticked {
         Some(true) => SheetLine::new(SheetAct::Tick, label),
         Some(false) => SheetLine::new(SheetAct::Clear, label),
-        None => SheetLine::new(SheetAct::Leave, label).note("as it is, ticked or not"),
+        None => SheetLine::new(SheetAct::Leave, label).note("whether it is ticked or not"),
     }
 }
 
@@ -120,9 +122,9 @@ fn press_test(otherwise: &str) -> SheetLine {
     SheetLine::new(SheetAct::Press, "Test Connection").with("Success").note(otherwise)
 }
 
-fn end_of_form(connection: &ConnectionPayload) -> Vec<SheetLine> {
+fn end_of_form(connection: &ConnectionPayload, about_name: &str) -> Vec<SheetLine> {
     vec![
-        name_line(&connection.directory),
+        name_line(&connection.directory, about_name),
         SheetLine::new(SheetAct::Press, "Submit"),
         SheetLine::new(SheetAct::Go, "Directories")
             .note(format!("see that {} is there under this name", connection.directory)),
@@ -130,10 +132,10 @@ fn end_of_form(connection: &ConnectionPayload) -> Vec<SheetLine> {
 }
 
 /// Whether the form insists on a shorter name where the present one is a long default name is documented nowhere.
-fn name_line(name: &str) -> SheetLine {
+fn name_line(name: &str, about: &str) -> SheetLine {
     let line = SheetLine::new(SheetAct::Leave, "Directory Name (Optional)").with(name);
     if name.chars().count() <= LONGEST_NAME {
-        return line.note("a new name would change the distinguished name of every group");
+        return line.note(about);
     }
     line.note(format!(
         "look at this field before Submit: the name is longer than the {LONGEST_NAME} characters of the manual. If the form \

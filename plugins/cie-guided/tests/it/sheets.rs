@@ -49,7 +49,8 @@ fn sheet(op: Op, table: Value, app_data: bool) -> RunSheet {
 #[test]
 fn the_steps_hold_all_that_is_needed() {
     let (mut plugin, mut cie) = (open(table()), FakeCie::new());
-    insta::assert_json_snapshot!("steps", plan(&mut plugin, &mut cie, true));
+    let steps = plan(&mut plugin, &mut cie, true);
+    insta::with_settings!({sort_maps => true}, { insta::assert_json_snapshot!("steps", steps) });
     assert_eq!(plugin.asked, Vec::<String>::new());
 }
 
