@@ -273,3 +273,23 @@ pub(crate) fn exit_of(summary: &Summary) -> Exit {
         Exit::Done
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_names_the_rules_that_it_is_a_case_of() {
+        let row = Row {
+            name: "acme".to_owned(),
+            outcome: "ended",
+            state: Some(TenantState::Failed),
+            reason: Some("step `confirm` failed".to_owned()),
+            changes: Vec::new(),
+            rules: vec!["users-lost".to_owned()],
+        };
+        let text = text(&Report { run: None, tenants: vec![row] });
+        let line = console::strip_ansi_codes(&text).lines().nth(1).unwrap().to_owned();
+        assert_eq!(line, "acme    failed  step `confirm` failed (`flowswap explain users-lost`)");
+    }
+}

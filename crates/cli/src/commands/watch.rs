@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use flowswap_engine::{Clock, Event, EventSink, History, Ports, RunCommand, TenantHistory, TenantState};
+use flowswap_engine::{Clock, Event, EventSink, History, Ports, TenantHistory, TenantState};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -44,7 +44,7 @@ pub(crate) async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Fai
     loop {
         let history = read_history(&config).await?;
         watched.take_in(context, &names, &history);
-        let Some(earliest) = watched.next_look(&history, SystemClock.now(), every) else { break };
+        let Some(earliest) = watched.next_look(watched.earliest(&history), SystemClock.now(), every) else { break };
         if context.stop.is_stopped() || !wait_until(context, earliest).await {
             return Ok(Exit::Interrupted);
         }
@@ -90,14 +90,22 @@ impl Watched {
         self.last_look = Some(now);
     }
 
+    /// For each awaited tenant, from when on more can be seen, where that is known.
+    fn earliest(&self, history: &History) -> impl Iterator<Item = Option<Timestamp>> {
+        self.awaited.iter().filter_map(|name| history.tenant(name)).map(|tenant| Awaited::of(tenant).earliest)
+    }
+
     /// When it is worth looking again; none when nothing is awaited. The first look is at once where nothing speaks
     /// against it.
-    fn next_look(&self, history: &History, now: Timestamp, every: Duration) -> Option<Timestamp> {
-        let tenants = self.awaited.iter().filter_map(|name| history.tenant(name));
+    fn next_look(
+        &self,
+        earliest: impl Iterator<Item = Option<Timestamp>>,
+        now: Timestamp,
+        every: Duration,
+    ) -> Option<Timestamp> {
         let regular = self.last_look.map_or(now, |last| later(last, every));
         let least = self.last_look.map_or(now, |last| later(last, LEAST));
-        let due = tenants.map(|tenant| Awaited::of(tenant).earliest.unwrap_or(regular));
-        due.min().map(|due| due.max(least))
+        earliest.map(|earliest| earliest.unwrap_or(regular)).min().map(|due| due.max(least))
     }
 }
 
@@ -149,7 +157,7 @@ async fn go_on(context: &Context, config: &Config, names: &[String], seen: &Hist
             }
             Err(failure) => return Err(failure),
         };
-        look(context, config, ports, &names, errand.command, errand).await?;
+        look(context, config, ports, &names, errand).await?;
     }
     Ok(())
 }
@@ -159,12 +167,11 @@ async fn look(
     config: &Config,
     (ports, history): (Ports, History),
     names: &[String],
-    command: RunCommand,
     errand: Errand,
 ) -> Result<(), Failure> {
     let fleet = Fleet::open(context, config, names, &ports).await?;
     let jobs = started::jobs(config, &fleet, &history, false, errand.goal)?;
-    started::carry_out(config, &started::runner(ports), command, jobs).await.map(drop)
+    started::carry_out(config, &started::runner(ports), errand.command, jobs).await.map(drop)
 }
 
 fn is_in_use(failure: &Failure) -> bool {
@@ -215,4 +222,39 @@ fn text(report: &Report) -> String {
         [table::plain(&row.name), table::toned(tone_of_state(row.state), row.state), table::plain(reason)]
     });
     table::render(["tenant", "state", ""], rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    /// It is 100 now, and the tenants say from when on more can be seen, where they know.
+    fn check(looked: Option<i64>, earliest: &[Option<i64>], every: u64, expect: Option<i64>) {
+        let watched = Watched { last_look: looked.map(at), ..Watched::default() };
+        let earliest = earliest.iter().map(|second| second.map(at));
+        let due = watched.next_look(earliest, at(100), Duration::from_secs(every));
+        assert_eq!(due, expect.map(at), "{looked:?} {every}");
+    }
+
+    #[test]
+    fn looks_are_as_rare_as_they_can_be() {
+        // Nothing is awaited.
+        check(None, &[], 60, None);
+        // The first look is at once, unless all that is awaited needs time.
+        check(None, &[None], 60, Some(100));
+        check(None, &[Some(500), None], 60, Some(100));
+        check(None, &[Some(500), Some(400)], 60, Some(400));
+        check(None, &[Some(5)], 60, Some(100));
+        // Later ones come regularly, or when the first can show more.
+        check(Some(100), &[None, Some(900)], 60, Some(160));
+        check(Some(100), &[Some(130), None], 60, Some(130));
+        check(Some(100), &[Some(900)], 60, Some(900));
+        // But never more often than the least.
+        check(Some(100), &[Some(101)], 60, Some(115));
+        check(Some(100), &[Some(90)], 60, Some(115));
+    }
 }

@@ -96,7 +96,7 @@ fn its_attended_directory_is_read() {
     let directory = &config.tenants[0].directory;
     assert_eq!(directory.plugin, "cie-guided");
     assert_eq!(directory.secrets["client_secret"], SecretRef::Env("CIE_CLIENT_SECRET".to_owned()));
-    assert_eq!(directory.table["loss_budget"], json!({ "groups": 0, "users": 0.5 }));
+    assert_eq!(directory.table["loss_budget"], json!({ "users_percent": 0.5, "groups": 0 }));
 }
 
 /// Each key that the reader knows is explained.
