@@ -33,9 +33,12 @@ impl Handing {
             return Err(Failure::new(Exit::Usage, error).hint(format!("`flowswap sheet {tenant}` shows it")));
         };
         // A sheet is a plugin's, and another tenant's secret is none of its business.
-        let is_own = handle.as_str().starts_with(&format!("{tenant}/"));
-        let kept = if is_own { ports.secrets.get(&handle).await } else { Ok(None) };
-        match kept.map_err(|error| Failure::new(Exit::Failed, error))? {
+        if !handle.as_str().starts_with(&format!("{tenant}/")) {
+            let error =
+                format!("the run sheet of the tenant `{tenant}` names the secret `{handle}`, which is another's");
+            return Err(Failure::new(Exit::Failed, error).hint("the plugin that wrote the sheet is at fault"));
+        }
+        match ports.secrets.get(&handle).await.map_err(|error| Failure::new(Exit::Failed, error))? {
             Some(secret) => Ok(Self { tenant: tenant.to_owned(), label: label.to_owned(), handle, secret }),
             None => {
                 let error = format!("the secret `{handle}`, which the run sheet names, is not in custody");

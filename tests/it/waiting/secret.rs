@@ -1,9 +1,14 @@
 //! The secret of a sheet goes to a person, once, and is nowhere else.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
 
 use super::story::{CANARY, Story};
-use crate::support::{command, terminal::Terminal};
+use crate::support::{Background, command, terminal::Terminal};
 
 #[test]
 fn it_is_printed_to_a_terminal_and_recorded() {
@@ -42,13 +47,100 @@ fn it_is_given_only_where_a_sheet_names_it() {
     for (tenant, code, words) in [
         ("initech", 2, "nothing is asked of a person for the tenant `initech`, which is soaking"),
         ("hooli", 2, "the run sheet of the tenant `hooli` names no secret"),
-        ("globex", 1, "`globex/provision/client_secret`, which the run sheet names, is not in custody"),
+        ("globex", 1, "names the secret `acme/provision/client_secret`, which is another's"),
         ("nobody", 2, "the configuration has no tenant `nobody`"),
     ] {
         let (ended, seen) = Terminal::start(command(story.dir(), &["secret", "copy", tenant, "--print"])).finish();
         assert_eq!(ended, code, "{seen}");
         assert!(seen.contains(words), "{seen}");
         assert!(!seen.contains(CANARY), "{seen}");
+    }
+    fs::remove_dir_all(story.dir().join(".flowswap/secrets")).unwrap();
+    let (ended, seen) = Terminal::start(command(story.dir(), &["secret", "copy", "acme", "--print"])).finish();
+    let words = "`acme/provision/client_secret`, which the run sheet names, is not in custody";
+    assert!(ended == 1 && seen.contains(words), "{ended}: {seen}");
+}
+
+#[test]
+fn it_leaves_the_clipboard_again_and_nothing_else_does() {
+    let Some(screen) = Screen::start() else { return };
+    let story = Story::new();
+    let copy = || {
+        let mut command = command(story.dir(), &["secret", "copy", "acme"]);
+        command.env("DISPLAY", &screen.display);
+        let mut copying = Background::spawn(command);
+        copying.await_talk("the secret is on the clipboard for 60 s: paste it into “Client Secret”");
+        copying
+    };
+    let copying = copy();
+    assert_eq!(screen.paste().as_deref(), Some(CANARY));
+    copying.interrupt();
+    let output = copying.finish().expect(0);
+    assert!(output.stderr.ends_with("the secret is not on the clipboard any more\n"), "{}", output.stderr);
+    assert!(!output.show().contains(CANARY));
+    assert_ne!(screen.paste().as_deref(), Some(CANARY));
+
+    // What somebody else has put there meanwhile stays.
+    let copying = copy();
+    screen.copy("something else");
+    copying.interrupt();
+    copying.finish().expect(0);
+    assert_eq!(screen.paste().as_deref(), Some("something else"));
+    let evidence = story.run("evidence acme").expect(0).stdout;
+    assert_eq!(evidence.matches("(clipboard)").count(), 3, "{evidence}");
+    assert_nowhere(story.dir());
+}
+
+/// A display that nobody sees, with a clipboard.
+struct Screen {
+    server: Child,
+    display: String,
+}
+
+impl Screen {
+    /// None, and a word about it, where the programs are not installed.
+    fn start() -> Option<Self> {
+        if Command::new("xclip").arg("-version").stderr(Stdio::null()).status().is_err() {
+            eprintln!("skipped: there is no `xclip` to look at a clipboard with");
+            return None;
+        }
+        let server = Command::new("Xvfb")
+            .args(["-displayfd", "1", "-nolisten", "tcp", "-screen", "0", "64x64x8"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        let Ok(mut server) = server else {
+            eprintln!("skipped: there is no `Xvfb` to have a clipboard with");
+            return None;
+        };
+        let mut number = String::new();
+        BufReader::new(server.stdout.take().unwrap()).read_line(&mut number).unwrap();
+        Some(Self { server, display: format!(":{}", number.trim()) })
+    }
+
+    fn xclip(&self, args: &[&str]) -> Command {
+        let mut command = Command::new("xclip");
+        command.args(["-selection", "clipboard"]).args(args).env("DISPLAY", &self.display).stderr(Stdio::null());
+        command
+    }
+
+    fn paste(&self) -> Option<String> {
+        let output = self.xclip(&["-o"]).output().unwrap();
+        output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+    }
+
+    fn copy(&self, text: &str) {
+        let mut copying = self.xclip(&["-i"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        copying.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        assert!(copying.wait().unwrap().success());
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
     }
 }
 

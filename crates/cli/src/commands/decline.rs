@@ -45,6 +45,10 @@ fn text(report: &Report) -> String {
     let Report { name, step, state, next } = report;
     let mut text = format!("{name}: `{step}` will not be done, by your word\n");
     text.extend(state.map(|state| format!("state: {state}\n")));
-    text.extend(next.as_ref().map(|next| format!("next: {next}, or flowswap rollback {name}\n")));
+    let back = format!("flowswap rollback {name}");
+    match next {
+        Some(next) if *next != back => text += &format!("next: {next}, or {back}\n"),
+        _ => text += &format!("next: {back}\n"),
+    }
     text
 }
