@@ -37,6 +37,21 @@ async fn a_stop_ends_the_wait_for_proof_at_once() {
     scene.restarted().reach(Goal::Swapped, S::Swapped).await;
 }
 
+/// A token that the provider saw while the directory had nothing to show yet may be the last of its kind.
+#[tokio::test(start_paused = true)]
+async fn what_one_side_confirmed_earlier_is_looked_at_again_with_the_other() {
+    let scene = Scene::new(&["acme"]).await;
+    scene.change_world("acme", |world| world.slow_confirmations = 4);
+    assert_eq!(scene.end(Goal::Swapped).await.0, S::Soaking);
+    // Both were looked at, so that the one may explain what the other lacks.
+    assert_eq!(scene.count("confirm-provider", Op::Test), 1);
+    let history = scene.history();
+    assert_eq!(history.tenant("acme").unwrap().step.as_deref(), Some("confirm-directory"), "that is what is awaited");
+    let scene = scene.restarted();
+    scene.reach(Goal::Swapped, S::Swapped).await;
+    assert_eq!(scene.count("confirm-provider", Op::Test), 2);
+}
+
 /// What was confirmed when the tenant was swapped is no ground for retiring it now.
 #[tokio::test(start_paused = true)]
 async fn a_directory_that_broke_is_neither_retired_nor_purged() {
