@@ -82,12 +82,13 @@ mod tests {
         // Minutes after the swap: noted before, shown now, now; what it means, seconds to the next look.
         type Case = (&'static [i64], Option<i64>, i64, Standing, u64);
         use Standing::{Awaited, Enough, Stalled};
-        let table: [Case; 14] = [
+        let table: [Case; 15] = [
             (&[], None, 1, Awaited, 270),
             (&[], Some(-4), 1, Awaited, 270),
             (&[], Some(0), 1, Awaited, 270),
             (&[], Some(2), 3, Awaited, 270),
             (&[2], Some(2), 6, Awaited, 90),
+            (&[0], Some(5), 6, Awaited, 270),
             (&[2], Some(7), 8, Enough, 270),
             (&[2, 7], Some(12), 13, Enough, 270),
             (&[], Some(9), 12, Awaited, 150),

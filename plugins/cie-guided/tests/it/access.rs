@@ -78,6 +78,8 @@ fn two_directories_of_one_name_are_not_told_apart() {
     let error = refused(detect(&mut open(table()), &mut cie));
     assert_eq!(error.kind, ErrorKind::Config);
     assert!(error.message.starts_with("2 directories are called acme.okta.test"), "{}", error.message);
+    let mut cie = FakeCie { others: vec!["acme.okta.test-2", "ACME.okta.test"], ..FakeCie::new() };
+    assert_eq!(detect(&mut open(table()), &mut cie).unwrap().name, "acme.okta.test", "names of their own");
 }
 
 #[test]
