@@ -155,7 +155,7 @@ impl People<'_> {
         let what = format!("show {kind} of {}", self.directory);
         let (attributes, pointers): (&[&str], &[&str]) = match kind {
             // Whatever else it says of a person is not to be seen either.
-            "users" => (&[USER_NAME], &["/result/data/domains/*/objects"]),
+            "users" => (&[USER_NAME], &["/result/data"]),
             _ => (
                 &[DISTINGUISHED_NAME, NAME, UNIQUE_ID],
                 &["/result/data/domains/*/objects/*/Distinguished Name", "/result/data/domains/*/objects/*/Name"],

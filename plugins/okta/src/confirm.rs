@@ -126,6 +126,14 @@ fn judge_credentials(service: &TokenLog, service_id: &str, legacy: Option<&(&str
 
 fn judge_scopes(service: &TokenLog, app_data: bool) -> Evidence {
     let none = |detail: &str| note("scopes", EvidenceResult::NotApplicable, detail);
+    if let Some(token) = service.granted.iter().find(|token| token.lacks(APPS_READ)) {
+        let detail = format!(
+            "the directory asks for {APPS_READ}, and the token of {} came without it: the box for enterprise applications is \
+             ticked, and the client may not read them",
+            token.at
+        );
+        return note("scopes", EvidenceResult::Fail, detail).by_event(token.id()).of_rule("app-data-lost");
+    }
     if !app_data {
         return none("no enterprise applications are to be collected");
     }

@@ -1,7 +1,7 @@
 //! Token requests in a client's name, as the System Log shows them: who is connected as whom, whatever a screen says.
 //!
 //! Events arrive late, so the absence of one proves nothing for some minutes. That the client is the event's actor, and
-//! that the debug data has `grantType` and `grantedScopes`, is in no document of Okta's; without the debug data less is known.
+//! that the debug data has `grantType`, `requestedScopes` and `grantedScopes`, is in no document of Okta's; without the debug data less is known.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -129,8 +129,18 @@ impl Token {
 
     /// The scopes that it has, where the log shows them.
     pub(crate) fn scopes(&self) -> Option<BTreeSet<&str>> {
+        self.read_scopes("grantedScopes")
+    }
+
+    /// Whether it was asked for with this scope and came without it, as far as the log shows both.
+    pub(crate) fn lacks(&self, scope: &str) -> bool {
+        let asked = self.read_scopes("requestedScopes").is_some_and(|scopes| scopes.contains(scope));
+        asked && self.scopes().is_some_and(|scopes| !scopes.contains(scope))
+    }
+
+    fn read_scopes(&self, member: &str) -> Option<BTreeSet<&str>> {
         let is_between = |c: char| c == ',' || c.is_ascii_whitespace();
-        Some(match self.event.debug("grantedScopes")? {
+        Some(match self.event.debug(member)? {
             Value::String(text) => text.split(is_between).filter(|scope| !scope.is_empty()).collect(),
             Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
             _ => return None,

@@ -68,6 +68,12 @@ const MOVES: &[Move] = &[
         rule: "app-data-lost",
     },
     Move {
+        name: "the box of applications ticked for the plain integration",
+        app_data: false,
+        act: |lab, tenant| act(lab, tenant, &Form { applications: true, ..right(lab, tenant) }),
+        rule: "app-data-lost",
+    },
+    Move {
         name: "the authorization-code flow chosen again",
         app_data: false,
         act: |lab, tenant| {

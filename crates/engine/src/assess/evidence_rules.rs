@@ -28,10 +28,11 @@ pub const EVIDENCE_RULES: &[Rule] = &[
         id: "app-data-lost",
         severity: Severity::Error,
         verdict: Verdict::Migrated,
-        about: "Application data is to be collected, and the directory asks for tokens without the scope for it: the check box Collect \
-                enterprise applications was left clear, or the plain integration is in use. Policy that uses application data does \
-                not match any more.",
-        fix: "open Reconnect again and tick Collect enterprise applications; the client must be the application-enabled one",
+        about: "The check box Collect enterprise applications and the integration do not go together: application data is to be \
+                collected, and the directory asks for no token with the scope for it; or it asks, and the plain integration \
+                does not have that scope. Application data is not collected, and policy that uses it does not match any more.",
+        fix: "open Reconnect again and set Collect enterprise applications as the run sheet says; with it ticked the client must be \
+              the application-enabled one",
         check: by_evidence,
     },
     Rule {

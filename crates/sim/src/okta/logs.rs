@@ -36,6 +36,8 @@ pub(crate) struct LogEvent {
 #[derive(Clone, Debug)]
 pub(crate) struct TokenGrant {
     pub(crate) grant_type: String,
+    /// The scopes that were asked for; none where that is not shown.
+    pub(crate) asked: Option<String>,
     pub(crate) scopes: Vec<String>,
 }
 
@@ -143,10 +145,23 @@ pub(crate) fn list(call: &mut Call<'_>) -> Answer {
         None => 0,
         Some(after) => after.parse().map_err(|_| Refusal::invalid("after", "after: the cursor is not known"))?,
     };
-    let found = call.org.events.iter().enumerate().skip(start).filter(|(_, event)| {
+    let newest_first = match call.request.parameter("sortOrder").as_deref() {
+        None | Some("ASCENDING") => false,
+        Some("DESCENDING") => true,
+        Some(_) => return Err(Refusal::invalid("sortOrder", "sortOrder: must be ASCENDING or DESCENDING")),
+    };
+    let is_wanted = |event: &LogEvent| {
         let in_range = event.published >= since && until.is_none_or(|until| event.published < until);
         in_range && filter.iter().all(|(field, value)| event.has(field, value))
-    });
+    };
+    if newest_first {
+        // Nobody polls backwards: what is older than the page is not led to, and no `next` says that it ends.
+        let mut found: Vec<_> = call.org.events.iter().filter(|event| is_wanted(event)).collect();
+        found.sort_by_key(|event| std::cmp::Reverse(event.published));
+        let body: Vec<_> = found.into_iter().take(limit).map(LogEvent::render).collect();
+        return Ok(Reply::json(StatusCode::OK, &body).with_header(header::LINK, &link_self(call)));
+    }
+    let found = call.org.events.iter().enumerate().skip(start).filter(|(_, event)| is_wanted(event));
     let page: Vec<_> = found.take(limit).collect();
     let full = page.len() == limit;
     // A page that is not full has looked at everything; the poller goes on from the end.
@@ -187,6 +202,9 @@ impl LogEvent {
         if let Some(grant) = &self.grant {
             debug["grantType"] = json!(grant.grant_type);
             debug["grantedScopes"] = json!(grant.scopes.join(" "));
+            if let Some(asked) = &grant.asked {
+                debug["requestedScopes"] = json!(asked);
+            }
         }
         json!({
             "uuid": self.uuid,

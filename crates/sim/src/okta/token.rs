@@ -77,7 +77,8 @@ pub(crate) fn grant(call: &mut Call<'_>) -> Answer {
                 _ => "invalid_request",
             };
             let name = call.org.service(&id).map_or("", |service| service.name);
-            let grant = TokenGrant { grant_type: grant_type.to_owned(), scopes: Vec::new() };
+            let asked = field("scope").map(str::to_owned);
+            let grant = TokenGrant { grant_type: grant_type.to_owned(), asked, scopes: Vec::new() };
             logs::record_as_client(call, GRANT_EVENT, &id, name, Outcome::Failure(reason), grant);
             return Err(refusal);
         }
@@ -85,7 +86,8 @@ pub(crate) fn grant(call: &mut Call<'_>) -> Answer {
     let token = call.org.mint.token("eyJraWQiOiJzaW0ifQ.");
     let scope = scopes.join(" ");
     let expires = call.now + LIFETIME;
-    let grant = TokenGrant { grant_type: grant_type.to_owned(), scopes: scopes.clone() };
+    let asked = field("scope").map(str::to_owned);
+    let grant = TokenGrant { grant_type: grant_type.to_owned(), asked, scopes: scopes.clone() };
     call.org.tokens.insert(token.clone(), AccessToken { client_id: client.id.clone(), scopes, expires });
     logs::record_as_client(call, GRANT_EVENT, &client.id, client.name, Outcome::Success, grant);
     let body = json!({
@@ -112,7 +114,11 @@ pub(crate) struct Refresh<'a> {
 /// access token, which works while the app and its administrator are active and the 90 days since the sign-in have not
 /// passed, and leaves the same event as any other token. Returns the granted ones of the asked scopes.
 pub(crate) fn refresh(call: &mut Call<'_>, refresh: &Refresh<'_>) -> Result<Vec<String>, String> {
-    let grant = |scopes: &[String]| TokenGrant { grant_type: "refresh_token".to_owned(), scopes: scopes.to_vec() };
+    let grant = |scopes: &[String]| TokenGrant {
+        grant_type: "refresh_token".to_owned(),
+        asked: Some(refresh.asked.join(" ")),
+        scopes: scopes.to_vec(),
+    };
     let client_id = refresh.client_id;
     let app = call.org.app_of_client(client_id).filter(|app| app.status == Status::Active && app.is_legacy());
     let Some(app) = app else {
@@ -154,7 +160,7 @@ pub(crate) fn sign_in(call: &mut Call<'_>, client_id: &str, secret: &str) -> Res
         app.refresh_tokens.push(token);
     }
     for event in [REFRESH_EVENT, GRANT_EVENT] {
-        let grant = TokenGrant { grant_type: "authorization_code".to_owned(), scopes: scopes.clone() };
+        let grant = TokenGrant { grant_type: "authorization_code".to_owned(), asked: None, scopes: scopes.clone() };
         logs::record_as_client(call, event, client_id, &label, Outcome::Success, grant);
     }
     Ok(())

@@ -161,6 +161,23 @@ fn application_data_needs_its_scope() {
     }
 }
 
+/// The box is ticked, and the client is the plain one.
+#[test]
+fn a_scope_that_is_asked_for_and_not_granted_is_told_whatever_was_wanted() {
+    for (app_data, granted, expected) in [(false, "", Fail), (true, "", Fail), (true, " okta.apps.read", Pass)] {
+        let (evidence, _) = confirm(|org, payload| {
+            payload["app_data"] = json!(app_data);
+            let event = org.log_token("0oaNEW", "CIE/1.0", "SUCCESS", &at("05:00"));
+            let scopes = format!("okta.users.read{granted}");
+            let asked = "okta.users.read okta.apps.read";
+            event["debugContext"] = json!({"debugData": {"requestedScopes": asked, "grantedScopes": scopes}});
+        });
+        let seen = one(&evidence, "scopes");
+        assert_eq!(seen.result, expected, "{app_data} {granted:?}: {}", seen.detail);
+        assert_eq!(seen.rule.as_deref(), (expected == Fail).then_some("app-data-lost"));
+    }
+}
+
 #[test]
 fn limits_are_told_and_are_no_failure() {
     let table: [(&[&str], Option<&str>); 3] = [
