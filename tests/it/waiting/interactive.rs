@@ -1,6 +1,13 @@
 //! A person at the terminal, led through the queue one sheet after the other.
 
-use super::words::{sign_in, swapped};
+use std::time::Duration;
+
+use flowswap_sim::{Interface, SimConfig};
+
+use super::{
+    secret::Screen,
+    words::{sign_in, swapped},
+};
 use crate::support::{Lab, command, terminal::Terminal};
 
 const BACK: [&str; 4] = ["rollback", "--all", "--yes", "--interactive"];
@@ -63,6 +70,47 @@ fn one_sheet_after_the_other() {
     assert_eq!((found, lab.in_state("rolling-back")), (waiting, vec![declined]), "{seen}");
     let claims = lab.json(&["next", &early], 0)["tenants"][0]["claims"].as_array().unwrap().len();
     assert_eq!(claims, 1, "{seen}");
+}
+
+/// A tenant whose sheet has a secret to paste, and the person who was just shown it.
+fn before_the_sheet(display: Option<&str>) -> (Lab, Terminal) {
+    let config = SimConfig::default().tenants(1).interface(Interface::CieGuided);
+    let lab = Lab::new(config.natural_sync(Duration::from_secs(300)));
+    lab.plan().expect(0);
+    let mut command = command(lab.dir(), &["apply", "plan.json", "--yes", "--interactive"]);
+    command.envs(display.map(|display| ("DISPLAY", display)));
+    let mut person = Terminal::start(command);
+    person.await_words("acme: d done, n decline, l later, c copy the secret >");
+    (lab, person)
+}
+
+#[test]
+fn the_secret_is_copied_without_leaving_the_sheet() {
+    let Some(screen) = Screen::start() else { return };
+    let (lab, mut person) = before_the_sheet(Some(&screen.display));
+    person.enter("c");
+    person.await_words("the secret is on the clipboard for 60 s: paste it into “Client Secret”");
+    person.await_words("c copy the secret >");
+    let copied = screen.paste().unwrap();
+    person.enter("l");
+    let (code, seen) = person.finish();
+    assert!(code == 4 && copied.len() > 20 && !seen.contains(&copied), "{code}: {seen}");
+    assert_ne!(screen.paste(), Some(copied), "it is taken away at the end");
+    let evidence = lab.run(&["evidence", "acme"]).expect(0).stdout;
+    assert!(evidence.contains("(clipboard)"), "{evidence}");
+}
+
+#[test]
+fn without_a_clipboard_the_sheet_says_what_else_there_is() {
+    let (lab, mut person) = before_the_sheet(None);
+    person.enter("c");
+    person.await_words("failed to open the clipboard");
+    person.await_words("end this with `l`, then: flowswap secret copy acme --print");
+    person.await_words("c copy the secret >");
+    person.enter("l");
+    assert_eq!(person.finish().0, 4);
+    let evidence = lab.run(&["evidence", "acme"]).expect(0).stdout;
+    assert!(!evidence.contains("secrets given to people"), "{evidence}");
 }
 
 #[test]

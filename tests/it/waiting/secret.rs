@@ -92,14 +92,14 @@ fn it_leaves_the_clipboard_again_and_nothing_else_does() {
 }
 
 /// A display that nobody sees, with a clipboard.
-struct Screen {
+pub(super) struct Screen {
     server: Child,
-    display: String,
+    pub(super) display: String,
 }
 
 impl Screen {
     /// None, and a word about it, where the programs are not installed.
-    fn start() -> Option<Self> {
+    pub(super) fn start() -> Option<Self> {
         if Command::new("xclip").arg("-version").stderr(Stdio::null()).status().is_err() {
             eprintln!("skipped: there is no `xclip` to look at a clipboard with");
             return None;
@@ -125,7 +125,7 @@ impl Screen {
         command
     }
 
-    fn paste(&self) -> Option<String> {
+    pub(super) fn paste(&self) -> Option<String> {
         let output = self.xclip(&["-o"]).output().unwrap();
         output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
     }

@@ -115,8 +115,11 @@ fn text(report: &Report) -> String {
             text += &format!("{}: {}; that is not seen yet\n", row.name, claim.show());
         }
     }
-    if let Some(row) = report.tenants.iter().find(|row| row.next.len() > 1) {
-        text += &format!("once one is done: {}\n", row.next[1]);
+    let mut asked = report.tenants.iter().filter_map(|row| row.next.get(1));
+    match (asked.next(), asked.next()) {
+        (Some(confirm), None) => text += &format!("once it is done: {confirm}\n"),
+        (Some(_), Some(_)) => text += "once one is done: flowswap confirm TENANT\n",
+        (None, _) => {}
     }
     text
 }
