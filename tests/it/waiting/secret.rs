@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::story::{CANARY, Story};
-use crate::support::{Background, command, terminal::Terminal};
+use crate::support::{Background, command, print, terminal::Terminal};
 
 #[test]
 fn it_is_printed_to_a_terminal_and_recorded() {
@@ -101,8 +101,7 @@ impl Screen {
     /// None, and a word about it, where the programs are not installed.
     pub(super) fn start() -> Option<Self> {
         if Command::new("xclip").arg("-version").stderr(Stdio::null()).status().is_err() {
-            eprintln!("skipped: there is no `xclip` to look at a clipboard with");
-            return None;
+            return skip("there is no `xclip` to look at a clipboard with");
         }
         let server = Command::new("Xvfb")
             .args(["-displayfd", "1", "-nolisten", "tcp", "-screen", "0", "64x64x8"])
@@ -111,8 +110,7 @@ impl Screen {
             .stderr(Stdio::null())
             .spawn();
         let Ok(mut server) = server else {
-            eprintln!("skipped: there is no `Xvfb` to have a clipboard with");
-            return None;
+            return skip("there is no `Xvfb` to have a clipboard with");
         };
         let mut number = String::new();
         BufReader::new(server.stdout.take().unwrap()).read_line(&mut number).unwrap();
@@ -135,6 +133,12 @@ impl Screen {
         copying.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
         assert!(copying.wait().unwrap().success());
     }
+}
+
+/// Says why a test is not made.
+fn skip(why: &str) -> Option<Screen> {
+    print(&format!("skipped: {why}"));
+    None
 }
 
 impl Drop for Screen {
