@@ -97,3 +97,14 @@ fn watching_is_stopped_by_ctrl_c() {
     watching.interrupt();
     watching.finish().expect(5);
 }
+
+#[test]
+fn what_needs_time_is_not_looked_at_before() {
+    let story = super::story::Story::new();
+    let mut watching = Background::start(story.dir(), &["watch", "initech"]);
+    watching.await_talk("initech: soaking: awaits confirm: syncs: 1 of 2 syncs after the swap was good");
+    watching.await_talk("nothing more can be seen before 2925-07-26T08:34:00Z; looking again then");
+    watching.terminate();
+    // A look would have failed: the configuration has no credential.
+    watching.finish().expect(5);
+}

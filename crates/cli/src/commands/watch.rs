@@ -45,6 +45,10 @@ pub(crate) async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Fai
         let history = read_history(&config).await?;
         watched.take_in(context, &names, &history);
         let Some(earliest) = watched.next_look(watched.earliest(&history), SystemClock.now(), every) else { break };
+        // A pause that is longer than was asked for is worth a word.
+        if earliest > later(SystemClock.now(), every) {
+            context.terminal.say(&format!("nothing more can be seen before {earliest}; looking again then"));
+        }
         if context.stop.is_stopped() || !wait_until(context, earliest).await {
             return Ok(Exit::Interrupted);
         }
