@@ -16,30 +16,36 @@ use crate::{
 struct Page {
     id: &'static str,
     severity: flowswap_engine::Severity,
-    verdict: flowswap_engine::Verdict,
+    /// None where a check of a step finds it, and no look at both sides.
+    verdict: Option<flowswap_engine::Verdict>,
     about: &'static str,
     fix: &'static str,
 }
 
 pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, Failure> {
     let is_wanted = |rule: &&Rule| args.id.as_deref().is_none_or(|id| id == rule.id);
-    let rules: Vec<&Rule> = RULES.iter().chain(EVIDENCE_RULES).filter(is_wanted).collect();
-    if rules.is_empty() {
+    let seen = RULES.iter().filter(is_wanted).map(|rule| page(rule, Some(rule.verdict)));
+    let checked = EVIDENCE_RULES.iter().filter(is_wanted).map(|rule| page(rule, None));
+    let pages: Vec<Page> = seen.chain(checked).collect();
+    if pages.is_empty() {
         let failure =
             Failure::new(Exit::Usage, format!("there is no finding `{}`", args.id.as_deref().unwrap_or_default()));
         return Err(failure.hint("`flowswap explain` lists all of them"));
     }
-    let pages: Vec<Page> = rules
-        .iter()
-        .map(|r| Page { id: r.id, severity: r.severity, verdict: r.verdict, about: r.about, fix: r.fix })
-        .collect();
     context.terminal.report(&json!({ "findings": pages }), || pages.iter().map(text).collect::<Vec<_>>().join("\n"))?;
     Ok(Exit::Done)
 }
 
+fn page(rule: &Rule, verdict: Option<flowswap_engine::Verdict>) -> Page {
+    Page { id: rule.id, severity: rule.severity, verdict, about: rule.about, fix: rule.fix }
+}
+
 fn text(page: &Page) -> String {
     let severity = paint(tone_of_severity(page.severity), page.severity);
-    let verdict = paint(tone_of_verdict(page.verdict), page.verdict);
+    let verdict = match page.verdict {
+        Some(verdict) => format!("verdict at least {}", paint(tone_of_verdict(verdict), verdict)),
+        None => "found by a check of a step".to_owned(),
+    };
     let id = paint(Tone::Strong, page.id);
-    format!("{id} ({severity}; verdict at least {verdict})\n  {}\n  fix: {}\n", page.about, page.fix)
+    format!("{id} ({severity}; {verdict})\n  {}\n  fix: {}\n", page.about, page.fix)
 }

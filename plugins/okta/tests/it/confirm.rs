@@ -164,6 +164,7 @@ fn application_data_needs_its_scope() {
 /// The box is ticked, and the client is the plain one.
 #[test]
 fn a_scope_that_is_asked_for_and_not_granted_is_told_whatever_was_wanted() {
+    use EvidenceResult::{Fail, Pass};
     for (app_data, granted, expected) in [(false, "", Fail), (true, "", Fail), (true, " okta.apps.read", Pass)] {
         let (evidence, _) = confirm(|org, payload| {
             payload["app_data"] = json!(app_data);
