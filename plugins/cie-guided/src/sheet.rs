@@ -50,7 +50,9 @@ pub(crate) fn back(connection: &ConnectionPayload) -> RunSheet {
     ];
     lines.extend(way_to_form(connection));
     lines.push(SheetLine::new(SheetAct::Choose, "Connection Flow").with("Auth Code Flow"));
-    lines.push(box_line(APPS_BOX, connection.previous_app_data));
+    // Where nobody has written down what it was, it is what the tenant is to have.
+    let applications = connection.previous_app_data.unwrap_or(connection.app_data);
+    lines.push(box_line(APPS_BOX, Some(applications)));
     lines.push(box_line(LOGS_BOX, connection.auth_logs));
     lines.push(domain_line(connection));
     let client_id = SheetLine::new(SheetAct::Enter, "Client ID");
@@ -76,7 +78,7 @@ pub(crate) fn back(connection: &ConnectionPayload) -> RunSheet {
         title: format!("Reconnect {} by the Auth Code Flow, as before", connection.directory),
         url: connection.console_url.clone(),
         lines,
-        keep: keep(connection, connection.previous_app_data),
+        keep: keep(connection, Some(applications)),
         care: vec![
             "Activate the app in Okta before anything else: with an inactive app, Sign in with Okta fails.".to_owned(),
             "The client id and secret of the API service integration do not go with this flow.".to_owned(),
@@ -173,7 +175,9 @@ fn care_forward(connection: &ConnectionPayload, client_id: &str) -> Vec<String> 
         true => {
             format!("With `{APPS_BOX}` cleared, application data goes away and policy rules that use it stop matching.")
         }
-        false => format!("With `{APPS_BOX}` ticked, every sync fails: this client may not read applications."),
+        false => {
+            format!("With `{APPS_BOX}` ticked, the directory asks for applications, which this client may not read.")
+        }
     });
     care.push(
         "Success of Test Connection changes nothing yet: without Submit the directory goes on as before.".to_owned(),

@@ -1,6 +1,7 @@
 //! Directories of Cloud Identity Engine itself, by the plugin `cie-guided`: the binary prepares and proves, a person
 //! reconnects them in the simulator's console.
 
+mod browser;
 mod migration;
 mod person;
 mod wrong_moves;

@@ -43,6 +43,7 @@ impl Browser {
         let profile = TempDir::new().unwrap();
         let args = [
             "--headless=new",
+            "--window-size=1000,1300",
             // The sandbox of Chromium does not work for root; the pages are our own.
             "--no-sandbox",
             "--disable-gpu",
@@ -83,14 +84,9 @@ impl Browser {
         texts
     }
 
-    /// The value that stands under a label of a run sheet.
-    pub(crate) async fn sheet_value(&self, label: &str) -> Option<String> {
-        let css = format!("code[data-label=\"{label}\"]");
-        let found = self.client.find_all(Locator::Css(&css)).await.unwrap();
-        match found.first() {
-            Some(element) => Some(element.text().await.unwrap()),
-            None => None,
-        }
+    /// The value that stands with a label in a part of a run sheet.
+    pub(crate) async fn sheet_value(&self, within: &str, label: &str) -> Option<String> {
+        self.texts(&format!("{within} code[data-label=\"{label}\"]")).await.into_iter().next()
     }
 
     /// Follows a link, or presses a button, by its words; within the row of a table that has a cell with these words, if
