@@ -73,7 +73,8 @@ fn follow(lab: &Lab, browser: &Browser, tenant: &SimTenant, way: &str) {
         match (line.verb.as_str(), line.label.as_str()) {
             ("Go", "Cloud Identity Engine") => lab.wait(browser.go(&begin)),
             ("Go", "Directories") => {
-                lab.wait(browser.await_words("Directory Name"));
+                // A column of that page, and of no other.
+                lab.wait(browser.await_words("Last Updated"));
                 picture(lab, browser, &format!("{way}-directories"));
             }
             // Where to find what the form asks for, in Okta.
