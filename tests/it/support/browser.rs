@@ -151,8 +151,9 @@ impl Browser {
         self.client.find(Locator::Id(&id)).await.unwrap()
     }
 
+    /// Waits for what is to come up: a press that leads to another page may return before it is there.
     async fn find(&self, xpath: &str) -> Element {
-        match self.client.find(Locator::XPath(xpath)).await {
+        match self.client.wait().at_most(FOREVER).for_element(Locator::XPath(xpath)).await {
             Ok(element) => element,
             Err(error) => panic!("{xpath}: {error}\n{}", self.texts("body").await.join("\n")),
         }
