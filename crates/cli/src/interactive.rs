@@ -80,7 +80,7 @@ impl Interactive {
         while conversation.lines.try_recv().is_ok() {}
         let this = (tenant.to_owned(), question.since);
         if conversation.shown.as_ref() != Some(&this) {
-            let text = sheet::terminal(&Page { tenant, question, now: SystemClock.now() });
+            let text = sheet::terminal(&Page { tenant, question, is_open: true, now: SystemClock.now() });
             self.show(&format!("\n{text}"));
             conversation.shown = Some(this);
         }

@@ -2,9 +2,10 @@
 
 use super::{
     let_sync, only,
-    person::{Form, reconnect},
+    person::{Form, reconnect, service_client},
     waiting,
 };
+use crate::support::{command, terminal::Terminal};
 
 #[test]
 fn a_person_reconnects_and_both_sides_prove_it() {
@@ -27,6 +28,35 @@ fn a_person_reconnects_and_both_sides_prove_it() {
     lab.run(&["finalize", "acme", "--yes"]).expect(0);
     assert_eq!(lab.in_state("retired"), ["acme"]);
     lab.audit(1);
+}
+
+/// A wrong move is not the end: the sheet and the secret stay at hand until the tenant is back, and the move is made again.
+#[test]
+fn what_was_done_wrongly_is_done_again_by_the_same_sheet() {
+    let lab = waiting(1);
+    let tenant = only(&lab);
+    let wrong = Form { name: "corporate".to_owned(), ..Form::right(&lab, &tenant) };
+    reconnect(&lab, &tenant, &tenant.directory_id, &wrong);
+    let told = lab.run(&["confirm", "acme"]).expect(3);
+    assert!(told.stdout.contains("`flowswap explain directory-renamed`"), "{}", told.stdout);
+    let stuck = lab.run(&["stuck"]).expect(0);
+    assert!(stuck.stdout.contains("acme is not there any more, and corporate is"), "{}", stuck.stdout);
+    let sheet = lab.run(&["sheet", "acme"]).expect(0);
+    assert!(
+        sheet.stdout.contains("this was seen to be done; once it is put right: flowswap watch acme"),
+        "{}",
+        sheet.stdout
+    );
+    let args = ["secret", "copy", "acme", "--print"];
+    let (code, screen) = Terminal::start(command(lab.dir(), &args)).finish();
+    assert_eq!((code, screen.trim()), (0, service_client(&lab, &tenant).1.as_str()));
+
+    reconnect(&lab, &tenant, &tenant.directory_id, &Form::right(&lab, &tenant));
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    assert_eq!(lab.in_state("soaking"), ["acme"]);
+    let_sync(&lab, 3);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    assert_eq!(lab.in_state("swapped"), ["acme"]);
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! `flowswap secret copy`: gives a person the secret that the open question's run sheet has them paste.
+//! `flowswap secret copy`: gives a person the secret that the run sheet at hand has them paste.
 
 use flowswap_engine::HandOver;
 
-use super::sheet::open_question;
+use super::sheet::sheet_at_hand;
 use crate::{
     context::Context,
     exit::{Exit, Failure},
@@ -17,7 +17,7 @@ pub(crate) async fn run(context: &Context, tenant: &str, print: bool) -> Result<
     let config = context.load_config()?;
     select(&config, &[tenant.to_owned()])?;
     let (ports, history) = context.run_ports(&config, context.progress()).await?;
-    let question = open_question(tenant, &history)?;
+    let (question, _) = sheet_at_hand(tenant, &history)?;
     let handing = Handing::prepare(tenant, question, &ports).await?;
     if print {
         handing.record(&ports, HandOver::Terminal).await?;

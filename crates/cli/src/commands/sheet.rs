@@ -1,4 +1,4 @@
-//! `flowswap sheet`: the run sheet of the open question, for the person who is to follow it.
+//! `flowswap sheet`: the run sheet of what a person is asked, or of what was done last, for whoever is to follow it.
 
 use flowswap_contract::{Handle, RunSheet};
 use flowswap_engine::{Clock, Direction, History, Question};
@@ -23,6 +23,8 @@ struct Report<'a> {
     owner: Option<&'a str>,
     since: Timestamp,
     deadline: Timestamp,
+    /// Whether it is still asked, and not seen to be done.
+    open: bool,
     overdue: bool,
     sheet: &'a RunSheet,
     /// The name of the secret that it has its reader paste.
@@ -35,8 +37,8 @@ pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Fai
     let tenant = &args.tenant.tenant;
     select(&config, std::slice::from_ref(tenant))?;
     let history = read_history(&config).await?;
-    let question = open_question(tenant, &history)?;
-    let page = Page { tenant, question, now: SystemClock.now() };
+    let (question, is_open) = sheet_at_hand(tenant, &history)?;
+    let page = Page { tenant, question, is_open, now: SystemClock.now() };
     let text = match (context.terminal.format, args.form) {
         (Format::Json, _) => {
             let report = report(&page);
@@ -58,6 +60,15 @@ pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Fai
     Ok(Exit::Done)
 }
 
+/// What a person is asked for a tenant, or was and has done, which may have to be done again; and whether it is still asked.
+pub(crate) fn sheet_at_hand<'a>(tenant: &str, history: &'a History) -> Result<(&'a Question, bool), Failure> {
+    let work = history.tenant(tenant).and_then(|known| known.work.as_ref());
+    match work.and_then(|work| work.sheet_at_hand().map(|question| (question, work.question.is_some()))) {
+        Some(at_hand) => Ok(at_hand),
+        None => open_question(tenant, history).map(|question| (question, true)),
+    }
+}
+
 /// What a person is asked for a tenant; an error that says what is so where nobody is.
 pub(crate) fn open_question<'a>(tenant: &str, history: &'a History) -> Result<&'a Question, Failure> {
     let known = history.tenant(tenant);
@@ -77,7 +88,8 @@ fn report<'a>(page: &Page<'a>) -> Report<'a> {
         owner: owner.as_deref(),
         since: *since,
         deadline: *deadline,
-        overdue: *deadline < page.now,
+        open: page.is_open,
+        overdue: page.is_overdue(),
         sheet,
         secret: secret(sheet).map(|(_, handle)| handle),
         claims: claims.iter().map(|claim| Said::claim(step, claim)).collect(),

@@ -1,6 +1,6 @@
 //! `flowswap stuck`: the tenants that need a decision, with all that is known of them.
 
-use flowswap_contract::Evidence;
+use flowswap_contract::{Evidence, EvidenceResult};
 use flowswap_engine::{RequestOutcome, SentRequest, TenantHistory, TenantState, Work};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -89,7 +89,7 @@ fn case(name: &str, tenant: &TenantHistory) -> Case {
             at: *at,
             outcome: outcome.clone(),
         }),
-        evidence: tenant.evidence.clone().map(|(at, evidence)| Seen { at, evidence }),
+        evidence: find_evidence(tenant, step.as_deref()),
         next: status::next(name, tenant),
         or: match changes {
             true => resolve(name, work, step.as_deref()),
@@ -144,6 +144,16 @@ pub(crate) fn show_request(method: &str, url: &str, at: Timestamp, outcome: Opti
         Some(RequestOutcome::Lost { message }) => message.clone(),
     };
     format!("{method} {url} at {at}: {outcome}")
+}
+
+/// What stands in the way at the step; else the last thing that was seen.
+fn find_evidence(tenant: &TenantHistory, step: Option<&str>) -> Option<Seen> {
+    let look = tenant.work.as_ref().zip(step).and_then(|(work, step)| work.looks.get(step));
+    let in_the_way = look.and_then(|look| {
+        let failed = look.evidence.iter().find(|evidence| evidence.result == EvidenceResult::Fail)?;
+        Some(Seen { at: look.at, evidence: failed.clone() })
+    });
+    in_the_way.or_else(|| tenant.evidence.clone().map(|(at, evidence)| Seen { at, evidence }))
 }
 
 fn show_evidence(seen: &Seen) -> String {

@@ -26,6 +26,8 @@ pub struct Work {
     pub requests: Vec<SentRequest>,
     /// What a person was asked to do, and is not seen to be done yet.
     pub question: Option<Question>,
+    /// What a person did, for as long as it stands: whoever finds it done wrongly does it again by the same sheet.
+    pub answered: Option<Question>,
     /// The last look of each check, and the last try of each other step, on the way forward.
     pub looks: BTreeMap<String, Look>,
     /// The secrets that were given to a person.
@@ -150,6 +152,7 @@ impl Work {
             doubt: None,
             requests: Vec::new(),
             question: None,
+            answered: None,
             looks: BTreeMap::new(),
             handed_over: Vec::new(),
             notes: BTreeMap::new(),
@@ -229,8 +232,15 @@ impl Work {
 
     pub(super) fn end(&mut self, done: DoneStep, direction: Direction) -> Result<(), String> {
         self.expect_begun_in(&done.id, direction)?;
-        (self.doubt, self.question) = (None, None);
+        self.doubt = None;
         self.notes.remove(&done.id);
+        match (self.question.take(), direction) {
+            (Some(question), Direction::Forward) => self.answered = Some(question),
+            (_, Direction::Back) => {
+                self.answered.take_if(|answered| answered.step == done.id).into_iter().for_each(drop)
+            }
+            (None, Direction::Forward) => {}
+        }
         self.done.retain(|other| other.id != done.id);
         if direction == Direction::Forward {
             self.keep(&done.outputs);
@@ -265,6 +275,11 @@ impl Work {
         let mut confirms = self.tenant.steps.iter().filter(|step| step.proposal.phase == Phase::Confirm);
         let found = confirms.find(|step| self.looks.get(&step.id).is_some_and(|look| !look.passed))?;
         self.doubt.is_none().then(|| found.id.clone())
+    }
+
+    /// The run sheet that a person has at hand: of what is asked, or else of what was done.
+    pub fn sheet_at_hand(&self) -> Option<&Question> {
+        self.question.as_ref().or(self.answered.as_ref())
     }
 
     /// What a check has noted for its next look.

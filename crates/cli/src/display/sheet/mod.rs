@@ -18,6 +18,8 @@ pub(crate) struct Page<'a> {
     pub(crate) tenant: &'a str,
     /// What is asked.
     pub(crate) question: &'a Question,
+    /// Whether it is still asked; what was done is shown again for whoever has to do it again.
+    pub(crate) is_open: bool,
     /// Now, to tell what is overdue.
     pub(crate) now: Timestamp,
 }
@@ -57,8 +59,8 @@ impl Page<'_> {
         ]
     }
 
-    fn is_overdue(&self) -> bool {
-        self.question.deadline < self.now
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.is_open && self.question.deadline < self.now
     }
 
     /// What others have said already.
@@ -73,8 +75,11 @@ impl Page<'_> {
     }
 
     /// What to type at the end, and when.
-    fn endings(&self) -> [(&'static str, String); 2] {
-        [
+    fn endings(&self) -> Vec<(&'static str, String)> {
+        if !self.is_open {
+            return vec![("this was seen to be done; once it is put right", format!("flowswap watch {}", self.tenant))];
+        }
+        vec![
             ("once all of it is done", format!("flowswap confirm {}", self.tenant)),
             ("if you do not do it", format!("flowswap decline {} --reason \"…\"", self.tenant)),
         ]
