@@ -4,6 +4,7 @@
 mod browser;
 mod migration;
 mod person;
+mod walk;
 mod wrong_moves;
 
 use std::time::Duration;
