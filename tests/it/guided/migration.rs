@@ -1,7 +1,7 @@
 //! The way of tenants whose directories a person reconnects: forward with proof, and back.
 
 use super::{
-    let_sync, only,
+    lab, let_sync, only,
     person::{Form, reconnect, service_client},
     waiting,
 };
@@ -28,6 +28,22 @@ fn a_person_reconnects_and_both_sides_prove_it() {
     lab.run(&["finalize", "acme", "--yes"]).expect(0);
     assert_eq!(lab.in_state("retired"), ["acme"]);
     lab.audit(1);
+}
+
+/// Somebody at the terminal has nothing to say: the new client's first token is noticed.
+#[test]
+fn what_was_done_is_noticed_by_itself() {
+    let lab = lab(1);
+    let tenant = only(&lab);
+    lab.plan().expect(0);
+    let mut screen = Terminal::start(command(lab.dir(), &["apply", "plan.json", "--yes", "--interactive"]));
+    screen.await_words("Press “Submit”");
+    screen.await_words("flowswap decline acme");
+    reconnect(&lab, &tenant, &tenant.directory_id, &Form::right(&lab, &tenant));
+    screen.await_words("gets tokens as the service client");
+    let (code, seen) = screen.finish();
+    assert_eq!(code, 0, "{seen}");
+    assert_eq!(lab.in_state("soaking"), ["acme"]);
 }
 
 /// A wrong move is not the end: the sheet and the secret stay at hand until the tenant is back, and the move is made again.
