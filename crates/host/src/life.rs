@@ -105,10 +105,11 @@ impl Life {
         self.routes.lock().ended.clone()
     }
 
-    /// Whether it ended while it was busy with more than one thing, so that nobody knows which one ended it.
+    /// Whether it ended while it was busy with more than one thing, so that nobody knows which one ended it, or by what
+    /// was said in a call that is over.
     pub(crate) fn ended_in_company(&self) -> bool {
         let waiting = self.routes.lock();
-        waiting.ended.is_some() && waiting.cut_off > 1
+        waiting.ended.is_some() && (waiting.cut_off > 1 || waiting.is_broken_by_others)
     }
 
     /// How long the plugin may take for what.

@@ -43,6 +43,10 @@ pub(crate) struct Routes {
 pub(crate) struct Waiting {
     pub(crate) calls: HashMap<u64, Route>,
     pub(crate) cancelled: HashSet<u64>,
+    /// Calls that are over.
+    replied: HashSet<u64>,
+    /// What broke the protocol was said in one of those, so whoever is in flight has not done it.
+    pub(crate) is_broken_by_others: bool,
     pub(crate) opening: HashMap<u64, oneshot::Sender<Result<(), Error>>>,
     pub(crate) ended: Option<Ended>,
     /// How many calls and openings were in flight then.
@@ -70,6 +74,9 @@ impl Routes {
     pub(crate) fn route(&self, bytes: &[u8]) -> Result<(), String> {
         let message = serde_json::from_slice(bytes).map_err(|e| format!("sent something that is no message ({e})"))?;
         let mut waiting = self.lock();
+        if let FromPlugin::Ask { id, .. } | FromPlugin::Reply { id, .. } = &message {
+            waiting.is_broken_by_others = waiting.replied.contains(id);
+        }
         match message {
             FromPlugin::Hello(_) => Err("greeted twice".to_owned()),
             FromPlugin::Opened { session, outcome } => {
@@ -96,6 +103,7 @@ impl Routes {
             FromPlugin::Reply { id, outcome } => {
                 let route = waiting.calls.remove(&id);
                 let route = route.ok_or_else(|| format!("replied to call {id}, which does not run"))?;
+                waiting.replied.insert(id);
                 let _ = route.inbox.send(FromCall::Reply(outcome.into()));
                 Ok(())
             }

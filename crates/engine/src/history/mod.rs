@@ -1,5 +1,6 @@
 //! The state of every tenant: a fold over the journal, and nothing beside it.
 
+mod question;
 mod tenant;
 mod work;
 
@@ -8,8 +9,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::{Entry, Record, RunCommand, RunId, RunScope};
+pub use question::{Claim, HandedOver, Question};
 pub use tenant::TenantHistory;
-pub use work::{Claim, DoneStep, Doubt, HandedOver, Look, Question, SentRequest, Work};
+pub use work::{DoneStep, Doubt, Look, SentRequest, Work};
 
 /// What the journal says of all tenants.
 #[derive(Debug, Clone, Default)]

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use flowswap_contract::Evidence;
 use jiff::{SignedDuration, Timestamp};
 
-use super::work::{Claim, DoneStep, HandedOver, Look, Question, Work};
+use super::{
+    question::{Claim, HandedOver, Question},
+    work::{DoneStep, Look, Work},
+};
 use crate::{Direction, Entry, PlannedTenant, PluginPin, RunId, TenantState, Verdict};
 
 /// What the journal says of one tenant.

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flowswap_contract::{Attempt, Effect, Evidence, Handle, Phase, RunSheet, Step, Values};
+use flowswap_contract::{Attempt, Effect, Evidence, Handle, Phase, Step, Values};
 use jiff::Timestamp;
 
-use crate::{Direction, Entry, HandOver, PlannedTenant, PluginPin, RequestOutcome, Resolution, RunId, intent_token};
+use super::question::{HandedOver, Question};
+use crate::{Direction, Entry, PlannedTenant, PluginPin, RequestOutcome, Resolution, RunId, intent_token};
 
 /// Work on a tenant that was begun and not taken back.
 #[derive(Debug, Clone)]
@@ -51,36 +52,6 @@ pub struct DoneStep {
     pub at: Timestamp,
 }
 
-/// What a person was asked to do.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Question {
-    /// The step.
-    pub step: String,
-    /// Whether it is to be carried out or taken back.
-    pub direction: Direction,
-    /// What to do.
-    pub sheet: RunSheet,
-    /// Who is asked; anybody who may if nobody is named.
-    pub owner: Option<String>,
-    /// Since when.
-    pub since: Timestamp,
-    /// When it is due.
-    pub deadline: Timestamp,
-    /// Who has said that it is done, oldest first.
-    pub claims: Vec<Claim>,
-}
-
-/// A person's word that something is done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
-    /// Who.
-    pub by: String,
-    /// When.
-    pub at: Timestamp,
-    /// What else was said.
-    pub note: Option<String>,
-}
-
 /// What a step's last look or try saw.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Look {
@@ -92,19 +63,6 @@ pub struct Look {
     pub evidence: Vec<Evidence>,
     /// Before this another look cannot see more.
     pub again_at: Option<Timestamp>,
-}
-
-/// A secret that was given to a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HandedOver {
-    /// Its name.
-    pub handle: Handle,
-    /// To whom.
-    pub by: String,
-    /// How.
-    pub way: HandOver,
-    /// When.
-    pub at: Timestamp,
 }
 
 /// A step that was begun and has no end, or ended with an unknown effect.
@@ -277,11 +235,6 @@ impl Work {
         self.doubt.is_none().then(|| found.id.clone())
     }
 
-    /// The run sheet that a person has at hand: of what is asked, or else of what was done.
-    pub fn sheet_at_hand(&self) -> Option<&Question> {
-        self.question.as_ref().or(self.answered.as_ref())
-    }
-
     /// What a check has noted for its next look.
     pub fn notes(&self, step: &str) -> Values {
         self.notes.get(step).cloned().unwrap_or_default()
@@ -293,39 +246,6 @@ impl Work {
         } else {
             self.looks.remove(step);
         }
-    }
-
-    pub(super) fn ask(&mut self, question: Question) -> Result<(), String> {
-        self.expect_begun_in(&question.step, question.direction)?;
-        if self.question.is_some() {
-            return Err(format!("a person is asked for step `{}` while another question is open", question.step));
-        }
-        self.question = Some(question);
-        Ok(())
-    }
-
-    pub(super) fn claim(&mut self, step: &str, claim: Claim) -> Result<(), String> {
-        match &mut self.question {
-            Some(question) if question.step == step => {
-                question.claims.push(claim);
-                Ok(())
-            }
-            _ => Err(format!("step `{step}` is confirmed, and nobody was asked for it")),
-        }
-    }
-
-    /// Takes the question back. The step stays in doubt: whoever declines may have begun.
-    pub(super) fn decline(&mut self, step: &str) -> Result<Question, String> {
-        let question = self.question.take_if(|question| question.step == step);
-        question.ok_or_else(|| format!("step `{step}` is declined, and nobody was asked for it"))
-    }
-
-    pub(super) fn hand_over(&mut self, handed_over: HandedOver) -> Result<(), String> {
-        if !self.secrets.contains(&handed_over.handle) {
-            return Err(format!("the secret `{}` is handed over, and was not kept", handed_over.handle));
-        }
-        self.handed_over.push(handed_over);
-        Ok(())
     }
 
     /// Takes in an entry of the kind [`Entry::RequestIntended`].
@@ -447,7 +367,7 @@ impl Work {
         }
     }
 
-    fn expect_begun_in(&self, step: &str, direction: Direction) -> Result<(), String> {
+    pub(super) fn expect_begun_in(&self, step: &str, direction: Direction) -> Result<(), String> {
         match &self.doubt {
             Some(doubt) if doubt.step == step && doubt.direction != direction => {
                 Err(format!("step `{step}` was begun in the other direction"))

@@ -11,6 +11,7 @@ mod operator;
 mod progress;
 mod resolve;
 mod settle;
+mod word;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,9 +19,9 @@ pub use fleet::{FleetLimits, Summary};
 use flowswap_contract::{ErrorKind, Phase};
 use fuse::Fuse;
 use jiff::Timestamp;
-pub use operator::{Nobody, Operator, OperatorError, Terms, Word};
 pub use resolve::{Decision, ResolveError, Resolved};
 use serde::{Deserialize, Serialize};
+pub use word::{Nobody, Operator, OperatorError, Terms, Word};
 
 use crate::{
     Clock, EventSink, Journal, JournalError, PlannedTenant, PluginPin, RunId, SecretStore, Stop, Tenant, TenantHistory,

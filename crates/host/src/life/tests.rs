@@ -166,6 +166,22 @@ async fn a_broken_protocol_ends_the_process_and_every_call() {
     }
 }
 
+/// Whoever is alone in flight is blamed, unless what was said belongs to a call that is over.
+#[tokio::test]
+async fn a_second_reply_is_nobody_elses_fault() {
+    for (second, in_company) in [(1, true), (99, false)] {
+        let (process, mut peer) = start(&World::default()).await;
+        let mut first = call(&process, Op::Apply);
+        peer.send(&FromPlugin::Reply { id: first.id, outcome: Outcome::Ok(Value::Null) }).await;
+        first.next().await.unwrap();
+        let mut alone = call(&process, Op::Test);
+        let life = process.revival.current();
+        peer.send(&FromPlugin::Reply { id: second, outcome: Outcome::Ok(Value::Null) }).await;
+        assert_eq!(failure(&mut alone).await.kind, ErrorKind::Protocol);
+        assert_eq!((first.id, life.ended_in_company()), (1, in_company));
+    }
+}
+
 #[tokio::test]
 async fn a_message_that_claims_to_be_endless_breaks_the_protocol() {
     use tokio::io::AsyncWriteExt;
