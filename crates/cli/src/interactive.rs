@@ -32,8 +32,10 @@ pub(crate) struct Interactive {
     floor: Floor,
     /// What secrets are taken from and hand-overs are recorded with.
     ports: Ports,
-    /// Whoever has this is in conversation; the others wait for their turn.
-    conversation: Mutex<Conversation>,
+    /// What is typed. Whoever has this is in conversation; the others wait for their turn.
+    lines: Mutex<mpsc::UnboundedReceiver<String>>,
+    /// The sheet that was shown last: asking once more about the same one does not show it again.
+    shown: std::sync::Mutex<Option<(String, Timestamp)>>,
     /// What is on the clipboard, if anything; taken away at the end in any case.
     held: Arc<std::sync::Mutex<Option<Held>>>,
 }
@@ -50,12 +52,6 @@ impl Drop for Held {
     }
 }
 
-struct Conversation {
-    lines: mpsc::UnboundedReceiver<String>,
-    /// The sheet that was shown last: asking once more about the same one does not show it again.
-    shown: Option<(String, Timestamp)>,
-}
-
 impl Interactive {
     /// Refuses where nobody can type.
     pub(crate) fn expect_person() -> Result<(), Failure> {
@@ -68,32 +64,37 @@ impl Interactive {
 
     /// Ports with this person in them.
     pub(crate) fn join(terminal: Terminal, floor: Floor, ports: Ports) -> Ports {
-        let conversation = Mutex::new(Conversation { lines: read_lines(), shown: None });
-        let operator = Arc::new(Self { terminal, floor, ports: ports.clone(), conversation, held: Arc::default() });
+        let operator = Arc::new(Self {
+            terminal,
+            floor,
+            ports: ports.clone(),
+            lines: Mutex::new(read_lines()),
+            shown: Default::default(),
+            held: Arc::default(),
+        });
         Ports { operator, ..ports }
     }
 
     async fn converse(&self, tenant: &str, question: &Question) -> Word {
-        let mut conversation = self.conversation.lock().await;
+        let mut lines = self.lines.lock().await;
         let _speaker = self.floor.take(self.terminal);
         // What was typed before the sheet was there does not answer it.
-        while conversation.lines.try_recv().is_ok() {}
+        while lines.try_recv().is_ok() {}
         let this = (tenant.to_owned(), question.since);
-        if conversation.shown.as_ref() != Some(&this) {
+        if lock(&self.shown).replace(this.clone()) != Some(this) {
             let text = sheet::terminal(&Page { tenant, question, is_open: true, now: SystemClock.now() });
             self.show(&format!("\n{text}"));
-            conversation.shown = Some(this);
         }
         let has_secret = sheet::secret(&question.sheet).is_some();
         let copy = if has_secret { ", c copy the secret" } else { "" };
         loop {
             let asked = format!("{tenant}: d done, n decline, l later{copy}");
-            let Some(line) = self.ask(&asked, &mut conversation.lines).await else { return Word::Later };
+            let Some(line) = self.ask(&asked, &mut lines).await else { return Word::Later };
             match line.trim().to_ascii_lowercase().as_str() {
                 "d" | "done" => return Word::Done { note: None },
                 "l" | "later" => return Word::Later,
                 "n" | "decline" => {
-                    let why = self.ask("why? (empty goes back)", &mut conversation.lines).await;
+                    let why = self.ask("why? (empty goes back)", &mut lines).await;
                     let Some(reason) = why else { return Word::Later };
                     if !reason.trim().is_empty() {
                         return Word::Declined { reason: reason.trim().to_owned() };
@@ -162,8 +163,8 @@ impl Operator for Interactive {
         Box::pin(self.converse(tenant, question))
     }
 
-    fn is_present(&self) -> bool {
-        true
+    fn is_at(&self, tenant: &str) -> bool {
+        lock(&self.shown).as_ref().is_some_and(|(shown, _)| shown == tenant)
     }
 
     fn hear(&self, tenant: &str, news: &str) {

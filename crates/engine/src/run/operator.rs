@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{
     Pause,
     progress::{Progress, defect},
@@ -13,8 +15,13 @@ use flowswap_contract::{
     ApplyReply, ErrorKind, Evidence, EvidenceResult, ObserveReply, Observed, Op, RunSheet, SheetAct, SheetLine, Step,
 };
 
-/// While somebody is at the screen, the step is looked for this often: a provider's log is some seconds late in any case.
+/// While its sheet is before the person's eyes, the step is looked for this often: a provider's log is some seconds late in
+/// any case.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// A step whose sheet waits for its turn is looked for this often, so that a hundred of them do not use up the requests
+/// that the other side allows.
+const LOOK_ASIDE_EVERY: Duration = Duration::from_secs(60);
 
 /// What a look at a step saw.
 enum Sight {
@@ -101,6 +108,7 @@ impl Progress<'_> {
         let operator = self.ports.operator.as_ref();
         let attending = operator.attend(self.name(), question);
         tokio::pin!(attending);
+        let mut looked = Instant::now();
         loop {
             tokio::select! {
                 biased;
@@ -108,10 +116,15 @@ impl Progress<'_> {
                     return Err(Pause::End(TenantState::Waiting, format!("stopped while a person was asked for step `{}`", step.id)));
                 }
                 word = &mut attending => return Ok(Attended::Said(word)),
-                () = tokio::time::sleep(LOOK_EVERY), if operator.is_present() => {
+                () = tokio::time::sleep(LOOK_EVERY) => {
+                    let rest = if operator.is_at(self.name()) { LOOK_EVERY } else { LOOK_ASIDE_EVERY };
+                    if looked.elapsed() < rest {
+                        continue;
+                    }
                     if let Sight::Done(reply) = self.look(step, question.direction).await? {
                         return Ok(Attended::Seen(reply));
                     }
+                    looked = Instant::now();
                 }
             }
         }

@@ -10,8 +10,8 @@ pub trait Operator: Send + Sync {
     /// Shows what is to be done and waits for what the person says of it. Dropped when the step is seen to be done.
     fn attend<'a>(&'a self, tenant: &'a str, question: &'a Question) -> BoxFuture<'a, Word>;
 
-    /// Whether anybody is there, so that it is worth looking while the person works.
-    fn is_present(&self) -> bool;
+    /// Whether it is this tenant that the person is busy with, so that it is worth looking often.
+    fn is_at(&self, tenant: &str) -> bool;
 
     /// Tells the person what has come of it.
     fn hear(&self, tenant: &str, news: &str);
@@ -43,7 +43,7 @@ impl Operator for Nobody {
         Box::pin(async { Word::Later })
     }
 
-    fn is_present(&self) -> bool {
+    fn is_at(&self, _: &str) -> bool {
         false
     }
 

@@ -1,12 +1,17 @@
 //! The operator protocol: a person is asked, acts, confirms or declines, in every order; what counts is what is seen.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
+use flowswap_contract::Op;
 use flowswap_engine::{
-    Direction, Entry, Goal, Operator, OperatorError, Question, RunId, Runner, TenantState as S, Word,
+    Direction, Entry, FleetLimits, Goal, Operator, OperatorError, Outcome, Question, RunId, Runner, TenantState as S,
+    Word,
 };
 use futures::future::BoxFuture;
 use jiff::SignedDuration;
@@ -230,7 +235,7 @@ struct Present {
 impl Operator for Present {
     fn attend<'a>(&'a self, tenant: &'a str, _: &'a Question) -> BoxFuture<'a, Word> {
         Box::pin(async move {
-            tokio::time::sleep(std::time::Duration::from_secs(7)).await;
+            tokio::time::sleep(Duration::from_secs(7)).await;
             let turn = self.attended.fetch_add(1, Ordering::Relaxed);
             if turn == self.acts_before {
                 self.reality.note(|state| state.world(tenant).connect_by_hand());
@@ -246,7 +251,7 @@ impl Operator for Present {
         })
     }
 
-    fn is_present(&self) -> bool {
+    fn is_at(&self, _: &str) -> bool {
         true
     }
 
@@ -288,4 +293,57 @@ async fn somebody_at_the_terminal_is_walked_through() {
     assert_eq!(end, (S::Waiting, "a person must act: reconnect the directory".to_owned()));
     let (end, ..) = attend(vec![Word::Declined { reason: "lunch".to_owned() }], 9).await;
     assert_eq!(end, (S::Failed, "alice declined step `swap`: lunch".to_owned()));
+}
+
+/// A person who is busy with one tenant after the other, for as long as each takes, while all the others wait.
+struct OneByOne {
+    reality: Arc<Reality>,
+    turn: tokio::sync::Mutex<()>,
+    busy_with: Mutex<Option<String>>,
+    takes: Duration,
+}
+
+impl Operator for OneByOne {
+    fn attend<'a>(&'a self, tenant: &'a str, _: &'a Question) -> BoxFuture<'a, Word> {
+        Box::pin(async move {
+            let _turn = self.turn.lock().await;
+            *self.busy_with.lock().unwrap() = Some(tenant.to_owned());
+            tokio::time::sleep(self.takes).await;
+            self.reality.note(|state| state.world(tenant).connect_by_hand());
+            std::future::pending().await
+        })
+    }
+
+    fn is_at(&self, tenant: &str) -> bool {
+        self.busy_with.lock().unwrap().as_deref() == Some(tenant)
+    }
+
+    fn hear(&self, _: &str, _: &str) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_turn_is_looked_for_rarely() {
+    const TENANTS: u64 = 20;
+    const TAKES: u64 = 120;
+    let names: Vec<_> = (0..TENANTS).map(|n| format!("manual{n}")).collect();
+    let scene = Scene::new(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let operator = OneByOne {
+        reality: scene.reality.clone(),
+        turn: Default::default(),
+        busy_with: Default::default(),
+        takes: Duration::from_secs(TAKES),
+    };
+    *scene.reality.operator.lock().unwrap() = Arc::new(operator);
+    let begun = tokio::time::Instant::now();
+    let limits = FleetLimits { concurrency: TENANTS as usize, max_failures: usize::MAX };
+    let outcomes = scene.run_within(Goal::Swapped, limits).await.unwrap().outcomes;
+    assert!(outcomes.iter().all(|(_, outcome)| matches!(outcome, Outcome::Ended { state: S::Swapped, .. })));
+    // Whoever's turn it is loses no time to the others: what was done is seen within the next look.
+    let took = begun.elapsed().as_secs();
+    assert!((TENANTS * TAKES..=TENANTS * (TAKES + 5)).contains(&took), "{took} s");
+    // Each is looked for before it is asked for, every five seconds at its own turn, and every minute at that of others.
+    let waits = (0..TENANTS).map(|turn| turn * (TAKES + 5) / 60).sum::<u64>();
+    let most = TENANTS * (1 + TAKES / 5 + 1) + waits;
+    let looks = scene.count("swap", Op::Observe) as u64;
+    assert!((most - waits / 10..=most).contains(&looks), "{looks} looks, and {most} are the most");
 }
