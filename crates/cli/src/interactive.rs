@@ -168,7 +168,9 @@ impl Operator for Interactive {
     }
 
     fn hear(&self, tenant: &str, news: &str) {
-        self.floor.say(self.terminal, &format!("{}: {news}", paint(Tone::Strong, tenant)));
+        let said = format!("{}: {news}", paint(Tone::Strong, tenant));
+        // What is of the sheet before the person's eyes cannot wait until the conversation about it is over.
+        if self.is_at(tenant) { self.show(&format!("\n{said}\n")) } else { self.floor.say(self.terminal, &said) }
     }
 }
 

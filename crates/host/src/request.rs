@@ -266,6 +266,10 @@ impl Scope<'_> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(|e| internal(&e))?;
         let handle = Handle::new(format!("{}/{step}/{name}", self.side.tenant));
+        // What is in custody may be a secret that was shown once.
+        if self.side.effects.secrets.get(&handle).await.map_err(|e| internal(&e))?.is_some() {
+            return Err(self.permission().refuse(format!("asked for a new secret `{handle}`, and there is one")));
+        }
         let secret = Secret::new(hex(&bytes));
         self.side.effects.secrets.put(&handle, &secret).await.map_err(|e| internal(&e))?;
         self.side.vault.keep(handle.clone(), secret);

@@ -39,11 +39,22 @@ fn complete(directory: &mut DirectoryInventory, provider: &ProviderInventory) {
         }
         _ => None,
     };
-    let found = find_used(provider).map(|used| (used.flow, used.client_id)).or_else(only_legacy);
+    // An org may have more directories: one that has stopped is not the one whose service client gets tokens.
+    let fits = |used: &Used<'_>| used.flow == Flow::AuthorizationCode || is_alive(directory, used.granted_at);
+    let found = match find_used(provider) {
+        Some(used) if fits(&used) => Some((used.flow, used.client_id)),
+        Some(_) => None,
+        None => only_legacy(),
+    };
     if let Some((flow, client_id)) = found {
         (directory.flow, directory.client_id) = (flow, Some(client_id.to_owned()));
         directory.known_from = KnownFrom::Provider;
     }
+}
+
+fn is_alive(directory: &DirectoryInventory, granted_at: Timestamp) -> bool {
+    let last = directory.last_success.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
+    last.is_some_and(|last| last + OUT_OF_USE_AFTER > granted_at)
 }
 
 /// The one client that is in use; none if there are several, or none.

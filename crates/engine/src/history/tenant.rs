@@ -151,7 +151,7 @@ impl TenantHistory {
             Entry::SecretMade { step, handle } => self.work()?.keep_made(step, handle)?,
             Entry::SecretRemoved { handle } => drop(self.work()?.secrets.remove(handle)),
             Entry::Resolved { step, stands, outputs, reason, by } => {
-                if self.state != TenantState::Stuck {
+                if self.state != TenantState::Stuck && !self.is_claimed_in_vain() {
                     return Err(format!("step `{step}` is resolved, and the tenant is {}", self.state));
                 }
                 if reason.trim().is_empty() {
@@ -166,6 +166,12 @@ impl TenantHistory {
             }
         }
         Ok(())
+    }
+
+    /// A person says that something is done, and it is not seen.
+    pub(crate) fn is_claimed_in_vain(&self) -> bool {
+        let question = self.work.as_ref().and_then(|work| work.question.as_ref());
+        self.state == TenantState::Waiting && question.is_some_and(|question| !question.claims.is_empty())
     }
 
     fn enter(&mut self, state: TenantState, reason: Option<String>, at: Timestamp) {

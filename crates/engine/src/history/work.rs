@@ -326,6 +326,11 @@ impl Work {
         let Some(proposal) = self.tenant.step(step).map(|step| &step.proposal) else {
             return Err(format!("the plan has no step `{step}`"));
         };
+        // Whoever decides has the last word on what was asked.
+        let asked = self.question.take();
+        if stands == Resolution::Applied {
+            self.answered = asked.or(self.answered.take());
+        }
         let is_whole = proposal.gives.iter().all(|name| outputs.contains_key(name));
         let is_done = self.is_done(step);
         match (stands, &mut self.doubt) {

@@ -47,7 +47,19 @@ impl Progress<'_> {
                 taken => taken?,
             }
         }
-        unconfirmed.map_or_else(|| Ok(self.state_reached()), Err)
+        if let Some(end) = unconfirmed {
+            return Err(end);
+        }
+        let reached = self.state_reached();
+        if reached == TenantState::Finalized {
+            // Nothing is compared any more, and without its key what was noted of people is of nobody.
+            let baselines: Vec<Step> =
+                steps.into_iter().filter(|step| step.proposal.phase == Phase::Baseline).collect();
+            for step in &baselines {
+                self.forget_secrets_of(step).await?;
+            }
+        }
+        Ok(reached)
     }
 
     async fn take_step(&mut self, step: &Step) -> Result<(), Pause> {

@@ -3,6 +3,10 @@
 
 use std::time::Duration;
 
+use flowswap_contract::{
+    self as contract, ApplyReply, ErrorKind, Evidence, EvidenceResult, Handle, ObserveReply, Observed, Op, RunSheet,
+    SheetAct, SheetLine, Step,
+};
 use tokio::time::Instant;
 
 use super::{
@@ -11,9 +15,6 @@ use super::{
     word::Word,
 };
 use crate::{Direction, Entry, Event, Question, TenantState};
-use flowswap_contract::{
-    ApplyReply, ErrorKind, Evidence, EvidenceResult, ObserveReply, Observed, Op, RunSheet, SheetAct, SheetLine, Step,
-};
 
 /// While its sheet is before the person's eyes, the step is looked for this often: a provider's log is some seconds late in
 /// any case.
@@ -22,6 +23,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A step whose sheet waits for its turn is looked for this often, so that a hundred of them do not use up the requests
 /// that the other side allows.
 const LOOK_ASIDE_EVERY: Duration = Duration::from_secs(60);
+
+/// What another side infers is the beginning of a person's act, and its end once it has stayed so for longer than a directory
+/// takes to synchronize (PAN: every five minutes): testing is seen before submitting.
+const SURE_AFTER: Duration = Duration::from_secs(6 * 60);
 
 /// What a look at a step saw.
 enum Sight {
@@ -32,7 +37,7 @@ enum Sight {
 impl Progress<'_> {
     /// Asks a person, unless one is asked already, and goes on once the step is seen to be done.
     pub(super) async fn await_operator(&mut self, step: &Step, direction: Direction) -> Result<(), Pause> {
-        if self.work()?.question.is_none() {
+        if !self.is_asked_for(step, direction) {
             self.begin(step, direction).await?;
         }
         // Somebody may have done it without a word.
@@ -40,7 +45,7 @@ impl Progress<'_> {
             Sight::Done(reply) => return self.take_as_done(step, direction, reply).await,
             Sight::NotYet(detail) => detail,
         };
-        if self.work()?.question.is_none() {
+        if !self.is_asked_for(step, direction) {
             self.ask(step, direction).await?;
         }
         loop {
@@ -90,12 +95,31 @@ impl Progress<'_> {
                 return Err(Pause::End(state, format!("step `{}`: {error}", step.id)));
             }
         };
+        if let Some(handle) = self.find_foreign_secret(step, &sheet)? {
+            let message =
+                format!("the sheet of step `{}` names the secret `{handle}`, which the step does not need", step.id);
+            self.fail_try(step, direction, contract::Error::new(ErrorKind::Protocol, message.clone())).await?;
+            return Err(Pause::End(declined(direction), message));
+        }
         let (owner, deadline) = (self.terms.owner.clone(), self.deadline()?);
         let event =
             Event::OperatorAsked { tenant: self.name().to_owned(), step: step.id.clone(), owner: owner.clone() };
         self.record(Entry::OperatorAsked { step: step.id.clone(), direction, sheet, owner, deadline }).await?;
         self.ports.events.emit(event);
         Ok(())
+    }
+
+    fn is_asked_for(&self, step: &Step, direction: Direction) -> bool {
+        let question = self.history.work.as_ref().and_then(|work| work.question.as_ref());
+        question.is_some_and(|question| question.step == step.id && question.direction == direction)
+    }
+
+    /// A secret in the sheet that is not among the step's inputs: a sheet is a plugin's, and hands out what a person asks for.
+    fn find_foreign_secret(&self, step: &Step, sheet: &RunSheet) -> Result<Option<Handle>, Pause> {
+        let inputs = self.work()?.inputs(step);
+        let own: Vec<Handle> = inputs.values().flat_map(Handle::find_all).collect();
+        let named = sheet.lines.iter().filter_map(|line| line.value.as_ref()).flat_map(Handle::find_all);
+        Ok(named.into_iter().find(|handle| !own.contains(handle)))
     }
 
     fn deadline(&self) -> Result<jiff::Timestamp, Pause> {
@@ -109,6 +133,7 @@ impl Progress<'_> {
         let attending = operator.attend(self.name(), question);
         tokio::pin!(attending);
         let mut looked = Instant::now();
+        let mut noticed: Option<Instant> = None;
         loop {
             tokio::select! {
                 biased;
@@ -121,8 +146,16 @@ impl Progress<'_> {
                     if looked.elapsed() < rest {
                         continue;
                     }
-                    if let Sight::Done(reply) = self.look(step, question.direction).await? {
-                        return Ok(Attended::Seen(reply));
+                    match self.look(step, question.direction).await? {
+                        Sight::Done(reply) if is_shown(step) || noticed.is_some_and(|at| at.elapsed() >= SURE_AFTER) => {
+                            return Ok(Attended::Seen(reply));
+                        }
+                        Sight::Done(reply) if noticed.is_none() => {
+                            operator.hear(self.name(), &format!("{}; go on with the sheet to its end", reply.detail));
+                            noticed = Some(Instant::now());
+                        }
+                        Sight::Done(_) => {}
+                        Sight::NotYet(_) => noticed = None,
                     }
                     looked = Instant::now();
                 }
@@ -134,7 +167,12 @@ impl Progress<'_> {
     async fn look(&self, step: &Step, direction: Direction) -> Result<Sight, Pause> {
         match self.call::<ObserveReply>(step, Op::Observe).await {
             Ok(reply) => Ok(match (reply.state, direction) {
-                (Observed::Applied, Direction::Forward) | (Observed::NotApplied, Direction::Back) => Sight::Done(reply),
+                (Observed::Applied, Direction::Forward) => Sight::Done(reply),
+                // What another side infers is no ground for deleting what the directory may use, unless a person says it, too.
+                (Observed::NotApplied, Direction::Back) if is_shown(step) || self.is_claimed() => Sight::Done(reply),
+                (Observed::NotApplied, Direction::Back) => {
+                    Sight::NotYet(format!("{}; and nobody has confirmed that it was done", reply.detail))
+                }
                 _ => Sight::NotYet(reply.detail),
             }),
             Err(error) if error.kind == ErrorKind::Interrupted => {
@@ -144,6 +182,11 @@ impl Progress<'_> {
             }
             Err(error) => Ok(Sight::NotYet(format!("it could not be looked at: {error}"))),
         }
+    }
+
+    fn is_claimed(&self) -> bool {
+        let question = self.history.work.as_ref().and_then(|work| work.question.as_ref());
+        question.is_some_and(|question| !question.claims.is_empty())
     }
 
     async fn take_as_done(&mut self, step: &Step, direction: Direction, reply: ObserveReply) -> Result<(), Pause> {
@@ -162,6 +205,11 @@ impl Progress<'_> {
 enum Attended {
     Said(Word),
     Seen(ObserveReply),
+}
+
+/// Whether the side that the step is about shows itself how it stands. What another side infers takes longer to be sure of.
+pub(super) fn is_shown(step: &Step) -> bool {
+    step.proposal.seen_by.is_none_or(|role| role == step.role)
 }
 
 /// Where a tenant stands of which a step was declined.

@@ -34,7 +34,9 @@ pub struct Resolved {
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
     /// There is nothing to decide.
-    #[error("the tenant is {state}, and only one that is stuck needs a decision")]
+    #[error(
+        "the tenant is {state}, and only one that is stuck needs a decision, or one of which a confirmation is not seen to be so"
+    )]
     NotStuck {
         /// Where it stands.
         state: TenantState,
@@ -129,7 +131,8 @@ impl Runner {
 
 /// The step that the tenant is stuck at.
 fn find_step(history: &TenantHistory) -> Result<(&Step, &Work), ResolveError> {
-    let work = history.work.as_ref().filter(|_| history.state == TenantState::Stuck);
+    let is_open = history.state == TenantState::Stuck || history.is_claimed_in_vain();
+    let work = history.work.as_ref().filter(|_| is_open);
     let work = work.ok_or(ResolveError::NotStuck { state: history.state })?;
     let id = history.step.clone().unwrap_or_default();
     let Some(step) = work.tenant.step(&id) else { return Err(ResolveError::NotBegun { step: id }) };

@@ -1,8 +1,10 @@
 //! Finds out what became of a step that was begun and has no certain end.
 
-use flowswap_contract::{self as contract, By, ErrorKind, ObserveReply, Observed, Op, Reversibility, Step};
+use flowswap_contract::{
+    self as contract, By, ErrorKind, Evidence, EvidenceResult, ObserveReply, Observed, Op, Reversibility, Step, Values,
+};
 
-use super::{Pause, progress::Progress};
+use super::{Pause, operator::is_shown, progress::Progress};
 use crate::{Direction, Doubt, TenantState};
 
 impl Progress<'_> {
@@ -23,7 +25,33 @@ impl Progress<'_> {
         if !is_done_by_person(&step, direction) && self.work()?.nothing_was_sent() {
             return Ok(self.fail(&step, direction, never_left()).await?);
         }
+        if self.history.direction == Direction::Back && direction == Direction::Forward && self.may_be_done(&step)? {
+            return self.take_as_begun(&step).await;
+        }
         self.observe(&step, direction).await.map(drop)
+    }
+
+    /// Whether a person who was asked may have done the step although that is not seen: somebody said so, or has the secret.
+    fn may_be_done(&self, step: &Step) -> Result<bool, Pause> {
+        let work = self.work()?;
+        let is_claimed = work.question.as_ref().is_some_and(|question| !question.claims.is_empty());
+        Ok(step.proposal.by == By::Operator && !is_shown(step) && (is_claimed || !work.handed_over.is_empty()))
+    }
+
+    /// What may be done is taken back as what is done: that it is not seen yet would be no reason to delete what the directory
+    /// may use by now.
+    async fn take_as_begun(&mut self, step: &Step) -> Result<(), Pause> {
+        let outputs = match self.call::<ObserveReply>(step, Op::Observe).await {
+            Ok(reply) if reply.state == Observed::Applied => reply.outputs,
+            Ok(_) => Values::new(),
+            Err(error) => {
+                let reason = format!("it is not known whether step `{}` was carried out: {error}", step.id);
+                return Err(Pause::End(self.interrupted_state(), reason));
+            }
+        };
+        let detail = "a person may have done it, so it is taken back as if it were done";
+        let evidence = vec![Evidence::new("assumed", EvidenceResult::Inconclusive, detail)];
+        Ok(self.succeed(step, Direction::Forward, outputs, evidence).await?)
     }
 
     /// Looks whether a step is carried out, and records what is so. Afterwards there is no doubt any more, or it is half

@@ -222,6 +222,86 @@ async fn the_terms_are_those_of_the_job_and_words_need_a_reason() {
     assert!(matches!(refused, Err(OperatorError::NoReason)), "{refused:?}");
 }
 
+const WATCHED: Case = Case { name: "watched", ..FORWARD };
+
+/// What the other side infers could be wrong, and what comes after it deletes the client that the directory may use.
+#[tokio::test(start_paused = true)]
+async fn the_way_back_that_another_side_infers_needs_a_word() {
+    let mut scene = asked(&WATCHED).await;
+    scene.change_world("watched", World::connect_by_hand);
+    scene.reach(Goal::Swapped, S::Swapped).await;
+    assert_eq!(scene.end(Goal::RolledBack).await.0, S::Waiting);
+    scene.change_world("watched", World::sign_in);
+    for _ in 0..2 {
+        scene = scene.restarted();
+        assert_eq!(scene.end(Goal::RolledBack).await.0, S::Waiting, "nobody has said so");
+        assert_eq!(scene.world("watched").clients.len(), 1);
+    }
+    carry_out(&mut scene, &WATCHED, Happens::Bob).await;
+    scene.reach(Goal::RolledBack, S::RolledBack).await;
+    assert_lawful(&scene.reality.state());
+}
+
+/// Whoever has said that it is done, or has the secret, may have done it although it is not seen yet.
+#[tokio::test(start_paused = true)]
+async fn what_a_person_may_have_done_is_taken_back_by_a_person() {
+    for (claims, takes, expect) in [(true, false, S::Waiting), (false, true, S::Waiting), (false, false, S::RolledBack)]
+    {
+        let mut scene = asked(&WATCHED).await;
+        if claims {
+            carry_out(&mut scene, &WATCHED, Happens::Alice).await;
+        }
+        if takes {
+            let handle = flowswap_engine::Handle::new("watched/provision/client_secret");
+            let way = flowswap_engine::HandOver::Terminal;
+            let entry = Entry::SecretHandedOver { handle, by: "alice".to_owned(), way };
+            let ports = scene.reality.ports();
+            let tenant = Some("watched".to_owned());
+            let draft = flowswap_engine::Draft { at: ports.clock.now(), run: RunId::generate(), tenant, entry };
+            ports.journal.append(draft).await.unwrap();
+        }
+        let (state, reason) = scene.end(Goal::RolledBack).await;
+        assert_eq!(state, expect, "{claims} {takes}: {reason}");
+        if expect == S::Waiting {
+            assert_eq!(reason, "a person must act: sign in at the directory");
+            assert_eq!(scene.world("watched").clients.len(), 1, "the directory may use it");
+            carry_out(&mut scene, &BACK_OF_WATCHED, Happens::Alice).await;
+            scene.reach(Goal::RolledBack, S::RolledBack).await;
+        }
+        assert_lawful(&scene.reality.state());
+    }
+}
+
+const BACK_OF_WATCHED: Case = Case { name: "watched", ..BACK };
+
+/// A person decides where a right act cannot be seen; the question is answered by that.
+#[tokio::test(start_paused = true)]
+async fn a_decision_answers_the_question() {
+    use flowswap_engine::{Decision, Resolution};
+    let mut scene = asked(&WATCHED).await;
+    let decide = |stands| Decision {
+        stands,
+        outputs: [("swapped_at".to_owned(), serde_json::json!("2026-01-01T00:00:00Z"))].into(),
+        reason: "seen in the console".to_owned(),
+        by: "alice".to_owned(),
+    };
+    let resolve = async |scene: &Scene, stands| {
+        let history = scene.history().tenant("watched").unwrap().clone();
+        Runner::new(scene.reality.ports(), RunId::generate()).resolve("watched", &history, decide(stands)).await
+    };
+    assert!(resolve(&scene, Resolution::Applied).await.is_err(), "nobody has said that it is done");
+    carry_out(&mut scene, &WATCHED, Happens::Alice).await;
+    scene.end(Goal::Swapped).await;
+    resolve(&scene, Resolution::Applied).await.unwrap();
+    let history = scene.history();
+    let work = history.tenant("watched").unwrap().work.as_ref().unwrap();
+    assert!(work.question.is_none() && work.is_done("swap") && work.answered.is_some());
+    // The next run goes on behind it, forward and back.
+    assert_eq!(scene.restarted().end(Goal::Swapped).await.0, S::Stuck, "the directory does not confirm it");
+    let (state, reason) = scene.restarted().end(Goal::RolledBack).await;
+    assert_eq!((state, reason.as_str()), (S::Waiting, "a person must act: sign in at the directory"));
+}
+
 /// A person at the terminal who says these words one after the other, and acts just before one of them.
 struct Present {
     reality: Arc<Reality>,
@@ -261,7 +341,11 @@ impl Operator for Present {
 }
 
 async fn attend(words: Vec<Word>, acts_before: usize) -> ((S, String), Vec<String>, Scene) {
-    let scene = Scene::new(&["manual"]).await;
+    attend_to("manual", words, acts_before).await
+}
+
+async fn attend_to(name: &str, words: Vec<Word>, acts_before: usize) -> ((S, String), Vec<String>, Scene) {
+    let scene = Scene::new(&[name]).await;
     let present = Arc::new(Present {
         reality: scene.reality.clone(),
         words: Mutex::new(words),
@@ -279,6 +363,13 @@ async fn attend(words: Vec<Word>, acts_before: usize) -> ((S, String), Vec<Strin
 #[tokio::test(start_paused = true)]
 async fn somebody_at_the_terminal_is_walked_through() {
     let done = || Word::Done { note: None };
+    // What another side infers may be the test before the submit: it is told, and believed once it stays so.
+    let begun = tokio::time::Instant::now();
+    let (end, heard, _) = attend_to("watched", vec![], 0).await;
+    let heard: Vec<&str> = heard.iter().map(String::as_str).collect();
+    assert_eq!(heard, ["Applied; go on with the sheet to its end", "Applied"]);
+    assert_eq!(end, (S::Swapped, String::new()));
+    assert!(begun.elapsed() > std::time::Duration::from_secs(6 * 60), "{:?}", begun.elapsed());
     let disagreement = "expected: the directory uses the new client; seen: NotApplied";
     // What was done is seen without a word.
     let (end, heard, _) = attend(vec![], 0).await;

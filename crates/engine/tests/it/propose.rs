@@ -34,7 +34,11 @@ pub(crate) fn propose(role: Role, params: &PlanParams) -> Result<Vec<StepProposa
                 swap.reversibility = Reversibility::Attended;
             }
             let mut steps = vec![step(Phase::Confirm, "see a synchronization", None), test];
-            if params.tenant.starts_with("manual") {
+            if params.tenant.starts_with("watched") {
+                swap.seen_by = Some(Role::Provider);
+                swap.reversibility = Reversibility::Attended;
+            }
+            if params.tenant.starts_with("manual") || params.tenant.starts_with("watched") {
                 swap.by = By::Operator;
                 steps.push(step(Phase::Baseline, "count the users", None));
             }

@@ -271,8 +271,15 @@ fn what_is_seen_decides_findings_and_verdict() {
         legacy(sight).tokens = tokens(Some(30), None);
         service(sight, "svc-1", Variant::Plain);
         sight.provider.as_mut().unwrap().service_clients[0].tokens = tokens(Some(1), None);
+        directory(sight).last_success = Some(ago(1));
     }
     check(&hidden(moved), Migrated, &["legacy-client-left", "flow-from-provider", "already-migrated"]);
+    // It has stopped, so the service client that gets tokens is another directory's.
+    fn stopped(sight: &mut Sight) {
+        moved(sight);
+        directory(sight).last_success = Some(ago(20));
+    }
+    check(&hidden(stopped), Unknown, &["flow-unknown", "unused-service-client"]);
     // Both get tokens, so it cannot be told.
     fn moving(sight: &mut Sight) {
         moved(sight);

@@ -28,7 +28,7 @@ pub(crate) struct Scene {
 
 impl Scene {
     /// Tenants of these names, planned. The names that begin with `manual` leave swapping to a person, those that begin
-    /// with `attended` leave the way back to one.
+    /// with `attended` the way back, and those that begin with `watched` both, which only the other side sees.
     pub(crate) async fn new(names: &[&str]) -> Self {
         let mut state = State::default();
         for &name in names {
