@@ -65,7 +65,11 @@ impl Dice {
 pub(crate) fn stakes(at: &str) -> f64 {
     let words: Vec<&str> = at.split(' ').collect();
     match words.as_slice() {
+        // Every look reads the log several times, which would draw the faults away from what follows.
+        ["request", "GET", path] if path.ends_with("/logs") => 0.25,
         ["request", "GET", _] => 1.0,
+        // Nothing takes it back, and few come this far with faults left.
+        ["request", "DELETE", path] if path.ends_with("/apps/{id}") => 60.0,
         ["request", _, path] if path.ends_with("/token") || path.ends_with("/test-connection") => 1.0,
         ["request", ..] => 12.0,
         ["keep" | "forget", _] => 6.0,
