@@ -2,6 +2,7 @@
 //! reconnects them in the simulator's console.
 
 mod browser;
+mod many;
 mod migration;
 mod person;
 mod walk;

@@ -34,9 +34,7 @@ pub struct Resolved {
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
     /// There is nothing to decide.
-    #[error(
-        "the tenant is {state}, and only one that is stuck needs a decision, or one of which a confirmation is not seen to be so"
-    )]
+    #[error("the tenant is {state}, and only one that is stuck needs a decision")]
     NotStuck {
         /// Where it stands.
         state: TenantState,
