@@ -1,16 +1,16 @@
 //! The simulator as the world in which the conformance kit tries a plugin: its first tenant, which waits to be migrated.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use flowswap_conformance::{Given, MakeWorld, World};
 use flowswap_contract::{
-    DirectoryInventory, Flow, Inventory, LegacyClient, Phase, PluginHello, ProviderInventory, Role, Step, Tokens,
-    Variant, VariantType,
+    DirectoryInventory, Flow, Inventory, KnownFrom, LegacyClient, Phase, PluginHello, ProviderInventory, Role, Step,
+    Tokens, Variant, VariantType,
 };
 use flowswap_engine::Secret;
 use flowswap_host::{HttpService, Sent, SessionConfig, TransportError};
-use flowswap_sim::{Mutation, Sim, SimConfig};
+use flowswap_sim::{Interface, Mutation, Sim, SimConfig};
 use futures::FutureExt;
 use http_body_util::BodyExt;
 use jiff::Timestamp;
@@ -25,10 +25,27 @@ use crate::{
 /// Where an authorization-code connection is led back to.
 const REDIRECT_URI: &str = "https://directory-sync.us.paloaltonetworks.com/authorize";
 
-/// What makes such worlds for the plugin; none if the simulator's tenant has no side that it could serve.
+/// How often directories synchronize by themselves where nothing else makes them.
+const SYNC: Duration = Duration::from_secs(300);
+
+/// How many syncs every world has behind it: what a directory confirms with after a swap at the world's beginning.
+const SYNCS: u32 = 4;
+
+/// What makes such worlds for the plugin; none if the simulator's tenant has no side that it could serve. A directory that
+/// shows nothing of its connection asks more of the provider than one that does, so it comes first.
 pub(crate) fn for_plugin(hello: &PluginHello) -> Result<Option<MakeWorld>, Failure> {
-    // All worlds begin at the same instant, so that they are equal.
-    let config = SimConfig::default().tenants(1).record(true).start(Timestamp::now());
+    // All worlds begin at the same instant, so that they are equal; after their syncs it is now.
+    // People fill a page and begin another: every page is a request, at which everything is tried.
+    let config = SimConfig::default().tenants(1).population(3, 3).record(true).start(Timestamp::now() - SYNC * SYNCS);
+    for config in [config.clone().interface(Interface::CieGuided).natural_sync(SYNC), config] {
+        if let Some(make) = for_plugin_in(hello, config)? {
+            return Ok(Some(make));
+        }
+    }
+    Ok(None)
+}
+
+fn for_plugin_in(hello: &PluginHello, config: SimConfig) -> Result<Option<MakeWorld>, Failure> {
     let sim = Sim::in_process(config.clone());
     let dir = tempfile::tempdir().map_err(Failure::at("make a folder"))?;
     let path = sim.write_client_files(dir.path(), "").map_err(Failure::at("describe the simulator"))?;
@@ -60,16 +77,28 @@ struct SimWorld {
     sim: Sim,
     session: SessionConfig,
     given: BTreeMap<String, Given>,
+    /// Whether the directory's interface shows nothing of the connection.
+    is_guided: bool,
 }
 
 impl SimWorld {
     fn new(config: SimConfig, session: SessionConfig) -> Self {
+        let is_guided = config.interface == Interface::CieGuided;
         let sim = Sim::in_process(config);
-        let given = match session.role {
-            Role::Provider => [("swapped_at".to_owned(), Given::Value(json!(Timestamp::now().to_string())))].into(),
+        let began = sim.clock().now();
+        sim.clock().advance(SYNC * SYNCS);
+        let mut given = match session.role {
+            Role::Provider if is_guided => give_baseline(),
+            Role::Provider => BTreeMap::new(),
             Role::Directory => give_client(&sim).unwrap_or_default(),
         };
-        Self { sim, session, given }
+        // Before the syncs for who is to see them, after them for who is to see that the legacy client is silent.
+        let swapped_at = match session.role {
+            Role::Provider => sim.clock().now(),
+            Role::Directory => began,
+        };
+        given.insert("swapped_at".to_owned(), Given::Value(json!(swapped_at.to_string())));
+        Self { sim, session, given, is_guided }
     }
 
     fn domain(&self) -> String {
@@ -120,6 +149,7 @@ impl SimWorld {
             client_id: Some(client_id),
             app_data: Some(app_data),
             can_restore: true,
+            known_from: if self.is_guided { KnownFrom::Record } else { KnownFrom::Directory },
             ..DirectoryInventory::default()
         }
     }
@@ -188,6 +218,14 @@ impl World for SimWorld {
         });
         own.chain(answered).collect()
     }
+}
+
+/// What a directory would have taken note of that holds nobody: whom it holds, only its own plugin can hash.
+fn give_baseline() -> BTreeMap<String, Given> {
+    let baseline = json!({ "users": "", "group_names": "" });
+    let key = Secret::new("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+    let values = [("baseline", Given::Value(baseline)), ("blinding_key", Given::Secret(key))];
+    values.map(|(name, given)| (name.to_owned(), given)).into()
 }
 
 /// A client of the new flow as the provider would have made it; none of its requests waits for anything.

@@ -103,12 +103,13 @@ pub(crate) fn find(context: &Context, entries: &BTreeMap<String, PluginEntry>) -
     found
 }
 
-/// `okta` for `libflowswap_okta.so`. Cargo's own copies bear a hash after a dash and are not meant.
+/// `cie-guided` for `libflowswap_cie_guided.so`, as `locate` has it. Cargo's own copies bear a hash after a dash and are not
+/// meant.
 fn library_name(path: &Path) -> Option<String> {
     let file = path.file_name()?.to_str()?;
     let stem = file.strip_prefix(std::env::consts::DLL_PREFIX)?.strip_suffix(std::env::consts::DLL_SUFFIX)?;
     let name = stem.strip_prefix("flowswap_")?;
-    (!name.contains('-')).then(|| name.to_owned())
+    (!name.contains('-')).then(|| name.replace('_', "-"))
 }
 
 fn examine(name: String, path: PathBuf, entries: &BTreeMap<String, PluginEntry>) -> Found {

@@ -235,9 +235,10 @@ impl StandIn {
     fn steps(&self) -> Vec<StepProposal> {
         let phases: &[Phase] = match self.inventory {
             Inventory::Provider(_) => &[Phase::Provision, Phase::Prove],
-            Inventory::Directory(_) => &[Phase::Test, Phase::Swap, Phase::Confirm],
+            Inventory::Directory(_) => &[Phase::Baseline, Phase::Test, Phase::Swap, Phase::Confirm],
         };
-        let step = |phase: &Phase| StepProposal {
+        // All that it gives is there from its first step on.
+        let step = |(at, phase): (usize, &Phase)| StepProposal {
             seen_by: None,
             phase: *phase,
             title: format!("the other side's {phase}"),
@@ -245,10 +246,10 @@ impl StandIn {
             reversibility: Reversibility::Unattended,
             undo: (!phase.is_check()).then(|| "taken back by the other side".to_owned()),
             needs: Vec::new(),
-            gives: if matches!(phase, Phase::Provision | Phase::Swap) { self.gives.clone() } else { Vec::new() },
+            gives: if at == 0 { self.gives.clone() } else { Vec::new() },
             payload: json!({}),
         };
-        phases.iter().map(step).collect()
+        phases.iter().enumerate().map(step).collect()
     }
 }
 
