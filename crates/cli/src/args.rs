@@ -202,7 +202,7 @@ pub(crate) struct WatchArgs {
     #[command(flatten)]
     pub(crate) select: Select,
     /// How often to look where nothing says when more can be seen; never more often than every 15 seconds.
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
     pub(crate) every: Duration,
 }
 
@@ -232,6 +232,9 @@ pub(crate) struct ApplyArgs {
     /// Do not ask.
     #[arg(long)]
     pub(crate) yes: bool,
+    /// Go on with what was begun even though the configuration is not the one that the plan was made with.
+    #[arg(long)]
+    pub(crate) accept_changes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -82,7 +82,7 @@ impl Interactive {
         while lines.try_recv().is_ok() {}
         let this = (tenant.to_owned(), question.since);
         if lock(&self.shown).replace(this.clone()) != Some(this) {
-            let text = sheet::terminal(&Page { tenant, question, is_open: true, now: SystemClock.now() });
+            let text = sheet::terminal(&Page { tenant, question, is_open: true, next: None, now: SystemClock.now() });
             self.show(&format!("\n{text}"));
         }
         let has_secret = sheet::secret(&question.sheet).is_some();

@@ -107,7 +107,7 @@ impl Bench {
     }
 
     pub(crate) async fn test(&self, step: &Step) -> Result<TestReply, contract::Error> {
-        self.call_for(Op::Test, Some(step), json!({ "step": self.params(step, Values::new()) })).await
+        self.call_for(Op::Test, Some(step), json!({ "step": self.params(step, self.in_custody(step)) })).await
     }
 
     pub(crate) async fn observe(&self, step: &Step, known: Values) -> Result<ObserveReply, contract::Error> {

@@ -24,7 +24,7 @@ pub(crate) struct Token {
 /// One call's way to the interface.
 pub(crate) struct Api<'a> {
     pub(crate) host: &'a Host,
-    config: &'a Config,
+    pub(crate) config: &'a Config,
     token: &'a RefCell<Option<Token>>,
     /// What the other side's clock said in its last answer.
     their_time: Cell<Option<Timestamp>>,

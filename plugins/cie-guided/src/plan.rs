@@ -4,7 +4,7 @@ use flowswap_contract::{By, Error, ErrorKind, Phase, PlanParams, Reversibility, 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::config::{Config, LossBudget};
+use crate::config::Config;
 
 /// What `baseline` reads.
 #[derive(Serialize, Deserialize)]
@@ -36,7 +36,6 @@ pub(crate) struct ConnectionPayload {
 pub(crate) struct ConfirmPayload {
     pub(crate) directory: String,
     pub(crate) app_data: bool,
-    pub(crate) loss_budget: LossBudget,
 }
 
 /// Proposes baseline, test, swap and confirm.
@@ -55,8 +54,7 @@ pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepPr
         previous_client_label,
     };
     let baseline = BaselinePayload { directory: name.clone(), sample_groups: config.sample_groups };
-    let confirm =
-        ConfirmPayload { directory: name.clone(), app_data: params.app_data, loss_budget: config.loss_budget };
+    let confirm = ConfirmPayload { directory: name.clone(), app_data: params.app_data };
     let apps = if params.app_data { "with" } else { "without" };
     Ok(vec![
         StepProposal {

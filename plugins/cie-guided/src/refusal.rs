@@ -67,8 +67,8 @@ fn classify(status: u16) -> (ErrorKind, Option<&'static str>) {
         403 => (
             ErrorKind::Permission,
             Some(
-                "the service account needs the role View Only Administrator at least, and Superuser to replace a \
-                 secret; a Deployment Administrator may not query users and groups",
+                "the service account needs the role View Only Administrator at least, and presumably Superuser to \
+                 replace a secret; a Deployment Administrator may not query users and groups by the description of roles",
             ),
         ),
         404 | 410 => (ErrorKind::NotFound, None),

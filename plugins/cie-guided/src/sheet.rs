@@ -17,7 +17,11 @@ const LONGEST_NAME: usize = 15;
 /// What to do for the swap.
 pub(crate) fn forward(connection: &ConnectionPayload, client_id: &str, client_secret: &Handle) -> RunSheet {
     let mut lines = way_to_form(connection);
-    lines.push(SheetLine::new(SheetAct::Choose, "Connection Flow").with("Client Credential Flow"));
+    lines.push(
+        SheetLine::new(SheetAct::Choose, "Connection Flow")
+            .with("Client Credential Flow")
+            .note("the manual writes: Select Connection Flow"),
+    );
     lines.push(box_line(APPS_BOX, Some(connection.app_data)));
     lines.push(box_line(LOGS_BOX, connection.auth_logs));
     lines.push(domain_line(connection));
@@ -96,7 +100,8 @@ fn way_to_form(connection: &ConnectionPayload) -> Vec<SheetLine> {
     let hub = SheetLine::new(SheetAct::Go, "Cloud Identity Engine");
     vec![
         match connection.console_url {
-            Some(_) => hub.note("the address of this sheet, or from the hub the app and the tenant of that address"),
+            Some(_) => hub
+                .note("the address that this sheet begins at, or from the hub the app and the tenant of that address"),
             None => hub.note("from the hub, https://apps.paloaltonetworks.com: the app, and in it the right tenant"),
         },
         SheetLine::new(SheetAct::Go, "Directories"),
@@ -169,7 +174,6 @@ fn care_forward(connection: &ConnectionPayload, client_id: &str) -> Vec<String> 
             "{client_id} is the API service integration `{object}` in Okta. The SAML, SCIM and OIDC apps of the same name are \
              something else."
         ),
-        format!("Where a domain is asked for, it is {} without https:// and without a slash.", connection.domain),
     ];
     care.push(match connection.app_data {
         true => {

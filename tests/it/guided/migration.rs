@@ -30,7 +30,8 @@ fn a_person_reconnects_and_both_sides_prove_it() {
     lab.audit(1);
 }
 
-/// Somebody at the terminal has nothing to say: the new client's first token is noticed.
+/// Somebody at the terminal is told by itself that the new client's first token was seen. Test Connection gets one, too, so
+/// that is not the end of the sheet.
 #[test]
 fn what_was_done_is_noticed_by_itself() {
     let lab = lab(1);
@@ -41,6 +42,8 @@ fn what_was_done_is_noticed_by_itself() {
     screen.await_words("flowswap decline acme");
     reconnect(&lab, &tenant, &tenant.directory_id, &Form::right(&lab, &tenant));
     screen.await_words("gets tokens as the service client");
+    screen.await_words("go on with the sheet to its end");
+    screen.enter("d");
     let (code, seen) = screen.finish();
     assert_eq!(code, 0, "{seen}");
     assert_eq!(lab.in_state("soaking"), ["acme"]);
@@ -59,7 +62,7 @@ fn what_was_done_wrongly_is_done_again_by_the_same_sheet() {
     assert!(stuck.stdout.contains("acme is not there any more, and corporate is"), "{}", stuck.stdout);
     let sheet = lab.run(&["sheet", "acme"]).expect(0);
     assert!(
-        sheet.stdout.contains("this was seen to be done; once it is put right: flowswap watch acme"),
+        sheet.stdout.contains("this was seen to be done; once it is put right: flowswap apply "),
         "{}",
         sheet.stdout
     );
@@ -103,7 +106,7 @@ fn a_person_takes_a_tenant_back() {
 
     reconnect(&lab, &tenant, &tenant.directory_id, &Form::back(&lab, &tenant));
     let_sync(&lab, 2);
-    let back = lab.run(&["rollback", "acme", "--yes"]).expect(0);
+    let back = lab.run(&["confirm", "acme"]).expect(0);
     assert_eq!(lab.in_state("rolled-back"), ["acme"], "{}{}", back.stdout, back.stderr);
     assert!(lab.org(&tenant).service_clients.is_empty());
     let after = lab.directory(&tenant);

@@ -206,7 +206,7 @@ fn the_other_directory_takes_nothing_and_a_false_claim_moves_nothing() {
     let told = lab.run(&["confirm", "acme", "--note", "done at noon"]).expect(4);
     let (client, _) = service_client(&lab, &tenant);
     let expected = format!("somebody other than flowswap got an access token as {client}");
-    for words in ["and that is not seen; expected: ", &expected, "; seen: ", "nobody but flowswap got one since"] {
+    for words in ["and it is not seen; expected: ", &expected, "; seen: ", "nobody but flowswap got one since"] {
         assert!(told.stdout.contains(words), "{words}: {}", told.stdout);
     }
     assert_eq!(lab.in_state("waiting"), ["acme"]);

@@ -40,7 +40,7 @@ fn a_claim_is_put_down_and_only_what_is_seen_counts() {
     for expect in [1, 2] {
         let early = lab.run(&["confirm", "acme", "--note", "in a hurry"]).expect(4);
         assert!(early.stderr.contains("put down that `swap` of acme is done, by your word"), "{}", early.stderr);
-        assert!(early.stdout.contains("and that is not seen; expected: "), "{}", early.stdout);
+        assert!(early.stdout.contains("and it is not seen; expected: "), "{}", early.stdout);
         assert_eq!(early.stderr.matches("said at ").count(), expect - 1, "{}", early.stderr);
         assert_eq!(lab.json(&["next"], 0)["tenants"][0]["claims"].as_array().unwrap().len(), expect);
     }

@@ -53,7 +53,7 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
             goal: Goal::Swapped,
             not_after: Some(plan.not_after),
             terms: started::terms(&config, &planned.name),
-            accept_changes: false,
+            accept_changes: args.accept_changes,
         })
     });
     // Whoever goes on with the run may do so from another folder.

@@ -45,7 +45,11 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
     plan::run(context, &PlanArgs { select: everyone(), output: Some(file.clone()) }).await?;
 
     context.terminal.say(&typed("apply plan.json --yes"));
-    let exit = apply::run(context, &ApplyArgs { file: PlanFile { plan: file }, interactive: false, yes: true }).await?;
+    let exit = apply::run(
+        context,
+        &ApplyArgs { file: PlanFile { plan: file }, interactive: false, yes: true, accept_changes: false },
+    )
+    .await?;
     if exit != Exit::Done {
         return Ok(exit);
     }

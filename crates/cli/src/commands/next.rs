@@ -43,14 +43,20 @@ pub(crate) async fn run(context: &Context, args: &NextArgs) -> Result<Exit, Fail
     let history = read_history(&config).await?;
     let tenants = select(&config, &args.select.tenants)?;
     let rows = tenants.iter().filter_map(|tenant| row(tenant, history.tenant(&tenant.name)?, SystemClock.now()));
+    let rows: Vec<Row> = rows.collect();
+    let all = rows.len();
     let is_meant = |row: &Row| args.owner.is_none() || row.owner == args.owner;
-    let mut report = Report { tenants: rows.filter(is_meant).collect() };
+    let mut report = Report { tenants: rows.into_iter().filter(is_meant).collect() };
+    let others = all - report.tenants.len();
     // What is due first comes first.
     report.tenants.sort_by_key(|row| (row.deadline.is_none(), row.deadline, row.name.clone()));
     if report.tenants.is_empty() {
         context.terminal.say(&match &args.owner {
             None => "nothing waits for a person".to_owned(),
-            Some(owner) => format!("nothing waits for {owner}"),
+            Some(owner) => match others {
+                0 => format!("nothing waits for {owner}"),
+                others => format!("nothing waits for {owner}; for others, or for anybody, {others} of them do"),
+            },
         });
     }
     context.terminal.report(&report, || text(&report))?;

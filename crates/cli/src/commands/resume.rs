@@ -32,7 +32,11 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
     match last.command {
         RunCommand::Apply => {
             let plan = scope.plan_path.clone().unwrap_or_else(|| "plan.json".to_owned()).into();
-            apply::run(context, &ApplyArgs { file: PlanFile { plan }, interactive: false, yes: args.yes }).await
+            apply::run(
+                context,
+                &ApplyArgs { file: PlanFile { plan }, interactive: false, yes: args.yes, accept_changes: false },
+            )
+            .await
         }
         RunCommand::Rollback => match started_again(scope, &history, args) {
             Some(started) => rollback::run(context, &RollbackArgs { started, interactive: false }).await,

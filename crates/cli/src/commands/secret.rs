@@ -11,15 +11,13 @@ use crate::{
 };
 
 pub(crate) async fn run(context: &Context, tenant: &str, print: bool) -> Result<Exit, Failure> {
-    if print {
-        expect_terminal()?;
-    }
     let config = context.load_config()?;
     select(&config, &[tenant.to_owned()])?;
     let (ports, history) = context.run_ports(&config, context.progress()).await?;
     let (question, _) = sheet_at_hand(tenant, &history)?;
     let handing = Handing::prepare(tenant, question, &ports).await?;
     if print {
+        expect_terminal()?;
         handing.record(&ports, HandOver::Terminal).await?;
         handing.print()?;
         return Ok(Exit::Done);

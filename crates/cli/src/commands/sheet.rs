@@ -5,7 +5,7 @@ use flowswap_engine::{Clock, Direction, History, Question};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::said::Said;
+use super::{said::Said, status};
 use crate::{
     args::{Format, SheetArgs, SheetForm},
     context::{Context, SystemClock, read_history},
@@ -38,7 +38,8 @@ pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Fai
     select(&config, std::slice::from_ref(tenant))?;
     let history = read_history(&config).await?;
     let (question, is_open) = sheet_at_hand(tenant, &history)?;
-    let page = Page { tenant, question, is_open, now: SystemClock.now() };
+    let next = history.tenant(tenant).filter(|_| !is_open).and_then(|known| status::next(tenant, known));
+    let page = Page { tenant, question, is_open, next, now: SystemClock.now() };
     let text = match (context.terminal.format, args.form) {
         (Format::Json, _) => {
             let report = report(&page);
@@ -75,7 +76,10 @@ pub(crate) fn open_question<'a>(tenant: &str, history: &'a History) -> Result<&'
     known.and_then(|known| known.work.as_ref()?.question.as_ref()).ok_or_else(|| {
         let state = known.map_or(flowswap_engine::TenantState::Unplanned, |known| known.state);
         let error = format!("nothing is asked of a person for the tenant `{tenant}`, which is {state}");
-        Failure::new(Exit::Usage, error).hint("`flowswap next` shows what waits for whom")
+        let next = known.and_then(|known| status::next(tenant, known));
+        let hint =
+            next.map_or_else(|| "`flowswap next` shows what waits for whom".to_owned(), |next| format!("next: {next}"));
+        Failure::new(Exit::Usage, error).hint(hint)
     })
 }
 

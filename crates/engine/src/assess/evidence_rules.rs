@@ -58,7 +58,7 @@ pub const EVIDENCE_RULES: &[Rule] = &[
         severity: Severity::Error,
         verdict: Verdict::Migrated,
         about: "Users that the directory held before the swap are missing, more than the loss budget allows.",
-        fix: "look at a few of them in Okta; if they are rightly gone, raise `loss_budget`; else roll back",
+        fix: "look at a few of them in Okta; if they are rightly gone, raise `loss_budget` and go on with `--accept-changes`; else roll back",
         check: by_evidence,
     },
     Rule {
@@ -67,7 +67,7 @@ pub const EVIDENCE_RULES: &[Rule] = &[
         verdict: Verdict::Migrated,
         about: "Groups that the directory held before the swap are missing, more than the loss budget allows. Okta's group Everyone does \
                 not count: Cloud Identity Engine never holds it.",
-        fix: "look for them in Okta; if they are rightly gone, raise `loss_budget`; else roll back",
+        fix: "look for them in Okta; if they are rightly gone, raise `loss_budget` and go on with `--accept-changes`; else roll back",
         check: by_evidence,
     },
     Rule {
@@ -84,7 +84,7 @@ pub const EVIDENCE_RULES: &[Rule] = &[
         verdict: Verdict::Migrated,
         about: "The directory has not synchronized for half an hour since the swap, although it does so every five minutes. Its status may be \
                 green all the same.",
-        fix: "look at Sync Status and at the client in Okta; Full Sync in the menu Actions, or Reconnect again",
+        fix: "wait, if it may be the first full synchronization of a large directory; else look at the client in Okta, and reconnect again",
         check: by_evidence,
     },
     Rule {

@@ -231,7 +231,7 @@ fn wait(question: &Question, seen: &str) -> Pause {
         None => format!("{owner}: {}", question.sheet.title),
         Some(claim) => {
             let what = disagreement(&question.sheet, seen);
-            format!("{owner}: {} confirmed at {}, and that is not seen; {what}", claim.by, claim.at)
+            format!("{} confirmed at {}, and it is not seen; {what}", claim.by, claim.at)
         }
     };
     Pause::End(TenantState::Waiting, reason)

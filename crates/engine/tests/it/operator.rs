@@ -187,8 +187,8 @@ async fn a_claim_that_is_not_borne_out_is_told_with_what_was_expected_and_seen()
     carry_out(&mut scene, &FORWARD, Happens::Bob).await;
     let (state, reason) = scene.end(Goal::Swapped).await;
     assert_eq!(state, S::Waiting);
-    assert!(reason.starts_with("a person must act: bob confirmed at 2026-"), "{reason}");
-    let rest = "and that is not seen; expected: the directory uses the new client; seen: NotApplied";
+    assert!(reason.starts_with("bob confirmed at 2026-"), "{reason}");
+    let rest = "and it is not seen; expected: the directory uses the new client; seen: NotApplied";
     assert!(reason.ends_with(rest), "{reason}");
     // Then it is done, and who said so is kept with it.
     scene.change_world("manual", World::connect_by_hand);

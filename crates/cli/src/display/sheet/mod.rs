@@ -20,6 +20,8 @@ pub(crate) struct Page<'a> {
     pub(crate) question: &'a Question,
     /// Whether it is still asked; what was done is shown again for whoever has to do it again.
     pub(crate) is_open: bool,
+    /// What to type once what was done is put right.
+    pub(crate) next: Option<String>,
     /// Now, to tell what is overdue.
     pub(crate) now: Timestamp,
 }
@@ -77,7 +79,8 @@ impl Page<'_> {
     /// What to type at the end, and when.
     fn endings(&self) -> Vec<(&'static str, String)> {
         if !self.is_open {
-            return vec![("this was seen to be done; once it is put right", format!("flowswap watch {}", self.tenant))];
+            let next = self.next.clone().unwrap_or_else(|| format!("flowswap status {}", self.tenant));
+            return vec![("this was seen to be done; once it is put right", next)];
         }
         vec![
             ("once all of it is done", format!("flowswap confirm {}", self.tenant)),

@@ -48,7 +48,7 @@ fn swap() -> Question {
 }
 
 fn page(question: &Question) -> Page<'_> {
-    Page { tenant: "acme", question, is_open: true, now: at("2026-11-24T00:00:00Z") }
+    Page { tenant: "acme", question, is_open: true, next: None, now: at("2026-11-24T00:00:00Z") }
 }
 
 #[test]
