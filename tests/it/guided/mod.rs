@@ -4,7 +4,8 @@
 mod browser;
 mod many;
 mod migration;
-mod person;
+/// A person at the simulator's console.
+pub(crate) mod person;
 mod walk;
 mod wrong_moves;
 
@@ -35,7 +36,7 @@ fn waiting(tenants: usize) -> Lab {
 }
 
 /// Some syncs come and go.
-fn let_sync(lab: &Lab, times: u32) {
+pub(crate) fn let_sync(lab: &Lab, times: u32) {
     for _ in 0..times {
         lab.sim.clock().advance(SYNC + Duration::from_secs(1));
         lab.sim.world();

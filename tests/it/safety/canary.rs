@@ -13,16 +13,16 @@ use serde_json::Value;
 use crate::support::{Background, Lab, Output};
 
 /// A secret, and the one host that it may be sent to; client secrets go to the gateway as well.
-struct Canary {
-    what: String,
+pub(super) struct Canary {
+    pub(super) what: String,
     needles: Vec<String>,
-    owner: String,
+    pub(super) owner: String,
     /// The directory whose requests to the gateway may carry it.
     directory: Option<String>,
 }
 
 impl Canary {
-    fn new(what: String, value: &str, owner: &str) -> Self {
+    pub(super) fn new(what: String, value: &str, owner: &str) -> Self {
         Self { what, needles: needles(value), owner: owner.to_owned(), directory: None }
     }
 }
@@ -83,6 +83,7 @@ fn the_search_finds_secrets_in_every_form() {
         format!("Basic {}", base64(b"0oaId:se/cret-VALUE+1234")),
         format!("Basic {}", base64(b"0oaIdA:se/cret-VALUE+1234")),
         format!("Basic {}", base64(b"0oaIdAB:se/cret-VALUE+1234")),
+        format!("Basic {}", base64(b"0oaIdAB:se/cret-VALUE%2B1234")),
     ] {
         assert!(is_in(&secret, &text), "{text}");
     }
@@ -174,9 +175,9 @@ fn may_carry(canary: &Canary, exchange: &Exchange) -> bool {
     exchange.host == canary.owner || canary.directory.as_ref().is_some_and(to_its_directory)
 }
 
-/// Every file below the folder but those that the simulator wrote its tokens into.
-fn files_of_the_client(dir: &Path) -> Vec<(String, String)> {
-    let is_token = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "token");
+/// Every file below the folder but those that the simulator wrote its tokens and its service account's secret into.
+pub(super) fn files_of_the_client(dir: &Path) -> Vec<(String, String)> {
+    let is_token = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "token" || kind == "secret");
     let mut files = Vec::new();
     let mut folders = vec![dir.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -192,13 +193,13 @@ fn files_of_the_client(dir: &Path) -> Vec<(String, String)> {
     files
 }
 
-fn read_request(exchange: &Exchange) -> String {
+pub(super) fn read_request(exchange: &Exchange) -> String {
     let headers: String = exchange.request_headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
     format!("{}\n{headers}\n{}", exchange.path_and_query, String::from_utf8_lossy(&exchange.request_body))
 }
 
 /// Whether the secret is there: in clear, percent-encoded, with escapes of JSON, or within anything in base64.
-fn is_in(canary: &Canary, text: &str) -> bool {
+pub(super) fn is_in(canary: &Canary, text: &str) -> bool {
     canary.needles.iter().any(|needle| text.contains(needle))
 }
 
@@ -212,8 +213,10 @@ fn needles(secret: &str) -> Vec<String> {
         secret.bytes().map(encode).collect()
     };
     let mut needles = vec![secret.to_owned(), percent(true), percent(false), secret.replace('/', "\\/")];
-    for offset in 0..3 {
-        let padded = [&vec![0; offset][..], secret.as_bytes()].concat();
+    // Within basic authentication a secret is as it is, or encoded where it has to be.
+    let sparing = secret.replace('%', "%25").replace('+', "%2B").replace(':', "%3A");
+    for (text, offset) in [secret, &sparing].into_iter().flat_map(|text| (0..3).map(move |offset| (text, offset))) {
+        let padded = [&vec![0; offset][..], text.as_bytes()].concat();
         // The characters at both ends depend on the neighbours as well.
         let whole = base64(&padded[..padded.len() - padded.len() % 3]);
         let inner = whole.get(if offset == 0 { 0 } else { 4 }..).unwrap_or_default().to_owned();

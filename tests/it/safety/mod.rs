@@ -6,6 +6,8 @@
 
 /// No secret anywhere but in custody, and on the wire to its own side.
 mod canary;
+/// The same of swaps by hand; and nobody's name anywhere.
+mod canary_by_hand;
 /// Who can read and write what flowswap keeps, and the code it runs.
 mod custody;
 /// What changes nothing changes nothing.
