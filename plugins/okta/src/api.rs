@@ -1,8 +1,9 @@
 //! Requests to the org: its origin, the administrator's token, pages, and refusals as errors.
 
-use std::collections::BTreeSet;
+use std::{cell::Cell, collections::BTreeSet};
 
 use flowswap_contract::{Auth, Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, HttpAsk, Intent, sdk::Host};
+use jiff::{Timestamp, fmt::rfc2822};
 use serde::de::DeserializeOwned;
 
 use crate::{config::Config, refusal};
@@ -20,11 +21,13 @@ const MAX_PAGES: usize = 2000;
 pub(crate) struct Api<'a> {
     pub(crate) host: &'a Host,
     config: &'a Config,
+    /// What the org's clock said in its last answer.
+    their_time: Cell<Option<Timestamp>>,
 }
 
 impl<'a> Api<'a> {
     pub(crate) fn new(host: &'a Host, config: &'a Config) -> Self {
-        Self { host, config }
+        Self { host, config, their_time: Cell::new(None) }
     }
 
     /// A request as the administrator.
@@ -48,6 +51,8 @@ impl<'a> Api<'a> {
     /// Sends a request; whatever is no 2xx is an error. `what` completes "okta refused to …".
     pub(crate) async fn send(&self, what: &str, ask: HttpAsk) -> Result<HttpAnswer, Error> {
         let answer = self.host.http(ask.clone()).await?;
+        let date = answer.header("date").and_then(|date| rfc2822::parse(date).ok());
+        self.their_time.set(date.map(|date| date.timestamp()).or(self.their_time.get()));
         if answer.is_success() { Ok(answer) } else { Err(refusal::explain(what, &ask, &answer)) }
     }
 
@@ -69,6 +74,14 @@ impl<'a> Api<'a> {
             items.extend(page);
         }
         Ok(items)
+    }
+
+    /// The present by the clock that events are dated by (RFC 9110, `Date`); the host's where no answer said it.
+    pub(crate) fn their_now(&self) -> Result<Timestamp, Error> {
+        let read = |now: &str| {
+            now.parse().map_err(|e| Error::new(ErrorKind::Protocol, format!("`now` is no RFC 3339 time: {now}: {e}")))
+        };
+        self.their_time.get().map_or_else(|| read(self.host.now()), Ok)
     }
 
     fn origin(&self) -> String {

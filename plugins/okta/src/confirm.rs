@@ -1,6 +1,9 @@
 //! Confirms from Okta's own log that the directory uses the new client and has left the old one, whatever its screen says.
+//!
+//! Where the directory shows its connection, one token and silence are enough. Where nothing but the log speaks, silence is
+//! none before the legacy client's last token is outlived, and one token may be that of a test that nobody submitted.
 
-use flowswap_contract::{Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, StepParams};
+use flowswap_contract::{Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, StepParams, TestReply};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -8,7 +11,7 @@ use crate::{
     plan::ConfirmPayload,
     read_payload,
     system_log::{Order, search},
-    tokens::{Token, TokenLog},
+    tokens::{OUTLIVED, Token, TokenLog},
 };
 
 /// A sync that ran when the connection was changed may still end as the legacy client.
@@ -17,13 +20,22 @@ const GRACE: SignedDuration = SignedDuration::from_mins(2);
 /// Two of the directory's syncs, which come every five minutes (Cloud Identity Engine's manual).
 const TWO_SYNCS: SignedDuration = SignedDuration::from_mins(10);
 
+/// Test Connection and what comes at once with it are one act; what comes so much later was another.
+const APART: SignedDuration = SignedDuration::from_mins(1);
+
+/// So far back the legacy client's last token is looked for: it counts also if it is older than the swap.
+const A_DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// The next sync brings the next token, of whichever client.
+const A_SYNC_MS: u64 = 5 * 60 * 1000;
+
 /// The org's limits were reached (Okta event types). A new client's first sync is the heaviest.
 const LIMITS: [&str; 2] = ["system.org.rate_limit.violation", "core.concurrency.org.limit.violation"];
 
 const APPS_READ: &str = "okta.apps.read";
 
 /// Looks for what somebody but us did as either client since the swap.
-pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<Vec<Evidence>, Error> {
+pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<TestReply, Error> {
     let payload: ConfirmPayload = read_payload(params)?;
     let service_id = params.input("client_id")?;
     let since = params.input("swapped_at")?;
@@ -31,27 +43,47 @@ pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<Vec<Ev
         .parse()
         .map_err(|_| Error::new(ErrorKind::Protocol, format!("`swapped_at` is no RFC 3339 time: {since}")))?;
     let (service, answer) = TokenLog::read(api, service_id, since).await?;
-    let mut evidence = vec![judge_grant(&service, service_id, since, &answer)];
     let legacy = match &payload.legacy_client_id {
-        None => {
-            let detail = "the plan names no legacy client";
-            evidence.push(note("legacy-silent", EvidenceResult::NotApplicable, detail));
-            None
-        }
+        None => None,
         Some(id) => {
-            let (log, answer) = TokenLog::read(api, id, since).await?;
-            let first = service.find_first(api, None).await?;
-            evidence.push(judge_silence(&log, id, first.as_ref(), swapped_at, &answer));
-            Some((id.as_str(), log))
+            let since = if payload.by_log_alone { (swapped_at - A_DAY).to_string() } else { since.to_owned() };
+            let (log, answer) = TokenLog::read(api, id, &since).await?;
+            Some(Legacy { id, log, answer })
         }
     };
-    evidence.push(judge_credentials(&service, service_id, legacy.as_ref(), since));
+    let mut wait_ms = None;
+    let (grant, silence) = if payload.by_log_alone {
+        let last = legacy.as_ref().and_then(|legacy| legacy.log.granted.first());
+        let newest = service.granted.first().into_iter().chain(last).map(|token| token.at);
+        let now = newest.fold(api.their_now()?, Timestamp::max);
+        let silence = legacy.as_ref().map(|legacy| judge_outlived(legacy, &service, swapped_at, now));
+        let grant = judge_grants(&service, service_id, since, last, &answer);
+        wait_ms = silence.as_ref().and_then(|(_, wait_ms)| *wait_ms);
+        if grant.result == EvidenceResult::Inconclusive {
+            wait_ms = Some(wait_ms.map_or(A_SYNC_MS, |wait_ms| wait_ms.min(A_SYNC_MS)));
+        }
+        (grant, silence.map(|(evidence, _)| evidence))
+    } else {
+        let first = service.find_first(api, None).await?;
+        let silence = legacy.as_ref().map(|legacy| judge_silence(legacy, first.as_ref(), swapped_at));
+        (judge_grant(&service, service_id, since, &answer), silence)
+    };
+    let no_client = || note("legacy-silent", EvidenceResult::NotApplicable, "the plan names no legacy client");
+    let mut evidence = vec![grant, silence.unwrap_or_else(no_client)];
+    evidence.push(judge_credentials(&service, service_id, legacy.as_ref(), swapped_at));
     evidence.push(judge_scopes(&service, payload.app_data));
     // Before the directory has come it cannot have reached a limit, and every look would cost as much again.
     if !service.granted.is_empty() {
         evidence.push(look_for_limits(api, since).await?);
     }
-    Ok(evidence)
+    Ok(TestReply { evidence, wait_ms, ..TestReply::default() })
+}
+
+/// What the log shows of the legacy client.
+struct Legacy<'a> {
+    id: &'a str,
+    log: TokenLog,
+    answer: HttpAnswer,
 }
 
 fn judge_grant(service: &TokenLog, id: &str, since: &str, answer: &HttpAnswer) -> Evidence {
@@ -68,18 +100,79 @@ fn judge_grant(service: &TokenLog, id: &str, since: &str, answer: &HttpAnswer) -
     }
 }
 
-/// Whoever tested the new client and did not submit it, reconnected another directory, or chose the old flow again, goes
-/// on as the legacy client.
-fn judge_silence(
-    legacy: &TokenLog,
+/// Test Connection gets one token, and a sync another: two since the legacy client's last one.
+fn judge_grants(
+    service: &TokenLog,
     id: &str,
-    first: Option<&Token>,
-    swapped_at: Timestamp,
+    since: &str,
+    legacy_last: Option<&Token>,
     answer: &HttpAnswer,
 ) -> Evidence {
-    let check = "legacy-silent";
+    let check = "token-grant";
+    let own: Vec<_> = service.granted.iter().filter(|token| legacy_last.is_none_or(|last| token.at > last.at)).collect();
+    match own.as_slice() {
+        [newest, .., oldest] if newest.at.duration_since(oldest.at) >= APART => {
+            let detail = format!("{} got tokens as {id} at {} and at {}", newest.agent(), oldest.at, newest.at);
+            see(check, EvidenceResult::Pass, detail, answer).by_event(newest.id())
+        }
+        [newest, ..] => {
+            let detail = format!(
+                "{} got a token as {id} at {}; a test alone gets one, so another is awaited, a minute or more apart",
+                newest.agent(),
+                newest.at
+            );
+            see(check, EvidenceResult::Inconclusive, detail, answer).by_event(newest.id())
+        }
+        [] => {
+            let since = legacy_last.map_or(since.to_owned(), |last| last.at.to_string());
+            let detail = format!("nobody but flowswap got a token as {id} since {since} yet");
+            see(check, EvidenceResult::Inconclusive, detail, answer)
+        }
+    }
+}
+
+/// The legacy client's last token decides, whenever it was: somebody who submits late is late and not wrong. Milliseconds
+/// to wait come with it where it is not outlived yet.
+fn judge_outlived(
+    legacy: &Legacy<'_>,
+    service: &TokenLog,
+    swapped_at: Timestamp,
+    now: Timestamp,
+) -> (Evidence, Option<u64>) {
+    let id = legacy.id;
+    let see = |result, detail: String| see("legacy-silent", result, detail, &legacy.answer);
+    let newest = service.granted.first().map_or(swapped_at, |token| token.at);
+    let Some(last) = legacy.log.granted.first() else {
+        let since = swapped_at - A_DAY;
+        return (see(EvidenceResult::Pass, format!("nobody got a token as the legacy client {id} since {since}")), None);
+    };
+    let (agent, outlived_at) = (last.agent(), last.at + OUTLIVED);
+    if last.at > newest + GRACE {
+        let detail = format!(
+            "{agent} got a token as the legacy client {id} at {}, later than the newest of the new client at {newest}: \
+             something is still connected as it",
+            last.at
+        );
+        let evidence = see(EvidenceResult::Fail, detail).by_event(last.id());
+        return (evidence.of_rule("legacy-still-active"), None);
+    }
+    let detail = format!("{agent} got its last token as the legacy client {id} at {}", last.at);
+    if now < outlived_at {
+        let detail = format!(
+            "{detail}; an access token lives an hour: until {outlived_at} the directory may still go on by the old one"
+        );
+        let wait_ms = u64::try_from(outlived_at.duration_since(now).as_millis()).unwrap_or(0);
+        return (see(EvidenceResult::Inconclusive, detail).by_event(last.id()), Some(wait_ms));
+    }
+    (see(EvidenceResult::Pass, format!("{detail}, and it is outlived since {outlived_at}")), None)
+}
+
+/// Whoever tested the new client and did not submit it, reconnected another directory, or chose the old flow again, goes
+/// on as the legacy client.
+fn judge_silence(legacy: &Legacy<'_>, first: Option<&Token>, swapped_at: Timestamp) -> Evidence {
+    let (check, id, answer) = ("legacy-silent", legacy.id, &legacy.answer);
     let quiet_from = first.map_or(swapped_at, |token| token.at).max(swapped_at + GRACE);
-    match (legacy.granted.first(), first) {
+    match (legacy.log.granted.first(), first) {
         (Some(token), _) if token.at > quiet_from => {
             let detail = format!(
                 "{} got a token as the legacy client {id} at {}, later than {quiet_from}: something is still connected as it",
@@ -101,10 +194,16 @@ fn judge_silence(
 
 /// A wrong secret is refused as the new client, the old id in the new form as the legacy client. Others may be refused as
 /// the legacy client, too: that counts only while the new client is silent for longer than it is between syncs.
-fn judge_credentials(service: &TokenLog, service_id: &str, legacy: Option<&(&str, TokenLog)>, since: &str) -> Evidence {
+fn judge_credentials(
+    service: &TokenLog,
+    service_id: &str,
+    legacy: Option<&Legacy<'_>>,
+    swapped_at: Timestamp,
+) -> Evidence {
     let last = service.granted.first().map(|token| token.at);
     let as_service = service.refused_last().map(|token| (service_id, token));
-    let as_legacy = legacy.and_then(|(id, log)| log.refused_last().map(|token| (*id, token)));
+    let as_legacy = legacy.and_then(|legacy| Some((legacy.id, legacy.log.refused_last()?)));
+    let as_legacy = as_legacy.filter(|(_, token)| token.at >= swapped_at);
     let as_legacy = as_legacy.filter(|(_, token)| last.is_none_or(|last| token.at > last + TWO_SYNCS));
     match as_service.or(as_legacy) {
         Some((id, token)) => {
@@ -118,7 +217,7 @@ fn judge_credentials(service: &TokenLog, service_id: &str, legacy: Option<&(&str
             evidence.by_event(token.id()).of_rule("credentials-refused")
         }
         None => {
-            let detail = format!("nobody was refused a token since {since} without getting one as {service_id} later");
+            let detail = format!("nobody was refused a token since {swapped_at} without getting one as {service_id} later");
             note("credentials", EvidenceResult::Pass, detail)
         }
     }

@@ -15,7 +15,7 @@ use crate::{
     api::{Api, SERVICES, decode},
     config::Config,
     recognize::{documented_scopes, has_cie_name, is_cie_redirect, tell_variant},
-    tokens::{Token, TokenLog, find_last_sign_in},
+    tokens::{Token, TokenLog, find_sign_ins},
 };
 
 /// Names the org itself; needs no authentication.
@@ -64,7 +64,7 @@ async fn add_tokens(
     let since = within_reach(api)?;
     for client in legacy_clients {
         let (log, _) = TokenLog::read(api, &client.client_id, &since).await?;
-        let signed_in = find_last_sign_in(api, &client.client_id, &since).await?;
+        let signed_in = find_sign_ins(api, &client.client_id, &since).await?.into_iter().next();
         let by_code = log.granted.iter().find(|token| token.grant_type() == Some("authorization_code"));
         client.last_sign_in = signed_in.iter().chain(by_code).map(|token| token.at).max().map(|at| at.to_string());
         client.tokens = summarize(&log);

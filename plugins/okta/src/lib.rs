@@ -120,7 +120,7 @@ impl Plugin for Okta {
             Some(step) => match step.step.proposal.phase {
                 Phase::Prove => prove::prove(&api, step).await?,
                 Phase::Baseline => return baseline::take(&api, step).await,
-                Phase::Confirm => confirm::confirm(&api, step).await?,
+                Phase::Confirm => return confirm::confirm(&api, step).await,
                 other => return Err(unsupported(&format!("test of {other}"))),
             },
         };

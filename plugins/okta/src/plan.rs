@@ -34,6 +34,9 @@ pub(crate) struct ConfirmPayload {
     /// Which client must fall silent.
     pub(crate) legacy_client_id: Option<String>,
     pub(crate) app_data: bool,
+    /// The directory does not show its connection itself, so nothing but the log proves it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) by_log_alone: bool,
 }
 
 /// The app that `retire` and `purge` are about.
@@ -109,7 +112,8 @@ fn propose_baseline() -> StepProposal {
 fn propose_confirm(params: &PlanParams) -> Result<StepProposal, Error> {
     let only = || choose_legacy_client(&params.provider, &params.directory).map(|legacy| legacy.client_id.clone());
     let legacy_client_id = params.directory.client_id.clone().or_else(only);
-    let payload = ConfirmPayload { legacy_client_id, app_data: params.app_data };
+    let by_log_alone = params.directory.known_from != KnownFrom::Directory;
+    let payload = ConfirmPayload { legacy_client_id, app_data: params.app_data, by_log_alone };
     let title = "see in the System Log that the directory gets tokens as the new client, and none as the legacy client";
     Ok(check(Phase::Confirm, title, &["client_id", "swapped_at"], encode(&payload)?))
 }

@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, fmt};
 
 use flowswap_contract::{Error, HttpAnswer};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::{
@@ -22,6 +22,10 @@ const REFRESH_GRANT: &str = "app.oauth2.token.grant.refresh_token";
 
 /// How every program of this project names itself to the org, in contrast to the directory.
 const OURSELVES: &str = "flowswap/";
+
+/// So long after a token was issued nobody can use it any more: the org authorization server's live for an hour (Okta,
+/// "Token lifetime"), and events arrive late. Until then a directory may go on by one without any event.
+pub(crate) const OUTLIVED: SignedDuration = SignedDuration::from_mins(65);
 
 /// A request for a token by somebody other than flowswap.
 #[derive(Debug, Clone)]
@@ -85,12 +89,12 @@ impl TokenLog {
     }
 }
 
-/// When a person last signed in through a client: by the refresh token that it got for that. Rotated ones are not
+/// When persons signed in through a client, newest first: by the refresh tokens that it got for that. Rotated ones are not
 /// counted where the log tells them apart.
-pub(crate) async fn find_last_sign_in(api: &Api<'_>, client_id: &str, since: &str) -> Result<Option<Token>, Error> {
+pub(crate) async fn find_sign_ins(api: &Api<'_>, client_id: &str, since: &str) -> Result<Vec<Token>, Error> {
     let (events, _) = search(api, since, &of_client(REFRESH_GRANT, client_id), Order::NewestFirst).await?;
     let is_sign_in = |token: &Token| token.event.is(REFRESH_GRANT) && token.grant_type() != Some("refresh_token");
-    Ok(foreign(events, client_id).into_iter().find(is_sign_in))
+    Ok(foreign(events, client_id).into_iter().filter(is_sign_in).collect())
 }
 
 fn of_client(kind: &str, client_id: &str) -> String {

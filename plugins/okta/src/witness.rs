@@ -1,22 +1,29 @@
 //! Tells from the System Log as which client a directory is connected, for directories that do not show it themselves.
 //!
 //! Who gets tokens is connected: the swap is seen once the directory gets its tokens as the service client and no more as
-//! the legacy client. The way back deletes the service client, so that somebody went back is believed only after two
-//! tokens of the legacy client that no single sign-in and no single sync can explain.
+//! the legacy client; `confirm` proves it. The way back deletes the service client, so that somebody went back is believed
+//! only after two tokens of the legacy client that no sign-in explains, and when no token of the service client can be in
+//! use any more.
 
 use flowswap_contract::{Error, ObserveReply, Observed, StepParams, Values};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     api::Api,
     read_payload,
-    tokens::{Token, TokenLog},
+    tokens::{OUTLIVED, Token, TokenLog, find_sign_ins},
 };
 
 /// A sign-in gets its tokens at once; what comes so much later was another sync.
 const APART: SignedDuration = SignedDuration::from_mins(1);
+
+/// What comes so soon after a sign-in may belong to it: the console gets and tests tokens before anything is submitted.
+const SIGNING_IN: SignedDuration = SignedDuration::from_mins(2);
+
+/// Two syncs at the least; tokens that are closer together may be of one person who tries twice.
+const WAY_BACK_APART: SignedDuration = SignedDuration::from_mins(10);
 
 /// What the directory's swap says of itself; the rest of its payload is its plugin's.
 #[derive(Deserialize)]
@@ -30,9 +37,11 @@ struct SwapPayload {
 pub(crate) async fn observe_swap(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
     let payload: SwapPayload = read_payload(params)?;
     let service_id = params.input("client_id")?;
+    let done_at = params.outputs.get("swapped_at").and_then(Value::as_str);
     // The tokens' order decides, not their time: the day's beginning is early enough for any clock that is right enough
     // for TLS.
     let begun = params.attempts.first().map_or(api.host.now(), |attempt| attempt.at.as_str());
+    let begun = done_at.map_or(begun, |done_at| begun.min(done_at));
     let since = format!("{}T00:00:00Z", begun.get(..10).unwrap_or_default());
     let (service, _) = TokenLog::read(api, service_id, &since).await?;
     let legacy = match &payload.previous_client_id {
@@ -40,12 +49,20 @@ pub(crate) async fn observe_swap(api: &Api<'_>, params: &StepParams) -> Result<O
         None => TokenLog::default(),
     };
     let sides = Sides { service_id, service, legacy_id: payload.previous_client_id.as_deref(), legacy };
-    let Some(last) = sides.service.granted.first() else { return Ok(sides.not_yet(&since)) };
+    let Some(last) = sides.service.granted.first() else {
+        return Ok(if done_at.is_some() { sides.lost_sight(&since) } else { sides.not_yet(&since) });
+    };
     let turned_back: Vec<_> = sides.legacy.granted.iter().filter(|token| token.at > last.at).collect();
-    match turned_back.as_slice() {
-        [] => sides.swapped(api, last).await,
-        [newest, .., oldest] if newest.at.duration_since(oldest.at) >= APART => Ok(sides.back(last, oldest, newest)),
-        [.., oldest] => Ok(sides.undecided(last, oldest)),
+    match (turned_back.as_slice(), sides.legacy_id) {
+        ([], _) => sides.swapped(api, last).await,
+        (turned, Some(id)) if done_at.is_some() => {
+            let sign_ins = find_sign_ins(api, id, &since).await?;
+            Ok(sides.judge_way_back(last, turned, &sign_ins, api.their_now()?))
+        }
+        ([newest, .., oldest], _) if newest.at.duration_since(oldest.at) >= APART => {
+            Ok(sides.back(last, oldest, newest))
+        }
+        ([.., oldest], _) => Ok(sides.undecided(last, oldest)),
     }
 }
 
@@ -89,6 +106,50 @@ impl Sides<'_> {
         detail.push_str(&self.refusals());
         let outputs = [("swapped_at".to_owned(), json!(first.at.to_string()))].into();
         Ok(reply(Observed::Applied, outputs, detail))
+    }
+
+    /// That nothing is seen of what was done once says that the log is not seen, or does not reach back.
+    fn lost_sight(&self, since: &str) -> ObserveReply {
+        let detail = format!(
+            "the log shows no token that anybody but flowswap got as the service client {} since {since}, though the swap \
+             was seen{}; as which client the directory is connected cannot be told",
+            self.service_id,
+            self.refusals()
+        );
+        reply(Observed::Unknown, Values::new(), detail)
+    }
+
+    /// Whether somebody went back, once the legacy client got tokens after the last one of the service client.
+    fn judge_way_back(&self, last: &Token, turned: &[&Token], sign_ins: &[Token], now: Timestamp) -> ObserveReply {
+        let by_code = |token: &&Token| token.grant_type() == Some("authorization_code");
+        let sign_ins: Vec<_> = sign_ins.iter().chain(self.legacy.granted.iter().filter(by_code)).collect();
+        // The events of one sign-in come in any order.
+        let is_signing_in =
+            |token: &Token| sign_ins.iter().any(|by| token.at.duration_since(by.at).abs() <= SIGNING_IN);
+        let own: Vec<_> = turned.iter().filter(|token| !is_signing_in(token)).collect();
+        let now = turned.iter().map(|token| token.at).fold(now, Timestamp::max);
+        let outlived_at = last.at + OUTLIVED;
+        let awaited = match own.as_slice() {
+            [newest, .., oldest] if newest.at.duration_since(oldest.at) >= WAY_BACK_APART => {
+                if now > outlived_at {
+                    return self.back(last, oldest, newest);
+                }
+                String::new()
+            }
+            [.., oldest] => format!(", and another one as the legacy client from {} on", oldest.at + WAY_BACK_APART),
+            [] => ", and two as the legacy client that no sign-in explains, ten minutes apart".to_owned(),
+        };
+        let detail = format!(
+            "{} got a token as the legacy client {} at {}, after the last one as the service client {} at {last}{}; a token \
+             lives an hour, so awaited is that none as the service client comes until {outlived_at}{awaited}; an event may \
+             take some minutes to arrive",
+            turned[0].agent(),
+            self.legacy_id.unwrap_or_default(),
+            turned[0],
+            self.service_id,
+            self.refusals()
+        );
+        reply(Observed::Unknown, Values::new(), detail)
     }
 
     fn back(&self, last: &Token, oldest: &Token, newest: &Token) -> ObserveReply {

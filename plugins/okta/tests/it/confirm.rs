@@ -95,6 +95,57 @@ fn the_legacy_client_must_be_silent() {
     }
 }
 
+/// Where nothing but the log speaks: silence counts once the legacy client's last token is outlived, and a second token of
+/// the new client tells a sync from a test. What was before the swap counts, and the newest event or answer is the present.
+#[test]
+fn the_log_alone_proves_only_what_has_outlived_the_last_token() {
+    use EvidenceResult::{Fail, Inconclusive, Pass};
+    // When the new and the legacy client got tokens, the org's time, and what is said of grants and silence; minutes to wait.
+    type Case<'a> = (&'a [&'a str], &'a [&'a str], &'a str, EvidenceResult, EvidenceResult, Option<u64>);
+    let table: &[Case<'_>] = &[
+        // A test alone, and the legacy client's token may be in use.
+        (&["12:00"], &["11:58"], "12:10", Inconclusive, Inconclusive, Some(5)),
+        (&["12:00"], &["11:58"], "13:02", Inconclusive, Inconclusive, Some(1)),
+        (&["12:00"], &["11:58"], "13:03", Inconclusive, Pass, Some(5)),
+        // A sync came, too.
+        (&["12:00", "12:05"], &["11:58"], "12:10", Pass, Inconclusive, Some(53)),
+        (&["12:00", "12:05"], &["11:58"], "13:03", Pass, Pass, None),
+        (&["12:00", "12:05"], &[], "12:10", Pass, Pass, None),
+        // Two within a minute are one act.
+        (&["12:00", "12:00"], &["11:58"], "13:03", Inconclusive, Pass, Some(5)),
+        // The legacy client asks again when its token has ended.
+        (&["12:00"], &["11:58", "12:58"], "13:03", Inconclusive, Fail, Some(5)),
+        (&["12:00", "12:05"], &["11:58", "12:58"], "14:30", Inconclusive, Fail, Some(5)),
+        // Submitted late: what came before does not count any more.
+        (&["12:00", "12:30"], &["12:05", "12:25"], "12:40", Inconclusive, Inconclusive, Some(5)),
+        (&["12:00", "12:30", "12:35"], &["12:05", "12:25"], "12:40", Pass, Inconclusive, Some(50)),
+        (&["12:00", "12:30", "12:35"], &["12:05", "12:25"], "13:30", Pass, Pass, None),
+        // A sync that ran while the person clicked.
+        (&["12:00", "12:05", "12:10"], &["12:02"], "13:07", Pass, Pass, None),
+        (&["12:00"], &["12:02"], "12:04", Inconclusive, Inconclusive, Some(5)),
+        (&["12:00"], &["12:03"], "12:04", Inconclusive, Fail, Some(5)),
+        // Nobody came yet.
+        (&[], &["11:58"], "13:03", Inconclusive, Pass, Some(5)),
+    ];
+    for (new, legacy, now, grants, silence, minutes) in table {
+        let inputs = json!({"client_id": "0oaNEW", "swapped_at": "2026-01-01T12:00:00Z"});
+        let (mut okta, mut org, mut params) = prepare("confirm", inputs, json!({}));
+        params["step"]["proposal"]["payload"]["by_log_alone"] = json!(true);
+        for (client, times) in [("0oaNEW", new), (LEGACY, legacy)] {
+            for time in *times {
+                org.log_token(client, "CIE/1.0", "SUCCESS", &format!("2026-01-01T{time}:00.000Z"));
+            }
+        }
+        org.date = Some(format!("Thu, 01 Jan 2026 {now}:00 GMT"));
+        let reply: TestReply = okta.call(&mut org, Op::Test, json!({ "step": params })).unwrap();
+        let seen = (one(&reply.evidence, "token-grant").result, one(&reply.evidence, "legacy-silent"));
+        assert_eq!((seen.0, seen.1.result), (*grants, *silence), "{new:?} {legacy:?} {now}: {}", seen.1.detail);
+        assert_eq!(reply.wait_ms, minutes.map(|minutes| minutes * 60_000), "{new:?} {legacy:?} {now}");
+        let rule = (*silence == Fail).then_some("legacy-still-active");
+        assert_eq!(seen.1.rule.as_deref(), rule, "{new:?} {legacy:?} {now}");
+    }
+}
+
 #[test]
 fn refused_credentials_are_told() {
     // When the new client got tokens, and who was refused one when.

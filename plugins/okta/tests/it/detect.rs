@@ -283,7 +283,10 @@ fn a_directory_that_does_not_show_its_connection_gets_a_baseline() {
         let params = json!({"tenant": "acme", "app_data": true, "provider": provider, "directory": directory});
         let steps: Value = open().call(&mut |_: &HttpAsk| panic!("plan asks for nothing"), Op::Plan, params).unwrap();
         assert_eq!(phases(&steps).contains(&"baseline"), expected, "{known_from:?}");
-        let payload = json!({"legacy_client_id": client_id.unwrap_or("0oaLEGACY-client"), "app_data": true});
+        let mut payload = json!({"legacy_client_id": client_id.unwrap_or("0oaLEGACY-client"), "app_data": true});
+        if expected {
+            payload["by_log_alone"] = json!(true);
+        }
         assert_eq!(proposal_of(&steps, "confirm")["payload"], payload, "{known_from:?}");
     }
 }

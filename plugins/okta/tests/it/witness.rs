@@ -96,6 +96,51 @@ fn the_order_of_the_tokens_tells_the_connection() {
     }
 }
 
+/// What is done is taken back only by what nothing else explains. Times are `HH:MM`; `C` is a sign-in's token of the
+/// legacy client, `R` its refresh token.
+#[test]
+fn a_done_step_is_undone_only_by_what_no_sign_in_explains() {
+    let table = [
+        ("", "12:00", Observed::Unknown),
+        ("12:00L 12:10L", "15:00", Observed::Unknown),
+        ("12:00S 12:05S", "15:00", Observed::Applied),
+        // The service client's token may be in use yet.
+        ("12:00S 12:30L 12:40L", "13:05", Observed::Unknown),
+        ("12:00S 12:30L 12:40L", "13:06", Observed::NotApplied),
+        // The newest event is later than both clocks.
+        ("12:00S 12:30L 13:06L", "12:00", Observed::NotApplied),
+        ("12:00S 12:30L 12:40L 13:00S", "15:00", Observed::Applied),
+        // One token, or two of one moment.
+        ("12:00S 12:30L", "15:00", Observed::Unknown),
+        ("12:00S 12:30L 12:39L", "15:00", Observed::Unknown),
+        // Two sign-ins, each with its test.
+        ("12:00S 12:30C 12:30R 12:31L 12:50C 12:50R 12:52L", "15:00", Observed::Unknown),
+        ("12:00S 12:30R 12:31L 12:50R 12:52L", "15:00", Observed::Unknown),
+        ("12:00S 12:30C 12:31L 12:50C 12:52L", "15:00", Observed::Unknown),
+        ("12:00S 12:30C 12:30R 12:31L 12:50C 12:50R 12:53L", "15:00", Observed::Unknown),
+        ("12:00S 12:30C 12:30R 12:33L 12:43L", "15:00", Observed::NotApplied),
+    ];
+    for (tokens, now, expected) in table {
+        let mut org = FakeOkta::new();
+        for token in tokens.split_whitespace() {
+            let (time, who) = token.split_at(5);
+            let at = format!("2026-01-01T{time}:00.000Z");
+            match who {
+                "S" => org.log_token("0oaNEW", "CIE/1.0", "SUCCESS", &at),
+                "L" => org.log_token("0oaLEGACY-client", "CIE/1.0", "SUCCESS", &at),
+                "C" => org.log_sign_in("app.oauth2.token.grant.access_token", &at),
+                "R" => org.log_sign_in("app.oauth2.token.grant.refresh_token", &at),
+                other => panic!("{other}"),
+            }
+        }
+        org.date = Some(format!("Thu, 01 Jan 2026 {now}:00 GMT"));
+        let mut params = swap(Some("0oaLEGACY-client"));
+        params["outputs"] = json!({"swapped_at": "2026-01-01T12:00:00Z"});
+        let seen: ObserveReply = open().call(&mut org, Op::Observe, params).unwrap();
+        assert_eq!(seen.state, expected, "{tokens} at {now}: {}", seen.detail);
+    }
+}
+
 /// All orders of up to six tokens, five minutes apart, against the rule in its shortest form.
 #[test]
 fn every_order_follows_the_rule() {
