@@ -36,6 +36,8 @@ pub(crate) struct FakeOkta {
     pub(crate) events: Vec<Value>,
     /// Answers all events in the order in which they were put in, whatever was asked for.
     pub(crate) ignores_search: bool,
+    /// What the org's clock says in every answer; nothing where none.
+    pub(crate) date: Option<String>,
     pub(crate) users: Vec<Value>,
     pub(crate) groups: Vec<Value>,
     pub(crate) faults: Vec<Fault>,
@@ -286,7 +288,11 @@ impl World for FakeOkta {
         let line = format!("{} {}", ask.method, &ask.url[ORIGIN.len()..]);
         let fault = self.faults.iter_mut().find(|fault| fault.times > 0 && line.contains(fault.at));
         match fault {
-            None => Ok(self.serve(ask, secrets)),
+            None => {
+                let mut answer = self.serve(ask, secrets);
+                answer.headers.extend(self.date.iter().map(|date| ("date".to_owned(), date.clone())));
+                Ok(answer)
+            }
             Some(fault) => {
                 fault.times -= 1;
                 match &fault.what {

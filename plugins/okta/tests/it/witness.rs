@@ -125,12 +125,13 @@ fn a_done_step_is_undone_only_by_what_no_sign_in_explains() {
         for token in tokens.split_whitespace() {
             let (time, who) = token.split_at(5);
             let at = format!("2026-01-01T{time}:00.000Z");
-            match who {
-                "S" => org.log_token("0oaNEW", "CIE/1.0", "SUCCESS", &at),
-                "L" => org.log_token("0oaLEGACY-client", "CIE/1.0", "SUCCESS", &at),
-                "C" => org.log_sign_in("app.oauth2.token.grant.access_token", &at),
-                "R" => org.log_sign_in("app.oauth2.token.grant.refresh_token", &at),
-                other => panic!("{other}"),
+            let client = if who == "S" { "0oaNEW" } else { "0oaLEGACY-client" };
+            let event = org.log_token(client, "CIE/1.0", "SUCCESS", &at);
+            if who == "R" {
+                event["eventType"] = json!("app.oauth2.token.grant.refresh_token");
+            }
+            if who == "C" {
+                event["debugContext"] = json!({"debugData": {"grantType": "authorization_code"}});
             }
         }
         org.date = Some(format!("Thu, 01 Jan 2026 {now}:00 GMT"));
