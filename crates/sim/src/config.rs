@@ -67,6 +67,11 @@ pub struct SimConfig {
     pub sync_interval: Duration,
     /// How often a directory syncs by itself; `None` for never, so that only what the gateway does is seen.
     pub natural_sync: Option<Duration>,
+    /// Whether a directory keeps its access token for the hour that it lives, instead of getting one for every sync. No
+    /// public source says which of both Cloud Identity Engine does.
+    pub cached_tokens: bool,
+    /// How long after it happened an event appears in an org's System Log.
+    pub log_delay: Duration,
     /// How many users and groups every org has; `None` for a few, other ones in each.
     pub population: Option<(usize, usize)>,
     /// What the client's configuration is written for.
@@ -93,6 +98,8 @@ impl Default for SimConfig {
             app_data_every: 3,
             sync_interval: Duration::from_millis(250),
             natural_sync: None,
+            cached_tokens: false,
+            log_delay: Duration::ZERO,
             population: None,
             interface: Interface::Rest,
             neighbours: false,
@@ -164,6 +171,20 @@ impl SimConfig {
     #[must_use]
     pub fn natural_sync(mut self, interval: Duration) -> Self {
         self.natural_sync = Some(interval);
+        self
+    }
+
+    /// Lets directories keep their access tokens, or get one for every sync.
+    #[must_use]
+    pub fn cached_tokens(mut self, cached: bool) -> Self {
+        self.cached_tokens = cached;
+        self
+    }
+
+    /// Sets how late events appear in the System Log.
+    #[must_use]
+    pub fn log_delay(mut self, delay: Duration) -> Self {
+        self.log_delay = delay;
         self
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::sync::Access;
 use crate::clock::to_rfc3339;
 use crate::ids::Mint;
 use crate::okta::token::REFRESH_LIFETIME;
@@ -35,6 +36,8 @@ pub(crate) struct Directory {
     /// The tenant service group that it belongs to.
     pub(crate) tsg_id: String,
     pub(crate) connection: Connection,
+    /// The access that is kept from sync to sync, and until when it is good; where tokens are cached.
+    pub(crate) access: Option<(Access, Timestamp)>,
     /// What `restore` goes back to.
     pub(crate) previous: Option<Connection>,
     pub(crate) sync: Sync,
@@ -142,6 +145,8 @@ impl Directory {
         if !same_client || self.previous.is_none() {
             self.previous = Some(old);
         }
+        // The token of the test is not kept either.
+        self.access = None;
         self.name = name;
         self.submits += 1;
         self.sync.applications_at = None;

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::model::Directory;
 use super::sync;
+use crate::okta::token;
 use crate::state::{State, lock};
 
 /// Applications are collected every three hours (PAN, "Configure Okta Directory": at the latest).
@@ -42,7 +43,24 @@ pub(crate) fn run(state: &State, directory: &mut Directory, at: Timestamp, every
     let due = everything || last.is_none_or(|last| at.duration_since(last) >= APPLICATIONS_EVERY);
     let applications = connection.collect_applications && due;
     directory.sync.attempted = Some(at);
-    match sync::probe(state, &directory.domain, connection, applications, at) {
+    let cached = state.config.cached_tokens;
+    let kept = directory.access.take().filter(|(_, until)| at < *until);
+    let access = kept.map_or_else(
+        || {
+            // One that is kept has to do for every sync.
+            let applications = applications || cached && connection.collect_applications;
+            let access = sync::authorize(state, &directory.domain, connection, applications, at)?;
+            Ok::<_, String>((access, at + token::LIFETIME))
+        },
+        Ok,
+    );
+    let reach = access.map(|(access, until)| {
+        let reach = sync::find_reach(state, &directory.domain, &access, applications, at);
+        // One that is refused is not tried again.
+        directory.access = Some((access, until)).filter(|_| cached && (reach.users || reach.groups));
+        reach
+    });
+    match reach {
         Ok(reach) if reach.users || reach.groups => {
             let kept = if directory.connection.collect_applications { directory.sync.applications } else { 0 };
             sync::take_over(state, directory, reach, at);

@@ -39,6 +39,15 @@ pub(crate) struct Reach {
     pub(crate) applications: bool,
 }
 
+/// What a directory got from its org to read with.
+#[derive(Clone, Debug)]
+pub(crate) enum Access {
+    /// A service client's token.
+    Token(String),
+    /// The scopes of a token of the authorization-code flow, which has no value here.
+    Scopes(Vec<String>),
+}
+
 /// Syncs a directory through its current connection and notes how it went. A refused sync leaves the last counts: what
 /// was collected stays in use, which is why a broken connection is seen late.
 pub(crate) fn run(state: &State, directory: &mut Directory, now: Timestamp) {
@@ -95,17 +104,36 @@ pub(crate) fn probe(
     applications: bool,
     now: Timestamp,
 ) -> Result<Reach, String> {
+    let access = authorize(state, domain, connection, applications, now)?;
+    Ok(find_reach(state, domain, &access, applications, now))
+}
+
+/// Gets a token.
+pub(crate) fn authorize(
+    state: &State,
+    domain: &str,
+    connection: &Connection,
+    applications: bool,
+    now: Timestamp,
+) -> Result<Access, String> {
     let reads = list_reads(applications);
-    let readable: Vec<_> = match connection.flow {
-        Flow::AuthorizationCode => refresh(state, domain, connection, &[], &reads, now)?,
-        Flow::ClientCredentials => {
-            let token = fetch_token(state, domain, connection, &reads, now)?;
-            let may = |(scope, path): &&Read| read(state, domain, &token, scope, path, now).is_ok();
-            reads.iter().filter(may).map(|(scope, _)| (*scope).to_owned()).collect()
-        }
+    match connection.flow {
+        Flow::AuthorizationCode => refresh(state, domain, connection, &[], &reads, now).map(Access::Scopes),
+        Flow::ClientCredentials => fetch_token(state, domain, connection, &reads, now).map(Access::Token),
+    }
+}
+
+/// Tries what the token may read.
+pub(crate) fn find_reach(state: &State, domain: &str, access: &Access, applications: bool, now: Timestamp) -> Reach {
+    let reads = list_reads(applications);
+    let may = |wanted: &str| match access {
+        Access::Scopes(scopes) => scopes.iter().any(|scope| scope == wanted),
+        Access::Token(token) => reads
+            .iter()
+            .find(|(scope, _)| *scope == wanted)
+            .is_some_and(|(scope, path)| read(state, domain, token, scope, path, now).is_ok()),
     };
-    let may = |scope: &str| readable.iter().any(|readable| readable == scope);
-    Ok(Reach { users: may(READS[0].0), groups: may(READS[1].0), applications: may(APPS_READ.0) })
+    Reach { users: may(READS[0].0), groups: may(READS[1].0), applications: may(APPS_READ.0) }
 }
 
 fn list_reads(applications: bool) -> Vec<Read> {

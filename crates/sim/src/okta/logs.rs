@@ -154,21 +154,24 @@ pub(crate) fn list(call: &mut Call<'_>) -> Answer {
         let in_range = event.published >= since && until.is_none_or(|until| event.published < until);
         in_range && filter.iter().all(|(field, value)| event.has(field, value))
     };
+    let has_arrived = |event: &&LogEvent| event.published.saturating_add(call.org.log_delay).is_ok_and(|at| at <= call.now);
+    let arrived = call.org.events.iter().take_while(has_arrived).count();
+    let events = call.org.events.get(..arrived).unwrap_or_default();
     if newest_first {
         // Nobody polls backwards: what is older than the page is not led to, and no `next` says that it ends.
-        let mut found: Vec<_> = call.org.events.iter().filter(|event| is_wanted(event)).collect();
+        let mut found: Vec<_> = events.iter().filter(|event| is_wanted(event)).collect();
         found.sort_by_key(|event| std::cmp::Reverse(event.published));
         let body: Vec<_> = found.into_iter().take(limit).map(LogEvent::render).collect();
         return Ok(Reply::json(StatusCode::OK, &body).with_header(header::LINK, &link_self(call)));
     }
-    let found = call.org.events.iter().enumerate().skip(start).filter(|(_, event)| is_wanted(event));
+    let found = events.iter().enumerate().skip(start).filter(|(_, event)| is_wanted(event));
     let page: Vec<_> = found.take(limit).collect();
     let full = page.len() == limit;
     // A page that is not full has looked at everything; the poller goes on from the end.
     let cursor = match page.last() {
         Some((index, _)) if full => index + 1,
         None if full => start,
-        _ => start.max(call.org.events.len()),
+        _ => start.max(arrived),
     };
     let body: Vec<_> = page.iter().map(|(_, event)| event.render()).collect();
     let reply = Reply::json(StatusCode::OK, &body).with_header(header::LINK, &link_self(call));

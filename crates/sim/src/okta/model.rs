@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::limits::Window;
 use super::logs::LogEvent;
@@ -30,6 +30,8 @@ pub(crate) struct Org {
     pub(crate) page_size: usize,
     pub(crate) apps: Vec<App>,
     pub(crate) services: Vec<ServiceClient>,
+    /// How long after it happened an event appears in the log.
+    pub(crate) log_delay: SignedDuration,
     /// Live access tokens by value.
     pub(crate) tokens: HashMap<String, AccessToken>,
     pub(crate) events: Vec<LogEvent>,

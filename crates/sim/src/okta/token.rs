@@ -42,7 +42,8 @@ pub(crate) const KNOWN_SCOPES: &[&str] = &[
 pub(crate) const GRANT_EVENT: &str = "app.oauth2.token.grant.access_token";
 /// The event which shows that a person signed in for a client: it got a refresh token (Okta event types).
 const REFRESH_EVENT: &str = "app.oauth2.token.grant.refresh_token";
-const LIFETIME: SignedDuration = SignedDuration::from_hours(1);
+/// How long an access token of the org's own authorization server lives (Okta, "Token lifetime").
+pub(crate) const LIFETIME: SignedDuration = SignedDuration::from_hours(1);
 /// How long a refresh token of the org's own authorization server lives; use does not prolong it (Okta, "Refresh token
 /// expiration behavior").
 pub(crate) const REFRESH_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);

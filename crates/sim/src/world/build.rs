@@ -144,6 +144,7 @@ fn build_org(config: &SimConfig, name: &str, authorization_servers: bool) -> Org
         events: Vec::new(),
         counts: RequestCounts::default(),
         window: Window::new(config.rate_limit),
+        log_delay: SignedDuration::try_from(config.log_delay).unwrap_or(SignedDuration::MAX),
         noise: Mint::new(config.seed, &format!("noise/{name}")),
         mint,
     }
@@ -309,6 +310,7 @@ fn build_directory(
         loses: (0, 0),
         draft: None,
         connection,
+        access: None,
         previous: None,
         receipts: Vec::new(),
         submits: 0,
