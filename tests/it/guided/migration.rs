@@ -1,7 +1,7 @@
 //! The way of tenants whose directories a person reconnects: forward with proof, and back.
 
 use super::{
-    lab, let_sync, only,
+    OUTLIVED, lab, let_sync, only,
     person::{Form, reconnect, service_client},
     waiting,
 };
@@ -22,6 +22,9 @@ fn a_person_reconnects_and_both_sides_prove_it() {
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     assert_eq!(lab.in_state("soaking"), ["acme"], "one sync is no proof");
     let_sync(&lab, 1);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    assert_eq!(lab.in_state("soaking"), ["acme"], "the old token may be in use");
+    let_sync(&lab, OUTLIVED);
     let done = lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     assert_eq!(lab.in_state("swapped"), ["acme"], "{}{}", done.stdout, done.stderr);
 
@@ -73,7 +76,7 @@ fn what_was_done_wrongly_is_done_again_by_the_same_sheet() {
     reconnect(&lab, &tenant, &tenant.directory_id, &Form::right(&lab, &tenant));
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     assert_eq!(lab.in_state("soaking"), ["acme"]);
-    let_sync(&lab, 3);
+    let_sync(&lab, OUTLIVED);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     assert_eq!(lab.in_state("swapped"), ["acme"]);
 }
@@ -85,7 +88,7 @@ fn a_person_takes_a_tenant_back() {
     let before = lab.directory(&tenant);
     reconnect(&lab, &tenant, &tenant.directory_id, &Form::right(&lab, &tenant));
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
-    let_sync(&lab, 3);
+    let_sync(&lab, OUTLIVED);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     assert_eq!(lab.in_state("swapped"), ["acme"]);
     lab.run(&["finalize", "acme", "--yes"]).expect(0);
@@ -106,6 +109,9 @@ fn a_person_takes_a_tenant_back() {
 
     reconnect(&lab, &tenant, &tenant.directory_id, &Form::back(&lab, &tenant));
     let_sync(&lab, 2);
+    lab.run(&["rollback", "acme", "--yes"]).expect(4);
+    assert_eq!(lab.org(&tenant).service_clients.len(), 1, "its token may be in use");
+    let_sync(&lab, OUTLIVED);
     let back = lab.run(&["confirm", "acme"]).expect(0);
     assert_eq!(lab.in_state("rolled-back"), ["acme"], "{}{}", back.stdout, back.stderr);
     assert!(lab.org(&tenant).service_clients.is_empty());

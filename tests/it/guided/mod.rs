@@ -2,6 +2,7 @@
 //! reconnects them in the simulator's console.
 
 mod browser;
+mod living_tokens;
 mod many;
 mod migration;
 /// A person at the simulator's console.
@@ -22,18 +23,30 @@ const SYNC: Duration = Duration::from_secs(300);
 
 /// Tenants whose directories a person reconnects, on a clock that tests move. Every tenant's group has another directory.
 fn lab(tenants: usize) -> Lab {
+    Lab::new(world(tenants))
+}
+
+fn world(tenants: usize) -> SimConfig {
     let config = SimConfig::default().tenants(tenants).interface(Interface::CieGuided).natural_sync(SYNC);
-    Lab::new(config.neighbours(true))
+    config.neighbours(true)
 }
 
 /// A lab whose first tenants all wait for a person.
 fn waiting(tenants: usize) -> Lab {
-    let lab = lab(tenants);
+    waiting_in(world(tenants))
+}
+
+fn waiting_in(config: SimConfig) -> Lab {
+    let tenants = config.tenants;
+    let lab = Lab::new(config);
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(4);
     assert_eq!(lab.in_state("waiting").len(), tenants);
     lab
 }
+
+/// So many syncs outlive every access token of before.
+const OUTLIVED: u32 = 14;
 
 /// Some syncs come and go.
 pub(crate) fn let_sync(lab: &Lab, times: u32) {
