@@ -109,7 +109,8 @@ fn judge_grants(
     answer: &HttpAnswer,
 ) -> Evidence {
     let check = "token-grant";
-    let own: Vec<_> = service.granted.iter().filter(|token| legacy_last.is_none_or(|last| token.at > last.at)).collect();
+    let own: Vec<_> =
+        service.granted.iter().filter(|token| legacy_last.is_none_or(|last| token.at > last.at)).collect();
     match own.as_slice() {
         [newest, .., oldest] if newest.at.duration_since(oldest.at) >= APART => {
             let detail = format!("{} got tokens as {id} at {} and at {}", newest.agent(), oldest.at, newest.at);
@@ -144,7 +145,10 @@ fn judge_outlived(
     let newest = service.granted.first().map_or(swapped_at, |token| token.at);
     let Some(last) = legacy.log.granted.first() else {
         let since = swapped_at - A_DAY;
-        return (see(EvidenceResult::Pass, format!("nobody got a token as the legacy client {id} since {since}")), None);
+        return (
+            see(EvidenceResult::Pass, format!("nobody got a token as the legacy client {id} since {since}")),
+            None,
+        );
     };
     let (agent, outlived_at) = (last.agent(), last.at + OUTLIVED);
     if last.at > newest + GRACE {
@@ -217,7 +221,8 @@ fn judge_credentials(
             evidence.by_event(token.id()).of_rule("credentials-refused")
         }
         None => {
-            let detail = format!("nobody was refused a token since {swapped_at} without getting one as {service_id} later");
+            let detail =
+                format!("nobody was refused a token since {swapped_at} without getting one as {service_id} later");
             note("credentials", EvidenceResult::Pass, detail)
         }
     }

@@ -6,7 +6,7 @@ use std::{env, fs};
 use flowswap_sim::SimTenant;
 
 use super::{
-    SYNC, let_sync,
+    OUTLIVED, SYNC, let_sync,
     person::{legacy_client, service_client},
     waiting,
 };
@@ -43,7 +43,7 @@ fn a_person_follows_the_sheet_in_a_browser_forward_and_back() {
 
     lab.run(&["rollback", &name, "--yes"]).expect(4);
     follow(&lab, &browser, &tenant, "back");
-    let_sync(&lab, 2);
+    let_sync(&lab, OUTLIVED);
     lab.run(&["confirm", &name]).expect(0);
     assert_eq!(lab.in_state("rolled-back"), [name.as_str()]);
     let after = lab.directory(&tenant);

@@ -154,7 +154,8 @@ pub(crate) fn list(call: &mut Call<'_>) -> Answer {
         let in_range = event.published >= since && until.is_none_or(|until| event.published < until);
         in_range && filter.iter().all(|(field, value)| event.has(field, value))
     };
-    let has_arrived = |event: &&LogEvent| event.published.saturating_add(call.org.log_delay).is_ok_and(|at| at <= call.now);
+    let has_arrived =
+        |event: &&LogEvent| event.published.saturating_add(call.org.log_delay).is_ok_and(|at| at <= call.now);
     let arrived = call.org.events.iter().take_while(has_arrived).count();
     let events = call.org.events.get(..arrived).unwrap_or_default();
     if newest_first {
