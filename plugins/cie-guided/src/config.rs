@@ -24,11 +24,12 @@ pub(crate) const KEYS: [(&str, bool, &str); 12] = [
     ("api_url", false, "https origin of the interface; Palo Alto Networks' own by default"),
     ("record", false, "table: what you have seen in the console: flow, client_id, app_data, auth_logs, last_sign_in"),
     ("loss_budget", false, "table: what may be missing after the swap: users_percent (0.5), groups (0)"),
-    ("sample_groups", false, "how many groups have their members compared; 20 by default"),
+    ("sample_groups", false, "how many groups have their members compared; 20 by default, 50 at most"),
 ];
 
-/// Every group of the sample is a request before the swap and one after it, and its members stay in the journal.
-const MOST_SAMPLE_GROUPS: u64 = 1000;
+/// The members of all groups of the sample are in one reply, which has at most 16 MB; of a group there are up to 10,000, each
+/// a hash of 12 digits.
+const MOST_SAMPLE_GROUPS: u64 = 50;
 
 /// What the administrator wrote.
 pub(crate) struct Config {

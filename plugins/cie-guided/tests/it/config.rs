@@ -45,7 +45,7 @@ fn complaints_name_the_key() {
         ("/loss_budget/users", Some(json!(1)), "`loss_budget.users` is unknown here"),
         ("/loss_budget/users_percent", Some(json!(101)), "`loss_budget.users_percent` must be a number from 0 to 100"),
         ("/loss_budget/groups", Some(json!(0.5)), "`loss_budget.groups` must be a whole number"),
-        ("/sample_groups", Some(json!(1001)), "`sample_groups` must be a whole number up to 1000"),
+        ("/sample_groups", Some(json!(51)), "`sample_groups` must be a whole number up to 50"),
     ];
     for (pointer, value, message) in table {
         let error = refused(try_open(changed(pointer, value.clone())).map(|_| ()));
