@@ -46,7 +46,7 @@ fn waiting_in(config: SimConfig) -> Lab {
 }
 
 /// So many syncs outlive every access token of before.
-const OUTLIVED: u32 = 14;
+pub(crate) const OUTLIVED: u32 = 14;
 
 /// Some syncs come and go.
 pub(crate) fn let_sync(lab: &Lab, times: u32) {

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::canary::{Canary, files_of_the_client, is_in, read_request};
 use crate::{
     guided::{
-        let_sync,
+        OUTLIVED, let_sync,
         person::{Form, reconnect, service_client},
     },
     support::{Lab, command, terminal::Terminal},
@@ -116,7 +116,7 @@ fn use_everything(lab: &Lab) -> Used {
     let declined = lab.run(&["decline", "globex", "--reason", "not today", "-vv"]).expect(0);
     reconnect(lab, &tenants[0], &tenants[0].directory_id, &Form::right(lab, &tenants[0]));
     let confirmed = lab.run(&["confirm", "acme", "-vv"]).expect(0);
-    let_sync(lab, 3);
+    let_sync(lab, OUTLIVED);
     let seen = lab.run(&["apply", "plan.json", "--yes", "-vv"]);
     assert_eq!(lab.in_state("swapped"), ["acme"], "{}", seen.stdout);
     run("evidence acme", 0);
@@ -125,12 +125,15 @@ fn use_everything(lab: &Lab) -> Used {
     run("rollback acme --yes", 4);
     run("sheet acme", 0);
     reconnect(lab, &tenants[0], &tenants[0].directory_id, &Form::back(lab, &tenants[0]));
-    let_sync(lab, 2);
+    let_sync(lab, OUTLIVED);
+    let back = lab.run(&["confirm", "acme", "-vv"]).expect(0);
+    assert_eq!(lab.in_state("rolled-back"), ["acme"], "{}{}", back.stdout, back.stderr);
     let watched = lab.run(&["watch", "acme", "-vv"]).expect(0);
-    assert_eq!(lab.in_state("rolled-back"), ["acme"], "{}", watched.stderr);
     run("rollback --all --yes", 0);
     run("evidence acme", 0);
-    for (name, output) in [("decline", declined), ("confirm", confirmed), ("the last look", seen), ("watch", watched)] {
+    for (name, output) in
+        [("decline", declined), ("confirm", confirmed), ("the last look", seen), ("watch", watched), ("back", back)]
+    {
         outputs.push((format!("stdout of {name}"), output.stdout));
         outputs.push((format!("stderr of {name}"), output.stderr));
     }
