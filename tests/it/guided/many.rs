@@ -11,7 +11,7 @@ use std::{
 use flowswap_sim::{Interface, SimConfig};
 
 use super::{
-    SYNC, let_sync, only,
+    OUTLIVED, SYNC, let_sync, only,
     person::{Form, reconnect},
 };
 use crate::support::{Lab, command, print};
@@ -70,7 +70,7 @@ fn swap(users: usize, groups: usize) -> Peak {
     watch(&lab, &["apply", "plan.json", "--yes"], 0, &mut peak);
     let_sync(&lab, 1);
     watch(&lab, &["apply", "plan.json", "--yes"], 0, &mut peak);
-    let_sync(&lab, 1);
+    let_sync(&lab, OUTLIVED);
     watch(&lab, &["apply", "plan.json", "--yes"], 0, &mut peak);
     for command in [&["status"][..], &["next"], &["evidence", &tenant.name]] {
         watch(&lab, command, 0, &mut peak);
