@@ -2,11 +2,11 @@
 //! request or event; what people said and were given; and what is still missing.
 
 use flowswap_contract::{Evidence, EvidenceResult, Phase, Role, Step};
-use flowswap_engine::{HandOver, Handle, RequestOutcome, TenantHistory, TenantState, Work};
+use flowswap_engine::{HandOver, Handle, TenantHistory, TenantState, Work};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{awaited::Awaited, said::Said};
+use super::{awaited::Awaited, request::Request, said::Said};
 use crate::{
     args::OneTenant,
     context::{Context, read_history, read_records},
@@ -61,14 +61,6 @@ enum Standing {
     Awaited,
     /// It is not meant to be carried out before the tenant is swapped and proven.
     Later,
-}
-
-#[derive(Serialize)]
-struct Request {
-    method: String,
-    url: String,
-    at: Timestamp,
-    outcome: Option<RequestOutcome>,
 }
 
 #[derive(Serialize)]
@@ -130,12 +122,7 @@ fn row(step: &Step, work: &Work) -> Row {
         () if step.proposal.phase > Phase::Confirm => Standing::Later,
         () => Standing::Awaited,
     };
-    let requests = work.requests.iter().filter(|sent| sent.step == step.id).map(|sent| Request {
-        method: sent.method.clone(),
-        url: sent.url.clone(),
-        at: sent.at,
-        outcome: sent.outcome.clone(),
-    });
+    let requests = work.requests.iter().filter(|sent| sent.step == step.id).map(Request::from);
     Row {
         step: step.id.clone(),
         role: step.role,
@@ -177,11 +164,7 @@ fn text(report: &Report) -> String {
             text += &format!("  {} {}: {}{sources}\n", paint(tone, format!("{word:<8}")), check.check, check.detail);
         }
         for request in &row.requests {
-            text += &format!(
-                "  {:<8} {}\n",
-                "request",
-                super::stuck::show_request(&request.method, &request.url, request.at, request.outcome.as_ref())
-            );
+            text += &format!("  {:<8} {}\n", "request", request.show());
         }
     }
     if !report.said.is_empty() {

@@ -17,6 +17,7 @@ mod init;
 mod next;
 mod plan;
 pub(crate) mod plugins;
+mod request;
 mod resolve;
 mod resume;
 mod rollback;

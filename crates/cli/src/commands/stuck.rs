@@ -1,11 +1,11 @@
 //! `flowswap stuck`: the tenants that need a decision, with all that is known of them.
 
 use flowswap_contract::{Evidence, EvidenceResult};
-use flowswap_engine::{RequestOutcome, SentRequest, TenantHistory, TenantState, Work};
+use flowswap_engine::{TenantHistory, TenantState, Work};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::status;
+use super::{request::Request, status};
 use crate::{
     args::Select,
     context::{Context, SystemClock, read_history},
@@ -35,14 +35,6 @@ struct Case {
     next: Option<String>,
     /// What else a person can do.
     or: String,
-}
-
-#[derive(Serialize)]
-struct Request {
-    method: String,
-    url: String,
-    at: Timestamp,
-    outcome: Option<RequestOutcome>,
 }
 
 #[derive(Serialize)]
@@ -83,12 +75,7 @@ fn case(name: &str, tenant: &TenantHistory) -> Case {
         since: tenant.since,
         age_seconds: now.duration_since(tenant.since).as_secs(),
         reason: tenant.reason.clone(),
-        request: request.map(|SentRequest { method, url, at, outcome, .. }| Request {
-            method: method.clone(),
-            url: url.clone(),
-            at: *at,
-            outcome: outcome.clone(),
-        }),
+        request: request.map(Request::from),
         evidence: find_evidence(tenant, step.as_deref()),
         next: status::next(name, tenant),
         or: match changes {
@@ -117,33 +104,13 @@ fn text(case: &Case) -> String {
     let mut text = format!("{} is stuck at `{step}` for {}\n", paint(Tone::Strong, &case.name), age(case.age_seconds));
     let mut line = |title: &str, said: &str| text += &format!("  {title:<9} {said}\n");
     line("reason", case.reason.as_deref().unwrap_or("none was recorded"));
-    line(
-        "request",
-        &case.request.as_ref().map_or_else(
-            || "none that changes anything".to_owned(),
-            |request| show_request(&request.method, &request.url, request.at, request.outcome.as_ref()),
-        ),
-    );
+    line("request", &case.request.as_ref().map_or_else(|| "none that changes anything".to_owned(), Request::show));
     line("evidence", &case.evidence.as_ref().map_or_else(|| "none yet".to_owned(), show_evidence));
     if let Some(next) = &case.next {
         line("next", &format!("{next}  ({})", if case.in_doubt { "looks again first" } else { "tries again" }));
     }
     line("or", &case.or);
     text
-}
-
-/// A request that was to change something, and what became of it.
-pub(crate) fn show_request(method: &str, url: &str, at: Timestamp, outcome: Option<&RequestOutcome>) -> String {
-    let outcome = match outcome {
-        None => "what came of it was not recorded".to_owned(),
-        Some(RequestOutcome::Answered { status, request_id: Some(id) }) => {
-            format!("answered {status}, request id {id}")
-        }
-        Some(RequestOutcome::Answered { status, request_id: None }) => format!("answered {status}"),
-        Some(RequestOutcome::NotSent { message }) => format!("not sent: {message}"),
-        Some(RequestOutcome::Lost { message }) => message.clone(),
-    };
-    format!("{method} {url} at {at}: {outcome}")
 }
 
 /// What stands in the way at the step; else the last thing that was seen.
