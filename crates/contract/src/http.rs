@@ -31,6 +31,10 @@ pub struct HttpAsk {
     /// What of a successful answer the plugin is to see only as keyed hashes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blind: Option<Box<Blind>>,
+    /// A `read` by POST that only asks a question, where the other side has no `GET` for it. Without it, a read is a `GET` or a
+    /// `HEAD`; in a dry run it is in any case.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub query: bool,
     /// Sending the same request twice leaves the world as sending it once. Lets the host repeat a mutation
     /// whose answer was lost.
     #[serde(default)]
@@ -52,6 +56,7 @@ impl HttpAsk {
             auth: None,
             capture: Vec::new(),
             blind: None,
+            query: false,
             idempotent: false,
             timeout_ms: None,
         }
@@ -62,7 +67,7 @@ impl HttpAsk {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Intent {
-    /// Changes nothing. In a dry run only `GET` and `HEAD` count as that.
+    /// Changes nothing: a `GET`, a `HEAD`, or outside of a dry run a `POST` that says that it is a [query](HttpAsk::query).
     Read,
     /// Asks for an access token (RFC 6749 §4.4). In a dry run it must be a form with a `grant_type`.
     Authenticate,

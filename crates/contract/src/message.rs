@@ -17,7 +17,7 @@ pub struct Protocol {
 }
 
 /// What this crate speaks.
-pub const PROTOCOL: Protocol = Protocol { major: 1, minor: 1 };
+pub const PROTOCOL: Protocol = Protocol { major: 1, minor: 2 };
 
 /// A message to the plugin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -17,6 +17,10 @@ pub struct StepProposal {
     /// The side whose `observe` can tell whether it is carried out; its own where none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_by: Option<Role>,
+    /// The side that alone confirms it, where the other shows nothing of itself after it; without it, a swap needs a confirmation
+    /// by the directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_by: Option<Role>,
     /// What going back takes.
     pub reversibility: Reversibility,
     /// What undoing it does, one line for the reviewer; none where there is nothing to undo or no way to.

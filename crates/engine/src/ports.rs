@@ -1,8 +1,10 @@
 //! What the engine needs of the world: four traits, implemented by `host` and `store`, and by tests.
 
+use std::collections::BTreeMap;
+
 use flowswap_contract::{self as contract, Handle, Op};
 use futures::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::{Draft, Record, RunId, Secret};
@@ -11,6 +13,12 @@ use crate::{Draft, Record, RunId, Secret};
 pub trait Backend: Send + Sync {
     /// Carries out one of the six verbs. An error says whether the world may have changed.
     fn call<'a>(&'a self, call: BackendCall<'a>) -> BoxFuture<'a, Result<Value, contract::Error>>;
+
+    /// How far each server's clock is ahead of this machine's, by origin, as the answers so far show it (`Date`, RFC 9110
+    /// §6.6.1); negative where it is behind. Whole seconds: the header says no more.
+    fn skews(&self) -> BTreeMap<String, SignedDuration> {
+        BTreeMap::new()
+    }
 }
 
 /// One use of a [`Backend`].

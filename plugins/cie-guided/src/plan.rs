@@ -73,6 +73,7 @@ pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepPr
         StepProposal {
             by: By::Operator,
             seen_by: Some(Role::Provider),
+            confirmed_by: None,
             needs: own(&["client_id", "client_secret", "receipt"]),
             gives: own(&["swapped_at"]),
             reversibility: Reversibility::Attended,
@@ -123,6 +124,7 @@ fn step(phase: Phase, title: String, payload: Value) -> StepProposal {
         title,
         by: By::Plugin,
         seen_by: None,
+        confirmed_by: None,
         reversibility: Reversibility::Unattended,
         undo: None,
         needs: vec![],

@@ -85,6 +85,7 @@ fn propose_provision(params: &PlanParams) -> Result<StepProposal, Error> {
     let payload = ProvisionPayload { variant, type_key: type_key.to_owned(), scopes: scopes.to_vec(), existing };
     Ok(StepProposal {
         seen_by: None,
+        confirmed_by: None,
         phase: Phase::Provision,
         title: format!("create the {variant} API service integration `{type_key}` with {}", scopes.join(", ")),
         by: By::Plugin,
@@ -124,6 +125,7 @@ fn propose_retire(legacy: &LegacyClient) -> Result<StepProposal, Error> {
     let undo = if legacy.is_active() { "activate the app again" } else { "nothing: the app was inactive before" };
     Ok(StepProposal {
         seen_by: None,
+        confirmed_by: None,
         phase: Phase::Retire,
         title: format!("deactivate the app `{}` ({}) of the authorization-code flow{others}", legacy.label, legacy.id),
         by: By::Plugin,
@@ -138,6 +140,7 @@ fn propose_retire(legacy: &LegacyClient) -> Result<StepProposal, Error> {
 fn propose_purge(legacy: &LegacyClient) -> Result<StepProposal, Error> {
     Ok(StepProposal {
         seen_by: None,
+        confirmed_by: None,
         phase: Phase::Purge,
         title: format!("delete the app `{}` ({}) of the authorization-code flow", legacy.label, legacy.id),
         by: By::Plugin,
@@ -152,6 +155,7 @@ fn propose_purge(legacy: &LegacyClient) -> Result<StepProposal, Error> {
 fn check(phase: Phase, title: &str, needs: &[&str], payload: Value) -> StepProposal {
     StepProposal {
         seen_by: None,
+        confirmed_by: None,
         phase,
         title: title.to_owned(),
         by: By::Plugin,

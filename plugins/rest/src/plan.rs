@@ -93,6 +93,7 @@ pub(crate) fn sentence_for_a_person(name: &str, client: &str) -> String {
 fn step(phase: Phase, title: String, payload: Value) -> StepProposal {
     StepProposal {
         seen_by: None,
+        confirmed_by: None,
         phase,
         title,
         by: By::Plugin,

@@ -241,6 +241,7 @@ fn planned(name: &str) -> PlannedTenant {
             title: title.to_owned(),
             by,
             seen_by: None,
+            confirmed_by: None,
             reversibility,
             undo: None,
             needs: Vec::new(),

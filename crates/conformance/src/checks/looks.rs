@@ -240,6 +240,7 @@ impl StandIn {
         // All that it gives is there from its first step on.
         let step = |(at, phase): (usize, &Phase)| StepProposal {
             seen_by: None,
+            confirmed_by: None,
             phase: *phase,
             title: format!("the other side's {phase}"),
             by: By::Plugin,

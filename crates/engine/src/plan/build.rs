@@ -63,6 +63,8 @@ fn order(mut proposals: Vec<(Role, StepProposal)>) -> Vec<Step> {
     for (role, proposal) in proposals {
         let id = match proposal.phase {
             Phase::Baseline | Phase::Confirm => format!("{}-{role}", proposal.phase),
+            // The directory's test is the one that credentials are submitted after; the provider only takes note of it.
+            Phase::Test if role == Role::Provider => format!("{}-{role}", proposal.phase),
             phase => phase.to_string(),
         };
         steps.push(Step { id, role, proposal });

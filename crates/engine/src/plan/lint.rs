@@ -102,8 +102,8 @@ fn lint_step(step: &Step) -> Vec<String> {
     }
     let role = match proposal.phase {
         Phase::Provision | Phase::Prove | Phase::Retire | Phase::Purge => Some(Role::Provider),
-        Phase::Test | Phase::Swap => Some(Role::Directory),
-        Phase::Baseline | Phase::Confirm => None,
+        Phase::Swap => Some(Role::Directory),
+        Phase::Baseline | Phase::Test | Phase::Confirm => None,
     };
     if role.is_some_and(|role| role != step.role) {
         defects.push(format!("step `{}` is not the {}'s business", step.id, step.role));

@@ -51,6 +51,7 @@ pub(crate) fn propose(role: Role, params: &PlanParams) -> Result<Vec<StepProposa
 fn step(phase: Phase, title: &str, undo: Option<&str>) -> StepProposal {
     StepProposal {
         seen_by: None,
+        confirmed_by: None,
         phase,
         title: title.to_owned(),
         by: By::Plugin,
