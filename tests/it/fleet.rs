@@ -89,7 +89,15 @@ fn finalize_of_all_leaves_out_who_is_stuck() {
     let kind = FaultKind::Status { status: 400 };
     let host = lab.sim.tenants()[0].domain.clone();
     let path = "/api/v1/logs".to_owned();
-    lab.sim.add_fault(Fault { host, method: Some("GET".to_owned()), path, kind, times: 1, skip: 3 });
+    lab.sim.add_fault(Fault {
+        host,
+        method: Some("GET".to_owned()),
+        path,
+        query: String::new(),
+        kind,
+        times: 1,
+        skip: 3,
+    });
     lab.run(&["apply", "plan.json", "--yes"]).expect(3);
     assert_eq!(lab.in_state("stuck"), ["acme"]);
     lab.run(&["finalize", "--all", "--yes"]).expect(0);

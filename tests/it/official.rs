@@ -105,7 +105,7 @@ fn record_everything() -> Vec<Exchange> {
     let (method, kind) = (Some("POST".to_owned()), FaultKind::DropAfterCommit);
     lab.run(&["check"]).expect(0);
     lab.plan().expect(0);
-    lab.sim.add_fault(Fault { host: org, method, path, kind, times: 1, skip: 0 });
+    lab.sim.add_fault(Fault { host: org, method, path, query: String::new(), kind, times: 1, skip: 0 });
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     lab.run(&["finalize", "--all", "--yes"]).expect(0);
     lab.run(&["finalize", "globex", "--purge", "--yes"]).expect(0);

@@ -13,10 +13,13 @@ pub struct Fault {
     /// What the path begins with; empty for any.
     #[serde(default)]
     pub path: String,
+    /// A piece of the query as it is sent; empty for any.
+    #[serde(default)]
+    pub query: String,
     /// What happens.
     #[serde(flatten)]
     pub kind: FaultKind,
-    /// How many requests it hits before it is used up.
+    /// How many requests it hits before it is used up; 0 for all that come.
     #[serde(default = "once")]
     pub times: u32,
     /// How many fitting requests pass before the first is hit.
@@ -62,6 +65,31 @@ pub enum FaultKind {
     /// 200 with `success: true` and an error in `result`, before any work: an answer in the form of Cloud Identity
     /// Engine's interface, for hosts and paths of which it is to be expected.
     ErrorInResult,
+    /// This very answer, whoever's it looks like: a captive portal's, a proxy's, or one of the server that nobody expects.
+    Script {
+        /// The status.
+        status: u16,
+        /// Header lines, in order. A `date` of its own replaces the simulator's; an empty one takes it away.
+        #[serde(default)]
+        headers: Vec<(String, String)>,
+        /// The body, as it is sent.
+        #[serde(default)]
+        body: String,
+        /// Whether the request is carried out before.
+        #[serde(default)]
+        after_commit: bool,
+        /// How long the answer waits.
+        #[serde(default)]
+        milliseconds: u64,
+    },
+    /// The request is carried out, and a member of its JSON answer is another one, or is not there.
+    Edit {
+        /// Where the member stands (RFC 6901); `*` stands for every item of a list.
+        pointer: String,
+        /// What stands there instead; none takes the member away.
+        #[serde(default)]
+        value: Option<serde_json::Value>,
+    },
     /// The connection is closed before anything is done.
     DropBefore,
     /// The request is carried out after a wait.
@@ -109,12 +137,13 @@ impl FaultBook {
     }
 
     /// The fault that hits this request, if any; it counts as fired.
-    pub(crate) fn take(&mut self, host: &str, method: &str, path: &str) -> Option<FaultKind> {
+    pub(crate) fn take(&mut self, host: &str, method: &str, path: &str, query: &str) -> Option<FaultKind> {
         for (fault, fired, seen) in &mut self.entries {
             let fits = (fault.host == "*" || fault.host == host)
                 && fault.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
-                && path.starts_with(&fault.path);
-            if !fits || *fired >= fault.times {
+                && path.starts_with(&fault.path)
+                && query.contains(&fault.query);
+            if !fits || (fault.times > 0 && *fired >= fault.times) {
                 continue;
             }
             *seen += 1;
@@ -136,10 +165,20 @@ mod tests {
         let json = r#"{"host":"*","method":"post","path":"/a","kind":"status","status":503,"times":2,"skip":1}"#;
         let mut book = FaultBook::default();
         book.add(serde_json::from_str(json).unwrap());
-        let hits: Vec<_> = (0..5).map(|_| book.take("h", "POST", "/a/b").is_some()).collect();
+        let hits: Vec<_> = (0..5).map(|_| book.take("h", "POST", "/a/b", "").is_some()).collect();
         assert_eq!(hits, [false, true, true, false, false]);
-        assert_eq!(book.take("h", "GET", "/a"), None);
+        assert_eq!(book.take("h", "GET", "/a", ""), None);
         assert_eq!(book.report()[0].fired, 2);
+    }
+
+    #[test]
+    fn a_fault_without_a_number_hits_all_that_fit_its_query() {
+        let json = r#"{"host":"h","query":"kind%20eq","kind":"drop_before","times":0}"#;
+        let mut book = FaultBook::default();
+        book.add(serde_json::from_str(json).unwrap());
+        let hits = |book: &mut FaultBook, query| book.take("h", "GET", "/", query).is_some();
+        assert_eq!([1, 2, 3].map(|_| hits(&mut book, "filter=kind%20eq%201")), [true; 3]);
+        assert!(!hits(&mut book, "filter=other"));
     }
 
     #[test]
@@ -161,6 +200,17 @@ mod tests {
             (r#""delay_after_commit","milliseconds":7"#, FaultKind::DelayAfterCommit { milliseconds: 7 }),
             (r#""cut_body","milliseconds":7"#, FaultKind::CutBody { milliseconds: 7 }),
             (r#""cut_body""#, FaultKind::CutBody { milliseconds: 0 }),
+            (
+                r#""script","status":404,"headers":[["server","x"]],"body":"<html>""#,
+                FaultKind::Script {
+                    status: 404,
+                    headers: vec![("server".to_owned(), "x".to_owned())],
+                    body: "<html>".to_owned(),
+                    after_commit: false,
+                    milliseconds: 0,
+                },
+            ),
+            (r#""edit","pointer":"/*/id""#, FaultKind::Edit { pointer: "/*/id".to_owned(), value: None }),
         ] {
             let fault: Fault = serde_json::from_str(&format!(r#"{{"host":"*","kind":{kind}}}"#)).unwrap();
             assert_eq!(fault.kind, expect);

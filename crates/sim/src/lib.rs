@@ -33,6 +33,7 @@ mod message;
 mod mutation;
 mod okta;
 mod population;
+mod script;
 mod serve;
 mod service;
 mod sim;

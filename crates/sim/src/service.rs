@@ -24,7 +24,7 @@ use crate::okta::{self, limits};
 use crate::state::{State, lock};
 use crate::traffic::Exchange;
 use crate::wire::WireBody;
-use crate::{admin, cie, console, gateway};
+use crate::{admin, cie, console, gateway, script};
 
 /// The most a request body may hold; nothing here needs more.
 const MOST_BODY: usize = 1 << 20;
@@ -154,12 +154,23 @@ async fn answer(state: &State, request: &Request) -> Option<Outcome> {
     if !state.config.latency.is_zero() {
         tokio::time::sleep(state.config.latency).await;
     }
-    let fault = lock(&state.faults).take(&host, request.method.as_str(), &request.path);
+    let fault = lock(&state.faults).take(&host, request.method.as_str(), &request.path, &request.query);
     let reply = match fault {
         Some(FaultKind::DropBefore) => return None,
         Some(FaultKind::DropAfterCommit) => {
             carry_out(state, &host, request);
             return None;
+        }
+        Some(FaultKind::Script { status, headers, body, after_commit, milliseconds }) => {
+            if after_commit {
+                carry_out(state, &host, request);
+            }
+            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+            let stamped = stamp(state, script::reply(status, body));
+            return Some(Outcome::Whole(script::set_headers(stamped, &headers)));
+        }
+        Some(FaultKind::Edit { pointer, value }) => {
+            script::edit(carry_out(state, &host, request), &pointer, value.as_ref())
         }
         Some(FaultKind::ErrorInResult) => cie::fail_in_result(),
         Some(FaultKind::TooManyRequests { reset_seconds }) => refuse_for_rate(state, request, reset_seconds),

@@ -64,7 +64,15 @@ fn a_look_that_is_stopped_reports_and_writes_nothing() {
         // Long enough to be interrupted in the middle of; what is in flight is waited for.
         let kind = FaultKind::Delay { milliseconds: 3_000 };
         let host = lab.sim.tenants()[1].domain.clone();
-        lab.sim.add_fault(Fault { host, method: None, path: String::new(), kind, times: 1, skip: 0 });
+        lab.sim.add_fault(Fault {
+            host,
+            method: None,
+            path: String::new(),
+            query: String::new(),
+            kind,
+            times: 1,
+            skip: 0,
+        });
         let mut running = Background::start(lab.dir(), args);
         running.await_faults(&lab);
         running.interrupt();

@@ -29,7 +29,7 @@ fn forbid_the_log(lab: &Lab) {
     let host = lab.sim.tenants()[0].domain.clone();
     let kind = FaultKind::Status { status: 403 };
     let (method, path) = (Some("GET".to_owned()), "/api/v1/logs".to_owned());
-    lab.sim.add_fault(Fault { host, method, path, kind, times: 1, skip: 0 });
+    lab.sim.add_fault(Fault { host, method, path, query: String::new(), kind, times: 1, skip: 0 });
 }
 
 fn clients(lab: &Lab) -> Vec<String> {

@@ -45,7 +45,7 @@ fn a_run_that_was_cut_off_goes_on_by_name_forward_back_and_to_the_end() {
     lab.run(&["finalize", "--all", "--yes"]).expect(0);
     let (host, kind) = (lab.sim.tenants()[1].domain.clone(), FaultKind::Delay { milliseconds: 600_000 });
     let (method, path) = (Some("DELETE".to_owned()), String::new());
-    lab.sim.add_fault(Fault { host, method, path, kind, times: 1, skip: 0 });
+    lab.sim.add_fault(Fault { host, method, path, query: String::new(), kind, times: 1, skip: 0 });
     cut_off(&lab, &["finalize", "acme", "globex", "--purge", "--yes"], "acme: purge done");
     let output = lab.run(&["resume", "--yes"]).expect(0);
     assert!(output.stderr.contains("going on with `flowswap finalize --purge` of 2 tenants"), "{}", output.stderr);
@@ -77,7 +77,7 @@ fn lose_the_retirement(lab: &Lab) {
     let app = format!("/api/v1/apps/{}", org.legacy[0].id);
     let fault = |method: &str, path: String, kind, times, skip| {
         let (host, method) = (tenant.domain.clone(), Some(method.to_owned()));
-        Fault { host, method, path, kind, times, skip }
+        Fault { host, method, path, query: String::new(), kind, times, skip }
     };
     lab.sim.add_fault(fault("POST", format!("{app}/lifecycle/deactivate"), FaultKind::DropAfterCommit, 1, 0));
     // The look before it passes; the one after it fails, and so does the one that is to settle it.

@@ -114,6 +114,7 @@ fn use_everything(lab: &Lab) -> Vec<(String, String)> {
         host: org.clone(),
         method: Some("POST".to_owned()),
         path: path.to_owned(),
+        query: String::new(),
         kind,
         times: 1,
         skip: 0,

@@ -98,7 +98,15 @@ fn a_plugin_process_finds_no_secret_in_its_environment() {
     lab.edit_config(|text| text.replace("{ file = \"tokens/{name}.token\" }", "{ env = \"OKTA_TOKEN\" }"));
     let tenant = lab.sim.tenants().remove(0);
     let kind = FaultKind::Delay { milliseconds: 600_000 };
-    lab.sim.add_fault(Fault { host: tenant.domain, method: None, path: String::new(), kind, times: 1, skip: 0 });
+    lab.sim.add_fault(Fault {
+        host: tenant.domain,
+        method: None,
+        path: String::new(),
+        query: String::new(),
+        kind,
+        times: 1,
+        skip: 0,
+    });
     let mut command = command(lab.dir(), &["detect"]);
     command.env("OKTA_TOKEN", &tenant.admin_token);
     let mut running = Background::spawn(command);

@@ -79,7 +79,15 @@ fn a_plan_that_is_being_carried_out_is_not_written_over() {
     lab.plan().expect(0);
     let (path, kind) = ("/v1/directories/".to_owned(), FaultKind::Status { status: 403 });
     let method = Some("POST".to_owned());
-    lab.sim.add_fault(Fault { host: GATEWAY_HOST.to_owned(), method, path, kind, times: 1, skip: 0 });
+    lab.sim.add_fault(Fault {
+        host: GATEWAY_HOST.to_owned(),
+        method,
+        path,
+        query: String::new(),
+        kind,
+        times: 1,
+        skip: 0,
+    });
     lab.run(&["apply", "plan.json", "--yes"]).expect(3);
     let before = fs::read_to_string(lab.path("plan.json")).unwrap();
     let refused = lab.plan().expect(6);

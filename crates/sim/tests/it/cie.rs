@@ -277,8 +277,15 @@ async fn another_secret_is_stored_and_an_error_may_hide_in_a_success() {
     let secret = added.json["client_secret"].as_str().unwrap();
     let body = json!({ "directoryId": tenant.directory_id, "provider": "okta", "client_secret": secret });
     let path = "/cie/directory-sync/v1/connection/update-secret".to_owned();
-    let fault =
-        |kind| Fault { host: CIE_API_HOST.to_owned(), method: None, path: path.clone(), kind, times: 1, skip: 0 };
+    let fault = |kind| Fault {
+        host: CIE_API_HOST.to_owned(),
+        method: None,
+        path: path.clone(),
+        query: String::new(),
+        kind,
+        times: 1,
+        skip: 0,
+    };
     let kinds = [
         (FaultKind::ErrorInResult, 200, json!(true)),
         (FaultKind::Status { status: 500 }, 500, json!(false)),

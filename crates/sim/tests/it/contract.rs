@@ -144,6 +144,14 @@ async fn refusals(sim: &Sim, tenant: &SimTenant) {
     ask(&format!("POST {}", url("/integrations/api/v1/api-services"))).ssws(tenant).json(&body).send(sim).await;
     let kind = FaultKind::TooManyRequests { reset_seconds: 1 };
     let host = tenant.domain.clone();
-    sim.add_fault(Fault { host, method: None, path: "/api/v1/apps".to_owned(), kind, times: 1, skip: 0 });
+    sim.add_fault(Fault {
+        host,
+        method: None,
+        path: "/api/v1/apps".to_owned(),
+        query: String::new(),
+        kind,
+        times: 1,
+        skip: 0,
+    });
     ask(&format!("GET {}", url("/api/v1/apps"))).ssws(tenant).send(sim).await;
 }

@@ -98,7 +98,15 @@ async fn a_dropped_connection_carries_no_byte_of_an_answer() {
     let sim = start().await;
     let host = "acme.okta.test".to_owned();
     for kind in [FaultKind::DropBefore, FaultKind::DropAfterCommit] {
-        sim.add_fault(Fault { host: host.clone(), method: None, path: String::new(), kind, times: 1, skip: 0 });
+        sim.add_fault(Fault {
+            host: host.clone(),
+            method: None,
+            path: String::new(),
+            query: String::new(),
+            kind,
+            times: 1,
+            skip: 0,
+        });
         // An end without TLS's own goodbye is an error to some clients and the end of the text to others.
         let got = fetch(&sim, sim.ca_pem(), &host, "/.well-known/okta-organization").await.unwrap_or_default();
         assert_eq!(got, "");
@@ -133,7 +141,15 @@ async fn a_body_that_is_cut_promises_the_whole_and_sends_the_first_half() {
     for milliseconds in [0, 50] {
         let kind = FaultKind::CutBody { milliseconds };
         let host = "acme.okta.test".to_owned();
-        sim.add_fault(Fault { host, method: None, path: path.to_owned(), kind, times: 1, skip: 0 });
+        sim.add_fault(Fault {
+            host,
+            method: None,
+            path: path.to_owned(),
+            query: String::new(),
+            kind,
+            times: 1,
+            skip: 0,
+        });
         let begun = std::time::Instant::now();
         let half = read_all(&sim, "acme.okta.test", path).await;
         assert!(half.ends_with(&body[..body.len() / 2]), "{half}");
