@@ -3,28 +3,27 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::filter::Filter;
 use super::model::{App, Status};
-use super::paging::{answer_page, invalid_search, parse_filter};
+use super::paging::answer_page;
 use super::refusal::{Answer, Refusal};
 use super::{Call, app_json, logs};
 use crate::message::Reply;
 
 /// GET /api/v1/apps. There is no filter on redirect URIs or client ids, as at Okta: a caller has to look through all.
 pub(crate) fn list(call: &mut Call<'_>) -> Answer {
-    let filter = call.request.parameter("filter").map(|text| parse_filter(&text)).transpose()?.unwrap_or_default();
     // Okta management API, listApplications: what `filter` may name.
     let known = ["id", "status", "name", "credentials.signing.kid", "settings.slo.enabled"];
-    if filter.iter().any(|(field, _)| !known.contains(&field.as_str())) {
-        return Err(invalid_search());
-    }
+    let filter = call.request.parameter("filter").map(|text| Filter::parse(&text, &known)).transpose()?;
+    let filter = filter.unwrap_or_else(Filter::everything);
     let prefix = call.request.parameter("q").unwrap_or_default().to_lowercase();
     let matches = |app: &&App| {
         let begins = |text: &str| text.to_lowercase().starts_with(&prefix);
         (begins(&app.name) || begins(&app.label))
-            && filter.iter().all(|(field, value)| match field.as_str() {
-                "id" => app.id == *value,
+            && filter.fits(&|field, value| match field {
+                "id" => app.id == value,
                 "status" => app.status.text() == value,
-                "name" => app.name == *value,
+                "name" => app.name == value,
                 _ => false,
             })
     };

@@ -4,8 +4,9 @@ use http::{StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::filter::Filter;
 use super::model::Org;
-use super::paging::{invalid_search, link_next, link_self, parse_filter, read_limit};
+use super::paging::{link_next, link_self, read_limit};
 use super::refusal::{Answer, Refusal};
 use super::{Call, access};
 use crate::clock::to_rfc3339;
@@ -137,11 +138,9 @@ pub(crate) fn list(call: &mut Call<'_>) -> Answer {
     if limit > MOST {
         return Err(Refusal::invalid("limit", "limit: must be between 0 and 1000"));
     }
-    let filter = call.request.parameter("filter").map(|text| parse_filter(&text)).transpose()?.unwrap_or_default();
-    if filter.iter().any(|(field, _)| !is_filterable(field)) {
-        return Err(invalid_search());
-    }
-    let start = match call.request.parameter("after") {
+    let filter = call.request.parameter("filter").map(|text| Filter::parse(&text, &FILTERABLE)).transpose()?;
+    let filter = filter.unwrap_or_else(Filter::everything);
+    let start: usize = match call.request.parameter("after") {
         None => 0,
         Some(after) => after.parse().map_err(|_| Refusal::invalid("after", "after: the cursor is not known"))?,
     };
@@ -152,18 +151,21 @@ pub(crate) fn list(call: &mut Call<'_>) -> Answer {
     };
     let is_wanted = |event: &LogEvent| {
         let in_range = event.published >= since && until.is_none_or(|until| event.published < until);
-        in_range && filter.iter().all(|(field, value)| event.has(field, value))
+        in_range && filter.fits(&|field, value| event.has(field, value))
     };
     let has_arrived =
         |event: &&LogEvent| event.published.saturating_add(call.org.log_delay).is_ok_and(|at| at <= call.now);
     let arrived = call.org.events.iter().take_while(has_arrived).count();
     let events = call.org.events.get(..arrived).unwrap_or_default();
     if newest_first {
-        // Nobody polls backwards: what is older than the page is not led to, and no `next` says that it ends.
         let mut found: Vec<_> = events.iter().filter(|event| is_wanted(event)).collect();
         found.sort_by_key(|event| std::cmp::Reverse(event.published));
-        let body: Vec<_> = found.into_iter().take(limit).map(LogEvent::render).collect();
-        return Ok(Reply::json(StatusCode::OK, &body).with_header(header::LINK, &link_self(call)));
+        let end = start.saturating_add(limit).min(found.len());
+        let body: Vec<_> = found.get(start..end).unwrap_or_default().iter().map(|event| event.render()).collect();
+        let reply = Reply::json(StatusCode::OK, &body).with_header(header::LINK, &link_self(call));
+        // Nobody polls backwards: the last page has no `next`.
+        let more = end < found.len();
+        return Ok(if more { reply.with_header(header::LINK, &link_next(call, &end.to_string())) } else { reply });
     }
     let found = events.iter().enumerate().skip(start).filter(|(_, event)| is_wanted(event));
     let page: Vec<_> = found.take(limit).collect();
@@ -180,9 +182,17 @@ pub(crate) fn list(call: &mut Call<'_>) -> Answer {
     Ok(if more { reply.with_header(header::LINK, &link_next(call, &cursor.to_string())) } else { reply })
 }
 
-fn is_filterable(field: &str) -> bool {
-    ["eventType", "target.id", "actor.id", "outcome.result", "client.id", "uuid"].contains(&field)
-}
+/// The fields that a filter may name; Okta's knows every member of an event.
+const FILTERABLE: [&str; 8] = [
+    "eventType",
+    "target.id",
+    "actor.id",
+    "outcome.result",
+    "outcome.reason",
+    "client.id",
+    "uuid",
+    "debugContext.debugData.grantType",
+];
 
 impl LogEvent {
     fn has(&self, field: &str, value: &str) -> bool {
@@ -192,6 +202,8 @@ impl LogEvent {
             "actor.id" => self.actor.id == value,
             "client.id" => self.client_id.as_deref() == Some(value),
             "outcome.result" => self.outcome.text() == value,
+            "outcome.reason" => matches!(self.outcome, Outcome::Failure(reason) if reason == value),
+            "debugContext.debugData.grantType" => self.grant.as_ref().is_some_and(|grant| grant.grant_type == value),
             "uuid" => self.uuid == value,
             _ => false,
         }
@@ -204,11 +216,13 @@ impl LogEvent {
         };
         let mut debug = json!({ "requestId": self.request_id });
         if let Some(grant) = &self.grant {
+            // As in public samples: texts with a comma between, and no requested scopes on a refresh.
+            debug["clientAuthType"] = json!("client_secret_basic");
+            debug["requestUri"] = json!("/oauth2/v1/token");
             debug["grantType"] = json!(grant.grant_type);
-            debug["grantedScopes"] = json!(grant.scopes.join(" "));
-            if let Some(asked) = &grant.asked {
-                debug["requestedScopes"] = json!(asked);
-            }
+            debug["grantedScopes"] = json!(grant.scopes.join(", "));
+            let asked = grant.asked.as_deref().filter(|_| grant.grant_type != "refresh_token").unwrap_or_default();
+            debug["requestedScopes"] = json!(asked.split_whitespace().collect::<Vec<_>>().join(", "));
         }
         json!({
             "uuid": self.uuid,

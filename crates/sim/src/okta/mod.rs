@@ -3,6 +3,7 @@
 mod access;
 mod app_json;
 mod apps;
+mod filter;
 pub(crate) mod limits;
 pub(crate) mod logs;
 mod metadata;

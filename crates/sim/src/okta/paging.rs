@@ -106,16 +106,6 @@ fn write_link(call: &Call<'_>, pairs: &[(String, String)], relation: &str) -> St
     format!("<{}{}{mark}{query}>; rel=\"{relation}\"", call.request.base(), call.request.path)
 }
 
-/// Reads a filter of the form `a eq "x" and b eq "y"`, the part of Okta's filter language that the simulator knows.
-pub(crate) fn parse_filter(text: &str) -> Result<Vec<(String, String)>, Refusal> {
-    let clause = |clause: &str| {
-        let (field, value) = clause.trim().split_once(" eq ")?;
-        let value = value.trim().strip_prefix('"')?.strip_suffix('"')?;
-        (!value.contains('"')).then(|| (field.trim().to_owned(), value.to_owned()))
-    };
-    text.split(" and ").map(|part| clause(part).ok_or_else(invalid_search)).collect()
-}
-
 fn unknown_cursor() -> Refusal {
     Refusal::invalid("after", "Invalid 'after' parameter: the cursor is not known.")
 }
@@ -123,19 +113,4 @@ fn unknown_cursor() -> Refusal {
 /// E0000031, the answer to a filter that cannot be read or is not allowed on the list.
 pub(crate) fn invalid_search() -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, "E0000031", "Invalid search criteria.")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn filters_are_read_or_refused() {
-        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-        let two = parse_filter("eventType eq \"a.b\" and target.id eq \"0oa\"").unwrap();
-        assert_eq!(two, [pair("eventType", "a.b"), pair("target.id", "0oa")]);
-        for broken in ["", "name", "name eq oidc_client", "name sw \"o\"", "a eq \"x\" or b eq \"y\""] {
-            assert!(parse_filter(broken).is_err(), "{broken}");
-        }
-    }
 }

@@ -40,6 +40,9 @@ pub(crate) const KNOWN_SCOPES: &[&str] = &[
 
 /// The event which shows that a client got a token (Okta event types).
 pub(crate) const GRANT_EVENT: &str = "app.oauth2.token.grant.access_token";
+/// The event which shows that a client was refused a token. It has no suffix (Okta support, "refresh token is invalid or
+/// expired"; Events API to System Log migration guide).
+const REFUSED_EVENT: &str = "app.oauth2.token.grant";
 /// The event which shows that a person signed in for a client: it got a refresh token (Okta event types).
 const REFRESH_EVENT: &str = "app.oauth2.token.grant.refresh_token";
 /// How long an access token of the org's own authorization server lives (Okta, "Token lifetime").
@@ -74,13 +77,13 @@ pub(crate) fn grant(call: &mut Call<'_>) -> Answer {
         Ok(granted) => granted,
         Err(refusal) => {
             let reason = match &refusal {
-                Refusal::Oauth { error, .. } => *error,
+                Refusal::Oauth { error, .. } => tell_reason(error),
                 _ => "invalid_request",
             };
             let name = call.org.service(&id).map_or("", |service| service.name);
             let asked = field("scope").map(str::to_owned);
             let grant = TokenGrant { grant_type: grant_type.to_owned(), asked, scopes: Vec::new() };
-            logs::record_as_client(call, GRANT_EVENT, &id, name, Outcome::Failure(reason), grant);
+            logs::record_as_client(call, REFUSED_EVENT, &id, name, Outcome::Failure(reason), grant);
             return Err(refusal);
         }
     };
@@ -123,7 +126,7 @@ pub(crate) fn refresh(call: &mut Call<'_>, refresh: &Refresh<'_>) -> Result<Vec<
     let client_id = refresh.client_id;
     let app = call.org.app_of_client(client_id).filter(|app| app.status == Status::Active && app.is_legacy());
     let Some(app) = app else {
-        logs::record_as_client(call, GRANT_EVENT, client_id, "", Outcome::Failure("invalid_client"), grant(&[]));
+        logs::record_as_client(call, REFUSED_EVENT, client_id, "", Outcome::Failure("invalid_client"), grant(&[]));
         return Err("invalid_client: the client is unknown or inactive".to_owned());
     };
     let label = app.label.clone();
@@ -134,7 +137,8 @@ pub(crate) fn refresh(call: &mut Call<'_>, refresh: &Refresh<'_>) -> Result<Vec<
     let scopes: Vec<_> = refresh.asked.iter().filter(|scope| granted(scope)).map(|scope| (*scope).to_owned()).collect();
     if refresh.expired || !call.org.sync_admin_active {
         // Okta, "Refresh token expiration behavior" and "Application functionality breaks when an admin is deactivated".
-        logs::record_as_client(call, GRANT_EVENT, client_id, &label, Outcome::Failure("invalid_grant"), grant(&[]));
+        let reason = Outcome::Failure("invalid_refresh_token");
+        logs::record_as_client(call, REFUSED_EVENT, client_id, &label, reason, grant(&[]));
         return Err("invalid_grant: the refresh token is invalid or expired".to_owned());
     }
     logs::record_as_client(call, GRANT_EVENT, client_id, &label, Outcome::Success, grant(&scopes));
@@ -165,6 +169,14 @@ pub(crate) fn sign_in(call: &mut Call<'_>, client_id: &str, secret: &str) -> Res
         logs::record_as_client(call, event, client_id, &label, Outcome::Success, grant);
     }
     Ok(())
+}
+
+/// The log's word for a refusal, which need not be that of the answer (seen: `no_matching_scope`, `invalid_refresh_token`).
+fn tell_reason(error: &'static str) -> &'static str {
+    match error {
+        "consent_required" => "no_matching_scope",
+        other => other,
+    }
 }
 
 /// The client's id and secret, from where the endpoint wants them.

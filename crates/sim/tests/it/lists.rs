@@ -79,10 +79,14 @@ async fn the_log_shows_who_took_tokens_with_what_and_never_a_secret() {
     take_token(&sim, &tenant.domain, &id, &secret, "okta.users.read").await;
     take_token(&sim, &tenant.domain, &id, "wrong", "okta.users.read").await;
     let logs = format!("https://{}/api/v1/logs", tenant.domain);
-    let filter = format!("eventType+eq+%22app.oauth2.token.grant.access_token%22+and+target.id+eq+%22{id}%22");
+    let kinds = ["app.oauth2.token.grant.access_token", "app.oauth2.token.grant"]
+        .map(|kind| format!("eventType+eq+%22{kind}%22"));
+    let filter = format!("({})+and+target.id+eq+%22{id}%22", kinds.join("+or+"));
     let grants = ask(&format!("GET {logs}?filter={filter}")).ssws(&tenant).send(&sim).await;
     let outcomes: Vec<_> = grants.json.as_array().unwrap().iter().map(|e| e["outcome"]["result"].clone()).collect();
     assert_eq!(outcomes, ["SUCCESS", "FAILURE"]);
+    let kinds: Vec<_> = grants.json.as_array().unwrap().iter().map(|e| e["eventType"].clone()).collect();
+    assert_eq!(kinds, ["app.oauth2.token.grant.access_token", "app.oauth2.token.grant"]);
 
     let all = ask(&format!("GET {logs}?limit=1000")).ssws(&tenant).send(&sim).await;
     let text = String::from_utf8(all.body.to_vec()).unwrap();

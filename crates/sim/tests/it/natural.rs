@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::cie::call;
 use crate::support::{ask, find};
 
+const REFUSED: &str = "app.oauth2.token.grant";
 const GRANT: &str = "app.oauth2.token.grant.access_token";
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -63,7 +64,7 @@ async fn each_sync_is_made_at_its_own_instant_and_leaves_its_grant() {
         let grant = if scenario == Scenario::Ready { "refresh_token" } else { "client_credentials" };
         assert_eq!(texts(&events, "/debugContext/debugData/grantType"), vec![grant; expected.len()]);
         let scopes = &texts(&events, "/debugContext/debugData/grantedScopes")[0];
-        assert!(scopes.starts_with("okta.users.read okta.groups.read") && !scopes.contains("apps"), "{scopes}");
+        assert!(scopes.starts_with("okta.users.read, okta.groups.read") && !scopes.contains("apps"), "{scopes}");
         assert_eq!(last_success(&sim, &tenant).await, expected[expected.len() - 1]);
     }
 }
@@ -109,8 +110,9 @@ async fn a_refresh_token_ends_90_days_after_the_sign_in_whatever_it_was_used_for
     assert!(after.good < good + 200 && after.failed >= 288 && after.failed < 400, "{after:?}");
     assert_eq!(after.users, held, "the last good numbers stay");
     let since = sim.clock().now() - jiff::SignedDuration::from_hours(1);
-    let refused = list_events(&sim, &tenant, GRANT, since).await;
-    assert_eq!(texts(&refused, "/outcome/reason"), vec!["invalid_grant"; 13]);
+    let refused = list_events(&sim, &tenant, REFUSED, since).await;
+    assert_eq!(texts(&refused, "/outcome/reason"), vec!["invalid_refresh_token"; 13]);
+    assert!(list_events(&sim, &tenant, GRANT, since).await.is_empty(), "a refusal is never told as a grant");
     sim.mutate(Mutation::SignIn { directory }).unwrap();
     sim.clock().advance(5 * MINUTE);
     assert_eq!(last_success(&sim, &tenant).await, 100 * 86_400 + 300);
