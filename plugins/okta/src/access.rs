@@ -1,23 +1,39 @@
 //! Whether the session reaches the org and may read all that the migration needs. Nothing is written.
 
-use flowswap_contract::{Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, Intent};
+use flowswap_contract::{Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, HttpAsk, Intent};
 
 use crate::{
-    api::{Api, SERVICES, note, see},
-    detect::ORGANIZATION,
+    api::{Api, SERVICES, decode, note, see},
+    detect::{App, ORGANIZATION, Service, read_organization},
+    system_log::Event,
 };
+
+/// Whether an answer has the shape of what was asked for. A portal answers 200 to everything.
+type Decode = fn(&str, &HttpAnswer) -> Result<(), Error>;
 
 /// One line for each thing; a refusal hides none of the others, and an org that does not answer is asked no further.
 pub(crate) async fn check(api: &Api<'_>) -> Vec<Evidence> {
-    let reads = [
-        ("organization", "show its organization", api.ask_as_nobody(Intent::Read, "GET", ORGANIZATION)),
-        ("list-apps", "list apps", api.ask(Intent::Read, "GET", "/api/v1/apps?limit=1")),
-        ("list-integrations", "list API service integrations", api.ask(Intent::Read, "GET", SERVICES)),
-        ("read-logs", "search the System Log", api.ask(Intent::Read, "GET", "/api/v1/logs?limit=1")),
+    let ask = |path: &str| api.ask(Intent::Read, "GET", path);
+    let reads: [(&str, &str, HttpAsk, Decode); 4] = [
+        (
+            "organization",
+            "show its organization",
+            api.ask_as_nobody(Intent::Read, "GET", ORGANIZATION),
+            |what, answer| read_organization(what, answer).map(drop),
+        ),
+        ("list-apps", "list apps", ask("/api/v1/apps?limit=1"), |what, answer| {
+            decode::<Vec<App>>(what, answer).map(drop)
+        }),
+        ("list-integrations", "list API service integrations", ask(SERVICES), |what, answer| {
+            decode::<Vec<Service>>(what, answer).map(drop)
+        }),
+        ("read-logs", "search the System Log", ask("/api/v1/logs?limit=1"), |what, answer| {
+            decode::<Vec<Event>>(what, answer).map(drop)
+        }),
     ];
     let mut evidence = Vec::with_capacity(reads.len());
-    for (check, what, ask) in reads {
-        let result = api.send(what, ask).await;
+    for (check, what, ask, decode) in reads {
+        let result = api.send(what, ask).await.and_then(|answer| decode(what, &answer).map(|()| answer));
         let unreachable = matches!(&result, Err(error) if is_silence(error));
         evidence.push(judge(check, result));
         if unreachable {

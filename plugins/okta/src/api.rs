@@ -3,10 +3,10 @@
 use std::{cell::Cell, collections::BTreeSet};
 
 use flowswap_contract::{Auth, Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, HttpAsk, Intent, sdk::Host};
-use jiff::{Timestamp, fmt::rfc2822};
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use serde::de::DeserializeOwned;
 
-use crate::{config::Config, refusal};
+use crate::{config::Config, links, refusal};
 
 /// The header that names a request (Okta API overview); support asks for it.
 pub(crate) const REQUEST_ID: &str = "x-okta-request-id";
@@ -56,16 +56,6 @@ impl<'a> Api<'a> {
         if answer.is_success() { Ok(answer) } else { Err(refusal::explain(what, &ask, &answer)) }
     }
 
-    /// Reads one object.
-    pub(crate) async fn read<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<T, Error> {
-        decode(what, &self.send(what, self.ask(Intent::Read, "GET", path)).await?)
-    }
-
-    /// Reads one object that may be gone.
-    pub(crate) async fn find<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<Option<T>, Error> {
-        unless_gone(self.read(what, path).await)
-    }
-
     /// Reads a list, all pages. Only for lists that end: the System Log's `next` never does.
     pub(crate) async fn list<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<Vec<T>, Error> {
         let mut items = Vec::new();
@@ -76,12 +66,16 @@ impl<'a> Api<'a> {
         Ok(items)
     }
 
-    /// The present by the clock that events are dated by (RFC 9110, `Date`); the host's where no answer said it.
-    pub(crate) fn their_now(&self) -> Result<Timestamp, Error> {
-        let read = |now: &str| {
-            now.parse().map_err(|e| Error::new(ErrorKind::Protocol, format!("`now` is no RFC 3339 time: {now}: {e}")))
-        };
-        self.their_time.get().map_or_else(|| read(self.host.now()), Ok)
+    /// The present by the clock that events are dated by (RFC 9110 §6.6.1, `Date`); none where no answer has said it. What is
+    /// proved by times is proved by these: this machine's clock may be wrong.
+    pub(crate) fn their_now(&self) -> Option<Timestamp> {
+        self.their_time.get()
+    }
+
+    /// The present by this machine's clock: good for how far back to ask, and for no proof.
+    pub(crate) fn host_now(&self) -> Result<Timestamp, Error> {
+        let now = self.host.now();
+        now.parse().map_err(|e| Error::new(ErrorKind::Protocol, format!("`now` is not an RFC 3339 time: {now}: {e}")))
     }
 
     fn origin(&self) -> String {
@@ -115,7 +109,11 @@ impl<'a> Pages<'a> {
         }
         let answer = self.api.send(what, self.ask.clone()).await?;
         let page = decode(what, &answer)?;
-        match find_next(&answer) {
+        let next = links::find_next(answer.header_values("link")).map_err(|line| {
+            let message = format!("okta's answer to `{what}` has a `Link` header that cannot be read: {line}");
+            Error::new(ErrorKind::Invalid, message)
+        })?;
+        match next {
             Some(next) if next.strip_prefix(&self.api.origin()).is_some_and(|rest| rest.starts_with('/')) => {
                 self.ask.url = next.to_owned();
             }
@@ -129,6 +127,13 @@ impl<'a> Pages<'a> {
     }
 }
 
+/// A day before a time of this machine's clock: early enough by any other clock that is right enough for TLS.
+pub(crate) fn a_day_before(at: &str) -> Result<String, Error> {
+    let at: Timestamp =
+        at.parse().map_err(|e| Error::new(ErrorKind::Protocol, format!("not an RFC 3339 time: {at}: {e}")))?;
+    Ok((at - SignedDuration::from_hours(24)).to_string())
+}
+
 /// The body as the type that it should be. After a mutation the caller adds the unknown effect.
 pub(crate) fn decode<T: DeserializeOwned>(what: &str, answer: &HttpAnswer) -> Result<T, Error> {
     T::deserialize(&answer.body).map_err(|e| {
@@ -140,15 +145,6 @@ pub(crate) fn decode<T: DeserializeOwned>(what: &str, answer: &HttpAnswer) -> Re
     })
 }
 
-/// Nothing, where the object is gone.
-pub(crate) fn unless_gone<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
-    match result {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 /// One line of evidence, with the request's id.
 pub(crate) fn see(check: &str, result: EvidenceResult, detail: impl Into<String>, answer: &HttpAnswer) -> Evidence {
     let request_id = answer.header(REQUEST_ID).map(str::to_owned);
@@ -158,49 +154,4 @@ pub(crate) fn see(check: &str, result: EvidenceResult, detail: impl Into<String>
 /// One line of evidence that rests on no single request.
 pub(crate) fn note(check: &str, result: EvidenceResult, detail: impl Into<String>) -> Evidence {
     Evidence::new(check, result, detail)
-}
-
-/// The target of the `rel="next"` link (RFC 8288), in however many header lines.
-fn find_next(answer: &HttpAnswer) -> Option<&str> {
-    answer.header_values("link").find_map(|line| {
-        let mut rest = line;
-        while let Some((target, after)) = rest.split_once('<').and_then(|(_, r)| r.split_once('>')) {
-            let (parameters, others) = after.split_once('<').map_or((after, ""), |(p, _)| (p, &after[p.len()..]));
-            let is_next = |p: &str| matches!(p.trim().trim_end_matches(',').trim_end(), "rel=\"next\"" | "rel=next");
-            if parameters.split(';').any(is_next) {
-                return Some(target);
-            }
-            rest = others;
-        }
-        None
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::Value;
-
-    use super::*;
-
-    #[test]
-    fn next_links_are_found() {
-        let table: [(&[&str], Option<&str>); 8] = [
-            (
-                &[r#"<https://x/a?limit=2>; rel="self""#, r#"<https://x/a?after=q&limit=2>; rel="next""#],
-                Some("https://x/a?after=q&limit=2"),
-            ),
-            (&[r#"<https://x/a>; rel="self", <https://x/b?q=1,2>; rel="next""#], Some("https://x/b?q=1,2")),
-            (&[r#"<https://x/b>; rel="next", <https://x/a>; rel="self""#], Some("https://x/b")),
-            (&[r#"<https://x/b>; title="t"; rel=next"#], Some("https://x/b")),
-            (&[r#"<https://x/a>; rel="self""#], None),
-            (&[r#"<https://x/next>; rel="prev""#], None),
-            (&["nonsense"], None),
-            (&[], None),
-        ];
-        for (lines, expected) in table {
-            let headers = lines.iter().map(|line| ("link".to_owned(), (*line).to_owned())).collect();
-            let answer = HttpAnswer { status: 200, headers, body: Value::Null, attempts: 1 };
-            assert_eq!(find_next(&answer), expected, "{lines:?}");
-        }
-    }
 }

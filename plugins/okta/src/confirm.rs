@@ -10,7 +10,7 @@ use crate::{
     api::{Api, note, see},
     plan::ConfirmPayload,
     read_payload,
-    system_log::{Order, search},
+    system_log::{Event, Order, search},
     tokens::{OUTLIVED, Token, TokenLog},
 };
 
@@ -29,8 +29,15 @@ const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 /// The next sync brings the next token, of whichever client.
 const A_SYNC_MS: u64 = 5 * 60 * 1000;
 
-/// The org's limits were reached (Okta event types). A new client's first sync is the heaviest.
-const LIMITS: [&str; 2] = ["system.org.rate_limit.violation", "core.concurrency.org.limit.violation"];
+/// Limits were reached: the org's, a client's, or an operation's (Okta event types). A new client's first sync is the heaviest.
+const LIMITS: [&str; 6] = [
+    "system.org.rate_limit.violation",
+    "core.concurrency.org.limit.violation",
+    "system.client.rate_limit.violation",
+    "system.client.concurrency_rate_limit.violation",
+    "system.operation.rate_limit.violation",
+    "app.oauth2.client_id_rate_limit_warning",
+];
 
 const APPS_READ: &str = "okta.apps.read";
 
@@ -38,45 +45,80 @@ const APPS_READ: &str = "okta.apps.read";
 pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<TestReply, Error> {
     let payload: ConfirmPayload = read_payload(params)?;
     let service_id = params.input("client_id")?;
-    let since = params.input("swapped_at")?;
-    let swapped_at: Timestamp = since
-        .parse()
-        .map_err(|_| Error::new(ErrorKind::Protocol, format!("`swapped_at` is no RFC 3339 time: {since}")))?;
-    let (service, answer) = TokenLog::read(api, service_id, since).await?;
+    let begin = read_begin(params, payload.by_log_alone)?;
+    let since = begin.to_string();
+    let (mut service, answer) = TokenLog::read(api, service_id, &since).await?;
+    if !payload.by_log_alone {
+        // The very time is that of the connection test.
+        service.granted.retain(|token| token.at > begin);
+    }
     let legacy = match &payload.legacy_client_id {
         None => None,
         Some(id) => {
-            let since = if payload.by_log_alone { (swapped_at - A_DAY).to_string() } else { since.to_owned() };
+            let since = if payload.by_log_alone { (begin - A_DAY).to_string() } else { since.clone() };
             let (log, answer) = TokenLog::read(api, id, &since).await?;
             Some(Legacy { id, log, answer })
         }
     };
+    let last = legacy.as_ref().and_then(|legacy| legacy.log.granted.first());
+    let Some(now) = api.their_now() else {
+        let detail = "okta's answers do not say its time (`Date`), so it cannot be told how long ago anything was";
+        let evidence = vec![see("token-grant", EvidenceResult::Inconclusive, detail, &answer)];
+        return Ok(TestReply { evidence, wait_ms: Some(A_SYNC_MS), ..TestReply::default() });
+    };
+    let newest = service.granted.first().into_iter().chain(last).map(|token| token.at);
+    let now = newest.fold(now, Timestamp::max);
     let mut wait_ms = None;
     let (grant, silence) = if payload.by_log_alone {
-        let last = legacy.as_ref().and_then(|legacy| legacy.log.granted.first());
-        let newest = service.granted.first().into_iter().chain(last).map(|token| token.at);
-        let now = newest.fold(api.their_now()?, Timestamp::max);
-        let silence = legacy.as_ref().map(|legacy| judge_outlived(legacy, &service, swapped_at, now));
-        let grant = judge_grants(&service, service_id, since, last, &answer);
+        let silence = legacy.as_ref().map(|legacy| judge_outlived(legacy, &service, begin, now));
         wait_ms = silence.as_ref().and_then(|(_, wait_ms)| *wait_ms);
-        if grant.result == EvidenceResult::Inconclusive {
-            wait_ms = Some(wait_ms.map_or(A_SYNC_MS, |wait_ms| wait_ms.min(A_SYNC_MS)));
-        }
+        let grant = judge_grants(&service, service_id, &since, last, &answer);
         (grant, silence.map(|(evidence, _)| evidence))
     } else {
-        let first = service.find_first(api, None).await?;
-        let silence = legacy.as_ref().map(|legacy| judge_silence(legacy, first.as_ref(), swapped_at));
-        (judge_grant(&service, service_id, since, &answer), silence)
+        let first = service.find_first(api, Some(begin)).await?;
+        let silence = legacy.as_ref().map(|legacy| judge_silence(legacy, first.as_ref(), begin));
+        (judge_grant(&service, service_id, &since, &answer), silence)
     };
+    let grant = judge_recent(grant, &service, service_id, now);
+    if grant.result == EvidenceResult::Inconclusive && (payload.by_log_alone || !service.granted.is_empty()) {
+        wait_ms = Some(wait_ms.map_or(A_SYNC_MS, |wait_ms| wait_ms.min(A_SYNC_MS)));
+    }
     let no_client = || note("legacy-silent", EvidenceResult::NotApplicable, "the plan names no legacy client");
     let mut evidence = vec![grant, silence.unwrap_or_else(no_client)];
-    evidence.push(judge_credentials(&service, service_id, legacy.as_ref(), swapped_at));
+    evidence.push(judge_credentials(&service, service_id, legacy.as_ref(), begin));
     evidence.push(judge_scopes(&service, payload.app_data));
     // Before the directory has come it cannot have reached a limit, and every look would cost as much again.
     if !service.granted.is_empty() {
-        evidence.push(look_for_limits(api, since).await?);
+        evidence.push(look_for_limits(api, &since).await?);
     }
     Ok(TestReply { evidence, wait_ms, ..TestReply::default() })
+}
+
+/// From when on tokens count, by the org's clock: the first of the swap where only the log shows it, else the end of the
+/// connection test. Plans of earlier versions do not note the test, and their swap is dated by another clock.
+fn read_begin(params: &StepParams, by_log_alone: bool) -> Result<Timestamp, Error> {
+    let name = match by_log_alone || !params.inputs.contains_key("tested_at") {
+        true => "swapped_at",
+        false => "tested_at",
+    };
+    let text = params.input(name)?;
+    text.parse().map_err(|_| Error::new(ErrorKind::Protocol, format!("`{name}` is not an RFC 3339 time: {text}")))
+}
+
+/// Past use is not use: whoever lives on a token of the new client has got one within its lifetime.
+fn judge_recent(grant: Evidence, service: &TokenLog, id: &str, now: Timestamp) -> Evidence {
+    match service.granted.first() {
+        Some(newest) if grant.result == EvidenceResult::Pass && newest.at + OUTLIVED < now => {
+            let detail = format!(
+                "{} got its last token as {id} at {}; a token lives an hour, and by the org's clock it is {now}: the client is silent \
+                 now, so a new token is awaited",
+                newest.agent(),
+                newest.at
+            );
+            Evidence { result: EvidenceResult::Inconclusive, detail, ..grant }
+        }
+        _ => grant,
+    }
 }
 
 /// What the log shows of the legacy client.
@@ -262,17 +304,14 @@ fn judge_scopes(service: &TokenLog, app_data: bool) -> Evidence {
 
 /// Never a failure: whoever is limited comes again. But what is slow or incomplete is explained by it.
 async fn look_for_limits(api: &Api<'_>, since: &str) -> Result<Evidence, Error> {
-    let mut reached = Vec::new();
-    for kind in LIMITS {
-        let (events, _) = search(api, since, &format!("eventType eq \"{kind}\""), Order::NewestFirst).await?;
-        reached.extend(
-            events.into_iter().filter(|event| event.is_of(kind)).filter_map(|event| Some((event.at()?, event))),
-        );
-    }
+    let kinds: Vec<_> = LIMITS.iter().map(|kind| format!("eventType eq \"{kind}\"")).collect();
+    let (events, _) = search(api, since, &kinds.join(" or "), Order::NewestFirst).await?;
+    let is_limit = |event: &Event| LIMITS.iter().any(|kind| event.is_of(kind));
+    let reached: Vec<_> = events.into_iter().filter(is_limit).filter_map(|event| Some((event.at()?, event))).collect();
     Ok(match reached.iter().max_by_key(|(at, _)| *at) {
-        None => note("rate-limits", EvidenceResult::Pass, format!("the org reached no limit since {since}")),
+        None => note("rate-limits", EvidenceResult::Pass, format!("no rate limit was reached since {since}")),
         Some((at, event)) => {
-            let detail = format!("the org reached its limits {} times since {since}, last at {at}", reached.len());
+            let detail = format!("rate limits were reached {} times since {since}, last at {at}", reached.len());
             note("rate-limits", EvidenceResult::Pass, detail).by_event(event.uuid.as_deref()).of_rule("rate-limited")
         }
     })

@@ -5,17 +5,17 @@
 use std::collections::BTreeSet;
 
 use flowswap_contract::{
-    Error, ErrorKind, Intent, LegacyClient, Level, Lookalike, ProviderInventory, ServiceClient, Tokens, Variant,
-    VariantType, sdk::encode,
+    Error, ErrorKind, HttpAnswer, Intent, LegacyClient, Level, Lookalike, ProviderInventory, ServiceClient, Tokens,
+    Variant, VariantType, sdk::encode,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::{
     api::{Api, SERVICES, decode},
     config::Config,
     recognize::{documented_scopes, has_cie_name, is_cie_redirect, tell_variant},
-    tokens::{Token, TokenLog, find_sign_ins},
+    tokens::{Token, TokenLog, find_last_sign_in},
 };
 
 /// Names the org itself; needs no authentication.
@@ -46,7 +46,7 @@ pub(crate) async fn detect(api: &Api<'_>, config: &Config) -> Result<ProviderInv
     lookalikes.sort_by(|a, b| a.id.cmp(&b.id));
     let variants = find_variants(config, &service_clients);
     match add_tokens(api, &mut legacy_clients, &mut service_clients).await {
-        // Whoever may not read the log knows less, and can still migrate.
+        // Whoever may not read the log knows less, and can still migrate. Only Okta itself can say so.
         Err(error) if matches!(error.kind, ErrorKind::Permission | ErrorKind::NotFound) => {
             api.host.log(Level::Warn, format!("who gets tokens is not known: {}", error.message));
         }
@@ -64,9 +64,13 @@ async fn add_tokens(
     let since = within_reach(api)?;
     for client in legacy_clients {
         let (log, _) = TokenLog::read(api, &client.client_id, &since).await?;
-        let signed_in = find_sign_ins(api, &client.client_id, &since).await?.into_iter().next();
-        let by_code = log.granted.iter().find(|token| token.grant_type() == Some("authorization_code"));
-        client.last_sign_in = signed_in.iter().chain(by_code).map(|token| token.at).max().map(|at| at.to_string());
+        let (signed_in, is_whole) = find_last_sign_in(api, &client.client_id, &since).await?;
+        if signed_in.is_none() && !is_whole {
+            let id = &client.client_id;
+            let message = format!("the System Log has too many tokens of `{id}` to find its last sign-in");
+            api.host.log(Level::Warn, message);
+        }
+        client.last_sign_in = signed_in.map(|at| at.to_string());
         client.tokens = summarize(&log);
     }
     for client in service_clients {
@@ -76,9 +80,11 @@ async fn add_tokens(
 }
 
 fn within_reach(api: &Api<'_>) -> Result<String, Error> {
-    let now = api.host.now();
-    let now: Timestamp =
-        now.parse().map_err(|_| Error::new(ErrorKind::Protocol, format!("`now` is no time: {now}")))?;
+    // Only how far the log is asked back: what it keeps is the org's to say.
+    let now = match api.their_now() {
+        Some(now) => now,
+        None => api.host_now()?,
+    };
     Ok((now - LOG_REACH).to_string())
 }
 
@@ -91,7 +97,12 @@ fn summarize(log: &TokenLog) -> Tokens {
 async fn read_domain(api: &Api<'_>) -> Result<String, Error> {
     let what = "show its organization";
     let ask = api.ask_as_nobody(Intent::Read, "GET", ORGANIZATION);
-    let organization: Organization = decode(what, &api.send(what, ask).await?)?;
+    read_organization(what, &api.send(what, ask).await?)
+}
+
+/// The host name in the organization's own description of itself.
+pub(crate) fn read_organization(what: &str, answer: &HttpAnswer) -> Result<String, Error> {
+    let organization: Organization = decode(what, answer)?;
     let href = organization.links.organization.href;
     let host = href.strip_prefix("https://").unwrap_or_default().split('/').next().unwrap_or_default();
     if host.is_empty() {

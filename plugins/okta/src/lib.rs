@@ -9,6 +9,8 @@ mod baseline;
 mod config;
 mod confirm;
 mod detect;
+mod gone;
+mod links;
 mod origin;
 mod plan;
 mod prove;
@@ -17,6 +19,7 @@ mod recognize;
 mod refusal;
 mod retire;
 mod system_log;
+mod tested;
 mod tokens;
 mod witness;
 
@@ -120,6 +123,7 @@ impl Plugin for Okta {
             Some(step) => match step.step.proposal.phase {
                 Phase::Prove => prove::prove(&api, step).await?,
                 Phase::Baseline => return baseline::take(&api, step).await,
+                Phase::Test => return tested::note(&api, step).await,
                 Phase::Confirm => return confirm::confirm(&api, step).await,
                 other => return Err(unsupported(&format!("test of {other}"))),
             },

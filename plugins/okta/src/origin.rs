@@ -3,7 +3,7 @@
 use flowswap_contract::{Attempt, Error, ErrorKind, StepParams};
 
 use crate::{
-    api::Api,
+    api::{Api, a_day_before},
     system_log::{Event, Order, search},
 };
 
@@ -34,9 +34,8 @@ impl<'a> Origin<'a> {
     /// Where it is not known: by the log. Whoever may not read that can still compare lists.
     pub(crate) async fn find(api: &Api<'_>, params: &StepParams, new: &'a [String]) -> Result<Self, Error> {
         let Some(first) = params.attempts.first().filter(|_| !new.is_empty()) else { return Ok(compare(new)) };
-        // The token tells the events apart; the time only keeps the answer short. A day's beginning is early enough
-        // for any clock that is right enough for TLS.
-        let since = format!("{}T00:00:00.000Z", first.at.get(..10).unwrap_or_default());
+        // The token tells the events apart; the time only keeps the answer short.
+        let since = a_day_before(&first.at)?;
         let mut pauses = PAUSES_MS.into_iter();
         loop {
             let events = match search(api, &since, &format!("eventType eq \"{CREATED}\""), Order::OldestFirst).await {

@@ -51,7 +51,8 @@ pub(crate) struct LegacyPayload {
 
 /// Proposes provision, prove, baseline where a person reconnects, confirm and, where the legacy client is known beyond doubt, retire and purge.
 pub(crate) fn propose(params: &PlanParams) -> Result<Vec<StepProposal>, Error> {
-    let mut steps = vec![propose_provision(params)?, propose_prove(params)?, propose_confirm(params)?];
+    let mut steps =
+        vec![propose_provision(params)?, propose_prove(params)?, propose_tested(), propose_confirm(params)?];
     // What shows its connection is reconnected by its interface, which tests the client itself. A person is not to be sent
     // to the console for a client that sees too little.
     if params.directory.known_from != KnownFrom::Directory {
@@ -110,13 +111,22 @@ fn propose_baseline() -> StepProposal {
     StepProposal { gives: vec!["provider_baseline".to_owned()], ..check(Phase::Baseline, title, &needs, json!({})) }
 }
 
+/// What comes after it is not the connection test's.
+fn propose_tested() -> StepProposal {
+    let title = "note the org's time after the connection test, whose token is not a sync's";
+    StepProposal { gives: vec!["tested_at".to_owned()], ..check(Phase::Test, title, &["client_id"], json!({})) }
+}
+
 fn propose_confirm(params: &PlanParams) -> Result<StepProposal, Error> {
     let only = || choose_legacy_client(&params.provider, &params.directory).map(|legacy| legacy.client_id.clone());
     let legacy_client_id = params.directory.client_id.clone().or_else(only);
     let by_log_alone = params.directory.known_from != KnownFrom::Directory;
     let payload = ConfirmPayload { legacy_client_id, app_data: params.app_data, by_log_alone };
     let title = "see in the System Log that the directory gets tokens as the new client, and none as the legacy client";
-    Ok(check(Phase::Confirm, title, &["client_id", "swapped_at"], encode(&payload)?))
+    // Where only the log speaks, the time of the swap is an event's. Else it is the directory's, which is not compared with the org's.
+    let needs: &[&str] =
+        if by_log_alone { &["client_id", "tested_at", "swapped_at"] } else { &["client_id", "tested_at"] };
+    Ok(check(Phase::Confirm, title, needs, encode(&payload)?))
 }
 
 fn propose_retire(legacy: &LegacyClient) -> Result<StepProposal, Error> {

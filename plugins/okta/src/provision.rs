@@ -12,8 +12,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Api, SERVICES, decode, note, see, unless_gone},
+    api::{Api, SERVICES, decode, note, see},
     detect::{Service, list_services},
+    gone::{Object, is_not_found},
     origin::Origin,
     plan::ProvisionPayload,
     prove::is_secret_of,
@@ -92,7 +93,14 @@ async fn remove_secret(api: &Api<'_>, secrets: &str, secret: &Secret) -> Result<
     }
     let mut ask = api.ask(Intent::Mutate, "DELETE", &path);
     ask.idempotent = true;
-    unless_gone(api.send("delete the lost secret", ask).await).map(drop)
+    match api.send("delete the lost secret", ask).await {
+        Err(error) if is_not_found(&error) => {
+            // The list tells whether it is gone; a 404 alone does not.
+            let left: Vec<Secret> = api.list("list the integration's secrets", secrets).await?;
+            if left.iter().any(|left| left.id == secret.id) { Err(error) } else { Ok(()) }
+        }
+        other => other.map(drop),
+    }
 }
 
 fn secrets_of(id: &str) -> String {
@@ -162,12 +170,13 @@ async fn observe_secrets(
 pub(crate) async fn undo(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
     let payload: ProvisionPayload = read_payload(params)?;
     let id = made_id(params, &payload)?;
-    let path = format!("{SERVICES}/{}", encode(id));
-    let mut ask = api.ask(Intent::Mutate, "DELETE", &path);
+    let integration = Object::Integration(id);
+    let mut ask = api.ask(Intent::Mutate, "DELETE", &integration.path());
     ask.idempotent = true;
-    let deleted = unless_gone(api.send("delete the integration", ask).await)?;
+    let deleted = api.send("delete the integration", ask).await;
+    let deleted = integration.unless_gone(api, deleted).await.map_err(Error::with_unknown_effect)?;
     // Reading back costs a request; a client that lives on unseen would cost more.
-    let left: Option<Service> = api.find("read the integration", &path).await.map_err(Error::with_unknown_effect)?;
+    let left: Option<Service> = integration.read(api).await.map_err(Error::with_unknown_effect)?;
     if left.is_some() {
         let message = format!("okta still shows the integration {id} after its deletion");
         return Err(Error::new(ErrorKind::Conflict, message).with_unknown_effect());

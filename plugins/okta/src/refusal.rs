@@ -3,7 +3,6 @@
 //! Okta API errors: only `errorCode` is for programs, and `errorSummary` may change or be translated.
 
 use flowswap_contract::{Error, ErrorKind, HttpAnswer, HttpAsk, Intent};
-use serde_json::Value;
 
 use crate::api::REQUEST_ID;
 
@@ -11,15 +10,28 @@ use crate::api::REQUEST_ID;
 pub(crate) fn explain(what: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {
     let code = error_code(answer);
     let missing_scope = missing_scope(answer);
-    let (kind, hint) = classify(answer.status, code, missing_scope.as_deref());
-    let mut message = format!("okta refused to {what}: {}", answer.status);
-    for word in [code, summary(answer)].into_iter().flatten() {
-        message.push(' ');
-        message.push_str(word);
-    }
+    let (kind, message, hint) = if is_oktas(answer) {
+        let (kind, hint) = classify(answer.status, code, missing_scope.as_deref());
+        let mut message = format!("okta refused to {what}: {}", answer.status);
+        for word in code.map(str::to_owned).into_iter().chain(summaries(answer)) {
+            message.push(' ');
+            message.push_str(&word);
+        }
+        (kind, message, hint)
+    } else {
+        let message = format!(
+            "something in between answered, not okta: {} to the request to {what}, without an error of Okta's",
+            answer.status
+        );
+        let hint = "look at what stands between this machine and the org: a proxy, a portal, a load balancer";
+        (ErrorKind::Unavailable, message, Some(hint.to_owned()))
+    };
     let mut error = Error::new(kind, message).with_context("request", format!("{} {}", ask.method, ask.url));
-    // Before a 4xx nothing was done; after any other answer that is no success, something may have been.
-    if ask.intent == Intent::Mutate && !is_refusal_before_work(answer.status) {
+    if !is_oktas(answer) {
+        error = error.with_context("answered_by", "foreign");
+    }
+    // Before a 4xx of Okta's nothing was done; after any other answer that is no success, something may have been.
+    if ask.intent == Intent::Mutate && !(is_oktas(answer) && is_refusal_before_work(answer.status)) {
         error = error.with_unknown_effect();
     }
     if let Some(hint) = hint {
@@ -39,14 +51,37 @@ pub(crate) fn explain(what: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {
     error.with_context("status", answer.status.to_string())
 }
 
+/// Whether Okta itself refused. Its refusals have its error object or that of OAuth, or an empty body with the header that says
+/// what is missing (RFC 6750 §3); and every answer of its names the request.
+fn is_oktas(answer: &HttpAnswer) -> bool {
+    let names_its_request = answer.header(REQUEST_ID).is_some();
+    let challenges = answer.header("www-authenticate").is_some_and(|header| !header.starts_with("Basic"));
+    error_code(answer).is_some() || (answer.body.is_null() && (names_its_request || challenges))
+}
+
 /// Okta's `errorCode`, or the `error` of RFC 6749 §5.2.
 pub(crate) fn error_code(answer: &HttpAnswer) -> Option<&str> {
     answer.body["errorCode"].as_str().or_else(|| answer.body["error"].as_str())
 }
 
-fn summary(answer: &HttpAnswer) -> Option<&str> {
-    let cause = answer.body.pointer("/errorCauses/0/errorSummary").and_then(Value::as_str);
-    cause.or_else(|| answer.body["errorSummary"].as_str()).or_else(|| answer.body["error_description"].as_str())
+/// What Okta says of it, in whatever language: the summary where there are no causes, else every cause.
+fn summaries(answer: &HttpAnswer) -> Vec<String> {
+    let causes: Vec<_> = answer.body["errorCauses"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|cause| cause["errorSummary"].as_str().map(str::to_owned))
+        .collect();
+    if !causes.is_empty() {
+        return vec![causes.join("; ")];
+    }
+    let summary = answer.body["errorSummary"].as_str().or_else(|| answer.body["error_description"].as_str());
+    let header = answer.header("www-authenticate").and_then(|header| quoted(header, "error_description"));
+    summary.or(header).map(str::to_owned).into_iter().collect()
+}
+
+fn quoted<'a>(header: &'a str, name: &str) -> Option<&'a str> {
+    header.split_once(&format!("{name}=\"")).and_then(|(_, rest)| rest.split_once('"')).map(|(value, _)| value)
 }
 
 /// 408 is a 4xx that does not say whether work had begun.
@@ -93,14 +128,13 @@ fn classify(status: u16, code: Option<&str>, missing_scope: Option<&str>) -> (Er
 /// Such an answer of Okta has no body.
 fn missing_scope(answer: &HttpAnswer) -> Option<String> {
     let header = answer.header_values("www-authenticate").find(|h| h.contains("insufficient_scope"))?;
-    let scope = header.split_once("scope=\"").and_then(|(_, rest)| rest.split_once('"')).map(|(scope, _)| scope);
-    Some(scope.unwrap_or_default().to_owned())
+    Some(quoted(header, "scope").unwrap_or_default().to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use flowswap_contract::Effect;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -119,7 +153,7 @@ mod tests {
     fn refusals_have_kind_effect_and_code() {
         use Effect::{None as Nothing, Unknown};
         use ErrorKind::*;
-        let table: [(u16, Value, ErrorKind, Effect); 22] = [
+        let table: [(u16, Value, ErrorKind, Effect); 25] = [
             (400, okta_error("E0000001"), Invalid, Nothing),
             (401, okta_error("E0000011"), Auth, Nothing),
             (401, okta_error("E0000004"), Auth, Nothing),
@@ -133,7 +167,10 @@ mod tests {
             (405, okta_error("E0000022"), Unsupported, Nothing),
             (408, Value::Null, TimedOut, Unknown),
             (409, okta_error("E0000195"), Conflict, Nothing),
-            (411, json!("Length Required"), Invalid, Nothing),
+            (411, Value::Null, Invalid, Nothing),
+            (411, json!("Length Required"), Unavailable, Unknown),
+            (404, json!({"message": "no route"}), Unavailable, Unknown),
+            (403, json!({"Message": "Forbidden"}), Unavailable, Unknown),
             (423, okta_error("E0000001"), Conflict, Nothing),
             (429, okta_error("E0000047"), RateLimited, Nothing),
             (302, Value::Null, Invalid, Unknown),
@@ -150,10 +187,16 @@ mod tests {
             assert_eq!((mutation.kind, mutation.effect), (kind, effect), "{status} {code:?}");
             assert_eq!(mutation.context.get("error_code"), code.as_ref(), "{status}");
             assert_eq!(mutation.context["request_id"], "req1");
-            assert!(
+            let is_oktas = !mutation.context.contains_key("answered_by");
+            assert_eq!(
                 mutation.message.starts_with(&format!("okta refused to make it: {status}")),
-                "{}",
-                mutation.message
+                is_oktas,
+                "{mutation}"
+            );
+            assert_eq!(
+                mutation.message.starts_with("something in between answered, not okta"),
+                !is_oktas,
+                "{mutation}"
             );
             let read = explain("see it", &HttpAsk::new(Intent::Read, "GET", "https://x/y"), &answer);
             assert_eq!((read.kind, read.effect), (kind, Nothing), "a read of {status} {code:?}");

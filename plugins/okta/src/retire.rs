@@ -3,12 +3,12 @@
 
 use flowswap_contract::{
     ApplyReply, Error, ErrorKind, Evidence, EvidenceResult, Intent, ObserveReply, Observed, StepParams, Values,
-    sdk::encode,
 };
 
 use crate::{
-    api::{Api, note, see, unless_gone},
+    api::{Api, note, see},
     detect::App,
+    gone::Object,
     plan::LegacyPayload,
     read_payload,
 };
@@ -43,7 +43,8 @@ pub(crate) async fn delete(api: &Api<'_>, params: &StepParams) -> Result<ApplyRe
     }
     let mut ask = api.ask(Intent::Mutate, "DELETE", &path(&legacy));
     ask.idempotent = true;
-    let deleted = unless_gone(api.send("delete the app", ask).await)?;
+    let deleted = api.send("delete the app", ask).await;
+    let deleted = object(&legacy).unless_gone(api, deleted).await.map_err(Error::with_unknown_effect)?;
     if find(api, &legacy).await.map_err(Error::with_unknown_effect)?.is_some() {
         return Err(conflict(&legacy, "is still there after its deletion").with_unknown_effect());
     }
@@ -110,11 +111,15 @@ async fn find_same(api: &Api<'_>, legacy: &LegacyPayload) -> Result<Option<App>,
 }
 
 async fn find(api: &Api<'_>, legacy: &LegacyPayload) -> Result<Option<App>, Error> {
-    api.find("read the app", &path(legacy)).await
+    object(legacy).read(api).await
+}
+
+fn object(legacy: &LegacyPayload) -> Object<'_> {
+    Object::App(&legacy.app_id)
 }
 
 fn path(legacy: &LegacyPayload) -> String {
-    format!("/api/v1/apps/{}", encode(&legacy.app_id))
+    object(legacy).path()
 }
 
 fn conflict(legacy: &LegacyPayload, what: &str) -> Error {

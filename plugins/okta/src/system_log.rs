@@ -1,11 +1,11 @@
 //! Okta's System Log: who did what, and with which program.
 
-use flowswap_contract::{Error, HttpAnswer, Intent, sdk::encode};
+use flowswap_contract::{Error, ErrorKind, HttpAnswer, Intent, sdk::encode};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::api::{Api, decode};
+use crate::api::{Api, Pages, decode};
 
 /// One event; what of it matters here (Okta System Log API).
 #[derive(Debug, Clone, Deserialize)]
@@ -50,6 +50,9 @@ struct DebugContext {
     debug_data: Option<Value>,
 }
 
+/// How many pages of a search are read: 2,000 events.
+const MOST_PAGES: usize = 20;
+
 /// Which events come first, and how many at most: there is no second page.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Order {
@@ -87,7 +90,35 @@ pub(crate) async fn search(
     let path = format!("/api/v1/logs?since={}&filter={}{}", encode(since), encode(filter), order.parameters());
     let what = "search the System Log";
     let answer = api.send(what, api.ask(Intent::Read, "GET", &path)).await?;
-    Ok((decode(what, &answer)?, answer))
+    let events: Vec<Event> = decode(what, &answer)?;
+    events.iter().try_for_each(Event::expect_time)?;
+    Ok((events, answer))
+}
+
+/// The newest event since a time that fits a filter and a condition of ours, over as many pages as it takes; `false` beside it
+/// where the pages were more than are read, so that an older one may be there.
+pub(crate) async fn find_newest(
+    api: &Api<'_>,
+    since: &str,
+    filter: &str,
+    fits: impl Fn(&Event) -> bool,
+) -> Result<(Option<Event>, bool), Error> {
+    let order = Order::NewestFirst.parameters();
+    let path = format!("/api/v1/logs?since={}&filter={}{order}", encode(since), encode(filter));
+    let mut pages = Pages::new(api, "search the System Log", api.ask(Intent::Read, "GET", &path));
+    for _ in 0..MOST_PAGES {
+        let Some(events) = pages.next::<Event>().await? else { return Ok((None, true)) };
+        events.iter().try_for_each(Event::expect_time)?;
+        if events.is_empty() {
+            // Where the log leads on for ever, nothing comes any more.
+            return Ok((None, true));
+        }
+        let newest = events.into_iter().filter(&fits).max_by_key(Event::at);
+        if newest.is_some() {
+            return Ok((newest, true));
+        }
+    }
+    Ok((None, false))
 }
 
 impl Event {
@@ -113,6 +144,18 @@ impl Event {
     /// Why it failed, in Okta's words.
     pub(crate) fn reason(&self) -> Option<&str> {
         self.outcome.as_ref()?.reason.as_deref()
+    }
+
+    /// An event whose time cannot be read would not be seen by anything that looks at times.
+    fn expect_time(&self) -> Result<(), Error> {
+        if self.at().is_some() {
+            return Ok(());
+        }
+        let (id, time) = (self.uuid.as_deref().unwrap_or("without an id"), self.published.as_deref());
+        let time = time.map_or("no time".to_owned(), |time| format!("the time `{time}`"));
+        let message = format!("an event of the System Log cannot be placed: event {id} has {time}");
+        Err(Error::new(ErrorKind::Invalid, message)
+            .with_hint("a time is RFC 3339 with its offset, such as 2026-01-01T00:00:00Z"))
     }
 
     /// When it happened.

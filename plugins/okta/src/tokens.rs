@@ -1,7 +1,8 @@
 //! Token requests in a client's name, as the System Log shows them: who is connected as whom, whatever a screen says.
 //!
 //! Events arrive late, so the absence of one proves nothing for some minutes. That the client is the event's actor, and
-//! that the debug data has `grantType`, `requestedScopes` and `grantedScopes`, is in no document of Okta's; without the debug data less is known.
+//! that the debug data has `grantType`, `requestedScopes` and `grantedScopes`, is seen in public samples and in no document of
+//! Okta's; without the debug data less is known.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -11,11 +12,19 @@ use serde_json::Value;
 
 use crate::{
     api::Api,
-    system_log::{Event, Order, search},
+    system_log::{Event, Order, find_newest, search},
 };
 
-/// The org authorization server issued an access token, or refused to (Okta event types).
+/// The org authorization server issued an access token (Okta event types). It is written for successes only.
 const GRANT: &str = "app.oauth2.token.grant.access_token";
+
+/// It refused a token request: without a suffix, with the outcome FAILURE and a reason of Okta's own (Okta support, "refresh token
+/// is invalid or expired"; Events API to System Log migration guide).
+const REFUSED: &str = "app.oauth2.token.grant";
+
+/// Several requests had invalid client credentials (Okta event types). Whether every wrong secret leaves one is in no source, so
+/// its absence says nothing.
+const BAD_CREDENTIALS: &str = "app.oauth2.invalid_client_credentials";
 
 /// It issued a refresh token, for which a person signs in (Okta event types).
 const REFRESH_GRANT: &str = "app.oauth2.token.grant.refresh_token";
@@ -48,12 +57,12 @@ pub(crate) struct TokenLog {
 impl TokenLog {
     /// The newest requests since a time. The last token is among them, if there was any.
     pub(crate) async fn read(api: &Api<'_>, client_id: &str, since: &str) -> Result<(Self, HttpAnswer), Error> {
-        let filter = of_client(GRANT, client_id);
+        let filter = of_client(&[GRANT, REFUSED, BAD_CREDENTIALS], client_id);
         let (events, answer) = search(api, since, &filter, Order::NewestFirst).await?;
         let mut log = Self::of(events, client_id, since);
         if log.granted.is_empty() && log.cut_at.is_some() {
             // Nothing but refusals for hours: the last token is further back.
-            let filter = format!("{filter} and outcome.result eq \"SUCCESS\"");
+            let filter = of_client(&[GRANT], client_id);
             let (events, _) = search(api, since, &filter, Order::NewestFirst).await?;
             log.granted = Self::of(events, client_id, since).granted;
         }
@@ -66,7 +75,8 @@ impl TokenLog {
         // The filter and the order are the server's; a proof does not rest on somebody else's.
         let (granted, others): (Vec<_>, Vec<_>) =
             foreign(events, client_id).into_iter().partition(|token| token.event.is(GRANT));
-        let refused = others.into_iter().filter(|token| token.event.is_failed(GRANT)).collect();
+        let is_refusal = |event: &Event| event.is_failed(REFUSED) || event.is_failed(BAD_CREDENTIALS);
+        let refused = others.into_iter().filter(|token| is_refusal(&token.event)).collect();
         Self { client_id: client_id.to_owned(), since: since.to_owned(), granted, refused, cut_at }
     }
 
@@ -77,7 +87,7 @@ impl TokenLog {
             return Ok(self.granted.iter().rev().find(|token| is_after(token)).cloned());
         }
         let since = after.map_or(self.since.clone(), |after| after.to_string());
-        let filter = of_client(GRANT, &self.client_id);
+        let filter = of_client(&[GRANT], &self.client_id);
         let (events, _) = search(api, &since, &filter, Order::OldestFirst).await?;
         Ok(foreign(events, &self.client_id).into_iter().rev().find(|token| token.event.is(GRANT) && is_after(token)))
     }
@@ -92,19 +102,59 @@ impl TokenLog {
 /// When persons signed in through a client, newest first: by the refresh tokens that it got for that. Rotated ones are not
 /// counted where the log tells them apart.
 pub(crate) async fn find_sign_ins(api: &Api<'_>, client_id: &str, since: &str) -> Result<Vec<Token>, Error> {
-    let (events, _) = search(api, since, &of_client(REFRESH_GRANT, client_id), Order::NewestFirst).await?;
-    let is_sign_in = |token: &Token| token.event.is(REFRESH_GRANT) && token.grant_type() != Some("refresh_token");
-    Ok(foreign(events, client_id).into_iter().filter(is_sign_in).collect())
+    let (events, _) = search(api, since, &of_client(&[REFRESH_GRANT], client_id), Order::NewestFirst).await?;
+    Ok(foreign(events, client_id).into_iter().filter(|token| is_sign_in(&token.event)).collect())
 }
 
-fn of_client(kind: &str, client_id: &str) -> String {
-    format!("eventType eq \"{kind}\" and actor.id eq \"{}\"", client_id.replace('"', ""))
+/// When a person last signed in through a client; `false` beside it where the log has more pages than are read. Every refresh may
+/// leave a refresh token of its own, so the newest hundred events may show nothing else: the log is asked for the grant.
+pub(crate) async fn find_last_sign_in(
+    api: &Api<'_>,
+    client_id: &str,
+    since: &str,
+) -> Result<(Option<Timestamp>, bool), Error> {
+    let of_client = of_client(&[REFRESH_GRANT, GRANT], client_id);
+    let by_code = format!("{of_client} and debugContext.debugData.grantType eq \"{CODE}\"");
+    let fits = |event: &Event| is_foreign(event, client_id) && is_sign_in(event);
+    let (asked, is_whole) = match find_newest(api, since, &by_code, fits).await {
+        // A log that does not search by debug data is read through.
+        Err(error) if error.context.get("status").is_some_and(|status| status == "400") => (None, true),
+        other => other?,
+    };
+    match asked.as_ref().and_then(Event::at) {
+        Some(at) => Ok((Some(at), is_whole)),
+        // Where the debug data is not shown, any refresh token may be that of a sign-in.
+        None => {
+            let (read, is_whole) = find_newest(api, since, &of_client, fits).await?;
+            Ok((read.as_ref().and_then(Event::at), is_whole))
+        }
+    }
+}
+
+/// The grant type of a sign-in (RFC 6749 §4.1.3).
+const CODE: &str = "authorization_code";
+
+fn is_sign_in(event: &Event) -> bool {
+    match event.debug("grantType").and_then(Value::as_str) {
+        Some(grant) => grant == CODE && (event.is(REFRESH_GRANT) || event.is(GRANT)),
+        None => event.is(REFRESH_GRANT),
+    }
+}
+
+fn of_client(kinds: &[&str], client_id: &str) -> String {
+    let kinds: Vec<_> = kinds.iter().map(|kind| format!("eventType eq \"{kind}\"")).collect();
+    let kinds = if kinds.len() == 1 { kinds.concat() } else { format!("({})", kinds.join(" or ")) };
+    format!("{kinds} and actor.id eq \"{}\"", client_id.replace('"', ""))
+}
+
+fn is_foreign(event: &Event, client_id: &str) -> bool {
+    let is_ours = event.agent().is_some_and(|agent| agent.starts_with(OURSELVES));
+    event.actor() == Some(client_id) && !is_ours
 }
 
 /// What the client did and flowswap did not, newest first.
 fn foreign(events: Vec<Event>, client_id: &str) -> Vec<Token> {
-    let is_ours = |event: &Event| event.agent().is_some_and(|agent| agent.starts_with(OURSELVES));
-    let events = events.into_iter().filter(|event| event.actor() == Some(client_id) && !is_ours(event));
+    let events = events.into_iter().filter(|event| is_foreign(event, client_id));
     let mut tokens: Vec<_> = events.filter_map(|event| event.at().map(|at| Token { at, event })).collect();
     tokens.sort_by_key(|token| std::cmp::Reverse(token.at));
     tokens

@@ -5,19 +5,16 @@
 //! only after two tokens of the legacy client that no sign-in explains, and when no token of the service client can be in
 //! use any more.
 
-use flowswap_contract::{Error, ObserveReply, Observed, StepParams, Values};
+use flowswap_contract::{Error, ErrorKind, ObserveReply, Observed, StepParams, Values};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    api::Api,
+    api::{Api, a_day_before},
     read_payload,
     tokens::{OUTLIVED, Token, TokenLog, find_sign_ins},
 };
-
-/// A sign-in gets its tokens at once; what comes so much later was another sync.
-const APART: SignedDuration = SignedDuration::from_mins(1);
 
 /// What comes so soon after a sign-in may belong to it: the console gets and tests tokens before anything is submitted.
 const SIGNING_IN: SignedDuration = SignedDuration::from_mins(2);
@@ -38,12 +35,18 @@ pub(crate) async fn observe_swap(api: &Api<'_>, params: &StepParams) -> Result<O
     let payload: SwapPayload = read_payload(params)?;
     let service_id = params.input("client_id")?;
     let done_at = params.outputs.get("swapped_at").and_then(Value::as_str);
-    // The tokens' order decides, not their time: the day's beginning is early enough for any clock that is right enough
-    // for TLS.
+    // The tokens' order decides, not their time: this only says how far the log is asked back.
     let begun = params.attempts.first().map_or(api.host.now(), |attempt| attempt.at.as_str());
     let begun = done_at.map_or(begun, |done_at| begun.min(done_at));
-    let since = format!("{}T00:00:00Z", begun.get(..10).unwrap_or_default());
-    let (service, _) = TokenLog::read(api, service_id, &since).await?;
+    let since = a_day_before(begun)?;
+    let (service, _) = match TokenLog::read(api, service_id, &since).await {
+        // Okta's own word that the log may not be read. Another error may pass, or is somebody else's.
+        Err(error) if error.kind == ErrorKind::Permission => {
+            let detail = format!("as which client the directory is connected cannot be seen: {}", error.message);
+            return Ok(reply(Observed::Unknown, Values::new(), detail));
+        }
+        other => other?,
+    };
     let legacy = match &payload.previous_client_id {
         Some(id) => TokenLog::read(api, id, &since).await?.0,
         None => TokenLog::default(),
@@ -55,14 +58,12 @@ pub(crate) async fn observe_swap(api: &Api<'_>, params: &StepParams) -> Result<O
     let turned_back: Vec<_> = sides.legacy.granted.iter().filter(|token| token.at > last.at).collect();
     match (turned_back.as_slice(), sides.legacy_id) {
         ([], _) => sides.swapped(api, last).await,
-        (turned, Some(id)) if done_at.is_some() => {
-            let sign_ins = find_sign_ins(api, id, &since).await?;
-            Ok(sides.judge_way_back(last, turned, &sign_ins, api.their_now()?))
+        // Somebody else may use the legacy client, or a person has only tested the new one. What follows may delete it, so it must be
+        // certain that nobody can use it any more.
+        (turned, id) => {
+            let sign_ins = find_sign_ins(api, id.unwrap_or_default(), &since).await?;
+            Ok(sides.judge_way_back(last, turned, &sign_ins, api.their_now()))
         }
-        ([newest, .., oldest], _) if newest.at.duration_since(oldest.at) >= APART => {
-            Ok(sides.back(last, oldest, newest))
-        }
-        ([.., oldest], _) => Ok(sides.undecided(last, oldest)),
     }
 }
 
@@ -120,14 +121,21 @@ impl Sides<'_> {
     }
 
     /// Whether somebody went back, once the legacy client got tokens after the last one of the service client.
-    fn judge_way_back(&self, last: &Token, turned: &[&Token], sign_ins: &[Token], now: Timestamp) -> ObserveReply {
+    fn judge_way_back(
+        &self,
+        last: &Token,
+        turned: &[&Token],
+        sign_ins: &[Token],
+        now: Option<Timestamp>,
+    ) -> ObserveReply {
         let by_code = |token: &&Token| token.grant_type() == Some("authorization_code");
         let sign_ins: Vec<_> = sign_ins.iter().chain(self.legacy.granted.iter().filter(by_code)).collect();
         // The events of one sign-in come in any order.
         let is_signing_in =
             |token: &Token| sign_ins.iter().any(|by| token.at.duration_since(by.at).abs() <= SIGNING_IN);
         let own: Vec<_> = turned.iter().filter(|token| !is_signing_in(token)).collect();
-        let now = turned.iter().map(|token| token.at).fold(now, Timestamp::max);
+        // Where the org does not say its time, its newest event does.
+        let now = turned.iter().map(|token| token.at).chain(now).fold(Timestamp::MIN, Timestamp::max);
         let outlived_at = last.at + OUTLIVED;
         let awaited = match own.as_slice() {
             [newest, .., oldest] if newest.at.duration_since(oldest.at) >= WAY_BACK_APART => {
@@ -136,13 +144,16 @@ impl Sides<'_> {
                 }
                 String::new()
             }
-            [.., oldest] => format!(", and another one as the legacy client from {} on", oldest.at + WAY_BACK_APART),
-            [] => ", and two as the legacy client that no sign-in explains, ten minutes apart".to_owned(),
+            [.., oldest] => {
+                format!("; the next token as the legacy client counts from {} on", oldest.at + WAY_BACK_APART)
+            }
+            [] => "; the way back shows by two tokens as the legacy client, ten minutes apart, without a sign-in"
+                .to_owned(),
         };
         let detail = format!(
-            "{} got a token as the legacy client {} at {}, after the last one as the service client {} at {last}{}; a token \
-             lives an hour, so awaited is that none as the service client comes until {outlived_at}{awaited}; an event may \
-             take some minutes to arrive",
+            "{} got a token as the legacy client {} at {}, after the last one as the service client {} at {last}{}; a token lives \
+             an hour, so the directory may still use that one until {outlived_at}{awaited}; an event may take some minutes to \
+             arrive",
             turned[0].agent(),
             self.legacy_id.unwrap_or_default(),
             turned[0],
@@ -162,19 +173,6 @@ impl Sides<'_> {
             self.refusals()
         );
         reply(Observed::NotApplied, Values::new(), detail)
-    }
-
-    fn undecided(&self, last: &Token, turned: &Token) -> ObserveReply {
-        let legacy_id = self.legacy_id.unwrap_or_default();
-        let detail = format!(
-            "{} got a token as the legacy client {legacy_id} at {turned}, after the last one as the service client {} at \
-             {last}{}; awaited is the next sync: a token as the service client shows the swap, one as the legacy client a \
-             minute or more after the first shows that it was taken back; an event may take some minutes to arrive",
-            turned.agent(),
-            self.service_id,
-            self.refusals()
-        );
-        reply(Observed::Unknown, Values::new(), detail)
     }
 
     /// Who was refused a token and got none since.

@@ -60,6 +60,7 @@ impl FakeOkta {
                 oidc_app("0oaNAMESAKE", PLAIN, &["https://elsewhere.test/authorize"]),
                 json!({"id": "0oaGONE", "name": "oidc_client", "label": PLAIN, "status": "DELETED"}),
             ],
+            date: Some("Thu, 01 Jan 2026 12:00:00 GMT".to_owned()),
             services: vec![service("0oaFOREIGN", "anzennaapiservice", "Anzenna", &["okta.users.read"])],
             ..Self::default()
         }
@@ -88,10 +89,15 @@ impl FakeOkta {
     /// The log's event of a token that somebody asked for at a time, to be changed further.
     pub(crate) fn log_token(&mut self, client_id: &str, agent: &str, result: &str, at: &str) -> &mut Value {
         let uuid = format!("e{}", self.events.len() + 1);
+        // A refusal has no suffix.
+        let kind = match result {
+            "SUCCESS" => "app.oauth2.token.grant.access_token",
+            _ => "app.oauth2.token.grant",
+        };
         self.events.push(json!({
-            "uuid": uuid, "eventType": "app.oauth2.token.grant.access_token", "published": at,
+            "uuid": uuid, "eventType": kind, "published": at,
             "actor": {"id": client_id, "type": "PublicClientApp"},
-            "outcome": {"result": result, "reason": (result == "FAILURE").then_some("invalid_client")},
+            "outcome": {"result": result, "reason": (result == "FAILURE").then_some("no_matching_policy")},
             "client": {"userAgent": {"rawUserAgent": agent}}, "target": [],
         }));
         self.events.last_mut().unwrap()
@@ -115,13 +121,20 @@ impl FakeOkta {
             }
             ("POST", ["oauth2", "v1", "token"]) => self.grant_token(ask, secrets),
             _ if !self.is_permitted(ask, secrets) => okta_error(401, "E0000011"),
+            ("GET", ["api", "v1", "apps"]) if query.starts_with("filter=") => {
+                let filter = decode(query.trim_start_matches("filter=").split('&').next().unwrap());
+                let id = filter.strip_prefix("id eq \"").and_then(|rest| rest.strip_suffix('"')).expect("id eq");
+                answer(200, self.apps.iter().filter(|app| app["id"] == id).cloned().collect())
+            }
             ("GET", ["api", "v1", "apps"]) => page(self.apps.clone(), path, query),
             ("GET", ["api", "v1", "users"]) => page(self.users.clone(), path, query),
             ("GET", ["api", "v1", "groups"]) => page(self.groups.clone(), path, query),
             ("GET", ["api", "v1", "authorizationServers"]) => answer(200, json!([])),
             ("GET", ["api", "v1", "logs"]) => {
                 let mut found = answer(200, json!(self.search(query)));
-                found.headers.push(next_link("/api/v1/logs?after=poll"));
+                if !query.contains("DESCENDING") {
+                    found.headers.push(next_link("/api/v1/logs?after=poll"));
+                }
                 found
             }
             ("GET", ["api", "v1", "apps", _, "grants"]) => answer(
@@ -154,11 +167,11 @@ impl FakeOkta {
         let since: Timestamp = since.parse().unwrap_or(Timestamp::MIN);
         let fits = |event: &&Value| {
             let published: Timestamp = event["published"].as_str().unwrap().parse().unwrap();
-            let clauses = filter.split(" and ").filter_map(|clause| clause.split_once(" eq "));
-            published >= since
-                && clauses.into_iter().all(|(field, value)| {
-                    event.pointer(&format!("/{}", field.replace('.', "/"))) == Some(&json!(value.trim_matches('"')))
-                })
+            let equals = |clause: &str| {
+                let (field, value) = clause.trim_matches(['(', ')']).split_once(" eq ").expect("a clause with eq");
+                event.pointer(&format!("/{}", field.replace('.', "/"))) == Some(&json!(value.trim_matches('"')))
+            };
+            published >= since && filter.split(" and ").all(|any| any.split(" or ").any(equals))
         };
         let mut found: Vec<_> = self.events.iter().filter(fits).cloned().collect();
         found.sort_by_key(|event| event["published"].as_str().unwrap().parse::<Timestamp>().unwrap());

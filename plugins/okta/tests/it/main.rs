@@ -9,6 +9,7 @@ mod detect;
 mod driver;
 mod fake;
 mod migration;
+mod outside;
 mod prove;
 mod provision;
 mod recordings;

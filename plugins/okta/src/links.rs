@@ -1,0 +1,121 @@
+//! The `Link` header (RFC 8288 §3): which page comes next. One that cannot be read is an error, because taking it for the last
+//! page would take what is on the others for gone.
+
+/// The target of the link with the relation `next`, in however many header lines; an error names the line that cannot be read.
+pub(crate) fn find_next<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Option<&'a str>, String> {
+    let mut next = None;
+    for line in lines {
+        for link in read(line).ok_or_else(|| line.to_owned())? {
+            if link.is_next && next.replace(link.target).is_some_and(|other| other != link.target) {
+                return Err(line.to_owned());
+            }
+        }
+    }
+    Ok(next)
+}
+
+struct Link<'a> {
+    target: &'a str,
+    is_next: bool,
+}
+
+fn read(line: &str) -> Option<Vec<Link<'_>>> {
+    let mut links = Vec::new();
+    let mut rest = line.trim();
+    while !rest.is_empty() {
+        let (target, after) = rest.strip_prefix('<')?.split_once('>')?;
+        let (is_next, after) = read_parameters(after.trim_start())?;
+        links.push(Link { target, is_next });
+        // A comma between two links; empty elements of a list count as nothing (RFC 9110 §5.6.1).
+        rest = after.trim_start_matches(|c: char| c == ',' || c.is_ascii_whitespace());
+    }
+    Some(links)
+}
+
+/// The parameters of one link: whether its relations have `next`, and what follows them.
+fn read_parameters(text: &str) -> Option<(bool, &str)> {
+    let (mut relations, mut rest) = (None, text);
+    while let Some(after) = rest.strip_prefix(';') {
+        let after = after.trim_start();
+        let end = after.find(|c: char| "=;,".contains(c) || c.is_ascii_whitespace()).unwrap_or(after.len());
+        let (name, after) = after.split_at(end);
+        let after = after.trim_start();
+        let (value, after) = match after.strip_prefix('=') {
+            Some(value) => read_value(value.trim_start())?,
+            None => (String::new(), after),
+        };
+        // Only the first `rel` counts (RFC 8288 §3.3).
+        if name.eq_ignore_ascii_case("rel") {
+            relations.get_or_insert(value);
+        }
+        rest = after.trim_start();
+    }
+    if !rest.is_empty() && !rest.starts_with(',') {
+        return None;
+    }
+    let is_next = relations?.split_ascii_whitespace().any(|relation| relation.eq_ignore_ascii_case("next"));
+    Some((is_next, rest))
+}
+
+/// A token, or a quoted string with its escapes (RFC 9110 §5.6.4), and what follows it.
+fn read_value(text: &str) -> Option<(String, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let end = text.find(|c: char| ";,".contains(c) || c.is_ascii_whitespace()).unwrap_or(text.len());
+        return (end > 0).then(|| (text[..end].to_owned(), &text[end..]));
+    };
+    let mut value = String::new();
+    let mut chars = quoted.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return Some((value, &quoted[at + 1..])),
+            '\\' => value.push(chars.next()?.1),
+            other => value.push(other),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_the_header_leads_on_or_is_refused() {
+        let next = |target: &'static str| Ok(Some(target));
+        let refused = |line: &str| Err(line.to_owned());
+        let table: [(&[&'static str], Result<Option<&'static str>, String>); 20] = [
+            (
+                &[r#"<https://x/a?l=2>; rel="self""#, r#"<https://x/a?after=q>; rel="next""#],
+                next("https://x/a?after=q"),
+            ),
+            (&[r#"<https://x/a>; rel="self", <https://x/b?q=1,2>; rel="next""#], next("https://x/b?q=1,2")),
+            (&[r#"<https://x/b>; rel="next", <https://x/a>; rel="self""#], next("https://x/b")),
+            (&[r#"<https://x/b>; title="t"; rel=next"#], next("https://x/b")),
+            (&[r#"<https://x/b>; Rel="next""#], next("https://x/b")),
+            (&[r#"<https://x/b>; rel="Next""#], next("https://x/b")),
+            (&[r#"<https://x/b>; rel = "next""#], next("https://x/b")),
+            (&[r#"<https://x/b>;rel="next last""#], next("https://x/b")),
+            (
+                &[r#"<https://x/a>; rel="self", <https://x/b?1,2;3>; title="a, b; \"c"; rel=next"#],
+                next("https://x/b?1,2;3"),
+            ),
+            (&[r#"<https://x/b>; rel="next" ,, "#], next("https://x/b")),
+            (&[r#"<https://x/a>; rel="self""#], Ok(None)),
+            (&[r#"<https://x/next>; rel="prev"; rel="next""#], Ok(None)),
+            (&[], Ok(None)),
+            (&[""], Ok(None)),
+            (&["nonsense"], refused("nonsense")),
+            (&[r#"<https://x/b; rel="next""#], refused(r#"<https://x/b; rel="next""#)),
+            (&[r#"<https://x/b>; rel="next"#], refused(r#"<https://x/b>; rel="next"#)),
+            (&[r#"<https://x/b> rel="next""#], refused(r#"<https://x/b> rel="next""#)),
+            (&["<https://x/b>"], refused("<https://x/b>")),
+            (
+                &["<https://x/b>; rel=next, <https://x/c>; rel=next"],
+                refused("<https://x/b>; rel=next, <https://x/c>; rel=next"),
+            ),
+        ];
+        for (lines, expected) in table {
+            assert_eq!(find_next(lines.iter().copied()), expected, "{lines:?}");
+        }
+    }
+}
