@@ -287,7 +287,8 @@ async fn a_decision_answers_the_question() {
     };
     let resolve = async |scene: &Scene, stands| {
         let history = scene.history().tenant("watched").unwrap().clone();
-        Runner::new(scene.reality.ports(), RunId::generate()).resolve("watched", &history, decide(stands)).await
+        let tenant = crate::scene::tenant(&scene.reality, "watched");
+        Runner::new(scene.reality.ports(), RunId::generate()).resolve(&tenant, &history, decide(stands)).await
     };
     assert!(resolve(&scene, Resolution::Applied).await.is_err(), "nobody has said that it is done");
     carry_out(&mut scene, &WATCHED, Happens::Alice).await;

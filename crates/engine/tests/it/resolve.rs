@@ -4,7 +4,11 @@ use flowswap_contract::{Op, Values};
 use flowswap_engine::{Decision, Entry, Goal, Resolution, Resolved, RunId, Runner, TenantState};
 use serde_json::json;
 
-use crate::{fault::Fault, laws::assert_lawful, scene::Scene};
+use crate::{
+    fault::Fault,
+    laws::assert_lawful,
+    scene::{Scene, tenant},
+};
 
 use Resolution::{Applied, NotApplied};
 
@@ -14,7 +18,8 @@ impl Scene {
         let decision = Decision { stands, outputs, reason: reason.to_owned(), by: "alice".to_owned() };
         let history = self.history().tenant("acme").unwrap().clone();
         let runner = Runner::new(self.reality.ports(), RunId::none());
-        runner.resolve("acme", &history, decision).await.map_err(|error| error.to_string())
+        let tenant = tenant(&self.reality, "acme");
+        runner.resolve(&tenant, &history, decision).await.map_err(|error| error.to_string())
     }
 
     /// The answer to a step is lost, and no look can tell whether it was carried out.
