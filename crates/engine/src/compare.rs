@@ -93,12 +93,8 @@ pub(crate) async fn observe(
     let mut outputs = work.outputs_once(&step.id).unwrap_or_default();
     outputs.extend(done.map(|done| done.outputs.clone()).or(known).unwrap_or_default());
     outputs.extend(said);
-    let params = StepParams {
-        step: step.clone(),
-        inputs: work.inputs_once(step),
-        outputs,
-        attempts: work.attempts(&step.id),
-    };
+    let params =
+        StepParams { step: step.clone(), inputs: work.inputs_once(step), outputs, attempts: work.attempts(&step.id) };
     tenant.call(seen_by(step), Op::Observe, Mode::DryRun, run, Some(&step.id), json!(params)).await
 }
 

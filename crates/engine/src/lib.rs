@@ -40,8 +40,8 @@ pub use plan::{
 };
 pub use ports::{Backend, BackendCall, Clock, Fenced, Journal, JournalError, Mode, SecretStore, SecretStoreError};
 pub use run::{
-    AbandonError, Decision, FleetLimits, Goal, Job, Nobody, Operator, OperatorError, Outcome, Ports, ResolveError, Resolved, Runner,
-    Summary, Terms, Word,
+    AbandonError, Decision, FleetLimits, Goal, Job, Nobody, Operator, OperatorError, Outcome, Ports, ResolveError,
+    Resolved, Runner, Summary, Terms, Word,
 };
 pub use run_id::RunId;
 pub use secret::Secret;

@@ -83,7 +83,9 @@ fn refuse(name: &str, error: AbandonError) -> Failure {
             (Exit::Usage, "`flowswap status` shows where every tenant stands".to_owned())
         }
         AbandonError::NoReason => (Exit::Usage, "say why, for whoever reads the journal later".to_owned()),
-        AbandonError::NotInPlace { .. } => (Exit::Refused, format!("go on with the way back: flowswap rollback {name}")),
+        AbandonError::NotInPlace { .. } => {
+            (Exit::Refused, format!("go on with the way back: flowswap rollback {name}"))
+        }
         AbandonError::Unseen { .. } => {
             (Exit::Failed, "nothing was decided; run the same command again once it can be looked at".to_owned())
         }

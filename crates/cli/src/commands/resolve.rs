@@ -49,7 +49,8 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Exit, F
     let stands = decision.stands;
     let fleet = Fleet::open(context, &config, std::slice::from_ref(name), &ports).await?;
     let Some(tenant) = fleet.tenants.first() else { return Err(unknown(name)) };
-    let resolved = started::runner(ports).resolve(tenant, known, decision).await.map_err(|error| refuse(name, error))?;
+    let resolved =
+        started::runner(ports).resolve(tenant, known, decision).await.map_err(|error| refuse(name, error))?;
 
     let now = read_history(&config).await?;
     let next = now.tenant(name).and_then(|tenant| status::next(name, tenant));
@@ -60,7 +61,7 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Exit, F
 
 fn text(report: &Report) -> String {
     let Report { name, step, resolved, missing, next } = report;
-    let mut text = format!("{name}: step `{step}` is {resolved}, by your word\n");
+    let mut text = format!("{name}: step `{step}` is {resolved}, as you say\n");
     if !missing.is_empty() {
         text += &format!("`{}` is in nobody's hands; it is replaced when the tenant goes on\n", missing.join("`, `"));
     }
@@ -83,10 +84,9 @@ fn refuse(name: &str, error: ResolveError) -> Failure {
         ResolveError::OnlyLooks { .. } => {
             (Exit::Usage, format!("run the same command again to look once more, or go back: flowswap rollback {name}"))
         }
-        ResolveError::Contradicted { .. } => (
-            Exit::Refused,
-            format!("nothing was put down; `flowswap stuck {name}` shows what else can be done"),
-        ),
+        ResolveError::Contradicted { .. } => {
+            (Exit::Refused, format!("nothing was put down; `flowswap stuck {name}` shows what else can be done"))
+        }
         ResolveError::NothingSent { .. } => (
             Exit::Usage,
             "give the same command again; or, once nothing of it is left in the org, say `--as not-applied`".to_owned(),

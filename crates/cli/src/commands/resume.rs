@@ -39,7 +39,10 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
             .await
         }
         RunCommand::Rollback => match started_again(scope, &history, args) {
-            Some(started) => rollback::run(context, &RollbackArgs { started, interactive: false, abandon: false, reason: None }).await,
+            Some(started) => {
+                rollback::run(context, &RollbackArgs { started, interactive: false, abandon: false, reason: None })
+                    .await
+            }
             None => started::report_none(context, "every tenant of that run is taken back"),
         },
         RunCommand::Finalize => match started_again(scope, &history, args) {

@@ -9,7 +9,10 @@ pub(super) fn read(text: &str) -> Option<Timestamp> {
 }
 
 /// What of both sides' times cannot be read: where it stands, and what it is.
-pub(super) fn find_unreadable(provider: Option<&ProviderInventory>, directory: Option<&DirectoryInventory>) -> Vec<String> {
+pub(super) fn find_unreadable(
+    provider: Option<&ProviderInventory>,
+    directory: Option<&DirectoryInventory>,
+) -> Vec<String> {
     let mut times: Vec<(String, Option<&String>)> = Vec::new();
     if let Some(directory) = directory {
         times.push(("the directory's last_success".to_owned(), directory.last_success.as_ref()));

@@ -38,10 +38,12 @@ impl TenantHistory {
             return Err("the way back is abandoned without a reason".to_owned());
         }
         let work = self.work()?;
-        if let Some(step) = work.steps_of(&[Phase::Provision, Phase::Swap]).find(|step| !stands.contains_key(&step.id)) {
+        if let Some(step) = work.steps_of(&[Phase::Provision, Phase::Swap]).find(|step| !stands.contains_key(&step.id))
+        {
             return Err(format!("the way back is abandoned, and step `{}` does not stand", step.id));
         }
-        if let Some(step) = stands.keys().find(|step| work.tenant.step(step).is_none() || !work.changes_something(step)) {
+        if let Some(step) = stands.keys().find(|step| work.tenant.step(step).is_none() || !work.changes_something(step))
+        {
             return Err(format!("the plan has no step `{step}` that could stand"));
         }
         let state = work.stay(stands, at);

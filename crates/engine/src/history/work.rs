@@ -35,6 +35,8 @@ pub struct Work {
     pub looks: BTreeMap<String, Look>,
     /// The secrets that were given to a person.
     pub handed_over: Vec<HandedOver>,
+    /// A person said that the client that stood is gone, and nothing was seen to be so.
+    pub(crate) is_gone_on_word: bool,
     /// What checks that did not pass have noted for their next look.
     notes: BTreeMap<String, Values>,
     /// Which runs have begun which step.
@@ -116,6 +118,7 @@ impl Work {
             answered: None,
             looks: BTreeMap::new(),
             handed_over: Vec::new(),
+            is_gone_on_word: false,
             notes: BTreeMap::new(),
             attempts: BTreeMap::new(),
         }
@@ -368,12 +371,14 @@ impl Work {
         if stands == Resolution::Applied {
             self.answered = asked.or(self.answered.take());
         }
+        let is_client = proposal.phase == Phase::Provision;
         let is_whole = proposal.gives.iter().all(|name| outputs.contains_key(name));
         let is_done = self.is_done(step);
         match (stands, &mut self.doubt) {
             (Resolution::NotApplied, _) => {
                 self.doubt = None;
                 self.take_back(step);
+                self.is_gone_on_word |= is_client && is_done;
                 // They were forgotten just before.
                 let kept_for_it = format!("{}/{step}/", self.tenant.name);
                 self.secrets.retain(|handle| !handle.as_str().starts_with(&kept_for_it));

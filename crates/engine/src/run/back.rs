@@ -34,6 +34,7 @@ impl Progress<'_> {
                 }
             }
         }
+        self.expect_left().await?;
         self.forget_secrets().await?;
         Ok(TenantState::RolledBack)
     }

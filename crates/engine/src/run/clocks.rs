@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::Tenant;
 
-/// How far the clocks of both sides may be apart. Every proof waits longer than this where it compares times of the two.
+/// How far the clocks of both sides may be apart, for what a proof compares, and the plan's from this machine's.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Says that a plan was made in the future, if it was.

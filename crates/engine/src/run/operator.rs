@@ -34,7 +34,6 @@ enum Sight {
     Failed(String),
 }
 
-
 impl Progress<'_> {
     /// Asks a person, unless one is asked already, and goes on once the step is seen to be done.
     pub(super) async fn await_operator(&mut self, step: &Step, direction: Direction) -> Result<(), Pause> {

@@ -65,6 +65,27 @@ impl Progress<'_> {
         Err(refused(step, direction, &why))
     }
 
+    /// Where only a person said that the client is gone, the tenant is not taken back while the directory is connected as it.
+    pub(super) async fn expect_left(&self) -> Result<(), Pause> {
+        let swap = self.planned.steps.iter().find(|step| step.proposal.phase == Phase::Swap).cloned();
+        let Some(swap) = swap.filter(|_| self.work().is_ok_and(|work| work.is_gone_on_word)) else { return Ok(()) };
+        let seen = match self.look_at_connection(&swap).await {
+            Ok(reply) if reply.state == Observed::NotApplied => return Ok(()),
+            Ok(reply) => reply.detail,
+            Err(error) if error.kind == ErrorKind::Interrupted => {
+                return Err(Pause::End(
+                    self.interrupted_state(),
+                    "stopped before it was known whether all is taken back".into(),
+                ));
+            }
+            Err(error) => format!("it could not be looked at: {error}"),
+        };
+        let reason = format!(
+            "the new client is said to be gone, and the directory is not seen to be connected as before: {seen}"
+        );
+        Err(Pause::End(TenantState::Stuck, reason))
+    }
+
     /// Without a swap no directory was given the new client, unless a person took its secret; and nothing shows that any
     /// directory could do without the legacy one.
     fn expect_never_given(&self, step: &Step, client: Client) -> Result<(), Pause> {

@@ -30,10 +30,28 @@ async fn a_way_back_ends_where_the_directory_is_on_the_new_client() {
         (Goal::Swapped, "swap", F::DieEarly, nothing, Ok(S::Soaking)),
         (Goal::Retired, "swap", F::Refuse, nothing, Ok(S::Swapped)),
         (Goal::Retired, "retire", F::Refuse, nothing, Ok(S::Retired)),
-        (Goal::Swapped, "swap", F::Half, nothing, Err("step `swap` is seen half in place, so the tenant cannot stay migrated: Partial")),
-        (Goal::Swapped, "provision", F::Refuse, nothing, Err("step `swap` is seen not to be in place, so the tenant cannot stay migrated: NotApplied")),
+        (
+            Goal::Swapped,
+            "swap",
+            F::Half,
+            nothing,
+            Err("step `swap` is seen half in place, so the tenant cannot stay migrated: Partial"),
+        ),
+        (
+            Goal::Swapped,
+            "provision",
+            F::Refuse,
+            nothing,
+            Err("step `swap` is seen not to be in place, so the tenant cannot stay migrated: NotApplied"),
+        ),
         (Goal::Swapped, "provision", F::Refuse, World::connect_by_hand, Ok(S::Soaking)),
-        (Goal::Swapped, "swap", F::Refuse, World::sign_in, Err("step `swap` is seen not to be in place, so the tenant cannot stay migrated: NotApplied")),
+        (
+            Goal::Swapped,
+            "swap",
+            F::Refuse,
+            World::sign_in,
+            Err("step `swap` is seen not to be in place, so the tenant cannot stay migrated: NotApplied"),
+        ),
     ];
     for (before, step, fault, happens, expect) in table {
         let label = format!("{before:?} {step} {fault:?}");
@@ -101,8 +119,16 @@ async fn what_is_not_on_the_way_back_or_cannot_be_seen_is_not_abandoned() {
     assert_eq!(scene.abandon(" \n").await.unwrap_err().to_string(), "the reason is empty");
     for (nth, (step, fault, words)) in [
         ("swap", F::Refuse, "step `swap` could not be looked at: not permitted"),
-        ("swap", F::Blind, "step `swap` is seen in a way that cannot be told, so the tenant cannot stay migrated: Unknown"),
-        ("provision", F::Absent, "step `provision` is seen not to be in place, so the tenant cannot stay migrated: NotApplied"),
+        (
+            "swap",
+            F::Blind,
+            "step `swap` is seen in a way that cannot be told, so the tenant cannot stay migrated: Unknown",
+        ),
+        (
+            "provision",
+            F::Absent,
+            "step `provision` is seen not to be in place, so the tenant cannot stay migrated: NotApplied",
+        ),
     ]
     .into_iter()
     .enumerate()

@@ -32,7 +32,8 @@ async fn what_was_taken_back_must_stay_gone() {
     fn reconnected(world: &mut World) {
         world.connect(flowswap_contract::Flow::ClientCredentials, "svc-1");
     }
-    let table: [(fn(&mut World), [bool; 3]); 4] = [
+    type Row = (fn(&mut World), [bool; 3]);
+    let table: [Row; 4] = [
         (nothing, [true, true, true]),
         (is_back, [false, true, true]),
         (reconnected, [true, false, true]),
@@ -44,8 +45,7 @@ async fn what_was_taken_back_must_stay_gone() {
         scene.reach(Goal::Retired, S::Retired).await;
         scene.reach(Goal::RolledBack, S::RolledBack).await;
         scene.change_world("acme", happens);
-        let rows =
-            [("provision", TakenBack, provision), ("swap", TakenBack, swap), ("retire", TakenBack, retire)];
+        let rows = [("provision", TakenBack, provision), ("swap", TakenBack, swap), ("retire", TakenBack, retire)];
         assert_eq!(compared(&scene).await, expect(&rows));
     }
 }

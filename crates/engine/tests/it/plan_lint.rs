@@ -61,7 +61,10 @@ async fn every_defect_is_named() {
     check(&|plan| remove(plan, Phase::Prove), &["there is a `swap` and no `prove` before it"]);
     check(
         &|plan| remove(plan, Phase::Test),
-        &["step `swap` has no `test` by the directory before it", "step `swap` needs `receipt`, which no earlier step gives"],
+        &[
+            "step `swap` has no `test` by the directory before it",
+            "step `swap` needs `receipt`, which no earlier step gives",
+        ],
     );
     let unconfirmed = |plan: &mut Plan| plan.tenants[0].steps.retain(|step| step.proposal.phase != Phase::Confirm);
     check(

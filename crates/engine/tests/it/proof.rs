@@ -135,12 +135,9 @@ async fn a_lost_answer_after_a_rollback_does_not_find_the_old_secret() {
 /// A check that looked at nothing proves nothing: a confirmation is waited for, any other check fails.
 #[tokio::test(start_paused = true)]
 async fn a_check_without_evidence_does_not_pass() {
-    for (step, expect) in [
-        ("prove", S::Failed),
-        ("test", S::Failed),
-        ("confirm-directory", S::Soaking),
-        ("confirm-provider", S::Soaking),
-    ] {
+    for (step, expect) in
+        [("prove", S::Failed), ("test", S::Failed), ("confirm-directory", S::Soaking), ("confirm-provider", S::Soaking)]
+    {
         let scene = Scene::new(&["acme"]).await;
         scene.change_world("acme", |world| world.silent = Some(step));
         let (state, reason) = scene.end(Goal::Swapped).await;

@@ -142,6 +142,28 @@ async fn a_word_in_the_journal_is_no_ground_for_a_removal() {
     scene.restarted().reach(Goal::RolledBack, S::RolledBack).await;
 }
 
+/// Nor is it one for saying that all is taken back.
+#[tokio::test(start_paused = true)]
+async fn a_tenant_is_not_taken_back_on_words_alone() {
+    for (look, end) in
+        [(F::Present, S::Stuck), (F::Blind, S::Stuck), (F::Refuse, S::Stuck), (F::Interrupt, S::RollingBack)]
+    {
+        let scene = Scene::new(&["acme"]).await;
+        scene.reach(Goal::Swapped, S::Swapped).await;
+        scene.order("provision", Op::Undo, 0, F::LoseAnswer);
+        scene.order("provision", Op::Observe, 0, F::Blind);
+        assert_eq!(scene.end(Goal::RolledBack).await.0, S::Stuck);
+        let (step, stands) = ("provision".to_owned(), Resolution::NotApplied);
+        let (reason, by) = ("I believe so".to_owned(), "alice".to_owned());
+        record(&scene, Entry::Resolved { step, stands, outputs: Default::default(), reason, by }).await;
+        scene.order("swap", Op::Observe, scene.count("swap", Op::Observe), look);
+        let (state, reason) = scene.end(Goal::RolledBack).await;
+        assert_eq!(state, end, "{look:?}: {reason}");
+        scene.assert_fired();
+        scene.restarted().reach(Goal::RolledBack, S::RolledBack).await;
+    }
+}
+
 /// The undo that did not come to its end is tried again; who connects the client meanwhile is not cut off by the second try.
 #[tokio::test(start_paused = true)]
 async fn the_directory_is_asked_before_every_try() {
