@@ -303,8 +303,14 @@ pub(crate) struct RollbackArgs {
     #[command(flatten)]
     pub(crate) started: Started,
     /// Have what only a person can do done at this terminal, one run sheet after the other.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "abandon")]
     pub(crate) interactive: bool,
+    /// End a way back that is stuck: the tenant stays migrated, if the directory is seen to be on the new client.
+    #[arg(long, requires = "reason", conflicts_with = "all")]
+    pub(crate) abandon: bool,
+    /// Why the way back is ended; it is kept in the journal.
+    #[arg(long, value_name = "TEXT", requires = "abandon")]
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Debug, Args)]

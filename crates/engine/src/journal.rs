@@ -160,6 +160,14 @@ pub enum Entry {
         /// When it is due. Nothing happens by itself then; it is only told.
         deadline: Timestamp,
     },
+    /// Another side was seen to infer that what a person is asked for is done, or not to infer it any more. It counts once
+    /// that has lasted.
+    Noticed {
+        /// The step.
+        step: String,
+        /// Whether it is seen.
+        seen: bool,
+    },
     /// A person says that it is done. That is a claim: the step is done once it is seen.
     Confirmed {
         /// The step.
@@ -198,6 +206,17 @@ pub enum Entry {
         #[serde(default)]
         outputs: Values,
         /// Why the person thinks so; never empty.
+        reason: String,
+        /// The user of the operating system.
+        by: String,
+    },
+    /// A person ended the way back before its end. The directory was seen on the new client, so the tenant stays migrated.
+    Abandoned {
+        /// The steps that were seen in place, with their outputs. Every other step that changes something is taken back.
+        stands: BTreeMap<String, Values>,
+        /// What was seen of the directory.
+        seen: String,
+        /// Why; never empty.
         reason: String,
         /// The user of the operating system.
         by: String,

@@ -25,7 +25,7 @@ pub use assess::{
     Assessment, EVIDENCE_RULES, Facts, Finding, RULES, Rule, SIGN_IN_LIFETIME_DAYS, Severity, Sight, Verdict, assess,
     find_domain_defect,
 };
-pub use compare::{Comparison, compare};
+pub use compare::{Comparison, Said, compare};
 pub use event::{Event, EventSink};
 pub use history::{
     Claim, DoneStep, Doubt, HandedOver, History, IllegalRecord, LastRun, Look, Question, RunEnd, SentRequest,
@@ -40,8 +40,8 @@ pub use plan::{
 };
 pub use ports::{Backend, BackendCall, Clock, Fenced, Journal, JournalError, Mode, SecretStore, SecretStoreError};
 pub use run::{
-    Decision, FleetLimits, Goal, Job, Nobody, Operator, OperatorError, Outcome, Ports, ResolveError, Resolved, Runner,
-    Summary, Terms, Word,
+    AbandonError, Decision, FleetLimits, Goal, Job, Nobody, Operator, OperatorError, Outcome, Ports, ResolveError,
+    Resolved, Runner, Summary, Terms, Word,
 };
 pub use run_id::RunId;
 pub use secret::Secret;

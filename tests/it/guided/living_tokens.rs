@@ -16,8 +16,12 @@ fn act(lab: &Lab, tenant: &SimTenant, form: &Form) {
     reconnect(lab, tenant, &tenant.directory_id, form);
 }
 
-/// However it ends: what came of it is looked at afterwards.
+/// Whoever was asked says that it is done, rightly or not, and whatever waits for nobody goes on. However it ends: what came of it
+/// is looked at afterwards.
 fn go_on(lab: &Lab) {
+    for tenant in lab.in_state("waiting") {
+        let _ = lab.run(&["confirm", &tenant]);
+    }
     let _ = lab.run(&["apply", "plan.json", "--yes"]);
 }
 

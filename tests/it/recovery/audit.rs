@@ -51,18 +51,24 @@ fn a_sound_state_passes_also_online_and_nothing_is_changed_by_looking() {
     let report = lab.json(&["audit", "verify", "--online"], 0);
     let about = |check: &serde_json::Value| check["about"].as_str().map(str::to_owned);
     let checked: Vec<_> = report["checks"].as_array().unwrap().iter().filter_map(about).collect();
-    assert_eq!(checked, ["acme/provision", "acme/swap", "globex/provision", "globex/swap", "globex/retire"]);
+    let taken_back = ["initech/provision", "initech/swap"];
+    let standing = ["acme/provision", "acme/swap", "globex/provision", "globex/swap", "globex/retire"];
+    assert_eq!(checked, [standing.as_slice(), &taken_back].concat());
 }
 
 #[test]
 fn a_world_that_is_not_as_the_journal_says_is_named() {
     let lab = lab();
-    let [acme, globex, _] = lab.sim.tenants().try_into().unwrap();
+    let [acme, globex, initech] = lab.sim.tenants().try_into().unwrap();
     let legacy = lab.org(&globex).legacy[0].clone();
     lab.sim.mutate(Mutation::SetAppActive { org: globex.domain.clone(), app: legacy.id, active: true }).unwrap();
     let flow = "authorization_code".to_owned();
     let change = Mutation::SetConnection { directory: acme.directory_id, flow, client_id: "0oaOLD".to_owned() };
     lab.sim.mutate(change).unwrap();
+    // What was taken back is connected again, by hand and as nobody that flowswap knows.
+    let flow = "client_credentials".to_owned();
+    let again = Mutation::SetConnection { directory: initech.directory_id, flow, client_id: "0oaNEW".to_owned() };
+    lab.sim.mutate(again).unwrap();
     assert_eq!(failures(&lab, &[], 0), []);
     names(
         &lab,
@@ -70,6 +76,11 @@ fn a_world_that_is_not_as_the_journal_says_is_named() {
         &[
             ("world", "acme/swap", "cannot be told: the directory is connected by authorization-code"),
             ("world", "globex/retire", "seen not in place"),
+            (
+                "world",
+                "initech/swap",
+                "taken back by the journal, cannot be told: the directory is connected by client",
+            ),
         ],
     );
 }

@@ -4,4 +4,5 @@
 mod audit;
 mod decisions;
 mod resume;
+mod way_back;
 mod writers;

@@ -80,8 +80,8 @@ fn lose_the_retirement(lab: &Lab) {
         Fault { host, method, path, query: String::new(), kind, times, skip }
     };
     lab.sim.add_fault(fault("POST", format!("{app}/lifecycle/deactivate"), FaultKind::DropAfterCommit, 1, 0));
-    // The look before it passes; the one after it fails, and so does the one that is to settle it.
-    lab.sim.add_fault(fault("GET", app, FaultKind::Status { status: 400 }, 2, 1));
+    // The look at both sides and the one before it pass; the one after it fails, and so does the one that is to settle it.
+    lab.sim.add_fault(fault("GET", app, FaultKind::Status { status: 400 }, 2, 2));
 }
 
 #[test]

@@ -20,8 +20,9 @@ impl Machine {
             let decision = self.see(name, tenant);
             self.fate.note(format!("decide: {name} {decision:?}"));
             self.run(None, async |process| {
+                let Some(session) = process.tenants.iter().find(|tenant| tenant.spec.name == **name) else { return };
                 let runner = Runner::new(process.ports, process.run);
-                if let Err(error) = runner.resolve(name, tenant, decision).await {
+                if let Err(error) = runner.resolve(session, tenant, decision).await {
                     self.watch.fail(format!("{name}: a true decision is not taken: {error}"));
                 }
             })

@@ -93,6 +93,8 @@ fn name(entry: &Entry) -> String {
         Entry::StepFailed { step, .. } => format!("record step-failed {step}"),
         Entry::SecretMade { step, .. } => format!("record secret-made {step}"),
         Entry::OperatorAsked { step, .. } => format!("record operator-asked {step}"),
+        Entry::Noticed { step, .. } => format!("record noticed {step}"),
+        Entry::Abandoned { .. } => "record abandoned".to_owned(),
         Entry::Confirmed { step, .. } => format!("record confirmed {step}"),
         Entry::Declined { step, .. } => format!("record declined {step}"),
         Entry::SecretHandedOver { .. } => "record secret-handed-over".to_owned(),

@@ -95,7 +95,9 @@ impl Lab {
     #[track_caller]
     pub(crate) fn audit(&self, tenants: usize) {
         let output = self.run(&["audit", "verify", "--online"]).expect(0);
-        let in_place = output.stdout.lines().filter(|line| line.starts_with("world") && line.contains("/provision "));
+        let in_place = output.stdout.lines().filter(|line| {
+            line.starts_with("world") && line.contains("/provision ") && line.contains("done by the journal")
+        });
         assert_eq!(in_place.count(), tenants, "{}", output.stdout);
     }
 

@@ -58,7 +58,7 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     });
     // Whoever goes on with the run may do so from another folder.
     let path = std::path::absolute(&args.file.plan).unwrap_or_else(|_| args.file.plan.clone());
-    let runner = started::runner(ports).with_plan_path(path.display().to_string());
+    let runner = started::runner(ports).with_plan_path(path.display().to_string()).with_plan_made_at(plan.created_at);
     started::execute(context, &config, runner, &progress, RunCommand::Apply, jobs.collect()).await
 }
 

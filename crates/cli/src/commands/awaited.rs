@@ -1,7 +1,7 @@
 //! What a tenant still needs before it counts as swapped, and the earliest time at which more can be seen.
 
 use flowswap_contract::{EvidenceResult, Phase, Step};
-use flowswap_engine::{Direction, TenantHistory, TenantState, Work};
+use flowswap_engine::{Direction, Question, TenantHistory, TenantState, Work};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -30,7 +30,8 @@ impl Awaited {
             what.extend(lines(step, work));
         }
         let again = ahead.iter().filter_map(|step| work.looks.get(&step.id).filter(|look| !look.passed)?.again_at);
-        Self { what, earliest: again.min() }
+        let believed = work.question.as_ref().and_then(Question::believed_at);
+        Self { what, earliest: again.chain(believed).min() }
     }
 
     /// The lines of a list.

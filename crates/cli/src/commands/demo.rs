@@ -57,7 +57,8 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
     let Some(tenant) = ready(sim).next() else { return Ok(Exit::Done) };
     context.terminal.say(&typed(&format!("rollback {tenant} --yes")));
     let started = Started { tenants: vec![tenant], all: false, yes: true, accept_changes: false };
-    let exit = rollback::run(context, &RollbackArgs { started, interactive: false }).await?;
+    let exit =
+        rollback::run(context, &RollbackArgs { started, interactive: false, abandon: false, reason: None }).await?;
     if exit != Exit::Done {
         return Ok(exit);
     }

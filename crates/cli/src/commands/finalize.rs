@@ -3,7 +3,10 @@
 use flowswap_contract::Phase;
 use flowswap_engine::{Goal, RunCommand, TenantHistory, TenantState, Work};
 
-use super::started::{self, Errand};
+use super::{
+    started::{self, Errand},
+    status,
+};
 use crate::{
     args::FinalizeArgs,
     context::{Context, read_history},
@@ -64,7 +67,8 @@ pub(crate) fn can_begin(tenant: &TenantHistory, work: &Work, phase: Phase) -> bo
     let of_phase = |step: &str| work.tenant.step(step).is_some_and(|step| step.proposal.phase == phase);
     let again = match tenant.state {
         S::Running | S::Failed => true,
-        S::Stuck => work.doubt.as_ref().is_some_and(|doubt| of_phase(&doubt.step)),
+        // Without a doubt, it was refused before it began, because of what was seen.
+        S::Stuck => work.doubt.as_ref().map_or_else(|| status::is_swapped(tenant), |doubt| of_phase(&doubt.step)),
         _ => false,
     };
     is_due(tenant, work, phase) && (fit || again)

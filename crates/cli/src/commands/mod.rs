@@ -1,5 +1,6 @@
 //! One file a command; each has a `run` that returns how it ended.
 
+mod abandon;
 mod apply;
 mod audit;
 mod awaited;

@@ -4,7 +4,7 @@ use flowswap_engine::{Clock, Direction, TenantHistory, TenantState};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{said::Said, status};
+use super::{abandon, said::Said, status};
 use crate::{
     args::NextArgs,
     config::TenantConfig,
@@ -76,7 +76,10 @@ fn row(config: &TenantConfig, tenant: &TenantHistory, now: Timestamp) -> Option<
             overdue: question.deadline < now,
             claims: question.claims.iter().map(|claim| Said::claim(&question.step, claim)).collect(),
             reason: None,
-            next: vec![format!("flowswap sheet {name}"), format!("flowswap confirm {name}")],
+            next: [format!("flowswap sheet {name}"), format!("flowswap confirm {name}")]
+                .into_iter()
+                .chain(abandon::way_out(name, tenant))
+                .collect(),
         }),
         None if tenant.state == TenantState::Waiting => Some(Row {
             name: name.clone(),

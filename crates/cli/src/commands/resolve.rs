@@ -9,7 +9,7 @@ use crate::{
     args::{ResolveArgs, Stands},
     context::{Context, read_history, user},
     exit::{Exit, Failure},
-    fleet::select,
+    fleet::{Fleet, select},
 };
 
 /// The report; scripts rely on its names.
@@ -45,9 +45,12 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Exit, F
 
     // What was shown may be old by now: only the writer of the journal decides on it.
     let (ports, history) = context.run_ports(&config, context.progress()).await?;
-    let Some(tenant) = history.tenant(name) else { return Err(unknown(name)) };
+    let Some(known) = history.tenant(name) else { return Err(unknown(name)) };
     let stands = decision.stands;
-    let resolved = started::runner(ports).resolve(name, tenant, decision).await.map_err(|error| refuse(name, error))?;
+    let fleet = Fleet::open(context, &config, std::slice::from_ref(name), &ports).await?;
+    let Some(tenant) = fleet.tenants.first() else { return Err(unknown(name)) };
+    let resolved =
+        started::runner(ports).resolve(tenant, known, decision).await.map_err(|error| refuse(name, error))?;
 
     let now = read_history(&config).await?;
     let next = now.tenant(name).and_then(|tenant| status::next(name, tenant));
@@ -58,7 +61,7 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Exit, F
 
 fn text(report: &Report) -> String {
     let Report { name, step, resolved, missing, next } = report;
-    let mut text = format!("{name}: step `{step}` is {resolved}, by your word\n");
+    let mut text = format!("{name}: step `{step}` is {resolved}, as you say\n");
     if !missing.is_empty() {
         text += &format!("`{}` is in nobody's hands; it is replaced when the tenant goes on\n", missing.join("`, `"));
     }
@@ -80,6 +83,9 @@ fn refuse(name: &str, error: ResolveError) -> Failure {
         }
         ResolveError::OnlyLooks { .. } => {
             (Exit::Usage, format!("run the same command again to look once more, or go back: flowswap rollback {name}"))
+        }
+        ResolveError::Contradicted { .. } => {
+            (Exit::Refused, format!("nothing was put down; `flowswap stuck {name}` shows what else can be done"))
         }
         ResolveError::NothingSent { .. } => (
             Exit::Usage,

@@ -39,7 +39,10 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
             .await
         }
         RunCommand::Rollback => match started_again(scope, &history, args) {
-            Some(started) => rollback::run(context, &RollbackArgs { started, interactive: false }).await,
+            Some(started) => {
+                rollback::run(context, &RollbackArgs { started, interactive: false, abandon: false, reason: None })
+                    .await
+            }
             None => started::report_none(context, "every tenant of that run is taken back"),
         },
         RunCommand::Finalize => match started_again(scope, &history, args) {
@@ -70,7 +73,8 @@ fn started_again(scope: &RunScope, history: &History, args: &ResumeArgs) -> Opti
             return false;
         };
         match scope.goal {
-            Goal::RolledBack => true,
+            // A way back that was abandoned since is not gone on with.
+            Goal::RolledBack => !tenant.is_abandoned,
             Goal::Swapped => !tenant.state.is_swapped_or_later(),
             Goal::Retired => finalize::can_begin(tenant, work, Phase::Retire),
             Goal::Purged => finalize::can_begin(tenant, work, Phase::Purge),

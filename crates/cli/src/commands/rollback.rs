@@ -3,7 +3,10 @@
 use flowswap_contract::Reversibility;
 use flowswap_engine::{Goal, RunCommand, WayBack, Work};
 
-use super::started::{self, Errand};
+use super::{
+    abandon,
+    started::{self, Errand},
+};
 use crate::{
     args::RollbackArgs,
     context::{Context, read_history},
@@ -15,6 +18,9 @@ use crate::{
 };
 
 pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, Failure> {
+    if let Some(reason) = args.reason.as_ref().filter(|_| args.abandon) {
+        return abandon::run(context, &args.started, reason.trim()).await;
+    }
     if args.interactive {
         Interactive::expect_person()?;
     }

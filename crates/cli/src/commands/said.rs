@@ -27,6 +27,7 @@ pub(crate) enum Word {
     Declined,
     ResolvedApplied,
     ResolvedNotApplied,
+    Abandoned,
 }
 
 impl Said {
@@ -59,6 +60,7 @@ impl Said {
                     };
                     all.push(said(step, by, word, Some(reason)));
                 }
+                Entry::Abandoned { by, reason, .. } => all.push(said("swap", by, Word::Abandoned, Some(reason))),
                 Entry::TenantEnded { state: TenantState::RolledBack, .. } => all.clear(),
                 _ => {}
             }
@@ -74,6 +76,7 @@ impl Said {
             Word::Declined => "will not be done",
             Word::ResolvedApplied => "is in place",
             Word::ResolvedNotApplied => "is not in place",
+            Word::Abandoned => "stays, and is not taken back",
         };
         let note = note.as_ref().map(|note| format!(" (“{note}”)")).unwrap_or_default();
         format!("{by} said at {at} that `{step}` {word}{note}")

@@ -84,7 +84,7 @@ pub(crate) fn open_question<'a>(tenant: &str, history: &'a History) -> Result<&'
 }
 
 fn report<'a>(page: &Page<'a>) -> Report<'a> {
-    let Question { step, direction, sheet, owner, since, deadline, claims } = page.question;
+    let Question { step, direction, sheet, owner, since, deadline, claims, .. } = page.question;
     Report {
         tenant: page.tenant,
         step,

@@ -5,7 +5,7 @@ use flowswap_engine::{Direction, History, TenantHistory, TenantState, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::awaited::Awaited;
+use super::{abandon, awaited::Awaited};
 use crate::{
     args::Select,
     context::{Context, read_history},
@@ -26,6 +26,9 @@ struct Row {
     state: TenantState,
     step: Option<String>,
     next: Option<String>,
+    /// What ends a way back, where the tenant is on one and stuck.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    way_out: Option<String>,
     since: Option<Timestamp>,
     reason: Option<String>,
     /// What a tenant that soaks or waits still needs, and from when on more can be seen.
@@ -49,6 +52,7 @@ fn row(name: &str, history: &History) -> Row {
             state: TenantState::Unplanned,
             step: None,
             next,
+            way_out: None,
             since: None,
             reason: None,
             awaited: Awaited::default(),
@@ -64,6 +68,7 @@ fn row(name: &str, history: &History) -> Row {
         state: tenant.state,
         step: tenant.step.clone(),
         next: next(name, tenant),
+        way_out: abandon::way_out(name, tenant).filter(|_| tenant.state != TenantState::RollingBack),
         since: Some(tenant.since),
         reason: (tenant.state == TenantState::Soaking)
             .then(|| awaited.line())
@@ -114,7 +119,8 @@ pub(crate) fn go_on(name: &str, tenant: &TenantHistory) -> Option<String> {
     }
 }
 
-fn is_swapped(tenant: &TenantHistory) -> bool {
+/// Whether the swap is done and confirmed, on the way forward.
+pub(crate) fn is_swapped(tenant: &TenantHistory) -> bool {
     tenant.work.as_ref().is_some_and(|work| {
         let confirms = work.tenant.steps.iter().filter(|step| step.proposal.phase == Phase::Confirm);
         tenant.direction == Direction::Forward
@@ -143,6 +149,9 @@ fn text(report: &Report) -> String {
     for row in &report.tenants {
         if let Some(reason) = &row.reason {
             text += &format!("{}: {reason}\n", row.name);
+        }
+        if let Some(way_out) = &row.way_out {
+            text += &format!("{}: or stay with the new client: {way_out}\n", row.name);
         }
     }
     text

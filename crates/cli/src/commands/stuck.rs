@@ -5,7 +5,7 @@ use flowswap_engine::{TenantHistory, TenantState, Work};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{request::Request, status};
+use super::{abandon, request::Request, status};
 use crate::{
     args::Select,
     context::{Context, SystemClock, read_history},
@@ -35,6 +35,8 @@ struct Case {
     next: Option<String>,
     /// What else a person can do.
     or: String,
+    /// What ends a way back, where the tenant is on one.
+    way_out: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -83,6 +85,7 @@ fn case(name: &str, tenant: &TenantHistory) -> Case {
             // What a check saw is not for a person to say.
             false => format!("flowswap rollback {name}"),
         },
+        way_out: abandon::way_out(name, tenant),
         step,
     }
 }
@@ -110,6 +113,9 @@ fn text(case: &Case) -> String {
         line("next", &format!("{next}  ({})", if case.in_doubt { "looks again first" } else { "tries again" }));
     }
     line("or", &case.or);
+    if let Some(way_out) = &case.way_out {
+        line("or", &format!("{way_out}  (stays with the new client, if the directory is seen to be on it)"));
+    }
     text
 }
 

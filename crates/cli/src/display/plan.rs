@@ -109,6 +109,9 @@ fn show_steps(text: &mut String, title: &str, tenant: &PlannedTenant, include: f
             let _ = write!(text, " {}", reversibility(proposal.reversibility));
         }
         text.push('\n');
+        if let Some(role) = proposal.confirmed_by {
+            let _ = writeln!(text, "      {:<11} confirmed by the {role} alone", "");
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod domain;
 mod evidence_rules;
 mod reconcile;
 mod rules;
+mod times;
 
 use flowswap_contract::{
     self as contract, DirectoryInventory, Flow, LegacyClient, ProviderInventory, ServiceClient, Variant,
@@ -181,7 +182,7 @@ impl<'a> Facts<'a> {
             .and_then(|directory| directory.last_sign_in.clone())
             .or_else(|| facts.both_in(Flow::AuthorizationCode).and(facts.legacy_in_use())?.last_sign_in.clone());
         facts.days_left = signed_in
-            .and_then(|signed_in| signed_in.parse::<Timestamp>().ok())
+            .and_then(|signed_in| times::read(&signed_in))
             .and_then(|signed_in| signed_in.checked_add(SignedDuration::from_hours(24 * SIGN_IN_LIFETIME_DAYS)).ok())
             .and_then(|death| i64::try_from(death.duration_since(now).as_nanos().div_euclid(NANOS_PER_DAY)).ok());
         facts

@@ -1,9 +1,9 @@
 //! A directory that does not show its own connection: what the provider shows tells which client it uses, or nobody does.
 
-use flowswap_contract::{DirectoryInventory, Flow, KnownFrom, ProviderInventory};
+use flowswap_contract::{DirectoryInventory, Flow, KnownFrom, ProviderInventory, Tokens};
 use jiff::{SignedDuration, Timestamp};
 
-use super::Sight;
+use super::{Sight, times};
 
 /// A client whose last token is older than this by the newest client's is not in use any more. An access token of Okta's org
 /// authorization server lives an hour, so whoever uses a client asks at least that often.
@@ -53,13 +53,13 @@ fn complete(directory: &mut DirectoryInventory, provider: &ProviderInventory) {
 }
 
 fn is_alive(directory: &DirectoryInventory, granted_at: Timestamp) -> bool {
-    let last = directory.last_success.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
+    let last = directory.last_success.as_deref().and_then(times::read);
     last.is_some_and(|last| last + OUT_OF_USE_AFTER > granted_at)
 }
 
-/// The one client that is in use; none if there are several, or none.
+/// The one client that is in use; none if there are several, or none, or if it cannot be told of one when it was.
 pub(super) fn find_used(provider: &ProviderInventory) -> Option<Used<'_>> {
-    let mut used = all_used(provider);
+    let mut used = all_used(provider)?;
     used.sort_by_key(|used| std::cmp::Reverse(used.granted_at));
     let newest = used.first()?;
     let is_rivalled = used.get(1).is_some_and(|second| second.granted_at + OUT_OF_USE_AFTER > newest.granted_at);
@@ -67,16 +67,18 @@ pub(super) fn find_used(provider: &ProviderInventory) -> Option<Used<'_>> {
 }
 
 fn is_unused(provider: &ProviderInventory) -> bool {
-    all_used(provider).is_empty()
+    all_used(provider).is_some_and(|used| used.is_empty())
 }
 
-fn all_used(provider: &ProviderInventory) -> Vec<Used<'_>> {
+/// Every client that got a token; none at all where one of the times cannot be read, because it could be the newest.
+fn all_used(provider: &ProviderInventory) -> Option<Vec<Used<'_>>> {
     let legacy = provider.legacy_clients.iter();
     let legacy = legacy.map(|client| (Flow::AuthorizationCode, client.client_id.as_str(), &client.tokens));
     let service = provider.service_clients.iter();
     let service = service.map(|client| (Flow::ClientCredentials, client.id.as_str(), &client.tokens));
-    let granted = |(flow, client_id, tokens): (Flow, _, &flowswap_contract::Tokens)| {
-        Some(Used { flow, client_id, granted_at: tokens.granted_at.as_deref()?.parse().ok()? })
+    let granted = |(flow, client_id, tokens): (Flow, _, &'_ Tokens)| {
+        let granted_at = tokens.granted_at.as_deref()?;
+        Some(times::read(granted_at).map(|granted_at| Used { flow, client_id, granted_at }))
     };
     legacy.chain(service).filter_map(granted).collect()
 }

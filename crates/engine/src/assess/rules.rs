@@ -2,9 +2,9 @@
 
 use flowswap_contract::{Flow, KnownFrom, Variant};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
-use super::{Facts, SIGN_IN_LIFETIME_DAYS, Severity, Verdict, reconcile::find_used};
+use super::{Facts, SIGN_IN_LIFETIME_DAYS, Severity, Verdict, reconcile::find_used, times};
 
 /// Days before its death from which on a connection is urgent.
 const URGENT_DAYS: i64 = 14;
@@ -453,7 +453,7 @@ pub const RULES: &[Rule] = &[
         check: |facts| {
             facts.both_in(Flow::AuthorizationCode)?;
             let tokens = &facts.legacy_in_use()?.tokens;
-            let time = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
+            let time = |text: &Option<String>| text.as_deref().and_then(times::read);
             let refused = time(&tokens.refused_at)?;
             let is_over = time(&tokens.granted_at).is_some_and(|granted| granted > refused);
             (!is_over).then(|| format!("the last token was refused at {refused}"))
@@ -468,8 +468,21 @@ pub const RULES: &[Rule] = &[
         fix: "look why it does not synchronize; migrating helps where the refresh token is dead",
         check: |facts| {
             let directory = facts.directory.filter(|directory| directory.healthy != Some(false))?;
-            let last: Timestamp = directory.last_success.as_deref()?.parse().ok()?;
+            let last = times::read(directory.last_success.as_deref()?)?;
             (last + STALE_AFTER < facts.now).then(|| format!("the last synchronization was at {last}"))
+        },
+    },
+    Rule {
+        id: "time-unreadable",
+        severity: Severity::Warning,
+        verdict: Verdict::Ready,
+        about: "A time that a side tells cannot be read: it must be written as RFC 3339 says, with its offset, such as \
+                `2026-01-01T00:00:00Z`. What follows from it is not known: whether the directory synchronizes, which client gets \
+                tokens, how many days are left.",
+        fix: "with the rest plugin, point `fields` at a time that is written so; else look at it in the console by hand",
+        check: |facts| {
+            let unreadable = times::find_unreadable(facts.provider, facts.directory);
+            (!unreadable.is_empty()).then(|| unreadable.join("; "))
         },
     },
     Rule {

@@ -1,5 +1,6 @@
 //! The state of every tenant: a fold over the journal, and nothing beside it.
 
+mod abandoned;
 mod question;
 mod tenant;
 mod work;
@@ -131,6 +132,7 @@ fn is_said_between_runs(entry: &Entry) -> bool {
         entry,
         Entry::Planned { .. }
             | Entry::Resolved { .. }
+            | Entry::Abandoned { .. }
             | Entry::Confirmed { .. }
             | Entry::Declined { .. }
             | Entry::SecretHandedOver { .. }

@@ -1,10 +1,14 @@
 //! What a person was asked for a tenant, what was said of it, and which secrets were given to people.
 
 use flowswap_contract::{Handle, RunSheet};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::work::Work;
 use crate::{Direction, HandOver};
+
+/// What another side infers is the beginning of a person's act, and its end once it has stayed so for longer than a directory
+/// takes to synchronize (PAN: every five minutes): testing is seen before submitting.
+const SURE_AFTER: SignedDuration = SignedDuration::from_mins(6);
 
 /// What a person was asked to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +27,15 @@ pub struct Question {
     pub deadline: Timestamp,
     /// Who has said that it is done, oldest first.
     pub claims: Vec<Claim>,
+    /// Since when another side is seen to infer that it is done, by the clock of this machine.
+    pub noticed: Option<Timestamp>,
+}
+
+impl Question {
+    /// From when on what another side infers is believed without a word; none while it infers nothing.
+    pub fn believed_at(&self) -> Option<Timestamp> {
+        self.noticed?.checked_add(SURE_AFTER).ok()
+    }
 }
 
 /// A person's word that something is done.
@@ -72,6 +85,19 @@ impl Work {
             }
             _ => Err(format!("step `{step}` is confirmed, and nobody was asked for it")),
         }
+    }
+
+    /// Only a change of what is seen is told.
+    pub(super) fn notice(&mut self, step: &str, seen: bool, at: Timestamp) -> Result<(), String> {
+        let Some(question) = self.question.as_mut().filter(|question| question.step == step) else {
+            return Err(format!("step `{step}` is noticed, and nobody was asked for it"));
+        };
+        if question.noticed.is_some() == seen {
+            let how = if seen { "again, and nothing was different since" } else { "to be gone, and was not seen" };
+            return Err(format!("step `{step}` is noticed {how}"));
+        }
+        question.noticed = seen.then_some(at);
+        Ok(())
     }
 
     /// Takes the question back. The step stays in doubt: whoever declines may have begun.

@@ -34,8 +34,12 @@ pub struct TenantHistory {
     pub evidence: Option<(Timestamp, Evidence)>,
     /// The work that was begun on it; none before the first, and none after it was taken back whole.
     pub work: Option<Work>,
+    /// The work that was taken back whole, until other work is begun: what it had made must stay gone.
+    pub former: Option<Work>,
+    /// A person has ended its way back, and no run has taken it up since.
+    pub is_abandoned: bool,
     /// A run is at work on it, or was cut off while it was.
-    taken_up: bool,
+    pub(super) taken_up: bool,
 }
 
 impl TenantHistory {
@@ -52,6 +56,8 @@ impl TenantHistory {
             verdict: None,
             evidence: None,
             work: None,
+            former: None,
+            is_abandoned: false,
             taken_up: false,
         }
     }
@@ -69,14 +75,15 @@ impl TenantHistory {
             }
             Entry::TenantStarted { direction, plan, tenant, plugins } => {
                 self.start(plan, tenant, plugins)?;
-                (self.direction, self.taken_up) = (*direction, true);
+                (self.direction, self.taken_up, self.is_abandoned) = (*direction, true, false);
                 self.enter(under_way(*direction), None, at);
             }
             Entry::TenantEnded { state, reason } => {
                 self.expect_taken_up()?;
                 if *state == TenantState::RolledBack {
                     self.work()?.expect_taken_back()?;
-                    self.taken_back.extend(self.work.take().map(|work| work.plan));
+                    self.former = self.work.take();
+                    self.taken_back.extend(self.former.as_ref().map(|work| work.plan.clone()));
                 }
                 self.taken_up = false;
                 if matches!(state, TenantState::Soaking | TenantState::Stuck)
@@ -120,8 +127,13 @@ impl TenantHistory {
                     since: at,
                     deadline: *deadline,
                     claims: Vec::new(),
+                    noticed: None,
                 };
                 self.work()?.ask(question)?;
+            }
+            Entry::Noticed { step, seen } => {
+                self.expect_taken_up()?;
+                self.work()?.notice(step, *seen, at)?;
             }
             Entry::Confirmed { step, by, note } => {
                 self.work()?.claim(step, Claim { by: by.clone(), at, note: note.clone() })?;
@@ -164,6 +176,7 @@ impl TenantHistory {
                 let reason = format!("{by} says that step `{step}` is {stands}: {reason}");
                 self.enter(under_way(self.direction), Some(reason), at);
             }
+            Entry::Abandoned { stands, reason, by, .. } => self.abandon(stands, reason, by, at)?,
         }
         Ok(())
     }
@@ -174,7 +187,7 @@ impl TenantHistory {
         self.state == TenantState::Waiting && question.is_some_and(|question| !question.claims.is_empty())
     }
 
-    fn enter(&mut self, state: TenantState, reason: Option<String>, at: Timestamp) {
+    pub(super) fn enter(&mut self, state: TenantState, reason: Option<String>, at: Timestamp) {
         (self.state, self.reason, self.since) = (state, reason, at);
     }
 
@@ -197,6 +210,7 @@ impl TenantHistory {
             Some(_) => Ok(()),
             None => {
                 self.work = Some(Work::new(plan, tenant, plugins));
+                self.former = None;
                 Ok(())
             }
         }
@@ -206,7 +220,7 @@ impl TenantHistory {
         if self.taken_up { Ok(()) } else { Err("no run has taken the tenant up".to_owned()) }
     }
 
-    fn work(&mut self) -> Result<&mut Work, String> {
+    pub(super) fn work(&mut self) -> Result<&mut Work, String> {
         self.work.as_mut().ok_or_else(|| "nothing was begun".to_owned())
     }
 }

@@ -19,6 +19,8 @@ pub struct Work {
     pub plugins: BTreeMap<String, PluginPin>,
     /// The steps that were carried out and not taken back, in order.
     pub done: Vec<DoneStep>,
+    /// The changing steps that were carried out and taken back, in the order in which that happened, as they were done.
+    pub undone: Vec<DoneStep>,
     /// The secrets that were kept and not forgotten.
     pub secrets: BTreeSet<Handle>,
     /// The step of which it is not known whether it was carried out, or taken back.
@@ -33,6 +35,8 @@ pub struct Work {
     pub looks: BTreeMap<String, Look>,
     /// The secrets that were given to a person.
     pub handed_over: Vec<HandedOver>,
+    /// A person said that the client that stood is gone, and nothing was seen to be so.
+    pub(crate) is_gone_on_word: bool,
     /// What checks that did not pass have noted for their next look.
     notes: BTreeMap<String, Values>,
     /// Which runs have begun which step.
@@ -106,6 +110,7 @@ impl Work {
             tenant: tenant.clone(),
             plugins: plugins.clone(),
             done: Vec::new(),
+            undone: Vec::new(),
             secrets: BTreeSet::new(),
             doubt: None,
             requests: Vec::new(),
@@ -113,6 +118,7 @@ impl Work {
             answered: None,
             looks: BTreeMap::new(),
             handed_over: Vec::new(),
+            is_gone_on_word: false,
             notes: BTreeMap::new(),
             attempts: BTreeMap::new(),
         }
@@ -130,7 +136,22 @@ impl Work {
 
     /// The values that a step needs, as far as they were given.
     pub fn inputs(&self, step: &Step) -> Values {
-        let mut values = self.values();
+        self.of_need(step, self.values())
+    }
+
+    /// The same for a look at what was taken back: what steps that are gone gave still names it. Their secrets are forgotten.
+    pub fn inputs_once(&self, step: &Step) -> Values {
+        let mut values: Values = self.undone.iter().flat_map(|done| named(&done.outputs)).collect();
+        values.extend(self.values());
+        self.of_need(step, values)
+    }
+
+    /// What a step gave that was taken back, without its secrets, which are forgotten.
+    pub fn outputs_once(&self, step: &str) -> Option<Values> {
+        self.undone.iter().find(|done| done.id == step).map(|done| named(&done.outputs).collect())
+    }
+
+    fn of_need(&self, step: &Step, mut values: Values) -> Values {
         values.retain(|name, _| step.proposal.needs.contains(name));
         values
     }
@@ -199,12 +220,31 @@ impl Work {
             }
             (None, Direction::Forward) => {}
         }
-        self.done.retain(|other| other.id != done.id);
-        if direction == Direction::Forward {
-            self.keep(&done.outputs);
-            self.done.push(done);
+        match direction {
+            Direction::Forward => {
+                self.keep(&done.outputs);
+                self.put(done);
+            }
+            Direction::Back => self.take_back(&done.id),
         }
         Ok(())
+    }
+
+    /// The step stands.
+    pub(super) fn put(&mut self, done: DoneStep) {
+        for steps in [&mut self.done, &mut self.undone] {
+            steps.retain(|other| other.id != done.id);
+        }
+        self.done.push(done);
+    }
+
+    /// The step does not stand any more. What it gave is still known, so that it can be seen to be gone.
+    pub(super) fn take_back(&mut self, step: &str) {
+        let Some(index) = self.done.iter().position(|done| done.id == step) else { return };
+        let done = self.done.remove(index);
+        if self.changes_something(step) {
+            self.undone.push(done);
+        }
     }
 
     pub(super) fn fail(
@@ -331,12 +371,14 @@ impl Work {
         if stands == Resolution::Applied {
             self.answered = asked.or(self.answered.take());
         }
+        let is_client = proposal.phase == Phase::Provision;
         let is_whole = proposal.gives.iter().all(|name| outputs.contains_key(name));
         let is_done = self.is_done(step);
         match (stands, &mut self.doubt) {
             (Resolution::NotApplied, _) => {
                 self.doubt = None;
-                self.done.retain(|done| done.id != step);
+                self.take_back(step);
+                self.is_gone_on_word |= is_client && is_done;
                 // They were forgotten just before.
                 let kept_for_it = format!("{}/{step}/", self.tenant.name);
                 self.secrets.retain(|handle| !handle.as_str().starts_with(&kept_for_it));
@@ -347,7 +389,7 @@ impl Work {
                 self.doubt = None;
                 let outputs = outputs.clone();
                 self.keep(&outputs);
-                self.done.push(DoneStep { id: step.to_owned(), outputs, evidence: Vec::new(), at });
+                self.put(DoneStep { id: step.to_owned(), outputs, evidence: Vec::new(), at });
             }
             (Resolution::Applied, None) => return Err(format!("step `{step}` is not in doubt")),
         }
@@ -355,7 +397,7 @@ impl Work {
     }
 
     /// Takes note of the secrets among outputs. Another tenant's are not this one's to forget, whoever gave them.
-    fn keep(&mut self, outputs: &Values) {
+    pub(super) fn keep(&mut self, outputs: &Values) {
         let own = format!("{}/", self.tenant.name);
         let handles = outputs.values().flat_map(Handle::find_all);
         self.secrets.extend(handles.filter(|handle| handle.as_str().starts_with(&own)));
@@ -387,4 +429,10 @@ impl Work {
             _ => Err(format!("step `{step}` was not begun")),
         }
     }
+}
+
+/// The values that are no secrets.
+fn named(outputs: &Values) -> impl Iterator<Item = (String, serde_json::Value)> + '_ {
+    let is_named = |(_, value): &(&String, &serde_json::Value)| Handle::find_all(value).is_empty();
+    outputs.iter().filter(is_named).map(|(name, value)| (name.clone(), value.clone()))
 }

@@ -11,6 +11,9 @@ use crate::Verdict;
 pub fn lint(plan: &Plan) -> Vec<String> {
     let mut defects = Vec::new();
     let mut names = BTreeSet::new();
+    if plan.not_after < plan.created_at {
+        defects.push(format!("it expires at {}, before it was made at {}", plan.not_after, plan.created_at));
+    }
     for tenant in &plan.tenants {
         let mut found = lint_tenant(tenant);
         if !names.insert(&tenant.name) {
@@ -61,15 +64,26 @@ fn lint_order(steps: &[Step]) -> Vec<String> {
         }
     }
     let has = |phase| steps.iter().any(|step| step.proposal.phase == phase);
+    let has_of = |phase, role| steps.iter().any(|step| step.proposal.phase == phase && step.role == role);
     for (later, earlier) in [
         (Phase::Swap, Phase::Provision),
         (Phase::Swap, Phase::Prove),
-        (Phase::Swap, Phase::Test),
+        (Phase::Retire, Phase::Swap),
         (Phase::Retire, Phase::Confirm),
         (Phase::Purge, Phase::Retire),
     ] {
         if has(later) && !has(earlier) {
             defects.push(format!("there is a `{later}` and no `{earlier}` before it"));
+        }
+    }
+    for swap in steps.iter().filter(|step| step.proposal.phase == Phase::Swap) {
+        // What the provider takes note of before it is no test of the connection.
+        if !has_of(Phase::Test, Role::Directory) {
+            defects.push(format!("step `{}` has no `test` by the directory before it", swap.id));
+        }
+        let by = swap.proposal.confirmed_by.unwrap_or(Role::Directory);
+        if !has_of(Phase::Confirm, by) {
+            defects.push(format!("step `{}` is confirmed by the {by}, which has no `confirm`", swap.id));
         }
     }
     defects

@@ -34,6 +34,7 @@ impl Progress<'_> {
                 }
             }
         }
+        self.expect_left().await?;
         self.forget_secrets().await?;
         Ok(TenantState::RolledBack)
     }
@@ -53,6 +54,7 @@ impl Progress<'_> {
     async fn undo(&mut self, step: &Step) -> Result<(), Pause> {
         let mut waits = RETRY_WAITS_SECS.iter();
         loop {
+            self.expect_unused(step, Direction::Back).await?;
             self.begin(step, Direction::Back).await?;
             let error = match self.call::<ApplyReply>(step, Op::Undo).await {
                 Ok(reply) => {

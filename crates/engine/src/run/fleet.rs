@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::{StreamExt, stream};
 
-use super::{Job, Outcome, Runner, progress::Progress};
+use super::{Goal, Job, Outcome, Runner, clocks, progress::Progress};
 use crate::{Direction, Draft, Entry, Event, JournalError, RunCommand, RunScope, Seen, TenantState, Work};
 
 /// How many tenants at once, and how much trouble is too much.
@@ -93,14 +93,29 @@ impl Runner {
         match refuse_by_history(job) {
             Some(change) => Some(Outcome::Refused { changes: vec![change] }),
             None if is_untouched(job) => self.refuse_by_sight(job).await,
+            None if matches!(job.goal, Goal::Retired | Goal::Purged) => self.refuse_finalize(job).await,
             None if job.accept_changes => None,
             None => refuse_by_config(job),
         }
     }
 
+    /// What a proof says of time is good only for clocks that agree.
+    async fn refuse_finalize(&self, job: &Job) -> Option<Outcome> {
+        if let Some(refusal) = refuse_by_config(job).filter(|_| !job.accept_changes) {
+            return Some(refusal);
+        }
+        // A fresh look, so that both sides' clocks were seen. What else it shows, the confirmations judge.
+        drop(job.tenant.look().await);
+        let change = clocks::disagreement(&job.tenant)?;
+        Some(Outcome::Refused { changes: vec![change] })
+    }
+
     /// Where nothing was changed by us, whatever is different was changed by others.
     async fn refuse_by_sight(&self, job: &Job) -> Option<Outcome> {
         let refused = |change: String| Some(Outcome::Refused { changes: vec![change] });
+        if let Some(ahead) = self.plan_made_at.and_then(|made_at| clocks::lead(made_at, self.ports.clock.now())) {
+            return refused(ahead);
+        }
         if let Some(expiry) = job.not_after.filter(|expiry| self.ports.clock.now() > *expiry) {
             return refused(format!("the plan expired at {expiry}"));
         }

@@ -102,6 +102,7 @@ impl Progress<'_> {
                 () = self.ports.stop.stopped() => {}
             }
             self.heed_stop(step)?;
+            self.expect_unused(step, Direction::Forward).await?;
             self.begin(step, Direction::Forward).await?;
             let error = match self.call::<ApplyReply>(step, Op::Apply).await {
                 Ok(reply) => {
@@ -135,7 +136,7 @@ impl Progress<'_> {
                     return Err(self.give_up(step, &error));
                 }
             };
-            let Some((result, detail)) = worst(&reply) else {
+            let Some((result, detail)) = shortcoming(&reply) else {
                 self.succeed(step, Direction::Forward, reply.outputs, reply.evidence).await?;
                 return Ok(());
             };
@@ -219,9 +220,12 @@ fn graver(first: Option<Pause>, second: Pause) -> Pause {
     }
 }
 
-/// The first evidence that does not let the check pass: a failure before something inconclusive.
-fn worst(reply: &TestReply) -> Option<(EvidenceResult, String)> {
+/// What does not let the check pass: a failure before something inconclusive, and that nothing was looked at after both.
+fn shortcoming(reply: &TestReply) -> Option<(EvidenceResult, String)> {
     let find = |result| reply.evidence.iter().find(|evidence| evidence.result == result);
-    let evidence = find(EvidenceResult::Fail).or_else(|| find(EvidenceResult::Inconclusive))?;
-    Some((evidence.result, format!("{}: {}", evidence.check, evidence.detail)))
+    match find(EvidenceResult::Fail).or_else(|| find(EvidenceResult::Inconclusive)) {
+        Some(evidence) => Some((evidence.result, format!("{}: {}", evidence.check, evidence.detail))),
+        None if find(EvidenceResult::Pass).is_some() => None,
+        None => Some((EvidenceResult::Inconclusive, "the check reported no evidence".to_owned())),
+    }
 }

@@ -3,18 +3,22 @@
 //! Every step has its intent in the journal before it begins and its outcome after it. A step whose outcome is not
 //! known is observed before anything else happens to its tenant; it is never repeated on a doubt.
 
+mod abandon;
 mod back;
+mod clocks;
 mod fleet;
 mod forward;
 mod fuse;
 mod operator;
 mod progress;
+mod removal;
 mod resolve;
 mod settle;
 mod word;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+pub use abandon::AbandonError;
 pub use fleet::{FleetLimits, Summary};
 use flowswap_contract::{ErrorKind, Phase};
 use fuse::Fuse;
@@ -131,12 +135,13 @@ pub struct Runner {
     ports: Ports,
     run: RunId,
     plan_path: Option<String>,
+    plan_made_at: Option<Timestamp>,
 }
 
 impl Runner {
     /// A runner for one run, whose ports are [`fused`](Ports::fused).
     pub fn new(ports: Ports, run: RunId) -> Self {
-        Self { ports, run, plan_path: None }
+        Self { ports, run, plan_path: None, plan_made_at: None }
     }
 
     /// The run's id.
@@ -148,6 +153,12 @@ impl Runner {
     #[must_use]
     pub fn with_plan_path(self, path: impl Into<String>) -> Self {
         Self { plan_path: Some(path.into()), ..self }
+    }
+
+    /// Says when the plan of the run was made. Nothing is begun with one from the future: one of two clocks is wrong.
+    #[must_use]
+    pub fn with_plan_made_at(self, made_at: Timestamp) -> Self {
+        Self { plan_made_at: Some(made_at), ..self }
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     progress::{Progress, defect},
     word::Word,
 };
-use crate::{Direction, Entry, Event, Question, TenantState};
+use crate::{Direction, Entry, Event, Question, TenantState, compare::is_shown};
 
 /// While its sheet is before the person's eyes, the step is looked for this often: a provider's log is some seconds late in
 /// any case.
@@ -24,30 +24,32 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// that the other side allows.
 const LOOK_ASIDE_EVERY: Duration = Duration::from_secs(60);
 
-/// What another side infers is the beginning of a person's act, and its end once it has stayed so for longer than a directory
-/// takes to synchronize (PAN: every five minutes): testing is seen before submitting.
-const SURE_AFTER: Duration = Duration::from_secs(6 * 60);
-
 /// What a look at a step saw.
 enum Sight {
     Done(ObserveReply),
+    /// Another side infers it, which counts once it has lasted, or a person has confirmed it.
+    Inferred(String),
     NotYet(String),
+    /// Nothing was seen, so nothing is different.
+    Failed(String),
 }
 
 impl Progress<'_> {
     /// Asks a person, unless one is asked already, and goes on once the step is seen to be done.
     pub(super) async fn await_operator(&mut self, step: &Step, direction: Direction) -> Result<(), Pause> {
         if !self.is_asked_for(step, direction) {
+            self.expect_unused(step, direction).await?;
             self.begin(step, direction).await?;
         }
         // Somebody may have done it without a word.
-        let mut seen = match self.look(step, direction).await? {
+        let sight = match self.look(step, direction).await? {
             Sight::Done(reply) => return self.take_as_done(step, direction, reply).await,
-            Sight::NotYet(detail) => detail,
+            sight => sight,
         };
         if !self.is_asked_for(step, direction) {
             self.ask(step, direction).await?;
         }
+        let mut seen = self.notice(step, sight).await?;
         loop {
             let question = self.work()?.question.clone();
             let question = question.ok_or_else(|| Pause::Journal(defect("a question was asked and is not there")))?;
@@ -61,7 +63,7 @@ impl Progress<'_> {
                     self.record(Entry::Confirmed { step: step.id.clone(), by, note }).await?;
                     match self.look(step, direction).await? {
                         Sight::Done(reply) => return self.take_as_done(step, direction, reply).await,
-                        Sight::NotYet(detail) => seen = detail,
+                        sight => seen = self.notice(step, sight).await?,
                     }
                     self.ports.operator.hear(self.name(), &disagreement(&question.sheet, &seen));
                 }
@@ -71,7 +73,11 @@ impl Progress<'_> {
                     self.record(entry).await?;
                     return Err(Pause::End(declined(direction), declination(&by, &step.id, &reason)));
                 }
-                Attended::Said(Word::Later) => return Err(wait(&question, &seen)),
+                Attended::Said(Word::Later) => {
+                    // What was seen meanwhile is in the question.
+                    let question = self.work()?.question.clone().unwrap_or(question);
+                    return Err(wait(self.name(), &question, &seen));
+                }
             }
         }
     }
@@ -128,12 +134,12 @@ impl Progress<'_> {
     }
 
     /// Waits for a word of the person, and looks meanwhile.
-    async fn attend(&self, step: &Step, question: &Question) -> Result<Attended, Pause> {
-        let operator = self.ports.operator.as_ref();
-        let attending = operator.attend(self.name(), question);
+    async fn attend(&mut self, step: &Step, question: &Question) -> Result<Attended, Pause> {
+        let operator = std::sync::Arc::clone(&self.ports.operator);
+        let name = self.name().to_owned();
+        let attending = operator.attend(&name, question);
         tokio::pin!(attending);
         let mut looked = Instant::now();
-        let mut noticed: Option<Instant> = None;
         loop {
             tokio::select! {
                 biased;
@@ -142,20 +148,13 @@ impl Progress<'_> {
                 }
                 word = &mut attending => return Ok(Attended::Said(word)),
                 () = tokio::time::sleep(LOOK_EVERY) => {
-                    let rest = if operator.is_at(self.name()) { LOOK_EVERY } else { LOOK_ASIDE_EVERY };
+                    let rest = if operator.is_at(&name) { LOOK_EVERY } else { LOOK_ASIDE_EVERY };
                     if looked.elapsed() < rest {
                         continue;
                     }
                     match self.look(step, question.direction).await? {
-                        Sight::Done(reply) if is_shown(step) || noticed.is_some_and(|at| at.elapsed() >= SURE_AFTER) => {
-                            return Ok(Attended::Seen(reply));
-                        }
-                        Sight::Done(reply) if noticed.is_none() => {
-                            operator.hear(self.name(), &format!("{}; go on with the sheet to its end", reply.detail));
-                            noticed = Some(Instant::now());
-                        }
-                        Sight::Done(_) => {}
-                        Sight::NotYet(_) => noticed = None,
+                        Sight::Done(reply) => return Ok(Attended::Seen(reply)),
+                        sight => drop(self.notice(step, sight).await?),
                     }
                     looked = Instant::now();
                 }
@@ -163,11 +162,30 @@ impl Progress<'_> {
         }
     }
 
+    /// Keeps since when another side infers that the step is done, and gives what was seen.
+    async fn notice(&mut self, step: &Step, sight: Sight) -> Result<String, Pause> {
+        let was_seen = self.work()?.question.as_ref().is_some_and(|question| question.noticed.is_some());
+        let (detail, is_seen) = match sight {
+            Sight::Inferred(detail) => (detail, true),
+            Sight::NotYet(detail) => (detail, false),
+            Sight::Done(reply) => (reply.detail, was_seen),
+            Sight::Failed(detail) => (detail, was_seen),
+        };
+        if is_seen != was_seen {
+            self.record(Entry::Noticed { step: step.id.clone(), seen: is_seen }).await?;
+            if is_seen {
+                self.ports.operator.hear(self.name(), &format!("{detail}; go on with the sheet to its end"));
+            }
+        }
+        Ok(detail)
+    }
+
     /// Looks whether the step is done, and records nothing.
     async fn look(&self, step: &Step, direction: Direction) -> Result<Sight, Pause> {
         match self.call::<ObserveReply>(step, Op::Observe).await {
             Ok(reply) => Ok(match (reply.state, direction) {
-                (Observed::Applied, Direction::Forward) => Sight::Done(reply),
+                (Observed::Applied, Direction::Forward) if is_shown(step) || self.is_believed() => Sight::Done(reply),
+                (Observed::Applied, Direction::Forward) => Sight::Inferred(reply.detail),
                 // What another side infers is no ground for deleting what the directory may use, unless a person says it, too.
                 (Observed::NotApplied, Direction::Back) if is_shown(step) || self.is_claimed() => Sight::Done(reply),
                 (Observed::NotApplied, Direction::Back) => {
@@ -180,8 +198,15 @@ impl Progress<'_> {
                     if self.work()?.question.is_some() { TenantState::Waiting } else { self.interrupted_state() };
                 Err(Pause::End(state, format!("stopped while step `{}` was looked at", step.id)))
             }
-            Err(error) => Ok(Sight::NotYet(format!("it could not be looked at: {error}"))),
+            Err(error) => Ok(Sight::Failed(format!("it could not be looked at: {error}"))),
         }
+    }
+
+    /// Whether what another side infers counts: a person says it, too, or it has lasted.
+    fn is_believed(&self) -> bool {
+        let question = self.history.work.as_ref().and_then(|work| work.question.as_ref());
+        let believed_at = question.and_then(Question::believed_at);
+        self.is_claimed() || believed_at.is_some_and(|at| at <= self.ports.clock.now())
     }
 
     fn is_claimed(&self) -> bool {
@@ -207,11 +232,6 @@ enum Attended {
     Seen(ObserveReply),
 }
 
-/// Whether the side that the step is about shows itself how it stands. What another side infers takes longer to be sure of.
-pub(super) fn is_shown(step: &Step) -> bool {
-    step.proposal.seen_by.is_none_or(|role| role == step.role)
-}
-
 /// Where a tenant stands of which a step was declined.
 fn declined(direction: Direction) -> TenantState {
     match direction {
@@ -224,10 +244,14 @@ fn declination(by: &str, step: &str, reason: &str) -> String {
     format!("{by} declined step `{step}`: {reason}")
 }
 
-fn wait(question: &Question, seen: &str) -> Pause {
+fn wait(tenant: &str, question: &Question, seen: &str) -> Pause {
     let owner =
         question.owner.as_deref().map(|owner| format!("{owner} must act")).unwrap_or("a person must act".into());
     let reason = match question.claims.last() {
+        None if let Some(at) = question.believed_at() => format!(
+            "{seen}; a test of the connection looks the same, so it counts if it is still seen from {at} on, or once \
+             `flowswap confirm {tenant}` says that the sheet was carried out to its end"
+        ),
         None => format!("{owner}: {}", question.sheet.title),
         Some(claim) => {
             let what = disagreement(&question.sheet, seen);

@@ -14,8 +14,8 @@ use crate::{
 
 pub(super) struct Progress<'a> {
     pub(super) ports: &'a Ports,
-    run: RunId,
-    tenant: Tenant,
+    pub(super) run: RunId,
+    pub(super) tenant: Tenant,
     pub(super) planned: PlannedTenant,
     pub(super) history: TenantHistory,
     /// What `observe` found of steps that were begun and not finished, for `apply` to go on from.

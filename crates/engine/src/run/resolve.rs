@@ -1,12 +1,15 @@
 //! A person says what is so of a step that nothing else could settle, and the journal keeps who, when and why.
 
-use flowswap_contract::{Handle, Phase, Step, Values};
+use flowswap_contract::{Handle, ObserveReply, Observed, Phase, Step, Values};
 
 use super::{
     Runner,
     progress::{defect, held},
 };
-use crate::{Draft, Entry, JournalError, Resolution, SecretStoreError, TenantHistory, TenantState, Work};
+use crate::{
+    Draft, Entry, JournalError, Resolution, SecretStoreError, Tenant, TenantHistory, TenantState, Work,
+    compare::{self, is_shown},
+};
 
 /// What a person says of the step that a tenant is stuck at.
 #[derive(Debug, Clone)]
@@ -66,6 +69,16 @@ pub enum ResolveError {
         /// The step.
         step: String,
     },
+    /// The world shows the contrary.
+    #[error("step `{step}` is said to be {stands}, and it was just seen {}: {seen}", contrary(*stands))]
+    Contradicted {
+        /// The step.
+        step: String,
+        /// What the person says.
+        stands: Resolution,
+        /// What was seen.
+        seen: String,
+    },
     /// The step does not give such a value, or it is a secret.
     #[error("step `{step}` gives no value `{output}` that can be said: it gives {}", gives.join(", "))]
     ForeignOutput {
@@ -89,9 +102,12 @@ pub enum ResolveError {
 
 impl Runner {
     /// Takes a decision on the step that a tenant is stuck at.
+    ///
+    /// The step is looked at first: a word that the world contradicts is refused. Where the look fails, or cannot tell, the
+    /// word stands.
     pub async fn resolve(
         &self,
-        tenant: &str,
+        tenant: &Tenant,
         history: &TenantHistory,
         decision: Decision,
     ) -> Result<Resolved, ResolveError> {
@@ -99,7 +115,8 @@ impl Runner {
             return Err(ResolveError::NoReason);
         }
         let (step, work) = find_step(history)?;
-        let held = held(self.ports.secrets.as_ref(), tenant, step).await?;
+        let name = tenant.spec.name.as_str();
+        let held = held(self.ports.secrets.as_ref(), name, step).await?;
         let Decision { stands, mut outputs, reason, by } = decision;
         let mut missing = Vec::new();
         match stands {
@@ -111,6 +128,11 @@ impl Runner {
             }
             Resolution::Applied | Resolution::NotApplied => outputs.clear(),
         }
+        let mut known = held.clone();
+        known.extend(outputs.clone());
+        if let Ok(seen) = compare::observe(tenant, work, step, known, self.run).await {
+            refuse_contradicted(step, stands, &seen)?;
+        }
         let entry = Entry::Resolved { step: step.id.clone(), stands, outputs, reason, by };
         let at = self.ports.clock.now();
         // The fold has the last word on what may follow, and has it before anything is done.
@@ -121,9 +143,17 @@ impl Runner {
                 self.ports.secrets.remove(&handle).await?;
             }
         }
-        let draft = Draft { at, run: self.run, tenant: Some(tenant.to_owned()), entry };
+        let draft = Draft { at, run: self.run, tenant: Some(name.to_owned()), entry };
         self.ports.journal.append(draft).await?;
         Ok(Resolved { step: step.id.clone(), missing })
+    }
+}
+
+/// How it was seen where a person says otherwise.
+fn contrary(stands: Resolution) -> &'static str {
+    match stands {
+        Resolution::Applied => "not to be in place",
+        Resolution::NotApplied => "to be in place",
     }
 }
 
@@ -141,6 +171,18 @@ fn find_step(history: &TenantHistory) -> Result<(&Step, &Work), ResolveError> {
         return Err(ResolveError::NotBegun { step: id });
     }
     Ok((step, work))
+}
+
+/// Refuses a word that was seen to be wrong. Where only another side infers what is so, that it sees nothing is no contradiction.
+fn refuse_contradicted(step: &Step, stands: Resolution, seen: &ObserveReply) -> Result<(), ResolveError> {
+    let is_contradicted = match stands {
+        Resolution::NotApplied => seen.state == Observed::Applied,
+        Resolution::Applied => seen.state == Observed::NotApplied && is_shown(step),
+    };
+    if !is_contradicted {
+        return Ok(());
+    }
+    Err(ResolveError::Contradicted { step: step.id.clone(), stands, seen: seen.detail.clone() })
 }
 
 /// Without a record of what is secret, a person could be asked for a secret.

@@ -4,8 +4,8 @@ use flowswap_contract::{
     self as contract, By, ErrorKind, Evidence, EvidenceResult, ObserveReply, Observed, Op, Reversibility, Step, Values,
 };
 
-use super::{Pause, operator::is_shown, progress::Progress};
-use crate::{Direction, Doubt, TenantState};
+use super::{Pause, progress::Progress};
+use crate::{Direction, Doubt, TenantState, compare::is_shown};
 
 impl Progress<'_> {
     /// Settles the doubt that an earlier run left behind, if there is one.
@@ -20,6 +20,10 @@ impl Progress<'_> {
         };
         if step.proposal.phase.is_check() {
             return Ok(self.fail(&step, direction, not_finished()).await?);
+        }
+        // What another side infers needs time, or a word; whoever declined is asked again.
+        if is_done_by_person(&step, direction) && !is_shown(&step) && direction == self.history.direction {
+            return Ok(());
         }
         // What the journal knows is not asked of the world, where somebody else's doing could be taken for ours.
         if !is_done_by_person(&step, direction) && self.work()?.nothing_was_sent() {

@@ -1,6 +1,6 @@
 //! Both plugins, over a [`World`](crate::world::World): the six verbs, journaling as the host does, and faults on order.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use flowswap_contract::{
     self as contract, ApplyReply, By, Error, ErrorKind, Handle, Inventory, ObserveReply, Observed, Op, PlanReply,
@@ -8,7 +8,7 @@ use flowswap_contract::{
 };
 use flowswap_engine::{Backend, BackendCall, Draft, Entry, Mode, Record, RequestOutcome};
 use futures::{FutureExt, future::BoxFuture};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
@@ -52,6 +52,11 @@ impl Backend for MemoryBackend {
             result
         }
         .boxed()
+    }
+
+    fn skews(&self) -> BTreeMap<String, SignedDuration> {
+        let skew = self.world().skews[self.role as usize];
+        skew.into_iter().map(|skew| (format!("{}.test", self.role), SignedDuration::from_secs(skew))).collect()
     }
 }
 
@@ -102,6 +107,8 @@ impl MemoryBackend {
         }
         let (state, outputs) = match fault {
             Some(Fault::Blind) => (Observed::Unknown, Values::new()),
+            Some(Fault::Absent) => (Observed::NotApplied, Values::new()),
+            Some(Fault::Present) => (Observed::Applied, Values::new()),
             _ => steps::observe(&self.world(), &self.tenant, params),
         };
         Ok(json!(ObserveReply { state, outputs, detail: format!("{state:?}") }))

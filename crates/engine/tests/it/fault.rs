@@ -27,6 +27,10 @@ pub(crate) enum Fault {
     Half,
     /// For `observe`: it cannot be told.
     Blind,
+    /// For `observe`: it is not in place, whatever is so.
+    Absent,
+    /// For `observe`: it is in place, whatever is so.
+    Present,
     /// The operator stops the run while the call is in flight; it succeeds.
     Stop,
 }

@@ -30,7 +30,8 @@ impl Short {
 
     /// `f` and `b` take the tenant up; then `step` begins, `step+` ends, `step-` fails, `step?` fails with an unknown
     /// effect, each with `<` in front on the way back. `step!1` intends a request that brings the secret `h`, and
-    /// `step!1+` ends it; `step#h` stores a secret; `step:applied` is a person's word; `=state` lets go; `end` ends the
+    /// `step!1+` ends it; `step=asked` asks a person, `step~seen` and `step~gone` are what is noticed meanwhile, `keep-whole`
+    /// abandons the way back; `step#h` stores a secret; `step:applied` is a person's word; `=state` lets go; `end` ends the
     /// run.
     fn entry(&self, word: &str) -> Entry {
         let (direction, rest) = word.strip_prefix('<').map_or((Forward, word), |rest| (Back, rest));
@@ -53,9 +54,30 @@ impl Short {
             "=stuck" => return ended(TenantState::Stuck),
             "planned" => return planned(Verdict::Ready),
             "blocked" => return planned(Verdict::Blocked),
+            "keep" | "keep-whole" | "keep-why" => {
+                let all = if word == "keep" { &["provision"][..] } else { &["provision", "swap"] };
+                let stands = all.iter().map(|step| ((*step).to_owned(), Default::default())).collect();
+                let reason = if word == "keep-why" { " " } else { "it works" }.to_owned();
+                return Entry::Abandoned { stands, seen: "the new client".into(), reason, by: "alice".into() };
+            }
             "forget" => return Entry::SecretRemoved { handle: Handle::new("h") },
             "end" => return Entry::RunEnded { interrupted: false },
             _ => {}
+        }
+        if let Some((step, seen)) = rest.split_once('~') {
+            return Entry::Noticed { step: step.to_owned(), seen: seen == "seen" };
+        }
+        if let Some((step, _)) = rest.split_once('=') {
+            let sheet = flowswap_contract::RunSheet {
+                title: "do it".into(),
+                url: None,
+                lines: vec![],
+                keep: vec![],
+                care: vec![],
+                proof: "it is seen".into(),
+            };
+            let (step, sheet, deadline) = (step.to_owned(), Box::new(sheet), start_of_time());
+            return Entry::OperatorAsked { step, direction, sheet, owner: None, deadline };
         }
         if let Some((_, number)) = rest.split_once('!') {
             let request = number.trim_end_matches('+').parse().unwrap();
@@ -154,6 +176,24 @@ async fn what_cannot_follow_is_refused_and_named() {
     check("f provision provision:applied", 3, "step `provision` is resolved, and the tenant is running");
     check("provision:applied", 1, "step `provision` is resolved, and the tenant is unplanned");
     check("f provision =stuck provision:applied-why", 4, "step `provision` is resolved without a reason");
+    check("f provision provision~seen", 3, "step `provision` is noticed, and nobody was asked for it");
+    check("f swap swap=asked provision~seen", 4, "step `provision` is noticed, and nobody was asked for it");
+    let again = "step `swap` is noticed again, and nothing was different since";
+    check("f swap swap=asked swap~seen swap~seen", 5, again);
+    check("f swap swap=asked swap~gone", 4, "step `swap` is noticed to be gone, and was not seen");
+    check("f swap swap=asked =stuck swap~seen", 5, nobody);
+    let abandoned = |state: &str| format!("the way back is abandoned, and the tenant is {state}");
+    check("keep-whole", 1, &abandoned("unplanned"));
+    let swapped = "f provision provision+ swap swap+";
+    check(&format!("{swapped} keep-whole"), 6, &abandoned("running"));
+    check(&format!("{swapped} =stuck keep-whole"), 7, &abandoned("stuck"));
+    check(&format!("{swapped} b =stuck keep-why"), 8, "the way back is abandoned without a reason");
+    check(&format!("{swapped} b =stuck keep"), 8, "the way back is abandoned, and step `swap` does not stand");
+    let gone = format!("{swapped} b <swap <swap+ <provision <provision+");
+    check(&format!("{gone} keep-whole"), 11, &abandoned("rolling-back"));
+    check(&format!("{gone} =back keep-whole"), 12, &abandoned("rolled-back"));
+    check(&format!("{swapped} b =stuck keep-whole keep-whole"), 9, &abandoned("soaking"));
+    check(&format!("{swapped} b keep-whole <swap"), 8, nobody);
     check("f provision =stuck swap:applied", 4, "step `swap` is resolved, and is not the one that is stuck");
     check("f provision provision- =stuck provision:applied", 5, "step `provision` is not in doubt");
     check(
@@ -196,6 +236,14 @@ async fn what_can_follow_is_taken() {
     check("f provision provision+ prove prove+ prove prove-", Running, &["provision"], None);
     check("f provision provision+ prove prove+ =swapped f prove prove+", Running, &["provision", "prove"], None);
     check("f =swapped", Swapped, &[], None);
+    let swapped = "f provision provision+ swap swap+";
+    let both = ["provision", "swap"];
+    check(&format!("{swapped} b =stuck keep-whole"), TenantState::Soaking, &both, None);
+    check(&format!("{swapped} b <swap <swap? =stuck keep-whole"), TenantState::Soaking, &both, None);
+    check(&format!("{swapped} b <swap <swap+ =stuck keep-whole"), TenantState::Soaking, &both, None);
+    check(&format!("{swapped} b <swap <swap=asked keep-whole"), TenantState::Soaking, &both, None);
+    check(&format!("{swapped} b =stuck keep-whole b <swap <swap+"), RollingBack, &["provision"], None);
+    check("f swap swap=asked swap~seen swap~gone swap~seen swap+", Running, &["swap"], None);
     check("f provision provision? b", RollingBack, &[], Some("provision"));
     check("f provision b provision provision+", RollingBack, &["provision"], None);
     check("f provision provision+ b <provision", RollingBack, &["provision"], Some("provision"));

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where its expectation does")]
 
+mod abandon;
 mod backend;
+mod clocks;
+mod compare;
 mod crash;
 mod fault;
 mod fleet;
@@ -20,6 +23,7 @@ mod proof;
 mod propose;
 mod reality;
 mod refuse;
+mod removal;
 mod resolve;
 mod rules;
 mod scene;

@@ -229,6 +229,7 @@ const WATCHED: Case = Case { name: "watched", ..FORWARD };
 async fn the_way_back_that_another_side_infers_needs_a_word() {
     let mut scene = asked(&WATCHED).await;
     scene.change_world("watched", World::connect_by_hand);
+    scene.claim("bob").await;
     scene.reach(Goal::Swapped, S::Swapped).await;
     assert_eq!(scene.end(Goal::RolledBack).await.0, S::Waiting);
     scene.change_world("watched", World::sign_in);
@@ -287,7 +288,8 @@ async fn a_decision_answers_the_question() {
     };
     let resolve = async |scene: &Scene, stands| {
         let history = scene.history().tenant("watched").unwrap().clone();
-        Runner::new(scene.reality.ports(), RunId::generate()).resolve("watched", &history, decide(stands)).await
+        let tenant = crate::scene::tenant(&scene.reality, "watched");
+        Runner::new(scene.reality.ports(), RunId::generate()).resolve(&tenant, &history, decide(stands)).await
     };
     assert!(resolve(&scene, Resolution::Applied).await.is_err(), "nobody has said that it is done");
     carry_out(&mut scene, &WATCHED, Happens::Alice).await;
@@ -364,12 +366,15 @@ async fn attend_to(name: &str, words: Vec<Word>, acts_before: usize) -> ((S, Str
 async fn somebody_at_the_terminal_is_walked_through() {
     let done = || Word::Done { note: None };
     // What another side infers may be the test before the submit: it is told, and believed once it stays so.
-    let begun = tokio::time::Instant::now();
-    let (end, heard, _) = attend_to("watched", vec![], 0).await;
+    let (end, heard, scene) = attend_to("watched", vec![], 0).await;
     let heard: Vec<&str> = heard.iter().map(String::as_str).collect();
     assert_eq!(heard, ["Applied; go on with the sheet to its end", "Applied"]);
     assert_eq!(end, (S::Swapped, String::new()));
-    assert!(begun.elapsed() > std::time::Duration::from_secs(6 * 60), "{:?}", begun.elapsed());
+    let records = scene.reality.state().records;
+    let at = |is_it: fn(&Entry) -> bool| records.iter().find(|record| is_it(&record.draft.entry)).unwrap().draft.at;
+    let noticed = at(|entry| matches!(entry, Entry::Noticed { seen: true, .. }));
+    let swapped = at(|entry| matches!(entry, Entry::StepEnded { step, .. } if step == "swap"));
+    assert!((360..400).contains(&swapped.duration_since(noticed).as_secs()), "{noticed} {swapped}");
     let disagreement = "expected: the directory uses the new client; seen: NotApplied";
     // What was done is seen without a word.
     let (end, heard, _) = attend(vec![], 0).await;
@@ -437,4 +442,97 @@ async fn who_waits_for_a_turn_is_looked_for_rarely() {
     let most = TENANTS * (1 + TAKES / 5 + 1) + waits;
     let looks = scene.count("swap", Op::Observe) as u64;
     assert!((most - waits / 10..=most).contains(&looks), "{looks} looks, and {most} are the most");
+}
+
+/// What happens between the looks at a step that another side infers, in minutes after the first sight of it, and whether the
+/// step counts as done at the end. A look that fails says nothing; one that sees nothing begins anew.
+#[tokio::test(start_paused = true)]
+async fn what_another_side_infers_counts_once_it_has_lasted() {
+    use crate::fault::Fault as F;
+    type Row = (&'static [(i64, Option<F>)], bool);
+    let table: [Row; 8] = [
+        (&[(0, None)], false),
+        (&[(0, None), (5, None)], false),
+        (&[(0, None), (6, None)], true),
+        (&[(0, None), (5, None), (7, None)], true),
+        (&[(0, None), (7, Some(F::Absent)), (8, None)], false),
+        (&[(0, None), (3, Some(F::Absent)), (4, None), (9, None)], false),
+        (&[(0, None), (3, Some(F::Blind)), (7, None)], false),
+        (&[(0, None), (3, Some(F::Refuse)), (7, None)], true),
+    ];
+    for (looks, is_done) in table {
+        let mut scene = asked(&WATCHED).await;
+        scene.change_world("watched", World::connect_by_hand);
+        let first = flowswap_engine::Clock::now(scene.reality.as_ref());
+        for (minutes, fault) in looks {
+            scene = scene.restarted();
+            scene.reality.set_clock(first + SignedDuration::from_mins(*minutes) + SignedDuration::from_secs(*minutes));
+            if let Some(fault) = fault {
+                scene.order("swap", Op::Observe, 0, *fault);
+            }
+            scene.run(Goal::Swapped).await;
+            scene.assert_fired();
+        }
+        let history = scene.history();
+        let tenant = history.tenant("watched").unwrap();
+        assert_eq!(tenant.state, if is_done { S::Swapped } else { S::Waiting }, "{looks:?}: {:?}", tenant.reason);
+        assert_lawful(&scene.reality.state());
+        if !is_done {
+            let question = tenant.work.as_ref().unwrap().question.as_ref().unwrap();
+            if let Some(at) = question.believed_at() {
+                let reason = tenant.reason.clone().unwrap();
+                assert!(reason.contains(&at.to_string()), "{reason}");
+                assert!(reason.contains("`flowswap confirm watched`"), "{reason}");
+            }
+            // A word makes it count at once.
+            scene.claim("bob").await;
+            scene.restarted().reach(Goal::Swapped, S::Swapped).await;
+        }
+    }
+}
+
+/// Who has declined may have begun, and is asked again: neither way is taken for gone by what another side infers.
+#[tokio::test(start_paused = true)]
+async fn what_was_declined_is_not_believed_at_the_first_look_either() {
+    let mut scene = asked(&WATCHED).await;
+    scene.change_world("watched", World::connect_by_hand);
+    carry_out(&mut scene, &WATCHED, Happens::Decline).await;
+    let scene = scene.restarted();
+    assert_eq!(scene.end(Goal::Swapped).await.0, S::Waiting);
+    scene.claim("bob").await;
+    scene.reach(Goal::Swapped, S::Swapped).await;
+    assert_eq!(scene.end(Goal::RolledBack).await.0, S::Waiting);
+    scene.change_world("watched", World::sign_in);
+    let mut scene = scene.restarted();
+    carry_out(&mut scene, &BACK_OF_WATCHED, Happens::Decline).await;
+    let scene = scene.restarted();
+    assert_eq!(scene.end(Goal::RolledBack).await.0, S::Waiting, "nobody has said that it is done");
+    assert_eq!(scene.world("watched").clients.len(), 1);
+    scene.claim("bob").await;
+    scene.reach(Goal::RolledBack, S::RolledBack).await;
+}
+
+/// A crash loses nothing of what was noticed.
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_record_while_something_is_noticed_goes_on() {
+    let scene = asked(&WATCHED).await;
+    scene.change_world("watched", World::connect_by_hand);
+    assert_eq!(scene.end(Goal::Swapped).await.0, S::Waiting);
+    let whole = scene.reality.state();
+    let noticed = whole.records.iter().position(|r| matches!(r.draft.entry, Entry::Noticed { .. })).unwrap();
+    for end in noticed - 1..=whole.records.len() {
+        let mut state = whole.clone();
+        state.records.truncate(end);
+        let scene = scene.after_crash(state);
+        assert_eq!(scene.end(Goal::Swapped).await.0, S::Waiting, "{end}");
+        let question = scene.history().tenant("watched").unwrap().work.as_ref().unwrap().question.clone().unwrap();
+        let later = question.believed_at().unwrap();
+        if end > noticed {
+            assert_eq!(question.noticed, Some(whole.records[noticed].draft.at), "{end}: it is still known since when");
+        }
+        let scene = scene.restarted();
+        scene.reality.set_clock(later);
+        scene.reach(Goal::Swapped, S::Swapped).await;
+        assert_lawful(&scene.reality.state());
+    }
 }

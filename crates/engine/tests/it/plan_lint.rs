@@ -61,10 +61,53 @@ async fn every_defect_is_named() {
     check(&|plan| remove(plan, Phase::Prove), &["there is a `swap` and no `prove` before it"]);
     check(
         &|plan| remove(plan, Phase::Test),
-        &["there is a `swap` and no `test` before it", "step `swap` needs `receipt`, which no earlier step gives"],
+        &[
+            "step `swap` has no `test` by the directory before it",
+            "step `swap` needs `receipt`, which no earlier step gives",
+        ],
     );
     let unconfirmed = |plan: &mut Plan| plan.tenants[0].steps.retain(|step| step.proposal.phase != Phase::Confirm);
-    check(&unconfirmed, &["there is a `retire` and no `confirm` before it"]);
+    check(
+        &unconfirmed,
+        &[
+            "there is a `retire` and no `confirm` before it",
+            "step `swap` is confirmed by the directory, which has no `confirm`",
+        ],
+    );
+    // The directory's own word is needed, unless the step says that it has none.
+    let keep = |plan: &mut Plan, role| {
+        plan.tenants[0].steps.retain(|step| step.proposal.phase != Phase::Confirm || step.role == role);
+    };
+    let blind = "step `swap` is confirmed by the directory, which has no `confirm`";
+    check(&|plan| keep(plan, Role::Provider), &[blind]);
+    let by = |plan: &mut Plan, role| step(plan, "swap").confirmed_by = Some(role);
+    let mute = |plan: &mut Plan| {
+        by(plan, Role::Provider);
+        keep(plan, Role::Directory);
+    };
+    check(&mute, &["step `swap` is confirmed by the provider, which has no `confirm`"]);
+    let mut alone = sound.clone();
+    by(&mut alone, Role::Provider);
+    keep(&mut alone, Role::Provider);
+    assert_eq!(lint(&alone), Vec::<String>::new());
+    // What the provider takes note of before the swap is no test by the directory.
+    let noted = |plan: &mut Plan| {
+        let test = plan.tenants[0].steps.iter_mut().find(|step| step.id == "test").unwrap();
+        (test.id, test.role) = ("test-provider".to_owned(), Role::Provider);
+    };
+    check(&noted, &["step `swap` has no `test` by the directory before it"]);
+    let expired = |plan: &mut Plan| plan.not_after = plan.created_at - jiff::SignedDuration::from_secs(1);
+    let mut plan = sound.clone();
+    expired(&mut plan);
+    assert_eq!(lint(&plan), ["it expires at 2025-12-31T23:59:59Z, before it was made at 2026-01-01T00:00:00Z"]);
+    let swapless = |plan: &mut Plan| remove(plan, Phase::Swap);
+    check(
+        &swapless,
+        &[
+            "there is a `retire` and no `swap` before it",
+            "step `confirm-provider` needs `swapped_at`, which no earlier step gives",
+        ],
+    );
     check(&|plan| remove(plan, Phase::Retire), &["there is a `purge` and no `retire` before it"]);
     check(
         &|plan| drop(step(plan, "provision").gives.pop()),
@@ -94,7 +137,7 @@ async fn every_defect_is_named() {
         back.action = "there is no way back from this step".into();
     };
     check(&silent, &["step `swap` does not say rightly how it is taken back"]);
-    for (index, id) in ["provision", "prove", "test", "swap"].iter().enumerate() {
+    for (index, id) in [(0, "provision"), (1, "prove"), (3, "swap")] {
         let other = |plan: &mut Plan| {
             let role = &mut plan.tenants[0].steps[index].role;
             *role = if *role == Role::Provider { Role::Directory } else { Role::Provider };

@@ -131,3 +131,24 @@ async fn a_lost_answer_after_a_rollback_does_not_find_the_old_secret() {
     assert_eq!(outcome, Outcome::Ended { state: S::Swapped, reason: None });
     assert_swapped(&scene.reality.state());
 }
+
+/// A check that looked at nothing proves nothing: a confirmation is waited for, any other check fails.
+#[tokio::test(start_paused = true)]
+async fn a_check_without_evidence_does_not_pass() {
+    for (step, expect) in
+        [("prove", S::Failed), ("test", S::Failed), ("confirm-directory", S::Soaking), ("confirm-provider", S::Soaking)]
+    {
+        let scene = Scene::new(&["acme"]).await;
+        scene.change_world("acme", |world| world.silent = Some(step));
+        let (state, reason) = scene.end(Goal::Swapped).await;
+        assert_eq!(state, expect, "{step}");
+        assert!(reason.ends_with("the check reported no evidence"), "{step}: {reason}");
+        scene.change_world("acme", |world| world.silent = None);
+        let scene = scene.restarted();
+        scene.reach(Goal::Swapped, S::Swapped).await;
+        // Nor does it let anything be retired.
+        scene.change_world("acme", |world| world.silent = Some("confirm-directory"));
+        assert_eq!(scene.end(Goal::Retired).await.0, S::Soaking);
+        assert_eq!(scene.world("acme").legacy, Legacy::Active);
+    }
+}

@@ -63,6 +63,8 @@ pub(crate) struct Reality {
     pub(crate) events: Mutex<Vec<Event>>,
     /// How long every call takes; on the paused clock.
     pub(crate) latency: Mutex<Duration>,
+    /// Up to when the time that really passed is in the ticks.
+    ticked_at: Mutex<tokio::time::Instant>,
     in_flight: AtomicUsize,
     pub(crate) most_in_flight: AtomicUsize,
 }
@@ -80,6 +82,7 @@ impl Reality {
             operator: Mutex::new(Arc::new(Nobody)),
             events: Mutex::default(),
             latency: Mutex::default(),
+            ticked_at: Mutex::new(tokio::time::Instant::now()),
             in_flight: AtomicUsize::default(),
             most_in_flight: AtomicUsize::default(),
         })
@@ -212,10 +215,16 @@ impl SecretStore for Reality {
 }
 
 impl Clock for Reality {
-    /// Every look is a second later than the one before.
+    /// Every look is a second later than the one before, and later by what passed on the paused clock.
     fn now(&self) -> Timestamp {
+        let passed = {
+            let mut ticked_at = self.ticked_at.lock().unwrap();
+            let passed = ticked_at.elapsed().as_secs();
+            *ticked_at += Duration::from_secs(passed);
+            passed
+        };
         let ticks = self.note(|state| {
-            state.ticks += 1;
+            state.ticks += 1 + i64::try_from(passed).unwrap();
             state.ticks
         });
         start_of_time() + SignedDuration::from_secs(ticks)

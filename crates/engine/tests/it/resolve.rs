@@ -4,7 +4,11 @@ use flowswap_contract::{Op, Values};
 use flowswap_engine::{Decision, Entry, Goal, Resolution, Resolved, RunId, Runner, TenantState};
 use serde_json::json;
 
-use crate::{fault::Fault, laws::assert_lawful, scene::Scene};
+use crate::{
+    fault::Fault,
+    laws::assert_lawful,
+    scene::{Scene, tenant},
+};
 
 use Resolution::{Applied, NotApplied};
 
@@ -14,7 +18,8 @@ impl Scene {
         let decision = Decision { stands, outputs, reason: reason.to_owned(), by: "alice".to_owned() };
         let history = self.history().tenant("acme").unwrap().clone();
         let runner = Runner::new(self.reality.ports(), RunId::none());
-        runner.resolve("acme", &history, decision).await.map_err(|error| error.to_string())
+        let tenant = tenant(&self.reality, "acme");
+        runner.resolve(&tenant, &history, decision).await.map_err(|error| error.to_string())
     }
 
     /// The answer to a step is lost, and no look can tell whether it was carried out.
@@ -78,7 +83,13 @@ async fn a_person_is_never_asked_for_a_secret() {
 async fn a_client_that_is_not_there_is_not_taken_for_one_that_is() {
     let scene = Scene::get_stuck(Goal::Swapped, "provision", Op::Apply, Fault::LoseAnswer).await;
     scene.change_world("acme", |world| world.clients.clear());
-    scene.say(Applied, &[("client_id", "svc-7")], "it is there").await.unwrap();
+    let said = [("client_id", "svc-7")];
+    let contradicted = "step `provision` is said to be applied, and it was just seen not to be in place: NotApplied";
+    assert_eq!(scene.say(Applied, &said, "it is there").await.unwrap_err(), contradicted);
+    // A word that nothing could be held against is still looked at by the next run.
+    scene.order("provision", Op::Observe, 2, Fault::Blind);
+    scene.say(Applied, &said, "it is there").await.unwrap();
+    scene.assert_fired();
     let (state, reason) = scene.end(Goal::Swapped).await;
     assert_eq!(state, TenantState::Stuck);
     assert!(reason.starts_with("a person said that step `provision` is applied, and it is not seen"), "{reason}");
@@ -113,8 +124,8 @@ async fn a_swap_that_a_person_saw_is_confirmed_and_one_that_was_not_is_made() {
 
 #[tokio::test(start_paused = true)]
 async fn a_step_that_was_taken_back_by_hand_is_not_taken_back_again() {
-    for stands in [NotApplied, Applied] {
-        let scene = Scene::get_stuck(Goal::RolledBack, "provision", Op::Undo, Fault::LoseAnswer).await;
+    for (stands, fault) in [(NotApplied, Fault::LoseAnswer), (Applied, Fault::LoseRequest)] {
+        let scene = Scene::get_stuck(Goal::RolledBack, "provision", Op::Undo, fault).await;
         let undone = scene.count("provision", Op::Undo);
         scene.say(stands, &[], "looked at the org").await.unwrap();
         scene.reach(Goal::RolledBack, TenantState::RolledBack).await;
@@ -144,4 +155,75 @@ async fn nothing_is_resolved_where_there_is_nothing_to_decide() {
     assert_eq!(scene.reality.state().records.len(), records);
     let is_resolved = |entry: &Entry| matches!(entry, Entry::Resolved { .. });
     assert!(!stuck.reality.state().records.iter().any(|record| is_resolved(&record.draft.entry)));
+}
+
+/// What a person says, what is seen just then, and whether the word is taken. A look that fails, or cannot tell, is no
+/// contradiction.
+#[tokio::test(start_paused = true)]
+async fn a_word_that_the_world_contradicts_is_refused() {
+    let table = [
+        (Goal::RolledBack, "swap", Fault::LoseRequest, NotApplied, None, false),
+        (Goal::RolledBack, "swap", Fault::LoseRequest, NotApplied, Some(Fault::Blind), true),
+        (Goal::RolledBack, "swap", Fault::LoseRequest, NotApplied, Some(Fault::Refuse), true),
+        (Goal::RolledBack, "swap", Fault::LoseRequest, Applied, None, true),
+        (Goal::RolledBack, "swap", Fault::LoseAnswer, NotApplied, None, true),
+        (Goal::RolledBack, "swap", Fault::LoseAnswer, Applied, None, false),
+        (Goal::RolledBack, "swap", Fault::LoseAnswer, Applied, Some(Fault::LoseRequest), true),
+        (Goal::RolledBack, "swap", Fault::Half, NotApplied, None, true),
+        (Goal::RolledBack, "provision", Fault::LoseRequest, NotApplied, None, false),
+        (Goal::RolledBack, "provision", Fault::LoseAnswer, Applied, None, false),
+        (Goal::Retired, "retire", Fault::LoseAnswer, NotApplied, None, false),
+        (Goal::Retired, "retire", Fault::LoseRequest, Applied, None, false),
+        (Goal::Retired, "retire", Fault::LoseRequest, NotApplied, None, true),
+    ];
+    for (goal, step, fault, stands, look, is_taken) in table {
+        let label = format!("{step} {fault:?} {stands} {look:?}");
+        let op = if goal == Goal::RolledBack { Op::Undo } else { Op::Apply };
+        let scene = Scene::get_stuck(goal, step, op, fault).await;
+        let before = scene.reality.state();
+        if let Some(look) = look {
+            scene.order(step, Op::Observe, scene.count(step, Op::Observe), look);
+        }
+        let said = scene.say(stands, &[], "looked at the console").await;
+        assert_eq!(said.is_ok(), is_taken, "{label}: {said:?}");
+        if let Err(problem) = said {
+            let contrary = if stands == Applied { "not to be in place: NotApplied" } else { "to be in place: Applied" };
+            assert_eq!(problem, format!("step `{step}` is said to be {stands}, and it was just seen {contrary}"));
+            let after = scene.reality.state();
+            assert_eq!((before.records.len(), before.secrets), (after.records.len(), after.secrets), "{label}");
+        }
+        scene.assert_fired();
+        assert_lawful_but_for_the_word(&scene, is_taken && (look.is_some() || fault == Fault::Half));
+    }
+}
+
+/// A false word that nothing could be held against makes the journal false, until a look.
+fn assert_lawful_but_for_the_word(scene: &Scene, is_false: bool) {
+    if !is_false {
+        assert_lawful(&scene.reality.state());
+    }
+}
+
+/// Where another side infers, that it sees nothing is no contradiction; that it sees something is.
+#[tokio::test(start_paused = true)]
+async fn what_another_side_does_not_see_contradicts_nobody() {
+    for (look, stands, is_taken) in [
+        (Fault::Absent, Applied, true),
+        (Fault::Absent, NotApplied, true),
+        (Fault::Present, Applied, true),
+        (Fault::Present, NotApplied, false),
+    ] {
+        let scene = Scene::new(&["watched"]).await;
+        assert_eq!(scene.end(Goal::Swapped).await.0, TenantState::Waiting);
+        let history = scene.history().tenant("watched").unwrap().clone();
+        let runner = Runner::new(scene.reality.ports(), RunId::generate());
+        runner.confirm("watched", &history, "bob", None).await.unwrap();
+        scene.order("swap", Op::Observe, scene.count("swap", Op::Observe), look);
+        let outputs = [("swapped_at".to_owned(), json!("2026-01-01T00:00:00Z"))].into();
+        let decision = Decision { stands, outputs, reason: "seen".to_owned(), by: "alice".to_owned() };
+        let history = scene.history().tenant("watched").unwrap().clone();
+        let resolved = runner.resolve(&tenant(&scene.reality, "watched"), &history, decision).await;
+        assert_eq!(resolved.is_ok(), is_taken, "{look:?} {stands}: {resolved:?}");
+        scene.assert_fired();
+    }
 }

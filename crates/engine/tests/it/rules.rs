@@ -299,6 +299,29 @@ fn what_is_seen_decides_findings_and_verdict() {
     let contradicted = ["record-contradicted", "auth-code-flow", "unused-service-client", "flow-from-record"];
     check(&recorded(moved), Unknown, &contradicted);
 
+    // A time that cannot be read is a finding, and never taken for one that is not there.
+    let unreadable = |change: fn(&mut Sight)| move |_: &mut TenantSpec, sight: &mut Sight| change(sight);
+    let found = ["auth-code-flow", "time-unreadable"];
+    let yesterday = || Some("yesterday".to_owned());
+    check(&unreadable(|sight| directory(sight).last_success = Some("yesterday".into())), Ready, &found);
+    check(&unreadable(|sight| directory(sight).last_success = Some("2026-01-01T00:00:00".into())), Ready, &found);
+    check(&unreadable(|sight| directory(sight).last_sign_in = Some(String::new())), Ready, &found);
+    check(&unreadable(|sight| legacy(sight).last_sign_in = Some("1767225600".into())), Ready, &found);
+    check(&unreadable(|sight| legacy(sight).tokens.granted_at = Some("soon".into())), Ready, &found);
+    check(&unreadable(|sight| legacy(sight).tokens.refused_at = Some("soon".into())), Ready, &found);
+    let of_service = |_: &mut TenantSpec, sight: &mut Sight| {
+        service(sight, "svc-1", Variant::Plain);
+        sight.provider.as_mut().unwrap().service_clients[0].tokens.granted_at = yesterday();
+    };
+    check(&of_service, Ready, &["auth-code-flow", "time-unreadable", "unused-service-client"]);
+    // Who got the newest token cannot be told then.
+    fn garbled(sight: &mut Sight) {
+        moved(sight);
+        sight.provider.as_mut().unwrap().service_clients[0].tokens.granted_at = Some("yesterday".into());
+        legacy(sight).tokens = tokens(Some(9), None);
+    }
+    check(&hidden(garbled), Unknown, &["flow-unknown", "time-unreadable", "unused-service-client"]);
+
     // These are found when a plan is made.
     hit.lock().unwrap().extend(["not-plannable", "org-shared"].map(str::to_owned));
     let all: BTreeSet<String> = RULES.iter().map(|rule| rule.id.to_owned()).collect();

@@ -179,6 +179,9 @@ pub(crate) fn test(state: &mut State, tenant: &str, run: RunId, params: &StepPar
         }
         _ => (EvidenceResult::Pass, Values::new()),
     };
+    if state.world(tenant).silent == Some(params.step.id.as_str()) {
+        return TestReply { outputs, ..TestReply::default() };
+    }
     let check = params.step.id.clone();
     let detail = format!("{result:?}").to_lowercase();
     TestReply { outputs, evidence: vec![Evidence::new(&check, result, detail)], ..TestReply::default() }

@@ -34,6 +34,9 @@ fn line(entry: &Entry) -> String {
         Entry::OperatorAsked { step, direction, owner, .. } => {
             format!("  {} {step} asked of {}", arrow(*direction), owner.as_deref().unwrap_or("anybody"))
         }
+        Entry::Noticed { step, seen: true } => format!("  {step} is noticed"),
+        Entry::Noticed { step, .. } => format!("  {step} is noticed no more"),
+        Entry::Abandoned { by, reason, .. } => format!("{by} ends the way back, {reason}"),
         Entry::Confirmed { step, by, .. } => format!("{by} says: {step} is done"),
         Entry::Declined { step, by, reason } => format!("{by} declines {step}, {reason}"),
         Entry::SecretHandedOver { handle, by, way } => format!("hand {handle} to {by}, {way}"),

@@ -26,6 +26,10 @@ pub(crate) struct World {
     pub(crate) slow_confirmations: u32,
     /// The directory does not synchronize.
     pub(crate) broken: bool,
+    /// The check that looks at nothing, and says so of nothing.
+    pub(crate) silent: Option<&'static str>,
+    /// How far the clocks of provider and directory are ahead, in seconds; none where a side shows none.
+    pub(crate) skews: [Option<i64>; 2],
     /// A person signed in at this time.
     pub(crate) last_sign_in: Option<String>,
 }
@@ -86,6 +90,8 @@ impl World {
             can_restore: true,
             slow_confirmations: 0,
             broken: false,
+            silent: None,
+            skews: [None, None],
             last_sign_in: None,
         }
     }

@@ -1,7 +1,7 @@
 //! Both sides of every tenant, as the steps that stand are observed now. Changes nothing.
 
 use flowswap_contract::{ObserveReply, Observed};
-use flowswap_engine::{Comparison, History, compare};
+use flowswap_engine::{Comparison, History, Said, compare};
 use flowswap_host::chain;
 
 use super::{Check, failed, passed};
@@ -11,14 +11,16 @@ use crate::{config::Config, context::Context, exit::Failure, fleet::Fleet};
 pub(super) async fn verify(context: &Context, config: &Config, history: &History) -> Result<Vec<Check>, Failure> {
     let mut checks = Vec::new();
     let is_begun = |name: &str| history.tenant(name).is_some_and(|tenant| tenant.work.is_some());
+    // What was taken back whole may also be gone from the configuration.
+    let is_known = |name: &str| is_begun(name) || history.tenant(name).is_some_and(|tenant| tenant.former.is_some());
     let names: Vec<String> =
-        config.tenants.iter().map(|tenant| tenant.name.clone()).filter(|name| is_begun(name)).collect();
+        config.tenants.iter().map(|tenant| tenant.name.clone()).filter(|name| is_known(name)).collect();
     for (name, _) in history.tenants().filter(|(name, _)| is_begun(name) && !names.iter().any(|known| known == name)) {
         let problem = "the configuration does not have it, so it cannot be looked at".to_owned();
         checks.push(failed("world", Some(name.to_owned()), problem));
     }
     if names.is_empty() {
-        checks.push(passed("world", None, "no tenant has a step that stands".to_owned()));
+        checks.push(passed("world", None, "no tenant has a step that stands, or that was taken back".to_owned()));
         return Ok(checks);
     }
     let progress = context.progress();
@@ -35,9 +37,8 @@ pub(super) async fn verify(context: &Context, config: &Config, history: &History
         }
     };
     let compared = fleet.each(config, &progress, |tenant| async {
-        let work = history.tenant(&tenant.spec.name).and_then(|tenant| tenant.work.as_ref());
-        let comparisons = match work {
-            Some(work) => compare(&tenant, work).await,
+        let comparisons = match history.tenant(&tenant.spec.name) {
+            Some(known) => compare(&tenant, known).await,
             None => Vec::new(),
         };
         (tenant.spec.name, comparisons)
@@ -51,7 +52,11 @@ pub(super) async fn verify(context: &Context, config: &Config, history: &History
 }
 
 fn judge(tenant: &str, comparison: &Comparison) -> Check {
-    let said = if comparison.is_done { "done" } else { "in doubt" };
+    let said = match comparison.said {
+        Said::Done => "done",
+        Said::TakenBack => "taken back",
+        Said::InDoubt => "in doubt",
+    };
     let seen = match &comparison.seen {
         Ok(ObserveReply { state, detail, .. }) => format!("{}: {detail}", seen_as(*state)),
         Err(error) => format!("could not be seen: {error}"),

@@ -39,6 +39,7 @@ fn swap() -> Question {
         owner: Some("dana".to_owned()),
         since: at("2026-11-20T08:00:00Z"),
         deadline: at("2026-11-23T08:00:00Z"),
+        noticed: None,
         claims: vec![Claim {
             by: "erik".to_owned(),
             at: at("2026-11-21T09:30:00Z"),

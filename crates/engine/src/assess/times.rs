@@ -1,0 +1,34 @@
+//! Times that the two sides tell. One that cannot be read is never taken for one that is not there.
+
+use flowswap_contract::{DirectoryInventory, ProviderInventory};
+use jiff::Timestamp;
+
+/// A time as RFC 3339 writes it. Without an offset it is no point in time.
+pub(super) fn read(text: &str) -> Option<Timestamp> {
+    text.parse().ok()
+}
+
+/// What of both sides' times cannot be read: where it stands, and what it is.
+pub(super) fn find_unreadable(
+    provider: Option<&ProviderInventory>,
+    directory: Option<&DirectoryInventory>,
+) -> Vec<String> {
+    let mut times: Vec<(String, Option<&String>)> = Vec::new();
+    if let Some(directory) = directory {
+        times.push(("the directory's last_success".to_owned(), directory.last_success.as_ref()));
+        times.push(("the directory's last_sign_in".to_owned(), directory.last_sign_in.as_ref()));
+    }
+    for client in provider.iter().flat_map(|provider| &provider.legacy_clients) {
+        let id = &client.client_id;
+        times.push((format!("last_sign_in of `{id}`"), client.last_sign_in.as_ref()));
+        times.push((format!("granted_at of `{id}`"), client.tokens.granted_at.as_ref()));
+        times.push((format!("refused_at of `{id}`"), client.tokens.refused_at.as_ref()));
+    }
+    for client in provider.iter().flat_map(|provider| &provider.service_clients) {
+        let id = &client.id;
+        times.push((format!("granted_at of `{id}`"), client.tokens.granted_at.as_ref()));
+        times.push((format!("refused_at of `{id}`"), client.tokens.refused_at.as_ref()));
+    }
+    let unreadable = |text: &&String| read(text).is_none();
+    times.into_iter().filter_map(|(what, text)| Some(format!("{what} is {:?}", text.filter(unreadable)?))).collect()
+}

@@ -1,0 +1,50 @@
+//! Clocks that disagree. No proof compares this machine's clock with another one; what a proof compares are times of the two
+//! sides, which must agree well enough for that.
+
+use flowswap_contract::Role;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::Tenant;
+
+/// How far the clocks of both sides may be apart, for what a proof compares, and the plan's from this machine's.
+const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Says that a plan was made in the future, if it was.
+pub(super) fn lead(made_at: Timestamp, now: Timestamp) -> Option<String> {
+    let ahead = made_at.duration_since(now);
+    (ahead > TOLERANCE).then(|| {
+        format!(
+            "the plan was made at {made_at}, which is {ahead:#} ahead of this machine's clock: set the clock right, or plan again"
+        )
+    })
+}
+
+/// Says that the clocks of both sides are too far apart, if they are as far as their answers show it. A side that shows no
+/// clock says nothing, and is not held against the tenant.
+pub(super) fn disagreement(tenant: &Tenant) -> Option<String> {
+    let (provider, directory) = (tenant.backend(Role::Provider).skews(), tenant.backend(Role::Directory).skews());
+    let pairs = provider.iter().flat_map(|one| directory.iter().map(move |other| (one, other)));
+    let ((one, skew), (other, other_skew)) = pairs.max_by_key(|((_, a), (_, b))| apart(**a, **b))?;
+    let apart = apart(*skew, *other_skew);
+    (apart > TOLERANCE).then(|| {
+        format!(
+            "the clocks of both sides are {apart:#} apart, and the proof needs them to agree within {TOLERANCE:#}: {one} is {} and \
+             {other} is {} this machine's",
+            beside(*skew),
+            beside(*other_skew)
+        )
+    })
+}
+
+fn apart(one: SignedDuration, other: SignedDuration) -> SignedDuration {
+    one.saturating_sub(other).abs()
+}
+
+/// How a clock stands to this machine's.
+fn beside(skew: SignedDuration) -> String {
+    match skew.signum() {
+        0 => "equal to".to_owned(),
+        1 => format!("{skew:#} ahead of"),
+        _ => format!("{:#} behind", skew.abs()),
+    }
+}

@@ -1,0 +1,129 @@
+//! A client in use is never removed: directly before a client is deleted or deactivated, the directory is asked as which one it
+//! is connected now. What the journal says, or a person, is no ground for it.
+
+use std::time::Duration;
+
+use flowswap_contract::{self as contract, ErrorKind, ObserveReply, Observed, Phase, Step, Values};
+
+use super::{Pause, is_transient, progress::Progress};
+use crate::{Direction, TenantState, compare};
+
+/// Seconds before a look that failed is tried again.
+const LOOK_WAITS_SECS: [u64; 3] = [1, 4, 15];
+
+/// A client that a step deletes or deactivates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Client {
+    /// The one that the migration made.
+    Service,
+    /// The one from before it.
+    Legacy,
+}
+
+/// Which client is deleted or deactivated when the step is carried out, or taken back. Whatever removes one is named here.
+fn removes(step: &Step, direction: Direction) -> Option<Client> {
+    match (step.proposal.phase, direction) {
+        (Phase::Retire | Phase::Purge, Direction::Forward) => Some(Client::Legacy),
+        (Phase::Provision, Direction::Back) => Some(Client::Service),
+        _ => None,
+    }
+}
+
+impl Progress<'_> {
+    /// Lets a step begin only if the client that it removes, if it removes one, is not in use.
+    pub(super) async fn expect_unused(&self, step: &Step, direction: Direction) -> Result<(), Pause> {
+        let Some(client) = removes(step, direction) else { return Ok(()) };
+        let Some(swap) = self.planned.steps.iter().find(|step| step.proposal.phase == Phase::Swap).cloned() else {
+            return self.expect_never_given(step, client);
+        };
+        let why = match self.look_at_connection(&swap).await {
+            Ok(reply) => match (client, reply.state) {
+                (Client::Service, Observed::NotApplied) | (Client::Legacy, Observed::Applied) => return Ok(()),
+                (Client::Service, Observed::Applied) => format!(
+                    "the directory is connected as the new client ({}); put the connection from before back first, or stay with \
+                     the new one",
+                    reply.detail
+                ),
+                (Client::Legacy, Observed::NotApplied) => format!(
+                    "the directory is not connected as the new client ({}); connect it first, or go back",
+                    reply.detail
+                ),
+                (_, Observed::Partial | Observed::Unknown) => format!(
+                    "as which client the directory is connected now cannot be told ({}); look at its connection, and try again",
+                    reply.detail
+                ),
+            },
+            Err(error) if error.kind == ErrorKind::Interrupted => {
+                let reason = format!("stopped before it was known whether step `{}` removes a client in use", step.id);
+                return Err(Pause::End(self.interrupted_state(), reason));
+            }
+            Err(error) => {
+                let hint = error.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
+                format!("as which client the directory is connected now could not be looked at: {error}{hint}")
+            }
+        };
+        Err(refused(step, direction, &why))
+    }
+
+    /// Where only a person said that the client is gone, the tenant is not taken back while the directory is connected as it.
+    pub(super) async fn expect_left(&self) -> Result<(), Pause> {
+        let swap = self.planned.steps.iter().find(|step| step.proposal.phase == Phase::Swap).cloned();
+        let Some(swap) = swap.filter(|_| self.work().is_ok_and(|work| work.is_gone_on_word)) else { return Ok(()) };
+        let seen = match self.look_at_connection(&swap).await {
+            Ok(reply) if reply.state == Observed::NotApplied => return Ok(()),
+            Ok(reply) => reply.detail,
+            Err(error) if error.kind == ErrorKind::Interrupted => {
+                return Err(Pause::End(
+                    self.interrupted_state(),
+                    "stopped before it was known whether all is taken back".into(),
+                ));
+            }
+            Err(error) => format!("it could not be looked at: {error}"),
+        };
+        let reason = format!(
+            "the new client is said to be gone, and the directory is not seen to be connected as before: {seen}"
+        );
+        Err(Pause::End(TenantState::Stuck, reason))
+    }
+
+    /// Without a swap no directory was given the new client, unless a person took its secret; and nothing shows that any
+    /// directory could do without the legacy one.
+    fn expect_never_given(&self, step: &Step, client: Client) -> Result<(), Pause> {
+        let why = match client {
+            Client::Service if self.work()?.handed_over.is_empty() => return Ok(()),
+            Client::Service => "a person has its secret, and the plan has no step that shows whether it is in use",
+            Client::Legacy => "the plan has no step that shows whether the directory does without it",
+        };
+        let direction = if client == Client::Service { Direction::Back } else { Direction::Forward };
+        Err(refused(step, direction, why))
+    }
+
+    async fn look_at_connection(&self, swap: &Step) -> Result<ObserveReply, contract::Error> {
+        let Some(work) = self.history.work.as_ref() else {
+            return Err(contract::Error::new(ErrorKind::Internal, "nothing was begun"));
+        };
+        let mut waits = LOOK_WAITS_SECS.iter();
+        loop {
+            let error = match compare::observe(&self.tenant, work, swap, Values::new(), self.run).await {
+                Ok(reply) => return Ok(reply),
+                Err(error) => error,
+            };
+            let Some(seconds) = waits.next().filter(|_| is_transient(error.kind)) else { return Err(error) };
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep(Duration::from_secs(*seconds)) => {}
+                () = self.ports.stop.stopped() => {
+                    return Err(contract::Error::new(ErrorKind::Interrupted, "the run was stopped"));
+                }
+            }
+        }
+    }
+}
+
+fn refused(step: &Step, direction: Direction, why: &str) -> Pause {
+    let done = match direction {
+        Direction::Forward => "carried out",
+        Direction::Back => "taken back",
+    };
+    Pause::End(TenantState::Stuck, format!("step `{}` was not {done}, and nothing was removed: {why}", step.id))
+}

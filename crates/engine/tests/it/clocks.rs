@@ -1,0 +1,74 @@
+//! Clocks that are wrong: a plan from the future is not begun, and nothing is retired on clocks that disagree.
+
+use flowswap_engine::{Goal, Outcome, RunCommand, RunId, Runner, TenantState as S};
+use jiff::SignedDuration;
+
+use crate::{
+    scene::{LIMITS, Scene},
+    world::Legacy,
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_from_the_future_is_not_begun() {
+    for (ahead, is_begun) in [(-60, true), (0, true), (290, true), (310, false), (7200, false)] {
+        let scene = Scene::new(&["acme"]).await;
+        let made_at = flowswap_engine::Clock::now(scene.reality.as_ref()) + SignedDuration::from_secs(ahead);
+        let runner = Runner::new(scene.reality.ports(), RunId::generate()).with_plan_made_at(made_at);
+        let summary = runner.run(RunCommand::Apply, scene.jobs(Goal::Swapped), LIMITS).await.unwrap();
+        match &summary.outcomes[0].1 {
+            Outcome::Ended { state: S::Swapped, .. } => assert!(is_begun, "{ahead}"),
+            Outcome::Refused { changes } => {
+                assert!(!is_begun, "{ahead}: {changes:?}");
+                let begin = format!("the plan was made at {made_at}, which is ");
+                assert!(changes[0].starts_with(&begin), "{changes:?}");
+                let end = " ahead of this machine's clock: set the clock right, or plan again";
+                assert!(changes[0].ends_with(end), "{changes:?}");
+                assert!(scene.history().tenant("acme").is_none(), "nothing was begun");
+            }
+            other => panic!("{ahead}: {other:?}"),
+        }
+    }
+}
+
+/// What is retired is retired on a proof that compares times of both sides, and no more than five minutes may be between
+/// their clocks. Of a side that shows none nothing is claimed.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_retired_or_deleted_on_clocks_that_disagree() {
+    let message = |provider: &str, directory: &str, apart: &str| {
+        format!(
+            "the clocks of both sides are {apart} apart, and the proof needs them to agree within 5m: provider.test is {provider} \
+             and directory.test is {directory} this machine's"
+        )
+    };
+    let table = [
+        ([None, None], None),
+        ([Some(900), None], None),
+        ([None, Some(900)], None),
+        ([Some(0), Some(0)], None),
+        ([Some(900), Some(900)], None),
+        ([Some(-900), Some(-901)], None),
+        ([Some(300), Some(0)], None),
+        ([Some(301), Some(0)], Some(message("5m 1s ahead of", "equal to", "5m 1s"))),
+        ([Some(-120), Some(200)], Some(message("2m behind", "3m 20s ahead of", "5m 20s"))),
+        ([Some(0), Some(3600)], Some(message("equal to", "1h ahead of", "1h"))),
+    ];
+    for goal in [Goal::Retired, Goal::Purged] {
+        for (skews, expect) in &table {
+            let scene = Scene::new(&["acme"]).await;
+            scene.reach(Goal::Swapped, S::Swapped).await;
+            scene.change_world("acme", |world| world.skews = *skews);
+            let records = scene.reality.state().records.len();
+            let outcome = scene.run(goal).await.remove(0).1;
+            match expect {
+                None => assert!(matches!(outcome, Outcome::Ended { reason: None, .. }), "{skews:?}: {outcome:?}"),
+                Some(message) => {
+                    assert_eq!(outcome, Outcome::Refused { changes: vec![message.clone()] });
+                    assert_eq!(scene.world("acme").legacy, Legacy::Active);
+                    assert_eq!(scene.reality.state().records.len(), records + 2, "only that there was a run");
+                }
+            }
+            // The way back needs no such proof.
+            scene.restarted().run(Goal::RolledBack).await;
+        }
+    }
+}
