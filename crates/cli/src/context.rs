@@ -17,7 +17,10 @@ use jiff::Timestamp;
 use crate::{
     args::Global,
     config::{self, Config},
-    display::progress::{Floor, Progress},
+    display::{
+        progress::{Floor, Progress},
+        text::Text,
+    },
     exit::{Exit, Failure},
     interrupt,
     terminal::Terminal,
@@ -142,7 +145,7 @@ pub(crate) async fn open_journal(terminal: Terminal, config: &Config) -> Result<
     let path = create_state(config)?.journal();
     let journal = SqliteJournal::open(&path).map_err(|error| cannot_open(&path, error))?;
     if let Some(takeover) = journal.takeover() {
-        terminal.say(&takeover.to_string());
+        terminal.say(Text::of(takeover));
     }
     let history = fold(&journal).await?;
     Ok((journal, history))

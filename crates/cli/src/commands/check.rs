@@ -9,7 +9,10 @@ use crate::{
     args::Select,
     config::Config,
     context::{Context, load_identity},
-    display::table::{self, Cell},
+    display::{
+        table::{self, Cell},
+        text::{Text, text},
+    },
     exit::{Exit, Failure},
     fleet::Fleet,
     terminal::Tone,
@@ -93,8 +96,8 @@ async fn check_side(tenant: &Tenant, role: Role) -> Vec<Evidence> {
 }
 
 /// One line for each side of each tenant, and every check that did not pass; with `-v`, every check.
-fn text(report: &Report, all: bool) -> String {
-    let mut text = String::new();
+fn text(report: &Report, all: bool) -> Text {
+    let mut text = Text::default();
     if !all {
         text +=
             &table::render(["tenant", "side", "checks", "result"], report.checks.chunk_by(same_side).map(summarize));
@@ -110,7 +113,7 @@ fn text(report: &Report, all: bool) -> String {
         text += &table::render(["tenant", "side", "check", "result", ""], listed.into_iter().map(row));
     }
     let failed = report.checks.iter().filter(|check| check.evidence.result == R::Fail).count();
-    text + &format!("\n{} checks, {failed} failed\n", report.checks.len())
+    text + text!("\n{} checks, {} failed\n", report.checks.len(), failed)
 }
 
 fn same_side(a: &Check, b: &Check) -> bool {

@@ -7,7 +7,11 @@ use serde::Serialize;
 use crate::{
     args::Select,
     context::{Context, SystemClock, read_history},
-    display::{count, show_trouble, table, tone_of_verdict},
+    display::{
+        count, show_trouble, table,
+        text::{Text, text},
+        tone_of_verdict,
+    },
     exit::{Exit, Failure},
     fleet::Fleet,
 };
@@ -68,7 +72,7 @@ fn row(name: &str, sight: Sight, assessment: Assessment) -> Row {
     }
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &Report) -> Text {
     let mut text = table::render(
         ["tenant", "verdict", "flow", "days left", "findings"],
         report.tenants.iter().map(|row| {
@@ -83,7 +87,7 @@ fn text(report: &Report) -> String {
             ]
         }),
     );
-    text += &format!("\n{}\n", count(report.tenants.iter().map(|row| row.verdict)));
+    text += text!("\n{}\n", count(report.tenants.iter().map(|row| row.verdict)));
     for row in &report.tenants {
         text += &show_trouble(&row.name, row.verdict, &row.findings);
     }

@@ -18,7 +18,9 @@ use crate::{
     display::{
         count,
         progress::{Floor, Progress},
-        table, tone_of_state,
+        table,
+        text::{Text, text},
+        tone_of_state,
     },
     exit::{Exit, Failure},
     fleet::Fleet,
@@ -103,9 +105,9 @@ pub(crate) fn choose(
 }
 
 /// Reports that no tenant is concerned.
-pub(crate) fn report_none(context: &Context, why: &str) -> Result<Exit, Failure> {
+pub(crate) fn report_none(context: &Context, why: impl Into<Text>) -> Result<Exit, Failure> {
     context.terminal.say(why);
-    context.terminal.report(&Report { run: None, tenants: Vec::new() }, String::new)?;
+    context.terminal.report(&Report { run: None, tenants: Vec::new() }, Text::default)?;
     Ok(Exit::Done)
 }
 
@@ -247,7 +249,7 @@ fn row((name, outcome): &(String, Outcome)) -> Row {
     }
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &Report) -> Text {
     let word = |row: &Row| row.state.map_or_else(|| row.outcome.to_owned(), |state| state.to_string());
     let rows = report.tenants.iter().map(|row| {
         let tone = row.state.map_or(Tone::Care, tone_of_state);
@@ -255,7 +257,7 @@ fn text(report: &Report) -> String {
         note.extend(row.rules.iter().map(|rule| format!(" (`flowswap explain {rule}`)")));
         [table::plain(&row.name), table::toned(tone, word(row)), table::plain(note)]
     });
-    table::render(["tenant", "state", ""], rows) + &format!("\n{}\n", count(report.tenants.iter().map(word)))
+    table::render(["tenant", "state", ""], rows) + text!("\n{}\n", count(report.tenants.iter().map(word)))
 }
 
 pub(crate) fn exit_of(summary: &Summary) -> Exit {
@@ -289,7 +291,7 @@ mod tests {
             rules: vec!["users-lost".to_owned()],
         };
         let text = text(&Report { run: None, tenants: vec![row] });
-        let line = console::strip_ansi_codes(&text).lines().nth(1).unwrap().to_owned();
+        let line = text.plain().lines().nth(1).unwrap().to_owned();
         assert_eq!(line, "acme    failed  step `confirm` failed (`flowswap explain users-lost`)");
     }
 }

@@ -9,7 +9,11 @@ use super::awaited::Awaited;
 use crate::{
     args::Select,
     context::{Context, read_history},
-    display::{count, table, tone_of_state},
+    display::{
+        count, table,
+        text::{Text, text},
+        tone_of_state,
+    },
     exit::{Exit, Failure},
     fleet::select,
 };
@@ -129,7 +133,7 @@ fn has_begun(tenant: &TenantHistory, phase: Phase) -> bool {
     step.is_some_and(|step| step.proposal.phase == phase)
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &Report) -> Text {
     let rows = report.tenants.iter().map(|row| {
         [
             table::plain(&row.name),
@@ -139,10 +143,10 @@ fn text(report: &Report) -> String {
         ]
     });
     let mut text = table::render(["tenant", "state", "step", "next"], rows);
-    text += &format!("\n{}\n", count(report.tenants.iter().map(|row| row.state)));
+    text += text!("\n{}\n", count(report.tenants.iter().map(|row| row.state)));
     for row in &report.tenants {
         if let Some(reason) = &row.reason {
-            text += &format!("{}: {reason}\n", row.name);
+            text += text!("{}: {}\n", row.name, reason);
         }
     }
     text

@@ -4,10 +4,12 @@ pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod sheet;
 pub(crate) mod table;
+pub(crate) mod text;
 
 use flowswap_contract::Evidence;
 use flowswap_engine::{Claim, Finding, Severity, TenantState, Verdict};
 
+use self::text::{Text, text};
 use crate::terminal::{Tone, paint};
 
 /// The colour of a verdict.
@@ -41,29 +43,29 @@ pub(crate) fn tone_of_state(state: TenantState) -> Tone {
 }
 
 /// What stands in the way of a tenant that needs a person, and what to do about it; nothing for the others.
-pub(crate) fn show_trouble(name: &str, verdict: Verdict, findings: &[Finding]) -> String {
+pub(crate) fn show_trouble(name: &str, verdict: Verdict, findings: &[Finding]) -> Text {
     if verdict <= Verdict::NotApplicable {
-        return String::new();
+        return Text::default();
     }
-    let mut text = format!("\n{} is {}\n", paint(Tone::Strong, name), paint(tone_of_verdict(verdict), verdict));
+    let mut text = text!("\n{} is {}\n", paint(Tone::Strong, name), paint(tone_of_verdict(verdict), verdict));
     for finding in findings.iter().filter(|finding| finding.severity == Severity::Error) {
-        text += &format!("  {}: {}\n", paint(tone_of_severity(finding.severity), &finding.id), finding.message);
-        text += &format!("    fix: {}\n", finding.fix);
+        text += text!("  {}: {}\n", paint(tone_of_severity(finding.severity), &finding.id), finding.message);
+        text += text!("    fix: {}\n", finding.fix);
     }
     text
 }
 
 /// What somebody said of a step that they were asked for.
-pub(crate) fn claim(claim: &Claim) -> String {
-    let note = claim.note.as_ref().map(|note| format!(" (“{note}”)")).unwrap_or_default();
-    format!("{} said at {} that it is done{note}; that is not seen yet", claim.by, claim.at)
+pub(crate) fn claim(claim: &Claim) -> Text {
+    let note = claim.note.as_ref().map(|note| text!(" (“{}”)", note)).unwrap_or_default();
+    text!("{} said at {} that it is done{}; that is not seen yet", claim.by, claim.at, note)
 }
 
 /// By what a piece of evidence can be found again, and what tells more about it.
-pub(crate) fn show_sources(evidence: &Evidence) -> String {
+pub(crate) fn show_sources(evidence: &Evidence) -> Text {
     let ids = [("request", &evidence.request_id), ("event", &evidence.event_id)];
-    let ids = ids.into_iter().filter_map(|(what, id)| Some(format!(", {what} id {}", id.as_ref()?)));
-    let rule = evidence.rule.iter().map(|rule| format!(", see `flowswap explain {rule}`"));
+    let ids = ids.into_iter().filter_map(|(what, id)| Some(text!(", {} id {}", what, id.as_ref()?)));
+    let rule = evidence.rule.iter().map(|rule| text!(", see `flowswap explain {}`", rule));
     ids.chain(rule).collect()
 }
 
