@@ -145,7 +145,7 @@ pub(crate) async fn open_journal(terminal: Terminal, config: &Config) -> Result<
     let path = create_state(config)?.journal();
     let journal = SqliteJournal::open(&path).map_err(|error| cannot_open(&path, error))?;
     if let Some(takeover) = journal.takeover() {
-        terminal.say(Text::of(takeover));
+        terminal.say(Text::of_lines(&takeover.to_string()));
     }
     let history = fold(&journal).await?;
     Ok((journal, history))

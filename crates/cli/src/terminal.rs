@@ -71,8 +71,7 @@ impl Terminal {
 
     /// Says something that must be heard, even if quiet.
     pub(crate) fn insist(&self, text: &Text) {
-        // Talk that nobody can hear is not worth failing for.
-        let _ = writeln!(anstream::stderr(), "{}", text.as_str());
+        insist(text);
     }
 
     /// Says what went wrong, even if quiet.
@@ -110,6 +109,17 @@ impl Terminal {
             Ok(false) | Err(_) => Err(Failure::new(Exit::Interrupted, "not confirmed, so nothing was done")),
         }
     }
+}
+
+/// Says something that must be heard, wherever one is.
+pub(crate) fn insist(text: &Text) {
+    // Talk that nobody can hear is not worth failing for.
+    let _ = writeln!(anstream::stderr(), "{}", text.as_str());
+}
+
+/// Passes on what somebody else says, as it comes.
+pub(crate) fn pass_on(text: &Text) {
+    let _ = write!(anstream::stderr(), "{}", text.as_str());
 }
 
 /// Colours a word; `anstream` takes the colour off again where it does not belong.

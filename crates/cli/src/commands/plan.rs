@@ -76,11 +76,12 @@ fn unsound(error: PlanError) -> Failure {
 /// Writes the plan to where it was asked for, and says what is next.
 async fn write(context: &Context, config: &Config, path: &Path, output: &Output, plan: &Plan) -> Result<(), Failure> {
     let terminal = context.terminal;
+    let each = terminal.verbose > 0;
     output.write(terminal, &Text::rendered(plan.render().map_err(unsound)?))?;
     if output.is_stdout() {
-        terminal.say(display::plan::list(plan).trim_end());
+        terminal.say(display::plan::list(plan, each).trim_end());
     } else {
-        terminal.report(plan, || display::plan::list(plan))?;
+        terminal.report(plan, || display::plan::list(plan, each))?;
     }
     if output.file().is_none() {
         terminal.say("the plan is not noted in the journal, because it is in no file");

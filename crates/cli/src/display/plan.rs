@@ -1,10 +1,10 @@
 //! A plan as a reviewer reads it: what is done, by whom, and how it is taken back.
 
 use flowswap_contract::{By, Phase, Reversibility, Step};
-use flowswap_engine::{Plan, PlannedTenant, Severity, WayBack};
+use flowswap_engine::{Plan, PlannedTenant, Severity, Verdict, WayBack};
 
 use super::{
-    count, show_trouble, table,
+    Trouble, causes, count, fold_rows, show_troubles, table,
     text::{Text, text},
     tone_of_severity, tone_of_verdict,
 };
@@ -21,28 +21,42 @@ pub(crate) fn show(plan: &Plan) -> Text {
     text
 }
 
-/// A line for each tenant: what a plan amounts to, where every step would be too much.
-pub(crate) fn list(plan: &Plan) -> Text {
-    let rows = plan.tenants.iter().map(|tenant| {
+/// A line for each tenant: what a plan amounts to, where every step would be too much. Many that fared the same and badly
+/// are one line, but not with `each`.
+pub(crate) fn list(plan: &Plan, each: bool) -> Text {
+    let ids = |tenant: &PlannedTenant| {
         let findings = tenant.findings.iter().filter(|finding| finding.severity != Severity::Info);
-        let way_back =
-            match tenant.way_back.iter().map(|step| step.reversibility).find(|r| *r == Reversibility::Attended) {
-                _ if tenant.steps.is_empty() => "-",
-                Some(_) => "attended",
-                None => "unattended",
-            };
+        findings.map(|finding| finding.id.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let keys = plan.tenants.iter().map(|tenant| {
+        let is_bad = matches!(tenant.verdict, Verdict::Unknown | Verdict::Blocked);
+        (is_bad && tenant.steps.is_empty()).then(|| (tenant.verdict, ids(tenant)))
+    });
+    let folded = fold_rows(keys.collect(), each);
+    let rows = folded.iter().map(|indices| {
+        let names: Vec<&str> = indices.iter().map(|index| plan.tenants[*index].name.as_str()).collect();
+        let tenant = &plan.tenants[indices[0]];
+        let way_back = match needs_person_back(tenant) {
+            _ if tenant.steps.is_empty() => "-",
+            true => "attended",
+            false => "unattended",
+        };
         [
-            table::plain(&tenant.name),
+            table::plain(causes::whom(&names)),
             table::toned(tone_of_verdict(tenant.verdict), tenant.verdict),
             table::plain(tenant.steps.len()),
             table::plain(way_back),
-            table::plain(findings.map(|finding| finding.id.as_str()).collect::<Vec<_>>().join(", ")),
+            table::plain(ids(tenant)),
         ]
     });
     let mut text = table::render(["tenant", "verdict", "steps", "way back", "findings"], rows);
-    for tenant in &plan.tenants {
-        text += show_trouble(&tenant.name, tenant.verdict, &tenant.findings);
-    }
+    let troubles = plan.tenants.iter().map(|tenant| Trouble {
+        name: &tenant.name,
+        verdict: tenant.verdict,
+        findings: &tenant.findings,
+        own: tenant.seen.iter().map(|seen| seen.provider.domain.as_str()).collect(),
+    });
+    text += show_troubles(troubles, each);
     text + "\n" + summarize(plan)
 }
 

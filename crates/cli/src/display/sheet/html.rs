@@ -18,7 +18,7 @@ pub(crate) fn html(page: &Page<'_>) -> Text {
          <title>{}: {}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n<h1>{}</h1>\n<dl>\n",
         title,
         escape(&plain(page.tenant)),
-        STYLE,
+        Text::from(STYLE),
         title
     );
     for (name, said) in page.facts() {
