@@ -203,23 +203,16 @@ const COLUMNS: [&str; 5] = ["tenant", "side", "check", "result", ""];
 fn by_cause<'a>(checks: &[&'a Check], said: impl Fn(&'a Check) -> Option<&'a String>) -> Vec<Group<&'a Check>> {
     let checks = checks.iter().copied().filter(|check| said(check).is_some());
     let groups = causes::group(checks, |check| {
-        let said = said(check).cloned().unwrap_or_default();
-        (said, check.own.iter().map(String::as_str).collect())
+        // The same words of another check, or of another side, are another matter.
+        let matter = format!("{:?} {} {:?}", check.role, check.evidence.check, check.evidence.result);
+        let said = said(check).map_or("", String::as_str);
+        (format!("{matter}\n{said}"), check.own.iter().map(String::as_str).collect())
     });
-    // The same words of another check, or of another side, are another matter.
-    let mut apart = Vec::new();
-    for Group { said, items } in groups {
-        let of = |check: &&Check| (check.tenant.is_none(), check.role, check.evidence.check.clone());
-        let mut kinds: Vec<_> = items.iter().map(of).collect();
-        kinds.dedup();
-        kinds.sort_by(|a, b| a.2.cmp(&b.2).then(a.1.cmp(&b.1)));
-        kinds.dedup();
-        for kind in kinds {
-            let items = items.iter().copied().filter(|check| of(check) == kind).collect();
-            apart.push(Group { said: said.clone(), items });
-        }
-    }
-    apart
+    let without_matter = |group: Group<&'a Check>| match group.said.split_once('\n') {
+        Some((_, said)) => Group { said: said.to_owned(), ..group },
+        None => group,
+    };
+    groups.into_iter().map(without_matter).collect()
 }
 
 fn tenants_of<'a>(checks: &[&'a Check]) -> Vec<&'a str> {
