@@ -23,7 +23,7 @@ pub(crate) async fn run(context: &Context, args: &ConfirmArgs) -> Result<Exit, F
     let (ports, history) = context.run_ports(&config, context.progress()).await?;
     let question = open_question(name, &history)?;
     for claim in &question.claims {
-        context.terminal.say(&crate::display::claim(claim));
+        context.terminal.say(crate::display::claim(claim));
     }
     let step = question.step.clone();
     let Some(tenant) = history.tenant(name) else { return Err(nothing_asked()) };

@@ -33,7 +33,7 @@ pub(crate) async fn run(context: &Context, file: PluginFile, path: PathBuf) -> R
     let report = kit.run().await;
     context.terminal.report(&report, || text(&report))?;
     if no_tenant_fits {
-        context.terminal.say(&paint(Tone::Care, unmade(&report)));
+        context.terminal.say(paint(Tone::Care, unmade(&report)));
     }
     Ok(if report.is_clean() { Exit::Done } else { Exit::SomeFailed })
 }

@@ -72,8 +72,12 @@ fn strip(said: &str, own: &[&str]) -> String {
     for word in own {
         stripped = replace_word(&stripped, word);
     }
-    let words = stripped.split(' ').map(|word| if is_of_one_request(word) { OWN } else { word });
-    words.collect::<Vec<_>>().join(" ")
+    let is_between = |c: char| !c.is_alphanumeric() && !"-_:.".contains(c);
+    let words = stripped.split_inclusive(is_between).map(|word| {
+        let (bare, end) = word.split_at(word.trim_end_matches(is_between).len());
+        format!("{}{end}", if is_of_one_request(bare) { OWN } else { bare })
+    });
+    words.collect()
 }
 
 /// Replaces a word where it stands alone: `acme` in `acme.okta.com`, and not in `acmes`.
@@ -110,8 +114,12 @@ mod tests {
         let table = [
             ("failed to reach acme.okta.com: refused", "failed to reach …: refused"),
             ("tenant acme, not acmes", "tenant …, not acmes"),
-            ("answered 500 (request id ZgXy12AbCd34EfGh)", "answered 500 (request id …"),
-            ("seen at 2026-11-28T02:55:21.123Z, twice", "seen at … twice"),
+            ("answered 500 (request id ZgXy12AbCd34EfGh)", "answered 500 (request id …)"),
+            ("seen at 2026-11-28T02:55:21.123Z, twice", "seen at …, twice"),
+            (
+                "GET https://x.test/v1/fab3175d-05b6-5cfd-8020-f4738e121c4a/status: refused",
+                "GET https://x.test/v1/…/status: refused",
+            ),
             ("3 users and 14 groups", "3 users and 14 groups"),
             ("answered 403 text/html by corporate-proxy", "answered 403 text/html by corporate-proxy"),
         ];

@@ -12,6 +12,7 @@ use flowswap_engine::{Direction, Event, EventSink};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{
+    causes::MANY,
     text::{Text, text},
     tone_of_state,
 };
@@ -23,6 +24,8 @@ pub(crate) struct Progress {
     bars: Option<Bars>,
     /// Where somebody converses with a person meanwhile.
     floor: Option<Floor>,
+    /// How many tenants were not begun, by the reason.
+    skipped: Mutex<BTreeMap<String, usize>>,
 }
 
 /// Who may speak: whatever others have to say while somebody converses with a person is said afterwards.
@@ -73,17 +76,17 @@ impl Progress {
     /// Bars where a person watches, lines elsewhere.
     pub(crate) fn new(terminal: Terminal) -> Self {
         let watched = !terminal.quiet && std::io::stderr().is_terminal();
-        Self { terminal, bars: watched.then(Bars::new), floor: None }
+        Self { terminal, bars: watched.then(Bars::new), floor: None, skipped: Mutex::default() }
     }
 
     /// Lines in any case: for beside something else that is said.
     pub(crate) fn lines(terminal: Terminal) -> Self {
-        Self { terminal, bars: None, floor: None }
+        Self { terminal, bars: None, floor: None, skipped: Mutex::default() }
     }
 
     /// Lines that keep out of a conversation.
     pub(crate) fn beside(terminal: Terminal, floor: Floor) -> Self {
-        Self { terminal, bars: None, floor: Some(floor) }
+        Self { terminal, bars: None, floor: Some(floor), skipped: Mutex::default() }
     }
 
     /// Sets how many tenants there are to be done.
@@ -108,6 +111,18 @@ impl Progress {
         }
     }
 
+    /// Whether as much was said of this as of any number of tenants: once one cause ends a run, the report counts the rest.
+    fn is_said_enough(&self, event: &Event) -> bool {
+        let Event::TenantSkipped { reason, .. } = event else { return false };
+        let mut skipped = self.skipped.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let times = skipped.entry(reason.clone()).or_default();
+        *times += 1;
+        if *times == MANY && self.terminal.verbose == 0 {
+            self.line(text!("more tenants are not begun: {}", reason));
+        }
+        *times >= MANY && self.terminal.verbose == 0
+    }
+
     fn line(&self, text: Text) {
         match (&self.bars, &self.floor) {
             (Some(bars), _) => drop(bars.all.println(text.as_str())),
@@ -124,6 +139,9 @@ impl EventSink for Progress {
         }
         // Bars show the steps already; lines must say them.
         let least = if self.bars.is_some() { 1 } else { 0 };
+        if self.is_said_enough(&event) {
+            return;
+        }
         if let Some((verbosity, text)) = describe(&event, least)
             && self.terminal.verbose >= verbosity
         {
