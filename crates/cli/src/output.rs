@@ -107,12 +107,9 @@ impl Output {
         self.place == Place::Stdout
     }
 
-    /// The file, if it is one: something that can be read again later.
-    pub(crate) fn file(&self) -> Option<&Path> {
-        match &self.place {
-            Place::File(file) => Some(file),
-            _ => None,
-        }
+    /// Whether it is a file: something that can be read again later.
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self.place, Place::File(_))
     }
 
     /// Writes; a file whole or not at all.

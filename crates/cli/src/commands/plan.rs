@@ -26,8 +26,8 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     let config = context.load_config()?;
     let history = read_history(&config).await?;
     let output = args.output.as_deref().map(|path| Output::prepare(path, Kind::Plan, args.force)).transpose()?;
-    if let Some(file) = output.as_ref().and_then(Output::file) {
-        refuse_plan_in_use(file, &history)?;
+    if let (Some(path), true) = (&args.output, output.as_ref().is_some_and(Output::is_file)) {
+        refuse_plan_in_use(path, &history)?;
     }
     let progress = context.progress();
     let mut fleet = Fleet::open(context, &config, &args.select.tenants, &context.dry_ports(progress.clone())).await?;
@@ -83,7 +83,7 @@ async fn write(context: &Context, config: &Config, path: &Path, output: &Output,
     } else {
         terminal.report(plan, || display::plan::list(plan, each))?;
     }
-    if output.file().is_none() {
+    if !output.is_file() {
         terminal.say("the plan is not noted in the journal, because it is in no file");
         return Ok(());
     }
