@@ -17,6 +17,8 @@ mod conformance;
 mod crash;
 /// The demo, from the outside.
 mod demo;
+/// Text from outside, in everything that is shown.
+mod faces;
 /// Faults of the network and of the other sides, injected by the simulator.
 mod faults;
 /// The main line: detect, plan, apply, status, rollback, finalize of a whole fleet.
@@ -24,6 +26,8 @@ mod fleet;
 mod guided;
 /// The official API description as judge over requests and answers.
 mod official;
+/// Where `-o` writes, and what it never touches.
+mod outputs;
 /// Getting over what went wrong: going on by name, deciding, looking through what was recorded.
 mod recovery;
 /// What is guaranteed: no secret anywhere, no change in a dry run, plans that cannot be edited.

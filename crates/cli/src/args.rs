@@ -151,9 +151,12 @@ pub(crate) struct SheetArgs {
     /// The form of the sheet.
     #[arg(long = "as", value_enum, value_name = "FORM", default_value_t = SheetForm::Terminal)]
     pub(crate) form: SheetForm,
-    /// Where to write it, instead of stdout.
+    /// Where to write it, instead of stdout; `-` is stdout, too.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Replace what is there, even if it is not a run sheet of flowswap's.
+    #[arg(long, requires = "output")]
+    pub(crate) force: bool,
 }
 
 /// The form of a run sheet.
@@ -210,9 +213,12 @@ pub(crate) struct WatchArgs {
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) select: Select,
-    /// Where to write the plan. Without it the plan is only shown.
+    /// Where to write the plan; `-` is stdout. Without it the plan is only shown.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Replace what is there, even if it is not a plan of flowswap's.
+    #[arg(long, requires = "output")]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]

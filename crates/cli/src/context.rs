@@ -17,14 +17,17 @@ use jiff::Timestamp;
 use crate::{
     args::Global,
     config::{self, Config},
-    display::progress::{Floor, Progress},
+    display::{
+        progress::{Floor, Progress},
+        text::Text,
+    },
     exit::{Exit, Failure},
     interrupt,
     terminal::Terminal,
 };
 
 /// What to do when the state cannot be opened.
-const NOTHING_DONE: &str = "nothing was done; see to it that the folder can be written, and run the same command again";
+const NOTHING_DONE: &str = "nothing was done; make the folder writable, and run the same command again";
 
 /// What every command has.
 #[derive(Clone)]
@@ -142,7 +145,7 @@ pub(crate) async fn open_journal(terminal: Terminal, config: &Config) -> Result<
     let path = create_state(config)?.journal();
     let journal = SqliteJournal::open(&path).map_err(|error| cannot_open(&path, error))?;
     if let Some(takeover) = journal.takeover() {
-        terminal.say(&takeover.to_string());
+        terminal.say(Text::of_lines(&takeover.to_string()));
     }
     let history = fold(&journal).await?;
     Ok((journal, history))
@@ -150,11 +153,8 @@ pub(crate) async fn open_journal(terminal: Terminal, config: &Config) -> Result<
 
 /// What the journal says, without keeping others from writing. A journal that does not exist says nothing.
 pub(crate) async fn read_history(config: &Config) -> Result<History, Failure> {
-    let path = StateDir::at(&config.state).journal();
-    if !path.exists() {
-        return Ok(History::default());
-    }
-    fold(&SqliteJournal::open_read_only(&path).map_err(|error| cannot_open(&path, error))?).await
+    let records = read_records(config).await.map_err(unsound)?;
+    History::fold(&records).map_err(Failure::at("read the journal")).map_err(unsound)
 }
 
 /// All records of the journal, without keeping others from writing.
@@ -163,14 +163,55 @@ pub(crate) async fn read_records(config: &Config) -> Result<Vec<Record>, Failure
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let journal = SqliteJournal::open_read_only(&path).map_err(|error| cannot_open(&path, error))?;
+    let (journal, _copy) = match SqliteJournal::open_read_only(&path) {
+        Ok(journal) => (journal, None),
+        Err(error) => match copy_of(&path) {
+            Some((journal, copy)) => (journal, Some(copy)),
+            None => return Err(cannot_open(&path, error)),
+        },
+    };
     journal.load().await.map_err(Failure::at("read the journal"))
 }
+
+/// What a writer that was cut off has left can only be read by who may write beside it. Where the folder is read-only, a
+/// copy of both files can: the chain of the records tells whether it is whole.
+fn copy_of(path: &Path) -> Option<(SqliteJournal, tempfile::TempDir)> {
+    let log = path.with_extension("sqlite-wal");
+    if !log.exists() || is_writable(path.parent()?) {
+        return None;
+    }
+    let dir = tempfile::tempdir().ok()?;
+    for file in [path, &log] {
+        std::fs::copy(file, dir.path().join(file.file_name()?)).ok()?;
+    }
+    let journal = SqliteJournal::open_read_only(&dir.path().join(path.file_name()?)).ok()?;
+    Some((journal, dir))
+}
+
+fn is_writable(dir: &Path) -> bool {
+    tempfile::tempfile_in(dir).is_ok()
+}
+
+/// Whether the file system refused a lock because it has none.
+fn has_no_locks(error: &JournalError) -> bool {
+    const NO_LOCKS: i32 = 37;
+    let JournalError::Storage { doing: "lock the journal", source } = error else { return false };
+    let source = source.downcast_ref::<std::io::Error>();
+    source.is_some_and(|source| {
+        source.kind() == std::io::ErrorKind::Unsupported
+            || (cfg!(target_os = "linux") && source.raw_os_error() == Some(NO_LOCKS))
+    })
+}
+
+/// Why no two flowswaps may work on one state.
+const NO_LOCKS_HINT: &str = "the file system of this folder has no locks, without which two flowswaps could change the same \
+                             tenant; let `state` name a folder on a local disk";
 
 fn cannot_open(path: &Path, error: JournalError) -> Failure {
     let doing = format!("open the journal `{}`", path.display());
     let hint = match &error {
         JournalError::InUse { .. } => "wait until it is done, or stop it; `flowswap status` can be used meanwhile",
+        error if has_no_locks(error) => NO_LOCKS_HINT,
         JournalError::Storage { .. } => NOTHING_DONE,
         JournalError::Damaged { .. } | JournalError::Altered { .. } => {
             "`flowswap audit verify` looks through all of it"
@@ -188,9 +229,15 @@ fn cannot_open(path: &Path, error: JournalError) -> Failure {
 }
 
 async fn fold(journal: &SqliteJournal) -> Result<History, Failure> {
-    let unsound = |failure: Failure| failure.hint("`flowswap audit verify` looks through all of it");
     let records = journal.load().await.map_err(Failure::at("read the journal")).map_err(unsound)?;
     History::fold(&records).map_err(Failure::at("read the journal")).map_err(unsound)
+}
+
+fn unsound(failure: Failure) -> Failure {
+    match failure.hint {
+        Some(_) => failure,
+        None => failure.hint("`flowswap audit verify` looks through all of it"),
+    }
 }
 
 fn create_state(config: &Config) -> Result<StateDir, Failure> {
@@ -272,5 +319,25 @@ impl SecretStore for NoSecrets {
 
     fn remove<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<(), SecretStoreError>> {
         async { Err(Self::refuse("remove", handle)) }.boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn a_file_system_without_locks_is_told_from_one_that_is_full() {
+        let table = [
+            ("lock the journal", Error::from(ErrorKind::Unsupported), true),
+            ("lock the journal", Error::from(ErrorKind::StorageFull), false),
+            ("append to the journal", Error::from(ErrorKind::Unsupported), false),
+        ];
+        for (doing, source, expect) in table {
+            let failure = cannot_open(Path::new("j"), JournalError::Storage { doing, source: source.into() });
+            assert_eq!(failure.hint.as_deref() == Some(NO_LOCKS_HINT), expect, "{doing}");
+        }
     }
 }

@@ -153,7 +153,9 @@ fn effects(config: &Config, ports: &Ports) -> Result<Effects, Failure> {
     Ok(Effects {
         http: build(&network).map_err(|error| {
             let hint = error.hint();
-            Failure::at("prepare the network")(error).hint_if(hint)
+            let failure = Failure::at("prepare the network")(error);
+            // The network is prepared from the configuration and the environment, before anything is asked of it.
+            Failure { exit: Exit::Usage, ..failure }.hint_if(hint)
         })?,
         journal: Arc::clone(&ports.journal),
         secrets: Arc::clone(&ports.secrets),

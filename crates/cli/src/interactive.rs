@@ -19,6 +19,7 @@ use crate::{
     display::{
         progress::Floor,
         sheet::{self, Page},
+        text::{Text, text},
     },
     exit::{Exit, Failure},
     hand_over::{Clipboard, Handing, STAY},
@@ -83,7 +84,7 @@ impl Interactive {
         let this = (tenant.to_owned(), question.since);
         if lock(&self.shown).replace(this.clone()) != Some(this) {
             let text = sheet::terminal(&Page { tenant, question, is_open: true, next: None, now: SystemClock.now() });
-            self.show(&format!("\n{text}"));
+            self.show(text!("\n{}", text));
         }
         let has_secret = sheet::secret(&question.sheet).is_some();
         let copy = if has_secret { ", c copy the secret" } else { "" };
@@ -101,7 +102,7 @@ impl Interactive {
                     }
                 }
                 "c" | "copy" if has_secret => match self.copy(tenant, question).await {
-                    Ok(said) => self.show(&format!("{said}\n")),
+                    Ok(said) => self.show(text!("{}\n", said)),
                     Err(failure) => self.terminal.complain(&failure),
                 },
                 _ => self.show("one of these letters, then Enter\n"),
@@ -132,13 +133,13 @@ impl Interactive {
     }
 
     /// Whoever converses must see it, even if quiet.
-    fn show(&self, text: &str) {
-        let _ = write!(anstream::stderr(), "{text}");
+    fn show(&self, text: impl Into<Text>) {
+        let _ = write!(anstream::stderr(), "{}", text.into().as_str());
     }
 
     /// Asks for a line; none once nobody can type any more.
     async fn ask(&self, text: &str, lines: &mut mpsc::UnboundedReceiver<String>) -> Option<String> {
-        self.show(&format!("{} ", paint(Tone::Strong, format!("{text} >"))));
+        self.show(text!("{} ", paint(Tone::Strong, text!("{} >", text))));
         let open = OpenLine;
         let line = lines.recv().await;
         // Whoever typed the line has ended it.
@@ -168,9 +169,9 @@ impl Operator for Interactive {
     }
 
     fn hear(&self, tenant: &str, news: &str) {
-        let said = format!("{}: {news}", paint(Tone::Strong, tenant));
+        let said = text!("{}: {}", paint(Tone::Strong, tenant), news);
         // What is of the sheet before the person's eyes cannot wait until the conversation about it is over.
-        if self.is_at(tenant) { self.show(&format!("\n{said}\n")) } else { self.floor.say(self.terminal, &said) }
+        if self.is_at(tenant) { self.show(text!("\n{}\n", said)) } else { self.floor.say(self.terminal, said) }
     }
 }
 

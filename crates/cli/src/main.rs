@@ -10,6 +10,7 @@ mod fleet;
 mod hand_over;
 mod interactive;
 mod interrupt;
+mod output;
 mod plugin_pins;
 mod sim_files;
 mod sim_world;

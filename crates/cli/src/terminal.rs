@@ -1,6 +1,9 @@
 //! The two streams: data to stdout, talk to stderr. Everything reads without colour.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    error::Error,
+    io::{self, IsTerminal, Write},
+};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -8,6 +11,7 @@ use serde::Serialize;
 use crate::{
     args::{Format, Global},
     config::ConfigErrors,
+    display::text::{Show, Text, text},
     exit::{Exit, Failure},
 };
 
@@ -42,64 +46,62 @@ impl Terminal {
     }
 
     /// Writes a report: the text, or the value as JSON.
-    pub(crate) fn report(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
+    pub(crate) fn report(&self, value: &impl Serialize, text: impl FnOnce() -> Text) -> Result<(), Failure> {
         match self.format {
             Format::Human => self.write_out(&text()),
-            Format::Json => {
-                let json = serde_json::to_string_pretty(value).map_err(Failure::at("write the report"))?;
-                self.write_out(&(json + "\n"))
-            }
+            Format::Json => self.write_out(&Text::json(value).map_err(Failure::at("write the report"))?),
         }
     }
 
     /// Writes data. A reader that has gone away is no error of ours.
-    pub(crate) fn write_out(&self, text: &str) -> Result<(), Failure> {
+    pub(crate) fn write_out(&self, text: &Text) -> Result<(), Failure> {
         let mut stdout = anstream::stdout().lock();
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        match stdout.write_all(text.as_str().as_bytes()).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::at("write to stdout")(error)),
             _ => Ok(()),
         }
     }
 
     /// Says something to the person.
-    pub(crate) fn say(&self, text: &str) {
+    pub(crate) fn say(&self, text: impl Into<Text>) {
         if !self.quiet {
-            // Talk that nobody can hear is not worth failing for.
-            let _ = writeln!(anstream::stderr(), "{text}");
+            self.insist(&text.into());
         }
+    }
+
+    /// Says something that must be heard, even if quiet.
+    pub(crate) fn insist(&self, text: &Text) {
+        insist(text);
     }
 
     /// Says what went wrong, even if quiet.
     pub(crate) fn complain(&self, failure: &Failure) {
         if let Some(errors) = failure.error.downcast_ref::<ConfigErrors>() {
-            let _ = writeln!(anstream::stderr(), "{}", errors.render(true).trim_end());
-            return;
+            return self.insist(&errors.render(true).trim_end());
         }
-        let mut text = format!("{} {}", paint(Tone::Bad, "error:"), failure.error);
-        let mut source = failure.error.source();
-        while let Some(cause) = source {
-            text += &format!("\n  caused by: {cause}");
-            source = cause.source();
-        }
+        let mut said = text!("{} {}", paint(Tone::Bad, "error:"), failure.error);
+        let causes = std::iter::successors(failure.error.source(), |cause| Error::source(*cause));
+        said.extend(causes.map(|cause| text!("\n  caused by: {}", cause)));
         if let Some(hint) = &failure.hint {
-            text += &format!("\n\n{} {hint}", paint(Tone::Strong, "hint:"));
+            said += text!("\n\n{} {}", paint(Tone::Strong, "hint:"), hint);
         }
-        let _ = writeln!(anstream::stderr(), "{text}");
+        self.insist(&said);
     }
 
     /// Shows what is about to be done and asks for a yes. Where nobody can be asked, the command line must say it.
-    pub(crate) fn confirm(&self, what: &str, question: &str, yes: bool) -> Result<(), Failure> {
+    pub(crate) fn confirm(&self, what: &Text, question: &str, yes: bool) -> Result<(), Failure> {
         if yes {
             self.say(what);
             return Ok(());
         }
         // Whoever is asked must see what about, even if quiet.
-        let _ = writeln!(anstream::stderr(), "{what}");
+        self.insist(what);
         if !io::stdin().is_terminal() {
             let failure = Failure::new(Exit::Usage, "nobody can be asked, because stdin is not a terminal");
             return Err(failure.hint("pass `--yes` once you have read what will be done"));
         }
-        let answer = dialoguer::Confirm::new().with_prompt(question).default(false).interact();
+        let answer =
+            dialoguer::Confirm::new().with_prompt(text!("{}", question).into_string()).default(false).interact();
         match answer.map_err(|dialoguer::Error::IO(error)| error) {
             Ok(true) => Ok(()),
             Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(Failure::at("ask")(error)),
@@ -109,8 +111,19 @@ impl Terminal {
     }
 }
 
+/// Says something that must be heard, wherever one is.
+pub(crate) fn insist(text: &Text) {
+    // Talk that nobody can hear is not worth failing for.
+    let _ = writeln!(anstream::stderr(), "{}", text.as_str());
+}
+
+/// Passes on what somebody else says, as it comes.
+pub(crate) fn pass_on(text: &Text) {
+    let _ = write!(anstream::stderr(), "{}", text.as_str());
+}
+
 /// Colours a word; `anstream` takes the colour off again where it does not belong.
-pub(crate) fn paint(tone: Tone, word: impl std::fmt::Display) -> String {
+pub(crate) fn paint(tone: Tone, word: impl Show) -> Text {
     let style = match tone {
         Tone::Good => AnsiColor::Green.on_default(),
         Tone::Care => AnsiColor::Yellow.on_default(),
@@ -118,5 +131,5 @@ pub(crate) fn paint(tone: Tone, word: impl std::fmt::Display) -> String {
         Tone::Dim => Style::new().dimmed(),
         Tone::Strong => Style::new().bold(),
     };
-    format!("{style}{word}{style:#}")
+    word.show().styled(style)
 }

@@ -6,15 +6,17 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::hidden::escape_json;
+
 /// SHA-256 of the value's canonical JSON, hexadecimal.
 pub(crate) fn digest(value: &impl Serialize) -> Result<String, serde_json::Error> {
     let canonical = serde_json::to_vec(&sort(serde_json::to_value(value)?))?;
     Ok(Sha256::digest(canonical).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// The value as indented JSON with sorted keys and a final line break.
+/// The value as indented JSON with sorted keys and a final line break; a terminal shows all of it.
 pub(crate) fn render(value: &impl Serialize) -> Result<String, serde_json::Error> {
-    Ok(serde_json::to_string_pretty(&sort(serde_json::to_value(value)?))? + "\n")
+    Ok(escape_json(&serde_json::to_string_pretty(&sort(serde_json::to_value(value)?))?) + "\n")
 }
 
 /// The same value with the members of every object in order. `serde_json` keeps them so by default, and does not

@@ -8,6 +8,7 @@ mod assess;
 mod canonical;
 mod compare;
 mod event;
+mod hidden;
 mod history;
 mod journal;
 mod plan;
@@ -27,6 +28,7 @@ pub use assess::{
 };
 pub use compare::{Comparison, Said, compare};
 pub use event::{Event, EventSink};
+pub use hidden::{escape_json, is_hidden};
 pub use history::{
     Claim, DoneStep, Doubt, HandedOver, History, IllegalRecord, LastRun, Look, Question, RunEnd, SentRequest,
     TenantHistory, Work,

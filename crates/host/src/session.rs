@@ -248,7 +248,6 @@ impl Session {
         match result {
             Ok(mut value) => {
                 redactor.value(&mut value);
-                disarm(&mut value);
                 Ok(value)
             }
             Err(error) => Err(Error {
@@ -282,18 +281,6 @@ impl fmt::Debug for Session {
             .field("role", &self.side.role)
             .field("plugin", &self.side.plugin)
             .finish_non_exhaustive()
-    }
-}
-
-/// Takes out what could rule a terminal: much of what a plugin replies is shown to people.
-fn disarm(value: &mut Value) {
-    match value {
-        Value::String(text) if text.contains(char::is_control) => {
-            *text = text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect();
-        }
-        Value::Array(items) => items.iter_mut().for_each(disarm),
-        Value::Object(members) => members.values_mut().for_each(disarm),
-        _ => {}
     }
 }
 

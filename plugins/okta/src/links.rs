@@ -83,7 +83,8 @@ mod tests {
     fn every_form_of_the_header_leads_on_or_is_refused() {
         let next = |target: &'static str| Ok(Some(target));
         let refused = |line: &str| Err(line.to_owned());
-        let table: [(&[&'static str], Result<Option<&'static str>, String>); 20] = [
+        type Case = (&'static [&'static str], Result<Option<&'static str>, String>);
+        let table: [Case; 20] = [
             (
                 &[r#"<https://x/a?l=2>; rel="self""#, r#"<https://x/a?after=q>; rel="next""#],
                 next("https://x/a?after=q"),

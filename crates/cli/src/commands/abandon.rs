@@ -7,7 +7,10 @@ use super::{started, status, stuck};
 use crate::{
     args::Started,
     context::{Context, read_history, user},
-    display,
+    display::{
+        self,
+        text::{Text, text},
+    },
     exit::{Exit, Failure},
     fleet::{Fleet, select},
 };
@@ -37,17 +40,17 @@ pub(super) async fn run(context: &Context, args: &Started, reason: &str) -> Resu
     select(&config, &args.tenants)?;
     let seen = read_history(&config).await?;
     let names = started::choose(args, &seen, |_, _| false)?;
-    let mut what = String::new();
+    let mut what = Text::default();
     for name in &names {
         let Some(tenant) = seen.tenant(name) else { continue };
         if !tenant.can_abandon() {
             return Err(refuse(name, AbandonError::NotOnTheWayBack { state: tenant.state }));
         }
-        what += &stuck::describe(name, tenant);
-        what.push('\n');
+        what += stuck::describe(name, tenant);
+        what += "\n";
     }
     let question = format!("End the way back of {}, and stay with the new client?", display::tenants(names.len()));
-    context.terminal.confirm(what.trim_end(), &question, args.yes)?;
+    context.terminal.confirm(&what.trim_end(), &question, args.yes)?;
 
     // What was shown may be old by now: only the writer of the journal decides on it.
     let (ports, history) = context.run_ports(&config, context.progress()).await?;
@@ -70,10 +73,10 @@ pub(super) async fn run(context: &Context, args: &Started, reason: &str) -> Resu
     Ok(Exit::Done)
 }
 
-fn text(row: &Row) -> String {
+fn text(row: &Row) -> Text {
     let Row { name, state, seen, next } = row;
-    let mut text = format!("{name} is {state} again: {seen}\n");
-    text.extend(next.as_ref().map(|next| format!("next: {next}\n")));
+    let mut text = text!("{} is {} again: {}\n", name, state, seen);
+    text.extend(next.as_ref().map(|next| text!("next: {}\n", next)));
     text
 }
 

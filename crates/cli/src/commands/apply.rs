@@ -1,6 +1,6 @@
 //! `flowswap apply`: carries out what was reviewed, and nothing else.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use flowswap_engine::{Goal, Job, Plan, RunCommand};
 
@@ -19,6 +19,7 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
         Interactive::expect_person()?;
     }
     let config = context.load_config()?;
+    expect_file(&args.file.plan)?;
     let plan = plan::read(&args.file.plan)?;
     let names: Vec<String> = plan.ready().map(|tenant| tenant.name.clone()).collect();
     if names.is_empty() {
@@ -60,6 +61,16 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     let path = std::path::absolute(&args.file.plan).unwrap_or_else(|_| args.file.plan.clone());
     let runner = started::runner(ports).with_plan_path(path.display().to_string()).with_plan_made_at(plan.created_at);
     started::execute(context, &config, runner, &progress, RunCommand::Apply, jobs.collect()).await
+}
+
+/// Whoever goes on with the run reads the plan again.
+fn expect_file(path: &Path) -> Result<(), Failure> {
+    let is_stream = path == Path::new("-") || path.metadata().is_ok_and(|it| !it.is_file() && !it.is_dir());
+    if !is_stream {
+        return Ok(());
+    }
+    let error = format!("`{}` is not a file, and going on with a plan reads it again", path.display());
+    Err(Failure::new(Exit::Usage, error).hint("write the plan into a file, and name that; `flowswap show -` reads one"))
 }
 
 /// What was reviewed was made by certain code; other code may do something else with it.

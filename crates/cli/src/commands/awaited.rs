@@ -5,6 +5,8 @@ use flowswap_engine::{Direction, Question, TenantHistory, TenantState, Work};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::display::text::{Text, text};
+
 /// What is missing.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Awaited {
@@ -35,12 +37,12 @@ impl Awaited {
     }
 
     /// The lines of a list.
-    pub(crate) fn list(&self) -> String {
+    pub(crate) fn list(&self) -> Text {
         if self.what.is_empty() {
-            return "  nothing\n".to_owned();
+            return "  nothing\n".into();
         }
-        let mut text: String = self.what.iter().map(|line| format!("  {line}\n")).collect();
-        text.extend(self.earliest.map(|at| format!("  another look can see more from {at} on\n")));
+        let mut text: Text = self.what.iter().map(|line| text!("  {}\n", line)).collect();
+        text.extend(self.earliest.map(|at| text!("  another look can see more from {} on\n", at)));
         text
     }
 

@@ -1,7 +1,10 @@
 //! `flowswap check`: is everything reachable and permitted?
 
+use std::collections::BTreeMap;
+
 use flowswap_contract::{self as contract, Evidence, EvidenceResult as R, Op, Role, TestParams, TestReply};
 use flowswap_engine::{BackendCall, Mode, RunId, Tenant, find_domain_defect};
+use jiff::SignedDuration;
 use serde::Serialize;
 use serde_json::json;
 
@@ -9,11 +12,22 @@ use crate::{
     args::Select,
     config::Config,
     context::{Context, load_identity},
-    display::table::{self, Cell},
+    display::{
+        causes::{self, Group, MANY},
+        table::{self, Cell},
+        text::{Text, text},
+    },
     exit::{Exit, Failure},
     fleet::Fleet,
-    terminal::Tone,
+    terminal::{Tone, paint},
 };
+
+/// The check of a side's clock.
+const CLOCK: &str = "clock";
+/// Clocks that are this far apart deserve a look.
+const CLOCK_ODD: SignedDuration = SignedDuration::from_secs(30);
+/// Clocks that are this far apart make every statement about time worthless.
+const CLOCK_WRONG: SignedDuration = SignedDuration::from_mins(5);
 
 /// The report; scripts rely on its names.
 #[derive(Serialize)]
@@ -27,6 +41,24 @@ struct Check {
     role: Option<Role>,
     #[serde(flatten)]
     evidence: Evidence,
+    /// What can be done about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    /// The words in the detail that are this tenant's own.
+    #[serde(skip)]
+    own: Vec<String>,
+}
+
+/// What was seen of a side.
+struct Seen {
+    evidence: Evidence,
+    hint: Option<String>,
+}
+
+impl Seen {
+    fn failed(detail: impl Into<String>, hint: Option<String>) -> Self {
+        Self { evidence: Evidence::new("access", R::Fail, detail), hint }
+    }
 }
 
 pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Failure> {
@@ -47,6 +79,8 @@ fn check_machine(config: &Config, fleet: &Fleet) -> Vec<Check> {
         tenant: None,
         role: None,
         evidence: Evidence::new(check, result, detail),
+        hint: None,
+        own: Vec::new(),
     };
     let identity = match load_identity(config) {
         Ok(_) => machine("identity", R::Pass, format!("`{}` can be used", config.identity.display())),
@@ -67,17 +101,24 @@ fn check_machine(config: &Config, fleet: &Fleet) -> Vec<Check> {
 
 async fn check_tenant(tenant: Tenant) -> Vec<Check> {
     let (provider, directory) = tokio::join!(check_side(&tenant, Role::Provider), check_side(&tenant, Role::Directory));
+    let mut own = vec![tenant.spec.name.clone(), tenant.spec.domain.clone()];
+    own.extend(tenant.backend(Role::Directory).skews().into_keys().map(host_of));
     [(Role::Provider, provider), (Role::Directory, directory)]
         .into_iter()
-        .flat_map(|(role, evidence)| evidence.into_iter().map(move |evidence| (role, evidence)))
-        .map(|(role, evidence)| Check { tenant: Some(tenant.spec.name.clone()), role: Some(role), evidence })
+        .flat_map(|(role, seen)| seen.into_iter().map(move |seen| (role, seen)))
+        .map(|(role, Seen { evidence, hint })| Check {
+            tenant: Some(tenant.spec.name.clone()),
+            role: Some(role),
+            evidence,
+            hint,
+            own: own.clone(),
+        })
         .collect()
 }
 
-async fn check_side(tenant: &Tenant, role: Role) -> Vec<Evidence> {
-    let fail = |detail: String| vec![Evidence::new("access", R::Fail, detail)];
+async fn check_side(tenant: &Tenant, role: Role) -> Vec<Seen> {
     if let Some(defect) = find_domain_defect(&tenant.spec.domain) {
-        return if role == Role::Provider { fail(defect) } else { Vec::new() };
+        return if role == Role::Provider { vec![Seen::failed(defect, None)] } else { Vec::new() };
     }
     let params = json!(TestParams::default());
     let call = BackendCall { op: Op::Test, mode: Mode::DryRun, run: RunId::none(), step: None, params };
@@ -86,57 +127,161 @@ async fn check_side(tenant: &Tenant, role: Role) -> Vec<Evidence> {
             contract::Error::new(contract::ErrorKind::Protocol, format!("the answer does not decode: {error}"))
         })
     });
-    match reply {
-        Ok(reply) => reply.evidence,
-        Err(error) => fail(error.message),
+    let mut seen: Vec<Seen> = match reply {
+        Ok(reply) => reply.evidence.into_iter().map(|evidence| Seen { evidence, hint: None }).collect(),
+        Err(error) => vec![Seen::failed(error.message, error.hint)],
+    };
+    seen.extend(check_clock(&tenant.backend(role).skews()));
+    seen
+}
+
+/// How far the side's clock is from this machine's; nothing where no answer told its time.
+fn check_clock(skews: &BTreeMap<String, SignedDuration>) -> Option<Seen> {
+    let (origin, skew) = skews.iter().max_by_key(|(_, skew)| skew.abs())?;
+    let host = host_of(origin.clone());
+    let result = match skew.abs() {
+        apart if apart >= CLOCK_WRONG => R::Fail,
+        apart if apart >= CLOCK_ODD => R::Inconclusive,
+        _ => {
+            let detail = format!("the clock of {host} is less than {} s from this machine's", CLOCK_ODD.as_secs());
+            return Some(Seen { evidence: Evidence::new(CLOCK, R::Pass, detail), hint: None });
+        }
+    };
+    let way = if skew.is_negative() { "behind" } else { "ahead of" };
+    let detail = format!("the clock of {host} is {} {way} this machine's", amount(skew.abs()));
+    let hint =
+        "find out which of the two is wrong, and set it by NTP; `flowswap finalize` compares the clocks of both sides";
+    Some(Seen { evidence: Evidence::new(CLOCK, result, detail), hint: Some(hint.to_owned()) })
+}
+
+/// The two largest units say enough.
+fn amount(apart: SignedDuration) -> String {
+    let seconds = apart.as_secs();
+    match seconds {
+        ..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3_600 % 24),
     }
 }
 
-/// One line for each side of each tenant, and every check that did not pass; with `-v`, every check.
-fn text(report: &Report, all: bool) -> String {
-    let mut text = String::new();
-    if !all {
-        text +=
-            &table::render(["tenant", "side", "checks", "result"], report.checks.chunk_by(same_side).map(summarize));
+fn host_of(origin: String) -> String {
+    match origin.split_once("://") {
+        Some((_, host)) => host.to_owned(),
+        None => origin,
     }
-    let listed: Vec<&Check> = report
-        .checks
-        .iter()
-        .filter(|check| all || !matches!(check.evidence.result, R::Pass | R::NotApplicable))
-        .collect();
-    if !listed.is_empty() {
-        let blank = if text.is_empty() { "" } else { "\n" };
-        text += blank;
-        text += &table::render(["tenant", "side", "check", "result", ""], listed.into_iter().map(row));
+}
+
+/// One line for each side, or for all sides that fared the same where they are many; every check that did not pass, once
+/// for all tenants of which it says the same; and what can be done. With `all`, every check of every tenant.
+fn text(report: &Report, all: bool) -> Text {
+    let is_open = |check: &&Check| !matches!(check.evidence.result, R::Pass | R::NotApplicable);
+    let mut text = match all {
+        true => table::render(COLUMNS, report.checks.iter().map(row)),
+        false => summary(report),
+    };
+    let open: Vec<&Check> = report.checks.iter().filter(is_open).collect();
+    if !all && !open.is_empty() {
+        text += "\n";
+        text += table::render(COLUMNS, by_cause(&open, |check| Some(&check.evidence.detail)).iter().map(cause));
+    }
+    let hints = by_cause(&open, |check| check.hint.as_ref());
+    if !hints.is_empty() {
+        text += "\n";
+    }
+    for hint in &hints {
+        let names = tenants_of(&hint.items);
+        text += text!("{} {}{}\n", paint(Tone::Strong, "hint:"), hint.said, text!(" ({})", causes::whom(&names)));
     }
     let failed = report.checks.iter().filter(|check| check.evidence.result == R::Fail).count();
-    text + &format!("\n{} checks, {failed} failed\n", report.checks.len())
+    text + text!("\n{} checks, {} failed\n", report.checks.len(), failed)
 }
+
+const COLUMNS: [&str; 5] = ["tenant", "side", "check", "result", ""];
+
+/// Checks that say the same, with the same result of the same check.
+fn by_cause<'a>(checks: &[&'a Check], said: impl Fn(&'a Check) -> Option<&'a String>) -> Vec<Group<&'a Check>> {
+    let checks = checks.iter().copied().filter(|check| said(check).is_some());
+    let groups = causes::group(checks, |check| {
+        // The same words of another check, or of another side, are another matter.
+        let matter = format!("{:?} {} {:?}", check.role, check.evidence.check, check.evidence.result);
+        let said = said(check).map_or("", String::as_str);
+        (format!("{matter}\n{said}"), check.own.iter().map(String::as_str).collect())
+    });
+    let without_matter = |group: Group<&'a Check>| match group.said.split_once('\n') {
+        Some((_, said)) => Group { said: said.to_owned(), ..group },
+        None => group,
+    };
+    groups.into_iter().map(without_matter).collect()
+}
+
+fn tenants_of<'a>(checks: &[&'a Check]) -> Vec<&'a str> {
+    checks.iter().map(|check| check.tenant.as_deref().unwrap_or("-")).collect()
+}
+
+/// A row for each side; from many equal ones on, one for all of them.
+fn summary(report: &Report) -> Text {
+    let sides: Vec<&[Check]> = report.checks.chunk_by(same_side).collect();
+    let mut alike: Vec<(SideKey, Vec<&[Check]>)> = Vec::new();
+    for side in sides {
+        let key = (side[0].role, side.len(), worst(side));
+        match alike.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, together)) => together.push(side),
+            None => alike.push((key, vec![side])),
+        }
+    }
+    let is_many = alike.iter().any(|(key, together)| key.0.is_some() && together.len() >= MANY);
+    let columns = ["tenant", "side", "checks", "result"];
+    match is_many {
+        false => table::render(columns, report.checks.chunk_by(same_side).map(|side| summarize(&[side]))),
+        true => table::render(columns, alike.iter().map(|(_, together)| summarize(together))),
+    }
+}
+
+/// A side, how many checks it had, and the worst of their results.
+type SideKey = (Option<Role>, usize, R);
 
 fn same_side(a: &Check, b: &Check) -> bool {
     (&a.tenant, a.role) == (&b.tenant, b.role)
 }
 
-fn summarize(checks: &[Check]) -> [Cell; 4] {
+fn worst(checks: &[Check]) -> R {
     let worst = checks.iter().map(|check| check.evidence.result).max_by_key(|result| match result {
         R::NotApplicable | R::Pass => 0,
         R::Inconclusive => 1,
         R::Fail => 2,
     });
-    let (tone, word) = word(worst.unwrap_or(R::NotApplicable));
-    let [tenant, side] = names(&checks[0]);
-    [tenant, side, table::plain(checks.len()), table::toned(tone, word)]
+    worst.unwrap_or(R::NotApplicable)
+}
+
+/// The row of sides that fared the same.
+fn summarize(sides: &[&[Check]]) -> [Cell; 4] {
+    let first = &sides[0][0];
+    let names: Vec<&str> = sides.iter().map(|side| side[0].tenant.as_deref().unwrap_or("-")).collect();
+    let (tone, word) = word(worst(sides[0]));
+    [table::plain(causes::whom(&names)), side(first), table::plain(sides[0].len()), table::toned(tone, word)]
 }
 
 fn row(check: &Check) -> [Cell; 5] {
-    let (tone, word) = word(check.evidence.result);
-    let [tenant, side] = names(check);
-    [tenant, side, table::plain(&check.evidence.check), table::toned(tone, word), table::plain(&check.evidence.detail)]
+    cause(&Group { said: check.evidence.detail.clone(), items: vec![check] })
 }
 
-fn names(check: &Check) -> [Cell; 2] {
-    let role = check.role.map_or_else(|| "this machine".to_owned(), |role| role.to_string());
-    [table::plain(check.tenant.as_deref().unwrap_or("-")), table::plain(role)]
+/// The row of checks that say the same.
+fn cause(group: &Group<&Check>) -> [Cell; 5] {
+    let first = group.items[0];
+    let names = tenants_of(&group.items);
+    let (tone, word) = word(first.evidence.result);
+    [
+        table::plain(causes::whom(&names)),
+        side(first),
+        table::plain(&first.evidence.check),
+        table::toned(tone, word),
+        table::plain(text!("{}{}", group.said, causes::names(&names))),
+    ]
+}
+
+fn side(check: &Check) -> Cell {
+    table::plain(check.role.map_or_else(|| "this machine".to_owned(), |role| role.to_string()))
 }
 
 fn word(result: R) -> (Tone, &'static str) {
@@ -145,5 +290,52 @@ fn word(result: R) -> (Tone, &'static str) {
         R::Fail => (Tone::Bad, "fail"),
         R::NotApplicable => (Tone::Dim, "n/a"),
         R::Inconclusive => (Tone::Care, "note"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_judged_by_how_far_it_is_from_this_machines() {
+        let table = [
+            (0, R::Pass, "the clock of acme.okta.com is less than 30 s from this machine's"),
+            (-29, R::Pass, "the clock of acme.okta.com is less than 30 s from this machine's"),
+            (30, R::Inconclusive, "the clock of acme.okta.com is 30 s ahead of this machine's"),
+            (-299, R::Inconclusive, "the clock of acme.okta.com is 4 min 59 s behind this machine's"),
+            (300, R::Fail, "the clock of acme.okta.com is 5 min 0 s ahead of this machine's"),
+            (-4_200, R::Fail, "the clock of acme.okta.com is 1 h 10 min behind this machine's"),
+            (950_400, R::Fail, "the clock of acme.okta.com is 11 d 0 h ahead of this machine's"),
+        ];
+        for (seconds, result, detail) in table {
+            let skews = [
+                ("https://acme.okta.com".to_owned(), SignedDuration::from_secs(seconds)),
+                ("https://aaaa.example".to_owned(), SignedDuration::ZERO),
+            ];
+            let seen = check_clock(&skews.into()).unwrap();
+            assert_eq!((seen.evidence.result, seen.evidence.detail.as_str()), (result, detail));
+            assert_eq!(seen.hint.is_some(), result != R::Pass);
+        }
+        assert!(check_clock(&BTreeMap::new()).is_none());
+    }
+
+    fn failing(index: usize, detail: &str, hint: &str) -> Check {
+        let name = format!("tenant-{index}");
+        let own = vec![name.clone(), format!("{name}.okta.com")];
+        let seen = Seen::failed(detail.replace("HOST", &own[1]), Some(hint.to_owned()));
+        Check { tenant: Some(name), role: Some(Role::Provider), evidence: seen.evidence, hint: seen.hint, own }
+    }
+
+    #[test]
+    fn one_cause_is_said_once_however_many_it_befell() {
+        let mut checks: Vec<Check> = (0..300)
+            .map(|index| failing(index, "failed to reach HOST: refused", "see whether it can be reached"))
+            .collect();
+        checks.push(failing(300, "the token was not accepted", "make a new token"));
+        let report = Report { checks };
+        insta::assert_snapshot!(text(&report, false).plain());
+        assert_eq!(text(&report, true).plain().lines().filter(|line| line.contains("refused")).count(), 300);
+        assert_eq!(serde_json::to_value(&report).unwrap()["checks"].as_array().unwrap().len(), 301);
     }
 }

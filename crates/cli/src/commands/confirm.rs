@@ -10,6 +10,7 @@ use super::{
 use crate::{
     args::ConfirmArgs,
     context::{Context, user},
+    display::text::text,
     exit::{Exit, Failure},
     fleet::select,
 };
@@ -22,16 +23,18 @@ pub(crate) async fn run(context: &Context, args: &ConfirmArgs) -> Result<Exit, F
     let (ports, history) = context.run_ports(&config, context.progress()).await?;
     let question = open_question(name, &history)?;
     for claim in &question.claims {
-        context.terminal.say(&crate::display::claim(claim));
+        context.terminal.say(crate::display::claim(claim));
     }
     let step = question.step.clone();
     let Some(tenant) = history.tenant(name) else { return Err(nothing_asked()) };
     let errand = Errand::of(tenant);
     let said = started::runner(ports).confirm(name, tenant, &user(), note).await;
     said.map_err(refuse)?;
-    context
-        .terminal
-        .say(&format!("put down that `{step}` of {name} is done, by your word; looking whether it is seen"));
+    context.terminal.say(text!(
+        "put down that `{}` of {} is done, by your word; looking whether it is seen",
+        step,
+        name
+    ));
     // The runner is gone and with it the hold on the journal: the run that looks is one like any other.
     started::go_on(context, &config, std::slice::from_ref(name), false, errand).await
 }

@@ -7,6 +7,7 @@ use flowswap_host::PluginFile;
 
 use crate::{
     context::Context,
+    display::text::{Text, text},
     exit::{Exit, Failure},
     fleet::{plugin_launcher, start_plugin},
     sim_world,
@@ -15,7 +16,7 @@ use crate::{
 
 /// Checks the plugin in the file against the simulator, where that has a tenant that fits it.
 pub(crate) async fn run(context: &Context, file: PluginFile, path: PathBuf) -> Result<Exit, Failure> {
-    context.terminal.say(&format!("checking {}", path.display()));
+    context.terminal.say(text!("checking {}", path.display()));
     let kit = Kit::new(file.clone(), plugin_launcher(context)?);
     let mut no_tenant_fits = false;
     let kit = match start_plugin(context, &file, &context.dry_ports(context.progress())).await {
@@ -32,23 +33,23 @@ pub(crate) async fn run(context: &Context, file: PluginFile, path: PathBuf) -> R
     let report = kit.run().await;
     context.terminal.report(&report, || text(&report))?;
     if no_tenant_fits {
-        context.terminal.say(&paint(Tone::Care, unmade(&report)));
+        context.terminal.say(paint(Tone::Care, unmade(&report)));
     }
     Ok(if report.is_clean() { Exit::Done } else { Exit::SomeFailed })
 }
 
 /// Whoever reads no more than the end must not take this for a plugin that keeps the contract.
-fn unmade(report: &Report) -> String {
-    format!(
+fn unmade(report: &Report) -> Text {
+    text!(
         "{} of {} checks were NOT made, as no simulated tenant fits this plugin; the library `flowswap-conformance` makes \
          them in a world of your own",
         report.skipped(),
-        report.checks.len(),
+        report.checks.len()
     )
 }
 
-fn text(report: &Report) -> String {
-    let mut text = String::new();
+fn text(report: &Report) -> Text {
+    let mut text = Text::default();
     for check in &report.checks {
         let line = check.to_string();
         let tone = match check.outcome {
@@ -57,8 +58,8 @@ fn text(report: &Report) -> String {
             Outcome::Skipped { .. } => Tone::Dim,
         };
         let (word, rest) = line.split_at(4);
-        text += &format!("{}{rest}\n", paint(tone, word));
+        text += text!("{}{}\n", paint(tone, word), rest);
     }
-    text += &format!("{}\n", paint(Tone::Strong, report.summary()));
+    text += text!("{}\n", paint(Tone::Strong, report.summary()));
     text
 }

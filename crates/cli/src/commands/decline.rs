@@ -10,6 +10,7 @@ use super::{
 use crate::{
     args::DeclineArgs,
     context::{Context, read_history, user},
+    display::text::{Text, text},
     exit::{Exit, Failure},
     fleet::select,
 };
@@ -41,14 +42,14 @@ pub(crate) async fn run(context: &Context, args: &DeclineArgs) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &Report) -> Text {
     let Report { name, step, state, next } = report;
-    let mut text = format!("{name}: `{step}` will not be done, by your word\n");
-    text.extend(state.map(|state| format!("state: {state}\n")));
+    let mut text = text!("{}: `{}` will not be done, by your word\n", name, step);
+    text.extend(state.map(|state| text!("state: {}\n", state)));
     let back = format!("flowswap rollback {name}");
     match next {
-        Some(next) if *next != back => text += &format!("next: {next}, or {back}\n"),
-        _ => text += &format!("next: {back}\n"),
+        Some(next) if *next != back => text += text!("next: {}, or {}\n", next, back),
+        _ => text += text!("next: {}\n", back),
     }
     text
 }

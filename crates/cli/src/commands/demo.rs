@@ -11,6 +11,7 @@ use super::{apply, detect, plan, rollback, status};
 use crate::{
     args::{ApplyArgs, DemoArgs, PlanArgs, PlanFile, RollbackArgs, Select, Started},
     context::Context,
+    display::text::{Text, text},
     exit::{Exit, Failure},
     sim_files,
     terminal::{Tone, paint},
@@ -29,7 +30,7 @@ pub(crate) async fn run(context: &Context, args: &DemoArgs) -> Result<Exit, Fail
     let exit = show(&context, &sim, &dir).await;
     let verdict = exit.and_then(|exit| if exit == Exit::Done { judge(&sim, &before) } else { Ok(exit) });
     sim.stop().await;
-    context.terminal.say(&format!("\nconfiguration, plan, journal and secrets are kept in {}", dir.display()));
+    context.terminal.say(text!("\nconfiguration, plan, journal and secrets are kept in {}", dir.display()));
     verdict
 }
 
@@ -38,13 +39,13 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
     let everyone = || Select { tenants: Vec::new() };
     let file = dir.join("plan.json");
 
-    context.terminal.say(&typed("detect"));
+    context.terminal.say(typed("detect"));
     detect::run(context, &everyone()).await?;
 
-    context.terminal.say(&typed("plan -o plan.json"));
-    plan::run(context, &PlanArgs { select: everyone(), output: Some(file.clone()) }).await?;
+    context.terminal.say(typed("plan -o plan.json"));
+    plan::run(context, &PlanArgs { select: everyone(), output: Some(file.clone()), force: false }).await?;
 
-    context.terminal.say(&typed("apply plan.json --yes"));
+    context.terminal.say(typed("apply plan.json --yes"));
     let exit = apply::run(
         context,
         &ApplyArgs { file: PlanFile { plan: file }, interactive: false, yes: true, accept_changes: false },
@@ -55,7 +56,7 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
     }
 
     let Some(tenant) = ready(sim).next() else { return Ok(Exit::Done) };
-    context.terminal.say(&typed(&format!("rollback {tenant} --yes")));
+    context.terminal.say(typed(&format!("rollback {tenant} --yes")));
     let started = Started { tenants: vec![tenant], all: false, yes: true, accept_changes: false };
     let exit =
         rollback::run(context, &RollbackArgs { started, interactive: false, abandon: false, reason: None }).await?;
@@ -63,7 +64,7 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
         return Ok(exit);
     }
 
-    context.terminal.say(&typed("status"));
+    context.terminal.say(typed("status"));
     status::run(context, &everyone()).await
 }
 
@@ -91,8 +92,8 @@ fn ready(sim: &Sim) -> impl Iterator<Item = String> {
     sim.tenants().into_iter().filter(|tenant| tenant.scenario == Scenario::Ready).map(|tenant| tenant.name)
 }
 
-fn typed(command: &str) -> String {
-    format!("\n{} {}", paint(Tone::Dim, "$"), paint(Tone::Strong, format!("flowswap {command}")))
+fn typed(command: &str) -> Text {
+    text!("\n{} {}", paint(Tone::Dim, "$"), paint(Tone::Strong, text!("flowswap {}", command)))
 }
 
 fn folder(keep: Option<&Path>) -> Result<PathBuf, Failure> {

@@ -1,13 +1,17 @@
 //! `flowswap detect`: every tenant's flow, findings and verdict.
 
 use flowswap_contract::{DirectoryInventory, Flow, LegacyClient, ServiceClient};
-use flowswap_engine::{Assessment, Clock, Finding, Severity, Sight, Tenant, Verdict, assess};
+use flowswap_engine::{Assessment, Clock, Finding, Severity, Sight, Tenant, TenantSpec, Verdict, assess};
 use serde::Serialize;
 
 use crate::{
     args::Select,
     context::{Context, SystemClock, read_history},
-    display::{count, show_trouble, table, tone_of_verdict},
+    display::{
+        Trouble, causes, count, fold_rows, show_troubles, table,
+        text::{Text, text},
+        tone_of_verdict,
+    },
     exit::{Exit, Failure},
     fleet::Fleet,
 };
@@ -21,6 +25,8 @@ pub(crate) struct Report {
 #[derive(Serialize)]
 struct Row {
     name: String,
+    #[serde(skip)]
+    domain: String,
     verdict: Verdict,
     flow: Flow,
     days_left: Option<i64>,
@@ -39,7 +45,7 @@ pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Fail
     context.heed_stop()?;
     let exit = exit_of(tenants.iter().map(|row| row.verdict));
     let report = Report { tenants };
-    context.terminal.report(&report, || text(&report))?;
+    context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
     Ok(exit)
 }
 
@@ -52,12 +58,13 @@ pub(crate) fn exit_of(verdicts: impl IntoIterator<Item = Verdict>) -> Exit {
 async fn look(tenant: Tenant) -> Row {
     let sight = tenant.look().await;
     let assessment = assess(&tenant.spec, &sight, SystemClock.now());
-    row(&tenant.spec.name, sight, assessment)
+    row(&tenant.spec, sight, assessment)
 }
 
-fn row(name: &str, sight: Sight, assessment: Assessment) -> Row {
+fn row(spec: &TenantSpec, sight: Sight, assessment: Assessment) -> Row {
     Row {
-        name: name.to_owned(),
+        name: spec.name.clone(),
+        domain: spec.domain.clone(),
         verdict: assessment.verdict,
         flow: assessment.flow,
         days_left: assessment.days_left,
@@ -68,24 +75,35 @@ fn row(name: &str, sight: Sight, assessment: Assessment) -> Row {
     }
 }
 
-fn text(report: &Report) -> String {
-    let mut text = table::render(
-        ["tenant", "verdict", "flow", "days left", "findings"],
-        report.tenants.iter().map(|row| {
-            let ids: Vec<_> =
-                row.findings.iter().filter(|f| f.severity != Severity::Info).map(|f| f.id.as_str()).collect();
-            [
-                table::plain(&row.name),
-                table::toned(tone_of_verdict(row.verdict), row.verdict),
-                table::plain(row.flow),
-                table::plain(row.days_left.map_or_else(|| "-".to_owned(), |days| days.to_string())),
-                table::plain(ids.join(", ")),
-            ]
-        }),
-    );
-    text += &format!("\n{}\n", count(report.tenants.iter().map(|row| row.verdict)));
-    for row in &report.tenants {
-        text += &show_trouble(&row.name, row.verdict, &row.findings);
-    }
-    text
+/// A line for each tenant, but one for many that fared the same and badly; with `each`, for each in any case.
+fn text(report: &Report, each: bool) -> Text {
+    let ids = |row: &Row| {
+        let ids = row.findings.iter().filter(|finding| finding.severity != Severity::Info);
+        ids.map(|finding| finding.id.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let keys = report.tenants.iter().map(|row| {
+        let is_bad = matches!(row.verdict, Verdict::Unknown | Verdict::Blocked);
+        is_bad.then(|| (row.verdict, row.flow, row.days_left, ids(row)))
+    });
+    let folded = fold_rows(keys.collect(), each);
+    let rows = folded.iter().map(|indices| {
+        let names: Vec<&str> = indices.iter().map(|index| report.tenants[*index].name.as_str()).collect();
+        let row = &report.tenants[indices[0]];
+        [
+            table::plain(causes::whom(&names)),
+            table::toned(tone_of_verdict(row.verdict), row.verdict),
+            table::plain(row.flow),
+            table::plain(row.days_left.map_or_else(|| "-".to_owned(), |days| days.to_string())),
+            table::plain(ids(row)),
+        ]
+    });
+    let mut text = table::render(["tenant", "verdict", "flow", "days left", "findings"], rows);
+    text += text!("\n{}\n", count(report.tenants.iter().map(|row| row.verdict)));
+    let troubles = report.tenants.iter().map(|row| Trouble {
+        name: &row.name,
+        verdict: row.verdict,
+        findings: &row.findings,
+        own: vec![&row.domain],
+    });
+    text + show_troubles(troubles, each)
 }

@@ -10,7 +10,11 @@ use super::{awaited::Awaited, request::Request, said::Said};
 use crate::{
     args::OneTenant,
     context::{Context, read_history, read_records},
-    display::{show_sources, tone_of_state},
+    display::{
+        show_sources,
+        text::{Text, text},
+        tone_of_state,
+    },
     exit::{Exit, Failure},
     fleet::select,
     terminal::{Tone, paint},
@@ -135,10 +139,10 @@ fn row(step: &Step, work: &Work) -> Row {
     }
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &Report) -> Text {
     let state = paint(tone_of_state(report.state), report.state);
-    let reason = report.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    let mut text = format!("{} is {state} since {}{reason}\n", paint(Tone::Strong, &report.name), report.since);
+    let reason = report.reason.as_ref().map(|reason| text!(": {}", reason)).unwrap_or_default();
+    let mut text = text!("{} is {} since {}{}\n", paint(Tone::Strong, &report.name), state, report.since, reason);
     if report.steps.is_empty() {
         text += "\nno step stands\n";
     }
@@ -152,32 +156,32 @@ fn text(report: &Report) -> String {
             Standing::Later => ("later, by `flowswap finalize`", Tone::Dim),
         };
         let at = row.at.map(|at| match row.standing {
-            Standing::Done | Standing::Failed => format!(" at {at}"),
-            Standing::Asked => format!(" since {at}"),
-            Standing::InDoubt | Standing::Awaited | Standing::Later => format!(", last looked at {at}"),
+            Standing::Done | Standing::Failed => text!(" at {}", at),
+            Standing::Asked => text!(" since {}", at),
+            Standing::InDoubt | Standing::Awaited | Standing::Later => text!(", last looked at {}", at),
         });
         let (step, at) = (paint(Tone::Strong, &row.step), at.unwrap_or_default());
-        text += &format!("\n{step} ({}): {}{at}\n", row.title, paint(tone, word));
+        text += text!("\n{} ({}): {}{}\n", step, row.title, paint(tone, word), at);
         for check in &row.checks {
             let (word, tone) = show_result(check.result);
             let sources = show_sources(check);
-            text += &format!("  {} {}: {}{sources}\n", paint(tone, format!("{word:<8}")), check.check, check.detail);
+            text += text!("  {} {}: {}{}\n", paint(tone, text!("{:<8}", word)), check.check, check.detail, sources);
         }
         for request in &row.requests {
-            text += &format!("  {:<8} {}\n", "request", request.show());
+            text += text!("  {:<8} {}\n", "request", request.show());
         }
     }
     if !report.said.is_empty() {
-        text += &format!("\n{}\n", paint(Tone::Strong, "what people said"));
-        text.extend(report.said.iter().map(|said| format!("  {}\n", said.show())));
+        text += text!("\n{}\n", paint(Tone::Strong, "what people said"));
+        text.extend(report.said.iter().map(|said| text!("  {}\n", said.show())));
     }
     if !report.handed_over.is_empty() {
-        text += &format!("\n{}\n", paint(Tone::Strong, "secrets given to people"));
+        text += text!("\n{}\n", paint(Tone::Strong, "secrets given to people"));
         for HandedOver { at, by, handle, way } in &report.handed_over {
-            text += &format!("  `{handle}` to {by} at {at} ({way})\n");
+            text += text!("  `{}` to {} at {} ({})\n", handle, by, at, way);
         }
     }
-    text += &format!("\n{}\n", paint(Tone::Strong, "still missing"));
+    text += text!("\n{}\n", paint(Tone::Strong, "still missing"));
     text + &report.missing.list()
 }
 

@@ -7,7 +7,10 @@ use serde_json::json;
 use crate::{
     args::ExplainArgs,
     context::Context,
-    display::{tone_of_severity, tone_of_verdict},
+    display::{
+        text::{Text, text},
+        tone_of_severity, tone_of_verdict,
+    },
     exit::{Exit, Failure},
     terminal::{Tone, paint},
 };
@@ -32,7 +35,7 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, Failure
             Failure::new(Exit::Usage, format!("there is no finding `{}`", args.id.as_deref().unwrap_or_default()));
         return Err(failure.hint("`flowswap explain` lists all of them"));
     }
-    context.terminal.report(&json!({ "findings": pages }), || pages.iter().map(text).collect::<Vec<_>>().join("\n"))?;
+    context.terminal.report(&json!({ "findings": pages }), || Text::join(pages.iter().map(text), "\n"))?;
     Ok(Exit::Done)
 }
 
@@ -40,12 +43,12 @@ fn page(rule: &Rule, verdict: Option<flowswap_engine::Verdict>) -> Page {
     Page { id: rule.id, severity: rule.severity, verdict, about: rule.about, fix: rule.fix }
 }
 
-fn text(page: &Page) -> String {
+fn text(page: &Page) -> Text {
     let severity = paint(tone_of_severity(page.severity), page.severity);
     let verdict = match page.verdict {
-        Some(verdict) => format!("verdict at least {}", paint(tone_of_verdict(verdict), verdict)),
-        None => "found by a check of a step".to_owned(),
+        Some(verdict) => text!("verdict at least {}", paint(tone_of_verdict(verdict), verdict)),
+        None => "found by a check of a step".into(),
     };
     let id = paint(Tone::Strong, page.id);
-    format!("{id} ({severity}; {verdict})\n  {}\n  fix: {}\n", page.about, page.fix)
+    text!("{} ({}; {})\n  {}\n  fix: {}\n", id, severity, verdict, page.about, page.fix)
 }

@@ -10,7 +10,10 @@ use super::{
 use crate::{
     args::FinalizeArgs,
     context::{Context, read_history},
-    display,
+    display::{
+        self,
+        text::{Text, text},
+    },
     exit::{Exit, Failure},
     fleet::select,
     terminal::{Tone, paint},
@@ -27,14 +30,14 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     }
     // With `--all`, the names are the journal's.
     select(&config, &names)?;
-    let mut what = String::new();
+    let mut what = Text::default();
     for name in &names {
         let Some(tenant) = seen.tenant(name) else { continue };
         check_state(name, tenant, phase)?;
-        what += &format!("{}:\n", paint(Tone::Strong, name));
+        what += text!("{}:\n", paint(Tone::Strong, name));
         let steps = tenant.work.iter().flat_map(|work| work.tenant.steps.iter().filter(|step| !work.is_done(&step.id)));
         for step in steps.filter(|step| step.proposal.phase <= phase) {
-            what += &format!("    + {} [{}]\n", step.proposal.title, step.proposal.reversibility);
+            what += text!("    + {} [{}]\n", step.proposal.title, step.proposal.reversibility);
         }
     }
     let tenants = display::tenants(names.len());
@@ -42,7 +45,7 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
         Goal::Purged => format!("Delete the legacy clients of {tenants} for good?"),
         _ => format!("Retire the legacy clients of {tenants}?"),
     };
-    context.terminal.confirm(what.trim_end(), &question, args.started.yes)?;
+    context.terminal.confirm(&what.trim_end(), &question, args.started.yes)?;
 
     let errand = Errand { command: RunCommand::Finalize, goal, interactive: false };
     started::go_on(context, &config, &names, args.started.accept_changes, errand).await

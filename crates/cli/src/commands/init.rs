@@ -6,6 +6,7 @@ use flowswap_store::StateDir;
 
 use crate::{
     context::{Context, make_identity},
+    display::text::text,
     exit::{Exit, Failure},
     plugin_pins::pin_tables,
 };
@@ -30,12 +31,8 @@ pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
     // Neither the key nor what it protects belongs into a repository.
     fs::write(state.root().join(".gitignore"), "*\n").map_err(Failure::at("protect the folder of the state"))?;
     let identity = make_identity(&state)?;
-    context.terminal.say(&format!(
-        "wrote {} and {}\nnext: put your own tenant in, then `flowswap check`\nkeep a copy of the identity in a safe place: \
-         without it nobody can read the secrets that flowswap captures",
-        path.display(),
-        identity.display(),
-    ));
+    context.terminal.say(text!("wrote {} and {}\nnext: put your own tenant in, then `flowswap check`\nkeep a copy of the identity in a safe place: \
+         without it nobody can read the secrets that flowswap captures", path.display(), identity.display()));
     Ok(Exit::Done)
 }
 

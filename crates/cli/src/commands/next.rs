@@ -9,7 +9,10 @@ use crate::{
     args::NextArgs,
     config::TenantConfig,
     context::{Context, SystemClock, read_history},
-    display::{count, table},
+    display::{
+        count, table,
+        text::{Text, text},
+    },
     exit::{Exit, Failure},
     fleet::select,
     terminal::Tone,
@@ -51,11 +54,11 @@ pub(crate) async fn run(context: &Context, args: &NextArgs) -> Result<Exit, Fail
     // What is due first comes first.
     report.tenants.sort_by_key(|row| (row.deadline.is_none(), row.deadline, row.name.clone()));
     if report.tenants.is_empty() {
-        context.terminal.say(&match &args.owner {
-            None => "nothing waits for a person".to_owned(),
+        context.terminal.say(match &args.owner {
+            None => Text::from("nothing waits for a person"),
             Some(owner) => match others {
-                0 => format!("nothing waits for {owner}"),
-                others => format!("nothing waits for {owner}; for others, or for anybody, {others} of them do"),
+                0 => text!("nothing waits for {}", owner),
+                others => text!("nothing waits for {}; for others, or for anybody, {} of them do", owner, others),
             },
         });
     }
@@ -97,9 +100,9 @@ fn row(config: &TenantConfig, tenant: &TenantHistory, now: Timestamp) -> Option<
     }
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &Report) -> Text {
     if report.tenants.is_empty() {
-        return String::new();
+        return Text::default();
     }
     let rows = report.tenants.iter().map(|row| {
         let deadline = row.deadline.map_or_else(|| "-".to_owned(), |deadline| deadline.to_string());
@@ -109,24 +112,24 @@ fn text(report: &Report) -> String {
             table::plain(if row.direction == Direction::Back { "back" } else { "forward" }),
             table::plain(row.owner.as_deref().unwrap_or("anybody")),
             table::plain(row.since),
-            if row.overdue { table::toned(Tone::Bad, format!("{deadline} overdue")) } else { table::plain(deadline) },
+            if row.overdue { table::toned(Tone::Bad, text!("{} overdue", deadline)) } else { table::plain(deadline) },
             table::plain(row.next.first().map_or("-", String::as_str)),
         ]
     });
     let mut text = table::render(["tenant", "step", "way", "owner", "since", "deadline", "next"], rows);
     let owners = report.tenants.iter().map(|row| format!("for {}", row.owner.as_deref().unwrap_or("anybody")));
-    text += &format!("\n{}\n", count(owners));
+    text += text!("\n{}\n", count(owners));
     for row in &report.tenants {
         if let Some(reason) = &row.reason {
-            text += &format!("{}: {reason}\n", row.name);
+            text += text!("{}: {}\n", row.name, reason);
         }
         for claim in &row.claims {
-            text += &format!("{}: {}; that is not seen yet\n", row.name, claim.show());
+            text += text!("{}: {}; that is not seen yet\n", row.name, claim.show());
         }
     }
     let mut asked = report.tenants.iter().filter_map(|row| row.next.get(1));
     match (asked.next(), asked.next()) {
-        (Some(confirm), None) => text += &format!("once it is done: {confirm}\n"),
+        (Some(confirm), None) => text += text!("once it is done: {}\n", confirm),
         (Some(_), Some(_)) => text += "once one is done: flowswap confirm TENANT\n",
         (None, _) => {}
     }

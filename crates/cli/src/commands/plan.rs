@@ -1,6 +1,6 @@
 //! `flowswap plan`: the dry run, and the document that `apply` takes.
 
-use std::{io::Write, path::Path};
+use std::path::Path;
 
 use flowswap_engine::{
     Clock, Draft, Entry, History, Journal, Plan, PlanError, RunId, TenantHistory, hold_back_neighbours, plan_tenant,
@@ -12,21 +12,26 @@ use crate::{
     args::PlanArgs,
     config::Config,
     context::{Context, SystemClock, open_journal, read_history},
-    display,
+    display::{
+        self,
+        text::{Text, text},
+    },
     exit::{Exit, Failure},
     fleet::Fleet,
+    output::{Kind, NEW_PLAN, Output, read_plan, read_regular},
     terminal::{Tone, paint},
 };
 
 pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let history = read_history(&config).await?;
+    let output = args.output.as_deref().map(|path| Output::prepare(path, Kind::Plan, args.force)).transpose()?;
+    if let (Some(path), true) = (&args.output, output.as_ref().is_some_and(Output::is_file)) {
+        refuse_plan_in_use(path, &history)?;
+    }
     let progress = context.progress();
     let mut fleet = Fleet::open(context, &config, &args.select.tenants, &context.dry_ports(progress.clone())).await?;
     fleet.recall(&history);
-    if let Some(path) = &args.output {
-        refuse_plan_in_use(path, &history)?;
-    }
     let now = SystemClock.now();
     let planned = fleet.each(&config, &progress, async |tenant| plan_tenant(&tenant, now).await).await;
     context.heed_stop()?;
@@ -34,24 +39,9 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     hold_back_neighbours(&mut tenants, &history);
     let not_after = now + SignedDuration::try_from(config.run.plan_lifetime).map_err(Failure::at("date the plan"))?;
     let plan = Plan::freeze(now, not_after, fleet.pins, tenants).map_err(unsound)?;
-    match &args.output {
-        Some(path) => {
-            write(path, &plan)?;
-            context.terminal.report(&plan, || display::plan::list(&plan))?;
-            // The plan is good without the note; only `status` would not know of it.
-            if let Err(failure) = note(context, &config, path, &plan).await {
-                context.terminal.say(&format!(
-                    "{} the plan is not noted in the journal: {}",
-                    paint(Tone::Care, "warning:"),
-                    failure.error
-                ));
-            }
-            context.terminal.say(&format!(
-                "every step: flowswap show {0}\nwhen it has been read: flowswap apply {0}",
-                path.display()
-            ));
-        }
-        None => {
+    match (&args.output, &output) {
+        (Some(path), Some(output)) => write(context, &config, path, output, &plan).await?,
+        _ => {
             context.terminal.report(&plan, || display::plan::show(&plan))?;
             context.terminal.say("nothing was written; `-o plan.json` writes the plan for `flowswap apply`");
         }
@@ -59,21 +49,14 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     Ok(exit_of(plan.tenants.iter().map(|tenant| tenant.verdict)))
 }
 
-/// Reads a plan file. One that is not as it was written is refused whole.
+/// Reads a plan. One that is not as it was written is refused whole.
 pub(crate) fn read(path: &Path) -> Result<Plan, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        let failure = Failure::at(format!("read the plan `{}`", path.display()))(error);
-        Failure { exit: Exit::Usage, ..failure }.hint(format!("`flowswap plan -o {}` makes one", path.display()))
-    })?;
-    Plan::read(&text).map_err(|error| {
-        let failure = Failure::new(Exit::Refused, error);
-        failure.hint(format!("make a new one: flowswap plan -o {}", path.display()))
-    })
+    Plan::read(&read_plan(path)?).map_err(|error| Failure::new(Exit::Refused, error).hint(NEW_PLAN))
 }
 
 /// A plan that was begun is needed to go on; writing over it would leave only the way back.
 fn refuse_plan_in_use(path: &Path, history: &History) -> Result<(), Failure> {
-    let Some(plan) = std::fs::read_to_string(path).ok().and_then(|text| Plan::read(&text).ok()) else { return Ok(()) };
+    let Some(plan) = read_regular(path).and_then(|text| Plan::read(&text).ok()) else { return Ok(()) };
     let unfinished = |tenant: &TenantHistory| {
         !tenant.state.is_swapped_or_later() && tenant.work.as_ref().is_some_and(|work| work.plan == plan.digest)
     };
@@ -90,23 +73,27 @@ fn unsound(error: PlanError) -> Failure {
     Failure::new(Exit::Failed, error).hint("this is a defect of a plugin; nothing was written")
 }
 
-/// Writes the file whole or not at all.
-fn write(path: &Path, plan: &Plan) -> Result<(), Failure> {
-    let text = plan.render().map_err(unsound)?;
-    let dir = match path.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir,
-        _ => Path::new("."),
-    };
-    let write = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        Ok(file.persist(path).map(drop)?)
-    };
-    write().map_err(|error| {
-        let failure = Failure::at(format!("write the plan `{}`", path.display()))(error);
-        failure.hint("no plan was written; name a place that can be written with `-o`")
-    })
+/// Writes the plan to where it was asked for, and says what is next.
+async fn write(context: &Context, config: &Config, path: &Path, output: &Output, plan: &Plan) -> Result<(), Failure> {
+    let terminal = context.terminal;
+    let each = terminal.verbose > 0;
+    output.write(terminal, &Text::rendered(plan.render().map_err(unsound)?))?;
+    if output.is_stdout() {
+        terminal.say(display::plan::list(plan, each).trim_end());
+    } else {
+        terminal.report(plan, || display::plan::list(plan, each))?;
+    }
+    if !output.is_file() {
+        terminal.say("the plan is not noted in the journal, because it is in no file");
+        return Ok(());
+    }
+    // The plan is good without the note; only `status` would not know of it.
+    if let Err(failure) = note(context, config, path, plan).await {
+        let warning = paint(Tone::Care, "warning:");
+        terminal.say(text!("{} the plan is not noted in the journal: {}", warning, failure.error));
+    }
+    terminal.say(text!("every step: flowswap show {0}\nwhen it has been read: flowswap apply {0}", path.display()));
+    Ok(())
 }
 
 /// Notes in the journal what the plan says of every tenant, so that `status` can say what is next.

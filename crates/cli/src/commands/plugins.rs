@@ -14,7 +14,10 @@ use crate::{
     args::PluginsCommand,
     config::PluginEntry,
     context::Context,
-    display::table,
+    display::{
+        table,
+        text::{Text, text},
+    },
     exit::{Exit, Failure},
     fleet::{read_library, start_plugin},
     terminal::{Tone, paint},
@@ -122,7 +125,7 @@ fn examine(name: String, path: PathBuf, entries: &BTreeMap<String, PluginEntry>)
     }
 }
 
-fn list_text(list: &List) -> String {
+fn list_text(list: &List) -> Text {
     let rows = list.plugins.iter().map(|found| {
         let note = match (&found.problem, found.pinned) {
             (Some(problem), _) => table::toned(Tone::Bad, problem),
@@ -139,10 +142,10 @@ fn list_text(list: &List) -> String {
     table::render(["plugin", "", "sha256", "path"], rows)
 }
 
-fn inspection_text(inspection: &Inspection) -> String {
+fn inspection_text(inspection: &Inspection) -> Text {
     let plugin = &inspection.plugin;
     let roles: Vec<_> = plugin.roles.iter().map(ToString::to_string).collect();
-    let mut text = format!(
+    let mut text = text!(
         "{} {}\n  path:     {}\n  sha256:   {}\n  protocol: {}.{}\n  roles:    {}\n  origins:  {}\n\n",
         paint(Tone::Strong, &plugin.name),
         plugin.version,
@@ -151,7 +154,7 @@ fn inspection_text(inspection: &Inspection) -> String {
         plugin.protocol.major,
         plugin.protocol.minor,
         roles.join(", "),
-        plugin.origins.join(", "),
+        plugin.origins.join(", ")
     );
     text += &table::render(
         ["key", "", "about"],

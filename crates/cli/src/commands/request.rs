@@ -4,6 +4,8 @@ use flowswap_engine::{RequestOutcome, SentRequest};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::display::text::{Text, text};
+
 /// Part of reports; scripts rely on its names.
 #[derive(Serialize)]
 pub(crate) struct Request {
@@ -20,17 +22,17 @@ impl From<&SentRequest> for Request {
 }
 
 impl Request {
-    pub(crate) fn show(&self) -> String {
+    pub(crate) fn show(&self) -> Text {
         let Self { method, url, at, outcome } = self;
         let outcome = match outcome {
-            None => "what came of it was not recorded".to_owned(),
+            None => Text::from("what came of it was not recorded"),
             Some(RequestOutcome::Answered { status, request_id: Some(id) }) => {
-                format!("answered {status}, request id {id}")
+                text!("answered {}, request id {}", status, id)
             }
-            Some(RequestOutcome::Answered { status, request_id: None }) => format!("answered {status}"),
-            Some(RequestOutcome::NotSent { message }) => format!("not sent: {message}"),
-            Some(RequestOutcome::Lost { message }) => message.clone(),
+            Some(RequestOutcome::Answered { status, request_id: None }) => text!("answered {}", status),
+            Some(RequestOutcome::NotSent { message }) => text!("not sent: {}", message),
+            Some(RequestOutcome::Lost { message }) => Text::of(message),
         };
-        format!("{method} {url} at {at}: {outcome}")
+        text!("{} {} at {}: {}", method, url, at, outcome)
     }
 }

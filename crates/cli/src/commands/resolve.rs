@@ -8,6 +8,7 @@ use super::{started, status, stuck};
 use crate::{
     args::{ResolveArgs, Stands},
     context::{Context, read_history, user},
+    display::text::{Text, text},
     exit::{Exit, Failure},
     fleet::{Fleet, select},
 };
@@ -59,14 +60,14 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &Report) -> Text {
     let Report { name, step, resolved, missing, next } = report;
-    let mut text = format!("{name}: step `{step}` is {resolved}, as you say\n");
+    let mut text = text!("{}: step `{}` is {}, as you say\n", name, step, resolved);
     if !missing.is_empty() {
-        text += &format!("`{}` is in nobody's hands; it is replaced when the tenant goes on\n", missing.join("`, `"));
+        text += text!("`{}` is in nobody's hands; it is replaced when the tenant goes on\n", missing.join("`, `"));
     }
     if let Some(next) = next {
-        text += &format!("next: {next}\n");
+        text += text!("next: {}\n", next);
     }
     text
 }

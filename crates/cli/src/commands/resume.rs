@@ -7,7 +7,10 @@ use super::{apply, finalize, rollback, started};
 use crate::{
     args::{ApplyArgs, FinalizeArgs, PlanFile, ResumeArgs, RollbackArgs, Started},
     context::{Context, read_history},
-    display,
+    display::{
+        self,
+        text::{Text, text},
+    },
     exit::{Exit, Failure},
 };
 
@@ -18,17 +21,18 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
         return started::report_none(context, "no run was begun yet, so there is nothing to go on with");
     };
     if last.end == Some(RunEnd::Whole) {
-        let why = format!(
+        let why = text!(
             "the last run, `{}` of {}, came to its end; `flowswap status` says what is next",
-            last.command, last.at
+            last.command,
+            last.at
         );
-        return started::report_none(context, &why);
+        return started::report_none(context, why);
     }
     let Some(scope) = &last.scope else {
         return Err(Failure::new(Exit::Usage, "the last run did not record what it was to do")
             .hint("`flowswap status` names the command for every tenant"));
     };
-    context.terminal.say(&describe(last, scope));
+    context.terminal.say(describe(last, scope));
     match last.command {
         RunCommand::Apply => {
             let plan = scope.plan_path.clone().unwrap_or_else(|| "plan.json".to_owned()).into();
@@ -52,17 +56,19 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
     }
 }
 
-fn describe(last: &LastRun, scope: &RunScope) -> String {
+fn describe(last: &LastRun, scope: &RunScope) -> Text {
     let what = match (last.command, &scope.plan_path) {
         (RunCommand::Apply, Some(path)) => format!("apply {path}"),
         (RunCommand::Finalize, _) if scope.goal == Goal::Purged => "finalize --purge".to_owned(),
         (command, _) => command.to_string(),
     };
     let how = if last.end.is_some() { "was stopped" } else { "was cut off" };
-    format!(
-        "going on with `flowswap {what}` of {}, which began at {} and {how}",
+    text!(
+        "going on with `flowswap {}` of {}, which began at {} and {}",
+        what,
         display::tenants(scope.tenants.len()),
-        last.at
+        last.at,
+        how
     )
 }
 

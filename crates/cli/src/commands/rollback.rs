@@ -10,7 +10,10 @@ use super::{
 use crate::{
     args::RollbackArgs,
     context::{Context, read_history},
-    display,
+    display::{
+        self,
+        text::{Text, text},
+    },
     exit::{Exit, Failure},
     fleet::select,
     interactive::Interactive,
@@ -33,18 +36,18 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     }
     // With `--all`, the names are the journal's.
     select(&config, &names)?;
-    let mut what = String::new();
+    let mut what = Text::default();
     for name in &names {
         let Some(work) = seen.tenant(name).and_then(|tenant| tenant.work.as_ref()) else { continue };
         if let Some(step) = way_back(work).find(|step| step.reversibility == Reversibility::Irreversible) {
             let error = format!("tenant `{name}` cannot be taken back: there is no way back from step `{}`", step.step);
             return Err(Failure::new(Exit::Refused, error).hint("name the other tenants, without this one"));
         }
-        what += &format!("{} will be taken back:\n", paint(Tone::Strong, name));
-        what += &display::plan::show_way_back(way_back(work));
+        what += text!("{} will be taken back:\n", paint(Tone::Strong, name));
+        what += display::plan::show_way_back(way_back(work));
     }
     let question = format!("Take {} back?", display::tenants(names.len()));
-    context.terminal.confirm(what.trim_end(), &question, args.started.yes)?;
+    context.terminal.confirm(&what.trim_end(), &question, args.started.yes)?;
 
     let errand = Errand { command: RunCommand::Rollback, goal: Goal::RolledBack, interactive: args.interactive };
     started::go_on(context, &config, &names, args.started.accept_changes, errand).await

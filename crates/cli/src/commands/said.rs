@@ -4,6 +4,8 @@ use flowswap_engine::{Claim, Entry, Record, TenantState};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::display::text::{Text, text};
+
 /// What somebody said of a step.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Said {
@@ -69,7 +71,7 @@ impl Said {
     }
 
     /// One line about it.
-    pub(crate) fn show(&self) -> String {
+    pub(crate) fn show(&self) -> Text {
         let Self { at, by, step, note, .. } = self;
         let word = match self.word {
             Word::Confirmed => "is done",
@@ -78,7 +80,7 @@ impl Said {
             Word::ResolvedNotApplied => "is not in place",
             Word::Abandoned => "stays, and is not taken back",
         };
-        let note = note.as_ref().map(|note| format!(" (“{note}”)")).unwrap_or_default();
-        format!("{by} said at {at} that `{step}` {word}{note}")
+        let note = note.as_ref().map(|note| text!(" (“{}”)", note)).unwrap_or_default();
+        text!("{} said at {} that `{}` {}{}", by, at, step, word, note)
     }
 }

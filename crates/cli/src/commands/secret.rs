@@ -5,6 +5,7 @@ use flowswap_engine::HandOver;
 use super::sheet::sheet_at_hand;
 use crate::{
     context::Context,
+    display::text::text,
     exit::{Exit, Failure},
     fleet::select,
     hand_over::{Clipboard, Handing, STAY, expect_terminal},
@@ -28,8 +29,10 @@ pub(crate) async fn run(context: &Context, tenant: &str, print: bool) -> Result<
     drop(ports);
     clipboard.put(&handing)?;
     let (label, seconds) = (&handing.label, STAY.as_secs());
-    context.terminal.say(&format!(
-        "the secret is on the clipboard for {seconds} s: paste it into “{label}”; Ctrl-C takes it away at once"
+    context.terminal.say(text!(
+        "the secret is on the clipboard for {} s: paste it into “{}”; Ctrl-C takes it away at once",
+        seconds,
+        label
     ));
     tokio::select! {
         () = tokio::time::sleep(STAY) => {}

@@ -9,9 +9,13 @@ use super::{said::Said, status};
 use crate::{
     args::{Format, SheetArgs, SheetForm},
     context::{Context, SystemClock, read_history},
-    display::sheet::{Page, html, markdown, secret, terminal},
+    display::{
+        sheet::{Page, html, markdown, secret, terminal},
+        text::{Text, text},
+    },
     exit::{Exit, Failure},
     fleet::select,
+    output::{Kind, Output},
 };
 
 /// The report; scripts rely on its names.
@@ -41,10 +45,7 @@ pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Fai
     let next = history.tenant(tenant).filter(|_| !is_open).and_then(|known| status::next(tenant, known));
     let page = Page { tenant, question, is_open, next, now: SystemClock.now() };
     let text = match (context.terminal.format, args.form) {
-        (Format::Json, _) => {
-            let report = report(&page);
-            serde_json::to_string_pretty(&report).map_err(Failure::at("write the report"))? + "\n"
-        }
+        (Format::Json, _) => Text::json(&report(&page)).map_err(Failure::at("write the report"))?,
         (Format::Human, SheetForm::Terminal) => terminal(&page),
         (Format::Human, SheetForm::Markdown) => markdown(&page),
         (Format::Human, SheetForm::Html) => html(&page),
@@ -52,10 +53,11 @@ pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Fai
     match &args.output {
         None => context.terminal.write_out(&text)?,
         Some(path) => {
-            // A file has no colours.
-            let text = console::strip_ansi_codes(&text);
-            std::fs::write(path, text.as_ref()).map_err(Failure::at(format!("write `{}`", path.display())))?;
-            context.terminal.say(&format!("wrote the run sheet of `{tenant}` to `{}`", path.display()));
+            let output = Output::prepare(path, Kind::Sheet, args.force)?;
+            output.write(context.terminal, &text)?;
+            if !output.is_stdout() {
+                context.terminal.say(text!("wrote the run sheet of `{}` to `{}`", tenant, path.display()));
+            }
         }
     }
     Ok(Exit::Done)

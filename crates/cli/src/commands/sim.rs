@@ -12,6 +12,7 @@ use tower::ServiceExt;
 use crate::{
     args::{Directory, SimArgs, SimCommand},
     context::Context,
+    display::text::{Text, text},
     exit::{Exit, Failure},
     sim_files,
 };
@@ -39,9 +40,9 @@ async fn serve(context: &Context, args: &SimArgs, dir: &Path) -> Result<Exit, Fa
         Sim::start(config, ([127, 0, 0, 1], args.port).into()).await.map_err(Failure::at("start the simulator"))?;
     let path = sim_files::write(context, &sim, dir)?;
     let mut text =
-        format!("ready: {} tenants on https://{}, configuration {}\n", args.tenants, sim.addr(), path.display());
+        text!("ready: {} tenants on https://{}, configuration {}\n", args.tenants, sim.addr(), path.display());
     if args.directory == Directory::CieGuided {
-        text += &format!("console: {}\n", sim.console_url());
+        text += text!("console: {}\n", sim.console_url());
     }
     context.terminal.write_out(&text)?;
     context.stop.stopped().await;
@@ -51,8 +52,7 @@ async fn serve(context: &Context, args: &SimArgs, dir: &Path) -> Result<Exit, Fa
 
 async fn print_world(context: &Context, dir: &Path) -> Result<Exit, Failure> {
     let world = ask(dir, http::Request::get("/world"), Bytes::new()).await?;
-    let text = serde_json::to_string_pretty(&world).map_err(Failure::at("print the world"))?;
-    context.terminal.write_out(&(text + "\n"))?;
+    context.terminal.write_out(&Text::json(&world).map_err(Failure::at("print the world"))?)?;
     Ok(Exit::Done)
 }
 

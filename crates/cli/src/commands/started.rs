@@ -16,9 +16,11 @@ use crate::{
     config::Config,
     context::{Context, read_history},
     display::{
-        count,
+        causes, count, fold_rows,
         progress::{Floor, Progress},
-        table, tone_of_state,
+        table,
+        text::{Text, text},
+        tone_of_state,
     },
     exit::{Exit, Failure},
     fleet::Fleet,
@@ -103,9 +105,9 @@ pub(crate) fn choose(
 }
 
 /// Reports that no tenant is concerned.
-pub(crate) fn report_none(context: &Context, why: &str) -> Result<Exit, Failure> {
+pub(crate) fn report_none(context: &Context, why: impl Into<Text>) -> Result<Exit, Failure> {
     context.terminal.say(why);
-    context.terminal.report(&Report { run: None, tenants: Vec::new() }, String::new)?;
+    context.terminal.report(&Report { run: None, tenants: Vec::new() }, Text::default)?;
     Ok(Exit::Done)
 }
 
@@ -187,7 +189,7 @@ pub(crate) async fn execute(
     if report.tenants.iter().any(|row| row.state.is_some_and(needs_grounds)) {
         add_rules(&mut report, &read_history(config).await?);
     }
-    context.terminal.report(&report, || text(&report))?;
+    context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
     Ok(exit_of(&summary))
 }
 
@@ -247,15 +249,45 @@ fn row((name, outcome): &(String, Outcome)) -> Row {
     }
 }
 
-fn text(report: &Report) -> String {
+/// A line for each tenant, but one for many that ended the same way for the same reason; with `each`, for each.
+fn text(report: &Report, each: bool) -> Text {
     let word = |row: &Row| row.state.map_or_else(|| row.outcome.to_owned(), |state| state.to_string());
-    let rows = report.tenants.iter().map(|row| {
-        let tone = row.state.map_or(Tone::Care, tone_of_state);
+    let note = |row: &Row| {
         let mut note = row.reason.clone().unwrap_or_else(|| row.changes.join("; "));
         note.extend(row.rules.iter().map(|rule| format!(" (`flowswap explain {rule}`)")));
-        [table::plain(&row.name), table::toned(tone, word(row)), table::plain(note)]
+        note
+    };
+    let groups = causes::group(0..report.tenants.len(), |index| {
+        let row = &report.tenants[*index];
+        // What ended otherwise is not the same, whatever is said of it.
+        (format!("{}\n{}", word(row), note(row)), vec![row.name.as_str()])
     });
-    table::render(["tenant", "state", ""], rows) + &format!("\n{}\n", count(report.tenants.iter().map(word)))
+    let mut keys = vec![None; report.tenants.len()];
+    for (cause, group) in groups.iter().enumerate() {
+        for index in &group.items {
+            keys[*index] = Some(cause).filter(|_| !note(&report.tenants[*index]).is_empty());
+        }
+    }
+    let causes = keys.clone();
+    let folded = fold_rows(keys, each);
+    let rows = folded.iter().map(|indices| {
+        let row = &report.tenants[indices[0]];
+        let names: Vec<&str> = indices.iter().map(|index| report.tenants[*index].name.as_str()).collect();
+        let common = causes[indices[0]].and_then(|cause| groups[cause].said.split_once('\n'));
+        let note = match common {
+            Some((_, common)) if indices.len() > 1 => common.to_owned(),
+            _ => note(row),
+        };
+        let note = text!("{}{}", note, causes::names(&names));
+        [
+            table::plain(causes::whom(&names)),
+            table::toned(row.state.map_or(Tone::Care, tone_of_state), word(row)),
+            table::plain(note),
+        ]
+    });
+    let mut text = table::render(["tenant", "state", ""], rows);
+    text += text!("\n{}\n", count(report.tenants.iter().map(word)));
+    text
 }
 
 pub(crate) fn exit_of(summary: &Summary) -> Exit {
@@ -288,8 +320,8 @@ mod tests {
             changes: Vec::new(),
             rules: vec!["users-lost".to_owned()],
         };
-        let text = text(&Report { run: None, tenants: vec![row] });
-        let line = console::strip_ansi_codes(&text).lines().nth(1).unwrap().to_owned();
+        let text = text(&Report { run: None, tenants: vec![row] }, false);
+        let line = text.plain().lines().nth(1).unwrap().to_owned();
         assert_eq!(line, "acme    failed  step `confirm` failed (`flowswap explain users-lost`)");
     }
 }

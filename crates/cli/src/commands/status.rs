@@ -9,7 +9,11 @@ use super::{abandon, awaited::Awaited};
 use crate::{
     args::Select,
     context::{Context, read_history},
-    display::{count, table, tone_of_state},
+    display::{
+        count, table,
+        text::{Text, text},
+        tone_of_state,
+    },
     exit::{Exit, Failure},
     fleet::select,
 };
@@ -135,7 +139,7 @@ fn has_begun(tenant: &TenantHistory, phase: Phase) -> bool {
     step.is_some_and(|step| step.proposal.phase == phase)
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &Report) -> Text {
     let rows = report.tenants.iter().map(|row| {
         [
             table::plain(&row.name),
@@ -145,13 +149,13 @@ fn text(report: &Report) -> String {
         ]
     });
     let mut text = table::render(["tenant", "state", "step", "next"], rows);
-    text += &format!("\n{}\n", count(report.tenants.iter().map(|row| row.state)));
+    text += text!("\n{}\n", count(report.tenants.iter().map(|row| row.state)));
     for row in &report.tenants {
         if let Some(reason) = &row.reason {
-            text += &format!("{}: {reason}\n", row.name);
+            text += text!("{}: {}\n", row.name, reason);
         }
         if let Some(way_out) = &row.way_out {
-            text += &format!("{}: or stay with the new client: {way_out}\n", row.name);
+            text += text!("{}: or stay with the new client: {}\n", row.name, way_out);
         }
     }
     text

@@ -9,7 +9,10 @@ use super::{abandon, request::Request, status};
 use crate::{
     args::Select,
     context::{Context, SystemClock, read_history},
-    display::show_sources,
+    display::{
+        show_sources,
+        text::{Text, text},
+    },
     exit::{Exit, Failure},
     fleet::select,
     terminal::{Tone, paint},
@@ -56,12 +59,12 @@ pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failur
     if report.tenants.is_empty() {
         context.terminal.say("no tenant is stuck");
     }
-    context.terminal.report(&report, || report.tenants.iter().map(text).collect::<Vec<_>>().join("\n"))?;
+    context.terminal.report(&report, || Text::join(report.tenants.iter().map(text), "\n"))?;
     Ok(Exit::Done)
 }
 
 /// What is known of one tenant, for whoever decides on it.
-pub(crate) fn describe(name: &str, tenant: &TenantHistory) -> String {
+pub(crate) fn describe(name: &str, tenant: &TenantHistory) -> Text {
     text(&case(name, tenant)).trim_end().to_owned()
 }
 
@@ -102,19 +105,19 @@ fn resolve(name: &str, work: Option<&Work>, step: Option<&str>) -> String {
     )
 }
 
-fn text(case: &Case) -> String {
+fn text(case: &Case) -> Text {
     let step = case.step.as_deref().unwrap_or("-");
-    let mut text = format!("{} is stuck at `{step}` for {}\n", paint(Tone::Strong, &case.name), age(case.age_seconds));
-    let mut line = |title: &str, said: &str| text += &format!("  {title:<9} {said}\n");
-    line("reason", case.reason.as_deref().unwrap_or("none was recorded"));
-    line("request", &case.request.as_ref().map_or_else(|| "none that changes anything".to_owned(), Request::show));
-    line("evidence", &case.evidence.as_ref().map_or_else(|| "none yet".to_owned(), show_evidence));
+    let mut text = text!("{} is stuck at `{}` for {}\n", paint(Tone::Strong, &case.name), step, age(case.age_seconds));
+    let mut line = |title: &str, said: Text| text += text!("  {:<9} {}\n", title, said);
+    line("reason", text!("{}", case.reason.as_deref().unwrap_or("none was recorded")));
+    line("request", case.request.as_ref().map_or_else(|| "none that changes anything".into(), Request::show));
+    line("evidence", case.evidence.as_ref().map_or_else(|| "none yet".into(), show_evidence));
     if let Some(next) = &case.next {
-        line("next", &format!("{next}  ({})", if case.in_doubt { "looks again first" } else { "tries again" }));
+        line("next", text!("{}  ({})", next, if case.in_doubt { "looks again first" } else { "tries again" }));
     }
-    line("or", &case.or);
+    line("or", text!("{}", case.or));
     if let Some(way_out) = &case.way_out {
-        line("or", &format!("{way_out}  (stays with the new client, if the directory is seen to be on it)"));
+        line("or", text!("{}  (stays with the new client, if the directory is seen to be on it)", way_out));
     }
     text
 }
@@ -129,9 +132,9 @@ fn find_evidence(tenant: &TenantHistory, step: Option<&str>) -> Option<Seen> {
     in_the_way.or_else(|| tenant.evidence.clone().map(|(at, evidence)| Seen { at, evidence }))
 }
 
-fn show_evidence(seen: &Seen) -> String {
+fn show_evidence(seen: &Seen) -> Text {
     let Evidence { check, detail, .. } = &seen.evidence;
-    format!("{check} at {}: {detail}{}", seen.at, show_sources(&seen.evidence))
+    text!("{} at {}: {}{}", check, seen.at, detail, show_sources(&seen.evidence))
 }
 
 /// The two largest units say enough.

@@ -14,7 +14,12 @@ use crate::{
     args::WatchArgs,
     config::Config,
     context::{Context, SystemClock, read_history},
-    display::{progress::Progress, table, tone_of_state},
+    display::{
+        progress::Progress,
+        table,
+        text::{Text, text},
+        tone_of_state,
+    },
     exit::{Exit, Failure},
     fleet::{Fleet, select},
     terminal::paint,
@@ -47,7 +52,7 @@ pub(crate) async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Fai
         let Some(earliest) = watched.next_look(watched.earliest(&history), SystemClock.now(), every) else { break };
         // A pause that is longer than was asked for is worth a word.
         if earliest > later(SystemClock.now(), every) {
-            context.terminal.say(&format!("nothing more can be seen before {earliest}; looking again then"));
+            context.terminal.say(text!("nothing more can be seen before {}; looking again then", earliest));
         }
         if context.stop.is_stopped() || !wait_until(context, earliest).await {
             return Ok(Exit::Interrupted);
@@ -61,7 +66,7 @@ pub(crate) async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Fai
 /// The tenants that were ever awaited, and what was last said of each.
 #[derive(Default)]
 struct Watched {
-    said: BTreeMap<String, String>,
+    said: BTreeMap<String, Text>,
     awaited: Vec<String>,
     last_look: Option<Timestamp>,
 }
@@ -121,11 +126,11 @@ fn later(at: Timestamp, by: Duration) -> Timestamp {
     SignedDuration::try_from(by).ok().and_then(|by| at.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
 }
 
-fn describe(name: &str, tenant: &TenantHistory) -> String {
+fn describe(name: &str, tenant: &TenantHistory) -> Text {
     let state = paint(tone_of_state(tenant.state), tenant.state);
     let awaited = Awaited::of(tenant).line().filter(|_| tenant.state == TenantState::Soaking);
-    let reason = awaited.or_else(|| tenant.reason.clone()).map(|reason| format!(": {reason}")).unwrap_or_default();
-    format!("{name}: {state}{reason}")
+    let reason = awaited.or_else(|| tenant.reason.clone()).map(|reason| text!(": {}", reason)).unwrap_or_default();
+    text!("{}: {}{}", name, state, reason)
 }
 
 /// Whether the time came before the operator's wish to stop.
@@ -217,9 +222,9 @@ fn report(context: &Context, watched: &Watched, history: &History) -> Result<Exi
     Ok(if report.tenants.iter().any(is_bad) { Exit::SomeFailed } else { Exit::Done })
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &Report) -> Text {
     if report.tenants.is_empty() {
-        return String::new();
+        return Text::default();
     }
     let rows = report.tenants.iter().map(|row| {
         let reason = row.reason.as_deref().unwrap_or_default();

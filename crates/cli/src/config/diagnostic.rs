@@ -8,8 +8,10 @@ use std::{
 };
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
+use flowswap_engine::is_hidden;
 
 use super::source::{Location, Sources};
+use crate::display::text::Text;
 
 /// More errors than this help nobody; the rest is counted.
 const SHOWN: usize = 20;
@@ -53,18 +55,18 @@ impl Diagnostic {
     }
 
     fn render(&self, sources: &Sources, renderer: &Renderer) -> String {
-        let mut group = Group::with_title(Level::ERROR.primary_title(self.message.as_str()));
+        let mut group = Group::with_title(Level::ERROR.primary_title(Text::of(&self.message).into_string()));
         for source in distinct_sources(&self.places) {
-            let path = sources.path(source).display().to_string();
+            let path = Text::of(sources.path(source).display()).into_string();
             let here = self.places.iter().enumerate().filter(|(_, (location, _))| location.source() == source);
             let annotations = here.map(|(index, (location, label))| annotate(index == 0, *location, label));
-            group = group.element(Snippet::source(sources.text(source)).path(path).annotations(annotations));
+            group = group.element(Snippet::source(cover(sources.text(source))).path(path).annotations(annotations));
         }
         if let Some(note) = self.describe_tenants() {
-            group = group.element(Level::NOTE.message(note));
+            group = group.element(Level::NOTE.message(Text::of(note).into_string()));
         }
         if let Some(help) = &self.help {
-            group = group.element(Level::HELP.message(help.as_str()));
+            group = group.element(Level::HELP.message(Text::of(help).into_string()));
         }
         renderer.render(&[group])
     }
@@ -90,10 +92,20 @@ fn distinct_sources(places: &[(Location, String)]) -> Vec<usize> {
     sources
 }
 
+/// The text with every hidden character covered by a visible one of as many bytes, for places to stay where they are.
+fn cover(text: &str) -> String {
+    let cover = |c: char| match c {
+        '\n' | '\r' | '\t' => c.to_string(),
+        c if !is_hidden(c) => c.to_string(),
+        c => ["?", "\u{b7}", "\u{fffd}", "\u{fffd}?"][c.len_utf8() - 1].to_owned(),
+    };
+    text.chars().map(cover).collect()
+}
+
 fn annotate(is_culprit: bool, location: Location, label: &str) -> Annotation<'_> {
     let kind = if is_culprit { AnnotationKind::Primary } else { AnnotationKind::Context };
     let annotation = kind.span(location.span());
-    if label.is_empty() { annotation } else { annotation.label(label) }
+    if label.is_empty() { annotation } else { annotation.label(Text::of(label).into_string()) }
 }
 
 /// Everything that is wrong with a configuration.
@@ -123,7 +135,7 @@ impl ConfigErrors {
     }
 
     /// The text for the terminal; ends without a line break.
-    pub(crate) fn render(&self, colour: bool) -> String {
+    pub(crate) fn render(&self, colour: bool) -> Text {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
         let shown = self.diagnostics.iter().take(SHOWN);
@@ -131,7 +143,8 @@ impl ConfigErrors {
         if let Some(summary) = self.summarize() {
             parts.push(renderer.render(&[Group::with_title(Level::ERROR.primary_title(summary))]));
         }
-        parts.join("\n\n")
+        // All that the renderer was given has been through the filter; its colours must stay.
+        Text::rendered(parts.join("\n\n"))
     }
 
     fn summarize(&self) -> Option<String> {
@@ -145,7 +158,7 @@ impl ConfigErrors {
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.render(false))
+        f.write_str(self.render(false).as_str())
     }
 }
 

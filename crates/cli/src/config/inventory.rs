@@ -15,7 +15,7 @@ use super::{
     suggest::{find_nearest, suggest},
     template::Fields,
     text::read_text,
-    tree::{Entry, Node, Shape, Table},
+    tree::{Entry, Node, Shape, Table, refuse_hidden},
 };
 
 /// What a column is for.
@@ -92,6 +92,9 @@ impl Reading {
         let mut columns: Vec<Column> = Vec::new();
         for (index, name) in header.record.iter().enumerate() {
             let at = header.location(index);
+            if let Some(error) = refuse_hidden("the name of a column", name, &[]) {
+                self.refuse(error.at(at, ""));
+            }
             if let Some(first) = columns.iter().find(|column| !name.is_empty() && column.name == name) {
                 let error = Diagnostic::new(format!("two columns are called `{name}`"));
                 self.refuse(error.at(at, "the name again").at(first.at, "the name first"));
@@ -162,6 +165,14 @@ impl Reading {
                 true => "put a cell that holds a comma in double quotes",
                 false => "an empty cell needs its comma, too",
             }));
+            return None;
+        }
+        let hidden = columns.iter().zip(row.record).enumerate().find_map(|(index, (column, cell))| {
+            let error = refuse_hidden(&format!("the cell of `{}`", column.name), cell, &[])?;
+            Some(error.at(row.location(index), ""))
+        });
+        if let Some(error) = hidden {
+            self.refuse(error);
             return None;
         }
         let mut draft = Draft {

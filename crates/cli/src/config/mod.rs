@@ -8,6 +8,7 @@ mod draft;
 mod inventory;
 mod mask;
 mod plugin_keys;
+mod program;
 mod reading;
 mod reference;
 mod row;

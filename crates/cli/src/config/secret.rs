@@ -4,10 +4,12 @@ use std::{
     env, fs,
     io::{self, Read},
     path::PathBuf,
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use flowswap_engine::Secret;
+
+use super::program::{self, PATIENCE, Patience, Ran};
 
 /// The longest secret; a reference to something longer is a mistake, and a device would have no end.
 const MAX_SECRET: u64 = 64 * 1024;
@@ -46,6 +48,8 @@ pub(crate) enum SecretRefError {
     },
     #[error("`{program}` failed ({status}){}", format_complaint(complaint))]
     Failed { program: String, status: std::process::ExitStatus, complaint: String },
+    #[error("`{program}` gave no secret within {seconds} s, and was ended; run it by hand to see what it waits for")]
+    TimedOut { program: String, seconds: u64 },
     #[error("{0} gives an empty secret")]
     Empty(SecretSource),
     #[error("{0} gives more than {MAX_SECRET} bytes, which is no secret")]
@@ -57,13 +61,18 @@ pub(crate) enum SecretRefError {
 impl SecretRef {
     /// Fetches the secret. One line break at its end is not part of it.
     pub(crate) fn resolve(&self) -> Result<Secret, SecretRefError> {
+        self.resolve_within(PATIENCE)
+    }
+
+    /// The same, with another patience for a program.
+    pub(super) fn resolve_within(&self, patience: Patience) -> Result<Secret, SecretRefError> {
         let bytes = match self {
             Self::Env(name) => match env::var_os(name) {
                 Some(value) => value.into_encoded_bytes(),
                 None => return Err(SecretRefError::EnvUnset(name.clone())),
             },
             Self::File(path) => read_file(path)?,
-            Self::Command(argv) => run(argv)?,
+            Self::Command(argv) => run(argv, patience)?,
         };
         self.accept(bytes)
     }
@@ -129,16 +138,20 @@ fn is_exposed(_: &fs::Metadata) -> bool {
     false
 }
 
-fn run(argv: &[String]) -> Result<Vec<u8>, SecretRefError> {
+fn run(argv: &[String], patience: Patience) -> Result<Vec<u8>, SecretRefError> {
     let program = program_of(argv);
     let mut command = Command::new(&program);
-    command.args(argv.iter().skip(1)).stdin(Stdio::null());
-    let output = command.output().map_err(|source| SecretRefError::Spawn { program: program.clone(), source })?;
-    if output.status.success() {
-        return Ok(output.stdout);
+    command.args(argv.iter().skip(1));
+    let ran = program::run(command, &program, MAX_SECRET, patience);
+    match ran.map_err(|source| SecretRefError::Spawn { program: program.clone(), source })? {
+        Ran::Ended { status, stdout, .. } if status.success() => Ok(stdout),
+        // Whoever looks at it will see that it is too long.
+        Ran::TooMuch(stdout) => Ok(stdout),
+        Ran::Ended { status, stdout, stderr } => {
+            Err(SecretRefError::Failed { complaint: shorten(&stderr, &stdout), program, status })
+        }
+        Ran::TimedOut => Err(SecretRefError::TimedOut { program, seconds: patience.limit.as_secs() }),
     }
-    let complaint = shorten(&output.stderr, &output.stdout);
-    Err(SecretRefError::Failed { program, status: output.status, complaint })
 }
 
 /// Arguments can be private, so only the program is ever shown.

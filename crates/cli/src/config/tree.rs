@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use flowswap_engine::is_hidden;
 use serde_json::{Map, Number, Value};
 use toml::de::{DeTable, DeValue};
 
 use super::{diagnostic::Diagnostic, source::Location};
+use crate::display::text::name_of;
 
 /// A value and its place.
 #[derive(Clone)]
@@ -83,6 +85,14 @@ pub(super) fn to_json(table: &Table) -> Map<String, Value> {
     table.iter().map(|(key, entry)| (key.clone(), entry.node.to_json())).collect()
 }
 
+/// Refuses a text with a character that nobody sees, or that does something to a screen; by the character's name, because
+/// it cannot be shown. The text itself may be a secret, and is not said.
+pub(super) fn refuse_hidden(what: &str, text: &str, allowed: &[char]) -> Option<Diagnostic> {
+    let hidden = text.chars().find(|c| is_hidden(*c) && !allowed.contains(c))?;
+    let error = Diagnostic::new(format!("{what} holds {}", name_of(hidden)));
+    Some(error.help("remove the character; where a text was copied from, it may have come along unseen"))
+}
+
 /// Turns TOML into nodes, and reports what JSON has no room for.
 pub(super) struct Planter<'a> {
     pub(super) source: usize,
@@ -94,13 +104,22 @@ impl Planter<'_> {
         let mut planted = Table::new();
         for (key, value) in table {
             let key_at = Location::new(self.source, key.span());
-            let node = self.plant_value(value.get_ref(), Location::new(self.source, value.span()));
-            planted.insert(key.get_ref().to_string(), Entry { key_at, node });
+            let key = key.get_ref();
+            let node = self.plant_value(key, value.get_ref(), Location::new(self.source, value.span()));
+            if let Some(error) = refuse_hidden(&format!("the key `{key}`"), key, &[]) {
+                self.errors.push(error.at(key_at, ""));
+            }
+            planted.insert(key.to_string(), Entry { key_at, node });
         }
         planted
     }
 
-    fn plant_value(&mut self, value: &DeValue<'_>, at: Location) -> Node {
+    fn plant_value(&mut self, key: &str, value: &DeValue<'_>, at: Location) -> Node {
+        if let DeValue::String(text) = value
+            && let Some(error) = refuse_hidden(&format!("`{key}`"), text, &[])
+        {
+            self.errors.push(error.at(at, ""));
+        }
         let scalar = match value {
             DeValue::String(text) => Value::String(text.to_string()),
             DeValue::Boolean(value) => Value::Bool(*value),
@@ -115,7 +134,16 @@ impl Planter<'_> {
             },
             DeValue::Array(items) => {
                 let plant = |item: &toml::Spanned<DeValue<'_>>| {
-                    self.plant_value(item.get_ref(), Location::new(at.source(), item.span()))
+                    let at = Location::new(at.source(), item.span());
+                    match item.get_ref() {
+                        // The argument of a command can be a script.
+                        DeValue::String(text) => {
+                            let error = refuse_hidden(&format!("`{key}`"), text, &['\n', '\r', '\t']);
+                            self.errors.extend(error.map(|error| error.at(at, "")));
+                            Node::text(text.as_ref(), at)
+                        }
+                        other => self.plant_value(key, other, at),
+                    }
                 };
                 return Node { shape: Shape::List(items.iter().map(plant).collect()), at };
             }

@@ -1,13 +1,19 @@
 //! How things look to a person: tables, plans, progress.
 
+pub(crate) mod causes;
 pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod sheet;
 pub(crate) mod table;
+pub(crate) mod text;
 
 use flowswap_contract::Evidence;
 use flowswap_engine::{Claim, Finding, Severity, TenantState, Verdict};
 
+use self::{
+    causes::{Group, MANY},
+    text::{Text, text},
+};
 use crate::terminal::{Tone, paint};
 
 /// The colour of a verdict.
@@ -40,30 +46,83 @@ pub(crate) fn tone_of_state(state: TenantState) -> Tone {
     }
 }
 
-/// What stands in the way of a tenant that needs a person, and what to do about it; nothing for the others.
-pub(crate) fn show_trouble(name: &str, verdict: Verdict, findings: &[Finding]) -> String {
-    if verdict <= Verdict::NotApplicable {
-        return String::new();
+/// A tenant as reports tell of its trouble.
+pub(crate) struct Trouble<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) verdict: Verdict,
+    pub(crate) findings: &'a [Finding],
+    /// Words that are the tenant's own, besides its name.
+    pub(crate) own: Vec<&'a str>,
+}
+
+impl Trouble<'_> {
+    /// What stands in the way, and what to do about it, a line each.
+    fn said(&self) -> String {
+        let errors = self.findings.iter().filter(|finding| finding.severity == Severity::Error);
+        let said = errors.map(|finding| text!("{}\n{}\n{}\n", finding.id, finding.message, finding.fix));
+        format!("{}\n{}", self.verdict, said.collect::<Text>().as_str())
     }
-    let mut text = format!("\n{} is {}\n", paint(Tone::Strong, name), paint(tone_of_verdict(verdict), verdict));
-    for finding in findings.iter().filter(|finding| finding.severity == Severity::Error) {
-        text += &format!("  {}: {}\n", paint(tone_of_severity(finding.severity), &finding.id), finding.message);
-        text += &format!("    fix: {}\n", finding.fix);
+}
+
+/// What stands in the way of tenants that need a person, and what to do about it; once for all of which it says the same.
+/// With `each`, for every tenant.
+pub(crate) fn show_troubles<'a>(tenants: impl IntoIterator<Item = Trouble<'a>>, each: bool) -> Text {
+    let mut text = Text::default();
+    let in_need = tenants.into_iter().filter(|tenant| tenant.verdict > Verdict::NotApplicable);
+    let groups = match each {
+        true => in_need.map(|tenant| Group { said: tenant.said(), items: vec![tenant] }).collect(),
+        false => {
+            causes::group(in_need, |tenant| (tenant.said(), tenant.own.iter().copied().chain([tenant.name]).collect()))
+        }
+    };
+    for group in groups {
+        let verdict = group.items[0].verdict;
+        let names: Vec<&str> = group.items.iter().map(|tenant| tenant.name).collect();
+        let is = if names.len() == 1 { "is" } else { "are" };
+        let (whom, shown) = (paint(Tone::Strong, causes::whom(&names)), paint(tone_of_verdict(verdict), verdict));
+        text += text!("\n{} {} {}{}\n", whom, is, shown, causes::names(&names));
+        let mut lines = group.said.lines().skip(1);
+        while let (Some(id), Some(message), Some(fix)) = (lines.next(), lines.next(), lines.next()) {
+            text += text!("  {}: {}\n    fix: {}\n", paint(tone_of_severity(Severity::Error), id), message, fix);
+        }
     }
     text
 }
 
+/// Which rows of a table are told as one: those of tenants in trouble whose other cells are the same, from many on. Gives
+/// the indices of each row's items, in order.
+pub(crate) fn fold_rows<K: PartialEq>(keys: Vec<Option<K>>, each: bool) -> Vec<Vec<usize>> {
+    let mut rows: Vec<(Option<K>, Vec<usize>)> = Vec::new();
+    for (index, key) in keys.into_iter().enumerate() {
+        let known = rows.iter_mut().find(|(known, _)| key.is_some() && *known == key && !each);
+        match known {
+            Some((_, indices)) => indices.push(index),
+            None => rows.push((key, vec![index])),
+        }
+    }
+    let is_many = |indices: &Vec<usize>| indices.len() >= MANY;
+    let mut folded: Vec<Vec<usize>> = Vec::new();
+    for (_, indices) in rows {
+        match is_many(&indices) {
+            true => folded.push(indices),
+            false => folded.extend(indices.into_iter().map(|index| vec![index])),
+        }
+    }
+    folded.sort_by_key(|indices| indices[0]);
+    folded
+}
+
 /// What somebody said of a step that they were asked for.
-pub(crate) fn claim(claim: &Claim) -> String {
-    let note = claim.note.as_ref().map(|note| format!(" (“{note}”)")).unwrap_or_default();
-    format!("{} said at {} that it is done{note}; that is not seen yet", claim.by, claim.at)
+pub(crate) fn claim(claim: &Claim) -> Text {
+    let note = claim.note.as_ref().map(|note| text!(" (“{}”)", note)).unwrap_or_default();
+    text!("{} said at {} that it is done{}; that is not seen yet", claim.by, claim.at, note)
 }
 
 /// By what a piece of evidence can be found again, and what tells more about it.
-pub(crate) fn show_sources(evidence: &Evidence) -> String {
+pub(crate) fn show_sources(evidence: &Evidence) -> Text {
     let ids = [("request", &evidence.request_id), ("event", &evidence.event_id)];
-    let ids = ids.into_iter().filter_map(|(what, id)| Some(format!(", {what} id {}", id.as_ref()?)));
-    let rule = evidence.rule.iter().map(|rule| format!(", see `flowswap explain {rule}`"));
+    let ids = ids.into_iter().filter_map(|(what, id)| Some(text!(", {} id {}", what, id.as_ref()?)));
+    let rule = evidence.rule.iter().map(|rule| text!(", see `flowswap explain {}`", rule));
     ids.chain(rule).collect()
 }
 

@@ -1,63 +1,77 @@
 //! A plan as a reviewer reads it: what is done, by whom, and how it is taken back.
 
-use std::fmt::Write;
-
 use flowswap_contract::{By, Phase, Reversibility, Step};
-use flowswap_engine::{Plan, PlannedTenant, Severity, WayBack};
+use flowswap_engine::{Plan, PlannedTenant, Severity, Verdict, WayBack};
 
-use super::{count, show_trouble, table, tone_of_severity, tone_of_verdict};
+use super::{
+    Trouble, causes, count, fold_rows, show_troubles, table,
+    text::{Text, text},
+    tone_of_severity, tone_of_verdict,
+};
 use crate::terminal::{Tone, paint};
 
 /// The whole plan.
-pub(crate) fn show(plan: &Plan) -> String {
-    let mut text = String::new();
+pub(crate) fn show(plan: &Plan) -> Text {
+    let mut text = Text::default();
     for tenant in &plan.tenants {
         text += &show_tenant(tenant);
-        text.push('\n');
+        text += "\n";
     }
-    text += &summarize(plan);
+    text += summarize(plan);
     text
 }
 
-/// A line for each tenant: what a plan amounts to, where every step would be too much.
-pub(crate) fn list(plan: &Plan) -> String {
-    let rows = plan.tenants.iter().map(|tenant| {
+/// A line for each tenant: what a plan amounts to, where every step would be too much. Many that fared the same and badly
+/// are one line, but not with `each`.
+pub(crate) fn list(plan: &Plan, each: bool) -> Text {
+    let ids = |tenant: &PlannedTenant| {
         let findings = tenant.findings.iter().filter(|finding| finding.severity != Severity::Info);
-        let way_back =
-            match tenant.way_back.iter().map(|step| step.reversibility).find(|r| *r == Reversibility::Attended) {
-                _ if tenant.steps.is_empty() => "-",
-                Some(_) => "attended",
-                None => "unattended",
-            };
+        findings.map(|finding| finding.id.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let keys = plan.tenants.iter().map(|tenant| {
+        let is_bad = matches!(tenant.verdict, Verdict::Unknown | Verdict::Blocked);
+        (is_bad && tenant.steps.is_empty()).then(|| (tenant.verdict, ids(tenant)))
+    });
+    let folded = fold_rows(keys.collect(), each);
+    let rows = folded.iter().map(|indices| {
+        let names: Vec<&str> = indices.iter().map(|index| plan.tenants[*index].name.as_str()).collect();
+        let tenant = &plan.tenants[indices[0]];
+        let way_back = match needs_person_back(tenant) {
+            _ if tenant.steps.is_empty() => "-",
+            true => "attended",
+            false => "unattended",
+        };
         [
-            table::plain(&tenant.name),
+            table::plain(causes::whom(&names)),
             table::toned(tone_of_verdict(tenant.verdict), tenant.verdict),
             table::plain(tenant.steps.len()),
             table::plain(way_back),
-            table::plain(findings.map(|finding| finding.id.as_str()).collect::<Vec<_>>().join(", ")),
+            table::plain(ids(tenant)),
         ]
     });
     let mut text = table::render(["tenant", "verdict", "steps", "way back", "findings"], rows);
-    for tenant in &plan.tenants {
-        text += &show_trouble(&tenant.name, tenant.verdict, &tenant.findings);
-    }
-    text + "\n" + &summarize(plan)
+    let troubles = plan.tenants.iter().map(|tenant| Trouble {
+        name: &tenant.name,
+        verdict: tenant.verdict,
+        findings: &tenant.findings,
+        own: tenant.seen.iter().map(|seen| seen.provider.domain.as_str()).collect(),
+    });
+    text += show_troubles(troubles, each);
+    text + "\n" + summarize(plan)
 }
 
 /// The last lines of a plan: how many, until when, by which code, under which name.
-pub(crate) fn summarize(plan: &Plan) -> String {
-    let mut text = String::new();
-    let _ = writeln!(text, "{} {}", paint(Tone::Strong, "tenants:"), count(plan.tenants.iter().map(|t| t.verdict)));
+pub(crate) fn summarize(plan: &Plan) -> Text {
+    let mut text = Text::default();
+    text += text!("{} {}\n", paint(Tone::Strong, "tenants:"), count(plan.tenants.iter().map(|t| t.verdict)));
     let attended = plan.ready().filter(|tenant| needs_person_back(tenant)).count();
     if attended > 0 {
-        let _ =
-            writeln!(text, "{} rolling back needs a person for {attended} of them", paint(Tone::Strong, "way back:"));
+        text += text!("{} rolling back needs a person for {} of them\n", paint(Tone::Strong, "way back:"), attended);
     }
     for (name, pin) in &plan.plugins {
-        let _ =
-            writeln!(text, "{} {name} {} (sha256 {})", paint(Tone::Strong, "plugin:"), pin.version, short(&pin.sha256));
+        text += text!("{} {} {} (sha256 {})\n", paint(Tone::Strong, "plugin:"), name, pin.version, short(&pin.sha256));
     }
-    let _ = writeln!(text, "{} {}, good until {}", paint(Tone::Strong, "plan:"), short(&plan.digest), plan.not_after);
+    text += text!("{} {}, good until {}\n", paint(Tone::Strong, "plan:"), short(&plan.digest), plan.not_after);
     text
 }
 
@@ -67,21 +81,21 @@ pub(crate) fn short(digest: &str) -> &str {
 }
 
 /// What going back consists of.
-pub(crate) fn show_way_back<'a>(way_back: impl IntoIterator<Item = &'a WayBack>) -> String {
-    let mut text = String::new();
+pub(crate) fn show_way_back<'a>(way_back: impl IntoIterator<Item = &'a WayBack>) -> Text {
+    let mut text = Text::default();
     for step in way_back {
-        let _ = writeln!(text, "    - {:<11} {} {}", step.step, step.action, reversibility(step.reversibility));
+        text += text!("    - {:<11} {} {}\n", step.step, step.action, reversibility(step.reversibility));
     }
     text
 }
 
-fn show_tenant(tenant: &PlannedTenant) -> String {
-    let mut text = String::new();
+fn show_tenant(tenant: &PlannedTenant) -> Text {
+    let mut text = Text::default();
     let verdict = paint(tone_of_verdict(tenant.verdict), tenant.verdict);
-    let _ = writeln!(text, "{} ({verdict})", paint(Tone::Strong, &tenant.name));
+    text += text!("{} ({})\n", paint(Tone::Strong, &tenant.name), verdict);
     for finding in tenant.findings.iter().filter(|finding| finding.severity != Severity::Info) {
         let id = paint(tone_of_severity(finding.severity), &finding.id);
-        let _ = writeln!(text, "    {id}: {}", finding.message);
+        text += text!("    {}: {}\n", id, finding.message);
     }
     if tenant.steps.is_empty() {
         text += "  nothing will be done\n";
@@ -90,27 +104,27 @@ fn show_tenant(tenant: &PlannedTenant) -> String {
     show_steps(&mut text, "flowswap apply", tenant, |phase| phase <= Phase::Confirm);
     show_steps(&mut text, "flowswap finalize, later", tenant, |phase| phase > Phase::Confirm);
     text += "  way back (flowswap rollback):\n";
-    text += &show_way_back(tenant.way_back.iter().filter(|step| step.reversibility != Reversibility::Irreversible));
+    text += show_way_back(tenant.way_back.iter().filter(|step| step.reversibility != Reversibility::Irreversible));
     text
 }
 
-fn show_steps(text: &mut String, title: &str, tenant: &PlannedTenant, include: fn(Phase) -> bool) {
+fn show_steps(text: &mut Text, title: &str, tenant: &PlannedTenant, include: fn(Phase) -> bool) {
     let steps: Vec<&Step> = tenant.steps.iter().filter(|step| include(step.proposal.phase)).collect();
     if steps.is_empty() {
         return;
     }
-    let _ = writeln!(text, "  {title}:");
+    *text += text!("  {}:\n", title);
     for step in steps {
         let proposal = &step.proposal;
         let by = if proposal.by == By::Operator { " [by a person]" } else { "" };
         let sign = if proposal.phase.is_check() { "?" } else { "+" };
-        let _ = write!(text, "    {sign} {:<11} {}{by}", proposal.phase, proposal.title);
+        *text += text!("    {} {:<11} {}{}", sign, proposal.phase, proposal.title, by);
         if !proposal.phase.is_check() {
-            let _ = write!(text, " {}", reversibility(proposal.reversibility));
+            *text += text!(" {}", reversibility(proposal.reversibility));
         }
-        text.push('\n');
+        *text += "\n";
         if let Some(role) = proposal.confirmed_by {
-            let _ = writeln!(text, "      {:<11} confirmed by the {role} alone", "");
+            *text += text!("      {:<11} confirmed by the {} alone\n", "", role);
         }
     }
 }
@@ -119,11 +133,11 @@ fn needs_person_back(tenant: &PlannedTenant) -> bool {
     tenant.way_back.iter().any(|step| step.reversibility == Reversibility::Attended)
 }
 
-fn reversibility(reversibility: Reversibility) -> String {
+fn reversibility(reversibility: Reversibility) -> Text {
     let tone = match reversibility {
         Reversibility::Unattended => Tone::Good,
         Reversibility::Attended => Tone::Care,
         Reversibility::Irreversible => Tone::Bad,
     };
-    format!("[{}]", paint(tone, reversibility))
+    text!("[{}]", paint(tone, reversibility))
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use domain::find_domain_defect;
 pub use evidence_rules::EVIDENCE_RULES;
+use rules::{DIRECTORY_UNREADABLE, PROVIDER_UNREADABLE};
 pub(crate) use rules::{NOT_PLANNABLE, ORG_SHARED};
 pub use rules::{RULES, Rule};
 
@@ -140,7 +141,9 @@ pub fn assess(spec: &TenantSpec, sight: &Sight, now: Timestamp) -> Assessment {
     for rule in RULES {
         if let Some(message) = (rule.check)(&facts) {
             verdict = verdict.max(rule.verdict);
-            findings.push(Finding { id: rule.id.into(), severity: rule.severity, message, fix: rule.fix.into() });
+            // What the side itself says can be done is worth more than what the rule says for all sides.
+            let fix = hint_for(rule.id, sight).unwrap_or_else(|| rule.fix.to_owned());
+            findings.push(Finding { id: rule.id.into(), severity: rule.severity, message, fix });
         }
     }
     findings.sort_by_key(|finding| finding.severity);
@@ -151,6 +154,16 @@ pub fn assess(spec: &TenantSpec, sight: &Sight, now: Timestamp) -> Assessment {
         legacy_client: facts.legacy_in_use().cloned(),
         days_left: facts.days_left,
     }
+}
+
+/// The hint of the error that a rule is about, if it is about one.
+fn hint_for(rule: &str, sight: &Sight) -> Option<String> {
+    let error = match rule {
+        PROVIDER_UNREADABLE => sight.provider.as_ref().err(),
+        DIRECTORY_UNREADABLE => sight.directory.as_ref().err(),
+        _ => None,
+    };
+    error?.hint.clone()
 }
 
 /// What the rules look at.

@@ -22,6 +22,12 @@ pub(crate) const NOT_PLANNABLE: &str = "not-plannable";
 /// The id of the rule for tenants of one plan that share an org.
 pub(crate) const ORG_SHARED: &str = "org-shared";
 
+/// The id of the rule for a provider that did not answer; the error's hint goes before the rule's fix.
+pub(super) const PROVIDER_UNREADABLE: &str = "provider-unreadable";
+
+/// The same for a directory.
+pub(super) const DIRECTORY_UNREADABLE: &str = "directory-unreadable";
+
 /// A rule.
 pub struct Rule {
     /// A word that never changes its meaning; scripts may rely on it.
@@ -50,7 +56,7 @@ pub const RULES: &[Rule] = &[
         check: |facts| facts.domain_defect.clone(),
     },
     Rule {
-        id: "provider-unreadable",
+        id: PROVIDER_UNREADABLE,
         severity: Severity::Error,
         verdict: Verdict::Unknown,
         about: "The provider did not answer as it must, so nothing is known of its clients.",
@@ -61,7 +67,7 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
-        id: "directory-unreadable",
+        id: DIRECTORY_UNREADABLE,
         severity: Severity::Error,
         verdict: Verdict::Unknown,
         about: "The directory did not answer as it must, so the flow in use is not known.",

@@ -10,7 +10,10 @@ use serde::Serialize;
 
 use crate::{
     context::Context,
-    display::table,
+    display::{
+        table,
+        text::{Text, text},
+    },
     exit::{Exit, Failure},
     terminal::Tone,
 };
@@ -114,7 +117,7 @@ fn failed(check: &'static str, about: Option<String>, detail: String) -> Check {
     Check { check, about, passed: false, detail }
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &Report) -> Text {
     let rows = report.checks.iter().map(|check| {
         let (tone, word) = if check.passed { (Tone::Good, "pass") } else { (Tone::Bad, "fail") };
         [
@@ -126,6 +129,6 @@ fn text(report: &Report) -> String {
     });
     let mut text = table::render(["check", "about", "result", ""], rows);
     let failed = report.checks.iter().filter(|check| !check.passed).count();
-    text += &format!("\n{} checks, {failed} failed\n", report.checks.len());
+    text += text!("\n{} checks, {} failed\n", report.checks.len(), failed);
     text
 }

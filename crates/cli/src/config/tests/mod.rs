@@ -2,6 +2,7 @@
 
 mod accepted;
 mod example;
+mod hidden;
 mod plugin_keys;
 mod refused_inventories;
 mod refused_settings;

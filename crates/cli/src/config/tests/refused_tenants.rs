@@ -213,7 +213,7 @@ fn unknown_fields() {
 
 #[test]
 fn braces() {
-    let text = "[defaults.directory]\nbody = '{\"a\": 1}'\nescaped = \"\\t{\"\npath = \"/{}/\"\n";
+    let text = "[defaults.directory]\nbody = '{\"a\": 1}'\nescaped = \"\\\\{\"\npath = \"/{}/\"\n";
     assert_snapshot!(refuse_toml(text), @r#"
     error: a brace in a default is not part of a `{field}`
      --> migrate.toml:2:9
@@ -226,7 +226,7 @@ fn braces() {
     error: a brace in a default is not part of a `{field}`
      --> migrate.toml:3:11
       |
-    3 | escaped = "\t{"
+    3 | escaped = "\\{"
       |           ^^^^^ expected a field such as `{name}`
       |
       = help: write `{{` or `}}` for the brace itself

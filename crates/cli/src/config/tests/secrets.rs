@@ -1,11 +1,11 @@
 //! Secrets are fetched as they are kept, and shown by nothing.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use insta::assert_snapshot;
 
 use super::{Folder, accept, refuse, refuse_toml};
-use crate::config::{SecretRef, secret::SecretRefError};
+use crate::config::{SecretRef, program::Patience, secret::SecretRefError};
 
 const CANARY: &str = "canary-5f0e";
 
@@ -107,6 +107,25 @@ fn what_cannot_be_fetched_is_explained() {
     assert!(fail(&file(&folder, &binary)).ends_with("gives something that is not UTF-8 text"));
     assert!(fail(&file(&folder, CANARY.repeat(10_000).as_bytes())).ends_with("which is no secret"));
     assert!(fail(&SecretRef::File("/dev/zero".into())).ends_with("which is no secret"));
+}
+
+/// Whatever a program has closed or left open, its time is over at its limit; and what it gives before that is taken.
+#[test]
+fn a_program_that_waits_is_waited_for_and_not_forever() {
+    let patience = Patience { quiet: Duration::from_millis(1), limit: Duration::from_millis(400) };
+    let gives =
+        ["echo out", "sleep 0.1; echo 'touch the key' >&2; sleep 0.1; echo out", "echo out; exec >&- 2>&-; sleep 0.1"];
+    for script in gives {
+        assert_eq!(shell(script).resolve_within(patience).unwrap().expose(), "out", "{script}");
+    }
+    for script in ["sleep 60", "echo out; sleep 60", "exec >&- 2>&-; sleep 60", "sleep 60 & sleep 60"] {
+        let begun = std::time::Instant::now();
+        let error = shell(script).resolve_within(patience).unwrap_err().to_string();
+        assert!(error.starts_with("`sh` gave no secret within 0 s"), "{script}: {error}");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{script}");
+    }
+    let endless = shell("yes").resolve_within(patience).unwrap_err().to_string();
+    assert!(endless.ends_with("which is no secret"), "{endless}");
 }
 
 #[test]

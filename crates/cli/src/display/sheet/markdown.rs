@@ -1,44 +1,45 @@
 //! The sheet as Markdown: a task list for a ticket or a wiki.
 
 use super::{Page, Piece, join, plain};
+use crate::display::text::{Text, text};
 
 /// The sheet as Markdown.
-pub(crate) fn markdown(page: &Page<'_>) -> String {
+pub(crate) fn markdown(page: &Page<'_>) -> Text {
     let sheet = page.sheet();
-    let mut text = format!("# {}\n\n", escape(&plain(&sheet.title)));
+    let mut text = text!("# {}\n\n", escape(&plain(&sheet.title)));
     for (name, said) in page.facts() {
-        text += &format!("- {name}: {}\n", escape(&said));
+        text += text!("- {}: {}\n", name, escape(&said));
     }
     if let Some(url) = &sheet.url {
-        text += &format!("- begin at: {}\n", code(&plain(url)));
+        text += text!("- begin at: {}\n", code(&plain(url)));
     }
     for claim in page.claims() {
-        text += &format!("- {}\n", escape(&claim));
+        text += text!("- {}\n", escape(&claim));
     }
     text += "\n## What to do\n\n";
     for (pieces, note) in page.lines() {
-        text += &format!("- [ ] {}\n", join(&pieces, show));
+        text += text!("- [ ] {}\n", join(&pieces, show));
         if let Some(note) = note {
-            text += &format!("      {}\n", escape(&note));
+            text += text!("      {}\n", escape(&note));
         }
     }
     for (title, lines) in [("Keep as it is", &sheet.keep), ("Take care", &sheet.care)] {
         if !lines.is_empty() {
-            text += &format!("\n## {title}\n\n");
-            text.extend(lines.iter().map(|line| format!("- {}\n", escape(&plain(line)))));
+            text += text!("\n## {}\n\n", title);
+            text.extend(lines.iter().map(|line| text!("- {}\n", escape(&plain(line)))));
         }
     }
-    text += &format!("\n## When it is done\n\n{}\n\n", escape(&plain(&sheet.proof)));
+    text += text!("\n## When it is done\n\n{}\n\n", escape(&plain(&sheet.proof)));
     for (when, command) in page.endings() {
-        text += &format!("- {when}: {}\n", code(&command));
+        text += text!("- {}: {}\n", when, code(&command));
     }
     text
 }
 
-fn show(piece: &Piece) -> String {
+fn show(piece: &Piece) -> Text {
     match piece {
-        Piece::Words(words) => words.clone(),
-        Piece::Label(label) => format!("**{}**", escape(label)),
+        Piece::Words(words) => text!("{}", words),
+        Piece::Label(label) => text!("**{}**", escape(label)),
         Piece::Value(text) | Piece::Command(text) => code(text),
     }
 }
@@ -56,9 +57,9 @@ fn escape(text: &str) -> String {
 }
 
 /// A code span with a fence that is longer than any within it.
-fn code(text: &str) -> String {
+fn code(text: &str) -> Text {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
     let space = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
-    format!("{fence}{space}{text}{space}{fence}")
+    text!("{}{}{}{}{}", fence, space, text, space, fence)
 }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 pub(crate) use self::{html::html, markdown::markdown, terminal::terminal};
+use super::text::Text;
 
 /// A question as a sheet is made of it.
 pub(crate) struct Page<'a> {
@@ -68,7 +69,7 @@ impl Page<'_> {
     /// What others have said already.
     fn claims(&self) -> Vec<String> {
         let claims = self.question.claims.iter();
-        claims.map(|claim| plain(&super::claim(claim))).collect()
+        claims.map(|claim| super::claim(claim).into_string()).collect()
     }
 
     /// The lines in words, each with what else is worth knowing about it.
@@ -127,25 +128,20 @@ fn put(line: &SheetLine, tenant: &str) -> Vec<Piece> {
     pieces
 }
 
-/// One line without anything that a terminal would obey: the text is a plugin's.
+/// One line in which everything can be seen: the text is a plugin's.
 fn plain(text: &str) -> String {
-    let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let is_hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    one_line.chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect()
+    Text::of(text).into_string()
 }
 
 /// Joins pieces with spaces, but for those that begin with a sign that stands close to the word before.
-fn join(pieces: &[Piece], show: impl Fn(&Piece) -> String) -> String {
-    let mut text = String::new();
+fn join(pieces: &[Piece], show: impl Fn(&Piece) -> Text) -> Text {
+    let mut text = Text::default();
     for piece in pieces {
         let is_close = matches!(piece, Piece::Words(words) if words.starts_with([',', ':']));
         if !text.is_empty() && !is_close {
-            text.push(' ');
+            text += " ";
         }
-        text += &show(piece);
+        text += show(piece);
     }
     text
 }

@@ -56,9 +56,9 @@ fn page(question: &Question) -> Page<'_> {
 fn the_sheet_of_a_swap() {
     let question = swap();
     let page = page(&question);
-    insta::assert_snapshot!("terminal", console::strip_ansi_codes(&terminal(&page)));
-    insta::assert_snapshot!("markdown", markdown(&page));
-    insta::assert_snapshot!("html", html(&page));
+    insta::assert_snapshot!("terminal", terminal(&page).plain());
+    insta::assert_snapshot!("markdown", markdown(&page).plain());
+    insta::assert_snapshot!("html", html(&page).plain());
     assert_eq!(secret(&question.sheet), Some(("Client Secret", Handle::new("acme/provision/client_secret"))));
 }
 
@@ -67,7 +67,7 @@ fn the_sheet_of_a_swap() {
 fn a_secret_is_not_even_named() {
     let question = swap();
     for form in [terminal, markdown, html] {
-        let text = form(&page(&question));
+        let text = form(&page(&question)).plain();
         assert!(!text.contains("provision/client_secret"), "{text}");
         assert!(text.contains("flowswap secret copy acme"), "{text}");
     }
@@ -86,14 +86,15 @@ fn what_a_plugin_writes_is_only_text() {
     (*keep, *care, *proof) = (vec![evil.to_owned()], vec![evil.to_owned()], evil.to_owned());
     let page = page(&question);
 
-    for text in [html(&page), markdown(&page), console::strip_ansi_codes(&terminal(&page)).into_owned()] {
+    for text in [html(&page), markdown(&page), terminal(&page)].map(|text| text.plain()) {
         assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
         assert!(!text.contains("\n# h"), "{text}");
+        assert!(text.replace("&lt;", "<").replace("\\<", "<").contains("<U+202E"), "{text}");
     }
-    let html = html(&page);
+    let html = html(&page).plain();
     assert!(!html.contains("<b>\"") && !html.contains("<a "), "{html}");
     assert!(html.contains("data-label=\"&lt;b&gt;&quot;&#39;&amp;`"), "{html}");
-    let markdown = markdown(&page);
+    let markdown = markdown(&page).plain();
     assert!(markdown.contains("# \\<b\\>\"'\\&\\`\\*\\_\\[x\\](y)"), "{markdown}");
     // The value stands in a code span that its own backtick cannot end.
     assert!(markdown.contains("enter ``<b>\"'&`*_[x](y)"), "{markdown}");
@@ -105,7 +106,7 @@ fn every_line_reads_as_a_sentence() {
         let line = SheetLine { act, label: "L".to_owned(), value: value.map(Into::into), note: None };
         let mut question = swap();
         question.sheet.lines = vec![line];
-        let text = markdown(&page(&question));
+        let text = markdown(&page(&question)).plain();
         let line = text.lines().find_map(|line| line.strip_prefix("- [ ] ")).unwrap().to_owned();
         assert_eq!(line, expect);
     };

@@ -1,0 +1,287 @@
+//! Text that may be shown. What comes from outside (an app's label, an answer's message, a file's name) can hold characters
+//! that a terminal or a browser obeys, or that nobody sees; all of them are made visible here and nowhere else, as
+//! `<U+202E>`. Everything that writes for a person demands a [`Text`], and only a literal, the filter or the colours of
+//! [`paint`](crate::terminal::paint) make one. So nothing can be shown that has not been here.
+
+use std::fmt;
+
+use flowswap_engine::{escape_json, is_hidden};
+use icu_properties::{CodePointMapData, props::GeneralCategory};
+use serde::Serialize;
+
+/// Text that does to a screen only what its writer meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Text(String);
+
+/// Fills the places of a literal with arguments and filters every argument that is not a [`Text`] itself. Names within the
+/// braces would slip past the filter, so the literal may not have any.
+macro_rules! text {
+    ($format:literal $(, $argument:expr)* $(,)?) => {{
+        const { assert!($crate::display::text::names_nothing($format), "pass the argument after the literal") };
+        $crate::display::text::Text::fill(format_args!($format $(, $crate::display::text::Shown(&$argument))*))
+    }};
+}
+pub(crate) use text;
+
+impl Text {
+    /// Filters something that comes from anywhere, to one line.
+    pub(crate) fn of(foreign: impl fmt::Display) -> Self {
+        Self(reveal(&foreign.to_string()))
+    }
+
+    /// The same of a text of many lines of our own making; its line breaks stay.
+    pub(crate) fn of_lines(foreign: &str) -> Self {
+        Self(foreign.split('\n').map(reveal).collect::<Vec<_>>().join("\n"))
+    }
+
+    /// A value as JSON: whole, and with every character escaped that is not to be shown.
+    pub(crate) fn json(value: &impl Serialize) -> Result<Self, serde_json::Error> {
+        Ok(Self(escape_json(&serde_json::to_string_pretty(value)?) + "\n"))
+    }
+
+    /// For [`text!`] alone: the literal as it is, with arguments that were filtered.
+    pub(crate) fn fill(filled: fmt::Arguments<'_>) -> Self {
+        Self(filled.to_string())
+    }
+
+    /// For [`paint`](crate::terminal::paint) alone: the text between what switches a style on and off.
+    pub(crate) fn styled(self, style: anstyle::Style) -> Self {
+        Self(format!("{style}{}{style:#}", self.0))
+    }
+
+    /// For renderers that put in colours and line breaks of their own: what they made of nothing but filtered text.
+    pub(crate) fn rendered(of_filtered: String) -> Self {
+        Self(of_filtered)
+    }
+
+    /// The text, to write it.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text, for what takes it whole.
+    pub(crate) fn into_string(self) -> String {
+        self.0
+    }
+
+    /// Whether there is nothing in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many columns it takes on a screen.
+    pub(crate) fn width(&self) -> usize {
+        console::measure_text_width(&self.0)
+    }
+
+    /// The same without spaces and line breaks at its end.
+    pub(crate) fn trim_end(mut self) -> Self {
+        self.0.truncate(self.0.trim_end().len());
+        self
+    }
+
+    /// The same without colours, for a file.
+    pub(crate) fn plain(&self) -> String {
+        console::strip_ansi_codes(&self.0).into_owned()
+    }
+
+    /// All of them with something between.
+    pub(crate) fn join(parts: impl IntoIterator<Item = Self>, between: &'static str) -> Self {
+        Self(parts.into_iter().map(|part| part.0).collect::<Vec<_>>().join(between))
+    }
+}
+
+impl From<&'static str> for Text {
+    fn from(literal: &'static str) -> Self {
+        Self(literal.to_owned())
+    }
+}
+
+impl From<&Text> for Text {
+    fn from(text: &Text) -> Self {
+        text.clone()
+    }
+}
+
+impl<T: Into<Text>> std::ops::AddAssign<T> for Text {
+    fn add_assign(&mut self, more: T) {
+        self.0 += &more.into().0;
+    }
+}
+
+impl<T: Into<Text>> std::ops::Add<T> for Text {
+    type Output = Self;
+
+    fn add(mut self, more: T) -> Self {
+        self += more;
+        self
+    }
+}
+
+impl Extend<Text> for Text {
+    fn extend<I: IntoIterator<Item = Text>>(&mut self, more: I) {
+        self.0.extend(more.into_iter().map(|text| text.0));
+    }
+}
+
+impl FromIterator<Text> for Text {
+    fn from_iter<I: IntoIterator<Item = Text>>(parts: I) -> Self {
+        Self(parts.into_iter().map(|text| text.0).collect())
+    }
+}
+
+/// What can be shown: a [`Text`] as it is, and everything that can be written, through the filter. `Text` itself cannot be
+/// written by `format!`, which would make a string of it that is filtered again.
+pub(crate) trait Show {
+    /// The text of it.
+    fn show(&self) -> Text;
+}
+
+impl<T: fmt::Display + ?Sized> Show for T {
+    fn show(&self) -> Text {
+        Text::of(self)
+    }
+}
+
+impl Show for Text {
+    fn show(&self) -> Text {
+        self.clone()
+    }
+}
+
+impl Show for &Text {
+    fn show(&self) -> Text {
+        (*self).clone()
+    }
+}
+
+/// An argument of [`text!`].
+pub(crate) struct Shown<'a, T: ?Sized>(pub(crate) &'a T);
+
+impl<T: Show + ?Sized> fmt::Display for Shown<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.0.show().as_str())
+    }
+}
+
+/// Whether all places of a format are filled by position.
+pub(crate) const fn names_nothing(format: &str) -> bool {
+    let bytes = format.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at] == b'{' && at + 1 < bytes.len() {
+            let next = bytes[at + 1];
+            if next.is_ascii_alphabetic() || next == b'_' {
+                return false;
+            }
+            // Two braces stand for one.
+            at += if next == b'{' { 2 } else { 1 };
+        } else {
+            at += 1;
+        }
+    }
+    true
+}
+
+/// The name of a hidden character, for whoever has to find and remove it.
+pub(crate) fn name_of(c: char) -> String {
+    let name = match c {
+        '\0' => "NULL",
+        '\t' => "TAB",
+        '\n' => "LINE FEED",
+        '\r' => "CARRIAGE RETURN",
+        '\u{1b}' => "ESCAPE",
+        '\u{7f}' => "DELETE",
+        '\u{85}' => "NEXT LINE",
+        '\u{9b}' => "CONTROL SEQUENCE INTRODUCER",
+        '\u{ad}' => "SOFT HYPHEN",
+        '\u{61c}' => "ARABIC LETTER MARK",
+        '\u{180e}' => "MONGOLIAN VOWEL SEPARATOR",
+        '\u{200b}' => "ZERO WIDTH SPACE",
+        '\u{200c}' => "ZERO WIDTH NON-JOINER",
+        '\u{200d}' => "ZERO WIDTH JOINER",
+        '\u{200e}' => "LEFT-TO-RIGHT MARK",
+        '\u{200f}' => "RIGHT-TO-LEFT MARK",
+        '\u{2028}' => "LINE SEPARATOR",
+        '\u{2029}' => "PARAGRAPH SEPARATOR",
+        '\u{202a}' => "LEFT-TO-RIGHT EMBEDDING",
+        '\u{202b}' => "RIGHT-TO-LEFT EMBEDDING",
+        '\u{202c}' => "POP DIRECTIONAL FORMATTING",
+        '\u{202d}' => "LEFT-TO-RIGHT OVERRIDE",
+        '\u{202e}' => "RIGHT-TO-LEFT OVERRIDE",
+        '\u{2060}' => "WORD JOINER",
+        '\u{2066}' => "LEFT-TO-RIGHT ISOLATE",
+        '\u{2067}' => "RIGHT-TO-LEFT ISOLATE",
+        '\u{2068}' => "FIRST STRONG ISOLATE",
+        '\u{2069}' => "POP DIRECTIONAL ISOLATE",
+        '\u{feff}' => "ZERO WIDTH NO-BREAK SPACE",
+        _ if c.is_control() => "a control character",
+        _ => match CodePointMapData::<GeneralCategory>::new().get(c) {
+            GeneralCategory::PrivateUse => "a character for private use",
+            GeneralCategory::Unassigned => "an unassigned character",
+            _ => "an invisible character",
+        },
+    };
+    format!("U+{:04X} {name}", u32::from(c))
+}
+
+/// The same text on one line, with every hidden character made visible.
+fn reveal(text: &str) -> String {
+    let mut revealed = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_hidden(c) {
+            true => revealed += &format!("<U+{:04X}>", u32::from(c)),
+            false => revealed.push(c),
+        }
+    }
+    revealed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_hidden_is_made_visible_and_what_is_written_stays() {
+        let table = [
+            ("plain", "plain"),
+            ("Größe Ω 日本語 हिन्दी עברית العربية", "Größe Ω 日本語 हिन्दी עברית العربية"),
+            // A combining mark is part of its letter.
+            ("e\u{301}", "e\u{301}"),
+            ("no-break\u{a0}space", "no-break\u{a0}space"),
+            ("two\nlines\r\n", "two<U+000A>lines<U+000D><U+000A>"),
+            ("\u{1b}[31mred\u{9b}0m\u{7f}\0", "<U+001B>[31mred<U+009B>0m<U+007F><U+0000>"),
+            ("a\u{202e}b\u{2066}c\u{200f}d\u{61c}", "a<U+202E>b<U+2066>c<U+200F>d<U+061C>"),
+            ("a\u{200b}b\u{feff}c\u{2060}d\u{ad}", "a<U+200B>b<U+FEFF>c<U+2060>d<U+00AD>"),
+            ("a\u{2028}b\u{2029}", "a<U+2028>b<U+2029>"),
+            ("\u{e000}\u{378}\u{10ffff}", "<U+E000><U+0378><U+10FFFF>"),
+            // Tags and variation selectors can carry a text that nobody sees; a filler is a letter that nobody sees.
+            ("\u{e0041}\u{fe0f}\u{e0100}\u{3164}", "<U+E0041><U+FE0F><U+E0100><U+3164>"),
+        ];
+        for (foreign, shown) in table {
+            assert_eq!(text!("{}", foreign).as_str(), shown, "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_in_a_text_is_not_filtered_again() {
+        let inner = text!("one\n{}", "two\n");
+        assert_eq!(text!("[{:<5}] {}", "a", inner).as_str(), "[a    ] one\ntwo<U+000A>");
+    }
+
+    #[test]
+    fn json_keeps_the_value_and_shows_nothing_odd() {
+        let value = serde_json::json!({ "label": "a\u{202e}b\u{9b}c\u{e0041}\nü" });
+        let text = Text::json(&value).unwrap().into_string();
+        assert!(text.contains(r#""a\u202eb\u009bc\udb40\udc41\nü""#), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+    }
+
+    #[test]
+    fn names_in_braces_are_found() {
+        let table = [("{} {:<9} {0}", true), ("{{name}}", true), ("{name}", false), ("{_x}", false), ("{", true)];
+        for (format, expect) in table {
+            assert_eq!(names_nothing(format), expect, "{format}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Where `-o` writes: files, links, pipes, sockets, stdout; and what it leaves alone.
+
+use std::{
+    fs::{self, File},
+    io::Read,
+    os::unix::{
+        fs::{FileTypeExt, PermissionsExt, symlink},
+        net::UnixListener,
+    },
+    path::Path,
+    process::Command,
+    thread,
+};
+
+use crate::support::{Lab, Output};
+
+fn plan(lab: &Lab, args: &[&str]) -> Output {
+    lab.run(&[&["plan", "-o"], args].concat())
+}
+
+fn make_pipe(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+fn is_plan(path: &Path) -> bool {
+    fs::read_to_string(path).unwrap().contains("\"not_after\"")
+}
+
+#[test]
+fn only_a_plan_is_replaced_by_a_plan() {
+    let lab = Lab::with_tenants(1);
+    plan(&lab, &["plan.json"]).expect(0);
+    // Another plan, even one that somebody has changed, may be replaced, and keeps who may read it.
+    fs::write(lab.path("plan.json"), fs::read_to_string(lab.path("plan.json")).unwrap() + " ").unwrap();
+    fs::set_permissions(lab.path("plan.json"), fs::Permissions::from_mode(0o640)).unwrap();
+    plan(&lab, &["plan.json"]).expect(0);
+    assert_eq!(fs::metadata(lab.path("plan.json")).unwrap().permissions().mode() & 0o777, 0o640);
+    lab.run(&["show", "plan.json"]).expect(0);
+
+    let notes = [("notes.txt", "my notes\n".to_owned()), ("other.json", "{\"tenants\": []}".to_owned())];
+    for (name, content) in notes {
+        fs::write(lab.path(name), &content).unwrap();
+        let refused = plan(&lab, &[name]).expect(2);
+        assert!(
+            refused.stderr.contains(&format!("`{name}` exists and is not a plan of flowswap's")),
+            "{}",
+            refused.stderr
+        );
+        assert_eq!(fs::read_to_string(lab.path(name)).unwrap(), content);
+        plan(&lab, &[name, "--force"]).expect(0);
+        assert!(is_plan(&lab.path(name)), "{name}");
+    }
+    let before = fs::read_to_string(lab.path("migrate.toml")).unwrap();
+    plan(&lab, &["migrate.toml"]).expect(2);
+    assert_eq!(fs::read_to_string(lab.path("migrate.toml")).unwrap(), before);
+    plan(&lab, &["."]).expect(2);
+    plan(&lab, &["no-such-folder/plan.json"]).expect(1);
+    // An empty file holds nothing that could be lost.
+    File::create(lab.path("empty")).unwrap();
+    plan(&lab, &["empty"]).expect(0);
+}
+
+#[test]
+fn a_link_is_followed_and_stays() {
+    let lab = Lab::with_tenants(1);
+    fs::create_dir(lab.path("elsewhere")).unwrap();
+    symlink("elsewhere/plan.json", lab.path("link")).unwrap();
+    symlink("link", lab.path("link-to-link")).unwrap();
+    for _ in 0..2 {
+        plan(&lab, &["link-to-link"]).expect(0);
+        assert!(is_plan(&lab.path("elsewhere/plan.json")));
+        for link in ["link", "link-to-link"] {
+            assert!(fs::symlink_metadata(lab.path(link)).unwrap().is_symlink(), "{link}");
+        }
+    }
+    symlink("circle", lab.path("circle")).unwrap();
+    plan(&lab, &["circle"]).expect(2);
+}
+
+#[test]
+fn stdout_has_the_plan_and_nothing_else() {
+    let lab = Lab::with_tenants(1);
+    let output = plan(&lab, &["-"]).expect(0);
+    fs::write(lab.path("by-hand.json"), &output.stdout).unwrap();
+    lab.run(&["show", "by-hand.json"]).expect(0);
+    assert!(!lab.path("-").exists());
+    assert!(output.stderr.contains("is not noted in the journal"), "{}", output.stderr);
+}
+
+#[test]
+fn a_pipe_and_a_socket_are_written_and_stay_what_they_are() {
+    let lab = Lab::with_tenants(1);
+    make_pipe(&lab.path("pipe"));
+    let reader = thread::spawn({
+        let path = lab.path("pipe");
+        move || fs::read_to_string(path).unwrap()
+    });
+    plan(&lab, &["pipe"]).expect(0);
+    assert!(reader.join().unwrap().contains("\"not_after\""));
+    assert!(fs::symlink_metadata(lab.path("pipe")).unwrap().file_type().is_fifo());
+
+    let socket = UnixListener::bind(lab.path("socket")).unwrap();
+    let reader = thread::spawn(move || {
+        let mut text = String::new();
+        socket.accept().unwrap().0.read_to_string(&mut text).unwrap();
+        text
+    });
+    plan(&lab, &["socket", "--force"]).expect(0);
+    assert!(reader.join().unwrap().contains("\"not_after\""));
+    assert!(fs::symlink_metadata(lab.path("socket")).unwrap().file_type().is_socket());
+}
+
+/// What is no plan is refused without a word about writing over it, and nothing is read without end.
+#[test]
+fn what_is_read_as_a_plan_is_left_as_it_is() {
+    let lab = Lab::with_tenants(1);
+    fs::write(lab.path("notes.txt"), "my notes\n").unwrap();
+    fs::write(lab.path("binary"), [0xff, 0xfe, 0x00]).unwrap();
+    File::create(lab.path("huge")).unwrap().set_len(65 * 1024 * 1024).unwrap();
+    let _socket = UnixListener::bind(lab.path("socket")).unwrap();
+    for (name, code) in [("notes.txt", 6), ("binary", 2), ("huge", 6), ("socket", 2), (".", 2), ("gone.json", 2)] {
+        for args in [&["show", name][..], &["apply", name, "--yes"]] {
+            let output = lab.run(args).expect(code);
+            let hint = output.stderr.split("hint:").nth(1).unwrap_or_default();
+            assert!(!output.stdout.contains("my notes") && !output.stderr.contains("my notes"));
+            let proposes = hint.contains(&format!("-o {name}"));
+            assert_eq!(proposes, name == "gone.json", "{args:?}: {}", output.stderr);
+        }
+    }
+    // A pipe is read by who only looks; who goes on with a plan has to read it again.
+    plan(&lab, &["plan.json"]).expect(0);
+    make_pipe(&lab.path("pipe"));
+    lab.run(&["apply", "pipe", "--yes"]).expect(2);
+    let writer = thread::spawn({
+        let (from, to) = (lab.path("plan.json"), lab.path("pipe"));
+        move || fs::write(to, fs::read(from).unwrap()).unwrap()
+    });
+    lab.run(&["show", "pipe"]).expect(0);
+    writer.join().unwrap();
+}
