@@ -155,6 +155,7 @@ const GATEWAY: &str = r#"credential = { file = "gateway.token" }
 healthy = ["success"]
 busy = ["in_progress"]
 error = "/error/message"
+gone = { status = 404, pointer = "/error/code", equals = "not_found" }
 
 [defaults.directory.flows]
 authorization_code = "authorization-code"

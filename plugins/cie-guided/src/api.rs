@@ -76,7 +76,9 @@ impl<'a> Api<'a> {
         let handle = answer.body.pointer("/access_token").and_then(Handle::from_value);
         let handle =
             handle.ok_or_else(|| Error::new(ErrorKind::Invalid, "the answer to the token request has none"))?;
-        let lifetime = answer.body["expires_in"].as_i64().map_or(LIFETIME, SignedDuration::from_secs);
+        // By this machine's clock from one look to the next; what is no sensible number is not believed.
+        let said = answer.body["expires_in"].as_i64().filter(|seconds| (0..=86_400).contains(seconds));
+        let lifetime = said.map_or(LIFETIME, SignedDuration::from_secs);
         self.token.replace(Some(Token { handle: handle.clone(), usable_until: now + (lifetime - MARGIN) }));
         Ok(handle)
     }
@@ -96,9 +98,10 @@ impl<'a> Api<'a> {
         ask
     }
 
-    /// The present by the clock that the times of syncs are read from (RFC 9110, `Date`); the host's where no answer said it.
-    pub(crate) fn their_now(&self) -> Result<Timestamp, Error> {
-        self.their_time.get().map_or_else(|| self.now(), Ok)
+    /// The present by the clock that the times of syncs are read from (RFC 9110, `Date`). None where no answer said it: another
+    /// clock tells nothing of them.
+    pub(crate) fn their_now(&self) -> Option<Timestamp> {
+        self.their_time.get()
     }
 
     /// The host's time when the call began.

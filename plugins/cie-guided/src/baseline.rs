@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     api::Api,
     domains,
-    people::{Choice, Groups, Held, People},
+    people::{Choice, Groups, Held, People, keys_of},
     plan::{self, BaselinePayload},
     read_payload,
 };
@@ -28,9 +28,13 @@ pub(crate) struct Baseline {
     pub(crate) at: String,
     pub(crate) last_success: Option<String>,
     pub(crate) counts: Counts,
-    /// By User Principal Name.
+    /// By what users are told apart; the User Principal Name where nothing stands.
+    #[serde(default)]
+    pub(crate) user_key: Option<String>,
     pub(crate) users: Crowd,
-    /// By Distinguished Name.
+    /// By what groups are told apart; the Distinguished Name where nothing stands.
+    #[serde(default)]
+    pub(crate) group_key: Option<String>,
     pub(crate) groups: Crowd,
     pub(crate) group_names: Crowd,
     pub(crate) sample: Vec<Sampled>,
@@ -58,10 +62,10 @@ pub(crate) async fn take(api: &Api<'_>, params: &StepParams) -> Result<TestReply
     let all = domains::list(api).await?;
     let shown = domains::find(&all, &payload.directory)?;
     let people = People { api, directory: &payload.directory, key };
-    let users = people.users().await?;
+    let users = people.users(None).await?;
     // Twice as many as wanted, for some may have too many members.
-    let groups = people.groups(&Choice::Smallest(payload.sample_groups * 2)).await?;
-    let sample = sample_members(&people, &groups, payload.sample_groups).await?;
+    let groups = people.groups(&Choice::Smallest(payload.sample_groups * 2), None).await?;
+    let sample = sample_members(&people, &groups, users.key.unwrap_or_default(), payload.sample_groups).await?;
     let evidence = vec![
         describe("users", &users, shown.counts.users),
         describe("groups", &groups.held, shown.counts.groups),
@@ -69,9 +73,11 @@ pub(crate) async fn take(api: &Api<'_>, params: &StepParams) -> Result<TestReply
     ];
     let baseline = Baseline {
         at: api.host.now().to_owned(),
-        last_success: shown.last_success.map(|time| time.to_string()),
+        last_success: shown.last_sync(),
         counts: shown.counts,
+        user_key: users.key.map(str::to_owned),
         users: users.hashes,
+        group_key: groups.held.key.map(str::to_owned),
         groups: groups.held.hashes,
         group_names: groups.names,
         sample,
@@ -81,13 +87,13 @@ pub(crate) async fn take(api: &Api<'_>, params: &StepParams) -> Result<TestReply
     Ok(TestReply { outputs, evidence, ..TestReply::default() })
 }
 
-async fn sample_members(people: &People<'_>, groups: &Groups, wanted: usize) -> Result<Vec<Sampled>, Error> {
+async fn sample_members(people: &People<'_>, groups: &Groups, key: &str, wanted: usize) -> Result<Vec<Sampled>, Error> {
     let mut sample = Vec::new();
     for (group, id) in &groups.chosen {
         if sample.len() == wanted {
             break;
         }
-        if let Some(members) = people.members(id, MOST_MEMBERS).await? {
+        if let Some(members) = people.members(id, key, MOST_MEMBERS).await? {
             sample.push(Sampled { group: group.clone(), members });
         }
     }
@@ -105,7 +111,11 @@ fn describe(what: &str, held: &Held, listed: Option<u64>) -> Evidence {
     if known != held.total {
         detail.push_str(&format!("; {known} can be told apart by name"));
     }
-    let result = match known == 0 && listed.is_some_and(|listed| listed > 0) {
+    if known == 0 && held.total > 0 {
+        let shown = held.shown.join(", ");
+        detail.push_str(&format!(": none of {} is shown, but {shown}", keys_of(what)));
+    }
+    let result = match known == 0 && (held.total > 0 || listed.is_some_and(|listed| listed > 0)) {
         true => EvidenceResult::Fail,
         false => EvidenceResult::Pass,
     };

@@ -27,13 +27,21 @@ pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<TestRe
     let swapped_at = read_time("swapped_at", params.input("swapped_at")?)?;
     let before = baseline::of_inputs(params)?;
     let all = domains::list(api).await?;
-    let now = api.their_now()?;
     if let Some(evidence) = compare::find_missing(&payload.directory, &all, &before) {
         return Ok(TestReply { outputs: notes(&read_notes(params)), evidence: vec![evidence], wait_ms: None });
     }
     let shown = domains::find(&all, &payload.directory)?;
     let syncs = Syncs::new(swapped_at, read_notes(params), shown.last_success);
-    let standing = syncs.judge(now);
+    let Some(now) = api.their_now() else {
+        let detail =
+            "the directory service's answer has no `Date` that can be read, and no other clock tells of its syncs";
+        let evidence = vec![Evidence::new("sync", EvidenceResult::Inconclusive, detail)];
+        return Ok(TestReply { outputs: notes(&syncs.since), evidence, wait_ms: None });
+    };
+    let standing = match (&shown.unreadable, syncs.judge(now)) {
+        (Some(_), Standing::Stalled) => Standing::Awaited,
+        (_, standing) => standing,
+    };
     let mut evidence = vec![
         Evidence::new("directory", EvidenceResult::Pass, format!("{} is there under its name", shown.name)),
         judge_syncs(&syncs, standing, shown),
@@ -67,12 +75,15 @@ fn notes(syncs: &[Timestamp]) -> Values {
 fn judge_syncs(syncs: &Syncs, standing: Standing, shown: &Directory) -> Evidence {
     let since: Vec<_> = syncs.since.iter().map(Timestamp::to_string).collect();
     let seen = match since.as_slice() {
-        [] => format!("no sync since the swap at {}", syncs.swapped_at),
-        times => format!("syncs since the swap at {}: {}", syncs.swapped_at, times.join(", ")),
+        [] => format!("no sync since 5 minutes after the swap at {}", syncs.swapped_at),
+        times => format!("syncs since 5 minutes after the swap at {}: {}", syncs.swapped_at, times.join(", ")),
     };
     let evidence = |result, detail| Evidence::new("sync", result, detail);
     match standing {
         Standing::Enough => evidence(EvidenceResult::Pass, seen),
+        Standing::Awaited if shown.unreadable.is_some() => {
+            evidence(EvidenceResult::Inconclusive, format!("{seen}; {}", shown.explain_no_sync()))
+        }
         Standing::Awaited => evidence(EvidenceResult::Inconclusive, format!("{seen}; two are wanted")),
         Standing::Stalled => {
             let last = shown.last_success.map_or("never".to_owned(), |last| format!("at {last}"));
@@ -117,13 +128,15 @@ async fn compare_people(
     key: Handle,
 ) -> Result<Vec<Evidence>, Error> {
     let people = People { api, directory: &payload.directory, key };
-    let users = people.users().await?;
+    let user_key = before.user_key.as_deref().unwrap_or("User Principal Name");
+    let group_key = before.group_key.as_deref().unwrap_or("Distinguished Name");
+    let users = people.users(Some(user_key)).await?;
     let wanted: BTreeSet<&str> = before.sample.iter().map(|sampled| sampled.group.as_str()).collect();
-    let groups = people.groups(&Choice::These(&wanted)).await?;
+    let groups = people.groups(&Choice::These(&wanted), Some(group_key)).await?;
     let mut members = BTreeMap::new();
     for (group, id) in &groups.chosen {
         // One that has grown beyond measure has lost nobody that could be told.
-        if let Some(crowd) = people.members(id, MOST_MEMBERS * 2).await? {
+        if let Some(crowd) = people.members(id, user_key, MOST_MEMBERS * 2).await? {
             members.insert(group.clone(), crowd);
         }
     }

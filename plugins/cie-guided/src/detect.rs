@@ -34,7 +34,7 @@ fn describe(shown: &Directory, config: &Config) -> DirectoryInventory {
         auth_logs: record.and_then(|record| record.auth_logs),
         healthy: tell_health(shown.status.as_deref()),
         status: shown.status.clone(),
-        last_success: shown.last_success.map(|time| time.to_string()),
+        last_success: shown.last_sync(),
         last_sign_in: record.and_then(|record| record.last_sign_in.clone()),
         counts: shown.counts,
         can_restore: false,

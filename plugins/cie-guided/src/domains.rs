@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::api::Api;
 
+/// From here on a number counts milliseconds: as seconds it would lie beyond the year 5000.
+const MILLISECONDS_FROM: i64 = 100_000_000_000;
+
 /// One directory, as listed.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Directory {
@@ -15,6 +18,8 @@ pub(crate) struct Directory {
     pub(crate) counts: Counts,
     pub(crate) status: Option<String>,
     pub(crate) last_success: Option<Timestamp>,
+    /// What stands for it and is no time.
+    pub(crate) unreadable: Option<String>,
 }
 
 /// Lists the directories.
@@ -24,20 +29,60 @@ pub(crate) async fn list(api: &Api<'_>) -> Result<Vec<Directory>, Error> {
     let items = result.as_array();
     let items = items
         .ok_or_else(|| Error::new(ErrorKind::Invalid, format!("the answer to `{what}` has no list in `result`")))?;
-    Ok(items.iter().filter_map(read).collect())
+    items.iter().map(|item| read(what, item)).collect()
 }
 
-fn read(item: &Value) -> Option<Directory> {
-    let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    let number = |pointer: &str| item.pointer(pointer).and_then(Value::as_u64);
-    let seconds = item.pointer("/status/lastSuccessUpdatedOn").and_then(Value::as_i64).filter(|seconds| *seconds > 0);
-    Some(Directory {
-        name: text("/domain")?,
-        kind: text("/type"),
-        counts: Counts { users: number("/count/user"), groups: number("/count/group"), applications: None },
-        status: text("/status/description"),
-        last_success: seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()),
+impl Directory {
+    /// The last sync as the inventory has it: RFC 3339, or what is shown and is no time.
+    pub(crate) fn last_sync(&self) -> Option<String> {
+        self.last_success.map(|time| time.to_string()).or_else(|| self.unreadable.clone())
+    }
+
+    /// What there is instead of the time of a sync.
+    pub(crate) fn explain_no_sync(&self) -> String {
+        match &self.unreadable {
+            Some(raw) => format!("the last sync is shown as `{raw}`, which is no time in seconds since 1970"),
+            None => "no sync is shown".to_owned(),
+        }
+    }
+}
+
+/// An absent member and a null are not shown. What is there and is something else is no answer of this interface.
+fn read(what: &str, item: &Value) -> Result<Directory, Error> {
+    let at = |pointer: &str| item.pointer(pointer).filter(|value| !value.is_null());
+    let wrong = |pointer: &str, expected: &str| {
+        let message = format!("the answer to `{what}` has an item with no {expected} at {pointer}");
+        Error::new(ErrorKind::Invalid, message)
+    };
+    let text = |pointer: &str| {
+        let text = |value: &Value| value.as_str().map(str::to_owned).ok_or_else(|| wrong(pointer, "text"));
+        at(pointer).map(text).transpose()
+    };
+    let number =
+        |pointer: &str| at(pointer).map(|value| value.as_u64().ok_or_else(|| wrong(pointer, "count"))).transpose();
+    let (last_success, unreadable) = at("/status/lastSuccessUpdatedOn").map_or((None, None), read_seconds);
+    Ok(Directory {
+        name: text("/domain")?.filter(|name| !name.is_empty()).ok_or_else(|| wrong("/domain", "text"))?,
+        kind: text("/type")?,
+        counts: Counts { users: number("/count/user")?, groups: number("/count/group")?, applications: None },
+        status: text("/status/description")?,
+        last_success,
+        unreadable,
     })
+}
+
+/// Seconds since 1970, of which 0 means never; or what is there instead. Another unit is not guessed.
+fn read_seconds(value: &Value) -> (Option<Timestamp>, Option<String>) {
+    match value.as_i64() {
+        Some(0) => return (None, None),
+        Some(seconds) if (1..MILLISECONDS_FROM).contains(&seconds) => {
+            if let Ok(time) = Timestamp::from_second(seconds) {
+                return (Some(time), None);
+            }
+        }
+        _ => {}
+    }
+    (None, Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
 }
 
 /// The one of this name. Names are compared letter by letter, for the distinguished names of its groups end in it.

@@ -21,7 +21,7 @@ pub(crate) async fn check(api: &Api<'_>, params: &StepParams) -> Result<TestRepl
     params.input("client_id")?;
     params.secret_input("client_secret")?;
     let all = domains::list(api).await?;
-    let now = api.their_now()?;
+    let now = api.their_now();
     let shown = match domains::find(&all, &connection.directory) {
         Ok(shown) => shown,
         Err(error) => {
@@ -34,19 +34,29 @@ pub(crate) async fn check(api: &Api<'_>, params: &StepParams) -> Result<TestRepl
         Evidence::new("directory", EvidenceResult::Pass, format!("{} is there under this name", shown.name)),
         judge_sync(shown, now),
     ];
-    let receipt = json!(format!("{} seen at {now}", shown.name));
+    let receipt = match now {
+        Some(now) => json!(format!("{} seen at {now}", shown.name)),
+        None => json!(format!("{} seen", shown.name)),
+    };
     Ok(TestReply { outputs: [("receipt".to_owned(), receipt)].into(), evidence, ..TestReply::default() })
 }
 
 /// A connection that has stopped is a reason for the swap, and none against it.
-fn judge_sync(shown: &Directory, now: Timestamp) -> Evidence {
+fn judge_sync(shown: &Directory, now: Option<Timestamp>) -> Evidence {
+    let is_recent = |last| now.is_some_and(|now: Timestamp| now.duration_since(last) <= RECENT);
     let (result, detail) = match shown.last_success {
-        Some(last) if now.duration_since(last) <= RECENT => (EvidenceResult::Pass, format!("synchronized at {last}")),
+        Some(last) if is_recent(last) => (EvidenceResult::Pass, format!("synchronized at {last}")),
+        Some(last) if now.is_none() => (
+            EvidenceResult::NotApplicable,
+            format!(
+                "last synchronized at {last}; the answer has no `Date` that can be read, so nobody can say how long ago"
+            ),
+        ),
         Some(last) => (
             EvidenceResult::NotApplicable,
             format!("last synchronized at {last}; if the sign-in of 90 days has run out, the swap is what mends it"),
         ),
-        None => (EvidenceResult::NotApplicable, "no sync is shown".to_owned()),
+        None => (EvidenceResult::NotApplicable, shown.explain_no_sync()),
     };
     Evidence::new("last-sync", result, detail)
 }

@@ -8,7 +8,9 @@ use serde_json::Value;
 
 /// The `result` of an answer that is a success in every respect.
 pub(crate) fn read_result(what: &str, ask: &HttpAsk, mut answer: HttpAnswer) -> Result<Value, Error> {
-    let failed = answer.body["success"] == Value::Bool(false) || answer.body.pointer("/result/error").is_some();
+    let failed = answer.body["success"] == Value::Bool(false)
+        || answer.body.pointer("/result/error").is_some()
+        || answer.body.get("_errors").is_some();
     if answer.is_success() && !failed {
         return Ok(answer.body.get_mut("result").map(Value::take).unwrap_or_default());
     }
@@ -19,10 +21,11 @@ pub(crate) fn read_result(what: &str, ask: &HttpAsk, mut answer: HttpAnswer) -> 
 pub(crate) fn explain_token(tsg_id: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {
     let code = answer.body["error"].as_str();
     let words: Vec<_> = [code, answer.body["error_description"].as_str()].into_iter().flatten().collect();
-    let mut message = format!("palo alto networks refused to issue a token: {}", answer.status);
-    for word in words {
-        message.push_str(&format!(" {word}"));
+    let reasons = if words.is_empty() { reasons(&answer.body) } else { vec![words.join(" ")] };
+    if reasons.is_empty() && !says_enough(answer) {
+        return foreign("issue a token", ask, answer);
     }
+    let message = format!("palo alto networks refused to issue a token: {} {}", answer.status, reasons.join("; "));
     let hint = match (answer.status, code) {
         (_, Some("invalid_scope")) => Some(format!(
             "the service account must belong to the tenant service group {tsg_id}, or to one above it; look at `tsg_id`"
@@ -36,25 +39,74 @@ pub(crate) fn explain_token(tsg_id: &str, ask: &HttpAsk, answer: &HttpAnswer) ->
         (_, Some("invalid_client" | "invalid_scope" | "unauthorized_client")) => ErrorKind::Auth,
         (status, _) => classify(status).0,
     };
-    with_facts(Error::new(kind, message), ask, answer, hint.as_deref())
+    with_facts(Error::new(kind, message.trim_end()), ask, answer, hint.as_deref())
 }
 
 fn explain(what: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {
-    let reason = answer.body.pointer("/result/error/error-message").or_else(|| answer.body.get("message"));
-    let colon = reason.and_then(Value::as_str).map(|reason| format!(": {reason}")).unwrap_or_default();
+    let reasons = reasons(&answer.body);
+    if reasons.is_empty() && !says_enough(answer) {
+        return foreign(what, ask, answer);
+    }
+    let colon = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
     let (kind, hint) = classify(answer.status);
     let says_success = if answer.is_success() { " with an error in its result" } else { "" };
     let message = format!("the directory service refused to {what}: {}{says_success}{colon}", answer.status);
     let error = with_facts(Error::new(kind, message), ask, answer, hint);
     // A 4xx was refused before work, but for 408, which does not say.
-    let is_refusal_before_work = (400..500).contains(&answer.status) && answer.status != 408;
+    let is_refusal_before_work = !reasons.is_empty() && (400..500).contains(&answer.status) && answer.status != 408;
     if ask.intent == Intent::Mutate && !is_refusal_before_work { error.with_unknown_effect() } else { error }
 }
 
-fn with_facts(error: Error, ask: &HttpAsk, answer: &HttpAnswer, hint: Option<&str>) -> Error {
-    let error = error
+/// All that a refusal says, in the three shapes that are known: the interface's own `result`, its framework's `message`, and
+/// the `_errors` of the gateway in front of it. None where it has another shape.
+fn reasons(body: &Value) -> Vec<String> {
+    let one = body.pointer("/result/error/error-message").or_else(|| body.get("message")).and_then(Value::as_str);
+    let of_gateway = body["_errors"].as_array().into_iter().flatten().map(|error| {
+        let words = [&error["code"], &error["message"]].into_iter().filter_map(Value::as_str);
+        let words: Vec<_> = words.collect();
+        match &error["details"] {
+            Value::Null => words.join(" "),
+            Value::String(details) => format!("{} ({details})", words.join(" ")),
+            details => match details["errorType"].as_str() {
+                Some(kind) => format!("{} ({kind})", words.join(" ")),
+                None => format!("{} ({details})", words.join(" ")),
+            },
+        }
+    });
+    one.map(str::to_owned).into_iter().chain(of_gateway).filter(|reason| !reason.is_empty()).collect()
+}
+
+/// Whether an answer without a reason can be the interface's nevertheless: its own `success`, its 5xx, and the two statuses that
+/// need no word: a token that is not taken, and too many requests.
+fn says_enough(answer: &HttpAnswer) -> bool {
+    answer.is_success()
+        || answer.body["success"].is_boolean()
+        || match answer.status {
+            401 | 429 => answer.body.is_null(),
+            status => status == 408 || status >= 500,
+        }
+}
+
+/// A status alone is nobody's word: a proxy and a load balancer have the same.
+fn foreign(what: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {
+    let message = format!(
+        "something in between may have answered, and not the directory service, to `{what}`: {} in none of its shapes",
+        answer.status
+    );
+    let hint = "look at `api_url`, `auth_url` and the proxy";
+    let error = with_facts(Error::new(ErrorKind::Unavailable, message), ask, answer, Some(hint));
+    let error = error.with_context("answered_by", "foreign");
+    if ask.intent == Intent::Mutate { error.with_unknown_effect() } else { error }
+}
+
+fn with_facts(mut error: Error, ask: &HttpAsk, answer: &HttpAnswer, hint: Option<&str>) -> Error {
+    error = error
         .with_context("request", format!("{} {}", ask.method, ask.url))
         .with_context("status", answer.status.to_string());
+    if let Some(id) = answer.body["_request_id"].as_str() {
+        error.message.push_str(&format!(" (request {id})"));
+        error = error.with_context("request_id", id);
+    }
     match hint {
         Some(hint) => error.with_hint(hint),
         None => error,
@@ -84,5 +136,6 @@ fn classify(status: u16) -> (ErrorKind, Option<&'static str>) {
 /// An error as evidence that something fails, with its hint.
 pub(crate) fn as_evidence(check: &str, error: Error) -> Evidence {
     let hint = error.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-    Evidence::new(check, EvidenceResult::Fail, format!("{}{hint}", error.message))
+    let request_id = error.context.get("request_id").cloned();
+    Evidence::new(check, EvidenceResult::Fail, format!("{}{hint}", error.message)).by_request(request_id)
 }

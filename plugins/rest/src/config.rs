@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The keys of the table: name, whether it is required, what it is.
-pub(crate) const KEYS: [(&str, bool, &str); 18] = [
+pub(crate) const KEYS: [(&str, bool, &str); 19] = [
     ("base_url", true, "https origin that every path is appended to"),
     ("credential", true, "the interface's token"),
     ("auth_scheme", false, "the word before the token; Bearer by default"),
@@ -24,6 +24,7 @@ pub(crate) const KEYS: [(&str, bool, &str); 18] = [
     ("healthy", false, "list: status words that mean a good sync"),
     ("busy", false, "list: status words that mean a sync is running"),
     ("error", false, "JSON pointer to the message of a refusal"),
+    ("gone", false, "table: how a refusal says that there is no such directory: pointer, equals, status (404)"),
     ("request_id_header", false, "response header that names a request; x-request-id by default"),
     ("list", false, "operation: the directories, page by page"),
     ("read", true, "operation: the directory"),
@@ -39,10 +40,12 @@ pub(crate) struct Config {
     pub(crate) credential: Handle,
     pub(crate) auth_scheme: String,
     pub(crate) target: Target,
+    pub(crate) list: Option<ListOperation>,
     pub(crate) flows: BTreeMap<String, Flow>,
     pub(crate) healthy: Vec<String>,
     pub(crate) busy: Vec<String>,
     pub(crate) error: Option<String>,
+    pub(crate) gone: Option<Gone>,
     pub(crate) request_id_header: String,
     pub(crate) read: Shown,
     pub(crate) status: Option<Shown>,
@@ -51,10 +54,17 @@ pub(crate) struct Config {
     pub(crate) restore: Option<Operation>,
 }
 
-/// How the directory is found.
+/// How the directory is found; a search goes through the list.
 pub(crate) enum Target {
     Id(String),
-    Search { list: Box<ListOperation>, name: Option<String>, domain: Option<String> },
+    Search { name: Option<String>, domain: Option<String> },
+}
+
+/// How the interface itself says that there is no such directory. A status alone does not: a load balancer has it, too.
+pub(crate) struct Gone {
+    pub(crate) status: u64,
+    pub(crate) pointer: String,
+    pub(crate) equals: Value,
 }
 
 /// One request of the interface.
@@ -119,15 +129,18 @@ impl Config {
         let root = Table::root(&open.config);
         let credential = open.secrets.get("credential").cloned();
         let fields = Fields::read(&root.require_table("fields")?, &["id", "name", "domain", "flow"])?;
+        let list = root.table("list")?.map(|table| read_list(&table, &fields)).transpose()?;
         Ok(Self {
             base_url: read_base_url(&root)?,
             credential: credential.ok_or_else(|| wrong("credential", "is missing"))?,
             auth_scheme: root.text("auth_scheme")?.unwrap_or("Bearer").to_owned(),
-            target: read_target(&root, &fields)?,
+            target: read_target(&root, list.is_some())?,
+            list,
             flows: read_flows(&root.require_table("flows")?)?,
             healthy: root.texts("healthy")?,
             busy: root.texts("busy")?,
             error: root.pointer("error")?,
+            gone: root.table("gone")?.map(|table| read_gone(&table)).transpose()?,
             request_id_header: root.text("request_id_header")?.unwrap_or("x-request-id").to_ascii_lowercase(),
             read: read_shown(&root.require_table("read")?, &fields, &["id", "name", "domain", "flow"])?,
             status: root.table("status")?.map(|table| read_shown(&table, &fields, &["flow"])).transpose()?,
@@ -153,7 +166,7 @@ fn read_base_url(root: &Table<'_>) -> Result<String, Error> {
     }
 }
 
-fn read_target(root: &Table<'_>, fields: &Fields) -> Result<Target, Error> {
+fn read_target(root: &Table<'_>, has_list: bool) -> Result<Target, Error> {
     if let Some(id) = root.text("id")? {
         return if id.is_empty() { Err(root.wrong("id", "must not be empty")) } else { Ok(Target::Id(id.to_owned())) };
     }
@@ -161,17 +174,32 @@ fn read_target(root: &Table<'_>, fields: &Fields) -> Result<Target, Error> {
     if name.is_none() && domain.is_none() {
         return Err(root.wrong("id", "is missing, and so are `name` and `domain`, by which `list` could find it"));
     }
-    let table = root.table("list")?.ok_or_else(|| root.wrong("list", "is missing, and without `id` it is needed"))?;
+    if !has_list {
+        return Err(root.wrong("list", "is missing, and without `id` it is needed"));
+    }
+    Ok(Target::Search { name, domain })
+}
+
+fn read_list(table: &Table<'_>, fields: &Fields) -> Result<ListOperation, Error> {
     table.allow(&[&OPERATION_KEYS[..3], &["items", "next", "next_param", "fields"]].concat())?;
     let own_fields = table.table("fields")?.map(|own| Fields::read(&own, &["id"])).transpose()?;
-    let list = ListOperation {
-        operation: read_operation(&table, &[], "GET")?,
+    Ok(ListOperation {
+        operation: read_operation(table, &[], "GET")?,
         items: table.pointer("items")?.unwrap_or_default(),
         next: table.pointer("next")?,
         next_param: table.text("next_param")?.unwrap_or("cursor").to_owned(),
         fields: own_fields.unwrap_or_else(|| fields.clone()),
-    };
-    Ok(Target::Search { list: Box::new(list), name, domain })
+    })
+}
+
+fn read_gone(table: &Table<'_>) -> Result<Gone, Error> {
+    table.allow(&["status", "pointer", "equals"])?;
+    let status = table.get("status").map_or(Some(404), Value::as_u64).filter(|status| (400..500).contains(status));
+    Ok(Gone {
+        status: status.ok_or_else(|| table.wrong("status", "must be a number from 400 to 499"))?,
+        pointer: table.pointer("pointer")?.ok_or_else(|| table.wrong("pointer", "is missing"))?,
+        equals: table.get("equals").cloned().ok_or_else(|| table.wrong("equals", "is missing"))?,
+    })
 }
 
 fn read_flows(table: &Table<'_>) -> Result<BTreeMap<String, Flow>, Error> {
@@ -201,6 +229,13 @@ fn read_shown(table: &Table<'_>, fields: &Fields, required: &[&str]) -> Result<S
 
 fn read_test(table: &Table<'_>) -> Result<TestOperation, Error> {
     table.allow(&[&OPERATION_KEYS[..], &["passed", "reason", "receipt"]].concat())?;
+    // What only asks may be sent again, and is not journaled: a method that changes things is no test.
+    if let Some(method @ ("PUT" | "PATCH" | "DELETE")) = table.text("method")?.map(str::to_ascii_uppercase).as_deref() {
+        let why = format!("must be POST or GET: a test changes nothing, and {method} does");
+        return Err(table.wrong("method", &why).with_hint(
+            "describe the operation with which the interface tests a connection; one that stores it is `submit`",
+        ));
+    }
     let passed = table.require_table("passed")?;
     passed.allow(&["pointer", "equals"])?;
     Ok(TestOperation {

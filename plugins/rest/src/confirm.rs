@@ -1,6 +1,9 @@
 //! Confirms after the swap: the flow, the client, a sync since then, and that nothing was lost.
 
-use flowswap_contract::{Counts, Error, ErrorKind, EvidenceResult, Flow, HttpAnswer, Intent, StepParams, TestReply};
+use flowswap_contract::{
+    Counts, Error, ErrorKind, EvidenceResult, Flow, HttpAnswer, Intent, StepParams, TestReply, Values,
+};
+use serde_json::{Value, json};
 
 use crate::{
     api::Api,
@@ -9,11 +12,27 @@ use crate::{
     plan::ConfirmPayload,
     read_payload,
     template::{Bindings, Variable},
-    time::Timestamp,
+    time::{ShownTime, Timestamp},
 };
 
 /// Users that may be missing, in thousandths: people leave while a migration runs.
 const USER_LOSS_PER_MILLE: u64 = 5;
+
+/// The note, where the swap is not dated: the last sync that the first look showed.
+const FIRST_SEEN: &str = "first_seen_sync";
+
+/// What a sync must be later than, by the gateway's own clock.
+struct Since {
+    after: Option<Timestamp>,
+    what: &'static str,
+}
+
+impl Since {
+    /// The last sync, where it is certainly later.
+    fn find<'a>(&self, shown: &'a Directory) -> Option<&'a ShownTime> {
+        shown.last_success.as_ref().filter(|time| time.at().zip(self.after).is_some_and(|(time, after)| time > after))
+    }
+}
 
 /// What one check makes of it.
 type Finding = (&'static str, EvidenceResult, String);
@@ -22,15 +41,32 @@ type Finding = (&'static str, EvidenceResult, String);
 pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<TestReply, Error> {
     let payload: ConfirmPayload = read_payload(params)?;
     let client_id = params.input("client_id")?;
-    let swapped_at = params.input("swapped_at")?;
-    let swapped_at = Timestamp::parse(swapped_at)
-        .ok_or_else(|| Error::new(ErrorKind::Protocol, format!("`swapped_at` is no RFC 3339 time: {swapped_at}")))?;
+    let swapped_at = read_swapped_at(params)?;
     let (shown, answer) = read_status(api, &payload.id).await?;
     let healthy = tell_health(api.config, shown.status.as_deref());
-    let findings = judge(&shown, healthy, shows_sync(api), &payload, client_id, swapped_at);
+    let first_seen = params.outputs.get(FIRST_SEEN).and_then(Value::as_str).and_then(Timestamp::parse);
+    // Only syncs of one clock are compared, and where the swap is not dated the first look after it is what they follow.
+    let (after, since) = match (swapped_at, first_seen) {
+        (Some(swapped_at), _) => (Some(swapped_at), "the swap"),
+        (None, first_seen) => (first_seen, "the first look after the swap showed a sync"),
+    };
+    let findings = judge(&shown, healthy, shows_sync(api), &payload, client_id, &Since { after, what: since });
+    let shown_now = shown.last_success.as_ref().and_then(ShownTime::at);
+    let note = first_seen.or(shown_now).filter(|_| swapped_at.is_none());
+    let outputs = note.map(|time| (FIRST_SEEN.to_owned(), json!(time.to_string())));
     let evidence =
         findings.into_iter().map(|(check, result, detail)| api.see(check, result, detail, &answer)).collect();
-    Ok(TestReply { evidence, ..TestReply::default() })
+    Ok(TestReply { outputs: Values::from_iter(outputs), evidence, ..TestReply::default() })
+}
+
+/// Null where the answer that carried the swap had no `Date` that could be read.
+fn read_swapped_at(params: &StepParams) -> Result<Option<Timestamp>, Error> {
+    if params.inputs.get("swapped_at").is_some_and(Value::is_null) {
+        return Ok(None);
+    }
+    let text = params.input("swapped_at")?;
+    let wrong = || Error::new(ErrorKind::Protocol, format!("`swapped_at` is no RFC 3339 time: {text}"));
+    Timestamp::parse(text).map(Some).ok_or_else(wrong)
 }
 
 async fn read_status(api: &Api<'_>, id: &str) -> Result<(Directory, HttpAnswer), Error> {
@@ -50,14 +86,14 @@ fn judge(
     shows_sync: bool,
     payload: &ConfirmPayload,
     client_id: &str,
-    swapped_at: Timestamp,
+    since: &Since,
 ) -> Vec<Finding> {
-    let has_synced = shown.last_success.is_some_and(|time| time >= swapped_at);
+    let has_synced = since.find(shown).is_some();
     let mut findings = vec![
         judge_flow(shown),
         judge_client(shown, client_id),
         judge_status(shown, healthy, payload, has_synced),
-        judge_sync(shown, shows_sync, swapped_at),
+        judge_sync(shown, shows_sync, since),
     ];
     if let Some(app_data) = shown.app_data {
         let result = if app_data == payload.app_data { EvidenceResult::Pass } else { EvidenceResult::Fail };
@@ -70,7 +106,9 @@ fn judge(
 }
 
 fn judge_flow(shown: &Directory) -> Finding {
-    let flow = shown.flow.unwrap_or_default();
+    let Some(flow) = shown.flow else {
+        return ("flow", EvidenceResult::Inconclusive, "the directory does not show by which flow".to_owned());
+    };
     let result = if flow == Flow::ClientCredentials { EvidenceResult::Pass } else { EvidenceResult::Fail };
     ("flow", result, format!("connected by {flow}"))
 }
@@ -97,20 +135,30 @@ fn judge_status(shown: &Directory, healthy: Option<bool>, payload: &ConfirmPaylo
 }
 
 /// A green status alone is no proof: it may be that of the sync before the swap (vendor documentation).
-fn judge_sync(shown: &Directory, shows_sync: bool, swapped_at: Timestamp) -> Finding {
-    match shown.last_success {
-        Some(time) if time >= swapped_at => ("sync", EvidenceResult::Pass, format!("synchronized at {time}")),
-        Some(time) => (
-            "sync",
-            EvidenceResult::Inconclusive,
-            format!("last synchronized at {time}, before the swap at {swapped_at}"),
-        ),
-        None if shows_sync => ("sync", EvidenceResult::Inconclusive, "no sync is shown yet".to_owned()),
-        // The provider's log is the only witness then.
-        None => {
-            ("sync", EvidenceResult::NotApplicable, "the description does not say where a sync is shown".to_owned())
-        }
+fn judge_sync(shown: &Directory, shows_sync: bool, since: &Since) -> Finding {
+    let what = since.what;
+    if let Some(time) = since.find(shown) {
+        return ("sync", EvidenceResult::Pass, format!("synchronized at {time}"));
     }
+    let detail = match (&shown.last_success, since.after) {
+        // The provider's log is the only witness then.
+        (None, _) if !shows_sync => {
+            let detail = "the description does not say where a sync is shown".to_owned();
+            return ("sync", EvidenceResult::NotApplicable, detail);
+        }
+        (None, _) => "no sync is shown yet".to_owned(),
+        (Some(time @ ShownTime::Unreadable(_)), _) => {
+            format!(
+                "the last sync is shown as `{time}`, which is no time (RFC 3339 with its offset, or seconds since 1970)"
+            )
+        }
+        (Some(time), Some(after)) => format!("last synchronized at {time}, which is not later than {what} at {after}"),
+        (Some(time), None) => format!(
+            "last synchronized at {time}; the answer that carried the swap had no `Date` that can be read, so only a \
+             sync later than this one will do"
+        ),
+    };
+    ("sync", EvidenceResult::Inconclusive, detail)
 }
 
 fn judge_counts(now: &Counts, payload: &ConfirmPayload) -> Vec<Finding> {
@@ -144,13 +192,21 @@ mod tests {
 
     const SWAPPED: &str = "2026-01-01T12:00:00.5Z";
 
+    fn at(text: &str) -> Option<ShownTime> {
+        Some(Timestamp::parse(text).map_or(ShownTime::Unreadable(text.to_owned()), ShownTime::At))
+    }
+
+    fn since_swap() -> Since {
+        Since { after: Timestamp::parse(SWAPPED), what: "the swap" }
+    }
+
     fn good() -> Directory {
         Directory {
             flow: Some(Flow::ClientCredentials),
             client_id: Some("new".to_owned()),
             app_data: Some(true),
             status: Some("success".to_owned()),
-            last_success: Timestamp::parse("2026-01-01T12:00:00.50Z"),
+            last_success: at("2026-01-01T12:00:00.51Z"),
             counts: Counts { users: Some(1000), groups: Some(10), applications: Some(3) },
             ..Directory::default()
         }
@@ -165,16 +221,16 @@ mod tests {
             was_healthy: Some(true),
         };
         change(&mut shown, &mut payload);
-        judge(&shown, healthy, true, &payload, "new", Timestamp::parse(SWAPPED).unwrap())
+        judge(&shown, healthy, true, &payload, "new", &since_swap())
     }
 
     #[test]
     fn each_check_has_its_verdict() {
         type Change = fn(&mut Directory, &mut ConfirmPayload);
-        let table: [(&str, Change, Option<bool>, &str, EvidenceResult); 20] = [
+        let table: [(&str, Change, Option<bool>, &str, EvidenceResult); 22] = [
             ("as it must be", |_, _| {}, Some(true), "sync", Pass),
             ("old flow", |s, _| s.flow = Some(Flow::AuthorizationCode), Some(true), "flow", Fail),
-            ("no flow", |s, _| s.flow = None, Some(true), "flow", Fail),
+            ("no flow", |s, _| s.flow = None, Some(true), "flow", Inconclusive),
             ("another client", |s, _| s.client_id = Some("old".to_owned()), Some(true), "client", Fail),
             ("hidden client", |s, _| s.client_id = None, Some(true), "client", NotApplicable),
             ("running", |_, _| {}, None, "status", Inconclusive),
@@ -188,14 +244,10 @@ mod tests {
             ),
             ("failed again", |_, p| p.was_healthy = Some(false), Some(false), "status", Fail),
             ("no status", |s, _| s.status = None, None, "status", NotApplicable),
-            (
-                "no sync yet",
-                |s, _| s.last_success = Timestamp::parse("2026-01-01T12:00:00.49Z"),
-                Some(true),
-                "sync",
-                Inconclusive,
-            ),
+            ("no sync yet", |s, _| s.last_success = at("2026-01-01T12:00:00.50Z"), Some(true), "sync", Inconclusive),
             ("never a sync", |s, _| s.last_success = None, Some(true), "sync", Inconclusive),
+            ("a word", |s, _| s.last_success = at("yesterday"), Some(true), "sync", Inconclusive),
+            ("no offset", |s, _| s.last_success = at("2026-01-01T12:05:00"), Some(true), "sync", Inconclusive),
             ("apps dropped", |s, _| s.app_data = Some(false), Some(true), "app-data", Fail),
             ("few users left", |s, _| s.counts.users = Some(995), Some(true), "users", Pass),
             ("many users left", |s, _| s.counts.users = Some(994), Some(true), "users", Fail),
@@ -237,7 +289,7 @@ mod tests {
         for (users, expected) in [(1000, Pass), (900, Fail)] {
             let shown = Directory { last_success: None, ..good() };
             let shown = Directory { counts: Counts { users: Some(users), ..shown.counts }, ..shown };
-            let findings = judge(&shown, Some(true), false, &payload, "new", Timestamp::parse(SWAPPED).unwrap());
+            let findings = judge(&shown, Some(true), false, &payload, "new", &since_swap());
             let of = |check: &str| findings.iter().find(|(name, ..)| *name == check).map(|(_, result, _)| *result);
             assert_eq!((of("sync"), of("users")), (Some(NotApplicable), Some(expected)), "{findings:?}");
         }

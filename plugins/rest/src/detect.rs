@@ -9,6 +9,7 @@ use crate::{
     api::Api,
     config::{Config, ListOperation, Target},
     fields::Directory,
+    table::wrong,
     template::{Bindings, Variable},
 };
 
@@ -26,8 +27,36 @@ pub(crate) async fn detect(api: &Api<'_>) -> Result<DirectoryInventory, Error> {
 pub(crate) async fn read(api: &Api<'_>, id: &str) -> Result<(Directory, HttpAnswer), Error> {
     let read = &api.config.read;
     let bindings = Bindings::default().bind(Variable::Id, id);
-    let answer = api.send("show the directory", Intent::Read, &read.operation, &bindings).await?;
+    let answer = match api.send("show the directory", Intent::Read, &read.operation, &bindings).await {
+        Err(error) if error.kind == ErrorKind::NotFound => return Err(verify_gone(api, id, error).await),
+        answer => answer?,
+    };
     Ok((read.fields.decode(&answer.body, api.config)?, answer))
+}
+
+/// A directory is gone where its own word says so and a list that decodes lacks it; where the list has it, the word is wrong.
+async fn verify_gone(api: &Api<'_>, id: &str, said: Error) -> Error {
+    let Some(list) = &api.config.list else { return said };
+    let is_listed = match list_items(api, list).await {
+        Ok(items) => items.iter().map(|item| read_item(api, list, item)).collect::<Result<Vec<_>, _>>(),
+        Err(error) => Err(error),
+    };
+    let is_listed = is_listed.map(|all| all.iter().any(|shown| shown.id.as_deref() == Some(id)));
+    let because = match is_listed {
+        Ok(false) => return Error { message: format!("{}, and the list lacks {id}", said.message), ..said },
+        Ok(true) => format!("the list of directories has {id}"),
+        Err(error) => format!("the list of directories cannot be read: {}", error.message),
+    };
+    Error { kind: ErrorKind::Unavailable, message: format!("{}, but {because}", said.message), ..said }
+}
+
+fn read_item(api: &Api<'_>, list: &ListOperation, item: &Value) -> Result<Directory, Error> {
+    if !item.is_object() {
+        let message = format!("`list.items`: the list at {} has an item that is no object", list.items);
+        return Err(Error::new(ErrorKind::Invalid, message).with_context("key", "list.items"));
+    }
+    let shown = list.fields.decode(item, api.config)?;
+    if shown.id.is_none() { Err(list.fields.missing("id")) } else { Ok(shown) }
 }
 
 fn describe(shown: Directory, config: &Config) -> Result<DirectoryInventory, Error> {
@@ -60,19 +89,26 @@ pub(crate) fn tell_health(config: &Config, status: Option<&str>) -> Option<bool>
 
 /// The id of the configuration, or the one directory of the list that has the name and the domain.
 pub(crate) async fn find_id(api: &Api<'_>) -> Result<String, Error> {
-    let (list, name, domain) = match &api.config.target {
-        Target::Id(id) => return Ok(id.clone()),
-        Target::Search { list, name, domain } => (list, name, domain),
+    let (list, name, domain) = match (&api.config.target, &api.config.list) {
+        (Target::Id(id), _) => return Ok(id.clone()),
+        (Target::Search { name, domain }, Some(list)) => (list, name, domain),
+        (Target::Search { .. }, None) => return Err(wrong("list", "is missing")),
     };
     let mut found = Vec::new();
     for item in list_items(api, list).await? {
-        let shown = list.fields.decode(&item, api.config)?;
+        let shown = read_item(api, list, &item)?;
+        // One without what is looked for could be the one that is looked for.
+        for (sought, key, value) in [(name, "name", &shown.name), (domain, "domain", &shown.domain)] {
+            if sought.is_some() && value.is_none() {
+                return Err(list.fields.missing(key));
+            }
+        }
         let is_named = name.as_ref().is_none_or(|name| shown.name.as_ref() == Some(name));
         let is_of_domain = domain
             .as_ref()
             .is_none_or(|domain| shown.domain.as_ref().is_some_and(|shown| shown.eq_ignore_ascii_case(domain)));
         if is_named && is_of_domain {
-            found.push(shown.id.ok_or_else(|| list.fields.missing("id"))?);
+            found.extend(shown.id);
         }
     }
     let sought: Vec<_> = [name, domain].into_iter().flatten().map(String::as_str).collect();
@@ -107,7 +143,13 @@ async fn list_items(api: &Api<'_>, list: &ListOperation) -> Result<Vec<Value>, E
         let cursor = match list.next.as_deref().and_then(|pointer| answer.body.pointer(pointer)) {
             Some(Value::String(cursor)) if !cursor.is_empty() => cursor.clone(),
             Some(Value::Number(cursor)) => cursor.to_string(),
-            _ => return Ok(items),
+            None | Some(Value::Null | Value::String(_)) => return Ok(items),
+            Some(_) => {
+                let pointer = list.next.as_deref().unwrap_or_default();
+                let message =
+                    format!("`list.next`: the directory's answer has no cursor at {pointer}: neither text nor number");
+                return Err(Error::new(ErrorKind::Invalid, message).with_context("key", "list.next"));
+            }
         };
         let separator = if first.contains('?') { '&' } else { '?' };
         ask.url = format!("{first}{separator}{}={}", encode(&list.next_param), encode(&cursor));

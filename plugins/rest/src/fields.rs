@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use flowswap_contract::{Counts, Error, ErrorKind, Flow};
 use serde_json::Value;
 
-use crate::{config::Config, table::Table, time::Timestamp};
+use crate::{
+    config::Config,
+    table::Table,
+    time::{ShownTime, Timestamp},
+};
 
 /// What can be pointed at.
 const NAMES: [&str; 13] = [
@@ -43,8 +47,8 @@ pub(crate) struct Directory {
     pub(crate) client_id: Option<String>,
     pub(crate) app_data: Option<bool>,
     pub(crate) status: Option<String>,
-    pub(crate) last_success: Option<Timestamp>,
-    pub(crate) last_sign_in: Option<Timestamp>,
+    pub(crate) last_success: Option<ShownTime>,
+    pub(crate) last_sign_in: Option<ShownTime>,
     pub(crate) counts: Counts,
 }
 
@@ -105,10 +109,14 @@ impl Fields {
         })
     }
 
-    fn time(&self, answer: &Value, name: &str) -> Result<Option<Timestamp>, Error> {
-        self.get(answer, name, "a time (RFC 3339, or seconds since 1970)", |value| match value {
-            Value::String(text) => Timestamp::parse(text),
-            other => Timestamp::from_number(other.as_f64()?),
+    /// A text or number that is no time is kept as it is: an empty column would hide it.
+    fn time(&self, answer: &Value, name: &str) -> Result<Option<ShownTime>, Error> {
+        self.get(answer, name, "a time (RFC 3339, or seconds since 1970)", |value| {
+            let (time, raw) = match value {
+                Value::String(text) => (Timestamp::parse(text), text.clone()),
+                other => (Timestamp::from_number(other.as_f64()?), other.to_string()),
+            };
+            Some(time.map_or(ShownTime::Unreadable(raw), ShownTime::At))
         })
     }
 

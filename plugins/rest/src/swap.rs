@@ -1,7 +1,7 @@
 //! The swap itself: submits tested credentials, tells whether that has happened, and takes it back.
 
 use flowswap_contract::{
-    ApplyReply, Error, ErrorKind, EvidenceResult, Flow, Intent, ObserveReply, Observed, StepParams, Values,
+    ApplyReply, Error, ErrorKind, EvidenceResult, Flow, HttpAnswer, Intent, ObserveReply, Observed, StepParams, Values,
 };
 use serde_json::{Value, json};
 
@@ -13,6 +13,7 @@ use crate::{
     read_payload,
     template::{Bindings, Variable},
     test_connection::{Receipt, bind_credentials},
+    time::{ShownTime, Timestamp},
 };
 
 /// Submits the credentials, unless the directory has them already.
@@ -22,10 +23,10 @@ pub(crate) async fn apply(api: &Api<'_>, params: &StepParams) -> Result<ApplyRep
     let (shown, answer) = detect::read(api, &connection.id).await?;
     refuse_another_directory(&shown, &connection)?;
     match tell_state(&shown, &connection, new_client_id(params)) {
-        Observed::NotApplied => submit(api, params, &connection, receipt).await,
+        Observed::NotApplied => submit(api, params, &connection, receipt, &shown).await,
         Observed::Applied => {
             let evidence = api.see("submit", EvidenceResult::Pass, "the directory had the new client before", &answer);
-            Ok(ApplyReply { outputs: swapped_at(api), evidence: vec![evidence], ..ApplyReply::default() })
+            Ok(ApplyReply { outputs: seen_swapped(&shown, &answer), evidence: vec![evidence], ..ApplyReply::default() })
         }
         _ => {
             Err(Error::new(ErrorKind::Conflict, format!("the connection changed since the plan: {}", describe(&shown)))
@@ -51,26 +52,26 @@ async fn submit(
     params: &StepParams,
     connection: &ConnectionPayload,
     receipt: Receipt,
+    before: &Directory,
 ) -> Result<ApplyReply, Error> {
     let bindings = bind_credentials(api, params, connection)?.bind(Variable::Receipt, receipt.into_value());
     let what = "submit the new credentials";
     let answer = api.send(what, Intent::Mutate, &api.config.submit, &bindings).await?;
     let evidence = api.see("submit", EvidenceResult::Pass, "the directory took the new credentials", &answer);
-    Ok(ApplyReply { outputs: swapped_at(api), evidence: vec![evidence], ..ApplyReply::default() })
+    Ok(ApplyReply { outputs: date_swap(before, &answer), evidence: vec![evidence], ..ApplyReply::default() })
 }
 
 /// Whether the directory has the new client, the previous one, or a third.
 pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
     let connection: ConnectionPayload = read_payload(params)?;
-    let (shown, _) = detect::read(api, &connection.id).await?;
+    let (shown, answer) = detect::read(api, &connection.id).await?;
     let state = tell_state(&shown, &connection, new_client_id(params));
     let outputs = match state {
-        Observed::Applied if params.outputs.contains_key("swapped_at") => params.outputs.clone(),
-        // When it happened is not known; now is late enough for whatever is measured from it.
-        Observed::Applied => swapped_at(api),
+        Observed::Applied if params.outputs.get("swapped_at").is_some_and(Value::is_string) => params.outputs.clone(),
+        Observed::Applied => seen_swapped(&shown, &answer),
         _ => Values::new(),
     };
-    Ok(ObserveReply { state, outputs, detail: describe(&shown) })
+    Ok(ObserveReply { state, outputs, detail: explain_state(state, &shown) })
 }
 
 /// Puts the previous connection back, where the interface can.
@@ -112,15 +113,21 @@ pub(crate) async fn undo(api: &Api<'_>, params: &StepParams) -> Result<ApplyRepl
     Ok(ApplyReply { outputs: Values::new(), evidence: vec![evidence], ..ApplyReply::default() })
 }
 
-/// A client id that the directory does not show cannot contradict.
+/// Where the flow tells the two connections apart, a client that is not shown contradicts nothing. Where both are of one flow
+/// only the client tells, and one that is not shown tells nothing. A flow that nobody explained is neither.
 fn tell_state(shown: &Directory, connection: &ConnectionPayload, new: Option<&str>) -> Observed {
-    let agrees = |with: Option<&str>| shown.client_id.as_deref().zip(with).is_none_or(|(a, b)| a == b);
-    match shown.flow {
-        Some(Flow::ClientCredentials) if agrees(new) && new.is_some() => Observed::Applied,
-        Some(flow) if flow == connection.previous_flow && agrees(connection.previous_client_id.as_deref()) => {
-            Observed::NotApplied
-        }
-        _ => Observed::Unknown,
+    let Some(flow) = shown.flow.filter(|flow| *flow != Flow::Unknown) else { return Observed::Unknown };
+    let (client, previous) = (shown.client_id.as_deref(), connection.previous_client_id.as_deref());
+    let is_new = client.is_some() && client == new;
+    let is_previous = client.is_some() && client == previous;
+    let flow_tells = connection.previous_flow == Flow::AuthorizationCode;
+    if flow == Flow::ClientCredentials && new.is_some() && (is_new || (client.is_none() && flow_tells)) {
+        return Observed::Applied;
+    }
+    let agrees = client.is_none() || previous.is_none();
+    match flow == connection.previous_flow && !is_new && (is_previous || (agrees && flow_tells)) {
+        true => Observed::NotApplied,
+        false => Observed::Unknown,
     }
 }
 
@@ -133,6 +140,31 @@ fn describe(shown: &Directory) -> String {
     format!("the directory is connected by {}{client}", shown.flow.unwrap_or_default())
 }
 
-fn swapped_at(api: &Api<'_>) -> Values {
-    [("swapped_at".to_owned(), json!(api.host.now()))].into()
+fn explain_state(state: Observed, shown: &Directory) -> String {
+    let why = match (state, shown.flow, &shown.client_id) {
+        (Observed::Applied | Observed::NotApplied | Observed::Partial, ..) => "",
+        (_, None, _) => ", and does not show by which flow",
+        (_, Some(Flow::Unknown), _) => ", a flow that `flows` does not explain",
+        (_, Some(_), None) => ", and does not show as which client, by which alone the two connections differ",
+        (_, Some(_), Some(_)) => ", which is neither the new connection nor the previous one",
+    };
+    format!("{}{why}", describe(shown))
+}
+
+/// When the submit was answered, by the gateway's own clock, and not before the last sync that it showed before: whatever is
+/// later than this is a sync after the swap. Null where the answer has no `Date` that can be read.
+fn date_swap(before: &Directory, answer: &HttpAnswer) -> Values {
+    let last = before.last_success.as_ref().and_then(ShownTime::at);
+    swapped_at(Api::date_of(answer).map(|date| last.map_or(date, |last| last.max(date))))
+}
+
+/// The same, where the directory is found to have the new client already: which sync it showed before is not known, so none
+/// counts that it shows now, and none within the second of the answer.
+fn seen_swapped(shown: &Directory, answer: &HttpAnswer) -> Values {
+    let last = shown.last_success.as_ref().and_then(ShownTime::at);
+    swapped_at(Api::date_of(answer).map(Timestamp::end_of_second).map(|end| last.map_or(end, |last| last.max(end))))
+}
+
+fn swapped_at(time: Option<Timestamp>) -> Values {
+    [("swapped_at".to_owned(), time.map_or(Value::Null, |time| json!(time.to_string())))].into()
 }

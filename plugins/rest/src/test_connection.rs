@@ -36,6 +36,7 @@ pub(crate) async fn test(api: &Api<'_>, params: &StepParams) -> Result<TestReply
     let bindings = bind_credentials(api, params, &connection)?;
     // It changes nothing in the directory; a POST is what interfaces have for it, and it may be sent twice.
     let mut ask = api.prepare(Intent::Read, &test.operation, &bindings)?;
+    ask.query = ask.method == "POST";
     ask.idempotent = true;
     let answer = api.send_ask("test the connection", ask).await?;
     if answer.body.pointer(&test.passed_pointer) != Some(&test.passed_equals) {

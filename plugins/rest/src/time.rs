@@ -7,6 +7,36 @@ use std::fmt;
 /// From here on a number counts milliseconds: as seconds it would lie beyond the year 5000.
 const MILLISECONDS_FROM: f64 = 1e11;
 
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// A time as an answer shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ShownTime {
+    /// A point in time.
+    At(Timestamp),
+    /// The answer's own words, which are no point in time: a day, a word, a time without an offset.
+    Unreadable(String),
+}
+
+impl ShownTime {
+    /// The point in time, where it is one.
+    pub(crate) fn at(&self) -> Option<Timestamp> {
+        match self {
+            Self::At(time) => Some(*time),
+            Self::Unreadable(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for ShownTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(time) => time.fmt(f),
+            Self::Unreadable(text) => f.pad(text),
+        }
+    }
+}
+
 /// A point in time, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Timestamp {
@@ -37,6 +67,20 @@ impl Timestamp {
         let offset = read_offset(zone)?;
         let seconds = days_since_1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset;
         is_valid.then_some(Self { seconds, nanos })
+    }
+
+    /// Reads the `Date` of an answer (RFC 9110, IMF-fixdate), such as `Sun, 06 Nov 1994 08:49:37 GMT`.
+    pub(crate) fn parse_http_date(text: &str) -> Option<Self> {
+        let words: Vec<&str> = text.split_ascii_whitespace().collect();
+        let [weekday, day, month, year, time, "GMT"] = words.as_slice() else { return None };
+        let month = 1 + MONTHS.iter().position(|name| name == month)?;
+        let is_shaped = weekday.len() == 4 && weekday.ends_with(',') && day.len() == 2 && year.len() == 4;
+        is_shaped.then(|| Self::parse(&format!("{year}-{month:02}-{day}T{time}Z"))).flatten()
+    }
+
+    /// The end of the second: a `Date` has no fraction, and what it dates may be at any point of its second.
+    pub(crate) fn end_of_second(self) -> Self {
+        Self { seconds: self.seconds + 1, nanos: 0 }
     }
 
     /// Reads a count since 1970.
@@ -155,6 +199,25 @@ mod tests {
         ];
         for (text, expected) in table {
             assert_eq!(Timestamp::parse(text).map(|t| t.to_string()).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_of_answers_are_read() {
+        let table = [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some("1994-11-06T08:49:37Z")),
+            ("Thu, 01 Jan 2026 12:00:00 GMT", Some("2026-01-01T12:00:00Z")),
+            ("Thu, 01 Jan 2026 12:00:00 +0100", None),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", None),
+            ("Sun Nov  6 08:49:37 1994", None),
+            ("Thu, 1 Jan 2026 12:00:00 GMT", None),
+            ("Thu, 32 Jan 2026 12:00:00 GMT", None),
+            ("jeu., 01 janv. 2026 12:00:00 GMT", None),
+            ("2026-01-01T12:00:00Z", None),
+            ("", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(Timestamp::parse_http_date(text).map(|t| t.to_string()).as_deref(), expected, "{text}");
         }
     }
 

@@ -159,3 +159,76 @@ fn refusals_become_errors_with_hints() {
         assert!(error.hint.clone().unwrap_or_default().contains(hint), "{:?}", error.hint);
     }
 }
+
+/// Every error of the gateway in front, and how to name the request to the vendor.
+#[test]
+fn a_refusal_of_the_gateway_is_shown_whole() {
+    let one = json!({"code": "E016", "message": "Access denied", "details": {"errorType": "Unauthorized"}});
+    let two = json!({"code": "E003", "message": "Invalid Object", "details": "tsg"});
+    for (at, status) in [("/domains", 403), ("/access_token", 401)] {
+        let mut cie = FakeCie::new();
+        let body = json!({"_errors": [one, two], "_request_id": "3f6e0a52"});
+        cie.refusal = Some((at, answer(status, body)));
+        let reply: TestReply = open(table()).call(&mut cie, Op::Test, json!({})).unwrap();
+        let failed = reply.evidence.last().unwrap();
+        let expected = "E016 Access denied (Unauthorized); E003 Invalid Object (tsg) (request 3f6e0a52)";
+        assert!(failed.detail.contains(expected), "{}", failed.detail);
+        assert_eq!(failed.request_id.as_deref(), Some("3f6e0a52"));
+    }
+}
+
+#[test]
+fn what_has_none_of_the_known_shapes_is_not_the_interfaces_word() {
+    let html = json!("<html><title>Blocked</title></html>");
+    for at in ["/domains", "/access_token"] {
+        for (status, body) in
+            [(403, html.clone()), (404, Value::Null), (410, json!({"x": 1})), (421, json!([])), (302, Value::Null)]
+        {
+            let mut cie = FakeCie::new();
+            cie.refusal = Some((at, answer(status, body.clone())));
+            let error = refused(detect(&mut open(table()), &mut cie));
+            assert_eq!(error.kind, ErrorKind::Unavailable, "{at} {status} {body}");
+            assert_eq!(error.context["answered_by"], "foreign");
+        }
+    }
+}
+
+/// What stands for the time of the last sync; what the inventory has.
+#[test]
+fn a_time_that_cannot_be_read_is_shown_as_it_is() {
+    let table = [
+        (json!(1_767_225_600), Some("2026-01-01T00:00:00Z")),
+        (json!(0), None),
+        (Value::Null, None),
+        (json!(1_767_225_600_000_u64), Some("1767225600000")),
+        (json!(-5), Some("-5")),
+        (json!("yesterday"), Some("yesterday")),
+        (json!(true), Some("true")),
+    ];
+    for (value, expected) in table {
+        let entry = json!({"domain": "acme.okta.test", "status": {"lastSuccessUpdatedOn": value}});
+        let mut cie = FakeCie::new();
+        cie.refusal = Some(("/domains", answer(200, json!({"success": true, "result": [entry]}))));
+        assert_eq!(detect(&mut open(crate::table()), &mut cie).unwrap().last_success.as_deref(), expected, "{value}");
+    }
+}
+
+#[test]
+fn a_list_with_an_item_that_does_not_decode_is_an_error() {
+    let table = [
+        (json!("acme.okta.test"), "/domain"),
+        (Value::Null, "/domain"),
+        (json!({"domain": 7}), "/domain"),
+        (json!({"domain": "x", "count": {"user": "many"}}), "/count/user"),
+        (json!({"domain": "x", "type": ["Okta"]}), "/type"),
+        (json!({"domain": "x", "status": {"description": 1}}), "/status/description"),
+    ];
+    for (item, pointer) in table {
+        let good = json!({"domain": "acme.okta.test"});
+        let mut cie = FakeCie::new();
+        cie.refusal = Some(("/domains", answer(200, json!({"success": true, "result": [good, item]}))));
+        let error = refused(detect(&mut open(crate::table()), &mut cie));
+        assert_eq!(error.kind, ErrorKind::Invalid, "{item}");
+        assert!(error.message.ends_with(&format!("at {pointer}")), "{item}: {}", error.message);
+    }
+}

@@ -121,15 +121,30 @@ fn pages_that_lead_nowhere_are_refused() {
     let result = |result: Value| answer(200, json!({"success": true, "result": result}));
     let table = [
         (result(json!({"data": {"domains": []}})), ErrorKind::Invalid, "does not say how many remain"),
-        (result(json!({"data": [], "remains": 0})), ErrorKind::Invalid, "has no list at /result/data/domains"),
+        (result(json!({"data": "x", "remains": 0})), ErrorKind::Invalid, "has no list at /result/data/domains"),
         (
             result(json!({"data": {"domains": ["x"]}, "remains": 1000})),
             ErrorKind::Invalid,
+            "has a domain without a list of objects",
+        ),
+        (
+            result(json!({"data": {"domains": [{"objects": []}]}, "remains": 1000})),
+            ErrorKind::Invalid,
             "shows nobody, and says that 1000 remain",
+        ),
+        (
+            result(json!({"data": {"domains": [{"objects": ["x"]}]}, "remains": 0})),
+            ErrorKind::Invalid,
+            "has a domain without a list of objects",
         ),
         (result(json!("x")), ErrorKind::Invalid, "does not say how many remain"),
         (answer(200, json!("<html>")), ErrorKind::Invalid, "does not say how many remain"),
-        (answer(403, Value::Null), ErrorKind::Permission, "refused to show users of acme.okta.test: 403"),
+        (
+            answer(403, json!({"message": "no"})),
+            ErrorKind::Permission,
+            "refused to show users of acme.okta.test: 403: no",
+        ),
+        (answer(403, Value::Null), ErrorKind::Unavailable, "something in between may have answered"),
     ];
     for (page, kind, message) in table {
         let mut cie = FakeCie::new();
@@ -138,4 +153,115 @@ fn pages_that_lead_nowhere_are_refused() {
         assert_eq!(error.kind, kind);
         assert!(error.message.contains(message), "{}", error.message);
     }
+}
+
+/// The body with the attributes of its objects called by other names; those that are called nothing are left out.
+fn rename(mut body: Value, names: &[(&str, &str)]) -> Value {
+    let Some(domains) = body.pointer_mut("/result/data/domains").and_then(Value::as_array_mut) else { return body };
+    for object in domains.iter_mut().flat_map(|domain| domain["objects"].as_array_mut().unwrap()) {
+        let object = object.as_object_mut().unwrap();
+        for (from, to) in names {
+            let value = object.remove(*from);
+            if let (Some(value), false) = (value, to.is_empty()) {
+                object.insert((*to).to_owned(), value);
+            }
+        }
+    }
+    body
+}
+
+const RAW: [(&str, &str); 4] = [
+    ("Distinguished Name", "dn"),
+    ("Name", "name"),
+    ("Unique Identifier", "objectGUID"),
+    ("User Principal Name", "userPrincipalName"),
+];
+
+/// What the interface makes of its answers, and by what people are told apart then: users, groups; groups in the sample.
+#[test]
+fn whatever_tells_objects_apart_is_taken() {
+    type Dress = fn(&str, Value) -> Value;
+    let table: [(&str, Dress, &str, &str, usize); 7] = [
+        ("normalized", |_, body| body, "User Principal Name", "Distinguished Name", 3),
+        ("raw", |_, body| rename(body, &RAW), "User Principal Name", "Distinguished Name", 3),
+        (
+            "no distinguished names",
+            |_, body| rename(body, &[("Distinguished Name", "")]),
+            "User Principal Name",
+            "Unique Identifier",
+            3,
+        ),
+        (
+            "names only",
+            |_, body| rename(body, &[("Distinguished Name", ""), ("Unique Identifier", ""), ("Name", "cn")]),
+            "User Principal Name",
+            "Name",
+            0,
+        ),
+        (
+            "users by id",
+            |_, body| rename(body, &[("User Principal Name", "objectGUID")]),
+            "Unique Identifier",
+            "Distinguished Name",
+            3,
+        ),
+        (
+            "data as a list of objects",
+            |_, mut body| {
+                if let Some(data) = body.pointer_mut("/result/data") {
+                    *data = json!([data.take()]);
+                }
+                rename(body, &RAW)
+            },
+            "User Principal Name",
+            "Distinguished Name",
+            3,
+        ),
+        (
+            "data as a list of domains",
+            |_, mut body| {
+                if let Some(data) = body.pointer_mut("/result/data") {
+                    *data = data["domains"].take();
+                }
+                body
+            },
+            "User Principal Name",
+            "Distinguished Name",
+            3,
+        ),
+    ];
+    for (what, dress, user_key, group_key, sample) in table {
+        let (mut plugin, mut cie) = (open(crate::table()), FakeCie { everyone: true, ..FakeCie::new() });
+        let steps = plan(&mut plugin, &mut cie, true);
+        cie.dress = Some(dress);
+        let reply = test(&mut plugin, &mut cie, params_of(&steps, "baseline", &json!({}), json!({}))).unwrap();
+        assert_eq!(results(&reply.evidence), ["users: Pass", "groups: Pass", "sample: Pass"], "{what}");
+        let baseline = &reply.outputs["baseline"];
+        assert_eq!((&baseline["user_key"], &baseline["group_key"]), (&json!(user_key), &json!(group_key)), "{what}");
+        // Everyone counts where nothing but its name would tell it.
+        let groups = if group_key == "Name" { 41 } else { 40 };
+        assert_eq!((crowd(&baseline["users"]).len(), crowd(&baseline["groups"]).len()), (2500, groups), "{what}");
+        assert_eq!(baseline["sample"].as_array().unwrap().len(), sample, "{what}");
+        let text = serde_json::to_string(&reply).unwrap();
+        assert!(!text.contains("acme.test") && !text.contains("Group "), "{what}: a name was kept: {text}");
+    }
+}
+
+#[test]
+fn objects_that_nothing_tells_apart_are_no_ground_to_stand_on() {
+    let (mut plugin, mut cie) = (open(crate::table()), FakeCie::new());
+    let steps = plan(&mut plugin, &mut cie, true);
+    cie.dress = Some(|_, body| {
+        rename(
+            body,
+            &[("Distinguished Name", ""), ("Name", "label"), ("Unique Identifier", ""), ("User Principal Name", "x")],
+        )
+    });
+    let reply = test(&mut plugin, &mut cie, params_of(&steps, "baseline", &json!({}), json!({}))).unwrap();
+    assert_eq!(results(&reply.evidence)[..2], ["users: Fail", "groups: Fail"]);
+    assert!(
+        reply.evidence[1].detail.ends_with("none of Distinguished Name, Unique Identifier, Name is shown, but label"),
+        "{}",
+        reply.evidence[1].detail
+    );
 }

@@ -34,7 +34,9 @@ impl Migration {
 
     /// One look, at a time and with the last success that is shown then.
     fn look(&mut self, now: &str, last_success: &'static str) -> Result<TestReply, Error> {
-        self.plugin.now = now.to_owned();
+        // This machine's clock is a day behind, which must not matter.
+        self.plugin.now = now.replace("01-01T", "01-00T").replace("2026-01-00", "2025-12-31");
+        self.cie.date = Some(format!("Thu, 01 Jan 2026 {} GMT", &now[11..19]));
         self.cie.last_success = last_success;
         let params = params_of(&self.steps, "confirm", &json!(self.before), json!(self.notes));
         let reply = test(&mut self.plugin, &mut self.cie, params)?;
@@ -56,24 +58,24 @@ fn two_syncs_are_waited_for_and_then_people_are_compared() {
     let mut migration = Migration::new(false);
     let first = migration.look("2026-01-01T12:01:00Z", "2026-01-01T11:58:00Z").unwrap();
     assert_eq!(results(&first.evidence), WAITING);
-    assert_eq!(first.wait_ms, Some(300_000), "5 minutes after the swap, and a little");
-    let second = migration.look("2026-01-01T12:05:00Z", "2026-01-01T12:03:00Z").unwrap();
+    assert_eq!(first.wait_ms, Some(600_000), "a sync that is 5 minutes later than the swap, and a little");
+    let second = migration.look("2026-01-01T12:10:00Z", "2026-01-01T12:08:00Z").unwrap();
     assert_eq!(results(&second.evidence), WAITING);
-    assert_eq!(second.outputs["syncs"], json!(["2026-01-01T12:03:00Z"]));
+    assert_eq!(second.outputs["syncs"], json!(["2026-01-01T12:08:00Z"]));
     assert!(!migration.plugin.asked.iter().any(|ask| ask.contains("cache-")), "people are read when it is time");
-    let third = migration.look("2026-01-01T12:09:00Z", "2026-01-01T12:08:00Z").unwrap();
+    let third = migration.look("2026-01-01T12:14:00Z", "2026-01-01T12:13:00Z").unwrap();
     assert_eq!(results(&third.evidence), [&["directory: Pass", "sync: Pass", "status: Pass"][..], &PEOPLE].concat());
     assert_eq!(third.wait_ms, None);
     assert_eq!(
         third.evidence[1].detail,
-        format!("syncs since the swap at {SWAPPED_AT}: 2026-01-01T12:03:00Z, 2026-01-01T12:08:00Z")
+        format!("syncs since 5 minutes after the swap at {SWAPPED_AT}: 2026-01-01T12:08:00Z, 2026-01-01T12:13:00Z")
     );
     assert_eq!(third.evidence[3].detail, "2500 users, 0 of the 2500 before are missing; 12 may be");
 }
 
 #[test]
 fn a_late_sync_stands_for_those_that_nobody_saw() {
-    let reply = Migration::new(false).look("2026-01-01T12:12:00Z", "2026-01-01T12:10:30Z").unwrap();
+    let reply = Migration::new(false).look("2026-01-01T12:17:00Z", "2026-01-01T12:15:30Z").unwrap();
     assert_eq!(
         reply.evidence.iter().find(|evidence| evidence.check == "sync").unwrap().result,
         flowswap_contract::EvidenceResult::Pass
@@ -86,8 +88,8 @@ fn applications_take_three_hours_and_the_proof_says_what_it_rests_on() {
     let of = |reply: &TestReply| reply.evidence.iter().find(|e| e.check == "applications").unwrap().clone();
     let early = migration.look("2026-01-01T12:30:30Z", "2026-01-01T12:28:00Z").unwrap();
     assert_eq!(results(&[of(&early)]), ["applications: Inconclusive"]);
-    assert_eq!(early.wait_ms, Some(150 * 60 * 1000), "nothing else is waited for");
-    let late = migration.look("2026-01-01T15:00:30Z", "2026-01-01T14:58:00Z").unwrap();
+    assert_eq!(early.wait_ms, Some(155 * 60 * 1000), "nothing else is waited for");
+    let late = migration.look("2026-01-01T15:05:30Z", "2026-01-01T15:03:00Z").unwrap();
     assert_eq!(results(&[of(&late)]), ["applications: Pass"]);
     assert!(of(&late).detail.ends_with("this rests on the schedule alone"), "{}", of(&late).detail);
     assert_eq!(late.wait_ms, None);
@@ -182,9 +184,9 @@ fn names_without_their_distinguished_names_mean_a_renamed_directory() {
 #[test]
 fn a_directory_that_stays_green_and_stops_is_stalled() {
     let mut migration = Migration::new(false);
-    let early = migration.look("2026-01-01T12:30:29Z", "2026-01-01T11:58:00Z").unwrap();
+    let early = migration.look("2026-01-01T12:35:29Z", "2026-01-01T11:58:00Z").unwrap();
     assert_eq!(results(&early.evidence), WAITING);
-    let late = migration.look("2026-01-01T12:30:30Z", "2026-01-01T11:58:00Z").unwrap();
+    let late = migration.look("2026-01-01T12:35:30Z", "2026-01-01T11:58:00Z").unwrap();
     assert_eq!(results(&late.evidence), ["directory: Pass", "sync: Fail", "status: Pass"]);
     assert_eq!(late.evidence[1].rule.as_deref(), Some("sync-stalled"));
 }
@@ -202,4 +204,30 @@ fn the_budget_is_the_configured_one() {
     migration.cie.gone_groups.insert(8);
     let reply = migration.look_late();
     assert_eq!(results(&reply.evidence[3..5]), ["users: Fail", "groups: Fail"]);
+}
+
+#[test]
+fn without_a_date_no_sync_is_judged() {
+    let mut migration = Migration::new(false);
+    migration.cie.last_success = "2026-01-01T12:40:00Z";
+    for date in [None, Some("jeudi".to_owned())] {
+        migration.cie.date = date;
+        let params = params_of(&migration.steps, "confirm", &json!(migration.before), json!({}));
+        let reply = test(&mut migration.plugin, &mut migration.cie, params).unwrap();
+        assert_eq!(results(&reply.evidence), ["sync: Inconclusive"]);
+    }
+}
+
+#[test]
+fn a_time_that_cannot_be_read_passes_no_sync_and_stalls_none() {
+    let mut migration = Migration::new(false);
+    migration.cie.dress = Some(|url, mut body| {
+        if url.ends_with("/domains") {
+            body["result"][0]["status"]["lastSuccessUpdatedOn"] = json!("yesterday");
+        }
+        body
+    });
+    let reply = migration.look("2026-01-01T15:10:00Z", "2026-01-01T15:08:00Z").unwrap();
+    assert_eq!(results(&reply.evidence), WAITING);
+    assert!(reply.evidence[1].detail.contains("shown as `yesterday`"), "{}", reply.evidence[1].detail);
 }

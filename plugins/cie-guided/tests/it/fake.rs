@@ -27,6 +27,10 @@ pub(crate) struct FakeCie {
     pub(crate) listed: Option<(u64, u64)>,
     pub(crate) status: &'static str,
     pub(crate) last_success: &'static str,
+    /// The `Date` of its answers; none where it has none.
+    pub(crate) date: Option<String>,
+    /// Makes something else of an answer's body, by the URL of the request.
+    pub(crate) dress: Option<fn(&str, Value) -> Value>,
     /// Other directories of the tenant.
     pub(crate) others: Vec<&'static str>,
     /// How many tokens were issued; only the last one is taken.
@@ -56,6 +60,8 @@ impl FakeCie {
             listed: None,
             status: "cache_applied",
             last_success: "2026-01-01T11:58:00Z",
+            date: Some("Thu, 01 Jan 2026 12:00:00 GMT".to_owned()),
+            dress: None,
             others: vec!["other.okta.test"],
             tokens: 0,
             token_revoked: false,
@@ -209,7 +215,11 @@ impl World for FakeCie {
         if self.refusal.as_ref().is_some_and(|(at, _)| ask.url.contains(at)) {
             return Ok(self.refusal.take().unwrap().1);
         }
-        let answer = self.serve(ask, secrets);
+        let mut answer = self.serve(ask, secrets);
+        if let Some(dress) = self.dress {
+            answer.body = dress(&ask.url, answer.body);
+        }
+        answer.headers.extend(self.date.clone().map(|date| ("date".to_owned(), date)));
         match self.lose.take_if(|at| ask.url.contains(*at)) {
             Some(_) => Err(lost()),
             None => Ok(answer),

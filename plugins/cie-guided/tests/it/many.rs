@@ -21,7 +21,8 @@ fn a_large_directory_is_kept_in_twelve_bytes_a_head() {
 
     plugin.asked.clear();
     plugin.now = "2026-01-01T12:12:00Z".to_owned();
-    cie.last_success = "2026-01-01T12:11:00Z";
+    cie.last_success = "2026-01-01T12:16:00Z";
+    cie.date = Some("Thu, 01 Jan 2026 12:17:00 GMT".to_owned());
     cie.users -= 1001;
     let params = params_of(&steps, "confirm", &json!(taken.outputs), json!({}));
     let reply = test(&mut plugin, &mut cie, params).unwrap();

@@ -33,17 +33,21 @@ fn the_secret_is_replaced() {
 #[test]
 fn only_true_means_that_it_was() {
     let in_result = |success, message| json!({"success": success, "result": {"error": {"error-message": message}}});
-    let table: [(HttpAnswer, ErrorKind, Effect); 11] = [
+    let table: [(HttpAnswer, ErrorKind, Effect); 15] = [
         (answer(200, in_result(true, "Directory not found")), ErrorKind::Invalid, Effect::Unknown),
         (answer(200, json!({"success": true, "result": "true"})), ErrorKind::Invalid, Effect::Unknown),
         (answer(200, json!({"success": true, "result": {}})), ErrorKind::Invalid, Effect::Unknown),
         (answer(200, json!({"success": false, "result": true})), ErrorKind::Invalid, Effect::Unknown),
         (answer(200, json!("<html>")), ErrorKind::Invalid, Effect::Unknown),
-        (answer(302, Value::Null), ErrorKind::Invalid, Effect::Unknown),
+        (answer(302, Value::Null), ErrorKind::Unavailable, Effect::Unknown),
         (answer(404, in_result(true, "Directory not found")), ErrorKind::NotFound, Effect::None),
         (answer(421, in_result(true, "provider must be one of")), ErrorKind::Invalid, Effect::None),
         (answer(400, json!({"message": "Required field"})), ErrorKind::Invalid, Effect::None),
-        (answer(403, Value::Null), ErrorKind::Permission, Effect::None),
+        (answer(403, json!({"message": "no"})), ErrorKind::Permission, Effect::None),
+        (answer(403, Value::Null), ErrorKind::Unavailable, Effect::Unknown),
+        (answer(404, Value::Null), ErrorKind::Unavailable, Effect::Unknown),
+        (answer(404, json!({"code": 404, "reason": "no route"})), ErrorKind::Unavailable, Effect::Unknown),
+        (answer(421, json!({"detail": "misdirected"})), ErrorKind::Unavailable, Effect::Unknown),
         (answer(500, in_result(false, "Internal Server Error")), ErrorKind::Unavailable, Effect::Unknown),
     ];
     for (refusal, kind, effect) in table {

@@ -64,6 +64,19 @@ fn lists_that_lead_astray_are_refused() {
         (json!({"directories": [], "next": "same"}), "has pages without end"),
         (json!({"directories": {}}), "`list.items`"),
         (json!([]), "`list.items`"),
+        (
+            json!({"directories": [], "next": {"cursor": "x"}}),
+            "`list.next`: the directory's answer has no cursor at /next",
+        ),
+        (json!({"directories": [], "next": true}), "`list.next`"),
+        (json!({"directories": ["dir-1"]}), "`list.items`: the list at /directories has an item that is no object"),
+        (json!({"directories": [null]}), "has an item that is no object"),
+        (json!({"directories": [{"name": "tenant1"}]}), "`fields.id`: the directory's answer has nothing at /id"),
+        (json!({"directories": [{"id": "dir-1"}]}), "`fields.name`: the directory's answer has nothing at /name"),
+        (
+            json!({"directories": [{"id": "dir-1", "name": ["x"]}]}),
+            "`fields.name`: the directory's answer has no string",
+        ),
     ] {
         let mut rest = open(search(Some("tenant1"), None));
         let mut world = |_: &HttpAsk| Ok(answer(200, page.clone()));
@@ -76,7 +89,7 @@ fn lists_that_lead_astray_are_refused() {
 #[test]
 fn what_an_answer_shows_is_understood() {
     type Seen = fn(&DirectoryInventory) -> String;
-    let table: [(&str, Value, Seen, &str); 17] = [
+    let table: [(&str, Value, Seen, &str); 21] = [
         ("/type", json!("azure"), |d| format!("{:?}", d.flow), "NotOkta"),
         ("/type", json!("Okta"), |d| format!("{:?}", d.flow), "AuthorizationCode"),
         ("/type", Value::Null, |d| format!("{:?}", d.flow), "AuthorizationCode"),
@@ -102,6 +115,15 @@ fn what_an_answer_shows_is_understood() {
             |d| d.last_success.clone().unwrap(),
             "2026-01-01T00:00:00Z",
         ),
+        ("/sync/last_success", json!("yesterday"), |d| d.last_success.clone().unwrap(), "yesterday"),
+        (
+            "/sync/last_success",
+            json!("2026-01-01T01:00:00"),
+            |d| d.last_success.clone().unwrap(),
+            "2026-01-01T01:00:00",
+        ),
+        ("/sync/last_success", json!(1e18), |d| d.last_success.clone().unwrap(), "1e+18"),
+        ("/connection/last_sign_in", json!("gestern"), |d| d.last_sign_in.clone().unwrap(), "gestern"),
         ("/sync/users", Value::Null, |d| format!("{:?}", d.counts.users), "None"),
         ("/sync", Value::Null, |d| format!("{:?} {:?}", d.counts.groups, d.last_success), "None None"),
     ];
@@ -121,7 +143,6 @@ fn what_an_answer_does_not_show_is_named() {
         ("/domain", Value::Null, "`fields.domain`: the directory's answer has nothing at /domain"),
         ("/sync/users", json!("many"), "`fields.users`: the directory's answer has no count at /sync/users"),
         ("/sync/users", json!(-1), "`fields.users`: the directory's answer has no count at /sync/users"),
-        ("/sync/last_success", json!("today"), "`fields.last_success`: the directory's answer has no time"),
         ("/sync/last_success", json!(true), "`fields.last_success`: the directory's answer has no time"),
         ("/connection/collect_applications", json!("yes"), "`fields.app_data`: the directory's answer has no boolean"),
     ];

@@ -15,6 +15,8 @@ pub(crate) struct FakeGateway {
     pub(crate) tested: Option<(String, String)>,
     /// The next request whose path contains this is answered so, and nothing is done.
     pub(crate) refusal: Option<(&'static str, HttpAnswer)>,
+    /// The `Date` of its answers; none where it has none.
+    pub(crate) date: Option<&'static str>,
     /// The answer to the next request whose path contains this is lost.
     pub(crate) lose: Option<&'static str>,
 }
@@ -31,7 +33,14 @@ impl FakeGateway {
                          "users": 1000, "groups": 20, "applications": 7},
             })
         });
-        Self { directories: directories.collect(), previous: None, tested: None, refusal: None, lose: None }
+        Self {
+            directories: directories.collect(),
+            previous: None,
+            tested: None,
+            refusal: None,
+            date: Some("Thu, 01 Jan 2026 12:00:00 GMT"),
+            lose: None,
+        }
     }
 
     /// The directory that the tests are about.
@@ -130,7 +139,8 @@ impl World for FakeGateway {
         if self.refusal.as_ref().is_some_and(|(at, _)| ask.url.contains(at)) {
             return Ok(self.refusal.take().unwrap().1);
         }
-        let answer = self.serve(ask, secrets);
+        let mut answer = self.serve(ask, secrets);
+        answer.headers.extend(self.date.map(|date| ("date".to_owned(), date.to_owned())));
         match self.lose.take_if(|at| ask.url.contains(*at)) {
             Some(_) => Err(lost()),
             None => Ok(answer),

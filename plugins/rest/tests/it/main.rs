@@ -35,6 +35,7 @@ fn table() -> Value {
         "healthy": ["success"],
         "busy": ["in_progress"],
         "error": "/error/message",
+        "gone": {"status": 404, "pointer": "/error/code", "equals": "not_found"},
         "list": {"path": "/v1/directories", "items": "/directories", "next": "/next", "next_param": "cursor"},
         "read": {"path": "/v1/directories/$id"},
         "status": {

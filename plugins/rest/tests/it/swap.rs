@@ -1,6 +1,6 @@
 //! Test, swap, confirm and the way back, with answers that get lost and people who interfere.
 
-use flowswap_contract::{ApplyReply, Effect, ErrorKind, ObserveReply, Observed, Op, TestReply};
+use flowswap_contract::{ApplyReply, Effect, ErrorKind, HttpAsk, ObserveReply, Observed, Op, TestReply};
 use serde_json::{Value, json};
 
 use crate::{
@@ -109,9 +109,11 @@ fn a_lost_submit_is_observed_and_not_repeated() {
     gateway.lose = Some("/reconnect");
     let error = refused(rest.call::<ApplyReply>(&mut gateway, Op::Apply, &params));
     assert_eq!(error.effect, Effect::Unknown);
-    rest.now = "2026-01-01T12:30:00Z".to_owned();
+    // This machine's clock is behind, and dates nothing.
+    rest.now = "2026-01-01T11:30:00Z".to_owned();
+    gateway.date = Some("Thu, 01 Jan 2026 12:30:00 GMT");
     let seen: ObserveReply = rest.call(&mut gateway, Op::Observe, &params).unwrap();
-    assert_eq!((seen.state, seen.outputs["swapped_at"].as_str()), (Observed::Applied, Some("2026-01-01T12:30:00Z")));
+    assert_eq!((seen.state, seen.outputs["swapped_at"].as_str()), (Observed::Applied, Some("2026-01-01T12:30:01Z")));
     let mut known = params.clone();
     known["outputs"] = json!({"swapped_at": "2026-01-01T12:00:00Z"});
     let seen: ObserveReply = rest.call(&mut gateway, Op::Observe, &known).unwrap();
@@ -125,23 +127,111 @@ fn a_lost_submit_is_observed_and_not_repeated() {
 
 #[test]
 fn what_is_observed_follows_from_flow_and_client() {
+    // The flow at the time of the plan; flow and client now.
+    let (code, service) = ("authorization_code", "client_credentials");
     let table = [
-        ("authorization_code", json!("0oaOLD1"), Observed::NotApplied),
-        ("authorization_code", Value::Null, Observed::NotApplied),
-        ("authorization_code", json!("0oaTHIRD"), Observed::Unknown),
-        ("client_credentials", json!("0oaNEW"), Observed::Applied),
-        ("client_credentials", Value::Null, Observed::Applied),
-        ("client_credentials", json!("0oaOLD1"), Observed::Unknown),
-        ("magic", json!("0oaNEW"), Observed::Unknown),
+        (code, json!(code), json!("0oaOLD1"), Observed::NotApplied, "as client 0oaOLD1"),
+        (code, json!(code), Value::Null, Observed::NotApplied, "by authorization-code"),
+        (code, json!(code), json!("0oaTHIRD"), Observed::Unknown, "which is neither the new connection nor"),
+        (code, json!(code), json!("0oaNEW"), Observed::Unknown, "which is neither the new connection nor"),
+        (code, json!(service), json!("0oaNEW"), Observed::Applied, "as client 0oaNEW"),
+        (code, json!(service), Value::Null, Observed::Applied, "by client-credentials"),
+        (code, json!(service), json!("0oaOLD1"), Observed::Unknown, "which is neither the new connection nor"),
+        (code, json!("magic"), json!("0oaNEW"), Observed::Unknown, "a flow that `flows` does not explain"),
+        (code, Value::Null, json!("0oaNEW"), Observed::Unknown, "and does not show by which flow"),
+        (service, json!(service), json!("0oaNEW"), Observed::Applied, "as client 0oaNEW"),
+        (service, json!(service), json!("0oaOLD1"), Observed::NotApplied, "as client 0oaOLD1"),
+        (service, json!(service), Value::Null, Observed::Unknown, "does not show as which client"),
+        (service, json!(code), Value::Null, Observed::Unknown, "by authorization-code"),
+        ("magic", json!("magic"), json!("0oaOLD1"), Observed::Unknown, "a flow that `flows` does not explain"),
+        ("magic", json!(service), Value::Null, Observed::Unknown, "does not show as which client"),
     ];
-    for (flow, client, expected) in table {
-        let (mut rest, mut gateway, params) = prepare("swap");
+    for (planned, flow, client, expected, detail) in table {
+        let (mut rest, mut gateway) = (open(crate::table()), FakeGateway::new());
+        gateway.directory()["connection"]["flow"] = json!(planned);
+        let steps = plan(&mut rest, &mut gateway);
+        let params = params_of(&steps, "swap");
         gateway.directory()["connection"]["flow"] = json!(flow);
         gateway.directory()["connection"]["client_id"] = client.clone();
         let seen: ObserveReply = rest.call(&mut gateway, Op::Observe, &params).unwrap();
-        assert_eq!(seen.state, expected, "{flow} {client}");
+        assert_eq!(seen.state, expected, "{planned}: {flow} {client}");
+        assert!(seen.detail.contains(detail), "{planned}: {flow} {client}: {}", seen.detail);
         assert_eq!(seen.outputs.contains_key("swapped_at"), expected == Observed::Applied);
     }
+}
+
+/// What the gateway says of its time and of its last sync before the submit; what a sync must be later than.
+#[test]
+fn a_swap_is_dated_by_the_answer_that_carried_it() {
+    let table = [
+        (Some("Thu, 01 Jan 2026 12:00:00 GMT"), json!("2026-01-01T11:55:00Z"), json!("2026-01-01T12:00:00Z")),
+        (Some("Thu, 01 Jan 2026 12:00:00 GMT"), json!("2026-01-01T12:00:00.7Z"), json!("2026-01-01T12:00:00.7Z")),
+        (Some("Thu, 01 Jan 2026 12:00:00 GMT"), json!("yesterday"), json!("2026-01-01T12:00:00Z")),
+        (Some("Thu, 01 Jan 2026 14:00:00 GMT"), Value::Null, json!("2026-01-01T14:00:00Z")),
+        (Some("jeudi"), json!("2026-01-01T11:55:00Z"), Value::Null),
+        (None, json!("2026-01-01T11:55:00Z"), Value::Null),
+    ];
+    for (date, last, expected) in table {
+        let (mut rest, mut gateway, params) = prepare("swap");
+        gateway.tested = Some(("0oaNEW".to_owned(), "CANARY-new-secret".to_owned()));
+        gateway.directory()["sync"]["last_success"] = last.clone();
+        gateway.date = date;
+        let reply: ApplyReply = rest.call(&mut gateway, Op::Apply, &params).unwrap();
+        assert_eq!(reply.outputs["swapped_at"], expected, "{date:?} {last}");
+    }
+}
+
+/// What is shown at one look, and at the next; what the second look makes of it.
+#[test]
+fn only_a_sync_that_is_later_by_the_gateways_own_clock_counts() {
+    let dated = json!("2026-01-01T12:00:00Z");
+    let table = [
+        (&dated, json!("2026-01-01T11:59:59Z"), json!("2026-01-01T12:00:00Z"), "sync: Inconclusive", "is not later"),
+        (&dated, Value::Null, json!("2026-01-01T12:00:00.1Z"), "sync: Pass", "synchronized at 2026-01-01T12:00:00.1Z"),
+        (&dated, Value::Null, json!("2026-01-01T13:00:01+01:00"), "sync: Pass", "2026-01-01T12:00:01Z"),
+        (&dated, Value::Null, Value::Null, "sync: Inconclusive", "no sync is shown yet"),
+        (&dated, Value::Null, json!("yesterday"), "sync: Inconclusive", "shown as `yesterday`, which is no time"),
+        (&dated, Value::Null, json!("2026-01-01T13:00:00"), "sync: Inconclusive", "`2026-01-01T13:00:00`, which is no"),
+        (&Value::Null, json!("2026-01-01T12:05:00Z"), json!("2026-01-01T12:05:00Z"), "sync: Inconclusive", "not later"),
+        (
+            &Value::Null,
+            Value::Null,
+            json!("2026-01-01T12:05:00Z"),
+            "sync: Inconclusive",
+            "had no `Date` that can be read",
+        ),
+        (
+            &Value::Null,
+            json!("2026-01-01T12:05:00Z"),
+            json!("2026-01-01T12:10:00Z"),
+            "sync: Pass",
+            "2026-01-01T12:10:00Z",
+        ),
+    ];
+    for (swapped_at, first, second, expected, detail) in table {
+        let (mut rest, mut gateway, mut params) = prepare("confirm");
+        gateway.directory()["connection"] = json!({"flow": "client_credentials", "client_id": "0oaNEW"});
+        // This machine's clock is a day ahead.
+        rest.now = "2026-01-02T12:00:00Z".to_owned();
+        params["inputs"]["swapped_at"] = swapped_at.clone();
+        gateway.directory()["sync"]["last_success"] = first.clone();
+        let look: TestReply = rest.call(&mut gateway, Op::Test, json!({ "step": params })).unwrap();
+        assert_eq!(results(&look.evidence)[3], "sync: Inconclusive", "{swapped_at} {first}");
+        params["outputs"] = json!(look.outputs);
+        gateway.directory()["sync"]["last_success"] = second.clone();
+        let look: TestReply = rest.call(&mut gateway, Op::Test, json!({ "step": params })).unwrap();
+        assert_eq!(results(&look.evidence)[3], expected, "{swapped_at} {first} {second}");
+        assert!(look.evidence[3].detail.contains(detail), "{}", look.evidence[3].detail);
+    }
+}
+
+#[test]
+fn a_look_that_shows_nothing_confirms_nothing() {
+    let (mut rest, mut gateway, params) = prepare("confirm");
+    gateway.refusal = Some(("/status", answer(200, json!({}))));
+    let look: TestReply = rest.call(&mut gateway, Op::Test, json!({ "step": params })).unwrap();
+    let expected = ["flow: Inconclusive", "client: NotApplicable", "status: NotApplicable", "sync: Inconclusive"];
+    assert_eq!(results(&look.evidence), expected);
 }
 
 #[test]
@@ -197,5 +287,24 @@ fn other_phases_are_not_this_plugins() {
         let (mut rest, mut gateway, params) = prepare(phase);
         let error = refused(rest.call::<Value>(&mut gateway, op, &params));
         assert_eq!(error.kind, ErrorKind::Unsupported, "{op} {phase}");
+    }
+}
+
+#[test]
+fn a_test_by_post_says_that_it_only_asks() {
+    for (method, is_query) in [("POST", true), ("GET", false)] {
+        let (_, _, params) = prepare("test");
+        let mut config = table();
+        config["test"]["method"] = json!(method);
+        if method == "GET" {
+            config["test"].as_object_mut().unwrap().remove("body");
+        }
+        let mut asked = Vec::new();
+        let mut world = |ask: &HttpAsk| {
+            asked.push((ask.method.clone(), ask.query));
+            Ok(answer(200, json!({"result": "success", "receipt": "rcp-1"})))
+        };
+        let _: TestReply = open(config).call(&mut world, Op::Test, json!({ "step": params })).unwrap();
+        assert_eq!(asked, [(method.to_owned(), is_query)]);
     }
 }
