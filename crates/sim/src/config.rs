@@ -1,8 +1,9 @@
 //! What a simulated world is made of: the settings, with defaults that suit a demonstration.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::world::scenario::Scenario;
 
@@ -82,6 +83,8 @@ pub struct SimConfig {
     pub rate_limit: Option<u32>,
     /// Keep every exchange for [`Sim::traffic`](crate::Sim::traffic). Secrets are in it, in clear.
     pub record: bool,
+    /// Hosts whose clocks are wrong, and by how much they are ahead; negative for behind.
+    pub skews: BTreeMap<String, SignedDuration>,
     /// The instant at which the world begins; `None` for the real present.
     pub start: Option<Timestamp>,
 }
@@ -105,6 +108,7 @@ impl Default for SimConfig {
             neighbours: false,
             rate_limit: None,
             record: false,
+            skews: BTreeMap::new(),
             start: None,
         }
     }
@@ -220,6 +224,14 @@ impl SimConfig {
     #[must_use]
     pub fn record(mut self, record: bool) -> Self {
         self.record = record;
+        self
+    }
+
+    /// Sets how far a host's clock is ahead of the world's; negative for behind. Its `Date`, the times of its events and of
+    /// its syncs all follow that clock.
+    #[must_use]
+    pub fn skew(mut self, host: impl Into<String>, ahead: SignedDuration) -> Self {
+        self.skews.insert(host.into(), ahead);
         self
     }
 

@@ -14,7 +14,7 @@ use hyper::body::Body;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::clock::to_http_date;
+use crate::clock::{shift, to_http_date};
 use crate::config::{ADMIN_HOST, CIE_API_HOST, CIE_AUTH_HOST, CONSOLE_HOST, GATEWAY_HOST};
 use crate::faults::FaultKind;
 use crate::gateway::natural;
@@ -146,7 +146,7 @@ where
 async fn answer(state: &State, request: &Request) -> Option<Outcome> {
     let host = request.host();
     if host == ADMIN_HOST {
-        return Some(Outcome::Whole(stamp(state, admin::handle(state, request))));
+        return Some(Outcome::Whole(stamp(state, &host, admin::handle(state, request))));
     }
     if let Some(mut org) = state.org(&host) {
         okta::count(&mut org, request);
@@ -166,7 +166,7 @@ async fn answer(state: &State, request: &Request) -> Option<Outcome> {
                 carry_out(state, &host, request);
             }
             tokio::time::sleep(Duration::from_millis(milliseconds)).await;
-            let stamped = stamp(state, script::reply(status, body));
+            let stamped = stamp(state, &host, script::reply(status, body));
             return Some(Outcome::Whole(script::set_headers(stamped, &headers)));
         }
         Some(FaultKind::Edit { pointer, value }) => {
@@ -189,12 +189,12 @@ async fn answer(state: &State, request: &Request) -> Option<Outcome> {
             reply
         }
         Some(FaultKind::CutBody { milliseconds }) => {
-            let reply = stamp(state, carry_out(state, &host, request));
+            let reply = stamp(state, &host, carry_out(state, &host, request));
             return Some(Outcome::Cut(reply, Duration::from_millis(milliseconds)));
         }
         None => carry_out(state, &host, request),
     };
-    Some(Outcome::Whole(stamp(state, reply)))
+    Some(Outcome::Whole(stamp(state, &host, reply)))
 }
 
 fn carry_out(state: &State, host: &str, request: &Request) -> Reply {
@@ -224,7 +224,8 @@ fn refuse_for_rate(state: &State, request: &Request, reset_seconds: u32) -> Repl
     if is_cie(&request.host()) {
         return cie::refuse_for_rate(reset_seconds);
     }
-    let reset = state.clock.now() + SignedDuration::from_secs(i64::from(reset_seconds));
+    let now = shift(state.clock.now(), state.skew_of(&request.host()));
+    let reset = now + SignedDuration::from_secs(i64::from(reset_seconds));
     let reply = Refusal::too_many_requests().into_reply("oaeRateLimit", &request.base(), &request.path);
     let reply = limits::mark(reply, 100, 0, reset.as_second());
     reply.with_header(http::HeaderName::from_static("x-okta-request-id"), "reqRateLimit")
@@ -244,6 +245,6 @@ fn refuse_with(request: &Request, status: u16) -> Reply {
     reply.with_header(http::HeaderName::from_static("x-okta-request-id"), "reqFault")
 }
 
-fn stamp(state: &State, reply: Reply) -> Reply {
-    reply.with_header(header::DATE, &to_http_date(state.clock.now()))
+fn stamp(state: &State, host: &str, reply: Reply) -> Reply {
+    reply.with_header(header::DATE, &to_http_date(shift(state.clock.now(), state.skew_of(host))))
 }

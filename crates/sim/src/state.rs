@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::cie::token::Tokens;
 use crate::clock::Clock;
@@ -33,6 +33,8 @@ pub(crate) struct State {
     pub(crate) parent: ServiceAccount,
     pub(crate) cie_tokens: Mutex<Tokens>,
     pub(crate) admin_token: String,
+    /// How far the clocks of hosts that are no orgs are ahead.
+    skews: Mutex<BTreeMap<String, SignedDuration>>,
     pub(crate) faults: Mutex<FaultBook>,
     pub(crate) traffic: Mutex<Vec<Exchange>>,
 }
@@ -52,6 +54,7 @@ impl State {
             parent: built.parent,
             cie_tokens: Mutex::new(Tokens::new(config.seed)),
             admin_token: built.admin_token,
+            skews: Mutex::new(config.skews.clone()),
             faults: Mutex::default(),
             traffic: Mutex::default(),
             config,
@@ -73,6 +76,20 @@ impl State {
 
     pub(crate) fn org(&self, host: &str) -> Option<MutexGuard<'_, Org>> {
         self.orgs.get(host).map(lock)
+    }
+
+    /// How far a host's clock is ahead of the world's.
+    pub(crate) fn skew_of(&self, host: &str) -> SignedDuration {
+        let of_org = self.org(host).map(|org| org.skew);
+        of_org.unwrap_or_else(|| lock(&self.skews).get(host).copied().unwrap_or_default())
+    }
+
+    /// Sets how far a host's clock is ahead of the world's, from now on.
+    pub(crate) fn set_skew(&self, host: &str, ahead: SignedDuration) {
+        match self.org(host) {
+            Some(mut org) => org.skew = ahead,
+            None => drop(lock(&self.skews).insert(host.to_owned(), ahead)),
+        }
     }
 
     /// Carries out a request that a directory makes: like any other, but uncounted, unrecorded and without faults,

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::model::{Connection, Directory, Flow, Receipt, digest_credentials, is_directory_name};
 use super::{Refused, no_directory, sync};
+use crate::config::GATEWAY_HOST;
 use crate::message::{Reply, Request};
 use crate::state::State;
 
@@ -100,7 +101,7 @@ pub(crate) fn reconnect(state: &State, id: &str, request: &Request) -> Result<Re
     };
     directory.submit(new, name);
     sync::run(state, &mut directory, state.clock.now());
-    Ok(Reply::json(StatusCode::OK, &directory.render()))
+    Ok(Reply::json(StatusCode::OK, &directory.render(state.skew_of(GATEWAY_HOST))))
 }
 
 /// POST …/restore: back to the connection before. The simulated gateway kept the refresh token, so nobody has to sign
@@ -122,7 +123,7 @@ pub(crate) fn restore(state: &State, id: &str, request: &Request) -> Result<Repl
     directory.previous = None;
     directory.receipts.clear();
     sync::run(state, &mut directory, now);
-    Ok(Reply::json(StatusCode::OK, &directory.render()))
+    Ok(Reply::json(StatusCode::OK, &directory.render(state.skew_of(GATEWAY_HOST))))
 }
 
 fn read_body<T: DeserializeOwned>(request: &Request) -> Result<T, Refused> {

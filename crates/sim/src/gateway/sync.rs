@@ -174,8 +174,7 @@ fn at_token_endpoint<T>(
 ) -> Result<T, String> {
     let request = make_request(domain, Method::POST, "/oauth2/v1/token", HeaderMap::new(), Bytes::new());
     let mut org = state.org(domain).ok_or("the domain does not answer")?;
-    let request_id = org.noise.id("req");
-    work(&mut Call { org: &mut org, request: &request, now, request_id })
+    work(&mut Call::new(&mut org, &request, now))
 }
 
 fn fetch_token(
