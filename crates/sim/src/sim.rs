@@ -192,6 +192,11 @@ impl Sim {
         lock(&self.state.faults).add(fault);
     }
 
+    /// Takes all faults back.
+    pub fn clear_faults(&self) {
+        lock(&self.state.faults).clear();
+    }
+
     /// The ordered faults and how often each has fired.
     pub fn faults(&self) -> Vec<FaultReport> {
         lock(&self.state.faults).report()

@@ -1,0 +1,281 @@
+//! One row of the table, and how it is played.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use flowswap_sim::{Fault, FaultKind, GATEWAY_HOST, Interface, SimConfig, diff};
+
+use crate::support::{Lab, Output, command, finish};
+
+/// What ran before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// Nothing.
+    New,
+    /// Nothing; the directory is Cloud Identity Engine itself.
+    NewGuided,
+    /// `plan`.
+    Planned,
+    /// `apply`, long enough ago that the directory has synced.
+    Applied,
+    /// `finalize`.
+    Retired,
+}
+
+/// What the outside's objects may look like afterwards.
+#[derive(Clone, Copy)]
+pub(super) enum World {
+    /// As before.
+    Unchanged,
+    /// As this judges the list of differences.
+    AsAllowed(fn(&[String]) -> bool),
+}
+
+/// A wrong turn.
+#[derive(Clone)]
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    /// Where it was seen, or why it is possible.
+    why: &'static str,
+    pub(super) stage: Stage,
+    args: &'static [&'static str],
+    faults: Vec<At>,
+    prepare: Option<fn(&Lab)>,
+    environment: Vec<(&'static str, &'static str)>,
+    code: i32,
+    says: Vec<&'static str>,
+    never_says: Vec<&'static str>,
+    world: World,
+    state: Option<&'static str>,
+}
+
+/// Where a fault strikes, in words that each laboratory fills in, and what it does.
+#[derive(Clone)]
+pub(super) struct At {
+    fault: Fault,
+}
+
+/// A fault at requests of this method (any, if empty) whose path begins so: `{org} /api/v1/apps`.
+pub(super) fn at(method: &str, place: &str, kind: FaultKind) -> At {
+    let (host, path) = place.split_once(' ').unwrap_or((place, ""));
+    let fault = Fault {
+        host: host.to_owned(),
+        method: Some(method.to_owned()).filter(|method| !method.is_empty()),
+        path: path.to_owned(),
+        query: String::new(),
+        kind,
+        times: 0,
+        skip: 0,
+    };
+    At { fault }
+}
+
+impl At {
+    pub(super) fn times(mut self, times: u32) -> Self {
+        self.fault.times = times;
+        self
+    }
+
+    pub(super) fn skip(mut self, skip: u32) -> Self {
+        self.fault.skip = skip;
+        self
+    }
+
+    pub(super) fn query(mut self, query: &str) -> Self {
+        self.fault.query = query.to_owned();
+        self
+    }
+
+    /// The fault with the laboratory's own names.
+    fn order(&self, fill: impl Fn(&str) -> String) -> Fault {
+        let mut fault = self.fault.clone();
+        (fault.host, fault.path, fault.query) = (fill(&fault.host), fill(&fault.path), fill(&fault.query));
+        match &mut fault.kind {
+            FaultKind::Script { headers, body, .. } => {
+                *body = fill(body);
+                headers.iter_mut().for_each(|(_, value)| *value = fill(value));
+            }
+            FaultKind::Edit { value: Some(value), .. } => {
+                *value = serde_json::from_str(&fill(&value.to_string())).unwrap();
+            }
+            _ => {}
+        }
+        fault
+    }
+}
+
+/// A row that expects exit code 0, whatever is said, and an unchanged world.
+pub(super) fn row(name: &'static str, why: &'static str, stage: Stage, args: &'static [&'static str]) -> Row {
+    Row {
+        name,
+        why,
+        stage,
+        args,
+        faults: Vec::new(),
+        prepare: None,
+        environment: Vec::new(),
+        code: 0,
+        says: Vec::new(),
+        never_says: Vec::new(),
+        world: World::Unchanged,
+        state: None,
+    }
+}
+
+impl Row {
+    pub(super) fn fault(mut self, fault: At) -> Self {
+        self.faults.push(fault);
+        self
+    }
+
+    /// Changes the world or the folder first.
+    pub(super) fn prepare(mut self, prepare: fn(&Lab)) -> Self {
+        self.prepare = Some(prepare);
+        self
+    }
+
+    pub(super) fn environment(mut self, name: &'static str, value: &'static str) -> Self {
+        self.environment.push((name, value));
+        self
+    }
+
+    pub(super) fn code(mut self, code: i32) -> Self {
+        self.code = code;
+        self
+    }
+
+    pub(super) fn says(mut self, words: &[&'static str]) -> Self {
+        self.says.extend(words);
+        self
+    }
+
+    pub(super) fn never_says(mut self, words: &[&'static str]) -> Self {
+        self.never_says.extend(words);
+        self
+    }
+
+    pub(super) fn allowing(mut self, judge: fn(&[String]) -> bool) -> Self {
+        self.world = World::AsAllowed(judge);
+        self
+    }
+
+    /// The state in which the tenant is afterwards.
+    pub(super) fn state(mut self, state: &'static str) -> Self {
+        self.state = Some(state);
+        self
+    }
+
+    /// Whether it can be played where another row was.
+    pub(super) fn shares_its_lab(&self) -> bool {
+        let only_reads = matches!(self.args.first(), Some(&("check" | "detect"))) || self.args == ["plan"];
+        only_reads && self.prepare.is_none() && matches!(self.stage, Stage::New | Stage::NewGuided)
+    }
+}
+
+/// Plays rows of one stage in one laboratory. Answers with what went wrong.
+pub(super) fn play(rows: &[Row]) -> Vec<String> {
+    let begun = catch_unwind(AssertUnwindSafe(|| begin(rows[0].stage)));
+    let Ok(lab) = begun else { return vec![format!("{}: its laboratory did not come about", rows[0].name)] };
+    let mut failures = Vec::new();
+    for row in rows {
+        let found = catch_unwind(AssertUnwindSafe(|| play_one(&lab, row)));
+        let found = found.unwrap_or_else(|_| vec!["the row broke off".to_owned()]);
+        if !found.is_empty() {
+            failures.push(format!("== {} ({}; `{}`)\n{}", row.name, row.why, row.args.join(" "), found.join("\n")));
+        }
+        lab.sim.clear_faults();
+    }
+    failures
+}
+
+fn begin(stage: Stage) -> Lab {
+    let config = SimConfig::default().tenants(1);
+    let lab = match stage {
+        Stage::NewGuided => Lab::new(config.interface(Interface::CieGuided)),
+        _ => Lab::new(config),
+    };
+    if stage >= Stage::Planned {
+        lab.plan().expect(0);
+    }
+    if stage >= Stage::Applied {
+        lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    }
+    if stage >= Stage::Retired {
+        lab.run(&["finalize", "acme", "--yes"]).expect(0);
+    }
+    lab
+}
+
+fn play_one(lab: &Lab, row: &Row) -> Vec<String> {
+    if let Some(prepare) = row.prepare {
+        prepare(lab);
+    }
+    for fault in &row.faults {
+        lab.sim.add_fault(fault.order(|text| fill(lab, text)));
+    }
+    let before = lab.sim.snapshot();
+    let mut command = command(lab.dir(), row.args);
+    command.envs(row.environment.iter().copied());
+    let output = finish(command);
+    let changes = diff(&before, &lab.sim.snapshot());
+    let mut found = judge(row, &output, &changes, |text| fill(lab, text));
+    for report in lab.sim.faults().into_iter().filter(|report| report.fired == 0) {
+        found.push(format!("never fired: {:?}", report.fault));
+    }
+    lab.sim.clear_faults();
+    if let Some(state) = row.state {
+        let states = lab.states();
+        if states.iter().any(|(_, is)| is != state) {
+            found.push(format!("not {state}: {states:?}"));
+        }
+    }
+    if !found.is_empty() {
+        found.push(output.show());
+    }
+    found
+}
+
+fn judge(row: &Row, output: &Output, changes: &[String], fill: impl Fn(&str) -> String) -> Vec<String> {
+    let mut found = Vec::new();
+    if output.code != row.code {
+        found.push(format!("exit code {}, not {}", output.code, row.code));
+    }
+    let said = format!("{}{}", output.stdout, output.stderr);
+    // Lines are broken for the terminal's sake.
+    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let is_said = |word: &str| said.contains(word) || flat.contains(word);
+    found.extend(row.says.iter().map(|word| fill(word)).filter(|w| !is_said(w)).map(|w| format!("does not say: {w}")));
+    found.extend(row.never_says.iter().map(|word| fill(word)).filter(|w| is_said(w)).map(|w| format!("says: {w}")));
+    if said.contains("panicked") {
+        found.push("panicked".to_owned());
+    }
+    let is_allowed = match row.world {
+        World::Unchanged => changes.is_empty(),
+        World::AsAllowed(judge) => judge(changes),
+    };
+    if !is_allowed {
+        found.push(format!("the world changed: {changes:#?}"));
+    }
+    found
+}
+
+/// Puts the laboratory's own names in the place of `{org}` and the like.
+fn fill(lab: &Lab, text: &str) -> String {
+    let tenant = lab.sim.tenants().remove(0);
+    let org = lab.org(&tenant);
+    let ago = |minutes| {
+        let then = lab.sim.clock().now() - jiff::SignedDuration::from_mins(minutes);
+        then.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+    };
+    let mut text = text
+        .replace("{org}", &tenant.domain)
+        .replace("{gateway}", GATEWAY_HOST)
+        .replace("{directory}", &tenant.directory_id)
+        .replace("{minute-ago}", &ago(1));
+    if let Some(legacy) = org.legacy.first() {
+        text = text.replace("{legacy-client}", &legacy.client_id).replace("{legacy}", &legacy.id);
+    }
+    if let Some(client) = org.service_clients.first() {
+        text = text.replace("{client}", &client.id);
+    }
+    text
+}
