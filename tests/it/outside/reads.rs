@@ -17,9 +17,9 @@ const SERVICES: &str = "{org} /integrations/api/v1/api-services";
 const LOGS: &str = "{org} /api/v1/logs";
 const DIRECTORIES: &str = "{gateway} /v1/directories";
 
-const CHECK: &[&str] = &["check"];
-const DETECT: &[&str] = &["detect"];
-const PLAN: &[&str] = &["plan"];
+const CHECK: &[&str] = &["check", "{tenant}"];
+const DETECT: &[&str] = &["detect", "{tenant}"];
+const PLAN: &[&str] = &["plan", "{tenant}"];
 
 /// What is said of an answer of something in between, and what never is.
 const FOREIGN: &[&str] = &["something in between answered for {org}"];

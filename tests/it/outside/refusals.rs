@@ -44,7 +44,7 @@ const AT_A_CREATE: [Code; 9] = [
 pub(super) fn rows() -> Vec<Row> {
     let summary = "Une erreur s'est produite.";
     let at_a_list = AT_A_LIST.into_iter().map(|(name, status, code, words)| {
-        row(name, "okta error codes, with a French summary", New, &["detect"])
+        row(name, "okta error codes, with a French summary", New, &["detect", "{tenant}"])
             .fault(at("GET", APPS, okta(status, code, summary, &[])))
             .code(4)
             .says(&["okta refused to list apps", code, summary])
@@ -52,7 +52,7 @@ pub(super) fn rows() -> Vec<Row> {
             .never_says(&["in between"])
     });
     let at_a_create = AT_A_CREATE.into_iter().map(|(name, status, code, words)| {
-        row(name, "okta error codes, with a French summary", Planned, &["apply", "plan.json", "--yes"])
+        row(name, "okta error codes, with a French summary", Planned, &["apply", "{tenant}.json", "--yes"])
             .fault(at("POST", SERVICES, okta(status, code, summary, &[])))
             .code(3)
             .says(&["okta refused to", code, summary])
@@ -64,28 +64,28 @@ pub(super) fn rows() -> Vec<Row> {
                  scope=\"okta.apps.read\", error=\"insufficient_scope\", error_description=\"The access token \
                  provided does not contain the required scopes.\", resource=\"/api/v1/apps\"";
     let singles = vec![
-        row("check: a scope is missing", "support.okta.com, insufficient_scope", New, &["check"])
+        row("check: a scope is missing", "support.okta.com, insufficient_scope", New, &["check", "{tenant}"])
             .fault(at("GET", APPS, script(403, &[("www-authenticate", scope)], "")))
             .code(3)
             .says(&["grant the scope okta.apps.read"])
             .never_says(&["in between", "lacks the role"]),
-        row("detect: a scope is missing", "support.okta.com, insufficient_scope", New, &["detect"])
+        row("detect: a scope is missing", "support.okta.com, insufficient_scope", New, &["detect", "{tenant}"])
             .fault(at("GET", APPS, script(403, &[("www-authenticate", scope)], "")))
             .code(4)
             .says(&["grant the scope okta.apps.read"]),
-        row("apply: every cause is shown", "errorCauses is a list", Planned, &["apply", "plan.json", "--yes"])
+        row("apply: every cause is shown", "errorCauses is a list", Planned, &["apply", "{tenant}.json", "--yes"])
             .fault(at("POST", SERVICES, okta(400, "E0000001", "Api validation failed", &several)))
             .code(3)
             .says(&several),
-        row("detect: a lasting 500", "okta status page", New, &["detect"])
+        row("detect: a lasting 500", "okta status page", New, &["detect", "{tenant}"])
             .fault(at("GET", APPS, okta(500, "E0000009", "Internal Server Error", &[])))
             .code(4)
             .says(&["E0000009"]),
-        row("detect: read-only mode", "okta error codes", New, &["detect"])
+        row("detect: read-only mode", "okta error codes", New, &["detect", "{tenant}"])
             .fault(at("GET", APPS, okta(503, "E0000010", "Service is in read only mode", &[])))
             .code(4)
             .says(&["read-only mode"]),
-        row("detect: a lasting 429", "okta error codes", New, &["detect"])
+        row("detect: a lasting 429", "okta error codes", New, &["detect", "{tenant}"])
             .fault(at("GET", APPS, okta(429, "E0000047", "Limite atteinte", &[])))
             .code(4)
             .says(&["E0000047", "lower the concurrency"]),

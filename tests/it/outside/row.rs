@@ -1,10 +1,16 @@
 //! One row of the table, and how it is played.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Instant,
+};
 
-use flowswap_sim::{Fault, FaultKind, GATEWAY_HOST, Interface, SimConfig, diff};
+use flowswap_sim::{Fault, FaultKind, GATEWAY_HOST, Interface, SimTenant, diff};
 
-use crate::support::{Lab, Output, command, finish};
+use crate::{
+    faults::points::uniform,
+    support::{Lab, Output, command, finish},
+};
 
 /// What ran before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,7 +91,12 @@ impl At {
         self
     }
 
-    /// The fault with the laboratory's own names.
+    /// The fault with this laboratory's own names.
+    pub(super) fn ordered(&self, lab: &Lab, tenant: &SimTenant) -> Fault {
+        self.order(|text| fill(lab, tenant, text))
+    }
+
+    /// The fault with the names filled in.
     fn order(&self, fill: impl Fn(&str) -> String) -> Fault {
         let mut fault = self.fault.clone();
         (fault.host, fault.path, fault.query) = (fill(&fault.host), fill(&fault.path), fill(&fault.query));
@@ -164,20 +175,21 @@ impl Row {
         self
     }
 
-    /// Whether it can be played where another row was.
+    /// Whether it touches its own tenant only.
     pub(super) fn shares_its_lab(&self) -> bool {
-        let only_reads = matches!(self.args.first(), Some(&("check" | "detect"))) || self.args == ["plan"];
-        only_reads && self.prepare.is_none() && matches!(self.stage, Stage::New | Stage::NewGuided)
+        self.prepare.is_none()
     }
 }
 
-/// Plays rows of one stage in one laboratory. Answers with what went wrong.
+/// Plays rows of one stage in one laboratory, in which each has a tenant of its own. Answers with what went wrong.
 pub(super) fn play(rows: &[Row]) -> Vec<String> {
-    let begun = catch_unwind(AssertUnwindSafe(|| begin(rows[0].stage)));
+    let begun = catch_unwind(AssertUnwindSafe(|| begin(rows[0].stage, rows.len())));
     let Ok(lab) = begun else { return vec![format!("{}: its laboratory did not come about", rows[0].name)] };
     let mut failures = Vec::new();
-    for row in rows {
-        let found = catch_unwind(AssertUnwindSafe(|| play_one(&lab, row)));
+    for (row, tenant) in rows.iter().zip(lab.sim.tenants()) {
+        let begun_at = Instant::now();
+        let found = catch_unwind(AssertUnwindSafe(|| play_one(&lab, &tenant, row)));
+        crate::support::print(&format!("TIME {:?} {}", begun_at.elapsed(), row.name));
         let found = found.unwrap_or_else(|_| vec!["the row broke off".to_owned()]);
         if !found.is_empty() {
             failures.push(format!("== {} ({}; `{}`)\n{}", row.name, row.why, row.args.join(" "), found.join("\n")));
@@ -187,45 +199,49 @@ pub(super) fn play(rows: &[Row]) -> Vec<String> {
     failures
 }
 
-fn begin(stage: Stage) -> Lab {
-    let config = SimConfig::default().tenants(1);
+fn begin(stage: Stage, tenants: usize) -> Lab {
+    let config = uniform(tenants);
     let lab = match stage {
         Stage::NewGuided => Lab::new(config.interface(Interface::CieGuided)),
         _ => Lab::new(config),
     };
-    if stage >= Stage::Planned {
-        lab.plan().expect(0);
+    if stage == Stage::Planned {
+        for SimTenant { name, .. } in lab.sim.tenants() {
+            lab.run(&["plan", &name, "-o", &format!("{name}.json")]).expect(0);
+        }
     }
     if stage >= Stage::Applied {
+        lab.plan().expect(0);
         lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     }
     if stage >= Stage::Retired {
-        lab.run(&["finalize", "acme", "--yes"]).expect(0);
+        lab.run(&["finalize", "--all", "--yes"]).expect(0);
     }
     lab
 }
 
-fn play_one(lab: &Lab, row: &Row) -> Vec<String> {
+fn play_one(lab: &Lab, tenant: &SimTenant, row: &Row) -> Vec<String> {
     if let Some(prepare) = row.prepare {
         prepare(lab);
     }
     for fault in &row.faults {
-        lab.sim.add_fault(fault.order(|text| fill(lab, text)));
+        lab.sim.add_fault(fault.ordered(lab, tenant));
     }
     let before = lab.sim.snapshot();
-    let mut command = command(lab.dir(), row.args);
+    let args: Vec<String> = row.args.iter().map(|arg| fill(lab, tenant, arg)).collect();
+    let mut command = command(lab.dir(), &args.iter().map(String::as_str).collect::<Vec<_>>());
     command.envs(row.environment.iter().copied());
     let output = finish(command);
     let changes = diff(&before, &lab.sim.snapshot());
-    let mut found = judge(row, &output, &changes, |text| fill(lab, text));
+    let mut found = judge(row, &output, &changes, |text| fill(lab, tenant, text));
     for report in lab.sim.faults().into_iter().filter(|report| report.fired == 0) {
         found.push(format!("never fired: {:?}", report.fault));
     }
     lab.sim.clear_faults();
-    if let Some(state) = row.state {
-        let states = lab.states();
-        if states.iter().any(|(_, is)| is != state) {
-            found.push(format!("not {state}: {states:?}"));
+    if let Some(wanted) = row.state {
+        let state = lab.states().into_iter().find_map(|(name, state)| (name == tenant.name).then_some(state));
+        if state.as_deref() != Some(wanted) {
+            found.push(format!("not {wanted}: {state:?}"));
         }
     }
     if !found.is_empty() {
@@ -258,19 +274,19 @@ fn judge(row: &Row, output: &Output, changes: &[String], fill: impl Fn(&str) -> 
     found
 }
 
-/// Puts the laboratory's own names in the place of `{org}` and the like.
-fn fill(lab: &Lab, text: &str) -> String {
-    let tenant = lab.sim.tenants().remove(0);
-    let org = lab.org(&tenant);
-    let ago = |minutes| {
-        let then = lab.sim.clock().now() - jiff::SignedDuration::from_mins(minutes);
-        then.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
-    };
+/// Puts the tenant's own names in the place of `{org}` and the like.
+fn fill(lab: &Lab, tenant: &SimTenant, text: &str) -> String {
+    if !text.contains('{') {
+        return text.to_owned();
+    }
+    let org = lab.org(tenant);
+    let then = lab.sim.clock().now() - jiff::SignedDuration::from_mins(1);
     let mut text = text
+        .replace("{tenant}", &tenant.name)
         .replace("{org}", &tenant.domain)
         .replace("{gateway}", GATEWAY_HOST)
         .replace("{directory}", &tenant.directory_id)
-        .replace("{minute-ago}", &ago(1));
+        .replace("{minute-ago}", &then.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string());
     if let Some(legacy) = org.legacy.first() {
         text = text.replace("{legacy-client}", &legacy.client_id).replace("{legacy}", &legacy.id);
     }
