@@ -9,7 +9,9 @@
 //! that leads to [`serve`], which calls the loader. The only other caller is [`PluginProcess::inline`], for simulations.
 
 mod blind;
+mod ca_file;
 mod capture;
+mod cause;
 mod child;
 mod effects;
 mod frame;
@@ -19,8 +21,11 @@ mod inline;
 mod library;
 mod life;
 mod origin;
+mod outage;
 mod plugin_file;
 mod process;
+mod provenance;
+mod proxy;
 mod redact;
 mod relay;
 mod request;
@@ -29,7 +34,9 @@ mod retry;
 mod revival;
 mod routes;
 mod scope;
+mod sending;
 mod session;
+mod skew;
 mod spawn;
 mod splice;
 #[cfg(test)]
@@ -37,6 +44,7 @@ mod testing;
 mod transport;
 mod vault;
 
+pub use ca_file::CaProblem;
 pub use child::serve;
 pub use effects::Effects;
 pub use gate::Gate;

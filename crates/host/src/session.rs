@@ -16,12 +16,13 @@ use futures::{
     future::BoxFuture,
     stream::{FuturesUnordered, StreamExt},
 };
+use jiff::SignedDuration;
 use serde_json::{Map, Value};
 
 use crate::{
     Effects, PluginProcess,
     life::{Conversation, Life, of_op},
-    origin,
+    origin::{self, Origin},
     relay::one_line,
     routes::FromCall,
     scope::{Scope, Side, interrupted},
@@ -264,6 +265,12 @@ impl Session {
 impl Backend for Session {
     fn call<'a>(&'a self, call: BackendCall<'a>) -> BoxFuture<'a, Result<Value, Error>> {
         Box::pin(self.converse(call))
+    }
+
+    fn skews(&self) -> BTreeMap<String, SignedDuration> {
+        let skews = &self.side.effects.gate.skews;
+        let measured = self.side.origins.iter().map(Origin::as_str);
+        measured.filter_map(|origin| Some((origin.to_owned(), skews.of(origin)?))).collect()
     }
 }
 
