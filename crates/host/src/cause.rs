@@ -93,6 +93,11 @@ impl Cause {
         }
     }
 
+    /// Whether it may be a cause of this one host, as opposed to the network, and shows at once.
+    pub(crate) fn is_of_host(&self) -> bool {
+        matches!(self, Self::UnknownHost | Self::Certificate(_) | Self::NoTls | Self::TooLong(_))
+    }
+
     /// The cause without what is special about one host, so that it can be told that many have the same.
     pub(crate) fn brief(&self) -> String {
         match self {

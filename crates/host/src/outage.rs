@@ -37,8 +37,8 @@ struct Tally {
 #[derive(Debug)]
 struct Failures {
     tenants: BTreeSet<String>,
-    /// The server is reached, and something answers in its place.
-    reached: bool,
+    /// Each host may have its own such cause, and it shows at once, so the next one is tried all the same.
+    of_host: bool,
     /// When the last one failed, or was sent as a probe.
     last: Instant,
 }
@@ -53,12 +53,12 @@ pub(crate) struct Outage {
 }
 
 impl Outages {
-    /// Takes note of a request that got no answer of its server; `reached`, where something answered in its place.
-    pub(crate) fn failed(&self, role: Role, tenant: &str, cause: &str, reached: bool) {
+    /// Takes note of a request that got no answer of its server; `of_host`, where the cause may be one of its host alone.
+    pub(crate) fn failed(&self, role: Role, tenant: &str, cause: &str, of_host: bool) {
         let mut tallies = self.lock();
         let failures = tallies.entry(name(role)).or_default().failed.entry(cause.to_owned());
         let now = Instant::now();
-        let failures = failures.or_insert_with(|| Failures { tenants: BTreeSet::new(), reached, last: now });
+        let failures = failures.or_insert_with(|| Failures { tenants: BTreeSet::new(), of_host, last: now });
         failures.tenants.insert(tenant.to_owned());
         failures.last = now;
     }
@@ -84,7 +84,7 @@ impl Outages {
     pub(crate) fn rules_out(&self, role: Role, origin: &str) -> Option<Outage> {
         let mut tallies = self.lock();
         let tally = tallies.get_mut(name(role)).filter(|tally| !tally.answered.contains(origin))?;
-        let mut struck = tally.failed.iter_mut().filter(|(_, f)| !f.reached && f.tenants.len() >= NOT_TRIED);
+        let mut struck = tally.failed.iter_mut().filter(|(_, f)| !f.of_host && f.tenants.len() >= NOT_TRIED);
         let (cause, failures) = struck.next()?;
         if failures.last.elapsed() >= PROBE {
             failures.last = Instant::now();

@@ -102,7 +102,7 @@ impl Scope<'_> {
         let dialect = dialect.as_ref();
         let tried = Tried { intent: ask.intent, idempotent: ask.idempotent, attempts: sending.attempts, dialect };
         sending.foreign = seen.as_ref().ok().and_then(|answer| provenance::judge(&permitted.url, answer));
-        let (decision, cause, reached) = match (seen, &sending.foreign) {
+        let (decision, cause, of_host) = match (seen, &sending.foreign) {
             (Ok(answer), None) => {
                 let status = answer.status();
                 gate.outages.answered(*role, origin);
@@ -110,7 +110,7 @@ impl Scope<'_> {
                 if let Some(wait) = retry::hold_after(answer.headers(), dialect) {
                     gate.hold(origin, wait);
                 }
-                // These say nothing about what was done; all others of their hundred say that nothing was.
+                // They say nothing about what was done; every other refusal says that nothing was.
                 sending.lost |= status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT;
                 return tried.after_answer(status, answer.headers());
             }
@@ -120,10 +120,10 @@ impl Scope<'_> {
             }
             (Err(error), _) => {
                 sending.lost |= error.sent == Sent::MaybeSent;
-                (tried.after_error(error), error.cause().brief(), false)
+                (tried.after_error(error), error.cause().brief(), error.cause().is_of_host())
             }
         };
-        gate.outages.failed(*role, tenant, &cause, reached);
+        gate.outages.failed(*role, tenant, &cause, of_host);
         if self.is_common(&cause) { Decision::Take } else { decision }
     }
 

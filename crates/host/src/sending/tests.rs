@@ -249,6 +249,16 @@ async fn one_cause_that_strikes_many_is_not_waited_for_by_each() {
         "x.test was not tried: 8 tenants failed in the same way before it, and nobody was answered: connection refused";
     assert_eq!(error.message, message);
 
+    // What each host may have for itself is found out at each.
+    let hosts = crate::Gate::default();
+    for number in 0..12 {
+        let unknown = Reaction::Fails(Sent::NotSent, Cause::UnknownHost);
+        let world = World { gate: hosts.clone(), ..World::with([unknown]) };
+        let side = Side { tenant: format!("t{number}"), ..world.side() };
+        let error = scope(&side).request(&HttpAsk { auth: None, ..read() }).await.unwrap_err();
+        assert_eq!(error.message, "failed to connect to x.test: there is no host of this name");
+    }
+
     // A probe is answered, and all go on.
     tokio::time::advance(Duration::from_secs(10)).await;
     let world = World { gate, ..World::with([answer(200, &[], json!([])), answer(200, &[], json!([]))]) };
