@@ -8,23 +8,29 @@ use std::{
 
 use tokio::time::Instant;
 
-/// Which origins are held, and until when. Clones share one state, so that one session's answer holds the requests
-/// of all sessions with the same origin.
+use crate::{outage::Outages, skew::Skews};
+
+/// Which origins are held, and until when; and what else is known of them. Clones share one state, so that one session's
+/// answer holds the requests of all sessions with the same origin.
 #[derive(Debug, Clone, Default)]
-pub struct Gate(Arc<Mutex<HashMap<String, Instant>>>);
+pub struct Gate {
+    held: Arc<Mutex<HashMap<String, Instant>>>,
+    pub(crate) outages: Outages,
+    pub(crate) skews: Skews,
+}
 
 impl Gate {
     /// Holds requests to `origin` for `wait` from now on; a longer hold stands.
     pub(crate) fn hold(&self, origin: &str, wait: Duration) {
         let until = Instant::now() + wait;
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let known = held.entry(origin.to_owned()).or_insert(until);
         *known = until.max(*known);
     }
 
     /// How long a request to `origin` has to wait; none when it may go.
     pub(crate) fn wait(&self, origin: &str) -> Option<Duration> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let until = *held.get(origin)?;
         let wait = until.saturating_duration_since(Instant::now());
         if wait.is_zero() {

@@ -102,7 +102,7 @@ impl Permission<'_> {
         }
         url.set_fragment(None);
         let method = http::Method::from_bytes(ask.method.as_bytes())
-            .map_err(|_| self.refuse(format!("asked for a request with an invalid method ({request})")))?;
+            .map_err(|_| self.refuse(format!("asked for a request with a method that is none ({request})")))?;
         if matches!(method, http::Method::CONNECT | http::Method::TRACE) {
             return Err(self.refuse(format!("asked for a request with a method that is the host's own ({request})")));
         }
@@ -117,23 +117,21 @@ impl Permission<'_> {
             describe(&ask.method, &ask.url),
             self.op
         );
+        let reads = matches!(ask.method.as_str(), "GET" | "HEAD");
+        if ask.query && (ask.intent != Intent::Read || ask.method != "POST") {
+            return Err(self.refuse(format!("{asked} as a query, and only a `read` by POST is one")));
+        }
         let reads_only = matches!(self.op, Op::Detect | Op::Plan | Op::Observe | Op::Test);
         match ask.intent {
             Intent::Mutate if reads_only => Err(self.refuse(format!("{asked}, which must not change anything"))),
             Intent::Mutate if dry => Err(self.refuse(format!("{asked} in a dry run, which must not change anything"))),
             Intent::Mutate if !self.in_step => Err(self.refuse(format!("{asked} outside of any step"))),
-            Intent::Read if dry && !matches!(ask.method.as_str(), "GET" | "HEAD") => {
+            Intent::Read if dry && !reads => {
                 Err(self.refuse(format!("{asked} in a dry run, in which only GET and HEAD count as reading")))
             }
-            Intent::Read if ask.query && ask.method != "POST" => {
-                Err(self.refuse(format!("{asked} as a query, and only a POST can be one")))
-            }
-            Intent::Read if !ask.query && !matches!(ask.method.as_str(), "GET" | "HEAD") => {
-                Err(self.refuse(format!("{asked}, and only GET, HEAD and a POST that is a query count as reading")))
-            }
-            Intent::Authenticate | Intent::Mutate if ask.query => {
-                Err(self.refuse(format!("{asked} as a query, and only a `read` can be one")))
-            }
+            Intent::Read if !reads && !ask.query => Err(self.refuse(format!(
+                "{asked}, and only GET and HEAD count as reading, and a POST that says that it is a query"
+            ))),
             Intent::Authenticate if dry && !is_token_request(ask) => {
                 Err(self.refuse(format!("{asked} in a dry run, and it is no POST of a form with a `grant_type`")))
             }
@@ -263,36 +261,48 @@ mod tests {
     }
 
     #[test]
+    fn a_read_is_a_get_a_head_or_a_post_that_only_asks() {
+        let query = |intent, method| HttpAsk { query: true, ..ask(intent, method, "https://x.test/y") };
+        for op in [Op::Detect, Op::Observe, Op::Test, Op::Apply, Op::Undo] {
+            let within = Permission { op, ..APPLY };
+            for method in ["GET", "HEAD"] {
+                check(within, ask(Intent::Read, method, "https://x.test/y"), Ok("https://x.test/y"));
+            }
+            check(within, query(Intent::Read, "POST"), Ok("https://x.test/y"));
+            for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "get", "post", "CONNECT"] {
+                let asked =
+                    format!("plugin `rogue` asked for a `read` request ({method} https://x.test/y) during `{op}`");
+                let refused =
+                    format!("{asked}, and only GET and HEAD count as reading, and a POST that says that it is a query");
+                check(within, ask(Intent::Read, method, "https://x.test/y"), Err(&refused));
+            }
+            for (intent, method) in [
+                (Intent::Read, "GET"),
+                (Intent::Read, "PUT"),
+                (Intent::Read, "DELETE"),
+                (Intent::Mutate, "POST"),
+                (Intent::Authenticate, "POST"),
+            ] {
+                let refused = format!(
+                    "plugin `rogue` asked for {} request ({method} https://x.test/y) during `{op}` as a query, and only a \
+                     `read` by POST is one",
+                    named(intent)
+                );
+                check(within, query(intent, method), Err(&refused));
+            }
+        }
+        let refused = "plugin `rogue` asked for a `read` request (POST https://x.test/y) during `detect` in a dry run, \
+                       in which only GET and HEAD count as reading";
+        check(DETECT, query(Intent::Read, "POST"), Err(refused));
+    }
+
+    #[test]
     fn only_steps_change_anything() {
         check(APPLY, ask(Intent::Mutate, "POST", "https://x.test/y"), Ok("https://x.test/y"));
         check(
             Permission { op: Op::Undo, ..APPLY },
             ask(Intent::Mutate, "DELETE", "https://x.test/y"),
             Ok("https://x.test/y"),
-        );
-        let query = |ask: HttpAsk| HttpAsk { query: true, ..ask };
-        check(APPLY, query(ask(Intent::Read, "POST", "https://x.test/y")), Ok("https://x.test/y"));
-        for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
-            let refused = format!(
-                "plugin `rogue` asked for a `read` request ({method} https://x.test/y) during `apply`, and only GET, HEAD and a \
-                 POST that is a query count as reading"
-            );
-            check(APPLY, ask(Intent::Read, method, "https://x.test/y"), Err(&refused));
-        }
-        for method in ["GET", "PUT", "DELETE"] {
-            let refused = format!(
-                "plugin `rogue` asked for a `read` request ({method} https://x.test/y) during `apply` as a query, and only a POST \
-                 can be one"
-            );
-            check(APPLY, query(ask(Intent::Read, method, "https://x.test/y")), Err(&refused));
-        }
-        check(
-            APPLY,
-            query(ask(Intent::Mutate, "POST", "https://x.test/y")),
-            Err(
-                "plugin `rogue` asked for a `mutate` request (POST https://x.test/y) during `apply` as a query, and only a \
-                 `read` can be one",
-            ),
         );
         for op in [Op::Detect, Op::Plan, Op::Observe, Op::Test] {
             let refused = format!(
@@ -402,7 +412,7 @@ mod tests {
         check(
             APPLY,
             ask(Intent::Mutate, "GET /\r\n", "https://x.test/y"),
-            Err("plugin `rogue` asked for a request with an invalid method (GET/ https://x.test/y)"),
+            Err("plugin `rogue` asked for a request with a method that is none (GET/ https://x.test/y)"),
         );
     }
 

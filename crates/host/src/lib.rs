@@ -9,7 +9,9 @@
 //! that leads to [`serve`], which calls the loader. The only other caller is [`PluginProcess::inline`], for simulations.
 
 mod blind;
+mod ca_file;
 mod capture;
+mod cause;
 mod child;
 mod effects;
 mod frame;
@@ -32,6 +34,7 @@ mod retry;
 mod revival;
 mod routes;
 mod scope;
+mod sending;
 mod session;
 mod skew;
 mod spawn;
@@ -41,16 +44,15 @@ mod testing;
 mod transport;
 mod vault;
 
+pub use ca_file::CaProblem;
 pub use child::serve;
 pub use effects::Effects;
 pub use gate::Gate;
-pub use outage::Outage;
 pub use plugin_file::{PluginFile, PluginFileError, locate};
 pub use process::{PluginProcess, StartError};
 pub use resolve::{HostPattern, HostPatternError};
 pub use revival::MAX_RESTARTS;
 pub use scope::chain;
 pub use session::{Session, SessionConfig};
-pub use skew::Skews;
 pub use spawn::{Launcher, Limits, Tap, Traffic};
 pub use transport::{HttpService, Network, NetworkError, Sent, TransportError, build};

@@ -17,6 +17,11 @@ impl Origin {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The host, with its port where that is not the usual one.
+    pub(crate) fn host(&self) -> &str {
+        self.0.strip_prefix("https://").unwrap_or(&self.0)
+    }
 }
 
 /// Fills a plugin's templates, such as `https://{domain}`, with the values of its table. A template with an optional

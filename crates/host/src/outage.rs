@@ -1,81 +1,107 @@
-//! One cause for all: where nothing answers at all, repeating every request would take many minutes to say so, and where a proxy
-//! wants credentials, it could lock the account.
+//! Tells one cause that strikes all tenants from many causes, so that nobody waits for each of them.
+//!
+//! Of each role it is counted which tenants failed in the same way since a server of that role has answered last. From a
+//! few on nothing is repeated; from some more on nothing is tried any more at servers that have never answered, but for a
+//! probe now and then.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use flowswap_contract::Role;
 use tokio::time::Instant;
 
-use crate::transport::Cause;
+/// So many tenants must fail in the same way before nothing is repeated.
+const NOT_REPEATED: usize = 4;
 
-/// So many origins that fail by one cause, and none that answers, are no accident: nothing is repeated.
-const NO_ACCIDENT: usize = 4;
-/// So many are enough to try no others.
-const ENOUGH: usize = 8;
-/// While nothing is tried, one request goes out so often, to see whether it is over.
-const PROBE_EVERY: Duration = Duration::from_secs(10);
+/// So many tenants must fail in the same way before nothing is tried.
+const NOT_TRIED: usize = 8;
 
-/// Which origins cannot be reached, and why. Clones share one state.
+/// How often a request is let through all the same.
+const PROBE: Duration = Duration::from_secs(10);
+
+/// Who failed and how. Clones share one state.
 #[derive(Debug, Clone, Default)]
-pub struct Outage(Arc<Mutex<State>>);
+pub(crate) struct Outages(Arc<Mutex<BTreeMap<&'static str, Tally>>>);
 
 #[derive(Debug, Default)]
-struct State {
-    /// An origin answered, so what others lack is their own.
-    anybody_answers: bool,
-    failing: BTreeMap<String, Cause>,
-    /// Those that were tried as often as a request is.
-    given_up: BTreeSet<String>,
-    probed: Option<Instant>,
+struct Tally {
+    /// The tenants that failed since the last answer, by cause.
+    failed: BTreeMap<String, Failures>,
+    /// The origins that have ever answered.
+    answered: BTreeSet<String>,
 }
 
-impl Outage {
-    /// The origin answered.
-    pub(crate) fn answered(&self, origin: &str) {
-        let mut state = self.lock();
-        state.anybody_answers = true;
-        state.failing.remove(origin);
-        state.given_up.remove(origin);
+#[derive(Debug)]
+struct Failures {
+    tenants: BTreeSet<String>,
+    /// Each host may have its own such cause, and it shows at once, so the next one is tried all the same.
+    of_host: bool,
+    /// When the last one failed, or was sent as a probe.
+    last: Instant,
+}
+
+/// Why a request is not tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outage {
+    /// What others failed by.
+    pub(crate) cause: String,
+    /// How many they are.
+    pub(crate) tenants: usize,
+}
+
+impl Outages {
+    /// Takes note of a request that got no answer of its server; `of_host`, where the cause may be one of its host alone.
+    pub(crate) fn failed(&self, role: Role, tenant: &str, cause: &str, of_host: bool) {
+        let mut tallies = self.lock();
+        let failures = tallies.entry(name(role)).or_default().failed.entry(cause.to_owned());
+        let now = Instant::now();
+        let failures = failures.or_insert_with(|| Failures { tenants: BTreeSet::new(), of_host, last: now });
+        failures.tenants.insert(tenant.to_owned());
+        failures.last = now;
     }
 
-    /// No connection to the origin came about. Tells whether trying again makes sense.
-    pub(crate) fn failed(&self, origin: &str, cause: Cause) -> bool {
-        let mut state = self.lock();
-        state.failing.insert(origin.to_owned(), cause);
-        let is_general = !state.anybody_answers && state.count(cause) >= NO_ACCIDENT;
-        !is_general && !state.given_up.contains(origin)
+    /// Takes note of a server's own answer.
+    pub(crate) fn answered(&self, role: Role, origin: &str) {
+        let mut tallies = self.lock();
+        let tally = tallies.entry(name(role)).or_default();
+        tally.failed.clear();
+        if !tally.answered.contains(origin) {
+            tally.answered.insert(origin.to_owned());
+        }
     }
 
-    /// The origin was tried as often as a request is. The next request to it is tried once.
-    pub(crate) fn gave_up(&self, origin: &str) {
-        self.lock().given_up.insert(origin.to_owned());
+    /// Whether so many failed in this way that a repetition would only take time.
+    pub(crate) fn is_common(&self, role: Role, cause: &str) -> bool {
+        let tallies = self.lock();
+        let failures = tallies.get(name(role)).and_then(|tally| tally.failed.get(cause));
+        failures.is_some_and(|failures| failures.tenants.len() >= NOT_REPEATED)
     }
 
-    /// Why a request need not be tried; none where it is to be.
-    pub(crate) fn refuses(&self) -> Option<Cause> {
-        let mut state = self.lock();
-        if state.anybody_answers {
+    /// Why a request to this origin is not worth trying; none where it is.
+    pub(crate) fn rules_out(&self, role: Role, origin: &str) -> Option<Outage> {
+        let mut tallies = self.lock();
+        let tally = tallies.get_mut(name(role)).filter(|tally| !tally.answered.contains(origin))?;
+        let mut struck = tally.failed.iter_mut().filter(|(_, f)| !f.of_host && f.tenants.len() >= NOT_TRIED);
+        let (cause, failures) = struck.next()?;
+        if failures.last.elapsed() >= PROBE {
+            failures.last = Instant::now();
             return None;
         }
-        let cause = state.failing.values().copied().find(|cause| state.count(*cause) >= ENOUGH)?;
-        let is_due = state.probed.is_none_or(|at| at.elapsed() >= PROBE_EVERY);
-        if is_due && state.probed.replace(Instant::now()).is_some() {
-            return None;
-        }
-        Some(cause)
+        Some(Outage { cause: cause.clone(), tenants: failures.tenants.len() })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Tally>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn count(&self, cause: Cause) -> usize {
-        self.failing.values().filter(|other| **other == cause).count()
+fn name(role: Role) -> &'static str {
+    match role {
+        Role::Provider => "provider",
+        Role::Directory => "directory",
     }
 }
 
@@ -83,31 +109,62 @@ impl State {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn what_fails_everywhere_is_not_repeated_and_then_not_tried() {
-        let outage = Outage::default();
-        let fail = |n: usize| outage.failed(&format!("https://{n}.test"), Cause::Refused);
-        assert_eq!([1, 2, 3, 3, 4, 5].map(fail), [true, true, true, true, false, false]);
-        assert_eq!(outage.refuses(), None);
-        // Another cause is another matter.
-        assert!(outage.failed("https://other.test", Cause::Unreachable));
-        assert_eq!([6, 7, 8].map(fail), [false; 3]);
-        assert_eq!(outage.refuses(), Some(Cause::Refused));
-        tokio::time::advance(PROBE_EVERY).await;
-        assert_eq!(outage.refuses(), None, "a probe");
-        assert_eq!(outage.clone().refuses(), Some(Cause::Refused));
-        outage.answered("https://1.test");
-        assert_eq!(outage.refuses(), None);
-        assert!(fail(9), "an origin answers, so this one may be an accident");
+    const CAUSE: &str = "connection refused";
+
+    fn struck(tenants: usize) -> Outages {
+        let outages = Outages::default();
+        (0..tenants).for_each(|n| outages.failed(Role::Provider, &format!("t{n}"), CAUSE, false));
+        outages
     }
 
-    #[test]
-    fn an_origin_that_was_given_up_is_tried_once_until_it_answers() {
-        let outage = Outage::default();
-        assert!(outage.failed("https://a.test", Cause::Refused));
-        outage.gave_up("https://a.test");
-        assert!(!outage.failed("https://a.test", Cause::Refused));
-        outage.answered("https://a.test");
-        assert!(outage.failed("https://a.test", Cause::Refused));
+    #[tokio::test(start_paused = true)]
+    async fn many_that_fail_alike_are_one_outage() {
+        for (tenants, common, ruled_out) in [(3, false, false), (4, true, false), (7, true, false), (8, true, true)] {
+            let outages = struck(tenants);
+            assert_eq!(outages.is_common(Role::Provider, CAUSE), common, "{tenants}");
+            let expect = ruled_out.then(|| Outage { cause: CAUSE.to_owned(), tenants });
+            assert_eq!(outages.rules_out(Role::Provider, "https://x.test"), expect, "{tenants}");
+            assert!(!outages.is_common(Role::Provider, "another"));
+            assert!(!outages.is_common(Role::Directory, CAUSE));
+            assert_eq!(outages.rules_out(Role::Directory, "https://x.test"), None);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_tenant_that_fails_often_is_no_outage() {
+        let outages = Outages::default();
+        (0..20).for_each(|_| outages.failed(Role::Provider, "acme", CAUSE, false));
+        assert!(!outages.is_common(Role::Provider, CAUSE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_ends_the_outage_and_who_has_answered_is_always_tried() {
+        let outages = struck(8);
+        outages.answered(Role::Directory, "https://gateway.test");
+        assert!(outages.rules_out(Role::Provider, "https://x.test").is_some());
+        outages.answered(Role::Provider, "https://a.test");
+        assert_eq!(outages.rules_out(Role::Provider, "https://x.test"), None);
+        (0..8).for_each(|n| outages.failed(Role::Provider, &format!("t{n}"), CAUSE, false));
+        assert!(outages.rules_out(Role::Provider, "https://x.test").is_some());
+        assert_eq!(outages.rules_out(Role::Provider, "https://a.test"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_goes_through_now_and_then() {
+        let outages = struck(8);
+        let tries = |outages: &Outages| outages.rules_out(Role::Provider, "https://x.test").is_none();
+        assert!(!tries(&outages));
+        tokio::time::advance(PROBE).await;
+        assert_eq!([tries(&outages), tries(&outages)], [true, false], "one probe, not all");
+        tokio::time::advance(PROBE).await;
+        assert!(tries(&outages));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_answers_in_the_place_of_all_is_asked_again_but_not_repeated() {
+        let outages = Outages::default();
+        (0..9).for_each(|n| outages.failed(Role::Provider, &format!("t{n}"), CAUSE, true));
+        assert!(outages.is_common(Role::Provider, CAUSE));
+        assert_eq!(outages.rules_out(Role::Provider, "https://x.test"), None);
     }
 }

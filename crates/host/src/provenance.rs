@@ -1,220 +1,250 @@
-//! Who answered: the API that was asked, or something in between. A captive portal, a filtering proxy, a load balancer and a
-//! maintenance page all speak HTTP, and none of them knows anything of an app or a client. What they say never reaches a plugin.
-//!
-//! The API's answers are JSON, or have no body. A gateway may say `OK` as text where it succeeds, and nobody else redirects.
+//! Tells an answer of the interface from one of something in between: a portal, a filter, a balancer, a proxy. Pure.
+
+use std::fmt;
 
 use bytes::Bytes;
 use flowswap_contract::{Error, ErrorKind};
-use http::{HeaderMap, Response, StatusCode, header};
-use serde_json::Value;
+use http::{HeaderMap, StatusCode, header};
+use reqwest::Url;
 
-/// How much of a foreign word is repeated.
-const MOST_SHOWN: usize = 80;
+/// The most characters of a foreign text that are shown.
+const MAX_SHOWN: usize = 80;
 
-/// The error that an answer stands for which is not the API's own, or is no whole one; none for the API's.
-pub(crate) fn doubt(host: &str, answer: &Response<Bytes>) -> Option<Error> {
+/// How far into a page its title is looked for.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// An answer that is not the interface's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Foreign {
+    status: StatusCode,
+    sign: Sign,
+    content_type: Option<String>,
+    server: Option<String>,
+    title: Option<String>,
+    /// The host to which a redirect leads.
+    location: Option<String>,
+}
+
+/// What shows that an answer is foreign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Sign {
+    /// No interface sends its callers elsewhere.
+    Redirect,
+    /// Only a proxy asks for this.
+    ProxyAuth,
+    /// Nobody asked for a compressed answer.
+    Compressed(String),
+    /// A page for people.
+    Page,
+    /// It says that it is JSON.
+    BrokenJson,
+    /// A refusal in words for people.
+    Words,
+}
+
+/// What is foreign about an answer to a request for this URL; none where it is the interface's own.
+pub(crate) fn judge(url: &Url, answer: &http::Response<Bytes>) -> Option<Foreign> {
     let (status, headers, body) = (answer.status(), answer.headers(), answer.body());
+    let sign = sign(status, headers, body)?;
+    Some(Foreign {
+        status,
+        content_type: text(headers, header::CONTENT_TYPE).map(|kind| shown(kind.split(';').next().unwrap_or_default())),
+        server: text(headers, header::SERVER).map(|server| shown(&server)).filter(|server| !server.is_empty()),
+        title: if sign == Sign::Page { title(body) } else { None },
+        location: text(headers, header::LOCATION)
+            .and_then(|location| Some(shown(url.join(&location).ok()?.host_str()?)))
+            .filter(|_| sign == Sign::Redirect),
+        sign,
+    })
+}
+
+fn sign(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Option<Sign> {
+    let refused = status.is_client_error() || status.is_server_error();
     let kind = text(headers, header::CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
     if status.is_redirection() {
-        return Some(redirected(host, answer));
+        return Some(Sign::Redirect);
     }
     if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-        return Some(foreign(host, answer).with_hint("the proxy wants credentials; look at HTTPS_PROXY and NO_PROXY"));
+        return Some(Sign::ProxyAuth);
     }
-    if let Some(coding) = text(headers, header::CONTENT_ENCODING).filter(|coding| coding != "identity") {
-        let message = format!(
-            "{host} answered {status} compressed (`{coding}`), which was not asked for",
-            status = status.as_u16()
-        );
-        return Some(Error::new(ErrorKind::Invalid, message).with_context("status", status.as_str()));
+    if let Some(coding) = compression(headers, body) {
+        return Some(Sign::Compressed(coding));
     }
+    let page = kind.contains("html");
     if body.is_empty() {
-        return None;
+        // Some gateways call an empty answer HTML because they call every answer so.
+        return (page && refused).then_some(Sign::Page);
     }
-    let is_html = kind.contains("html") || (!kind.contains("json") && body.trim_ascii_start().starts_with(b"<"));
-    let is_json = || serde_json::from_slice::<Value>(body).is_ok();
-    match () {
-        () if is_html => Some(foreign(host, answer)),
-        () if is_json() => None,
-        () if !status.is_success() => Some(foreign(host, answer)),
-        () if kind.contains("json") || kind.is_empty() => {
-            let message =
-                format!("{host} answered {} with JSON that does not parse: it may have been cut off", status.as_u16());
-            Some(Error::new(ErrorKind::Invalid, message).with_context("status", status.as_str()))
-        }
-        () => None,
+    if page || is_page(body) {
+        return Some(Sign::Page);
+    }
+    let json = serde_json::from_slice::<serde::de::IgnoredAny>(without_mark(body)).is_ok();
+    match (kind.contains("json"), refused) {
+        (_, false) if json => None,
+        (true, false) => Some(Sign::BrokenJson),
+        (false, false) => None,
+        (_, true) if json && (kind.is_empty() || kind.contains("json") || is_object(body)) => None,
+        (true, true) => Some(Sign::BrokenJson),
+        (false, true) => Some(Sign::Words),
     }
 }
 
-fn foreign(host: &str, answer: &Response<Bytes>) -> Error {
-    let (status, headers) = (answer.status(), answer.headers());
-    let kind = text(headers, header::CONTENT_TYPE).map(|kind| kind.split(';').next().unwrap_or_default().to_owned());
-    let server = text(headers, header::SERVER);
-    let title = find_title(answer.body());
-    let mut message = format!("something in between answered for {host}: {}", status.as_u16());
-    message += &kind.as_ref().map(|kind| format!(" {kind}")).unwrap_or_default();
-    message += &server.as_ref().map(|server| format!(", server `{server}`")).unwrap_or_default();
-    message += &title.as_ref().map(|title| format!(", titled `{title}`")).unwrap_or_default();
-    let mut error = Error::new(ErrorKind::Unavailable, message)
-        .with_hint(
-            "a proxy, a portal or a load balancer answered; look at what stands between this machine and the host",
-        )
-        .with_context("answered_by", "foreign")
-        .with_context("status", status.as_str());
-    for (key, value) in [("content_type", kind), ("server", server), ("title", title)] {
-        if let Some(value) = value {
-            error = error.with_context(key, value);
+impl Foreign {
+    /// The status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The cause that many tenants may have in common.
+    pub(crate) fn brief(&self) -> String {
+        format!("something in between answered {}", self.status.as_u16())
+    }
+
+    /// Whether it is worth asking again. A page in place of an answer, a refusal or a redirect is what it is.
+    pub(crate) fn may_pass(&self) -> bool {
+        !matches!(self.sign, Sign::Compressed(_)) && matches!(self.status.as_u16(), 408 | 429 | 500 | 502..=504)
+    }
+
+    /// The error that the plugin gets in place of the answer; its effect is the caller's to say.
+    pub(crate) fn error(&self, host: &str) -> Error {
+        let kind = match self.sign {
+            Sign::Compressed(_) => ErrorKind::Invalid,
+            Sign::BrokenJson if self.status.is_success() => ErrorKind::Invalid,
+            _ => ErrorKind::Unavailable,
+        };
+        let mut error = Error::new(kind, format!("something in between answered for {host}: {self}"))
+            .with_hint(self.hint())
+            .with_context("answered_by", "foreign")
+            .with_context("status", self.status.as_u16().to_string());
+        let facts = [
+            ("content_type", &self.content_type),
+            ("server", &self.server),
+            ("title", &self.title),
+            ("location_host", &self.location),
+        ];
+        for (name, value) in facts {
+            if let Some(value) = value {
+                error = error.with_context(name, value);
+            }
+        }
+        error
+    }
+
+    fn hint(&self) -> &'static str {
+        match self.sign {
+            Sign::Redirect => {
+                "flowswap follows no redirects: a portal may want a person to sign in, or the host has another name now"
+            }
+            Sign::ProxyAuth => {
+                "a proxy asks for a user and a password: give them in HTTPS_PROXY, or name the host in NO_PROXY; the \
+                 request is not repeated, because proxies lock accounts"
+            }
+            Sign::Compressed(_) => {
+                "something on the way compresses answers although nobody asked for it; have it left out"
+            }
+            Sign::BrokenJson => "something on the way has cut the answer off or changed it",
+            Sign::Page | Sign::Words => {
+                "open the address from this machine to see who answers: a portal, a proxy, a filter, a load balancer or a \
+                 maintenance page; look at HTTPS_PROXY and NO_PROXY, and at the address in the configuration"
+            }
         }
     }
-    error
 }
 
-fn redirected(host: &str, answer: &Response<Bytes>) -> Error {
-    let location = answer.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
-    let target = location.and_then(|location| reqwest::Url::parse(location).ok());
-    let target = target.as_ref().and_then(|url| url.host_str()).map(str::to_owned);
-    let to = target.as_ref().map_or("without a readable host".to_owned(), |target| format!("to {target}"));
-    let message =
-        format!("{host} redirected the request {to} ({}), which no request follows", answer.status().as_u16());
-    let error = Error::new(ErrorKind::Unavailable, message)
-        .with_hint("the host may have another name, or a portal answered; look at the configured host")
-        .with_context("answered_by", "foreign")
-        .with_context("status", answer.status().as_str());
-    match target {
-        Some(target) => error.with_context("location_host", target),
-        None => error,
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status.as_u16())?;
+        if let Some(kind) = &self.content_type {
+            write!(f, " {kind}")?;
+        }
+        match &self.sign {
+            Sign::Compressed(coding) => write!(f, ", compressed (`{coding}`) although nobody asked for it")?,
+            Sign::BrokenJson => f.write_str(", cut off or no JSON at all")?,
+            Sign::Redirect if self.location.is_none() => f.write_str(", a redirect that leads nowhere")?,
+            Sign::Redirect | Sign::ProxyAuth | Sign::Page | Sign::Words => {}
+        }
+        if let Some(host) = &self.location {
+            write!(f, ", a redirect to {host}")?;
+        }
+        if let Some(server) = &self.server {
+            write!(f, ", server `{server}`")?;
+        }
+        if let Some(title) = &self.title {
+            write!(f, ", titled `{title}`")?;
+        }
+        Ok(())
     }
+}
+
+/// A foreign text as it may be shown: one short line without what could rule a terminal, the query of a URL, or a
+/// quotation mark that would end ours.
+pub(crate) fn shown(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let words = words.map(|word| match word.split_once('?') {
+        Some((before, _)) if before.contains('/') => before,
+        _ => word,
+    });
+    let line = words.collect::<Vec<_>>().join(" ");
+    let harmless = line.chars().filter(|c| !is_invisible(*c)).map(|c| if c == '`' { '\'' } else { c });
+    let mut kept: String = harmless.clone().take(MAX_SHOWN).collect();
+    if harmless.count() > MAX_SHOWN {
+        kept.pop();
+        kept.push('…');
+    }
+    kept
+}
+
+/// What orders text or takes no room.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The body without the mark that some put before it.
+pub(crate) fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
+
+fn compression(headers: &HeaderMap, body: &[u8]) -> Option<String> {
+    let coding = text(headers, header::CONTENT_ENCODING).unwrap_or_default();
+    let coding = coding.trim();
+    if !coding.is_empty() && !coding.eq_ignore_ascii_case("identity") && !body.is_empty() {
+        return Some(shown(coding));
+    }
+    body.starts_with(b"\x1f\x8b").then(|| "gzip".to_owned())
+}
+
+fn is_page(body: &[u8]) -> bool {
+    let start = without_mark(body).trim_ascii_start();
+    let begins = |with: &str| start.get(..with.len()).is_some_and(|s| s.eq_ignore_ascii_case(with.as_bytes()));
+    ["<!doctype html", "<html", "<head", "<body"].iter().any(|with| begins(with))
+}
+
+/// An error object is one under whatever name it is sent.
+fn is_object(body: &[u8]) -> bool {
+    without_mark(body).trim_ascii_start().starts_with(b"{")
+}
+
+fn title(body: &[u8]) -> Option<String> {
+    let head = String::from_utf8_lossy(body.get(..MAX_HEAD).unwrap_or(body));
+    // Case folding of ASCII keeps every position.
+    let folded = head.to_ascii_lowercase();
+    let start = folded.find("<title")?;
+    let start = start + folded.get(start..)?.find('>')? + 1;
+    let end = start + folded.get(start..)?.find('<')?;
+    let decoded = ["&lt;<", "&gt;>", "&quot;\"", "&#39;'", "&nbsp; ", "&amp;&"].iter().fold(
+        head.get(start..end)?.to_owned(),
+        |text, pair| {
+            let (name, character) = pair.split_at(pair.len() - 1);
+            text.replace(name, character)
+        },
+    );
+    Some(shown(&decoded)).filter(|title| !title.is_empty())
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
-    headers.get(name).map(|value| one_line(&String::from_utf8_lossy(value.as_bytes()))).filter(|text| !text.is_empty())
-}
-
-/// What stands between the first `<title>` and its end.
-fn find_title(body: &[u8]) -> Option<String> {
-    let page = String::from_utf8_lossy(&body[..body.len().min(64 * 1024)]).into_owned();
-    let lower = page.to_ascii_lowercase();
-    let begin = lower.find("<title")?;
-    let begin = begin + lower[begin..].find('>')? + 1;
-    let end = begin + lower[begin..].find("</title")?;
-    Some(one_line(&page[begin..end])).filter(|title| !title.is_empty())
-}
-
-/// A foreign word as a part of one line: without what could move a cursor, and not too long.
-fn one_line(text: &str) -> String {
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    words.chars().filter(|c| !c.is_control()).take(MOST_SHOWN).collect()
+    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Response<Bytes> {
-        let mut response = Response::builder().status(status);
-        for (name, value) in headers {
-            response = response.header(*name, *value);
-        }
-        response.body(body.to_owned().into()).unwrap()
-    }
-
-    #[test]
-    fn what_stands_in_between_is_told_from_the_api() {
-        const HTML: (&str, &str) = ("content-type", "text/html; charset=utf-8");
-        const JSON: (&str, &str) = ("content-type", "application/json");
-        const TEXT: (&str, &str) = ("content-type", "text/plain");
-        let portal = "<!doctype html><html><head><TITLE>\n Network\u{7} login</TITLE></head></html>";
-        type Case<'a> = (u16, &'a [(&'a str, &'a str)], &'a str, Option<&'a str>);
-        let table: [Case<'_>; 25] = [
-            (200, &[JSON], "[]", None),
-            (200, &[], "{}", None),
-            (200, &[TEXT], "OK", None),
-            (200, &[TEXT], r#"{"a":1}"#, None),
-            (204, &[], "", None),
-            (403, &[("www-authenticate", "Bearer error=\"insufficient_scope\"")], "", None),
-            (404, &[JSON], r#"{"errorCode":"E0000007"}"#, None),
-            (404, &[TEXT], r#"{"errorCode":"E0000007"}"#, None),
-            (500, &[JSON], r#"{"errorCode":"E0000009"}"#, None),
-            (
-                200,
-                &[HTML, ("server", "corporate-proxy")],
-                portal,
-                Some(
-                    "something in between answered for x.test: 200 text/html, server `corporate-proxy`, titled `Network login`",
-                ),
-            ),
-            (200, &[], portal, Some("something in between answered for x.test: 200, titled `Network login`")),
-            (403, &[HTML], "", None),
-            (403, &[HTML], "<html>", Some("something in between answered for x.test: 403 text/html")),
-            (
-                404,
-                &[HTML, ("server", "awselb/2.0")],
-                "<html><title>404 Not Found</title>",
-                Some(
-                    "something in between answered for x.test: 404 text/html, server `awselb/2.0`, titled `404 Not Found`",
-                ),
-            ),
-            (503, &[TEXT], "upstream connect error", Some("something in between answered for x.test: 503 text/plain")),
-            (502, &[JSON], "bad gateway", Some("something in between answered for x.test: 502 application/json")),
-            (407, &[], "", Some("something in between answered for x.test: 407")),
-            (
-                302,
-                &[("location", "https://login.example/a?token=1")],
-                "",
-                Some("x.test redirected the request to login.example (302), which no request follows"),
-            ),
-            (
-                307,
-                &[("location", "/elsewhere")],
-                "",
-                Some("x.test redirected the request without a readable host (307), which no request follows"),
-            ),
-            (
-                304,
-                &[],
-                "",
-                Some("x.test redirected the request without a readable host (304), which no request follows"),
-            ),
-            (
-                200,
-                &[JSON, ("content-encoding", "gzip")],
-                "\u{1f}",
-                Some("x.test answered 200 compressed (`gzip`), which was not asked for"),
-            ),
-            (200, &[JSON, ("content-encoding", "identity")], "[]", None),
-            (
-                200,
-                &[JSON],
-                r#"[{"id":"0o"#,
-                Some("x.test answered 200 with JSON that does not parse: it may have been cut off"),
-            ),
-            (
-                201,
-                &[],
-                r#"{"id":"0o"#,
-                Some("x.test answered 201 with JSON that does not parse: it may have been cut off"),
-            ),
-            (
-                200,
-                &[("content-type", "application/xml")],
-                "<ok/>",
-                Some("something in between answered for x.test: 200 application/xml"),
-            ),
-        ];
-        for (status, headers, body, expected) in table {
-            let error = doubt("x.test", &answer(status, headers, body));
-            assert_eq!(error.as_ref().map(|error| error.message.as_str()), expected, "{status} {headers:?} {body}");
-            let Some(error) = error else { continue };
-            let is_foreign = error.context.get("answered_by").is_some_and(|by| by == "foreign");
-            assert_eq!(error.kind == ErrorKind::Unavailable, is_foreign, "{error:?}");
-            assert_eq!(error.context["status"], status.to_string());
-        }
-    }
-
-    #[test]
-    fn a_foreign_title_stays_on_one_short_line() {
-        let long = format!("<html><title>{}\u{1b}[2K\r\nready</title>", "x".repeat(500));
-        let error = doubt("x.test", &answer(403, &[], &long)).unwrap();
-        assert!(error.message.len() < 200 && !error.message.contains(['\u{1b}', '\n']), "{error}");
-    }
-}
+mod tests;

@@ -1,88 +1,171 @@
-//! The proxy that the environment names. The client leaves one out that it cannot read, and then goes by none: what was meant to go
-//! by a proxy would leave without it, so such a variable is refused.
+//! Looks at the variables that name proxies before the client takes them: it ignores what it cannot read, and then goes
+//! directly where it must not.
+//!
+//! `HTTPS_PROXY` (else `https_proxy`, else `ALL_PROXY`, else `all_proxy`) is `http://host:port` or `https://host:port`, with
+//! `user:password@` before the host where the proxy wants it; without a scheme it is `http`. `NO_PROXY` (else `no_proxy`) is a
+//! list with commas of
+//!
+//! - `example.com` or `.example.com`: this host and every host below it,
+//! - `192.0.2.7` or `2001:db8::7`: this address, where a URL names it by address,
+//! - `192.0.2.0/24` or `2001:db8::/32`: these addresses, likewise,
+//! - `*`: every host.
+//!
+//! A port, a scheme or a `*` within a name would be ignored, so they are refused. No value is ever shown: it may hold a
+//! password.
 
-use std::net::IpAddr;
+use std::{ffi::OsString, net::IpAddr};
 
-use reqwest::Url;
+use http::Uri;
 
-use crate::NetworkError;
+/// A variable that cannot be used, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BadVariable {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What is wrong; never holds its value.
+    pub(crate) problem: String,
+}
 
-/// The variables that the client reads for HTTPS, in upper and lower case.
-const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
+const PROXIES: [&[&str]; 2] = [&["HTTPS_PROXY", "https_proxy"], &["ALL_PROXY", "all_proxy"]];
+const EXCEPTIONS: &[&str] = &["NO_PROXY", "no_proxy"];
 
-/// Refuses a variable that cannot be read, without showing it.
-pub(crate) fn check(read: impl Fn(&str) -> Option<String>) -> Result<(), NetworkError> {
-    let set =
-        |variable: &&'static str| read(variable).filter(|value| !value.is_empty()).map(|value| (*variable, value));
-    for (variable, value) in PROXIES.iter().filter_map(set) {
-        if !is_proxy(&value) {
-            return Err(NetworkError::Proxy {
-                variable,
-                expected: "the URL of a proxy, such as http://proxy.example:8080",
-            });
+/// Checks the variables; says whether one of them names a proxy.
+pub(crate) fn check(variable: impl Fn(&str) -> Option<OsString>) -> Result<bool, BadVariable> {
+    let mut names_one = false;
+    for names in PROXIES {
+        if let Some((name, value)) = first(names, &variable)? {
+            check_proxy(&value).map_err(|problem| BadVariable { name, problem: problem.to_owned() })?;
+            names_one = true;
         }
     }
-    for (variable, value) in EXCEPTIONS.iter().filter_map(set) {
-        if !value.split(',').map(str::trim).filter(|entry| !entry.is_empty()).all(is_exception) {
-            let expected = "a list of hosts, domains, addresses and networks, with commas between";
-            return Err(NetworkError::Proxy { variable, expected });
+    if let Some((name, value)) = first(EXCEPTIONS, &variable)? {
+        check_exceptions(&value).map_err(|problem| BadVariable { name, problem })?;
+    }
+    Ok(names_one)
+}
+
+/// The first variable that is there is the one that counts, even if it is empty.
+fn first(
+    names: &[&'static str],
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<Option<(&'static str, String)>, BadVariable> {
+    let Some((name, value)) = names.iter().find_map(|&name| Some((name, variable(name)?))) else { return Ok(None) };
+    let value = value.into_string().map_err(|_| BadVariable { name, problem: "it is no text".to_owned() })?;
+    Ok(Some((name, value)).filter(|(_, value)| !value.is_empty()))
+}
+
+fn check_proxy(value: &str) -> Result<(), &'static str> {
+    let uri: Uri = value.parse().map_err(|_| "it is no URL")?;
+    match uri.scheme_str() {
+        None | Some("http" | "https") => {}
+        Some(scheme) if scheme.starts_with("socks") => return Err("it names a SOCKS proxy, which flowswap cannot use"),
+        Some(_) => return Err("its scheme is neither `http` nor `https`"),
+    }
+    let authority = uri.authority().ok_or("it names no host")?;
+    if authority.host().is_empty() {
+        return Err("it names no host");
+    }
+    let after_host = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, rest)| rest);
+    let after_host = after_host.rsplit_once(']').map_or(after_host, |(_, rest)| rest);
+    if after_host.contains(':') && authority.port_u16().is_none_or(|port| port == 0) {
+        return Err("its port is no number from 1 to 65535");
+    }
+    // The client cuts at the first one.
+    if authority.as_str().matches('@').count() > 1 {
+        return Err("it has more than one `@`; one in a user name or a password is written `%40`");
+    }
+    Ok(())
+}
+
+fn check_exceptions(value: &str) -> Result<(), String> {
+    for (number, entry) in (1..).zip(value.split(',').map(str::trim)) {
+        if !entry.is_empty() && entry != "*" && !is_address(entry) && !is_name(entry) {
+            return Err(format!(
+                "its entry {number} is neither a host name, an IP address, a network such as `192.0.2.0/24`, nor `*` alone"
+            ));
         }
     }
     Ok(())
 }
 
-/// A URL, or a host with its port.
-fn is_proxy(value: &str) -> bool {
-    let url = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
-    let is_known = |url: &Url| matches!(url.scheme(), "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h");
-    Url::parse(&url).is_ok_and(|url| is_known(&url) && url.host_str().is_some_and(|host| !host.is_empty()))
+fn is_address(entry: &str) -> bool {
+    let (address, length) = match entry.split_once('/') {
+        Some((address, length)) => (address, Some(length)),
+        None => (entry, None),
+    };
+    let Ok(address) = address.parse::<IpAddr>() else { return false };
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    length.is_none_or(|length| length.parse::<u8>().is_ok_and(|length| length <= most))
 }
 
-/// `*`, a host, a domain with or without a dot before it, an address, or a network such as `10.0.0.0/8`.
-fn is_exception(entry: &str) -> bool {
-    let is_host = |text: &str| {
-        let text = text.strip_prefix('.').unwrap_or(text);
-        !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
-    };
-    match entry.split_once('/') {
-        Some((address, bits)) => {
-            let most = |address: IpAddr| if address.is_ipv4() { 32 } else { 128 };
-            address.parse().is_ok_and(|address| bits.parse::<u8>().is_ok_and(|bits| bits <= most(address)))
-        }
-        None => entry == "*" || entry.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() || is_host(entry),
-    }
+fn is_name(entry: &str) -> bool {
+    let label = |l: &str| !l.is_empty() && l.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    let name = entry.strip_prefix('.').unwrap_or(entry);
+    name.split('.').all(label)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn checked(variables: &[(&str, &str)]) -> Result<bool, BadVariable> {
+        check(|name| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| value.into()))
+    }
+
     #[test]
-    fn a_variable_that_cannot_be_read_is_refused_without_its_value() {
-        let table = [
-            ("HTTPS_PROXY", "http://proxy.example:8080", true),
-            ("HTTPS_PROXY", "proxy.example:8080", true),
-            ("https_proxy", "socks5h://user:pw@proxy.example", true),
-            ("ALL_PROXY", "", true),
-            ("HTTPS_PROXY", "http://user:c4n4ry@", false),
-            ("HTTPS_PROXY", "http://c4n4ry proxy", false),
-            ("HTTPS_PROXY", "ftp://c4n4ry", false),
-            ("all_proxy", "://c4n4ry", false),
-            ("https_proxy", "http://c4n4ry:port", false),
-            ("NO_PROXY", "localhost, .example.com,10.0.0.0/8, ::1,[::1],fd00::/8,*", true),
-            ("NO_PROXY", "https://c4n4ry.example", false),
-            ("no_proxy", "a.example c4n4ry.example", false),
-            ("no_proxy", "10.0.0.0/33", false),
-        ];
-        for (variable, value, is_good) in table {
-            let result = check(|asked| (asked == variable).then(|| value.to_owned()));
-            assert_eq!(result.is_ok(), is_good, "{variable}={value}");
-            let Err(error) = result else { continue };
-            assert!(
-                error.to_string().contains(variable) && !format!("{error} {error:?}").contains("c4n4ry"),
-                "{error:?}"
-            );
+    fn what_the_client_understands_is_accepted() {
+        assert_eq!(checked(&[]), Ok(false));
+        assert_eq!(checked(&[("HTTPS_PROXY", ""), ("https_proxy", "not looked at:x")]), Ok(false));
+        for value in
+            ["http://proxy.test:3128", "https://me:p%40ss@proxy.test", "proxy.test:3128", "http://[2001:db8::1]:80/"]
+        {
+            for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+                assert_eq!(checked(&[(name, value)]), Ok(true), "{name} {value}");
+            }
+        }
+        for value in
+            ["", "*", "a.test", ".a.test, b.test,", "192.0.2.7", "192.0.2.0/24", "2001:db8::/32,::1", "localhost"]
+        {
+            assert_eq!(checked(&[("NO_PROXY", value)]), Ok(false), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_the_client_would_ignore_is_refused_and_never_shown() {
+        for (value, problem) in [
+            ("http://me:hunter2@", "it is no URL"),
+            ("http://me:hunter2@proxy .test", "it is no URL"),
+            ("http://hunter2 .test", "it is no URL"),
+            (
+                "http://me:hunter@2@proxy.test",
+                "it has more than one `@`; one in a user name or a password is written `%40`",
+            ),
+            ("ftp://hunter2.test", "its scheme is neither `http` nor `https`"),
+            ("socks5://hunter2.test:1080", "it names a SOCKS proxy, which flowswap cannot use"),
+            ("/hunter2", "it names no host"),
+            ("http://hunter2.test:99999", "its port is no number from 1 to 65535"),
+            ("http://hunter2.test:", "its port is no number from 1 to 65535"),
+        ] {
+            for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+                let bad = checked(&[(name, value)]).unwrap_err();
+                assert_eq!((bad.name, bad.problem.as_str()), (name, problem), "{value}");
+                assert!(!format!("{bad:?}").contains("hunter"));
+            }
+        }
+        for value in [
+            "hunter2.test:443",
+            "https://hunter2.test",
+            "*.hunter2.test",
+            "hunter2.test b.test",
+            "192.0.2.0/33",
+            "2001:db8::/129",
+            "[::1]",
+            "hunter2..test",
+            "192.0.2.0/x",
+        ] {
+            let bad = checked(&[("no_proxy", &format!("a.test, {value}"))]).unwrap_err();
+            assert!(bad.name == "no_proxy" && bad.problem.starts_with("its entry 2 is neither"), "{bad:?}");
+            assert!(!bad.problem.contains("hunter2"));
         }
     }
 }

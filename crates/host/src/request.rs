@@ -1,50 +1,25 @@
 //! Makes one request: guard, splice, journal, send, journal, capture, answer.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use flowswap_contract::{Blind, Body, Capture, Custody, Error, ErrorKind, Handle, HttpAnswer, HttpAsk, Intent};
 use flowswap_engine::{Entry, Event, Mode, RequestOutcome, Secret, intent_token};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tower::ServiceExt;
 
 use crate::{
-    Effects,
     blind::blind,
     capture::{self, Taken},
     guard::{Permitted, describe},
-    provenance,
     redact::Redactor,
-    retry::{self, Decision, Tried},
     scope::{Scope, chain, internal},
+    sending::Sending,
     splice::{Spliced, splice},
-    transport::{Sent, TransportError},
 };
-
-/// The most that a plugin may ask for.
-const MAX_TIMEOUT: Duration = Duration::from_secs(5 * 60);
-
-type Seen = Result<http::Response<Bytes>, TransportError>;
 
 /// A journaled intent.
 struct Intended {
     step: String,
     request: u32,
-}
-
-/// How sending ended.
-struct Sending {
-    /// The last attempt; none when there was none.
-    seen: Option<Seen>,
-    /// Why its answer is not the API's own, or not a whole one.
-    doubt: Option<Error>,
-    attempts: u32,
-    /// An attempt may have arrived without an answer that would say what came of it.
-    lost: bool,
-    /// Why it was not sent again, where that was not decided by what was seen.
-    cut_short: Option<Error>,
 }
 
 impl Scope<'_> {
@@ -59,6 +34,7 @@ impl Scope<'_> {
         let blinding = ask.blind.as_ref().and_then(|blind| Some((blind.as_ref(), secrets.get(&blind.key)?.clone())));
         let request = self.assemble(ask, &permitted, splice(ask, &secrets)?)?;
         self.wait_at_gate(&permitted).await?;
+        self.look_for_outage(&permitted)?;
         let intended = match ask.intent {
             Intent::Mutate => Some(self.intend(ask, &permitted).await?),
             Intent::Read | Intent::Authenticate => None,
@@ -71,7 +47,7 @@ impl Scope<'_> {
             status: sending.status(),
             attempts: sending.attempts,
         });
-        self.conclude(ask, intended, sending, blinding).await
+        self.conclude(ask, &permitted, intended, sending, blinding).await
     }
 
     fn assemble(&self, ask: &HttpAsk, permitted: &Permitted, spliced: Spliced) -> Result<http::Request<Bytes>, Error> {
@@ -118,14 +94,6 @@ impl Scope<'_> {
         }
     }
 
-    async fn wait_at_gate(&self, permitted: &Permitted) -> Result<(), Error> {
-        let origin = permitted.origin.as_str();
-        while let Some(wait) = self.side.effects.gate.wait(origin) {
-            self.pause(wait, &format!("{origin} has no requests left for now")).await?;
-        }
-        Ok(())
-    }
-
     async fn intend(&self, ask: &HttpAsk, permitted: &Permitted) -> Result<Intended, Error> {
         let Some(step) = self.step.map(str::to_owned) else {
             return Err(Error::new(ErrorKind::Internal, "a mutating request was permitted outside of any step"));
@@ -146,74 +114,11 @@ impl Scope<'_> {
         Ok(Intended { step, request })
     }
 
-    async fn send(&self, ask: &HttpAsk, permitted: &Permitted, request: http::Request<Bytes>) -> Sending {
-        let mut sending = Sending { seen: None, doubt: None, attempts: 0, lost: false, cut_short: None };
-        let Effects { outage, skews, clock, .. } = self.side.effects.as_ref();
-        let origin = permitted.origin.as_str();
-        let host = permitted.url.host_str().unwrap_or_default();
-        loop {
-            if let Err(stopped) = self.wait_at_gate(permitted).await {
-                sending.cut_short = Some(stopped);
-                return sending;
-            }
-            if let Some(cause) = outage.refuses() {
-                sending.seen = Some(Err(TransportError::not_tried(cause)));
-                return sending;
-            }
-            sending.attempts += 1;
-            let asked = clock.now();
-            let seen = self.send_once(ask, request.clone()).await;
-            let tried = Tried {
-                intent: ask.intent,
-                idempotent: ask.idempotent,
-                attempts: sending.attempts,
-                dialect: self.side.dialect.as_ref(),
-            };
-            let decision = match &seen {
-                Ok(answer) => {
-                    outage.answered(origin);
-                    sending.doubt = provenance::doubt(host, answer);
-                    if sending.doubt.is_none() {
-                        skews.note(origin, answer.headers(), asked, clock.now());
-                    }
-                    if let Some(wait) = retry::hold_after(answer.headers(), tried.dialect) {
-                        self.side.effects.gate.hold(permitted.origin.as_str(), wait);
-                    }
-                    sending.lost |= answer.status().is_server_error();
-                    tried.after_answer(answer.status(), answer.headers())
-                }
-                Err(error) => {
-                    sending.lost |= error.sent == Sent::MaybeSent;
-                    let decision = tried.after_error(error);
-                    match error.cause().is_connecting() {
-                        true if !outage.failed(origin, error.cause()) => Decision::Take,
-                        true if decision == Decision::Take => {
-                            outage.gave_up(origin);
-                            decision
-                        }
-                        _ => decision,
-                    }
-                }
-            };
-            sending.seen = Some(seen);
-            let Decision::Repeat { wait, reason } = decision else { return sending };
-            if let Err(stopped) = self.pause(wait, &format!("{}: {reason}", describe(&ask.method, &ask.url))).await {
-                sending.cut_short = Some(stopped);
-                return sending;
-            }
-        }
-    }
-
-    async fn send_once(&self, ask: &HttpAsk, request: http::Request<Bytes>) -> Seen {
-        let limit = ask.timeout_ms.map_or(self.side.effects.timeout, |ms| Duration::from_millis(ms).min(MAX_TIMEOUT));
-        let answer = self.side.effects.http.clone().oneshot(request);
-        tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| Err(TransportError::gave_up(limit)))
-    }
-
     /// Keeps what the answer carries, writes down what came of the request, and makes the plugin's answer of it.
     async fn conclude(
         &self,
         ask: &HttpAsk,
+        permitted: &Permitted,
         intended: Option<Intended>,
         sending: Sending,
         blinding: Option<(&Blind, Secret)>,
@@ -224,7 +129,7 @@ impl Scope<'_> {
         }
         let outcome = sending.outcome(self.side.dialect.as_ref().map(|d| d.request_id.as_str()));
         let redactor = self.side.vault.redactor();
-        let answer = sending.into_answer(ask);
+        let answer = sending.into_answer(ask, permitted);
 
         // A secret is shown once. It goes into custody before anything else is done that could fail.
         let mut kept = Ok(());
@@ -248,7 +153,7 @@ impl Scope<'_> {
         let unknown = |error: Error| if mutates { error.with_unknown_effect() } else { error };
         let (mut answer, taken) = answer.map_err(|mut error| {
             error.message = redactor.text(&error.message);
-            error.context.values_mut().for_each(|fact| *fact = redactor.text(fact));
+            error.context.values_mut().for_each(|value| *value = redactor.text(value));
             error
         })?;
         kept.map_err(unknown)?;
@@ -327,72 +232,6 @@ impl Scope<'_> {
     }
 }
 
-impl Sending {
-    fn status(&self) -> Option<u16> {
-        self.seen.as_ref()?.as_ref().ok().map(|answer| answer.status().as_u16())
-    }
-
-    /// 4xx answers of the API say that nothing was done; 408 does not say, and what stands in between does not know.
-    fn may_have_changed(&self) -> bool {
-        self.lost || self.status().is_some_and(|status| status < 400 || status == 408 || self.doubt.is_some())
-    }
-
-    /// What the journal says of a mutating request.
-    fn outcome(&self, request_id: Option<&str>) -> RequestOutcome {
-        match &self.seen {
-            Some(Ok(answer)) => RequestOutcome::Answered {
-                status: answer.status().as_u16(),
-                request_id: request_id
-                    .and_then(|name| answer.headers().get(name))
-                    .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
-            },
-            // An earlier attempt may have arrived even where the last one did not.
-            Some(Err(error)) if self.lost => RequestOutcome::Lost { message: error.describe() },
-            Some(Err(error)) => RequestOutcome::NotSent { message: error.describe() },
-            None => RequestOutcome::NotSent { message: "the run was stopped before it was sent".to_owned() },
-        }
-    }
-
-    fn into_answer(self, ask: &HttpAsk) -> Result<HttpAnswer, Error> {
-        let mutates = ask.intent == Intent::Mutate;
-        let may_have_changed = self.may_have_changed();
-        let effect = |error: Error| if mutates && may_have_changed { error.with_unknown_effect() } else { error };
-        if let Some(error) = self.cut_short {
-            return Err(effect(error));
-        }
-        if let Some(doubt) = self.doubt {
-            return Err(effect(doubt.with_context("request", describe(&ask.method, &ask.url))));
-        }
-        match self.seen {
-            Some(Ok(answer)) => Ok(decode(answer, self.attempts)),
-            Some(Err(error)) => {
-                let kind = if error.timed_out { ErrorKind::TimedOut } else { ErrorKind::Unavailable };
-                let message = format!("{}: {}", describe(&ask.method, &ask.url), error.describe());
-                let failure = effect(Error::new(kind, message));
-                Err(match error.hint() {
-                    Some(hint) => failure.with_hint(hint),
-                    None => failure,
-                })
-            }
-            None => Err(effect(crate::scope::interrupted())),
-        }
-    }
-}
-
-fn decode(answer: http::Response<Bytes>, attempts: u32) -> HttpAnswer {
-    let (parts, bytes) = answer.into_parts();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let content_type = parts.headers.get(header::CONTENT_TYPE).map(|value| text(value.as_bytes()));
-    let body = match content_type {
-        _ if bytes.is_empty() => Value::Null,
-        Some(kind) if !kind.to_ascii_lowercase().contains("json") => Value::String(text(&bytes)),
-        _ => serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::String(text(&bytes))),
-    };
-    let headers = parts.headers.iter().filter(|(name, _)| *name != header::SET_COOKIE);
-    let headers = headers.map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect();
-    HttpAnswer { status: parts.status.as_u16(), headers, body, attempts }
-}
-
 fn redact(answer: &mut HttpAnswer, redactor: &Redactor) {
     redactor.value(&mut answer.body);
     for (_, value) in &mut answer.headers {
@@ -426,4 +265,4 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

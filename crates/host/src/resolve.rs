@@ -1,6 +1,6 @@
 //! Names that lead to other addresses than the system says, like curl's `--resolve`.
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, str::FromStr, sync::Arc};
+use std::{collections::BTreeMap, fmt, io, net::SocketAddr, str::FromStr, sync::Arc};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
@@ -64,6 +64,33 @@ pub(crate) fn find(overrides: &Overrides, host: &str) -> Option<SocketAddr> {
     matching.max_by_key(|(pattern, _)| pattern.precision()).map(|(_, address)| *address)
 }
 
+/// Why a name leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum LookupError {
+    /// There is no such name.
+    #[error("there is no host of this name")]
+    Unknown,
+    /// Nobody could say; later somebody may.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl LookupError {
+    /// The standard library gives no code, only the C library's words for it (`gai_strerror` of glibc, musl and macOS).
+    fn of(error: &io::Error) -> Self {
+        let text = error.to_string();
+        let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
+        let unknown = [
+            "Name or service not known",
+            "No address associated with hostname",
+            "Name does not resolve",
+            "Name has no usable address",
+            "nodename nor servname provided, or not known",
+        ];
+        if unknown.contains(&text) { Self::Unknown } else { Self::Failed(text.to_owned()) }
+    }
+}
+
 /// Looks names up in the overrides first, and asks the system for all others.
 pub(crate) struct Resolver {
     pub(crate) overrides: Arc<Overrides>,
@@ -76,7 +103,11 @@ impl Resolve for Resolver {
         }
         Box::pin(async move {
             // Port 0 stands for the port of the URL's scheme (`reqwest::dns::Resolve`).
-            let addresses: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|e| LookupError::of(&e))?;
+            let addresses: Vec<_> = found.collect();
+            if addresses.is_empty() {
+                return Err(LookupError::Unknown.into());
+            }
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
@@ -106,6 +137,22 @@ mod tests {
     fn other_texts_are_no_patterns() {
         for text in ["", "*", "*.", "a..b", "https://a", "a.test:443", "*a.test", "a.*.test", "a b"] {
             assert_eq!(text.parse::<HostPattern>(), Err(HostPatternError(text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_told_from_a_lookup_that_failed() {
+        for (text, expect) in [
+            ("failed to lookup address information: Name or service not known", LookupError::Unknown),
+            ("failed to lookup address information: No address associated with hostname", LookupError::Unknown),
+            ("failed to lookup address information: Name does not resolve", LookupError::Unknown),
+            (
+                "failed to lookup address information: Temporary failure in name resolution",
+                LookupError::Failed("Temporary failure in name resolution".into()),
+            ),
+            ("failed to lookup address information: Try again", LookupError::Failed("Try again".into())),
+        ] {
+            assert_eq!(LookupError::of(&io::Error::other(text)), expect, "{text}");
         }
     }
 

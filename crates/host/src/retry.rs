@@ -6,7 +6,10 @@ use flowswap_contract::{HeaderDialect, Intent};
 use http::{HeaderMap, StatusCode};
 use jiff::{Timestamp, fmt::rfc2822};
 
-use crate::transport::{Sent, TransportError};
+use crate::{
+    provenance::Foreign,
+    transport::{Sent, TransportError},
+};
 
 /// How many times a request is sent at most.
 pub(crate) const MAX_ATTEMPTS: u32 = 5;
@@ -44,16 +47,26 @@ pub(crate) enum Decision {
 }
 
 impl Tried<'_> {
-    /// Decides on an answer.
+    /// Decides on an answer of the other side.
     pub(crate) fn after_answer(&self, status: StatusCode, headers: &HeaderMap) -> Decision {
         let repeat = match status.as_u16() {
             // Refused before any work was done, so it is safe for mutations as well.
             429 => true,
-            // Okta answers 500 E0000009 for some seconds now and then (recordings). A mutation is observed instead.
-            500 => self.intent != Intent::Mutate,
-            502..=504 => self.intent != Intent::Mutate || self.idempotent,
+            // Okta answers so for some seconds now and then. Whatever was tried, a read has not done it.
+            500 => self.intent == Intent::Read,
+            // What a server did before it gave up waiting for the request is not known.
+            408 | 502..=504 => self.is_harmless(),
             _ => false,
         };
+        self.take_or_wait(repeat, status, headers)
+    }
+
+    /// Decides on an answer of something in between, which cannot say what was done.
+    pub(crate) fn after_foreign(&self, foreign: &Foreign, headers: &HeaderMap) -> Decision {
+        self.take_or_wait(foreign.may_pass() && self.is_harmless(), foreign.status(), headers)
+    }
+
+    fn take_or_wait(&self, repeat: bool, status: StatusCode, headers: &HeaderMap) -> Decision {
         let wait = wait_until_reset(status, headers, self.dialect).unwrap_or_else(|| self.back_off());
         self.repeat_if(repeat, wait, || match status.as_u16() {
             429 => "the rate limit is reached".to_owned(),
@@ -63,9 +76,13 @@ impl Tried<'_> {
 
     /// Decides on the lack of an answer.
     pub(crate) fn after_error(&self, error: &TransportError) -> Decision {
-        let may_arrive = error.sent == Sent::MaybeSent && self.intent == Intent::Mutate && !self.idempotent;
-        let repeat = !error.cause().is_final() && !may_arrive;
+        let repeat = !error.cause().is_final() && (error.sent == Sent::NotSent || self.is_harmless());
         self.repeat_if(repeat, self.back_off(), || error.to_string())
+    }
+
+    /// Whether twice is as good as once.
+    fn is_harmless(&self) -> bool {
+        self.intent != Intent::Mutate || self.idempotent
     }
 
     fn repeat_if(&self, repeat: bool, wait: Duration, reason: impl Fn() -> String) -> Decision {
@@ -120,7 +137,8 @@ fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
 
-fn date(headers: &HeaderMap, name: &str) -> Option<Timestamp> {
+/// The date in a header.
+pub(crate) fn date(headers: &HeaderMap, name: &str) -> Option<Timestamp> {
     let text = headers.get(name)?.to_str().ok()?;
     rfc2822::parse(text).ok().map(|date| date.timestamp())
 }
@@ -164,12 +182,10 @@ mod tests {
             (400, false, false, false, false),
             (401, false, false, false, false),
             (404, false, false, false, false),
+            (408, true, true, false, true),
             (409, false, false, false, false),
             (429, true, true, true, true),
-            (500, true, true, false, false),
-            (501, false, false, false, false),
-            (407, false, false, false, false),
-            (408, false, false, false, false),
+            (500, true, false, false, false),
             (502, true, true, false, true),
             (503, true, true, false, true),
             (504, true, true, false, true),

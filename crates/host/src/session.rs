@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 use crate::{
     Effects, PluginProcess,
     life::{Conversation, Life, of_op},
-    origin,
+    origin::{self, Origin},
     relay::one_line,
     routes::FromCall,
     scope::{Scope, Side, interrupted},
@@ -267,7 +267,9 @@ impl Backend for Session {
     }
 
     fn skews(&self) -> BTreeMap<String, SignedDuration> {
-        self.side.effects.skews.of(self.side.origins.iter().map(origin::Origin::as_str))
+        let skews = &self.side.effects.gate.skews;
+        let measured = self.side.origins.iter().map(Origin::as_str);
+        measured.filter_map(|origin| Some((origin.to_owned(), skews.of(origin)?))).collect()
     }
 }
 

@@ -1,53 +1,71 @@
-//! How far the other sides' clocks are from this machine's, by the `Date` of their answers (RFC 9110 §6.6.1).
+//! How far the servers' clocks are from this machine's, by the `Date` of their own answers (RFC 9110 §6.6.1).
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use http::{HeaderMap, header};
-use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
+use http::HeaderMap;
+use jiff::{SignedDuration, Timestamp};
 
-/// What the answers so far say of each origin's clock. Clones share one state.
+use crate::retry::date;
+
+/// What the header cuts off.
+const GRANULARITY: SignedDuration = SignedDuration::from_secs(1);
+
+/// The best estimate of each origin. Clones share one state.
 #[derive(Debug, Clone, Default)]
-pub struct Skews(Arc<Mutex<BTreeMap<String, Bounds>>>);
+pub(crate) struct Skews(Arc<Mutex<BTreeMap<String, Estimate>>>);
 
-/// The clock is ahead by something between the two.
-#[derive(Debug, Clone, Copy)]
-struct Bounds {
-    least: SignedDuration,
-    most: SignedDuration,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Estimate {
+    /// How far the server is ahead.
+    ahead: SignedDuration,
+    /// It may be off by as much.
+    uncertainty: SignedDuration,
 }
 
 impl Skews {
-    /// Takes one answer in, which was asked for and had arrived at these times of this machine.
-    pub(crate) fn note(&self, origin: &str, headers: &HeaderMap, asked: Timestamp, arrived: Timestamp) {
-        let date = headers.get(header::DATE).and_then(|date| rfc2822::parse(date.to_str().ok()?).ok());
-        let Some(date) = date.map(|date| date.timestamp()) else { return };
-        // The answer was dated between both, and the date is cut to its second.
-        let seen = Bounds {
-            least: date.duration_since(arrived),
-            most: date.duration_since(asked) + SignedDuration::from_secs(1),
-        };
+    /// Takes the measure of an answer to a request that left at `sent` and was answered at `received`.
+    pub(crate) fn measure(&self, origin: &str, headers: &HeaderMap, sent: Timestamp, received: Timestamp) {
+        let Some(estimate) = Estimate::of(headers, sent, received) else { return };
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let bounds = known.entry(origin.to_owned()).or_insert(seen);
-        let (least, most) = (bounds.least.max(seen.least), bounds.most.min(seen.most));
-        // Where they exclude each other, one of the clocks was set.
-        *bounds = if least <= most { Bounds { least, most } } else { seen };
+        match known.get_mut(origin) {
+            // A clock that was set is no longer where it was.
+            Some(best) if estimate.uncertainty <= best.uncertainty || estimate.contradicts(*best) => *best = estimate,
+            Some(_) => {}
+            None => drop(known.insert(origin.to_owned(), estimate)),
+        }
     }
 
-    /// How far each of these origins is ahead, as far as that is certain, in whole seconds; none for one that never said its time.
-    pub(crate) fn of<'a>(&self, origins: impl Iterator<Item = &'a str>) -> BTreeMap<String, SignedDuration> {
+    /// How far the server of an origin is ahead, in whole seconds; zero where that is less than can be known.
+    pub(crate) fn of(&self, origin: &str) -> Option<SignedDuration> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        origins.filter_map(|origin| Some((origin.to_owned(), known.get(origin)?.certain()))).collect()
+        known.get(origin).map(|estimate| estimate.rounded())
     }
 }
 
-impl Bounds {
-    fn certain(self) -> SignedDuration {
-        let zero = SignedDuration::ZERO;
-        let certain = if self.least > zero { self.least } else { self.most.min(zero) };
-        SignedDuration::from_secs(certain.as_secs())
+impl Estimate {
+    fn of(headers: &HeaderMap, sent: Timestamp, received: Timestamp) -> Option<Self> {
+        // An answer out of a cache bears the time at which it was put there.
+        if received < sent || headers.contains_key(http::header::AGE) {
+            return None;
+        }
+        let half = received.duration_since(sent) / 2;
+        let middle = sent.checked_add(half).ok()?;
+        let theirs = date(headers, "date")?.checked_add(GRANULARITY / 2).ok()?;
+        Some(Self { ahead: theirs.duration_since(middle), uncertainty: half + GRANULARITY })
+    }
+
+    fn contradicts(self, other: Self) -> bool {
+        (self.ahead - other.ahead).abs() > self.uncertainty + other.uncertainty
+    }
+
+    fn rounded(self) -> SignedDuration {
+        if self.ahead.abs() <= self.uncertainty {
+            return SignedDuration::ZERO;
+        }
+        SignedDuration::from_secs((self.ahead.as_millis_f64() / 1000.0).round() as i64)
     }
 }
 
@@ -55,50 +73,66 @@ impl Bounds {
 mod tests {
     use super::*;
 
+    const ORIGIN: &str = "https://x.test";
+    /// Of the `Date` below.
+    const THEIRS: i64 = 1_795_428_000;
+
+    fn headers() -> HeaderMap {
+        HeaderMap::from_iter([(http::header::DATE, "Mon, 23 Nov 2026 10:00:00 GMT".parse().unwrap())])
+    }
+
+    /// What is known after answers to requests that left so many milliseconds after the server's `Date`, and took so long.
+    fn after(answers: &[(i64, i64)]) -> Option<i64> {
+        let skews = Skews::default();
+        for (offset, took) in answers {
+            let sent = Timestamp::from_millisecond(THEIRS * 1000 + offset).unwrap();
+            skews.measure(ORIGIN, &headers(), sent, sent + SignedDuration::from_millis(*took));
+        }
+        skews.of(ORIGIN).map(|skew| skew.as_secs())
+    }
+
     #[test]
-    fn a_skew_is_what_is_certain_of_it() {
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        // Asked, arrived, the answers' dates after 10:00:00, and by how many seconds the server is ahead for certain.
-        let table = [
-            ("10:00:00.000", "10:00:00.200", "10:00:00", 0),
-            ("10:00:00.900", "10:00:01.100", "10:00:00", 0),
-            ("10:00:00.900", "10:00:01.100", "10:00:01", 0),
-            ("10:00:00.000", "10:00:00.200", "10:00:02", 1),
-            ("10:00:05.000", "10:00:05.200", "10:00:03", -1),
-            ("10:00:00.000", "10:00:09.000", "10:00:05", 0),
-            ("10:00:00.000", "10:00:00.200", "10:15:00", 899),
-            ("10:15:00.000", "10:15:00.200", "10:00:00", -899),
-            ("10:00:00.000", "10:00:00.200", "11:00:00", 3599),
-        ];
-        for (asked, arrived, date, expected) in table {
-            let skews = Skews::default();
-            let date = format!("Mon, 23 Nov 2026 {date} GMT").parse().unwrap();
-            let headers = [(header::DATE, date)].into_iter().collect();
-            let day = |time: &str| at(&format!("2026-11-23T{time}Z"));
-            skews.note("https://x.test", &headers, day(asked), day(arrived));
-            let seen = skews.of(["https://x.test", "https://y.test"].into_iter());
-            assert_eq!(
-                seen,
-                [("https://x.test".to_owned(), SignedDuration::from_secs(expected))].into(),
-                "{asked} {date:?}",
-                date = headers
-            );
+    fn a_skew_is_told_where_it_is_more_than_can_be_off() {
+        for (ahead, told) in [
+            (0, 0),
+            (1, 0),
+            (-1, 0),
+            (2, 2),
+            (-2, -2),
+            (30, 30),
+            (-30, -30),
+            (300, 300),
+            (-300, -300),
+            (3600, 3600),
+            (-3600, -3600),
+        ] {
+            // The server's clock stands in the middle of its second.
+            assert_eq!(after(&[(500 - ahead * 1000 - 50, 100)]), Some(told), "{ahead}");
+        }
+        // A round trip of ten seconds leaves six of them in doubt.
+        for (ahead, told) in [(5, 0), (-5, 0), (7, 7), (-7, -7)] {
+            assert_eq!(after(&[(500 - ahead * 1000 - 5_000, 10_000)]), Some(told), "{ahead}");
         }
     }
 
     #[test]
-    fn answers_narrow_it_and_a_clock_that_was_set_begins_anew() {
+    fn the_best_measure_stands_until_another_contradicts_it() {
+        assert_eq!(after(&[(-10_000, 100), (-15_000, 20_000)]), Some(10), "a long round trip says less");
+        assert_eq!(after(&[(-15_000, 20_000), (-10_000, 100)]), Some(10));
+        assert_eq!(after(&[(-10_000, 100), (-600_000, 2_000)]), Some(600), "the clock was set");
+    }
+
+    #[test]
+    fn what_is_no_measure_is_not_taken() {
+        let now = Timestamp::from_second(THEIRS).unwrap();
         let skews = Skews::default();
-        let note = |date: &str, asked: &str, arrived: &str| {
-            let date = format!("Mon, 23 Nov 2026 {date} GMT").parse().unwrap();
-            let day = |time: &str| format!("2026-11-23T{time}Z").parse::<Timestamp>().unwrap();
-            skews.note("o", &[(header::DATE, date)].into_iter().collect(), day(asked), day(arrived));
-            skews.of(["o"].into_iter())["o"].as_secs()
-        };
-        assert_eq!(note("10:00:05", "10:00:00.000", "10:00:04.000"), 1);
-        assert_eq!(note("10:01:05", "10:01:00.000", "10:01:00.100"), 4);
-        assert_eq!(note("10:30:00", "10:02:00.000", "10:02:00.100"), 1679);
-        skews.note("o", &HeaderMap::new(), Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
-        assert_eq!(skews.of(["o"].into_iter())["o"].as_secs(), 1679);
+        skews.measure(ORIGIN, &HeaderMap::new(), now, now);
+        skews.measure(ORIGIN, &headers(), now + SignedDuration::from_secs(1), now);
+        let mut cached = headers();
+        cached.insert(http::header::AGE, 600.into());
+        skews.measure(ORIGIN, &cached, now, now);
+        let malformed = HeaderMap::from_iter([(http::header::DATE, "yesterday".parse().unwrap())]);
+        skews.measure(ORIGIN, &malformed, now, now);
+        assert_eq!(skews.of(ORIGIN), None);
     }
 }

@@ -22,7 +22,8 @@ use serde_json::Value;
 use tower::util::BoxCloneSyncService;
 
 use crate::{
-    Effects, Gate, HttpService, Limits, Outage, PluginProcess, Sent, Skews, StartError, TransportError,
+    Effects, Gate, HttpService, Limits, PluginProcess, Sent, StartError, TransportError,
+    cause::Cause,
     life::Life,
     origin::Origin,
     revival::Revival,
@@ -40,6 +41,15 @@ pub(crate) enum Reaction {
     NotSent,
     Lost,
     Silence,
+    /// It fails by this cause, before or after it could arrive.
+    Fails(Sent, Cause),
+}
+
+/// An answer of something in between.
+pub(crate) fn page(status: u16) -> Reaction {
+    let answer =
+        http::Response::builder().status(status).header("content-type", "text/html").header("server", "filter");
+    Reaction::Answer(answer.body("<html><title>Blocked</title>".into()).unwrap())
 }
 
 /// An answer with a JSON body.
@@ -84,8 +94,6 @@ impl World {
             events: Arc::new(self.double()),
             stop: self.stop.listen(),
             gate: self.gate.clone(),
-            outage: Outage::default(),
-            skews: Skews::default(),
             timeout: Duration::from_secs(60),
         })
     }
@@ -149,6 +157,7 @@ impl World {
                     Reaction::Answer(answer) => Ok(answer),
                     Reaction::NotSent => Err(TransportError::new(Sent::NotSent, "connection refused")),
                     Reaction::Lost => Err(TransportError::new(Sent::MaybeSent, "connection reset")),
+                    Reaction::Fails(sent, cause) => Err(TransportError::of(sent, cause)),
                     Reaction::Silence => std::future::pending().await,
                 }
             }

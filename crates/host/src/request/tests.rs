@@ -1,24 +1,24 @@
 //! Requests against a scripted other side, with doubles that record the order of what happens.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use flowswap_contract::{Ask, Auth, Effect, Op};
 use serde_json::json;
 
 use super::*;
-use crate::testing::{CANARY, Reaction, World, answer, scope};
+use crate::testing::{CANARY, World, answer, scope};
 
 const URL: &str = "https://x.test/apps?limit=2";
 
-fn read() -> HttpAsk {
+pub(crate) fn read() -> HttpAsk {
     HttpAsk { auth: Some(credential()), ..HttpAsk::new(Intent::Read, "GET", URL) }
 }
 
-fn mutate() -> HttpAsk {
+pub(crate) fn mutate() -> HttpAsk {
     HttpAsk { auth: Some(credential()), ..HttpAsk::new(Intent::Mutate, "POST", "https://x.test/apps") }
 }
 
-fn create() -> HttpAsk {
+pub(crate) fn create() -> HttpAsk {
     HttpAsk { body: Some(Body::Json(json!({"name": "new"}))), capture: vec![capture(Custody::Durable)], ..mutate() }
 }
 
@@ -31,7 +31,7 @@ fn capture(custody: Custody) -> Capture {
 }
 
 /// Makes one request as part of the step `create`, and says whether it may have changed the world.
-async fn perform(world: &World, ask: &HttpAsk) -> (Result<HttpAnswer, Error>, bool) {
+pub(crate) async fn perform(world: &World, ask: &HttpAsk) -> (Result<HttpAnswer, Error>, bool) {
     let side = world.side();
     let scope = scope(&side);
     let result = scope.request(ask).await;
@@ -39,7 +39,7 @@ async fn perform(world: &World, ask: &HttpAsk) -> (Result<HttpAnswer, Error>, bo
     (result, scope.touched.load(Ordering::Relaxed))
 }
 
-fn assert_failed(result: &Result<HttpAnswer, Error>, kind: ErrorKind, effect: Effect, message: &str) {
+pub(crate) fn assert_failed(result: &Result<HttpAnswer, Error>, kind: ErrorKind, effect: Effect, message: &str) {
     let error = result.as_ref().unwrap_err();
     assert_eq!((error.kind, error.effect, error.message.as_str()), (kind, effect, message));
 }
@@ -182,82 +182,6 @@ async fn a_secret_that_cannot_be_kept_is_an_unknown_effect_and_the_answer_is_sti
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_is_repeated_until_it_is_answered() {
-    let world = World::with([
-        Reaction::NotSent,
-        Reaction::Lost,
-        answer(503, &[("retry-after", "7")], json!(null)),
-        answer(429, &[], json!(null)),
-        answer(200, &[], json!([1])),
-    ]);
-    let (result, _) = perform(&world, &read()).await;
-    let answer = result.unwrap();
-    assert_eq!((answer.body, answer.attempts), (json!([1]), 5));
-    assert_eq!(world.waits(), [500, 1000, 7000, 4000]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_refused_to_the_end_is_answered_as_such() {
-    let world = World::with((0..5).map(|_| answer(429, &[], json!({"errorCode": "E0000047"}))));
-    let (result, touched) = perform(&world, &mutate()).await;
-    let answer = result.unwrap();
-    assert_eq!((answer.status, answer.attempts, touched), (429, 5, false));
-    assert_eq!(world.diary()[0], "journal intended create 0");
-    assert_eq!(world.diary()[6..], ["journal ended create 0 429"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_request_that_is_never_answered_says_so() {
-    let lost = "GET https://x.test/apps: got no answer: connection reset";
-    let not_sent = "POST https://x.test/apps: failed to connect: connection refused";
-    let maybe_sent = "POST https://x.test/apps: got no answer: connection reset";
-    for (ask, reaction, count, effect, message, outcome) in [
-        (read(), (|| Reaction::Lost) as fn() -> Reaction, 5, Effect::None, lost, None),
-        (mutate(), || Reaction::NotSent, 5, Effect::None, not_sent, Some("not sent")),
-        (mutate(), || Reaction::Lost, 1, Effect::Unknown, maybe_sent, Some("lost")),
-        (HttpAsk { idempotent: true, ..mutate() }, || Reaction::Lost, 5, Effect::Unknown, maybe_sent, Some("lost")),
-    ] {
-        let world = World::with((0..count).map(|_| reaction()));
-        let (result, touched) = perform(&world, &ask).await;
-        assert_failed(&result, ErrorKind::Unavailable, effect, message);
-        assert_eq!(touched, effect == Effect::Unknown);
-        assert!(world.reactions.lock().unwrap().is_empty());
-        if let Some(outcome) = outcome {
-            assert_eq!(*world.diary().last().unwrap(), format!("journal ended create 0 {outcome}"));
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_may_have_arrived_once_is_not_forgotten_when_later_attempts_do_not_arrive() {
-    let ask = HttpAsk { idempotent: true, ..mutate() };
-    let reactions = [Reaction::Lost, Reaction::NotSent, Reaction::NotSent, Reaction::NotSent, Reaction::NotSent];
-    let world = World::with(reactions);
-    let (result, touched) = perform(&world, &ask).await;
-    assert_eq!((result.unwrap_err().effect, touched), (Effect::Unknown, true));
-    assert_eq!(world.diary().last().unwrap(), "journal ended create 0 lost");
-}
-
-#[tokio::test(start_paused = true)]
-async fn silence_is_given_up_after_the_time_that_the_plugin_sets() {
-    let world = World::with([Reaction::Silence]);
-    let ask = HttpAsk { timeout_ms: Some(1500), ..mutate() };
-    let began = tokio::time::Instant::now();
-    let (result, _) = perform(&world, &ask).await;
-    let message = "POST https://x.test/apps: got no answer: no answer within 1.5 s";
-    assert_failed(&result, ErrorKind::TimedOut, Effect::Unknown, message);
-    assert_eq!(began.elapsed(), Duration::from_millis(1500));
-    assert_eq!(world.diary().last().unwrap(), "journal ended create 0 lost");
-}
-
-#[tokio::test]
-async fn a_server_error_of_a_mutation_may_have_changed_something() {
-    let world = World::with([answer(500, &[], json!({"errorCode": "E0000009"}))]);
-    let (result, touched) = perform(&world, &mutate()).await;
-    assert_eq!((result.unwrap().status, touched), (500, true));
-}
-
-#[tokio::test(start_paused = true)]
 async fn an_empty_bucket_holds_all_sessions_of_the_origin() {
     let headers = [
         ("x-rate-limit-remaining", "0"),
@@ -392,25 +316,6 @@ async fn an_intent_names_the_secrets_that_the_answer_is_to_bring_into_custody() 
     assert_eq!(secrets, Some(vec![Handle::new("acme/create/kept")]));
 }
 
-#[test]
-fn bodies_are_decoded_by_what_they_are() {
-    for (content_type, bytes, expect) in [
-        (Some("application/json"), r#"{"a":1}"#, json!({"a": 1})),
-        (Some("application/problem+JSON; charset=utf-8"), "[1]", json!([1])),
-        (None, "[1]", json!([1])),
-        (Some("text/html"), "<p>", json!("<p>")),
-        (Some("text/plain"), "1", json!("1")),
-        (Some("application/json"), "<p>", json!("<p>")),
-        (Some("application/json"), "", json!(null)),
-    ] {
-        let mut response = http::Response::builder();
-        if let Some(content_type) = content_type {
-            response = response.header("content-type", content_type);
-        }
-        assert_eq!(decode(response.body(bytes.into()).unwrap(), 1).body, expect, "{content_type:?} {bytes}");
-    }
-}
-
 #[tokio::test]
 async fn people_are_seen_as_hashes_under_a_key_that_was_made_here() {
     let page = json!([{"id": "00u1", "profile": {"login": "Ann@acme.test"}}, {"id": "00u2", "profile": {}}]);
@@ -456,32 +361,4 @@ async fn a_secret_is_made_only_where_it_can_be_kept() {
     let foreign = Blind { key: Handle::new("globex/earlier/foreign"), pointers: vec![] };
     let error = scope(&side).request(&HttpAsk { blind: Some(Box::new(foreign)), ..read() }).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Refused);
-}
-
-/// Who answered, whether it was asked again, and whether the world may have changed.
-#[tokio::test(start_paused = true)]
-async fn a_foreign_answer_never_reaches_the_plugin() {
-    let html = |status: u16| {
-        let body = "<html><title>Blocked</title></html>";
-        let response = http::Response::builder().status(status).header("content-type", "text/html");
-        Reaction::Answer(response.body(body.into()).unwrap())
-    };
-    let redirect = || {
-        let response = http::Response::builder().status(302).header("location", "https://login.example/?t=1");
-        Reaction::Answer(response.body(Default::default()).unwrap())
-    };
-    for intent in [Intent::Read, Intent::Mutate] {
-        for (reaction, attempts) in [(html(200), 1), (html(403), 1), (html(404), 1), (html(407), 1), (redirect(), 1)] {
-            let world = World::with([reaction]);
-            let method = if intent == Intent::Read { "GET" } else { "DELETE" };
-            let (result, touched) = perform(&world, &HttpAsk::new(intent, method, "https://x.test/y")).await;
-            let error = result.unwrap_err();
-            assert_eq!(touched, intent == Intent::Mutate, "{error:?}");
-            assert_eq!(error.kind, ErrorKind::Unavailable, "{error:?}");
-            assert_eq!(error.context["answered_by"], "foreign");
-            let effect = if intent == Intent::Mutate { Effect::Unknown } else { Effect::None };
-            assert_eq!(error.effect, effect, "{intent:?} {error:?}");
-            assert_eq!(world.requests.lock().unwrap().len(), attempts, "{error:?}");
-        }
-    }
 }

@@ -204,6 +204,28 @@ async fn a_plugin_works_through_the_host() {
 }
 
 #[tokio::test]
+async fn a_session_knows_how_far_the_clocks_of_its_origins_are_ahead() {
+    // The double's clock stands at the epoch.
+    for (date, ahead) in [
+        ("Thu, 01 Jan 1970 01:00:00 GMT", 3600),
+        ("Wed, 31 Dec 1969 23:45:00 GMT", -900),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+    ] {
+        let world = World::with([answer(200, &[("date", date)], json!(1))]);
+        let config = config(json!({ "script": [{"http": get()}] }));
+        let skews = play(&world, config, async |session| {
+            let session = session.unwrap();
+            assert_eq!(session.skews(), [].into(), "nothing is known before the first answer");
+            session.call(call(Op::Detect, Value::Null)).await.unwrap();
+            session.skews()
+        });
+        let skews = skews.await;
+        assert_eq!(skews.keys().collect::<Vec<_>>(), ["https://x.test"]);
+        assert!((skews["https://x.test"].as_secs() - ahead).abs() <= 1, "{skews:?} {ahead}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_refused_fails_the_call_even_where_the_plugin_swallows_it() {
     let world = World::with([answer(200, &[], json!(1))]);
     let error = detect(&world, json!([{"try-http": post()}, {"http": get()}])).await.unwrap_err();

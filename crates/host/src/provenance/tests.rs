@@ -1,0 +1,174 @@
+//! Answers of the interface, and answers of what stands between.
+
+use flowswap_contract::ErrorKind::{Invalid, Unavailable};
+
+use super::*;
+
+const PORTAL: &str =
+    "<!DOCTYPE html><html><head><TITLE lang=en>\n Sign in &amp; accept </TITLE></head><body>hunter2</body></html>";
+
+fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> http::Response<Bytes> {
+    let mut answer = http::Response::builder().status(status);
+    for (name, value) in headers {
+        answer = answer.header(*name, *value);
+    }
+    answer.body(Bytes::copy_from_slice(body)).unwrap()
+}
+
+fn judged(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Option<Error> {
+    let url = Url::parse("https://acme.okta.test/api/v1/apps?limit=2").unwrap();
+    judge(&url, &answer(status, headers, body)).map(|foreign| foreign.error("acme.okta.test"))
+}
+
+#[test]
+fn answers_of_the_interface_pass() {
+    let json = ("content-type", "application/json");
+    for (status, headers, body) in [
+        (200, &[json][..], "{}"),
+        (200, &[json], ""),
+        (200, &[json], "\u{feff}[]"),
+        (200, &[json, ("content-encoding", "identity")], "[]"),
+        (200, &[("content-type", "text/plain")], "OK"),
+        (200, &[], "OK"),
+        (200, &[("content-type", "application/xml")], "<ok/>"),
+        (200, &[("content-type", "text/html")], ""),
+        (201, &[("content-type", "application/problem+JSON; charset=utf-8")], "{}"),
+        (204, &[], ""),
+        (204, &[("content-type", "text/html")], ""),
+        (205, &[], ""),
+        (205, &[json], "{}"),
+        (400, &[json], r#"{"errorCode": "E0000001"}"#),
+        (401, &[], ""),
+        (404, &[], r#"{"errorCode": "E0000007"}"#),
+        (404, &[("content-type", "text/plain")], r#"{"errorCode": "E0000007"}"#),
+        (404, &[json], ""),
+        (429, &[json], "{}"),
+        (500, &[json], "{}"),
+        (503, &[], ""),
+    ] {
+        assert_eq!(judged(status, headers, body.as_bytes()), None, "{status} {headers:?} {body}");
+    }
+}
+
+#[test]
+fn answers_of_others_are_told_apart_and_by_what() {
+    let (html, json, plain) = (
+        ("content-type", "text/html; charset=utf-8"),
+        ("content-type", "application/json"),
+        ("content-type", "text/plain"),
+    );
+    let filter = ("server", "corporate-proxy");
+    let blocked = "<html><title>Blocked by policy</title>";
+    for (status, headers, body, kind, said) in [
+        (200, &[html][..], PORTAL, Unavailable, "200 text/html, titled `Sign in & accept`"),
+        (200, &[json], PORTAL, Unavailable, "200 application/json, titled `Sign in & accept`"),
+        (200, &[], PORTAL, Unavailable, "200, titled `Sign in & accept`"),
+        (200, &[html], "no title", Unavailable, "200 text/html"),
+        (205, &[html], PORTAL, Unavailable, "205 text/html, titled `Sign in & accept`"),
+        (200, &[json], r#"[{"id": "1"}, {"id""#, Invalid, "200 application/json, cut off or no JSON at all"),
+        (201, &[json], "OK", Invalid, "201 application/json, cut off or no JSON at all"),
+        (205, &[json], "{", Invalid, "205 application/json, cut off or no JSON at all"),
+        (
+            200,
+            &[json, ("content-encoding", "br")],
+            "x",
+            Invalid,
+            "200 application/json, compressed (`br`) although nobody asked for it",
+        ),
+        (200, &[json], "\u{1f}\u{8b}", Invalid, "200 application/json, cut off or no JSON at all"),
+        (
+            403,
+            &[html, filter],
+            blocked,
+            Unavailable,
+            "403 text/html, server `corporate-proxy`, titled `Blocked by policy`",
+        ),
+        (403, &[plain], "Forbidden", Unavailable, "403 text/plain"),
+        (404, &[html], "", Unavailable, "404 text/html"),
+        (
+            404,
+            &[plain, ("server", "Microsoft-Azure-Application-Gateway/v2")],
+            "gone",
+            Unavailable,
+            "404 text/plain, server `Microsoft-Azure-Application-Gateway/v2`",
+        ),
+        (404, &[], "default backend - 404", Unavailable, "404"),
+        (404, &[json], "{", Unavailable, "404 application/json, cut off or no JSON at all"),
+        (400, &[("content-type", "application/xml")], "<error/>", Unavailable, "400 application/xml"),
+        (429, &[plain], "slow down", Unavailable, "429 text/plain"),
+        (503, &[html], "<title>Maintenance</title>", Unavailable, "503 text/html, titled `Maintenance`"),
+        (407, &[json], "{}", Unavailable, "407 application/json"),
+        (301, &[], "", Unavailable, "301, a redirect that leads nowhere"),
+        (
+            302,
+            &[("location", "https://portal.test/x?token=hunter2")],
+            "",
+            Unavailable,
+            "302, a redirect to portal.test",
+        ),
+        (
+            303,
+            &[json, ("location", "/elsewhere?hunter2")],
+            "{}",
+            Unavailable,
+            "303 application/json, a redirect to acme.okta.test",
+        ),
+        (304, &[], "", Unavailable, "304, a redirect that leads nowhere"),
+        (307, &[("location", "http://me:hunter2@x.test:99/")], "", Unavailable, "307, a redirect to x.test"),
+    ] {
+        let error = judged(status, headers, body.as_bytes()).unwrap_or_else(|| panic!("{status} {headers:?} {body}"));
+        let message = format!("something in between answered for acme.okta.test: {said}");
+        assert_eq!((error.kind, error.message.as_str()), (kind, message.as_str()));
+        assert_eq!(error.context["answered_by"], "foreign");
+        assert_eq!(error.context["status"], status.to_string());
+        assert!(error.hint.is_some());
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    }
+    let zipped = judged(200, &[json], b"\x1f\x8b\x08\x00").unwrap();
+    assert!(zipped.message.ends_with("compressed (`gzip`) although nobody asked for it"), "{}", zipped.message);
+    let redirect = judged(302, &[("location", "https://portal.test/")], b"").unwrap();
+    assert_eq!(redirect.context["location_host"], "portal.test");
+    let filter = judged(403, &[html, filter], blocked.as_bytes()).unwrap();
+    let facts = ["server", "title", "content_type"].map(|fact| filter.context[fact].as_str());
+    assert_eq!(facts, ["corporate-proxy", "Blocked by policy", "text/html"]);
+}
+
+#[test]
+fn what_may_pass_is_worth_another_try() {
+    let url = Url::parse("https://acme.okta.test/").unwrap();
+    for (status, passes) in [
+        (200, false),
+        (302, false),
+        (401, false),
+        (403, false),
+        (404, false),
+        (407, false),
+        (408, true),
+        (429, true),
+        (500, true),
+        (501, false),
+        (502, true),
+        (503, true),
+        (504, true),
+    ] {
+        let foreign = judge(&url, &answer(status, &[("content-type", "text/html")], PORTAL.as_bytes())).unwrap();
+        assert_eq!(foreign.may_pass(), passes, "{status}");
+    }
+}
+
+#[test]
+fn foreign_texts_are_harmless_and_short() {
+    for (text, expect) in [
+        ("nginx/1.25", "nginx/1.25"),
+        ("a\r\n\tb\u{1b}[31mc", "a b [31mc"),
+        ("a\u{202e}b\u{200b}c\u{feff}", "abc"),
+        ("end ` of `quote`", "end ' of 'quote'"),
+        ("at https://a.test/x?token=hunter2 now", "at https://a.test/x now"),
+        ("Who are you?", "Who are you?"),
+        ("", ""),
+    ] {
+        assert_eq!(shown(text), expect, "{text:?}");
+    }
+    let long = shown(&"ä".repeat(1000));
+    assert_eq!((long.chars().count(), long.ends_with('…')), (MAX_SHOWN, true));
+}

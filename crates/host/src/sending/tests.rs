@@ -1,0 +1,293 @@
+//! What is sent again, and what is made of what comes back.
+
+use flowswap_contract::Effect;
+use serde_json::json;
+
+use super::*;
+use crate::{
+    cause::{Cause, Flaw},
+    request::tests::{assert_failed, create, mutate, perform, read},
+    testing::{Reaction, World, answer, page, scope},
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_read_is_repeated_until_it_is_answered() {
+    let world = World::with([
+        Reaction::NotSent,
+        Reaction::Lost,
+        answer(503, &[("retry-after", "7")], json!(null)),
+        answer(429, &[], json!(null)),
+        answer(200, &[], json!([1])),
+    ]);
+    let (result, _) = perform(&world, &read()).await;
+    let answer = result.unwrap();
+    assert_eq!((answer.body, answer.attempts), (json!([1]), 5));
+    assert_eq!(world.waits(), [500, 1000, 7000, 4000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_to_the_end_is_answered_as_such() {
+    let world = World::with((0..5).map(|_| answer(429, &[], json!({"errorCode": "E0000047"}))));
+    let (result, touched) = perform(&world, &mutate()).await;
+    let answer = result.unwrap();
+    assert_eq!((answer.status, answer.attempts, touched), (429, 5, false));
+    assert_eq!(world.diary()[0], "journal intended create 0");
+    assert_eq!(world.diary()[6..], ["journal ended create 0 429"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_never_answered_says_so() {
+    let lost = "got no answer from x.test to GET https://x.test/apps: connection reset";
+    let not_sent = "failed to connect to x.test: connection refused";
+    let maybe_sent = "got no answer from x.test to POST https://x.test/apps: connection reset";
+    for (ask, reaction, count, effect, message, outcome) in [
+        (read(), (|| Reaction::Lost) as fn() -> Reaction, 5, Effect::None, lost, None),
+        (mutate(), || Reaction::NotSent, 5, Effect::None, not_sent, Some("not sent")),
+        (mutate(), || Reaction::Lost, 1, Effect::Unknown, maybe_sent, Some("lost")),
+        (HttpAsk { idempotent: true, ..mutate() }, || Reaction::Lost, 5, Effect::Unknown, maybe_sent, Some("lost")),
+    ] {
+        let world = World::with((0..count).map(|_| reaction()));
+        let (result, touched) = perform(&world, &ask).await;
+        assert_failed(&result, ErrorKind::Unavailable, effect, message);
+        assert_eq!(touched, effect == Effect::Unknown);
+        assert!(world.reactions.lock().unwrap().is_empty());
+        if let Some(outcome) = outcome {
+            assert_eq!(*world.diary().last().unwrap(), format!("journal ended create 0 {outcome}"));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_arrived_once_is_not_forgotten_when_later_attempts_do_not_arrive() {
+    let ask = HttpAsk { idempotent: true, ..mutate() };
+    let reactions = [Reaction::Lost, Reaction::NotSent, Reaction::NotSent, Reaction::NotSent, Reaction::NotSent];
+    let world = World::with(reactions);
+    let (result, touched) = perform(&world, &ask).await;
+    assert_eq!((result.unwrap_err().effect, touched), (Effect::Unknown, true));
+    assert_eq!(world.diary().last().unwrap(), "journal ended create 0 lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_given_up_after_the_time_that_the_plugin_sets() {
+    let world = World::with([Reaction::Silence]);
+    let ask = HttpAsk { timeout_ms: Some(1500), ..mutate() };
+    let began = tokio::time::Instant::now();
+    let (result, _) = perform(&world, &ask).await;
+    let message = "got no answer from x.test to POST https://x.test/apps: no answer within 1.5 s";
+    assert_failed(&result, ErrorKind::TimedOut, Effect::Unknown, message);
+    assert_eq!(began.elapsed(), Duration::from_millis(1500));
+    assert_eq!(world.diary().last().unwrap(), "journal ended create 0 lost");
+}
+
+#[tokio::test]
+async fn a_server_error_of_a_mutation_may_have_changed_something() {
+    let world = World::with([answer(500, &[], json!({"errorCode": "E0000009"}))]);
+    let (result, touched) = perform(&world, &mutate()).await;
+    assert_eq!((result.unwrap().status, touched), (500, true));
+}
+
+#[test]
+fn bodies_are_decoded_by_what_they_are() {
+    for (content_type, bytes, expect) in [
+        (Some("application/json"), r#"{"a":1}"#, json!({"a": 1})),
+        (Some("application/problem+JSON; charset=utf-8"), "[1]", json!([1])),
+        (None, "[1]", json!([1])),
+        (Some("text/html"), "<p>", json!("<p>")),
+        (Some("text/plain"), "1", json!("1")),
+        (Some("application/json"), "<p>", json!("<p>")),
+        (Some("application/json"), "", json!(null)),
+        (Some("application/json"), "\u{feff}[1]", json!([1])),
+    ] {
+        let mut response = http::Response::builder();
+        if let Some(content_type) = content_type {
+            response = response.header("content-type", content_type);
+        }
+        assert_eq!(decode(response.body(bytes.into()).unwrap(), 1).body, expect, "{content_type:?} {bytes}");
+    }
+}
+
+/// Performs the request with the same reaction to every attempt; says how many there were.
+async fn perform_against(
+    ask: &HttpAsk,
+    reaction: impl Fn() -> Reaction,
+) -> (World, Result<HttpAnswer, Error>, bool, usize) {
+    let world = World::with((0..5).map(|_| reaction()));
+    let (result, touched) = perform(&world, ask).await;
+    let attempts = world.requests.lock().unwrap().len();
+    (world, result, touched, attempts)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_something_in_between_answers_never_reaches_the_plugin() {
+    let authenticate = || HttpAsk::new(Intent::Authenticate, "POST", "https://x.test/token");
+    for (status, reads, idempotent, mutates) in [
+        (200, 1, 1, 1),
+        (302, 1, 1, 1),
+        (401, 1, 1, 1),
+        (403, 1, 1, 1),
+        (404, 1, 1, 1),
+        (407, 1, 1, 1),
+        (410, 1, 1, 1),
+        (408, 5, 5, 1),
+        (429, 5, 5, 1),
+        (500, 5, 5, 1),
+        (502, 5, 5, 1),
+        (503, 5, 5, 1),
+        (504, 5, 5, 1),
+    ] {
+        let certain = HttpAsk { idempotent: true, ..create() };
+        for (ask, expect) in [(read(), reads), (authenticate(), reads), (certain, idempotent), (create(), mutates)] {
+            let (world, result, touched, attempts) = perform_against(&ask, || page(status)).await;
+            let mutates = ask.intent == Intent::Mutate;
+            let error = result.unwrap_err();
+            let effect = if mutates { Effect::Unknown } else { Effect::None };
+            assert_eq!((error.kind, error.effect, touched), (ErrorKind::Unavailable, effect, mutates), "{status}");
+            let said = format!("something in between answered for x.test: {status} text/html");
+            assert!(error.message.starts_with(&said), "{}", error.message);
+            assert_eq!((attempts, error.context["answered_by"].as_str()), (expect, "foreign"), "{status} {ask:?}");
+            // The journal says what was seen, and nothing is kept of it.
+            let diary = world.diary();
+            assert_eq!(diary.last().unwrap() == &format!("journal ended create 0 {status}"), mutates, "{diary:?}");
+            assert!(world.custody.lock().unwrap().is_empty());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_interface_answers_reaches_the_plugin_with_what_it_says_of_the_effect() {
+    for (status, reads, idempotent, mutates, touched) in [
+        (400, 1, 1, 1, false),
+        (401, 1, 1, 1, false),
+        (403, 1, 1, 1, false),
+        (404, 1, 1, 1, false),
+        (408, 5, 5, 1, true),
+        (409, 1, 1, 1, false),
+        (410, 1, 1, 1, false),
+        (429, 5, 5, 5, false),
+        (500, 5, 1, 1, true),
+        (503, 5, 5, 1, true),
+    ] {
+        let certain = HttpAsk { idempotent: true, ..mutate() };
+        for (ask, expect) in [(read(), reads), (certain, idempotent), (mutate(), mutates)] {
+            let mutates = ask.intent == Intent::Mutate;
+            let (_, result, changed, attempts) =
+                perform_against(&ask, || answer(status, &[], json!({"code": 1}))).await;
+            assert_eq!((result.unwrap().status, attempts), (status, expect), "{status} {ask:?}");
+            assert_eq!(changed, mutates && touched, "{status} {ask:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_only_fail_again_is_final_at_once() {
+    use Sent::{MaybeSent, NotSent};
+    let expired = Flaw::Expired("2026-11-01T00:00:00Z".parse().ok());
+    for (sent, cause, message, attempts) in [
+        (NotSent, Cause::Refused, "failed to connect to x.test: connection refused", 5),
+        (NotSent, Cause::NoRoute, "failed to connect to x.test: no route to its network", 5),
+        (
+            NotSent,
+            Cause::LookupFailed("Try again".into()),
+            "failed to connect to x.test: its name could not be looked up (Try again)",
+            5,
+        ),
+        (NotSent, Cause::UnknownHost, "failed to connect to x.test: there is no host of this name", 1),
+        (NotSent, Cause::ProxyAuth, "failed to connect to x.test: the proxy asks for authentication (407)", 1),
+        (NotSent, Cause::ProxyRefused, "failed to connect to x.test: the proxy refused to connect to it", 1),
+        (NotSent, Cause::NoTls, "failed to connect to x.test: what answers there does not speak TLS", 1),
+        (
+            NotSent,
+            Cause::Certificate(expired),
+            "failed to connect to x.test: its certificate expired at 2026-11-01T00:00:00Z",
+            1,
+        ),
+        (
+            NotSent,
+            Cause::Certificate(Flaw::WrongName(vec!["y.test".into()])),
+            "failed to connect to x.test: its certificate is only for y.test",
+            1,
+        ),
+        (
+            MaybeSent,
+            Cause::TooLong(16 << 20),
+            "GET https://x.test/apps: the answer is longer than the 16 MiB that are read",
+            1,
+        ),
+        (
+            MaybeSent,
+            Cause::Closed,
+            "got no answer from x.test to GET https://x.test/apps: the connection was closed",
+            5,
+        ),
+    ] {
+        let (_, result, _, seen) = perform_against(&read(), || Reaction::Fails(sent, cause.clone())).await;
+        let error = result.unwrap_err();
+        assert_eq!((error.message.as_str(), seen), (message, attempts));
+        assert_eq!((error.effect, error.hint.is_some()), (Effect::None, cause.is_final()), "{message}");
+        let (_, result, touched, _) = perform_against(&mutate(), || Reaction::Fails(sent, cause.clone())).await;
+        let unknown = sent == MaybeSent;
+        assert_eq!((result.unwrap_err().effect == Effect::Unknown, touched), (unknown, unknown), "{message}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_cause_that_strikes_many_is_not_waited_for_by_each() {
+    let mut attempts = Vec::new();
+    let gate = crate::Gate::default();
+    let mut last = None;
+    for number in 0..12 {
+        let world = World { gate: gate.clone(), ..World::with((0..5).map(|_| Reaction::NotSent)) };
+        let side = Side { tenant: format!("t{number}"), ..world.side() };
+        last = scope(&side).request(&HttpAsk { auth: None, ..mutate() }).await.err();
+        attempts.push(world.requests.lock().unwrap().len());
+        assert_eq!(world.diary().iter().any(|line| line.contains("intended")), number < 8, "{number}");
+    }
+    assert_eq!(attempts, [5, 5, 5, 1, 1, 1, 1, 1, 0, 0, 0, 0]);
+    let error = last.unwrap();
+    assert_eq!((error.kind, error.effect), (ErrorKind::Unavailable, Effect::None));
+    let message =
+        "x.test was not tried: 8 tenants failed in the same way before it, and nobody was answered: connection refused";
+    assert_eq!(error.message, message);
+
+    // What each host may have for itself is found out at each.
+    let hosts = crate::Gate::default();
+    for number in 0..12 {
+        let unknown = Reaction::Fails(Sent::NotSent, Cause::UnknownHost);
+        let world = World { gate: hosts.clone(), ..World::with([unknown]) };
+        let side = Side { tenant: format!("t{number}"), ..world.side() };
+        let error = scope(&side).request(&HttpAsk { auth: None, ..read() }).await.unwrap_err();
+        assert_eq!(error.message, "failed to connect to x.test: there is no host of this name");
+    }
+
+    // A probe is answered, and all go on.
+    tokio::time::advance(Duration::from_secs(10)).await;
+    let world = World { gate, ..World::with([answer(200, &[], json!([])), answer(200, &[], json!([]))]) };
+    perform(&world, &read()).await.0.unwrap();
+    perform(&world, &read()).await.0.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_in_place_of_every_answer_is_not_waited_for_by_each() {
+    let (gate, mut attempts) = (crate::Gate::default(), Vec::new());
+    for number in 0..10 {
+        let world = World { gate: gate.clone(), ..World::with((0..5).map(|_| page(503))) };
+        let side = Side { tenant: format!("t{number}"), ..world.side() };
+        scope(&side).request(&HttpAsk { auth: None, ..read() }).await.unwrap_err();
+        attempts.push(world.requests.lock().unwrap().len());
+    }
+    assert_eq!(attempts, [5, 5, 5, 1, 1, 1, 1, 1, 1, 1]);
+}
+
+#[tokio::test]
+async fn only_own_answers_tell_the_time() {
+    let date = ("date", "Thu, 01 Jan 1970 00:10:00 GMT");
+    let Reaction::Answer(mut foreign) = page(403) else { unreachable!() };
+    foreign.headers_mut().insert("date", date.1.parse().unwrap());
+    let world = World::with([Reaction::Answer(foreign), answer(200, &[date], json!([]))]);
+    let told = || world.gate.skews.of("https://x.test").map(|skew| skew.as_secs());
+    perform(&world, &read()).await.0.unwrap_err();
+    assert_eq!(told(), None);
+    perform(&world, &read()).await.0.unwrap();
+    // The double's clock stands at the epoch.
+    assert_eq!(told(), Some(601));
+}
