@@ -32,16 +32,30 @@ const WHY: &str = "okta/okta-auth-js#1315";
 
 pub(super) fn rows() -> Vec<Row> {
     let check = |name| row(name, WHY, New, &["check", "{tenant}"]);
-    let apply = |name| row(name, WHY, Planned, &["apply", "{tenant}.json", "--yes"]).allowing(migrated).state("swapped");
+    let apply =
+        |name| row(name, WHY, Planned, &["apply", "{tenant}.json", "--yes"]).allowing(migrated).state("swapped");
     let finalize = |name| row(name, WHY, Applied, &["finalize", "{tenant}", "--yes"]);
     vec![
         check("check: okta 1 s ahead").prepare(|lab| skew_okta(lab, SignedDuration::from_secs(1))),
         check("check: okta 1 s behind").prepare(|lab| skew_okta(lab, SignedDuration::from_secs(-1))),
-        check("check: okta 40 s ahead").prepare(|lab| skew_okta(lab, SignedDuration::from_secs(40))).says(&["the clock of {org} is"]),
-        check("check: okta 40 s behind").prepare(|lab| skew_okta(lab, SignedDuration::from_secs(-40))).says(&["the clock of {org} is"]),
-        check("check: okta 15 min ahead").prepare(|lab| skew_okta(lab, SignedDuration::from_mins(15))).code(3).says(&["clock"]),
-        check("check: okta 15 min behind").prepare(|lab| skew_okta(lab, SignedDuration::from_mins(-15))).code(3).says(&["clock"]),
-        check("check: the gateway 1 h behind").prepare(|lab| skew_gateway(lab, SignedDuration::from_hours(-1))).code(3).says(&["clock"]),
+        check("check: okta 40 s ahead")
+            .prepare(|lab| skew_okta(lab, SignedDuration::from_secs(40)))
+            .says(&["the clock of {org} is"]),
+        check("check: okta 40 s behind")
+            .prepare(|lab| skew_okta(lab, SignedDuration::from_secs(-40)))
+            .says(&["the clock of {org} is"]),
+        check("check: okta 15 min ahead")
+            .prepare(|lab| skew_okta(lab, SignedDuration::from_mins(15)))
+            .code(3)
+            .says(&["clock"]),
+        check("check: okta 15 min behind")
+            .prepare(|lab| skew_okta(lab, SignedDuration::from_mins(-15)))
+            .code(3)
+            .says(&["clock"]),
+        check("check: the gateway 1 h behind")
+            .prepare(|lab| skew_gateway(lab, SignedDuration::from_hours(-1)))
+            .code(3)
+            .says(&["clock"]),
         apply("apply: okta 15 min ahead").prepare(|lab| skew_okta(lab, SignedDuration::from_mins(15))),
         apply("apply: okta 15 min behind").prepare(|lab| skew_okta(lab, SignedDuration::from_mins(-15))),
         apply("apply: the gateway 1 h ahead").prepare(|lab| skew_gateway(lab, SignedDuration::from_hours(1))),
@@ -56,6 +70,9 @@ pub(super) fn rows() -> Vec<Row> {
             .code(6)
             .says(&["clock"])
             .state("swapped"),
-        finalize("finalize: both 1 h ahead").prepare(|lab| skew_both(lab, SignedDuration::from_hours(1))).allowing(migrated).state("retired"),
+        finalize("finalize: both 1 h ahead")
+            .prepare(|lab| skew_both(lab, SignedDuration::from_hours(1)))
+            .allowing(migrated)
+            .state("retired"),
     ]
 }

@@ -19,7 +19,11 @@ pub(super) fn rows() -> Vec<Row> {
     }
     let plan = |name, why| row(name, why, NewGuided, &["plan", "{tenant}"]);
     vec![
-        plan("guided plan: groups with raw keys", "CIE-DSS-R2.yaml of pan.dev").fault(at("POST", GROUPS, raw(200, RAW_KEYS))),
+        plan("guided plan: groups with raw keys", "CIE-DSS-R2.yaml of pan.dev").fault(at(
+            "POST",
+            GROUPS,
+            raw(200, RAW_KEYS),
+        )),
         plan("guided plan: groups without any known key", "an interface that has changed")
             .fault(at("POST", GROUPS, raw(200, &nameless.to_string())))
             .code(4)

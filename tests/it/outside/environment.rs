@@ -25,7 +25,8 @@ const CANARY: &str = "MIIOutsideCanary";
 
 /// The certificate of another authority.
 fn swap_certificate(lab: &Lab) {
-    let other = lab.wait(flowswap_sim::Sim::start(SimConfig::default().tenants(1), ([127, 0, 0, 1], 0).into())).unwrap();
+    let other =
+        lab.wait(flowswap_sim::Sim::start(SimConfig::default().tenants(1), ([127, 0, 0, 1], 0).into())).unwrap();
     fs::write(lab.path("ca.pem"), other.ca_pem()).unwrap();
 }
 
@@ -35,7 +36,9 @@ fn empty_certificate(lab: &Lab) {
 
 fn nobody_listens(lab: &Lab) {
     let address = lab.sim.addr().to_string();
-    lab.edit_config(|text| text.replace(&format!("\"*.okta.test\" = \"{address}\""), "\"*.okta.test\" = \"127.0.0.1:1\""));
+    lab.edit_config(|text| {
+        text.replace(&format!("\"*.okta.test\" = \"{address}\""), "\"*.okta.test\" = \"127.0.0.1:1\"")
+    });
 }
 
 /// A host that the certificate does not name.
@@ -64,7 +67,10 @@ pub(super) fn rows() -> Vec<Row> {
             .code(2)
             .says(&["ca.pem"])
             .never_says(&[CANARY, "BEGIN CERTIFICATE"]),
-        check("check: an empty certificate file", "a failed download").prepare(empty_certificate).code(2).says(&["ca.pem"]),
+        check("check: an empty certificate file", "a failed download")
+            .prepare(empty_certificate)
+            .code(2)
+            .says(&["ca.pem"]),
         check("check: an authority that is not trusted", "seanmonstar/reqwest#2041")
             .prepare(swap_certificate)
             .code(3)
@@ -73,7 +79,10 @@ pub(super) fn rows() -> Vec<Row> {
             .prepare(wrong_name)
             .code(3)
             .says(&["certificate"]),
-        check("check: nobody listens", "a firewall that refuses").prepare(nobody_listens).code(3).says(&["acme.okta.test"]),
+        check("check: nobody listens", "a firewall that refuses")
+            .prepare(nobody_listens)
+            .code(3)
+            .says(&["acme.okta.test"]),
         row("detect: nobody listens", "a firewall that refuses", New, &["detect", "{tenant}"])
             .prepare(nobody_listens)
             .code(4)

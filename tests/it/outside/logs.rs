@@ -23,7 +23,8 @@ const GRANTED_LEGACY: &str = include_str!("../../../fixtures/outside/granted-leg
 pub(super) fn rows() -> Vec<Row> {
     let of_legacy = |body: &str| at("GET", LOGS, raw(200, body)).query("{legacy-client}");
     let of_service = |body: &str| at("GET", LOGS, raw(200, body)).query("{client}");
-    let kept = |name, why, fault| row(name, why, Applied, FINALIZE).fault(fault).code(3).never_says(&["{tenant}: retired"]);
+    let kept =
+        |name, why, fault| row(name, why, Applied, FINALIZE).fault(fault).code(3).never_says(&["{tenant}: retired"]);
     vec![
         row("detect: okta refuses the directory's refresh token", "okta support, invalid_refresh_token", New, DETECT)
             .fault(of_legacy(REFUSED_LEGACY))
@@ -39,17 +40,34 @@ pub(super) fn rows() -> Vec<Row> {
         kept("finalize: the new client is silent", "a client that fell silent", of_service("[]")),
         kept("finalize: the legacy client is in use", "a second directory", of_legacy(GRANTED_LEGACY))
             .says(&["legacy-silent"]),
-        kept("finalize: times without an offset", "an exporting proxy", at("GET", LOGS, edit("/*/published", json!("2026-11-28T03:00:00")))),
-        kept("finalize: times that are words", "a rewriting gateway", at("GET", LOGS, edit("/*/published", json!("yesterday")))),
-        kept("finalize: events without an actor", "a filtering gateway", at("GET", LOGS, edit("/*/actor", json!(null)))),
+        kept(
+            "finalize: times without an offset",
+            "an exporting proxy",
+            at("GET", LOGS, edit("/*/published", json!("2026-11-28T03:00:00"))),
+        ),
+        kept(
+            "finalize: times that are words",
+            "a rewriting gateway",
+            at("GET", LOGS, edit("/*/published", json!("yesterday"))),
+        ),
+        kept(
+            "finalize: events without an actor",
+            "a filtering gateway",
+            at("GET", LOGS, edit("/*/actor", json!(null))),
+        ),
         kept("finalize: the log behind a portal", "okta-sdk-java#509", at("GET", LOGS, portal()))
             .says(&["something in between answered for {org}"]),
         kept("finalize: the log behind a proxy", "netsuite-suitecloud-sdk#862", at("GET", LOGS, proxy()))
             .says(&["something in between answered for {org}"])
             .never_says(&["may not read"]),
-        kept("finalize: the log may not be read", "a role without the log", at("GET", LOGS, okta(403, "E0000006", "Droits insuffisants", &[])))
-            .says(&["E0000006"]),
+        kept(
+            "finalize: the log may not be read",
+            "a role without the log",
+            at("GET", LOGS, okta(403, "E0000006", "Droits insuffisants", &[])),
+        )
+        .says(&["E0000006"]),
         kept("finalize: a log that is an object", "an envelope", at("GET", LOGS, raw(200, "{}"))),
-        kept("finalize: a log cut off", "a proxy's buffer", at("GET", LOGS, raw(200, "[{\"eventType\":\"app.oauth2"))).says(&["cut off"]),
+        kept("finalize: a log cut off", "a proxy's buffer", at("GET", LOGS, raw(200, "[{\"eventType\":\"app.oauth2")))
+            .says(&["cut off"]),
     ]
 }

@@ -7,6 +7,7 @@ mod answers;
 mod clocks;
 mod directory;
 mod environment;
+mod known;
 mod logs;
 mod reads;
 mod refusals;
@@ -16,15 +17,19 @@ mod writes;
 
 use std::{sync::Mutex, thread};
 
+use known::KNOWN;
 use row::{Row, play};
 
 use crate::support::print;
 
 /// At least as many rows are in the table.
-const LEAST: usize = 60;
+const LEAST: usize = 80;
 
 /// So many rows share a laboratory: as many tenants as are all alike.
 const A_LAB: usize = 7;
+
+/// Laboratories at work. Most of the time a row waits for a step to be tried again.
+const AT_ONCE: usize = 8;
 
 fn table() -> Vec<Row> {
     [
@@ -43,22 +48,22 @@ fn table() -> Vec<Row> {
 #[test]
 fn wrong_turns_of_the_outside() {
     let only = std::env::var("OUTSIDE_ROW").unwrap_or_default();
-    let mut rows: Vec<Row> = table().into_iter().filter(|row| row.name.contains(&only)).collect();
+    let rows: Vec<Row> = table().into_iter().filter(|row| row.name.contains(&only)).collect();
     let count = rows.len();
     assert!(!only.is_empty() || count >= LEAST, "only {count} rows");
-    // Neighbours in one laboratory stay together.
-    rows.sort_by_key(|row| row.stage);
     let (sharing, own): (Vec<_>, Vec<_>) = rows.into_iter().partition(Row::shares_its_lab);
     let mut jobs: Vec<Vec<Row>> = own.into_iter().map(|row| vec![row]).collect();
     let mut groups = sharing;
     while let Some(stage) = groups.first().map(|row| row.stage) {
         let (group, rest): (Vec<_>, _) = groups.into_iter().partition(|row| row.stage == stage);
         groups = rest;
-        jobs.extend(group.chunks(A_LAB).map(<[Row]>::to_vec));
+        // Neighbours are alike, and the slow ones among them are better spread.
+        let labs = group.len().div_ceil(A_LAB);
+        jobs.extend((0..labs).map(|lab| group.iter().skip(lab).step_by(labs).cloned().collect()));
     }
     let (jobs, failures) = (Mutex::new(jobs), Mutex::new(Vec::new()));
     thread::scope(|scope| {
-        for _ in 0..2 {
+        for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 loop {
                     let Some(job) = jobs.lock().unwrap().pop() else { return };
@@ -68,7 +73,20 @@ fn wrong_turns_of_the_outside() {
             });
         }
     });
-    let failures = failures.into_inner().unwrap();
-    print(&format!("wrong turns: {count} rows"));
+    let failures: Vec<(&str, String)> = failures.into_inner().unwrap();
+    let (known, mut failures): (Vec<_>, Vec<_>) = failures.into_iter().partition(|(name, _)| reason(name).is_some());
+    for (name, _) in &known {
+        print(&format!("wrong turn not taken rightly yet: {name}: {}", reason(name).unwrap_or_default()));
+    }
+    if only.is_empty() {
+        let met = KNOWN.iter().filter(|(name, _)| !known.iter().any(|(failed, _)| failed == name));
+        failures.extend(met.map(|(name, _)| (*name, format!("== {name}: is met, or is no row: take it off the list"))));
+    }
+    let failures: Vec<_> = failures.into_iter().map(|(_, text)| text).collect();
+    print(&format!("wrong turns: {count} rows, {} of them known to fail", known.len()));
     assert!(failures.is_empty(), "{} of {count} rows:\n\n{}", failures.len(), failures.join("\n\n"));
+}
+
+fn reason(name: &str) -> Option<&'static str> {
+    KNOWN.iter().find_map(|(known, reason)| (*known == name).then_some(*reason))
 }

@@ -42,8 +42,13 @@ fn in_between() -> Vec<Row> {
         foreign("detect behind a portal", "okta/okta-sdk-java#509", DETECT, at("", "{org}", portal()))
             .says(portal_words),
         foreign("plan behind a portal", "okta/okta-sdk-java#509", PLAN, at("", "{org}", portal())).says(portal_words),
-        foreign("check: a portal for one list", "a portal that lets known paths pass", CHECK, at("GET", APPS, portal()))
-            .says(portal_words),
+        foreign(
+            "check: a portal for one list",
+            "a portal that lets known paths pass",
+            CHECK,
+            at("GET", APPS, portal()),
+        )
+        .says(portal_words),
         foreign(
             "check: a portal without a content type",
             "a captive portal in a router",
@@ -51,8 +56,13 @@ fn in_between() -> Vec<Row> {
             at("", "{org}", script(200, &[], PORTAL)),
         )
         .says(&["titled `Network login`"]),
-        foreign("check behind a filtering proxy", "oracle/netsuite-suitecloud-sdk#862", CHECK, at("", "{org}", proxy()))
-            .says(proxy_words),
+        foreign(
+            "check behind a filtering proxy",
+            "oracle/netsuite-suitecloud-sdk#862",
+            CHECK,
+            at("", "{org}", proxy()),
+        )
+        .says(proxy_words),
         foreign(
             "detect behind a filtering proxy",
             "oracle/netsuite-suitecloud-sdk#862",
@@ -63,8 +73,13 @@ fn in_between() -> Vec<Row> {
         foreign("plan: a proxy at the log", "a policy by path", PLAN, at("GET", LOGS, proxy()))
             .says(proxy_words)
             .never_says(&["may not read"]),
-        foreign("detect: a balancer's 404 at the apps", "cloud-provider-azure#933", DETECT, at("GET", APPS, balancer()))
-            .says(&["404 text/html", "server `awselb/2.0`"]),
+        foreign(
+            "detect: a balancer's 404 at the apps",
+            "cloud-provider-azure#933",
+            DETECT,
+            at("GET", APPS, balancer()),
+        )
+        .says(&["404 text/html", "server `awselb/2.0`"]),
         foreign("detect: a balancer's 404 at the log", "cloud-provider-azure#933", DETECT, at("GET", LOGS, balancer()))
             .says(&["404 text/html"])
             .never_says(&["may not read"]),
@@ -87,7 +102,11 @@ fn in_between() -> Vec<Row> {
             "check: 502 of Envoy as text",
             "envoyproxy/envoy's `upstream connect error`",
             CHECK,
-            at("GET", APPS, script(502, &[("content-type", "text/plain"), ("server", "envoy")], "upstream connect error")),
+            at(
+                "GET",
+                APPS,
+                script(502, &[("content-type", "text/plain"), ("server", "envoy")], "upstream connect error"),
+            ),
         )
         .says(&["502 text/plain", "server `envoy`"]),
         foreign("check: a proxy wants credentials", "samuong/alpaca#2", CHECK, at("", "{org}", script(407, &[], "")))
@@ -126,16 +145,24 @@ fn shapes() -> Vec<Row> {
             .says(&["list apps"]),
         unknown("detect: 200 with an empty body", "a cut connection that ends well", at("GET", APPS, raw(200, "")))
             .says(&["list apps"]),
-        unknown("detect: an object where a list is expected", "an envelope", at("GET", APPS, raw(200, "{\"apps\":[]}")))
-            .says(&["list apps"]),
+        unknown(
+            "detect: an object where a list is expected",
+            "an envelope",
+            at("GET", APPS, raw(200, "{\"apps\":[]}")),
+        )
+        .says(&["list apps"]),
         unknown("detect: null where a list is expected", "a stubbed gateway", at("GET", APPS, raw(200, "null")))
             .says(&["list apps"]),
         unknown("detect: integrations as an object", "an envelope", at("GET", SERVICES, raw(200, "{}")))
             .says(&["list API service integrations"]),
         unknown("detect: a list cut off", "a proxy's buffer", at("GET", APPS, raw(200, "[{\"id\":\"0oa1\",\"na")))
             .says(&["cut off"]),
-        unknown("detect: a list that breaks off on the wire", "a reset", at("GET", APPS, FaultKind::CutBody { milliseconds: 0 }))
-            .says(&["{org}"]),
+        unknown(
+            "detect: a list that breaks off on the wire",
+            "a reset",
+            at("GET", APPS, FaultKind::CutBody { milliseconds: 0 }),
+        )
+        .says(&["{org}"]),
         unknown("detect: an answer over the limit", "an endless download", at("GET", APPS, raw(200, &oversized())))
             .says(&["16 MiB"]),
         unknown("detect: apps without ids", "a filtering gateway", at("GET", APPS, without("/*/id"))).says(&["id"]),
@@ -208,10 +235,26 @@ fn links() -> Vec<Row> {
 fn moments() -> Vec<Row> {
     let healed = |name, why, fault| row(name, why, New, DETECT).fault(fault).says(&["ready"]);
     vec![
-        healed("detect: 500 twice, then an answer", "recordings of Okta", at("GET", APPS, super::answers::okta(500, "E0000009", "Internal Server Error", &[])).times(2)),
-        healed("detect: 503 twice, then an answer", "maintenance", at("GET", APPS, FaultKind::Status { status: 503 }).times(2)),
-        healed("detect: a storm of 429", "a shared rate limit", at("GET", APPS, FaultKind::TooManyRequests { reset_seconds: 1 }).times(3)),
-        healed("detect: the connection closed twice", "a proxy that restarts", at("GET", APPS, FaultKind::DropBefore).times(2)),
+        healed(
+            "detect: 500 twice, then an answer",
+            "recordings of Okta",
+            at("GET", APPS, super::answers::okta(500, "E0000009", "Internal Server Error", &[])).times(2),
+        ),
+        healed(
+            "detect: 503 twice, then an answer",
+            "maintenance",
+            at("GET", APPS, FaultKind::Status { status: 503 }).times(2),
+        ),
+        healed(
+            "detect: a storm of 429",
+            "a shared rate limit",
+            at("GET", APPS, FaultKind::TooManyRequests { reset_seconds: 1 }).times(3),
+        ),
+        healed(
+            "detect: the connection closed twice",
+            "a proxy that restarts",
+            at("GET", APPS, FaultKind::DropBefore).times(2),
+        ),
     ]
 }
 

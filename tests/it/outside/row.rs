@@ -1,9 +1,6 @@
 //! One row of the table, and how it is played.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    time::Instant,
-};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use flowswap_sim::{Fault, FaultKind, GATEWAY_HOST, Interface, SimTenant, diff};
 
@@ -182,17 +179,21 @@ impl Row {
 }
 
 /// Plays rows of one stage in one laboratory, in which each has a tenant of its own. Answers with what went wrong.
-pub(super) fn play(rows: &[Row]) -> Vec<String> {
+pub(super) fn play(rows: &[Row]) -> Vec<(&'static str, String)> {
     let begun = catch_unwind(AssertUnwindSafe(|| begin(rows[0].stage, rows.len())));
-    let Ok(lab) = begun else { return vec![format!("{}: its laboratory did not come about", rows[0].name)] };
+    let Ok(lab) = begun else {
+        return rows
+            .iter()
+            .map(|row| (row.name, format!("== {}: its laboratory did not come about", row.name)))
+            .collect();
+    };
     let mut failures = Vec::new();
     for (row, tenant) in rows.iter().zip(lab.sim.tenants()) {
-        let begun_at = Instant::now();
         let found = catch_unwind(AssertUnwindSafe(|| play_one(&lab, &tenant, row)));
-        crate::support::print(&format!("TIME {:?} {}", begun_at.elapsed(), row.name));
         let found = found.unwrap_or_else(|_| vec!["the row broke off".to_owned()]);
         if !found.is_empty() {
-            failures.push(format!("== {} ({}; `{}`)\n{}", row.name, row.why, row.args.join(" "), found.join("\n")));
+            let text = format!("== {} ({}; `{}`)\n{}", row.name, row.why, row.args.join(" "), found.join("\n"));
+            failures.push((row.name, text));
         }
         lab.sim.clear_faults();
     }
