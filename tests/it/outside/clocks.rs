@@ -1,7 +1,7 @@
 //! Rows in which a side's clock is wrong: no proof compares this machine's clock with another's, and nothing is retired where
 //! the two sides disagree on the time.
 
-use flowswap_sim::GATEWAY_HOST;
+use flowswap_sim::{GATEWAY_HOST, SimConfig};
 use jiff::SignedDuration;
 
 use super::row::{
@@ -27,6 +27,9 @@ fn skew_both(lab: &Lab, ahead: SignedDuration) {
 fn migrated(changes: &[String]) -> bool {
     !changes.is_empty()
 }
+
+/// The org of a laboratory of one tenant.
+const ORG: &str = "acme.okta.test";
 
 const WHY: &str = "okta/okta-auth-js#1315";
 
@@ -56,10 +59,13 @@ pub(super) fn rows() -> Vec<Row> {
             .prepare(|lab| skew_gateway(lab, SignedDuration::from_hours(-1)))
             .code(3)
             .says(&["clock"]),
-        apply("apply: okta 15 min ahead").prepare(|lab| skew_okta(lab, SignedDuration::from_mins(15))),
-        apply("apply: okta 15 min behind").prepare(|lab| skew_okta(lab, SignedDuration::from_mins(-15))),
-        apply("apply: the gateway 1 h ahead").prepare(|lab| skew_gateway(lab, SignedDuration::from_hours(1))),
-        apply("apply: both 1 h behind").prepare(|lab| skew_both(lab, SignedDuration::from_hours(-1))),
+        apply("apply: okta 15 min ahead").config(|world| world.skew(ORG, SignedDuration::from_mins(15))),
+        apply("apply: okta 15 min behind").config(|world| world.skew(ORG, SignedDuration::from_mins(-15))),
+        apply("apply: the gateway 1 h ahead").config(|world| world.skew(GATEWAY_HOST, SignedDuration::from_hours(1))),
+        apply("apply: both 1 h behind").config(|world| {
+            let behind = SignedDuration::from_hours(-1);
+            SimConfig::skew(world, ORG, behind).skew(GATEWAY_HOST, behind)
+        }),
         finalize("finalize: okta 15 min ahead of the gateway")
             .prepare(|lab| skew_okta(lab, SignedDuration::from_mins(15)))
             .code(6)

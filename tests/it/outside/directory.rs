@@ -17,17 +17,20 @@ pub(super) fn rows() -> Vec<Row> {
     for object in nameless["result"]["data"]["domains"][0]["objects"].as_array_mut().unwrap() {
         *object = json!({"groupType": "security", "member": []});
     }
-    let plan = |name, why| row(name, why, NewGuided, &["plan", "{tenant}"]);
     vec![
-        plan("guided plan: groups with raw keys", "CIE-DSS-R2.yaml of pan.dev").fault(at(
-            "POST",
-            GROUPS,
-            raw(200, RAW_KEYS),
-        )),
-        plan("guided plan: groups without any known key", "an interface that has changed")
-            .fault(at("POST", GROUPS, raw(200, &nameless.to_string())))
-            .code(4)
-            .says(&["groups"]),
+        row(
+            "guided apply: groups without any known key",
+            "an interface that has changed",
+            NewGuided,
+            &["apply", "plan.json", "--yes"],
+        )
+        .prepare(|lab| {
+            lab.plan().expect(0);
+        })
+        .fault(at("POST", GROUPS, raw(200, &nameless.to_string())))
+        .code(3)
+        .says(&["groups"])
+        .never_says(&["provision done"]),
         row("guided check: a portal", "okta-sdk-java#82", NewGuided, &["check", "{tenant}"])
             .fault(at("", "api.cie.test", portal()))
             .code(3)

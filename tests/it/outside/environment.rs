@@ -66,7 +66,7 @@ pub(super) fn rows() -> Vec<Row> {
             .prepare(flatten_certificate)
             .code(2)
             .says(&["ca.pem"])
-            .never_says(&[CANARY, "BEGIN CERTIFICATE"]),
+            .never_says(&[CANARY, "MII"]),
         check("check: an empty certificate file", "a failed download")
             .prepare(empty_certificate)
             .code(2)

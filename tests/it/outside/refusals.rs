@@ -31,10 +31,10 @@ const AT_A_LIST: [Code; 11] = [
 
 const AT_A_CREATE: [Code; 9] = [
     ("apply: E0000001 at create", 400, "E0000001", &["E0000001"]),
-    ("apply: E0000006 at create", 403, "E0000006", &["lacks the role"]),
+    ("apply: E0000006 at create", 403, "E0000006", &["E0000006"]),
     ("apply: E0000007 at create", 404, "E0000007", &["E0000007"]),
-    ("apply: E0000011 at create", 401, "E0000011", &["the token is wrong"]),
-    ("apply: E0000015 at create", 401, "E0000015", &["feature"]),
+    ("apply: E0000011 at create", 401, "E0000011", &["E0000011"]),
+    ("apply: E0000015 at create", 401, "E0000015", &["E0000015"]),
     ("apply: E0000022 at create", 405, "E0000022", &["E0000022"]),
     ("apply: E0000060 at create", 501, "E0000060", &["E0000060"]),
     ("apply: E0000143 at create", 403, "E0000143", &["E0000143"]),

@@ -2,7 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use flowswap_sim::{Fault, FaultKind, GATEWAY_HOST, Interface, SimTenant, diff};
+use flowswap_sim::{Fault, FaultKind, GATEWAY_HOST, Interface, SimConfig, SimTenant, diff};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     faults::points::uniform,
@@ -42,6 +43,7 @@ pub(super) struct Row {
     pub(super) stage: Stage,
     args: &'static [&'static str],
     faults: Vec<At>,
+    config: Option<fn(SimConfig) -> SimConfig>,
     prepare: Option<fn(&Lab)>,
     environment: Vec<(&'static str, &'static str)>,
     code: i32,
@@ -119,6 +121,7 @@ pub(super) fn row(name: &'static str, why: &'static str, stage: Stage, args: &'s
         stage,
         args,
         faults: Vec::new(),
+        config: None,
         prepare: None,
         environment: Vec::new(),
         code: 0,
@@ -132,6 +135,12 @@ pub(super) fn row(name: &'static str, why: &'static str, stage: Stage, args: &'s
 impl Row {
     pub(super) fn fault(mut self, fault: At) -> Self {
         self.faults.push(fault);
+        self
+    }
+
+    /// Settings of the world, from its beginning.
+    pub(super) fn config(mut self, config: fn(SimConfig) -> SimConfig) -> Self {
+        self.config = Some(config);
         self
     }
 
@@ -174,13 +183,13 @@ impl Row {
 
     /// Whether it touches its own tenant only.
     pub(super) fn shares_its_lab(&self) -> bool {
-        self.prepare.is_none()
+        self.prepare.is_none() && self.config.is_none()
     }
 }
 
 /// Plays rows of one stage in one laboratory, in which each has a tenant of its own. Answers with what went wrong.
 pub(super) fn play(rows: &[Row]) -> Vec<(&'static str, String)> {
-    let begun = catch_unwind(AssertUnwindSafe(|| begin(rows[0].stage, rows.len())));
+    let begun = catch_unwind(AssertUnwindSafe(|| begin(&rows[0], rows.len())));
     let Ok(lab) = begun else {
         return rows
             .iter()
@@ -200,8 +209,9 @@ pub(super) fn play(rows: &[Row]) -> Vec<(&'static str, String)> {
     failures
 }
 
-fn begin(stage: Stage, tenants: usize) -> Lab {
-    let config = uniform(tenants);
+fn begin(row: &Row, tenants: usize) -> Lab {
+    let (stage, config) = (row.stage, uniform(tenants));
+    let config = row.config.map_or(config.clone(), |change| change(config));
     let lab = match stage {
         Stage::NewGuided => Lab::new(config.interface(Interface::CieGuided)),
         _ => Lab::new(config),
@@ -281,13 +291,15 @@ fn fill(lab: &Lab, tenant: &SimTenant, text: &str) -> String {
         return text.to_owned();
     }
     let org = lab.org(tenant);
-    let then = lab.sim.clock().now() - jiff::SignedDuration::from_mins(1);
+    let now = lab.sim.clock().now();
+    let written = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string();
     let mut text = text
         .replace("{tenant}", &tenant.name)
         .replace("{org}", &tenant.domain)
         .replace("{gateway}", GATEWAY_HOST)
         .replace("{directory}", &tenant.directory_id)
-        .replace("{minute-ago}", &then.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string());
+        .replace("{later}", &written(now + SignedDuration::from_mins(3)))
+        .replace("{minute-ago}", &written(now - SignedDuration::from_mins(1)));
     if let Some(legacy) = org.legacy.first() {
         text = text.replace("{legacy-client}", &legacy.client_id).replace("{legacy}", &legacy.id);
     }
