@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use crate::beliefs::Belief;
 use crate::world::scenario::Scenario;
 
 /// The virtual host of the automation gateway in front of all directories.
@@ -84,6 +85,12 @@ pub struct SimConfig {
     pub record: bool,
     /// The instant at which the world begins; `None` for the real present.
     pub start: Option<Timestamp>,
+    /// How far the orgs' clocks are ahead of the world's: their `Date`, and the times of what happens in them.
+    pub org_clock: SignedDuration,
+    /// The same of the directories' side: the gateway and Cloud Identity Engine's own interface.
+    pub directory_clock: SignedDuration,
+    /// What is not so in this world, of all that proofs assume.
+    pub false_beliefs: Vec<Belief>,
 }
 
 impl Default for SimConfig {
@@ -106,6 +113,9 @@ impl Default for SimConfig {
             rate_limit: None,
             record: false,
             start: None,
+            org_clock: SignedDuration::ZERO,
+            directory_clock: SignedDuration::ZERO,
+            false_beliefs: Vec::new(),
         }
     }
 }
@@ -227,6 +237,27 @@ impl SimConfig {
     #[must_use]
     pub fn start(mut self, start: Timestamp) -> Self {
         self.start = Some(start);
+        self
+    }
+
+    /// Sets how far the orgs' clocks are ahead of the world's.
+    #[must_use]
+    pub fn org_clock(mut self, ahead: SignedDuration) -> Self {
+        self.org_clock = ahead;
+        self
+    }
+
+    /// Sets how far the clocks of the directories' side are ahead of the world's.
+    #[must_use]
+    pub fn directory_clock(mut self, ahead: SignedDuration) -> Self {
+        self.directory_clock = ahead;
+        self
+    }
+
+    /// Makes beliefs false.
+    #[must_use]
+    pub fn without(mut self, beliefs: &[Belief]) -> Self {
+        self.false_beliefs.extend(beliefs);
         self
     }
 }

@@ -24,7 +24,7 @@ use crate::okta::{self, limits};
 use crate::state::{State, lock};
 use crate::traffic::Exchange;
 use crate::wire::WireBody;
-use crate::{admin, cie, console, gateway, script};
+use crate::{admin, cie, console, contrary, gateway, script};
 
 /// The most a request body may hold; nothing here needs more.
 const MOST_BODY: usize = 1 << 20;
@@ -146,7 +146,7 @@ where
 async fn answer(state: &State, request: &Request) -> Option<Outcome> {
     let host = request.host();
     if host == ADMIN_HOST {
-        return Some(Outcome::Whole(stamp(state, admin::handle(state, request))));
+        return Some(Outcome::Whole(stamp(state, &host, admin::handle(state, request))));
     }
     if let Some(mut org) = state.org(&host) {
         okta::count(&mut org, request);
@@ -166,7 +166,7 @@ async fn answer(state: &State, request: &Request) -> Option<Outcome> {
                 carry_out(state, &host, request);
             }
             tokio::time::sleep(Duration::from_millis(milliseconds)).await;
-            let stamped = stamp(state, script::reply(status, body));
+            let stamped = stamp(state, &host, script::reply(status, body));
             return Some(Outcome::Whole(script::set_headers(stamped, &headers)));
         }
         Some(FaultKind::Edit { pointer, value }) => {
@@ -189,16 +189,22 @@ async fn answer(state: &State, request: &Request) -> Option<Outcome> {
             reply
         }
         Some(FaultKind::CutBody { milliseconds }) => {
-            let reply = stamp(state, carry_out(state, &host, request));
+            let reply = stamp(state, &host, carry_out(state, &host, request));
             return Some(Outcome::Cut(reply, Duration::from_millis(milliseconds)));
         }
         None => carry_out(state, &host, request),
     };
-    Some(Outcome::Whole(stamp(state, reply)))
+    Some(Outcome::Whole(stamp(state, &host, reply)))
 }
 
 fn carry_out(state: &State, host: &str, request: &Request) -> Reply {
     natural::catch_up(state);
+    contrary::note_clocks(state, host);
+    let reply = contrary::instead(state, host, request).unwrap_or_else(|| dispatch(state, host, request));
+    contrary::tamper(state, host, request, reply)
+}
+
+fn dispatch(state: &State, host: &str, request: &Request) -> Reply {
     match host {
         GATEWAY_HOST => return gateway::handle(state, request),
         CIE_AUTH_HOST => return cie::token::handle(state, request),
@@ -206,7 +212,7 @@ fn carry_out(state: &State, host: &str, request: &Request) -> Reply {
         CONSOLE_HOST => return console::handle(state, request),
         _ => {}
     }
-    let now = state.clock.now();
+    let now = contrary::shift(state.clock.now(), state.config.org_clock);
     state.org(host).map(|mut org| okta::handle(&mut org, request, now)).unwrap_or_else(|| {
         let message = format!("no simulated host is named '{host}'");
         let body = json!({ "error": { "code": "unknown_host", "message": message } });
@@ -244,6 +250,9 @@ fn refuse_with(request: &Request, status: u16) -> Reply {
     reply.with_header(http::HeaderName::from_static("x-okta-request-id"), "reqFault")
 }
 
-fn stamp(state: &State, reply: Reply) -> Reply {
-    reply.with_header(header::DATE, &to_http_date(state.clock.now()))
+fn stamp(state: &State, host: &str, reply: Reply) -> Reply {
+    match contrary::date(state, host) {
+        Some(at) => reply.with_header(header::DATE, &to_http_date(at)),
+        None => reply,
+    }
 }

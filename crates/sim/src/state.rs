@@ -8,8 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use crate::cie::token::Tokens;
+use crate::beliefs::Belief;
 use crate::clock::Clock;
 use crate::config::SimConfig;
+use crate::contrary::{self, Contrary};
 use crate::faults::FaultBook;
 use crate::gateway::{self, model::Directory};
 use crate::message::{Reply, Request};
@@ -34,14 +36,21 @@ pub(crate) struct State {
     pub(crate) cie_tokens: Mutex<Tokens>,
     pub(crate) admin_token: String,
     pub(crate) faults: Mutex<FaultBook>,
+    /// What is not so in this world.
+    pub(crate) contrary: Contrary,
+    /// Directories that no interface shows, connected as legacy clients of these orgs.
+    pub(crate) unseen: Vec<Mutex<Directory>>,
     pub(crate) traffic: Mutex<Vec<Exchange>>,
 }
 
 impl State {
     /// Builds the world that the settings ask for.
-    pub(crate) fn new(config: SimConfig) -> Self {
+    pub(crate) fn new(mut config: SimConfig) -> Self {
+        contrary::adjust(&mut config);
         let clock = config.start.map_or_else(Clock::real, Clock::starting_at);
         let built = build::build(&config, clock.start());
+        let is_alone = !config.false_beliefs.contains(&Belief::OneDirectoryPerLegacyClient);
+        let unseen = built.directories.iter().filter(|_| !is_alone).map(Directory::unseen).map(Mutex::new).collect();
         let ids = built.directories.iter().enumerate().map(|(index, directory)| (directory.id.clone(), index));
         let state = Self {
             directory_index: ids.collect(),
@@ -53,6 +62,8 @@ impl State {
             cie_tokens: Mutex::new(Tokens::new(config.seed)),
             admin_token: built.admin_token,
             faults: Mutex::default(),
+            contrary: Contrary::new(&config.false_beliefs),
+            unseen,
             traffic: Mutex::default(),
             config,
             clock,
@@ -78,6 +89,7 @@ impl State {
     /// Carries out a request that a directory makes: like any other, but uncounted, unrecorded and without faults,
     /// as those concern the tool under test.
     pub(crate) fn ask_org(&self, request: &Request, now: Timestamp) -> Option<Reply> {
+        let now = contrary::shift(now, self.config.org_clock);
         self.org(&request.host()).map(|mut org| okta::handle(&mut org, request, now))
     }
 }
