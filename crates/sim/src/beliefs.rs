@@ -190,7 +190,7 @@ beliefs! {
     RestoreIsWhatRuns, "restore-is-what-runs",
     "The connection that is shown after a restore is the one that syncs.",
     Described("what a read shows"),
-    "";
+    "Not noticed: the gateway's word is taken, and the new client is removed while it runs.";
 
     LastSuccessIsASync, "last-success-is-a-sync",
     "The time of the last sync is that of a sync that went well.",

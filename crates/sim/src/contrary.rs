@@ -208,8 +208,11 @@ fn tamper_log(state: &State, request: &Request, mut reply: Reply) -> Reply {
         contrary.note(Belief::EventsWithinMinutes);
     }
     let drop = |belief: Belief, reply: Reply, is_dropped: &dyn Fn(&Value) -> bool| {
+        if !contrary.is_false(belief) {
+            return reply;
+        }
         let Value::Array(events) = reply.value() else { return reply };
-        if !contrary.is_false(belief) || !events.iter().any(is_dropped) {
+        if !events.iter().any(is_dropped) {
             return reply;
         }
         contrary.note(belief);

@@ -20,9 +20,11 @@ use crate::simulation::{
 /// A directory syncs so often.
 const SYNC_EVERY: Duration = Duration::from_secs(5 * 60);
 /// The operator gives the same command again after so long.
-const PAUSE: u64 = 10 * 60;
+const PAUSE: u64 = 25 * 60;
 /// So often: long enough for whatever comes once an hour.
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 4;
+/// And so often where waiting is not what it takes.
+const ROUNDS_OF_A_FAILURE: usize = 2;
 /// A migration is finalized later.
 const SOAK: u64 = 2 * 60 * 60;
 /// A client whose directory synced no later than this is in use: an hour's token, and what `finalize` allows beyond.
@@ -131,9 +133,11 @@ impl World {
             if step == Move::Finalize {
                 wait(SOAK).await;
             }
-            for _ in 0..ROUNDS {
+            for round in 1..=ROUNDS {
                 self.make(&step).await;
-                if self.state() == goal {
+                let state = self.state();
+                let is_waiting = matches!(state, TenantState::Soaking | TenantState::Waiting | TenantState::RollingBack);
+                if state == goal || !is_waiting && round >= ROUNDS_OF_A_FAILURE {
                     break;
                 }
                 wait(PAUSE).await;

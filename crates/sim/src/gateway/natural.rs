@@ -25,6 +25,9 @@ pub(crate) fn catch_up(state: &State) {
         return;
     }
     let now = state.clock.now();
+    if !state.unseen.is_empty() {
+        state.contrary.note(Belief::OneDirectoryPerLegacyClient);
+    }
     for directory in state.directories.iter().chain(&state.unseen) {
         let mut directory = lock(directory);
         let last = directory.sync.natural;
