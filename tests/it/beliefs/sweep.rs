@@ -1,6 +1,7 @@
 //! Every belief false, alone and in pairs, under every command.
 //!
-//! By default all single ones and a sample of the pairs; `FLOWSWAP_BELIEFS` says how many pairs, or `full` for all.
+//! By default all single ones and a sample of the pairs; `FLOWSWAP_BELIEFS` says how many pairs, `full`
+//! for all, or the names of those that are to be false together, with a comma between.
 
 use std::{
     collections::BTreeMap,
@@ -61,7 +62,10 @@ fn beliefs_in_pairs_are_played_false() {
     fastrand::Rng::with_seed(1).shuffle(&mut pairs);
     match std::env::var("FLOWSWAP_BELIEFS").as_deref() {
         Ok("full") => {}
-        Ok(count) => pairs.truncate(count.parse().unwrap()),
+        Ok(wanted) => match wanted.parse() {
+            Ok(count) => pairs.truncate(count),
+            Err(_) => pairs = vec![wanted.split(',').map(named).collect()],
+        },
         Err(_) => pairs.truncate(PAIRS),
     }
     let cases = pairs.into_iter().flat_map(|pair| Way::ALL.map(|way| (pair.clone(), way)));
@@ -69,6 +73,10 @@ fn beliefs_in_pairs_are_played_false() {
     let results = sweep(cases.collect());
     print(&tell("in pairs", &results, begin));
     assert_right(&results);
+}
+
+fn named(id: &str) -> Belief {
+    BELIEFS.iter().find(|row| row.id == id).unwrap_or_else(|| panic!("no belief is named {id}")).belief
 }
 
 fn sweep(cases: Vec<Case>) -> Vec<(Case, Outcome)> {
