@@ -9,7 +9,8 @@ use std::{
 use flowswap_contract::{self as contract, ErrorKind, Role};
 use flowswap_engine::{Backend, BackendCall, History, PluginPin, Ports, Secret, Tenant, TenantSpec};
 use flowswap_host::{
-    Effects, Gate, Launcher, Limits, Network, PluginFile, PluginProcess, Session, SessionConfig, build, locate,
+    Effects, Gate, Launcher, Limits, Network, Outage, PluginFile, PluginProcess, Session, SessionConfig, Skews, build,
+    locate,
 };
 use futures::{
     StreamExt,
@@ -163,6 +164,8 @@ fn effects(config: &Config, ports: &Ports) -> Result<Effects, Failure> {
         events: Arc::clone(&ports.events),
         stop: ports.stop.clone(),
         gate: Gate::default(),
+        outage: Outage::default(),
+        skews: Skews::default(),
         timeout: config.network.timeout,
     })
 }

@@ -7,7 +7,7 @@ use flowswap_contract::{
     Reversibility, Role, Step, StepParams, TestReply, Values,
 };
 use flowswap_engine::{Backend, BackendCall, Clock, Mode, RunId, StopSwitch, intent_token};
-use flowswap_host::{Effects, Gate, Session};
+use flowswap_host::{Effects, Gate, Outage, Session, Skews};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -65,6 +65,8 @@ impl Bench {
             events: Arc::clone(&subject.watch) as _,
             stop: StopSwitch::default().listen(),
             gate: Gate::default(),
+            outage: Outage::default(),
+            skews: Skews::default(),
             timeout: REQUEST_LIMIT,
         };
         let session = Session::open(Arc::clone(&subject.process), Arc::new(effects), config).await;

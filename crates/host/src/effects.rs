@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use flowswap_engine::{Clock, EventSink, Journal, SecretStore, Stop};
 
-use crate::{Gate, HttpService};
+use crate::{Gate, HttpService, Outage, Skews};
 
 /// The world as sessions use it. One value serves all sessions of a process.
 pub struct Effects {
@@ -22,6 +22,10 @@ pub struct Effects {
     pub stop: Stop,
     /// Holds requests to an origin that has no more to give.
     pub gate: Gate,
+    /// Which origins cannot be reached, and whether that is the same everywhere.
+    pub outage: Outage,
+    /// How far the origins' clocks are from this machine's.
+    pub skews: Skews,
     /// How long one attempt of a request may take where the plugin does not say.
     pub timeout: Duration,
 }

@@ -102,7 +102,7 @@ impl Permission<'_> {
         }
         url.set_fragment(None);
         let method = http::Method::from_bytes(ask.method.as_bytes())
-            .map_err(|_| self.refuse(format!("asked for a request with a method that is none ({request})")))?;
+            .map_err(|_| self.refuse(format!("asked for a request with an invalid method ({request})")))?;
         if matches!(method, http::Method::CONNECT | http::Method::TRACE) {
             return Err(self.refuse(format!("asked for a request with a method that is the host's own ({request})")));
         }
@@ -124,6 +124,15 @@ impl Permission<'_> {
             Intent::Mutate if !self.in_step => Err(self.refuse(format!("{asked} outside of any step"))),
             Intent::Read if dry && !matches!(ask.method.as_str(), "GET" | "HEAD") => {
                 Err(self.refuse(format!("{asked} in a dry run, in which only GET and HEAD count as reading")))
+            }
+            Intent::Read if ask.query && ask.method != "POST" => {
+                Err(self.refuse(format!("{asked} as a query, and only a POST can be one")))
+            }
+            Intent::Read if !ask.query && !matches!(ask.method.as_str(), "GET" | "HEAD") => {
+                Err(self.refuse(format!("{asked}, and only GET, HEAD and a POST that is a query count as reading")))
+            }
+            Intent::Authenticate | Intent::Mutate if ask.query => {
+                Err(self.refuse(format!("{asked} as a query, and only a `read` can be one")))
             }
             Intent::Authenticate if dry && !is_token_request(ask) => {
                 Err(self.refuse(format!("{asked} in a dry run, and it is no POST of a form with a `grant_type`")))
@@ -261,7 +270,30 @@ mod tests {
             ask(Intent::Mutate, "DELETE", "https://x.test/y"),
             Ok("https://x.test/y"),
         );
-        check(APPLY, ask(Intent::Read, "POST", "https://x.test/y"), Ok("https://x.test/y"));
+        let query = |ask: HttpAsk| HttpAsk { query: true, ..ask };
+        check(APPLY, query(ask(Intent::Read, "POST", "https://x.test/y")), Ok("https://x.test/y"));
+        for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+            let refused = format!(
+                "plugin `rogue` asked for a `read` request ({method} https://x.test/y) during `apply`, and only GET, HEAD and a \
+                 POST that is a query count as reading"
+            );
+            check(APPLY, ask(Intent::Read, method, "https://x.test/y"), Err(&refused));
+        }
+        for method in ["GET", "PUT", "DELETE"] {
+            let refused = format!(
+                "plugin `rogue` asked for a `read` request ({method} https://x.test/y) during `apply` as a query, and only a POST \
+                 can be one"
+            );
+            check(APPLY, query(ask(Intent::Read, method, "https://x.test/y")), Err(&refused));
+        }
+        check(
+            APPLY,
+            query(ask(Intent::Mutate, "POST", "https://x.test/y")),
+            Err(
+                "plugin `rogue` asked for a `mutate` request (POST https://x.test/y) during `apply` as a query, and only a \
+                 `read` can be one",
+            ),
+        );
         for op in [Op::Detect, Op::Plan, Op::Observe, Op::Test] {
             let refused = format!(
                 "plugin `rogue` asked for a `mutate` request (POST https://x.test/y) during `{op}`, \
@@ -364,13 +396,13 @@ mod tests {
         check(DETECT, HttpAsk { headers, ..ask(Intent::Read, "GET", "https://x.test/y") }, Ok("https://x.test/y"));
         check(
             APPLY,
-            ask(Intent::Read, "CONNECT", "https://x.test/y"),
+            ask(Intent::Mutate, "CONNECT", "https://x.test/y"),
             Err("plugin `rogue` asked for a request with a method that is the host's own (CONNECT https://x.test/y)"),
         );
         check(
             APPLY,
-            ask(Intent::Read, "GET /\r\n", "https://x.test/y"),
-            Err("plugin `rogue` asked for a request with a method that is none (GET/ https://x.test/y)"),
+            ask(Intent::Mutate, "GET /\r\n", "https://x.test/y"),
+            Err("plugin `rogue` asked for a request with an invalid method (GET/ https://x.test/y)"),
         );
     }
 

@@ -11,9 +11,11 @@ use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 
 use crate::{
+    Effects,
     blind::blind,
     capture::{self, Taken},
     guard::{Permitted, describe},
+    provenance,
     redact::Redactor,
     retry::{self, Decision, Tried},
     scope::{Scope, chain, internal},
@@ -36,6 +38,8 @@ struct Intended {
 struct Sending {
     /// The last attempt; none when there was none.
     seen: Option<Seen>,
+    /// Why its answer is not the API's own, or not a whole one.
+    doubt: Option<Error>,
     attempts: u32,
     /// An attempt may have arrived without an answer that would say what came of it.
     lost: bool,
@@ -143,13 +147,21 @@ impl Scope<'_> {
     }
 
     async fn send(&self, ask: &HttpAsk, permitted: &Permitted, request: http::Request<Bytes>) -> Sending {
-        let mut sending = Sending { seen: None, attempts: 0, lost: false, cut_short: None };
+        let mut sending = Sending { seen: None, doubt: None, attempts: 0, lost: false, cut_short: None };
+        let Effects { outage, skews, clock, .. } = self.side.effects.as_ref();
+        let origin = permitted.origin.as_str();
+        let host = permitted.url.host_str().unwrap_or_default();
         loop {
             if let Err(stopped) = self.wait_at_gate(permitted).await {
                 sending.cut_short = Some(stopped);
                 return sending;
             }
+            if let Some(cause) = outage.refuses() {
+                sending.seen = Some(Err(TransportError::not_tried(cause)));
+                return sending;
+            }
             sending.attempts += 1;
+            let asked = clock.now();
             let seen = self.send_once(ask, request.clone()).await;
             let tried = Tried {
                 intent: ask.intent,
@@ -159,6 +171,11 @@ impl Scope<'_> {
             };
             let decision = match &seen {
                 Ok(answer) => {
+                    outage.answered(origin);
+                    sending.doubt = provenance::doubt(host, answer);
+                    if sending.doubt.is_none() {
+                        skews.note(origin, answer.headers(), asked, clock.now());
+                    }
                     if let Some(wait) = retry::hold_after(answer.headers(), tried.dialect) {
                         self.side.effects.gate.hold(permitted.origin.as_str(), wait);
                     }
@@ -167,7 +184,15 @@ impl Scope<'_> {
                 }
                 Err(error) => {
                     sending.lost |= error.sent == Sent::MaybeSent;
-                    tried.after_error(error)
+                    let decision = tried.after_error(error);
+                    match error.cause().is_connecting() {
+                        true if !outage.failed(origin, error.cause()) => Decision::Take,
+                        true if decision == Decision::Take => {
+                            outage.gave_up(origin);
+                            decision
+                        }
+                        _ => decision,
+                    }
                 }
             };
             sending.seen = Some(seen);
@@ -223,6 +248,7 @@ impl Scope<'_> {
         let unknown = |error: Error| if mutates { error.with_unknown_effect() } else { error };
         let (mut answer, taken) = answer.map_err(|mut error| {
             error.message = redactor.text(&error.message);
+            error.context.values_mut().for_each(|fact| *fact = redactor.text(fact));
             error
         })?;
         kept.map_err(unknown)?;
@@ -306,9 +332,9 @@ impl Sending {
         self.seen.as_ref()?.as_ref().ok().map(|answer| answer.status().as_u16())
     }
 
-    /// 4xx answers say that nothing was done.
+    /// 4xx answers of the API say that nothing was done; 408 does not say, and what stands in between does not know.
     fn may_have_changed(&self) -> bool {
-        self.lost || self.status().is_some_and(|status| status < 400)
+        self.lost || self.status().is_some_and(|status| status < 400 || status == 408 || self.doubt.is_some())
     }
 
     /// What the journal says of a mutating request.
@@ -329,9 +355,13 @@ impl Sending {
 
     fn into_answer(self, ask: &HttpAsk) -> Result<HttpAnswer, Error> {
         let mutates = ask.intent == Intent::Mutate;
-        let effect = |error: Error| if mutates && self.lost { error.with_unknown_effect() } else { error };
+        let may_have_changed = self.may_have_changed();
+        let effect = |error: Error| if mutates && may_have_changed { error.with_unknown_effect() } else { error };
         if let Some(error) = self.cut_short {
             return Err(effect(error));
+        }
+        if let Some(doubt) = self.doubt {
+            return Err(effect(doubt.with_context("request", describe(&ask.method, &ask.url))));
         }
         match self.seen {
             Some(Ok(answer)) => Ok(decode(answer, self.attempts)),

@@ -49,6 +49,8 @@ impl Tried<'_> {
         let repeat = match status.as_u16() {
             // Refused before any work was done, so it is safe for mutations as well.
             429 => true,
+            // Okta answers 500 E0000009 for some seconds now and then (recordings). A mutation is observed instead.
+            500 => self.intent != Intent::Mutate,
             502..=504 => self.intent != Intent::Mutate || self.idempotent,
             _ => false,
         };
@@ -61,7 +63,8 @@ impl Tried<'_> {
 
     /// Decides on the lack of an answer.
     pub(crate) fn after_error(&self, error: &TransportError) -> Decision {
-        let repeat = error.sent == Sent::NotSent || self.intent != Intent::Mutate || self.idempotent;
+        let may_arrive = error.sent == Sent::MaybeSent && self.intent == Intent::Mutate && !self.idempotent;
+        let repeat = !error.cause().is_final() && !may_arrive;
         self.repeat_if(repeat, self.back_off(), || error.to_string())
     }
 
@@ -163,7 +166,10 @@ mod tests {
             (404, false, false, false, false),
             (409, false, false, false, false),
             (429, true, true, true, true),
-            (500, false, false, false, false),
+            (500, true, true, false, false),
+            (501, false, false, false, false),
+            (407, false, false, false, false),
+            (408, false, false, false, false),
             (502, true, true, false, true),
             (503, true, true, false, true),
             (504, true, true, false, true),

@@ -16,6 +16,7 @@ use futures::{
     future::BoxFuture,
     stream::{FuturesUnordered, StreamExt},
 };
+use jiff::SignedDuration;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -263,6 +264,10 @@ impl Session {
 impl Backend for Session {
     fn call<'a>(&'a self, call: BackendCall<'a>) -> BoxFuture<'a, Result<Value, Error>> {
         Box::pin(self.converse(call))
+    }
+
+    fn skews(&self) -> BTreeMap<String, SignedDuration> {
+        self.side.effects.skews.of(self.side.origins.iter().map(origin::Origin::as_str))
     }
 }
 

@@ -22,7 +22,7 @@ use serde_json::Value;
 use tower::util::BoxCloneSyncService;
 
 use crate::{
-    Effects, Gate, HttpService, Limits, PluginProcess, Sent, StartError, TransportError,
+    Effects, Gate, HttpService, Limits, Outage, PluginProcess, Sent, Skews, StartError, TransportError,
     life::Life,
     origin::Origin,
     revival::Revival,
@@ -84,6 +84,8 @@ impl World {
             events: Arc::new(self.double()),
             stop: self.stop.listen(),
             gate: self.gate.clone(),
+            outage: Outage::default(),
+            skews: Skews::default(),
             timeout: Duration::from_secs(60),
         })
     }

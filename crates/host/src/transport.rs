@@ -18,7 +18,10 @@ use rustls::{
 };
 use tower::{BoxError, util::BoxCloneSyncService};
 
-use crate::resolve::{self, HostPattern, Overrides, Resolver};
+use crate::{
+    proxy,
+    resolve::{self, HostPattern, Overrides, Resolver},
+};
 
 /// Sends one request once. Dropping the future gives the request up.
 pub type HttpService = BoxCloneSyncService<http::Request<Bytes>, http::Response<Bytes>, TransportError>;
@@ -70,6 +73,22 @@ pub enum NetworkError {
         #[source]
         source: Option<BoxError>,
     },
+    /// The file holds something else than certificates. What it holds is not repeated: it may be a key.
+    #[error("the CA file `{}` {problem}", path.display())]
+    CaKind {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A variable of the environment that names a proxy, or what goes by none, cannot be read. Its value may hold a password.
+    #[error("`{variable}` cannot be read as {expected}")]
+    Proxy {
+        /// The variable.
+        variable: &'static str,
+        /// What it should be.
+        expected: &'static str,
+    },
     /// The client cannot be set up.
     #[error("failed to set up the HTTP client")]
     Client(#[source] reqwest::Error),
@@ -80,6 +99,10 @@ impl NetworkError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::CaFile { .. } => None,
+            Self::CaKind { .. } => Some("export the CA's certificate in PEM form, with its line breaks"),
+            Self::Proxy { .. } => {
+                Some("set it right, or unset it; `system_proxy = false` under `[network]` ignores it")
+            }
             Self::CaContent { .. } => Some("a certificate in PEM form starts with `-----BEGIN CERTIFICATE-----`"),
             Self::Client(_) => Some("on a system without root certificates, name a file with them as `ca_file`"),
         }
@@ -95,6 +118,49 @@ pub enum Sent {
     MaybeSent,
 }
 
+/// What kept a request from being answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Nobody listens.
+    Refused,
+    /// The address does not answer.
+    Unreachable,
+    /// There is no host of this name.
+    UnknownHost,
+    /// The server's certificate is not accepted.
+    Certificate,
+    /// The proxy lets no connection through.
+    Proxy,
+    /// The answer is longer than what is read.
+    TooLong,
+    /// Anything else.
+    Other,
+}
+
+impl Cause {
+    /// Another try would end the same way; at a proxy it could lock the account.
+    pub(crate) fn is_final(self) -> bool {
+        matches!(self, Self::UnknownHost | Self::Certificate | Self::Proxy | Self::TooLong)
+    }
+
+    /// No connection came about.
+    pub(crate) fn is_connecting(self) -> bool {
+        !matches!(self, Self::TooLong | Self::Other)
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "connection refused",
+            Self::Unreachable => "no answer from the address",
+            Self::UnknownHost => "unknown host",
+            Self::Certificate => "the certificate is not accepted",
+            Self::Proxy => "the proxy refused the connection",
+            Self::TooLong => "the answer is too long",
+            Self::Other => "no answer",
+        }
+    }
+}
+
 /// Why a request got no answer. Never holds the URL or anything else of the request.
 #[derive(Debug)]
 pub struct TransportError {
@@ -104,22 +170,38 @@ pub struct TransportError {
     pub timed_out: bool,
     /// What the client said.
     source: BoxError,
+    cause: Cause,
 }
 
 impl TransportError {
     /// An error after which the request can have arrived or cannot.
     pub fn new(sent: Sent, source: impl Into<BoxError>) -> Self {
-        Self { sent, timed_out: false, source: source.into() }
+        let source = source.into();
+        let cause = find_cause(source.as_ref());
+        Self { sent, timed_out: false, source, cause }
     }
 
     /// The error of a request that was given up after this time.
     pub(crate) fn gave_up(after: Duration) -> Self {
         let source = format!("no answer within {} s", after.as_secs_f32());
-        Self { sent: Sent::MaybeSent, timed_out: true, source: source.into() }
+        Self { sent: Sent::MaybeSent, timed_out: true, source: source.into(), cause: Cause::Other }
     }
 
-    /// The whole chain as one line: what became of the request, and why.
+    /// The error of a request that was not sent, because all others fail by the same cause.
+    pub(crate) fn not_tried(cause: Cause) -> Self {
+        let source = format!("not tried: no host can be reached ({})", cause.as_str());
+        Self { sent: Sent::NotSent, timed_out: false, source: source.into(), cause }
+    }
+
+    pub(crate) fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// One line: what became of the request, and why.
     pub(crate) fn describe(&self) -> String {
+        if self.cause == Cause::Refused {
+            return format!("{self}: {}", last(self.source.as_ref()));
+        }
         let mut line = self.to_string();
         let mut next = self.source();
         while let Some(error) = next {
@@ -136,13 +218,64 @@ impl TransportError {
     /// What the operator can do about it.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         let line = self.describe();
-        if line.contains("UnknownIssuer") || line.contains("BadSignature") {
-            return Some("if this certificate is to be trusted, name its CA as `ca_file` under `[network]`");
+        match self.cause {
+            Cause::Certificate if line.contains("Expired") || line.contains("expired") => {
+                Some("the server's certificate has expired; if it has not, this machine's clock is wrong")
+            }
+            Cause::Certificate if line.contains("NotValidForName") || line.contains("not valid for name") => {
+                Some("the server's certificate is for another name; check the configured host")
+            }
+            Cause::Certificate => Some("to trust this certificate, name its CA as `ca_file` under `[network]`"),
+            Cause::Proxy => Some("check the proxy settings (HTTPS_PROXY, NO_PROXY) and the proxy's credentials"),
+            Cause::UnknownHost => Some("check the configured host name, and this machine's name servers"),
+            Cause::Refused | Cause::Unreachable | Cause::TooLong | Cause::Other => None,
         }
-        if line.contains("tunnel") || line.contains("proxy") {
-            return Some("look at the proxy settings (HTTPS_PROXY, NO_PROXY)");
+    }
+}
+
+/// The last error of a chain, which knows best.
+fn last(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut error = error;
+    while let Some(next) = error.source() {
+        error = next;
+    }
+    error.to_string()
+}
+
+/// What the chain of errors of the client, of TLS and of the system says.
+fn find_cause(error: &(dyn std::error::Error + 'static)) -> Cause {
+    let mut next = Some(error);
+    let mut cause = Cause::Other;
+    while let Some(error) = next {
+        if let Some(found) = classify(error) {
+            cause = found;
         }
-        None
+        next = error.source();
+    }
+    cause
+}
+
+fn classify(error: &(dyn std::error::Error + 'static)) -> Option<Cause> {
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        // The source of an I/O error is that of the error in it, and never that error itself.
+        let inner = error.get_ref().and_then(|inner| classify(inner));
+        return inner.or(match error.kind() {
+            io::ErrorKind::ConnectionRefused => Some(Cause::Refused),
+            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Some(Cause::Unreachable),
+            _ => None,
+        });
+    }
+    if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref::<rustls::Error>() {
+        return Some(Cause::Certificate);
+    }
+    // What the client's own layers do not export is known by its words (hyper-util, reqwest).
+    match error.to_string() {
+        text if text.starts_with("failed to lookup address information") && !text.contains("Temporary") => {
+            Some(Cause::UnknownHost)
+        }
+        text if text.contains("tunnel error") || text.contains("proxy authorization required") => Some(Cause::Proxy),
+        text if text.contains("longer than the") && text.contains("bytes that are read") => Some(Cause::TooLong),
+        _ => None,
     }
 }
 
@@ -166,7 +299,11 @@ impl From<reqwest::Error> for TransportError {
         // The connector's part includes name lookup, the proxy's tunnel and the TLS handshake: all of them come
         // before the first byte of the request.
         let sent = if error.is_connect() || error.is_builder() { Sent::NotSent } else { Sent::MaybeSent };
-        Self { sent, timed_out: error.is_timeout(), source: error.without_url().into() }
+        let is_slow_to_connect = error.is_timeout() && error.is_connect();
+        let timed_out = error.is_timeout();
+        let made = Self::new(sent, error.without_url());
+        let cause = if is_slow_to_connect { Cause::Unreachable } else { made.cause };
+        Self { timed_out, cause, ..made }
     }
 }
 
@@ -174,6 +311,9 @@ impl From<reqwest::Error> for TransportError {
 pub fn build(network: &Network) -> Result<HttpService, NetworkError> {
     // reqwest takes the provider of the process. That it is installed already is all that is wanted.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    if network.system_proxy {
+        proxy::check(|variable| std::env::var(variable).ok())?;
+    }
     let roots = match &network.ca_file {
         Some(path) => read_certificates(path)?,
         None => Vec::new(),
@@ -209,10 +349,34 @@ fn client(overrides: &Arc<Overrides>, roots: &[Certificate]) -> reqwest::ClientB
 
 fn read_certificates(path: &Path) -> Result<Vec<Certificate>, NetworkError> {
     let pem = std::fs::read(path).map_err(|source| NetworkError::CaFile { path: path.to_owned(), source })?;
+    if let Some(problem) = find_problem(&pem) {
+        return Err(NetworkError::CaKind { path: path.to_owned(), problem });
+    }
     match parse_certificates(&pem) {
         Ok(roots) if !roots.is_empty() => Ok(roots),
         Ok(_) => Err(NetworkError::CaContent { path: path.to_owned(), source: None }),
+        // An error of the PEM format repeats the line that it is about, which may be that of a key.
+        Err(error) if error.is::<rustls::pki_types::pem::Error>() => {
+            Err(NetworkError::CaContent { path: path.to_owned(), source: None })
+        }
         Err(error) => Err(NetworkError::CaContent { path: path.to_owned(), source: Some(error) }),
+    }
+}
+
+/// What is wrong with a file that holds no certificate in PEM form, where that can be told.
+fn find_problem(pem: &[u8]) -> Option<&'static str> {
+    let text = String::from_utf8_lossy(pem);
+    let (begin, key) = ("-----BEGIN CERTIFICATE-----", "PRIVATE KEY-----");
+    match () {
+        () if text.trim().is_empty() => Some("is empty"),
+        () if text.contains(begin) => {
+            let is_whole = |line: &str| line.trim_end() == begin;
+            (!text.lines().any(is_whole))
+                .then_some("has lost its line breaks: the first line must end after `CERTIFICATE-----`")
+        }
+        () if text.contains(key) => Some("holds a private key, and no certificate"),
+        () if pem.starts_with(&[0x30]) => Some("is in DER form, and PEM form is needed"),
+        () => None,
     }
 }
 

@@ -45,6 +45,11 @@ impl Clock {
     }
 }
 
+/// The instant that a clock which is wrong by `skew` says.
+pub(crate) fn shift(at: Timestamp, skew: SignedDuration) -> Timestamp {
+    at.saturating_add(skew).unwrap_or(at)
+}
+
 /// A timestamp as Okta writes it: milliseconds and `Z` (seen in recordings of the Okta management API).
 pub(crate) fn to_rfc3339(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()

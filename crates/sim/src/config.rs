@@ -1,5 +1,6 @@
 //! What a simulated world is made of: the settings, with defaults that suit a demonstration.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -83,12 +84,10 @@ pub struct SimConfig {
     pub rate_limit: Option<u32>,
     /// Keep every exchange for [`Sim::traffic`](crate::Sim::traffic). Secrets are in it, in clear.
     pub record: bool,
+    /// Hosts whose clocks are wrong, and by how much they are ahead; negative for behind.
+    pub skews: BTreeMap<String, SignedDuration>,
     /// The instant at which the world begins; `None` for the real present.
     pub start: Option<Timestamp>,
-    /// How far the orgs' clocks are ahead of the world's: their `Date`, and the times of what happens in them.
-    pub org_clock: SignedDuration,
-    /// The same of the directories' side: the gateway and Cloud Identity Engine's own interface.
-    pub directory_clock: SignedDuration,
     /// What is not so in this world, of all that proofs assume.
     pub false_beliefs: Vec<Belief>,
 }
@@ -112,9 +111,8 @@ impl Default for SimConfig {
             neighbours: false,
             rate_limit: None,
             record: false,
+            skews: BTreeMap::new(),
             start: None,
-            org_clock: SignedDuration::ZERO,
-            directory_clock: SignedDuration::ZERO,
             false_beliefs: Vec::new(),
         }
     }
@@ -233,24 +231,18 @@ impl SimConfig {
         self
     }
 
+    /// Sets how far a host's clock is ahead of the world's; negative for behind. Its `Date`, the times of its events and of
+    /// its syncs all follow that clock.
+    #[must_use]
+    pub fn skew(mut self, host: impl Into<String>, ahead: SignedDuration) -> Self {
+        self.skews.insert(host.into(), ahead);
+        self
+    }
+
     /// Sets the instant at which the world begins.
     #[must_use]
     pub fn start(mut self, start: Timestamp) -> Self {
         self.start = Some(start);
-        self
-    }
-
-    /// Sets how far the orgs' clocks are ahead of the world's.
-    #[must_use]
-    pub fn org_clock(mut self, ahead: SignedDuration) -> Self {
-        self.org_clock = ahead;
-        self
-    }
-
-    /// Sets how far the clocks of the directories' side are ahead of the world's.
-    #[must_use]
-    pub fn directory_clock(mut self, ahead: SignedDuration) -> Self {
-        self.directory_clock = ahead;
         self
     }
 

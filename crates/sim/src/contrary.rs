@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use http::{Method, StatusCode, header};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::beliefs::Belief;
-use crate::clock::to_rfc3339;
+use crate::clock::{shift, to_rfc3339};
 use crate::config::{CIE_API_HOST, CIE_AUTH_HOST, GATEWAY_HOST, SimConfig};
 use crate::message::{Reply, Request};
 use crate::okta::refusal::Refusal;
@@ -75,41 +75,31 @@ impl Contrary {
 pub(crate) fn adjust(config: &mut SimConfig) {
     let is_false = |belief: Belief| config.false_beliefs.contains(&belief);
     let keeps_tokens = is_false(Belief::SyncGetsAToken) || is_false(Belief::TokenLivesAnHour);
-    let (late, org, directory) = (
-        is_false(Belief::EventsWithinMinutes),
-        is_false(Belief::OrgClockAgrees),
-        is_false(Belief::DirectoryClockAgrees),
-    );
+    let is_late = is_false(Belief::EventsWithinMinutes);
     config.cached_tokens |= keeps_tokens;
-    if late {
+    if is_late {
         config.log_delay = config.log_delay.max(LATE);
     }
-    if org {
-        config.org_clock = -OFF;
+}
+
+/// Sets the clocks that disagree.
+pub(crate) fn set_clocks(state: &State) {
+    if state.contrary.is_false(Belief::OrgClockAgrees) {
+        state.orgs.keys().for_each(|org| state.set_skew(org, -OFF));
     }
-    if directory {
-        config.directory_clock = OFF;
+    if state.contrary.is_false(Belief::DirectoryClockAgrees) {
+        [GATEWAY_HOST, CIE_API_HOST, CIE_AUTH_HOST].into_iter().for_each(|host| state.set_skew(host, OFF));
     }
 }
 
-/// What a clock shows that is off.
-pub(crate) fn shift(at: Timestamp, by: SignedDuration) -> Timestamp {
-    at.saturating_add(by).unwrap_or(at)
-}
-
-/// What the host's clock shows; none where its answers do not say it.
-pub(crate) fn date(state: &State, host: &str) -> Option<Timestamp> {
-    let now = state.clock.now();
-    if state.orgs.contains_key(host) {
-        return (!state.contrary.plays(Belief::OrgShowsItsTime)).then(|| shift(now, state.config.org_clock));
-    }
-    match host {
-        GATEWAY_HOST | CIE_API_HOST | CIE_AUTH_HOST => {
-            let shown = shift(now, state.config.directory_clock);
-            (!state.contrary.plays(Belief::DirectoryShowsItsTime)).then_some(shown)
-        }
-        _ => Some(now),
-    }
+/// Whether the host's answers say its time.
+pub(crate) fn shows_time(state: &State, host: &str) -> bool {
+    let belief = match host {
+        GATEWAY_HOST | CIE_API_HOST | CIE_AUTH_HOST => Belief::DirectoryShowsItsTime,
+        _ if state.orgs.contains_key(host) => Belief::OrgShowsItsTime,
+        _ => return true,
+    };
+    !state.contrary.plays(belief)
 }
 
 /// The answer to a request that is not carried out as it should be.
@@ -150,16 +140,14 @@ pub(crate) fn instead(state: &State, host: &str, request: &Request) -> Option<Re
 pub(crate) fn tamper(state: &State, host: &str, request: &Request, reply: Reply) -> Reply {
     match host {
         GATEWAY_HOST => tamper_gateway(state, reply),
-        CIE_API_HOST => shift_members(reply, &["lastSyncTmp", "lastSuccessUpdatedOn"], state.config.directory_clock),
         _ if state.orgs.contains_key(host) => tamper_org(state, request, reply),
         _ => reply,
     }
 }
 
-fn tamper_gateway(state: &State, reply: Reply) -> Reply {
-    let mut reply = shift_members(reply, &["last_success", "last_sign_in"], state.config.directory_clock);
+fn tamper_gateway(state: &State, mut reply: Reply) -> Reply {
     if state.contrary.is_false(Belief::LastSuccessIsASync) {
-        let now = to_rfc3339(shift(state.clock.now(), state.config.directory_clock));
+        let now = to_rfc3339(shift(state.clock.now(), state.skew_of(GATEWAY_HOST)));
         for (member, value) in [("last_success", json!(now)), ("status", json!("success"))] {
             for place in ["/sync", "/directories/*/sync"] {
                 reply = edit(state, Belief::LastSuccessIsASync, reply, &format!("{place}/{member}"), Some(&value));
@@ -248,43 +236,6 @@ fn edit(state: &State, belief: Belief, reply: Reply, pointer: &str, value: Optio
     after
 }
 
-/// Moves the times at these members, wherever they stand.
-fn shift_members(reply: Reply, names: &[&str], by: SignedDuration) -> Reply {
-    if by.is_zero() {
-        return reply;
-    }
-    let mut body = reply.value();
-    if body.is_null() {
-        return reply;
-    }
-    shift_value(&mut body, names, by);
-    Reply { body: serde_json::to_vec(&body).unwrap_or_default().into(), ..reply }
-}
-
-fn shift_value(value: &mut Value, names: &[&str], by: SignedDuration) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| shift_value(item, names, by)),
-        Value::Object(members) => {
-            for (name, member) in members {
-                match member {
-                    Value::String(text) if names.contains(&name.as_str()) => {
-                        if let Ok(at) = text.parse() {
-                            *text = to_rfc3339(shift(at, by));
-                        }
-                    }
-                    Value::Number(seconds) if names.contains(&name.as_str()) => {
-                        if let Some(at) = seconds.as_i64() {
-                            *member = json!(at.saturating_add(by.as_secs()));
-                        }
-                    }
-                    _ => shift_value(member, names, by),
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
 /// Notes that clocks that are off were seen.
 pub(crate) fn note_clocks(state: &State, host: &str) {
     let belief = match host {
@@ -298,14 +249,6 @@ pub(crate) fn note_clocks(state: &State, host: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_moved_wherever_they_stand() {
-        let body = json!({"list": [{"sync": {"last_success": "2026-03-01T08:00:00.000Z", "users": 3}}], "lastSyncTmp": 100});
-        let moved = shift_members(Reply::json(StatusCode::OK, &body), &["last_success", "lastSyncTmp"], OFF).value();
-        assert_eq!(moved["list"][0]["sync"], json!({"last_success": "2026-03-01T08:40:00.000Z", "users": 3}));
-        assert_eq!(moved["lastSyncTmp"], 2500);
-    }
 
     #[test]
     fn a_false_belief_is_counted_and_a_true_one_is_not() {

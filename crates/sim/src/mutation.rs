@@ -58,6 +58,8 @@ pub enum Mutation {
     /// Deactivates, or activates again, the administrator who signs in for the org's legacy clients. Their refresh tokens
     /// work as long as the administrator is active.
     SetSyncAdminActive { org: String, active: bool },
+    /// Sets how far the clock of a host is ahead of the simulator's; negative for behind.
+    SkewClock { host: String, milliseconds: i64 },
     /// Moves the simulator's clock forward.
     AdvanceClock { milliseconds: u64 },
 }
@@ -133,6 +135,9 @@ pub(crate) fn apply(state: &State, mutation: Mutation) -> Result<Option<String>,
             directory.connection.last_sign_in = Some(now);
         }
         Mutation::SetSyncAdminActive { org: host, active } => org(&host)?.sync_admin_active = active,
+        Mutation::SkewClock { host, milliseconds } => {
+            state.set_skew(&host, jiff::SignedDuration::from_millis(milliseconds));
+        }
         Mutation::AdvanceClock { milliseconds } => {
             state.clock.advance(std::time::Duration::from_millis(milliseconds));
         }

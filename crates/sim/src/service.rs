@@ -14,7 +14,7 @@ use hyper::body::Body;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::clock::to_http_date;
+use crate::clock::{shift, to_http_date};
 use crate::config::{ADMIN_HOST, CIE_API_HOST, CIE_AUTH_HOST, CONSOLE_HOST, GATEWAY_HOST};
 use crate::faults::FaultKind;
 use crate::gateway::natural;
@@ -212,7 +212,7 @@ fn dispatch(state: &State, host: &str, request: &Request) -> Reply {
         CONSOLE_HOST => return console::handle(state, request),
         _ => {}
     }
-    let now = contrary::shift(state.clock.now(), state.config.org_clock);
+    let now = state.clock.now();
     state.org(host).map(|mut org| okta::handle(&mut org, request, now)).unwrap_or_else(|| {
         let message = format!("no simulated host is named '{host}'");
         let body = json!({ "error": { "code": "unknown_host", "message": message } });
@@ -230,7 +230,8 @@ fn refuse_for_rate(state: &State, request: &Request, reset_seconds: u32) -> Repl
     if is_cie(&request.host()) {
         return cie::refuse_for_rate(reset_seconds);
     }
-    let reset = state.clock.now() + SignedDuration::from_secs(i64::from(reset_seconds));
+    let now = shift(state.clock.now(), state.skew_of(&request.host()));
+    let reset = now + SignedDuration::from_secs(i64::from(reset_seconds));
     let reply = Refusal::too_many_requests().into_reply("oaeRateLimit", &request.base(), &request.path);
     let reply = limits::mark(reply, 100, 0, reset.as_second());
     reply.with_header(http::HeaderName::from_static("x-okta-request-id"), "reqRateLimit")
@@ -251,8 +252,8 @@ fn refuse_with(request: &Request, status: u16) -> Reply {
 }
 
 fn stamp(state: &State, host: &str, reply: Reply) -> Reply {
-    match contrary::date(state, host) {
-        Some(at) => reply.with_header(header::DATE, &to_http_date(at)),
-        None => reply,
+    match contrary::shows_time(state, host) {
+        true => reply.with_header(header::DATE, &to_http_date(shift(state.clock.now(), state.skew_of(host)))),
+        false => reply,
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, MutexGuard};
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -201,6 +202,11 @@ impl Sim {
     /// The ordered faults and how often each has fired.
     pub fn faults(&self) -> Vec<FaultReport> {
         lock(&self.state.faults).report()
+    }
+
+    /// Sets how far a host's clock is ahead of the world's from now on; negative for behind.
+    pub fn set_skew(&self, host: &str, ahead: SignedDuration) {
+        self.state.set_skew(host, ahead);
     }
 
     /// Changes the world behind everybody's back. Answers with the id of what was made, if anything was.

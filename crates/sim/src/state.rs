@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::cie::token::Tokens;
 use crate::beliefs::Belief;
@@ -35,6 +35,8 @@ pub(crate) struct State {
     pub(crate) parent: ServiceAccount,
     pub(crate) cie_tokens: Mutex<Tokens>,
     pub(crate) admin_token: String,
+    /// How far the clocks of hosts that are no orgs are ahead.
+    skews: Mutex<BTreeMap<String, SignedDuration>>,
     pub(crate) faults: Mutex<FaultBook>,
     /// What is not so in this world.
     pub(crate) contrary: Contrary,
@@ -61,6 +63,7 @@ impl State {
             parent: built.parent,
             cie_tokens: Mutex::new(Tokens::new(config.seed)),
             admin_token: built.admin_token,
+            skews: Mutex::new(config.skews.clone()),
             faults: Mutex::default(),
             contrary: Contrary::new(&config.false_beliefs),
             unseen,
@@ -68,6 +71,7 @@ impl State {
             config,
             clock,
         };
+        contrary::set_clocks(&state);
         // The state which a directory shows at first is what a sync really finds.
         for directory in &state.directories {
             let (mut directory, start) = (lock(directory), state.clock.start());
@@ -86,10 +90,23 @@ impl State {
         self.orgs.get(host).map(lock)
     }
 
+    /// How far a host's clock is ahead of the world's.
+    pub(crate) fn skew_of(&self, host: &str) -> SignedDuration {
+        let of_org = self.org(host).map(|org| org.skew);
+        of_org.unwrap_or_else(|| lock(&self.skews).get(host).copied().unwrap_or_default())
+    }
+
+    /// Sets how far a host's clock is ahead of the world's, from now on.
+    pub(crate) fn set_skew(&self, host: &str, ahead: SignedDuration) {
+        match self.org(host) {
+            Some(mut org) => org.skew = ahead,
+            None => drop(lock(&self.skews).insert(host.to_owned(), ahead)),
+        }
+    }
+
     /// Carries out a request that a directory makes: like any other, but uncounted, unrecorded and without faults,
     /// as those concern the tool under test.
     pub(crate) fn ask_org(&self, request: &Request, now: Timestamp) -> Option<Reply> {
-        let now = contrary::shift(now, self.config.org_clock);
         self.org(&request.host()).map(|mut org| okta::handle(&mut org, request, now))
     }
 }

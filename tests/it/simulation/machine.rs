@@ -10,7 +10,7 @@ use flowswap_contract::Role;
 use flowswap_engine::{
     Clock, Event, EventSink, History, Journal, Plan, PluginPin, Ports, RunId, Secret, Tenant, TenantSpec,
 };
-use flowswap_host::{Effects, Gate, PluginFile, PluginProcess, Session, SessionConfig};
+use flowswap_host::{Effects, Gate, Outage, PluginFile, PluginProcess, Session, SessionConfig, Skews};
 use flowswap_sim::{Sim, SimConfig, SimTenant};
 use flowswap_store::SqliteJournal;
 use jiff::Timestamp;
@@ -137,6 +137,8 @@ impl Machine {
             events: Arc::clone(&ports.events),
             stop: ports.stop.clone(),
             gate: Gate::default(),
+            outage: Outage::default(),
+            skews: Skews::default(),
             timeout: REQUEST_TIMEOUT,
         });
         let plugins = [0, 1].map(|index| PluginProcess::inline(&PLUGINS[index], Arc::new(Nobody)).unwrap());

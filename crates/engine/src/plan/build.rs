@@ -56,9 +56,10 @@ async fn propose(tenant: &Tenant, sight: &Sight) -> Result<Vec<(Role, StepPropos
     Ok(proposals)
 }
 
-/// By phase, and within a phase as proposed, the directory first: what it confirms, the provider then witnesses.
+/// By phase, and within a phase as proposed, the directory first: what it confirms, the provider then witnesses. A baseline that
+/// needs nothing comes before all else: where it cannot be taken, nothing has been made yet.
 fn order(mut proposals: Vec<(Role, StepProposal)>) -> Vec<Step> {
-    proposals.sort_by_key(|(role, proposal)| (proposal.phase, *role == Role::Provider));
+    proposals.sort_by_key(|(role, proposal)| (!is_first(proposal), proposal.phase, *role == Role::Provider));
     let mut steps: Vec<Step> = Vec::new();
     for (role, proposal) in proposals {
         let id = match proposal.phase {
@@ -70,6 +71,11 @@ fn order(mut proposals: Vec<(Role, StepProposal)>) -> Vec<Step> {
         steps.push(Step { id, role, proposal });
     }
     steps
+}
+
+/// Whether a step can come before the service client is there.
+pub(super) fn is_first(proposal: &StepProposal) -> bool {
+    proposal.phase == Phase::Baseline && proposal.needs.is_empty()
 }
 
 /// What going back consists of: every step that changes something, last first.

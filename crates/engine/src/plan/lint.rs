@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use flowswap_contract::{Phase, Reversibility, Role, Step, Variant};
 
-use super::{Plan, PlannedTenant, build::way_back};
+use super::{
+    Plan, PlannedTenant,
+    build::{is_first, way_back},
+};
 use crate::Verdict;
 
 /// What is wrong with a plan, a line each; empty for a sound one.
@@ -54,7 +57,7 @@ fn lint_order(steps: &[Step]) -> Vec<String> {
     let mut defects = Vec::new();
     let mut ids = BTreeSet::new();
     for pair in steps.windows(2) {
-        if pair[0].proposal.phase > pair[1].proposal.phase {
+        if pair[0].proposal.phase > pair[1].proposal.phase && !is_first(&pair[0].proposal) {
             defects.push(format!("step `{}` comes after `{}`", pair[1].id, pair[0].id));
         }
     }

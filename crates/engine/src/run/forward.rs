@@ -89,6 +89,8 @@ impl Progress<'_> {
         let mut changes = rest.iter().filter(|step| !step.proposal.phase.is_check());
         match step.proposal.phase {
             Phase::Confirm => changes.any(is_ahead),
+            // What is compared with after the swap is noted right before it, however early it was noted first.
+            Phase::Baseline => changes.any(|step| step.proposal.phase == Phase::Swap && is_ahead(step)),
             phase => phase.is_check() && changes.next().is_some_and(is_ahead),
         }
     }

@@ -91,7 +91,7 @@ async fn only_a_plugin_of_the_name_and_the_protocol_is_accepted() {
     .await;
     check_greeting(
         Some(&greet(PluginHello { protocol: Protocol { major: 2, minor: 7 }, ..hello() })),
-        "the plugin `rogue` speaks protocol 2.7, and this flowswap 1.1",
+        "the plugin `rogue` speaks protocol 2.7, and this flowswap 1.2",
     )
     .await;
     let reply = FromPlugin::Reply { id: 1, outcome: Outcome::Ok(Value::Null) };

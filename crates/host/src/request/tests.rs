@@ -457,3 +457,31 @@ async fn a_secret_is_made_only_where_it_can_be_kept() {
     let error = scope(&side).request(&HttpAsk { blind: Some(Box::new(foreign)), ..read() }).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Refused);
 }
+
+/// Who answered, whether it was asked again, and whether the world may have changed.
+#[tokio::test(start_paused = true)]
+async fn a_foreign_answer_never_reaches_the_plugin() {
+    let html = |status: u16| {
+        let body = "<html><title>Blocked</title></html>";
+        let response = http::Response::builder().status(status).header("content-type", "text/html");
+        Reaction::Answer(response.body(body.into()).unwrap())
+    };
+    let redirect = || {
+        let response = http::Response::builder().status(302).header("location", "https://login.example/?t=1");
+        Reaction::Answer(response.body(Default::default()).unwrap())
+    };
+    for intent in [Intent::Read, Intent::Mutate] {
+        for (reaction, attempts) in [(html(200), 1), (html(403), 1), (html(404), 1), (html(407), 1), (redirect(), 1)] {
+            let world = World::with([reaction]);
+            let method = if intent == Intent::Read { "GET" } else { "DELETE" };
+            let (result, touched) = perform(&world, &HttpAsk::new(intent, method, "https://x.test/y")).await;
+            let error = result.unwrap_err();
+            assert_eq!(touched, intent == Intent::Mutate, "{error:?}");
+            assert_eq!(error.kind, ErrorKind::Unavailable, "{error:?}");
+            assert_eq!(error.context["answered_by"], "foreign");
+            let effect = if intent == Intent::Mutate { Effect::Unknown } else { Effect::None };
+            assert_eq!(error.effect, effect, "{intent:?} {error:?}");
+            assert_eq!(world.requests.lock().unwrap().len(), attempts, "{error:?}");
+        }
+    }
+}

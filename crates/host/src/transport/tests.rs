@@ -180,13 +180,22 @@ fn a_ca_file_that_is_of_no_use_is_named() {
         || build(&Network { ca_file: Some(path.clone()), ..Network::default() }).map(drop).unwrap_err().to_string();
     let shown = path.display();
     assert_eq!(message(), format!("failed to read the CA file `{shown}`"));
-    for content in [
-        "",
-        "text",
-        "-----BEGIN CERTIFICATE-----\nAAAA\n",
-        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    let no_certificate = "does not hold a certificate in PEM form";
+    let no_lines = "has lost its line breaks: the first line must end after `CERTIFICATE-----`";
+    for (content, problem) in [
+        ("", "is empty"),
+        (" \n", "is empty"),
+        ("c4n4ry", no_certificate),
+        ("-----BEGIN CERTIFICATE-----\nc4n4ry\n", no_certificate),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", no_certificate),
+        ("-----BEGIN CERTIFICATE----- c4n4ry -----END CERTIFICATE-----", no_lines),
+        ("-----BEGIN CERTIFICATE-----\\nc4n4ry\\n-----END CERTIFICATE-----\\n", no_lines),
+        ("-----BEGIN PRIVATE KEY-----\nc4n4ry\n-----END PRIVATE KEY-----\n", "holds a private key, and no certificate"),
+        ("\u{30}\u{2}c4n4ry", "is in DER form, and PEM form is needed"),
     ] {
         std::fs::write(&path, content).unwrap();
-        assert_eq!(message(), format!("the CA file `{shown}` does not hold a certificate in PEM form"), "{content}");
+        let error = build(&Network { ca_file: Some(path.clone()), ..Network::default() }).map(drop).unwrap_err();
+        assert_eq!(error.to_string(), format!("the CA file `{shown}` {problem}"), "{content}");
+        assert!(!format!("{error:?} {}", crate::chain(&error)).contains("c4n4ry"), "{error:?}");
     }
 }

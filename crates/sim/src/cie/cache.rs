@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 use super::query::{Attribute, Condition, Kind, Query};
 use super::{Refused, netbios};
+use crate::clock::shift;
+use crate::config::CIE_API_HOST;
 use crate::gateway::model::Directory;
 use crate::message::Reply;
 use crate::okta::model::Org;
@@ -42,7 +44,7 @@ fn answer(state: &State, tsg_id: &str, kind: Kind, body: &Value) -> Result<Reply
             "data": {
                 "domains": [{
                     "domainName": directory.name,
-                    "lastSyncTmp": directory.sync.last_success.as_second(),
+                    "lastSyncTmp": shift(directory.sync.last_success, state.skew_of(CIE_API_HOST)).as_second(),
                     "netbios": netbios(&directory),
                     "objects": objects,
                 }],

@@ -10,8 +10,11 @@ pub(crate) mod token;
 mod update_secret;
 
 use http::{HeaderValue, StatusCode, header};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use crate::clock::shift;
+use crate::config::CIE_API_HOST;
 use crate::gateway::model::Directory;
 use crate::message::{Reply, Request};
 use crate::state::{State, lock};
@@ -94,13 +97,14 @@ fn dispatch(state: &State, request: &Request) -> Result<Reply, Refused> {
 /// GET …/domains. A failing sync is not seen in it but for times that stand still: failure words are in no public
 /// source, and PAN's manual knows only status words of success.
 fn list_domains(state: &State, tsg_id: &str) -> Reply {
+    let skew = state.skew_of(CIE_API_HOST);
     let all = state.directories.iter().map(lock).filter(|directory| directory.tsg_id == tsg_id);
-    let domains: Vec<_> = all.map(|directory| render_domain(&directory)).collect();
+    let domains: Vec<_> = all.map(|directory| render_domain(&directory, skew)).collect();
     Reply::json(StatusCode::OK, &json!({ "success": true, "result": domains }))
 }
 
-fn render_domain(directory: &Directory) -> Value {
-    let (sync, last) = (&directory.sync, directory.sync.last_success.as_second());
+fn render_domain(directory: &Directory, skew: SignedDuration) -> Value {
+    let (sync, last) = (&directory.sync, shift(directory.sync.last_success, skew).as_second());
     json!({
         "count": {
             "computer": 0,

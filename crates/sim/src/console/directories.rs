@@ -7,6 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::page::{Page, button, escape, not_found};
 use super::{Place, go_to};
+use crate::clock::shift;
+use crate::config::CONSOLE_HOST;
 use crate::encoding::write_pairs;
 use crate::gateway::model::Directory;
 use crate::gateway::natural;
@@ -47,7 +49,13 @@ pub(crate) fn list(place: Place<'_>, notice: Option<&str>) -> Reply {
 fn render_row(place: Place<'_>, directory: &Directory) -> String {
     let path = |what: &str| place.path_of(&directory.id, what);
     // The manual has no word for a sync that failed, and says that Success may be wrong.
-    let cells = [&directory.name, "Okta", &directory.domain, "Success", &show_time(directory.sync.last_success)];
+    let cells = [
+        &directory.name,
+        "Okta",
+        &directory.domain,
+        "Success",
+        &show_time(shift(directory.sync.last_success, place.state.skew_of(CONSOLE_HOST))),
+    ];
     let cells: String = cells.iter().map(|cell| format!("<td>{}</td>", escape(cell))).collect();
     let (users, groups) = (directory.sync.users.count(), directory.sync.groups.count());
     let actions = [

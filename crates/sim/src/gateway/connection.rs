@@ -8,6 +8,7 @@ use serde_json::json;
 use super::model::{Connection, Directory, Flow, Receipt, digest_credentials, is_directory_name};
 use super::{Refused, no_directory, sync};
 use crate::beliefs::Belief;
+use crate::config::GATEWAY_HOST;
 use crate::message::{Reply, Request};
 use crate::state::State;
 
@@ -104,14 +105,14 @@ pub(crate) fn reconnect(state: &State, id: &str, request: &Request) -> Result<Re
         last_sign_in: None,
     };
     if state.contrary.plays(Belief::SubmitSubmits) {
-        let mut answer = directory.render();
+        let mut answer = directory.render(state.skew_of(GATEWAY_HOST));
         answer["connection"]["flow"] = json!(new.flow);
         answer["connection"]["client_id"] = json!(new.client_id);
         return Ok(Reply::json(StatusCode::OK, &answer));
     }
     if state.contrary.plays(Belief::SubmitIsWhatRuns) {
         directory.shown = Some(new);
-        return Ok(Reply::json(StatusCode::OK, &directory.render()));
+        return Ok(Reply::json(StatusCode::OK, &directory.render(state.skew_of(GATEWAY_HOST))));
     }
     let renamed = state.contrary.plays(Belief::NameStays).then(|| "renamed".to_owned());
     directory.submit(new, renamed.unwrap_or(name));
@@ -120,7 +121,7 @@ pub(crate) fn reconnect(state: &State, id: &str, request: &Request) -> Result<Re
         directory.loses = (1, 1);
     }
     sync::run(state, &mut directory, state.clock.now());
-    Ok(Reply::json(StatusCode::OK, &directory.render()))
+    Ok(Reply::json(StatusCode::OK, &directory.render(state.skew_of(GATEWAY_HOST))))
 }
 
 /// POST …/restore: back to the connection before. The simulated gateway kept the refresh token, so nobody has to sign
@@ -132,11 +133,11 @@ pub(crate) fn restore(state: &State, id: &str, request: &Request) -> Result<Repl
     let Nothing {} = read_body(request)?;
     let mut directory = state.directory(id).ok_or_else(|| no_directory(id))?;
     if state.contrary.plays(Belief::RestoreRestores) {
-        return Ok(Reply::json(StatusCode::OK, &directory.render()));
+        return Ok(Reply::json(StatusCode::OK, &directory.render(state.skew_of(GATEWAY_HOST))));
     }
     // What was shown and never ran is not shown any more.
     if directory.shown.take().is_some() {
-        return Ok(Reply::json(StatusCode::OK, &directory.render()));
+        return Ok(Reply::json(StatusCode::OK, &directory.render(state.skew_of(GATEWAY_HOST))));
     }
     let previous = directory.previous.clone().ok_or_else(|| conflict("there is no earlier connection to restore"))?;
     let now = state.clock.now();
@@ -147,13 +148,13 @@ pub(crate) fn restore(state: &State, id: &str, request: &Request) -> Result<Repl
     }
     if state.contrary.plays(Belief::RestoreIsWhatRuns) {
         directory.shown = Some(previous);
-        return Ok(Reply::json(StatusCode::OK, &directory.render()));
+        return Ok(Reply::json(StatusCode::OK, &directory.render(state.skew_of(GATEWAY_HOST))));
     }
     directory.connection = previous;
     directory.previous = None;
     directory.receipts.clear();
     sync::run(state, &mut directory, now);
-    Ok(Reply::json(StatusCode::OK, &directory.render()))
+    Ok(Reply::json(StatusCode::OK, &directory.render(state.skew_of(GATEWAY_HOST))))
 }
 
 fn read_body<T: DeserializeOwned>(request: &Request) -> Result<T, Refused> {

@@ -9,6 +9,7 @@ pub(crate) mod sync;
 use http::{Method, StatusCode};
 use serde_json::json;
 
+use crate::config::GATEWAY_HOST;
 use crate::message::{Reply, Request};
 use crate::state::{State, lock};
 
@@ -76,14 +77,15 @@ fn list(state: &State, request: &Request) -> Result<Reply, Refused> {
     let size = (state.directories.len() / 4).clamp(state.config.page_size.max(1), 100.max(state.config.page_size));
     let end = start.saturating_add(size).min(state.directories.len());
     let page = state.directories.get(start..end).unwrap_or_default();
-    let directories: Vec<_> = page.iter().map(|directory| lock(directory).render()).collect();
+    let skew = state.skew_of(GATEWAY_HOST);
+    let directories: Vec<_> = page.iter().map(|directory| lock(directory).render(skew)).collect();
     let next = (end < state.directories.len()).then(|| format!("at-{end}"));
     Ok(Reply::json(StatusCode::OK, &json!({ "directories": directories, "next": next })))
 }
 
 fn show(state: &State, id: &str) -> Result<Reply, Refused> {
     let directory = state.directory(id).ok_or_else(|| no_directory(id))?;
-    Ok(Reply::json(StatusCode::OK, &directory.render()))
+    Ok(Reply::json(StatusCode::OK, &directory.render(state.skew_of(GATEWAY_HOST))))
 }
 
 /// GET /v1/directories/{id}/status: the sync that is due by now is made on the way.
@@ -97,7 +99,7 @@ fn show_status(state: &State, id: &str) -> Result<Reply, Refused> {
     let body = json!({
         "flow": directory.shown().flow,
         "client_id": directory.shown().client_id,
-        "sync": directory.render_sync(),
+        "sync": directory.render_sync(state.skew_of(GATEWAY_HOST)),
     });
     Ok(Reply::json(StatusCode::OK, &body))
 }

@@ -1,12 +1,12 @@
 //! A directory connection as the gateway keeps it.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::sync::Access;
-use crate::clock::to_rfc3339;
+use crate::clock::{shift, to_rfc3339};
 use crate::ids::Mint;
 use crate::okta::token::REFRESH_LIFETIME;
 use crate::population::Held;
@@ -179,7 +179,8 @@ impl Directory {
         self.shown.as_ref().unwrap_or(&self.connection)
     }
 
-    pub(crate) fn render(&self) -> Value {
+    /// As the gateway shows it, whose clock is ahead by `skew`.
+    pub(crate) fn render(&self, skew: SignedDuration) -> Value {
         let connection = self.shown();
         json!({
             "id": self.id,
@@ -190,16 +191,16 @@ impl Directory {
                 "flow": connection.flow,
                 "client_id": connection.client_id,
                 "collect_applications": connection.collect_applications,
-                "last_sign_in": connection.last_sign_in.map(to_rfc3339),
+                "last_sign_in": connection.last_sign_in.map(|at| to_rfc3339(shift(at, skew))),
             },
-            "sync": self.render_sync(),
+            "sync": self.render_sync(skew),
         })
     }
 
-    pub(crate) fn render_sync(&self) -> Value {
+    pub(crate) fn render_sync(&self, skew: SignedDuration) -> Value {
         json!({
             "status": self.sync.status,
-            "last_success": to_rfc3339(self.sync.last_success),
+            "last_success": to_rfc3339(shift(self.sync.last_success, skew)),
             "users": self.sync.users.count(),
             "groups": self.sync.groups.count(),
             "applications": self.sync.applications,

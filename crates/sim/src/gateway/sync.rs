@@ -7,7 +7,6 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
 
 use super::model::{Connection, Directory, Flow, SyncStatus};
-use crate::contrary;
 use crate::encoding::write_pairs;
 use crate::message::{Reply, Request};
 use crate::okta::Call;
@@ -174,10 +173,8 @@ fn at_token_endpoint<T>(
     work: impl FnOnce(&mut Call<'_>) -> Result<T, String>,
 ) -> Result<T, String> {
     let request = make_request(domain, Method::POST, "/oauth2/v1/token", HeaderMap::new(), Bytes::new());
-    let now = contrary::shift(now, state.config.org_clock);
     let mut org = state.org(domain).ok_or("the domain does not answer")?;
-    let request_id = org.noise.id("req");
-    work(&mut Call { org: &mut org, request: &request, now, request_id })
+    work(&mut Call::new(&mut org, &request, now))
 }
 
 fn fetch_token(

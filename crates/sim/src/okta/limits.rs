@@ -32,6 +32,11 @@ impl Window {
         self.limit.is_none_or(|limit| self.used <= limit)
     }
 
+    /// Whether the last request was the first one too many of its window.
+    pub(crate) fn has_just_closed(&self) -> bool {
+        self.limit.is_some_and(|limit| self.used == limit.saturating_add(1))
+    }
+
     /// Adds the three headers. `X-Rate-Limit-Reset` is in UTC epoch seconds (Okta, "Monitor rate limits").
     pub(crate) fn mark(&self, reply: Reply, now: Timestamp) -> Reply {
         let limit = self.limit.unwrap_or(GENEROUS);

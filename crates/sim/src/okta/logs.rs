@@ -9,7 +9,7 @@ use super::model::Org;
 use super::paging::{link_next, link_self, read_limit};
 use super::refusal::{Answer, Refusal};
 use super::{Call, access};
-use crate::clock::to_rfc3339;
+use crate::clock::{shift, to_rfc3339};
 use crate::message::Reply;
 
 /// Okta System Log API: without `since`, the last seven days; at most 1000 events, 100 if nothing is said.
@@ -21,7 +21,10 @@ const MOST: usize = 1000;
 #[derive(Clone, Debug)]
 pub(crate) struct LogEvent {
     uuid: String,
+    /// By the org's clock.
     published: Timestamp,
+    /// By the world's.
+    happened: Timestamp,
     event_type: String,
     actor: Entity,
     targets: Vec<Entity>,
@@ -82,6 +85,28 @@ pub(crate) fn record_as_client(
     push(call, event, client, targets, Some(client_id.to_owned()), outcome, Some(grant));
 }
 
+/// Records that several wrong secrets were sent for a client. Whether Okta names the client as the actor, and after how
+/// many it says so, is in no public source.
+pub(crate) fn record_wrong_secrets(call: &mut Call<'_>, client_id: &str, name: &str) {
+    let client = Entity { id: client_id.to_owned(), kind: "PublicClientApp".to_owned(), name: name.to_owned() };
+    let outcome = Outcome::Failure("invalid_client");
+    push(call, "app.oauth2.invalid_client_credentials", client, Vec::new(), Some(client_id.to_owned()), outcome, None);
+}
+
+/// Records that a limit was met: the org's, and the operation's, or at the token endpoint the client's. Okta has them as
+/// events of their own; which of them come together is in no public source.
+pub(crate) fn record_violation(call: &mut Call<'_>) {
+    let narrow = match call.request.path.as_str() {
+        "/oauth2/v1/token" => "system.client.rate_limit.violation",
+        _ => "system.operation.rate_limit.violation",
+    };
+    for event in ["system.org.rate_limit.violation", narrow] {
+        let system =
+            Entity { id: call.org.id.clone(), kind: "SystemPrincipal".to_owned(), name: "Okta System".to_owned() };
+        push(call, event, system, Vec::new(), None, Outcome::Failure("Rate limit exceeded"), None);
+    }
+}
+
 /// Records that the org's administrator did something to an integration in the Admin Console.
 pub(crate) fn record_by_hand(org: &mut Org, event: &str, id: &str, name: &str, at: Timestamp) {
     let administrator =
@@ -89,7 +114,8 @@ pub(crate) fn record_by_hand(org: &mut Org, event: &str, id: &str, name: &str, a
     let target = Entity { id: id.to_owned(), kind: "PublicClientApp".to_owned(), name: name.to_owned() };
     let event = LogEvent {
         uuid: org.noise.id("evt"),
-        published: at,
+        published: shift(at, org.skew),
+        happened: at,
         event_type: event.to_owned(),
         actor: administrator,
         targets: vec![target],
@@ -114,6 +140,7 @@ fn push(
     let event = LogEvent {
         uuid: call.org.noise.id("evt"),
         published: call.now,
+        happened: call.world,
         event_type: event.to_owned(),
         actor,
         targets,
@@ -154,7 +181,7 @@ pub(crate) fn list(call: &mut Call<'_>) -> Answer {
         in_range && filter.fits(&|field, value| event.has(field, value))
     };
     let has_arrived =
-        |event: &&LogEvent| event.published.saturating_add(call.org.log_delay).is_ok_and(|at| at <= call.now);
+        |event: &&LogEvent| event.happened.saturating_add(call.org.log_delay).is_ok_and(|at| at <= call.world);
     let arrived = call.org.events.iter().take_while(has_arrived).count();
     let events = call.org.events.get(..arrived).unwrap_or_default();
     if newest_first {

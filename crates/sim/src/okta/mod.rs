@@ -18,6 +18,7 @@ pub(crate) mod token;
 use http::{HeaderName, Method, StatusCode};
 use jiff::Timestamp;
 
+use crate::clock::shift;
 use crate::message::{Reply, Request};
 use model::Org;
 use refusal::{Answer, Refusal};
@@ -26,9 +27,20 @@ use refusal::{Answer, Refusal};
 pub(crate) struct Call<'a> {
     pub(crate) org: &'a mut Org,
     pub(crate) request: &'a Request,
+    /// What the org's own clock says.
     pub(crate) now: Timestamp,
+    /// What the world's clock says.
+    pub(crate) world: Timestamp,
     /// The value of `X-Okta-Request-Id` in the answer.
     pub(crate) request_id: String,
+}
+
+impl<'a> Call<'a> {
+    /// A request that arrives at this instant of the world, which the org sees by its own clock.
+    pub(crate) fn new(org: &'a mut Org, request: &'a Request, world: Timestamp) -> Self {
+        let (now, request_id) = (shift(world, org.skew), org.noise.id("req"));
+        Self { org, request, now, world, request_id }
+    }
 }
 
 /// The resources which an org has.
@@ -55,17 +67,23 @@ enum Route<'a> {
 }
 
 /// Answers one request. Counting is the caller's choice, as the directories' own requests are not counted.
-pub(crate) fn handle(org: &mut Org, request: &Request, now: Timestamp) -> Reply {
-    let request_id = org.noise.id("req");
-    let admitted = org.window.admit(now);
-    let mut call = Call { org, request, now, request_id };
-    let answer = if admitted { dispatch(&mut call) } else { Err(Refusal::too_many_requests()) };
+pub(crate) fn handle(org: &mut Org, request: &Request, world: Timestamp) -> Reply {
+    let mut call = Call::new(org, request, world);
+    let now = call.now;
+    let answer = if call.org.window.admit(now) {
+        dispatch(&mut call)
+    } else {
+        if call.org.window.has_just_closed() {
+            logs::record_violation(&mut call);
+        }
+        Err(Refusal::too_many_requests())
+    };
     let reply = answer.unwrap_or_else(|refusal| {
         let error_id = format!("oae{}", call.org.noise.id(""));
         refusal.into_reply(&error_id, &request.base(), &request.path)
     });
     let request_id = call.request_id;
-    org.window.mark(reply, now).with_header(HeaderName::from_static("x-okta-request-id"), &request_id)
+    call.org.window.mark(reply, now).with_header(HeaderName::from_static("x-okta-request-id"), &request_id)
 }
 
 /// Counts a request by what it wants, whether or not it will be carried out.

@@ -32,6 +32,10 @@ pub(crate) struct Org {
     pub(crate) services: Vec<ServiceClient>,
     /// How long after it happened an event appears in the log.
     pub(crate) log_delay: SignedDuration,
+    /// How far the org's own clock is ahead of the world's; negative for behind.
+    pub(crate) skew: SignedDuration,
+    /// How many wrong secrets were sent for a client since its last right one.
+    pub(crate) wrong_secrets: HashMap<String, u32>,
     /// Live access tokens by value.
     pub(crate) tokens: HashMap<String, AccessToken>,
     pub(crate) events: Vec<LogEvent>,

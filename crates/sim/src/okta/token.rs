@@ -45,6 +45,9 @@ pub(crate) const GRANT_EVENT: &str = "app.oauth2.token.grant.access_token";
 const REFUSED_EVENT: &str = "app.oauth2.token.grant";
 /// The event which shows that a person signed in for a client: it got a refresh token (Okta event types).
 const REFRESH_EVENT: &str = "app.oauth2.token.grant.refresh_token";
+/// How many wrong secrets are "multiple"; Okta's number is in no public source.
+const SEVERAL: u32 = 3;
+const WRONG_SECRET: &str = "The client secret supplied for a confidential client is invalid.";
 /// How long an access token of the org's own authorization server lives (Okta, "Token lifetime").
 pub(crate) const LIFETIME: SignedDuration = SignedDuration::from_hours(1);
 /// How long a refresh token of the org's own authorization server lives; use does not prolong it (Okta, "Refresh token
@@ -84,9 +87,17 @@ pub(crate) fn grant(call: &mut Call<'_>) -> Answer {
             let asked = field("scope").map(str::to_owned);
             let grant = TokenGrant { grant_type: grant_type.to_owned(), asked, scopes: Vec::new() };
             logs::record_as_client(call, REFUSED_EVENT, &id, name, Outcome::Failure(reason), grant);
+            if is_wrong_secret(&refusal) {
+                let count = call.org.wrong_secrets.entry(id.clone()).or_default();
+                *count += 1;
+                if count.is_multiple_of(SEVERAL) {
+                    logs::record_wrong_secrets(call, &id, name);
+                }
+            }
             return Err(refusal);
         }
     };
+    call.org.wrong_secrets.remove(&client.id);
     let token = call.org.mint.token("eyJraWQiOiJzaW0ifQ.");
     let scope = scopes.join(" ");
     let expires = call.now + LIFETIME;
@@ -132,7 +143,10 @@ pub(crate) fn refresh(call: &mut Call<'_>, refresh: &Refresh<'_>) -> Result<Vec<
     let label = app.label.clone();
     let granted = |scope: &&str| app.grants.iter().any(|grant| grant.scope == **scope);
     if let Some(missing) = refresh.needed.iter().find(|scope| !granted(scope)) {
-        return Err(format!("insufficient_scope: {missing}"));
+        let reason = Outcome::Failure("no_matching_scope");
+        let refused = format!("insufficient_scope: {missing}");
+        logs::record_as_client(call, REFUSED_EVENT, client_id, &label, reason, grant(&[]));
+        return Err(refused);
     }
     let scopes: Vec<_> = refresh.asked.iter().filter(|scope| granted(scope)).map(|scope| (*scope).to_owned()).collect();
     if refresh.expired || !call.org.sync_admin_active {
@@ -169,6 +183,10 @@ pub(crate) fn sign_in(call: &mut Call<'_>, client_id: &str, secret: &str) -> Res
         logs::record_as_client(call, event, client_id, &label, Outcome::Success, grant);
     }
     Ok(())
+}
+
+fn is_wrong_secret(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Oauth { description, .. } if description == WRONG_SECRET)
 }
 
 /// The log's word for a refusal, which need not be that of the answer (seen: `no_matching_scope`, `invalid_refresh_token`).
@@ -218,7 +236,7 @@ fn authenticate(call: &Call<'_>, id: &str, secret: &str, grant_type: &str) -> Re
         _ => return Err(unauthenticated("Invalid value for 'client_id' parameter.")),
     };
     if !held.iter().any(|known| known.status == Status::Active && known.value == secret) {
-        return Err(unauthenticated("The client secret supplied for a confidential client is invalid."));
+        return Err(unauthenticated(WRONG_SECRET));
     }
     if !matches!(grant_type, "client_credentials" | "authorization_code" | "refresh_token") {
         return Err(bad_request("unsupported_grant_type", "The grant type in the request isn't supported."));

@@ -140,6 +140,8 @@ fn build_org(config: &SimConfig, name: &str, authorization_servers: bool) -> Org
         page_size: config.page_size,
         apps: Vec::new(),
         services: Vec::new(),
+        skew: config.skews.get(&format!("{name}{OKTA_SUFFIX}")).copied().unwrap_or_default(),
+        wrong_secrets: HashMap::new(),
         tokens: HashMap::new(),
         events: Vec::new(),
         counts: RequestCounts::default(),

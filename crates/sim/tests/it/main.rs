@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where its expectation does")]
 
 mod cie;
+mod clocks;
 mod console;
 mod contract;
 mod description;
@@ -10,6 +11,7 @@ mod faults;
 mod gateway;
 mod lists;
 mod natural;
+mod refusals;
 mod shapes;
 mod strictness;
 mod support;
