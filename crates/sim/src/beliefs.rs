@@ -125,7 +125,7 @@ beliefs! {
     CreationShowsTheSecret, "creation-shows-the-secret",
     "The answer that creates an integration shows its secret.",
     Stated("Okta's management API description; seen in recordings"),
-    "The step is in doubt; the integration is found and given a second secret.";
+    "The step is in doubt; the integration is found by the log and given a second secret.";
 
     TokenHasTheScopes, "token-has-the-scopes",
     "A token has the scopes that were asked for, or its answer says which it lacks.",
@@ -135,12 +135,12 @@ beliefs! {
     TokenLivesAnHour, "token-lives-an-hour",
     "An access token lives an hour.",
     Stated("Okta, \"Implement OAuth for Okta with a service app\""),
-    "A directory that keeps its token longer looks silent: `finalize` waits.";
+    "A directory that keeps its token longer looks silent: `finalize` waits for its next one.";
 
     IntegrationsListIsComplete, "integrations-list-is-complete",
     "The list of integrations has every one that there is.",
     Stated("Okta's management API description"),
-    "What the org shows by its id is there; only with Okta's own 404 besides an object is believed to be gone.";
+    "What the org shows by its id is there; it takes Okta's own 404 besides to be believed gone. A client whose creation was not fully answered can be overlooked.";
 
     NotFoundHasCode, "not-found-has-code",
     "Okta answers for what is gone with 404 and E0000007.",
@@ -155,7 +155,7 @@ beliefs! {
     DeactivationIsShown, "deactivation-is-shown",
     "An app that was deactivated is shown as INACTIVE at once.",
     Stated("Okta's management API description"),
-    "The step stays in doubt: nothing is deleted.";
+    "The step stays in doubt, and the legacy client is not deleted.";
 
     ActivationActivates, "activation-activates",
     "An app that Okta agreed to activate is active.",
@@ -210,7 +210,7 @@ beliefs! {
     NameStays, "name-stays",
     "A submit leaves the directory's name alone.",
     Inferred("the Reconnect dialogue takes names of 15 characters at most"),
-    "The directory is known by its id; its name is no proof of anything.";
+    "Not noticed by a gateway's directory: it is known by its id, and its name proves nothing.";
 
     DirectoryShowsItsTime, "directory-shows-its-time",
     "The answers of the directory's interface have a `Date`.",
@@ -225,7 +225,7 @@ beliefs! {
     OneDirectoryPerLegacyClient, "one-directory-per-legacy-client",
     "No other directory is connected as the legacy client.",
     Inferred("one app for several regions is possible (PAN, \"Configure Okta Directory\")"),
-    "The log shows tokens of the legacy client: the confirmation fails, and nothing is retired.";
+    "The log shows tokens of the legacy client: `finalize` confirms again and stops, and nothing is retired.";
 }
 
 impl Belief {

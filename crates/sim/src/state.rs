@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::cie::token::Tokens;
 use crate::beliefs::Belief;
+use crate::cie::token::Tokens;
 use crate::clock::Clock;
 use crate::config::SimConfig;
 use crate::contrary::{self, Contrary};

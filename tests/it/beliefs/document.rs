@@ -7,7 +7,8 @@ use flowswap_sim::{BELIEFS, Row};
 use crate::support::repository;
 
 /// What the document says above its table.
-const HEAD: &str = "| belief | what is believed | source | when it is false | played false by |\n| --- | --- | --- | --- | --- |\n";
+const HEAD: &str =
+    "| belief | what is believed | source | when it is false | played false by |\n| --- | --- | --- | --- | --- |\n";
 
 fn render(row: &Row) -> String {
     let Row { id, says, source, if_false, test, .. } = row;

@@ -136,7 +136,8 @@ impl World {
             for round in 1..=ROUNDS {
                 self.make(&step).await;
                 let state = self.state();
-                let is_waiting = matches!(state, TenantState::Soaking | TenantState::Waiting | TenantState::RollingBack);
+                let is_waiting =
+                    matches!(state, TenantState::Soaking | TenantState::Waiting | TenantState::RollingBack);
                 if state == goal || !is_waiting && round >= ROUNDS_OF_A_FAILURE {
                     break;
                 }

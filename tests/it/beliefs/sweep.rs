@@ -114,10 +114,8 @@ fn tell(what: &str, results: &[(Case, Outcome)], begin: Instant) -> String {
     let played = results.iter().flat_map(|(_, outcome)| &outcome.played).filter(|(_, count)| **count > 0);
     let times: u64 = played.clone().map(|(_, count)| u64::from(*count)).sum();
     let kinds = played.map(|(belief, _)| belief).collect::<std::collections::BTreeSet<_>>().len();
-    let (unsolved, wrong): (Vec<_>, Vec<_>) = results
-        .iter()
-        .filter(|(_, outcome)| !outcome.wrong.is_empty())
-        .partition(|(case, _)| is_unsolved(case));
+    let (unsolved, wrong): (Vec<_>, Vec<_>) =
+        results.iter().filter(|(_, outcome)| !outcome.wrong.is_empty()).partition(|(case, _)| is_unsolved(case));
     let (unsolved, wrong) = (unsolved.len(), wrong.len());
     format!(
         "beliefs false {what}: {} sets, {} runs, {} requests, {kinds} of {} beliefs played {times} times; {}; {wrong} wrong, and {unsolved} by what is unsolved; {:.1} s",

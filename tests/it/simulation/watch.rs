@@ -183,7 +183,9 @@ impl Watch {
     fn is_client_alive(&self, tenant: &str) -> bool {
         let Some(index) = self.tenants.iter().position(|known| known.name == tenant) else { return false };
         let world = self.sim.world();
-        let Some(used) = world.directories.get(index).map(|directory| directory.client_id.as_str()) else { return false };
+        let Some(used) = world.directories.get(index).map(|directory| directory.client_id.as_str()) else {
+            return false;
+        };
         let orgs = world.orgs.iter().filter(|org| org.domain == self.tenants[index].domain);
         orgs.take(1).any(|org| {
             let is_service = org.service_clients.iter().any(|client| client.id == used);
