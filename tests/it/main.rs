@@ -30,6 +30,8 @@ mod guided;
 mod official;
 /// Where `-o` writes, and what it never touches.
 mod outputs;
+/// Wrong turns of the outside, a row each: what answers, and what the tool says and leaves alone.
+mod outside;
 /// Getting over what went wrong: going on by name, deciding, looking through what was recorded.
 mod recovery;
 /// What is guaranteed: no secret anywhere, no change in a dry run, plans that cannot be edited.

@@ -199,6 +199,11 @@ impl Sim {
         self.state.contrary.report()
     }
 
+    /// Takes all faults back.
+    pub fn clear_faults(&self) {
+        lock(&self.state.faults).clear();
+    }
+
     /// The ordered faults and how often each has fired.
     pub fn faults(&self) -> Vec<FaultReport> {
         lock(&self.state.faults).report()

@@ -1,0 +1,78 @@
+//! Rows in which a side's clock is wrong: no proof compares this machine's clock with another's, and nothing is retired where
+//! the two sides disagree on the time.
+
+use flowswap_sim::GATEWAY_HOST;
+use jiff::SignedDuration;
+
+use super::row::{
+    Row,
+    Stage::{Applied, New, Planned},
+    row,
+};
+use crate::support::Lab;
+
+fn skew_okta(lab: &Lab, ahead: SignedDuration) {
+    lab.sim.set_skew(&lab.sim.tenants()[0].domain, ahead);
+}
+
+fn skew_gateway(lab: &Lab, ahead: SignedDuration) {
+    lab.sim.set_skew(GATEWAY_HOST, ahead);
+}
+
+fn skew_both(lab: &Lab, ahead: SignedDuration) {
+    skew_okta(lab, ahead);
+    skew_gateway(lab, ahead);
+}
+
+fn migrated(changes: &[String]) -> bool {
+    !changes.is_empty()
+}
+
+const WHY: &str = "okta/okta-auth-js#1315";
+
+pub(super) fn rows() -> Vec<Row> {
+    let check = |name| row(name, WHY, New, &["check", "{tenant}"]);
+    let apply =
+        |name| row(name, WHY, Planned, &["apply", "{tenant}.json", "--yes"]).allowing(migrated).state("swapped");
+    let finalize = |name| row(name, WHY, Applied, &["finalize", "{tenant}", "--yes"]);
+    vec![
+        check("check: okta 1 s ahead").prepare(|lab| skew_okta(lab, SignedDuration::from_secs(1))),
+        check("check: okta 1 s behind").prepare(|lab| skew_okta(lab, SignedDuration::from_secs(-1))),
+        check("check: okta 40 s ahead")
+            .prepare(|lab| skew_okta(lab, SignedDuration::from_secs(40)))
+            .says(&["the clock of {org} is"]),
+        check("check: okta 40 s behind")
+            .prepare(|lab| skew_okta(lab, SignedDuration::from_secs(-40)))
+            .says(&["the clock of {org} is"]),
+        check("check: okta 15 min ahead")
+            .prepare(|lab| skew_okta(lab, SignedDuration::from_mins(15)))
+            .code(3)
+            .says(&["clock"]),
+        check("check: okta 15 min behind")
+            .prepare(|lab| skew_okta(lab, SignedDuration::from_mins(-15)))
+            .code(3)
+            .says(&["clock"]),
+        check("check: the gateway 1 h behind")
+            .prepare(|lab| skew_gateway(lab, SignedDuration::from_hours(-1)))
+            .code(3)
+            .says(&["clock"]),
+        apply("apply: okta 15 min ahead").prepare(|lab| skew_okta(lab, SignedDuration::from_mins(15))),
+        apply("apply: okta 15 min behind").prepare(|lab| skew_okta(lab, SignedDuration::from_mins(-15))),
+        apply("apply: the gateway 1 h ahead").prepare(|lab| skew_gateway(lab, SignedDuration::from_hours(1))),
+        apply("apply: both 1 h behind").prepare(|lab| skew_both(lab, SignedDuration::from_hours(-1))),
+        finalize("finalize: okta 15 min ahead of the gateway")
+            .prepare(|lab| skew_okta(lab, SignedDuration::from_mins(15)))
+            .code(6)
+            .says(&["clock"])
+            .state("swapped"),
+        finalize("finalize: okta 1 h behind the gateway")
+            .prepare(|lab| skew_okta(lab, SignedDuration::from_hours(-1)))
+            .code(6)
+            .says(&["clock"])
+            .state("swapped"),
+        finalize("finalize: both 1 h ahead")
+            .prepare(|lab| skew_both(lab, SignedDuration::from_hours(1)))
+            .allowing(migrated)
+            .state("retired"),
+    ]
+}

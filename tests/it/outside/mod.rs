@@ -1,0 +1,74 @@
+//! A table of wrong turns of the outside: what answers, what the tool says of it, how it ends, and what it leaves alone.
+//!
+//! Every row goes through the binary, over TLS, against the simulator, and has a tenant of its own. Rows that need the same work
+//! done before share a laboratory; one that changes more than its tenant has its own.
+
+mod answers;
+mod clocks;
+mod directory;
+mod environment;
+mod logs;
+mod reads;
+mod refusals;
+mod row;
+mod tokens;
+mod writes;
+
+use std::{sync::Mutex, thread};
+
+use row::{Row, play};
+
+use crate::support::print;
+
+/// At least as many rows are in the table.
+const LEAST: usize = 60;
+
+/// So many rows share a laboratory: as many tenants as are all alike.
+const A_LAB: usize = 7;
+
+fn table() -> Vec<Row> {
+    [
+        reads::rows(),
+        refusals::rows(),
+        tokens::rows(),
+        writes::rows(),
+        logs::rows(),
+        directory::rows(),
+        clocks::rows(),
+        environment::rows(),
+    ]
+    .concat()
+}
+
+#[test]
+fn wrong_turns_of_the_outside() {
+    let only = std::env::var("OUTSIDE_ROW").unwrap_or_default();
+    let mut rows: Vec<Row> = table().into_iter().filter(|row| row.name.contains(&only)).collect();
+    let count = rows.len();
+    assert!(!only.is_empty() || count >= LEAST, "only {count} rows");
+    // Neighbours in one laboratory stay together.
+    rows.sort_by_key(|row| row.stage);
+    let (sharing, own): (Vec<_>, Vec<_>) = rows.into_iter().partition(Row::shares_its_lab);
+    let mut jobs: Vec<Vec<Row>> = own.into_iter().map(|row| vec![row]).collect();
+    let mut groups = sharing;
+    while let Some(stage) = groups.first().map(|row| row.stage) {
+        let (group, rest): (Vec<_>, _) = groups.into_iter().partition(|row| row.stage == stage);
+        groups = rest;
+        jobs.extend(group.chunks(A_LAB).map(<[Row]>::to_vec));
+    }
+    let (jobs, failures) = (Mutex::new(jobs), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let Some(job) = jobs.lock().unwrap().pop() else { return };
+                    let failed = play(&job);
+                    failures.lock().unwrap().extend(failed);
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    print(&format!("wrong turns: {count} rows"));
+    assert!(failures.is_empty(), "{} of {count} rows:\n\n{}", failures.len(), failures.join("\n\n"));
+}
