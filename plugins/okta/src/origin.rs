@@ -40,7 +40,7 @@ impl<'a> Origin<'a> {
         loop {
             let events = match search(api, &since, &format!("eventType eq \"{CREATED}\""), Order::OldestFirst).await {
                 Ok((events, _)) => events,
-                Err(error) if matches!(error.kind, ErrorKind::Permission | ErrorKind::NotFound) => {
+                Err(error) if error.kind == ErrorKind::Permission => {
                     return Ok(compare(new));
                 }
                 Err(error) => return Err(error),
