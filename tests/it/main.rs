@@ -7,6 +7,8 @@
 /// Starts simulators and runs the binary in a clean environment.
 mod support;
 
+/// What the proofs assume of the outside: listed, and played false alone and in pairs.
+mod beliefs;
 /// The simulator in one terminal and the commands in another, as the README has it.
 mod by_hand;
 /// Help texts, exit codes, wrong command lines and configurations: what a person sees before anything runs.

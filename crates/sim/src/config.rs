@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::beliefs::Belief;
 use crate::world::scenario::Scenario;
 
 /// The virtual host of the automation gateway in front of all directories.
@@ -87,6 +88,8 @@ pub struct SimConfig {
     pub skews: BTreeMap<String, SignedDuration>,
     /// The instant at which the world begins; `None` for the real present.
     pub start: Option<Timestamp>,
+    /// What is not so in this world, of all that proofs assume.
+    pub false_beliefs: Vec<Belief>,
 }
 
 impl Default for SimConfig {
@@ -110,6 +113,7 @@ impl Default for SimConfig {
             record: false,
             skews: BTreeMap::new(),
             start: None,
+            false_beliefs: Vec::new(),
         }
     }
 }
@@ -239,6 +243,13 @@ impl SimConfig {
     #[must_use]
     pub fn start(mut self, start: Timestamp) -> Self {
         self.start = Some(start);
+        self
+    }
+
+    /// Makes beliefs false.
+    #[must_use]
+    pub fn without(mut self, beliefs: &[Belief]) -> Self {
+        self.false_beliefs.extend(beliefs);
         self
     }
 }

@@ -20,11 +20,13 @@
 //! ```
 
 mod admin;
+mod beliefs;
 mod cie;
 mod client_files;
 mod clock;
 mod config;
 mod console;
+mod contrary;
 mod encoding;
 mod faults;
 mod gateway;
@@ -43,6 +45,7 @@ mod traffic;
 mod wire;
 mod world;
 
+pub use beliefs::{BELIEFS, Belief, Row, Source};
 pub use client_files::Running;
 pub use clock::Clock;
 pub use config::{

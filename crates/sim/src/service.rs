@@ -24,7 +24,7 @@ use crate::okta::{self, limits};
 use crate::state::{State, lock};
 use crate::traffic::Exchange;
 use crate::wire::WireBody;
-use crate::{admin, cie, console, gateway, script};
+use crate::{admin, cie, console, contrary, gateway, script};
 
 /// The most a request body may hold; nothing here needs more.
 const MOST_BODY: usize = 1 << 20;
@@ -199,6 +199,12 @@ async fn answer(state: &State, request: &Request) -> Option<Outcome> {
 
 fn carry_out(state: &State, host: &str, request: &Request) -> Reply {
     natural::catch_up(state);
+    contrary::note_clocks(state, host);
+    let reply = contrary::instead(state, host, request).unwrap_or_else(|| dispatch(state, host, request));
+    contrary::tamper(state, host, request, reply)
+}
+
+fn dispatch(state: &State, host: &str, request: &Request) -> Reply {
     match host {
         GATEWAY_HOST => return gateway::handle(state, request),
         CIE_AUTH_HOST => return cie::token::handle(state, request),
@@ -246,5 +252,8 @@ fn refuse_with(request: &Request, status: u16) -> Reply {
 }
 
 fn stamp(state: &State, host: &str, reply: Reply) -> Reply {
-    reply.with_header(header::DATE, &to_http_date(shift(state.clock.now(), state.skew_of(host))))
+    match contrary::shows_time(state, host) {
+        true => reply.with_header(header::DATE, &to_http_date(shift(state.clock.now(), state.skew_of(host)))),
+        false => reply,
+    }
 }

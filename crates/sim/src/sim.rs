@@ -1,5 +1,6 @@
 //! A running simulator, and what those who started it need to know of it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, MutexGuard};
@@ -11,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::beliefs::Belief;
 use crate::clock::Clock;
 use crate::config::{CONSOLE_HOST, GATEWAY_HOST, Interface, SimConfig, VariantTypes};
 use crate::faults::{Fault, FaultReport};
@@ -190,6 +192,11 @@ impl Sim {
     /// Orders a fault.
     pub fn add_fault(&self, fault: Fault) {
         lock(&self.state.faults).add(fault);
+    }
+
+    /// The beliefs that are false in this world, and how often each has made a difference.
+    pub fn played(&self) -> BTreeMap<Belief, u32> {
+        self.state.contrary.report()
     }
 
     /// Takes all faults back.

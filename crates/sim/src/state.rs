@@ -7,9 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::beliefs::Belief;
 use crate::cie::token::Tokens;
 use crate::clock::Clock;
 use crate::config::SimConfig;
+use crate::contrary::{self, Contrary};
 use crate::faults::FaultBook;
 use crate::gateway::{self, model::Directory};
 use crate::message::{Reply, Request};
@@ -36,14 +38,21 @@ pub(crate) struct State {
     /// How far the clocks of hosts that are no orgs are ahead.
     skews: Mutex<BTreeMap<String, SignedDuration>>,
     pub(crate) faults: Mutex<FaultBook>,
+    /// What is not so in this world.
+    pub(crate) contrary: Contrary,
+    /// Directories that no interface shows, connected as legacy clients of these orgs.
+    pub(crate) unseen: Vec<Mutex<Directory>>,
     pub(crate) traffic: Mutex<Vec<Exchange>>,
 }
 
 impl State {
     /// Builds the world that the settings ask for.
-    pub(crate) fn new(config: SimConfig) -> Self {
+    pub(crate) fn new(mut config: SimConfig) -> Self {
+        contrary::adjust(&mut config);
         let clock = config.start.map_or_else(Clock::real, Clock::starting_at);
         let built = build::build(&config, clock.start());
+        let is_alone = !config.false_beliefs.contains(&Belief::OneDirectoryPerLegacyClient);
+        let unseen = built.directories.iter().filter(|_| !is_alone).map(Directory::unseen).map(Mutex::new).collect();
         let ids = built.directories.iter().enumerate().map(|(index, directory)| (directory.id.clone(), index));
         let state = Self {
             directory_index: ids.collect(),
@@ -56,10 +65,13 @@ impl State {
             admin_token: built.admin_token,
             skews: Mutex::new(config.skews.clone()),
             faults: Mutex::default(),
+            contrary: Contrary::new(&config.false_beliefs),
+            unseen,
             traffic: Mutex::default(),
             config,
             clock,
         };
+        contrary::set_clocks(&state);
         // The state which a directory shows at first is what a sync really finds.
         for directory in &state.directories {
             let (mut directory, start) = (lock(directory), state.clock.start());

@@ -40,7 +40,7 @@ impl<'a> Origin<'a> {
         loop {
             let events = match search(api, &since, &format!("eventType eq \"{CREATED}\""), Order::OldestFirst).await {
                 Ok((events, _)) => events,
-                Err(error) if matches!(error.kind, ErrorKind::Permission | ErrorKind::NotFound) => {
+                Err(error) if error.kind == ErrorKind::Permission => {
                     return Ok(compare(new));
                 }
                 Err(error) => return Err(error),
@@ -73,8 +73,9 @@ fn judge<'a>(new: &'a [String], events: &[Event], attempts: &[Attempt]) -> Origi
     for id in new {
         match events.iter().find(|event| event.is(CREATED) && event.concerns(id)) {
             Some(event) if is_ours(event) => ours.push(id.as_str()),
-            Some(_) => {}
-            None => untold.push(id.as_str()),
+            // An event that names no program says no more than one that is not there.
+            Some(event) if event.agent().is_some() => {}
+            _ => untold.push(id.as_str()),
         }
     }
     // That we created one is certain then, and which one where there is no other.
@@ -135,7 +136,7 @@ mod tests {
         check(&["a", "b"], vec![other("a"), other("b")], Origin::Nowhere);
         check(&["a", "b", "c"], vec![other("a")], Origin::Unclear(vec!["b", "c"]));
         check(&["a", "b", "c"], vec![ours("a"), ours("b")], Origin::Unclear(vec!["a", "b"]));
-        // Another step of ours, another run, a failure, another kind of event, no agent at all.
+        // Another step of ours, another run, a failure, another kind of event, no program at all.
         check(&["a"], vec![event("a", "flowswap/0.1.0 (+intent:run-2/provision-2)")], Origin::Nowhere);
         check(&["a"], vec![event("a", "flowswap/0.1.0 (+intent:a-run-2/provision)")], Origin::Nowhere);
         check(&["a"], vec![event("a", "flowswap/0.1.0 (+intent:run-3/provision)")], Origin::Nowhere);
@@ -146,7 +147,7 @@ mod tests {
         };
         check(&["a"], vec![changed("/outcome/result", json!("FAILURE"))], Origin::Unclear(vec!["a"]));
         check(&["a"], vec![changed("/eventType", json!("app.lifecycle"))], Origin::Unclear(vec!["a"]));
-        check(&["a"], vec![changed("/client", json!(null))], Origin::Nowhere);
+        check(&["a"], vec![changed("/client", json!(null))], Origin::Unclear(vec!["a"]));
         // An event that does not say which client it is about, and one that is about a client that is gone.
         let nameless = event("00uADMIN", "flowswap/0.1.0 (+intent:run-2/provision)");
         check(&["a"], vec![nameless.clone()], Origin::Ours("a"));

@@ -115,7 +115,14 @@ pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<Observ
     let held = params.outputs.get("client_secret").and_then(Handle::from_value);
     let of_type = format!("of type `{}`", payload.type_key);
     let origin = match known {
-        Some(known) => Origin::of_known(&new, known),
+        Some(known) => match Origin::of_known(&new, known) {
+            // That a list lacks it is one sign, and not enough.
+            Origin::Nowhere if Object::Integration(known).read::<Service>(api).await?.is_some() => {
+                let detail = format!("okta shows the integration {known} by its id, and not in its list");
+                return Ok(reply(Observed::Unknown, Values::new(), detail));
+            }
+            origin => origin,
+        },
         None => Origin::find(api, params, &new).await?,
     };
     Ok(match (origin, held) {

@@ -10,7 +10,7 @@ use crate::api::REQUEST_ID;
 pub(crate) fn explain(what: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {
     let code = error_code(answer);
     let missing_scope = missing_scope(answer);
-    let (kind, message, hint) = if is_oktas(answer) {
+    let (kind, message, hint) = if is_oktas(ask, answer) {
         let (kind, hint) = classify(answer.status, code, missing_scope.as_deref());
         let mut message = format!("okta refused to {what}: {}", answer.status);
         for word in code.map(str::to_owned).into_iter().chain(summaries(answer)) {
@@ -27,11 +27,11 @@ pub(crate) fn explain(what: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {
         (ErrorKind::Unavailable, message, Some(hint.to_owned()))
     };
     let mut error = Error::new(kind, message).with_context("request", format!("{} {}", ask.method, ask.url));
-    if !is_oktas(answer) {
+    if !is_oktas(ask, answer) {
         error = error.with_context("answered_by", "foreign");
     }
     // Before a 4xx of Okta's nothing was done; after any other answer that is no success, something may have been.
-    if ask.intent == Intent::Mutate && !(is_oktas(answer) && is_refusal_before_work(answer.status)) {
+    if ask.intent == Intent::Mutate && !(is_oktas(ask, answer) && is_refusal_before_work(answer.status)) {
         error = error.with_unknown_effect();
     }
     if let Some(hint) = hint {
@@ -53,10 +53,13 @@ pub(crate) fn explain(what: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {
 
 /// Whether Okta itself refused. Its refusals have its error object or that of OAuth, or an empty body with the header that says
 /// what is missing (RFC 6750 §3); and every answer of its names the request.
-fn is_oktas(answer: &HttpAnswer) -> bool {
+fn is_oktas(ask: &HttpAsk, answer: &HttpAnswer) -> bool {
+    // Many gateways write `error`, too; only where tokens are issued is it OAuth's.
+    let is_error_object =
+        answer.body["errorCode"].is_string() || (answer.body["error"].is_string() && ask.url.contains("/oauth2/"));
     let names_its_request = answer.header(REQUEST_ID).is_some();
     let challenges = answer.header("www-authenticate").is_some_and(|header| !header.starts_with("Basic"));
-    error_code(answer).is_some() || (answer.body.is_null() && (names_its_request || challenges))
+    is_error_object || (answer.body.is_null() && (names_its_request || challenges))
 }
 
 /// Okta's `errorCode`, or the `error` of RFC 6749 §5.2.
@@ -183,7 +186,8 @@ mod tests {
         for (status, body, kind, effect) in table {
             let code = body["errorCode"].as_str().or(body["error"].as_str()).map(str::to_owned);
             let answer = answer(status, &[(REQUEST_ID, "req1")], body);
-            let mutation = explain("make it", &HttpAsk::new(Intent::Mutate, "POST", "https://x/y"), &answer);
+            let url = "https://x/oauth2/v1/token";
+            let mutation = explain("make it", &HttpAsk::new(Intent::Mutate, "POST", url), &answer);
             assert_eq!((mutation.kind, mutation.effect), (kind, effect), "{status} {code:?}");
             assert_eq!(mutation.context.get("error_code"), code.as_ref(), "{status}");
             assert_eq!(mutation.context["request_id"], "req1");
@@ -198,8 +202,19 @@ mod tests {
                 !is_oktas,
                 "{mutation}"
             );
-            let read = explain("see it", &HttpAsk::new(Intent::Read, "GET", "https://x/y"), &answer);
+            let read = explain("see it", &HttpAsk::new(Intent::Read, "GET", url), &answer);
             assert_eq!((read.kind, read.effect), (kind, Nothing), "a read of {status} {code:?}");
+        }
+    }
+
+    /// A gateway's refusal has a member of the same name.
+    #[test]
+    fn an_oauth_error_is_oktas_only_where_tokens_are_issued() {
+        for (path, expected) in [("/oauth2/v1/token", ErrorKind::Permission), ("/api/v1/logs", ErrorKind::Unavailable)]
+        {
+            let ask = HttpAsk::new(Intent::Read, "GET", format!("https://x{path}"));
+            let error = explain("see it", &ask, &answer(403, &[], json!({"error": "Forbidden"})));
+            assert_eq!(error.kind, expected, "{path}: {}", error.message);
         }
     }
 

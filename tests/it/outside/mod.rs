@@ -23,13 +23,13 @@ use row::{Row, play};
 use crate::support::print;
 
 /// At least as many rows are in the table.
-const LEAST: usize = 80;
+const LEAST: usize = 200;
 
 /// So many rows share a laboratory: as many tenants as are all alike.
 const A_LAB: usize = 7;
 
 /// Laboratories at work. Most of the time a row waits for a step to be tried again.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 14;
 
 fn table() -> Vec<Row> {
     [

@@ -27,7 +27,7 @@ use super::{
 use crate::support::plugin_file;
 
 /// When every simulated world begins.
-const START: &str = "2026-03-01T08:00:00Z";
+pub(crate) const START: &str = "2026-03-01T08:00:00Z";
 
 /// Longer than any simulation.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -67,6 +67,11 @@ impl Machine {
             .without_authorization_servers_every(fleet.without_authorization_servers_every)
             .page_size(fleet.page_size)
             .start(START.parse().unwrap());
+        Self::in_world(fleet, fate, config)
+    }
+
+    /// A machine before another world than that of its fleet alone.
+    pub(crate) fn in_world(fleet: Fleet, fate: Fate, config: SimConfig) -> Self {
         let sim = Arc::new(Sim::in_process(config));
         Self {
             fleet,

@@ -11,16 +11,16 @@
 
 mod decide;
 mod dice;
-mod fate;
+pub(crate) mod fate;
 mod invariants;
-mod machine;
+pub(crate) mod machine;
 mod network;
-mod operator;
+pub(crate) mod operator;
 mod run;
-mod schedule;
+pub(crate) mod schedule;
 mod shrink;
 mod storage;
-mod watch;
+pub(crate) mod watch;
 
 use std::{
     collections::BTreeMap,

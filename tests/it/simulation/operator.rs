@@ -42,7 +42,8 @@ impl Machine {
         }
     }
 
-    async fn make(&self, index: usize, step: &Move, goals: &mut Goals) {
+    /// Makes one move.
+    pub(crate) async fn make(&self, index: usize, step: &Move, goals: &mut Goals) {
         let on = Some(index);
         match step {
             Move::Plan => self.plan(on).await,

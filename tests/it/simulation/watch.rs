@@ -34,6 +34,10 @@ struct Seen {
     undisturbed: BTreeSet<String>,
     /// Those whose connection no other person has broken: it works at every moment, whatever else they did.
     unharmed: BTreeSet<String>,
+    /// Whether the client as which each tenant's directory connects lived before the request that is carried out.
+    alive: BTreeMap<String, bool>,
+    /// Requests by which a client in use was deleted or deactivated.
+    cut_off: Vec<String>,
     /// How many decisions it took.
     decisions: u32,
     requests: u64,
@@ -123,6 +127,7 @@ impl Watch {
 
     /// A request is about to be carried out.
     pub(crate) fn arrives(&self, place: &Place) {
+        let alive = place.changes.then(|| self.is_client_alive(&place.tenant));
         let mut seen = self.lock();
         seen.requests += 1;
         if !place.changes {
@@ -134,6 +139,7 @@ impl Watch {
         if !seen.open.iter().any(is_intended) {
             seen.fail(format!("{}: {} {} without a recorded intent", place.tenant, place.method, place.url));
         }
+        seen.alive.extend(alive.map(|alive| (place.tenant.clone(), alive)));
         if let Some(id) = client_of(&place.url)
             && !seen.made.get(&place.tenant).is_some_and(|made| made.contains(id))
         {
@@ -153,7 +159,13 @@ impl Watch {
             self.lock().made.entry(place.tenant.clone()).or_default().insert(id);
         }
         let live = self.live_clients(&place.tenant);
+        let alive = self.is_client_alive(&place.tenant);
         let mut seen = self.lock();
+        if !alive && seen.alive.get(&place.tenant) == Some(&true) {
+            let line = format!("{}: {} {} removed a client in use", place.tenant, place.method, place.url);
+            seen.cut_off.push(line.clone());
+            seen.fail(line);
+        }
         if live.len() > 1 {
             let line = format!("{}: {} live service clients of ours: {}", place.tenant, live.len(), live.join(", "));
             seen.fail(line);
@@ -165,6 +177,25 @@ impl Watch {
                 place.tenant, place.method, place.url
             ));
         }
+    }
+
+    /// Whether the client exists and is active as which the tenant's directory really connects.
+    fn is_client_alive(&self, tenant: &str) -> bool {
+        let Some(index) = self.tenants.iter().position(|known| known.name == tenant) else { return false };
+        let world = self.sim.world();
+        let Some(used) = world.directories.get(index).map(|directory| directory.client_id.as_str()) else {
+            return false;
+        };
+        let orgs = world.orgs.iter().filter(|org| org.domain == self.tenants[index].domain);
+        orgs.take(1).any(|org| {
+            let is_service = org.service_clients.iter().any(|client| client.id == used);
+            is_service || org.legacy.iter().any(|legacy| legacy.client_id == used && legacy.status == "ACTIVE")
+        })
+    }
+
+    /// Requests by which a client in use was deleted or deactivated.
+    pub(crate) fn cut_off(&self) -> Vec<String> {
+        self.lock().cut_off.clone()
     }
 
     /// Every place of an answer at which the interfaces show a secret once.

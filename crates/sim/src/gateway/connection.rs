@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::model::{Connection, Directory, Flow, Receipt, digest_credentials, is_directory_name};
 use super::{Refused, no_directory, sync};
+use crate::beliefs::Belief;
 use crate::config::GATEWAY_HOST;
 use crate::message::{Reply, Request};
 use crate::state::State;
@@ -57,7 +58,11 @@ pub(crate) fn test(state: &State, id: &str, request: &Request) -> Result<Reply, 
         auth_logs: directory.connection.auth_logs,
         last_sign_in: None,
     };
-    let body = match sync::collect(state, &directory.domain, &connection, state.clock.now()) {
+    let collected = match state.contrary.plays(Belief::TestGetsAToken) {
+        true => Ok(()),
+        false => sync::collect(state, &directory.domain, &connection, state.clock.now()),
+    };
+    let body = match collected {
         Err(reason) => json!({ "result": "failed", "reason": reason }),
         Ok(()) => {
             let value = directory.mint.token("rcp_");
@@ -99,7 +104,22 @@ pub(crate) fn reconnect(state: &State, id: &str, request: &Request) -> Result<Re
         auth_logs: directory.connection.auth_logs,
         last_sign_in: None,
     };
-    directory.submit(new, name);
+    if state.contrary.plays(Belief::SubmitSubmits) {
+        let mut answer = directory.render(state.skew_of(GATEWAY_HOST));
+        answer["connection"]["flow"] = json!(new.flow);
+        answer["connection"]["client_id"] = json!(new.client_id);
+        return Ok(Reply::json(StatusCode::OK, &answer));
+    }
+    if state.contrary.plays(Belief::SubmitIsWhatRuns) {
+        directory.shown = Some(new);
+        return Ok(Reply::json(StatusCode::OK, &directory.render(state.skew_of(GATEWAY_HOST))));
+    }
+    let renamed = state.contrary.plays(Belief::NameStays).then(|| "renamed".to_owned());
+    directory.submit(new, renamed.unwrap_or(name));
+    directory.shown = None;
+    if state.contrary.plays(Belief::SyncsLoseNothing) {
+        directory.loses = (1, 1);
+    }
     sync::run(state, &mut directory, state.clock.now());
     Ok(Reply::json(StatusCode::OK, &directory.render(state.skew_of(GATEWAY_HOST))))
 }
@@ -112,12 +132,23 @@ pub(crate) fn restore(state: &State, id: &str, request: &Request) -> Result<Repl
     struct Nothing {}
     let Nothing {} = read_body(request)?;
     let mut directory = state.directory(id).ok_or_else(|| no_directory(id))?;
+    if state.contrary.plays(Belief::RestoreRestores) {
+        return Ok(Reply::json(StatusCode::OK, &directory.render(state.skew_of(GATEWAY_HOST))));
+    }
+    // What was shown and never ran is not shown any more.
+    if directory.shown.take().is_some() {
+        return Ok(Reply::json(StatusCode::OK, &directory.render(state.skew_of(GATEWAY_HOST))));
+    }
     let previous = directory.previous.clone().ok_or_else(|| conflict("there is no earlier connection to restore"))?;
     let now = state.clock.now();
     if previous.flow == Flow::AuthorizationCode
         && let Err(reason) = sync::collect(state, &directory.domain, &previous, now)
     {
         return Err(conflict(&format!("the earlier connection does not work any more: {reason}")));
+    }
+    if state.contrary.plays(Belief::RestoreIsWhatRuns) {
+        directory.shown = Some(previous);
+        return Ok(Reply::json(StatusCode::OK, &directory.render(state.skew_of(GATEWAY_HOST))));
     }
     directory.connection = previous;
     directory.previous = None;

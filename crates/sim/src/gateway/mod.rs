@@ -97,8 +97,8 @@ fn show_status(state: &State, id: &str) -> Result<Reply, Refused> {
         sync::run(state, &mut directory, now);
     }
     let body = json!({
-        "flow": directory.connection.flow,
-        "client_id": directory.connection.client_id,
+        "flow": directory.shown().flow,
+        "client_id": directory.shown().client_id,
         "sync": directory.render_sync(state.skew_of(GATEWAY_HOST)),
     });
     Ok(Reply::json(StatusCode::OK, &body))

@@ -36,6 +36,8 @@ pub(crate) struct Directory {
     /// The tenant service group that it belongs to.
     pub(crate) tsg_id: String,
     pub(crate) connection: Connection,
+    /// The connection that is shown, where it is not the one that syncs.
+    pub(crate) shown: Option<Connection>,
     /// The access that is kept from sync to sync, and until when it is good; where tokens are cached.
     pub(crate) access: Option<(Access, Timestamp)>,
     /// What `restore` goes back to.
@@ -152,18 +154,44 @@ impl Directory {
         self.sync.applications_at = None;
     }
 
+    /// Another directory with the same connection, in a place that is not looked at.
+    pub(crate) fn unseen(&self) -> Self {
+        Self {
+            id: format!("{}-elsewhere", self.id),
+            name: self.name.clone(),
+            domain: self.domain.clone(),
+            tsg_id: self.tsg_id.clone(),
+            connection: self.connection.clone(),
+            shown: None,
+            access: None,
+            previous: None,
+            sync: self.sync.clone(),
+            loses: (0, 0),
+            receipts: Vec::new(),
+            submits: 0,
+            draft: None,
+            mint: self.mint.clone(),
+        }
+    }
+
+    /// The connection as it is shown.
+    pub(crate) fn shown(&self) -> &Connection {
+        self.shown.as_ref().unwrap_or(&self.connection)
+    }
+
     /// As the gateway shows it, whose clock is ahead by `skew`.
     pub(crate) fn render(&self, skew: SignedDuration) -> Value {
+        let connection = self.shown();
         json!({
             "id": self.id,
             "name": self.name,
             "type": "okta",
             "domain": self.domain,
             "connection": {
-                "flow": self.connection.flow,
-                "client_id": self.connection.client_id,
-                "collect_applications": self.connection.collect_applications,
-                "last_sign_in": self.connection.last_sign_in.map(|at| to_rfc3339(shift(at, skew))),
+                "flow": connection.flow,
+                "client_id": connection.client_id,
+                "collect_applications": connection.collect_applications,
+                "last_sign_in": connection.last_sign_in.map(|at| to_rfc3339(shift(at, skew))),
             },
             "sync": self.render_sync(skew),
         })

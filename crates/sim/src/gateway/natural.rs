@@ -6,6 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::model::Directory;
 use super::sync;
+use crate::beliefs::Belief;
+use crate::contrary;
 use crate::okta::token;
 use crate::state::{State, lock};
 
@@ -23,12 +25,17 @@ pub(crate) fn catch_up(state: &State) {
         return;
     }
     let now = state.clock.now();
-    for directory in &state.directories {
+    if !state.unseen.is_empty() {
+        state.contrary.note(Belief::OneDirectoryPerLegacyClient);
+    }
+    for directory in state.directories.iter().chain(&state.unseen) {
         let mut directory = lock(directory);
         let last = directory.sync.natural;
         let count = i32::try_from(now.duration_since(last).as_millis() / interval.as_millis()).unwrap_or(i32::MAX);
         for at in list_due(&directory, interval, count) {
-            run(state, &mut directory, at, false);
+            if directory.submits == 0 || state.contrary.syncs_on(&directory.id) {
+                run(state, &mut directory, at, false);
+            }
         }
         directory.sync.natural = last + interval * count;
     }
@@ -45,12 +52,17 @@ pub(crate) fn run(state: &State, directory: &mut Directory, at: Timestamp, every
     directory.sync.attempted = Some(at);
     let cached = state.config.cached_tokens;
     let kept = directory.access.take().filter(|(_, until)| at < *until);
+    if kept.is_some() {
+        state.contrary.note(Belief::SyncGetsAToken);
+    }
     let access = kept.map_or_else(
         || {
             // One that is kept has to do for every sync.
             let applications = applications || cached && connection.collect_applications;
             let access = sync::authorize(state, &directory.domain, connection, applications, at)?;
-            Ok::<_, String>((access, at + token::LIFETIME))
+            let is_long = state.contrary.plays(Belief::TokenLivesAnHour);
+            let life = if is_long { contrary::LONG_LIFE } else { token::LIFETIME };
+            Ok::<_, String>((access, at + life))
         },
         Ok,
     );

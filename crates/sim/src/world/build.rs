@@ -312,6 +312,7 @@ fn build_directory(
         loses: (0, 0),
         draft: None,
         connection,
+        shown: None,
         access: None,
         previous: None,
         receipts: Vec::new(),

@@ -170,6 +170,10 @@ fn the_log_tells_the_steps_own_creation_from_others() {
     let forbidden = What::Answer(okta_error(403, "E0000006"));
     check(&[("0oaA", ours)], Some(forbidden), Ok((Observed::Unknown, json!({}))));
     check(&[("0oaA", ours)], Some(What::Answer(okta_error(500, "E0000009"))), Err(ErrorKind::Unavailable));
+    // Neither is the word that the log may not be read.
+    check(&[("0oaA", ours)], Some(What::Answer(okta_error(404, "E0000008"))), Err(ErrorKind::NotFound));
+    let gateway = What::Answer(crate::fake::oauth_error(403, "Forbidden"));
+    check(&[("0oaA", ours)], Some(gateway), Err(ErrorKind::Unavailable));
 }
 
 #[test]

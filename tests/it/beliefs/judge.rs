@@ -1,0 +1,241 @@
+//! Runs the commands in a world in which beliefs are false, and judges what the tool says by what is really so.
+
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+use flowswap_engine::TenantState;
+use flowswap_sim::{Belief, Mutation, Scenario, SimConfig};
+use jiff::SignedDuration;
+
+use crate::simulation::{
+    fate::{Fate, Source},
+    machine::{Machine, START},
+    operator::Goals,
+    schedule::{Fleet, Move},
+};
+
+/// A directory syncs so often.
+const SYNC_EVERY: Duration = Duration::from_secs(5 * 60);
+/// The operator gives the same command again after so long.
+const PAUSE: u64 = 25 * 60;
+/// So often: long enough for whatever comes once an hour.
+const ROUNDS: usize = 4;
+/// And so often where waiting is not what it takes.
+const ROUNDS_OF_A_FAILURE: usize = 2;
+/// A migration is finalized later.
+const SOAK: u64 = 2 * 60 * 60;
+/// A client whose directory synced no later than this is in use: an hour's token, and what `finalize` allows beyond.
+const RECENT: SignedDuration = SignedDuration::from_mins(70);
+
+/// The commands that are given, after `plan` and `apply`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Way {
+    /// `finalize` and `finalize --purge`.
+    Forward,
+    /// `rollback`.
+    Back,
+    /// `finalize` and `rollback`.
+    LateBack,
+}
+
+impl Way {
+    pub(crate) const ALL: [Self; 3] = [Self::Forward, Self::Back, Self::LateBack];
+
+    fn commands(self) -> &'static [&'static str] {
+        match self {
+            Self::Forward => &["apply", "finalize", "purge"],
+            Self::Back => &["apply", "rollback"],
+            Self::LateBack => &["apply", "finalize", "rollback"],
+        }
+    }
+}
+
+/// What came of one way.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// The state after each command.
+    pub(crate) states: Vec<(&'static str, TenantState)>,
+    /// What the tool said last to explain it.
+    pub(crate) reason: String,
+    /// What was said or done and must not be.
+    pub(crate) wrong: Vec<String>,
+    /// How often each belief made a difference.
+    pub(crate) played: BTreeMap<Belief, u32>,
+    pub(crate) requests: u64,
+}
+
+/// Goes one way in a world in which these beliefs are false.
+pub(crate) fn go(false_ones: &[Belief], way: Way) -> Outcome {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(World::new(false_ones).go(way))
+    };
+    catch_unwind(AssertUnwindSafe(run))
+        .unwrap_or_else(|_| Outcome { wrong: vec!["it panicked".to_owned()], ..Outcome::default() })
+}
+
+struct World {
+    machine: Machine,
+    goals: Goals,
+    before: Truth,
+    outcome: Outcome,
+}
+
+/// What is really so.
+struct Truth {
+    used: String,
+    legacy: Option<String>,
+    ours: Vec<String>,
+    users: usize,
+    groups: usize,
+    silent_for: SignedDuration,
+    defect: Option<String>,
+}
+
+impl World {
+    fn new(false_ones: &[Belief]) -> Self {
+        let fleet = Fleet {
+            seed: 7,
+            tenants: vec![Scenario::Ready],
+            app_data_every: 1,
+            without_authorization_servers_every: 0,
+            page_size: 2,
+            concurrency: 1,
+        };
+        let config = SimConfig::default()
+            .scenarios(fleet.tenants.clone())
+            .seed(7)
+            .app_data_every(1)
+            .without_authorization_servers_every(0)
+            .natural_sync(SYNC_EVERY)
+            // Only the directory's own timetable makes it sync.
+            .sync_interval(Duration::from_secs(400 * 24 * 60 * 60))
+            .start(START.parse().unwrap())
+            .without(false_ones);
+        let machine = Machine::in_world(fleet, Fate::new(7, Source::Schedule(Vec::new())), config);
+        let before = look(&machine);
+        Self { machine, goals: Goals::new(), before, outcome: Outcome::default() }
+    }
+
+    async fn go(mut self, way: Way) -> Outcome {
+        self.have_a_past().await;
+        self.make(&Move::Plan).await;
+        for command in way.commands() {
+            let (step, goal) = match *command {
+                "apply" => (Move::Apply, TenantState::Swapped),
+                "finalize" => (Move::Finalize, TenantState::Retired),
+                "purge" => (Move::Purge, TenantState::Finalized),
+                _ => (Move::Rollback { tenants: Vec::new() }, TenantState::RolledBack),
+            };
+            if step == Move::Finalize {
+                wait(SOAK).await;
+            }
+            for round in 1..=ROUNDS {
+                self.make(&step).await;
+                let state = self.state();
+                let is_waiting =
+                    matches!(state, TenantState::Soaking | TenantState::Waiting | TenantState::RollingBack);
+                if state == goal || !is_waiting && round >= ROUNDS_OF_A_FAILURE {
+                    break;
+                }
+                wait(PAUSE).await;
+            }
+            let state = self.state();
+            self.outcome.states.push((command, state));
+        }
+        let history = self.machine.history();
+        let reason = history.tenants().next().and_then(|(_, tenant)| tenant.reason.clone());
+        self.outcome.reason = reason.unwrap_or_default();
+        self.outcome.played = self.machine.sim.played();
+        self.outcome.requests = self.machine.watch.requests();
+        self.outcome
+    }
+
+    /// The administrator was deactivated for some minutes, so that the log has refusals as well.
+    async fn have_a_past(&self) {
+        let org = self.machine.sim.tenants()[0].domain.clone();
+        for active in [false, true] {
+            self.machine.sim.mutate(Mutation::SetSyncAdminActive { org: org.clone(), active }).unwrap();
+            wait(PAUSE + 1).await;
+            let _world = self.machine.sim.world();
+        }
+    }
+
+    async fn make(&mut self, step: &Move) {
+        let state = self.state();
+        self.machine.make(0, step, &mut self.goals).await;
+        for line in self.machine.watch.cut_off() {
+            if !self.outcome.wrong.contains(&line) {
+                self.outcome.wrong.push(line);
+            }
+        }
+        if self.state() != state {
+            self.judge();
+        }
+    }
+
+    fn state(&self) -> TenantState {
+        let history = self.machine.history();
+        history.tenants().next().map_or(TenantState::Unplanned, |(_, tenant)| tenant.state)
+    }
+
+    /// Whether the state that the tool has come to is the truth.
+    fn judge(&mut self) {
+        use TenantState::{Finalized, Retired, RolledBack, Swapped};
+        let (state, now, before) = (self.state(), look(&self.machine), &self.before);
+        let mut wrong = Vec::new();
+        if matches!(state, Swapped | Retired | Finalized) {
+            if !now.ours.contains(&now.used) {
+                wrong.push(format!("it connects as {}, which is not the new client", now.used));
+            }
+            wrong.extend(now.defect);
+            if now.users < before.users || now.groups < before.groups {
+                wrong.push("it has lost users or groups".to_owned());
+            }
+            if now.silent_for > RECENT {
+                wrong.push(format!("it has been silent for {:#}", now.silent_for));
+            }
+        }
+        let is_needed = self.machine.sim.played().contains_key(&Belief::OneDirectoryPerLegacyClient);
+        match (state, now.legacy.as_deref()) {
+            (Retired | Finalized, _) if is_needed => {
+                wrong.push("another directory connects as the legacy client".to_owned())
+            }
+            (Retired, Some("INACTIVE")) | (Finalized, None) | (RolledBack, Some("ACTIVE")) => {}
+            (Retired | Finalized | RolledBack, is) => wrong.push(format!("the legacy client is {is:?}")),
+            _ => {}
+        }
+        if state == RolledBack {
+            if now.used != before.used {
+                wrong.push(format!("it connects as {}, not as before", now.used));
+            }
+            if !now.ours.is_empty() {
+                wrong.push("the new client is still there".to_owned());
+            }
+        }
+        self.outcome.wrong.extend(wrong.into_iter().map(|why| format!("it is {state}, and {why}")));
+    }
+}
+
+fn look(machine: &Machine) -> Truth {
+    let tenant = &machine.sim.tenants()[0];
+    let world = machine.sim.world();
+    let (directory, org) = (&world.directories[0], &world.orgs[0]);
+    let last: jiff::Timestamp = directory.sync.last_success.parse().unwrap();
+    Truth {
+        used: directory.client_id.clone(),
+        legacy: org.legacy.first().map(|legacy| legacy.status.clone()),
+        ours: machine.watch.live_clients(&tenant.name),
+        users: directory.sync.users,
+        groups: directory.sync.groups,
+        silent_for: machine.sim.clock().now().duration_since(last),
+        defect: machine.sim.find_defect(&tenant.directory_id),
+    }
+}
+
+async fn wait(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}

@@ -1,0 +1,154 @@
+//! Every belief false, alone and in pairs, under every command.
+//!
+//! By default all single ones and a sample of the pairs; `FLOWSWAP_BELIEFS` says how many pairs, `full`
+//! for all, or the names of those that are to be false together, with a comma between.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Instant,
+};
+
+use flowswap_sim::{BELIEFS, Belief};
+
+use super::judge::{Outcome, Way, go};
+use crate::support::print;
+
+/// How many pairs are tried where nothing else is said.
+const PAIRS: usize = 40;
+
+/// A belief that cannot be false without a wrong end yet, on any way back: only the directory is asked as whom it connects. Once
+/// that is solved, this goes.
+const UNSOLVED: Belief = Belief::RestoreIsWhatRuns;
+
+type Case = (Vec<Belief>, Way);
+
+#[test]
+fn with_every_belief_true_every_way_comes_to_its_end() {
+    let results = sweep(Way::ALL.map(|way| (Vec::new(), way)).to_vec());
+    let ends: Vec<_> = results.iter().map(|((_, way), outcome)| format!("{way:?}: {}", tell_states(outcome))).collect();
+    insta::assert_snapshot!(ends.join("\n"));
+    assert_right(&results);
+}
+
+#[test]
+fn each_belief_alone_is_played_false() {
+    let cases = BELIEFS.iter().flat_map(|row| Way::ALL.map(|way| (vec![row.belief], way)));
+    let begin = Instant::now();
+    let results = sweep(cases.collect());
+    let lines: Vec<_> = results
+        .iter()
+        .map(|((beliefs, way), outcome)| format!("{:<33} {way:<9?} {}", beliefs[0].to_string(), tell_states(outcome)))
+        .collect();
+    print(&tell("alone", &results, begin));
+    assert_right(&results);
+    assert_played(&results);
+    let is_solved = results.iter().all(|(case, outcome)| !is_unsolved(case) || outcome.wrong.is_empty());
+    assert!(!is_solved, "solved, so `UNSOLVED` can go");
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn beliefs_in_pairs_are_played_false() {
+    let mut pairs: Vec<_> = BELIEFS
+        .iter()
+        .enumerate()
+        .flat_map(|(index, one)| BELIEFS[index + 1..].iter().map(|other| vec![one.belief, other.belief]))
+        .collect();
+    fastrand::Rng::with_seed(1).shuffle(&mut pairs);
+    match std::env::var("FLOWSWAP_BELIEFS").as_deref() {
+        Ok("full") => {}
+        Ok(wanted) => match wanted.parse() {
+            Ok(count) => pairs.truncate(count),
+            Err(_) => pairs = vec![wanted.split(',').map(named).collect()],
+        },
+        Err(_) => pairs.truncate(PAIRS),
+    }
+    let cases = pairs.into_iter().flat_map(|pair| Way::ALL.map(|way| (pair.clone(), way)));
+    let begin = Instant::now();
+    let results = sweep(cases.collect());
+    print(&tell("in pairs", &results, begin));
+    assert_right(&results);
+}
+
+fn named(id: &str) -> Belief {
+    BELIEFS.iter().find(|row| row.id == id).unwrap_or_else(|| panic!("no belief is named {id}")).belief
+}
+
+fn sweep(cases: Vec<Case>) -> Vec<(Case, Outcome)> {
+    let (next, results) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    let work = || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some((beliefs, way)) = cases.get(index) else { return };
+            let outcome = go(beliefs, *way);
+            results.lock().unwrap().insert(index, outcome);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    cases.iter().cloned().zip(results.into_inner().unwrap().into_values()).collect()
+}
+
+fn tell_states(outcome: &Outcome) -> String {
+    outcome.states.iter().map(|(command, state)| format!("{command}: {state}")).collect::<Vec<_>>().join(", ")
+}
+
+fn tell(what: &str, results: &[(Case, Outcome)], begin: Instant) -> String {
+    let mut sets: Vec<_> = results.iter().map(|((beliefs, _), _)| beliefs).collect();
+    sets.dedup();
+    let mut ends: BTreeMap<String, usize> = BTreeMap::new();
+    for (_, outcome) in results {
+        for (command, state) in &outcome.states {
+            *ends.entry(format!("{command} -> {state}")).or_default() += 1;
+        }
+    }
+    let ends: Vec<_> = ends.into_iter().map(|(end, count)| format!("{count} {end}")).collect();
+    let played = results.iter().flat_map(|(_, outcome)| &outcome.played).filter(|(_, count)| **count > 0);
+    let times: u64 = played.clone().map(|(_, count)| u64::from(*count)).sum();
+    let kinds = played.map(|(belief, _)| belief).collect::<std::collections::BTreeSet<_>>().len();
+    let (unsolved, wrong): (Vec<_>, Vec<_>) =
+        results.iter().filter(|(_, outcome)| !outcome.wrong.is_empty()).partition(|(case, _)| is_unsolved(case));
+    let (unsolved, wrong) = (unsolved.len(), wrong.len());
+    format!(
+        "beliefs false {what}: {} sets, {} runs, {} requests, {kinds} of {} beliefs played {times} times; {}; {wrong} wrong, and {unsolved} by what is unsolved; {:.1} s",
+        sets.len(),
+        results.len(),
+        results.iter().map(|(_, outcome)| outcome.requests).sum::<u64>(),
+        BELIEFS.len(),
+        ends.join(", "),
+        begin.elapsed().as_secs_f64(),
+    )
+}
+
+/// Each belief that is false made a difference somewhere.
+fn assert_played(results: &[(Case, Outcome)]) {
+    let idle = BELIEFS.iter().map(|row| row.belief).filter(|belief| {
+        !results.iter().any(|(_, outcome)| outcome.played.get(belief).is_some_and(|count| *count > 0))
+    });
+    let idle: Vec<_> = idle.map(|belief| belief.to_string()).collect();
+    assert!(idle.is_empty(), "these are never played: {idle:?}");
+}
+
+fn is_unsolved((beliefs, way): &Case) -> bool {
+    beliefs.contains(&UNSOLVED) && *way != Way::Forward
+}
+
+fn assert_right(results: &[(Case, Outcome)]) {
+    let wrong = results.iter().filter(|(case, outcome)| !outcome.wrong.is_empty() && !is_unsolved(case));
+    let lines: Vec<_> = wrong
+        .map(|((beliefs, way), outcome)| {
+            let names: Vec<_> = beliefs.iter().map(ToString::to_string).collect();
+            let (names, states) = (names.join(" and "), tell_states(outcome));
+            format!("{names}, {way:?}: {}\n    {states}\n    {}", outcome.wrong.join("; "), outcome.reason)
+        })
+        .collect();
+    assert!(lines.is_empty(), "{} runs end wrongly:\n{}", lines.len(), lines.join("\n"));
+}
