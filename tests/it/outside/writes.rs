@@ -188,7 +188,7 @@ fn removals() -> Vec<Row> {
             .never_says(&["rolled-back"])
     };
     let unseen = |name, why, fault| {
-        row(name, why, Applied, ROLLBACK).fault(at("GET", CLIENT, fault)).allowing(anything).state("rolled-back")
+        row(name, why, Applied, ROLLBACK).fault(at("GET", CLIENT, fault)).code(3).allowing(anything).state("stuck")
     };
     let foreign = &["something in between answered for {org}"];
     vec![
