@@ -85,19 +85,11 @@ fn finalize_retires_and_purge_deletes_and_only_retiring_can_be_taken_back() {
 fn finalize_of_all_leaves_out_who_is_stuck() {
     let lab = Lab::with_tenants(2);
     lab.plan().expect(0);
-    // The first two reads of the log tell who gets tokens, the third is the proof's; the fourth would confirm the swap.
+    // Only the confirmation asks the log for limits.
     let kind = FaultKind::Status { status: 400 };
-    let host = lab.sim.tenants()[0].domain.clone();
-    let path = "/api/v1/logs".to_owned();
-    lab.sim.add_fault(Fault {
-        host,
-        method: Some("GET".to_owned()),
-        path,
-        query: String::new(),
-        kind,
-        times: 1,
-        skip: 3,
-    });
+    let (host, method) = (lab.sim.tenants()[0].domain.clone(), Some("GET".to_owned()));
+    let (path, query) = ("/api/v1/logs".to_owned(), "rate_limit.violation".to_owned());
+    lab.sim.add_fault(Fault { host, method, path, query, kind, times: 1, skip: 0 });
     lab.run(&["apply", "plan.json", "--yes"]).expect(3);
     assert_eq!(lab.in_state("stuck"), ["acme"]);
     lab.run(&["finalize", "--all", "--yes"]).expect(0);

@@ -64,12 +64,19 @@ impl Object<'_> {
         }
     }
 
-    /// What came of a request to it; none where both signs say that it is gone.
-    pub(crate) async fn unless_gone(
+    /// What came of its deletion; none where both signs say that it was gone. A refusal keeps its own effect.
+    pub(crate) async fn deleted(
         &self,
         api: &Api<'_>,
         result: Result<HttpAnswer, Error>,
     ) -> Result<Option<HttpAnswer>, Error> {
+        let is_refused = result.as_ref().is_err_and(|error| error.kind != ErrorKind::NotFound);
+        let seen = self.unless_gone(api, result).await;
+        if is_refused { seen } else { seen.map_err(Error::with_unknown_effect) }
+    }
+
+    /// What came of a request to it; none where both signs say that it is gone.
+    async fn unless_gone(&self, api: &Api<'_>, result: Result<HttpAnswer, Error>) -> Result<Option<HttpAnswer>, Error> {
         match result {
             Ok(answer) => Ok(Some(answer)),
             Err(error) if is_not_found(&error) => {

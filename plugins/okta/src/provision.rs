@@ -181,7 +181,7 @@ pub(crate) async fn undo(api: &Api<'_>, params: &StepParams) -> Result<ApplyRepl
     let mut ask = api.ask(Intent::Mutate, "DELETE", &integration.path());
     ask.idempotent = true;
     let deleted = api.send("delete the integration", ask).await;
-    let deleted = integration.unless_gone(api, deleted).await.map_err(Error::with_unknown_effect)?;
+    let deleted = integration.deleted(api, deleted).await?;
     // Reading back costs a request; a client that lives on unseen would cost more.
     let left: Option<Service> = integration.read(api).await.map_err(Error::with_unknown_effect)?;
     if left.is_some() {

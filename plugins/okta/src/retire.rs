@@ -44,7 +44,7 @@ pub(crate) async fn delete(api: &Api<'_>, params: &StepParams) -> Result<ApplyRe
     let mut ask = api.ask(Intent::Mutate, "DELETE", &path(&legacy));
     ask.idempotent = true;
     let deleted = api.send("delete the app", ask).await;
-    let deleted = object(&legacy).unless_gone(api, deleted).await.map_err(Error::with_unknown_effect)?;
+    let deleted = object(&legacy).deleted(api, deleted).await?;
     if find(api, &legacy).await.map_err(Error::with_unknown_effect)?.is_some() {
         return Err(conflict(&legacy, "is still there after its deletion").with_unknown_effect());
     }

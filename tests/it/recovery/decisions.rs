@@ -15,7 +15,7 @@ fn lose_it_beside_a_strangers(lab: &Lab) -> String {
     let tenant = &lab.sim.tenants()[0];
     let lost = lose_the_creation(tenant);
     // The first look and the one before the creation pass; the one that is to tell what became of it does not.
-    let (method, kind) = (Some("GET".to_owned()), FaultKind::Status { status: 500 });
+    let (method, kind) = (Some("GET".to_owned()), FaultKind::Status { status: 400 });
     let blind = Fault { method, kind, skip: 2, ..lost.clone() };
     lab.sim.add_fault(lost);
     lab.sim.add_fault(blind);

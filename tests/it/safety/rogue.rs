@@ -191,7 +191,7 @@ fn what_it_prints_is_told_and_cut() {
 /// What a library does wrong before any configuration, and what is said about it.
 const FROM_THE_BEGINNING: &[(&str, &str)] = &[
     ("wrong-name", "the plugin that is configured as `rogue` calls itself `okta`"),
-    ("wrong-major", "the plugin `rogue` speaks protocol 2.1, and this flowswap 1.1"),
+    ("wrong-major", "the plugin `rogue` speaks protocol 2.2, and this flowswap 1.2"),
     ("wrong-abi", "it was built for another flowswap: its ABI version is 2, this one is 1"),
     ("short-table", "it was built for an older flowswap: its table has 16 bytes"),
     ("foreign-table", "it is no flowswap plugin: its table is something else"),
