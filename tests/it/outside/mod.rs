@@ -9,9 +9,11 @@ mod directory;
 mod environment;
 mod known;
 mod logs;
+mod proxies;
 mod reads;
 mod refusals;
 mod row;
+mod severe;
 mod tokens;
 mod writes;
 
