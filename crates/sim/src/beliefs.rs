@@ -70,7 +70,7 @@ beliefs! {
     GrantsLeaveEvents, "grants-leave-events",
     "Every token that a client is granted leaves `app.oauth2.token.grant.access_token` in the System Log.",
     Stated("Okta's list of event types"),
-    "No token is seen: the tenant waits.";
+    "No token is seen: the tenant waits, forward and back.";
 
     RefusalsLeaveEvents, "refusals-leave-events",
     "Every refused token request leaves `app.oauth2.token.grant` with the outcome FAILURE.",
@@ -80,7 +80,7 @@ beliefs! {
     ActorIsClient, "actor-is-client",
     "The actor of a token event is the OAuth client.",
     Inferred("public samples of other grants, and of custom authorization servers"),
-    "No token is anybody's: the tenant waits.";
+    "No token is anybody's: the tenant waits, forward and back.";
 
     UserAgentKept, "user-agent-kept",
     "A token event keeps the program's name as it was sent.",
@@ -133,14 +133,14 @@ beliefs! {
     "`prove` fails before anything is switched.";
 
     TokenLivesAnHour, "token-lives-an-hour",
-    "An access token lives an hour.",
+    "An access token lives no longer than an hour.",
     Stated("Okta, \"Implement OAuth for Okta with a service app\""),
-    "A directory that keeps its token longer looks silent: `finalize` waits for its next one.";
+    "The answer says how long a token lives; where that is longer, `prove` fails before anything is switched.";
 
     IntegrationsListIsComplete, "integrations-list-is-complete",
     "The list of integrations has every one that there is.",
     Stated("Okta's management API description"),
-    "What the org shows by its id is there; it takes Okta's own 404 besides to be believed gone. A client whose creation was not fully answered can be overlooked.";
+    "What the org shows by its id is there; it takes Okta's own 404 besides to be believed gone. What was created and is not listed is found by the log.";
 
     NotFoundHasCode, "not-found-has-code",
     "Okta answers for what is gone with 404 and E0000007.",
@@ -190,7 +190,7 @@ beliefs! {
     RestoreIsWhatRuns, "restore-is-what-runs",
     "The connection that is shown after a restore is the one that syncs.",
     Described("what a read shows"),
-    "Not noticed: the gateway's word is taken, and the new client is removed while it runs.";
+    "The log shows requests of the new client and none as before: the way back waits, and the new client stays.";
 
     LastSuccessIsASync, "last-success-is-a-sync",
     "The time of the last sync is that of a sync that went well.",
@@ -225,7 +225,7 @@ beliefs! {
     OneDirectoryPerLegacyClient, "one-directory-per-legacy-client",
     "No other directory is connected as the legacy client.",
     Inferred("one app for several regions is possible (PAN, \"Configure Okta Directory\")"),
-    "The log shows tokens of the legacy client: `finalize` confirms again and stops, and nothing is retired.";
+    "The log shows tokens of the legacy client: the tenant is stuck, or waits until the last of them is 65 minutes old, and nothing is retired.";
 }
 
 impl Belief {

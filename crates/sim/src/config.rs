@@ -48,6 +48,17 @@ pub enum Interface {
     CieGuided,
 }
 
+/// What the simulator shows for all of its hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certificate {
+    /// One that its authority signed and that is good now.
+    Good,
+    /// One whose time was over years ago.
+    Expired,
+    /// One that it signed itself, which no authority knows.
+    SelfSigned,
+}
+
 /// The settings of a simulated world. `Default` is a fast, truthful world of 12 tenants.
 #[derive(Clone, Debug)]
 pub struct SimConfig {
@@ -72,6 +83,8 @@ pub struct SimConfig {
     /// Whether a directory keeps its access token for the hour that it lives, instead of getting one for every sync. No
     /// public source says which of both Cloud Identity Engine does.
     pub cached_tokens: bool,
+    /// How long an access token lives, by the word of its answer as well.
+    pub token_lifetime: SignedDuration,
     /// How long after it happened an event appears in an org's System Log.
     pub log_delay: Duration,
     /// How many users and groups every org has; `None` for a few, other ones in each.
@@ -86,6 +99,8 @@ pub struct SimConfig {
     pub record: bool,
     /// Hosts whose clocks are wrong, and by how much they are ahead; negative for behind.
     pub skews: BTreeMap<String, SignedDuration>,
+    /// The certificate that every host shows.
+    pub certificate: Certificate,
     /// The instant at which the world begins; `None` for the real present.
     pub start: Option<Timestamp>,
     /// What is not so in this world, of all that proofs assume.
@@ -105,6 +120,7 @@ impl Default for SimConfig {
             sync_interval: Duration::from_millis(250),
             natural_sync: None,
             cached_tokens: false,
+            token_lifetime: crate::okta::token::LIFETIME,
             log_delay: Duration::ZERO,
             population: None,
             interface: Interface::Rest,
@@ -112,6 +128,7 @@ impl Default for SimConfig {
             rate_limit: None,
             record: false,
             skews: BTreeMap::new(),
+            certificate: Certificate::Good,
             start: None,
             false_beliefs: Vec::new(),
         }
@@ -236,6 +253,13 @@ impl SimConfig {
     #[must_use]
     pub fn skew(mut self, host: impl Into<String>, ahead: SignedDuration) -> Self {
         self.skews.insert(host.into(), ahead);
+        self
+    }
+
+    /// Sets the certificate that every host shows.
+    #[must_use]
+    pub fn certificate(mut self, certificate: Certificate) -> Self {
+        self.certificate = certificate;
         self
     }
 

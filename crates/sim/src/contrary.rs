@@ -23,7 +23,7 @@ const LATE: Duration = Duration::from_secs(3 * 60 * 60);
 /// How far a clock is off that disagrees: more than any proof tolerates, and less than a token lives.
 const OFF: SignedDuration = SignedDuration::from_mins(40);
 /// How long a token lives where it does not live an hour.
-pub(crate) const LONG_LIFE: SignedDuration = SignedDuration::from_hours(8);
+const LONG_LIFE: SignedDuration = SignedDuration::from_hours(8);
 /// How many syncs of its own a directory makes before it falls silent.
 const SYNCS_BEFORE_SILENCE: u32 = 2;
 
@@ -77,6 +77,9 @@ pub(crate) fn adjust(config: &mut SimConfig) {
     let keeps_tokens = is_false(Belief::SyncGetsAToken) || is_false(Belief::TokenLivesAnHour);
     let is_late = is_false(Belief::EventsWithinMinutes);
     config.cached_tokens |= keeps_tokens;
+    if is_false(Belief::TokenLivesAnHour) {
+        config.token_lifetime = config.token_lifetime.max(LONG_LIFE);
+    }
     if is_late {
         config.log_delay = config.log_delay.max(LATE);
     }
@@ -178,6 +181,9 @@ fn tamper_org(state: &State, request: &Request, reply: Reply) -> Reply {
             edit(state, Belief::CreationShowsTheSecret, reply, "/clientSecret", None)
         }
         (&Method::POST, ["oauth2", "v1", "token"]) => {
+            if contrary.is_false(Belief::TokenLivesAnHour) {
+                contrary.note(Belief::TokenLivesAnHour);
+            }
             edit(state, Belief::TokenHasTheScopes, reply, "/scope", Some(&json!("okta.users.read")))
         }
         (&Method::GET, ["api", "v1", "apps"]) => {

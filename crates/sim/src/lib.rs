@@ -49,8 +49,8 @@ pub use beliefs::{BELIEFS, Belief, Row, Source};
 pub use client_files::Running;
 pub use clock::Clock;
 pub use config::{
-    ADMIN_HOST, CIE_API_HOST, CIE_AUTH_HOST, CONSOLE_HOST, GATEWAY_HOST, Interface, OKTA_SUFFIX, SimConfig,
-    VariantTypes,
+    ADMIN_HOST, CIE_API_HOST, CIE_AUTH_HOST, CONSOLE_HOST, Certificate, GATEWAY_HOST, Interface, OKTA_SUFFIX,
+    SimConfig, VariantTypes,
 };
 pub use faults::{Fault, FaultKind, FaultReport};
 pub use mutation::{Mutation, Variant};

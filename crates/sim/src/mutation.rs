@@ -55,6 +55,10 @@ pub enum Mutation {
     LoseObjects { directory: String, users: usize, groups: usize },
     /// The administrator signs in once more for the directory's connection, which has to be of the authorization-code flow.
     SignIn { directory: String },
+    /// The directory synchronizes now, by its connection as it is.
+    Sync { directory: String },
+    /// From now on the directory makes no syncs, or makes them again.
+    PauseSyncs { directory: String, paused: bool },
     /// Deactivates, or activates again, the administrator who signs in for the org's legacy clients. Their refresh tokens
     /// work as long as the administrator is active.
     SetSyncAdminActive { org: String, active: bool },
@@ -134,6 +138,8 @@ pub(crate) fn apply(state: &State, mutation: Mutation) -> Result<Option<String>,
             sync::sign_in(state, &directory.domain, &connection.client_id, &connection.client_secret, now)?;
             directory.connection.last_sign_in = Some(now);
         }
+        Mutation::Sync { directory: id } => sync::run(state, &mut *directory(&id)?, now),
+        Mutation::PauseSyncs { directory: id, paused } => directory(&id)?.paused = paused,
         Mutation::SetSyncAdminActive { org: host, active } => org(&host)?.sync_admin_active = active,
         Mutation::SkewClock { host, milliseconds } => {
             state.set_skew(&host, jiff::SignedDuration::from_millis(milliseconds));

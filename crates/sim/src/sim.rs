@@ -77,7 +77,7 @@ impl Sim {
         if !addr.ip().is_loopback() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{addr} is not a loopback address")));
         }
-        let (ca_pem, acceptor) = tls::issue()?;
+        let (ca_pem, acceptor) = tls::issue(config.certificate)?;
         let listener = TcpListener::bind(addr).await?;
         let console = TcpListener::bind((addr.ip(), 0)).await?;
         let mut sim = Self::in_process(config);

@@ -3,19 +3,21 @@
 use std::io;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::TlsAcceptor;
 
+use crate::config::Certificate;
+
 /// Makes an authority that lives as long as the simulator, and an acceptor with a certificate it has signed. The
 /// authority's key is forgotten at once; its certificate is returned as PEM for clients to trust.
-pub(crate) fn issue() -> io::Result<(String, TlsAcceptor)> {
-    build().map_err(io::Error::other)
+pub(crate) fn issue(certificate: Certificate) -> io::Result<(String, TlsAcceptor)> {
+    build(certificate).map_err(io::Error::other)
 }
 
-fn build() -> Result<(String, TlsAcceptor), Box<dyn std::error::Error + Send + Sync>> {
+fn build(certificate: Certificate) -> Result<(String, TlsAcceptor), Box<dyn std::error::Error + Send + Sync>> {
     let mut authority = CertificateParams::default();
     authority.distinguished_name.push(DnType::CommonName, "flowswap simulator (throw-away)");
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -25,9 +27,15 @@ fn build() -> Result<(String, TlsAcceptor), Box<dyn std::error::Error + Send + S
     let issuer = Issuer::new(authority, authority_key);
 
     let names = ["*.okta.test", "*.cie.test", "*.sim.test", "localhost", "127.0.0.1"];
-    let server = CertificateParams::new(names.map(str::to_owned).to_vec())?;
+    let mut server = CertificateParams::new(names.map(str::to_owned).to_vec())?;
     let server_key = KeyPair::generate()?;
-    let certificate = server.signed_by(&server_key, &issuer)?;
+    if certificate == Certificate::Expired {
+        (server.not_before, server.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+    }
+    let certificate = match certificate {
+        Certificate::Good | Certificate::Expired => server.signed_by(&server_key, &issuer)?,
+        Certificate::SelfSigned => server.self_signed(&server_key)?,
+    };
 
     // The provider is named, so that no process-wide default has to be installed by whoever embeds the simulator.
     let key = PrivateKeyDer::Pkcs8(server_key.serialize_der().into());

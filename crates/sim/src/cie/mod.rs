@@ -13,6 +13,7 @@ use http::{HeaderValue, StatusCode, header};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use crate::beliefs::Belief;
 use crate::clock::shift;
 use crate::config::CIE_API_HOST;
 use crate::gateway::model::Directory;
@@ -99,12 +100,15 @@ fn dispatch(state: &State, request: &Request) -> Result<Reply, Refused> {
 fn list_domains(state: &State, tsg_id: &str) -> Reply {
     let skew = state.skew_of(CIE_API_HOST);
     let all = state.directories.iter().map(lock).filter(|directory| directory.tsg_id == tsg_id);
-    let domains: Vec<_> = all.map(|directory| render_domain(&directory, skew)).collect();
+    let domains: Vec<_> = all.map(|directory| render_domain(state, &directory, skew)).collect();
     Reply::json(StatusCode::OK, &json!({ "success": true, "result": domains }))
 }
 
-fn render_domain(directory: &Directory, skew: SignedDuration) -> Value {
-    let (sync, last) = (&directory.sync, shift(directory.sync.last_success, skew).as_second());
+fn render_domain(state: &State, directory: &Directory, skew: SignedDuration) -> Value {
+    let sync = &directory.sync;
+    let is_lie = state.contrary.plays(Belief::LastSuccessIsASync);
+    let last = if is_lie { state.clock.now() } else { sync.last_success };
+    let last = shift(last, skew).as_second();
     json!({
         "count": {
             "computer": 0,

@@ -4,6 +4,7 @@
 use super::directories::{find, return_with};
 use super::page::not_found;
 use super::{Fields, Place, form, go_to};
+use crate::beliefs::Belief;
 use crate::gateway::model::{Connection, Directory, Draft, Flow, is_directory_name};
 use crate::gateway::sync;
 use crate::message::Reply;
@@ -46,7 +47,7 @@ pub(crate) fn press(place: Place<'_>, id: &str, fields: &Fields) -> Reply {
             draft.tested = Some(tested);
             format!("{here}?testing=1")
         }
-        Some("submit") => match submit(&mut directory, &draft) {
+        Some("submit") => match submit(place, &mut directory, &draft) {
             Ok(notice) => return return_with(place, &notice),
             Err(refusal) => {
                 draft.refused = Some(refusal);
@@ -124,7 +125,7 @@ fn test(place: Place<'_>, directory: &Directory, draft: &Draft) -> Result<(), St
 /// Puts the connection in place as the fields have it now. One test that succeeded is enough, whatever was changed after
 /// it: an inference from the manual, which asks for a test before Submit and no more. That no sync follows at once is
 /// one as well, as no source says that any does; the next one comes in its own time.
-fn submit(directory: &mut Directory, draft: &Draft) -> Result<String, String> {
+fn submit(place: Place<'_>, directory: &mut Directory, draft: &Draft) -> Result<String, String> {
     if !draft.passed {
         return Err("Test the connection before you submit it.".to_owned());
     }
@@ -136,9 +137,18 @@ fn submit(directory: &mut Directory, draft: &Draft) -> Result<String, String> {
                     periods and underscores."
             .to_owned());
     }
-    let name = name.clone();
-    directory.submit(connection, name);
-    Ok(format!("{}: the configuration was submitted.", directory.name))
+    let (name, contrary) = (name.clone(), &place.state.contrary);
+    let notice = format!("{name}: the configuration was submitted.");
+    if contrary.plays(Belief::SubmitSubmits) {
+        directory.submits += 1;
+        return Ok(notice);
+    }
+    let renamed = contrary.plays(Belief::NameStays).then(|| "renamed".to_owned());
+    directory.submit(connection, renamed.unwrap_or(name));
+    if contrary.plays(Belief::SyncsLoseNothing) {
+        directory.loses = (1, 1);
+    }
+    Ok(notice)
 }
 
 /// The connection that the fields describe.

@@ -48,6 +48,8 @@ pub(crate) struct Directory {
     pub(crate) receipts: Vec<Receipt>,
     /// How many times a connection was submitted.
     pub(crate) submits: u32,
+    /// It makes no syncs, whoever asks.
+    pub(crate) paused: bool,
     /// The Reconnect form which a person has open in the console.
     pub(crate) draft: Option<Draft>,
     pub(crate) mint: Mint,
@@ -169,6 +171,7 @@ impl Directory {
             loses: (0, 0),
             receipts: Vec::new(),
             submits: 0,
+            paused: self.paused,
             draft: None,
             mint: self.mint.clone(),
         }

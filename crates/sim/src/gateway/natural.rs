@@ -7,8 +7,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::model::Directory;
 use super::sync;
 use crate::beliefs::Belief;
-use crate::contrary;
-use crate::okta::token;
 use crate::state::{State, lock};
 
 /// Applications are collected every three hours (PAN, "Configure Okta Directory": at the latest).
@@ -33,6 +31,9 @@ pub(crate) fn catch_up(state: &State) {
         let last = directory.sync.natural;
         let count = i32::try_from(now.duration_since(last).as_millis() / interval.as_millis()).unwrap_or(i32::MAX);
         for at in list_due(&directory, interval, count) {
+            if directory.paused {
+                continue;
+            }
             if directory.submits == 0 || state.contrary.syncs_on(&directory.id) {
                 run(state, &mut directory, at, false);
             }
@@ -60,9 +61,7 @@ pub(crate) fn run(state: &State, directory: &mut Directory, at: Timestamp, every
             // One that is kept has to do for every sync.
             let applications = applications || cached && connection.collect_applications;
             let access = sync::authorize(state, &directory.domain, connection, applications, at)?;
-            let is_long = state.contrary.plays(Belief::TokenLivesAnHour);
-            let life = if is_long { contrary::LONG_LIFE } else { token::LIFETIME };
-            Ok::<_, String>((access, at + life))
+            Ok::<_, String>((access, at + state.config.token_lifetime))
         },
         Ok,
     );

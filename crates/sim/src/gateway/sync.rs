@@ -51,6 +51,9 @@ pub(crate) enum Access {
 /// Syncs a directory through its current connection and notes how it went. A refused sync leaves the last counts: what
 /// was collected stays in use, which is why a broken connection is seen late.
 pub(crate) fn run(state: &State, directory: &mut Directory, now: Timestamp) {
+    if directory.paused {
+        return;
+    }
     directory.sync.attempted = Some(now);
     match collect(state, &directory.domain, &directory.connection, now) {
         Ok(()) => {

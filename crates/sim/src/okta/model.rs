@@ -30,6 +30,7 @@ pub(crate) struct Org {
     pub(crate) page_size: usize,
     pub(crate) apps: Vec<App>,
     pub(crate) services: Vec<ServiceClient>,
+    pub(crate) token_lifetime: SignedDuration,
     /// How long after it happened an event appears in the log.
     pub(crate) log_delay: SignedDuration,
     /// How far the org's own clock is ahead of the world's; negative for behind.

@@ -100,14 +100,15 @@ pub(crate) fn grant(call: &mut Call<'_>) -> Answer {
     call.org.wrong_secrets.remove(&client.id);
     let token = call.org.mint.token("eyJraWQiOiJzaW0ifQ.");
     let scope = scopes.join(" ");
-    let expires = call.now + LIFETIME;
+    let lifetime = call.org.token_lifetime;
+    let expires = call.now + lifetime;
     let asked = field("scope").map(str::to_owned);
     let grant = TokenGrant { grant_type: grant_type.to_owned(), asked, scopes: scopes.clone() };
     call.org.tokens.insert(token.clone(), AccessToken { client_id: client.id.clone(), scopes, expires });
     logs::record_as_client(call, GRANT_EVENT, &client.id, client.name, Outcome::Success, grant);
     let body = json!({
         "token_type": "Bearer",
-        "expires_in": LIFETIME.as_secs(),
+        "expires_in": lifetime.as_secs(),
         "access_token": token,
         "scope": scope,
     });

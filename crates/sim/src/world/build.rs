@@ -146,6 +146,7 @@ fn build_org(config: &SimConfig, name: &str, authorization_servers: bool) -> Org
         events: Vec::new(),
         counts: RequestCounts::default(),
         window: Window::new(config.rate_limit),
+        token_lifetime: config.token_lifetime,
         log_delay: SignedDuration::try_from(config.log_delay).unwrap_or(SignedDuration::MAX),
         noise: Mint::new(config.seed, &format!("noise/{name}")),
         mint,
@@ -317,6 +318,7 @@ fn build_directory(
         previous: None,
         receipts: Vec::new(),
         submits: 0,
+        paused: false,
         mint,
     }
 }
