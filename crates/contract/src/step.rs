@@ -14,7 +14,9 @@ pub struct StepProposal {
     pub title: String,
     /// Who does it.
     pub by: By,
-    /// The side whose `observe` can tell whether it is carried out; its own where none is named.
+    /// The side whose `observe` can tell whether it is carried out; its own where none is named. Of a swap that the directory shows
+    /// itself, the provider's `observe` is asked as well before a client is removed: applied means that nobody can be using the legacy
+    /// client, not applied that the directory is back on it. A provider that cannot tell answers `unsupported`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_by: Option<Role>,
     /// The side that alone confirms it, where the other shows nothing of itself after it; without it, a swap needs a confirmation

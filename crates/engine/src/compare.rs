@@ -49,7 +49,8 @@ pub(crate) fn is_shown(step: &Step) -> bool {
     seen_by(step) == step.role
 }
 
-fn seen_by(step: &Step) -> Role {
+/// The side that can tell how the step stands.
+pub(crate) fn seen_by(step: &Step) -> Role {
     step.proposal.seen_by.unwrap_or(step.role)
 }
 
@@ -62,7 +63,7 @@ pub async fn compare(tenant: &Tenant, history: &TenantHistory) -> Vec<Comparison
         // What is deleted is not there to be seen as deactivated.
         let is_covered = is_purged && step.proposal.phase == Phase::Retire;
         if let Some(said) = said_of(work, step).filter(|_| !is_covered) {
-            let seen = observe(tenant, work, step, Values::new(), RunId::none()).await;
+            let seen = observe(tenant, work, step, seen_by(step), Values::new(), RunId::none()).await;
             comparisons.push(Comparison { step: step.clone(), said, seen });
         }
     }
@@ -80,11 +81,13 @@ pub(crate) fn said_of(work: &Work, step: &Step) -> Option<Said> {
     }
 }
 
-/// Looks at a step with all that is known of it, also of what was taken back, and with what else is said of its outputs.
+/// Has one side look at a step with all that is known of it, also of what was taken back, and with what else is said of its
+/// outputs.
 pub(crate) async fn observe(
     tenant: &Tenant,
     work: &Work,
     step: &Step,
+    role: Role,
     said: Values,
     run: RunId,
 ) -> Result<ObserveReply, contract::Error> {
@@ -95,7 +98,7 @@ pub(crate) async fn observe(
     outputs.extend(said);
     let params =
         StepParams { step: step.clone(), inputs: work.inputs_once(step), outputs, attempts: work.attempts(&step.id) };
-    tenant.call(seen_by(step), Op::Observe, Mode::DryRun, run, Some(&step.id), json!(params)).await
+    tenant.call(role, Op::Observe, Mode::DryRun, run, Some(&step.id), json!(params)).await
 }
 
 fn phase(work: &Work, step: &str) -> Option<Phase> {

@@ -15,10 +15,13 @@ use crate::{
 };
 
 /// A sync that ran when the connection was changed may still end as the legacy client.
-const GRACE: SignedDuration = SignedDuration::from_mins(2);
+pub(crate) const GRACE: SignedDuration = SignedDuration::from_mins(2);
+
+/// So far the clock by which a directory dates its swap may be apart from the org's: `finalize` refuses more.
+pub(crate) const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
 
 /// Two of the directory's syncs, which come every five minutes (Cloud Identity Engine's manual).
-const TWO_SYNCS: SignedDuration = SignedDuration::from_mins(10);
+pub(crate) const TWO_SYNCS: SignedDuration = SignedDuration::from_mins(10);
 
 /// Test Connection and what comes at once with it are one act; what comes so much later was another.
 const APART: SignedDuration = SignedDuration::from_mins(1);
@@ -95,14 +98,19 @@ pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<TestRe
 }
 
 /// From when on tokens count, by the org's clock: the first of the swap where only the log shows it, else the end of the
-/// connection test. Plans of earlier versions do not note the test, and their swap is dated by another clock.
+/// connection test. Plans of earlier versions do not note the test, and their swap is dated by another clock, so what is close to
+/// it does not count.
 fn read_begin(params: &StepParams, by_log_alone: bool) -> Result<Timestamp, Error> {
-    let name = match by_log_alone || !params.inputs.contains_key("tested_at") {
-        true => "swapped_at",
-        false => "tested_at",
+    let (name, apart) = match (by_log_alone, params.inputs.contains_key("tested_at")) {
+        (true, _) => ("swapped_at", SignedDuration::ZERO),
+        (false, true) => ("tested_at", SignedDuration::ZERO),
+        (false, false) => ("swapped_at", CLOCKS_APART),
     };
     let text = params.input(name)?;
-    text.parse().map_err(|_| Error::new(ErrorKind::Protocol, format!("`{name}` is not an RFC 3339 time: {text}")))
+    let at: Timestamp = text
+        .parse()
+        .map_err(|_| Error::new(ErrorKind::Protocol, format!("`{name}` is not an RFC 3339 time: {text}")))?;
+    Ok(at + apart)
 }
 
 /// Past use is not use: whoever lives on a token of the new client has got one within its lifetime.

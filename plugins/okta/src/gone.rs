@@ -1,5 +1,6 @@
-//! Whether an object is gone. One sign is not enough: a load balancer answers 404, too, and Okta itself does for a moment after a
-//! create. It takes Okta's own error object, and a list that decodes and does not have the id.
+//! Whether an object is gone. One sign is not enough: a load balancer answers 404, too. It takes Okta's own error object, and a list
+//! that decodes and does not have the id. Okta itself may give both signs for a moment after a create, so what was made just now is
+//! looked for more than once.
 
 use flowswap_contract::{Error, ErrorKind, HttpAnswer, Intent, sdk::encode};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -8,6 +9,9 @@ use crate::api::{Api, SERVICES, decode};
 
 /// Okta's code of an object that does not exist (Okta error codes).
 const NOT_FOUND: &str = "E0000007";
+
+/// How long a new object may be missing is documented nowhere.
+const NEW_PAUSES_MS: [u64; 2] = [1000, 3000];
 
 /// An object by its id, and the list that would have it.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +65,17 @@ impl Object<'_> {
         match self.unless_gone(api, api.send(&what, ask).await).await? {
             Some(answer) => decode(&what, &answer).map(Some),
             None => Ok(None),
+        }
+    }
+
+    /// Reads one that was made just now; none only where both signs say so several times.
+    pub(crate) async fn read_new<T: DeserializeOwned>(&self, api: &Api<'_>) -> Result<Option<T>, Error> {
+        let mut pauses = NEW_PAUSES_MS.into_iter();
+        loop {
+            let found = self.read(api).await?;
+            let Some(ms) = pauses.next().filter(|_| found.is_none()) else { return Ok(found) };
+            api.host.progress(format!("waiting for {} to be shown", self.noun()));
+            api.host.sleep(ms).await?;
         }
     }
 

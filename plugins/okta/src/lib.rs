@@ -8,6 +8,7 @@ mod api;
 mod baseline;
 mod config;
 mod confirm;
+mod connected;
 mod detect;
 mod gone;
 mod links;
@@ -89,8 +90,11 @@ impl Plugin for Okta {
         let api = self.api(host);
         match params.step.proposal.phase {
             Phase::Provision => provision::observe(&api, &params).await,
-            // Not ours: the directory's, which does not show it (`StepProposal::seen_by`).
-            Phase::Swap => witness::observe_swap(&api, &params).await,
+            // Not ours: the directory's. Either it does not show it (`StepProposal::seen_by`), or it is a second opinion.
+            Phase::Swap if params.step.proposal.seen_by == Some(Role::Provider) => {
+                witness::observe_swap(&api, &params).await
+            }
+            Phase::Swap => connected::observe(&api, &params).await,
             Phase::Retire => retire::observe_retired(&api, &params).await,
             Phase::Purge => retire::observe_purged(&api, &params).await,
             other => Err(unsupported(&format!("observe of {other}"))),

@@ -19,6 +19,9 @@ use crate::{
 
 const TOKEN: &str = "/oauth2/v1/token";
 
+/// The longest life of a token that the proofs allow for.
+const AN_HOUR_SECS: u64 = 3600;
+
 /// The client is not known, or the secret is not its (RFC 6749 §5.2).
 const INVALID_CLIENT: &str = "invalid_client";
 
@@ -33,8 +36,9 @@ pub(crate) async fn prove(api: &Api<'_>, params: &StepParams) -> Result<Vec<Evid
         password: params.secret_input("client_secret")?,
     };
     let asked = requestable(&payload.scopes);
-    let answer = request_token(api, &token_ask(api, client, &asked)).await?;
-    let (token, seen) = find_bearer(&answer);
+    let ask = token_ask(api, client, &asked);
+    let answer = request_token(api, &ask).await?;
+    let (token, seen) = find_bearer(&ask, &answer);
     let mut evidence = vec![seen];
     evidence.extend(answer.is_success().then(|| compare_scopes(&asked, &answer)));
     let Some(token) = token else { return Ok(evidence) };
@@ -50,25 +54,24 @@ pub(crate) async fn get_token(
     client: Auth,
     scopes: &[&str],
 ) -> Result<(Option<Handle>, Evidence), Error> {
-    let scopes = scopes.iter().copied().collect();
-    Ok(find_bearer(&request_token(api, &token_ask(api, client, &scopes)).await?))
+    let ask = token_ask(api, client, &scopes.iter().copied().collect());
+    Ok(find_bearer(&ask, &request_token(api, &ask).await?))
 }
 
-fn find_bearer(answer: &HttpAnswer) -> (Option<Handle>, Evidence) {
+fn find_bearer(ask: &HttpAsk, answer: &HttpAnswer) -> (Option<Handle>, Evidence) {
     let say = |result, detail: String| see("token", result, detail, answer);
     if !answer.is_success() {
-        let code = error_code(answer).unwrap_or("no error code");
-        return (None, say(EvidenceResult::Fail, format!("okta answered {} {code}", answer.status)));
+        return (None, say(EvidenceResult::Fail, refusal::explain("issue a token", ask, answer).message));
     }
     let token_type = answer.body["token_type"].as_str().unwrap_or_default();
     let token = answer.body.pointer("/access_token").and_then(Handle::from_value);
     // A DPoP-bound token (RFC 9449) is of no use to a directory that sends it as a bearer token.
     let token = token.filter(|_| token_type.eq_ignore_ascii_case("bearer"));
-    let evidence = match token {
-        Some(_) => say(EvidenceResult::Pass, "a bearer token was issued".to_owned()),
-        None => say(EvidenceResult::Fail, format!("the token's type is `{token_type}`, not Bearer")),
+    let (result, detail) = match token {
+        Some(_) => judge_lifetime(answer),
+        None => (EvidenceResult::Fail, format!("the token's type is `{token_type}`, not Bearer")),
     };
-    (token, evidence)
+    (token, say(result, detail))
 }
 
 /// Whether Okta takes the secret as the client's: custody may hold one that was removed since.
@@ -113,15 +116,34 @@ async fn request_token(api: &Api<'_>, ask: &HttpAsk) -> Result<HttpAnswer, Error
                 api.host.progress("waiting for the new client to become usable");
                 api.host.sleep(ms).await?;
             }
-            _ if is_verdict(&answer) => return Ok(answer),
+            _ if is_verdict(ask, &answer) => return Ok(answer),
             _ => return Err(refusal::explain("issue a token", ask, &answer)),
         }
     }
 }
 
-/// Whether the answer says something about the credentials, rather than about the moment.
-fn is_verdict(answer: &HttpAnswer) -> bool {
-    answer.status < 500 && !matches!(answer.status, 408 | 429)
+/// Whether the answer says something about the credentials, rather than about the moment or about what stands in between.
+fn is_verdict(ask: &HttpAsk, answer: &HttpAnswer) -> bool {
+    let is_lasting = answer.status < 500 && !matches!(answer.status, 408 | 429);
+    answer.is_success() || (is_lasting && refusal::is_oktas(ask, answer))
+}
+
+/// What comes later is proved by the silence of a client for longer than its tokens live, so they must not live longer than an hour
+/// (Okta, "Implement OAuth for Okta with a service app"). The answer says it (`expires_in`, RFC 6749 §5.1).
+fn judge_lifetime(answer: &HttpAnswer) -> (EvidenceResult, String) {
+    match answer.body["expires_in"].as_u64() {
+        Some(seconds) if seconds <= AN_HOUR_SECS => {
+            (EvidenceResult::Pass, format!("a bearer token was issued for {seconds} s"))
+        }
+        Some(seconds) => (
+            EvidenceResult::Fail,
+            format!("the token lives {seconds} s, and the checks that follow count on an hour at most"),
+        ),
+        None => (
+            EvidenceResult::Fail,
+            "the answer does not say in seconds how long the token lives (`expires_in`)".to_owned(),
+        ),
+    }
 }
 
 /// A 200 is no proof of all scopes: Okta leaves out what was not granted and issues the rest.
@@ -175,7 +197,7 @@ async fn try_read(api: &Api<'_>, token: &Handle, read: &Read) -> Result<Evidence
         });
     }
     let error = refusal::explain("read with the new token", &ask, &answer);
-    if !is_verdict(&answer) {
+    if !is_verdict(&ask, &answer) {
         return Err(error);
     }
     // Custom authorization servers are a feature that an org may not have; then there are none to read.

@@ -8,6 +8,7 @@ use flowswap_contract::{
     ApplyReply, Body, Capture, Custody, Error, ErrorKind, Evidence, EvidenceResult, Handle, HttpAnswer, Intent,
     ObserveReply, Observed, StepParams, Values, sdk::encode,
 };
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -20,6 +21,9 @@ use crate::{
     prove::is_secret_of,
     read_payload,
 };
+
+/// What was made no longer ago than this may not be shown everywhere yet.
+const NEW: SignedDuration = SignedDuration::from_mins(15);
 
 /// An integration holds two secrets at most (Okta management API).
 const MAX_SECRETS: usize = 2;
@@ -117,13 +121,17 @@ pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<Observ
     let origin = match known {
         Some(known) => match Origin::of_known(&new, known) {
             // That a list lacks it is one sign, and not enough.
-            Origin::Nowhere if Object::Integration(known).read::<Service>(api).await?.is_some() => {
+            Origin::Nowhere if find(api, params, known).await?.is_some() => {
                 let detail = format!("okta shows the integration {known} by its id, and not in its list");
                 return Ok(reply(Observed::Unknown, Values::new(), detail));
             }
             origin => origin,
         },
-        None => Origin::find(api, params, &new).await?,
+        None => match Origin::find(api, params, &new).await? {
+            // The log tells what was made, and not whether it is still there.
+            Origin::Ours(id) if new.is_empty() && find(api, params, &id).await?.is_none() => Origin::Nowhere,
+            origin => origin,
+        },
     };
     Ok(match (origin, held) {
         // A secret is only received from a creation that was carried out; where has its integration gone?
@@ -138,10 +146,19 @@ pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<Observ
             let detail = format!("no new integration {of_type} but those that others made: {}", new.join(", "));
             reply(Observed::NotApplied, Values::new(), detail)
         }
-        (Origin::Ours(id), Some(held)) => observe_secrets(api, id, held, &payload).await?,
+        (Origin::Ours(id), Some(held)) => observe_secrets(api, &id, held, &payload).await?,
         (Origin::Ours(id), None) => {
             let outputs = [("client_id".to_owned(), json!(id))].into();
             reply(Observed::Partial, outputs, format!("integration {id} {of_type}, its secret was never received"))
+        }
+        (Origin::Unclear(ids), _) if ids.is_empty() => {
+            let detail =
+                format!("okta's log says that the step made an integration {of_type}, and its list shows none");
+            reply(Observed::Unknown, Values::new(), detail)
+        }
+        (Origin::Unclear(ids), _) if new.is_empty() => {
+            let detail = format!("okta's log says that the step made {}, and its list shows none", ids.join(", "));
+            reply(Observed::Unknown, Values::new(), detail)
         }
         (Origin::Unclear(ids), _) => {
             let detail = format!("okta does not tell who made the new integrations {of_type}: {}", ids.join(", "));
@@ -183,7 +200,11 @@ pub(crate) async fn undo(api: &Api<'_>, params: &StepParams) -> Result<ApplyRepl
     let deleted = api.send("delete the integration", ask).await;
     let deleted = integration.deleted(api, deleted).await?;
     // Reading back costs a request; a client that lives on unseen would cost more.
-    let left: Option<Service> = integration.read(api).await.map_err(Error::with_unknown_effect)?;
+    let left = match deleted {
+        Some(_) => integration.read(api).await,
+        None => find(api, params, id).await,
+    };
+    let left: Option<Service> = left.map_err(Error::with_unknown_effect)?;
     if left.is_some() {
         let message = format!("okta still shows the integration {id} after its deletion");
         return Err(Error::new(ErrorKind::Conflict, message).with_unknown_effect());
@@ -194,6 +215,19 @@ pub(crate) async fn undo(api: &Api<'_>, params: &StepParams) -> Result<ApplyRepl
         None => note("deleted", EvidenceResult::Pass, format!("{detail}, and was before")),
     };
     Ok(ApplyReply { outputs: Values::new(), evidence: vec![evidence], ..ApplyReply::default() })
+}
+
+/// Looks for an integration by its id.
+async fn find(api: &Api<'_>, params: &StepParams, id: &str) -> Result<Option<Service>, Error> {
+    let integration = Object::Integration(id);
+    if is_new(api, params)? { integration.read_new(api).await } else { integration.read(api).await }
+}
+
+/// Whether the step was begun just now, both by this machine's clock.
+fn is_new(api: &Api<'_>, params: &StepParams) -> Result<bool, Error> {
+    let begun = params.attempts.last().and_then(|attempt| attempt.at.parse::<Timestamp>().ok());
+    let now = api.host_now()?;
+    Ok(begun.is_some_and(|begun| now.duration_since(begun) < NEW))
 }
 
 async fn list_new(api: &Api<'_>, payload: &ProvisionPayload) -> Result<Vec<String>, Error> {

@@ -11,7 +11,7 @@ pub(crate) fn explain(what: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {
     let code = error_code(answer);
     let missing_scope = missing_scope(answer);
     let (kind, message, hint) = if is_oktas(ask, answer) {
-        let (kind, hint) = classify(answer.status, code, missing_scope.as_deref());
+        let (kind, hint) = classify(ask, answer.status, code, missing_scope.as_deref());
         let mut message = format!("okta refused to {what}: {}", answer.status);
         for word in code.map(str::to_owned).into_iter().chain(summaries(answer)) {
             message.push(' ');
@@ -53,34 +53,46 @@ pub(crate) fn explain(what: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {
 
 /// Whether Okta itself refused. Its refusals have its error object or that of OAuth, or an empty body with the header that says
 /// what is missing (RFC 6750 §3); and every answer of its names the request.
-fn is_oktas(ask: &HttpAsk, answer: &HttpAnswer) -> bool {
-    // Many gateways write `error`, too; only where tokens are issued is it OAuth's.
-    let is_error_object =
-        answer.body["errorCode"].is_string() || (answer.body["error"].is_string() && ask.url.contains("/oauth2/"));
+pub(crate) fn is_oktas(ask: &HttpAsk, answer: &HttpAnswer) -> bool {
     let names_its_request = answer.header(REQUEST_ID).is_some();
+    // Many gateways write `error`, too; only where tokens are issued is it OAuth's.
+    let is_oauth_code = |code: &str| names_its_request || OAUTH_CODES.contains(&code);
+    let is_oauth_error = ask.url.contains("/oauth2/") && answer.body["error"].as_str().is_some_and(is_oauth_code);
+    let is_error_object = answer.body["errorCode"].is_string() || is_oauth_error;
     let challenges = answer.header("www-authenticate").is_some_and(|header| !header.starts_with("Basic"));
     is_error_object || (answer.body.is_null() && (names_its_request || challenges))
 }
+
+/// The codes of a token endpoint (RFC 6749 §5.2, RFC 9449, Okta OAuth 2.0 error codes).
+const OAUTH_CODES: [&str; 13] = [
+    "access_denied",
+    "client_credentials_self_scope_requested",
+    "consent_required",
+    "invalid_client",
+    "invalid_dpop_proof",
+    "invalid_grant",
+    "invalid_request",
+    "invalid_scope",
+    "server_error",
+    "temporarily_unavailable",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "use_dpop_nonce",
+];
 
 /// Okta's `errorCode`, or the `error` of RFC 6749 §5.2.
 pub(crate) fn error_code(answer: &HttpAnswer) -> Option<&str> {
     answer.body["errorCode"].as_str().or_else(|| answer.body["error"].as_str())
 }
 
-/// What Okta says of it, in whatever language: the summary where there are no causes, else every cause.
+/// What Okta says of it, in whatever language: the summary, and every cause that it names besides.
 fn summaries(answer: &HttpAnswer) -> Vec<String> {
-    let causes: Vec<_> = answer.body["errorCauses"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|cause| cause["errorSummary"].as_str().map(str::to_owned))
-        .collect();
-    if !causes.is_empty() {
-        return vec![causes.join("; ")];
-    }
     let summary = answer.body["errorSummary"].as_str().or_else(|| answer.body["error_description"].as_str());
     let header = answer.header("www-authenticate").and_then(|header| quoted(header, "error_description"));
-    summary.or(header).map(str::to_owned).into_iter().collect()
+    let causes = answer.body["errorCauses"].as_array().into_iter().flatten();
+    let causes: Vec<_> = causes.filter_map(|cause| cause["errorSummary"].as_str()).collect();
+    let causes = (!causes.is_empty()).then(|| format!("({})", causes.join("; ")));
+    summary.or(header).map(str::to_owned).into_iter().chain(causes).collect()
 }
 
 fn quoted<'a>(header: &'a str, name: &str) -> Option<&'a str> {
@@ -92,7 +104,12 @@ fn is_refusal_before_work(status: u16) -> bool {
     (400..500).contains(&status) && status != 408
 }
 
-fn classify(status: u16, code: Option<&str>, missing_scope: Option<&str>) -> (ErrorKind, Option<String>) {
+fn classify(
+    ask: &HttpAsk,
+    status: u16,
+    code: Option<&str>,
+    missing_scope: Option<&str>,
+) -> (ErrorKind, Option<String>) {
     let hint = |text: &str| Some(text.to_owned());
     match (status, code) {
         (403, _) if missing_scope.is_some_and(|scope| !scope.is_empty()) => {
@@ -112,10 +129,11 @@ fn classify(status: u16, code: Option<&str>, missing_scope: Option<&str>) -> (Er
             (ErrorKind::Conflict, hint("an app must be inactive before it can be deleted"))
         }
         (403, Some("E0000005")) => (ErrorKind::Auth, hint("okta sees no valid session; check `credential`")),
-        (403, _) => (
+        (403, _) if ask.intent == Intent::Mutate => (
             ErrorKind::Permission,
             hint("the token's admin lacks the role: creating an integration takes a super administrator"),
         ),
+        (403, _) => (ErrorKind::Permission, hint("the token's admin lacks a role that may read this")),
         (404 | 410, _) => (ErrorKind::NotFound, None),
         (405 | 501, _) => (ErrorKind::Unsupported, None),
         (409 | 412 | 423, _) => (ErrorKind::Conflict, None),
@@ -213,8 +231,12 @@ mod tests {
         for (path, expected) in [("/oauth2/v1/token", ErrorKind::Permission), ("/api/v1/logs", ErrorKind::Unavailable)]
         {
             let ask = HttpAsk::new(Intent::Read, "GET", format!("https://x{path}"));
-            let error = explain("see it", &ask, &answer(403, &[], json!({"error": "Forbidden"})));
+            let error = explain("see it", &ask, &answer(403, &[], json!({"error": "access_denied"})));
             assert_eq!(error.kind, expected, "{path}: {}", error.message);
+            for word in ["Forbidden", "forbidden"] {
+                let error = explain("see it", &ask, &answer(403, &[], json!({"error": word})));
+                assert_eq!(error.kind, ErrorKind::Unavailable, "{path}: {}", error.message);
+            }
         }
     }
 

@@ -6,16 +6,18 @@ use flowswap_contract::{
 };
 
 use crate::{
-    api::{Api, note, see},
+    api::{Api, a_day_before, note, see},
     detect::App,
     gone::Object,
     plan::LegacyPayload,
     read_payload,
+    tokens::{OUTLIVED, TokenLog},
 };
 
 /// Deactivates the app.
 pub(crate) async fn deactivate(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
     let legacy = read_payload(params)?;
+    expect_outlived(api, &legacy).await?;
     change_status(api, &legacy, "INACTIVE", "deactivate").await.map(reply)
 }
 
@@ -79,6 +81,18 @@ pub(crate) async fn observe_purged(api: &Api<'_>, params: &StepParams) -> Result
         }
         Some(app) => observed(Observed::NotApplied, format!("app {} is {}", legacy.app_id, app.status())),
     })
+}
+
+/// A token of the client that is alive is somebody's: the directory's, or that of another one that uses the same client.
+async fn expect_outlived(api: &Api<'_>, legacy: &LegacyPayload) -> Result<(), Error> {
+    let (log, _) = TokenLog::read(api, &legacy.client_id, &a_day_before(api.host.now())?).await?;
+    let (Some(last), Some(now)) = (log.granted.first(), api.their_now()) else { return Ok(()) };
+    let until = last.at + OUTLIVED;
+    if until < now {
+        return Ok(());
+    }
+    let what = format!("was used by {} to get a token at {last}, which may be in use until {until}", last.agent());
+    Err(conflict(legacy, &what).with_hint("finalize again after that"))
 }
 
 async fn change_status(api: &Api<'_>, legacy: &LegacyPayload, wanted: &str, verb: &str) -> Result<Evidence, Error> {

@@ -178,10 +178,10 @@ impl Event {
         self.target.iter().flatten().any(|target| target.id.as_deref() == Some(id))
     }
 
-    /// Whether it says to which client it was done; ids of apps and clients begin so (Okta management API). What the targets
+    /// To which clients it was done, as far as it says; ids of apps and clients begin so (Okta management API). What the targets
     /// of some kinds of event are is in no public source.
-    pub(crate) fn names_a_client(&self) -> bool {
-        self.target.iter().flatten().any(|target| target.id.as_deref().is_some_and(|id| id.starts_with("0oa")))
+    pub(crate) fn clients(&self) -> impl Iterator<Item = &str> {
+        self.target.iter().flatten().filter_map(|target| target.id.as_deref()).filter(|id| id.starts_with("0oa"))
     }
 
     /// The program that it was done with, as it calls itself.

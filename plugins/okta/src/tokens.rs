@@ -50,6 +50,8 @@ pub(crate) struct TokenLog {
     since: String,
     pub(crate) granted: Vec<Token>,
     pub(crate) refused: Vec<Token>,
+    /// Whether the log shows what flowswap itself asked for as the client.
+    pub(crate) shows_us: bool,
     /// Since when nothing is left out; none where that is the whole time that was asked for.
     cut_at: Option<Timestamp>,
 }
@@ -72,12 +74,13 @@ impl TokenLog {
     fn of(events: Vec<Event>, client_id: &str, since: &str) -> Self {
         let is_cut = events.len() >= Order::NewestFirst.limit();
         let cut_at = events.iter().filter_map(Event::at).min().filter(|_| is_cut);
+        let shows_us = events.iter().any(|event| event.actor() == Some(client_id) && is_ours(event));
         // The filter and the order are the server's; a proof does not rest on somebody else's.
         let (granted, others): (Vec<_>, Vec<_>) =
             foreign(events, client_id).into_iter().partition(|token| token.event.is(GRANT));
         let is_refusal = |event: &Event| event.is_failed(REFUSED) || event.is_failed(BAD_CREDENTIALS);
         let refused = others.into_iter().filter(|token| is_refusal(&token.event)).collect();
-        Self { client_id: client_id.to_owned(), since: since.to_owned(), granted, refused, cut_at }
+        Self { client_id: client_id.to_owned(), since: since.to_owned(), granted, refused, shows_us, cut_at }
     }
 
     /// The first token after a time, the very time excluded; without one, the first since the time that was asked for.
@@ -90,6 +93,14 @@ impl TokenLog {
         let filter = of_client(&[GRANT], &self.client_id);
         let (events, _) = search(api, &since, &filter, Order::OldestFirst).await?;
         Ok(foreign(events, &self.client_id).into_iter().rev().find(|token| token.event.is(GRANT) && is_after(token)))
+    }
+
+    /// Every request that the directory made by itself, granted or refused, newest first: a person who signs in may leave it at that.
+    pub(crate) fn requests(&self) -> Vec<&Token> {
+        let is_its_own = |token: &&Token| token.grant_type() != Some(CODE);
+        let mut requests: Vec<_> = self.granted.iter().chain(&self.refused).filter(is_its_own).collect();
+        requests.sort_by_key(|token| std::cmp::Reverse(token.at));
+        requests
     }
 
     /// The last request, if it was refused.
@@ -148,8 +159,11 @@ fn of_client(kinds: &[&str], client_id: &str) -> String {
 }
 
 fn is_foreign(event: &Event, client_id: &str) -> bool {
-    let is_ours = event.agent().is_some_and(|agent| agent.starts_with(OURSELVES));
-    event.actor() == Some(client_id) && !is_ours
+    event.actor() == Some(client_id) && !is_ours(event)
+}
+
+fn is_ours(event: &Event) -> bool {
+    event.agent().is_some_and(|agent| agent.starts_with(OURSELVES))
 }
 
 /// What the client did and flowswap did not, newest first.
@@ -164,6 +178,11 @@ impl Token {
     /// The log's id of it.
     pub(crate) fn id(&self) -> Option<&str> {
         self.event.uuid.as_deref()
+    }
+
+    /// Whether a token was issued.
+    pub(crate) fn is_granted(&self) -> bool {
+        self.event.is(GRANT)
     }
 
     /// The program that asked.

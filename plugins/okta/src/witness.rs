@@ -24,10 +24,10 @@ const WAY_BACK_APART: SignedDuration = SignedDuration::from_mins(10);
 
 /// What the directory's swap says of itself; the rest of its payload is its plugin's.
 #[derive(Deserialize)]
-struct SwapPayload {
+pub(crate) struct SwapPayload {
     /// May be null where nobody knows it; a payload that does not speak of it is another plugin's idea of a swap.
     #[serde(deserialize_with = "Option::deserialize")]
-    previous_client_id: Option<String>,
+    pub(crate) previous_client_id: Option<String>,
 }
 
 /// Looks who got tokens since the day on which the swap was begun.
@@ -53,7 +53,11 @@ pub(crate) async fn observe_swap(api: &Api<'_>, params: &StepParams) -> Result<O
     };
     let sides = Sides { service_id, service, legacy_id: payload.previous_client_id.as_deref(), legacy };
     let Some(last) = sides.service.granted.first() else {
-        return Ok(if done_at.is_some() { sides.lost_sight(&since) } else { sides.not_yet(&since) });
+        return Ok(if done_at.is_some() {
+            sides.lost_sight(&since)
+        } else {
+            sides.not_yet(&since, !params.attempts.is_empty())
+        });
     };
     let turned_back: Vec<_> = sides.legacy.granted.iter().filter(|token| token.at > last.at).collect();
     match (turned_back.as_slice(), sides.legacy_id) {
@@ -76,7 +80,7 @@ struct Sides<'a> {
 }
 
 impl Sides<'_> {
-    fn not_yet(&self, since: &str) -> ObserveReply {
+    fn not_yet(&self, since: &str, is_begun: bool) -> ObserveReply {
         let id = self.service_id;
         let mut detail = format!(
             "a token as the service client {id} would show the swap, and nobody but flowswap got one since {since}"
@@ -90,7 +94,13 @@ impl Sides<'_> {
         }
         detail.push_str(&self.refusals());
         detail.push_str("; an event may take some minutes to arrive");
-        reply(Observed::NotApplied, Values::new(), detail)
+        // The silence of a log counts that shows what flowswap itself did as the client, or where nobody was asked to connect it.
+        let is_told = self.service.shows_us || !is_begun;
+        if !is_told {
+            detail
+                .push_str("; nor does the log show that flowswap tried the client, so it may show none of its tokens");
+        }
+        reply(if is_told { Observed::NotApplied } else { Observed::Unknown }, Values::new(), detail)
     }
 
     async fn swapped(&self, api: &Api<'_>, last: &Token) -> Result<ObserveReply, Error> {

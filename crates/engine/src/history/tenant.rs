@@ -136,7 +136,9 @@ impl TenantHistory {
                 self.work()?.notice(step, *seen, at)?;
             }
             Entry::Confirmed { step, by, note } => {
-                self.work()?.claim(step, Claim { by: by.clone(), at, note: note.clone() })?;
+                let work = self.work()?;
+                work.claim(step, Claim { by: by.clone(), at, note: note.clone() })?;
+                work.was_claimed = true;
             }
             Entry::Declined { step, by, reason } => {
                 if reason.trim().is_empty() {

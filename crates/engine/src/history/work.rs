@@ -35,6 +35,8 @@ pub struct Work {
     pub looks: BTreeMap<String, Look>,
     /// The secrets that were given to a person.
     pub handed_over: Vec<HandedOver>,
+    /// A person has said that what only a person can do is done; that it was declined later does not undo it.
+    pub(crate) was_claimed: bool,
     /// A person said that the client that stood is gone, and nothing was seen to be so.
     pub(crate) is_gone_on_word: bool,
     /// What checks that did not pass have noted for their next look.
@@ -118,6 +120,7 @@ impl Work {
             answered: None,
             looks: BTreeMap::new(),
             handed_over: Vec::new(),
+            was_claimed: false,
             is_gone_on_word: false,
             notes: BTreeMap::new(),
             attempts: BTreeMap::new(),
@@ -173,6 +176,18 @@ impl Work {
         let Some(doubt) = self.doubt.as_ref().filter(|doubt| doubt.known.is_empty()) else { return false };
         let mut requests = self.requests.iter().skip(doubt.first_request).filter(|sent| sent.step == doubt.step);
         requests.all(|sent| matches!(sent.outcome, Some(RequestOutcome::NotSent { .. })))
+    }
+
+    /// Whether a request of the step may have been carried out: it was not refused before anything was done. Good only at the
+    /// beginning of a run, like the one before.
+    pub(crate) fn may_have_arrived(&self, step: &str) -> bool {
+        let is_refused = |outcome: &RequestOutcome| match outcome {
+            RequestOutcome::NotSent { .. } => true,
+            RequestOutcome::Answered { status, .. } => (400..500).contains(status) && *status != 408,
+            RequestOutcome::Lost { .. } => false,
+        };
+        let mut requests = self.requests.iter().filter(|sent| sent.step == step);
+        requests.any(|sent| !sent.outcome.as_ref().is_some_and(is_refused))
     }
 
     /// The runs that have begun the step, oldest first.

@@ -66,7 +66,7 @@ impl Runner {
         let work = history.work.as_ref().ok_or(AbandonError::NotOnTheWayBack { state: history.state })?;
         let changing = work.tenant.steps.iter().filter(|step| !step.proposal.phase.is_check());
         for step in changing.filter(|step| is_needed(step) || said_of(work, step).is_some()) {
-            let look = compare::observe(tenant, work, step, Values::new(), self.run).await;
+            let look = compare::observe(tenant, work, step, compare::seen_by(step), Values::new(), self.run).await;
             let look = look.map_err(|error| AbandonError::Unseen { step: step.id.clone(), error })?;
             if !is_in_place(step, &look)? {
                 continue;

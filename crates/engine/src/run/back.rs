@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flowswap_contract::{self as contract, ApplyReply, Effect, ErrorKind, Observed, Op, Reversibility, Step};
 
-use super::{Pause, is_transient, progress::Progress};
+use super::{Pause, is_transient, progress::Progress, tell};
 use crate::{Direction, TenantState};
 
 /// Seconds before an undo is tried again.
@@ -84,6 +84,5 @@ impl Progress<'_> {
 }
 
 fn stuck(step: &Step, error: &contract::Error) -> Pause {
-    let hint = error.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
-    Pause::End(TenantState::Stuck, format!("step `{}` could not be taken back: {error}{hint}", step.id))
+    Pause::End(TenantState::Stuck, format!("step `{}` could not be taken back: {}", step.id, tell(error)))
 }

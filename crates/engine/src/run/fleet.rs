@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::{StreamExt, stream};
 
-use super::{Goal, Job, Outcome, Runner, clocks, progress::Progress};
+use super::{Goal, Job, Outcome, Runner, clocks, progress::Progress, tell};
 use crate::{Direction, Draft, Entry, Event, JournalError, RunCommand, RunScope, Seen, TenantState, Work};
 
 /// How many tenants at once, and how much trouble is too much.
@@ -123,8 +123,8 @@ impl Runner {
         let sight = job.tenant.look().await;
         let now = match (sight.provider, sight.directory) {
             (Ok(provider), Ok(directory)) => Seen::new(&job.tenant.spec, provider, directory),
-            (Err(error), _) => return refused(format!("the provider cannot be read any more: {error}")),
-            (_, Err(error)) => return refused(format!("the directory cannot be read any more: {error}")),
+            (Err(error), _) => return refused(format!("the provider cannot be read any more: {}", tell(&error))),
+            (_, Err(error)) => return refused(format!("the directory cannot be read any more: {}", tell(&error))),
         };
         match now {
             Ok(now) => {

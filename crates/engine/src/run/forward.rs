@@ -6,7 +6,7 @@ use flowswap_contract::{
     self as contract, ApplyReply, By, Effect, ErrorKind, EvidenceResult, Observed, Op, Phase, Step, TestReply,
 };
 
-use super::{Pause, is_transient, progress::Progress};
+use super::{Pause, is_transient, progress::Progress, tell};
 use crate::{Direction, TenantState};
 
 /// Seconds before each try of a step, when it turned out that the one before changed nothing.
@@ -173,7 +173,7 @@ impl Progress<'_> {
             _ if !step.proposal.phase.is_check() && self.is_in_doubt() => TenantState::Stuck,
             _ => TenantState::Failed,
         };
-        Pause::End(state, format!("step `{}`: {error}", step.id))
+        Pause::End(state, format!("step `{}`: {}", step.id, tell(error)))
     }
 
     fn is_in_doubt(&self) -> bool {

@@ -20,7 +20,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 pub use abandon::AbandonError;
 pub use fleet::{FleetLimits, Summary};
-use flowswap_contract::{ErrorKind, Phase};
+use flowswap_contract::{self as contract, ErrorKind, Phase};
 use fuse::Fuse;
 use jiff::Timestamp;
 pub use resolve::{Decision, ResolveError, Resolved};
@@ -173,6 +173,14 @@ enum Pause {
 impl From<JournalError> for Pause {
     fn from(error: JournalError) -> Self {
         Self::Journal(error)
+    }
+}
+
+/// The error, and what helps against it.
+fn tell(error: &contract::Error) -> String {
+    match &error.hint {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::{
     Pause,
     progress::{Progress, defect},
+    tell,
     word::Word,
 };
 use crate::{Direction, Entry, Event, Question, TenantState, compare::is_shown};
@@ -98,7 +99,7 @@ impl Progress<'_> {
                     Direction::Forward => TenantState::Failed,
                     Direction::Back => TenantState::RollingBack,
                 };
-                return Err(Pause::End(state, format!("step `{}`: {error}", step.id)));
+                return Err(Pause::End(state, format!("step `{}`: {}", step.id, tell(&error))));
             }
         };
         if let Some(handle) = self.find_foreign_secret(step, &sheet)? {
@@ -198,7 +199,7 @@ impl Progress<'_> {
                     if self.work()?.question.is_some() { TenantState::Waiting } else { self.interrupted_state() };
                 Err(Pause::End(state, format!("stopped while step `{}` was looked at", step.id)))
             }
-            Err(error) => Ok(Sight::Failed(format!("it could not be looked at: {error}"))),
+            Err(error) => Ok(Sight::Failed(format!("it could not be looked at: {}", tell(&error)))),
         }
     }
 

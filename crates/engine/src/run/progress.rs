@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Job, Pause, Ports, Terms};
 use crate::{
     Direction, Draft, Entry, Event, JournalError, Mode, PlannedTenant, RunId, SecretStore, SecretStoreError, Tenant,
-    TenantHistory, TenantState, Work,
+    TenantHistory, TenantState, Work, compare::seen_by,
 };
 
 pub(super) struct Progress<'a> {
@@ -151,7 +151,7 @@ impl<'a> Progress<'a> {
             Op::Detect | Op::Plan | Op::Observe => (Mode::DryRun, json!(params)),
         };
         let role = match op {
-            Op::Observe => step.proposal.seen_by.unwrap_or(step.role),
+            Op::Observe => seen_by(step),
             _ => step.role,
         };
         self.tenant.call(role, op, mode, self.run, Some(&step.id), params).await

@@ -1,15 +1,21 @@
 //! A client in use is never removed: directly before a client is deleted or deactivated, the directory is asked as which one it
 //! is connected now. What the journal says, or a person, is no ground for it.
+//!
+//! Where the directory shows its connection, the provider is asked, too: what is shown need not be what runs, and somebody else may be
+//! connected as the same client.
 
 use std::time::Duration;
 
-use flowswap_contract::{self as contract, ErrorKind, ObserveReply, Observed, Phase, Step, Values};
+use flowswap_contract::{self as contract, ErrorKind, ObserveReply, Observed, Phase, Role, Step, Values};
 
-use super::{Pause, is_transient, progress::Progress};
+use super::{Pause, is_transient, progress::Progress, tell};
 use crate::{Direction, TenantState, compare};
 
 /// Seconds before a look that failed is tried again.
 const LOOK_WAITS_SECS: [u64; 3] = [1, 4, 15];
+
+/// How long the directory's first requests as before are waited for within a run, as for the first ones as the new client.
+const RETURN_WAITS_SECS: [u64; 3] = [1, 2, 4];
 
 /// A client that a step deletes or deactivates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,9 +42,12 @@ impl Progress<'_> {
         let Some(swap) = self.planned.steps.iter().find(|step| step.proposal.phase == Phase::Swap).cloned() else {
             return self.expect_never_given(step, client);
         };
-        let why = match self.look_at_connection(&swap).await {
+        let why = match self.look_at_connection(&swap, compare::seen_by(&swap)).await {
             Ok(reply) => match (client, reply.state) {
-                (Client::Service, Observed::NotApplied) | (Client::Legacy, Observed::Applied) => return Ok(()),
+                (Client::Service, Observed::NotApplied) | (Client::Legacy, Observed::Applied) => {
+                    return self.expect_borne_out(step, direction, &swap, client).await;
+                }
+                (Client::Service, Observed::Unknown) if self.is_gone(step).await => return Ok(()),
                 (Client::Service, Observed::Applied) => format!(
                     "the directory is connected as the new client ({}); put the connection from before back first, or stay with \
                      the new one",
@@ -53,23 +62,75 @@ impl Progress<'_> {
                     reply.detail
                 ),
             },
-            Err(error) if error.kind == ErrorKind::Interrupted => {
-                let reason = format!("stopped before it was known whether step `{}` removes a client in use", step.id);
-                return Err(Pause::End(self.interrupted_state(), reason));
-            }
+            Err(error) if error.kind == ErrorKind::Interrupted => return Err(self.stopped_before(step)),
             Err(error) => {
-                let hint = error.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
-                format!("as which client the directory is connected now could not be looked at: {error}{hint}")
+                format!("as which client the directory is connected now could not be looked at: {}", tell(&error))
             }
         };
         Err(refused(step, direction, &why))
+    }
+
+    /// What the directory shows, the provider must have seen as well: until then the tenant waits. A provider that cannot tell
+    /// leaves it at the directory's word, a client that no directory was given is nobody's, and one that is gone is not in use.
+    async fn expect_borne_out(
+        &self,
+        step: &Step,
+        direction: Direction,
+        swap: &Step,
+        client: Client,
+    ) -> Result<(), Pause> {
+        let work = self.work()?;
+        let was_given =
+            compare::said_of(work, swap).is_some() || work.may_have_arrived(&swap.id) || !work.handed_over.is_empty();
+        if compare::seen_by(swap) == Role::Provider || !was_given {
+            return Ok(());
+        }
+        let (wanted, waits): (_, &[u64]) = match client {
+            Client::Service => (Observed::NotApplied, &RETURN_WAITS_SECS),
+            Client::Legacy => (Observed::Applied, &[]),
+        };
+        let mut waits = waits.iter();
+        loop {
+            let end = match self.look_at_connection(swap, Role::Provider).await {
+                Ok(reply) if reply.state == wanted => return Ok(()),
+                Ok(reply) => Pause::End(self.interrupted_state(), not_yet(client, &reply.detail)),
+                Err(error) if error.kind == ErrorKind::Unsupported => return Ok(()),
+                Err(error) if error.kind == ErrorKind::Interrupted => return Err(self.stopped_before(step)),
+                Err(error) if is_transient(error.kind) => {
+                    Pause::End(self.interrupted_state(), not_yet(client, &tell(&error)))
+                }
+                // The same question gets the same answer.
+                Err(error) => {
+                    waits = [].iter();
+                    refused(step, direction, &format!("the provider cannot tell who uses the client: {}", tell(&error)))
+                }
+            };
+            if let Some(seconds) = waits.next() {
+                self.pause(*seconds).await.map_err(|_| self.stopped_before(step))?;
+            } else if client == Client::Service && self.is_gone(step).await {
+                return Ok(());
+            } else {
+                return Err(end);
+            }
+        }
+    }
+
+    async fn is_gone(&self, step: &Step) -> bool {
+        let Some(work) = self.history.work.as_ref() else { return false };
+        let seen = compare::observe(&self.tenant, work, step, step.role, Values::new(), self.run).await;
+        seen.is_ok_and(|reply| reply.state == Observed::NotApplied)
+    }
+
+    fn stopped_before(&self, step: &Step) -> Pause {
+        let reason = format!("stopped before it was known whether step `{}` removes a client in use", step.id);
+        Pause::End(self.interrupted_state(), reason)
     }
 
     /// Where only a person said that the client is gone, the tenant is not taken back while the directory is connected as it.
     pub(super) async fn expect_left(&self) -> Result<(), Pause> {
         let swap = self.planned.steps.iter().find(|step| step.proposal.phase == Phase::Swap).cloned();
         let Some(swap) = swap.filter(|_| self.work().is_ok_and(|work| work.is_gone_on_word)) else { return Ok(()) };
-        let seen = match self.look_at_connection(&swap).await {
+        let seen = match self.look_at_connection(&swap, compare::seen_by(&swap)).await {
             Ok(reply) if reply.state == Observed::NotApplied => return Ok(()),
             Ok(reply) => reply.detail,
             Err(error) if error.kind == ErrorKind::Interrupted => {
@@ -78,7 +139,7 @@ impl Progress<'_> {
                     "stopped before it was known whether all is taken back".into(),
                 ));
             }
-            Err(error) => format!("it could not be looked at: {error}"),
+            Err(error) => format!("it could not be looked at: {}", tell(&error)),
         };
         let reason = format!(
             "the new client is said to be gone, and the directory is not seen to be connected as before: {seen}"
@@ -98,24 +159,26 @@ impl Progress<'_> {
         Err(refused(step, direction, why))
     }
 
-    async fn look_at_connection(&self, swap: &Step) -> Result<ObserveReply, contract::Error> {
+    async fn look_at_connection(&self, swap: &Step, role: Role) -> Result<ObserveReply, contract::Error> {
         let Some(work) = self.history.work.as_ref() else {
             return Err(contract::Error::new(ErrorKind::Internal, "nothing was begun"));
         };
         let mut waits = LOOK_WAITS_SECS.iter();
         loop {
-            let error = match compare::observe(&self.tenant, work, swap, Values::new(), self.run).await {
+            let error = match compare::observe(&self.tenant, work, swap, role, Values::new(), self.run).await {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
             let Some(seconds) = waits.next().filter(|_| is_transient(error.kind)) else { return Err(error) };
-            tokio::select! {
-                biased;
-                () = tokio::time::sleep(Duration::from_secs(*seconds)) => {}
-                () = self.ports.stop.stopped() => {
-                    return Err(contract::Error::new(ErrorKind::Interrupted, "the run was stopped"));
-                }
-            }
+            self.pause(*seconds).await?;
+        }
+    }
+
+    async fn pause(&self, seconds: u64) -> Result<(), contract::Error> {
+        tokio::select! {
+            biased;
+            () = tokio::time::sleep(Duration::from_secs(seconds)) => Ok(()),
+            () = self.ports.stop.stopped() => Err(contract::Error::new(ErrorKind::Interrupted, "the run was stopped")),
         }
     }
 }
@@ -126,4 +189,16 @@ fn refused(step: &Step, direction: Direction, why: &str) -> Pause {
         Direction::Back => "taken back",
     };
     Pause::End(TenantState::Stuck, format!("step `{}` was not {done}, and nothing was removed: {why}", step.id))
+}
+
+fn not_yet(client: Client, seen: &str) -> String {
+    match client {
+        Client::Service => format!(
+            "the connection from before is back; the new client stays until the provider has seen two tokens of the legacy client after \
+             it: {seen}. Roll back again later"
+        ),
+        Client::Legacy => {
+            format!("the legacy client stays until no token of it can be in use: {seen}. Finalize again after that")
+        }
+    }
 }

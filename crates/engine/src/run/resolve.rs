@@ -130,7 +130,7 @@ impl Runner {
         }
         let mut known = held.clone();
         known.extend(outputs.clone());
-        if let Ok(seen) = compare::observe(tenant, work, step, known, self.run).await {
+        if let Ok(seen) = compare::observe(tenant, work, step, compare::seen_by(step), known, self.run).await {
             refuse_contradicted(step, stands, &seen)?;
         }
         let entry = Entry::Resolved { step: step.id.clone(), stands, outputs, reason, by };

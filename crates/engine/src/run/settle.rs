@@ -4,7 +4,7 @@ use flowswap_contract::{
     self as contract, By, ErrorKind, Evidence, EvidenceResult, ObserveReply, Observed, Op, Reversibility, Step, Values,
 };
 
-use super::{Pause, progress::Progress};
+use super::{Pause, progress::Progress, tell};
 use crate::{Direction, Doubt, TenantState, compare::is_shown};
 
 impl Progress<'_> {
@@ -38,8 +38,7 @@ impl Progress<'_> {
     /// Whether a person who was asked may have done the step although that is not seen: somebody said so, or has the secret.
     fn may_be_done(&self, step: &Step) -> Result<bool, Pause> {
         let work = self.work()?;
-        let is_claimed = work.question.as_ref().is_some_and(|question| !question.claims.is_empty());
-        Ok(step.proposal.by == By::Operator && !is_shown(step) && (is_claimed || !work.handed_over.is_empty()))
+        Ok(step.proposal.by == By::Operator && !is_shown(step) && (work.was_claimed || !work.handed_over.is_empty()))
     }
 
     /// What may be done is taken back as what is done: that it is not seen yet would be no reason to delete what the directory
@@ -49,7 +48,7 @@ impl Progress<'_> {
             Ok(reply) if reply.state == Observed::Applied => reply.outputs,
             Ok(_) => Values::new(),
             Err(error) => {
-                let reason = format!("it is not known whether step `{}` was carried out: {error}", step.id);
+                let reason = format!("it is not known whether step `{}` was carried out: {}", step.id, tell(&error));
                 return Err(Pause::End(self.interrupted_state(), reason));
             }
         };
@@ -69,8 +68,9 @@ impl Progress<'_> {
             }
             Err(error) => {
                 let reason = format!(
-                    "it is not known whether step `{}` was carried out, and observing it failed: {error}",
-                    step.id
+                    "it is not known whether step `{}` was carried out, and observing it failed: {}",
+                    step.id,
+                    tell(&error)
                 );
                 return Err(Pause::End(TenantState::Stuck, reason));
             }

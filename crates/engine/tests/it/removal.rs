@@ -112,6 +112,84 @@ async fn nothing_is_removed_unless_the_directory_is_seen_to_do_without_it() {
     }
 }
 
+/// What the directory shows is not enough: the provider must have seen the same, or not be able to tell.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_removed_before_the_provider_bears_out_what_the_directory_shows() {
+    let waits = "the connection from before is back; the new client stays until the provider has seen two tokens of the \
+                 legacy client after it: ";
+    let cannot = "nothing was removed: the provider cannot tell who uses the client: ";
+    let stops = "stopped before it was known whether step `provision` removes a client in use";
+    // What the provider says, look after look, beginning with the second look at the swap.
+    let looks: [(&[F], S, &str); 9] = [
+        (&[F::Present; 4], S::RollingBack, waits),
+        (&[F::Blind; 4], S::RollingBack, waits),
+        (&[F::LoseRequest; 16], S::RollingBack, waits),
+        (&[F::Refuse], S::Stuck, cannot),
+        (&[F::Garble], S::Stuck, cannot),
+        (&[F::Interrupt], S::RollingBack, stops),
+        (&[F::Present; 3], S::RolledBack, ""),
+        (&[F::Present, F::Blind], S::RolledBack, ""),
+        (&[F::Say(ErrorKind::Unsupported)], S::RolledBack, ""),
+    ];
+    for (faults, expect, words) in looks {
+        let scene = prepared(&REMOVALS[0]).await;
+        for (nth, fault) in faults.iter().enumerate() {
+            scene.order("swap", Op::Observe, nth + 1, *fault);
+        }
+        let (state, reason) = scene.end(Goal::RolledBack).await;
+        assert_eq!(state, expect, "{faults:?}: {reason}");
+        assert!(reason.contains(words), "{faults:?}: {reason}");
+        scene.assert_fired();
+        assert_eq!(scene.world("acme").clients.len(), usize::from(expect != S::RolledBack), "{faults:?}");
+        if expect != S::RolledBack {
+            scene.restarted().reach(Goal::RolledBack, S::RolledBack).await;
+        }
+    }
+    for removal in &REMOVALS[1..] {
+        let stays = "the legacy client stays until no token of it can be in use: ";
+        let looks: [(F, S, &str); 5] = [
+            (F::Absent, removal.interrupted, stays),
+            (F::Blind, removal.interrupted, stays),
+            (F::Refuse, S::Stuck, cannot),
+            (F::Garble, S::Stuck, cannot),
+            (F::Say(ErrorKind::Unsupported), removal.end, ""),
+        ];
+        for (fault, expect, words) in looks {
+            let label = format!("{} {fault:?}", removal.step);
+            let scene = prepared(removal).await;
+            scene.order("swap", Op::Observe, 1, fault);
+            let done = scene.count(removal.step, removal.op);
+            let (state, reason) = scene.end(removal.goal).await;
+            assert_eq!(state, expect, "{label}: {reason}");
+            assert!(reason.contains(words), "{label}: {reason}");
+            scene.assert_fired();
+            if expect != removal.end {
+                assert_eq!(scene.count(removal.step, removal.op), done, "{label}: it was not even begun");
+                scene.restarted().reach(removal.goal, removal.end).await;
+            }
+        }
+    }
+    // What is gone already is nobody's, whatever the provider saw of it.
+    let scene = prepared(&REMOVALS[0]).await;
+    for nth in 1..=4 {
+        scene.order("swap", Op::Observe, nth, F::Blind);
+    }
+    scene.order("provision", Op::Observe, 0, F::Absent);
+    assert_eq!(scene.end(Goal::RolledBack).await.0, S::RolledBack);
+    scene.assert_fired();
+}
+
+/// A swap that never came about is not asked for twice.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_was_never_swapped_in_is_deleted_on_the_directory_s_word() {
+    let scene = Scene::new(&["acme"]).await;
+    scene.order("swap", Op::Apply, 0, F::Refuse);
+    assert_eq!(scene.end(Goal::Swapped).await.0, S::Failed);
+    let looks = scene.count("swap", Op::Observe);
+    scene.reach(Goal::RolledBack, S::RolledBack).await;
+    assert_eq!(scene.count("swap", Op::Observe), looks + 1);
+}
+
 /// A journal that says, on a person's word, that the swap is taken back, while the directory is on the new client.
 #[tokio::test(start_paused = true)]
 async fn a_word_in_the_journal_is_no_ground_for_a_removal() {
@@ -170,7 +248,8 @@ async fn the_directory_is_asked_before_every_try() {
     let scene = Scene::new(&["acme"]).await;
     scene.reach(Goal::Swapped, S::Swapped).await;
     scene.order("provision", Op::Undo, 0, F::Say(ErrorKind::Unavailable));
-    scene.order("swap", Op::Observe, 1, F::Present);
+    // The first try asks both sides.
+    scene.order("swap", Op::Observe, 2, F::Present);
     assert_eq!(scene.end(Goal::RolledBack).await, (S::Stuck, REMOVALS[0].reason.to_owned()));
     assert_eq!(scene.count("provision", Op::Undo), 1);
     scene.assert_fired();

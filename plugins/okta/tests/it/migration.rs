@@ -38,7 +38,7 @@ fn a_migration_forward_and_back() {
     assert!(proved.evidence.iter().all(|e| e.result == EvidenceResult::Pass), "{:?}", proved.evidence);
 
     org.log_token("0oaNEW1", "CIE/1.0", "SUCCESS", "2026-01-01T12:05:00.000Z");
-    let inputs = json!({"client_id": "0oaNEW1", "swapped_at": "2026-01-01T12:00:00Z"});
+    let inputs = json!({"client_id": "0oaNEW1", "tested_at": "2026-01-01T12:00:00Z"});
     let confirmed = call!("confirm", TestReply, Op::Test, json!({"step": step("confirm", inputs, json!({}))}));
     let expected =
         ["token-grant: Pass", "legacy-silent: Pass", "credentials: Pass", "scopes: NotApplicable", "rate-limits: Pass"];

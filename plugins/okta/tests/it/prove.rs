@@ -71,7 +71,7 @@ fn scopes_are_compared_both_ways() {
 
 #[test]
 fn what_the_token_endpoint_says_decides() {
-    let no_scope = json!({"access_token": "CANARY-t", "token_type": "Bearer"});
+    let no_scope = json!({"access_token": "CANARY-t", "token_type": "Bearer", "expires_in": 3600});
     let evidence: [(HttpAnswer, &[&str]); 3] = [
         (oauth_error(400, "invalid_scope"), &["token: Fail"]),
         (oauth_error(403, "access_denied"), &["token: Fail"]),
@@ -100,6 +100,27 @@ fn a_bound_token_is_of_no_use_to_the_directory() {
     let reply: TestReply = okta.call(&mut org, Op::Test, &params).unwrap();
     assert_eq!(results(&reply.evidence), ["token: Fail", "scopes: Pass"]);
     assert_eq!(okta.asked.len(), 1, "nothing is read with it");
+}
+
+/// Whatever a client's silence proves rests on it.
+#[test]
+fn a_token_lives_an_hour_at_most() {
+    let table = [
+        (json!(3600), EvidenceResult::Pass, "issued for 3600 s"),
+        (json!(300), EvidenceResult::Pass, "issued for 300 s"),
+        (json!(3601), EvidenceResult::Fail, "lives 3601 s"),
+        (json!("3600"), EvidenceResult::Fail, "does not say in seconds how long"),
+        (Value::Null, EvidenceResult::Fail, "does not say in seconds how long"),
+    ];
+    for (lifetime, expected, words) in table {
+        let (mut okta, mut org, params) = prepare_client();
+        let scope = "okta.authorizationServers.read okta.groups.read okta.logs.read okta.users.read";
+        let token = json!({"access_token": "CANARY-t", "token_type": "Bearer", "expires_in": lifetime, "scope": scope});
+        org.fail("/token", What::Answer(answer(200, token)));
+        let reply: TestReply = okta.call(&mut org, Op::Test, &params).unwrap();
+        assert_eq!((&*reply.evidence[0].check, reply.evidence[0].result), ("token", expected), "{lifetime}");
+        assert!(reply.evidence[0].detail.contains(words), "{lifetime}: {}", reply.evidence[0].detail);
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::{
 /// Tokens, each as `MM:SSx`, time after noon and who: the directory as the [S]ervice or the [L]egacy client, refused as
 /// the one or the other (`s`, `l`), flowswap as the service client (`F`).
 fn write_log(org: &mut FakeOkta, tokens: &str) {
+    try_client(org);
     for token in tokens.split_whitespace() {
         let (time, who) = token.split_at(5);
         let (client, agent, result) = match who {
@@ -24,6 +25,11 @@ fn write_log(org: &mut FakeOkta, tokens: &str) {
         };
         org.log_token(client, agent, result, &format!("2026-01-01T12:{time}.000Z"));
     }
+}
+
+/// What `prove` leaves: before any swap flowswap itself got a token as the service client.
+fn try_client(org: &mut FakeOkta) {
+    org.log_token("0oaNEW", "flowswap/0.1.0 (+intent:run/prove)", "SUCCESS", "2026-01-01T11:59:00.000Z");
 }
 
 fn swap(previous: Option<&str>) -> Value {
@@ -57,6 +63,8 @@ fn the_order_of_the_tokens_tells_the_connection() {
     let (no, unclear) = ("NotApplied".to_owned(), "Unknown".to_owned());
     let table = [
         ("", no.clone()),
+        ("01:00F", no.clone()),
+        ("00:00l", no.clone()),
         ("00:00L 05:00L", no.clone()),
         ("00:00L 01:00F", no.clone()),
         ("00:00L 03:00s 05:00L", no.clone()),
@@ -90,7 +98,8 @@ fn the_order_of_the_tokens_tells_the_connection() {
             org.log_token("0oaOTHER", "CIE/1.0", "SUCCESS", "2026-01-01T12:59:00.000Z");
             let (seen, asked) = observe(&mut org, Some("0oaLEGACY-client"));
             assert_eq!(summary(&seen), expected, "{tokens}: {}", seen.detail);
-            let looks = if seen.state == Observed::Unknown { 3 } else { 2 };
+            // Only a way back is compared with sign-ins.
+            let looks = if seen.state == Observed::Unknown && tokens.contains('S') { 3 } else { 2 };
             assert_eq!(asked, looks, "{tokens}");
         }
     }
@@ -128,6 +137,7 @@ fn a_done_step_is_undone_only_by_what_no_sign_in_explains() {
         table.into_iter().flat_map(|(tokens, now, seen)| [(tokens, now, false, seen), (tokens, now, true, seen)]);
     for (tokens, now, is_done, expected) in lost.chain(told) {
         let mut org = FakeOkta::new();
+        try_client(&mut org);
         for token in tokens.split_whitespace() {
             let (time, who) = token.split_at(5);
             let at = format!("2026-01-01T{time}:00.000Z");
@@ -187,6 +197,26 @@ fn without_a_known_legacy_client_the_service_client_decides() {
         write_log(&mut org, tokens);
         let (seen, asked) = observe(&mut org, None);
         assert_eq!((summary(&seen).as_str(), asked), (expected, 1), "{tokens}");
+    }
+}
+
+/// The silence of a log counts that shows what flowswap did as the client, or where nobody was asked to connect it.
+#[test]
+fn a_log_that_does_not_show_our_own_token_says_nothing_by_its_silence() {
+    for (shows_us, is_begun, expected) in
+        [(true, true, Observed::NotApplied), (false, true, Observed::Unknown), (false, false, Observed::NotApplied)]
+    {
+        let mut org = FakeOkta::new();
+        if shows_us {
+            try_client(&mut org);
+        }
+        org.log_token("0oaLEGACY-client", "CIE/1.0", "SUCCESS", "2026-01-01T12:05:00.000Z");
+        let mut params = swap(Some("0oaLEGACY-client"));
+        if !is_begun {
+            params["attempts"] = json!([]);
+        }
+        let seen: ObserveReply = open().call(&mut org, Op::Observe, params).unwrap();
+        assert_eq!(seen.state, expected, "{shows_us} {is_begun}: {}", seen.detail);
     }
 }
 
@@ -254,4 +284,94 @@ fn whoever_may_not_read_the_log_sees_nothing() {
     org.fail("/api/v1/logs", What::Answer(answer(403, json!({"message": "blocked"}))));
     let error = refused(okta.call::<ObserveReply>(&mut org, Op::Observe, swap(None)));
     assert_eq!(error.kind, ErrorKind::Unavailable);
+}
+
+/// The second opinion on a directory that shows its connection: when nobody uses the legacy client, and when nobody uses the service
+/// client. Tokens as above; the time is that of the org.
+#[test]
+fn what_a_directory_shows_is_borne_out_by_the_log() {
+    use Observed::{Applied, NotApplied, Unknown};
+    let before = "2026-01-01T11:00:00Z";
+    let table = [
+        // On the service client, and the legacy client's last token is outlived, or not.
+        ("03:00S", "12:05", Unknown),
+        ("03:00S", "13:09", Applied),
+        ("00:00L 03:00S 08:00S", "12:09", Unknown),
+        ("00:00L 03:00S 08:00S", "13:05", Unknown),
+        ("00:00L 03:00S 08:00S", "13:06", Applied),
+        ("00:00l 03:00S 08:00S", "12:09", Unknown),
+        ("00:00l 03:00S 08:00S", "13:09", Applied),
+        ("03:00S 08:00L 09:00S", "13:12", Unknown),
+        ("03:00S 08:00L 09:00S", "13:14", Applied),
+        // Back: two tokens as the legacy client since the last request as the service client; a connection that is refused is none.
+        ("03:00S 08:00L", "12:10", Unknown),
+        ("03:00S 08:00L 08:01L", "12:10", NotApplied),
+        ("03:00S 08:00l 13:00l", "12:20", Unknown),
+        ("03:00S 08:00L 13:00l 18:00l", "12:20", Unknown),
+        ("03:00S 08:00L 08:01L 09:00S", "12:10", Unknown),
+        ("03:00S 08:00L 08:01L 09:00s", "12:10", Unknown),
+        ("03:00S 08:00L 08:01L 09:00F", "12:10", NotApplied),
+        // Another directory is connected as the legacy client, too: this one is not seen to be back before two syncs.
+        ("03:00S 06:00L 08:00S 11:00L 16:00L", "12:16", Unknown),
+        ("03:00S 06:00L 08:00S 11:00L 16:00L 18:00L", "12:18", NotApplied),
+        ("03:00S 04:00L 08:00S 11:00L 16:00L", "12:16", NotApplied),
+        // The directory never came as the service client.
+        ("", "12:10", Unknown),
+        ("08:00L 09:00L", "12:10", NotApplied),
+        ("01:00L 03:00L", "12:10", Unknown),
+    ];
+    for (tokens, now, expected) in table {
+        for swapped_at in [Some("2026-01-01T12:00:00Z"), None] {
+            let mut org = FakeOkta::new();
+            write_log(&mut org, tokens);
+            org.date = Some(format!("Thu, 01 Jan 2026 {now}:00 GMT"));
+            let mut params = swap(Some("0oaLEGACY-client"));
+            params["step"]["proposal"].as_object_mut().unwrap().remove("seen_by");
+            params["outputs"] = json!({"swapped_at": swapped_at});
+            params["attempts"] = json!([{"token": "run/swap", "at": before}]);
+            let seen: ObserveReply = open().call(&mut org, Op::Observe, params).unwrap();
+            // Without any date of the swap nothing is later than it.
+            let expected = if swapped_at.is_none() && !tokens.contains(['S', 's']) { Unknown } else { expected };
+            assert_eq!(seen.state, expected, "{tokens} at {now}, {swapped_at:?}: {}", seen.detail);
+        }
+    }
+}
+
+/// Where nobody knows the legacy client, the service client's silence tells alone.
+#[test]
+fn an_unknown_legacy_client_is_judged_by_the_service_client_alone() {
+    for (now, expected) in [
+        ("12:59", Observed::Unknown),
+        ("13:08", Observed::Unknown),
+        ("13:09", Observed::Applied),
+        ("14:03", Observed::Applied),
+        ("14:04", Observed::NotApplied),
+    ] {
+        let mut org = FakeOkta::new();
+        write_log(&mut org, "00:00L 03:00S 08:00L 58:00S");
+        org.date = Some(format!("Thu, 01 Jan 2026 {now}:00 GMT"));
+        let mut params = swap(None);
+        params["step"]["proposal"].as_object_mut().unwrap().remove("seen_by");
+        let seen: ObserveReply = open().call(&mut org, Op::Observe, params).unwrap();
+        assert_eq!(seen.state, expected, "{now}: {}", seen.detail);
+    }
+}
+
+/// A run that was cut off between the connection test and the swap: what came in between is of before the swap.
+#[test]
+fn a_request_of_long_before_the_swap_is_the_connection_tests() {
+    for (tokens, expected) in [
+        ("00:00S 05:00L 10:00L 15:00L", Observed::Unknown),
+        ("00:00S 05:00L 10:00L 26:00L 31:00L", Observed::NotApplied),
+        ("00:00S 10:00L 21:00S 26:00L", Observed::Unknown),
+    ] {
+        let mut org = FakeOkta::new();
+        write_log(&mut org, tokens);
+        org.date = Some("Thu, 01 Jan 2026 12:32:00 GMT".to_owned());
+        let mut params = swap(Some("0oaLEGACY-client"));
+        params["step"]["proposal"].as_object_mut().unwrap().remove("seen_by");
+        params["outputs"] = json!({"swapped_at": "2026-01-01T12:20:00Z"});
+        let seen: ObserveReply = open().call(&mut org, Op::Observe, params).unwrap();
+        assert_eq!(seen.state, expected, "{tokens}: {}", seen.detail);
+    }
 }
