@@ -9,7 +9,7 @@ use clap_complete::Shell;
 #[derive(Debug, Parser)]
 #[command(name = "flowswap", version, arg_required_else_help = true, max_term_width = 110)]
 #[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 some tenants failed, \
-                        4 tenants remain that need a person, 5 interrupted, 6 plan stale or refused.")]
+                        4 tenants remain that need a person or time, 5 interrupted, 6 plan stale or refused.")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,

@@ -13,7 +13,7 @@ pub(crate) enum Exit {
     Usage = 2,
     /// Some tenants failed or are stuck, or a plugin fails some checks; the others are done.
     SomeFailed = 3,
-    /// Tenants remain that need a person: blocked, unknown or waiting.
+    /// Tenants remain that need a person or time: blocked, unknown, waiting, soaking, rolling back, or swapped and not retired yet.
     NeedsPerson = 4,
     /// The operator stopped it.
     Interrupted = 5,

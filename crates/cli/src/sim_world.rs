@@ -31,12 +31,16 @@ const SYNC: Duration = Duration::from_secs(300);
 /// How many syncs every world has behind it: what a directory confirms with after a swap at the world's beginning.
 const SYNCS: u32 = 4;
 
+/// And so long a time: what a provider retires is a client of which no token is alive.
+const SILENCE: Duration = Duration::from_secs(66 * 60);
+
 /// What makes such worlds for the plugin; none if the simulator's tenant has no side that it could serve. A directory that
 /// shows nothing of its connection asks more of the provider than one that does, so it comes first.
 pub(crate) fn for_plugin(hello: &PluginHello) -> Result<Option<MakeWorld>, Failure> {
     // All worlds begin at the same instant, so that they are equal; after their syncs it is now.
     // People fill a page and begin another: every page is a request, at which everything is tried.
-    let config = SimConfig::default().tenants(1).population(3, 3).record(true).start(Timestamp::now() - SYNC * SYNCS);
+    let config = SimConfig::default().tenants(1).population(3, 3).record(true);
+    let config = config.start(Timestamp::now() - SILENCE - SYNC * SYNCS);
     for config in [config.clone().interface(Interface::CieGuided).natural_sync(SYNC), config] {
         if let Some(make) = for_plugin_in(hello, config)? {
             return Ok(Some(make));
@@ -85,8 +89,7 @@ impl SimWorld {
     fn new(config: SimConfig, session: SessionConfig) -> Self {
         let is_guided = config.interface == Interface::CieGuided;
         let sim = Sim::in_process(config);
-        let began = sim.clock().now();
-        sim.clock().advance(SYNC * SYNCS);
+        let began = pass_time(&sim, session.role);
         let mut given = match session.role {
             Role::Provider if is_guided => give_baseline(),
             Role::Provider => BTreeMap::new(),
@@ -218,6 +221,28 @@ impl World for SimWorld {
         });
         own.chain(answered).collect()
     }
+}
+
+/// Gives the world its past, and says when the syncs began that come after the swap. For a provider the directory has fallen silent
+/// since; for a directory it begins to synchronize then.
+fn pass_time(sim: &Sim, role: Role) -> Timestamp {
+    let pause = |paused| {
+        for directory in sim.tenants().into_iter().map(|tenant| tenant.directory_id) {
+            let _known = sim.mutate(Mutation::PauseSyncs { directory, paused });
+        }
+    };
+    if role == Role::Provider {
+        sim.clock().advance(SYNC * SYNCS);
+    }
+    pause(true);
+    sim.clock().advance(SILENCE);
+    if role == Role::Directory {
+        pause(false);
+        let began = sim.clock().now();
+        sim.clock().advance(SYNC * SYNCS);
+        return began;
+    }
+    sim.clock().now()
 }
 
 /// What a directory would have taken note of that holds nobody: whom it holds, only its own plugin can hash.

@@ -13,10 +13,11 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use bytes::Bytes;
-use flowswap_sim::{DirectoryView, OrgView, Sim, SimConfig, SimTenant};
+use flowswap_sim::{DirectoryView, Mutation, OrgView, Sim, SimConfig, SimTenant};
 use flowswap_store::Identity;
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
@@ -99,6 +100,21 @@ impl Lab {
             line.starts_with("world") && line.contains("/provision ") && line.contains("done by the journal")
         });
         assert_eq!(in_place.count(), tenants, "{}", output.stdout);
+    }
+
+    /// Lets so much time pass that no token of a client that is not used any more is alive.
+    pub(crate) fn outlive_tokens(&self) {
+        self.sim.clock().advance(Duration::from_secs(66 * 60));
+    }
+
+    /// A person connects the directory by hand as the legacy client, and it synchronizes.
+    pub(crate) fn reconnect_as_before(&self, tenant: &SimTenant) {
+        let (directory, flow) = (tenant.directory_id.clone(), "authorization_code".to_owned());
+        let client_id = self.org(tenant).legacy[0].client_id.clone();
+        self.sim.mutate(Mutation::SetConnection { directory: directory.clone(), flow, client_id }).unwrap();
+        for _ in 0..2 {
+            self.sim.mutate(Mutation::Sync { directory: directory.clone() }).unwrap();
+        }
     }
 
     pub(crate) fn dir(&self) -> &Path {

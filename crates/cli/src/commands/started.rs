@@ -299,10 +299,21 @@ pub(crate) fn exit_of(summary: &Summary) -> Exit {
         Exit::SomeFailed
     } else if any(|o| matches!(o, Outcome::Refused { .. })) {
         Exit::Refused
-    } else if any(|o| matches!(o, Outcome::Ended { state: S::Waiting, .. })) {
+    } else if any(is_unfinished) {
         Exit::NeedsPerson
     } else {
         Exit::Done
+    }
+}
+
+/// Whether the tenant is not where the command was to bring it, without having failed: a person, a proof or time is awaited, or there
+/// is no way.
+fn is_unfinished(outcome: &Outcome) -> bool {
+    use TenantState as S;
+    match outcome {
+        Outcome::Ended { state: S::Waiting | S::Soaking | S::RollingBack, .. } => true,
+        Outcome::Ended { reason, .. } => reason.is_some(),
+        Outcome::Refused { .. } | Outcome::Skipped { .. } => false,
     }
 }
 

@@ -1,7 +1,8 @@
-//! `flowswap watch`: goes on with what soaks or waits, no more often than anything new can be seen, until nothing is awaited.
+//! `flowswap watch`: goes on with what soaks, waits or is on its way back, no more often than anything new can be seen, until nothing is awaited.
 
 use std::{collections::BTreeMap, time::Duration};
 
+use flowswap_contract::Phase;
 use flowswap_engine::{Clock, Event, EventSink, History, Ports, TenantHistory, TenantState};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -119,7 +120,15 @@ impl Watched {
 }
 
 fn is_awaited(tenant: &TenantHistory) -> bool {
-    matches!(tenant.state, TenantState::Soaking | TenantState::Waiting)
+    match tenant.state {
+        TenantState::Soaking | TenantState::Waiting => true,
+        // The connection from before is back, and the new client waits for its deletion.
+        TenantState::RollingBack => tenant.work.as_ref().is_some_and(|work| {
+            let phase = |id: &str| work.tenant.step(id).map(|step| step.proposal.phase);
+            work.undone.iter().any(|undone| phase(&undone.id) == Some(Phase::Swap))
+        }),
+        _ => false,
+    }
 }
 
 fn later(at: Timestamp, by: Duration) -> Timestamp {
