@@ -85,6 +85,8 @@ fn make_fleet(rng: &mut fastrand::Rng, seed: u32) -> Fleet {
     for _ in 0..rng.usize(..4) {
         tenants.push(if rng.f64() < 0.8 { Scenario::Ready } else { others[rng.usize(..others.len())] });
     }
+    // Further apart than five minutes nothing is finalized.
+    let orgs_ahead = [0, 0, 0, 1, -20, 600, -3600][rng.usize(..7)];
     Fleet {
         seed,
         tenants,
@@ -92,11 +94,17 @@ fn make_fleet(rng: &mut fastrand::Rng, seed: u32) -> Fleet {
         without_authorization_servers_every: rng.usize(..4),
         page_size: rng.usize(1..=5),
         concurrency: rng.usize(1..=4),
+        orgs_ahead,
+        gateway_ahead: orgs_ahead + [0, 0, -1, 20, 240, -240][rng.usize(..6)],
     }
 }
 
 fn make_moves(rng: &mut fastrand::Rng, tenants: usize) -> Vec<Move> {
     let mut moves = vec![Move::Plan, Move::Apply];
+    // After an hour no token of a legacy client is alive, and it can be retired.
+    if rng.f64() < 0.8 {
+        moves.push(Move::Wait { seconds: 4000 });
+    }
     // By chance alone few would get beyond the swap.
     match rng.usize(..10) {
         0..2 => moves.push(Move::Finalize),
@@ -120,7 +128,16 @@ fn make_moves(rng: &mut fastrand::Rng, tenants: usize) -> Vec<Move> {
 
 fn make_change(rng: &mut fastrand::Rng) -> Change {
     use Change as C;
-    [C::AddClient, C::DeleteClient, C::DeactivateLegacy, C::AddLegacy, C::RenameDirectory][rng.usize(..5)]
+    let all = [
+        C::AddClient,
+        C::DeleteClient,
+        C::DeactivateLegacy,
+        C::AddLegacy,
+        C::RenameDirectory,
+        C::PauseSyncs,
+        C::PauseSyncs,
+    ];
+    all[rng.usize(..all.len())]
 }
 
 fn some(rng: &mut fastrand::Rng, tenants: usize) -> Vec<String> {
@@ -128,6 +145,6 @@ fn some(rng: &mut fastrand::Rng, tenants: usize) -> Vec<String> {
 }
 
 /// The simulator's names of the first tenants.
-fn name(index: usize) -> String {
+pub(crate) fn name(index: usize) -> String {
     ["acme", "globex", "initech", "umbrella"][index].to_owned()
 }

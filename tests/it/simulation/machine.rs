@@ -11,13 +11,14 @@ use flowswap_engine::{
     Clock, Event, EventSink, History, Journal, Plan, PluginPin, Ports, RunId, Secret, Tenant, TenantSpec,
 };
 use flowswap_host::{Effects, Gate, PluginFile, PluginProcess, Session, SessionConfig};
-use flowswap_sim::{Sim, SimConfig, SimTenant};
+use flowswap_sim::{GATEWAY_HOST, Interface, OKTA_SUFFIX, Sim, SimConfig, SimTenant};
 use flowswap_store::SqliteJournal;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use tokio::task::LocalSet;
 
 use super::{
+    dice::name,
     fate::Fate,
     network::Network,
     schedule::Fleet,
@@ -29,12 +30,17 @@ use crate::support::plugin_file;
 /// When every simulated world begins.
 pub(crate) const START: &str = "2026-03-01T08:00:00Z";
 
+/// A directory synchronizes so often by itself: less often than a real one, so that an hour costs little.
+const SYNC_EVERY: Duration = Duration::from_secs(20 * 60);
+
 /// Longer than any simulation.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The libraries, read once.
-static PLUGINS: LazyLock<[PluginFile; 2]> =
-    LazyLock::new(|| ["okta", "rest"].map(|name| PluginFile::read(name, &plugin_file(name), None).unwrap()));
+static PLUGINS: LazyLock<[PluginFile; 3]> = LazyLock::new(|| {
+    ["okta", "rest", "cie-guided"]
+        .map(|name| PluginFile::read(name, &plugin_file(&name.replace('-', "_")), None).unwrap())
+});
 
 /// All that survives.
 pub(crate) struct Machine {
@@ -45,8 +51,10 @@ pub(crate) struct Machine {
     pub(crate) plans: Mutex<Vec<Plan>>,
     pub(crate) fate: Arc<Fate>,
     pub(crate) watch: Arc<Watch>,
-    /// The two tables that all tenants share.
-    tables: [Map<String, Value>; 2],
+    /// How the directories are reached.
+    interface: Interface,
+    /// The two tables of each tenant's configuration, which nobody writes anew while the world changes.
+    tables: BTreeMap<String, [Map<String, Value>; 2]>,
 }
 
 /// A process of the tool, with the sessions of all tenants open.
@@ -60,18 +68,24 @@ pub(crate) struct Process {
 
 impl Machine {
     pub(crate) fn new(fleet: Fleet, fate: Fate) -> Self {
-        let config = SimConfig::default()
+        let orgs_ahead = SignedDuration::from_secs(fleet.orgs_ahead);
+        let names = (0..fleet.tenants.len()).map(name);
+        let config = names.fold(SimConfig::default(), |config, name| config.skew(name + OKTA_SUFFIX, orgs_ahead));
+        let config = config
+            .skew(GATEWAY_HOST, SignedDuration::from_secs(fleet.gateway_ahead))
             .scenarios(fleet.tenants.clone())
             .seed(u64::from(fleet.seed))
             .app_data_every(fleet.app_data_every)
             .without_authorization_servers_every(fleet.without_authorization_servers_every)
             .page_size(fleet.page_size)
+            .natural_sync(SYNC_EVERY)
             .start(START.parse().unwrap());
         Self::in_world(fleet, fate, config)
     }
 
     /// A machine before another world than that of its fleet alone.
     pub(crate) fn in_world(fleet: Fleet, fate: Fate, config: SimConfig) -> Self {
+        let interface = config.interface;
         let sim = Arc::new(Sim::in_process(config));
         Self {
             fleet,
@@ -80,7 +94,8 @@ impl Machine {
             plans: Mutex::default(),
             fate: Arc::new(fate),
             watch: Arc::new(Watch::new(Arc::clone(&sim))),
-            tables: tables(&sim),
+            interface,
+            tables: sim.tenants().iter().map(|tenant| (tenant.name.clone(), tables(&sim, interface, tenant))).collect(),
             sim,
         }
     }
@@ -118,6 +133,7 @@ impl Machine {
             watch: Arc::clone(&self.watch),
             service: self.sim.service(),
             clock: self.sim.clock(),
+            ahead: [self.fleet.orgs_ahead, self.fleet.gateway_ahead],
         };
         let ports = Ports {
             journal: Arc::new(ledger),
@@ -139,7 +155,11 @@ impl Machine {
             gate: Gate::default(),
             timeout: REQUEST_TIMEOUT,
         });
-        let plugins = [0, 1].map(|index| PluginProcess::inline(&PLUGINS[index], Arc::new(Nobody)).unwrap());
+        let directory = match self.interface {
+            Interface::Rest => 1,
+            Interface::CieGuided => 2,
+        };
+        let plugins = [0, directory].map(|index| PluginProcess::inline(&PLUGINS[index], Arc::new(Nobody)).unwrap());
         let pin = |plugin: &Arc<PluginProcess>| PluginPin {
             version: plugin.hello().version.clone(),
             sha256: plugin.sha256().to_owned(),
@@ -167,28 +187,30 @@ impl Machine {
         effects: &Arc<Effects>,
         history: &History,
     ) -> Tenant {
-        let [mut provider, mut directory] = self.tables.clone();
-        provider.insert("domain".to_owned(), json!(tenant.domain));
-        directory.insert("id".to_owned(), json!(tenant.directory_id));
-        let open = async |role: Role, config: &Map<String, Value>, credential: &str| {
+        let [provider, directory] = &self.tables[&tenant.name];
+        let open = async |role: Role, config: &Map<String, Value>, (name, secret): (&str, &str)| {
             let config = SessionConfig {
                 tenant: tenant.name.clone(),
                 role,
                 config: config.clone(),
-                secrets: [("credential".to_owned(), Secret::new(credential))].into(),
+                secrets: [(name.to_owned(), Secret::new(secret))].into(),
             };
             let plugin = &plugins[usize::from(role == Role::Directory)];
             Session::open(Arc::clone(plugin), Arc::clone(effects), config).await.unwrap()
         };
+        let credential = match self.interface {
+            Interface::Rest => ("credential", self.sim.gateway_token()),
+            Interface::CieGuided => ("client_secret", self.sim.parent_account().client_secret.as_str()),
+        };
         Tenant {
-            provider: open(Role::Provider, &provider, &tenant.admin_token).await,
-            directory: open(Role::Directory, &directory, self.sim.gateway_token()).await,
+            provider: open(Role::Provider, provider, ("credential", &tenant.admin_token)).await,
+            directory: open(Role::Directory, directory, credential).await,
             spec: TenantSpec {
                 name: tenant.name.clone(),
                 domain: tenant.domain.clone(),
                 app_data: tenant.app_data,
                 provider_plugin: "okta".to_owned(),
-                directory_plugin: "rest".to_owned(),
+                directory_plugin: plugins[1].name().to_owned(),
                 begun: history.tenant(&tenant.name).is_some_and(|known| known.work.is_some()),
                 config: json!({ "provider": provider, "directory": directory }),
             },
@@ -196,20 +218,45 @@ impl Machine {
     }
 }
 
-/// The tables of the configuration that the simulator writes for its clients, without what belongs to the CLI. They are
-/// the same in every world.
-fn tables(sim: &Sim) -> [Map<String, Value>; 2] {
-    static TABLES: OnceLock<[Map<String, Value>; 2]> = OnceLock::new();
-    let read = || {
-        let config: toml::Table = sim.configuration("").parse().unwrap();
-        ["provider", "directory"].map(|side| {
-            let Value::Object(mut table) = json!(config["defaults"][side]) else { panic!("{side}") };
-            table.remove("plugin").unwrap();
-            table.remove("credential").unwrap();
-            table
-        })
+/// A tenant's two tables, of the configuration that the simulator writes for its clients, without what belongs to the CLI.
+fn tables(sim: &Sim, interface: Interface, tenant: &SimTenant) -> [Map<String, Value>; 2] {
+    static GATEWAY: OnceLock<[Map<String, Value>; 2]> = OnceLock::new();
+    let own_table = |config: &toml::Table| {
+        let tenants = config["tenant"].as_array().unwrap();
+        let own = tenants.iter().find(|own| own["name"].as_str() == Some(&tenant.name)).unwrap();
+        let Value::Object(own) = json!(own["directory"]) else { panic!("no table") };
+        own
     };
-    TABLES.get_or_init(read).clone()
+    let ([mut provider, mut directory], own) = match interface {
+        // What all tenants have in common is the same in every world.
+        Interface::Rest => {
+            let common = GATEWAY.get_or_init(|| common_tables(&read(sim))).clone();
+            (common, [("id".to_owned(), json!(tenant.directory_id))].into_iter().collect())
+        }
+        Interface::CieGuided => {
+            let config = read(sim);
+            (common_tables(&config), own_table(&config))
+        }
+    };
+    provider.insert("domain".to_owned(), json!(tenant.domain));
+    directory.extend(own);
+    // A console needs a port, and there is none here.
+    directory.remove("console_url");
+    [provider, directory]
+}
+
+fn read(sim: &Sim) -> toml::Table {
+    sim.configuration("").parse().unwrap()
+}
+
+fn common_tables(config: &toml::Table) -> [Map<String, Value>; 2] {
+    ["provider", "directory"].map(|side| {
+        let Value::Object(mut table) = json!(config["defaults"][side]) else { panic!("{side}") };
+        for name in ["plugin", "credential", "client_secret"] {
+            table.remove(name);
+        }
+        table
+    })
 }
 
 /// The world's clock, and the machine's.

@@ -16,7 +16,7 @@ mod invariants;
 pub(crate) mod machine;
 mod network;
 pub(crate) mod operator;
-mod run;
+pub(crate) mod run;
 pub(crate) mod schedule;
 mod shrink;
 mod storage;

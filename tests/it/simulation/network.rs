@@ -4,9 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use flowswap_host::{HttpService, Sent, TransportError};
-use flowswap_sim::{Clock, GATEWAY_HOST, OKTA_SUFFIX, SimService};
+use flowswap_sim::{CIE_API_HOST, CIE_AUTH_HOST, Clock, GATEWAY_HOST, OKTA_SUFFIX, SimService};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
 use super::{fate::Fate, schedule::What, watch::Watch};
@@ -15,7 +17,7 @@ use super::{fate::Fate, schedule::What, watch::Watch};
 const SLOWEST_WAY: Duration = Duration::from_millis(40);
 
 /// What can happen to any request.
-const ANY: [What; 12] = [
+const ANY: [What; 14] = [
     What::CrashBefore,
     What::CrashAfter,
     What::Stop,
@@ -26,13 +28,22 @@ const ANY: [What; 12] = [
     What::Unavailable,
     What::Throttled,
     What::HangBefore,
+    What::Forbidden,
+    What::Missing,
     What::Cut,
     What::Slow,
 ];
 
 /// What matters only where something is changed; twice, because there everything after the change matters most.
-const OF_CHANGES: [What; 6] =
-    [What::FailedAfter, What::UnavailableAfter, What::HangAfter, What::LostAfter, What::CrashAfter, What::Cut];
+const OF_CHANGES: [What; 7] = [
+    What::FailedAfter,
+    What::UnavailableAfter,
+    What::HangAfter,
+    What::MissingAfter,
+    What::LostAfter,
+    What::CrashAfter,
+    What::Cut,
+];
 
 /// The way to the simulator.
 pub(crate) struct Network {
@@ -40,6 +51,8 @@ pub(crate) struct Network {
     pub(crate) watch: Arc<Watch>,
     pub(crate) service: SimService,
     pub(crate) clock: Clock,
+    /// How many seconds the clocks of the orgs and of the gateway are ahead of this machine's.
+    pub(crate) ahead: [i64; 2],
 }
 
 /// One request, as far as faults and invariants are concerned.
@@ -79,7 +92,9 @@ impl Network {
             Some(What::HangBefore) => std::future::pending().await,
             Some(What::Failed) => return Ok(answer(StatusCode::INTERNAL_SERVER_ERROR)),
             Some(What::Unavailable) => return Ok(answer(StatusCode::SERVICE_UNAVAILABLE)),
-            Some(What::Throttled) => return Ok(self.throttle()),
+            Some(What::Throttled) => return Ok(self.throttle(&request)),
+            Some(What::Forbidden) => return Ok(self.forbid(&request)),
+            Some(What::Missing) => return Ok(balancer()),
             Some(What::Slow) => {
                 tokio::time::sleep(Duration::from_secs(30)).await;
                 self.fate.live().await;
@@ -93,6 +108,7 @@ impl Network {
             Some(What::HangAfter) => std::future::pending().await,
             Some(What::FailedAfter) => return Ok(answer(StatusCode::INTERNAL_SERVER_ERROR)),
             Some(What::UnavailableAfter) => return Ok(answer(StatusCode::SERVICE_UNAVAILABLE)),
+            Some(What::MissingAfter) => return Ok(balancer()),
             Some(What::Cut) => {
                 let half = response.body().len() / 2;
                 response.body_mut().truncate(half);
@@ -116,11 +132,16 @@ impl Network {
     fn place(&self, request: &Request<Bytes>) -> Place {
         let uri = request.uri();
         let host = uri.host().unwrap();
-        let tenant = match host.strip_suffix(OKTA_SUFFIX) {
-            Some(tenant) => tenant.to_owned(),
-            None => self.watch.tenant_of_directory(uri.path().split('/').nth(3).unwrap()),
+        let tenant = match (host, host.strip_suffix(OKTA_SUFFIX)) {
+            (_, Some(tenant)) => tenant.to_owned(),
+            (GATEWAY_HOST, None) => self.watch.tenant_of_directory(uri.path().split('/').nth(3).unwrap()),
+            // Cloud Identity Engine's own interface names it in the body.
+            (CIE_API_HOST | CIE_AUTH_HOST, None) => {
+                let [tenant] = self.watch.tenants.as_slice() else { panic!("whose is {uri}?") };
+                tenant.name.clone()
+            }
+            _ => panic!("{host}"),
         };
-        assert!(host == GATEWAY_HOST || host.ends_with(OKTA_SUFFIX), "{host}");
         let path = mask(uri.path());
         let only_looks =
             request.method() == Method::GET || path.ends_with("/token") || path.ends_with("/test-connection");
@@ -133,11 +154,41 @@ impl Network {
         }
     }
 
+    /// As the API says it that was asked: somebody took a right away, and gives it back.
+    fn forbid(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        let is_gateway = request.uri().host() == Some(GATEWAY_HOST);
+        let (status, body) = match (is_gateway, request.uri().path()) {
+            (true, _) => (StatusCode::FORBIDDEN, json!({"error": {"code": "forbidden", "message": "not allowed"}})),
+            (false, "/oauth2/v1/token") => {
+                (StatusCode::BAD_REQUEST, json!({"error": "invalid_scope", "error_description": "not granted"}))
+            }
+            (false, _) => {
+                let summary = "You do not have permission to perform the requested action";
+                (
+                    StatusCode::FORBIDDEN,
+                    json!({"errorCode": "E0000006", "errorSummary": summary, "errorId": "oae1", "errorCauses": []}),
+                )
+            }
+        };
+        let mut response = answer(status);
+        *response.body_mut() = body.to_string().into();
+        response.headers_mut().insert("x-okta-request-id", "req-forbidden".parse().unwrap());
+        response.headers_mut().insert("date", write_date(self.time_of(request)).parse().unwrap());
+        response
+    }
+
+    /// The present by the clock of who is asked.
+    fn time_of(&self, request: &Request<Bytes>) -> Timestamp {
+        let [orgs, gateway] = self.ahead;
+        let is_gateway = request.uri().host() == Some(GATEWAY_HOST);
+        self.clock.now() + SignedDuration::from_secs(if is_gateway { gateway } else { orgs })
+    }
+
     /// As Okta says it, and as any gateway may.
-    fn throttle(&self) -> Response<Bytes> {
-        let now = self.clock.now();
+    fn throttle(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        let now = self.time_of(request);
         let mut response = answer(StatusCode::TOO_MANY_REQUESTS);
-        let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let date = write_date(now);
         let reset = (now.as_second() + 7).to_string();
         for (name, value) in [
             ("date", date.as_str()),
@@ -149,6 +200,18 @@ impl Network {
         }
         response
     }
+}
+
+fn write_date(at: Timestamp) -> String {
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// What a load balancer says that knows no way on.
+fn balancer() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(b"<html><title>404 Not Found</title></html>"));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response.headers_mut().insert("content-type", "text/html".parse().unwrap());
+    response
 }
 
 /// The path without the ids in it, which differ from seed to seed.

@@ -1,7 +1,7 @@
 //! The operator: makes the moves of a schedule with the commands of the tool, and in the end gives the same commands again
 //! until nothing changes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use flowswap_contract::Phase;
 use flowswap_engine::{
@@ -16,6 +16,9 @@ use super::{
     machine::{Machine, Process},
     schedule::{Change, End, Move, Schedule},
 };
+
+/// What needs time gets it: an old token is dead after so long.
+const A_TOKEN_S_LIFE: Duration = Duration::from_secs(66 * 60);
 
 /// How many times the same command is given again before it counts as one that does not help.
 const MAX_ROUNDS: usize = 12;
@@ -56,7 +59,7 @@ impl Machine {
                 self.go_on(on, Goal::Retired, goals, |_, tenant| can_finalize(tenant, Phase::Retire)).await
             }
             Move::Purge => self.go_on(on, Goal::Purged, goals, |_, tenant| can_finalize(tenant, Phase::Purge)).await,
-            Move::Wait { seconds } => tokio::time::sleep(std::time::Duration::from_secs(*seconds)).await,
+            Move::Wait { seconds } => tokio::time::sleep(Duration::from_secs(*seconds)).await,
             Move::Person { tenant, change } => self.interfere(tenant, *change),
         }
     }
@@ -161,7 +164,8 @@ impl Machine {
     }
 
     fn interfere(&self, tenant: &str, change: Change) {
-        let is_harmless = matches!(change, Change::AddClient | Change::AddLegacy | Change::RenameDirectory);
+        let is_harmless =
+            matches!(change, Change::AddClient | Change::AddLegacy | Change::RenameDirectory | Change::PauseSyncs);
         self.watch.disturb(tenant, is_harmless);
         let tenant = self.watch.tenant(tenant);
         let org = tenant.domain.clone();
@@ -181,6 +185,7 @@ impl Machine {
                 Mutation::SetAppActive { org, app, active: false }
             }
             Change::AddLegacy => Mutation::AddLegacyApp { org },
+            Change::PauseSyncs => Mutation::PauseSyncs { directory: tenant.directory_id.clone(), paused: true },
             Change::RenameDirectory => {
                 Mutation::RenameDirectory { directory: tenant.directory_id.clone(), name: "renamed".to_owned() }
             }
@@ -191,6 +196,10 @@ impl Machine {
     /// Gives the commands again, without faults, until nothing changes.
     async fn heal(&self, end: End, goals: &mut Goals) {
         let (mut before, mut decided) = (None, false);
+        for tenant in &self.watch.tenants {
+            let directory = tenant.directory_id.clone();
+            self.sim.mutate(Mutation::PauseSyncs { directory, paused: false }).unwrap();
+        }
         for _ in 0..MAX_ROUNDS {
             let history = self.history();
             let now: Vec<_> = history.tenants().map(|(name, tenant)| (name.to_owned(), standing(tenant))).collect();
@@ -210,6 +219,7 @@ impl Machine {
                 decided = true;
             }
             before = Some(now);
+            tokio::time::sleep(A_TOKEN_S_LIFE).await;
             for goal in [Goal::RolledBack, Goal::Swapped, Goal::Retired, Goal::Purged] {
                 let concerns = |name: &str| wanted.iter().any(|(wanted, to)| wanted == name && *to == goal);
                 self.fate.note(format!("heal: {goal:?}"));

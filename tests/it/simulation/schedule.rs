@@ -34,6 +34,12 @@ pub(crate) struct Fleet {
     pub(crate) page_size: usize,
     /// Tenants at a time.
     pub(crate) concurrency: usize,
+    /// How many seconds the clocks of all orgs are ahead of this machine's; negative for behind.
+    #[serde(default)]
+    pub(crate) orgs_ahead: i64,
+    /// The same of the gateway's clock.
+    #[serde(default)]
+    pub(crate) gateway_ahead: i64,
 }
 
 /// After all moves the operator gives the same commands again, without faults, until nothing changes.
@@ -81,6 +87,8 @@ pub(crate) enum Change {
     AddLegacy,
     /// Gives the directory another name.
     RenameDirectory,
+    /// Stops the directory's syncs for the time being.
+    PauseSyncs,
 }
 
 /// Something goes wrong at one point of one move.
@@ -138,6 +146,12 @@ pub(crate) enum What {
     HangBefore,
     /// It is carried out and no answer comes.
     HangAfter,
+    /// The API refuses, and nothing is done.
+    Forbidden,
+    /// Something in between answers 404, and nothing is done.
+    Missing,
+    /// Something in between answers 404 after it was carried out.
+    MissingAfter,
     /// Half of the answer comes.
     Cut,
     /// It is carried out half a minute later.
@@ -145,7 +159,7 @@ pub(crate) enum What {
 }
 
 impl What {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::CrashBefore,
         Self::CrashAfter,
         Self::Stop,
@@ -161,6 +175,9 @@ impl What {
         Self::Throttled,
         Self::HangBefore,
         Self::HangAfter,
+        Self::Forbidden,
+        Self::Missing,
+        Self::MissingAfter,
         Self::Cut,
         Self::Slow,
     ];
