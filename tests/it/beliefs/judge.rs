@@ -6,23 +6,30 @@ use std::{
     time::Duration,
 };
 
-use flowswap_engine::TenantState;
-use flowswap_sim::{Belief, Mutation, Scenario, SimConfig};
+use flowswap_engine::{Direction, Draft, Entry, HandOver, Handle, Journal, RunId, TenantState};
+use flowswap_sim::{Belief, Interface, Mutation, Scenario, SimConfig, SimTenant};
 use jiff::SignedDuration;
 
-use crate::simulation::{
-    fate::{Fate, Source},
-    machine::{Machine, START},
-    operator::Goals,
-    schedule::{Fleet, Move},
+use crate::{
+    guided::person::{Form, fill_in, find_legacy_client},
+    simulation::{
+        fate::{Fate, Source},
+        machine::{Machine, START},
+        operator::Goals,
+        run::message,
+        schedule::{Fleet, Move},
+    },
 };
 
+const OPERATOR: &str = "operator";
 /// A directory syncs so often.
 const SYNC_EVERY: Duration = Duration::from_secs(5 * 60);
 /// The operator gives the same command again after so long.
 const PAUSE: u64 = 25 * 60;
 /// So often: long enough for whatever comes once an hour.
 const ROUNDS: usize = 4;
+/// And where a person acts in between, and applications are waited for.
+const GUIDED_ROUNDS: usize = 12;
 /// And so often where waiting is not what it takes.
 const ROUNDS_OF_A_FAILURE: usize = 2;
 /// A migration is finalized later.
@@ -39,15 +46,25 @@ pub(crate) enum Way {
     Back,
     /// `finalize` and `rollback`.
     LateBack,
+    /// `finalize` and `finalize --purge`, at once.
+    Hasty,
+    /// `rollback`, and the person says that it is done and does nothing.
+    Claimed,
 }
 
 impl Way {
-    pub(crate) const ALL: [Self; 3] = [Self::Forward, Self::Back, Self::LateBack];
+    /// Those that there are with an interface.
+    pub(crate) fn all(interface: Interface) -> &'static [Self] {
+        match interface {
+            Interface::Rest => &[Self::Forward, Self::Back, Self::LateBack, Self::Hasty],
+            Interface::CieGuided => &[Self::Forward, Self::Back, Self::LateBack, Self::Hasty, Self::Claimed],
+        }
+    }
 
     fn commands(self) -> &'static [&'static str] {
         match self {
-            Self::Forward => &["apply", "finalize", "purge"],
-            Self::Back => &["apply", "rollback"],
+            Self::Forward | Self::Hasty => &["apply", "finalize", "purge"],
+            Self::Back | Self::Claimed => &["apply", "rollback"],
             Self::LateBack => &["apply", "finalize", "rollback"],
         }
     }
@@ -68,16 +85,19 @@ pub(crate) struct Outcome {
 }
 
 /// Goes one way in a world in which these beliefs are false.
-pub(crate) fn go(false_ones: &[Belief], way: Way) -> Outcome {
+pub(crate) fn go(false_ones: &[Belief], interface: Interface, way: Way) -> Outcome {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        runtime.block_on(World::new(false_ones).go(way))
+        runtime.block_on(World::new(false_ones, interface).go(way))
     };
-    catch_unwind(AssertUnwindSafe(run))
-        .unwrap_or_else(|_| Outcome { wrong: vec!["it panicked".to_owned()], ..Outcome::default() })
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Outcome {
+        wrong: vec![format!("it panicked: {}", message(panic.as_ref()))],
+        ..Outcome::default()
+    })
 }
 
 struct World {
+    interface: Interface,
     machine: Machine,
     goals: Goals,
     before: Truth,
@@ -96,7 +116,7 @@ struct Truth {
 }
 
 impl World {
-    fn new(false_ones: &[Belief]) -> Self {
+    fn new(false_ones: &[Belief], interface: Interface) -> Self {
         let fleet = Fleet {
             seed: 7,
             tenants: vec![Scenario::Ready],
@@ -104,10 +124,14 @@ impl World {
             without_authorization_servers_every: 0,
             page_size: 2,
             concurrency: 1,
+            orgs_ahead: 0,
+            gateway_ahead: 0,
         };
         let config = SimConfig::default()
             .scenarios(fleet.tenants.clone())
             .seed(7)
+            .interface(interface)
+            .population(12, 4)
             .app_data_every(1)
             .without_authorization_servers_every(0)
             .natural_sync(SYNC_EVERY)
@@ -117,7 +141,7 @@ impl World {
             .without(false_ones);
         let machine = Machine::in_world(fleet, Fate::new(7, Source::Schedule(Vec::new())), config);
         let before = look(&machine);
-        Self { machine, goals: Goals::new(), before, outcome: Outcome::default() }
+        Self { interface, machine, goals: Goals::new(), before, outcome: Outcome::default() }
     }
 
     async fn go(mut self, way: Way) -> Outcome {
@@ -130,14 +154,17 @@ impl World {
                 "purge" => (Move::Purge, TenantState::Finalized),
                 _ => (Move::Rollback { tenants: Vec::new() }, TenantState::RolledBack),
             };
-            if step == Move::Finalize {
+            if step == Move::Finalize && way != Way::Hasty {
                 wait(SOAK).await;
             }
-            for round in 1..=ROUNDS {
+            let rounds = if self.interface == Interface::Rest { ROUNDS } else { GUIDED_ROUNDS };
+            for round in 1..=rounds {
                 self.make(&step).await;
                 let state = self.state();
-                let is_waiting =
-                    matches!(state, TenantState::Soaking | TenantState::Waiting | TenantState::RollingBack);
+                if state == TenantState::Waiting {
+                    self.act(way != Way::Claimed).await;
+                }
+                let is_waiting = !matches!(state, TenantState::Failed | TenantState::Stuck);
                 if state == goal || !is_waiting && round >= ROUNDS_OF_A_FAILURE {
                     break;
                 }
@@ -175,6 +202,48 @@ impl World {
         if self.state() != state {
             self.judge();
         }
+    }
+
+    /// The person does what is asked for, by the sheet, unless it was done before; who does not get through the test leaves it at that.
+    /// Or goes forward only, and claims to have gone back.
+    async fn act(&mut self, goes_back: bool) {
+        let tenant = &self.machine.sim.tenants()[0];
+        let history = self.machine.history();
+        let question = history.tenants().next().and_then(|(_, tenant)| tenant.work.as_ref()?.question.clone());
+        let Some(question) = question else { return };
+        let used = look(&self.machine).used;
+        let (flow, (client_id, client_secret)) = match question.direction {
+            Direction::Forward => ("client-credential", self.service_client(tenant)),
+            Direction::Back => ("auth-code", find_legacy_client(&self.machine.sim, tenant).await),
+        };
+        if question.direction == Direction::Forward {
+            let handle = secret_of(tenant);
+            self.note(tenant, Entry::SecretHandedOver { handle, by: OPERATOR.to_owned(), way: HandOver::Terminal })
+                .await;
+        }
+        if used != client_id && (goes_back || question.direction == Direction::Forward) {
+            let (applications, name) = (tenant.app_data, tenant.name.clone());
+            let form = Form { flow, applications, client_id, client_secret, name, afterwards: None, submits: true };
+            if let Err(page) = fill_in(&self.machine.sim, tenant, &tenant.directory_id, &form).await {
+                assert!(page.contains("Test Connection"), "{page}");
+                return;
+            }
+        }
+        // What comes after the way back deletes the new client, so it takes a word besides.
+        if question.direction == Direction::Back && question.claims.is_empty() {
+            self.note(tenant, Entry::Confirmed { step: question.step, by: OPERATOR.to_owned(), note: None }).await;
+        }
+    }
+
+    async fn note(&self, tenant: &SimTenant, entry: Entry) {
+        let (at, tenant) = (self.machine.sim.clock().now(), Some(tenant.name.clone()));
+        self.machine.journal.append(Draft { at, run: RunId::none(), tenant, entry }).await.unwrap();
+    }
+
+    fn service_client(&self, tenant: &SimTenant) -> (String, String) {
+        let id = self.machine.watch.live_clients(&tenant.name).pop().unwrap_or_default();
+        let secret = self.machine.kept.lock().unwrap().get(&secret_of(tenant)).map(|secret| secret.expose().to_owned());
+        (id, secret.unwrap_or_default())
     }
 
     fn state(&self) -> TenantState {
@@ -218,6 +287,10 @@ impl World {
         }
         self.outcome.wrong.extend(wrong.into_iter().map(|why| format!("it is {state}, and {why}")));
     }
+}
+
+fn secret_of(tenant: &SimTenant) -> Handle {
+    Handle::new(format!("{}/provision/client_secret", tenant.name))
 }
 
 fn look(machine: &Machine) -> Truth {

@@ -30,7 +30,7 @@ fn a_person_follows_the_sheet_in_a_browser_forward_and_back() {
     assert_eq!(after.client_id, lab.org(&tenant).service_clients[0].id);
 
     // The claim is made, and seen to be so; the rest is a matter of syncs.
-    lab.run(&["confirm", &name, "--note", "as the sheet says"]).expect(0);
+    lab.run(&["confirm", &name, "--note", "as the sheet says"]).expect(4);
     assert_eq!(lab.in_state("soaking"), [name.as_str()]);
     let_sync(&lab, 1);
     lab.run(&["apply", "plan.json", "--yes"]).expect(4);

@@ -67,9 +67,9 @@ fn swap(users: usize, groups: usize) -> Peak {
     watch(&lab, &["apply", "plan.json", "--yes"], 4, &mut peak);
     let tenant = only(&lab);
     reconnect(&lab, &tenant, &tenant.directory_id, &Form::right(&lab, &tenant));
-    watch(&lab, &["confirm", "acme"], 0, &mut peak);
+    watch(&lab, &["confirm", "acme"], 4, &mut peak);
     let_sync(&lab, 1);
-    watch(&lab, &["apply", "plan.json", "--yes"], 0, &mut peak);
+    watch(&lab, &["apply", "plan.json", "--yes"], 4, &mut peak);
     let_sync(&lab, OUTLIVED);
     watch(&lab, &["apply", "plan.json", "--yes"], 0, &mut peak);
     for command in [&["status"][..], &["next"], &["evidence", &tenant.name]] {

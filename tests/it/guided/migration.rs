@@ -24,13 +24,13 @@ fn a_person_reconnects_and_both_sides_prove_it() {
         noticed.stdout
     );
     assert!(lab.json(&["status"], 0)["tenants"][0]["awaited"]["earliest"].is_string());
-    let soaking = lab.run(&["confirm", "acme"]).expect(0);
+    let soaking = lab.run(&["confirm", "acme"]).expect(4);
     assert_eq!(lab.in_state("soaking"), ["acme"], "{}", soaking.stdout);
     let_sync(&lab, 1);
-    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(4);
     assert_eq!(lab.in_state("soaking"), ["acme"], "one sync is no proof");
     let_sync(&lab, 1);
-    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(4);
     assert_eq!(lab.in_state("soaking"), ["acme"], "the old token may be in use");
     let_sync(&lab, OUTLIVED);
     let done = lab.run(&["apply", "plan.json", "--yes"]).expect(0);
@@ -56,7 +56,7 @@ fn what_was_done_is_noticed_by_itself() {
     screen.await_words("go on with the sheet to its end");
     screen.enter("d");
     let (code, seen) = screen.finish();
-    assert_eq!(code, 0, "{seen}");
+    assert_eq!(code, 4, "{seen}");
     assert_eq!(lab.in_state("soaking"), ["acme"]);
 }
 
@@ -82,7 +82,7 @@ fn what_was_done_wrongly_is_done_again_by_the_same_sheet() {
     assert_eq!((code, screen.trim()), (0, service_client(&lab, &tenant).1.as_str()));
 
     reconnect(&lab, &tenant, &tenant.directory_id, &Form::right(&lab, &tenant));
-    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(4);
     assert_eq!(lab.in_state("soaking"), ["acme"]);
     let_sync(&lab, OUTLIVED);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
@@ -95,7 +95,7 @@ fn a_person_takes_a_tenant_back() {
     let tenant = only(&lab);
     let before = lab.directory(&tenant);
     reconnect(&lab, &tenant, &tenant.directory_id, &Form::right(&lab, &tenant));
-    lab.run(&["confirm", "acme"]).expect(0);
+    lab.run(&["confirm", "acme"]).expect(4);
     let_sync(&lab, OUTLIVED);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     assert_eq!(lab.in_state("swapped"), ["acme"]);

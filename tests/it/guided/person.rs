@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use flowswap_engine::{Handle, SecretStore};
-use flowswap_sim::{CONSOLE_HOST, SimTenant};
+use flowswap_sim::{CONSOLE_HOST, Sim, SimTenant};
 use flowswap_store::{AgeSecretStore, Identity, StateDir};
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
@@ -49,8 +49,10 @@ impl Form {
 /// Opens the form of a directory, presses Test Connection, and returns the page that is there then.
 pub(crate) fn try_test(lab: &Lab, tenant: &SimTenant, directory_id: &str, form: &Form) -> String {
     let path = path(tenant, directory_id);
-    post(lab, &format!("{path}/open"), "");
-    press(lab, &path, form, "test", (&form.client_id, &form.client_secret))
+    lab.wait(async {
+        post(&lab.sim, &format!("{path}/open"), "").await;
+        press(&lab.sim, &path, form, "test", (&form.client_id, &form.client_secret)).await
+    })
 }
 
 fn path(tenant: &SimTenant, directory_id: &str) -> String {
@@ -58,41 +60,48 @@ fn path(tenant: &SimTenant, directory_id: &str) -> String {
 }
 
 /// Presses a button with these fields, and returns the page that is there then.
-fn press(lab: &Lab, path: &str, form: &Form, action: &str, client: (&str, &str)) -> String {
+async fn press(sim: &Sim, path: &str, form: &Form, action: &str, client: (&str, &str)) -> String {
     let mut fields = vec![("flow", form.flow), ("client_id", client.0), ("client_secret", client.1)];
     fields.extend([("name", form.name.as_str()), ("action", action)]);
     fields.extend(form.applications.then_some(("collect_applications", "on")));
     let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
-    post(lab, path, &fields.join("&"));
-    get(lab, path)
+    post(sim, path, &fields.join("&")).await;
+    send(sim, http::Request::get(format!("https://{CONSOLE_HOST}{path}")), "").await
 }
 
 /// Reconnects the tenant's directory, or another one of its group.
 pub(crate) fn reconnect(lab: &Lab, tenant: &SimTenant, directory_id: &str, form: &Form) {
+    lab.wait(fill_in(&lab.sim, tenant, directory_id, form)).unwrap();
+}
+
+/// The same; the error is the page at which there is no going on.
+pub(crate) async fn fill_in(sim: &Sim, tenant: &SimTenant, directory_id: &str, form: &Form) -> Result<(), String> {
     let path = path(tenant, directory_id);
-    let press = |action: &str, client: (&str, &str)| press(lab, &path, form, action, client);
-    post(lab, &format!("{path}/open"), "");
+    let press = async |action: &str, client: (&str, &str), wanted: &str| {
+        let page = press(sim, &path, form, action, client).await;
+        if page.contains(wanted) { Ok(()) } else { Err(page) }
+    };
+    post(sim, &format!("{path}/open"), "").await;
     let client = (form.client_id.as_str(), form.client_secret.as_str());
     if form.flow == "auth-code" {
-        let page = press("sign-in", client);
-        assert!(page.contains("Logged In"), "{page}");
+        press("sign-in", client, "Logged In").await?;
     }
-    let page = press("test", client);
-    assert!(page.contains(">Success</output>"), "{page}");
+    press("test", client, ">Success</output>").await?;
     let client = form.afterwards.as_ref().map_or(client, |(id, secret)| (id, secret));
     if form.submits {
-        let before = submits(lab, directory_id);
-        press("submit", client);
-        assert_eq!(submits(lab, directory_id), before + 1, "nothing was submitted");
+        let before = submits(sim, directory_id);
+        press("submit", client, "").await?;
+        assert_eq!(submits(sim, directory_id), before + 1, "nothing was submitted");
     }
+    Ok(())
 }
 
 /// How often a directory was submitted, by its own world.
-fn submits(lab: &Lab, directory_id: &str) -> u32 {
-    let snapshot = lab.sim.snapshot();
+fn submits(sim: &Sim, directory_id: &str) -> u32 {
+    let snapshot = sim.snapshot();
     let name = snapshot["directories"][directory_id]["name"].as_str().unwrap().to_owned();
     let domain = snapshot["directories"][directory_id]["domain"].as_str().unwrap().to_owned();
-    let all = lab.sim.world().directories;
+    let all = sim.world().directories;
     all.iter().find(|directory| directory.name == name && directory.domain == domain).unwrap().submits
 }
 
@@ -109,32 +118,32 @@ pub(crate) fn service_client(lab: &Lab, tenant: &SimTenant) -> (String, String) 
 
 /// The client of the authorization-code flow, as its General tab in Okta shows it.
 pub(crate) fn legacy_client(lab: &Lab, tenant: &SimTenant) -> (String, String) {
-    let legacy = lab.org(tenant).legacy[0].clone();
+    lab.wait(find_legacy_client(&lab.sim, tenant))
+}
+
+/// The same.
+pub(crate) async fn find_legacy_client(sim: &Sim, tenant: &SimTenant) -> (String, String) {
+    let org = sim.world().orgs.into_iter().find(|org| org.domain == tenant.domain).unwrap();
+    let legacy = org.legacy[0].clone();
     let request =
         http::Request::get(format!("https://{}/api/v1/apps/{}/credentials/secrets", tenant.domain, legacy.id))
             .header("authorization", format!("SSWS {}", tenant.admin_token));
-    let secrets: Value = serde_json::from_str(&send(lab, request, "")).unwrap();
+    let secrets: Value = serde_json::from_str(&send(sim, request, "").await).unwrap();
     (legacy.client_id, secrets[0]["client_secret"].as_str().unwrap().to_owned())
 }
 
-fn get(lab: &Lab, path: &str) -> String {
-    send(lab, http::Request::get(format!("https://{CONSOLE_HOST}{path}")), "")
-}
-
-fn post(lab: &Lab, path: &str, form: &str) {
+async fn post(sim: &Sim, path: &str, form: &str) {
     let request = http::Request::post(format!("https://{CONSOLE_HOST}{path}"))
         .header("content-type", "application/x-www-form-urlencoded")
         .header("content-length", form.len());
-    send(lab, request, form);
+    send(sim, request, form).await;
 }
 
-fn send(lab: &Lab, request: http::request::Builder, body: &str) -> String {
+async fn send(sim: &Sim, request: http::request::Builder, body: &str) -> String {
     let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
-    lab.wait(async {
-        let response = lab.sim.service().oneshot(request).await.unwrap();
-        assert!(response.status().as_u16() < 400, "{}", response.status());
-        String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
-    })
+    let response = sim.service().oneshot(request).await.unwrap();
+    assert!(response.status().as_u16() < 400, "{}", response.status());
+    String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
 fn encode(text: &str) -> String {

@@ -54,18 +54,18 @@ fn the_walk_through_of_the_readme() {
     shell.typed.borrow_mut().push("flowswap secret copy acme".to_owned());
 
     act(acme, &Form::right(&lab, acme));
-    shell.type_in("flowswap confirm acme", 0);
+    shell.type_in("flowswap confirm acme", 4);
     act(globex, &Form { name: "corporate".to_owned(), ..Form::right(&lab, globex) });
     let caught = shell.type_in("flowswap confirm globex", 3);
     assert!(caught.stdout.contains("directory-renamed"), "{}", caught.stdout);
     shell.type_in("flowswap explain directory-renamed", 0);
     act(globex, &Form::right(&lab, globex));
     act(initech, &Form::right(&lab, initech));
-    shell.type_in("flowswap confirm initech", 0);
+    shell.type_in("flowswap confirm initech", 4);
     assert!(shell.type_in("flowswap status", 0).stdout.contains("two are wanted"));
 
     shell.type_in("flowswap sim advance --dir . 70m", 0);
-    shell.type_in("flowswap apply plan.json", 0);
+    shell.type_in("flowswap apply plan.json", 4);
     for (tenant, state) in [("acme", "swapped"), ("initech", "swapped"), ("globex", "soaking")] {
         shell.expect_state(tenant, state);
     }
