@@ -109,6 +109,9 @@ fn the_simulator_in_one_terminal_and_the_commands_in_another() {
 
     terminal.run("rollback acme --yes", 0);
     assert_eq!(terminal.world()["directories"][0]["flow"], "authorization_code");
+    terminal.run("finalize globex --yes", 4);
+    assert_eq!(legacy(&terminal.world(), 1), "ACTIVE");
+    terminal.run("sim advance --dir . 70m", 0);
     terminal.run("finalize globex --yes", 0);
     assert_eq!(legacy(&terminal.world(), 1), "INACTIVE");
     terminal.run("finalize globex --purge --yes", 0);

@@ -161,6 +161,8 @@ fn a_fleet_from_beginning_to_end() {
     run(&["check", "check acme -v", "detect", "detect acme globex", "detect nobody", "plan acme", "plan -o plan.json"]);
     run(&["rollback acme", "apply plan.json", "apply plan.json --yes", "status"]);
     run(&["rollback umbrella", "rollback acme --yes", "finalize globex --purge --yes", "finalize globex"]);
+    compare("fleet@finalize-too-early", lab.dir(), &lab.run(&["finalize", "globex", "--yes"]));
+    lab.outlive_tokens();
     run(&[
         "finalize globex --yes",
         "finalize globex --purge --yes -v",

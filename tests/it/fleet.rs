@@ -64,6 +64,11 @@ fn finalize_retires_and_purge_deletes_and_only_retiring_can_be_taken_back() {
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     lab.run(&["finalize", "acme", "--purge", "--yes"]).expect(6);
+    // Until a token of it has outlived its hour, somebody may use the legacy client.
+    let early = lab.run(&["finalize", "--all", "--yes"]).expect(4);
+    assert!(early.stdout.contains("the legacy client stays until"), "{}", early.stdout);
+    assert_eq!(lab.in_state("swapped").len(), 3);
+    lab.outlive_tokens();
     lab.run(&["finalize", "--all", "--yes"]).expect(0);
     assert_eq!(lab.in_state("retired").len(), 3);
     let statuses: Vec<_> = lab.sim.world().orgs.iter().map(|org| org.legacy[0].status.clone()).collect();
@@ -92,6 +97,7 @@ fn finalize_of_all_leaves_out_who_is_stuck() {
     lab.sim.add_fault(Fault { host, method, path, query, kind, times: 1, skip: 0 });
     lab.run(&["apply", "plan.json", "--yes"]).expect(3);
     assert_eq!(lab.in_state("stuck"), ["acme"]);
+    lab.outlive_tokens();
     lab.run(&["finalize", "--all", "--yes"]).expect(0);
     assert_eq!((lab.in_state("stuck"), lab.in_state("retired")), (vec!["acme".to_owned()], vec!["globex".to_owned()]));
     let refused = lab.run(&["finalize", "acme", "--yes"]).expect(6);
@@ -160,11 +166,7 @@ fn without_restore_a_person_takes_the_directory_back() {
     assert!(waiting.stdout.contains("a person must act"), "{}", waiting.stdout);
     assert_eq!(lab.in_state("waiting"), ["acme"]);
 
-    let world = lab.sim.world();
-    let legacy = world.orgs[0].legacy[0].client_id.clone();
-    let directory = lab.sim.tenants()[0].directory_id.clone();
-    let by_hand = Mutation::SetConnection { directory, flow: "authorization_code".to_owned(), client_id: legacy };
-    lab.sim.mutate(by_hand).unwrap();
+    lab.reconnect_as_before(&lab.sim.tenants()[0]);
     lab.run(&["rollback", "acme", "--yes"]).expect(0);
     assert_eq!(lab.in_state("rolled-back"), ["acme"]);
     // A new sign-in brings a new secret and a new date; everything else is as it was.

@@ -107,6 +107,7 @@ fn record_everything() -> Vec<Exchange> {
     lab.plan().expect(0);
     lab.sim.add_fault(Fault { host: org, method, path, query: String::new(), kind, times: 1, skip: 0 });
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.outlive_tokens();
     lab.run(&["finalize", "--all", "--yes"]).expect(0);
     lab.run(&["finalize", "globex", "--purge", "--yes"]).expect(0);
     lab.run(&["rollback", "acme", "--yes"]).expect(0);

@@ -45,6 +45,8 @@ impl Field {
         // Every look at a status makes a new sync, so that no confirmation has to be waited for.
         let lab = Lab::new(uniform(tenants).sync_interval(Duration::ZERO));
         lab.edit_config(|text| format!("{text}\n[run]\nconcurrency = 32\n"));
+        // The directories synchronize only when they are looked at, so their legacy clients are silent from here on.
+        lab.outlive_tokens();
         let ready = lab.sim.tenants().into_iter().filter(|tenant| tenant.scenario == Scenario::Ready);
         let tenants: Vec<_> = ready.take(tenants).collect();
         let names = tenants.iter().map(|tenant| tenant.name.as_str());

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use flowswap_sim::SimConfig;
+use flowswap_sim::{Certificate, SimConfig};
 
 use super::{
     answers::raw,
@@ -50,6 +50,11 @@ fn wrong_name(lab: &Lab) {
     });
 }
 
+/// A host that no name server knows (RFC 6761 §6.4).
+fn unknown_host(lab: &Lab) {
+    lab.edit_config(|text| text.replace("domain = \"acme.okta.test\"", "domain = \"acme.nowhere.invalid\""));
+}
+
 /// A way back that is stuck at the directory, which stays on the service client.
 fn stuck_way_back(lab: &Lab) {
     let body = "{\"error\":{\"code\":\"conflict\",\"message\":\"the old grant has expired\"}}";
@@ -79,6 +84,18 @@ pub(super) fn rows() -> Vec<Row> {
             .prepare(wrong_name)
             .code(3)
             .says(&["certificate"]),
+        check("check: an expired certificate", "seanmonstar/reqwest#2041")
+            .config(|world| world.certificate(Certificate::Expired))
+            .code(3)
+            .says(&["certificate", "expired"]),
+        check("check: a certificate that signed itself", "a middlebox that inspects")
+            .config(|world| world.certificate(Certificate::SelfSigned))
+            .code(3)
+            .says(&["certificate"]),
+        check("check: a host that nobody knows", "a host mistyped")
+            .prepare(unknown_host)
+            .code(3)
+            .says(&["acme.nowhere.invalid"]),
         check("check: nobody listens", "a firewall that refuses")
             .prepare(nobody_listens)
             .code(3)

@@ -27,7 +27,7 @@ pub(super) fn rows() -> Vec<Row> {
         row(name, why, Applied, FINALIZE).fault(fault).code(3).never_says(&["{tenant}: retired"]).state("stuck")
     };
     let kept = |name, why, fault| {
-        row(name, why, Applied, FINALIZE).fault(fault).never_says(&["{tenant}: retired"]).state("soaking")
+        row(name, why, Applied, FINALIZE).fault(fault).code(4).never_says(&["{tenant}: retired"]).state("soaking")
     };
     vec![
         row("detect: okta refuses the directory's refresh token", "okta support, invalid_refresh_token", New, DETECT)

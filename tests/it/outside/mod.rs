@@ -7,7 +7,6 @@ mod answers;
 mod clocks;
 mod directory;
 mod environment;
-mod known;
 mod logs;
 mod proxies;
 mod reads;
@@ -19,7 +18,6 @@ mod writes;
 
 use std::{sync::Mutex, thread};
 
-use known::KNOWN;
 use row::{Row, play};
 
 use crate::support::print;
@@ -75,20 +73,7 @@ fn wrong_turns_of_the_outside() {
             });
         }
     });
-    let failures: Vec<(&str, String)> = failures.into_inner().unwrap();
-    let (known, mut failures): (Vec<_>, Vec<_>) = failures.into_iter().partition(|(name, _)| reason(name).is_some());
-    for (name, _) in &known {
-        print(&format!("wrong turn not taken rightly yet: {name}: {}", reason(name).unwrap_or_default()));
-    }
-    if only.is_empty() {
-        let met = KNOWN.iter().filter(|(name, _)| !known.iter().any(|(failed, _)| failed == name));
-        failures.extend(met.map(|(name, _)| (*name, format!("== {name}: is met, or is no row: take it off the list"))));
-    }
-    let failures: Vec<_> = failures.into_iter().map(|(_, text)| text).collect();
-    print(&format!("wrong turns: {count} rows, {} of them known to fail", known.len()));
+    let failures: Vec<_> = failures.into_inner().unwrap();
+    print(&format!("wrong turns: {count} rows"));
     assert!(failures.is_empty(), "{} of {count} rows:\n\n{}", failures.len(), failures.join("\n\n"));
-}
-
-fn reason(name: &str) -> Option<&'static str> {
-    KNOWN.iter().find_map(|(known, reason)| (*known == name).then_some(*reason))
 }

@@ -23,7 +23,8 @@ const PLAN: &[&str] = &["plan", "{tenant}"];
 
 /// What is said of an answer of something in between, and what never is.
 const FOREIGN: &[&str] = &["something in between answered for {org}"];
-const NEVER_OKTAS: &[&str] = &["okta refused", "okta answered 403", "okta answered 404", "super administrator"];
+const NEVER_OKTAS: &[&str] =
+    &["okta refused", "okta answered 403", "okta answered 404", "super administrator", "lacks a role"];
 
 pub(super) fn rows() -> Vec<Row> {
     [in_between(), shapes(), links(), moments(), gateway()].concat()

@@ -20,7 +20,7 @@ const AT_A_LIST: [Code; 11] = [
     ("detect: E0000003", 400, "E0000003", &["E0000003"]),
     ("detect: E0000004", 401, "E0000004", &["the token is wrong"]),
     ("detect: E0000005", 403, "E0000005", &["valid session"]),
-    ("detect: E0000006", 403, "E0000006", &["lacks the role"]),
+    ("detect: E0000006", 403, "E0000006", &["lacks a role"]),
     ("detect: E0000007", 404, "E0000007", &["E0000007"]),
     ("detect: E0000008", 404, "E0000008", &["E0000008"]),
     ("detect: E0000011", 401, "E0000011", &["the token is wrong"]),

@@ -188,21 +188,17 @@ impl Row {
 }
 
 /// Plays rows of one stage in one laboratory, in which each has a tenant of its own. Answers with what went wrong.
-pub(super) fn play(rows: &[Row]) -> Vec<(&'static str, String)> {
+pub(super) fn play(rows: &[Row]) -> Vec<String> {
     let begun = catch_unwind(AssertUnwindSafe(|| begin(&rows[0], rows.len())));
     let Ok(lab) = begun else {
-        return rows
-            .iter()
-            .map(|row| (row.name, format!("== {}: its laboratory did not come about", row.name)))
-            .collect();
+        return rows.iter().map(|row| format!("== {}: its laboratory did not come about", row.name)).collect();
     };
     let mut failures = Vec::new();
     for (row, tenant) in rows.iter().zip(lab.sim.tenants()) {
         let found = catch_unwind(AssertUnwindSafe(|| play_one(&lab, &tenant, row)));
         let found = found.unwrap_or_else(|_| vec!["the row broke off".to_owned()]);
         if !found.is_empty() {
-            let text = format!("== {} ({}; `{}`)\n{}", row.name, row.why, row.args.join(" "), found.join("\n"));
-            failures.push((row.name, text));
+            failures.push(format!("== {} ({}; `{}`)\n{}", row.name, row.why, row.args.join(" "), found.join("\n")));
         }
         lab.sim.clear_faults();
     }
@@ -224,6 +220,10 @@ fn begin(row: &Row, tenants: usize) -> Lab {
     if stage >= Stage::Applied {
         lab.plan().expect(0);
         lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    }
+    if stage >= Stage::Applied {
+        // Whoever finalizes does so later.
+        lab.outlive_tokens();
     }
     if stage >= Stage::Retired {
         lab.run(&["finalize", "--all", "--yes"]).expect(0);

@@ -74,6 +74,7 @@ fn a_balancer_that_knows_no_app_purges_none() {
     let tenant = lab.sim.tenants()[0].clone();
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.outlive_tokens();
     lab.run(&["finalize", "acme", "--yes"]).expect(0);
     let before = lab.sim.snapshot();
     let app = "{org} /api/v1/apps/{legacy}";

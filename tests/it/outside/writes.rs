@@ -98,7 +98,7 @@ fn swaps() -> Vec<Row> {
         row(name, why, Planned, APPLY).fault(at("POST", RECONNECT, fault)).code(3).allowing(only_a_client)
     };
     let unconfirmed =
-        |name, why, fault| row(name, why, Planned, APPLY).fault(fault).allowing(legacy_stays).state("soaking");
+        |name, why, fault| row(name, why, Planned, APPLY).fault(fault).code(4).allowing(legacy_stays).state("soaking");
     vec![
         tested("test: a portal's 200", "okta-sdk-java#82", portal())
             .says(&["something in between answered for {gateway}"]),

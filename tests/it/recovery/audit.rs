@@ -14,6 +14,7 @@ fn lab() -> Lab {
     let lab = Lab::with_tenants(3);
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.outlive_tokens();
     lab.run(&["finalize", "globex", "--yes"]).expect(0);
     lab.run(&["rollback", "initech", "--yes"]).expect(0);
     lab

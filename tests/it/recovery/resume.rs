@@ -42,6 +42,7 @@ fn a_run_that_was_cut_off_goes_on_by_name_forward_back_and_to_the_end() {
 
     lab.run(&["plan", "-o", "second.json"]).expect(0);
     lab.run(&["apply", "second.json", "--yes"]).expect(0);
+    lab.outlive_tokens();
     lab.run(&["finalize", "--all", "--yes"]).expect(0);
     let (host, kind) = (lab.sim.tenants()[1].domain.clone(), FaultKind::Delay { milliseconds: 600_000 });
     let (method, path) = (Some("DELETE".to_owned()), String::new());
@@ -89,6 +90,7 @@ fn a_finalize_that_is_stuck_is_given_again_and_keeps_no_others_from_being_resume
     let lab = slow_lab();
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.outlive_tokens();
     lose_the_retirement(&lab);
     let mut running = Background::start(lab.dir(), &["finalize", "--all", "--yes"]);
     running.await_talk("globex: retire");

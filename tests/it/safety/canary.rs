@@ -131,6 +131,7 @@ fn use_everything(lab: &Lab) -> Vec<(String, String)> {
     run(&["apply", "plan.json", "--yes"], 0);
     run(&["status"], 0);
     let last = lab.in_state("swapped").pop().unwrap();
+    lab.outlive_tokens();
     run(&["finalize", &last, "--yes"], 0);
     run(&["plugins", "list"], 0);
     keep("the crash", crashed);

@@ -115,7 +115,7 @@ fn use_everything(lab: &Lab) -> Used {
     run("confirm acme --note early", 4);
     let declined = lab.run(&["decline", "globex", "--reason", "not today", "-vv"]).expect(0);
     reconnect(lab, &tenants[0], &tenants[0].directory_id, &Form::right(lab, &tenants[0]));
-    let confirmed = lab.run(&["confirm", "acme", "-vv"]).expect(0);
+    let confirmed = lab.run(&["confirm", "acme", "-vv"]).expect(4);
     let_sync(lab, OUTLIVED);
     let seen = lab.run(&["apply", "plan.json", "--yes", "-vv"]);
     assert_eq!(lab.in_state("swapped"), ["acme"], "{}", seen.stdout);

@@ -1,7 +1,5 @@
 //! What a person says is put down, and looked at.
 
-use flowswap_sim::Mutation;
-
 use crate::support::{Background, Lab};
 
 /// Tenants that are swapped, and whose way back a person must take.
@@ -20,10 +18,7 @@ pub(super) fn swapped(tenants: usize) -> Lab {
 
 /// What the person does in the console.
 pub(super) fn sign_in(lab: &Lab, index: usize) {
-    let tenant = lab.sim.tenants()[index].clone();
-    let org = lab.org(&tenant);
-    let (flow, client_id) = ("authorization_code".to_owned(), org.legacy[0].client_id.clone());
-    lab.sim.mutate(Mutation::SetConnection { directory: tenant.directory_id, flow, client_id }).unwrap();
+    lab.reconnect_as_before(&lab.sim.tenants()[index]);
 }
 
 #[test]
