@@ -11,7 +11,7 @@ use crate::{
     plan::ConfirmPayload,
     read_payload,
     system_log::{Event, Order, search},
-    tokens::{OUTLIVED, Token, TokenLog},
+    tokens::{Token, TokenLog},
 };
 
 /// A sync that ran when the connection was changed may still end as the legacy client.
@@ -116,7 +116,7 @@ fn read_begin(params: &StepParams, by_log_alone: bool) -> Result<Timestamp, Erro
 /// Past use is not use: whoever lives on a token of the new client has got one within its lifetime.
 fn judge_recent(grant: Evidence, service: &TokenLog, id: &str, now: Timestamp) -> Evidence {
     match service.granted.first() {
-        Some(newest) if grant.result == EvidenceResult::Pass && newest.at + OUTLIVED < now => {
+        Some(newest) if grant.result == EvidenceResult::Pass && newest.outlived_at() < now => {
             let detail = format!(
                 "{} got its last token as {id} at {}; a token lives an hour, and by the org's clock it is {now}: the client is silent \
                  now, so a new token is awaited",
@@ -200,7 +200,7 @@ fn judge_outlived(
             None,
         );
     };
-    let (agent, outlived_at) = (last.agent(), last.at + OUTLIVED);
+    let (agent, outlived_at) = (last.agent(), last.outlived_at());
     if last.at > newest + GRACE {
         let detail = format!(
             "{agent} got a token as the legacy client {id} at {}, later than the newest of the new client at {newest}: \

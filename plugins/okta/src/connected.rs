@@ -53,7 +53,7 @@ impl Sides<'_> {
         let left_at = self.left_at()?;
         if self.legacy_id.is_none() {
             // Where nobody knows the legacy client, only the service client's silence tells.
-            let is_silent = uses.first().is_some_and(|last| last.at + OUTLIVED < self.now);
+            let is_silent = uses.first().is_some_and(|last| last.outlived_at() < self.now);
             return is_silent.then(|| reply(Observed::NotApplied, self.describe()));
         }
         let (requests, first) = (self.legacy.requests(), uses.last().map(|token| token.at));
@@ -122,7 +122,7 @@ impl Sides<'_> {
         let legacy = match self.legacy.granted.first() {
             None => format!("the legacy client {id} got no token since {}", self.since),
             Some(token) => {
-                let until = token.at + OUTLIVED;
+                let until = token.outlived_at();
                 format!(
                     "the last token of the legacy client {id} was granted at {token} and may be in use until {until}"
                 )

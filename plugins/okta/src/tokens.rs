@@ -180,6 +180,11 @@ impl Token {
         self.event.uuid.as_deref()
     }
 
+    /// From when on nobody can use it any more.
+    pub(crate) fn outlived_at(&self) -> Timestamp {
+        self.at + OUTLIVED
+    }
+
     /// Whether a token was issued.
     pub(crate) fn is_granted(&self) -> bool {
         self.event.is(GRANT)

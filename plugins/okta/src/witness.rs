@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     api::{Api, a_day_before},
     read_payload,
-    tokens::{OUTLIVED, Token, TokenLog, find_sign_ins},
+    tokens::{Token, TokenLog, find_sign_ins},
 };
 
 /// What comes so soon after a sign-in may belong to it: the console gets and tests tokens before anything is submitted.
@@ -146,7 +146,7 @@ impl Sides<'_> {
         let own: Vec<_> = turned.iter().filter(|token| !is_signing_in(token)).collect();
         // Where the org does not say its time, its newest event does.
         let now = turned.iter().map(|token| token.at).chain(now).fold(Timestamp::MIN, Timestamp::max);
-        let outlived_at = last.at + OUTLIVED;
+        let outlived_at = last.outlived_at();
         let awaited = match own.as_slice() {
             [newest, .., oldest] if newest.at.duration_since(oldest.at) >= WAY_BACK_APART => {
                 if now > outlived_at {

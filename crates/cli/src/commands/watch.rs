@@ -1,4 +1,5 @@
-//! `flowswap watch`: goes on with what soaks, waits or is on its way back, no more often than anything new can be seen, until nothing is awaited.
+//! `flowswap watch`: goes on with what soaks, waits or is on its way back, no more often than anything new can be seen, until
+//! nothing is awaited.
 
 use std::{collections::BTreeMap, time::Duration};
 

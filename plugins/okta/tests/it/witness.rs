@@ -286,14 +286,24 @@ fn whoever_may_not_read_the_log_sees_nothing() {
     assert_eq!(error.kind, ErrorKind::Unavailable);
 }
 
-/// The second opinion on a directory that shows its connection: when nobody uses the legacy client, and when nobody uses the service
+/// The second opinion on a directory that shows its connection, at a time of the org's clock.
+fn second_opinion(tokens: &str, now: &str, previous: Option<&str>, swapped_at: Option<&str>) -> ObserveReply {
+    let mut org = FakeOkta::new();
+    write_log(&mut org, tokens);
+    org.date = Some(format!("Thu, 01 Jan 2026 {now}:00 GMT"));
+    let mut params = swap(previous);
+    params["step"]["proposal"].as_object_mut().unwrap().remove("seen_by");
+    params["outputs"] = json!({"swapped_at": swapped_at});
+    open().call(&mut org, Op::Observe, params).unwrap()
+}
+
+/// The second opinion: when nobody uses the legacy client, and when nobody uses the service
 /// client. Tokens as above; the time is that of the org.
 #[test]
 fn what_a_directory_shows_is_borne_out_by_the_log() {
     use Observed::{Applied, NotApplied, Unknown};
-    let before = "2026-01-01T11:00:00Z";
     let table = [
-        // On the service client, and the legacy client's last token is outlived, or not.
+        // The directory is on the service client. The legacy client's last token may still work, or it has expired.
         ("03:00S", "12:05", Unknown),
         ("03:00S", "13:09", Applied),
         ("00:00L 03:00S 08:00S", "12:09", Unknown),
@@ -322,14 +332,7 @@ fn what_a_directory_shows_is_borne_out_by_the_log() {
     ];
     for (tokens, now, expected) in table {
         for swapped_at in [Some("2026-01-01T12:00:00Z"), None] {
-            let mut org = FakeOkta::new();
-            write_log(&mut org, tokens);
-            org.date = Some(format!("Thu, 01 Jan 2026 {now}:00 GMT"));
-            let mut params = swap(Some("0oaLEGACY-client"));
-            params["step"]["proposal"].as_object_mut().unwrap().remove("seen_by");
-            params["outputs"] = json!({"swapped_at": swapped_at});
-            params["attempts"] = json!([{"token": "run/swap", "at": before}]);
-            let seen: ObserveReply = open().call(&mut org, Op::Observe, params).unwrap();
+            let seen = second_opinion(tokens, now, Some("0oaLEGACY-client"), swapped_at);
             // Without any date of the swap nothing is later than it.
             let expected = if swapped_at.is_none() && !tokens.contains(['S', 's']) { Unknown } else { expected };
             assert_eq!(seen.state, expected, "{tokens} at {now}, {swapped_at:?}: {}", seen.detail);
@@ -347,12 +350,7 @@ fn an_unknown_legacy_client_is_judged_by_the_service_client_alone() {
         ("14:03", Observed::Applied),
         ("14:04", Observed::NotApplied),
     ] {
-        let mut org = FakeOkta::new();
-        write_log(&mut org, "00:00L 03:00S 08:00L 58:00S");
-        org.date = Some(format!("Thu, 01 Jan 2026 {now}:00 GMT"));
-        let mut params = swap(None);
-        params["step"]["proposal"].as_object_mut().unwrap().remove("seen_by");
-        let seen: ObserveReply = open().call(&mut org, Op::Observe, params).unwrap();
+        let seen = second_opinion("00:00L 03:00S 08:00L 58:00S", now, None, None);
         assert_eq!(seen.state, expected, "{now}: {}", seen.detail);
     }
 }
@@ -365,13 +363,7 @@ fn a_request_of_long_before_the_swap_is_the_connection_tests() {
         ("00:00S 05:00L 10:00L 26:00L 31:00L", Observed::NotApplied),
         ("00:00S 10:00L 21:00S 26:00L", Observed::Unknown),
     ] {
-        let mut org = FakeOkta::new();
-        write_log(&mut org, tokens);
-        org.date = Some("Thu, 01 Jan 2026 12:32:00 GMT".to_owned());
-        let mut params = swap(Some("0oaLEGACY-client"));
-        params["step"]["proposal"].as_object_mut().unwrap().remove("seen_by");
-        params["outputs"] = json!({"swapped_at": "2026-01-01T12:20:00Z"});
-        let seen: ObserveReply = open().call(&mut org, Op::Observe, params).unwrap();
+        let seen = second_opinion(tokens, "12:32", Some("0oaLEGACY-client"), Some("2026-01-01T12:20:00Z"));
         assert_eq!(seen.state, expected, "{tokens}: {}", seen.detail);
     }
 }
