@@ -107,11 +107,15 @@ fn the_simulator_in_one_terminal_and_the_commands_in_another() {
     assert_eq!(world["directories"][0]["flow"], "client_credentials");
     assert_eq!(world["directories"][0]["client_id"], world["orgs"][0]["service_clients"][0]["id"]);
 
-    terminal.run("rollback acme --yes", 0);
-    assert_eq!(terminal.world()["directories"][0]["flow"], "authorization_code");
+    terminal.run("rollback acme --yes", 4);
+    let world = terminal.world();
+    assert_eq!(world["directories"][0]["flow"], "authorization_code");
+    assert_ne!(world["orgs"][0]["service_clients"], serde_json::json!([]));
     terminal.run("finalize globex --yes", 4);
     assert_eq!(legacy(&terminal.world(), 1), "ACTIVE");
     terminal.run("sim advance --dir . 70m", 0);
+    terminal.run("rollback acme --yes", 0);
+    assert_eq!(terminal.world()["orgs"][0]["service_clients"], serde_json::json!([]));
     terminal.run("finalize globex --yes", 0);
     assert_eq!(legacy(&terminal.world(), 1), "INACTIVE");
     terminal.run("finalize globex --purge --yes", 0);

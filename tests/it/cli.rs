@@ -163,6 +163,7 @@ fn a_fleet_from_beginning_to_end() {
     run(&["rollback umbrella", "rollback acme --yes", "finalize globex --purge --yes", "finalize globex"]);
     compare("fleet@finalize-too-early", lab.dir(), &lab.run(&["finalize", "globex", "--yes"]));
     lab.outlive_tokens();
+    compare("fleet@rollback-an-hour-later", lab.dir(), &lab.run(&["rollback", "acme", "--yes"]));
     run(&[
         "finalize globex --yes",
         "finalize globex --purge --yes -v",

@@ -49,6 +49,14 @@ fn a_fleet_goes_forward_and_all_the_way_back() {
     }
     assert_ne!(diff(&before, &lab.sim.snapshot()), Vec::<String>::new());
 
+    // The directories are back at once, and the new clients go once none of their tokens can be in use.
+    let early = lab.run(&["rollback", "--all", "--yes"]).expect(4);
+    assert!(early.stdout.contains("the new client is deleted once its tokens have expired"), "{}", early.stdout);
+    assert_eq!(lab.in_state("rolling-back"), ready);
+    for directory in lab.sim.world().directories.iter().filter(|directory| ready.contains(&directory.name)) {
+        assert_eq!(directory.flow, "authorization_code", "{}", directory.name);
+    }
+    lab.outlive_tokens();
     lab.run(&["rollback", "--all", "--yes"]).expect(0);
     assert_eq!(lab.in_state("rolled-back"), ready);
     assert_eq!(diff(&before, &lab.sim.snapshot()), Vec::<String>::new(), "not everything is as it was");
@@ -74,6 +82,7 @@ fn finalize_retires_and_purge_deletes_and_only_retiring_can_be_taken_back() {
     let statuses: Vec<_> = lab.sim.world().orgs.iter().map(|org| org.legacy[0].status.clone()).collect();
     assert_eq!(statuses, ["INACTIVE"; 3]);
 
+    lab.outlive_tokens();
     lab.run(&["rollback", "globex", "--yes"]).expect(0);
     lab.run(&["finalize", "acme", "--purge", "--yes"]).expect(0);
     assert_eq!(lab.in_state("finalized"), ["acme"]);
@@ -144,6 +153,7 @@ fn a_rolled_back_tenant_can_be_planned_and_migrated_again() {
         lab.plan().expect(0);
         lab.run(&["apply", "plan.json", "--yes"]).expect(0);
         assert_eq!(lab.in_state("swapped"), ["acme"]);
+        lab.outlive_tokens();
         lab.run(&["rollback", "acme", "--yes"]).expect(0);
         assert_eq!(lab.in_state("rolled-back"), ["acme"]);
     }
@@ -162,6 +172,7 @@ fn without_restore_a_person_takes_the_directory_back() {
     assert!(shown.stdout.contains("Reconnect") && shown.stdout.contains("[attended]"), "{}", shown.stdout);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
 
+    lab.outlive_tokens();
     let waiting = lab.run(&["rollback", "acme", "--yes"]).expect(4);
     assert!(waiting.stdout.contains("a person must act"), "{}", waiting.stdout);
     assert_eq!(lab.in_state("waiting"), ["acme"]);

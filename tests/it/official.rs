@@ -110,6 +110,7 @@ fn record_everything() -> Vec<Exchange> {
     lab.outlive_tokens();
     lab.run(&["finalize", "--all", "--yes"]).expect(0);
     lab.run(&["finalize", "globex", "--purge", "--yes"]).expect(0);
+    lab.outlive_tokens();
     lab.run(&["rollback", "acme", "--yes"]).expect(0);
     assert_eq!(lab.sim.faults()[0].fired, 1);
     lab.sim.traffic()

@@ -34,14 +34,14 @@ fn a_disk_that_fails_at_any_write_is_told_of_and_survived() {
         return print(&format!("skipped: {reason}"));
     }
     for (run, name, least) in [(Run::Forward, "forward", 90), (Run::Back, "back", 50)] {
-        let strikes = strikes(&Field::new(1).case(run).record(run));
+        let strikes = strikes(&Field::new(run, 1).case().record(run));
         assert!(strikes.len() >= least, "only {} faults", strikes.len());
-        let field = Field::new(strikes.len() + 1);
-        let reference = field.case(run);
+        let field = Field::new(run, strikes.len() + 1);
+        let reference = field.case();
         reference.run(run).expect(0);
         let claims = AtomicUsize::new(0);
         let cases = each(&strikes, |strike| {
-            let case = field.case(run);
+            let case = field.case();
             let (output, watch) = case.run_on_disk(run, Some(strike));
             let problem = match watch.struck() {
                 0 => Err("the fault did not strike".to_owned()),
@@ -166,8 +166,8 @@ fn a_state_folder_that_cannot_be_written_stops_the_run_before_it_changes_anythin
         return print(&format!("skipped: {reason}"));
     }
     for mode in ["EROFS+", "EACCES+", "ENOSPC+"] {
-        let field = Field::new(1);
-        let case = field.case(Run::Forward);
+        let field = Field::new(Run::Forward, 1);
+        let case = field.case();
         let (output, watch) = case.run_on_disk(Run::Forward, Some(&Strike::new(mode, DiskPoint::new("*", STATE, 1))));
         assert!(watch.struck() > 0);
         output.clone().expect(1);
@@ -233,8 +233,8 @@ fn a_state_folder_on_a_full_file_system_is_gone_on_with_once_there_is_room() {
         echo $? >code
         mount -o remount,size=16m .flowswap || exit 92
         exec \"$0\" apply plan.json --yes";
-    let field = Field::new(1);
-    let case = field.case(Run::Forward);
+    let field = Field::new(Run::Forward, 1);
+    let case = field.case();
     let mut command = std::process::Command::new("unshare");
     command.args(["-rm", "sh", "-c", SCRIPT, env!("CARGO_BIN_EXE_flowswap")]).current_dir(case.root());
     let Ok(output) = command.env("NO_COLOR", "1").output() else {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     api::{Api, a_day_before},
-    confirm::{CLOCKS_APART, GRACE, TWO_SYNCS},
+    confirm::CLOCKS_APART,
     read_payload,
     tokens::{OUTLIVED, Token, TokenLog},
     witness::SwapPayload,
@@ -16,8 +16,8 @@ use crate::{
 /// The check of a connection before it is put back gets one token, and the first sync another.
 const ENOUGH: usize = 2;
 
-/// Applied where the service client is used and no token of the legacy client lives any more; not applied where the directory is back
-/// on the legacy client; unknown in between.
+/// Applied where the service client is used and no token of the legacy client lives any more; not applied where the legacy client is
+/// used and no token of the service client does; unknown in between.
 pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
     let payload: SwapPayload = read_payload(params)?;
     let service_id = params.input("client_id")?;
@@ -47,23 +47,14 @@ struct Sides<'a> {
 }
 
 impl Sides<'_> {
-    /// That the directory went back, and its connection works: the last tokens are the legacy client's. None where that is not seen.
+    /// That the directory went back: no token of the service client lives any more, and it got some as the legacy client since. None
+    /// where that is not seen. A token that the legacy client gets alone says little: a check of its connection gets one, too, and
+    /// somebody else may be connected as it.
     fn judge_return(&self) -> Option<ObserveReply> {
-        let uses = self.uses();
         let left_at = self.left_at()?;
-        if self.legacy_id.is_none() {
-            // Where nobody knows the legacy client, only the service client's silence tells.
-            let is_silent = uses.first().is_some_and(|last| last.outlived_at() < self.now);
-            return is_silent.then(|| reply(Observed::NotApplied, self.describe()));
-        }
-        let (requests, first) = (self.legacy.requests(), uses.last().map(|token| token.at));
-        let back = self.granted_after(left_at);
-        // Who else is connected as the legacy client did not stop when the directory was on the service client.
-        let is_of_another = |token: &Token| first.is_some_and(|first| token.at > first + GRACE) && token.at < left_at;
-        let is_back = match requests.iter().any(|token| is_of_another(token)) {
-            true => back.first().is_some_and(|newest| newest.at >= left_at + TWO_SYNCS),
-            false => back.len() >= ENOUGH,
-        };
+        // Where nobody knows the legacy client, only the service client's silence tells.
+        let is_used = self.legacy_id.is_none() || self.granted_after(left_at).len() >= ENOUGH;
+        let is_back = is_used && left_at + OUTLIVED < self.now;
         is_back.then(|| reply(Observed::NotApplied, self.describe()))
     }
 
@@ -105,30 +96,30 @@ impl Sides<'_> {
     fn describe(&self) -> String {
         let id = self.service_id;
         let service = match self.uses().first() {
-            Some(token) => format!("the last request as the service client {id} was at {token}"),
-            None => format!("nobody but flowswap asked for a token as the service client {id}"),
+            Some(token) => {
+                let until = token.outlived_at();
+                format!("service client {id}: last request at {token}, a token may be in use until {until}")
+            }
+            None => format!("service client {id}: no request but flowswap's own"),
         };
-        let Some(id) = &self.legacy_id else { return format!("{service}; which client was used before is not known") };
-        let left_at = self.left_at();
-        let later = match left_at.map_or(0, |at| self.granted_after(at).len()) {
-            0 => "no token of the legacy client is later".to_owned(),
-            1 => "one token of the legacy client is later".to_owned(),
-            several => format!("{several} tokens of the legacy client are later"),
-        };
+        let Some(id) = &self.legacy_id else { return format!("{service}; the client used before is not known") };
         let refused = match self.legacy.refused_last() {
-            Some(token) => format!(", whose last request, at {token}, was refused: {}", token.reason()),
+            Some(token) => format!(", refused at {token}: {}", token.reason()),
             None => String::new(),
         };
         let legacy = match self.legacy.granted.first() {
-            None => format!("the legacy client {id} got no token since {}", self.since),
+            None => format!("legacy client {id}: no token since {}", self.since),
             Some(token) => {
                 let until = token.outlived_at();
-                format!(
-                    "the last token of the legacy client {id} was granted at {token} and may be in use until {until}"
-                )
+                format!("legacy client {id}: last token at {token}, may be in use until {until}")
             }
         };
-        format!("{legacy}{refused}; {service}, and {later}")
+        let later = match self.left_at().map_or(0, |at| self.granted_after(at).len()) {
+            0 => "no token of the legacy client since".to_owned(),
+            1 => "one token of the legacy client since".to_owned(),
+            several => format!("{several} tokens of the legacy client since"),
+        };
+        format!("{legacy}{refused}; {service}; {later}")
     }
 }
 

@@ -29,6 +29,7 @@ fn a_fleet_that_is_killed_again_and_again_arrives() {
         assert!(made.iter().all(|made| *made <= 1), "{made:?} clients were made");
         let records = verify(&lab.path(".flowswap/journal.sqlite")).unwrap().records;
         if run == Run::Forward {
+            lab.outlive_tokens();
             let swapped = lab.in_state("swapped");
             assert!(swapped.len() >= READY, "only {swapped:?}");
             for tenant in lab.sim.tenants().iter().filter(|tenant| swapped.contains(&tenant.name)) {

@@ -38,16 +38,16 @@ fn cut_after_every_record_the_same_command_heals_or_refuses_by_name() {
     }
     for (run, name, least, most_refused) in [(Run::Forward, "forward", 20, 5), (Run::Back, "back", 12, 0)] {
         let borders = {
-            let field = Field::new(1);
-            let case = field.case(run);
+            let field = Field::new(run, 1);
+            let case = field.case();
             leave_log(&case, run).unwrap();
             borders(&fs::read(log_of(&journal_of(&case))).unwrap())
         };
         assert!(borders.len() > least, "only {} transactions", borders.len() - 1);
-        let field = Field::new(borders.len() + 1);
+        let field = Field::new(run, borders.len() + 1);
         let cuts: Vec<usize> = (0..borders.len()).collect();
         let cases = each(&cuts, |kept| {
-            let case = field.case(run);
+            let case = field.case();
             let left = leave_log(&case, run);
             let output = left.map(|()| {
                 let path = journal_of(&case);
@@ -56,7 +56,7 @@ fn cut_after_every_record_the_same_command_heals_or_refuses_by_name() {
             });
             (case, output)
         });
-        let reference = field.case(run);
+        let reference = field.case();
         reference.run(run).expect(0);
         let judge = Judge::new(&field);
         let expected = judge.reference(run, &reference);
@@ -119,11 +119,11 @@ fn a_last_record_that_was_torn_is_made_again() {
     for run in [Run::Forward, Run::Back] {
         let kept: [fn(usize) -> usize; 5] =
             [|_| 1, |_| FRAME_HEADER, |_| FRAME_HEADER + 1, |size| size / 2, |size| size - 1];
-        let field = Field::new(kept.len() + 1);
-        let reference = field.case(run);
+        let field = Field::new(run, kept.len() + 1);
+        let reference = field.case();
         reference.run(run).expect(0);
         let cases = each(&kept, |kept| {
-            let case = field.case(run);
+            let case = field.case();
             leave_log(&case, run).unwrap();
             let path = journal_of(&case);
             // The last transaction lets go of the lease.

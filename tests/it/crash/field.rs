@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::Mutex,
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use flowswap_sim::{Scenario, SimTenant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::each;
 use crate::{
     faults::points::{Run, lose_the_creation, uniform},
     support::{
@@ -30,8 +31,8 @@ pub(crate) struct Field {
     /// The world before anything was done.
     pub(crate) before: Value,
     plan: Plan,
-    tenants: Vec<SimTenant>,
-    taken: AtomicUsize,
+    /// Those that nobody has taken.
+    cases: Mutex<Vec<Case>>,
 }
 
 /// One tenant, and the folder that it is worked on in.
@@ -41,37 +42,43 @@ pub(crate) struct Case {
 }
 
 impl Field {
-    pub(crate) fn new(tenants: usize) -> Self {
+    /// So many cases, each brought to where the run begins.
+    pub(crate) fn new(run: Run, cases: usize) -> Self {
         // Every look at a status makes a new sync, so that no confirmation has to be waited for.
-        let lab = Lab::new(uniform(tenants).sync_interval(Duration::ZERO));
+        let lab = Lab::new(uniform(cases).sync_interval(Duration::ZERO));
         lab.edit_config(|text| format!("{text}\n[run]\nconcurrency = 32\n"));
-        // The directories synchronize only when they are looked at, so their legacy clients are silent from here on.
-        lab.outlive_tokens();
         let ready = lab.sim.tenants().into_iter().filter(|tenant| tenant.scenario == Scenario::Ready);
-        let tenants: Vec<_> = ready.take(tenants).collect();
+        let tenants: Vec<_> = ready.take(cases).collect();
         let names = tenants.iter().map(|tenant| tenant.name.as_str());
         let args: Vec<_> = ["plan", "-o", "plan.json", "-q"].into_iter().chain(names).collect();
         lab.run(&args).expect(0);
         let plan = Plan::read(&fs::read_to_string(lab.path("plan.json")).unwrap()).unwrap();
-        Self { before: lab.sim.snapshot(), plan, tenants, taken: AtomicUsize::new(0), lab }
+        let cases = tenants.into_iter().map(|tenant| Case { dir: TempDir::new().unwrap(), tenant }).collect();
+        let field = Self { before: lab.sim.snapshot(), plan, cases: Mutex::default(), lab };
+        field.prepare(run, &cases);
+        Self { cases: Mutex::new(cases), ..field }
     }
 
-    /// A tenant that no other case has, brought to where the run begins.
-    pub(crate) fn case(&self, run: Run) -> Case {
-        let index = self.taken.fetch_add(1, Ordering::Relaxed);
-        let tenant = self.tenants.get(index).expect("the field has a tenant for every case").clone();
-        let case = Case { dir: TempDir::new().unwrap(), tenant };
-        self.furnish(&case);
-        match run {
-            Run::Forward => {}
-            Run::Recovery => self.lab.sim.add_fault(lose_the_creation(&case.tenant)),
-            Run::Back | Run::Retire => drop(case.run(Run::Forward).expect(0)),
-            Run::Purge => {
-                case.run(Run::Forward).expect(0);
-                case.run(Run::Retire).expect(0);
+    fn prepare(&self, run: Run, cases: &Vec<Case>) {
+        let go = |run: Run| drop(each(cases, |case| case.run(run).expect(0)));
+        for case in cases {
+            self.furnish(case);
+            if run == Run::Recovery {
+                self.lab.sim.add_fault(lose_the_creation(&case.tenant));
             }
         }
-        case
+        if matches!(run, Run::Back | Run::Retire | Run::Purge) {
+            go(Run::Forward);
+            self.lab.outlive_tokens();
+        }
+        if run == Run::Purge {
+            go(Run::Retire);
+        }
+    }
+
+    /// A case that nobody else has.
+    pub(crate) fn case(&self) -> Case {
+        self.cases.lock().unwrap().pop().expect("the field has a case for everybody")
     }
 
     /// Everything but the state: what is in it comes from the run.

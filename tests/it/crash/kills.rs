@@ -34,14 +34,14 @@ fn killed_anywhere_and_again_while_it_recovers_the_same_command_heals() {
         (Run::Retire, "retiring", is_full(), 10),
         (Run::Purge, "purging", is_full(), 10),
     ] {
-        let points = Field::new(1).case(run).record(run);
+        let points = Field::new(run, 1).case().record(run);
         let strikes = strikes(&points, of_all);
         assert!(strikes.len() >= least, "only {} points: {strikes:#?}", strikes.len());
         broken.extend(once(run, &strikes));
         figures.push(format!("{} {name}", strikes.len()));
     }
     for (run, name, least) in [(Run::Forward, "forward", 200), (Run::Back, "back", 60)] {
-        let points = Field::new(1).case(run).record(run);
+        let points = Field::new(run, 1).case().record(run);
         let mut firsts = strikes(&points, true);
         if !is_full() {
             firsts.retain(is_record);
@@ -62,9 +62,9 @@ fn killed_anywhere_and_again_while_it_recovers_the_same_command_heals() {
 
 /// Every point of the run, each with a tenant of its own.
 fn once(run: Run, strikes: &[Strike]) -> Vec<String> {
-    let field = Field::new(strikes.len() + 1);
+    let field = Field::new(run, strikes.len() + 1);
     let cases = each(strikes, |strike| {
-        let case = field.case(run);
+        let case = field.case();
         let healed = case.kill(run, strike).and_then(|()| case.heal(run));
         (strike.to_string(), case, healed)
     });
@@ -75,8 +75,8 @@ fn once(run: Run, strikes: &[Strike]) -> Vec<String> {
 fn twice(run: Run, firsts: &[Strike]) -> (usize, Vec<String>) {
     let results = each(firsts, |first| {
         let seconds = {
-            let field = Field::new(1);
-            let case = field.case(run);
+            let field = Field::new(run, 1);
+            let case = field.case();
             let points = case.kill(run, first).map(|()| case.record(run));
             let Ok(points) = points else { return (0, vec![format!("{first}: {}", points.unwrap_err())]) };
             let mut seconds = strikes(&points, true);
@@ -85,11 +85,11 @@ fn twice(run: Run, firsts: &[Strike]) -> (usize, Vec<String>) {
             }
             seconds
         };
-        let field = Field::new(seconds.len() + 1);
+        let field = Field::new(run, seconds.len() + 1);
         let cases: Vec<Ended> = seconds
             .iter()
             .map(|second| {
-                let case = field.case(run);
+                let case = field.case();
                 let killed = case.kill(run, first).and_then(|()| case.kill(run, second));
                 let healed = killed.and_then(|()| case.heal(run));
                 (format!("{first}, then {second}"), case, healed)
@@ -103,7 +103,7 @@ fn twice(run: Run, firsts: &[Strike]) -> (usize, Vec<String>) {
 
 /// What did not heal, and what was seen instead.
 fn judge(field: &Field, run: Run, cases: Vec<Ended>) -> Vec<String> {
-    let reference = field.case(run);
+    let reference = field.case();
     reference.run(run).expect(0);
     let judge = Judge::new(field);
     let expected = judge.reference(run, &reference);

@@ -30,6 +30,7 @@ fn ctrl_c_stops_after_the_steps_that_run_and_the_same_command_goes_on() {
     lab.run(Run::Forward.args()).expect(0);
     assert_eq!(lab.in_state("swapped").len(), 3);
 
+    lab.outlive_tokens();
     let mut running = Background::start(lab.dir(), Run::Back.args());
     running.await_talk("swap back done");
     running.interrupt();

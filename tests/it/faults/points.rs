@@ -53,8 +53,6 @@ impl Run {
             }
         } else if self != Self::Forward {
             lab.run(Self::Forward.args()).expect(0);
-        }
-        if matches!(self, Self::Retire | Self::Purge) {
             lab.outlive_tokens();
         }
         if self == Self::Purge {

@@ -99,6 +99,7 @@ fn a_balancer_that_knows_no_client_takes_none_back() {
     let tenant = lab.sim.tenants()[0].clone();
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.outlive_tokens();
     let client = "{org} /integrations/api/v1/api-services/{client}";
     order(&lab, &tenant, &[at("DELETE", client, balancer()), at("GET", client, balancer())]);
     let output = lab.run(&["rollback", "acme", "--yes"]).expect(3);

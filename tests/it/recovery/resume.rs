@@ -35,6 +35,7 @@ fn a_run_that_was_cut_off_goes_on_by_name_forward_back_and_to_the_end() {
     assert!(output.stderr.contains("was cut off"), "{}", output.stderr);
     assert_eq!(lab.in_state("swapped").len(), 3);
 
+    lab.outlive_tokens();
     cut_off(&lab, &["rollback", "--all", "--yes"], "swap back done");
     let output = lab.run(&["resume", "--yes"]).expect(0);
     assert!(output.stderr.contains("going on with `flowswap rollback` of 3 tenants"), "{}", output.stderr);

@@ -114,6 +114,7 @@ fn a_way_back_is_not_abandoned_once_the_directory_is_back() {
     let lab = Lab::with_tenants(1);
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.outlive_tokens();
     let tenant = lab.sim.tenants()[0].clone();
     let (host, method) = (tenant.domain.clone(), Some("DELETE".to_owned()));
     let kind = FaultKind::Status { status: 400 };

@@ -34,6 +34,7 @@ fn whoever_takes_the_journal_over_says_from_whom_and_what_that_one_did_last() {
     for word in words {
         assert!(output.stderr.contains(&word), "`{word}` is not said: {}", output.stderr);
     }
+    lab.outlive_tokens();
     let output = lab.run(&["rollback", "acme", "--yes"]).expect(0);
     assert!(!output.stderr.contains("took the journal over"), "{}", output.stderr);
 }

@@ -102,6 +102,7 @@ fn a_plan_that_was_taken_back() {
     let lab = Lab::with_tenants(1);
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.outlive_tokens();
     lab.run(&["rollback", "acme", "--yes"]).expect(0);
     let before = lab.sim.snapshot();
     let again = lab.run(&["apply", "plan.json", "--yes"]).expect(6);
@@ -152,6 +153,7 @@ fn a_plan_that_other_code_made() {
         assert!(other.stderr.contains("another build of plugin `okta`"), "{}", other.stderr);
         assert!(other.stderr.contains("--accept-changes"), "{}", other.stderr);
     }
+    lab.outlive_tokens();
     lab.run(&["rollback", "acme", "--yes", "--plugin-dir", "plugins", "--accept-changes"]).expect(0);
     assert_eq!(lab.in_state("rolled-back"), ["acme"]);
 }

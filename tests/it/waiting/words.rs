@@ -13,6 +13,7 @@ pub(super) fn swapped(tenants: usize) -> Lab {
     });
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.outlive_tokens();
     lab
 }
 

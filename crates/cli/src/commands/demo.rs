@@ -20,6 +20,9 @@ use crate::{
 /// How long every simulated answer takes: enough to see the bars move.
 const LATENCY: Duration = Duration::from_millis(20);
 
+/// How long a token may be in use after it was issued, and what clocks may be apart.
+const AN_HOUR: Duration = Duration::from_secs(70 * 60);
+
 pub(crate) async fn run(context: &Context, args: &DemoArgs) -> Result<Exit, Failure> {
     let dir = folder(args.keep.as_deref())?;
     let config = SimConfig::default().tenants(args.tenants as usize).latency(LATENCY);
@@ -56,10 +59,17 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
     }
 
     let Some(tenant) = ready(sim).next() else { return Ok(Exit::Done) };
+    let started = Started { tenants: vec![tenant.clone()], all: false, yes: true, accept_changes: false };
+    let back = RollbackArgs { started, interactive: false, abandon: false, reason: None };
     context.terminal.say(typed(&format!("rollback {tenant} --yes")));
-    let started = Started { tenants: vec![tenant], all: false, yes: true, accept_changes: false };
-    let exit =
-        rollback::run(context, &RollbackArgs { started, interactive: false, abandon: false, reason: None }).await?;
+    let exit = rollback::run(context, &back).await?;
+    if exit != Exit::NeedsPerson {
+        return Ok(exit);
+    }
+    context.terminal.say(text!("\nthe directory is back; an hour later, when no token of the new client is alive:"));
+    sim.clock().advance(AN_HOUR);
+    context.terminal.say(typed(&format!("rollback {tenant} --yes")));
+    let exit = rollback::run(context, &back).await?;
     if exit != Exit::Done {
         return Ok(exit);
     }

@@ -14,9 +14,6 @@ use crate::{Direction, TenantState, compare};
 /// Seconds before a look that failed is tried again.
 const LOOK_WAITS_SECS: [u64; 3] = [1, 4, 15];
 
-/// How long the directory's first requests as before are waited for within a run, as for the first ones as the new client.
-const RETURN_WAITS_SECS: [u64; 3] = [1, 2, 4];
-
 /// A client that a step deletes or deactivates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Client {
@@ -85,34 +82,27 @@ impl Progress<'_> {
         if compare::seen_by(swap) == Role::Provider || !was_given {
             return Ok(());
         }
-        let (wanted, waits): (_, &[u64]) = match client {
-            Client::Service => (Observed::NotApplied, &RETURN_WAITS_SECS),
-            Client::Legacy => (Observed::Applied, &[]),
+        let wanted = match client {
+            Client::Service => Observed::NotApplied,
+            Client::Legacy => Observed::Applied,
         };
-        let mut waits = waits.iter();
-        loop {
-            let end = match self.look_at_connection(swap, Role::Provider).await {
-                Ok(reply) if reply.state == wanted => return Ok(()),
-                Ok(reply) => Pause::End(self.interrupted_state(), not_yet(client, &reply.detail)),
-                Err(error) if error.kind == ErrorKind::Unsupported => return Ok(()),
-                Err(error) if error.kind == ErrorKind::Interrupted => return Err(self.stopped_before(step)),
-                Err(error) if is_transient(error.kind) => {
-                    Pause::End(self.interrupted_state(), not_yet(client, &tell(&error)))
-                }
-                // The same question gets the same answer.
-                Err(error) => {
-                    waits = [].iter();
-                    refused(step, direction, &format!("the provider cannot tell who uses the client: {}", tell(&error)))
-                }
-            };
-            if let Some(seconds) = waits.next() {
-                self.pause(*seconds).await.map_err(|_| self.stopped_before(step))?;
-            } else if client == Client::Service && self.is_gone(step).await {
-                return Ok(());
-            } else {
-                return Err(end);
+        let end = match self.look_at_connection(swap, Role::Provider).await {
+            Ok(reply) if reply.state == wanted => return Ok(()),
+            Ok(reply) => Pause::End(self.interrupted_state(), not_yet(client, &reply.detail)),
+            Err(error) if error.kind == ErrorKind::Unsupported => return Ok(()),
+            Err(error) if error.kind == ErrorKind::Interrupted => return Err(self.stopped_before(step)),
+            Err(error) if is_transient(error.kind) => {
+                Pause::End(self.interrupted_state(), not_yet(client, &tell(&error)))
             }
+            // The same question gets the same answer.
+            Err(error) => {
+                refused(step, direction, &format!("the provider cannot tell who uses the client: {}", tell(&error)))
+            }
+        };
+        if client == Client::Service && self.is_gone(step).await {
+            return Ok(());
         }
+        Err(end)
     }
 
     async fn is_gone(&self, step: &Step) -> bool {
@@ -194,11 +184,11 @@ fn refused(step: &Step, direction: Direction, why: &str) -> Pause {
 fn not_yet(client: Client, seen: &str) -> String {
     match client {
         Client::Service => format!(
-            "the connection from before is back; the new client stays until the provider has seen two tokens of the legacy client after \
-             it: {seen}. Roll back again later"
+            "the connection from before is back; the new client is deleted once its tokens have expired and two tokens of the \
+             legacy client were seen ({seen}). Roll back again then"
         ),
         Client::Legacy => {
-            format!("the legacy client stays until no token of it can be in use: {seen}. Finalize again after that")
+            format!("the legacy client stays until its tokens have expired ({seen}). Finalize again then")
         }
     }
 }

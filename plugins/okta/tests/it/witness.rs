@@ -313,22 +313,25 @@ fn what_a_directory_shows_is_borne_out_by_the_log() {
         ("00:00l 03:00S 08:00S", "13:09", Applied),
         ("03:00S 08:00L 09:00S", "13:12", Unknown),
         ("03:00S 08:00L 09:00S", "13:14", Applied),
-        // Back: two tokens as the legacy client since the last request as the service client; a connection that is refused is none.
-        ("03:00S 08:00L", "12:10", Unknown),
-        ("03:00S 08:00L 08:01L", "12:10", NotApplied),
-        ("03:00S 08:00l 13:00l", "12:20", Unknown),
-        ("03:00S 08:00L 13:00l 18:00l", "12:20", Unknown),
-        ("03:00S 08:00L 08:01L 09:00S", "12:10", Unknown),
-        ("03:00S 08:00L 08:01L 09:00s", "12:10", Unknown),
-        ("03:00S 08:00L 08:01L 09:00F", "12:10", NotApplied),
-        // Another directory is connected as the legacy client, too: this one is not seen to be back before two syncs.
-        ("03:00S 06:00L 08:00S 11:00L 16:00L", "12:16", Unknown),
-        ("03:00S 06:00L 08:00S 11:00L 16:00L 18:00L", "12:18", NotApplied),
-        ("03:00S 04:00L 08:00S 11:00L 16:00L", "12:16", NotApplied),
+        // Back: two tokens as the legacy client since the last request as the service client, whose tokens have expired since.
+        ("03:00S 08:00L 08:01L", "12:10", Unknown),
+        ("03:00S 08:00L 13:00L", "13:08", Unknown),
+        ("03:00S 08:00L 13:00L", "13:09", NotApplied),
+        ("03:00S 08:00L", "13:09", Unknown),
+        // A connection that is refused is none.
+        ("03:00S 08:00l 13:00l", "13:09", Applied),
+        ("03:00S 08:00L 13:00l 18:00l", "13:09", Unknown),
+        ("03:00S 08:00L 08:01L 09:00S", "13:13", Unknown),
+        ("03:00S 08:00L 08:01L 09:00s", "13:13", Unknown),
+        ("03:00S 08:00L 08:01L 09:00F", "13:15", NotApplied),
+        // Another directory is connected as the legacy client, too.
+        ("03:00S 06:00L 08:00S 11:00L 16:00L 21:00L", "13:13", Unknown),
+        ("03:00S 06:00L 08:00S 11:00L 16:00L 21:00L", "13:14", NotApplied),
         // The directory never came as the service client.
-        ("", "12:10", Unknown),
-        ("08:00L 09:00L", "12:10", NotApplied),
-        ("01:00L 03:00L", "12:10", Unknown),
+        ("", "13:15", Unknown),
+        ("08:00L 09:00L", "13:10", Unknown),
+        ("08:00L 09:00L", "13:11", NotApplied),
+        ("01:00L 03:00L", "13:15", Unknown),
     ];
     for (tokens, now, expected) in table {
         for swapped_at in [Some("2026-01-01T12:00:00Z"), None] {
@@ -361,9 +364,10 @@ fn a_request_of_long_before_the_swap_is_the_connection_tests() {
     for (tokens, expected) in [
         ("00:00S 05:00L 10:00L 15:00L", Observed::Unknown),
         ("00:00S 05:00L 10:00L 26:00L 31:00L", Observed::NotApplied),
-        ("00:00S 10:00L 21:00S 26:00L", Observed::Unknown),
+        ("00:00S 10:00L 21:00S 26:00L 31:00L", Observed::NotApplied),
+        ("00:00S 10:00L 27:00S 31:00L 36:00L", Observed::Unknown),
     ] {
-        let seen = second_opinion(tokens, "12:32", Some("0oaLEGACY-client"), Some("2026-01-01T12:20:00Z"));
+        let seen = second_opinion(tokens, "13:31", Some("0oaLEGACY-client"), Some("2026-01-01T12:20:00Z"));
         assert_eq!(seen.state, expected, "{tokens}: {}", seen.detail);
     }
 }
