@@ -27,7 +27,7 @@ const SYNC_EVERY: Duration = Duration::from_secs(5 * 60);
 /// The operator gives the same command again after so long.
 const PAUSE: u64 = 25 * 60;
 /// So often: long enough for whatever comes once an hour.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 7;
 /// And where a person acts in between, and applications are waited for.
 const GUIDED_ROUNDS: usize = 12;
 /// And so often where waiting is not what it takes.

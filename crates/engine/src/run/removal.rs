@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use flowswap_contract::{self as contract, ErrorKind, ObserveReply, Observed, Phase, Role, Step, Values};
+use flowswap_contract::{self as contract, ErrorKind, Handle, ObserveReply, Observed, Phase, Role, Step, Values};
+use serde_json::Value;
 
 use super::{Pause, is_transient, progress::Progress, tell};
 use crate::{Direction, TenantState, compare};
@@ -105,9 +106,13 @@ impl Progress<'_> {
         Err(end)
     }
 
+    /// Whether what the step made is not there any more. Its secrets are not handed over: to try one would look like a use.
     async fn is_gone(&self, step: &Step) -> bool {
         let Some(work) = self.history.work.as_ref() else { return false };
-        let seen = compare::observe(&self.tenant, work, step, step.role, Values::new(), self.run).await;
+        let outputs = work.done.iter().filter(|done| done.id == step.id).flat_map(|done| &done.outputs);
+        let secrets = outputs.filter(|(_, value)| Handle::from_value(value).is_some());
+        let withheld = secrets.map(|(name, _)| (name.clone(), Value::Null)).collect();
+        let seen = compare::observe(&self.tenant, work, step, step.role, withheld, self.run).await;
         seen.is_ok_and(|reply| reply.state == Observed::NotApplied)
     }
 
