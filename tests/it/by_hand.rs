@@ -113,7 +113,7 @@ fn the_simulator_in_one_terminal_and_the_commands_in_another() {
     assert_ne!(world["orgs"][0]["service_clients"], serde_json::json!([]));
     terminal.run("finalize globex --yes", 4);
     assert_eq!(legacy(&terminal.world(), 1), "ACTIVE");
-    terminal.run("sim advance --dir . 70m", 0);
+    terminal.run("sim advance --dir . 90m", 0);
     terminal.run("rollback acme --yes", 0);
     assert_eq!(terminal.world()["orgs"][0]["service_clients"], serde_json::json!([]));
     terminal.run("finalize globex --yes", 0);

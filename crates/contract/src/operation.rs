@@ -23,6 +23,18 @@ pub struct PlanParams {
     pub directory: DirectoryInventory,
 }
 
+impl PlanParams {
+    /// The client that the directory is connected as by the authorization-code flow. Where the directory names none, the only one
+    /// there is.
+    pub fn legacy_client_id(&self) -> Option<&str> {
+        match (&self.directory.client_id, self.provider.legacy_clients.as_slice()) {
+            (Some(id), _) => Some(id),
+            (None, [only]) => Some(&only.client_id),
+            (None, _) => None,
+        }
+    }
+}
+
 /// What `plan` returns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanReply {
@@ -45,6 +57,10 @@ pub struct StepParams {
     /// The runs that have begun the step, oldest first; a request of any of them may have arrived.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
+    /// Of a step that a person carries out: until when the person may have done so without that being seen. None while
+    /// nobody was given the secrets that it takes, nor said that it is done. RFC 3339, by the clock of flowswap's machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_at: Option<String>,
 }
 
 /// A run that has begun a step, forward or back.

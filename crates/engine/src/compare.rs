@@ -96,8 +96,9 @@ pub(crate) async fn observe(
     let mut outputs = work.outputs_once(&step.id).unwrap_or_default();
     outputs.extend(done.map(|done| done.outputs.clone()).or(known).unwrap_or_default());
     outputs.extend(said);
-    let params =
-        StepParams { step: step.clone(), inputs: work.inputs_once(step), outputs, attempts: work.attempts(&step.id) };
+    let (inputs, attempts) = (work.inputs_once(step), work.attempts(&step.id));
+    let given_at = work.given_at(step).map(|at| at.to_string());
+    let params = StepParams { step: step.clone(), inputs, outputs, attempts, given_at };
     tenant.call(role, Op::Observe, Mode::DryRun, run, Some(&step.id), json!(params)).await
 }
 

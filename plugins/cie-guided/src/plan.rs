@@ -99,14 +99,9 @@ pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepPr
 
 /// The client that the directory is connected as, and its app's name. Where nobody says it, the only one there is.
 fn find_legacy(params: &PlanParams) -> (Option<String>, Option<String>) {
-    let known = &params.provider.legacy_clients;
-    let id = match (&params.directory.client_id, known.as_slice()) {
-        (Some(id), _) => Some(id),
-        (None, [only]) => Some(&only.client_id),
-        (None, _) => None,
-    };
-    let app = known.iter().find(|client| Some(&client.client_id) == id);
-    (id.cloned(), app.map(|client| client.label.clone()))
+    let id = params.legacy_client_id();
+    let app = params.provider.legacy_clients.iter().find(|client| Some(client.client_id.as_str()) == id);
+    (id.map(str::to_owned), app.map(|client| client.label.clone()))
 }
 
 /// The vendor's own procedure for the authorization-code flow (Reconnect Okta Directory).

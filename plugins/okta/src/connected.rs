@@ -9,15 +9,15 @@ use crate::{
     api::{Api, a_day_before},
     confirm::CLOCKS_APART,
     read_payload,
-    tokens::{OUTLIVED, Token, TokenLog},
+    tokens::{Token, TokenLog, UNUSED},
     witness::SwapPayload,
 };
 
 /// The check of a connection before it is put back gets one token, and the first sync another.
 const ENOUGH: usize = 2;
 
-/// Applied where the service client is used and no token of the legacy client lives any more; not applied where the legacy client is
-/// used and no token of the service client does; unknown in between.
+/// Applied where the service client is used, and the legacy client is not any more; not applied the other way round; unknown in
+/// between. What is later is told by the order of the org's own events: a log that is late is late with all of them.
 pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
     let payload: SwapPayload = read_payload(params)?;
     let service_id = params.input("client_id")?;
@@ -28,10 +28,16 @@ pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<Observ
         Some(id) => TokenLog::read(api, id, &since).await?.0,
         None => TokenLog::default(),
     };
-    let now = api.their_now().unwrap_or(Timestamp::MIN);
     let swapped_at = read_swapped_at(params)?;
-    let sides = Sides { since, service_id, service, legacy_id: payload.previous_client_id, legacy, swapped_at, now };
-    Ok(sides.judge_return().unwrap_or_else(|| sides.judge_leave()))
+    let sides = Sides { since, service_id, service, legacy_id: payload.previous_client_id, legacy, swapped_at };
+    let state = if sides.is_back() {
+        Observed::NotApplied
+    } else if sides.is_over() {
+        Observed::Applied
+    } else {
+        Observed::Unknown
+    };
+    Ok(ObserveReply { state, outputs: Values::new(), detail: sides.describe() })
 }
 
 /// What the log shows of both clients.
@@ -42,27 +48,36 @@ struct Sides<'a> {
     legacy_id: Option<String>,
     legacy: TokenLog,
     swapped_at: Option<Timestamp>,
-    /// By the org's clock.
-    now: Timestamp,
 }
 
 impl Sides<'_> {
-    /// That the directory went back: no token of the service client lives any more, and it got some as the legacy client since. None
-    /// where that is not seen. A token that the legacy client gets alone says little: a check of its connection gets one, too, and
-    /// somebody else may be connected as it.
-    fn judge_return(&self) -> Option<ObserveReply> {
-        let left_at = self.left_at()?;
-        // Where nobody knows the legacy client, only the service client's silence tells.
-        let is_used = self.legacy_id.is_none() || self.granted_after(left_at).len() >= ENOUGH;
-        let is_back = is_used && left_at + OUTLIVED < self.now;
-        is_back.then(|| reply(Observed::NotApplied, self.describe()))
+    /// Whether the directory is on the legacy client again: that got a token so long after the last request as the service client that
+    /// nobody uses the latter. One alone says little: the check of a connection gets one, too.
+    fn is_back(&self) -> bool {
+        let Some(left_at) = self.left_at() else { return false };
+        let back = self.granted_after(left_at);
+        back.len() >= ENOUGH && back[0].at >= left_at + UNUSED
     }
 
-    /// Requests as the service client, newest first. One from well before the swap was the connection test's.
-    fn uses(&self) -> Vec<&Token> {
-        let mut uses = self.service.requests();
-        uses.retain(|token| self.swapped_at.is_none_or(|swapped| token.at + CLOCKS_APART >= swapped));
-        uses
+    /// Whether the directory is on the service client, and nobody uses the legacy client. Where no token of that is seen, one may be
+    /// from just before the swap, and not be shown.
+    fn is_over(&self) -> bool {
+        let service = self.service.granted.first().map(|token| token.at);
+        let legacy = self.legacy.granted.first().map(|token| token.at).or(self.swapped_by());
+        service.zip(legacy).is_some_and(|(service, legacy)| service >= legacy + UNUSED)
+    }
+
+    /// When the directory was last on the service client, at the latest. A log that shows no request as it, not even the connection
+    /// test's, says nothing by its silence.
+    fn left_at(&self) -> Option<Timestamp> {
+        let last = self.service.requests().first()?.at;
+        Some(self.swapped_at.map_or(last, |swapped| last.max(swapped + CLOCKS_APART)))
+    }
+
+    /// When the swap was carried out, at the latest.
+    fn swapped_by(&self) -> Option<Timestamp> {
+        let first = || self.service.requests().last().map(|token| token.at);
+        self.swapped_at.map(|swapped| swapped + CLOCKS_APART).or_else(first)
     }
 
     /// Tokens as the legacy client, newest first, but for those of persons who sign in.
@@ -71,33 +86,11 @@ impl Sides<'_> {
         requests.filter(|token| token.at > at && token.is_granted()).collect()
     }
 
-    /// When the directory was last on the service client, by the org's clock.
-    fn left_at(&self) -> Option<Timestamp> {
-        let last_use = self.uses().first().map(|token| token.at);
-        last_use.or(self.swapped_at.map(|swapped| swapped + CLOCKS_APART))
-    }
-
-    /// That the directory is on the service client, and no token of the legacy client is in use.
-    fn judge_leave(&self) -> ObserveReply {
-        // Where no token of it is seen, one may be from just before the swap, and not be shown.
-        let swapped_at = self.swapped_at.or(self.uses().last().map(|token| token.at));
-        let last_legacy = self.legacy.granted.first().map(|token| token.at).or(swapped_at);
-        let is_left = |last: &Token| {
-            let is_last = self.legacy.granted.first().is_none_or(|legacy| legacy.at < last.at);
-            is_last && last_legacy.is_some_and(|at| at + OUTLIVED < self.now)
-        };
-        let state = match self.service.granted.first() {
-            Some(last) if is_left(last) => Observed::Applied,
-            _ => Observed::Unknown,
-        };
-        reply(state, self.describe())
-    }
-
     fn describe(&self) -> String {
         let id = self.service_id;
-        let service = match self.uses().first() {
+        let service = match self.service.requests().first() {
             Some(token) => {
-                let until = token.outlived_at();
+                let until = token.unused_from();
                 format!("service client {id}: last request at {token}, a token may be in use until {until}")
             }
             None => format!("service client {id}: no request but flowswap's own"),
@@ -110,7 +103,7 @@ impl Sides<'_> {
         let legacy = match self.legacy.granted.first() {
             None => format!("legacy client {id}: no token since {}", self.since),
             Some(token) => {
-                let until = token.outlived_at();
+                let until = token.unused_from();
                 format!("legacy client {id}: last token at {token}, may be in use until {until}")
             }
         };
@@ -128,8 +121,4 @@ fn read_swapped_at(params: &StepParams) -> Result<Option<Timestamp>, Error> {
     let Some(text) = params.outputs.get("swapped_at").and_then(Value::as_str) else { return Ok(None) };
     let unreadable = |_| Error::new(ErrorKind::Protocol, format!("`swapped_at` is not an RFC 3339 time: {text}"));
     text.parse().map(Some).map_err(unreadable)
-}
-
-fn reply(state: Observed, detail: String) -> ObserveReply {
-    ObserveReply { state, outputs: Values::new(), detail }
 }

@@ -1,8 +1,7 @@
 //! The steps that the Okta side takes, from two inventories. Nothing is asked and nothing is decided later.
 
 use flowswap_contract::{
-    By, DirectoryInventory, Error, ErrorKind, KnownFrom, LegacyClient, Phase, PlanParams, ProviderInventory,
-    Reversibility, StepProposal, Variant,
+    By, Error, ErrorKind, KnownFrom, LegacyClient, Phase, PlanParams, Reversibility, StepProposal, Variant,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -58,24 +57,18 @@ pub(crate) fn propose(params: &PlanParams) -> Result<Vec<StepProposal>, Error> {
     if params.directory.known_from != KnownFrom::Directory {
         steps.push(propose_baseline());
     }
-    if let Some(legacy) = choose_legacy_client(&params.provider, &params.directory) {
+    if let Some(legacy) = choose_legacy_client(params) {
         steps.push(propose_retire(legacy)?);
         steps.push(propose_purge(legacy)?);
     }
     Ok(steps)
 }
 
-/// The one that the directory names. Where the directory names none, the only one there is; where it names another,
-/// none: retiring a client that some other directory uses would be worse than leaving this one.
-fn choose_legacy_client<'a>(
-    provider: &'a ProviderInventory,
-    directory: &DirectoryInventory,
-) -> Option<&'a LegacyClient> {
-    match (&directory.client_id, provider.legacy_clients.as_slice()) {
-        (Some(client_id), legacy) => legacy.iter().find(|client| client.client_id == *client_id),
-        (None, [only]) => Some(only),
-        (None, _) => None,
-    }
+/// What the directory is connected as. Where it names another client than Okta shows, none: retiring a client that some other directory
+/// uses would be worse than leaving this one.
+fn choose_legacy_client(params: &PlanParams) -> Option<&LegacyClient> {
+    let id = params.legacy_client_id()?;
+    params.provider.legacy_clients.iter().find(|client| client.client_id == id)
 }
 
 fn propose_provision(params: &PlanParams) -> Result<StepProposal, Error> {
@@ -118,8 +111,7 @@ fn propose_tested() -> StepProposal {
 }
 
 fn propose_confirm(params: &PlanParams) -> Result<StepProposal, Error> {
-    let only = || choose_legacy_client(&params.provider, &params.directory).map(|legacy| legacy.client_id.clone());
-    let legacy_client_id = params.directory.client_id.clone().or_else(only);
+    let legacy_client_id = params.legacy_client_id().map(str::to_owned);
     let by_log_alone = params.directory.known_from != KnownFrom::Directory;
     let payload = ConfirmPayload { legacy_client_id, app_data: params.app_data, by_log_alone };
     let title = "see in the System Log that the directory gets tokens as the new client, and none as the legacy client";

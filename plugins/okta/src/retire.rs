@@ -87,7 +87,7 @@ pub(crate) async fn observe_purged(api: &Api<'_>, params: &StepParams) -> Result
 async fn expect_outlived(api: &Api<'_>, legacy: &LegacyPayload) -> Result<(), Error> {
     let (log, _) = TokenLog::read(api, &legacy.client_id, &a_day_before(api.host.now())?).await?;
     let (Some(last), Some(now)) = (log.granted.first(), api.their_now()) else { return Ok(()) };
-    let until = last.outlived_at();
+    let until = last.unused_from();
     if until < now {
         return Ok(());
     }

@@ -36,6 +36,10 @@ const OURSELVES: &str = "flowswap/";
 /// "Token lifetime"), and events arrive late. Until then a directory may go on by one without any event.
 pub(crate) const OUTLIVED: SignedDuration = SignedDuration::from_mins(65);
 
+/// So long after a client's last request in the log nobody uses it any more. Whoever keeps a token for its hour gets the next one at
+/// the first sync after that, and the event of that may be a quarter of an hour late.
+pub(crate) const UNUSED: SignedDuration = SignedDuration::from_mins(80);
+
 /// A request for a token by somebody other than flowswap.
 #[derive(Debug, Clone)]
 pub(crate) struct Token {
@@ -183,6 +187,11 @@ impl Token {
     /// From when on nobody can use it any more.
     pub(crate) fn outlived_at(&self) -> Timestamp {
         self.at + OUTLIVED
+    }
+
+    /// From when on the client is not in use any more, unless there is a later request.
+    pub(crate) fn unused_from(&self) -> Timestamp {
+        self.at + UNUSED
     }
 
     /// Whether a token was issued.

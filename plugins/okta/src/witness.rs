@@ -1,9 +1,9 @@
 //! Tells from the System Log as which client a directory is connected, for directories that do not show it themselves.
 //!
 //! Who gets tokens is connected: the swap is seen once the directory gets its tokens as the service client and no more as
-//! the legacy client; `confirm` proves it. The way back deletes the service client, so that somebody went back is believed
-//! only after two tokens of the legacy client that no sign-in explains, and when no token of the service client can be in
-//! use any more.
+//! the legacy client; `confirm` proves it. The way back deletes the service client, so that somebody went back, or never left, is
+//! believed only after two tokens of the legacy client that no sign-in explains, the last of them so late that nobody uses the
+//! service client any more.
 
 use flowswap_contract::{Error, ErrorKind, ObserveReply, Observed, StepParams, Values};
 use jiff::{SignedDuration, Timestamp};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     api::{Api, a_day_before},
     read_payload,
-    tokens::{Token, TokenLog, find_sign_ins},
+    tokens::{Token, TokenLog, UNUSED, find_sign_ins},
 };
 
 /// What comes so soon after a sign-in may belong to it: the console gets and tests tokens before anything is submitted.
@@ -52,23 +52,44 @@ pub(crate) async fn observe_swap(api: &Api<'_>, params: &StepParams) -> Result<O
         None => TokenLog::default(),
     };
     let sides = Sides { service_id, service, legacy_id: payload.previous_client_id.as_deref(), legacy };
-    let Some(last) = sides.service.granted.first() else {
-        return Ok(if done_at.is_some() {
-            sides.lost_sight(&since)
-        } else {
-            sides.not_yet(&since, !params.attempts.is_empty())
-        });
-    };
-    let turned_back: Vec<_> = sides.legacy.granted.iter().filter(|token| token.at > last.at).collect();
-    match (turned_back.as_slice(), sides.legacy_id) {
-        ([], _) => sides.swapped(api, last).await,
-        // Somebody else may use the legacy client, or a person has only tested the new one. What follows may delete it, so it must be
-        // certain that nobody can use it any more.
-        (turned, id) => {
-            let sign_ins = find_sign_ins(api, id.unwrap_or_default(), &since).await?;
-            Ok(sides.judge_way_back(last, turned, &sign_ins, api.their_now()))
+    let last = match (sides.service.granted.first(), done_at, &params.given_at) {
+        (Some(token), ..) if sides.granted_after(token.at).is_empty() => return sides.swapped(api, token).await,
+        // Somebody else may use the legacy client, or a person has only tested the new one.
+        (Some(token), ..) => {
+            Last { at: token.at, what: format!("the last one as the service client {service_id} at {token}") }
         }
+        (None, Some(_), _) => return Ok(sides.lost_sight(&since)),
+        // The person may have connected the directory, and the events of that may be late.
+        (None, None, Some(given_at)) => {
+            let Some(at) = in_their_time(api, given_at)? else { return Ok(sides.untold(&since)) };
+            Last { at, what: format!("a person could last have connected the service client {service_id}, at {at}") }
+        }
+        (None, None, None) => return Ok(sides.not_yet(&since, !params.attempts.is_empty())),
+    };
+    let turned = sides.granted_after(last.at);
+    if turned.is_empty() {
+        return Ok(sides.untold(&since));
     }
+    // What follows may delete the client, so it must be certain that nobody uses it any more.
+    let sign_ins = find_sign_ins(api, sides.legacy_id.unwrap_or_default(), &since).await?;
+    Ok(sides.judge_way_back(&last, &turned, &sign_ins))
+}
+
+/// When the service client was last in use, as far as is known, by the org's clock.
+struct Last {
+    at: Timestamp,
+    what: String,
+}
+
+/// A time of flowswap's machine by the org's clock. Both clocks are read at the same moment, so what lies between counts. None where
+/// the org does not say its time.
+fn in_their_time(api: &Api<'_>, at: &str) -> Result<Option<Timestamp>, Error> {
+    let read = |text: &str| {
+        let unreadable = |_| Error::new(ErrorKind::Protocol, format!("not an RFC 3339 time: {text}"));
+        text.parse::<Timestamp>().map_err(unreadable)
+    };
+    let ago = read(api.host.now())?.duration_since(read(at)?);
+    Ok(api.their_now().map(|now| now - ago))
 }
 
 /// What the log shows of both clients.
@@ -80,7 +101,34 @@ struct Sides<'a> {
 }
 
 impl Sides<'_> {
+    /// Tokens as the legacy client, newest first.
+    fn granted_after(&self, at: Timestamp) -> Vec<&Token> {
+        self.legacy.granted.iter().filter(|token| token.at > at).collect()
+    }
+
+    /// Nobody but flowswap got a token as the service client, and somebody may have been about to.
+    fn untold(&self, since: &str) -> ObserveReply {
+        let detail = format!(
+            "{}; a person may have connected it meanwhile: that nobody did shows by two tokens as the legacy client, the last of them {} \
+             minutes later",
+            self.silence(since),
+            UNUSED.as_mins()
+        );
+        reply(Observed::Unknown, Values::new(), detail)
+    }
+
     fn not_yet(&self, since: &str, is_begun: bool) -> ObserveReply {
+        let mut detail = self.silence(since);
+        // The silence of a log counts that shows what flowswap itself did as the client, or where nobody was asked to connect it.
+        let is_told = self.service.shows_us || !is_begun;
+        if !is_told {
+            detail
+                .push_str("; nor does the log show that flowswap tried the client, so it may show none of its tokens");
+        }
+        reply(if is_told { Observed::NotApplied } else { Observed::Unknown }, Values::new(), detail)
+    }
+
+    fn silence(&self, since: &str) -> String {
         let id = self.service_id;
         let mut detail = format!(
             "a token as the service client {id} would show the swap, and nobody but flowswap got one since {since}"
@@ -94,13 +142,7 @@ impl Sides<'_> {
         }
         detail.push_str(&self.refusals());
         detail.push_str("; an event may take some minutes to arrive");
-        // The silence of a log counts that shows what flowswap itself did as the client, or where nobody was asked to connect it.
-        let is_told = self.service.shows_us || !is_begun;
-        if !is_told {
-            detail
-                .push_str("; nor does the log show that flowswap tried the client, so it may show none of its tokens");
-        }
-        reply(if is_told { Observed::NotApplied } else { Observed::Unknown }, Values::new(), detail)
+        detail
     }
 
     async fn swapped(&self, api: &Api<'_>, last: &Token) -> Result<ObserveReply, Error> {
@@ -130,59 +172,35 @@ impl Sides<'_> {
         reply(Observed::Unknown, Values::new(), detail)
     }
 
-    /// Whether somebody went back, once the legacy client got tokens after the last one of the service client.
-    fn judge_way_back(
-        &self,
-        last: &Token,
-        turned: &[&Token],
-        sign_ins: &[Token],
-        now: Option<Timestamp>,
-    ) -> ObserveReply {
+    /// Whether somebody went back, or never left, once the legacy client got tokens after the last use of the service client.
+    fn judge_way_back(&self, last: &Last, turned: &[&Token], sign_ins: &[Token]) -> ObserveReply {
         let by_code = |token: &&Token| token.grant_type() == Some("authorization_code");
         let sign_ins: Vec<_> = sign_ins.iter().chain(self.legacy.granted.iter().filter(by_code)).collect();
         // The events of one sign-in come in any order.
         let is_signing_in =
             |token: &Token| sign_ins.iter().any(|by| token.at.duration_since(by.at).abs() <= SIGNING_IN);
         let own: Vec<_> = turned.iter().filter(|token| !is_signing_in(token)).collect();
-        // Where the org does not say its time, its newest event does.
-        let now = turned.iter().map(|token| token.at).chain(now).fold(Timestamp::MIN, Timestamp::max);
-        let outlived_at = last.outlived_at();
-        let awaited = match own.as_slice() {
-            [newest, .., oldest] if newest.at.duration_since(oldest.at) >= WAY_BACK_APART => {
-                if now > outlived_at {
-                    return self.back(last, oldest, newest);
-                }
-                String::new()
+        let (what, unused_from) = (&last.what, last.at + UNUSED);
+        let (legacy_id, refusals) = (self.legacy_id.unwrap_or_default(), self.refusals());
+        let counts_from = match own.as_slice() {
+            [newest, .., oldest] if newest.at >= unused_from && newest.at >= oldest.at + WAY_BACK_APART => {
+                let agent = newest.agent();
+                let detail = format!(
+                    "{agent} got tokens as the legacy client {legacy_id} at {oldest} and at {newest}, after {what}{refusals}"
+                );
+                return reply(Observed::NotApplied, Values::new(), detail);
             }
-            [.., oldest] => {
-                format!("; the next token as the legacy client counts from {} on", oldest.at + WAY_BACK_APART)
-            }
-            [] => "; the way back shows by two tokens as the legacy client, ten minutes apart, without a sign-in"
-                .to_owned(),
+            [.., oldest] => unused_from.max(oldest.at + WAY_BACK_APART),
+            [] => unused_from,
         };
         let detail = format!(
-            "{} got a token as the legacy client {} at {}, after the last one as the service client {} at {last}{}; a token lives \
-             an hour, so the directory may still use that one until {outlived_at}{awaited}; an event may take some minutes to \
-             arrive",
+            "{} got a token as the legacy client {legacy_id} at {}, after {what}{refusals}; the directory may still use a token of the \
+             service client, so the way back shows by two tokens as the legacy client without a sign-in, ten minutes apart, \
+             the last of them from {counts_from} on; an event may take some minutes to arrive",
             turned[0].agent(),
-            self.legacy_id.unwrap_or_default(),
             turned[0],
-            self.service_id,
-            self.refusals()
         );
         reply(Observed::Unknown, Values::new(), detail)
-    }
-
-    fn back(&self, last: &Token, oldest: &Token, newest: &Token) -> ObserveReply {
-        let legacy_id = self.legacy_id.unwrap_or_default();
-        let detail = format!(
-            "{} got tokens as the legacy client {legacy_id} at {oldest} and at {newest}, after the last one as the \
-             service client {} at {last}{}",
-            newest.agent(),
-            self.service_id,
-            self.refusals()
-        );
-        reply(Observed::NotApplied, Values::new(), detail)
     }
 
     /// Who was refused a token and got none since.

@@ -35,7 +35,7 @@ pub(crate) fn propose(params: &PlanParams, can_restore: bool) -> Result<Vec<Step
         domain: directory.domain.clone(),
         app_data: params.app_data,
         previous_flow: directory.flow,
-        previous_client_id: directory.client_id.clone(),
+        previous_client_id: params.legacy_client_id().map(str::to_owned),
     })?;
     let baseline = encode(&ConfirmPayload {
         id: directory.id.clone(),

@@ -133,6 +133,27 @@ fn a_test_without_submit_is_never_a_swap_however_long_one_waits() {
     }
 }
 
+/// The directory is connected as the new client, the log does not show it yet, and somebody says that all is as before.
+#[test]
+fn a_false_word_and_a_late_log_delete_no_client_that_is_in_use() {
+    let lab = waiting_in(world(1).log_delay(4 * MINUTE));
+    let tenant = only(&lab);
+    // By now the log shows what flowswap itself did as the client.
+    let_sync(&lab, 1);
+    act(&lab, &tenant, &Form::right(&lab, &tenant));
+    lab.run(&["confirm", "acme"]).expect(4);
+    lab.run(&["rollback", "acme", "--yes"]).expect(4);
+    for _ in 0..3 {
+        let back = lab.run(&["confirm", "acme"]).expect(4);
+        assert_eq!(lab.in_state("waiting"), ["acme"], "{}", back.show());
+        lab.sim.clock().advance(MINUTE);
+    }
+    let_sync(&lab, OUTLIVED);
+    lab.run(&["confirm", "acme"]).expect(4);
+    expect_alive(&lab, &tenant);
+    assert_eq!(lab.org(&tenant).service_clients.len(), 1, "the directory is connected as it");
+}
+
 /// What was done is not in the log yet when somebody says so, and when somebody takes it back meanwhile.
 #[test]
 fn events_that_come_late_delete_no_client_that_is_in_use() {

@@ -45,8 +45,8 @@ fn waiting_in(config: SimConfig) -> Lab {
     lab
 }
 
-/// So many syncs outlive every access token of before.
-pub(crate) const OUTLIVED: u32 = 14;
+/// So many syncs outlive every access token of before, and show that nobody uses it.
+pub(crate) const OUTLIVED: u32 = 17;
 
 /// Some syncs come and go.
 pub(crate) fn let_sync(lab: &Lab, times: u32) {

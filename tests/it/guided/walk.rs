@@ -64,7 +64,7 @@ fn the_walk_through_of_the_readme() {
     shell.type_in("flowswap confirm initech", 4);
     assert!(shell.type_in("flowswap status", 0).stdout.contains("two are wanted"));
 
-    shell.type_in("flowswap sim advance --dir . 70m", 0);
+    shell.type_in("flowswap sim advance --dir . 90m", 0);
     shell.type_in("flowswap apply plan.json", 4);
     for (tenant, state) in [("acme", "swapped"), ("initech", "swapped"), ("globex", "soaking")] {
         shell.expect_state(tenant, state);
@@ -79,7 +79,7 @@ fn the_walk_through_of_the_readme() {
     shell.type_in("flowswap rollback initech", 4);
     shell.type_in("flowswap sheet initech", 0);
     act(initech, &Form::back(&lab, initech));
-    shell.type_in("flowswap sim advance --dir . 70m", 0);
+    shell.type_in("flowswap sim advance --dir . 90m", 0);
     shell.type_in("flowswap confirm initech", 0);
     shell.expect_state("initech", "rolled-back");
 

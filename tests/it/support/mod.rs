@@ -102,9 +102,9 @@ impl Lab {
         assert_eq!(in_place.count(), tenants, "{}", output.stdout);
     }
 
-    /// Lets so much time pass that no token of a client that is not used any more is alive.
+    /// Lets so much time pass that a client which nobody uses is known to be unused.
     pub(crate) fn outlive_tokens(&self) {
-        self.sim.clock().advance(Duration::from_secs(66 * 60));
+        self.sim.clock().advance(Duration::from_secs(81 * 60));
     }
 
     /// A person connects the directory by hand as the legacy client, and it synchronizes.

@@ -20,8 +20,8 @@ use crate::{
 /// How long every simulated answer takes: enough to see the bars move.
 const LATENCY: Duration = Duration::from_millis(20);
 
-/// How long a token may be in use after it was issued, and what clocks may be apart.
-const AN_HOUR: Duration = Duration::from_secs(70 * 60);
+/// How long it takes until a client is known to be unused, and more.
+const LATER: Duration = Duration::from_secs(90 * 60);
 
 pub(crate) async fn run(context: &Context, args: &DemoArgs) -> Result<Exit, Failure> {
     let dir = folder(args.keep.as_deref())?;
@@ -66,8 +66,10 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
     if exit != Exit::NeedsPerson {
         return Ok(exit);
     }
-    context.terminal.say(text!("\nthe directory is back; an hour later, when no token of the new client is alive:"));
-    sim.clock().advance(AN_HOUR);
+    context
+        .terminal
+        .say(text!("\nthe directory is back; ninety minutes later, when nobody can use the new client any more:"));
+    sim.clock().advance(LATER);
     context.terminal.say(typed(&format!("rollback {tenant} --yes")));
     let exit = rollback::run(context, &back).await?;
     if exit != Exit::Done {

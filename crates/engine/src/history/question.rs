@@ -80,6 +80,10 @@ impl Work {
     pub(super) fn claim(&mut self, step: &str, claim: Claim) -> Result<(), String> {
         match &mut self.question {
             Some(question) if question.step == step => {
+                // Whoever says once more that the step is taken back has not carried it out meanwhile.
+                if question.direction == Direction::Forward || question.claims.is_empty() {
+                    self.claimed_at = Some(claim.at);
+                }
                 question.claims.push(claim);
                 Ok(())
             }

@@ -136,9 +136,7 @@ impl TenantHistory {
                 self.work()?.notice(step, *seen, at)?;
             }
             Entry::Confirmed { step, by, note } => {
-                let work = self.work()?;
-                work.claim(step, Claim { by: by.clone(), at, note: note.clone() })?;
-                work.was_claimed = true;
+                self.work()?.claim(step, Claim { by: by.clone(), at, note: note.clone() })?;
             }
             Entry::Declined { step, by, reason } => {
                 if reason.trim().is_empty() {

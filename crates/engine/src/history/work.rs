@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flowswap_contract::{Attempt, Effect, Evidence, Handle, Phase, Step, Values};
+use flowswap_contract::{Attempt, By, Effect, Evidence, Handle, Phase, Step, Values};
 use jiff::Timestamp;
 
 use super::question::{HandedOver, Question};
@@ -35,8 +35,8 @@ pub struct Work {
     pub looks: BTreeMap<String, Look>,
     /// The secrets that were given to a person.
     pub handed_over: Vec<HandedOver>,
-    /// A person has said that what only a person can do is done; that it was declined later does not undo it.
-    pub(crate) was_claimed: bool,
+    /// When a person said that what only a person can do is done; that it was declined later does not undo it.
+    pub(super) claimed_at: Option<Timestamp>,
     /// A person said that the client that stood is gone, and nothing was seen to be so.
     pub(crate) is_gone_on_word: bool,
     /// What checks that did not pass have noted for their next look.
@@ -120,7 +120,7 @@ impl Work {
             answered: None,
             looks: BTreeMap::new(),
             handed_over: Vec::new(),
-            was_claimed: false,
+            claimed_at: None,
             is_gone_on_word: false,
             notes: BTreeMap::new(),
             attempts: BTreeMap::new(),
@@ -194,6 +194,13 @@ impl Work {
     pub fn attempts(&self, step: &str) -> Vec<Attempt> {
         let begun = self.attempts.get(step).into_iter().flatten();
         begun.map(|(run, at)| Attempt { token: intent_token(*run, step), at: at.to_string() }).collect()
+    }
+
+    /// Until when a person may have carried the step out without that being seen: since then nobody was given a secret, nor said
+    /// that anything is done. None for a step that is not a person's, and while there is no sign of it.
+    pub fn given_at(&self, step: &Step) -> Option<Timestamp> {
+        let handed_over = self.handed_over.iter().map(|handed_over| handed_over.at).max();
+        handed_over.max(self.claimed_at).filter(|_| step.proposal.by == By::Operator)
     }
 
     pub(super) fn begin(&mut self, step: &str, direction: Direction, run: RunId, at: Timestamp) -> Result<(), String> {

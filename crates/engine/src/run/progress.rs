@@ -144,7 +144,8 @@ impl<'a> Progress<'a> {
         let work = self.history.work.as_ref();
         let inputs = work.map(|work| work.inputs(step)).unwrap_or_default();
         let attempts = work.map(|work| work.attempts(&step.id)).unwrap_or_default();
-        let params = StepParams { step: step.clone(), inputs, outputs, attempts };
+        let given_at = work.and_then(|work| work.given_at(step)).map(|at| at.to_string());
+        let params = StepParams { step: step.clone(), inputs, outputs, attempts, given_at };
         let (mode, params) = match op {
             Op::Test => (Mode::Apply, json!({ "step": params })),
             Op::Apply | Op::Undo => (Mode::Apply, json!(params)),

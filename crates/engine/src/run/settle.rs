@@ -37,8 +37,7 @@ impl Progress<'_> {
 
     /// Whether a person who was asked may have done the step although that is not seen: somebody said so, or has the secret.
     fn may_be_done(&self, step: &Step) -> Result<bool, Pause> {
-        let work = self.work()?;
-        Ok(step.proposal.by == By::Operator && !is_shown(step) && (work.was_claimed || !work.handed_over.is_empty()))
+        Ok(!is_shown(step) && self.work()?.given_at(step).is_some())
     }
 
     /// What may be done is taken back as what is done: that it is not seen yet would be no reason to delete what the directory

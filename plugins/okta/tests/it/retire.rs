@@ -21,7 +21,7 @@ macro_rules! status {
 /// Whoever got a token of it within the hour may use it, whichever directory that is.
 #[test]
 fn a_client_whose_token_may_be_in_use_is_not_deactivated() {
-    for (date, is_done) in [("12:05", false), ("13:05", false), ("13:06", true)] {
+    for (date, is_done) in [("12:05", false), ("13:20", false), ("13:21", true)] {
         let (mut okta, mut org, params) = prepare("retire", json!({}), json!({}));
         org.log_token("0oaLEGACY-client", "CIE/1.0", "SUCCESS", "2026-01-01T12:00:00.000Z");
         org.date = Some(format!("Thu, 01 Jan 2026 {date}:00 GMT"));
@@ -30,7 +30,7 @@ fn a_client_whose_token_may_be_in_use_is_not_deactivated() {
         assert_eq!(org.app("0oaLEGACY")["status"], if is_done { "INACTIVE" } else { "ACTIVE" }, "{date}");
         if let Err(error) = result {
             assert_eq!((error.kind, error.effect), (ErrorKind::Conflict, Effect::None), "{}", error.message);
-            assert!(error.message.contains("may be in use until 2026-01-01T13:05:00Z"), "{}", error.message);
+            assert!(error.message.contains("may be in use until 2026-01-01T13:20:00Z"), "{}", error.message);
         }
     }
 }
