@@ -371,9 +371,9 @@ pub(crate) struct SimArgs {
     /// What the configuration is written for.
     #[arg(long, value_enum, value_name = "PLUGIN", default_value_t = Directory::Rest)]
     pub(crate) directory: Directory,
-    /// How often every directory syncs by itself: 5m with `--directory cie-guided`, and never otherwise.
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    pub(crate) sync_every: Option<Duration>,
+    /// How often every directory syncs by itself. Cloud Identity Engine collects what has changed every five minutes.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
+    pub(crate) sync_every: Duration,
     /// The same seed gives the same world.
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub(crate) seed: u64,

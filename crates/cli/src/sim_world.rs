@@ -32,7 +32,7 @@ const SYNC: Duration = Duration::from_secs(300);
 const SYNCS: u32 = 4;
 
 /// And so long a time: what a provider retires is a client that is known to be unused.
-const SILENCE: Duration = Duration::from_secs(81 * 60);
+const SILENCE: Duration = Duration::from_secs(90 * 60);
 
 /// What makes such worlds for the plugin; none if the simulator's tenant has no side that it could serve. A directory that
 /// shows nothing of its connection asks more of the provider than one that does, so it comes first.

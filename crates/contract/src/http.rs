@@ -167,8 +167,8 @@ impl HttpAnswer {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
-    /// The status is 2xx.
+    /// The status is 2xx. A part of an answer (206) is no answer to what was asked: nobody asks for parts (RFC 9110 §15.3.7).
     pub fn is_success(&self) -> bool {
-        (200..300).contains(&self.status)
+        (200..300).contains(&self.status) && self.status != 206
     }
 }

@@ -225,7 +225,7 @@ beliefs! {
     OneDirectoryPerLegacyClient, "one-directory-per-legacy-client",
     "No other directory is connected as the legacy client.",
     Inferred("one app for several regions is possible (PAN, \"Configure Okta Directory\")"),
-    "The log shows tokens of the legacy client: the tenant is stuck, or waits until the last of them is 65 minutes old, and nothing is retired.";
+    "The log shows tokens of the legacy client: the tenant is stuck, or waits until the last of them is 80 minutes old, and nothing is retired.";
 }
 
 impl Belief {

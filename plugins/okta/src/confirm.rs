@@ -79,7 +79,7 @@ pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<TestRe
         (grant, silence.map(|(evidence, _)| evidence))
     } else {
         let first = service.find_first(api, Some(begin)).await?;
-        let silence = legacy.as_ref().map(|legacy| judge_silence(legacy, first.as_ref(), begin));
+        let silence = legacy.as_ref().map(|legacy| judge_silence(legacy, &service, first.as_ref(), begin));
         (judge_grant(&service, service_id, &since, &answer), silence)
     };
     let grant = judge_recent(grant, &service, service_id, now);
@@ -222,21 +222,25 @@ fn judge_outlived(
 }
 
 /// Whoever tested the new client and did not submit it, reconnected another directory, or chose the old flow again, goes
-/// on as the legacy client.
-fn judge_silence(legacy: &Legacy<'_>, first: Option<&Token>, swapped_at: Timestamp) -> Evidence {
+/// on as the legacy client. Who did so once, and has let the new client alone at work since, does not any more.
+fn judge_silence(legacy: &Legacy<'_>, service: &TokenLog, first: Option<&Token>, swapped_at: Timestamp) -> Evidence {
     let (check, id, answer) = ("legacy-silent", legacy.id, &legacy.answer);
     let quiet_from = first.map_or(swapped_at, |token| token.at).max(swapped_at + GRACE);
     match (legacy.log.granted.first(), first) {
-        (Some(token), _) if token.at > quiet_from => {
+        (Some(token), _)
+            if token.at > quiet_from
+                && service.granted.first().is_none_or(|newest| newest.at < token.unused_from()) =>
+        {
             let detail = format!(
-                "{} got a token as the legacy client {id} at {}, later than {quiet_from}: something is still connected as it",
+                "{} got a token as the legacy client {id} at {}, later than {quiet_from}: something is connected as it",
                 token.agent(),
                 token.at
             );
             see(check, EvidenceResult::Fail, detail, answer).by_event(token.id()).of_rule("legacy-still-active")
         }
-        (_, Some(first)) => {
-            let detail = format!("nobody got a token as the legacy client {id} since {}", first.at.max(swapped_at));
+        (last, Some(first)) => {
+            let since = last.map_or(first.at, |last| last.at.max(first.at)).max(swapped_at);
+            let detail = format!("nobody got a token as the legacy client {id} since {since}");
             see(check, EvidenceResult::Pass, detail, answer)
         }
         (_, None) => {

@@ -55,8 +55,9 @@ impl Sides<'_> {
     /// nobody uses the latter. One alone says little: the check of a connection gets one, too.
     fn is_back(&self) -> bool {
         let Some(left_at) = self.left_at() else { return false };
+        let works = self.legacy.requests().first().is_some_and(|last| last.is_granted());
         let back = self.granted_after(left_at);
-        back.len() >= ENOUGH && back[0].at >= left_at + UNUSED
+        works && back.len() >= ENOUGH && back[0].at >= left_at + UNUSED
     }
 
     /// Whether the directory is on the service client, and nobody uses the legacy client. Where no token of that is seen, one may be

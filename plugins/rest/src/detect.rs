@@ -31,7 +31,14 @@ pub(crate) async fn read(api: &Api<'_>, id: &str) -> Result<(Directory, HttpAnsw
         Err(error) if error.kind == ErrorKind::NotFound => return Err(verify_gone(api, id, error).await),
         answer => answer?,
     };
-    Ok((read.fields.decode(&answer.body, api.config)?, answer))
+    let shown = read.fields.decode(&answer.body, api.config)?;
+    match &shown.id {
+        Some(other) if other != id => {
+            let message = format!("the directory {id} was asked for, and the answer shows {other}");
+            Err(Error::new(ErrorKind::Invalid, message))
+        }
+        _ => Ok((shown, answer)),
+    }
 }
 
 /// A directory is gone where its own word says so and a list that decodes lacks it; where the list has it, the word is wrong.

@@ -71,7 +71,7 @@ pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<Observ
         Observed::Applied => seen_swapped(&shown, &answer),
         _ => Values::new(),
     };
-    Ok(ObserveReply { state, outputs, detail: explain_state(state, &shown) })
+    Ok(ObserveReply { state, outputs, detail: explain_state(state, &shown, &connection) })
 }
 
 /// Puts the previous connection back, where the interface can.
@@ -116,6 +116,9 @@ pub(crate) async fn undo(api: &Api<'_>, params: &StepParams) -> Result<ApplyRepl
 /// Where the flow tells the two connections apart, a client that is not shown contradicts nothing. Where both are of one flow
 /// only the client tells, and one that is not shown tells nothing. A flow that nobody explained is neither.
 fn tell_state(shown: &Directory, connection: &ConnectionPayload, new: Option<&str>) -> Observed {
+    if is_of_another_org(shown, connection) {
+        return Observed::Unknown;
+    }
     let Some(flow) = shown.flow.filter(|flow| *flow != Flow::Unknown) else { return Observed::Unknown };
     let (client, previous) = (shown.client_id.as_deref(), connection.previous_client_id.as_deref());
     let is_new = client.is_some() && client == new;
@@ -131,6 +134,11 @@ fn tell_state(shown: &Directory, connection: &ConnectionPayload, new: Option<&st
     }
 }
 
+/// The domain of a directory never changes (PAN, "Reconnect Okta Directory").
+fn is_of_another_org(shown: &Directory, connection: &ConnectionPayload) -> bool {
+    shown.domain.as_ref().is_some_and(|domain| !domain.eq_ignore_ascii_case(&connection.domain))
+}
+
 fn new_client_id(params: &StepParams) -> Option<&str> {
     params.inputs.get("client_id").and_then(Value::as_str)
 }
@@ -140,7 +148,10 @@ fn describe(shown: &Directory) -> String {
     format!("the directory is connected by {}{client}", shown.flow.unwrap_or_default())
 }
 
-fn explain_state(state: Observed, shown: &Directory) -> String {
+fn explain_state(state: Observed, shown: &Directory, connection: &ConnectionPayload) -> String {
+    if let Some(domain) = shown.domain.as_ref().filter(|_| is_of_another_org(shown, connection)) {
+        return format!("the answer shows a directory of {domain}, and not of {}", connection.domain);
+    }
     let why = match (state, shown.flow, &shown.client_id) {
         (Observed::Applied | Observed::NotApplied | Observed::Partial, ..) => "",
         (_, None, _) => ", and does not show by which flow",

@@ -102,9 +102,23 @@ impl Lab {
         assert_eq!(in_place.count(), tenants, "{}", output.stdout);
     }
 
-    /// Lets so much time pass that a client which nobody uses is known to be unused.
+    /// Lets so much time pass that a client which nobody uses is known to be unused. Directories that are on the legacy client
+    /// synchronize then; those that are on the new one have been silent.
     pub(crate) fn outlive_tokens(&self) {
-        self.sim.clock().advance(Duration::from_secs(81 * 60));
+        self.sim.clock().advance(Duration::from_secs(90 * 60));
+        let names: Vec<_> = self
+            .sim
+            .world()
+            .directories
+            .into_iter()
+            .filter(|shown| shown.flow == "authorization_code")
+            .map(|shown| shown.name)
+            .collect();
+        for tenant in self.sim.tenants().into_iter().filter(|tenant| names.contains(&tenant.name)) {
+            for _ in 0..2 {
+                self.sim.mutate(Mutation::Sync { directory: tenant.directory_id.clone() }).unwrap();
+            }
+        }
     }
 
     /// A person connects the directory by hand as the legacy client, and it synchronizes.

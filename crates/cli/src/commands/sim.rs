@@ -17,9 +17,6 @@ use crate::{
     sim_files,
 };
 
-/// PAN: Cloud Identity Engine collects what has changed every five minutes.
-const NATURAL_SYNC: Duration = Duration::from_secs(5 * 60);
-
 pub(crate) async fn run(context: &Context, args: &SimArgs) -> Result<Exit, Failure> {
     match (&args.command, &args.dir) {
         (Some(SimCommand::World { dir }), _) => print_world(context, dir).await,
@@ -30,11 +27,10 @@ pub(crate) async fn run(context: &Context, args: &SimArgs) -> Result<Exit, Failu
 }
 
 async fn serve(context: &Context, args: &SimArgs, dir: &Path) -> Result<Exit, Failure> {
-    let mut config = SimConfig::default().tenants(args.tenants as usize).seed(args.seed).latency(args.latency);
-    config.natural_sync = args.sync_every;
+    let config = SimConfig::default().tenants(args.tenants as usize).seed(args.seed).latency(args.latency);
+    let mut config = config.natural_sync(args.sync_every);
     if args.directory == Directory::CieGuided {
-        let every = args.sync_every.unwrap_or(NATURAL_SYNC);
-        config = config.interface(Interface::CieGuided).neighbours(true).natural_sync(every);
+        config = config.interface(Interface::CieGuided).neighbours(true);
     }
     let sim =
         Sim::start(config, ([127, 0, 0, 1], args.port).into()).await.map_err(Failure::at("start the simulator"))?;

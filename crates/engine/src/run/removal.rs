@@ -56,13 +56,22 @@ impl Progress<'_> {
                     reply.detail
                 ),
                 (_, Observed::Partial | Observed::Unknown) => format!(
-                    "as which client the directory is connected now cannot be told ({}); look at its connection, and try again",
-                    reply.detail
+                    "as which client the directory is connected now cannot be told ({}); look at its connection, and try again{}",
+                    reply.detail,
+                    by_hand(client)
                 ),
             },
             Err(error) if error.kind == ErrorKind::Interrupted => return Err(self.stopped_before(step)),
+            // Who deleted the directory may know what else uses the client; once that is deleted, nothing is left to take back.
+            Err(error)
+                if client == Client::Service && error.kind == ErrorKind::NotFound && self.is_gone(step).await =>
+            {
+                return Ok(());
+            }
             Err(error) => {
-                format!("as which client the directory is connected now could not be looked at: {}", tell(&error))
+                let way_out = if error.kind == ErrorKind::NotFound { by_hand(client) } else { "" };
+                let what = "as which client the directory is connected now could not be looked at";
+                format!("{what}: {}{way_out}", tell(&error))
             }
         };
         Err(refused(step, direction, &why))
@@ -96,9 +105,11 @@ impl Progress<'_> {
                 Pause::End(self.interrupted_state(), not_yet(client, &tell(&error)))
             }
             // The same question gets the same answer.
-            Err(error) => {
-                refused(step, direction, &format!("the provider cannot tell who uses the client: {}", tell(&error)))
-            }
+            Err(error) => refused(
+                step,
+                direction,
+                &format!("the provider cannot tell who uses the client: {}{}", tell(&error), by_hand(client)),
+            ),
         };
         if client == Client::Service && self.is_gone(step).await {
             return Ok(());
@@ -186,11 +197,22 @@ fn refused(step: &Step, direction: Direction, why: &str) -> Pause {
     Pause::End(TenantState::Stuck, format!("step `{}` was not {done}, and nothing was removed: {why}", step.id))
 }
 
+/// What leads on where the client cannot be seen to be unused; the legacy one is not in the way.
+fn by_hand(client: Client) -> &'static str {
+    match client {
+        Client::Service => {
+            ". Once you know that nothing uses the new client, delete it yourself: the same command then ends the way back"
+        }
+        Client::Legacy => "",
+    }
+}
+
 fn not_yet(client: Client, seen: &str) -> String {
     match client {
         Client::Service => format!(
             "the connection from before is back; the new client is deleted once its tokens have expired and two tokens of the \
-             legacy client were seen ({seen}). Roll back again then"
+             legacy client were seen ({seen}). Roll back again then{}",
+            by_hand(client)
         ),
         Client::Legacy => {
             format!("the legacy client stays until its tokens have expired ({seen}). Finalize again then")

@@ -173,6 +173,16 @@ async fn nothing_is_removed_before_the_provider_bears_out_what_the_directory_sho
     scene.order("provision", Op::Observe, 0, F::Absent);
     assert_eq!(scene.end(Goal::RolledBack).await.0, S::RolledBack);
     scene.assert_fired();
+    // The directory is gone: nothing leads on before the client is, too.
+    let scene = prepared(&REMOVALS[0]).await;
+    scene.order("swap", Op::Observe, 0, F::Say(ErrorKind::NotFound));
+    let (state, reason) = scene.end(Goal::RolledBack).await;
+    assert_eq!(state, S::Stuck);
+    assert!(reason.contains("delete it yourself: the same command then ends the way back"), "{reason}");
+    scene.order("swap", Op::Observe, 1, F::Say(ErrorKind::NotFound));
+    scene.order("provision", Op::Observe, 1, F::Absent);
+    assert_eq!(scene.end(Goal::RolledBack).await.0, S::RolledBack);
+    scene.assert_fired();
 }
 
 /// A swap that never came about is not asked for twice.

@@ -359,6 +359,7 @@ fn what_a_directory_shows_is_borne_out_by_the_log() {
         // A connection that is refused is none, and whoever is refused is there.
         ("12:06S 12:10l 13:26l", Unknown),
         ("12:06S 12:10L 13:26l 13:31l", Unknown),
+        ("12:06S 12:10L 13:26L 13:31l", Unknown),
         ("12:06S 12:10L 12:15s 13:26L", Unknown),
         ("12:06S 12:10L 12:15s 13:35L", Unknown),
         ("12:06S 12:20L 12:15s 13:35L", NotApplied),

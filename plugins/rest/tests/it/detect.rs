@@ -206,7 +206,9 @@ fn templates_reach_the_wire() {
     config["auth_scheme"] = json!("Token");
     config["read"]["headers"] = json!({"X-Directory": "$id"});
     let mut rest = open(config);
-    let mut world = |_: &HttpAsk| Ok(answer(200, FakeGateway::new().directories[0].clone()));
+    let mut directory = FakeGateway::new().directories[0].clone();
+    directory["id"] = json!("a/b ü");
+    let mut world = |_: &HttpAsk| Ok(answer(200, directory.clone()));
     let _: Value = rest.call(&mut world, Op::Detect, json!({})).unwrap();
     insta::assert_snapshot!("templates", rest.asked.join("\n"));
 }

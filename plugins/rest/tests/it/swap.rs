@@ -244,6 +244,25 @@ fn undo_never_overwrites_a_third_connection() {
     assert!(rest.asked.iter().all(|line| line.starts_with("GET")), "{:?}", rest.asked);
 }
 
+/// A record of another directory says nothing of this one, however it is connected.
+#[test]
+fn what_an_answer_shows_of_another_directory_is_not_believed() {
+    let (mut rest, mut gateway, params) = prepare("swap");
+    let seen: ObserveReply = rest.call(&mut gateway, Op::Observe, &params).unwrap();
+    assert_eq!(seen.state, Observed::NotApplied);
+    gateway.directory()["domain"] = json!("other.okta.com");
+    let seen: ObserveReply = rest.call(&mut gateway, Op::Observe, &params).unwrap();
+    assert_eq!(seen.state, Observed::Unknown);
+    assert!(seen.detail.contains("a directory of other.okta.com, and not of"), "{}", seen.detail);
+    let error = refused(rest.call::<ApplyReply>(&mut gateway, Op::Undo, &params));
+    assert_eq!((error.kind, error.effect), (ErrorKind::Conflict, Effect::None));
+    let mut other = gateway.directory().clone();
+    other["id"] = json!("dir-other");
+    let mut world = |_: &HttpAsk| Ok(answer(200, other.clone()));
+    let error = refused(rest.call::<ObserveReply>(&mut world, Op::Observe, &params));
+    assert!(error.message.contains("the answer shows dir-other"), "{}", error.message);
+}
+
 #[test]
 fn undo_verifies_what_it_was_told() {
     for (given, effect) in [(answer(200, json!({})), Effect::Unknown), (error(409, "nothing to restore"), Effect::None)]
