@@ -101,9 +101,9 @@ fn make_fleet(rng: &mut fastrand::Rng, seed: u32) -> Fleet {
 
 fn make_moves(rng: &mut fastrand::Rng, tenants: usize) -> Vec<Move> {
     let mut moves = vec![Move::Plan, Move::Apply];
-    // After an hour no token of a legacy client is alive, and it can be retired.
+    // After two hours it is known that nobody uses the legacy client, and it can be retired.
     if rng.f64() < 0.8 {
-        moves.push(Move::Wait { seconds: 4000 });
+        moves.push(Move::Wait { seconds: 6900 });
     }
     // By chance alone few would get beyond the swap.
     match rng.usize(..10) {
@@ -119,7 +119,7 @@ fn make_moves(rng: &mut fastrand::Rng, tenants: usize) -> Vec<Move> {
             60..70 => Move::Finalize,
             70..75 => Move::Purge,
             75..85 => Move::Plan,
-            85..90 => Move::Wait { seconds: [1, 60, 4000][rng.usize(..3)] },
+            85..90 => Move::Wait { seconds: [1, 60, 6900][rng.usize(..3)] },
             _ => Move::Person { tenant: name(rng.usize(..tenants)), change: make_change(rng) },
         });
     }

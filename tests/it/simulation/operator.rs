@@ -17,8 +17,8 @@ use super::{
     schedule::{Change, End, Move, Schedule},
 };
 
-/// What needs time gets it: an old token is dead after so long.
-const A_TOKEN_S_LIFE: Duration = Duration::from_secs(66 * 60);
+/// What needs time gets it: that nobody uses a client any more is known after so long.
+const UNTIL_UNUSED: Duration = Duration::from_secs(110 * 60);
 
 /// How many times the same command is given again before it counts as one that does not help.
 const MAX_ROUNDS: usize = 12;
@@ -219,7 +219,7 @@ impl Machine {
                 decided = true;
             }
             before = Some(now);
-            tokio::time::sleep(A_TOKEN_S_LIFE).await;
+            tokio::time::sleep(UNTIL_UNUSED).await;
             for goal in [Goal::RolledBack, Goal::Swapped, Goal::Retired, Goal::Purged] {
                 let concerns = |name: &str| wanted.iter().any(|(wanted, to)| wanted == name && *to == goal);
                 self.fate.note(format!("heal: {goal:?}"));
