@@ -10,7 +10,7 @@ use flowswap_contract::{
 };
 use flowswap_engine::Secret;
 use flowswap_host::{HttpService, Sent, SessionConfig, TransportError};
-use flowswap_sim::{Interface, Mutation, Sim, SimConfig};
+use flowswap_sim::{Interface, Mutation, SYNC_EVERY, Sim, SimConfig};
 use futures::FutureExt;
 use http_body_util::BodyExt;
 use jiff::Timestamp;
@@ -25,9 +25,6 @@ use crate::{
 /// Where an authorization-code connection is led back to.
 const REDIRECT_URI: &str = "https://directory-sync.us.paloaltonetworks.com/authorize";
 
-/// How often directories synchronize by themselves where nothing else makes them.
-const SYNC: Duration = Duration::from_secs(300);
-
 /// How many syncs every world has behind it: what a directory confirms with after a swap at the world's beginning.
 const SYNCS: u32 = 4;
 
@@ -40,8 +37,8 @@ pub(crate) fn for_plugin(hello: &PluginHello) -> Result<Option<MakeWorld>, Failu
     // All worlds begin at the same instant, so that they are equal; after their syncs it is now.
     // People fill a page and begin another: every page is a request, at which everything is tried.
     let config = SimConfig::default().tenants(1).population(3, 3).record(true);
-    let config = config.start(Timestamp::now() - SILENCE - SYNC * SYNCS);
-    for config in [config.clone().interface(Interface::CieGuided).natural_sync(SYNC), config] {
+    let config = config.start(Timestamp::now() - SILENCE - SYNC_EVERY * SYNCS);
+    for config in [config.clone().interface(Interface::CieGuided).natural_sync(SYNC_EVERY), config] {
         if let Some(make) = for_plugin_in(hello, config)? {
             return Ok(Some(make));
         }
@@ -232,14 +229,14 @@ fn pass_time(sim: &Sim, role: Role) -> Timestamp {
         }
     };
     if role == Role::Provider {
-        sim.clock().advance(SYNC * SYNCS);
+        sim.clock().advance(SYNC_EVERY * SYNCS);
     }
     pause(true);
     sim.clock().advance(SILENCE);
     if role == Role::Directory {
         pause(false);
         let began = sim.clock().now();
-        sim.clock().advance(SYNC * SYNCS);
+        sim.clock().advance(SYNC_EVERY * SYNCS);
         return began;
     }
     sim.clock().now()

@@ -8,6 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::beliefs::Belief;
 use crate::world::scenario::Scenario;
 
+/// How often real directories synchronize by themselves: Cloud Identity Engine collects what has changed every five minutes (PAN,
+/// "Configure Okta Directory").
+pub const SYNC_EVERY: Duration = Duration::from_secs(5 * 60);
+
 /// The virtual host of the automation gateway in front of all directories.
 pub const GATEWAY_HOST: &str = "gateway.cie.test";
 /// The virtual host at which service accounts get tokens for Cloud Identity Engine's interface.

@@ -50,7 +50,7 @@ pub use client_files::Running;
 pub use clock::Clock;
 pub use config::{
     ADMIN_HOST, CIE_API_HOST, CIE_AUTH_HOST, CONSOLE_HOST, Certificate, GATEWAY_HOST, Interface, OKTA_SUFFIX,
-    SimConfig, VariantTypes,
+    SYNC_EVERY, SimConfig, VariantTypes,
 };
 pub use faults::{Fault, FaultKind, FaultReport};
 pub use mutation::{Mutation, Variant};

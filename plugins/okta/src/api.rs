@@ -127,6 +127,11 @@ impl<'a> Pages<'a> {
     }
 }
 
+/// The time of this name.
+pub(crate) fn read_time(name: &str, text: &str) -> Result<Timestamp, Error> {
+    text.parse().map_err(|_| Error::new(ErrorKind::Protocol, format!("`{name}` is not an RFC 3339 time: {text}")))
+}
+
 /// A day before a time of this machine's clock: early enough by any other clock that is right enough for TLS.
 pub(crate) fn a_day_before(at: &str) -> Result<String, Error> {
     let at: Timestamp =

@@ -3,11 +3,11 @@
 //! Where the directory shows its connection, one token and silence are enough. Where nothing but the log speaks, silence is
 //! none before the legacy client's last token is outlived, and one token may be that of a test that nobody submitted.
 
-use flowswap_contract::{Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, StepParams, TestReply};
+use flowswap_contract::{Error, Evidence, EvidenceResult, HttpAnswer, StepParams, TestReply};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    api::{Api, note, see},
+    api::{Api, note, read_time, see},
     plan::ConfirmPayload,
     read_payload,
     system_log::{Event, Order, search},
@@ -15,13 +15,13 @@ use crate::{
 };
 
 /// A sync that ran when the connection was changed may still end as the legacy client.
-pub(crate) const GRACE: SignedDuration = SignedDuration::from_mins(2);
+const GRACE: SignedDuration = SignedDuration::from_mins(2);
 
 /// So far the clock by which a directory dates its swap may be apart from the org's: `finalize` refuses more.
 pub(crate) const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
 
 /// Two of the directory's syncs, which come every five minutes (Cloud Identity Engine's manual).
-pub(crate) const TWO_SYNCS: SignedDuration = SignedDuration::from_mins(10);
+const TWO_SYNCS: SignedDuration = SignedDuration::from_mins(10);
 
 /// Test Connection and what comes at once with it are one act; what comes so much later was another.
 const APART: SignedDuration = SignedDuration::from_mins(1);
@@ -106,11 +106,7 @@ fn read_begin(params: &StepParams, by_log_alone: bool) -> Result<Timestamp, Erro
         (false, true) => ("tested_at", SignedDuration::ZERO),
         (false, false) => ("swapped_at", CLOCKS_APART),
     };
-    let text = params.input(name)?;
-    let at: Timestamp = text
-        .parse()
-        .map_err(|_| Error::new(ErrorKind::Protocol, format!("`{name}` is not an RFC 3339 time: {text}")))?;
-    Ok(at + apart)
+    Ok(read_time(name, params.input(name)?)? + apart)
 }
 
 /// Past use is not use: whoever lives on a token of the new client has got one within its lifetime.

@@ -1,12 +1,12 @@
 //! As which client a directory that shows its connection asks for tokens. What it shows need not be what runs, and somebody else may be
 //! connected as the same client: before a client is deactivated or deleted, the System Log must bear out that nobody uses it.
 
-use flowswap_contract::{Error, ErrorKind, ObserveReply, Observed, StepParams, Values};
+use flowswap_contract::{Error, ObserveReply, Observed, StepParams, Values};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    api::{Api, a_day_before},
+    api::{Api, a_day_before, read_time},
     confirm::CLOCKS_APART,
     read_payload,
     tokens::{Token, TokenLog, UNUSED},
@@ -24,10 +24,7 @@ pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<Observ
     let begun = params.attempts.first().map_or(api.host.now(), |attempt| attempt.at.as_str());
     let since = a_day_before(begun)?;
     let service = TokenLog::read(api, service_id, &since).await?.0;
-    let legacy = match &payload.previous_client_id {
-        Some(id) => TokenLog::read(api, id, &since).await?.0,
-        None => TokenLog::default(),
-    };
+    let legacy = TokenLog::read_known(api, payload.previous_client_id.as_deref(), &since).await?;
     let swapped_at = read_swapped_at(params)?;
     let sides = Sides { since, service_id, service, legacy_id: payload.previous_client_id, legacy, swapped_at };
     let state = if sides.is_back() {
@@ -119,7 +116,6 @@ impl Sides<'_> {
 
 /// When the directory dates its swap; none where it does not.
 fn read_swapped_at(params: &StepParams) -> Result<Option<Timestamp>, Error> {
-    let Some(text) = params.outputs.get("swapped_at").and_then(Value::as_str) else { return Ok(None) };
-    let unreadable = |_| Error::new(ErrorKind::Protocol, format!("`swapped_at` is not an RFC 3339 time: {text}"));
-    text.parse().map(Some).map_err(unreadable)
+    let text = params.outputs.get("swapped_at").and_then(Value::as_str);
+    text.map(|text| read_time("swapped_at", text)).transpose()
 }

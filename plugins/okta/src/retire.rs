@@ -17,7 +17,7 @@ use crate::{
 /// Deactivates the app.
 pub(crate) async fn deactivate(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
     let legacy = read_payload(params)?;
-    expect_outlived(api, &legacy).await?;
+    expect_unused(api, &legacy).await?;
     change_status(api, &legacy, "INACTIVE", "deactivate").await.map(reply)
 }
 
@@ -84,7 +84,7 @@ pub(crate) async fn observe_purged(api: &Api<'_>, params: &StepParams) -> Result
 }
 
 /// A token of the client that is alive is somebody's: the directory's, or that of another one that uses the same client.
-async fn expect_outlived(api: &Api<'_>, legacy: &LegacyPayload) -> Result<(), Error> {
+async fn expect_unused(api: &Api<'_>, legacy: &LegacyPayload) -> Result<(), Error> {
     let (log, _) = TokenLog::read(api, &legacy.client_id, &a_day_before(api.host.now())?).await?;
     let (Some(last), Some(now)) = (log.granted.first(), api.their_now()) else { return Ok(()) };
     let until = last.unused_from();

@@ -34,7 +34,7 @@ const OURSELVES: &str = "flowswap/";
 
 /// So long after a token was issued nobody can use it any more: the org authorization server's live for an hour (Okta,
 /// "Token lifetime"), and events arrive late. Until then a directory may go on by one without any event.
-pub(crate) const OUTLIVED: SignedDuration = SignedDuration::from_mins(65);
+const OUTLIVED: SignedDuration = SignedDuration::from_mins(65);
 
 /// So long after a client's last request in the log nobody uses it any more. Whoever keeps a token for its hour gets the next one at
 /// the first sync after that, and the event of that may be a quarter of an hour late.
@@ -73,6 +73,14 @@ impl TokenLog {
             log.granted = Self::of(events, client_id, since).granted;
         }
         Ok((log, answer))
+    }
+
+    /// The same of a client that may not be known; nothing, then.
+    pub(crate) async fn read_known(api: &Api<'_>, client_id: Option<&str>, since: &str) -> Result<Self, Error> {
+        match client_id {
+            Some(id) => Ok(Self::read(api, id, since).await?.0),
+            None => Ok(Self::default()),
+        }
     }
 
     fn of(events: Vec<Event>, client_id: &str, since: &str) -> Self {

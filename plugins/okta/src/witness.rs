@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Api, a_day_before},
+    api::{Api, a_day_before, read_time},
     read_payload,
     tokens::{Token, TokenLog, UNUSED, find_sign_ins},
 };
@@ -47,10 +47,7 @@ pub(crate) async fn observe_swap(api: &Api<'_>, params: &StepParams) -> Result<O
         }
         other => other?,
     };
-    let legacy = match &payload.previous_client_id {
-        Some(id) => TokenLog::read(api, id, &since).await?.0,
-        None => TokenLog::default(),
-    };
+    let legacy = TokenLog::read_known(api, payload.previous_client_id.as_deref(), &since).await?;
     let sides = Sides { service_id, service, legacy_id: payload.previous_client_id.as_deref(), legacy };
     let last = match (sides.service.granted.first(), done_at, &params.given_at) {
         (Some(token), ..) if sides.granted_after(token.at).is_empty() => return sides.swapped(api, token).await,
@@ -84,11 +81,7 @@ struct Last {
 /// A time of flowswap's machine by the org's clock. Both clocks are read at the same moment, so what lies between counts. None where
 /// the org does not say its time.
 fn in_their_time(api: &Api<'_>, at: &str) -> Result<Option<Timestamp>, Error> {
-    let read = |text: &str| {
-        let unreadable = |_| Error::new(ErrorKind::Protocol, format!("not an RFC 3339 time: {text}"));
-        text.parse::<Timestamp>().map_err(unreadable)
-    };
-    let ago = read(api.host.now())?.duration_since(read(at)?);
+    let ago = api.host_now()?.duration_since(read_time("given_at", at)?);
     Ok(api.their_now().map(|now| now - ago))
 }
 

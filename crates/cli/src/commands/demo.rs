@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use flowswap_sim::{Scenario, Sim, SimConfig, diff};
+use flowswap_sim::{SYNC_EVERY, Scenario, Sim, SimConfig, diff};
 
 use super::{apply, detect, plan, rollback, status};
 use crate::{
@@ -20,15 +20,12 @@ use crate::{
 /// How long every simulated answer takes: enough to see the bars move.
 const LATENCY: Duration = Duration::from_millis(20);
 
-/// How often directories synchronize by themselves.
-const SYNC: Duration = Duration::from_secs(5 * 60);
-
 /// How long it takes until a client is known to be unused, and more.
 const LATER: Duration = Duration::from_secs(90 * 60);
 
 pub(crate) async fn run(context: &Context, args: &DemoArgs) -> Result<Exit, Failure> {
     let dir = folder(args.keep.as_deref())?;
-    let config = SimConfig::default().tenants(args.tenants as usize).latency(LATENCY).natural_sync(SYNC);
+    let config = SimConfig::default().tenants(args.tenants as usize).latency(LATENCY).natural_sync(SYNC_EVERY);
     let sim = Sim::start(config, ([127, 0, 0, 1], 0).into()).await.map_err(Failure::at("start the simulator"))?;
     let mut context = context.clone();
     context.global.config = sim_files::write(&context, &sim, &dir)?;
