@@ -43,6 +43,9 @@ pub enum Mode {
     DryRun,
     /// Anything, journaled.
     Apply,
+    /// As [`Apply`](Mode::Apply), for a step that removes a client: a change is sent at once and only once. Where it would
+    /// have to wait, the error says for how long, so that the engine can look again whether the client is in use.
+    Remove,
 }
 
 /// The append-only record of what was done.

@@ -61,7 +61,7 @@ impl Permission<'_> {
     /// Refuses any ask where the verb has none, and a secret where none could be kept.
     pub(crate) fn permit_asking(&self, ask: &Ask) -> Result<(), Error> {
         if self.op != Op::Plan {
-            let keeps = self.mode == Mode::Apply && self.in_step;
+            let keeps = self.mode != Mode::DryRun && self.in_step;
             return match ask {
                 Ask::Mint { .. } if !keeps => {
                     Err(self.refuse(format!("asked for a new secret during `{}`, which keeps none", self.op)))

@@ -33,7 +33,7 @@ impl Scope<'_> {
         let secrets = self.lend(ask).await?;
         let blinding = ask.blind.as_ref().and_then(|blind| Some((blind.as_ref(), secrets.get(&blind.key)?.clone())));
         let request = self.assemble(ask, &permitted, splice(ask, &secrets)?)?;
-        self.wait_at_gate(&permitted).await?;
+        self.wait_at_gate(ask, &permitted).await?;
         self.look_for_outage(&permitted)?;
         let intended = match ask.intent {
             Intent::Mutate => Some(self.intend(ask, &permitted).await?),
@@ -89,8 +89,8 @@ impl Scope<'_> {
         let agent = concat!("flowswap/", env!("CARGO_PKG_VERSION"));
         match (self.mode, self.step) {
             (Mode::DryRun, _) => agent.to_owned(),
-            (Mode::Apply, None) => format!("{agent} (+run:{})", self.run),
-            (Mode::Apply, Some(step)) => format!("{agent} (+intent:{})", intent_token(self.run, step)),
+            (Mode::Apply | Mode::Remove, None) => format!("{agent} (+run:{})", self.run),
+            (Mode::Apply | Mode::Remove, Some(step)) => format!("{agent} (+intent:{})", intent_token(self.run, step)),
         }
     }
 

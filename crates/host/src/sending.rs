@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flowswap_contract::{Error, ErrorKind, HttpAnswer, HttpAsk, Intent};
-use flowswap_engine::RequestOutcome;
+use flowswap_engine::{Mode, RequestOutcome};
 use http::{StatusCode, header};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -39,12 +39,21 @@ pub(crate) struct Sending {
 
 impl Scope<'_> {
     /// Waits until the origin has requests left.
-    pub(crate) async fn wait_at_gate(&self, permitted: &Permitted) -> Result<(), Error> {
+    pub(crate) async fn wait_at_gate(&self, ask: &HttpAsk, permitted: &Permitted) -> Result<(), Error> {
         let origin = permitted.origin.as_str();
         while let Some(wait) = self.side.effects.gate.wait(origin) {
-            self.pause(wait, &format!("{origin} has no requests left for now")).await?;
+            let reason = format!("{origin} has no requests left for now");
+            if self.is_removal(ask) {
+                return Err(put_off(ask, ErrorKind::RateLimited, wait, &reason));
+            }
+            self.pause(wait, &reason).await?;
         }
         Ok(())
+    }
+
+    /// A change of a step that removes a client. While it waits, the client may come into use.
+    fn is_removal(&self, ask: &HttpAsk) -> bool {
+        self.mode == Mode::Remove && ask.intent == Intent::Mutate
     }
 
     /// Does not try what many others have just tried in vain.
@@ -67,7 +76,7 @@ impl Scope<'_> {
     pub(crate) async fn send(&self, ask: &HttpAsk, permitted: &Permitted, request: http::Request<Bytes>) -> Sending {
         let mut sending = Sending { seen: None, attempts: 0, lost: false, cut_short: None, foreign: None };
         loop {
-            if let Err(stopped) = self.wait_at_gate(permitted).await {
+            if let Err(stopped) = self.wait_at_gate(ask, permitted).await {
                 sending.cut_short = Some(stopped);
                 return sending;
             }
@@ -77,6 +86,12 @@ impl Scope<'_> {
             let decision = self.weigh(ask, permitted, left, &seen, &mut sending);
             sending.seen = Some(seen);
             let Decision::Repeat { wait, reason } = decision else { return sending };
+            if self.is_removal(ask) {
+                let is_limited = sending.status() == Some(StatusCode::TOO_MANY_REQUESTS.as_u16());
+                let kind = if is_limited { ErrorKind::RateLimited } else { ErrorKind::Unavailable };
+                sending.cut_short = Some(put_off(ask, kind, wait, &reason));
+                return sending;
+            }
             if let Err(stopped) = self.pause(wait, &format!("{}: {reason}", describe(&ask.method, &ask.url))).await {
                 sending.cut_short = Some(stopped);
                 return sending;
@@ -188,6 +203,12 @@ impl Sending {
             (None, _) => Err(effect(interrupted())),
         }
     }
+}
+
+/// A removal that was not sent, or not again, and may be after this time and another look.
+fn put_off(ask: &HttpAsk, kind: ErrorKind, wait: Duration, reason: &str) -> Error {
+    let message = format!("{} was put off: {reason}", describe(&ask.method, &ask.url));
+    Error { retry_after_ms: wait.as_millis().try_into().ok(), ..Error::new(kind, message) }
 }
 
 fn decode(answer: http::Response<Bytes>, attempts: u32) -> HttpAnswer {

@@ -3,6 +3,7 @@
 
 mod audit;
 mod decisions;
+mod put_off;
 mod resume;
 mod way_back;
 mod writers;

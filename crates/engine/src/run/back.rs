@@ -1,7 +1,5 @@
 //! A tenant on its way back: what was done is undone, the last step first.
 
-use std::time::Duration;
-
 use flowswap_contract::{self as contract, ApplyReply, Effect, ErrorKind, Observed, Op, Reversibility, Step};
 
 use super::{Pause, is_transient, progress::Progress, tell};
@@ -72,12 +70,11 @@ impl Progress<'_> {
             }
             let waiting_helps = error.effect == Effect::Unknown || is_transient(error.kind);
             let Some(seconds) = waits.next().filter(|_| waiting_helps) else { return Err(stuck(step, &error)) };
-            tokio::select! {
-                biased;
-                () = tokio::time::sleep(Duration::from_secs(*seconds)) => {}
-                () = self.ports.stop.stopped() => {
-                    return Err(Pause::End(TenantState::RollingBack, format!("stopped while taking back step `{}`", step.id)));
-                }
+            if self.pause_after(Some(&error), *seconds).await.is_err() {
+                return Err(Pause::End(
+                    TenantState::RollingBack,
+                    format!("stopped while taking back step `{}`", step.id),
+                ));
             }
         }
     }

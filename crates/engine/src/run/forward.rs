@@ -6,7 +6,7 @@ use flowswap_contract::{
     self as contract, ApplyReply, By, Effect, ErrorKind, EvidenceResult, Observed, Op, Phase, Step, TestReply,
 };
 
-use super::{Pause, is_transient, progress::Progress, tell};
+use super::{Pause, is_transient, progress::Progress, removal::is_put_off, tell};
 use crate::{Direction, TenantState};
 
 /// Seconds before each try of a step, when it turned out that the one before changed nothing.
@@ -98,11 +98,8 @@ impl Progress<'_> {
     async fn carry_out(&mut self, step: &Step) -> Result<(), Pause> {
         let mut last_error = None;
         for wait in TRY_WAITS_SECS {
-            tokio::select! {
-                biased;
-                () = tokio::time::sleep(Duration::from_secs(wait)) => {}
-                () = self.ports.stop.stopped() => {}
-            }
+            // Stopped or not, `heed_stop` says so next.
+            let _ = self.pause_after(last_error.as_ref(), wait).await;
             self.heed_stop(step)?;
             self.expect_unused(step, Direction::Forward).await?;
             self.begin(step, Direction::Forward).await?;
@@ -114,13 +111,13 @@ impl Progress<'_> {
                 Err(error) => error,
             };
             self.fail_try(step, Direction::Forward, error.clone()).await?;
-            if error.effect == Effect::None {
-                return Err(self.give_up(step, &error));
+            match error.effect {
+                Effect::None if is_put_off(step, Direction::Forward, &error) => {}
+                Effect::None => return Err(self.give_up(step, &error)),
+                Effect::Unknown if self.observe(step, Direction::Forward).await? == Observed::Applied => return Ok(()),
+                Effect::Unknown => {}
             }
-            match self.observe(step, Direction::Forward).await? {
-                Observed::Applied => return Ok(()),
-                Observed::NotApplied | Observed::Partial | Observed::Unknown => last_error = Some(error),
-            }
+            last_error = Some(error);
         }
         let error = last_error.unwrap_or_else(|| contract::Error::new(ErrorKind::Internal, "no try was made"));
         Err(self.give_up(step, &error))

@@ -14,6 +14,7 @@ mod progress;
 mod removal;
 mod resolve;
 mod settle;
+mod wait;
 mod word;
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -6,7 +6,7 @@ use flowswap_contract::{self as contract, ErrorKind, Evidence, Handle, Op, Step,
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{Job, Pause, Ports, Terms};
+use super::{Job, Pause, Ports, Terms, removal::mode_of};
 use crate::{
     Direction, Draft, Entry, Event, JournalError, Mode, PlannedTenant, RunId, SecretStore, SecretStoreError, Tenant,
     TenantHistory, TenantState, Work, compare::seen_by,
@@ -148,7 +148,8 @@ impl<'a> Progress<'a> {
         let params = StepParams { step: step.clone(), inputs, outputs, attempts, given_at };
         let (mode, params) = match op {
             Op::Test => (Mode::Apply, json!({ "step": params })),
-            Op::Apply | Op::Undo => (Mode::Apply, json!(params)),
+            Op::Apply => (mode_of(step, Direction::Forward), json!(params)),
+            Op::Undo => (mode_of(step, Direction::Back), json!(params)),
             Op::Detect | Op::Plan | Op::Observe => (Mode::DryRun, json!(params)),
         };
         let role = match op {

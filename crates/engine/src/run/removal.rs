@@ -6,11 +6,13 @@
 
 use std::time::Duration;
 
-use flowswap_contract::{self as contract, ErrorKind, Handle, ObserveReply, Observed, Phase, Role, Step, Values};
+use flowswap_contract::{
+    self as contract, Effect, ErrorKind, Handle, ObserveReply, Observed, Phase, Role, Step, Values,
+};
 use serde_json::Value;
 
 use super::{Pause, is_transient, progress::Progress, tell};
-use crate::{Direction, TenantState, compare};
+use crate::{Direction, Mode, TenantState, compare};
 
 /// Seconds before a look that failed is tried again.
 const LOOK_WAITS_SECS: [u64; 3] = [1, 4, 15];
@@ -31,6 +33,16 @@ fn removes(step: &Step, direction: Direction) -> Option<Client> {
         (Phase::Provision, Direction::Back) => Some(Client::Service),
         _ => None,
     }
+}
+
+/// In which mode a step changes the world. No look is good for as long as the host would wait before it sends a request again.
+pub(super) fn mode_of(step: &Step, direction: Direction) -> Mode {
+    if removes(step, direction).is_some() { Mode::Remove } else { Mode::Apply }
+}
+
+/// Whether a try of a step that removes a client changed nothing, and the next one, after another look, may succeed.
+pub(super) fn is_put_off(step: &Step, direction: Direction, error: &contract::Error) -> bool {
+    error.effect == Effect::None && removes(step, direction).is_some() && is_transient(error.kind)
 }
 
 impl Progress<'_> {
@@ -176,15 +188,7 @@ impl Progress<'_> {
                 Err(error) => error,
             };
             let Some(seconds) = waits.next().filter(|_| is_transient(error.kind)) else { return Err(error) };
-            self.pause(*seconds).await?;
-        }
-    }
-
-    async fn pause(&self, seconds: u64) -> Result<(), contract::Error> {
-        tokio::select! {
-            biased;
-            () = tokio::time::sleep(Duration::from_secs(seconds)) => Ok(()),
-            () = self.ports.stop.stopped() => Err(contract::Error::new(ErrorKind::Interrupted, "the run was stopped")),
+            self.pause(Duration::from_secs(*seconds)).await?;
         }
     }
 }

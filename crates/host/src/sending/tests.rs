@@ -291,3 +291,44 @@ async fn only_own_answers_tell_the_time() {
     // The double's clock stands at the epoch.
     assert_eq!(told(), Some(601));
 }
+
+/// Performs a mutation of a step that removes a client.
+async fn remove(world: &World, ask: &HttpAsk) -> (Result<HttpAnswer, Error>, bool) {
+    let side = world.side();
+    let scope = crate::scope::Scope { mode: Mode::Remove, ..scope(&side) };
+    let result = scope.request(ask).await;
+    (result, scope.touched.into_inner())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_is_sent_once_and_says_how_long_it_was_put_off() {
+    let ask = HttpAsk { idempotent: true, ..mutate() };
+    let limited = || answer(429, &[("retry-after", "7")], json!({"errorCode": "E0000047"}));
+    for (reaction, kind, ms, changed, cause, ended) in [
+        (limited(), ErrorKind::RateLimited, 7000, false, "the rate limit is reached", "429"),
+        (answer(503, &[], json!({})), ErrorKind::Unavailable, 500, true, "the answer was 503", "503"),
+        (Reaction::NotSent, ErrorKind::Unavailable, 500, false, "failed to connect", "not sent"),
+        (Reaction::Lost, ErrorKind::Unavailable, 500, true, "got no answer", "lost"),
+    ] {
+        let world = World::with([reaction]);
+        let (result, touched) = remove(&world, &ask).await;
+        let error = result.unwrap_err();
+        assert_eq!(error.message, format!("POST https://x.test/apps was put off: {cause}"));
+        assert_eq!((error.kind, error.retry_after_ms), (kind, Some(ms)), "{cause}");
+        assert_eq!((error.effect == Effect::Unknown, touched), (changed, changed), "{cause}");
+        assert_eq!(*world.diary().last().unwrap(), format!("journal ended create 0 {ended}"));
+        assert_eq!(world.waits(), [0_u64; 0], "{cause}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_does_not_wait_at_the_gate() {
+    let world = World::with([]);
+    let side = world.side();
+    side.effects.gate.hold("https://x.test", Duration::from_secs(9));
+    let scope = crate::scope::Scope { mode: Mode::Remove, ..scope(&side) };
+    let error = scope.request(&mutate()).await.unwrap_err();
+    assert_eq!((error.kind, error.retry_after_ms), (ErrorKind::RateLimited, Some(9000)));
+    assert_eq!(error.message, "POST https://x.test/apps was put off: https://x.test has no requests left for now");
+    assert_eq!(world.diary(), [""; 0]);
+}

@@ -1,0 +1,111 @@
+//! A removal that Okta puts off (429). While it waits, a person connects the directory as the client that is to be removed:
+//! flowswap looks again before each try, and the client stays.
+
+use flowswap_sim::{Fault, FaultKind, Mutation};
+
+use crate::support::{Background, Lab};
+
+struct PutOff {
+    /// The command that removes a client.
+    command: &'static [&'static str],
+    method: &'static str,
+    path: &'static str,
+    /// As which client the directory is connected meanwhile.
+    flow: &'static str,
+    /// What the look after the wait says.
+    seen: &'static str,
+}
+
+#[test]
+fn a_client_that_comes_into_use_while_its_removal_waits_is_not_removed() {
+    let rollback: &[&str] = &["rollback", "acme", "--yes"];
+    let (service, legacy) = ("client_credentials", "authorization_code");
+    let as_new = "the directory is connected as the new client";
+    let as_before = "the directory is not connected as the new client";
+    for case in [
+        PutOff {
+            command: rollback,
+            method: "DELETE",
+            path: "/integrations/api/v1/api-services",
+            flow: service,
+            seen: as_new,
+        },
+        PutOff {
+            command: &["finalize", "acme", "--yes"],
+            method: "POST",
+            path: "/api/v1/apps",
+            flow: legacy,
+            seen: as_before,
+        },
+        PutOff {
+            command: &["finalize", "acme", "--purge", "--yes"],
+            method: "DELETE",
+            path: "/api/v1/apps",
+            flow: legacy,
+            seen: as_before,
+        },
+    ] {
+        let lab = Lab::with_tenants(1);
+        lab.plan().expect(0);
+        lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+        lab.outlive_tokens();
+        let tenant = lab.sim.tenants()[0].clone();
+        let directory = tenant.directory_id.clone();
+        if case.command != rollback {
+            lab.sim.mutate(Mutation::Sync { directory: directory.clone() }).unwrap();
+        }
+        if case.command.contains(&"--purge") {
+            lab.run(&["finalize", "acme", "--yes"]).expect(0);
+        }
+        let before = lab.org(&tenant);
+        lab.sim.add_fault(Fault {
+            host: tenant.domain.clone(),
+            method: Some(case.method.to_owned()),
+            path: case.path.to_owned(),
+            query: String::new(),
+            kind: FaultKind::TooManyRequests { reset_seconds: 1 },
+            // Sent again and again without a look, it would succeed in the end.
+            times: 4,
+            skip: 0,
+        });
+        let mut running = Background::start(lab.dir(), case.command);
+        running.await_faults(&lab);
+        let client_id = match case.flow {
+            "client_credentials" => before.service_clients[0].id.clone(),
+            _ => before.legacy[0].client_id.clone(),
+        };
+        lab.sim.mutate(Mutation::SetConnection { directory, flow: case.flow.to_owned(), client_id }).unwrap();
+        let output = running.finish().expect(3);
+        assert!(lab.sim.faults()[0].fired > 0, "{}", output.show());
+        assert!(output.stdout.contains(case.seen), "{}", output.show());
+        assert_eq!(lab.in_state("stuck"), ["acme"], "{}", output.show());
+        assert_eq!(lab.org(&tenant).service_clients.len(), before.service_clients.len(), "{}", output.show());
+    }
+}
+
+/// Okta's limit is over after a while: the same command ends what it began.
+#[test]
+fn a_removal_that_is_put_off_is_made_up_for() {
+    let lab = Lab::with_tenants(1);
+    lab.plan().expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.outlive_tokens();
+    let tenant = lab.sim.tenants()[0].clone();
+    lab.sim.mutate(Mutation::Sync { directory: tenant.directory_id.clone() }).unwrap();
+    for (method, args) in
+        [("POST", &["finalize", "acme", "--yes"][..]), ("DELETE", &["finalize", "acme", "--purge", "--yes"])]
+    {
+        lab.sim.add_fault(Fault {
+            host: tenant.domain.clone(),
+            method: Some(method.to_owned()),
+            path: "/api/v1/apps".to_owned(),
+            query: String::new(),
+            kind: FaultKind::TooManyRequests { reset_seconds: 1 },
+            times: 1,
+            skip: 0,
+        });
+        lab.run(args).expect(0);
+    }
+    assert!(lab.sim.faults().iter().all(|report| report.fired == 1), "{:?}", lab.sim.faults());
+    assert_eq!(lab.in_state("finalized"), ["acme"]);
+}
