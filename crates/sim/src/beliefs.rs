@@ -72,6 +72,11 @@ beliefs! {
     Stated("Okta's list of event types"),
     "No token is seen: the tenant waits, forward and back.";
 
+    ServiceGrantsLeaveEvents, "service-grants-leave-events",
+    "A token that a client is granted for itself (RFC 6749 §4.4) leaves the same event as a token of a person's.",
+    Inferred("Okta's list of event types makes no difference; public samples of custom authorization servers have such events"),
+    "No token of the new client is seen, not even flowswap's own: the tenant waits, forward and back.";
+
     RefusalsLeaveEvents, "refusals-leave-events",
     "Every refused token request leaves `app.oauth2.token.grant` with the outcome FAILURE.",
     Stated("Okta support, \"refresh token is invalid or expired\"; Events API to System Log migration guide"),
@@ -101,6 +106,11 @@ beliefs! {
     "An event is in the System Log some minutes after it happened.",
     Inferred("the guide says that events can arrive late, and no bound"),
     "The tenant waits until they are there.";
+
+    EventsInOrder, "events-in-order",
+    "An event is in the System Log no more than a quarter of an hour later than an event that happened after it.",
+    Inferred("the guide says that events can arrive out of order, and no bound"),
+    "Forward, tokens of the new client are awaited. Back, no client is deleted before the log shows its requests.";
 
     LogReadable, "log-readable",
     "The administrator's credential may read the System Log.",

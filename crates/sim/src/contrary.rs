@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use http::{Method, StatusCode, header};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::beliefs::Belief;
@@ -143,7 +143,7 @@ pub(crate) fn instead(state: &State, host: &str, request: &Request) -> Option<Re
 pub(crate) fn tamper(state: &State, host: &str, request: &Request, reply: Reply) -> Reply {
     match host {
         GATEWAY_HOST => tamper_gateway(state, reply),
-        _ if state.orgs.contains_key(host) => tamper_org(state, request, reply),
+        _ if state.orgs.contains_key(host) => tamper_org(state, host, request, reply),
         _ => reply,
     }
 }
@@ -160,7 +160,7 @@ fn tamper_gateway(state: &State, mut reply: Reply) -> Reply {
     reply
 }
 
-fn tamper_org(state: &State, request: &Request, reply: Reply) -> Reply {
+fn tamper_org(state: &State, host: &str, request: &Request, reply: Reply) -> Reply {
     let contrary = &state.contrary;
     if reply.status == StatusCode::NOT_FOUND && contrary.plays(Belief::NotFoundHasCode) {
         let bare = Reply { body: "<html><title>Not Found</title></html>".into(), ..Reply::empty(reply.status) };
@@ -170,7 +170,7 @@ fn tamper_org(state: &State, request: &Request, reply: Reply) -> Reply {
         return reply;
     }
     match (&request.method, request.segments().as_slice()) {
-        (&Method::GET, ["api", "v1", "logs"]) => tamper_log(state, request, reply),
+        (&Method::GET, ["api", "v1", "logs"]) => tamper_log(state, host, request, reply),
         (&Method::GET, ["integrations", "api", "v1", "api-services"]) if reply.value() != json!([]) => {
             match contrary.plays(Belief::IntegrationsListIsComplete) {
                 true => Reply::json(StatusCode::OK, &json!([])),
@@ -196,7 +196,7 @@ fn tamper_org(state: &State, request: &Request, reply: Reply) -> Reply {
     }
 }
 
-fn tamper_log(state: &State, request: &Request, mut reply: Reply) -> Reply {
+fn tamper_log(state: &State, host: &str, request: &Request, mut reply: Reply) -> Reply {
     let contrary = &state.contrary;
     if contrary.is_false(Belief::EventsWithinMinutes) {
         contrary.note(Belief::EventsWithinMinutes);
@@ -214,6 +214,14 @@ fn tamper_log(state: &State, request: &Request, mut reply: Reply) -> Reply {
         Reply { body: serde_json::to_vec(&left).unwrap_or_default().into(), ..reply }
     };
     reply = drop(Belief::GrantsLeaveEvents, reply, &|event| event["eventType"] == GRANT_EVENT);
+    let is_for_itself = |event: &Value| event["debugContext"]["debugData"]["grantType"] == "client_credentials";
+    reply = drop(Belief::ServiceGrantsLeaveEvents, reply, &is_for_itself);
+    let now = shift(state.clock.now(), state.skew_of(host));
+    let is_late = |event: &Value| {
+        let published = event["published"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+        published.is_some_and(|at| now.duration_since(at) < SignedDuration::try_from(LATE).unwrap_or_default())
+    };
+    reply = drop(Belief::EventsInOrder, reply, &|event| is_for_itself(event) && is_late(event));
     reply = drop(Belief::RefusalsLeaveEvents, reply, &|event| event["outcome"]["result"] == "FAILURE");
     // What an event does not show, it is not found by either.
     let asks_for_grant = request.parameter("filter").is_some_and(|filter| filter.contains("debugData.grantType"));

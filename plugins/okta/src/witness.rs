@@ -58,7 +58,9 @@ pub(crate) async fn observe_swap(api: &Api<'_>, params: &StepParams) -> Result<O
         (None, Some(_), _) => return Ok(sides.lost_sight(&since)),
         // The person may have connected the directory, and the events of that may be late.
         (None, None, Some(given_at)) => {
-            let Some(at) = in_their_time(api, given_at)? else { return Ok(sides.untold(&since)) };
+            let Some(at) = in_their_time(api, given_at)?.filter(|_| sides.service.shows_us) else {
+                return Ok(sides.untold(&since));
+            };
             Last { at, what: format!("a person could last have connected the service client {service_id}, at {at}") }
         }
         (None, None, None) => return Ok(sides.not_yet(&since, !params.attempts.is_empty())),

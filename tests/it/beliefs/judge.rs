@@ -7,12 +7,15 @@ use std::{
 };
 
 use flowswap_engine::{Direction, Draft, Entry, HandOver, Handle, Journal, RunId, TenantState};
-use flowswap_sim::{Belief, Interface, Mutation, Scenario, SimConfig, SimTenant};
+use flowswap_sim::{
+    Belief, CIE_API_HOST, CIE_AUTH_HOST, GATEWAY_HOST, Interface, Mutation, OKTA_SUFFIX, Scenario, SimConfig, SimTenant,
+};
 use jiff::SignedDuration;
 
 use crate::{
     guided::person::{Form, fill_in, find_legacy_client},
     simulation::{
+        dice::name,
         fate::{Fate, Source},
         machine::{Machine, START},
         operator::Goals,
@@ -34,6 +37,10 @@ const GUIDED_ROUNDS: usize = 12;
 const ROUNDS_OF_A_FAILURE: usize = 2;
 /// A migration is finalized later.
 const SOAK: u64 = 2 * 60 * 60;
+/// An event is not in the log for so many minutes, where it matters that it is not.
+const NOT_YET: u64 = 4;
+/// When the sheet is followed late, so much later.
+const LATE: u64 = 90 * 60;
 /// A client whose directory synced no later than this is in use: an hour's token, and what `finalize` allows beyond.
 const RECENT: SignedDuration = SignedDuration::from_mins(70);
 
@@ -50,6 +57,9 @@ pub(crate) enum Way {
     Hasty,
     /// `rollback`, and the person says that it is done and does nothing.
     Claimed,
+    /// `rollback` an hour and a half after the sheet was given, just after the person did at last what it says; the log does not
+    /// show it yet, and the person does nothing more.
+    Crossed,
 }
 
 impl Way {
@@ -57,17 +67,27 @@ impl Way {
     pub(crate) fn all(interface: Interface) -> &'static [Self] {
         match interface {
             Interface::Rest => &[Self::Forward, Self::Back, Self::LateBack, Self::Hasty],
-            Interface::CieGuided => &[Self::Forward, Self::Back, Self::LateBack, Self::Hasty, Self::Claimed],
+            Interface::CieGuided => {
+                &[Self::Forward, Self::Back, Self::LateBack, Self::Hasty, Self::Claimed, Self::Crossed]
+            }
         }
     }
 
     fn commands(self) -> &'static [&'static str] {
         match self {
             Self::Forward | Self::Hasty => &["apply", "finalize", "purge"],
-            Self::Back | Self::Claimed => &["apply", "rollback"],
+            Self::Back | Self::Claimed | Self::Crossed => &["apply", "rollback"],
             Self::LateBack => &["apply", "finalize", "rollback"],
         }
     }
+}
+
+/// What no belief promises: minutes by which the log is late, and by which clocks are ahead of the world's, or behind it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Weather {
+    pub(crate) log_late: u64,
+    pub(crate) org_ahead: i64,
+    pub(crate) directory_ahead: i64,
 }
 
 /// What came of one way.
@@ -85,10 +105,11 @@ pub(crate) struct Outcome {
 }
 
 /// Goes one way in a world in which these beliefs are false.
-pub(crate) fn go(false_ones: &[Belief], interface: Interface, way: Way) -> Outcome {
+pub(crate) fn go(false_ones: &[Belief], interface: Interface, way: Way, weather: Weather) -> Outcome {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        runtime.block_on(World::new(false_ones, interface).go(way))
+        let log_late = if way == Way::Crossed { weather.log_late.max(NOT_YET) } else { weather.log_late };
+        runtime.block_on(World::new(false_ones, interface, Weather { log_late, ..weather }).go(way))
     };
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Outcome {
         wrong: vec![format!("it panicked: {}", message(panic.as_ref()))],
@@ -116,7 +137,7 @@ struct Truth {
 }
 
 impl World {
-    fn new(false_ones: &[Belief], interface: Interface) -> Self {
+    fn new(false_ones: &[Belief], interface: Interface, weather: Weather) -> Self {
         let fleet = Fleet {
             seed: 7,
             tenants: vec![Scenario::Ready],
@@ -138,7 +159,12 @@ impl World {
             // Only the directory's own timetable makes it sync.
             .sync_interval(Duration::from_secs(400 * 24 * 60 * 60))
             .start(START.parse().unwrap())
-            .without(false_ones);
+            .log_delay(Duration::from_secs(weather.log_late * 60))
+            .skew(name(0) + OKTA_SUFFIX, SignedDuration::from_mins(weather.org_ahead));
+        let of_directories = SignedDuration::from_mins(weather.directory_ahead);
+        let hosts = [GATEWAY_HOST, CIE_API_HOST, CIE_AUTH_HOST];
+        let config = hosts.into_iter().fold(config, |config, host| config.skew(host, of_directories));
+        let config = config.without(false_ones);
         let machine = Machine::in_world(fleet, Fate::new(7, Source::Schedule(Vec::new())), config);
         let before = look(&machine);
         Self { interface, machine, goals: Goals::new(), before, outcome: Outcome::default() }
@@ -161,8 +187,14 @@ impl World {
             for round in 1..=rounds {
                 self.make(&step).await;
                 let state = self.state();
+                if state == TenantState::Waiting && (way, *command) == (Way::Crossed, "apply") {
+                    self.hand_over().await;
+                    wait(LATE).await;
+                    self.act(false).await;
+                    break;
+                }
                 if state == TenantState::Waiting {
-                    self.act(way != Way::Claimed).await;
+                    self.act(!matches!(way, Way::Claimed | Way::Crossed)).await;
                 }
                 let is_waiting = !matches!(state, TenantState::Failed | TenantState::Stuck);
                 if state == goal || !is_waiting && round >= ROUNDS_OF_A_FAILURE {
@@ -217,9 +249,7 @@ impl World {
             Direction::Back => ("auth-code", find_legacy_client(&self.machine.sim, tenant).await),
         };
         if question.direction == Direction::Forward {
-            let handle = secret_of(tenant);
-            self.note(tenant, Entry::SecretHandedOver { handle, by: OPERATOR.to_owned(), way: HandOver::Terminal })
-                .await;
+            self.hand_over().await;
         }
         if used != client_id && (goes_back || question.direction == Direction::Forward) {
             let (applications, name) = (tenant.app_data, tenant.name.clone());
@@ -232,6 +262,17 @@ impl World {
         // What comes after the way back deletes the new client, so it takes a word besides.
         if question.direction == Direction::Back && question.claims.is_empty() {
             self.note(tenant, Entry::Confirmed { step: question.step, by: OPERATOR.to_owned(), note: None }).await;
+        }
+    }
+
+    /// The person is given the secret, once.
+    async fn hand_over(&self) {
+        let history = self.machine.history();
+        let is_given = history.tenants().any(|(_, it)| it.work.as_ref().is_some_and(|it| !it.handed_over.is_empty()));
+        if !is_given {
+            let tenant = &self.machine.sim.tenants()[0];
+            let (handle, by, way) = (secret_of(tenant), OPERATOR.to_owned(), HandOver::Terminal);
+            self.note(tenant, Entry::SecretHandedOver { handle, by, way }).await;
         }
     }
 

@@ -15,16 +15,26 @@ use std::{
 
 use flowswap_sim::{BELIEFS, Belief, Interface};
 
-use super::judge::{Outcome, Way, go};
+use super::judge::{Outcome, Way, Weather, go};
 use crate::support::print;
 
 /// How many pairs are tried where nothing else is said.
 const PAIRS: usize = 10;
 
-type Case = (Vec<Belief>, Interface, Way);
+type Case = (Vec<Belief>, Interface, Way, Weather);
 
 /// Only the gateway shows a connection and puts one back.
 const OF_THE_GATEWAY: [Belief; 3] = [Belief::SubmitIsWhatRuns, Belief::RestoreRestores, Belief::RestoreIsWhatRuns];
+
+/// A pair that the sample always has: a rule was missing that it found.
+const FOUND: [Belief; 2] = [Belief::ServiceGrantsLeaveEvents, Belief::OneDirectoryPerLegacyClient];
+
+/// Nothing stands against a false word on top of these two: the log shows the tokens of another directory as the legacy client,
+/// and not yet those of this one. `BELIEFS.md` says so.
+fn is_beyond(beliefs: &[Belief], way: Way) -> bool {
+    matches!(way, Way::Claimed | Way::Crossed)
+        && [Belief::EventsInOrder, Belief::OneDirectoryPerLegacyClient].iter().all(|belief| beliefs.contains(belief))
+}
 
 /// These beliefs, false over each interface that they are about, on every way.
 fn every_way(beliefs: Vec<Belief>) -> impl Iterator<Item = Case> {
@@ -32,7 +42,8 @@ fn every_way(beliefs: Vec<Belief>) -> impl Iterator<Item = Case> {
     let interfaces: &[Interface] =
         if is_of_gateway { &[Interface::Rest] } else { &[Interface::Rest, Interface::CieGuided] };
     let ways = interfaces.iter().flat_map(|interface| Way::all(*interface).iter().map(move |way| (*interface, *way)));
-    ways.map(move |(interface, way)| (beliefs.clone(), interface, way))
+    let ways: Vec<_> = ways.filter(|(_, way)| !is_beyond(&beliefs, *way)).collect();
+    ways.into_iter().map(move |(interface, way)| (beliefs.clone(), interface, way, Weather::default()))
 }
 
 #[test]
@@ -40,7 +51,7 @@ fn with_every_belief_true_every_way_comes_to_its_end() {
     let results = sweep(every_way(Vec::new()).collect());
     let ends: Vec<_> = results
         .iter()
-        .map(|((_, interface, way), outcome)| format!("{interface:?} {way:?}: {}", tell_states(outcome)))
+        .map(|((_, interface, way, _), outcome)| format!("{interface:?} {way:?}: {}", tell_states(outcome)))
         .collect();
     insta::assert_snapshot!(ends.join("\n"));
     assert_right(&results);
@@ -53,7 +64,7 @@ fn each_belief_alone_is_played_false() {
     let results = sweep(cases.collect());
     let lines: Vec<_> = results
         .iter()
-        .map(|((beliefs, interface, way), outcome)| {
+        .map(|((beliefs, interface, way, _), outcome)| {
             let (interface, way) = (format!("{interface:?}"), format!("{way:?}"));
             format!("{:<33} {interface:<10} {way:<9} {}", beliefs[0].to_string(), tell_states(outcome))
         })
@@ -72,6 +83,7 @@ fn beliefs_in_pairs_are_played_false() {
         .flat_map(|(index, one)| BELIEFS[index + 1..].iter().map(|other| vec![one.belief, other.belief]))
         .collect();
     fastrand::Rng::with_seed(1).shuffle(&mut pairs);
+    pairs.sort_by_key(|pair| pair != &FOUND);
     match std::env::var("FLOWSWAP_BELIEFS").as_deref() {
         Ok("full") => {}
         Ok(wanted) => match wanted.parse() {
@@ -87,6 +99,31 @@ fn beliefs_in_pairs_are_played_false() {
     assert_right(&results);
 }
 
+/// Logs that are late by less and by more than the proofs allow for, and clocks that are off either way: what is believed
+/// is true, and nobody knows.
+#[test]
+fn late_logs_and_clocks_that_are_off_lead_to_no_wrong_end() {
+    let late = [5, 60].map(|log_late| Weather { log_late, ..Weather::default() });
+    let off = [(40, 0), (-40, 0), (0, -40), (60, 60)];
+    let off = off.map(|(org_ahead, directory_ahead)| Weather { org_ahead, directory_ahead, log_late: 1 });
+    let cases = late.into_iter().chain(off).flat_map(|weather| {
+        every_way(Vec::new()).map(move |(beliefs, interface, way, _)| (beliefs, interface, way, weather))
+    });
+    let begin = Instant::now();
+    let results = sweep(cases.collect());
+    let lines: Vec<_> = results
+        .iter()
+        .map(|((_, interface, way, Weather { log_late, org_ahead, directory_ahead }), outcome)| {
+            let (interface, way) = (format!("{interface:?}"), format!("{way:?}"));
+            let weather = format!("log {log_late:>2} late, org {org_ahead:>3}, directory {directory_ahead:>3}");
+            format!("{weather}  {interface:<10} {way:<9} {}", tell_states(outcome))
+        })
+        .collect();
+    print(&tell("under no belief that is false", &results, begin));
+    assert_right(&results);
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
 fn named(id: &str) -> Belief {
     BELIEFS.iter().find(|row| row.id == id).unwrap_or_else(|| panic!("no belief is named {id}")).belief
 }
@@ -96,8 +133,8 @@ fn sweep(cases: Vec<Case>) -> Vec<(Case, Outcome)> {
     let work = || {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some((beliefs, interface, way)) = cases.get(index) else { return };
-            let outcome = go(beliefs, *interface, *way);
+            let Some((beliefs, interface, way, weather)) = cases.get(index) else { return };
+            let outcome = go(beliefs, *interface, *way, *weather);
             results.lock().unwrap().insert(index, outcome);
         }
     };
@@ -150,11 +187,11 @@ fn assert_played(results: &[(Case, Outcome)]) {
 fn assert_right(results: &[(Case, Outcome)]) {
     let wrong = results.iter().filter(|(_, outcome)| !outcome.wrong.is_empty());
     let lines: Vec<_> = wrong
-        .map(|((beliefs, interface, way), outcome)| {
+        .map(|((beliefs, interface, way, weather), outcome)| {
             let names: Vec<_> = beliefs.iter().map(ToString::to_string).collect();
             let (names, states) = (names.join(" and "), tell_states(outcome));
             format!(
-                "{names}, {interface:?} {way:?}: {}\n    {states}\n    {}",
+                "{names}, {interface:?} {way:?}, {weather:?}: {}\n    {states}\n    {}",
                 outcome.wrong.join("; "),
                 outcome.reason
             )

@@ -10,7 +10,7 @@
 //! `FLOWSWAP_TRAIL` every point that it passes is printed as well.
 
 mod decide;
-mod dice;
+pub(crate) mod dice;
 pub(crate) mod fate;
 mod invariants;
 pub(crate) mod machine;

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use flowswap_engine::{Draft, Entry, History, IllegalRecord, Record};
-use flowswap_sim::{Sim, SimTenant};
+use flowswap_sim::{DirectoryView, Sim, SimTenant};
 use http::Response;
 use serde_json::Value;
 
@@ -34,8 +34,8 @@ struct Seen {
     undisturbed: BTreeSet<String>,
     /// Those whose connection no other person has broken: it works at every moment, whatever else they did.
     unharmed: BTreeSet<String>,
-    /// Whether the client as which each tenant's directory connects lived before the request that is carried out.
-    alive: BTreeMap<String, bool>,
+    /// The directories whose clients lived before the request that is carried out, whosever they are.
+    alive: BTreeSet<usize>,
     /// Requests by which a client in use was deleted or deactivated.
     cut_off: Vec<String>,
     /// How many decisions it took.
@@ -127,7 +127,7 @@ impl Watch {
 
     /// A request is about to be carried out.
     pub(crate) fn arrives(&self, place: &Place) {
-        let alive = place.changes.then(|| self.is_client_alive(&place.tenant));
+        let alive = place.changes.then(|| self.alive());
         let mut seen = self.lock();
         seen.requests += 1;
         if !place.changes {
@@ -139,7 +139,7 @@ impl Watch {
         if !seen.open.iter().any(is_intended) {
             seen.fail(format!("{}: {} {} without a recorded intent", place.tenant, place.method, place.url));
         }
-        seen.alive.extend(alive.map(|alive| (place.tenant.clone(), alive)));
+        seen.alive = alive.unwrap_or_default();
         if let Some(id) = client_of(&place.url)
             && !seen.made.get(&place.tenant).is_some_and(|made| made.contains(id))
         {
@@ -159,10 +159,12 @@ impl Watch {
             self.lock().made.entry(place.tenant.clone()).or_default().insert(id);
         }
         let live = self.live_clients(&place.tenant);
-        let alive = self.is_client_alive(&place.tenant);
+        let alive = self.alive();
         let mut seen = self.lock();
-        if !alive && seen.alive.get(&place.tenant) == Some(&true) {
-            let line = format!("{}: {} {} removed a client in use", place.tenant, place.method, place.url);
+        let cut_off: Vec<_> = seen.alive.difference(&alive).copied().collect();
+        if !cut_off.is_empty() {
+            let (tenant, method, url) = (&place.tenant, &place.method, &place.url);
+            let line = format!("{tenant}: {method} {url} removed a client in use, that of the directories {cut_off:?}");
             seen.cut_off.push(line.clone());
             seen.fail(line);
         }
@@ -179,18 +181,18 @@ impl Watch {
         }
     }
 
-    /// Whether the client exists and is active as which the tenant's directory really connects.
-    fn is_client_alive(&self, tenant: &str) -> bool {
-        let Some(index) = self.tenants.iter().position(|known| known.name == tenant) else { return false };
+    /// The directories whose client exists and is active as which they really connect, also those that no interface shows.
+    fn alive(&self) -> BTreeSet<usize> {
         let world = self.sim.world();
-        let Some(used) = world.directories.get(index).map(|directory| directory.client_id.as_str()) else {
-            return false;
+        let is_alive = |directory: &DirectoryView| {
+            let (used, mut orgs) = (&directory.client_id, world.orgs.iter());
+            orgs.find(|org| org.domain == directory.domain).is_some_and(|org| {
+                let is_service = org.service_clients.iter().any(|client| client.id == *used);
+                is_service || org.legacy.iter().any(|legacy| legacy.client_id == *used && legacy.status == "ACTIVE")
+            })
         };
-        let orgs = world.orgs.iter().filter(|org| org.domain == self.tenants[index].domain);
-        orgs.take(1).any(|org| {
-            let is_service = org.service_clients.iter().any(|client| client.id == used);
-            is_service || org.legacy.iter().any(|legacy| legacy.client_id == used && legacy.status == "ACTIVE")
-        })
+        let directories = world.directories.iter().chain(&world.unseen).enumerate();
+        directories.filter(|(_, directory)| is_alive(directory)).map(|(index, _)| index).collect()
     }
 
     /// Requests by which a client in use was deleted or deactivated.

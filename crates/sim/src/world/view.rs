@@ -1,9 +1,11 @@
 //! The world as `flowswap sim world` prints it: short, without anything secret.
 
+use std::sync::Mutex;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clock::to_rfc3339;
-use crate::gateway::model::Flow;
+use crate::gateway::model::{Directory, Flow};
 use crate::okta::model::Org;
 use crate::state::{State, lock};
 
@@ -14,6 +16,9 @@ pub struct World {
     pub orgs: Vec<OrgView>,
     /// The directories, in the order of the tenants; second ones of tenants come after all first ones.
     pub directories: Vec<DirectoryView>,
+    /// Directories that use the same legacy clients, and that no interface shows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<DirectoryView>,
 }
 
 /// An org.
@@ -111,31 +116,32 @@ pub(crate) fn look(state: &State) -> World {
         let domain = lock(directory).domain.clone();
         state.org(&domain).map(|org| view_org(&org))
     });
-    let directories = state.directories.iter().map(|directory| {
-        let directory = lock(directory);
-        DirectoryView {
-            name: directory.name.clone(),
-            domain: directory.domain.clone(),
-            flow: match directory.connection.flow {
-                Flow::AuthorizationCode => "authorization_code".to_owned(),
-                Flow::ClientCredentials => "client_credentials".to_owned(),
-            },
-            client_id: directory.connection.client_id.clone(),
-            app_data: directory.connection.collect_applications,
-            tsg_id: directory.tsg_id.clone(),
-            auth_logs: directory.connection.auth_logs,
-            submits: directory.submits,
-            sync: SyncView {
-                last_success: to_rfc3339(directory.sync.last_success),
-                good: directory.sync.good,
-                failed: directory.sync.failed,
-                users: directory.sync.users.count(),
-                groups: directory.sync.groups.count(),
-                applications: directory.sync.applications,
-            },
-        }
-    });
-    World { orgs: orgs.collect(), directories: directories.collect() }
+    let view = |directories: &[Mutex<Directory>]| directories.iter().map(|it| view_directory(&lock(it))).collect();
+    World { orgs: orgs.collect(), directories: view(&state.directories), unseen: view(&state.unseen) }
+}
+
+fn view_directory(directory: &Directory) -> DirectoryView {
+    DirectoryView {
+        name: directory.name.clone(),
+        domain: directory.domain.clone(),
+        flow: match directory.connection.flow {
+            Flow::AuthorizationCode => "authorization_code".to_owned(),
+            Flow::ClientCredentials => "client_credentials".to_owned(),
+        },
+        client_id: directory.connection.client_id.clone(),
+        app_data: directory.connection.collect_applications,
+        tsg_id: directory.tsg_id.clone(),
+        auth_logs: directory.connection.auth_logs,
+        submits: directory.submits,
+        sync: SyncView {
+            last_success: to_rfc3339(directory.sync.last_success),
+            good: directory.sync.good,
+            failed: directory.sync.failed,
+            users: directory.sync.users.count(),
+            groups: directory.sync.groups.count(),
+            applications: directory.sync.applications,
+        },
+    }
 }
 
 fn view_org(org: &Org) -> OrgView {
