@@ -11,7 +11,7 @@ const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Says that a plan was made in the future, if it was.
 pub(super) fn lead(made_at: Timestamp, now: Timestamp) -> Option<String> {
-    let ahead = made_at.duration_since(now);
+    let ahead = SignedDuration::from_secs(made_at.duration_since(now).as_secs());
     (ahead > TOLERANCE).then(|| {
         format!(
             "the plan was made at {made_at}, which is {ahead:#} ahead of this machine's clock: set the clock right, or plan again"

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use flowswap_contract::{
-    self as contract, ApplyReply, By, Error, ErrorKind, Handle, Inventory, ObserveReply, Observed, Op, PlanReply,
-    Reversibility, Role, RunSheet, SheetAct, SheetLine, StepParams, TestParams, Values,
+    self as contract, ApplyReply, By, Error, ErrorKind, Handle, Inventory, ObserveReply, Observed, Op, Phase,
+    PlanReply, Reversibility, Role, RunSheet, SheetAct, SheetLine, StepParams, TestParams, Values,
 };
 use flowswap_engine::{Backend, BackendCall, Draft, Entry, Mode, Record, RequestOutcome};
 use futures::{FutureExt, future::BoxFuture};
@@ -30,7 +30,15 @@ impl Backend for MemoryBackend {
     fn call<'a>(&'a self, call: BackendCall<'a>) -> BoxFuture<'a, Result<Value, contract::Error>> {
         async move {
             let changes = matches!(call.op, Op::Apply | Op::Undo);
-            assert!(!changes || call.mode == Mode::Apply, "`{}` in a dry run", call.op);
+            if changes {
+                let phase = decode(&call).step.proposal.phase;
+                let removes = match call.op {
+                    Op::Apply => matches!(phase, Phase::Retire | Phase::Purge),
+                    _ => phase == Phase::Provision,
+                };
+                let mode = if removes { Mode::Remove } else { Mode::Apply };
+                assert_eq!(call.mode, mode, "`{}` of {phase}", call.op);
+            }
             assert!(!matches!(call.op, Op::Detect | Op::Plan | Op::Observe) || call.mode == Mode::DryRun);
             let record = Call {
                 tenant: self.tenant.clone(),
