@@ -1,13 +1,19 @@
 //! Rows in which a side's clock is wrong: no proof compares this machine's clock with another's, and nothing is retired where
 //! the two sides disagree on the time.
 
-use flowswap_sim::{GATEWAY_HOST, SimConfig};
-use jiff::SignedDuration;
+use std::fs;
 
-use super::row::{
-    Row,
-    Stage::{Applied, New, Planned},
-    row,
+use flowswap_engine::Plan;
+use flowswap_sim::{GATEWAY_HOST, SimConfig};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    row::{
+        Row,
+        Stage::{Applied, New, Planned},
+        row,
+    },
+    writes::{is_retired, is_swapped},
 };
 use crate::support::Lab;
 
@@ -24,8 +30,13 @@ fn skew_both(lab: &Lab, ahead: SignedDuration) {
     skew_gateway(lab, ahead);
 }
 
-fn migrated(changes: &[String]) -> bool {
-    !changes.is_empty()
+/// The plan as it is made by a machine whose clock is two hours ahead.
+fn make_plan_in_the_future(lab: &Lab) {
+    let path = lab.path("acme.json");
+    let plan = Plan::read(&fs::read_to_string(&path).unwrap()).unwrap();
+    let ahead = |at: Timestamp| at + SignedDuration::from_hours(2);
+    let plan = Plan::freeze(ahead(plan.created_at), ahead(plan.not_after), plan.plugins, plan.tenants).unwrap();
+    fs::write(path, plan.render().unwrap()).unwrap();
 }
 
 /// The org of a laboratory of one tenant.
@@ -36,7 +47,7 @@ const WHY: &str = "okta/okta-auth-js#1315";
 pub(super) fn rows() -> Vec<Row> {
     let check = |name| row(name, WHY, New, &["check", "{tenant}"]);
     let apply =
-        |name| row(name, WHY, Planned, &["apply", "{tenant}.json", "--yes"]).allowing(migrated).state("swapped");
+        |name| row(name, WHY, Planned, &["apply", "{tenant}.json", "--yes"]).allowing(is_swapped).state("swapped");
     let finalize = |name| row(name, WHY, Applied, &["finalize", "{tenant}", "--yes"]);
     vec![
         check("check: okta 1 s ahead").prepare(|lab| skew_okta(lab, SignedDuration::from_secs(1))),
@@ -66,6 +77,15 @@ pub(super) fn rows() -> Vec<Row> {
             let behind = SignedDuration::from_hours(-1);
             SimConfig::skew(world, ORG, behind).skew(GATEWAY_HOST, behind)
         }),
+        row(
+            "apply: a plan from the future",
+            "a clock that was set back",
+            Planned,
+            &["apply", "{tenant}.json", "--yes"],
+        )
+        .prepare(make_plan_in_the_future)
+        .code(6)
+        .says(&["ahead of this machine's clock", "plan again"]),
         finalize("finalize: okta 15 min ahead of the gateway")
             .prepare(|lab| skew_okta(lab, SignedDuration::from_mins(15)))
             .code(6)
@@ -78,7 +98,7 @@ pub(super) fn rows() -> Vec<Row> {
             .state("swapped"),
         finalize("finalize: both 1 h ahead")
             .prepare(|lab| skew_both(lab, SignedDuration::from_hours(1)))
-            .allowing(migrated)
+            .allowing(is_retired)
             .state("retired"),
     ]
 }

@@ -8,6 +8,8 @@ mod clocks;
 mod directory;
 mod environment;
 mod logs;
+mod outage;
+mod pages;
 mod proxies;
 mod reads;
 mod refusals;
@@ -16,7 +18,7 @@ mod severe;
 mod tokens;
 mod writes;
 
-use std::{sync::Mutex, thread};
+use std::{collections::BTreeMap, sync::Mutex, thread};
 
 use row::{Row, play};
 
@@ -61,19 +63,26 @@ fn wrong_turns_of_the_outside() {
         let labs = group.len().div_ceil(A_LAB);
         jobs.extend((0..labs).map(|lab| group.iter().skip(lab).step_by(labs).cloned().collect()));
     }
-    let (jobs, failures) = (Mutex::new(jobs), Mutex::new(Vec::new()));
+    let (jobs, played) = (Mutex::new(jobs), Mutex::new(BTreeMap::new()));
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 loop {
                     let Some(job) = jobs.lock().unwrap().pop() else { return };
-                    let failed = play(&job);
-                    failures.lock().unwrap().extend(failed);
+                    let results = play(&job);
+                    played.lock().unwrap().extend(results.into_iter().map(|result| (result.name, result)));
                 }
             });
         }
     });
-    let failures: Vec<_> = failures.into_inner().unwrap();
+    let played = played.into_inner().unwrap();
+    assert_eq!(played.len(), count, "two rows have one name");
     print(&format!("wrong turns: {count} rows"));
-    assert!(failures.is_empty(), "{} of {count} rows:\n\n{}", failures.len(), failures.join("\n\n"));
+    let failed = played.values().filter(|row| !row.failures.is_empty());
+    let failed: Vec<_> = failed.map(|row| format!("== {}\n{}", row.page, row.failures.join("\n"))).collect();
+    assert!(failed.is_empty(), "{} of {count} rows:\n\n{}", failed.len(), failed.join("\n\n"));
+    if only.is_empty() {
+        let pages: Vec<_> = table().iter().map(|row| played[row.name].page.clone()).collect();
+        insta::with_settings!({ filters => pages::VARYING }, { insta::assert_snapshot!(pages.join("\n\n")) });
+    }
 }

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use flowswap_sim::{Fault, FaultKind, GATEWAY_HOST, Interface, SimConfig, SimTenant, diff};
 use jiff::{SignedDuration, Timestamp};
 
+use super::pages;
 use crate::{
     faults::points::uniform,
     support::{Lab, Output, command, finish},
@@ -39,9 +40,9 @@ pub(super) enum World {
 pub(super) struct Row {
     pub(super) name: &'static str,
     /// Where it was seen, or why it is possible.
-    why: &'static str,
+    pub(super) why: &'static str,
     pub(super) stage: Stage,
-    args: &'static [&'static str],
+    pub(super) args: &'static [&'static str],
     faults: Vec<At>,
     config: Option<fn(SimConfig) -> SimConfig>,
     prepare: Option<fn(&Lab)>,
@@ -181,28 +182,37 @@ impl Row {
         self
     }
 
+    fn broken(&self, why: &str) -> Played {
+        Played { name: self.name, failures: vec![why.to_owned()], ..Played::default() }
+    }
+
     /// Whether it touches its own tenant only.
     pub(super) fn shares_its_lab(&self) -> bool {
         self.prepare.is_none() && self.config.is_none()
     }
 }
 
-/// Plays rows of one stage in one laboratory, in which each has a tenant of its own. Answers with what went wrong.
-pub(super) fn play(rows: &[Row]) -> Vec<String> {
+/// What came of a row.
+#[derive(Default)]
+pub(super) struct Played {
+    pub(super) name: &'static str,
+    /// What is wrong with it.
+    pub(super) failures: Vec<String>,
+    /// The command, its exit code and what it said, for people to read.
+    pub(super) page: String,
+}
+
+/// Plays rows of one stage in one laboratory, in which each has a tenant of its own.
+pub(super) fn play(rows: &[Row]) -> Vec<Played> {
     let begun = catch_unwind(AssertUnwindSafe(|| begin(&rows[0], rows.len())));
-    let Ok(lab) = begun else {
-        return rows.iter().map(|row| format!("== {}: its laboratory did not come about", row.name)).collect();
-    };
-    let mut failures = Vec::new();
-    for (row, tenant) in rows.iter().zip(lab.sim.tenants()) {
-        let found = catch_unwind(AssertUnwindSafe(|| play_one(&lab, &tenant, row)));
-        let found = found.unwrap_or_else(|_| vec!["the row broke off".to_owned()]);
-        if !found.is_empty() {
-            failures.push(format!("== {} ({}; `{}`)\n{}", row.name, row.why, row.args.join(" "), found.join("\n")));
-        }
+    let play = |(index, row): (usize, &Row)| {
+        let Ok(lab) = &begun else { return row.broken("its laboratory did not come about") };
+        let tenant = &lab.sim.tenants()[index];
+        let played = catch_unwind(AssertUnwindSafe(|| play_one(lab, tenant, row)));
         lab.sim.clear_faults();
-    }
-    failures
+        played.unwrap_or_else(|_| row.broken("the row broke off"))
+    };
+    rows.iter().enumerate().map(play).collect()
 }
 
 fn begin(row: &Row, tenants: usize) -> Lab {
@@ -231,7 +241,7 @@ fn begin(row: &Row, tenants: usize) -> Lab {
     lab
 }
 
-fn play_one(lab: &Lab, tenant: &SimTenant, row: &Row) -> Vec<String> {
+fn play_one(lab: &Lab, tenant: &SimTenant, row: &Row) -> Played {
     if let Some(prepare) = row.prepare {
         prepare(lab);
     }
@@ -258,7 +268,7 @@ fn play_one(lab: &Lab, tenant: &SimTenant, row: &Row) -> Vec<String> {
     if !found.is_empty() {
         found.push(output.show());
     }
-    found
+    Played { name: row.name, failures: found, page: pages::render(lab, tenant, row, &output) }
 }
 
 fn judge(row: &Row, output: &Output, changes: &[String], fill: impl Fn(&str) -> String) -> Vec<String> {

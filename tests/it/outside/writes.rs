@@ -1,7 +1,7 @@
 //! Rows in which a write gets an odd answer, done or not done: what is in doubt is looked at, and nothing is taken for gone on
 //! a stranger's word.
 
-use flowswap_sim::FaultKind;
+use flowswap_sim::{FaultKind, SYNC_EVERY};
 use serde_json::json;
 
 use super::{
@@ -45,8 +45,32 @@ fn client_stays(changes: &[String]) -> bool {
     !changes.iter().any(|change| change.contains("/service_clients") || change.contains("/apps/"))
 }
 
-fn anything(_: &[String]) -> bool {
-    true
+/// The directory is on the one service client that was made, and the legacy client is as it was.
+pub(super) fn is_swapped(changes: &[String]) -> bool {
+    legacy_stays(changes)
+        && count(changes, "/connection/flow: ", "became \"client_credentials\"") == 1
+        && count(changes, "/service_clients/", ": added") == 1
+}
+
+/// The directory is on the legacy client again, which is as it was, and the service client is gone.
+fn is_back(changes: &[String]) -> bool {
+    legacy_stays(changes)
+        && count(changes, "/connection/flow: ", "became \"authorization_code\"") == 1
+        && count(changes, "/service_clients/", ": removed") == 1
+}
+
+/// The legacy client was deactivated, and nothing else was touched.
+pub(super) fn is_retired(changes: &[String]) -> bool {
+    changes.len() == 1 && count(changes, "/apps/", "/status: \"ACTIVE\" became \"INACTIVE\"") == 1
+}
+
+/// The legacy client was deleted, and nothing else was touched.
+fn is_purged(changes: &[String]) -> bool {
+    changes.len() == 1 && count(changes, "/apps/", ": removed") == 1
+}
+
+fn count(changes: &[String], one: &str, other: &str) -> usize {
+    changes.iter().filter(|change| change.contains(one) && change.contains(other)).count()
 }
 
 fn timed_out() -> FaultKind {
@@ -56,10 +80,7 @@ fn timed_out() -> FaultKind {
 /// The creation of the client.
 fn creations() -> Vec<Row> {
     let lost = |name, why, fault| {
-        row(name, why, Planned, APPLY)
-            .fault(at("POST", SERVICES, fault).times(1))
-            .allowing(legacy_stays)
-            .state("swapped")
+        row(name, why, Planned, APPLY).fault(at("POST", SERVICES, fault).times(1)).allowing(is_swapped).state("swapped")
     };
     let never = |name, why, fault| row(name, why, Planned, APPLY).fault(at("POST", SERVICES, fault)).code(3);
     vec![
@@ -91,7 +112,7 @@ fn swaps() -> Vec<Row> {
     let lost = |name, why, fault| {
         row(name, why, Planned, APPLY)
             .fault(at("POST", RECONNECT, fault).times(1))
-            .allowing(legacy_stays)
+            .allowing(is_swapped)
             .state("swapped")
     };
     let never = |name, why, fault| {
@@ -149,7 +170,7 @@ fn ways_back() -> Vec<Row> {
     let lost = |name, why, fault| {
         row(name, why, Applied, ROLLBACK)
             .fault(at("POST", RESTORE, fault).times(1))
-            .allowing(anything)
+            .allowing(is_back)
             .state("rolled-back")
     };
     let never =
@@ -176,7 +197,7 @@ fn removals() -> Vec<Row> {
     let lost = |name, why, fault| {
         row(name, why, Applied, ROLLBACK)
             .fault(at("DELETE", CLIENT, fault).times(1))
-            .allowing(anything)
+            .allowing(is_back)
             .state("rolled-back")
     };
     let never = |name, why, fault| {
@@ -188,7 +209,13 @@ fn removals() -> Vec<Row> {
             .never_says(&["rolled-back"])
     };
     let unseen = |name, why, fault| {
-        row(name, why, Applied, ROLLBACK).fault(at("GET", CLIENT, fault)).code(3).allowing(anything).state("stuck")
+        row(name, why, Applied, ROLLBACK).fault(at("GET", CLIENT, fault)).code(3).allowing(is_back).state("stuck")
+    };
+    // The directory syncs by itself, so it has a token of the new client that is alive.
+    let still_in_use = |name, why, log: Option<FaultKind>| {
+        let row = row(name, why, Applied, ROLLBACK).config(|world| world.natural_sync(SYNC_EVERY));
+        let row = log.into_iter().fold(row, |row, kind| row.fault(at("GET", "{org} /api/v1/logs", kind)));
+        row.code(4).allowing(client_stays).state("rolling-back").never_says(&["rolled-back"])
     };
     let foreign = &["something in between answered for {org}"];
     vec![
@@ -211,6 +238,20 @@ fn removals() -> Vec<Row> {
         lost("delete the client: 408, done", "RFC 9110 §15.5.9", committed(timed_out())),
         lost("delete the client: a balancer's 404, done", "cloud-provider-azure#933", committed(balancer())),
         lost("delete the client: 500, done", "okta status page", FaultKind::StatusAfterCommit { status: 500 }),
+        still_in_use("rollback: a token of the new client may be in use", "tokens live an hour", None),
+        still_in_use("rollback: the log behind a portal", "okta-sdk-java#509", Some(portal())).says(foreign),
+        still_in_use("rollback: the log behind a proxy", "netsuite-suitecloud-sdk#862", Some(proxy())).says(foreign),
+        still_in_use("rollback: a balancer's 404 at the log", "cloud-provider-azure#933", Some(balancer()))
+            .says(foreign),
+        still_in_use("rollback: an empty log", "a log that lost its events", Some(raw(200, "[]"))),
+        still_in_use(
+            "rollback: the log may not be read",
+            "a role without the log",
+            Some(okta(403, "E0000006", "Non", &[])),
+        )
+        .code(3)
+        .state("stuck")
+        .says(&["the provider cannot tell who uses the client", "delete it yourself"]),
         unseen("look after the deletion: a balancer's 404", "cloud-provider-azure#933", balancer()).says(foreign),
         unseen("look after the deletion: a portal", "okta-sdk-java#82", portal()).says(foreign),
         unseen("look after the deletion: a gateway's JSON 404", "Kong", json_balancer())
@@ -219,7 +260,7 @@ fn removals() -> Vec<Row> {
             .fault(at("GET", CLIENT, FaultKind::Delay { milliseconds: 1 }))
             .fault(at("GET", SERVICES, portal()))
             .code(3)
-            .allowing(anything)
+            .allowing(is_back)
             .state("stuck")
             .says(foreign),
     ]
@@ -231,7 +272,7 @@ fn retirements() -> Vec<Row> {
     let lost = |name, why, fault| {
         row(name, why, Applied, FINALIZE)
             .fault(at("POST", deactivate, fault).times(1))
-            .allowing(anything)
+            .allowing(is_retired)
             .state("retired")
     };
     let never = |name, why, fault| row(name, why, Applied, FINALIZE).fault(fault).code(3);
@@ -256,7 +297,10 @@ fn retirements() -> Vec<Row> {
 fn purges() -> Vec<Row> {
     let never = |name, why, fault| row(name, why, Retired, PURGE).fault(fault).code(3).never_says(&["finalized"]);
     let lost = |name, why, fault| {
-        row(name, why, Retired, PURGE).fault(at("DELETE", LEGACY, fault).times(1)).allowing(anything).state("finalized")
+        row(name, why, Retired, PURGE)
+            .fault(at("DELETE", LEGACY, fault).times(1))
+            .allowing(is_purged)
+            .state("finalized")
     };
     let foreign = &["something in between answered for {org}"];
     vec![
