@@ -176,8 +176,8 @@ impl fmt::Display for Foreign {
     }
 }
 
-/// A foreign text as it may be shown: one short line without what could rule a terminal, the query of a URL, or a
-/// quotation mark that would end ours.
+/// A foreign text as it may be shown: one short line without control characters, the query of a URL, or a quotation
+/// mark that would end ours. What else is hidden in it, every display makes visible.
 pub(crate) fn shown(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let words = words.map(|word| match word.split_once('?') {
@@ -185,19 +185,13 @@ pub(crate) fn shown(text: &str) -> String {
         _ => word,
     });
     let line = words.collect::<Vec<_>>().join(" ");
-    let harmless = line.chars().filter(|c| !is_invisible(*c)).map(|c| if c == '`' { '\'' } else { c });
+    let harmless = line.chars().map(|c| if c == '`' { '\'' } else { c });
     let mut kept: String = harmless.clone().take(MAX_SHOWN).collect();
     if harmless.count() > MAX_SHOWN {
         kept.pop();
         kept.push('…');
     }
     kept
-}
-
-/// What orders text or takes no room.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// The body without the mark that some put before it.

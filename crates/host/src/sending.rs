@@ -174,6 +174,10 @@ impl Sending {
 
     /// What the journal says of a mutating request.
     pub(crate) fn outcome(&self, request_id: Option<&str>) -> RequestOutcome {
+        if let Some(foreign) = &self.foreign {
+            // Its status says nothing of what the other side has done.
+            return RequestOutcome::Lost { message: foreign.brief() };
+        }
         match &self.seen {
             Some(Ok(answer)) => RequestOutcome::Answered {
                 status: answer.status().as_u16(),

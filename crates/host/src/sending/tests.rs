@@ -145,9 +145,9 @@ async fn what_something_in_between_answers_never_reaches_the_plugin() {
             let said = format!("something in between answered for x.test: {status} text/html");
             assert!(error.message.starts_with(&said), "{}", error.message);
             assert_eq!((attempts, error.context["answered_by"].as_str()), (expect, "foreign"), "{status} {ask:?}");
-            // The journal says what was seen, and nothing is kept of it.
+            // For the journal the other side's answer is lost, and nothing is kept of this one.
             let diary = world.diary();
-            assert_eq!(diary.last().unwrap() == &format!("journal ended create 0 {status}"), mutates, "{diary:?}");
+            assert_eq!(diary.last().unwrap() == "journal ended create 0 lost", mutates, "{diary:?}");
             assert!(world.custody.lock().unwrap().is_empty());
         }
     }
