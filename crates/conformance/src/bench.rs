@@ -76,11 +76,7 @@ impl Bench {
 
     /// Makes a call as the engine does.
     pub(crate) async fn call(&self, op: Op, step: Option<&Step>, params: Value) -> Result<Value, contract::Error> {
-        let mode = match op {
-            Op::Apply | Op::Undo => Mode::Apply,
-            Op::Test if step.is_some() => Mode::Apply,
-            _ => Mode::DryRun,
-        };
+        let mode = Mode::of(op, step);
         let step = step.map(|step| step.id.as_str());
         self.session.call(BackendCall { op, mode, run: RunId::none(), step, params }).await
     }

@@ -85,6 +85,9 @@ pub enum ErrorKind {
     RateLimited,
     /// The other side did not answer, or not with an answer of its own.
     Unavailable,
+    /// Nobody was reached, and a repetition helps no one: a name that nobody knows, a certificate that nobody trusts, a proxy that
+    /// refuses. Proxies lock accounts.
+    Unreachable,
     /// The other side cannot do this at all.
     Unsupported,
     /// The other side found the request, or the plugin the answer, to be malformed.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use flowswap_contract::{self as contract, Handle, Op};
+use flowswap_contract::{self as contract, Handle, Op, Step};
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::{Draft, Record, RunId, Secret};
+use crate::{Direction, Draft, Record, RunId, Secret, run::removes};
 
 /// One side of one tenant: an open session of a plugin.
 pub trait Backend: Send + Sync {
@@ -43,9 +43,23 @@ pub enum Mode {
     DryRun,
     /// Anything, journaled.
     Apply,
-    /// As [`Apply`](Mode::Apply), for a step that removes a client: a change is sent at once and only once. Where it would
-    /// have to wait, the error says for how long, so that the engine can look again whether the client is in use.
+    /// As [`Apply`](Mode::Apply), for a step that removes a client: up to its change nothing waits, and nothing is sent again.
+    /// The error says when it may be, so that the engine can look again before that whether the client is in use.
     Remove,
+}
+
+impl Mode {
+    /// The mode in which the engine makes a call.
+    pub fn of(op: Op, step: Option<&Step>) -> Self {
+        let in_direction = |direction| step.is_some_and(|step| removes(step, direction).is_some());
+        match op {
+            Op::Apply if in_direction(Direction::Forward) => Self::Remove,
+            Op::Undo if in_direction(Direction::Back) => Self::Remove,
+            Op::Apply | Op::Undo => Self::Apply,
+            Op::Test if step.is_some() => Self::Apply,
+            Op::Detect | Op::Plan | Op::Observe | Op::Test => Self::DryRun,
+        }
+    }
 }
 
 /// The append-only record of what was done.

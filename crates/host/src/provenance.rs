@@ -110,6 +110,7 @@ impl Foreign {
         let kind = match self.sign {
             Sign::Compressed(_) => ErrorKind::Invalid,
             Sign::BrokenJson if self.status.is_success() => ErrorKind::Invalid,
+            Sign::ProxyAuth => ErrorKind::Unreachable,
             _ => ErrorKind::Unavailable,
         };
         let mut error = Error::new(kind, format!("something in between answered for {host}: {self}"))

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -45,6 +45,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) closing: Stop,
     /// A mutating request of this call may have changed the world.
     pub(crate) touched: AtomicBool,
+    /// Milliseconds after which what was not sent again may be sent again; 0 where nothing was put off.
+    pub(crate) put_off_ms: AtomicU64,
 }
 
 impl Scope<'_> {
@@ -135,6 +137,10 @@ impl Scope<'_> {
 
     pub(crate) fn emit(&self, event: Event) {
         self.side.effects.events.emit(event);
+    }
+
+    pub(crate) fn put_off(&self, wait: Duration) {
+        self.put_off_ms.store(wait.as_millis().try_into().unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
     }
 
     pub(crate) fn touch(&self) {

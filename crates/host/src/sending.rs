@@ -1,6 +1,6 @@
 //! Sends one request, as often as it takes, and weighs what comes of it: whose answer it is, what it says of the effect.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use bytes::Bytes;
 use flowswap_contract::{Error, ErrorKind, HttpAnswer, HttpAsk, Intent};
@@ -40,20 +40,20 @@ pub(crate) struct Sending {
 impl Scope<'_> {
     /// Waits until the origin has requests left.
     pub(crate) async fn wait_at_gate(&self, ask: &HttpAsk, permitted: &Permitted) -> Result<(), Error> {
+        if self.is_urgent(ask) {
+            return Ok(());
+        }
         let origin = permitted.origin.as_str();
         while let Some(wait) = self.side.effects.gate.wait(origin) {
-            let reason = format!("{origin} has no requests left for now");
-            if self.is_removal(ask) {
-                return Err(put_off(ask, ErrorKind::RateLimited, wait, &reason));
-            }
-            self.pause(wait, &reason).await?;
+            self.pause(wait, &format!("{origin} has no requests left for now")).await?;
         }
         Ok(())
     }
 
-    /// A change of a step that removes a client. While it waits, the client may come into use.
-    fn is_removal(&self, ask: &HttpAsk) -> bool {
-        self.mode == Mode::Remove && ask.intent == Intent::Mutate
+    /// Up to the change of a step that removes a client nothing waits: meanwhile the client may come into use.
+    fn is_urgent(&self, ask: &HttpAsk) -> bool {
+        let is_over = self.touched.load(Ordering::Relaxed) && ask.intent != Intent::Mutate;
+        self.mode == Mode::Remove && !is_over
     }
 
     /// Does not try what many others have just tried in vain.
@@ -86,10 +86,8 @@ impl Scope<'_> {
             let decision = self.weigh(ask, permitted, left, &seen, &mut sending);
             sending.seen = Some(seen);
             let Decision::Repeat { wait, reason } = decision else { return sending };
-            if self.is_removal(ask) {
-                let is_limited = sending.status() == Some(StatusCode::TOO_MANY_REQUESTS.as_u16());
-                let kind = if is_limited { ErrorKind::RateLimited } else { ErrorKind::Unavailable };
-                sending.cut_short = Some(put_off(ask, kind, wait, &reason));
+            if self.is_urgent(ask) {
+                self.put_off(wait);
                 return sending;
             }
             if let Err(stopped) = self.pause(wait, &format!("{}: {reason}", describe(&ask.method, &ask.url))).await {
@@ -207,12 +205,6 @@ impl Sending {
             (None, _) => Err(effect(interrupted())),
         }
     }
-}
-
-/// A removal that was not sent, or not again, and may be after this time and another look.
-fn put_off(ask: &HttpAsk, kind: ErrorKind, wait: Duration, reason: &str) -> Error {
-    let message = format!("{} was put off: {reason}", describe(&ask.method, &ask.url));
-    Error { retry_after_ms: wait.as_millis().try_into().ok(), ..Error::new(kind, message) }
 }
 
 fn decode(answer: http::Response<Bytes>, attempts: u32) -> HttpAnswer {

@@ -5,7 +5,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -150,6 +150,7 @@ impl Session {
             lent: Handle::find_all(&call.params).into_iter().collect(),
             closing: closing.listen(),
             touched: AtomicBool::new(false),
+            put_off_ms: AtomicU64::new(0),
         };
         let began = home.begin(Call {
             id: self.process.next_id(),
@@ -169,6 +170,8 @@ impl Session {
             if scope.touched.load(Ordering::Relaxed) {
                 *error = error.clone().with_unknown_effect();
             }
+            let put_off_ms = scope.put_off_ms.load(Ordering::Relaxed);
+            error.retry_after_ms = Some(put_off_ms).filter(|ms| *ms > 0).or(error.retry_after_ms);
         }
         self.clean(result).map(Some)
     }

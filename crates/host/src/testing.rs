@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -176,6 +176,7 @@ pub(crate) fn scope(side: &Side) -> Scope<'_> {
         lent: [Handle::new("acme/earlier/lent"), Handle::new("globex/earlier/foreign")].into(),
         closing: never(),
         touched: AtomicBool::new(false),
+        put_off_ms: AtomicU64::new(0),
     }
 }
 

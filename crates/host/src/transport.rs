@@ -148,7 +148,11 @@ impl TransportError {
                 (ErrorKind::Unavailable, format!("got no answer from {host} to {request}: {cause}"))
             }
         };
-        let kind = if self.timed_out { ErrorKind::TimedOut } else { kind };
+        let kind = match kind {
+            ErrorKind::Unavailable if self.cause.is_final() => ErrorKind::Unreachable,
+            _ if self.timed_out => ErrorKind::TimedOut,
+            kind => kind,
+        };
         let error = Error::new(kind, message).with_context("host", host).with_context("cause", self.cause.brief());
         let proxy = "HTTPS_PROXY or ALL_PROXY is set, so it may be the proxy that cannot be reached; look at both and at NO_PROXY";
         match self.cause.hint() {

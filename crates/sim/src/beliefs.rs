@@ -120,7 +120,7 @@ beliefs! {
     OrgShowsItsTime, "org-shows-its-time",
     "Okta's answers have a `Date`.",
     Stated("RFC 9110; seen in recordings"),
-    "How long ago a token was granted cannot be told: the tenant waits.";
+    "How long ago a token was granted cannot be told: the tenant fails before anything is switched.";
 
     OrgClockAgrees, "org-clock-agrees",
     "The org's clock agrees with the directory's within five minutes.",
@@ -160,12 +160,12 @@ beliefs! {
     DeleteIsImmediate, "delete-is-immediate",
     "What Okta agreed to delete is gone.",
     Stated("Okta's management API description; seen in recordings"),
-    "It is looked at again, and still there: the step stays in doubt.";
+    "It is looked at again, and still there: a purge fails, and a way back is stuck.";
 
     DeactivationIsShown, "deactivation-is-shown",
     "An app that was deactivated is shown as INACTIVE at once.",
     Stated("Okta's management API description"),
-    "The step stays in doubt, and the legacy client is not deleted.";
+    "The step fails, and the legacy client is not deleted.";
 
     ActivationActivates, "activation-activates",
     "An app that Okta agreed to activate is active.",
@@ -185,12 +185,12 @@ beliefs! {
     SubmitSubmits, "submit-submits",
     "A submit that is answered well has changed the connection.",
     Described("what `reconnect` does"),
-    "The connection is read again, and the swap stays in doubt.";
+    "The directory shows the connection from before: `confirm` is stuck. By a console the swap is not seen, and the tenant waits.";
 
     SubmitIsWhatRuns, "submit-is-what-runs",
     "The connection that is shown after a submit is the one that syncs.",
     Described("what a read shows"),
-    "The log shows tokens of the legacy client and none of the new one: the tenant waits.";
+    "The log shows tokens of the legacy client and none of the new one: `confirm` is stuck.";
 
     RestoreRestores, "restore-restores",
     "A restore that is answered well has changed the connection.",
@@ -210,7 +210,7 @@ beliefs! {
     SyncsGoOn, "syncs-go-on",
     "A directory that synced as the new client goes on.",
     Inferred("five-minute syncs of Cloud Identity Engine's manual"),
-    "`finalize` asks for a recent token, and waits.";
+    "`finalize` asks for a recent token, and waits. Where too few syncs were seen before, `confirm` is stuck.";
 
     SyncsLoseNothing, "syncs-lose-nothing",
     "A sync that is green has read everything.",
@@ -220,7 +220,7 @@ beliefs! {
     NameStays, "name-stays",
     "A submit leaves the directory's name alone.",
     Inferred("the Reconnect dialogue takes names of 15 characters at most"),
-    "Not noticed by a gateway's directory: it is known by its id, and its name proves nothing.";
+    "A gateway's directory is known by its id, and its name proves nothing. In the console it is missed by its name: `confirm` is stuck.";
 
     DirectoryShowsItsTime, "directory-shows-its-time",
     "The answers of the directory's interface have a `Date`.",

@@ -45,7 +45,8 @@ pub(crate) async fn check(api: &Api<'_>) -> Vec<Evidence> {
 
 /// There was no answer at all. An answer of Okta, however bad, has a status.
 fn is_silence(error: &Error) -> bool {
-    matches!(error.kind, ErrorKind::Unavailable | ErrorKind::TimedOut) && !error.context.contains_key("status")
+    matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Unreachable | ErrorKind::TimedOut)
+        && !error.context.contains_key("status")
 }
 
 fn judge(check: &str, result: Result<HttpAnswer, Error>) -> Evidence {

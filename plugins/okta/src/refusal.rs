@@ -4,7 +4,7 @@
 
 use flowswap_contract::{Error, ErrorKind, HttpAnswer, HttpAsk, Intent};
 
-use crate::api::REQUEST_ID;
+use crate::api::{REQUEST_ID, SERVICES};
 
 /// The error that a non-2xx answer stands for. `what` completes "okta refused to …".
 pub(crate) fn explain(what: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {
@@ -125,13 +125,18 @@ fn classify(
             ErrorKind::Auth,
             hint("the token is wrong, revoked, unused for 30 days, or its admin was deactivated; make a new one"),
         ),
-        (403, Some("E0000056" | "E0000143")) => {
+        (403, Some("E0000056" | "E0000143")) if ask.method == "DELETE" => {
             (ErrorKind::Conflict, hint("an app must be inactive before it can be deleted"))
         }
         (403, Some("E0000005")) => (ErrorKind::Auth, hint("okta sees no valid session; check `credential`")),
+        (403, Some("E0000056" | "E0000143")) => (ErrorKind::Conflict, None),
         (403, _) if ask.intent == Intent::Mutate => (
             ErrorKind::Permission,
-            hint("the token's admin lacks the role: creating an integration takes a super administrator"),
+            hint(if ask.url.contains(SERVICES) {
+                "the token's admin lacks the role: an integration is made and deleted by a super administrator"
+            } else {
+                "the token's admin lacks a role that may change this"
+            }),
         ),
         (403, _) => (ErrorKind::Permission, hint("the token's admin lacks a role that may read this")),
         (404 | 410, _) => (ErrorKind::NotFound, None),

@@ -22,6 +22,9 @@ const SIGNING_IN: SignedDuration = SignedDuration::from_mins(2);
 /// Two syncs at the least; tokens that are closer together may be of one person who tries twice.
 const WAY_BACK_APART: SignedDuration = SignedDuration::from_mins(10);
 
+const SHOWS_NOTHING: &str =
+    "the log does not even show that flowswap tried the client, so it may show none of its tokens";
+
 /// What the directory's swap says of itself; the rest of its payload is its plugin's.
 #[derive(Deserialize)]
 pub(crate) struct SwapPayload {
@@ -103,12 +106,16 @@ impl Sides<'_> {
 
     /// Nobody but flowswap got a token as the service client, and somebody may have been about to.
     fn untold(&self, since: &str) -> ObserveReply {
-        let detail = format!(
-            "{}; a person may have connected it meanwhile: that nobody did shows by two tokens as the legacy client, the last of them {} \
-             minutes later",
-            self.silence(since),
-            UNUSED.as_mins()
-        );
+        let silence = self.silence(since);
+        let why = if self.service.shows_us {
+            format!(
+                "that nobody did shows by two tokens as the legacy client, the last of them {} minutes later",
+                UNUSED.as_mins()
+            )
+        } else {
+            SHOWS_NOTHING.to_owned()
+        };
+        let detail = format!("{silence}; a person may have connected it meanwhile: {why}");
         reply(Observed::Unknown, Values::new(), detail)
     }
 
@@ -117,8 +124,8 @@ impl Sides<'_> {
         // The silence of a log counts that shows what flowswap itself did as the client, or where nobody was asked to connect it.
         let is_told = self.service.shows_us || !is_begun;
         if !is_told {
-            detail
-                .push_str("; nor does the log show that flowswap tried the client, so it may show none of its tokens");
+            detail.push_str("; ");
+            detail.push_str(SHOWS_NOTHING);
         }
         reply(if is_told { Observed::NotApplied } else { Observed::Unknown }, Values::new(), detail)
     }

@@ -15,7 +15,7 @@ const SERVICES: &str = "{org} /integrations/api/v1/api-services";
 /// Status, code, summary, and words of the hint or the like.
 type Code = (&'static str, u16, &'static str, &'static [&'static str]);
 
-const AT_A_LIST: [Code; 11] = [
+const AT_A_LIST: [Code; 13] = [
     ("detect: E0000001", 400, "E0000001", &["E0000001"]),
     ("detect: E0000003", 400, "E0000003", &["E0000003"]),
     ("detect: E0000004", 401, "E0000004", &["the token is wrong"]),
@@ -25,12 +25,16 @@ const AT_A_LIST: [Code; 11] = [
     ("detect: E0000008", 404, "E0000008", &["E0000008"]),
     ("detect: E0000011", 401, "E0000011", &["the token is wrong"]),
     ("detect: E0000015", 401, "E0000015", &["feature"]),
+    ("detect: E0000021", 400, "E0000021", &["E0000021"]),
+    ("detect: E0000031", 400, "E0000031", &["E0000031"]),
     ("detect: E0000022", 405, "E0000022", &["E0000022"]),
     ("detect: E0000060", 501, "E0000060", &["E0000060"]),
 ];
 
-const AT_A_CREATE: [Code; 9] = [
+const AT_A_CREATE: [Code; 11] = [
     ("apply: E0000001 at create", 400, "E0000001", &["E0000001"]),
+    ("apply: E0000002 at create", 400, "E0000002", &["E0000002"]),
+    ("apply: E0000028 at create", 400, "E0000028", &["E0000028"]),
     ("apply: E0000006 at create", 403, "E0000006", &["E0000006"]),
     ("apply: E0000007 at create", 404, "E0000007", &["E0000007"]),
     ("apply: E0000011 at create", 401, "E0000011", &["E0000011"]),

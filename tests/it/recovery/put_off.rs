@@ -1,6 +1,8 @@
 //! A removal that Okta puts off (429). While it waits, a person connects the directory as the client that is to be removed:
 //! flowswap looks again before each try, and the client stays.
 
+use std::thread;
+
 use flowswap_sim::{Fault, FaultKind, Mutation};
 
 use crate::support::{Background, Lab};
@@ -10,77 +12,98 @@ struct PutOff {
     command: &'static [&'static str],
     method: &'static str,
     path: &'static str,
+    /// How many such requests come before it.
+    skip: u32,
     /// As which client the directory is connected meanwhile.
     flow: &'static str,
     /// What the look after the wait says.
     seen: &'static str,
 }
 
+const SERVICE: &str = "client_credentials";
+const LEGACY: &str = "authorization_code";
+
+/// The limit is over at the second try, so whoever does not look removes the client. The wait is long enough to reconnect in.
 #[test]
 fn a_client_that_comes_into_use_while_its_removal_waits_is_not_removed() {
-    let rollback: &[&str] = &["rollback", "acme", "--yes"];
-    let (service, legacy) = ("client_credentials", "authorization_code");
     let as_new = "the directory is connected as the new client";
     let as_before = "the directory is not connected as the new client";
-    for case in [
+    let cases = [
         PutOff {
-            command: rollback,
+            command: &["rollback", "acme", "--yes"],
             method: "DELETE",
             path: "/integrations/api/v1/api-services",
-            flow: service,
+            skip: 0,
+            flow: SERVICE,
             seen: as_new,
         },
         PutOff {
             command: &["finalize", "acme", "--yes"],
             method: "POST",
             path: "/api/v1/apps",
-            flow: legacy,
+            skip: 0,
+            flow: LEGACY,
+            seen: as_before,
+        },
+        // The app is read just before it is deactivated: that must not wait either.
+        PutOff {
+            command: &["finalize", "acme", "--yes"],
+            method: "GET",
+            path: "/api/v1/apps/",
+            skip: 1,
+            flow: LEGACY,
             seen: as_before,
         },
         PutOff {
             command: &["finalize", "acme", "--purge", "--yes"],
             method: "DELETE",
             path: "/api/v1/apps",
-            flow: legacy,
+            skip: 0,
+            flow: LEGACY,
             seen: as_before,
         },
-    ] {
-        let lab = Lab::with_tenants(1);
-        lab.plan().expect(0);
-        lab.run(&["apply", "plan.json", "--yes"]).expect(0);
-        lab.outlive_tokens();
-        let tenant = lab.sim.tenants()[0].clone();
-        let directory = tenant.directory_id.clone();
-        if case.command != rollback {
-            lab.sim.mutate(Mutation::Sync { directory: directory.clone() }).unwrap();
+    ];
+    thread::scope(|scope| {
+        for case in &cases {
+            scope.spawn(|| play(case));
         }
-        if case.command.contains(&"--purge") {
-            lab.run(&["finalize", "acme", "--yes"]).expect(0);
-        }
-        let before = lab.org(&tenant);
-        lab.sim.add_fault(Fault {
-            host: tenant.domain.clone(),
-            method: Some(case.method.to_owned()),
-            path: case.path.to_owned(),
-            query: String::new(),
-            kind: FaultKind::TooManyRequests { reset_seconds: 1 },
-            // Sent again and again without a look, it would succeed in the end.
-            times: 4,
-            skip: 0,
-        });
-        let mut running = Background::start(lab.dir(), case.command);
-        running.await_faults(&lab);
-        let client_id = match case.flow {
-            "client_credentials" => before.service_clients[0].id.clone(),
-            _ => before.legacy[0].client_id.clone(),
-        };
-        lab.sim.mutate(Mutation::SetConnection { directory, flow: case.flow.to_owned(), client_id }).unwrap();
-        let output = running.finish().expect(3);
-        assert!(lab.sim.faults()[0].fired > 0, "{}", output.show());
-        assert!(output.stdout.contains(case.seen), "{}", output.show());
-        assert_eq!(lab.in_state("stuck"), ["acme"], "{}", output.show());
-        assert_eq!(lab.org(&tenant).service_clients.len(), before.service_clients.len(), "{}", output.show());
+    });
+}
+
+fn play(case: &PutOff) {
+    let lab = Lab::with_tenants(1);
+    lab.plan().expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.outlive_tokens();
+    let tenant = lab.sim.tenants()[0].clone();
+    let directory = tenant.directory_id.clone();
+    if case.flow == LEGACY {
+        lab.sim.mutate(Mutation::Sync { directory: directory.clone() }).unwrap();
     }
+    if case.command.contains(&"--purge") {
+        lab.run(&["finalize", "acme", "--yes"]).expect(0);
+    }
+    let before = lab.org(&tenant);
+    lab.sim.add_fault(Fault {
+        host: tenant.domain.clone(),
+        method: Some(case.method.to_owned()),
+        path: case.path.to_owned(),
+        query: String::new(),
+        kind: FaultKind::TooManyRequests { reset_seconds: 20 },
+        times: 1,
+        skip: case.skip,
+    });
+    let mut running = Background::start(lab.dir(), case.command);
+    running.await_faults(&lab);
+    let client_id =
+        if case.flow == SERVICE { &before.service_clients[0].id } else { &before.legacy[0].client_id }.clone();
+    lab.sim.mutate(Mutation::SetConnection { directory, flow: case.flow.to_owned(), client_id }).unwrap();
+    let output = running.finish().expect(3);
+    assert_eq!(lab.sim.faults()[0].fired, 1, "{}", output.show());
+    assert!(output.stdout.contains(case.seen), "{}", output.show());
+    assert_eq!(lab.in_state("stuck"), ["acme"], "{}", output.show());
+    let after = lab.org(&tenant);
+    assert_eq!((after.service_clients, after.legacy), (before.service_clients, before.legacy), "{}", output.show());
 }
 
 /// Okta's limit is over after a while: the same command ends what it began.

@@ -6,7 +6,7 @@ use flowswap_contract::{
     self as contract, ApplyReply, By, Effect, ErrorKind, EvidenceResult, Observed, Op, Phase, Step, TestReply,
 };
 
-use super::{Pause, is_transient, progress::Progress, removal::is_put_off, tell};
+use super::{Pause, is_unanswered, progress::Progress, removal::is_put_off, tell};
 use crate::{Direction, TenantState};
 
 /// Seconds before each try of a step, when it turned out that the one before changed nothing.
@@ -164,7 +164,7 @@ impl Progress<'_> {
             ErrorKind::Interrupted => self.interrupted_state(),
             // The directory is on the new client. Either nobody could look, or something is wrong with it, which is for
             // a person to weigh.
-            kind if step.proposal.phase == Phase::Confirm && is_transient(kind) => TenantState::Soaking,
+            kind if step.proposal.phase == Phase::Confirm && is_unanswered(kind) => TenantState::Soaking,
             _ if step.proposal.phase == Phase::Confirm => TenantState::Stuck,
             // Half carried out, however often it was tried.
             _ if !step.proposal.phase.is_check() && self.is_in_doubt() => TenantState::Stuck,

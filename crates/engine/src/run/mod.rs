@@ -24,6 +24,7 @@ pub use fleet::{FleetLimits, Summary};
 use flowswap_contract::{self as contract, ErrorKind, Phase};
 use fuse::Fuse;
 use jiff::Timestamp;
+pub(crate) use removal::removes;
 pub use resolve::{Decision, ResolveError, Resolved};
 use serde::{Deserialize, Serialize};
 pub use word::{Nobody, Operator, OperatorError, Terms, Word};
@@ -188,4 +189,9 @@ fn tell(error: &contract::Error) -> String {
 /// Whether the same call may succeed by itself a little later.
 fn is_transient(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::RateLimited | ErrorKind::Internal)
+}
+
+/// Whether nobody who knows has answered, whoever is to mend that.
+fn is_unanswered(kind: ErrorKind) -> bool {
+    is_transient(kind) || kind == ErrorKind::Unreachable
 }

@@ -6,7 +6,7 @@ use flowswap_contract::{self as contract, ErrorKind, Evidence, Handle, Op, Step,
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{Job, Pause, Ports, Terms, removal::mode_of};
+use super::{Job, Pause, Ports, Terms};
 use crate::{
     Direction, Draft, Entry, Event, JournalError, Mode, PlannedTenant, RunId, SecretStore, SecretStoreError, Tenant,
     TenantHistory, TenantState, Work, compare::seen_by,
@@ -146,17 +146,15 @@ impl<'a> Progress<'a> {
         let attempts = work.map(|work| work.attempts(&step.id)).unwrap_or_default();
         let given_at = work.and_then(|work| work.given_at(step)).map(|at| at.to_string());
         let params = StepParams { step: step.clone(), inputs, outputs, attempts, given_at };
-        let (mode, params) = match op {
-            Op::Test => (Mode::Apply, json!({ "step": params })),
-            Op::Apply => (mode_of(step, Direction::Forward), json!(params)),
-            Op::Undo => (mode_of(step, Direction::Back), json!(params)),
-            Op::Detect | Op::Plan | Op::Observe => (Mode::DryRun, json!(params)),
+        let params = match op {
+            Op::Test => json!({ "step": params }),
+            _ => json!(params),
         };
         let role = match op {
             Op::Observe => seen_by(step),
             _ => step.role,
         };
-        self.tenant.call(role, op, mode, self.run, Some(&step.id), params).await
+        self.tenant.call(role, op, Mode::of(op, Some(step)), self.run, Some(&step.id), params).await
     }
 
     /// What is known of the step's outputs: as it gave them, else what `observe` found, what a person said, and which

@@ -11,15 +11,15 @@ use flowswap_contract::{
 };
 use serde_json::Value;
 
-use super::{Pause, is_transient, progress::Progress, tell};
-use crate::{Direction, Mode, TenantState, compare};
+use super::{Pause, is_transient, is_unanswered, progress::Progress, tell};
+use crate::{Direction, TenantState, compare};
 
 /// Seconds before a look that failed is tried again.
 const LOOK_WAITS_SECS: [u64; 3] = [1, 4, 15];
 
 /// A client that a step deletes or deactivates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Client {
+pub(crate) enum Client {
     /// The one that the migration made.
     Service,
     /// The one from before it.
@@ -27,7 +27,7 @@ enum Client {
 }
 
 /// Which client is deleted or deactivated when the step is carried out, or taken back. Whatever removes one is named here.
-fn removes(step: &Step, direction: Direction) -> Option<Client> {
+pub(crate) fn removes(step: &Step, direction: Direction) -> Option<Client> {
     match (step.proposal.phase, direction) {
         (Phase::Retire | Phase::Purge, Direction::Forward) => Some(Client::Legacy),
         (Phase::Provision, Direction::Back) => Some(Client::Service),
@@ -35,14 +35,9 @@ fn removes(step: &Step, direction: Direction) -> Option<Client> {
     }
 }
 
-/// In which mode a step changes the world. No look is good for as long as the host would wait before it sends a request again.
-pub(super) fn mode_of(step: &Step, direction: Direction) -> Mode {
-    if removes(step, direction).is_some() { Mode::Remove } else { Mode::Apply }
-}
-
-/// Whether a try of a step that removes a client changed nothing, and the next one, after another look, may succeed.
+/// Whether a try of a step that removes a client changed nothing, and the host would have sent it again later.
 pub(super) fn is_put_off(step: &Step, direction: Direction, error: &contract::Error) -> bool {
-    error.effect == Effect::None && removes(step, direction).is_some() && is_transient(error.kind)
+    error.effect == Effect::None && removes(step, direction).is_some() && error.retry_after_ms.is_some()
 }
 
 impl Progress<'_> {
@@ -52,12 +47,26 @@ impl Progress<'_> {
         let Some(swap) = self.planned.steps.iter().find(|step| step.proposal.phase == Phase::Swap).cloned() else {
             return self.expect_never_given(step, client);
         };
-        let why = match self.look_at_connection(&swap, compare::seen_by(&swap)).await {
+        let is_shown = self.expect_shown_unused(step, direction, &swap, client).await?;
+        if is_shown && self.expect_borne_out(step, direction, &swap, client).await? {
+            // The provider may have taken its time, and the directory may have been connected meanwhile.
+            self.expect_shown_unused(step, direction, &swap, client).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets the directory show as which client it is connected now. False where it cannot, and the client is gone.
+    async fn expect_shown_unused(
+        &self,
+        step: &Step,
+        direction: Direction,
+        swap: &Step,
+        client: Client,
+    ) -> Result<bool, Pause> {
+        let why = match self.look_at_connection(swap, compare::seen_by(swap)).await {
             Ok(reply) => match (client, reply.state) {
-                (Client::Service, Observed::NotApplied) | (Client::Legacy, Observed::Applied) => {
-                    return self.expect_borne_out(step, direction, &swap, client).await;
-                }
-                (Client::Service, Observed::Unknown) if self.is_gone(step).await => return Ok(()),
+                (Client::Service, Observed::NotApplied) | (Client::Legacy, Observed::Applied) => return Ok(true),
+                (Client::Service, Observed::Unknown) if self.is_gone(step).await => return Ok(false),
                 (Client::Service, Observed::Applied) => format!(
                     "the directory is connected as the new client ({}); put the connection from before back first, or stay with \
                      the new one",
@@ -78,7 +87,7 @@ impl Progress<'_> {
             Err(error)
                 if client == Client::Service && error.kind == ErrorKind::NotFound && self.is_gone(step).await =>
             {
-                return Ok(());
+                return Ok(false);
             }
             Err(error) => {
                 let way_out = if error.kind == ErrorKind::NotFound { by_hand(client) } else { "" };
@@ -91,31 +100,30 @@ impl Progress<'_> {
 
     /// What the directory shows, the provider must have seen as well: until then the tenant waits. A provider that cannot tell
     /// leaves it at the directory's word, a client that no directory was given is nobody's, and one that is gone is not in use.
+    /// Whether the provider had to be asked.
     async fn expect_borne_out(
         &self,
         step: &Step,
         direction: Direction,
         swap: &Step,
         client: Client,
-    ) -> Result<(), Pause> {
+    ) -> Result<bool, Pause> {
         let work = self.work()?;
         let was_given =
             compare::said_of(work, swap).is_some() || work.may_have_arrived(&swap.id) || !work.handed_over.is_empty();
         if compare::seen_by(swap) == Role::Provider || !was_given {
-            return Ok(());
+            return Ok(false);
         }
         let wanted = match client {
             Client::Service => Observed::NotApplied,
             Client::Legacy => Observed::Applied,
         };
         let end = match self.look_at_connection(swap, Role::Provider).await {
-            Ok(reply) if reply.state == wanted => return Ok(()),
+            Ok(reply) if reply.state == wanted => return Ok(true),
             Ok(reply) => Pause::End(self.interrupted_state(), not_yet(client, &reply.detail)),
-            Err(error) if error.kind == ErrorKind::Unsupported => return Ok(()),
+            Err(error) if error.kind == ErrorKind::Unsupported => return Ok(true),
             Err(error) if error.kind == ErrorKind::Interrupted => return Err(self.stopped_before(step)),
-            Err(error) if is_transient(error.kind) => {
-                Pause::End(self.interrupted_state(), not_yet(client, &tell(&error)))
-            }
+            Err(error) if is_unanswered(error.kind) => Pause::End(self.interrupted_state(), unanswered(client, &error)),
             // The same question gets the same answer.
             Err(error) => refused(
                 step,
@@ -124,7 +132,7 @@ impl Progress<'_> {
             ),
         };
         if client == Client::Service && self.is_gone(step).await {
-            return Ok(());
+            return Ok(true);
         }
         Err(end)
     }
@@ -222,4 +230,16 @@ fn not_yet(client: Client, seen: &str) -> String {
             format!("the legacy client stays until its tokens have expired ({seen}). Finalize again then")
         }
     }
+}
+
+fn unanswered(client: Client, error: &contract::Error) -> String {
+    let (done, again) = match client {
+        Client::Service => ("the connection from before is back, and the new client stays", "Roll back"),
+        Client::Legacy => ("the legacy client stays", "Finalize"),
+    };
+    format!(
+        "{done}: the provider could not be asked who uses it: {}. {again} again then{}",
+        tell(error),
+        by_hand(client)
+    )
 }

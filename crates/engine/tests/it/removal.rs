@@ -118,11 +118,14 @@ async fn nothing_is_removed_before_the_provider_bears_out_what_the_directory_sho
     let waits = "the connection from before is back; the new client is deleted once its tokens have expired";
     let cannot = "nothing was removed: the provider cannot tell who uses the client: ";
     let stops = "stopped before it was known whether step `provision` removes a client in use";
+    let unasked =
+        "the connection from before is back, and the new client stays: the provider could not be asked who uses it: ";
     // What the provider says, look after look, beginning with the second look at the swap.
-    let looks: [(&[F], S, &str); 8] = [
+    let looks: [(&[F], S, &str); 9] = [
         (&[F::Present], S::RollingBack, waits),
         (&[F::Blind], S::RollingBack, waits),
-        (&[F::LoseRequest; 4], S::RollingBack, waits),
+        (&[F::LoseRequest; 4], S::RollingBack, unasked),
+        (&[F::Say(ErrorKind::Unreachable)], S::RollingBack, unasked),
         (&[F::Refuse], S::Stuck, cannot),
         (&[F::Garble], S::Stuck, cannot),
         (&[F::Interrupt], S::RollingBack, stops),
@@ -254,11 +257,45 @@ async fn the_directory_is_asked_before_every_try() {
     let scene = Scene::new(&["acme"]).await;
     scene.reach(Goal::Swapped, S::Swapped).await;
     scene.order("provision", Op::Undo, 0, F::Say(ErrorKind::Unavailable));
-    // The first try asks both sides.
-    scene.order("swap", Op::Observe, 2, F::Present);
+    // The first try asks both sides, and the directory once more.
+    scene.order("swap", Op::Observe, 3, F::Present);
     assert_eq!(scene.end(Goal::RolledBack).await, (S::Stuck, REMOVALS[0].reason.to_owned()));
     assert_eq!(scene.count("provision", Op::Undo), 1);
     scene.assert_fired();
+}
+
+/// The provider takes its time, and meanwhile somebody connects the directory as the client.
+#[tokio::test(start_paused = true)]
+async fn the_directory_is_asked_last() {
+    for removal in &REMOVALS {
+        let scene = prepared(removal).await;
+        scene.order("swap", Op::Observe, 2, removal.in_use);
+        assert_eq!(scene.end(removal.goal).await, (S::Stuck, removal.reason.to_owned()));
+        assert_eq!(scene.count(removal.step, removal.op), 0, "{}", removal.step);
+        scene.assert_fired();
+    }
+}
+
+/// What a proxy or a certificate refuses is refused again, and proxies lock accounts.
+#[tokio::test(start_paused = true)]
+async fn what_nobody_can_reach_is_not_tried_again() {
+    for removal in &REMOVALS {
+        let scene = prepared(removal).await;
+        scene.order("swap", Op::Observe, 0, F::Say(ErrorKind::Unreachable));
+        let looks = scene.count("swap", Op::Observe);
+        let (state, reason) = scene.end(removal.goal).await;
+        assert_eq!(state, S::Stuck, "{}: {reason}", removal.step);
+        assert_eq!(
+            (scene.count("swap", Op::Observe), scene.count(removal.step, removal.op)),
+            (looks + 1, 0),
+            "{reason}"
+        );
+        let scene = scene.restarted();
+        scene.order(removal.step, removal.op, 0, F::Say(ErrorKind::Unreachable));
+        scene.end(removal.goal).await;
+        assert_eq!(scene.count(removal.step, removal.op), 1, "{}", removal.step);
+        scene.restarted().reach(removal.goal, removal.end).await;
+    }
 }
 
 /// A client of which it is not known whether it was made at all is found, and goes through the same gate.

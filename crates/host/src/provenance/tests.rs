@@ -1,6 +1,6 @@
 //! Answers of the interface, and answers of what stands between.
 
-use flowswap_contract::ErrorKind::{Invalid, Unavailable};
+use flowswap_contract::ErrorKind::{Invalid, Unavailable, Unreachable};
 
 use super::*;
 
@@ -97,7 +97,7 @@ fn answers_of_others_are_told_apart_and_by_what() {
         (400, &[("content-type", "application/xml")], "<error/>", Unavailable, "400 application/xml"),
         (429, &[plain], "slow down", Unavailable, "429 text/plain"),
         (503, &[html], "<title>Maintenance</title>", Unavailable, "503 text/html, titled `Maintenance`"),
-        (407, &[json], "{}", Unavailable, "407 application/json"),
+        (407, &[json], "{}", Unreachable, "407 application/json"),
         (301, &[], "", Unavailable, "301, a redirect that leads nowhere"),
         (
             302,

@@ -7,6 +7,7 @@ use super::*;
 use crate::{
     cause::{Cause, Flaw},
     request::tests::{assert_failed, create, mutate, perform, read},
+    scope::Scope,
     testing::{Reaction, World, answer, page, scope},
 };
 
@@ -141,7 +142,8 @@ async fn what_something_in_between_answers_never_reaches_the_plugin() {
             let mutates = ask.intent == Intent::Mutate;
             let error = result.unwrap_err();
             let effect = if mutates { Effect::Unknown } else { Effect::None };
-            assert_eq!((error.kind, error.effect, touched), (ErrorKind::Unavailable, effect, mutates), "{status}");
+            let kind = if status == 407 { ErrorKind::Unreachable } else { ErrorKind::Unavailable };
+            assert_eq!((error.kind, error.effect, touched), (kind, effect, mutates), "{status}");
             let said = format!("something in between answered for x.test: {status} text/html");
             assert!(error.message.starts_with(&said), "{}", error.message);
             assert_eq!((attempts, error.context["answered_by"].as_str()), (expect, "foreign"), "{status} {ask:?}");
@@ -292,43 +294,58 @@ async fn only_own_answers_tell_the_time() {
     assert_eq!(told(), Some(601));
 }
 
-/// Performs a mutation of a step that removes a client.
-async fn remove(world: &World, ask: &HttpAsk) -> (Result<HttpAnswer, Error>, bool) {
+/// Performs a request of a step that removes a client; says whether it may have changed something, and for how long it was put off.
+async fn remove(world: &World, ask: &HttpAsk) -> (Result<HttpAnswer, Error>, bool, u64) {
     let side = world.side();
-    let scope = crate::scope::Scope { mode: Mode::Remove, ..scope(&side) };
+    let scope = Scope { mode: Mode::Remove, ..scope(&side) };
     let result = scope.request(ask).await;
-    (result, scope.touched.into_inner())
+    (result, scope.touched.into_inner(), scope.put_off_ms.into_inner())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_removal_is_sent_once_and_says_how_long_it_was_put_off() {
+async fn a_removal_is_sent_once_and_keeps_whose_words_it_got() {
     let ask = HttpAsk { idempotent: true, ..mutate() };
     let limited = || answer(429, &[("retry-after", "7")], json!({"errorCode": "E0000047"}));
-    for (reaction, kind, ms, changed, cause, ended) in [
-        (limited(), ErrorKind::RateLimited, 7000, false, "the rate limit is reached", "429"),
-        (answer(503, &[], json!({})), ErrorKind::Unavailable, 500, true, "the answer was 503", "503"),
-        (Reaction::NotSent, ErrorKind::Unavailable, 500, false, "failed to connect", "not sent"),
-        (Reaction::Lost, ErrorKind::Unavailable, 500, true, "got no answer", "lost"),
+    let foreign = "something in between answered for x.test: 503 text/html";
+    for (reaction, result, ms, changed, ended) in [
+        (limited(), Ok(429), 7000, false, "429"),
+        (answer(503, &[], json!({})), Ok(503), 500, true, "503"),
+        (page(503), Err((ErrorKind::Unavailable, foreign)), 500, true, "lost"),
+        (page(407), Err((ErrorKind::Unreachable, "something in between answered for x.test: 407")), 0, true, "lost"),
+        (Reaction::NotSent, Err((ErrorKind::Unavailable, "failed to connect to x.test")), 500, false, "not sent"),
+        (Reaction::Lost, Err((ErrorKind::Unavailable, "got no answer from x.test")), 500, true, "lost"),
+        (answer(403, &[], json!({})), Ok(403), 0, false, "403"),
     ] {
         let world = World::with([reaction]);
-        let (result, touched) = remove(&world, &ask).await;
-        let error = result.unwrap_err();
-        assert_eq!(error.message, format!("POST https://x.test/apps was put off: {cause}"));
-        assert_eq!((error.kind, error.retry_after_ms), (kind, Some(ms)), "{cause}");
-        assert_eq!((error.effect == Effect::Unknown, touched), (changed, changed), "{cause}");
+        let (seen, touched, put_off_ms) = remove(&world, &ask).await;
+        match (seen, result) {
+            (Ok(answer), Ok(status)) => assert_eq!((answer.status, answer.attempts), (status, 1)),
+            (Err(error), Err((kind, begin))) => {
+                assert_eq!(error.kind, kind, "{error}");
+                assert!(error.message.starts_with(begin), "{error}");
+                assert_eq!(error.effect == Effect::Unknown, changed, "{error}");
+            }
+            (seen, result) => panic!("{seen:?}, not {result:?}"),
+        }
+        assert_eq!((touched, put_off_ms), (changed, ms), "{ended}");
         assert_eq!(*world.diary().last().unwrap(), format!("journal ended create 0 {ended}"));
-        assert_eq!(world.waits(), [0_u64; 0], "{cause}");
+        assert_eq!(world.waits(), [0_u64; 0]);
     }
 }
 
+/// Nothing waits up to the change: neither at the gate, nor for a read to be sent again. What comes after it may wait.
 #[tokio::test(start_paused = true)]
-async fn a_removal_does_not_wait_at_the_gate() {
-    let world = World::with([]);
+async fn what_leads_to_a_removal_does_not_wait_and_what_follows_it_does() {
+    let limited = || answer(429, &[("retry-after", "7")], json!({"errorCode": "E0000047"}));
+    let (done, read_back) = (answer(204, &[], json!(null)), answer(200, &[], json!([1])));
+    let world = World::with([limited(), done, limited(), read_back]);
     let side = world.side();
     side.effects.gate.hold("https://x.test", Duration::from_secs(9));
-    let scope = crate::scope::Scope { mode: Mode::Remove, ..scope(&side) };
-    let error = scope.request(&mutate()).await.unwrap_err();
-    assert_eq!((error.kind, error.retry_after_ms), (ErrorKind::RateLimited, Some(9000)));
-    assert_eq!(error.message, "POST https://x.test/apps was put off: https://x.test has no requests left for now");
-    assert_eq!(world.diary(), [""; 0]);
+    let scope = Scope { mode: Mode::Remove, ..scope(&side) };
+    assert_eq!(scope.request(&read()).await.unwrap().status, 429);
+    assert_eq!(scope.put_off_ms.load(Ordering::Relaxed), 7000);
+    assert_eq!(scope.request(&mutate()).await.unwrap().status, 204);
+    assert_eq!(world.waits(), [0_u64; 0]);
+    assert_eq!(scope.request(&read()).await.unwrap().status, 200);
+    assert_eq!(world.waits(), [9000, 7000]);
 }
