@@ -8,7 +8,7 @@ use crate::support::{Lab, Output};
 const TENANTS: usize = 300;
 
 /// More lines than this nobody reads for one cause.
-const LINES: usize = 20;
+const LINES: usize = 30;
 
 #[track_caller]
 fn expect_one_cause(output: &Output, cause: &str) {

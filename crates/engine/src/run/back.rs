@@ -2,7 +2,12 @@
 
 use flowswap_contract::{self as contract, ApplyReply, Effect, ErrorKind, Observed, Op, Reversibility, Step};
 
-use super::{Pause, is_transient, progress::Progress, tell};
+use super::{
+    Pause, is_transient,
+    progress::Progress,
+    removal::{MAX_PUT_OFFS, is_put_off},
+    tell,
+};
 use crate::{Direction, TenantState};
 
 /// Seconds before an undo is tried again.
@@ -50,7 +55,7 @@ impl Progress<'_> {
     }
 
     async fn undo(&mut self, step: &Step) -> Result<(), Pause> {
-        let mut waits = RETRY_WAITS_SECS.iter();
+        let (mut waits, mut put_offs) = (RETRY_WAITS_SECS.iter(), 0..MAX_PUT_OFFS);
         loop {
             self.expect_unused(step, Direction::Back).await?;
             self.begin(step, Direction::Back).await?;
@@ -69,8 +74,12 @@ impl Progress<'_> {
                 return Ok(());
             }
             let waiting_helps = error.effect == Effect::Unknown || is_transient(error.kind);
-            let Some(seconds) = waits.next().filter(|_| waiting_helps) else { return Err(stuck(step, &error)) };
-            if self.pause_after(Some(&error), *seconds).await.is_err() {
+            let wait = match put_offs.next().filter(|_| is_put_off(step, Direction::Back, &error)) {
+                Some(_) => Some(0),
+                None => waits.next().copied().filter(|_| waiting_helps),
+            };
+            let Some(seconds) = wait else { return Err(stuck(step, &error)) };
+            if self.pause_after(Some(&error), seconds).await.is_err() {
                 return Err(Pause::End(
                     TenantState::RollingBack,
                     format!("stopped while taking back step `{}`", step.id),

@@ -6,11 +6,16 @@ use flowswap_contract::{
     self as contract, ApplyReply, By, Effect, ErrorKind, EvidenceResult, Observed, Op, Phase, Step, TestReply,
 };
 
-use super::{Pause, is_unanswered, progress::Progress, removal::is_put_off, tell};
+use super::{
+    Pause, is_unanswered,
+    progress::Progress,
+    removal::{MAX_PUT_OFFS, is_put_off},
+    tell,
+};
 use crate::{Direction, TenantState};
 
-/// Seconds before each try of a step, when it turned out that the one before changed nothing.
-const TRY_WAITS_SECS: [u64; 3] = [0, 1, 4];
+/// Seconds before a step is tried again, when it turned out that the try before changed nothing.
+const TRY_WAITS_SECS: [u64; 2] = [1, 4];
 
 /// How long a confirmation is waited for within a run. Directories synchronize every five minutes; an interface may
 /// synchronize at once, and then a few seconds are enough. Whoever has not confirmed by then is soaking.
@@ -96,10 +101,8 @@ impl Progress<'_> {
     }
 
     async fn carry_out(&mut self, step: &Step) -> Result<(), Pause> {
-        let mut last_error = None;
-        for wait in TRY_WAITS_SECS {
-            // Stopped or not, `heed_stop` says so next.
-            let _ = self.pause_after(last_error.as_ref(), wait).await;
+        let (mut waits, mut put_offs) = (TRY_WAITS_SECS.iter(), 0..MAX_PUT_OFFS);
+        loop {
             self.heed_stop(step)?;
             self.expect_unused(step, Direction::Forward).await?;
             self.begin(step, Direction::Forward).await?;
@@ -111,16 +114,16 @@ impl Progress<'_> {
                 Err(error) => error,
             };
             self.fail_try(step, Direction::Forward, error.clone()).await?;
-            match error.effect {
-                Effect::None if is_put_off(step, Direction::Forward, &error) => {}
-                Effect::None => return Err(self.give_up(step, &error)),
+            let wait = match error.effect {
+                Effect::None if is_put_off(step, Direction::Forward, &error) => put_offs.next().map(|_| 0),
+                Effect::None => None,
                 Effect::Unknown if self.observe(step, Direction::Forward).await? == Observed::Applied => return Ok(()),
-                Effect::Unknown => {}
-            }
-            last_error = Some(error);
+                Effect::Unknown => waits.next().copied(),
+            };
+            let Some(seconds) = wait else { return Err(self.give_up(step, &error)) };
+            // Stopped or not, `heed_stop` says so next.
+            let _ = self.pause_after(Some(&error), seconds).await;
         }
-        let error = last_error.unwrap_or_else(|| contract::Error::new(ErrorKind::Internal, "no try was made"));
-        Err(self.give_up(step, &error))
     }
 
     async fn check(&mut self, step: &Step) -> Result<(), Pause> {

@@ -17,6 +17,9 @@ use crate::{Direction, TenantState, compare};
 /// Seconds before a look that failed is tried again.
 const LOOK_WAITS_SECS: [u64; 3] = [1, 4, 15];
 
+/// How many times a removal that the other side puts off is tried again: as often as a host sends other requests again.
+pub(super) const MAX_PUT_OFFS: usize = 4;
+
 /// A client that a step deletes or deactivates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Client {
