@@ -53,6 +53,13 @@ fn only_a_plan_is_replaced_by_a_plan() {
     let before = fs::read_to_string(lab.path("migrate.toml")).unwrap();
     plan(&lab, &["migrate.toml"]).expect(2);
     assert_eq!(fs::read_to_string(lab.path("migrate.toml")).unwrap(), before);
+    // Nothing brings back the key of the secrets, nor the journal.
+    for name in [".flowswap/identity.txt", ".flowswap/journal.sqlite"] {
+        let before = fs::read(lab.path(name)).unwrap();
+        let refused = plan(&lab, &[name, "--force"]).expect(2);
+        assert!(refused.stderr.contains("is a part of flowswap's state"), "{}", refused.stderr);
+        assert_eq!(fs::read(lab.path(name)).unwrap(), before);
+    }
     plan(&lab, &["."]).expect(2);
     plan(&lab, &["no-such-folder/plan.json"]).expect(1);
     // An empty file holds nothing that could be lost.

@@ -95,6 +95,10 @@ impl Output {
             return output(place);
         }
         let file = fs::canonicalize(path).map_err(usage(doing()))?;
+        if is_of_state(&file) {
+            let error = format!("`{}` is a part of flowswap's state, which no output replaces", path.display());
+            return Err(Failure::new(Exit::Usage, error).hint("name a file in another folder"));
+        }
         if !force && metadata.len() > 0 && !holds(&file, kind) {
             let error = format!("`{}` exists and is not a {} of flowswap's", path.display(), kind.name());
             return Err(Failure::new(Exit::Usage, error).hint("name another file, or pass `--force` to replace it"));
@@ -130,6 +134,11 @@ impl Output {
             Failure::at(doing)(error).hint("nothing was written; name a place that can be written with `-o`")
         })
     }
+}
+
+/// Whether a file lies where the journal does, beside the secrets and the key that opens them: nothing brings those back.
+fn is_of_state(file: &Path) -> bool {
+    file.ancestors().skip(1).any(|folder| folder.join("journal.sqlite.lock").is_file())
 }
 
 /// Reads a plan, and no more than a plan can have. `-` is stdin; a pipe is read to its end.

@@ -22,7 +22,8 @@ pub fn is_hidden(c: char) -> bool {
             | G::Surrogate
             | G::Unassigned
     );
-    has_no_look || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+    // The blank of Braille is a symbol, and looks like a space.
+    has_no_look || c == '\u{2800}' || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
 /// JSON of the same value in which every hidden character but the line breaks of its layout is escaped.

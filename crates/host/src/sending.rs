@@ -118,14 +118,19 @@ impl Scope<'_> {
         let (decision, cause, of_host) = match (seen, &sending.foreign) {
             (Ok(answer), None) => {
                 let status = answer.status();
-                gate.outages.answered(*role, origin);
                 gate.skews.measure(origin, answer.headers(), left, effects.clock.now());
                 if let Some(wait) = retry::hold_after(answer.headers(), dialect) {
                     gate.hold(origin, wait);
                 }
                 // They say nothing about what was done; every other refusal says that nothing was.
                 sending.lost |= status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT;
-                return tried.after_answer(status, answer.headers());
+                let decision = tried.after_answer(status, answer.headers());
+                if status != StatusCode::INTERNAL_SERVER_ERROR {
+                    gate.outages.answered(*role, origin);
+                    return decision;
+                }
+                // It answers, and has nothing to say: many that hear the same need not ask again.
+                (decision, brief_of(status), true)
             }
             (Ok(answer), Some(foreign)) => {
                 sending.lost = true;
@@ -161,7 +166,10 @@ impl Sending {
     fn cause(&self) -> Option<String> {
         match (self.seen.as_ref()?, &self.foreign) {
             (Err(error), _) => Some(error.cause().brief()),
-            (Ok(_), foreign) => foreign.as_ref().map(Foreign::brief),
+            (Ok(answer), None) => {
+                Some(brief_of(answer.status())).filter(|_| answer.status() == StatusCode::INTERNAL_SERVER_ERROR)
+            }
+            (Ok(_), Some(foreign)) => Some(foreign.brief()),
         }
     }
 
@@ -205,6 +213,11 @@ impl Sending {
             (None, _) => Err(effect(interrupted())),
         }
     }
+}
+
+/// The cause that many tenants may have in common.
+fn brief_of(status: StatusCode) -> String {
+    format!("the answer was {}", status.as_u16())
 }
 
 fn decode(answer: http::Response<Bytes>, attempts: u32) -> HttpAnswer {

@@ -220,7 +220,7 @@ beliefs! {
     NameStays, "name-stays",
     "A submit leaves the directory's name alone.",
     Inferred("the Reconnect dialogue takes names of 15 characters at most"),
-    "A gateway's directory is known by its id, and its name proves nothing. In the console it is missed by its name: `confirm` is stuck.";
+    "A gateway's directory is known by its id, and its name proves nothing. In the console it is missed by its name: `confirm` is stuck, and the way back waits.";
 
     DirectoryShowsItsTime, "directory-shows-its-time",
     "The answers of the directory's interface have a `Date`.",

@@ -80,9 +80,9 @@ impl Plugin for CieGuided {
         plan::propose(&params, &self.config)
     }
 
-    async fn observe(&self, _: &Host, params: StepParams) -> Result<ObserveReply, Error> {
+    async fn observe(&self, host: &Host, params: StepParams) -> Result<ObserveReply, Error> {
         match params.step.proposal.phase {
-            Phase::Swap => Ok(swap::observe()),
+            Phase::Swap => swap::observe(&self.api(host), &params).await,
             other => Err(unsupported(&format!("observe of {other}"))),
         }
     }

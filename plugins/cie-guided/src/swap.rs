@@ -2,8 +2,15 @@
 //! the provider sees: the directory's interface shows neither flow nor client.
 
 use flowswap_contract::{ApplyReply, Error, ObserveReply, Observed, RunSheet, StepParams, Values};
+use serde_json::Value;
 
-use crate::{plan::ConnectionPayload, read_payload, sheet};
+use crate::{
+    api::{Api, read_time},
+    domains,
+    plan::ConnectionPayload,
+    read_payload, sheet,
+    sync::TOLERANCE,
+};
 
 /// The run sheet for the swap. Without the receipt of the test right before it there is none.
 pub(crate) fn apply(params: &StepParams) -> Result<ApplyReply, Error> {
@@ -18,15 +25,36 @@ pub(crate) fn undo(params: &StepParams) -> Result<ApplyReply, Error> {
     Ok(reply(sheet::back(&connection)))
 }
 
-/// Nothing can be seen from here.
-pub(crate) fn observe() -> ObserveReply {
-    ObserveReply {
-        state: Observed::Unknown,
-        outputs: Values::new(),
-        detail:
-            "the directory's interface shows neither the flow nor the client of a connection; the provider's log does"
-                .to_owned(),
-    }
+/// As which client the directory is connected cannot be seen from here. Where the provider has seen when the new client was last
+/// in use, the directory must have synchronized since: it may be another one that gets tokens as the legacy client.
+pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
+    let connection: ConnectionPayload = read_payload(params)?;
+    let Some(left_at) = params.outputs.get("left_at").and_then(Value::as_str) else {
+        let detail =
+            "the directory's interface shows neither the flow nor the client of a connection; the provider's log does";
+        return Ok(seen(Observed::Unknown, detail.to_owned()));
+    };
+    let left_at = read_time("left_at", left_at)?;
+    let all = domains::list(api).await?;
+    let Some(shown) = all.iter().find(|directory| directory.name == connection.directory) else {
+        return Ok(seen(Observed::Unknown, format!("no directory is called {}", connection.directory)));
+    };
+    let name = &shown.name;
+    Ok(match shown.last_success {
+        Some(at) if at > left_at + TOLERANCE => seen(Observed::NotApplied, format!("{name} synchronized at {at}")),
+        Some(at) => seen(
+            Observed::Unknown,
+            format!(
+                "{name} synchronized last at {at}, and a sync is wanted that is later than {}",
+                left_at + TOLERANCE
+            ),
+        ),
+        None => seen(Observed::Unknown, format!("{name}: {}", shown.explain_no_sync())),
+    })
+}
+
+fn seen(state: Observed, detail: String) -> ObserveReply {
+    ObserveReply { state, outputs: Values::new(), detail }
 }
 
 fn reply(sheet: RunSheet) -> ApplyReply {

@@ -25,6 +25,10 @@ const WAY_BACK_APART: SignedDuration = SignedDuration::from_mins(10);
 const SHOWS_NOTHING: &str =
     "the log does not even show that flowswap tried the client, so it may show none of its tokens";
 
+/// The output of a swap that is taken back: when the service client was last in use, as far as is known. The directory must have
+/// synchronized since.
+const LEFT_AT: &str = "left_at";
+
 /// What the directory's swap says of itself; the rest of its payload is its plugin's.
 #[derive(Deserialize)]
 pub(crate) struct SwapPayload {
@@ -55,8 +59,14 @@ pub(crate) async fn observe_swap(api: &Api<'_>, params: &StepParams) -> Result<O
     let last = match (sides.service.granted.first(), done_at, &params.given_at) {
         (Some(token), ..) if sides.granted_after(token.at).is_empty() => return sides.swapped(api, token).await,
         // Somebody else may use the legacy client, or a person has only tested the new one.
-        (Some(token), ..) => {
-            Last { at: token.at, what: format!("the last one as the service client {service_id} at {token}") }
+        (Some(token), _, given_at) => {
+            let mut at = token.at;
+            // Where no token is seen to be flowswap's own, this one may be, and those of the directory may be late.
+            if let Some(given_at) = given_at.as_ref().filter(|_| !sides.service.shows_us) {
+                let Some(given_at) = in_their_time(api, given_at)? else { return Ok(sides.untold(&since)) };
+                at = at.max(given_at);
+            }
+            Last { at, what: format!("the last one as the service client {service_id} at {token}") }
         }
         (None, Some(_), _) => return Ok(sides.lost_sight(&since)),
         // The person may have connected the directory, and the events of that may be late.
@@ -190,7 +200,8 @@ impl Sides<'_> {
                 let detail = format!(
                     "{agent} got tokens as the legacy client {legacy_id} at {oldest} and at {newest}, after {what}{refusals}"
                 );
-                return reply(Observed::NotApplied, Values::new(), detail);
+                let outputs = [(LEFT_AT.to_owned(), json!(last.at.to_string()))].into();
+                return reply(Observed::NotApplied, outputs, detail);
             }
             [.., oldest] => unused_from.max(oldest.at + WAY_BACK_APART),
             [] => unused_from,

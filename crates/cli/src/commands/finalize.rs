@@ -78,13 +78,13 @@ pub(crate) fn can_begin(tenant: &TenantHistory, work: &Work, phase: Phase) -> bo
 }
 
 fn check_state(name: &str, tenant: &TenantHistory, phase: Phase) -> Result<(), Failure> {
-    let can_begin = tenant.work.as_ref().is_some_and(|work| can_begin(tenant, work, phase));
+    let may_begin = |phase| tenant.work.as_ref().is_some_and(|work| can_begin(tenant, work, phase));
     // What is done already is no reason to refuse.
-    if can_begin || is_reached(tenant, phase) {
+    if may_begin(phase) || is_reached(tenant, phase) {
         return Ok(());
     }
     let first = match phase {
-        Phase::Purge if tenant.state != TenantState::Stuck => format!("flowswap finalize {name}"),
+        Phase::Purge if may_begin(Phase::Retire) => format!("flowswap finalize {name}"),
         _ => "flowswap status".to_owned(),
     };
     let failure =

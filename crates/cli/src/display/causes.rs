@@ -7,6 +7,8 @@ use super::text::{Text, text};
 const NAMED: usize = 3;
 /// From this many equal lines on, a table has one for all of them.
 pub(crate) const MANY: usize = 10;
+/// What stands before the title of a page that something in between answered.
+const TITLED: &str = "titled `";
 /// What stands where a tenant's own words stood.
 const OWN: &str = "…";
 
@@ -28,21 +30,32 @@ pub(crate) fn group<'w, T>(
     for item in items {
         let (said, own) = say(&item);
         let common = strip(&said, &own);
-        match known.get(&common) {
+        let cause = without_title(&common);
+        match known.get(&cause) {
             None => {
-                known.insert(common.clone(), groups.len());
+                known.insert(cause, groups.len());
                 groups.push((common, Group { said, items: vec![item] }));
             }
             Some(index) => {
-                let (common, group): &mut (String, Group<T>) = &mut groups[*index];
+                let (first, group): &mut (String, Group<T>) = &mut groups[*index];
+                if *first != common {
+                    first.clone_from(&cause);
+                }
                 if group.said != said {
-                    group.said.clone_from(common);
+                    group.said.clone_from(first);
                 }
                 group.items.push(item);
             }
         }
     }
     groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// The sentence without the title of a page: portals put what differs from request to request there.
+fn without_title(said: &str) -> String {
+    let Some((before, rest)) = said.split_once(TITLED) else { return said.to_owned() };
+    let after = rest.split_once('`').map_or("", |(_, after)| after);
+    format!("{before}{TITLED}{OWN}`{after}")
 }
 
 /// `acme`; `300 tenants`.
@@ -135,6 +148,18 @@ mod tests {
         let groups = group(said, |(name, said)| ((*said).to_owned(), vec![*name]));
         let seen: Vec<_> = groups.iter().map(|group| (group.said.as_str(), group.items.len())).collect();
         assert_eq!(seen, [("… is gone", 2), ("c is late", 1), ("all is well", 2)]);
+    }
+
+    #[test]
+    fn titles_that_differ_are_one_cause() {
+        let say = |reference: &str| format!("answered 503, titled `Denied {reference}`; see");
+        let said = [("a", say("x7")), ("b", say("x7")), ("c", say("q9")), ("d", "answered 500".to_owned())];
+        let groups = |said: &[(&'static str, String)]| {
+            let groups = group(said.to_vec(), |(name, said)| (said.clone(), vec![*name]));
+            groups.into_iter().map(|group| (group.said, group.items.len())).collect::<Vec<_>>()
+        };
+        assert_eq!(groups(&said[..2]), [(say("x7"), 2)]);
+        assert_eq!(groups(&said), [("answered 503, titled `…`; see".to_owned(), 3), ("answered 500".to_owned(), 1)]);
     }
 
     #[test]

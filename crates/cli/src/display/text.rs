@@ -252,7 +252,7 @@ mod tests {
             ("two\nlines\r\n", "two<U+000A>lines<U+000D><U+000A>"),
             ("\u{1b}[31mred\u{9b}0m\u{7f}\0", "<U+001B>[31mred<U+009B>0m<U+007F><U+0000>"),
             ("a\u{202e}b\u{2066}c\u{200f}d\u{61c}", "a<U+202E>b<U+2066>c<U+200F>d<U+061C>"),
-            ("a\u{200b}b\u{feff}c\u{2060}d\u{ad}", "a<U+200B>b<U+FEFF>c<U+2060>d<U+00AD>"),
+            ("a\u{200b}b\u{feff}c\u{2060}d\u{ad}e\u{2800}", "a<U+200B>b<U+FEFF>c<U+2060>d<U+00AD>e<U+2800>"),
             ("a\u{2028}b\u{2029}", "a<U+2028>b<U+2029>"),
             ("\u{e000}\u{378}\u{10ffff}", "<U+E000><U+0378><U+10FFFF>"),
             // Tags and variation selectors can carry a text that nobody sees; a filler is a letter that nobody sees.

@@ -19,10 +19,16 @@ pub(super) fn lead(made_at: Timestamp, now: Timestamp) -> Option<String> {
     })
 }
 
-/// Says that the clocks of both sides are too far apart, if they are as far as their answers show it. A side that shows no
-/// clock says nothing, and is not held against the tenant.
+/// Says that the clocks of both sides are too far apart, if they are as far as their answers show it. In the place of a side that
+/// shows no clock this machine's stands; where neither shows one there is nothing to compare.
 pub(super) fn disagreement(tenant: &Tenant) -> Option<String> {
-    let (provider, directory) = (tenant.backend(Role::Provider).skews(), tenant.backend(Role::Directory).skews());
+    let (mut provider, mut directory) =
+        (tenant.backend(Role::Provider).skews(), tenant.backend(Role::Directory).skews());
+    for (role, side) in [(Role::Provider, &mut provider), (Role::Directory, &mut directory)] {
+        if side.is_empty() {
+            side.insert(format!("the {role} (which shows no clock)"), SignedDuration::ZERO);
+        }
+    }
     let pairs = provider.iter().flat_map(|one| directory.iter().map(move |other| (one, other)));
     let ((one, skew), (other, other_skew)) = pairs.max_by_key(|((_, a), (_, b))| apart(**a, **b))?;
     let apart = apart(*skew, *other_skew);

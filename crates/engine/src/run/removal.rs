@@ -10,12 +10,16 @@ use flowswap_contract::{
     self as contract, Effect, ErrorKind, Handle, ObserveReply, Observed, Phase, Role, Step, Values,
 };
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::{Pause, is_transient, is_unanswered, progress::Progress, tell};
 use crate::{Direction, TenantState, compare};
 
 /// Seconds before a look that failed is tried again.
 const LOOK_WAITS_SECS: [u64; 3] = [1, 4, 15];
+
+/// The longest that a look may take: what it shows is as old as its first request.
+const FRESH: Duration = Duration::from_secs(20);
 
 /// How many times a removal that the other side puts off is tried again: as often as a host sends other requests again.
 pub(super) const MAX_PUT_OFFS: usize = 4;
@@ -50,26 +54,28 @@ impl Progress<'_> {
         let Some(swap) = self.planned.steps.iter().find(|step| step.proposal.phase == Phase::Swap).cloned() else {
             return self.expect_never_given(step, client);
         };
-        let is_shown = self.expect_shown_unused(step, direction, &swap, client).await?;
-        if is_shown && self.expect_borne_out(step, direction, &swap, client).await? {
-            // The provider may have taken its time, and the directory may have been connected meanwhile.
+        let Some(shown) = self.expect_shown_unused(step, direction, &swap, client).await? else { return Ok(()) };
+        if self.expect_borne_out(step, direction, &swap, client, shown).await? {
+            // The other side may have taken its time, and the directory may have been connected meanwhile.
             self.expect_shown_unused(step, direction, &swap, client).await?;
         }
         Ok(())
     }
 
-    /// Lets the directory show as which client it is connected now. False where it cannot, and the client is gone.
+    /// Looks as which client the directory is connected now; with what was seen. None where that cannot be told, and the client is gone.
     async fn expect_shown_unused(
         &self,
         step: &Step,
         direction: Direction,
         swap: &Step,
         client: Client,
-    ) -> Result<bool, Pause> {
-        let why = match self.look_at_connection(swap, compare::seen_by(swap)).await {
+    ) -> Result<Option<Values>, Pause> {
+        let why = match self.look_at_connection(swap, compare::seen_by(swap), Values::new()).await {
             Ok(reply) => match (client, reply.state) {
-                (Client::Service, Observed::NotApplied) | (Client::Legacy, Observed::Applied) => return Ok(true),
-                (Client::Service, Observed::Unknown) if self.is_gone(step).await => return Ok(false),
+                (Client::Service, Observed::NotApplied) | (Client::Legacy, Observed::Applied) => {
+                    return Ok(Some(reply.outputs));
+                }
+                (Client::Service, Observed::Unknown) if self.is_gone(step).await => return Ok(None),
                 (Client::Service, Observed::Applied) => format!(
                     "the directory is connected as the new client ({}); put the connection from before back first, or stay with \
                      the new one",
@@ -90,7 +96,7 @@ impl Progress<'_> {
             Err(error)
                 if client == Client::Service && error.kind == ErrorKind::NotFound && self.is_gone(step).await =>
             {
-                return Ok(false);
+                return Ok(None);
             }
             Err(error) => {
                 let way_out = if error.kind == ErrorKind::NotFound { by_hand(client) } else { "" };
@@ -101,37 +107,40 @@ impl Progress<'_> {
         Err(refused(step, direction, &why))
     }
 
-    /// What the directory shows, the provider must have seen as well: until then the tenant waits. A provider that cannot tell
-    /// leaves it at the directory's word, a client that no directory was given is nobody's, and one that is gone is not in use.
-    /// Whether the provider had to be asked.
+    /// What one side shows, the other must have seen as well: until then the tenant waits. A side that cannot tell leaves it at the
+    /// first one's word, a client that no directory was given is nobody's, and one that is gone is not in use. Before the legacy
+    /// client is removed, `confirm` has just asked a directory that does not show its connection. Whether a side had to be asked.
     async fn expect_borne_out(
         &self,
         step: &Step,
         direction: Direction,
         swap: &Step,
         client: Client,
+        shown: Values,
     ) -> Result<bool, Pause> {
         let work = self.work()?;
         let was_given =
             compare::said_of(work, swap).is_some() || work.may_have_arrived(&swap.id) || !work.handed_over.is_empty();
-        if compare::seen_by(swap) == Role::Provider || !was_given {
-            return Ok(false);
-        }
-        let wanted = match client {
-            Client::Service => Observed::NotApplied,
-            Client::Legacy => Observed::Applied,
+        let (role, wanted) = match (compare::seen_by(swap), client) {
+            _ if !was_given => return Ok(false),
+            (Role::Directory, Client::Service) => (Role::Provider, Observed::NotApplied),
+            (Role::Directory, Client::Legacy) => (Role::Provider, Observed::Applied),
+            (Role::Provider, Client::Service) => (Role::Directory, Observed::NotApplied),
+            (Role::Provider, Client::Legacy) => return Ok(false),
         };
-        let end = match self.look_at_connection(swap, Role::Provider).await {
+        let end = match self.look_at_connection(swap, role, shown).await {
             Ok(reply) if reply.state == wanted => return Ok(true),
             Ok(reply) => Pause::End(self.interrupted_state(), not_yet(client, &reply.detail)),
             Err(error) if error.kind == ErrorKind::Unsupported => return Ok(true),
             Err(error) if error.kind == ErrorKind::Interrupted => return Err(self.stopped_before(step)),
-            Err(error) if is_unanswered(error.kind) => Pause::End(self.interrupted_state(), unanswered(client, &error)),
+            Err(error) if is_unanswered(error.kind) => {
+                Pause::End(self.interrupted_state(), unanswered(client, role, &error))
+            }
             // The same question gets the same answer.
             Err(error) => refused(
                 step,
                 direction,
-                &format!("the provider cannot tell who uses the client: {}{}", tell(&error), by_hand(client)),
+                &format!("the {role} cannot tell who uses the client: {}{}", tell(&error), by_hand(client)),
             ),
         };
         if client == Client::Service && self.is_gone(step).await {
@@ -159,7 +168,7 @@ impl Progress<'_> {
     pub(super) async fn expect_left(&self) -> Result<(), Pause> {
         let swap = self.planned.steps.iter().find(|step| step.proposal.phase == Phase::Swap).cloned();
         let Some(swap) = swap.filter(|_| self.work().is_ok_and(|work| work.is_gone_on_word)) else { return Ok(()) };
-        let seen = match self.look_at_connection(&swap, compare::seen_by(&swap)).await {
+        let seen = match self.look_at_connection(&swap, compare::seen_by(&swap), Values::new()).await {
             Ok(reply) if reply.state == Observed::NotApplied => return Ok(()),
             Ok(reply) => reply.detail,
             Err(error) if error.kind == ErrorKind::Interrupted => {
@@ -188,14 +197,20 @@ impl Progress<'_> {
         Err(refused(step, direction, why))
     }
 
-    async fn look_at_connection(&self, swap: &Step, role: Role) -> Result<ObserveReply, contract::Error> {
+    /// Looks as which client the directory is connected. A look that took long shows what was, and is made again.
+    async fn look_at_connection(&self, swap: &Step, role: Role, said: Values) -> Result<ObserveReply, contract::Error> {
         let Some(work) = self.history.work.as_ref() else {
             return Err(contract::Error::new(ErrorKind::Internal, "nothing was begun"));
         };
         let mut waits = LOOK_WAITS_SECS.iter();
         loop {
-            let error = match compare::observe(&self.tenant, work, swap, role, Values::new(), self.run).await {
-                Ok(reply) => return Ok(reply),
+            let begun = Instant::now();
+            let error = match compare::observe(&self.tenant, work, swap, role, said.clone(), self.run).await {
+                Ok(reply) if begun.elapsed() <= FRESH => return Ok(reply),
+                Ok(_) => {
+                    let message = format!("each look took longer than {} seconds", FRESH.as_secs());
+                    contract::Error::new(ErrorKind::TimedOut, message)
+                }
                 Err(error) => error,
             };
             let Some(seconds) = waits.next().filter(|_| is_transient(error.kind)) else { return Err(error) };
@@ -235,14 +250,10 @@ fn not_yet(client: Client, seen: &str) -> String {
     }
 }
 
-fn unanswered(client: Client, error: &contract::Error) -> String {
+fn unanswered(client: Client, role: Role, error: &contract::Error) -> String {
     let (done, again) = match client {
         Client::Service => ("the connection from before is back, and the new client stays", "Roll back"),
         Client::Legacy => ("the legacy client stays", "Finalize"),
     };
-    format!(
-        "{done}: the provider could not be asked who uses it: {}. {again} again then{}",
-        tell(error),
-        by_hand(client)
-    )
+    format!("{done}: the {role} could not be asked who uses it: {}. {again} again then{}", tell(error), by_hand(client))
 }

@@ -1,6 +1,6 @@
 //! Both plugins, over a [`World`](crate::world::World): the six verbs, journaling as the host does, and faults on order.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use flowswap_contract::{
     self as contract, ApplyReply, By, Error, ErrorKind, Handle, Inventory, ObserveReply, Observed, Op, Phase,
@@ -52,6 +52,9 @@ impl Backend for MemoryBackend {
             });
             self.reality.take_time().await;
             let fault = self.reality.faults.lock().unwrap().draw(&self.tenant, call.step.unwrap_or("-"), call.op);
+            if fault == Some(Fault::Slow) {
+                tokio::time::sleep(Duration::from_secs(30)).await;
+            }
             let result = self.serve(&call, fault);
             let effect = result.as_ref().map(drop).map_err(|error| error.effect);
             // A reply that does not decode leaves as much in the dark as none.

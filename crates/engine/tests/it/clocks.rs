@@ -31,7 +31,7 @@ async fn a_plan_from_the_future_is_not_begun() {
 }
 
 /// What is retired is retired on a proof that compares times of both sides, and no more than five minutes may be between
-/// their clocks. Of a side that shows none nothing is claimed.
+/// their clocks. For a side that shows none this machine's stands in.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_retired_or_deleted_on_clocks_that_disagree() {
     let message = |provider: &str, directory: &str, apart: &str| {
@@ -40,10 +40,22 @@ async fn nothing_is_retired_or_deleted_on_clocks_that_disagree() {
              and directory.test is {directory} this machine's"
         )
     };
+    let unshown = |sides: &str| {
+        format!(
+            "the clocks of both sides are 15m apart, and the proof needs them to agree within 5m: {sides} this machine's"
+        )
+    };
     let table = [
         ([None, None], None),
-        ([Some(900), None], None),
-        ([None, Some(900)], None),
+        ([Some(300), None], None),
+        (
+            [Some(900), None],
+            Some(unshown("provider.test is 15m ahead of and the directory (which shows no clock) is equal to")),
+        ),
+        (
+            [None, Some(-900)],
+            Some(unshown("the provider (which shows no clock) is equal to and directory.test is 15m behind")),
+        ),
         ([Some(0), Some(0)], None),
         ([Some(900), Some(900)], None),
         ([Some(-900), Some(-901)], None),

@@ -31,6 +31,8 @@ pub(crate) enum Fault {
     Absent,
     /// For `observe`: it is in place, whatever is so.
     Present,
+    /// It takes half a minute, and succeeds.
+    Slow,
     /// The operator stops the run while the call is in flight; it succeeds.
     Stop,
 }
@@ -49,7 +51,8 @@ impl Fault {
 }
 
 /// Every kind of failure but that of a stop, and whether the same call may succeed by itself a little later.
-pub(crate) const KINDS: [(ErrorKind, bool); 15] = [
+pub(crate) const KINDS: [(ErrorKind, bool); 16] = [
+    (ErrorKind::Unreachable, false),
     (ErrorKind::Config, false),
     (ErrorKind::Auth, false),
     (ErrorKind::Permission, false),

@@ -151,7 +151,9 @@ async fn a_check_that_goes_wrong_changes_nothing_and_is_done_again() {
             check(goal, &[(step, Op::Test, 0, fault)], expect).await;
         }
         for (kind, is_transient) in KINDS {
-            let expect = if is_transient { transient } else { lasting };
+            // Whoever could not be asked has not said no.
+            let is_unanswered = is_transient || kind == ErrorKind::Unreachable;
+            let expect = if is_unanswered { transient } else { lasting };
             check(goal, &[(step, Op::Test, 0, F::Say(kind))], expect).await;
         }
     }

@@ -276,6 +276,27 @@ async fn the_directory_is_asked_last() {
     }
 }
 
+/// What a look shows is as old as its first request.
+#[tokio::test(start_paused = true)]
+async fn a_look_that_takes_long_is_made_again() {
+    for removal in &REMOVALS {
+        for slow in 0..3 {
+            let scene = prepared(removal).await;
+            let looks = scene.count("swap", Op::Observe);
+            scene.order("swap", Op::Observe, slow, F::Slow);
+            assert_eq!(scene.end(removal.goal).await.0, removal.end, "{} {slow}", removal.step);
+            assert_eq!(scene.count("swap", Op::Observe), looks + 4, "{} {slow}", removal.step);
+            scene.assert_fired();
+        }
+        let scene = prepared(removal).await;
+        (0..4).for_each(|nth| scene.order("swap", Op::Observe, nth, F::Slow));
+        let (state, reason) = scene.end(removal.goal).await;
+        assert_eq!((state, scene.count(removal.step, removal.op)), (S::Stuck, 0), "{reason}");
+        assert!(reason.contains("each look took longer than 20 seconds"), "{reason}");
+        scene.restarted().reach(removal.goal, removal.end).await;
+    }
+}
+
 /// What a proxy or a certificate refuses is refused again, and proxies lock accounts.
 #[tokio::test(start_paused = true)]
 async fn what_nobody_can_reach_is_not_tried_again() {
