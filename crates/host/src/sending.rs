@@ -125,11 +125,11 @@ impl Scope<'_> {
                 // They say nothing about what was done; every other refusal says that nothing was.
                 sending.lost |= status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT;
                 let decision = tried.after_answer(status, answer.headers());
-                if status != StatusCode::INTERNAL_SERVER_ERROR {
+                if status != StatusCode::INTERNAL_SERVER_ERROR || self.mode != Mode::DryRun {
                     gate.outages.answered(*role, origin);
                     return decision;
                 }
-                // It answers, and has nothing to say: many that hear the same need not ask again.
+                // Whoever only looks at many that all answer so need not ask each of them five times.
                 (decision, brief_of(status), true)
             }
             (Ok(answer), Some(foreign)) => {

@@ -74,9 +74,10 @@ impl Progress<'_> {
                 return Ok(());
             }
             let waiting_helps = error.effect == Effect::Unknown || is_transient(error.kind);
-            let wait = match put_offs.next().filter(|_| is_put_off(step, Direction::Back, &error)) {
-                Some(_) => Some(0),
-                None => waits.next().copied().filter(|_| waiting_helps),
+            let wait = if is_put_off(step, Direction::Back, &error) {
+                put_offs.next().map(|_| 0)
+            } else {
+                waits.next().copied().filter(|_| waiting_helps)
             };
             let Some(seconds) = wait else { return Err(stuck(step, &error)) };
             if self.pause_after(Some(&error), seconds).await.is_err() {

@@ -349,3 +349,30 @@ async fn what_leads_to_a_removal_does_not_wait_and_what_follows_it_does() {
     assert_eq!(scope.request(&read()).await.unwrap().status, 200);
     assert_eq!(world.waits(), [9000, 7000]);
 }
+
+/// Five requests of each of three tenants, one of each after them, until an answer of another kind comes.
+#[tokio::test(start_paused = true)]
+async fn a_500_that_many_get_is_not_asked_for_again_by_who_only_looks() {
+    let broken = || answer(500, &[], json!({"errorCode": "E0000009"}));
+    let attempts = async |world: &World, tenant: &str, mode: Mode| {
+        let side = Side { tenant: tenant.to_owned(), ..world.side() };
+        let ask = HttpAsk { auth: None, ..read() };
+        Scope { mode, ..scope(&side) }.request(&ask).await.unwrap().attempts
+    };
+    let world =
+        World::with((0..27).map(|_| broken()).chain([answer(200, &[], json!([]))]).chain((0..5).map(|_| broken())));
+    for (tenant, mode, expect) in [
+        ("a", Mode::DryRun, 5),
+        ("b", Mode::DryRun, 5),
+        ("c", Mode::DryRun, 5),
+        ("d", Mode::DryRun, 1),
+        ("e", Mode::DryRun, 1),
+        ("f", Mode::Apply, 5),
+        ("g", Mode::Apply, 5),
+        ("h", Mode::DryRun, 1),
+        ("h", Mode::DryRun, 5),
+    ] {
+        assert_eq!(attempts(&world, tenant, mode).await, expect, "{tenant}");
+    }
+    assert!(world.reactions.lock().unwrap().is_empty());
+}
