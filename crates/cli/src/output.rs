@@ -136,9 +136,13 @@ impl Output {
     }
 }
 
-/// Whether a file lies where the journal does, beside the secrets and the key that opens them: nothing brings those back.
+/// Whether a file is the journal, a secret, or the key that opens secrets: nothing brings those back.
 fn is_of_state(file: &Path) -> bool {
-    file.ancestors().skip(1).any(|folder| folder.join("journal.sqlite.lock").is_file())
+    let is_beside_journal = |path: &Path| path.with_file_name("journal.sqlite.lock").is_file();
+    let is_journal = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("journal.sqlite"));
+    let is_secret = file.parent().is_some_and(|folder| folder.ends_with("secrets") && is_beside_journal(folder));
+    let holds_key = || read_regular(file).is_some_and(|text| text.contains("AGE-SECRET-KEY-1"));
+    (is_journal && is_beside_journal(file)) || is_secret || holds_key()
 }
 
 /// Reads a plan, and no more than a plan can have. `-` is stdin; a pipe is read to its end.
