@@ -35,6 +35,7 @@ impl Scope<'_> {
         let request = self.assemble(ask, &permitted, splice(ask, &secrets)?)?;
         self.wait_at_gate(ask, &permitted).await?;
         self.look_for_outage(&permitted)?;
+        self.expect_prompt(ask)?;
         let intended = match ask.intent {
             Intent::Mutate => Some(self.intend(ask, &permitted).await?),
             Intent::Read | Intent::Authenticate => None,

@@ -12,6 +12,8 @@ use std::{
 use flowswap_contract::{Answer, Ask, Error, ErrorKind, Handle, HeaderDialect, HttpAsk, Op, Role};
 use flowswap_engine::{Draft, Entry, Event, JournalError, Mode, RunId, Secret, Stop};
 
+use tokio::time::Instant;
+
 use crate::{Effects, guard::Permission, origin::Origin, vault::Vault};
 
 /// No plugin has a reason to wait longer in one go.
@@ -45,6 +47,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) closing: Stop,
     /// A mutating request of this call may have changed the world.
     pub(crate) touched: AtomicBool,
+    /// When the call began.
+    pub(crate) begun: Instant,
     /// Milliseconds after which what was not sent again may be sent again; 0 where nothing was put off.
     pub(crate) put_off_ms: AtomicU64,
 }

@@ -21,6 +21,9 @@ use crate::{
 /// The most that a plugin may ask for.
 const MAX_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
+/// The longest from the beginning of a call to the change of a step that removes a client.
+const PROMPT: Duration = Duration::from_secs(15);
+
 type Seen = Result<http::Response<Bytes>, TransportError>;
 
 /// How sending ended.
@@ -54,6 +57,19 @@ impl Scope<'_> {
     fn is_urgent(&self, ask: &HttpAsk) -> bool {
         let is_over = self.touched.load(Ordering::Relaxed) && ask.intent != Intent::Mutate;
         self.mode == Mode::Remove && !is_over
+    }
+
+    /// Puts a removal off that comes long after its call began: what was looked at before that may not be so any more.
+    pub(crate) fn expect_prompt(&self, ask: &HttpAsk) -> Result<(), Error> {
+        let is_first = ask.intent == Intent::Mutate && !self.touched.load(Ordering::Relaxed);
+        if !is_first || self.mode != Mode::Remove || self.begun.elapsed() <= PROMPT {
+            return Ok(());
+        }
+        self.put_off(Duration::from_secs(1));
+        let request = describe(&ask.method, &ask.url);
+        let message =
+            format!("{request} was not sent: what comes before it took longer than {} seconds", PROMPT.as_secs());
+        Err(Error::new(ErrorKind::TimedOut, message))
     }
 
     /// Does not try what many others have just tried in vain.
@@ -125,7 +141,7 @@ impl Scope<'_> {
                 // They say nothing about what was done; every other refusal says that nothing was.
                 sending.lost |= status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT;
                 let decision = tried.after_answer(status, answer.headers());
-                if status != StatusCode::INTERNAL_SERVER_ERROR || self.mode != Mode::DryRun {
+                if !status.is_server_error() || self.mode != Mode::DryRun {
                     gate.outages.answered(*role, origin);
                     return decision;
                 }
@@ -166,9 +182,7 @@ impl Sending {
     fn cause(&self) -> Option<String> {
         match (self.seen.as_ref()?, &self.foreign) {
             (Err(error), _) => Some(error.cause().brief()),
-            (Ok(answer), None) => {
-                Some(brief_of(answer.status())).filter(|_| answer.status() == StatusCode::INTERNAL_SERVER_ERROR)
-            }
+            (Ok(answer), None) => Some(brief_of(answer.status())).filter(|_| answer.status().is_server_error()),
             (Ok(_), Some(foreign)) => Some(foreign.brief()),
         }
     }

@@ -150,6 +150,7 @@ impl Session {
             lent: Handle::find_all(&call.params).into_iter().collect(),
             closing: closing.listen(),
             touched: AtomicBool::new(false),
+            begun: tokio::time::Instant::now(),
             put_off_ms: AtomicU64::new(0),
         };
         let began = home.begin(Call {

@@ -176,6 +176,7 @@ pub(crate) fn scope(side: &Side) -> Scope<'_> {
         lent: [Handle::new("acme/earlier/lent"), Handle::new("globex/earlier/foreign")].into(),
         closing: never(),
         touched: AtomicBool::new(false),
+        begun: tokio::time::Instant::now(),
         put_off_ms: AtomicU64::new(0),
     }
 }

@@ -1,4 +1,4 @@
-//! A removal that Okta puts off (429). While it waits, a person connects the directory as the client that is to be removed:
+//! A removal that Okta puts off (429), or that is slow. While it waits, a person connects the directory as the client that is to be removed:
 //! flowswap looks again before each try, and the client stays.
 
 use std::thread;
@@ -14,6 +14,8 @@ struct PutOff {
     path: &'static str,
     /// How many such requests come before it.
     skip: u32,
+    /// What is in its way.
+    kind: FaultKind,
     /// As which client the directory is connected meanwhile.
     flow: &'static str,
     /// What the look after the wait says.
@@ -22,6 +24,10 @@ struct PutOff {
 
 const SERVICE: &str = "client_credentials";
 const LEGACY: &str = "authorization_code";
+
+fn limited() -> FaultKind {
+    FaultKind::TooManyRequests { reset_seconds: 20 }
+}
 
 /// The limit is over at the second try, so whoever does not look removes the client. The wait is long enough to reconnect in.
 #[test]
@@ -34,6 +40,7 @@ fn a_client_that_comes_into_use_while_its_removal_waits_is_not_removed() {
             method: "DELETE",
             path: "/integrations/api/v1/api-services",
             skip: 0,
+            kind: limited(),
             flow: SERVICE,
             seen: as_new,
         },
@@ -42,6 +49,7 @@ fn a_client_that_comes_into_use_while_its_removal_waits_is_not_removed() {
             method: "POST",
             path: "/api/v1/apps",
             skip: 0,
+            kind: limited(),
             flow: LEGACY,
             seen: as_before,
         },
@@ -51,6 +59,17 @@ fn a_client_that_comes_into_use_while_its_removal_waits_is_not_removed() {
             method: "GET",
             path: "/api/v1/apps/",
             skip: 1,
+            kind: limited(),
+            flow: LEGACY,
+            seen: as_before,
+        },
+        // Nor may it take long.
+        PutOff {
+            command: &["finalize", "acme", "--yes"],
+            method: "GET",
+            path: "/api/v1/apps/",
+            skip: 1,
+            kind: FaultKind::Delay { milliseconds: 20_000 },
             flow: LEGACY,
             seen: as_before,
         },
@@ -59,6 +78,7 @@ fn a_client_that_comes_into_use_while_its_removal_waits_is_not_removed() {
             method: "DELETE",
             path: "/api/v1/apps",
             skip: 0,
+            kind: limited(),
             flow: LEGACY,
             seen: as_before,
         },
@@ -89,7 +109,7 @@ fn play(case: &PutOff) {
         method: Some(case.method.to_owned()),
         path: case.path.to_owned(),
         query: String::new(),
-        kind: FaultKind::TooManyRequests { reset_seconds: 20 },
+        kind: case.kind.clone(),
         times: 1,
         skip: case.skip,
     });

@@ -19,7 +19,7 @@ use crate::{Direction, TenantState, compare};
 const LOOK_WAITS_SECS: [u64; 3] = [1, 4, 15];
 
 /// The longest that a look may take: what it shows is as old as its first request.
-const FRESH: Duration = Duration::from_secs(20);
+const FRESH: Duration = Duration::from_secs(15);
 
 /// How many times a removal that the other side puts off is tried again: as often as a host sends other requests again.
 pub(super) const MAX_PUT_OFFS: usize = 4;

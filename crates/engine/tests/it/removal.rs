@@ -292,7 +292,7 @@ async fn a_look_that_takes_long_is_made_again() {
         (0..4).for_each(|nth| scene.order("swap", Op::Observe, nth, F::Slow));
         let (state, reason) = scene.end(removal.goal).await;
         assert_eq!((state, scene.count(removal.step, removal.op)), (S::Stuck, 0), "{reason}");
-        assert!(reason.contains("each look took longer than 20 seconds"), "{reason}");
+        assert!(reason.contains("each look took longer than 15 seconds"), "{reason}");
         scene.restarted().reach(removal.goal, removal.end).await;
     }
 }

@@ -352,7 +352,7 @@ async fn what_leads_to_a_removal_does_not_wait_and_what_follows_it_does() {
 
 /// Five requests of each of three tenants, one of each after them, until an answer of another kind comes.
 #[tokio::test(start_paused = true)]
-async fn a_500_that_many_get_is_not_asked_for_again_by_who_only_looks() {
+async fn a_5xx_that_many_get_is_not_asked_for_again_by_who_only_looks() {
     let broken = || answer(500, &[], json!({"errorCode": "E0000009"}));
     let attempts = async |world: &World, tenant: &str, mode: Mode| {
         let side = Side { tenant: tenant.to_owned(), ..world.side() };
@@ -375,4 +375,21 @@ async fn a_500_that_many_get_is_not_asked_for_again_by_who_only_looks() {
         assert_eq!(attempts(&world, tenant, mode).await, expect, "{tenant}");
     }
     assert!(world.reactions.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_comes_late_is_put_off() {
+    let world = World::with([answer(204, &[], json!(null)), answer(204, &[], json!(null))]);
+    let side = world.side();
+    let scope = Scope { mode: Mode::Remove, ..scope(&side) };
+    tokio::time::advance(Duration::from_secs(16)).await;
+    let error = scope.request(&mutate()).await.unwrap_err();
+    let message = "POST https://x.test/apps was not sent: what comes before it took longer than 15 seconds";
+    assert_eq!((error.kind, error.effect, error.message.as_str()), (ErrorKind::TimedOut, Effect::None, message));
+    assert_eq!((world.diary(), scope.put_off_ms.load(Ordering::Relaxed)), (vec![], 1000));
+    // What follows a change that is made is made, too; and other steps have their time.
+    scope.touch();
+    assert_eq!(scope.request(&mutate()).await.unwrap().status, 204);
+    let scope = Scope { mode: Mode::Apply, touched: false.into(), ..scope };
+    assert_eq!(scope.request(&mutate()).await.unwrap().status, 204);
 }
