@@ -1,9 +1,8 @@
 //! Tells one cause that strikes all tenants from many causes, so that nobody waits for each of them.
 //!
 //! Of each role it is counted which tenants failed in the same way since a server of that role has answered last; for who only
-//! looks, a 5xx is no answer. From a
-//! few on nothing is repeated; from some more on nothing is tried any more at servers that have never answered, but for a
-//! probe now and then.
+//! looks, a 5xx is no answer. From a few on nothing is repeated; from some more on nothing is tried any more at servers that have
+//! never answered, but for a probe now and then.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

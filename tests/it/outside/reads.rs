@@ -279,7 +279,7 @@ fn gateway() -> Vec<Row> {
         row("detect: a sync time that is a word", "an owner's gateway", New, DETECT)
             .fault(at("GET", "{gateway} /v1/directories/", edit("/sync/last_success", json!("yesterday"))))
             .says(&["time-unreadable"]),
-        row("detect: a list of directories that is none", "an envelope", New, DETECT)
+        row("detect: directories as an object", "an envelope", New, DETECT)
             .fault(at("GET", DIRECTORIES, raw(200, "[]")))
             .code(4)
             .says(&["directory-unreadable"]),

@@ -1,5 +1,5 @@
-//! A removal that Okta puts off (429), or that is slow. While it waits, a person connects the directory as the client that is to be removed:
-//! flowswap looks again before each try, and the client stays.
+//! A removal that Okta puts off (429), or that is slow. While it waits, a person connects the directory as the client that is to be
+//! removed: flowswap looks again before each try, and the client stays.
 
 use std::thread;
 
@@ -7,6 +7,7 @@ use flowswap_sim::{Fault, FaultKind, Mutation};
 
 use crate::support::{Background, Lab};
 
+#[derive(Clone)]
 struct PutOff {
     /// The command that removes a client.
     command: &'static [&'static str],
@@ -16,75 +17,30 @@ struct PutOff {
     skip: u32,
     /// What is in its way.
     kind: FaultKind,
-    /// As which client the directory is connected meanwhile.
-    flow: &'static str,
-    /// What the look after the wait says.
-    seen: &'static str,
-}
-
-const SERVICE: &str = "client_credentials";
-const LEGACY: &str = "authorization_code";
-
-fn limited() -> FaultKind {
-    FaultKind::TooManyRequests { reset_seconds: 20 }
 }
 
 /// The limit is over at the second try, so whoever does not look removes the client. The wait is long enough to reconnect in.
 #[test]
 fn a_client_that_comes_into_use_while_its_removal_waits_is_not_removed() {
-    let as_new = "the directory is connected as the new client";
-    let as_before = "the directory is not connected as the new client";
-    let cases = [
-        PutOff {
-            command: &["rollback", "acme", "--yes"],
-            method: "DELETE",
-            path: "/integrations/api/v1/api-services",
-            skip: 0,
-            kind: limited(),
-            flow: SERVICE,
-            seen: as_new,
-        },
-        PutOff {
-            command: &["finalize", "acme", "--yes"],
-            method: "POST",
-            path: "/api/v1/apps",
-            skip: 0,
-            kind: limited(),
-            flow: LEGACY,
-            seen: as_before,
-        },
-        // The app is read just before it is deactivated: that must not wait either.
-        PutOff {
-            command: &["finalize", "acme", "--yes"],
-            method: "GET",
-            path: "/api/v1/apps/",
-            skip: 1,
-            kind: limited(),
-            flow: LEGACY,
-            seen: as_before,
-        },
-        // Nor may it take long.
-        PutOff {
-            command: &["finalize", "acme", "--yes"],
-            method: "GET",
-            path: "/api/v1/apps/",
-            skip: 1,
-            kind: FaultKind::Delay { milliseconds: 20_000 },
-            flow: LEGACY,
-            seen: as_before,
-        },
-        PutOff {
-            command: &["finalize", "acme", "--purge", "--yes"],
-            method: "DELETE",
-            path: "/api/v1/apps",
-            skip: 0,
-            kind: limited(),
-            flow: LEGACY,
-            seen: as_before,
-        },
-    ];
+    let retire = PutOff {
+        command: &["finalize", "acme", "--yes"],
+        method: "POST",
+        path: "/api/v1/apps",
+        skip: 0,
+        kind: FaultKind::TooManyRequests { reset_seconds: 20 },
+    };
+    // The app is read just before it is deactivated: that must neither wait nor take long.
+    let read = PutOff { method: "GET", path: "/api/v1/apps/", skip: 1, ..retire.clone() };
+    let read_slowly = PutOff { kind: FaultKind::Delay { milliseconds: 20_000 }, ..read.clone() };
+    let purge = PutOff { command: &["finalize", "acme", "--purge", "--yes"], method: "DELETE", ..retire.clone() };
+    let roll_back = PutOff {
+        command: &["rollback", "acme", "--yes"],
+        method: "DELETE",
+        path: "/integrations/api/v1/api-services",
+        ..retire.clone()
+    };
     thread::scope(|scope| {
-        for case in &cases {
+        for case in [&roll_back, &retire, &read, &read_slowly, &purge] {
             scope.spawn(|| play(case));
         }
     });
@@ -97,7 +53,8 @@ fn play(case: &PutOff) {
     lab.outlive_tokens();
     let tenant = lab.sim.tenants()[0].clone();
     let directory = tenant.directory_id.clone();
-    if case.flow == LEGACY {
+    let is_back = case.command.contains(&"rollback");
+    if !is_back {
         lab.sim.mutate(Mutation::Sync { directory: directory.clone() }).unwrap();
     }
     if case.command.contains(&"--purge") {
@@ -115,12 +72,16 @@ fn play(case: &PutOff) {
     });
     let mut running = Background::start(lab.dir(), case.command);
     running.await_faults(&lab);
-    let client_id =
-        if case.flow == SERVICE { &before.service_clients[0].id } else { &before.legacy[0].client_id }.clone();
-    lab.sim.mutate(Mutation::SetConnection { directory, flow: case.flow.to_owned(), client_id }).unwrap();
+    let (flow, client_id, seen) = if is_back {
+        ("client_credentials", &before.service_clients[0].id, "the directory is connected as the new client")
+    } else {
+        ("authorization_code", &before.legacy[0].client_id, "the directory is not connected as the new client")
+    };
+    let (flow, client_id) = (flow.to_owned(), client_id.clone());
+    lab.sim.mutate(Mutation::SetConnection { directory, flow, client_id }).unwrap();
     let output = running.finish().expect(3);
     assert_eq!(lab.sim.faults()[0].fired, 1, "{}", output.show());
-    assert!(output.stdout.contains(case.seen), "{}", output.show());
+    assert!(output.stdout.contains(seen), "{}", output.show());
     assert_eq!(lab.in_state("stuck"), ["acme"], "{}", output.show());
     let after = lab.org(&tenant);
     assert_eq!((after.service_clients, after.legacy), (before.service_clients, before.legacy), "{}", output.show());

@@ -80,7 +80,7 @@ impl Progress<'_> {
                 waits.next().copied().filter(|_| waiting_helps)
             };
             let Some(seconds) = wait else { return Err(stuck(step, &error)) };
-            if self.pause_after(Some(&error), seconds).await.is_err() {
+            if self.pause_after(&error, seconds).await.is_err() {
                 return Err(Pause::End(
                     TenantState::RollingBack,
                     format!("stopped while taking back step `{}`", step.id),

@@ -122,7 +122,7 @@ impl Progress<'_> {
             };
             let Some(seconds) = wait else { return Err(self.give_up(step, &error)) };
             // Stopped or not, `heed_stop` says so next.
-            let _ = self.pause_after(Some(&error), seconds).await;
+            let _ = self.pause_after(&error, seconds).await;
         }
     }
 

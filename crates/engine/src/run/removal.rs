@@ -1,8 +1,7 @@
 //! A client in use is never removed: directly before a client is deleted or deactivated, the directory is asked as which one it
 //! is connected now. What the journal says, or a person, is no ground for it.
 //!
-//! Where the directory shows its connection, the provider is asked, too: what is shown need not be what runs, and somebody else may be
-//! connected as the same client.
+//! The other side is asked, too. What a directory shows need not be what runs, and somebody else may be connected as the same client.
 
 use std::time::Duration;
 

@@ -21,15 +21,9 @@ impl Progress<'_> {
     }
 
     /// Waits before a step is tried again: these seconds, or as long as the other side asked for in the error of the last try.
-    pub(super) async fn pause_after(
-        &self,
-        failed: Option<&contract::Error>,
-        seconds: u64,
-    ) -> Result<(), contract::Error> {
+    pub(super) async fn pause_after(&self, error: &contract::Error, seconds: u64) -> Result<(), contract::Error> {
         let wait = Duration::from_secs(seconds);
-        let Some((error, ms)) = failed.and_then(|error| Some((error, error.retry_after_ms?))) else {
-            return self.pause(wait).await;
-        };
+        let Some(ms) = error.retry_after_ms else { return self.pause(wait).await };
         let wait = wait.max(Duration::from_millis(ms).min(MAX_WAIT));
         let ms = wait.as_millis().try_into().unwrap_or(u64::MAX);
         self.ports.events.emit(Event::Waiting { tenant: self.name().to_owned(), ms, reason: error.message.clone() });
