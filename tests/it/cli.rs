@@ -1,5 +1,5 @@
-//! What a person reads: help, reports, refusals, each with its exit code. The snapshots lie in `snapshots/`; whoever
-//! changes a text reads the difference there as a user would (`cargo insta review`).
+//! The texts that a person reads: help, reports, and refusals, each with its exit code. The snapshots are in
+//! `snapshots/`. After changing a text, read the differences there as a user would (`cargo insta review`).
 
 use std::{fs, time::Duration};
 
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::support::{Lab, Output, command, plugin_file, run_in};
 
-/// Compares what a run of the binary said with its snapshot.
+/// Compares the output of the binary with its snapshot.
 #[track_caller]
 fn compare(name: &str, dir: &std::path::Path, output: &Output) {
     let mut settings = insta::Settings::clone_current();
@@ -36,7 +36,7 @@ fn escape(path: &str) -> String {
     path.replace('.', r"\.")
 }
 
-/// Runs commands in a folder, one snapshot each, named after the group and the words of the command.
+/// Runs commands in a folder and compares each with a snapshot, which is named after the group and the command's words.
 #[track_caller]
 fn compare_all(group: &str, dir: &std::path::Path, lines: &[&str]) {
     for line in lines {
@@ -90,7 +90,7 @@ fn every_command_explains_itself() {
 }
 
 #[test]
-fn command_lines_that_mean_nothing() {
+fn invalid_command_lines_are_refused() {
     let dir = TempDir::new().unwrap();
     let lines = [
         "",
@@ -108,7 +108,7 @@ fn command_lines_that_mean_nothing() {
 }
 
 #[test]
-fn without_a_configuration() {
+fn commands_work_or_fail_clearly_without_a_configuration() {
     let dir = TempDir::new().unwrap();
     let lines =
         ["status", "--config other.toml detect", "plugins list", "plugins inspect okta", "plugins inspect nobody"];
@@ -128,7 +128,7 @@ fn the_first_steps() {
 }
 
 #[test]
-fn configurations_that_are_wrong() {
+fn invalid_configurations_are_refused() {
     let dir = TempDir::new().unwrap();
     for (name, text) in [
         ("empty", ""),
@@ -153,8 +153,7 @@ fn configurations_that_are_wrong() {
 
 #[test]
 fn a_fleet_from_beginning_to_end() {
-    // One tenant at a time, and a directory that synchronizes whenever it is looked at: the order of the lines is then
-    // the same in every run.
+    // With one tenant at a time, and a directory that syncs whenever it is read, the order of the lines never changes.
     let lab = Lab::new(SimConfig::default().tenants(12).seed(1).sync_interval(Duration::ZERO));
     lab.edit_config(|text| format!("{text}\n[run]\nconcurrency = 1\n"));
     let run = |lines: &[&str]| compare_all("fleet", lab.dir(), lines);
@@ -176,18 +175,18 @@ fn a_fleet_from_beginning_to_end() {
 }
 
 #[test]
-fn completions_for_every_shell() {
+fn every_shell_has_completions() {
     let dir = TempDir::new().unwrap();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let output = run_in(dir.path(), &["completions", shell]).expect(0);
         assert!(output.stdout.contains("rollback"), "{shell}");
         let hidden = output.stdout.replace("__plugins", "").contains("__plugin");
-        assert!(!hidden, "{shell} completes a command that is not for people");
+        assert!(!hidden, "{shell} completes an internal command");
     }
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_closed_stdout_is_not_an_error() {
     let dir = TempDir::new().unwrap();
     let mut child = command(dir.path(), &["explain"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());

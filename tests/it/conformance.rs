@@ -1,15 +1,15 @@
-//! The conformance kit on the plugins that come with it, tried against the simulator as anybody can.
+//! Runs the conformance kit on flowswap's own plugins, against the simulator, with the public command.
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::{Output, run_in};
 
-/// The check for those who leave a step to a person.
-const OF_A_PERSON: [&str; 1] = ["operator.asks"];
+/// The check for plugins that leave a step to a person.
+const PERSON_CHECKS: [&str; 1] = ["operator.asks"];
 
-/// The checks for those who change something themselves.
-const OF_CHANGES: [&str; 16] = [
+/// The checks for plugins that change something themselves.
+const CHANGE_CHECKS: [&str; 16] = [
     "observe.pure",
     "apply.gives",
     "apply.twice",
@@ -30,20 +30,20 @@ const OF_CHANGES: [&str; 16] = [
 
 #[test]
 fn okta_keeps_the_contract() {
-    check_clean("okta", &OF_A_PERSON);
+    check_clean("okta", &PERSON_CHECKS);
 }
 
 #[test]
 fn rest_keeps_the_contract() {
-    check_clean("rest", &OF_A_PERSON);
+    check_clean("rest", &PERSON_CHECKS);
 }
 
 #[test]
 fn cie_guided_keeps_the_contract() {
-    check_clean("cie-guided", &OF_CHANGES);
+    check_clean("cie-guided", &CHANGE_CHECKS);
 }
 
-/// Every check is passed but those of what the plugin does not do.
+/// Asserts that all checks pass, and that only these are skipped because the plugin has no such step.
 #[track_caller]
 fn check_clean(plugin: &str, skipped: &[&str]) {
     let output = conformance(&[plugin]).expect(0);
@@ -59,7 +59,7 @@ fn check_clean(plugin: &str, skipped: &[&str]) {
 }
 
 #[test]
-fn without_a_world_that_fits_the_rest_is_skipped_and_it_is_said_why() {
+fn without_a_matching_world_the_other_checks_are_skipped_with_a_reason() {
     let output = conformance(&["rogue", "--format", "json"]).expect(0);
     let last = output.stderr.lines().last().unwrap().to_owned();
     let report: Value = serde_json::from_str(&output.stdout).unwrap();
@@ -70,15 +70,15 @@ fn without_a_world_that_fits_the_rest_is_skipped_and_it_is_said_why() {
     assert!(of("passed").iter().any(|check| check["id"] == "protocol.not-json"));
     let skipped = of("skipped");
     assert!(skipped.iter().any(|check| check["id"] == "undo.every-prefix"));
-    assert!(last.starts_with(&format!("{} of {} checks were NOT made", skipped.len(), checks.len())), "{last}");
+    assert!(last.starts_with(&format!("{} of {} checks did NOT run", skipped.len(), checks.len())), "{last}");
     assert!(last.contains("`flowswap-conformance`"), "{last}");
     for check in skipped {
-        assert_eq!(check["why"], "the simulator's tenant has no side with the keys of this plugin");
+        assert_eq!(check["why"], "the simulated tenant has no side with the keys of this plugin");
     }
 }
 
 #[test]
-fn what_fails_is_said_with_what_was_expected_and_what_was_seen() {
+fn a_failed_check_reports_what_was_expected_and_what_was_seen() {
     let dir = TempDir::new().unwrap();
     let library = crate::safety::rogue::choose(dir.path(), "key-twice");
     let output = conformance(&[library.to_str().unwrap()]).expect(3);
@@ -86,11 +86,11 @@ fn what_fails_is_said_with_what_was_expected_and_what_was_seen() {
     assert!(output.stdout.contains("expected: every key once"), "{}", output.stdout);
     assert!(output.stdout.contains("seen:     `domain` twice"), "{}", output.stdout);
     assert!(output.stdout.contains("rogue: 14 passed, 1 failed, "), "{}", output.stdout);
-    assert!(output.stderr.contains("checks were NOT made"), "{}", output.stderr);
+    assert!(output.stderr.contains("checks did NOT run"), "{}", output.stderr);
 }
 
 #[test]
-fn what_is_no_plugin_fails_to_start() {
+fn a_library_that_is_not_a_plugin_fails_to_start() {
     let dir = TempDir::new().unwrap();
     let library = crate::safety::rogue::choose(dir.path(), "wrong-abi");
     let output = conformance(&[library.to_str().unwrap()]).expect(3);

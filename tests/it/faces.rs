@@ -1,4 +1,4 @@
-//! Text from outside in every face of the binary: whatever an app is called, what is shown of it does nothing to a screen.
+//! Text from outside in every output of the binary: no name of an app can affect the screen.
 
 use std::fs;
 
@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use crate::support::{Lab, command, finish};
 
-/// A label that a terminal, a page or a log would take for more than a name: line breaks, a colour, what turns the
-/// direction of writing, what has no width, a control of the upper half, a tag.
+/// A label that a terminal, a page, or a log could interpret as more than a name: line breaks, a color, a change of the
+/// writing direction, a zero-width character, a C1 control character, and a tag character.
 const LABEL: &str =
     "Palo Alto\nacme: finalized\r\n\u{1b}[2K\u{1b}[32mok\u{202e}gnp.\u{2066}\u{200b}\u{9b}31m\u{2028}\u{e0041} Größe";
 
-/// The characters of it that may be in no output.
+/// The first character of the label that no output may contain.
 fn hidden(text: &str) -> Option<char> {
     text.chars().find(|c| LABEL.contains(*c) && *c != '\n' && (c.is_control() || !c.is_ascii()) && !"öß".contains(*c))
 }
@@ -20,7 +20,7 @@ fn hidden(text: &str) -> Option<char> {
 #[track_caller]
 fn check(name: &str, text: &str) {
     assert_eq!(hidden(text), None, "{name}: {text:?}");
-    // What is shown of the label stands on one line, so nothing of it can begin one.
+    // The label is shown on one line, so no part of it can begin a line.
     assert!(!text.lines().any(|line| line.starts_with("acme: finalized")), "{name}: {text}");
 }
 
@@ -43,7 +43,7 @@ fn lab(config: SimConfig) -> (Lab, String) {
 }
 
 #[test]
-fn a_label_that_forges_lines_is_harmless_in_every_face() {
+fn a_label_with_control_characters_is_harmless_in_every_output() {
     let (lab, name) = lab(SimConfig::default().tenants(1));
     let mut shown = String::new();
     let mut kept = false;
@@ -84,9 +84,9 @@ fn a_label_that_forges_lines_is_harmless_in_every_face() {
     assert!(kept, "JSON keeps the value");
 }
 
-/// What a person noted stands in the run sheet and in all that is said of the question.
+/// A person's note is shown in the run sheet and in every report about it.
 #[test]
-fn a_note_that_forges_lines_is_harmless_in_every_form_of_the_sheet() {
+fn a_note_with_control_characters_is_harmless_in_every_form_of_the_sheet() {
     let (lab, name) = lab(SimConfig::default().tenants(1).interface(Interface::CieGuided));
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(4);
@@ -112,15 +112,15 @@ fn a_note_that_forges_lines_is_harmless_in_every_form_of_the_sheet() {
 }
 
 #[test]
-fn what_stands_in_no_answer_but_in_the_configuration_is_refused_by_name() {
+fn a_control_character_in_the_configuration_is_refused_by_name() {
     let (lab, _) = lab(SimConfig::default().tenants(1));
     lab.edit_config(|text| text.replacen("[[tenant]]", "[[tenant]]\nowner = \"da\\u202Ena\"", 1));
     let output = lab.run(&["detect"]).expect(2);
-    assert!(output.stderr.contains("`owner` holds U+202E RIGHT-TO-LEFT OVERRIDE"), "{}", output.stderr);
+    assert!(output.stderr.contains("`owner` contains U+202E RIGHT-TO-LEFT OVERRIDE"), "{}", output.stderr);
     check("configuration", &output.stderr);
 }
 
-/// Even what a person types is shown in an error, and so filtered.
+/// Errors show command-line arguments, so these are filtered too.
 #[test]
 fn an_argument_is_filtered_in_errors() {
     let (lab, _) = lab(SimConfig::default().tenants(1));

@@ -1,4 +1,4 @@
-//! The main line: detect, plan, apply, status, rollback, finalize of a whole fleet.
+//! The main commands on a whole fleet: detect, plan, apply, status, rollback, and finalize.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ fn ready(lab: &Lab) -> Vec<String> {
 }
 
 #[test]
-fn detect_tells_every_kind_of_tenant_apart() {
+fn detect_distinguishes_every_kind_of_tenant() {
     let lab = Lab::with_tenants(12);
     let report = lab.json(&["detect"], 4);
     let mut verdicts: BTreeMap<&str, usize> = BTreeMap::new();
@@ -35,7 +35,7 @@ fn detect_tells_every_kind_of_tenant_apart() {
 }
 
 #[test]
-fn a_fleet_goes_forward_and_all_the_way_back() {
+fn a_fleet_is_migrated_and_rolled_back_completely() {
     let lab = Lab::with_tenants(12);
     let ready = ready(&lab);
     let before = lab.sim.snapshot();
@@ -49,9 +49,9 @@ fn a_fleet_goes_forward_and_all_the_way_back() {
     }
     assert_ne!(diff(&before, &lab.sim.snapshot()), Vec::<String>::new());
 
-    // The directories are back at once, and the new clients go once none of their tokens can be in use.
+    // The directories are back at once. The new clients are deleted only once none of their tokens can be in use.
     let early = lab.run(&["rollback", "--all", "--yes"]).expect(4);
-    assert!(early.stdout.contains("the new client is deleted once its tokens have expired"), "{}", early.stdout);
+    assert!(early.stdout.contains("The new client stays until its tokens have expired"), "{}", early.stdout);
     assert_eq!(lab.in_state("rolling-back"), ready);
     for directory in lab.sim.world().directories.iter().filter(|directory| ready.contains(&directory.name)) {
         assert_eq!(directory.flow, "authorization_code", "{}", directory.name);
@@ -59,20 +59,20 @@ fn a_fleet_goes_forward_and_all_the_way_back() {
     lab.outlive_tokens();
     lab.run(&["rollback", "--all", "--yes"]).expect(0);
     assert_eq!(lab.in_state("rolled-back"), ready);
-    assert_eq!(diff(&before, &lab.sim.snapshot()), Vec::<String>::new(), "not everything is as it was");
+    assert_eq!(diff(&before, &lab.sim.snapshot()), Vec::<String>::new(), "the rollback did not restore everything");
     let kept = std::fs::read_dir(lab.path(".flowswap/secrets")).unwrap().flatten().map(|entry| entry.file_name());
     let left: Vec<_> = kept.filter(|name| name.to_string_lossy() != ".lock").collect();
     assert!(left.is_empty(), "secrets of clients that are gone: {left:?}");
 }
 
 #[test]
-fn finalize_retires_and_purge_deletes_and_only_retiring_can_be_taken_back() {
+fn finalize_retires_and_purge_deletes_and_only_a_retirement_can_be_rolled_back() {
     let lab = Lab::with_tenants(3);
     let before = lab.sim.snapshot();
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     lab.run(&["finalize", "acme", "--purge", "--yes"]).expect(6);
-    // Until a token of it has outlived its hour, somebody may use the legacy client.
+    // The legacy client may be in use until its last token has expired after an hour.
     let early = lab.run(&["finalize", "--all", "--yes"]).expect(4);
     assert!(early.stdout.contains("the legacy client stays until"), "{}", early.stdout);
     assert_eq!(lab.in_state("swapped").len(), 3);
@@ -88,7 +88,7 @@ fn finalize_retires_and_purge_deletes_and_only_retiring_can_be_taken_back() {
     assert_eq!(lab.in_state("finalized"), ["acme"]);
     assert_eq!(lab.in_state("rolled-back"), ["globex"]);
     let refused = lab.run(&["rollback", "acme", "--yes"]).expect(6);
-    assert!(refused.stderr.contains("there is no way back from step `purge`"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("cannot be rolled back: step `purge` is irreversible"), "{}", refused.stderr);
 
     let now = lab.sim.snapshot();
     let changes = diff(&before, &now);
@@ -96,10 +96,10 @@ fn finalize_retires_and_purge_deletes_and_only_retiring_can_be_taken_back() {
 }
 
 #[test]
-fn finalize_of_all_leaves_out_who_is_stuck() {
+fn finalize_all_skips_stuck_tenants() {
     let lab = Lab::with_tenants(2);
     lab.plan().expect(0);
-    // Only the confirmation asks the log for limits.
+    // Only the confirmation queries the log for rate limits.
     let kind = FaultKind::Status { status: 400 };
     let (host, method) = (lab.sim.tenants()[0].domain.clone(), Some("GET".to_owned()));
     let (path, query) = ("/api/v1/logs".to_owned(), "rate_limit.violation".to_owned());
@@ -110,7 +110,7 @@ fn finalize_of_all_leaves_out_who_is_stuck() {
     lab.run(&["finalize", "--all", "--yes"]).expect(0);
     assert_eq!((lab.in_state("stuck"), lab.in_state("retired")), (vec!["acme".to_owned()], vec!["globex".to_owned()]));
     let refused = lab.run(&["finalize", "acme", "--yes"]).expect(6);
-    assert!(refused.stderr.contains("tenant `acme` is stuck, so this cannot be done yet"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("tenant `acme` is stuck, so flowswap cannot do this yet"), "{}", refused.stderr);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_tenant_that_changed_since_the_plan_is_refused_alone() {
 }
 
 #[test]
-fn applying_again_does_nothing_again() {
+fn applying_a_finished_plan_again_changes_nothing() {
     let lab = Lab::with_tenants(2);
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
@@ -160,14 +160,14 @@ fn a_rolled_back_tenant_can_be_planned_and_migrated_again() {
 }
 
 #[test]
-fn without_restore_a_person_takes_the_directory_back() {
+fn without_restore_a_person_rolls_the_directory_back() {
     let lab = Lab::with_tenants(1);
     lab.edit_config(|text| {
         text.replace("[defaults.directory.restore]\npath = \"/v1/directories/$id/restore\"\nbody = {}\n", "")
     });
     let before = lab.sim.snapshot();
     let plan = lab.plan().expect(0);
-    assert!(plan.stdout.contains("rolling back needs a person for 1 of them"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("rollback: needs a person for 1 of these tenants"), "{}", plan.stdout);
     let shown = lab.run(&["show", "plan.json"]).expect(0);
     assert!(shown.stdout.contains("Reconnect") && shown.stdout.contains("[attended]"), "{}", shown.stdout);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
@@ -180,7 +180,7 @@ fn without_restore_a_person_takes_the_directory_back() {
     lab.reconnect_as_before(&lab.sim.tenants()[0]);
     lab.run(&["rollback", "acme", "--yes"]).expect(0);
     assert_eq!(lab.in_state("rolled-back"), ["acme"]);
-    // A new sign-in brings a new secret and a new date; everything else is as it was.
+    // A new sign-in creates a new secret and a new date; everything else is restored.
     let of_a_sign_in = |line: &String| {
         ["/connection/last_sign_in", "/secret_hash", "/previous"].iter().any(|part| line.contains(part))
     };

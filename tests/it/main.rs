@@ -2,45 +2,49 @@
 //!
 //! One target, a module an area. What belongs where:
 
-#![expect(clippy::unwrap_used, reason = "a test ends where its expectation does")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 /// Starts simulators and runs the binary in a clean environment.
 mod support;
 
-/// What the proofs assume of the outside: listed, and played false alone and in pairs.
+/// The beliefs about the outside on which the proofs rely, made false alone and in pairs.
 mod beliefs;
-/// The simulator in one terminal and the commands in another, as the README has it.
+/// The simulator in one terminal and the commands in another, as in `try-it.md`.
 mod by_hand;
-/// Help texts, exit codes, wrong command lines and configurations: what a person sees before anything runs.
+/// Help texts, exit codes, and wrong command lines and configurations.
 mod cli;
-/// `flowswap plugins conformance`: the kit on the plugins that come with it.
+/// `flowswap plugins conformance`: the conformance kit on flowswap's own plugins.
 mod conformance;
-/// The binary killed at every point of its work: whatever it was doing, the same command again brings all to a good end.
+/// The binary is killed at every point of its work, and the same command must then recover.
 mod crash;
-/// The demo, from the outside.
+/// `cargo demo` and the command behind it.
 mod demo;
-/// Text from outside, in everything that is shown.
+/// The README and `crates/cli/docs`: tests run every block of commands and compare its output.
+mod documents;
+/// Text from outside, in every output.
 mod faces;
 /// Faults of the network and of the other sides, injected by the simulator.
 mod faults;
-/// The main line: detect, plan, apply, status, rollback, finalize of a whole fleet.
+/// The main commands on a whole fleet: detect, plan, apply, status, rollback, and finalize.
 mod fleet;
 mod guided;
-/// The official API description as judge over requests and answers.
+/// Requests and answers are compared with the official API description.
 mod official;
 /// Where `-o` writes, and what it never touches.
 mod outputs;
-/// Wrong turns of the outside, a row each: what answers, and what the tool says and leaves alone.
+/// Unexpected answers from outside, one row each: what flowswap reports, and what it leaves unchanged.
 mod outside;
-/// Getting over what went wrong: going on by name, deciding, looking through what was recorded.
+/// What people read: phrases, the length of sentences, and help.
+mod plain;
+/// Recovery: `resume`, decisions about stuck tenants, and `audit verify`.
 mod recovery;
-/// What is guaranteed: no secret anywhere, no change in a dry run, plans that cannot be edited.
+/// The guarantees: no leaked secret, no change in a dry run, and no edited plan.
 mod safety;
-/// Seeds of trouble, in one process on a paused clock.
+/// Random faults from seeds, in one process on a paused clock.
 mod simulation;
-/// A disk that is full, broken or closed: nothing is claimed that is not kept, and the same command heals.
+/// A disk that is full, broken, or read-only: flowswap reports only what is stored, and the same command recovers.
 mod storage;
-/// The repository itself: arrows, `unsafe`, printing, headers.
+/// The repository itself: dependencies, `unsafe`, printing, and file headers.
 mod tidy;
-/// What waits for a person or for time: run sheets, claims, secrets handed over, evidence.
+/// Tenants that wait for a person or for time: run sheets, confirmations, secrets, and evidence.
 mod waiting;

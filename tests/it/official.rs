@@ -1,5 +1,5 @@
-//! The official API description as judge over requests and answers: whatever the plugin `okta` sends must be described,
-//! and what the simulator answers must be as described.
+//! Compares requests and answers with the official API description. The description must contain every request of the
+//! plugin `okta`, and the simulator must answer as described.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ mod description;
 
 use description::{Description, Operation};
 
-/// What a tenant's way forward and back consists of; a run that leaves one out would prove less.
+/// The operations of a migration and a rollback. A run that leaves one out would prove less.
 const MUST_COVER: &[(&str, &str)] = &[
     ("get", "/.well-known/okta-organization"),
     ("get", "/api/v1/apps"),
@@ -38,7 +38,7 @@ const MUST_COVER: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn requests_and_answers_are_as_the_official_description_says() {
+fn requests_and_answers_match_the_official_description() {
     let Some(description) = Description::load() else { return };
     let (mut covered, mut wrong) = (BTreeSet::new(), BTreeSet::new());
     for exchange in record_everything().iter().filter(|exchange| exchange.host.ends_with(OKTA_SUFFIX)) {
@@ -49,7 +49,7 @@ fn requests_and_answers_are_as_the_official_description_says() {
         };
         covered.insert((operation.method.to_owned(), operation.template.to_owned()));
         let mut errors = check_request(&description, operation, exchange);
-        // A connection that was closed on purpose has no answer, and an error that the description lacks no schema.
+        // A connection that was closed on purpose has no answer. An error that the description lacks has no schema.
         errors.extend(description.check_answer(operation, exchange).unwrap_or_default());
         wrong.extend(errors.into_iter().map(|error| format!("{line} → {:?}: {error}", exchange.status)));
     }
@@ -60,7 +60,7 @@ fn requests_and_answers_are_as_the_official_description_says() {
 }
 
 #[test]
-fn requests_that_are_not_as_described_are_found() {
+fn requests_that_do_not_match_the_description_are_found() {
     let Some(description) = Description::load() else { return };
     let good = Exchange {
         host: "acme.okta.test".to_owned(),
@@ -97,7 +97,8 @@ fn requests_that_are_not_as_described_are_found() {
     }
 }
 
-/// Forward, back and to the very end, with a creation whose answer is lost, so that its secret is made anew.
+/// Migrates, rolls back, and finalizes tenants. The answer to one creation is lost, so its secret must be created
+/// again.
 fn record_everything() -> Vec<Exchange> {
     let lab = Lab::new(SimConfig::default().tenants(5).record(true));
     let org = lab.sim.tenants()[0].domain.clone();
@@ -152,7 +153,8 @@ fn check_query(description: &Description, operation: Operation<'_>, exchange: &E
     errors
 }
 
-/// The scheme of `Authorization` must be one of those that the operation permits; none, where it permits none.
+/// Checks that the scheme of `Authorization` is permitted by the operation, or is missing if the operation permits
+/// none.
 fn check_authorization(operation: Operation<'_>, exchange: &Exchange) -> Option<String> {
     let sent = find_header(exchange, "authorization").map(|value| value.split(' ').next().unwrap_or_default());
     let permitted = operation.object["security"].as_array().cloned().unwrap_or_default();
@@ -163,7 +165,7 @@ fn check_authorization(operation: Operation<'_>, exchange: &Exchange) -> Option<
             "apiToken" => Some("SSWS"),
             "oauth2" => Some("Bearer"),
             "Client_authentication_client_secret_basic" => Some("Basic"),
-            // The others put the credentials into the body, and flowswap uses none of them.
+            // The other schemes send the credentials in the body, and flowswap does not use them.
             _ => None,
         })
         .collect();
@@ -190,7 +192,7 @@ fn check_body(description: &Description, operation: Operation<'_>, exchange: &Ex
     };
     let schema = specialize(description, schema, &body);
     let mut errors = description.check(schema, &body);
-    // Okta ignores members that it does not know; whoever sends one means something that will not happen.
+    // Okta ignores unknown members, so a request that sends one would not do what it intends.
     let known = list_members(description, schema);
     let unknown = body.as_object().unwrap().keys().filter(|name| !known.contains(*name));
     errors.extend(unknown.map(|name| format!("there is no member `{name}`")));

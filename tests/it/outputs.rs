@@ -1,4 +1,4 @@
-//! Where `-o` writes: files, links, pipes, sockets, stdout; and what it leaves alone.
+//! What `-o` writes to (files, links, pipes, sockets, and stdout), and what it leaves unchanged.
 
 use std::{
     fs::{self, File},
@@ -27,10 +27,10 @@ fn is_plan(path: &Path) -> bool {
 }
 
 #[test]
-fn only_a_plan_is_replaced_by_a_plan() {
+fn a_plan_overwrites_only_a_plan() {
     let lab = Lab::with_tenants(1);
     plan(&lab, &["plan.json"]).expect(0);
-    // Another plan, even one that somebody has changed, may be replaced, and keeps who may read it.
+    // A plan, even a changed one, may be overwritten. The file keeps its permissions.
     fs::write(lab.path("plan.json"), fs::read_to_string(lab.path("plan.json")).unwrap() + " ").unwrap();
     fs::set_permissions(lab.path("plan.json"), fs::Permissions::from_mode(0o640)).unwrap();
     plan(&lab, &["plan.json"]).expect(0);
@@ -42,7 +42,7 @@ fn only_a_plan_is_replaced_by_a_plan() {
         fs::write(lab.path(name), &content).unwrap();
         let refused = plan(&lab, &[name]).expect(2);
         assert!(
-            refused.stderr.contains(&format!("`{name}` exists and is not a plan of flowswap's")),
+            refused.stderr.contains(&format!("`{name}` exists, and flowswap did not write it as a plan")),
             "{}",
             refused.stderr
         );
@@ -53,22 +53,22 @@ fn only_a_plan_is_replaced_by_a_plan() {
     let before = fs::read_to_string(lab.path("migrate.toml")).unwrap();
     plan(&lab, &["migrate.toml"]).expect(2);
     assert_eq!(fs::read_to_string(lab.path("migrate.toml")).unwrap(), before);
-    // Nothing brings back the key of the secrets, nor the journal.
+    // `--force` does not overwrite the identity and the journal, because nothing could restore them.
     for name in [".flowswap/identity.txt", ".flowswap/journal.sqlite"] {
         let before = fs::read(lab.path(name)).unwrap();
         let refused = plan(&lab, &[name, "--force"]).expect(2);
-        assert!(refused.stderr.contains("is a part of flowswap's state"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("belongs to flowswap's state"), "{}", refused.stderr);
         assert_eq!(fs::read(lab.path(name)).unwrap(), before);
     }
     plan(&lab, &["."]).expect(2);
     plan(&lab, &["no-such-folder/plan.json"]).expect(1);
-    // An empty file holds nothing that could be lost.
+    // An empty file contains nothing that could be lost.
     File::create(lab.path("empty")).unwrap();
     plan(&lab, &["empty"]).expect(0);
 }
 
 #[test]
-fn a_link_is_followed_and_stays() {
+fn a_symbolic_link_is_followed_and_kept() {
     let lab = Lab::with_tenants(1);
     fs::create_dir(lab.path("elsewhere")).unwrap();
     symlink("elsewhere/plan.json", lab.path("link")).unwrap();
@@ -91,11 +91,11 @@ fn stdout_has_the_plan_and_nothing_else() {
     fs::write(lab.path("by-hand.json"), &output.stdout).unwrap();
     lab.run(&["show", "by-hand.json"]).expect(0);
     assert!(!lab.path("-").exists());
-    assert!(output.stderr.contains("is not noted in the journal"), "{}", output.stderr);
+    assert!(output.stderr.contains("the journal does not record this plan"), "{}", output.stderr);
 }
 
 #[test]
-fn a_pipe_and_a_socket_are_written_and_stay_what_they_are() {
+fn a_pipe_and_a_socket_are_written_to_and_not_replaced() {
     let lab = Lab::with_tenants(1);
     make_pipe(&lab.path("pipe"));
     let reader = thread::spawn({
@@ -117,9 +117,9 @@ fn a_pipe_and_a_socket_are_written_and_stay_what_they_are() {
     assert!(fs::symlink_metadata(lab.path("socket")).unwrap().file_type().is_socket());
 }
 
-/// What is no plan is refused without a word about writing over it, and nothing is read without end.
+/// A file that is not a plan is refused without a hint to overwrite it, and no input is read without a limit.
 #[test]
-fn what_is_read_as_a_plan_is_left_as_it_is() {
+fn a_file_that_is_read_as_a_plan_is_not_changed() {
     let lab = Lab::with_tenants(1);
     fs::write(lab.path("notes.txt"), "my notes\n").unwrap();
     fs::write(lab.path("binary"), [0xff, 0xfe, 0x00]).unwrap();
@@ -134,7 +134,7 @@ fn what_is_read_as_a_plan_is_left_as_it_is() {
             assert_eq!(proposes, name == "gone.json", "{args:?}: {}", output.stderr);
         }
     }
-    // A pipe is read by who only looks; who goes on with a plan has to read it again.
+    // `show` can read a plan from a pipe. `apply` cannot, because it must read the plan again.
     plan(&lab, &["plan.json"]).expect(0);
     make_pipe(&lab.path("pipe"));
     lab.run(&["apply", "pipe", "--yes"]).expect(2);

@@ -1,6 +1,6 @@
-//! A disk that is full, broken or closed, at every write and sync of the journal and of a secret. The command says what
-//! failed and ends as documented; it claims nothing that is not kept; and once the disk is well again, the same
-//! command brings all to a good end.
+//! A disk that is full, broken, or read-only, at every write and sync of the journal and of a secret. The command says
+//! what failed and ends with the documented exit code. It reports nothing as done that is not stored. Once the disk
+//! works again, the same command recovers.
 
 use std::{
     fs,
@@ -20,7 +20,7 @@ use crate::{
     faults::points::Run,
     support::{
         Lab, Output, command,
-        disk::{self, DiskPoint, Strike, Watch},
+        disk::{self, DiskFault, DiskPoint, Watch},
         finish, print,
     },
 };
@@ -29,7 +29,7 @@ const WAL: &str = ".flowswap/journal.sqlite-wal";
 const STATE: &str = ".flowswap*";
 
 #[test]
-fn a_disk_that_fails_at_any_write_is_told_of_and_survived() {
+fn a_disk_failure_at_any_write_is_reported_and_recovered_from() {
     if let Some(reason) = disk::missing() {
         return print(&format!("skipped: {reason}"));
     }
@@ -44,7 +44,7 @@ fn a_disk_that_fails_at_any_write_is_told_of_and_survived() {
             let case = field.case();
             let (output, watch) = case.run_on_disk(run, Some(strike));
             let problem = match watch.struck() {
-                0 => Err("the fault did not strike".to_owned()),
+                0 => Err("the fault did not occur".to_owned()),
                 _ => check_words(&output).and_then(|()| check_claims(&field.lab, &case, &output)).map(|checked| {
                     claims.fetch_add(checked, Ordering::Relaxed);
                 }),
@@ -68,7 +68,7 @@ fn a_disk_that_fails_at_any_write_is_told_of_and_survived() {
         assert!(claims > 0, "nothing was claimed, so nothing was checked");
         let of_code = |wanted: i32| cases.iter().filter(|(_, code, _)| *code == wanted).count();
         print(&format!(
-            "storage faults {name}: {}, of which {} were survived at once, {} ended the command, {} a tenant and {} were left to do; \
+            "storage faults {name}: {}; {} were survived at once, {} ended the command, {} ended a tenant, and {} were left to do; \
              {claims} claims checked, all kept; healed 100 %",
             cases.len(),
             of_code(0),
@@ -79,8 +79,9 @@ fn a_disk_that_fails_at_any_write_is_told_of_and_survived() {
     }
 }
 
-/// Every fault of every transaction and every file of a secret. Renaming is not seen by the disk; see `fixtures/disk`.
-fn strikes(points: &[DiskPoint]) -> Vec<Strike> {
+/// Every fault for every transaction of the journal and every file of a secret. The disk does not see renames; see
+/// `fixtures/disk`.
+fn strikes(points: &[DiskPoint]) -> Vec<DiskFault> {
     let mut strikes = Vec::new();
     for (index, point) in points.iter().enumerate() {
         let is_first = !index.checked_sub(1).is_some_and(|before| points[before].is_like(point));
@@ -95,20 +96,20 @@ fn strikes(points: &[DiskPoint]) -> Vec<Strike> {
             }
             _ => &[],
         };
-        strikes.extend(modes.iter().map(|mode| Strike::new(mode, point.clone())));
+        strikes.extend(modes.iter().map(|mode| DiskFault::new(mode, point.clone())));
     }
     strikes
 }
 
-/// Whoever reads it learns what failed, why, and what to do.
+/// Checks that the output says what failed, why, and what to do.
 fn check_words(output: &Output) -> Result<(), String> {
     let said = format!("{}{}", output.stdout, output.stderr);
     if said.contains("panicked") {
         return Err("it panicked".to_owned());
     }
     let words: &[&str] = match output.code {
-        // A short write is gone on with, a client whose secret was lost gets another, and what could not be moved out of
-        // SQLite's log stays there: what is claimed is looked at in any case.
+        // A run can succeed despite a fault: a short write is continued, a client whose secret was lost gets another,
+        // and data that SQLite could not move out of its log stays there. `check_claims` checks the report in any case.
         0 => &[],
         1 => &["error:", "caused by:", "hint:", ".flowswap"],
         3 => &["failed to store the secret"],
@@ -117,24 +118,24 @@ fn check_words(output: &Output) -> Result<(), String> {
     };
     match words.iter().find(|word| !said.contains(**word)) {
         None => Ok(()),
-        Some(word) => Err(format!("`{word}` is not said")),
+        Some(word) => Err(format!("`{word}` is missing")),
     }
 }
 
-/// Every step that is said to be done, and the state that is reported, stands in the journal as it is on the disk. Gives
-/// how many claims there were.
+/// Checks that the journal on the disk contains every step that the output reports as done, and the reported state.
+/// Returns how many such claims there were.
 fn check_claims(lab: &Lab, case: &Case, output: &Output) -> Result<usize, String> {
     let records = records(lab, case)?;
     let mut claims = 0;
     for line in output.stderr.lines().filter_map(|line| line.strip_suffix(" done")) {
-        let (_, step) = line.split_once(": ").ok_or("a step is done of no tenant")?;
-        let (step, direction) = match step.strip_suffix(" back") {
+        let (_, step) = line.split_once(": ").ok_or("a step without a tenant is reported as done")?;
+        let (step, direction) = match step.strip_suffix(" rollback") {
             Some(step) => (step, Direction::Back),
             None => (step, Direction::Forward),
         };
         let is_kept = |record: &Record| matches!(&record.draft.entry, Entry::StepEnded { step: of, direction: way, .. } if of == step && *way == direction);
         if !records.iter().any(is_kept) {
-            return Err(format!("`{line} done` was said, and is not kept"));
+            return Err(format!("`{line} done` was reported, but is not in the journal"));
         }
         claims += 1;
     }
@@ -145,12 +146,14 @@ fn check_claims(lab: &Lab, case: &Case, output: &Output) -> Result<usize, String
         _ => None,
     });
     match reported {
-        Some(state) if kept.as_deref() != Some(state) => Err(format!("`{state}` was reported, and {kept:?} is kept")),
+        Some(state) if kept.as_deref() != Some(state) => {
+            Err(format!("`{state}` was reported, but the journal has {kept:?}"))
+        }
         reported => Ok(claims + usize::from(reported.is_some())),
     }
 }
 
-/// What the journal holds once it is opened again; nothing if it was never made.
+/// The records of the journal after reopening it; empty if it was never created.
 fn records(lab: &Lab, case: &Case) -> Result<Vec<Record>, String> {
     let path = case.state().join("journal.sqlite");
     if !path.exists() {
@@ -168,11 +171,12 @@ fn a_state_folder_that_cannot_be_written_stops_the_run_before_it_changes_anythin
     for mode in ["EROFS+", "EACCES+", "ENOSPC+"] {
         let field = Field::new(Run::Forward, 1);
         let case = field.case();
-        let (output, watch) = case.run_on_disk(Run::Forward, Some(&Strike::new(mode, DiskPoint::new("*", STATE, 1))));
+        let (output, watch) =
+            case.run_on_disk(Run::Forward, Some(&DiskFault::new(mode, DiskPoint::new("*", STATE, 1))));
         assert!(watch.struck() > 0);
         output.clone().expect(1);
         for word in ["error:", ".flowswap", "hint:"] {
-            assert!(output.stderr.contains(word), "{mode}: `{word}` is not said: {}", output.stderr);
+            assert!(output.stderr.contains(word), "{mode}: `{word}` is missing: {}", output.stderr);
         }
         assert_eq!(field.lab.sim.snapshot(), field.before, "{mode}");
         case.heal(Run::Forward).unwrap();
@@ -190,13 +194,13 @@ fn a_plan_is_written_whole_or_not_at_all() {
     let folder = tempfile::TempDir::new().unwrap();
     for (mode, call) in [("ENOSPC+", "create"), ("ENOSPC+", "write"), ("EIO", "sync")] {
         let mut command = command(lab.dir(), &["plan", "-o", "plan.json"]);
-        let strike = Strike::new(mode, DiskPoint::new(call, ".tmp*", 1));
+        let strike = DiskFault::new(mode, DiskPoint::new(call, ".tmp*", 1));
         let root = lab.dir().canonicalize().unwrap();
         let watch = Watch::over(&mut command, &root, folder.path(), Some(&strike));
         let output = finish(command).expect(1);
         assert!(watch.struck() > 0);
         for word in ["failed to write the plan `plan.json`", "hint:"] {
-            assert!(output.stderr.contains(word), "{strike}: `{word}` is not said: {}", output.stderr);
+            assert!(output.stderr.contains(word), "{strike}: `{word}` is missing: {}", output.stderr);
         }
         assert_eq!(output.stdout, "", "{strike}");
         assert_eq!(fs::read_to_string(lab.path("plan.json")).unwrap(), before);
@@ -207,7 +211,7 @@ fn a_plan_is_written_whole_or_not_at_all() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_report_that_cannot_be_written_is_no_success() {
+fn a_report_that_cannot_be_written_is_a_failure() {
     let lab = Lab::with_tenants(1);
     lab.plan().expect(0);
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -217,14 +221,14 @@ fn a_report_that_cannot_be_written_is_no_success() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("failed to write to stdout"), "{stderr}");
-    // What was done is kept all the same.
+    // The finished work is kept nevertheless.
     assert_eq!(lab.in_state("swapped"), ["acme"]);
 }
 
-/// A real full disk: a small file system in memory, in a name space of its own, which then gets larger.
+/// A really full disk: a small file system in memory, in its own mount namespace, which is enlarged later.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_state_folder_on_a_full_file_system_is_gone_on_with_once_there_is_room() {
+fn a_run_on_a_full_file_system_continues_once_there_is_room() {
     const SCRIPT: &str = "
         cp .flowswap/identity.txt . || exit 90
         mount -t tmpfs -o size=160k,mode=700 tmpfs .flowswap || exit 77
@@ -238,16 +242,16 @@ fn a_state_folder_on_a_full_file_system_is_gone_on_with_once_there_is_room() {
     let mut command = std::process::Command::new("unshare");
     command.args(["-rm", "sh", "-c", SCRIPT, env!("CARGO_BIN_EXE_flowswap")]).current_dir(case.root());
     let Ok(output) = command.env("NO_COLOR", "1").output() else {
-        return print("skipped: there is no `unshare` here, and so no file system of one's own");
+        return print("skipped: `unshare` is missing, so the test cannot mount a file system");
     };
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     if !case.root().join("code").exists() {
-        return print(&format!("skipped: no file system of one's own is permitted here: {}", said.trim()));
+        return print(&format!("skipped: mounting a file system is not permitted here: {}", said.trim()));
     }
     let first = fs::read_to_string(case.root().join("first")).unwrap();
     assert_eq!(fs::read_to_string(case.root().join("code")).unwrap(), "1\n", "{first}");
     for word in ["error:", "full", "hint:", "journal.sqlite"] {
-        assert!(first.contains(word), "`{word}` is not said: {first}");
+        assert!(first.contains(word), "`{word}` is missing: {first}");
     }
     assert!(!first.contains("swapped"), "{first}");
     assert_eq!(output.status.code(), Some(0), "{first}{said}");

@@ -1,4 +1,4 @@
-//! The repository itself: arrows, `unsafe`, printing, headers. What `crates/README.md` states, this checks.
+//! The repository itself: dependencies, `unsafe`, printing, and file headers, as `crates/README.md` describes them.
 
 use std::{
     collections::BTreeSet,
@@ -8,7 +8,7 @@ use std::{
 
 use crate::support::repository;
 
-/// Which of our crates each crate may name, outside of tests. A plugin stands for every plugin.
+/// The crates of this repository that each crate may depend on, outside of tests.
 fn allowed(package: &str) -> Option<&'static [&'static str]> {
     Some(match package {
         "flowswap-contract" | "flowswap-sim" | "flowswap-disk" => &[],
@@ -33,12 +33,13 @@ fn allowed(package: &str) -> Option<&'static [&'static str]> {
 }
 
 #[test]
-fn no_manifest_draws_a_forbidden_arrow() {
+fn no_crate_has_a_forbidden_dependency() {
     let mut seen = 0;
     for path in files("Cargo.toml").into_iter().filter(|path| path.parent() != Some(&repository())) {
         let manifest: toml::Table = fs::read_to_string(&path).unwrap().parse().unwrap();
         let package = manifest["package"]["name"].as_str().unwrap();
-        let allowed = allowed(package).unwrap_or_else(|| panic!("{package} has no place in the map"));
+        let allowed =
+            allowed(package).unwrap_or_else(|| panic!("{package} is missing in the list of allowed dependencies"));
         let used = ["dependencies", "build-dependencies"].iter().filter_map(|table| manifest.get(*table)?.as_table());
         for name in used.flat_map(toml::Table::keys).filter(|name| name.starts_with("flowswap")) {
             assert!(allowed.contains(&name.as_str()), "{package} must not depend on {name}");
@@ -62,7 +63,7 @@ fn no_code_uses_a_plugin() {
     }
 }
 
-/// The way to run a plugin without a process of its own is for simulations.
+/// Only simulations may run a plugin without its own process.
 #[test]
 fn only_tests_load_a_plugin_into_their_own_process() {
     for (path, text) in sources() {
@@ -72,10 +73,10 @@ fn only_tests_load_a_plugin_into_their_own_process() {
 }
 
 #[test]
-fn unsafe_lives_in_two_files() {
+fn unsafe_code_is_only_in_two_files() {
     let unsafe_files: BTreeSet<_> = sources()
         .into_iter()
-        // What is made for tests never runs anywhere else.
+        // Code for tests never runs anywhere else.
         .filter(|(path, text)| {
             !path.ends_with("tests/it/tidy.rs") && !path.starts_with("fixtures") && text.lines().any(is_unsafe)
         })
@@ -83,7 +84,7 @@ fn unsafe_lives_in_two_files() {
         .collect();
     let expected = ["crates/contract/src/abi.rs", "crates/contract/src/sdk/export.rs", "crates/host/src/library.rs"];
     assert_eq!(unsafe_files, expected.iter().map(PathBuf::from).collect());
-    // The layout only names the type of functions; nothing in it is executed.
+    // The layout only declares types of functions; it executes nothing.
     let abi = fs::read_to_string(repository().join("crates/contract/src/abi.rs")).unwrap();
     assert!(abi.lines().filter(|line| is_unsafe(line)).all(|line| line.contains("unsafe extern \"C\" fn(")));
 }
@@ -94,7 +95,7 @@ fn is_unsafe(line: &str) -> bool {
 }
 
 #[test]
-fn nobody_prints_but_the_cli() {
+fn only_the_cli_prints() {
     for (path, text) in sources() {
         let is_test =
             path.components().any(|part| ["tests", "benches"].iter().any(|folder| part.as_os_str() == *folder))
@@ -114,7 +115,7 @@ fn nobody_prints_but_the_cli() {
 #[test]
 fn every_file_says_what_it_is_for() {
     for (path, text) in sources() {
-        assert!(text.starts_with("//! "), "{} does not open with a paragraph", path.display());
+        assert!(text.starts_with("//! "), "{} does not start with a `//!` summary", path.display());
     }
 }
 
@@ -124,16 +125,16 @@ fn every_test_module_is_in_the_target() {
     for entry in fs::read_dir(repository().join("tests/it")).unwrap().flatten() {
         let name = entry.path().file_stem().unwrap().to_str().unwrap().to_owned();
         let is_module = entry.path().extension().is_some_and(|extension| extension == "rs") && name != "main";
-        assert!(!is_module || main.contains(&format!("mod {name};")), "{name} is not in the target");
+        assert!(!is_module || main.contains(&format!("mod {name};")), "{name} is not declared in `main.rs`");
     }
 }
 
 #[test]
 fn the_documented_exit_codes_are_those_of_the_code() {
-    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
+    let document = fs::read_to_string(repository().join("crates/cli/docs/automation.md")).unwrap();
     let code = fs::read_to_string(repository().join("crates/cli/src/exit.rs")).unwrap();
     let digit = |text: &str| text.chars().find(char::is_ascii_digit);
-    let documented: Vec<_> = readme
+    let documented: Vec<_> = document
         .lines()
         .filter(|line| line.starts_with("| `") && line.as_bytes()[3].is_ascii_digit())
         .map(digit)
@@ -144,8 +145,34 @@ fn the_documented_exit_codes_are_those_of_the_code() {
     assert!(codes.len() > 1);
 }
 
+/// What `cargo test-quick` leaves out, another part runs; what another part runs, it leaves out.
+#[test]
+fn the_parts_are_all_tests() {
+    let read = |path: &str| fs::read_to_string(repository().join(path)).unwrap();
+    let config: toml::Table = read(".cargo/config.toml").parse().unwrap();
+    let aliases = config["alias"].as_table().unwrap();
+    let words = |name: &str| -> Vec<&str> { aliases[name].as_str().unwrap().split_whitespace().collect() };
+    let quick = words("test-quick");
+    let mut left_out: Vec<_> = quick.windows(2).filter(|pair| pair[0] == "--skip").map(|pair| pair[1]).collect();
+    let parts: Vec<_> = aliases.keys().filter(|name| name.starts_with("test-") && *name != "test-quick").collect();
+    let mut run: Vec<_> = parts.iter().flat_map(|name| words(name).into_iter().skip(2)).collect();
+    left_out.sort_unstable();
+    run.sort_unstable();
+    assert_eq!(left_out, run);
+    assert!(run.len() > 3, "{run:?}");
+
+    let guide = read("CONTRIBUTING.md");
+    let untold: Vec<_> = parts.iter().filter(|name| !guide.contains(&format!("`cargo {name}`"))).collect();
+    assert!(untold.is_empty(), "CONTRIBUTING.md does not have {untold:?}");
+    // A filter that matches nothing passes without a word.
+    let simulation = read("tests/it/simulation/mod.rs");
+    let ci = read(".ci/run");
+    let filter = ci.split_whitespace().find_map(|word| word.strip_prefix("simulation::")).unwrap();
+    assert!(simulation.contains(&format!("\nfn {filter}")), "no test begins with {filter}");
+}
+
 /// All Rust files of the repository, by their path within it.
-fn sources() -> Vec<(PathBuf, String)> {
+pub(crate) fn sources() -> Vec<(PathBuf, String)> {
     let root = repository();
     let paths: Vec<PathBuf> =
         walk(&root).into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect();
@@ -160,7 +187,7 @@ fn files(name: &str) -> Vec<PathBuf> {
     walk(&repository()).into_iter().filter(|path| path.file_name().is_some_and(|file| file == name)).collect()
 }
 
-fn walk(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn walk(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).unwrap().flatten() {
         let name = entry.file_name();

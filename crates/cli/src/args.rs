@@ -1,15 +1,16 @@
-//! The command line: syntax only. What it means is each command's business.
+//! The command line: its syntax and its help. Each command decides what its arguments mean.
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-/// Moves Okta directory connections of Cloud Identity Engine to the client-credential flow.
+use crate::examples;
+
+/// Migrate Okta directory connections of Cloud Identity Engine to the client-credential flow.
 #[derive(Debug, Parser)]
 #[command(name = "flowswap", version, arg_required_else_help = true, max_term_width = 110)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 some tenants failed, \
-                        4 tenants remain that need a person or time, 5 interrupted, 6 plan stale or refused.")]
+#[command(after_help = examples::FLOWSWAP)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -17,11 +18,11 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// What every command takes.
+/// The options that every command takes.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// The configuration.
+    /// The configuration file.
     #[arg(
         long,
         global = true,
@@ -31,106 +32,128 @@ pub(crate) struct Global {
         hide_env_values = true
     )]
     pub(crate) config: PathBuf,
-    /// A folder to look for plugins in, before the usual ones.
+    /// Search this folder for plugins before the usual folders.
     #[arg(long, global = true, value_name = "DIR", env = "FLOWSWAP_PLUGIN_DIR", hide_env_values = true)]
     pub(crate) plugin_dir: Option<PathBuf>,
-    /// How to report on stdout.
+    /// The format of the report on stdout.
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
-    /// Do not colour. NO_COLOR does the same.
+    /// Do not use color. Setting NO_COLOR has the same effect.
     #[arg(long, global = true)]
     pub(crate) no_color: bool,
-    /// Say nothing on stderr but errors.
+    /// Write only errors to stderr.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Say more; twice for every request.
+    /// Show more detail; `-vv` also shows every request.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// How long a plugin may compute between two messages before its process is ended. Tests do not wait for long.
+    /// How long a plugin may compute between two messages before flowswap ends its process. Tests set a short time.
     #[arg(long, global = true, hide = true, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
     pub(crate) plugin_patience: Duration,
 }
 
-/// How to report on stdout.
+/// The format of the report on stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Tables and sentences.
+    /// Tables and sentences, for a person.
     Human,
-    /// One JSON document.
+    /// One JSON document, for a script.
     Json,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Write a first configuration and the key that protects secrets.
+    #[command(after_help = examples::INIT)]
     Init,
-    /// Is everything reachable and permitted? Changes nothing.
+    /// Check that everything is reachable and permitted. Changes nothing.
+    #[command(after_help = examples::CHECK)]
     Check(Select),
-    /// Which flow does every tenant use, and can it be migrated? Changes nothing.
+    /// Show which flow every tenant uses and whether it can be migrated. Changes nothing.
+    #[command(after_help = examples::DETECT)]
     Detect(Select),
-    /// Write down exactly what would be done, and how it would be taken back. Changes nothing.
+    /// List every step of the migration and its rollback. Changes nothing.
+    #[command(after_help = examples::PLAN)]
     Plan(PlanArgs),
     /// Show a plan file.
+    #[command(after_help = examples::SHOW)]
     Show(PlanFile),
-    /// Carry out a plan, or go on with it.
+    /// Carry out a plan, or continue it.
+    #[command(after_help = examples::APPLY)]
     Apply(ApplyArgs),
-    /// Go on with the run that was cut off or stopped, whichever command it was.
+    /// Continue the last run if it was interrupted or stopped.
+    #[command(after_help = examples::RESUME)]
     Resume(ResumeArgs),
-    /// Where does every tenant stand, and what is next?
+    /// Show the state of every tenant and the command to run next.
+    #[command(after_help = examples::STATUS)]
     Status(Select),
-    /// What waits for whom?
+    /// List the tenants that wait for a person.
+    #[command(after_help = examples::NEXT)]
     Next(NextArgs),
-    /// Show the run sheet of what a person is asked to do.
+    /// Show the run sheet that a person must carry out.
+    #[command(after_help = examples::SHEET)]
     Sheet(SheetArgs),
-    /// Give the secret that a run sheet has you paste to you.
-    #[command(subcommand)]
+    /// Copy the secret that a run sheet asks you to paste.
+    #[command(subcommand, after_help = examples::SECRET)]
     Secret(SecretCommand),
-    /// Say that what was asked is done, and look whether it is seen.
+    /// Confirm that you carried out the run sheet, then check that flowswap sees it.
+    #[command(after_help = examples::CONFIRM)]
     Confirm(ConfirmArgs),
-    /// Say that what was asked will not be done.
+    /// Decline a run sheet: tell flowswap that nobody will carry it out.
+    #[command(after_help = examples::DECLINE)]
     Decline(DeclineArgs),
-    /// Look again, at the right times, until nothing is awaited any more.
+    /// Check again at the right times until no tenant waits.
+    #[command(after_help = examples::WATCH)]
     Watch(WatchArgs),
-    /// What was seen of every step, when and by which request, and what is still missing?
+    /// Show what each step proved, and what is still missing.
+    #[command(after_help = examples::EVIDENCE)]
     Evidence(OneTenant),
-    /// Which tenants need a decision, why, and what is known?
+    /// List the tenants that need a decision, and what flowswap knows about them.
+    #[command(after_help = examples::STUCK)]
     Stuck(Select),
-    /// Decide what is so of a step that nothing else can settle.
+    /// Decide whether a step in doubt took effect.
+    #[command(after_help = examples::RESOLVE)]
     Resolve(ResolveArgs),
-    /// Look through the journal and the custody of secrets.
-    #[command(subcommand)]
+    /// Verify the journal and the secret store.
+    #[command(subcommand, after_help = examples::AUDIT)]
     Audit(AuditCommand),
-    /// Take tenants back to the authorization-code flow.
+    /// Roll tenants back to the authorization-code flow.
+    #[command(after_help = examples::ROLLBACK)]
     Rollback(RollbackArgs),
     /// Retire the legacy client of migrated tenants.
+    #[command(after_help = examples::FINALIZE)]
     Finalize(FinalizeArgs),
-    /// What does a finding mean?
+    /// Explain what a finding means and how to fix it.
+    #[command(after_help = examples::EXPLAIN)]
     Explain(ExplainArgs),
-    /// Which plugins are there?
-    #[command(subcommand)]
+    /// List, inspect, and check plugins.
+    #[command(subcommand, after_help = examples::PLUGINS)]
     Plugins(PluginsCommand),
-    /// Watch a simulated fleet migrate.
+    /// Demonstrate a migration and a rollback on a simulated fleet.
+    #[command(after_help = examples::DEMO)]
     Demo(DemoArgs),
-    /// Simulate Okta orgs and CIE directories to try things out on.
+    /// Simulate Okta orgs and CIE directories for practice.
+    #[command(after_help = examples::SIM)]
     Sim(SimArgs),
-    /// Print a completion script.
+    /// Print a completion script for a shell.
+    #[command(after_help = examples::COMPLETIONS)]
     Completions {
-        /// The shell.
+        /// The shell that will run the script.
         shell: Shell,
     },
 }
 
-/// Which tenants.
+/// The tenants that a command is about.
 #[derive(Debug, Args)]
 pub(crate) struct Select {
-    /// These tenants only.
+    /// Only these tenants; without a name, all tenants.
     #[arg(value_name = "TENANT")]
     pub(crate) tenants: Vec<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct OneTenant {
-    /// The tenant.
+    /// The name of the tenant.
     #[arg(value_name = "TENANT")]
     pub(crate) tenant: String,
 }
@@ -139,7 +162,7 @@ pub(crate) struct OneTenant {
 pub(crate) struct NextArgs {
     #[command(flatten)]
     pub(crate) select: Select,
-    /// Only what this person is asked for.
+    /// Only the tenants that wait for this owner.
     #[arg(long, value_name = "NAME")]
     pub(crate) owner: Option<String>,
 }
@@ -148,35 +171,36 @@ pub(crate) struct NextArgs {
 pub(crate) struct SheetArgs {
     #[command(flatten)]
     pub(crate) tenant: OneTenant,
-    /// The form of the sheet.
+    /// The format of the run sheet.
     #[arg(long = "as", value_enum, value_name = "FORM", default_value_t = SheetForm::Terminal)]
     pub(crate) form: SheetForm,
-    /// Where to write it, instead of stdout; `-` is stdout, too.
+    /// Write the run sheet to this file instead of stdout; `-` also means stdout.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Replace what is there, even if it is not a run sheet of flowswap's.
+    /// Replace the file even if flowswap did not write it as a run sheet.
     #[arg(long, requires = "output")]
     pub(crate) force: bool,
 }
 
-/// The form of a run sheet.
+/// The format of a run sheet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SheetForm {
-    /// To be read here.
+    /// Text for this terminal.
     Terminal,
-    /// A task list.
+    /// A Markdown task list.
     Markdown,
-    /// One page with boxes to tick.
+    /// One HTML page with check boxes.
     Html,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretCommand {
-    /// Put it on the clipboard for a minute.
+    /// Copy the secret to the clipboard for one minute.
+    #[command(after_help = examples::SECRET_COPY)]
     Copy {
         #[command(flatten)]
         tenant: OneTenant,
-        /// Print it to this terminal instead; never into a file or a pipe.
+        /// Print the secret to this terminal instead; flowswap refuses a file or a pipe.
         #[arg(long)]
         print: bool,
     },
@@ -186,7 +210,7 @@ pub(crate) enum SecretCommand {
 pub(crate) struct ConfirmArgs {
     #[command(flatten)]
     pub(crate) tenant: OneTenant,
-    /// What else is worth knowing; it is kept in the journal.
+    /// A note for later readers; the journal keeps it.
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,
 }
@@ -195,7 +219,7 @@ pub(crate) struct ConfirmArgs {
 pub(crate) struct DeclineArgs {
     #[command(flatten)]
     pub(crate) tenant: OneTenant,
-    /// Why; it is kept in the journal.
+    /// Why nobody will carry it out; the journal keeps the reason.
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
 }
@@ -204,7 +228,7 @@ pub(crate) struct DeclineArgs {
 pub(crate) struct WatchArgs {
     #[command(flatten)]
     pub(crate) select: Select,
-    /// How often to look where nothing says when more can be seen; never more often than every 15 seconds.
+    /// How often to check when no better time is known; at least 15 seconds.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
     pub(crate) every: Duration,
 }
@@ -213,17 +237,17 @@ pub(crate) struct WatchArgs {
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) select: Select,
-    /// Where to write the plan; `-` is stdout. Without it the plan is only shown.
+    /// Write the plan to this file; `-` means stdout. Without it, flowswap only shows the plan.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Replace what is there, even if it is not a plan of flowswap's.
+    /// Replace the file even if flowswap did not write it as a plan.
     #[arg(long, requires = "output")]
     pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanFile {
-    /// The plan.
+    /// The plan file.
     #[arg(value_name = "PLAN")]
     pub(crate) plan: PathBuf,
 }
@@ -232,74 +256,76 @@ pub(crate) struct PlanFile {
 pub(crate) struct ApplyArgs {
     #[command(flatten)]
     pub(crate) file: PlanFile,
-    /// Have what only a person can do done at this terminal, one run sheet after the other.
+    /// Show run sheets at this terminal, one after the other, and ask whether each is done.
     #[arg(long)]
     pub(crate) interactive: bool,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long)]
     pub(crate) yes: bool,
-    /// Go on with what was begun even though the configuration is not the one that the plan was made with.
+    /// Continue even if the configuration has changed since the plan was made.
     #[arg(long)]
     pub(crate) accept_changes: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArgs {
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long)]
     pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ResolveArgs {
-    /// The tenant.
+    /// The name of the tenant.
     #[arg(value_name = "TENANT")]
     pub(crate) tenant: String,
-    /// Whether the change of the step that it is stuck at is in place.
+    /// Whether the step that the tenant is stuck at took effect.
     #[arg(long = "as", value_enum, value_name = "WHAT")]
-    pub(crate) stands: Stands,
-    /// How you know; it is kept in the journal.
+    pub(crate) effect: StepEffect,
+    /// How you know; the journal keeps the reason.
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
-    /// A value that the step gave, such as `client_id=0oa…`, where it is in place. May be given several times.
+    /// A value that the step produced, such as `client_id=0oa…`. Pass the option once for each value.
     #[arg(long = "output", value_name = "NAME=VALUE", value_parser = parse_output)]
     pub(crate) outputs: Vec<(String, String)>,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long)]
     pub(crate) yes: bool,
 }
 
-/// Whether a step's change is in place.
+/// Whether a step took effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Stands {
-    /// It is in place.
+pub(crate) enum StepEffect {
+    /// The change is in place.
     Applied,
-    /// It is not, or not any more.
+    /// The change is not in place, or no longer in place.
     NotApplied,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
-    /// Is every record as it was written, may each follow those before it, and is every secret there?
+    /// Verify that the journal is intact and that every secret that a tenant needs is there.
+    #[command(after_help = examples::AUDIT_VERIFY)]
     Verify {
-        /// Also look whether both sides of every tenant are as the journal says.
+        /// Also compare both sides of every tenant with the journal.
         #[arg(long)]
         online: bool,
     },
 }
 
+/// Tenants whose migration has started.
 #[derive(Debug, Args)]
-pub(crate) struct Started {
-    /// The tenants, if not `--all`.
+pub(crate) struct StartedTenants {
+    /// The tenants; required without `--all`.
     #[arg(value_name = "TENANT", required_unless_present = "all", conflicts_with = "all")]
     pub(crate) tenants: Vec<String>,
-    /// Every tenant to which it applies.
+    /// All tenants that the command applies to.
     #[arg(long)]
     pub(crate) all: bool,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long)]
     pub(crate) yes: bool,
-    /// Go on even though the plugins or the configuration are not those that the work was begun with.
+    /// Continue even if the plugins or the configuration have changed since the migration started.
     #[arg(long)]
     pub(crate) accept_changes: bool,
 }
@@ -307,14 +333,14 @@ pub(crate) struct Started {
 #[derive(Debug, Args)]
 pub(crate) struct RollbackArgs {
     #[command(flatten)]
-    pub(crate) started: Started,
-    /// Have what only a person can do done at this terminal, one run sheet after the other.
+    pub(crate) started: StartedTenants,
+    /// Show run sheets at this terminal, one after the other, and ask whether each is done.
     #[arg(long, conflicts_with = "abandon")]
     pub(crate) interactive: bool,
-    /// End a way back that is stuck: the tenant stays migrated, if the directory is seen to be on the new client.
+    /// End a stuck rollback. The tenant stays migrated if flowswap sees the directory use the new client.
     #[arg(long, requires = "reason", conflicts_with = "all")]
     pub(crate) abandon: bool,
-    /// Why the way back is ended; it is kept in the journal.
+    /// Why you end the rollback; the journal keeps the reason.
     #[arg(long, value_name = "TEXT", requires = "abandon")]
     pub(crate) reason: Option<String>,
 }
@@ -322,40 +348,45 @@ pub(crate) struct RollbackArgs {
 #[derive(Debug, Args)]
 pub(crate) struct FinalizeArgs {
     #[command(flatten)]
-    pub(crate) started: Started,
-    /// Delete the legacy client for good, once it is retired. There is no way back from this.
+    pub(crate) started: StartedTenants,
+    /// Delete the retired legacy client. You cannot undo this.
     #[arg(long)]
     pub(crate) purge: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// The finding; all of them if none is given.
+    /// The id of the finding; without it, all findings.
     pub(crate) id: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginsCommand {
-    /// Every plugin that can be found.
+    /// List every plugin that flowswap finds.
+    #[command(after_help = examples::PLUGINS_LIST)]
     List,
-    /// What a plugin says of itself.
+    /// Show what a plugin declares: its roles, origins, and configuration keys.
+    #[command(after_help = examples::PLUGINS_INSPECT)]
     Inspect {
-        /// Its name, or the path of a library.
+        /// The name of the plugin, or the path of its library.
         plugin: String,
     },
-    /// Does a plugin keep the contract? Tries it against a simulator; exit code 3 if it fails a check.
+    /// Check a plugin against the contract in a simulator
+    ///
+    /// Exits with code 3 if a check fails.
+    #[command(after_help = examples::PLUGINS_CONFORMANCE)]
     Conformance {
-        /// Its name, or the path of a library.
+        /// The name of the plugin, or the path of its library.
         plugin: String,
     },
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// How many tenants.
+    /// How many tenants to simulate.
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) tenants: u32,
-    /// Keep configuration, plan, journal and secrets in this folder, which must be new or empty.
+    /// Keep the configuration, plan, journal, and secrets in this folder. It must be new or empty.
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
 }
@@ -365,52 +396,54 @@ pub(crate) struct DemoArgs {
 pub(crate) struct SimArgs {
     #[command(subcommand)]
     pub(crate) command: Option<SimCommand>,
-    /// How many tenants.
+    /// How many tenants to simulate.
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) tenants: u32,
-    /// What the configuration is written for.
+    /// The directory plugin that the configuration uses.
     #[arg(long, value_enum, value_name = "PLUGIN", default_value_t = Directory::Rest)]
     pub(crate) directory: Directory,
-    /// How often every directory syncs by itself. Cloud Identity Engine collects what has changed every five minutes.
+    /// How often every directory syncs. Cloud Identity Engine syncs changes every five minutes.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
     pub(crate) sync_every: Duration,
-    /// The same seed gives the same world.
+    /// The seed of the simulated world; the same seed gives the same world.
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub(crate) seed: u64,
-    /// How long every answer takes.
+    /// How long every response takes.
     #[arg(long, value_name = "TIME", default_value = "20ms", value_parser = parse_duration)]
     pub(crate) latency: Duration,
-    /// Where to write what a client needs.
+    /// Write the configuration, the certificate, and the tokens to this folder.
     #[arg(long, value_name = "DIR", required = true)]
     pub(crate) dir: Option<PathBuf>,
-    /// The port on 127.0.0.1; any free one if none is given.
+    /// The port on 127.0.0.1; 0 picks a free port.
     #[arg(long, value_name = "P", default_value_t = 0)]
     pub(crate) port: u16,
 }
 
-/// How a client of the simulator reaches the directories, by the name of the plugin for it.
+/// How a client of the simulator reaches the directories, by the name of the plugin that does so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Directory {
-    /// By an automation gateway, with nobody at a console.
+    /// Through an automation gateway, without a person.
     Rest,
-    /// By Cloud Identity Engine's own interface and a person at the console.
+    /// Through Cloud Identity Engine itself, with a person at the console.
     CieGuided,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SimCommand {
-    /// Print the running world as JSON.
+    /// Print the state of the running simulator as JSON.
+    #[command(after_help = examples::SIM_WORLD)]
     World {
-        /// The folder that the simulator was given.
+        /// The folder of the running simulator (its `--dir`).
         #[arg(long, value_name = "DIR")]
         dir: PathBuf,
     },
-    /// Move the running world's clock forward, with all that happens meanwhile.
+    /// Advance the clock of the running simulator; due syncs and expiries happen.
+    #[command(after_help = examples::SIM_ADVANCE)]
     Advance {
-        /// The folder that the simulator was given.
+        /// The folder of the running simulator (its `--dir`).
         #[arg(long, value_name = "DIR")]
         dir: PathBuf,
-        /// How far, such as `10m`.
+        /// How far to advance, such as `10m`.
         #[arg(value_name = "TIME", value_parser = parse_duration)]
         by: Duration,
     },

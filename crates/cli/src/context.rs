@@ -1,4 +1,4 @@
-//! What a command has at hand: the terminal, the configuration, and the ports that a run needs.
+//! What every command uses: the terminal, the configuration, and the ports that a run needs.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,7 +7,7 @@ use std::{
 
 use flowswap_contract::Handle;
 use flowswap_engine::{
-    Clock, Draft, EventSink, History, Journal, JournalError, Nobody, Ports, Record, Secret, SecretStore,
+    Clock, Draft, EventSink, History, Journal, JournalError, NoOperator, Ports, Record, Secret, SecretStore,
     SecretStoreError, Stop,
 };
 use flowswap_store::{AgeSecretStore, Identity, SqliteJournal, StateDir};
@@ -18,7 +18,7 @@ use crate::{
     args::Global,
     config::{self, Config},
     display::{
-        progress::{Floor, Progress},
+        progress::{OutputGate, Progress},
         text::Text,
     },
     exit::{Exit, Failure},
@@ -29,19 +29,19 @@ use crate::{
 /// What to do when the state cannot be opened.
 const NOTHING_DONE: &str = "nothing was done; make the folder writable, and run the same command again";
 
-/// What every command has.
+/// What every command gets.
 #[derive(Clone)]
 pub(crate) struct Context {
     /// The global options.
     pub(crate) global: Global,
     /// Where to write.
     pub(crate) terminal: Terminal,
-    /// The operator's wish to stop.
+    /// Set once the user asks to stop.
     pub(crate) stop: Stop,
 }
 
 impl Context {
-    /// From the global options; begins to listen for Ctrl-C.
+    /// From the global options. Also starts to listen for Ctrl-C.
     pub(crate) fn new(global: Global) -> Self {
         let terminal = Terminal::new(&global);
         Self { stop: interrupt::listen(terminal), global, terminal }
@@ -52,22 +52,22 @@ impl Context {
         let path = &self.global.config;
         if !path.exists() {
             let failure = Failure::new(Exit::Usage, format!("there is no configuration `{}`", path.display()));
-            return Err(failure.hint("`flowswap init` writes a first one; `--config` names another"));
+            return Err(failure.hint("write one with `flowswap init`, or name another with `--config`"));
         }
         config::load(path).map_err(|errors| Failure::new(Exit::Usage, errors))
     }
 
-    /// The folders in which plugins are looked for, first come first served.
+    /// The folders to search for plugins. The first match wins.
     pub(crate) fn plugin_dirs(&self) -> Vec<PathBuf> {
         let mut dirs: Vec<PathBuf> = self.global.plugin_dir.iter().cloned().collect();
         if let Some(bin) = std::env::current_exe().ok().as_deref().and_then(|exe| exe.parent()) {
-            // Cargo builds the libraries of dependencies into `deps`; what lies beside the binary may be older.
+            // Cargo builds the libraries of dependencies into `deps`; a copy beside the binary may be older.
             dirs.extend([bin.join("deps"), bin.to_owned(), bin.join("../lib/flowswap/plugins")]);
         }
         dirs
     }
 
-    /// Ports that can write nothing, for commands that change nothing.
+    /// Ports that cannot write, for commands that change nothing.
     pub(crate) fn dry_ports(&self, events: Arc<dyn EventSink>) -> Ports {
         Ports {
             journal: Arc::new(NoJournal),
@@ -75,19 +75,19 @@ impl Context {
             clock: Arc::new(SystemClock),
             events,
             stop: self.stop.clone(),
-            operator: Arc::new(Nobody),
+            operator: Arc::new(NoOperator),
             user: user(),
         }
     }
 
-    /// Ports that can write nothing, and read the secrets in custody.
-    pub(crate) fn looking_ports(&self, config: &Config, events: Arc<dyn EventSink>) -> Result<Ports, Failure> {
+    /// Ports that cannot write, but can read the secret store.
+    pub(crate) fn read_only_ports(&self, config: &Config, events: Arc<dyn EventSink>) -> Result<Ports, Failure> {
         let folder = StateDir::at(&config.state).secrets();
         let secrets = AgeSecretStore::read_only(folder, load_identity(config)?);
         Ok(Ports { secrets: Arc::new(secrets), ..self.dry_ports(events) })
     }
 
-    /// The ports of a run, and what the journal says so far.
+    /// The ports of a run, and the history from the journal.
     pub(crate) async fn run_ports(
         &self,
         config: &Config,
@@ -102,36 +102,36 @@ impl Context {
             clock: Arc::new(SystemClock),
             events,
             stop: self.stop.clone(),
-            operator: Arc::new(Nobody),
+            operator: Arc::new(NoOperator),
             user: user(),
         };
-        Ok((ports.fused(), history))
+        Ok((ports.fail_stop(), history))
     }
 
-    /// What is left of a command that only looks once the operator has stopped it: nothing, because half a look tells
-    /// less than none.
-    pub(crate) fn heed_stop(&self) -> Result<(), Failure> {
-        match self.stop.is_stopped() {
-            true => Err(Failure::new(Exit::Interrupted, "stopped, so nothing is reported and nothing was written")),
-            false => Ok(()),
+    /// Fails if the user has stopped a read-only command, because an incomplete report is worse than no report.
+    pub(crate) fn fail_if_stopped(&self) -> Result<(), Failure> {
+        if self.stop.is_stopped() {
+            let error = "stopped before the end: flowswap reported nothing and wrote nothing";
+            return Err(Failure::new(Exit::Interrupted, error));
         }
+        Ok(())
     }
 
-    /// What shows progress on stderr.
+    /// Shows progress on stderr.
     pub(crate) fn progress(&self) -> Arc<Progress> {
         Arc::new(Progress::new(self.terminal))
     }
 
-    /// The same beside a conversation, if there is one: bars would draw over what a person reads and types.
-    pub(crate) fn progress_beside(&self, conversation: Option<&Floor>) -> Arc<Progress> {
+    /// Shows progress without bars during a conversation, because bars would draw over what a person reads and types.
+    pub(crate) fn progress_beside(&self, conversation: Option<&OutputGate>) -> Arc<Progress> {
         match conversation {
-            Some(floor) => Arc::new(Progress::beside(self.terminal, floor.clone())),
+            Some(gate) => Arc::new(Progress::gated(self.terminal, gate.clone())),
             None => self.progress(),
         }
     }
 }
 
-/// Opens the custody of secrets with the identity.
+/// Opens the secret store with the identity.
 fn open_secrets(config: &Config) -> Result<AgeSecretStore, Failure> {
     let folder = StateDir::at(&config.state).secrets();
     let doing = format!("open the secrets in `{}`", folder.display());
@@ -140,7 +140,7 @@ fn open_secrets(config: &Config) -> Result<AgeSecretStore, Failure> {
         .map_err(|failure| failure.hint(NOTHING_DONE))
 }
 
-/// Opens the journal for writing, and says so if the writer before this one was cut off.
+/// Opens the journal for writing. Tells the user if the previous writer was interrupted.
 pub(crate) async fn open_journal(terminal: Terminal, config: &Config) -> Result<(SqliteJournal, History), Failure> {
     let path = create_state(config)?.journal();
     let journal = SqliteJournal::open(&path).map_err(|error| cannot_open(&path, error))?;
@@ -151,13 +151,13 @@ pub(crate) async fn open_journal(terminal: Terminal, config: &Config) -> Result<
     Ok((journal, history))
 }
 
-/// What the journal says, without keeping others from writing. A journal that does not exist says nothing.
+/// Reads the history without a lock, so that others can write. Without a journal, the history is empty.
 pub(crate) async fn read_history(config: &Config) -> Result<History, Failure> {
-    let records = read_records(config).await.map_err(unsound)?;
-    History::fold(&records).map_err(Failure::at("read the journal")).map_err(unsound)
+    let records = read_records(config).await.map_err(hint_at_audit)?;
+    History::fold(&records).map_err(Failure::at("read the journal")).map_err(hint_at_audit)
 }
 
-/// All records of the journal, without keeping others from writing.
+/// Reads all records of the journal without a lock, so that others can write.
 pub(crate) async fn read_records(config: &Config) -> Result<Vec<Record>, Failure> {
     let path = StateDir::at(&config.state).journal();
     if !path.exists() {
@@ -165,7 +165,7 @@ pub(crate) async fn read_records(config: &Config) -> Result<Vec<Record>, Failure
     }
     let (journal, _copy) = match SqliteJournal::open_read_only(&path) {
         Ok(journal) => (journal, None),
-        Err(error) => match copy_of(&path) {
+        Err(error) => match open_copy(&path) {
             Some((journal, copy)) => (journal, Some(copy)),
             None => return Err(cannot_open(&path, error)),
         },
@@ -173,9 +173,9 @@ pub(crate) async fn read_records(config: &Config) -> Result<Vec<Record>, Failure
     journal.load().await.map_err(Failure::at("read the journal"))
 }
 
-/// What a writer that was cut off has left can only be read by who may write beside it. Where the folder is read-only, a
-/// copy of both files can: the chain of the records tells whether it is whole.
-fn copy_of(path: &Path) -> Option<(SqliteJournal, tempfile::TempDir)> {
+/// SQLite must write to the folder to read the log of an interrupted writer. In a read-only folder flowswap therefore
+/// reads a copy of both files. The hash chain of the records shows whether the copy is complete.
+fn open_copy(path: &Path) -> Option<(SqliteJournal, tempfile::TempDir)> {
     let log = path.with_extension("sqlite-wal");
     if !log.exists() || is_writable(path.parent()?) {
         return None;
@@ -192,7 +192,7 @@ fn is_writable(dir: &Path) -> bool {
     tempfile::tempfile_in(dir).is_ok()
 }
 
-/// Whether the file system refused a lock because it has none.
+/// Whether locking failed because the file system has no locks.
 fn has_no_locks(error: &JournalError) -> bool {
     const NO_LOCKS: i32 = 37;
     let JournalError::Storage { doing: "lock the journal", source } = error else { return false };
@@ -203,25 +203,25 @@ fn has_no_locks(error: &JournalError) -> bool {
     })
 }
 
-/// Why no two flowswaps may work on one state.
-const NO_LOCKS_HINT: &str = "the file system of this folder has no locks, without which two flowswaps could change the same \
-                             tenant; let `state` name a folder on a local disk";
+/// Without locks, two flowswap processes could change the same tenant.
+const NO_LOCKS_HINT: &str = "this file system has no locks, so two flowswap processes could change the same tenant; \
+                             set `state` to a folder on a local disk";
 
 fn cannot_open(path: &Path, error: JournalError) -> Failure {
     let doing = format!("open the journal `{}`", path.display());
     let hint = match &error {
-        JournalError::InUse { .. } => "wait until it is done, or stop it; `flowswap status` can be used meanwhile",
+        JournalError::InUse { .. } => "wait until it ends, or stop it; `flowswap status` works meanwhile",
         error if has_no_locks(error) => NO_LOCKS_HINT,
         JournalError::Storage { .. } => NOTHING_DONE,
         JournalError::Damaged { .. } | JournalError::Altered { .. } => {
-            "`flowswap audit verify` looks through all of it"
+            "verify the whole journal: flowswap audit verify"
         }
-        JournalError::NotAJournal => "nothing was done; put the last good copy of the folder back",
-        JournalError::TooNew { .. } => "use the flowswap that wrote it, or a later one",
-        JournalError::Fenced(_) => "another flowswap is at work on this state",
+        JournalError::NotAJournal => "nothing was done; restore the last good copy of the folder",
+        JournalError::TooNew { .. } => "use the version of flowswap that wrote it, or a later one",
+        JournalError::WriterReplaced(_) => "another flowswap process has taken over this state",
     };
     match error {
-        // It says the same as the failure.
+        // The error itself repeats what the failure says, so only its source is kept.
         JournalError::Storage { source, .. } => Failure::at(doing)(source),
         error => Failure::at(doing)(error),
     }
@@ -229,28 +229,28 @@ fn cannot_open(path: &Path, error: JournalError) -> Failure {
 }
 
 async fn fold(journal: &SqliteJournal) -> Result<History, Failure> {
-    let records = journal.load().await.map_err(Failure::at("read the journal")).map_err(unsound)?;
-    History::fold(&records).map_err(Failure::at("read the journal")).map_err(unsound)
+    let records = journal.load().await.map_err(Failure::at("read the journal")).map_err(hint_at_audit)?;
+    History::fold(&records).map_err(Failure::at("read the journal")).map_err(hint_at_audit)
 }
 
-fn unsound(failure: Failure) -> Failure {
+fn hint_at_audit(failure: Failure) -> Failure {
     match failure.hint {
         Some(_) => failure,
-        None => failure.hint("`flowswap audit verify` looks through all of it"),
+        None => failure.hint("verify the whole journal: flowswap audit verify"),
     }
 }
 
 fn create_state(config: &Config) -> Result<StateDir, Failure> {
     StateDir::create(&config.state)
-        .map_err(Failure::at(format!("make the folder `{}`", config.state.display())))
+        .map_err(Failure::at(format!("create the folder `{}`", config.state.display())))
         .map_err(|failure| failure.hint(NOTHING_DONE))
 }
 
-/// Makes the key of a new state folder, where a configuration looks for it by default; one that is there is kept.
+/// Creates the key of a new state folder at its default path. An existing key stays.
 pub(crate) fn make_identity(state: &StateDir) -> Result<PathBuf, Failure> {
     let path = state.root().join("identity.txt");
     if !path.exists() {
-        Identity::generate(&path, None).map_err(Failure::at("make the identity"))?;
+        Identity::generate(&path, None).map_err(Failure::at("create the identity"))?;
     }
     Ok(path)
 }
@@ -258,18 +258,18 @@ pub(crate) fn make_identity(state: &StateDir) -> Result<PathBuf, Failure> {
 /// The key of the secret store.
 pub(crate) fn load_identity(config: &Config) -> Result<Identity, Failure> {
     let passphrase = config.passphrase.as_ref().map(|reference| reference.resolve()).transpose();
-    let passphrase = passphrase.map_err(Failure::at("get the passphrase of the identity"))?;
+    let passphrase = passphrase.map_err(Failure::at("read the passphrase of the identity"))?;
     let identity = match &passphrase {
         None => Identity::load(&config.identity),
         Some(passphrase) => Identity::unlock(&config.identity, passphrase),
     };
     identity.map_err(|error| {
         let doing = format!("load the identity `{}`", config.identity.display());
-        Failure::at(doing)(error).hint("`flowswap init` makes one; without it captured secrets cannot be kept")
+        Failure::at(doing)(error).hint("create one with `flowswap init`; flowswap needs it to keep captured secrets")
     })
 }
 
-/// The user of the operating system, in whose name the operator speaks.
+/// The name of the operating system user, for records of what a person did.
 pub(crate) fn user() -> String {
     whoami::username().unwrap_or_else(|_| "an unknown user".to_owned())
 }
@@ -279,18 +279,18 @@ pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        // Milliseconds are what the other sides write, and all that anybody compares.
+        // The other sides write milliseconds, so finer times would compare wrongly.
         let now = Timestamp::now();
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 }
 
-/// The journal of a dry run: nothing may need one.
+/// The journal of a dry run. It refuses every write.
 struct NoJournal;
 
 impl Journal for NoJournal {
     fn append(&self, _: Draft) -> BoxFuture<'_, Result<u64, JournalError>> {
-        let error = JournalError::Storage { doing: "append to the journal", source: "a dry run has none".into() };
+        let error = JournalError::Storage { doing: "append to the journal", source: "a dry run has no journal".into() };
         async { Err(error) }.boxed()
     }
 
@@ -299,7 +299,7 @@ impl Journal for NoJournal {
     }
 }
 
-/// The secret store of a dry run: it is empty and stays so.
+/// The secret store of a dry run. It is empty and refuses every write.
 struct NoSecrets;
 
 impl NoSecrets {
@@ -329,7 +329,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_system_without_locks_is_told_from_one_that_is_full() {
+    fn a_file_system_without_locks_differs_from_a_full_one() {
         let table = [
             ("lock the journal", Error::from(ErrorKind::Unsupported), true),
             ("lock the journal", Error::from(ErrorKind::StorageFull), false),

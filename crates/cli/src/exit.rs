@@ -1,11 +1,11 @@
-//! The exit codes, all of them, and the error that carries one to `main`.
+//! All exit codes, and the error that carries one to `main`.
 
 use std::{error::Error, fmt};
 
-/// How a command ended. The README has the same table, and a test compares the two.
+/// How a command ended. `crates/cli/docs/automation.md` has the same table, and a test compares the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
-    /// Everything that was asked for is done.
+    /// The command did everything that it was told to do.
     Done = 0,
     /// The command failed as a whole.
     Failed = 1,
@@ -13,9 +13,10 @@ pub(crate) enum Exit {
     Usage = 2,
     /// Some tenants failed or are stuck, or a plugin fails some checks; the others are done.
     SomeFailed = 3,
-    /// Tenants remain that need a person or time: blocked, unknown, waiting, soaking, rolling back, or swapped and not retired yet.
+    /// Tenants remain that need a person or time: blocked, unknown, waiting, soaking, rolling back, or swapped and not
+    /// yet retired.
     NeedsPerson = 4,
-    /// The operator stopped it.
+    /// The user stopped the command.
     Interrupted = 5,
     /// A plan, or a tenant's part of it, is stale or was refused.
     Refused = 6,
@@ -32,9 +33,9 @@ impl From<Exit> for std::process::ExitCode {
 pub(crate) struct Failure {
     /// The exit code.
     pub(crate) exit: Exit,
-    /// What failed; the chain of its sources is printed with it.
+    /// What failed. The terminal prints it with the chain of its sources.
     pub(crate) error: Box<dyn Error + Send + Sync>,
-    /// What the operator can do about it.
+    /// What the user can do about it.
     pub(crate) hint: Option<String>,
 }
 

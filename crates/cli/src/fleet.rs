@@ -1,4 +1,4 @@
-//! Opens the configured tenants: loads the plugins they need and a session for each side.
+//! Opens the configured tenants: loads their plugins and opens a session for each side.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,19 +35,19 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// Tells the tenants what the journal has begun with them.
-    pub(crate) fn recall(&mut self, history: &History) {
+    /// Notes for each tenant whether the journal has started work on it.
+    pub(crate) fn mark_started(&mut self, history: &History) {
         for tenant in &mut self.tenants {
             tenant.spec.begun = history.tenant(&tenant.spec.name).is_some_and(|known| known.work.is_some());
         }
     }
 
-    /// Does something with every tenant, as many at a time as the configuration says, and shows how far it is.
+    /// Does something with every tenant and shows progress. The configuration limits how many run at a time.
     pub(crate) async fn each<T, F>(&self, config: &Config, progress: &Progress, work: impl Fn(Tenant) -> F) -> Vec<T>
     where
         F: Future<Output = T>,
     {
-        progress.expect(self.tenants.len());
+        progress.set_total(self.tenants.len());
         let working = self.tenants.iter().cloned().map(|tenant| {
             let working = work(tenant);
             async {
@@ -61,8 +61,8 @@ impl Fleet {
         results
     }
 
-    /// Opens the tenants that are selected; all of them if none is named. A tenant whose session cannot be opened is
-    /// part of the fleet, and answers every call with the reason: it must not keep the others waiting.
+    /// Opens the selected tenants, or all of them without a selection. If a session cannot be opened, its tenant stays
+    /// in the fleet and answers every call with the error, so that it does not stop the others.
     pub(crate) async fn open(
         context: &Context,
         config: &Config,
@@ -84,27 +84,27 @@ impl Fleet {
             |name: &str| plugins.get(name).map(|(process, _): &(Arc<PluginProcess>, PluginPin)| process.hello());
         config.check_plugin_keys(&tenants, hello).map_err(|errors| Failure::new(Exit::Usage, errors))?;
         let secrets = resolve_secrets(&tenants, config.run.concurrency.max(1)).await;
-        let needs = Needs { plugins: &plugins, secrets: &secrets, effects: &effects };
-        let opening = tenants.iter().map(|tenant| open_tenant(tenant, &needs));
+        let parts = SessionParts { plugins: &plugins, secrets: &secrets, effects: &effects };
+        let opening = tenants.iter().map(|tenant| open_tenant(tenant, &parts));
         let tenants = stream::iter(opening).buffered(config.run.concurrency.max(1)).collect().await;
         Ok(Self { tenants, pins: plugins.into_iter().map(|(name, (_, pin))| (name, pin)).collect() })
     }
 }
 
-/// The tenants of these names, or all.
+/// The tenants with these names, or all without a name.
 pub(crate) fn select<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a TenantConfig>, Failure> {
     if let Some(unknown) = names.iter().find(|name| !config.tenants.iter().any(|tenant| tenant.name == **name)) {
         let failure = Failure::new(Exit::Usage, format!("the configuration has no tenant `{unknown}`"));
-        return Err(failure.hint("`flowswap status` lists the tenants"));
+        return Err(failure.hint("list the tenants: flowswap status"));
     }
     if config.tenants.is_empty() {
         let failure = Failure::new(Exit::Usage, "the configuration has no tenant");
-        return Err(failure.hint("add a `[[tenant]]`, or an `inventory`; `migrate.toml.example` shows both"));
+        return Err(failure.hint("add a `[[tenant]]` or an `inventory`; `migrate.toml.example` shows both"));
     }
     Ok(config.tenants.iter().filter(|tenant| names.is_empty() || names.contains(&tenant.name)).collect())
 }
 
-/// Finds and reads a plugin by its name, and compares it with its pin.
+/// Finds a plugin by name, reads it, and compares it with its pin.
 pub(crate) fn read_plugin(context: &Context, config: &Config, name: &str) -> Result<PluginFile, Failure> {
     let entry = config.plugins.get(name);
     let dirs = context.plugin_dirs();
@@ -137,7 +137,7 @@ pub(crate) async fn start_plugin(
     })
 }
 
-/// How plugin processes are started: by this binary, once more.
+/// How to start plugin processes: the same binary with another first argument.
 pub(crate) fn plugin_launcher(context: &Context) -> Result<Launcher, Failure> {
     let exe = std::env::current_exe().map_err(Failure::at("find the flowswap binary"))?;
     let limits = Limits { thinking: context.global.plugin_patience, ..Limits::default() };
@@ -154,7 +154,7 @@ fn effects(config: &Config, ports: &Ports) -> Result<Effects, Failure> {
         http: build(&network).map_err(|error| {
             let hint = error.hint();
             let failure = Failure::at("prepare the network")(error);
-            // The network is prepared from the configuration and the environment, before anything is asked of it.
+            // Only the configuration and the environment can be wrong here: no request has been made yet.
             Failure { exit: Exit::Usage, ..failure }.hint_if(hint)
         })?,
         journal: Arc::clone(&ports.journal),
@@ -167,14 +167,14 @@ fn effects(config: &Config, ports: &Ports) -> Result<Effects, Failure> {
     })
 }
 
-/// What sessions are opened with.
-struct Needs<'a> {
+/// What [`open_side`] needs to open a session.
+struct SessionParts<'a> {
     plugins: &'a BTreeMap<String, (Arc<PluginProcess>, PluginPin)>,
     secrets: &'a BTreeMap<SecretRef, Result<Secret, String>>,
     effects: &'a Arc<Effects>,
 }
 
-/// Fetches every secret once, however many tenants share it. A command may take its time, so several run side by side.
+/// Fetches every secret once, even if many tenants share it. A command can be slow, so several run in parallel.
 async fn resolve_secrets(tenants: &[&TenantConfig], at_once: usize) -> BTreeMap<SecretRef, Result<Secret, String>> {
     let sides = tenants.iter().flat_map(|tenant| [&tenant.provider, &tenant.directory]);
     let references: BTreeSet<SecretRef> = sides.flat_map(|side| side.secrets.values().cloned()).collect();
@@ -188,15 +188,15 @@ async fn resolve_secrets(tenants: &[&TenantConfig], at_once: usize) -> BTreeMap<
     stream::iter(resolving).buffer_unordered(at_once).collect().await
 }
 
-async fn open_tenant(tenant: &TenantConfig, needs: &Needs<'_>) -> Tenant {
+async fn open_tenant(tenant: &TenantConfig, parts: &SessionParts<'_>) -> Tenant {
     let (provider, directory) = tokio::join!(
-        open_side(tenant, Role::Provider, &tenant.provider, needs),
-        open_side(tenant, Role::Directory, &tenant.directory, needs),
+        open_side(tenant, Role::Provider, &tenant.provider, parts),
+        open_side(tenant, Role::Directory, &tenant.directory, parts),
     );
     Tenant { spec: spec(tenant), provider, directory }
 }
 
-/// What the engine needs to know of a tenant's configuration.
+/// What the engine needs from a tenant's configuration.
 fn spec(tenant: &TenantConfig) -> TenantSpec {
     let domain = tenant.provider.table.get("domain").and_then(Value::as_str).unwrap_or_default().to_owned();
     TenantSpec {
@@ -210,10 +210,10 @@ fn spec(tenant: &TenantConfig) -> TenantSpec {
     }
 }
 
-async fn open_side(tenant: &TenantConfig, role: Role, side: &SideConfig, needs: &Needs<'_>) -> Arc<dyn Backend> {
-    match try_open_side(tenant, role, side, needs).await {
+async fn open_side(tenant: &TenantConfig, role: Role, side: &SideConfig, parts: &SessionParts<'_>) -> Arc<dyn Backend> {
+    match try_open_side(tenant, role, side, parts).await {
         Ok(session) => session,
-        Err(error) => Arc::new(Unopened(error)),
+        Err(error) => Arc::new(UnavailableSide(error)),
     }
 }
 
@@ -221,27 +221,28 @@ async fn try_open_side(
     tenant: &TenantConfig,
     role: Role,
     side: &SideConfig,
-    needs: &Needs<'_>,
+    parts: &SessionParts<'_>,
 ) -> Result<Arc<Session>, contract::Error> {
     let mut secrets = BTreeMap::new();
     for (key, reference) in &side.secrets {
-        let resolved = needs.secrets.get(reference).cloned().unwrap_or_else(|| Err("it was not fetched".to_owned()));
+        let resolved =
+            parts.secrets.get(reference).cloned().unwrap_or_else(|| Err("flowswap did not fetch it".to_owned()));
         let secret = resolved.map_err(|why| {
             contract::Error::new(ErrorKind::Config, format!("the {role}'s `{key}` cannot be read: {why}"))
         })?;
         secrets.insert(key.clone(), secret);
     }
-    let Some((process, _)) = needs.plugins.get(&side.plugin) else {
+    let Some((process, _)) = parts.plugins.get(&side.plugin) else {
         return Err(contract::Error::new(ErrorKind::Internal, format!("plugin `{}` was not loaded", side.plugin)));
     };
     let config = SessionConfig { tenant: tenant.name.clone(), role, config: side.table.clone(), secrets };
-    Session::open(Arc::clone(process), Arc::clone(needs.effects), config).await
+    Session::open(Arc::clone(process), Arc::clone(parts.effects), config).await
 }
 
-/// A session that could not be opened.
-struct Unopened(contract::Error);
+/// Stands in for a session that could not be opened, and answers every call with the error.
+struct UnavailableSide(contract::Error);
 
-impl Backend for Unopened {
+impl Backend for UnavailableSide {
     fn call<'a>(&'a self, _: BackendCall<'a>) -> BoxFuture<'a, Result<Value, contract::Error>> {
         async { Err(self.0.clone()) }.boxed()
     }

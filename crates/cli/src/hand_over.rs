@@ -1,11 +1,12 @@
-//! Gives a person the one secret that a run sheet has them paste: recorded first, then shown once, then taken away.
+//! Hands a person the secret that a run sheet asks them to paste: flowswap records it, shows it once, and removes it
+//! again.
 
 use std::{
     io::{self, IsTerminal, Write},
     time::Duration,
 };
 
-use flowswap_engine::{Draft, Entry, HandOver, Handle, Ports, Question, RunId, Secret};
+use flowswap_engine::{Draft, Entry, Handle, HandoverChannel, Ports, Question, RunId, Secret};
 
 use crate::{
     display::sheet,
@@ -15,49 +16,51 @@ use crate::{
 /// How long a secret stays on the clipboard.
 pub(crate) const STAY: Duration = Duration::from_secs(60);
 
-/// A secret that a person is to get, and what is to be said of it.
-pub(crate) struct Handing {
+/// A secret to hand over, and the tenant and label that it belongs to.
+pub(crate) struct SecretHandover {
     /// The tenant.
     pub(crate) tenant: String,
-    /// The label that it belongs to on the screen.
+    /// The label of the field on the screen that it belongs in.
     pub(crate) label: String,
     handle: Handle,
     secret: Secret,
 }
 
-impl Handing {
+impl SecretHandover {
     /// The secret that the sheet of a question names.
     pub(crate) async fn prepare(tenant: &str, question: &Question, ports: &Ports) -> Result<Self, Failure> {
-        let Some((label, handle)) = sheet::secret(&question.sheet) else {
-            let error = format!("the run sheet of the tenant `{tenant}` names no secret");
-            return Err(Failure::new(Exit::Usage, error).hint(format!("`flowswap sheet {tenant}` shows it")));
+        let Some((label, handle)) = sheet::find_secret(&question.sheet) else {
+            let error = format!("the run sheet of the tenant `{tenant}` does not ask for a secret");
+            return Err(Failure::new(Exit::Usage, error).hint(format!("read the run sheet: flowswap sheet {tenant}")));
         };
-        // A sheet is a plugin's, and another tenant's secret is none of its business.
+        // A plugin writes the sheet. It must not name the secret of another tenant.
         if !handle.as_str().starts_with(&format!("{tenant}/")) {
-            let error =
-                format!("the run sheet of the tenant `{tenant}` names the secret `{handle}`, which is another's");
-            return Err(Failure::new(Exit::Failed, error).hint("the plugin that wrote the sheet is at fault"));
+            let error = format!(
+                "the run sheet of the tenant `{tenant}` names the secret `{handle}`, which belongs to another tenant"
+            );
+            return Err(
+                Failure::new(Exit::Failed, error).hint("this is a defect of the plugin that wrote the run sheet")
+            );
         }
         match ports.secrets.get(&handle).await.map_err(|error| Failure::new(Exit::Failed, error))? {
             Some(secret) => Ok(Self { tenant: tenant.to_owned(), label: label.to_owned(), handle, secret }),
             None => {
-                let error = format!("the secret `{handle}`, which the run sheet names, is not in custody");
-                Err(Failure::new(Exit::Failed, error)
-                    .hint("`flowswap audit verify` looks through the custody of secrets"))
+                let error = format!("the secret store does not have `{handle}`, which the run sheet names");
+                Err(Failure::new(Exit::Failed, error).hint("check the secret store: flowswap audit verify"))
             }
         }
     }
 
-    /// Puts down that it is given to this user. Comes before anything is shown: a secret that somebody has and nobody
-    /// knows of is worse than a record of one that was never looked at.
-    pub(crate) async fn record(&self, ports: &Ports, way: HandOver) -> Result<(), Failure> {
+    /// Records that this user gets the secret. Must come before the secret is shown: an unrecorded handover is worse
+    /// than a record of a handover that did not happen.
+    pub(crate) async fn record(&self, ports: &Ports, way: HandoverChannel) -> Result<(), Failure> {
         let entry = Entry::SecretHandedOver { handle: self.handle.clone(), by: ports.user.clone(), way };
         let draft = Draft { at: ports.clock.now(), run: RunId::generate(), tenant: Some(self.tenant.clone()), entry };
         let appended = ports.journal.append(draft).await;
-        appended.map(drop).map_err(Failure::at("record that the secret is given to you"))
+        appended.map(drop).map_err(Failure::at("record that you received the secret"))
     }
 
-    /// Prints it to the terminal that stdout is.
+    /// Prints the secret to stdout, which must be a terminal.
     pub(crate) fn print(&self) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         let line = [self.secret.expose().as_bytes(), b"\n"];
@@ -66,32 +69,33 @@ impl Handing {
     }
 }
 
-/// Refuses where what is printed would go into a file or a pipe.
-pub(crate) fn expect_terminal() -> Result<(), Failure> {
+/// Fails if stdout is a file or a pipe.
+pub(crate) fn require_terminal_output() -> Result<(), Failure> {
     if io::stdout().is_terminal() {
         return Ok(());
     }
-    let failure = Failure::new(Exit::Usage, "a secret is only printed to a terminal, and stdout is none");
-    Err(failure.hint("leave `--print` out to get it on the clipboard"))
+    let failure =
+        Failure::new(Exit::Usage, "flowswap prints a secret only to a terminal, and stdout is not a terminal");
+    Err(failure.hint("run the command without `--print` to use the clipboard"))
 }
 
 /// The clipboard of this machine, for one secret.
 pub(crate) struct Clipboard {
     clipboard: arboard::Clipboard,
-    held: Option<Secret>,
+    written: Option<Secret>,
 }
 
 impl Clipboard {
-    /// Opens it.
+    /// Opens the clipboard.
     pub(crate) fn open() -> Result<Self, Failure> {
         let clipboard = arboard::Clipboard::new().map_err(Failure::at("open the clipboard"));
         let clipboard =
-            clipboard.map_err(|failure| failure.hint("`--print` shows the secret in this terminal instead"))?;
-        Ok(Self { clipboard, held: None })
+            clipboard.map_err(|failure| failure.hint("pass `--print` to show the secret in this terminal instead"))?;
+        Ok(Self { clipboard, written: None })
     }
 
-    /// Puts the secret there, where possible so that no history of the clipboard keeps it.
-    pub(crate) fn put(&mut self, handing: &Handing) -> Result<(), Failure> {
+    /// Writes the secret to the clipboard and, where the system allows it, keeps it out of clipboard histories.
+    pub(crate) fn put(&mut self, handover: &SecretHandover) -> Result<(), Failure> {
         let set = self.clipboard.set();
         #[cfg(all(unix, not(target_os = "macos")))]
         let set = arboard::SetExtLinux::exclude_from_history(set);
@@ -99,16 +103,16 @@ impl Clipboard {
         let set = arboard::SetExtApple::exclude_from_history(set);
         #[cfg(windows)]
         let set = arboard::SetExtWindows::exclude_from_history(set);
-        set.text(handing.secret.expose()).map_err(Failure::at("write to the clipboard"))?;
-        self.held = Some(handing.secret.clone());
+        set.text(handover.secret.expose()).map_err(Failure::at("write to the clipboard"))?;
+        self.written = Some(handover.secret.clone());
         Ok(())
     }
 
-    /// Takes the secret away; what somebody else has put there since stays.
+    /// Removes the secret from the clipboard. Content that somebody else has put there since then stays.
     pub(crate) fn clear(&mut self) -> Result<(), Failure> {
-        let Some(held) = self.held.take() else { return Ok(()) };
+        let Some(written) = self.written.take() else { return Ok(()) };
         match self.clipboard.get_text().map(Secret::new) {
-            Ok(there) if there.expose() == held.expose() => {
+            Ok(there) if there.expose() == written.expose() => {
                 self.clipboard.clear().map_err(Failure::at("clear the clipboard"))
             }
             _ => Ok(()),
@@ -118,7 +122,7 @@ impl Clipboard {
 
 impl Drop for Clipboard {
     fn drop(&mut self) {
-        // Whoever must know whether it went well has called it before.
+        // A caller that needs the result calls `clear` itself.
         let _ = self.clear();
     }
 }

@@ -1,15 +1,16 @@
-//! A person at this terminal who does what only a person can do: one run sheet after the other, in the order in which
-//! tenants come to it.
+//! `--interactive`: shows run sheets to a person at this terminal, one after the other, in the order in which tenants
+//! reach them.
 //!
-//! The engine looks while the person works and drops the conversation once it sees the step done. So nothing here may be
-//! lost by being dropped: a thread reads the keyboard, line by line, and whoever is in conversation takes lines from it.
+//! The engine checks while the person works, and drops the conversation once it sees the step done. So a dropped
+//! conversation must not lose typed lines: a thread reads the keyboard, and the current conversation takes lines from
+//! it.
 
 use std::{
     io::{self, BufRead, IsTerminal, Write},
     sync::Arc,
 };
 
-use flowswap_engine::{Clock, HandOver, Operator, Ports, Question, Word};
+use flowswap_engine::{Clock, HandoverChannel, Operator, OperatorReply, Ports, Question};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, mpsc};
@@ -17,165 +18,172 @@ use tokio::sync::{Mutex, mpsc};
 use crate::{
     context::SystemClock,
     display::{
-        progress::Floor,
-        sheet::{self, Page},
+        progress::OutputGate,
+        sheet::{self, SheetView},
         text::{Text, text},
     },
     exit::{Exit, Failure},
-    hand_over::{Clipboard, Handing, STAY},
+    hand_over::{Clipboard, STAY, SecretHandover},
     terminal::{Terminal, Tone, paint},
 };
 
 /// The person at the terminal.
 pub(crate) struct Interactive {
     terminal: Terminal,
-    /// Keeps what others say out of a conversation.
-    floor: Floor,
-    /// What secrets are taken from and hand-overs are recorded with.
+    /// Holds other messages back during a conversation.
+    gate: OutputGate,
+    /// For reading secrets and recording handovers.
     ports: Ports,
-    /// What is typed. Whoever has this is in conversation; the others wait for their turn.
+    /// The typed lines. The holder of this lock is in conversation; other tenants wait for it.
     lines: Mutex<mpsc::UnboundedReceiver<String>>,
-    /// The sheet that was shown last: asking once more about the same one does not show it again.
+    /// The sheet shown last, so that a second question about it does not show it again.
     shown: std::sync::Mutex<Option<(String, Timestamp)>>,
-    /// What is on the clipboard, if anything; taken away at the end in any case.
-    held: Arc<std::sync::Mutex<Option<Held>>>,
+    /// The secret on the clipboard, if any. Dropping it removes the secret.
+    copied: Arc<std::sync::Mutex<Option<CopiedSecret>>>,
 }
 
-/// A secret on the clipboard, until this is dropped.
-struct Held {
+/// A secret on the clipboard. Dropping this removes it and ends its timer.
+struct CopiedSecret {
     _clipboard: Clipboard,
-    minute: tokio::task::AbortHandle,
+    timer: tokio::task::AbortHandle,
 }
 
-impl Drop for Held {
+impl Drop for CopiedSecret {
     fn drop(&mut self) {
-        self.minute.abort();
+        self.timer.abort();
     }
 }
 
 impl Interactive {
-    /// Refuses where nobody can type.
-    pub(crate) fn expect_person() -> Result<(), Failure> {
+    /// Fails if stdin is not a terminal.
+    pub(crate) fn require_terminal() -> Result<(), Failure> {
         if io::stdin().is_terminal() {
             return Ok(());
         }
-        let failure = Failure::new(Exit::Usage, "nobody can be asked, because stdin is not a terminal");
-        Err(failure.hint("leave `--interactive` out; `flowswap next` then shows what waits for whom"))
+        let failure = Failure::new(Exit::Usage, "cannot ask for answers: stdin is not a terminal");
+        Err(failure.hint("run the command without `--interactive`; then list the waiting tenants: flowswap next"))
     }
 
-    /// Ports with this person in them.
-    pub(crate) fn join(terminal: Terminal, floor: Floor, ports: Ports) -> Ports {
+    /// The same ports, with the person at this terminal as their operator.
+    pub(crate) fn join(terminal: Terminal, gate: OutputGate, ports: Ports) -> Ports {
         let operator = Arc::new(Self {
             terminal,
-            floor,
+            gate,
             ports: ports.clone(),
             lines: Mutex::new(read_lines()),
             shown: Default::default(),
-            held: Arc::default(),
+            copied: Arc::default(),
         });
         Ports { operator, ..ports }
     }
 
-    async fn converse(&self, tenant: &str, question: &Question) -> Word {
+    async fn ask_about(&self, tenant: &str, question: &Question) -> OperatorReply {
         let mut lines = self.lines.lock().await;
-        let _speaker = self.floor.take(self.terminal);
-        // What was typed before the sheet was there does not answer it.
+        let _hold = self.gate.hold(self.terminal);
+        // Lines typed before the sheet appeared do not answer it.
         while lines.try_recv().is_ok() {}
-        let this = (tenant.to_owned(), question.since);
-        if lock(&self.shown).replace(this.clone()) != Some(this) {
-            let text = sheet::terminal(&Page { tenant, question, is_open: true, next: None, now: SystemClock.now() });
+        let key = (tenant.to_owned(), question.since);
+        if lock(&self.shown).replace(key.clone()) != Some(key) {
+            let text =
+                sheet::terminal(&SheetView { tenant, question, is_open: true, next: None, now: SystemClock.now() });
             self.show(text!("\n{}", text));
         }
-        let has_secret = sheet::secret(&question.sheet).is_some();
+        let has_secret = sheet::find_secret(&question.sheet).is_some();
         let copy = if has_secret { ", c copy the secret" } else { "" };
         loop {
-            let asked = format!("{tenant}: d done, n decline, l later{copy}");
-            let Some(line) = self.ask(&asked, &mut lines).await else { return Word::Later };
+            let prompt = format!("{tenant}: d done, n decline, l later{copy}");
+            let Some(line) = self.ask(&prompt, &mut lines).await else { return OperatorReply::Later };
             match line.trim().to_ascii_lowercase().as_str() {
-                "d" | "done" => return Word::Done { note: None },
-                "l" | "later" => return Word::Later,
+                "d" | "done" => return OperatorReply::Done { note: None },
+                "l" | "later" => return OperatorReply::Later,
                 "n" | "decline" => {
-                    let why = self.ask("why? (empty goes back)", &mut lines).await;
-                    let Some(reason) = why else { return Word::Later };
+                    let answer = self.ask("reason? (leave empty to return)", &mut lines).await;
+                    let Some(reason) = answer else { return OperatorReply::Later };
                     if !reason.trim().is_empty() {
-                        return Word::Declined { reason: reason.trim().to_owned() };
+                        return OperatorReply::Declined { reason: reason.trim().to_owned() };
                     }
                 }
                 "c" | "copy" if has_secret => match self.copy(tenant, question).await {
-                    Ok(said) => self.show(text!("{}\n", said)),
-                    Err(failure) => self.terminal.complain(&failure),
+                    Ok(message) => self.show(text!("{}\n", message)),
+                    Err(failure) => self.terminal.show_failure(&failure),
                 },
-                _ => self.show("one of these letters, then Enter\n"),
+                _ => self.show("type one of these letters, then press Enter\n"),
             }
         }
     }
 
-    /// Puts the secret on the clipboard, and takes it away later.
+    /// Copies the secret to the clipboard, and removes it after [`STAY`].
     async fn copy(&self, tenant: &str, question: &Question) -> Result<String, Failure> {
-        let handing = Handing::prepare(tenant, question, &self.ports).await?;
+        let handover = SecretHandover::prepare(tenant, question, &self.ports).await?;
         let mut clipboard = Clipboard::open().map_err(|failure| {
-            failure.hint(format!("end this with `l`, then: flowswap secret copy {tenant} --print"))
+            failure.hint(format!("press `l` to leave, then run: flowswap secret copy {tenant} --print"))
         })?;
-        handing.record(&self.ports, HandOver::Clipboard).await?;
-        clipboard.put(&handing)?;
-        let mut held = lock(&self.held);
-        // One that was there before goes first, and its minute with it.
-        *held = None;
-        let weak = Arc::downgrade(&self.held);
-        let minute = tokio::spawn(async move {
+        handover.record(&self.ports, HandoverChannel::Clipboard).await?;
+        clipboard.put(&handover)?;
+        let mut copied = lock(&self.copied);
+        // Drop the previous secret and its timer first.
+        *copied = None;
+        let weak = Arc::downgrade(&self.copied);
+        let timer = tokio::spawn(async move {
             tokio::time::sleep(STAY).await;
-            if let Some(held) = weak.upgrade() {
-                lock(&held).take();
+            if let Some(copied) = weak.upgrade() {
+                lock(&copied).take();
             }
         });
-        *held = Some(Held { _clipboard: clipboard, minute: minute.abort_handle() });
-        Ok(format!("the secret is on the clipboard for {} s: paste it into “{}”", STAY.as_secs(), handing.label))
+        *copied = Some(CopiedSecret { _clipboard: clipboard, timer: timer.abort_handle() });
+        Ok(format!("the secret is on the clipboard for {} s; paste it into “{}”", STAY.as_secs(), handover.label))
     }
 
-    /// Whoever converses must see it, even if quiet.
+    /// Shows text of the conversation, even with `--quiet`.
     fn show(&self, text: impl Into<Text>) {
         let _ = write!(anstream::stderr(), "{}", text.into().as_str());
     }
 
-    /// Asks for a line; none once nobody can type any more.
+    /// Asks for a line. Returns `None` once stdin is closed.
     async fn ask(&self, text: &str, lines: &mut mpsc::UnboundedReceiver<String>) -> Option<String> {
         self.show(text!("{} ", paint(Tone::Strong, text!("{} >", text))));
-        let open = OpenLine;
+        let mut prompt = OpenPrompt { is_answered: false };
         let line = lines.recv().await;
-        // Whoever typed the line has ended it.
-        if line.is_some() {
-            std::mem::forget(open);
-        }
+        prompt.is_answered = line.is_some();
         line
     }
 }
 
-/// A line on the screen that waits for what is typed; what comes after it, if nothing is, begins on a new one.
-struct OpenLine;
+/// A prompt that waits for a line. The Enter of an answer ends the line on the screen. Without an answer, dropping this
+/// ends it.
+struct OpenPrompt {
+    is_answered: bool,
+}
 
-impl Drop for OpenLine {
+impl Drop for OpenPrompt {
     fn drop(&mut self) {
-        let _ = writeln!(anstream::stderr());
+        if !self.is_answered {
+            let _ = writeln!(anstream::stderr());
+        }
     }
 }
 
 impl Operator for Interactive {
-    fn attend<'a>(&'a self, tenant: &'a str, question: &'a Question) -> BoxFuture<'a, Word> {
-        Box::pin(self.converse(tenant, question))
+    fn await_reply<'a>(&'a self, tenant: &'a str, question: &'a Question) -> BoxFuture<'a, OperatorReply> {
+        Box::pin(self.ask_about(tenant, question))
     }
 
-    fn is_at(&self, tenant: &str) -> bool {
+    fn is_showing(&self, tenant: &str) -> bool {
         lock(&self.shown).as_ref().is_some_and(|(shown, _)| shown == tenant)
     }
 
-    fn hear(&self, tenant: &str, news: &str) {
-        let said = text!("{}: {}", paint(Tone::Strong, tenant), news);
-        // What is of the sheet before the person's eyes cannot wait until the conversation about it is over.
-        if self.is_at(tenant) { self.show(text!("\n{}\n", said)) } else { self.floor.say(self.terminal, said) }
+    fn notify(&self, tenant: &str, news: &str) {
+        let message = text!("{}: {}", paint(Tone::Strong, tenant), news);
+        // News about the sheet on the screen cannot wait until the conversation ends.
+        if self.is_showing(tenant) {
+            self.show(text!("\n{}\n", message))
+        } else {
+            self.gate.say(self.terminal, message)
+        }
     }
 }
 
-/// Reads the keyboard for as long as the process lives.
+/// Reads lines from the keyboard until the process ends.
 fn read_lines() -> mpsc::UnboundedReceiver<String> {
     let (sender, lines) = mpsc::unbounded_channel();
     std::thread::spawn(move || {

@@ -1,16 +1,16 @@
-//! Ctrl-C: the first one lets running steps finish, the second one ends the process at once.
+//! Ctrl-C: the first lets running steps finish, the second ends the process at once.
 
 use flowswap_engine::{Stop, StopSwitch};
 
 use crate::{exit::Exit, terminal::Terminal};
 
-/// Begins to listen.
+/// Starts to listen for Ctrl-C and SIGTERM.
 pub(crate) fn listen(terminal: Terminal) -> Stop {
     let switch = StopSwitch::default();
     let stop = switch.listen();
     tokio::spawn(async move {
         signal().await;
-        terminal.say("stopping once the steps that run are done; Ctrl-C again stops at once");
+        terminal.say("stopping after the running steps finish; press Ctrl-C again to stop at once");
         switch.stop();
         signal().await;
         std::process::exit(Exit::Interrupted as i32);

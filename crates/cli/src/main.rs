@@ -1,10 +1,11 @@
-//! The `flowswap` binary: arguments, wiring, display and exit codes. What it does is decided elsewhere.
+//! The `flowswap` binary: arguments, wiring, display, and exit codes. The engine decides what happens to tenants.
 
 mod args;
 mod commands;
 mod config;
 mod context;
 mod display;
+mod examples;
 mod exit;
 mod fleet;
 mod hand_over;
@@ -22,11 +23,11 @@ use clap::Parser;
 
 use crate::{args::Cli, context::Context, terminal::Terminal};
 
-/// The first argument with which the binary starts itself to run a plugin; the library follows.
+/// The first argument when the binary starts itself to run a plugin. The path of the library follows.
 const PLUGIN_PROCESS: &str = "__plugin";
 
 fn main() -> ExitCode {
-    // What a plugin runs in is no command of people, so the command line knows nothing of it.
+    // Only flowswap itself starts plugin processes, so this is not part of the command line that people see.
     let mut args = std::env::args_os().skip(1);
     if let (Some(word), Some(library)) = (args.next(), args.next())
         && word == PLUGIN_PROCESS
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
     match result {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            terminal.complain(&failure);
+            terminal.show_failure(&failure);
             failure.exit.into()
         }
     }

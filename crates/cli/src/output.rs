@@ -1,5 +1,6 @@
-//! Where `-o` writes. `-` is stdout. A symlink is followed. A device, a pipe or a socket is written, and never replaced or
-//! read. A file is replaced whole or not at all, and only by the command that made it: nobody loses notes to a mistyped name.
+//! Where `-o` writes. `-` is stdout. flowswap follows a symlink. It writes to a device, a pipe, or a socket, and never
+//! replaces or reads one. It replaces a file whole or not at all, and only a file of the same kind, so that a mistyped
+//! name destroys no notes.
 
 use std::{
     fs::{self, File, Metadata, OpenOptions},
@@ -15,11 +16,11 @@ use crate::{
     terminal::Terminal,
 };
 
-/// More than any plan has; a file that goes on is something else.
+/// More than any plan has; a longer file is not a plan.
 const MAX_PLAN: u64 = 64 * 1024 * 1024;
-/// More links than this in a row lead nowhere.
+/// A chain of more symlinks than this is a cycle.
 const MAX_LINKS: usize = 40;
-/// What a folder of the system says of a place in it: it is no file of anybody's.
+/// Folders of the system. What is in them is not a user's file and must not be replaced.
 const SYSTEM: [&str; 2] = ["/dev", "/proc"];
 
 /// What a command writes.
@@ -29,7 +30,7 @@ pub(crate) enum Kind {
     Sheet,
 }
 
-/// A place to write to that was found fit for it.
+/// A place that [`Output::prepare`] found fit to write to.
 #[derive(Debug)]
 pub(crate) struct Output {
     kind: Kind,
@@ -41,9 +42,9 @@ pub(crate) struct Output {
 #[derive(Debug, PartialEq, Eq)]
 enum Place {
     Stdout,
-    /// A file, or a name that is free; symlinks are behind us.
+    /// A file, or a name that does not exist yet, with symlinks already followed.
     File(PathBuf),
-    /// Something that takes bytes and holds none.
+    /// A device or a pipe: it takes bytes and keeps none.
     Stream,
     #[cfg(unix)]
     Socket,
@@ -57,14 +58,14 @@ impl Kind {
         }
     }
 
-    /// Whether a file is one of this kind that flowswap wrote, changed or not.
-    fn made(self, text: &str) -> bool {
+    /// Whether flowswap wrote a file with this text as this kind, even if somebody changed it since.
+    fn recognizes(self, text: &str) -> bool {
         let json = || serde_json::from_str::<Value>(text).ok();
         let has = |value: &Value, keys: &[&str]| keys.iter().all(|key| value.get(key).is_some());
         match self {
             Self::Plan => json().is_some_and(|value| has(&value, &["format", "digest", "not_after", "tenants"])),
             Self::Sheet => {
-                let ends = ["once all of it is done: ", "this was seen to be done; once it is put right: "];
+                let ends = ["when everything is done: ", "flowswap saw this step done; after you correct it: "];
                 ends.iter().any(|end| text.contains(end))
                     || json().is_some_and(|value| has(&value, &["tenant", "sheet", "deadline", "claims"]))
             }
@@ -73,7 +74,7 @@ impl Kind {
 }
 
 impl Output {
-    /// Looks at the place before anything else is done. With `force`, a file of any kind is replaced.
+    /// Checks the place before the command does anything else. With `force`, a file of any kind may be replaced.
     pub(crate) fn prepare(path: &Path, kind: Kind, force: bool) -> Result<Self, Failure> {
         let output = |place| Ok(Self { kind, named: path.to_owned(), place });
         if path == Path::new("-") {
@@ -83,7 +84,7 @@ impl Output {
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return output(Place::File(follow(path).map_err(usage(doing()))?));
+                return output(Place::File(follow_symlinks(path).map_err(usage(doing()))?));
             }
             Err(error) => return Err(usage(doing())(error)),
         };
@@ -91,32 +92,32 @@ impl Output {
             let failure = Failure::new(Exit::Usage, format!("`{}` is a folder", path.display()));
             return Err(failure.hint("name a file in it"));
         }
-        if let Some(place) = stream(path, &metadata) {
+        if let Some(place) = special_place(path, &metadata) {
             return output(place);
         }
         let file = fs::canonicalize(path).map_err(usage(doing()))?;
-        if is_of_state(&file) {
-            let error = format!("`{}` is a part of flowswap's state, which no output replaces", path.display());
+        if belongs_to_state(&file) {
+            let error = format!("`{}` belongs to flowswap's state and cannot be replaced", path.display());
             return Err(Failure::new(Exit::Usage, error).hint("name a file in another folder"));
         }
-        if !force && metadata.len() > 0 && !holds(&file, kind) {
-            let error = format!("`{}` exists and is not a {} of flowswap's", path.display(), kind.name());
+        if !force && metadata.len() > 0 && !is_of_kind(&file, kind) {
+            let error = format!("`{}` exists, and flowswap did not write it as a {}", path.display(), kind.name());
             return Err(Failure::new(Exit::Usage, error).hint("name another file, or pass `--force` to replace it"));
         }
         output(Place::File(file))
     }
 
-    /// Whether it is stdout, which then must have nothing else.
+    /// Whether it is stdout; then nothing else may go to stdout.
     pub(crate) fn is_stdout(&self) -> bool {
         self.place == Place::Stdout
     }
 
-    /// Whether it is a file: something that can be read again later.
+    /// Whether it is a file, which a later command can read again.
     pub(crate) fn is_file(&self) -> bool {
         matches!(self.place, Place::File(_))
     }
 
-    /// Writes; a file whole or not at all.
+    /// Writes the text. A file is written whole or not at all.
     pub(crate) fn write(&self, terminal: Terminal, text: &Text) -> Result<(), Failure> {
         let bytes = text.plain();
         let bytes = bytes.as_bytes();
@@ -131,13 +132,13 @@ impl Output {
         };
         written.map_err(|error| {
             let doing = format!("write the {} `{}`", self.kind.name(), self.named.display());
-            Failure::at(doing)(error).hint("nothing was written; name a place that can be written with `-o`")
+            Failure::at(doing)(error).hint("nothing was written; pass `-o` with a file that you can write")
         })
     }
 }
 
-/// Whether a file is the journal, a secret, or the key that opens secrets: nothing brings those back.
-fn is_of_state(file: &Path) -> bool {
+/// Whether a file is the journal, a secret, or the key that decrypts secrets. Nothing can recover those.
+fn belongs_to_state(file: &Path) -> bool {
     let is_beside_journal = |path: &Path| path.with_file_name("journal.sqlite.lock").is_file();
     let is_journal = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("journal.sqlite"));
     let is_secret = file.parent().is_some_and(|folder| folder.ends_with("secrets") && is_beside_journal(folder));
@@ -145,31 +146,33 @@ fn is_of_state(file: &Path) -> bool {
     (is_journal && is_beside_journal(file)) || is_secret || holds_key()
 }
 
-/// Reads a plan, and no more than a plan can have. `-` is stdin; a pipe is read to its end.
+/// Reads a plan, but never more than [`MAX_PLAN`] bytes. `-` is stdin; a pipe is read to its end.
 pub(crate) fn read_plan(path: &Path) -> Result<String, Failure> {
     let doing = || format!("read the plan `{}`", path.display());
-    let text = match path == Path::new("-") {
-        true => read_bounded(io::stdin()).map_err(usage("read the plan from stdin".to_owned())),
-        false => open_plan(path).and_then(read_bounded).map_err(|error| {
+    let text = if path == Path::new("-") {
+        read_bounded(io::stdin()).map_err(usage("read the plan from stdin".to_owned()))
+    } else {
+        open_plan(path).and_then(read_bounded).map_err(|error| {
             let is_free = error.kind() == io::ErrorKind::NotFound;
             let failure = usage(doing())(error);
-            // Where something is, it may be somebody's.
-            failure.hint(match is_free {
-                true => format!("`flowswap plan -o {}` makes one", path.display()),
-                false => NEW_PLAN.to_owned(),
+            // A file that exists may be somebody's, so the hint must not suggest its name.
+            failure.hint(if is_free {
+                format!("write one first: flowswap plan -o {}", path.display())
+            } else {
+                NEW_PLAN.to_owned()
             })
-        }),
+        })
     }?;
     text.ok_or_else(|| {
-        let error = format!("`{}` has more than {} MiB, which no plan has", path.display(), MAX_PLAN / 1024 / 1024);
+        let error = format!("`{}` is larger than {} MiB, so it is not a plan", path.display(), MAX_PLAN / 1024 / 1024);
         Failure::new(Exit::Refused, error).hint(NEW_PLAN)
     })
 }
 
-/// What to do about a plan that cannot be used. What it is, is not known: so the name must be another one.
-pub(crate) const NEW_PLAN: &str = "make a new one under a new name: flowswap plan -o NEW.json";
+/// The hint about a plan that cannot be used. The file may be something else, so the hint suggests another name.
+pub(crate) const NEW_PLAN: &str = "write a new plan to another file: flowswap plan -o NEW.json";
 
-/// The text of a file that is there and regular; none of anything else.
+/// The text of a regular file; `None` for anything else.
 pub(crate) fn read_regular(path: &Path) -> Option<String> {
     if !fs::metadata(path).ok()?.is_file() {
         return None;
@@ -188,33 +191,33 @@ fn open_plan(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// None if there is too much.
+/// `None` if there is more than [`MAX_PLAN`] bytes.
 fn read_bounded(from: impl Read) -> io::Result<Option<String>> {
     let mut text = String::new();
     let read = from.take(MAX_PLAN + 1).read_to_string(&mut text)?;
     Ok((read as u64 <= MAX_PLAN).then_some(text))
 }
 
-fn holds(file: &Path, kind: Kind) -> bool {
-    read_regular(file).is_some_and(|text| kind.made(&text))
+fn is_of_kind(file: &Path, kind: Kind) -> bool {
+    read_regular(file).is_some_and(|text| kind.recognizes(&text))
 }
 
 fn usage(doing: String) -> impl FnOnce(io::Error) -> Failure {
     move |error| Failure { exit: Exit::Usage, ..Failure::at(doing)(error) }
 }
 
-/// Where a name that is free leads: a link may point at a file that is not there yet.
-fn follow(path: &Path) -> io::Result<PathBuf> {
+/// Follows symlinks from a name that does not exist: a link may point at a file that is not there yet.
+fn follow_symlinks(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
         let Ok(target) = fs::read_link(&path) else { return Ok(path) };
         path = path.parent().unwrap_or(Path::new("")).join(target);
     }
-    Err(io::Error::other("the symlinks lead in a circle"))
+    Err(io::Error::other("the symlinks form a cycle"))
 }
 
-/// A place that takes bytes as they come.
-fn stream(path: &Path, metadata: &Metadata) -> Option<Place> {
+/// The place as a socket or a stream, if it is not a regular file.
+fn special_place(path: &Path, metadata: &Metadata) -> Option<Place> {
     #[cfg(unix)]
     if std::os::unix::fs::FileTypeExt::is_socket(&metadata.file_type()) {
         return Some(Place::Socket);
@@ -233,11 +236,11 @@ fn is_pipe(_: &Metadata) -> bool {
     false
 }
 
-/// Replaces a file, or makes it. One that is there keeps its permissions.
+/// Replaces or creates a file. An existing file keeps its permissions.
 fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
-    // Like any new file: the user's mask takes away what it may not have.
+    // Like any new file: the umask removes permissions from these.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut written = builder.tempfile_in(dir)?;
@@ -257,19 +260,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_known_by_what_flowswap_writes_into_it() {
+    fn a_file_is_recognized_by_what_flowswap_writes_into_it() {
         let plan = r#"{"format":1,"digest":"","not_after":"","tenants":[]}"#;
         let table = [
             (plan, true, false),
             (r#"{"format":1,"tenants":[]}"#, false, false),
             (r#"{"tenant":"acme","sheet":{},"deadline":"","claims":[]}"#, false, true),
-            ("# Reconnect\n- once all of it is done: `flowswap confirm acme`\n", false, true),
-            ("this was seen to be done; once it is put right: flowswap apply", false, true),
+            ("# Reconnect\n- when everything is done: `flowswap confirm acme`\n", false, true),
+            ("flowswap saw this step done; after you correct it: flowswap apply", false, true),
             ("my notes", false, false),
             ("{", false, false),
         ];
         for (text, is_plan, is_sheet) in table {
-            assert_eq!((Kind::Plan.made(text), Kind::Sheet.made(text)), (is_plan, is_sheet), "{text}");
+            assert_eq!((Kind::Plan.recognizes(text), Kind::Sheet.recognizes(text)), (is_plan, is_sheet), "{text}");
         }
     }
 }

@@ -1,11 +1,11 @@
-//! The `[plugins]` tables of a new configuration: what was found, pinned.
+//! The `[plugins]` tables of a new configuration, with the digest of each plugin that flowswap finds.
 
 use std::{collections::BTreeMap, fmt::Write};
 
 use crate::{commands, context::Context, exit::Failure, fleet::read_library};
 
-/// A table for each of the plugins that come with flowswap, as far as it can be found. Its path is left out: the
-/// plugin is looked up where the binary is, and the pin says which build of it is meant.
+/// A table for each plugin that comes with flowswap and can be found. It has no path: flowswap looks for the plugin
+/// beside the binary, and the pin says which build to accept.
 pub(crate) fn pin_tables(context: &Context) -> Result<String, Failure> {
     let mut text = String::new();
     let found = commands::plugins::find(context, &BTreeMap::new());

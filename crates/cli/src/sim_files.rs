@@ -1,4 +1,4 @@
-//! What a client of a simulator needs: the simulator's own files, the pins of the plugins, and an identity.
+//! Writes what a client of a simulator needs: the simulator's own files, the pins of the plugins, and an identity.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use crate::{
 pub(crate) fn write(context: &Context, sim: &Sim, dir: &Path) -> Result<PathBuf, Failure> {
     let state = StateDir::at(dir.join(".flowswap"));
     if state.journal().exists() {
-        // The journal of one world says nothing about another.
+        // A journal is true only for the world that it was written in.
         let failure =
             Failure::new(Exit::Usage, format!("`{}` holds the journal of an earlier simulation", dir.display()));
         return Err(failure.hint("name another folder, or delete this one"));
@@ -23,7 +23,7 @@ pub(crate) fn write(context: &Context, sim: &Sim, dir: &Path) -> Result<PathBuf,
     let path = sim
         .write_client_files(dir, &pin_tables(context)?)
         .map_err(Failure::at(format!("write the configuration into `{}`", dir.display())))?;
-    let state = StateDir::create(state.root()).map_err(Failure::at("make the folder of the state"))?;
+    let state = StateDir::create(state.root()).map_err(Failure::at("create the state folder"))?;
     make_identity(&state)?;
     Ok(path)
 }

@@ -1,9 +1,10 @@
-//! The simulator as the world in which the conformance kit tries a plugin: its first tenant, which waits to be migrated.
+//! The simulator as the world for the conformance kit. The kit tests a plugin on the first tenant, which is ready to
+//! migrate.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use flowswap_conformance::{Given, MakeWorld, World};
+use flowswap_conformance::{MakeWorld, StepOutput, World};
 use flowswap_contract::{
     DirectoryInventory, Flow, Inventory, KnownFrom, LegacyClient, Phase, PluginHello, ProviderInventory, Role, Step,
     Tokens, Variant, VariantType,
@@ -22,23 +23,23 @@ use crate::{
     exit::{Exit, Failure},
 };
 
-/// Where an authorization-code connection is led back to.
+/// The redirect URI of an authorization-code connection.
 const REDIRECT_URI: &str = "https://directory-sync.us.paloaltonetworks.com/authorize";
 
-/// How many syncs every world has behind it: what a directory confirms with after a swap at the world's beginning.
+/// How many syncs every world has had. A directory confirms a swap at the start of the world with them.
 const SYNCS: u32 = 4;
 
-/// And so long a time: what a provider retires is a client that is known to be unused.
+/// How long the legacy client has been silent. A provider retires only a client that is known to be unused.
 const SILENCE: Duration = Duration::from_secs(90 * 60);
 
-/// What makes such worlds for the plugin; none if the simulator's tenant has no side that it could serve. A directory that
-/// shows nothing of its connection asks more of the provider than one that does, so it comes first.
+/// Returns what makes worlds for the plugin, or `None` if no side of the simulator's tenant fits it. A directory that
+/// does not show its connection needs more from the provider than one that does, so it comes first.
 pub(crate) fn for_plugin(hello: &PluginHello) -> Result<Option<MakeWorld>, Failure> {
-    // All worlds begin at the same instant, so that they are equal; after their syncs it is now.
-    // People fill a page and begin another: every page is a request, at which everything is tried.
+    // All worlds start at the same instant, so that they are equal. After their syncs the clock shows the present.
+    // People fill more than one page, because every page is a request that the kit can fail.
     let config = SimConfig::default().tenants(1).population(3, 3).record(true);
     let config = config.start(Timestamp::now() - SILENCE - SYNC_EVERY * SYNCS);
-    for config in [config.clone().interface(Interface::CieGuided).natural_sync(SYNC_EVERY), config] {
+    for config in [config.clone().interface(Interface::CieGuided).scheduled_sync(SYNC_EVERY), config] {
         if let Some(make) = for_plugin_in(hello, config)? {
             return Ok(Some(make));
         }
@@ -48,7 +49,7 @@ pub(crate) fn for_plugin(hello: &PluginHello) -> Result<Option<MakeWorld>, Failu
 
 fn for_plugin_in(hello: &PluginHello, config: SimConfig) -> Result<Option<MakeWorld>, Failure> {
     let sim = Sim::in_process(config.clone());
-    let dir = tempfile::tempdir().map_err(Failure::at("make a folder"))?;
+    let dir = tempfile::tempdir().map_err(Failure::at("create a folder"))?;
     let path = sim.write_client_files(dir.path(), "").map_err(Failure::at("describe the simulator"))?;
     let mut known = config::load(&path).map_err(|errors| Failure::new(Exit::Failed, errors))?;
     let Some(tenant) = known.tenants.pop() else { return Ok(None) };
@@ -77,8 +78,8 @@ fn fits(hello: &PluginHello, side: &SideConfig) -> bool {
 struct SimWorld {
     sim: Sim,
     session: SessionConfig,
-    given: BTreeMap<String, Given>,
-    /// Whether the directory's interface shows nothing of the connection.
+    given: BTreeMap<String, StepOutput>,
+    /// Whether the directory's interface does not show the connection.
     is_guided: bool,
 }
 
@@ -86,18 +87,18 @@ impl SimWorld {
     fn new(config: SimConfig, session: SessionConfig) -> Self {
         let is_guided = config.interface == Interface::CieGuided;
         let sim = Sim::in_process(config);
-        let began = pass_time(&sim, session.role);
+        let syncs_resumed_at = pass_time(&sim, session.role);
         let mut given = match session.role {
-            Role::Provider if is_guided => give_baseline(),
+            Role::Provider if is_guided => make_baseline(),
             Role::Provider => BTreeMap::new(),
-            Role::Directory => give_client(&sim).unwrap_or_default(),
+            Role::Directory => make_client(&sim).unwrap_or_default(),
         };
-        // Before the syncs for who is to see them, after them for who is to see that the legacy client is silent.
+        // A directory must see syncs after the swap. A provider must see a silent legacy client.
         let swapped_at = match session.role {
             Role::Provider => sim.clock().now(),
-            Role::Directory => began,
+            Role::Directory => syncs_resumed_at,
         };
-        given.insert("swapped_at".to_owned(), Given::Value(json!(swapped_at.to_string())));
+        given.insert("swapped_at".to_owned(), StepOutput::Value(json!(swapped_at.to_string())));
         Self { sim, session, given, is_guided }
     }
 
@@ -164,16 +165,18 @@ impl World for SimWorld {
         service(&self.sim)
     }
 
-    /// Without the age of clients: the simulator's clock runs, so it is another one in every world.
+    /// Leaves out the age of clients: the simulator's clock runs, so the age differs in every world.
     fn snapshot(&self) -> Value {
         let mut world = self.sim.snapshot();
         let orgs = world["orgs"].as_object_mut().into_iter().flat_map(|orgs| orgs.values_mut());
         let clients = orgs.filter_map(|org| org["service_clients"].as_object_mut()).flat_map(|all| all.values_mut());
-        clients.for_each(|client| drop(client["created"].take()));
+        for client in clients {
+            client["created"] = Value::Null;
+        }
         world
     }
 
-    /// An adopted client has another id and another secret than one that was made in peace.
+    /// Leaves out ids and secrets: after a fault the plugin may adopt a client, which then has another id and secret.
     fn outcome(&self) -> Value {
         let mut world = self.snapshot();
         for org in world["orgs"].as_object_mut().into_iter().flat_map(|orgs| orgs.values_mut()) {
@@ -199,11 +202,11 @@ impl World for SimWorld {
         self.sim.tenants().first().is_some_and(|tenant| tenant.app_data)
     }
 
-    fn given(&self) -> BTreeMap<String, Given> {
+    fn other_side_outputs(&self) -> BTreeMap<String, StepOutput> {
         self.given.clone()
     }
 
-    /// The simulated console is the interface itself.
+    /// Restores through the interface of the simulator, which stands for the console.
     fn take_back(&self, step: &Step) -> bool {
         step.proposal.phase == Phase::Swap && restore(&self.sim, &self.session).is_some()
     }
@@ -220,8 +223,8 @@ impl World for SimWorld {
     }
 }
 
-/// Gives the world its past, and says when the syncs began that come after the swap. For a provider the directory has fallen silent
-/// since; for a directory it begins to synchronize then.
+/// Gives the world its past, and returns when the syncs after the swap start. For a provider the directory is silent
+/// from then on; for a directory it starts to synchronize then.
 fn pass_time(sim: &Sim, role: Role) -> Timestamp {
     let pause = |paused| {
         for directory in sim.tenants().into_iter().map(|tenant| tenant.directory_id) {
@@ -235,23 +238,23 @@ fn pass_time(sim: &Sim, role: Role) -> Timestamp {
     sim.clock().advance(SILENCE);
     if role == Role::Directory {
         pause(false);
-        let began = sim.clock().now();
+        let syncs_resumed_at = sim.clock().now();
         sim.clock().advance(SYNC_EVERY * SYNCS);
-        return began;
+        return syncs_resumed_at;
     }
     sim.clock().now()
 }
 
-/// What a directory would have taken note of that holds nobody: whom it holds, only its own plugin can hash.
-fn give_baseline() -> BTreeMap<String, Given> {
+/// The baseline of a directory without people, because only the directory's own plugin can hash people.
+fn make_baseline() -> BTreeMap<String, StepOutput> {
     let baseline = json!({ "users": "", "group_names": "" });
     let key = Secret::new("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
-    let values = [("baseline", Given::Value(baseline)), ("blinding_key", Given::Secret(key))];
+    let values = [("baseline", StepOutput::Value(baseline)), ("blinding_key", StepOutput::Secret(key))];
     values.map(|(name, given)| (name.to_owned(), given)).into()
 }
 
-/// A client of the new flow as the provider would have made it; none of its requests waits for anything.
-fn give_client(sim: &Sim) -> Option<BTreeMap<String, Given>> {
+/// A service client as the provider would have created it. The requests of the simulator in process never wait.
+fn make_client(sim: &Sim) -> Option<BTreeMap<String, StepOutput>> {
     let tenant = sim.tenants().into_iter().next()?;
     let variant =
         if tenant.app_data { flowswap_sim::Variant::ApplicationEnabled } else { flowswap_sim::Variant::Plain };
@@ -264,11 +267,11 @@ fn give_client(sim: &Sim) -> Option<BTreeMap<String, Given>> {
     let answer = service(sim).oneshot(request.body(Bytes::new()).ok()?).now_or_never()?.ok()?;
     let body: Value = serde_json::from_slice(answer.body()).ok()?;
     let secret = Secret::new(body["client_secret"].as_str()?);
-    let values = [("client_id", Given::Value(json!(id))), ("client_secret", Given::Secret(secret))];
+    let values = [("client_id", StepOutput::Value(json!(id))), ("client_secret", StepOutput::Secret(secret))];
     Some(values.map(|(name, given)| (name.to_owned(), given)).into())
 }
 
-/// Puts the directory's previous connection back.
+/// Restores the directory's previous connection.
 fn restore(sim: &Sim, session: &SessionConfig) -> Option<()> {
     let id = sim.tenants().into_iter().next()?.directory_id;
     let url = format!("{}/v1/directories/{id}/restore", session.config.get("base_url")?.as_str()?);
@@ -280,7 +283,7 @@ fn restore(sim: &Sim, session: &SessionConfig) -> Option<()> {
     answer.status().is_success().then_some(())
 }
 
-/// The simulator as what the host sends requests to.
+/// The simulator as the HTTP service that the host uses.
 fn service(sim: &Sim) -> HttpService {
     let service = sim.service();
     BoxCloneSyncService::new(tower::service_fn(move |request: http::Request<Bytes>| {

@@ -1,4 +1,4 @@
-//! The two streams: data to stdout, talk to stderr. Everything reads without colour.
+//! The two streams: data goes to stdout, messages go to stderr. Nothing depends on color.
 
 use std::{
     error::Error,
@@ -20,13 +20,13 @@ use crate::{
 pub(crate) struct Terminal {
     /// How to report on stdout.
     pub(crate) format: Format,
-    /// Whether to say nothing but errors.
+    /// Whether to write only errors to stderr.
     pub(crate) quiet: bool,
-    /// How much more to say.
+    /// How much detail to show: the number of `-v`.
     pub(crate) verbose: u8,
 }
 
-/// What a word's colour tells.
+/// What the color of a word means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
     Good,
@@ -53,7 +53,7 @@ impl Terminal {
         }
     }
 
-    /// Writes data. A reader that has gone away is no error of ours.
+    /// Writes data. It is not an error if the reader has closed the pipe.
     pub(crate) fn write_out(&self, text: &Text) -> Result<(), Failure> {
         let mut stdout = anstream::stdout().lock();
         match stdout.write_all(text.as_str().as_bytes()).and_then(|()| stdout.flush()) {
@@ -62,67 +62,67 @@ impl Terminal {
         }
     }
 
-    /// Says something to the person.
+    /// Writes a message to stderr, unless the user passed `--quiet`.
     pub(crate) fn say(&self, text: impl Into<Text>) {
         if !self.quiet {
-            self.insist(&text.into());
+            self.say_always(&text.into());
         }
     }
 
-    /// Says something that must be heard, even if quiet.
-    pub(crate) fn insist(&self, text: &Text) {
-        insist(text);
+    /// Writes a message to stderr even with `--quiet`.
+    pub(crate) fn say_always(&self, text: &Text) {
+        say_always(text);
     }
 
-    /// Says what went wrong, even if quiet.
-    pub(crate) fn complain(&self, failure: &Failure) {
+    /// Shows a failure, its causes, and its hint, even with `--quiet`.
+    pub(crate) fn show_failure(&self, failure: &Failure) {
         if let Some(errors) = failure.error.downcast_ref::<ConfigErrors>() {
-            return self.insist(&errors.render(true).trim_end());
+            return self.say_always(&errors.render(true).trim_end());
         }
-        let mut said = text!("{} {}", paint(Tone::Bad, "error:"), failure.error);
+        let mut message = text!("{} {}", paint(Tone::Bad, "error:"), failure.error);
         let causes = std::iter::successors(failure.error.source(), |cause| Error::source(*cause));
-        said.extend(causes.map(|cause| text!("\n  caused by: {}", cause)));
+        message.extend(causes.map(|cause| text!("\n  caused by: {}", cause)));
         if let Some(hint) = &failure.hint {
-            said += text!("\n\n{} {}", paint(Tone::Strong, "hint:"), hint);
+            message += text!("\n\n{} {}", paint(Tone::Strong, "hint:"), hint);
         }
-        self.insist(&said);
+        self.say_always(&message);
     }
 
-    /// Shows what is about to be done and asks for a yes. Where nobody can be asked, the command line must say it.
+    /// Shows what is about to happen and asks for confirmation. Without a terminal, the user must pass `--yes`.
     pub(crate) fn confirm(&self, what: &Text, question: &str, yes: bool) -> Result<(), Failure> {
         if yes {
             self.say(what);
             return Ok(());
         }
-        // Whoever is asked must see what about, even if quiet.
-        self.insist(what);
+        // The question makes no sense without this, so `--quiet` does not apply.
+        self.say_always(what);
         if !io::stdin().is_terminal() {
-            let failure = Failure::new(Exit::Usage, "nobody can be asked, because stdin is not a terminal");
-            return Err(failure.hint("pass `--yes` once you have read what will be done"));
+            let failure = Failure::new(Exit::Usage, "cannot ask for confirmation: stdin is not a terminal");
+            return Err(failure.hint("read what will happen, then pass `--yes`"));
         }
         let answer =
             dialoguer::Confirm::new().with_prompt(text!("{}", question).into_string()).default(false).interact();
         match answer.map_err(|dialoguer::Error::IO(error)| error) {
             Ok(true) => Ok(()),
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(Failure::at("ask")(error)),
-            // Ctrl-C at the question is as clear an answer.
-            Ok(false) | Err(_) => Err(Failure::new(Exit::Interrupted, "not confirmed, so nothing was done")),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(Failure::at("ask for confirmation")(error)),
+            // Ctrl-C at the question means no.
+            Ok(false) | Err(_) => Err(Failure::new(Exit::Interrupted, "you did not confirm, so nothing was done")),
         }
     }
 }
 
-/// Says something that must be heard, wherever one is.
-pub(crate) fn insist(text: &Text) {
-    // Talk that nobody can hear is not worth failing for.
+/// Writes a message to stderr, for code that has no [`Terminal`].
+pub(crate) fn say_always(text: &Text) {
+    // If stderr is closed, nobody reads messages, and the command must not fail because of that.
     let _ = writeln!(anstream::stderr(), "{}", text.as_str());
 }
 
-/// Passes on what somebody else says, as it comes.
-pub(crate) fn pass_on(text: &Text) {
+/// Forwards the output of another program to stderr as it arrives.
+pub(crate) fn forward(text: &Text) {
     let _ = write!(anstream::stderr(), "{}", text.as_str());
 }
 
-/// Colours a word; `anstream` takes the colour off again where it does not belong.
+/// Colors a word. `anstream` removes the color when the stream is not a terminal.
 pub(crate) fn paint(tone: Tone, word: impl Show) -> Text {
     let style = match tone {
         Tone::Good => AnsiColor::Green.on_default(),

@@ -1,4 +1,4 @@
-//! One case: a new world, a session in it, and the tenant's steps walked forward and back as the engine walks them.
+//! One test case: a new world with a session in it. It runs and rolls back the tenant's steps as the engine does.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -11,15 +11,14 @@ use flowswap_host::{Effects, Gate, Session};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::{Failure, Given, MakeWorld, World, kit::Subject, memory::Memory, wire::Wire};
+use crate::{Failure, MakeWorld, StepOutput, World, kit::Subject, memory::Memory, wire::Wire};
 
-/// How long a request may take; worlds answer at once.
+/// The time limit of a request; worlds answer at once.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 
-/// How many times a step is carried out, and taken back, before it counts as one that does not heal: as often as the
-/// engine tries.
-const APPLIES: usize = 3;
-const UNDOS: usize = 4;
+/// How often a step is applied, and undone, before it counts as one that does not recover. The engine tries as often.
+const MAX_APPLIES: usize = 3;
+const MAX_UNDOS: usize = 4;
 
 pub(crate) struct Bench {
     pub(crate) world: Box<dyn World>,
@@ -28,28 +27,29 @@ pub(crate) struct Bench {
     pub(crate) session: Arc<Session>,
     pub(crate) role: Role,
     pub(crate) tenant: String,
-    /// The world as it was in the beginning, and what matters of it.
+    /// The snapshot and the outcome of the world in its initial state.
     before: (Value, Value),
-    /// Whether a person has taken something back.
-    is_by_hand: bool,
-    /// What steps need and may use: what the world gives, and what steps have given.
+    /// Whether a person has taken a step back.
+    person_acted: bool,
+    /// The values that steps can use: those from the world, and the outputs of the steps done so far.
     values: Values,
-    /// What each step that is done has given.
+    /// The outputs of each step that is done.
     done: BTreeMap<String, Values>,
 }
 
 impl Bench {
-    /// Makes a world and opens a session in it.
+    /// Creates a world and opens a session in it.
     pub(crate) async fn open(subject: &Subject, make: &MakeWorld) -> Result<Self, Failure> {
         let world = make();
         let config = world.session();
         let (tenant, role) = (config.tenant.clone(), config.role);
-        let (wire, memory) = (Wire::default(), Arc::new(Memory::default()));
+        let wire = Wire::default();
+        let memory = Arc::new(Memory::default());
         let mut values = Values::new();
-        for (name, given) in world.given() {
-            let value = match given {
-                Given::Value(value) => value,
-                Given::Secret(secret) => {
+        for (name, output) in world.other_side_outputs() {
+            let value = match output {
+                StepOutput::Value(value) => value,
+                StepOutput::Secret(secret) => {
                     let handle = Handle::new(format!("{tenant}/given/{name}"));
                     memory.keep(handle.clone(), secret);
                     handle.to_value()
@@ -58,20 +58,20 @@ impl Bench {
             values.insert(name, value);
         }
         let effects = Effects {
-            http: wire.lead_to(world.http()),
+            http: wire.connect(world.http()),
             journal: Arc::clone(&memory) as _,
             secrets: Arc::clone(&memory) as _,
             clock: Arc::clone(&memory) as _,
-            events: Arc::clone(&subject.watch) as _,
+            events: Arc::clone(&subject.recorder) as _,
             stop: StopSwitch::default().listen(),
             gate: Gate::default(),
             timeout: REQUEST_LIMIT,
         };
         let session = Session::open(Arc::clone(&subject.process), Arc::new(effects), config).await;
-        let session = session.map_err(|error| Failure::new("a session that opens in the world", say(&error)))?;
+        let session = session.map_err(|error| Failure::new("a session that opens in the world", describe(&error)))?;
         let before = (world.snapshot(), world.outcome());
         let done = BTreeMap::new();
-        Ok(Self { before, is_by_hand: false, world, wire, memory, session, role, tenant, values, done })
+        Ok(Self { before, person_acted: false, world, wire, memory, session, role, tenant, values, done })
     }
 
     /// Makes a call as the engine does.
@@ -125,12 +125,12 @@ impl Bench {
         StepParams { step: step.clone(), inputs, outputs, attempts: vec![begun], given_at: None }
     }
 
-    /// What a step that is done has given; nothing of one that is not.
+    /// The outputs of a step that is done; empty for any other step.
     pub(crate) fn outputs(&self, step: &Step) -> Values {
         self.done.get(&step.id).cloned().unwrap_or_default()
     }
 
-    /// What the engine knows of a step that is in doubt: the secrets of it that are in custody.
+    /// The outputs that the engine knows of a step in doubt: those of its secrets that are in custody.
     pub(crate) fn in_custody(&self, step: &Step) -> Values {
         let gives = step.proposal.gives.iter();
         gives
@@ -145,97 +145,102 @@ impl Bench {
         Handle::new(format!("{}/{}/{name}", self.tenant, step.id))
     }
 
-    /// Takes note that a step is done.
-    pub(crate) fn finish(&mut self, step: &Step, outputs: Values) {
+    /// Records that a step is done.
+    pub(crate) fn mark_done(&mut self, step: &Step, outputs: Values) {
         self.values.extend(outputs.clone());
         self.done.insert(step.id.clone(), outputs);
     }
 
-    /// Takes note that a step is undone; its secrets are forgotten, as the engine does in the end.
-    pub(crate) fn unfinish(&mut self, step: &Step) {
+    /// Records that a step is undone and removes its secrets, as the engine eventually does.
+    pub(crate) fn mark_undone(&mut self, step: &Step) {
         self.done.remove(&step.id);
         self.forget(step);
     }
 
     fn forget(&self, step: &Step) {
-        step.proposal.gives.iter().for_each(|name| self.memory.forget(&self.handle(step, name)));
+        for name in &step.proposal.gives {
+            self.memory.forget(&self.handle(step, name));
+        }
     }
 
-    /// Carries steps out in peace, checks among them.
+    /// Runs steps without faults, including checks.
     pub(crate) async fn advance(&mut self, steps: &[Step]) -> Result<(), Failure> {
         for step in steps {
-            self.take(step).await.map_err(|failure| failure.during(&format!("`{}`", step.id)))?;
+            self.run_step(step).await.map_err(|failure| failure.during(&format!("`{}`", step.id)))?;
         }
         Ok(())
     }
 
-    async fn take(&mut self, step: &Step) -> Result<(), Failure> {
+    async fn run_step(&mut self, step: &Step) -> Result<(), Failure> {
         if let Some(missing) = step.proposal.needs.iter().find(|name| !self.values.contains_key(*name)) {
-            let expected = format!("`{missing}`, which the step needs, from an earlier step or from the world");
-            return Err(Failure::new(expected, "nobody gives it"));
+            let expected = format!("an earlier step or the world to give `{missing}`, which the step needs");
+            return Err(Failure::new(expected, "nothing gives it"));
         }
         let outputs = if step.proposal.phase.is_check() {
-            let reply = self.test(step).await.map_err(|error| Failure::new("a check that passes", say(&error)))?;
+            let reply = self.test(step).await.map_err(|error| Failure::new("a check that passes", describe(&error)))?;
             if let Some(failed) = reply.evidence.iter().find(|item| item.result == EvidenceResult::Fail) {
                 return Err(Failure::new("a check that passes", format!("{}: {}", failed.check, failed.detail)));
             }
             reply.outputs
         } else {
             let reply = self.apply(step, Values::new()).await;
-            reply.map_err(|error| Failure::new("a step that succeeds in peace", say(&error)))?.outputs
+            reply.map_err(|error| Failure::new("a step that succeeds without faults", describe(&error)))?.outputs
         };
-        self.finish(step, outputs);
+        self.mark_done(step, outputs);
         Ok(())
     }
 
-    /// Takes steps back in peace, the last one first; where a person must act, the world has to stand in.
-    pub(crate) async fn retreat(&mut self, steps: &[Step]) -> Result<(), Failure> {
+    /// Takes steps back without faults, the last one first. If a person must act, the world acts instead.
+    pub(crate) async fn roll_back(&mut self, steps: &[Step]) -> Result<(), Failure> {
         for step in steps.iter().rev().filter(|step| !step.proposal.phase.is_check()) {
             if step.proposal.reversibility == Reversibility::Attended {
                 self.let_person_undo(step).await?;
             } else {
                 let undone = self.undo(step, self.outputs(step)).await;
-                undone.map_err(|error| Failure::new(format!("`{}` to be undone in peace", step.id), say(&error)))?;
+                undone.map_err(|error| {
+                    Failure::new(format!("`{}` to be undone without faults", step.id), describe(&error))
+                })?;
             }
-            self.unfinish(step);
+            self.mark_undone(step);
         }
         Ok(())
     }
 
-    /// It counts as taken back once that can be seen, as in the engine.
+    /// Lets the world act for a person. As in the engine, the step counts as taken back only once `observe` sees it.
     async fn let_person_undo(&mut self, step: &Step) -> Result<(), Failure> {
         let expected = format!("`{}` to be taken back", step.id);
         if !self.world.take_back(step) {
-            let seen = "it is declared attended, and `World::take_back` says that no person takes it back";
+            let seen = "the step is declared `attended`, but `World::take_back` returned false";
             return Err(Failure::new(expected, seen));
         }
-        self.is_by_hand = true;
-        match self.look(step, self.outputs(step)).await?.state {
+        self.person_acted = true;
+        match self.observe_or_fail(step, self.outputs(step)).await?.state {
             Observed::NotApplied => Ok(()),
-            state => Err(Failure::new(expected, format!("a person has done so, and it is observed as {state:?}"))),
+            state => Err(Failure::new(expected, format!("`World::take_back` did so, but `observe` reports {state:?}"))),
         }
     }
 
-    /// Observes a step that is in doubt; what cannot tell does not help.
-    pub(crate) async fn look(&self, step: &Step, known: Values) -> Result<ObserveReply, Failure> {
-        let expected = || format!("an `observe` that tells whether `{}` is applied", step.id);
-        let seen = self.observe(step, known).await.map_err(|error| Failure::new(expected(), say(&error)))?;
+    /// Observes a step in doubt. A reply that does not know the state is a failure.
+    pub(crate) async fn observe_or_fail(&self, step: &Step, known: Values) -> Result<ObserveReply, Failure> {
+        let expected = || format!("`observe` to tell whether `{}` is applied", step.id);
+        let seen = self.observe(step, known).await.map_err(|error| Failure::new(expected(), describe(&error)))?;
         match seen.state {
-            Observed::Unknown => Err(Failure::new(expected(), format!("it cannot tell: {}", seen.detail))),
+            Observed::Unknown => Err(Failure::new(expected(), format!("its reply is `unknown`: {}", seen.detail))),
             _ => Ok(seen),
         }
     }
 
-    /// Finishes a step after its first try ended with this error, as the engine does: what is in doubt is observed first.
-    pub(crate) async fn heal_apply(&mut self, step: &Step, mut error: contract::Error) -> Result<(), Failure> {
+    /// Finishes a step after its first `apply` failed with this error. As in the engine, a step in doubt is observed
+    /// first.
+    pub(crate) async fn recover_apply(&mut self, step: &Step, mut error: contract::Error) -> Result<(), Failure> {
         let mut tries = 1;
         loop {
             let mut found = Values::new();
             if error.effect == Effect::Unknown {
-                let seen = self.look(step, self.in_custody(step)).await?;
+                let seen = self.observe_or_fail(step, self.in_custody(step)).await?;
                 match seen.state {
                     Observed::Applied => {
-                        self.finish(step, seen.outputs);
+                        self.mark_done(step, seen.outputs);
                         return Ok(());
                     }
                     Observed::NotApplied => self.forget(step),
@@ -245,13 +250,13 @@ impl Bench {
                     }
                 }
             }
-            if tries == APPLIES {
-                return Err(Failure::new(format!("`{}` to be finished after a failure", step.id), say(&error)));
+            if tries == MAX_APPLIES {
+                return Err(Failure::new(format!("`{}` to be finished after a failure", step.id), describe(&error)));
             }
             tries += 1;
             match self.apply(step, found).await {
                 Ok(reply) => {
-                    self.finish(step, reply.outputs);
+                    self.mark_done(step, reply.outputs);
                     return Ok(());
                 }
                 Err(next) => error = next,
@@ -259,23 +264,24 @@ impl Bench {
         }
     }
 
-    /// The same for an undo, which keeps to what the step gave when it was done.
-    pub(crate) async fn heal_undo(&mut self, step: &Step, mut error: contract::Error) -> Result<(), Failure> {
+    /// The same for an undo, which uses the outputs of the step from when it was done.
+    pub(crate) async fn recover_undo(&mut self, step: &Step, mut error: contract::Error) -> Result<(), Failure> {
         let outputs = self.outputs(step);
         let mut tries = 1;
         loop {
-            if error.effect == Effect::Unknown && self.look(step, outputs.clone()).await?.state == Observed::NotApplied
+            if error.effect == Effect::Unknown
+                && self.observe_or_fail(step, outputs.clone()).await?.state == Observed::NotApplied
             {
-                self.unfinish(step);
+                self.mark_undone(step);
                 return Ok(());
             }
-            if tries == UNDOS {
-                return Err(Failure::new(format!("`{}` to be undone after a failure", step.id), say(&error)));
+            if tries == MAX_UNDOS {
+                return Err(Failure::new(format!("`{}` to be undone after a failure", step.id), describe(&error)));
             }
             tries += 1;
             match self.undo(step, outputs.clone()).await {
                 Ok(_) => {
-                    self.unfinish(step);
+                    self.mark_undone(step);
                     return Ok(());
                 }
                 Err(next) => error = next,
@@ -283,47 +289,49 @@ impl Bench {
         }
     }
 
-    /// Compares the world with what it was.
+    /// Fails if the world differs from an earlier snapshot.
     pub(crate) fn expect_snapshot(&self, before: &Value, when: &str) -> Result<(), Failure> {
         compare(before, &self.world.snapshot(), &format!("the world as it was {when}"))
     }
 
-    /// Compares the world with what it was in the beginning. What a person does by hand leaves its own traces.
-    pub(crate) fn expect_beginning(&self, done: &str) -> Result<(), Failure> {
+    /// Fails if the world is not in its initial state. After a person acted only the outcome is compared, because that
+    /// person's actions can leave traces.
+    pub(crate) fn expect_initial_state(&self, done: &str) -> Result<(), Failure> {
         let when = format!("before {done} was done and undone");
-        match self.is_by_hand {
-            true => self.expect_outcome(&self.before.1, &when),
-            false => self.expect_snapshot(&self.before.0, &when),
+        if self.person_acted {
+            self.expect_outcome(&self.before.1, &when)
+        } else {
+            self.expect_snapshot(&self.before.0, &when)
         }
     }
 
-    /// Compares what matters of the world.
+    /// Fails if the outcome of the world differs.
     pub(crate) fn expect_outcome(&self, usual: &Value, when: &str) -> Result<(), Failure> {
         compare(usual, &self.world.outcome(), &format!("the same outcome as {when}"))
     }
 }
 
-/// The steps that the plugin itself carries out.
-pub(crate) fn own(steps: &[Step], role: Role) -> Vec<Step> {
+/// The steps of this role that the plugin itself carries out.
+pub(crate) fn own_steps(steps: &[Step], role: Role) -> Vec<Step> {
     steps.iter().filter(|step| step.role == role && step.proposal.by == By::Plugin).cloned().collect()
 }
 
-/// An error as a report shows it.
-pub(crate) fn say(error: &contract::Error) -> String {
+/// The text of an error in a report.
+pub(crate) fn describe(error: &contract::Error) -> String {
     let word = |value: Value| value.as_str().unwrap_or_default().to_owned();
     format!("{} error, effect {}: {}", word(json!(error.kind)), word(json!(error.effect)), error.message)
 }
 
 fn compare(expected: &Value, seen: &Value, what: &str) -> Result<(), Failure> {
     let mut path = String::new();
-    match first_difference(expected, seen, &mut path) {
+    match find_difference(expected, seen, &mut path) {
         None => Ok(()),
         Some((expected, seen)) => Err(Failure::new(format!("{what}, {path} = {expected}"), format!("{path} = {seen}"))),
     }
 }
 
 /// The first place at which two values differ.
-fn first_difference(left: &Value, right: &Value, path: &mut String) -> Option<(String, String)> {
+fn find_difference(left: &Value, right: &Value, path: &mut String) -> Option<(String, String)> {
     if left == right {
         return None;
     }
@@ -333,19 +341,19 @@ fn first_difference(left: &Value, right: &Value, path: &mut String) -> Option<(S
             let (left, right) = (left.get(key).unwrap_or(&Value::Null), right.get(key).unwrap_or(&Value::Null));
             let length = path.len();
             *path += &format!("/{key}");
-            if let Some(found) = first_difference(left, right, path) {
+            if let Some(found) = find_difference(left, right, path) {
                 return Some(found);
             }
             path.truncate(length);
         }
     }
-    Some((cut(&left.to_string()), cut(&right.to_string())))
+    Some((shorten(&left.to_string()), shorten(&right.to_string())))
 }
 
-/// A text of bearable length.
-pub(crate) fn cut(text: &str) -> String {
-    const MOST: usize = 300;
-    match text.char_indices().nth(MOST) {
+/// Cuts a long text for a report.
+pub(crate) fn shorten(text: &str) -> String {
+    const MAX_CHARS: usize = 300;
+    match text.char_indices().nth(MAX_CHARS) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
     }

@@ -1,4 +1,4 @@
-//! The kit: one plugin, how its process is started, and the world that it is tried in.
+//! The kit: one plugin, how to start its process, and the world to test it in.
 
 use std::{
     collections::BTreeSet,
@@ -10,6 +10,7 @@ use std::{
 use flowswap_contract::{FromPlugin, ToPlugin};
 use flowswap_engine::{Event, EventSink};
 use flowswap_host::{Launcher, PluginFile, PluginProcess, StartError, Traffic};
+use futures::future::join_all;
 
 use crate::{
     Check, Failure, MakeWorld, Outcome, Report,
@@ -17,8 +18,9 @@ use crate::{
     raw::RawPlugin,
 };
 
-/// How long a plugin may compute between two messages at most: a run has many tenants to serve meanwhile, a check one.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a plugin may compute between two messages at most. A real run has a longer limit because it serves many
+/// tenants at once; a check serves one.
+const MAX_THINKING: Duration = Duration::from_secs(5);
 
 /// Checks one plugin.
 pub struct Kit {
@@ -29,56 +31,54 @@ pub struct Kit {
 }
 
 impl Kit {
-    /// Checks the plugin in this file. Without a world only what needs none is checked.
+    /// Checks the plugin in this file. Without a world, checks that need one are skipped.
     pub fn new(file: PluginFile, mut launcher: Launcher) -> Self {
-        launcher.limits.thinking = launcher.limits.thinking.min(PATIENCE);
+        launcher.limits.thinking = launcher.limits.thinking.min(MAX_THINKING);
         Self { file, launcher, make: None, no_world: "no world was supplied".to_owned() }
     }
 
-    /// The same kit with a world.
+    /// Sets the world.
     #[must_use]
     pub fn world(self, make: MakeWorld) -> Self {
         Self { make: Some(make), ..self }
     }
 
-    /// The same kit without a world, and why there is none.
+    /// Removes the world, and sets the reason that skipped checks report.
     #[must_use]
     pub fn without_world(self, why: impl Into<String>) -> Self {
         Self { make: None, no_world: why.into(), ..self }
     }
 
-    /// Makes all checks.
+    /// Runs all checks. The groups run side by side: each has processes of its own, and mostly waits.
     pub async fn run(&self) -> Report {
-        let mut checks = Vec::new();
-        for group in Group::ALL {
-            checks.extend(self.run_group(group).await.checks);
-        }
+        let groups = join_all(Group::ALL.map(|group| self.run_group(group))).await;
+        let checks = groups.into_iter().flat_map(|report| report.checks).collect();
         Report { plugin: self.file.name().to_owned(), checks }
     }
 
-    /// Makes the checks of one group, in processes of their own.
+    /// Runs the checks of one group, in new processes.
     pub async fn run_group(&self, group: Group) -> Report {
         let mut findings = Findings { group, checks: Vec::new() };
-        let rest = checks::examine(self, group, &mut findings).await;
-        findings.skip_rest(&rest);
+        let why_skipped = checks::examine(self, group, &mut findings).await;
+        findings.skip_rest(&why_skipped);
         Report { plugin: self.file.name().to_owned(), checks: findings.checks }
     }
 
-    /// Why what needs a world is not checked.
+    /// Why checks that need a world are skipped.
     pub(crate) fn no_world(&self) -> &str {
         &self.no_world
     }
 
     /// Starts a process behind the host.
     pub(crate) async fn start(&self) -> Result<Subject, StartError> {
-        let watch = Arc::new(Watch::default());
+        let recorder = Arc::new(Recorder::default());
         let tap = {
-            let watch = Arc::clone(&watch);
-            Arc::new(move |traffic: Traffic<'_>| watch.take(traffic))
+            let recorder = Arc::clone(&recorder);
+            Arc::new(move |traffic: Traffic<'_>| recorder.take(traffic))
         };
         let launcher = Launcher { tap: Some(tap), ..self.launcher.clone() };
-        let events: Arc<dyn EventSink> = Arc::clone(&watch) as _;
-        Ok(Subject { process: PluginProcess::start(&self.file, &launcher, events).await?, watch })
+        let events: Arc<dyn EventSink> = Arc::clone(&recorder) as _;
+        Ok(Subject { process: PluginProcess::start(&self.file, &launcher, events).await?, recorder })
     }
 
     /// Starts a process without the host.
@@ -87,77 +87,80 @@ impl Kit {
     }
 }
 
-/// A plugin's process, and all that passes between it and the host.
+/// A plugin process, and the recorded traffic between it and the host.
 pub(crate) struct Subject {
     pub(crate) process: Arc<PluginProcess>,
-    pub(crate) watch: Arc<Watch>,
+    pub(crate) recorder: Arc<Recorder>,
 }
 
-/// What was seen of a process.
+/// Records what a process sends, receives, and prints.
 #[derive(Default)]
-pub(crate) struct Watch(Mutex<Seen>);
+pub(crate) struct Recorder(Mutex<Recording>);
 
 #[derive(Default)]
-pub(crate) struct Seen {
+pub(crate) struct Recording {
     pub(crate) to_plugin: Vec<Vec<u8>>,
     pub(crate) from_plugin: Vec<Vec<u8>>,
-    /// Asks that have no answer yet: the call and the number.
+    /// The asks that have no answer yet: call id and ask number.
     open_asks: BTreeSet<(u64, u32)>,
-    /// A call that was over before its asks were answered.
-    pub(crate) hasty: Option<u64>,
-    /// Lines that it printed, or had logged.
+    /// A call that ended before its asks were answered.
+    pub(crate) early_reply: Option<u64>,
+    /// Lines that the process printed or logged.
     pub(crate) lines: Vec<String>,
 }
 
-impl Watch {
-    pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
+impl Recorder {
+    pub(crate) fn recording(&self) -> MutexGuard<'_, Recording> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take(&self, traffic: Traffic<'_>) {
-        let mut seen = self.seen();
+        let mut recording = self.recording();
         match traffic {
             Traffic::ToPlugin(bytes) => {
                 if let Ok(ToPlugin::Answer { id, n, .. }) = serde_json::from_slice(bytes) {
-                    seen.open_asks.remove(&(id, n));
+                    recording.open_asks.remove(&(id, n));
                 }
-                seen.to_plugin.push(bytes.to_vec());
+                recording.to_plugin.push(bytes.to_vec());
             }
             Traffic::FromPlugin(bytes) => {
                 match serde_json::from_slice(bytes) {
-                    Ok(FromPlugin::Ask { id, n, .. }) => drop(seen.open_asks.insert((id, n))),
-                    Ok(FromPlugin::Reply { id, .. }) if seen.open_asks.iter().any(|(of, _)| *of == id) => {
-                        seen.hasty = Some(id);
+                    Ok(FromPlugin::Ask { id, n, .. }) => {
+                        recording.open_asks.insert((id, n));
+                    }
+                    Ok(FromPlugin::Reply { id, .. }) if recording.open_asks.iter().any(|(of, _)| *of == id) => {
+                        recording.early_reply = Some(id);
                     }
                     _ => {}
                 }
-                seen.from_plugin.push(bytes.to_vec());
+                recording.from_plugin.push(bytes.to_vec());
             }
         }
     }
 }
 
-impl EventSink for Watch {
+impl EventSink for Recorder {
     fn emit(&self, event: Event) {
         if let Event::Log { message, .. } = event {
-            self.seen().lines.push(message);
+            self.recording().lines.push(message);
         }
     }
 }
 
-/// What the checks of one group have found so far.
+/// The results of one group of checks so far.
 pub(crate) struct Findings {
     group: Group,
     checks: Vec<Check>,
 }
 
 impl Findings {
-    /// Notes what came of a check of one case.
+    /// Records the result of a check with one case.
     pub(crate) fn note(&mut self, id: &'static str, verdict: Result<(), Failure>) {
         self.note_cases(id, verdict.map(|()| 1), "");
     }
 
-    /// Notes what came of a check of as many cases as the verdict says. One that had none was not made, for this reason.
+    /// Records the result of a check and its number of cases. A check without cases is skipped for the reason
+    /// `if_none`.
     pub(crate) fn note_cases(&mut self, id: &'static str, verdict: Result<usize, Failure>, if_none: &str) {
         match verdict {
             Ok(0) => self.skip(id, if_none),
@@ -166,12 +169,12 @@ impl Findings {
         }
     }
 
-    /// Lets the first check that is not made yet fail: what it needs is there and does not work, so the group must not
-    /// look as if it had merely nothing to say.
+    /// Fails the next check that has no result yet. Called when what the group needs exists but does not work, so that
+    /// the group cannot pass with all its checks skipped.
     pub(crate) fn fail_next(&mut self, failure: Failure) {
-        let unmade =
+        let next =
             CHECKS.iter().find(|(of, id, _)| *of == self.group && !self.checks.iter().any(|check| check.id == *id));
-        if let Some((_, id, _)) = unmade {
+        if let Some((_, id, _)) = next {
             self.note(id, Err(failure));
         }
     }

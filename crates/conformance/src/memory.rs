@@ -1,4 +1,4 @@
-//! The ports of the engine in memory: what one case writes down, keeps and hears.
+//! The engine's ports in memory, for one test case.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,7 @@ use flowswap_engine::{
 use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 
-/// Journal, custody and clock of one case.
+/// The journal, secret store, and clock of one case.
 #[derive(Default)]
 pub(crate) struct Memory {
     entries: Mutex<Vec<Entry>>,
@@ -20,12 +20,13 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// How many mutating requests left.
+    /// How many mutating requests were sent.
     pub(crate) fn mutations(&self) -> usize {
         lock(&self.entries).iter().filter(|entry| matches!(entry, Entry::RequestIntended { .. })).count()
     }
 
-    /// Whether a mutating request since the one of this number may have changed the world, as far as the host can tell.
+    /// Whether any mutating request after the first `mutations` may have changed the world, as far as the host can
+    /// tell.
     pub(crate) fn may_have_changed_since(&self, mutations: usize) -> bool {
         let outcomes = lock(&self.entries)
             .iter()
@@ -54,7 +55,7 @@ impl Memory {
         lock(&self.secrets).remove(handle);
     }
 
-    /// Every secret in custody, also those that the case brought along.
+    /// All secrets, including those that the world supplied.
     pub(crate) fn secrets(&self) -> Vec<String> {
         lock(&self.secrets).values().map(|secret| secret.expose().to_owned()).collect()
     }

@@ -1,4 +1,4 @@
-//! A plugin process without the host in between, so that it can be told what no host would say.
+//! A plugin process without the host, so that a check can send messages that no host would send.
 
 use std::{io, os::fd::OwnedFd, path::Path, process::Stdio, time::Duration};
 
@@ -12,7 +12,7 @@ use tokio::{
     time::timeout,
 };
 
-/// A plugin process, and the socket to it.
+/// A plugin process and the socket to it.
 pub(crate) struct RawPlugin {
     stream: UnixStream,
     limit: Duration,
@@ -20,7 +20,7 @@ pub(crate) struct RawPlugin {
 }
 
 impl RawPlugin {
-    /// Starts a process. It has not been greeted.
+    /// Starts a process without greeting it.
     pub(crate) fn start(launcher: &Launcher, library: &Path) -> io::Result<Self> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
@@ -46,11 +46,11 @@ impl RawPlugin {
         };
         match timeout(self.limit, sending).await {
             Ok(sent) => sent.map_err(|_| "the process has ended".to_owned()),
-            Err(_) => Err(format!("it takes no message for {} s", self.limit.as_secs())),
+            Err(_) => Err(format!("it read no message for {} s", self.limit.as_secs())),
         }
     }
 
-    /// The next message as bytes; none once the process has ended.
+    /// The next message as bytes; `None` once the process has ended.
     async fn receive_bytes(&mut self) -> Result<Option<Vec<u8>>, String> {
         let receiving = async {
             let mut length = [0; 4];
@@ -62,31 +62,31 @@ impl RawPlugin {
         };
         match timeout(self.limit, receiving).await {
             Ok(received) => received.map_err(|error: io::Error| error.to_string()),
-            Err(_) => Err(format!("it says nothing for {} s", self.limit.as_secs())),
+            Err(_) => Err(format!("it sent nothing for {} s", self.limit.as_secs())),
         }
     }
 
-    /// Sends a message that is no greeting, and then a greeting, and returns what the plugin says before it greets back:
-    /// a plugin handles one message after the other, so that is all that the message leads to.
+    /// Sends a message and then a greeting. Returns what the plugin sends before its own greeting: a plugin handles its
+    /// messages in order, so that is its whole response to the message. The message must not be a greeting.
     pub(crate) async fn exchange(&mut self, message: &impl Serialize) -> Result<Vec<FromPlugin>, String> {
         self.send_bytes(&encode(message)).await?;
         self.send_bytes(&encode(&hello())).await?;
-        let mut said = Vec::new();
+        let mut received = Vec::new();
         loop {
             let bytes = self.receive_bytes().await?.ok_or("the process has ended")?;
             match decode(&bytes)? {
-                FromPlugin::Hello(_) => return Ok(said),
-                message => said.push(message),
+                FromPlugin::Hello(_) => return Ok(received),
+                message => received.push(message),
             }
         }
     }
 
-    /// Sends all messages, no more, and returns what is said until the process ends, as messages.
-    pub(crate) async fn tell(self, messages: &[Vec<u8>]) -> Result<Vec<FromPlugin>, String> {
+    /// Sends all messages, closes the socket, and returns the decoded messages from the process until it ends.
+    pub(crate) async fn replay_decoded(self, messages: &[Vec<u8>]) -> Result<Vec<FromPlugin>, String> {
         self.replay(messages).await?.iter().map(|bytes| decode(bytes)).collect()
     }
 
-    /// Sends all messages and returns all that is said until the process ends.
+    /// Sends all messages, closes the socket, and returns the messages from the process until it ends, as bytes.
     pub(crate) async fn replay(self, messages: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, String> {
         let limit = self.limit;
         let (mut reader, mut writer) = self.stream.into_split();
@@ -104,27 +104,27 @@ impl RawPlugin {
         };
         let both = timeout(limit, futures::future::try_join(writing, reading)).await;
         let ((), bytes) = both
-            .map_err(|_| format!("it does not end within {} s", limit.as_secs()))?
+            .map_err(|_| format!("it did not end within {} s", limit.as_secs()))?
             .map_err(|error| error.to_string())?;
         let mut rest = bytes.as_slice();
-        let mut said = Vec::new();
+        let mut received = Vec::new();
         while let Some((length, after)) = rest.split_first_chunk::<4>() {
             let length = u32::from_le_bytes(*length) as usize;
-            let (message, after) = after.split_at_checked(length).ok_or("it ended within a message")?;
-            said.push(message.to_vec());
+            let (message, after) = after.split_at_checked(length).ok_or("it ended in the middle of a message")?;
+            received.push(message.to_vec());
             rest = after;
         }
-        Ok(said)
+        Ok(received)
     }
 }
 
-/// The greeting of the host.
+/// The host's greeting.
 pub(crate) fn hello() -> ToPlugin {
     ToPlugin::Hello { protocol: PROTOCOL, features: Vec::new() }
 }
 
 fn decode(bytes: &[u8]) -> Result<FromPlugin, String> {
-    serde_json::from_slice(bytes).map_err(|error| format!("it said something that is no message ({error})"))
+    serde_json::from_slice(bytes).map_err(|error| format!("it sent something that is not a message ({error})"))
 }
 
 pub(crate) fn encode(message: &impl Serialize) -> Vec<u8> {

@@ -1,15 +1,15 @@
-//! What was checked, and what came of it: for people as text, for scripts as JSON.
+//! The results of the checks, as text for people and as JSON for scripts.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// What came of all checks.
+/// The results of all checks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// The plugin.
+    /// The name of the plugin.
     pub plugin: String,
-    /// In the order in which they were made.
+    /// The checks, in the order in which they ran.
     pub checks: Vec<Check>,
 }
 
@@ -20,25 +20,25 @@ pub struct Check {
     pub id: &'static str,
     /// What the contract demands.
     pub demand: &'static str,
-    /// What came of it.
+    /// The result.
     #[serde(flatten)]
     pub outcome: Outcome,
 }
 
-/// What came of one check.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Outcome {
-    /// The plugin does what is demanded.
+    /// The plugin meets the demand.
     Passed {
-        /// In so many cases; never none.
+        /// In how many cases; never 0.
         cases: usize,
     },
-    /// It does not.
+    /// The plugin does not meet the demand.
     Failed(Failure),
-    /// It could not be checked.
+    /// The check did not run.
     Skipped {
-        /// Why not.
+        /// Why it did not run.
         why: String,
     },
 }
@@ -53,12 +53,12 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Expected this, saw that.
+    /// A failure with what was expected and what was seen.
     pub(crate) fn new(expected: impl Into<String>, seen: impl Into<String>) -> Self {
         Self { expected: expected.into(), seen: seen.into() }
     }
 
-    /// The same failure, and in which case it was seen.
+    /// Adds the case in which the failure was seen.
     pub(crate) fn during(self, case: &str) -> Self {
         Self { seen: format!("{case}: {}", self.seen), ..self }
     }
@@ -70,17 +70,17 @@ impl Report {
         self.checks.iter().filter(|check| matches!(check.outcome, Outcome::Failed(_)))
     }
 
-    /// How many checks were not made.
+    /// How many checks were skipped.
     pub fn skipped(&self) -> usize {
         self.checks.iter().filter(|check| matches!(check.outcome, Outcome::Skipped { .. })).count()
     }
 
-    /// Whether the plugin failed none of the checks that were made.
+    /// Whether the plugin failed no check.
     pub fn is_clean(&self) -> bool {
         self.failures().next().is_none()
     }
 
-    /// How many passed, failed and were skipped, in one line.
+    /// One line: how many checks passed, failed, and were skipped.
     pub fn summary(&self) -> String {
         let (failed, skipped) = (self.failures().count(), self.skipped());
         let passed = self.checks.len() - failed - skipped;
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_reads_well_in_both_forms() {
+    fn a_report_is_shown_as_text_and_as_json() {
         let check = |id, outcome| Check { id, demand: "it must", outcome };
         let report = Report {
             plugin: "demo".into(),

@@ -1,4 +1,4 @@
-//! What lies between the host and the world: counts requests, spoils one of them, and keeps what was answered.
+//! The connection between the host and the world. It counts requests and can inject a fault into one of them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,20 +7,21 @@ use flowswap_host::{HttpService, Sent, TransportError};
 use http::StatusCode;
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
-/// What happens to one request.
+/// A fault that is injected into a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It never arrives, and nobody can tell.
+    /// The request never arrives, and the host cannot know that.
     LostBefore,
-    /// It is carried out, and the answer is lost.
+    /// The world carries out the request, and the answer is lost.
     LostAfter,
-    /// It is carried out and answered with 500.
+    /// The world carries out the request, and the answer is a 500.
     FailsAfter,
-    /// It is refused with this status before any work, and so is every later one like it: the host waits such things out.
+    /// The request is refused with this status and not carried out. So is every later request like it, because the host
+    /// repeats requests with such answers.
     Status(u16),
-    /// It is never answered.
+    /// The request is never answered.
     Silence,
-    /// It is not carried out and answered with 200 and this body.
+    /// The request is not carried out, and the answer is a 200 with this body.
     Body(&'static str),
 }
 
@@ -30,31 +31,31 @@ pub(crate) struct Wire(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Requests since the last arming.
+    /// The number of requests since the last call of `arm`.
     requests: usize,
     armed: Option<(usize, Fault)>,
-    /// The request that was hit.
+    /// The request that the fault hit.
     hit: Option<String>,
 }
 
 impl Wire {
-    /// Lets the fault hit the request of this number, counted from now on; none only counts.
+    /// Restarts the count, and arms a fault for the request with this number, counted from 0. `None` arms no fault.
     pub(crate) fn arm(&self, fault: Option<(usize, Fault)>) {
         *self.lock() = State { armed: fault, ..State::default() };
     }
 
-    /// How many requests there were since the last arming.
+    /// How many requests there were since the last call of [`arm`](Self::arm).
     pub(crate) fn requests(&self) -> usize {
         self.lock().requests
     }
 
-    /// The request that the fault hit, if it did.
+    /// The request that the fault hit, if any.
     pub(crate) fn hit(&self) -> Option<String> {
         self.lock().hit.clone()
     }
 
-    /// The world's service behind this wire.
-    pub(crate) fn lead_to(&self, world: HttpService) -> HttpService {
+    /// Wraps the world's service with this wire.
+    pub(crate) fn connect(&self, world: HttpService) -> HttpService {
         let wire = self.clone();
         BoxCloneSyncService::new(tower::service_fn(move |request: http::Request<Bytes>| {
             let (wire, world) = (wire.clone(), world.clone());
@@ -68,7 +69,7 @@ impl Wire {
         world: HttpService,
     ) -> Result<http::Response<Bytes>, TransportError> {
         let lost = || TransportError::new(Sent::MaybeSent, "the connection was closed without an answer");
-        match self.take(&request) {
+        match self.fault_for(&request) {
             None => world.oneshot(request).await,
             Some(Fault::LostBefore) => Err(lost()),
             Some(Fault::LostAfter) => world.oneshot(request).await.and_then(|_| Err(lost())),
@@ -79,14 +80,14 @@ impl Wire {
         }
     }
 
-    fn take(&self, request: &http::Request<Bytes>) -> Option<Fault> {
+    fn fault_for(&self, request: &http::Request<Bytes>) -> Option<Fault> {
         let mut state = self.lock();
         let number = state.requests;
         state.requests += 1;
         let (at, fault) = state.armed?;
         let name = format!("{} {}", request.method(), request.uri().path());
-        let is_like_it = matches!(fault, Fault::Status(_)) && state.hit.as_ref() == Some(&name);
-        if at != number && !is_like_it {
+        let is_repetition = matches!(fault, Fault::Status(_)) && state.hit.as_ref() == Some(&name);
+        if at != number && !is_repetition {
             return None;
         }
         state.hit = Some(name);
@@ -98,7 +99,7 @@ impl Wire {
     }
 }
 
-/// With `retry-after: 0`, so that the host's own patience costs no time.
+/// An answer with `retry-after: 0`, so that the host repeats the request without waiting.
 fn answer(status: u16, body: &'static str) -> http::Response<Bytes> {
     let mut response = http::Response::new(Bytes::from_static(body.as_bytes()));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

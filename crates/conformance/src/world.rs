@@ -1,4 +1,4 @@
-//! What the author supplies: a world that the plugin talks to, new for every case.
+//! The world that the plugin talks to. The plugin's author supplies it; every case gets a new one.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -9,64 +9,66 @@ use flowswap_host::{HttpService, SessionConfig};
 use serde_json::Value;
 use tower::util::BoxCloneSyncService;
 
-/// A world for one side of one tenant, in which that tenant waits to be migrated.
+/// A world for one side of one tenant that is ready to be migrated.
 pub trait World: Send + Sync {
-    /// What a session is opened with. The tenant's name is the author's to choose.
+    /// The configuration of a session. The author can choose any tenant name.
     fn session(&self) -> SessionConfig;
 
-    /// The other end of every request.
+    /// The service that answers every request.
     fn http(&self) -> HttpService;
 
-    /// The whole state, without what changes by itself, such as counters and times. Equal worlds give equal values.
+    /// The whole state, without values that change by themselves, such as counters and times. Equal worlds give equal
+    /// values.
     fn snapshot(&self) -> Value;
 
-    /// The state as far as it must be equal however a step was carried out. An adopted object may have another id and
-    /// another secret than one that was made in peace; leave out such values.
+    /// The part of the state that must be the same no matter how a step was carried out. Leave out values that can
+    /// differ after a fault, such as the id and the secret of an object that the plugin adopted.
     fn outcome(&self) -> Value {
         self.snapshot()
     }
 
-    /// What the other side of the tenant shows: of a directory's world the provider, of a provider's the directory. With
-    /// what the plugin's `detect` shows it must make the engine's verdict `ready`; what it lacks is said by `plan.sound`.
+    /// The inventory of the tenant's other side: the provider for a directory plugin, the directory for a provider
+    /// plugin. Together with the inventory from the plugin's `detect` it must lead to the verdict `ready`. If it does
+    /// not, `plan.sound` says why.
     fn other_side(&self) -> Inventory;
 
-    /// Whether enterprise applications are to be collected.
+    /// Whether the directory must collect enterprise applications.
     fn app_data(&self) -> bool {
         false
     }
 
-    /// The values that the other side's steps give, by the names under which this side's steps need them.
-    fn given(&self) -> BTreeMap<String, Given> {
+    /// The outputs of the other side's steps, by the names under which this side's steps need them.
+    fn other_side_outputs(&self) -> BTreeMap<String, StepOutput> {
         BTreeMap::new()
     }
 
-    /// Does what a person would do to take this step back, and says whether it did. It is asked only for steps that the
-    /// plugin declares `attended`; one that is taken back neither by the plugin nor here fails `undo.every-prefix`. The
-    /// [`outcome`](World::outcome) must then be the one from before the step.
+    /// Takes this step back as a person would, and returns whether it did. Called only for steps that the plugin
+    /// declares `attended`. If neither the plugin nor this method takes the step back, `undo.every-prefix` fails.
+    /// Afterwards the [`outcome`](World::outcome) must be the one from before the step.
     fn take_back(&self, step: &Step) -> bool {
         let _ = step;
         false
     }
 
-    /// Every value of this world that no plugin may tell: those of the session, and all that any answer has carried until
-    /// now, such as new client secrets and tokens. It has no default: a plugin that forgets to let the host capture a new
-    /// secret is caught only where the world knows the value.
+    /// Every value of this world that no plugin may reveal: the secrets of the session, and all secrets in any answer
+    /// so far, such as new client secrets and tokens. It has no default, because a plugin that does not let the host
+    /// capture a new secret is caught only if the world knows the value.
     fn secrets(&self) -> Vec<String>;
 }
 
-/// A value that a step of the other side would have given.
+/// An output of a step of the other side.
 #[derive(Debug, Clone)]
-pub enum Given {
-    /// One that anybody may see.
+pub enum StepOutput {
+    /// A value that the plugin sees.
     Value(Value),
-    /// One that the host keeps.
+    /// A secret that the host keeps; the plugin gets a handle.
     Secret(Secret),
 }
 
-/// Makes worlds. All that it makes are equal.
+/// Makes new worlds. All of them are equal.
 pub type MakeWorld = Arc<dyn Fn() -> Box<dyn World> + Send + Sync>;
 
-/// The other end of every request as a function from request to response, for worlds that answer at once.
+/// Turns a function from request to response into a service, for worlds that answer at once.
 pub fn http_from(
     answer: impl Fn(http::Request<Bytes>) -> http::Response<Bytes> + Send + Sync + 'static,
 ) -> HttpService {

@@ -1,4 +1,4 @@
-//! The one error of the contract: what went wrong, and whether the world may have changed.
+//! The only error type of the contract: what went wrong, and whether the world may have changed.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -25,7 +25,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error of something that changed nothing.
+    /// An error of an operation that changed nothing.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -37,7 +37,7 @@ impl Error {
         }
     }
 
-    /// The same error, of something that may have changed the world.
+    /// The same error, for an operation that may have changed the world.
     #[must_use]
     pub fn with_unknown_effect(mut self) -> Self {
         self.effect = Effect::Unknown;
@@ -73,24 +73,24 @@ impl std::error::Error for Error {}
 pub enum ErrorKind {
     /// The configuration of the session is wrong.
     Config,
-    /// The credential was not accepted.
+    /// The credential was refused.
     Auth,
-    /// The credential was accepted and does not permit this.
+    /// The credential is valid, but does not permit this.
     Permission,
     /// The object does not exist.
     NotFound,
     /// The object is not in the state that the operation needs.
     Conflict,
-    /// Refused before any work, because of too many requests.
+    /// Refused before any work was done, because of too many requests.
     RateLimited,
-    /// The other side did not answer, or not with an answer of its own.
+    /// The other side did not answer, or something else answered in its place.
     Unavailable,
-    /// Nobody was reached, and a repetition helps no one: a name that nobody knows, a certificate that nobody trusts, a proxy that
-    /// refuses. Proxies lock accounts.
+    /// No server was reached, and a repetition cannot help: an unknown host name, an untrusted certificate, a proxy that
+    /// refuses. Repeating could do harm, because proxies lock accounts.
     Unreachable,
     /// The other side cannot do this at all.
     Unsupported,
-    /// The other side found the request, or the plugin the answer, to be malformed.
+    /// The other side considers the request malformed, or the plugin the answer.
     Invalid,
     /// The host refused what the plugin asked for.
     Refused,
@@ -104,18 +104,18 @@ pub enum ErrorKind {
     Protocol,
     /// A defect of the plugin or the host.
     Internal,
-    /// A kind that this side does not know yet.
+    /// A kind that this version does not know.
     #[serde(other)]
     Unknown,
 }
 
-/// Did a failed operation change the world?
+/// Whether a failed operation changed the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
-    /// Provably not.
+    /// It certainly did not.
     None,
-    /// Not known: observe before anything else.
+    /// It may have: observe before doing anything else.
     #[serde(other)]
     Unknown,
 }

@@ -1,8 +1,8 @@
-//! What the two sides of a tenant show of themselves: the answers of `detect`.
+//! What the two sides of a tenant show about themselves: the replies to `detect`.
 
 use serde::{Deserialize, Serialize};
 
-/// The answer of `detect`, by role.
+/// The reply to `detect`, by role.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "role", rename_all = "kebab-case")]
 pub enum Inventory {
@@ -15,15 +15,15 @@ pub enum Inventory {
 /// What the provider shows.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ProviderInventory {
-    /// The canonical host name of the org, as it says itself.
+    /// The canonical host name of the org, as the org states it.
     pub domain: String,
-    /// The OIDC web apps that look like CIE's of the authorization-code flow.
+    /// The OIDC web apps that look like CIE's app for the authorization-code flow.
     pub legacy_clients: Vec<LegacyClient>,
     /// The API service integrations of CIE's types.
     pub service_clients: Vec<ServiceClient>,
-    /// Apps that have CIE's name and are something else.
+    /// Apps that have CIE's name, but are something else.
     pub lookalikes: Vec<Lookalike>,
-    /// The integrations that could be created, and where their type is known from.
+    /// The integrations that could be created, and the source of their types.
     pub variants: Vec<VariantType>,
 }
 
@@ -32,7 +32,7 @@ pub struct ProviderInventory {
 pub struct LegacyClient {
     /// The app's id.
     pub id: String,
-    /// The OAuth client id; usually, not always, the app's id.
+    /// The OAuth client id; usually, but not always, the app's id.
     pub client_id: String,
     /// Its name as admins see it.
     pub label: String,
@@ -40,19 +40,19 @@ pub struct LegacyClient {
     pub status: String,
     /// The OAuth grant types it may use.
     pub grant_types: Vec<String>,
-    /// Where it may send codes to; these tell which CIE region uses it.
+    /// Where it may send codes; these URIs tell which CIE region uses it.
     pub redirect_uris: Vec<String>,
-    /// The scopes that an admin granted it, sorted.
+    /// The scopes that an admin granted to it, sorted.
     pub scopes: Vec<String>,
-    /// When a person last signed in through it, RFC 3339, as far as the provider's log reaches back.
+    /// When a person last signed in through it, RFC 3339, as far as the provider's log goes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_sign_in: Option<String>,
-    /// When somebody other than flowswap last got a token as it, or was refused one.
+    /// When a program other than flowswap last got a token with it, or was refused one.
     #[serde(default, skip_serializing_if = "Tokens::is_unknown")]
     pub tokens: Tokens,
 }
 
-/// Token requests in a client's name, as the provider's log shows them; none where it may not be read.
+/// Token requests of a client in the provider's log; empty if flowswap may not read the log.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tokens {
     /// When the last one was granted, RFC 3339.
@@ -70,7 +70,7 @@ impl Tokens {
 }
 
 impl LegacyClient {
-    /// Whether it can be used at all.
+    /// Whether the app is active; an inactive one cannot be used.
     pub fn is_active(&self) -> bool {
         self.status == "ACTIVE"
     }
@@ -84,16 +84,16 @@ pub struct ServiceClient {
     /// Its OIN type key.
     #[serde(rename = "type")]
     pub type_key: String,
-    /// Its name in the catalogue.
+    /// Its name in the catalog.
     pub name: String,
-    /// Which of the two it is.
+    /// Which of the two integrations it is.
     pub variant: Variant,
-    /// The scopes granted to it, sorted: the provider answers them in changing order.
+    /// The scopes granted to it, sorted, because the provider returns them in varying order.
     pub scopes: Vec<String>,
-    /// When it was made, as the provider writes it.
+    /// When it was created, as the provider writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
-    /// When somebody other than flowswap last got a token as it, or was refused one.
+    /// When a program other than flowswap last got a token with it, or was refused one.
     #[serde(default, skip_serializing_if = "Tokens::is_unknown")]
     pub tokens: Tokens,
 }
@@ -104,9 +104,9 @@ pub struct ServiceClient {
 pub enum Variant {
     /// Users and groups.
     Plain,
-    /// Users, groups and enterprise applications.
+    /// Users, groups, and enterprise applications.
     ApplicationEnabled,
-    /// Neither, as far as this side knows.
+    /// One that this version does not know.
     #[serde(other)]
     Unknown,
 }
@@ -114,28 +114,28 @@ pub enum Variant {
 /// A variant that could be created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VariantType {
-    /// Which of the two it is.
+    /// Which of the two integrations it is.
     pub variant: Variant,
     /// Its OIN type key, which cannot be computed from the name.
     #[serde(rename = "type")]
     pub type_key: String,
-    /// The scopes to ask for when creating it, sorted.
+    /// The scopes to request when creating it, sorted.
     pub scopes: Vec<String>,
-    /// `config`, or the id of the instance that it was learnt from.
+    /// `config`, or the id of the instance that showed the type key.
     pub source: String,
 }
 
-/// An app of the same name that is not the object in question.
+/// An app that has CIE's name, but is something else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lookalike {
     /// The app's id.
     pub id: String,
-    /// Its OAuth client id, where it has one.
+    /// Its OAuth client id, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     /// Its name as admins see it.
     pub label: String,
-    /// What it is: the sign-on mode.
+    /// Its sign-on mode, which shows what it is.
     pub kind: String,
 }
 
@@ -150,44 +150,44 @@ pub struct DirectoryInventory {
     pub domain: String,
     /// The flow of the connection.
     pub flow: Flow,
-    /// The client that it connects as, where that is known.
+    /// The client that the connection uses, if known.
     pub client_id: Option<String>,
-    /// Who says which flow and client it is.
+    /// The source of `flow` and `client_id`.
     #[serde(default, skip_serializing_if = "KnownFrom::is_directory")]
     pub known_from: KnownFrom,
-    /// Whether enterprise applications are collected, where the directory shows it.
+    /// Whether it collects enterprise applications, if the directory shows it.
     pub app_data: Option<bool>,
-    /// Whether it collects authentication logs for the Strata Logging Service, where that is known.
+    /// Whether it collects authentication logs for the Strata Logging Service, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_logs: Option<bool>,
-    /// Whether the last sync was good, where the directory shows it.
+    /// Whether the last sync succeeded, if the directory shows it.
     pub healthy: Option<bool>,
-    /// The directory's own word for its status.
+    /// The status in the directory's own words.
     pub status: Option<String>,
     /// When it last synchronized, RFC 3339.
     pub last_success: Option<String>,
-    /// When a person last signed in for it, RFC 3339; the authorization-code flow dies 90 days later.
+    /// When a person last signed in for it, RFC 3339; the authorization-code flow stops working 90 days later.
     pub last_sign_in: Option<String>,
     /// How many objects it holds.
     pub counts: Counts,
-    /// Whether the interface can put the previous connection back by itself.
+    /// Whether the interface itself can restore the previous connection.
     pub can_restore: bool,
 }
 
-/// Who says by which flow and as which client a directory is connected.
+/// Where the flow and the client of a directory's connection are known from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KnownFrom {
     /// The directory shows it.
     #[default]
     Directory,
-    /// The operator wrote it down, in the configuration.
+    /// The operator recorded it in the configuration.
     Record,
     /// The provider shows which client gets tokens.
     Provider,
-    /// Nobody says it.
-    #[serde(other)]
-    Nobody,
+    /// They are not known.
+    #[serde(other, rename = "nobody")]
+    Unknown,
 }
 
 impl KnownFrom {
@@ -197,7 +197,7 @@ impl KnownFrom {
     }
 }
 
-/// How many objects a directory holds; none where it does not say.
+/// How many objects a directory holds; `None` if it does not show the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// Users.
@@ -212,13 +212,13 @@ pub struct Counts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Flow {
-    /// RFC 6749 §4.1 with a refresh token of 90 days.
+    /// RFC 6749 §4.1, with a refresh token that lives 90 days.
     AuthorizationCode,
     /// RFC 6749 §4.4.
     ClientCredentials,
-    /// The directory is not one of Okta: nothing to migrate.
+    /// The directory is not connected to Okta, so there is nothing to migrate.
     NotOkta,
-    /// Neither could be told.
+    /// The flow is not known.
     #[default]
     #[serde(other)]
     Unknown,

@@ -1,16 +1,16 @@
 //! The contract between flowswap and its plugins.
 //!
-//! A plugin is a dynamic library that does no I/O. The host delivers a [`ToPlugin`] message, the plugin emits
-//! [`FromPlugin`] messages and returns; whatever it wants from the world it *asks* the host for ([`Ask`]).
-//! Across the boundary go borrowed bytes only, each one JSON object; [`abi`] is the whole C surface.
+//! A plugin is a dynamic library that does no I/O. The host delivers a [`ToPlugin`] message, and the plugin emits
+//! [`FromPlugin`] messages and returns. For everything outside itself, the plugin *asks* the host ([`Ask`]).
+//! Only borrowed bytes cross the boundary, one JSON object per message; [`abi`] is the whole C surface.
 //!
-//! A plugin never holds a secret. It names a [`Handle`], and the host puts the value on the wire, only toward the
-//! origins of the session. What an answer brings as a secret is captured by the host before the plugin sees it.
+//! A plugin never gets a secret. It names a [`Handle`], and the host puts the value into the request, and only in requests
+//! to the origins of the session. The host captures a secret in an answer before the plugin sees the answer.
 //!
 //! Compatibility has three layers: the symbol's name, [`abi::ABI_VERSION`] with the struct sizes, and
-//! [`Protocol`]. Unknown fields are ignored; unknown enum values land in a catch-all variant.
+//! [`Protocol`]. Unknown fields are ignored; unknown enum values become a catch-all variant.
 //!
-//! With the feature `sdk`, [`sdk`] holds what a plugin author uses.
+//! The module [`sdk`] (feature `sdk`) is for plugin authors.
 
 pub mod abi;
 mod error;

@@ -1,4 +1,4 @@
-//! The messages, one JSON object each, tagged by `type`.
+//! The messages. Each is one JSON object, tagged by `type`.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{Error, Handle, HttpAnswer, HttpAsk, Role};
 
-/// The version of the messages. Majors must be equal; the lower minor holds.
+/// The version of the messages. The majors must be equal; the lower minor applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Protocol {
     /// Changes when a message changes its meaning.
@@ -16,7 +16,7 @@ pub struct Protocol {
     pub minor: u32,
 }
 
-/// What this crate speaks.
+/// The version that this crate uses.
 pub const PROTOCOL: Protocol = Protocol { major: 1, minor: 2 };
 
 /// A message to the plugin.
@@ -25,7 +25,7 @@ pub const PROTOCOL: Protocol = Protocol { major: 1, minor: 2 };
 pub enum ToPlugin {
     /// The first message; the plugin answers with its own `hello`.
     Hello {
-        /// What the host speaks.
+        /// The host's version.
         protocol: Protocol,
         /// Named additions that the host offers.
         #[serde(default)]
@@ -33,7 +33,7 @@ pub enum ToPlugin {
     },
     /// Opens a session for one side of one tenant; answered by `opened`.
     Open(Open),
-    /// Starts an operation; answered by `reply`, after any number of asks.
+    /// Starts an operation; answered by `reply` after any number of asks.
     Call(Call),
     /// Answers an ask.
     Answer {
@@ -41,10 +41,10 @@ pub enum ToPlugin {
         id: u64,
         /// The ask's number within the call.
         n: u32,
-        /// What came of it.
+        /// The result.
         outcome: Outcome<Answer>,
     },
-    /// Drops the call: it gets no more answers, and its reply is ignored.
+    /// Cancels the call: it gets no more answers, and its reply is ignored.
     Cancel {
         /// The call.
         id: u64,
@@ -63,9 +63,9 @@ pub struct Open {
     pub session: u64,
     /// The side that the session serves.
     pub role: Role,
-    /// The tenant's table of this side, without its secrets.
+    /// The tenant's configuration table for this side, without its secrets.
     pub config: Map<String, Value>,
-    /// The secrets of the table: key → handle.
+    /// The secrets of that table: key → handle.
     #[serde(default)]
     pub secrets: BTreeMap<String, Handle>,
 }
@@ -73,17 +73,17 @@ pub struct Open {
 /// Starts an operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
-    /// Chosen by the host, never used again.
+    /// Chosen by the host, and never reused.
     pub id: u64,
     /// The session.
     pub session: u64,
     /// The verb.
     pub op: Op,
-    /// Names the run and the step; the same when an operation is repeated.
+    /// Names the run and the step; stays the same if the operation is repeated.
     pub key: String,
-    /// The host's time, RFC 3339; a plugin has no clock.
+    /// The host's time, RFC 3339, because a plugin has no clock.
     pub now: String,
-    /// What the verb takes.
+    /// The parameters of the verb.
     #[serde(default)]
     pub params: Value,
 }
@@ -94,13 +94,13 @@ pub struct Call {
 pub enum Op {
     /// Read what is there.
     Detect,
-    /// Propose steps from two inventories; asks nothing.
+    /// Propose steps based on the two inventories; must not ask for anything.
     Plan,
     /// Find out whether a step was carried out.
     Observe,
-    /// Carry a step out. Repeating it must do no harm.
+    /// Carry out a step. Repeating it must do no harm.
     Apply,
-    /// Take a step back. Repeating it must do no harm.
+    /// Take back a step. Repeating it must do no harm.
     Undo,
     /// Check something without changing it.
     Test,
@@ -129,26 +129,26 @@ pub enum FromPlugin {
     Opened {
         /// The session.
         session: u64,
-        /// Why the plugin does not open it.
+        /// Success, or why the plugin does not open it.
         outcome: Outcome<()>,
     },
-    /// Wants something of the world; answered by `answer`.
+    /// Asks the host for something; answered by `answer`.
     Ask {
         /// The call.
         id: u64,
         /// Counts the asks of the call from 0.
         n: u32,
-        /// What it wants.
+        /// What it asks for.
         ask: Ask,
     },
     /// Ends a call.
     Reply {
         /// The call.
         id: u64,
-        /// What the verb returns.
+        /// The result of the verb.
         outcome: Outcome<Value>,
     },
-    /// Something to tell the operator; never answered.
+    /// A message for the operator; never answered.
     Event {
         /// The call it belongs to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -164,7 +164,7 @@ pub enum FromPlugin {
 pub enum Outcome<T> {
     /// The result.
     Ok(T),
-    /// Why there is none.
+    /// Why there is no result.
     Error(Error),
 }
 
@@ -186,7 +186,7 @@ impl<T> From<Outcome<T>> for Result<T, Error> {
     }
 }
 
-/// What a plugin can ask of the host.
+/// What a plugin can ask the host for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Ask {
@@ -197,14 +197,14 @@ pub enum Ask {
         /// Milliseconds.
         ms: u64,
     },
-    /// Make a random secret and keep it: a key for [`Blind`](crate::Blind).
+    /// Make and store a random secret, as a key for [`Blind`](crate::Blind).
     Mint {
         /// The last part of the handle's name.
         name: String,
     },
 }
 
-/// What the host answers, by kind of ask.
+/// The host's answer, by kind of ask.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Answer {
@@ -212,36 +212,36 @@ pub enum Answer {
     Http(HttpAnswer),
     /// The time has passed.
     Slept,
-    /// The secret is in custody.
+    /// The secret is stored.
     Minted {
-        /// Its name.
+        /// Its handle.
         handle: Handle,
     },
 }
 
-/// Something to tell the operator.
+/// A message for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum PluginEvent {
-    /// What the call is doing now; replaces the last progress of the call.
+    /// What the call is doing now; replaces the call's previous progress.
     Progress {
-        /// A few words.
+        /// A short phrase.
         message: String,
     },
     /// A line for the log.
     Log {
-        /// How much it matters.
+        /// Its level.
         level: Level,
         /// One line.
         message: String,
     },
 }
 
-/// How much a log line matters.
+/// The level of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
-    /// Something is wrong and the call goes on.
+    /// Something is wrong, but the call continues.
     Warn,
     /// Shown with `-v`.
     Info,
@@ -250,14 +250,14 @@ pub enum Level {
     Debug,
 }
 
-/// What a plugin says of itself.
+/// A plugin's description of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PluginHello {
-    /// The word that stands as `plugin` in the configuration.
+    /// Its name, the value of `plugin` in the configuration.
     pub name: String,
-    /// Its own version.
+    /// Its version.
     pub version: String,
-    /// What it speaks.
+    /// The protocol version that it uses.
     pub protocol: Protocol,
     /// Named additions that it uses.
     #[serde(default)]
@@ -269,7 +269,7 @@ pub struct PluginHello {
     /// The origins that its sessions may talk to, with `{key}` for values of the configuration,
     /// such as `https://{domain}`.
     pub origins: Vec<String>,
-    /// What the other side tells in its headers, beyond `retry-after`.
+    /// Headers of the other side that the host understands, in addition to `retry-after`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub headers: Option<HeaderDialect>,
 }
@@ -279,21 +279,21 @@ pub struct PluginHello {
 pub struct ConfigKey {
     /// The key.
     pub name: String,
-    /// Whether a session cannot be opened without it.
+    /// Whether a session needs it to open.
     pub required: bool,
     /// Whether its value is a reference to a secret.
     pub secret: bool,
-    /// One line about it.
+    /// Its description, one line.
     pub about: String,
 }
 
-/// The response headers, in lower case, with which the other side tells about limits and names requests.
+/// The response headers, in lower case, that state rate limits and request ids.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeaderDialect {
-    /// Header with the number of requests left.
+    /// The header with the number of requests left.
     pub remaining: String,
-    /// Header with the time at which the window ends, in seconds since 1970 by the server's clock.
+    /// The header with the end of the rate limit window, in seconds since 1970 by the server's clock.
     pub reset: String,
-    /// Header with the other side's id of the request.
+    /// The header with the other side's id of the request.
     pub request_id: String,
 }

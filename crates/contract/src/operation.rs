@@ -1,4 +1,4 @@
-//! What the six verbs take and return. `detect` takes nothing and returns an [`Inventory`](crate::Inventory).
+//! The parameters and replies of the six verbs. `detect` takes nothing and returns an [`Inventory`](crate::Inventory).
 
 use std::collections::BTreeMap;
 
@@ -7,15 +7,15 @@ use serde_json::Value;
 
 use crate::{DirectoryInventory, ProviderInventory, RunSheet, Step, StepProposal};
 
-/// Values that steps pass on by name; secrets among them as handles.
+/// Named values that steps pass on to later steps. Secrets among them are handles.
 pub type Values = BTreeMap<String, Value>;
 
-/// What `plan` takes.
+/// The parameters of `plan`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanParams {
     /// The tenant's name.
     pub tenant: String,
-    /// Whether enterprise applications are to be collected.
+    /// Whether the directory will collect enterprise applications.
     pub app_data: bool,
     /// What the provider showed.
     pub provider: ProviderInventory,
@@ -24,8 +24,8 @@ pub struct PlanParams {
 }
 
 impl PlanParams {
-    /// The client that the directory is connected as by the authorization-code flow. Where the directory names none, the only one
-    /// there is.
+    /// The client that the directory uses for the authorization-code flow. If the directory does not name it, the provider's
+    /// only legacy client.
     pub fn legacy_client_id(&self) -> Option<&str> {
         match (&self.directory.client_id, self.provider.legacy_clients.as_slice()) {
             (Some(id), _) => Some(id),
@@ -35,14 +35,14 @@ impl PlanParams {
     }
 }
 
-/// What `plan` returns.
+/// The reply of `plan`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanReply {
-    /// In any order.
+    /// The proposed steps, in any order.
     pub steps: Vec<StepProposal>,
 }
 
-/// What `apply`, `undo` and `observe` take, and `test` of a step. All of them get the inputs, as far as they are known.
+/// The parameters of `apply`, `undo`, `observe`, and `test` of a step. All of them get the inputs that are known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepParams {
     /// The step.
@@ -50,26 +50,26 @@ pub struct StepParams {
     /// The values that it needs, by name.
     #[serde(default)]
     pub inputs: Values,
-    /// What it gave when it was applied, as far as known. For `apply`: what `observe` found of an earlier try. For `test`:
-    /// what the check noted at its last look, whether it passed or not.
+    /// The outputs of the step when it was applied, if known. For `apply`: what `observe` found of an earlier attempt. For
+    /// `test`: what the check noted the last time, whether it passed or not.
     #[serde(default)]
     pub outputs: Values,
-    /// The runs that have begun the step, oldest first; a request of any of them may have arrived.
+    /// The runs that have started the step, oldest first. A request of any of them may have arrived.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
-    /// Of a step that a person carries out: until when the person may have done so without that being seen. None while
-    /// nobody was given the secrets that it takes, nor said that it is done. RFC 3339, by the clock of flowswap's machine.
+    /// For a step that a person carries out: until when the person may have done it without flowswap seeing it. `None` until
+    /// somebody got the step's secrets or confirmed the step. RFC 3339, by the clock of flowswap's machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given_at: Option<String>,
 }
 
-/// A run that has begun a step, forward or back.
+/// A run that has started a step, forward or back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// What all requests of the attempt bear in their `User-Agent`, and no others. Where the other side keeps a log with
-    /// user agents, this tells what the step itself did.
+    /// The token in the `User-Agent` of all requests of the attempt, and of no others. If the other side logs user agents,
+    /// it shows what the step itself did.
     pub token: String,
-    /// When it was begun, RFC 3339, by the clock of flowswap's machine.
+    /// When it started, RFC 3339, by the clock of flowswap's machine.
     pub at: String,
 }
 
@@ -92,34 +92,34 @@ impl StepParams {
     }
 }
 
-/// What `apply` and `undo` return.
+/// The reply of `apply` and `undo`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ApplyReply {
-    /// The values that the step gives; empty for `undo`.
+    /// The outputs of the step; empty for `undo`.
     #[serde(default)]
     pub outputs: Values,
-    /// What was seen on the way.
+    /// What the call saw.
     #[serde(default)]
     pub evidence: Vec<Evidence>,
-    /// What a person is to do, where only a person can. The step then counts as carried out, or taken back, once `observe`
-    /// sees it: a call cannot wait for as long as a person may take.
+    /// What a person must do, if only a person can carry the step out or take it back. The step counts as done, or taken back,
+    /// once `observe` sees it, because a call cannot wait as long as a person may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<Box<RunSheet>>,
 }
 
-/// What `observe` returns.
+/// The reply of `observe`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ObserveReply {
-    /// Where the step stands.
+    /// The state of the step.
     pub state: Observed,
-    /// Its outputs, as far as they can be seen.
+    /// Its outputs, as far as they are visible.
     #[serde(default)]
     pub outputs: Values,
-    /// What was seen, one line.
+    /// What the call saw, one line.
     pub detail: String,
 }
 
-/// Where a step stands in the world.
+/// The state of a step in the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Observed {
@@ -127,32 +127,32 @@ pub enum Observed {
     NotApplied,
     /// The world is as after the step.
     Applied,
-    /// The step was begun and `apply` can finish it, given the outputs that were seen.
+    /// The step was started, and `apply` can finish it with the outputs that `observe` saw.
     Partial,
-    /// It cannot be told.
+    /// The plugin cannot tell.
     #[serde(other)]
     Unknown,
 }
 
-/// What `test` takes.
+/// The parameters of `test`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct TestParams {
-    /// The check step to carry out; none tests whether the session can reach and read all that it needs.
+    /// The check to carry out. `None` tests whether the session can reach and read everything that it needs.
     #[serde(default)]
     pub step: Option<StepParams>,
 }
 
-/// What `test` returns. The test passed when no evidence fails and none is inconclusive.
+/// The reply of `test`. The test passed if no evidence failed or is inconclusive.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct TestReply {
-    /// The values that a check step gives, such as the receipt of a passed Test Connection. Those of one that did not pass
-    /// are its notes for the next look, which finds them in [`StepParams::outputs`].
+    /// The outputs of a check, such as the receipt of a passed Test Connection. If the check did not pass, they are its notes
+    /// for the next time, which finds them in [`StepParams::outputs`].
     #[serde(default)]
     pub outputs: Values,
     /// One item per check.
     #[serde(default)]
     pub evidence: Vec<Evidence>,
-    /// Milliseconds before which another look cannot see more, where something is inconclusive.
+    /// If something is inconclusive: how many milliseconds must pass before the check can see more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_ms: Option<u64>,
 }
@@ -162,47 +162,47 @@ pub struct TestReply {
 pub struct Evidence {
     /// The check, a short name such as `token` or `read-users`.
     pub check: String,
-    /// What came of it.
+    /// Its result.
     pub result: EvidenceResult,
-    /// What was seen, one line without a secret.
+    /// What it saw, one line without a secret.
     pub detail: String,
-    /// The other side's id of the request, where it gives one.
+    /// The other side's id of the request, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// The other side's id of the event that shows it, where an event does.
+    /// The other side's id of the event that shows it, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_id: Option<String>,
-    /// The id of the rule that what was seen is a case of; `flowswap explain ID` tells more.
+    /// The id of the rule that matches what the check saw; `flowswap explain ID` explains it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
 }
 
 impl Evidence {
-    /// What a check saw, without saying by which request.
+    /// What a check saw, without a request or an event.
     pub fn new(check: &str, result: EvidenceResult, detail: impl Into<String>) -> Self {
         Self { check: check.to_owned(), result, detail: detail.into(), request_id: None, event_id: None, rule: None }
     }
 
-    /// The same, seen by the request of this id.
+    /// The same evidence with the id of the request that saw it.
     #[must_use]
     pub fn by_request(self, id: Option<impl Into<String>>) -> Self {
         Self { request_id: id.map(Into::into), ..self }
     }
 
-    /// The same, shown by the event of this id.
+    /// The same evidence with the id of the event that shows it.
     #[must_use]
     pub fn by_event(self, id: Option<impl Into<String>>) -> Self {
         Self { event_id: id.map(Into::into), ..self }
     }
 
-    /// The same, as a case of this rule.
+    /// The same evidence with the id of the rule that it matches.
     #[must_use]
     pub fn of_rule(self, id: &str) -> Self {
         Self { rule: Some(id.to_owned()), ..self }
     }
 }
 
-/// What came of a check.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EvidenceResult {
@@ -212,7 +212,7 @@ pub enum EvidenceResult {
     Fail,
     /// The check does not apply to this tenant.
     NotApplicable,
-    /// Cannot be told yet.
+    /// The check cannot tell yet.
     #[serde(other)]
     Inconclusive,
 }

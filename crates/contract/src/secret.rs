@@ -1,11 +1,11 @@
-//! The name of a secret, which is all that a plugin ever holds of it.
+//! The name of a secret. A plugin gets only the name, never the value.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Names a secret that the host keeps. In JSON values it stands as `{"$secret": "name"}`.
+/// Names a secret that the host keeps. In JSON it is `{"$secret": "name"}`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Handle(String);
@@ -13,7 +13,7 @@ pub struct Handle(String);
 impl Handle {
     const KEY: &'static str = "$secret";
 
-    /// A handle of this name.
+    /// A handle with this name.
     pub fn new(name: impl Into<String>) -> Self {
         Self(name.into())
     }
@@ -23,12 +23,12 @@ impl Handle {
         &self.0
     }
 
-    /// How the handle stands in a body, an input or an output.
+    /// The handle as a JSON value for a body, an input, or an output.
     pub fn to_value(&self) -> Value {
         json!({ Self::KEY: self.0 })
     }
 
-    /// The handle that stands in `value`, if it is one.
+    /// The handle that `value` represents, if it is one.
     pub fn from_value(value: &Value) -> Option<Self> {
         match value.as_object() {
             Some(object) if object.len() == 1 => object.get(Self::KEY)?.as_str().map(Self::new),
@@ -36,7 +36,7 @@ impl Handle {
         }
     }
 
-    /// Every handle that stands anywhere in `value`.
+    /// Every handle anywhere in `value`.
     pub fn find_all(value: &Value) -> Vec<Self> {
         if let Some(handle) = Self::from_value(value) {
             return vec![handle];
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_handle_is_found_wherever_it_stands() {
+    fn handles_are_found_at_any_depth() {
         let body = json!({"a": [1, {"$secret": "x"}], "b": {"c": {"$secret": "y"}}, "$secret": 3});
         let names: Vec<_> = Handle::find_all(&body).iter().map(|h| h.as_str().to_owned()).collect();
         assert_eq!(names, ["x", "y"]);

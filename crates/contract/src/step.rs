@@ -1,40 +1,41 @@
-//! One immutable unit of a plan, as plugins propose it and as it is carried out.
+//! One immutable unit of a plan: what a plugin proposes, and the step in the plan.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What a plugin proposes; the engine orders proposals by phase and freezes them as [`Step`]s.
+/// A step that a plugin proposes. The engine orders proposals by phase and freezes them as [`Step`]s.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepProposal {
-    /// Where in the migration it belongs.
+    /// Its phase in the migration.
     pub phase: Phase,
     /// One line for the reviewer, without a full stop.
     pub title: String,
-    /// Who does it.
+    /// Who carries it out.
     pub by: By,
-    /// The side whose `observe` can tell whether it is carried out; its own where none is named. Of a swap that the directory shows
-    /// itself, the provider's `observe` is asked as well before a client is removed: applied means that nobody can be using the legacy
-    /// client, not applied that the directory is back on it. A provider that cannot tell answers `unsupported`.
+    /// The side whose `observe` can tell whether the step was carried out; the step's own side if `None`. If the directory
+    /// itself shows the swap, the engine also calls the provider's `observe` before it removes a client. There, applied means
+    /// that the legacy client cannot be in use any more; not applied means that the directory uses it again. A provider that
+    /// cannot tell answers `unsupported`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_by: Option<Role>,
-    /// The side that alone confirms it, where the other shows nothing of itself after it; without it, a swap needs a confirmation
-    /// by the directory.
+    /// The only side that confirms the step, because the other side shows nothing afterwards. If `None`, a swap needs a
+    /// confirmation by the directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed_by: Option<Role>,
-    /// What going back takes.
+    /// What its rollback needs.
     pub reversibility: Reversibility,
-    /// What undoing it does, one line for the reviewer; none where there is nothing to undo or no way to.
+    /// What undoing it does, one line for the reviewer; `None` if there is nothing to undo, or no rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
-    /// Names of the values that it takes from earlier steps.
+    /// The names of the values that it takes from earlier steps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
-    /// Names of the values that it leaves for later steps.
+    /// The names of the values that it gives to later steps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gives: Vec<String>,
-    /// All that the plugin needs to carry it out; nothing is decided later.
+    /// Everything that the plugin needs to carry it out. Nothing is decided later.
     pub payload: Value,
 }
 
@@ -43,7 +44,7 @@ pub struct StepProposal {
 pub struct Step {
     /// Unique within the tenant's plan.
     pub id: String,
-    /// Which of the two sides carries it out.
+    /// The side that carries it out.
     pub role: Role,
     /// What the plugin proposed.
     pub proposal: StepProposal,
@@ -53,9 +54,9 @@ pub struct Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// Issues the credentials (Okta).
+    /// Issues the credentials (an Okta org).
     Provider,
-    /// Consumes them (a CIE directory).
+    /// Uses them (a CIE directory).
     Directory,
 }
 
@@ -67,7 +68,7 @@ pub enum Phase {
     Provision,
     /// Show at the provider that the new credentials work.
     Prove,
-    /// Take note of what there is, to compare it with after the swap.
+    /// Record the state before the swap, to compare it with the state afterwards.
     Baseline,
     /// Let the directory test the new credentials.
     Test,
@@ -82,32 +83,32 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// Whether steps of this phase only look: they are carried out by `test` and have nothing to undo.
+    /// Whether steps of this phase are checks: `test` carries them out, and they have nothing to undo.
     pub fn is_check(self) -> bool {
         matches!(self, Self::Prove | Self::Baseline | Self::Test | Self::Confirm)
     }
 }
 
-/// Who carries a step out.
+/// Who carries out a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum By {
-    /// The plugin, unattended.
+    /// The plugin, without a person.
     Plugin,
     /// A person.
     #[serde(other)]
     Operator,
 }
 
-/// What going back takes.
+/// What a rollback needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reversibility {
-    /// Nobody has to do anything.
+    /// No person needs to do anything.
     Unattended,
     /// A person must act.
     Attended,
-    /// There is no way back.
+    /// There is no rollback.
     #[serde(other)]
     Irreversible,
 }

@@ -1,4 +1,4 @@
-//! One way to write a value down, so that equal values have equal bytes and equal digests.
+//! Writes values in one canonical form, so that equal values have equal bytes and equal digests.
 
 use std::collections::BTreeSet;
 
@@ -14,13 +14,14 @@ pub(crate) fn digest(value: &impl Serialize) -> Result<String, serde_json::Error
     Ok(Sha256::digest(canonical).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// The value as indented JSON with sorted keys and a final line break; a terminal shows all of it.
+/// The value as indented JSON with sorted keys and a final line break. Hidden characters are escaped, so a terminal shows
+/// everything.
 pub(crate) fn render(value: &impl Serialize) -> Result<String, serde_json::Error> {
     Ok(escape_json(&serde_json::to_string_pretty(&sort(serde_json::to_value(value)?))?) + "\n")
 }
 
-/// The same value with the members of every object in order. `serde_json` keeps them so by default, and does not
-/// once any crate of the build asks for insertion order.
+/// Sorts the members of every object. `serde_json` does so by default, but not once any crate of the build enables
+/// insertion order.
 fn sort(value: Value) -> Value {
     match value {
         Value::Array(items) => items.into_iter().map(sort).collect(),
@@ -33,7 +34,7 @@ fn sort(value: Value) -> Value {
     }
 }
 
-/// What differs between two values, a line each: `path: before → after`.
+/// Lists the differences between two values, one per line: `path: before → after`.
 pub(crate) fn changes(before: &Value, after: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     collect(String::new(), Some(before), Some(after), &mut lines);
@@ -57,8 +58,8 @@ fn collect(path: String, before: Option<&Value>, after: Option<&Value>, lines: &
     }
 }
 
-/// Items that have an `id` are matched by it, so that one new app is one line and not a shift of all that follow. An id
-/// that occurs twice would hide a difference, so then the position counts.
+/// Matches items by their `id`, so that one new app is one line and does not shift all that follow. If an id occurs twice,
+/// items are matched by position, because matching by id would hide a difference.
 fn collect_items(path: &str, before: &[Value], after: &[Value], lines: &mut Vec<String>) {
     let has_ids = |items: &[Value]| {
         let ids: BTreeSet<_> = items.iter().filter_map(|item| item.get("id").and_then(Value::as_str)).collect();

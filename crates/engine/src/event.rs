@@ -1,35 +1,35 @@
-//! What the engine and the host have to tell. Terminal, JSON lines and recordings are readers of this one stream.
+//! The events of the engine and the host. The terminal, JSON lines, and recordings all read this one stream.
 
 use flowswap_contract::{Evidence, Level};
 use serde::Serialize;
 
 use crate::{Direction, RunId, TenantState};
 
-/// Takes events. Must not block.
+/// Receives events. Must not block.
 pub trait EventSink: Send + Sync {
-    /// Takes one event.
+    /// Receives one event.
     fn emit(&self, event: Event);
 }
 
-/// Something happened.
+/// Something that happened.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
-    /// A run began.
+    /// A run started.
     RunStarted {
         /// The run.
         run: RunId,
         /// How many tenants it has.
         tenants: usize,
     },
-    /// A tenant was taken up.
+    /// A run started to work on a tenant.
     TenantStarted {
         /// The tenant.
         tenant: String,
-        /// How many steps lie before it.
+        /// How many steps its plan has.
         steps: usize,
     },
-    /// A step began.
+    /// A step started.
     StepStarted {
         /// The tenant.
         tenant: String,
@@ -37,7 +37,7 @@ pub enum Event {
         step: String,
         /// Its title.
         title: String,
-        /// Which way.
+        /// Forward or back.
         direction: Direction,
     },
     /// A step succeeded.
@@ -46,7 +46,7 @@ pub enum Event {
         tenant: String,
         /// The step.
         step: String,
-        /// Which way.
+        /// Forward or back.
         direction: Direction,
         /// What was seen.
         evidence: Vec<Evidence>,
@@ -57,12 +57,12 @@ pub enum Event {
         tenant: String,
         /// The step.
         step: String,
-        /// Which way.
+        /// Forward or back.
         direction: Direction,
         /// Why.
         message: String,
     },
-    /// A request was answered, or got no answer.
+    /// A request ended, with or without an answer.
     Request {
         /// The tenant.
         tenant: String,
@@ -70,12 +70,12 @@ pub enum Event {
         method: String,
         /// The URL.
         url: String,
-        /// The status code; none when no answer came.
+        /// The status code. `None` if no answer came.
         status: Option<u16>,
         /// How many times it was sent.
         attempts: u32,
     },
-    /// A request waits before it is repeated.
+    /// A request or a step waits before it is repeated.
     Waiting {
         /// The tenant.
         tenant: String,
@@ -90,44 +90,44 @@ pub enum Event {
         tenant: String,
         /// The step.
         step: String,
-        /// Who is asked, if anybody is named.
+        /// The person who is asked. `None` if anybody may do it.
         owner: Option<String>,
     },
     /// What a call is doing now.
     Progress {
         /// The tenant.
         tenant: String,
-        /// A few words.
+        /// What the call is doing.
         message: String,
     },
     /// A line for the log.
     Log {
         /// The plugin that wrote it.
         plugin: String,
-        /// The tenant it is about, if one.
+        /// The tenant that the line is about, if any.
         tenant: Option<String>,
         /// How much it matters.
         level: Level,
         /// One line.
         message: String,
     },
-    /// A tenant was let go of.
+    /// A run ended its work on a tenant.
     TenantEnded {
         /// The tenant.
         tenant: String,
-        /// Where it stands.
+        /// Its state.
         state: TenantState,
-        /// Why, where that is not plain.
+        /// Why, if the state alone does not say it.
         reason: Option<String>,
     },
-    /// Nothing was done with a tenant, because something changed since the plan was made.
+    /// The run refused a tenant, because something is not as the plan needs it.
     TenantRefused {
         /// The tenant.
         tenant: String,
-        /// What changed, a line each.
+        /// Why, one reason per line.
         changes: Vec<String>,
     },
-    /// A tenant's turn did not come.
+    /// The run ended before it reached a tenant.
     TenantSkipped {
         /// The tenant.
         tenant: String,

@@ -1,13 +1,13 @@
-//! Characters that do something where they should only stand. Text from outside can hold them: an app's label, say. Whoever
-//! shows such a text makes them visible, and what is written down escapes them.
+//! Characters that a reader cannot see, or that control a terminal. Text from outside can contain them, for example an app's
+//! label. Output shows them in a visible form, and files escape them.
 
 use icu_properties::{
     CodePointMapData, CodePointSetData,
     props::{DefaultIgnorableCodePoint, GeneralCategory as G},
 };
 
-/// Whether a character is a control, turns the direction of writing, has no width, ends a line, or has no meaning that all
-/// agree on.
+/// Whether a character is a control character, changes the direction of writing, has no width, ends a line, or has no agreed
+/// meaning.
 pub fn is_hidden(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
@@ -22,13 +22,13 @@ pub fn is_hidden(c: char) -> bool {
             | G::Surrogate
             | G::Unassigned
     );
-    // The blank of Braille is a symbol, and looks like a space.
+    // The blank Braille pattern is a symbol, but it looks like a space.
     has_no_look || c == '\u{2800}' || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
-/// JSON of the same value in which every hidden character but the line breaks of its layout is escaped.
+/// Escapes every hidden character in JSON, except the line breaks of its layout. The value stays the same.
 pub fn escape_json(json: &str) -> String {
-    // Outside of its strings JSON is plain ASCII, so whatever else is found stands in a string.
+    // Outside of strings, JSON is plain ASCII. So every other hidden character is inside a string.
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
         if c == '\n' || !is_hidden(c) {

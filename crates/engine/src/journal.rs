@@ -1,4 +1,4 @@
-//! What the journal records: the intent of everything that changes the world, and its outcome.
+//! The records of the journal: the intent of everything that changes the world, and its outcome.
 
 use std::collections::BTreeMap;
 
@@ -26,8 +26,8 @@ pub struct Draft {
 pub struct Record {
     /// Counts from 1 without gaps.
     pub seq: u64,
-    /// Counts the writers that the journal has had; it never goes back from one record to the next. 0 in records from
-    /// before writers were counted.
+    /// Counts the writers that the journal has had. It never decreases from one record to the next. 0 in records that were
+    /// written before writers were counted.
     pub epoch: u64,
     /// What was written.
     pub draft: Draft,
@@ -37,48 +37,49 @@ pub struct Record {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Entry {
-    /// A plan was written that has the tenant; nothing has been done.
+    /// A plan with this tenant was written. Nothing has been done.
     Planned {
         /// The digest of the whole plan.
         plan: String,
         /// Where the plan was written.
         path: String,
-        /// What the plan says of the tenant. Only one that is ready has anything planned for it.
+        /// The tenant's verdict in the plan. Only a ready tenant has steps.
         verdict: Verdict,
     },
-    /// A run began.
+    /// A run started.
     RunStarted {
         /// Which command.
         command: RunCommand,
         /// The version of flowswap.
         version: String,
-        /// What the run is to do, so that it can be gone on with by name. Runs of version 0.1.0 do not say.
+        /// What the run does, so that `resume` can continue it. Runs of version 0.1.0 do not record it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         scope: Option<RunScope>,
     },
-    /// The run took the tenant up. Holds all that going on or back needs, so the plan file may get lost.
+    /// The run started to work on the tenant. Has everything that a continuation or a rollback needs, so the plan file may
+    /// get lost.
     TenantStarted {
-        /// Which way.
+        /// Forward or back.
         direction: Direction,
         /// The digest of the whole plan.
         plan: String,
         /// The tenant's part of the plan.
         tenant: Box<PlannedTenant>,
-        /// The plugins that do it, by name.
+        /// The plugins that carry it out, by name.
         plugins: BTreeMap<String, PluginPin>,
     },
-    /// A step is about to be carried out or taken back.
+    /// A step is about to be carried out or rolled back.
     StepStarted {
         /// The step.
         step: String,
-        /// Which way.
+        /// Forward or back.
         direction: Direction,
     },
-    /// A mutating request is about to leave.
+    /// A mutating request is about to be sent.
     RequestIntended {
         /// The step.
         step: String,
-        /// Counts the mutating requests of the step within the run, from 0.
+        /// The number of this mutating request within the step and the run, from 0.
         request: u32,
         /// The method.
         method: String,
@@ -86,7 +87,7 @@ pub enum Entry {
         url: String,
         /// SHA-256 of the body as the plugin asked for it, with handles in place of secrets.
         body_sha256: Option<String>,
-        /// The secrets that the answer is to bring into custody.
+        /// The secrets that the answer will bring into the secret store.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         secrets: Vec<Handle>,
     },
@@ -99,32 +100,32 @@ pub enum Entry {
         /// What became of it.
         outcome: RequestOutcome,
     },
-    /// A secret from an answer is in custody.
+    /// A secret from an answer is in the secret store.
     SecretStored {
         /// The step.
         step: String,
         /// The secret's name.
         handle: Handle,
     },
-    /// A random secret was made for the step and is in custody.
+    /// A random secret was generated for the step and is in the secret store.
     SecretMade {
         /// The step.
         step: String,
         /// The secret's name.
         handle: Handle,
     },
-    /// A secret is of no use any more and was forgotten.
+    /// A secret is no longer needed and was deleted from the secret store.
     SecretRemoved {
         /// The secret's name.
         handle: Handle,
     },
-    /// A step was carried out or taken back.
+    /// A step was carried out or rolled back.
     StepEnded {
         /// The step.
         step: String,
-        /// Which way.
+        /// Forward or back.
         direction: Direction,
-        /// The values that it gave.
+        /// The values that it produced.
         #[serde(default)]
         outputs: Values,
         /// What was seen.
@@ -135,100 +136,100 @@ pub enum Entry {
     StepFailed {
         /// The step.
         step: String,
-        /// Which way.
+        /// Forward or back.
         direction: Direction,
-        /// Why, and whether the world may have changed. Its `retry_after_ms` says when another look can see more.
+        /// Why, and whether the world may have changed. Its `retry_after_ms` says when another check can see more.
         error: contract::Error,
         /// What was seen.
         #[serde(default)]
         evidence: Vec<Evidence>,
-        /// What a check notes for its next look.
+        /// What a check notes for its next execution.
         #[serde(default, skip_serializing_if = "Values::is_empty")]
         outputs: Values,
     },
-    /// A person is asked to carry out the step that was begun, or to take it back.
+    /// A person is asked to carry out the step that was started, or to roll it back.
     OperatorAsked {
         /// The step.
         step: String,
-        /// Which way.
+        /// Forward or back.
         direction: Direction,
         /// What to do.
         sheet: Box<RunSheet>,
-        /// Who is asked; anybody who may if nobody is named.
+        /// The person who is asked. `None` if anybody may do it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<String>,
-        /// When it is due. Nothing happens by itself then; it is only told.
+        /// When it is due. Nothing happens at this time; flowswap only shows that the step is overdue.
         deadline: Timestamp,
     },
-    /// Another side was seen to infer that what a person is asked for is done, or not to infer it any more. It counts once
-    /// that has lasted.
+    /// The other side began or ceased to infer that the person's step is done. An inference counts once it has lasted.
     Noticed {
         /// The step.
         step: String,
-        /// Whether it is seen.
+        /// Whether the other side infers it now.
         seen: bool,
     },
-    /// A person says that it is done. That is a claim: the step is done once it is seen.
+    /// A person confirmed the step. That is a claim: the step is done once flowswap sees it.
     Confirmed {
         /// The step.
         step: String,
-        /// Who says so: the user of the operating system.
+        /// Who confirmed: the user of the operating system.
         by: String,
-        /// What else the person says.
+        /// A note of the person.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<String>,
     },
-    /// A person does not do it.
+    /// A person declined the step.
     Declined {
         /// The step.
         step: String,
-        /// Who says so: the user of the operating system.
+        /// Who declined: the user of the operating system.
         by: String,
         /// Why; never empty.
         reason: String,
     },
-    /// A secret in custody was given to a person.
+    /// A secret from the secret store was given to a person.
     SecretHandedOver {
         /// The secret's name.
         handle: Handle,
-        /// To whom: the user of the operating system.
+        /// Who received it: the user of the operating system.
         by: String,
         /// How.
-        way: HandOver,
+        way: HandoverChannel,
     },
-    /// A person said what is so where nothing else could tell.
+    /// A person decided whether a step in doubt took effect.
     Resolved {
         /// The step.
         step: String,
         /// Whether its change is in place.
         stands: Resolution,
-        /// What is known of its outputs, where it is.
+        /// The outputs that are known, if it is in place.
         #[serde(default)]
         outputs: Values,
-        /// Why the person thinks so; never empty.
+        /// Why the person decided so; never empty.
         reason: String,
         /// The user of the operating system.
         by: String,
     },
-    /// A person ended the way back before its end. The directory was seen on the new client, so the tenant stays migrated.
+    /// A person abandoned a rollback. flowswap saw the directory use the new client, so the tenant stays migrated.
     Abandoned {
-        /// The steps that were seen in place, with their outputs. Every other step that changes something is taken back.
+        /// The steps that flowswap saw in place, with their outputs. Every other step that changes something counts as rolled
+        /// back.
         stands: BTreeMap<String, Values>,
-        /// What was seen of the directory.
+        /// What flowswap saw of the directory.
         seen: String,
         /// Why; never empty.
         reason: String,
         /// The user of the operating system.
         by: String,
     },
-    /// The run let go of the tenant.
+    /// The run ended its work on the tenant.
     TenantEnded {
-        /// Where it stands now.
+        /// Its state now.
         state: TenantState,
-        /// Why, where that is not plain.
+        /// Why, if the state alone does not say it.
         reason: Option<String>,
     },
-    /// The run ended by itself. A run without this record was cut off.
+    /// The run ended normally. A run without this record was interrupted by a crash.
     RunEnded {
         /// The operator stopped it.
         interrupted: bool,
@@ -238,14 +239,14 @@ pub enum Entry {
 /// How a secret is given to a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum HandOver {
+pub enum HandoverChannel {
     /// On the clipboard, for a minute.
     Clipboard,
     /// Printed to a terminal.
     Terminal,
 }
 
-impl std::fmt::Display for HandOver {
+impl std::fmt::Display for HandoverChannel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
             Self::Clipboard => "clipboard",
@@ -254,25 +255,25 @@ impl std::fmt::Display for HandOver {
     }
 }
 
-/// What a run is to do.
+/// What a run does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunScope {
     /// How far it takes its tenants.
     pub goal: Goal,
-    /// The file of the plan that it carries out, if it does.
+    /// The file of the plan that it carries out, if it carries one out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_path: Option<String>,
     /// The names of its tenants.
     pub tenants: Vec<String>,
 }
 
-/// What a person says of a step in doubt.
+/// A person's decision on a step in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Resolution {
     /// Its change is in place.
     Applied,
-    /// Its change is not in place, or not any more.
+    /// Its change is not in place, or no longer in place.
     NotApplied,
 }
 
@@ -285,15 +286,15 @@ impl std::fmt::Display for Resolution {
     }
 }
 
-/// Names what one run does for one step.
+/// The token that marks what one run does for one step.
 ///
 /// The host sends it in the `User-Agent` of every request of the step, and plugins find it in
-/// [`Attempt::token`](contract::Attempt::token): a log of the other side then tells what the step itself did.
+/// [`Attempt::token`](contract::Attempt::token). So the other side's log shows what the step itself did.
 pub fn intent_token(run: RunId, step: &str) -> String {
     format!("{run}/{step}")
 }
 
-/// The commands that make runs.
+/// The commands that start a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunCommand {
@@ -321,7 +322,7 @@ impl std::fmt::Display for RunCommand {
 pub enum Direction {
     /// Carry steps out.
     Forward,
-    /// Take them back.
+    /// Roll them back.
     Back,
 }
 
@@ -336,50 +337,51 @@ pub enum RequestOutcome {
         /// The other side's id of the request.
         request_id: Option<String>,
     },
-    /// It provably never arrived.
+    /// It is certain that it never arrived.
     NotSent {
         /// Why.
         message: String,
     },
-    /// It may have arrived, and no answer did.
+    /// It may have arrived, but no answer came back.
     Lost {
         /// What was seen instead.
         message: String,
     },
 }
 
-/// Where a tenant stands; the words of `flowswap status`.
+/// The state of a tenant, in the words of `flowswap status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TenantState {
-    /// No plan has anything to do for it.
+    /// No plan has steps for it.
     Unplanned,
-    /// A plan was made, nothing was done.
+    /// A plan was made, but nothing was done.
     Planned,
-    /// A run is at work on it, or was cut off while it was.
+    /// A run works on it, or was interrupted while it did.
     Running,
     /// The directory uses the service client, and that is confirmed.
     Swapped,
-    /// The directory was given the service client; proof is still awaited.
+    /// The directory was given the service client, but that is not confirmed yet.
     Soaking,
     /// The legacy client is deactivated.
     Retired,
-    /// The legacy client is deleted. There is no way back.
+    /// The legacy client is deleted. A rollback is not possible.
     Finalized,
     /// A person must act.
     Waiting,
-    /// It is being taken back.
+    /// It is being rolled back.
     RollingBack,
     /// It is as it was before.
     RolledBack,
-    /// It needs a decision.
+    /// It needs a decision by a person.
     Stuck,
-    /// A step failed and changed nothing; what was done before it stands.
+    /// A step failed and changed nothing. The steps before it remain in place.
     Failed,
 }
 
 impl TenantState {
-    /// Whether the swap is done and proven; what may come after it needs no plan file and disturbs no neighbour.
+    /// Whether the swap is done and confirmed. What comes after it needs no plan file and does not affect other tenants of
+    /// the org.
     pub fn is_swapped_or_later(self) -> bool {
         matches!(self, Self::Swapped | Self::Retired | Self::Finalized)
     }

@@ -1,8 +1,8 @@
-//! The engine: assesses tenants, plans their migration, lints plans, and carries them out forward and back.
+//! The engine: assesses tenants, plans their migration, lints plans, carries them out, and rolls them back.
 //!
-//! It does no I/O of its own. What it needs of the world are four ports, [`Backend`], [`Journal`], [`SecretStore`]
-//! and [`Clock`]; what it has to tell goes out as [`Event`]s. It never prints and never reads the environment.
-//! Assessing, planning and linting are pure functions of what was seen.
+//! It does no I/O of its own. It reaches the world through four ports: [`Backend`], [`Journal`], [`SecretStore`], and
+//! [`Clock`]. It reports what it does as [`Event`]s. It never prints and never reads the environment.
+//! Assessing and linting are pure functions of what was seen.
 
 mod assess;
 mod canonical;
@@ -19,31 +19,34 @@ mod secret;
 mod stop;
 mod tenant;
 
-/// Part of the port [`SecretStore`], so that whoever implements it needs no other crate.
+/// Part of the port [`SecretStore`]; re-exported so that an implementation needs no other crate.
 pub use flowswap_contract::Handle;
 
 pub use assess::{
-    Assessment, EVIDENCE_RULES, Facts, Finding, RULES, Rule, SIGN_IN_LIFETIME_DAYS, Severity, Sight, Verdict, assess,
-    find_domain_defect,
+    Assessment, EVIDENCE_RULES, Facts, Finding, Inventories, RULES, Rule, SIGN_IN_LIFETIME_DAYS, Severity, Verdict,
+    assess, find_domain_defect,
 };
-pub use compare::{Comparison, Said, compare};
+pub use compare::{Comparison, Recorded, compare};
 pub use event::{Event, EventSink};
 pub use hidden::{escape_json, is_hidden};
 pub use history::{
-    Claim, DoneStep, Doubt, HandedOver, History, IllegalRecord, LastRun, Look, Question, RunEnd, SentRequest,
+    Claim, DoneStep, Doubt, Handover, History, IllegalRecord, LastResult, LastRun, Question, RunEnd, SentRequest,
     TenantHistory, Work,
 };
 pub use journal::{
-    Direction, Draft, Entry, HandOver, Record, RequestOutcome, Resolution, RunCommand, RunScope, TenantState,
+    Direction, Draft, Entry, HandoverChannel, Record, RequestOutcome, Resolution, RunCommand, RunScope, TenantState,
     intent_token,
 };
 pub use plan::{
-    PLAN_FORMAT, Plan, PlanError, PlannedTenant, PluginPin, Seen, WayBack, hold_back_neighbours, lint, plan_tenant,
+    PLAN_FORMAT, Plan, PlanError, PlannedTenant, PluginPin, Seen, StepRollback, hold_back_shared_orgs, lint,
+    plan_tenant,
 };
-pub use ports::{Backend, BackendCall, Clock, Fenced, Journal, JournalError, Mode, SecretStore, SecretStoreError};
+pub use ports::{
+    Backend, BackendCall, Clock, Journal, JournalError, Mode, SecretStore, SecretStoreError, WriterReplaced,
+};
 pub use run::{
-    AbandonError, Decision, FleetLimits, Goal, Job, Nobody, Operator, OperatorError, Outcome, Ports, ResolveError,
-    Resolved, Runner, Summary, Terms, Word,
+    AbandonError, Assignment, Decision, FleetLimits, Goal, Job, NoOperator, Operator, OperatorError, OperatorReply,
+    Outcome, Ports, ResolveError, Resolved, Runner, Summary,
 };
 pub use run_id::RunId;
 pub use secret::Secret;

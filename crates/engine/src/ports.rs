@@ -1,4 +1,4 @@
-//! What the engine needs of the world: four traits, implemented by `host` and `store`, and by tests.
+//! The ports of the engine to the world: four traits, implemented by `host`, `store`, and tests.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use crate::{Direction, Draft, Record, RunId, Secret, run::removes};
 
 /// One side of one tenant: an open session of a plugin.
 pub trait Backend: Send + Sync {
-    /// Carries out one of the six verbs. An error says whether the world may have changed.
+    /// Calls one of the six verbs. An error says whether the world may have changed.
     fn call<'a>(&'a self, call: BackendCall<'a>) -> BoxFuture<'a, Result<Value, contract::Error>>;
 
-    /// How far each server's clock is ahead of this machine's, by origin, as the answers so far show it (`Date`, RFC 9110
-    /// §6.6.1); negative where it is behind. Whole seconds: the header says no more.
+    /// How far each server's clock is ahead of this machine's clock, by origin. Negative if it is behind. Taken from the
+    /// `Date` header of the answers so far (RFC 9110 §6.6.1), so the unit is whole seconds.
     fn skews(&self) -> BTreeMap<String, SignedDuration> {
         BTreeMap::new()
     }
@@ -30,9 +30,9 @@ pub struct BackendCall<'a> {
     pub mode: Mode,
     /// The run.
     pub run: RunId,
-    /// The step; none outside of steps.
+    /// The step. `None` outside of steps.
     pub step: Option<&'a str>,
-    /// What the verb takes. The secrets that stand in it by handle may be used for this call.
+    /// The parameters of the verb. This call may use the secrets whose handles they contain.
     pub params: Value,
 }
 
@@ -41,15 +41,15 @@ pub struct BackendCall<'a> {
 pub enum Mode {
     /// Nothing that changes the world.
     DryRun,
-    /// Anything, journaled.
+    /// Anything. Every change is journaled.
     Apply,
-    /// As [`Apply`](Mode::Apply), for a step that removes a client: up to its change nothing waits, and nothing is sent again.
-    /// The error says when it may be, so that the engine can look again before that whether the client is in use.
+    /// As [`Apply`](Mode::Apply), for a step that removes a client. Up to its change, nothing waits and nothing is sent again.
+    /// The error says when to retry, so that the engine can first check again whether the client is in use.
     Remove,
 }
 
 impl Mode {
-    /// The mode in which the engine makes a call.
+    /// The mode for a call of this verb.
     pub fn of(op: Op, step: Option<&Step>) -> Self {
         let in_direction = |direction| step.is_some_and(|step| removes(step, direction).is_some());
         match op {
@@ -62,19 +62,19 @@ impl Mode {
     }
 }
 
-/// The append-only record of what was done.
+/// The append-only record of every run.
 pub trait Journal: Send + Sync {
-    /// Writes a record; when this returns its number, the record is durable.
+    /// Writes a record and returns its number. When this returns, the record is durable.
     fn append(&self, draft: Draft) -> BoxFuture<'_, Result<u64, JournalError>>;
 
-    /// All records, oldest first, after their integrity has been checked.
+    /// All records, oldest first. Checks their integrity first.
     fn load(&self) -> BoxFuture<'_, Result<Vec<Record>, JournalError>>;
 }
 
 /// Why the journal could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The storage failed; `doing` says at what.
+    /// The storage failed while `doing` something.
     #[error("failed to {doing}")]
     Storage {
         /// A verb phrase such as `append to the journal`.
@@ -83,7 +83,7 @@ pub enum JournalError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A record is not what was written, or is out of order.
+    /// A record was changed after it was written, or is out of order.
     #[error("record {seq} of the journal is damaged: {problem}")]
     Damaged {
         /// The record's number.
@@ -91,63 +91,63 @@ pub enum JournalError {
         /// What is wrong with it.
         problem: String,
     },
-    /// What keeps records from being changed, or lets nobody but the holder write them, is not as it was made.
-    #[error("the journal's {what} is not as it was made")]
+    /// A table or trigger that protects the records, or that admits only one writer, was changed.
+    #[error("the journal's {what} was changed after it was created")]
     Altered {
         /// A table or a trigger.
         what: String,
     },
-    /// The file belongs to another program, or lost what says that it does not.
-    #[error("the file is empty or damaged, or is not a journal of flowswap")]
+    /// The file belongs to another program, or lost the mark of a flowswap journal.
+    #[error("the file is empty, damaged, or not a flowswap journal")]
     NotAJournal,
     /// The journal was written by a later version.
-    #[error("the journal has format {found}, and this version reads up to {known}")]
+    #[error("the journal has format {found}, but this version reads formats up to {known}")]
     TooNew {
         /// The journal's format.
         found: u32,
         /// The highest known format.
         known: u32,
     },
-    /// Another process is writing.
-    #[error("the journal is in use by another flowswap ({holder})")]
+    /// Another process writes to the journal.
+    #[error("the journal is in use by another flowswap process ({holder})")]
     InUse {
-        /// Who, as far as known.
+        /// The other process, as far as known.
         holder: String,
     },
-    /// Another writer has taken the journal over, and this one may write no more.
+    /// Another writer has taken over the journal, and this one must not write any more.
     #[error(transparent)]
-    Fenced(#[from] Fenced),
+    WriterReplaced(#[from] WriterReplaced),
 }
 
-/// The storage itself refused a writer that another one has replaced: its lock did not hold, or it was suspended and
-/// came back. It must not go on, because the other one acts on the same world.
+/// The storage refused a writer that another writer has replaced. Its lock did not hold, or it was suspended and resumed.
+/// It must stop, because the other writer changes the same orgs and directories.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the journal was taken over: this writer has epoch {epoch}, which was replaced by epoch {current} ({holder}); \
-     nothing of this was written"
+    "another process took over the journal: epoch {epoch} of this process was replaced by epoch {current} ({holder}); this \
+     record was not written"
 )]
-pub struct Fenced {
+pub struct WriterReplaced {
     /// The epoch of the writer that was refused.
     pub epoch: u64,
     /// The epoch that holds now.
     pub current: u64,
-    /// Who got that epoch, and since when.
+    /// The process that has that epoch, and since when.
     pub holder: String,
 }
 
-/// The custody of secrets that were shown once.
+/// The store of secrets that were shown only once.
 pub trait SecretStore: Send + Sync {
-    /// Keeps a secret; when this returns, it is durable.
+    /// Stores a secret. When this returns, it is durable.
     fn put<'a>(&'a self, handle: &'a Handle, secret: &'a Secret) -> BoxFuture<'a, Result<(), SecretStoreError>>;
 
-    /// The secret, or none if it is not there.
+    /// The secret, or `None` if it is not stored.
     fn get<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<Option<Secret>, SecretStoreError>>;
 
-    /// Forgets a secret that is of no use any more; one that is not there is forgotten already.
+    /// Deletes a secret that is no longer needed. Deleting a secret that is not stored succeeds.
     fn remove<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<(), SecretStoreError>>;
 }
 
-/// Why a secret could not be kept or read. Never holds the secret.
+/// Why a secret could not be stored, read, or removed. Never contains the secret.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {doing} the secret `{handle}`")]
 pub struct SecretStoreError {
@@ -160,8 +160,8 @@ pub struct SecretStoreError {
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// The time.
+/// The clock of this machine.
 pub trait Clock: Send + Sync {
-    /// Now.
+    /// The current time.
     fn now(&self) -> Timestamp;
 }

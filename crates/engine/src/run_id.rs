@@ -1,4 +1,4 @@
-//! Names a run, in the journal, in reports and in the User-Agent of its requests.
+//! Identifies a run in the journal, in reports, and in the User-Agent of its requests.
 
 use std::fmt;
 
@@ -16,12 +16,12 @@ impl RunId {
         Self(Uuid::now_v7())
     }
 
-    /// The id that a clock and a source of randomness would give; a simulation has both from its seed.
+    /// Makes an id from a time and random bytes. A simulation derives both from its seed.
     pub fn from_parts(unix_ms: u64, random: [u8; 10]) -> Self {
         Self(uuid::Builder::from_unix_timestamp_millis(unix_ms, &random).into_uuid())
     }
 
-    /// The id that consists of zeros; what dry runs have, which are not journaled.
+    /// The id of all zeros, for dry runs, which are not journaled.
     pub const fn none() -> Self {
         Self(Uuid::nil())
     }

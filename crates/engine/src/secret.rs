@@ -1,20 +1,20 @@
-//! A secret in memory: it can be used, and neither shown nor written.
+//! A secret in memory: it can be used, but neither shown nor serialized.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A secret value. It has no `Display` and no `Serialize`, its `Debug` says nothing, and its memory is cleared.
+/// A secret value. It has no `Display` and no `Serialize`, its `Debug` does not show it, and its memory is cleared on drop.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the value over.
+    /// Wraps the value.
     pub fn new(value: impl Into<String>) -> Self {
         Self(Zeroizing::new(value.into()))
     }
 
-    /// The value, for the one place that needs it: the wire, or the encryption.
+    /// The value, for the places that need it: the request on the wire, and the encryption.
     pub fn expose(&self) -> &str {
         &self.0
     }

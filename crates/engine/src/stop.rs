@@ -1,8 +1,8 @@
-//! The operator's wish to stop, seen by everything that would start or wait for something.
+//! The operator's request to stop, visible to everything that would start or wait for something.
 
 use tokio::sync::watch;
 
-/// Says that a run is to stop. Steps that run are finished; nothing new is begun, no back-off is waited out.
+/// Stops a run. Running steps finish. Nothing new starts, and no back-off is waited out.
 #[derive(Debug)]
 pub struct StopSwitch(watch::Sender<bool>);
 
@@ -17,24 +17,24 @@ impl Default for StopSwitch {
 }
 
 impl StopSwitch {
-    /// A listener.
+    /// Makes a listener.
     pub fn listen(&self) -> Stop {
         Stop(self.0.subscribe())
     }
 
-    /// Stops; a second time has no further effect.
+    /// Stops the run. A second call has no effect.
     pub fn stop(&self) {
         self.0.send_replace(true);
     }
 }
 
 impl Stop {
-    /// Whether the run is to stop.
+    /// Whether the run should stop.
     pub fn is_stopped(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// Returns once the run is to stop; never, if the switch is gone without having been used.
+    /// Returns once the run should stop. Never returns if the switch is dropped without having been used.
     pub async fn stopped(&self) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(|stopped| *stopped).await.is_err() {

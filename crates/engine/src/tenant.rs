@@ -6,24 +6,24 @@ use flowswap_contract::{self as contract, DirectoryInventory, ErrorKind, Invento
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{Backend, BackendCall, Mode, RunId, Sight, find_domain_defect};
+use crate::{Backend, BackendCall, Inventories, Mode, RunId, find_domain_defect};
 
-/// What the configuration says of a tenant, as far as the engine is concerned.
+/// What the engine needs to know from a tenant's configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TenantSpec {
     /// The name.
     pub name: String,
     /// The provider's domain.
     pub domain: String,
-    /// Whether enterprise applications are to be collected.
+    /// Whether the directory should collect enterprise applications.
     pub app_data: bool,
     /// The name of the provider's plugin.
     pub provider_plugin: String,
     /// The name of the directory's plugin.
     pub directory_plugin: String,
-    /// Whether the journal has work on the tenant that was begun and not taken back.
+    /// Whether the journal has work on the tenant that was started and not rolled back.
     pub begun: bool,
-    /// Both tables without their secrets; a plan is only good for the configuration that it was made from.
+    /// Both tables without their secrets. A plan is valid only for the configuration that it was made from.
     pub config: Value,
 }
 
@@ -47,19 +47,19 @@ impl Tenant {
         }
     }
 
-    /// Reads both sides, at the same time, without changing anything. A tenant with a malformed domain is not contacted.
-    pub async fn look(&self) -> Sight {
+    /// Reads both sides concurrently without changing anything. A tenant with a malformed domain is not contacted.
+    pub async fn inspect(&self) -> Inventories {
         if let Some(defect) = find_domain_defect(&self.spec.domain) {
             let error = contract::Error::new(ErrorKind::Config, defect);
-            return Sight { provider: Err(error.clone()), directory: Err(error) };
+            return Inventories { provider: Err(error.clone()), directory: Err(error) };
         }
         let detect = |role| self.call::<Inventory>(role, Op::Detect, Mode::DryRun, RunId::none(), None, Value::Null);
         let (provider, directory) = tokio::join!(detect(Role::Provider), detect(Role::Directory));
-        let sight = Sight { provider: provider.and_then(as_provider), directory: directory.and_then(as_directory) };
-        sight.reconciled()
+        let (provider, directory) = (provider.and_then(as_provider), directory.and_then(as_directory));
+        Inventories { provider, directory }.reconciled()
     }
 
-    /// Carries out a verb and decodes what it returns.
+    /// Calls a verb and decodes its reply.
     pub(crate) async fn call<T: DeserializeOwned>(
         &self,
         role: Role,
@@ -73,7 +73,7 @@ impl Tenant {
         serde_json::from_value(reply).map_err(|e| {
             contract::Error::new(
                 ErrorKind::Protocol,
-                format!("the {role}'s plugin answered `{op}` with something else: {e}"),
+                format!("the {role}'s plugin gave an invalid answer to `{op}`: {e}"),
             )
             .with_unknown_effect()
         })

@@ -1,4 +1,4 @@
-//! Puts keyed hashes in the place of personal data, so that it can be compared and is never known. Pure.
+//! Replaces personal data by keyed hashes. A plugin can compare people without knowing who they are. Pure.
 
 use flowswap_contract::Blind;
 use flowswap_engine::Secret;
@@ -6,7 +6,7 @@ use hmac::{Hmac, Mac};
 use serde_json::Value;
 use sha2::Sha256;
 
-/// Blinds every place of `body` that `pointers` (RFC 6901, with `*` for every child) lead to.
+/// Hashes every value in `body` that one of `pointers` (RFC 6901, with `*` for every child) leads to.
 pub(crate) fn blind(body: &mut Value, pointers: &[String], key: &Secret) {
     for pointer in pointers {
         let segments: Vec<String> =
@@ -33,7 +33,7 @@ fn blind_below(place: &mut Value, segments: &[String], key: &Secret) {
     }
 }
 
-/// What stands deeper than the pointer leads is somebody's as well, and must not be let through.
+/// Also hashes everything below the place that the pointer leads to: it is personal data as well.
 fn blind_place(place: &mut Value, key: &Secret) {
     match place {
         Value::String(text) => *place = hash(text, key).into(),
@@ -45,7 +45,7 @@ fn blind_place(place: &mut Value, key: &Secret) {
 }
 
 fn hash(text: &str, key: &Secret) -> String {
-    // RFC 2104 takes a key of any length, so this cannot fail.
+    // Cannot fail: RFC 2104 accepts keys of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()) else { return String::new() };
     mac.update(text.trim().to_lowercase().as_bytes());
     let mut digits = crate::request::hex(&mac.finalize().into_bytes());
@@ -75,17 +75,17 @@ mod tests {
         });
         let got = blinded(body.clone(), &["/users/*/login", "/users/9/login", "/nowhere/*", "/a~1b/x"], "key");
         assert_eq!(got, expected);
-        assert_eq!(blinded(body.clone(), &["/users/0/on"], "key"), body, "a flag is nobody's");
+        assert_eq!(blinded(body.clone(), &["/users/0/on"], "key"), body, "a flag is not personal data");
     }
 
     #[test]
-    fn what_is_deeper_than_expected_is_hashed_as_well() {
+    fn values_below_a_named_place_are_hashed_as_well() {
         let got = blinded(json!([{"name": {"first": "Ann"}}]), &["/*/name"], "key");
         assert_eq!(got[0]["name"]["first"].as_str().unwrap().len(), Blind::DIGITS);
     }
 
     #[test]
-    fn case_and_space_do_not_count_and_the_key_does() {
+    fn the_hash_ignores_case_and_space_and_depends_on_the_key() {
         let one = |text: &str, key: &str| blinded(json!([text]), &["/*"], key);
         assert_eq!(one("Ann", "k"), one(" ann\n", "k"));
         assert_ne!(one("Ann", "k"), one("Anna", "k"));

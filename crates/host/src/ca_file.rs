@@ -1,5 +1,5 @@
-//! Reads the file of certificates that are trusted besides those of the system, and says what is wrong with one that
-//! does not hold any. Never shows what stands in the file: people name the wrong one.
+//! Reads the file of certificates that are trusted in addition to those of the system, and finds out what is wrong with a
+//! file without any. Never shows the file's content, because people sometimes name the wrong file.
 
 use std::{fmt, path::Path};
 
@@ -16,15 +16,15 @@ const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 /// What is wrong with the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CaProblem {
-    /// There is nothing in it.
+    /// The file is empty.
     Empty,
-    /// A private key, and no certificate.
+    /// It has a private key, and no certificate.
     PrivateKey,
-    /// A certificate in one line.
+    /// It has a certificate in one line.
     NoLineBreaks,
-    /// A certificate in binary form.
+    /// It has a certificate in binary form.
     Der,
-    /// Something else.
+    /// It has something else.
     NoCertificate,
     /// The certificate of this number, counted from one, is damaged.
     Damaged(usize),
@@ -35,15 +35,15 @@ impl CaProblem {
     pub(crate) fn hint(self) -> &'static str {
         match self {
             Self::Empty | Self::NoCertificate => {
-                "a certificate in PEM form starts with a line `-----BEGIN CERTIFICATE-----`"
+                "name a file in PEM format, which starts with the line `-----BEGIN CERTIFICATE-----`"
             }
-            Self::PrivateKey => "name the file with the certificate of the CA; flowswap has no use for its key",
+            Self::PrivateKey => "name the file with the CA's certificate; flowswap does not need the key",
             Self::NoLineBreaks => {
-                "`-----BEGIN CERTIFICATE-----`, every 64 characters and `-----END CERTIFICATE-----` stand in lines of their \
-                 own; they get lost where a certificate is kept in a variable: write it with `printf '%b'`, or in quotes"
+                "put `-----BEGIN CERTIFICATE-----`, every 64 characters, and `-----END CERTIFICATE-----` on separate lines; \
+                 shell variables lose line breaks, so write the file with `printf '%b'`, or quote the variable"
             }
-            Self::Der => "turn it into PEM form: openssl x509 -inform der -in FILE -out ca.pem",
-            Self::Damaged(_) => "export it again, or look at it: openssl x509 -in FILE -noout -text",
+            Self::Der => "convert it to PEM: openssl x509 -inform der -in FILE -out ca.pem",
+            Self::Damaged(_) => "export it again, or inspect it: openssl x509 -in FILE -noout -text",
         }
     }
 }
@@ -52,11 +52,11 @@ impl fmt::Display for CaProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("is empty"),
-            Self::PrivateKey => f.write_str("holds a private key and no certificate"),
-            Self::NoLineBreaks => f.write_str("holds a certificate that has lost its line breaks"),
-            Self::Der => f.write_str("holds a certificate in DER form, and not in PEM form"),
-            Self::NoCertificate => f.write_str("does not hold a certificate in PEM form"),
-            Self::Damaged(number) => write!(f, "holds a certificate that is damaged (number {number})"),
+            Self::PrivateKey => f.write_str("contains a private key, but no certificate"),
+            Self::NoLineBreaks => f.write_str("contains a certificate that has lost its line breaks"),
+            Self::Der => f.write_str("contains a certificate in DER format; expected PEM"),
+            Self::NoCertificate => f.write_str("does not contain a certificate in PEM format"),
+            Self::Damaged(number) => write!(f, "contains a damaged certificate (number {number})"),
         }
     }
 }
@@ -67,7 +67,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Certificate>, NetworkError> {
     parse(&bytes).map_err(|problem| NetworkError::CaContent { path: path.to_owned(), problem })
 }
 
-/// Also tries each certificate as a root, because reqwest would only do so when it no longer knows the file.
+/// Also adds each certificate to a root store. reqwest would do that later, when it can no longer name the file.
 fn parse(bytes: &[u8]) -> Result<Vec<Certificate>, CaProblem> {
     let mut roots = Vec::new();
     for (number, certificate) in (1..).zip(CertificateDer::pem_slice_iter(bytes)) {
@@ -76,18 +76,15 @@ fn parse(bytes: &[u8]) -> Result<Vec<Certificate>, CaProblem> {
         roots.push(Certificate::from_der(&certificate).map_err(|_| damaged())?);
         RootCertStore::empty().add(certificate).map_err(|_| damaged())?;
     }
-    match roots.is_empty() {
-        true => Err(diagnose(bytes).unwrap_or(CaProblem::NoCertificate)),
-        false => Ok(roots),
-    }
+    if roots.is_empty() { Err(diagnose(bytes).unwrap_or(CaProblem::NoCertificate)) } else { Ok(roots) }
 }
 
-/// What is wrong with bytes that hold no certificate, where there is more to say.
+/// What exactly is wrong with bytes without a certificate, if that can be recognized.
 fn diagnose(bytes: &[u8]) -> Option<CaProblem> {
     if bytes.trim_ascii().is_empty() {
         return Some(CaProblem::Empty);
     }
-    // An ASN.1 sequence of more than 255 bytes.
+    // DER starts with an ASN.1 sequence, here of more than 255 bytes.
     if bytes.starts_with(&[0x30, 0x82]) {
         return Some(CaProblem::Der);
     }
@@ -97,7 +94,7 @@ fn diagnose(bytes: &[u8]) -> Option<CaProblem> {
         let after = text.get(at + BEGIN.len()..).unwrap_or_default();
         let alone = before.chars().next_back().is_none_or(|c| c == '\n' || c == '\r')
             && after.trim_start_matches([' ', '\t']).starts_with(['\n', '\r']);
-        // What stood in lines of 64 characters stands in one.
+        // Lines of 64 characters were joined.
         let long = after.lines().any(|line| line.len() > 512);
         return (!alone || long).then_some(CaProblem::NoLineBreaks);
     }
@@ -111,12 +108,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_is_said_and_what_stands_there_is_not() {
+    fn the_problem_is_shown_and_the_content_is_not() {
         let key = KeyPair::generate().unwrap();
         let certificate = CertificateParams::new(["a.test".to_owned()]).unwrap().self_signed(&key).unwrap();
         let pem = certificate.pem();
         let middle = pem.lines().nth(3).unwrap().to_owned();
-        let (escaped, spaced) = (pem.replace('\n', "\\n"), pem.replace('\n', " "));
+        let escaped = pem.replace('\n', "\\n");
+        let spaced = pem.replace('\n', " ");
         let joined = pem.lines().filter(|line| !line.starts_with("--")).collect::<String>();
         let one_line = format!("{BEGIN}\n{}\n-----END CERTIFICATE-----\n", joined.repeat(2));
         let cut = pem.split_at(pem.len() / 2).0.to_owned();

@@ -1,4 +1,4 @@
-//! Takes the secrets out of an answer and puts their handles where they stood. Pure.
+//! Takes the secrets out of an answer and puts their handles in their place. Pure.
 
 use flowswap_contract::{Capture, Custody, Handle};
 use flowswap_engine::Secret;
@@ -15,34 +15,34 @@ pub(crate) struct Captured {
     pub(crate) custody: Custody,
 }
 
-/// What [`take`] found.
+/// What [`extract`] found.
 #[derive(Debug, Default)]
-pub(crate) struct Taken {
+pub(crate) struct Extracted {
     /// The secrets, no longer in the body.
     pub(crate) captured: Vec<Captured>,
-    /// Pointers at which there was none.
+    /// Pointers that did not lead to a secret.
     pub(crate) missing: Vec<String>,
 }
 
-/// Takes what `captures` points at out of `body`. `name` makes the handle.
-pub(crate) fn take(captures: &[Capture], body: &mut Value, name: impl Fn(&Capture) -> Handle) -> Taken {
-    let mut taken = Taken::default();
+/// Takes the secrets that `captures` points at out of `body`. `name` makes the handle.
+pub(crate) fn extract(captures: &[Capture], body: &mut Value, name: impl Fn(&Capture) -> Handle) -> Extracted {
+    let mut extracted = Extracted::default();
     for capture in captures {
         match body.pointer_mut(&capture.pointer) {
-            // A masked value is no secret, and to keep it would hide that the real one is lost.
+            // A masked value is not the secret. Keeping it would hide that the real one is lost.
             Some(place) if place.as_str().is_some_and(|text| !text.is_empty() && !text.contains("***")) => {
                 let handle = name(capture);
                 if let Value::String(text) = std::mem::replace(place, handle.to_value()) {
-                    taken.captured.push(Captured { handle, secret: Secret::new(text), custody: capture.custody });
+                    extracted.captured.push(Captured { handle, secret: Secret::new(text), custody: capture.custody });
                 }
             }
-            _ => taken.missing.push(capture.pointer.clone()),
+            _ => extracted.missing.push(capture.pointer.clone()),
         }
     }
-    taken
+    extracted
 }
 
-/// Whether a capture's name can be the last part of a handle's.
+/// Whether a capture's name can be the last part of a handle's name.
 pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')) && name != ".."
 }
@@ -59,14 +59,14 @@ mod tests {
             name: pointer.rsplit('/').next().unwrap().into(),
             custody: Custody::Durable,
         });
-        let taken = take(&captures.collect::<Vec<_>>(), &mut body, |c| Handle::new(format!("t/s/{}", c.name)));
+        let extracted = extract(&captures.collect::<Vec<_>>(), &mut body, |c| Handle::new(format!("t/s/{}", c.name)));
         assert_eq!(body, expect);
-        assert_eq!(taken.captured.iter().map(|c| c.secret.expose()).collect::<Vec<_>>(), secrets);
-        assert_eq!(taken.missing, missing);
+        assert_eq!(extracted.captured.iter().map(|c| c.secret.expose()).collect::<Vec<_>>(), secrets);
+        assert_eq!(extracted.missing, missing);
     }
 
     #[test]
-    fn a_secret_leaves_its_handle() {
+    fn a_secret_is_replaced_by_its_handle() {
         check(
             json!({"id": "1", "a": {"clientSecret": "x"}, "list": ["y"]}),
             &["/a/clientSecret", "/list/0"],
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_is_missing_and_the_others_are_still_taken() {
+    fn missing_secrets_are_reported_and_the_others_are_extracted() {
         let body = json!({"none": null, "number": 1, "empty": "", "masked": "***abcd", "there": "x"});
         let mut left = body.clone();
         left["there"] = json!({"$secret": "t/s/there"});
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn names_cannot_lead_elsewhere() {
+    fn names_cannot_change_the_path_of_a_handle() {
         for (name, good) in [("client_secret", true), ("a-b.c", true), ("", false), ("a/b", false), ("..", false)] {
             assert_eq!(is_name(name), good, "{name}");
         }

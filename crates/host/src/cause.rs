@@ -1,4 +1,4 @@
-//! Why a request got no answer, told from what the client's layers say. Holds nothing of the request.
+//! Why a request got no answer, derived from the errors of the client's layers. Contains nothing of the request.
 
 use std::{error::Error, fmt, io, time::Duration};
 
@@ -8,28 +8,28 @@ use crate::resolve::LookupError;
 
 type Link<'a> = &'a (dyn Error + 'static);
 
-/// The cause, as far as the layers let it be known.
+/// The cause, as far as the layers reveal it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// Nobody listens there.
+    /// Nothing listens at the address.
     Refused,
-    /// Nothing answers at the address.
+    /// Nothing answers at the address within this time.
     NoConnection(Duration),
-    /// There is no way to the address.
+    /// There is no route to the address.
     NoRoute,
-    /// The name leads nowhere.
+    /// The host name does not exist.
     UnknownHost,
-    /// Nobody could say where the name leads.
+    /// The lookup of the host name failed.
     LookupFailed(String),
-    /// The certificate is not to be trusted.
+    /// The certificate cannot be trusted.
     Certificate(Flaw),
-    /// What answers does not speak TLS.
+    /// The server does not speak TLS.
     NoTls,
-    /// The proxy wants to know who asks.
+    /// The proxy requires authentication.
     ProxyAuth,
-    /// The proxy makes no tunnel to the host.
+    /// The proxy refuses a tunnel to the host.
     ProxyRefused,
-    /// The connection ended.
+    /// The connection was closed.
     Closed,
     /// The answer did not come within this time.
     NoAnswer(Duration),
@@ -42,22 +42,22 @@ pub(crate) enum Cause {
 /// What is wrong with a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Flaw {
-    /// It was valid until then.
+    /// It expired, at this time if known.
     Expired(Option<Timestamp>),
-    /// It is valid from then on.
+    /// It is not valid yet, until this time if known.
     NotYetValid(Option<Timestamp>),
-    /// It is for these names only.
+    /// It is valid only for these names.
     WrongName(Vec<String>),
-    /// Nobody who is trusted has signed it.
+    /// No trusted CA signed it.
     UnknownIssuer,
-    /// It is a CA's own.
+    /// It is the certificate of a CA.
     IsCa,
     /// Something else.
     Other(String),
 }
 
 impl Cause {
-    /// What an error of the client tells. `connecting` is the time that a connection may take.
+    /// The cause of an error of the client. `connecting` is the time limit for a connection.
     pub(crate) fn of(error: &reqwest::Error, connecting: Duration) -> Self {
         let links = links(error);
         if let Some(cause) = links.iter().find_map(|link| of_link(*link)) {
@@ -74,7 +74,7 @@ impl Cause {
         if closed.iter().any(|text| last.contains(text)) { Self::Closed } else { Self::Other(last) }
     }
 
-    /// Whether a repetition can only fail in the same way, or do harm: proxies lock accounts.
+    /// Whether a repetition would fail in the same way, or do harm: proxies lock accounts.
     pub(crate) fn is_final(&self) -> bool {
         match self {
             Self::UnknownHost
@@ -93,12 +93,12 @@ impl Cause {
         }
     }
 
-    /// Whether it may be a cause of this one host, as opposed to the network, and shows at once.
-    pub(crate) fn is_of_host(&self) -> bool {
+    /// Whether the cause may concern this host only, not the network, and shows at once.
+    pub(crate) fn is_host_specific(&self) -> bool {
         matches!(self, Self::UnknownHost | Self::Certificate(_) | Self::NoTls | Self::TooLong(_))
     }
 
-    /// The cause without what is special about one host, so that it can be told that many have the same.
+    /// The cause without details of one host, so that the same cause at many hosts is recognized.
     pub(crate) fn brief(&self) -> String {
         match self {
             Self::Certificate(Flaw::Expired(_)) => "its certificate has expired".to_owned(),
@@ -111,18 +111,15 @@ impl Cause {
     /// What the operator can do about it.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::UnknownHost => "look for a typing error in the host's name, and at the name server of this machine",
+            Self::UnknownHost => "check the spelling of the host name, and the name server of this machine",
             Self::Certificate(flaw) => flaw.hint(),
-            Self::NoTls => "look at the port: what listens there does not speak TLS",
+            Self::NoTls => "check the port: the server that listens there does not speak TLS",
             Self::ProxyAuth => {
-                "the proxy asks for a user and a password: give them in HTTPS_PROXY, or name the host in NO_PROXY; \
-                 the request is not repeated, because proxies lock accounts"
+                "put the proxy's user name and password into HTTPS_PROXY, or list the host in NO_PROXY; flowswap does not \
+                 repeat the request, because proxies lock accounts"
             }
-            Self::ProxyRefused => {
-                "the proxy that HTTPS_PROXY names does not let this host through; have it allowed, or name the host in \
-                 NO_PROXY"
-            }
-            Self::TooLong(_) => "this is not the answer of an interface; look at the address in the configuration",
+            Self::ProxyRefused => "allow this host on the proxy that HTTPS_PROXY names, or list the host in NO_PROXY",
+            Self::TooLong(_) => "check the address in the configuration: this answer does not come from the interface",
             Self::Refused
             | Self::NoConnection(_)
             | Self::NoRoute
@@ -137,22 +134,18 @@ impl Cause {
 impl Flaw {
     fn hint(&self) -> &'static str {
         match self {
-            Self::Expired(_) => {
-                "whoever runs the host must renew its certificate; if it is said to be valid, look at this machine's clock"
-            }
-            Self::NotYetValid(_) => "look at this machine's clock",
-            Self::WrongName(_) => {
-                "look at the host's name in the configuration; another server may answer in its place"
-            }
+            Self::Expired(_) => "renew the host's certificate; if it is still valid, check this machine's clock",
+            Self::NotYetValid(_) => "check this machine's clock",
+            Self::WrongName(_) => "check the host name in the configuration; another server may answer in its place",
             Self::UnknownIssuer => {
-                "something on the way may show a certificate of its own; if it is to be trusted, name its CA (or, if it \
-                 has signed itself, the certificate) as `ca_file` under `[network]`"
+                "a proxy may present its own certificate: if you trust it, set `ca_file` under `[network]` to its CA, or to \
+                 the certificate itself if it is self-signed"
             }
             Self::IsCa => {
-                "a certificate that is a CA's cannot be a server's: make one with `basicConstraints=CA:FALSE`, or one that \
-                 is signed by the CA, and name the CA as `ca_file`"
+                "give the server a certificate with `basicConstraints=CA:FALSE`, or one that the CA signed, and set \
+                 `ca_file` to the CA"
             }
-            Self::Other(_) => "whoever runs the host must look at its certificate",
+            Self::Other(_) => "check the host's certificate",
         }
     }
 }
@@ -165,15 +158,15 @@ impl fmt::Display for Cause {
             Self::Refused => f.write_str("connection refused"),
             Self::NoConnection(limit) => write!(f, "no connection within {} s", limit.as_secs_f32()),
             Self::NoRoute => f.write_str("no route to its network"),
-            Self::UnknownHost => f.write_str("there is no host of this name"),
-            Self::LookupFailed(why) => write!(f, "its name could not be looked up ({why})"),
+            Self::UnknownHost => f.write_str("this host name does not exist"),
+            Self::LookupFailed(why) => write!(f, "failed to look up its name ({why})"),
             Self::Certificate(flaw) => flaw.fmt(f),
-            Self::NoTls => f.write_str("what answers there does not speak TLS"),
+            Self::NoTls => f.write_str("the server does not speak TLS"),
             Self::ProxyAuth => f.write_str("the proxy asks for authentication (407)"),
             Self::ProxyRefused => f.write_str("the proxy refused to connect to it"),
             Self::Closed => f.write_str("the connection was closed"),
             Self::NoAnswer(limit) => write!(f, "no answer within {} s", limit.as_secs_f32()),
-            Self::TooLong(limit) => write!(f, "the answer is longer than the {} MiB that are read", limit >> 20),
+            Self::TooLong(limit) => write!(f, "the answer is longer than {} MiB", limit >> 20),
             Self::Other(text) => f.write_str(text),
         }
     }
@@ -185,17 +178,17 @@ impl fmt::Display for Flaw {
             Self::Expired(None) => f.write_str("its certificate has expired"),
             Self::Expired(Some(at)) => write!(f, "its certificate expired at {at}"),
             Self::NotYetValid(None) => f.write_str("its certificate is not valid yet"),
-            Self::NotYetValid(Some(at)) => write!(f, "its certificate is valid from {at} on only"),
-            Self::WrongName(names) if names.is_empty() => f.write_str("its certificate is for no name at all"),
+            Self::NotYetValid(Some(at)) => write!(f, "its certificate is not valid before {at}"),
+            Self::WrongName(names) if names.is_empty() => f.write_str("its certificate is not for any name"),
             Self::WrongName(names) => write!(f, "its certificate is only for {}", names.join(", ")),
-            Self::UnknownIssuer => f.write_str("nobody who is trusted has signed its certificate (UnknownIssuer)"),
-            Self::IsCa => f.write_str("it shows the certificate of a CA as its own (CaUsedAsEndEntity)"),
+            Self::UnknownIssuer => f.write_str("no trusted CA signed its certificate (UnknownIssuer)"),
+            Self::IsCa => f.write_str("it presents the certificate of a CA as its own (CaUsedAsEndEntity)"),
             Self::Other(text) => write!(f, "its certificate is not valid ({text})"),
         }
     }
 }
 
-/// The error and all that led to it, also where an I/O error hides what it carries.
+/// The error and all its sources, including the ones that an I/O error wraps.
 fn links(error: Link<'_>) -> Vec<Link<'_>> {
     let mut links = Vec::new();
     let mut next = Some(error);
@@ -217,7 +210,7 @@ fn of_link(link: Link<'_>) -> Option<Cause> {
     if let Some(tls) = link.downcast_ref::<rustls::Error>() {
         return of_tls(tls);
     }
-    // The layer that makes tunnels has no type of its own that others could see.
+    // The layer that opens tunnels has no public error type.
     match link.to_string().as_str() {
         text if text.contains("proxy authorization required") => Some(Cause::ProxyAuth),
         text if text.contains("tunnel") && text.contains("unsuccessful") => Some(Cause::ProxyRefused),
@@ -237,10 +230,10 @@ fn of_tls(error: &rustls::Error) -> Option<Cause> {
         InvalidCertificate(Bad::NotValidForNameContext { presented, .. }) => {
             Flaw::WrongName(presented.iter().take(3).map(|name| dns_name(name)).collect())
         }
-        // Another CA of the same name.
+        // `BadSignature`: the issuer is another CA with the same name.
         InvalidCertificate(Bad::UnknownIssuer | Bad::BadSignature) => Flaw::UnknownIssuer,
         InvalidCertificate(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => Flaw::IsCa,
-        InvalidCertificate(other) => Flaw::Other(crate::provenance::shown(&format!("{other:?}"))),
+        InvalidCertificate(other) => Flaw::Other(crate::provenance::displayable(&format!("{other:?}"))),
         rustls::Error::InvalidMessage(_) => return Some(Cause::NoTls),
         _ => return None,
     };
@@ -250,7 +243,7 @@ fn of_tls(error: &rustls::Error) -> Option<Cause> {
 /// A name as rustls presents it, `DnsName("a.test")`, without the wrapping.
 fn dns_name(presented: &str) -> String {
     let inner = presented.split_once("(\"").and_then(|(_, rest)| rest.strip_suffix("\")"));
-    crate::provenance::shown(inner.unwrap_or(presented))
+    crate::provenance::displayable(inner.unwrap_or(presented))
 }
 
 fn of_io(error: &io::Error) -> Option<Cause> {

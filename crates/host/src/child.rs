@@ -10,13 +10,13 @@ use std::{
 
 use crate::{frame, library::Library, scope::chain};
 
-/// Runs the plugin at `library` until the other end of the socket is closed. What the hidden subcommand does that
-/// [`Launcher`](crate::Launcher) names; nothing else may have read from standard input before.
+/// Runs the plugin at `library` until the other end of the socket is closed. The hidden subcommand that
+/// [`Launcher`](crate::Launcher) names calls this. Nothing may read from standard input before it.
 pub fn serve(library: &Path) -> ExitCode {
     match run(library) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The last line on standard error is what the parent shows. There is nobody to tell if that fails.
+            // The parent shows the last line on standard error. If this write fails, there is no other way to report.
             let _ = writeln!(io::stderr(), "{}", chain(&*error));
             ExitCode::FAILURE
         }
@@ -25,8 +25,10 @@ pub fn serve(library: &Path) -> ExitCode {
 
 fn run(library: &Path) -> Result<(), Box<dyn Error>> {
     let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    // Anything but a socket has no peer.
-    socket.peer_addr().map_err(|e| format!("flowswap starts this command itself, with a socket as its input ({e})"))?;
+    // Only a socket has a peer.
+    socket
+        .peer_addr()
+        .map_err(|e| format!("only flowswap itself can run this command, with a socket as standard input ({e})"))?;
     let mut library = Library::load(library)?;
     while let Some(message) = frame::read(&mut socket)? {
         for emitted in library.deliver(&message)? {

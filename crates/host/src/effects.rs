@@ -1,4 +1,4 @@
-//! What a session needs to carry out what its plugin asks for.
+//! What a session needs to do what its plugin asks for.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -6,23 +6,23 @@ use flowswap_engine::{Clock, EventSink, Journal, SecretStore, Stop};
 
 use crate::{Gate, HttpService};
 
-/// The world as sessions use it. One value serves all sessions of a process.
+/// The outside world as sessions use it. All sessions of a process share one value.
 pub struct Effects {
     /// Makes the requests; [`build`](crate::build) makes the real one.
     pub http: HttpService,
-    /// Records what is about to change the world, and what came of it.
+    /// Records each change before it is requested, and its outcome.
     pub journal: Arc<dyn Journal>,
     /// Keeps the secrets that answers carry.
     pub secrets: Arc<dyn SecretStore>,
-    /// The time that plugins are told and that records bear. Waiting goes by tokio's clock.
+    /// The time that plugins get and records carry. Waiting uses tokio's clock.
     pub clock: Arc<dyn Clock>,
-    /// Takes what there is to tell.
+    /// Takes events for the operator.
     pub events: Arc<dyn EventSink>,
-    /// Ends waiting, and keeps new calls from being begun.
+    /// Ends waiting, and keeps new calls from starting.
     pub stop: Stop,
-    /// Holds requests to an origin that has no more to give.
+    /// Holds requests to an origin that has reached its rate limit.
     pub gate: Gate,
-    /// How long one attempt of a request may take where the plugin does not say.
+    /// How long one attempt of a request may take if the plugin sets no limit.
     pub timeout: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Messages on a stream: a length of four bytes, little-endian, and as many bytes.
+//! Messages on a stream: a length of four bytes, little-endian, then that many bytes.
 
 use std::io::{self, Read, Write};
 
@@ -9,10 +9,10 @@ pub(crate) const MAX_FRAME: usize = 16 * 1024 * 1024;
 
 const LENGTH: usize = size_of::<u32>();
 
-/// Reads one message; none at the end of the stream.
+/// Reads one message; `None` at the end of the stream.
 pub(crate) fn read(stream: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     let mut length = [0; LENGTH];
-    // A stream that ends between two messages has ended well.
+    // An end between two messages is not an error.
     if stream.read(&mut length[..1])? == 0 {
         return Ok(None);
     }
@@ -29,7 +29,7 @@ pub(crate) fn write(stream: &mut impl Write, message: &[u8]) -> io::Result<()> {
     stream.flush()
 }
 
-/// Reads one message; none at the end of the stream. Not to be resumed once it was dropped.
+/// Reads one message; `None` at the end of the stream. Not cancel-safe: dropping the future loses a part of the message.
 pub(crate) async fn read_async(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Vec<u8>>> {
     let mut length = [0; LENGTH];
     if stream.read(&mut length[..1]).await? == 0 {
@@ -63,7 +63,7 @@ fn checked(length: [u8; LENGTH]) -> io::Result<usize> {
 fn too_long(length: usize) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
-        format!("a message of {length} bytes is longer than the {MAX_FRAME} that are allowed"),
+        format!("a message of {length} bytes exceeds the limit of {MAX_FRAME} bytes"),
     )
 }
 
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_come_out_as_they_went_in() {
+    fn messages_are_read_as_they_were_written() {
         let mut wire = Vec::new();
         for message in [&b"{}"[..], b"", &[7; 70_000]] {
             write(&mut wire, message).unwrap();
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn both_kinds_of_stream_speak_the_same_frames() {
+    async fn both_kinds_of_stream_use_the_same_frames() {
         let mut wire = Vec::new();
         write_async(&mut wire, b"abc").await.unwrap();
         assert_eq!(wire, *b"\x03\0\0\0abc");
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stream_that_ends_inside_a_message_or_claims_too_much_is_an_error() {
+    async fn a_truncated_message_and_an_excessive_length_are_errors() {
         for (wire, kind) in [
             (&b"\x03\0"[..], io::ErrorKind::UnexpectedEof),
             (b"\x03\0\0\0ab", io::ErrorKind::UnexpectedEof),

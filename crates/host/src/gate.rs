@@ -1,4 +1,4 @@
-//! Holds requests to an origin that has said that it has no more to give for now.
+//! Holds requests to an origin that has reached its rate limit.
 
 use std::{
     collections::HashMap,
@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use crate::{outage::Outages, skew::Skews};
 
-/// Which origins are held, and until when; and what else is known of them. Clones share one state, so that one session's
-/// answer holds the requests of all sessions with the same origin.
+/// Which origins are held and until when, and what else is known about them. Clones share one state, so that an answer
+/// to one session holds the requests of all sessions with the same origin.
 #[derive(Debug, Clone, Default)]
 pub struct Gate {
     held: Arc<Mutex<HashMap<String, Instant>>>,
@@ -20,7 +20,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Holds requests to `origin` for `wait` from now on; a longer hold stands.
+    /// Holds requests to `origin` for `wait` from now on. Does not shorten a longer hold.
     pub(crate) fn hold(&self, origin: &str, wait: Duration) {
         let until = Instant::now() + wait;
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
@@ -28,7 +28,7 @@ impl Gate {
         *known = until.max(*known);
     }
 
-    /// How long a request to `origin` has to wait; none when it may go.
+    /// How long a request to `origin` must wait; `None` if it need not.
     pub(crate) fn wait(&self, origin: &str) -> Option<Duration> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let until = *held.get(origin)?;
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn an_origin_is_held_for_its_time_and_no_other_is() {
+    async fn an_origin_is_held_for_its_time_without_holding_others() {
         let gate = Gate::default();
         gate.hold("https://a.test", Duration::from_secs(10));
         gate.hold("https://a.test", Duration::from_secs(3));

@@ -1,4 +1,4 @@
-//! Decides whether a plugin may ask for what it asks for. Pure.
+//! Decides whether a plugin may have what it asks for. Pure.
 
 use flowswap_contract::{Ask, Body, Custody, Error, ErrorKind, HttpAsk, Intent, Op};
 use flowswap_engine::Mode;
@@ -6,7 +6,7 @@ use reqwest::Url;
 
 use crate::origin::Origin;
 
-/// What a call is permitted by.
+/// What decides which requests a call may make.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Permission<'a> {
     /// The plugin, for messages.
@@ -24,7 +24,7 @@ pub(crate) struct Permission<'a> {
 /// A request that is permitted.
 #[derive(Debug)]
 pub(crate) struct Permitted {
-    /// The URL as it goes out: parsed once, so that what was judged is what is sent.
+    /// The URL as it is sent: parsed once, so that the URL that was checked is the URL that is sent.
     pub(crate) url: Url,
     /// Its origin.
     pub(crate) origin: Origin,
@@ -32,7 +32,7 @@ pub(crate) struct Permitted {
     pub(crate) method: http::Method,
 }
 
-/// Headers that the host sets, or that would change what the request does behind the host's back. Every name that
+/// Headers that the host sets, or that would change what the request does without the host noticing. Every name that
 /// starts with one of [`OWNED_PREFIXES`] counts as well.
 const OWNED: &[&str] = &[
     "authorization",
@@ -54,23 +54,23 @@ const OWNED: &[&str] = &[
     "x-method-override",
 ];
 
-/// `x-http-method-override` and its kin would make a mutation of a `GET`.
+/// `x-http-method-override` and similar headers would turn a `GET` into a mutation.
 const OWNED_PREFIXES: &[&str] = &["proxy-", "sec-", "x-forwarded-", "x-http-method"];
 
 impl Permission<'_> {
-    /// Refuses any ask where the verb has none, and a secret where none could be kept.
+    /// Refuses every ask of a verb that must not ask, and a new secret where it could not be stored.
     pub(crate) fn permit_asking(&self, ask: &Ask) -> Result<(), Error> {
         if self.op != Op::Plan {
-            let keeps = self.mode != Mode::DryRun && self.in_step;
+            let can_store = self.mode != Mode::DryRun && self.in_step;
             return match ask {
-                Ask::Mint { .. } if !keeps => {
-                    Err(self.refuse(format!("asked for a new secret during `{}`, which keeps none", self.op)))
+                Ask::Mint { .. } if !can_store => {
+                    Err(self.refuse(format!("asked for a new secret during `{}`, where it cannot be stored", self.op)))
                 }
                 Ask::Http(_) | Ask::Sleep { .. } | Ask::Mint { .. } => Ok(()),
             };
         }
         let what = match ask {
-            Ask::Http(ask) => format!("{} request ({})", named(ask.intent), describe(&ask.method, &ask.url)),
+            Ask::Http(ask) => format!("{} request ({})", intent_name(ask.intent), describe(&ask.method, &ask.url)),
             Ask::Sleep { .. } => "a pause".to_owned(),
             Ask::Mint { .. } => "a new secret".to_owned(),
         };
@@ -82,7 +82,7 @@ impl Permission<'_> {
         self.permit_intent(ask)?;
         let request = describe(&ask.method, &ask.url);
         let mut url = Url::parse(&ask.url)
-            .map_err(|e| self.refuse(format!("asked for a request to something that is no URL ({request}): {e}")))?;
+            .map_err(|e| self.refuse(format!("asked for a request to an invalid URL ({request}): {e}")))?;
         let Some(origin) = Origin::of(&url) else {
             return Err(self.refuse(format!("asked for a request without TLS ({request})")));
         };
@@ -91,20 +91,20 @@ impl Permission<'_> {
         }
         if !self.origins.contains(&origin) {
             let known: Vec<_> = self.origins.iter().map(Origin::as_str).collect();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            let message = format!("asked for a request to a foreign origin ({request}); its session has {known}");
+            let known = if known.is_empty() { "no origin".to_owned() } else { format!("only {}", known.join(", ")) };
+            let message = format!("asked for a request to a foreign origin ({request}); its session may use {known}");
             return Err(self.refuse(message));
         }
         if let Some(name) = ask.headers.keys().find(|name| is_owned(name)) {
             return Err(self.refuse(format!(
-                "asked for a request with the header `{name}` ({request}), which is the host's to set"
+                "asked for a request with the header `{name}` ({request}), which only the host may set"
             )));
         }
         url.set_fragment(None);
         let method = http::Method::from_bytes(ask.method.as_bytes())
-            .map_err(|_| self.refuse(format!("asked for a request with a method that is none ({request})")))?;
+            .map_err(|_| self.refuse(format!("asked for a request with an invalid method ({request})")))?;
         if matches!(method, http::Method::CONNECT | http::Method::TRACE) {
-            return Err(self.refuse(format!("asked for a request with a method that is the host's own ({request})")));
+            return Err(self.refuse(format!("asked for a request with a method that plugins may not use ({request})")));
         }
         Ok(Permitted { url, origin, method })
     }
@@ -113,13 +113,13 @@ impl Permission<'_> {
         let dry = self.mode == Mode::DryRun;
         let asked = format!(
             "asked for {} request ({}) during `{}`",
-            named(ask.intent),
+            intent_name(ask.intent),
             describe(&ask.method, &ask.url),
             self.op
         );
         let reads = matches!(ask.method.as_str(), "GET" | "HEAD");
         if ask.query && (ask.intent != Intent::Read || ask.method != "POST") {
-            return Err(self.refuse(format!("{asked} as a query, and only a `read` by POST is one")));
+            return Err(self.refuse(format!("{asked} as a query; only a `read` by POST can be a query")));
         }
         let reads_only = matches!(self.op, Op::Detect | Op::Plan | Op::Observe | Op::Test);
         match ask.intent {
@@ -127,29 +127,30 @@ impl Permission<'_> {
             Intent::Mutate if dry => Err(self.refuse(format!("{asked} in a dry run, which must not change anything"))),
             Intent::Mutate if !self.in_step => Err(self.refuse(format!("{asked} outside of any step"))),
             Intent::Read if dry && !reads => {
-                Err(self.refuse(format!("{asked} in a dry run, in which only GET and HEAD count as reading")))
+                Err(self.refuse(format!("{asked} in a dry run; there, only GET and HEAD count as reading")))
             }
-            Intent::Read if !reads && !ask.query => Err(self.refuse(format!(
-                "{asked}, and only GET and HEAD count as reading, and a POST that says that it is a query"
-            ))),
+            Intent::Read if !reads && !ask.query => {
+                Err(self
+                    .refuse(format!("{asked}; only GET, HEAD, and a POST that is marked as a query count as reading")))
+            }
             Intent::Authenticate if dry && !is_token_request(ask) => {
-                Err(self.refuse(format!("{asked} in a dry run, and it is no POST of a form with a `grant_type`")))
+                Err(self.refuse(format!("{asked} in a dry run; there, it must POST a form with a `grant_type`")))
             }
-            // What comes into custody has its intent in the journal, and only a mutation has one.
+            // A stored secret needs an intent in the journal, and only a mutation has one.
             Intent::Read | Intent::Authenticate if ask.capture.iter().any(|c| c.custody == Custody::Durable) => {
-                Err(self.refuse(format!("{asked} that keeps a secret for good, which only a mutation may")))
+                Err(self.refuse(format!("{asked} that stores a secret, which only a mutation may do")))
             }
             _ => Ok(()),
         }
     }
 
-    /// The error, which names the plugin.
+    /// The refusal; its message starts with the plugin's name.
     pub(crate) fn refuse(&self, what: impl std::fmt::Display) -> Error {
         Error::new(ErrorKind::Refused, format!("plugin `{}` {what}", self.plugin)).with_context("plugin", self.plugin)
     }
 }
 
-/// The method and the URL without what may be confidential in it.
+/// The method and the URL, without the parts of the URL that may be confidential.
 pub(crate) fn describe(method: &str, url: &str) -> String {
     let method: String = method.chars().filter(char::is_ascii_graphic).take(20).collect();
     match Url::parse(url) {
@@ -179,7 +180,7 @@ fn is_token_request(ask: &HttpAsk) -> bool {
     ask.method == "POST" && fields.iter().any(|(name, _)| name == "grant_type")
 }
 
-fn named(intent: Intent) -> &'static str {
+fn intent_name(intent: Intent) -> &'static str {
     match intent {
         Intent::Read => "a `read`",
         Intent::Authenticate => "an `authenticate`",
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dry_run_reads_and_authenticates() {
+    fn a_dry_run_may_read_and_authenticate() {
         check(DETECT, ask(Intent::Read, "GET", "https://x.test/y?a=b#c"), Ok("https://x.test/y?a=b"));
         check(DETECT, ask(Intent::Read, "HEAD", "https://x.test/y"), Ok("https://x.test/y"));
         check(DETECT, form(Intent::Authenticate, "POST", "grant_type"), Ok("https://x.test/token"));
@@ -242,15 +243,15 @@ mod tests {
         );
         for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "get"] {
             let refused = format!(
-                "plugin `rogue` asked for a `read` request ({method} https://x.test/y) during `detect` in a dry run, \
-                 in which only GET and HEAD count as reading"
+                "plugin `rogue` asked for a `read` request ({method} https://x.test/y) during `detect` in a dry run; \
+                 there, only GET and HEAD count as reading"
             );
             check(DETECT, ask(Intent::Read, method, "https://x.test/y"), Err(&refused));
         }
         let refused = |method| {
             format!(
                 "plugin `rogue` asked for an `authenticate` request ({method} https://x.test/token) during `detect` in \
-                 a dry run, and it is no POST of a form with a `grant_type`"
+                 a dry run; there, it must POST a form with a `grant_type`"
             )
         };
         check(DETECT, form(Intent::Authenticate, "POST", "scope"), Err(&refused("POST")));
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_is_a_get_a_head_or_a_post_that_only_asks() {
+    fn a_read_is_a_get_a_head_or_a_query_by_post() {
         let query = |intent, method| HttpAsk { query: true, ..ask(intent, method, "https://x.test/y") };
         for op in [Op::Detect, Op::Observe, Op::Test, Op::Apply, Op::Undo] {
             let within = Permission { op, ..APPLY };
@@ -272,8 +273,7 @@ mod tests {
             for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "get", "post", "CONNECT"] {
                 let asked =
                     format!("plugin `rogue` asked for a `read` request ({method} https://x.test/y) during `{op}`");
-                let refused =
-                    format!("{asked}, and only GET and HEAD count as reading, and a POST that says that it is a query");
+                let refused = format!("{asked}; only GET, HEAD, and a POST that is marked as a query count as reading");
                 check(within, ask(Intent::Read, method, "https://x.test/y"), Err(&refused));
             }
             for (intent, method) in [
@@ -284,20 +284,20 @@ mod tests {
                 (Intent::Authenticate, "POST"),
             ] {
                 let refused = format!(
-                    "plugin `rogue` asked for {} request ({method} https://x.test/y) during `{op}` as a query, and only a \
-                     `read` by POST is one",
-                    named(intent)
+                    "plugin `rogue` asked for {} request ({method} https://x.test/y) during `{op}` as a query; only a \
+                     `read` by POST can be a query",
+                    intent_name(intent)
                 );
                 check(within, query(intent, method), Err(&refused));
             }
         }
-        let refused = "plugin `rogue` asked for a `read` request (POST https://x.test/y) during `detect` in a dry run, \
-                       in which only GET and HEAD count as reading";
+        let refused = "plugin `rogue` asked for a `read` request (POST https://x.test/y) during `detect` in a dry run; \
+                       there, only GET and HEAD count as reading";
         check(DETECT, query(Intent::Read, "POST"), Err(refused));
     }
 
     #[test]
-    fn only_steps_change_anything() {
+    fn only_steps_may_change_anything() {
         check(APPLY, ask(Intent::Mutate, "POST", "https://x.test/y"), Ok("https://x.test/y"));
         check(
             Permission { op: Op::Undo, ..APPLY },
@@ -321,14 +321,14 @@ mod tests {
     }
 
     #[test]
-    fn only_a_mutation_keeps_a_secret_for_good() {
+    fn only_a_mutation_may_store_a_secret() {
         let capture = Capture { pointer: "/x".into(), name: "x".into(), custody: Custody::Durable };
         let keeping = |ask: HttpAsk| HttpAsk { capture: vec![capture.clone()], ..ask };
         check(APPLY, keeping(ask(Intent::Mutate, "POST", "https://x.test/y")), Ok("https://x.test/y"));
         let refused = |what: &str, request: &str, op: Op| {
             format!(
-                "plugin `rogue` asked for {what} request ({request}) during `{op}` that keeps a secret for good, \
-                 which only a mutation may"
+                "plugin `rogue` asked for {what} request ({request}) during `{op}` that stores a secret, \
+                 which only a mutation may do"
             )
         };
         for permission in [APPLY, DETECT, Permission { op: Op::Test, ..APPLY }] {
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_origins_of_the_session_are_reached() {
+    fn only_the_origins_of_the_session_may_be_used() {
         for url in ["https://x.test:443/y", "https://X.TEST/y", "https:\\\\x.test/y", " https://x.test/y"] {
             check(DETECT, ask(Intent::Read, "GET", url), Ok("https://x.test/y"));
         }
@@ -356,7 +356,8 @@ mod tests {
             ("https://evil.test\\@x.test/", "https://evil.test/@x.test/"),
         ] {
             let refused = format!(
-                "plugin `rogue` asked for a request to a foreign origin (GET {shown}); its session has https://x.test"
+                "plugin `rogue` asked for a request to a foreign origin (GET {shown}); its session may use only \
+                 https://x.test"
             );
             check(DETECT, ask(Intent::Read, "GET", url), Err(&refused));
         }
@@ -371,12 +372,12 @@ mod tests {
         check(
             DETECT,
             ask(Intent::Read, "GET", "/y?stolen=1"),
-            Err("plugin `rogue` asked for a request to something that is no URL (GET /y): relative URL without a base"),
+            Err("plugin `rogue` asked for a request to an invalid URL (GET /y): relative URL without a base"),
         );
     }
 
     #[test]
-    fn headers_and_methods_of_the_host_stay_its_own() {
+    fn headers_and_methods_of_the_host_are_refused() {
         for name in [
             "Authorization",
             "Proxy-Authorization",
@@ -397,7 +398,7 @@ mod tests {
             };
             let refused = format!(
                 "plugin `rogue` asked for a request with the header `{name}` (GET https://x.test/y), \
-                 which is the host's to set"
+                 which only the host may set"
             );
             check(DETECT, ask, Err(&refused));
         }
@@ -407,17 +408,17 @@ mod tests {
         check(
             APPLY,
             ask(Intent::Mutate, "CONNECT", "https://x.test/y"),
-            Err("plugin `rogue` asked for a request with a method that is the host's own (CONNECT https://x.test/y)"),
+            Err("plugin `rogue` asked for a request with a method that plugins may not use (CONNECT https://x.test/y)"),
         );
         check(
             APPLY,
             ask(Intent::Mutate, "GET /\r\n", "https://x.test/y"),
-            Err("plugin `rogue` asked for a request with a method that is none (GET/ https://x.test/y)"),
+            Err("plugin `rogue` asked for a request with an invalid method (GET/ https://x.test/y)"),
         );
     }
 
     #[test]
-    fn planning_asks_for_nothing() {
+    fn plan_must_not_ask_for_anything() {
         let plan = Permission { op: Op::Plan, ..DETECT };
         for (asked, what) in [
             (Ask::Http(ask(Intent::Read, "GET", "https://x.test/y")), "a `read` request (GET https://x.test/y)"),

@@ -1,9 +1,9 @@
-//! The host's side of the contract: it runs plugins in processes of their own and does what they ask for.
+//! The host's side of the contract: it runs each plugin in a separate process and does what the plugin asks for.
 //!
-//! A [`PluginFile`] is read once, checked and pinned; a [`PluginProcess`] runs a private copy of it; a [`Session`]
+//! A [`PluginFile`] is read once, checked, and pinned. A [`PluginProcess`] runs a private copy of it. A [`Session`]
 //! is one side of one tenant in that process and implements the engine's port [`Backend`](flowswap_engine::Backend).
-//! What a plugin asks for is carried out with the [`Effects`] of its session, or refused: nothing that changes the
-//! world in a dry run, no request to a foreign origin, no secret into the plugin.
+//! The host does what a plugin asks for with the [`Effects`] of its session, or refuses. It refuses changes in a dry run,
+//! requests to a foreign origin, and secrets for the plugin.
 //!
 //! The process that calls [`PluginProcess::start`] never loads a plugin. It starts itself again with an argument
 //! that leads to [`serve`], which calls the loader. The only other caller is [`PluginProcess::inline`], for simulations.
@@ -13,13 +13,14 @@ mod ca_file;
 mod capture;
 mod cause;
 mod child;
+mod connection;
 mod effects;
 mod frame;
 mod gate;
 mod guard;
 mod inline;
 mod library;
-mod life;
+
 mod origin;
 mod outage;
 mod plugin_file;
@@ -31,7 +32,7 @@ mod relay;
 mod request;
 mod resolve;
 mod retry;
-mod revival;
+
 mod routes;
 mod scope;
 mod sending;
@@ -39,6 +40,7 @@ mod session;
 mod skew;
 mod spawn;
 mod splice;
+mod supervisor;
 #[cfg(test)]
 mod testing;
 mod transport;
@@ -51,8 +53,8 @@ pub use gate::Gate;
 pub use plugin_file::{PluginFile, PluginFileError, locate};
 pub use process::{PluginProcess, StartError};
 pub use resolve::{HostPattern, HostPatternError};
-pub use revival::MAX_RESTARTS;
 pub use scope::chain;
 pub use session::{Session, SessionConfig};
 pub use spawn::{Launcher, Limits, Tap, Traffic};
+pub use supervisor::MAX_RESTARTS;
 pub use transport::{HttpService, Network, NetworkError, Sent, TransportError, build};

@@ -1,5 +1,5 @@
-//! Loads a plugin's library. The only file of this crate with `unsafe`. Outside of simulations only the plugin process
-//! runs it.
+//! Loads a plugin's library. The only file of this crate with `unsafe`. Outside of simulations, only the plugin process
+//! runs this code.
 #![expect(unsafe_code, reason = "loading a library and calling through its table of C functions")]
 
 use std::{
@@ -15,7 +15,7 @@ use libloading::os::unix::{Library as Dl, RTLD_LOCAL, RTLD_NOW};
 
 use crate::frame::MAX_FRAME;
 
-/// A loaded plugin with its one context. Raw pointers keep it on the thread that loaded it.
+/// A loaded plugin with its only context. The raw pointers make it `!Send`, so it stays on the thread that loaded it.
 pub(crate) struct Library {
     table: &'static PluginV1,
     ctx: *mut c_void,
@@ -27,9 +27,9 @@ pub(crate) struct Library {
 pub(crate) enum LoadError {
     #[error("failed to load it as a library")]
     Open(#[source] libloading::Error),
-    #[error("it is a library and no flowswap plugin: it has no `{SYMBOL}`")]
+    #[error("it is a library, but not a flowswap plugin: it has no `{SYMBOL}`")]
     Symbol(#[source] libloading::Error),
-    #[error("it is no flowswap plugin: its table is {0}")]
+    #[error("it is not a flowswap plugin: its table is {0}")]
     Table(&'static str),
     #[error("it was built for another flowswap: its ABI version is {found}, this one is {ABI_VERSION}")]
     Version { found: u32 },
@@ -42,7 +42,7 @@ pub(crate) enum LoadError {
 /// Why a message was not handled.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DeliverError {
-    #[error("the plugin cannot go on (code {0})")]
+    #[error("the plugin cannot continue (code {0})")]
     Unusable(i32),
     #[error("the plugin emitted a message that is longer than {MAX_FRAME} bytes")]
     TooLong,
@@ -50,8 +50,8 @@ pub(crate) enum DeliverError {
     TooMuch,
 }
 
-/// The most that a plugin may emit in answer to one message: it is held in memory until `deliver` returns, which a
-/// plugin that floods may never do. Every message counts for a little more than its length.
+/// How many bytes a plugin may emit in answer to one message. They are held in memory until `deliver` returns, and a plugin
+/// that floods the host may never return. Every message counts for a little more than its length.
 const MAX_EMITTED: usize = 4 * MAX_FRAME;
 const COST_OF_MESSAGE: usize = 64;
 
@@ -59,33 +59,33 @@ const COST_OF_MESSAGE: usize = 64;
 #[derive(Debug)]
 struct Outbox {
     thread: ThreadId,
-    /// Messages of the `deliver` that runs; none while no `deliver` does.
+    /// The messages of the running `deliver`; `None` while no `deliver` runs.
     emitted: RefCell<Option<Result<Vec<Vec<u8>>, DeliverError>>>,
-    /// How many bytes they have.
+    /// The total size of these messages in bytes.
     size: Cell<usize>,
 }
 
 impl Library {
     /// Loads the file and makes the plugin's context. Never unloads it: thread-local destructors of the library may
-    /// run as late as at the end of the process (rust-lang/rust#59629), so there is no moment at which that is safe.
+    /// run as late as at the end of the process (rust-lang/rust#59629), so unloading is never safe.
     pub(crate) fn load(path: &Path) -> Result<Self, LoadError> {
-        // A missing symbol must show now, not in the middle of a migration, and a plugin's symbols must not become
-        // visible to anything else.
-        // SAFETY: the initializers of the library run, which is what the operator trusts it with: the file was
-        // checked against its pin before this process was started.
+        // `RTLD_NOW`: a missing symbol must fail now, not in the middle of a migration. `RTLD_LOCAL`: a plugin's symbols
+        // must not become visible to other libraries.
+        // SAFETY: this runs the library's initializers. The operator trusts the library: the file was checked against its
+        // pin before this process was started.
         let library = unsafe { Dl::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(LoadError::Open)?;
         // SAFETY: the symbol is only called after this, and its type is fixed by its name, which has the version.
         let entry = unsafe { library.get::<Entry>(SYMBOL) }.map(|symbol| *symbol);
-        // Dropping it would unload it.
+        // Dropping the library would unload it.
         let _ = library.into_raw();
         // SAFETY: a library that exports this name promises that it has this type.
         let table = unsafe { (entry.map_err(LoadError::Symbol)?)() };
-        // SAFETY: as the contract has it, the table lives as long as the library is loaded, which is for ever.
+        // SAFETY: by the contract, the table lives as long as the library is loaded, and it is never unloaded.
         unsafe { Self::start(table) }
     }
 
     /// # Safety
-    /// `table` is null, or points to memory that stays as it is for ever and is as long as its `struct_size` says.
+    /// `table` is null, or points to memory that never changes and is as long as its `struct_size` says.
     unsafe fn start(table: *const PluginV1) -> Result<Self, LoadError> {
         if table.is_null() {
             return Err(LoadError::Table("missing"));
@@ -93,7 +93,7 @@ impl Library {
         if !table.is_aligned() {
             return Err(LoadError::Table("misaligned"));
         }
-        // Field by field, because until the magic, the version and the size are right it is no `PluginV1`.
+        // Reads field by field: it is not known to be a `PluginV1` until the magic, the version, and the size are checked.
         // SAFETY: the caller promises readable memory, and every table of this symbol starts with these fields.
         let (magic, version, size) = unsafe {
             (
@@ -112,13 +112,13 @@ impl Library {
             return Err(LoadError::Size { found: size });
         }
         for function in [offset_of!(PluginV1, open), offset_of!(PluginV1, deliver), offset_of!(PluginV1, close)] {
-            // A null function pointer must not even be read as one.
+            // A null function pointer must not be read as a function pointer.
             // SAFETY: the offsets lie within the size that was just checked, and hold pointers.
             if unsafe { table.byte_add(function).cast::<*const c_void>().read() }.is_null() {
                 return Err(LoadError::Table("incomplete"));
             }
         }
-        // SAFETY: all of the fields were found to be what they must be, and the memory stays as it is.
+        // SAFETY: all fields were checked, and the memory never changes.
         let table: &'static PluginV1 = unsafe { &*table };
 
         let outbox: &'static Outbox = Box::leak(Box::new(Outbox {
@@ -132,7 +132,7 @@ impl Library {
             ctx: (&raw const *outbox).cast_mut().cast(),
             emit,
         }));
-        // SAFETY: the host table lives for ever, and every later call is made on this thread.
+        // SAFETY: the host table lives forever, and every later call is made on this thread.
         let ctx = unsafe { (table.open)(host) };
         if ctx.is_null() { Err(LoadError::Refused) } else { Ok(Self { table, ctx, outbox }) }
     }
@@ -141,8 +141,8 @@ impl Library {
     pub(crate) fn deliver(&mut self, message: &[u8]) -> Result<Vec<Vec<u8>>, DeliverError> {
         self.outbox.emitted.replace(Some(Ok(Vec::new())));
         self.outbox.size.set(0);
-        // SAFETY: the context comes from `open` of the same table and is not closed; this thread made it, as the
-        // value is not `Send`; `&mut self` keeps a second `deliver` out; the bytes outlive the call.
+        // SAFETY: the context comes from `open` of the same table and is not closed. This thread made it, because the
+        // value is not `Send`. `&mut self` prevents a second `deliver`. The bytes outlive the call.
         let code = unsafe { (self.table.deliver)(self.ctx, message.as_ptr(), message.len()) };
         let emitted = self.outbox.emitted.take().unwrap_or(Ok(Vec::new()));
         if code == 0 { emitted } else { Err(DeliverError::Unusable(code)) }
@@ -156,13 +156,13 @@ impl Drop for Library {
     }
 }
 
-/// Takes a message from the plugin. What comes from another thread, or from outside of `deliver`, breaks the contract
-/// and is dropped.
+/// Takes a message from the plugin. Drops a message from another thread, or from outside of `deliver`, because it breaks
+/// the contract.
 ///
 /// # Safety
 /// `ctx` is the one that the host handed out; `ptr` and `len` are readable for this call.
 unsafe extern "C" fn emit(ctx: *mut c_void, ptr: *const u8, len: usize) {
-    // SAFETY: the context that the host hands out is an `Outbox` that lives for ever. Other threads may look at its
+    // SAFETY: the context that the host hands out is an `Outbox` that lives forever. Other threads may read its
     // `thread`, which never changes.
     let outbox = unsafe { &*ctx.cast::<Outbox>().cast_const() };
     if outbox.thread != thread::current().id() {
@@ -179,7 +179,8 @@ unsafe extern "C" fn emit(ctx: *mut c_void, ptr: *const u8, len: usize) {
         *messages = Err(DeliverError::TooMuch);
         return;
     }
-    // SAFETY: the plugin promises readable bytes; an empty slice may come as (null, 0), which must not get there.
+    // SAFETY: the plugin promises readable bytes. An empty slice may come as (null, 0), which must not reach
+    // `from_raw_parts`.
     let bytes = if len == 0 { &[] } else { unsafe { std::slice::from_raw_parts(ptr, len) } };
     if let Ok(messages) = messages {
         messages.push(bytes.to_vec());
@@ -198,18 +199,18 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_library_and_a_library_that_is_no_plugin_are_told_apart() {
+    fn a_file_that_is_not_a_library_and_a_library_that_is_not_a_plugin_give_different_errors() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("text.so");
         fs::write(&path, "text").unwrap();
         let error = load_error(&path);
         assert!(error.starts_with("failed to load it as a library: "), "{error}");
-        // Whatever library this test itself is linked with.
+        // The C library that this test is linked with.
         let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
         if let Some(libc) = maps.lines().filter_map(|l| l.split_whitespace().last()).find(|p| p.contains("/libc.so")) {
             let error = load_error(Path::new(libc));
             assert!(
-                error.starts_with("it is a library and no flowswap plugin: it has no `flowswap_plugin_v1`: "),
+                error.starts_with("it is a library, but not a flowswap plugin: it has no `flowswap_plugin_v1`: "),
                 "{error}"
             );
         }
@@ -223,9 +224,9 @@ mod tests {
         ptr::null_mut()
     }
 
-    /// Emits the message twice and an empty one; of an empty message it makes a failure.
+    /// Emits the message twice, then an empty one; fails for an empty message.
     unsafe extern "C" fn deliver(ctx: *mut c_void, message: *const u8, len: usize) -> i32 {
-        // SAFETY: `open` makes a context of the host's table, which lives for ever.
+        // SAFETY: `open` makes a context of the host's table, which lives forever.
         let host = unsafe { &*ctx.cast::<HostV1>().cast_const() };
         for (message, len) in [(message, len), (message, len), (ptr::null(), 0)] {
             // SAFETY: the message is lent for this call, and (null, 0) is an empty slice.
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_emitted_comes_back_in_order() {
+    fn emitted_messages_are_returned_in_order() {
         let mut library = start(TABLE).unwrap();
         assert_eq!(library.deliver(b"ab").unwrap(), [&b"ab"[..], b"ab", b""]);
         assert_eq!(library.deliver(b"c").unwrap(), [&b"c"[..], b"c", b""]);
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_emitted_outside_of_deliver_is_dropped() {
+    fn a_message_emitted_outside_of_deliver_is_dropped() {
         let mut library = start(TABLE).unwrap();
         // SAFETY: the context of `open` above is the host's table.
         let host = unsafe { &*library.ctx.cast::<HostV1>().cast_const() };
@@ -268,11 +269,11 @@ mod tests {
         assert_eq!(library.deliver(b"c").unwrap().len(), 3);
     }
 
-    /// Emits as many times 16 KiB as the message says, in letters.
+    /// Emits 16 KiB for every byte of the message.
     unsafe extern "C" fn flood(ctx: *mut c_void, _: *const u8, len: usize) -> i32 {
         let message = [b'x'; 16 * 1024];
         for _ in 0..len {
-            // SAFETY: `open` makes a context of the host's table, which lives for ever.
+            // SAFETY: `open` makes a context of the host's table, which lives forever.
             let host = unsafe { &*ctx.cast::<HostV1>().cast_const() };
             // SAFETY: the bytes are readable.
             unsafe { (host.emit)(host.ctx, message.as_ptr(), message.len()) };
@@ -281,18 +282,18 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_not_kept() {
+    fn a_flood_of_messages_is_refused() {
         let mut library = start(PluginV1 { deliver: flood, ..TABLE }).unwrap();
         assert_eq!(library.deliver(&[b' '; 4000]).unwrap().len(), 4000);
         assert!(matches!(library.deliver(&[b' '; 5000]), Err(DeliverError::TooMuch)));
-        assert_eq!(library.deliver(&[b' '; 4000]).unwrap().len(), 4000, "the next message has its own bound");
+        assert_eq!(library.deliver(&[b' '; 4000]).unwrap().len(), 4000, "the limit applies to each message");
     }
 
-    /// Emits from another thread while it is delivered to.
+    /// Emits from another thread during `deliver`.
     unsafe extern "C" fn deliver_elsewhere(ctx: *mut c_void, _: *const u8, _: usize) -> i32 {
         let ctx = ctx.expose_provenance();
         thread::spawn(move || {
-            // SAFETY: `open` makes a context of the host's table, which lives for ever.
+            // SAFETY: `open` makes a context of the host's table, which lives forever.
             let host = unsafe { &*ptr::with_exposed_provenance::<HostV1>(ctx) };
             // SAFETY: the bytes are readable.
             unsafe { (host.emit)(host.ctx, b"x".as_ptr(), 1) };
@@ -302,22 +303,28 @@ mod tests {
     }
 
     #[test]
-    fn what_is_emitted_by_another_thread_is_dropped() {
+    fn a_message_emitted_by_another_thread_is_dropped() {
         let mut library = start(PluginV1 { deliver: deliver_elsewhere, ..TABLE }).unwrap();
         assert_eq!(library.deliver(b"c").unwrap(), [b""; 0]);
     }
 
     #[test]
-    fn a_plugin_of_the_sdk_is_served() {
+    fn a_plugin_made_with_the_sdk_is_loaded() {
         use flowswap_contract::*;
 
         struct Nothing;
         impl sdk::Plugin for Nothing {
             fn hello() -> PluginHello {
-                let name = "nothing".into();
-                let (version, protocol) = ("1".into(), PROTOCOL);
-                let (features, roles, config, origins) = (vec![], vec![], vec![], vec![]);
-                PluginHello { name, version, protocol, features, roles, config, origins, headers: None }
+                PluginHello {
+                    name: "nothing".into(),
+                    version: "1".into(),
+                    protocol: PROTOCOL,
+                    features: vec![],
+                    roles: vec![],
+                    config: vec![],
+                    origins: vec![],
+                    headers: None,
+                }
             }
             fn open(_: Open) -> Result<Self, Error> {
                 Ok(Self)
@@ -354,7 +361,7 @@ mod tests {
         let check = |table: PluginV1, expect: &str| {
             assert_eq!(start(table).map(drop).unwrap_err().to_string(), expect);
         };
-        check(PluginV1 { magic: 7, ..TABLE }, "it is no flowswap plugin: its table is something else");
+        check(PluginV1 { magic: 7, ..TABLE }, "it is not a flowswap plugin: its table is something else");
         check(
             PluginV1 { abi_version: 2, ..TABLE },
             "it was built for another flowswap: its ABI version is 2, this one is 1",
@@ -364,13 +371,13 @@ mod tests {
             "it was built for an older flowswap: its table has 16 bytes, 40 are needed",
         );
         check(PluginV1 { open: refuse, ..TABLE }, "it refused to start");
-        // A later plugin has a longer table.
+        // A newer plugin may have a longer table.
         assert!(start(PluginV1 { struct_size: 4096, ..TABLE }).is_ok());
         // SAFETY: null is refused before anything is read.
         let missing = unsafe { Library::start(ptr::null()) };
-        assert_eq!(missing.map(drop).unwrap_err().to_string(), "it is no flowswap plugin: its table is missing");
+        assert_eq!(missing.map(drop).unwrap_err().to_string(), "it is not a flowswap plugin: its table is missing");
         let words = [MAGIC, u64::from(ABI_VERSION) | (40 << 32), 0, 0, 0];
-        // SAFETY: forty bytes that live for ever, as their size field says (little-endian, or the version is wrong).
+        // SAFETY: forty bytes that live forever, as their size field says (little-endian, or the version is wrong).
         let incomplete = unsafe { Library::start(Box::leak(Box::new(words)).as_ptr().cast()) };
         assert!(incomplete.is_err());
     }

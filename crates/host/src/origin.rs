@@ -1,4 +1,4 @@
-//! The origins that a session may talk to: `https`, a host, a port.
+//! The origins that a session may talk to. An origin is `https`, a host, and a port.
 
 use flowswap_contract::{ConfigKey, Error, ErrorKind};
 use reqwest::Url;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 pub(crate) struct Origin(String);
 
 impl Origin {
-    /// The origin of a URL; none where it is not `https`.
+    /// The origin of a URL; `None` if the URL is not `https`.
     pub(crate) fn of(url: &Url) -> Option<Self> {
         (url.scheme() == "https" && url.has_host()).then(|| Self(url.origin().ascii_serialization()))
     }
@@ -18,14 +18,14 @@ impl Origin {
         &self.0
     }
 
-    /// The host, with its port where that is not the usual one.
+    /// The host, with its port unless it is the default port.
     pub(crate) fn host(&self) -> &str {
         self.0.strip_prefix("https://").unwrap_or(&self.0)
     }
 }
 
-/// Fills a plugin's templates, such as `https://{domain}`, with the values of its table. A template with an optional
-/// key that is not there gives no origin.
+/// Fills a plugin's templates, such as `https://{domain}`, with the values of its table. A template whose optional key
+/// is missing yields no origin.
 pub(crate) fn fill(
     templates: &[String],
     keys: &[ConfigKey],
@@ -45,7 +45,7 @@ fn fill_one(template: &str, keys: &[ConfigKey], config: &Map<String, Value>) -> 
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         let Some((key, after)) = after.split_once('}') else {
-            let message = format!("the plugin's origin `{template}` has a brace without its partner");
+            let message = format!("the plugin's origin `{template}` has an unmatched brace");
             return Err(Error::new(ErrorKind::Protocol, message));
         };
         text.push_str(before);
@@ -68,8 +68,8 @@ fn parse(text: &str) -> Option<Origin> {
         && url.fragment().is_none()
         && url.username().is_empty()
         && url.password().is_none();
-    // The parser forgives white space, backslashes, missing slashes and an empty user name, and a reader of the
-    // configuration would not.
+    // The parser accepts white space, backslashes, missing slashes, and an empty user name. They would mislead a reader
+    // of the configuration.
     let plain = !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\' || c == '@');
     if bare && plain && text.starts_with("https://") { Origin::of(&url) } else { None }
 }
@@ -78,7 +78,9 @@ fn not_an_origin(template: &str, text: &str) -> Error {
     let error = Error::new(ErrorKind::Config, format!("`{text}` is not an https origin"));
     match template.split_once('{').and_then(|(_, rest)| rest.split_once('}')) {
         Some((key, _)) => error
-            .with_hint(format!("look at `{key}`: with it, `{template}` must be a scheme and a host, with no path"))
+            .with_hint(format!(
+                "check `{key}`: with its value, `{template}` must be `https://` and a host, without a path"
+            ))
             .with_context("key", key),
         None => error,
     }
@@ -113,14 +115,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_is_refused() {
+    fn other_values_are_refused() {
         check("https://{domain}", json!({}), Err("`domain` is missing"));
         check("https://{domain}", json!({"domain": 3}), Err("`domain` must be a string"));
-        check(
-            "https://{domain",
-            json!({}),
-            Err("the plugin's origin `https://{domain` has a brace without its partner"),
-        );
+        check("https://{domain", json!({}), Err("the plugin's origin `https://{domain` has an unmatched brace"));
         for domain in ["", "a.test/x", "a.test?x", "a.test#x", "me@a.test", "@a.test", "a.test\\x", "a b", "a.test\n"] {
             let text = format!("`https://{domain}` is not an https origin");
             check("https://{domain}", json!({ "domain": domain }), Err(&text));

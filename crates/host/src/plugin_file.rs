@@ -1,4 +1,4 @@
-//! A plugin's library as a file: found, checked, read once, pinned.
+//! A plugin's library file: finds it, reads it once, and checks its permissions and its pin.
 
 use std::{
     fmt, fs,
@@ -13,23 +13,22 @@ use tempfile::TempDir;
 
 use crate::request::hex;
 
-/// A library that passed its checks. It holds the bytes, so that what was hashed is what is loaded,
-/// also the second time.
+/// A library that passed its checks. It holds the bytes, so that every process loads exactly what was hashed.
 #[derive(Clone)]
 pub struct PluginFile {
     name: String,
     path: PathBuf,
     sha256: String,
-    bytes: Arc<[u8]>,
+    bytes: Arc<Vec<u8>>,
 }
 
-/// Why a plugin's library is not used.
+/// Why a plugin's library is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum PluginFileError {
     /// The name cannot be part of a file name.
     #[error("`{name}` is not a plugin name")]
     Name {
-        /// What stands in the configuration.
+        /// The name in the configuration.
         name: String,
     },
     /// The file cannot be read.
@@ -48,7 +47,7 @@ pub enum PluginFileError {
     NotAFile {
         /// The plugin.
         name: String,
-        /// What it is instead.
+        /// Its path.
         path: PathBuf,
     },
     /// Others could replace the plugin's code.
@@ -62,7 +61,7 @@ pub enum PluginFileError {
         mode: u32,
     },
     /// It is not the library that the configuration pins.
-    #[error("the plugin `{name}` is not the one that is pinned: sha256 is {found}, pinned is {pinned}")]
+    #[error("the plugin `{name}` does not match its pin: its sha256 is {found}, but the configuration pins {pinned}")]
     Pin {
         /// The plugin.
         name: String,
@@ -79,17 +78,17 @@ impl PluginFileError {
     /// What the operator can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Name { .. } => Some("a name has lower-case letters, digits and hyphens".to_owned()),
+            Self::Name { .. } => Some("use only lower-case letters, digits, and hyphens".to_owned()),
             Self::Writable { path, .. } => Some(format!("chmod go-w {}", path.display())),
             Self::Pin { name, found, .. } => {
-                Some(format!("if this build is to be trusted, write sha256 = \"{found}\" under [plugins.{name}]"))
+                Some(format!("if you trust this build, write sha256 = \"{found}\" under [plugins.{name}]"))
             }
             Self::Read { .. } | Self::NotAFile { .. } => None,
         }
     }
 }
 
-/// The library of the plugin `name` in the first of `dirs` that has one.
+/// The library of the plugin `name` in the first of `dirs` that contains it.
 pub fn locate(name: &str, dirs: &[PathBuf]) -> Option<PathBuf> {
     use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
     if !is_plugin_name(name) {
@@ -123,11 +122,11 @@ impl PluginFile {
             Some(pin) if !pin.trim().eq_ignore_ascii_case(&sha256) => {
                 Err(PluginFileError::Pin { name: name.to_owned(), path, pinned: pin.to_owned(), found: sha256 })
             }
-            _ => Ok(Self { name: name.to_owned(), path, sha256, bytes: bytes.into() }),
+            _ => Ok(Self { name: name.to_owned(), path, sha256, bytes: Arc::new(bytes) }),
         }
     }
 
-    /// The word that stands as `plugin` in the configuration.
+    /// The plugin's name, the value of `plugin` in the configuration.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -142,7 +141,7 @@ impl PluginFile {
         &self.sha256
     }
 
-    /// Writes the bytes that were checked to a place where nobody else can change them before they are loaded.
+    /// Writes the bytes that were checked to a folder where no other user can change them before they are loaded.
     pub(crate) fn copy(&self) -> io::Result<PrivateCopy> {
         let private = fs::Permissions::from_mode(0o700);
         let dir = tempfile::Builder::new().prefix("flowswap-plugin-").permissions(private).tempdir()?;
@@ -163,7 +162,7 @@ impl fmt::Debug for PluginFile {
     }
 }
 
-/// A copy in a folder of its own, which goes away with this value.
+/// A copy in a separate folder. Dropping this value deletes the folder.
 #[derive(Debug)]
 pub(crate) struct PrivateCopy {
     pub(crate) path: PathBuf,
@@ -174,9 +173,9 @@ fn is_plugin_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
-/// Refuses what somebody else than its owner can write. Two cases are no danger: a folder with the sticky bit, in
-/// which only owners replace files, and a group that is the owner's own, as Debian and Fedora give every user
-/// together with a umask of 002 (wiki.debian.org/UserPrivateGroups).
+/// Refuses what anyone but its owner can write. Two cases are safe. In a folder with the sticky bit, only owners replace
+/// files. A group may be the owner's private one, which Debian and Fedora give every user together with a umask of 002
+/// (wiki.debian.org/UserPrivateGroups).
 fn refuse_writable(name: &str, path: &Path, metadata: &fs::Metadata) -> Result<(), PluginFileError> {
     const STICKY: u32 = 0o1000;
     let mode = metadata.mode() & 0o7777;
@@ -216,25 +215,27 @@ mod tests {
     }
 
     #[test]
-    fn another_hash_than_the_pinned_one_is_shown_beside_it() {
+    fn a_hash_that_does_not_match_the_pin_is_shown_with_the_pin() {
         let (_dir, path) = library(0o755, 0o644);
         let error = PluginFile::read("demo", &path, Some("c0ffee")).unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!("the plugin `demo` is not the one that is pinned: sha256 is {SHA256}, pinned is c0ffee")
+            format!(
+                "the plugin `demo` does not match its pin: its sha256 is {SHA256}, but the configuration pins c0ffee"
+            )
         );
         assert!(error.hint().unwrap().contains(&format!("sha256 = \"{SHA256}\" under [plugins.demo]")));
     }
 
     #[test]
-    fn what_others_can_change_is_refused() {
+    fn a_library_that_others_can_change_is_refused() {
         for (folder, file, accepted) in [
             (0o755, 0o644, true),
             (0o700, 0o500, true),
             (0o755, 0o646, false),
             (0o757, 0o644, false),
             (0o777, 0o644, false),
-            // Only owners replace files in it.
+            // In a folder with the sticky bit, only owners replace files.
             (0o1777, 0o644, true),
             (0o1777, 0o666, false),
         ] {
@@ -249,14 +250,14 @@ mod tests {
     }
 
     #[test]
-    fn a_group_may_write_only_where_it_is_the_owners_own() {
+    fn only_the_owners_private_group_may_write() {
         let (_dir, path) = library(0o755, 0o664);
         let metadata = fs::metadata(&path).unwrap();
         assert_eq!(PluginFile::read("demo", &path, None).is_ok(), metadata.uid() == metadata.gid());
     }
 
     #[test]
-    fn a_link_is_judged_by_what_it_leads_to() {
+    fn a_link_is_judged_by_its_target() {
         let (open, target) = library(0o777, 0o644);
         let (_dir, link) = library(0o755, 0o644);
         fs::remove_file(&link).unwrap();
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_refused() {
+    fn anything_but_a_file_is_refused() {
         let (dir, path) = library(0o755, 0o644);
         let error = PluginFile::read("demo", dir.path(), None).unwrap_err();
         assert!(matches!(error, PluginFileError::NotAFile { .. } | PluginFileError::Writable { .. }), "{error}");

@@ -1,4 +1,4 @@
-//! One plugin's process: starts it, and again where it died.
+//! Starts a plugin's process. The supervisor restarts it if it dies.
 
 use std::{
     fmt, io,
@@ -13,12 +13,12 @@ use flowswap_engine::EventSink;
 
 use crate::{
     Launcher, PluginFile,
-    life::Life,
-    revival::{Revival, Source},
+    connection::Connection,
     spawn::spawn,
+    supervisor::{Source, Supervisor},
 };
 
-/// Why there is no plugin process.
+/// Why a plugin's process could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The private copy of the library cannot be written.
@@ -39,7 +39,7 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
-    /// It did not greet as the contract has it.
+    /// It did not send the greeting that the contract requires.
     #[error("the plugin `{plugin}` did not start: {problem}")]
     Handshake {
         /// The plugin.
@@ -47,20 +47,20 @@ pub enum StartError {
         /// What it did instead.
         problem: String,
     },
-    /// It speaks another major version.
-    #[error("the plugin `{plugin}` speaks protocol {}.{}, and this flowswap {}.{}", found.major, found.minor, PROTOCOL.major, PROTOCOL.minor)]
+    /// It uses a different major version of the protocol.
+    #[error("the plugin `{plugin}` uses protocol {}.{}, but this flowswap uses {}.{}", found.major, found.minor, PROTOCOL.major, PROTOCOL.minor)]
     Protocol {
         /// The plugin.
         plugin: String,
-        /// What it speaks.
+        /// The plugin's version.
         found: Protocol,
     },
-    /// It is another plugin.
-    #[error("the plugin that is configured as `{plugin}` calls itself `{found}`")]
+    /// It is a different plugin.
+    #[error("the plugin configured as `{plugin}` calls itself `{found}`")]
     Name {
         /// The plugin.
         plugin: String,
-        /// What it says.
+        /// The name that it gives.
         found: String,
     },
 }
@@ -69,45 +69,50 @@ impl StartError {
     /// What the operator can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Protocol { .. } => Some("use a plugin and a flowswap of the same release".to_owned()),
-            Self::Name { found, .. } => Some(format!("if this is the one that is meant, write plugin = \"{found}\"")),
-            // What glibc says where the private copy lies on a file system that is mounted `noexec`.
+            Self::Protocol { .. } => Some("use the plugin and flowswap from the same release".to_owned()),
+            Self::Name { found, .. } => Some(format!("if you mean this plugin, write plugin = \"{found}\"")),
+            // glibc's message if the private copy is on a file system that is mounted `noexec`.
             Self::Handshake { problem, .. } if problem.contains("failed to map segment") => {
-                Some("let TMPDIR name a folder from which programs may be run".to_owned())
+                Some("set TMPDIR to a folder from which programs may run".to_owned())
             }
             Self::Copy { .. } | Self::Spawn { .. } | Self::Handshake { .. } => None,
         }
     }
 }
 
-/// A running plugin. Sessions share it; when the last one is gone, the process ends. One that has died is started again
-/// by the next call that needs it, a bounded number of times.
+/// A running plugin. Sessions share it; the process ends when the last session is gone. If the process dies, the next call
+/// that needs it restarts it, a limited number of times.
 pub struct PluginProcess {
     name: String,
     sha256: String,
     hello: PluginHello,
     ids: AtomicU64,
-    pub(crate) revival: Revival,
+    pub(crate) supervisor: Supervisor,
 }
 
 impl PluginProcess {
-    /// Starts a process for the plugin and shakes hands. What the process prints goes to `events` as log lines.
+    /// Starts a process for the plugin and exchanges greetings. The output of the process goes to `events` as log lines.
     pub async fn start(
         file: &PluginFile,
         launcher: &Launcher,
         events: Arc<dyn EventSink>,
     ) -> Result<Arc<Self>, StartError> {
         let source = Source { file: file.clone(), launcher: launcher.clone(), events };
-        let (hello, life) = source.start().await?;
-        Ok(Self::greeted(file.sha256(), hello, Revival::of(life, Some(source))))
+        let (hello, connection) = source.start().await?;
+        Ok(Self::from_greeting(file.sha256(), hello, Supervisor::of(connection, Some(source))))
     }
 
-    pub(crate) fn greeted(sha256: &str, hello: PluginHello, revival: Revival) -> Arc<Self> {
-        let (name, sha256) = (hello.name.clone(), sha256.to_owned());
-        Arc::new(Self { name, sha256, hello, ids: AtomicU64::new(1), revival })
+    pub(crate) fn from_greeting(sha256: &str, hello: PluginHello, supervisor: Supervisor) -> Arc<Self> {
+        Arc::new(Self {
+            name: hello.name.clone(),
+            sha256: sha256.to_owned(),
+            hello,
+            ids: AtomicU64::new(1),
+            supervisor,
+        })
     }
 
-    /// The word that stands as `plugin` in the configuration.
+    /// The plugin's name, the value of `plugin` in the configuration.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -117,12 +122,12 @@ impl PluginProcess {
         &self.sha256
     }
 
-    /// What the plugin says of itself.
+    /// The plugin's description of itself.
     pub fn hello(&self) -> &PluginHello {
         &self.hello
     }
 
-    /// A number that was never used with this plugin.
+    /// A number that this plugin has not seen before.
     pub(crate) fn next_id(&self) -> u64 {
         self.ids.fetch_add(1, Ordering::Relaxed)
     }
@@ -135,17 +140,17 @@ impl fmt::Debug for PluginProcess {
 }
 
 impl Source {
-    /// Starts a process from the bytes that were checked, and shakes hands.
-    pub(crate) async fn start(&self) -> Result<(PluginHello, Arc<Life>), StartError> {
+    /// Starts a process from the bytes that were checked, and exchanges greetings.
+    pub(crate) async fn start(&self) -> Result<(PluginHello, Arc<Connection>), StartError> {
         let Self { file, launcher, events } = self;
         let plugin = file.name().to_owned();
         let copy = file.copy().map_err(|source| StartError::Copy { plugin: plugin.clone(), source })?;
         let transport = spawn(&plugin, &copy.path, launcher, events)
             .map_err(|source| StartError::Spawn { plugin: plugin.clone(), source })?;
-        // Once it has greeted, the library is loaded, and the copy may go.
+        // A plugin that has sent its greeting has loaded the library, so the copy can be deleted.
         let tap = launcher.tap.clone();
-        let life = Life::begin_with(&plugin, transport, Arc::clone(events), &launcher.limits, tap).await;
+        let connection = Connection::begin_with(&plugin, transport, Arc::clone(events), &launcher.limits, tap).await;
         drop(copy);
-        life
+        connection
     }
 }

@@ -1,4 +1,4 @@
-//! Tells an answer of the interface from one of something in between: a portal, a filter, a balancer, a proxy. Pure.
+//! Tells an answer of the interface from one of a portal, a filter, a load balancer, or a proxy in front of it. Pure.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use flowswap_contract::{Error, ErrorKind};
 use http::{HeaderMap, StatusCode, header};
 use reqwest::Url;
 
-/// The most characters of a foreign text that are shown.
+/// How many characters of a foreign text are shown.
 const MAX_SHOWN: usize = 80;
 
-/// How far into a page its title is looked for.
+/// How many bytes of a page are searched for its title.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// An answer that is not the interface's own.
+/// An answer that does not come from the interface itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Foreign {
     status: StatusCode,
@@ -21,38 +21,39 @@ pub(crate) struct Foreign {
     content_type: Option<String>,
     server: Option<String>,
     title: Option<String>,
-    /// The host to which a redirect leads.
+    /// The host that a redirect points to.
     location: Option<String>,
 }
 
 /// What shows that an answer is foreign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Sign {
-    /// No interface sends its callers elsewhere.
+    /// No supported interface redirects its callers.
     Redirect,
     /// Only a proxy asks for this.
     ProxyAuth,
-    /// Nobody asked for a compressed answer.
+    /// flowswap did not request a compressed answer.
     Compressed(String),
     /// A page for people.
     Page,
-    /// It says that it is JSON.
+    /// It claims to be JSON and is not.
     BrokenJson,
-    /// A refusal in words for people.
+    /// A refusal in prose.
     Words,
 }
 
-/// What is foreign about an answer to a request for this URL; none where it is the interface's own.
+/// What is foreign about an answer to a request for this URL; `None` if it comes from the interface itself.
 pub(crate) fn judge(url: &Url, answer: &http::Response<Bytes>) -> Option<Foreign> {
     let (status, headers, body) = (answer.status(), answer.headers(), answer.body());
     let sign = sign(status, headers, body)?;
     Some(Foreign {
         status,
-        content_type: text(headers, header::CONTENT_TYPE).map(|kind| shown(kind.split(';').next().unwrap_or_default())),
-        server: text(headers, header::SERVER).map(|server| shown(&server)).filter(|server| !server.is_empty()),
+        content_type: text(headers, header::CONTENT_TYPE)
+            .map(|kind| displayable(kind.split(';').next().unwrap_or_default())),
+        server: text(headers, header::SERVER).map(|server| displayable(&server)).filter(|server| !server.is_empty()),
         title: if sign == Sign::Page { title(body) } else { None },
         location: text(headers, header::LOCATION)
-            .and_then(|location| Some(shown(url.join(&location).ok()?.host_str()?)))
+            .and_then(|location| Some(displayable(url.join(&location).ok()?.host_str()?)))
             .filter(|_| sign == Sign::Redirect),
         sign,
     })
@@ -72,13 +73,13 @@ fn sign(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Option<Sign> {
     }
     let page = kind.contains("html");
     if body.is_empty() {
-        // Some gateways call an empty answer HTML because they call every answer so.
+        // Some gateways label every answer as HTML, including empty ones.
         return (page && refused).then_some(Sign::Page);
     }
     if page || is_page(body) {
         return Some(Sign::Page);
     }
-    let json = serde_json::from_slice::<serde::de::IgnoredAny>(without_mark(body)).is_ok();
+    let json = serde_json::from_slice::<serde::de::IgnoredAny>(without_bom(body)).is_ok();
     match (kind.contains("json"), refused) {
         (_, false) if json => None,
         (true, false) => Some(Sign::BrokenJson),
@@ -95,17 +96,17 @@ impl Foreign {
         self.status
     }
 
-    /// The cause that many tenants may have in common.
+    /// The cause without details, so that the same cause at many tenants is recognized.
     pub(crate) fn brief(&self) -> String {
-        format!("something in between answered {}", self.status.as_u16())
+        format!("something between this machine and the server answered {}", self.status.as_u16())
     }
 
-    /// Whether it is worth asking again. A page in place of an answer, a refusal or a redirect is what it is.
-    pub(crate) fn may_pass(&self) -> bool {
+    /// Whether a repetition may help. It does not help against a page in place of an answer, a refusal, or a redirect.
+    pub(crate) fn is_temporary(&self) -> bool {
         !matches!(self.sign, Sign::Compressed(_)) && matches!(self.status.as_u16(), 408 | 429 | 500 | 502..=504)
     }
 
-    /// The error that the plugin gets in place of the answer; its effect is the caller's to say.
+    /// The error that the plugin gets in place of the answer. The caller sets its effect.
     pub(crate) fn error(&self, host: &str) -> Error {
         let kind = match self.sign {
             Sign::Compressed(_) => ErrorKind::Invalid,
@@ -113,7 +114,7 @@ impl Foreign {
             Sign::ProxyAuth => ErrorKind::Unreachable,
             _ => ErrorKind::Unavailable,
         };
-        let mut error = Error::new(kind, format!("something in between answered for {host}: {self}"))
+        let mut error = Error::new(kind, format!("something between this machine and {host} answered: {self}"))
             .with_hint(self.hint())
             .with_context("answered_by", "foreign")
             .with_context("status", self.status.as_u16().to_string());
@@ -134,19 +135,20 @@ impl Foreign {
     fn hint(&self) -> &'static str {
         match self.sign {
             Sign::Redirect => {
-                "flowswap follows no redirects: a portal may want a person to sign in, or the host has another name now"
+                "check whether a portal wants a person to sign in, or whether the host has a new name; flowswap does not \
+                 follow redirects"
             }
             Sign::ProxyAuth => {
-                "a proxy asks for a user and a password: give them in HTTPS_PROXY, or name the host in NO_PROXY; the \
-                 request is not repeated, because proxies lock accounts"
+                "put the proxy's user name and password into HTTPS_PROXY, or list the host in NO_PROXY; flowswap does not \
+                 repeat the request, because proxies lock accounts"
             }
             Sign::Compressed(_) => {
-                "something on the way compresses answers although nobody asked for it; have it left out"
+                "find what compresses answers between this machine and the host, and turn the compression off"
             }
-            Sign::BrokenJson => "something on the way has cut the answer off or changed it",
+            Sign::BrokenJson => "find what truncates or changes answers between this machine and the host",
             Sign::Page | Sign::Words => {
-                "open the address from this machine to see who answers: a portal, a proxy, a filter, a load balancer or a \
-                 maintenance page; look at HTTPS_PROXY and NO_PROXY, and at the address in the configuration"
+                "open the address from this machine to see what answers: a portal, a proxy, a filter, a load balancer, or a \
+                 maintenance page; check HTTPS_PROXY, NO_PROXY, and the address in the configuration"
             }
         }
     }
@@ -159,9 +161,9 @@ impl fmt::Display for Foreign {
             write!(f, " {kind}")?;
         }
         match &self.sign {
-            Sign::Compressed(coding) => write!(f, ", compressed (`{coding}`) although nobody asked for it")?,
-            Sign::BrokenJson => f.write_str(", cut off or no JSON at all")?,
-            Sign::Redirect if self.location.is_none() => f.write_str(", a redirect that leads nowhere")?,
+            Sign::Compressed(coding) => write!(f, ", compressed (`{coding}`) without being asked to")?,
+            Sign::BrokenJson => f.write_str(", truncated or not JSON")?,
+            Sign::Redirect if self.location.is_none() => f.write_str(", a redirect without a target")?,
             Sign::Redirect | Sign::ProxyAuth | Sign::Page | Sign::Words => {}
         }
         if let Some(host) = &self.location {
@@ -177,9 +179,9 @@ impl fmt::Display for Foreign {
     }
 }
 
-/// A foreign text as it may be shown: one short line without control characters, the query of a URL, or a quotation
-/// mark that would end ours. What else is hidden in it, every display makes visible.
-pub(crate) fn shown(text: &str) -> String {
+/// A foreign text that is safe to show: one short line without control characters, URL queries, or backticks, which would
+/// end our own quotation. Displays make other invisible characters visible.
+pub(crate) fn displayable(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let words = words.map(|word| match word.split_once('?') {
         Some((before, _)) if before.contains('/') => before,
@@ -195,8 +197,8 @@ pub(crate) fn shown(text: &str) -> String {
     kept
 }
 
-/// The body without the mark that some put before it.
-pub(crate) fn without_mark(body: &[u8]) -> &[u8] {
+/// The body without the byte order mark that some servers put in front of it.
+pub(crate) fn without_bom(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
@@ -204,25 +206,25 @@ fn compression(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     let coding = text(headers, header::CONTENT_ENCODING).unwrap_or_default();
     let coding = coding.trim();
     if !coding.is_empty() && !coding.eq_ignore_ascii_case("identity") && !body.is_empty() {
-        return Some(shown(coding));
+        return Some(displayable(coding));
     }
     body.starts_with(b"\x1f\x8b").then(|| "gzip".to_owned())
 }
 
 fn is_page(body: &[u8]) -> bool {
-    let start = without_mark(body).trim_ascii_start();
+    let start = without_bom(body).trim_ascii_start();
     let begins = |with: &str| start.get(..with.len()).is_some_and(|s| s.eq_ignore_ascii_case(with.as_bytes()));
     ["<!doctype html", "<html", "<head", "<body"].iter().any(|with| begins(with))
 }
 
-/// An error object is one under whatever name it is sent.
+/// Whether the body is a JSON object. An error object counts as one regardless of its content type.
 fn is_object(body: &[u8]) -> bool {
-    without_mark(body).trim_ascii_start().starts_with(b"{")
+    without_bom(body).trim_ascii_start().starts_with(b"{")
 }
 
 fn title(body: &[u8]) -> Option<String> {
     let head = String::from_utf8_lossy(body.get(..MAX_HEAD).unwrap_or(body));
-    // Case folding of ASCII keeps every position.
+    // Lower-casing ASCII keeps every byte position.
     let folded = head.to_ascii_lowercase();
     let start = folded.find("<title")?;
     let start = start + folded.get(start..)?.find('>')? + 1;
@@ -234,7 +236,7 @@ fn title(body: &[u8]) -> Option<String> {
             text.replace(name, character)
         },
     );
-    Some(shown(&decoded)).filter(|title| !title.is_empty())
+    Some(displayable(&decoded)).filter(|title| !title.is_empty())
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {

@@ -1,4 +1,4 @@
-//! Takes known secrets out of what the other side sends, as a second line of defence behind the capture.
+//! Removes known secrets from what the other side sends, as a second line of defense after the capture.
 
 use std::fmt;
 
@@ -10,15 +10,15 @@ use crate::splice::{encode_sparingly, form_encode};
 
 const REDACTED: &str = "[redacted]";
 
-/// A text contains a shorter value by chance.
+/// Values shorter than this are not searched for within a text, because a text may contain them by chance.
 const SHORTEST_CONTAINED: usize = 6;
 
-/// Members whose value is a secret wherever they stand.
+/// Members whose value is always a secret.
 const SECRET_MEMBERS: &[&str] = &["access_token", "refresh_token", "id_token", "client_secret", "clientSecret"];
 
-/// Knows what must not come out.
+/// Knows the values that must not be shown.
 pub(crate) struct Redactor {
-    /// The secrets and the forms in which they are echoed, the longest first, so that none hides a part of another.
+    /// The secrets and their encoded forms, the longest first, so that replacing one does not leave a part of another.
     needles: Vec<Secret>,
 }
 
@@ -55,7 +55,7 @@ impl Redactor {
         text
     }
 
-    /// Takes secrets out of a decoded body, at any depth.
+    /// Removes secrets from a decoded body, at any depth.
     pub(crate) fn value(&self, value: &mut Value) {
         match value {
             Value::String(text) => *text = self.text(text),
@@ -74,7 +74,7 @@ impl Redactor {
             return value;
         }
         match &value {
-            // The other side has masked it already, and the end that it leaves helps to tell secrets apart.
+            // The other side has already masked it, and the visible end helps to tell secrets apart.
             Value::String(text) if SECRET_MEMBERS.contains(&name) && !text.contains("***") => REDACTED.into(),
             _ => {
                 self.value(&mut value);
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn known_values_go_wherever_they_stand() {
+    fn known_values_are_redacted_everywhere() {
         check(json!("c4n4ry/+ value"), json!("[redacted]"));
         check(json!({"a": ["x c4n4ry/+ value y"]}), json!({"a": ["x [redacted] y"]}));
         check(json!({"c4n4ry/+ value": 1}), json!({"[redacted]": 1}));
@@ -112,12 +112,12 @@ mod tests {
     }
 
     #[test]
-    fn a_short_value_goes_only_where_it_stands_alone() {
+    fn a_short_value_is_redacted_only_as_a_whole_text() {
         check(json!(["ab", "about", ""]), json!(["[redacted]", "about", ""]));
     }
 
     #[test]
-    fn members_that_are_secrets_by_name_go_unless_masked_or_captured() {
+    fn members_with_secret_names_are_redacted_unless_masked_or_captured() {
         check(
             json!({
                 "access_token": "t", "refresh_token": "t", "id_token": "t", "client_secret": "s", "clientSecret": "s",

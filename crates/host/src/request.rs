@@ -1,4 +1,4 @@
-//! Makes one request: guard, splice, journal, send, journal, capture, answer.
+//! Makes one request, in this order: guard, splice, journal, send, capture, journal, answer.
 
 use bytes::Bytes;
 use flowswap_contract::{Blind, Body, Capture, Custody, Error, ErrorKind, Handle, HttpAnswer, HttpAsk, Intent};
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     blind::blind,
-    capture::{self, Taken},
+    capture::{self, Extracted},
     guard::{Permitted, describe},
     redact::Redactor,
     scope::{Scope, chain, internal},
@@ -27,15 +27,15 @@ impl Scope<'_> {
     pub(crate) async fn request(&self, ask: &HttpAsk) -> Result<HttpAnswer, Error> {
         let permitted = self.permission().permit(ask)?;
         if let Some(capture) = ask.capture.iter().find(|c| !capture::is_name(&c.name)) {
-            let message = format!("the plugin captures a secret under the name `{}`, which is none", capture.name);
+            let message = format!("the plugin captures a secret under the invalid name `{}`", capture.name);
             return Err(Error::new(ErrorKind::Protocol, message));
         }
-        let secrets = self.lend(ask).await?;
+        let secrets = self.fetch_secrets(ask).await?;
         let blinding = ask.blind.as_ref().and_then(|blind| Some((blind.as_ref(), secrets.get(&blind.key)?.clone())));
         let request = self.assemble(ask, &permitted, splice(ask, &secrets)?)?;
         self.wait_at_gate(ask, &permitted).await?;
-        self.look_for_outage(&permitted)?;
-        self.expect_prompt(ask)?;
+        self.refuse_during_outage(&permitted)?;
+        self.refuse_late_removal(ask)?;
         let intended = match ask.intent {
             Intent::Mutate => Some(self.intend(ask, &permitted).await?),
             Intent::Read | Intent::Authenticate => None,
@@ -65,16 +65,16 @@ impl Scope<'_> {
         let agent = HeaderValue::from_str(&self.user_agent()).map_err(|e| internal(&e))?;
         headers.insert(header::USER_AGENT, agent);
         if let Some(authorization) = spliced.authorization {
-            // An echo of the header is as bad as one of the secret itself.
+            // An answer that echoes the header would expose the secret just as well.
             if let Some((_, credentials)) = authorization.to_str().ok().and_then(|text| text.split_once(' ')) {
-                self.side.vault.saw(&Secret::new(credentials));
+                self.side.vault.remember(&Secret::new(credentials));
             }
             headers.insert(header::AUTHORIZATION, authorization);
         }
         if let Some(content_type) = spliced.content_type {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
-        // Some gateways answer 411 to a request that could have a body and does not say that it has none.
+        // Some gateways answer 411 to a request that could have a body and has no content length.
         if !spliced.body.is_empty() || matches!(permitted.method, Method::POST | Method::PUT | Method::PATCH) {
             headers.insert(header::CONTENT_LENGTH, spliced.body.len().into());
         }
@@ -85,7 +85,7 @@ impl Scope<'_> {
         Ok(request)
     }
 
-    /// Names the run and the step to whoever reads the other side's log; what only looks has neither.
+    /// Names the run and the step for the other side's log. A dry run has neither.
     fn user_agent(&self) -> String {
         let agent = concat!("flowswap/", env!("CARGO_PKG_VERSION"));
         match (self.mode, self.step) {
@@ -115,7 +115,7 @@ impl Scope<'_> {
         Ok(Intended { step, request })
     }
 
-    /// Keeps what the answer carries, writes down what came of the request, and makes the plugin's answer of it.
+    /// Stores the secrets of the answer, records the outcome of the request, and builds the plugin's answer.
     async fn conclude(
         &self,
         ask: &HttpAsk,
@@ -132,14 +132,14 @@ impl Scope<'_> {
         let redactor = self.side.vault.redactor();
         let answer = sending.into_answer(ask, permitted);
 
-        // A secret is shown once. It goes into custody before anything else is done that could fail.
-        let mut kept = Ok(());
+        // A secret is shown once, so it is stored before anything else that could fail.
+        let mut stored = Ok(());
         let answer = answer.map(|mut answer| {
-            let taken = if answer.is_success() { self.take(ask, &mut answer) } else { Taken::default() };
-            (answer, taken)
+            let extracted = if answer.is_success() { self.extract(ask, &mut answer) } else { Extracted::default() };
+            (answer, extracted)
         });
-        if let Ok((_, taken)) = &answer {
-            kept = self.keep(taken).await;
+        if let Ok((_, extracted)) = &answer {
+            stored = self.store_secrets(extracted).await;
         }
         if let Some(intended) = &intended {
             let Intended { step, request } = intended;
@@ -147,39 +147,41 @@ impl Scope<'_> {
             let ended = Entry::RequestEnded { step: step.clone(), request: *request, outcome };
             self.journal(ended).await.map_err(|e| {
                 let message =
-                    format!("what came of {} was not recorded: {}", describe(&ask.method, &ask.url), chain(&e));
+                    format!("the outcome of {} was not recorded: {}", describe(&ask.method, &ask.url), chain(&e));
                 Error::new(ErrorKind::Internal, message).with_unknown_effect()
             })?;
         }
         let unknown = |error: Error| if mutates { error.with_unknown_effect() } else { error };
-        let (mut answer, taken) = answer.map_err(|mut error| {
+        let (mut answer, extracted) = answer.map_err(|mut error| {
             error.message = redactor.text(&error.message);
             error.context.values_mut().for_each(|value| *value = redactor.text(value));
             error
         })?;
-        kept.map_err(unknown)?;
-        self.record_custody(&taken).await.map_err(unknown)?;
-        if !taken.missing.is_empty() {
+        stored.map_err(unknown)?;
+        self.record_stored_secrets(&extracted).await.map_err(unknown)?;
+        if !extracted.missing.is_empty() {
             let request = describe(&ask.method, &ask.url);
-            let message = format!("the answer to {request} has no secret at `{}`", taken.missing.join("`, `"));
+            let message = format!("the answer to {request} has no secret at `{}`", extracted.missing.join("`, `"));
             return Err(unknown(Error::new(ErrorKind::Invalid, message)));
         }
-        if let (Some((Blind { pointers, .. }, key)), true) = (&blinding, answer.is_success()) {
+        if let Some((Blind { pointers, .. }, key)) = &blinding
+            && answer.is_success()
+        {
             blind(&mut answer.body, pointers, key);
         }
-        // What was just captured is known by now, and must not stand anywhere else in the answer either.
+        // The redactor now knows the captured secrets as well, and removes them from the rest of the answer.
         redact(&mut answer, &self.side.vault.redactor());
         Ok(answer)
     }
 
-    fn take(&self, ask: &HttpAsk, answer: &mut HttpAnswer) -> Taken {
-        let taken = capture::take(&ask.capture, &mut answer.body, |capture| self.name(capture));
-        taken.captured.iter().for_each(|captured| self.side.vault.saw(&captured.secret));
-        taken
+    fn extract(&self, ask: &HttpAsk, answer: &mut HttpAnswer) -> Extracted {
+        let extracted = capture::extract(&ask.capture, &mut answer.body, |capture| self.name(capture));
+        extracted.captured.iter().for_each(|captured| self.side.vault.remember(&captured.secret));
+        extracted
     }
 
-    /// Names a captured secret. What lives as long as the session has a place of its own, so that it can neither be
-    /// taken for a secret of the configuration nor for one in custody.
+    /// Names a captured secret. A secret that lives as long as the session has a separate path, so that its name is never
+    /// that of a configured or a stored secret.
     fn name(&self, capture: &Capture) -> Handle {
         let (tenant, role, name) = (&self.side.tenant, self.side.role, &capture.name);
         match (capture.custody, self.step) {
@@ -188,19 +190,18 @@ impl Scope<'_> {
         }
     }
 
-    /// Makes a random secret and takes it into custody, under the name that the step's output of this name would have.
+    /// Makes a random secret and stores it, under the name that the step's output of this name would have.
     pub(crate) async fn mint(&self, name: &str) -> Result<Handle, Error> {
         let Some(step) = self.step.filter(|_| capture::is_name(name)) else {
-            let message =
-                format!("the plugin makes a secret under the name `{name}`, which is none, or outside of any step");
+            let message = format!("the plugin makes a secret outside of any step, or under the invalid name `{name}`");
             return Err(Error::new(ErrorKind::Protocol, message));
         };
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(|e| internal(&e))?;
         let handle = Handle::new(format!("{}/{step}/{name}", self.side.tenant));
-        // What is in custody may be a secret that was shown once.
+        // Never overwrites a stored secret: it may have been shown only once.
         if self.side.effects.secrets.get(&handle).await.map_err(|e| internal(&e))?.is_some() {
-            return Err(self.permission().refuse(format!("asked for a new secret `{handle}`, and there is one")));
+            return Err(self.permission().refuse(format!("asked for a new secret `{handle}`, which already exists")));
         }
         let secret = Secret::new(hex(&bytes));
         self.side.effects.secrets.put(&handle, &secret).await.map_err(|e| internal(&e))?;
@@ -210,12 +211,14 @@ impl Scope<'_> {
         Ok(handle)
     }
 
-    async fn keep(&self, taken: &Taken) -> Result<(), Error> {
-        for captured in &taken.captured {
+    async fn store_secrets(&self, extracted: &Extracted) -> Result<(), Error> {
+        for captured in &extracted.captured {
             if captured.custody == Custody::Durable {
                 let stored = self.side.effects.secrets.put(&captured.handle, &captured.secret).await;
                 stored.map_err(|e| {
-                    internal(&e).with_hint("the secret was shown once and is lost; undoing the step retires it")
+                    internal(&e).with_hint(
+                        "roll back the step to invalidate the secret: it was shown only once, and it is lost",
+                    )
                 })?;
             }
             self.side.vault.keep(captured.handle.clone(), captured.secret.clone());
@@ -223,9 +226,9 @@ impl Scope<'_> {
         Ok(())
     }
 
-    async fn record_custody(&self, taken: &Taken) -> Result<(), Error> {
+    async fn record_stored_secrets(&self, extracted: &Extracted) -> Result<(), Error> {
         let Some(step) = self.step else { return Ok(()) };
-        for captured in taken.captured.iter().filter(|c| c.custody == Custody::Durable) {
+        for captured in extracted.captured.iter().filter(|c| c.custody == Custody::Durable) {
             let entry = Entry::SecretStored { step: step.to_owned(), handle: captured.handle.clone() };
             self.journal(entry).await.map_err(|e| internal(&e))?;
         }
@@ -250,7 +253,7 @@ fn redacted(outcome: RequestOutcome, redactor: &Redactor) -> RequestOutcome {
     }
 }
 
-/// The captures that outlive the session.
+/// The captures of secrets that are stored longer than the session.
 fn durable(captures: &[Capture]) -> impl Iterator<Item = &Capture> {
     captures.iter().filter(|capture| capture.custody == Custody::Durable)
 }

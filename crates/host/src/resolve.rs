@@ -1,4 +1,4 @@
-//! Names that lead to other addresses than the system says, like curl's `--resolve`.
+//! Overrides the addresses of host names, like curl's `--resolve`.
 
 use std::{collections::BTreeMap, fmt, io, net::SocketAddr, str::FromStr, sync::Arc};
 
@@ -12,9 +12,9 @@ pub struct HostPattern {
     name: String,
 }
 
-/// The text is no [`HostPattern`].
+/// The text is not a [`HostPattern`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is neither a host name nor `*.` with one")]
+#[error("`{0}` is neither a host name nor `*.` followed by a host name")]
 pub struct HostPatternError(String);
 
 impl HostPattern {
@@ -27,7 +27,7 @@ impl HostPattern {
         host.strip_suffix(&self.name).and_then(|rest| rest.strip_suffix('.')).is_some_and(|rest| !rest.is_empty())
     }
 
-    /// A plain name goes before any wildcard, a longer suffix before a shorter one.
+    /// A plain name wins over a wildcard, and a longer suffix over a shorter one.
     fn precision(&self) -> (bool, usize) {
         (!self.wildcard, self.name.len())
     }
@@ -64,19 +64,19 @@ pub(crate) fn find(overrides: &Overrides, host: &str) -> Option<SocketAddr> {
     matching.max_by_key(|(pattern, _)| pattern.precision()).map(|(_, address)| *address)
 }
 
-/// Why a name leads nowhere.
+/// Why a name has no address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LookupError {
-    /// There is no such name.
-    #[error("there is no host of this name")]
+    /// The name does not exist.
+    #[error("this host name does not exist")]
     Unknown,
-    /// Nobody could say; later somebody may.
+    /// The lookup failed; a later one may succeed.
     #[error("{0}")]
     Failed(String),
 }
 
 impl LookupError {
-    /// The standard library gives no code, only the C library's words for it (`gai_strerror` of glibc, musl and macOS).
+    /// The standard library gives no code, only the C library's text (`gai_strerror` of glibc, musl, and macOS).
     fn of(error: &io::Error) -> Self {
         let text = error.to_string();
         let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
@@ -91,7 +91,7 @@ impl LookupError {
     }
 }
 
-/// Looks names up in the overrides first, and asks the system for all others.
+/// Looks names up in the overrides first, and asks the system about all others.
 pub(crate) struct Resolver {
     pub(crate) overrides: Arc<Overrides>,
 }
@@ -134,14 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_no_patterns() {
+    fn other_texts_are_not_patterns() {
         for text in ["", "*", "*.", "a..b", "https://a", "a.test:443", "*a.test", "a.*.test", "a b"] {
             assert_eq!(text.parse::<HostPattern>(), Err(HostPatternError(text.to_owned())));
         }
     }
 
     #[test]
-    fn a_name_that_is_not_there_is_told_from_a_lookup_that_failed() {
+    fn a_missing_name_is_distinguished_from_a_failed_lookup() {
         for (text, expect) in [
             ("failed to lookup address information: Name or service not known", LookupError::Unknown),
             ("failed to lookup address information: No address associated with hostname", LookupError::Unknown),
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_precise_pattern_holds() {
+    fn the_most_precise_pattern_wins() {
         let overrides: Overrides = [("*.test", 1), ("*.okta.test", 2), ("acme.okta.test", 3)]
             .map(|(pattern, port)| (pattern.parse().unwrap(), SocketAddr::from(([127, 0, 0, 1], port))))
             .into();

@@ -1,4 +1,4 @@
-//! Decides whether a request is repeated, and when. Pure: the same attempts lead to the same waits.
+//! Decides whether and when to repeat a request. Pure: the same attempts lead to the same waits.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{
     transport::{Sent, TransportError},
 };
 
-/// How many times a request is sent at most.
+/// The maximum number of times that a request is sent.
 pub(crate) const MAX_ATTEMPTS: u32 = 5;
 
 /// The longest wait before a repetition: Okta's windows last 60 s (developer.okta.com, "Rate limits overview").
@@ -19,12 +19,12 @@ pub(crate) const MAX_WAIT: Duration = Duration::from_secs(70);
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
-/// What can be known of a request before it is sent again.
+/// What decides whether a request may be repeated.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Tried<'a> {
-    /// What it means to do.
+pub(crate) struct RetryPolicy<'a> {
+    /// What the request does.
     pub(crate) intent: Intent,
-    /// Whether twice leaves the world as once.
+    /// Whether sending it twice has the same effect as sending it once.
     pub(crate) idempotent: bool,
     /// How many times it was sent.
     pub(crate) attempts: u32,
@@ -35,38 +35,38 @@ pub(crate) struct Tried<'a> {
 /// Whether to send a request again.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// What was seen is the end of it.
-    Take,
+    /// Do not repeat it: the last attempt is the result.
+    Accept,
     /// Send it again.
     Repeat {
         /// After this time.
         wait: Duration,
-        /// A few words for the operator.
+        /// A short reason for the operator.
         reason: String,
     },
 }
 
-impl Tried<'_> {
+impl RetryPolicy<'_> {
     /// Decides on an answer of the other side.
     pub(crate) fn after_answer(&self, status: StatusCode, headers: &HeaderMap) -> Decision {
         let repeat = match status.as_u16() {
-            // Refused before any work was done, so it is safe for mutations as well.
+            // The server refused it before it did any work, so a repetition is safe for mutations as well.
             429 => true,
-            // Okta answers so for some seconds now and then. Whatever was tried, a read has not done it.
+            // Okta occasionally answers 500 for some seconds. A read is always safe to repeat.
             500 => self.intent == Intent::Read,
-            // What a server did before it gave up waiting for the request is not known.
+            // The server may have done some work before it gave up.
             408 | 502..=504 => self.is_harmless(),
             _ => false,
         };
-        self.take_or_wait(repeat, status, headers)
+        self.accept_or_wait(repeat, status, headers)
     }
 
-    /// Decides on an answer of something in between, which cannot say what was done.
+    /// Decides on an answer of a proxy or portal, which does not say what the other side did.
     pub(crate) fn after_foreign(&self, foreign: &Foreign, headers: &HeaderMap) -> Decision {
-        self.take_or_wait(foreign.may_pass() && self.is_harmless(), foreign.status(), headers)
+        self.accept_or_wait(foreign.is_temporary() && self.is_harmless(), foreign.status(), headers)
     }
 
-    fn take_or_wait(&self, repeat: bool, status: StatusCode, headers: &HeaderMap) -> Decision {
+    fn accept_or_wait(&self, repeat: bool, status: StatusCode, headers: &HeaderMap) -> Decision {
         let wait = wait_until_reset(status, headers, self.dialect).unwrap_or_else(|| self.back_off());
         self.repeat_if(repeat, wait, || match status.as_u16() {
             429 => "the rate limit is reached".to_owned(),
@@ -80,14 +80,14 @@ impl Tried<'_> {
         self.repeat_if(repeat, self.back_off(), || error.to_string())
     }
 
-    /// Whether twice is as good as once.
+    /// Whether a repetition does no harm even if the first attempt had an effect.
     fn is_harmless(&self) -> bool {
         self.intent != Intent::Mutate || self.idempotent
     }
 
     fn repeat_if(&self, repeat: bool, wait: Duration, reason: impl Fn() -> String) -> Decision {
         if !repeat || self.attempts >= MAX_ATTEMPTS {
-            return Decision::Take;
+            return Decision::Accept;
         }
         Decision::Repeat { wait: wait.min(MAX_WAIT), reason: reason() }
     }
@@ -97,7 +97,7 @@ impl Tried<'_> {
     }
 }
 
-/// How long the origin is to be left alone after an answer that had nothing left to give.
+/// How long to hold requests to the origin after an answer that says that no requests remain.
 pub(crate) fn hold_after(headers: &HeaderMap, dialect: Option<&HeaderDialect>) -> Option<Duration> {
     let dialect = dialect?;
     let remaining: u64 = number(headers, &dialect.remaining)?;
@@ -109,7 +109,7 @@ pub(crate) fn hold_after(headers: &HeaderMap, dialect: Option<&HeaderDialect>) -
 
 fn wait_until_reset(status: StatusCode, headers: &HeaderMap, dialect: Option<&HeaderDialect>) -> Option<Duration> {
     retry_after(headers).or_else(|| {
-        // On other answers the window says nothing about when to come back.
+        // For other statuses, the end of the rate limit window does not say when to retry.
         if status == StatusCode::TOO_MANY_REQUESTS { until_reset(headers, dialect?) } else { None }
     })
 }
@@ -123,7 +123,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(seconds_between(date(headers, "date")?, until))
 }
 
-/// One second more than the server says, because both of its times are cut to whole seconds.
+/// One second more than the server says, because both of its times are truncated to whole seconds.
 fn until_reset(headers: &HeaderMap, dialect: &HeaderDialect) -> Option<Duration> {
     let reset = Timestamp::from_second(number(headers, &dialect.reset)?.try_into().ok()?).ok()?;
     Some(seconds_between(date(headers, "date")?, reset) + Duration::from_secs(1))
@@ -163,13 +163,13 @@ mod tests {
         lines.iter().map(|&(n, v)| (n.parse::<http::HeaderName>().unwrap(), v.parse().unwrap())).collect()
     }
 
-    fn tried(intent: Intent, dialect: &HeaderDialect) -> Tried<'_> {
-        Tried { intent, idempotent: false, attempts: 1, dialect: Some(dialect) }
+    fn policy(intent: Intent, dialect: &HeaderDialect) -> RetryPolicy<'_> {
+        RetryPolicy { intent, idempotent: false, attempts: 1, dialect: Some(dialect) }
     }
 
     fn wait_of(decision: Decision) -> Option<u128> {
         match decision {
-            Decision::Take => None,
+            Decision::Accept => None,
             Decision::Repeat { wait, .. } => Some(wait.as_millis()),
         }
     }
@@ -191,12 +191,12 @@ mod tests {
             (504, true, true, false, true),
         ] {
             let status = StatusCode::from_u16(status).unwrap();
-            let repeats = |tried: Tried<'_>| wait_of(tried.after_answer(status, &HeaderMap::new())).is_some();
+            let repeats = |policy: RetryPolicy<'_>| wait_of(policy.after_answer(status, &HeaderMap::new())).is_some();
             let got = [
-                repeats(tried(Intent::Read, &dialect)),
-                repeats(tried(Intent::Authenticate, &dialect)),
-                repeats(tried(Intent::Mutate, &dialect)),
-                repeats(Tried { idempotent: true, ..tried(Intent::Mutate, &dialect) }),
+                repeats(policy(Intent::Read, &dialect)),
+                repeats(policy(Intent::Authenticate, &dialect)),
+                repeats(policy(Intent::Mutate, &dialect)),
+                repeats(RetryPolicy { idempotent: true, ..policy(Intent::Mutate, &dialect) }),
             ];
             assert_eq!(got, [read, authenticate, mutate, idempotent], "{status}");
         }
@@ -213,18 +213,18 @@ mod tests {
             (Intent::Mutate, false, Sent::MaybeSent, false),
             (Intent::Mutate, true, Sent::MaybeSent, true),
         ] {
-            let tried = Tried { idempotent, ..tried(intent, &dialect) };
-            let decision = tried.after_error(&TransportError::new(sent, "x"));
+            let policy = RetryPolicy { idempotent, ..policy(intent, &dialect) };
+            let decision = policy.after_error(&TransportError::new(sent, "x"));
             assert_eq!(wait_of(decision).is_some(), repeat, "{intent:?} {sent:?}");
         }
     }
 
     #[test]
-    fn waits_grow_and_end() {
+    fn waits_grow_until_the_last_attempt() {
         let dialect = dialect();
         let waits = (1..=6).map(|attempts| {
-            let tried = Tried { attempts, ..tried(Intent::Read, &dialect) };
-            wait_of(tried.after_answer(StatusCode::SERVICE_UNAVAILABLE, &HeaderMap::new()))
+            let policy = RetryPolicy { attempts, ..policy(Intent::Read, &dialect) };
+            wait_of(policy.after_answer(StatusCode::SERVICE_UNAVAILABLE, &HeaderMap::new()))
         });
         assert_eq!(waits.collect::<Vec<_>>(), [Some(500), Some(1000), Some(2000), Some(4000), None, None]);
     }
@@ -232,22 +232,22 @@ mod tests {
     fn check_wait(status: u16, lines: &[(&'static str, &'static str)], expect_ms: u128) {
         let dialect = dialect();
         let decision =
-            tried(Intent::Read, &dialect).after_answer(StatusCode::from_u16(status).unwrap(), &headers(lines));
+            policy(Intent::Read, &dialect).after_answer(StatusCode::from_u16(status).unwrap(), &headers(lines));
         assert_eq!(wait_of(decision), Some(expect_ms), "{status} {lines:?}");
     }
 
     #[test]
-    fn the_other_side_says_how_long() {
+    fn the_other_side_decides_how_long_to_wait() {
         check_wait(503, &[("retry-after", "7")], 7_000);
         check_wait(429, &[("retry-after", "0")], 0);
         check_wait(429, &[("retry-after", "7"), RESET, DATE], 7_000);
         check_wait(429, &[("retry-after", "Mon, 23 Nov 2026 10:00:09 GMT"), DATE], 9_000);
         check_wait(429, &[RESET, DATE], 21_000);
-        // A reset that is past still leaves the second that both times may be cut by.
+        // A reset in the past still adds the second for the truncation of both times.
         check_wait(429, &[("x-rate-limit-reset", "1795428000"), ("date", "Mon, 23 Nov 2026 10:00:05 GMT")], 1_000);
         check_wait(429, &[("retry-after", "3600")], 70_000);
         check_wait(429, &[("x-rate-limit-reset", "99999999999999"), DATE], 500);
-        // Without the server's clock its times mean nothing, and neither does the window of another answer.
+        // Without the server's own time, its other times are useless. So is the window of an answer other than 429.
         for lines in [&[RESET][..], &[("retry-after", "soon")], &[("retry-after", "Mon, 23 Nov 2026 10:00:09 GMT")]] {
             check_wait(429, lines, 500);
         }

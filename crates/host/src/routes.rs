@@ -1,4 +1,4 @@
-//! Who waits for what from a plugin process, and the rules that its messages have to keep.
+//! Which calls wait for a plugin process, and the rules for its messages.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,10 +12,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::relay::one_line;
 
-/// No plugin has a reason to have more requests under way in one call.
+/// How many asks of one call may be unanswered at the same time. No plugin needs more.
 pub(crate) const MAX_ASKS: usize = 256;
 
-/// What a plugin says within a call.
+/// A plugin's message within a call.
 #[derive(Debug)]
 pub(crate) enum FromCall {
     Ask { n: u32, ask: Ask },
@@ -23,34 +23,34 @@ pub(crate) enum FromCall {
     Reply(Result<Value, Error>),
 }
 
-/// Why a process is of no use any more.
+/// Why a process can no longer be used.
 #[derive(Debug, Clone)]
 pub(crate) struct Ended {
     pub(crate) kind: ErrorKind,
     pub(crate) message: String,
 }
 
-/// Who waits for what.
+/// Which calls wait for the process.
 pub(crate) struct Routes {
     pub(crate) plugin: String,
     pub(crate) events: Arc<dyn EventSink>,
     pub(crate) waiting: Mutex<Waiting>,
-    /// Set to end the process before its time.
-    pub(crate) doom: watch::Sender<Option<Ended>>,
+    /// Set to kill the process, with the reason.
+    pub(crate) kill_request: watch::Sender<Option<Ended>>,
 }
 
 #[derive(Default)]
 pub(crate) struct Waiting {
     pub(crate) calls: HashMap<u64, Route>,
-    pub(crate) cancelled: HashSet<u64>,
-    /// Calls that are over.
+    pub(crate) canceled: HashSet<u64>,
+    /// Calls that are finished.
     replied: HashSet<u64>,
-    /// What broke the protocol was said in one of those, so whoever is in flight has not done it.
-    pub(crate) is_broken_by_others: bool,
+    /// The message that broke the protocol belongs to a finished call, so the calls in flight are not the cause.
+    pub(crate) broken_by_finished_call: bool,
     pub(crate) opening: HashMap<u64, oneshot::Sender<Result<(), Error>>>,
     pub(crate) ended: Option<Ended>,
-    /// How many calls and openings were in flight then.
-    pub(crate) cut_off: usize,
+    /// How many calls and openings were in flight when the process ended.
+    pub(crate) in_flight_at_end: usize,
 }
 
 pub(crate) struct Route {
@@ -70,25 +70,26 @@ impl Routes {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Passes a message on; an error says how it breaks the protocol.
+    /// Passes a message on to its call; an error says how the message breaks the protocol.
     pub(crate) fn route(&self, bytes: &[u8]) -> Result<(), String> {
-        let message = serde_json::from_slice(bytes).map_err(|e| format!("sent something that is no message ({e})"))?;
+        let message =
+            serde_json::from_slice(bytes).map_err(|e| format!("sent something that is not a message ({e})"))?;
         let mut waiting = self.lock();
         if let FromPlugin::Ask { id, .. } | FromPlugin::Reply { id, .. } = &message {
-            waiting.is_broken_by_others = waiting.replied.contains(id);
+            waiting.broken_by_finished_call = waiting.replied.contains(id);
         }
         match message {
             FromPlugin::Hello(_) => Err("greeted twice".to_owned()),
             FromPlugin::Opened { session, outcome } => {
                 let opening = waiting.opening.remove(&session);
-                let opening = opening.ok_or_else(|| format!("opened session {session}, which nobody asked for"))?;
+                let opening = opening.ok_or_else(|| format!("opened session {session} without being asked to"))?;
                 let _ = opening.send(outcome.into());
                 Ok(())
             }
-            FromPlugin::Ask { id, .. } | FromPlugin::Reply { id, .. } if waiting.cancelled.contains(&id) => Ok(()),
+            FromPlugin::Ask { id, .. } | FromPlugin::Reply { id, .. } if waiting.canceled.contains(&id) => Ok(()),
             FromPlugin::Ask { id, n, ask } => {
                 let route = waiting.calls.get_mut(&id);
-                let route = route.ok_or_else(|| format!("asked for something in call {id}, which does not run"))?;
+                let route = route.ok_or_else(|| format!("asked for something in call {id}, which is not running"))?;
                 if n != route.asked {
                     return Err(format!("gave an ask of call {id} the number {n} instead of {}", route.asked));
                 }
@@ -102,13 +103,13 @@ impl Routes {
             }
             FromPlugin::Reply { id, outcome } => {
                 let route = waiting.calls.remove(&id);
-                let route = route.ok_or_else(|| format!("replied to call {id}, which does not run"))?;
+                let route = route.ok_or_else(|| format!("replied to call {id}, which is not running"))?;
                 waiting.replied.insert(id);
                 let _ = route.inbox.send(FromCall::Reply(outcome.into()));
                 Ok(())
             }
             FromPlugin::Event { id, event } => {
-                // A call's last words may come after its end.
+                // An event of a call may arrive after the call's reply.
                 match id.and_then(|id| waiting.calls.get(&id)) {
                     Some(route) => drop(route.inbox.send(FromCall::Event(event))),
                     None => self.log(event),
@@ -127,14 +128,14 @@ impl Routes {
         self.events.emit(Event::Log { plugin: self.plugin.clone(), tenant: None, level, message });
     }
 
-    /// Tells everybody who waits that it is over.
+    /// Tells everything that waits for the process that it has ended.
     pub(crate) fn end(&self, ended: Ended) {
         let mut waiting = self.lock();
         if waiting.ended.is_none() {
-            waiting.cut_off = waiting.calls.len() + waiting.opening.len();
+            waiting.in_flight_at_end = waiting.calls.len() + waiting.opening.len();
             waiting.ended = Some(ended);
         }
-        // Dropping the senders wakes them.
+        // Dropping the senders wakes the receivers.
         waiting.calls.clear();
         waiting.opening.clear();
     }

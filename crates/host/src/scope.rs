@@ -1,4 +1,4 @@
-//! What a request is made within: one side of one tenant, and one call to its plugin.
+//! The context of a request: one side of one tenant, and one call to its plugin.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,10 +16,10 @@ use tokio::time::Instant;
 
 use crate::{Effects, guard::Permission, origin::Origin, vault::Vault};
 
-/// No plugin has a reason to wait longer in one go.
+/// The longest single wait that a plugin may ask for. No plugin needs a longer one.
 const MAX_SLEEP: Duration = Duration::from_secs(10 * 60);
 
-/// One side of one tenant, as far as effects are concerned.
+/// One side of one tenant, with what its requests need.
 #[derive(Debug)]
 pub(crate) struct Side {
     pub(crate) plugin: String,
@@ -33,7 +33,7 @@ pub(crate) struct Side {
     pub(crate) mutations: Mutex<BTreeMap<(RunId, String), u32>>,
 }
 
-/// One call, as far as effects are concerned.
+/// One call to a plugin, with what its requests need.
 #[derive(Debug)]
 pub(crate) struct Scope<'a> {
     pub(crate) side: &'a Side,
@@ -41,15 +41,15 @@ pub(crate) struct Scope<'a> {
     pub(crate) mode: Mode,
     pub(crate) run: RunId,
     pub(crate) step: Option<&'a str>,
-    /// The secrets that stand in the call's parameters.
+    /// The secrets that the call's parameters name.
     pub(crate) lent: BTreeSet<Handle>,
-    /// The call is over, and nothing it asked for is worth waiting for.
+    /// Stops when the call is finished. Then nothing that it asked for is worth waiting for.
     pub(crate) closing: Stop,
-    /// A mutating request of this call may have changed the world.
+    /// Whether a mutating request of this call may have changed the world.
     pub(crate) touched: AtomicBool,
     /// When the call began.
-    pub(crate) begun: Instant,
-    /// Milliseconds after which what was not sent again may be sent again; 0 where nothing was put off.
+    pub(crate) started: Instant,
+    /// Milliseconds after which a request that was put off may be sent again; 0 if none was put off.
     pub(crate) put_off_ms: AtomicU64,
 }
 
@@ -57,7 +57,7 @@ impl Scope<'_> {
     /// Does what the plugin asks for, or refuses it.
     pub(crate) async fn perform(&self, ask: &Ask) -> Result<Answer, Error> {
         self.permission().permit_asking(ask)?;
-        // In a dry run every request is a beginning; a step that has begun is finished.
+        // After a stop, a dry run makes no further request. A step that has started is finished.
         if self.mode == Mode::DryRun && self.side.effects.stop.is_stopped() {
             return Err(interrupted());
         }
@@ -65,7 +65,7 @@ impl Scope<'_> {
             Ask::Http(ask) => self.request(ask).await.map(Answer::Http),
             Ask::Sleep { ms } => {
                 let wait = Duration::from_millis(*ms).min(MAX_SLEEP);
-                self.pause(wait, &format!("plugin `{}` asked for it", self.side.plugin)).await?;
+                self.pause(wait, &format!("the plugin `{}` asked to wait", self.side.plugin)).await?;
                 Ok(Answer::Slept)
             }
             Ask::Mint { name } => self.mint(name).await.map(|handle| Answer::Minted { handle }),
@@ -94,33 +94,31 @@ impl Scope<'_> {
         }
     }
 
-    /// Fetches the secrets that the request names, as far as this call may use them.
-    pub(crate) async fn lend(&self, ask: &HttpAsk) -> Result<BTreeMap<Handle, Secret>, Error> {
+    /// Fetches the secrets that the request names. Refuses those that this call may not use.
+    pub(crate) async fn fetch_secrets(&self, ask: &HttpAsk) -> Result<BTreeMap<Handle, Secret>, Error> {
         let mut secrets = BTreeMap::new();
         for handle in crate::splice::handles(ask) {
             let secret = match self.side.vault.get(&handle) {
                 Some(secret) => secret,
-                None => self.borrow(&handle).await?,
+                None => self.fetch_lent(&handle).await?,
             };
             secrets.insert(handle, secret);
         }
         Ok(secrets)
     }
 
-    async fn borrow(&self, handle: &Handle) -> Result<Secret, Error> {
-        // A plan that names another tenant's secret was tampered with, or its plugin was.
+    async fn fetch_lent(&self, handle: &Handle) -> Result<Secret, Error> {
+        // Guards against a plan or a plugin that was tampered with to name another tenant's secret.
         let of_tenant = handle.as_str().strip_prefix(&self.side.tenant).is_some_and(|rest| rest.starts_with('/'));
         if !of_tenant || !self.lent.contains(handle) {
-            return Err(self
-                .permission()
-                .refuse(format!("named the secret `{handle}`, which is not this call's to use")));
+            return Err(self.permission().refuse(format!("named the secret `{handle}`, which this call may not use")));
         }
         let stored = self.side.effects.secrets.get(handle).await;
         let secret = stored.map_err(|e| internal(&e))?.ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("the secret `{handle}` is not in custody"))
-                .with_hint("it was removed, or it was captured on another machine")
+            Error::new(ErrorKind::NotFound, format!("the secret `{handle}` is not in the secret store"))
+                .with_hint("check whether it was removed, or stored on another machine")
         })?;
-        self.side.vault.saw(&secret);
+        self.side.vault.remember(&secret);
         Ok(secret)
     }
 
@@ -152,17 +150,17 @@ impl Scope<'_> {
     }
 }
 
-/// The error of what was not begun because the run is to stop.
+/// The error of something that did not start because the run is stopping.
 pub(crate) fn interrupted() -> Error {
     Error::new(ErrorKind::Interrupted, "the run was stopped")
 }
 
-/// The error of what failed on this machine.
+/// The error of something that failed on this machine.
 pub(crate) fn internal(error: &(dyn std::error::Error + 'static)) -> Error {
     Error::new(ErrorKind::Internal, chain(error))
 }
 
-/// An error and all that led to it, in one line.
+/// An error and all its sources, in one line.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut line = error.to_string();
     let mut next = error.source();

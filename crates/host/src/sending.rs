@@ -1,4 +1,4 @@
-//! Sends one request, as often as it takes, and weighs what comes of it: whose answer it is, what it says of the effect.
+//! Sends one request, repeats it if needed, and evaluates each attempt: who answered, and what that says about the effect.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -13,82 +13,84 @@ use tower::ServiceExt;
 use crate::{
     guard::{Permitted, describe},
     provenance::{self, Foreign},
-    retry::{self, Decision, Tried},
+    retry::{self, Decision, RetryPolicy},
     scope::{Scope, Side, interrupted},
     transport::{Sent, TransportError},
 };
 
-/// The most that a plugin may ask for.
+/// The longest timeout that a plugin may set.
 const MAX_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
-/// The longest from the beginning of a call to the change of a step that removes a client.
-const PROMPT: Duration = Duration::from_secs(15);
+/// In a step that removes a client, the longest time from the start of the call to the change.
+const MAX_BEFORE_REMOVAL: Duration = Duration::from_secs(15);
 
-type Seen = Result<http::Response<Bytes>, TransportError>;
+type AttemptResult = Result<http::Response<Bytes>, TransportError>;
 
 /// How sending ended.
 pub(crate) struct Sending {
-    /// The last attempt; none when there was none.
-    seen: Option<Seen>,
-    /// How many attempts there were.
+    /// The result of the last attempt; `None` if there was no attempt.
+    seen: Option<AttemptResult>,
+    /// The number of attempts.
     pub(crate) attempts: u32,
-    /// An attempt may have arrived without an answer that would say what came of it.
+    /// Whether an attempt may have arrived without an answer that tells its outcome.
     lost: bool,
-    /// Why it was not sent again, where that was not decided by what was seen.
+    /// Why it was not repeated, if the result of the last attempt is not the reason.
     cut_short: Option<Error>,
-    /// The last answer is not the other side's own.
+    /// The last answer, if it does not come from the other side itself.
     foreign: Option<Foreign>,
 }
 
 impl Scope<'_> {
     /// Waits until the origin has requests left.
     pub(crate) async fn wait_at_gate(&self, ask: &HttpAsk, permitted: &Permitted) -> Result<(), Error> {
-        if self.is_urgent(ask) {
+        if self.must_not_wait(ask) {
             return Ok(());
         }
         let origin = permitted.origin.as_str();
         while let Some(wait) = self.side.effects.gate.wait(origin) {
-            self.pause(wait, &format!("{origin} has no requests left for now")).await?;
+            self.pause(wait, &format!("{origin} has reached its rate limit")).await?;
         }
         Ok(())
     }
 
-    /// Up to the change of a step that removes a client nothing waits: meanwhile the client may come into use.
-    fn is_urgent(&self, ask: &HttpAsk) -> bool {
+    /// Whether the request must not wait. In a step that removes a client, nothing waits before the change, because the client
+    /// may come into use meanwhile.
+    fn must_not_wait(&self, ask: &HttpAsk) -> bool {
         let is_over = self.touched.load(Ordering::Relaxed) && ask.intent != Intent::Mutate;
         self.mode == Mode::Remove && !is_over
     }
 
-    /// Puts a removal off that comes long after its call began: what was looked at before that may not be so any more.
-    pub(crate) fn expect_prompt(&self, ask: &HttpAsk) -> Result<(), Error> {
+    /// Puts off a removal that comes long after the start of its call: the checks before it may be outdated.
+    pub(crate) fn refuse_late_removal(&self, ask: &HttpAsk) -> Result<(), Error> {
         let is_first = ask.intent == Intent::Mutate && !self.touched.load(Ordering::Relaxed);
-        if !is_first || self.mode != Mode::Remove || self.begun.elapsed() <= PROMPT {
+        if !is_first || self.mode != Mode::Remove || self.started.elapsed() <= MAX_BEFORE_REMOVAL {
             return Ok(());
         }
         self.put_off(Duration::from_secs(1));
         let request = describe(&ask.method, &ask.url);
         let message =
-            format!("{request} was not sent: what comes before it took longer than {} seconds", PROMPT.as_secs());
+            format!("{request} was not sent: the checks before it took longer than {} s", MAX_BEFORE_REMOVAL.as_secs());
         Err(Error::new(ErrorKind::TimedOut, message))
     }
 
-    /// Does not try what many others have just tried in vain.
-    pub(crate) fn look_for_outage(&self, permitted: &Permitted) -> Result<(), Error> {
+    /// Refuses a request that has just failed for many other tenants.
+    pub(crate) fn refuse_during_outage(&self, permitted: &Permitted) -> Result<(), Error> {
         let outages = &self.side.effects.gate.outages;
         let Some(outage) = outages.rules_out(self.side.role, permitted.origin.as_str()) else { return Ok(()) };
-        let (host, cause) = (permitted.origin.host(), outage.cause);
+        let host = permitted.origin.host();
+        let cause = outage.cause;
         let message = format!(
-            "{host} was not tried: {} tenants failed in the same way before it, and nobody was answered: {cause}",
+            "{host} was not tried: {} tenants before it failed in the same way, and no server answered: {cause}",
             outage.tenants
         );
         Err(Error::new(ErrorKind::Unavailable, message)
-            .with_hint("look at the network of this machine: one cause strikes all of them")
+            .with_hint("check the network of this machine: the same cause affects all of them")
             .with_context("host", host)
             .with_context("cause", cause)
             .with_context("tried", "no"))
     }
 
-    /// Sends it until there is nothing to be gained by sending it again.
+    /// Sends the request, and repeats it as long as a repetition may help.
     pub(crate) async fn send(&self, ask: &HttpAsk, permitted: &Permitted, request: http::Request<Bytes>) -> Sending {
         let mut sending = Sending { seen: None, attempts: 0, lost: false, cut_short: None, foreign: None };
         loop {
@@ -99,10 +101,10 @@ impl Scope<'_> {
             sending.attempts += 1;
             let left = self.side.effects.clock.now();
             let seen = self.send_once(ask, request.clone()).await;
-            let decision = self.weigh(ask, permitted, left, &seen, &mut sending);
+            let decision = self.evaluate(ask, permitted, left, &seen, &mut sending);
             sending.seen = Some(seen);
             let Decision::Repeat { wait, reason } = decision else { return sending };
-            if self.is_urgent(ask) {
+            if self.must_not_wait(ask) {
                 self.put_off(wait);
                 return sending;
             }
@@ -110,62 +112,64 @@ impl Scope<'_> {
                 sending.cut_short = Some(stopped);
                 return sending;
             }
-            // Others may have failed in the same way meanwhile.
+            // Other tenants may have failed in the same way meanwhile.
             if sending.cause().is_some_and(|cause| self.is_common(&cause)) {
                 return sending;
             }
         }
     }
 
-    /// Takes note of what was seen, and decides whether the request is sent again.
-    fn weigh(
+    /// Records the result of an attempt, and decides whether to repeat the request.
+    fn evaluate(
         &self,
         ask: &HttpAsk,
         permitted: &Permitted,
         left: Timestamp,
-        seen: &Seen,
+        seen: &AttemptResult,
         sending: &mut Sending,
     ) -> Decision {
         let Side { role, tenant, dialect, effects, .. } = self.side;
-        let (gate, origin) = (&effects.gate, permitted.origin.as_str());
+        let gate = &effects.gate;
+        let origin = permitted.origin.as_str();
         let dialect = dialect.as_ref();
-        let tried = Tried { intent: ask.intent, idempotent: ask.idempotent, attempts: sending.attempts, dialect };
+        let policy =
+            RetryPolicy { intent: ask.intent, idempotent: ask.idempotent, attempts: sending.attempts, dialect };
         sending.foreign = seen.as_ref().ok().and_then(|answer| provenance::judge(&permitted.url, answer));
-        let (decision, cause, of_host) = match (seen, &sending.foreign) {
+        let (decision, cause, host_specific) = match (seen, &sending.foreign) {
             (Ok(answer), None) => {
                 let status = answer.status();
                 gate.skews.measure(origin, answer.headers(), left, effects.clock.now());
                 if let Some(wait) = retry::hold_after(answer.headers(), dialect) {
                     gate.hold(origin, wait);
                 }
-                // They say nothing about what was done; every other refusal says that nothing was.
+                // These answers do not say what was done. Every other refusal means that nothing was done.
                 sending.lost |= status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT;
-                let decision = tried.after_answer(status, answer.headers());
+                let decision = policy.after_answer(status, answer.headers());
                 if !status.is_server_error() || self.mode != Mode::DryRun {
-                    gate.outages.answered(*role, origin);
+                    gate.outages.record_answer(*role, origin);
                     return decision;
                 }
-                // Whoever only looks at many that all answer so need not ask each of them five times.
+                // If the servers of many tenants answer 5xx, a dry run need not ask each of them five times.
                 (decision, brief_of(status), true)
             }
             (Ok(answer), Some(foreign)) => {
                 sending.lost = true;
-                (tried.after_foreign(foreign, answer.headers()), foreign.brief(), true)
+                (policy.after_foreign(foreign, answer.headers()), foreign.brief(), true)
             }
             (Err(error), _) => {
                 sending.lost |= error.sent == Sent::MaybeSent;
-                (tried.after_error(error), error.cause().brief(), error.cause().is_of_host())
+                (policy.after_error(error), error.cause().brief(), error.cause().is_host_specific())
             }
         };
-        gate.outages.failed(*role, tenant, &cause, of_host);
-        if self.is_common(&cause) { Decision::Take } else { decision }
+        gate.outages.record_failure(*role, tenant, &cause, host_specific);
+        if self.is_common(&cause) { Decision::Accept } else { decision }
     }
 
     fn is_common(&self, cause: &str) -> bool {
         self.side.effects.gate.outages.is_common(self.side.role, cause)
     }
 
-    async fn send_once(&self, ask: &HttpAsk, request: http::Request<Bytes>) -> Seen {
+    async fn send_once(&self, ask: &HttpAsk, request: http::Request<Bytes>) -> AttemptResult {
         let limit = ask.timeout_ms.map_or(self.side.effects.timeout, |ms| Duration::from_millis(ms).min(MAX_TIMEOUT));
         let answer = self.side.effects.http.clone().oneshot(request);
         tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| Err(TransportError::gave_up(limit)))
@@ -173,12 +177,12 @@ impl Scope<'_> {
 }
 
 impl Sending {
-    /// The last answer's, whoever gave it.
+    /// The status of the last answer, no matter who gave it.
     pub(crate) fn status(&self) -> Option<u16> {
         self.seen.as_ref()?.as_ref().ok().map(|answer| answer.status().as_u16())
     }
 
-    /// Why there is no answer of the other side.
+    /// Why the other side gave no usable answer.
     fn cause(&self) -> Option<String> {
         match (self.seen.as_ref()?, &self.foreign) {
             (Err(error), _) => Some(error.cause().brief()),
@@ -187,15 +191,15 @@ impl Sending {
         }
     }
 
-    /// The other side's own 4xx answers say that nothing was done, but for 408.
+    /// Whether the request may have changed something. The other side's own 4xx answers, except 408, mean that it did not.
     pub(crate) fn may_have_changed(&self) -> bool {
         self.lost || self.status().is_some_and(|status| status < 400)
     }
 
-    /// What the journal says of a mutating request.
+    /// The outcome of a mutating request for the journal.
     pub(crate) fn outcome(&self, request_id: Option<&str>) -> RequestOutcome {
         if let Some(foreign) = &self.foreign {
-            // Its status says nothing of what the other side has done.
+            // Its status does not say what the other side did.
             return RequestOutcome::Lost { message: foreign.brief() };
         }
         match &self.seen {
@@ -205,14 +209,14 @@ impl Sending {
                     .and_then(|name| answer.headers().get(name))
                     .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
             },
-            // An earlier attempt may have arrived even where the last one did not.
+            // An earlier attempt may have arrived even if the last one did not.
             Some(Err(error)) if self.lost => RequestOutcome::Lost { message: error.describe() },
             Some(Err(error)) => RequestOutcome::NotSent { message: error.describe() },
             None => RequestOutcome::NotSent { message: "the run was stopped before it was sent".to_owned() },
         }
     }
 
-    /// What the plugin gets.
+    /// The answer or the error that the plugin gets.
     pub(crate) fn into_answer(self, ask: &HttpAsk, permitted: &Permitted) -> Result<HttpAnswer, Error> {
         let mutates = ask.intent == Intent::Mutate;
         let effect = |error: Error| if mutates && self.lost { error.with_unknown_effect() } else { error };
@@ -229,7 +233,7 @@ impl Sending {
     }
 }
 
-/// The cause that many tenants may have in common.
+/// The cause without details, so that the same cause at many tenants is recognized.
 fn brief_of(status: StatusCode) -> String {
     format!("the answer was {}", status.as_u16())
 }
@@ -241,7 +245,7 @@ fn decode(answer: http::Response<Bytes>, attempts: u32) -> HttpAnswer {
     let body = match content_type {
         _ if bytes.is_empty() => Value::Null,
         Some(kind) if !kind.to_ascii_lowercase().contains("json") => Value::String(text(&bytes)),
-        _ => serde_json::from_slice(provenance::without_mark(&bytes)).unwrap_or_else(|_| Value::String(text(&bytes))),
+        _ => serde_json::from_slice(provenance::without_bom(&bytes)).unwrap_or_else(|_| Value::String(text(&bytes))),
     };
     let headers = parts.headers.iter().filter(|(name, _)| *name != header::SET_COOKIE);
     let headers = headers.map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect();

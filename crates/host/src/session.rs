@@ -1,4 +1,4 @@
-//! One side of one tenant: an open session of a plugin, as the engine's port.
+//! An open session of a plugin for one side of one tenant, as the engine's port.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Effects, PluginProcess,
-    life::{Conversation, Life, of_op},
+    connection::{Connection, RunningCall, of_op},
     origin::{self, Origin},
     relay::one_line,
     routes::FromCall,
@@ -29,10 +29,10 @@ use crate::{
     vault::Vault,
 };
 
-/// A call may have many requests, each with its own limits; this one is for what escapes all of them.
+/// The limit for a whole call. A call may have many requests with their own limits; this one covers everything else.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
-/// What a session is opened with.
+/// What a session needs to open.
 #[derive(Debug, Clone)]
 pub struct SessionConfig {
     /// The tenant.
@@ -49,11 +49,11 @@ pub struct SessionConfig {
 pub struct Session {
     process: Arc<PluginProcess>,
     side: Side,
-    /// With it the session is opened again, should the process die.
+    /// Opens the session again after the process died.
     open: Open,
-    /// The process in which it was opened last.
-    home: tokio::sync::Mutex<Option<Arc<Life>>>,
-    /// A call of it was in flight when the process died, so it may be the one that killed it.
+    /// The connection to the process in which the session was last opened.
+    connection: tokio::sync::Mutex<Option<Arc<Connection>>>,
+    /// A call of this session was in flight when the process died, so this session may have killed it.
     is_suspect: AtomicBool,
 }
 
@@ -83,60 +83,60 @@ impl Session {
             handles.insert(key, handle);
         }
         let open = Open { session: process.next_id(), role: side.role, config: config.config, secrets: handles };
-        let session = Self { process, side, open, home: Default::default(), is_suspect: AtomicBool::new(false) };
-        session.home().await?;
+        let session = Self { process, side, open, connection: Default::default(), is_suspect: AtomicBool::new(false) };
+        session.connect().await?;
         Ok(Arc::new(session))
     }
 
-    /// The process that the session lives in.
+    /// The plugin's process.
     pub fn process(&self) -> &Arc<PluginProcess> {
         &self.process
     }
 
-    /// The process in which the session is open. Where that has died, the session is opened in the next one.
-    async fn home(&self) -> Result<Arc<Life>, Error> {
-        let mut home = self.home.lock().await;
+    /// The connection on which the session is open. If the process has died, opens the session in the next one.
+    async fn connect(&self) -> Result<Arc<Connection>, Error> {
+        let mut current = self.connection.lock().await;
         loop {
-            if let Some(life) = home.as_ref().filter(|life| life.end().is_none()) {
-                return Ok(Arc::clone(life));
+            if let Some(connection) = current.as_ref().filter(|connection| connection.end().is_none()) {
+                return Ok(Arc::clone(connection));
             }
-            let life = self.process.life().await?;
-            match life.open(self.open.clone()).await {
-                Ok(()) => *home = Some(life),
-                // Somebody else has ended it.
-                Err(_) if life.ended_in_company() => {}
+            let connection = self.process.connection().await?;
+            match connection.open(self.open.clone()).await {
+                Ok(()) => *current = Some(connection),
+                // Another session may have killed the process; try the next process.
+                Err(_) if connection.another_call_may_have_ended_it() => {}
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Makes a call; that of a suspect only while no other suspect makes one, so that whoever kills the process does not
-    /// take the same others with it a second time. A call that changes nothing is made again where it may have been
-    /// another one that killed the process. In the end every killer is a suspect, and found out when it is alone.
-    async fn converse(&self, call: BackendCall<'_>) -> Result<Value, Error> {
+    /// Makes a call. Only one suspect makes a call at a time, so that a session that kills the process does not interrupt the
+    /// same other sessions again. Repeats a call that changes nothing if another call may have killed the process. In the
+    /// end, every session that kills the process is a suspect, and is identified when it runs alone.
+    async fn run_call(&self, call: BackendCall<'_>) -> Result<Value, Error> {
         let changes = matches!(call.op, Op::Apply | Op::Undo);
         loop {
             let is_suspect = self.is_suspect.load(Ordering::Relaxed);
-            let _alone = if is_suspect { Some(self.process.revival.suspects.lock().await) } else { None };
-            let home = self.home().await?;
-            // Somebody else may end the process before the call begins; then it begins in the next one.
-            let Some(result) = self.converse_in(&home, call.clone()).await.transpose() else { continue };
+            let _alone = if is_suspect { Some(self.process.supervisor.suspects.lock().await) } else { None };
+            let connection = self.connect().await?;
+            // Another session may kill the process before this call starts. Then it starts in the next process.
+            let Some(result) = self.run_call_on(&connection, call.clone()).await.transpose() else { continue };
             if result.is_ok() && changes {
-                // Whoever kills by what it changes does not get this far.
+                // A session that kills the process with its changes does not get this far.
                 self.is_suspect.store(false, Ordering::Relaxed);
             }
-            if result.is_ok() || home.end().is_none() {
+            if result.is_ok() || connection.end().is_none() {
                 return result;
             }
             self.is_suspect.store(true, Ordering::Relaxed);
-            if changes || !home.ended_in_company() {
+            if changes || !connection.another_call_may_have_ended_it() {
                 return result;
             }
         }
     }
 
-    /// Makes a call in this process; none, if that has ended before the call could begin.
-    async fn converse_in(&self, home: &Arc<Life>, call: BackendCall<'_>) -> Result<Option<Value>, Error> {
+    /// Makes a call on this connection; `None` if the process ended before the call could start.
+    async fn run_call_on(&self, connection: &Arc<Connection>, call: BackendCall<'_>) -> Result<Option<Value>, Error> {
         if self.side.effects.stop.is_stopped() {
             return Err(interrupted());
         }
@@ -150,10 +150,10 @@ impl Session {
             lent: Handle::find_all(&call.params).into_iter().collect(),
             closing: closing.listen(),
             touched: AtomicBool::new(false),
-            begun: tokio::time::Instant::now(),
+            started: tokio::time::Instant::now(),
             put_off_ms: AtomicU64::new(0),
         };
-        let began = home.begin(Call {
+        let began = connection.begin(Call {
             id: self.process.next_id(),
             session: self.open.session,
             op: call.op,
@@ -164,24 +164,24 @@ impl Session {
             now: self.side.effects.clock.now().to_string(),
             params: call.params,
         })?;
-        let Some(mut conversation) = began else { return Ok(None) };
-        let mut result = self.carry_out(&scope, &mut conversation, home.limits().thinking, &closing).await;
+        let Some(mut running_call) = began else { return Ok(None) };
+        let mut result = self.carry_out(&scope, &mut running_call, connection.limits().thinking, &closing).await;
         if let Err(error) = &mut result {
-            // The plugin knows what it was told; the host knows what has left.
+            // The plugin may report no effect, but the host knows which requests it has sent.
             if scope.touched.load(Ordering::Relaxed) {
                 *error = error.clone().with_unknown_effect();
             }
             let put_off_ms = scope.put_off_ms.load(Ordering::Relaxed);
             error.retry_after_ms = Some(put_off_ms).filter(|ms| *ms > 0).or(error.retry_after_ms);
         }
-        self.clean(result).map(Some)
+        self.redact_result(result).map(Some)
     }
 
-    /// Does what the plugin asks for until it replies. Never leaves a request behind whose outcome is not recorded.
+    /// Does what the plugin asks for until it replies. Finishes every request, so that each outcome is recorded.
     async fn carry_out(
         &self,
         scope: &Scope<'_>,
-        conversation: &mut Conversation,
+        running_call: &mut RunningCall,
         thinking: Duration,
         closing: &StopSwitch,
     ) -> Result<Value, Error> {
@@ -192,21 +192,21 @@ impl Session {
         let result = loop {
             tokio::select! {
                 biased;
-                message = conversation.next() => match message {
+                message = running_call.next() => match message {
                     Ok(FromCall::Ask { n, ask }) => asks.push(async move {
                         let outcome = scope.perform(&ask).await;
                         (n, ask, outcome)
                     }),
-                    Ok(FromCall::Event(event)) => self.tell(event),
+                    Ok(FromCall::Event(event)) => self.emit_plugin_event(event),
                     Ok(FromCall::Reply(result)) => break result,
                     Err(error) => break Err(error),
                 },
                 Some((n, _, outcome)) = asks.next() => {
-                    remember(&mut refusal, &outcome);
-                    conversation.answer(n, outcome);
+                    keep_first_refusal(&mut refusal, &outcome);
+                    running_call.answer(n, outcome);
                 }
                 () = tokio::time::sleep(thinking), if asks.is_empty() => {
-                    break Err(conversation.doom(thinking));
+                    break Err(running_call.end_as_too_slow(thinking));
                 }
                 () = &mut deadline => {
                     let message = format!("`{}` took longer than {} min", scope.op, CALL_TIMEOUT.as_secs() / 60);
@@ -215,15 +215,15 @@ impl Session {
             }
         };
         closing.stop();
-        let mut unheard = false;
+        let mut unanswered_mutation = false;
         while let Some((_, ask, outcome)) = asks.next().await {
-            remember(&mut refusal, &outcome);
-            unheard |= matches!(ask, Ask::Http(ask) if ask.intent == Intent::Mutate);
+            keep_first_refusal(&mut refusal, &outcome);
+            unanswered_mutation |= matches!(ask, Ask::Http(ask) if ask.intent == Intent::Mutate);
         }
         match (result, refusal) {
-            // Refused is refused, whatever the plugin makes of it.
+            // A refusal fails the call, even if the plugin ignores it.
             (_, Some(refusal)) => Err(refusal),
-            (Ok(_), None) if unheard => {
+            (Ok(_), None) if unanswered_mutation => {
                 let message = format!("the plugin `{}` replied without waiting for its own request", self.side.plugin);
                 Err(Error::new(ErrorKind::Protocol, message))
             }
@@ -231,7 +231,7 @@ impl Session {
         }
     }
 
-    fn tell(&self, event: PluginEvent) {
+    fn emit_plugin_event(&self, event: PluginEvent) {
         let redactor = self.side.vault.redactor();
         let tenant = self.side.tenant.clone();
         self.side.effects.events.emit(match event {
@@ -247,8 +247,8 @@ impl Session {
         });
     }
 
-    /// A plugin holds no secret, and so none can come out of it. This is for the day when that is not true.
-    fn clean(&self, result: Result<Value, Error>) -> Result<Value, Error> {
+    /// Redacts secrets in a result. A plugin never gets a secret; this guards against a plugin that gets one nevertheless.
+    fn redact_result(&self, result: Result<Value, Error>) -> Result<Value, Error> {
         let redactor = self.side.vault.redactor();
         match result {
             Ok(mut value) => {
@@ -267,7 +267,7 @@ impl Session {
 
 impl Backend for Session {
     fn call<'a>(&'a self, call: BackendCall<'a>) -> BoxFuture<'a, Result<Value, Error>> {
-        Box::pin(self.converse(call))
+        Box::pin(self.run_call(call))
     }
 
     fn skews(&self) -> BTreeMap<String, SignedDuration> {
@@ -279,8 +279,8 @@ impl Backend for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some(home) = self.home.get_mut() {
-            home.close(self.open.session);
+        if let Some(connection) = self.connection.get_mut() {
+            connection.close(self.open.session);
         }
     }
 }
@@ -298,19 +298,19 @@ impl fmt::Debug for Session {
 fn check_config(hello: &PluginHello, config: &SessionConfig) -> Result<(), Error> {
     let fail = |message: String| Err(Error::new(ErrorKind::Config, message));
     if !hello.roles.contains(&config.role) {
-        return fail(format!("the plugin `{}` cannot serve as {}", hello.name, config.role));
+        return fail(format!("the plugin `{}` cannot serve as the {}", hello.name, config.role));
     }
     for key in hello.config.iter().filter(|key| key.required) {
-        let there =
+        let is_set =
             if key.secret { config.secrets.contains_key(&key.name) } else { config.config.contains_key(&key.name) };
-        if !there {
-            return fail(format!("`{}` is missing, which the plugin `{}` needs: {}", key.name, hello.name, key.about));
+        if !is_set {
+            return fail(format!("`{}` is missing; the plugin `{}` needs it: {}", key.name, hello.name, key.about));
         }
     }
     Ok(())
 }
 
-fn remember<T>(refusal: &mut Option<Error>, outcome: &Result<T, Error>) {
+fn keep_first_refusal<T>(refusal: &mut Option<Error>, outcome: &Result<T, Error>) {
     if let Err(error) = outcome
         && error.kind == ErrorKind::Refused
     {

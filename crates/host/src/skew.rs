@@ -1,4 +1,4 @@
-//! How far the servers' clocks are from this machine's, by the `Date` of their own answers (RFC 9110 §6.6.1).
+//! Measures how far the servers' clocks differ from this machine's, by the `Date` of their own answers (RFC 9110 §6.6.1).
 
 use std::{
     collections::BTreeMap,
@@ -10,10 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::retry::date;
 
-/// What the header cuts off.
+/// The header has whole seconds only.
 const GRANULARITY: SignedDuration = SignedDuration::from_secs(1);
 
-/// The best estimate of each origin. Clones share one state.
+/// The best estimate for each origin. Clones share one state.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Skews(Arc<Mutex<BTreeMap<String, Estimate>>>);
 
@@ -21,24 +21,24 @@ pub(crate) struct Skews(Arc<Mutex<BTreeMap<String, Estimate>>>);
 struct Estimate {
     /// How far the server is ahead.
     ahead: SignedDuration,
-    /// It may be off by as much.
+    /// How far `ahead` may be off.
     uncertainty: SignedDuration,
 }
 
 impl Skews {
-    /// Takes the measure of an answer to a request that left at `sent` and was answered at `received`.
+    /// Measures by an answer to a request that left at `sent`; the answer arrived at `received`.
     pub(crate) fn measure(&self, origin: &str, headers: &HeaderMap, sent: Timestamp, received: Timestamp) {
         let Some(estimate) = Estimate::of(headers, sent, received) else { return };
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match known.get_mut(origin) {
-            // A clock that was set is no longer where it was.
+            // A contradiction means that a clock was set in the meantime.
             Some(best) if estimate.uncertainty <= best.uncertainty || estimate.contradicts(*best) => *best = estimate,
             Some(_) => {}
             None => drop(known.insert(origin.to_owned(), estimate)),
         }
     }
 
-    /// How far the server of an origin is ahead, in whole seconds; zero where that is less than can be known.
+    /// How far the server of an origin is ahead, in whole seconds; zero if that is within the uncertainty.
     pub(crate) fn of(&self, origin: &str) -> Option<SignedDuration> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(origin).map(|estimate| estimate.rounded())
@@ -47,7 +47,7 @@ impl Skews {
 
 impl Estimate {
     fn of(headers: &HeaderMap, sent: Timestamp, received: Timestamp) -> Option<Self> {
-        // An answer out of a cache bears the time at which it was put there.
+        // An answer from a cache has the time at which it was stored there.
         if received < sent || headers.contains_key(http::header::AGE) {
             return None;
         }
@@ -74,14 +74,15 @@ mod tests {
     use super::*;
 
     const ORIGIN: &str = "https://x.test";
-    /// Of the `Date` below.
+    /// The `Date` below, in seconds since 1970.
     const THEIRS: i64 = 1_795_428_000;
 
     fn headers() -> HeaderMap {
         HeaderMap::from_iter([(http::header::DATE, "Mon, 23 Nov 2026 10:00:00 GMT".parse().unwrap())])
     }
 
-    /// What is known after answers to requests that left so many milliseconds after the server's `Date`, and took so long.
+    /// The skew after these answers. Each pair is when the request left, in milliseconds after the server's `Date`, and how many
+    /// milliseconds the answer took.
     fn after(answers: &[(i64, i64)]) -> Option<i64> {
         let skews = Skews::default();
         for (offset, took) in answers {
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_skew_is_told_where_it_is_more_than_can_be_off() {
+    fn a_skew_beyond_the_uncertainty_is_reported() {
         for (ahead, told) in [
             (0, 0),
             (1, 0),
@@ -106,24 +107,24 @@ mod tests {
             (3600, 3600),
             (-3600, -3600),
         ] {
-            // The server's clock stands in the middle of its second.
+            // The server's clock is in the middle of its second.
             assert_eq!(after(&[(500 - ahead * 1000 - 50, 100)]), Some(told), "{ahead}");
         }
-        // A round trip of ten seconds leaves six of them in doubt.
+        // A round trip of ten seconds makes six of them uncertain.
         for (ahead, told) in [(5, 0), (-5, 0), (7, 7), (-7, -7)] {
             assert_eq!(after(&[(500 - ahead * 1000 - 5_000, 10_000)]), Some(told), "{ahead}");
         }
     }
 
     #[test]
-    fn the_best_measure_stands_until_another_contradicts_it() {
-        assert_eq!(after(&[(-10_000, 100), (-15_000, 20_000)]), Some(10), "a long round trip says less");
+    fn the_best_measurement_is_kept_until_another_contradicts_it() {
+        assert_eq!(after(&[(-10_000, 100), (-15_000, 20_000)]), Some(10), "a long round trip is less precise");
         assert_eq!(after(&[(-15_000, 20_000), (-10_000, 100)]), Some(10));
         assert_eq!(after(&[(-10_000, 100), (-600_000, 2_000)]), Some(600), "the clock was set");
     }
 
     #[test]
-    fn what_is_no_measure_is_not_taken() {
+    fn answers_without_a_usable_date_are_ignored() {
         let now = Timestamp::from_second(THEIRS).unwrap();
         let skews = Skews::default();
         skews.measure(ORIGIN, &HeaderMap::new(), now, now);

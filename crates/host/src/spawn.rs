@@ -1,4 +1,4 @@
-//! Starts the process that holds a plugin, and tells how it ended.
+//! Starts the process that runs a plugin, and describes how it ended.
 
 use std::{
     ffi::OsString,
@@ -21,30 +21,30 @@ use tokio::{
 
 use crate::relay::{LastLine, relay};
 
-/// How long a process that has closed its socket may take to end.
+/// How long a process may take to exit after it closed its socket.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How a plugin process is started: `exe`, then `args`, then the path of the library.
 #[derive(Clone)]
 pub struct Launcher {
-    /// The program; it is to call [`serve`](crate::serve).
+    /// The program; it must call [`serve`](crate::serve).
     pub exe: PathBuf,
-    /// What leads it there.
+    /// The arguments that make it call `serve`.
     pub args: Vec<OsString>,
-    /// How long the plugin may take for what.
+    /// The plugin's time limits.
     pub limits: Limits,
-    /// Sees every message that passes; for whoever examines a plugin.
+    /// Gets a copy of every message in both directions, for tools that examine a plugin.
     pub tap: Option<Tap>,
 }
 
-/// How long a plugin may take before its process is ended.
+/// How long a plugin may take before flowswap stops its process.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// For its first message.
     pub greeting: Duration,
     /// To open a session.
     pub opening: Duration,
-    /// Between two messages of a call while it waits for nothing. A plugin only computes then, but all sessions share
+    /// Between two messages of a call that waits for no answer. The plugin only computes then, but all sessions share
     /// its thread.
     pub thinking: Duration,
 }
@@ -56,10 +56,10 @@ impl Default for Limits {
     }
 }
 
-/// Takes every message that passes, as bytes. Must not block.
+/// Takes every message in both directions, as bytes. Must not block.
 pub type Tap = Arc<dyn Fn(Traffic<'_>) + Send + Sync>;
 
-/// A message that passes.
+/// A message and its direction.
 #[derive(Debug, Clone, Copy)]
 pub enum Traffic<'a> {
     /// From the host.
@@ -69,7 +69,7 @@ pub enum Traffic<'a> {
 }
 
 impl Launcher {
-    /// A launcher with the usual limits.
+    /// A launcher with the default limits.
     pub fn new(exe: impl Into<PathBuf>, args: Vec<OsString>) -> Self {
         Self { exe: exe.into(), args, limits: Limits::default(), tap: None }
     }
@@ -81,20 +81,20 @@ impl fmt::Debug for Launcher {
     }
 }
 
-/// The way to a plugin.
+/// The stream to a plugin, and the process behind it.
 pub(crate) struct Transport {
     pub(crate) stream: UnixStream,
     pub(crate) running: Option<Running>,
 }
 
-/// The process at its other end.
+/// The plugin's process at the other end of the stream.
 pub(crate) struct Running {
     pub(crate) child: Child,
     last: LastLine,
     relays: Vec<JoinHandle<()>>,
 }
 
-/// Starts the process. What it prints goes to `events` as log lines.
+/// Starts the process. Its output goes to `events` as log lines.
 pub(crate) fn spawn(
     plugin: &str,
     library: &Path,
@@ -106,9 +106,9 @@ pub(crate) fn spawn(
     let mut child = Command::new(&launcher.exe)
         .args(&launcher.args)
         .arg(library)
-        // A plugin has no business with tokens that happen to stand in the environment.
+        // Keeps tokens in the environment away from the plugin.
         .env_clear()
-        // Ctrl-C at the terminal is for the parent, which then ends things in order.
+        // Ctrl-C in the terminal must reach only the parent, which then stops everything in order.
         .process_group(0)
         .stdin(OwnedFd::from(theirs))
         .stdout(Stdio::piped())
@@ -128,13 +128,14 @@ pub(crate) fn spawn(
 }
 
 impl Running {
-    /// How the process ended, and the last thing it said; `problem` where it did not end.
-    pub(crate) async fn obituary(mut self, problem: &str) -> String {
+    /// Waits for the process to exit and describes how it ended, with its last line of output. Uses `problem` if it does not exit
+    /// by itself.
+    pub(crate) async fn describe_end(mut self, problem: &str) -> String {
         let status = timeout(EXIT_TIMEOUT, self.child.wait()).await;
         if status.is_err() {
             let _ = self.child.kill().await;
         }
-        // What it printed at last is still on its way. A grandchild that holds the pipe is not waited for.
+        // Its last output may not have arrived yet. The timeout covers a grandchild that keeps the pipe open.
         let _ = timeout(EXIT_TIMEOUT, futures::future::join_all(self.relays)).await;
         let how = match status {
             Ok(Ok(status)) => status.to_string(),

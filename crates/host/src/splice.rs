@@ -1,4 +1,4 @@
-//! Puts secrets where their handles stand, on the way to the wire. Pure.
+//! Replaces handles by their secrets in a request that is about to be sent. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +34,7 @@ pub(crate) fn handles(ask: &HttpAsk) -> BTreeSet<Handle> {
     in_auth.chain(in_body).chain(in_blind).collect()
 }
 
-/// Puts `secrets` where their handles stand in `ask`.
+/// Replaces every handle in `ask` by its secret.
 pub(crate) fn splice(ask: &HttpAsk, secrets: &BTreeMap<Handle, Secret>) -> Result<Spliced, Error> {
     let authorization = ask.auth.as_ref().map(|auth| authorize(auth, ask.intent, secrets)).transpose()?;
     let (content_type, body) = match &ask.body {
@@ -71,29 +71,29 @@ fn authorize(auth: &Auth, intent: Intent, secrets: &BTreeMap<Handle, Secret>) ->
         }
         Auth::Basic { username, password } => {
             if username.contains(':') {
-                return Err(malformed("the user name of basic authentication has a colon"));
+                return Err(malformed("the user name of basic authentication contains a colon"));
             }
             (password, basic(&format!("{username}:{}", value(password, secrets)?)))
         }
         Auth::Token { scheme, token } => {
             if scheme.is_empty() || !scheme.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-                return Err(malformed("the scheme of the authorization is not one word"));
+                return Err(malformed("the authorization scheme is not a single word"));
             }
             (token, format!("{scheme} {}", value(token, secrets)?))
         }
     };
-    // The error's own text is not used: nothing that has held a secret is shown.
+    // Does not use the error's own text, because it may contain the secret.
     let mut header = HeaderValue::from_str(&text).map_err(|_| {
-        Error::new(ErrorKind::Config, format!("the secret `{handle}` has characters that no header can hold"))
-            .with_hint("look for a line end or an accented character in it")
+        Error::new(ErrorKind::Config, format!("the secret `{handle}` contains characters that a header cannot hold"))
+            .with_hint("check the secret for a line break or an accented character")
     })?;
     header.set_sensitive(true);
     Ok(header)
 }
 
-/// The same encoding of only what decoding would change or the header could not hold. RFC 6749 §2.3.1 demands that id and
-/// secret are encoded, and servers are about that do not decode them; so what reads the same to both is left as it is, such
-/// as the `@` in the id of a service account.
+/// Encodes only the characters that decoding would change or that a header cannot hold. RFC 6749 §2.3.1 requires that id
+/// and secret are encoded, but some servers do not decode them. Characters that both kinds of server read in the same way
+/// stay as they are, such as the `@` in the id of a service account.
 pub(crate) fn encode_sparingly(text: &str) -> String {
     let is_same = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'%' | b'+' | b':');
     let encode = |c: char| {
@@ -185,28 +185,28 @@ mod tests {
     }
 
     #[test]
-    fn authorization_headers() {
+    fn authorization_headers_are_built_from_secrets() {
         check_auth(Intent::Read, token("SSWS", "plain"), Ok("SSWS s3cret"));
         check_auth(Intent::Read, basic("me", "plain"), Ok("Basic bWU6czNjcmV0"));
-        // `me%3A+x@y:a+b%3A%2B/%C3%A9`: what reads the same to whoever decodes (RFC 6749 §2.3.1) and does not is left alone.
+        // `me%3A+x@y:a+b%3A%2B/%C3%A9`: encodes only what a server that decodes (RFC 6749 §2.3.1) would read differently.
         check_auth(Intent::Authenticate, basic("me: x@y", "odd"), Ok("Basic bWUlM0EreEB5OmErYiUzQSUyQi8lQzMlQTk="));
         check_auth(
             Intent::Read,
             basic("me:x", "plain"),
-            Err("the plugin asked for a malformed request: the user name of basic authentication has a colon"),
+            Err("the plugin asked for a malformed request: the user name of basic authentication contains a colon"),
         );
         check_auth(
             Intent::Read,
             token("Bearer x\r\ny:", "plain"),
-            Err("the plugin asked for a malformed request: the scheme of the authorization is not one word"),
+            Err("the plugin asked for a malformed request: the authorization scheme is not a single word"),
         );
-        let refused = "the secret `t/s/line` has characters that no header can hold";
+        let refused = "the secret `t/s/line` contains characters that a header cannot hold";
         check_auth(Intent::Read, token("Bearer", "line"), Err(refused));
         check_auth(Intent::Read, token("Bearer", "gone"), Err("the secret `t/s/gone` was not fetched"));
     }
 
     #[test]
-    fn bodies() {
+    fn handles_in_bodies_become_secrets() {
         let json = "application/json";
         let body = json!({"a": [{"$secret": "t/s/plain"}, {"$secret": "t/s/plain", "more": 1}], "b": "t/s/plain"});
         let spliced = r#"{"a":["s3cret",{"$secret":"t/s/plain","more":1}],"b":"t/s/plain"}"#;

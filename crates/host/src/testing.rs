@@ -1,4 +1,4 @@
-//! Doubles of the world for tests: they write what happens into one diary, in order, and fail on request.
+//! Test doubles for the outside world. They write everything that happens into one diary, in order, and fail on request.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -24,15 +24,15 @@ use tower::util::BoxCloneSyncService;
 use crate::{
     Effects, Gate, HttpService, Limits, PluginProcess, Sent, StartError, TransportError,
     cause::Cause,
-    life::Life,
+    connection::Connection,
     origin::Origin,
-    revival::Revival,
     scope::{Scope, Side},
     spawn::Transport,
+    supervisor::Supervisor,
     vault::Vault,
 };
 
-/// A value that must come out nowhere but on the wire and in custody.
+/// A value that must appear only in requests and in the secret store.
 pub(crate) const CANARY: &str = "c4n4ry/Secret+Value";
 
 /// What the other side does with the next request.
@@ -41,11 +41,11 @@ pub(crate) enum Reaction {
     NotSent,
     Lost,
     Silence,
-    /// It fails by this cause, before or after it could arrive.
+    /// The request fails with this cause, before or after it could arrive.
     Fails(Sent, Cause),
 }
 
-/// An answer of something in between.
+/// An answer of a proxy or portal.
 pub(crate) fn page(status: u16) -> Reaction {
     let answer =
         http::Response::builder().status(status).header("content-type", "text/html").header("server", "filter");
@@ -88,10 +88,10 @@ impl World {
     pub(crate) fn effects(&self) -> Arc<Effects> {
         Arc::new(Effects {
             http: self.service(),
-            journal: Arc::new(self.double()),
-            secrets: Arc::new(self.double()),
-            clock: Arc::new(self.double()),
-            events: Arc::new(self.double()),
+            journal: Arc::new(self.ports()),
+            secrets: Arc::new(self.ports()),
+            clock: Arc::new(self.ports()),
+            events: Arc::new(self.ports()),
             stop: self.stop.listen(),
             gate: self.gate.clone(),
             timeout: Duration::from_secs(60),
@@ -127,15 +127,16 @@ impl World {
         events.iter().filter_map(|e| if let Event::Waiting { ms, .. } = e { Some(*ms) } else { None }).collect()
     }
 
-    /// All that was recorded or told, in every form in which it could be shown.
+    /// Everything that was recorded or reported, in every format in which it could be shown.
     pub(crate) fn told(&self) -> String {
-        let (drafts, events) = (self.drafts.lock().unwrap(), self.events.lock().unwrap());
+        let drafts = self.drafts.lock().unwrap();
+        let events = self.events.lock().unwrap();
         let json = (serde_json::to_string(&*drafts).unwrap(), serde_json::to_string(&*events).unwrap());
         format!("{:?}\n{:?}\n{json:?}\n{:?}", *drafts, *events, self.diary())
     }
 
-    pub(crate) fn double(&self) -> Double {
-        Double {
+    pub(crate) fn ports(&self) -> Ports {
+        Ports {
             diary: Arc::clone(&self.diary),
             drafts: Arc::clone(&self.drafts),
             events: Arc::clone(&self.events),
@@ -146,7 +147,8 @@ impl World {
     }
 
     fn service(&self) -> HttpService {
-        let (diary, reactions) = (Arc::clone(&self.diary), Arc::clone(&self.reactions));
+        let diary = Arc::clone(&self.diary);
+        let reactions = Arc::clone(&self.reactions);
         let requests = Arc::clone(&self.requests);
         BoxCloneSyncService::new(tower::service_fn(move |request: http::Request<Bytes>| {
             diary.lock().unwrap().push(format!("send {} {}", request.method(), request.uri()));
@@ -165,7 +167,7 @@ impl World {
     }
 }
 
-/// A call that carries the step `create` out.
+/// A call that carries out the step `create`.
 pub(crate) fn scope(side: &Side) -> Scope<'_> {
     Scope {
         side,
@@ -176,7 +178,7 @@ pub(crate) fn scope(side: &Side) -> Scope<'_> {
         lent: [Handle::new("acme/earlier/lent"), Handle::new("globex/earlier/foreign")].into(),
         closing: never(),
         touched: AtomicBool::new(false),
-        begun: tokio::time::Instant::now(),
+        started: tokio::time::Instant::now(),
         put_off_ms: AtomicU64::new(0),
     }
 }
@@ -185,8 +187,8 @@ pub(crate) fn never() -> Stop {
     StopSwitch::default().listen()
 }
 
-/// Every port of the engine in one.
-pub(crate) struct Double {
+/// Implements every port of the engine.
+pub(crate) struct Ports {
     diary: Arc<Mutex<Vec<String>>>,
     drafts: Arc<Mutex<Vec<Draft>>>,
     events: Arc<Mutex<Vec<Event>>>,
@@ -195,13 +197,13 @@ pub(crate) struct Double {
     broken_custody: Arc<AtomicBool>,
 }
 
-impl Double {
+impl Ports {
     fn note(&self, line: String) {
         self.diary.lock().unwrap().push(line);
     }
 }
 
-impl Journal for Double {
+impl Journal for Ports {
     fn append(&self, draft: Draft) -> BoxFuture<'_, Result<u64, JournalError>> {
         Box::pin(async move {
             let line = match &draft.entry {
@@ -230,7 +232,7 @@ impl Journal for Double {
     }
 }
 
-impl SecretStore for Double {
+impl SecretStore for Ports {
     fn put<'a>(&'a self, handle: &'a Handle, secret: &'a Secret) -> BoxFuture<'a, Result<(), SecretStoreError>> {
         Box::pin(async move {
             if self.broken_custody.load(Ordering::Relaxed) {
@@ -255,27 +257,27 @@ impl SecretStore for Double {
     }
 }
 
-impl Clock for Double {
+impl Clock for Ports {
     fn now(&self) -> Timestamp {
         Timestamp::UNIX_EPOCH
     }
 }
 
-impl EventSink for Double {
+impl EventSink for Ports {
     fn emit(&self, event: Event) {
         self.events.lock().unwrap().push(event);
     }
 }
 
 impl PluginProcess {
-    /// Shakes hands with the plugin at the other end, which the test plays and nobody can start again.
+    /// Exchanges greetings with a plugin that the test plays. Its process cannot be restarted.
     pub(crate) async fn connect(
         plugin: &str,
         sha256: &str,
         transport: Transport,
         events: Arc<dyn EventSink>,
     ) -> Result<Arc<Self>, StartError> {
-        let (hello, life) = Life::begin_with(plugin, transport, events, &Limits::default(), None).await?;
-        Ok(Self::greeted(sha256, hello, Revival::of(life, None)))
+        let (hello, connection) = Connection::begin_with(plugin, transport, events, &Limits::default(), None).await?;
+        Ok(Self::from_greeting(sha256, hello, Supervisor::of(connection, None)))
     }
 }

@@ -1,4 +1,4 @@
-//! The HTTP client: rustls, no redirects, no retries of its own, behind a service that tests replace.
+//! The HTTP client: rustls, without redirects or automatic retries, behind a service that tests replace.
 
 use std::{collections::BTreeMap, fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -14,26 +14,26 @@ use crate::{
     resolve::{self, HostPattern, Overrides, Resolver},
 };
 
-/// Sends one request once. Dropping the future gives the request up.
+/// Sends one request once. Dropping the future abandons the request.
 pub type HttpService = BoxCloneSyncService<http::Request<Bytes>, http::Response<Bytes>, TransportError>;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Shorter than the keep-alive times of common servers (Node.js: 5 s, `server.keepAliveTimeout`), because a request
-/// on a connection that the server is just closing is lost, and a lost mutation is costly.
+/// Shorter than the keep-alive times of common servers (Node.js: 5 s, `server.keepAliveTimeout`). A request on a
+/// connection that the server is just closing is lost, and a lost mutation is costly.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The longest answer that is read.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
-/// How the network is to be used.
+/// How to use the network.
 #[derive(Debug, Clone)]
 pub struct Network {
     /// A PEM file with certificates that are trusted in addition to those of the system.
     pub ca_file: Option<PathBuf>,
-    /// Hosts that lead to other addresses, without any proxy. A port in the URL goes before that of the address.
+    /// Hosts with overridden addresses; they never use a proxy. A port in the URL wins over the port of the address.
     pub resolve: BTreeMap<HostPattern, SocketAddr>,
-    /// Whether the proxy that the system names is used: that of `HTTPS_PROXY`, but for the hosts in `NO_PROXY`.
+    /// Whether to use the proxy of `HTTPS_PROXY`, except for the hosts in `NO_PROXY`.
     pub system_proxy: bool,
 }
 
@@ -43,7 +43,7 @@ impl Default for Network {
     }
 }
 
-/// Why there is no HTTP client.
+/// Why the HTTP client cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
     /// The file cannot be read.
@@ -55,20 +55,20 @@ pub enum NetworkError {
         #[source]
         source: io::Error,
     },
-    /// The file does not hold what it should.
+    /// The file does not contain usable certificates.
     #[error("the CA file `{}` {problem}", path.display())]
     CaContent {
         /// The file.
         path: PathBuf,
-        /// What is wrong; never holds what stands in the file.
+        /// What is wrong; never contains the file's content.
         problem: CaProblem,
     },
-    /// A variable of the environment that names proxies cannot be used. Its value may hold a password.
-    #[error("the environment variable `{name}` cannot be used: {problem}")]
+    /// An environment variable that names proxies cannot be used. Its value may contain a password.
+    #[error("cannot use the environment variable `{name}`: {problem}")]
     ProxyVariable {
         /// The variable.
         name: &'static str,
-        /// What is wrong; never holds its value.
+        /// What is wrong; never contains the value.
         problem: String,
     },
     /// The client cannot be set up.
@@ -83,39 +83,39 @@ impl NetworkError {
             Self::CaFile { .. } => None,
             Self::CaContent { problem, .. } => Some(problem.hint()),
             Self::ProxyVariable { name: "NO_PROXY" | "no_proxy", .. } => Some(
-                "separate entries by commas: `example.com` (with all below it), `192.0.2.7`, `192.0.2.0/24` or `*`, without \
-                 scheme and port",
+                "separate the entries with commas: `example.com` (includes all hosts below it), `192.0.2.7`, \
+                 `192.0.2.0/24`, or `*`, without scheme and port",
             ),
             Self::ProxyVariable { .. } => Some("write it as `http://proxy.example.com:3128`, or unset it"),
-            Self::Client(_) => Some("on a system without root certificates, name a file with them as `ca_file`"),
+            Self::Client(_) => Some("if this system has no root certificates, set `ca_file` to a file with them"),
         }
     }
 }
 
-/// Whether a request that got no answer can have arrived.
+/// Whether a request that got no answer may have arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
-    /// Provably not: no connection came about.
+    /// It did not: there was no connection.
     NotSent,
-    /// It can.
+    /// It may have.
     MaybeSent,
 }
 
-/// Why a request got no answer. Never holds the URL or anything else of the request.
+/// Why a request got no answer. Never contains the URL or any other part of the request.
 #[derive(Debug)]
 pub struct TransportError {
-    /// Whether it can have arrived.
+    /// Whether it may have arrived.
     pub sent: Sent,
-    /// It took too long.
+    /// Whether it took too long.
     pub timed_out: bool,
-    /// What kept the answer away.
+    /// Why there is no answer.
     cause: Cause,
-    /// The request goes by a proxy, so that the proxy may be meant.
+    /// Whether the request uses a proxy, so that the cause may concern the proxy.
     proxied: bool,
 }
 
 impl TransportError {
-    /// An error after which the request can have arrived or cannot.
+    /// An error with a cause of unknown kind.
     pub fn new(sent: Sent, source: impl Into<BoxError>) -> Self {
         Self::of(sent, Cause::Other(crate::chain(source.into().as_ref())))
     }
@@ -124,22 +124,22 @@ impl TransportError {
         Self { sent, timed_out: false, cause, proxied: false }
     }
 
-    /// The error of a request that was given up after this time.
+    /// The error of a request that was abandoned after this time.
     pub(crate) fn gave_up(after: Duration) -> Self {
         Self { timed_out: true, ..Self::of(Sent::MaybeSent, Cause::NoAnswer(after)) }
     }
 
-    /// What became of the request, and why, as one line.
+    /// What happened to the request, and why, as one line.
     pub(crate) fn describe(&self) -> String {
         format!("{self}: {}", self.cause)
     }
 
-    /// What kept the answer away.
+    /// Why there is no answer.
     pub(crate) fn cause(&self) -> &Cause {
         &self.cause
     }
 
-    /// The error that the plugin gets. `request` is told without its query.
+    /// The error that the plugin gets. `request` must not contain the query.
     pub(crate) fn error(&self, host: &str, request: &str) -> Error {
         let (kind, message) = match (self.sent, &self.cause) {
             (Sent::NotSent, cause) => (ErrorKind::Unavailable, format!("failed to connect to {host}: {cause}")),
@@ -154,7 +154,7 @@ impl TransportError {
             kind => kind,
         };
         let error = Error::new(kind, message).with_context("host", host).with_context("cause", self.cause.brief());
-        let proxy = "HTTPS_PROXY or ALL_PROXY is set, so it may be the proxy that cannot be reached; look at both and at NO_PROXY";
+        let proxy = "check HTTPS_PROXY, ALL_PROXY, and NO_PROXY: the proxy itself may be unreachable";
         match self.cause.hint() {
             Some(hint) => error.with_hint(hint),
             None if self.proxied && self.sent == Sent::NotSent => error.with_hint(proxy),
@@ -163,8 +163,8 @@ impl TransportError {
     }
 
     fn of_client(error: &reqwest::Error, proxied: bool) -> Self {
-        // The connector's part includes name lookup, the proxy's tunnel and the TLS handshake: all of them come
-        // before the first byte of the request.
+        // The connector does the name lookup, the proxy's tunnel, and the TLS handshake. All of them come before the first
+        // byte of the request.
         let sent = if error.is_connect() || error.is_builder() { Sent::NotSent } else { Sent::MaybeSent };
         Self { sent, timed_out: error.is_timeout(), cause: Cause::of(error, CONNECT_TIMEOUT), proxied }
     }
@@ -187,7 +187,7 @@ impl std::error::Error for TransportError {
 
 /// Makes the real service.
 pub fn build(network: &Network) -> Result<HttpService, NetworkError> {
-    // reqwest takes the provider of the process. That it is installed already is all that is wanted.
+    // reqwest uses the process-wide provider. The call fails only if one is already installed, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let roots = match &network.ca_file {
         Some(path) => ca_file::read(path)?,
@@ -205,7 +205,7 @@ pub fn build(network: &Network) -> Result<HttpService, NetworkError> {
     let usual = make(network.system_proxy)?;
     let direct = if network.system_proxy && !overrides.is_empty() { make(false)? } else { usual.clone() };
     Ok(BoxCloneSyncService::new(tower::service_fn(move |request: http::Request<Bytes>| {
-        // A proxy would look the name up by itself.
+        // A proxy would look up the name itself, without the override.
         let overridden = request.uri().host().is_some_and(|host| resolve::find(&overrides, host).is_some());
         send(if overridden { direct.clone() } else { usual.clone() }, request, proxied && !overridden)
     })))
@@ -217,7 +217,7 @@ fn client(overrides: &Arc<Overrides>, roots: &[Certificate]) -> reqwest::ClientB
         .tls_version_min(tls::Version::TLS_1_2)
         .tls_certs_merge(roots.iter().cloned())
         .redirect(redirect::Policy::none())
-        // Every attempt is decided on here, by what is known of the request.
+        // The host decides on each repetition, because it knows what the request does.
         .retry(reqwest::retry::never())
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT)

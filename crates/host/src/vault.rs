@@ -10,7 +10,7 @@ use flowswap_engine::Secret;
 
 use crate::redact::Redactor;
 
-/// The secrets that a session may use at any time, and all that it has ever seen.
+/// The secrets that a session may use at any time, and every secret that it has seen.
 #[derive(Debug, Default)]
 pub(crate) struct Vault(Mutex<Secrets>);
 
@@ -21,9 +21,9 @@ struct Secrets {
 }
 
 impl Vault {
-    /// Makes a secret one of the session's own.
+    /// Adds a secret to the session's own ones.
     pub(crate) fn keep(&self, handle: Handle, secret: Secret) {
-        self.saw(&secret);
+        self.remember(&secret);
         self.lock().own.insert(handle, secret);
     }
 
@@ -32,15 +32,15 @@ impl Vault {
         self.lock().own.get(handle).cloned()
     }
 
-    /// Remembers a value that must not come out, without making it the session's own.
-    pub(crate) fn saw(&self, secret: &Secret) {
+    /// Remembers a value that must not be shown, without adding it to the session's own secrets.
+    pub(crate) fn remember(&self, secret: &Secret) {
         let mut secrets = self.lock();
         if !secrets.seen.iter().any(|known| known.expose() == secret.expose()) {
             secrets.seen.push(secret.clone());
         }
     }
 
-    /// Takes everything out of texts and answers that the session has seen.
+    /// Removes every secret that the session has seen from texts and answers.
     pub(crate) fn redactor(&self) -> Redactor {
         Redactor::new(&self.lock().seen)
     }

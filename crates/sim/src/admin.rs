@@ -1,4 +1,4 @@
-//! The simulator's own interface, on its own virtual host: look at the world, order faults, change things.
+//! The simulator's own interface, on its own virtual host: shows the world, adds faults, and changes objects.
 
 use http::{Method, StatusCode};
 use serde::Deserialize;
@@ -6,17 +6,17 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::faults::Fault;
-use crate::gateway::{Refused, natural};
+use crate::gateway::{Refused, schedule};
 use crate::message::{Reply, Request};
 use crate::mutation::{self, Mutation};
 use crate::state::{State, lock};
 use crate::world::{snapshot, view};
 
-/// POST /faults takes one fault or several.
+/// The body of POST /faults: one fault or several.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Order {
-    Several(Vec<Fault>),
+enum FaultsBody {
+    Many(Vec<Fault>),
     One(Fault),
 }
 
@@ -29,18 +29,20 @@ fn dispatch(state: &State, request: &Request) -> Result<Reply, Refused> {
     if request.credential("Bearer") != Some(state.admin_token.as_str()) {
         return Err(Refused::new(StatusCode::UNAUTHORIZED, "unauthorized", "the admin token is missing or wrong"));
     }
-    natural::catch_up(state);
+    schedule::catch_up(state);
     let faults = || Reply::json(StatusCode::OK, &json!({ "faults": lock(&state.faults).report() }));
     match (&request.method, request.path.as_str()) {
-        (&Method::GET, "/world") => Ok(Reply::json(StatusCode::OK, &view::look(state))),
+        (&Method::GET, "/world") => Ok(Reply::json(StatusCode::OK, &view::show(state))),
         (&Method::GET, "/snapshot") => Ok(Reply::json(StatusCode::OK, &snapshot::take(state))),
         (&Method::GET, "/faults") => Ok(faults()),
         (&Method::POST, "/faults") => {
-            let ordered = match read_body(request)? {
-                Order::Several(several) => several,
-                Order::One(one) => vec![one],
+            let added = match read_body(request)? {
+                FaultsBody::Many(faults) => faults,
+                FaultsBody::One(fault) => vec![fault],
             };
-            ordered.into_iter().for_each(|fault| lock(&state.faults).add(fault));
+            for fault in added {
+                lock(&state.faults).add(fault);
+            }
             Ok(faults())
         }
         (&Method::DELETE, "/faults") => {
@@ -53,7 +55,7 @@ fn dispatch(state: &State, request: &Request) -> Result<Reply, Refused> {
                 .map_err(|reason| Refused::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", reason))?;
             Ok(Reply::json(StatusCode::OK, &json!({ "ok": true, "id": id })))
         }
-        _ => Err(Refused::new(StatusCode::NOT_FOUND, "not_found", "there is no such path and method")),
+        _ => Err(Refused::new(StatusCode::NOT_FOUND, "not_found", "there is no such path or method")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a client of the simulator needs, as files: configuration, certificate, tokens, and how to reach it.
+//! Writes the files that a client of the simulator needs: configuration, certificate, tokens, and address.
 
 use std::{
     fmt::Write as _,
@@ -15,10 +15,10 @@ use crate::config::{CIE_API_HOST, CIE_AUTH_HOST, Interface};
 use crate::gateway::model::Flow;
 use crate::{Sim, SimTenant};
 
-/// How to reach a running simulator, as it stands in [`Running::FILE`].
+/// How to reach a running simulator: the content of [`Running::FILE`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Running {
-    /// Where it listens.
+    /// The address on which it listens.
     pub address: SocketAddr,
     /// The token of its own interface, on [`ADMIN_HOST`](crate::ADMIN_HOST).
     pub admin_token: String,
@@ -28,29 +28,29 @@ impl Running {
     /// The name of the file.
     pub const FILE: &str = "sim.json";
 
-    /// Reads the file in the folder that [`Sim::write_client_files`] was given.
+    /// Reads the file in the folder to which [`Sim::write_client_files`] wrote.
     pub fn read(dir: &Path) -> io::Result<Self> {
         Ok(serde_json::from_str(&fs::read_to_string(dir.join(Self::FILE))?)?)
     }
 }
 
 impl Sim {
-    /// Writes into the folder `ca.pem`, the tokens, [`Running::FILE`] and a `migrate.toml` for all tenants, whose path
-    /// is returned. `plugins` is put into that file where its `[plugins]` tables belong; it may be empty.
+    /// Writes `ca.pem`, the tokens, [`Running::FILE`], and a `migrate.toml` for all tenants into the folder. Returns the
+    /// path of `migrate.toml`. `plugins` is the text of its `[plugins]` tables, and may be empty.
     pub fn write_client_files(&self, dir: &Path, plugins: &str) -> io::Result<PathBuf> {
-        make_private(&dir.join("tokens"))?;
-        put(&dir.join("ca.pem"), self.ca_pem())?;
+        create_private_dir(&dir.join("tokens"))?;
+        write_private(&dir.join("ca.pem"), self.ca_pem())?;
         match self.interface() {
-            Interface::Rest => put(&dir.join("gateway.token"), self.gateway_token())?,
-            Interface::CieGuided => put(&dir.join("cie.secret"), &self.parent_account().client_secret)?,
+            Interface::Rest => write_private(&dir.join("gateway.token"), self.gateway_token())?,
+            Interface::CieGuided => write_private(&dir.join("cie.secret"), &self.parent_account().client_secret)?,
         }
         for tenant in self.tenants() {
-            put(&dir.join("tokens").join(format!("{}.token", tenant.name)), &tenant.admin_token)?;
+            write_private(&dir.join("tokens").join(format!("{}.token", tenant.name)), &tenant.admin_token)?;
         }
         let running = Running { address: self.addr(), admin_token: self.admin_token().to_owned() };
-        put(&dir.join(Running::FILE), &(serde_json::to_string_pretty(&running)? + "\n"))?;
+        write_private(&dir.join(Running::FILE), &(serde_json::to_string_pretty(&running)? + "\n"))?;
         let path = dir.join("migrate.toml");
-        put(&path, &self.configuration(plugins))?;
+        write_private(&path, &self.configuration(plugins))?;
         Ok(path)
     }
 
@@ -65,7 +65,7 @@ ca_file = "ca.pem"
 resolve = {{ "*.okta.test" = "{addr}", "*.cie.test" = "{addr}" }}
 
 {plugins}
-# What all tenants have in common; `{{name}}` is the tenant's.
+# The settings of all tenants. `{{name}}` is the name of the tenant.
 
 [defaults.provider]
 plugin = "okta"
@@ -96,7 +96,7 @@ variant_types = {{ plain = "{plain}", application-enabled = "{application_enable
         text
     }
 
-    /// What all directories have in common for the plugin `cie-guided`.
+    /// The settings of all directories for the plugin `cie-guided`.
     fn guided_defaults(&self) -> String {
         format!(
             r#"plugin = "cie-guided"
@@ -111,8 +111,8 @@ client_secret = {{ file = "cie.secret" }}
         )
     }
 
-    /// A tenant's directory as an owner knows it. What the interface does not show stands in a record, as far as a person
-    /// would have written it down when the connection was set up: those of the authorization-code flow.
+    /// The settings of a tenant's directory. A `record` has what the interface does not show. A person would have written
+    /// it down when the connection was set up, so only connections of the authorization-code flow have one.
     fn guided_directory(&self, tenant: &SimTenant) -> String {
         let Some(known) = self.directory(&tenant.directory_id) else { return String::new() };
         let mut text = format!(
@@ -133,7 +133,7 @@ client_secret = {{ file = "cie.secret" }}
     }
 }
 
-fn make_private(dir: &Path) -> io::Result<()> {
+fn create_private_dir(dir: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -142,7 +142,7 @@ fn make_private(dir: &Path) -> io::Result<()> {
 }
 
 /// Writes a file that only its owner can read.
-fn put(path: &Path, text: &str) -> io::Result<()> {
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
@@ -150,7 +150,7 @@ fn put(path: &Path, text: &str) -> io::Result<()> {
     options.open(path)?.write_all(text.as_bytes())
 }
 
-/// The simulator's gateway, described for the plugin `rest`. `$…` is filled in when a request is made.
+/// The description of the simulator's gateway for the plugin `rest`. The plugin fills in `$…` for each request.
 const GATEWAY: &str = r#"credential = { file = "gateway.token" }
 healthy = ["success"]
 busy = ["in_progress"]

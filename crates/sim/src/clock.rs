@@ -1,4 +1,4 @@
-//! Time, in one place: every timestamp, expiry and rate-limit window of the simulator is read from a [`Clock`].
+//! Time: every timestamp, expiry, and rate-limit window of the simulator comes from a [`Clock`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// A clock that starts at a given instant, runs with tokio's (so it stands still on a paused runtime) and can be
-/// moved forward by a test. Clones share the offset.
+/// A clock that starts at a given time and runs with tokio's clock, so it stops on a paused runtime. A test can move it
+/// forward. Clones share the offset.
 #[derive(Clone, Debug)]
 pub struct Clock {
     start: Timestamp,
@@ -16,46 +16,46 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that says the real time.
+    /// A clock that shows the real time.
     pub fn real() -> Self {
         Self::starting_at(Timestamp::now())
     }
 
-    /// A clock that says `start` now, and runs on from there.
+    /// A clock that shows `start` now, and runs from there.
     pub fn starting_at(start: Timestamp) -> Self {
         Self { start, started: Instant::now(), offset_ms: Arc::new(AtomicI64::new(0)) }
     }
 
-    /// The present.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         let ran = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
         let moved = self.offset_ms.load(Ordering::Relaxed);
         self.start.saturating_add(SignedDuration::from_millis(ran.saturating_add(moved))).unwrap_or(self.start)
     }
 
-    /// Moves the present forward.
+    /// Moves the clock forward.
     pub fn advance(&self, by: std::time::Duration) {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.offset_ms.fetch_add(by, Ordering::Relaxed);
     }
 
-    /// The instant this clock started at.
+    /// The time at which this clock started.
     pub(crate) fn start(&self) -> Timestamp {
         self.start
     }
 }
 
-/// The instant that a clock which is wrong by `skew` says.
+/// The time that a clock shows if it is wrong by `skew`.
 pub(crate) fn shift(at: Timestamp, skew: SignedDuration) -> Timestamp {
     at.saturating_add(skew).unwrap_or(at)
 }
 
-/// A timestamp as Okta writes it: milliseconds and `Z` (seen in recordings of the Okta management API).
+/// A timestamp as Okta writes it: with milliseconds and `Z` (seen in recordings of the Okta management API).
 pub(crate) fn to_rfc3339(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
-/// A timestamp as an HTTP `Date` header has it (RFC 9110, IMF-fixdate).
+/// A timestamp in the format of the HTTP `Date` header (RFC 9110, IMF-fixdate).
 pub(crate) fn to_http_date(at: Timestamp) -> String {
     at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }

@@ -1,4 +1,4 @@
-//! Percent-encoding and `application/x-www-form-urlencoded`, for query strings and for the token request's body.
+//! Percent-encoding and `application/x-www-form-urlencoded`, for query strings and the body of the token request.
 
 /// The pairs of a query string or form body, in order. `None` if an escape is broken or the text is not UTF-8.
 pub(crate) fn parse_pairs(text: &str) -> Option<Vec<(String, String)>> {
@@ -11,7 +11,7 @@ pub(crate) fn parse_pairs(text: &str) -> Option<Vec<(String, String)>> {
         .collect()
 }
 
-/// Writes pairs as a query string, the way Okta writes its links: a space becomes `+`.
+/// Writes pairs as a query string, as in the links of Okta: a space becomes `+`.
 pub(crate) fn write_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     pairs.into_iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect::<Vec<_>>().join("&")
 }

@@ -1,28 +1,28 @@
-//! Faults on order: what goes wrong on the way to a host, how often, and how often it has.
+//! Faults that a test requests: what goes wrong on the way to a host, and how often.
 
 use serde::{Deserialize, Serialize};
 
-/// A fault that waits for requests it fits.
+/// A fault that hits matching requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    /// The virtual host, or `*` for every one but the admin host.
+    /// The virtual host, or `*` for every host except the admin host.
     pub host: String,
-    /// The method, or none for any.
+    /// The method. `None` matches any method.
     #[serde(default)]
     pub method: Option<String>,
-    /// What the path begins with; empty for any.
+    /// The prefix of the path. An empty prefix matches any path.
     #[serde(default)]
     pub path: String,
-    /// A piece of the query as it is sent; empty for any.
+    /// A part of the query as it is sent. An empty part matches any query.
     #[serde(default)]
     pub query: String,
     /// What happens.
     #[serde(flatten)]
     pub kind: FaultKind,
-    /// How many requests it hits before it is used up; 0 for all that come.
+    /// How many requests it hits. 0 for all.
     #[serde(default = "once")]
     pub times: u32,
-    /// How many fitting requests pass before the first is hit.
+    /// How many matching requests pass before it hits the first.
     #[serde(default)]
     pub skip: u32,
 }
@@ -34,7 +34,7 @@ pub enum FaultKind {
     /// 429 E0000047 with rate-limit headers, before any work.
     #[serde(rename = "429")]
     TooManyRequests {
-        /// How far ahead `X-Rate-Limit-Reset` lies.
+        /// The seconds until `X-Rate-Limit-Reset`.
         #[serde(default = "one_second")]
         reset_seconds: u32,
     },
@@ -43,50 +43,50 @@ pub enum FaultKind {
         /// The status, such as 503.
         status: u16,
     },
-    /// The request is carried out, and answered with this status all the same.
+    /// The request is carried out, but the answer has this status.
     StatusAfterCommit {
         /// The status, such as 500.
         status: u16,
     },
     /// The request is carried out, and the connection is closed without an answer.
     DropAfterCommit,
-    /// The request is carried out, and its answer waits.
+    /// The request is carried out, and its answer comes after a wait.
     DelayAfterCommit {
         /// How long the wait is.
         milliseconds: u64,
     },
-    /// The request is carried out, and the answer breaks off in the middle of its body. Without a body, or without a
-    /// socket, there is no answer at all.
+    /// The request is carried out, and the answer ends in the middle of its body. Without a body or a socket, there is
+    /// no answer at all.
     CutBody {
         /// How long the connection stays open after the first half.
         #[serde(default)]
         milliseconds: u64,
     },
-    /// 200 with `success: true` and an error in `result`, before any work: an answer in the form of Cloud Identity
-    /// Engine's interface, for hosts and paths of which it is to be expected.
+    /// 200 with `success: true` and an error in `result`, before any work. This is a form of Cloud Identity Engine's
+    /// interface, so use it only with hosts and paths of that interface.
     ErrorInResult,
-    /// This very answer, whoever's it looks like: a captive portal's, a proxy's, or one of the server that nobody expects.
+    /// Exactly this answer, such as one of a captive portal or a proxy, or an unexpected one of the server.
     Script {
         /// The status.
         status: u16,
-        /// Header lines, in order. A `date` of its own replaces the simulator's; an empty one takes it away.
+        /// Header lines, in order. A `date` replaces the simulator's; an empty one removes it.
         #[serde(default)]
         headers: Vec<(String, String)>,
-        /// The body, as it is sent.
+        /// The body as it is sent.
         #[serde(default)]
         body: String,
-        /// Whether the request is carried out before.
+        /// Whether the request is carried out first.
         #[serde(default)]
         after_commit: bool,
-        /// How long the answer waits.
+        /// The wait before the answer.
         #[serde(default)]
         milliseconds: u64,
     },
-    /// The request is carried out, and a member of its JSON answer is another one, or is not there.
+    /// The request is carried out, and one member of its JSON answer is replaced or removed.
     Edit {
-        /// Where the member stands (RFC 6901); `*` stands for every item of a list.
+        /// The place of the member (RFC 6901). `*` means every item of a list.
         pointer: String,
-        /// What stands there instead; none takes the member away.
+        /// The new value. `None` removes the member.
         #[serde(default)]
         value: Option<serde_json::Value>,
     },
@@ -99,10 +99,10 @@ pub enum FaultKind {
     },
 }
 
-/// A fault and what became of it.
+/// A fault, and how often it has fired.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultReport {
-    /// The fault as it was set.
+    /// The fault as it was added.
     #[serde(flatten)]
     pub fault: Fault,
     /// How many requests it has hit.
@@ -117,9 +117,10 @@ fn one_second() -> u32 {
     1
 }
 
-/// All faults, in the order they were set.
+/// All faults, in the order in which they were added.
 #[derive(Debug, Default)]
 pub(crate) struct FaultBook {
+    /// Each fault, how often it has fired, and how many matching requests it has seen.
     entries: Vec<(Fault, u32, u32)>,
 }
 
@@ -136,14 +137,14 @@ impl FaultBook {
         self.entries.iter().map(|(fault, fired, _)| FaultReport { fault: fault.clone(), fired: *fired }).collect()
     }
 
-    /// The fault that hits this request, if any; it counts as fired.
+    /// The fault that hits this request, if any. Counts it as fired.
     pub(crate) fn take(&mut self, host: &str, method: &str, path: &str, query: &str) -> Option<FaultKind> {
         for (fault, fired, seen) in &mut self.entries {
-            let fits = (fault.host == "*" || fault.host == host)
+            let matches = (fault.host == "*" || fault.host == host)
                 && fault.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
                 && path.starts_with(&fault.path)
                 && query.contains(&fault.query);
-            if !fits || (fault.times > 0 && *fired >= fault.times) {
+            if !matches || (fault.times > 0 && *fired >= fault.times) {
                 continue;
             }
             *seen += 1;
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_without_a_number_hits_all_that_fit_its_query() {
+    fn a_fault_with_times_0_hits_every_matching_query() {
         let json = r#"{"host":"h","query":"kind%20eq","kind":"drop_before","times":0}"#;
         let mut book = FaultBook::default();
         book.add(serde_json::from_str(json).unwrap());

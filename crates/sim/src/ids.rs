@@ -1,5 +1,5 @@
-//! Made-up ids, secrets and tokens, each a function of the seed and of what it is for, so that equal seeds give
-//! equal worlds and no two things share a value.
+//! Made-up ids, secrets, and tokens. Each depends on the seed and on its purpose. So equal seeds give equal worlds, and no
+//! two objects share a value.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 const BASE62: &[u8; 62] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-/// A source of values for one part of the world. Counting makes every later value differ.
+/// A source of values for one part of the world. A counter makes every value different.
 #[derive(Clone, Debug)]
 pub(crate) struct Mint {
     scope: String,
@@ -19,7 +19,7 @@ impl Mint {
         Self { scope: format!("{seed}/{scope}"), count: 0 }
     }
 
-    /// An Okta-like id of 20 characters, such as `0oa…` (app, integration), `ocs…` (secret), `00u…` (user).
+    /// An Okta-like id of 20 characters, such as `0oa…` (app, integration), `ocs…` (secret), or `00u…` (user).
     pub(crate) fn id(&mut self, prefix: &str) -> String {
         let bytes = self.bytes(prefix);
         let tail = bytes.iter().map(|byte| BASE62[usize::from(byte % 62)] as char);
@@ -38,7 +38,7 @@ impl Mint {
         format!("{prefix}{}", URL_SAFE_NO_PAD.encode(self.bytes(prefix)))
     }
 
-    /// An id in the form of a UUID, as a directory has it.
+    /// An id in the form of a UUID, like the id of a directory.
     pub(crate) fn uuid(&mut self) -> String {
         let hex: String = self.bytes("uuid")[..16].iter().map(|byte| format!("{byte:02x}")).collect();
         [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
@@ -67,8 +67,8 @@ impl Mint {
     }
 }
 
-/// Okta's `secret_hash`: the first half of the SHA-256, URL-safe base64 without padding. Not promised by Okta, but it
-/// holds for every recorded secret.
+/// Okta's `secret_hash`: the first half of the SHA-256, in URL-safe base64 without padding. Okta does not promise this,
+/// but it is true for every recorded secret.
 pub(crate) fn hash_secret(secret: &str) -> String {
     URL_SAFE_NO_PAD.encode(&Sha256::digest(secret)[..16])
 }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_mints_the_same_values_and_never_one_twice() {
+    fn the_same_seed_gives_the_same_values_and_no_value_twice() {
         let (mut a, mut b, mut c) = (Mint::new(7, "org"), Mint::new(7, "org"), Mint::new(8, "org"));
         let first = a.id("0oa");
         assert_eq!(first, b.id("0oa"));
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_hashed_as_okta_does() {
+    fn a_secret_is_hashed_like_at_okta() {
         // SHA-256 of the empty string is e3b0c442 98fc1c14 9afbf4c8 996fb924 …
         assert_eq!(hash_secret(""), "47DEQpj8HBSa-_TImW-5JA");
     }

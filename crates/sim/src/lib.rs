@@ -1,14 +1,13 @@
 //! A strict, stateful simulator of Okta orgs and of the Cloud Identity Engine directories that read from them.
 //!
-//! Every org is a virtual host `<tenant>.okta.test`. All directories stand behind one automation gateway,
-//! `gateway.cie.test`, and behind Cloud Identity Engine's own interface, `auth.cie.test` and `api.cie.test`; a person
-//! finds them in the console, which has a plain port of its own. Tests and `flowswap sim world` look behind the curtain
-//! at `admin.sim.test`. All hosts share one loopback TLS port with a throw-away certificate authority, and a request is
-//! routed by its `Host` header.
+//! Every org is a virtual host `<tenant>.okta.test`. All directories are behind one automation gateway,
+//! `gateway.cie.test`, and behind Cloud Identity Engine's own interface, `auth.cie.test` and `api.cie.test`. A person
+//! finds them in the console, which has its own port with plain HTTP. Tests and `flowswap sim world` inspect the whole
+//! world at `admin.sim.test`. All hosts share one loopback TLS port with a throw-away certificate authority. The `Host`
+//! header routes a request.
 //!
-//! The simulator is stricter than reality where it can be: it refuses whatever the real API is known to refuse, so
-//! that code which passes here has a chance there. Where no public source says what the real API does, the choice is
-//! marked in a comment beside it.
+//! The simulator is strict: it refuses everything that the real API is known to refuse. If no public source says what
+//! the real API does, a comment marks the choice.
 //!
 //! ```no_run
 //! # async fn run() -> std::io::Result<()> {
@@ -26,8 +25,8 @@ mod client_files;
 mod clock;
 mod config;
 mod console;
-mod contrary;
 mod encoding;
+mod false_beliefs;
 mod faults;
 mod gateway;
 mod ids;
@@ -54,7 +53,7 @@ pub use config::{
 };
 pub use faults::{Fault, FaultKind, FaultReport};
 pub use mutation::{Mutation, Variant};
-pub use service::{Dropped, SimService};
+pub use service::{ConnectionClosed, SimService};
 pub use sim::{ServiceAccount, Sim, SimTenant};
 pub use traffic::Exchange;
 pub use world::diff::diff;

@@ -1,4 +1,4 @@
-//! A request and its answer as the simulated services see them: read whole, so that the services are plain functions.
+//! A request and its answer as the simulated services see them. Both are complete, so the services are plain functions.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -10,7 +10,7 @@ use crate::encoding::parse_pairs;
 /// A request, with its body read.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    /// The `Host` as sent, with the port if one was sent; links in answers are built on it.
+    /// The `Host` as it was sent, with its port if it has one. Links in answers use it.
     pub(crate) authority: String,
     pub(crate) method: Method,
     pub(crate) path: String,
@@ -25,12 +25,12 @@ impl Request {
         self.authority.split(':').next().unwrap_or_default().to_ascii_lowercase()
     }
 
-    /// The origin which links point to.
+    /// The origin to which links point.
     pub(crate) fn base(&self) -> String {
         format!("https://{}", self.authority)
     }
 
-    /// The path, cut at its slashes.
+    /// The path, split at its slashes.
     pub(crate) fn segments(&self) -> Vec<&str> {
         self.path.trim_start_matches('/').split('/').collect()
     }
@@ -39,13 +39,13 @@ impl Request {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// What follows `scheme ` in the `Authorization` header; the scheme's case is free (RFC 9110).
+    /// The text after `scheme ` in the `Authorization` header. The case of the scheme does not matter (RFC 9110).
     pub(crate) fn credential(&self, scheme: &str) -> Option<&str> {
         let (given, rest) = self.header(header::AUTHORIZATION)?.split_once(' ')?;
         given.eq_ignore_ascii_case(scheme).then(|| rest.trim())
     }
 
-    /// The query's pairs; broken escapes count as no query at all.
+    /// The pairs of the query. A query with a broken escape counts as empty.
     pub(crate) fn pairs(&self) -> Vec<(String, String)> {
         parse_pairs(&self.query).unwrap_or_default()
     }
@@ -55,7 +55,7 @@ impl Request {
         self.pairs().into_iter().rev().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
-    /// Whether the request says how long its body is. A POST that does not is refused with 411.
+    /// Whether the request states the length of its body. A POST that does not is refused with 411.
     pub(crate) fn states_length(&self) -> bool {
         self.headers.contains_key(header::CONTENT_LENGTH) || self.headers.contains_key(header::TRANSFER_ENCODING)
     }
@@ -66,7 +66,7 @@ impl Request {
     }
 }
 
-/// An answer, whole.
+/// A complete answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
@@ -80,7 +80,7 @@ impl Reply {
         Self { status, headers: HeaderMap::new(), body: Bytes::new() }
     }
 
-    /// A JSON answer; the content type carries no charset, as in recordings of the Okta management API.
+    /// A JSON answer. Its content type has no charset, as in recordings of the Okta management API.
     pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Self {
         let mut reply = Self::empty(status);
         reply.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -88,7 +88,7 @@ impl Reply {
         reply
     }
 
-    /// The same answer with one header line more.
+    /// Adds a header line.
     #[must_use]
     pub(crate) fn with_header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -97,7 +97,7 @@ impl Reply {
         self
     }
 
-    /// The answer as HTTP has it, with a body made of the bytes.
+    /// Converts the answer to an HTTP response. `body` makes its body from the bytes.
     pub(crate) fn into_response<B>(self, body: impl FnOnce(Bytes) -> B) -> http::Response<B> {
         let mut response = http::Response::new(body(self.body));
         *response.status_mut() = self.status;
@@ -105,7 +105,7 @@ impl Reply {
         response
     }
 
-    /// The body as JSON, for a service that calls another one inside the simulator.
+    /// The body as JSON, for a service that calls another service inside the simulator.
     pub(crate) fn value(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }

@@ -1,16 +1,16 @@
-//! Changes behind the tool's back, for tests: a closed set, named in one word each.
+//! Changes that tests make without the knowledge of flowswap: a closed set of operations.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::gateway::model::Flow;
-use crate::gateway::{natural, sync};
+use crate::gateway::{schedule, sync};
 use crate::okta::logs;
 use crate::okta::model::{Org, Status};
 use crate::state::State;
 use crate::world::build;
 
-/// The two integrations which PAN publishes.
+/// The two integrations that PAN publishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Variant {
@@ -31,19 +31,19 @@ pub enum Mutation {
     SetAppActive { org: String, app: String, active: bool },
     /// Deletes an app, active or not.
     DeleteApp { org: String, app: String },
-    /// Takes a granted scope from an app.
+    /// Removes a granted scope from an app.
     RemoveGrant { org: String, app: String, scope: String },
     /// Adds one more client of the authorization-code flow. Answers with its app id.
     AddLegacyApp { org: String },
     /// Adds a service client. Answers with its id.
     AddServiceClient { org: String, variant: Variant },
-    /// Takes a scope from a service client.
+    /// Removes a scope from a service client.
     RemoveScope { org: String, client: String, scope: String },
-    /// Revokes a service client, with its tokens.
+    /// Revokes a service client and its tokens.
     RevokeServiceClient { org: String, client: String },
     /// Turns the authorization-server feature on or off.
     SetAuthorizationServers { org: String, enabled: bool },
-    /// Puts a directory on a flow and a client, without any test.
+    /// Sets the flow and the client of a directory without a connection test.
     SetConnection { directory: String, flow: String, client_id: String },
     /// Ticks or clears a directory's "Collect enterprise applications".
     SetAppData { directory: String, app_data: bool },
@@ -51,26 +51,26 @@ pub enum Mutation {
     RenameDirectory { directory: String, name: String },
     /// Ticks or clears a directory's "Collect authentication logs".
     SetAuthLogs { directory: String, auth_logs: bool },
-    /// From now on every sync of the directory is green and has lost so many users and groups; 0 for none again.
+    /// From now on every sync of the directory is green and misses this many users and groups. 0 ends the loss.
     LoseObjects { directory: String, users: usize, groups: usize },
-    /// The administrator signs in once more for the directory's connection, which has to be of the authorization-code flow.
+    /// The administrator signs in again for the directory's connection, which must use the authorization-code flow.
     SignIn { directory: String },
-    /// The directory synchronizes now, by its connection as it is.
+    /// The directory synchronizes now, with its current connection.
     Sync { directory: String },
-    /// From now on the directory makes no syncs, or makes them again.
+    /// Pauses or resumes the syncs of the directory.
     PauseSyncs { directory: String, paused: bool },
-    /// Deactivates, or activates again, the administrator who signs in for the org's legacy clients. Their refresh tokens
-    /// work as long as the administrator is active.
+    /// Deactivates or reactivates the administrator who signs in for the org's legacy clients. Their refresh tokens work
+    /// only while the administrator is active.
     SetSyncAdminActive { org: String, active: bool },
-    /// Sets how far the clock of a host is ahead of the simulator's; negative for behind.
+    /// Sets how far the clock of a host is ahead of the simulator's. Negative values put it behind.
     SkewClock { host: String, milliseconds: i64 },
     /// Moves the simulator's clock forward.
     AdvanceClock { milliseconds: u64 },
 }
 
-/// Makes one change. Answers with the id of what was made, if anything was.
+/// Makes one change. Returns the id of the new object, if the change creates one.
 pub(crate) fn apply(state: &State, mutation: Mutation) -> Result<Option<String>, String> {
-    natural::catch_up(state);
+    schedule::catch_up(state);
     let now = state.clock.now();
     let org = |host: &str| state.org(host).ok_or_else(|| format!("there is no org {host}"));
     let directory = |id: &str| state.directory(id).ok_or_else(|| format!("there is no directory {id}"));
@@ -102,7 +102,7 @@ pub(crate) fn apply(state: &State, mutation: Mutation) -> Result<Option<String>,
         Mutation::AddServiceClient { org: host, variant } => {
             let mut org = org(&host)?;
             let id = build::add_service(&mut org, variant == Variant::ApplicationEnabled, now).0;
-            note_by_hand(&mut org, "integration.api_service.lifecycle.authorize", &id, now);
+            log_admin_action(&mut org, "integration.api_service.lifecycle.authorize", &id, now);
             return Ok(Some(id));
         }
         Mutation::RemoveScope { org: host, client, scope } => {
@@ -113,7 +113,7 @@ pub(crate) fn apply(state: &State, mutation: Mutation) -> Result<Option<String>,
         Mutation::RevokeServiceClient { org: host, client } => {
             let mut org = org(&host)?;
             org.service(&client).ok_or(format!("there is no service client {client}"))?;
-            note_by_hand(&mut org, "integration.api_service.lifecycle.revoke", &client, now);
+            log_admin_action(&mut org, "integration.api_service.lifecycle.revoke", &client, now);
             org.services.retain(|known| known.id != client);
             org.tokens.retain(|_, token| token.client_id != client);
         }
@@ -121,7 +121,8 @@ pub(crate) fn apply(state: &State, mutation: Mutation) -> Result<Option<String>,
         Mutation::SetConnection { directory: id, flow, client_id } => {
             let flow: Flow = serde_json::from_value(flow.into()).map_err(|error| error.to_string())?;
             let mut directory = directory(&id)?;
-            (directory.connection.flow, directory.connection.client_id) = (flow, client_id);
+            directory.connection.flow = flow;
+            directory.connection.client_id = client_id;
         }
         Mutation::SetAppData { directory: id, app_data } => {
             directory(&id)?.connection.collect_applications = app_data;
@@ -133,7 +134,7 @@ pub(crate) fn apply(state: &State, mutation: Mutation) -> Result<Option<String>,
             let mut directory = directory(&id)?;
             let connection = directory.connection.clone();
             if connection.flow != Flow::AuthorizationCode {
-                return Err(format!("nobody signs in for the connection of directory {id}"));
+                return Err(format!("the connection of directory {id} does not use the authorization-code flow"));
             }
             sync::sign_in(state, &directory.domain, &connection.client_id, &connection.client_secret, now)?;
             directory.connection.last_sign_in = Some(now);
@@ -151,9 +152,9 @@ pub(crate) fn apply(state: &State, mutation: Mutation) -> Result<Option<String>,
     Ok(None)
 }
 
-/// The System Log knows of a person's doing, too.
-fn note_by_hand(org: &mut Org, event: &str, id: &str, at: Timestamp) {
+/// Records in the System Log that an administrator made the change.
+fn log_admin_action(org: &mut Org, event: &str, id: &str, at: Timestamp) {
     if let Some(name) = org.service(id).map(|service| service.name) {
-        logs::record_by_hand(org, event, id, name, at);
+        logs::record_admin_action(org, event, id, name, at);
     }
 }

@@ -1,18 +1,18 @@
-//! Answers that a test wrote down, and answers of the simulator's own of which a test changed a part.
+//! Answers that a test dictates, and answers of the simulator that a test changes in part.
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::Value;
 
 use crate::message::Reply;
 
-/// An answer without any header of the simulator's.
+/// An answer without the headers of the simulator.
 pub(crate) fn reply(status: u16, body: String) -> Reply {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     Reply { body: body.into(), ..Reply::empty(status) }
 }
 
-/// Adds header lines in their order; a `date` replaces the one that is there, and an empty one takes it away. A line that HTTP
-/// cannot carry is left out.
+/// Adds header lines in their order. A `date` replaces the existing one, and an empty one removes it. A line that is not
+/// valid in HTTP is left out.
 pub(crate) fn set_headers(mut reply: Reply, lines: &[(String, String)]) -> Reply {
     for (name, value) in lines {
         let parsed = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()));
@@ -27,8 +27,8 @@ pub(crate) fn set_headers(mut reply: Reply, lines: &[(String, String)]) -> Reply
     reply
 }
 
-/// Changes the members at a JSON pointer (RFC 6901, with `*` for every item), or takes them away. A body that is not JSON, or
-/// has no such member, stays as it is.
+/// Changes or removes the members at a JSON pointer (RFC 6901, with `*` for every item). A body that is not JSON, or has
+/// no such member, does not change.
 pub(crate) fn edit(reply: Reply, pointer: &str, value: Option<&Value>) -> Reply {
     let Ok(mut body) = serde_json::from_slice::<Value>(&reply.body) else { return reply };
     let steps: Vec<String> =
@@ -43,7 +43,11 @@ fn change(at: &mut Value, steps: &[String], value: Option<&Value>) {
         return;
     };
     match at {
-        Value::Array(items) if step == "*" => items.iter_mut().for_each(|item| change(item, rest, value)),
+        Value::Array(items) if step == "*" => {
+            for item in items {
+                change(item, rest, value);
+            }
+        }
         Value::Array(items) => {
             if let Some(item) = step.parse::<usize>().ok().and_then(|index| items.get_mut(index)) {
                 change(item, rest, value);
@@ -71,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_are_changed_added_and_taken_away() {
+    fn members_are_changed_added_and_removed() {
         let before = json!([{"a": {"b": 1}}, {"a": {"b": 2, "c": 3}}, {}]);
         let check = |pointer: &str, value: Option<Value>, expect: Value| {
             let reply = Reply::json(StatusCode::OK, &before);
@@ -85,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_replaces_the_one_that_is_there() {
+    fn a_date_replaces_the_existing_date() {
         let dated = || reply(200, String::new()).with_header(header::DATE, "Mon, 23 Nov 2026 10:00:00 GMT");
         let line = |value: &str| [("Date".to_owned(), value.to_owned())];
         assert_eq!(set_headers(dated(), &line("x")).headers.get(header::DATE).unwrap(), "x");

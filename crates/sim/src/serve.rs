@@ -1,5 +1,5 @@
-//! The two ports, TLS for all virtual hosts and plain HTTP for the console: each accepts connections and serves HTTP/1.1
-//! on them until told to stop.
+//! The two ports: TLS for all virtual hosts, and plain HTTP for the console. Each accepts connections and serves HTTP/1.1
+//! until it must stop.
 
 use http::{HeaderValue, header};
 use hyper::server::conn::http1;
@@ -14,26 +14,26 @@ use tokio_rustls::TlsAcceptor;
 use crate::config::CONSOLE_HOST;
 use crate::service::SimService;
 
-/// How one gets in.
+/// How a port serves its connections.
 #[derive(Clone)]
-pub(crate) enum Door {
-    /// By TLS, to the virtual host that the request names.
+pub(crate) enum Port {
+    /// With TLS, for the virtual host that the request names.
     Tls(TlsAcceptor),
-    /// In clear, to the console whatever the request names: a browser knows the port by its address.
+    /// Without TLS, for the console, whatever host the request names: a browser uses the address of the port.
     Console,
 }
 
-/// Serves until `stop` says so or its sender is gone; then finishes the requests in flight.
-pub(crate) async fn run(listener: TcpListener, door: Door, service: SimService, mut stop: watch::Receiver<bool>) {
+/// Serves until `stop` is true or its sender is gone. Then finishes the requests in flight.
+pub(crate) async fn run(listener: TcpListener, port: Port, service: SimService, mut stop: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     let stops = stop.clone();
     loop {
         tokio::select! {
             () = wait_for_stop(&mut stop) => break,
             accepted = listener.accept() => {
-                // A failed accept is the peer's trouble or a passing lack of descriptors; the port stays open.
+                // Accepting fails if the peer has left or if descriptors are short for a moment. The port stays open.
                 let Ok((stream, _)) = accepted else { tokio::task::yield_now().await; continue };
-                connections.spawn(serve_one(stream, door.clone(), service.clone(), stops.clone()));
+                connections.spawn(serve_one(stream, port.clone(), service.clone(), stops.clone()));
             }
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
         }
@@ -41,12 +41,12 @@ pub(crate) async fn run(listener: TcpListener, door: Door, service: SimService, 
     while connections.join_next().await.is_some() {}
 }
 
-async fn serve_one(stream: TcpStream, door: Door, service: SimService, mut stop: watch::Receiver<bool>) {
-    // Small answers must not wait for the peer's delayed acknowledgement.
+async fn serve_one(stream: TcpStream, port: Port, service: SimService, mut stop: watch::Receiver<bool>) {
+    // Otherwise a small answer waits for the peer's delayed acknowledgement.
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let Door::Tls(acceptor) = door else { return serve_http(stream, true, service, stop).await };
+    let Port::Tls(acceptor) = port else { return serve_http(stream, true, service, stop).await };
     let stream = tokio::select! {
         accepted = acceptor.accept(stream) => match accepted {
             Ok(stream) => stream,
@@ -70,15 +70,15 @@ where
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     tokio::select! {
-        // An error is a peer gone or a drop on order: the connection ends either way.
+        // An error means that the peer has left, or that a fault closes the connection. It ends either way.
         _ = connection.as_mut() => return,
         () = wait_for_stop(&mut stop) => connection.as_mut().graceful_shutdown(),
     }
     let _ended = connection.await;
 }
 
-/// Waits for the word to stop, or for the end of whoever could give it.
+/// Waits until `stop` is true or its sender is gone.
 async fn wait_for_stop(stop: &mut watch::Receiver<bool>) {
-    // The guard of the value is dropped at once: held across an await, it would bind the task to one thread.
+    // Drop the guard of the value at once. Across an await it would make the future not `Send`.
     drop(stop.wait_for(|stop| *stop).await);
 }

@@ -1,4 +1,4 @@
-//! The way of a request: read whole, routed by host, hit by a fault or not, carried out, recorded.
+//! Handles a request: reads all of it, routes it by host, applies a fault, carries it out, and records it.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -17,31 +17,31 @@ use serde_json::json;
 use crate::clock::{shift, to_http_date};
 use crate::config::{ADMIN_HOST, CIE_API_HOST, CIE_AUTH_HOST, CONSOLE_HOST, GATEWAY_HOST};
 use crate::faults::FaultKind;
-use crate::gateway::natural;
+use crate::gateway::schedule;
 use crate::message::{Reply, Request};
 use crate::okta::refusal::Refusal;
 use crate::okta::{self, limits};
 use crate::state::{State, lock};
 use crate::traffic::Exchange;
 use crate::wire::WireBody;
-use crate::{admin, cie, console, contrary, gateway, script};
+use crate::{admin, cie, console, false_beliefs, gateway, script};
 
-/// The most a request body may hold; nothing here needs more.
-const MOST_BODY: usize = 1 << 20;
+/// The maximum size of a request body. No request here needs more.
+const MAX_BODY: usize = 1 << 20;
 
-/// The connection is closed without an answer, because a fault was ordered or the request could not be read.
+/// The connection is closed without an answer, because of a fault or because the request could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the connection was closed without an answer")]
-pub struct Dropped;
+pub struct ConnectionClosed;
 
-impl From<Infallible> for Dropped {
+impl From<Infallible> for ConnectionClosed {
     fn from(never: Infallible) -> Self {
         match never {}
     }
 }
 
-/// The whole simulator as a `tower` service, for use without a socket. An in-process request says its host in the
-/// `Host` header or in its URI, and must bring a `Content-Length` where a client on the wire has to.
+/// The whole simulator as a `tower` service, for use without a socket. An in-process request names its host in the
+/// `Host` header or in its URI. It needs a `Content-Length` where a client on the wire needs one.
 #[derive(Clone, Debug)]
 pub struct SimService {
     state: Arc<State>,
@@ -59,10 +59,10 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     type Response = http::Response<Full<Bytes>>;
-    type Error = Dropped;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Dropped>> + Send>>;
+    type Error = ConnectionClosed;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, ConnectionClosed>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Dropped>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectionClosed>> {
         Poll::Ready(Ok(()))
     }
 
@@ -71,10 +71,10 @@ where
         Box::pin(async move {
             match service.respond(request).await? {
                 Outcome::Whole(reply) => Ok(reply.into_response(Full::new)),
-                // Nobody has the half of an answer without a socket.
+                // Without a socket, nobody can receive half of an answer.
                 Outcome::Cut(_, wait) => {
                     tokio::time::sleep(wait).await;
-                    Err(Dropped)
+                    Err(ConnectionClosed)
                 }
             }
         })
@@ -82,8 +82,11 @@ where
 }
 
 impl SimService {
-    /// Answers a request that came over a socket, where an answer can also break off.
-    pub(crate) async fn call_on_wire<B>(self, request: http::Request<B>) -> Result<http::Response<WireBody>, Dropped>
+    /// Answers a request that came over a socket, where an answer can also end in the middle.
+    pub(crate) async fn call_on_wire<B>(
+        self,
+        request: http::Request<B>,
+    ) -> Result<http::Response<WireBody>, ConnectionClosed>
     where
         B: Body,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -92,13 +95,13 @@ impl SimService {
             Outcome::Whole(reply) => Ok(reply.into_response(WireBody::whole)),
             Outcome::Cut(reply, wait) if reply.body.is_empty() => {
                 tokio::time::sleep(wait).await;
-                Err(Dropped)
+                Err(ConnectionClosed)
             }
             Outcome::Cut(reply, wait) => Ok(reply.into_response(|body| WireBody::cut(body, wait))),
         }
     }
 
-    async fn respond<B>(&self, request: http::Request<B>) -> Result<Outcome, Dropped>
+    async fn respond<B>(&self, request: http::Request<B>) -> Result<Outcome, ConnectionClosed>
     where
         B: Body,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -112,24 +115,24 @@ impl SimService {
             };
             lock(&self.state.traffic).push(Exchange::new(&request, reply));
         }
-        outcome.ok_or(Dropped)
+        outcome.ok_or(ConnectionClosed)
     }
 }
 
-/// What comes of a request that is not dropped.
+/// The result of a request whose connection stays open.
 enum Outcome {
     Whole(Reply),
-    /// The answer breaks off in the middle of its body, and after a wait the connection ends.
+    /// The answer ends in the middle of its body. After a wait, the connection ends.
     Cut(Reply, Duration),
 }
 
-async fn read_request<B>(request: http::Request<B>) -> Result<Request, Dropped>
+async fn read_request<B>(request: http::Request<B>) -> Result<Request, ConnectionClosed>
 where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let (head, body) = request.into_parts();
-    let body = Limited::new(body, MOST_BODY).collect().await.map_err(|_| Dropped)?.to_bytes();
+    let body = Limited::new(body, MAX_BODY).collect().await.map_err(|_| ConnectionClosed)?.to_bytes();
     let from_header = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let authority = head.uri.authority().map(|authority| authority.as_str()).or(from_header).unwrap_or_default();
     Ok(Request {
@@ -142,7 +145,7 @@ where
     })
 }
 
-/// The answer, or none if the connection is to be closed instead.
+/// The answer, or `None` to close the connection without one.
 async fn answer(state: &State, request: &Request) -> Option<Outcome> {
     let host = request.host();
     if host == ADMIN_HOST {
@@ -198,10 +201,10 @@ async fn answer(state: &State, request: &Request) -> Option<Outcome> {
 }
 
 fn carry_out(state: &State, host: &str, request: &Request) -> Reply {
-    natural::catch_up(state);
-    contrary::note_clocks(state, host);
-    let reply = contrary::instead(state, host, request).unwrap_or_else(|| dispatch(state, host, request));
-    contrary::tamper(state, host, request, reply)
+    schedule::catch_up(state);
+    false_beliefs::count_skewed_clock(state, host);
+    let reply = false_beliefs::replace_answer(state, host, request).unwrap_or_else(|| dispatch(state, host, request));
+    false_beliefs::tamper(state, host, request, reply)
 }
 
 fn dispatch(state: &State, host: &str, request: &Request) -> Reply {
@@ -220,12 +223,12 @@ fn dispatch(state: &State, host: &str, request: &Request) -> Reply {
     })
 }
 
-/// Whether the host is one of Cloud Identity Engine's own interface.
+/// Whether the host belongs to Cloud Identity Engine's own interface.
 fn is_cie(host: &str) -> bool {
     [CIE_API_HOST, CIE_AUTH_HOST].contains(&host)
 }
 
-/// Okta's 429: its body, and headers which say that nothing is left and when there will be.
+/// Okta's 429: its body, and headers that say that no requests remain and when the limit resets.
 fn refuse_for_rate(state: &State, request: &Request, reset_seconds: u32) -> Reply {
     if is_cie(&request.host()) {
         return cie::refuse_for_rate(reset_seconds);
@@ -237,7 +240,7 @@ fn refuse_for_rate(state: &State, request: &Request, reset_seconds: u32) -> Repl
     reply.with_header(http::HeaderName::from_static("x-okta-request-id"), "reqRateLimit")
 }
 
-/// A failure of the server; from an org, for 5xx the body is Okta's E0000009 (internal error) or E0000010 (read-only).
+/// A failure of the server. For 5xx, the body of an org is Okta's E0000009 (internal error) or E0000010 (read-only).
 fn refuse_with(request: &Request, status: u16) -> Reply {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if is_cie(&request.host()) {
@@ -252,8 +255,9 @@ fn refuse_with(request: &Request, status: u16) -> Reply {
 }
 
 fn stamp(state: &State, host: &str, reply: Reply) -> Reply {
-    match contrary::shows_time(state, host) {
-        true => reply.with_header(header::DATE, &to_http_date(shift(state.clock.now(), state.skew_of(host)))),
-        false => reply,
+    if false_beliefs::shows_time(state, host) {
+        reply.with_header(header::DATE, &to_http_date(shift(state.clock.now(), state.skew_of(host))))
+    } else {
+        reply
     }
 }

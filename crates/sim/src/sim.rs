@@ -1,4 +1,4 @@
-//! A running simulator, and what those who started it need to know of it.
+//! A running simulator, and what its user needs to know about it.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,9 +17,9 @@ use crate::clock::Clock;
 use crate::config::{CONSOLE_HOST, GATEWAY_HOST, Interface, SimConfig, VariantTypes};
 use crate::faults::{Fault, FaultReport};
 use crate::gateway::model::Directory;
-use crate::gateway::natural;
+use crate::gateway::schedule;
 use crate::mutation::{self, Mutation};
-use crate::serve::{self, Door};
+use crate::serve::{self, Port};
 use crate::service::SimService;
 use crate::state::{State, lock};
 use crate::tls;
@@ -30,7 +30,7 @@ use crate::world::{connection, snapshot, view};
 /// One tenant of the simulated fleet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SimTenant {
-    /// The tenant's name, which is its directory's too.
+    /// The name of the tenant and of its directory.
     pub name: String,
     /// The host name of its org.
     pub domain: String,
@@ -38,28 +38,28 @@ pub struct SimTenant {
     pub app_data: bool,
     /// The API token (SSWS) of its org's administrator.
     pub admin_token: String,
-    /// The condition it began in.
+    /// The condition in which it started.
     pub scenario: Scenario,
     /// The id of its directory at the gateway.
     pub directory_id: String,
     /// The service account of its own tenant service group.
     pub account: ServiceAccount,
-    /// The id of its second directory, if the settings asked for one.
-    pub neighbour_id: Option<String>,
+    /// The id of its second directory, if the settings request one.
+    pub neighbor_id: Option<String>,
 }
 
-/// A service account of a tenant service group, with which a program gets tokens.
+/// A service account of a tenant service group. A program gets tokens with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceAccount {
-    /// Its client id, which looks like an address.
+    /// Its client id, which looks like an email address.
     pub client_id: String,
     /// Its secret.
     pub client_secret: String,
-    /// The ten digits of its group.
+    /// The id of its group, ten digits.
     pub tsg_id: String,
 }
 
-/// A simulator: the world, and the ports it is served on.
+/// A simulator: the world, and the ports that serve it.
 #[derive(Debug)]
 pub struct Sim {
     state: Arc<State>,
@@ -71,8 +71,8 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// Builds a world and serves it at `addr`, which has to be a loopback address: the simulator hands out its
-    /// administrators' tokens to whoever asks for its world.
+    /// Builds a world and serves it at `addr`. This must be a loopback address, because the simulator gives its
+    /// administrators' tokens to its clients.
     pub async fn start(config: SimConfig, addr: SocketAddr) -> io::Result<Self> {
         if !addr.ip().is_loopback() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{addr} is not a loopback address")));
@@ -84,13 +84,13 @@ impl Sim {
         sim.addr = listener.local_addr()?;
         sim.console = Some(console.local_addr()?);
         sim.ca_pem = ca_pem;
-        for (listener, door) in [(listener, Door::Tls(acceptor)), (console, Door::Console)] {
-            sim.servers.push(tokio::spawn(serve::run(listener, door, sim.service(), sim.stop.subscribe())));
+        for (listener, port) in [(listener, Port::Tls(acceptor)), (console, Port::Console)] {
+            sim.servers.push(tokio::spawn(serve::run(listener, port, sim.service(), sim.stop.subscribe())));
         }
         Ok(sim)
     }
 
-    /// Builds a world without a port; [`Sim::service`] is the way in.
+    /// Builds a world without a port. Use [`Sim::service`] to reach it.
     pub fn in_process(config: SimConfig) -> Self {
         Self {
             state: Arc::new(State::new(config)),
@@ -102,17 +102,17 @@ impl Sim {
         }
     }
 
-    /// Where it listens; port 0 if it does not.
+    /// The address on which it listens. The port is 0 if it does not listen.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Where a browser finds the console, without a slash at the end; without a port, its virtual host.
+    /// The URL of the console, without a slash at the end. Without a port, this is its virtual host.
     pub fn console_url(&self) -> String {
         self.console.map_or_else(|| format!("https://{CONSOLE_HOST}"), |addr| format!("http://{addr}"))
     }
 
-    /// The certificate of the throw-away authority, as PEM; empty without a port.
+    /// The certificate of the throw-away authority, as PEM. Empty without a port.
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
     }
@@ -127,12 +127,12 @@ impl Sim {
         &self.state.gateway_token
     }
 
-    /// The service account of the group above all tenants' groups, which may ask for a token of each.
+    /// The service account of the group above all tenants' groups. It may request a token for each of them.
     pub fn parent_account(&self) -> &ServiceAccount {
         &self.state.parent
     }
 
-    /// What the client's configuration is written for.
+    /// The interface for which the client's configuration is written.
     pub(crate) fn interface(&self) -> Interface {
         self.state.config.interface
     }
@@ -162,59 +162,60 @@ impl Sim {
         self.state.clock.clone()
     }
 
-    /// The world at a glance, as `flowswap sim world` prints it.
+    /// An overview of the world, as `flowswap sim world` prints it.
     pub fn world(&self) -> view::World {
-        natural::catch_up(&self.state);
-        view::look(&self.state)
+        schedule::catch_up(&self.state);
+        view::show(&self.state)
     }
 
-    /// All objects, canonical and without volatile values; compare two with [`diff`](crate::diff).
+    /// All objects in a canonical form, without volatile values. Compare two snapshots with [`diff`](crate::diff).
     pub fn snapshot(&self) -> Value {
-        natural::catch_up(&self.state);
+        schedule::catch_up(&self.state);
         snapshot::take(&self.state)
     }
 
-    /// Why a directory's present connection cannot work, judged by what its org has; none if it can. Asks nobody.
+    /// Why a directory's current connection cannot work, judged by the objects of its org. `None` if it can work. Sends
+    /// no request.
     pub fn find_defect(&self, directory_id: &str) -> Option<String> {
         connection::find_defect(&self.state, directory_id)
     }
 
-    /// Whether the value is that of an active secret of the service client.
+    /// Whether the value belongs to an active secret of the service client.
     pub fn accepts_secret(&self, domain: &str, client_id: &str, value: &str) -> bool {
         connection::accepts_secret(&self.state, domain, client_id, value)
     }
 
-    /// Every exchange so far, if the settings asked for a record.
+    /// Every exchange so far, if the settings request a record.
     pub fn traffic(&self) -> Vec<Exchange> {
         lock(&self.state.traffic).clone()
     }
 
-    /// Orders a fault.
+    /// Adds a fault.
     pub fn add_fault(&self, fault: Fault) {
         lock(&self.state.faults).add(fault);
     }
 
-    /// The beliefs that are false in this world, and how often each has made a difference.
-    pub fn played(&self) -> BTreeMap<Belief, u32> {
-        self.state.contrary.report()
+    /// The beliefs that are false in this world, and how often each took effect.
+    pub fn false_belief_effects(&self) -> BTreeMap<Belief, u32> {
+        self.state.false_beliefs.count_effects()
     }
 
-    /// Takes all faults back.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         lock(&self.state.faults).clear();
     }
 
-    /// The ordered faults and how often each has fired.
+    /// The faults, and how often each has fired.
     pub fn faults(&self) -> Vec<FaultReport> {
         lock(&self.state.faults).report()
     }
 
-    /// Sets how far a host's clock is ahead of the world's from now on; negative for behind.
+    /// Sets how far a host's clock is ahead of the world's from now on. Negative values put it behind.
     pub fn set_skew(&self, host: &str, ahead: SignedDuration) {
         self.state.set_skew(host, ahead);
     }
 
-    /// Changes the world behind everybody's back. Answers with the id of what was made, if anything was.
+    /// Changes the world without the knowledge of flowswap. Returns the id of the new object, if the change creates one.
     pub fn mutate(&self, mutation: Mutation) -> Result<Option<String>, String> {
         mutation::apply(&self.state, mutation)
     }
@@ -224,11 +225,11 @@ impl Sim {
         SimService::new(Arc::clone(&self.state))
     }
 
-    /// Closes the ports after the requests in flight.
+    /// Finishes the requests in flight, and then closes the ports.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         for server in self.servers.drain(..) {
-            // The only way to fail is a panic in the server, which its own output has told.
+            // The task fails only if the server panics, and then the panic was printed already.
             let _ended = server.await;
         }
     }

@@ -1,6 +1,6 @@
 //! The whole world behind one pointer, locked org by org and directory by directory.
 //!
-//! A lock is never held across an await, and a directory's is taken before its org's, never the other way round.
+//! No lock is held across an await. The lock of a directory is always taken before the lock of its org.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use crate::beliefs::Belief;
 use crate::cie::token::Tokens;
 use crate::clock::Clock;
 use crate::config::SimConfig;
-use crate::contrary::{self, Contrary};
+use crate::false_beliefs::{self, FalseBeliefs};
 use crate::faults::FaultBook;
 use crate::gateway::{self, model::Directory};
 use crate::message::{Reply, Request};
@@ -20,7 +20,7 @@ use crate::sim::{ServiceAccount, SimTenant};
 use crate::traffic::Exchange;
 use crate::world::build;
 
-/// Everything there is.
+/// The whole world.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) config: SimConfig,
@@ -31,24 +31,24 @@ pub(crate) struct State {
     directory_index: HashMap<String, usize>,
     pub(crate) tenants: Vec<SimTenant>,
     pub(crate) gateway_token: String,
-    /// The account that may ask for any tenant's group.
+    /// The account that may request a token for any tenant's group.
     pub(crate) parent: ServiceAccount,
     pub(crate) cie_tokens: Mutex<Tokens>,
     pub(crate) admin_token: String,
-    /// How far the clocks of hosts that are no orgs are ahead.
+    /// How far the clocks of all hosts but the orgs are ahead.
     skews: Mutex<BTreeMap<String, SignedDuration>>,
     pub(crate) faults: Mutex<FaultBook>,
-    /// What is not so in this world.
-    pub(crate) contrary: Contrary,
-    /// Directories that no interface shows, connected as legacy clients of these orgs.
+    /// The beliefs that are false in this world.
+    pub(crate) false_beliefs: FalseBeliefs,
+    /// Directories that no interface shows. They use the legacy clients of these orgs.
     pub(crate) unseen: Vec<Mutex<Directory>>,
     pub(crate) traffic: Mutex<Vec<Exchange>>,
 }
 
 impl State {
-    /// Builds the world that the settings ask for.
+    /// Builds the world that the settings describe.
     pub(crate) fn new(mut config: SimConfig) -> Self {
-        contrary::adjust(&mut config);
+        false_beliefs::adjust_settings(&mut config);
         let clock = config.start.map_or_else(Clock::real, Clock::starting_at);
         let built = build::build(&config, clock.start());
         let is_alone = !config.false_beliefs.contains(&Belief::OneDirectoryPerLegacyClient);
@@ -65,14 +65,14 @@ impl State {
             admin_token: built.admin_token,
             skews: Mutex::new(config.skews.clone()),
             faults: Mutex::default(),
-            contrary: Contrary::new(&config.false_beliefs),
+            false_beliefs: FalseBeliefs::new(&config.false_beliefs),
             unseen,
             traffic: Mutex::default(),
             config,
             clock,
         };
-        contrary::set_clocks(&state);
-        // The state which a directory shows at first is what a sync really finds.
+        false_beliefs::skew_clocks(&state);
+        // A directory first shows the result of a real sync.
         for directory in &state.directories {
             let (mut directory, start) = (lock(directory), state.clock.start());
             gateway::sync::run(&state, &mut directory, start);
@@ -100,18 +100,20 @@ impl State {
     pub(crate) fn set_skew(&self, host: &str, ahead: SignedDuration) {
         match self.org(host) {
             Some(mut org) => org.skew = ahead,
-            None => drop(lock(&self.skews).insert(host.to_owned(), ahead)),
+            None => {
+                lock(&self.skews).insert(host.to_owned(), ahead);
+            }
         }
     }
 
-    /// Carries out a request that a directory makes: like any other, but uncounted, unrecorded and without faults,
-    /// as those concern the tool under test.
+    /// Carries out a request of a directory. It is not counted or recorded and has no faults, because those are for the
+    /// tool under test.
     pub(crate) fn ask_org(&self, request: &Request, now: Timestamp) -> Option<Reply> {
         self.org(&request.host()).map(|mut org| okta::handle(&mut org, request, now))
     }
 }
 
-/// Locks, also after a panic elsewhere: the simulator's objects are valid between any two statements that matter.
+/// Locks, even if a thread panicked with the lock: the objects of the simulator are always valid.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

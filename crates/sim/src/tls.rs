@@ -11,8 +11,8 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::config::Certificate;
 
-/// Makes an authority that lives as long as the simulator, and an acceptor with a certificate it has signed. The
-/// authority's key is forgotten at once; its certificate is returned as PEM for clients to trust.
+/// Makes an authority that exists as long as the simulator, and an acceptor with a certificate that it signed. Drops the
+/// key of the authority at once, and returns its certificate as PEM for clients to trust.
 pub(crate) fn issue(certificate: Certificate) -> io::Result<(String, TlsAcceptor)> {
     build(certificate).map_err(io::Error::other)
 }
@@ -37,7 +37,7 @@ fn build(certificate: Certificate) -> Result<(String, TlsAcceptor), Box<dyn std:
         Certificate::SelfSigned => server.self_signed(&server_key)?,
     };
 
-    // The provider is named, so that no process-wide default has to be installed by whoever embeds the simulator.
+    // Name the provider, so that a program that embeds the simulator need not install a process-wide default.
     let key = PrivateKeyDer::Pkcs8(server_key.serialize_der().into());
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?

@@ -1,11 +1,11 @@
-//! The record of what went over the wire, kept in memory for tests that look for what should not be there.
+//! The record of all exchanges, kept in memory. Tests search it for data that must not leave flowswap.
 
 use bytes::Bytes;
 use http::HeaderMap;
 
 use crate::message::{Reply, Request};
 
-/// One request and its answer, whole and in clear.
+/// One request and its answer, complete and in clear text.
 #[derive(Clone, Debug)]
 pub struct Exchange {
     /// The virtual host, without port.
@@ -18,7 +18,7 @@ pub struct Exchange {
     pub request_headers: Vec<(String, String)>,
     /// The request's body.
     pub request_body: Bytes,
-    /// The status of the answer; `None` when the connection was closed without one.
+    /// The status of the answer. `None` if the connection was closed without an answer.
     pub status: Option<u16>,
     /// The answer's header lines.
     pub response_headers: Vec<(String, String)>,

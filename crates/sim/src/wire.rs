@@ -1,4 +1,4 @@
-//! The body of an answer on its way through a socket: whole, or broken off in the middle.
+//! The body of an answer that goes through a socket: complete, or ending in the middle.
 
 use std::future::Future as _;
 use std::pin::Pin;
@@ -9,15 +9,15 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
-use crate::service::Dropped;
+use crate::service::ConnectionClosed;
 
-/// A body of known length, of which the second half may never come.
+/// A body of known length. Its second half may never come.
 pub(crate) struct WireBody {
-    /// What is still to be sent.
+    /// The bytes to send.
     data: Option<Bytes>,
-    /// How much was promised besides.
+    /// The number of announced bytes that never come.
     missing: u64,
-    /// What the end waits for, if the rest does not come.
+    /// The wait before the body fails. `None` if it is complete.
     cut: Option<Pin<Box<Sleep>>>,
 }
 
@@ -36,16 +36,19 @@ impl WireBody {
 
 impl Body for WireBody {
     type Data = Bytes;
-    type Error = Dropped;
+    type Error = ConnectionClosed;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Dropped>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ConnectionClosed>>> {
         if let Some(data) = self.data.take() {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
         let Some(cut) = &mut self.cut else { return Poll::Ready(None) };
         ready!(cut.as_mut().poll(context));
         self.cut = None;
-        Poll::Ready(Some(Err(Dropped)))
+        Poll::Ready(Some(Err(ConnectionClosed)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -1,9 +1,10 @@
-//! What group commit gains: records per second of many tasks that share syncs, and of one that awaits each.
+//! What group commit gains: records per second of many tasks that share syncs, and of one task that waits for each
+//! sync.
 //!
-//! Both are measured in turns in one run on one disk, because syncs cost a hundred times more on one machine than on
-//! another, and the ratio says more than either figure. It measures; it judges nothing.
+//! One run measures both in turns on one disk. Syncs can cost a hundred times more on one machine than on another, so
+//! the ratio says more than either figure. The benchmark only measures; it has no threshold.
 
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and has nobody to report to")]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints its result and panics on errors")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,24 +14,25 @@ use flowswap_engine::{Direction, Draft, Entry, Journal, RunId};
 use flowswap_store::{SqliteJournal, Statistics};
 use futures::future::join_all;
 
-/// As many tenants as a large fleet works on at a time.
+/// How many tenants a large fleet works on at a time.
 const TASKS: u64 = 256;
 const ROUNDS: u32 = 4;
 const TURN: Duration = Duration::from_millis(1_100);
 
 #[tokio::main]
 async fn main() {
-    // Without the word, as in `cargo test --benches`, it only shows that it runs.
+    // Without `--bench`, as in `cargo test --benches`, a short run only shows that the benchmark works.
     let turn = if std::env::args().any(|arg| arg == "--bench") { TURN } else { Duration::from_millis(10) };
-    // In the build's folder: the system's for temporary files may be in memory, where a sync costs nothing.
+    // In the build folder, because the system's temporary folder may be in memory, where a sync costs nothing.
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let (mut shared, mut alone) = (Measured::default(), Measured::default());
+    let mut shared = Measured::default();
+    let mut alone = Measured::default();
     for _ in 0..ROUNDS {
         shared.add(&folder.path().join("shared.sqlite"), TASKS, turn).await;
         alone.add(&folder.path().join("alone.sqlite"), 1, turn).await;
     }
     println!(
-        "records per second: {:.0} of {TASKS} tasks, {:.1} to a sync; {:.0} of one task, {:.1} to a sync; ratio {:.1}",
+        "records per second: {:.0} from {TASKS} tasks, {:.1} per sync; {:.0} from one task, {:.1} per sync; ratio {:.1}",
         shared.rate(),
         shared.group(),
         alone.rate(),
@@ -47,7 +49,8 @@ struct Measured {
 }
 
 impl Measured {
-    /// Lets so many tasks append for a while, each awaiting every record before the next. Opening is not counted.
+    /// Lets `tasks` tasks append for the time of `turn`. Each waits for its record before it appends the next one. The
+    /// time to open the journal is not counted.
     async fn add(&mut self, path: &Path, tasks: u64, turn: Duration) {
         let journal = Arc::new(SqliteJournal::open(path).unwrap());
         let start = Instant::now();
@@ -56,7 +59,7 @@ impl Measured {
         let Statistics { records, commits } = journal.statistics();
         self.records += records;
         self.commits += commits;
-        assert_eq!(journal.check().await.unwrap().records, self.records, "every one of them is there");
+        assert_eq!(journal.check().await.unwrap().records, self.records, "every record is in the journal");
     }
 
     fn rate(&self) -> f64 {

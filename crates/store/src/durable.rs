@@ -1,4 +1,4 @@
-//! Files and folders that only their owner can read, and whose names survive a power cut.
+//! Files and folders that only their owner can read, and whose names survive a power failure.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-/// How unfinished files begin; whoever finds one after a crash may delete it.
+/// The prefix of unfinished files. After a crash they can be deleted.
 pub(crate) const UNFINISHED: &str = ".unfinished-";
 
-/// A file or folder that could not be made, read or trusted.
+/// A file or folder that could not be created, read, or used safely.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {doing} `{}`", path.display())]
 pub struct FileError {
@@ -25,13 +25,13 @@ pub struct FileError {
 }
 
 impl FileError {
-    /// For `map_err`.
+    /// Builds the argument of `map_err`.
     pub(crate) fn new(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self { doing, path: path.to_owned(), source }
     }
 }
 
-/// Makes the folder and those above it that are missing, all closed to others. One that is there stays as it is.
+/// Creates the folder and its missing parents, each accessible only to its owner. An existing folder is left unchanged.
 pub(crate) fn make_folder(path: &Path) -> Result<(), FileError> {
     if path.is_dir() {
         return Ok(());
@@ -44,49 +44,50 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), FileError> {
     }
 }
 
-/// Refuses a folder in which another user could replace files.
+/// Fails if another user could replace files in the folder.
 pub(crate) fn refuse_foreign_writers(folder: &Path) -> Result<(), FileError> {
-    let mode = fs::metadata(folder).map_err(FileError::new("look at", folder))?.mode() & 0o7777;
+    let mode = fs::metadata(folder).map_err(FileError::new("inspect", folder))?.mode() & 0o7777;
     if mode & 0o022 == 0 {
         return Ok(());
     }
-    let problem = format!("others can write to it (mode {mode:04o}); `chmod go-w` closes it");
-    Err(FileError::new("trust", folder)(io::Error::new(io::ErrorKind::PermissionDenied, problem)))
+    let problem = format!("other users can write to it (mode {mode:04o}); run `chmod go-w` on it");
+    Err(FileError::new("use", folder)(io::Error::new(io::ErrorKind::PermissionDenied, problem)))
 }
 
-/// Opens the file for reading and writing, and makes it, closed to others, if it is not there.
+/// Opens the file for reading and writing. Creates it if it is missing, accessible only to its owner.
 pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
-/// Writes a whole file. When this succeeds, a power cut does not undo it; at no time does the name stand for half a
-/// file. After an error it stands for the old content or the new one.
-pub(crate) fn write_file(path: &Path, content: &[u8], existing: Existing) -> io::Result<()> {
+/// Writes a whole file. After success, a power failure does not undo it. At no time does `path` name a partial file;
+/// after an error it has either the old content or the new one.
+pub(crate) fn write_file(path: &Path, content: &[u8], if_exists: IfExists) -> io::Result<()> {
     let folder = parent_of(path);
     let mut file = unfinished_file(folder)?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
-    match existing {
-        Existing::Replace => file.persist(path),
-        Existing::Refuse => file.persist_noclobber(path),
+    match if_exists {
+        IfExists::Replace => file.persist(path),
+        IfExists::Fail => file.persist_noclobber(path),
     }
     .map_err(|error| error.error)?;
     sync_folder(folder)
 }
 
-/// What to do with a file that has the name already.
+/// What [`write_file`] does if the file exists already.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Existing {
+pub(crate) enum IfExists {
     Replace,
-    Refuse,
+    Fail,
 }
 
-/// `tempfile` gives its files the mode 0600 and removes them on failure.
+/// `tempfile` gives its files mode 0600 and removes them on failure.
 fn unfinished_file(folder: &Path) -> io::Result<NamedTempFile> {
     tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)
 }
 
-/// Removes a file for good. One that is not there was removed already, though maybe not yet on the disk.
+/// Removes a file durably. The folder is synced even if the file is missing, because an earlier removal may not be on
+/// the disk yet.
 pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -94,12 +95,12 @@ pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
     }
 }
 
-/// A new name is durable only after its folder was synced.
+/// Syncs a folder. A new file name is durable only after that.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// The folder that holds `path`. A bare file name lies in the current folder.
+/// The folder that contains `path`. For a bare file name that is the current folder.
 pub(crate) fn parent_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -108,9 +109,9 @@ pub(crate) fn parent_of(path: &Path) -> &Path {
     }
 }
 
-/// The file beside `path` whose name has this ending more.
-pub(crate) fn sibling(path: &Path, ending: &str) -> PathBuf {
+/// The path with `suffix` appended to its file name.
+pub(crate) fn sibling(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
-    name.push(ending);
+    name.push(suffix);
     name.into()
 }

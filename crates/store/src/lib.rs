@@ -1,8 +1,8 @@
-//! What outlives the process: the journal in SQLite, and the custody of secrets in age files.
+//! The state that outlives the process: the journal in SQLite, and the secret store in age files.
 //!
-//! [`SqliteJournal`] and [`AgeSecretStore`] implement the engine's ports. Both keep one promise: what they have
-//! acknowledged survives a power cut, and what they could not make durable they never acknowledge. Files are readable
-//! by their owner alone. [`StateDir`] says where they live.
+//! [`SqliteJournal`] and [`AgeSecretStore`] implement the engine's ports. Both keep one promise: what they acknowledged
+//! survives a power failure, and they never acknowledge what they could not make durable. Only the owner can read the
+//! files. [`StateDir`] defines their paths.
 
 mod durable;
 mod journal;
@@ -11,5 +11,5 @@ mod state_dir;
 
 pub use durable::FileError;
 pub use journal::{FORMAT, Holder, SqliteJournal, Statistics, Summary, Takeover, verify};
-pub use secret::{AgeSecretStore, Identity, IdentityError, Inventory, Stray, StrayProblem};
+pub use secret::{AgeSecretStore, FileProblem, Identity, IdentityError, Inventory, UnusableFile};
 pub use state_dir::StateDir;

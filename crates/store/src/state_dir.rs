@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use crate::durable::{self, FileError};
 
-/// The folder that holds everything flowswap must not forget. Nobody but its owner can look into it.
+/// The folder of everything that flowswap must not lose. Only its owner can read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateDir {
     root: PathBuf,
 }
 
 impl StateDir {
-    /// The folder, made if it is not there. One that others can write to is refused.
+    /// Creates the folder if it is missing. Fails if other users can write to it.
     pub fn create(root: impl Into<PathBuf>) -> Result<Self, FileError> {
         let dir = Self::at(root);
         durable::make_folder(&dir.root)?;
@@ -19,7 +19,7 @@ impl StateDir {
         Ok(dir)
     }
 
-    /// The folder as it is; nothing is made. What commands use that only read.
+    /// The folder as it is. Creates nothing; for commands that only read.
     pub fn at(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
@@ -29,7 +29,7 @@ impl StateDir {
         &self.root
     }
 
-    /// The journal's file. Its lock, `journal.sqlite.lock`, lies beside it.
+    /// The journal's file. Its lock file is `journal.sqlite.lock` in the same folder.
     pub fn journal(&self) -> PathBuf {
         self.root.join("journal.sqlite")
     }

@@ -1,4 +1,4 @@
-//! Requests to Cloud Identity Engine: tokens of the service account, and answers that say they failed.
+//! Sends requests to Cloud Identity Engine with tokens of the service account, and turns failures into errors.
 
 use std::cell::{Cell, RefCell};
 
@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use crate::{config::Config, refusal};
 
-/// How long a token lives where its answer does not say (Prisma SASE documentation, "Access tokens": 15 minutes).
+/// How long a token lives if the answer does not say (Prisma SASE documentation, "Access tokens": 15 minutes).
 const LIFETIME: SignedDuration = SignedDuration::from_mins(15);
-/// So long before its end a token is not used any more: the request has to arrive, and clocks differ.
+/// How long before its end a token is no longer used: the request takes time to arrive, and clocks differ.
 const MARGIN: SignedDuration = SignedDuration::from_mins(2);
 
 /// An access token of the service account.
@@ -21,21 +21,21 @@ pub(crate) struct Token {
     usable_until: Timestamp,
 }
 
-/// One call's way to the interface.
+/// The connection of one call to the interface.
 pub(crate) struct Api<'a> {
     pub(crate) host: &'a Host,
     pub(crate) config: &'a Config,
     token: &'a RefCell<Option<Token>>,
-    /// What the other side's clock said in its last answer.
-    their_time: Cell<Option<Timestamp>>,
+    /// The time of the directory service's clock in its last answer.
+    service_time: Cell<Option<Timestamp>>,
 }
 
 impl<'a> Api<'a> {
     pub(crate) fn new(host: &'a Host, config: &'a Config, token: &'a RefCell<Option<Token>>) -> Self {
-        Self { host, config, token, their_time: Cell::new(None) }
+        Self { host, config, token, service_time: Cell::new(None) }
     }
 
-    /// A request to one of the directory service's operations.
+    /// Prepares a request to one of the directory service's operations.
     pub(crate) fn ask(&self, intent: Intent, method: &str, operation: &str) -> HttpAsk {
         let url = format!("{}/cie/directory-sync/v1/{operation}", self.config.api_url);
         let mut ask = HttpAsk::new(intent, method, url);
@@ -47,7 +47,7 @@ impl<'a> Api<'a> {
     pub(crate) async fn send(&self, what: &str, ask: HttpAsk) -> Result<Value, Error> {
         let mut answer = self.send_once(&ask).await?;
         if answer.status == 401 {
-            // A long call outlives its token, and a token can be revoked. It was refused before any work.
+            // The token may expire during a long call, or be revoked. The service refused it before doing any work.
             self.token.take();
             answer = self.send_once(&ask).await?;
         }
@@ -58,11 +58,11 @@ impl<'a> Api<'a> {
         let auth = Auth::Token { scheme: "Bearer".to_owned(), token: self.token().await? };
         let answer = self.host.http(HttpAsk { auth: Some(auth), ..ask.clone() }).await?;
         let date = answer.header("date").and_then(|date| rfc2822::parse(date).ok());
-        self.their_time.set(date.map(|date| date.timestamp()).or(self.their_time.get()));
+        self.service_time.set(date.map(|date| date.timestamp()).or(self.service_time.get()));
         Ok(answer)
     }
 
-    /// A token that lives for some time yet.
+    /// Returns a token that is still valid for a while, and requests a new one if necessary.
     pub(crate) async fn token(&self) -> Result<Handle, Error> {
         let now = self.now()?;
         if let Some(token) = self.token.borrow().as_ref().filter(|token| now < token.usable_until) {
@@ -75,8 +75,8 @@ impl<'a> Api<'a> {
         }
         let handle = answer.body.pointer("/access_token").and_then(Handle::from_value);
         let handle =
-            handle.ok_or_else(|| Error::new(ErrorKind::Invalid, "the answer to the token request has none"))?;
-        // By this machine's clock from one look to the next; what is no sensible number is not believed.
+            handle.ok_or_else(|| Error::new(ErrorKind::Invalid, "the answer to the token request has no token"))?;
+        // Measured by this machine's clock. An implausible lifetime is ignored.
         let said = answer.body["expires_in"].as_i64().filter(|seconds| (0..=86_400).contains(seconds));
         let lifetime = said.map_or(LIFETIME, SignedDuration::from_secs);
         self.token.replace(Some(Token { handle: handle.clone(), usable_until: now + (lifetime - MARGIN) }));
@@ -98,19 +98,19 @@ impl<'a> Api<'a> {
         ask
     }
 
-    /// The present by the clock that the times of syncs are read from (RFC 9110, `Date`). None where no answer said it: another
-    /// clock tells nothing of them.
-    pub(crate) fn their_now(&self) -> Option<Timestamp> {
-        self.their_time.get()
+    /// The current time by the clock that dates the syncs (RFC 9110, `Date`). `None` if no answer stated it: no other clock may be
+    /// compared with them.
+    pub(crate) fn service_now(&self) -> Option<Timestamp> {
+        self.service_time.get()
     }
 
-    /// The host's time when the call began.
+    /// The host's time at the start of the call.
     pub(crate) fn now(&self) -> Result<Timestamp, Error> {
         read_time("now", self.host.now())
     }
 }
 
-/// A time that the engine passed on.
+/// Parses a time that the engine passed on.
 pub(crate) fn read_time(name: &str, text: &str) -> Result<Timestamp, Error> {
-    text.parse().map_err(|e| Error::new(ErrorKind::Protocol, format!("`{name}` is no RFC 3339 time: {text}: {e}")))
+    text.parse().map_err(|e| Error::new(ErrorKind::Protocol, format!("`{name}` is not an RFC 3339 time: {text}: {e}")))
 }

@@ -1,4 +1,4 @@
-//! Takes note of what the directory holds before the swap, to compare it with afterwards.
+//! Records what the directory holds before the swap, to compare it afterwards.
 
 use flowswap_contract::{
     Counts, Error, ErrorKind, Evidence, EvidenceResult, Handle, StepParams, TestReply, Values, sdk::Crowd,
@@ -8,42 +8,42 @@ use serde::{Deserialize, Serialize};
 use crate::{
     api::Api,
     domains,
-    people::{Choice, Groups, Held, People, keys_of},
+    people::{GroupSelection, Groups, Hashed, People, keys_of},
     plan::{self, BaselinePayload},
     read_payload,
 };
 
-/// The key under which people are hashed, made once for a migration.
+/// The output with the key of the hashes, which is made once for a migration.
 pub(crate) const KEY: &str = "blinding_key";
-/// What there was.
+/// The output with the baseline.
 pub(crate) const BASELINE: &str = "baseline";
 
-/// Groups with more members are left out of the sample: what is compared stays in the journal.
-pub(crate) const MOST_MEMBERS: u64 = 10_000;
+/// Groups with more members are left out of the sample, because the journal keeps the hashes of all sampled members.
+pub(crate) const MAX_MEMBERS: u64 = 10_000;
 
 /// What the directory held before the swap.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Baseline {
-    /// When it was taken, RFC 3339.
+    /// When it was recorded, RFC 3339.
     pub(crate) at: String,
     pub(crate) last_success: Option<String>,
     pub(crate) counts: Counts,
-    /// By what users are told apart; the User Principal Name where nothing stands.
+    /// The attribute that identifies users; the User Principal Name if absent.
     #[serde(default)]
     pub(crate) user_key: Option<String>,
     pub(crate) users: Crowd,
-    /// By what groups are told apart; the Distinguished Name where nothing stands.
+    /// The attribute that identifies groups; the Distinguished Name if absent.
     #[serde(default)]
     pub(crate) group_key: Option<String>,
     pub(crate) groups: Crowd,
     pub(crate) group_names: Crowd,
     pub(crate) sample: Vec<Sampled>,
-    /// The names of all directories of the tenant, so that a new name can be told from another directory.
+    /// The names of all directories of the tenant, so that a renamed directory is not confused with another one.
     #[serde(default)]
     pub(crate) directories: Vec<String>,
 }
 
-/// A group whose members are compared.
+/// A group whose members flowswap compares.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Sampled {
     /// The hash of its DN.
@@ -51,7 +51,7 @@ pub(crate) struct Sampled {
     pub(crate) members: Crowd,
 }
 
-/// Reads everything once.
+/// Reads all users, all groups, and the members of the sample once.
 pub(crate) async fn take(api: &Api<'_>, params: &StepParams) -> Result<TestReply, Error> {
     let payload: BaselinePayload = read_payload(params)?;
     let key = match params.outputs.get(KEY).and_then(Handle::from_value) {
@@ -63,12 +63,12 @@ pub(crate) async fn take(api: &Api<'_>, params: &StepParams) -> Result<TestReply
     let shown = domains::find(&all, &payload.directory)?;
     let people = People { api, directory: &payload.directory, key };
     let users = people.users(None).await?;
-    // Twice as many as wanted, for some may have too many members.
-    let groups = people.groups(&Choice::Smallest(payload.sample_groups * 2), None).await?;
+    // Twice as many as wanted, because some may have too many members.
+    let groups = people.groups(&GroupSelection::Smallest(payload.sample_groups * 2), None).await?;
     let sample = sample_members(&people, &groups, users.key.unwrap_or_default(), payload.sample_groups).await?;
     let evidence = vec![
         describe("users", &users, shown.counts.users),
-        describe("groups", &groups.held, shown.counts.groups),
+        describe("groups", &groups.hashed, shown.counts.groups),
         Evidence::new("sample", EvidenceResult::Pass, describe_sample(&sample)),
     ];
     let baseline = Baseline {
@@ -77,8 +77,8 @@ pub(crate) async fn take(api: &Api<'_>, params: &StepParams) -> Result<TestReply
         counts: shown.counts,
         user_key: users.key.map(str::to_owned),
         users: users.hashes,
-        group_key: groups.held.key.map(str::to_owned),
-        groups: groups.held.hashes,
+        group_key: groups.hashed.key.map(str::to_owned),
+        groups: groups.hashed.hashes,
         group_names: groups.names,
         sample,
         directories: all.iter().map(|directory| directory.name.clone()).collect(),
@@ -93,41 +93,39 @@ async fn sample_members(people: &People<'_>, groups: &Groups, key: &str, wanted:
         if sample.len() == wanted {
             break;
         }
-        if let Some(members) = people.members(id, key, MOST_MEMBERS).await? {
+        if let Some(members) = people.members(id, key, MAX_MEMBERS).await? {
             sample.push(Sampled { group: group.clone(), members });
         }
     }
     Ok(sample)
 }
 
-/// Counts and pages are read one after the other, and a sync may come between; so a difference is told and fails nothing,
-/// but pages that hold nobody of many are no ground to stand on.
-fn describe(what: &str, held: &Held, listed: Option<u64>) -> Evidence {
-    let known = held.hashes.len() as u64;
-    let mut detail = format!("{} {what}", held.total);
-    if let Some(listed) = listed.filter(|listed| *listed != held.total) {
-        detail.push_str(&format!("; the list of directories says {listed}"));
+/// A sync may come between reading the count and the pages, so a difference is reported but does not fail the check. The
+/// check fails if not a single object can be identified although there are some: then there is nothing to compare.
+fn describe(what: &str, hashed: &Hashed, listed: Option<u64>) -> Evidence {
+    let known = hashed.hashes.len() as u64;
+    let mut detail = format!("{} {what}", hashed.total);
+    if let Some(listed) = listed.filter(|listed| *listed != hashed.total) {
+        detail.push_str(&format!("; the list of directories shows {listed}"));
     }
-    if known != held.total {
-        detail.push_str(&format!("; {known} can be told apart by name"));
+    if known != hashed.total {
+        detail.push_str(&format!("; flowswap can identify {known}"));
     }
-    if known == 0 && held.total > 0 {
-        let shown = held.shown.join(", ");
-        detail.push_str(&format!(": none of {} is shown, but {shown}", keys_of(what)));
+    if known == 0 && hashed.total > 0 {
+        let shown = hashed.shown.join(", ");
+        detail.push_str(&format!(": they need one of {}, but show only {shown}", keys_of(what)));
     }
-    let result = match known == 0 && (held.total > 0 || listed.is_some_and(|listed| listed > 0)) {
-        true => EvidenceResult::Fail,
-        false => EvidenceResult::Pass,
-    };
+    let is_useless = known == 0 && (hashed.total > 0 || listed.is_some_and(|listed| listed > 0));
+    let result = if is_useless { EvidenceResult::Fail } else { EvidenceResult::Pass };
     Evidence::new(what, result, detail)
 }
 
 fn describe_sample(sample: &[Sampled]) -> String {
     let members: usize = sample.iter().map(|sampled| sampled.members.len()).sum();
-    format!("{} groups with {members} members in all", sample.len())
+    format!("{} groups with {members} members in total", sample.len())
 }
 
-/// What the baseline step left.
+/// Reads the baseline that the baseline step recorded.
 pub(crate) fn of_inputs(params: &StepParams) -> Result<Baseline, Error> {
     let value = params.inputs.get(BASELINE).cloned().unwrap_or_default();
     serde_json::from_value(value).map_err(|e| {

@@ -14,24 +14,23 @@ pub(crate) const API_URL: &str = "https://api.sase.paloaltonetworks.com";
 /// The keys of the table: name, whether it is required, what it is.
 pub(crate) const KEYS: [(&str, bool, &str); 12] = [
     ("tsg_id", true, "id of the tenant service group, 10 digits"),
-    ("client_id", true, "the service account's client id"),
+    ("client_id", true, "the service account's client ID"),
     ("client_secret", true, "the service account's client secret"),
     ("directory", true, "the directory's name, as the Directories page shows it"),
     ("domain", true, "the directory's Okta domain, as the Directories page shows it"),
-    ("directory_id", false, "the directory's id, a UUID; only for replacing its secret"),
+    ("directory_id", false, "the directory's id, a UUID; needed only to replace its secret"),
     ("console_url", false, "the tenant's address in the browser, for the run sheet"),
-    ("auth_url", false, "https origin for tokens; Palo Alto Networks' own by default"),
-    ("api_url", false, "https origin of the interface; Palo Alto Networks' own by default"),
-    ("record", false, "table: what you have seen in the console: flow, client_id, app_data, auth_logs, last_sign_in"),
-    ("loss_budget", false, "table: what may be missing after the swap: users_percent (0.5), groups (0)"),
-    ("sample_groups", false, "how many groups have their members compared; 20 by default, 50 at most"),
+    ("auth_url", false, "https origin for tokens; by default that of Palo Alto Networks"),
+    ("api_url", false, "https origin of the interface; by default that of Palo Alto Networks"),
+    ("record", false, "table: what you saw in the console: flow, client_id, app_data, auth_logs, last_sign_in"),
+    ("loss_budget", false, "table: how much may be missing after the swap: users_percent (0.5), groups (0)"),
+    ("sample_groups", false, "in how many groups to compare the members; 20 by default, 50 at most"),
 ];
 
-/// The members of all groups of the sample are in one reply, which has at most 16 MB; of a group there are up to 10,000, each
-/// a hash of 12 digits.
-const MOST_SAMPLE_GROUPS: u64 = 50;
+/// One reply of at most 16 MB holds the members of all sampled groups: up to 10,000 per group, each a hash of 12 digits.
+const MAX_SAMPLE_GROUPS: u64 = 50;
 
-/// What the administrator wrote.
+/// The configuration that the administrator wrote.
 pub(crate) struct Config {
     pub(crate) tsg_id: String,
     pub(crate) client_id: String,
@@ -47,7 +46,7 @@ pub(crate) struct Config {
     pub(crate) sample_groups: usize,
 }
 
-/// What the console shows and the interface does not, as the operator wrote it down.
+/// What the console shows and the interface does not, as the administrator recorded it.
 #[derive(Default)]
 pub(crate) struct Record {
     pub(crate) flow: Flow,
@@ -60,7 +59,7 @@ pub(crate) struct Record {
 /// How much may be missing after the swap: people leave while a migration runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LossBudget {
-    /// Of a million. A whole number, so that a plan is written the same everywhere.
+    /// Per million users. A whole number, so that a plan is the same text everywhere.
     pub(crate) users_per_million: u64,
     pub(crate) groups: u64,
 }
@@ -68,7 +67,7 @@ pub(crate) struct LossBudget {
 impl LossBudget {
     const DEFAULT: Self = Self { users_per_million: 5000, groups: 0 };
 
-    /// How many of so many may be missing.
+    /// How many of this many users may be missing.
     pub(crate) fn users_of(self, all: u64) -> u64 {
         u64::try_from(u128::from(all) * u128::from(self.users_per_million) / 1_000_000).unwrap_or(all)
     }
@@ -109,7 +108,9 @@ fn read_domain(root: &Table<'_>) -> Result<String, Error> {
     }
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':');
     if !domain.contains('.') || !domain.chars().all(is_allowed) {
-        return Err(root.wrong("domain", "must be a host name and nothing else").with_hint("such as acme.okta.com"));
+        return Err(root
+            .wrong("domain", "must be a plain host name")
+            .with_hint("write a host name such as acme.okta.com"));
     }
     Ok(domain.to_ascii_lowercase())
 }
@@ -136,9 +137,10 @@ fn read_origin(root: &Table<'_>, key: &str, default: &str) -> Result<String, Err
     let Some(url) = root.text(key)? else { return Ok(default.to_owned()) };
     let url = url.trim_end_matches('/');
     let host = url.strip_prefix("https://").filter(|rest| !rest.is_empty());
-    match host.is_some_and(|host| !host.contains(['/', '?', '#', '@', ' '])) {
-        true => Ok(url.to_owned()),
-        false => Err(root.wrong(key, &format!("must be an https origin without a path, such as {default}"))),
+    if host.is_some_and(|host| !host.contains(['/', '?', '#', '@', ' '])) {
+        Ok(url.to_owned())
+    } else {
+        Err(root.wrong(key, &format!("must be an https origin without a path, such as {default}")))
     }
 }
 
@@ -179,7 +181,7 @@ fn read_loss_budget(root: &Table<'_>) -> Result<LossBudget, Error> {
 }
 
 fn read_sample_groups(root: &Table<'_>) -> Result<usize, Error> {
-    let must = format!("must be a whole number up to {MOST_SAMPLE_GROUPS}");
-    let number = root.read("sample_groups", &must, |value| value.as_u64().filter(|n| *n <= MOST_SAMPLE_GROUPS))?;
+    let must = format!("must be a whole number up to {MAX_SAMPLE_GROUPS}");
+    let number = root.read("sample_groups", &must, |value| value.as_u64().filter(|n| *n <= MAX_SAMPLE_GROUPS))?;
     Ok(number.map_or(20, |number| number as usize))
 }

@@ -1,11 +1,11 @@
-//! What the directory shows of itself, and what the operator wrote down of the rest.
+//! Combines what the directory shows about itself with what the administrator recorded about the rest.
 
 use flowswap_contract::{DirectoryInventory, Error, Flow, KnownFrom};
 
 use crate::{
     api::Api,
     config::Config,
-    domains::{self, Directory, tell_health},
+    domains::{self, Directory, is_healthy},
 };
 
 /// Finds the directory in the list and describes it.
@@ -15,24 +15,27 @@ pub(crate) async fn detect(api: &Api<'_>, config: &Config) -> Result<DirectoryIn
 }
 
 fn describe(shown: &Directory, config: &Config) -> DirectoryInventory {
-    // The list shows neither flow nor client.
+    // The list shows neither the flow nor the client.
     let record = config.record.as_ref();
     let recorded = record.map_or(Flow::Unknown, |record| record.flow);
     let is_recorded = record.is_some_and(|record| record.flow != Flow::Unknown || record.client_id.is_some());
+    let is_other_kind = is_of_another_kind(shown);
     DirectoryInventory {
         id: config.directory_id.clone().unwrap_or_else(|| shown.name.clone()),
         name: shown.name.clone(),
         domain: config.domain.clone(),
-        flow: if is_of_another_kind(shown) { Flow::NotOkta } else { recorded },
+        flow: if is_other_kind { Flow::NotOkta } else { recorded },
         client_id: record.and_then(|record| record.client_id.clone()),
-        known_from: match is_recorded {
-            _ if is_of_another_kind(shown) => KnownFrom::Directory,
-            true => KnownFrom::Record,
-            false => KnownFrom::Nobody,
+        known_from: if is_other_kind {
+            KnownFrom::Directory
+        } else if is_recorded {
+            KnownFrom::Record
+        } else {
+            KnownFrom::Unknown
         },
         app_data: record.and_then(|record| record.app_data),
         auth_logs: record.and_then(|record| record.auth_logs),
-        healthy: tell_health(shown.status.as_deref()),
+        healthy: is_healthy(shown.status.as_deref()),
         status: shown.status.clone(),
         last_success: shown.last_sync(),
         last_sign_in: record.and_then(|record| record.last_sign_in.clone()),
@@ -41,7 +44,7 @@ fn describe(shown: &Directory, config: &Config) -> DirectoryInventory {
     }
 }
 
-/// The word for Okta is documented nowhere, so only the documented word for something else counts.
+/// No source gives the interface's word for Okta, so only the documented word for another kind counts.
 fn is_of_another_kind(shown: &Directory) -> bool {
     shown.kind.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("active directory"))
 }

@@ -1,4 +1,4 @@
-//! The list of the tenant's directories: `GET /domains`, all that the interface tells of a connection.
+//! The list of the tenant's directories, `GET /domains`. The interface says nothing else about a connection.
 
 use flowswap_contract::{Counts, Error, ErrorKind, Intent};
 use jiff::Timestamp;
@@ -6,19 +6,19 @@ use serde_json::Value;
 
 use crate::api::Api;
 
-/// From here on a number counts milliseconds: as seconds it would lie beyond the year 5000.
+/// A number from here on counts milliseconds: as seconds it would be after the year 5000.
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
 
-/// One directory, as listed.
+/// A directory in the list.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Directory {
-    /// What the interface calls `domain` is the directory's name, be it its Okta domain or one that somebody gave it.
+    /// The interface calls this `domain`. It is the directory's name: its Okta domain, or a name that somebody chose.
     pub(crate) name: String,
     pub(crate) kind: Option<String>,
     pub(crate) counts: Counts,
     pub(crate) status: Option<String>,
     pub(crate) last_success: Option<Timestamp>,
-    /// What stands for it and is no time.
+    /// The value in its place, if that is not a time.
     pub(crate) unreadable: Option<String>,
 }
 
@@ -33,21 +33,21 @@ pub(crate) async fn list(api: &Api<'_>) -> Result<Vec<Directory>, Error> {
 }
 
 impl Directory {
-    /// The last sync as the inventory has it: RFC 3339, or what is shown and is no time.
+    /// The last sync for the inventory: in RFC 3339, or the shown value if that is not a time.
     pub(crate) fn last_sync(&self) -> Option<String> {
         self.last_success.map(|time| time.to_string()).or_else(|| self.unreadable.clone())
     }
 
-    /// What there is instead of the time of a sync.
+    /// Says why there is no time of a sync.
     pub(crate) fn explain_no_sync(&self) -> String {
         match &self.unreadable {
-            Some(raw) => format!("the last sync is shown as `{raw}`, which is no time in seconds since 1970"),
-            None => "no sync is shown".to_owned(),
+            Some(raw) => format!("the directory shows `{raw}` as its last sync; expected seconds since 1970"),
+            None => "the directory shows no sync".to_owned(),
         }
     }
 }
 
-/// An absent member and a null are not shown. What is there and is something else is no answer of this interface.
+/// Decodes one item. An absent member or a null means that it is not shown; any other unexpected value is an error.
 fn read(what: &str, item: &Value) -> Result<Directory, Error> {
     let at = |pointer: &str| item.pointer(pointer).filter(|value| !value.is_null());
     let wrong = |pointer: &str, expected: &str| {
@@ -71,7 +71,7 @@ fn read(what: &str, item: &Value) -> Result<Directory, Error> {
     })
 }
 
-/// Seconds since 1970, of which 0 means never; or what is there instead. Another unit is not guessed.
+/// Reads seconds since 1970; 0 means never. Any other value is returned as text: flowswap does not guess other units.
 fn read_seconds(value: &Value) -> (Option<Timestamp>, Option<String>) {
     match value.as_i64() {
         Some(0) => return (None, None),
@@ -85,37 +85,38 @@ fn read_seconds(value: &Value) -> (Option<Timestamp>, Option<String>) {
     (None, Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
 }
 
-/// The one of this name. Names are compared letter by letter, for the distinguished names of its groups end in it.
+/// Finds the directory with exactly this name. Case matters, because the distinguished names of its groups end in the name.
 pub(crate) fn find<'a>(all: &'a [Directory], name: &str) -> Result<&'a Directory, Error> {
     let named: Vec<_> = all.iter().filter(|directory| directory.name == name).collect();
     match named.as_slice() {
         [one] => Ok(one),
         [] => {
-            let message = format!("no directory is called {name}; there {}", enumerate(all));
+            let message = format!("no directory is called {name}; {}", enumerate(all));
             let hint =
-                "look at `directory` and `tsg_id`: a token for another tenant service group shows other directories";
+                "check `directory` and `tsg_id`: a token for another tenant service group shows other directories";
             Err(Error::new(ErrorKind::NotFound, message).with_hint(hint))
         }
         several => {
-            let message = format!("{} directories are called {name}, and cannot be told apart", several.len());
-            Err(Error::new(ErrorKind::Config, message).with_hint("give one of them another name in the console"))
+            let message =
+                format!("{} directories are called {name}, so flowswap cannot tell them apart", several.len());
+            Err(Error::new(ErrorKind::Config, message).with_hint("rename one of them in the console"))
         }
     }
 }
 
-/// `are a, b`, for messages.
+/// Lists the directories for messages, such as `there are a, b`.
 pub(crate) fn enumerate(all: &[Directory]) -> String {
     let names: Vec<_> = all.iter().map(|directory| directory.name.as_str()).collect();
     match names.as_slice() {
-        [] => "are none".to_owned(),
-        [one] => format!("is {one}"),
-        few if few.len() <= 5 => format!("are {}", few.join(", ")),
-        many => format!("are {} and {} more", many[..5].join(", "), many.len() - 5),
+        [] => "there is no directory".to_owned(),
+        [one] => format!("there is {one}"),
+        few if few.len() <= 5 => format!("there are {}", few.join(", ")),
+        many => format!("there are {} and {} more", many[..5].join(", "), many.len() - 5),
     }
 }
 
-/// Whether a status word means a good sync. The interface's words are listed nowhere: an unknown one says nothing.
-pub(crate) fn tell_health(status: Option<&str>) -> Option<bool> {
+/// Whether a status word means a good sync. No source lists the interface's words, so an unknown word says nothing.
+pub(crate) fn is_healthy(status: Option<&str>) -> Option<bool> {
     let word = status?.to_ascii_lowercase();
     match word.as_str() {
         // The interface's documented example, and the words of the console.

@@ -1,6 +1,6 @@
-//! The directory side of a tenant of Cloud Identity Engine itself. Nothing in its public interface switches a connection's
-//! flow, so a person does one *Reconnect* in the console; this plugin prepares that, writes the run sheet, and proves
-//! afterwards that nothing was lost. `README.md` documents every key.
+//! The directory side of a tenant in Cloud Identity Engine itself. Its public interface cannot switch the flow of a
+//! connection, so a person does one *Reconnect* in the console. This plugin prepares that, writes the run sheet, and
+//! proves afterwards that nothing was lost. `README.md` documents every key.
 
 mod access;
 mod api;
@@ -37,7 +37,7 @@ use crate::{
 /// A session with one directory.
 pub struct CieGuided {
     config: Config,
-    /// A session lives longer than a token, and a token longer than a call.
+    /// Kept between calls: a token lives longer than a call, and a session longer than a token.
     token: RefCell<Option<Token>>,
 }
 
@@ -63,7 +63,7 @@ impl Plugin for CieGuided {
             roles: vec![Role::Directory],
             config: config.collect(),
             origins: [AUTH_URL, API_URL, "{auth_url}", "{api_url}"].map(str::to_owned).to_vec(),
-            // Which headers the interface has for limits and for naming requests is in no public source.
+            // No public source says which headers the interface has for rate limits and request ids.
             headers: None,
         }
     }
@@ -89,7 +89,7 @@ impl Plugin for CieGuided {
 
     async fn apply(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error> {
         match params.step.proposal.phase {
-            Phase::Swap if update_secret::is_meant(&params) => update_secret::apply(&self.api(host), &params).await,
+            Phase::Swap if update_secret::is_update(&params) => update_secret::apply(&self.api(host), &params).await,
             Phase::Swap => swap::apply(&params),
             other => Err(unsupported(&format!("apply of {other}"))),
         }
@@ -97,7 +97,7 @@ impl Plugin for CieGuided {
 
     async fn undo(&self, _: &Host, params: StepParams) -> Result<ApplyReply, Error> {
         match params.step.proposal.phase {
-            Phase::Swap if !update_secret::is_meant(&params) => swap::undo(&params),
+            Phase::Swap if !update_secret::is_update(&params) => swap::undo(&params),
             other => Err(unsupported(&format!("undo of this {other}"))),
         }
     }
@@ -116,7 +116,7 @@ impl Plugin for CieGuided {
     }
 }
 
-/// What `plan` wrote into the step, as the type that it was written from.
+/// Decodes the payload that `plan` wrote into the step.
 fn read_payload<T: DeserializeOwned>(params: &StepParams) -> Result<T, Error> {
     serde_json::from_value(params.step.proposal.payload.clone()).map_err(|e| {
         Error::new(ErrorKind::Protocol, format!("the payload of step `{}` does not decode: {e}", params.step.id))

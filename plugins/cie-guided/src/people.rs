@@ -1,5 +1,5 @@
-//! Whom the directory holds, page by page, as keyed hashes: nobody's name reaches this side, and of a page nothing stays
-//! but its hashes.
+//! Reads the directory's users and groups page by page as keyed hashes. No name reaches this plugin, and it keeps nothing but
+//! the hashes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,22 +10,22 @@ use crate::api::Api;
 
 /// The interface's limit (Directory Sync Service API).
 const PAGE: u64 = 1000;
-/// Ten million objects; stops a server that never stops.
+/// Ten million objects. Guards against a server that never ends a list.
 const MAX_PAGES: u64 = 10_000;
 
-/// The one attribute that is read in clear, to ask for a group's members by: normalized and raw.
+/// The only attribute that is read in clear text, to request a group's members by: its normalized and its raw name.
 const UNIQUE_ID: [&str; 2] = ["Unique Identifier", "objectGUID"];
 const DISTINGUISHED_NAME: [&str; 2] = ["Distinguished Name", "dn"];
 const USER_NAME: [&str; 2] = ["User Principal Name", "userPrincipalName"];
 const NAME: [&str; 4] = ["Name", "name", "Common-Name", "cn"];
 
-/// By what objects of one kind can be told apart, the best first, each with its names: the only published answer has raw ones
-/// although normalized ones are asked for elsewhere.
+/// The attributes that identify objects of one kind, the best first, each with its names. The only published answer has raw
+/// names, although requests elsewhere use normalized ones.
 type Keys = [&'static [&'static str]; 3];
 const OF_USERS: Keys = [&USER_NAME, &DISTINGUISHED_NAME, &UNIQUE_ID];
 const OF_GROUPS: Keys = [&DISTINGUISHED_NAME, &UNIQUE_ID, &NAME];
 
-/// Attributes of a group that are seen as hashes only.
+/// The attributes of a group that this plugin sees only as hashes.
 const HIDDEN: [&str; 10] = [
     "Distinguished Name",
     "dn",
@@ -38,14 +38,14 @@ const HIDDEN: [&str; 10] = [
     "Member",
     "member",
 ];
-/// Where objects stand: the description calls `data` a list and shows an object.
+/// Where the objects are: the documentation calls `data` a list but shows an object.
 const PLACES: [&str; 3] =
     ["/result/data/domains/*/objects/*", "/result/data/*/domains/*/objects/*", "/result/data/*/objects/*"];
 
-/// A group that every Okta org has and Cloud Identity Engine never collects; where it shows nevertheless, it does not count.
+/// A group that every Okta org has and Cloud Identity Engine never collects. If it shows anyway, it does not count.
 const EVERYONE: &str = "Everyone";
 
-/// The directory's people, to whoever has the key.
+/// Reads the people of a directory, hashed with a key.
 pub(crate) struct People<'a> {
     pub(crate) api: &'a Api<'a>,
     /// The directory's name.
@@ -53,43 +53,43 @@ pub(crate) struct People<'a> {
     pub(crate) key: Handle,
 }
 
-/// Objects of one kind: how many there are, and the hashes of those that can be compared.
+/// The objects of one kind: how many there are, and the hashes of those that can be compared.
 #[derive(Debug, Default)]
-pub(crate) struct Held {
+pub(crate) struct Hashed {
     pub(crate) total: u64,
     pub(crate) hashes: Crowd,
-    /// By what they are told apart, in its normalized name; none where there is nothing.
+    /// The normalized name of the attribute that identifies them. `None` if no attribute does.
     pub(crate) key: Option<&'static str>,
-    /// What an object shows that cannot be told apart: names of attributes, no values.
+    /// The attributes of an object that cannot be identified: names, no values.
     pub(crate) shown: Vec<String>,
 }
 
 /// The groups.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
-    pub(crate) held: Held,
-    /// Hashes of their names, which stay the same where the directory's name, and with it every DN, changes.
+    pub(crate) hashed: Hashed,
+    /// The hashes of their names. These stay the same if the directory's name changes, and with it every DN.
     pub(crate) names: Crowd,
-    /// How to ask for the chosen ones (attribute and value), by the hash that they are told apart by.
+    /// The attribute and value to request each chosen group by, keyed by the hash that identifies the group.
     pub(crate) chosen: BTreeMap<String, GroupId>,
 }
 
 /// The attribute that identifies a group, and its value.
 pub(crate) type GroupId = (&'static str, String);
 
-/// What was read of objects, by each of the keys that may tell them apart.
-struct Sieve {
+/// Collects the hashes of objects by each attribute that may identify them.
+struct HashCollector {
     keys: Keys,
     hashes: [Crowd; 3],
     shown: Vec<String>,
 }
 
-impl Sieve {
+impl HashCollector {
     fn new(keys: Keys) -> Self {
         Self { keys, hashes: Default::default(), shown: Vec::new() }
     }
 
-    /// A page at a time, for a crowd is sorted anew with each addition.
+    /// Adds a whole page at a time, because each addition sorts the crowd again.
     fn add<'a>(&mut self, page: impl Iterator<Item = &'a Value> + Clone) {
         for (hashes, names) in self.hashes.iter_mut().zip(self.keys) {
             let found: Vec<_> = page.clone().filter_map(|object| identify(object, names)).collect();
@@ -101,7 +101,7 @@ impl Sieve {
         }
     }
 
-    /// The wanted key, or the first of those by which the most are told apart.
+    /// The position of the wanted key, or of the first key that identifies the most objects.
     fn choose(&self, wanted: Option<&str>) -> Option<usize> {
         let most = self.hashes.iter().map(Crowd::len).max().filter(|most| *most > 0);
         match wanted {
@@ -110,107 +110,112 @@ impl Sieve {
         }
     }
 
-    fn hold(mut self, total: u64, chosen: Option<usize>) -> Held {
+    fn finish(mut self, total: u64, chosen: Option<usize>) -> Hashed {
         let hashes = chosen.map(|at| std::mem::take(&mut self.hashes[at])).unwrap_or_default();
-        Held { total, hashes, key: chosen.map(|at| self.keys[at][0]), shown: self.shown }
+        Hashed { total, hashes, key: chosen.map(|at| self.keys[at][0]), shown: self.shown }
     }
 }
 
-/// The words for what objects of this kind are told apart by.
+/// The attributes that identify objects of this kind, for messages.
 pub(crate) fn keys_of(kind: &str) -> String {
     let keys = if kind == "users" { OF_USERS } else { OF_GROUPS };
     keys.map(|names| names[0]).join(", ")
 }
 
-/// Which groups' identifiers are kept.
-pub(crate) enum Choice<'a> {
-    /// Those with the smallest hashes: as good as drawn by lot, and the same every time.
+/// The groups whose identifiers are kept.
+pub(crate) enum GroupSelection<'a> {
+    /// The groups with the smallest hashes: as good as a random sample, and the same every time.
     Smallest(usize),
-    These(&'a BTreeSet<&'a str>),
+    /// The groups with these hashes.
+    Only(&'a BTreeSet<&'a str>),
 }
 
-impl Choice<'_> {
+impl GroupSelection<'_> {
     fn add(&self, chosen: &mut BTreeMap<String, GroupId>, hash: &str, id: GroupId) {
         match self {
-            Self::These(wanted) if !wanted.contains(hash) => return,
-            Self::These(_) | Self::Smallest(_) => chosen.insert(hash.to_owned(), id),
-        };
-        if let Self::Smallest(most) = self {
-            while chosen.len() > *most {
-                chosen.pop_last();
+            Self::Only(wanted) => {
+                if wanted.contains(hash) {
+                    chosen.insert(hash.to_owned(), id);
+                }
+            }
+            Self::Smallest(max) => {
+                chosen.insert(hash.to_owned(), id);
+                while chosen.len() > *max {
+                    chosen.pop_last();
+                }
             }
         }
     }
 }
 
 impl People<'_> {
-    /// All users, told apart by the wanted key where one is.
-    pub(crate) async fn users(&self, key: Option<&str>) -> Result<Held, Error> {
-        let mut sieve = Sieve::new(OF_USERS);
-        let total = self.read("users", Map::new(), |page| sieve.add(page.iter())).await?;
-        let chosen = sieve.choose(key);
-        Ok(sieve.hold(total, chosen))
+    /// Reads all users, identified by the wanted key or else by the best one.
+    pub(crate) async fn users(&self, key: Option<&str>) -> Result<Hashed, Error> {
+        let mut collector = HashCollector::new(OF_USERS);
+        let total = self.read("users", Map::new(), |page| collector.add(page.iter())).await?;
+        let chosen = collector.choose(key);
+        Ok(collector.finish(total, chosen))
     }
 
-    /// All groups but Everyone, told apart by the wanted key where one is.
-    pub(crate) async fn groups(&self, choice: &Choice<'_>, key: Option<&str>) -> Result<Groups, Error> {
+    /// Reads all groups except Everyone, identified by the wanted key or else by the best one.
+    pub(crate) async fn groups(&self, selection: &GroupSelection<'_>, key: Option<&str>) -> Result<Groups, Error> {
         let everyone = self.everyone().await?;
-        let mut sieve = Sieve::new(OF_GROUPS);
+        let mut collector = HashCollector::new(OF_GROUPS);
         let mut names = Crowd::default();
         let mut chosen: [BTreeMap<String, GroupId>; 3] = Default::default();
         let total = self
             .read("groups", Map::new(), |page| {
                 let counted: Vec<&Value> = page.iter().filter(|group| !is_one_of(group, &everyone)).collect();
-                sieve.add(counted.iter().copied());
+                collector.add(counted.iter().copied());
                 let named: Vec<_> = counted.iter().filter_map(|group| identify(group, &NAME)).collect();
                 names.extend(named.iter().map(String::as_str));
                 for group in counted {
                     let Some(id) = find(group, &UNIQUE_ID) else { continue };
                     for (chosen, names) in chosen.iter_mut().zip(OF_GROUPS) {
                         if let Some(hash) = identify(group, names) {
-                            choice.add(chosen, &hash, (id.0, id.1.to_owned()));
+                            selection.add(chosen, &hash, (id.0, id.1.to_owned()));
                         }
                     }
                 }
             })
             .await?;
-        let at = sieve.choose(key);
+        let at = collector.choose(key);
         let chosen = at.map(|at| std::mem::take(&mut chosen[at])).unwrap_or_default();
-        Ok(Groups { held: sieve.hold(total.saturating_sub(everyone.len() as u64), at), names, chosen })
+        Ok(Groups { hashed: collector.finish(total.saturating_sub(everyone.len() as u64), at), names, chosen })
     }
 
-    /// The members of the group, told apart by the key; none where there are more than `most`.
-    pub(crate) async fn members(&self, id: &GroupId, key: &str, most: u64) -> Result<Option<Crowd>, Error> {
+    /// Reads the members of the group, identified by the key. `None` if there are more than `max`.
+    pub(crate) async fn members(&self, id: &GroupId, key: &str, max: u64) -> Result<Option<Crowd>, Error> {
         let group = json!({ "attrName": id.0, "attrValue": id.1, "match": "equal" });
         let filter = json!({ "type": "group", "name": group, "level": "immediate" });
         let query: Map<_, _> = [("filter".to_owned(), filter)].into_iter().collect();
         let first = self.read_page("users", &query, 1).await?;
-        if first.objects.len() as u64 + first.remains > most {
+        if first.objects.len() as u64 + first.remains > max {
             return Ok(None);
         }
-        let mut sieve = Sieve::new(OF_USERS);
-        sieve.add(first.objects.iter());
-        self.read_on("users", query, first.remains, |page| sieve.add(page.iter())).await?;
-        let chosen = sieve.choose(Some(key));
-        Ok(Some(sieve.hold(0, chosen).hashes))
+        let mut collector = HashCollector::new(OF_USERS);
+        collector.add(first.objects.iter());
+        self.read_rest("users", query, first.remains, |page| collector.add(page.iter())).await?;
+        let chosen = collector.choose(Some(key));
+        Ok(Some(collector.finish(0, chosen).hashes))
     }
 
-    /// The groups that are called Everyone: a name is only seen as a hash, so the interface has to find them.
+    /// Finds the groups called Everyone. This plugin sees names only as hashes, so the interface must find them.
     async fn everyone(&self) -> Result<Vec<Value>, Error> {
         let name = json!({ "attrName": NAME[0], "attrValue": EVERYONE, "match": "equal" });
         let query = [("name".to_owned(), name)].into_iter().collect();
         Ok(self.read_page("groups", &query, 1).await?.objects)
     }
 
-    /// Hands every page to `take`; returns how many objects there were.
+    /// Passes every page to `take`, and returns the number of objects.
     async fn read(&self, kind: &str, query: Map<String, Value>, mut take: impl FnMut(&[Value])) -> Result<u64, Error> {
         let first = self.read_page(kind, &query, 1).await?;
         take(&first.objects);
-        Ok(first.objects.len() as u64 + self.read_on(kind, query, first.remains, take).await?)
+        Ok(first.objects.len() as u64 + self.read_rest(kind, query, first.remains, take).await?)
     }
 
-    /// The pages after the first.
-    async fn read_on(
+    /// Reads the pages after the first.
+    async fn read_rest(
         &self,
         kind: &str,
         query: Map<String, Value>,
@@ -231,14 +236,14 @@ impl People<'_> {
             remains = page.remains;
             take(&page.objects);
         }
-        let message = format!("the directory service has pages of {kind} without end: {remains} remain");
+        let message = format!("the directory service has endless pages of {kind}: {remains} remain");
         Err(Error::new(ErrorKind::Invalid, message))
     }
 
     async fn read_page(&self, kind: &str, query: &Map<String, Value>, number: u64) -> Result<Page, Error> {
         let what = format!("show {kind} of {}", self.directory);
         let (attributes, pointers): (Vec<&str>, Vec<String>) = match kind {
-            // Whatever else it says of a person is not to be seen either.
+            // Hides all other data about a person too.
             "users" => (OF_USERS.map(|names| names[0]).to_vec(), vec!["/result/data".to_owned()]),
             _ => {
                 let below = |place: &str| HIDDEN.map(|name| format!("{place}/{name}"));
@@ -269,7 +274,7 @@ struct Page {
 }
 
 impl Page {
-    /// What does not decode is an error: to leave it out would be to leave people out.
+    /// Decodes a page. Anything unexpected is an error: skipping it would leave people out.
     fn read(what: &str, mut result: Value) -> Result<Self, Error> {
         let invalid = |why: &str| Error::new(ErrorKind::Invalid, format!("the answer to `{what}` {why}"));
         let remains = result["remains"].as_u64().ok_or_else(|| invalid("does not say how many remain"))?;
@@ -282,16 +287,16 @@ impl Page {
                 _ => return Err(invalid("has a domain without a list of objects")),
             }
         }
-        // To go on from here would leave people out, or never end.
+        // Continuing would leave people out, or never end.
         if objects.is_empty() && remains > 0 {
-            return Err(invalid(&format!("shows nobody, and says that {remains} remain")));
+            return Err(invalid(&format!("is empty, but says that {remains} remain")));
         }
         Ok(Self { objects, remains })
     }
 }
 
-/// The domains in `data`: an object with a list of them, as the example has it, or a list, as the schema says, of such objects
-/// or of the domains themselves.
+/// The domains in `data`. The documentation's example has an object with a list of domains. Its schema has a list, either of such
+/// objects or of the domains themselves.
 fn read_domains(data: Value) -> Option<Vec<Value>> {
     match data {
         Value::Object(mut data) => match data.remove("domains") {
@@ -307,13 +312,13 @@ fn read_domains(data: Value) -> Option<Vec<Value>> {
     }
 }
 
-/// The first of these attributes that is there, and its value.
+/// The first of these attributes that the object has, and its value.
 fn find<'a>(object: &'a Value, names: &[&'static str]) -> Option<(&'static str, &'a str)> {
     names.iter().find_map(|&name| object[name].as_str().filter(|text| !text.is_empty()).map(|text| (name, text)))
 }
 
-/// The hash that stands for an object. An identifier of a group is nobody's name and comes in clear; it is put into the form of
-/// a hash here (FNV-1a).
+/// The hash that identifies an object. A group's identifier is not a name and arrives in clear text, so it is hashed here
+/// (FNV-1a).
 fn identify(object: &Value, names: &[&'static str]) -> Option<String> {
     let (_, text) = find(object, names)?;
     if text.len() == Blind::DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {

@@ -1,4 +1,5 @@
-//! The steps that the directory side takes: baseline, test, swap, confirm. Nothing is asked and nothing is decided later.
+//! Proposes the steps of the directory side: baseline, test, swap, and confirm. It sends no request and leaves no decision
+//! for later.
 
 use flowswap_contract::{By, Error, ErrorKind, Phase, PlanParams, Reversibility, Role, StepProposal};
 use serde::{Deserialize, Serialize};
@@ -6,32 +7,32 @@ use serde_json::Value;
 
 use crate::config::Config;
 
-/// What `baseline` reads.
+/// The payload of `baseline`.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct BaselinePayload {
     pub(crate) directory: String,
     pub(crate) sample_groups: usize,
 }
 
-/// The connection that `test` and `swap` are about, as the plan saw it, and all that the run sheets say.
+/// The payload of `test` and `swap`: the connection as the plan saw it, with everything that the run sheets need.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ConnectionPayload {
     pub(crate) directory: String,
     pub(crate) domain: String,
     pub(crate) console_url: Option<String>,
-    /// Whether enterprise applications are to be collected.
+    /// Whether the directory collects enterprise applications after the swap.
     pub(crate) app_data: bool,
-    /// Whether they were; none where nobody knows.
+    /// Whether it did before. `None` if unknown.
     pub(crate) previous_app_data: Option<bool>,
-    /// Whether authentication logs are collected, before and after; none where nobody knows.
+    /// Whether it collects authentication logs, before and after. `None` if unknown.
     pub(crate) auth_logs: Option<bool>,
-    /// The client of the authorization-code flow; the provider reads by this key whose tokens to look for.
+    /// The legacy client. The provider reads this key too, to look for the client's tokens.
     pub(crate) previous_client_id: Option<String>,
-    /// What its app is called in Okta; none where Okta does not show it.
+    /// The label of its app in Okta. `None` if Okta does not show it.
     pub(crate) previous_client_label: Option<String>,
 }
 
-/// What `confirm` compares with.
+/// The payload of `confirm`.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct ConfirmPayload {
     pub(crate) directory: String,
@@ -59,16 +60,12 @@ pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepPr
     Ok(vec![
         StepProposal {
             gives: own(&["blinding_key", "baseline"]),
-            ..step(Phase::Baseline, format!("take note of who is in `{name}`, as keyed hashes"), encode(&baseline)?)
+            ..step(Phase::Baseline, format!("record who is in `{name}`, as keyed hashes"), encode(&baseline)?)
         },
         StepProposal {
             needs: own(&["client_id", "client_secret"]),
             gives: own(&["receipt"]),
-            ..step(
-                Phase::Test,
-                format!("see that `{name}` is still what it was, before a person acts"),
-                encode(&connection)?,
-            )
+            ..step(Phase::Test, format!("check that `{name}` is unchanged, before a person acts"), encode(&connection)?)
         },
         StepProposal {
             by: By::Operator,
@@ -77,7 +74,7 @@ pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepPr
             needs: own(&["client_id", "client_secret", "receipt"]),
             gives: own(&["swapped_at"]),
             reversibility: Reversibility::Attended,
-            undo: Some(way_back(&connection)),
+            undo: Some(describe_rollback(&connection)),
             ..step(
                 Phase::Swap,
                 format!(
@@ -90,14 +87,14 @@ pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepPr
             needs: own(&["client_id", "swapped_at", "blinding_key", "baseline"]),
             ..step(
                 Phase::Confirm,
-                format!("see that `{name}` synchronizes by itself and lost nobody"),
+                format!("check that `{name}` synchronizes by itself and lost nobody"),
                 encode(&confirm)?,
             )
         },
     ])
 }
 
-/// The client that the directory is connected as, and its app's name. Where nobody says it, the only one there is.
+/// The client that the directory uses, and the label of its app. If unknown, the org's only legacy client.
 fn find_legacy(params: &PlanParams) -> (Option<String>, Option<String>) {
     let id = params.legacy_client_id();
     let app = params.provider.legacy_clients.iter().find(|client| Some(client.client_id.as_str()) == id);
@@ -105,10 +102,10 @@ fn find_legacy(params: &PlanParams) -> (Option<String>, Option<String>) {
 }
 
 /// The vendor's own procedure for the authorization-code flow (Reconnect Okta Directory).
-fn way_back(connection: &ConnectionPayload) -> String {
+fn describe_rollback(connection: &ConnectionPayload) -> String {
     let client = connection.previous_client_id.as_deref().map(|id| format!(" {id}")).unwrap_or_default();
     format!(
-        "a person reconnects `{}` in the console by the Auth Code Flow as client{client} and signs in with Okta",
+        "a person reconnects `{}` in the console with the Auth Code Flow and the client{client}, and signs in with Okta",
         connection.directory
     )
 }
@@ -132,7 +129,7 @@ fn own(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
-/// A value that goes into a plan, or from step to step.
+/// Encodes a value for a plan, or for a later step.
 pub(crate) fn encode(payload: &impl Serialize) -> Result<Value, Error> {
     serde_json::to_value(payload).map_err(|e| Error::new(ErrorKind::Internal, format!("payload does not encode: {e}")))
 }

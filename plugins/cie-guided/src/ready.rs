@@ -1,5 +1,5 @@
-//! The `test` before the swap. The directory's own test is a button in the form, which only a person can press; what a
-//! machine can see right before is whether the directory is still the one that was planned for.
+//! The `test` before the swap. The directory's own test is a button in the form, which only a person can press. This check
+//! makes sure, just before, that the directory is still the one in the plan.
 
 use flowswap_contract::{Error, Evidence, EvidenceResult, StepParams, TestReply};
 use jiff::{SignedDuration, Timestamp};
@@ -12,16 +12,16 @@ use crate::{
     read_payload,
 };
 
-/// Syncs come every 5 minutes (vendor documentation); a few may be long ones.
+/// Syncs come every 5 minutes (vendor documentation), but a few may take long.
 const RECENT: SignedDuration = SignedDuration::from_mins(60);
 
-/// Gives a receipt that says when the directory was seen.
+/// Returns a receipt that says when flowswap saw the directory.
 pub(crate) async fn check(api: &Api<'_>, params: &StepParams) -> Result<TestReply, Error> {
     let connection: ConnectionPayload = read_payload(params)?;
     params.input("client_id")?;
     params.secret_input("client_secret")?;
     let all = domains::list(api).await?;
-    let now = api.their_now();
+    let now = api.service_now();
     let shown = match domains::find(&all, &connection.directory) {
         Ok(shown) => shown,
         Err(error) => {
@@ -31,8 +31,8 @@ pub(crate) async fn check(api: &Api<'_>, params: &StepParams) -> Result<TestRepl
         }
     };
     let evidence = vec![
-        Evidence::new("directory", EvidenceResult::Pass, format!("{} is there under this name", shown.name)),
-        judge_sync(shown, now),
+        Evidence::new("directory", EvidenceResult::Pass, format!("{} exists under this name", shown.name)),
+        check_last_sync(shown, now),
     ];
     let receipt = match now {
         Some(now) => json!(format!("{} seen at {now}", shown.name)),
@@ -41,20 +41,20 @@ pub(crate) async fn check(api: &Api<'_>, params: &StepParams) -> Result<TestRepl
     Ok(TestReply { outputs: [("receipt".to_owned(), receipt)].into(), evidence, ..TestReply::default() })
 }
 
-/// A connection that has stopped is a reason for the swap, and none against it.
-fn judge_sync(shown: &Directory, now: Option<Timestamp>) -> Evidence {
+/// Never fails: a connection that has stopped is a reason for the swap, not against it.
+fn check_last_sync(shown: &Directory, now: Option<Timestamp>) -> Evidence {
     let is_recent = |last| now.is_some_and(|now: Timestamp| now.duration_since(last) <= RECENT);
     let (result, detail) = match shown.last_success {
         Some(last) if is_recent(last) => (EvidenceResult::Pass, format!("synchronized at {last}")),
         Some(last) if now.is_none() => (
             EvidenceResult::NotApplicable,
             format!(
-                "last synchronized at {last}; the answer has no `Date` that can be read, so nobody can say how long ago"
+                "last synchronized at {last}; the answer has no readable `Date`, so flowswap cannot tell how long ago"
             ),
         ),
         Some(last) => (
             EvidenceResult::NotApplicable,
-            format!("last synchronized at {last}; if the sign-in of 90 days has run out, the swap is what mends it"),
+            format!("last synchronized at {last}; if the sign-in has expired after 90 days, the swap fixes it"),
         ),
         None => (EvidenceResult::NotApplicable, shown.explain_no_sync()),
     };

@@ -1,12 +1,12 @@
-//! What the refusals of Cloud Identity Engine mean, one error of the contract each.
+//! Turns the refusals of Cloud Identity Engine into errors of the contract.
 //!
-//! `success: true` stands in the body of errors, too, and an error can stand in the body of a 200 (Directory Sync Service
-//! API): only the status and `result` together tell.
+//! An error may have `success: true` in its body, and a 200 may have an error in its body (Directory Sync Service API). So
+//! the status and `result` must be read together.
 
 use flowswap_contract::{Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, HttpAsk, Intent};
 use serde_json::Value;
 
-/// The `result` of an answer that is a success in every respect.
+/// Returns the `result` of an answer whose status and body both say success.
 pub(crate) fn read_result(what: &str, ask: &HttpAsk, mut answer: HttpAnswer) -> Result<Value, Error> {
     let failed = answer.body["success"] == Value::Bool(false)
         || answer.body.pointer("/result/error").is_some()
@@ -17,7 +17,7 @@ pub(crate) fn read_result(what: &str, ask: &HttpAsk, mut answer: HttpAnswer) -> 
     Err(explain(what, ask, &answer))
 }
 
-/// The error of a token request that was refused.
+/// The error for a refused token request.
 pub(crate) fn explain_token(tsg_id: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {
     let code = answer.body["error"].as_str();
     let words: Vec<_> = [code, answer.body["error_description"].as_str()].into_iter().flatten().collect();
@@ -28,10 +28,11 @@ pub(crate) fn explain_token(tsg_id: &str, ask: &HttpAsk, answer: &HttpAnswer) ->
     let message = format!("palo alto networks refused to issue a token: {} {}", answer.status, reasons.join("; "));
     let hint = match (answer.status, code) {
         (_, Some("invalid_scope")) => Some(format!(
-            "the service account must belong to the tenant service group {tsg_id}, or to one above it; look at `tsg_id`"
+            "check `tsg_id`: the service account must belong to the tenant service group {tsg_id} or to a parent of it"
         )),
         (401 | 403, _) | (_, Some("invalid_client")) => Some(
-            "look at `client_id` and `client_secret`: those of the service account, not of Okta's client".to_owned(),
+            "check `client_id` and `client_secret`: they are the service account's, not those of a client in Okta"
+                .to_owned(),
         ),
         _ => None,
     };
@@ -52,13 +53,13 @@ fn explain(what: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {
     let says_success = if answer.is_success() { " with an error in its result" } else { "" };
     let message = format!("the directory service refused to {what}: {}{says_success}{colon}", answer.status);
     let error = with_facts(Error::new(kind, message), ask, answer, hint);
-    // A 4xx was refused before work, but for 408, which does not say.
+    // A 4xx means that no work was done, except 408, which does not say.
     let is_refusal_before_work = !reasons.is_empty() && (400..500).contains(&answer.status) && answer.status != 408;
     if ask.intent == Intent::Mutate && !is_refusal_before_work { error.with_unknown_effect() } else { error }
 }
 
-/// All that a refusal says, in the three shapes that are known: the interface's own `result`, its framework's `message`, and
-/// the `_errors` of the gateway in front of it. None where it has another shape.
+/// The reasons in a refusal, in three known shapes: the interface's own `result`, its framework's `message`, and the `_errors`
+/// of the gateway in front of it. Empty for any other shape.
 fn reasons(body: &Value) -> Vec<String> {
     let one = body.pointer("/result/error/error-message").or_else(|| body.get("message")).and_then(Value::as_str);
     let of_gateway = body["_errors"].as_array().into_iter().flatten().map(|error| {
@@ -76,8 +77,8 @@ fn reasons(body: &Value) -> Vec<String> {
     one.map(str::to_owned).into_iter().chain(of_gateway).filter(|reason| !reason.is_empty()).collect()
 }
 
-/// Whether an answer without a reason can be the interface's nevertheless: its own `success`, its 5xx, and the two statuses that
-/// need no word: a token that is not taken, and too many requests.
+/// Whether an answer without a reason can still be the interface's: it has `success`, or is a 5xx or a 408. A refused token (401)
+/// and too many requests (429) need no reason.
 fn says_enough(answer: &HttpAnswer) -> bool {
     answer.is_success()
         || answer.body["success"].is_boolean()
@@ -87,13 +88,14 @@ fn says_enough(answer: &HttpAnswer) -> bool {
         }
 }
 
-/// A status alone is nobody's word: a proxy and a load balancer have the same.
+/// The error for an answer that may not be the interface's: a proxy or a load balancer sends the same statuses.
 fn foreign(what: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {
     let message = format!(
-        "something in between may have answered, and not the directory service, to `{what}`: {} in none of its shapes",
+        "something between this machine and the directory service may have answered the request to {what}: {} in an unknown \
+         format",
         answer.status
     );
-    let hint = "look at `api_url`, `auth_url` and the proxy";
+    let hint = "check `api_url`, `auth_url`, and the proxy";
     let error = with_facts(Error::new(ErrorKind::Unavailable, message), ask, answer, Some(hint));
     let error = error.with_context("answered_by", "foreign");
     if ask.intent == Intent::Mutate { error.with_unknown_effect() } else { error }
@@ -115,25 +117,27 @@ fn with_facts(mut error: Error, ask: &HttpAsk, answer: &HttpAnswer, hint: Option
 
 fn classify(status: u16) -> (ErrorKind, Option<&'static str>) {
     match status {
-        401 => (ErrorKind::Auth, Some("the token was refused twice; look at the service account and at `api_url`")),
+        401 => (ErrorKind::Auth, Some("check the service account and `api_url`: the service refused the token twice")),
         403 => (
             ErrorKind::Permission,
             Some(
-                "the service account needs the role View Only Administrator at least, and presumably Superuser to \
-                 replace a secret; a Deployment Administrator may not query users and groups by the description of roles",
+                "give the service account at least the role View Only Administrator, and probably Superuser to replace a \
+                 secret. By the description of roles, a Deployment Administrator may not query users and groups",
             ),
         ),
         404 | 410 => (ErrorKind::NotFound, None),
         405 | 501 => (ErrorKind::Unsupported, None),
         408 => (ErrorKind::TimedOut, None),
         409 | 412 | 423 => (ErrorKind::Conflict, None),
-        429 => (ErrorKind::RateLimited, Some("lower the concurrency; the interface's limits are published nowhere")),
+        429 => {
+            (ErrorKind::RateLimited, Some("lower the concurrency; the vendor does not publish the interface's limits"))
+        }
         500.. => (ErrorKind::Unavailable, None),
         _ => (ErrorKind::Invalid, None),
     }
 }
 
-/// An error as evidence that something fails, with its hint.
+/// Turns an error with its hint into failed evidence.
 pub(crate) fn as_evidence(check: &str, error: Error) -> Evidence {
     let hint = error.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
     let request_id = error.context.get("request_id").cloned();

@@ -1,43 +1,44 @@
-//! Whether the directory has synchronized by itself since the swap, from looks at one time that the interface shows. Pure.
+//! Decides whether the directory has synchronized by itself since the swap. The interface shows only the last sync, so several
+//! checks add up. Pure.
 
 use jiff::{SignedDuration, Timestamp};
 
 /// Users and groups come every 5 minutes, unless a sync is running (vendor documentation, "Update schedule").
 const INTERVAL: SignedDuration = SignedDuration::from_mins(5);
-/// A sync that late has at least one other between it and the swap, seen or not.
+/// A sync this long after the swap follows at least one other sync, whether flowswap saw that or not.
 const LATE: SignedDuration = SignedDuration::from_mins(10);
-/// So long without a success means that there will be none.
+/// After this long without a success, flowswap expects no more syncs.
 const STALLED: SignedDuration = SignedDuration::from_mins(30);
-/// Enterprise applications come every 3 hours at the latest, and no interface shows when (vendor documentation).
+/// Enterprise applications come at least every 3 hours, and no interface shows when (vendor documentation).
 const APPLICATIONS: SignedDuration = SignedDuration::from_hours(3);
-/// How far apart the clocks of the two sides may be: the swap is an event of the provider's log, the syncs are the directory
-/// service's. A sync counts when it is later by more than this.
+/// How far apart the clocks of the two sides may be: the provider's log dates the swap, the directory service dates the syncs.
+/// A sync counts if it is later than the swap by more than this.
 pub(crate) const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
-/// What a sync takes until it shows, at the least that is worth another look.
+/// The time until a finished sync shows, and the shortest wait before another check.
 const SETTLE: SignedDuration = SignedDuration::from_secs(30);
 
-/// What is known of the syncs since the swap.
+/// What flowswap knows about the syncs since the swap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Syncs {
     pub(crate) swapped_at: Timestamp,
-    /// The last success that was ever shown.
+    /// The last success that the interface shows.
     pub(crate) last: Option<Timestamp>,
     /// The distinct successes that are certainly after the swap, oldest first.
     pub(crate) since: Vec<Timestamp>,
 }
 
-/// Where the syncs stand.
+/// How far the directory has synchronized since the swap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// Two natural syncs have been.
+pub(crate) enum SyncState {
+    /// The directory has synchronized twice by itself.
     Enough,
-    Awaited,
-    /// None came for too long.
+    Waiting,
+    /// No sync came for too long.
     Stalled,
 }
 
 impl Syncs {
-    /// What earlier looks noted and what this one shows.
+    /// Combines the syncs that earlier checks noted with the one that the interface shows now.
     pub(crate) fn new(swapped_at: Timestamp, noted: Vec<Timestamp>, shown: Option<Timestamp>) -> Self {
         let mut since: Vec<_> = noted.into_iter().chain(shown).filter(|time| *time > swapped_at + TOLERANCE).collect();
         since.sort();
@@ -45,29 +46,29 @@ impl Syncs {
         Self { swapped_at, last: shown, since }
     }
 
-    /// Where they stand now. Two are needed since the first may have been under way at the swap.
-    pub(crate) fn judge(&self, now: Timestamp) -> Standing {
+    /// The state at this time. It takes two syncs, because the first may have been running during the swap.
+    pub(crate) fn state(&self, now: Timestamp) -> SyncState {
         let newest = self.newest();
-        match () {
-            () if now.duration_since(newest) >= STALLED => Standing::Stalled,
-            () if self.since.len() >= 2 || newest.duration_since(self.swapped_at) >= LATE + TOLERANCE => {
-                Standing::Enough
-            }
-            () => Standing::Awaited,
+        if now.duration_since(newest) >= STALLED {
+            SyncState::Stalled
+        } else if self.since.len() >= 2 || newest.duration_since(self.swapped_at) >= LATE + TOLERANCE {
+            SyncState::Enough
+        } else {
+            SyncState::Waiting
         }
     }
 
-    /// The last sync that counts; where there is none, the time from which one would.
+    /// The last sync that counts, or else the time from which a sync counts.
     fn newest(&self) -> Timestamp {
         self.since.last().copied().unwrap_or(self.swapped_at + TOLERANCE)
     }
 
-    /// How long nothing new can be seen of users and groups, in milliseconds.
+    /// The milliseconds until the next sync of users and groups can show.
     pub(crate) fn wait_for_next(&self, now: Timestamp) -> u64 {
         millis_until(self.newest() + INTERVAL + SETTLE, now)
     }
 
-    /// How long until enterprise applications must have come; 0 once they must.
+    /// The milliseconds until enterprise applications must have come; 0 after that.
     pub(crate) fn wait_for_applications(&self, now: Timestamp) -> u64 {
         let due = self.swapped_at + APPLICATIONS + TOLERANCE;
         if now >= due { 0 } else { millis_until(due, now) }
@@ -87,37 +88,37 @@ mod tests {
     }
 
     #[test]
-    fn two_syncs_after_the_swap_are_enough_and_none_for_half_an_hour_are_too_few() {
-        // Minutes after the swap: noted before, shown now, now; what it means, seconds to the next look.
-        type Case = (&'static [i64], Option<i64>, i64, Standing, u64);
-        use Standing::{Awaited, Enough, Stalled};
+    fn two_syncs_after_the_swap_are_enough_and_half_an_hour_without_one_is_too_long() {
+        // Minutes after the swap: noted before, shown now, now. Then the state, and the seconds until the next check.
+        type Case = (&'static [i64], Option<i64>, i64, SyncState, u64);
+        use SyncState::{Enough, Stalled, Waiting};
         let table: [Case; 16] = [
-            (&[], None, 1, Awaited, 570),
-            (&[], Some(-4), 1, Awaited, 570),
-            (&[], Some(0), 1, Awaited, 570),
-            (&[], Some(5), 6, Awaited, 270),
-            (&[2], Some(2), 3, Awaited, 450),
-            (&[], Some(7), 8, Awaited, 270),
-            (&[7], Some(7), 11, Awaited, 90),
-            (&[5], Some(10), 11, Awaited, 270),
+            (&[], None, 1, Waiting, 570),
+            (&[], Some(-4), 1, Waiting, 570),
+            (&[], Some(0), 1, Waiting, 570),
+            (&[], Some(5), 6, Waiting, 270),
+            (&[2], Some(2), 3, Waiting, 450),
+            (&[], Some(7), 8, Waiting, 270),
+            (&[7], Some(7), 11, Waiting, 90),
+            (&[5], Some(10), 11, Waiting, 270),
             (&[7], Some(12), 13, Enough, 270),
             (&[7, 12], Some(17), 18, Enough, 270),
-            (&[], Some(14), 17, Awaited, 150),
+            (&[], Some(14), 17, Waiting, 150),
             (&[], Some(15), 17, Enough, 210),
-            (&[], Some(-4), 34, Awaited, 30),
+            (&[], Some(-4), 34, Waiting, 30),
             (&[], Some(-4), 35, Stalled, 30),
             (&[7, 12], Some(12), 41, Enough, 30),
             (&[7, 12], Some(12), 42, Stalled, 30),
         ];
-        for (noted, shown, now, standing, wait_seconds) in table {
+        for (noted, shown, now, state, wait_seconds) in table {
             let syncs = Syncs::new(at(0), noted.iter().map(|m| at(*m)).collect(), shown.map(at));
-            assert_eq!(syncs.judge(at(now)), standing, "{noted:?} {shown:?} {now}");
+            assert_eq!(syncs.state(at(now)), state, "{noted:?} {shown:?} {now}");
             assert_eq!(syncs.wait_for_next(at(now)), wait_seconds * 1000, "{noted:?} {shown:?} {now}");
         }
     }
 
     #[test]
-    fn applications_are_waited_for_until_three_hours_after_the_swap() {
+    fn the_wait_for_applications_ends_three_hours_after_the_swap() {
         let syncs = Syncs::new(at(0), vec![], None);
         assert_eq!(syncs.wait_for_applications(at(0)), 185 * 60 * 1000);
         assert_eq!(syncs.wait_for_applications(at(184)), 60 * 1000);

@@ -1,9 +1,9 @@
-//! Reading the configuration so that every complaint names the key path, such as `record.flow`.
+//! Reads the configuration. Every error names the key path, such as `record.flow`.
 
 use flowswap_contract::{Error, ErrorKind};
 use serde_json::{Map, Value};
 
-/// A table of the configuration and where it stands.
+/// A table of the configuration and its path.
 pub(crate) struct Table<'a> {
     path: &'static str,
     map: &'a Map<String, Value>,
@@ -14,26 +14,26 @@ impl<'a> Table<'a> {
         Self { path: "", map }
     }
 
-    /// The table below `key`, which may have these keys and no others: an unknown one is most likely misspelt.
+    /// The table under `key`, which may have only these keys. An unknown key is most likely misspelled.
     pub(crate) fn table(&self, key: &'static str, known: &[&str]) -> Result<Option<Table<'a>>, Error> {
         let Some(value) = self.map.get(key) else { return Ok(None) };
         let map = value.as_object().ok_or_else(|| self.wrong(key, "must be a table"))?;
         let table = Table { path: key, map };
         match map.keys().find(|key| !known.contains(&key.as_str())) {
-            Some(key) => Err(table.wrong(key, &format!("is unknown here; known: {}", known.join(", ")))),
+            Some(key) => Err(table.wrong(key, &format!("is unknown here; the known keys are {}", known.join(", ")))),
             None => Ok(Some(table)),
         }
     }
 
-    /// An error about one of its keys.
+    /// Makes an error about one of its keys.
     pub(crate) fn wrong(&self, key: &str, why: &str) -> Error {
         let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
         Error::new(ErrorKind::Config, format!("`{path}` {why}")).with_context("key", path)
     }
 
-    /// A text that is not empty.
+    /// A non-empty text.
     pub(crate) fn text(&self, key: &str) -> Result<Option<&'a str>, Error> {
-        self.read(key, "must be a string, and not an empty one", |value| value.as_str().filter(|text| !text.is_empty()))
+        self.read(key, "must be a non-empty string", |value| value.as_str().filter(|text| !text.is_empty()))
     }
 
     pub(crate) fn require_text(&self, key: &str) -> Result<&'a str, Error> {
@@ -44,7 +44,7 @@ impl<'a> Table<'a> {
         self.read(key, "must be true or false", Value::as_bool)
     }
 
-    /// What `read` makes of the key's value; `must` completes the complaint where it makes nothing of it.
+    /// Converts the key's value with `read`. If that fails, the error is the key followed by `must`.
     pub(crate) fn read<T>(
         &self,
         key: &str,

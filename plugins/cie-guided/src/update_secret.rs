@@ -1,5 +1,5 @@
-//! Replaces the client secret of a connection that uses the client-credential flow already: the one change that the
-//! interface can make by itself.
+//! Replaces the client secret of a connection that already uses the client-credential flow. This is the only change to a
+//! connection that the interface offers.
 
 use flowswap_contract::{ApplyReply, Body, Error, ErrorKind, Evidence, EvidenceResult, Intent, StepParams};
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{api::Api, read_payload};
 
-/// The word that stands as `operation` in the payload of such a step.
+/// The value of `operation` in the payload of such a step.
 const OPERATION: &str = "update-secret";
 const RULE: &str = "secret-not-updated";
 
@@ -16,12 +16,12 @@ struct UpdatePayload {
     directory_id: String,
 }
 
-/// Whether the step is one of these, and not a swap by a person.
-pub(crate) fn is_meant(params: &StepParams) -> bool {
+/// Whether the step replaces a secret and is not a swap by a person.
+pub(crate) fn is_update(params: &StepParams) -> bool {
     params.step.proposal.payload["operation"] == OPERATION
 }
 
-/// Sends the new secret. To send it twice does no harm.
+/// Sends the new secret. Sending it twice does no harm.
 pub(crate) async fn apply(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
     let payload: UpdatePayload = read_payload(params)?;
     let mut ask = api.ask(Intent::Mutate, "POST", "connection/update-secret");
@@ -33,8 +33,8 @@ pub(crate) async fn apply(api: &Api<'_>, params: &StepParams) -> Result<ApplyRep
     })));
     let result = api.send("replace the client secret", ask).await.map_err(of_rule)?;
     if result != Value::Bool(true) {
-        // Whatever it is, it is not the answer that is documented for success.
-        let message = "the directory service answered 200 and does not say that the client secret was replaced";
+        // The documentation gives `true` for success and nothing else.
+        let message = "the directory service answered 200, but does not say that it replaced the client secret";
         return Err(of_rule(Error::new(ErrorKind::Invalid, message).with_unknown_effect()));
     }
     let detail = format!("the directory service replaced the client secret of {}", payload.directory_id);
@@ -45,8 +45,8 @@ pub(crate) async fn apply(api: &Api<'_>, params: &StepParams) -> Result<ApplyRep
 fn of_rule(error: Error) -> Error {
     let hint = match (error.hint.clone(), error.kind) {
         (Some(hint), _) => hint,
-        (None, ErrorKind::NotFound) => "look at `directory_id`, and at `tsg_id`".to_owned(),
-        (None, _) => format!("keep the old secret until this has worked; see `flowswap explain {RULE}`"),
+        (None, ErrorKind::NotFound) => "check `directory_id` and `tsg_id`".to_owned(),
+        (None, _) => format!("keep the old secret until this works; see `flowswap explain {RULE}`"),
     };
     error.with_context("rule", RULE).with_hint(hint)
 }

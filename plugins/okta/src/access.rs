@@ -1,24 +1,24 @@
-//! Whether the session reaches the org and may read all that the migration needs. Nothing is written.
+//! Checks that the session reaches the org and may read everything that the migration needs. Writes nothing.
 
 use flowswap_contract::{Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, HttpAsk, Intent};
 
 use crate::{
-    api::{Api, SERVICES, decode, note, see},
+    api::{Api, SERVICES, decode, evidence_from},
     detect::{App, ORGANIZATION, Service, read_organization},
     system_log::Event,
 };
 
-/// Whether an answer has the shape of what was asked for. A portal answers 200 to everything.
+/// Checks that an answer has the expected shape: a portal answers 200 to everything.
 type Decode = fn(&str, &HttpAnswer) -> Result<(), Error>;
 
-/// One line for each thing; a refusal hides none of the others, and an org that does not answer is asked no further.
+/// Returns evidence for each permission. A refusal does not stop the other checks; an org that does not answer does.
 pub(crate) async fn check(api: &Api<'_>) -> Vec<Evidence> {
     let ask = |path: &str| api.ask(Intent::Read, "GET", path);
     let reads: [(&str, &str, HttpAsk, Decode); 4] = [
         (
             "organization",
             "show its organization",
-            api.ask_as_nobody(Intent::Read, "GET", ORGANIZATION),
+            api.ask_unauthenticated(Intent::Read, "GET", ORGANIZATION),
             |what, answer| read_organization(what, answer).map(drop),
         ),
         ("list-apps", "list apps", ask("/api/v1/apps?limit=1"), |what, answer| {
@@ -34,8 +34,8 @@ pub(crate) async fn check(api: &Api<'_>) -> Vec<Evidence> {
     let mut evidence = Vec::with_capacity(reads.len());
     for (check, what, ask, decode) in reads {
         let result = api.send(what, ask).await.and_then(|answer| decode(what, &answer).map(|()| answer));
-        let unreachable = matches!(&result, Err(error) if is_silence(error));
-        evidence.push(judge(check, result));
+        let unreachable = matches!(&result, Err(error) if got_no_answer(error));
+        evidence.push(to_evidence(check, result));
         if unreachable {
             break;
         }
@@ -43,18 +43,18 @@ pub(crate) async fn check(api: &Api<'_>) -> Vec<Evidence> {
     evidence
 }
 
-/// There was no answer at all. An answer of Okta, however bad, has a status.
-fn is_silence(error: &Error) -> bool {
+/// Whether no answer arrived. Every answer from Okta has a status, however bad it is.
+fn got_no_answer(error: &Error) -> bool {
     matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Unreachable | ErrorKind::TimedOut)
         && !error.context.contains_key("status")
 }
 
-fn judge(check: &str, result: Result<HttpAnswer, Error>) -> Evidence {
+fn to_evidence(check: &str, result: Result<HttpAnswer, Error>) -> Evidence {
     match result {
-        Ok(answer) => see(check, EvidenceResult::Pass, format!("okta answered {}", answer.status), &answer),
+        Ok(answer) => evidence_from(check, EvidenceResult::Pass, format!("okta answered {}", answer.status), &answer),
         Err(error) => {
             let hint = error.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-            let mut evidence = note(check, EvidenceResult::Fail, format!("{}{hint}", error.message));
+            let mut evidence = Evidence::new(check, EvidenceResult::Fail, format!("{}{hint}", error.message));
             evidence.request_id = error.context.get("request_id").cloned();
             evidence
         }

@@ -1,4 +1,4 @@
-//! Requests to the org: its origin, the administrator's token, pages, and refusals as errors.
+//! Sends requests to the org: adds its origin and the administrator's token, follows pages, and turns refusals into errors.
 
 use std::{cell::Cell, collections::BTreeSet};
 
@@ -8,55 +8,55 @@ use serde::de::DeserializeOwned;
 
 use crate::{config::Config, links, refusal};
 
-/// The header that names a request (Okta API overview); support asks for it.
+/// The header that identifies a request (Okta API overview). Okta support asks for it.
 pub(crate) const REQUEST_ID: &str = "x-okta-request-id";
 
 /// API service integrations (Okta management API).
 pub(crate) const SERVICES: &str = "/integrations/api/v1/api-services";
 
-/// Far more pages than any org has; stops a server that never stops.
+/// Far more pages than any org has. Guards against a server that never ends a list.
 const MAX_PAGES: usize = 2000;
 
-/// One call's way to the org.
+/// The connection of one call to the org.
 pub(crate) struct Api<'a> {
     pub(crate) host: &'a Host,
     config: &'a Config,
-    /// What the org's clock said in its last answer.
-    their_time: Cell<Option<Timestamp>>,
+    /// The time of the org's clock in its last answer.
+    org_time: Cell<Option<Timestamp>>,
 }
 
 impl<'a> Api<'a> {
     pub(crate) fn new(host: &'a Host, config: &'a Config) -> Self {
-        Self { host, config, their_time: Cell::new(None) }
+        Self { host, config, org_time: Cell::new(None) }
     }
 
-    /// A request as the administrator.
+    /// Prepares a request as the administrator.
     pub(crate) fn ask(&self, intent: Intent, method: &str, path: &str) -> HttpAsk {
         let token = self.config.credential.clone();
         self.ask_as(Auth::Token { scheme: "SSWS".to_owned(), token }, intent, method, path)
     }
 
-    /// A request as somebody else.
+    /// Prepares a request with other credentials.
     pub(crate) fn ask_as(&self, auth: Auth, intent: Intent, method: &str, path: &str) -> HttpAsk {
-        HttpAsk { auth: Some(auth), ..self.ask_as_nobody(intent, method, path) }
+        HttpAsk { auth: Some(auth), ..self.ask_unauthenticated(intent, method, path) }
     }
 
-    /// A request that needs no authentication.
-    pub(crate) fn ask_as_nobody(&self, intent: Intent, method: &str, path: &str) -> HttpAsk {
+    /// Prepares a request that needs no authentication.
+    pub(crate) fn ask_unauthenticated(&self, intent: Intent, method: &str, path: &str) -> HttpAsk {
         let mut ask = HttpAsk::new(intent, method, format!("{}{path}", self.origin()));
         ask.headers.insert("accept".to_owned(), "application/json".to_owned());
         ask
     }
 
-    /// Sends a request; whatever is no 2xx is an error. `what` completes "okta refused to …".
+    /// Sends a request. Any answer other than a 2xx is an error. `what` completes "okta refused to …".
     pub(crate) async fn send(&self, what: &str, ask: HttpAsk) -> Result<HttpAnswer, Error> {
         let answer = self.host.http(ask.clone()).await?;
         let date = answer.header("date").and_then(|date| rfc2822::parse(date).ok());
-        self.their_time.set(date.map(|date| date.timestamp()).or(self.their_time.get()));
+        self.org_time.set(date.map(|date| date.timestamp()).or(self.org_time.get()));
         if answer.is_success() { Ok(answer) } else { Err(refusal::explain(what, &ask, &answer)) }
     }
 
-    /// Reads a list, all pages. Only for lists that end: the System Log's `next` never does.
+    /// Reads all pages of a list. Only for lists that end: the System Log's `next` never does.
     pub(crate) async fn list<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<Vec<T>, Error> {
         let mut items = Vec::new();
         let mut pages = Pages::new(self, what, self.ask(Intent::Read, "GET", path));
@@ -66,13 +66,13 @@ impl<'a> Api<'a> {
         Ok(items)
     }
 
-    /// The present by the clock that events are dated by (RFC 9110 §6.6.1, `Date`); none where no answer has said it. What is
-    /// proved by times is proved by these: this machine's clock may be wrong.
-    pub(crate) fn their_now(&self) -> Option<Timestamp> {
-        self.their_time.get()
+    /// The current time by the clock that dates events (RFC 9110 §6.6.1, `Date`). `None` if no answer stated it. Only this time may
+    /// prove anything: this machine's clock may be wrong.
+    pub(crate) fn org_now(&self) -> Option<Timestamp> {
+        self.org_time.get()
     }
 
-    /// The present by this machine's clock: good for how far back to ask, and for no proof.
+    /// The current time by this machine's clock. It may limit a search, but it proves nothing.
     pub(crate) fn host_now(&self) -> Result<Timestamp, Error> {
         let now = self.host.now();
         now.parse().map_err(|e| Error::new(ErrorKind::Protocol, format!("`now` is not an RFC 3339 time: {now}: {e}")))
@@ -83,7 +83,7 @@ impl<'a> Api<'a> {
     }
 }
 
-/// A list that is read page by page, so that no more than one of them is in memory.
+/// A list that is read page by page, so that only one page is in memory.
 pub(crate) struct Pages<'a> {
     api: &'a Api<'a>,
     what: &'a str,
@@ -93,7 +93,7 @@ pub(crate) struct Pages<'a> {
 }
 
 impl<'a> Pages<'a> {
-    /// Begins with this request.
+    /// Starts with this request.
     pub(crate) fn new(api: &'a Api<'a>, what: &'a str, ask: HttpAsk) -> Self {
         Self { api, what, ask, is_over: false, seen: BTreeSet::new() }
     }
@@ -105,12 +105,12 @@ impl<'a> Pages<'a> {
         }
         let what = self.what;
         if !self.seen.insert(self.ask.url.clone()) || self.seen.len() > MAX_PAGES {
-            return Err(Error::new(ErrorKind::Invalid, format!("okta's answer to `{what}` has pages without end")));
+            return Err(Error::new(ErrorKind::Invalid, format!("okta's answer to `{what}` has endless pages")));
         }
         let answer = self.api.send(what, self.ask.clone()).await?;
         let page = decode(what, &answer)?;
         let next = links::find_next(answer.header_values("link")).map_err(|line| {
-            let message = format!("okta's answer to `{what}` has a `Link` header that cannot be read: {line}");
+            let message = format!("okta's answer to `{what}` has an unreadable `Link` header: {line}");
             Error::new(ErrorKind::Invalid, message)
         })?;
         match next {
@@ -127,19 +127,19 @@ impl<'a> Pages<'a> {
     }
 }
 
-/// The time of this name.
+/// Parses the time in the field `name`.
 pub(crate) fn read_time(name: &str, text: &str) -> Result<Timestamp, Error> {
     text.parse().map_err(|_| Error::new(ErrorKind::Protocol, format!("`{name}` is not an RFC 3339 time: {text}")))
 }
 
-/// A day before a time of this machine's clock: early enough by any other clock that is right enough for TLS.
+/// A day before a time by this machine's clock. That is early enough by any other clock that is accurate enough for TLS.
 pub(crate) fn a_day_before(at: &str) -> Result<String, Error> {
     let at: Timestamp =
         at.parse().map_err(|e| Error::new(ErrorKind::Protocol, format!("not an RFC 3339 time: {at}: {e}")))?;
     Ok((at - SignedDuration::from_hours(24)).to_string())
 }
 
-/// The body as the type that it should be. After a mutation the caller adds the unknown effect.
+/// Decodes the body. After a mutation the caller adds the unknown effect.
 pub(crate) fn decode<T: DeserializeOwned>(what: &str, answer: &HttpAnswer) -> Result<T, Error> {
     T::deserialize(&answer.body).map_err(|e| {
         let error = Error::new(ErrorKind::Invalid, format!("okta's answer to `{what}` does not decode: {e}"));
@@ -150,13 +150,13 @@ pub(crate) fn decode<T: DeserializeOwned>(what: &str, answer: &HttpAnswer) -> Re
     })
 }
 
-/// One line of evidence, with the request's id.
-pub(crate) fn see(check: &str, result: EvidenceResult, detail: impl Into<String>, answer: &HttpAnswer) -> Evidence {
+/// Evidence from an answer, with the id of its request.
+pub(crate) fn evidence_from(
+    check: &str,
+    result: EvidenceResult,
+    detail: impl Into<String>,
+    answer: &HttpAnswer,
+) -> Evidence {
     let request_id = answer.header(REQUEST_ID).map(str::to_owned);
     Evidence::new(check, result, detail).by_request(request_id)
-}
-
-/// One line of evidence that rests on no single request.
-pub(crate) fn note(check: &str, result: EvidenceResult, detail: impl Into<String>) -> Evidence {
-    Evidence::new(check, result, detail)
 }

@@ -1,8 +1,8 @@
-//! Before a person reconnects the directory: does the new client see everybody whom the directory holds?
+//! Checks, before a person reconnects the directory, that the new client sees every user and group in the directory.
 //!
-//! Both sides are compared by keyed hashes, which the host puts in the place of the names before this side sees them.
-//! What Okta shows beyond the directory's holding does not count: a directory may hold fewer. Users who were deactivated
-//! are listed by neither (Okta leaves the DEPROVISIONED out unless they are searched for).
+//! The comparison uses keyed hashes, which the host puts in place of the names before this plugin sees them. Users and groups
+//! that only Okta has do not count: a directory may hold fewer. Neither side lists deactivated users (Okta leaves out the
+//! DEPROVISIONED ones unless a search names them).
 
 use flowswap_contract::{
     Auth, Blind, Error, ErrorKind, Evidence, EvidenceResult, Handle, Intent, StepParams, TestReply, sdk::Crowd,
@@ -11,24 +11,24 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    api::{Api, Pages, note},
+    api::{Api, Pages},
     prove::get_token,
 };
 
-/// The rule of a client that sees less than the directory holds.
+/// The rule for a client that sees less than the directory holds.
 const BLIND_CLIENT: &str = "new-client-blind";
 
-/// What is compared, and how much of it may be missing, per mille.
+/// A kind of object to compare, and how many of it may be missing, per mille.
 struct Kind {
     check: &'static str,
     noun: &'static str,
     path: &'static str,
-    /// The name that the directory has, too.
+    /// The name, which the directory has too.
     pointer: &'static str,
     budget: usize,
 }
 
-/// People come and go between two looks; groups hardly do.
+/// People come and go between two checks; groups hardly do.
 const USERS: Kind = Kind {
     check: "users-visible",
     noun: "users",
@@ -45,9 +45,9 @@ const GROUPS: Kind = Kind {
     budget: 0,
 };
 
-/// What of the directory's baseline is compared.
+/// The part of the directory's baseline that this check compares.
 #[derive(Deserialize)]
-struct Held {
+struct DirectoryBaseline {
     users: Crowd,
     group_names: Crowd,
 }
@@ -56,14 +56,15 @@ struct Held {
 #[derive(Default)]
 struct Visible {
     names: Crowd,
-    /// Without those that Okta itself makes, such as "Everyone", which no directory takes over.
+    /// Without the groups that Okta makes itself, such as "Everyone", which no directory copies.
     count: usize,
 }
 
-/// Looks as the new client at all users and groups.
+/// Lists all users and groups as the new client, and compares them with the directory's baseline.
 pub(crate) async fn take(api: &Api<'_>, params: &StepParams) -> Result<TestReply, Error> {
-    let held = params.inputs.get("baseline").ok_or_else(|| unreadable(params, "is missing"))?;
-    let held = Held::deserialize(held).map_err(|e| unreadable(params, &format!("does not decode: {e}")))?;
+    let baseline = params.inputs.get("baseline").ok_or_else(|| unreadable(params, "is missing"))?;
+    let directory =
+        DirectoryBaseline::deserialize(baseline).map_err(|e| unreadable(params, &format!("does not decode: {e}")))?;
     let key = params.secret_input("blinding_key")?;
     let client = Auth::Basic {
         username: params.input("client_id")?.to_owned(),
@@ -73,14 +74,15 @@ pub(crate) async fn take(api: &Api<'_>, params: &StepParams) -> Result<TestReply
     let mut evidence = vec![seen];
     let Some(token) = token else { return Ok(TestReply { evidence, ..TestReply::default() }) };
     let mut visible = Vec::with_capacity(2);
-    for (kind, held) in [(USERS, &held.users), (GROUPS, &held.group_names)] {
+    for (kind, held) in [(USERS, &directory.users), (GROUPS, &directory.group_names)] {
         match list_visible(api, &token, &key, &kind).await {
             Ok(found) => {
                 evidence.push(compare(&kind, held, &found.names));
                 visible.push(found);
             }
             Err(error) if error.kind == ErrorKind::Permission => {
-                let refused = note(kind.check, EvidenceResult::Fail, error.message.clone()).of_rule(BLIND_CLIENT);
+                let refused =
+                    Evidence::new(kind.check, EvidenceResult::Fail, error.message.clone()).of_rule(BLIND_CLIENT);
                 evidence.push(refused.by_request(error.context.get("request_id")));
             }
             Err(error) => return Err(error),
@@ -117,31 +119,35 @@ async fn list_visible(api: &Api<'_>, token: &Handle, key: &Handle, kind: &Kind) 
 fn compare(kind: &Kind, held: &Crowd, visible: &Crowd) -> Evidence {
     let (noun, all) = (kind.noun, held.len());
     if held.is_empty() {
-        return note(kind.check, EvidenceResult::NotApplicable, format!("the directory holds no {noun} to compare"));
+        return Evidence::new(
+            kind.check,
+            EvidenceResult::NotApplicable,
+            format!("the directory holds no {noun} to compare"),
+        );
     }
     let missing = held.count_missing_in(visible);
     let is_beyond_budget = |missing: usize| missing * 1000 > kind.budget * all;
-    // However they are named: so many cannot be the same.
+    // Independent of the names: at least this many are missing.
     let too_few = all.saturating_sub(visible.len());
     if !is_beyond_budget(missing) {
-        let detail = format!("the new client sees {} of the {all} {noun} that the directory holds", all - missing);
-        return note(kind.check, EvidenceResult::Pass, detail);
+        let detail = format!("the new client sees {} of the directory's {all} {noun}", all - missing);
+        return Evidence::new(kind.check, EvidenceResult::Pass, detail);
     }
     if !is_beyond_budget(too_few) && (all - missing) * 2 < all {
         let detail = format!(
-            "only {} of the directory's {all} {noun} bear a name that Okta shows, among {}: the two sides name them \
-             differently, so they cannot be compared",
+            "only {} of the directory's {all} {noun} have a name that Okta shows ({} names). The two sides name them \
+             differently, so flowswap cannot compare them",
             all - missing,
             visible.len()
         );
-        return note(kind.check, EvidenceResult::NotApplicable, detail);
+        return Evidence::new(kind.check, EvidenceResult::NotApplicable, detail);
     }
     let detail = format!(
-        "the new client does not see {} of the {all} {noun} that the directory holds; {} may be missing",
+        "the new client does not see {} of the directory's {all} {noun}; at most {} may be missing",
         missing.max(too_few),
         kind.budget * all / 1000
     );
-    note(kind.check, EvidenceResult::Fail, detail).of_rule(BLIND_CLIENT)
+    Evidence::new(kind.check, EvidenceResult::Fail, detail).of_rule(BLIND_CLIENT)
 }
 
 fn unreadable(params: &StepParams, what: &str) -> Error {

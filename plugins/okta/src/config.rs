@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use flowswap_contract::{Error, ErrorKind, Handle, Open, Variant};
 use serde_json::{Map, Value};
 
-/// What the administrator wrote.
+/// The configuration that the administrator wrote.
 pub(crate) struct Config {
     /// The host name that requests go to.
     pub(crate) domain: String,
@@ -23,10 +23,10 @@ impl Config {
         let domain = domain.ok_or_else(|| wrong("`domain` must be a host name such as acme.okta.com"))?;
         check_domain(domain)?;
         let credential = open.secrets.get("credential").cloned();
-        let credential = credential.ok_or_else(|| wrong("`credential` must refer to an API token of an admin"))?;
+        let credential = credential.ok_or_else(|| wrong("`credential` must refer to an administrator's API token"))?;
         let types = read_by_variant(&open.config, "variant_types", |path, value| match value.as_str() {
             Some(key) if !key.is_empty() => Ok(key.to_owned()),
-            _ => Err(wrong(format!("`{path}` must be the integration's type key, a string"))),
+            _ => Err(wrong(format!("`{path}` must be a string: the integration's type key"))),
         })?;
         let scopes = read_by_variant(&open.config, "scopes", read_scopes)?;
         Ok(Self { domain: domain.to_ascii_lowercase(), credential, types, scopes })
@@ -38,13 +38,16 @@ fn check_domain(domain: &str) -> Result<(), Error> {
     if let Some((_, rest)) = domain.split_once("://") {
         return wrong("must not have a scheme", &format!("write {}", rest.trim_end_matches('/')));
     }
-    // Okta organizations: the admin console has a host name of its own, `<org>-admin`, which serves no API.
+    // The admin console has its own host name, `<org>-admin`, which serves no API (Okta organizations).
     if domain.split('.').next().is_some_and(|label| label.ends_with("-admin")) {
-        return wrong("is the admin console's", &format!("write {}", domain.replacen("-admin.", ".", 1)));
+        return wrong(
+            "is the host name of the admin console",
+            &format!("write {}", domain.replacen("-admin.", ".", 1)),
+        );
     }
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':');
     if !domain.contains('.') || !domain.chars().all(is_allowed) {
-        return wrong("must be a host name and nothing else", "such as acme.okta.com");
+        return wrong("must be a plain host name", "write a host name such as acme.okta.com");
     }
     Ok(())
 }
@@ -71,7 +74,7 @@ fn read_by_variant<T>(
 }
 
 fn read_scopes(path: &str, value: &Value) -> Result<Vec<String>, Error> {
-    let wrong = || wrong(format!("`{path}` must be a list of scopes, not empty"));
+    let wrong = || wrong(format!("`{path}` must be a non-empty list of scopes"));
     let items = value.as_array().filter(|items| !items.is_empty()).ok_or_else(wrong)?;
     let mut scopes: Vec<_> =
         items.iter().map(|s| s.as_str().map(str::to_owned)).collect::<Option<_>>().ok_or_else(wrong)?;

@@ -1,38 +1,39 @@
-//! Confirms from Okta's own log that the directory uses the new client and has left the old one, whatever its screen says.
+//! Confirms from Okta's System Log that the directory uses the new client and no longer uses the legacy client.
 //!
-//! Where the directory shows its connection, one token and silence are enough. Where nothing but the log speaks, silence is
-//! none before the legacy client's last token is outlived, and one token may be that of a test that nobody submitted.
+//! Where the directory shows its connection, one token of the new client and a silent legacy client are enough. Where only
+//! the log shows it, the legacy client counts as silent only after its last token has expired. One token alone may come from
+//! a connection test that nobody submitted.
 
 use flowswap_contract::{Error, Evidence, EvidenceResult, HttpAnswer, StepParams, TestReply};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    api::{Api, note, read_time, see},
+    api::{Api, evidence_from, read_time},
     plan::ConfirmPayload,
     read_payload,
     system_log::{Event, Order, search},
     tokens::{Token, TokenLog},
 };
 
-/// A sync that ran when the connection was changed may still end as the legacy client.
+/// A sync that was running when the connection changed may still get a token as the legacy client.
 const GRACE: SignedDuration = SignedDuration::from_mins(2);
 
-/// So far the clock by which a directory dates its swap may be apart from the org's: `finalize` refuses more.
-pub(crate) const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
+/// The directory's clock, which dates its swap, may differ from the org's by this much. `finalize` refuses more.
+pub(crate) const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
-/// Two of the directory's syncs, which come every five minutes (Cloud Identity Engine's manual).
+/// The time of two syncs: a directory syncs every five minutes (Cloud Identity Engine's manual).
 const TWO_SYNCS: SignedDuration = SignedDuration::from_mins(10);
 
-/// Test Connection and what comes at once with it are one act; what comes so much later was another.
-const APART: SignedDuration = SignedDuration::from_mins(1);
+/// Tokens of one Test Connection come at once. Tokens this far apart do not both come from it.
+const MIN_TOKEN_GAP: SignedDuration = SignedDuration::from_mins(1);
 
-/// So far back the legacy client's last token is looked for: it counts also if it is older than the swap.
+/// How long before the swap to look for the legacy client's last token: it counts even if it is older than the swap.
 const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// The next sync brings the next token, of whichever client.
-const A_SYNC_MS: u64 = 5 * 60 * 1000;
+/// The next sync gets the next token, as one client or the other.
+const SYNC_INTERVAL_MS: u64 = 5 * 60 * 1000;
 
-/// Limits were reached: the org's, a client's, or an operation's (Okta event types). A new client's first sync is the heaviest.
+/// Events of a reached limit: the org's, a client's, or an operation's (Okta event types). A new client's first sync is the heaviest.
 const LIMITS: [&str; 6] = [
     "system.org.rate_limit.violation",
     "core.concurrency.org.limit.violation",
@@ -44,78 +45,78 @@ const LIMITS: [&str; 6] = [
 
 const APPS_READ: &str = "okta.apps.read";
 
-/// Looks for what somebody but us did as either client since the swap.
+/// Checks which tokens others than flowswap have received as either client since the swap.
 pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<TestReply, Error> {
     let payload: ConfirmPayload = read_payload(params)?;
     let service_id = params.input("client_id")?;
-    let begin = read_begin(params, payload.by_log_alone)?;
-    let since = begin.to_string();
+    let start = read_start(params, payload.by_log_alone)?;
+    let since = start.to_string();
     let (mut service, answer) = TokenLog::read(api, service_id, &since).await?;
     if !payload.by_log_alone {
-        // The very time is that of the connection test.
-        service.granted.retain(|token| token.at > begin);
+        // A token at exactly this time is the connection test's.
+        service.granted.retain(|token| token.at > start);
     }
     let legacy = match &payload.legacy_client_id {
         None => None,
         Some(id) => {
-            let since = if payload.by_log_alone { (begin - A_DAY).to_string() } else { since.clone() };
+            let since = if payload.by_log_alone { (start - A_DAY).to_string() } else { since.clone() };
             let (log, answer) = TokenLog::read(api, id, &since).await?;
             Some(Legacy { id, log, answer })
         }
     };
     let last = legacy.as_ref().and_then(|legacy| legacy.log.granted.first());
-    let Some(now) = api.their_now() else {
-        let detail = "okta's answers do not say its time (`Date`), so it cannot be told how long ago anything was";
-        let evidence = vec![see("token-grant", EvidenceResult::Inconclusive, detail, &answer)];
-        return Ok(TestReply { evidence, wait_ms: Some(A_SYNC_MS), ..TestReply::default() });
+    let Some(now) = api.org_now() else {
+        let detail = "okta's answers have no readable `Date`, so flowswap cannot tell how old the events are";
+        let evidence = vec![evidence_from("token-grant", EvidenceResult::Inconclusive, detail, &answer)];
+        return Ok(TestReply { evidence, wait_ms: Some(SYNC_INTERVAL_MS), ..TestReply::default() });
     };
     let newest = service.granted.first().into_iter().chain(last).map(|token| token.at);
     let now = newest.fold(now, Timestamp::max);
     let mut wait_ms = None;
     let (grant, silence) = if payload.by_log_alone {
-        let silence = legacy.as_ref().map(|legacy| judge_outlived(legacy, &service, begin, now));
+        let silence = legacy.as_ref().map(|legacy| check_legacy_expired(legacy, &service, start, now));
         wait_ms = silence.as_ref().and_then(|(_, wait_ms)| *wait_ms);
-        let grant = judge_grants(&service, service_id, &since, last, &answer);
+        let grant = check_two_grants(&service, service_id, &since, last, &answer);
         (grant, silence.map(|(evidence, _)| evidence))
     } else {
-        let first = service.find_first(api, Some(begin)).await?;
-        let silence = legacy.as_ref().map(|legacy| judge_silence(legacy, &service, first.as_ref(), begin));
-        (judge_grant(&service, service_id, &since, &answer), silence)
+        let first = service.find_first(api, Some(start)).await?;
+        let silence = legacy.as_ref().map(|legacy| check_legacy_silent(legacy, &service, first.as_ref(), start));
+        (check_one_grant(&service, service_id, &since, &answer), silence)
     };
-    let grant = judge_recent(grant, &service, service_id, now);
+    let grant = check_recent(grant, &service, service_id, now);
     if grant.result == EvidenceResult::Inconclusive && (payload.by_log_alone || !service.granted.is_empty()) {
-        wait_ms = Some(wait_ms.map_or(A_SYNC_MS, |wait_ms| wait_ms.min(A_SYNC_MS)));
+        wait_ms = Some(wait_ms.map_or(SYNC_INTERVAL_MS, |wait_ms| wait_ms.min(SYNC_INTERVAL_MS)));
     }
-    let no_client = || note("legacy-silent", EvidenceResult::NotApplicable, "the plan names no legacy client");
+    let no_client = || Evidence::new("legacy-silent", EvidenceResult::NotApplicable, "the plan names no legacy client");
     let mut evidence = vec![grant, silence.unwrap_or_else(no_client)];
-    evidence.push(judge_credentials(&service, service_id, legacy.as_ref(), begin));
-    evidence.push(judge_scopes(&service, payload.app_data));
-    // Before the directory has come it cannot have reached a limit, and every look would cost as much again.
+    evidence.push(check_credentials(&service, service_id, legacy.as_ref(), start));
+    evidence.push(check_scopes(&service, payload.app_data));
+    // A directory without a token cannot have reached a limit, so this saves a request on every check.
     if !service.granted.is_empty() {
-        evidence.push(look_for_limits(api, &since).await?);
+        evidence.push(check_rate_limits(api, &since).await?);
     }
     Ok(TestReply { evidence, wait_ms, ..TestReply::default() })
 }
 
-/// From when on tokens count, by the org's clock: the first of the swap where only the log shows it, else the end of the
-/// connection test. Plans of earlier versions do not note the test, and their swap is dated by another clock, so what is close to
-/// it does not count.
-fn read_begin(params: &StepParams, by_log_alone: bool) -> Result<Timestamp, Error> {
-    let (name, apart) = match (by_log_alone, params.inputs.contains_key("tested_at")) {
+/// The time from which tokens count, by the org's clock: the swap's first token where only the log shows the swap, else the end of
+/// the connection test. Plans of earlier versions do not note the test, and another clock dates their swap, so tokens close to the
+/// swap do not count.
+fn read_start(params: &StepParams, by_log_alone: bool) -> Result<Timestamp, Error> {
+    let (name, margin) = match (by_log_alone, params.inputs.contains_key("tested_at")) {
         (true, _) => ("swapped_at", SignedDuration::ZERO),
         (false, true) => ("tested_at", SignedDuration::ZERO),
-        (false, false) => ("swapped_at", CLOCKS_APART),
+        (false, false) => ("swapped_at", MAX_CLOCK_SKEW),
     };
-    Ok(read_time(name, params.input(name)?)? + apart)
+    Ok(read_time(name, params.input(name)?)? + margin)
 }
 
-/// Past use is not use: whoever lives on a token of the new client has got one within its lifetime.
-fn judge_recent(grant: Evidence, service: &TokenLog, id: &str, now: Timestamp) -> Evidence {
+/// Requires a token that has not expired: a directory that still uses the new client got one within a token's lifetime.
+fn check_recent(grant: Evidence, service: &TokenLog, id: &str, now: Timestamp) -> Evidence {
     match service.granted.first() {
-        Some(newest) if grant.result == EvidenceResult::Pass && newest.outlived_at() < now => {
+        Some(newest) if grant.result == EvidenceResult::Pass && newest.expired_at() < now => {
             let detail = format!(
-                "{} got its last token as {id} at {}; a token lives an hour, and by the org's clock it is {now}: the client is silent \
-                 now, so a new token is awaited",
+                "{} got its last token as {id} at {}, and it is {now} by the org's clock. A token lives one hour, so flowswap waits \
+                 for a new one",
                 newest.agent(),
                 newest.at
             );
@@ -125,29 +126,29 @@ fn judge_recent(grant: Evidence, service: &TokenLog, id: &str, now: Timestamp) -
     }
 }
 
-/// What the log shows of the legacy client.
+/// What the log shows about the legacy client.
 struct Legacy<'a> {
     id: &'a str,
     log: TokenLog,
     answer: HttpAnswer,
 }
 
-fn judge_grant(service: &TokenLog, id: &str, since: &str, answer: &HttpAnswer) -> Evidence {
+fn check_one_grant(service: &TokenLog, id: &str, since: &str, answer: &HttpAnswer) -> Evidence {
     match service.granted.first() {
         Some(token) => {
             let detail = format!("{} got a token as {id} at {}", token.agent(), token.at);
-            see("token-grant", EvidenceResult::Pass, detail, answer).by_event(token.id())
+            evidence_from("token-grant", EvidenceResult::Pass, detail, answer).by_event(token.id())
         }
-        // Events arrive late, and the directory comes when it comes.
+        // Events arrive late, and the directory chooses when to sync.
         None => {
-            let detail = format!("nobody but flowswap got a token as {id} since {since} yet");
-            see("token-grant", EvidenceResult::Inconclusive, detail, answer)
+            let detail = format!("nobody except flowswap has received a token as {id} since {since}");
+            evidence_from("token-grant", EvidenceResult::Inconclusive, detail, answer)
         }
     }
 }
 
-/// Test Connection gets one token, and a sync another: two since the legacy client's last one.
-fn judge_grants(
+/// Requires two tokens after the legacy client's last one: Test Connection gets one, and a sync gets another.
+fn check_two_grants(
     service: &TokenLog,
     id: &str,
     since: &str,
@@ -158,68 +159,75 @@ fn judge_grants(
     let own: Vec<_> =
         service.granted.iter().filter(|token| legacy_last.is_none_or(|last| token.at > last.at)).collect();
     match own.as_slice() {
-        [newest, .., oldest] if newest.at.duration_since(oldest.at) >= APART => {
-            let detail = format!("{} got tokens as {id} at {} and at {}", newest.agent(), oldest.at, newest.at);
-            see(check, EvidenceResult::Pass, detail, answer).by_event(newest.id())
+        [newest, .., oldest] if newest.at.duration_since(oldest.at) >= MIN_TOKEN_GAP => {
+            let detail = format!("{} got tokens as {id} at {} and {}", newest.agent(), oldest.at, newest.at);
+            evidence_from(check, EvidenceResult::Pass, detail, answer).by_event(newest.id())
         }
         [newest, ..] => {
             let detail = format!(
-                "{} got a token as {id} at {}; a test alone gets one, so another is awaited, a minute or more apart",
+                "{} got a token as {id} at {}. A connection test gets one too, so flowswap waits for another, at least a minute later",
                 newest.agent(),
                 newest.at
             );
-            see(check, EvidenceResult::Inconclusive, detail, answer).by_event(newest.id())
+            evidence_from(check, EvidenceResult::Inconclusive, detail, answer).by_event(newest.id())
         }
         [] => {
             let since = legacy_last.map_or(since.to_owned(), |last| last.at.to_string());
-            let detail = format!("nobody but flowswap got a token as {id} since {since} yet");
-            see(check, EvidenceResult::Inconclusive, detail, answer)
+            let detail = format!("nobody except flowswap has received a token as {id} since {since}");
+            evidence_from(check, EvidenceResult::Inconclusive, detail, answer)
         }
     }
 }
 
-/// The legacy client's last token decides, whenever it was: somebody who submits late is late and not wrong. Milliseconds
-/// to wait come with it where it is not outlived yet.
-fn judge_outlived(
+/// Requires that the legacy client's last token has expired, however late after the start of the swap Okta issued it: an
+/// operator may submit late. Returns the milliseconds to wait if the token has not expired.
+fn check_legacy_expired(
     legacy: &Legacy<'_>,
     service: &TokenLog,
     swapped_at: Timestamp,
     now: Timestamp,
 ) -> (Evidence, Option<u64>) {
     let id = legacy.id;
-    let see = |result, detail: String| see("legacy-silent", result, detail, &legacy.answer);
+    let evidence = |result, detail: String| evidence_from("legacy-silent", result, detail, &legacy.answer);
     let newest = service.granted.first().map_or(swapped_at, |token| token.at);
     let Some(last) = legacy.log.granted.first() else {
         let since = swapped_at - A_DAY;
         return (
-            see(EvidenceResult::Pass, format!("nobody got a token as the legacy client {id} since {since}")),
+            evidence(
+                EvidenceResult::Pass,
+                format!("nobody has received a token as the legacy client {id} since {since}"),
+            ),
             None,
         );
     };
-    let (agent, outlived_at) = (last.agent(), last.outlived_at());
+    let (agent, expired_at) = (last.agent(), last.expired_at());
     if last.at > newest + GRACE {
         let detail = format!(
-            "{agent} got a token as the legacy client {id} at {}, later than the newest of the new client at {newest}: \
-             something is still connected as it",
+            "{agent} got a token as the legacy client {id} at {}, after the new client's newest token at {newest}: \
+             something still uses the legacy client",
             last.at
         );
-        let evidence = see(EvidenceResult::Fail, detail).by_event(last.id());
-        return (evidence.of_rule("legacy-still-active"), None);
+        let failed = evidence(EvidenceResult::Fail, detail).by_event(last.id());
+        return (failed.of_rule("legacy-still-active"), None);
     }
     let detail = format!("{agent} got its last token as the legacy client {id} at {}", last.at);
-    if now < outlived_at {
-        let detail = format!(
-            "{detail}; an access token lives an hour: until {outlived_at} the directory may still go on by the old one"
-        );
-        let wait_ms = u64::try_from(outlived_at.duration_since(now).as_millis()).unwrap_or(0);
-        return (see(EvidenceResult::Inconclusive, detail).by_event(last.id()), Some(wait_ms));
+    if now < expired_at {
+        let detail =
+            format!("{detail}. A token lives one hour, so the directory may still use this one until {expired_at}");
+        let wait_ms = u64::try_from(expired_at.duration_since(now).as_millis()).unwrap_or(0);
+        return (evidence(EvidenceResult::Inconclusive, detail).by_event(last.id()), Some(wait_ms));
     }
-    (see(EvidenceResult::Pass, format!("{detail}, and it is outlived since {outlived_at}")), None)
+    (evidence(EvidenceResult::Pass, format!("{detail}; that token had expired by {expired_at}")), None)
 }
 
-/// Whoever tested the new client and did not submit it, reconnected another directory, or chose the old flow again, goes
-/// on as the legacy client. Who did so once, and has let the new client alone at work since, does not any more.
-fn judge_silence(legacy: &Legacy<'_>, service: &TokenLog, first: Option<&Token>, swapped_at: Timestamp) -> Evidence {
+/// Fails if the legacy client still gets tokens: somebody tested the new client without submitting it, reconnected another
+/// directory, or chose the old flow again. A single token does not count once only the new client has been at work since.
+fn check_legacy_silent(
+    legacy: &Legacy<'_>,
+    service: &TokenLog,
+    first: Option<&Token>,
+    swapped_at: Timestamp,
+) -> Evidence {
     let (check, id, answer) = ("legacy-silent", legacy.id, &legacy.answer);
     let quiet_from = first.map_or(swapped_at, |token| token.at).max(swapped_at + GRACE);
     match (legacy.log.granted.first(), first) {
@@ -228,27 +236,29 @@ fn judge_silence(legacy: &Legacy<'_>, service: &TokenLog, first: Option<&Token>,
                 && service.granted.first().is_none_or(|newest| newest.at < token.unused_from()) =>
         {
             let detail = format!(
-                "{} got a token as the legacy client {id} at {}, later than {quiet_from}: something is connected as it",
+                "{} got a token as the legacy client {id} at {}, after {quiet_from}: something still uses the legacy client",
                 token.agent(),
                 token.at
             );
-            see(check, EvidenceResult::Fail, detail, answer).by_event(token.id()).of_rule("legacy-still-active")
+            evidence_from(check, EvidenceResult::Fail, detail, answer)
+                .by_event(token.id())
+                .of_rule("legacy-still-active")
         }
         (last, Some(first)) => {
             let since = last.map_or(first.at, |last| last.at.max(first.at)).max(swapped_at);
-            let detail = format!("nobody got a token as the legacy client {id} since {since}");
-            see(check, EvidenceResult::Pass, detail, answer)
+            let detail = format!("nobody has received a token as the legacy client {id} since {since}");
+            evidence_from(check, EvidenceResult::Pass, detail, answer)
         }
         (_, None) => {
-            let detail = format!("the legacy client {id} is silent, and so is the new client yet");
-            see(check, EvidenceResult::Inconclusive, detail, answer)
+            let detail = format!("the legacy client {id} is silent, but the new client is still silent too");
+            evidence_from(check, EvidenceResult::Inconclusive, detail, answer)
         }
     }
 }
 
-/// A wrong secret is refused as the new client, the old id in the new form as the legacy client. Others may be refused as
-/// the legacy client, too: that counts only while the new client is silent for longer than it is between syncs.
-fn judge_credentials(
+/// Okta refuses a wrong secret as the new client. It refuses the old client ID in the new form as the legacy client. It may
+/// refuse others as the legacy client too, so that counts only once the new client is silent for longer than two syncs.
+fn check_credentials(
     service: &TokenLog,
     service_id: &str,
     legacy: Option<&Legacy<'_>>,
@@ -262,65 +272,72 @@ fn judge_credentials(
     match as_service.or(as_legacy) {
         Some((id, token)) => {
             let detail = format!(
-                "{} was refused a token as {id} at {} ({}), and nobody got one as {service_id} since",
+                "okta refused {} a token as {id} at {} ({}), and has issued none as {service_id} since",
                 token.agent(),
                 token.at,
                 token.reason()
             );
-            let evidence = note("credentials", EvidenceResult::Fail, detail);
+            let evidence = Evidence::new("credentials", EvidenceResult::Fail, detail);
             evidence.by_event(token.id()).of_rule("credentials-refused")
         }
         None => {
-            let detail =
-                format!("nobody was refused a token since {swapped_at} without getting one as {service_id} later");
-            note("credentials", EvidenceResult::Pass, detail)
+            let detail = format!("since {swapped_at}, okta refused no token, or issued one as {service_id} later");
+            Evidence::new("credentials", EvidenceResult::Pass, detail)
         }
     }
 }
 
-fn judge_scopes(service: &TokenLog, app_data: bool) -> Evidence {
-    let none = |detail: &str| note("scopes", EvidenceResult::NotApplicable, detail);
+fn check_scopes(service: &TokenLog, app_data: bool) -> Evidence {
+    let not_applicable = |detail: &str| Evidence::new("scopes", EvidenceResult::NotApplicable, detail);
     if let Some(token) = service.granted.iter().find(|token| token.lacks(APPS_READ)) {
         let detail = format!(
-            "the directory asks for {APPS_READ}, and the token of {} came without it: the box for enterprise applications is \
-             ticked, and the client may not read them",
+            "the directory requested {APPS_READ}, but its token of {} lacks this scope: “Collect enterprise applications” is \
+             selected, but the client may not read them",
             token.at
         );
-        return note("scopes", EvidenceResult::Fail, detail).by_event(token.id()).of_rule("app-data-lost");
+        return Evidence::new("scopes", EvidenceResult::Fail, detail).by_event(token.id()).of_rule("app-data-lost");
     }
     if !app_data {
-        return none("no enterprise applications are to be collected");
+        return not_applicable("the plan does not collect enterprise applications");
     }
     let shown: Vec<_> = service.granted.iter().filter_map(|token| Some((token, token.scopes()?))).collect();
-    let Some((newest, _)) = shown.first() else { return none("the log does not show which scopes the tokens have") };
+    let Some((newest, _)) = shown.first() else {
+        return not_applicable("the System Log does not show the tokens' scopes");
+    };
     match shown.iter().find(|(_, scopes)| scopes.contains(APPS_READ)) {
         Some((token, _)) => {
-            let detail = format!("the token of {} has {APPS_READ}", token.at);
-            note("scopes", EvidenceResult::Pass, detail).by_event(token.id())
+            let detail = format!("the token issued at {} has {APPS_READ}", token.at);
+            Evidence::new("scopes", EvidenceResult::Pass, detail).by_event(token.id())
         }
         None => {
             let detail = format!(
-                "no token of the new client has {APPS_READ}, as seen of {} up to {}: enterprise applications are not \
-                 collected any more",
+                "no token of the new client has {APPS_READ} ({} tokens up to {}): the directory no longer collects \
+                 enterprise applications",
                 shown.len(),
                 newest.at
             );
-            note("scopes", EvidenceResult::Fail, detail).by_event(newest.id()).of_rule("app-data-lost")
+            Evidence::new("scopes", EvidenceResult::Fail, detail).by_event(newest.id()).of_rule("app-data-lost")
         }
     }
 }
 
-/// Never a failure: whoever is limited comes again. But what is slow or incomplete is explained by it.
-async fn look_for_limits(api: &Api<'_>, since: &str) -> Result<Evidence, Error> {
+/// Never fails, because a limited client tries again. The finding explains a sync that is slow or incomplete.
+async fn check_rate_limits(api: &Api<'_>, since: &str) -> Result<Evidence, Error> {
     let kinds: Vec<_> = LIMITS.iter().map(|kind| format!("eventType eq \"{kind}\"")).collect();
     let (events, _) = search(api, since, &kinds.join(" or "), Order::NewestFirst).await?;
     let is_limit = |event: &Event| LIMITS.iter().any(|kind| event.is_of(kind));
     let reached: Vec<_> = events.into_iter().filter(is_limit).filter_map(|event| Some((event.at()?, event))).collect();
     Ok(match reached.iter().max_by_key(|(at, _)| *at) {
-        None => note("rate-limits", EvidenceResult::Pass, format!("no rate limit was reached since {since}")),
+        None => Evidence::new(
+            "rate-limits",
+            EvidenceResult::Pass,
+            format!("okta shows no reached rate limit since {since}"),
+        ),
         Some((at, event)) => {
-            let detail = format!("rate limits were reached {} times since {since}, last at {at}", reached.len());
-            note("rate-limits", EvidenceResult::Pass, detail).by_event(event.uuid.as_deref()).of_rule("rate-limited")
+            let detail = format!("okta shows {} reached rate limits since {since}, the last at {at}", reached.len());
+            Evidence::new("rate-limits", EvidenceResult::Pass, detail)
+                .by_event(event.uuid.as_deref())
+                .of_rule("rate-limited")
         }
     })
 }

@@ -1,5 +1,6 @@
-//! As which client a directory that shows its connection asks for tokens. What it shows need not be what runs, and somebody else may be
-//! connected as the same client: before a client is deactivated or deleted, the System Log must bear out that nobody uses it.
+//! Which client a directory really uses, for directories that show their connection. The directory may show another connection than the
+//! one that runs, and somebody else may use the same client. So before flowswap deactivates or deletes a client, the System Log must
+//! confirm that nobody uses it.
 
 use flowswap_contract::{Error, ObserveReply, Observed, StepParams, Values};
 use jiff::Timestamp;
@@ -7,38 +8,38 @@ use serde_json::Value;
 
 use crate::{
     api::{Api, a_day_before, read_time},
-    confirm::CLOCKS_APART,
+    confirm::MAX_CLOCK_SKEW,
     read_payload,
-    tokens::{Token, TokenLog, UNUSED},
+    tokens::{Token, TokenLog, UNUSED_AFTER},
     witness::SwapPayload,
 };
 
-/// The check of a connection before it is put back gets one token, and the first sync another.
-const ENOUGH: usize = 2;
+/// The connection check before a restore gets one token, and the first sync gets another.
+const MIN_LEGACY_TOKENS: usize = 2;
 
-/// Applied where the service client is used, and the legacy client is not any more; not applied the other way round; unknown in
-/// between. What is later is told by the order of the org's own events: a log that is late is late with all of them.
+/// Applied if only the service client is in use, not applied if only the legacy client is in use, otherwise unknown. Only the order of
+/// the org's own events counts: a late log is late with all of them.
 pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
     let payload: SwapPayload = read_payload(params)?;
     let service_id = params.input("client_id")?;
-    let begun = params.attempts.first().map_or(api.host.now(), |attempt| attempt.at.as_str());
-    let since = a_day_before(begun)?;
+    let started = params.attempts.first().map_or(api.host.now(), |attempt| attempt.at.as_str());
+    let since = a_day_before(started)?;
     let service = TokenLog::read(api, service_id, &since).await?.0;
     let legacy = TokenLog::read_known(api, payload.previous_client_id.as_deref(), &since).await?;
     let swapped_at = read_swapped_at(params)?;
-    let sides = Sides { since, service_id, service, legacy_id: payload.previous_client_id, legacy, swapped_at };
-    let state = if sides.is_back() {
+    let logs = ClientLogs { since, service_id, service, legacy_id: payload.previous_client_id, legacy, swapped_at };
+    let state = if logs.is_back() {
         Observed::NotApplied
-    } else if sides.is_over() {
+    } else if logs.is_swapped() {
         Observed::Applied
     } else {
         Observed::Unknown
     };
-    Ok(ObserveReply { state, outputs: Values::new(), detail: sides.describe() })
+    Ok(ObserveReply { state, outputs: Values::new(), detail: logs.describe() })
 }
 
-/// What the log shows of both clients.
-struct Sides<'a> {
+/// What the log shows about both clients.
+struct ClientLogs<'a> {
     since: String,
     service_id: &'a str,
     service: TokenLog,
@@ -47,38 +48,38 @@ struct Sides<'a> {
     swapped_at: Option<Timestamp>,
 }
 
-impl Sides<'_> {
-    /// Whether the directory is on the legacy client again: that got a token so long after the last request as the service client that
-    /// nobody uses the latter. One alone says little: the check of a connection gets one, too.
+impl ClientLogs<'_> {
+    /// Whether the directory is on the legacy client again. The legacy client must have received a token so long after the last request as
+    /// the service client that nobody uses the service client any more. One token alone says little: a connection check gets one too.
     fn is_back(&self) -> bool {
         let Some(left_at) = self.left_at() else { return false };
         let works = self.legacy.requests().first().is_some_and(|last| last.is_granted());
         let back = self.granted_after(left_at);
-        works && back.len() >= ENOUGH && back[0].at >= left_at + UNUSED
+        works && back.len() >= MIN_LEGACY_TOKENS && back[0].at >= left_at + UNUSED_AFTER
     }
 
-    /// Whether the directory is on the service client, and nobody uses the legacy client. Where no token of that is seen, one may be
-    /// from just before the swap, and not be shown.
-    fn is_over(&self) -> bool {
+    /// Whether the directory is on the service client and nobody uses the legacy client. If the log shows no token of the legacy client,
+    /// there may be a hidden one from just before the swap.
+    fn is_swapped(&self) -> bool {
         let service = self.service.granted.first().map(|token| token.at);
         let legacy = self.legacy.granted.first().map(|token| token.at).or(self.swapped_by());
-        service.zip(legacy).is_some_and(|(service, legacy)| service >= legacy + UNUSED)
+        service.zip(legacy).is_some_and(|(service, legacy)| service >= legacy + UNUSED_AFTER)
     }
 
-    /// When the directory was last on the service client, at the latest. A log that shows no request as it, not even the connection
-    /// test's, says nothing by its silence.
+    /// The latest time at which the directory may have used the service client. `None` if the log shows no request as this client, not
+    /// even the connection test's: such a log proves nothing.
     fn left_at(&self) -> Option<Timestamp> {
         let last = self.service.requests().first()?.at;
-        Some(self.swapped_at.map_or(last, |swapped| last.max(swapped + CLOCKS_APART)))
+        Some(self.swapped_at.map_or(last, |swapped| last.max(swapped + MAX_CLOCK_SKEW)))
     }
 
-    /// When the swap was carried out, at the latest.
+    /// The latest time at which the swap may have happened.
     fn swapped_by(&self) -> Option<Timestamp> {
         let first = || self.service.requests().last().map(|token| token.at);
-        self.swapped_at.map(|swapped| swapped + CLOCKS_APART).or_else(first)
+        self.swapped_at.map(|swapped| swapped + MAX_CLOCK_SKEW).or_else(first)
     }
 
-    /// Tokens as the legacy client, newest first, but for those of persons who sign in.
+    /// Tokens as the legacy client, newest first, without those of people who sign in.
     fn granted_after(&self, at: Timestamp) -> Vec<&Token> {
         let requests = self.legacy.requests().into_iter();
         requests.filter(|token| token.at > at && token.is_granted()).collect()
@@ -91,9 +92,9 @@ impl Sides<'_> {
                 let until = token.unused_from();
                 format!("service client {id}: last request at {token}, a token may be in use until {until}")
             }
-            None => format!("service client {id}: no request but flowswap's own"),
+            None => format!("service client {id}: no request except flowswap's own"),
         };
-        let Some(id) = &self.legacy_id else { return format!("{service}; the client used before is not known") };
+        let Some(id) = &self.legacy_id else { return format!("{service}; the previous client is unknown") };
         let refused = match self.legacy.refused_last() {
             Some(token) => format!(", refused at {token}: {}", token.reason()),
             None => String::new(),
@@ -106,15 +107,15 @@ impl Sides<'_> {
             }
         };
         let later = match self.left_at().map_or(0, |at| self.granted_after(at).len()) {
-            0 => "no token of the legacy client since".to_owned(),
-            1 => "one token of the legacy client since".to_owned(),
-            several => format!("{several} tokens of the legacy client since"),
+            0 => "no token of the legacy client since then".to_owned(),
+            1 => "one token of the legacy client since then".to_owned(),
+            several => format!("{several} tokens of the legacy client since then"),
         };
         format!("{legacy}{refused}; {service}; {later}")
     }
 }
 
-/// When the directory dates its swap; none where it does not.
+/// The directory's time of the swap, if the directory states one.
 fn read_swapped_at(params: &StepParams) -> Result<Option<Timestamp>, Error> {
     let text = params.outputs.get("swapped_at").and_then(Value::as_str);
     text.map(|text| read_time("swapped_at", text)).transpose()

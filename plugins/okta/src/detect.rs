@@ -1,6 +1,6 @@
-//! What the org shows: its canonical name, the legacy clients with their grants, the integrations, the lookalikes.
+//! Reads the org: its canonical name, the legacy clients with their grants, the integrations, and the lookalikes.
 //!
-//! No request here reads a client secret: `…/credentials/secrets` of an OIDC app answers it in clear.
+//! No request here reads a client secret: `…/credentials/secrets` of an OIDC app returns it in clear text.
 
 use std::collections::BTreeSet;
 
@@ -14,23 +14,23 @@ use serde::Deserialize;
 use crate::{
     api::{Api, SERVICES, decode},
     config::Config,
-    recognize::{documented_scopes, has_cie_name, is_cie_redirect, tell_variant},
+    recognize::{documented_scopes, find_variant, has_cie_name, is_cie_redirect},
     tokens::{Token, TokenLog, find_last_sign_in},
 };
 
 /// Names the org itself; needs no authentication.
 pub(crate) const ORGANIZATION: &str = "/.well-known/okta-organization";
 
-/// How long Okta keeps events (Okta System Log queries); a refresh token of the org's own server lives as long.
+/// How long Okta keeps events (Okta System Log queries). A refresh token of the org authorization server lives as long.
 const LOG_REACH: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// Reads all of it.
+/// Reads the whole inventory.
 pub(crate) async fn detect(api: &Api<'_>, config: &Config) -> Result<ProviderInventory, Error> {
     let domain = read_domain(api).await?;
     let mut service_clients = list_service_clients(api, config).await?;
-    // One look without a filter finds the lookalikes too; only `name eq "oidc_client"` would have to be looked for.
+    // An unfiltered list has the lookalikes too. A search for `name eq "oidc_client"` would find only the legacy clients.
     let apps: Vec<App> = api.list("list apps", "/api/v1/apps?limit=200").await?;
-    // Integrations have been seen to leak into the list of apps; they are no lookalikes of themselves.
+    // Okta sometimes lists integrations among the apps. They are not lookalikes of themselves.
     let services: BTreeSet<_> = service_clients.iter().map(|service| service.id.as_str()).collect();
     let mut legacy_clients = Vec::new();
     let mut lookalikes = Vec::new();
@@ -46,26 +46,26 @@ pub(crate) async fn detect(api: &Api<'_>, config: &Config) -> Result<ProviderInv
     lookalikes.sort_by(|a, b| a.id.cmp(&b.id));
     let variants = find_variants(config, &service_clients);
     match add_tokens(api, &mut legacy_clients, &mut service_clients).await {
-        // Whoever may not read the log knows less, and can still migrate. Only Okta itself can say so.
+        // Without the log, flowswap knows less but can still migrate. Only a refusal by Okta itself counts.
         Err(error) if matches!(error.kind, ErrorKind::Permission | ErrorKind::NotFound) => {
-            api.host.log(Level::Warn, format!("who gets tokens is not known: {}", error.message));
+            api.host.log(Level::Warn, format!("flowswap cannot see who gets tokens: {}", error.message));
         }
         other => other?,
     }
     Ok(ProviderInventory { domain, legacy_clients, service_clients, lookalikes, variants })
 }
 
-/// Asks the log who got tokens as which client: two requests for a legacy client, one for a service client.
+/// Adds from the log who got tokens as each client. Costs two requests for a legacy client, one for a service client.
 async fn add_tokens(
     api: &Api<'_>,
     legacy_clients: &mut [LegacyClient],
     service_clients: &mut [ServiceClient],
 ) -> Result<(), Error> {
-    let since = within_reach(api)?;
+    let since = log_start(api)?;
     for client in legacy_clients {
         let (log, _) = TokenLog::read(api, &client.client_id, &since).await?;
-        let (signed_in, is_whole) = find_last_sign_in(api, &client.client_id, &since).await?;
-        if signed_in.is_none() && !is_whole {
+        let (signed_in, is_complete) = find_last_sign_in(api, &client.client_id, &since).await?;
+        if signed_in.is_none() && !is_complete {
             let id = &client.client_id;
             let message = format!("the System Log has too many tokens of `{id}` to find its last sign-in");
             api.host.log(Level::Warn, message);
@@ -79,9 +79,9 @@ async fn add_tokens(
     Ok(())
 }
 
-fn within_reach(api: &Api<'_>) -> Result<String, Error> {
-    // Only how far the log is asked back: what it keeps is the org's to say.
-    let now = match api.their_now() {
+fn log_start(api: &Api<'_>) -> Result<String, Error> {
+    // This only limits the search; the org decides how long it keeps events.
+    let now = match api.org_now() {
         Some(now) => now,
         None => api.host_now()?,
     };
@@ -93,10 +93,10 @@ fn summarize(log: &TokenLog) -> Tokens {
     Tokens { granted_at: newest(&log.granted), refused_at: newest(&log.refused) }
 }
 
-/// The host that the org names as its own, also when it is asked by a custom domain.
+/// Reads the host name that the org calls its own, even if `domain` is a custom domain.
 async fn read_domain(api: &Api<'_>) -> Result<String, Error> {
     let what = "show its organization";
-    let ask = api.ask_as_nobody(Intent::Read, "GET", ORGANIZATION);
+    let ask = api.ask_unauthenticated(Intent::Read, "GET", ORGANIZATION);
     read_organization(what, &api.send(what, ask).await?)
 }
 
@@ -106,20 +106,23 @@ pub(crate) fn read_organization(what: &str, answer: &HttpAnswer) -> Result<Strin
     let href = organization.links.organization.href;
     let host = href.strip_prefix("https://").unwrap_or_default().split('/').next().unwrap_or_default();
     if host.is_empty() {
-        return Err(Error::new(ErrorKind::Invalid, format!("okta names its organization by no https URL: {href}")));
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            format!("okta does not name its organization by an https URL: {href}"),
+        ));
     }
     Ok(host.to_ascii_lowercase())
 }
 
-/// The integrations of CIE's types, ordered by id.
+/// Lists the integrations of CIE's types, ordered by id.
 pub(crate) async fn list_service_clients(api: &Api<'_>, config: &Config) -> Result<Vec<ServiceClient>, Error> {
     let mut clients: Vec<_> = list_services(api)
         .await?
         .into_iter()
         .filter_map(|service| {
             let name = service.name.unwrap_or_default();
-            let variant = tell_variant(config, &service.type_key, &name)?;
-            // Okta answers the scopes of one integration in changing order.
+            let variant = find_variant(config, &service.type_key, &name)?;
+            // Okta returns the scopes of an integration in changing order.
             let mut scopes = service.granted_scopes.unwrap_or_default();
             scopes.sort();
             let created_at = service.created_at;
@@ -138,7 +141,7 @@ pub(crate) async fn list_service_clients(api: &Api<'_>, config: &Config) -> Resu
     Ok(clients)
 }
 
-/// Every integration of the org.
+/// Lists every integration of the org.
 pub(crate) async fn list_services(api: &Api<'_>) -> Result<Vec<Service>, Error> {
     api.list("list API service integrations", SERVICES).await
 }
@@ -155,7 +158,7 @@ fn find_variants(config: &Config, instances: &[ServiceClient]) -> Vec<VariantTyp
     [Variant::Plain, Variant::ApplicationEnabled]
         .into_iter()
         .filter_map(|variant| {
-            // The newest instance shows the present state of the integration: an old one is a snapshot of its day.
+            // The newest instance shows the current state of the integration; an old one keeps the scopes of its day.
             let newest = |type_key: Option<&str>| {
                 let is_one = |i: &&ServiceClient| i.variant == variant && type_key.is_none_or(|key| i.type_key == key);
                 instances.iter().filter(is_one).max_by_key(|i| (&i.created_at, &i.id))
@@ -164,8 +167,8 @@ fn find_variants(config: &Config, instances: &[ServiceClient]) -> Vec<VariantTyp
                 Some(key) => (key.clone(), "config".to_owned(), newest(Some(key))),
                 None => newest(None).map(|i| (i.type_key.clone(), i.id.clone(), Some(i)))?,
             };
-            let learnt = instance.map(|i| i.scopes.clone()).filter(|scopes| !scopes.is_empty());
-            let scopes = config.scopes.get(&variant).cloned().or(learnt);
+            let learned = instance.map(|i| i.scopes.clone()).filter(|scopes| !scopes.is_empty());
+            let scopes = config.scopes.get(&variant).cloned().or(learned);
             let scopes = scopes.unwrap_or_else(|| documented_scopes(variant));
             Some(VariantType { variant, type_key, scopes, source })
         })
@@ -188,7 +191,7 @@ struct OrganizationLink {
     href: String,
 }
 
-/// An API service integration. Nothing of it is documented as always there; without id and type it is of no use.
+/// An API service integration. No field is documented as always present, but flowswap needs the id and the type.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Service {
@@ -207,7 +210,7 @@ struct Grant {
     status: Option<String>,
 }
 
-/// An app, as far as it matters here. Real answers have null for much of it.
+/// The used part of an app. Real answers have null in many fields.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct App {
@@ -248,7 +251,7 @@ impl App {
         self.status.as_deref().unwrap_or("UNKNOWN")
     }
 
-    /// The OAuth client id: the app's id unless another one was chosen.
+    /// The OAuth client id: the app's id unless the administrator chose another one.
     pub(crate) fn client_id(&self) -> Option<&str> {
         let oauth = self.credentials.as_ref()?.oauth_client.as_ref()?;
         Some(oauth.client_id.as_deref().unwrap_or(&self.id))

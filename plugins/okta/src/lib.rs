@@ -1,7 +1,7 @@
 //! The Okta side of a tenant: finds the legacy client, creates the service client, proves it, retires the old one.
 //!
-//! Everything Okta does is asked of the host; this library holds no secret and opens no connection. `README.md` says
-//! which permissions the administrator's token needs and what each step sends.
+//! The host sends every request to Okta; this library holds no secret and opens no connection. `README.md` lists the
+//! permissions that the administrator's token needs and the requests of each step.
 
 mod access;
 mod api;
@@ -62,7 +62,7 @@ impl Plugin for Okta {
                 key("domain", true, false, "host name of the org, without scheme and path, such as acme.okta.com"),
                 key("credential", true, true, "an administrator's API token, sent as SSWS"),
                 key("variant_types", false, false, "table: OIN type keys of `plain` and `application-enabled`"),
-                key("scopes", false, false, "table: list of scopes by variant, instead of those learnt or documented"),
+                key("scopes", false, false, "table: scopes of each variant, instead of the learned or documented ones"),
             ],
             origins: vec!["https://{domain}".to_owned()],
             // Okta rate limits: every answer has these headers.
@@ -90,7 +90,8 @@ impl Plugin for Okta {
         let api = self.api(host);
         match params.step.proposal.phase {
             Phase::Provision => provision::observe(&api, &params).await,
-            // Not ours: the directory's. Either it does not show it (`StepProposal::seen_by`), or it is a second opinion.
+            // The swap is the directory's step. Okta observes it where the directory does not show its connection
+            // (`StepProposal::seen_by`), or as a second opinion before a client is removed.
             Phase::Swap if params.step.proposal.seen_by == Some(Role::Provider) => {
                 witness::observe_swap(&api, &params).await
             }
@@ -127,7 +128,7 @@ impl Plugin for Okta {
             Some(step) => match step.step.proposal.phase {
                 Phase::Prove => prove::prove(&api, step).await?,
                 Phase::Baseline => return baseline::take(&api, step).await,
-                Phase::Test => return tested::note(&api, step).await,
+                Phase::Test => return tested::note_org_time(&api, step).await,
                 Phase::Confirm => return confirm::confirm(&api, step).await,
                 other => return Err(unsupported(&format!("test of {other}"))),
             },
@@ -136,7 +137,7 @@ impl Plugin for Okta {
     }
 }
 
-/// What `plan` wrote into the step, as the type that it was written from.
+/// Decodes the payload that `plan` wrote into the step.
 fn read_payload<T: DeserializeOwned>(params: &StepParams) -> Result<T, Error> {
     serde_json::from_value(params.step.proposal.payload.clone()).map_err(|e| {
         Error::new(ErrorKind::Protocol, format!("the payload of step `{}` does not decode: {e}", params.step.id))

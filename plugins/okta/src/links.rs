@@ -1,7 +1,7 @@
-//! The `Link` header (RFC 8288 §3): which page comes next. One that cannot be read is an error, because taking it for the last
-//! page would take what is on the others for gone.
+//! Reads the next page from the `Link` header (RFC 8288 §3). An unreadable header is an error: otherwise flowswap would stop at this
+//! page and consider everything on later pages gone.
 
-/// The target of the link with the relation `next`, in however many header lines; an error names the line that cannot be read.
+/// Finds the target of the link with the relation `next` in all header lines. The error is the line that is unreadable.
 pub(crate) fn find_next<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Option<&'a str>, String> {
     let mut next = None;
     for line in lines {
@@ -26,15 +26,16 @@ fn read(line: &str) -> Option<Vec<Link<'_>>> {
         let (target, after) = rest.strip_prefix('<')?.split_once('>')?;
         let (is_next, after) = read_parameters(after.trim_start())?;
         links.push(Link { target, is_next });
-        // A comma between two links; empty elements of a list count as nothing (RFC 9110 §5.6.1).
+        // Skips the comma between two links, and empty list elements (RFC 9110 §5.6.1).
         rest = after.trim_start_matches(|c: char| c == ',' || c.is_ascii_whitespace());
     }
     Some(links)
 }
 
-/// The parameters of one link: whether its relations have `next`, and what follows them.
+/// Reads the parameters of one link: whether its relations include `next`, and the rest of the text.
 fn read_parameters(text: &str) -> Option<(bool, &str)> {
-    let (mut relations, mut rest) = (None, text);
+    let mut relations = None;
+    let mut rest = text;
     while let Some(after) = rest.strip_prefix(';') {
         let after = after.trim_start();
         let end = after.find(|c: char| "=;,".contains(c) || c.is_ascii_whitespace()).unwrap_or(after.len());
@@ -57,7 +58,7 @@ fn read_parameters(text: &str) -> Option<(bool, &str)> {
     Some((is_next, rest))
 }
 
-/// A token, or a quoted string with its escapes (RFC 9110 §5.6.4), and what follows it.
+/// Reads a token, or a quoted string with its escapes (RFC 9110 §5.6.4), and returns the rest of the text.
 fn read_value(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(|c: char| ";,".contains(c) || c.is_ascii_whitespace()).unwrap_or(text.len());
@@ -80,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_of_the_header_leads_on_or_is_refused() {
+    fn every_form_of_the_header_is_read_or_refused() {
         let next = |target: &'static str| Ok(Some(target));
         let refused = |line: &str| Err(line.to_owned());
         type Case = (&'static [&'static str], Result<Option<&'static str>, String>);

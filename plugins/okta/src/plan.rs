@@ -1,4 +1,4 @@
-//! The steps that the Okta side takes, from two inventories. Nothing is asked and nothing is decided later.
+//! Proposes the steps of the Okta side from both inventories. It sends no request and leaves no decision for later.
 
 use flowswap_contract::{
     By, Error, ErrorKind, KnownFrom, LegacyClient, Phase, PlanParams, Reversibility, StepProposal, Variant,
@@ -8,37 +8,37 @@ use serde_json::{Value, json};
 
 use crate::recognize::is_cie_redirect;
 
-/// What `provision` carries out.
+/// The payload of `provision`.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct ProvisionPayload {
     pub(crate) variant: Variant,
     #[serde(rename = "type")]
     pub(crate) type_key: String,
     pub(crate) scopes: Vec<String>,
-    /// The integrations of this type that were there before; whatever else appears is the step's own.
+    /// The integrations of this type that existed before the plan. The step may change only later ones.
     pub(crate) existing: Vec<String>,
 }
 
-/// What `prove` compares with.
+/// The payload of `prove`: the scopes that the token must have.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct ProvePayload {
     pub(crate) scopes: Vec<String>,
     pub(crate) app_data: bool,
 }
 
-/// What `confirm` looks at. Plans of earlier versions have none of it.
+/// The payload of `confirm`. Plans of earlier versions lack all of its fields.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct ConfirmPayload {
-    /// Which client must fall silent.
+    /// The client that must get no more tokens.
     pub(crate) legacy_client_id: Option<String>,
     pub(crate) app_data: bool,
-    /// The directory does not show its connection itself, so nothing but the log proves it.
+    /// The directory does not show its connection, so only the System Log proves it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) by_log_alone: bool,
 }
 
-/// The app that `retire` and `purge` are about.
+/// The payload of `retire` and `purge`: the legacy client's app.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct LegacyPayload {
     pub(crate) app_id: String,
@@ -48,12 +48,13 @@ pub(crate) struct LegacyPayload {
     pub(crate) was_active: bool,
 }
 
-/// Proposes provision, prove, baseline where a person reconnects, confirm and, where the legacy client is known beyond doubt, retire and purge.
+/// Proposes provision, prove, test, and confirm. Adds baseline where a person reconnects, and retire and purge where the legacy client is
+/// certain.
 pub(crate) fn propose(params: &PlanParams) -> Result<Vec<StepProposal>, Error> {
     let mut steps =
-        vec![propose_provision(params)?, propose_prove(params)?, propose_tested(), propose_confirm(params)?];
-    // What shows its connection is reconnected by its interface, which tests the client itself. A person is not to be sent
-    // to the console for a client that sees too little.
+        vec![propose_provision(params)?, propose_prove(params)?, propose_test_time(), propose_confirm(params)?];
+    // A directory that shows its connection has an interface that reconnects it and tests the client itself. Otherwise a
+    // baseline first makes sure that nobody is sent to the console with a client that sees too little.
     if params.directory.known_from != KnownFrom::Directory {
         steps.push(propose_baseline());
     }
@@ -64,8 +65,8 @@ pub(crate) fn propose(params: &PlanParams) -> Result<Vec<StepProposal>, Error> {
     Ok(steps)
 }
 
-/// What the directory is connected as. Where it names another client than Okta shows, none: retiring a client that some other directory
-/// uses would be worse than leaving this one.
+/// The legacy client that the directory uses. `None` if Okta does not show that client: it is worse to retire a client that another
+/// directory uses than to leave this one.
 fn choose_legacy_client(params: &PlanParams) -> Option<&LegacyClient> {
     let id = params.legacy_client_id()?;
     params.provider.legacy_clients.iter().find(|client| client.client_id == id)
@@ -84,7 +85,7 @@ fn propose_provision(params: &PlanParams) -> Result<StepProposal, Error> {
         title: format!("create the {variant} API service integration `{type_key}` with {}", scopes.join(", ")),
         by: By::Plugin,
         reversibility: Reversibility::Unattended,
-        undo: Some("delete the integration, and with it its client id, secret and grants".to_owned()),
+        undo: Some("delete the integration together with its client ID, secret, and grants".to_owned()),
         needs: vec![],
         gives: vec!["client_id".to_owned(), "client_secret".to_owned()],
         payload: encode(&payload)?,
@@ -94,7 +95,7 @@ fn propose_provision(params: &PlanParams) -> Result<StepProposal, Error> {
 fn propose_prove(params: &PlanParams) -> Result<StepProposal, Error> {
     let (_, scopes) = find_type(params)?;
     let payload = ProvePayload { scopes: scopes.to_vec(), app_data: params.app_data };
-    let title = "get a token as the new client, compare its scopes, and read with each";
+    let title = "get a token as the new client, compare its scopes, and make one read with each scope";
     Ok(check(Phase::Prove, title, &["client_id", "client_secret"], encode(&payload)?))
 }
 
@@ -104,9 +105,9 @@ fn propose_baseline() -> StepProposal {
     StepProposal { gives: vec!["provider_baseline".to_owned()], ..check(Phase::Baseline, title, &needs, json!({})) }
 }
 
-/// What comes after it is not the connection test's.
-fn propose_tested() -> StepProposal {
-    let title = "note the org's time after the connection test, whose token is not a sync's";
+/// Tokens later than the noted time do not come from the connection test.
+fn propose_test_time() -> StepProposal {
+    let title = "note the org's time after the connection test, so that its token does not count as a sync";
     StepProposal { gives: vec!["tested_at".to_owned()], ..check(Phase::Test, title, &["client_id"], json!({})) }
 }
 
@@ -114,8 +115,10 @@ fn propose_confirm(params: &PlanParams) -> Result<StepProposal, Error> {
     let legacy_client_id = params.legacy_client_id().map(str::to_owned);
     let by_log_alone = params.directory.known_from != KnownFrom::Directory;
     let payload = ConfirmPayload { legacy_client_id, app_data: params.app_data, by_log_alone };
-    let title = "see in the System Log that the directory gets tokens as the new client, and none as the legacy client";
-    // Where only the log speaks, the time of the swap is an event's. Else it is the directory's, which is not compared with the org's.
+    let title =
+        "check in the System Log that the directory gets tokens as the new client and no longer as the legacy client";
+    // Where only the log shows the swap, its time is an event's. Otherwise it is by the directory's clock, which is never compared with
+    // the org's.
     let needs: &[&str] =
         if by_log_alone { &["client_id", "tested_at", "swapped_at"] } else { &["client_id", "tested_at"] };
     Ok(check(Phase::Confirm, title, needs, encode(&payload)?))
@@ -124,7 +127,7 @@ fn propose_confirm(params: &PlanParams) -> Result<StepProposal, Error> {
 fn propose_retire(legacy: &LegacyClient) -> Result<StepProposal, Error> {
     let regions = legacy.redirect_uris.iter().filter(|uri| is_cie_redirect(uri)).count();
     let others = if regions > 1 { format!("; it serves {regions} CIE regions") } else { String::new() };
-    let undo = if legacy.is_active() { "activate the app again" } else { "nothing: the app was inactive before" };
+    let undo = if legacy.is_active() { "activate the app again" } else { "nothing to do: the app was inactive before" };
     Ok(StepProposal {
         seen_by: None,
         confirmed_by: None,
@@ -186,9 +189,9 @@ fn find_type(params: &PlanParams) -> Result<(&str, &[String]), Error> {
     let variant = wanted_variant(params);
     let known = params.provider.variants.iter().find(|known| known.variant == variant);
     known.map(|known| (known.type_key.as_str(), known.scopes.as_slice())).ok_or_else(|| {
-        let message = format!("the type key of the {variant} integration is not known for {}", params.provider.domain);
+        let message = format!("the type key of the {variant} integration is unknown for {}", params.provider.domain);
         Error::new(ErrorKind::Config, message).with_hint(format!(
-            "write it as `variant_types.{variant}`, or install the integration once by hand, from which it is learnt"
+            "set `variant_types.{variant}`, or install the integration once by hand, so that flowswap learns the key from it"
         ))
     })
 }

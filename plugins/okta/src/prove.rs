@@ -1,4 +1,4 @@
-//! Proves the new credentials at Okta itself: a token, its scopes, and one read with each of them.
+//! Proves the new credentials against Okta: gets a token, compares its scopes, and makes one read with each scope.
 //!
 //! Service clients authenticate by `client_secret_basic` at the org authorization server; `client_secret_post` is
 //! refused, and a request for any `.self` scope fails as a whole (Okta OAuth 2.0 error codes).
@@ -11,7 +11,7 @@ use flowswap_contract::{
 use serde_json::json;
 
 use crate::{
-    api::{Api, note, see},
+    api::{Api, evidence_from},
     plan::ProvePayload,
     read_payload,
     refusal::{self, error_code},
@@ -19,28 +19,28 @@ use crate::{
 
 const TOKEN: &str = "/oauth2/v1/token";
 
-/// The longest life of a token that the proofs allow for.
-const AN_HOUR_SECS: u64 = 3600;
+/// The longest token lifetime that the later checks allow for.
+const MAX_LIFETIME_SECS: u64 = 3600;
 
-/// The client is not known, or the secret is not its (RFC 6749 §5.2).
+/// The client is unknown, or the secret is not the client's (RFC 6749 §5.2).
 const INVALID_CLIENT: &str = "invalid_client";
 
-/// A client may not be usable the moment it is made; how long that takes is documented nowhere.
+/// A new client may not be usable at once; no source says how long that takes.
 const PAUSES_MS: [u64; 4] = [500, 1000, 2000, 4000];
 
-/// Takes all the evidence that can be had.
+/// Collects all evidence that it can get.
 pub(crate) async fn prove(api: &Api<'_>, params: &StepParams) -> Result<Vec<Evidence>, Error> {
     let payload: ProvePayload = read_payload(params)?;
     let client = Auth::Basic {
         username: params.input("client_id")?.to_owned(),
         password: params.secret_input("client_secret")?,
     };
-    let asked = requestable(&payload.scopes);
-    let ask = token_ask(api, client, &asked);
+    let requested = requestable(&payload.scopes);
+    let ask = token_ask(api, client, &requested);
     let answer = request_token(api, &ask).await?;
     let (token, seen) = find_bearer(&ask, &answer);
     let mut evidence = vec![seen];
-    evidence.extend(answer.is_success().then(|| compare_scopes(&asked, &answer)));
+    evidence.extend(answer.is_success().then(|| compare_scopes(&requested, &answer)));
     let Some(token) = token else { return Ok(evidence) };
     for read in READS.iter().filter(|read| payload.app_data || !read.only_with_app_data) {
         evidence.push(try_read(api, &token, read).await?);
@@ -48,7 +48,7 @@ pub(crate) async fn prove(api: &Api<'_>, params: &StepParams) -> Result<Vec<Evid
     Ok(evidence)
 }
 
-/// A token of a client for some scopes, if it gets one, and the evidence of it.
+/// Requests a token with these scopes. Returns the token, if Okta issues one, and the evidence.
 pub(crate) async fn get_token(
     api: &Api<'_>,
     client: Auth,
@@ -59,36 +59,36 @@ pub(crate) async fn get_token(
 }
 
 fn find_bearer(ask: &HttpAsk, answer: &HttpAnswer) -> (Option<Handle>, Evidence) {
-    let say = |result, detail: String| see("token", result, detail, answer);
+    let evidence = |result, detail: String| evidence_from("token", result, detail, answer);
     if !answer.is_success() {
-        return (None, say(EvidenceResult::Fail, refusal::explain("issue a token", ask, answer).message));
+        return (None, evidence(EvidenceResult::Fail, refusal::explain("issue a token", ask, answer).message));
     }
     let token_type = answer.body["token_type"].as_str().unwrap_or_default();
     let token = answer.body.pointer("/access_token").and_then(Handle::from_value);
-    // A DPoP-bound token (RFC 9449) is of no use to a directory that sends it as a bearer token.
+    // A directory that sends bearer tokens cannot use a DPoP-bound one (RFC 9449).
     let token = token.filter(|_| token_type.eq_ignore_ascii_case("bearer"));
     let (result, detail) = match token {
-        Some(_) => judge_lifetime(answer),
+        Some(_) => check_lifetime(answer),
         None => (EvidenceResult::Fail, format!("the token's type is `{token_type}`, not Bearer")),
     };
-    (token, say(result, detail))
+    (token, evidence(result, detail))
 }
 
-/// Whether Okta takes the secret as the client's: custody may hold one that was removed since.
+/// Whether Okta accepts the secret as the client's. The secret store may hold one that has been removed since.
 pub(crate) async fn is_secret_of(api: &Api<'_>, id: &str, secret: Handle, scopes: &[String]) -> Result<bool, Error> {
     let ask = token_ask(api, Auth::Basic { username: id.to_owned(), password: secret }, &requestable(scopes));
     let answer = request_token(api, &ask).await?;
     match error_code(&answer) {
         _ if answer.is_success() => Ok(true),
-        // Scopes are looked at once the client is known.
+        // Okta checks the scopes only after it has authenticated the client.
         Some("invalid_scope") => Ok(true),
         Some(INVALID_CLIENT) => Ok(false),
-        // Any other answer says nothing of the secret, and whoever replaced one that is in use would cut the directory off.
-        _ => Err(refusal::explain("try the secret that is held", &ask, &answer)),
+        // Any other answer says nothing about the secret. Replacing a secret that is in use would disconnect the directory.
+        _ => Err(refusal::explain("check the secret that flowswap holds", &ask, &answer)),
     }
 }
 
-/// What stays is sorted, so the request is the same every time.
+/// The scopes that a service client may request, sorted, so that the request is the same every time.
 fn requestable(scopes: &[String]) -> BTreeSet<&str> {
     scopes.iter().map(String::as_str).filter(|scope| !scope.ends_with(".self")).collect()
 }
@@ -105,7 +105,7 @@ fn token_ask(api: &Api<'_>, client: Auth, scopes: &BTreeSet<&str>) -> HttpAsk {
     ask
 }
 
-/// The answer, once it says something about the credentials.
+/// Requests a token until an answer says something about the credentials.
 async fn request_token(api: &Api<'_>, ask: &HttpAsk) -> Result<HttpAnswer, Error> {
     let mut pauses = PAUSES_MS.into_iter();
     loop {
@@ -122,50 +122,58 @@ async fn request_token(api: &Api<'_>, ask: &HttpAsk) -> Result<HttpAnswer, Error
     }
 }
 
-/// Whether the answer says something about the credentials, rather than about the moment or about what stands in between.
+/// Whether the answer is about the credentials, and not about a passing problem or from a proxy or portal.
 fn is_verdict(ask: &HttpAsk, answer: &HttpAnswer) -> bool {
     let is_lasting = answer.status < 500 && !matches!(answer.status, 408 | 429);
-    answer.is_success() || (is_lasting && refusal::is_oktas(ask, answer))
+    answer.is_success() || (is_lasting && refusal::is_from_okta(ask, answer))
 }
 
-/// What comes later is proved by the silence of a client for longer than its tokens live, so they must not live longer than an hour
-/// (Okta, "Implement OAuth for Okta with a service app"). The answer says it (`expires_in`, RFC 6749 §5.1).
-fn judge_lifetime(answer: &HttpAnswer) -> (EvidenceResult, String) {
+/// Later checks require a client to be silent for longer than its tokens live. So tokens must not live longer than one hour
+/// (Okta, "Implement OAuth for Okta with a service app"). The answer says how long (`expires_in`, RFC 6749 §5.1).
+fn check_lifetime(answer: &HttpAnswer) -> (EvidenceResult, String) {
     match answer.body["expires_in"].as_u64() {
-        Some(seconds) if seconds <= AN_HOUR_SECS => {
-            (EvidenceResult::Pass, format!("a bearer token was issued for {seconds} s"))
+        Some(seconds) if seconds <= MAX_LIFETIME_SECS => {
+            (EvidenceResult::Pass, format!("okta issued a bearer token for {seconds} s"))
         }
         Some(seconds) => (
             EvidenceResult::Fail,
-            format!("the token lives {seconds} s, and the checks that follow count on an hour at most"),
+            format!("the token lives {seconds} s, but the later checks rely on one hour at most"),
         ),
         None => (
             EvidenceResult::Fail,
-            "the answer does not say in seconds how long the token lives (`expires_in`)".to_owned(),
+            "the answer does not state the token's lifetime in seconds (`expires_in`)".to_owned(),
         ),
     }
 }
 
-/// A 200 is no proof of all scopes: Okta leaves out what was not granted and issues the rest.
-fn compare_scopes(asked: &BTreeSet<&str>, answer: &HttpAnswer) -> Evidence {
+/// A 200 does not prove all scopes: Okta leaves out scopes that were not granted and issues the rest.
+fn compare_scopes(requested: &BTreeSet<&str>, answer: &HttpAnswer) -> Evidence {
     let Some(scope) = answer.body["scope"].as_str() else {
-        return see("scopes", EvidenceResult::Fail, "the answer does not say which scopes the token has", answer);
+        return evidence_from(
+            "scopes",
+            EvidenceResult::Fail,
+            "the answer does not say which scopes the token has",
+            answer,
+        );
     };
     let granted: BTreeSet<&str> = scope.split_ascii_whitespace().collect();
     let list = |scopes: Vec<&&str>| scopes.into_iter().copied().collect::<Vec<_>>().join(" ");
-    let missing = list(asked.difference(&granted).collect());
-    let excess = list(granted.difference(asked).collect());
+    let missing = list(requested.difference(&granted).collect());
+    let excess = list(granted.difference(requested).collect());
     match (missing.as_str(), excess.as_str()) {
-        ("", "") => see("scopes", EvidenceResult::Pass, list(granted.iter().collect()), answer),
-        (missing, "") => see("scopes", EvidenceResult::Fail, format!("missing: {missing}"), answer),
-        ("", excess) => see("scopes", EvidenceResult::Fail, format!("not asked for: {excess}"), answer),
-        (missing, excess) => {
-            see("scopes", EvidenceResult::Fail, format!("missing: {missing}; not asked for: {excess}"), answer)
-        }
+        ("", "") => evidence_from("scopes", EvidenceResult::Pass, list(granted.iter().collect()), answer),
+        (missing, "") => evidence_from("scopes", EvidenceResult::Fail, format!("missing: {missing}"), answer),
+        ("", excess) => evidence_from("scopes", EvidenceResult::Fail, format!("not requested: {excess}"), answer),
+        (missing, excess) => evidence_from(
+            "scopes",
+            EvidenceResult::Fail,
+            format!("missing: {missing}; not requested: {excess}"),
+            answer,
+        ),
     }
 }
 
-/// One read that CIE will do, too.
+/// A read that CIE makes too.
 struct Read {
     check: &'static str,
     path: &'static str,
@@ -192,20 +200,20 @@ async fn try_read(api: &Api<'_>, token: &Handle, read: &Read) -> Result<Evidence
     if answer.is_success() {
         return Ok(match answer.body.as_array() {
             // An empty list is a pass: the read was permitted.
-            Some(_) => see(read.check, EvidenceResult::Pass, format!("{} works", read.scope), &answer),
-            None => see(read.check, EvidenceResult::Fail, "the answer is no list", &answer),
+            Some(_) => evidence_from(read.check, EvidenceResult::Pass, format!("{} works", read.scope), &answer),
+            None => evidence_from(read.check, EvidenceResult::Fail, "the answer is not a list", &answer),
         });
     }
     let error = refusal::explain("read with the new token", &ask, &answer);
     if !is_verdict(&ask, &answer) {
         return Err(error);
     }
-    // Custom authorization servers are a feature that an org may not have; then there are none to read.
+    // An org may lack the feature of custom authorization servers. Then there is nothing to read.
     if read.check == "read-authorization-servers" && error_code(&answer) == Some("E0000015") {
         let detail = "the org has no custom authorization servers (E0000015)";
-        return Ok(see(read.check, EvidenceResult::NotApplicable, detail, &answer));
+        return Ok(evidence_from(read.check, EvidenceResult::NotApplicable, detail, &answer));
     }
-    let mut evidence = note(read.check, EvidenceResult::Fail, error.message);
+    let mut evidence = Evidence::new(read.check, EvidenceResult::Fail, error.message);
     evidence.request_id = error.context.get("request_id").cloned();
     Ok(evidence)
 }

@@ -1,8 +1,8 @@
-//! Creates the API service integration, or finishes a creation whose answer was lost; and takes it away again.
+//! Creates the API service integration, or finishes a creation whose answer was lost. Undo deletes the integration.
 //!
 //! Okta has no idempotency key, and a second create makes a second client (Okta management API documents no 409).
-//! So a create is preceded by a look, is never repeated, and a lost one is adopted: the first secret is gone for
-//! good, a second one is made and the first one removed.
+//! So flowswap looks before it creates, and never repeats a create. It adopts a client whose answer was lost: the first
+//! secret is lost for good, so flowswap makes a second one and removes the first.
 
 use flowswap_contract::{
     ApplyReply, Body, Capture, Custody, Error, ErrorKind, Evidence, EvidenceResult, Handle, HttpAnswer, Intent,
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Api, SERVICES, decode, note, see},
+    api::{Api, SERVICES, decode, evidence_from},
     detect::{Service, list_services},
     gone::{Object, is_not_found},
     origin::Origin,
@@ -22,29 +22,29 @@ use crate::{
     read_payload,
 };
 
-/// What was made no longer ago than this may not be shown everywhere yet.
-const NEW: SignedDuration = SignedDuration::from_mins(15);
+/// Okta may not show an integration everywhere until it is this old.
+const MAX_VISIBILITY_DELAY: SignedDuration = SignedDuration::from_mins(15);
 
 /// An integration holds two secrets at most (Okta management API).
 const MAX_SECRETS: usize = 2;
 
-/// Creates the integration; or, when `observe` found it half made, gives it a secret that we hold.
+/// Creates the integration. If `observe` found it without a known secret, adds a secret instead.
 pub(crate) async fn apply(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
     let payload: ProvisionPayload = read_payload(params)?;
     if params.outputs.contains_key("client_id") {
-        let id = made_id(params, &payload)?;
-        // Half made is the least that it was; whatever fails now, it must be observed.
+        let id = created_id(params, &payload)?;
+        // The integration exists already. Whatever fails from here on, the step must be observed again.
         return adopt(api, id).await.map_err(Error::with_unknown_effect);
     }
-    let strangers = list_new(api, &payload).await?;
-    if !strangers.is_empty() {
+    let unexpected = list_new(api, &payload).await?;
+    if !unexpected.is_empty() {
         let message = format!(
-            "an integration of type `{}` has appeared since the plan: {}",
+            "an integration of type `{}` appeared after the plan was made: {}",
             payload.type_key,
-            strangers.join(", ")
+            unexpected.join(", ")
         );
         return Err(Error::new(ErrorKind::Conflict, message).with_hint(
-            "if an earlier run made it, recovering the tenant adopts it; if somebody else did, plan again",
+            "if an earlier run created it, recover the tenant to adopt it; if somebody else did, make a new plan",
         ));
     }
     create(api, &payload).await
@@ -61,16 +61,16 @@ async fn create(api: &Api<'_>, payload: &ProvisionPayload) -> Result<ApplyReply,
     let secret = find_secret(&answer, "/clientSecret")?;
     let granted = compare_scopes(&payload.scopes, created.granted_scopes.as_deref().unwrap_or_default(), &answer);
     let detail = format!("integration {} of type {}", created.id, created.type_key);
-    let evidence = vec![see("created", EvidenceResult::Pass, detail, &answer), granted];
+    let evidence = vec![evidence_from("created", EvidenceResult::Pass, detail, &answer), granted];
     Ok(ApplyReply { outputs: outputs(&created.id, &secret), evidence, ..ApplyReply::default() })
 }
 
 async fn adopt(api: &Api<'_>, id: &str) -> Result<ApplyReply, Error> {
-    api.host.progress("giving the integration a secret that is known");
+    api.host.progress("making a new secret for the integration");
     let secrets = secrets_of(id);
     let mut lost: Vec<Secret> = api.list("list the integration's secrets", &secrets).await?;
-    // Full when an earlier adoption was cut off as well: nobody holds either secret, so one makes room. The only active
-    // one cannot be deactivated.
+    // Both places are taken if an earlier adoption was interrupted too. Nobody holds either secret, so remove one. Prefer
+    // an inactive one: Okta does not deactivate the only active secret.
     while lost.len() >= MAX_SECRETS {
         let spare = lost.iter().position(Secret::is_inactive).unwrap_or(0);
         remove_secret(api, &secrets, &lost.remove(spare)).await?;
@@ -82,12 +82,12 @@ async fn adopt(api: &Api<'_>, id: &str) -> Result<ApplyReply, Error> {
     for secret in &lost {
         remove_secret(api, &secrets, secret).await?;
     }
-    let detail = format!("integration {id} of an earlier try; {} lost secret(s) removed", lost.len());
-    let evidence = vec![see("adopted", EvidenceResult::Pass, detail, &answer)];
+    let detail = format!("integration {id} from an earlier attempt; removed {} lost secret(s)", lost.len());
+    let evidence = vec![evidence_from("adopted", EvidenceResult::Pass, detail, &answer)];
     Ok(ApplyReply { outputs: outputs(id, &secret), evidence, ..ApplyReply::default() })
 }
 
-/// Only an inactive secret can be deleted (Okta management API).
+/// Okta deletes only an inactive secret (Okta management API).
 async fn remove_secret(api: &Api<'_>, secrets: &str, secret: &Secret) -> Result<(), Error> {
     let path = format!("{secrets}/{}", encode(&secret.id));
     if !secret.is_inactive() {
@@ -99,7 +99,7 @@ async fn remove_secret(api: &Api<'_>, secrets: &str, secret: &Secret) -> Result<
     ask.idempotent = true;
     match api.send("delete the lost secret", ask).await {
         Err(error) if is_not_found(&error) => {
-            // The list tells whether it is gone; a 404 alone does not.
+            // A 404 alone does not prove that the secret is gone; the list does.
             let left: Vec<Secret> = api.list("list the integration's secrets", secrets).await?;
             if left.iter().any(|left| left.id == secret.id) { Err(error) } else { Ok(()) }
         }
@@ -111,95 +111,100 @@ fn secrets_of(id: &str) -> String {
     format!("{SERVICES}/{}/credentials/secrets", encode(id))
 }
 
-/// Looks for an integration of the type that was not there at the time of the plan and that the step itself made.
+/// Looks for the integration that this step created: one of its type that did not exist when the plan was made.
 pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
     let payload: ProvisionPayload = read_payload(params)?;
     let new = list_new(api, &payload).await?;
     let known = params.outputs.get("client_id").and_then(Value::as_str);
-    let held = params.outputs.get("client_secret").and_then(Handle::from_value);
+    let secret = params.outputs.get("client_secret").and_then(Handle::from_value);
     let of_type = format!("of type `{}`", payload.type_key);
     let origin = match known {
         Some(known) => match Origin::of_known(&new, known) {
-            // That a list lacks it is one sign, and not enough.
-            Origin::Nowhere if find(api, params, known).await?.is_some() => {
-                let detail = format!("okta shows the integration {known} by its id, and not in its list");
+            // Its absence from the list alone does not prove that it is gone.
+            Origin::NotFound if find(api, params, known).await?.is_some() => {
+                let detail = format!("okta shows the integration {known} by its ID, but does not list it");
                 return Ok(reply(Observed::Unknown, Values::new(), detail));
             }
             origin => origin,
         },
         None => match Origin::find(api, params, &new).await? {
-            // The log tells what was made, and not whether it is still there.
-            Origin::Ours(id) if new.is_empty() && find(api, params, &id).await?.is_none() => Origin::Nowhere,
+            // The log shows what was created, but not whether it still exists.
+            Origin::Ours(id) if new.is_empty() && find(api, params, &id).await?.is_none() => Origin::NotFound,
             origin => origin,
         },
     };
-    Ok(match (origin, held) {
-        // A secret is only received from a creation that was carried out; where has its integration gone?
-        (Origin::Nowhere, Some(_)) if known.is_none() => {
-            let detail = format!("the secret of a new integration {of_type} was received, and okta shows none");
+    Ok(match (origin, secret) {
+        // A secret proves that Okta created an integration, so its absence is unexplained.
+        (Origin::NotFound, Some(_)) if known.is_none() => {
+            let detail = format!(
+                "flowswap received the secret of a new integration {of_type}, but okta shows no such integration"
+            );
             reply(Observed::Unknown, Values::new(), detail)
         }
-        (Origin::Nowhere, _) if new.is_empty() => {
+        (Origin::NotFound, _) if new.is_empty() => {
             reply(Observed::NotApplied, Values::new(), format!("no new integration {of_type}"))
         }
-        (Origin::Nowhere, _) => {
-            let detail = format!("no new integration {of_type} but those that others made: {}", new.join(", "));
+        (Origin::NotFound, _) => {
+            let detail = format!("no new integration {of_type} except those that others created: {}", new.join(", "));
             reply(Observed::NotApplied, Values::new(), detail)
         }
-        (Origin::Ours(id), Some(held)) => observe_secrets(api, &id, held, &payload).await?,
+        (Origin::Ours(id), Some(secret)) => observe_secrets(api, &id, secret, &payload).await?,
         (Origin::Ours(id), None) => {
             let outputs = [("client_id".to_owned(), json!(id))].into();
-            reply(Observed::Partial, outputs, format!("integration {id} {of_type}, its secret was never received"))
+            let detail = format!("integration {id} {of_type} exists, but flowswap never received its secret");
+            reply(Observed::Partial, outputs, detail)
         }
         (Origin::Unclear(ids), _) if ids.is_empty() => {
             let detail =
-                format!("okta's log says that the step made an integration {of_type}, and its list shows none");
+                format!("okta's log shows that this step created an integration {of_type}, but okta does not list it");
             reply(Observed::Unknown, Values::new(), detail)
         }
         (Origin::Unclear(ids), _) if new.is_empty() => {
-            let detail = format!("okta's log says that the step made {}, and its list shows none", ids.join(", "));
+            let detail =
+                format!("okta's log shows that this step created {}, but okta's list does not", ids.join(", "));
             reply(Observed::Unknown, Values::new(), detail)
         }
         (Origin::Unclear(ids), _) => {
-            let detail = format!("okta does not tell who made the new integrations {of_type}: {}", ids.join(", "));
+            let detail = format!("okta does not show who created the new integrations {of_type}: {}", ids.join(", "));
             reply(Observed::Unknown, Values::new(), detail)
         }
     })
 }
 
-/// An integration whose secret is held is whole, unless there is a second secret, which nobody holds, or the one that is
-/// held is none of its: an adoption that was cut off may have removed it, to make room for one that never came.
+/// An integration whose secret flowswap holds is complete, with two exceptions. It may have a second secret, which nobody
+/// holds. Or it may not accept the one that flowswap holds: an interrupted adoption may have removed that secret to make
+/// room for one that never arrived.
 async fn observe_secrets(
     api: &Api<'_>,
     id: &str,
-    held: Handle,
+    secret: Handle,
     payload: &ProvisionPayload,
 ) -> Result<ObserveReply, Error> {
-    let whose = format!("integration {id} of type `{}`", payload.type_key);
+    let integration = format!("integration {id} of type `{}`", payload.type_key);
     let partial = |detail: String| {
         let outputs = [("client_id".to_owned(), json!(id))].into();
-        Ok(reply(Observed::Partial, outputs, format!("{whose}{detail}")))
+        Ok(reply(Observed::Partial, outputs, format!("{integration}{detail}")))
     };
     let secrets: Vec<Secret> = api.list("list the integration's secrets", &secrets_of(id)).await?;
     if secrets.len() > 1 {
         return partial(format!(" has {} secrets", secrets.len()));
     }
-    if !is_secret_of(api, id, held.clone(), &payload.scopes).await? {
-        return partial(", the secret that is held is not its".to_owned());
+    if !is_secret_of(api, id, secret.clone(), &payload.scopes).await? {
+        return partial(" does not accept the secret that flowswap holds".to_owned());
     }
-    Ok(reply(Observed::Applied, outputs(id, &held), format!("{whose}, its secret is held")))
+    Ok(reply(Observed::Applied, outputs(id, &secret), format!("{integration}; flowswap holds its secret")))
 }
 
-/// Deletes the integration that the step made, and no other.
+/// Deletes the integration that this step created, and no other.
 pub(crate) async fn undo(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
     let payload: ProvisionPayload = read_payload(params)?;
-    let id = made_id(params, &payload)?;
+    let id = created_id(params, &payload)?;
     let integration = Object::Integration(id);
     let mut ask = api.ask(Intent::Mutate, "DELETE", &integration.path());
     ask.idempotent = true;
     let deleted = api.send("delete the integration", ask).await;
     let deleted = integration.deleted(api, deleted).await?;
-    // Reading back costs a request; a client that lives on unseen would cost more.
+    // Reading it back costs one request, and guards against a client that survives its deletion unnoticed.
     let left = match deleted {
         Some(_) => integration.read(api).await,
         None => find(api, params, id).await,
@@ -209,10 +214,9 @@ pub(crate) async fn undo(api: &Api<'_>, params: &StepParams) -> Result<ApplyRepl
         let message = format!("okta still shows the integration {id} after its deletion");
         return Err(Error::new(ErrorKind::Conflict, message).with_unknown_effect());
     }
-    let detail = format!("integration {id} is gone");
     let evidence = match deleted {
-        Some(answer) => see("deleted", EvidenceResult::Pass, detail, &answer),
-        None => note("deleted", EvidenceResult::Pass, format!("{detail}, and was before")),
+        Some(answer) => evidence_from("deleted", EvidenceResult::Pass, format!("integration {id} is gone"), &answer),
+        None => Evidence::new("deleted", EvidenceResult::Pass, format!("integration {id} was already gone")),
     };
     Ok(ApplyReply { outputs: Values::new(), evidence: vec![evidence], ..ApplyReply::default() })
 }
@@ -223,11 +227,11 @@ async fn find(api: &Api<'_>, params: &StepParams, id: &str) -> Result<Option<Ser
     if is_new(api, params)? { integration.read_new(api).await } else { integration.read(api).await }
 }
 
-/// Whether the step was begun just now, both by this machine's clock.
+/// Whether the step started a short time ago. Both times are by this machine's clock.
 fn is_new(api: &Api<'_>, params: &StepParams) -> Result<bool, Error> {
-    let begun = params.attempts.last().and_then(|attempt| attempt.at.parse::<Timestamp>().ok());
+    let started = params.attempts.last().and_then(|attempt| attempt.at.parse::<Timestamp>().ok());
     let now = api.host_now()?;
-    Ok(begun.is_some_and(|begun| now.duration_since(begun) < NEW))
+    Ok(started.is_some_and(|started| now.duration_since(started) < MAX_VISIBILITY_DELAY))
 }
 
 async fn list_new(api: &Api<'_>, payload: &ProvisionPayload) -> Result<Vec<String>, Error> {
@@ -235,15 +239,16 @@ async fn list_new(api: &Api<'_>, payload: &ProvisionPayload) -> Result<Vec<Strin
     Ok(of_type.map(|service| service.id).filter(|id| !payload.existing.contains(id)).collect())
 }
 
-/// The id that the step made. One that was there before the plan is somebody else's and never touched.
-fn made_id<'a>(params: &'a StepParams, payload: &ProvisionPayload) -> Result<&'a str, Error> {
+/// The id of the integration that the step created. An integration that existed before the plan belongs to somebody else
+/// and is never changed.
+fn created_id<'a>(params: &'a StepParams, payload: &ProvisionPayload) -> Result<&'a str, Error> {
     let id = params.outputs.get("client_id").and_then(Value::as_str);
     let id = id.ok_or_else(|| {
-        Error::new(ErrorKind::Internal, format!("step `{}` does not know which integration it made", params.step.id))
+        Error::new(ErrorKind::Internal, format!("step `{}` does not know which integration it created", params.step.id))
             .with_hint("observe the step first")
     })?;
     if payload.existing.iter().any(|existing| existing == id) {
-        let message = format!("integration {id} was there before the plan and is not the step's to change");
+        let message = format!("integration {id} existed before the plan, so this step must not change it");
         return Err(Error::new(ErrorKind::Internal, message));
     }
     Ok(id)
@@ -259,14 +264,14 @@ fn find_secret(answer: &HttpAnswer, pointer: &str) -> Result<Handle, Error> {
     })
 }
 
-fn compare_scopes(asked: &[String], granted: &[String], answer: &HttpAnswer) -> Evidence {
+fn compare_scopes(requested: &[String], granted: &[String], answer: &HttpAnswer) -> Evidence {
     let mut granted = granted.to_vec();
     granted.sort();
-    if granted == asked {
-        return see("granted-scopes", EvidenceResult::Pass, granted.join(" "), answer);
+    if granted == requested {
+        return evidence_from("granted-scopes", EvidenceResult::Pass, granted.join(" "), answer);
     }
-    let detail = format!("asked for {}, granted {}", asked.join(" "), granted.join(" "));
-    see("granted-scopes", EvidenceResult::Fail, detail, answer)
+    let detail = format!("requested {}, granted {}", requested.join(" "), granted.join(" "));
+    evidence_from("granted-scopes", EvidenceResult::Fail, detail, answer)
 }
 
 fn outputs(id: &str, secret: &Handle) -> Values {
@@ -277,7 +282,7 @@ fn reply(state: Observed, outputs: Values, detail: String) -> ObserveReply {
     ObserveReply { state, outputs, detail }
 }
 
-/// A secret of an integration; its value is masked in lists and is not decoded at all.
+/// A secret of an integration. Its value is masked in lists, so it is not decoded.
 #[derive(Deserialize)]
 struct Secret {
     id: String,

@@ -1,16 +1,16 @@
-//! Which of an org's objects belong to Cloud Identity Engine: by redirect URI, by name, by type key.
+//! Recognizes an org's objects that belong to Cloud Identity Engine, by redirect URI, by name, or by type key.
 
 use flowswap_contract::Variant;
 
 use crate::config::Config;
 
-/// The name of both integrations, and of the SAML and SCIM apps that they are confused with (vendor documentation).
+/// The name of both integrations, and of the SAML and SCIM apps that people confuse them with (vendor documentation).
 const NAME: &str = "palo alto networks cloud identity engine";
 const APPLICATION_ENABLED: &str = "(application-enabled)";
 
-/// Whether CIE takes the authorization code there. The vendor's documents show `<region>.paloaltonetworks.com` and
-/// `<region>.apps.paloaltonetworks.com`, and `<region>.apps.prismaaccess.cn` for China; the regions are not listed
-/// completely, so any one label will do.
+/// Whether CIE receives authorization codes at this URI. The vendor's documents show `<region>.paloaltonetworks.com` and
+/// `<region>.apps.paloaltonetworks.com`, and `<region>.apps.prismaaccess.cn` for China. They do not list all regions, so any
+/// single label counts as a region.
 pub(crate) fn is_cie_redirect(uri: &str) -> bool {
     let Some(rest) = strip_prefix_ignoring_case(uri, "https://directory-sync.") else { return false };
     let Some((host, "authorize")) = rest.split_once('/') else { return false };
@@ -29,7 +29,7 @@ fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str
     head.eq_ignore_ascii_case(prefix).then(|| &text[prefix.len()..])
 }
 
-/// Whether an app carries CIE's name: its label, or the catalogue's own name, which has no spaces.
+/// Whether an app's label or catalog name, which has no spaces, contains CIE's name.
 pub(crate) fn has_cie_name(text: &str) -> bool {
     squeeze(text).contains(&squeeze(NAME))
 }
@@ -38,8 +38,8 @@ fn squeeze(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// Which variant an API service integration is; none when it is not one of CIE's.
-pub(crate) fn tell_variant(config: &Config, type_key: &str, name: &str) -> Option<Variant> {
+/// The variant of an API service integration, or `None` if it is not CIE's.
+pub(crate) fn find_variant(config: &Config, type_key: &str, name: &str) -> Option<Variant> {
     if let Some((variant, _)) = config.types.iter().find(|(_, key)| *key == type_key) {
         return Some(*variant);
     }
@@ -52,7 +52,7 @@ pub(crate) fn tell_variant(config: &Config, type_key: &str, name: &str) -> Optio
     })
 }
 
-/// The scopes that the vendor documents for a variant, for an org that has no instance to learn them from.
+/// The scopes that the vendor documents for a variant. Used if the org has no instance to learn them from.
 pub(crate) fn documented_scopes(variant: Variant) -> Vec<String> {
     let mut scopes = vec![
         "okta.authorizationServers.read",
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn redirect_uris_of_cie_are_told_from_others() {
+    fn only_redirect_uris_of_cie_are_recognized() {
         let table = [
             ("https://directory-sync.us.paloaltonetworks.com/authorize", true),
             ("https://directory-sync.de.apps.paloaltonetworks.com/authorize", true),
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn variants_are_told_by_type_key_before_name() {
+    fn the_type_key_decides_the_variant_before_the_name() {
         let config = Config {
             domain: String::new(),
             credential: flowswap_contract::Handle::new("x"),
@@ -118,12 +118,12 @@ mod tests {
             ("k", "", None),
         ];
         for (key, name, expected) in table {
-            assert_eq!(tell_variant(&config, key, name), expected, "{key} {name}");
+            assert_eq!(find_variant(&config, key, name), expected, "{key} {name}");
         }
     }
 
     #[test]
-    fn names_are_compared_without_spaces_and_case() {
+    fn names_match_regardless_of_spaces_and_case() {
         assert!(has_cie_name("paloaltonetworkscloudidentityengine"));
         assert!(has_cie_name("Palo Alto Networks - Cloud Identity Engine (SAML)"));
         assert!(!has_cie_name("Palo Alto Networks Prisma Access"));

@@ -1,16 +1,16 @@
-//! What Okta's refusals mean: status, `errorCode` and `www-authenticate` become one error of the contract.
+//! Turns Okta's refusals into errors of the contract, by status, `errorCode`, and `www-authenticate`.
 //!
-//! Okta API errors: only `errorCode` is for programs, and `errorSummary` may change or be translated.
+//! Only `errorCode` is for programs; `errorSummary` may change or be translated (Okta API errors).
 
 use flowswap_contract::{Error, ErrorKind, HttpAnswer, HttpAsk, Intent};
 
 use crate::api::{REQUEST_ID, SERVICES};
 
-/// The error that a non-2xx answer stands for. `what` completes "okta refused to …".
+/// Turns a non-2xx answer into an error. `what` completes "okta refused to …".
 pub(crate) fn explain(what: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {
     let code = error_code(answer);
     let missing_scope = missing_scope(answer);
-    let (kind, message, hint) = if is_oktas(ask, answer) {
+    let (kind, message, hint) = if is_from_okta(ask, answer) {
         let (kind, hint) = classify(ask, answer.status, code, missing_scope.as_deref());
         let mut message = format!("okta refused to {what}: {}", answer.status);
         for word in code.map(str::to_owned).into_iter().chain(summaries(answer)) {
@@ -20,18 +20,18 @@ pub(crate) fn explain(what: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {
         (kind, message, hint)
     } else {
         let message = format!(
-            "something in between answered, not okta: {} to the request to {what}, without an error of Okta's",
+            "something between this machine and okta answered the request to {what}: {} without an okta error",
             answer.status
         );
-        let hint = "look at what stands between this machine and the org: a proxy, a portal, a load balancer";
+        let hint = "check the proxy, portal, or load balancer between this machine and the org";
         (ErrorKind::Unavailable, message, Some(hint.to_owned()))
     };
     let mut error = Error::new(kind, message).with_context("request", format!("{} {}", ask.method, ask.url));
-    if !is_oktas(ask, answer) {
+    if !is_from_okta(ask, answer) {
         error = error.with_context("answered_by", "foreign");
     }
-    // Before a 4xx of Okta's nothing was done; after any other answer that is no success, something may have been.
-    if ask.intent == Intent::Mutate && !(is_oktas(ask, answer) && is_refusal_before_work(answer.status)) {
+    // A 4xx from Okta means that nothing was done. After any other failure, something may have been done.
+    if ask.intent == Intent::Mutate && !(is_from_okta(ask, answer) && is_refusal_before_work(answer.status)) {
         error = error.with_unknown_effect();
     }
     if let Some(hint) = hint {
@@ -51,11 +51,11 @@ pub(crate) fn explain(what: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {
     error.with_context("status", answer.status.to_string())
 }
 
-/// Whether Okta itself refused. Its refusals have its error object or that of OAuth, or an empty body with the header that says
-/// what is missing (RFC 6750 §3); and every answer of its names the request.
-pub(crate) fn is_oktas(ask: &HttpAsk, answer: &HttpAnswer) -> bool {
+/// Whether the refusal comes from Okta. Its refusals have Okta's or OAuth's error object, or an empty body and the header that says
+/// what is missing (RFC 6750 §3). Every answer from Okta names the request.
+pub(crate) fn is_from_okta(ask: &HttpAsk, answer: &HttpAnswer) -> bool {
     let names_its_request = answer.header(REQUEST_ID).is_some();
-    // Many gateways write `error`, too; only where tokens are issued is it OAuth's.
+    // Many gateways write `error` too. It is OAuth's only at an endpoint that issues tokens.
     let is_oauth_code = |code: &str| names_its_request || OAUTH_CODES.contains(&code);
     let is_oauth_error = ask.url.contains("/oauth2/") && answer.body["error"].as_str().is_some_and(is_oauth_code);
     let is_error_object = answer.body["errorCode"].is_string() || is_oauth_error;
@@ -85,7 +85,7 @@ pub(crate) fn error_code(answer: &HttpAnswer) -> Option<&str> {
     answer.body["errorCode"].as_str().or_else(|| answer.body["error"].as_str())
 }
 
-/// What Okta says of it, in whatever language: the summary, and every cause that it names besides.
+/// Okta's explanation, in any language: the summary and all causes.
 fn summaries(answer: &HttpAnswer) -> Vec<String> {
     let summary = answer.body["errorSummary"].as_str().or_else(|| answer.body["error_description"].as_str());
     let header = answer.header("www-authenticate").and_then(|header| quoted(header, "error_description"));
@@ -99,7 +99,7 @@ fn quoted<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     header.split_once(&format!("{name}=\"")).and_then(|(_, rest)| rest.split_once('"')).map(|(value, _)| value)
 }
 
-/// 408 is a 4xx that does not say whether work had begun.
+/// Whether the status means that no work was done. 408 is a 4xx that does not say so.
 fn is_refusal_before_work(status: u16) -> bool {
     (400..500).contains(&status) && status != 408
 }
@@ -118,40 +118,42 @@ fn classify(
         }
         (403, _) if missing_scope.is_some() => (ErrorKind::Permission, hint("grant the client the scope of this call")),
         (401, Some("E0000015")) => {
-            (ErrorKind::Unsupported, hint("the org does not have this feature; ask Okta whether it is licensed"))
+            (ErrorKind::Unsupported, hint("ask Okta whether the org has a license for this feature"))
         }
         (401, Some("invalid_client")) => (ErrorKind::Auth, None),
         (401, _) => (
             ErrorKind::Auth,
-            hint("the token is wrong, revoked, unused for 30 days, or its admin was deactivated; make a new one"),
+            hint("make a new token: this one is wrong, revoked, or unused for 30 days, or its admin was deactivated"),
         ),
         (403, Some("E0000056" | "E0000143")) if ask.method == "DELETE" => {
-            (ErrorKind::Conflict, hint("an app must be inactive before it can be deleted"))
+            (ErrorKind::Conflict, hint("deactivate the app before you delete it"))
         }
-        (403, Some("E0000005")) => (ErrorKind::Auth, hint("okta sees no valid session; check `credential`")),
+        (403, Some("E0000005")) => (ErrorKind::Auth, hint("check `credential`: okta sees no valid session")),
         (403, Some("E0000056" | "E0000143")) => (ErrorKind::Conflict, None),
         (403, _) if ask.intent == Intent::Mutate => (
             ErrorKind::Permission,
             hint(if ask.url.contains(SERVICES) {
-                "the token's admin lacks the role: an integration is made and deleted by a super administrator"
+                "use a super administrator's token: no other role may create and delete integrations"
             } else {
-                "the token's admin lacks a role that may change this"
+                "use a token whose admin has a role that may change this"
             }),
         ),
-        (403, _) => (ErrorKind::Permission, hint("the token's admin lacks a role that may read this")),
+        (403, _) => (ErrorKind::Permission, hint("use a token whose admin has a role that may read this")),
         (404 | 410, _) => (ErrorKind::NotFound, None),
         (405 | 501, _) => (ErrorKind::Unsupported, None),
         (409 | 412 | 423, _) => (ErrorKind::Conflict, None),
-        (429, _) => (ErrorKind::RateLimited, hint("lower the concurrency, or raise the token's share of the limit")),
-        (503, Some("E0000010")) => (ErrorKind::Unavailable, hint("okta is in read-only mode; try again later")),
+        (429, _) => {
+            (ErrorKind::RateLimited, hint("lower the concurrency, or raise the token's share of the rate limit"))
+        }
+        (503, Some("E0000010")) => (ErrorKind::Unavailable, hint("try again later: okta is in read-only mode")),
         (408, _) => (ErrorKind::TimedOut, None),
         (500.., _) => (ErrorKind::Unavailable, None),
         _ => (ErrorKind::Invalid, None),
     }
 }
 
-/// The scope that a 403 with `insufficient_scope` (RFC 6750 §3.1) asks for; empty where the header names none.
-/// Such an answer of Okta has no body.
+/// The scope that a 403 with `insufficient_scope` (RFC 6750 §3.1) requires; empty if the header names no scope.
+/// Okta sends such an answer without a body.
 fn missing_scope(answer: &HttpAnswer) -> Option<String> {
     let header = answer.header_values("www-authenticate").find(|h| h.contains("insufficient_scope"))?;
     Some(quoted(header, "scope").unwrap_or_default().to_owned())
@@ -214,15 +216,15 @@ mod tests {
             assert_eq!((mutation.kind, mutation.effect), (kind, effect), "{status} {code:?}");
             assert_eq!(mutation.context.get("error_code"), code.as_ref(), "{status}");
             assert_eq!(mutation.context["request_id"], "req1");
-            let is_oktas = !mutation.context.contains_key("answered_by");
+            let is_from_okta = !mutation.context.contains_key("answered_by");
             assert_eq!(
                 mutation.message.starts_with(&format!("okta refused to make it: {status}")),
-                is_oktas,
+                is_from_okta,
                 "{mutation}"
             );
             assert_eq!(
-                mutation.message.starts_with("something in between answered, not okta"),
-                !is_oktas,
+                mutation.message.starts_with("something between this machine and okta answered"),
+                !is_from_okta,
                 "{mutation}"
             );
             let read = explain("see it", &HttpAsk::new(Intent::Read, "GET", url), &answer);
@@ -230,9 +232,9 @@ mod tests {
         }
     }
 
-    /// A gateway's refusal has a member of the same name.
+    /// Gateways send refusals with a member `error` too.
     #[test]
-    fn an_oauth_error_is_oktas_only_where_tokens_are_issued() {
+    fn an_oauth_error_counts_as_oktas_only_at_a_token_endpoint() {
         for (path, expected) in [("/oauth2/v1/token", ErrorKind::Permission), ("/api/v1/logs", ErrorKind::Unavailable)]
         {
             let ask = HttpAsk::new(Intent::Read, "GET", format!("https://x{path}"));
@@ -246,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_scope_is_told_from_a_missing_role() {
+    fn a_missing_scope_and_a_missing_role_are_distinguished() {
         let ask = HttpAsk::new(Intent::Read, "GET", "https://x/api/v1/groups");
         let scope = explain("list groups", &ask, &answer(403, &[("www-authenticate", NO_SCOPE)], Value::Null));
         assert_eq!(scope.kind, ErrorKind::Permission);

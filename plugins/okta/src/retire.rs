@@ -1,12 +1,12 @@
-//! Deactivates the legacy client, activates it again, deletes it for good. Each first makes sure that the app is
-//! still the object which the plan was made for.
+//! Deactivates the legacy client, activates it again, or deletes it for good. Each function first makes sure that the app
+//! is still the one in the plan.
 
 use flowswap_contract::{
     ApplyReply, Error, ErrorKind, Evidence, EvidenceResult, Intent, ObserveReply, Observed, StepParams, Values,
 };
 
 use crate::{
-    api::{Api, a_day_before, note, see},
+    api::{Api, a_day_before, evidence_from},
     detect::App,
     gone::Object,
     plan::LegacyPayload,
@@ -25,8 +25,8 @@ pub(crate) async fn deactivate(api: &Api<'_>, params: &StepParams) -> Result<App
 pub(crate) async fn activate(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
     let legacy: LegacyPayload = read_payload(params)?;
     if !legacy.was_active {
-        let detail = format!("app {} was inactive before the plan and stays so", legacy.app_id);
-        return Ok(reply(note("status", EvidenceResult::NotApplicable, detail)));
+        let detail = format!("app {} was inactive before the plan and stays inactive", legacy.app_id);
+        return Ok(reply(Evidence::new("status", EvidenceResult::NotApplicable, detail)));
     }
     change_status(api, &legacy, "ACTIVE", "activate").await.map(reply)
 }
@@ -35,13 +35,17 @@ pub(crate) async fn activate(api: &Api<'_>, params: &StepParams) -> Result<Apply
 pub(crate) async fn delete(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
     let legacy: LegacyPayload = read_payload(params)?;
     let Some(app) = find_same(api, &legacy).await? else {
-        return Ok(reply(note("deleted", EvidenceResult::Pass, format!("app {} was gone before", legacy.app_id))));
+        return Ok(reply(Evidence::new(
+            "deleted",
+            EvidenceResult::Pass,
+            format!("app {} was already gone", legacy.app_id),
+        )));
     };
     if app.label.as_deref() != Some(legacy.label.as_str()) {
-        return Err(conflict(&legacy, "has another label than in the plan"));
+        return Err(conflict(&legacy, "has a different label than in the plan"));
     }
     if app.status() != "INACTIVE" {
-        return Err(conflict(&legacy, &format!("is {}", app.status())).with_hint("retire it first"));
+        return Err(conflict(&legacy, &format!("is {}", app.status())).with_hint("deactivate it first"));
     }
     let mut ask = api.ask(Intent::Mutate, "DELETE", &path(&legacy));
     ask.idempotent = true;
@@ -52,8 +56,8 @@ pub(crate) async fn delete(api: &Api<'_>, params: &StepParams) -> Result<ApplyRe
     }
     let detail = format!("app {} is gone", legacy.app_id);
     Ok(reply(match deleted {
-        Some(answer) => see("deleted", EvidenceResult::Pass, detail, &answer),
-        None => note("deleted", EvidenceResult::Pass, detail),
+        Some(answer) => evidence_from("deleted", EvidenceResult::Pass, detail, &answer),
+        None => Evidence::new("deleted", EvidenceResult::Pass, detail),
     }))
 }
 
@@ -83,24 +87,24 @@ pub(crate) async fn observe_purged(api: &Api<'_>, params: &StepParams) -> Result
     })
 }
 
-/// A token of the client that is alive is somebody's: the directory's, or that of another one that uses the same client.
+/// Refuses while a token of the client may be in use, by this directory or by another one that uses the same client.
 async fn expect_unused(api: &Api<'_>, legacy: &LegacyPayload) -> Result<(), Error> {
     let (log, _) = TokenLog::read(api, &legacy.client_id, &a_day_before(api.host.now())?).await?;
-    let (Some(last), Some(now)) = (log.granted.first(), api.their_now()) else { return Ok(()) };
+    let (Some(last), Some(now)) = (log.granted.first(), api.org_now()) else { return Ok(()) };
     let until = last.unused_from();
     if until < now {
         return Ok(());
     }
-    let what = format!("was used by {} to get a token at {last}, which may be in use until {until}", last.agent());
-    Err(conflict(legacy, &what).with_hint("finalize again after that"))
+    let what = format!("gave {} a token at {last}, which may be in use until {until}", last.agent());
+    Err(conflict(legacy, &what).with_hint("run `flowswap finalize` again after that time"))
 }
 
 async fn change_status(api: &Api<'_>, legacy: &LegacyPayload, wanted: &str, verb: &str) -> Result<Evidence, Error> {
-    let gone = || Error::new(ErrorKind::NotFound, format!("app {} of the plan does not exist any more", legacy.app_id));
+    let gone = || Error::new(ErrorKind::NotFound, format!("app {} of the plan no longer exists", legacy.app_id));
     let app = find_same(api, legacy).await?.ok_or_else(gone)?;
     if app.status() == wanted {
-        let detail = format!("app {} is {wanted}, and was before", legacy.app_id);
-        return Ok(note("status", EvidenceResult::Pass, detail));
+        let detail = format!("app {} was already {wanted}", legacy.app_id);
+        return Ok(Evidence::new("status", EvidenceResult::Pass, detail));
     }
     let mut ask = api.ask(Intent::Mutate, "POST", &format!("{}/lifecycle/{verb}", path(legacy)));
     ask.idempotent = true;
@@ -110,15 +114,15 @@ async fn change_status(api: &Api<'_>, legacy: &LegacyPayload, wanted: &str, verb
         let what = format!("is {} after okta agreed to {verb} it", after.status());
         return Err(conflict(legacy, &what).with_unknown_effect());
     }
-    Ok(see("status", EvidenceResult::Pass, format!("app {} is {wanted}", legacy.app_id), &answer))
+    Ok(evidence_from("status", EvidenceResult::Pass, format!("app {} is {wanted}", legacy.app_id), &answer))
 }
 
-/// The app of the plan; an app of this id that has become another client is an error.
+/// Finds the app of the plan. An app with the same id but another client id is an error.
 async fn find_same(api: &Api<'_>, legacy: &LegacyPayload) -> Result<Option<App>, Error> {
     let app = find(api, legacy).await?;
     match &app {
         Some(app) if app.client_id() != Some(legacy.client_id.as_str()) => {
-            Err(conflict(legacy, "has another client id than in the plan"))
+            Err(conflict(legacy, "has a different client ID than in the plan"))
         }
         _ => Ok(app),
     }

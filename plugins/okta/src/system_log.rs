@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::api::{Api, Pages, decode};
 
-/// One event; what of it matters here (Okta System Log API).
+/// The used part of an event (Okta System Log API).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Event {
@@ -50,20 +50,20 @@ struct DebugContext {
     debug_data: Option<Value>,
 }
 
-/// How many pages of a search are read: 2,000 events.
-const MOST_PAGES: usize = 20;
+/// How many pages of a search flowswap reads: 2,000 events.
+const MAX_LOG_PAGES: usize = 20;
 
-/// Which events come first, and how many at most: there is no second page.
+/// Which events come first, and how many at most. Searches read one page only.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Order {
-    /// The log's own order, as many as it answers at once.
+    /// The log's default order, with its largest page.
     OldestFirst,
-    /// So few that looking at a busy org costs little.
+    /// A small page, so that a check of a busy org costs little.
     NewestFirst,
 }
 
 impl Order {
-    /// How many events an answer has at most; one that has as many may have left others out.
+    /// The most events in an answer. An answer with this many may leave others out.
     pub(crate) fn limit(self) -> usize {
         match self {
             Self::OldestFirst => 1000,
@@ -80,7 +80,7 @@ impl Order {
     }
 }
 
-/// The events since a time that fit a filter. One page only: the log's `next` link is for polling and is always there.
+/// Finds the events since a time that match a filter. Reads one page: the log's `next` link is for polling and is always there.
 pub(crate) async fn search(
     api: &Api<'_>,
     since: &str,
@@ -95,8 +95,8 @@ pub(crate) async fn search(
     Ok((events, answer))
 }
 
-/// The newest event since a time that fits a filter and a condition of ours, over as many pages as it takes; `false` beside it
-/// where the pages were more than are read, so that an older one may be there.
+/// Finds the newest event since a time that matches a filter and our own condition, over up to `MAX_LOG_PAGES` pages. The second value
+/// is `false` if there are more pages, so an older event may match.
 pub(crate) async fn find_newest(
     api: &Api<'_>,
     since: &str,
@@ -106,11 +106,11 @@ pub(crate) async fn find_newest(
     let order = Order::NewestFirst.parameters();
     let path = format!("/api/v1/logs?since={}&filter={}{order}", encode(since), encode(filter));
     let mut pages = Pages::new(api, "search the System Log", api.ask(Intent::Read, "GET", &path));
-    for _ in 0..MOST_PAGES {
+    for _ in 0..MAX_LOG_PAGES {
         let Some(events) = pages.next::<Event>().await? else { return Ok((None, true)) };
         events.iter().try_for_each(Event::expect_time)?;
         if events.is_empty() {
-            // Where the log leads on for ever, nothing comes any more.
+            // The log's `next` link never ends, so an empty page means that there is nothing more.
             return Ok((None, true));
         }
         let newest = events.into_iter().filter(&fits).max_by_key(Event::at);
@@ -122,7 +122,7 @@ pub(crate) async fn find_newest(
 }
 
 impl Event {
-    /// Whether it is a success of this kind. The filter is the server's; a proof does not rest on somebody else's filter.
+    /// Whether it is a success of this kind. The server has filtered already, but a proof must not rely on that.
     pub(crate) fn is(&self, kind: &str) -> bool {
         self.is_of(kind) && self.result() == Some("SUCCESS")
     }
@@ -132,7 +132,7 @@ impl Event {
         self.is_of(kind) && self.result() == Some("FAILURE")
     }
 
-    /// Whether it is of this kind, however it went.
+    /// Whether it is of this kind, with any outcome.
     pub(crate) fn is_of(&self, kind: &str) -> bool {
         self.event_type.as_deref() == Some(kind)
     }
@@ -146,16 +146,16 @@ impl Event {
         self.outcome.as_ref()?.reason.as_deref()
     }
 
-    /// An event whose time cannot be read would not be seen by anything that looks at times.
+    /// Refuses an event without a readable time: every check that compares times would ignore it.
     fn expect_time(&self) -> Result<(), Error> {
         if self.at().is_some() {
             return Ok(());
         }
         let (id, time) = (self.uuid.as_deref().unwrap_or("without an id"), self.published.as_deref());
         let time = time.map_or("no time".to_owned(), |time| format!("the time `{time}`"));
-        let message = format!("an event of the System Log cannot be placed: event {id} has {time}");
+        let message = format!("failed to read the time of a System Log event: event {id} has {time}");
         Err(Error::new(ErrorKind::Invalid, message)
-            .with_hint("a time is RFC 3339 with its offset, such as 2026-01-01T00:00:00Z"))
+            .with_hint("expected a time in RFC 3339 with an offset, such as 2026-01-01T00:00:00Z"))
     }
 
     /// When it happened.
@@ -163,12 +163,12 @@ impl Event {
         self.published.as_deref()?.parse().ok()
     }
 
-    /// A member of the debug data, of which Okta promises nothing: whoever uses it must do without it, too.
+    /// A member of the debug data. Okta promises nothing about these, so callers must work without them too.
     pub(crate) fn debug(&self, member: &str) -> Option<&Value> {
         self.debug_context.as_ref()?.debug_data.as_ref()?.get(member)
     }
 
-    /// Who did it.
+    /// The id of who did it.
     pub(crate) fn actor(&self) -> Option<&str> {
         self.actor.as_ref()?.id.as_deref()
     }
@@ -178,13 +178,13 @@ impl Event {
         self.target.iter().flatten().any(|target| target.id.as_deref() == Some(id))
     }
 
-    /// To which clients it was done, as far as it says; ids of apps and clients begin so (Okta management API). What the targets
-    /// of some kinds of event are is in no public source.
+    /// The clients among its targets. Ids of apps and clients start with `0oa` (Okta management API). For some kinds of event, no public
+    /// source says what the targets are.
     pub(crate) fn clients(&self) -> impl Iterator<Item = &str> {
         self.target.iter().flatten().filter_map(|target| target.id.as_deref()).filter(|id| id.starts_with("0oa"))
     }
 
-    /// The program that it was done with, as it calls itself.
+    /// The raw `User-Agent` of the program that did it.
     pub(crate) fn agent(&self) -> Option<&str> {
         self.client.as_ref()?.user_agent.as_ref()?.raw_user_agent.as_deref()
     }

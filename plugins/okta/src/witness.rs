@@ -1,9 +1,9 @@
-//! Tells from the System Log as which client a directory is connected, for directories that do not show it themselves.
+//! Finds out from the System Log which client a directory uses, for directories that do not show it themselves.
 //!
-//! Who gets tokens is connected: the swap is seen once the directory gets its tokens as the service client and no more as
-//! the legacy client; `confirm` proves it. The way back deletes the service client, so that somebody went back, or never left, is
-//! believed only after two tokens of the legacy client that no sign-in explains, the last of them so late that nobody uses the
-//! service client any more.
+//! The swap is done once the directory gets its tokens as the service client and no longer as the legacy client; `confirm` proves
+//! it. A rollback deletes the service client, so it needs stronger evidence that the directory is back on the legacy client, or
+//! never left it. The evidence is two tokens of the legacy client that no sign-in explains. The last one must be so late that
+//! nobody uses the service client any more.
 
 use flowswap_contract::{Error, ErrorKind, ObserveReply, Observed, StepParams, Values};
 use jiff::{SignedDuration, Timestamp};
@@ -13,147 +13,150 @@ use serde_json::{Value, json};
 use crate::{
     api::{Api, a_day_before, read_time},
     read_payload,
-    tokens::{Token, TokenLog, UNUSED, find_sign_ins},
+    tokens::{Token, TokenLog, UNUSED_AFTER, find_sign_ins},
 };
 
-/// What comes so soon after a sign-in may belong to it: the console gets and tests tokens before anything is submitted.
-const SIGNING_IN: SignedDuration = SignedDuration::from_mins(2);
+/// Tokens this close to a sign-in may belong to it: the console gets and tests tokens before anything is submitted.
+const SIGN_IN_WINDOW: SignedDuration = SignedDuration::from_mins(2);
 
-/// Two syncs at the least; tokens that are closer together may be of one person who tries twice.
-const WAY_BACK_APART: SignedDuration = SignedDuration::from_mins(10);
+/// At least two syncs. Tokens that are closer together may come from a person who tries twice.
+const MIN_ROLLBACK_GAP: SignedDuration = SignedDuration::from_mins(10);
 
-const SHOWS_NOTHING: &str =
-    "the log does not even show that flowswap tried the client, so it may show none of its tokens";
+const OWN_REQUESTS_MISSING: &str =
+    "the log does not show flowswap's own requests as this client, so it may also lack other tokens";
 
-/// The output of a swap that is taken back: when the service client was last in use, as far as is known. The directory must have
-/// synchronized since.
+/// The output of a swap that was rolled back: the last known use of the service client. The directory must have synchronized
+/// since then.
 const LEFT_AT: &str = "left_at";
 
-/// What the directory's swap says of itself; the rest of its payload is its plugin's.
+/// The part of the directory's swap payload that this plugin reads.
 #[derive(Deserialize)]
 pub(crate) struct SwapPayload {
-    /// May be null where nobody knows it; a payload that does not speak of it is another plugin's idea of a swap.
+    /// Null if nobody knows it. The key must be there: a payload without it comes from a plugin with another kind of swap.
     #[serde(deserialize_with = "Option::deserialize")]
     pub(crate) previous_client_id: Option<String>,
 }
 
-/// Looks who got tokens since the day on which the swap was begun.
+/// Checks who has received tokens, from a day before the swap started.
 pub(crate) async fn observe_swap(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
     let payload: SwapPayload = read_payload(params)?;
     let service_id = params.input("client_id")?;
     let done_at = params.outputs.get("swapped_at").and_then(Value::as_str);
-    // The tokens' order decides, not their time: this only says how far the log is asked back.
-    let begun = params.attempts.first().map_or(api.host.now(), |attempt| attempt.at.as_str());
-    let begun = done_at.map_or(begun, |done_at| begun.min(done_at));
-    let since = a_day_before(begun)?;
+    // The order of the tokens decides, not their time. The time only limits the search.
+    let started = params.attempts.first().map_or(api.host.now(), |attempt| attempt.at.as_str());
+    let started = done_at.map_or(started, |done_at| started.min(done_at));
+    let since = a_day_before(started)?;
     let (service, _) = match TokenLog::read(api, service_id, &since).await {
-        // Okta's own word that the log may not be read. Another error may pass, or is somebody else's.
+        // Okta itself says that this token may not read the log. Other errors may pass, or come from something else.
         Err(error) if error.kind == ErrorKind::Permission => {
-            let detail = format!("as which client the directory is connected cannot be seen: {}", error.message);
+            let detail = format!("flowswap cannot see which client the directory uses: {}", error.message);
             return Ok(reply(Observed::Unknown, Values::new(), detail));
         }
         other => other?,
     };
     let legacy = TokenLog::read_known(api, payload.previous_client_id.as_deref(), &since).await?;
-    let sides = Sides { service_id, service, legacy_id: payload.previous_client_id.as_deref(), legacy };
-    let last = match (sides.service.granted.first(), done_at, &params.given_at) {
-        (Some(token), ..) if sides.granted_after(token.at).is_empty() => return sides.swapped(api, token).await,
-        // Somebody else may use the legacy client, or a person has only tested the new one.
+    let logs = ClientLogs { service_id, service, legacy_id: payload.previous_client_id.as_deref(), legacy };
+    let last = match (logs.service.granted.first(), done_at, &params.given_at) {
+        (Some(token), ..) if logs.granted_after(token.at).is_empty() => return logs.swapped(api, token).await,
+        // Somebody else may use the legacy client, or a person only tested the new client.
         (Some(token), _, given_at) => {
             let mut at = token.at;
-            // Where no token is seen to be flowswap's own, this one may be, and those of the directory may be late.
-            if let Some(given_at) = given_at.as_ref().filter(|_| !sides.service.shows_us) {
-                let Some(given_at) = in_their_time(api, given_at)? else { return Ok(sides.untold(&since)) };
+            // If the log does not mark any token as flowswap's own, this one may be flowswap's, and the directory's may be late.
+            if let Some(given_at) = given_at.as_ref().filter(|_| !logs.service.shows_own_requests) {
+                let Some(given_at) = to_org_time(api, given_at)? else { return Ok(logs.undecided(&since)) };
                 at = at.max(given_at);
             }
-            Last { at, what: format!("the last one as the service client {service_id} at {token}") }
+            LastUse { at, description: format!("the last token as the service client {service_id} at {token}") }
         }
-        (None, Some(_), _) => return Ok(sides.lost_sight(&since)),
-        // The person may have connected the directory, and the events of that may be late.
+        (None, Some(_), _) => return Ok(logs.swap_not_shown(&since)),
+        // The person may have connected the directory, and its events may be late.
         (None, None, Some(given_at)) => {
-            let Some(at) = in_their_time(api, given_at)?.filter(|_| sides.service.shows_us) else {
-                return Ok(sides.untold(&since));
+            let Some(at) = to_org_time(api, given_at)?.filter(|_| logs.service.shows_own_requests) else {
+                return Ok(logs.undecided(&since));
             };
-            Last { at, what: format!("a person could last have connected the service client {service_id}, at {at}") }
+            let description =
+                format!("the last time that a person may have connected the service client {service_id}, {at}");
+            LastUse { at, description }
         }
-        (None, None, None) => return Ok(sides.not_yet(&since, !params.attempts.is_empty())),
+        (None, None, None) => return Ok(logs.not_swapped(&since, !params.attempts.is_empty())),
     };
-    let turned = sides.granted_after(last.at);
-    if turned.is_empty() {
-        return Ok(sides.untold(&since));
+    let legacy_tokens = logs.granted_after(last.at);
+    if legacy_tokens.is_empty() {
+        return Ok(logs.undecided(&since));
     }
-    // What follows may delete the client, so it must be certain that nobody uses it any more.
-    let sign_ins = find_sign_ins(api, sides.legacy_id.unwrap_or_default(), &since).await?;
-    Ok(sides.judge_way_back(&last, &turned, &sign_ins))
+    // The next step may delete the service client, so it must be certain that nobody uses it any more.
+    let sign_ins = find_sign_ins(api, logs.legacy_id.unwrap_or_default(), &since).await?;
+    Ok(logs.check_rollback(&last, &legacy_tokens, &sign_ins))
 }
 
-/// When the service client was last in use, as far as is known, by the org's clock.
-struct Last {
+/// The last known use of the service client, by the org's clock.
+struct LastUse {
     at: Timestamp,
-    what: String,
+    description: String,
 }
 
-/// A time of flowswap's machine by the org's clock. Both clocks are read at the same moment, so what lies between counts. None where
-/// the org does not say its time.
-fn in_their_time(api: &Api<'_>, at: &str) -> Result<Option<Timestamp>, Error> {
+/// Converts a time of flowswap's machine to the org's clock. Both clocks are read at the same moment, so the time since then is the same
+/// by both. `None` if the org does not state its time.
+fn to_org_time(api: &Api<'_>, at: &str) -> Result<Option<Timestamp>, Error> {
     let ago = api.host_now()?.duration_since(read_time("given_at", at)?);
-    Ok(api.their_now().map(|now| now - ago))
+    Ok(api.org_now().map(|now| now - ago))
 }
 
-/// What the log shows of both clients.
-struct Sides<'a> {
+/// What the log shows about both clients.
+struct ClientLogs<'a> {
     service_id: &'a str,
     service: TokenLog,
     legacy_id: Option<&'a str>,
     legacy: TokenLog,
 }
 
-impl Sides<'_> {
+impl ClientLogs<'_> {
     /// Tokens as the legacy client, newest first.
     fn granted_after(&self, at: Timestamp) -> Vec<&Token> {
         self.legacy.granted.iter().filter(|token| token.at > at).collect()
     }
 
-    /// Nobody but flowswap got a token as the service client, and somebody may have been about to.
-    fn untold(&self, since: &str) -> ObserveReply {
+    /// Only flowswap got a token as the service client, but a person may have connected it.
+    fn undecided(&self, since: &str) -> ObserveReply {
         let silence = self.silence(since);
-        let why = if self.service.shows_us {
+        let open_question = if self.service.shows_own_requests {
             format!(
-                "that nobody did shows by two tokens as the legacy client, the last of them {} minutes later",
-                UNUSED.as_mins()
+                ". Two tokens as the legacy client, the last at least {} minutes later, show that nobody did",
+                UNUSED_AFTER.as_mins()
             )
         } else {
-            SHOWS_NOTHING.to_owned()
+            format!(", and {OWN_REQUESTS_MISSING}")
         };
-        let detail = format!("{silence}; a person may have connected it meanwhile: {why}");
+        let detail = format!("{silence}. A person may have connected it since then{open_question}");
         reply(Observed::Unknown, Values::new(), detail)
     }
 
-    fn not_yet(&self, since: &str, is_begun: bool) -> ObserveReply {
+    fn not_swapped(&self, since: &str, is_started: bool) -> ObserveReply {
         let mut detail = self.silence(since);
-        // The silence of a log counts that shows what flowswap itself did as the client, or where nobody was asked to connect it.
-        let is_told = self.service.shows_us || !is_begun;
-        if !is_told {
+        // A silent log counts if it shows flowswap's own requests as the client, or if nobody was asked to connect it.
+        let is_certain = self.service.shows_own_requests || !is_started;
+        if !is_certain {
             detail.push_str("; ");
-            detail.push_str(SHOWS_NOTHING);
+            detail.push_str(OWN_REQUESTS_MISSING);
         }
-        reply(if is_told { Observed::NotApplied } else { Observed::Unknown }, Values::new(), detail)
+        reply(if is_certain { Observed::NotApplied } else { Observed::Unknown }, Values::new(), detail)
     }
 
     fn silence(&self, since: &str) -> String {
         let id = self.service_id;
         let mut detail = format!(
-            "a token as the service client {id} would show the swap, and nobody but flowswap got one since {since}"
+            "a token as the service client {id} would show the swap, but nobody except flowswap has received one since {since}"
         );
         match (self.legacy_id, self.legacy.granted.first()) {
             (Some(id), Some(token)) => {
-                detail.push_str(&format!("; {} got its last as the legacy client {id} at {token}", token.agent()));
+                detail
+                    .push_str(&format!("; {} got its last token as the legacy client {id} at {token}", token.agent()));
             }
-            (Some(id), None) => detail.push_str(&format!("; and nobody as the legacy client {id}")),
+            (Some(id), None) => detail.push_str(&format!("; nobody has received one as the legacy client {id} either")),
             (None, _) => {}
         }
         detail.push_str(&self.refusals());
-        detail.push_str("; an event may take some minutes to arrive");
+        detail.push_str("; events may arrive some minutes late");
         detail
     }
 
@@ -162,10 +165,13 @@ impl Sides<'_> {
         let first = self.service.find_first(api, before.map(|token| token.at)).await?;
         let first = first.as_ref().unwrap_or(last);
         let agent = first.agent();
-        let mut detail = format!("{agent} gets tokens as the service client {} since {first}", self.service_id);
+        let mut detail =
+            format!("{agent} has been getting tokens as the service client {} since {first}", self.service_id);
         match (self.legacy_id, before) {
-            (Some(id), Some(token)) => detail.push_str(&format!(", its last as the legacy client {id} was at {token}")),
-            (Some(id), None) => detail.push_str(&format!(", and none as the legacy client {id}")),
+            (Some(id), Some(token)) => {
+                detail.push_str(&format!("; its last token as the legacy client {id} was at {token}"));
+            }
+            (Some(id), None) => detail.push_str(&format!(", and no token as the legacy client {id}")),
             (None, _) => {}
         }
         detail.push_str(&self.refusals());
@@ -173,56 +179,59 @@ impl Sides<'_> {
         Ok(reply(Observed::Applied, outputs, detail))
     }
 
-    /// That nothing is seen of what was done once says that the log is not seen, or does not reach back.
-    fn lost_sight(&self, since: &str) -> ObserveReply {
+    /// flowswap saw the swap before, so a log without its tokens is incomplete or does not reach back far enough.
+    fn swap_not_shown(&self, since: &str) -> ObserveReply {
         let detail = format!(
-            "the log shows no token that anybody but flowswap got as the service client {} since {since}, though the swap \
-             was seen{}; as which client the directory is connected cannot be told",
+            "flowswap saw the swap, but since {since} the log shows only flowswap's own tokens as the service client {}{}; \
+             flowswap cannot tell which client the directory uses",
             self.service_id,
             self.refusals()
         );
         reply(Observed::Unknown, Values::new(), detail)
     }
 
-    /// Whether somebody went back, or never left, once the legacy client got tokens after the last use of the service client.
-    fn judge_way_back(&self, last: &Last, turned: &[&Token], sign_ins: &[Token]) -> ObserveReply {
+    /// Decides whether the directory is back on the legacy client, or never left it. The legacy client got these tokens after the last
+    /// use of the service client.
+    fn check_rollback(&self, last: &LastUse, legacy_tokens: &[&Token], sign_ins: &[Token]) -> ObserveReply {
         let by_code = |token: &&Token| token.grant_type() == Some("authorization_code");
         let sign_ins: Vec<_> = sign_ins.iter().chain(self.legacy.granted.iter().filter(by_code)).collect();
-        // The events of one sign-in come in any order.
+        // The events of one sign-in arrive in any order.
         let is_signing_in =
-            |token: &Token| sign_ins.iter().any(|by| token.at.duration_since(by.at).abs() <= SIGNING_IN);
-        let own: Vec<_> = turned.iter().filter(|token| !is_signing_in(token)).collect();
-        let (what, unused_from) = (&last.what, last.at + UNUSED);
-        let (legacy_id, refusals) = (self.legacy_id.unwrap_or_default(), self.refusals());
+            |token: &Token| sign_ins.iter().any(|by| token.at.duration_since(by.at).abs() <= SIGN_IN_WINDOW);
+        let own: Vec<_> = legacy_tokens.iter().filter(|token| !is_signing_in(token)).collect();
+        let last_use = &last.description;
+        let unused_from = last.at + UNUSED_AFTER;
+        let legacy_id = self.legacy_id.unwrap_or_default();
+        let refusals = self.refusals();
         let counts_from = match own.as_slice() {
-            [newest, .., oldest] if newest.at >= unused_from && newest.at >= oldest.at + WAY_BACK_APART => {
+            [newest, .., oldest] if newest.at >= unused_from && newest.at >= oldest.at + MIN_ROLLBACK_GAP => {
                 let agent = newest.agent();
                 let detail = format!(
-                    "{agent} got tokens as the legacy client {legacy_id} at {oldest} and at {newest}, after {what}{refusals}"
+                    "{agent} got tokens as the legacy client {legacy_id} at {oldest} and {newest}, after {last_use}{refusals}"
                 );
                 let outputs = [(LEFT_AT.to_owned(), json!(last.at.to_string()))].into();
                 return reply(Observed::NotApplied, outputs, detail);
             }
-            [.., oldest] => unused_from.max(oldest.at + WAY_BACK_APART),
+            [.., oldest] => unused_from.max(oldest.at + MIN_ROLLBACK_GAP),
             [] => unused_from,
         };
         let detail = format!(
-            "{} got a token as the legacy client {legacy_id} at {}, after {what}{refusals}; the directory may still use a token of the \
-             service client, so the way back shows by two tokens as the legacy client without a sign-in, ten minutes apart, \
-             the last of them from {counts_from} on; an event may take some minutes to arrive",
-            turned[0].agent(),
-            turned[0],
+            "{} got a token as the legacy client {legacy_id} at {}, after {last_use}{refusals}. The directory may still use a token of \
+             the service client. The rollback needs two tokens as the legacy client without a sign-in: at least ten minutes apart, \
+             the last at {counts_from} or later. Events may arrive some minutes late",
+            legacy_tokens[0].agent(),
+            legacy_tokens[0],
         );
         reply(Observed::Unknown, Values::new(), detail)
     }
 
-    /// Who was refused a token and got none since.
+    /// The refusals after which no token was issued.
     fn refusals(&self) -> String {
         let service = (Some(self.service_id), self.service.refused_last());
         let refused = [service, (self.legacy_id, self.legacy.refused_last())];
         let describe = |(id, token): (Option<&str>, Option<&Token>)| {
             let (id, token) = (id?, token?);
-            Some(format!("; {} was refused a token as {id} at {token}: {}", token.agent(), token.reason()))
+            Some(format!("; okta refused {} a token as {id} at {token}: {}", token.agent(), token.reason()))
         };
         refused.into_iter().filter_map(describe).collect()
     }

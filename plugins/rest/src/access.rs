@@ -1,4 +1,4 @@
-//! Whether the interface is reachable, lets us read, and shows what its description says. Nothing is written.
+//! Checks that the interface is reachable, permits reading, and shows what its description says. Writes nothing.
 
 use flowswap_contract::{Error, Evidence, EvidenceResult, HttpAnswer};
 
@@ -11,12 +11,12 @@ pub(crate) async fn check(api: &Api<'_>) -> Vec<Evidence> {
         Err(error) => return vec![fail("find-directory", error)],
     };
     match detect::read(api, &id).await {
-        Ok((shown, answer)) => judge(api, &shown, &answer),
+        Ok((shown, answer)) => check_fields(api, &shown, &answer),
         Err(error) => vec![fail("read-directory", error)],
     }
 }
 
-fn judge(api: &Api<'_>, shown: &Directory, answer: &HttpAnswer) -> Vec<Evidence> {
+fn check_fields(api: &Api<'_>, shown: &Directory, answer: &HttpAnswer) -> Vec<Evidence> {
     let fields = &api.config.read.fields;
     let must_show = [("id", shown.id.is_some()), ("name", shown.name.is_some()), ("domain", shown.domain.is_some())];
     let missing = must_show.into_iter().find(|(_, is_shown)| !is_shown);
@@ -24,8 +24,8 @@ fn judge(api: &Api<'_>, shown: &Directory, answer: &HttpAnswer) -> Vec<Evidence>
     vec![match missing {
         Some((name, _)) => fail("read-directory", fields.missing(name)),
         None => {
-            let detail = format!("{} is connected by {flow}", shown.name.as_deref().unwrap_or_default());
-            api.see("read-directory", EvidenceResult::Pass, detail, answer)
+            let detail = format!("{} uses the flow {flow}", shown.name.as_deref().unwrap_or_default());
+            api.evidence("read-directory", EvidenceResult::Pass, detail, answer)
         }
     }]
 }

@@ -1,4 +1,4 @@
-//! Requests to the interface: templates filled in, the token added, refusals turned into errors.
+//! Sends requests to the interface: fills in templates, adds the token, and turns refusals into errors.
 
 use flowswap_contract::{
     Auth, Body, Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, HttpAsk, Intent, sdk::Host, sdk::encode,
@@ -11,14 +11,14 @@ use crate::{
     time::Timestamp,
 };
 
-/// One call's way to the interface.
+/// The connection of one call to the interface.
 pub(crate) struct Api<'a> {
     pub(crate) host: &'a Host,
     pub(crate) config: &'a Config,
 }
 
 impl Api<'_> {
-    /// Carries an operation out; whatever is no 2xx is an error. `what` completes "the directory refused to …".
+    /// Runs an operation. Any answer other than a 2xx is an error. `what` completes "the directory refused to …".
     pub(crate) async fn send(
         &self,
         what: &str,
@@ -47,13 +47,13 @@ impl Api<'_> {
         if answer.is_success() { Ok(answer) } else { Err(self.explain(what, &ask, &answer)) }
     }
 
-    /// When the interface gave this answer, by its own clock (RFC 9110, `Date`), to the second.
+    /// The time of this answer by the interface's own clock (RFC 9110, `Date`), to the second.
     pub(crate) fn date_of(answer: &HttpAnswer) -> Option<Timestamp> {
         answer.header("date").and_then(Timestamp::parse_http_date)
     }
 
-    /// One line of evidence, with the request's id.
-    pub(crate) fn see(
+    /// Evidence from an answer, with the id of its request.
+    pub(crate) fn evidence(
         &self,
         check: &str,
         result: EvidenceResult,
@@ -65,18 +65,20 @@ impl Api<'_> {
     }
 
     fn explain(&self, what: &str, ask: &HttpAsk, answer: &HttpAnswer) -> Error {
-        let speaker = self.tell_speaker(answer);
-        // Only what the owner points at is repeated: the rest of a refusal may echo what was sent.
+        let source = self.find_source(answer);
+        // Messages repeat only the reason that the owner points at: the rest of a refusal may echo the request.
         let reason = self.config.error.as_deref().and_then(|p| answer.body.pointer(p)).and_then(Value::as_str);
         let colon = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
         let status = answer.status;
-        let (kind, message, hint) = match speaker {
-            Speaker::Foreign => (
+        let (kind, message, hint) = match source {
+            Source::Foreign => (
                 ErrorKind::Unavailable,
-                format!("something in between may have answered, and not the directory, to `{what}`: {status}{colon}"),
+                format!(
+                    "something between this machine and the directory may have answered the request to {what}: {status}{colon}"
+                ),
                 Some(self.hint_foreign(status)),
             ),
-            Speaker::Directory | Speaker::Undescribed => {
+            Source::Directory | Source::Unknown => {
                 let (kind, hint) = classify(status);
                 (kind, format!("the directory refused to {what}: {status}{colon}"), hint)
             }
@@ -84,7 +86,7 @@ impl Api<'_> {
         let mut error = Error::new(kind, message)
             .with_context("request", format!("{} {}", ask.method, ask.url))
             .with_context("status", status.to_string());
-        if let Speaker::Foreign = speaker {
+        if let Source::Foreign = source {
             error = error.with_context("answered_by", "foreign");
         }
         if let Some(id) = answer.header(&self.config.request_id_header) {
@@ -93,52 +95,52 @@ impl Api<'_> {
         if let Some(hint) = hint {
             error = error.with_hint(hint);
         }
-        // The directory's own 4xx was refused before work, but for 408, which does not say.
+        // The directory's own 4xx means that no work was done, except 408, which does not say.
         let is_refusal_before_work =
-            matches!(speaker, Speaker::Directory) && (400..500).contains(&status) && status != 408;
+            matches!(source, Source::Directory) && (400..500).contains(&status) && status != 408;
         if ask.intent == Intent::Mutate && !is_refusal_before_work { error.with_unknown_effect() } else { error }
     }
 
-    /// Who refused, as far as the description tells: a proxy or a load balancer has the same statuses, and other bodies.
-    fn tell_speaker(&self, answer: &HttpAnswer) -> Speaker {
-        let is_gone = self.config.gone.as_ref().is_some_and(|gone| gone.is_said_by(answer));
+    /// Finds out by the description who refused: a proxy or a load balancer sends the same statuses with other bodies.
+    fn find_source(&self, answer: &HttpAnswer) -> Source {
+        let is_gone = self.config.gone.as_ref().is_some_and(|gone| gone.matches(answer));
         let reason = self.config.error.as_deref().map(|pointer| answer.body.pointer(pointer));
         match (answer.status, reason) {
-            _ if is_gone => Speaker::Directory,
-            // No status is taken for a missing directory on its own; and a redirect leads somewhere else.
-            (404 | 410 | 300..400, _) => Speaker::Foreign,
-            (_, Some(Some(reason))) if reason.is_string() => Speaker::Directory,
-            (400..500, Some(_)) => Speaker::Foreign,
-            _ => Speaker::Undescribed,
+            _ if is_gone => Source::Directory,
+            // A status alone does not prove that a directory is missing, and a redirect leads somewhere else.
+            (404 | 410 | 300..400, _) => Source::Foreign,
+            (_, Some(Some(reason))) if reason.is_string() => Source::Directory,
+            (400..500, Some(_)) => Source::Foreign,
+            _ => Source::Unknown,
         }
     }
 
     fn hint_foreign(&self, status: u16) -> &'static str {
         match (status, &self.config.gone) {
             (404 | 410, None) => {
-                "describe in `gone` how the directory itself says that it is not there; look at `id`, too"
+                "describe in `gone` how the interface itself says that the directory does not exist; also check `id`"
             }
             (404 | 410, Some(_)) => {
-                "it is not what `gone` describes; look at the operation's `path`, and what is in between"
+                "check the operation's `path` and any proxy or portal: the answer is not what `gone` describes"
             }
-            _ => "look at `base_url`, at the proxy, and whether `error` points at the reason of a refusal",
+            _ => "check `base_url`, the proxy, and whether `error` points at the reason of a refusal",
         }
     }
 }
 
-/// Who gave an answer that is no success.
-enum Speaker {
-    /// It has what the description says the directory's own have.
+/// Who sent an answer that is not a success.
+enum Source {
+    /// The directory: the answer matches the description.
     Directory,
-    /// The description says nothing that would tell.
-    Undescribed,
-    /// It lacks that.
+    /// The description does not say how to recognize it.
+    Unknown,
+    /// Something else: the answer does not match the description.
     Foreign,
 }
 
 impl Gone {
-    /// Whether the answer is the interface's own word that there is no such directory.
-    fn is_said_by(&self, answer: &HttpAnswer) -> bool {
+    /// Whether the interface itself says in this answer that there is no such directory.
+    fn matches(&self, answer: &HttpAnswer) -> bool {
         u64::from(answer.status) == self.status && answer.body.pointer(&self.pointer) == Some(&self.equals)
     }
 }
@@ -146,7 +148,7 @@ impl Gone {
 fn classify(status: u16) -> (ErrorKind, Option<&'static str>) {
     match status {
         401 => (ErrorKind::Auth, Some("check `credential` and `auth_scheme`")),
-        403 => (ErrorKind::Permission, Some("the token does not permit this operation")),
+        403 => (ErrorKind::Permission, Some("use a token that permits this operation")),
         404 | 410 => (ErrorKind::NotFound, Some("check `id`")),
         405 | 501 => (ErrorKind::Unsupported, Some("check the operation's `method`")),
         408 => (ErrorKind::TimedOut, None),

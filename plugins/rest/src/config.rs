@@ -1,4 +1,4 @@
-//! The description of an interface: the tenant's `directory` table, read and checked once when the session opens.
+//! The tenant's `directory` table, which describes an interface. It is read and checked once when the session opens.
 
 use std::collections::BTreeMap;
 
@@ -16,25 +16,25 @@ pub(crate) const KEYS: [(&str, bool, &str); 19] = [
     ("base_url", true, "https origin that every path is appended to"),
     ("credential", true, "the interface's token"),
     ("auth_scheme", false, "the word before the token; Bearer by default"),
-    ("id", false, "the directory's id; found by `list` when absent"),
-    ("name", false, "the directory's name, to find it by"),
-    ("domain", false, "the directory's domain, to find it by"),
-    ("fields", true, "table: where the answer of `read` shows what (JSON pointers)"),
+    ("id", false, "the directory's id; without it, `list` finds the directory"),
+    ("name", false, "the directory's name, to find it in the list"),
+    ("domain", false, "the directory's domain, to find it in the list"),
+    ("fields", true, "table: where the answer of `read` shows each field (JSON pointers)"),
     ("flows", true, "table: the interface's word for a flow = authorization-code or client-credentials"),
     ("healthy", false, "list: status words that mean a good sync"),
     ("busy", false, "list: status words that mean a sync is running"),
     ("error", false, "JSON pointer to the message of a refusal"),
-    ("gone", false, "table: how a refusal says that there is no such directory: pointer, equals, status (404)"),
+    ("gone", false, "table: how a refusal says that the directory does not exist: pointer, equals, status (404)"),
     ("request_id_header", false, "response header that names a request; x-request-id by default"),
-    ("list", false, "operation: the directories, page by page"),
-    ("read", true, "operation: the directory"),
-    ("status", false, "operation: the state of the connection after the swap; `read` by default"),
+    ("list", false, "operation: list the directories, page by page"),
+    ("read", true, "operation: read the directory"),
+    ("status", false, "operation: read the state of the connection after the swap; `read` by default"),
     ("test", true, "operation: test a connection with new credentials"),
     ("submit", true, "operation: reconnect the directory with tested credentials"),
-    ("restore", false, "operation: put the previous connection back; without it a person must"),
+    ("restore", false, "operation: restore the previous connection; without it, a person must"),
 ];
 
-/// What the owner of the interface wrote.
+/// The configuration that the owner of the interface wrote.
 pub(crate) struct Config {
     pub(crate) base_url: String,
     pub(crate) credential: Handle,
@@ -47,20 +47,20 @@ pub(crate) struct Config {
     pub(crate) error: Option<String>,
     pub(crate) gone: Option<Gone>,
     pub(crate) request_id_header: String,
-    pub(crate) read: Shown,
-    pub(crate) status: Option<Shown>,
+    pub(crate) read: ReadOperation,
+    pub(crate) status: Option<ReadOperation>,
     pub(crate) test: TestOperation,
     pub(crate) submit: Operation,
     pub(crate) restore: Option<Operation>,
 }
 
-/// How the directory is found; a search goes through the list.
+/// How to find the directory. A search reads the list.
 pub(crate) enum Target {
     Id(String),
     Search { name: Option<String>, domain: Option<String> },
 }
 
-/// How the interface itself says that there is no such directory. A status alone does not: a load balancer has it, too.
+/// How the interface itself says that there is no such directory. A status alone is not enough: a load balancer sends those too.
 pub(crate) struct Gone {
     pub(crate) status: u64,
     pub(crate) pointer: String,
@@ -75,13 +75,13 @@ pub(crate) struct Operation {
     pub(crate) body: Option<Body>,
 }
 
-/// A request whose answer shows a directory.
-pub(crate) struct Shown {
+/// A request whose answer shows one directory.
+pub(crate) struct ReadOperation {
     pub(crate) operation: Operation,
     pub(crate) fields: Fields,
 }
 
-/// A request whose answers show many.
+/// A request whose answers list the directories.
 pub(crate) struct ListOperation {
     pub(crate) operation: Operation,
     pub(crate) items: String,
@@ -118,7 +118,7 @@ const OF_SUBMIT: &[Variable] = &[
     Variable::AppData,
     Variable::Receipt,
 ];
-/// `$flow` and `$client_id` are the previous ones. Nobody has the previous secret.
+/// `$flow` and `$client_id` are the previous ones. There is no `$client_secret`: flowswap does not have the previous secret.
 const OF_RESTORE: &[Variable] =
     &[Variable::Id, Variable::Name, Variable::Domain, Variable::Flow, Variable::ClientId, Variable::AppData];
 
@@ -142,8 +142,8 @@ impl Config {
             error: root.pointer("error")?,
             gone: root.table("gone")?.map(|table| read_gone(&table)).transpose()?,
             request_id_header: root.text("request_id_header")?.unwrap_or("x-request-id").to_ascii_lowercase(),
-            read: read_shown(&root.require_table("read")?, &fields, &["id", "name", "domain", "flow"])?,
-            status: root.table("status")?.map(|table| read_shown(&table, &fields, &["flow"])).transpose()?,
+            read: read_with_fields(&root.require_table("read")?, &fields, &["id", "name", "domain", "flow"])?,
+            status: root.table("status")?.map(|table| read_with_fields(&table, &fields, &["flow"])).transpose()?,
             test: read_test(&root.require_table("test")?)?,
             submit: read_mutation(&root.require_table("submit")?, OF_SUBMIT)?,
             restore: root.table("restore")?.map(|table| read_mutation(&table, OF_RESTORE)).transpose()?,
@@ -156,13 +156,14 @@ impl Config {
     }
 }
 
-/// The host lets a session talk to this origin and to nothing else, so a path belongs to the operations.
+/// The host lets a session talk to this origin only, so paths belong in the operations.
 fn read_base_url(root: &Table<'_>) -> Result<String, Error> {
     let url = root.require_text("base_url")?.trim_end_matches('/');
     let host = url.strip_prefix("https://").filter(|rest| !rest.is_empty());
-    match host.is_some_and(|host| !host.contains(['/', '?', '#', '@', ' ', '$'])) {
-        true => Ok(url.to_owned()),
-        false => Err(root.wrong("base_url", "must be an https origin without a path, such as https://gateway.example")),
+    if host.is_some_and(|host| !host.contains(['/', '?', '#', '@', ' ', '$'])) {
+        Ok(url.to_owned())
+    } else {
+        Err(root.wrong("base_url", "must be an https origin without a path, such as https://gateway.example"))
     }
 }
 
@@ -170,12 +171,13 @@ fn read_target(root: &Table<'_>, has_list: bool) -> Result<Target, Error> {
     if let Some(id) = root.text("id")? {
         return if id.is_empty() { Err(root.wrong("id", "must not be empty")) } else { Ok(Target::Id(id.to_owned())) };
     }
-    let (name, domain) = (root.text("name")?.map(str::to_owned), root.text("domain")?.map(str::to_owned));
+    let name = root.text("name")?.map(str::to_owned);
+    let domain = root.text("domain")?.map(str::to_owned);
     if name.is_none() && domain.is_none() {
-        return Err(root.wrong("id", "is missing, and so are `name` and `domain`, by which `list` could find it"));
+        return Err(root.wrong("id", "is missing; set `id`, or `name` or `domain`, so that `list` can find it"));
     }
     if !has_list {
-        return Err(root.wrong("list", "is missing, and without `id` it is needed"));
+        return Err(root.wrong("list", "is missing; it is required without `id`"));
     }
     Ok(Target::Search { name, domain })
 }
@@ -220,20 +222,20 @@ fn read_flows(table: &Table<'_>) -> Result<BTreeMap<String, Flow>, Error> {
     Ok(flows)
 }
 
-fn read_shown(table: &Table<'_>, fields: &Fields, required: &[&str]) -> Result<Shown, Error> {
+fn read_with_fields(table: &Table<'_>, fields: &Fields, required: &[&str]) -> Result<ReadOperation, Error> {
     table.allow(&[&OPERATION_KEYS[..3], &["fields"]].concat())?;
     let own = table.table("fields")?.map(|own| Fields::read(&own, required)).transpose()?;
     let operation = read_operation(table, &[Variable::Id], "GET")?;
-    Ok(Shown { operation, fields: own.unwrap_or_else(|| fields.clone()) })
+    Ok(ReadOperation { operation, fields: own.unwrap_or_else(|| fields.clone()) })
 }
 
 fn read_test(table: &Table<'_>) -> Result<TestOperation, Error> {
     table.allow(&[&OPERATION_KEYS[..], &["passed", "reason", "receipt"]].concat())?;
-    // What only asks may be sent again, and is not journaled: a method that changes things is no test.
+    // A test may be sent again and is not in the journal, so it must not use a method that changes things.
     if let Some(method @ ("PUT" | "PATCH" | "DELETE")) = table.text("method")?.map(str::to_ascii_uppercase).as_deref() {
-        let why = format!("must be POST or GET: a test changes nothing, and {method} does");
+        let why = format!("must be POST or GET: a test changes nothing, but {method} does");
         return Err(table.wrong("method", &why).with_hint(
-            "describe the operation with which the interface tests a connection; one that stores it is `submit`",
+            "describe here the operation that tests a connection; the operation that stores it belongs in `submit`",
         ));
     }
     let passed = table.require_table("passed")?;
@@ -255,19 +257,19 @@ fn read_mutation(table: &Table<'_>, variables: &[Variable]) -> Result<Operation,
 fn read_operation(table: &Table<'_>, variables: &[Variable], default_method: &str) -> Result<Operation, Error> {
     let method = table.text("method")?.unwrap_or(default_method).to_ascii_uppercase();
     if default_method == "GET" && method != "GET" {
-        return Err(table.wrong("method", "must be GET: a dry run lets no other request through"));
+        return Err(table.wrong("method", "must be GET: a dry run allows no other method"));
     }
     if !matches!(method.as_str(), "GET" | "POST" | "PUT" | "PATCH" | "DELETE") {
-        return Err(table.wrong("method", "must be POST, PUT, PATCH or DELETE"));
+        return Err(table.wrong("method", "must be POST, PUT, PATCH, or DELETE"));
     }
     let path = table.require_text("path")?;
     if !path.starts_with('/') {
-        return Err(table.wrong("path", "must begin with a slash"));
+        return Err(table.wrong("path", "must start with a slash"));
     }
     let path = Template::parse_public(path, variables, &table.path_of("path"))?;
     let body = table.get("body").map(|body| Body::parse(body, variables, &table.path_of("body"))).transpose()?;
     if body.is_some() && method == "GET" {
-        return Err(table.wrong("body", "cannot go with GET"));
+        return Err(table.wrong("body", "must be absent with GET"));
     }
     let headers = table.table("headers")?.map(|headers| read_headers(&headers, variables)).transpose()?;
     Ok(Operation { method, path, headers: headers.unwrap_or_default(), body })
@@ -275,9 +277,9 @@ fn read_operation(table: &Table<'_>, variables: &[Variable], default_method: &st
 
 fn read_headers(table: &Table<'_>, variables: &[Variable]) -> Result<Vec<(String, Template)>, Error> {
     let read = |(name, value): (&str, &Value)| {
-        let name_is_ours = ["authorization", "content-length", "content-type", "host", "user-agent"];
-        if name_is_ours.contains(&name.to_ascii_lowercase().as_str()) {
-            return Err(table.wrong(name, "is set by flowswap itself"));
+        let reserved = ["authorization", "content-length", "content-type", "host", "user-agent"];
+        if reserved.contains(&name.to_ascii_lowercase().as_str()) {
+            return Err(table.wrong(name, "must be absent: flowswap sets this header itself"));
         }
         let text = value.as_str().ok_or_else(|| table.wrong(name, "must be a string"))?;
         Ok((name.to_ascii_lowercase(), Template::parse_public(text, variables, &table.path_of(name))?))

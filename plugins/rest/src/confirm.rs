@@ -1,4 +1,4 @@
-//! Confirms after the swap: the flow, the client, a sync since then, and that nothing was lost.
+//! Confirms the flow and the client after the swap, that a sync has come since then, and that nothing was lost.
 
 use flowswap_contract::{
     Counts, Error, ErrorKind, EvidenceResult, Flow, HttpAnswer, Intent, StepParams, TestReply, Values,
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::Api,
-    detect::{self, tell_health},
+    detect::{self, is_healthy},
     fields::Directory,
     plan::ConfirmPayload,
     read_payload,
@@ -15,57 +15,57 @@ use crate::{
     time::{ShownTime, Timestamp},
 };
 
-/// Users that may be missing, in thousandths: people leave while a migration runs.
+/// How many users may be missing, per mille: people leave while a migration runs.
 const USER_LOSS_PER_MILLE: u64 = 5;
 
-/// The note, where the swap is not dated: the last sync that the first look showed.
+/// The output for the next check if the swap has no time: the last sync that the first check saw.
 const FIRST_SEEN: &str = "first_seen_sync";
 
-/// What a sync must be later than, by the gateway's own clock.
+/// The time that a sync must be later than, by the gateway's own clock.
 struct Since {
     after: Option<Timestamp>,
-    what: &'static str,
+    event: &'static str,
 }
 
 impl Since {
-    /// The last sync, where it is certainly later.
+    /// The last sync, if it is certainly later.
     fn find<'a>(&self, shown: &'a Directory) -> Option<&'a ShownTime> {
         shown.last_success.as_ref().filter(|time| time.at().zip(self.after).is_some_and(|(time, after)| time > after))
     }
 }
 
-/// What one check makes of it.
-type Finding = (&'static str, EvidenceResult, String);
+/// The result of one check: its name, result, and detail.
+type CheckResult = (&'static str, EvidenceResult, String);
 
-/// Looks at the directory once; whoever waits for a sync calls again.
+/// Checks the directory once. To wait for a sync, the engine calls it again.
 pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<TestReply, Error> {
     let payload: ConfirmPayload = read_payload(params)?;
     let client_id = params.input("client_id")?;
     let swapped_at = read_swapped_at(params)?;
     let (shown, answer) = read_status(api, &payload.id).await?;
-    let healthy = tell_health(api.config, shown.status.as_deref());
+    let healthy = is_healthy(api.config, shown.status.as_deref());
     let first_seen = params.outputs.get(FIRST_SEEN).and_then(Value::as_str).and_then(Timestamp::parse);
-    // Only syncs of one clock are compared, and where the swap is not dated the first look after it is what they follow.
+    // Only times of one clock are compared. If the swap has no time, a sync must follow the one that the first check saw.
     let (after, since) = match (swapped_at, first_seen) {
         (Some(swapped_at), _) => (Some(swapped_at), "the swap"),
-        (None, first_seen) => (first_seen, "the first look after the swap showed a sync"),
+        (None, first_seen) => (first_seen, "the sync that the first check after the swap saw"),
     };
-    let findings = judge(&shown, healthy, shows_sync(api), &payload, client_id, &Since { after, what: since });
+    let results = check_all(&shown, healthy, shows_sync(api), &payload, client_id, &Since { after, event: since });
     let shown_now = shown.last_success.as_ref().and_then(ShownTime::at);
     let note = first_seen.or(shown_now).filter(|_| swapped_at.is_none());
     let outputs = note.map(|time| (FIRST_SEEN.to_owned(), json!(time.to_string())));
     let evidence =
-        findings.into_iter().map(|(check, result, detail)| api.see(check, result, detail, &answer)).collect();
+        results.into_iter().map(|(check, result, detail)| api.evidence(check, result, detail, &answer)).collect();
     Ok(TestReply { outputs: Values::from_iter(outputs), evidence, ..TestReply::default() })
 }
 
-/// Null where the answer that carried the swap had no `Date` that could be read.
+/// Reads the time of the swap. It is null if the answer to the submit had no readable `Date`.
 fn read_swapped_at(params: &StepParams) -> Result<Option<Timestamp>, Error> {
     if params.inputs.get("swapped_at").is_some_and(Value::is_null) {
         return Ok(None);
     }
     let text = params.input("swapped_at")?;
-    let wrong = || Error::new(ErrorKind::Protocol, format!("`swapped_at` is no RFC 3339 time: {text}"));
+    let wrong = || Error::new(ErrorKind::Protocol, format!("`swapped_at` is not an RFC 3339 time: {text}"));
     Timestamp::parse(text).map(Some).ok_or_else(wrong)
 }
 
@@ -80,52 +80,57 @@ fn shows_sync(api: &Api<'_>) -> bool {
     api.config.status.as_ref().unwrap_or(&api.config.read).fields.has("last_success")
 }
 
-fn judge(
+fn check_all(
     shown: &Directory,
     healthy: Option<bool>,
     shows_sync: bool,
     payload: &ConfirmPayload,
     client_id: &str,
     since: &Since,
-) -> Vec<Finding> {
+) -> Vec<CheckResult> {
     let has_synced = since.find(shown).is_some();
-    let mut findings = vec![
-        judge_flow(shown),
-        judge_client(shown, client_id),
-        judge_status(shown, healthy, payload, has_synced),
-        judge_sync(shown, shows_sync, since),
+    let mut results = vec![
+        check_flow(shown),
+        check_client(shown, client_id),
+        check_status(shown, healthy, payload, has_synced),
+        check_sync(shown, shows_sync, since),
     ];
     if let Some(app_data) = shown.app_data {
         let result = if app_data == payload.app_data { EvidenceResult::Pass } else { EvidenceResult::Fail };
-        findings.push(("app-data", result, format!("enterprise applications are collected: {app_data}")));
+        let verb = if app_data { "collects" } else { "does not collect" };
+        results.push(("app-data", result, format!("the directory {verb} enterprise applications")));
     }
     if has_synced || !shows_sync {
-        findings.extend(judge_counts(&shown.counts, payload));
+        results.extend(check_counts(&shown.counts, payload));
     }
-    findings
+    results
 }
 
-fn judge_flow(shown: &Directory) -> Finding {
+fn check_flow(shown: &Directory) -> CheckResult {
     let Some(flow) = shown.flow else {
-        return ("flow", EvidenceResult::Inconclusive, "the directory does not show by which flow".to_owned());
+        return ("flow", EvidenceResult::Inconclusive, "the directory does not show its flow".to_owned());
     };
     let result = if flow == Flow::ClientCredentials { EvidenceResult::Pass } else { EvidenceResult::Fail };
-    ("flow", result, format!("connected by {flow}"))
+    ("flow", result, format!("the directory uses the flow {flow}"))
 }
 
-fn judge_client(shown: &Directory, client_id: &str) -> Finding {
+fn check_client(shown: &Directory, client_id: &str) -> CheckResult {
     match shown.client_id.as_deref() {
-        Some(shown) if shown == client_id => ("client", EvidenceResult::Pass, format!("connected as {shown}")),
-        Some(shown) => ("client", EvidenceResult::Fail, format!("connected as {shown}, not as {client_id}")),
+        Some(shown) if shown == client_id => {
+            ("client", EvidenceResult::Pass, format!("the directory uses the client {shown}"))
+        }
+        Some(shown) => {
+            ("client", EvidenceResult::Fail, format!("the directory uses the client {shown}, not {client_id}"))
+        }
         None => ("client", EvidenceResult::NotApplicable, "the directory does not show its client".to_owned()),
     }
 }
 
-fn judge_status(shown: &Directory, healthy: Option<bool>, payload: &ConfirmPayload, has_synced: bool) -> Finding {
+fn check_status(shown: &Directory, healthy: Option<bool>, payload: &ConfirmPayload, has_synced: bool) -> CheckResult {
     let word = shown.status.as_deref().unwrap_or("not shown");
     let result = match healthy {
         Some(true) => EvidenceResult::Pass,
-        // Whose last sync failed before the swap still says so until the next one is over.
+        // If the last sync before the swap failed, the status stays so until the next sync ends.
         Some(false) if payload.was_healthy == Some(false) && !has_synced => EvidenceResult::Inconclusive,
         Some(false) => EvidenceResult::Fail,
         None if shown.status.is_some() => EvidenceResult::Inconclusive,
@@ -134,54 +139,53 @@ fn judge_status(shown: &Directory, healthy: Option<bool>, payload: &ConfirmPaylo
     ("status", result, format!("the status is {word}"))
 }
 
-/// A green status alone is no proof: it may be that of the sync before the swap (vendor documentation).
-fn judge_sync(shown: &Directory, shows_sync: bool, since: &Since) -> Finding {
-    let what = since.what;
+/// A green status alone proves nothing: it may be that of the sync before the swap (vendor documentation).
+fn check_sync(shown: &Directory, shows_sync: bool, since: &Since) -> CheckResult {
+    let event = since.event;
     if let Some(time) = since.find(shown) {
         return ("sync", EvidenceResult::Pass, format!("synchronized at {time}"));
     }
     let detail = match (&shown.last_success, since.after) {
-        // The provider's log is the only witness then.
+        // Only the provider's log can show a sync then.
         (None, _) if !shows_sync => {
-            let detail = "the description does not say where a sync is shown".to_owned();
+            let detail = "the description does not say where the answer shows a sync".to_owned();
             return ("sync", EvidenceResult::NotApplicable, detail);
         }
-        (None, _) => "no sync is shown yet".to_owned(),
+        (None, _) => "the directory does not show a sync yet".to_owned(),
         (Some(time @ ShownTime::Unreadable(_)), _) => {
             format!(
-                "the last sync is shown as `{time}`, which is no time (RFC 3339 with its offset, or seconds since 1970)"
+                "the directory shows `{time}` as its last sync; expected RFC 3339 with an offset, or seconds since 1970"
             )
         }
-        (Some(time), Some(after)) => format!("last synchronized at {time}, which is not later than {what} at {after}"),
+        (Some(time), Some(after)) => format!("last synchronized at {time}, not later than {event} at {after}"),
         (Some(time), None) => format!(
-            "last synchronized at {time}; the answer that carried the swap had no `Date` that can be read, so only a \
-             sync later than this one will do"
+            "last synchronized at {time}; the answer to the submit had no readable `Date`, so only a later sync counts"
         ),
     };
     ("sync", EvidenceResult::Inconclusive, detail)
 }
 
-fn judge_counts(now: &Counts, payload: &ConfirmPayload) -> Vec<Finding> {
+fn check_counts(now: &Counts, payload: &ConfirmPayload) -> Vec<CheckResult> {
     let then = &payload.baseline;
-    let mut findings = Vec::new();
+    let mut results = Vec::new();
     if let (Some(then), Some(now)) = (then.users, now.users) {
         let is_enough = u128::from(now) * 1000 >= u128::from(then) * u128::from(1000 - USER_LOSS_PER_MILLE);
-        findings.push(judge_count("users", then, now, is_enough, EvidenceResult::Fail));
+        results.push(check_count("users", then, now, is_enough, EvidenceResult::Fail));
     }
     if let (Some(then), Some(now)) = (then.groups, now.groups) {
-        findings.push(judge_count("groups", then, now, now >= then, EvidenceResult::Fail));
+        results.push(check_count("groups", then, now, now >= then, EvidenceResult::Fail));
     }
     if let (true, Some(then), Some(now)) = (payload.app_data, then.applications, now.applications) {
-        // Applications come by a schedule of their own, up to three hours later; all of them gone is a bad sign.
+        // Applications follow their own schedule, up to three hours later. If all of them are gone, something may be wrong.
         let is_enough = then == 0 || now > 0;
-        findings.push(judge_count("applications", then, now, is_enough, EvidenceResult::Inconclusive));
+        results.push(check_count("applications", then, now, is_enough, EvidenceResult::Inconclusive));
     }
-    findings
+    results
 }
 
-fn judge_count(check: &'static str, then: u64, now: u64, is_enough: bool, otherwise: EvidenceResult) -> Finding {
+fn check_count(check: &'static str, then: u64, now: u64, is_enough: bool, otherwise: EvidenceResult) -> CheckResult {
     let result = if is_enough { EvidenceResult::Pass } else { otherwise };
-    (check, result, format!("{now}, and {then} before"))
+    (check, result, format!("{now} now, {then} before"))
 }
 
 #[cfg(test)]
@@ -197,7 +201,7 @@ mod tests {
     }
 
     fn since_swap() -> Since {
-        Since { after: Timestamp::parse(SWAPPED), what: "the swap" }
+        Since { after: Timestamp::parse(SWAPPED), event: "the swap" }
     }
 
     fn good() -> Directory {
@@ -212,7 +216,7 @@ mod tests {
         }
     }
 
-    fn judge_with(change: impl Fn(&mut Directory, &mut ConfirmPayload), healthy: Option<bool>) -> Vec<Finding> {
+    fn check_with(change: impl Fn(&mut Directory, &mut ConfirmPayload), healthy: Option<bool>) -> Vec<CheckResult> {
         let mut shown = good();
         let mut payload = ConfirmPayload {
             id: "d".to_owned(),
@@ -221,14 +225,14 @@ mod tests {
             was_healthy: Some(true),
         };
         change(&mut shown, &mut payload);
-        judge(&shown, healthy, true, &payload, "new", &since_swap())
+        check_all(&shown, healthy, true, &payload, "new", &since_swap())
     }
 
     #[test]
-    fn each_check_has_its_verdict() {
+    fn each_check_has_its_result() {
         type Change = fn(&mut Directory, &mut ConfirmPayload);
         let table: [(&str, Change, Option<bool>, &str, EvidenceResult); 22] = [
-            ("as it must be", |_, _| {}, Some(true), "sync", Pass),
+            ("all good", |_, _| {}, Some(true), "sync", Pass),
             ("old flow", |s, _| s.flow = Some(Flow::AuthorizationCode), Some(true), "flow", Fail),
             ("no flow", |s, _| s.flow = None, Some(true), "flow", Inconclusive),
             ("another client", |s, _| s.client_id = Some("old".to_owned()), Some(true), "client", Fail),
@@ -270,16 +274,16 @@ mod tests {
             ),
         ];
         for (case, change, healthy, check, expected) in table {
-            let findings = judge_with(change, healthy);
-            let found = findings.iter().find(|(name, ..)| *name == check).map(|(_, result, _)| *result);
-            assert_eq!(found, Some(expected), "{case}: {findings:?}");
-            let others = findings.iter().filter(|(name, ..)| *name != check && *name != "sync");
-            assert!(others.clone().all(|(_, result, _)| *result == Pass), "{case}: {findings:?}");
+            let results = check_with(change, healthy);
+            let found = results.iter().find(|(name, ..)| *name == check).map(|(_, result, _)| *result);
+            assert_eq!(found, Some(expected), "{case}: {results:?}");
+            let others = results.iter().filter(|(name, ..)| *name != check && *name != "sync");
+            assert!(others.clone().all(|(_, result, _)| *result == Pass), "{case}: {results:?}");
         }
     }
 
     #[test]
-    fn an_interface_that_shows_no_sync_is_judged_by_its_counts() {
+    fn counts_are_checked_at_once_if_the_interface_shows_no_sync() {
         let payload = ConfirmPayload {
             id: "d".to_owned(),
             app_data: true,
@@ -289,15 +293,15 @@ mod tests {
         for (users, expected) in [(1000, Pass), (900, Fail)] {
             let shown = Directory { last_success: None, ..good() };
             let shown = Directory { counts: Counts { users: Some(users), ..shown.counts }, ..shown };
-            let findings = judge(&shown, Some(true), false, &payload, "new", &since_swap());
-            let of = |check: &str| findings.iter().find(|(name, ..)| *name == check).map(|(_, result, _)| *result);
-            assert_eq!((of("sync"), of("users")), (Some(NotApplicable), Some(expected)), "{findings:?}");
+            let results = check_all(&shown, Some(true), false, &payload, "new", &since_swap());
+            let of = |check: &str| results.iter().find(|(name, ..)| *name == check).map(|(_, result, _)| *result);
+            assert_eq!((of("sync"), of("users")), (Some(NotApplicable), Some(expected)), "{results:?}");
         }
     }
 
     #[test]
-    fn counts_are_not_judged_before_a_sync() {
-        let findings = judge_with(|s, _| (s.last_success, s.counts.users) = (None, Some(0)), Some(true));
-        assert!(findings.iter().all(|(name, ..)| !["users", "groups", "applications"].contains(name)), "{findings:?}");
+    fn counts_are_not_checked_before_a_sync() {
+        let results = check_with(|s, _| (s.last_success, s.counts.users) = (None, Some(0)), Some(true));
+        assert!(results.iter().all(|(name, ..)| !["users", "groups", "applications"].contains(name)), "{results:?}");
     }
 }

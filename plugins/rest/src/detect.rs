@@ -1,4 +1,4 @@
-//! What the directory shows of itself, and how it is found where the configuration gives no id.
+//! Reads what the directory shows about itself, and finds the directory if the configuration has no id.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::{
     template::{Bindings, Variable},
 };
 
-/// Far more pages than any owner has directories; stops a server that never stops.
+/// Far more pages than any owner has directories. Guards against a server that never ends a list.
 const MAX_PAGES: usize = 1000;
 
 /// Finds and reads the directory.
@@ -34,32 +34,33 @@ pub(crate) async fn read(api: &Api<'_>, id: &str) -> Result<(Directory, HttpAnsw
     let shown = read.fields.decode(&answer.body, api.config)?;
     match &shown.id {
         Some(other) if other != id => {
-            let message = format!("the directory {id} was asked for, and the answer shows {other}");
+            let message = format!("flowswap requested the directory {id}, but the answer shows {other}");
             Err(Error::new(ErrorKind::Invalid, message))
         }
         _ => Ok((shown, answer)),
     }
 }
 
-/// A directory is gone where its own word says so and a list that decodes lacks it; where the list has it, the word is wrong.
-async fn verify_gone(api: &Api<'_>, id: &str, said: Error) -> Error {
-    let Some(list) = &api.config.list else { return said };
+/// Checks the interface's claim that the directory is gone against the list, if there is one. The list must decode and lack the
+/// directory.
+async fn verify_gone(api: &Api<'_>, id: &str, claim: Error) -> Error {
+    let Some(list) = &api.config.list else { return claim };
     let is_listed = match list_items(api, list).await {
         Ok(items) => items.iter().map(|item| read_item(api, list, item)).collect::<Result<Vec<_>, _>>(),
         Err(error) => Err(error),
     };
     let is_listed = is_listed.map(|all| all.iter().any(|shown| shown.id.as_deref() == Some(id)));
     let because = match is_listed {
-        Ok(false) => return Error { message: format!("{}, and the list lacks {id}", said.message), ..said },
+        Ok(false) => return Error { message: format!("{}, and the list lacks {id}", claim.message), ..claim },
         Ok(true) => format!("the list of directories has {id}"),
-        Err(error) => format!("the list of directories cannot be read: {}", error.message),
+        Err(error) => format!("flowswap cannot read the list of directories: {}", error.message),
     };
-    Error { kind: ErrorKind::Unavailable, message: format!("{}, but {because}", said.message), ..said }
+    Error { kind: ErrorKind::Unavailable, message: format!("{}, but {because}", claim.message), ..claim }
 }
 
 fn read_item(api: &Api<'_>, list: &ListOperation, item: &Value) -> Result<Directory, Error> {
     if !item.is_object() {
-        let message = format!("`list.items`: the list at {} has an item that is no object", list.items);
+        let message = format!("`list.items`: the list at {} has an item that is not an object", list.items);
         return Err(Error::new(ErrorKind::Invalid, message).with_context("key", "list.items"));
     }
     let shown = list.fields.decode(item, api.config)?;
@@ -72,7 +73,7 @@ fn describe(shown: Directory, config: &Config) -> Result<DirectoryInventory, Err
     Ok(DirectoryInventory {
         auth_logs: None,
         known_from: KnownFrom::Directory,
-        healthy: tell_health(config, shown.status.as_deref()),
+        healthy: is_healthy(config, shown.status.as_deref()),
         id: shown.id.ok_or_else(|| missing("id"))?,
         name: shown.name.ok_or_else(|| missing("name"))?,
         domain: shown.domain.ok_or_else(|| missing("domain"))?,
@@ -87,14 +88,14 @@ fn describe(shown: Directory, config: &Config) -> Result<DirectoryInventory, Err
     })
 }
 
-/// Whether the status word means a good sync; none while a sync runs, or where words were not explained.
-pub(crate) fn tell_health(config: &Config, status: Option<&str>) -> Option<bool> {
+/// Whether the status word means a good sync. `None` while a sync runs, or if the configuration explains no words.
+pub(crate) fn is_healthy(config: &Config, status: Option<&str>) -> Option<bool> {
     let status = status?;
     let is_in = |words: &[String]| words.iter().any(|word| word == status);
     if config.healthy.is_empty() || is_in(&config.busy) { None } else { Some(is_in(&config.healthy)) }
 }
 
-/// The id of the configuration, or the one directory of the list that has the name and the domain.
+/// Returns the id in the configuration, or finds the one directory in the list with the name and the domain.
 pub(crate) async fn find_id(api: &Api<'_>) -> Result<String, Error> {
     let (list, name, domain) = match (&api.config.target, &api.config.list) {
         (Target::Id(id), _) => return Ok(id.clone()),
@@ -104,7 +105,7 @@ pub(crate) async fn find_id(api: &Api<'_>) -> Result<String, Error> {
     let mut found = Vec::new();
     for item in list_items(api, list).await? {
         let shown = read_item(api, list, &item)?;
-        // One without what is looked for could be the one that is looked for.
+        // A directory that does not show the field could be the wanted one.
         for (sought, key, value) in [(name, "name", &shown.name), (domain, "domain", &shown.domain)] {
             if sought.is_some() && value.is_none() {
                 return Err(list.fields.missing(key));
@@ -123,11 +124,11 @@ pub(crate) async fn find_id(api: &Api<'_>) -> Result<String, Error> {
         [id] => Ok(id.clone()),
         [] => {
             Err(Error::new(ErrorKind::NotFound, format!("no directory is called {}", sought.join(" with the domain ")))
-                .with_hint("check `name` and `domain`, or give the `id`"))
+                .with_hint("check `name` and `domain`, or set `id`"))
         }
         several => {
             let message = format!("{} directories are called {}", several.len(), sought.join(" with the domain "));
-            Err(Error::new(ErrorKind::Config, message).with_hint(format!("give the `id`: {}", several.join(" or "))))
+            Err(Error::new(ErrorKind::Config, message).with_hint(format!("set `id` to {}", several.join(" or "))))
         }
     }
 }
@@ -153,14 +154,14 @@ async fn list_items(api: &Api<'_>, list: &ListOperation) -> Result<Vec<Value>, E
             None | Some(Value::Null | Value::String(_)) => return Ok(items),
             Some(_) => {
                 let pointer = list.next.as_deref().unwrap_or_default();
-                let message =
-                    format!("`list.next`: the directory's answer has no cursor at {pointer}: neither text nor number");
+                let message = format!(
+                    "`list.next`: the directory's answer has no cursor at {pointer}: expected text or a number"
+                );
                 return Err(Error::new(ErrorKind::Invalid, message).with_context("key", "list.next"));
             }
         };
         let separator = if first.contains('?') { '&' } else { '?' };
         ask.url = format!("{first}{separator}{}={}", encode(&list.next_param), encode(&cursor));
     }
-    Err(Error::new(ErrorKind::Invalid, "the list of directories has pages without end")
-        .with_context("key", "list.next"))
+    Err(Error::new(ErrorKind::Invalid, "the list of directories has endless pages").with_context("key", "list.next"))
 }

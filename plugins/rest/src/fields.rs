@@ -1,4 +1,4 @@
-//! Where an answer shows what: JSON pointers, and the directory that is read through them.
+//! Reads a directory from an answer through JSON pointers.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::{
     time::{ShownTime, Timestamp},
 };
 
-/// What can be pointed at.
+/// The fields that a description can point at.
 const NAMES: [&str; 13] = [
     "id",
     "name",
@@ -31,12 +31,12 @@ const NAMES: [&str; 13] = [
 /// JSON pointers by name.
 #[derive(Debug, Clone)]
 pub(crate) struct Fields {
-    /// Key path of the table, for messages.
+    /// The key path of the table, for messages.
     path: String,
     pointers: BTreeMap<&'static str, String>,
 }
 
-/// A directory as one answer shows it; none for what it does not show.
+/// A directory as one answer shows it. A field that the answer does not show is `None`.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Directory {
     pub(crate) id: Option<String>,
@@ -68,12 +68,12 @@ impl Fields {
         Ok(Self { path, pointers })
     }
 
-    /// Whether the description says where this is shown.
+    /// Whether the description says where the answer shows this field.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.pointers.contains_key(name)
     }
 
-    /// The directory that `answer` shows.
+    /// Decodes the directory in `answer`.
     pub(crate) fn decode(&self, answer: &Value, config: &Config) -> Result<Directory, Error> {
         Ok(Directory {
             id: self.text(answer, "id")?,
@@ -94,7 +94,7 @@ impl Fields {
         })
     }
 
-    /// The error for something that must be shown and is not.
+    /// Makes the error for a required field that the answer does not show.
     pub(crate) fn missing(&self, name: &str) -> Error {
         let pointer = self.pointers.get(name).map(String::as_str).unwrap_or_default();
         let message = format!("`{}{name}`: the directory's answer has nothing at {pointer}", self.path);
@@ -109,7 +109,7 @@ impl Fields {
         })
     }
 
-    /// A text or number that is no time is kept as it is: an empty column would hide it.
+    /// Keeps a text or number that is not a time as it is: an empty column would hide it.
     fn time(&self, answer: &Value, name: &str) -> Result<Option<ShownTime>, Error> {
         self.get(answer, name, "a time (RFC 3339, or seconds since 1970)", |value| {
             let (time, raw) = match value {
@@ -120,7 +120,7 @@ impl Fields {
         })
     }
 
-    /// An absent value and a null say the same: the directory does not show it.
+    /// An absent value and a null mean the same: the directory does not show the field.
     fn get<T>(
         &self,
         answer: &Value,

@@ -1,6 +1,6 @@
 //! The directory side of a tenant behind any JSON-over-HTTPS interface, such as an owner's automation gateway in
-//! front of the Cloud Identity Engine console. What to send and where to look is described in the tenant's
-//! `directory` table; `README.md` documents every key.
+//! front of the Cloud Identity Engine console. The tenant's `directory` table describes what to send and where to look
+//! in the answers. `README.md` documents every key.
 
 mod access;
 mod api;
@@ -101,7 +101,7 @@ impl Plugin for Rest {
     }
 }
 
-/// What `plan` wrote into the step, as the type that it was written from.
+/// Decodes the payload that `plan` wrote into the step.
 fn read_payload<T: DeserializeOwned>(params: &StepParams) -> Result<T, Error> {
     serde_json::from_value(params.step.proposal.payload.clone()).map_err(|e| {
         Error::new(ErrorKind::Protocol, format!("the payload of step `{}` does not decode: {e}", params.step.id))

@@ -1,4 +1,4 @@
-//! The steps that the directory side takes: test, swap, confirm. Nothing is asked and nothing is decided later.
+//! Proposes the steps of the directory side: test, swap, and confirm. It sends no request and leaves no decision for later.
 
 use flowswap_contract::{
     By, Counts, DirectoryInventory, Error, ErrorKind, Flow, Phase, PlanParams, Reversibility, StepProposal,
@@ -6,7 +6,7 @@ use flowswap_contract::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The connection that `test` and `swap` are about, as the plan saw it.
+/// The payload of `test` and `swap`: the connection as the plan saw it.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct ConnectionPayload {
     pub(crate) id: String,
@@ -17,7 +17,7 @@ pub(crate) struct ConnectionPayload {
     pub(crate) previous_client_id: Option<String>,
 }
 
-/// What `confirm` compares with.
+/// The payload of `confirm`: the state before the swap.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct ConfirmPayload {
     pub(crate) id: String,
@@ -54,10 +54,10 @@ pub(crate) fn propose(params: &PlanParams, can_restore: bool) -> Result<Vec<Step
             needs: own(&["client_id", "client_secret", "receipt"]),
             gives: own(&["swapped_at"]),
             reversibility: if can_restore { Reversibility::Unattended } else { Reversibility::Attended },
-            undo: Some(way_back(directory, can_restore)),
+            undo: Some(describe_rollback(directory, can_restore)),
             ..step(
                 Phase::Swap,
-                format!("reconnect `{name}` by the client-credential flow, {apps} enterprise applications"),
+                format!("reconnect `{name}` with the client-credential flow, {apps} enterprise applications"),
                 connection,
             )
         },
@@ -65,28 +65,28 @@ pub(crate) fn propose(params: &PlanParams, can_restore: bool) -> Result<Vec<Step
             needs: own(&["client_id", "swapped_at"]),
             ..step(
                 Phase::Confirm,
-                format!("see that `{name}` synchronizes as the new client and lost nothing"),
+                format!("check that `{name}` synchronizes as the new client and lost nothing"),
                 baseline,
             )
         },
     ])
 }
 
-/// What undoing the swap takes; without `restore` it is what a person reads and does.
-pub(crate) fn way_back(directory: &DirectoryInventory, can_restore: bool) -> String {
+/// Describes the rollback of the swap. Without `restore`, it instructs a person.
+pub(crate) fn describe_rollback(directory: &DirectoryInventory, can_restore: bool) -> String {
     let name = &directory.name;
     let client = directory.client_id.as_deref().map(|id| format!(" of client {id}")).unwrap_or_default();
     if can_restore {
-        return format!("put the previous connection{client} back through the interface's `restore`");
+        return format!("restore the previous connection{client} through the interface's `restore`");
     }
-    sentence_for_a_person(name, &client)
+    instruct_person(name, &client)
 }
 
 /// The vendor's own procedure for the authorization-code flow (Reconnect Okta Directory).
-pub(crate) fn sentence_for_a_person(name: &str, client: &str) -> String {
+pub(crate) fn instruct_person(name: &str, client: &str) -> String {
     format!(
-        "in the Cloud Identity Engine console: Directories, Actions > Reconnect of `{name}`, choose Auth Code Flow, \
-         enter the client id and secret{client}, Sign in with Okta, Test Connection, Submit"
+        "in the Cloud Identity Engine console: open Directories and choose Actions > Reconnect for `{name}`. Choose Auth Code \
+         Flow, and enter the Client ID and Client Secret{client}. Press Sign in with Okta, then Test Connection, then Submit"
     )
 }
 

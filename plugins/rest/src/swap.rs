@@ -1,4 +1,4 @@
-//! The swap itself: submits tested credentials, tells whether that has happened, and takes it back.
+//! The swap: submits tested credentials, observes whether the directory has them, and restores the previous connection.
 
 use flowswap_contract::{
     ApplyReply, Error, ErrorKind, EvidenceResult, Flow, HttpAnswer, Intent, ObserveReply, Observed, StepParams, Values,
@@ -9,7 +9,7 @@ use crate::{
     api::Api,
     detect,
     fields::Directory,
-    plan::{ConnectionPayload, sentence_for_a_person},
+    plan::{ConnectionPayload, instruct_person},
     read_payload,
     template::{Bindings, Variable},
     test_connection::{Receipt, bind_credentials},
@@ -22,15 +22,20 @@ pub(crate) async fn apply(api: &Api<'_>, params: &StepParams) -> Result<ApplyRep
     let connection: ConnectionPayload = read_payload(params)?;
     let (shown, answer) = detect::read(api, &connection.id).await?;
     refuse_another_directory(&shown, &connection)?;
-    match tell_state(&shown, &connection, new_client_id(params)) {
+    match observe_state(&shown, &connection, new_client_id(params)) {
         Observed::NotApplied => submit(api, params, &connection, receipt, &shown).await,
         Observed::Applied => {
-            let evidence = api.see("submit", EvidenceResult::Pass, "the directory had the new client before", &answer);
-            Ok(ApplyReply { outputs: seen_swapped(&shown, &answer), evidence: vec![evidence], ..ApplyReply::default() })
+            let evidence =
+                api.evidence("submit", EvidenceResult::Pass, "the directory already had the new client", &answer);
+            Ok(ApplyReply {
+                outputs: date_found_swap(&shown, &answer),
+                evidence: vec![evidence],
+                ..ApplyReply::default()
+            })
         }
         _ => {
             Err(Error::new(ErrorKind::Conflict, format!("the connection changed since the plan: {}", describe(&shown)))
-                .with_hint("detect again, and plan again"))
+                .with_hint("run `flowswap detect` again, then make a new plan"))
         }
     }
 }
@@ -40,8 +45,10 @@ fn refuse_another_directory(shown: &Directory, connection: &ConnectionPayload) -
     for (what, now, then) in [("domain", &shown.domain, &connection.domain), ("name", &shown.name, &connection.name)] {
         if now.as_ref() != Some(then) {
             let now = now.as_deref().unwrap_or("nothing");
-            let message = format!("the directory's {what} is {now}, and was {then} at the time of the plan");
-            return Err(Error::new(ErrorKind::Conflict, message).with_hint("detect again, and plan again"));
+            let message = format!("the directory's {what} is {now}, but was {then} when the plan was made");
+            return Err(
+                Error::new(ErrorKind::Conflict, message).with_hint("run `flowswap detect` again, then make a new plan")
+            );
         }
     }
     Ok(())
@@ -57,7 +64,7 @@ async fn submit(
     let bindings = bind_credentials(api, params, connection)?.bind(Variable::Receipt, receipt.into_value());
     let what = "submit the new credentials";
     let answer = api.send(what, Intent::Mutate, &api.config.submit, &bindings).await?;
-    let evidence = api.see("submit", EvidenceResult::Pass, "the directory took the new credentials", &answer);
+    let evidence = api.evidence("submit", EvidenceResult::Pass, "the directory accepted the new credentials", &answer);
     Ok(ApplyReply { outputs: date_swap(before, &answer), evidence: vec![evidence], ..ApplyReply::default() })
 }
 
@@ -65,34 +72,39 @@ async fn submit(
 pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
     let connection: ConnectionPayload = read_payload(params)?;
     let (shown, answer) = detect::read(api, &connection.id).await?;
-    let state = tell_state(&shown, &connection, new_client_id(params));
+    let state = observe_state(&shown, &connection, new_client_id(params));
     let outputs = match state {
         Observed::Applied if params.outputs.get("swapped_at").is_some_and(Value::is_string) => params.outputs.clone(),
-        Observed::Applied => seen_swapped(&shown, &answer),
+        Observed::Applied => date_found_swap(&shown, &answer),
         _ => Values::new(),
     };
     Ok(ObserveReply { state, outputs, detail: explain_state(state, &shown, &connection) })
 }
 
-/// Puts the previous connection back, where the interface can.
+/// Restores the previous connection, if the interface can.
 pub(crate) async fn undo(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
     let connection: ConnectionPayload = read_payload(params)?;
     let Some(restore) = &api.config.restore else {
         let client = connection.previous_client_id.as_deref().map(|id| format!(" of client {id}")).unwrap_or_default();
-        return Err(Error::new(ErrorKind::Unsupported, "this interface cannot put the previous connection back")
-            .with_hint(sentence_for_a_person(&connection.name, &client)));
+        return Err(Error::new(ErrorKind::Unsupported, "this interface cannot restore the previous connection")
+            .with_hint(instruct_person(&connection.name, &client)));
     };
     let (shown, answer) = detect::read(api, &connection.id).await?;
-    match tell_state(&shown, &connection, new_client_id(params)) {
+    match observe_state(&shown, &connection, new_client_id(params)) {
         Observed::NotApplied => {
-            let evidence = api.see("restore", EvidenceResult::Pass, "the previous connection was back before", &answer);
+            let evidence = api.evidence(
+                "restore",
+                EvidenceResult::Pass,
+                "the directory already had the previous connection",
+                &answer,
+            );
             return Ok(ApplyReply { outputs: Values::new(), evidence: vec![evidence], ..ApplyReply::default() });
         }
         Observed::Applied => {}
         _ => {
             let message = format!("the connection is neither the new nor the previous one: {}", describe(&shown));
             return Err(
-                Error::new(ErrorKind::Conflict, message).with_hint("somebody else changed it; ask before undoing")
+                Error::new(ErrorKind::Conflict, message).with_hint("find out who changed it before you roll back")
             );
         }
     }
@@ -105,17 +117,17 @@ pub(crate) async fn undo(api: &Api<'_>, params: &StepParams) -> Result<ApplyRepl
         .bind(Variable::AppData, connection.app_data);
     let answer = api.send("restore the previous connection", Intent::Mutate, restore, &bindings).await?;
     let (after, _) = detect::read(api, &connection.id).await.map_err(Error::with_unknown_effect)?;
-    if tell_state(&after, &connection, new_client_id(params)) != Observed::NotApplied {
-        let message = format!("the directory agreed to restore, and shows {}", describe(&after));
+    if observe_state(&after, &connection, new_client_id(params)) != Observed::NotApplied {
+        let message = format!("the directory accepted the restore, but {}", describe(&after));
         return Err(Error::new(ErrorKind::Conflict, message).with_unknown_effect());
     }
-    let evidence = api.see("restore", EvidenceResult::Pass, describe(&after), &answer);
+    let evidence = api.evidence("restore", EvidenceResult::Pass, describe(&after), &answer);
     Ok(ApplyReply { outputs: Values::new(), evidence: vec![evidence], ..ApplyReply::default() })
 }
 
-/// Where the flow tells the two connections apart, a client that is not shown contradicts nothing. Where both are of one flow
-/// only the client tells, and one that is not shown tells nothing. A flow that nobody explained is neither.
-fn tell_state(shown: &Directory, connection: &ConnectionPayload, new: Option<&str>) -> Observed {
+/// If the two connections differ in their flow, a hidden client contradicts nothing. If both use the same flow, only the client tells
+/// them apart, and a hidden client leaves it open. An unexplained flow is neither connection.
+fn observe_state(shown: &Directory, connection: &ConnectionPayload, new: Option<&str>) -> Observed {
     if is_of_another_org(shown, connection) {
         return Observed::Unknown;
     }
@@ -123,14 +135,15 @@ fn tell_state(shown: &Directory, connection: &ConnectionPayload, new: Option<&st
     let (client, previous) = (shown.client_id.as_deref(), connection.previous_client_id.as_deref());
     let is_new = client.is_some() && client == new;
     let is_previous = client.is_some() && client == previous;
-    let flow_tells = connection.previous_flow == Flow::AuthorizationCode;
-    if flow == Flow::ClientCredentials && new.is_some() && (is_new || (client.is_none() && flow_tells)) {
+    let flows_differ = connection.previous_flow == Flow::AuthorizationCode;
+    if flow == Flow::ClientCredentials && new.is_some() && (is_new || (client.is_none() && flows_differ)) {
         return Observed::Applied;
     }
     let agrees = client.is_none() || previous.is_none();
-    match flow == connection.previous_flow && !is_new && (is_previous || (agrees && flow_tells)) {
-        true => Observed::NotApplied,
-        false => Observed::Unknown,
+    if flow == connection.previous_flow && !is_new && (is_previous || (agrees && flows_differ)) {
+        Observed::NotApplied
+    } else {
+        Observed::Unknown
     }
 }
 
@@ -144,34 +157,34 @@ fn new_client_id(params: &StepParams) -> Option<&str> {
 }
 
 fn describe(shown: &Directory) -> String {
-    let client = shown.client_id.as_deref().map(|id| format!(" as client {id}")).unwrap_or_default();
-    format!("the directory is connected by {}{client}", shown.flow.unwrap_or_default())
+    let client = shown.client_id.as_deref().map(|id| format!(" and the client {id}")).unwrap_or_default();
+    format!("the directory uses the flow {}{client}", shown.flow.unwrap_or_default())
 }
 
 fn explain_state(state: Observed, shown: &Directory, connection: &ConnectionPayload) -> String {
     if let Some(domain) = shown.domain.as_ref().filter(|_| is_of_another_org(shown, connection)) {
-        return format!("the answer shows a directory of {domain}, and not of {}", connection.domain);
+        return format!("the answer shows a directory of {domain} instead of {}", connection.domain);
     }
     let why = match (state, shown.flow, &shown.client_id) {
         (Observed::Applied | Observed::NotApplied | Observed::Partial, ..) => "",
-        (_, None, _) => ", and does not show by which flow",
-        (_, Some(Flow::Unknown), _) => ", a flow that `flows` does not explain",
-        (_, Some(_), None) => ", and does not show as which client, by which alone the two connections differ",
-        (_, Some(_), Some(_)) => ", which is neither the new connection nor the previous one",
+        (_, None, _) => "; it does not show the flow",
+        (_, Some(Flow::Unknown), _) => "; `flows` does not explain the shown flow",
+        (_, Some(_), None) => "; it does not show the client, and the two connections differ only in the client",
+        (_, Some(_), Some(_)) => "; that is neither the new nor the previous connection",
     };
     format!("{}{why}", describe(shown))
 }
 
-/// When the submit was answered, by the gateway's own clock, and not before the last sync that it showed before: whatever is
-/// later than this is a sync after the swap. Null where the answer has no `Date` that can be read.
+/// The time of the answer to the submit by the gateway's own clock, or of the last sync that it showed before, if that is later. A sync
+/// later than this is after the swap. Null if the answer has no readable `Date`.
 fn date_swap(before: &Directory, answer: &HttpAnswer) -> Values {
     let last = before.last_success.as_ref().and_then(ShownTime::at);
     swapped_at(Api::date_of(answer).map(|date| last.map_or(date, |last| last.max(date))))
 }
 
-/// The same, where the directory is found to have the new client already: which sync it showed before is not known, so none
-/// counts that it shows now, and none within the second of the answer.
-fn seen_swapped(shown: &Directory, answer: &HttpAnswer) -> Values {
+/// The same for a directory that already has the new client. It is unknown which sync it showed before, so the sync that it shows now
+/// does not count, nor any sync in the same second as the answer.
+fn date_found_swap(shown: &Directory, answer: &HttpAnswer) -> Values {
     let last = shown.last_success.as_ref().and_then(ShownTime::at);
     swapped_at(Api::date_of(answer).map(Timestamp::end_of_second).map(|end| last.map_or(end, |last| last.max(end))))
 }

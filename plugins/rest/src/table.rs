@@ -1,9 +1,9 @@
-//! Reading the configuration so that every complaint names the key path, such as `test.passed.pointer`.
+//! Reads the configuration. Every error names the key path, such as `test.passed.pointer`.
 
 use flowswap_contract::{Error, ErrorKind};
 use serde_json::{Map, Value};
 
-/// A table of the configuration and where it stands.
+/// A table of the configuration and its path.
 pub(crate) struct Table<'a> {
     path: String,
     map: &'a Map<String, Value>,
@@ -19,7 +19,7 @@ impl<'a> Table<'a> {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    /// An error about one of its keys.
+    /// Makes an error about one of its keys.
     pub(crate) fn wrong(&self, key: &str, why: &str) -> Error {
         wrong(&self.path_of(key), why)
     }
@@ -32,10 +32,10 @@ impl<'a> Table<'a> {
         self.map.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// Refuses keys that nobody reads: most likely one is misspelt.
+    /// Refuses unknown keys, which are most likely misspelled.
     pub(crate) fn allow(&self, keys: &[&str]) -> Result<(), Error> {
         match self.map.keys().find(|key| !keys.contains(&key.as_str())) {
-            Some(key) => Err(self.wrong(key, &format!("is unknown here; known: {}", keys.join(", ")))),
+            Some(key) => Err(self.wrong(key, &format!("is unknown here; the known keys are {}", keys.join(", ")))),
             None => Ok(()),
         }
     }
@@ -75,7 +75,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// An error about the key at `path`.
+/// Makes an error about the key at `path`.
 pub(crate) fn wrong(path: &str, why: &str) -> Error {
     Error::new(ErrorKind::Config, format!("`{path}` {why}")).with_context("key", path)
 }

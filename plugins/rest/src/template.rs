@@ -1,7 +1,7 @@
-//! Templates of paths, headers and bodies: `$variable` in a string, filled in when the request is made.
+//! Templates for paths, headers, and bodies: each request fills in the `$variable`s of a string.
 //!
-//! Which variables an operation has is checked when the session opens, so that no run stops half-way over a typo.
-//! A secret has only one place, a whole JSON value, because the host puts it in and the plugin never sees it.
+//! The variables of an operation are checked when the session opens, so that no run stops halfway because of a typo.
+//! A secret must be a whole JSON value, because the host puts it in and the plugin never sees it.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::table::wrong;
 
-/// What a template can name.
+/// A variable in a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Variable {
     Id,
@@ -44,12 +44,12 @@ impl Variable {
         known.filter(|variable| allowed.contains(variable)).ok_or_else(|| {
             let names: Vec<_> = allowed.iter().map(|v| format!("${}", v.word())).collect();
             let list = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            wrong(path, &format!("names ${word}, which is not there at that point; available: {list}"))
+            wrong(path, &format!("names ${word}, which is not available here; available: {list}"))
         })
     }
 }
 
-/// The values of one request. A secret is there as its handle.
+/// The values of one request. A secret is present only as its handle.
 #[derive(Default)]
 pub(crate) struct Bindings(BTreeMap<Variable, Value>);
 
@@ -69,7 +69,7 @@ impl Bindings {
         match self.get(variable)? {
             Value::String(text) => Ok(text.clone()),
             value @ (Value::Bool(_) | Value::Number(_)) => Ok(value.to_string()),
-            _ => Err(Error::new(ErrorKind::Invalid, format!("${} is no text", variable.word()))),
+            _ => Err(Error::new(ErrorKind::Invalid, format!("${} is not text", variable.word()))),
         }
     }
 }
@@ -85,7 +85,7 @@ enum Part {
 }
 
 impl Template {
-    /// `path` is where the text stands in the configuration.
+    /// `path` is the key path of the text in the configuration.
     pub(crate) fn parse(text: &str, allowed: &[Variable], path: &str) -> Result<Self, Error> {
         let mut parts = Vec::new();
         let mut literal = String::new();
@@ -95,7 +95,7 @@ impl Template {
             let word_len = after.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(after.len());
             let (word, next) = after.split_at(word_len);
             if word.is_empty() {
-                // `$$` stands for one dollar sign, and so does one before anything that is no name.
+                // `$$` is one dollar sign. So is a `$` that no name follows.
                 literal.push('$');
                 rest = after.strip_prefix('$').unwrap_or(after);
                 continue;
@@ -110,7 +110,7 @@ impl Template {
         Ok(Self(parts))
     }
 
-    /// The same, for places in which no secret may stand.
+    /// The same for places that must not contain a secret.
     pub(crate) fn parse_public(text: &str, allowed: &[Variable], path: &str) -> Result<Self, Error> {
         let template = Self::parse(text, allowed, path)?;
         if template.0.iter().any(|part| matches!(part, Part::Variable(Variable::ClientSecret))) {
@@ -138,9 +138,9 @@ impl Template {
 /// A JSON value with templates for strings.
 #[derive(Debug)]
 pub(crate) enum Body {
-    /// Taken as it stands.
+    /// A value without templates.
     Literal(Value),
-    /// A string that is one variable: becomes the variable's value, of its own type.
+    /// A string that is one variable. It becomes the variable's value and keeps its type.
     Variable(Variable),
     /// A string with variables in it.
     Text(Template),
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_not_there_is_an_error() {
+    fn a_missing_value_is_an_error() {
         let error = Template::parse("$domain", &ALL, "x").unwrap().fill(&bindings(), encode).unwrap_err();
         assert_eq!(error.message, "the directory gives no value for $domain");
     }

@@ -1,5 +1,5 @@
-//! Lets the directory test the new credentials. What it gives for a passed test is the only way to a [`Receipt`],
-//! and without a receipt nothing can be submitted.
+//! Lets the directory test the new credentials. Only a passed test yields a [`Receipt`], and nothing can be submitted
+//! without a receipt.
 
 use flowswap_contract::{Error, ErrorKind, EvidenceResult, Flow, Intent, StepParams, TestReply};
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ pub(crate) async fn test(api: &Api<'_>, params: &StepParams) -> Result<TestReply
     let connection: ConnectionPayload = read_payload(params)?;
     let test = &api.config.test;
     let bindings = bind_credentials(api, params, &connection)?;
-    // It changes nothing in the directory; a POST is what interfaces have for it, and it may be sent twice.
+    // A test changes nothing in the directory, so it may be sent twice. Interfaces use POST for it.
     let mut ask = api.prepare(Intent::Read, &test.operation, &bindings)?;
     ask.query = ask.method == "POST";
     ask.idempotent = true;
@@ -42,18 +42,19 @@ pub(crate) async fn test(api: &Api<'_>, params: &StepParams) -> Result<TestReply
     if answer.body.pointer(&test.passed_pointer) != Some(&test.passed_equals) {
         let reason = test.reason.as_deref().and_then(|pointer| answer.body.pointer(pointer)).and_then(Value::as_str);
         let detail = format!("the directory's test failed: {}", reason.unwrap_or("it gave no reason"));
-        let evidence = vec![api.see("test-connection", EvidenceResult::Fail, detail, &answer)];
+        let evidence = vec![api.evidence("test-connection", EvidenceResult::Fail, detail, &answer)];
         return Ok(TestReply { evidence, ..TestReply::default() });
     }
     let receipt = match &test.receipt {
-        // An interface without receipts: the passed test itself, by its time.
+        // For an interface without receipts, the time of the passed test is the receipt.
         None => json!(format!("passed {}", api.host.now())),
         Some(pointer) => answer.body.pointer(pointer).filter(|value| !value.is_null()).cloned().ok_or_else(|| {
             let message = format!("`test.receipt`: the answer to a passed test has nothing at {pointer}");
             Error::new(ErrorKind::Invalid, message).with_context("key", "test.receipt")
         })?,
     };
-    let evidence = vec![api.see("test-connection", EvidenceResult::Pass, "the directory's own test passed", &answer)];
+    let evidence =
+        vec![api.evidence("test-connection", EvidenceResult::Pass, "the directory's own test passed", &answer)];
     Ok(TestReply { outputs: [("receipt".to_owned(), receipt)].into(), evidence, ..TestReply::default() })
 }
 

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-/// From here on a number counts milliseconds: as seconds it would lie beyond the year 5000.
+/// A number from here on counts milliseconds: as seconds it would be after the year 5000.
 const MILLISECONDS_FROM: f64 = 1e11;
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -14,12 +14,12 @@ const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Au
 pub(crate) enum ShownTime {
     /// A point in time.
     At(Timestamp),
-    /// The answer's own words, which are no point in time: a day, a word, a time without an offset.
+    /// A text that is not a point in time: a day, a word, or a time without an offset.
     Unreadable(String),
 }
 
 impl ShownTime {
-    /// The point in time, where it is one.
+    /// The point in time, if it is one.
     pub(crate) fn at(&self) -> Option<Timestamp> {
         match self {
             Self::At(time) => Some(*time),
@@ -78,7 +78,7 @@ impl Timestamp {
         is_shaped.then(|| Self::parse(&format!("{year}-{month:02}-{day}T{time}Z"))).flatten()
     }
 
-    /// The end of the second: a `Date` has no fraction, and what it dates may be at any point of its second.
+    /// The end of the second: a `Date` has no fraction, so the dated event may be at any point of its second.
     pub(crate) fn end_of_second(self) -> Self {
         Self { seconds: self.seconds + 1, nanos: 0 }
     }
@@ -87,9 +87,9 @@ impl Timestamp {
     pub(crate) fn from_number(number: f64) -> Option<Self> {
         let seconds = if number.abs() >= MILLISECONDS_FROM { number / 1000.0 } else { number };
         let whole = seconds.floor();
-        // To the millisecond: the binary fraction holds no more of a present time.
+        // Rounds to milliseconds: the binary fraction of a present time is not more precise.
         let millis = ((seconds - whole) * 1000.0).round();
-        // The years 0 to 9999, which RFC 3339 can write.
+        // RFC 3339 can write the years 0 to 9999.
         let is_writable = (-62_167_219_200.0..253_402_300_799.0).contains(&whole);
         is_writable.then_some(Self { seconds: whole as i64, nanos: 0 }.plus_millis(millis as u32))
     }
@@ -99,7 +99,7 @@ impl Timestamp {
     }
 }
 
-/// RFC 3339 in UTC, with as many digits of the fraction as there are.
+/// RFC 3339 in UTC, without trailing zeros in the fraction.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = date_of(self.seconds.div_euclid(86_400));
@@ -150,7 +150,7 @@ fn days_in_month(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Counts in years that begin in March, so that the leap day is a year's last.
+/// Counts in years that start in March, so that the leap day is the last day of a year.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let month = (month + 9) % 12;
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_read_and_written_in_utc() {
+    fn times_are_read_and_written_in_utc() {
         let table = [
             ("1970-01-01T00:00:00Z", Some("1970-01-01T00:00:00Z")),
             ("2024-02-29T23:59:59.5Z", Some("2024-02-29T23:59:59.5Z")),
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_of_answers_are_read() {
+    fn http_dates_are_read() {
         let table = [
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some("1994-11-06T08:49:37Z")),
             ("Thu, 01 Jan 2026 12:00:00 GMT", Some("2026-01-01T12:00:00Z")),
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn order_is_that_of_time_not_of_text() {
+    fn times_are_ordered_by_time_and_not_by_text() {
         let ordered = [
             "2026-01-01T00:00:00Z",
             "2026-01-01T00:00:00.05Z",
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn every_day_of_four_centuries_comes_back() {
+    fn every_day_of_four_centuries_survives_a_round_trip() {
         for day in -146_097..=146_097 {
             let (year, month, day_of_month) = date_of(day);
             assert_eq!(days_since_1970(year, month, day_of_month), day);

@@ -1,4 +1,4 @@
-//! `crates/sim/BELIEFS.md` is the table in code, and every test that it names is there.
+//! `crates/sim/BELIEFS.md` matches the table in the code, and every test that it names exists.
 
 use std::{fs, path::Path};
 
@@ -6,9 +6,9 @@ use flowswap_sim::{BELIEFS, Row};
 
 use crate::support::repository;
 
-/// What the document says above its table.
+/// The head of the table in the document.
 const HEAD: &str =
-    "| belief | what is believed | source | when it is false | played false by |\n| --- | --- | --- | --- | --- |\n";
+    "| belief | what flowswap believes | source | if it is false | test |\n| --- | --- | --- | --- | --- |\n";
 
 fn render(row: &Row) -> String {
     let Row { id, says, source, if_false, test, .. } = row;
@@ -16,15 +16,18 @@ fn render(row: &Row) -> String {
 }
 
 #[test]
-fn the_document_is_the_table() {
+fn the_document_contains_the_table_from_the_code() {
     let text = fs::read_to_string(repository().join("crates/sim/BELIEFS.md")).unwrap();
     let (_, table) = text.split_once(HEAD).expect("the head of the table");
     let expected: String = BELIEFS.iter().map(render).collect();
-    assert_eq!(table, expected, "make both say the same; the table in code renders as\n\n{HEAD}{expected}");
+    assert_eq!(
+        table, expected,
+        "the document must match the code; the table in the code renders as\n\n{HEAD}{expected}"
+    );
 }
 
 #[test]
-fn every_belief_is_its_own_row_and_says_what_happens() {
+fn every_belief_has_one_row_that_says_what_happens_when_it_is_false() {
     for (index, row) in BELIEFS.iter().enumerate() {
         assert_eq!(row.belief as usize, index, "{}", row.id);
         assert!(!row.if_false.is_empty(), "{} does not say what happens when it is false", row.id);
@@ -44,12 +47,10 @@ fn every_test_that_is_named_exists() {
 fn read(folder: &Path, into: &mut String) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => read(&path, into),
-            false if path.extension().is_some_and(|extension| extension == "rs") => {
-                into.push_str(&fs::read_to_string(path).unwrap());
-            }
-            false => {}
+        if path.is_dir() {
+            read(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push_str(&fs::read_to_string(path).unwrap());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Runs the commands in a world in which beliefs are false, and judges what the tool says by what is really so.
+//! Runs the commands in a world in which beliefs are false, and compares what flowswap reports with the real state.
 
 use std::{
     collections::BTreeMap,
@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use flowswap_engine::{Direction, Draft, Entry, HandOver, Handle, Journal, RunId, TenantState};
+use flowswap_engine::{Direction, Draft, Entry, Handle, HandoverChannel, Journal, RunId, TenantState};
 use flowswap_sim::{
     Belief, CIE_API_HOST, CIE_AUTH_HOST, GATEWAY_HOST, Interface, Mutation, OKTA_SUFFIX, Scenario, SimConfig, SimTenant,
 };
@@ -25,26 +25,27 @@ use crate::{
 };
 
 const OPERATOR: &str = "operator";
-/// A directory syncs so often.
+/// How often a directory syncs.
 const SYNC_EVERY: Duration = Duration::from_secs(5 * 60);
-/// The operator gives the same command again after so long.
+/// How many seconds the operator waits before running the same command again.
 const PAUSE: u64 = 25 * 60;
-/// So often: long enough for whatever comes once an hour.
+/// How often the operator runs a command: long enough for events that occur once an hour.
 const ROUNDS: usize = 7;
-/// And where a person acts in between, and applications are waited for.
+/// The same if a person acts and the tenant waits for applications.
 const GUIDED_ROUNDS: usize = 12;
-/// And so often where waiting is not what it takes.
+/// The same if the tenant failed or is stuck, so that waiting does not help.
 const ROUNDS_OF_A_FAILURE: usize = 2;
-/// A migration is finalized later.
+/// How many seconds pass between `apply` and `finalize`.
 const SOAK: u64 = 2 * 60 * 60;
-/// An event is not in the log for so many minutes, where it matters that it is not.
+/// By how many minutes events are late where a test needs the log to lag.
 const NOT_YET: u64 = 4;
-/// When the sheet is followed late, so much later.
+/// How many seconds pass before a person follows the sheet late.
 const LATE: u64 = 90 * 60;
-/// A client whose directory synced no later than this is in use: an hour's token, and what `finalize` allows beyond.
+/// A client counts as in use if its directory synced within this time: the hour of a token, and the margin of
+/// `finalize`.
 const RECENT: SignedDuration = SignedDuration::from_mins(70);
 
-/// The commands that are given, after `plan` and `apply`.
+/// The commands that follow `plan` and `apply`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Way {
     /// `finalize` and `finalize --purge`.
@@ -53,17 +54,17 @@ pub(crate) enum Way {
     Back,
     /// `finalize` and `rollback`.
     LateBack,
-    /// `finalize` and `finalize --purge`, at once.
+    /// `finalize` and `finalize --purge`, without waiting.
     Hasty,
-    /// `rollback`, and the person says that it is done and does nothing.
+    /// `rollback`; the person confirms it without doing anything.
     Claimed,
-    /// `rollback` an hour and a half after the sheet was given, just after the person did at last what it says; the log does not
-    /// show it yet, and the person does nothing more.
+    /// `rollback` an hour and a half after the sheet was shown, just after the person followed it. The log does not
+    /// show that yet, and the person does nothing more.
     Crossed,
 }
 
 impl Way {
-    /// Those that there are with an interface.
+    /// The ways that are possible with an interface.
     pub(crate) fn all(interface: Interface) -> &'static [Self] {
         match interface {
             Interface::Rest => &[Self::Forward, Self::Back, Self::LateBack, Self::Hasty],
@@ -82,7 +83,7 @@ impl Way {
     }
 }
 
-/// What no belief promises: minutes by which the log is late, and by which clocks are ahead of the world's, or behind it.
+/// Conditions that no belief excludes: by how many minutes the log is late, and clocks are ahead (negative: behind).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Weather {
     pub(crate) log_late: u64,
@@ -90,21 +91,21 @@ pub(crate) struct Weather {
     pub(crate) directory_ahead: i64,
 }
 
-/// What came of one way.
+/// The result of one way.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     /// The state after each command.
     pub(crate) states: Vec<(&'static str, TenantState)>,
-    /// What the tool said last to explain it.
+    /// The last explanation that flowswap gave.
     pub(crate) reason: String,
-    /// What was said or done and must not be.
+    /// What flowswap reported or did wrongly.
     pub(crate) wrong: Vec<String>,
     /// How often each belief made a difference.
     pub(crate) played: BTreeMap<Belief, u32>,
     pub(crate) requests: u64,
 }
 
-/// Goes one way in a world in which these beliefs are false.
+/// Runs one way in a world in which these beliefs are false.
 pub(crate) fn go(false_ones: &[Belief], interface: Interface, way: Way, weather: Weather) -> Outcome {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
@@ -125,7 +126,7 @@ struct World {
     outcome: Outcome,
 }
 
-/// What is really so.
+/// The real state.
 struct Truth {
     used: String,
     legacy: Option<String>,
@@ -155,8 +156,8 @@ impl World {
             .population(12, 4)
             .app_data_every(1)
             .without_authorization_servers_every(0)
-            .natural_sync(SYNC_EVERY)
-            // Only the directory's own timetable makes it sync.
+            .scheduled_sync(SYNC_EVERY)
+            // The directory syncs only on its own schedule.
             .sync_interval(Duration::from_secs(400 * 24 * 60 * 60))
             .start(START.parse().unwrap())
             .log_delay(Duration::from_secs(weather.log_late * 60))
@@ -208,12 +209,12 @@ impl World {
         let history = self.machine.history();
         let reason = history.tenants().next().and_then(|(_, tenant)| tenant.reason.clone());
         self.outcome.reason = reason.unwrap_or_default();
-        self.outcome.played = self.machine.sim.played();
+        self.outcome.played = self.machine.sim.false_belief_effects();
         self.outcome.requests = self.machine.watch.requests();
         self.outcome
     }
 
-    /// The administrator was deactivated for some minutes, so that the log has refusals as well.
+    /// Deactivates the administrator for some minutes, so that the log also has refusals.
     async fn have_a_past(&self) {
         let org = self.machine.sim.tenants()[0].domain.clone();
         for active in [false, true] {
@@ -236,8 +237,8 @@ impl World {
         }
     }
 
-    /// The person does what is asked for, by the sheet, unless it was done before; who does not get through the test leaves it at that.
-    /// Or goes forward only, and claims to have gone back.
+    /// The person follows the sheet, unless it was followed before, and gives up if the connection test fails. Without
+    /// `goes_back`, the person only confirms a rollback and does nothing.
     async fn act(&mut self, goes_back: bool) {
         let tenant = &self.machine.sim.tenants()[0];
         let history = self.machine.history();
@@ -259,19 +260,19 @@ impl World {
                 return;
             }
         }
-        // What comes after the way back deletes the new client, so it takes a word besides.
+        // The next step of a rollback deletes the new client, so flowswap also requires a confirmation.
         if question.direction == Direction::Back && question.claims.is_empty() {
             self.note(tenant, Entry::Confirmed { step: question.step, by: OPERATOR.to_owned(), note: None }).await;
         }
     }
 
-    /// The person is given the secret, once.
+    /// Gives the person the secret, once.
     async fn hand_over(&self) {
         let history = self.machine.history();
         let is_given = history.tenants().any(|(_, it)| it.work.as_ref().is_some_and(|it| !it.handed_over.is_empty()));
         if !is_given {
             let tenant = &self.machine.sim.tenants()[0];
-            let (handle, by, way) = (secret_of(tenant), OPERATOR.to_owned(), HandOver::Terminal);
+            let (handle, by, way) = (secret_of(tenant), OPERATOR.to_owned(), HandoverChannel::Terminal);
             self.note(tenant, Entry::SecretHandedOver { handle, by, way }).await;
         }
     }
@@ -292,7 +293,7 @@ impl World {
         history.tenants().next().map_or(TenantState::Unplanned, |(_, tenant)| tenant.state)
     }
 
-    /// Whether the state that the tool has come to is the truth.
+    /// Records where the state that flowswap reports differs from the real state.
     fn judge(&mut self) {
         use TenantState::{Finalized, Retired, RolledBack, Swapped};
         let (state, now, before) = (self.state(), look(&self.machine), &self.before);
@@ -309,7 +310,7 @@ impl World {
                 wrong.push(format!("it has been silent for {:#}", now.silent_for));
             }
         }
-        let is_needed = self.machine.sim.played().contains_key(&Belief::OneDirectoryPerLegacyClient);
+        let is_needed = self.machine.sim.false_belief_effects().contains_key(&Belief::OneDirectoryPerLegacyClient);
         match (state, now.legacy.as_deref()) {
             (Retired | Finalized, _) if is_needed => {
                 wrong.push("another directory connects as the legacy client".to_owned())

@@ -1,4 +1,5 @@
-//! What the proofs assume of Okta and of Cloud Identity Engine: that it is listed, and what comes of it when it is false.
+//! The beliefs about Okta and Cloud Identity Engine on which the proofs rely: they are listed, and tests make them
+//! false.
 
 mod document;
 mod judge;

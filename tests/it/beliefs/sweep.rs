@@ -1,7 +1,7 @@
-//! Every belief false, alone and in pairs, under every command.
+//! Makes every belief false, alone and in pairs, under every command.
 //!
-//! By default all single ones and a sample of the pairs; `FLOWSWAP_BELIEFS` says how many pairs, `full`
-//! for all, or the names of those that are to be false together, with a comma between.
+//! By default all single beliefs and a sample of the pairs. `FLOWSWAP_BELIEFS` sets the number of pairs, `full` for
+//! all, or the names of the beliefs that are false together, separated by commas.
 
 use std::{
     collections::BTreeMap,
@@ -18,29 +18,29 @@ use flowswap_sim::{BELIEFS, Belief, Interface};
 use super::judge::{Outcome, Way, Weather, go};
 use crate::support::print;
 
-/// How many pairs are tried where nothing else is said.
+/// The default number of pairs.
 const PAIRS: usize = 10;
 
 type Case = (Vec<Belief>, Interface, Way, Weather);
 
-/// Only the gateway shows a connection and puts one back.
+/// Beliefs about the gateway, which alone shows a connection and can restore one.
 const OF_THE_GATEWAY: [Belief; 3] = [Belief::SubmitIsWhatRuns, Belief::RestoreRestores, Belief::RestoreIsWhatRuns];
 
-/// Pairs that the sample always has: a rule was missing that each of them found.
+/// Pairs that are always in the sample, because each of them revealed a missing rule.
 const FOUND: [[Belief; 2]; 3] = [
     [Belief::UserAgentKept, Belief::EventsWithinMinutes],
     [Belief::ServiceGrantsLeaveEvents, Belief::OneDirectoryPerLegacyClient],
     [Belief::SyncsGoOn, Belief::OneDirectoryPerLegacyClient],
 ];
 
-/// Nothing stands against a false word on top of these two: the log shows the tokens of another directory as the legacy client,
-/// and not yet those of this one. `BELIEFS.md` says so.
+/// Flowswap cannot detect a false confirmation while both of these beliefs are false: the log shows another directory's
+/// tokens of the legacy client, and does not yet show this directory's. `BELIEFS.md` says so.
 fn is_beyond(beliefs: &[Belief], way: Way) -> bool {
     matches!(way, Way::Claimed | Way::Crossed)
         && [Belief::EventsInOrder, Belief::OneDirectoryPerLegacyClient].iter().all(|belief| beliefs.contains(belief))
 }
 
-/// These beliefs, false over each interface that they are about, on every way.
+/// All cases in which these beliefs are false: each interface that they are about, with every way.
 fn every_way(beliefs: Vec<Belief>) -> impl Iterator<Item = Case> {
     let is_of_gateway = beliefs.iter().any(|belief| OF_THE_GATEWAY.contains(belief));
     let interfaces: &[Interface] =
@@ -103,8 +103,8 @@ fn beliefs_in_pairs_are_played_false() {
     assert_right(&results);
 }
 
-/// Logs that are late by less and by more than the proofs allow for, and clocks that are off either way: what is believed
-/// is true, and nobody knows.
+/// All beliefs are true, but logs are late by less or more than the proofs allow, or clocks are wrong in either
+/// direction.
 #[test]
 fn late_logs_and_clocks_that_are_off_lead_to_no_wrong_end() {
     let late = [5, 60].map(|log_late| Weather { log_late, ..Weather::default() });
@@ -179,13 +179,13 @@ fn tell(what: &str, results: &[(Case, Outcome)], begin: Instant) -> String {
     )
 }
 
-/// Each belief that is false made a difference somewhere.
+/// Asserts that each false belief made a difference in some run.
 fn assert_played(results: &[(Case, Outcome)]) {
     let idle = BELIEFS.iter().map(|row| row.belief).filter(|belief| {
         !results.iter().any(|(_, outcome)| outcome.played.get(belief).is_some_and(|count| *count > 0))
     });
     let idle: Vec<_> = idle.map(|belief| belief.to_string()).collect();
-    assert!(idle.is_empty(), "these are never played: {idle:?}");
+    assert!(idle.is_empty(), "these beliefs never made a difference: {idle:?}");
 }
 
 fn assert_right(results: &[(Case, Outcome)]) {

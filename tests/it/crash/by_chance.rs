@@ -1,5 +1,5 @@
-//! `kill -9` in a loop, as anybody can do it: a whole fleet, killed at moments that nobody chose, until a run ends by
-//! itself. The points are enumerated elsewhere; this is the same as a person would see it.
+//! Kills a run over a whole fleet with `kill -9` in a loop, at random moments, until a run ends by itself. `kills.rs`
+//! covers the same crash points systematically.
 
 use std::{thread, time::Duration};
 
@@ -12,11 +12,11 @@ use crate::{
     support::{Background, Lab, print},
 };
 
-/// So many tenants are ready; others are in the fleet besides.
+/// How many tenants of the fleet are ready; the fleet has others too.
 const READY: usize = 40;
 
 #[test]
-fn a_fleet_that_is_killed_again_and_again_arrives() {
+fn a_fleet_that_is_killed_repeatedly_still_finishes() {
     let seed = std::env::var("FLOWSWAP_KILL_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
     print(&format!("kill -9 in a loop: FLOWSWAP_KILL_SEED={seed}"));
     let mut moments = fastrand::Rng::with_seed(seed);
@@ -48,7 +48,7 @@ fn a_fleet_that_is_killed_again_and_again_arrives() {
     print(&format!("kill -9 in a loop: {}; duplicate creates 0", kills.join("; ")));
 }
 
-/// Each run is allowed a little more than the one before, so that it comes to an end at some time.
+/// Kills runs until one ends by itself. Each run gets a little more time than the one before, so that one ends.
 fn kill_until_it_ends(lab: &Lab, run: Run, moments: &mut fastrand::Rng) -> u32 {
     for kills in 0.. {
         let mut running = Background::start(lab.dir(), run.args());
@@ -63,5 +63,5 @@ fn kill_until_it_ends(lab: &Lab, run: Run, moments: &mut fastrand::Rng) -> u32 {
             return kills;
         }
     }
-    unreachable!("a run that may take ever longer ends");
+    unreachable!("each run gets more time, so one ends");
 }

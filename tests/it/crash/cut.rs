@@ -1,5 +1,6 @@
-//! The journal cut short, as by a disk that lost its end: after every record, and after every byte of the last one. The
-//! world is ahead of such a journal. The same command then heals, or refuses and says why; it never makes a second client.
+//! Truncates the journal, as a disk that lost its end would: after every record, and after every byte of the last
+//! record. Such a journal is behind the world. The same command then recovers, or refuses and says why. It never
+//! creates a second client.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -21,18 +22,19 @@ use crate::{
     faults::points::Run,
     support::{
         Output,
-        disk::{self, DiskPoint, Strike},
+        disk::{self, DiskFault, DiskPoint},
         print,
     },
 };
 
-/// The sizes that SQLite's documentation of the file format gives: of the log's header, and of a frame's.
+/// The sizes of the header of SQLite's write-ahead log and of a frame header, from SQLite's documentation of the file
+/// format.
 const LOG_HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
 const PAGE: usize = 4096;
 
 #[test]
-fn cut_after_every_record_the_same_command_heals_or_refuses_by_name() {
+fn after_a_cut_at_any_record_the_same_command_recovers_or_names_the_reason() {
     if let Some(reason) = disk::missing() {
         return print(&format!("skipped: {reason}"));
     }
@@ -79,7 +81,7 @@ fn cut_after_every_record_the_same_command_heals_or_refuses_by_name() {
 }
 
 #[test]
-fn cut_after_every_byte_of_the_last_record_all_before_it_is_there() {
+fn a_cut_inside_the_last_record_keeps_all_records_before_it() {
     let folder = TempDir::new().unwrap();
     let whole = folder.path().join("whole.sqlite");
     let journal = SqliteJournal::inline(&whole).unwrap();
@@ -89,7 +91,7 @@ fn cut_after_every_byte_of_the_last_record_all_before_it_is_there() {
         let draft = Draft { at: Timestamp::UNIX_EPOCH, run: RunId::none(), tenant: None, entry };
         runtime.block_on(journal.append(draft)).unwrap();
     }
-    // While it is open, its records are in the log.
+    // While the journal is open, its records are in the write-ahead log.
     let path = folder.path().join("journal.sqlite");
     fs::copy(&whole, &path).unwrap();
     fs::copy(log_of(&whole), log_of(&path)).unwrap();
@@ -100,19 +102,15 @@ fn cut_after_every_byte_of_the_last_record_all_before_it_is_there() {
     let mut seen = 0;
     for length in (*last..*end).rev() {
         cut(&path, length);
-        assert_eq!(
-            verify(&path).unwrap().records,
-            2,
-            "cut to {length} bytes, of which the last record begins at {last}"
-        );
+        assert_eq!(verify(&path).unwrap().records, 2, "cut to {length} bytes; the last record begins at byte {last}");
         seen += 1;
     }
     print(&format!("journal cut after each of {seen} bytes of its last record, opened and verified: healed 100 %"));
 }
 
-/// The binary on journals whose last record was torn: within its first frame, in the middle, by a single byte.
+/// Runs the binary on journals whose last record was cut in its first frame, in the middle, or by a single byte.
 #[test]
-fn a_last_record_that_was_torn_is_made_again() {
+fn a_torn_last_record_is_written_again() {
     if let Some(reason) = disk::missing() {
         return print(&format!("skipped: {reason}"));
     }
@@ -126,7 +124,7 @@ fn a_last_record_that_was_torn_is_made_again() {
             let case = field.case();
             leave_log(&case, run).unwrap();
             let path = journal_of(&case);
-            // The last transaction lets go of the lease.
+            // The last transaction releases the lease.
             let [.., last, end, _] = borders_of(&path)[..] else { panic!("no records") };
             cut(&path, last + kept(end - last));
             case.heal(run).unwrap();
@@ -140,12 +138,13 @@ fn a_last_record_that_was_torn_is_made_again() {
     }
 }
 
-/// Runs the command, and kills it when all is recorded and the log is about to be taken into the journal's file.
+/// Runs the command, and kills it when everything is recorded, just before the log is moved into the journal's main
+/// file.
 fn leave_log(case: &Case, run: Run) -> Result<(), String> {
-    case.kill(run, &Strike::new("kill-before", DiskPoint::new("write", ".flowswap/journal.sqlite", 1)))
+    case.kill(run, &DiskFault::new("kill-before", DiskPoint::new("write", ".flowswap/journal.sqlite", 1)))
 }
 
-/// Whether it healed; or else it must have refused by name, and lost nothing.
+/// Returns whether the run recovered. If it did not, it must have named the reason and lost nothing.
 fn weigh(judge: &Judge<'_>, case: &Case, output: &Output, expected: &End) -> Result<bool, String> {
     let said = format!("{}{}", output.stdout, output.stderr);
     if output.code == 0 {
@@ -159,8 +158,8 @@ fn weigh(judge: &Judge<'_>, case: &Case, output: &Output, expected: &End) -> Res
     judge.nothing_is_lost(case).map(|()| false).map_err(|problem| format!("{problem}: {said}"))
 }
 
-/// Whether a row of the report says why the tenant does not go on, or an error names the journal. That a tenant is
-/// named on stderr says nothing: every step is told there.
+/// Whether a row of the report says why the tenant cannot continue, or an error names the journal. A tenant's name on
+/// stderr is not enough, because stderr names the tenant at every step.
 fn is_refused_by_name(case: &Case, output: &Output) -> bool {
     let is_refusal = |line: &str| {
         let mut words = line.split_whitespace();
@@ -185,9 +184,9 @@ fn borders_of(journal: &Path) -> Vec<usize> {
     borders(&fs::read(log_of(journal)).unwrap())
 }
 
-/// Where the log's transactions end; before the first there is none. In a frame's header the second word is not zero if the
-/// frame ends a transaction. Here each holds one record, but the first, which takes the lease, and the last, which lets
-/// go of it.
+/// The offsets at which the log's transactions end, starting with the end of the header. The second word of a frame
+/// header is not zero if the frame ends a transaction. Here each transaction contains one record, except the first,
+/// which takes the lease, and the last, which releases it.
 fn borders(log: &[u8]) -> Vec<usize> {
     let frames =
         (LOG_HEADER..).step_by(FRAME_HEADER + PAGE).take_while(|start| start + FRAME_HEADER + PAGE <= log.len());
@@ -195,7 +194,7 @@ fn borders(log: &[u8]) -> Vec<usize> {
     std::iter::once(LOG_HEADER).chain(ends).collect()
 }
 
-/// Cuts the log, and removes its index, which is not on the disk when the power fails.
+/// Truncates the log, and removes its index, which does not survive a power failure.
 fn cut(journal: &Path, length: usize) {
     let log: File = OpenOptions::new().write(true).open(log_of(journal)).unwrap();
     log.set_len(length as u64).unwrap();

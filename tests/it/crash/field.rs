@@ -1,5 +1,5 @@
-//! Many tenants of one simulator, each of which a case can have for itself: a folder with its own configuration, plan and
-//! state, in which the binary is run on a disk that kills it.
+//! Many tenants of one simulator, one for each test case. Each case has its own folder with configuration, plan, and
+//! state, and runs the binary there on a disk that can kill it.
 
 use std::{
     fs,
@@ -20,31 +20,31 @@ use crate::{
     faults::points::{Run, lose_the_creation, uniform},
     support::{
         Lab, Output, command,
-        disk::{DiskPoint, Strike, Watch},
+        disk::{DiskFault, DiskPoint, Watch},
         finish,
     },
 };
 
-/// Tenants that are alike, and planned.
+/// Identical tenants with a plan.
 pub(crate) struct Field {
     pub(crate) lab: Lab,
-    /// The world before anything was done.
+    /// The world before any change.
     pub(crate) before: Value,
     plan: Plan,
-    /// Those that nobody has taken.
+    /// The cases that are still available.
     cases: Mutex<Vec<Case>>,
 }
 
-/// One tenant, and the folder that it is worked on in.
+/// One tenant and its folder.
 pub(crate) struct Case {
     pub(crate) tenant: SimTenant,
     dir: TempDir,
 }
 
 impl Field {
-    /// So many cases, each brought to where the run begins.
+    /// Creates cases and brings each to the state in which the run begins.
     pub(crate) fn new(run: Run, cases: usize) -> Self {
-        // Every look at a status makes a new sync, so that no confirmation has to be waited for.
+        // Reading a status triggers a sync, so that no confirmation has to wait.
         let lab = Lab::new(uniform(cases).sync_interval(Duration::ZERO));
         lab.edit_config(|text| format!("{text}\n[run]\nconcurrency = 32\n"));
         let ready = lab.sim.tenants().into_iter().filter(|tenant| tenant.scenario == Scenario::Ready);
@@ -76,12 +76,12 @@ impl Field {
         }
     }
 
-    /// A case that nobody else has.
+    /// Takes an unused case.
     pub(crate) fn case(&self) -> Case {
-        self.cases.lock().unwrap().pop().expect("the field has a case for everybody")
+        self.cases.lock().unwrap().pop().expect("there are enough cases")
     }
 
-    /// Everything but the state: what is in it comes from the run.
+    /// Copies everything into the case's folder except the state, which the run creates.
     fn furnish(&self, case: &Case) {
         let root = case.root();
         fs::create_dir(case.dir.path().join("tmp")).unwrap();
@@ -115,20 +115,20 @@ impl Case {
         self.root().join(".flowswap")
     }
 
-    /// Runs the command, and nothing happens to it.
+    /// Runs the command without a fault.
     pub(crate) fn run(&self, run: Run) -> Output {
         finish(self.command(run))
     }
 
-    /// Runs the command on the failing disk.
-    pub(crate) fn run_on_disk(&self, run: Run, strike: Option<&Strike>) -> (Output, Watch) {
+    /// Runs the command on the faulty disk.
+    pub(crate) fn run_on_disk(&self, run: Run, strike: Option<&DiskFault>) -> (Output, Watch) {
         let mut command = self.command(run);
         let watch = Watch::over(&mut command, &self.root(), self.dir.path(), strike);
         (finish(command), watch)
     }
 
-    /// Kills the run at a point. A run that ended otherwise, or was never there, is a problem.
-    pub(crate) fn kill(&self, run: Run, strike: &Strike) -> Result<(), String> {
+    /// Kills the run at a point. Fails if the run ended in another way or never reached the point.
+    pub(crate) fn kill(&self, run: Run, strike: &DiskFault) -> Result<(), String> {
         let (output, watch) = self.run_on_disk(run, Some(strike));
         match (output.code, watch.struck()) {
             (-9, 1) => Ok(()),
@@ -136,7 +136,7 @@ impl Case {
         }
     }
 
-    /// Runs the command once more; it is to end well.
+    /// Runs the same command again, which must succeed.
     pub(crate) fn heal(&self, run: Run) -> Result<(), String> {
         match self.run(run) {
             Output { code: 0, .. } => Ok(()),
@@ -144,15 +144,15 @@ impl Case {
         }
     }
 
-    /// The points of a run to which nothing happens.
+    /// The points of a run without faults.
     pub(crate) fn record(&self, run: Run) -> Vec<DiskPoint> {
         let (output, watch) = self.run_on_disk(run, None);
         output.expect(0);
         watch.points()
     }
 
-    /// All files below the root, with `*` for the tenant's name. What SQLite keeps beside the journal is part of it, and
-    /// the next who writes to the journal takes it in.
+    /// All files below the root, with `*` for the tenant's name, without SQLite's files beside the journal, which
+    /// belong to the journal.
     pub(crate) fn files(&self) -> Vec<String> {
         let root = self.root();
         let mut files = list(&root);
@@ -162,7 +162,7 @@ impl Case {
         files.iter().map(|path| relative(path).replace(&self.tenant.name, "*")).collect()
     }
 
-    /// The copies of plugins lie in the system's folder for temporary files, which is the system's to clean.
+    /// The command with its own folder for temporary files, because a killed run leaves copies of the plugins there.
     fn command(&self, run: Run) -> Command {
         let mut command = command(&self.root(), run.args());
         command.env("TMPDIR", self.dir.path().join("tmp"));

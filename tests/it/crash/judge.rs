@@ -1,5 +1,4 @@
-//! What must be so when all is done: the world, the custody and the journal of each case are those of a run that nothing
-//! happened to.
+//! Checks the end of every case: the world, the secret store, and the journal must be as after a run without faults.
 
 use std::collections::BTreeMap;
 
@@ -16,27 +15,27 @@ use tower::ServiceExt;
 use super::field::{Case, Field};
 use crate::{faults::points::Run, support::Lab};
 
-/// The end of one case, with the tenant's own names replaced by what they stand for.
+/// The final state of one case, with placeholders for the tenant's own names and ids.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct End {
-    /// What is different from the world before.
+    /// The differences from the world before.
     changes: Vec<String>,
     /// How often a connection was submitted.
     submits: u32,
-    /// How many service clients were ever made.
+    /// How many service clients were ever created.
     made: usize,
-    /// Where the journal says that the tenant stands.
+    /// The tenant's state in the journal.
     state: String,
-    /// The steps that the journal says are done.
+    /// The steps that are done according to the journal.
     done: Vec<String>,
     /// The secrets in custody.
     secrets: Vec<String>,
-    /// Everything in the folder.
+    /// All files in the folder.
     files: Vec<String>,
 }
 
 impl End {
-    /// What is otherwise than it should be, for people.
+    /// The differences from the expected end, as readable lines.
     pub(crate) fn differences(&self, expected: &Self) -> Vec<String> {
         let lines =
             |end: &Self| -> Vec<String> { format!("{end:#?}").lines().map(|line| line.trim().to_owned()).collect() };
@@ -47,7 +46,7 @@ impl End {
     }
 }
 
-/// The world when all is done.
+/// The world after all cases, compared with the world before.
 pub(crate) struct Judge<'a> {
     field: &'a Field,
     now: Value,
@@ -66,7 +65,7 @@ impl<'a> Judge<'a> {
         Self { field, now, changes }
     }
 
-    /// How the case has ended that nothing happened to, which all others are compared with.
+    /// The end of the case without faults, with which all others are compared.
     #[track_caller]
     pub(crate) fn reference(&self, run: Run, case: &Case) -> End {
         let end = self.end(case).unwrap();
@@ -76,12 +75,12 @@ impl<'a> Judge<'a> {
             Run::Retire => "retired",
             Run::Purge => "finalized",
         };
-        // The way back restores; it submits nothing.
+        // A rollback restores the connection and submits nothing, so both have one submit.
         assert_eq!((end.made, end.submits, end.state.as_str()), (1, 1, state), "{run:?}");
         end
     }
 
-    /// How a case has ended; an error is a promise that was broken, whatever the other cases did.
+    /// The end of a case. An error is a broken promise, independent of the other cases.
     pub(crate) fn end(&self, case: &Case) -> Result<End, String> {
         let lab = &self.field.lab;
         let tenant = &case.tenant;
@@ -108,8 +107,8 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// What must be so also where the journal fell behind the world: no client was made twice, and of the one that
-    /// there is, the secret is in custody and the one that the directory has.
+    /// Checks what must be true even if the journal is behind the world: exactly one client was created, and its secret
+    /// is in custody and is the one that the directory uses.
     pub(crate) fn nothing_is_lost(&self, case: &Case) -> Result<(), String> {
         verify(&case.state().join("journal.sqlite")).map_err(|error| format!("the journal is damaged: {error}"))?;
         self.custody(case)?;
@@ -120,14 +119,14 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// What is in custody, after it was used at the org: the secret of its one client, or nothing where there is none.
+    /// The secrets in custody. Checks that the org accepts the secret of its one client, and that there is no other.
     fn custody(&self, case: &Case) -> Result<Vec<String>, String> {
         let (lab, tenant) = (&self.field.lab, &case.tenant);
         let identity = Identity::load(&case.state().join("identity.txt")).map_err(|error| error.to_string())?;
         let folder = case.state().join("secrets");
         let inventory = AgeSecretStore::inspect(&folder, &identity).map_err(|error| error.to_string())?;
-        if let Some(stray) = inventory.strays.first() {
-            return Err(stray.to_string());
+        if let Some(file) = inventory.unusable.first() {
+            return Err(file.to_string());
         }
         let store = AgeSecretStore::open(folder, identity).map_err(|error| error.to_string())?;
         let handles = inventory.secrets;
@@ -136,10 +135,10 @@ impl<'a> Judge<'a> {
             ([], []) => {}
             ([client], [handle]) => {
                 let secret = lab.wait(store.get(handle)).map_err(|error| error.to_string())?;
-                let secret = secret.ok_or("the secret is listed and not there")?;
+                let secret = secret.ok_or("the secret is listed but missing")?;
                 let status = lab.wait(sign_in(lab, &tenant.domain, &client.id, secret.expose()));
                 if status != 200 {
-                    return Err(format!("the secret in custody is answered with {status}"));
+                    return Err(format!("the org answers {status} to the secret in custody"));
                 }
             }
             (clients, handles) => {
@@ -149,13 +148,13 @@ impl<'a> Judge<'a> {
         Ok(handles.iter().map(|handle: &Handle| handle.as_str().replace(&tenant.name, "*")).collect())
     }
 
-    /// What is different from before, in words that are the same for all tenants.
+    /// The differences from the world before, with the same placeholders for all tenants.
     fn changes_of(&self, case: &Case) -> Vec<String> {
         let tenant = &case.tenant;
         let mut names = vec![(tenant.domain.clone(), "{domain}".to_owned())];
         names.push((tenant.directory_id.clone(), "{directory}".to_owned()));
         let before = &self.field.before;
-        // An app's client id may be its own id, or not.
+        // An app's client id may differ from its own id.
         for (member, word) in [("client_id", "app"), ("secret_hash", "secret_hash"), ("last_sign_in", "last_sign_in")] {
             let value = before["directories"][&tenant.directory_id]["connection"][member].as_str();
             names.extend(value.map(|value| (value.to_owned(), format!("{{{word} before}}"))));
@@ -190,8 +189,8 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Whether the tenant's directory uses the org's one client and the one secret of that, where there is any, in a snapshot
-/// of the world.
+/// Checks in a snapshot of the world that the tenant's directory uses the org's one client and its one secret, if there
+/// is a client.
 pub(crate) fn connection_agrees(now: &Value, tenant: &SimTenant) -> Result<(), String> {
     let connection = &now["directories"][&tenant.directory_id]["connection"];
     let clients = now["orgs"][&tenant.domain]["service_clients"].as_object().unwrap();
@@ -203,7 +202,7 @@ pub(crate) fn connection_agrees(now: &Value, tenant: &SimTenant) -> Result<(), S
     Err(format!("the directory has {connection}, and the secrets of {id} are {hashes:?}"))
 }
 
-/// Asks for a token as the client does.
+/// Requests a token as the client does.
 async fn sign_in(lab: &Lab, domain: &str, client: &str, secret: &str) -> u16 {
     let form = "grant_type=client_credentials&scope=okta.users.read";
     let request = http::Request::post(format!("https://{domain}/oauth2/v1/token"))

@@ -1,4 +1,4 @@
-//! Killed at every call by which something is written, once, and once more while it recovers.
+//! Kills the binary at every call that writes something, and kills it again while it recovers.
 
 use super::{
     each,
@@ -9,7 +9,7 @@ use super::{
 use crate::{
     faults::points::Run,
     support::{
-        disk::{self, DiskPoint, Strike},
+        disk::{self, DiskFault, DiskPoint},
         print,
     },
 };
@@ -17,16 +17,17 @@ use crate::{
 const WAL: &str = ".flowswap/journal.sqlite-wal";
 const INDEX: &str = ".flowswap/journal.sqlite-shm";
 
-/// A case with what it is called, and whether it ended well so far.
+/// A case with its name, and its result so far.
 type Ended = (String, Case, Result<(), String>);
 
 #[test]
-fn killed_anywhere_and_again_while_it_recovers_the_same_command_heals() {
+fn a_run_killed_at_any_write_and_again_during_recovery_recovers() {
     if let Some(reason) = disk::missing() {
         return print(&format!("skipped: {reason}"));
     }
     let (mut figures, mut broken) = (Vec::new(), Vec::new());
-    // Where a run begins and ends it does what every other does, so of the others only what they keep is taken.
+    // Every run begins and ends in the same way, so the other runs are killed only at the points where they store
+    // something.
     for (run, name, of_all, least) in [
         (Run::Forward, "forward", true, 100),
         (Run::Back, "back", true, 60),
@@ -55,13 +56,13 @@ fn killed_anywhere_and_again_while_it_recovers_the_same_command_heals() {
         ));
     }
     let figures = format!("crash points: {}", figures.join(", "));
-    // That no secret is lost and no client made twice is part of what each case is judged by.
+    // The judge also checks in each case that no secret was lost and that no client was created twice.
     assert!(broken.is_empty(), "{figures}; {} did not heal:\n{}", broken.len(), broken.join("\n"));
     print(&format!("{figures}; healed 100 %; lost secrets 0; duplicate creates 0"));
 }
 
-/// Every point of the run, each with a tenant of its own.
-fn once(run: Run, strikes: &[Strike]) -> Vec<String> {
+/// Kills the run at every point, each with its own tenant.
+fn once(run: Run, strikes: &[DiskFault]) -> Vec<String> {
     let field = Field::new(run, strikes.len() + 1);
     let cases = each(strikes, |strike| {
         let case = field.case();
@@ -71,8 +72,8 @@ fn once(run: Run, strikes: &[Strike]) -> Vec<String> {
     judge(&field, run, cases)
 }
 
-/// Every first point with every point of the run that recovers from it.
-fn twice(run: Run, firsts: &[Strike]) -> (usize, Vec<String>) {
+/// Kills the run at each first point, and the recovering run at each of its points.
+fn twice(run: Run, firsts: &[DiskFault]) -> (usize, Vec<String>) {
     let results = each(firsts, |first| {
         let seconds = {
             let field = Field::new(run, 1);
@@ -101,7 +102,7 @@ fn twice(run: Run, firsts: &[Strike]) -> (usize, Vec<String>) {
     (pairs, results.into_iter().flat_map(|(_, broken)| broken).collect())
 }
 
-/// What did not heal, and what was seen instead.
+/// The cases that did not recover, and what was seen instead.
 fn judge(field: &Field, run: Run, cases: Vec<Ended>) -> Vec<String> {
     let reference = field.case();
     reference.run(run).expect(0);
@@ -115,14 +116,14 @@ fn judge(field: &Field, run: Run, cases: Vec<Ended>) -> Vec<String> {
     broken.collect()
 }
 
-/// Whether a kill finds one more record durable than the one before, and nobody has heard of it.
-fn is_record(strike: &Strike) -> bool {
+/// Whether the kill comes just after a record became durable, before anything acted on it.
+fn is_record(strike: &DiskFault) -> bool {
     strike.mode == "kill-after" && strike.point.call == "sync" && strike.point.path == WAL
 }
 
-/// Where to kill: before and after each call. What lies between two calls on one file that follow each other is struck
-/// once, and a series of writes before its first and its second: there may be more or fewer of them the next time.
-fn strikes(points: &[DiskPoint], of_all: bool) -> Vec<Strike> {
+/// Where to kill: before and after each call. Between two consecutive calls on one file there is only one point. A
+/// series of writes is killed before its first and its second, because its length can vary from run to run.
+fn strikes(points: &[DiskPoint], of_all: bool) -> Vec<DiskFault> {
     let mut strikes = Vec::new();
     for (index, point) in points.iter().enumerate() {
         let is_write_after = |back: usize| {
@@ -134,15 +135,15 @@ fn strikes(points: &[DiskPoint], of_all: bool) -> Vec<Strike> {
         let is_synced =
             point.call == "write" && next.is_some_and(|next| next.call == "sync" && next.path == point.path);
         if !(is_write_after(1) && is_write_after(2)) || is_full() {
-            strikes.push(Strike::new("kill-before", point.clone()));
+            strikes.push(DiskFault::new("kill-before", point.clone()));
         }
         if !goes_on && !is_synced {
-            strikes.push(Strike::new("kill-after", point.clone()));
+            strikes.push(DiskFault::new("kill-after", point.clone()));
         }
     }
-    // The index of the -wal, which SQLite makes anew after every crash, holds nothing.
+    // SQLite rebuilds the index of the -wal after every crash, so it contains nothing to lose.
     strikes.retain(|strike| is_full() || strike.point.path != INDEX);
-    let is_kept = |strike: &Strike| is_record(strike) || strike.point.path.starts_with(".flowswap/secrets");
+    let is_kept = |strike: &DiskFault| is_record(strike) || strike.point.path.starts_with(".flowswap/secrets");
     strikes.retain(|strike| of_all || is_kept(strike));
     strikes
 }

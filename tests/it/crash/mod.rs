@@ -1,15 +1,14 @@
-//! The binary killed at every point of its work, by SIGKILL: no destructor runs, nothing that is buffered is written.
+//! Kills the binary at every point of its work with SIGKILL: no destructor runs, and buffered data is not written.
 //!
-//! The points are not written down by hand. A run to which nothing happens is recorded, on a disk that lists each call by
-//! which something is written (`fixtures/disk`) and by a simulator that lists each request. Then every point has a
-//! tenant of its own: the binary is started, killed there, and started again with the same arguments. At the end
-//! every tenant must be where the run that was not disturbed has brought its own: the world, the folder, what is in
-//! custody, and what the journal says.
+//! The points are not listed by hand. A run without faults is recorded on a disk that lists each call that writes
+//! something (`fixtures/disk`) and by a simulator that lists each request. Then every point gets its own tenant: the
+//! binary is started, killed there, and started again with the same arguments. At the end every tenant must be as after
+//! the run without faults: the world, the folder, the secret store, and the journal.
 //!
-//! `FLOWSWAP_CRASH=full` takes all pairs of all points, and each single write, which takes hours. Without it, of a series of
-//! writes to one file the first two are struck and the rest is left to the cuts of the journal; pairs are taken over
-//! what makes the journal's records durable; and of the runs other than `apply` and `rollback` only what they keep counts.
-//! Requests are held, cut and killed at in `faults/sweeps.rs`.
+//! `FLOWSWAP_CRASH=full` takes all pairs of all points and each single write, which takes hours. Without it, a series of
+//! writes to one file is killed only at its first two, and the tests that truncate the journal cover the rest. Pairs
+//! cover the points that make journal records durable. Runs other than `apply` and `rollback` are killed only at the
+//! points where they store something. `faults/sweeps.rs` covers requests that are held, cut, or interrupted by a kill.
 
 mod by_chance;
 mod cut;
@@ -23,12 +22,12 @@ use std::{
     thread,
 };
 
-/// Whether nothing is to be left out, however long that takes.
+/// Whether to take all points and pairs, even if that takes hours.
 fn is_full() -> bool {
     std::env::var_os("FLOWSWAP_CRASH").is_some_and(|value| value == "full")
 }
 
-/// Does the work for each item, several at a time: most of it is waiting. Results are in the order of the items.
+/// Does the work for each item, several at a time because most of it is waiting. Results are in the order of the items.
 pub(crate) fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let take = || {

@@ -1,4 +1,4 @@
-//! Two who want the same at the same time.
+//! Two runs at the same time, and a request that takes too long.
 
 use std::time::Duration;
 
@@ -15,21 +15,21 @@ fn a_second_run_is_refused_and_told_who_holds_the_journal() {
     first.await_talk("2 tenants");
     let second = lab.run(Run::Forward.args()).expect(1);
     assert!(second.stderr.contains(&format!("process {},", first.id())), "{}", second.stderr);
-    // Looking does not disturb, and is not disturbed.
+    // A read-only command works while another run writes.
     lab.run(&["status"]).expect(0);
     first.finish().expect(0);
     assert_eq!(lab.in_state("swapped").len(), 2);
 }
 
 #[test]
-fn a_directory_that_takes_its_time_is_given_up_after_the_configured_time() {
+fn a_request_to_a_slow_directory_ends_at_the_configured_timeout() {
     let lab = Lab::with_tenants(1);
     lab.edit_config(|text| text.replace("[network]\n", "[network]\ntimeout = \"300ms\"\n"));
     lab.plan().expect(0);
     let submit = record(Run::Forward, is_write).into_iter().find(|point| point.name().contains("reconnect")).unwrap();
     let kind = FaultKind::Delay { milliseconds: 600_000 };
     lab.sim.add_fault(submit.fault(&lab, &lab.sim.tenants()[0], kind, 1));
-    // Whether it happened is looked up: it has not, so it is done once more.
+    // flowswap checks whether the request took effect. It did not, so flowswap sends it again.
     let output = lab.run(Run::Forward.args()).expect(0);
     assert!(output.stderr.contains("no answer within 0.3 s"), "{}", output.stderr);
     assert_eq!(lab.sim.faults()[0].fired, 1);

@@ -1,4 +1,4 @@
-//! Ctrl-C, as a shell sends it: to the whole process group, plugins included.
+//! Ctrl-C as a shell sends it: to the whole process group, including the plugins.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use flowswap_sim::{Fault, FaultKind, SimConfig};
 use super::points::{Run, is_write, record};
 use crate::support::{Background, Lab};
 
-/// Slow enough to be interrupted in the middle, one tenant after the other.
+/// A lab that is slow enough to interrupt a run in the middle, with one tenant at a time.
 fn slow_lab() -> Lab {
     let lab = Lab::new(SimConfig::default().tenants(3).latency(Duration::from_millis(20)));
     lab.edit_config(|text| format!("{text}\n[run]\nconcurrency = 1\n"));
@@ -16,15 +16,15 @@ fn slow_lab() -> Lab {
 }
 
 #[test]
-fn ctrl_c_stops_after_the_steps_that_run_and_the_same_command_goes_on() {
+fn ctrl_c_stops_after_the_running_steps_and_the_same_command_continues() {
     let lab = slow_lab();
     let before = lab.sim.snapshot();
     let mut running = Background::start(lab.dir(), Run::Forward.args());
     running.await_talk("acme: provision done");
     running.interrupt();
-    running.await_talk("Ctrl-C again stops at once");
+    running.await_talk("press Ctrl-C again to stop at once");
     let output = running.finish().expect(5);
-    assert!(output.stderr.contains("globex: not begun"), "{}", output.stderr);
+    assert!(output.stderr.contains("globex: not started"), "{}", output.stderr);
     assert!(lab.in_state("swapped").is_empty(), "{}", output.stderr);
 
     lab.run(Run::Forward.args()).expect(0);
@@ -32,7 +32,7 @@ fn ctrl_c_stops_after_the_steps_that_run_and_the_same_command_goes_on() {
 
     lab.outlive_tokens();
     let mut running = Background::start(lab.dir(), Run::Back.args());
-    running.await_talk("swap back done");
+    running.await_talk("swap rollback done");
     running.interrupt();
     running.finish().expect(5);
     lab.run(Run::Back.args()).expect(0);
@@ -40,7 +40,7 @@ fn ctrl_c_stops_after_the_steps_that_run_and_the_same_command_goes_on() {
 }
 
 #[test]
-fn a_second_ctrl_c_ends_at_once_and_what_was_cut_off_is_looked_up() {
+fn a_second_ctrl_c_ends_at_once_and_the_next_run_checks_the_interrupted_step() {
     let lab = slow_lab();
     let create = record(Run::Forward, is_write).into_iter().next().unwrap();
     let kind = FaultKind::Delay { milliseconds: 600_000 };
@@ -48,7 +48,7 @@ fn a_second_ctrl_c_ends_at_once_and_what_was_cut_off_is_looked_up() {
     let mut running = Background::start(lab.dir(), Run::Forward.args());
     running.await_faults(&lab);
     running.interrupt();
-    running.await_talk("Ctrl-C again stops at once");
+    running.await_talk("press Ctrl-C again to stop at once");
     running.interrupt();
     running.finish().expect(5);
 
@@ -58,11 +58,11 @@ fn a_second_ctrl_c_ends_at_once_and_what_was_cut_off_is_looked_up() {
 }
 
 #[test]
-fn a_look_that_is_stopped_reports_and_writes_nothing() {
+fn an_interrupted_read_only_command_reports_and_writes_nothing() {
     for (args, kept) in [(&["plan", "-o", "plan.json"][..], true), (&["detect"], false), (&["check"], false)] {
         let lab = slow_lab();
         let before = std::fs::read_to_string(lab.path("plan.json")).unwrap();
-        // Long enough to be interrupted in the middle of; what is in flight is waited for.
+        // Long enough for an interruption in the middle. flowswap waits for requests in flight.
         let kind = FaultKind::Delay { milliseconds: 3_000 };
         let host = lab.sim.tenants()[1].domain.clone();
         lab.sim.add_fault(Fault {
@@ -77,7 +77,7 @@ fn a_look_that_is_stopped_reports_and_writes_nothing() {
         let mut running = Background::start(lab.dir(), args);
         running.await_faults(&lab);
         running.interrupt();
-        running.await_talk("Ctrl-C again stops at once");
+        running.await_talk("press Ctrl-C again to stop at once");
         let output = running.finish().expect(5);
         assert_eq!(output.stdout, "", "{args:?}");
         assert!(!kept || std::fs::read_to_string(lab.path("plan.json")).unwrap() == before, "{args:?}");

@@ -1,8 +1,7 @@
-//! Faults of the network and of the other sides, injected by the simulator; and those that a person causes.
+//! Faults of the network and of the other sides, injected by the simulator, and faults that a person causes.
 //!
-//! Where faults can strike is not written down by hand: a run without faults is recorded, and each of its requests is a
-//! point. A sweep gives every combination of point and fault a tenant of its own, so that one run of the binary meets
-//! all of them at once.
+//! The points for faults are not listed by hand: a run without faults is recorded, and each of its requests is a point.
+//! A sweep gives every combination of point and fault its own tenant, so that one run of the binary meets all of them.
 
 mod conflicts;
 mod interrupts;

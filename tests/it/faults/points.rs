@@ -1,28 +1,28 @@
-//! The points at which a fault can strike, taken from the record of a run without any.
+//! The points at which a fault can occur, taken from a recorded run without faults.
 
 use flowswap_sim::{Exchange, Fault, FaultKind, GATEWAY_HOST, SimConfig, SimTenant};
 
 use crate::support::Lab;
 
-/// A request that every tenant makes: the names of one tenant's objects are replaced by what they stand for.
+/// A request that every tenant makes, with placeholders for the names of one tenant's objects.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Point {
     host: String,
     method: String,
     path: String,
-    /// How many requests of this kind come before it.
+    /// How many requests of this kind precede it.
     skip: u32,
 }
 
-/// A tenant's own names, and the words that stand for them.
+/// A tenant's own names and their placeholders.
 struct Names(Vec<(String, &'static str)>);
 
-/// What a run consists of.
+/// The kinds of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Run {
     /// `apply`.
     Forward,
-    /// `apply`, in which the answer to the creation of the client is lost, and with it the client's secret.
+    /// `apply` in which the answer to the creation of the client is lost, and the client's secret with it.
     Recovery,
     /// `rollback`, of a migrated tenant.
     Back,
@@ -42,7 +42,7 @@ impl Run {
         }
     }
 
-    /// Brings tenants to where the run begins.
+    /// Brings the tenants to the state in which the run begins.
     pub(crate) fn prepare(self, lab: &Lab, tenants: &[String]) {
         let names = tenants.iter().map(String::as_str);
         let args: Vec<&str> = ["plan", "-o", "plan.json", "-q"].into_iter().chain(names).collect();
@@ -73,27 +73,28 @@ pub(crate) fn lose_the_creation(tenant: &SimTenant) -> Fault {
     }
 }
 
-/// A fleet in which all tenants that are ready are alike, and at least this many are.
+/// A fleet with at least this many ready tenants, which are all alike.
 pub(crate) fn uniform(ready: usize) -> SimConfig {
     // From 8 tenants on the simulator has 5 that are not ready, and 5 more for every 50.
     let tenants = if ready < 8 { ready } else { ready + 5 * (1 + ready / 45) };
     SimConfig::default().tenants(tenants).page_size(50).app_data_every(0).without_authorization_servers_every(0)
 }
 
-/// All requests of a run that fit.
+/// All requests of a run that fulfill the condition.
 pub(crate) fn record(run: Run, fits: impl Fn(&Exchange) -> bool) -> Vec<Point> {
     let lab = Lab::new(uniform(1).record(true));
     run.prepare(&lab, &["acme".to_owned()]);
     let before = lab.sim.traffic().len();
     let mut names = Names::of(&lab, &lab.sim.tenants()[0]);
     lab.run(run.args()).expect(0);
-    // Clients come, and clients go.
+    // The run creates and deletes clients, so both states have names to replace.
     names.0.extend(Names::of(&lab, &lab.sim.tenants()[0]).0);
     let mut requests: Vec<Point> = Vec::new();
     let mut points = Vec::new();
     for exchange in &lab.sim.traffic()[before..] {
         let path = names.generalize(exchange.path_and_query.split('?').next().unwrap_or_default());
-        // A fault fits by how a path begins, so what comes after a name that is not known beforehand can be left out.
+        // A fault matches the beginning of a path, so the part after a name that is not known beforehand can be left
+        // out.
         let path = path.split("{client}").next().unwrap_or_default().to_owned();
         let mut point =
             Point { host: names.generalize(&exchange.host), method: exchange.method.clone(), path, skip: 0 };
@@ -106,13 +107,13 @@ pub(crate) fn record(run: Run, fits: impl Fn(&Exchange) -> bool) -> Vec<Point> {
     points
 }
 
-/// Whether a request changes something, or makes a token.
+/// Whether a request changes something or requests a token.
 pub(crate) fn is_write(exchange: &Exchange) -> bool {
     exchange.method != "GET"
 }
 
 impl Point {
-    /// The fault at this point of a tenant.
+    /// The fault at this point, for a tenant.
     pub(crate) fn fault(&self, lab: &Lab, tenant: &SimTenant, kind: FaultKind, times: u32) -> Fault {
         let names = Names::of(lab, tenant);
         Fault {
@@ -126,12 +127,12 @@ impl Point {
         }
     }
 
-    /// Whether a fault here would strike at the other request as well.
+    /// Whether a fault at this point would also affect the other request.
     fn hits(&self, other: &Self) -> bool {
         (&self.host, &self.method) == (&other.host, &other.method) && other.path.starts_with(&self.path)
     }
 
-    /// What is written about it.
+    /// The name of the point in messages.
     pub(crate) fn name(&self) -> String {
         format!("{} {}{} #{}", self.method, self.host, self.path, self.skip + 1)
     }

@@ -1,5 +1,5 @@
-//! Every point of a run times every fault: whatever strikes, running the same command again brings the tenant to where it
-//! was to go, with one client, one secret and one submit, as if nothing had happened.
+//! Every fault at every point of a run. After any of them, running the same command again brings the tenant to its goal
+//! with one client, one secret, and one submit, as if nothing had happened.
 
 use flowswap_sim::{Exchange, FaultKind, Scenario, SimTenant, diff};
 use serde_json::Value;
@@ -10,30 +10,30 @@ use crate::{
     support::{Background, Lab, Output, print},
 };
 
-/// A fault, and how many requests in a row it strikes.
-type Strike = (FaultKind, u32);
+/// A fault, and how many requests in a row it affects.
+type RepeatedFault = (FaultKind, u32);
 
-const DROP_BEFORE: Strike = (FaultKind::DropBefore, 1);
-const DROP_AFTER_COMMIT: Strike = (FaultKind::DropAfterCommit, 1);
-const UNAVAILABLE: Strike = (FaultKind::Status { status: 503 }, 1);
-const BROKEN: Strike = (FaultKind::Status { status: 500 }, 1);
-const TOO_MANY: Strike = (FaultKind::TooManyRequests { reset_seconds: 1 }, 1);
-/// As often as a step is tried in one run.
-const UNAVAILABLE_AGAIN: Strike = (FaultKind::Status { status: 503 }, 3);
-/// As often as the host tries to read: the caller gets to see it.
-const UNAVAILABLE_FOR_LONG: Strike = (FaultKind::Status { status: 503 }, 5);
-const BROKEN_AFTER_COMMIT: Strike = (FaultKind::StatusAfterCommit { status: 500 }, 1);
-const CUT: Strike = (FaultKind::CutBody { milliseconds: 0 }, 1);
-/// One after the other, until the window is over.
-const STORM: Strike = (FaultKind::TooManyRequests { reset_seconds: 1 }, 6);
+const DROP_BEFORE: RepeatedFault = (FaultKind::DropBefore, 1);
+const DROP_AFTER_COMMIT: RepeatedFault = (FaultKind::DropAfterCommit, 1);
+const UNAVAILABLE: RepeatedFault = (FaultKind::Status { status: 503 }, 1);
+const BROKEN: RepeatedFault = (FaultKind::Status { status: 500 }, 1);
+const TOO_MANY: RepeatedFault = (FaultKind::TooManyRequests { reset_seconds: 1 }, 1);
+/// As many times as one run tries a step.
+const UNAVAILABLE_AGAIN: RepeatedFault = (FaultKind::Status { status: 503 }, 3);
+/// As many times as the host tries a read, so that the plugin sees the error.
+const UNAVAILABLE_FOR_LONG: RepeatedFault = (FaultKind::Status { status: 503 }, 5);
+const BROKEN_AFTER_COMMIT: RepeatedFault = (FaultKind::StatusAfterCommit { status: 500 }, 1);
+const CUT: RepeatedFault = (FaultKind::CutBody { milliseconds: 0 }, 1);
+/// Several in a row, until the rate-limit window is over.
+const STORM: RepeatedFault = (FaultKind::TooManyRequests { reset_seconds: 1 }, 6);
 
-/// Longer than any test takes, so what waits for it is there when the binary is killed or has given up.
+/// Longer than any test, so the request is still waiting when the binary is killed or gives up.
 const FOR_EVER: u64 = 600_000;
-const NEVER: Strike = (FaultKind::Delay { milliseconds: FOR_EVER }, 1);
-const NEVER_ANSWERED: Strike = (FaultKind::DelayAfterCommit { milliseconds: FOR_EVER }, 1);
-const HALF_ANSWERED: Strike = (FaultKind::CutBody { milliseconds: FOR_EVER }, 1);
+const NEVER: RepeatedFault = (FaultKind::Delay { milliseconds: FOR_EVER }, 1);
+const NEVER_ANSWERED: RepeatedFault = (FaultKind::DelayAfterCommit { milliseconds: FOR_EVER }, 1);
+const HALF_ANSWERED: RepeatedFault = (FaultKind::CutBody { milliseconds: FOR_EVER }, 1);
 
-const ON_WRITES: &[Strike] = &[
+const ON_WRITES: &[RepeatedFault] = &[
     DROP_BEFORE,
     DROP_AFTER_COMMIT,
     UNAVAILABLE,
@@ -44,9 +44,9 @@ const ON_WRITES: &[Strike] = &[
     STORM,
     UNAVAILABLE_AGAIN,
 ];
-const ON_READS: &[Strike] = &[DROP_BEFORE, UNAVAILABLE, BROKEN, CUT, TOO_MANY, STORM, UNAVAILABLE_FOR_LONG];
-/// Before the request is carried out, after it, and in the middle of the answer.
-const HELD: &[Strike] = &[NEVER, NEVER_ANSWERED, HALF_ANSWERED];
+const ON_READS: &[RepeatedFault] = &[DROP_BEFORE, UNAVAILABLE, BROKEN, CUT, TOO_MANY, STORM, UNAVAILABLE_FOR_LONG];
+/// Holds a request before it is carried out, after that, and in the middle of the answer.
+const HELD: &[RepeatedFault] = &[NEVER, NEVER_ANSWERED, HALF_ANSWERED];
 
 #[test]
 fn faults_at_the_writes_of_an_apply() {
@@ -122,13 +122,14 @@ fn answers_that_come_too_late() {
     }
 }
 
-/// Runs the command with a fault for each tenant, then again without any. `least` keeps the sweep from shrinking.
+/// Runs the command with a fault for each tenant, then again without faults. `least` is the minimum number of points,
+/// so that the sweep cannot shrink unnoticed.
 #[track_caller]
-fn sweep(run: Run, fits: impl Fn(&Exchange) -> bool, strikes: &[Strike], least: usize) {
+fn sweep(run: Run, fits: impl Fn(&Exchange) -> bool, strikes: &[RepeatedFault], least: usize) {
     sweep_by(run, fits, strikes, least, |lab, run| lab.run(run.args()));
 }
 
-/// Kills the command while every request is held, each for another tenant.
+/// Kills the command while a different request of every tenant is held.
 #[track_caller]
 fn crash(run: Run, fits: impl Fn(&Exchange) -> bool, least: usize) {
     let cases = sweep_by(run, fits, HELD, least, |lab, run| kill_when_all_are_held(lab, run).expect(-9));
@@ -142,16 +143,16 @@ fn crash(run: Run, fits: impl Fn(&Exchange) -> bool, least: usize) {
 fn sweep_by(
     run: Run,
     fits: impl Fn(&Exchange) -> bool,
-    strikes: &[Strike],
+    strikes: &[RepeatedFault],
     least: usize,
     begin: impl Fn(&Lab, Run) -> Output,
 ) -> usize {
     let points = record(run, fits);
     assert!(points.len() >= least, "only {} points: {points:#?}", points.len());
-    let cases: Vec<(&Point, &Strike)> =
+    let cases: Vec<(&Point, &RepeatedFault)> =
         points.iter().flat_map(|point| strikes.iter().map(move |strike| (point, strike))).collect();
     let lab = Lab::new(uniform(cases.len()));
-    // All at once, and no failure keeps others from being begun.
+    // All tenants at once; no number of failures stops the run from starting others.
     lab.edit_config(|text| format!("{text}\n[run]\nconcurrency = 1000\nmax_failures = 1000\n"));
     let ready = lab.sim.tenants().into_iter().filter(|tenant| tenant.scenario == Scenario::Ready);
     let tenants: Vec<SimTenant> = ready.take(cases.len()).collect();
@@ -169,7 +170,7 @@ fn sweep_by(
         .filter(|(_, report)| report.fired == 0)
         .map(|((point, strike), _)| format!("{strike:?} at {}", point.name()))
         .collect();
-    assert!(idle.is_empty(), "these did not strike: {idle:#?}\n{}", first.stderr);
+    assert!(idle.is_empty(), "these faults did not occur: {idle:#?}\n{}", first.stderr);
 
     let second = lab.run(run.args());
     let now = lab.sim.snapshot();
@@ -194,7 +195,7 @@ fn sweep_by(
     cases.len()
 }
 
-/// Starts the command, waits until every tenant is held up by its fault, and kills the process.
+/// Starts the command, waits until a fault holds every tenant, and kills the process.
 fn kill_when_all_are_held(lab: &Lab, run: Run) -> Output {
     let mut running = Background::start(lab.dir(), run.args());
     running.await_faults(lab);
@@ -202,7 +203,7 @@ fn kill_when_all_are_held(lab: &Lab, run: Run) -> Output {
     running.finish()
 }
 
-/// What is not as it should be once the run has ended well.
+/// What is wrong with a tenant after the run has succeeded.
 fn judge(run: Run, lab: &Lab, tenant: &SimTenant, before: &Value, now: &Value) -> Vec<String> {
     let mut problems = Vec::new();
     if run == Run::Back {
@@ -222,7 +223,7 @@ fn judge(run: Run, lab: &Lab, tenant: &SimTenant, before: &Value, now: &Value) -
     expect("the directory's client", directory.client_id.clone(), &client.id);
     expect("the directory's flow", directory.flow.clone(), "client_credentials");
     expect("the number of submits", directory.submits.to_string(), "1");
-    // Also those that are inactive: what nobody knows must not lie about.
+    // Inactive secrets count too, because no unknown secret may remain.
     let secrets = now["orgs"][&org.domain]["service_clients"][&client.id]["secrets"].as_object().unwrap().len();
     expect("the number of secrets", secrets.to_string(), "1");
     let legacy: Vec<&str> = org.legacy.iter().map(|legacy| legacy.status.as_str()).collect();

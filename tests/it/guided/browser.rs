@@ -1,25 +1,25 @@
-//! The run sheet, followed in a real browser on the simulated console: every line by the words on the screen, every value
-//! from the sheet's own page.
+//! Follows the run sheet in a real browser on the simulated console. Every line is found by the words on the screen,
+//! and every value comes from the sheet's own page.
 
 use std::{env, fs};
 
 use flowswap_sim::SimTenant;
 
 use super::{
-    OUTLIVED, SYNC, let_sync,
+    SYNC, UNTIL_TOKENS_EXPIRED, let_sync,
     person::{legacy_client, service_client},
     waiting,
 };
 use crate::support::{Lab, browser::Browser, command, terminal::Terminal};
 
-/// A folder for pictures of what the person sees, if anybody wants to look.
+/// The variable with the folder for screenshots of what the person sees.
 const PICTURES: &str = "FLOWSWAP_PICTURES";
 
 #[test]
 fn a_person_follows_the_sheet_in_a_browser_forward_and_back() {
     let lab = waiting(2);
     let Some(browser) = lab.wait(Browser::open()) else { return };
-    // The one with application data, so that there is a box to tick.
+    // The tenant with application data, whose form has a box to tick.
     let tenant = lab.sim.tenants().into_iter().find(|tenant| tenant.app_data).unwrap();
     let name = tenant.name.clone();
     let before = lab.directory(&tenant);
@@ -29,7 +29,7 @@ fn a_person_follows_the_sheet_in_a_browser_forward_and_back() {
     assert_eq!((after.flow.as_str(), after.app_data, after.name.as_str()), ("client_credentials", true, name.as_str()));
     assert_eq!(after.client_id, lab.org(&tenant).service_clients[0].id);
 
-    // The claim is made, and seen to be so; the rest is a matter of syncs.
+    // flowswap sees what the person confirms; the rest depends on syncs.
     lab.run(&["confirm", &name, "--note", "as the sheet says"]).expect(4);
     assert_eq!(lab.in_state("soaking"), [name.as_str()]);
     let_sync(&lab, 1);
@@ -43,7 +43,7 @@ fn a_person_follows_the_sheet_in_a_browser_forward_and_back() {
 
     lab.run(&["rollback", &name, "--yes"]).expect(4);
     follow(&lab, &browser, &tenant, "back");
-    let_sync(&lab, OUTLIVED);
+    let_sync(&lab, UNTIL_TOKENS_EXPIRED);
     lab.run(&["confirm", &name]).expect(0);
     assert_eq!(lab.in_state("rolled-back"), [name.as_str()]);
     let after = lab.directory(&tenant);
@@ -51,14 +51,14 @@ fn a_person_follows_the_sheet_in_a_browser_forward_and_back() {
     lab.wait(browser.close());
 }
 
-/// One line of a sheet: its first word, its label, and the value that stands with it.
+/// One line of a sheet: its first word, its label, and its value.
 struct Line {
     verb: String,
     label: String,
     value: Option<String>,
 }
 
-/// Does what the sheet says, from its first line to its last.
+/// Follows the sheet from its first line to its last.
 fn follow(lab: &Lab, browser: &Browser, tenant: &SimTenant, way: &str) {
     let path = lab.path("sheet.html");
     lab.run(&["sheet", &tenant.name, "--as", "html", "-o", "sheet.html"]).expect(0);
@@ -73,29 +73,29 @@ fn follow(lab: &Lab, browser: &Browser, tenant: &SimTenant, way: &str) {
         match (line.verb.as_str(), line.label.as_str()) {
             ("Go", "Cloud Identity Engine") => lab.wait(browser.go(&begin)),
             ("Go", "Directories") => {
-                // A column of that page, and of no other.
+                // Only that page has this column.
                 lab.wait(browser.await_words("Last Updated"));
                 picture(lab, browser, &format!("{way}-directories"));
             }
-            // Where to find what the form asks for, in Okta.
+            // This line says where to find a value in Okta.
             ("Go", _) => {}
-            ("At", "Actions") => {
+            ("Under", "Actions") => {
                 lab.wait(browser.press("Actions", Some(&tenant.name)));
                 lab.wait(browser.press(value.unwrap(), Some(&tenant.name)));
             }
-            ("At", _) => lab.wait(browser.choose(value.unwrap())),
-            ("Tick", label) => lab.wait(browser.tick(label, true)),
+            ("Under", _) => lab.wait(browser.choose(value.unwrap())),
+            ("Select", label) => lab.wait(browser.tick(label, true)),
             ("Clear", label) => lab.wait(browser.tick(label, false)),
-            // A box of which nobody knows whether it is ticked.
+            // A box that may be ticked or not.
             ("Leave", _) if value.is_none() => {}
             ("Leave", label) => assert_eq!(lab.wait(browser.value(label)), value.unwrap(), "{what}"),
-            ("Into" | "Fill", "Client Secret") => {
-                // flowswap has the new one; the old one is in the General tab of the app in Okta.
+            ("In" | "Fill", "Client Secret") => {
+                // flowswap has the new secret; the old one is on the General tab of the app in Okta.
                 let secret = if way == "forward" { take_secret(lab, tenant) } else { legacy_client(lab, tenant).1 };
                 lab.wait(browser.enter("Client Secret", &secret));
             }
-            ("Into", label) => lab.wait(browser.enter(label, value.unwrap())),
-            ("Press", label) => {
+            ("In", label) => lab.wait(browser.enter(label, value.unwrap())),
+            ("Click", label) => {
                 assert!(lab.wait(browser.is_enabled(label)), "{what}");
                 picture(lab, browser, &format!("{way}-before-{}", label.to_lowercase().replace(' ', "-")));
                 lab.wait(browser.press(label, None));
@@ -103,12 +103,12 @@ fn follow(lab: &Lab, browser: &Browser, tenant: &SimTenant, way: &str) {
                     lab.wait(browser.await_words(seen));
                 }
             }
-            _ => panic!("nobody knows how to `{what}`"),
+            _ => panic!("the test does not know how to `{what}`"),
         }
     }
 }
 
-/// The sheet as its page shows it: where to begin, and what to do.
+/// Reads the page of the sheet: the address to begin at, and the lines.
 async fn read(browser: &Browser, path: &std::path::Path) -> (String, Vec<Line>) {
     browser.open_file(path).await;
     let begin = browser.texts("#begin a").await.remove(0);
@@ -123,7 +123,7 @@ async fn read(browser: &Browser, path: &std::path::Path) -> (String, Vec<Line>) 
     (begin, lines)
 }
 
-/// The new secret, as the person gets it.
+/// Gets the new secret in the way a person does.
 fn take_secret(lab: &Lab, tenant: &SimTenant) -> String {
     let args = ["secret", "copy", &tenant.name, "--print"];
     let (code, screen) = Terminal::start(command(lab.dir(), &args)).finish();

@@ -1,4 +1,5 @@
-//! A tenant with as many people as the largest: what they cost is bounded by what is known of each.
+//! A tenant as large as the largest real ones: the memory for each person is bounded by the data that is kept of a
+//! person.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +12,7 @@ use std::{
 use flowswap_sim::{Interface, SimConfig};
 
 use super::{
-    OUTLIVED, SYNC, let_sync, only,
+    SYNC, UNTIL_TOKENS_EXPIRED, let_sync, only,
     person::{Form, reconnect},
 };
 use crate::support::{Lab, command, print};
@@ -19,29 +20,30 @@ use crate::support::{Lab, command, print};
 const USERS: usize = 200_000;
 const GROUPS: usize = 5_000;
 
-/// The digits of a keyed hash, all that is kept of anybody.
+/// The number of digits of a keyed hash, which is all that is kept of a person.
 const HASH: u64 = 12;
 
-/// A person is in the baselines of both sides. flowswap has both in the tenant's history, in the copy of it that takes the
-/// next record first, in that record, and in the call with its frame; and of people as such a page at a time.
+/// The limit of flowswap's memory in bytes for each person. The baselines of both sides contain the person. flowswap
+/// keeps both in the tenant's history, in the copy that takes the next record first, in that record, and in the call
+/// with its frame. Unhashed data of people is in memory only one page at a time.
 const HOST_LIMIT: u64 = 2 * HASH * 8;
 
-/// A plugin has the directory's baseline as it was sent, decoded and as a crowd, and what it saw itself as a crowd, decoded
-/// and as a frame.
+/// The limit of a plugin's memory in bytes for each person. A plugin has the directory's baseline as sent, decoded, and
+/// as a crowd, and its own list as a crowd, decoded, and as a frame.
 const PLUGIN_LIMIT: u64 = HASH * 8;
 
-/// The most memory that each process has ever had, in bytes, over all commands.
+/// The peak memory of each kind of process, in bytes, over all commands.
 #[derive(Default)]
 struct Peak {
     host: u64,
-    /// The largest of the plugins' processes.
+    /// The largest plugin process.
     plugin: u64,
-    /// How long each command took; told, and never judged.
+    /// How long each command took. Printed, but not checked.
     times: Vec<String>,
 }
 
 #[test]
-fn memory_is_bounded_by_what_is_known_of_each_person() {
+fn the_memory_for_each_person_is_bounded() {
     let small = swap(200, 20);
     let large = swap(USERS, GROUPS);
     let each = |large: u64, small: u64| large.saturating_sub(small) / (USERS + GROUPS) as u64;
@@ -58,9 +60,9 @@ fn memory_is_bounded_by_what_is_known_of_each_person() {
     assert!(plugin <= PLUGIN_LIMIT, "a plugin takes {plugin} bytes for each, and may take {PLUGIN_LIMIT}");
 }
 
-/// Takes a tenant with so many people all the way, and watches the memory of all that runs.
+/// Migrates a tenant with this many people, and measures the memory of all processes.
 fn swap(users: usize, groups: usize) -> Peak {
-    let config = SimConfig::default().tenants(1).interface(Interface::CieGuided).natural_sync(SYNC);
+    let config = SimConfig::default().tenants(1).interface(Interface::CieGuided).scheduled_sync(SYNC);
     let lab = Lab::new(config.population(users, groups).page_size(1000));
     let mut peak = Peak::default();
     lab.plan().expect(0);
@@ -70,7 +72,7 @@ fn swap(users: usize, groups: usize) -> Peak {
     watch(&lab, &["confirm", "acme"], 4, &mut peak);
     let_sync(&lab, 1);
     watch(&lab, &["apply", "plan.json", "--yes"], 4, &mut peak);
-    let_sync(&lab, OUTLIVED);
+    let_sync(&lab, UNTIL_TOKENS_EXPIRED);
     watch(&lab, &["apply", "plan.json", "--yes"], 0, &mut peak);
     for command in [&["status"][..], &["next"], &["evidence", &tenant.name]] {
         watch(&lab, command, 0, &mut peak);
@@ -79,7 +81,7 @@ fn swap(users: usize, groups: usize) -> Peak {
     peak
 }
 
-/// Runs a command to its end, and looks at its memory meanwhile.
+/// Runs a command to its end and measures its memory meanwhile.
 fn watch(lab: &Lab, args: &[&str], code: i32, peak: &mut Peak) {
     let begun = Instant::now();
     let talk = lab.path("talk.txt");
@@ -92,7 +94,7 @@ fn watch(lab: &Lab, args: &[&str], code: i32, peak: &mut Peak) {
             break status;
         }
         peak.host = peak.host.max(high_water(child.id()));
-        // A child begins with its parent's memory, until it starts a program of its own: what it said last counts.
+        // A child starts with its parent's memory until it executes its own program, so only the last value counts.
         let plugins = children(child.id()).into_iter().map(|id| (id, high_water(id)));
         last.extend(plugins.filter(|(_, bytes)| *bytes > 0));
         thread::sleep(Duration::from_millis(20));
@@ -102,14 +104,14 @@ fn watch(lab: &Lab, args: &[&str], code: i32, peak: &mut Peak) {
     peak.times.push(format!("{} {:.1} s", args[0], begun.elapsed().as_secs_f64()));
 }
 
-/// The most memory that a process has had so far, in bytes; 0 if it is gone.
+/// The peak memory of a process so far, in bytes; 0 if it has ended.
 fn high_water(id: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
-/// Not every kernel lists the children of a process, but each process says whose child it is.
+/// The children of a process. Not every kernel lists them, so each process is asked for its parent.
 fn children(id: u32) -> Vec<u32> {
     let parent = format!("\nPPid:\t{id}\n");
     let all = fs::read_dir("/proc").into_iter().flatten().flatten();

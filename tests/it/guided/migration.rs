@@ -1,7 +1,7 @@
-//! The way of tenants whose directories a person reconnects: forward with proof, and back.
+//! Tenants whose directories a person reconnects: the migration with its proof, and the rollback.
 
 use super::{
-    OUTLIVED, lab, let_sync, only,
+    UNTIL_TOKENS_EXPIRED, lab, let_sync, only,
     person::{Form, reconnect, service_client},
     waiting,
 };
@@ -11,28 +11,24 @@ use crate::support::{command, terminal::Terminal};
 fn a_person_reconnects_and_both_sides_prove_it() {
     let lab = waiting(1);
     let tenant = only(&lab);
-    // Nothing has happened, and nothing is claimed.
+    // Nothing has happened, and nobody has confirmed anything.
     let again = lab.run(&["apply", "plan.json", "--yes"]).expect(4);
     assert!(again.stdout.contains("a person must act"), "{}", again.stdout);
 
     reconnect(&lab, &tenant, &tenant.directory_id, &Form::right(&lab, &tenant));
-    // A test of the connection looks the same in the log; whoever carried the sheet out to its end says so.
+    // A connection test looks the same in the log, so the person must confirm that the sheet was followed to its end.
     let noticed = lab.run(&["apply", "plan.json", "--yes"]).expect(4);
-    assert!(
-        noticed.stdout.contains("`flowswap confirm acme` says that the sheet was carried out"),
-        "{}",
-        noticed.stdout
-    );
+    assert!(noticed.stdout.contains("If the run sheet is complete, run `flowswap confirm acme`"), "{}", noticed.stdout);
     assert!(lab.json(&["status"], 0)["tenants"][0]["awaited"]["earliest"].is_string());
     let soaking = lab.run(&["confirm", "acme"]).expect(4);
     assert_eq!(lab.in_state("soaking"), ["acme"], "{}", soaking.stdout);
     let_sync(&lab, 1);
     lab.run(&["apply", "plan.json", "--yes"]).expect(4);
-    assert_eq!(lab.in_state("soaking"), ["acme"], "one sync is no proof");
+    assert_eq!(lab.in_state("soaking"), ["acme"], "one sync is not enough");
     let_sync(&lab, 1);
     lab.run(&["apply", "plan.json", "--yes"]).expect(4);
     assert_eq!(lab.in_state("soaking"), ["acme"], "the old token may be in use");
-    let_sync(&lab, OUTLIVED);
+    let_sync(&lab, UNTIL_TOKENS_EXPIRED);
     let done = lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     assert_eq!(lab.in_state("swapped"), ["acme"], "{}{}", done.stdout, done.stderr);
 
@@ -41,28 +37,28 @@ fn a_person_reconnects_and_both_sides_prove_it() {
     lab.audit(1);
 }
 
-/// Somebody at the terminal is told by itself that the new client's first token was seen. Test Connection gets one, too, so
-/// that is not the end of the sheet.
+/// In interactive mode flowswap reports the new client's first token by itself. Test Connection also gets a token, so
+/// the person must still follow the sheet to its end.
 #[test]
-fn what_was_done_is_noticed_by_itself() {
+fn flowswap_notices_a_reconnect_by_itself() {
     let lab = lab(1);
     let tenant = only(&lab);
     lab.plan().expect(0);
     let mut screen = Terminal::start(command(lab.dir(), &["apply", "plan.json", "--yes", "--interactive"]));
-    screen.await_words("Press “Submit”");
+    screen.await_words("Click “Submit”");
     screen.await_words("flowswap decline acme");
     reconnect(&lab, &tenant, &tenant.directory_id, &Form::right(&lab, &tenant));
-    screen.await_words("gets tokens as the service client");
-    screen.await_words("go on with the sheet to its end");
+    screen.await_words("getting tokens as the service client");
+    screen.await_words("continue with the run sheet to its end");
     screen.enter("d");
     let (code, seen) = screen.finish();
     assert_eq!(code, 4, "{seen}");
     assert_eq!(lab.in_state("soaking"), ["acme"]);
 }
 
-/// A wrong move is not the end: the sheet and the secret stay at hand until the tenant is back, and the move is made again.
+/// After a wrong move the sheet and the secret stay available, so that the person can repeat the move.
 #[test]
-fn what_was_done_wrongly_is_done_again_by_the_same_sheet() {
+fn a_wrong_reconnect_can_be_corrected_with_the_same_sheet() {
     let lab = waiting(1);
     let tenant = only(&lab);
     let wrong = Form { name: "corporate".to_owned(), ..Form::right(&lab, &tenant) };
@@ -70,10 +66,10 @@ fn what_was_done_wrongly_is_done_again_by_the_same_sheet() {
     let told = lab.run(&["confirm", "acme"]).expect(3);
     assert!(told.stdout.contains("`flowswap explain directory-renamed`"), "{}", told.stdout);
     let stuck = lab.run(&["stuck"]).expect(0);
-    assert!(stuck.stdout.contains("acme is not there any more, and corporate is"), "{}", stuck.stdout);
+    assert!(stuck.stdout.contains("acme no longer exists, but a new directory corporate does"), "{}", stuck.stdout);
     let sheet = lab.run(&["sheet", "acme"]).expect(0);
     assert!(
-        sheet.stdout.contains("this was seen to be done; once it is put right: flowswap apply "),
+        sheet.stdout.contains("flowswap saw this step done; after you correct it: flowswap apply "),
         "{}",
         sheet.stdout
     );
@@ -84,19 +80,19 @@ fn what_was_done_wrongly_is_done_again_by_the_same_sheet() {
     reconnect(&lab, &tenant, &tenant.directory_id, &Form::right(&lab, &tenant));
     lab.run(&["apply", "plan.json", "--yes"]).expect(4);
     assert_eq!(lab.in_state("soaking"), ["acme"]);
-    let_sync(&lab, OUTLIVED);
+    let_sync(&lab, UNTIL_TOKENS_EXPIRED);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     assert_eq!(lab.in_state("swapped"), ["acme"]);
 }
 
 #[test]
-fn a_person_takes_a_tenant_back() {
+fn a_person_rolls_a_tenant_back() {
     let lab = waiting(1);
     let tenant = only(&lab);
     let before = lab.directory(&tenant);
     reconnect(&lab, &tenant, &tenant.directory_id, &Form::right(&lab, &tenant));
     lab.run(&["confirm", "acme"]).expect(4);
-    let_sync(&lab, OUTLIVED);
+    let_sync(&lab, UNTIL_TOKENS_EXPIRED);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     assert_eq!(lab.in_state("swapped"), ["acme"]);
     lab.run(&["finalize", "acme", "--yes"]).expect(0);
@@ -108,7 +104,7 @@ fn a_person_takes_a_tenant_back() {
         (lab.in_state("waiting"), lab.org(&tenant).legacy[0].status.as_str()),
         (vec!["acme".to_owned()], "ACTIVE")
     );
-    // A sign-in alone is not the way back.
+    // A sign-in alone does not complete the rollback.
     reconnect(&lab, &tenant, &tenant.directory_id, &Form { submits: false, ..Form::back(&lab, &tenant) });
     lab.run(&["rollback", "acme", "--yes"]).expect(4);
     let_sync(&lab, 1);
@@ -119,7 +115,7 @@ fn a_person_takes_a_tenant_back() {
     let_sync(&lab, 2);
     lab.run(&["rollback", "acme", "--yes"]).expect(4);
     assert_eq!(lab.org(&tenant).service_clients.len(), 1, "its token may be in use");
-    let_sync(&lab, OUTLIVED);
+    let_sync(&lab, UNTIL_TOKENS_EXPIRED);
     let back = lab.run(&["confirm", "acme"]).expect(0);
     assert_eq!(lab.in_state("rolled-back"), ["acme"], "{}{}", back.stdout, back.stderr);
     assert!(lab.org(&tenant).service_clients.is_empty());

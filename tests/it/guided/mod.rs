@@ -1,5 +1,5 @@
-//! Directories of Cloud Identity Engine itself, by the plugin `cie-guided`: the binary prepares and proves, a person
-//! reconnects them in the simulator's console.
+//! Directories of Cloud Identity Engine itself, with the plugin `cie-guided`. The binary prepares and proves the
+//! migration; a person reconnects the directories in the simulator's console.
 
 mod browser;
 mod living_tokens;
@@ -18,20 +18,21 @@ use crate::support::Lab;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// How often directories synchronize by themselves.
+/// How often directories sync by themselves.
 const SYNC: Duration = Duration::from_secs(300);
 
-/// Tenants whose directories a person reconnects, on a clock that tests move. Every tenant's group has another directory.
+/// A lab with tenants whose directories a person reconnects. Tests move its clock, and every tenant's group has a
+/// second directory.
 fn lab(tenants: usize) -> Lab {
     Lab::new(world(tenants))
 }
 
 fn world(tenants: usize) -> SimConfig {
-    let config = SimConfig::default().tenants(tenants).interface(Interface::CieGuided).natural_sync(SYNC);
-    config.neighbours(true)
+    let config = SimConfig::default().tenants(tenants).interface(Interface::CieGuided).scheduled_sync(SYNC);
+    config.neighbors(true)
 }
 
-/// A lab whose first tenants all wait for a person.
+/// A lab whose tenants all wait for a person.
 fn waiting(tenants: usize) -> Lab {
     waiting_in(world(tenants))
 }
@@ -45,10 +46,10 @@ fn waiting_in(config: SimConfig) -> Lab {
     lab
 }
 
-/// So many syncs outlive every access token of before, and show that nobody uses it.
-pub(crate) const OUTLIVED: u32 = 17;
+/// The number of syncs after which every older access token has expired and is known to be unused.
+pub(crate) const UNTIL_TOKENS_EXPIRED: u32 = 17;
 
-/// Some syncs come and go.
+/// Lets some syncs take place.
 pub(crate) fn let_sync(lab: &Lab, times: u32) {
     for _ in 0..times {
         lab.sim.clock().advance(SYNC + Duration::from_secs(1));
@@ -56,7 +57,7 @@ pub(crate) fn let_sync(lab: &Lab, times: u32) {
     }
 }
 
-/// The one tenant of a lab.
+/// The only tenant of a lab.
 fn only(lab: &Lab) -> SimTenant {
     lab.sim.tenants().remove(0)
 }

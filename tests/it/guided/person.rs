@@ -1,4 +1,4 @@
-//! A person at the simulator's console who fills the Reconnect form in, rightly or not, without a browser.
+//! A person at the simulator's console who fills in the Reconnect form, rightly or not, without a browser.
 
 use bytes::Bytes;
 use flowswap_engine::{Handle, SecretStore};
@@ -10,8 +10,8 @@ use tower::ServiceExt;
 
 use crate::support::Lab;
 
-/// What is filled in, and which buttons are pressed, in this order: fields, Sign in with Okta, Test Connection, the
-/// change of mind, Submit.
+/// What the person does with the form, in this order: fill in the fields, Sign in with Okta, Test Connection, replace
+/// the credentials, Submit.
 #[derive(Clone)]
 pub(crate) struct Form {
     pub(crate) flow: &'static str,
@@ -19,13 +19,13 @@ pub(crate) struct Form {
     pub(crate) client_id: String,
     pub(crate) client_secret: String,
     pub(crate) name: String,
-    /// Client id and secret that are put in after the test.
+    /// The client id and secret that the person enters after the test.
     pub(crate) afterwards: Option<(String, String)>,
     pub(crate) submits: bool,
 }
 
 impl Form {
-    /// What the run sheet of the swap says.
+    /// The form as the run sheet of the swap describes it.
     pub(crate) fn right(lab: &Lab, tenant: &SimTenant) -> Self {
         let (client_id, client_secret) = service_client(lab, tenant);
         Self {
@@ -39,14 +39,14 @@ impl Form {
         }
     }
 
-    /// What the run sheet of the way back says.
+    /// The form as the run sheet of the rollback describes it.
     pub(crate) fn back(lab: &Lab, tenant: &SimTenant) -> Self {
         let (client_id, client_secret) = legacy_client(lab, tenant);
         Self { flow: "auth-code", client_id, client_secret, ..Self::right(lab, tenant) }
     }
 }
 
-/// Opens the form of a directory, presses Test Connection, and returns the page that is there then.
+/// Opens the form of a directory, presses Test Connection, and returns the resulting page.
 pub(crate) fn try_test(lab: &Lab, tenant: &SimTenant, directory_id: &str, form: &Form) -> String {
     let path = path(tenant, directory_id);
     lab.wait(async {
@@ -59,7 +59,7 @@ fn path(tenant: &SimTenant, directory_id: &str) -> String {
     format!("/tenants/{}/directories/{directory_id}/reconnect", tenant.account.tsg_id)
 }
 
-/// Presses a button with these fields, and returns the page that is there then.
+/// Presses a button with these fields, and returns the resulting page.
 async fn press(sim: &Sim, path: &str, form: &Form, action: &str, client: (&str, &str)) -> String {
     let mut fields = vec![("flow", form.flow), ("client_id", client.0), ("client_secret", client.1)];
     fields.extend([("name", form.name.as_str()), ("action", action)]);
@@ -69,12 +69,12 @@ async fn press(sim: &Sim, path: &str, form: &Form, action: &str, client: (&str, 
     send(sim, http::Request::get(format!("https://{CONSOLE_HOST}{path}")), "").await
 }
 
-/// Reconnects the tenant's directory, or another one of its group.
+/// Reconnects the tenant's directory, or another directory of its group.
 pub(crate) fn reconnect(lab: &Lab, tenant: &SimTenant, directory_id: &str, form: &Form) {
     lab.wait(fill_in(&lab.sim, tenant, directory_id, form)).unwrap();
 }
 
-/// The same; the error is the page at which there is no going on.
+/// Like [`reconnect`]. The error is the page on which the person cannot continue.
 pub(crate) async fn fill_in(sim: &Sim, tenant: &SimTenant, directory_id: &str, form: &Form) -> Result<(), String> {
     let path = path(tenant, directory_id);
     let press = async |action: &str, client: (&str, &str), wanted: &str| {
@@ -96,7 +96,7 @@ pub(crate) async fn fill_in(sim: &Sim, tenant: &SimTenant, directory_id: &str, f
     Ok(())
 }
 
-/// How often a directory was submitted, by its own world.
+/// How often a directory's form was submitted, according to the simulator.
 fn submits(sim: &Sim, directory_id: &str) -> u32 {
     let snapshot = sim.snapshot();
     let name = snapshot["directories"][directory_id]["name"].as_str().unwrap().to_owned();
@@ -105,7 +105,7 @@ fn submits(sim: &Sim, directory_id: &str) -> u32 {
     all.iter().find(|directory| directory.name == name && directory.domain == domain).unwrap().submits
 }
 
-/// The client that flowswap has made for the tenant, and the secret of it that it keeps.
+/// The client that flowswap created for the tenant, and its secret from the secret store.
 pub(crate) fn service_client(lab: &Lab, tenant: &SimTenant) -> (String, String) {
     let client = lab.org(tenant).service_clients.last().unwrap().id.clone();
     let state = StateDir::at(lab.path(".flowswap"));
@@ -116,12 +116,12 @@ pub(crate) fn service_client(lab: &Lab, tenant: &SimTenant) -> (String, String) 
     (client, secret.expose().to_owned())
 }
 
-/// The client of the authorization-code flow, as its General tab in Okta shows it.
+/// The legacy client and its secret, as its General tab in Okta shows them.
 pub(crate) fn legacy_client(lab: &Lab, tenant: &SimTenant) -> (String, String) {
     lab.wait(find_legacy_client(&lab.sim, tenant))
 }
 
-/// The same.
+/// Like [`legacy_client`], but async.
 pub(crate) async fn find_legacy_client(sim: &Sim, tenant: &SimTenant) -> (String, String) {
     let org = sim.world().orgs.into_iter().find(|org| org.domain == tenant.domain).unwrap();
     let legacy = org.legacy[0].clone();

@@ -1,6 +1,4 @@
-//! The walk-through of the README, command by command: three tenants, one of them with a wrong move, one taken back.
-
-use std::{cell::RefCell, fs};
+//! The walk-through of `guided.md`, command by command: three tenants, one with a wrong move, and one rolled back.
 
 use flowswap_sim::SimTenant;
 
@@ -8,24 +6,37 @@ use super::{
     lab,
     person::{Form, reconnect, service_client},
 };
-use crate::support::{Lab, Output, command, repository, terminal::Terminal};
+use crate::{
+    documents::{Session, documented},
+    support::{Lab, Output, command, terminal::Terminal},
+};
 
-/// Types commands in the folder of the fleet, and remembers them as the README has them.
+/// Runs commands in the folder of the fleet, as the documents show them.
 struct Shell<'a> {
     lab: &'a Lab,
-    typed: RefCell<Vec<String>>,
+    sessions: Vec<Session>,
 }
 
 impl Shell<'_> {
-    /// A command as the README has it; who runs it without a person answers its questions.
+    /// Runs a command as the documents show it. Adds `--yes`, because no person can answer its question here.
     #[track_caller]
     fn type_in(&self, line: &str, code: i32) -> Output {
-        self.typed.borrow_mut().push(line.to_owned());
         let mut args: Vec<&str> = line.split(' ').skip(1).collect();
         if ["apply", "rollback", "finalize"].contains(&args[0]) {
             args.push("--yes");
         }
-        self.lab.run(&args).expect(code)
+        let output = self.lab.run(&args).expect(code);
+        for session in &self.sessions {
+            session.typed(line, &output);
+        }
+        output
+    }
+
+    /// Marks a documented line that the test carries out in another way.
+    fn done(&self, line: &str) {
+        for session in &self.sessions {
+            session.done(line);
+        }
     }
 
     #[track_caller]
@@ -35,9 +46,18 @@ impl Shell<'_> {
 }
 
 #[test]
-fn the_walk_through_of_the_readme() {
+fn the_walk_through_of_the_documents() {
     let lab = lab(3);
-    let shell = Shell { lab: &lab, typed: RefCell::default() };
+    let sessions = vec![
+        documented("guided-simulator"),
+        documented("guided"),
+        documented("guided-output"),
+        documented("guided-short"),
+    ];
+    let shell = Shell { lab: &lab, sessions };
+    // The lab runs the simulator in the test's own process.
+    shell.done("flowswap sim --tenants 3 --directory cie-guided --dir /tmp/guided");
+    shell.done("cd /tmp/guided");
     let tenants = lab.sim.tenants();
     let [acme, globex, initech] = tenants.as_slice() else { panic!("three tenants") };
     let act = |tenant: &SimTenant, form: &Form| reconnect(&lab, tenant, &tenant.directory_id, form);
@@ -47,11 +67,11 @@ fn the_walk_through_of_the_readme() {
     assert!(shell.type_in("flowswap next", 0).stdout.contains("3 for anybody"));
     shell.type_in("flowswap sheet acme", 0);
     shell.type_in("flowswap sheet acme --as html -o acme.html", 0);
-    // On a machine without a clipboard it is printed.
+    // The secret is printed, because the machine may have no clipboard.
     let args = ["secret", "copy", "acme", "--print"];
     let (code, screen) = Terminal::start(command(lab.dir(), &args)).finish();
     assert_eq!((code, screen.trim()), (0, service_client(&lab, acme).1.as_str()));
-    shell.typed.borrow_mut().push("flowswap secret copy acme".to_owned());
+    shell.done("flowswap secret copy acme");
 
     act(acme, &Form::right(&lab, acme));
     shell.type_in("flowswap confirm acme", 4);
@@ -62,14 +82,14 @@ fn the_walk_through_of_the_readme() {
     act(globex, &Form::right(&lab, globex));
     act(initech, &Form::right(&lab, initech));
     shell.type_in("flowswap confirm initech", 4);
-    assert!(shell.type_in("flowswap status", 0).stdout.contains("two are wanted"));
+    assert!(shell.type_in("flowswap status", 0).stdout.contains("flowswap waits for two"));
 
     shell.type_in("flowswap sim advance --dir . 90m", 0);
     shell.type_in("flowswap apply plan.json", 4);
     for (tenant, state) in [("acme", "swapped"), ("initech", "swapped"), ("globex", "soaking")] {
         shell.expect_state(tenant, state);
     }
-    // The one with application data waits for that, too.
+    // The tenant with application data also waits for that.
     shell.type_in("flowswap sim advance --dir . 3h", 0);
     shell.type_in("flowswap apply plan.json", 0);
     shell.expect_state("globex", "swapped");
@@ -82,16 +102,4 @@ fn the_walk_through_of_the_readme() {
     shell.type_in("flowswap sim advance --dir . 90m", 0);
     shell.type_in("flowswap confirm initech", 0);
     shell.expect_state("initech", "rolled-back");
-
-    let typed = shell.typed.into_inner();
-    let told = commands_of_the_readme();
-    assert_eq!(typed, told, "the README says something else, or in another order");
-}
-
-/// What the README says to type in the walk-through.
-fn commands_of_the_readme() -> Vec<String> {
-    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
-    let block = readme.split("cd /tmp/guided\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    let lines = block.lines().map(|line| line.split('#').next().unwrap().trim().to_owned());
-    lines.filter(|line| !line.is_empty()).collect()
 }

@@ -1,4 +1,4 @@
-//! Wrong moves in the console, one by one: each is caught by a rule of that name before the legacy client is retired.
+//! Wrong moves in the console, one by one. A rule catches each of them before the legacy client is retired.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::support::Lab;
 
-/// A wrong move, and the rule that catches it.
+/// A wrong move and the rule that catches it.
 struct Move {
     name: &'static str,
     /// Whether the tenant collects application data.
@@ -135,13 +135,13 @@ fn lose(lab: &Lab, tenant: &SimTenant, users: usize, groups: usize) {
 
 #[test]
 fn each_wrong_move_is_caught_by_its_rule_before_the_legacy_client_is_retired() {
-    // Two at a time; the machine waits more than it computes.
+    // Two at a time, because most of the time is spent waiting.
     std::thread::scope(|threads| {
         for cases in MOVES.chunks(MOVES.len().div_ceil(2)) {
             threads.spawn(move || cases.iter().for_each(catch));
         }
     });
-    // Those of no wrong move: what goes wrong by itself, or before the person acts, is tried where it is found.
+    // These rules catch no wrong move of a person; other tests cover them.
     let others = ["members-changed", "directory-missing", "new-client-blind", "rate-limited", "secret-not-updated"];
     let rules = EVIDENCE_RULES.iter().map(|rule| rule.id).filter(|rule| !others.contains(rule));
     let caught: BTreeSet<&str> = MOVES.iter().map(|case| case.rule).collect();
@@ -154,7 +154,7 @@ fn catch(case: &Move) {
     (case.act)(&lab, &tenant);
     let name = tenant.name.as_str();
     go_on(&lab);
-    // As long as anybody would wait: syncs come, half an hour passes.
+    // Longer than anybody would wait: some syncs take place, and half an hour passes.
     for _ in 0..3 {
         let_sync(&lab, 3);
         go_on(&lab);
@@ -171,8 +171,8 @@ fn catch(case: &Move) {
     assert_eq!(lab.org(&tenant).legacy[0].status, "ACTIVE", "{}: it was retired", case.name);
 }
 
-/// Whoever was asked says that it is done, rightly or not, and whatever waits for nobody goes on. However it ends: what came of it
-/// is looked at afterwards.
+/// Confirms every waiting tenant, rightly or not, and continues the plan. Ignores the exit codes; the caller checks the
+/// result.
 fn go_on(lab: &Lab) {
     for tenant in lab.in_state("waiting") {
         let _ = lab.run(&["confirm", &tenant]);
@@ -180,7 +180,7 @@ fn go_on(lab: &Lab) {
     let _ = lab.run(&["apply", "plan.json", "--yes"]);
 }
 
-/// The rules that the last looks at the tenant's steps have named.
+/// The rules that the latest checks of the tenant's steps named.
 fn rules(lab: &Lab, tenant: &str) -> BTreeSet<String> {
     let evidence = lab.json(&["evidence", tenant], 0);
     let mut rules = BTreeSet::new();
@@ -200,20 +200,25 @@ fn collect(value: &Value, rules: &mut BTreeSet<String>) {
     }
 }
 
-/// The other directory of the group is of another org, so its test fails and nothing can be submitted. Who says that it was
-/// done all the same is told what is expected and what is seen.
+/// The other directory of the group belongs to another org, so its connection test fails and nothing can be submitted.
+/// If a person confirms the step anyway, flowswap reports what it expects and what it sees.
 #[test]
-fn the_other_directory_takes_nothing_and_a_false_claim_moves_nothing() {
+fn another_directory_accepts_nothing_and_a_false_confirmation_changes_nothing() {
     let lab = waiting(1);
     let tenant = only(&lab);
-    let neighbour = tenant.neighbour_id.clone().unwrap();
-    let page = try_test(&lab, &tenant, &neighbour, &right(&lab, &tenant));
+    let neighbor = tenant.neighbor_id.clone().unwrap();
+    let page = try_test(&lab, &tenant, &neighbor, &right(&lab, &tenant));
     assert!(page.contains(">Failed: "), "{page}");
     let_sync(&lab, 2);
     let told = lab.run(&["confirm", "acme", "--note", "done at noon"]).expect(4);
     let (client, _) = service_client(&lab, &tenant);
-    let expected = format!("somebody other than flowswap got an access token as {client}");
-    for words in ["and it is not seen; expected: ", &expected, "; seen: ", "nobody but flowswap got one since"] {
+    let expected = format!("an access token for {client} that flowswap did not request");
+    for words in [
+        "but flowswap does not see it; expected: ",
+        &expected,
+        "; found: ",
+        "nobody except flowswap has received one since",
+    ] {
         assert!(told.stdout.contains(words), "{words}: {}", told.stdout);
     }
     assert_eq!(lab.in_state("waiting"), ["acme"]);

@@ -1,4 +1,4 @@
-//! What the outside answers, in one word each. The bodies lie in `fixtures/outside`.
+//! Answers from outside, one function each. The bodies are in `fixtures/outside`.
 
 use flowswap_sim::FaultKind;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ pub(super) fn script(status: u16, headers: &[(&str, &str)], body: &str) -> Fault
     FaultKind::Script { status, headers, body: body.to_owned(), after_commit: false, milliseconds: 0 }
 }
 
-/// The same answer, but what was asked for is done first.
+/// The same answer, but the request is carried out first.
 pub(super) fn committed(kind: FaultKind) -> FaultKind {
     match kind {
         FaultKind::Script { status, headers, body, milliseconds, .. } => {
@@ -23,12 +23,12 @@ pub(super) fn committed(kind: FaultKind) -> FaultKind {
     }
 }
 
-/// JSON with a status.
+/// A JSON answer with a status.
 pub(super) fn answer(status: u16, body: &Value) -> FaultKind {
     script(status, &[("content-type", "application/json")], &body.to_string())
 }
 
-/// JSON as it is written.
+/// A JSON answer with exactly this text.
 pub(super) fn raw(status: u16, body: &str) -> FaultKind {
     script(status, &[("content-type", "application/json")], body)
 }
@@ -45,12 +45,12 @@ pub(super) fn proxy() -> FaultKind {
     script(403, &headers, PROXY)
 }
 
-/// A load balancer that knows no way.
+/// A load balancer without a route.
 pub(super) fn balancer() -> FaultKind {
     script(404, &[("content-type", "text/html"), ("server", "awselb/2.0")], BALANCER)
 }
 
-/// A gateway that says so in JSON.
+/// A gateway without a route, which answers in JSON.
 pub(super) fn json_balancer() -> FaultKind {
     answer(404, &json!({"message": "no Route matched with those values"}))
 }
@@ -70,12 +70,12 @@ pub(super) fn oauth(status: u16, error: &str, description: &str) -> FaultKind {
     answer(status, &json!({"error": error, "error_description": description}))
 }
 
-/// Another member at a JSON pointer.
+/// Replaces the member at a JSON pointer.
 pub(super) fn edit(pointer: &str, value: Value) -> FaultKind {
     FaultKind::Edit { pointer: pointer.to_owned(), value: Some(value) }
 }
 
-/// No member at a JSON pointer.
+/// Removes the member at a JSON pointer.
 pub(super) fn without(pointer: &str) -> FaultKind {
     FaultKind::Edit { pointer: pointer.to_owned(), value: None }
 }

@@ -1,5 +1,5 @@
-//! Rows in which a side's clock is wrong: no proof compares this machine's clock with another's, and nothing is retired where
-//! the two sides disagree on the time.
+//! Rows in which a side's clock is wrong. No proof compares this machine's clock with another clock, and nothing is
+//! retired if the clocks of the two sides disagree.
 
 use std::fs;
 
@@ -30,7 +30,7 @@ fn skew_both(lab: &Lab, ahead: SignedDuration) {
     skew_gateway(lab, ahead);
 }
 
-/// The plan as it is made by a machine whose clock is two hours ahead.
+/// Changes the plan to the one that a machine with a clock two hours ahead would make.
 fn make_plan_in_the_future(lab: &Lab) {
     let path = lab.path("acme.json");
     let plan = Plan::read(&fs::read_to_string(&path).unwrap()).unwrap();
@@ -39,7 +39,7 @@ fn make_plan_in_the_future(lab: &Lab) {
     fs::write(path, plan.render().unwrap()).unwrap();
 }
 
-/// The org of a laboratory of one tenant.
+/// The org of a lab with one tenant.
 const ORG: &str = "acme.okta.test";
 
 const WHY: &str = "okta/okta-auth-js#1315";

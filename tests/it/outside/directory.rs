@@ -1,4 +1,4 @@
-//! Rows in which Cloud Identity Engine's own interface, or what stands before it, answers oddly.
+//! Rows in which Cloud Identity Engine's own interface, or something in front of it, gives an unexpected answer.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ const DOMAINS: &str = "api.cie.test /cie/directory-sync/v1/domains";
 const RAW_KEYS: &str = include_str!("../../../fixtures/outside/cache-groups-raw-keys.json");
 
 pub(super) fn rows() -> Vec<Row> {
-    let foreign = &["something in between answered for api.cie.test"];
+    let foreign = &["something between this machine and api.cie.test answered"];
     let mut nameless: Value = serde_json::from_str(RAW_KEYS).unwrap();
     for object in nameless["result"]["data"]["domains"][0]["objects"].as_array_mut().unwrap() {
         *object = json!({"groupType": "security", "member": []});
@@ -46,7 +46,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("guided check: a portal before the tokens", "okta-sdk-java#82", NewGuided, &["check", "{tenant}"])
             .fault(at("", "auth.cie.test", portal()))
             .code(3)
-            .says(&["something in between answered for auth.cie.test"]),
+            .says(&["something between this machine and auth.cie.test answered"]),
         row("guided detect: success is false", "CIE-DSS-R2.yaml of pan.dev", NewGuided, &["detect", "{tenant}"])
             .fault(at("GET", DOMAINS, edit("/success", json!(false))))
             .code(4),

@@ -1,4 +1,4 @@
-//! Rows in which this machine is set up wrongly, or what is on the way cannot be trusted.
+//! Rows in which this machine is set up wrongly, or the connection to the other side cannot be trusted.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::support::Lab;
 
-/// The certificate in one line, as it comes out of a variable whose line breaks were lost.
+/// Writes the certificate in one line, as from a variable that lost its line breaks.
 fn flatten_certificate(lab: &Lab) {
     let path = lab.path("ca.pem");
     let text = fs::read_to_string(&path).unwrap();
@@ -23,7 +23,7 @@ fn flatten_certificate(lab: &Lab) {
 
 const CANARY: &str = "MIIOutsideCanary";
 
-/// The certificate of another authority.
+/// Replaces the certificate with that of another authority.
 fn swap_certificate(lab: &Lab) {
     let other =
         lab.wait(flowswap_sim::Sim::start(SimConfig::default().tenants(1), ([127, 0, 0, 1], 0).into())).unwrap();
@@ -41,7 +41,7 @@ fn nobody_listens(lab: &Lab) {
     });
 }
 
-/// A host that the certificate does not name.
+/// Configures a host that the certificate does not name.
 fn wrong_name(lab: &Lab) {
     let address = lab.sim.addr().to_string();
     lab.edit_config(|text| {
@@ -50,12 +50,12 @@ fn wrong_name(lab: &Lab) {
     });
 }
 
-/// A host that no name server knows (RFC 6761 §6.4).
+/// Configures a host that no name server knows (RFC 6761 §6.4).
 fn unknown_host(lab: &Lab) {
     lab.edit_config(|text| text.replace("domain = \"acme.okta.test\"", "domain = \"acme.nowhere.invalid\""));
 }
 
-/// A way back that is stuck at the directory, which stays on the service client.
+/// Lets a rollback get stuck at the directory, which keeps the service client.
 fn stuck_way_back(lab: &Lab) {
     let body = "{\"error\":{\"code\":\"conflict\",\"message\":\"the old grant has expired\"}}";
     let fault = at("POST", "gateway.cie.test /v1/directories/", raw(409, body)).ordered(lab, &lab.sim.tenants()[0]);

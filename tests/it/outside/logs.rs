@@ -1,4 +1,4 @@
-//! Rows in which the System Log says something else than hoped: a refusal, silence, a time that cannot be read.
+//! Rows in which the System Log does not show what flowswap needs: a refusal, silence, or an unreadable time.
 
 use serde_json::json;
 
@@ -59,9 +59,9 @@ pub(super) fn rows() -> Vec<Row> {
             at("GET", LOGS, edit("/*/actor", json!(null))),
         ),
         kept("finalize: the log behind a portal", "okta-sdk-java#509", at("GET", LOGS, portal()))
-            .says(&["something in between answered for {org}"]),
+            .says(&["something between this machine and {org} answered"]),
         kept("finalize: the log behind a proxy", "netsuite-suitecloud-sdk#862", at("GET", LOGS, proxy()))
-            .says(&["something in between answered for {org}"])
+            .says(&["something between this machine and {org} answered"])
             .never_says(&["may not read"]),
         stuck(
             "finalize: the log may not be read",
@@ -71,6 +71,6 @@ pub(super) fn rows() -> Vec<Row> {
         .says(&["E0000006"]),
         stuck("finalize: a log that is an object", "an envelope", at("GET", LOGS, raw(200, "{}"))),
         stuck("finalize: a log cut off", "a proxy's buffer", at("GET", LOGS, raw(200, "[{\"eventType\":\"app.oauth2")))
-            .says(&["cut off"]),
+            .says(&["truncated"]),
     ]
 }

@@ -1,7 +1,8 @@
-//! A table of wrong turns of the outside: what answers, what the tool says of it, how it ends, and what it leaves alone.
+//! A table of unexpected answers from outside: what answers, what flowswap reports, how it ends, and what it leaves
+//! unchanged.
 //!
-//! Every row goes through the binary, over TLS, against the simulator, and has a tenant of its own. Rows that need the same work
-//! done before share a laboratory; one that changes more than its tenant has its own.
+//! Every row runs the binary over TLS against the simulator, and has its own tenant. Rows with the same starting stage
+//! share a lab; a row that changes more than its tenant has its own lab.
 
 mod answers;
 mod clocks;
@@ -24,13 +25,13 @@ use row::{Row, play};
 
 use crate::support::print;
 
-/// At least as many rows are in the table.
+/// The minimum number of rows in the table.
 const LEAST: usize = 200;
 
-/// So many rows share a laboratory: as many tenants as are all alike.
+/// How many rows share a lab: the largest fleet whose tenants are all alike.
 const A_LAB: usize = 7;
 
-/// Laboratories at work. Most of the time a row waits for a step to be tried again.
+/// How many labs run at once. A row spends most of its time waiting for retries.
 const AT_ONCE: usize = 14;
 
 fn table() -> Vec<Row> {
@@ -59,7 +60,7 @@ fn wrong_turns_of_the_outside() {
     while let Some(stage) = groups.first().map(|row| row.stage) {
         let (group, rest): (Vec<_>, _) = groups.into_iter().partition(|row| row.stage == stage);
         groups = rest;
-        // Neighbours are alike, and the slow ones among them are better spread.
+        // Neighboring rows are similar, so this spreads the slow ones over the labs.
         let labs = group.len().div_ceil(A_LAB);
         jobs.extend((0..labs).map(|lab| group.iter().skip(lab).step_by(labs).cloned().collect()));
     }

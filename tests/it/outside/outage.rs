@@ -1,4 +1,4 @@
-//! One cause that strikes a whole fleet is said once, and nothing is asked again and again.
+//! A cause that affects a whole fleet is reported once, and no request is repeated for every tenant.
 
 use flowswap_sim::{Fault, SimConfig};
 
@@ -7,7 +7,7 @@ use crate::support::{Lab, Output};
 
 const TENANTS: usize = 300;
 
-/// More lines than this nobody reads for one cause.
+/// The maximum number of lines for one cause.
 const LINES: usize = 30;
 
 #[track_caller]
@@ -16,23 +16,23 @@ fn expect_one_cause(output: &Output, cause: &str) {
     let lines = said.lines().count();
     assert!(lines <= LINES, "{lines} lines:\n{}", output.show());
     assert!(said.contains(cause), "{}", output.show());
-    assert!(said.contains(&TENANTS.to_string()), "not how many: {}", output.show());
+    assert!(said.contains(&TENANTS.to_string()), "the number of tenants is missing: {}", output.show());
 }
 
 #[test]
-fn a_portal_before_three_hundred_tenants_is_said_once() {
+fn a_portal_in_front_of_three_hundred_tenants_is_reported_once() {
     let lab = Lab::new(SimConfig::default().tenants(TENANTS).record(true));
     let (method, path, query) = (None, String::new(), String::new());
     lab.sim.add_fault(Fault { host: "*".to_owned(), method, path, query, kind: portal(), times: 0, skip: 0 });
-    expect_one_cause(&lab.run(&["check"]).expect(3), "something in between answered");
-    // Four questions to an org and one to its directory: none is asked twice.
+    expect_one_cause(&lab.run(&["check"]).expect(3), "something between this machine and");
+    // Four requests to an org and one to its directory; no request is repeated.
     let asked = lab.sim.traffic().len();
     assert!(asked <= 5 * TENANTS, "{asked} requests for {TENANTS} tenants");
-    expect_one_cause(&lab.run(&["detect"]).expect(4), "something in between answered");
+    expect_one_cause(&lab.run(&["detect"]).expect(4), "something between this machine and");
 }
 
 #[test]
-fn three_hundred_tenants_that_nobody_answers_are_said_once() {
+fn three_hundred_unreachable_tenants_are_reported_once() {
     let lab = Lab::with_tenants(TENANTS);
     let address = lab.sim.addr().to_string();
     lab.edit_config(|text| text.replace(&address, "127.0.0.1:1"));

@@ -1,4 +1,4 @@
-//! What a row says, as a person reads it and a snapshot keeps it: the result and the errors, without what differs from run to run.
+//! The output of a row as a person reads it, for the snapshot: the result and the errors, without the parts that vary.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use flowswap_sim::SimTenant;
 use super::row::Row;
 use crate::support::{Lab, Output};
 
-/// What differs from run to run, or from tenant to tenant.
+/// The parts that vary from run to run or from tenant to tenant.
 pub(super) const VARYING: [(&str, &str); 7] = [
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d( UTC)?", "<time>"),

@@ -1,5 +1,5 @@
-//! A proxy between this machine and Okta that tunnels, refuses or wants credentials. What it refuses is final at once: an account
-//! that is tried again and again gets locked.
+//! A proxy between this machine and Okta that tunnels, refuses, or wants credentials. flowswap never repeats what a
+//! proxy refused, because repeated attempts could lock the account.
 
 use std::{
     io::{Read, Write, copy},
@@ -16,13 +16,13 @@ use crate::support::{Lab, Output, command, finish};
 /// What the proxy does with a `CONNECT`.
 #[derive(Clone, Copy)]
 enum Answer {
-    /// It connects to this address, whatever the name.
+    /// It connects to this address for every host name.
     Tunnel(SocketAddr),
-    /// It refuses with these words.
+    /// It refuses with this status line.
     Refuse(&'static str),
 }
 
-/// Listens, and counts the tunnels that are asked for.
+/// Starts a proxy that counts the requested tunnels.
 fn proxy(answer: Answer) -> (SocketAddr, Arc<AtomicU32>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -68,11 +68,11 @@ fn serve(mut client: TcpStream, answer: Answer, asked: &AtomicU32) {
 
 const PASSWORD: &str = "proxy-canary-7";
 
-/// Runs `check` with Okta behind the proxy; answers with how often a tunnel was asked for, too.
+/// Runs `check` with Okta behind the proxy. Also returns how many tunnels were requested.
 fn check_behind(answer: impl FnOnce(SocketAddr) -> Answer) -> (Output, u32) {
     let lab = Lab::with_tenants(1);
     let simulator = lab.sim.addr();
-    // A host that leads to an address of its own needs no proxy.
+    // A host with a configured address would bypass the proxy.
     lab.edit_config(|text| {
         text.replace(&format!("\"*.okta.test\" = \"{simulator}\""), "\"unused.test\" = \"127.0.0.1:1\"")
     });
@@ -91,7 +91,7 @@ fn a_proxy_that_tunnels_is_used() {
 }
 
 #[test]
-fn what_a_proxy_refuses_is_final_at_once() {
+fn a_refusal_by_a_proxy_is_not_retried() {
     for (answer, says) in
         [("407 Proxy Authentication Required", "the proxy"), ("403 Forbidden", "the proxy refused to connect to it")]
     {

@@ -1,4 +1,4 @@
-//! Rows in which a read gets an answer that is not the API's, or is not whole.
+//! Rows in which the answer to a read does not come from the API or is incomplete.
 
 use flowswap_sim::FaultKind;
 use serde_json::json;
@@ -21,16 +21,16 @@ const CHECK: &[&str] = &["check", "{tenant}"];
 const DETECT: &[&str] = &["detect", "{tenant}"];
 const PLAN: &[&str] = &["plan", "{tenant}"];
 
-/// What is said of an answer of something in between, and what never is.
-const FOREIGN: &[&str] = &["something in between answered for {org}"];
+/// What flowswap reports about an answer of something in between, and what it must never report.
+const FOREIGN: &[&str] = &["something between this machine and {org} answered"];
 const NEVER_OKTAS: &[&str] =
-    &["okta refused", "okta answered 403", "okta answered 404", "super administrator", "lacks a role"];
+    &["okta refused", "okta answered 403", "okta answered 404", "super administrator", "admin has a role"];
 
 pub(super) fn rows() -> Vec<Row> {
     [in_between(), shapes(), links(), moments(), gateway()].concat()
 }
 
-/// Portals, proxies, balancers.
+/// Portals, proxies, and load balancers.
 fn in_between() -> Vec<Row> {
     let portal_words = &["200 text/html", "server `corporate-proxy`", "titled `Network login`"];
     let proxy_words = &["403 text/html", "server `corporate-proxy`", "titled `Blocked by policy`"];
@@ -87,17 +87,17 @@ fn in_between() -> Vec<Row> {
         row("detect: a gateway's JSON 404 at the apps", "Kong's `no Route matched`", New, DETECT)
             .fault(at("GET", APPS, json_balancer()))
             .code(4)
-            .says(&["something in between answered"])
+            .says(&["something between this machine and"])
             .never_says(NEVER_OKTAS),
         row("check: a gateway's JSON 404 at the log", "Kong's `no Route matched`", New, CHECK)
             .fault(at("GET", LOGS, json_balancer()))
             .code(3)
-            .says(&["something in between answered"])
+            .says(&["something between this machine and"])
             .never_says(NEVER_OKTAS),
         row("check: a cloud gateway's JSON 403", "AWS WAF's `Forbidden`", New, CHECK)
             .fault(at("GET", APPS, answer(403, &json!({"message": "Forbidden"}))))
             .code(3)
-            .says(&["something in between answered"])
+            .says(&["something between this machine and"])
             .never_says(NEVER_OKTAS),
         foreign(
             "check: 502 of Envoy as text",
@@ -136,7 +136,7 @@ fn in_between() -> Vec<Row> {
     ]
 }
 
-/// Answers of another form than what was asked for.
+/// Answers of an unexpected form.
 fn shapes() -> Vec<Row> {
     let unknown = |name, why, fault| row(name, why, New, DETECT).fault(fault).code(4);
     vec![
@@ -157,7 +157,7 @@ fn shapes() -> Vec<Row> {
         unknown("detect: integrations as an object", "an envelope", at("GET", SERVICES, raw(200, "{}")))
             .says(&["list API service integrations"]),
         unknown("detect: a list cut off", "a proxy's buffer", at("GET", APPS, raw(200, "[{\"id\":\"0oa1\",\"na")))
-            .says(&["cut off"]),
+            .says(&["truncated"]),
         unknown(
             "detect: a list that breaks off on the wire",
             "a reset",
@@ -196,8 +196,8 @@ fn oversized() -> String {
     format!("[\"{}\"]", "x".repeat(17 << 20))
 }
 
-/// Every form of a `Link` (RFC 8288) that leads on is followed: the second page, which is refused, is reached. One that cannot be
-/// read is no last page.
+/// Every valid form of a `Link` to the next page (RFC 8288) is followed: the second page, which is refused, is reached.
+/// A page with an unreadable `Link` does not count as the last page.
 fn links() -> Vec<Row> {
     const FOLLOWED: [(&str, &str); 5] = [
         ("detect: Link with `Rel`", "<https://{org}/api/v1/apps?after=0oa1>; Rel=\"next\""),
@@ -232,7 +232,7 @@ fn links() -> Vec<Row> {
     followed.chain(unreadable).collect()
 }
 
-/// What is over in a moment is waited for.
+/// Faults that end soon, so flowswap waits.
 fn moments() -> Vec<Row> {
     let healed = |name, why, fault| row(name, why, New, DETECT).fault(fault).says(&["ready"]);
     vec![
@@ -259,9 +259,9 @@ fn moments() -> Vec<Row> {
     ]
 }
 
-/// The directory's side.
+/// Answers from the directory's side.
 fn gateway() -> Vec<Row> {
-    let foreign = &["something in between answered for {gateway}"];
+    let foreign = &["something between this machine and {gateway} answered"];
     vec![
         row("check: a portal before the directory", "okta/okta-sdk-java#82", New, CHECK)
             .fault(at("", "{gateway}", portal()))

@@ -1,4 +1,4 @@
-//! Rows in which Okta itself refuses, by each of its error codes.
+//! Rows in which Okta itself refuses, one for each error code.
 
 use super::{
     answers::{okta, script},
@@ -12,18 +12,18 @@ use super::{
 const APPS: &str = "{org} /api/v1/apps";
 const SERVICES: &str = "{org} /integrations/api/v1/api-services";
 
-/// Status, code, summary, and words of the hint or the like.
+/// The row's name, the status, the code, and text that the output must contain.
 type Code = (&'static str, u16, &'static str, &'static [&'static str]);
 
 const AT_A_LIST: [Code; 13] = [
     ("detect: E0000001", 400, "E0000001", &["E0000001"]),
     ("detect: E0000003", 400, "E0000003", &["E0000003"]),
-    ("detect: E0000004", 401, "E0000004", &["the token is wrong"]),
+    ("detect: E0000004", 401, "E0000004", &["this one is wrong"]),
     ("detect: E0000005", 403, "E0000005", &["valid session"]),
-    ("detect: E0000006", 403, "E0000006", &["lacks a role"]),
+    ("detect: E0000006", 403, "E0000006", &["admin has a role"]),
     ("detect: E0000007", 404, "E0000007", &["E0000007"]),
     ("detect: E0000008", 404, "E0000008", &["E0000008"]),
-    ("detect: E0000011", 401, "E0000011", &["the token is wrong"]),
+    ("detect: E0000011", 401, "E0000011", &["this one is wrong"]),
     ("detect: E0000015", 401, "E0000015", &["feature"]),
     ("detect: E0000021", 400, "E0000021", &["E0000021"]),
     ("detect: E0000031", 400, "E0000031", &["E0000031"]),
@@ -53,7 +53,7 @@ pub(super) fn rows() -> Vec<Row> {
             .code(4)
             .says(&["okta refused to list apps", code, summary])
             .says(words)
-            .never_says(&["in between"])
+            .never_says(&["something between"])
     });
     let at_a_create = AT_A_CREATE.into_iter().map(|(name, status, code, words)| {
         row(name, "okta error codes, with a French summary", Planned, &["apply", "{tenant}.json", "--yes"])
@@ -61,7 +61,7 @@ pub(super) fn rows() -> Vec<Row> {
             .code(3)
             .says(&["okta refused to", code, summary])
             .says(words)
-            .never_says(&["in between"])
+            .never_says(&["something between"])
     });
     let several = ["type: The field cannot be left blank", "grantedScopes: unknown scope", "properties: null"];
     let scope = "Bearer authorization_uri=\"https://{org}/oauth2/v1/authorize\", realm=\"https://{org}\", \
@@ -72,7 +72,7 @@ pub(super) fn rows() -> Vec<Row> {
             .fault(at("GET", APPS, script(403, &[("www-authenticate", scope)], "")))
             .code(3)
             .says(&["grant the scope okta.apps.read"])
-            .never_says(&["in between", "lacks the role"]),
+            .never_says(&["something between", "admin has a role"]),
         row("detect: a scope is missing", "support.okta.com, insufficient_scope", New, &["detect", "{tenant}"])
             .fault(at("GET", APPS, script(403, &[("www-authenticate", scope)], "")))
             .code(4)

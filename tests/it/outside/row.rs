@@ -1,4 +1,4 @@
-//! One row of the table, and how it is played.
+//! One row of the table, and how it is run.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -11,7 +11,7 @@ use crate::{
     support::{Lab, Output, command, finish},
 };
 
-/// What ran before.
+/// The commands that ran before the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
     /// Nothing.
@@ -26,20 +26,20 @@ pub(super) enum Stage {
     Retired,
 }
 
-/// What the outside's objects may look like afterwards.
+/// What a row may change in the world.
 #[derive(Clone, Copy)]
 pub(super) enum World {
-    /// As before.
+    /// Nothing.
     Unchanged,
-    /// As this judges the list of differences.
+    /// The differences that this function accepts.
     AsAllowed(fn(&[String]) -> bool),
 }
 
-/// A wrong turn.
+/// An unexpected answer and the expected behavior.
 #[derive(Clone)]
 pub(super) struct Row {
     pub(super) name: &'static str,
-    /// Where it was seen, or why it is possible.
+    /// Where it was observed, or why it is possible.
     pub(super) why: &'static str,
     pub(super) stage: Stage,
     pub(super) args: &'static [&'static str],
@@ -54,13 +54,13 @@ pub(super) struct Row {
     state: Option<&'static str>,
 }
 
-/// Where a fault strikes, in words that each laboratory fills in, and what it does.
+/// A fault and its place, with placeholders that each lab fills in.
 #[derive(Clone)]
 pub(super) struct At {
     fault: Fault,
 }
 
-/// A fault at requests of this method (any, if empty) whose path begins so: `{org} /api/v1/apps`.
+/// A fault at requests of this method (any method if empty) to a host and a path prefix, such as `{org} /api/v1/apps`.
 pub(super) fn at(method: &str, place: &str, kind: FaultKind) -> At {
     let (host, path) = place.split_once(' ').unwrap_or((place, ""));
     let fault = Fault {
@@ -91,7 +91,7 @@ impl At {
         self
     }
 
-    /// The fault with this laboratory's own names.
+    /// The fault with this lab's own names.
     pub(super) fn ordered(&self, lab: &Lab, tenant: &SimTenant) -> Fault {
         self.order(|text| fill(lab, tenant, text))
     }
@@ -114,7 +114,7 @@ impl At {
     }
 }
 
-/// A row that expects exit code 0, whatever is said, and an unchanged world.
+/// A row that expects exit code 0, any output, and an unchanged world.
 pub(super) fn row(name: &'static str, why: &'static str, stage: Stage, args: &'static [&'static str]) -> Row {
     Row {
         name,
@@ -139,13 +139,13 @@ impl Row {
         self
     }
 
-    /// Settings of the world, from its beginning.
+    /// Changes the settings with which the world is created.
     pub(super) fn config(mut self, config: fn(SimConfig) -> SimConfig) -> Self {
         self.config = Some(config);
         self
     }
 
-    /// Changes the world or the folder first.
+    /// Changes the world or the folder before the row runs.
     pub(super) fn prepare(mut self, prepare: fn(&Lab)) -> Self {
         self.prepare = Some(prepare);
         self
@@ -176,7 +176,7 @@ impl Row {
         self
     }
 
-    /// The state in which the tenant is afterwards.
+    /// The expected state of the tenant afterwards.
     pub(super) fn state(mut self, state: &'static str) -> Self {
         self.state = Some(state);
         self
@@ -186,31 +186,31 @@ impl Row {
         Played { name: self.name, failures: vec![why.to_owned()], ..Played::default() }
     }
 
-    /// Whether it touches its own tenant only.
+    /// Whether the row affects only its own tenant.
     pub(super) fn shares_its_lab(&self) -> bool {
         self.prepare.is_none() && self.config.is_none()
     }
 }
 
-/// What came of a row.
+/// The result of a row.
 #[derive(Default)]
 pub(super) struct Played {
     pub(super) name: &'static str,
-    /// What is wrong with it.
+    /// What went wrong.
     pub(super) failures: Vec<String>,
-    /// The command, its exit code and what it said, for people to read.
+    /// The command, its exit code, and its output, for people to read.
     pub(super) page: String,
 }
 
-/// Plays rows of one stage in one laboratory, in which each has a tenant of its own.
+/// Runs rows of one stage in one lab, in which each has its own tenant.
 pub(super) fn play(rows: &[Row]) -> Vec<Played> {
     let begun = catch_unwind(AssertUnwindSafe(|| begin(&rows[0], rows.len())));
     let play = |(index, row): (usize, &Row)| {
-        let Ok(lab) = &begun else { return row.broken("its laboratory did not come about") };
+        let Ok(lab) = &begun else { return row.broken("its lab could not be prepared") };
         let tenant = &lab.sim.tenants()[index];
         let played = catch_unwind(AssertUnwindSafe(|| play_one(lab, tenant, row)));
         lab.sim.clear_faults();
-        played.unwrap_or_else(|_| row.broken("the row broke off"))
+        played.unwrap_or_else(|_| row.broken("the row panicked"))
     };
     rows.iter().enumerate().map(play).collect()
 }
@@ -232,7 +232,7 @@ fn begin(row: &Row, tenants: usize) -> Lab {
         lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     }
     if stage >= Stage::Applied {
-        // Whoever finalizes does so later.
+        // In practice `finalize` runs later.
         lab.outlive_tokens();
     }
     if stage >= Stage::Retired {
@@ -277,7 +277,7 @@ fn judge(row: &Row, output: &Output, changes: &[String], fill: impl Fn(&str) -> 
         found.push(format!("exit code {}, not {}", output.code, row.code));
     }
     let said = format!("{}{}", output.stdout, output.stderr);
-    // Lines are broken for the terminal's sake.
+    // The output wraps lines for the terminal.
     let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
     let is_said = |word: &str| said.contains(word) || flat.contains(word);
     found.extend(row.says.iter().map(|word| fill(word)).filter(|w| !is_said(w)).map(|w| format!("does not say: {w}")));
@@ -295,7 +295,7 @@ fn judge(row: &Row, output: &Output, changes: &[String], fill: impl Fn(&str) -> 
     found
 }
 
-/// Puts the tenant's own names in the place of `{org}` and the like.
+/// Replaces `{org}` and the other placeholders with the tenant's own names.
 fn fill(lab: &Lab, tenant: &SimTenant, text: &str) -> String {
     if !text.contains('{') {
         return text.to_owned();

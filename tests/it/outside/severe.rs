@@ -1,5 +1,6 @@
-//! Wrong turns that end in the worst outcome if they are believed: a client that is in use is removed, or one that was never used
-//! is taken for the proof that the other may go. What happens to a way back that is stuck is in `recovery/way_back.rs`.
+//! Wrong answers that would have the worst outcome if flowswap believed them: it would remove a client that is in use,
+//! or would retire the legacy client although the new one was never used. `recovery/way_back.rs` covers stuck
+//! rollbacks.
 
 use std::thread;
 
@@ -16,11 +17,11 @@ use crate::{
     support::{Lab, print},
 };
 
-/// Ahead of this machine by so many minutes: the org, the gateway.
+/// By how many minutes the clocks of the org and of the gateway are ahead of this machine's.
 const CLOCKS: [(i64, i64); 8] = [(0, 0), (15, 0), (-15, 0), (0, 15), (0, -15), (15, 15), (-15, -15), (15, -15)];
 
 #[test]
-fn no_clock_makes_the_last_sync_of_before_one_of_the_new_client() {
+fn no_clock_makes_an_old_sync_count_for_the_new_client() {
     thread::scope(|scope| {
         for (org, gateway) in CLOCKS {
             scope.spawn(move || migrate_with_a_frozen_sync(org, gateway));
@@ -29,8 +30,8 @@ fn no_clock_makes_the_last_sync_of_before_one_of_the_new_client() {
     print(&format!("severe: {} pairs of clocks, nothing confirmed without a sync", CLOCKS.len()));
 }
 
-/// The gateway shows the sync of a minute before, by its own clock, however often it is asked. That the org's log shows the new
-/// client at work is not enough.
+/// The gateway always shows a last sync one minute before the swap by its own clock. The tokens of the new client in
+/// the org's log are then not enough.
 fn migrate_with_a_frozen_sync(org: i64, gateway: i64) {
     let config = uniform(1)
         .skew("acme.okta.test", SignedDuration::from_mins(org))
@@ -46,7 +47,7 @@ fn migrate_with_a_frozen_sync(org: i64, gateway: i64) {
     let case = format!("org {org:+} min, gateway {gateway:+} min:\n{}", applied.show());
     let connected = lab.directory(&tenant).client_id;
     let swapped = lab.org(&tenant).service_clients.iter().any(|client| client.id == connected);
-    assert!(swapped, "the swap did not come about, so nothing was tried; {case}");
+    assert!(swapped, "the swap failed, so the test checks nothing; {case}");
     assert!(lab.in_state("swapped").is_empty(), "confirmed without any sync; {case}");
     let before = lab.sim.snapshot();
     let finalized = lab.run(&["finalize", "acme", "--yes"]);
@@ -69,7 +70,7 @@ fn every_fault_fired(lab: &Lab) {
 }
 
 #[test]
-fn a_balancer_that_knows_no_app_purges_none() {
+fn a_404_from_a_load_balancer_does_not_count_as_a_purge() {
     let lab = Lab::new(uniform(1));
     let tenant = lab.sim.tenants()[0].clone();
     lab.plan().expect(0);
@@ -82,7 +83,7 @@ fn a_balancer_that_knows_no_app_purges_none() {
     for looks_that_work in 0..6 {
         order(&lab, &tenant, &[at("DELETE", app, balancer()), at("GET", app, balancer()).skip(looks_that_work)]);
         let output = lab.run(&["finalize", "acme", "--purge", "--yes"]).expect(3);
-        assert!(output.stdout.contains("something in between answered"), "{}", output.show());
+        assert!(output.stdout.contains("something between this machine and"), "{}", output.show());
         assert_eq!(diff(&before, &lab.sim.snapshot()), Vec::<String>::new());
         assert!(lab.in_state("finalized").is_empty());
         deletions += lab.sim.faults()[0].fired;
@@ -94,7 +95,7 @@ fn a_balancer_that_knows_no_app_purges_none() {
 }
 
 #[test]
-fn a_balancer_that_knows_no_client_takes_none_back() {
+fn a_404_from_a_load_balancer_does_not_count_as_a_rollback() {
     let lab = Lab::new(uniform(1));
     let tenant = lab.sim.tenants()[0].clone();
     lab.plan().expect(0);
@@ -103,7 +104,7 @@ fn a_balancer_that_knows_no_client_takes_none_back() {
     let client = "{org} /integrations/api/v1/api-services/{client}";
     order(&lab, &tenant, &[at("DELETE", client, balancer()), at("GET", client, balancer())]);
     let output = lab.run(&["rollback", "acme", "--yes"]).expect(3);
-    assert!(output.stdout.contains("something in between answered"), "{}", output.show());
+    assert!(output.stdout.contains("something between this machine and"), "{}", output.show());
     assert_eq!((lab.in_state("stuck"), lab.org(&tenant).service_clients.len()), (vec!["acme".to_owned()], 1));
     every_fault_fired(&lab);
     lab.run(&["rollback", "acme", "--yes"]).expect(0);

@@ -1,4 +1,4 @@
-//! Rows in which the token endpoint gives an odd answer to the new client, when its credentials are tried.
+//! Rows in which the token endpoint gives an unexpected answer when flowswap tries the new client's credentials.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::{
 
 const TOKEN: &str = "{org} /oauth2/v1/token";
 
-/// What is proven of a client whose directory is still as it was: nothing is swapped.
+/// The directory is still unchanged in these rows, and nothing must be swapped.
 pub(super) fn rows() -> Vec<Row> {
     let refused = |name, why, fault| {
         row(name, why, Planned, &["apply", "{tenant}.json", "--yes"])
@@ -76,15 +76,15 @@ pub(super) fn rows() -> Vec<Row> {
         )
         .says(&["invalid_dpop_proof", "The DPoP proof JWT header is missing."]),
         refused("prove: a portal", "okta/okta-sdk-java#82", portal())
-            .says(&["something in between answered for {org}", "titled `Network login`"]),
+            .says(&["something between this machine and {org} answered", "titled `Network login`"]),
         refused("prove: a filtering proxy", "netsuite-suitecloud-sdk#862", proxy())
-            .says(&["something in between answered for {org}"])
+            .says(&["something between this machine and {org} answered"])
             .never_says(&["okta answered 403"]),
         refused("prove: a balancer's 404", "cloud-provider-azure#933", balancer())
-            .says(&["something in between answered for {org}"])
+            .says(&["something between this machine and {org} answered"])
             .never_says(&["okta answered 404"]),
         refused("prove: a gateway's JSON 403", "AWS WAF", answer(403, &json!({"message": "Forbidden"})))
-            .says(&["in between"])
+            .says(&["something between"])
             .never_says(&["okta answered 403"]),
         refused("prove: an empty 200", "a cut connection that ends well", raw(200, "")).says(&["token"]),
         refused("prove: a list in place of a token", "a stubbed gateway", token(json!([]))).says(&["token"]),

@@ -1,5 +1,5 @@
-//! Rows in which a write gets an odd answer, done or not done: what is in doubt is looked at, and nothing is taken for gone on
-//! a stranger's word.
+//! Rows in which a write gets an unexpected answer, whether it was carried out or not. flowswap checks a step in doubt,
+//! and never believes that an object is gone because something other than its own side says so.
 
 use flowswap_sim::{FaultKind, SYNC_EVERY};
 use serde_json::json;
@@ -30,41 +30,41 @@ pub(super) fn rows() -> Vec<Row> {
     [creations(), swaps(), ways_back(), removals(), retirements(), purges()].concat()
 }
 
-/// One service client was made, and the directory is as it was.
+/// At most a service client was created, and the directory is unchanged.
 pub(super) fn only_a_client(changes: &[String]) -> bool {
     changes.iter().all(|change| change.contains("/service_clients"))
 }
 
-/// Whatever was done, the legacy client is as it was.
+/// The legacy client is unchanged.
 fn legacy_stays(changes: &[String]) -> bool {
     !changes.iter().any(|change| change.contains("/apps/"))
 }
 
-/// The directory has gone back, and the service client is still there.
+/// The service client and the legacy client are unchanged; the directory may be back.
 fn client_stays(changes: &[String]) -> bool {
     !changes.iter().any(|change| change.contains("/service_clients") || change.contains("/apps/"))
 }
 
-/// The directory is on the one service client that was made, and the legacy client is as it was.
+/// The directory uses the one new service client, and the legacy client is unchanged.
 pub(super) fn is_swapped(changes: &[String]) -> bool {
     legacy_stays(changes)
         && count(changes, "/connection/flow: ", "became \"client_credentials\"") == 1
         && count(changes, "/service_clients/", ": added") == 1
 }
 
-/// The directory is on the legacy client again, which is as it was, and the service client is gone.
+/// The directory uses the legacy client again, which is unchanged, and the service client is deleted.
 fn is_back(changes: &[String]) -> bool {
     legacy_stays(changes)
         && count(changes, "/connection/flow: ", "became \"authorization_code\"") == 1
         && count(changes, "/service_clients/", ": removed") == 1
 }
 
-/// The legacy client was deactivated, and nothing else was touched.
+/// The legacy client was deactivated, and nothing else changed.
 pub(super) fn is_retired(changes: &[String]) -> bool {
     changes.len() == 1 && count(changes, "/apps/", "/status: \"ACTIVE\" became \"INACTIVE\"") == 1
 }
 
-/// The legacy client was deleted, and nothing else was touched.
+/// The legacy client was deleted, and nothing else changed.
 fn is_purged(changes: &[String]) -> bool {
     changes.len() == 1 && count(changes, "/apps/", ": removed") == 1
 }
@@ -95,16 +95,16 @@ fn creations() -> Vec<Row> {
         lost("create: no secret in the answer", "a gateway that filters secrets", without("/clientSecret")),
         lost("create: no id in the answer", "a gateway that filters", without("/id")),
         never("create: a portal's 200, not done", "okta-sdk-java#82", portal())
-            .says(&["something in between answered"]),
+            .says(&["something between this machine and"]),
         never("create: a proxy's 403", "netsuite-suitecloud-sdk#862", proxy())
-            .says(&["something in between answered"])
+            .says(&["something between this machine and"])
             .never_says(&["super administrator"]),
         lost("create: scopes too few in the answer", "the proof asks for each", edit("/grantedScopes", json!([]))),
         never("create: 204 and nothing done", "a stubbed gateway", script(204, &[], "")),
     ]
 }
 
-/// The connection test, the swap and its confirmation.
+/// The connection test, the swap, and its confirmation.
 fn swaps() -> Vec<Row> {
     let tested = |name, why, fault| {
         row(name, why, Planned, APPLY).fault(at("POST", TEST, fault)).code(3).allowing(only_a_client)
@@ -122,7 +122,7 @@ fn swaps() -> Vec<Row> {
         |name, why, fault| row(name, why, Planned, APPLY).fault(fault).code(4).allowing(legacy_stays).state("soaking");
     vec![
         tested("test: a portal's 200", "okta-sdk-java#82", portal())
-            .says(&["something in between answered for {gateway}"]),
+            .says(&["something between this machine and {gateway} answered"]),
         tested("test: an empty 200", "a stubbed gateway", raw(200, "")),
         tested("test: a list", "a stubbed gateway", raw(200, "[]")),
         tested("test: a result that is null", "a stubbed gateway", edit("/result", json!(null))),
@@ -136,36 +136,36 @@ fn swaps() -> Vec<Row> {
             committed(script(302, &[("location", "/done")], "")),
         ),
         never("submit: a portal's 200, not done", "okta-sdk-java#82", portal())
-            .says(&["something in between answered for {gateway}"]),
+            .says(&["something between this machine and {gateway} answered"]),
         never("submit: a proxy's 403", "netsuite-suitecloud-sdk#862", proxy())
-            .says(&["something in between answered for {gateway}"]),
+            .says(&["something between this machine and {gateway} answered"]),
         unconfirmed("confirm: a portal at the status", "okta-sdk-java#82", at("GET", STATUS, portal()))
-            .says(&["something in between answered for {gateway}"]),
+            .says(&["something between this machine and {gateway} answered"]),
         unconfirmed(
             "confirm: a portal at the log",
             "okta-sdk-java#509",
             at("GET", "{org} /api/v1/logs", portal()).skip(5),
         )
-        .says(&["something in between answered for {org}"]),
+        .says(&["something between this machine and {org} answered"]),
         unconfirmed(
             "confirm: a balancer's 404 at the log",
             "cloud-provider-azure#933",
             at("GET", "{org} /api/v1/logs", balancer()).skip(5),
         )
-        .says(&["something in between answered for {org}"])
+        .says(&["something between this machine and {org} answered"])
         .never_says(&["may not read"]),
         row("apply: a portal at its first look", "okta-sdk-java#509", Planned, APPLY)
             .fault(at("", "{org}", portal()))
             .code(6)
-            .says(&["something in between answered for {org}"]),
+            .says(&["something between this machine and {org} answered"]),
         row("apply: a portal at the directory's first look", "okta-sdk-java#509", Planned, APPLY)
             .fault(at("", "{gateway}", portal()))
             .code(6)
-            .says(&["something in between answered for {gateway}"]),
+            .says(&["something between this machine and {gateway} answered"]),
     ]
 }
 
-/// The directory's way back.
+/// The rollback of the directory.
 fn ways_back() -> Vec<Row> {
     let lost = |name, why, fault| {
         row(name, why, Applied, ROLLBACK)
@@ -188,11 +188,11 @@ fn ways_back() -> Vec<Row> {
         )
         .says(&["the old grant has expired"]),
         never("restore: a balancer's 404", "cloud-provider-azure#933", balancer())
-            .says(&["something in between answered for {gateway}"]),
+            .says(&["something between this machine and {gateway} answered"]),
     ]
 }
 
-/// The deletion of the service client, and the look after it.
+/// The deletion of the service client, and the check after it.
 fn removals() -> Vec<Row> {
     let lost = |name, why, fault| {
         row(name, why, Applied, ROLLBACK)
@@ -211,17 +211,17 @@ fn removals() -> Vec<Row> {
     let unseen = |name, why, fault| {
         row(name, why, Applied, ROLLBACK).fault(at("GET", CLIENT, fault)).code(3).allowing(is_back).state("stuck")
     };
-    // The directory syncs by itself, so it has a token of the new client that is alive.
+    // The directory syncs by itself, so it has a valid token of the new client.
     let still_in_use = |name, why, log: Option<FaultKind>| {
-        let row = row(name, why, Applied, ROLLBACK).config(|world| world.natural_sync(SYNC_EVERY));
+        let row = row(name, why, Applied, ROLLBACK).config(|world| world.scheduled_sync(SYNC_EVERY));
         let row = log.into_iter().fold(row, |row, kind| row.fault(at("GET", "{org} /api/v1/logs", kind)));
         row.code(4).allowing(client_stays).state("rolling-back").never_says(&["rolled-back"])
     };
-    let foreign = &["something in between answered for {org}"];
+    let foreign = &["something between this machine and {org} answered"];
     vec![
         never("delete the client: a balancer's 404", "cloud-provider-azure#933", balancer()).says(foreign),
         never("delete the client: a gateway's JSON 404", "Kong", json_balancer())
-            .says(&["something in between answered"]),
+            .says(&["something between this machine and"]),
         never("delete the client: a proxy's 403", "netsuite-suitecloud-sdk#862", proxy()).says(foreign),
         never("delete the client: a portal's 200", "okta-sdk-java#82", portal()).says(foreign),
         never(
@@ -255,7 +255,7 @@ fn removals() -> Vec<Row> {
         unseen("look after the deletion: a balancer's 404", "cloud-provider-azure#933", balancer()).says(foreign),
         unseen("look after the deletion: a portal", "okta-sdk-java#82", portal()).says(foreign),
         unseen("look after the deletion: a gateway's JSON 404", "Kong", json_balancer())
-            .says(&["something in between answered"]),
+            .says(&["something between this machine and"]),
         row("look after the deletion: the list is a portal's", "okta-sdk-java#82", Applied, ROLLBACK)
             .fault(at("GET", CLIENT, FaultKind::Delay { milliseconds: 1 }))
             .fault(at("GET", SERVICES, portal()))
@@ -276,7 +276,7 @@ fn retirements() -> Vec<Row> {
             .state("retired")
     };
     let never = |name, why, fault| row(name, why, Applied, FINALIZE).fault(fault).code(3);
-    let foreign = &["something in between answered for {org}"];
+    let foreign = &["something between this machine and {org} answered"];
     vec![
         lost("retire: 408, done", "RFC 9110 §15.5.9", committed(timed_out())),
         lost("retire: a portal's 200, done", "okta-sdk-java#82", committed(portal())),
@@ -302,11 +302,11 @@ fn purges() -> Vec<Row> {
             .allowing(is_purged)
             .state("finalized")
     };
-    let foreign = &["something in between answered for {org}"];
+    let foreign = &["something between this machine and {org} answered"];
     vec![
         never("purge: a balancer's 404", "cloud-provider-azure#933", at("DELETE", LEGACY, balancer())).says(foreign),
         never("purge: a gateway's JSON 404", "Kong", at("DELETE", LEGACY, json_balancer()))
-            .says(&["something in between answered"]),
+            .says(&["something between this machine and"]),
         never("purge: a portal's 200", "okta-sdk-java#82", at("DELETE", LEGACY, portal())).says(foreign),
         never("purge: a proxy's 403", "netsuite-suitecloud-sdk#862", at("DELETE", LEGACY, proxy())).says(foreign),
         never("purge: 204, and it is there", "a stubbed gateway", at("DELETE", LEGACY, script(204, &[], "")))

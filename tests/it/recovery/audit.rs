@@ -1,4 +1,4 @@
-//! `audit verify`: a state that is sound passes, and whatever was done to it is named.
+//! `audit verify`: a sound state passes, and every kind of damage is reported.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use flowswap_store::{AgeSecretStore, Identity};
 
 use crate::support::Lab;
 
-/// Three tenants: one swapped, one retired, one taken back.
+/// Three tenants: one swapped, one retired, one rolled back.
 fn lab() -> Lab {
     let lab = Lab::with_tenants(3);
     lab.plan().expect(0);
@@ -20,7 +20,7 @@ fn lab() -> Lab {
     lab
 }
 
-/// The checks that failed: which, about what.
+/// The failed checks: name, object, and detail.
 #[track_caller]
 fn failures(lab: &Lab, args: &[&str], code: i32) -> Vec<(String, String, String)> {
     let report = lab.json(&[&["audit", "verify"], args].concat(), code);
@@ -40,10 +40,10 @@ fn names(lab: &Lab, args: &[&str], expect: &[(&str, &str, &str)]) {
 }
 
 #[test]
-fn a_sound_state_passes_also_online_and_nothing_is_changed_by_looking() {
+fn a_sound_state_passes_the_audit_and_the_audit_changes_nothing() {
     let empty = Lab::with_tenants(1);
     let output = empty.run(&["audit", "verify"]).expect(0);
-    assert!(output.stdout.contains("there is no journal: nothing was ever done"), "{}", output.stdout);
+    assert!(output.stdout.contains("there is no journal: flowswap has not changed anything yet"), "{}", output.stdout);
 
     let lab = lab();
     let before = lab.sim.snapshot();
@@ -58,7 +58,7 @@ fn a_sound_state_passes_also_online_and_nothing_is_changed_by_looking() {
 }
 
 #[test]
-fn a_world_that_is_not_as_the_journal_says_is_named() {
+fn a_difference_between_the_world_and_the_journal_is_reported() {
     let lab = lab();
     let [acme, globex, initech] = lab.sim.tenants().try_into().unwrap();
     let legacy = lab.org(&globex).legacy[0].clone();
@@ -66,7 +66,7 @@ fn a_world_that_is_not_as_the_journal_says_is_named() {
     let flow = "authorization_code".to_owned();
     let change = Mutation::SetConnection { directory: acme.directory_id, flow, client_id: "0oaOLD".to_owned() };
     lab.sim.mutate(change).unwrap();
-    // What was taken back is connected again, by hand and as nobody that flowswap knows.
+    // Somebody reconnects a rolled-back tenant by hand, with a client that flowswap does not know.
     let flow = "client_credentials".to_owned();
     let again = Mutation::SetConnection { directory: initech.directory_id, flow, client_id: "0oaNEW".to_owned() };
     lab.sim.mutate(again).unwrap();
@@ -75,19 +75,19 @@ fn a_world_that_is_not_as_the_journal_says_is_named() {
         &lab,
         &["--online"],
         &[
-            ("world", "acme/swap", "cannot be told: the directory is connected by authorization-code"),
-            ("world", "globex/retire", "seen not in place"),
+            ("world", "acme/swap", "flowswap cannot tell: the directory uses the flow authorization-code"),
+            ("world", "globex/retire", "flowswap does not see it in place"),
             (
                 "world",
                 "initech/swap",
-                "taken back by the journal, cannot be told: the directory is connected by client",
+                "the journal says rolled back; flowswap cannot tell: the directory uses the flow client",
             ),
         ],
     );
 }
 
 #[test]
-fn secrets_that_are_missing_unreadable_or_nobodys_are_named() {
+fn missing_unreadable_and_unneeded_secrets_are_reported() {
     let lab = lab();
     let file = |tenant: &str| {
         let mut files = fs::read_dir(lab.path(".flowswap/secrets")).unwrap().map(|entry| entry.unwrap().path());
@@ -99,35 +99,35 @@ fn secrets_that_are_missing_unreadable_or_nobodys_are_named() {
     fs::write(lab.path(".flowswap/secrets/notes.txt"), "mine").unwrap();
     let identity = Identity::load(&lab.path(".flowswap/identity.txt")).unwrap();
     let secrets = AgeSecretStore::open(lab.path(".flowswap/secrets"), identity).unwrap();
-    let stray = Handle::new("initech/provision/client_secret");
-    futures::executor::block_on(secrets.put(&stray, &Secret::new("left over"))).unwrap();
+    let unneeded = Handle::new("initech/provision/client_secret");
+    futures::executor::block_on(secrets.put(&unneeded, &Secret::new("left over"))).unwrap();
     drop(secrets);
     names(
         &lab,
         &[],
         &[
-            ("custody", "acme/provision/client_secret", "is not in custody"),
+            ("custody", "acme/provision/client_secret", "the secret store does not have it"),
             ("custody", "globex/provision/client_secret", "damaged"),
             ("orphans", "initech/provision/client_secret", "no tenant needs it"),
-            ("orphans", "notes.txt", "no file of flowswap's"),
+            ("orphans", "notes.txt", "not a file of flowswap"),
         ],
     );
 }
 
 #[test]
-fn a_journal_that_is_gone_or_lost_what_guards_it_is_missed() {
+fn a_missing_trigger_and_a_missing_journal_are_reported() {
     let lab = lab();
     let journal = lab.path(".flowswap/journal.sqlite");
     let edit = |sql: &str| rusqlite::Connection::open(&journal).unwrap().execute_batch(sql).unwrap();
     edit("DROP TRIGGER record_is_never_changed");
-    names(&lab, &[], &[("chain", "-", "trigger `record_is_never_changed` is not as it was made")]);
+    names(&lab, &[], &[("chain", "-", "trigger `record_is_never_changed` was changed after it was created")]);
     for ending in ["", "-wal", "-shm"] {
         let _ = fs::remove_file(lab.path(&format!(".flowswap/journal.sqlite{ending}")));
     }
     let secret = |tenant: &str| format!("{tenant}/provision/client_secret");
     let (acme, globex) = (secret("acme"), secret("globex"));
     let expect = [
-        ("chain", "-", "there is no journal, and `journal.sqlite.lock` lies where it was"),
+        ("chain", "-", "the journal is missing, but its `journal.sqlite.lock` is still there"),
         ("orphans", acme.as_str(), "no tenant needs it"),
         ("orphans", globex.as_str(), "no tenant needs it"),
     ];
@@ -135,7 +135,7 @@ fn a_journal_that_is_gone_or_lost_what_guards_it_is_missed() {
 }
 
 #[test]
-fn a_journal_that_was_changed_is_named_to_the_record() {
+fn a_changed_record_of_the_journal_is_reported() {
     let lab = lab();
     let edit = |sql: &str| {
         let journal = rusqlite::Connection::open(lab.path(".flowswap/journal.sqlite")).unwrap();
@@ -145,7 +145,7 @@ fn a_journal_that_was_changed_is_named_to_the_record() {
     names(&lab, &[], &[("chain", "-", "record 9 of the journal is damaged")]);
     let output = lab.run(&["audit", "verify"]).expect(3);
     assert!(output.stdout.contains("1 checks, 1 failed"), "{}", output.stdout);
-    // Nothing goes on from there.
+    // No command continues with a damaged journal.
     let output = lab.run(&["rollback", "acme", "--yes"]).expect(1);
     assert!(output.stderr.contains("record 9 of the journal is damaged"), "{}", output.stderr);
 }

@@ -1,4 +1,4 @@
-//! What nothing can settle is asked of a person; what the System Log can settle is not.
+//! A person decides only what flowswap cannot find out itself. What the System Log shows needs no decision.
 
 use flowswap_sim::{Fault, FaultKind, Mutation, Variant};
 
@@ -9,12 +9,12 @@ use crate::{
 
 const APPLY: &[&str] = &["apply", "plan.json", "--yes"];
 
-/// The answer to the creation of acme's client is lost, and at the same time somebody makes another one of its kind.
-/// Gives the id of that one.
-fn lose_it_beside_a_strangers(lab: &Lab) -> String {
+/// Loses the answer to the creation of acme's client, and lets somebody else create another client of the same type at
+/// the same time. Returns the id of the other client.
+pub(super) fn lose_it_beside_a_strangers(lab: &Lab) -> String {
     let tenant = &lab.sim.tenants()[0];
     let lost = lose_the_creation(tenant);
-    // The first look and the one before the creation pass; the one that is to tell what became of it does not.
+    // The two reads before the creation succeed. The read that should show whether the client was created fails.
     let (method, kind) = (Some("GET".to_owned()), FaultKind::Status { status: 400 });
     let blind = Fault { method, kind, skip: 2, ..lost.clone() };
     lab.sim.add_fault(lost);
@@ -25,14 +25,14 @@ fn lose_it_beside_a_strangers(lab: &Lab) -> String {
     lab.sim.mutate(stranger).unwrap().unwrap()
 }
 
-fn forbid_the_log(lab: &Lab) {
+pub(super) fn forbid_the_log(lab: &Lab) {
     let host = lab.sim.tenants()[0].domain.clone();
     let kind = FaultKind::Status { status: 403 };
     let (method, path) = (Some("GET".to_owned()), "/api/v1/logs".to_owned());
     lab.sim.add_fault(Fault { host, method, path, query: String::new(), kind, times: 1, skip: 0 });
 }
 
-fn clients(lab: &Lab) -> Vec<String> {
+pub(super) fn clients(lab: &Lab) -> Vec<String> {
     let org = lab.org(&lab.sim.tenants()[0]);
     org.service_clients.iter().map(|client| client.id.clone()).collect()
 }
@@ -42,7 +42,7 @@ fn directory_client(lab: &Lab) -> String {
 }
 
 #[test]
-fn the_system_log_tells_our_own_client_from_somebody_elses() {
+fn the_system_log_distinguishes_our_client_from_another() {
     let lab = Lab::with_tenants(1);
     lab.plan().expect(0);
     let stranger = lose_it_beside_a_strangers(&lab);
@@ -50,12 +50,12 @@ fn the_system_log_tells_our_own_client_from_somebody_elses() {
     lab.run(APPLY).expect(0);
     let ours = directory_client(&lab);
     assert_ne!(ours, stranger);
-    assert_eq!(clients(&lab).len(), 2, "nothing was created twice, and the stranger's is untouched");
+    assert_eq!(clients(&lab).len(), 2, "no client was created twice, and the other client is untouched");
     assert!(clients(&lab).contains(&stranger));
 }
 
 #[test]
-fn without_the_log_a_person_decides_which_is_ours() {
+fn without_the_log_a_person_decides_which_client_is_ours() {
     let lab = Lab::with_tenants(1);
     lab.plan().expect(0);
     let stranger = lose_it_beside_a_strangers(&lab);
@@ -70,12 +70,16 @@ fn without_the_log_a_person_decides_which_is_ours() {
     assert_eq!(case["request"]["outcome"]["type"], "lost");
     assert_eq!(case["next"], "flowswap apply plan.json");
 
-    // What is missing, and what must not be said.
+    // An output is missing, or must not be passed.
     let resolve = |args: &[&str]| lab.run(&[&["resolve", "acme", "--yes", "--reason", "seen"], args].concat());
     let missing = resolve(&["--as", "applied"]).expect(2);
-    assert!(missing.stderr.contains("step `provision` gives `client_id`, and nobody knows it"), "{}", missing.stderr);
+    assert!(
+        missing.stderr.contains("step `provision` gives `client_id`, but its value is not known"),
+        "{}",
+        missing.stderr
+    );
     let secret = resolve(&["--as", "applied", "--output", "client_secret=x"]).expect(2);
-    assert!(secret.stderr.contains("a secret is never said"), "{}", secret.stderr);
+    assert!(secret.stderr.contains("do not pass secrets"), "{}", secret.stderr);
     let empty = lab.run(&["resolve", "acme", "--as", "applied", "--reason", " ", "--yes"]).expect(2);
     assert!(empty.stderr.contains("the reason is empty"), "{}", empty.stderr);
     assert_eq!(lab.in_state("stuck"), ["acme"]);
@@ -89,7 +93,7 @@ fn without_the_log_a_person_decides_which_is_ours() {
 }
 
 #[test]
-fn what_a_person_deleted_by_hand_is_made_again() {
+fn a_client_that_a_person_deleted_is_created_again() {
     let lab = Lab::with_tenants(1);
     lab.plan().expect(0);
     lose_it_beside_a_strangers(&lab);
@@ -107,22 +111,22 @@ fn what_a_person_deleted_by_hand_is_made_again() {
 }
 
 #[test]
-fn only_what_is_stuck_is_resolved() {
+fn only_a_stuck_tenant_can_be_resolved() {
     let lab = Lab::with_tenants(2);
     lab.plan().expect(0);
     let resolve = |tenant: &str| lab.run(&["resolve", tenant, "--as", "applied", "--reason", "x", "--yes"]).expect(2);
-    assert!(resolve("acme").stderr.contains("the tenant is planned, and only one that is stuck needs a decision"));
+    assert!(resolve("acme").stderr.contains("the tenant is planned; only a stuck tenant needs a decision"));
     assert!(resolve("nobody").stderr.contains("the configuration has no tenant `nobody`"));
     let none = lab.run(&["stuck"]).expect(0);
     assert_eq!((none.stdout.as_str(), none.stderr.as_str()), ("", "no tenant is stuck\n"));
 }
 
-/// What differs from run to run is given one form.
+/// Replaces what differs from run to run.
 fn masked(lab: &Lab, output: &Output) -> String {
     let mut text = output.show();
-    // How exactly a connection ended is not always the same, nor is how long ago.
+    // The reason why a connection ended varies, and so does the time since then.
     let cut = |line: &str| {
-        let cuts = [("got no answer: ", "…"), (" is stuck at `provision` for ", "AGE")];
+        let cuts = [("got no answer: ", "…"), (" has been stuck at `provision` for ", "AGE")];
         let cut = cuts.into_iter().find_map(|(words, mask)| Some((line.split_once(words)?.0, words, mask)));
         cut.map_or_else(|| format!("{line}\n"), |(said, words, mask)| format!("{said}{words}{mask}\n"))
     };

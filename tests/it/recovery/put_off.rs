@@ -1,5 +1,5 @@
-//! A removal that Okta puts off (429), or that is slow. While it waits, a person connects the directory as the client that is to be
-//! removed: flowswap looks again before each try, and the client stays.
+//! A removal that Okta postpones (429), or that is slow. Meanwhile a person connects the directory with the client to
+//! be removed. flowswap checks again before each try, and the client stays.
 
 use std::thread;
 
@@ -13,13 +13,14 @@ struct PutOff {
     command: &'static [&'static str],
     method: &'static str,
     path: &'static str,
-    /// How many such requests come before it.
+    /// How many such requests precede it.
     skip: u32,
-    /// What is in its way.
+    /// The fault that delays it.
     kind: FaultKind,
 }
 
-/// The limit is over at the second try, so whoever does not look removes the client. The wait is long enough to reconnect in.
+/// The rate limit is over at the second try, so flowswap would remove the client if it did not check again. The wait is
+/// long enough for a reconnect.
 #[test]
 fn a_client_that_comes_into_use_while_its_removal_waits_is_not_removed() {
     let retire = PutOff {
@@ -29,7 +30,7 @@ fn a_client_that_comes_into_use_while_its_removal_waits_is_not_removed() {
         skip: 0,
         kind: FaultKind::TooManyRequests { reset_seconds: 20 },
     };
-    // The app is read just before it is deactivated: that must neither wait nor take long.
+    // The app is read just before it is deactivated; this read must neither wait nor take long.
     let read = PutOff { method: "GET", path: "/api/v1/apps/", skip: 1, ..retire.clone() };
     let read_slowly = PutOff { kind: FaultKind::Delay { milliseconds: 20_000 }, ..read.clone() };
     let purge = PutOff { command: &["finalize", "acme", "--purge", "--yes"], method: "DELETE", ..retire.clone() };
@@ -73,9 +74,9 @@ fn play(case: &PutOff) {
     let mut running = Background::start(lab.dir(), case.command);
     running.await_faults(&lab);
     let (flow, client_id, seen) = if is_back {
-        ("client_credentials", &before.service_clients[0].id, "the directory is connected as the new client")
+        ("client_credentials", &before.service_clients[0].id, "the directory uses the new client")
     } else {
-        ("authorization_code", &before.legacy[0].client_id, "the directory is not connected as the new client")
+        ("authorization_code", &before.legacy[0].client_id, "the directory does not use the new client")
     };
     let (flow, client_id) = (flow.to_owned(), client_id.clone());
     lab.sim.mutate(Mutation::SetConnection { directory, flow, client_id }).unwrap();
@@ -87,9 +88,9 @@ fn play(case: &PutOff) {
     assert_eq!((after.service_clients, after.legacy), (before.service_clients, before.legacy), "{}", output.show());
 }
 
-/// Okta's limit is over after a while: the same command ends what it began.
+/// Okta's rate limit ends after a while, and the same command completes the removal.
 #[test]
-fn a_removal_that_is_put_off_is_made_up_for() {
+fn a_postponed_removal_is_completed_later() {
     let lab = Lab::with_tenants(1);
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);

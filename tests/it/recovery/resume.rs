@@ -1,4 +1,4 @@
-//! `resume` is the same command again, whichever it was.
+//! `resume` repeats the interrupted command, whichever it was.
 
 use std::time::Duration;
 
@@ -6,39 +6,39 @@ use flowswap_sim::{Fault, FaultKind, SimConfig};
 
 use crate::support::{Background, Lab};
 
-/// Slow enough to be cut off in the middle, one tenant after the other.
-fn slow_lab() -> Lab {
+/// A lab that is slow enough to interrupt a run in the middle, with one tenant at a time.
+pub(super) fn slow_lab() -> Lab {
     let lab = Lab::new(SimConfig::default().tenants(3).latency(Duration::from_millis(20)));
     lab.edit_config(|text| format!("{text}\n[run]\nconcurrency = 1\n"));
     lab
 }
 
 #[track_caller]
-fn cut_off(lab: &Lab, args: &[&str], after: &str) {
+pub(super) fn cut_off(lab: &Lab, args: &[&str], after: &str) {
     let mut running = Background::start(lab.dir(), args);
     running.await_talk(after);
-    // What is held is there when the process is killed.
+    // The process is killed while requests are held.
     running.await_faults(lab);
     running.kill();
     running.finish().expect(-9);
 }
 
 #[test]
-fn a_run_that_was_cut_off_goes_on_by_name_forward_back_and_to_the_end() {
+fn resume_continues_an_interrupted_apply_rollback_and_finalize() {
     let lab = slow_lab();
     lab.run(&["plan", "-o", "first.json"]).expect(0);
     let before = lab.sim.snapshot();
 
     cut_off(&lab, &["apply", "first.json", "--yes"], "acme: provision done");
     let output = lab.run(&["resume", "--yes"]).expect(0);
-    assert!(output.stderr.contains("/first.json` of 3 tenants, which began at"), "{}", output.stderr);
-    assert!(output.stderr.contains("was cut off"), "{}", output.stderr);
+    assert!(output.stderr.contains("/first.json` for 3 tenants, which started at"), "{}", output.stderr);
+    assert!(output.stderr.contains("was interrupted"), "{}", output.stderr);
     assert_eq!(lab.in_state("swapped").len(), 3);
 
     lab.outlive_tokens();
-    cut_off(&lab, &["rollback", "--all", "--yes"], "swap back done");
+    cut_off(&lab, &["rollback", "--all", "--yes"], "swap rollback done");
     let output = lab.run(&["resume", "--yes"]).expect(0);
-    assert!(output.stderr.contains("going on with `flowswap rollback` of 3 tenants"), "{}", output.stderr);
+    assert!(output.stderr.contains("continuing `flowswap rollback` for 3 tenants"), "{}", output.stderr);
     assert_eq!(flowswap_sim::diff(&before, &lab.sim.snapshot()), Vec::<String>::new());
 
     lab.run(&["plan", "-o", "second.json"]).expect(0);
@@ -50,15 +50,15 @@ fn a_run_that_was_cut_off_goes_on_by_name_forward_back_and_to_the_end() {
     lab.sim.add_fault(Fault { host, method, path, query: String::new(), kind, times: 1, skip: 0 });
     cut_off(&lab, &["finalize", "acme", "globex", "--purge", "--yes"], "acme: purge done");
     let output = lab.run(&["resume", "--yes"]).expect(0);
-    assert!(output.stderr.contains("going on with `flowswap finalize --purge` of 2 tenants"), "{}", output.stderr);
+    assert!(output.stderr.contains("continuing `flowswap finalize --purge` for 2 tenants"), "{}", output.stderr);
     assert_eq!(lab.in_state("finalized"), ["acme", "globex"]);
 }
 
 #[test]
-fn a_run_that_was_stopped_goes_on_and_one_that_ended_does_not() {
+fn resume_continues_a_stopped_run_and_not_a_finished_one() {
     let lab = slow_lab();
     let output = lab.run(&["resume", "--yes"]).expect(0);
-    assert!(output.stderr.contains("no run was begun yet"), "{}", output.stderr);
+    assert!(output.stderr.contains("no run has started yet"), "{}", output.stderr);
     lab.plan().expect(0);
     let mut running = Background::start(lab.dir(), &["apply", "plan.json", "--yes"]);
     running.await_talk("acme: provision done");
@@ -68,11 +68,11 @@ fn a_run_that_was_stopped_goes_on_and_one_that_ended_does_not() {
     assert!(output.stderr.contains("was stopped"), "{}", output.stderr);
     assert_eq!(lab.in_state("swapped").len(), 3);
     let output = lab.run(&["resume", "--yes"]).expect(0);
-    assert!(output.stderr.contains("came to its end"), "{}", output.stderr);
+    assert!(output.stderr.contains("is complete"), "{}", output.stderr);
     assert_eq!(output.stdout, "");
 }
 
-/// The answer to acme's deactivation is lost, and so is every look at the app.
+/// Loses the answer to acme's deactivation, and lets the reads that check it fail.
 fn lose_the_retirement(lab: &Lab) {
     let tenant = lab.sim.tenants()[0].clone();
     let org = lab.sim.world().orgs.into_iter().find(|org| org.domain == tenant.domain).unwrap();
@@ -82,12 +82,12 @@ fn lose_the_retirement(lab: &Lab) {
         Fault { host, method, path, query: String::new(), kind, times, skip }
     };
     lab.sim.add_fault(fault("POST", format!("{app}/lifecycle/deactivate"), FaultKind::DropAfterCommit, 1, 0));
-    // The look at both sides and the one before it pass; the one after it fails, and so does the one that is to settle it.
+    // The two reads before the deactivation succeed. The read after it fails, and so does the read of `observe`.
     lab.sim.add_fault(fault("GET", app, FaultKind::Status { status: 400 }, 2, 2));
 }
 
 #[test]
-fn a_finalize_that_is_stuck_is_given_again_and_keeps_no_others_from_being_resumed() {
+fn a_stuck_finalize_is_retried_and_does_not_block_resume_for_the_others() {
     let lab = slow_lab();
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);

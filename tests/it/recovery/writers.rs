@@ -1,5 +1,5 @@
-//! One process writes at a time: a second one is refused, a dead one is replaced, and one that was replaced is refused by the
-//! database.
+//! Only one process writes at a time: a second one is refused, a dead one is replaced, and the database refuses a
+//! replaced one.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[test]
-fn whoever_takes_the_journal_over_says_from_whom_and_what_that_one_did_last() {
+fn a_takeover_of_the_journal_names_the_previous_writer_and_its_last_record() {
     let lab = Lab::new(SimConfig::default().tenants(2).latency(Duration::from_millis(20)));
     lab.edit_config(|text| format!("{text}\n[run]\nconcurrency = 1\n"));
     lab.plan().expect(0);
@@ -21,30 +21,30 @@ fn whoever_takes_the_journal_over_says_from_whom_and_what_that_one_did_last() {
     let dead = running.id();
     running.finish().expect(-9);
 
-    // Looking takes nothing over.
+    // A read-only command does not take over the journal.
     let output = lab.run(&["status"]).expect(0);
-    assert!(!output.stderr.contains("took the journal over"), "{}", output.stderr);
+    assert!(!output.stderr.contains("took over the journal"), "{}", output.stderr);
     let output = lab.run(&["resume", "--yes"]).expect(0);
     let words = [
-        "took the journal over, because its last writer never let go of it".to_owned(),
+        "took over the journal because its last writer did not release it".to_owned(),
         format!("process {dead}, "),
         "its last record is ".to_owned(),
         " of acme, in run ".to_owned(),
     ];
     for word in words {
-        assert!(output.stderr.contains(&word), "`{word}` is not said: {}", output.stderr);
+        assert!(output.stderr.contains(&word), "`{word}` is missing: {}", output.stderr);
     }
     lab.outlive_tokens();
     let output = lab.run(&["rollback", "acme", "--yes"]).expect(0);
-    assert!(!output.stderr.contains("took the journal over"), "{}", output.stderr);
+    assert!(!output.stderr.contains("took over the journal"), "{}", output.stderr);
 }
 
 #[test]
-fn a_writer_whose_epoch_was_stolen_is_refused_by_the_database_and_nothing_more_leaves() {
+fn a_replaced_writer_is_refused_by_the_database_and_sends_nothing_more() {
     let lab = Lab::with_tenants(1);
     lab.plan().expect(0);
     let create = record(Run::Forward, is_write).into_iter().next().unwrap();
-    // Held until the epoch is stolen; then the answer comes, and cannot be recorded.
+    // The answer is held until the epoch is taken over, and then cannot be recorded.
     let kind = FaultKind::Delay { milliseconds: 10_000 };
     lab.sim.add_fault(create.fault(&lab, &lab.sim.tenants()[0], kind, 1));
     let mut running = Background::start(lab.dir(), Run::Forward.args());
@@ -57,22 +57,20 @@ fn a_writer_whose_epoch_was_stolen_is_refused_by_the_database_and_nothing_more_l
     let before = records();
 
     let output = running.finish().expect(1);
-    assert_eq!(records(), before, "nothing of the late writer was written");
-    let said = format!(
-        "this writer has epoch {}, which was replaced by epoch {stolen} (process 1, user 2 on elsewhere",
-        stolen - 1
-    );
+    assert_eq!(records(), before, "the replaced writer wrote nothing");
+    let said =
+        format!("epoch {} of this process was replaced by epoch {stolen} (process 1, user 2 on elsewhere", stolen - 1);
     assert!(output.stderr.contains(&said), "{}", output.stderr);
-    assert!(output.stderr.contains("hint: another flowswap is at work on this state"), "{}", output.stderr);
+    assert!(output.stderr.contains("hint: another flowswap process has taken over this state"), "{}", output.stderr);
     assert_eq!(output.stdout, "", "nothing is reported as done");
-    assert_eq!(lab.sim.world().directories[0].submits, 0, "the swap never began");
+    assert_eq!(lab.sim.world().directories[0].submits, 0, "the swap never started");
     let back = thief.execute("UPDATE lease SET epoch = epoch - 1", []).unwrap_err();
     assert!(back.to_string().contains("epoch"), "{back}");
 
-    // What was under way is known to be unknown, and heals.
+    // The interrupted step is in doubt, and the next run recovers.
     drop(thief);
     let output = lab.run(Run::Forward.args()).expect(0);
-    assert!(output.stderr.contains("took the journal over"), "{}", output.stderr);
+    assert!(output.stderr.contains("took over the journal"), "{}", output.stderr);
     assert_eq!(lab.in_state("swapped"), ["acme"]);
     assert_eq!(lab.sim.world().orgs[0].service_clients.len(), 1);
 }

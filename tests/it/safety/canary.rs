@@ -1,5 +1,5 @@
-//! No secret anywhere but in custody, and on the wire to its own side. Every secret of a fleet is looked for in every
-//! file, every output and every request, in every form that it could have slipped out in.
+//! Secrets are only in the secret store and in requests to their own side. The test searches every file, every output,
+//! and every request for every secret of a fleet, in every form in which it could leak.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,7 +28,7 @@ impl Canary {
 }
 
 #[test]
-fn no_secret_is_anywhere_but_in_custody_and_on_the_way_to_its_own_side() {
+fn secrets_are_only_in_the_secret_store_and_in_requests_to_their_own_side() {
     let lab = Lab::new(SimConfig::default().tenants(8).record(true));
     let outputs = use_everything(&lab);
     let canaries = collect(&lab);
@@ -45,7 +45,7 @@ fn no_secret_is_anywhere_but_in_custody_and_on_the_way_to_its_own_side() {
     assert!(places.iter().any(|(name, _)| name.ends_with("journal.sqlite")), "there is no journal");
     for (place, text) in &places {
         for canary in canaries.iter().filter(|canary| is_in(canary, text)) {
-            // The key of the custody is the one thing that has to be in clear.
+            // Only the key of the secret store must be on the disk in clear text.
             if !(canary.what == "identity" && place.ends_with("identity.txt")) {
                 leaks.push(format!("{} is in {place}", canary.what));
             }
@@ -63,10 +63,10 @@ fn no_secret_is_anywhere_but_in_custody_and_on_the_way_to_its_own_side() {
         }
     }
     assert!(leaks.is_empty(), "{leaks:#?}");
-    // The search can see: every kind that is sent was found on its way, to orgs and to the gateway.
+    // The search works: it found every kind that is sent, in requests to orgs and to the gateway.
     assert!(seen["admin"].len() == 8 && seen["access_token"].len() >= 4, "{seen:#?}");
     assert!(seen["gateway"].len() == 1 && seen["clientSecret"].contains(GATEWAY_HOST), "{seen:#?}");
-    // The one whose creation was not answered was made anew, as `client_secret`.
+    // The client whose creation had no answer got a new secret, as `client_secret`.
     let acme = BTreeSet::from([GATEWAY_HOST.to_owned(), lab.sim.tenants()[0].domain.clone()]);
     assert_eq!((seen["clientSecret"].len(), &seen["client_secret"]), (4, &acme), "{seen:#?}");
     assert!(!seen.contains_key("identity"));
@@ -90,7 +90,7 @@ fn the_search_finds_secrets_in_every_form() {
     assert!(!is_in(&secret, "se/cret-value+1234"));
 }
 
-/// Every command, as talkative as it gets; on the way a lost answer and a crash, which leave what a clean run would not.
+/// Runs every command with maximum verbosity. A lost answer and a crash leave traces that a clean run would not.
 fn use_everything(lab: &Lab) -> Vec<(String, String)> {
     let mut outputs = Vec::new();
     let mut keep = |name: &str, output: Output| {
@@ -99,7 +99,7 @@ fn use_everything(lab: &Lab) -> Vec<(String, String)> {
     };
     let mut run = |args: &[&str], code: i32| {
         for form in [&["-vv"][..], &["-vv", "--format", "json"][..]] {
-            // What has been done is done again to no effect, so that both forms are seen.
+            // The second run has no effect, but shows the other output format.
             let output = lab.run(&[args, form].concat());
             assert_eq!(output.code, code, "{args:?} {form:?}: {}", output.stderr);
             keep(&args.join(" "), output);
@@ -135,7 +135,7 @@ fn use_everything(lab: &Lab) -> Vec<(String, String)> {
     run(&["finalize", &last, "--yes"], 0);
     run(&["plugins", "list"], 0);
     keep("the crash", crashed);
-    // Someone who has no right to read leaves a refusal, in which no secret may be quoted either.
+    // A wrong token leads to a refusal, which must not quote a secret either.
     let token = lab.path("tokens/acme.token");
     let right = fs::read_to_string(&token).unwrap();
     fs::write(&token, "00wrong-token-of-nobody").unwrap();
@@ -145,7 +145,7 @@ fn use_everything(lab: &Lab) -> Vec<(String, String)> {
     outputs
 }
 
-/// All secrets: those that the simulator handed out before, and those that were made on the way.
+/// All secrets: those from the simulator's configuration, and those that were created meanwhile.
 fn collect(lab: &Lab) -> Vec<Canary> {
     let tenants = lab.sim.tenants();
     let admin = tenants
@@ -160,7 +160,7 @@ fn collect(lab: &Lab) -> Vec<Canary> {
         let Some(tenant) = tenants.iter().find(|tenant| tenant.domain == exchange.host) else { continue };
         let Ok(body) = serde_json::from_slice::<Value>(&exchange.response_body) else { continue };
         for what in ["clientSecret", "client_secret", "access_token"] {
-            // In lists a secret is masked.
+            // Lists show secrets masked.
             let Some(value) = body[what].as_str().filter(|value| !value.contains('*')) else { continue };
             let directory = (what != "access_token").then(|| tenant.directory_id.clone());
             let canary = Canary::new(format!("{what} of {}", tenant.name), value, &tenant.domain);
@@ -177,7 +177,7 @@ fn may_carry(canary: &Canary, exchange: &Exchange) -> bool {
     exchange.host == canary.owner || canary.directory.as_ref().is_some_and(to_its_directory)
 }
 
-/// Every file below the folder but those that the simulator wrote its tokens and its service account's secret into.
+/// Every file below the folder, except those in which the simulator stores its tokens and its service account's secret.
 pub(super) fn files_of_the_client(dir: &Path) -> Vec<(String, String)> {
     let is_token = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "token" || kind == "secret");
     let mut files = Vec::new();
@@ -200,7 +200,7 @@ pub(super) fn read_request(exchange: &Exchange) -> String {
     format!("{}\n{headers}\n{}", exchange.path_and_query, String::from_utf8_lossy(&exchange.request_body))
 }
 
-/// Whether the secret is there: in clear, percent-encoded, with escapes of JSON, or within anything in base64.
+/// Whether the text contains the secret: in clear, percent-encoded, escaped as in JSON, or within base64.
 pub(super) fn is_in(canary: &Canary, text: &str) -> bool {
     canary.needles.iter().any(|needle| text.contains(needle))
 }
@@ -215,11 +215,11 @@ fn needles(secret: &str) -> Vec<String> {
         secret.bytes().map(encode).collect()
     };
     let mut needles = vec![secret.to_owned(), percent(true), percent(false), secret.replace('/', "\\/")];
-    // Within basic authentication a secret is as it is, or encoded where it has to be.
+    // In basic authentication a secret is unchanged, or percent-encoded only where necessary.
     let sparing = secret.replace('%', "%25").replace('+', "%2B").replace(':', "%3A");
     for (text, offset) in [secret, &sparing].into_iter().flat_map(|text| (0..3).map(move |offset| (text, offset))) {
         let padded = [&vec![0; offset][..], text.as_bytes()].concat();
-        // The characters at both ends depend on the neighbours as well.
+        // The characters at both ends also depend on the neighboring bytes.
         let whole = base64(&padded[..padded.len() - padded.len() % 3]);
         let inner = whole.get(if offset == 0 { 0 } else { 4 }..).unwrap_or_default().to_owned();
         needles.push(inner.replace('+', "-").replace('/', "_"));

@@ -1,5 +1,5 @@
-//! No secret anywhere where a person reconnects, but on the one terminal that asked for it, and nobody's name: users and
-//! groups are personal data, and only keyed hashes of them may stay.
+//! A guided migration leaves no secret anywhere except on the one terminal that asked for it. It also leaves no names:
+//! users and groups are personal data, and only keyed hashes of them may be kept.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,15 +15,16 @@ use serde_json::Value;
 use super::canary::{Canary, files_of_the_client, is_in, read_request};
 use crate::{
     guided::{
-        OUTLIVED, let_sync,
+        UNTIL_TOKENS_EXPIRED, let_sync,
         person::{Form, reconnect, service_client},
     },
     support::{Lab, command, terminal::Terminal},
 };
 
 #[test]
-fn no_secret_and_nobodys_name_is_anywhere_where_a_person_reconnects() {
-    let config = SimConfig::default().tenants(2).interface(Interface::CieGuided).natural_sync(Duration::from_secs(300));
+fn a_guided_migration_leaves_no_secret_and_no_personal_name_anywhere() {
+    let config =
+        SimConfig::default().tenants(2).interface(Interface::CieGuided).scheduled_sync(Duration::from_secs(300));
     let lab = Lab::new(config.record(true));
     let used = use_everything(&lab);
     let canaries = collect(&lab, used.secrets);
@@ -45,7 +46,7 @@ fn no_secret_and_nobodys_name_is_anywhere_where_a_person_reconnects() {
         }
     }
     let mut seen: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    // What a person does at the console is not flowswap's.
+    // The person's requests at the console are not flowswap's.
     for exchange in lab.sim.traffic().iter().filter(|exchange| is_by_flowswap(&exchange.request_headers)) {
         let request = read_request(exchange);
         for canary in canaries.iter().filter(|canary| is_in(canary, &request)) {
@@ -59,14 +60,14 @@ fn no_secret_and_nobodys_name_is_anywhere_where_a_person_reconnects() {
         }
     }
     assert!(leaks.is_empty(), "{leaks:#?}");
-    // The search can see: what is sent was found on its way, and the one terminal had the secret.
+    // The search works: it found every kind that is sent, and the one terminal had the secret.
     for kind in ["access_token", "account", "admin", "client_secret"] {
         assert!(seen.contains_key(kind), "no {kind} was seen on its way: {seen:#?}");
     }
     assert!(!seen.contains_key("blinding_key") && !seen.contains_key("identity"), "{seen:#?}");
 }
 
-/// The first word of what it is.
+/// The first word of the canary's description.
 fn kind(canary: &Canary) -> &str {
     canary.what.split(' ').next().unwrap_or_default()
 }
@@ -75,15 +76,15 @@ fn is_by_flowswap(headers: &[(String, String)]) -> bool {
     headers.iter().any(|(name, value)| name == "user-agent" && value.starts_with("flowswap"))
 }
 
-/// What came of using every command.
-struct Used {
+/// The outputs and secrets of a run of every command.
+struct Usage {
     outputs: Vec<(String, String)>,
-    /// What was in custody on the way, by its name.
+    /// The secrets that were in custody, by name.
     secrets: Vec<(String, String)>,
 }
 
-/// One tenant there and back, the other one declined.
-fn use_everything(lab: &Lab) -> Used {
+/// Migrates one tenant and rolls it back, and declines the other.
+fn use_everything(lab: &Lab) -> Usage {
     let mut outputs = Vec::new();
     let mut run = |line: &str, code: i32| {
         for form in [&["-vv"][..], &["-vv", "--format", "json"][..]] {
@@ -110,13 +111,13 @@ fn use_everything(lab: &Lab) -> Used {
     let printed = Terminal::start(command(lab.dir(), &["secret", "copy", "acme", "--print", "-vv"])).finish();
     let (_, secret) = service_client(lab, &tenants[0]);
     assert_eq!(printed.0, 0, "{}", printed.1);
-    // Once, and nothing else of it.
+    // The terminal shows the secret exactly once.
     assert_eq!(printed.1.matches(secret.as_str()).count(), 1, "the terminal did not get the secret once");
     run("confirm acme --note early", 4);
     let declined = lab.run(&["decline", "globex", "--reason", "not today", "-vv"]).expect(0);
     reconnect(lab, &tenants[0], &tenants[0].directory_id, &Form::right(lab, &tenants[0]));
     let confirmed = lab.run(&["confirm", "acme", "-vv"]).expect(4);
-    let_sync(lab, OUTLIVED);
+    let_sync(lab, UNTIL_TOKENS_EXPIRED);
     let seen = lab.run(&["apply", "plan.json", "--yes", "-vv"]);
     assert_eq!(lab.in_state("swapped"), ["acme"], "{}", seen.stdout);
     run("evidence acme", 0);
@@ -125,7 +126,7 @@ fn use_everything(lab: &Lab) -> Used {
     run("rollback acme --yes", 4);
     run("sheet acme", 0);
     reconnect(lab, &tenants[0], &tenants[0].directory_id, &Form::back(lab, &tenants[0]));
-    let_sync(lab, OUTLIVED);
+    let_sync(lab, UNTIL_TOKENS_EXPIRED);
     let back = lab.run(&["confirm", "acme", "-vv"]).expect(0);
     assert_eq!(lab.in_state("rolled-back"), ["acme"], "{}{}", back.stdout, back.stderr);
     let watched = lab.run(&["watch", "acme", "-vv"]).expect(0);
@@ -138,10 +139,10 @@ fn use_everything(lab: &Lab) -> Used {
         outputs.push((format!("stderr of {name}"), output.stderr));
     }
     outputs.push(("the terminal, but for the secret".to_owned(), printed.1.replace(secret.as_str(), "")));
-    Used { outputs, secrets }
+    Usage { outputs, secrets }
 }
 
-/// All that is in custody, by its handle.
+/// All secrets in custody, by handle.
 fn in_custody(lab: &Lab) -> Vec<(String, String)> {
     let state = StateDir::at(lab.path(".flowswap"));
     let identity = || Identity::load(&state.root().join("identity.txt")).unwrap();
@@ -152,7 +153,7 @@ fn in_custody(lab: &Lab) -> Vec<(String, String)> {
     found.map(|(handle, secret)| (handle, secret.expose().to_owned())).collect()
 }
 
-/// All that must not be anywhere.
+/// Everything that must not leak.
 fn collect(lab: &Lab, kept: Vec<(String, String)>) -> Vec<Canary> {
     let tenants = lab.sim.tenants();
     let mut canaries = Vec::new();
@@ -185,7 +186,7 @@ fn collect(lab: &Lab, kept: Vec<(String, String)>) -> Vec<Canary> {
     canaries
 }
 
-/// The names by which one can be told: logins, addresses, and what groups are called but "Everyone".
+/// The names that identify people: logins, addresses, and the names of groups other than "Everyone".
 fn gather_names(body: &Value, names: &mut BTreeSet<String>) {
     const OF_PEOPLE: [&str; 5] = ["login", "email", "User Principal Name", "Distinguished Name", "Mail"];
     match body {

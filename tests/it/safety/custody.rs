@@ -1,4 +1,4 @@
-//! Who can read and write what flowswap keeps, and the code it runs.
+//! Who can read and write flowswap's state and the code that it runs.
 
 use std::{
     fs::{self, Permissions},
@@ -11,7 +11,7 @@ use flowswap_sim::{Fault, FaultKind, SimConfig};
 use crate::support::{Background, Lab, command, plugin_file};
 
 #[test]
-fn what_is_kept_is_for_its_owner_only() {
+fn only_the_owner_can_access_the_state_folder() {
     let lab = Lab::with_tenants(2);
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
@@ -41,7 +41,7 @@ fn an_identity_that_others_can_read_is_refused() {
     let requests = lab.sim.traffic().len();
     fs::set_permissions(lab.path(".flowswap/identity.txt"), Permissions::from_mode(0o644)).unwrap();
     let output = lab.run(&["apply", "plan.json", "--yes"]).expect(1);
-    assert!(output.stderr.contains("chmod 600"), "no hint says what to do: {}", output.stderr);
+    assert!(output.stderr.contains("chmod 600"), "the hint is missing: {}", output.stderr);
     assert_eq!(lab.sim.traffic().len(), requests);
     let check = lab.run(&["check"]).expect(3);
     assert!(check.stdout.contains("identity"), "{}", check.stdout);
@@ -68,7 +68,7 @@ fn a_plugin_that_is_not_the_pinned_one_is_refused() {
         assert!(output.stderr.contains(&pinned), "{}", output.stderr);
         let found = output.stderr.split("sha256 is ").nth(1).and_then(|rest| rest.get(..64)).unwrap_or_default();
         assert!(found.bytes().all(|byte| byte.is_ascii_hexdigit()) && found != pinned, "{}", output.stderr);
-        assert!(output.stderr.contains("hint: "), "no hint says what to do: {}", output.stderr);
+        assert!(output.stderr.contains("hint: "), "the hint is missing: {}", output.stderr);
     }
     assert_eq!(lab.sim.traffic().len(), 0);
 }
@@ -86,7 +86,7 @@ fn a_plugin_that_others_can_change_is_refused() {
         let output = lab.run(&["detect", "--plugin-dir", "plugins"]).expect(exit);
         if exit != 0 {
             assert!(output.stderr.contains("can be changed by other users"), "{}", output.stderr);
-            assert!(output.stderr.contains("chmod go-w"), "no hint says what to do: {}", output.stderr);
+            assert!(output.stderr.contains("chmod go-w"), "the hint is missing: {}", output.stderr);
         }
     }
 }
@@ -117,7 +117,7 @@ fn a_plugin_process_finds_no_secret_in_its_environment() {
         String::from_utf8_lossy(&fs::read(format!("/proc/{process}/{file}")).unwrap()).into_owned()
     };
     let own = running.id().to_string();
-    assert!(of(&own, "environ").contains(&tenant.admin_token), "the test does not see what it looks for");
+    assert!(of(&own, "environ").contains(&tenant.admin_token), "the test cannot find the token where it must be");
     let threads = fs::read_dir(format!("/proc/{own}/task")).unwrap().map(|entry| entry.unwrap().path());
     let children: String = threads.map(|thread| fs::read_to_string(thread.join("children")).unwrap()).collect();
     assert_eq!(children.split_whitespace().count(), 2, "{children}");

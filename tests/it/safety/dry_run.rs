@@ -1,4 +1,4 @@
-//! What changes nothing changes nothing: neither the other sides, nor what flowswap keeps, but for the note of a plan.
+//! Read-only commands change neither the other sides nor flowswap's state, except for the record of a plan.
 
 use std::{collections::BTreeSet, fs};
 
@@ -33,7 +33,7 @@ fn check_detect_and_plan_only_read() {
 }
 
 #[test]
-fn looking_writes_no_file_but_the_plan_and_its_note() {
+fn read_only_commands_write_nothing_except_the_plan_and_its_record() {
     let lab = Lab::with_tenants(2);
     let files = || -> BTreeSet<String> {
         let entries = [lab.dir().to_owned(), lab.path(".flowswap")].map(|dir| fs::read_dir(dir).unwrap());

@@ -1,18 +1,17 @@
-//! What is guaranteed: no secret anywhere, no change in a dry run, plans that cannot be edited, plugins that cannot do
-//! what they may not.
+//! The guarantees: no leaked secret, no change in a dry run, no edited plan, and no plugin that exceeds its rights.
 //!
-//! What plugins are told is not seen from here: the frames between the host and a plugin are looked through for
-//! secrets by the host's own tests.
+//! These tests cannot see what plugins receive. The host's own tests search the frames between the host and a plugin
+//! for secrets.
 
-/// No secret anywhere but in custody, and on the wire to its own side.
+/// Secrets are only in the secret store and in requests to their own side.
 mod canary;
-/// The same of swaps by hand; and nobody's name anywhere.
+/// The same for guided migrations, which must also leave no names.
 mod canary_by_hand;
-/// Who can read and write what flowswap keeps, and the code it runs.
+/// Who can read and write flowswap's state and the code that it runs.
 mod custody;
-/// What changes nothing changes nothing.
+/// Read-only commands change nothing.
 mod dry_run;
-/// Plans that were edited, are too old, or were made by other code.
+/// Plans that were edited, have expired, or were made with other code.
 mod plan_file;
-/// A plugin that asks for what it may not have, or takes its process down.
+/// A plugin that exceeds its rights or crashes its process.
 pub(crate) mod rogue;

@@ -1,4 +1,4 @@
-//! Plans that were edited, are too old, or were made by other code: refused whole, before anything is sent.
+//! Plans that were edited, have expired, or were made with other code are refused before anything is sent.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use flowswap_sim::{Fault, FaultKind, GATEWAY_HOST, SimConfig};
 
 use crate::support::{Lab, plugin_file};
 
-/// Two tenants with a plan, and how many requests there were so far.
+/// A lab with a plan for two tenants, and the number of requests so far.
 fn planned() -> (Lab, usize) {
     let lab = Lab::new(SimConfig::default().tenants(2).record(true));
     lab.plan().expect(0);
@@ -14,18 +14,18 @@ fn planned() -> (Lab, usize) {
     (lab, requests)
 }
 
-/// Applies, and sees that it is refused with these words and that nobody was asked anything.
+/// Applies the plan. Asserts that it is refused with these words and that no request is sent.
 #[track_caller]
 fn refuse(lab: &Lab, requests: usize, args: &[&str], words: &str) {
     let output = lab.run(&[&["apply", "plan.json", "--yes"], args].concat()).expect(6);
-    assert!(output.stderr.contains(words), "`{words}` is not said:\n{}", output.stderr);
+    assert!(output.stderr.contains(words), "`{words}` is missing:\n{}", output.stderr);
     assert!(output.stderr.contains("hint: "), "{}", output.stderr);
     assert_eq!(lab.sim.traffic().len(), requests, "something was sent");
     assert_eq!(output.stdout, "");
 }
 
 #[test]
-fn a_plan_of_which_a_byte_was_changed() {
+fn a_changed_plan_is_refused() {
     let (lab, requests) = planned();
     let path = lab.path("plan.json");
     let text = fs::read_to_string(&path).unwrap();
@@ -48,7 +48,7 @@ fn a_plan_of_which_a_byte_was_changed() {
         ("a word", text.replacen("\"unattended\"", "\"irreversible\"", 1), changed),
         ("a key more", text.replacen("{\n", "{\n  \"note\": 1,\n", 1), changed),
         ("a byte-order mark", format!("\u{feff}{text}"), "the file is not a plan"),
-        ("cut off", text[..text.len() / 2].to_owned(), "the file is not a plan"),
+        ("truncated", text[..text.len() / 2].to_owned(), "the file is not a plan"),
         ("nothing", String::new(), "the file is not a plan"),
         ("another format", text.replacen("\"format\": 1", "\"format\": 2", 1), "reads format 1"),
     ];
@@ -63,7 +63,7 @@ fn a_plan_of_which_a_byte_was_changed() {
 }
 
 #[test]
-fn a_plan_that_has_expired() {
+fn an_expired_plan_is_refused() {
     let lab = Lab::new(SimConfig::default().tenants(2).record(true));
     lab.edit_config(|text| format!("{text}\n[run]\nplan_lifetime = \"1ms\"\n"));
     lab.plan().expect(0);
@@ -74,7 +74,7 @@ fn a_plan_that_has_expired() {
 }
 
 #[test]
-fn a_plan_that_is_being_carried_out_is_not_written_over() {
+fn a_plan_in_progress_is_not_overwritten() {
     let lab = Lab::with_tenants(1);
     lab.plan().expect(0);
     let (path, kind) = ("/v1/directories/".to_owned(), FaultKind::Status { status: 403 });
@@ -91,14 +91,18 @@ fn a_plan_that_is_being_carried_out_is_not_written_over() {
     lab.run(&["apply", "plan.json", "--yes"]).expect(3);
     let before = fs::read_to_string(lab.path("plan.json")).unwrap();
     let refused = lab.plan().expect(6);
-    assert!(refused.stderr.contains("`plan.json` is the plan with which `acme` is failed"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("`plan.json` is the plan in use for `acme`, which is failed"),
+        "{}",
+        refused.stderr
+    );
     assert_eq!(fs::read_to_string(lab.path("plan.json")).unwrap(), before);
     let elsewhere = lab.run(&["plan", "-o", "other.json"]).expect(4);
     assert!(elsewhere.stdout.contains("migration-begun"), "{}", elsewhere.stdout);
 }
 
 #[test]
-fn a_plan_that_was_taken_back() {
+fn a_rolled_back_plan_is_refused() {
     let lab = Lab::with_tenants(1);
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
@@ -106,19 +110,23 @@ fn a_plan_that_was_taken_back() {
     lab.run(&["rollback", "acme", "--yes"]).expect(0);
     let before = lab.sim.snapshot();
     let again = lab.run(&["apply", "plan.json", "--yes"]).expect(6);
-    assert!(again.stdout.contains("it was rolled back after this plan was made"), "{}", again.stdout);
+    assert!(again.stdout.contains("the tenant was rolled back after this plan was made"), "{}", again.stdout);
     assert_eq!(lab.sim.snapshot(), before);
 }
 
 #[test]
-fn a_configuration_that_is_not_the_plan_s_does_not_take_anything_back() {
+fn a_changed_configuration_does_not_roll_anything_back() {
     let lab = Lab::with_tenants(2);
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     lab.edit_config(|text| text.replacen("acme.okta.test", "globex.okta.test", 1));
     let before = lab.sim.snapshot();
     let refused = lab.run(&["rollback", "acme", "--yes"]).expect(6);
-    assert!(refused.stdout.contains("the configuration of `provider.domain` is not the plan's"), "{}", refused.stdout);
+    assert!(
+        refused.stdout.contains("the configuration of `provider.domain` changed since the plan was made"),
+        "{}",
+        refused.stdout
+    );
     assert_eq!(lab.sim.snapshot(), before);
     assert_eq!(lab.in_state("swapped"), ["acme", "globex"]);
 }
@@ -132,21 +140,21 @@ fn one_directory_that_is_configured_twice_is_planned_once() {
     });
     fs::copy(lab.path("tokens/acme.token"), lab.path("tokens/twin.token")).unwrap();
     let plan = lab.plan().expect(4);
-    assert!(plan.stdout.contains("org-shared: `acme`, which this plan migrates"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("org-shared: this plan already migrates `acme`"), "{}", plan.stdout);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     assert_eq!(lab.sim.world().directories[0].submits, 1);
 }
 
 #[test]
-fn a_plan_that_other_code_made() {
+fn a_plan_made_with_another_plugin_build_is_refused() {
     let (lab, requests) = planned();
     fs::create_dir(lab.path("plugins")).unwrap();
     let mut library = fs::read(plugin_file("okta")).unwrap();
     library.push(0);
     fs::write(lab.path("plugins").join(plugin_file("okta").file_name().unwrap()), library).unwrap();
-    refuse(&lab, requests, &["--plugin-dir", "plugins"], "plugin `okta` is not the one that the plan was made with");
+    refuse(&lab, requests, &["--plugin-dir", "plugins"], "plugin `okta` is not the build that the plan was made with");
 
-    // What was begun is gone on with by the code that began it, unless the operator says otherwise.
+    // A started migration continues only with the same code, unless the operator passes `--accept-changes`.
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     for command in ["rollback", "finalize"] {
         let other = lab.run(&[command, "acme", "--yes", "--plugin-dir", "plugins"]).expect(6);
@@ -159,8 +167,8 @@ fn a_plan_that_other_code_made() {
 }
 
 #[test]
-fn a_plan_of_tenants_that_the_configuration_does_not_have() {
+fn a_plan_with_an_unknown_tenant_is_refused() {
     let (lab, requests) = planned();
     lab.edit_config(|text| text.replace("name = \"globex\"", "name = \"globex-renamed\""));
-    refuse(&lab, requests, &[], "the plan has the tenant `globex`, and the configuration does not");
+    refuse(&lab, requests, &[], "the plan has the tenant `globex`, but the configuration does not");
 }

@@ -1,5 +1,5 @@
-//! A plugin that asks for what it may not have, or takes its process down: the host refuses or survives, says who did
-//! what, and the tenants beside it go on as if nothing were wrong.
+//! A plugin that exceeds its rights or crashes its process. The host refuses or survives, reports which plugin did
+//! what, and the other tenants continue unaffected.
 
 use std::{
     fs,
@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::support::{Lab, plugin_file};
 
-/// A way to misbehave, and what must be said about it.
-const MISBEHAVIOURS: &[(&str, &[&str])] = &[
+/// Misbehavior, and what the output must contain.
+const MISBEHAVIORS: &[(&str, &[&str])] = &[
     ("mutate-in-detect", &["`rogue`", "POST", "/rogue", "must not change anything"]),
     ("read-by-post-in-detect", &["`rogue`", "POST", "/rogue", "only GET and HEAD count as reading"]),
     ("foreign-origin-in-detect", &["`rogue`", "GET https://elsewhere.test/rogue", "foreign origin"]),
@@ -21,50 +21,50 @@ const MISBEHAVIOURS: &[(&str, &[&str])] = &[
 ];
 
 #[test]
-fn as_a_provider() {
+fn a_misbehaving_provider_is_refused() {
     refuse("provider");
 }
 
 #[test]
-fn as_a_directory() {
+fn a_misbehaving_directory_is_refused() {
     refuse("directory");
 }
 
 #[test]
-fn a_rogue_that_behaves_is_planned() {
+fn a_well_behaved_rogue_is_planned() {
     let lab = lab("provider", None);
-    // It shows another directory than there is, so its tenant is not ready; but it is looked at, and refused nothing.
+    // The rogue reports a directory that does not exist, so its tenant is not ready. But the host refuses it nothing.
     let output = lab.plan();
     assert!(!output.stdout.contains("plugin `rogue`"), "{}", output.stdout);
 }
 
 #[track_caller]
 fn refuse(role: &str) {
-    for (misbehaviour, words) in MISBEHAVIOURS {
-        let lab = lab(role, Some(misbehaviour));
+    for (misbehavior, words) in MISBEHAVIORS {
+        let lab = lab(role, Some(misbehavior));
         let before = lab.sim.snapshot();
         let output = lab.plan().expect(4);
         let said = format!("{}{}", output.stdout, output.stderr);
         for word in *words {
-            assert!(said.contains(word), "{misbehaviour} as {role}: `{word}` is not said:\n{said}");
+            assert!(said.contains(word), "{misbehavior} as {role}: `{word}` is missing:\n{said}");
         }
         let plan: Value = serde_json::from_str(&std::fs::read_to_string(lab.path("plan.json")).unwrap()).unwrap();
         let verdicts: Vec<_> = plan["tenants"].as_array().unwrap().iter().map(|tenant| &tenant["verdict"]).collect();
-        assert_eq!(verdicts, ["ready", "unknown", "ready"], "{misbehaviour} as {role}");
-        let strays: Vec<_> = lab.sim.traffic().into_iter().filter(|e| e.path_and_query.contains("rogue")).collect();
-        assert!(strays.is_empty(), "{misbehaviour} as {role}: {strays:?}");
+        assert_eq!(verdicts, ["ready", "unknown", "ready"], "{misbehavior} as {role}");
+        let sent: Vec<_> = lab.sim.traffic().into_iter().filter(|e| e.path_and_query.contains("rogue")).collect();
+        assert!(sent.is_empty(), "{misbehavior} as {role}: {sent:?}");
         assert_eq!(before, lab.sim.snapshot());
     }
 }
 
-/// A way to misbehave in `apply`, and what must be said about it; the tenant fails.
+/// Misbehavior in `apply`, and what the output must contain. The tenant fails.
 const IN_APPLY: &[(&str, &[&str])] = &[
     ("panic-in-apply", &["the plugin panicked in a call", "the rogue panics as it was told to"]),
-    ("abort-in-apply", &["signal: 6", "the process is started again (1 of 8 times)"]),
-    ("segfault-in-apply", &["signal: 11", "the process is started again (1 of 8 times)"]),
-    ("exit-in-apply", &["exit status: 7", "the process is started again (1 of 8 times)"]),
+    ("abort-in-apply", &["signal: 6", "restarting the process (restart 1 of 8)"]),
+    ("segfault-in-apply", &["signal: 11", "restarting the process (restart 1 of 8)"]),
+    ("exit-in-apply", &["exit status: 7", "restarting the process (restart 1 of 8)"]),
     ("huge-in-apply", &["longer than 16777216 bytes"]),
-    ("garbage-in-apply", &["broke the protocol", "sent something that is no message"]),
+    ("garbage-in-apply", &["broke the protocol", "sent something that is not a message"]),
     ("foreign-reply-in-apply", &["broke the protocol", "replied to call"]),
     ("greet-in-apply", &["broke the protocol", "greeted twice"]),
     ("ask-late-in-apply", &["broke the protocol", "gave an ask of call"]),
@@ -75,27 +75,31 @@ const IN_APPLY: &[(&str, &[&str])] = &[
     ("leave-in-apply", &["replied without waiting for its own request"]),
 ];
 
-/// What hangs until the host's patience ends.
+/// Misbehavior that hangs until the host's time limit.
 const HANGING: &[(&str, &[&str])] = &[
-    ("loop-in-apply", &["did not go on with `apply` within 3 s", "the process is started again"]),
-    ("silence-in-apply", &["did not go on with `apply` within 3 s", "the process is started again"]),
+    ("loop-in-apply", &["did not continue `apply` within 3 s", "restarting the process"]),
+    ("silence-in-apply", &["did not continue `apply` within 3 s", "restarting the process"]),
 ];
 
 #[test]
-fn in_apply_it_fails_its_own_tenant_and_no_other() {
-    // A run mostly waits before it tries again, so several can be under way.
+fn misbehavior_in_apply_fails_only_its_own_tenant() {
+    // A run mostly waits between its retries, so several can run at once.
     for words in IN_APPLY.chunks(4) {
         std::thread::scope(|scope| {
-            words.iter().for_each(|(word, said)| drop(scope.spawn(|| fail_alone(word, said, &[]))));
+            for (word, said) in words {
+                scope.spawn(move || fail_alone(word, said, &[]));
+            }
         });
     }
 }
 
 #[test]
-fn what_hangs_is_ended_and_fails_its_own_tenant_and_no_other() {
+fn a_hanging_plugin_is_stopped_and_fails_only_its_own_tenant() {
     std::thread::scope(|scope| {
         let patience = &["--plugin-patience", "3s"];
-        HANGING.iter().for_each(|(word, said)| drop(scope.spawn(move || fail_alone(word, said, patience))));
+        for (word, said) in HANGING {
+            scope.spawn(move || fail_alone(word, said, patience));
+        }
     });
 }
 
@@ -108,68 +112,68 @@ fn fail_alone(word: &str, said: &[&str], options: &[&str]) {
     assert_eq!(output.code, 3, "{word}: {}", output.show());
     let all = output.show();
     for words in said {
-        assert!(all.contains(words), "{word}: `{words}` is not said:\n{all}");
+        assert!(all.contains(words), "{word}: `{words}` is missing:\n{all}");
     }
     assert_eq!(lab.in_state("failed"), ["globex"], "{word}: {all}");
     assert_eq!(lab.in_state("swapped"), ["acme", "initech", "umbrella"], "{word}: {all}");
 }
 
 #[test]
-fn whoever_replies_twice_has_replied_and_is_started_again() {
+fn a_plugin_that_replies_twice_has_replied_and_is_restarted() {
     let lab = shared(&[("globex", "directory", "reply-twice-in-apply")]);
     lab.plan().expect(0);
     let output = lab.run(&["apply", "plan.json", "--yes"]).expect(0).show();
-    assert!(output.contains("broke the protocol and was ended: it replied to call"), "{output}");
+    assert!(output.contains("broke the protocol, and flowswap stopped it: it replied to call"), "{output}");
     assert_eq!(lab.in_state("swapped").len(), 4, "{output}");
 }
 
 #[test]
-fn what_was_in_flight_when_the_process_died_is_recorded_as_unknown() {
+fn a_call_in_flight_when_the_process_dies_has_an_unknown_effect() {
     let lab = shared(&[("globex", "directory", "segfault-in-apply")]);
     lab.plan().expect(0);
     let output = lab.run(&["apply", "plan.json", "--yes"]).expect(3);
     let output = output.show();
     assert!(output.contains("step `swap`"), "{output}");
-    // Each try ended in doubt, which `observe` settled in a new process.
+    // Each try left the step in doubt, and `observe` settled that in a new process.
     let state = read_state(lab.dir());
     let text = String::from_utf8_lossy(&state);
     assert!(text.contains("signal: 11") && text.contains("\"effect\":\"unknown\""), "nothing is in doubt");
-    assert!(text.contains("not finished, as observed"), "nothing was observed");
+    assert!(text.contains("observed as not finished"), "nothing was observed");
 }
 
-/// The files of the state, the journal among them, as one text.
+/// The bytes of all files in the state folder, including the journal.
 fn read_state(dir: &Path) -> Vec<u8> {
     let files = fs::read_dir(dir.join(".flowswap")).unwrap().flatten().map(|entry| entry.path());
     files.filter(|path| path.is_file()).flat_map(|path| fs::read(path).unwrap()).collect()
 }
 
 #[test]
-fn on_the_way_back_it_fails_its_own_tenant_and_no_other() {
+fn misbehavior_in_a_rollback_fails_only_its_own_tenant() {
     let lab = shared(&[("globex", "directory", "segfault-in-undo")]);
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     let output = lab.run(&["rollback", "--all", "--yes"]);
     let back = lab.in_state("rolled-back");
     assert!(["acme", "initech", "umbrella"].iter().all(|name| back.contains(&(*name).to_owned())), "{}", output.show());
-    // What it says of its swap is that it never happened.
+    // The rogue's process crashed in `undo`.
     assert!(output.show().contains("signal: 11"), "{}", output.show());
 }
 
 #[test]
-fn a_process_is_started_again_only_so_many_times() {
+fn a_plugin_process_is_restarted_only_a_limited_number_of_times() {
     let everybody = ["acme", "globex", "initech", "umbrella"].map(|name| (name, "directory", "abort-in-apply"));
     let lab = shared(&everybody);
     lab.plan().expect(0);
     let output = lab.run(&["apply", "plan.json", "--yes"]).expect(3);
     let all = output.show();
-    assert!(all.contains("the process is started again (8 of 8 times)"), "{all}");
+    assert!(all.contains("restarting the process (restart 8 of 8)"), "{all}");
     assert!(!all.contains("(9 of 8 times)"), "{all}");
-    assert!(all.contains("ended 9 times and is not started again in this run"), "{all}");
+    assert!(all.contains("ended 9 times; this run does not restart it again"), "{all}");
     assert_eq!(lab.in_state("swapped"), [""; 0], "{all}");
 }
 
 #[test]
-fn a_look_that_another_tenant_cut_off_is_taken_again() {
+fn a_detect_that_another_tenant_interrupted_is_repeated() {
     let lab = shared(&[("globex", "provider", "segfault-in-detect")]);
     let output = lab.plan().expect(4);
     let plan: Value = serde_json::from_str(&fs::read_to_string(lab.path("plan.json")).unwrap()).unwrap();
@@ -178,24 +182,24 @@ fn a_look_that_another_tenant_cut_off_is_taken_again() {
 }
 
 #[test]
-fn what_it_prints_is_told_and_cut() {
+fn the_output_of_a_plugin_is_shown_up_to_a_limit() {
     let lab = shared(&[("globex", "directory", "flood-prints-in-apply")]);
     lab.plan().expect(0);
     let output = lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     assert!(output.stderr.contains("flood 1\n"), "{}", output.stderr);
-    assert!(output.stderr.contains("it prints too much; the rest is not shown"), "{}", output.stderr);
+    assert!(output.stderr.contains("it prints too much; flowswap does not show the rest"), "{}", output.stderr);
     assert!(!output.stdout.contains("flood"), "{}", output.stdout);
     assert!(output.stderr.lines().count() < 2000);
 }
 
-/// What a library does wrong before any configuration, and what is said about it.
+/// Misbehavior that does not depend on the configuration, and what the output must contain.
 const FROM_THE_BEGINNING: &[(&str, &str)] = &[
-    ("wrong-name", "the plugin that is configured as `rogue` calls itself `okta`"),
-    ("wrong-major", "the plugin `rogue` speaks protocol 2.2, and this flowswap 1.2"),
+    ("wrong-name", "the plugin configured as `rogue` calls itself `okta`"),
+    ("wrong-major", "the plugin `rogue` uses protocol 2.2, but this flowswap uses 1.2"),
     ("wrong-abi", "it was built for another flowswap: its ABI version is 2, this one is 1"),
     ("short-table", "it was built for an older flowswap: its table has 16 bytes"),
-    ("foreign-table", "it is no flowswap plugin: its table is something else"),
-    ("no-table", "it is no flowswap plugin: its table is missing"),
+    ("foreign-table", "it is not a flowswap plugin: its table is something else"),
+    ("no-table", "it is not a flowswap plugin: its table is missing"),
     ("refuse", "it refused to start"),
 ];
 
@@ -210,15 +214,15 @@ fn a_library_that_lies_about_itself_is_not_used() {
 }
 
 #[test]
-fn a_process_that_says_something_else_the_second_time_is_not_used() {
+fn a_plugin_whose_greeting_changes_after_a_restart_is_not_used() {
     let lab = shared(&[("globex", "provider", "segfault-in-detect")]);
     choose(lab.dir(), "fickle-hello");
     let output = lab.run(&["plan", "--plugin-dir", "."]);
     let all = output.show();
-    assert!(all.contains("says something else of itself than when it was first started"), "{all}");
+    assert!(all.contains("describes itself differently than at its first start"), "{all}");
 }
 
-/// A copy of the rogue in the folder that was told how to misbehave from the beginning, in bytes that are there for it.
+/// Copies the rogue into the folder, and writes the misbehavior into the bytes that its library reserves for that.
 pub(crate) fn choose(dir: &Path, word: &str) -> PathBuf {
     let library = plugin_file("rogue");
     let mut bytes = fs::read(&library).unwrap();
@@ -230,7 +234,7 @@ pub(crate) fn choose(dir: &Path, word: &str) -> PathBuf {
     path
 }
 
-/// Four tenants with the rogue on both sides, where it pretends; some misbehave on one side.
+/// Four tenants with the rogue as both plugins, which pretends to migrate them. Some misbehave on one side.
 fn shared(misbehaving: &[(&str, &str, &str)]) -> Lab {
     let lab = Lab::new(SimConfig::default().tenants(4));
     let tenants = lab.sim.tenants();
@@ -253,7 +257,7 @@ fn shared(misbehaving: &[(&str, &str, &str)]) -> Lab {
     lab
 }
 
-/// Three tenants, the second of which has the rogue on one side.
+/// Three tenants; the second one has the rogue plugin on one side.
 fn lab(role: &str, misbehave: Option<&str>) -> Lab {
     let lab = Lab::new(SimConfig::default().tenants(3).record(true));
     let misbehave = misbehave.map(|word| format!("misbehave = \"{word}\"\n")).unwrap_or_default();
@@ -263,18 +267,20 @@ fn lab(role: &str, misbehave: Option<&str>) -> Lab {
         let defaults = &rest[..rest.find("[[tenant]]").unwrap()];
         let (provider, directory) = defaults.split_at(defaults.find("[defaults.directory]").unwrap());
         let mut config = head.to_owned();
-        // Defaults hold for every tenant, and the rogue does not know the keys of the others.
+        // Defaults apply to every tenant, but the rogue does not know the keys of the other plugins.
         for tenant in &tenants {
             let own = |part: &str| part.replace("[defaults.", "[tenant.").replace("{name}", &tenant.name);
             let is_rogue = |side: &str| tenant.name == "globex" && side == role;
             config += &format!("[[tenant]]\nname = \"{}\"\napp_data = {}\n", tenant.name, tenant.app_data);
-            config += &match is_rogue("provider") {
-                true => rogue("provider", &tenant.domain, "tokens/globex.token", &misbehave),
-                false => with_key(&own(provider), "[tenant.provider]\n", "domain", &tenant.domain),
+            config += &if is_rogue("provider") {
+                rogue("provider", &tenant.domain, "tokens/globex.token", &misbehave)
+            } else {
+                with_key(&own(provider), "[tenant.provider]\n", "domain", &tenant.domain)
             };
-            config += &match is_rogue("directory") {
-                true => rogue("directory", "gateway.cie.test", "gateway.token", &misbehave),
-                false => with_key(&own(directory), "[tenant.directory]\n", "id", &tenant.directory_id),
+            config += &if is_rogue("directory") {
+                rogue("directory", "gateway.cie.test", "gateway.token", &misbehave)
+            } else {
+                with_key(&own(directory), "[tenant.directory]\n", "id", &tenant.directory_id)
             };
         }
         config

@@ -1,5 +1,5 @@
-//! What nothing else can settle is decided, as `flowswap resolve` does, by somebody who sees the whole world and says the
-//! truth. Only tenants that another person has touched may come to that.
+//! Decides about stuck tenants, as `flowswap resolve` does, with the truth from the whole simulated world. Only tenants
+//! that another person changed may need such a decision.
 
 use flowswap_contract::Values;
 use flowswap_engine::{Decision, Resolution, Runner, TenantHistory, TenantState};
@@ -8,22 +8,22 @@ use serde_json::json;
 use super::machine::Machine;
 
 impl Machine {
-    /// Decides on every tenant that is stuck in doubt. Gives whether there was any.
+    /// Decides about every tenant that is stuck in doubt. Returns whether there was any.
     pub(crate) async fn decide(&self) -> bool {
         let history = self.history();
         let stuck: Vec<_> = history.tenants().filter(|(_, tenant)| is_in_doubt(tenant)).collect();
         for (name, tenant) in &stuck {
             if self.watch.is_undisturbed(name) {
                 let reason = tenant.reason.as_deref().unwrap_or_default();
-                self.watch.fail(format!("{name} needs a decision, and nobody has touched it: {reason}"));
+                self.watch.fail(format!("{name} needs a decision, although nobody changed it: {reason}"));
             }
-            let decision = self.see(name, tenant);
+            let decision = self.find_truth(name, tenant);
             self.fate.note(format!("decide: {name} {decision:?}"));
             self.run(None, async |process| {
                 let Some(session) = process.tenants.iter().find(|tenant| tenant.spec.name == **name) else { return };
                 let runner = Runner::new(process.ports, process.run);
                 if let Err(error) = runner.resolve(session, tenant, decision).await {
-                    self.watch.fail(format!("{name}: a true decision is not taken: {error}"));
+                    self.watch.fail(format!("{name}: a true decision was refused: {error}"));
                 }
             })
             .await;
@@ -32,8 +32,8 @@ impl Machine {
         !stuck.is_empty()
     }
 
-    /// What is so of the step in doubt.
-    fn see(&self, name: &str, tenant: &TenantHistory) -> Decision {
+    /// The true state of the step in doubt, as a decision.
+    fn find_truth(&self, name: &str, tenant: &TenantHistory) -> Decision {
         let work = tenant.work.as_ref().unwrap();
         let clients = self.watch.live_clients(name);
         let known = self.watch.tenant(name);

@@ -1,13 +1,13 @@
-//! What a seed means: the fleet, the operator's moves, and at every point whether something goes wrong there.
+//! Derives everything from a seed: the fleet, the operator's moves, and at every point whether a fault occurs.
 //!
-//! Faults are not drawn up in advance. They are thrown for at the moment at which they would strike, so that every one
-//! fires; what was thrown is written down and makes a schedule.
+//! Faults are not planned in advance. Each is decided at the moment at which it would occur, so that every fault fires.
+//! The recorded faults make a schedule.
 
 use flowswap_sim::Scenario;
 
-use super::schedule::{Change, End, Fleet, Move, Schedule, What};
+use super::schedule::{Change, End, FaultKind, Fleet, Move, Schedule};
 
-/// Throws for faults.
+/// Decides at random whether faults occur.
 pub(crate) struct Dice {
     rng: fastrand::Rng,
     rate: Rate,
@@ -15,16 +15,16 @@ pub(crate) struct Dice {
     crashes: u32,
 }
 
-/// How often something goes wrong.
+/// How often faults occur.
 enum Rate {
-    /// In proportion to what is at stake.
+    /// Everywhere, in proportion to what is at stake.
     Anywhere(f64),
-    /// Only where something is changed or shown once, so that a recovery is hit again and again.
+    /// Only where something is changed or shown once, so that recoveries are hit repeatedly.
     AtStake(f64),
 }
 
 impl Dice {
-    /// The dice of a seed, and the schedule that they begin with: it has no faults yet.
+    /// The dice of a seed, and the seed's schedule, which has no faults yet.
     pub(crate) fn of_seed(seed: u32) -> (Self, Schedule) {
         let mut rng = fastrand::Rng::with_seed(u64::from(seed));
         let fleet = make_fleet(&mut rng, seed);
@@ -39,8 +39,8 @@ impl Dice {
         (Self { rng, rate, faults, crashes }, schedule)
     }
 
-    /// Whether something goes wrong here, out of what can; and how many times in a row.
-    pub(crate) fn throw(&mut self, at: &str, options: &[What]) -> Option<(What, u32)> {
+    /// Decides whether one of these faults occurs here, and how many times in a row.
+    pub(crate) fn throw(&mut self, at: &str, options: &[FaultKind]) -> Option<(FaultKind, u32)> {
         let rate = match self.rate {
             Rate::Anywhere(rate) => rate * stakes(at),
             Rate::AtStake(rate) if stakes(at) >= 4.0 => rate,
@@ -55,20 +55,20 @@ impl Dice {
         }
         self.faults -= 1;
         self.crashes -= u32::from(what.is_crash());
-        let can_last = !what.is_crash() && !matches!(what, What::Stop | What::Fail | What::FailAfter);
+        let can_last = !what.is_crash() && !matches!(what, FaultKind::Stop | FaultKind::Fail | FaultKind::FailAfter);
         let times = if can_last && self.rng.f64() < 0.2 { self.rng.u32(2..=6) } else { 1 };
         Some((what, times))
     }
 }
 
-/// How much is at stake at a point, by which faults are spread: most where something is changed or shown once.
+/// How much is at stake at a point. Faults are most frequent where something is changed or shown once.
 pub(crate) fn stakes(at: &str) -> f64 {
     let words: Vec<&str> = at.split(' ').collect();
     match words.as_slice() {
-        // Every look reads the log several times, which would draw the faults away from what follows.
+        // Every check reads the log several times, which would otherwise use up the faults.
         ["request", "GET", path] if path.ends_with("/logs") => 0.25,
         ["request", "GET", _] => 1.0,
-        // Nothing takes it back, and few come this far with faults left.
+        // This deletion is irreversible, and few runs get this far with faults left.
         ["request", "DELETE", path] if path.ends_with("/apps/{id}") => 60.0,
         ["request", _, path] if path.ends_with("/token") || path.ends_with("/test-connection") => 1.0,
         ["request", ..] => 12.0,
@@ -85,7 +85,7 @@ fn make_fleet(rng: &mut fastrand::Rng, seed: u32) -> Fleet {
     for _ in 0..rng.usize(..4) {
         tenants.push(if rng.f64() < 0.8 { Scenario::Ready } else { others[rng.usize(..others.len())] });
     }
-    // Further apart than five minutes nothing is finalized.
+    // If the clocks differ by more than five minutes, nothing is finalized.
     let orgs_ahead = [0, 0, 0, 1, -20, 600, -3600][rng.usize(..7)];
     Fleet {
         seed,
@@ -101,11 +101,11 @@ fn make_fleet(rng: &mut fastrand::Rng, seed: u32) -> Fleet {
 
 fn make_moves(rng: &mut fastrand::Rng, tenants: usize) -> Vec<Move> {
     let mut moves = vec![Move::Plan, Move::Apply];
-    // After two hours it is known that nobody uses the legacy client, and it can be retired.
+    // After two hours the legacy client is known to be unused and can be retired.
     if rng.f64() < 0.8 {
         moves.push(Move::Wait { seconds: 6900 });
     }
-    // By chance alone few would get beyond the swap.
+    // Random moves alone would rarely get beyond the swap.
     match rng.usize(..10) {
         0..2 => moves.push(Move::Finalize),
         2..4 => moves.extend([Move::Finalize, Move::Purge]),

@@ -1,4 +1,4 @@
-//! What is asked at every point of a run whether something goes wrong there: by the dice of a seed, or by a schedule.
+//! Decides at every point of a run whether a fault occurs, from the dice of a seed or from a schedule.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::{
     dice::Dice,
-    schedule::{Fault, What},
+    schedule::{Fault, FaultKind},
 };
 
 /// Where faults come from.
@@ -21,7 +21,7 @@ pub(crate) enum Source {
     Schedule(Vec<Fault>),
 }
 
-/// Decides over one seed; each process within it is begun anew.
+/// Decides about the faults of one seed. Each process within it starts with fresh counts.
 pub(crate) struct Fate {
     seed: u32,
     state: Mutex<State>,
@@ -30,11 +30,11 @@ pub(crate) struct Fate {
 
 struct State {
     source: Source,
-    /// The move that is made; none while nothing is to go wrong.
+    /// The current move; `None` while no fault may occur.
     on: Option<usize>,
     processes: usize,
     visits: BTreeMap<Point, u32>,
-    /// Faults that strike again at the next visit: which one, and how many times.
+    /// Faults that occur again at the next visits: the index of the fault, and how many times.
     lasting: BTreeMap<Point, (usize, u32)>,
     fired: Vec<Fault>,
     trail: Vec<String>,
@@ -58,7 +58,7 @@ impl Fate {
         Self { seed, state: Mutex::new(state), is_dead: watch::Sender::new(false) }
     }
 
-    /// A new process begins, for this move or for none. Answers with its number.
+    /// Starts a new process, for this move or for no move. Returns its number.
     pub(crate) fn begin(&self, on: Option<usize>) -> usize {
         let mut state = self.lock();
         (state.on, state.stop) = (on, StopSwitch::default());
@@ -69,25 +69,25 @@ impl Fate {
         state.processes
     }
 
-    /// The operator's wish to stop the process that was begun last.
+    /// The switch by which the operator stops the current process.
     pub(crate) fn stop(&self) -> Stop {
         self.lock().stop.listen()
     }
 
-    /// What goes wrong at this point, out of what can. A stop is carried out here.
-    pub(crate) fn decide(&self, tenant: Option<&str>, at: &str, options: &[What]) -> Option<What> {
+    /// Decides which of these faults occurs at this point, if any. A stop is carried out here.
+    pub(crate) fn decide(&self, tenant: Option<&str>, at: &str, options: &[FaultKind]) -> Option<FaultKind> {
         let mut state = self.lock();
         let what = state.decide(tenant, at, options);
         let struck = what.map(|what| format!(" <- {what:?}")).unwrap_or_default();
         let line = format!("{} {} {at}{struck}", state.processes, tenant.unwrap_or("-"));
         state.trail.push(line);
-        if what == Some(What::Stop) {
+        if what == Some(FaultKind::Stop) {
             state.stop.stop();
         }
         what
     }
 
-    /// How long something at this point takes, up to `most`: another time at every visit, and the same for every replay.
+    /// How long something at this point takes, up to `most`. It differs at every visit and is the same in every replay.
     pub(crate) fn latency(&self, tenant: Option<&str>, at: &str, most: Duration) -> Duration {
         let state = self.lock();
         let visit = state.visits.get(&point(tenant, at)).copied();
@@ -96,13 +96,13 @@ impl Fate {
         Duration::from_micros(hasher.finish() % u64::try_from(most.as_micros()).unwrap().max(1))
     }
 
-    /// Ends the process: nothing that it would still do happens.
+    /// Ends the process, so that it does nothing more.
     pub(crate) async fn die(&self) {
         self.is_dead.send_replace(true);
         std::future::pending().await
     }
 
-    /// Returns at once while the process lives, and never once it is dead.
+    /// Returns at once while the process is alive, and never once it is dead.
     pub(crate) async fn live(&self) {
         if *self.is_dead.borrow() {
             std::future::pending().await
@@ -115,17 +115,17 @@ impl Fate {
         is_dead.wait_for(|is_dead| *is_dead).await.unwrap();
     }
 
-    /// Notes what is no point.
+    /// Adds a line to the trail that is not a point.
     pub(crate) fn note(&self, line: String) {
         self.lock().trail.push(line);
     }
 
-    /// All that has gone wrong.
+    /// All faults that occurred.
     pub(crate) fn fired(&self) -> Vec<Fault> {
         self.lock().fired.clone()
     }
 
-    /// Every point that was passed, in order.
+    /// Every point that the run passed, in order.
     pub(crate) fn trail(&self) -> Vec<String> {
         self.lock().trail.clone()
     }
@@ -136,7 +136,7 @@ impl Fate {
 }
 
 impl State {
-    fn decide(&mut self, tenant: Option<&str>, at: &str, options: &[What]) -> Option<What> {
+    fn decide(&mut self, tenant: Option<&str>, at: &str, options: &[FaultKind]) -> Option<FaultKind> {
         let point = point(tenant, at);
         let visit = self.visits.entry(point.clone()).or_default();
         let nth = std::mem::replace(visit, *visit + 1);

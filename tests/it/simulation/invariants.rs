@@ -1,4 +1,4 @@
-//! What must hold: after every process, and in the end.
+//! The invariants: after every process, and at the end.
 
 use flowswap_engine::{Direction, Goal, Journal, TenantHistory, TenantState, Work};
 use flowswap_sim::{Scenario, SimTenant, diff};
@@ -10,7 +10,7 @@ use super::{
 };
 
 impl Machine {
-    /// What must hold whenever no process runs.
+    /// Checks what must be true whenever no process runs.
     pub(crate) fn check_moment(&self) {
         let history = match self.watch.history() {
             Ok(history) => history,
@@ -21,7 +21,8 @@ impl Machine {
             let doubt = work.and_then(|work| work.doubt.as_ref());
             if doubt.is_none_or(|doubt| doubt.step != intent.step) {
                 let (tenant, step) = (&intent.tenant, &intent.step);
-                self.watch.fail(format!("{tenant}: a request of `{step}` has no outcome, and the step is in no doubt"));
+                self.watch
+                    .fail(format!("{tenant}: a request of `{step}` has no outcome, but the step is not in doubt"));
             }
         }
         for tenant in &self.watch.tenants {
@@ -34,7 +35,7 @@ impl Machine {
     fn check_tenant(&self, tenant: &SimTenant, known: &TenantHistory) {
         let name = &tenant.name;
         if known.state == TenantState::RolledBack && self.secrets_of(name).next().is_some() {
-            self.watch.fail(format!("{name}: it is rolled back, and a secret of it is still kept"));
+            self.watch.fail(format!("{name}: it is rolled back, but one of its secrets is still stored"));
         }
         let Some(work) = known.work.as_ref().filter(|_| self.watch.is_unharmed(name)) else { return };
         let used = self.client_in_use(tenant);
@@ -46,7 +47,7 @@ impl Machine {
             match kept {
                 None => self.watch.fail(format!("{name}: the secret `{handle}` of a finished step is not in custody")),
                 Some(value) if !self.sim.accepts_secret(&tenant.domain, &client, &value) => {
-                    self.watch.fail(format!("{name}: the secret in custody is none of client {client}"));
+                    self.watch.fail(format!("{name}: the secret in custody does not belong to client {client}"));
                 }
                 Some(_) => {}
             }
@@ -69,13 +70,13 @@ impl Machine {
         kept.into_iter().map(|(handle, secret)| (handle.to_string(), secret.expose().to_owned())).filter(of_tenant)
     }
 
-    /// The client that the tenant's directory has, whatever its name is by now.
+    /// The client that the tenant's directory uses, even if the directory was renamed.
     pub(crate) fn client_in_use(&self, tenant: &SimTenant) -> String {
         let snapshot = self.sim.snapshot();
         snapshot["directories"][&tenant.directory_id]["connection"]["client_id"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// What must hold once everything was given again until nothing changed.
+    /// Checks what must be true after all commands were repeated until nothing changed.
     pub(crate) async fn check_end(&self, untouched: &Value, goals: &Goals) {
         let history = self.history();
         let world = self.sim.snapshot();
@@ -85,7 +86,7 @@ impl Machine {
             let goal = goals.get(name).copied().filter(|_| known.work.is_some()).unwrap_or(Goal::RolledBack);
             if !has_reached(Some(known), goal) {
                 let (state, reason) = (known.state, known.reason.as_deref().unwrap_or_default());
-                self.watch.fail(format!("{name} does not heal to {goal:?}: it stays {state}: {reason}"));
+                self.watch.fail(format!("{name} does not recover to {goal:?}: it stays {state}: {reason}"));
             } else if known.work.is_none() {
                 self.check_undo(tenant, untouched, &world);
             } else if self.watch.live_clients(name).len() != 1 {
@@ -95,38 +96,38 @@ impl Machine {
         self.check_journal().await;
     }
 
-    /// A tenant with which nothing was begun, or all taken back, is as it was.
+    /// Checks that a tenant that was never started, or was rolled back, is as before.
     fn check_undo(&self, tenant: &SimTenant, before: &Value, after: &Value) {
         for (side, key) in [("orgs", &tenant.domain), ("directories", &tenant.directory_id)] {
             let mut lines = diff(&before[side][key], &after[side][key]);
-            // Directories go on by themselves, and those that are set up wrongly lose something by it.
+            // Directories sync by themselves, and wrongly configured ones can lose objects by that.
             let is_sound = tenant.scenario == Scenario::Ready;
             lines.retain(|line| !line.starts_with(if is_sound { "/sync/status: " } else { "/sync/" }));
             if !lines.is_empty() {
-                self.watch.fail(format!("{} is not as it was: {}", tenant.name, lines.join("; ")));
+                self.watch.fail(format!("{} is not as before: {}", tenant.name, lines.join("; ")));
             }
         }
     }
 
-    /// The journal holds what was given to it, in an unbroken chain, and no secret.
+    /// Checks that the journal contains the records that it was given, in an unbroken chain, and no secret.
     async fn check_journal(&self) {
         match self.journal.load().await {
             Ok(records) if records == self.watch.records() => {}
-            Ok(_) => self.watch.fail("the journal holds other records than it was given".to_owned()),
+            Ok(_) => self.watch.fail("the journal does not contain the records that it was given".to_owned()),
             Err(error) => self.watch.fail(error.to_string()),
         }
         let secrets = self.watch.secrets();
         for record in self.watch.records() {
             let text = serde_json::to_string(&record.draft).unwrap();
             if secrets.iter().any(|secret| text.contains(secret.as_str())) {
-                self.watch.fail(format!("record {} holds a secret in clear", record.seq));
+                self.watch.fail(format!("record {} contains a secret in clear text", record.seq));
             }
         }
     }
 }
 
-/// The client that a finished step made and the name of its secret. None while that step is being taken back, or has no
-/// secret because it was only half done when it was decided to take it back.
+/// The client that the finished step created, and the name of its secret. `None` while that step is being undone, or if
+/// it has no secret because the rollback started when it was half done.
 fn provisioned(work: &Work) -> Option<(String, String)> {
     let done = work.done.iter().find(|done| done.id == "provision")?;
     let is_going = |doubt: &flowswap_engine::Doubt| doubt.step == done.id && doubt.direction == Direction::Back;

@@ -1,4 +1,4 @@
-//! The operator's machine: what survives the end of a process, and processes on it.
+//! The operator's machine: the state that survives the end of a process, and the processes that run on it.
 
 use std::{
     collections::BTreeMap,
@@ -30,19 +30,19 @@ use crate::support::plugin_file;
 /// When every simulated world begins.
 pub(crate) const START: &str = "2026-03-01T08:00:00Z";
 
-/// A directory synchronizes so often by itself: less often than a real one, so that an hour costs little.
+/// How often a directory syncs by itself: less often than a real one, so that an hour is cheap to simulate.
 const SYNC_EVERY: Duration = Duration::from_secs(20 * 60);
 
 /// Longer than any simulation.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The libraries, read once.
+/// The plugins' libraries, read once.
 static PLUGINS: LazyLock<[PluginFile; 3]> = LazyLock::new(|| {
     ["okta", "rest", "cie-guided"]
         .map(|name| PluginFile::read(name, &plugin_file(&name.replace('-', "_")), None).unwrap())
 });
 
-/// All that survives.
+/// The state that survives a process.
 pub(crate) struct Machine {
     pub(crate) fleet: Fleet,
     pub(crate) sim: Arc<Sim>,
@@ -51,13 +51,13 @@ pub(crate) struct Machine {
     pub(crate) plans: Mutex<Vec<Plan>>,
     pub(crate) fate: Arc<Fate>,
     pub(crate) watch: Arc<Watch>,
-    /// How the directories are reached.
+    /// The interface of the directories.
     interface: Interface,
-    /// The two tables of each tenant's configuration, which nobody writes anew while the world changes.
+    /// The two tables of each tenant's configuration. They stay the same while the world changes.
     tables: BTreeMap<String, [Map<String, Value>; 2]>,
 }
 
-/// A process of the tool, with the sessions of all tenants open.
+/// A flowswap process with open sessions for all tenants.
 pub(crate) struct Process {
     pub(crate) ports: Ports,
     pub(crate) tenants: Vec<Tenant>,
@@ -78,12 +78,12 @@ impl Machine {
             .app_data_every(fleet.app_data_every)
             .without_authorization_servers_every(fleet.without_authorization_servers_every)
             .page_size(fleet.page_size)
-            .natural_sync(SYNC_EVERY)
+            .scheduled_sync(SYNC_EVERY)
             .start(START.parse().unwrap());
         Self::in_world(fleet, fate, config)
     }
 
-    /// A machine before another world than that of its fleet alone.
+    /// A machine with a world of this configuration.
     pub(crate) fn in_world(fleet: Fleet, fate: Fate, config: SimConfig) -> Self {
         let interface = config.interface;
         let sim = Arc::new(Sim::in_process(config));
@@ -100,7 +100,7 @@ impl Machine {
         }
     }
 
-    /// Runs a process until it ends or dies; none if it died. Faults strike as in the move `on`.
+    /// Runs a process until it ends or dies. Returns `None` if it died. Faults occur as in the move `on`.
     pub(crate) async fn run<T>(&self, on: Option<usize>, work: impl AsyncFnOnce(Process) -> T) -> Option<T> {
         let number = self.fate.begin(on);
         self.watch.begin();
@@ -139,12 +139,12 @@ impl Machine {
             journal: Arc::new(ledger),
             secrets: Arc::new(custody),
             clock: clock.clone(),
-            events: Arc::new(Nobody),
+            events: Arc::new(DiscardEvents),
             stop: self.fate.stop(),
-            operator: Arc::new(flowswap_engine::Nobody),
+            operator: Arc::new(flowswap_engine::NoOperator),
             user: "operator".to_owned(),
         }
-        .fused();
+        .fail_stop();
         let effects = Arc::new(Effects {
             http: network.into_service(),
             journal: Arc::clone(&ports.journal),
@@ -159,7 +159,8 @@ impl Machine {
             Interface::Rest => 1,
             Interface::CieGuided => 2,
         };
-        let plugins = [0, directory].map(|index| PluginProcess::inline(&PLUGINS[index], Arc::new(Nobody)).unwrap());
+        let plugins =
+            [0, directory].map(|index| PluginProcess::inline(&PLUGINS[index], Arc::new(DiscardEvents)).unwrap());
         let pin = |plugin: &Arc<PluginProcess>| PluginPin {
             version: plugin.hello().version.clone(),
             sha256: plugin.sha256().to_owned(),
@@ -218,7 +219,7 @@ impl Machine {
     }
 }
 
-/// A tenant's two tables, of the configuration that the simulator writes for its clients, without what belongs to the CLI.
+/// A tenant's two tables from the configuration that the simulator writes for its clients, without the keys of the CLI.
 fn tables(sim: &Sim, interface: Interface, tenant: &SimTenant) -> [Map<String, Value>; 2] {
     static GATEWAY: OnceLock<[Map<String, Value>; 2]> = OnceLock::new();
     let own_table = |config: &toml::Table| {
@@ -228,7 +229,7 @@ fn tables(sim: &Sim, interface: Interface, tenant: &SimTenant) -> [Map<String, V
         own
     };
     let ([mut provider, mut directory], own) = match interface {
-        // What all tenants have in common is the same in every world.
+        // The tables that all tenants share are the same in every world.
         Interface::Rest => {
             let common = GATEWAY.get_or_init(|| common_tables(&read(sim))).clone();
             (common, [("id".to_owned(), json!(tenant.directory_id))].into_iter().collect())
@@ -240,7 +241,7 @@ fn tables(sim: &Sim, interface: Interface, tenant: &SimTenant) -> [Map<String, V
     };
     provider.insert("domain".to_owned(), json!(tenant.domain));
     directory.extend(own);
-    // A console needs a port, and there is none here.
+    // A console would need a port, which this simulator does not have.
     directory.remove("console_url");
     [provider, directory]
 }
@@ -259,7 +260,7 @@ fn common_tables(config: &toml::Table) -> [Map<String, Value>; 2] {
     })
 }
 
-/// The world's clock, and the machine's.
+/// The clock of the world, which is also the machine's.
 struct WorldClock(flowswap_sim::Clock);
 
 impl Clock for WorldClock {
@@ -268,8 +269,9 @@ impl Clock for WorldClock {
     }
 }
 
-struct Nobody;
+/// Ignores all events.
+struct DiscardEvents;
 
-impl EventSink for Nobody {
+impl EventSink for DiscardEvents {
     fn emit(&self, _: Event) {}
 }

@@ -1,13 +1,13 @@
-//! Deterministic simulation: engine, host, plugins, journal and simulator in one process on a paused clock.
+//! Deterministic simulation: engine, host, plugins, journal, and simulator in one process on a paused clock.
 //!
-//! A seed decides on the fleet, on what its operator does, and on everything that goes wrong: latencies, faults of the
-//! network and of the other sides, of the disk, crashes, and other people. The same seed gives the same journal, record
-//! for record. Whatever happened, the same commands given again must heal it, and what must hold at every moment is
-//! looked at after every request that was carried out.
+//! A seed determines the fleet, what its operator does, and everything that goes wrong: latencies, faults of the
+//! network, of the other sides, and of the disk, crashes, and other people. The same seed gives the same journal,
+//! record for record. After any fault, repeating the same commands must recover. The invariants are checked after every
+//! request.
 //!
-//! `FLOWSWAP_SEEDS` is how many seeds are tried, `FLOWSWAP_SEED` the first of them. A seed that fails is made as short as
-//! it can be and written to `fixtures/schedules`, where every file is replayed by every run of the tests. With
-//! `FLOWSWAP_TRAIL` every point that it passes is printed as well.
+//! `FLOWSWAP_SEEDS` sets how many seeds run, and `FLOWSWAP_SEED` the first of them. A failing seed is shortened as far as
+//! possible and written to `fixtures/schedules`; every test run replays all files there. With `FLOWSWAP_TRAIL` every
+//! point that it passes is also printed.
 
 mod decide;
 pub(crate) mod dice;
@@ -34,14 +34,14 @@ use std::{
 };
 
 use run::{Report, run_schedule, run_seed};
-use schedule::{Schedule, What};
+use schedule::{FaultKind, Schedule};
 
 use crate::support::print;
 
-/// How many seeds are tried where nothing else is said.
+/// The default number of seeds.
 const SEEDS: u32 = 400;
 
-/// What all seeds together amount to.
+/// The sums over all seeds.
 #[derive(Default)]
 struct Totals {
     tenants: usize,
@@ -50,8 +50,8 @@ struct Totals {
     faults: u32,
     crashes: usize,
     decisions: u32,
-    by_kind: BTreeMap<What, u32>,
-    /// The points at which something was changed or kept, and whether anything ever went wrong there.
+    by_kind: BTreeMap<FaultKind, u32>,
+    /// The points at which something was changed or stored, and whether a fault ever occurred there.
     at_stake: BTreeMap<String, bool>,
 }
 
@@ -91,12 +91,12 @@ fn whatever_goes_wrong_the_same_commands_heal_it() {
     print(&totals.tell(first, count, begin.elapsed().as_secs_f64()));
 }
 
-/// A seed that fails, made short and kept.
+/// Shortens and saves a failing seed, and describes it.
 fn tell(seed: u32, schedule: &Schedule, report: &Report) -> String {
     let (short, short_report) = shrink::shrink(schedule);
     let kept = match shrink::keep(&short) {
         Ok(path) => format!("written to {}: commit it to keep it", path.display()),
-        Err(error) => format!("not written down: {error}"),
+        Err(error) => format!("not saved: {error}"),
     };
     format!(
         "seed {seed} fails: {}\n\nthe shortest schedule that fails: {}\n\n{}\n\n{kept}\n{}",
@@ -125,12 +125,12 @@ impl Totals {
         }
     }
 
-    /// Everything that can go wrong did, and wherever something was changed, something did.
+    /// Asserts that every kind of fault occurred, and that a fault occurred at every point that changes something.
     fn assert_broad(&self) {
-        let kinds: Vec<_> = What::ALL.into_iter().filter(|what| !self.by_kind.contains_key(what)).collect();
-        assert!(kinds.is_empty(), "these never struck: {kinds:?}");
+        let kinds: Vec<_> = FaultKind::ALL.into_iter().filter(|what| !self.by_kind.contains_key(what)).collect();
+        assert!(kinds.is_empty(), "these faults never occurred: {kinds:?}");
         let spared: Vec<_> = self.at_stake.iter().filter(|(_, struck)| !**struck).map(|(point, _)| point).collect();
-        assert!(spared.is_empty(), "nothing ever went wrong at {spared:#?}");
+        assert!(spared.is_empty(), "no fault ever occurred at {spared:#?}");
     }
 
     fn tell(&self, first: u32, count: u32, seconds: f64) -> String {
@@ -152,7 +152,7 @@ impl Totals {
     }
 }
 
-/// The dice are thrown twice, and then what they said is read from a file.
+/// Runs each seed twice, and then its recorded schedule.
 #[test]
 fn the_same_seed_gives_the_same_journal() {
     let mut faults = 0;
@@ -169,11 +169,11 @@ fn the_same_seed_gives_the_same_journal() {
     assert!(faults > 20, "{faults}");
 }
 
-/// Every schedule that once failed.
+/// Replays every schedule that once failed.
 #[test]
-fn what_once_failed_does_not_fail_again() {
+fn schedules_that_once_failed_do_not_fail_again() {
     let files: Vec<_> = fs::read_dir(shrink::folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert!(!files.is_empty(), "no schedule is kept");
+    assert!(!files.is_empty(), "there is no saved schedule");
     for path in files {
         let schedule = Schedule::parse(&fs::read_to_string(&path).unwrap()).unwrap_or_else(|e| panic!("{path:?}: {e}"));
         let report = run_schedule(&schedule);
@@ -181,11 +181,15 @@ fn what_once_failed_does_not_fail_again() {
             None => assert_eq!(report.violations, [""; 0], "{}", path.display()),
             Some(known) => {
                 let is_seen = report.violations.iter().any(|violation| violation.contains(known));
-                assert!(is_seen, "{}: solved, so `violates` can go: {:?}", path.display(), report.violations);
+                assert!(is_seen, "{}: solved, so remove `violates`: {:?}", path.display(), report.violations);
             }
         }
         let missed: Vec<_> = schedule.faults.iter().filter(|fault| !report.fired.contains(fault)).collect();
-        assert!(missed.is_empty(), "{}: these do not strike any more, aim them anew: {missed:#?}", path.display());
+        assert!(
+            missed.is_empty(),
+            "{}: these faults no longer occur; change where they are placed: {missed:#?}",
+            path.display()
+        );
     }
 }
 

@@ -1,4 +1,5 @@
-//! The HTTP effect of a simulated process: calls the simulator as a service in this process, with latency and faults.
+//! The HTTP effect of a simulated process. It calls the simulator as a service in this process, with latency and
+//! faults.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,41 +12,42 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
-use super::{fate::Fate, schedule::What, watch::Watch};
+use super::{fate::Fate, schedule::FaultKind, watch::Watch};
 
-/// How long a request takes at most, each way.
+/// The maximum latency of a request, each way.
 const SLOWEST_WAY: Duration = Duration::from_millis(40);
 
-/// What can happen to any request.
-const ANY: [What; 14] = [
-    What::CrashBefore,
-    What::CrashAfter,
-    What::Stop,
-    What::Refused,
-    What::LostBefore,
-    What::LostAfter,
-    What::Failed,
-    What::Unavailable,
-    What::Throttled,
-    What::HangBefore,
-    What::Forbidden,
-    What::Missing,
-    What::Cut,
-    What::Slow,
+/// The faults of any request.
+const ANY: [FaultKind; 14] = [
+    FaultKind::CrashBefore,
+    FaultKind::CrashAfter,
+    FaultKind::Stop,
+    FaultKind::Refused,
+    FaultKind::LostBefore,
+    FaultKind::LostAfter,
+    FaultKind::Failed,
+    FaultKind::Unavailable,
+    FaultKind::Throttled,
+    FaultKind::HangBefore,
+    FaultKind::Forbidden,
+    FaultKind::Missing,
+    FaultKind::Cut,
+    FaultKind::Slow,
 ];
 
-/// What matters only where something is changed; twice, because there everything after the change matters most.
-const OF_CHANGES: [What; 7] = [
-    What::FailedAfter,
-    What::UnavailableAfter,
-    What::HangAfter,
-    What::MissingAfter,
-    What::LostAfter,
-    What::CrashAfter,
-    What::Cut,
+/// Further faults of requests that change something. Some of these are also in [`ANY`], because faults after a change
+/// matter most.
+const OF_CHANGES: [FaultKind; 7] = [
+    FaultKind::FailedAfter,
+    FaultKind::UnavailableAfter,
+    FaultKind::HangAfter,
+    FaultKind::MissingAfter,
+    FaultKind::LostAfter,
+    FaultKind::CrashAfter,
+    FaultKind::Cut,
 ];
 
-/// The way to the simulator.
+/// The connection to the simulator.
 pub(crate) struct Network {
     pub(crate) fate: Arc<Fate>,
     pub(crate) watch: Arc<Watch>,
@@ -55,7 +57,7 @@ pub(crate) struct Network {
     pub(crate) ahead: [i64; 2],
 }
 
-/// One request, as far as faults and invariants are concerned.
+/// The facts about a request that faults and invariants need.
 pub(crate) struct Place {
     pub(crate) tenant: String,
     pub(crate) url: String,
@@ -86,16 +88,16 @@ impl Network {
         }
         let what = self.fate.decide(tenant, at, &options);
         match what {
-            Some(What::CrashBefore) => self.fate.die().await,
-            Some(What::Refused) => return Err(TransportError::new(Sent::NotSent, "connection refused")),
-            Some(What::LostBefore) => return Err(lost()),
-            Some(What::HangBefore) => std::future::pending().await,
-            Some(What::Failed) => return Ok(answer(StatusCode::INTERNAL_SERVER_ERROR)),
-            Some(What::Unavailable) => return Ok(answer(StatusCode::SERVICE_UNAVAILABLE)),
-            Some(What::Throttled) => return Ok(self.throttle(&request)),
-            Some(What::Forbidden) => return Ok(self.forbid(&request)),
-            Some(What::Missing) => return Ok(balancer()),
-            Some(What::Slow) => {
+            Some(FaultKind::CrashBefore) => self.fate.die().await,
+            Some(FaultKind::Refused) => return Err(TransportError::new(Sent::NotSent, "connection refused")),
+            Some(FaultKind::LostBefore) => return Err(lost()),
+            Some(FaultKind::HangBefore) => std::future::pending().await,
+            Some(FaultKind::Failed) => return Ok(answer(StatusCode::INTERNAL_SERVER_ERROR)),
+            Some(FaultKind::Unavailable) => return Ok(answer(StatusCode::SERVICE_UNAVAILABLE)),
+            Some(FaultKind::Throttled) => return Ok(self.throttle(&request)),
+            Some(FaultKind::Forbidden) => return Ok(self.forbid(&request)),
+            Some(FaultKind::Missing) => return Ok(balancer()),
+            Some(FaultKind::Slow) => {
                 tokio::time::sleep(Duration::from_secs(30)).await;
                 self.fate.live().await;
             }
@@ -103,13 +105,13 @@ impl Network {
         }
         let mut response = self.carry_out(&place, request).await;
         match what {
-            Some(What::CrashAfter) => self.fate.die().await,
-            Some(What::LostAfter) => return Err(lost()),
-            Some(What::HangAfter) => std::future::pending().await,
-            Some(What::FailedAfter) => return Ok(answer(StatusCode::INTERNAL_SERVER_ERROR)),
-            Some(What::UnavailableAfter) => return Ok(answer(StatusCode::SERVICE_UNAVAILABLE)),
-            Some(What::MissingAfter) => return Ok(balancer()),
-            Some(What::Cut) => {
+            Some(FaultKind::CrashAfter) => self.fate.die().await,
+            Some(FaultKind::LostAfter) => return Err(lost()),
+            Some(FaultKind::HangAfter) => std::future::pending().await,
+            Some(FaultKind::FailedAfter) => return Ok(answer(StatusCode::INTERNAL_SERVER_ERROR)),
+            Some(FaultKind::UnavailableAfter) => return Ok(answer(StatusCode::SERVICE_UNAVAILABLE)),
+            Some(FaultKind::MissingAfter) => return Ok(balancer()),
+            Some(FaultKind::Cut) => {
                 let half = response.body().len() / 2;
                 response.body_mut().truncate(half);
             }
@@ -135,7 +137,7 @@ impl Network {
         let tenant = match (host, host.strip_suffix(OKTA_SUFFIX)) {
             (_, Some(tenant)) => tenant.to_owned(),
             (GATEWAY_HOST, None) => self.watch.tenant_of_directory(uri.path().split('/').nth(3).unwrap()),
-            // Cloud Identity Engine's own interface names it in the body.
+            // Cloud Identity Engine's own interface names the tenant in the body.
             (CIE_API_HOST | CIE_AUTH_HOST, None) => {
                 let [tenant] = self.watch.tenants.as_slice() else { panic!("whose is {uri}?") };
                 tenant.name.clone()
@@ -143,18 +145,18 @@ impl Network {
             _ => panic!("{host}"),
         };
         let path = mask(uri.path());
-        let only_looks =
+        let only_reads =
             request.method() == Method::GET || path.ends_with("/token") || path.ends_with("/test-connection");
         Place {
             tenant,
             url: uri.to_string(),
             method: request.method().to_string(),
             at: format!("request {} {path}", request.method()),
-            changes: !only_looks,
+            changes: !only_reads,
         }
     }
 
-    /// As the API says it that was asked: somebody took a right away, and gives it back.
+    /// A refusal in the form of the API that was called, as if somebody had temporarily removed a permission.
     fn forbid(&self, request: &Request<Bytes>) -> Response<Bytes> {
         let is_gateway = request.uri().host() == Some(GATEWAY_HOST);
         let (status, body) = match (is_gateway, request.uri().path()) {
@@ -177,14 +179,14 @@ impl Network {
         response
     }
 
-    /// The present by the clock of who is asked.
+    /// The current time by the clock of the host that was called.
     fn time_of(&self, request: &Request<Bytes>) -> Timestamp {
         let [orgs, gateway] = self.ahead;
         let is_gateway = request.uri().host() == Some(GATEWAY_HOST);
         self.clock.now() + SignedDuration::from_secs(if is_gateway { gateway } else { orgs })
     }
 
-    /// As Okta says it, and as any gateway may.
+    /// A 429 as Okta sends it, and as any gateway may.
     fn throttle(&self, request: &Request<Bytes>) -> Response<Bytes> {
         let now = self.time_of(request);
         let mut response = answer(StatusCode::TOO_MANY_REQUESTS);
@@ -206,7 +208,7 @@ fn write_date(at: Timestamp) -> String {
     at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
-/// What a load balancer says that knows no way on.
+/// The answer of a load balancer without a route.
 fn balancer() -> Response<Bytes> {
     let mut response = Response::new(Bytes::from_static(b"<html><title>404 Not Found</title></html>"));
     *response.status_mut() = StatusCode::NOT_FOUND;
@@ -214,7 +216,7 @@ fn balancer() -> Response<Bytes> {
     response
 }
 
-/// The path without the ids in it, which differ from seed to seed.
+/// The path with placeholders for ids, which differ from seed to seed.
 fn mask(path: &str) -> String {
     let is_id = |part: &&str| part.len() >= 20 && part.chars().any(|c| c.is_ascii_digit() || c.is_ascii_uppercase());
     path.split('/').map(|part| if is_id(&part) { "{id}" } else { part }).collect::<Vec<_>>().join("/")

@@ -1,12 +1,12 @@
-//! The operator: makes the moves of a schedule with the commands of the tool, and in the end gives the same commands again
-//! until nothing changes.
+//! The operator makes the moves of a schedule with flowswap's commands, and at the end repeats the commands until
+//! nothing changes.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use flowswap_contract::Phase;
 use flowswap_engine::{
-    Direction, Draft, Entry, FleetLimits, Goal, History, Job, Plan, RunCommand, RunId, Runner, TenantHistory,
-    TenantState, Terms, Work, hold_back_neighbours, plan_tenant,
+    Assignment, Direction, Draft, Entry, FleetLimits, Goal, History, Job, Plan, RunCommand, RunId, Runner,
+    TenantHistory, TenantState, Work, hold_back_shared_orgs, plan_tenant,
 };
 use flowswap_sim::{Mutation, Variant};
 use futures::StreamExt;
@@ -17,17 +17,17 @@ use super::{
     schedule::{Change, End, Move, Schedule},
 };
 
-/// What needs time gets it: that nobody uses a client any more is known after so long.
+/// How long the operator waits until an unused client is known to be unused.
 const UNTIL_UNUSED: Duration = Duration::from_secs(110 * 60);
 
-/// How many times the same command is given again before it counts as one that does not help.
+/// How many times the operator repeats the commands before the test gives up.
 const MAX_ROUNDS: usize = 12;
 
-/// Where each tenant was last sent.
+/// The last goal of each tenant.
 pub(crate) type Goals = BTreeMap<String, Goal>;
 
 impl Machine {
-    /// Makes all moves, and then heals. Ends early once something is violated.
+    /// Makes all moves, and then recovers. Ends early after a violation.
     pub(crate) async fn play(&self, schedule: &Schedule) {
         let untouched = self.sim.snapshot();
         let mut goals = Goals::new();
@@ -64,16 +64,16 @@ impl Machine {
         }
     }
 
-    /// `flowswap plan`: looks, writes the plan down, and notes it in the journal.
+    /// `flowswap plan`: detects, saves the plan, and records it in the journal.
     async fn plan(&self, on: Option<usize>) {
-        // The first plan is what everything else is about.
+        // All other moves depend on the first plan.
         let on = on.filter(|index| *index > 0);
         self.run(on, async |process| {
             let now = process.ports.clock.now();
             let looking = process.tenants.iter().map(|tenant| plan_tenant(tenant, now));
             let planned: Vec<_> = futures::stream::iter(looking).buffered(self.fleet.concurrency).collect().await;
             let mut planned: Vec<_> = planned.into_iter().map(Result::unwrap).collect();
-            hold_back_neighbours(&mut planned, &process.history);
+            hold_back_shared_orgs(&mut planned, &process.history);
             if process.ports.stop.is_stopped() {
                 return;
             }
@@ -91,7 +91,7 @@ impl Machine {
         .await;
     }
 
-    /// `flowswap apply`, of the last plan.
+    /// `flowswap apply` with the last plan.
     async fn apply(&self, on: Option<usize>, goals: &mut Goals) {
         let Some(plan) = self.plans.lock().unwrap().last().cloned() else { return };
         goals.extend(plan.ready().map(|tenant| (tenant.name.clone(), Goal::Swapped)));
@@ -105,7 +105,7 @@ impl Machine {
                 goal: Goal::Swapped,
                 not_after: Some(plan.not_after),
                 accept_changes: false,
-                terms: Terms::default(),
+                assignment: Assignment::default(),
             });
             let jobs = jobs.collect();
             self.execute(process, RunCommand::Apply, jobs).await;
@@ -113,7 +113,7 @@ impl Machine {
         .await;
     }
 
-    /// `flowswap rollback` and `flowswap finalize`, and `apply` of what was begun.
+    /// `flowswap rollback`, `flowswap finalize`, and `apply` of tenants that were started.
     async fn go_on(
         &self,
         on: Option<usize>,
@@ -147,7 +147,7 @@ impl Machine {
                     goal,
                     not_after: None,
                     accept_changes: false,
-                    terms: Terms::default(),
+                    assignment: Assignment::default(),
                 });
             }
             self.execute(process, command, jobs).await;
@@ -193,7 +193,7 @@ impl Machine {
         self.sim.mutate(mutation).unwrap();
     }
 
-    /// Gives the commands again, without faults, until nothing changes.
+    /// Repeats the commands without faults until nothing changes.
     async fn heal(&self, end: End, goals: &mut Goals) {
         let (mut before, mut decided) = (None, false);
         for tenant in &self.watch.tenants {
@@ -212,7 +212,7 @@ impl Machine {
                 return;
             }
             if before.as_ref() == Some(&now) {
-                // Giving the command again does not help any more; once, somebody decides.
+                // Repeating the commands no longer helps. A person decides, but only once.
                 if decided || !self.decide().await {
                     return;
                 }
@@ -237,14 +237,14 @@ impl Machine {
     }
 }
 
-/// All that giving a command again could change.
+/// Everything that repeating a command could change.
 fn standing(tenant: &TenantHistory) -> impl PartialEq + use<> {
     let work = tenant.work.as_ref();
     let done: Vec<_> = work.iter().flat_map(|work| &work.done).map(|done| done.id.clone()).collect();
     (tenant.state, tenant.reason.clone(), done, work.and_then(|work| work.doubt.clone()))
 }
 
-/// Where a tenant is to end, if anything was begun with it.
+/// The goal of a tenant, if it was started.
 fn goal_of(name: &str, tenant: &TenantHistory, end: End, goals: &Goals) -> Option<Goal> {
     tenant.work.as_ref()?;
     let last = goals.get(name).copied().unwrap_or(Goal::Swapped);
@@ -266,14 +266,14 @@ pub(crate) fn has_reached(tenant: Option<&TenantHistory>, goal: Goal) -> bool {
     }
 }
 
-/// As `flowswap rollback` chooses.
+/// Whether `flowswap rollback` accepts the tenant.
 fn has_way_back(tenant: &TenantHistory) -> bool {
     let is_begun =
         |work: &Work, step: &str| work.is_done(step) || work.doubt.as_ref().is_some_and(|doubt| doubt.step == step);
     tenant.work.as_ref().is_some_and(|work| !is_begun(work, "purge"))
 }
 
-/// As `flowswap finalize` chooses.
+/// Whether `flowswap finalize` accepts the tenant.
 fn can_finalize(tenant: &TenantHistory, phase: Phase) -> bool {
     use TenantState as S;
     let Some(work) = &tenant.work else { return false };

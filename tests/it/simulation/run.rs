@@ -1,4 +1,4 @@
-//! Runs one schedule from beginning to end, in this thread and on a paused clock.
+//! Runs one schedule from start to end, in this thread and on a paused clock.
 
 use std::{
     any::Any,
@@ -15,26 +15,26 @@ use super::{
     schedule::{Fault, Schedule},
 };
 
-/// Nothing takes that long; what does hangs.
+/// Longer than any run takes; a run that takes longer hangs.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// What came of it.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Report {
     /// The hash of the journal's last record.
     pub(crate) head: String,
     pub(crate) violations: Vec<String>,
-    /// What went wrong, where and how often it did.
+    /// The faults that occurred: where, and how often.
     pub(crate) fired: Vec<Fault>,
-    /// Every point that was passed.
+    /// Every point that the run passed.
     pub(crate) trail: Vec<String>,
     pub(crate) requests: u64,
     pub(crate) records: u64,
-    /// How often somebody had to decide.
+    /// How often a person had to decide.
     pub(crate) decisions: u32,
 }
 
-/// Runs a seed. Also gives the schedule that it amounts to.
+/// Runs a seed. Also returns the resulting schedule.
 pub(crate) fn run_seed(seed: u32) -> (Schedule, Report) {
     let (dice, mut schedule) = Dice::of_seed(seed);
     let report = run(&schedule, Source::Dice(dice));
@@ -51,11 +51,11 @@ fn run(schedule: &Schedule, source: Source) -> Report {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let simulation = runtime.block_on(async {
         let machine = Machine::new(schedule.fleet.clone(), Fate::new(schedule.fleet.seed, source));
-        // A panic anywhere is a finding like any other, and what led to it is wanted.
+        // A panic counts as a violation, so that the events that led to it are reported.
         let playing = AssertUnwindSafe(timeout(LONGEST, machine.play(schedule)));
         match futures::FutureExt::catch_unwind(playing).await {
             Ok(Ok(())) => {}
-            Ok(Err(_)) => machine.watch.fail("nothing happens any more, and it is not over".to_owned()),
+            Ok(Err(_)) => machine.watch.fail("the run hangs".to_owned()),
             Err(panic) => machine.watch.fail(format!("it panicked: {}", message(panic.as_ref()))),
         }
         let summary = machine.journal.check().await;

@@ -1,19 +1,19 @@
-//! What happens in one simulation, as a file that a person can read and that keeps its meaning when the generator changes.
+//! A schedule: the events of one simulation, as a readable file that keeps its meaning when the generator changes.
 
 use flowswap_sim::Scenario;
 use serde::{Deserialize, Serialize};
 
-/// A fleet, what its operator does, and what goes wrong meanwhile.
+/// A fleet, the moves of its operator, and the faults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Schedule {
-    /// What it shows, in a sentence.
+    /// What the schedule shows, in one sentence.
     #[serde(default)]
     pub(crate) about: String,
-    /// What it is known to violate: a problem that is not solved yet. Once it is, this goes.
+    /// A known violation that is not solved yet. Remove this once it is solved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) violates: Option<String>,
-    /// Where things are to end.
+    /// The goal at the end.
     pub(crate) end: End,
     pub(crate) fleet: Fleet,
     #[serde(rename = "move")]
@@ -22,37 +22,37 @@ pub(crate) struct Schedule {
     pub(crate) faults: Vec<Fault>,
 }
 
-/// The world and how it is worked on.
+/// The world, and the settings of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fleet {
-    /// Ids, secrets, orders and latencies follow from it.
+    /// Determines ids, secrets, orders, and latencies.
     pub(crate) seed: u32,
     pub(crate) tenants: Vec<Scenario>,
     pub(crate) app_data_every: usize,
     pub(crate) without_authorization_servers_every: usize,
     pub(crate) page_size: usize,
-    /// Tenants at a time.
+    /// How many tenants run at a time.
     pub(crate) concurrency: usize,
     /// How many seconds the clocks of all orgs are ahead of this machine's; negative for behind.
     #[serde(default)]
     pub(crate) orgs_ahead: i64,
-    /// The same of the gateway's clock.
+    /// The same for the gateway's clock.
     #[serde(default)]
     pub(crate) gateway_ahead: i64,
 }
 
-/// After all moves the operator gives the same commands again, without faults, until nothing changes.
+/// The goal when the operator, after all moves, repeats the commands without faults until nothing changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum End {
-    /// Each tenant where it was last sent.
+    /// Each tenant reaches its last goal.
     Forward,
-    /// Everything taken back.
+    /// Everything is rolled back.
     Back,
 }
 
-/// What the operator, or another person, does. No tenants means all of them.
+/// A move of the operator or another person. An empty list of tenants means all tenants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Move {
@@ -73,11 +73,11 @@ pub(crate) enum Move {
     },
 }
 
-/// What a person does to a tenant behind the operator's back.
+/// What another person changes without the operator's knowledge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Change {
-    /// Deletes the service client that we made.
+    /// Deletes the service client that flowswap created.
     DeleteClient,
     /// Adds another service client of the same type.
     AddClient,
@@ -85,80 +85,80 @@ pub(crate) enum Change {
     DeactivateLegacy,
     /// Adds another client of the authorization-code flow.
     AddLegacy,
-    /// Gives the directory another name.
+    /// Renames the directory.
     RenameDirectory,
-    /// Stops the directory's syncs for the time being.
+    /// Pauses the directory's syncs.
     PauseSyncs,
 }
 
-/// Something goes wrong at one point of one move.
+/// A fault at one point of one move.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fault {
     /// The move, counted from 0.
     #[serde(rename = "move")]
     pub(crate) on: usize,
-    /// Whose point; none for what belongs to the whole run.
+    /// The tenant of the point; `None` for a point of the whole run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tenant: Option<String>,
     /// The point: `request METHOD PATH`, `record TYPE STEP`, or `keep`, `fetch` or `forget` and a secret.
     pub(crate) at: String,
-    /// How many visits of the point within the move pass before.
+    /// How many visits of the point within the move come before the fault.
     #[serde(default)]
     pub(crate) nth: u32,
-    pub(crate) what: What,
-    /// How many visits in a row it strikes.
+    pub(crate) what: FaultKind,
+    /// At how many visits in a row the fault occurs.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub(crate) times: u32,
 }
 
-/// What goes wrong.
+/// The kinds of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum What {
-    /// The process dies before it is done.
+pub(crate) enum FaultKind {
+    /// The process dies before the operation.
     CrashBefore,
-    /// The process dies after it was done and before it learns of it.
+    /// The process dies after the operation, before it learns of the result.
     CrashAfter,
     /// The operator stops the run.
     Stop,
-    /// A record or secret is not written, and the storage says so.
+    /// The storage reports a failure, and the record or secret is not written.
     Fail,
-    /// A record is written, and the storage says that it is not.
+    /// The storage reports a failure, although the record is written.
     FailAfter,
-    /// No connection comes about.
+    /// The connection is refused.
     Refused,
     /// The connection is lost before the request is carried out.
     LostBefore,
-    /// The connection is lost after it was carried out.
+    /// The connection is lost after the request was carried out.
     LostAfter,
-    /// 500 without anything done.
+    /// 500, and the request is not carried out.
     Failed,
-    /// 500 after it was carried out.
+    /// 500 after the request was carried out.
     FailedAfter,
-    /// 503 without anything done.
+    /// 503, and the request is not carried out.
     Unavailable,
-    /// 503 after it was carried out.
+    /// 503 after the request was carried out.
     UnavailableAfter,
     /// 429 with the time of the next window.
     Throttled,
-    /// Nothing is done and no answer comes.
+    /// The request is not carried out, and no answer comes.
     HangBefore,
-    /// It is carried out and no answer comes.
+    /// The request is carried out, and no answer comes.
     HangAfter,
-    /// The API refuses, and nothing is done.
+    /// The API refuses the request and does not carry it out.
     Forbidden,
-    /// Something in between answers 404, and nothing is done.
+    /// A proxy or load balancer answers 404, and the request is not carried out.
     Missing,
-    /// Something in between answers 404 after it was carried out.
+    /// A proxy or load balancer answers 404 after the request was carried out.
     MissingAfter,
-    /// Half of the answer comes.
+    /// Only half of the answer arrives.
     Cut,
-    /// It is carried out half a minute later.
+    /// The request is carried out half a minute later.
     Slow,
 }
 
-impl What {
+impl FaultKind {
     pub(crate) const ALL: [Self; 20] = [
         Self::CrashBefore,
         Self::CrashAfter,
@@ -205,7 +205,7 @@ impl Schedule {
         toml::to_string(self).unwrap()
     }
 
-    /// The same without one move and all that goes wrong in it.
+    /// The same schedule without one move and its faults.
     pub(crate) fn without_move(&self, index: usize) -> Self {
         let mut less = self.clone();
         less.moves.remove(index);
@@ -216,7 +216,7 @@ impl Schedule {
         less
     }
 
-    /// The same without one fault.
+    /// The same schedule without one fault.
     pub(crate) fn without_fault(&self, index: usize) -> Self {
         let mut less = self.clone();
         less.faults.remove(index);

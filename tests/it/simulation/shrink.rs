@@ -1,4 +1,4 @@
-//! Makes a failing schedule as short as it can be, and keeps it.
+//! Shortens a failing schedule as far as possible, and saves it.
 
 use std::{fs, io, path::PathBuf};
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::support::repository;
 
-/// Leaves out moves and faults one by one for as long as something is still violated.
+/// Leaves out moves and faults one by one while the schedule still fails.
 pub(crate) fn shrink(schedule: &Schedule) -> (Schedule, Report) {
     let mut best = (schedule.clone(), run_schedule(schedule));
     loop {
@@ -29,18 +29,18 @@ pub(crate) fn shrink(schedule: &Schedule) -> (Schedule, Report) {
             None => break,
         }
     }
-    // What does not fire any more has no part in it.
+    // Faults that no longer occur are dropped.
     best.0.faults = best.1.fired.clone();
     best.0.about = best.1.violations.first().cloned().unwrap_or_default();
     best
 }
 
-/// Where schedules are kept that once failed.
+/// The folder of the schedules that once failed.
 pub(crate) fn folder() -> PathBuf {
     repository().join("fixtures/schedules")
 }
 
-/// Writes the schedule where it is replayed by every later run of the tests, once it is committed.
+/// Saves the schedule in the folder whose files every later test run replays, once they are committed.
 pub(crate) fn keep(schedule: &Schedule) -> io::Result<PathBuf> {
     fs::create_dir_all(folder())?;
     let path = folder().join(format!("seed-{}.toml", schedule.fleet.seed));

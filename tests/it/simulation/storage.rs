@@ -1,4 +1,4 @@
-//! The journal and the custody of secrets as one process has them: what they hold survives it, and they can fail.
+//! The journal and the secret store of one simulated process. Their content survives the process, and they can fail.
 
 use std::{
     collections::BTreeMap,
@@ -15,9 +15,9 @@ use flowswap_engine::{
 use flowswap_store::SqliteJournal;
 use futures::future::BoxFuture;
 
-use super::{fate::Fate, schedule::What, watch::Watch};
+use super::{fate::Fate, schedule::FaultKind, watch::Watch};
 
-/// How long a write takes at most.
+/// The maximum latency of a write.
 const SLOWEST_WRITE: Duration = Duration::from_millis(5);
 
 /// The journal.
@@ -25,7 +25,7 @@ pub(crate) struct Ledger {
     pub(crate) fate: Arc<Fate>,
     pub(crate) watch: Arc<Watch>,
     pub(crate) journal: Arc<SqliteJournal>,
-    /// It has failed, and takes nothing more in this process.
+    /// The journal has failed and accepts no more records in this process.
     pub(crate) is_broken: AtomicBool,
 }
 
@@ -38,11 +38,12 @@ impl Ledger {
         if self.is_broken.load(Ordering::Relaxed) {
             return Err(disk_full());
         }
-        let options = [What::CrashBefore, What::CrashAfter, What::Stop, What::Fail, What::FailAfter];
+        let options =
+            [FaultKind::CrashBefore, FaultKind::CrashAfter, FaultKind::Stop, FaultKind::Fail, FaultKind::FailAfter];
         let what = self.fate.decide(tenant, &at, &options);
         match what {
-            Some(What::CrashBefore) => self.fate.die().await,
-            Some(What::Fail) => {
+            Some(FaultKind::CrashBefore) => self.fate.die().await,
+            Some(FaultKind::Fail) => {
                 self.is_broken.store(true, Ordering::Relaxed);
                 return Err(disk_full());
             }
@@ -51,8 +52,8 @@ impl Ledger {
         let seq = self.journal.append(draft.clone()).await?;
         self.watch.recorded(seq, &draft);
         match what {
-            Some(What::CrashAfter) => self.fate.die().await,
-            Some(What::FailAfter) => {
+            Some(FaultKind::CrashAfter) => self.fate.die().await,
+            Some(FaultKind::FailAfter) => {
                 self.is_broken.store(true, Ordering::Relaxed);
                 return Err(disk_full());
             }
@@ -104,17 +105,17 @@ fn name(entry: &Entry) -> String {
     }
 }
 
-/// What the custody holds, by handle.
+/// The stored secrets, by handle.
 pub(crate) type Kept = Arc<Mutex<BTreeMap<Handle, Secret>>>;
 
-/// The custody of secrets.
+/// The secret store.
 pub(crate) struct Custody {
     pub(crate) fate: Arc<Fate>,
     pub(crate) kept: Kept,
 }
 
 impl Custody {
-    /// Does something with a secret, or fails at it.
+    /// Accesses a secret, or fails if a fault occurs.
     async fn access<T>(
         &self,
         doing: &'static str,
@@ -126,17 +127,21 @@ impl Custody {
         let at = format!("{verb} {secret}");
         tokio::time::sleep(self.fate.latency(Some(tenant), &at, SLOWEST_WRITE)).await;
         self.fate.live().await;
-        let what = self.fate.decide(Some(tenant), &at, &[What::CrashBefore, What::CrashAfter, What::Stop, What::Fail]);
+        let what = self.fate.decide(
+            Some(tenant),
+            &at,
+            &[FaultKind::CrashBefore, FaultKind::CrashAfter, FaultKind::Stop, FaultKind::Fail],
+        );
         match what {
-            Some(What::CrashBefore) => self.fate.die().await,
-            Some(What::Fail) => {
+            Some(FaultKind::CrashBefore) => self.fate.die().await,
+            Some(FaultKind::Fail) => {
                 let source = "the simulated disk does not answer".into();
                 return Err(SecretStoreError { doing, handle: handle.clone(), source });
             }
             _ => {}
         }
         let result = access(&mut self.kept.lock().unwrap());
-        if what == Some(What::CrashAfter) {
+        if what == Some(FaultKind::CrashAfter) {
             self.fate.die().await;
         }
         Ok(result)

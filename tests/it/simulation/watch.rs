@@ -1,4 +1,4 @@
-//! Looks over the shoulder of every request: what must hold at every moment is checked here, at every moment.
+//! Watches every request and record, and checks the invariants that must be true at every moment.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::network::Place;
 
-/// All that was seen in one seed.
+/// The observations of one seed.
 pub(crate) struct Watch {
     sim: Arc<Sim>,
     pub(crate) tenants: Vec<SimTenant>,
@@ -22,23 +22,23 @@ pub(crate) struct Watch {
 
 #[derive(Default)]
 struct Seen {
-    /// The service clients that we made, by tenant.
+    /// The service clients that flowswap created, by tenant.
     made: BTreeMap<String, BTreeSet<String>>,
     /// Intents that have no outcome yet, in this process.
     open: Vec<Intent>,
-    /// Every record, as it was given to the journal.
+    /// Every record that the journal was given.
     records: Vec<Record>,
-    /// Every value that must never be written down.
+    /// Every value that must never be written anywhere.
     secrets: BTreeSet<String>,
-    /// Tenants whose connection worked at first, and with which no other person has interfered.
+    /// Tenants whose connection worked at first, and that no other person has changed.
     undisturbed: BTreeSet<String>,
-    /// Those whose connection no other person has broken: it works at every moment, whatever else they did.
+    /// Tenants whose connection no other person has broken. Their connections must work at every moment.
     unharmed: BTreeSet<String>,
-    /// The directories whose clients lived before the request that is carried out, whosever they are.
+    /// The directories whose clients existed before the current request.
     alive: BTreeSet<usize>,
     /// Requests by which a client in use was deleted or deactivated.
     cut_off: Vec<String>,
-    /// How many decisions it took.
+    /// How many decisions a person made.
     decisions: u32,
     requests: u64,
     violations: Vec<String>,
@@ -74,12 +74,12 @@ impl Watch {
         self.tenants.iter().find(|tenant| tenant.directory_id == id).unwrap().name.clone()
     }
 
-    /// A process begins; what an earlier one left open is settled or in doubt.
+    /// Notes the start of a process; the requests that an earlier process left open are settled or in doubt.
     pub(crate) fn begin(&self) {
         self.lock().open.clear();
     }
 
-    /// Another person interferes with the tenant, and answers for what comes of it.
+    /// Notes that another person changes the tenant. The invariants do not apply to the consequences.
     pub(crate) fn disturb(&self, tenant: &str, is_harmless: bool) {
         let mut seen = self.lock();
         seen.undisturbed.remove(tenant);
@@ -92,7 +92,7 @@ impl Watch {
         self.lock().unharmed.contains(tenant)
     }
 
-    /// Somebody has decided on a tenant.
+    /// Notes that a person decided about a tenant.
     pub(crate) fn decided(&self) {
         self.lock().decisions += 1;
     }
@@ -105,7 +105,7 @@ impl Watch {
         self.lock().undisturbed.contains(tenant)
     }
 
-    /// A record is in the journal.
+    /// Notes that a record is in the journal.
     pub(crate) fn recorded(&self, seq: u64, draft: &Draft) {
         let mut seen = self.lock();
         seen.records.push(Record { seq, epoch: 1, draft: draft.clone() });
@@ -125,7 +125,7 @@ impl Watch {
         }
     }
 
-    /// A request is about to be carried out.
+    /// Checks a request that is about to be carried out.
     pub(crate) fn arrives(&self, place: &Place) {
         let alive = place.changes.then(|| self.alive());
         let mut seen = self.lock();
@@ -143,11 +143,14 @@ impl Watch {
         if let Some(id) = client_of(&place.url)
             && !seen.made.get(&place.tenant).is_some_and(|made| made.contains(id))
         {
-            seen.fail(format!("{}: {} {} touches a client that is not ours", place.tenant, place.method, place.url));
+            seen.fail(format!(
+                "{}: {} {} changes a client that is not flowswap's",
+                place.tenant, place.method, place.url
+            ));
         }
     }
 
-    /// A request was carried out.
+    /// Checks the world after a request was carried out.
     pub(crate) fn carried_out(&self, place: &Place, response: &Response<Bytes>) {
         self.learn_secrets(response);
         if !place.changes {
@@ -164,12 +167,13 @@ impl Watch {
         let cut_off: Vec<_> = seen.alive.difference(&alive).copied().collect();
         if !cut_off.is_empty() {
             let (tenant, method, url) = (&place.tenant, &place.method, &place.url);
-            let line = format!("{tenant}: {method} {url} removed a client in use, that of the directories {cut_off:?}");
+            let line = format!("{tenant}: {method} {url} removed the client in use by the directories {cut_off:?}");
             seen.cut_off.push(line.clone());
             seen.fail(line);
         }
         if live.len() > 1 {
-            let line = format!("{}: {} live service clients of ours: {}", place.tenant, live.len(), live.join(", "));
+            let line =
+                format!("{}: flowswap has {} live service clients: {}", place.tenant, live.len(), live.join(", "));
             seen.fail(line);
         }
         let defect = self.sim.find_defect(&self.tenant(&place.tenant).directory_id);
@@ -181,7 +185,7 @@ impl Watch {
         }
     }
 
-    /// The directories whose client exists and is active as which they really connect, also those that no interface shows.
+    /// The directories whose real client exists and is active, including directories that no interface shows.
     fn alive(&self) -> BTreeSet<usize> {
         let world = self.sim.world();
         let is_alive = |directory: &DirectoryView| {
@@ -200,7 +204,7 @@ impl Watch {
         self.lock().cut_off.clone()
     }
 
-    /// Every place of an answer at which the interfaces show a secret once.
+    /// Collects the secrets from the places of an answer where the interfaces show a secret once.
     fn learn_secrets(&self, response: &Response<Bytes>) {
         const PLACES: [&str; 3] = ["clientSecret", "client_secret", "access_token"];
         let shows = |text: &str| PLACES.iter().any(|place| text.contains(place));
@@ -210,7 +214,7 @@ impl Watch {
         self.lock().secrets.extend(shown.map(str::to_owned));
     }
 
-    /// The service clients that we made and that exist.
+    /// The existing service clients that flowswap created.
     pub(crate) fn live_clients(&self, tenant: &str) -> Vec<String> {
         let made = self.lock().made.get(tenant).cloned().unwrap_or_default();
         let domain = &self.tenant(tenant).domain;
@@ -219,12 +223,12 @@ impl Watch {
         clients.map(|client| client.id.clone()).filter(|id| made.contains(id)).collect()
     }
 
-    /// What the journal must hold.
+    /// The records that the journal must contain.
     pub(crate) fn records(&self) -> Vec<Record> {
         self.lock().records.clone()
     }
 
-    /// What the journal must say of all tenants.
+    /// The history of all tenants that the journal must give.
     pub(crate) fn history(&self) -> Result<History, IllegalRecord> {
         History::fold(&self.lock().records)
     }
@@ -234,7 +238,7 @@ impl Watch {
         self.lock().open.clone()
     }
 
-    /// Values that must not be written anywhere.
+    /// The values that must not be written anywhere.
     pub(crate) fn secrets(&self) -> BTreeSet<String> {
         self.lock().secrets.clone()
     }
@@ -258,7 +262,7 @@ impl Watch {
 
 const SERVICES: &str = "/integrations/api/v1/api-services";
 
-/// The service client that a request is about.
+/// The service client that a request concerns.
 fn client_of(url: &str) -> Option<&str> {
     url.split_once(SERVICES)?.1.strip_prefix('/')?.split('/').next()
 }

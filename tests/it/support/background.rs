@@ -1,4 +1,4 @@
-//! The binary running beside the test: its lines as they come, signals to it, and its end.
+//! The binary running in the background: reads its lines as they come, sends signals to it, and waits for its end.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -12,10 +12,10 @@ use std::{
 
 use super::{Lab, Output, command};
 
-/// No test waits for as long as this; it ends one that would wait for ever.
+/// Longer than any test waits; ends a test that would wait forever.
 const FOREVER: Duration = Duration::from_secs(60);
 
-/// A running binary. It is ended when it is dropped.
+/// A running binary. Dropping this ends it.
 pub(crate) struct Background {
     child: Child,
     stdout: Receiver<String>,
@@ -25,12 +25,12 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    /// Starts the binary in a folder, as a shell does: in a process group of its own, which Ctrl-C is sent to.
+    /// Starts the binary in a folder as a shell does: in its own process group, to which Ctrl-C is sent.
     pub(crate) fn start(dir: &Path, args: &[&str]) -> Self {
         Self::spawn(command(dir, args))
     }
 
-    /// Starts a command that is prepared already.
+    /// Starts a prepared command.
     pub(crate) fn spawn(mut command: Command) -> Self {
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -49,10 +49,10 @@ impl Background {
     /// The first line on stdout.
     #[track_caller]
     pub(crate) fn first_line(&mut self) -> String {
-        self.stdout.recv_timeout(FOREVER).unwrap_or_else(|_| panic!("nothing came: {}", self.rest_of_stderr()))
+        self.stdout.recv_timeout(FOREVER).unwrap_or_else(|_| panic!("no line came: {}", self.rest_of_stderr()))
     }
 
-    /// Waits for a line on stderr that has these words.
+    /// Waits for a line on stderr that contains these words.
     #[track_caller]
     pub(crate) fn await_talk(&mut self, words: &str) -> String {
         while let Ok(line) = self.stderr.recv_timeout(FOREVER) {
@@ -61,10 +61,10 @@ impl Background {
                 return line;
             }
         }
-        panic!("`{words}` was not said: {}", self.heard.stderr);
+        panic!("`{words}` is missing: {}", self.heard.stderr);
     }
 
-    /// Waits until every fault of the laboratory has struck, or the process has ended, which its caller looks at.
+    /// Waits until every fault of the lab has occurred, or the process has ended, which the caller checks.
     #[track_caller]
     pub(crate) fn await_faults(&mut self, lab: &Lab) {
         let begun = Instant::now();
@@ -74,7 +74,7 @@ impl Background {
             if idle.is_empty() || self.has_ended() {
                 return;
             }
-            assert!(begun.elapsed() < FOREVER, "these did not strike: {idle:#?}");
+            assert!(begun.elapsed() < FOREVER, "these faults did not occur: {idle:#?}");
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -104,7 +104,7 @@ impl Background {
     }
 
     fn signal(&self, signal: &str, target: &str) {
-        // Where it has ended meanwhile there is nobody to signal, and the test will see that by itself.
+        // Ignores errors: if the process has already ended, the test notices that anyway.
         let _ = Command::new("kill").args([signal, "--", target]).stderr(Stdio::null()).status().unwrap();
     }
 
@@ -115,7 +115,7 @@ impl Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        // It has ended already, unless the test failed on its way.
+        // The process has already ended, unless the test failed.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,5 +1,5 @@
-//! A person at a browser: opens pages, finds what bears a visible label, and uses it. Chromium without a window, driven by
-//! ChromeDriver (W3C WebDriver).
+//! A person at a browser: opens pages, and finds and uses elements by their visible labels. Chromium without a window,
+//! controlled through ChromeDriver (W3C WebDriver).
 
 use std::{
     env,
@@ -13,23 +13,23 @@ use fantoccini::{Client, ClientBuilder, Locator, elements::Element};
 use serde_json::json;
 use tempfile::TempDir;
 
-/// With this set, a browser that is missing is a failure and no reason to skip.
+/// If this variable is set, a missing browser fails the test instead of skipping it.
 const REQUIRED: &str = "FLOWSWAP_BROWSER";
 
-/// No page of the tests takes as long as this.
+/// Longer than any page of the tests takes.
 const FOREVER: Duration = Duration::from_secs(30);
 
-/// An open browser. Its processes are ended when it is dropped.
+/// An open browser. Dropping this ends its processes.
 pub(crate) struct Browser {
     driver: Child,
-    /// Held, so that the driver can go on writing.
+    /// Kept open, so that the driver can continue writing.
     _talk: BufReader<ChildStdout>,
     client: Client,
     _profile: TempDir,
 }
 
 impl Browser {
-    /// Opens a browser; none where none is installed.
+    /// Opens a browser. Returns `None` if no browser is installed.
     pub(crate) async fn open() -> Option<Self> {
         let (Some(chromium), Some(driver)) = (find("chromium"), find("chromedriver")) else {
             let why = "skipped: Chromium and ChromeDriver are not installed";
@@ -44,7 +44,7 @@ impl Browser {
         let args = [
             "--headless=new",
             "--window-size=1000,1300",
-            // The sandbox of Chromium does not work for root; the pages are our own.
+            // Chromium's sandbox does not work for root, and the tests open only their own pages.
             "--no-sandbox",
             "--disable-gpu",
             "--disable-quic",
@@ -75,7 +75,7 @@ impl Browser {
         self.go(&format!("file://{}", path.canonicalize().unwrap().display())).await;
     }
 
-    /// The texts of everything that a CSS selector finds, in order.
+    /// The texts of all elements that a CSS selector finds, in order.
     pub(crate) async fn texts(&self, css: &str) -> Vec<String> {
         let mut texts = Vec::new();
         for element in self.client.find_all(Locator::Css(css)).await.unwrap() {
@@ -84,13 +84,13 @@ impl Browser {
         texts
     }
 
-    /// The value that stands with a label in a part of a run sheet.
+    /// The value beside a label in a part of a run sheet.
     pub(crate) async fn sheet_value(&self, within: &str, label: &str) -> Option<String> {
         self.texts(&format!("{within} code[data-label=\"{label}\"]")).await.into_iter().next()
     }
 
-    /// Follows a link, or presses a button, by its words; within the row of a table that has a cell with these words, if
-    /// any are given.
+    /// Follows a link or presses a button by its words. If `row` is given, only in the table row that has a cell with
+    /// that text.
     pub(crate) async fn press(&self, words: &str, row: Option<&str>) {
         let within = row.map(|row| format!("//tr[td[normalize-space()='{row}']]")).unwrap_or_default();
         let xpath = format!("{within}//*[self::button or self::a or self::summary][normalize-space()='{words}']");
@@ -102,41 +102,41 @@ impl Browser {
         self.find(&format!("//button[normalize-space()='{words}']")).await.is_enabled().await.unwrap()
     }
 
-    /// Chooses what bears the label.
+    /// Chooses the option with this label.
     pub(crate) async fn choose(&self, label: &str) {
-        self.labelled(label).await.click().await.unwrap();
+        self.labeled(label).await.click().await.unwrap();
     }
 
-    /// Ticks the box, or clears it.
+    /// Ticks or clears the box.
     pub(crate) async fn tick(&self, label: &str, ticked: bool) {
-        let element = self.labelled(label).await;
+        let element = self.labeled(label).await;
         if element.is_selected().await.unwrap() != ticked {
             element.click().await.unwrap();
         }
     }
 
-    /// Replaces what the field holds.
+    /// Replaces the content of the field.
     pub(crate) async fn enter(&self, label: &str, value: &str) {
-        let element = self.labelled(label).await;
+        let element = self.labeled(label).await;
         element.clear().await.unwrap();
         element.send_keys(value).await.unwrap();
     }
 
-    /// What the field holds.
+    /// The content of the field.
     pub(crate) async fn value(&self, label: &str) -> String {
-        self.labelled(label).await.prop("value").await.unwrap().unwrap_or_default()
+        self.labeled(label).await.prop("value").await.unwrap().unwrap_or_default()
     }
 
-    /// Waits until these words stand anywhere on the page.
+    /// Waits until the page shows these words.
     pub(crate) async fn await_words(&self, words: &str) {
         let xpath = format!("//*[contains(normalize-space(), '{words}')]");
         let found = self.client.wait().at_most(FOREVER).for_element(Locator::XPath(&xpath)).await;
         if found.is_err() {
-            panic!("`{words}` did not come up: {}", self.texts("body").await.join("\n"));
+            panic!("`{words}` did not appear: {}", self.texts("body").await.join("\n"));
         }
     }
 
-    /// What the page looks like, as PNG.
+    /// A screenshot of the page, as PNG.
     pub(crate) async fn picture(&self) -> Vec<u8> {
         self.client.screenshot().await.unwrap()
     }
@@ -145,13 +145,14 @@ impl Browser {
         self.client.clone().close().await.unwrap();
     }
 
-    async fn labelled(&self, label: &str) -> Element {
+    async fn labeled(&self, label: &str) -> Element {
         let found = self.find(&format!("//label[normalize-space()='{label}']")).await;
-        let id = found.attr("for").await.unwrap().unwrap_or_else(|| panic!("the label `{label}` is of nothing"));
+        let id =
+            found.attr("for").await.unwrap().unwrap_or_else(|| panic!("the label `{label}` belongs to no element"));
         self.client.find(Locator::Id(&id)).await.unwrap()
     }
 
-    /// Waits for what is to come up: a press that leads to another page may return before it is there.
+    /// Waits for an element, because a press that leads to another page may return before that page is loaded.
     async fn find(&self, xpath: &str) -> Element {
         match self.client.wait().at_most(FOREVER).for_element(Locator::XPath(xpath)).await {
             Ok(element) => element,
@@ -162,7 +163,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // It ends the browser with itself.
+        // ChromeDriver ends the browser when it ends.
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
@@ -173,7 +174,7 @@ fn find(name: &str) -> Option<PathBuf> {
     env::split_paths(&path).map(|dir| dir.join(name)).find(|path| path.is_file())
 }
 
-/// ChromeDriver says on which port it listens.
+/// Reads the port from ChromeDriver's output.
 fn read_port(driver: &mut Child) -> (u16, BufReader<ChildStdout>) {
     let mut talk = BufReader::new(driver.stdout.take().unwrap());
     let mut line = String::new();

@@ -1,4 +1,4 @@
-//! A disk that fails on order under the unchanged binary: `fixtures/disk`, preloaded.
+//! A disk that fails on request, under the unchanged binary: the preloaded library `fixtures/disk`.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::{command, finish, library};
 
-/// Why there is no such disk here, if there is none.
+/// Why the faulty disk is not available on this machine, if it is not.
 pub(crate) fn missing() -> Option<&'static str> {
     static IS_LOADED: LazyLock<bool> = LazyLock::new(is_loaded);
     if !cfg!(target_os = "linux") {
@@ -21,12 +21,12 @@ pub(crate) fn missing() -> Option<&'static str> {
     } else if cfg!(target_feature = "crt-static") {
         Some("a binary that is linked statically loads no failing disk")
     } else {
-        assert!(*IS_LOADED, "the failing disk was not loaded into the binary");
+        assert!(*IS_LOADED, "the faulty disk was not loaded into the binary");
         None
     }
 }
 
-/// Whether the disk sees what the binary writes.
+/// Whether the faulty disk sees what the binary writes.
 fn is_loaded() -> bool {
     let folder = TempDir::new().unwrap();
     let root = folder.path().join("work");
@@ -38,34 +38,36 @@ fn is_loaded() -> bool {
     watch.points().iter().any(|point| point.is_like(&DiskPoint::new("write", "version", 1)))
 }
 
-/// A call by which something is written below the root.
+/// A call that writes something below the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DiskPoint {
-    /// `write`, `sync` and so on.
+    /// The kind of call, such as `write` or `sync`.
     pub(crate) call: String,
     /// The file, relative to the root.
     pub(crate) path: String,
-    /// Counts the calls of this kind on this file from 1, since its last sync.
+    /// The number of this call among those of its kind on this file since its last sync, counted from 1.
     pub(crate) nth: u32,
     /// How often the file was synced before.
     pub(crate) syncs: u32,
 }
 
-/// What is to happen at a point: `kill-before`, `kill-after`, `short`, or the name of an error, with a `+` if it stays.
+/// A fault at a point: `kill-before`, `kill-after`, `short`, or the name of an error, followed by `+` if it is
+/// permanent.
 #[derive(Debug, Clone)]
-pub(crate) struct Strike {
+pub(crate) struct DiskFault {
     pub(crate) mode: &'static str,
     pub(crate) point: DiskPoint,
 }
 
-/// The list of the calls of one run, and the strike in it, if one was ordered.
+/// The list of the calls of one run, with the fault if one was requested.
 pub(crate) struct Watch {
     list: PathBuf,
 }
 
 impl Watch {
-    /// Lets the command run on the disk. What that needs for itself is put into `folder`, which must not lie below `root`.
-    pub(crate) fn over(command: &mut Command, root: &Path, folder: &Path, strike: Option<&Strike>) -> Self {
+    /// Sets the command up to run on the faulty disk. The disk's own files go into `folder`, which must not be below
+    /// `root`.
+    pub(crate) fn over(command: &mut Command, root: &Path, folder: &Path, strike: Option<&DiskFault>) -> Self {
         let list = folder.join("list");
         File::create(&list).unwrap();
         command.env("LD_PRELOAD", plainly_named(folder));
@@ -76,7 +78,7 @@ impl Watch {
         Self { list }
     }
 
-    /// How many calls were hit.
+    /// How many calls the fault hit.
     pub(crate) fn struck(&self) -> usize {
         self.lines().iter().filter(|line| line.starts_with("struck ")).count()
     }
@@ -102,7 +104,8 @@ impl Watch {
     }
 }
 
-/// The library by a name that `LD_PRELOAD` can hold: spaces and colons, as a checkout's path may have, separate there.
+/// The library under a path without spaces and colons. The path of a checkout may contain them, but in `LD_PRELOAD`
+/// they separate entries.
 fn plainly_named(folder: &Path) -> PathBuf {
     let link = folder.join("failing_disk.so");
     if !link.exists() {
@@ -122,7 +125,7 @@ impl DiskPoint {
     }
 }
 
-impl Strike {
+impl DiskFault {
     pub(crate) fn new(mode: &'static str, point: DiskPoint) -> Self {
         Self { mode, point }
     }
@@ -133,7 +136,7 @@ impl Strike {
     }
 }
 
-impl fmt::Display for Strike {
+impl fmt::Display for DiskFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let DiskPoint { call, path, nth, syncs } = &self.point;
         write!(f, "{} {call} {path} #{nth} after {syncs} syncs", self.mode)

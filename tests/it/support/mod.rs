@@ -1,9 +1,9 @@
-//! A laboratory: a simulator in this process, a folder with its configuration, and the binary to run on it.
+//! A lab: a simulator in this process, a folder with its configuration, and the binary to run on it.
 
 mod background;
 /// A browser, if there is one.
 pub(crate) mod browser;
-/// A disk that fails on order.
+/// A disk that fails on request.
 pub(crate) mod disk;
 /// A terminal to run the binary in.
 pub(crate) mod terminal;
@@ -27,7 +27,7 @@ use tower::ServiceExt;
 
 pub(crate) use background::Background;
 
-/// A simulator, and a folder that a client can work in.
+/// A simulator, and a folder for the binary to run in.
 pub(crate) struct Lab {
     /// The simulated world.
     pub(crate) sim: Sim,
@@ -35,7 +35,7 @@ pub(crate) struct Lab {
     dir: TempDir,
 }
 
-/// What a run of the binary printed, and how it ended.
+/// The output and the exit code of a run of the binary.
 #[derive(Debug, Clone)]
 pub(crate) struct Output {
     pub(crate) code: i32,
@@ -44,7 +44,7 @@ pub(crate) struct Output {
 }
 
 impl Lab {
-    /// A fleet of this many tenants without latency.
+    /// A lab with this many tenants and no latency.
     pub(crate) fn with_tenants(tenants: usize) -> Self {
         Self::new(SimConfig::default().tenants(tenants))
     }
@@ -61,12 +61,12 @@ impl Lab {
         Self { sim, runtime, dir }
     }
 
-    /// Waits for what the store or the simulator does.
+    /// Runs a future of the store or the simulator to its end.
     pub(crate) fn wait<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
     }
 
-    /// How many service clients the tenant's org has ever made, by its own log.
+    /// How many service clients were ever created in the tenant's org, according to its log.
     pub(crate) fn clients_made(&self, tenant: &SimTenant) -> usize {
         let filter = "eventType%20eq%20%22integration.api_service.lifecycle.authorize%22";
         let request = http::Request::get(format!("https://{}/api/v1/logs?filter={filter}", tenant.domain))
@@ -81,29 +81,29 @@ impl Lab {
         })
     }
 
-    /// The tenant's org as it is now.
+    /// The current state of the tenant's org.
     pub(crate) fn org(&self, tenant: &SimTenant) -> OrgView {
         self.sim.world().orgs.into_iter().find(|org| org.domain == tenant.domain).unwrap()
     }
 
-    /// The tenant's directory as it is now.
+    /// The current state of the tenant's directory.
     pub(crate) fn directory(&self, tenant: &SimTenant) -> DirectoryView {
         self.sim.world().directories.into_iter().find(|directory| directory.name == tenant.name).unwrap()
     }
 
-    /// The binary's own audit finds that the journal, the custody of secrets and both sides agree, and that so many tenants
-    /// have a client in place.
+    /// Asserts that the binary's own audit finds no difference between the journal, the secret store, and both sides,
+    /// and that this many tenants have a client in place.
     #[track_caller]
     pub(crate) fn audit(&self, tenants: usize) {
         let output = self.run(&["audit", "verify", "--online"]).expect(0);
         let in_place = output.stdout.lines().filter(|line| {
-            line.starts_with("world") && line.contains("/provision ") && line.contains("done by the journal")
+            line.starts_with("world") && line.contains("/provision ") && line.contains("the journal says done")
         });
         assert_eq!(in_place.count(), tenants, "{}", output.stdout);
     }
 
-    /// Lets so much time pass that a client which nobody uses is known to be unused. Directories that are on the legacy client
-    /// synchronize then; those that are on the new one have been silent.
+    /// Advances the clock until all tokens have expired, so that an unused client is known to be unused. Then
+    /// directories that use the legacy client sync; those that use the new client have been silent.
     pub(crate) fn outlive_tokens(&self) {
         self.sim.clock().advance(Duration::from_secs(90 * 60));
         let names: Vec<_> = self
@@ -121,7 +121,7 @@ impl Lab {
         }
     }
 
-    /// A person connects the directory by hand as the legacy client, and it synchronizes.
+    /// Connects the directory with the legacy client, as a person would by hand, and lets it sync.
     pub(crate) fn reconnect_as_before(&self, tenant: &SimTenant) {
         let (directory, flow) = (tenant.directory_id.clone(), "authorization_code".to_owned());
         let client_id = self.org(tenant).legacy[0].client_id.clone();
@@ -181,26 +181,26 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        // The simulator's connections live on the runtime; it is gone before they are.
+        // The simulator's connections run on the runtime, so the simulator must be dropped first.
         let _guard = self.runtime.enter();
     }
 }
 
 impl Output {
-    /// The same output, after checking how the run ended.
+    /// Returns the same output after checking the exit code.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
-    /// Exit code, stdout and stderr in one text, for snapshots.
+    /// Exit code, stdout, and stderr in one text, for snapshots.
     pub(crate) fn show(&self) -> String {
         format!("exit code: {}\n----- stdout -----\n{}----- stderr -----\n{}", self.code, self.stdout, self.stderr)
     }
 }
 
-/// The binary, in an environment that holds nothing of this machine.
+/// A command that runs the binary in a clean environment.
 pub(crate) fn command(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flowswap"));
     command.current_dir(dir).env_clear().env("HOME", dir).env("NO_COLOR", "1").args(args);
@@ -213,7 +213,7 @@ pub(crate) fn run_in(dir: &Path, args: &[&str]) -> Output {
     finish(command(dir, args))
 }
 
-/// Runs a command that is prepared already. One that a signal ended has that, negative, as its code.
+/// Runs a prepared command. If a signal ended it, the exit code is the negative signal number.
 #[must_use]
 pub(crate) fn finish(mut command: Command) -> Output {
     let output = command.output().unwrap();
@@ -225,7 +225,7 @@ pub(crate) fn finish(mut command: Command) -> Output {
     }
 }
 
-/// Prints a line that is seen also when the test passes.
+/// Prints a line that is shown even if the test passes.
 pub(crate) fn print(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
@@ -235,12 +235,12 @@ pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// The library of a plugin, where Cargo has built it.
+/// The library of a plugin, as Cargo built it.
 pub(crate) fn plugin_file(name: &str) -> PathBuf {
     library(&format!("flowswap_{name}"))
 }
 
-/// A dynamic library, where Cargo has built it.
+/// A dynamic library, as Cargo built it.
 fn library(name: &str) -> PathBuf {
     use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
     let deps = Path::new(env!("CARGO_BIN_EXE_flowswap")).with_file_name("deps");

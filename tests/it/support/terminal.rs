@@ -1,4 +1,4 @@
-//! A pseudo-terminal: what the binary does only where a person is at the other end.
+//! A pseudo-terminal, for what the binary does only if a person is at the terminal.
 
 use std::{
     fs::{File, OpenOptions},
@@ -11,17 +11,17 @@ use std::{
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-/// No test waits for as long as this; it ends one that would wait for ever.
+/// Longer than any test waits; ends a test that would wait forever.
 const FOREVER: Duration = Duration::from_secs(60);
 
-/// The person's end of a terminal, with the binary at the other.
+/// The person's end of a terminal; the binary is at the other end.
 pub(crate) struct Terminal {
     child: Child,
     keyboard: File,
     screen: Receiver<String>,
-    /// What was on the screen so far.
+    /// Everything on the screen so far.
     seen: String,
-    /// How much of that was waited for already.
+    /// How many bytes of that earlier waits have covered.
     read: usize,
 }
 
@@ -35,7 +35,7 @@ impl Terminal {
         let other = OpenOptions::new().read(true).write(true).open(path).unwrap();
         let stream = || Stdio::from(other.try_clone().unwrap());
         let child = command.stdin(stream()).stdout(stream()).stderr(stream()).spawn().unwrap();
-        // Only the binary's own copies keep the terminal open.
+        // Only the binary's own copies of the streams keep the terminal open.
         drop(command);
         drop(other);
         let keyboard = File::from(person);
@@ -43,7 +43,7 @@ impl Terminal {
         Self { child, keyboard, screen, seen: String::new(), read: 0 }
     }
 
-    /// Waits until these words are on the screen, after those that were waited for before.
+    /// Waits until these words appear on the screen, after the words of the previous wait.
     #[track_caller]
     pub(crate) fn await_words(&mut self, words: &str) {
         let begun = Instant::now();
@@ -55,12 +55,12 @@ impl Terminal {
             let left = FOREVER.saturating_sub(begun.elapsed());
             match self.screen.recv_timeout(left) {
                 Ok(text) => self.seen += &text,
-                Err(_) => panic!("`{words}` did not come after:\n{}", self.seen),
+                Err(_) => panic!("`{words}` did not appear after:\n{}", self.seen),
             }
         }
     }
 
-    /// The word that follows, up to the end of its line.
+    /// The next word, up to the end of its line.
     #[track_caller]
     pub(crate) fn next_word(&mut self) -> String {
         let begin = self.read;
@@ -73,7 +73,7 @@ impl Terminal {
         self.keyboard.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
-    /// Waits for the end: the exit code, and all that was on the screen.
+    /// Waits for the end. Returns the exit code and everything that was on the screen.
     pub(crate) fn finish(mut self) -> (i32, String) {
         let status = self.child.wait().unwrap();
         self.seen.extend(self.screen.iter());
@@ -83,13 +83,13 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // It has ended already, unless the test failed on its way.
+        // The process has already ended, unless the test failed.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// What comes on the screen. Where nobody has the other end any more, reading fails and that is the end.
+/// Reads the screen until the other end is closed; reading then fails.
 fn read(mut screen: File) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! A person at the terminal, led through the queue one sheet after the other.
+//! A person at the terminal who is led through one sheet after the other.
 
 use std::time::Duration;
 
@@ -17,48 +17,48 @@ fn start(lab: &Lab) -> Terminal {
 }
 
 #[test]
-fn what_is_done_is_noticed_without_a_word() {
+fn flowswap_notices_a_reconnect_without_input() {
     let lab = swapped(1);
     let mut person = start(&lab);
     person.await_words("acme: d done, n decline, l later >");
     sign_in(&lab, 0);
-    // Nobody types anything.
+    // The person types nothing.
     let (code, seen) = person.finish();
     assert_eq!(code, 0, "{seen}");
     assert_eq!(lab.in_state("rolled-back"), ["acme"], "{seen}");
 }
 
-/// Waits for the next sheet and the question below it: whose it is.
+/// Waits for the next sheet and the question below it. Returns the sheet's tenant.
 fn next_sheet(person: &mut Terminal) -> String {
-    person.await_words("once all of it is done: flowswap confirm ");
+    person.await_words("when everything is done: flowswap confirm ");
     let tenant = person.next_word();
     person.await_words(&format!("{tenant}: d done, n decline, l later >"));
     tenant
 }
 
 #[test]
-fn one_sheet_after_the_other() {
+fn sheets_are_shown_one_after_the_other() {
     let lab = swapped(3);
     let mut person = start(&lab);
-    // Who comes first is whoever is first through; every sheet names its tenant.
+    // The order of the tenants varies; every sheet names its tenant.
     let late = next_sheet(&mut person);
     person.enter("x");
-    person.await_words("one of these letters, then Enter");
+    person.await_words("type one of these letters, then press Enter");
     person.enter("l");
 
     let early = next_sheet(&mut person);
     person.enter("d");
-    // What comes of it is told after the next conversation, and does not fall into it.
+    // The result is shown after the next question is answered, so that it does not interrupt that question.
     let declined = next_sheet(&mut person);
     person.enter("n");
-    person.await_words("why? (empty goes back) >");
+    person.await_words("reason? (leave empty to return) >");
     person.enter("");
     person.await_words(&format!("{declined}: d done, n decline, l later >"));
     person.enter("n");
-    person.await_words("why?");
+    person.await_words("reason?");
     person.enter("no access");
 
-    person.await_words(&format!("{early}: expected: the step is seen not to be in place any more; seen: "));
+    person.await_words(&format!("{early}: expected: flowswap sees that the step was rolled back; found: "));
     assert_eq!(next_sheet(&mut person), early);
     person.enter("later");
     let (code, seen) = person.finish();
@@ -72,10 +72,10 @@ fn one_sheet_after_the_other() {
     assert_eq!(claims, 1, "{seen}");
 }
 
-/// A tenant whose sheet has a secret to paste, and the person who was just shown it.
+/// A lab with a tenant whose sheet has a secret to paste, and a terminal that just showed that sheet.
 fn before_the_sheet(display: Option<&str>) -> (Lab, Terminal) {
     let config = SimConfig::default().tenants(1).interface(Interface::CieGuided);
-    let lab = Lab::new(config.natural_sync(Duration::from_secs(300)));
+    let lab = Lab::new(config.scheduled_sync(Duration::from_secs(300)));
     lab.plan().expect(0);
     let mut command = command(lab.dir(), &["apply", "plan.json", "--yes", "--interactive"]);
     command.envs(display.map(|display| ("DISPLAY", display)));
@@ -89,32 +89,32 @@ fn the_secret_is_copied_without_leaving_the_sheet() {
     let Some(screen) = Screen::start() else { return };
     let (lab, mut person) = before_the_sheet(Some(&screen.display));
     person.enter("c");
-    person.await_words("the secret is on the clipboard for 60 s: paste it into “Client Secret”");
+    person.await_words("the secret is on the clipboard for 60 s; paste it into “Client Secret”");
     person.await_words("c copy the secret >");
     let copied = screen.paste().unwrap();
     person.enter("l");
     let (code, seen) = person.finish();
     assert!(code == 4 && copied.len() > 20 && !seen.contains(&copied), "{code}: {seen}");
-    assert_ne!(screen.paste(), Some(copied), "it is taken away at the end");
+    assert_ne!(screen.paste(), Some(copied), "the secret is cleared from the clipboard at the end");
     let evidence = lab.run(&["evidence", "acme"]).expect(0).stdout;
     assert!(evidence.contains("(clipboard)"), "{evidence}");
 }
 
 #[test]
-fn without_a_clipboard_the_sheet_says_what_else_there_is() {
+fn without_a_clipboard_the_sheet_names_the_alternative() {
     let (lab, mut person) = before_the_sheet(None);
     person.enter("c");
     person.await_words("failed to open the clipboard");
-    person.await_words("end this with `l`, then: flowswap secret copy acme --print");
+    person.await_words("press `l` to leave, then run: flowswap secret copy acme --print");
     person.await_words("c copy the secret >");
     person.enter("l");
     assert_eq!(person.finish().0, 4);
     let evidence = lab.run(&["evidence", "acme"]).expect(0).stdout;
-    assert!(!evidence.contains("secrets given to people"), "{evidence}");
+    assert!(!evidence.contains("secrets handed over"), "{evidence}");
 }
 
 #[test]
-fn nobody_at_the_terminal_is_refused() {
+fn interactive_mode_without_a_terminal_is_refused() {
     let lab = Lab::with_tenants(1);
     for line in ["apply plan.json --interactive --yes", "rollback --all --interactive --yes"] {
         let output = lab.run(&line.split(' ').collect::<Vec<_>>()).expect(2);

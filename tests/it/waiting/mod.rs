@@ -1,12 +1,12 @@
-//! What waits for a person or for time.
+//! Tenants that wait for a person or for time.
 
-/// A person at the terminal, led through the queue.
+/// A person at the terminal who is led through the sheets.
 mod interactive;
-/// What is shown of histories that were made by hand: every kind of waiting in one fleet.
+/// Reports about a fleet with every kind of waiting tenant.
 mod reports;
-/// The secret of a sheet: given once, to a terminal or a clipboard, and nowhere else.
+/// The secret of a sheet goes only to a terminal or a clipboard.
 mod secret;
-/// A fleet with one tenant in every kind of waiting, as a journal would have it.
+/// A handmade journal with one tenant for every kind of waiting.
 mod story;
-/// Confirming, declining, watching.
+/// Confirming, declining, and watching.
 mod words;

@@ -1,10 +1,10 @@
-//! What is shown of histories that were made by hand.
+//! Reports about a handmade journal.
 
 use serde_json::Value;
 
 use super::story::{CANARY, Story};
 
-/// Compares what the binary said with its snapshot, named after the words of the command.
+/// Compares the output of the binary with its snapshot, which is named after the words of the command.
 #[track_caller]
 fn compare(story: &Story, line: &str) {
     let output = story.run(line);
@@ -48,13 +48,13 @@ fn a_sheet_is_written_in_every_form_and_to_a_file() {
     let html = story.run("sheet acme --as html").expect(0).stdout;
     assert!(html.contains("<code data-label=\"Client ID\">0oa1b2c3d4e5f6g7h8i9</code>"), "{html}");
     for outside in ["src=", "<script", "<link", "url(", "@import"] {
-        assert!(!html.contains(outside), "the page needs something else: {outside}");
+        assert!(!html.contains(outside), "the page refers to something outside: {outside}");
     }
 }
 
-/// Nothing that was claimed is missing in the evidence, and what is missing is said.
+/// The evidence contains every check and every confirmation, and lists what is missing.
 #[test]
-fn the_evidence_of_a_swapped_tenant_is_whole() {
+fn the_evidence_of_a_swapped_tenant_is_complete() {
     let story = Story::new();
     let report = |tenant: &str| -> Value {
         serde_json::from_str(&story.run(&format!("evidence {tenant} --format json")).expect(0).stdout).unwrap()

@@ -1,4 +1,4 @@
-//! The secret of a sheet goes to a person, once, and is nowhere else.
+//! The secret of a sheet goes to the person who asks for it, and nowhere else.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use super::story::{CANARY, Story};
 use crate::support::{Background, command, print, terminal::Terminal};
 
 #[test]
-fn it_is_printed_to_a_terminal_and_recorded() {
+fn the_secret_is_printed_to_a_terminal_and_recorded() {
     let story = Story::new();
     let screen = Terminal::start(command(story.dir(), &["secret", "copy", "acme", "--print"]));
     let (code, seen) = screen.finish();
@@ -25,29 +25,29 @@ fn it_is_printed_to_a_terminal_and_recorded() {
 }
 
 #[test]
-fn it_goes_into_no_pipe_and_without_a_clipboard_nowhere() {
+fn the_secret_goes_to_no_pipe_and_is_not_copied_without_a_clipboard() {
     let story = Story::new();
     for line in ["secret copy acme --print", "secret copy acme --print --format json"] {
         let output = story.run(line).expect(2);
         assert_eq!(output.stdout, "");
-        assert!(output.stderr.contains("a secret is only printed to a terminal"), "{}", output.stderr);
+        assert!(output.stderr.contains("flowswap prints a secret only to a terminal"), "{}", output.stderr);
     }
-    // Neither a display nor anything else that has a clipboard is in this environment.
+    // The test's environment has no display and no other clipboard.
     let output = story.run("secret copy acme").expect(1);
     assert!(output.stderr.contains("failed to open the clipboard"), "{}", output.stderr);
-    assert!(output.stderr.contains("hint: `--print`"), "{}", output.stderr);
+    assert!(output.stderr.contains("hint: pass `--print`"), "{}", output.stderr);
     let evidence = story.run("evidence acme").expect(0).stdout;
-    assert_eq!(evidence.matches("to dana at").count(), 1, "nothing else was given to anybody: {evidence}");
+    assert_eq!(evidence.matches("to dana at").count(), 1, "the secret was given to nobody else: {evidence}");
     assert_nowhere(story.dir());
 }
 
 #[test]
-fn it_is_given_only_where_a_sheet_names_it() {
+fn the_secret_is_given_only_if_a_sheet_names_it() {
     let story = Story::new();
     for (tenant, code, words) in [
-        ("initech", 2, "nothing is asked of a person for the tenant `initech`, which is soaking"),
-        ("hooli", 2, "the run sheet of the tenant `hooli` names no secret"),
-        ("globex", 1, "names the secret `acme/provision/client_secret`, which is another's"),
+        ("initech", 2, "the tenant `initech` has no open run sheet; it is soaking"),
+        ("hooli", 2, "the run sheet of the tenant `hooli` does not ask for a secret"),
+        ("globex", 1, "names the secret `acme/provision/client_secret`, which belongs to another tenant"),
         ("nobody", 2, "the configuration has no tenant `nobody`"),
     ] {
         let (ended, seen) = Terminal::start(command(story.dir(), &["secret", "copy", tenant, "--print"])).finish();
@@ -57,30 +57,30 @@ fn it_is_given_only_where_a_sheet_names_it() {
     }
     fs::remove_dir_all(story.dir().join(".flowswap/secrets")).unwrap();
     let (ended, seen) = Terminal::start(command(story.dir(), &["secret", "copy", "acme", "--print"])).finish();
-    let words = "`acme/provision/client_secret`, which the run sheet names, is not in custody";
+    let words = "the secret store does not have `acme/provision/client_secret`, which the run sheet names";
     assert!(ended == 1 && seen.contains(words), "{ended}: {seen}");
 }
 
 #[test]
-fn it_leaves_the_clipboard_again_and_nothing_else_does() {
+fn the_secret_is_cleared_from_the_clipboard_and_nothing_else_is() {
     let Some(screen) = Screen::start() else { return };
     let story = Story::new();
     let copy = || {
         let mut command = command(story.dir(), &["secret", "copy", "acme"]);
         command.env("DISPLAY", &screen.display);
         let mut copying = Background::spawn(command);
-        copying.await_talk("the secret is on the clipboard for 60 s: paste it into “Client Secret”");
+        copying.await_talk("the secret is on the clipboard for 60 s; paste it into “Client Secret”");
         copying
     };
     let copying = copy();
     assert_eq!(screen.paste().as_deref(), Some(CANARY));
     copying.interrupt();
     let output = copying.finish().expect(0);
-    assert!(output.stderr.ends_with("the secret is not on the clipboard any more\n"), "{}", output.stderr);
+    assert!(output.stderr.ends_with("the secret is no longer on the clipboard\n"), "{}", output.stderr);
     assert!(!output.show().contains(CANARY));
     assert_ne!(screen.paste().as_deref(), Some(CANARY));
 
-    // What somebody else has put there meanwhile stays.
+    // Other content that was copied meanwhile stays on the clipboard.
     let copying = copy();
     screen.copy("something else");
     copying.interrupt();
@@ -91,14 +91,14 @@ fn it_leaves_the_clipboard_again_and_nothing_else_does() {
     assert_nowhere(story.dir());
 }
 
-/// A display that nobody sees, with a clipboard.
+/// A virtual display with a clipboard.
 pub(super) struct Screen {
     server: Child,
     pub(super) display: String,
 }
 
 impl Screen {
-    /// None, and a word about it, where the programs are not installed.
+    /// Starts the display. If the programs are not installed, prints that the test is skipped and returns `None`.
     pub(super) fn start() -> Option<Self> {
         if Command::new("xclip").arg("-version").stderr(Stdio::null()).status().is_err() {
             return skip("there is no `xclip` to look at a clipboard with");
@@ -135,7 +135,7 @@ impl Screen {
     }
 }
 
-/// Says why a test is not made.
+/// Prints why a test is skipped.
 fn skip(why: &str) -> Option<Screen> {
     print(&format!("skipped: {why}"));
     None
@@ -148,7 +148,7 @@ impl Drop for Screen {
     }
 }
 
-/// The secret is in no file, in clear.
+/// Asserts that no file contains the secret in clear text.
 fn assert_nowhere(dir: &Path) {
     let mut looked = 0;
     let mut folders = vec![dir.to_owned()];
@@ -164,5 +164,5 @@ fn assert_nowhere(dir: &Path) {
             assert!(!is_there, "{}", entry.path().display());
         }
     }
-    assert!(looked >= 4, "only {looked} files were looked at");
+    assert!(looked >= 4, "only {looked} files were searched");
 }

@@ -1,4 +1,5 @@
-//! A journal made by hand: one tenant in every kind of waiting. Times are fixed, so that what is shown of it is, too.
+//! A handmade journal with one tenant for every kind of waiting. Its times are fixed, so that the reports about it are
+//! too.
 
 use std::{fs, path::Path};
 
@@ -7,8 +8,8 @@ use flowswap_contract::{
     SheetLine, Step, StepProposal, Values,
 };
 use flowswap_engine::{
-    Direction, Draft, Entry, HandOver, Journal, PlannedTenant, RequestOutcome, RunCommand, RunId, Secret, SecretStore,
-    TenantState as S, Verdict, WayBack,
+    Direction, Draft, Entry, HandoverChannel, Journal, PlannedTenant, RequestOutcome, RunCommand, RunId, Secret,
+    SecretStore, StepRollback, TenantState as S, Verdict,
 };
 use flowswap_store::{AgeSecretStore, Identity, SqliteJournal, StateDir};
 use jiff::Timestamp;
@@ -17,16 +18,16 @@ use tempfile::TempDir;
 
 use crate::support::{Output, run_in};
 
-/// The secret in custody, which must be seen nowhere but where it was asked for.
+/// The secret in the secret store, which must appear only where a person asked for it.
 pub(super) const CANARY: &str = "kQ7-canary-Zx93_do-not-show";
 
-/// A folder with the story in it.
+/// A folder with the journal, its configuration, and its secret store.
 pub(super) struct Story {
     dir: TempDir,
 }
 
 impl Story {
-    /// Writes configuration, journal and custody.
+    /// Writes the configuration, the journal, and the secret store.
     pub(super) fn new() -> Self {
         let dir = TempDir::new().unwrap();
         let names = ["acme", "globex", "initech", "umbrella", "hooli", "stark"];
@@ -66,18 +67,18 @@ fn client_secret(tenant: &str) -> Handle {
     Handle::new(format!("{tenant}/provision/client_secret"))
 }
 
-/// All that happened.
+/// All records of the journal.
 fn tell() -> Vec<Draft> {
-    let mut teller = Teller::new();
+    let mut teller = StoryWriter::new();
     teller.tell(None, Entry::RunStarted { command: RunCommand::Apply, version: "0.1.0".to_owned(), scope: None });
 
-    // Waits for dana, for too long; erik says that it is done.
+    // Waits for dana beyond the deadline; erik confirmed the step.
     teller.until_asked("acme", Some("dana"), "2026-03-04T08:00:00Z");
     teller.end("acme", S::Waiting, "dana must act: Reconnect the directory acme");
-    // Waits for anybody, and has time.
+    // Waits for anybody; the deadline has not passed.
     teller.until_asked("globex", None, "2999-01-01T00:00:00Z");
     teller.end("globex", S::Waiting, "a person must act: Reconnect the directory globex");
-    // Was swapped, and soaks.
+    // Was swapped, and is soaking.
     teller.until_swapped("initech");
     teller.step_began("initech", "confirm");
     let syncs =
@@ -86,13 +87,13 @@ fn tell() -> Vec<Draft> {
     let error = Error { retry_after_ms: Some(1_000 * 60 * 60 * 24 * 365 * 900), ..look_again() };
     teller.fail("initech", "confirm", error, vec![token.clone(), syncs]);
     teller.end("initech", S::Soaking, "step `confirm` cannot be told yet");
-    // Was swapped and proven.
+    // Was swapped, and every check passed.
     teller.until_swapped("umbrella");
     teller.step_began("umbrella", "confirm");
     let two = Evidence::new("syncs", R::Pass, "2 of 2 syncs after the swap were good").by_request(Some("cie-9"));
     teller.done("umbrella", "confirm", Values::new(), vec![token, two]);
     teller.end("umbrella", S::Swapped, "");
-    // Was pasted the old id.
+    // The person entered the old client id.
     teller.until_swapped("stark");
     teller.step_began("stark", "confirm");
     let refused = Evidence::new("token", R::Fail, "tokens of 0oaLEGACY are refused since the swap")
@@ -104,7 +105,7 @@ fn tell() -> Vec<Draft> {
     teller.end("hooli", S::Soaking, "");
     teller.tell(None, Entry::RunEnded { interrupted: false });
 
-    // Another run takes one back, and a person must sign in.
+    // Another run rolls a tenant back, and a person must sign in.
     teller.next_run();
     teller.tell(None, Entry::RunStarted { command: RunCommand::Rollback, version: "0.1.0".to_owned(), scope: None });
     teller.start("hooli", Direction::Back);
@@ -120,22 +121,25 @@ fn tell() -> Vec<Draft> {
     teller.end("hooli", S::Waiting, "dana must act: Sign in with Okta again");
     teller.tell(None, Entry::RunEnded { interrupted: false });
 
-    let handed =
-        Entry::SecretHandedOver { handle: client_secret("acme"), by: "dana".to_owned(), way: HandOver::Clipboard };
+    let handed = Entry::SecretHandedOver {
+        handle: client_secret("acme"),
+        by: "dana".to_owned(),
+        way: HandoverChannel::Clipboard,
+    };
     teller.tell(Some("acme"), handed);
     let note = Some("from the phone".to_owned());
     teller.tell(Some("acme"), Entry::Confirmed { step: "swap".to_owned(), by: "erik".to_owned(), note });
     teller.drafts
 }
 
-/// Writes down one thing a minute.
-struct Teller {
+/// Writes one record per minute.
+struct StoryWriter {
     drafts: Vec<Draft>,
     now: Timestamp,
     run: RunId,
 }
 
-impl Teller {
+impl StoryWriter {
     fn new() -> Self {
         let now = at("2026-03-01T08:00:00Z");
         Self { drafts: Vec::new(), now, run: RunId::from_parts(1, [1; 10]) }
@@ -174,11 +178,11 @@ impl Teller {
         self.tell(Some(tenant), Entry::TenantEnded { state, reason });
     }
 
-    /// Up to the moment at which a person is asked to swap.
+    /// Writes all records up to the moment when a person is asked to swap.
     fn until_asked(&mut self, tenant: &str, owner: Option<&str>, deadline: &str) {
         self.until_proven(tenant);
         self.step_began(tenant, "swap");
-        // Globex's plugin reaches for a secret that is not its own.
+        // Globex's plugin asks for a secret that is not its own.
         let named = if tenant == "globex" { "acme" } else { tenant };
         let sheet = Box::new(reconnect(tenant, &client_secret(named)));
         let (step, direction) = ("swap".to_owned(), Direction::Forward);
@@ -186,7 +190,7 @@ impl Teller {
         self.tell(Some(tenant), Entry::OperatorAsked { step, direction, sheet, owner, deadline });
     }
 
-    /// Up to a swap that was seen to be done.
+    /// Writes all records up to a swap that flowswap saw.
     fn until_swapped(&mut self, tenant: &str) {
         self.until_proven(tenant);
         self.step_began(tenant, "swap");
@@ -260,7 +264,7 @@ fn planned(name: &str) -> PlannedTenant {
         step("retire", provider, Phase::Retire, "deactivate the legacy client", plugin, Unattended, &[]),
         step("purge", provider, Phase::Purge, "delete the legacy client", plugin, Irreversible, &[]),
     ];
-    let back = |step: &str, action: &str, reversibility| WayBack {
+    let back = |step: &str, action: &str, reversibility| StepRollback {
         step: step.to_owned(),
         action: action.to_owned(),
         reversibility,

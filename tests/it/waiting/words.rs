@@ -1,8 +1,8 @@
-//! What a person says is put down, and looked at.
+//! What a person confirms or declines is recorded and checked.
 
 use crate::support::{Background, Lab};
 
-/// Tenants that are swapped, and whose way back a person must take.
+/// A lab with swapped tenants whose rollback needs a person.
 pub(super) fn swapped(tenants: usize) -> Lab {
     let lab = Lab::with_tenants(tenants);
     lab.edit_config(|text| {
@@ -23,7 +23,7 @@ pub(super) fn sign_in(lab: &Lab, index: usize) {
 }
 
 #[test]
-fn a_claim_is_put_down_and_only_what_is_seen_counts() {
+fn a_confirmation_is_recorded_and_only_what_flowswap_sees_counts() {
     let lab = swapped(1);
     lab.run(&["rollback", "acme", "--yes"]).expect(4);
     let next = lab.json(&["next"], 0);
@@ -32,12 +32,17 @@ fn a_claim_is_put_down_and_only_what_is_seen_counts() {
     let time = |key: &str| row[key].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     assert_eq!(time("deadline").duration_since(time("since")), jiff::SignedDuration::from_hours(1));
 
-    // Said too early, twice: both are put down, and the tenant waits on.
+    // Two early confirmations: both are recorded, and the tenant keeps waiting.
     for expect in [1, 2] {
         let early = lab.run(&["confirm", "acme", "--note", "in a hurry"]).expect(4);
-        assert!(early.stderr.contains("put down that `swap` of acme is done, by your word"), "{}", early.stderr);
-        assert!(early.stdout.contains("and it is not seen; expected: "), "{}", early.stdout);
-        assert_eq!(early.stderr.matches("said at ").count(), expect - 1, "{}", early.stderr);
+        assert!(early.stderr.contains("recorded that you confirmed `swap` of acme"), "{}", early.stderr);
+        assert!(early.stdout.contains("but flowswap does not see it; expected: "), "{}", early.stdout);
+        assert_eq!(
+            early.stderr.matches("flowswap has not seen the change yet").count(),
+            expect - 1,
+            "{}",
+            early.stderr
+        );
         assert_eq!(lab.json(&["next"], 0)["tenants"][0]["claims"].as_array().unwrap().len(), expect);
     }
     let claim = &lab.json(&["sheet", "acme"], 0)["claims"][0];
@@ -47,11 +52,11 @@ fn a_claim_is_put_down_and_only_what_is_seen_counts() {
     lab.run(&["confirm", "acme"]).expect(0);
     assert_eq!(lab.in_state("rolled-back"), ["acme"]);
     let late = lab.run(&["confirm", "acme"]).expect(2);
-    assert!(late.stderr.contains("nothing is asked of a person for the tenant `acme`, which is rolled-back"));
+    assert!(late.stderr.contains("the tenant `acme` has no open run sheet; it is rolled-back"));
 }
 
 #[test]
-fn what_is_declined_waits_no_more_and_can_be_asked_again() {
+fn a_declined_step_stops_waiting_and_can_be_asked_again() {
     let lab = swapped(1);
     lab.run(&["rollback", "acme", "--yes"]).expect(4);
     let empty = lab.run(&["decline", "acme", "--reason", "  "]).expect(2);
@@ -62,7 +67,11 @@ fn what_is_declined_waits_no_more_and_can_be_asked_again() {
     let status = lab.run(&["status"]).expect(0);
     assert!(status.stdout.contains("declined step `swap`: no access"), "{}", status.stdout);
     let evidence = lab.run(&["evidence", "acme"]).expect(0);
-    assert!(evidence.stdout.contains("that `swap` will not be done (“no access”)"), "{}", evidence.stdout);
+    assert!(
+        evidence.stdout.lines().any(|line| line.contains(" declined `swap` at ") && line.ends_with("(“no access”)")),
+        "{}",
+        evidence.stdout
+    );
 
     lab.run(&["decline", "acme", "--reason", "again"]).expect(2);
     lab.run(&["rollback", "acme", "--yes"]).expect(4);
@@ -71,10 +80,10 @@ fn what_is_declined_waits_no_more_and_can_be_asked_again() {
 }
 
 #[test]
-fn watching_ends_once_nothing_is_awaited() {
+fn watch_ends_when_no_tenant_waits() {
     let lab = swapped(1);
     let idle = lab.run(&["watch"]).expect(0);
-    assert_eq!((idle.stdout.as_str(), idle.stderr.as_str()), ("", "nothing is awaited\n"));
+    assert_eq!((idle.stdout.as_str(), idle.stderr.as_str()), ("", "no tenant waits\n"));
 
     lab.run(&["rollback", "acme", "--yes"]).expect(4);
     sign_in(&lab, 0);
@@ -85,7 +94,7 @@ fn watching_ends_once_nothing_is_awaited() {
 }
 
 #[test]
-fn watching_is_stopped_by_ctrl_c() {
+fn ctrl_c_stops_watch() {
     let lab = swapped(1);
     lab.run(&["rollback", "acme", "--yes"]).expect(4);
     let mut watching = Background::start(lab.dir(), &["watch", "acme"]);
@@ -95,12 +104,12 @@ fn watching_is_stopped_by_ctrl_c() {
 }
 
 #[test]
-fn what_needs_time_is_not_looked_at_before() {
+fn a_tenant_that_waits_for_time_is_not_checked_early() {
     let story = super::story::Story::new();
     let mut watching = Background::start(story.dir(), &["watch", "initech"]);
-    watching.await_talk("initech: soaking: awaits confirm: syncs: 1 of 2 syncs after the swap was good");
-    watching.await_talk("nothing more can be seen before 2925-07-26T08:34:00Z; looking again then");
+    watching.await_talk("initech: soaking: waits for confirm: syncs: 1 of 2 syncs after the swap was good");
+    watching.await_talk("the next useful check is at 2925-07-26T08:34:00Z; waiting until then");
     watching.terminate();
-    // A look would have failed: the configuration has no credential.
+    // A check would have failed, because the configuration has no credential.
     watching.finish().expect(5);
 }

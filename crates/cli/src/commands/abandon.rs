@@ -1,11 +1,11 @@
-//! `flowswap rollback --abandon`: a way back that is stuck ends, and the tenant stays migrated.
+//! `flowswap rollback --abandon`: ends a stuck rollback, and the tenant stays migrated.
 
 use flowswap_engine::{AbandonError, JournalError, TenantHistory, TenantState};
 use serde::Serialize;
 
 use super::{started, status, stuck};
 use crate::{
-    args::Started,
+    args::StartedTenants,
     context::{Context, read_history, user},
     display::{
         self,
@@ -25,17 +25,17 @@ struct Report {
 struct Row {
     name: String,
     state: TenantState,
-    /// What was seen of the directory.
+    /// What flowswap saw of the directory.
     seen: String,
     next: Option<String>,
 }
 
-/// The command that ends the tenant's way back, where that is possible.
-pub(super) fn way_out(name: &str, tenant: &TenantHistory) -> Option<String> {
+/// The command that abandons the tenant's rollback, if that is possible.
+pub(super) fn abandon_command(name: &str, tenant: &TenantHistory) -> Option<String> {
     tenant.can_abandon().then(|| format!("flowswap rollback {name} --abandon --reason \"…\""))
 }
 
-pub(super) async fn run(context: &Context, args: &Started, reason: &str) -> Result<Exit, Failure> {
+pub(super) async fn run(context: &Context, args: &StartedTenants, reason: &str) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     select(&config, &args.tenants)?;
     let seen = read_history(&config).await?;
@@ -44,31 +44,31 @@ pub(super) async fn run(context: &Context, args: &Started, reason: &str) -> Resu
     for name in &names {
         let Some(tenant) = seen.tenant(name) else { continue };
         if !tenant.can_abandon() {
-            return Err(refuse(name, AbandonError::NotOnTheWayBack { state: tenant.state }));
+            return Err(to_failure(name, AbandonError::NotRollingBack { state: tenant.state }));
         }
         what += stuck::describe(name, tenant);
         what += "\n";
     }
-    let question = format!("End the way back of {}, and stay with the new client?", display::tenants(names.len()));
+    let question = format!("End the rollback of {}, and keep the new client?", display::tenants(names.len()));
     context.terminal.confirm(&what.trim_end(), &question, args.yes)?;
 
-    // What was shown may be old by now: only the writer of the journal decides on it.
+    // The history may have changed since it was shown, so read it again as the only writer of the journal.
     let (ports, history) = context.run_ports(&config, context.progress()).await?;
     let fleet = Fleet::open(context, &config, &names, &ports).await?;
     let runner = started::runner(ports);
-    let mut said = Vec::new();
+    let mut abandoned = Vec::new();
     for tenant in &fleet.tenants {
         let name = &tenant.spec.name;
         let Some(started) = history.tenant(name) else { continue };
-        let sight = runner.abandon(tenant, started, &user(), reason).await.map_err(|error| refuse(name, error))?;
-        said.push((name.clone(), sight));
+        let sight = runner.abandon(tenant, started, &user(), reason).await.map_err(|error| to_failure(name, error))?;
+        abandoned.push((name.clone(), sight));
     }
     let now = read_history(&config).await?;
     let row = |(name, seen): (String, String)| {
         let tenant = now.tenant(&name)?;
-        Some(Row { state: tenant.state, next: status::next(&name, tenant), seen, name })
+        Some(Row { state: tenant.state, next: status::next_command(&name, tenant), seen, name })
     };
-    let report = Report { tenants: said.into_iter().filter_map(row).collect() };
+    let report = Report { tenants: abandoned.into_iter().filter_map(row).collect() };
     context.terminal.report(&report, || report.tenants.iter().map(text).collect())?;
     Ok(Exit::Done)
 }
@@ -80,22 +80,23 @@ fn text(row: &Row) -> Text {
     text
 }
 
-fn refuse(name: &str, error: AbandonError) -> Failure {
+fn to_failure(name: &str, error: AbandonError) -> Failure {
     let (exit, hint) = match &error {
-        AbandonError::NotOnTheWayBack { .. } => {
-            (Exit::Usage, "`flowswap status` shows where every tenant stands".to_owned())
+        AbandonError::NotRollingBack { .. } => {
+            (Exit::Usage, "show the state of every tenant: flowswap status".to_owned())
         }
-        AbandonError::NoReason => (Exit::Usage, "say why, for whoever reads the journal later".to_owned()),
-        AbandonError::NotInPlace { .. } => {
-            (Exit::Refused, format!("go on with the way back: flowswap rollback {name}"))
+        AbandonError::NoReason => {
+            (Exit::Usage, "pass `--reason` with the reason, for later readers of the journal".to_owned())
         }
-        AbandonError::Unseen { .. } => {
-            (Exit::Failed, "nothing was decided; run the same command again once it can be looked at".to_owned())
-        }
+        AbandonError::NotInPlace { .. } => (Exit::Refused, format!("continue the rollback: flowswap rollback {name}")),
+        AbandonError::Unseen { .. } => (
+            Exit::Failed,
+            "nothing was recorded; run the same command again once flowswap can check the tenant".to_owned(),
+        ),
         AbandonError::Journal(JournalError::Storage { .. }) => {
-            (Exit::Failed, "nothing was decided; run the same command again".to_owned())
+            (Exit::Failed, "nothing was recorded; run the same command again".to_owned())
         }
-        AbandonError::Journal(_) => (Exit::Failed, "`flowswap audit verify` looks through the journal".to_owned()),
+        AbandonError::Journal(_) => (Exit::Failed, "verify the journal: flowswap audit verify".to_owned()),
     };
     Failure::new(exit, error).hint(hint)
 }

@@ -1,4 +1,4 @@
-//! `flowswap check`: is everything reachable and permitted?
+//! `flowswap check`: checks that everything is reachable and permitted.
 
 use std::collections::BTreeMap;
 
@@ -22,12 +22,12 @@ use crate::{
     terminal::{Tone, paint},
 };
 
-/// The check of a side's clock.
+/// The name of the check of a side's clock.
 const CLOCK: &str = "clock";
-/// Clocks that are this far apart deserve a look.
-const CLOCK_ODD: SignedDuration = SignedDuration::from_secs(30);
-/// Clocks that are this far apart make every statement about time worthless.
-const CLOCK_WRONG: SignedDuration = SignedDuration::from_mins(5);
+/// A clock that is off by this much gets a note.
+const CLOCK_SKEW_NOTED: SignedDuration = SignedDuration::from_secs(30);
+/// A clock that is off by this much makes every time in the evidence worthless.
+const CLOCK_SKEW_FAILED: SignedDuration = SignedDuration::from_mins(5);
 
 /// The report; scripts rely on its names.
 #[derive(Serialize)]
@@ -41,21 +41,21 @@ struct Check {
     role: Option<Role>,
     #[serde(flatten)]
     evidence: Evidence,
-    /// What can be done about it.
+    /// What the user can do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
-    /// The words in the detail that are this tenant's own.
+    /// The words in the detail that differ per tenant, such as its domain.
     #[serde(skip)]
-    own: Vec<String>,
+    own_words: Vec<String>,
 }
 
-/// What was seen of a side.
-struct Seen {
+/// The result of one check of a side.
+struct SideCheck {
     evidence: Evidence,
     hint: Option<String>,
 }
 
-impl Seen {
+impl SideCheck {
     fn failed(detail: impl Into<String>, hint: Option<String>) -> Self {
         Self { evidence: Evidence::new("access", R::Fail, detail), hint }
     }
@@ -67,7 +67,7 @@ pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Fail
     let fleet = Fleet::open(context, &config, &select.tenants, &context.dry_ports(progress.clone())).await?;
     let mut checks = check_machine(&config, &fleet);
     checks.extend(fleet.each(&config, &progress, check_tenant).await.into_iter().flatten());
-    context.heed_stop()?;
+    context.fail_if_stopped()?;
     let failed = checks.iter().any(|check| check.evidence.result == R::Fail);
     let report = Report { checks };
     context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
@@ -80,7 +80,7 @@ fn check_machine(config: &Config, fleet: &Fleet) -> Vec<Check> {
         role: None,
         evidence: Evidence::new(check, result, detail),
         hint: None,
-        own: Vec::new(),
+        own_words: Vec::new(),
     };
     let identity = match load_identity(config) {
         Ok(_) => machine("identity", R::Pass, format!("`{}` can be used", config.identity.display())),
@@ -101,61 +101,62 @@ fn check_machine(config: &Config, fleet: &Fleet) -> Vec<Check> {
 
 async fn check_tenant(tenant: Tenant) -> Vec<Check> {
     let (provider, directory) = tokio::join!(check_side(&tenant, Role::Provider), check_side(&tenant, Role::Directory));
-    let mut own = vec![tenant.spec.name.clone(), tenant.spec.domain.clone()];
-    own.extend(tenant.backend(Role::Directory).skews().into_keys().map(host_of));
+    let mut own_words = vec![tenant.spec.name.clone(), tenant.spec.domain.clone()];
+    own_words.extend(tenant.backend(Role::Directory).skews().into_keys().map(host_of));
     [(Role::Provider, provider), (Role::Directory, directory)]
         .into_iter()
         .flat_map(|(role, seen)| seen.into_iter().map(move |seen| (role, seen)))
-        .map(|(role, Seen { evidence, hint })| Check {
+        .map(|(role, SideCheck { evidence, hint })| Check {
             tenant: Some(tenant.spec.name.clone()),
             role: Some(role),
             evidence,
             hint,
-            own: own.clone(),
+            own_words: own_words.clone(),
         })
         .collect()
 }
 
-async fn check_side(tenant: &Tenant, role: Role) -> Vec<Seen> {
+async fn check_side(tenant: &Tenant, role: Role) -> Vec<SideCheck> {
     if let Some(defect) = find_domain_defect(&tenant.spec.domain) {
-        return if role == Role::Provider { vec![Seen::failed(defect, None)] } else { Vec::new() };
+        return if role == Role::Provider { vec![SideCheck::failed(defect, None)] } else { Vec::new() };
     }
     let params = json!(TestParams::default());
     let call = BackendCall { op: Op::Test, mode: Mode::DryRun, run: RunId::none(), step: None, params };
     let reply = tenant.backend(role).call(call).await.and_then(|reply| {
         serde_json::from_value::<TestReply>(reply).map_err(|error| {
-            contract::Error::new(contract::ErrorKind::Protocol, format!("the answer does not decode: {error}"))
+            contract::Error::new(contract::ErrorKind::Protocol, format!("the plugin's reply does not decode: {error}"))
         })
     });
-    let mut seen: Vec<Seen> = match reply {
-        Ok(reply) => reply.evidence.into_iter().map(|evidence| Seen { evidence, hint: None }).collect(),
-        Err(error) => vec![Seen::failed(error.message, error.hint)],
+    let mut seen: Vec<SideCheck> = match reply {
+        Ok(reply) => reply.evidence.into_iter().map(|evidence| SideCheck { evidence, hint: None }).collect(),
+        Err(error) => vec![SideCheck::failed(error.message, error.hint)],
     };
     seen.extend(check_clock(&tenant.backend(role).skews()));
     seen
 }
 
-/// How far the side's clock is from this machine's; nothing where no answer told its time.
-fn check_clock(skews: &BTreeMap<String, SignedDuration>) -> Option<Seen> {
+/// How far the side's clock is from this machine's. `None` if no response carried a time.
+fn check_clock(skews: &BTreeMap<String, SignedDuration>) -> Option<SideCheck> {
     let (origin, skew) = skews.iter().max_by_key(|(_, skew)| skew.abs())?;
     let host = host_of(origin.clone());
     let result = match skew.abs() {
-        apart if apart >= CLOCK_WRONG => R::Fail,
-        apart if apart >= CLOCK_ODD => R::Inconclusive,
+        apart if apart >= CLOCK_SKEW_FAILED => R::Fail,
+        apart if apart >= CLOCK_SKEW_NOTED => R::Inconclusive,
         _ => {
-            let detail = format!("the clock of {host} is less than {} s from this machine's", CLOCK_ODD.as_secs());
-            return Some(Seen { evidence: Evidence::new(CLOCK, R::Pass, detail), hint: None });
+            let detail =
+                format!("the clock of {host} is less than {} s from this machine's", CLOCK_SKEW_NOTED.as_secs());
+            return Some(SideCheck { evidence: Evidence::new(CLOCK, R::Pass, detail), hint: None });
         }
     };
     let way = if skew.is_negative() { "behind" } else { "ahead of" };
-    let detail = format!("the clock of {host} is {} {way} this machine's", amount(skew.abs()));
+    let detail = format!("the clock of {host} is {} {way} this machine's", format_skew(skew.abs()));
     let hint =
-        "find out which of the two is wrong, and set it by NTP; `flowswap finalize` compares the clocks of both sides";
-    Some(Seen { evidence: Evidence::new(CLOCK, result, detail), hint: Some(hint.to_owned()) })
+        "find out which clock is wrong, and set it with NTP; `flowswap finalize` compares the clocks of both sides";
+    Some(SideCheck { evidence: Evidence::new(CLOCK, result, detail), hint: Some(hint.to_owned()) })
 }
 
-/// The two largest units say enough.
-fn amount(apart: SignedDuration) -> String {
+/// A duration in its two largest units.
+fn format_skew(apart: SignedDuration) -> String {
     let seconds = apart.as_secs();
     match seconds {
         ..60 => format!("{seconds} s"),
@@ -172,18 +173,15 @@ fn host_of(origin: String) -> String {
     }
 }
 
-/// One line for each side, or for all sides that fared the same where they are many; every check that did not pass, once
-/// for all tenants of which it says the same; and what can be done. With `all`, every check of every tenant.
+/// One line for each side, or one for many sides with the same result. Then every check that did not pass, once for all
+/// tenants with the same text, and the hints. With `all`, every check of every tenant.
 fn text(report: &Report, all: bool) -> Text {
-    let is_open = |check: &&Check| !matches!(check.evidence.result, R::Pass | R::NotApplicable);
-    let mut text = match all {
-        true => table::render(COLUMNS, report.checks.iter().map(row)),
-        false => summary(report),
-    };
-    let open: Vec<&Check> = report.checks.iter().filter(is_open).collect();
+    let needs_attention = |check: &&Check| !matches!(check.evidence.result, R::Pass | R::NotApplicable);
+    let mut text = if all { table::render(COLUMNS, report.checks.iter().map(row)) } else { summary(report) };
+    let open: Vec<&Check> = report.checks.iter().filter(needs_attention).collect();
     if !all && !open.is_empty() {
         text += "\n";
-        text += table::render(COLUMNS, by_cause(&open, |check| Some(&check.evidence.detail)).iter().map(cause));
+        text += table::render(COLUMNS, by_cause(&open, |check| Some(&check.evidence.detail)).iter().map(group_row));
     }
     let hints = by_cause(&open, |check| check.hint.as_ref());
     if !hints.is_empty() {
@@ -191,7 +189,7 @@ fn text(report: &Report, all: bool) -> Text {
     }
     for hint in &hints {
         let names = tenants_of(&hint.items);
-        text += text!("{} {}{}\n", paint(Tone::Strong, "hint:"), hint.said, text!(" ({})", causes::whom(&names)));
+        text += text!("{} {}{}\n", paint(Tone::Strong, "hint:"), hint.text, text!(" ({})", causes::subject(&names)));
     }
     let failed = report.checks.iter().filter(|check| check.evidence.result == R::Fail).count();
     text + text!("\n{} checks, {} failed\n", report.checks.len(), failed)
@@ -199,27 +197,27 @@ fn text(report: &Report, all: bool) -> Text {
 
 const COLUMNS: [&str; 5] = ["tenant", "side", "check", "result", ""];
 
-/// Checks that say the same, with the same result of the same check.
-fn by_cause<'a>(checks: &[&'a Check], said: impl Fn(&'a Check) -> Option<&'a String>) -> Vec<Group<&'a Check>> {
-    let checks = checks.iter().copied().filter(|check| said(check).is_some());
+/// Groups the checks with the same name, result, and text.
+fn by_cause<'a>(checks: &[&'a Check], text_of: impl Fn(&'a Check) -> Option<&'a String>) -> Vec<Group<&'a Check>> {
+    let checks = checks.iter().copied().filter(|check| text_of(check).is_some());
     let groups = causes::group(checks, |check| {
-        // The same words of another check, or of another side, are another matter.
-        let matter = format!("{:?} {} {:?}", check.role, check.evidence.check, check.evidence.result);
-        let said = said(check).map_or("", String::as_str);
-        (format!("{matter}\n{said}"), check.own.iter().map(String::as_str).collect())
+        // The same text from another check or another side belongs to another group.
+        let source = format!("{:?} {} {:?}", check.role, check.evidence.check, check.evidence.result);
+        let text = text_of(check).map_or("", String::as_str);
+        (format!("{source}\n{text}"), check.own_words.iter().map(String::as_str).collect())
     });
-    let without_matter = |group: Group<&'a Check>| match group.said.split_once('\n') {
-        Some((_, said)) => Group { said: said.to_owned(), ..group },
+    let without_source = |group: Group<&'a Check>| match group.text.split_once('\n') {
+        Some((_, text)) => Group { text: text.to_owned(), ..group },
         None => group,
     };
-    groups.into_iter().map(without_matter).collect()
+    groups.into_iter().map(without_source).collect()
 }
 
 fn tenants_of<'a>(checks: &[&'a Check]) -> Vec<&'a str> {
     checks.iter().map(|check| check.tenant.as_deref().unwrap_or("-")).collect()
 }
 
-/// A row for each side; from many equal ones on, one for all of them.
+/// A row for each side, or one for all sides with the same result if they are many.
 fn summary(report: &Report) -> Text {
     let sides: Vec<&[Check]> = report.checks.chunk_by(same_side).collect();
     let mut alike: Vec<(SideKey, Vec<&[Check]>)> = Vec::new();
@@ -232,9 +230,10 @@ fn summary(report: &Report) -> Text {
     }
     let is_many = alike.iter().any(|(key, together)| key.0.is_some() && together.len() >= MANY);
     let columns = ["tenant", "side", "checks", "result"];
-    match is_many {
-        false => table::render(columns, report.checks.chunk_by(same_side).map(|side| summarize(&[side]))),
-        true => table::render(columns, alike.iter().map(|(_, together)| summarize(together))),
+    if is_many {
+        table::render(columns, alike.iter().map(|(_, together)| summarize(together)))
+    } else {
+        table::render(columns, report.checks.chunk_by(same_side).map(|side| summarize(&[side])))
     }
 }
 
@@ -254,29 +253,29 @@ fn worst(checks: &[Check]) -> R {
     worst.unwrap_or(R::NotApplicable)
 }
 
-/// The row of sides that fared the same.
+/// The row of sides with the same result.
 fn summarize(sides: &[&[Check]]) -> [Cell; 4] {
     let first = &sides[0][0];
     let names: Vec<&str> = sides.iter().map(|side| side[0].tenant.as_deref().unwrap_or("-")).collect();
     let (tone, word) = word(worst(sides[0]));
-    [table::plain(causes::whom(&names)), side(first), table::plain(sides[0].len()), table::toned(tone, word)]
+    [table::plain(causes::subject(&names)), side(first), table::plain(sides[0].len()), table::toned(tone, word)]
 }
 
 fn row(check: &Check) -> [Cell; 5] {
-    cause(&Group { said: check.evidence.detail.clone(), items: vec![check] })
+    group_row(&Group { text: check.evidence.detail.clone(), items: vec![check] })
 }
 
-/// The row of checks that say the same.
-fn cause(group: &Group<&Check>) -> [Cell; 5] {
+/// The row of checks with the same text.
+fn group_row(group: &Group<&Check>) -> [Cell; 5] {
     let first = group.items[0];
     let names = tenants_of(&group.items);
     let (tone, word) = word(first.evidence.result);
     [
-        table::plain(causes::whom(&names)),
+        table::plain(causes::subject(&names)),
         side(first),
         table::plain(&first.evidence.check),
         table::toned(tone, word),
-        table::plain(text!("{}{}", group.said, causes::names(&names))),
+        table::plain(text!("{}{}", group.text, causes::list_names(&names))),
     ]
 }
 
@@ -298,7 +297,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_is_judged_by_how_far_it_is_from_this_machines() {
+    fn a_clock_is_judged_by_its_distance_from_this_machines() {
         let table = [
             (0, R::Pass, "the clock of acme.okta.com is less than 30 s from this machine's"),
             (-29, R::Pass, "the clock of acme.okta.com is less than 30 s from this machine's"),
@@ -322,13 +321,13 @@ mod tests {
 
     fn failing(index: usize, detail: &str, hint: &str) -> Check {
         let name = format!("tenant-{index}");
-        let own = vec![name.clone(), format!("{name}.okta.com")];
-        let seen = Seen::failed(detail.replace("HOST", &own[1]), Some(hint.to_owned()));
-        Check { tenant: Some(name), role: Some(Role::Provider), evidence: seen.evidence, hint: seen.hint, own }
+        let own_words = vec![name.clone(), format!("{name}.okta.com")];
+        let seen = SideCheck::failed(detail.replace("HOST", &own_words[1]), Some(hint.to_owned()));
+        Check { tenant: Some(name), role: Some(Role::Provider), evidence: seen.evidence, hint: seen.hint, own_words }
     }
 
     #[test]
-    fn one_cause_is_said_once_however_many_it_befell() {
+    fn one_cause_is_shown_once_for_many_tenants() {
         let mut checks: Vec<Check> = (0..300)
             .map(|index| failing(index, "failed to reach HOST: refused", "see whether it can be reached"))
             .collect();

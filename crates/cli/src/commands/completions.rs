@@ -1,4 +1,4 @@
-//! `flowswap completions`: a script for the shell.
+//! `flowswap completions`: prints a completion script for a shell.
 
 use clap::CommandFactory;
 use clap_complete::Shell;

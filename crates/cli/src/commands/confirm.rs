@@ -1,11 +1,11 @@
-//! `flowswap confirm`: a person says that what was asked is done. That is a claim; the tenant goes on at once, and the
-//! person sees whether it is borne out.
+//! `flowswap confirm`: records that a person carried out the run sheet, then continues the tenant at once, so that the
+//! person sees whether flowswap can verify the claim.
 
 use flowswap_engine::{JournalError, OperatorError};
 
 use super::{
     sheet::open_question,
-    started::{self, Errand},
+    started::{self, RunPurpose},
 };
 use crate::{
     args::ConfirmArgs,
@@ -23,39 +23,36 @@ pub(crate) async fn run(context: &Context, args: &ConfirmArgs) -> Result<Exit, F
     let (ports, history) = context.run_ports(&config, context.progress()).await?;
     let question = open_question(name, &history)?;
     for claim in &question.claims {
-        context.terminal.say(crate::display::claim(claim));
+        context.terminal.say(crate::display::show_claim(claim));
     }
     let step = question.step.clone();
-    let Some(tenant) = history.tenant(name) else { return Err(nothing_asked()) };
-    let errand = Errand::of(tenant);
-    let said = started::runner(ports).confirm(name, tenant, &user(), note).await;
-    said.map_err(refuse)?;
-    context.terminal.say(text!(
-        "put down that `{}` of {} is done, by your word; looking whether it is seen",
-        step,
-        name
-    ));
-    // The runner is gone and with it the hold on the journal: the run that looks is one like any other.
-    started::go_on(context, &config, std::slice::from_ref(name), false, errand).await
+    let Some(tenant) = history.tenant(name) else { return Err(no_open_sheet()) };
+    let purpose = RunPurpose::of(tenant);
+    let recorded = started::runner(ports).confirm(name, tenant, &user(), note).await;
+    recorded.map_err(to_failure)?;
+    context.terminal.say(text!("recorded that you confirmed `{}` of {}; now checking it", step, name));
+    // The runner has released the journal, so the check can be an ordinary run.
+    started::continue_tenants(context, &config, std::slice::from_ref(name), false, purpose).await
 }
 
-/// Why a person's word is not taken.
-pub(crate) fn refuse(error: OperatorError) -> Failure {
+/// Explains why a confirmation or a refusal was not recorded.
+pub(crate) fn to_failure(error: OperatorError) -> Failure {
     match error {
         OperatorError::NotAsked { .. } => Failure::new(Exit::Usage, error).hint(WAITS),
-        OperatorError::NoReason => Failure::new(Exit::Usage, error).hint("say why, for whoever goes on with it"),
+        OperatorError::NoReason => Failure::new(Exit::Usage, error)
+            .hint("pass `--reason` with the reason, for the next person who works on the tenant"),
         OperatorError::Journal(JournalError::Storage { .. }) => {
-            Failure::new(Exit::Failed, error).hint("nothing was put down; run the same command again")
+            Failure::new(Exit::Failed, error).hint("nothing was recorded; run the same command again")
         }
         OperatorError::Journal(_) => {
-            Failure::new(Exit::Failed, error).hint("`flowswap audit verify` looks through the journal")
+            Failure::new(Exit::Failed, error).hint("verify the journal: flowswap audit verify")
         }
     }
 }
 
-const WAITS: &str = "`flowswap next` shows what waits for whom";
+const WAITS: &str = "list the tenants that wait for a person: flowswap next";
 
-/// There is no tenant of which anything could be said.
-pub(crate) fn nothing_asked() -> Failure {
-    Failure::new(Exit::Usage, "nobody was asked to do anything").hint(WAITS)
+/// The failure for a tenant that flowswap has not started.
+pub(crate) fn no_open_sheet() -> Failure {
+    Failure::new(Exit::Usage, "the tenant has no open run sheet").hint(WAITS)
 }

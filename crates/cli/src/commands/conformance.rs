@@ -1,4 +1,4 @@
-//! `flowswap plugins conformance`: does a plugin keep the contract?
+//! `flowswap plugins conformance`: checks a plugin against the contract.
 
 use std::path::PathBuf;
 
@@ -14,35 +14,35 @@ use crate::{
     terminal::{Tone, paint},
 };
 
-/// Checks the plugin in the file against the simulator, where that has a tenant that fits it.
+/// Checks the plugin in the file against the simulator, if a simulated tenant fits it.
 pub(crate) async fn run(context: &Context, file: PluginFile, path: PathBuf) -> Result<Exit, Failure> {
     context.terminal.say(text!("checking {}", path.display()));
     let kit = Kit::new(file.clone(), plugin_launcher(context)?);
     let mut no_tenant_fits = false;
     let kit = match start_plugin(context, &file, &context.dry_ports(context.progress())).await {
-        // Why it does not start is the first finding.
+        // The kit itself reports why the plugin does not start.
         Err(_) => kit.without_world("the plugin does not start"),
         Ok(process) => match sim_world::for_plugin(process.hello())? {
             Some(make) => kit.world(make),
             None => {
                 no_tenant_fits = true;
-                kit.without_world("the simulator's tenant has no side with the keys of this plugin")
+                kit.without_world("the simulated tenant has no side with the keys of this plugin")
             }
         },
     };
     let report = kit.run().await;
     context.terminal.report(&report, || text(&report))?;
     if no_tenant_fits {
-        context.terminal.say(paint(Tone::Care, unmade(&report)));
+        context.terminal.say(paint(Tone::Care, warn_skipped(&report)));
     }
     Ok(if report.is_clean() { Exit::Done } else { Exit::SomeFailed })
 }
 
-/// Whoever reads no more than the end must not take this for a plugin that keeps the contract.
-fn unmade(report: &Report) -> Text {
+/// Warns at the end of the report that skipped checks do not show that the plugin keeps the contract.
+fn warn_skipped(report: &Report) -> Text {
     text!(
-        "{} of {} checks were NOT made, as no simulated tenant fits this plugin; the library `flowswap-conformance` makes \
-         them in a world of your own",
+        "{} of {} checks did NOT run because no simulated tenant fits this plugin; the library `flowswap-conformance` runs \
+         them in a world that you provide",
         report.skipped(),
         report.checks.len()
     )

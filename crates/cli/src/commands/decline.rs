@@ -1,9 +1,9 @@
-//! `flowswap decline`: a person says that what was asked will not be done, and why.
+//! `flowswap decline`: records that nobody will carry out the run sheet, and why.
 
 use serde::Serialize;
 
 use super::{
-    confirm::{nothing_asked, refuse},
+    confirm::{no_open_sheet, to_failure},
     sheet::open_question,
     started, status,
 };
@@ -30,13 +30,13 @@ pub(crate) async fn run(context: &Context, args: &DeclineArgs) -> Result<Exit, F
     select(&config, std::slice::from_ref(name))?;
     let (ports, history) = context.run_ports(&config, context.progress()).await?;
     let step = open_question(name, &history)?.step.clone();
-    let Some(tenant) = history.tenant(name) else { return Err(nothing_asked()) };
-    let said = started::runner(ports).decline(name, tenant, &user(), args.reason.trim().to_owned()).await;
-    said.map_err(refuse)?;
+    let Some(tenant) = history.tenant(name) else { return Err(no_open_sheet()) };
+    let recorded = started::runner(ports).decline(name, tenant, &user(), args.reason.trim().to_owned()).await;
+    recorded.map_err(to_failure)?;
 
     let now = read_history(&config).await?;
     let tenant = now.tenant(name);
-    let next = tenant.and_then(|tenant| status::next(name, tenant));
+    let next = tenant.and_then(|tenant| status::next_command(name, tenant));
     let report = Report { name: name.clone(), step, state: tenant.map(|tenant| tenant.state), next };
     context.terminal.report(&report, || text(&report))?;
     Ok(Exit::Done)
@@ -44,7 +44,7 @@ pub(crate) async fn run(context: &Context, args: &DeclineArgs) -> Result<Exit, F
 
 fn text(report: &Report) -> Text {
     let Report { name, step, state, next } = report;
-    let mut text = text!("{}: `{}` will not be done, by your word\n", name, step);
+    let mut text = text!("{}: you declined `{}`\n", name, step);
     text.extend(state.map(|state| text!("state: {}\n", state)));
     let back = format!("flowswap rollback {name}");
     match next {

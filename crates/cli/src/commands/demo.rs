@@ -1,4 +1,4 @@
-//! `flowswap demo`: a simulated fleet migrates before your eyes, and one tenant goes back.
+//! `flowswap demo`: migrates a simulated fleet, and rolls one tenant back.
 
 use std::{
     path::{Path, PathBuf},
@@ -9,7 +9,7 @@ use flowswap_sim::{SYNC_EVERY, Scenario, Sim, SimConfig, diff};
 
 use super::{apply, detect, plan, rollback, status};
 use crate::{
-    args::{ApplyArgs, DemoArgs, PlanArgs, PlanFile, RollbackArgs, Select, Started},
+    args::{ApplyArgs, DemoArgs, PlanArgs, PlanFile, RollbackArgs, Select, StartedTenants},
     context::Context,
     display::text::{Text, text},
     exit::{Exit, Failure},
@@ -17,38 +17,38 @@ use crate::{
     terminal::{Tone, paint},
 };
 
-/// How long every simulated answer takes: enough to see the bars move.
+/// How long every simulated response takes: long enough to see the bars move.
 const LATENCY: Duration = Duration::from_millis(20);
 
-/// How long it takes until a client is known to be unused, and more.
+/// Long enough for flowswap to know that a client is unused.
 const LATER: Duration = Duration::from_secs(90 * 60);
 
 pub(crate) async fn run(context: &Context, args: &DemoArgs) -> Result<Exit, Failure> {
     let dir = folder(args.keep.as_deref())?;
-    let config = SimConfig::default().tenants(args.tenants as usize).latency(LATENCY).natural_sync(SYNC_EVERY);
+    let config = SimConfig::default().tenants(args.tenants as usize).latency(LATENCY).scheduled_sync(SYNC_EVERY);
     let sim = Sim::start(config, ([127, 0, 0, 1], 0).into()).await.map_err(Failure::at("start the simulator"))?;
     let mut context = context.clone();
     context.global.config = sim_files::write(&context, &sim, &dir)?;
     let before = sim.snapshot();
     let exit = show(&context, &sim, &dir).await;
-    let verdict = exit.and_then(|exit| if exit == Exit::Done { judge(&sim, &before) } else { Ok(exit) });
+    let verdict = exit.and_then(|exit| if exit == Exit::Done { check_result(&sim, &before) } else { Ok(exit) });
     sim.stop().await;
-    context.terminal.say(text!("\nconfiguration, plan, journal and secrets are kept in {}", dir.display()));
+    context.terminal.say(text!("\nthe configuration, plan, journal, and secrets are in {}", dir.display()));
     verdict
 }
 
-/// The commands as a person would type them. Blocked and unknown tenants are part of the show and no failure of it.
+/// Runs the commands that a person would type. Blocked and unknown tenants belong to the demo and are not failures.
 async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure> {
     let everyone = || Select { tenants: Vec::new() };
     let file = dir.join("plan.json");
 
-    context.terminal.say(typed("detect"));
+    context.terminal.say(prompt_line("detect"));
     detect::run(context, &everyone()).await?;
 
-    context.terminal.say(typed("plan -o plan.json"));
+    context.terminal.say(prompt_line("plan -o plan.json"));
     plan::run(context, &PlanArgs { select: everyone(), output: Some(file.clone()), force: false }).await?;
 
-    context.terminal.say(typed("apply plan.json --yes"));
+    context.terminal.say(prompt_line("apply plan.json --yes"));
     let exit = apply::run(
         context,
         &ApplyArgs { file: PlanFile { plan: file }, interactive: false, yes: true, accept_changes: false },
@@ -59,35 +59,38 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
     }
 
     let Some(tenant) = ready(sim).next() else { return Ok(Exit::Done) };
-    let started = Started { tenants: vec![tenant.clone()], all: false, yes: true, accept_changes: false };
+    let started = StartedTenants { tenants: vec![tenant.clone()], all: false, yes: true, accept_changes: false };
     let back = RollbackArgs { started, interactive: false, abandon: false, reason: None };
-    context.terminal.say(typed(&format!("rollback {tenant} --yes")));
+    context.terminal.say(prompt_line(&format!("rollback {tenant} --yes")));
     let exit = rollback::run(context, &back).await?;
     if exit != Exit::NeedsPerson {
         return Ok(exit);
     }
-    context
-        .terminal
-        .say(text!("\nthe directory is back; ninety minutes later, when nobody can use the new client any more:"));
+    context.terminal.say(text!(
+        "\nthe directory is back on the legacy client; 90 minutes later, when nobody can use the new client:"
+    ));
     sim.clock().advance(LATER);
-    context.terminal.say(typed(&format!("rollback {tenant} --yes")));
+    context.terminal.say(prompt_line(&format!("rollback {tenant} --yes")));
     let exit = rollback::run(context, &back).await?;
     if exit != Exit::Done {
         return Ok(exit);
     }
 
-    context.terminal.say(typed("status"));
+    context.terminal.say(prompt_line("status"));
     status::run(context, &everyone()).await
 }
 
-/// The simulator is the witness: every ready tenant but the first was given a new client, and apart from them the whole
-/// world is as it was before.
-fn judge(sim: &Sim, before: &serde_json::Value) -> Result<Exit, Failure> {
+/// Checks the result in the simulator: every ready tenant except the first has a new client, and nothing else in the
+/// world has changed.
+fn check_result(sim: &Sim, before: &serde_json::Value) -> Result<Exit, Failure> {
     let swapped: Vec<String> = ready(sim).skip(1).collect();
     let world = sim.world();
     let is_swapped = |name: &str| world.directories.iter().any(|d| d.name == name && d.flow == "client_credentials");
     if let Some(name) = swapped.iter().find(|name| !is_swapped(name)) {
-        return Err(Failure::new(Exit::Failed, format!("the directory of `{name}` does not use the new flow")));
+        return Err(Failure::new(
+            Exit::Failed,
+            format!("the directory of `{name}` does not use the client-credential flow"),
+        ));
     }
     let tenants = sim.tenants();
     let expected = |line: &str| {
@@ -100,7 +103,7 @@ fn judge(sim: &Sim, before: &serde_json::Value) -> Result<Exit, Failure> {
     };
     match diff(before, &sim.snapshot()).into_iter().find(|line| !expected(line)) {
         None => Ok(Exit::Done),
-        Some(line) => Err(Failure::new(Exit::Failed, format!("something changed that must not have: {line}"))),
+        Some(line) => Err(Failure::new(Exit::Failed, format!("something changed that must stay the same: {line}"))),
     }
 }
 
@@ -108,7 +111,7 @@ fn ready(sim: &Sim) -> impl Iterator<Item = String> {
     sim.tenants().into_iter().filter(|tenant| tenant.scenario == Scenario::Ready).map(|tenant| tenant.name)
 }
 
-fn typed(command: &str) -> Text {
+fn prompt_line(command: &str) -> Text {
     text!("\n{} {}", paint(Tone::Dim, "$"), paint(Tone::Strong, text!("flowswap {}", command)))
 }
 
@@ -116,7 +119,7 @@ fn folder(keep: Option<&Path>) -> Result<PathBuf, Failure> {
     match keep {
         None => {
             let dir =
-                tempfile::Builder::new().prefix("flowswap-demo-").tempdir().map_err(Failure::at("make a folder"))?;
+                tempfile::Builder::new().prefix("flowswap-demo-").tempdir().map_err(Failure::at("create a folder"))?;
             Ok(dir.keep())
         }
         Some(dir) => {

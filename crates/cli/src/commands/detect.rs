@@ -1,14 +1,14 @@
-//! `flowswap detect`: every tenant's flow, findings and verdict.
+//! `flowswap detect`: shows the flow, the findings, and the verdict of every tenant.
 
 use flowswap_contract::{DirectoryInventory, Flow, LegacyClient, ServiceClient};
-use flowswap_engine::{Assessment, Clock, Finding, Severity, Sight, Tenant, TenantSpec, Verdict, assess};
+use flowswap_engine::{Assessment, Clock, Finding, Inventories, Severity, Tenant, TenantSpec, Verdict, assess};
 use serde::Serialize;
 
 use crate::{
     args::Select,
     context::{Context, SystemClock, read_history},
     display::{
-        Trouble, causes, count, fold_rows, show_troubles, table,
+        TroubledTenant, causes, count, fold_rows, show_problems, table,
         text::{Text, text},
         tone_of_verdict,
     },
@@ -40,9 +40,9 @@ pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Fail
     let config = context.load_config()?;
     let progress = context.progress();
     let mut fleet = Fleet::open(context, &config, &select.tenants, &context.dry_ports(progress.clone())).await?;
-    fleet.recall(&read_history(&config).await?);
-    let tenants = fleet.each(&config, &progress, look).await;
-    context.heed_stop()?;
+    fleet.mark_started(&read_history(&config).await?);
+    let tenants = fleet.each(&config, &progress, assess_tenant).await;
+    context.fail_if_stopped()?;
     let exit = exit_of(tenants.iter().map(|row| row.verdict));
     let report = Report { tenants };
     context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
@@ -55,13 +55,13 @@ pub(crate) fn exit_of(verdicts: impl IntoIterator<Item = Verdict>) -> Exit {
     if needs_person { Exit::NeedsPerson } else { Exit::Done }
 }
 
-async fn look(tenant: Tenant) -> Row {
-    let sight = tenant.look().await;
-    let assessment = assess(&tenant.spec, &sight, SystemClock.now());
-    row(&tenant.spec, sight, assessment)
+async fn assess_tenant(tenant: Tenant) -> Row {
+    let sides = tenant.inspect().await;
+    let assessment = assess(&tenant.spec, &sides, SystemClock.now());
+    row(&tenant.spec, sides, assessment)
 }
 
-fn row(spec: &TenantSpec, sight: Sight, assessment: Assessment) -> Row {
+fn row(spec: &TenantSpec, sides: Inventories, assessment: Assessment) -> Row {
     Row {
         name: spec.name.clone(),
         domain: spec.domain.clone(),
@@ -70,12 +70,12 @@ fn row(spec: &TenantSpec, sight: Sight, assessment: Assessment) -> Row {
         days_left: assessment.days_left,
         findings: assessment.findings,
         legacy_client: assessment.legacy_client,
-        service_clients: sight.provider.map(|provider| provider.service_clients).unwrap_or_default(),
-        directory: sight.directory.ok(),
+        service_clients: sides.provider.map(|provider| provider.service_clients).unwrap_or_default(),
+        directory: sides.directory.ok(),
     }
 }
 
-/// A line for each tenant, but one for many that fared the same and badly; with `each`, for each in any case.
+/// A line for each tenant, or one for many tenants with the same bad verdict. With `each`, always a line for each.
 fn text(report: &Report, each: bool) -> Text {
     let ids = |row: &Row| {
         let ids = row.findings.iter().filter(|finding| finding.severity != Severity::Info);
@@ -90,7 +90,7 @@ fn text(report: &Report, each: bool) -> Text {
         let names: Vec<&str> = indices.iter().map(|index| report.tenants[*index].name.as_str()).collect();
         let row = &report.tenants[indices[0]];
         [
-            table::plain(causes::whom(&names)),
+            table::plain(causes::subject(&names)),
             table::toned(tone_of_verdict(row.verdict), row.verdict),
             table::plain(row.flow),
             table::plain(row.days_left.map_or_else(|| "-".to_owned(), |days| days.to_string())),
@@ -99,11 +99,11 @@ fn text(report: &Report, each: bool) -> Text {
     });
     let mut text = table::render(["tenant", "verdict", "flow", "days left", "findings"], rows);
     text += text!("\n{}\n", count(report.tenants.iter().map(|row| row.verdict)));
-    let troubles = report.tenants.iter().map(|row| Trouble {
+    let troubles = report.tenants.iter().map(|row| TroubledTenant {
         name: &row.name,
         verdict: row.verdict,
         findings: &row.findings,
-        own: vec![&row.domain],
+        own_words: vec![&row.domain],
     });
-    text + show_troubles(troubles, each)
+    text + show_problems(troubles, each)
 }

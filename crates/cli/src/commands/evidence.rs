@@ -1,12 +1,12 @@
-//! `flowswap evidence`: no claim without its ground. For every step of a tenant's plan what was seen, when, and by which
-//! request or event; what people said and were given; and what is still missing.
+//! `flowswap evidence`: shows the ground for every claim. For every step of a tenant's plan it shows what flowswap saw,
+//! when, and in which request or event. It also shows what people confirmed and received, and what is still missing.
 
 use flowswap_contract::{Evidence, EvidenceResult, Phase, Role, Step};
-use flowswap_engine::{HandOver, Handle, TenantHistory, TenantState, Work};
+use flowswap_engine::{Handle, HandoverChannel, TenantHistory, TenantState, Work};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{awaited::Awaited, request::Request, said::Said};
+use super::{outstanding::Outstanding, request::Request, statement::Statement};
 use crate::{
     args::OneTenant,
     context::{Context, read_history, read_records},
@@ -27,12 +27,13 @@ struct Report {
     state: TenantState,
     since: Timestamp,
     reason: Option<String>,
-    /// The plan that it is worked on with.
+    /// The digest of the plan in use.
     plan: Option<String>,
     steps: Vec<Row>,
-    said: Vec<Said>,
+    #[serde(rename = "said")]
+    statements: Vec<Statement>,
     handed_over: Vec<HandedOver>,
-    missing: Awaited,
+    missing: Outstanding,
 }
 
 #[derive(Serialize)]
@@ -41,29 +42,32 @@ struct Row {
     role: Role,
     phase: Phase,
     title: String,
-    standing: Standing,
-    /// When it was done, last looked at, or asked of a person.
+    #[serde(rename = "standing")]
+    status: StepStatus,
+    /// When it was done, when it was last checked, or since when a person must act.
     at: Option<Timestamp>,
     checks: Vec<Evidence>,
-    /// The requests that were to change something.
+    /// The changing requests of the step.
     requests: Vec<Request>,
 }
 
-/// Where a step stands.
+/// How far a step is. Scripts rely on the serialized names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum Standing {
-    /// It was carried out, or passed.
+enum StepStatus {
+    /// It was carried out, or it passed.
     Done,
-    /// A person is asked.
-    Asked,
-    /// It was begun, and its end is not known.
+    /// A person must carry out its run sheet.
+    #[serde(rename = "asked")]
+    WaitsForPerson,
+    /// It started, and flowswap does not know whether it took effect.
     InDoubt,
-    /// Its last look or try failed.
+    /// Its last check or attempt failed.
     Failed,
-    /// It did not pass yet, or its turn did not come.
-    Awaited,
-    /// It is not meant to be carried out before the tenant is swapped and proven.
+    /// It has not passed yet, or an earlier step must be done first.
+    #[serde(rename = "awaited")]
+    NotDone,
+    /// `flowswap finalize` carries it out, after the swap is confirmed.
     Later,
 }
 
@@ -72,7 +76,7 @@ struct HandedOver {
     at: Timestamp,
     by: String,
     handle: Handle,
-    way: HandOver,
+    way: HandoverChannel,
 }
 
 pub(crate) async fn run(context: &Context, args: &OneTenant) -> Result<Exit, Failure> {
@@ -81,16 +85,16 @@ pub(crate) async fn run(context: &Context, args: &OneTenant) -> Result<Exit, Fai
     select(&config, std::slice::from_ref(name))?;
     let history = read_history(&config).await?;
     let Some(tenant) = history.tenant(name) else {
-        let failure = Failure::new(Exit::Usage, format!("nothing was begun on the tenant `{name}`"));
-        return Err(failure.hint("`flowswap status` shows where every tenant stands"));
+        let failure = Failure::new(Exit::Usage, format!("flowswap has not started to migrate the tenant `{name}`"));
+        return Err(failure.hint("show the state of every tenant: flowswap status"));
     };
-    let said = Said::all(name, &read_records(&config).await?);
-    let report = report(name, tenant, said);
+    let statements = Statement::all(name, &read_records(&config).await?);
+    let report = report(name, tenant, statements);
     context.terminal.report(&report, || text(&report))?;
     Ok(Exit::Done)
 }
 
-fn report(name: &str, tenant: &TenantHistory, said: Vec<Said>) -> Report {
+fn report(name: &str, tenant: &TenantHistory, statements: Vec<Statement>) -> Report {
     let work = tenant.work.as_ref();
     let handed_over = work.into_iter().flat_map(|work| work.handed_over.iter()).map(|given| HandedOver {
         at: given.at,
@@ -105,26 +109,33 @@ fn report(name: &str, tenant: &TenantHistory, said: Vec<Said>) -> Report {
         reason: tenant.reason.clone(),
         plan: work.map(|work| work.plan.clone()),
         steps: work.into_iter().flat_map(|work| work.tenant.steps.iter().map(|step| row(step, work))).collect(),
-        said,
+        statements,
         handed_over: handed_over.collect(),
-        missing: Awaited::of(tenant),
+        missing: Outstanding::of(tenant),
     }
 }
 
 fn row(step: &Step, work: &Work) -> Row {
-    let look = work.looks.get(&step.id);
+    let last = work.last_results.get(&step.id);
     let done = work.done.iter().find(|done| done.id == step.id);
-    let checks = look.map(|look| look.evidence.clone()).or_else(|| done.map(|done| done.evidence.clone()));
+    let checks = last.map(|last| last.evidence.clone()).or_else(|| done.map(|done| done.evidence.clone()));
     let checks = checks.unwrap_or_default();
     let question = work.question.as_ref().filter(|question| question.step == step.id);
-    let standing = match () {
-        () if question.is_some() => Standing::Asked,
-        () if work.doubt.as_ref().is_some_and(|doubt| doubt.step == step.id) => Standing::InDoubt,
-        () if done.is_some() => Standing::Done,
-        () if checks.iter().any(|check| check.result == EvidenceResult::Fail) => Standing::Failed,
-        () if look.is_some_and(|look| !look.passed) && checks.is_empty() => Standing::Failed,
-        () if step.proposal.phase > Phase::Confirm => Standing::Later,
-        () => Standing::Awaited,
+    let is_in_doubt = work.doubt.as_ref().is_some_and(|doubt| doubt.step == step.id);
+    let has_failed = checks.iter().any(|check| check.result == EvidenceResult::Fail)
+        || (last.is_some_and(|last| !last.passed) && checks.is_empty());
+    let status = if question.is_some() {
+        StepStatus::WaitsForPerson
+    } else if is_in_doubt {
+        StepStatus::InDoubt
+    } else if done.is_some() {
+        StepStatus::Done
+    } else if has_failed {
+        StepStatus::Failed
+    } else if step.proposal.phase > Phase::Confirm {
+        StepStatus::Later
+    } else {
+        StepStatus::NotDone
     };
     let requests = work.requests.iter().filter(|sent| sent.step == step.id).map(Request::from);
     Row {
@@ -132,8 +143,8 @@ fn row(step: &Step, work: &Work) -> Row {
         role: step.role,
         phase: step.proposal.phase,
         title: step.proposal.title.clone(),
-        standing,
-        at: question.map(|question| question.since).or(look.map(|look| look.at)).or(done.map(|done| done.at)),
+        status,
+        at: question.map(|question| question.since).or(last.map(|last| last.at)).or(done.map(|done| done.at)),
         checks,
         requests: requests.collect(),
     }
@@ -142,23 +153,23 @@ fn row(step: &Step, work: &Work) -> Row {
 fn text(report: &Report) -> Text {
     let state = paint(tone_of_state(report.state), report.state);
     let reason = report.reason.as_ref().map(|reason| text!(": {}", reason)).unwrap_or_default();
-    let mut text = text!("{} is {} since {}{}\n", paint(Tone::Strong, &report.name), state, report.since, reason);
+    let mut text = text!("{}: {} since {}{}\n", paint(Tone::Strong, &report.name), state, report.since, reason);
     if report.steps.is_empty() {
-        text += "\nno step stands\n";
+        text += "\nno step is in place\n";
     }
     for row in &report.steps {
-        let (word, tone) = match row.standing {
-            Standing::Done => ("done", Tone::Good),
-            Standing::Asked => ("a person is asked", Tone::Care),
-            Standing::InDoubt => ("in doubt", Tone::Bad),
-            Standing::Failed => ("failed", Tone::Bad),
-            Standing::Awaited => ("awaited", Tone::Care),
-            Standing::Later => ("later, by `flowswap finalize`", Tone::Dim),
+        let (word, tone) = match row.status {
+            StepStatus::Done => ("done", Tone::Good),
+            StepStatus::WaitsForPerson => ("waiting for a person", Tone::Care),
+            StepStatus::InDoubt => ("in doubt", Tone::Bad),
+            StepStatus::Failed => ("failed", Tone::Bad),
+            StepStatus::NotDone => ("not done yet", Tone::Care),
+            StepStatus::Later => ("later, with `flowswap finalize`", Tone::Dim),
         };
-        let at = row.at.map(|at| match row.standing {
-            Standing::Done | Standing::Failed => text!(" at {}", at),
-            Standing::Asked => text!(" since {}", at),
-            Standing::InDoubt | Standing::Awaited | Standing::Later => text!(", last looked at {}", at),
+        let at = row.at.map(|at| match row.status {
+            StepStatus::Done | StepStatus::Failed => text!(" at {}", at),
+            StepStatus::WaitsForPerson => text!(" since {}", at),
+            StepStatus::InDoubt | StepStatus::NotDone | StepStatus::Later => text!(", last checked at {}", at),
         });
         let (step, at) = (paint(Tone::Strong, &row.step), at.unwrap_or_default());
         text += text!("\n{} ({}): {}{}\n", step, row.title, paint(tone, word), at);
@@ -171,12 +182,12 @@ fn text(report: &Report) -> Text {
             text += text!("  {:<8} {}\n", "request", request.show());
         }
     }
-    if !report.said.is_empty() {
-        text += text!("\n{}\n", paint(Tone::Strong, "what people said"));
-        text.extend(report.said.iter().map(|said| text!("  {}\n", said.show())));
+    if !report.statements.is_empty() {
+        text += text!("\n{}\n", paint(Tone::Strong, "what people confirmed or decided"));
+        text.extend(report.statements.iter().map(|statement| text!("  {}\n", statement.show())));
     }
     if !report.handed_over.is_empty() {
-        text += text!("\n{}\n", paint(Tone::Strong, "secrets given to people"));
+        text += text!("\n{}\n", paint(Tone::Strong, "secrets handed over"));
         for HandedOver { at, by, handle, way } in &report.handed_over {
             text += text!("  `{}` to {} at {} ({})\n", handle, by, at, way);
         }

@@ -1,4 +1,4 @@
-//! `flowswap explain`: what a finding means and what to do about it.
+//! `flowswap explain`: explains what a finding means and how to fix it.
 
 use flowswap_engine::{EVIDENCE_RULES, RULES, Rule};
 use serde::Serialize;
@@ -19,7 +19,7 @@ use crate::{
 struct Page {
     id: &'static str,
     severity: flowswap_engine::Severity,
-    /// None where a check of a step finds it, and no look at both sides.
+    /// `None` for a finding of a step's check, which has no verdict.
     verdict: Option<flowswap_engine::Verdict>,
     about: &'static str,
     fix: &'static str,
@@ -33,7 +33,7 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, Failure
     if pages.is_empty() {
         let failure =
             Failure::new(Exit::Usage, format!("there is no finding `{}`", args.id.as_deref().unwrap_or_default()));
-        return Err(failure.hint("`flowswap explain` lists all of them"));
+        return Err(failure.hint("list all findings: flowswap explain"));
     }
     context.terminal.report(&json!({ "findings": pages }), || Text::join(pages.iter().map(text), "\n"))?;
     Ok(Exit::Done)
@@ -46,8 +46,8 @@ fn page(rule: &Rule, verdict: Option<flowswap_engine::Verdict>) -> Page {
 fn text(page: &Page) -> Text {
     let severity = paint(tone_of_severity(page.severity), page.severity);
     let verdict = match page.verdict {
-        Some(verdict) => text!("verdict at least {}", paint(tone_of_verdict(verdict), verdict)),
-        None => "found by a check of a step".into(),
+        Some(verdict) => text!("verdict: at least {}", paint(tone_of_verdict(verdict), verdict)),
+        None => "from the check of a step".into(),
     };
     let id = paint(Tone::Strong, page.id);
     text!("{} ({}; {})\n  {}\n  fix: {}\n", id, severity, verdict, page.about, page.fix)

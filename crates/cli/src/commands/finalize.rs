@@ -4,7 +4,7 @@ use flowswap_contract::Phase;
 use flowswap_engine::{Goal, RunCommand, TenantHistory, TenantState, Work};
 
 use super::{
-    started::{self, Errand},
+    started::{self, RunPurpose},
     status,
 };
 use crate::{
@@ -26,9 +26,9 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     let seen = read_history(&config).await?;
     let names = started::choose(&args.started, &seen, |tenant, work| can_begin(tenant, work, phase))?;
     if names.is_empty() {
-        return started::report_none(context, "no tenant is at this point");
+        return started::report_no_tenants(context, "no tenant is ready for this");
     }
-    // With `--all`, the names are the journal's.
+    // With `--all`, the names come from the journal, so the configuration may lack one.
     select(&config, &names)?;
     let mut what = Text::default();
     for name in &names {
@@ -42,16 +42,17 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     }
     let tenants = display::tenants(names.len());
     let question = match goal {
-        Goal::Purged => format!("Delete the legacy clients of {tenants} for good?"),
+        Goal::Purged => format!("Delete the legacy clients of {tenants}? You cannot undo this."),
         _ => format!("Retire the legacy clients of {tenants}?"),
     };
     context.terminal.confirm(&what.trim_end(), &question, args.started.yes)?;
 
-    let errand = Errand { command: RunCommand::Finalize, goal, interactive: false };
-    started::go_on(context, &config, &names, args.started.accept_changes, errand).await
+    let purpose = RunPurpose { command: RunCommand::Finalize, goal, interactive: false };
+    started::continue_tenants(context, &config, &names, args.started.accept_changes, purpose).await
 }
 
-/// Whether the phase is the next one that changes something, or was done by a run that was cut off before it could say so.
+/// Whether the phase is the next changing phase, or a run completed it and was interrupted before it recorded the
+/// state.
 fn is_due(tenant: &TenantHistory, work: &Work, phase: Phase) -> bool {
     let changing = work.tenant.steps.iter().filter(|step| !step.proposal.phase.is_check());
     let ahead = changing.clone().filter(|step| !work.is_done(&step.id)).map(|step| step.proposal.phase).min();
@@ -59,8 +60,8 @@ fn is_due(tenant: &TenantHistory, work: &Work, phase: Phase) -> bool {
     ahead == Some(phase) || (tenant.state == TenantState::Running && reached == Some(phase))
 }
 
-/// Whether the phase is due, and the tenant's state lets it begin. A finalize that failed, is stuck or was cut off is tried
-/// again.
+/// Whether the phase is due and the tenant's state allows it. A finalize that failed, is stuck, or was interrupted may
+/// run again.
 pub(crate) fn can_begin(tenant: &TenantHistory, work: &Work, phase: Phase) -> bool {
     use TenantState as S;
     let fit = match phase {
@@ -70,7 +71,7 @@ pub(crate) fn can_begin(tenant: &TenantHistory, work: &Work, phase: Phase) -> bo
     let of_phase = |step: &str| work.tenant.step(step).is_some_and(|step| step.proposal.phase == phase);
     let again = match tenant.state {
         S::Running | S::Failed => true,
-        // Without a doubt, it was refused before it began, because of what was seen.
+        // Without a step in doubt, a check refused the removal before it started.
         S::Stuck => work.doubt.as_ref().map_or_else(|| status::is_swapped(tenant), |doubt| of_phase(&doubt.step)),
         _ => false,
     };
@@ -79,7 +80,7 @@ pub(crate) fn can_begin(tenant: &TenantHistory, work: &Work, phase: Phase) -> bo
 
 fn check_state(name: &str, tenant: &TenantHistory, phase: Phase) -> Result<(), Failure> {
     let may_begin = |phase| tenant.work.as_ref().is_some_and(|work| can_begin(tenant, work, phase));
-    // What is done already is no reason to refuse.
+    // A phase that is already done is no reason to refuse.
     if may_begin(phase) || is_reached(tenant, phase) {
         return Ok(());
     }
@@ -88,8 +89,8 @@ fn check_state(name: &str, tenant: &TenantHistory, phase: Phase) -> Result<(), F
         _ => "flowswap status".to_owned(),
     };
     let failure =
-        Failure::new(Exit::Refused, format!("tenant `{name}` is {}, so this cannot be done yet", tenant.state));
-    Err(failure.hint(format!("first: {first}")))
+        Failure::new(Exit::Refused, format!("tenant `{name}` is {}, so flowswap cannot do this yet", tenant.state));
+    Err(failure.hint(format!("first run: {first}")))
 }
 
 fn is_reached(tenant: &TenantHistory, phase: Phase) -> bool {

@@ -1,4 +1,4 @@
-//! `flowswap init`: a first configuration, and the key that protects secrets.
+//! `flowswap init`: writes a first configuration and the key that protects secrets.
 
 use std::{fs, io::Write, path::Path};
 
@@ -15,29 +15,30 @@ pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
     let path = &context.global.config;
     let dir = path.parent().map_or(Path::new(""), |dir| dir);
     fs::create_dir_all(Path::new(".").join(dir))
-        .map_err(Failure::at(format!("make the folder `{}`", dir.display())))?;
+        .map_err(Failure::at(format!("create the folder `{}`", dir.display())))?;
     let doing = || format!("write `{}`", path.display());
     let text = TEMPLATE.replace("# PLUGINS\n", &pin_tables(context)?);
     match fs::OpenOptions::new().write(true).create_new(true).open(path) {
         Ok(mut file) => file.write_all(text.as_bytes()).map_err(Failure::at(doing()))?,
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             let failure =
-                Failure::new(Exit::Usage, format!("`{}` exists already, and is left as it is", path.display()));
-            return Err(failure.hint("`--config` names another file"));
+                Failure::new(Exit::Usage, format!("`{}` already exists; flowswap did not change it", path.display()));
+            return Err(failure.hint("pass `--config` with another file"));
         }
         Err(error) => return Err(Failure::at(doing())(error)),
     }
-    let state = StateDir::create(dir.join(".flowswap")).map_err(Failure::at("make the folder of the state"))?;
-    // Neither the key nor what it protects belongs into a repository.
-    fs::write(state.root().join(".gitignore"), "*\n").map_err(Failure::at("protect the folder of the state"))?;
+    let state = StateDir::create(dir.join(".flowswap")).map_err(Failure::at("create the state folder"))?;
+    // Neither the key nor the secrets that it protects belong in a repository.
+    fs::write(state.root().join(".gitignore"), "*\n")
+        .map_err(Failure::at("write `.gitignore` into the state folder"))?;
     let identity = make_identity(&state)?;
-    context.terminal.say(text!("wrote {} and {}\nnext: put your own tenant in, then `flowswap check`\nkeep a copy of the identity in a safe place: \
+    context.terminal.say(text!("wrote {} and {}\nnext: enter your own tenant, then run `flowswap check`\nkeep a copy of the identity in a safe place: \
          without it nobody can read the secrets that flowswap captures", path.display(), identity.display()));
     Ok(Exit::Done)
 }
 
-/// What a person edits first. `migrate.toml.example` explains every key.
-const TEMPLATE: &str = r#"# Every key is explained in `migrate.toml.example` of flowswap's repository.
+/// The first configuration, for a person to edit. `migrate.toml.example` explains every key.
+const TEMPLATE: &str = r#"# `migrate.toml.example` in flowswap's repository explains every key.
 
 # PLUGINS
 [[tenant]]
@@ -51,8 +52,8 @@ plugin = "okta"
 domain = "acme.okta.com"
 # An API token of an admin of the org, from the environment, a file (`{ file = … }`) or a command (`{ command = […] }`).
 credential = { env = "ACME_OKTA_TOKEN" }
-# The type keys of Palo Alto Networks' two integrations. They are in no public document: install the integration once by
-# hand, in any org, and read `type` from Okta's API (`GET /integrations/api/v1/api-services`).
+# The type keys of Palo Alto Networks' two integrations. No public document has them: install the integration once by
+# hand in any org, and read `type` from Okta's API (`GET /integrations/api/v1/api-services`).
 # variant_types = { plain = "…", application-enabled = "…" }
 
 [tenant.directory]
@@ -64,7 +65,7 @@ credential = { env = "GATEWAY_TOKEN" }
 healthy = ["success"]
 flows = { authorization_code = "authorization-code", client_credentials = "client-credentials" }
 
-# Where the answer of `read` shows what. Only the first four are needed; the others are what proof rests on.
+# JSON pointers into the response of `read`. Only the first four are required; flowswap needs the others as evidence.
 [tenant.directory.fields]
 id = "/id"
 name = "/name"
@@ -77,7 +78,7 @@ last_success = "/sync/last_success"
 users = "/sync/users"
 groups = "/sync/groups"
 
-# The requests. `$word` is filled in when one is made.
+# The requests. flowswap fills in `$word` when it sends one.
 [tenant.directory.read]
 path = "/v1/directories/$id"
 
@@ -103,7 +104,7 @@ client_id = "$client_id"
 client_secret = "$client_secret"
 collect_applications = "$app_data"
 
-# The way back. Without it a person has to sign in to go back.
+# The rollback of the swap. Without it, a person must sign in to roll back.
 [tenant.directory.restore]
 path = "/v1/directories/$id/restore"
 body = {}

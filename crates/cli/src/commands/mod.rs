@@ -1,9 +1,8 @@
-//! One file a command; each has a `run` that returns how it ended.
+//! One file per command. Each has a `run` that returns the exit code or a failure.
 
 mod abandon;
 mod apply;
 mod audit;
-mod awaited;
 mod check;
 mod completions;
 mod confirm;
@@ -16,18 +15,19 @@ mod explain;
 mod finalize;
 mod init;
 mod next;
+mod outstanding;
 mod plan;
 pub(crate) mod plugins;
 mod request;
 mod resolve;
 mod resume;
 mod rollback;
-mod said;
 mod secret;
 mod sheet;
 mod show;
 mod sim;
 mod started;
+mod statement;
 mod status;
 mod stuck;
 mod watch;

@@ -1,10 +1,10 @@
-//! `flowswap next`: what waits for whom. What waits for time alone is not in it.
+//! `flowswap next`: lists the tenants that wait for a person. It leaves out tenants that only wait for time.
 
 use flowswap_engine::{Clock, Direction, TenantHistory, TenantState};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{abandon, said::Said, status};
+use super::{abandon, statement::Statement, status};
 use crate::{
     args::NextArgs,
     config::TenantConfig,
@@ -33,11 +33,11 @@ struct Row {
     since: Timestamp,
     deadline: Option<Timestamp>,
     overdue: bool,
-    /// What was said to be done, and is not seen to be.
-    claims: Vec<Said>,
-    /// Why it waits, where there is no sheet that says what to do.
+    /// The confirmations that flowswap has not seen take effect yet.
+    claims: Vec<Statement>,
+    /// Why it waits, if no run sheet says what to do.
     reason: Option<String>,
-    /// What to type, first to last.
+    /// The commands to run, in this order.
     next: Vec<String>,
 }
 
@@ -48,18 +48,18 @@ pub(crate) async fn run(context: &Context, args: &NextArgs) -> Result<Exit, Fail
     let rows = tenants.iter().filter_map(|tenant| row(tenant, history.tenant(&tenant.name)?, SystemClock.now()));
     let rows: Vec<Row> = rows.collect();
     let all = rows.len();
-    let is_meant = |row: &Row| args.owner.is_none() || row.owner == args.owner;
-    let mut report = Report { tenants: rows.into_iter().filter(is_meant).collect() };
+    let is_selected = |row: &Row| args.owner.is_none() || row.owner == args.owner;
+    let mut report = Report { tenants: rows.into_iter().filter(is_selected).collect() };
     let others = all - report.tenants.len();
-    // What is due first comes first.
+    // The earliest deadline comes first.
     report.tenants.sort_by_key(|row| (row.deadline.is_none(), row.deadline, row.name.clone()));
     if report.tenants.is_empty() {
         context.terminal.say(match &args.owner {
-            None => Text::from("nothing waits for a person"),
-            Some(owner) => match others {
-                0 => text!("nothing waits for {}", owner),
-                others => text!("nothing waits for {}; for others, or for anybody, {} of them do", owner, others),
-            },
+            None => Text::from("no tenant waits for a person"),
+            Some(owner) if others == 0 => text!("no tenant waits for {}", owner),
+            Some(owner) => {
+                text!("no tenant waits for {}; tenants that wait for another owner or for anybody: {}", owner, others)
+            }
         });
     }
     context.terminal.report(&report, || text(&report))?;
@@ -77,11 +77,11 @@ fn row(config: &TenantConfig, tenant: &TenantHistory, now: Timestamp) -> Option<
             since: question.since,
             deadline: Some(question.deadline),
             overdue: question.deadline < now,
-            claims: question.claims.iter().map(|claim| Said::claim(&question.step, claim)).collect(),
+            claims: question.claims.iter().map(|claim| Statement::claim(&question.step, claim)).collect(),
             reason: None,
             next: [format!("flowswap sheet {name}"), format!("flowswap confirm {name}")]
                 .into_iter()
-                .chain(abandon::way_out(name, tenant))
+                .chain(abandon::abandon_command(name, tenant))
                 .collect(),
         }),
         None if tenant.state == TenantState::Waiting => Some(Row {
@@ -94,7 +94,7 @@ fn row(config: &TenantConfig, tenant: &TenantHistory, now: Timestamp) -> Option<
             overdue: false,
             claims: Vec::new(),
             reason: tenant.reason.clone(),
-            next: status::go_on(name, tenant).into_iter().collect(),
+            next: status::continue_command(name, tenant).into_iter().collect(),
         }),
         None => None,
     }
@@ -116,7 +116,7 @@ fn text(report: &Report) -> Text {
             table::plain(row.next.first().map_or("-", String::as_str)),
         ]
     });
-    let mut text = table::render(["tenant", "step", "way", "owner", "since", "deadline", "next"], rows);
+    let mut text = table::render(["tenant", "step", "direction", "owner", "since", "deadline", "next"], rows);
     let owners = report.tenants.iter().map(|row| format!("for {}", row.owner.as_deref().unwrap_or("anybody")));
     text += text!("\n{}\n", count(owners));
     for row in &report.tenants {
@@ -124,13 +124,13 @@ fn text(report: &Report) -> Text {
             text += text!("{}: {}\n", row.name, reason);
         }
         for claim in &row.claims {
-            text += text!("{}: {}; that is not seen yet\n", row.name, claim.show());
+            text += text!("{}: {}; flowswap does not see it yet\n", row.name, claim.show());
         }
     }
     let mut asked = report.tenants.iter().filter_map(|row| row.next.get(1));
     match (asked.next(), asked.next()) {
-        (Some(confirm), None) => text += text!("once it is done: {}\n", confirm),
-        (Some(_), Some(_)) => text += "once one is done: flowswap confirm TENANT\n",
+        (Some(confirm), None) => text += text!("when it is done: {}\n", confirm),
+        (Some(_), Some(_)) => text += "when one is done: flowswap confirm TENANT\n",
         (None, _) => {}
     }
     text

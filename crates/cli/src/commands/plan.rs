@@ -1,9 +1,9 @@
-//! `flowswap plan`: the dry run, and the document that `apply` takes.
+//! `flowswap plan`: lists every step without a change, and writes the file that `apply` reads.
 
 use std::path::Path;
 
 use flowswap_engine::{
-    Clock, Draft, Entry, History, Journal, Plan, PlanError, RunId, TenantHistory, hold_back_neighbours, plan_tenant,
+    Clock, Draft, Entry, History, Journal, Plan, PlanError, RunId, TenantHistory, hold_back_shared_orgs, plan_tenant,
 };
 use jiff::SignedDuration;
 
@@ -31,30 +31,31 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     }
     let progress = context.progress();
     let mut fleet = Fleet::open(context, &config, &args.select.tenants, &context.dry_ports(progress.clone())).await?;
-    fleet.recall(&history);
+    fleet.mark_started(&history);
     let now = SystemClock.now();
     let planned = fleet.each(&config, &progress, async |tenant| plan_tenant(&tenant, now).await).await;
-    context.heed_stop()?;
-    let mut tenants = planned.into_iter().collect::<Result<Vec<_>, _>>().map_err(unsound)?;
-    hold_back_neighbours(&mut tenants, &history);
-    let not_after = now + SignedDuration::try_from(config.run.plan_lifetime).map_err(Failure::at("date the plan"))?;
-    let plan = Plan::freeze(now, not_after, fleet.pins, tenants).map_err(unsound)?;
+    context.fail_if_stopped()?;
+    let mut tenants = planned.into_iter().collect::<Result<Vec<_>, _>>().map_err(plugin_defect)?;
+    hold_back_shared_orgs(&mut tenants, &history);
+    let not_after = now
+        + SignedDuration::try_from(config.run.plan_lifetime).map_err(Failure::at("compute when the plan expires"))?;
+    let plan = Plan::freeze(now, not_after, fleet.pins, tenants).map_err(plugin_defect)?;
     match (&args.output, &output) {
         (Some(path), Some(output)) => write(context, &config, path, output, &plan).await?,
         _ => {
             context.terminal.report(&plan, || display::plan::show(&plan))?;
-            context.terminal.say("nothing was written; `-o plan.json` writes the plan for `flowswap apply`");
+            context.terminal.say("nothing was written; to write the plan for `flowswap apply`, pass `-o plan.json`");
         }
     }
     Ok(exit_of(plan.tenants.iter().map(|tenant| tenant.verdict)))
 }
 
-/// Reads a plan. One that is not as it was written is refused whole.
+/// Reads a plan. Refuses the whole plan if anybody changed it.
 pub(crate) fn read(path: &Path) -> Result<Plan, Failure> {
     Plan::read(&read_plan(path)?).map_err(|error| Failure::new(Exit::Refused, error).hint(NEW_PLAN))
 }
 
-/// A plan that was begun is needed to go on; writing over it would leave only the way back.
+/// Continuing a plan needs its file. Overwriting it would leave rollback as the only option.
 fn refuse_plan_in_use(path: &Path, history: &History) -> Result<(), Failure> {
     let Some(plan) = read_regular(path).and_then(|text| Plan::read(&text).ok()) else { return Ok(()) };
     let unfinished = |tenant: &TenantHistory| {
@@ -63,41 +64,41 @@ fn refuse_plan_in_use(path: &Path, history: &History) -> Result<(), Failure> {
     match history.tenants().find(|(_, tenant)| unfinished(tenant)) {
         None => Ok(()),
         Some((name, tenant)) => {
-            let error = format!("`{}` is the plan with which `{name}` is {}", path.display(), tenant.state);
-            Err(Failure::new(Exit::Refused, error).hint("go on with it, or name another file"))
+            let error = format!("`{}` is the plan in use for `{name}`, which is {}", path.display(), tenant.state);
+            Err(Failure::new(Exit::Refused, error).hint("continue that plan, or name another file"))
         }
     }
 }
 
-fn unsound(error: PlanError) -> Failure {
-    Failure::new(Exit::Failed, error).hint("this is a defect of a plugin; nothing was written")
+fn plugin_defect(error: PlanError) -> Failure {
+    Failure::new(Exit::Failed, error).hint("nothing was written; this is a defect of a plugin")
 }
 
-/// Writes the plan to where it was asked for, and says what is next.
+/// Writes the plan and shows the next command.
 async fn write(context: &Context, config: &Config, path: &Path, output: &Output, plan: &Plan) -> Result<(), Failure> {
     let terminal = context.terminal;
     let each = terminal.verbose > 0;
-    output.write(terminal, &Text::rendered(plan.render().map_err(unsound)?))?;
+    output.write(terminal, &Text::rendered(plan.render().map_err(plugin_defect)?))?;
     if output.is_stdout() {
         terminal.say(display::plan::list(plan, each).trim_end());
     } else {
         terminal.report(plan, || display::plan::list(plan, each))?;
     }
     if !output.is_file() {
-        terminal.say("the plan is not noted in the journal, because it is in no file");
+        terminal.say("the journal does not record this plan: it was not written to a file");
         return Ok(());
     }
-    // The plan is good without the note; only `status` would not know of it.
-    if let Err(failure) = note(context, config, path, plan).await {
+    // The plan is usable without the record; only `status` needs it.
+    if let Err(failure) = record_plan(context, config, path, plan).await {
         let warning = paint(Tone::Care, "warning:");
-        terminal.say(text!("{} the plan is not noted in the journal: {}", warning, failure.error));
+        terminal.say(text!("{} the journal does not record this plan: {}", warning, failure.error));
     }
-    terminal.say(text!("every step: flowswap show {0}\nwhen it has been read: flowswap apply {0}", path.display()));
+    terminal.say(text!("review every step: flowswap show {0}\nthen carry it out: flowswap apply {0}", path.display()));
     Ok(())
 }
 
-/// Notes in the journal what the plan says of every tenant, so that `status` can say what is next.
-async fn note(context: &Context, config: &Config, path: &Path, plan: &Plan) -> Result<(), Failure> {
+/// Records the verdict of every tenant in the journal, so that `status` can show the next command.
+async fn record_plan(context: &Context, config: &Config, path: &Path, plan: &Plan) -> Result<(), Failure> {
     let (journal, _) = open_journal(context.terminal, config).await?;
     let path = path.display().to_string();
     let notes = plan.tenants.iter().map(|tenant| {
@@ -109,7 +110,7 @@ async fn note(context: &Context, config: &Config, path: &Path, plan: &Plan) -> R
         })
     });
     for result in futures::future::join_all(notes).await {
-        result.map_err(Failure::at("note the plan in the journal"))?;
+        result.map_err(Failure::at("record the plan in the journal"))?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `flowswap plugins`: which plugins there are, what one says of itself, and whether it keeps the contract.
+//! `flowswap plugins`: lists plugins, shows what one declares, and checks one against the contract.
 
 use std::{
     collections::BTreeMap,
@@ -72,14 +72,14 @@ async fn inspect(context: &Context, plugin: &str) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Finds a plugin by its name or the path of its library, and reads it.
+/// Finds a plugin by name or library path, and reads it.
 fn read(context: &Context, plugin: &str) -> Result<(PathBuf, PluginFile), Failure> {
     let entries = configured(context)?;
     let named = find(context, &entries).remove(plugin);
     let as_path = || Some(PathBuf::from(plugin)).filter(|path| path.is_file());
     let path = named.or_else(as_path).ok_or_else(|| {
         Failure::new(Exit::Usage, format!("there is no plugin `{plugin}`"))
-            .hint("`flowswap plugins list` shows what was found")
+            .hint("list the plugins: flowswap plugins list")
     })?;
     let name = library_name(&path).unwrap_or_else(|| plugin.to_owned());
     let pin = entries.get(&name).and_then(|entry| entry.sha256.as_deref());
@@ -87,12 +87,12 @@ fn read(context: &Context, plugin: &str) -> Result<(PathBuf, PluginFile), Failur
     Ok((path, file))
 }
 
-/// The `[plugins]` of the configuration, if there is a configuration at all.
+/// The `[plugins]` of the configuration; empty without a configuration.
 fn configured(context: &Context) -> Result<BTreeMap<String, PluginEntry>, Failure> {
     if context.global.config.exists() { Ok(context.load_config()?.plugins) } else { Ok(BTreeMap::new()) }
 }
 
-/// Every library of ours in the plugin folders, and those that the configuration names; the first of a name counts.
+/// Every flowswap library in the plugin folders and in the configuration. The first library with a name wins.
 pub(crate) fn find(context: &Context, entries: &BTreeMap<String, PluginEntry>) -> BTreeMap<String, PathBuf> {
     let mut found: BTreeMap<String, PathBuf> =
         entries.iter().filter_map(|(name, entry)| Some((name.clone(), entry.path.clone()?))).collect();
@@ -106,8 +106,8 @@ pub(crate) fn find(context: &Context, entries: &BTreeMap<String, PluginEntry>) -
     found
 }
 
-/// `cie-guided` for `libflowswap_cie_guided.so`, as `locate` has it. Cargo's own copies bear a hash after a dash and are not
-/// meant.
+/// `cie-guided` for `libflowswap_cie_guided.so`, as in `locate`. Skips Cargo's own copies, whose names have a hash
+/// after a dash.
 fn library_name(path: &Path) -> Option<String> {
     let file = path.file_name()?.to_str()?;
     let stem = file.strip_prefix(std::env::consts::DLL_PREFIX)?.strip_suffix(std::env::consts::DLL_SUFFIX)?;

@@ -1,4 +1,4 @@
-//! A request that was to change something, and what became of it, as reports tell it.
+//! A changing request and its outcome, as reports show it.
 
 use flowswap_engine::{RequestOutcome, SentRequest};
 use jiff::Timestamp;
@@ -25,7 +25,7 @@ impl Request {
     pub(crate) fn show(&self) -> Text {
         let Self { method, url, at, outcome } = self;
         let outcome = match outcome {
-            None => Text::from("what came of it was not recorded"),
+            None => Text::from("the journal does not record its outcome"),
             Some(RequestOutcome::Answered { status, request_id: Some(id) }) => {
                 text!("answered {}, request id {}", status, id)
             }

@@ -1,4 +1,4 @@
-//! `flowswap resolve`: a person decides what is so of a step that nothing else can settle.
+//! `flowswap resolve`: records a person's decision whether a step in doubt took effect.
 
 use flowswap_contract::Values;
 use flowswap_engine::{Decision, JournalError, Resolution, ResolveError, TenantState};
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{started, status, stuck};
 use crate::{
-    args::{ResolveArgs, Stands},
+    args::{ResolveArgs, StepEffect},
     context::{Context, read_history, user},
     display::text::{Text, text},
     exit::{Exit, Failure},
@@ -28,33 +28,33 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Exit, F
     let name = &args.tenant;
     select(&config, std::slice::from_ref(name))?;
     let decision = Decision {
-        stands: match args.stands {
-            Stands::Applied => Resolution::Applied,
-            Stands::NotApplied => Resolution::NotApplied,
+        stands: match args.effect {
+            StepEffect::Applied => Resolution::Applied,
+            StepEffect::NotApplied => Resolution::NotApplied,
         },
         outputs: args.outputs.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect::<Values>(),
         reason: args.reason.trim().to_owned(),
         by: user(),
     };
     let seen = read_history(&config).await?;
-    let tenant = seen.tenant(name).ok_or_else(|| unknown(name))?;
+    let tenant = seen.tenant(name).ok_or_else(|| not_started(name))?;
     if tenant.state != TenantState::Stuck {
-        return Err(refuse(name, ResolveError::NotStuck { state: tenant.state }));
+        return Err(to_failure(name, ResolveError::NotStuck { state: tenant.state }));
     }
-    let question = format!("Put down that this step is {}?", decision.stands);
+    let question = format!("Record that this step is {}?", decision.stands);
     context.terminal.confirm(&stuck::describe(name, tenant), &question, args.yes)?;
 
-    // What was shown may be old by now: only the writer of the journal decides on it.
+    // The history may have changed since it was shown, so read it again as the only writer of the journal.
     let (ports, history) = context.run_ports(&config, context.progress()).await?;
-    let Some(known) = history.tenant(name) else { return Err(unknown(name)) };
+    let Some(known) = history.tenant(name) else { return Err(not_started(name)) };
     let stands = decision.stands;
     let fleet = Fleet::open(context, &config, std::slice::from_ref(name), &ports).await?;
-    let Some(tenant) = fleet.tenants.first() else { return Err(unknown(name)) };
+    let Some(tenant) = fleet.tenants.first() else { return Err(not_started(name)) };
     let resolved =
-        started::runner(ports).resolve(tenant, known, decision).await.map_err(|error| refuse(name, error))?;
+        started::runner(ports).resolve(tenant, known, decision).await.map_err(|error| to_failure(name, error))?;
 
     let now = read_history(&config).await?;
-    let next = now.tenant(name).and_then(|tenant| status::next(name, tenant));
+    let next = now.tenant(name).and_then(|tenant| status::next_command(name, tenant));
     let report = Report { name: name.clone(), step: resolved.step, resolved: stands, missing: resolved.missing, next };
     context.terminal.report(&report, || text(&report))?;
     Ok(Exit::Done)
@@ -62,9 +62,9 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Exit, F
 
 fn text(report: &Report) -> Text {
     let Report { name, step, resolved, missing, next } = report;
-    let mut text = text!("{}: step `{}` is {}, as you say\n", name, step, resolved);
+    let mut text = text!("{}: recorded your decision that step `{}` is {}\n", name, step, resolved);
     if !missing.is_empty() {
-        text += text!("`{}` is in nobody's hands; it is replaced when the tenant goes on\n", missing.join("`, `"));
+        text += text!("nobody received `{}`; the next run replaces it\n", missing.join("`, `"));
     }
     if let Some(next) = next {
         text += text!("next: {}\n", next);
@@ -72,35 +72,38 @@ fn text(report: &Report) -> Text {
     text
 }
 
-fn unknown(name: &str) -> Failure {
-    Failure::new(Exit::Usage, format!("nothing was begun on the tenant `{name}`"))
-        .hint("`flowswap stuck` lists the tenants that need a decision")
+fn not_started(name: &str) -> Failure {
+    Failure::new(Exit::Usage, format!("flowswap has not started to migrate the tenant `{name}`"))
+        .hint("list the tenants that need a decision: flowswap stuck")
 }
 
-fn refuse(name: &str, error: ResolveError) -> Failure {
+fn to_failure(name: &str, error: ResolveError) -> Failure {
     let (exit, hint) = match &error {
-        ResolveError::NotStuck { .. } | ResolveError::NotBegun { .. } => {
-            (Exit::Usage, "`flowswap stuck` lists the tenants that need a decision".to_owned())
+        ResolveError::NotStuck { .. } | ResolveError::NotStarted { .. } => {
+            (Exit::Usage, "list the tenants that need a decision: flowswap stuck".to_owned())
         }
-        ResolveError::OnlyLooks { .. } => {
-            (Exit::Usage, format!("run the same command again to look once more, or go back: flowswap rollback {name}"))
-        }
+        ResolveError::IsCheck { .. } => (
+            Exit::Usage,
+            format!("check again with the command that `flowswap stuck` shows, or roll back: flowswap rollback {name}"),
+        ),
         ResolveError::Contradicted { .. } => {
-            (Exit::Refused, format!("nothing was put down; `flowswap stuck {name}` shows what else can be done"))
+            (Exit::Refused, format!("nothing was recorded; see what else you can do: flowswap stuck {name}"))
         }
         ResolveError::NothingSent { .. } => (
             Exit::Usage,
-            "give the same command again; or, once nothing of it is left in the org, say `--as not-applied`".to_owned(),
+            "run the same command again; once the org has no trace of the step, pass `--as not-applied`".to_owned(),
         ),
         ResolveError::UnknownOutput { output, .. } => (Exit::Usage, format!("pass `--output {output}=VALUE`")),
         ResolveError::ForeignOutput { .. } => {
-            (Exit::Usage, "a secret is never said: it is in custody, or it is replaced".to_owned())
+            (Exit::Usage, "do not pass secrets: the secret store has them, or flowswap replaces them".to_owned())
         }
-        ResolveError::NoReason => (Exit::Usage, "say how you know, for whoever reads the journal later".to_owned()),
+        ResolveError::NoReason => {
+            (Exit::Usage, "pass `--reason` with how you know, for later readers of the journal".to_owned())
+        }
         ResolveError::Secrets(_) | ResolveError::Journal(JournalError::Storage { .. }) => {
-            (Exit::Failed, "nothing was decided; run the same command again".to_owned())
+            (Exit::Failed, "nothing was recorded; run the same command again".to_owned())
         }
-        ResolveError::Journal(_) => (Exit::Failed, "`flowswap audit verify` looks through the journal".to_owned()),
+        ResolveError::Journal(_) => (Exit::Failed, "verify the journal: flowswap audit verify".to_owned()),
     };
     Failure::new(exit, error).hint(hint)
 }

@@ -1,11 +1,11 @@
-//! `flowswap resume`: goes on with the run that was cut off or stopped. It is the same command again, by name.
+//! `flowswap resume`: continues the run that was interrupted or stopped, by running the same command again.
 
 use flowswap_contract::Phase;
 use flowswap_engine::{Goal, History, LastRun, RunCommand, RunEnd, RunScope};
 
 use super::{apply, finalize, rollback, started};
 use crate::{
-    args::{ApplyArgs, FinalizeArgs, PlanFile, ResumeArgs, RollbackArgs, Started},
+    args::{ApplyArgs, FinalizeArgs, PlanFile, ResumeArgs, RollbackArgs, StartedTenants},
     context::{Context, read_history},
     display::{
         self,
@@ -18,19 +18,19 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
     let config = context.load_config()?;
     let history = read_history(&config).await?;
     let Some(last) = history.last_run() else {
-        return started::report_none(context, "no run was begun yet, so there is nothing to go on with");
+        return started::report_no_tenants(context, "no run has started yet, so there is nothing to continue");
     };
-    if last.end == Some(RunEnd::Whole) {
+    if last.end == Some(RunEnd::Completed) {
         let why = text!(
-            "the last run, `{}` of {}, came to its end; `flowswap status` says what is next",
+            "the last run, `{}` at {}, is complete; for the next command, run `flowswap status`",
             last.command,
             last.at
         );
-        return started::report_none(context, why);
+        return started::report_no_tenants(context, why);
     }
     let Some(scope) = &last.scope else {
-        return Err(Failure::new(Exit::Usage, "the last run did not record what it was to do")
-            .hint("`flowswap status` names the command for every tenant"));
+        return Err(Failure::new(Exit::Usage, "the last run did not record its tenants and goal")
+            .hint("find the command for every tenant: flowswap status"));
     };
     context.terminal.say(describe(last, scope));
     match last.command {
@@ -42,16 +42,16 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
             )
             .await
         }
-        RunCommand::Rollback => match started_again(scope, &history, args) {
+        RunCommand::Rollback => match remaining_tenants(scope, &history, args) {
             Some(started) => {
                 rollback::run(context, &RollbackArgs { started, interactive: false, abandon: false, reason: None })
                     .await
             }
-            None => started::report_none(context, "every tenant of that run is taken back"),
+            None => started::report_no_tenants(context, "every tenant of that run is already rolled back"),
         },
-        RunCommand::Finalize => match started_again(scope, &history, args) {
+        RunCommand::Finalize => match remaining_tenants(scope, &history, args) {
             Some(started) => finalize::run(context, &FinalizeArgs { started, purge: scope.goal == Goal::Purged }).await,
-            None => started::report_none(context, "no tenant of that run is left"),
+            None => started::report_no_tenants(context, "no tenant of that run is left to finalize"),
         },
     }
 }
@@ -62,9 +62,9 @@ fn describe(last: &LastRun, scope: &RunScope) -> Text {
         (RunCommand::Finalize, _) if scope.goal == Goal::Purged => "finalize --purge".to_owned(),
         (command, _) => command.to_string(),
     };
-    let how = if last.end.is_some() { "was stopped" } else { "was cut off" };
+    let how = if last.end.is_some() { "was stopped" } else { "was interrupted" };
     text!(
-        "going on with `flowswap {}` of {}, which began at {} and {}",
+        "continuing `flowswap {}` for {}, which started at {} and {}",
         what,
         display::tenants(scope.tenants.len()),
         last.at,
@@ -72,14 +72,14 @@ fn describe(last: &LastRun, scope: &RunScope) -> Text {
     )
 }
 
-/// The run's tenants that it has not taken to its goal; none if there are none.
-fn started_again(scope: &RunScope, history: &History, args: &ResumeArgs) -> Option<Started> {
+/// The tenants of the run that have not reached its goal, or `None` if all have.
+fn remaining_tenants(scope: &RunScope, history: &History, args: &ResumeArgs) -> Option<StartedTenants> {
     let is_left = |name: &&String| {
         let Some((tenant, work)) = history.tenant(name).and_then(|tenant| Some((tenant, tenant.work.as_ref()?))) else {
             return false;
         };
         match scope.goal {
-            // A way back that was abandoned since is not gone on with.
+            // A rollback that a person has abandoned since then must not continue.
             Goal::RolledBack => !tenant.is_abandoned,
             Goal::Swapped => !tenant.state.is_swapped_or_later(),
             Goal::Retired => finalize::can_begin(tenant, work, Phase::Retire),
@@ -87,5 +87,5 @@ fn started_again(scope: &RunScope, history: &History, args: &ResumeArgs) -> Opti
         }
     };
     let tenants: Vec<String> = scope.tenants.iter().filter(is_left).cloned().collect();
-    (!tenants.is_empty()).then_some(Started { tenants, all: false, yes: args.yes, accept_changes: false })
+    (!tenants.is_empty()).then_some(StartedTenants { tenants, all: false, yes: args.yes, accept_changes: false })
 }

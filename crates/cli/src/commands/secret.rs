@@ -1,36 +1,36 @@
-//! `flowswap secret copy`: gives a person the secret that the run sheet at hand has them paste.
+//! `flowswap secret copy`: hands a person the secret that the current run sheet asks them to paste.
 
-use flowswap_engine::HandOver;
+use flowswap_engine::HandoverChannel;
 
-use super::sheet::sheet_at_hand;
+use super::sheet::current_sheet;
 use crate::{
     context::Context,
     display::text::text,
     exit::{Exit, Failure},
     fleet::select,
-    hand_over::{Clipboard, Handing, STAY, expect_terminal},
+    hand_over::{Clipboard, STAY, SecretHandover, require_terminal_output},
 };
 
 pub(crate) async fn run(context: &Context, tenant: &str, print: bool) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     select(&config, &[tenant.to_owned()])?;
     let (ports, history) = context.run_ports(&config, context.progress()).await?;
-    let (question, _) = sheet_at_hand(tenant, &history)?;
-    let handing = Handing::prepare(tenant, question, &ports).await?;
+    let (question, _) = current_sheet(tenant, &history)?;
+    let handover = SecretHandover::prepare(tenant, question, &ports).await?;
     if print {
-        expect_terminal()?;
-        handing.record(&ports, HandOver::Terminal).await?;
-        handing.print()?;
+        require_terminal_output()?;
+        handover.record(&ports, HandoverChannel::Terminal).await?;
+        handover.print()?;
         return Ok(Exit::Done);
     }
     let mut clipboard = Clipboard::open()?;
-    handing.record(&ports, HandOver::Clipboard).await?;
-    // Others may go on while this waits.
+    handover.record(&ports, HandoverChannel::Clipboard).await?;
+    // Release the journal, so that other commands can run while this one waits.
     drop(ports);
-    clipboard.put(&handing)?;
-    let (label, seconds) = (&handing.label, STAY.as_secs());
+    clipboard.put(&handover)?;
+    let (label, seconds) = (&handover.label, STAY.as_secs());
     context.terminal.say(text!(
-        "the secret is on the clipboard for {} s: paste it into “{}”; Ctrl-C takes it away at once",
+        "the secret is on the clipboard for {} s; paste it into “{}”; press Ctrl-C to remove it now",
         seconds,
         label
     ));
@@ -39,6 +39,6 @@ pub(crate) async fn run(context: &Context, tenant: &str, print: bool) -> Result<
         () = context.stop.stopped() => {}
     }
     clipboard.clear()?;
-    context.terminal.say("the secret is not on the clipboard any more");
+    context.terminal.say("the secret is no longer on the clipboard");
     Ok(Exit::Done)
 }

@@ -1,16 +1,16 @@
-//! `flowswap sheet`: the run sheet of what a person is asked, or of what was done last, for whoever is to follow it.
+//! `flowswap sheet`: shows the current run sheet of a tenant, or the last one that a person carried out.
 
 use flowswap_contract::{Handle, RunSheet};
 use flowswap_engine::{Clock, Direction, History, Question};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{said::Said, status};
+use super::{statement::Statement, status};
 use crate::{
     args::{Format, SheetArgs, SheetForm},
     context::{Context, SystemClock, read_history},
     display::{
-        sheet::{Page, html, markdown, secret, terminal},
+        sheet::{SheetView, find_secret, html, markdown, terminal},
         text::{Text, text},
     },
     exit::{Exit, Failure},
@@ -27,13 +27,13 @@ struct Report<'a> {
     owner: Option<&'a str>,
     since: Timestamp,
     deadline: Timestamp,
-    /// Whether it is still asked, and not seen to be done.
+    /// Whether the run sheet is still open: flowswap has not seen it done.
     open: bool,
     overdue: bool,
     sheet: &'a RunSheet,
-    /// The name of the secret that it has its reader paste.
+    /// The name of the secret that the run sheet asks the operator to paste.
     secret: Option<Handle>,
-    claims: Vec<Said>,
+    claims: Vec<Statement>,
 }
 
 pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Failure> {
@@ -41,9 +41,9 @@ pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Fai
     let tenant = &args.tenant.tenant;
     select(&config, std::slice::from_ref(tenant))?;
     let history = read_history(&config).await?;
-    let (question, is_open) = sheet_at_hand(tenant, &history)?;
-    let next = history.tenant(tenant).filter(|_| !is_open).and_then(|known| status::next(tenant, known));
-    let page = Page { tenant, question, is_open, next, now: SystemClock.now() };
+    let (question, is_open) = current_sheet(tenant, &history)?;
+    let next = history.tenant(tenant).filter(|_| !is_open).and_then(|known| status::next_command(tenant, known));
+    let page = SheetView { tenant, question, is_open, next, now: SystemClock.now() };
     let text = match (context.terminal.format, args.form) {
         (Format::Json, _) => Text::json(&report(&page)).map_err(Failure::at("write the report"))?,
         (Format::Human, SheetForm::Terminal) => terminal(&page),
@@ -63,29 +63,32 @@ pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Fai
     Ok(Exit::Done)
 }
 
-/// What a person is asked for a tenant, or was and has done, which may have to be done again; and whether it is still asked.
-pub(crate) fn sheet_at_hand<'a>(tenant: &str, history: &'a History) -> Result<(&'a Question, bool), Failure> {
+/// The current run sheet of a tenant, or the last one, which an operator may have to repeat; and whether it is still
+/// open.
+pub(crate) fn current_sheet<'a>(tenant: &str, history: &'a History) -> Result<(&'a Question, bool), Failure> {
     let work = history.tenant(tenant).and_then(|known| known.work.as_ref());
-    match work.and_then(|work| work.sheet_at_hand().map(|question| (question, work.question.is_some()))) {
+    match work.and_then(|work| work.current_sheet().map(|question| (question, work.question.is_some()))) {
         Some(at_hand) => Ok(at_hand),
         None => open_question(tenant, history).map(|question| (question, true)),
     }
 }
 
-/// What a person is asked for a tenant; an error that says what is so where nobody is.
+/// The open run sheet of a tenant. Without one, the error names the tenant's state and the next command.
 pub(crate) fn open_question<'a>(tenant: &str, history: &'a History) -> Result<&'a Question, Failure> {
     let known = history.tenant(tenant);
     known.and_then(|known| known.work.as_ref()?.question.as_ref()).ok_or_else(|| {
         let state = known.map_or(flowswap_engine::TenantState::Unplanned, |known| known.state);
-        let error = format!("nothing is asked of a person for the tenant `{tenant}`, which is {state}");
-        let next = known.and_then(|known| status::next(tenant, known));
-        let hint =
-            next.map_or_else(|| "`flowswap next` shows what waits for whom".to_owned(), |next| format!("next: {next}"));
+        let error = format!("the tenant `{tenant}` has no open run sheet; it is {state}");
+        let next = known.and_then(|known| status::next_command(tenant, known));
+        let hint = next.map_or_else(
+            || "list the tenants that wait for a person: flowswap next".to_owned(),
+            |next| format!("continue with: {next}"),
+        );
         Failure::new(Exit::Usage, error).hint(hint)
     })
 }
 
-fn report<'a>(page: &Page<'a>) -> Report<'a> {
+fn report<'a>(page: &SheetView<'a>) -> Report<'a> {
     let Question { step, direction, sheet, owner, since, deadline, claims, .. } = page.question;
     Report {
         tenant: page.tenant,
@@ -97,7 +100,7 @@ fn report<'a>(page: &Page<'a>) -> Report<'a> {
         open: page.is_open,
         overdue: page.is_overdue(),
         sheet,
-        secret: secret(sheet).map(|(_, handle)| handle),
-        claims: claims.iter().map(|claim| Said::claim(step, claim)).collect(),
+        secret: find_secret(sheet).map(|(_, handle)| handle),
+        claims: claims.iter().map(|claim| Statement::claim(step, claim)).collect(),
     }
 }

@@ -1,4 +1,4 @@
-//! `flowswap show`: a plan file as a reviewer reads it.
+//! `flowswap show`: shows a plan file to a reviewer.
 
 use super::plan;
 use crate::{

@@ -1,5 +1,5 @@
-//! `flowswap sim`: serves a simulated world until it is stopped; `flowswap sim world` prints it, and `flowswap sim advance`
-//! moves its clock.
+//! `flowswap sim`: serves a simulated world until the user stops it. `flowswap sim world` prints the world, and
+//! `flowswap sim advance` advances its clock.
 
 use std::{path::Path, time::Duration};
 
@@ -28,9 +28,9 @@ pub(crate) async fn run(context: &Context, args: &SimArgs) -> Result<Exit, Failu
 
 async fn serve(context: &Context, args: &SimArgs, dir: &Path) -> Result<Exit, Failure> {
     let config = SimConfig::default().tenants(args.tenants as usize).seed(args.seed).latency(args.latency);
-    let mut config = config.natural_sync(args.sync_every);
+    let mut config = config.scheduled_sync(args.sync_every);
     if args.directory == Directory::CieGuided {
-        config = config.interface(Interface::CieGuided).neighbours(true);
+        config = config.interface(Interface::CieGuided).neighbors(true);
     }
     let sim =
         Sim::start(config, ([127, 0, 0, 1], args.port).into()).await.map_err(Failure::at("start the simulator"))?;
@@ -54,16 +54,17 @@ async fn print_world(context: &Context, dir: &Path) -> Result<Exit, Failure> {
 
 async fn advance(dir: &Path, by: Duration) -> Result<Exit, Failure> {
     let milliseconds = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-    let body = serde_json::to_vec(&Mutation::AdvanceClock { milliseconds }).map_err(Failure::at("say how far"))?;
+    let body =
+        serde_json::to_vec(&Mutation::AdvanceClock { milliseconds }).map_err(Failure::at("encode the duration"))?;
     ask(dir, http::Request::post("/mutate"), body.into()).await?;
     Ok(Exit::Done)
 }
 
-/// Asks the simulator that was given the folder.
+/// Sends a request to the simulator that runs with this folder.
 async fn ask(dir: &Path, request: http::request::Builder, body: Bytes) -> Result<Value, Failure> {
     let running = Running::read(dir).map_err(|error| {
         let doing = format!("read `{}`", dir.join(Running::FILE).display());
-        Failure::at(doing)(error).hint("`--dir` must be the folder of a running `flowswap sim`")
+        Failure::at(doing)(error).hint("pass `--dir` with the folder of a running `flowswap sim`")
     })?;
     let pattern = ADMIN_HOST.parse().map_err(Failure::at("address the simulator"))?;
     let network = Network {
@@ -80,7 +81,7 @@ async fn ask(dir: &Path, request: http::request::Builder, body: Bytes) -> Result
         .map_err(Failure::at("ask the simulator"))?;
     let answer = http.oneshot(request).await.map_err(|error| {
         Failure::at(format!("reach the simulator at {}", running.address))(error)
-            .hint("it runs as long as `flowswap sim` does")
+            .hint("pass `--dir` with the folder of a running `flowswap sim`")
     })?;
-    serde_json::from_slice(answer.body()).map_err(Failure::at("read the simulator's answer"))
+    serde_json::from_slice(answer.body()).map_err(Failure::at("read the simulator's response"))
 }

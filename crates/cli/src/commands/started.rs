@@ -1,23 +1,24 @@
-//! What `apply`, `rollback` and `finalize` share: choosing tenants by their history, running jobs, reporting outcomes.
+//! What `apply`, `rollback`, and `finalize` share: selecting tenants by their history, running jobs, and reporting
+//! outcomes.
 
 use std::collections::BTreeSet;
 
 use flowswap_contract::Phase;
 use flowswap_engine::{
-    Direction, FleetLimits, Goal, History, Job, JournalError, Outcome, Ports, RunCommand, RunId, Runner, Summary,
-    TenantHistory, TenantState, Terms, Work,
+    Assignment, Direction, FleetLimits, Goal, History, Job, JournalError, Outcome, Ports, RunCommand, RunId, Runner,
+    Summary, TenantHistory, TenantState, Work,
 };
 use flowswap_store::StateDir;
 use jiff::SignedDuration;
 use serde::Serialize;
 
 use crate::{
-    args::Started,
+    args::StartedTenants,
     config::Config,
     context::{Context, read_history},
     display::{
         causes, count, fold_rows,
-        progress::{Floor, Progress},
+        progress::{OutputGate, Progress},
         table,
         text::{Text, text},
         tone_of_state,
@@ -28,19 +29,19 @@ use crate::{
     terminal::Tone,
 };
 
-/// What a run is for.
+/// What a run must do.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Errand {
-    /// The command that it goes by in the journal.
+pub(crate) struct RunPurpose {
+    /// The command that the journal records for the run.
     pub(crate) command: RunCommand,
-    /// How far it takes its tenants.
+    /// How far the run takes its tenants.
     pub(crate) goal: Goal,
-    /// Whether a person at this terminal does what a person must do.
+    /// Whether a person at this terminal carries out the run sheets.
     pub(crate) interactive: bool,
 }
 
-impl Errand {
-    /// What goes on with a tenant the way that it was going.
+impl RunPurpose {
+    /// The run that continues a tenant in its current direction.
     pub(crate) fn of(tenant: &TenantHistory) -> Self {
         let step = tenant.work.as_ref().zip(tenant.step.as_ref()).and_then(|(work, step)| work.tenant.step(step));
         let (command, goal) = match (tenant.direction, step.map(|step| step.proposal.phase)) {
@@ -53,19 +54,19 @@ impl Errand {
     }
 }
 
-/// On what terms a person is asked for a tenant.
-pub(crate) fn terms(config: &Config, name: &str) -> Terms {
+/// Who must carry out a run sheet of the tenant, and within what time.
+pub(crate) fn assignment(config: &Config, name: &str) -> Assignment {
     let tenant = config.tenants.iter().find(|tenant| tenant.name == name);
-    Terms {
+    Assignment {
         owner: tenant.and_then(|tenant| tenant.owner.clone()),
-        patience: SignedDuration::try_from(config.run.operator_deadline).unwrap_or(SignedDuration::MAX),
+        due_within: SignedDuration::try_from(config.run.operator_deadline).unwrap_or(SignedDuration::MAX),
     }
 }
 
 /// The report; scripts rely on its names.
 #[derive(Serialize)]
 struct Report {
-    /// None if nothing was to be done.
+    /// `None` if there was nothing to do.
     run: Option<RunId>,
     tenants: Vec<Row>,
 }
@@ -73,18 +74,18 @@ struct Report {
 #[derive(Serialize)]
 struct Row {
     name: String,
-    /// `ended`, `refused` or `skipped`; where a tenant ended is its state.
+    /// `ended`, `refused`, or `skipped`. Only a tenant that ended has a state.
     outcome: &'static str,
     state: Option<TenantState>,
     reason: Option<String>,
     changes: Vec<String>,
-    /// The rules that the reason is a case of.
+    /// The ids of the rules that explain the reason.
     rules: Vec<String>,
 }
 
-/// The tenants that are named, or all to which the command applies.
+/// The named tenants or, with `--all`, those that the command applies to.
 pub(crate) fn choose(
-    args: &Started,
+    args: &StartedTenants,
     history: &History,
     applies: impl Fn(&TenantHistory, &Work) -> bool,
 ) -> Result<Vec<String>, Failure> {
@@ -93,42 +94,42 @@ pub(crate) fn choose(
             history.tenants().filter(|(_, tenant)| tenant.work.as_ref().is_some_and(|work| applies(tenant, work)));
         return Ok(all.map(|(name, _)| name.to_owned()).collect());
     }
-    let is_begun = |name: &str| history.tenant(name).is_some_and(|tenant| tenant.work.is_some());
-    match args.tenants.iter().find(|name| !is_begun(name)) {
+    let has_started = |name: &str| history.tenant(name).is_some_and(|tenant| tenant.work.is_some());
+    match args.tenants.iter().find(|name| !has_started(name)) {
         None => Ok(args.tenants.clone()),
         Some(name) => {
             let state = history.tenant(name).map_or(TenantState::Unplanned, |tenant| tenant.state);
-            let error = format!("the tenant `{name}` is {state}: there is nothing to go on with, or back from");
-            Err(Failure::new(Exit::Usage, error).hint("`flowswap status` shows where every tenant stands"))
+            let error = format!("the tenant `{name}` is {state}, so there is nothing to continue or roll back");
+            Err(Failure::new(Exit::Usage, error).hint("show the state of every tenant: flowswap status"))
         }
     }
 }
 
-/// Reports that no tenant is concerned.
-pub(crate) fn report_none(context: &Context, why: impl Into<Text>) -> Result<Exit, Failure> {
+/// Reports that the command applies to no tenant.
+pub(crate) fn report_no_tenants(context: &Context, why: impl Into<Text>) -> Result<Exit, Failure> {
     context.terminal.say(why);
     context.terminal.report(&Report { run: None, tenants: Vec::new() }, Text::default)?;
     Ok(Exit::Done)
 }
 
-/// Goes on with, or back from, what was begun with these tenants.
-pub(crate) async fn go_on(
+/// Continues the work on these tenants, or rolls it back.
+pub(crate) async fn continue_tenants(
     context: &Context,
     config: &Config,
     names: &[String],
     accept_changes: bool,
-    errand: Errand,
+    purpose: RunPurpose,
 ) -> Result<Exit, Failure> {
-    let floor = errand.interactive.then(Floor::default);
-    let progress = context.progress_beside(floor.as_ref());
+    let gate = purpose.interactive.then(OutputGate::default);
+    let progress = context.progress_beside(gate.as_ref());
     let (ports, history) = context.run_ports(config, progress.clone()).await?;
-    let ports = match floor {
-        Some(floor) => Interactive::join(context.terminal, floor, ports),
+    let ports = match gate {
+        Some(gate) => Interactive::join(context.terminal, gate, ports),
         None => ports,
     };
     let fleet = Fleet::open(context, config, names, &ports).await?;
-    let jobs = jobs(config, &fleet, &history, accept_changes, errand.goal)?;
-    execute(context, config, runner(ports), &progress, errand.command, jobs).await
+    let jobs = jobs(config, &fleet, &history, accept_changes, purpose.goal)?;
+    execute(context, config, runner(ports), &progress, purpose.command, jobs).await
 }
 
 /// A runner for a new run.
@@ -136,7 +137,7 @@ pub(crate) fn runner(ports: Ports) -> Runner {
     Runner::new(ports, RunId::generate())
 }
 
-/// Jobs that go on with what was begun.
+/// The jobs that continue started work.
 pub(crate) fn jobs(
     config: &Config,
     fleet: &Fleet,
@@ -154,9 +155,9 @@ pub(crate) fn jobs(
             sha256(work.plugins.get(*name)) != sha256(fleet.pins.get(*name))
         });
         if let (Some(name), false) = (changed, accept_changes) {
-            let error = format!("tenant `{}` was begun with another build of plugin `{name}`", tenant.spec.name);
+            let error = format!("tenant `{}` was started with another build of plugin `{name}`", tenant.spec.name);
             let failure = Failure::new(Exit::Refused, error);
-            return Err(failure.hint("use that build, or pass `--accept-changes` if this one is known to be fit"));
+            return Err(failure.hint("use that build, or pass `--accept-changes` if you trust this one"));
         }
         jobs.push(Job {
             tenant: tenant.clone(),
@@ -166,14 +167,14 @@ pub(crate) fn jobs(
             history: Some(started.clone()),
             goal,
             not_after: None,
-            terms: terms(config, &tenant.spec.name),
+            assignment: assignment(config, &tenant.spec.name),
             accept_changes,
         });
     }
     Ok(jobs)
 }
 
-/// Runs the jobs and reports what became of them.
+/// Runs the jobs and reports their outcomes.
 pub(crate) async fn execute(
     context: &Context,
     config: &Config,
@@ -186,7 +187,7 @@ pub(crate) async fn execute(
     progress.clear();
     let summary = summary?;
     let mut report = Report { run: Some(runner.id()), tenants: summary.outcomes.iter().map(row).collect() };
-    if report.tenants.iter().any(|row| row.state.is_some_and(needs_grounds)) {
+    if report.tenants.iter().any(|row| row.state.is_some_and(may_have_rules)) {
         add_rules(&mut report, &read_history(config).await?);
     }
     context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
@@ -203,11 +204,11 @@ pub(crate) async fn carry_out(
     let limits = FleetLimits { concurrency: config.run.concurrency, max_failures: config.run.max_failures };
     runner.run(command, jobs, limits).await.map_err(|error| {
         let hint = match &error {
-            JournalError::Fenced(_) => {
-                "another flowswap is at work on this state; `flowswap status` shows what it does".to_owned()
+            JournalError::WriterReplaced(_) => {
+                "another flowswap process has taken over this state; see what it does: flowswap status".to_owned()
             }
             _ => format!(
-                "nothing is claimed that is not in `{}`; once that can be written, run the same command again",
+                "everything that was done is in `{}`; make it writable, then run the same command again",
                 StateDir::at(&config.state).journal().display()
             ),
         };
@@ -216,20 +217,20 @@ pub(crate) async fn carry_out(
 }
 
 /// Whether a rule may say more about why a tenant ended in this state.
-fn needs_grounds(state: TenantState) -> bool {
+fn may_have_rules(state: TenantState) -> bool {
     matches!(state, TenantState::Failed | TenantState::Stuck | TenantState::Soaking | TenantState::Waiting)
 }
 
-/// The engine gives a reason; which rules it is a case of stands in the evidence.
+/// Adds the ids of the rules to the engine's reasons; only the evidence has them.
 fn add_rules(report: &mut Report, history: &History) {
-    for row in report.tenants.iter_mut().filter(|row| row.state.is_some_and(needs_grounds)) {
+    for row in report.tenants.iter_mut().filter(|row| row.state.is_some_and(may_have_rules)) {
         row.rules = history.tenant(&row.name).map(open_rules).unwrap_or_default();
     }
 }
 
-/// The rules that what was last seen of a tenant and did not pass is a case of.
+/// The rules of a tenant's last evidence that did not pass.
 fn open_rules(tenant: &TenantHistory) -> Vec<String> {
-    let looks = tenant.work.iter().flat_map(|work| work.looks.values()).filter(|look| !look.passed);
+    let looks = tenant.work.iter().flat_map(|work| work.last_results.values()).filter(|look| !look.passed);
     let rules: BTreeSet<_> = looks.flat_map(|look| &look.evidence).filter_map(|seen| seen.rule.clone()).collect();
     rules.into_iter().collect()
 }
@@ -249,7 +250,8 @@ fn row((name, outcome): &(String, Outcome)) -> Row {
     }
 }
 
-/// A line for each tenant, but one for many that ended the same way for the same reason; with `each`, for each.
+/// A line for each tenant, or one for many tenants with the same outcome and reason. With `each`, always a line for
+/// each.
 fn text(report: &Report, each: bool) -> Text {
     let word = |row: &Row| row.state.map_or_else(|| row.outcome.to_owned(), |state| state.to_string());
     let note = |row: &Row| {
@@ -259,7 +261,7 @@ fn text(report: &Report, each: bool) -> Text {
     };
     let groups = causes::group(0..report.tenants.len(), |index| {
         let row = &report.tenants[*index];
-        // What ended otherwise is not the same, whatever is said of it.
+        // Tenants with different outcomes stay apart even if their notes are equal.
         (format!("{}\n{}", word(row), note(row)), vec![row.name.as_str()])
     });
     let mut keys = vec![None; report.tenants.len()];
@@ -273,14 +275,14 @@ fn text(report: &Report, each: bool) -> Text {
     let rows = folded.iter().map(|indices| {
         let row = &report.tenants[indices[0]];
         let names: Vec<&str> = indices.iter().map(|index| report.tenants[*index].name.as_str()).collect();
-        let common = causes[indices[0]].and_then(|cause| groups[cause].said.split_once('\n'));
+        let common = causes[indices[0]].and_then(|cause| groups[cause].text.split_once('\n'));
         let note = match common {
             Some((_, common)) if indices.len() > 1 => common.to_owned(),
             _ => note(row),
         };
-        let note = text!("{}{}", note, causes::names(&names));
+        let note = text!("{}{}", note, causes::list_names(&names));
         [
-            table::plain(causes::whom(&names)),
+            table::plain(causes::subject(&names)),
             table::toned(row.state.map_or(Tone::Care, tone_of_state), word(row)),
             table::plain(note),
         ]
@@ -306,8 +308,8 @@ pub(crate) fn exit_of(summary: &Summary) -> Exit {
     }
 }
 
-/// Whether the tenant is not where the command was to bring it, without having failed: a person, a proof or time is awaited, or there
-/// is no way.
+/// Whether the tenant has not failed and has not reached the command's goal: it waits for a person, for evidence, or
+/// for time, or it cannot get there.
 fn is_unfinished(outcome: &Outcome) -> bool {
     use TenantState as S;
     match outcome {
@@ -322,7 +324,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_names_the_rules_that_it_is_a_case_of() {
+    fn a_reason_names_the_rules_that_explain_it() {
         let row = Row {
             name: "acme".to_owned(),
             outcome: "ended",

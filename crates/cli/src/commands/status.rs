@@ -1,11 +1,11 @@
-//! `flowswap status`: where every tenant stands, and the one next command.
+//! `flowswap status`: shows the state of every tenant and the one command to run next.
 
 use flowswap_contract::Phase;
 use flowswap_engine::{Direction, History, TenantHistory, TenantState, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{abandon, awaited::Awaited};
+use super::{abandon, outstanding::Outstanding};
 use crate::{
     args::Select,
     context::{Context, read_history},
@@ -30,13 +30,14 @@ struct Row {
     state: TenantState,
     step: Option<String>,
     next: Option<String>,
-    /// What ends a way back, where the tenant is on one and stuck.
+    /// The command that abandons the rollback, if the rollback is stuck.
     #[serde(skip_serializing_if = "Option::is_none")]
     way_out: Option<String>,
     since: Option<Timestamp>,
     reason: Option<String>,
-    /// What a tenant that soaks or waits still needs, and from when on more can be seen.
-    awaited: Awaited,
+    /// What a soaking or waiting tenant still needs, and the earliest time of a useful check.
+    #[serde(rename = "awaited")]
+    outstanding: Outstanding,
 }
 
 pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failure> {
@@ -59,47 +60,47 @@ fn row(name: &str, history: &History) -> Row {
             way_out: None,
             since: None,
             reason: None,
-            awaited: Awaited::default(),
+            outstanding: Outstanding::default(),
         };
     };
-    let awaited = match tenant.state {
-        TenantState::Soaking | TenantState::Waiting => Awaited::of(tenant),
-        _ => Awaited::default(),
+    let outstanding = match tenant.state {
+        TenantState::Soaking | TenantState::Waiting => Outstanding::of(tenant),
+        _ => Outstanding::default(),
     };
     let verdict = tenant.verdict.filter(|_| tenant.state == TenantState::Unplanned);
     Row {
         name: name.to_owned(),
         state: tenant.state,
         step: tenant.step.clone(),
-        next: next(name, tenant),
-        way_out: abandon::way_out(name, tenant).filter(|_| tenant.state != TenantState::RollingBack),
+        next: next_command(name, tenant),
+        way_out: abandon::abandon_command(name, tenant).filter(|_| tenant.state != TenantState::RollingBack),
         since: Some(tenant.since),
         reason: (tenant.state == TenantState::Soaking)
-            .then(|| awaited.line())
+            .then(|| outstanding.line())
             .flatten()
             .or_else(|| tenant.reason.clone())
-            .or_else(|| verdict.map(|verdict| format!("was {verdict} when it was last planned"))),
-        awaited,
+            .or_else(|| verdict.map(|verdict| format!("was {verdict} in the last plan"))),
+        outstanding,
     }
 }
 
 const PLAN: &str = "flowswap plan -o plan.json";
 
-/// The command that brings the tenant on; running the same command again is always safe.
-pub(crate) fn next(name: &str, tenant: &TenantHistory) -> Option<String> {
+/// The command that takes the tenant further. Running it twice is always safe.
+pub(crate) fn next_command(name: &str, tenant: &TenantHistory) -> Option<String> {
     match tenant.work.as_ref().and_then(|work| work.question.as_ref()) {
         Some(_) if tenant.state == TenantState::Waiting => Some(format!("flowswap sheet {name}")),
-        _ => go_on(name, tenant),
+        _ => continue_command(name, tenant),
     }
 }
 
-/// The command that goes on with the tenant, whether a person has acted or not.
-pub(crate) fn go_on(name: &str, tenant: &TenantHistory) -> Option<String> {
+/// The command that continues the tenant, whether or not a person has acted.
+pub(crate) fn continue_command(name: &str, tenant: &TenantHistory) -> Option<String> {
     use TenantState as S;
     let apply = || format!("flowswap apply {}", tenant.plan_path.as_deref().unwrap_or("plan.json"));
     let rollback = || format!("flowswap rollback {name}");
     let finalize = || {
-        let purge = if has_begun(tenant, Phase::Purge) { " --purge" } else { "" };
+        let purge = if has_started_phase(tenant, Phase::Purge) { " --purge" } else { "" };
         format!("flowswap finalize {name}{purge}")
     };
     match tenant.state {
@@ -114,7 +115,7 @@ pub(crate) fn go_on(name: &str, tenant: &TenantHistory) -> Option<String> {
         S::Retired => Some(format!("flowswap finalize {name} --purge")),
         S::Finalized => None,
         S::RollingBack => Some(rollback()),
-        // The directory is on the new client, and what is left is the legacy one.
+        // The directory uses the new client, and only the legacy client is left to deal with.
         S::Failed | S::Running | S::Stuck if is_swapped(tenant) => Some(finalize()),
         S::Running | S::Soaking | S::Waiting | S::Stuck | S::Failed => match tenant.direction {
             Direction::Forward => Some(apply()),
@@ -123,7 +124,7 @@ pub(crate) fn go_on(name: &str, tenant: &TenantHistory) -> Option<String> {
     }
 }
 
-/// Whether the swap is done and confirmed, on the way forward.
+/// Whether the tenant moves forward and its swap is done and confirmed.
 pub(crate) fn is_swapped(tenant: &TenantHistory) -> bool {
     tenant.work.as_ref().is_some_and(|work| {
         let confirms = work.tenant.steps.iter().filter(|step| step.proposal.phase == Phase::Confirm);
@@ -133,8 +134,8 @@ pub(crate) fn is_swapped(tenant: &TenantHistory) -> bool {
     })
 }
 
-/// Whether the last step that was begun is of this phase.
-fn has_begun(tenant: &TenantHistory, phase: Phase) -> bool {
+/// Whether the last started step belongs to this phase.
+fn has_started_phase(tenant: &TenantHistory, phase: Phase) -> bool {
     let step = tenant.work.as_ref().zip(tenant.step.as_ref()).and_then(|(work, step)| work.tenant.step(step));
     step.is_some_and(|step| step.proposal.phase == phase)
 }
@@ -155,7 +156,7 @@ fn text(report: &Report) -> Text {
             text += text!("{}: {}\n", row.name, reason);
         }
         if let Some(way_out) = &row.way_out {
-            text += text!("{}: or stay with the new client: {}\n", row.name, way_out);
+            text += text!("{}: or keep the new client: {}\n", row.name, way_out);
         }
     }
     text

@@ -1,4 +1,4 @@
-//! `flowswap stuck`: the tenants that need a decision, with all that is known of them.
+//! `flowswap stuck`: lists the tenants that need a decision, with everything that flowswap knows about them.
 
 use flowswap_contract::{Evidence, EvidenceResult};
 use flowswap_engine::{TenantHistory, TenantState, Work};
@@ -28,22 +28,22 @@ struct Report {
 struct Case {
     name: String,
     step: Option<String>,
-    /// Whether it is not known if the step is in place; otherwise what it did is known, and did not succeed.
+    /// True if flowswap cannot tell whether the step took effect. False if it knows that the step failed.
     in_doubt: bool,
     since: Timestamp,
     age_seconds: i64,
     reason: Option<String>,
     request: Option<Request>,
-    evidence: Option<Seen>,
+    evidence: Option<TimedEvidence>,
     next: Option<String>,
-    /// What else a person can do.
+    /// What a person can do instead of `next`.
     or: String,
-    /// What ends a way back, where the tenant is on one.
+    /// The command that abandons the rollback, if the tenant rolls back.
     way_out: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Seen {
+struct TimedEvidence {
     at: Timestamp,
     #[serde(flatten)]
     evidence: Evidence,
@@ -53,8 +53,8 @@ pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failur
     let config = context.load_config()?;
     select(&config, &args.tenants)?;
     let history = read_history(&config).await?;
-    let is_meant = |name: &str| args.tenants.is_empty() || args.tenants.iter().any(|meant| meant == name);
-    let stuck = history.tenants().filter(|(name, tenant)| is_meant(name) && tenant.state == TenantState::Stuck);
+    let is_selected = |name: &str| args.tenants.is_empty() || args.tenants.iter().any(|meant| meant == name);
+    let stuck = history.tenants().filter(|(name, tenant)| is_selected(name) && tenant.state == TenantState::Stuck);
     let report = Report { tenants: stuck.map(|(name, tenant)| case(name, tenant)).collect() };
     if report.tenants.is_empty() {
         context.terminal.say("no tenant is stuck");
@@ -63,7 +63,7 @@ pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failur
     Ok(Exit::Done)
 }
 
-/// What is known of one tenant, for whoever decides on it.
+/// What is known about one tenant, for the person who decides.
 pub(crate) fn describe(name: &str, tenant: &TenantHistory) -> Text {
     text(&case(name, tenant)).trim_end().to_owned()
 }
@@ -82,63 +82,65 @@ fn case(name: &str, tenant: &TenantHistory) -> Case {
         reason: tenant.reason.clone(),
         request: request.map(Request::from),
         evidence: find_evidence(tenant, step.as_deref()),
-        next: status::next(name, tenant),
-        or: match changes {
-            true => resolve(name, work, step.as_deref()),
-            // What a check saw is not for a person to say.
-            false => format!("flowswap rollback {name}"),
-        },
-        way_out: abandon::way_out(name, tenant),
+        next: status::next_command(name, tenant),
+        // A person can resolve only a step that changes something; only flowswap decides the result of a check.
+        or: if changes { resolve(name, work, step.as_deref()) } else { format!("flowswap rollback {name}") },
+        way_out: abandon::abandon_command(name, tenant),
         step,
     }
 }
 
-/// The command with which a person decides, with what has to be said of the step's outputs.
+/// The command with which a person decides, with an option for each output that the person must provide.
 fn resolve(name: &str, work: Option<&Work>, step: Option<&str>) -> String {
     let step = work.zip(step).and_then(|(work, step)| work.tenant.step(step).filter(|_| !work.is_done(step)));
-    let said = step.into_iter().flat_map(|step| step.proposal.gives.iter());
-    let said = said.filter(|output| !work.is_some_and(|work| work.brings_secret(output)));
-    let outputs: String = said.map(|output| format!(" --output {output}=…")).collect();
+    let outputs = step.into_iter().flat_map(|step| step.proposal.gives.iter());
+    let outputs = outputs.filter(|output| !work.is_some_and(|work| work.brings_secret(output)));
+    let outputs: String = outputs.map(|output| format!(" --output {output}=…")).collect();
     let applied = if outputs.is_empty() { "applied".to_owned() } else { format!("applied{outputs}") };
     format!(
-        "flowswap resolve {name} --reason \"…\" --as {applied}, or --as not-applied  (once you have looked yourself)"
+        "flowswap resolve {name} --reason \"…\" --as {applied}, or --as not-applied  (after you have checked yourself)"
     )
 }
 
 fn text(case: &Case) -> Text {
     let step = case.step.as_deref().unwrap_or("-");
-    let mut text = text!("{} is stuck at `{}` for {}\n", paint(Tone::Strong, &case.name), step, age(case.age_seconds));
-    let mut line = |title: &str, said: Text| text += text!("  {:<9} {}\n", title, said);
-    line("reason", text!("{}", case.reason.as_deref().unwrap_or("none was recorded")));
-    line("request", case.request.as_ref().map_or_else(|| "none that changes anything".into(), Request::show));
+    let mut text = text!(
+        "{} has been stuck at `{}` for {}\n",
+        paint(Tone::Strong, &case.name),
+        step,
+        format_age(case.age_seconds)
+    );
+    let mut line = |title: &str, value: Text| text += text!("  {:<9} {}\n", title, value);
+    line("reason", text!("{}", case.reason.as_deref().unwrap_or("not recorded")));
+    line("request", case.request.as_ref().map_or_else(|| "no changing request".into(), Request::show));
     line("evidence", case.evidence.as_ref().map_or_else(|| "none yet".into(), show_evidence));
     if let Some(next) = &case.next {
-        line("next", text!("{}  ({})", next, if case.in_doubt { "looks again first" } else { "tries again" }));
+        line("next", text!("{}  ({})", next, if case.in_doubt { "checks again first" } else { "tries again" }));
     }
     line("or", text!("{}", case.or));
     if let Some(way_out) = &case.way_out {
-        line("or", text!("{}  (stays with the new client, if the directory is seen to be on it)", way_out));
+        line("or", text!("{}  (keeps the new client, if flowswap sees the directory use it)", way_out));
     }
     text
 }
 
-/// What stands in the way at the step; else the last thing that was seen.
-fn find_evidence(tenant: &TenantHistory, step: Option<&str>) -> Option<Seen> {
-    let look = tenant.work.as_ref().zip(step).and_then(|(work, step)| work.looks.get(step));
-    let in_the_way = look.and_then(|look| {
-        let failed = look.evidence.iter().find(|evidence| evidence.result == EvidenceResult::Fail)?;
-        Some(Seen { at: look.at, evidence: failed.clone() })
+/// The failed evidence of the step; without any, the last evidence of the tenant.
+fn find_evidence(tenant: &TenantHistory, step: Option<&str>) -> Option<TimedEvidence> {
+    let last = tenant.work.as_ref().zip(step).and_then(|(work, step)| work.last_results.get(step));
+    let failed = last.and_then(|last| {
+        let failed = last.evidence.iter().find(|evidence| evidence.result == EvidenceResult::Fail)?;
+        Some(TimedEvidence { at: last.at, evidence: failed.clone() })
     });
-    in_the_way.or_else(|| tenant.evidence.clone().map(|(at, evidence)| Seen { at, evidence }))
+    failed.or_else(|| tenant.evidence.clone().map(|(at, evidence)| TimedEvidence { at, evidence }))
 }
 
-fn show_evidence(seen: &Seen) -> Text {
-    let Evidence { check, detail, .. } = &seen.evidence;
-    text!("{} at {}: {}{}", check, seen.at, detail, show_sources(&seen.evidence))
+fn show_evidence(timed: &TimedEvidence) -> Text {
+    let Evidence { check, detail, .. } = &timed.evidence;
+    text!("{} at {}: {}{}", check, timed.at, detail, show_sources(&timed.evidence))
 }
 
-/// The two largest units say enough.
-fn age(seconds: i64) -> String {
+/// An age in its two largest units.
+fn format_age(seconds: i64) -> String {
     let (minutes, hours) = (seconds / 60, seconds / 3_600);
     match seconds {
         ..60 => "less than a minute".to_owned(),
@@ -153,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_age_is_said_in_its_two_largest_units() {
+    fn an_age_is_shown_in_its_two_largest_units() {
         let table = [
             (0, "less than a minute"),
             (60, "1 min"),
@@ -163,7 +165,7 @@ mod tests {
             (200_000, "2 d 7 h"),
         ];
         for (seconds, expect) in table {
-            assert_eq!(age(seconds), expect);
+            assert_eq!(format_age(seconds), expect);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! `flowswap watch`: goes on with what soaks, waits or is on its way back, no more often than anything new can be seen, until
-//! nothing is awaited.
+//! `flowswap watch`: continues tenants that soak, wait, or roll back until none is left. It checks only when a check
+//! can see something new.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{
-    awaited::Awaited,
-    started::{self, Errand},
+    outstanding::Outstanding,
+    started::{self, RunPurpose},
 };
 use crate::{
     args::WatchArgs,
@@ -27,8 +27,8 @@ use crate::{
     terminal::paint,
 };
 
-/// Looking costs the other sides requests, and nothing of theirs changes faster.
-const LEAST: Duration = Duration::from_secs(15);
+/// Every check costs the other sides requests, and nothing there changes faster than this.
+const MIN_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The report at the end; scripts rely on its names.
 #[derive(Serialize)]
@@ -46,84 +46,82 @@ struct Row {
 pub(crate) async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let names: Vec<String> = select(&config, &args.select.tenants)?.iter().map(|tenant| tenant.name.clone()).collect();
-    let every = args.every.max(LEAST);
+    let every = args.every.max(MIN_INTERVAL);
     let mut watched = Watched::default();
     loop {
         let history = read_history(&config).await?;
-        watched.take_in(context, &names, &history);
-        let Some(earliest) = watched.next_look(watched.earliest(&history), SystemClock.now(), every) else { break };
-        // A pause that is longer than was asked for is worth a word.
+        watched.update(context, &names, &history);
+        let Some(earliest) = watched.next_check(watched.earliest(&history), SystemClock.now(), every) else { break };
+        // Tell the user about a pause that is longer than `--every`.
         if earliest > later(SystemClock.now(), every) {
-            context.terminal.say(text!("nothing more can be seen before {}; looking again then", earliest));
+            context.terminal.say(text!("the next useful check is at {}; waiting until then", earliest));
         }
         if context.stop.is_stopped() || !wait_until(context, earliest).await {
             return Ok(Exit::Interrupted);
         }
-        watched.looked_at(SystemClock.now());
-        go_on(context, &config, &watched.names(), &history).await?;
+        watched.record_check(SystemClock.now());
+        continue_tenants(context, &config, &watched.names(), &history).await?;
     }
     report(context, &watched, &read_history(&config).await?)
 }
 
-/// The tenants that were ever awaited, and what was last said of each.
+/// The tenants that waited at any time, and the last line shown about each.
 #[derive(Default)]
 struct Watched {
-    said: BTreeMap<String, Text>,
-    awaited: Vec<String>,
-    last_look: Option<Timestamp>,
+    shown: BTreeMap<String, Text>,
+    waiting: Vec<String>,
+    last_check: Option<Timestamp>,
 }
 
 impl Watched {
-    /// Says what changed, and takes note of who is awaited now.
-    fn take_in(&mut self, context: &Context, names: &[String], history: &History) {
-        self.awaited.clear();
+    /// Shows what changed, and notes which tenants wait now.
+    fn update(&mut self, context: &Context, names: &[String], history: &History) {
+        self.waiting.clear();
         for name in names {
             let Some(tenant) = history.tenant(name) else { continue };
-            let is_awaited = is_awaited(tenant);
-            if is_awaited {
-                self.awaited.push(name.clone());
-            } else if !self.said.contains_key(name) {
+            if must_watch(tenant) {
+                self.waiting.push(name.clone());
+            } else if !self.shown.contains_key(name) {
                 continue;
             }
             let line = describe(name, tenant);
-            if self.said.get(name) != Some(&line) {
+            if self.shown.get(name) != Some(&line) {
                 context.terminal.say(&line);
-                self.said.insert(name.clone(), line);
+                self.shown.insert(name.clone(), line);
             }
         }
     }
 
     fn names(&self) -> Vec<String> {
-        self.awaited.clone()
+        self.waiting.clone()
     }
 
-    fn looked_at(&mut self, now: Timestamp) {
-        self.last_look = Some(now);
+    fn record_check(&mut self, now: Timestamp) {
+        self.last_check = Some(now);
     }
 
-    /// For each awaited tenant, from when on more can be seen, where that is known.
+    /// For each waiting tenant, the earliest time of a useful check, where it is known.
     fn earliest(&self, history: &History) -> impl Iterator<Item = Option<Timestamp>> {
-        self.awaited.iter().filter_map(|name| history.tenant(name)).map(|tenant| Awaited::of(tenant).earliest)
+        self.waiting.iter().filter_map(|name| history.tenant(name)).map(|tenant| Outstanding::of(tenant).earliest)
     }
 
-    /// When it is worth looking again; none when nothing is awaited. The first look is at once where nothing speaks
-    /// against it.
-    fn next_look(
+    /// When to check next, or `None` if no tenant waits. The first check is immediate unless every tenant needs time.
+    fn next_check(
         &self,
         earliest: impl Iterator<Item = Option<Timestamp>>,
         now: Timestamp,
         every: Duration,
     ) -> Option<Timestamp> {
-        let regular = self.last_look.map_or(now, |last| later(last, every));
-        let least = self.last_look.map_or(now, |last| later(last, LEAST));
-        earliest.map(|earliest| earliest.unwrap_or(regular)).min().map(|due| due.max(least))
+        let regular = self.last_check.map_or(now, |last| later(last, every));
+        let soonest = self.last_check.map_or(now, |last| later(last, MIN_INTERVAL));
+        earliest.map(|earliest| earliest.unwrap_or(regular)).min().map(|due| due.max(soonest))
     }
 }
 
-fn is_awaited(tenant: &TenantHistory) -> bool {
+fn must_watch(tenant: &TenantHistory) -> bool {
     match tenant.state {
         TenantState::Soaking | TenantState::Waiting => true,
-        // The connection from before is back, and the new client waits for its deletion.
+        // The directory is back on the legacy client, and the new client is not deleted yet.
         TenantState::RollingBack => tenant.work.as_ref().is_some_and(|work| {
             let phase = |id: &str| work.tenant.step(id).map(|step| step.proposal.phase);
             work.undone.iter().any(|undone| phase(&undone.id) == Some(Phase::Swap))
@@ -138,12 +136,12 @@ fn later(at: Timestamp, by: Duration) -> Timestamp {
 
 fn describe(name: &str, tenant: &TenantHistory) -> Text {
     let state = paint(tone_of_state(tenant.state), tenant.state);
-    let awaited = Awaited::of(tenant).line().filter(|_| tenant.state == TenantState::Soaking);
-    let reason = awaited.or_else(|| tenant.reason.clone()).map(|reason| text!(": {}", reason)).unwrap_or_default();
+    let missing = Outstanding::of(tenant).line().filter(|_| tenant.state == TenantState::Soaking);
+    let reason = missing.or_else(|| tenant.reason.clone()).map(|reason| text!(": {}", reason)).unwrap_or_default();
     text!("{}: {}{}", name, state, reason)
 }
 
-/// Whether the time came before the operator's wish to stop.
+/// Waits until a time. Returns false if the user stopped the command first.
 async fn wait_until(context: &Context, at: Timestamp) -> bool {
     let wait = at.duration_since(SystemClock.now());
     let wait = Duration::try_from(wait).unwrap_or_default();
@@ -154,43 +152,45 @@ async fn wait_until(context: &Context, at: Timestamp) -> bool {
     }
 }
 
-/// Goes on with the tenants, each the way that it was going; one kind of run after the other.
-async fn go_on(context: &Context, config: &Config, names: &[String], seen: &History) -> Result<(), Failure> {
-    let mut errands: Vec<(Errand, Vec<String>)> = Vec::new();
+/// Continues the tenants, each in its direction, with one run for each command and goal.
+async fn continue_tenants(context: &Context, config: &Config, names: &[String], seen: &History) -> Result<(), Failure> {
+    let mut purposes: Vec<(RunPurpose, Vec<String>)> = Vec::new();
     for name in names {
         let Some(tenant) = seen.tenant(name) else { continue };
-        let errand = Errand::of(tenant);
-        match errands.iter_mut().find(|(known, _)| (known.command, known.goal) == (errand.command, errand.goal)) {
+        let purpose = RunPurpose::of(tenant);
+        match purposes.iter_mut().find(|(known, _)| (known.command, known.goal) == (purpose.command, purpose.goal)) {
             Some((_, together)) => together.push(name.clone()),
-            None => errands.push((errand, vec![name.clone()])),
+            None => purposes.push((purpose, vec![name.clone()])),
         }
     }
-    for (errand, names) in errands {
-        let ports = match context.run_ports(config, std::sync::Arc::new(Quiet(Progress::lines(context.terminal)))).await
+    for (purpose, names) in purposes {
+        let ports = match context
+            .run_ports(config, std::sync::Arc::new(ChangesOnly(Progress::without_bars(context.terminal))))
+            .await
         {
             Ok(ports) => ports,
-            // Whoever else is at work does the same, or something that matters more.
+            // The other process does the same work, or more important work.
             Err(failure) if is_in_use(&failure) => {
-                context.terminal.say("another flowswap is at work on this state; looking again later");
+                context.terminal.say("another flowswap process uses this state; checking again later");
                 return Ok(());
             }
             Err(failure) => return Err(failure),
         };
-        look(context, config, ports, &names, errand).await?;
+        run_once(context, config, ports, &names, purpose).await?;
     }
     Ok(())
 }
 
-async fn look(
+async fn run_once(
     context: &Context,
     config: &Config,
     (ports, history): (Ports, History),
     names: &[String],
-    errand: Errand,
+    purpose: RunPurpose,
 ) -> Result<(), Failure> {
     let fleet = Fleet::open(context, config, names, &ports).await?;
-    let jobs = started::jobs(config, &fleet, &history, false, errand.goal)?;
-    started::carry_out(config, &started::runner(ports), errand.command, jobs).await.map(drop)
+    let jobs = started::jobs(config, &fleet, &history, false, purpose.goal)?;
+    started::carry_out(config, &started::runner(ports), purpose.command, jobs).await.map(drop)
 }
 
 fn is_in_use(failure: &Failure) -> bool {
@@ -204,10 +204,10 @@ fn is_in_use(failure: &Failure) -> bool {
     false
 }
 
-/// Says only what a look that sees nothing new does not say every time.
-struct Quiet(Progress);
+/// Shows only the events that do not repeat at every check.
+struct ChangesOnly(Progress);
 
-impl EventSink for Quiet {
+impl EventSink for ChangesOnly {
     fn emit(&self, event: Event) {
         let is_routine =
             matches!(event, Event::RunStarted { .. } | Event::StepFailed { .. } | Event::TenantEnded { .. });
@@ -217,15 +217,15 @@ impl EventSink for Quiet {
     }
 }
 
-/// Where those that were awaited ended.
+/// Reports the final state of every tenant that waited.
 fn report(context: &Context, watched: &Watched, history: &History) -> Result<Exit, Failure> {
-    let rows = watched.said.keys().filter_map(|name| {
+    let rows = watched.shown.keys().filter_map(|name| {
         let tenant = history.tenant(name)?;
         Some(Row { name: name.clone(), state: tenant.state, reason: tenant.reason.clone() })
     });
     let report = Report { tenants: rows.collect() };
     if report.tenants.is_empty() {
-        context.terminal.say("nothing is awaited");
+        context.terminal.say("no tenant waits");
     }
     context.terminal.report(&report, || text(&report))?;
     let is_bad = |row: &Row| matches!(row.state, TenantState::Failed | TenantState::Stuck);
@@ -251,28 +251,28 @@ mod tests {
         Timestamp::from_second(seconds).unwrap()
     }
 
-    /// It is 100 now, and the tenants say from when on more can be seen, where they know.
+    /// The time is 100. `earliest` has the time of the next useful check for each tenant, where it is known.
     fn check(looked: Option<i64>, earliest: &[Option<i64>], every: u64, expect: Option<i64>) {
-        let watched = Watched { last_look: looked.map(at), ..Watched::default() };
+        let watched = Watched { last_check: looked.map(at), ..Watched::default() };
         let earliest = earliest.iter().map(|second| second.map(at));
-        let due = watched.next_look(earliest, at(100), Duration::from_secs(every));
+        let due = watched.next_check(earliest, at(100), Duration::from_secs(every));
         assert_eq!(due, expect.map(at), "{looked:?} {every}");
     }
 
     #[test]
-    fn looks_are_as_rare_as_they_can_be() {
-        // Nothing is awaited.
+    fn checks_are_as_rare_as_possible() {
+        // No tenant waits.
         check(None, &[], 60, None);
-        // The first look is at once, unless all that is awaited needs time.
+        // The first check is immediate, unless every tenant needs time.
         check(None, &[None], 60, Some(100));
         check(None, &[Some(500), None], 60, Some(100));
         check(None, &[Some(500), Some(400)], 60, Some(400));
         check(None, &[Some(5)], 60, Some(100));
-        // Later ones come regularly, or when the first can show more.
+        // Later checks are regular, or at the first useful time.
         check(Some(100), &[None, Some(900)], 60, Some(160));
         check(Some(100), &[Some(130), None], 60, Some(130));
         check(Some(100), &[Some(900)], 60, Some(900));
-        // But never more often than the least.
+        // But never more often than the minimum interval.
         check(Some(100), &[Some(101)], 60, Some(115));
         check(Some(100), &[Some(90)], 60, Some(115));
     }

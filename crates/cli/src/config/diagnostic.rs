@@ -1,6 +1,6 @@
-//! Errors in a configuration, shown the way `rustc` does: the place, the line, what was expected, one way out.
+//! Errors in a configuration, shown as `rustc` shows its errors: the place, the line, what was expected, and one hint.
 //!
-//! A load collects all of them. What is wrong for a thousand tenants because of one line is one error.
+//! A load collects all of them. One line that is wrong for a thousand tenants is one error.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -13,14 +13,14 @@ use flowswap_engine::is_hidden;
 use super::source::{Location, Sources};
 use crate::display::text::Text;
 
-/// More errors than this help nobody; the rest is counted.
-const SHOWN: usize = 20;
+/// How many errors are shown; the others are only counted.
+const MAX_SHOWN: usize = 20;
 
-/// One thing that is wrong.
+/// One error.
 #[derive(Debug, Clone)]
 pub(crate) struct Diagnostic {
     message: String,
-    /// The first is what the message is about, the others explain it.
+    /// The first place is the one that the message is about; the others explain it.
     places: Vec<(Location, String)>,
     tenants: Vec<String>,
     help: Option<String>,
@@ -32,19 +32,19 @@ impl Diagnostic {
         Self { message: message.into(), places: vec![], tenants: vec![], help: None }
     }
 
-    /// Points at a place; the first call names the culprit, further ones what it collides with.
+    /// Points at a place. The first call gives the place of the error, later calls the places that it conflicts with.
     pub(crate) fn at(mut self, location: Location, label: impl Into<String>) -> Self {
         self.places.push((location, label.into()));
         self
     }
 
-    /// Names the tenant that the error is about, when the place is shared by many.
+    /// Names the tenant that the error is about, for a place that many tenants share.
     pub(crate) fn for_tenant(mut self, name: &str) -> Self {
         self.tenants.push(name.to_owned());
         self
     }
 
-    /// Says what to do.
+    /// Adds a hint: what to do.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
@@ -60,7 +60,8 @@ impl Diagnostic {
             let path = Text::of(sources.path(source).display()).into_string();
             let here = self.places.iter().enumerate().filter(|(_, (location, _))| location.source() == source);
             let annotations = here.map(|(index, (location, label))| annotate(index == 0, *location, label));
-            group = group.element(Snippet::source(cover(sources.text(source))).path(path).annotations(annotations));
+            group = group
+                .element(Snippet::source(replace_hidden(sources.text(source))).path(path).annotations(annotations));
         }
         if let Some(note) = self.describe_tenants() {
             group = group.element(Level::NOTE.message(Text::of(note).into_string()));
@@ -76,8 +77,8 @@ impl Diagnostic {
             [] => return None,
             [one] => format!("for tenant `{one}`"),
             [one, two] => format!("for tenants `{one}` and `{two}`"),
-            [one, two, three] => format!("for tenants `{one}`, `{two}` and `{three}`"),
-            [one, two, others @ ..] => format!("for tenants `{one}`, `{two}` and {} others", others.len()),
+            [one, two, three] => format!("for tenants `{one}`, `{two}`, and `{three}`"),
+            [one, two, others @ ..] => format!("for tenants `{one}`, `{two}`, and {} others", others.len()),
         })
     }
 }
@@ -92,23 +93,23 @@ fn distinct_sources(places: &[(Location, String)]) -> Vec<usize> {
     sources
 }
 
-/// The text with every hidden character covered by a visible one of as many bytes, for places to stay where they are.
-fn cover(text: &str) -> String {
-    let cover = |c: char| match c {
+/// Replaces every hidden character by a visible one of the same length in bytes, so that all places remain valid.
+fn replace_hidden(text: &str) -> String {
+    let replace = |c: char| match c {
         '\n' | '\r' | '\t' => c.to_string(),
         c if !is_hidden(c) => c.to_string(),
         c => ["?", "\u{b7}", "\u{fffd}", "\u{fffd}?"][c.len_utf8() - 1].to_owned(),
     };
-    text.chars().map(cover).collect()
+    text.chars().map(replace).collect()
 }
 
-fn annotate(is_culprit: bool, location: Location, label: &str) -> Annotation<'_> {
-    let kind = if is_culprit { AnnotationKind::Primary } else { AnnotationKind::Context };
+fn annotate(is_primary: bool, location: Location, label: &str) -> Annotation<'_> {
+    let kind = if is_primary { AnnotationKind::Primary } else { AnnotationKind::Context };
     let annotation = kind.span(location.span());
     if label.is_empty() { annotation } else { annotation.label(Text::of(label).into_string()) }
 }
 
-/// Everything that is wrong with a configuration.
+/// All errors of a configuration.
 #[derive(Clone)]
 pub(crate) struct ConfigErrors {
     sources: Sources,
@@ -116,8 +117,7 @@ pub(crate) struct ConfigErrors {
 }
 
 impl ConfigErrors {
-    /// Errors about places in `sources`, in the order of the places; the same error about the same place is one, about
-    /// all its tenants.
+    /// Sorts errors by their places in `sources`, and merges equal errors about one place into one that names all tenants.
     pub(crate) fn new(sources: Sources, diagnostics: Vec<Diagnostic>) -> Self {
         let mut known: BTreeMap<(Option<Location>, String), usize> = BTreeMap::new();
         let mut distinct: Vec<Diagnostic> = Vec::new();
@@ -135,22 +135,24 @@ impl ConfigErrors {
     }
 
     /// The text for the terminal; ends without a line break.
-    pub(crate) fn render(&self, colour: bool) -> Text {
-        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    pub(crate) fn render(&self, color: bool) -> Text {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
-        let shown = self.diagnostics.iter().take(SHOWN);
+        let shown = self.diagnostics.iter().take(MAX_SHOWN);
         let mut parts: Vec<_> = shown.map(|diagnostic| diagnostic.render(&self.sources, &renderer)).collect();
         if let Some(summary) = self.summarize() {
             parts.push(renderer.render(&[Group::with_title(Level::ERROR.primary_title(summary))]));
         }
-        // All that the renderer was given has been through the filter; its colours must stay.
+        // The renderer received only filtered text, and its own color codes must stay.
         Text::rendered(parts.join("\n\n"))
     }
 
     fn summarize(&self) -> Option<String> {
         match self.diagnostics.len() {
             0 | 1 => None,
-            count if count > SHOWN => Some(format!("{count} errors in the configuration, the first {SHOWN} are above")),
+            count if count > MAX_SHOWN => {
+                Some(format!("{count} errors in the configuration; the first {MAX_SHOWN} are above"))
+            }
             count => Some(format!("{count} errors in the configuration")),
         }
     }
@@ -162,7 +164,7 @@ impl fmt::Display for ConfigErrors {
     }
 }
 
-/// A configuration that fails in a test is read by a person too.
+/// Shows the rendered errors, so that a failed `unwrap` in a test is readable.
 impl fmt::Debug for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\n{self}")

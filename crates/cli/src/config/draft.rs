@@ -1,42 +1,42 @@
-//! A tenant as somebody wrote it, in a `[[tenant]]` table or in a row of an inventory, before defaults are merged in.
+//! A tenant as written in a `[[tenant]]` table or in a row of an inventory, before the defaults are merged in.
 
 use std::collections::BTreeSet;
 
 use super::{
     diagnostic::Diagnostic,
     mask::is_secret_key,
-    reading::{REFERENCE_HELP, Reading},
+    reader::{REFERENCE_HELP, Reader},
     source::Location,
     suggest::{find_nearest, suggest},
     template::Fields,
     tree::{Entry, Node, Table},
 };
 
-/// The keys of a tenant that mean something by themselves.
+/// The keys of a tenant that flowswap itself reads; all others are fields for the defaults.
 pub(super) const TENANT_KEYS: [&str; 5] = ["name", "app_data", "owner", "provider", "directory"];
 
-/// A tenant of which only the name has been looked at.
+/// A tenant whose name is checked and whose other keys are not.
 pub(super) struct Draft {
     pub(super) name: String,
     pub(super) name_at: Location,
-    /// What is missing is missing here: the `[[tenant]]`, or the inventory as a whole.
+    /// Where errors about a missing key point: at the `[[tenant]]`, or at the inventory's name.
     pub(super) at: Location,
     pub(super) table: Table,
-    /// What `{field}` in a default stands for.
+    /// The values that replace `{field}` in a default.
     pub(super) fields: Fields,
     /// Columns that exist but are empty for this tenant.
-    pub(super) blank: BTreeSet<String>,
+    pub(super) empty_columns: BTreeSet<String>,
     pub(super) is_row: bool,
 }
 
-impl Reading {
-    /// Reads the `[[tenant]]` tables. `used` are the fields that some default mentions.
-    pub(super) fn read_written(&mut self, root: &Table, used: &BTreeSet<String>) -> Vec<Draft> {
+impl Reader {
+    /// Reads the `[[tenant]]` tables. `used` holds the fields that the defaults use.
+    pub(super) fn read_tenant_tables(&mut self, root: &Table, used: &BTreeSet<String>) -> Vec<Draft> {
         let Some(entry) = root.get("tenant") else { return vec![] };
         let tables = entry.node.as_list().filter(|items| items.iter().all(|item| item.as_table().is_some()));
         let Some(tables) = tables else {
             let error = Diagnostic::new("`tenant` is not a list of tables");
-            self.refuse(error.at(entry.key_at, "").help("begin every tenant with `[[tenant]]`, in double brackets"));
+            self.refuse(error.at(entry.key_at, "").help("start every tenant with `[[tenant]]`, in double brackets"));
             return vec![];
         };
         tables.iter().filter_map(|node| self.read_draft(node, used)).collect()
@@ -47,7 +47,7 @@ impl Reading {
         self.check_fields(table, &TENANT_KEYS, used, "a tenant");
         let Some(entry) = table.get("name") else {
             let error = Diagnostic::new("a tenant has no `name`");
-            self.refuse(error.at(node.at, "expected `name = \"…\"` below").help("names are short, such as `acme`"));
+            self.refuse(error.at(node.at, "expected `name = \"…\"` below").help("add a short name, such as `acme`"));
             return None;
         };
         let Some(name) = entry.node.as_text() else {
@@ -62,16 +62,16 @@ impl Reading {
             at: node.at,
             table: table.clone(),
             fields: scalars.collect(),
-            blank: BTreeSet::new(),
+            empty_columns: BTreeSet::new(),
             is_row: false,
         })
     }
 
-    /// Refuses keys that are neither known nor a field that some default uses, and fields that are secrets.
+    /// Refuses fields that hold a secret, and keys that are neither known nor a field that a default uses.
     pub(super) fn check_fields(&mut self, table: &Table, known: &[&str], used: &BTreeSet<String>, section: &str) {
         for (key, entry) in table.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
             if is_secret_key(key) {
-                self.refuse_secret_field(key, entry);
+                self.refuse_plain_secret(key, entry);
             } else if !used.contains(key) || entry.node.as_plain_text().is_none() {
                 let nearest = find_nearest(key, used.iter().map(String::as_str));
                 let help = nearest.map(|meant| format!("did you mean `{meant}`?"));
@@ -82,18 +82,18 @@ impl Reading {
         }
     }
 
-    fn refuse_secret_field(&mut self, key: &str, entry: &Entry) {
+    fn refuse_plain_secret(&mut self, key: &str, entry: &Entry) {
         let at = entry.key_at;
         self.refuse(if entry.node.as_table().is_some() {
             let error = Diagnostic::new(format!("`{key}` is in the wrong place"));
-            error.at(at, "belongs to one of the two sides").help("put it into `provider` or `directory`")
+            error.at(at, "belongs to the provider or the directory").help("move it into `provider` or `directory`")
         } else {
-            let error = Diagnostic::new(format!("`{key}` holds a secret in plain sight"));
-            error.at(at, "belongs into `provider` or `directory`, as a reference").help(REFERENCE_HELP)
+            let error = Diagnostic::new(format!("`{key}` holds a plain-text secret"));
+            error.at(at, "belongs in `provider` or `directory`, as a reference").help(REFERENCE_HELP)
         });
     }
 
-    /// Names become names of files and of secrets, and so are strict.
+    /// Checks the characters strictly: a tenant's name becomes part of the names of files and secrets.
     pub(super) fn check_name(&mut self, name: &str, at: Location) {
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         let rest_is_fine = name.chars().all(|c| is_plain(c) || matches!(c, '.' | '_' | '-'));
@@ -101,27 +101,27 @@ impl Reading {
             return;
         }
         let error = Diagnostic::new(format!("`{name}` cannot be the name of a tenant"));
-        let error = error.at(at, "expected lower-case letters, digits, `.`, `_` and `-`");
+        let error = error.at(at, "expected lowercase letters, digits, `.`, `_`, and `-`");
         self.refuse(match propose_name(name) {
-            Some(proposal) => error.help(format!("for example `{proposal}`")),
-            None => error.help("begin with a letter or a digit, and use 63 characters at most"),
+            Some(proposal) => error.help(format!("use a name such as `{proposal}`")),
+            None => error.help("start with a letter or a digit, and use at most 63 characters"),
         });
     }
 
-    /// Refuses the second tenant of a name, wherever the two were written.
-    pub(super) fn check_distinct(&mut self, drafts: &[Draft]) {
+    /// Refuses the second tenant with the same name, across the file and all inventories.
+    pub(super) fn refuse_duplicate_names(&mut self, drafts: &[Draft]) {
         let mut known = std::collections::BTreeMap::new();
         for draft in drafts {
             if let Some(first) = known.insert(&draft.name, draft.name_at) {
-                let error = Diagnostic::new(format!("two tenants are called `{}`", draft.name));
-                let error = error.at(draft.name_at, "the name again").at(first, "the name first");
-                self.refuse(error.help("every tenant needs a name of its own"));
+                let error = Diagnostic::new(format!("two tenants have the name `{}`", draft.name));
+                let error = error.at(draft.name_at, "second use").at(first, "first use");
+                self.refuse(error.help("give each tenant a unique name"));
             }
         }
     }
 }
 
-/// The valid name that comes nearest.
+/// The valid name that is nearest to `name`.
 fn propose_name(name: &str) -> Option<String> {
     let lower = name.trim().to_lowercase();
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };

@@ -1,4 +1,4 @@
-//! Inventories: CSV files with a tenant a row. A column sets a key of the tenant, or is a field for the defaults.
+//! Inventories: CSV files with one tenant per row. A column sets a key of the tenant, or is a field for the defaults.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -9,7 +9,7 @@ use super::{
     diagnostic::Diagnostic,
     draft::Draft,
     mask::{is_secret_key, mask_span},
-    reading::Reading,
+    reader::Reader,
     row::Row,
     source::Location,
     suggest::{find_nearest, suggest},
@@ -18,24 +18,24 @@ use super::{
     tree::{Entry, Node, Shape, Table, refuse_hidden},
 };
 
-/// What a column is for.
-enum Role {
+/// What a column sets.
+enum ColumnRole {
     Name,
     AppData,
-    /// Sets a key of the provider or the directory.
+    /// Sets the key at this path, such as `provider`, `domain`.
     Key(Vec<String>),
     Field,
-    /// Without a name; tolerated while it is empty.
+    /// Has no name; accepted while all of its cells are empty.
     Nameless,
 }
 
 struct Column {
     name: String,
-    role: Role,
+    role: ColumnRole,
     at: Location,
 }
 
-impl Reading {
+impl Reader {
     /// Reads the inventories that the configuration names.
     pub(super) fn read_inventories(&mut self, root: &Table, used: &BTreeSet<String>) -> Vec<Draft> {
         let Some(entry) = root.get("inventory") else { return vec![] };
@@ -61,10 +61,10 @@ impl Reading {
                 return vec![];
             }
         };
-        let source = self.sources.next();
+        let source = self.sources.next_index();
         let mut reader =
             ReaderBuilder::new().has_headers(false).flexible(true).trim(Trim::All).from_reader(text.as_bytes());
-        // All of the text is UTF-8 and in memory, and rows may have any length: nothing is left that could fail.
+        // Reading cannot fail: the text is UTF-8 and in memory, and rows may have any length.
         let records: Vec<StringRecord> = reader.records().map_while(Result::ok).collect();
         let mut rows = records.iter().map(|record| Row { record, text: &text, source });
         let columns = match rows.next() {
@@ -72,14 +72,15 @@ impl Reading {
             None => {
                 let error = Diagnostic::new(format!("the inventory `{}` is empty", path.display()));
                 self.refuse(
-                    error.at(named_at, "named here").help("begin it with a row of column names, `name` among them"),
+                    error.at(named_at, "named here").help("start it with a row of column names that includes `name`"),
                 );
                 None
             }
         };
         let rows: Vec<Row<'_>> = rows.filter(|row| row.record.iter().any(|cell| !cell.is_empty())).collect();
         let mut shown = text.clone();
-        let secret_columns: Vec<_> = columns.iter().flatten().map(|column| is_plain_secret(&column.name)).collect();
+        let secret_columns: Vec<_> =
+            columns.iter().flatten().map(|column| sets_secret_directly(&column.name)).collect();
         for row in rows.iter().filter(|_| secret_columns.contains(&true)) {
             mask_row(&mut shown, row, &secret_columns);
         }
@@ -96,40 +97,41 @@ impl Reading {
                 self.refuse(error.at(at, ""));
             }
             if let Some(first) = columns.iter().find(|column| !name.is_empty() && column.name == name) {
-                let error = Diagnostic::new(format!("two columns are called `{name}`"));
-                self.refuse(error.at(at, "the name again").at(first.at, "the name first"));
+                let error = Diagnostic::new(format!("two columns have the name `{name}`"));
+                self.refuse(error.at(at, "second use").at(first.at, "first use"));
             }
             columns.push(Column { name: name.to_owned(), role: self.classify(name, at, used), at });
         }
-        if columns.iter().any(|column| matches!(column.role, Role::Name)) {
+        if columns.iter().any(|column| matches!(column.role, ColumnRole::Name)) {
             return Some(columns);
         }
-        let error = Diagnostic::new("the inventory has no column `name`").at(header.whole(), "expected `name` here");
+        let error =
+            Diagnostic::new("the inventory has no column `name`").at(header.whole(), "expected a column `name`");
         let separator = [';', '\t'].into_iter().find(|c| columns.len() == 1 && columns[0].name.contains(*c));
         let nearest = find_nearest("name", columns.iter().map(|column| column.name.as_str()));
         self.refuse(match (separator, nearest) {
             (Some(_), _) => error.help("separate the columns with commas"),
             (None, Some(nearest)) => error.help(format!("rename the column `{nearest}` to `name`")),
-            (None, None) => error.help("the first row gives the names of the columns"),
+            (None, None) => error.help("put the column names into the first row"),
         });
         None
     }
 
-    fn classify(&mut self, name: &str, at: Location, used: &BTreeSet<String>) -> Role {
+    fn classify(&mut self, name: &str, at: Location, used: &BTreeSet<String>) -> ColumnRole {
         match name {
-            "" => return Role::Nameless,
-            "name" => return Role::Name,
-            "app_data" => return Role::AppData,
-            "owner" => return Role::Key(vec!["owner".to_owned()]),
-            "domain" => return Role::Key(vec!["provider".to_owned(), "domain".to_owned()]),
+            "" => return ColumnRole::Nameless,
+            "name" => return ColumnRole::Name,
+            "app_data" => return ColumnRole::AppData,
+            "owner" => return ColumnRole::Key(vec!["owner".to_owned()]),
+            "domain" => return ColumnRole::Key(vec!["provider".to_owned(), "domain".to_owned()]),
             _ => {}
         }
-        if is_plain_secret(name) {
-            let error = Diagnostic::new(format!("the column `{name}` holds secrets in plain sight"));
+        if sets_secret_directly(name) {
+            let error = Diagnostic::new(format!("the column `{name}` holds plain-text secrets"));
             let error = error.at(at, "expected a column such as `provider.credential.file`");
-            self.refuse(error.help("name the file, or the variable, that holds the secret: `….file`, `….env`"));
+            self.refuse(error.help("name the file (`….file`) or the variable (`….env`) that holds the secret"));
         } else if let Some((side, key)) = name.split_once('.') {
-            let error = Diagnostic::new(format!("the column `{name}` sets no key of a tenant"));
+            let error = Diagnostic::new(format!("the column `{name}` does not set a key of a tenant"));
             if !matches!(side, "provider" | "directory") {
                 self.refuse(
                     error
@@ -139,7 +141,7 @@ impl Reading {
             } else if key.split('.').any(str::is_empty) {
                 self.refuse(error.at(at, "expected a key after every dot"));
             } else {
-                return Role::Key(name.split('.').map(str::to_owned).collect());
+                return ColumnRole::Key(name.split('.').map(str::to_owned).collect());
             }
         } else if !used.contains(name)
             && let Some(meant) = find_nearest(name, ["app_data", "domain", "owner"])
@@ -147,24 +149,27 @@ impl Reading {
             let error = Diagnostic::new(format!("unknown column `{name}`")).at(at, "no default uses it");
             self.refuse(error.help(format!("did you mean `{meant}`?")));
         }
-        Role::Field
+        ColumnRole::Field
     }
 
     fn read_row(&mut self, row: &Row<'_>, columns: &[Column], named_at: Location) -> Option<Draft> {
         if let Some(index) = row.record.iter().position(|cell| cell.contains('\n')) {
             let error =
-                Diagnostic::new("a cell goes on over the end of its line").at(row.first_line(index), "begins here");
-            self.refuse(error.help("close the quote; a quote within a quoted cell is doubled"));
+                Diagnostic::new("a cell continues past the end of its line").at(row.first_line(index), "starts here");
+            self.refuse(error.help("close the quote; inside a quoted cell, write a quote twice"));
             return None;
         }
         if row.record.len() != columns.len() {
-            let (have, want) = (row.record.len(), columns.len());
+            let have = row.record.len();
+            let want = columns.len();
             let cells = if have == 1 { "cell" } else { "cells" };
-            let error = Diagnostic::new(format!("the row has {have} {cells} where the header has {want}"));
-            self.refuse(error.at(row.whole(), "").help(match have > want {
-                true => "put a cell that holds a comma in double quotes",
-                false => "an empty cell needs its comma, too",
-            }));
+            let error = Diagnostic::new(format!("the row has {have} {cells}, but the header has {want}"));
+            let help = if have > want {
+                "put double quotes around a cell that contains a comma"
+            } else {
+                "write a comma for every empty cell"
+            };
+            self.refuse(error.at(row.whole(), "").help(help));
             return None;
         }
         let hidden = columns.iter().zip(row.record).enumerate().find_map(|(index, (column, cell))| {
@@ -181,18 +186,18 @@ impl Reading {
             at: named_at,
             table: Table::new(),
             fields: Fields::new(),
-            blank: BTreeSet::new(),
+            empty_columns: BTreeSet::new(),
             is_row: true,
         };
         for (index, (column, cell)) in columns.iter().zip(row.record).enumerate() {
             if cell.is_empty() {
-                draft.blank.insert(column.name.clone());
+                draft.empty_columns.insert(column.name.clone());
             } else {
                 self.read_cell(column, cell, row.location(index), &mut draft);
             }
         }
         if draft.name.is_empty() {
-            self.refuse(Diagnostic::new("a tenant has no `name`").at(row.whole(), "the cell of `name` is empty"));
+            self.refuse(Diagnostic::new("a tenant has no `name`").at(row.whole(), "the `name` cell is empty"));
             return None;
         }
         Some(draft)
@@ -200,26 +205,27 @@ impl Reading {
 
     fn read_cell(&mut self, column: &Column, cell: &str, at: Location, draft: &mut Draft) {
         match &column.role {
-            Role::Name => {
+            ColumnRole::Name => {
                 self.check_name(cell, at);
-                (draft.name, draft.name_at) = (cell.to_owned(), at);
+                draft.name = cell.to_owned();
+                draft.name_at = at;
             }
-            Role::AppData => {
+            ColumnRole::AppData => {
                 if let Some(flag) = self.read_flag(cell, at) {
                     let node = Node { shape: Shape::Scalar(Value::Bool(flag)), at };
                     draft.table.insert(column.name.clone(), Entry { key_at: column.at, node });
                 }
             }
-            Role::Key(path) => {
-                if !set(&mut draft.table, path, column.at, Node::text(cell, at)) {
-                    let error = Diagnostic::new(format!("the column `{}` collides with another one", column.name));
-                    self.refuse(error.at(column.at, "sets a key that another column sets, or goes below one"));
+            ColumnRole::Key(path) => {
+                if !set_nested(&mut draft.table, path, column.at, Node::text(cell, at)) {
+                    let error = Diagnostic::new(format!("the column `{}` conflicts with another column", column.name));
+                    self.refuse(error.at(column.at, "another column sets this key, or a key above or below it"));
                 }
             }
-            Role::Field => {}
-            Role::Nameless => {
-                let error = Diagnostic::new("a cell is in a column without a name").at(at, "what is this?");
-                self.refuse(error.help("name the column in the first row, or empty the cell"));
+            ColumnRole::Field => {}
+            ColumnRole::Nameless => {
+                let error = Diagnostic::new("a cell is in a column without a name").at(at, "expected an empty cell");
+                self.refuse(error.help("name the column in the first row, or clear the cell"));
             }
         }
         draft.fields.insert(column.name.clone(), cell.to_owned());
@@ -231,14 +237,14 @@ impl Reading {
             "false" | "no" => return Some(false),
             _ => {}
         }
-        let error = Diagnostic::new(format!("`app_data` cannot be `{cell}`"));
-        self.refuse(error.at(at, "expected `true`, `false`, `yes` or `no`"));
+        let error = Diagnostic::new(format!("invalid value `{cell}` for `app_data`"));
+        self.refuse(error.at(at, "expected `true`, `false`, `yes`, or `no`"));
         None
     }
 }
 
 fn mask_row(text: &mut String, row: &Row<'_>, secret_columns: &[bool]) {
-    // Cells that are out of place can be anything.
+    // In a row of the wrong length, any cell can be a secret.
     if row.record.len() != secret_columns.len() || row.record.iter().any(|cell| cell.contains('\n')) {
         return mask_span(text, row.whole().span());
     }
@@ -247,20 +253,20 @@ fn mask_row(text: &mut String, row: &Row<'_>, secret_columns: &[bool]) {
     }
 }
 
-/// Whether the column sets a credential itself. Further down in a side, a word like that can be anything.
-fn is_plain_secret(column: &str) -> bool {
+/// Whether the column sets a credential itself. Deeper in a side's table, such a name need not mean a secret.
+fn sets_secret_directly(column: &str) -> bool {
     is_secret_key(column) && column.split('.').count() <= 2
 }
 
-/// Sets a nested key; not over one that is set already.
-fn set(table: &mut Table, path: &[String], key_at: Location, node: Node) -> bool {
+/// Sets a nested key, and returns `false` if that would replace a value.
+fn set_nested(table: &mut Table, path: &[String], key_at: Location, node: Node) -> bool {
     let Some((key, below)) = path.split_first() else { return false };
     if below.is_empty() {
         return table.insert(key.clone(), Entry { key_at, node }).is_none();
     }
     let empty = || Entry { key_at, node: Node { shape: Shape::Table(Table::new()), at: node.at } };
     match &mut table.entry(key.clone()).or_insert_with(empty).node.shape {
-        Shape::Table(inner) => set(inner, below, key_at, node),
+        Shape::Table(inner) => set_nested(inner, below, key_at, node),
         _ => false,
     }
 }

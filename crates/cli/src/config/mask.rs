@@ -1,6 +1,6 @@
-//! Blots out secrets that somebody wrote into a configuration, before any of its lines can be shown.
+//! Masks plain-text secrets in a configuration before an error can show any of its lines.
 //!
-//! Such a configuration is refused, but the error that says so shows the line, and errors are pasted into tickets.
+//! Such a configuration is refused, but the error shows the line, and people paste errors into tickets.
 
 use std::ops::Range;
 
@@ -13,13 +13,13 @@ pub(super) fn is_secret_key(key: &str) -> bool {
     ends || matches!(key.as_str(), "credential" | "token" | "secret")
 }
 
-/// Whether this can be the name of an environment variable; a secret in its place most often cannot.
+/// Whether this can be the name of an environment variable. A secret that was written in its place rarely can.
 pub(super) fn is_variable_name(name: &str) -> bool {
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     starts_well && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
 }
 
-/// Masks every secret that stands in the table, at any depth.
+/// Masks every secret in the table, at any depth.
 pub(super) fn mask_table(text: &mut String, table: &Table) {
     for (key, entry) in table {
         if is_secret_key(key) {
@@ -33,18 +33,26 @@ pub(super) fn mask_table(text: &mut String, table: &Table) {
 fn mask_children(text: &mut String, node: &Node) {
     match &node.shape {
         Shape::Scalar(_) => {}
-        Shape::List(items) => items.iter().for_each(|item| mask_children(text, item)),
+        Shape::List(items) => {
+            for item in items {
+                mask_children(text, item);
+            }
+        }
         Shape::Table(table) => mask_table(text, table),
     }
 }
 
 fn mask_secret(text: &mut String, node: &Node) {
     match &node.shape {
-        // A `$variable` is the place of a secret, which a plugin fills in later.
+        // A `$variable` is a placeholder for a secret, which a plugin fills in later.
         Shape::Scalar(value) if value.as_str().is_some_and(|value| value.starts_with('$')) => {}
         Shape::Scalar(value) if value.is_boolean() => {}
         Shape::Scalar(_) => mask_span(text, node.at.span()),
-        Shape::List(items) => items.iter().for_each(|item| mask_secret(text, item)),
+        Shape::List(items) => {
+            for item in items {
+                mask_secret(text, item);
+            }
+        }
         Shape::Table(table) => {
             for (key, entry) in table {
                 let is_reference = match key.as_str() {
@@ -61,7 +69,7 @@ fn mask_secret(text: &mut String, node: &Node) {
     }
 }
 
-/// Masks a span, but for the quotes around it. The length stays, for every other place to stay where it is.
+/// Masks a span without the quotes around it. The length stays the same, so that all other places remain valid.
 pub(super) fn mask_span(text: &mut String, span: Range<usize>) {
     let content = &text[span.clone()];
     let is_quoted = content.len() >= 2 && content.starts_with(['"', '\'']) && content.ends_with(['"', '\'']);
@@ -70,7 +78,7 @@ pub(super) fn mask_span(text: &mut String, span: Range<usize>) {
     text.replace_range(inner, &masked);
 }
 
-/// Masks what follows a key for secrets, line by line, in a text that is not even TOML.
+/// Masks what follows the key of a secret, line by line, in a text that is not valid TOML.
 pub(super) fn mask_lines(text: &mut String) {
     let mut spans = Vec::new();
     let mut start = 0;
@@ -83,7 +91,8 @@ pub(super) fn mask_lines(text: &mut String) {
     }
 }
 
-/// From the first value in the line that may be a secret to the end: nobody knows where it was meant to end.
+/// The range from the first value in the line that may be a secret to the end of the line. In invalid TOML, the end of the
+/// value is unknown.
 fn find_secret(line: &str) -> Option<Range<usize>> {
     let is_key_char = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
     line.match_indices('=').find_map(|(equals, _)| {

@@ -1,7 +1,7 @@
-//! The configuration: `migrate.toml` and its inventories, read into what a run needs.
+//! Reads the configuration, `migrate.toml` and its inventories, into a [`Config`].
 //!
-//! Entry point: [`load`]. It reads everything before it complains, so that a person mends a file once. Nothing is
-//! contacted and no secret is fetched; a [`SecretRef`] is resolved by whoever needs it.
+//! Entry point: [`load`]. It reads everything and reports all errors together, so a person fixes a file once. It contacts
+//! nothing and fetches no secret; the code that needs a secret resolves its [`SecretRef`].
 
 mod diagnostic;
 mod draft;
@@ -9,7 +9,7 @@ mod inventory;
 mod mask;
 mod plugin_keys;
 mod program;
-mod reading;
+mod reader;
 mod reference;
 mod row;
 mod secret;
@@ -41,35 +41,35 @@ pub(crate) use self::{
 };
 use self::{
     diagnostic::Diagnostic,
-    reading::Reading,
+    reader::Reader,
     suggest::suggest,
-    tree::{Planter, Table},
+    tree::{Table, TreeBuilder},
 };
 
-/// Everything that the configuration says.
+/// A configuration with all of its inventories.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// The folder of the journal and the secrets.
+    /// The folder of the journal and of the secrets.
     pub(crate) state: PathBuf,
     /// The age identity that opens the secrets.
     pub(crate) identity: PathBuf,
-    /// What opens the identity, where it is itself encrypted.
+    /// Opens the identity if the identity itself is encrypted.
     pub(crate) passphrase: Option<SecretRef>,
     pub(crate) network: Network,
     pub(crate) run: RunLimits,
     pub(crate) plugins: BTreeMap<String, PluginEntry>,
-    /// Those of the file first, then those of its inventories, in the order in which they were written.
+    /// The tenants of the file, then those of its inventories, in the order in which they were written.
     pub(crate) tenants: Vec<TenantConfig>,
-    /// For errors that turn up later and are about a place in the configuration.
+    /// For later errors that point at a place in the configuration.
     pub(crate) sources: Sources,
 }
 
-/// A tenant with its defaults merged in.
+/// A tenant with the defaults merged in.
 #[derive(Debug)]
 pub(crate) struct TenantConfig {
     pub(crate) name: String,
     pub(crate) app_data: bool,
-    /// Who is asked where only a person can act; anybody who may if nobody is named.
+    /// The operator who is asked to carry out run sheets; any operator may if this is absent.
     pub(crate) owner: Option<String>,
     pub(crate) provider: SideConfig,
     pub(crate) directory: SideConfig,
@@ -78,22 +78,22 @@ pub(crate) struct TenantConfig {
 /// Reads a configuration with its inventories.
 pub(crate) fn load(path: &Path) -> Result<Config, ConfigErrors> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-    let mut reading = Reading { dir, sources: Sources::default(), errors: vec![] };
-    let config = match reading.read_root(path) {
-        Ok(root) => reading.read_config(&root),
-        Err(error) => return Err(ConfigErrors::new(reading.sources, vec![error])),
+    let mut reader = Reader { dir, sources: Sources::default(), errors: vec![] };
+    let config = match reader.read_root(path) {
+        Ok(root) => reader.read_config(&root),
+        Err(error) => return Err(ConfigErrors::new(reader.sources, vec![error])),
     };
-    if reading.errors.is_empty() { Ok(config) } else { Err(ConfigErrors::new(reading.sources, reading.errors)) }
+    if reader.errors.is_empty() { Ok(config) } else { Err(ConfigErrors::new(reader.sources, reader.errors)) }
 }
 
 const ROOT_KEYS: [&str; 8] = ["state", "inventory", "secrets", "network", "run", "plugins", "defaults", "tenant"];
 
-impl Reading {
+impl Reader {
     fn read_root(&mut self, path: &Path) -> Result<Table, Diagnostic> {
         let mut text = text::read_text(path)?;
-        let source = self.sources.next();
+        let source = self.sources.next_index();
         let (document, mut errors) = DeTable::parse_recoverable(&text);
-        // What the parser finds after its first error are mostly consequences of it.
+        // Later errors are mostly consequences of the first one.
         errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
         if let Some(error) = errors.into_iter().next() {
             let diagnostic = syntax::describe(&error, source, &text);
@@ -101,7 +101,7 @@ impl Reading {
             self.sources.add(path, text);
             return Err(diagnostic);
         }
-        let root = Planter { source, errors: &mut self.errors }.plant(document.get_ref());
+        let root = TreeBuilder { source, errors: &mut self.errors }.build(document.get_ref());
         mask::mask_table(&mut text, &root);
         self.sources.add(path, text);
         Ok(root)
@@ -130,9 +130,9 @@ impl Reading {
     fn read_tenants(&mut self, root: &Table) -> Vec<TenantConfig> {
         let defaults = self.table(root, "defaults");
         let used = self.find_used_fields(&defaults);
-        let mut drafts = self.read_written(root, &used);
+        let mut drafts = self.read_tenant_tables(root, &used);
         drafts.extend(self.read_inventories(root, &used));
-        self.check_distinct(&drafts);
-        drafts.into_iter().filter_map(|draft| self.finish(draft, &defaults)).collect()
+        self.refuse_duplicate_names(&drafts);
+        drafts.into_iter().filter_map(|draft| self.build_tenant(draft, &defaults)).collect()
     }
 }

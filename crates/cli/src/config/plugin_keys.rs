@@ -2,11 +2,11 @@
 
 use flowswap_contract::{ConfigKey, PluginHello, Role};
 
-use super::{Config, ConfigErrors, Diagnostic, SideConfig, TenantConfig, reading::REFERENCE_HELP, suggest};
+use super::{Config, ConfigErrors, Diagnostic, SideConfig, TenantConfig, reader::REFERENCE_HELP, suggest};
 
 impl Config {
-    /// Refuses keys that a plugin does not know, misses those that it needs, and says so for all tenants at once.
-    /// `hello` is what the plugin of a name says of itself.
+    /// Refuses keys that a plugin does not know and tables that lack a required key, for all tenants at once.
+    /// `hello` gives the declaration of the plugin with that name.
     pub(crate) fn check_plugin_keys<'h>(
         &self,
         tenants: &[&TenantConfig],
@@ -19,7 +19,9 @@ impl Config {
                 let Some(hello) = hello(&side.plugin) else { continue };
                 let found = check_side(role, side, hello);
                 for key in hello.config.iter().filter(|key| key.secret && side.table.contains_key(&key.name)) {
-                    side.locate_value(&key.name).into_iter().for_each(|at| sources.mask(at));
+                    if let Some(at) = side.locate_value(&key.name) {
+                        sources.mask(at);
+                    }
                 }
                 errors.extend(found.into_iter().map(|error| error.for_tenant(&tenant.name)));
             }
@@ -50,10 +52,11 @@ fn check_side(role: Role, side: &SideConfig, hello: &PluginHello) -> Vec<Diagnos
 
 fn check_key(role: Role, side: &SideConfig, key: &ConfigKey) -> Option<Diagnostic> {
     let ConfigKey { name, about, .. } = key;
-    let (is_plain, is_reference) = (side.table.contains_key(name), side.secrets.contains_key(name));
+    let is_plain = side.table.contains_key(name);
+    let is_reference = side.secrets.contains_key(name);
     let value_at = side.locate_value(name).unwrap_or(side.location());
     if key.secret && is_plain {
-        let error = Diagnostic::new(format!("`{name}` holds a secret in plain sight"));
+        let error = Diagnostic::new(format!("`{name}` holds a plain-text secret"));
         return Some(error.at(value_at, "expected a reference to where the secret is kept").help(REFERENCE_HELP));
     }
     if !key.secret && is_reference {
@@ -62,7 +65,7 @@ fn check_key(role: Role, side: &SideConfig, key: &ConfigKey) -> Option<Diagnosti
     }
     if key.required && !is_plain && !is_reference {
         let error = Diagnostic::new(format!("the {role} needs `{name}`"));
-        let label = format!("the plugin `{}` cannot do without it", side.plugin);
+        let label = format!("the plugin `{}` requires it", side.plugin);
         return Some(error.at(side.location(), label).help(format!("`{name}`: {about}")));
     }
     None

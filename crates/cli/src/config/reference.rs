@@ -1,40 +1,40 @@
-//! Tells references to secrets from plain values, and reads them.
+//! Distinguishes references to secrets from plain values, and reads them.
 
 use super::{
     diagnostic::Diagnostic,
     mask::{is_secret_key, is_variable_name},
-    reading::{REFERENCE_HELP, Reading},
+    reader::{REFERENCE_HELP, Reader},
     secret::SecretRef,
     tree::{Entry, Node, Shape},
 };
 
-const KINDS: [&str; 3] = ["env", "file", "command"];
+const REFERENCE_KINDS: [&str; 3] = ["env", "file", "command"];
 
-/// Whether the value is, or was meant as, a reference to a secret: a table of just one of the three kinds, or anything
-/// but a switch at a key whose value can only be a secret.
+/// Whether the value is, or was meant as, a reference to a secret: a table with exactly one of the three keys, or any
+/// value other than a boolean at a key that can only hold a secret.
 pub(super) fn is_reference(key: &str, node: &Node) -> bool {
     if is_secret_key(key) {
         return !matches!(&node.shape, Shape::Scalar(value) if value.is_boolean());
     }
-    has_form(node)
+    is_well_formed(node)
 }
 
-/// Whether the value is a table with exactly one key, which is one of the three kinds.
-pub(super) fn has_form(node: &Node) -> bool {
+/// Whether the value is a table with exactly one key, and that key is one of [`REFERENCE_KINDS`].
+pub(super) fn is_well_formed(node: &Node) -> bool {
     let table = node.as_table();
-    table.is_some_and(|table| table.len() == 1 && KINDS.iter().any(|kind| table.contains_key(*kind)))
+    table.is_some_and(|table| table.len() == 1 && REFERENCE_KINDS.iter().any(|kind| table.contains_key(*kind)))
 }
 
-impl Reading {
-    /// Reads what [`is_reference`].
+impl Reader {
+    /// Reads a value for which [`is_reference`] holds.
     pub(super) fn read_reference(&mut self, key: &str, entry: &Entry) -> Option<SecretRef> {
         let Some(table) = entry.node.as_table() else {
-            let error = Diagnostic::new(format!("`{key}` holds a secret in plain sight"));
+            let error = Diagnostic::new(format!("`{key}` holds a plain-text secret"));
             let error = error.at(entry.node.at, "expected a reference to where the secret is kept");
             self.refuse(error.help(REFERENCE_HELP));
             return None;
         };
-        let Some((kind, value)) = table.first_key_value().filter(|_| has_form(&entry.node)) else {
+        let Some((kind, value)) = table.first_key_value().filter(|_| is_well_formed(&entry.node)) else {
             let error = Diagnostic::new(format!("`{key}` is not a reference to a secret"));
             let error = error.at(entry.node.at, "expected exactly one of `env`, `file` and `command`");
             self.refuse(error.help(REFERENCE_HELP));
@@ -61,7 +61,7 @@ impl Reading {
         if !is_variable_name(name) {
             let error = Diagnostic::new("`env` does not name an environment variable");
             let error = error.at(value.node.at, "expected a name such as \"OKTA_TOKEN\"");
-            self.refuse(error.help("the secret itself belongs into the variable, never into this file"));
+            self.refuse(error.help("put the secret into the variable, never into this file"));
             return None;
         }
         Some(SecretRef::Env(name.to_owned()))
@@ -72,12 +72,12 @@ impl Reading {
         let argv: Option<Vec<String>> = words.and_then(Iterator::collect);
         let argv = argv.filter(|argv| argv.first().is_some_and(|program| !program.is_empty()));
         let Some(mut argv) = argv else {
-            let error = Diagnostic::new("`command` is not a program with its arguments");
+            let error = Diagnostic::new("`command` is not a list of strings");
             let error = error.at(value.node.at, "expected a list of strings such as [\"pass\", \"show\", \"okta\"]");
-            self.refuse(error.help("no shell is involved, so every argument is a string of its own"));
+            self.refuse(error.help("write each argument as a separate string; no shell splits them"));
             return None;
         };
-        // A bare name is looked up in PATH; one with a slash belongs to the configuration's folder.
+        // PATH resolves a bare name; a name with a slash is relative to the configuration's folder.
         if argv[0].contains('/') {
             let program = argv[0].clone();
             argv[0] = self.read_path("command", &program, &value.node)?.display().to_string();

@@ -1,4 +1,4 @@
-//! Where the cells of a CSV row stand in its text; the `csv` crate tells only where the row begins.
+//! Finds the places of the cells of a CSV row in its text; the `csv` crate gives only the start of the row.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use csv::StringRecord;
 
 use super::source::Location;
 
-/// A row with what is needed to point at its cells.
+/// A row with the text that it came from.
 pub(super) struct Row<'a> {
     pub(super) record: &'a StringRecord,
     pub(super) text: &'a str,
@@ -18,23 +18,24 @@ impl Row<'_> {
         Location::new(self.source, self.span(index))
     }
 
+    /// The first line of a cell that spans several lines.
     pub(super) fn first_line(&self, index: usize) -> Location {
         let span = self.span(index);
         let len = self.text[span.clone()].find(['\r', '\n']).unwrap_or(span.len());
         Location::new(self.source, span.start..span.start + len)
     }
 
-    /// From the first cell to the last.
+    /// The place of the row, from the first cell to the last.
     pub(super) fn whole(&self) -> Location {
         let last = self.record.len().saturating_sub(1);
         Location::new(self.source, self.span(0).start..self.span(last).end)
     }
 
-    /// Where a cell stands in the text; the reader itself only tells where the row begins, or the empty lines before.
+    /// The range of a cell in the text, without the spaces around it. The reader gives the start of the row, or of the empty
+    /// lines before it.
     pub(super) fn span(&self, index: usize) -> Range<usize> {
-        let begin = self.record.position().map_or(0, |position| position.byte() as usize);
-        let begin = begin + self.text[begin..].len() - self.text[begin..].trim_start_matches(['\r', '\n']).len();
-        let mut start = begin;
+        let mut start = self.record.position().map_or(0, |position| position.byte() as usize);
+        start += self.text[start..].len() - self.text[start..].trim_start_matches(['\r', '\n']).len();
         for _ in 0..index {
             start = (self.end_of_cell(start) + 1).min(self.text.len());
         }

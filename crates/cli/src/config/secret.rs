@@ -1,4 +1,4 @@
-//! References to secrets: where one is kept, and how it is fetched. A configuration never holds the secret itself.
+//! References to secrets, and how to fetch the secret. A configuration never holds the secret itself.
 
 use std::{
     env, fs,
@@ -9,25 +9,25 @@ use std::{
 
 use flowswap_engine::Secret;
 
-use super::program::{self, PATIENCE, Patience, Ran};
+use super::program::{self, ProgramResult, WAIT_LIMITS, WaitLimits};
 
-/// The longest secret; a reference to something longer is a mistake, and a device would have no end.
+/// The longest secret. A longer one is a mistake in the reference, and a device such as `/dev/zero` never ends.
 const MAX_SECRET: u64 = 64 * 1024;
-/// How much of a failed command's complaint is passed on.
-const MAX_COMPLAINT: usize = 500;
+/// How many characters of a failed program's stderr an error shows.
+const MAX_ERROR_TEXT: usize = 500;
 
-/// Where a secret is kept.
+/// Where a secret is stored.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum SecretRef {
     /// An environment variable.
     Env(String),
     /// A file that only its owner (and group) can read.
     File(PathBuf),
-    /// A program and its arguments; what it prints is the secret. No shell is involved.
+    /// A program and its arguments, run without a shell; its stdout is the secret.
     Command(Vec<String>),
 }
 
-/// Why a secret cannot be had. No variant carries what was read.
+/// Why a secret cannot be fetched. No variant carries the bytes that were read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SecretRefError {
     #[error("the environment variable `{0}` is not set")]
@@ -38,41 +38,43 @@ pub(crate) enum SecretRefError {
         #[source]
         source: io::Error,
     },
-    #[error("the secret file `{0}` can be read by everyone on this machine; run `chmod 600 {0}`", path.display())]
-    Exposed { path: PathBuf },
+    #[error("the secret file `{0}` is readable by every user of this machine; run `chmod 600 {0}`", path.display())]
+    WorldReadable { path: PathBuf },
     #[error("failed to run `{program}`")]
     Spawn {
         program: String,
         #[source]
         source: io::Error,
     },
-    #[error("`{program}` failed ({status}){}", format_complaint(complaint))]
-    Failed { program: String, status: std::process::ExitStatus, complaint: String },
-    #[error("`{program}` gave no secret within {seconds} s, and was ended; run it by hand to see what it waits for")]
+    #[error("`{program}` failed ({status}){}", format_error_text(error_text))]
+    Failed { program: String, status: std::process::ExitStatus, error_text: String },
+    #[error(
+        "`{program}` printed no secret within {seconds} s and was stopped; run it by hand to see what it waits for"
+    )]
     TimedOut { program: String, seconds: u64 },
-    #[error("{0} gives an empty secret")]
+    #[error("{0} gave an empty secret")]
     Empty(SecretSource),
-    #[error("{0} gives more than {MAX_SECRET} bytes, which is no secret")]
+    #[error("{0} gave more than {MAX_SECRET} bytes; no secret is that long")]
     TooLong(SecretSource),
-    #[error("{0} gives something that is not UTF-8 text")]
+    #[error("{0} gave data that is not UTF-8 text")]
     NotText(SecretSource),
 }
 
 impl SecretRef {
-    /// Fetches the secret. One line break at its end is not part of it.
+    /// Fetches the secret, without one line break at its end.
     pub(crate) fn resolve(&self) -> Result<Secret, SecretRefError> {
-        self.resolve_within(PATIENCE)
+        self.resolve_with_limits(WAIT_LIMITS)
     }
 
-    /// The same, with another patience for a program.
-    pub(super) fn resolve_within(&self, patience: Patience) -> Result<Secret, SecretRefError> {
+    /// Does the same with other limits for a program.
+    pub(super) fn resolve_with_limits(&self, limits: WaitLimits) -> Result<Secret, SecretRefError> {
         let bytes = match self {
             Self::Env(name) => match env::var_os(name) {
                 Some(value) => value.into_encoded_bytes(),
                 None => return Err(SecretRefError::EnvUnset(name.clone())),
             },
             Self::File(path) => read_file(path)?,
-            Self::Command(argv) => run(argv, patience)?,
+            Self::Command(argv) => run(argv, limits)?,
         };
         self.accept(bytes)
     }
@@ -81,7 +83,7 @@ impl SecretRef {
         if bytes.len() as u64 > MAX_SECRET {
             return Err(SecretRefError::TooLong(self.describe()));
         }
-        // The error of the conversion holds the bytes, and so must not be passed on.
+        // The conversion error contains the bytes, so it must be dropped.
         let mut text = String::from_utf8(bytes).map_err(|_| SecretRefError::NotText(self.describe()))?;
         if text.ends_with('\n') {
             text.pop();
@@ -99,12 +101,12 @@ impl SecretRef {
         SecretSource(match self {
             Self::Env(name) => format!("the environment variable `{name}`"),
             Self::File(path) => format!("the secret file `{}`", path.display()),
-            Self::Command(argv) => format!("`{}`", program_of(argv)),
+            Self::Command(argv) => format!("`{}`", program_name(argv)),
         })
     }
 }
 
-/// What a [`SecretRef`] refers to, in words.
+/// What a [`SecretRef`] refers to, as text for a message.
 #[derive(Debug)]
 pub(crate) struct SecretSource(String);
 
@@ -118,58 +120,59 @@ fn read_file(path: &PathBuf) -> Result<Vec<u8>, SecretRefError> {
     let fail = |source| SecretRefError::File { path: path.clone(), source };
     let file = fs::File::open(path).map_err(fail)?;
     let metadata = file.metadata().map_err(fail)?;
-    if is_exposed(&metadata) {
-        return Err(SecretRefError::Exposed { path: path.clone() });
+    if is_world_readable(&metadata) {
+        return Err(SecretRefError::WorldReadable { path: path.clone() });
     }
-    // Room for all of it from the start: growing would leave copies behind in freed memory.
+    // Reserves the full size at once: a growing buffer would leave copies in freed memory.
     let mut bytes = Vec::with_capacity(metadata.len().min(MAX_SECRET) as usize + 1);
     file.take(MAX_SECRET + 1).read_to_end(&mut bytes).map_err(fail)?;
     Ok(bytes)
 }
 
 #[cfg(unix)]
-fn is_exposed(metadata: &fs::Metadata) -> bool {
+fn is_world_readable(metadata: &fs::Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt;
     metadata.is_file() && metadata.permissions().mode() & 0o004 != 0
 }
 
 #[cfg(not(unix))]
-fn is_exposed(_: &fs::Metadata) -> bool {
+fn is_world_readable(_: &fs::Metadata) -> bool {
     false
 }
 
-fn run(argv: &[String], patience: Patience) -> Result<Vec<u8>, SecretRefError> {
-    let program = program_of(argv);
+fn run(argv: &[String], limits: WaitLimits) -> Result<Vec<u8>, SecretRefError> {
+    let program = program_name(argv);
     let mut command = Command::new(&program);
     command.args(argv.iter().skip(1));
-    let ran = program::run(command, &program, MAX_SECRET, patience);
-    match ran.map_err(|source| SecretRefError::Spawn { program: program.clone(), source })? {
-        Ran::Ended { status, stdout, .. } if status.success() => Ok(stdout),
-        // Whoever looks at it will see that it is too long.
-        Ran::TooMuch(stdout) => Ok(stdout),
-        Ran::Ended { status, stdout, stderr } => {
-            Err(SecretRefError::Failed { complaint: shorten(&stderr, &stdout), program, status })
+    let result = program::run(command, &program, MAX_SECRET, limits);
+    match result.map_err(|source| SecretRefError::Spawn { program: program.clone(), source })? {
+        ProgramResult::Exited { status, stdout, .. } if status.success() => Ok(stdout),
+        // `accept` refuses it as too long.
+        ProgramResult::TooMuchOutput(stdout) => Ok(stdout),
+        ProgramResult::Exited { status, stdout, stderr } => {
+            Err(SecretRefError::Failed { error_text: summarize_stderr(&stderr, &stdout), program, status })
         }
-        Ran::TimedOut => Err(SecretRefError::TimedOut { program, seconds: patience.limit.as_secs() }),
+        ProgramResult::TimedOut => Err(SecretRefError::TimedOut { program, seconds: limits.kill_after.as_secs() }),
     }
 }
 
-/// Arguments can be private, so only the program is ever shown.
-fn program_of(argv: &[String]) -> String {
+/// The program without its arguments, which can be private and are never shown.
+fn program_name(argv: &[String]) -> String {
     argv.first().cloned().unwrap_or_default()
 }
 
-/// The end of the complaint, on one line, and without the secret should a program repeat it there.
-fn shorten(stderr: &[u8], stdout: &[u8]) -> String {
-    let (complaint, printed) = (String::from_utf8_lossy(stderr), String::from_utf8_lossy(stdout));
+/// The end of stderr on one line, with the secret removed in case the program repeats it there.
+fn summarize_stderr(stderr: &[u8], stdout: &[u8]) -> String {
+    let stderr = String::from_utf8_lossy(stderr);
+    let printed = String::from_utf8_lossy(stdout);
     let printed = printed.trim();
-    let complaint = if printed.is_empty() { complaint.into_owned() } else { complaint.replace(printed, "[secret]") };
-    let words: Vec<_> = complaint.split_whitespace().collect();
+    let error_text = if printed.is_empty() { stderr.into_owned() } else { stderr.replace(printed, "[secret]") };
+    let words: Vec<_> = error_text.split_whitespace().collect();
     let line: String = words.join(" ").chars().filter(|c| !c.is_control()).collect();
-    let surplus = line.chars().count().saturating_sub(MAX_COMPLAINT);
+    let surplus = line.chars().count().saturating_sub(MAX_ERROR_TEXT);
     if surplus == 0 { line } else { format!("…{}", line.chars().skip(surplus).collect::<String>()) }
 }
 
-fn format_complaint(complaint: &str) -> String {
-    if complaint.is_empty() { String::new() } else { format!(": {complaint}") }
+fn format_error_text(error_text: &str) -> String {
+    if error_text.is_empty() { String::new() } else { format!(": {error_text}") }
 }

@@ -1,4 +1,4 @@
-//! The tables that are about the tool and not about any tenant: `[secrets]`, `[network]`, `[run]` and `[plugins]`.
+//! The tables that configure the tool, not a tenant: `[secrets]`, `[network]`, `[run]`, and `[plugins]`.
 
 use std::{
     collections::BTreeMap,
@@ -11,33 +11,33 @@ use flowswap_host::HostPattern;
 
 use super::{
     diagnostic::Diagnostic,
-    reading::Reading,
+    reader::Reader,
     secret::SecretRef,
     tree::{Entry, Table},
 };
 
-/// `[network]`: how other sides are reached.
+/// `[network]`: how to reach orgs and directories.
 #[derive(Debug)]
 pub(crate) struct Network {
-    /// A PEM file with further certificates to trust.
+    /// A PEM file with additional certificates to trust.
     pub(crate) ca_file: Option<PathBuf>,
-    /// Hosts that lead to other addresses than the system says.
+    /// Addresses for hosts, in place of the ones that the system resolves.
     pub(crate) resolve: BTreeMap<HostPattern, SocketAddr>,
     /// How long one request may take.
     pub(crate) timeout: Duration,
 }
 
-/// `[run]`: how many tenants at once, how much trouble is too much, how long a plan is good for.
+/// `[run]`: how many tenants at once, how many failures end a run, and how long a plan is valid.
 #[derive(Debug)]
 pub(crate) struct RunLimits {
     pub(crate) concurrency: usize,
     pub(crate) max_failures: usize,
     pub(crate) plan_lifetime: Duration,
-    /// How long a person has for what only a person can do.
+    /// How long an operator has to carry out a run sheet.
     pub(crate) operator_deadline: Duration,
 }
 
-/// `[plugins.X]`: where a plugin's library is, and what it must be.
+/// `[plugins.X]`: where a plugin's library is, and the digest that it must have.
 #[derive(Debug)]
 pub(crate) struct PluginEntry {
     pub(crate) path: Option<PathBuf>,
@@ -45,13 +45,13 @@ pub(crate) struct PluginEntry {
     pub(crate) sha256: Option<String>,
 }
 
-/// `[secrets]`: what the custody of secrets is opened with.
+/// `[secrets]`: what opens the custody of secrets.
 pub(super) struct Custody {
     pub(super) identity: PathBuf,
     pub(super) passphrase: Option<SecretRef>,
 }
 
-impl Reading {
+impl Reader {
     pub(super) fn read_custody(&mut self, root: &Table, state: &Path) -> Custody {
         let table = self.table(root, "secrets");
         self.check_keys(&table, &["identity", "passphrase"], "`[secrets]`");
@@ -77,11 +77,11 @@ impl Reading {
         if pattern.is_err() {
             let error = Diagnostic::new(format!("`{host}` is not a host name"));
             let error = error.at(entry.key_at, "expected a host such as \"acme.okta.com\" or \"*.okta.com\"");
-            self.refuse(error.help("leave out scheme, port and path"));
+            self.refuse(error.help("leave out the scheme, the port, and the path"));
         }
         let address = entry.node.as_text().and_then(|text| text.parse::<SocketAddr>().ok());
         if address.is_none() {
-            let error = Diagnostic::new(format!("`{host}` does not lead to an address"));
+            let error = Diagnostic::new(format!("`{host}` has no valid address"));
             self.refuse(error.at(entry.node.at, "expected an IP address with a port such as \"127.0.0.1:8443\""));
         }
         Some((pattern.ok()?, address?))
@@ -119,7 +119,7 @@ impl Reading {
         if digest.is_none() {
             let error = Diagnostic::new("`sha256` is not a SHA-256 digest");
             let error = error.at(entry.node.at, "expected 64 hexadecimal digits");
-            self.refuse(error.help("`flowswap plugins inspect` shows a plugin's digest"));
+            self.refuse(error.help("run `flowswap plugins inspect` to see the digest of a plugin"));
         }
         digest
     }

@@ -1,4 +1,4 @@
-//! One side of a tenant: the plugin's name, its table without the secrets, and where every key was written.
+//! One side of a tenant: its plugin, its table without the secrets, and the place of every key in the files.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -13,14 +13,15 @@ use super::{
 /// The provider or the directory of a tenant.
 #[derive(Clone)]
 pub(crate) struct SideConfig {
-    /// The plugin that serves it.
+    /// The name of its plugin.
     pub(crate) plugin: String,
     /// Its keys and values, without `plugin` and without secrets.
     pub(crate) table: Map<String, Value>,
     /// Its references to secrets.
     pub(crate) secrets: BTreeMap<String, SecretRef>,
     plugin_at: Location,
-    written: Table,
+    /// The table as read, with places and secrets.
+    source_table: Table,
     at: Location,
 }
 
@@ -28,29 +29,29 @@ impl SideConfig {
     pub(super) fn new(
         plugin: String,
         plugin_at: Location,
-        written: Table,
+        source_table: Table,
         secrets: BTreeMap<String, SecretRef>,
         at: Location,
     ) -> Self {
-        let mut table = to_json(&written);
+        let mut table = to_json(&source_table);
         table.retain(|key, _| !secrets.contains_key(key));
-        Self { plugin, table, secrets, plugin_at, written, at }
+        Self { plugin, table, secrets, plugin_at, source_table, at }
     }
 
-    /// Every key but `plugin`, those of secrets among them.
+    /// Every key except `plugin`, including the keys of secrets.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.written.keys().map(String::as_str)
+        self.source_table.keys().map(String::as_str)
     }
 
-    /// Where a key was written; `read.path` is the key `path` in the table `read`.
+    /// The place of a key in the files; `read.path` is the key `path` in the table `read`.
     pub(crate) fn locate(&self, key: &str) -> Option<Location> {
         if key == "plugin" {
             return Some(self.plugin_at);
         }
-        let mut table = &self.written;
+        let mut table = &self.source_table;
         let mut found = None;
-        for word in key.split('.') {
-            let entry = table.get(word)?;
+        for part in key.split('.') {
+            let entry = table.get(part)?;
             found = Some(entry.key_at);
             static EMPTY: Table = Table::new();
             table = entry.node.as_table().unwrap_or(&EMPTY);
@@ -58,12 +59,12 @@ impl SideConfig {
         found
     }
 
-    /// Where the value of a key was written.
+    /// The place of a key's value in the files.
     pub(super) fn locate_value(&self, key: &str) -> Option<Location> {
-        self.written.get(key).map(|entry| entry.node.at)
+        self.source_table.get(key).map(|entry| entry.node.at)
     }
 
-    /// Where the side as a whole was written: the place to add what is missing.
+    /// The place of the side's table, where a missing key belongs.
     pub(super) fn location(&self) -> Location {
         self.at
     }

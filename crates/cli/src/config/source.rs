@@ -1,4 +1,4 @@
-//! The texts that a configuration was read from, kept so that an error can show the very line it is about.
+//! Keeps the texts of the configuration files, so that an error can show the line it is about.
 
 use std::{
     fmt,
@@ -8,7 +8,7 @@ use std::{
 
 use super::mask::mask_span;
 
-/// A place in one of the [`Sources`]; ordered as a reader meets them.
+/// A place in one of the [`Sources`], in reading order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Location {
     source: usize,
@@ -29,7 +29,7 @@ impl Location {
         self.start..self.end
     }
 
-    /// The part of a quoted string that holds `span` of what is between its quotes.
+    /// The place of a part of a quoted string; `span` counts from the character after the opening quote.
     pub(super) fn within_quotes(self, span: Range<usize>) -> Self {
         let content = self.start + 1;
         Self { source: self.source, start: content + span.start, end: content + span.end }
@@ -47,20 +47,20 @@ struct Source {
 }
 
 impl Sources {
-    /// Keeps a text; secrets must be masked in it already, for any of its lines can end up on a screen.
+    /// Keeps a text. Secrets in it must already be masked, because an error can show any of its lines.
     pub(super) fn add(&mut self, path: &Path, text: String) {
         self.0.push(Source { path: path.to_owned(), text });
     }
 
-    /// Masks a secret that was found late.
+    /// Masks a secret that is found only after its text was added.
     pub(super) fn mask(&mut self, location: Location) {
         if let Some(source) = self.0.get_mut(location.source) {
             mask_span(&mut source.text, location.span());
         }
     }
 
-    /// The number that the next source gets.
-    pub(super) fn next(&self) -> usize {
+    /// The index that the next source gets.
+    pub(super) fn next_index(&self) -> usize {
         self.0.len()
     }
 

@@ -1,6 +1,6 @@
-//! `did you mean`: the known word that a mistyped one was meant to be.
+//! `did you mean`: suggests the known word that is nearest to a mistyped one.
 
-/// What to say about a word that is none of `known`.
+/// The hint for a word that is not in `known`.
 pub(crate) fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<_> = known.into_iter().collect();
     if let Some(nearest) = find_nearest(word, known.iter().copied()) {
@@ -8,24 +8,25 @@ pub(crate) fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     }
     let list: Vec<_> = known.iter().map(|known| format!("`{known}`")).collect();
     match list.as_slice() {
-        [] => "leave it out".to_owned(),
-        [one] => format!("write {one}"),
-        many => format!("write one of {}", many.join(", ")),
+        [] => "remove it".to_owned(),
+        [one] => format!("use {one}"),
+        many => format!("use one of {}", many.join(", ")),
     }
 }
 
-/// The known word that is a typing mistake away.
+/// The known word that differs only by a typing mistake.
 pub(super) fn find_nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
-    // About every third letter may be wrong; more is another word.
+    // Allows one wrong letter in three; beyond that it is a different word.
     let limit = (word.chars().count() / 3).max(1);
     let distances = known.into_iter().map(|known| (count_edits(&word, &known.to_lowercase()), known));
     distances.filter(|(edits, _)| *edits <= limit).min_by_key(|(edits, _)| *edits).map(|(_, known)| known)
 }
 
-/// How many letters to insert, drop, replace or swap with their neighbour until `a` is `b`.
+/// The number of letters to insert, drop, replace, or swap with a neighbor to turn `a` into `b`.
 fn count_edits(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<_>, Vec<_>) = (a.chars().collect(), b.chars().collect());
+    let a: Vec<_> = a.chars().collect();
+    let b: Vec<_> = b.chars().collect();
     let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
     for i in 0..=a.len() {
         for j in 0..=b.len() {

@@ -1,4 +1,4 @@
-//! Says in plain words what the TOML parser stumbled over.
+//! Describes errors of the TOML parser in plain words.
 
 use toml::de::Error;
 
@@ -11,20 +11,21 @@ pub(super) fn describe(error: &Error, source: usize, text: &str) -> Diagnostic {
     let (what, expected) = error.message().split_once(", expected ").unwrap_or((error.message(), ""));
     let rest = &text[span.start..];
     match what {
-        // The parser says this of everything that it cannot recognize as a value.
+        // The parser reports this for everything that it does not recognize as a value.
         "string values must be quoted" if rest.is_empty() || rest.starts_with(['\n', '\r', '#']) => {
             Diagnostic::new("a key has no value").at(at, "expected a value")
         }
         "string values must be quoted" => {
             Diagnostic::new("a value is not in quotes").at(at, "").help("put it in double quotes")
         }
-        "duplicate key" => Diagnostic::new("a key is there twice")
-            .at(at, "the second time")
-            .help("a key, and a `[table]`, can be there only once; a list of tables is `[[table]]`"),
+        "duplicate key" => Diagnostic::new("duplicate key")
+            .at(at, "second definition")
+            .help("define each key and each `[table]` once; write `[[table]]` for a list of tables"),
         "invalid basic string" | "invalid literal string" if rest.is_empty() || rest.starts_with(['\n', '\r']) => {
-            Diagnostic::new("a string is not closed").at(at, format!("expected {expected} before the end of the line"))
+            Diagnostic::new("a string has no closing quote")
+                .at(at, format!("expected {expected} before the end of the line"))
         }
-        _ if expected.is_empty() => Diagnostic::new(format!("this is not TOML: {what}")).at(at, ""),
-        _ => Diagnostic::new(format!("this is not TOML: {what}")).at(at, format!("expected {expected}")),
+        _ if expected.is_empty() => Diagnostic::new(format!("invalid TOML: {what}")).at(at, ""),
+        _ => Diagnostic::new(format!("invalid TOML: {what}")).at(at, format!("expected {expected}")),
     }
 }

@@ -1,29 +1,29 @@
-//! Strings of `[defaults]` with `{field}` in them, filled in from each tenant's own fields.
+//! Fills in the `{field}` placeholders in strings of `[defaults]` from each tenant's own fields.
 
 use std::{collections::BTreeMap, ops::Range};
 
-/// What a tenant's fields are called and say.
+/// The names and values of a tenant's fields.
 pub(super) type Fields = BTreeMap<String, String>;
 
 /// A part of a string.
 #[derive(Debug, PartialEq)]
 pub(super) enum Part<'a> {
     Text(&'a str),
-    /// `{name}`, and where it stands in the string.
+    /// The name in `{name}`, and the position of the placeholder in the string.
     Field(&'a str, Range<usize>),
 }
 
-/// A string taken apart.
+/// A string that was split into parts.
 #[derive(Debug, PartialEq)]
 pub(super) struct Template<'a> {
     pub(super) parts: Vec<Part<'a>>,
-    /// Where the first brace stands that is neither doubled nor around a field; it counts as text.
-    pub(super) stray: Option<usize>,
+    /// The position of the first brace that is neither doubled nor part of a field. Such a brace counts as text.
+    pub(super) stray_brace: Option<usize>,
 }
 
-/// Takes a string apart; `{{` and `}}` stand for one brace.
+/// Splits a string into parts; `{{` and `}}` stand for one brace.
 pub(super) fn parse(text: &str) -> Template<'_> {
-    let mut template = Template { parts: vec![], stray: None };
+    let mut template = Template { parts: vec![], stray_brace: None };
     let mut start = 0;
     while let Some(found) = text[start..].find(['{', '}']) {
         let brace = start + found;
@@ -36,7 +36,7 @@ pub(super) fn parse(text: &str) -> Template<'_> {
             start = brace + name.len() + 2;
             template.parts.push(Part::Field(name, brace..start));
         } else {
-            template.stray.get_or_insert(brace);
+            template.stray_brace.get_or_insert(brace);
             template.parts.push(Part::Text(&rest[..1]));
             start = brace + 1;
         }
@@ -46,14 +46,14 @@ pub(super) fn parse(text: &str) -> Template<'_> {
     template
 }
 
-/// The name in the `{name}` with which the text begins.
+/// The name in the `{name}` at the start of the text.
 fn read_field(text: &str) -> Option<&str> {
     let inner = text.strip_prefix('{')?;
     let end = inner.find(|c: char| !is_name_char(c))?;
     (end > 0 && inner[end..].starts_with('}')).then(|| &inner[..end])
 }
 
-/// The string with its fields filled in, and the fields that nobody knows.
+/// The string with its fields filled in, and the unknown fields with their positions.
 pub(super) fn fill(text: &str, fields: &Fields) -> (String, Vec<(String, Range<usize>)>) {
     let mut unknown = Vec::new();
     let mut filled = String::new();

@@ -1,4 +1,4 @@
-//! Makes tenants of drafts: merges the defaults in, fills their fields, and takes the secrets out.
+//! Turns drafts into tenants: merges the defaults in, fills in fields, and separates the secrets.
 
 use std::{collections::BTreeSet, ops::Range};
 
@@ -8,7 +8,7 @@ use super::{
     TenantConfig,
     diagnostic::Diagnostic,
     draft::Draft,
-    reading::Reading,
+    reader::Reader,
     reference,
     side::SideConfig,
     source::Location,
@@ -17,11 +17,11 @@ use super::{
     tree::{Entry, Node, Shape, Table},
 };
 
-/// The keys of `[defaults]` that mean something by themselves.
+/// The keys of `[defaults]` that flowswap itself reads; all others are fields.
 const DEFAULT_KEYS: [&str; 4] = ["app_data", "owner", "provider", "directory"];
 
-impl Reading {
-    /// Checks the strings of `[defaults]` once, and names the fields that they use.
+impl Reader {
+    /// Checks the strings of `[defaults]` once, and returns the fields that they use.
     pub(super) fn find_used_fields(&mut self, defaults: &Table) -> BTreeSet<String> {
         let mut used = BTreeSet::new();
         for entry in defaults.values() {
@@ -39,28 +39,36 @@ impl Reading {
                     Part::Field(name, _) => Some((*name).to_owned()),
                     Part::Text(_) => None,
                 }));
-                if let Some(brace) = template.stray {
+                if let Some(brace) = template.stray_brace {
                     let error = Diagnostic::new("a brace in a default is not part of a `{field}`");
-                    let at = self.narrow(node, text, brace..brace + 1);
+                    let at = self.narrow_location(node, text, brace..brace + 1);
                     let error = error.at(at, "expected a field such as `{name}`");
-                    self.refuse(error.help("write `{{` or `}}` for the brace itself"));
+                    self.refuse(error.help("write `{{` or `}}` for a literal brace"));
                 }
             }
             Shape::Scalar(_) => {}
-            Shape::List(items) => items.iter().for_each(|item| self.collect_fields(item, used)),
-            Shape::Table(table) => table.values().for_each(|entry| self.collect_fields(&entry.node, used)),
+            Shape::List(items) => {
+                for item in items {
+                    self.collect_fields(item, used);
+                }
+            }
+            Shape::Table(table) => {
+                for entry in table.values() {
+                    self.collect_fields(&entry.node, used);
+                }
+            }
         }
     }
 
-    /// The part of a string that a span of its value stands for; the whole string if it holds escapes.
-    fn narrow(&self, node: &Node, text: &str, span: Range<usize>) -> Location {
+    /// The place in the file of a span of a string's value; the place of the whole string if it contains escapes.
+    fn narrow_location(&self, node: &Node, text: &str, span: Range<usize>) -> Location {
         let raw = &self.sources.text(node.at.source())[node.at.span()];
         let is_literal = raw.len() == text.len() + 2 && raw.get(1..raw.len() - 1) == Some(text);
         if is_literal { node.at.within_quotes(span) } else { node.at }
     }
 
-    /// Makes a tenant of a draft; none if something essential is wrong.
-    pub(super) fn finish(&mut self, mut draft: Draft, defaults: &Table) -> Option<TenantConfig> {
+    /// Turns a draft into a tenant. Returns `None` if an error leaves no usable tenant.
+    pub(super) fn build_tenant(&mut self, mut draft: Draft, defaults: &Table) -> Option<TenantConfig> {
         self.add_default_fields(&mut draft, defaults);
         let app_data = self.read_app_data(&draft, defaults);
         let owner = self.read_owner(&draft, defaults);
@@ -69,7 +77,7 @@ impl Reading {
         Some(TenantConfig { app_data: app_data?, owner, provider: provider?, directory: directory?, name: draft.name })
     }
 
-    /// A scalar in `[defaults]` is a field of every tenant that has none of that name.
+    /// Adds every scalar of `[defaults]` as a field, unless the tenant has a field of that name.
     fn add_default_fields(&mut self, draft: &mut Draft, defaults: &Table) {
         let mut added = Fields::new();
         for (key, entry) in defaults.iter().filter(|(key, _)| !DEFAULT_KEYS.contains(&key.as_str())) {
@@ -97,18 +105,19 @@ impl Reading {
             None => self.fill(&defaults.get("owner")?.node, draft),
         };
         let Some(owner) = node.as_text().map(str::trim) else {
-            self.refuse_kind("owner", &node, "the name of whoever is asked, in quotes");
+            self.refuse_kind("owner", &node, "the name of the operator in quotes");
             return None;
         };
         if owner.is_empty() {
             let error = Diagnostic::new("`owner` is empty").for_tenant(&draft.name);
-            self.refuse(error.at(node.at, "expected a name").help("leave it out where anybody may be asked"));
+            self.refuse(error.at(node.at, "expected a name").help("leave `owner` out if any operator can do the work"));
         }
         Some(owner.to_owned())
     }
 
     fn read_side(&mut self, draft: &Draft, defaults: &Table, side: &'static str) -> Option<SideConfig> {
-        let (own, default) = (draft.table.get(side), defaults.get(side));
+        let own = draft.table.get(side);
+        let default = defaults.get(side);
         let mut written = [own, default].into_iter().flatten();
         if let Some(wrong) = written.find(|entry| entry.node.as_table().is_none()) {
             self.refuse_kind(side, &wrong.node, "a table with `plugin` and its keys");
@@ -122,12 +131,8 @@ impl Reading {
         let mut table = self.merge_side(draft, &table(own), &table(default));
         let Some(entry) = table.remove("plugin") else {
             let is_bare_row = draft.is_row && default.is_none();
-            self.refuse_missing(
-                draft,
-                side,
-                if is_bare_row { draft.at } else { at },
-                format!("`{side}` names no plugin"),
-            );
+            let at = if is_bare_row { draft.at } else { at };
+            self.refuse_missing(draft, side, at, format!("`{side}` names no plugin"));
             return None;
         };
         let plugin = entry.node.as_text().filter(|name| !name.is_empty()).map(str::to_owned);
@@ -137,14 +142,15 @@ impl Reading {
         self.split_secrets(plugin?, entry, table, at)
     }
 
-    /// Without a plugin there is no side; says where one can be named.
+    /// Refuses a side without a plugin, and says where to name one.
     fn refuse_missing(&mut self, draft: &Draft, side: &str, at: Location, message: String) {
         let error = Diagnostic::new(message).for_tenant(&draft.name);
-        self.refuse(match draft.is_row {
-            true => error.at(at, "").help(format!("write `plugin = \"…\"` once into `[defaults.{side}]`")),
-            false => error
+        self.refuse(if draft.is_row {
+            error.at(at, "").help(format!("write `plugin = \"…\"` once in `[defaults.{side}]`"))
+        } else {
+            error
                 .at(at, format!("expected a plugin for `{side}`"))
-                .help(format!("write `{side} = {{ plugin = \"…\" }}` into every tenant, or once into `[defaults]`")),
+                .help(format!("write `{side} = {{ plugin = \"…\" }}` in every tenant, or once in `[defaults]`"))
         });
     }
 
@@ -154,14 +160,16 @@ impl Reading {
         let mut is_complete = true;
         for (key, entry) in table.iter().filter(is_secret) {
             match self.read_reference(key, entry) {
-                Some(secret) => drop(secrets.insert(key.clone(), secret)),
+                Some(secret) => {
+                    secrets.insert(key.clone(), secret);
+                }
                 None => is_complete = false,
             }
         }
         is_complete.then(|| SideConfig::new(plugin, plugin_entry.node.at, table, secrets, at))
     }
 
-    /// Defaults belong to a plugin: a tenant that names another one starts from nothing.
+    /// Defaults belong to their plugin, so a tenant that names another plugin takes none of them.
     fn merge_side(&mut self, draft: &Draft, own: &Table, default: &Table) -> Table {
         let default_plugin = default.get("plugin").map(|entry| self.fill(&entry.node, draft).to_json());
         let own_plugin = own.get("plugin").map(|entry| entry.node.to_json());
@@ -171,8 +179,8 @@ impl Reading {
         self.merge(draft, own, default, true)
     }
 
-    /// What the tenant says goes before the default, key by key. A reference to a secret is replaced as a whole: half
-    /// of one and half of another is none.
+    /// The tenant's own value replaces the default, key by key. A reference to a secret is replaced as a whole, because
+    /// parts of two references do not make a valid one.
     fn merge(&mut self, draft: &Draft, own: &Table, default: &Table, is_side: bool) -> Table {
         let mut merged = own.clone();
         for (key, entry) in default {
@@ -196,7 +204,7 @@ impl Reading {
             Shape::Scalar(Value::String(text)) if text.contains(['{', '}']) => {
                 let (filled, unknown) = template::fill(text, &draft.fields);
                 for (name, span) in unknown {
-                    let at = self.narrow(node, text, span);
+                    let at = self.narrow_location(node, text, span);
                     self.refuse_field(&name, at, draft);
                 }
                 Shape::Scalar(Value::String(filled))
@@ -214,14 +222,14 @@ impl Reading {
     }
 
     fn refuse_field(&mut self, name: &str, at: Location, draft: &Draft) {
-        if draft.blank.contains(name) {
+        if draft.empty_columns.contains(name) {
             let error = Diagnostic::new(format!("the field `{{{name}}}` is empty")).for_tenant(&draft.name);
-            let error = error.at(at, "used here").at(draft.name_at, format!("has no `{name}`"));
-            self.refuse(error.help("fill the cell"));
+            let error = error.at(at, "used here").at(draft.name_at, format!("`{name}` is empty here"));
+            self.refuse(error.help("fill in the cell"));
             return;
         }
         let error = Diagnostic::new(format!("unknown field `{{{name}}}`")).for_tenant(&draft.name);
-        let error = error.at(at, "the tenant has no field of this name");
+        let error = error.at(at, "the tenant has no field with this name");
         self.refuse(error.help(suggest(name, draft.fields.keys().map(String::as_str))));
     }
 }

@@ -1,4 +1,4 @@
-//! Values with the places that they were written at. TOML and CSV both become this, and defaults are merged in it.
+//! Values with their places in the files. TOML and CSV both become these values, and the defaults are merged into them.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value};
 use toml::de::{DeTable, DeValue};
 
 use super::{diagnostic::Diagnostic, source::Location};
-use crate::display::text::name_of;
+use crate::display::text::hidden_char_name;
 
 /// A value and its place.
 #[derive(Clone)]
@@ -16,7 +16,7 @@ pub(super) struct Node {
     pub(super) at: Location,
 }
 
-/// What a value is.
+/// The content of a value.
 #[derive(Clone)]
 pub(super) enum Shape {
     Scalar(Value),
@@ -51,7 +51,7 @@ impl Node {
         if let Shape::List(items) = &self.shape { Some(items) } else { None }
     }
 
-    /// The scalar as a person would write it without quotes.
+    /// The scalar as text without quotes.
     pub(super) fn as_plain_text(&self) -> Option<String> {
         match &self.shape {
             Shape::Scalar(Value::String(text)) => Some(text.clone()),
@@ -60,7 +60,7 @@ impl Node {
         }
     }
 
-    /// What it is, with its article.
+    /// The type of the value with an article, for messages.
     pub(super) fn kind(&self) -> &'static str {
         match &self.shape {
             Shape::Scalar(Value::String(_)) => "a string",
@@ -85,36 +85,36 @@ pub(super) fn to_json(table: &Table) -> Map<String, Value> {
     table.iter().map(|(key, entry)| (key.clone(), entry.node.to_json())).collect()
 }
 
-/// Refuses a text with a character that nobody sees, or that does something to a screen; by the character's name, because
-/// it cannot be shown. The text itself may be a secret, and is not said.
+/// Refuses a text with a character that is invisible or controls a terminal. The error gives the character's name, because
+/// the character cannot be shown, and does not repeat the text, because the text may be a secret.
 pub(super) fn refuse_hidden(what: &str, text: &str, allowed: &[char]) -> Option<Diagnostic> {
     let hidden = text.chars().find(|c| is_hidden(*c) && !allowed.contains(c))?;
-    let error = Diagnostic::new(format!("{what} holds {}", name_of(hidden)));
-    Some(error.help("remove the character; where a text was copied from, it may have come along unseen"))
+    let error = Diagnostic::new(format!("{what} contains {}", hidden_char_name(hidden)));
+    Some(error.help("remove the character; it may have been copied along with the text"))
 }
 
-/// Turns TOML into nodes, and reports what JSON has no room for.
-pub(super) struct Planter<'a> {
+/// Turns TOML into nodes, and reports values that JSON cannot hold.
+pub(super) struct TreeBuilder<'a> {
     pub(super) source: usize,
     pub(super) errors: &'a mut Vec<Diagnostic>,
 }
 
-impl Planter<'_> {
-    pub(super) fn plant(&mut self, table: &DeTable<'_>) -> Table {
-        let mut planted = Table::new();
+impl TreeBuilder<'_> {
+    pub(super) fn build(&mut self, table: &DeTable<'_>) -> Table {
+        let mut built = Table::new();
         for (key, value) in table {
             let key_at = Location::new(self.source, key.span());
             let key = key.get_ref();
-            let node = self.plant_value(key, value.get_ref(), Location::new(self.source, value.span()));
+            let node = self.build_value(key, value.get_ref(), Location::new(self.source, value.span()));
             if let Some(error) = refuse_hidden(&format!("the key `{key}`"), key, &[]) {
                 self.errors.push(error.at(key_at, ""));
             }
-            planted.insert(key.to_string(), Entry { key_at, node });
+            built.insert(key.to_string(), Entry { key_at, node });
         }
-        planted
+        built
     }
 
-    fn plant_value(&mut self, key: &str, value: &DeValue<'_>, at: Location) -> Node {
+    fn build_value(&mut self, key: &str, value: &DeValue<'_>, at: Location) -> Node {
         if let DeValue::String(text) = value
             && let Some(error) = refuse_hidden(&format!("`{key}`"), text, &[])
         {
@@ -133,28 +133,29 @@ impl Planter<'_> {
                 None => self.refuse_number(at),
             },
             DeValue::Array(items) => {
-                let plant = |item: &toml::Spanned<DeValue<'_>>| {
+                let build_item = |item: &toml::Spanned<DeValue<'_>>| {
                     let at = Location::new(at.source(), item.span());
                     match item.get_ref() {
-                        // The argument of a command can be a script.
+                        // A list item can be an argument of a command, and so a script of several lines.
                         DeValue::String(text) => {
                             let error = refuse_hidden(&format!("`{key}`"), text, &['\n', '\r', '\t']);
                             self.errors.extend(error.map(|error| error.at(at, "")));
                             Node::text(text.as_ref(), at)
                         }
-                        other => self.plant_value(key, other, at),
+                        other => self.build_value(key, other, at),
                     }
                 };
-                return Node { shape: Shape::List(items.iter().map(plant).collect()), at };
+                return Node { shape: Shape::List(items.iter().map(build_item).collect()), at };
             }
-            DeValue::Table(table) => return Node { shape: Shape::Table(self.plant(table)), at },
+            DeValue::Table(table) => return Node { shape: Shape::Table(self.build(table)), at },
         };
         Node { shape: Shape::Scalar(scalar), at }
     }
 
     fn refuse_number(&mut self, at: Location) -> Value {
-        self.errors
-            .push(Diagnostic::new("a number is out of range").at(at, "expected at most 64 bits, and not infinity"));
+        self.errors.push(
+            Diagnostic::new("a number is out of range").at(at, "expected a number of at most 64 bits, not infinity"),
+        );
         Value::Null
     }
 }

@@ -1,48 +1,48 @@
-//! What befell many tenants and has one cause is said once, with how many they are and the first names. Two sayings have
-//! one cause if they differ in nothing but what is a tenant's own: its name, its hosts, times, and the ids of requests.
+//! Groups messages by cause, so that a report shows a cause once, with the number of its tenants and their first names.
+//! Messages have one cause if they differ only in a tenant's own words: its name, its hosts, times, and request ids.
 
 use super::text::{Text, text};
 
-/// This many names are enough to know where to look.
-const NAMED: usize = 3;
-/// From this many equal lines on, a table has one for all of them.
+/// How many names a group lists.
+const MAX_NAMES: usize = 3;
+/// A table shows at least this many equal lines as one.
 pub(crate) const MANY: usize = 10;
-/// What stands before the title of a page that something in between answered.
+/// The text before the title of a page that a proxy or portal returned.
 const TITLED: &str = "titled `";
-/// What stands where a tenant's own words stood.
-const OWN: &str = "…";
+/// Replaces a tenant's own words.
+const PLACEHOLDER: &str = "…";
 
-/// Items that say the same, in the order in which the first of them came.
+/// Items with the same message; groups are in the order of their first items.
 pub(crate) struct Group<T> {
-    /// What they say, without what is a tenant's own if there are several.
-    pub(crate) said: String,
+    /// The message, with placeholders for the tenants' own words where the messages differ.
+    pub(crate) text: String,
     /// The items.
     pub(crate) items: Vec<T>,
 }
 
-/// Groups items by what they say. `say` gives the sentence and the words in it that are the item's own.
+/// Groups items by their messages. `describe` gives an item's message and the item's own words in it.
 pub(crate) fn group<'w, T>(
     items: impl IntoIterator<Item = T>,
-    say: impl Fn(&T) -> (String, Vec<&'w str>),
+    describe: impl Fn(&T) -> (String, Vec<&'w str>),
 ) -> Vec<Group<T>> {
     let mut groups: Vec<(String, Group<T>)> = Vec::new();
     let mut known = std::collections::HashMap::new();
     for item in items {
-        let (said, own) = say(&item);
-        let common = strip(&said, &own);
+        let (text, own_words) = describe(&item);
+        let common = generalize(&text, &own_words);
         let cause = without_title(&common);
         match known.get(&cause) {
             None => {
                 known.insert(cause, groups.len());
-                groups.push((common, Group { said, items: vec![item] }));
+                groups.push((common, Group { text, items: vec![item] }));
             }
             Some(index) => {
                 let (first, group): &mut (String, Group<T>) = &mut groups[*index];
                 if *first != common {
                     first.clone_from(&cause);
                 }
-                if group.said != said {
-                    group.said.clone_from(first);
+                if group.text != text {
+                    group.text.clone_from(first);
                 }
                 group.items.push(item);
             }
@@ -51,66 +51,67 @@ pub(crate) fn group<'w, T>(
     groups.into_iter().map(|(_, group)| group).collect()
 }
 
-/// The sentence without the title of a page: portals put what differs from request to request there.
-fn without_title(said: &str) -> String {
-    let Some((before, rest)) = said.split_once(TITLED) else { return said.to_owned() };
+/// The message without the title of a page, because portals put a different title on every answer.
+fn without_title(message: &str) -> String {
+    let Some((before, rest)) = message.split_once(TITLED) else { return message.to_owned() };
     let after = rest.split_once('`').map_or("", |(_, after)| after);
-    format!("{before}{TITLED}{OWN}`{after}")
+    format!("{before}{TITLED}{PLACEHOLDER}`{after}")
 }
 
-/// `acme`; `300 tenants`.
-pub(crate) fn whom(names: &[&str]) -> Text {
+/// `acme`, or `300 tenants`.
+pub(crate) fn subject(names: &[&str]) -> Text {
     match names {
         [one] => text!("{}", one),
         many => text!("{} tenants", many.len()),
     }
 }
 
-/// ` (acme, globex, initech and 297 more)`; nothing for one, who is named already.
-pub(crate) fn names(names: &[&str]) -> Text {
-    let first = names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+/// ` (acme, globex, initech, and 297 more)`; empty for one name, which [`subject`] already shows.
+pub(crate) fn list_names(names: &[&str]) -> Text {
+    let first = names.iter().take(MAX_NAMES).copied().collect::<Vec<_>>().join(", ");
     match names.len() {
         0 | 1 => Text::default(),
-        count if count <= NAMED => text!(" ({})", first),
-        count => text!(" ({} and {} more)", first, count - NAMED),
+        count if count <= MAX_NAMES => text!(" ({})", first),
+        count => text!(" ({}, and {} more)", first, count - MAX_NAMES),
     }
 }
 
-/// The sentence without what is one tenant's own.
-fn strip(said: &str, own: &[&str]) -> String {
-    let mut own: Vec<&str> = own.iter().copied().filter(|word| !word.is_empty()).collect();
-    // A host holds the name, so the host goes first.
-    own.sort_by_key(|word| std::cmp::Reverse(word.len()));
-    let mut stripped = said.to_owned();
-    for word in own {
-        stripped = replace_word(&stripped, word);
+/// The message with placeholders for the tenant's own words, times, and request ids.
+fn generalize(message: &str, own_words: &[&str]) -> String {
+    let mut own_words: Vec<&str> = own_words.iter().copied().filter(|word| !word.is_empty()).collect();
+    // The longest word first, because a host contains the tenant's name.
+    own_words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    let mut general = message.to_owned();
+    for word in own_words {
+        general = replace_word(&general, word);
     }
-    let is_between = |c: char| !c.is_alphanumeric() && !"-_:.".contains(c);
-    let words = stripped.split_inclusive(is_between).map(|word| {
-        let (bare, end) = word.split_at(word.trim_end_matches(is_between).len());
-        format!("{}{end}", if is_of_one_request(bare) { OWN } else { bare })
+    let is_separator = |c: char| !c.is_alphanumeric() && !"-_:.".contains(c);
+    let words = general.split_inclusive(is_separator).map(|word| {
+        let (bare, end) = word.split_at(word.trim_end_matches(is_separator).len());
+        format!("{}{end}", if is_time_or_id(bare) { PLACEHOLDER } else { bare })
     });
     words.collect()
 }
 
-/// Replaces a word where it stands alone: `acme` in `acme.okta.com`, and not in `acmes`.
+/// Replaces whole words only: `acme` in `acme.okta.com`, but not in `acmes`.
 fn replace_word(text: &str, word: &str) -> String {
     let is_inner = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     let mut replaced = String::new();
     let mut rest = text;
     while let Some(at) = rest.find(word) {
-        let (before, after) = (&rest[..at], &rest[at + word.len()..]);
+        let before = &rest[..at];
+        let after = &rest[at + word.len()..];
         let last = before.chars().next_back().or_else(|| replaced.chars().next_back());
-        let alone = !is_inner(last) && !is_inner(after.chars().next());
+        let is_whole = !is_inner(last) && !is_inner(after.chars().next());
         replaced += before;
-        replaced += if alone { OWN } else { word };
+        replaced += if is_whole { PLACEHOLDER } else { word };
         rest = after;
     }
     replaced + rest
 }
 
-/// Whether a word is a point in time or the id of a request, which are different every time.
-fn is_of_one_request(word: &str) -> bool {
+/// Whether a word is a time or the id of a request: both differ in every message.
+fn is_time_or_id(word: &str) -> bool {
     let word = word.trim_matches(|c: char| !c.is_alphanumeric());
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     let is_id =
@@ -123,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sayings_that_differ_in_what_is_a_tenants_own_are_one() {
+    fn messages_that_differ_in_a_tenants_own_words_are_one() {
         let table = [
             ("failed to reach acme.okta.com: refused", "failed to reach …: refused"),
             ("tenant acme, not acmes", "tenant …, not acmes"),
@@ -136,37 +137,37 @@ mod tests {
             ("3 users and 14 groups", "3 users and 14 groups"),
             ("answered 403 text/html by corporate-proxy", "answered 403 text/html by corporate-proxy"),
         ];
-        for (said, expect) in table {
-            assert_eq!(strip(said, &["acme", "acme.okta.com"]), expect);
+        for (message, expect) in table {
+            assert_eq!(generalize(message, &["acme", "acme.okta.com"]), expect);
         }
     }
 
     #[test]
-    fn a_group_says_what_its_items_have_in_common() {
-        let said =
+    fn a_group_has_the_text_that_its_items_share() {
+        let items =
             [("a", "a is gone"), ("b", "b is gone"), ("c", "c is late"), ("d", "all is well"), ("e", "all is well")];
-        let groups = group(said, |(name, said)| ((*said).to_owned(), vec![*name]));
-        let seen: Vec<_> = groups.iter().map(|group| (group.said.as_str(), group.items.len())).collect();
-        assert_eq!(seen, [("… is gone", 2), ("c is late", 1), ("all is well", 2)]);
+        let groups = group(items, |(name, message)| ((*message).to_owned(), vec![*name]));
+        let shown: Vec<_> = groups.iter().map(|group| (group.text.as_str(), group.items.len())).collect();
+        assert_eq!(shown, [("… is gone", 2), ("c is late", 1), ("all is well", 2)]);
     }
 
     #[test]
-    fn titles_that_differ_are_one_cause() {
-        let say = |reference: &str| format!("answered 503, titled `Denied {reference}`; see");
-        let said = [("a", say("x7")), ("b", say("x7")), ("c", say("q9")), ("d", "answered 500".to_owned())];
-        let groups = |said: &[(&'static str, String)]| {
-            let groups = group(said.to_vec(), |(name, said)| (said.clone(), vec![*name]));
-            groups.into_iter().map(|group| (group.said, group.items.len())).collect::<Vec<_>>()
+    fn different_titles_are_one_cause() {
+        let denied = |reference: &str| format!("answered 503, titled `Denied {reference}`; see");
+        let items = [("a", denied("x7")), ("b", denied("x7")), ("c", denied("q9")), ("d", "answered 500".to_owned())];
+        let groups = |items: &[(&'static str, String)]| {
+            let groups = group(items.to_vec(), |(name, message)| (message.clone(), vec![*name]));
+            groups.into_iter().map(|group| (group.text, group.items.len())).collect::<Vec<_>>()
         };
-        assert_eq!(groups(&said[..2]), [(say("x7"), 2)]);
-        assert_eq!(groups(&said), [("answered 503, titled `…`; see".to_owned(), 3), ("answered 500".to_owned(), 1)]);
+        assert_eq!(groups(&items[..2]), [(denied("x7"), 2)]);
+        assert_eq!(groups(&items), [("answered 503, titled `…`; see".to_owned(), 3), ("answered 500".to_owned(), 1)]);
     }
 
     #[test]
-    fn names_are_few() {
-        assert_eq!(names(&["a"]).as_str(), "");
-        assert_eq!(names(&["a", "b", "c"]).as_str(), " (a, b, c)");
-        assert_eq!(names(&["a", "b", "c", "d", "e"]).as_str(), " (a, b, c and 2 more)");
-        assert_eq!((whom(&["a"]).as_str(), whom(&["a", "b"]).as_str()), ("a", "2 tenants"));
+    fn only_the_first_names_are_listed() {
+        assert_eq!(list_names(&["a"]).as_str(), "");
+        assert_eq!(list_names(&["a", "b", "c"]).as_str(), " (a, b, c)");
+        assert_eq!(list_names(&["a", "b", "c", "d", "e"]).as_str(), " (a, b, c, and 2 more)");
+        assert_eq!((subject(&["a"]).as_str(), subject(&["a", "b"]).as_str()), ("a", "2 tenants"));
     }
 }

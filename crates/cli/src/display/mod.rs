@@ -1,4 +1,4 @@
-//! How things look to a person: tables, plans, progress.
+//! What a person sees: tables, plans, run sheets, progress.
 
 pub(crate) mod causes;
 pub(crate) mod plan;
@@ -16,7 +16,7 @@ use self::{
 };
 use crate::terminal::{Tone, paint};
 
-/// The colour of a verdict.
+/// The color of a verdict.
 pub(crate) fn tone_of_verdict(verdict: Verdict) -> Tone {
     match verdict {
         Verdict::Ready | Verdict::Migrated => Tone::Good,
@@ -26,7 +26,7 @@ pub(crate) fn tone_of_verdict(verdict: Verdict) -> Tone {
     }
 }
 
-/// The colour of a severity.
+/// The color of a severity.
 pub(crate) fn tone_of_severity(severity: Severity) -> Tone {
     match severity {
         Severity::Error => Tone::Bad,
@@ -35,7 +35,7 @@ pub(crate) fn tone_of_severity(severity: Severity) -> Tone {
     }
 }
 
-/// The colour of a state.
+/// The color of a state.
 pub(crate) fn tone_of_state(state: TenantState) -> Tone {
     use TenantState as S;
     match state {
@@ -46,42 +46,44 @@ pub(crate) fn tone_of_state(state: TenantState) -> Tone {
     }
 }
 
-/// A tenant as reports tell of its trouble.
-pub(crate) struct Trouble<'a> {
+/// A tenant with its findings, for the part of a report that lists problems.
+pub(crate) struct TroubledTenant<'a> {
     pub(crate) name: &'a str,
     pub(crate) verdict: Verdict,
     pub(crate) findings: &'a [Finding],
-    /// Words that are the tenant's own, besides its name.
-    pub(crate) own: Vec<&'a str>,
+    /// Words other than its name that belong to this tenant alone, such as its hosts.
+    pub(crate) own_words: Vec<&'a str>,
 }
 
-impl Trouble<'_> {
-    /// What stands in the way, and what to do about it, a line each.
-    fn said(&self) -> String {
+impl TroubledTenant<'_> {
+    /// The verdict, then the id, message, and fix of every error, one per line.
+    fn problems(&self) -> String {
         let errors = self.findings.iter().filter(|finding| finding.severity == Severity::Error);
-        let said = errors.map(|finding| text!("{}\n{}\n{}\n", finding.id, finding.message, finding.fix));
-        format!("{}\n{}", self.verdict, said.collect::<Text>().as_str())
+        let lines = errors.map(|finding| text!("{}\n{}\n{}\n", finding.id, finding.message, finding.fix));
+        format!("{}\n{}", self.verdict, lines.collect::<Text>().as_str())
     }
 }
 
-/// What stands in the way of tenants that need a person, and what to do about it; once for all of which it says the same.
-/// With `each`, for every tenant.
-pub(crate) fn show_troubles<'a>(tenants: impl IntoIterator<Item = Trouble<'a>>, each: bool) -> Text {
+/// Lists what blocks the tenants that need a person, and the fix. Tenants with the same problems are listed once, or one by
+/// one with `each`.
+pub(crate) fn show_problems<'a>(tenants: impl IntoIterator<Item = TroubledTenant<'a>>, each: bool) -> Text {
     let mut text = Text::default();
     let in_need = tenants.into_iter().filter(|tenant| tenant.verdict > Verdict::NotApplicable);
-    let groups = match each {
-        true => in_need.map(|tenant| Group { said: tenant.said(), items: vec![tenant] }).collect(),
-        false => {
-            causes::group(in_need, |tenant| (tenant.said(), tenant.own.iter().copied().chain([tenant.name]).collect()))
-        }
+    let groups = if each {
+        in_need.map(|tenant| Group { text: tenant.problems(), items: vec![tenant] }).collect()
+    } else {
+        causes::group(in_need, |tenant| {
+            (tenant.problems(), tenant.own_words.iter().copied().chain([tenant.name]).collect())
+        })
     };
     for group in groups {
         let verdict = group.items[0].verdict;
         let names: Vec<&str> = group.items.iter().map(|tenant| tenant.name).collect();
         let is = if names.len() == 1 { "is" } else { "are" };
-        let (whom, shown) = (paint(Tone::Strong, causes::whom(&names)), paint(tone_of_verdict(verdict), verdict));
-        text += text!("\n{} {} {}{}\n", whom, is, shown, causes::names(&names));
-        let mut lines = group.said.lines().skip(1);
+        let subject = paint(Tone::Strong, causes::subject(&names));
+        let verdict = paint(tone_of_verdict(verdict), verdict);
+        text += text!("\n{} {} {}{}\n", subject, is, verdict, causes::list_names(&names));
+        let mut lines = group.text.lines().skip(1);
         while let (Some(id), Some(message), Some(fix)) = (lines.next(), lines.next(), lines.next()) {
             text += text!("  {}: {}\n    fix: {}\n", paint(tone_of_severity(Severity::Error), id), message, fix);
         }
@@ -89,8 +91,8 @@ pub(crate) fn show_troubles<'a>(tenants: impl IntoIterator<Item = Trouble<'a>>, 
     text
 }
 
-/// Which rows of a table are told as one: those of tenants in trouble whose other cells are the same, from many on. Gives
-/// the indices of each row's items, in order.
+/// Folds the rows of a table: at least [`MANY`] rows with the same key become one. Returns the indices of each row's items,
+/// in order. Rows without a key are never folded, and with `each` no row is.
 pub(crate) fn fold_rows<K: PartialEq>(keys: Vec<Option<K>>, each: bool) -> Vec<Vec<usize>> {
     let mut rows: Vec<(Option<K>, Vec<usize>)> = Vec::new();
     for (index, key) in keys.into_iter().enumerate() {
@@ -103,22 +105,23 @@ pub(crate) fn fold_rows<K: PartialEq>(keys: Vec<Option<K>>, each: bool) -> Vec<V
     let is_many = |indices: &Vec<usize>| indices.len() >= MANY;
     let mut folded: Vec<Vec<usize>> = Vec::new();
     for (_, indices) in rows {
-        match is_many(&indices) {
-            true => folded.push(indices),
-            false => folded.extend(indices.into_iter().map(|index| vec![index])),
+        if is_many(&indices) {
+            folded.push(indices);
+        } else {
+            folded.extend(indices.into_iter().map(|index| vec![index]));
         }
     }
     folded.sort_by_key(|indices| indices[0]);
     folded
 }
 
-/// What somebody said of a step that they were asked for.
-pub(crate) fn claim(claim: &Claim) -> Text {
+/// An operator's confirmation of a step that flowswap has not seen yet.
+pub(crate) fn show_claim(claim: &Claim) -> Text {
     let note = claim.note.as_ref().map(|note| text!(" (“{}”)", note)).unwrap_or_default();
-    text!("{} said at {} that it is done{}; that is not seen yet", claim.by, claim.at, note)
+    text!("{} confirmed at {}{}; flowswap has not seen the change yet", claim.by, claim.at, note)
 }
 
-/// By what a piece of evidence can be found again, and what tells more about it.
+/// The ids under which a piece of evidence can be found, and the command that explains it.
 pub(crate) fn show_sources(evidence: &Evidence) -> Text {
     let ids = [("request", &evidence.request_id), ("event", &evidence.event_id)];
     let ids = ids.into_iter().filter_map(|(what, id)| Some(text!(", {} id {}", what, id.as_ref()?)));
@@ -131,7 +134,7 @@ pub(crate) fn tenants(count: usize) -> String {
     if count == 1 { "1 tenant".to_owned() } else { format!("{count} tenants") }
 }
 
-/// Counts the items by name, in the order of the names given: `9 ready, 1 blocked`.
+/// Counts equal items, in the order of their first occurrence: `9 ready, 1 blocked`.
 pub(crate) fn count<T: PartialEq + std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
     let mut counts: Vec<(T, usize)> = Vec::new();
     for item in items {

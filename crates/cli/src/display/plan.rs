@@ -1,10 +1,10 @@
-//! A plan as a reviewer reads it: what is done, by whom, and how it is taken back.
+//! A plan as a reviewer reads it: each step, who carries it out, and its rollback.
 
 use flowswap_contract::{By, Phase, Reversibility, Step};
-use flowswap_engine::{Plan, PlannedTenant, Severity, Verdict, WayBack};
+use flowswap_engine::{Plan, PlannedTenant, Severity, StepRollback, Verdict};
 
 use super::{
-    Trouble, causes, count, fold_rows, show_troubles, table,
+    TroubledTenant, causes, count, fold_rows, show_problems, table,
     text::{Text, text},
     tone_of_severity, tone_of_verdict,
 };
@@ -21,8 +21,7 @@ pub(crate) fn show(plan: &Plan) -> Text {
     text
 }
 
-/// A line for each tenant: what a plan amounts to, where every step would be too much. Many that fared the same and badly
-/// are one line, but not with `each`.
+/// A summary of the plan with one line per tenant. Many tenants with the same problem share one line, except with `each`.
 pub(crate) fn list(plan: &Plan, each: bool) -> Text {
     let ids = |tenant: &PlannedTenant| {
         let findings = tenant.findings.iter().filter(|finding| finding.severity != Severity::Info);
@@ -36,54 +35,56 @@ pub(crate) fn list(plan: &Plan, each: bool) -> Text {
     let rows = folded.iter().map(|indices| {
         let names: Vec<&str> = indices.iter().map(|index| plan.tenants[*index].name.as_str()).collect();
         let tenant = &plan.tenants[indices[0]];
-        let way_back = match needs_person_back(tenant) {
-            _ if tenant.steps.is_empty() => "-",
-            true => "attended",
-            false => "unattended",
+        let rollback = if tenant.steps.is_empty() {
+            "-"
+        } else if rollback_needs_person(tenant) {
+            "attended"
+        } else {
+            "unattended"
         };
         [
-            table::plain(causes::whom(&names)),
+            table::plain(causes::subject(&names)),
             table::toned(tone_of_verdict(tenant.verdict), tenant.verdict),
             table::plain(tenant.steps.len()),
-            table::plain(way_back),
+            table::plain(rollback),
             table::plain(ids(tenant)),
         ]
     });
-    let mut text = table::render(["tenant", "verdict", "steps", "way back", "findings"], rows);
-    let troubles = plan.tenants.iter().map(|tenant| Trouble {
+    let mut text = table::render(["tenant", "verdict", "steps", "rollback", "findings"], rows);
+    let troubles = plan.tenants.iter().map(|tenant| TroubledTenant {
         name: &tenant.name,
         verdict: tenant.verdict,
         findings: &tenant.findings,
-        own: tenant.seen.iter().map(|seen| seen.provider.domain.as_str()).collect(),
+        own_words: tenant.seen.iter().map(|seen| seen.provider.domain.as_str()).collect(),
     });
-    text += show_troubles(troubles, each);
+    text += show_problems(troubles, each);
     text + "\n" + summarize(plan)
 }
 
-/// The last lines of a plan: how many, until when, by which code, under which name.
+/// The last lines of a plan: the number of tenants, the plugins, the digest, and how long the plan is valid.
 pub(crate) fn summarize(plan: &Plan) -> Text {
     let mut text = Text::default();
     text += text!("{} {}\n", paint(Tone::Strong, "tenants:"), count(plan.tenants.iter().map(|t| t.verdict)));
-    let attended = plan.ready().filter(|tenant| needs_person_back(tenant)).count();
+    let attended = plan.ready().filter(|tenant| rollback_needs_person(tenant)).count();
     if attended > 0 {
-        text += text!("{} rolling back needs a person for {} of them\n", paint(Tone::Strong, "way back:"), attended);
+        text += text!("{} needs a person for {} of these tenants\n", paint(Tone::Strong, "rollback:"), attended);
     }
     for (name, pin) in &plan.plugins {
         text += text!("{} {} {} (sha256 {})\n", paint(Tone::Strong, "plugin:"), name, pin.version, short(&pin.sha256));
     }
-    text += text!("{} {}, good until {}\n", paint(Tone::Strong, "plan:"), short(&plan.digest), plan.not_after);
+    text += text!("{} {}, valid until {}\n", paint(Tone::Strong, "plan:"), short(&plan.digest), plan.not_after);
     text
 }
 
-/// The beginning of a digest: enough to tell two apart by eye.
+/// The start of a digest, long enough to compare two by eye.
 pub(crate) fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
 
-/// What going back consists of.
-pub(crate) fn show_way_back<'a>(way_back: impl IntoIterator<Item = &'a WayBack>) -> Text {
+/// The steps of a rollback.
+pub(crate) fn show_rollback<'a>(steps: impl IntoIterator<Item = &'a StepRollback>) -> Text {
     let mut text = Text::default();
-    for step in way_back {
+    for step in steps {
         text += text!("    - {:<11} {} {}\n", step.step, step.action, reversibility(step.reversibility));
     }
     text
@@ -98,13 +99,13 @@ fn show_tenant(tenant: &PlannedTenant) -> Text {
         text += text!("    {}: {}\n", id, finding.message);
     }
     if tenant.steps.is_empty() {
-        text += "  nothing will be done\n";
+        text += "  nothing to do\n";
         return text;
     }
     show_steps(&mut text, "flowswap apply", tenant, |phase| phase <= Phase::Confirm);
     show_steps(&mut text, "flowswap finalize, later", tenant, |phase| phase > Phase::Confirm);
-    text += "  way back (flowswap rollback):\n";
-    text += show_way_back(tenant.way_back.iter().filter(|step| step.reversibility != Reversibility::Irreversible));
+    text += "  rollback (flowswap rollback):\n";
+    text += show_rollback(tenant.way_back.iter().filter(|step| step.reversibility != Reversibility::Irreversible));
     text
 }
 
@@ -124,12 +125,12 @@ fn show_steps(text: &mut Text, title: &str, tenant: &PlannedTenant, include: fn(
         }
         *text += "\n";
         if let Some(role) = proposal.confirmed_by {
-            *text += text!("      {:<11} confirmed by the {} alone\n", "", role);
+            *text += text!("      {:<11} only the {} confirms this\n", "", role);
         }
     }
 }
 
-fn needs_person_back(tenant: &PlannedTenant) -> bool {
+fn rollback_needs_person(tenant: &PlannedTenant) -> bool {
     tenant.way_back.iter().any(|step| step.reversibility == Reversibility::Attended)
 }
 

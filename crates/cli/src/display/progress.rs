@@ -1,5 +1,5 @@
-//! Progress of long work on stderr: a line for every running tenant and an overall bar, or plain lines where stderr is
-//! no terminal.
+//! Shows the progress of long work on stderr: a line for every running tenant and an overall bar, or plain lines if stderr
+//! is not a terminal.
 
 use std::{
     collections::BTreeMap,
@@ -18,37 +18,38 @@ use super::{
 };
 use crate::terminal::{Terminal, Tone, paint};
 
-/// Shows events.
+/// Shows the events of a run.
 pub(crate) struct Progress {
     terminal: Terminal,
-    bars: Option<Bars>,
-    /// Where somebody converses with a person meanwhile.
-    floor: Option<Floor>,
-    /// How many tenants were not begun, by the reason.
+    bars: Option<ProgressBars>,
+    /// Holds lines back during a conversation with the person at the terminal.
+    gate: Option<OutputGate>,
+    /// The number of tenants that were not started, by reason.
     skipped: Mutex<BTreeMap<String, usize>>,
 }
 
-/// Who may speak: whatever others have to say while somebody converses with a person is said afterwards.
+/// Holds output back during a conversation with the person at the terminal, and prints it afterwards. Contains the queued
+/// texts while the gate is closed.
 #[derive(Clone, Default)]
-pub(crate) struct Floor(Arc<Mutex<Option<Vec<Text>>>>);
+pub(crate) struct OutputGate(Arc<Mutex<Option<Vec<Text>>>>);
 
-/// The right to speak alone, until it is dropped.
-pub(crate) struct Speaker {
-    floor: Floor,
+/// Keeps an [`OutputGate`] closed. Prints the queued texts when it is dropped.
+pub(crate) struct OutputHold {
+    gate: OutputGate,
     terminal: Terminal,
 }
 
-impl Floor {
-    /// Takes the floor. One conversation comes after the other, so nobody else has it.
-    pub(crate) fn take(&self, terminal: Terminal) -> Speaker {
+impl OutputGate {
+    /// Closes the gate. Conversations do not overlap, so it is open before.
+    pub(crate) fn hold(&self, terminal: Terminal) -> OutputHold {
         *self.lock() = Some(Vec::new());
-        Speaker { floor: self.clone(), terminal }
+        OutputHold { gate: self.clone(), terminal }
     }
 
-    /// Says something now, or once the floor is free.
+    /// Prints a text now, or queues it while the gate is closed.
     pub(crate) fn say(&self, terminal: Terminal, text: Text) {
         match self.lock().as_mut() {
-            Some(kept) => kept.push(text),
+            Some(queued) => queued.push(text),
             None => terminal.say(text),
         }
     }
@@ -58,52 +59,52 @@ impl Floor {
     }
 }
 
-impl Drop for Speaker {
+impl Drop for OutputHold {
     fn drop(&mut self) {
-        for text in self.floor.lock().take().into_iter().flatten() {
+        for text in self.gate.lock().take().into_iter().flatten() {
             self.terminal.say(text);
         }
     }
 }
 
-struct Bars {
+struct ProgressBars {
     all: MultiProgress,
     overall: ProgressBar,
     tenants: Mutex<BTreeMap<String, ProgressBar>>,
 }
 
 impl Progress {
-    /// Bars where a person watches, lines elsewhere.
+    /// Shows bars on a terminal, and lines elsewhere.
     pub(crate) fn new(terminal: Terminal) -> Self {
-        let watched = !terminal.quiet && std::io::stderr().is_terminal();
-        Self { terminal, bars: watched.then(Bars::new), floor: None, skipped: Mutex::default() }
+        let show_bars = !terminal.quiet && std::io::stderr().is_terminal();
+        Self { terminal, bars: show_bars.then(ProgressBars::new), gate: None, skipped: Mutex::default() }
     }
 
-    /// Lines in any case: for beside something else that is said.
-    pub(crate) fn lines(terminal: Terminal) -> Self {
-        Self { terminal, bars: None, floor: None, skipped: Mutex::default() }
+    /// Always shows lines, for use together with other output.
+    pub(crate) fn without_bars(terminal: Terminal) -> Self {
+        Self { terminal, bars: None, gate: None, skipped: Mutex::default() }
     }
 
-    /// Lines that keep out of a conversation.
-    pub(crate) fn beside(terminal: Terminal, floor: Floor) -> Self {
-        Self { terminal, bars: None, floor: Some(floor), skipped: Mutex::default() }
+    /// Shows lines, and holds them back while the gate is closed.
+    pub(crate) fn gated(terminal: Terminal, gate: OutputGate) -> Self {
+        Self { terminal, bars: None, gate: Some(gate), skipped: Mutex::default() }
     }
 
-    /// Sets how many tenants there are to be done.
-    pub(crate) fn expect(&self, tenants: usize) {
+    /// Sets the number of tenants in the overall bar.
+    pub(crate) fn set_total(&self, tenants: usize) {
         if let Some(bars) = &self.bars {
             bars.overall.set_length(tenants as u64);
         }
     }
 
-    /// One tenant is done.
+    /// Counts one tenant as done.
     pub(crate) fn advance(&self) {
         if let Some(bars) = &self.bars {
             bars.overall.inc(1);
         }
     }
 
-    /// Takes the bars away, so that what follows stands alone.
+    /// Removes the bars before other output follows.
     pub(crate) fn clear(&self) {
         if let Some(bars) = &self.bars {
             bars.overall.finish_and_clear();
@@ -111,22 +112,24 @@ impl Progress {
         }
     }
 
-    /// Whether as much was said of this as of any number of tenants: once one cause ends a run, the report counts the rest.
-    fn is_said_enough(&self, event: &Event) -> bool {
+    /// Whether to leave out the event, because enough tenants were skipped for the same reason. The report counts all of them.
+    fn is_repeated_skip(&self, event: &Event) -> bool {
         let Event::TenantSkipped { reason, .. } = event else { return false };
         let mut skipped = self.skipped.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let times = skipped.entry(reason.clone()).or_default();
         *times += 1;
         if *times == MANY && self.terminal.verbose == 0 {
-            self.line(text!("more tenants are not begun: {}", reason));
+            self.print_line(text!("more tenants were not started: {}", reason));
         }
         *times >= MANY && self.terminal.verbose == 0
     }
 
-    fn line(&self, text: Text) {
-        match (&self.bars, &self.floor) {
-            (Some(bars), _) => drop(bars.all.println(text.as_str())),
-            (None, Some(floor)) => floor.say(self.terminal, text),
+    fn print_line(&self, text: Text) {
+        match (&self.bars, &self.gate) {
+            (Some(bars), _) => {
+                let _ = bars.all.println(text.as_str());
+            }
+            (None, Some(gate)) => gate.say(self.terminal, text),
             (None, None) => self.terminal.say(text),
         }
     }
@@ -137,47 +140,47 @@ impl EventSink for Progress {
         if let Some(bars) = &self.bars {
             bars.show(&event);
         }
-        // Bars show the steps already; lines must say them.
-        let least = if self.bars.is_some() { 1 } else { 0 };
-        if self.is_said_enough(&event) {
+        // Bars already show the steps; without bars, a line reports each step.
+        let step_verbosity = if self.bars.is_some() { 1 } else { 0 };
+        if self.is_repeated_skip(&event) {
             return;
         }
-        if let Some((verbosity, text)) = describe(&event, least)
+        if let Some((verbosity, text)) = describe(&event, step_verbosity)
             && self.terminal.verbose >= verbosity
         {
-            self.line(text);
+            self.print_line(text);
         }
     }
 }
 
-/// What an event reads as, and from which verbosity on. Steps are said from `steps` on.
-fn describe(event: &Event, steps: u8) -> Option<(u8, Text)> {
-    let back = |direction: &Direction| if *direction == Direction::Back { " back" } else { "" };
+/// The line for an event, and the least verbosity that shows it. `step_verbosity` is the one for finished steps.
+fn describe(event: &Event, step_verbosity: u8) -> Option<(u8, Text)> {
+    let rollback = |direction: &Direction| if *direction == Direction::Back { " rollback" } else { "" };
     let line = match event {
         Event::RunStarted { run, tenants } => (0, text!("run {}: {}", run, super::tenants(*tenants))),
         Event::StepEnded { tenant, step, direction, .. } => {
-            (steps, text!("{}: {}{} done", tenant, step, back(direction)))
+            (step_verbosity, text!("{}: {}{} done", tenant, step, rollback(direction)))
         }
         Event::StepFailed { tenant, step, direction, message } => {
-            (0, text!("{}: {}{} {}: {}", tenant, step, back(direction), paint(Tone::Care, "not done"), message))
+            (0, text!("{}: {}{} {}: {}", tenant, step, rollback(direction), paint(Tone::Care, "not done"), message))
         }
         Event::Request { tenant, method, url, status, attempts } => {
             let answer = status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
-            let again = if *attempts > 1 { text!(" ({} attempts)", attempts) } else { Text::default() };
-            (2, text!("{}: {} {} → {}{}", tenant, method, url, answer, again))
+            let attempts = if *attempts > 1 { text!(" ({} attempts)", attempts) } else { Text::default() };
+            (2, text!("{}: {} {} → {}{}", tenant, method, url, answer, attempts))
         }
         Event::Waiting { tenant, ms, reason } => {
-            (1, text!("{}: waits {} s: {}", tenant, format!("{:.1}", *ms as f64 / 1000.0), reason))
+            (1, text!("{}: waiting {} s: {}", tenant, format!("{:.1}", *ms as f64 / 1000.0), reason))
         }
         Event::OperatorAsked { tenant, step, owner } => {
             let owner = owner.as_deref().unwrap_or("a person");
             (
                 0,
                 text!(
-                    "{}: {} {}: `flowswap sheet {}`",
+                    "{}: {} {}: run `flowswap sheet {}`",
                     tenant,
                     step,
-                    paint(Tone::Care, text!("asked of {}", owner)),
+                    paint(Tone::Care, text!("is waiting for {}", owner)),
                     tenant
                 ),
             )
@@ -188,8 +191,8 @@ fn describe(event: &Event, steps: u8) -> Option<(u8, Text)> {
                 Level::Info => 1,
                 Level::Debug => 2,
             };
-            let of = tenant.as_deref().map(|tenant| text!("{}: ", tenant)).unwrap_or_default();
-            (verbosity, text!("{}plugin {}: {}", of, plugin, message))
+            let prefix = tenant.as_deref().map(|tenant| text!("{}: ", tenant)).unwrap_or_default();
+            (verbosity, text!("{}plugin {}: {}", prefix, plugin, message))
         }
         Event::TenantEnded { tenant, state, reason } => {
             let reason = reason.as_deref().map(|reason| text!(": {}", reason)).unwrap_or_default();
@@ -199,18 +202,18 @@ fn describe(event: &Event, steps: u8) -> Option<(u8, Text)> {
             (0, text!("{}: {}: {}", tenant, paint(Tone::Care, "refused"), changes.join("; ")))
         }
         Event::TenantSkipped { tenant, reason } => {
-            (0, text!("{}: {}: {}", tenant, paint(Tone::Dim, "not begun"), reason))
+            (0, text!("{}: {}: {}", tenant, paint(Tone::Dim, "not started"), reason))
         }
         Event::TenantStarted { .. } | Event::StepStarted { .. } | Event::Progress { .. } => return None,
     };
     Some(line)
 }
 
-impl Bars {
+impl ProgressBars {
     fn new() -> Self {
         let all = MultiProgress::new();
         let overall = all.add(ProgressBar::no_length());
-        // The templates are constants; a mistake in one shows in the first test that runs them.
+        // The templates are constants, so an invalid one shows in every run.
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} tenants  {elapsed}") {
             overall.set_style(style);
         }
@@ -226,15 +229,15 @@ impl Bars {
                     bar.set_style(style);
                 }
                 bar.set_prefix(text!("{}", tenant).into_string());
-                self.with_tenants(|tenants| drop(tenants.insert(tenant.clone(), bar)));
+                self.with_tenants(|tenants| tenants.insert(tenant.clone(), bar));
             }
             Event::StepStarted { tenant, title, direction, .. } => {
-                let back = if *direction == Direction::Back { "back: " } else { "" };
-                self.set_message(tenant, text!("{}{}", back, title));
+                let rollback = if *direction == Direction::Back { "rollback: " } else { "" };
+                self.set_message(tenant, text!("{}{}", rollback, title));
             }
             Event::Progress { tenant, message } => self.set_message(tenant, text!("{}", message)),
-            Event::OperatorAsked { tenant, .. } => self.set_message(tenant, "a person is asked".into()),
-            Event::Waiting { tenant, reason, .. } => self.set_message(tenant, text!("waits: {}", reason)),
+            Event::OperatorAsked { tenant, .. } => self.set_message(tenant, "waiting for a person".into()),
+            Event::Waiting { tenant, reason, .. } => self.set_message(tenant, text!("waiting: {}", reason)),
             Event::TenantEnded { tenant, .. }
             | Event::TenantRefused { tenant, .. }
             | Event::TenantSkipped { tenant, .. } => {
@@ -256,7 +259,7 @@ impl Bars {
         });
     }
 
-    fn with_tenants<T>(&self, use_them: impl FnOnce(&mut BTreeMap<String, ProgressBar>) -> T) -> T {
-        use_them(&mut self.tenants.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    fn with_tenants<T>(&self, action: impl FnOnce(&mut BTreeMap<String, ProgressBar>) -> T) -> T {
+        action(&mut self.tenants.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 }

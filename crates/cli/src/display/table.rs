@@ -1,25 +1,25 @@
-//! A plain table: a header, columns in line, no frame, nothing at the end of a line.
+//! A plain table: a header and aligned columns, without a frame and without trailing spaces.
 
 use super::text::{Show, Text, text};
 use crate::terminal::{Tone, paint};
 
-/// A cell: its text and, where it has one, its colour.
+/// A cell: its text and, optionally, its color.
 pub(crate) struct Cell {
     text: Text,
     tone: Option<Tone>,
 }
 
-/// A cell without a colour.
+/// A cell without a color.
 pub(crate) fn plain(text: impl Show) -> Cell {
     Cell { text: text.show(), tone: None }
 }
 
-/// A cell in a colour.
+/// A cell in a color.
 pub(crate) fn toned(tone: Tone, text: impl Show) -> Cell {
     Cell { text: text.show(), tone: Some(tone) }
 }
 
-/// Lays rows out. The output filters colour where it does not belong, so it is always put in.
+/// Lays out the rows. Colors are always included; the output stream removes them where they do not belong.
 pub(crate) fn render<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [Cell; N]>) -> Text {
     let mut lines = vec![header.map(|title| toned(Tone::Strong, title.to_uppercase()))];
     lines.extend(rows);
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_stand_in_line_whatever_their_colour() {
+    fn columns_are_aligned_regardless_of_color() {
         let rows =
             [[toned(Tone::Bad, "a"), plain("1"), plain("x")], [plain("größer"), toned(Tone::Dim, "22"), plain("")]];
         let text = render(["name", "n", ""], rows);

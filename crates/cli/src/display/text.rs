@@ -1,7 +1,7 @@
-//! Text that may be shown. What comes from outside (an app's label, an answer's message, a file's name) can hold characters
-//! that a terminal or a browser obeys, or that nobody sees; all of them are made visible here and nowhere else, as
-//! `<U+202E>`. Everything that writes for a person demands a [`Text`], and only a literal, the filter or the colours of
-//! [`paint`](crate::terminal::paint) make one. So nothing can be shown that has not been here.
+//! Text that is safe to show. Text from outside (an app's label, an answer's message, a file's name) can contain invisible
+//! characters, and characters that control a terminal or a browser. This module, and no other, makes them visible, as
+//! `<U+202E>`. Everything that writes for a person takes a [`Text`]. Only literals, the filter, and the colors of
+//! [`paint`](crate::terminal::paint) produce one, so unfiltered text cannot reach a screen.
 
 use std::fmt;
 
@@ -9,83 +9,83 @@ use flowswap_engine::{escape_json, is_hidden};
 use icu_properties::{CodePointMapData, props::GeneralCategory};
 use serde::Serialize;
 
-/// Text that does to a screen only what its writer meant.
+/// Text without characters that control a screen, apart from our own colors and line breaks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Text(String);
 
-/// Fills the places of a literal with arguments and filters every argument that is not a [`Text`] itself. Names within the
-/// braces would slip past the filter, so the literal may not have any.
+/// Formats a literal with arguments, and filters every argument that is not a [`Text`] already. Named arguments in braces
+/// would bypass the filter, so the literal may not contain any.
 macro_rules! text {
     ($format:literal $(, $argument:expr)* $(,)?) => {{
-        const { assert!($crate::display::text::names_nothing($format), "pass the argument after the literal") };
+        const { assert!($crate::display::text::has_no_named_arguments($format), "pass the argument after the literal") };
         $crate::display::text::Text::fill(format_args!($format $(, $crate::display::text::Shown(&$argument))*))
     }};
 }
 pub(crate) use text;
 
 impl Text {
-    /// Filters something that comes from anywhere, to one line.
+    /// Filters text of any origin; the result is one line.
     pub(crate) fn of(foreign: impl fmt::Display) -> Self {
         Self(reveal(&foreign.to_string()))
     }
 
-    /// The same of a text of many lines of our own making; its line breaks stay.
+    /// Filters a text of several lines, and keeps its line breaks.
     pub(crate) fn of_lines(foreign: &str) -> Self {
         Self(foreign.split('\n').map(reveal).collect::<Vec<_>>().join("\n"))
     }
 
-    /// A value as JSON: whole, and with every character escaped that is not to be shown.
+    /// The whole value as JSON, with every character escaped that must not be shown.
     pub(crate) fn json(value: &impl Serialize) -> Result<Self, serde_json::Error> {
         Ok(Self(escape_json(&serde_json::to_string_pretty(value)?) + "\n"))
     }
 
-    /// For [`text!`] alone: the literal as it is, with arguments that were filtered.
+    /// For [`text!`] only: a literal with filtered arguments.
     pub(crate) fn fill(filled: fmt::Arguments<'_>) -> Self {
         Self(filled.to_string())
     }
 
-    /// For [`paint`](crate::terminal::paint) alone: the text between what switches a style on and off.
+    /// For [`paint`](crate::terminal::paint) only: wraps the text in the codes of a style.
     pub(crate) fn styled(self, style: anstyle::Style) -> Self {
         Self(format!("{style}{}{style:#}", self.0))
     }
 
-    /// For renderers that put in colours and line breaks of their own: what they made of nothing but filtered text.
+    /// For renderers that add their own colors and line breaks: their output, which must consist of filtered text.
     pub(crate) fn rendered(of_filtered: String) -> Self {
         Self(of_filtered)
     }
 
-    /// The text, to write it.
+    /// The text as a string slice.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The text, for what takes it whole.
+    /// The text as a string.
     pub(crate) fn into_string(self) -> String {
         self.0
     }
 
-    /// Whether there is nothing in it.
+    /// Whether the text is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many columns it takes on a screen.
+    /// The number of columns that the text takes on a screen.
     pub(crate) fn width(&self) -> usize {
         console::measure_text_width(&self.0)
     }
 
-    /// The same without spaces and line breaks at its end.
+    /// The text without trailing spaces and line breaks.
     pub(crate) fn trim_end(mut self) -> Self {
         self.0.truncate(self.0.trim_end().len());
         self
     }
 
-    /// The same without colours, for a file.
+    /// The text without colors, for a file.
     pub(crate) fn plain(&self) -> String {
         console::strip_ansi_codes(&self.0).into_owned()
     }
 
-    /// All of them with something between.
+    /// Joins texts with a literal between them.
     pub(crate) fn join(parts: impl IntoIterator<Item = Self>, between: &'static str) -> Self {
         Self(parts.into_iter().map(|part| part.0).collect::<Vec<_>>().join(between))
     }
@@ -130,10 +130,10 @@ impl FromIterator<Text> for Text {
     }
 }
 
-/// What can be shown: a [`Text`] as it is, and everything that can be written, through the filter. `Text` itself cannot be
-/// written by `format!`, which would make a string of it that is filtered again.
+/// Turns a value into a [`Text`]: a `Text` stays unchanged, and everything else that implements `Display` is filtered. `Text`
+/// does not implement `Display`, because `format!` would turn it into a string that is filtered a second time.
 pub(crate) trait Show {
-    /// The text of it.
+    /// The value as text.
     fn show(&self) -> Text;
 }
 
@@ -164,8 +164,8 @@ impl<T: Show + ?Sized> fmt::Display for Shown<'_, T> {
     }
 }
 
-/// Whether all places of a format are filled by position.
-pub(crate) const fn names_nothing(format: &str) -> bool {
+/// Whether a format string has only positional arguments.
+pub(crate) const fn has_no_named_arguments(format: &str) -> bool {
     let bytes = format.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -174,7 +174,7 @@ pub(crate) const fn names_nothing(format: &str) -> bool {
             if next.is_ascii_alphabetic() || next == b'_' {
                 return false;
             }
-            // Two braces stand for one.
+            // Two braces are an escaped brace.
             at += if next == b'{' { 2 } else { 1 };
         } else {
             at += 1;
@@ -183,8 +183,8 @@ pub(crate) const fn names_nothing(format: &str) -> bool {
     true
 }
 
-/// The name of a hidden character, for whoever has to find and remove it.
-pub(crate) fn name_of(c: char) -> String {
+/// The code point and name of a hidden character, for the person who must find and remove it.
+pub(crate) fn hidden_char_name(c: char) -> String {
     let name = match c {
         '\0' => "NULL",
         '\t' => "TAB",
@@ -225,13 +225,14 @@ pub(crate) fn name_of(c: char) -> String {
     format!("U+{:04X} {name}", u32::from(c))
 }
 
-/// The same text on one line, with every hidden character made visible.
+/// The text on one line, with every hidden character made visible.
 fn reveal(text: &str) -> String {
     let mut revealed = String::with_capacity(text.len());
     for c in text.chars() {
-        match is_hidden(c) {
-            true => revealed += &format!("<U+{:04X}>", u32::from(c)),
-            false => revealed.push(c),
+        if is_hidden(c) {
+            revealed += &format!("<U+{:04X}>", u32::from(c));
+        } else {
+            revealed.push(c);
         }
     }
     revealed
@@ -242,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_hidden_is_made_visible_and_what_is_written_stays() {
+    fn hidden_characters_become_visible_and_all_others_stay() {
         let table = [
             ("plain", "plain"),
             ("Größe Ω 日本語 हिन्दी עברית العربية", "Größe Ω 日本語 हिन्दी עברית العربية"),
@@ -255,7 +256,7 @@ mod tests {
             ("a\u{200b}b\u{feff}c\u{2060}d\u{ad}e\u{2800}", "a<U+200B>b<U+FEFF>c<U+2060>d<U+00AD>e<U+2800>"),
             ("a\u{2028}b\u{2029}", "a<U+2028>b<U+2029>"),
             ("\u{e000}\u{378}\u{10ffff}", "<U+E000><U+0378><U+10FFFF>"),
-            // Tags and variation selectors can carry a text that nobody sees; a filler is a letter that nobody sees.
+            // Tags and variation selectors can carry invisible text; a filler is an invisible letter.
             ("\u{e0041}\u{fe0f}\u{e0100}\u{3164}", "<U+E0041><U+FE0F><U+E0100><U+3164>"),
         ];
         for (foreign, shown) in table {
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn json_keeps_the_value_and_shows_nothing_odd() {
+    fn json_keeps_the_value_and_escapes_hidden_characters() {
         let value = serde_json::json!({ "label": "a\u{202e}b\u{9b}c\u{e0041}\nü" });
         let text = Text::json(&value).unwrap().into_string();
         assert!(text.contains(r#""a\u202eb\u009bc\udb40\udc41\nü""#), "{text}");
@@ -278,10 +279,10 @@ mod tests {
     }
 
     #[test]
-    fn names_in_braces_are_found() {
+    fn named_arguments_are_detected() {
         let table = [("{} {:<9} {0}", true), ("{{name}}", true), ("{name}", false), ("{_x}", false), ("{", true)];
         for (format, expect) in table {
-            assert_eq!(names_nothing(format), expect, "{format}");
+            assert_eq!(has_no_named_arguments(format), expect, "{format}");
         }
     }
 }

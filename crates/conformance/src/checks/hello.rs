@@ -1,4 +1,4 @@
-//! What a plugin says of itself before it knows any tenant.
+//! The greeting: what a plugin declares about itself before it has any session.
 
 use std::collections::BTreeSet;
 
@@ -12,55 +12,55 @@ use crate::{
 };
 
 pub(crate) async fn examine(kit: &Kit, subject: &Subject, findings: &mut Findings) {
-    let said = subject.process.hello();
+    let plugin = subject.process.hello();
     findings.note("hello.starts", Ok(()));
     findings.note("hello.once", greeting(kit, &encode(&hello())).await.map(drop));
-    findings.note("hello.same", same(kit, said).await);
+    findings.note("hello.same", same(kit, plugin).await);
     let later = json!({
-        "type": "hello", "protocol": {"major": said.protocol.major, "minor": 999}, "features": ["telepathy"], "mood": {},
+        "type": "hello", "protocol": {"major": plugin.protocol.major, "minor": 999}, "features": ["telepathy"], "mood": {},
     });
     findings.note("hello.version-skew", greeting(kit, &encode(&later)).await.map(drop));
-    findings.note("hello.roles", roles(said));
-    findings.note("hello.keys", keys(said));
-    findings.note("hello.origins", origins(said));
+    findings.note("hello.roles", roles(plugin));
+    findings.note("hello.keys", keys(plugin));
+    findings.note("hello.origins", origins(plugin));
 }
 
-/// What a new process says to a greeting.
+/// The answer of a new process to a greeting.
 async fn greeting(kit: &Kit, bytes: &[u8]) -> Result<PluginHello, Failure> {
     let expected = "one greeting";
     let raw = kit.start_raw().map_err(|error| Failure::new(expected, error.to_string()))?;
-    match raw.tell(&[bytes.to_vec()]).await.map_err(|seen| Failure::new(expected, seen))?.as_slice() {
+    match raw.replay_decoded(&[bytes.to_vec()]).await.map_err(|seen| Failure::new(expected, seen))?.as_slice() {
         [FromPlugin::Hello(hello)] => Ok(hello.clone()),
-        said => Err(Failure::new(expected, format!("{} messages", said.len()))),
+        messages => Err(Failure::new(expected, format!("{} messages", messages.len()))),
     }
 }
 
-async fn same(kit: &Kit, said: &PluginHello) -> Result<(), Failure> {
+async fn same(kit: &Kit, plugin: &PluginHello) -> Result<(), Failure> {
     let again = greeting(kit, &encode(&hello())).await?;
-    if again == *said {
+    if again == *plugin {
         return Ok(());
     }
-    Err(Failure::new(json!(said).to_string(), json!(again).to_string()))
+    Err(Failure::new(json!(plugin).to_string(), json!(again).to_string()))
 }
 
-fn roles(said: &PluginHello) -> Result<(), Failure> {
-    let distinct: BTreeSet<_> = said.roles.iter().collect();
-    match (distinct.len(), said.roles.len()) {
+fn roles(plugin: &PluginHello) -> Result<(), Failure> {
+    let distinct: BTreeSet<_> = plugin.roles.iter().collect();
+    match (distinct.len(), plugin.roles.len()) {
         (0, _) => Err(Failure::new("`provider`, `directory` or both", "no role")),
-        (distinct, all) if distinct < all => Err(Failure::new("every role once", "one twice")),
+        (distinct, all) if distinct < all => Err(Failure::new("every role once", "a role twice")),
         _ => Ok(()),
     }
 }
 
-fn keys(said: &PluginHello) -> Result<(), Failure> {
+fn keys(plugin: &PluginHello) -> Result<(), Failure> {
     let mut names = BTreeSet::new();
-    for key in &said.config {
-        // Braces are what origins have around a key.
+    for key in &plugin.config {
+        // Origins enclose a key in braces.
         if key.name.is_empty() || key.name.contains(['{', '}']) {
             return Err(Failure::new("a name without braces", format!("the key `{}`", key.name)));
         }
         if key.about.trim().is_empty() {
-            return Err(Failure::new("a line about every key", format!("nothing about `{}`", key.name)));
+            return Err(Failure::new("a description of every key", format!("no description of `{}`", key.name)));
         }
         if !names.insert(&key.name) {
             return Err(Failure::new("every key once", format!("`{}` twice", key.name)));
@@ -69,21 +69,20 @@ fn keys(said: &PluginHello) -> Result<(), Failure> {
     Ok(())
 }
 
-fn origins(said: &PluginHello) -> Result<(), Failure> {
-    for template in &said.origins {
+fn origins(plugin: &PluginHello) -> Result<(), Failure> {
+    for template in &plugin.origins {
         let mut rest = template.as_str();
-        while let Some((before, after)) = rest.split_once('{') {
-            let Some((name, after)) = after.split_once('}') else {
+        while let Some((_, after)) = rest.split_once('{') {
+            let Some((name, after_key)) = after.split_once('}') else {
                 return Err(Failure::new("a closing brace", format!("`{template}`")));
             };
-            let key = said.config.iter().find(|key| key.name == name);
+            let key = plugin.config.iter().find(|key| key.name == name);
             if key.is_none_or(|key| key.secret) {
-                return Err(Failure::new("the name of a declared key that is no secret", format!("`{template}`")));
+                return Err(Failure::new("the name of a declared key that is not secret", format!("`{template}`")));
             }
-            // A key alone may hold the whole origin; the host checks what it holds.
-            let _ = before;
-            rest = after;
+            rest = after_key;
         }
+        // A key can also contain the whole origin; the host checks its value.
         if !template.starts_with('{') && !template.starts_with("https://") {
             return Err(Failure::new("an https origin", format!("`{template}`")));
         }

@@ -1,47 +1,47 @@
-//! The checks, all of them, and the order in which they are made.
+//! All checks, and the order in which they run.
 
 mod errors;
 mod hello;
-mod laws;
-mod looks;
-mod lost;
+mod lost_answers;
 mod protocol;
+mod read_only;
 mod secrets;
+mod steps;
 
 use flowswap_contract::{By, Reversibility, Step};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::{
     Failure, MakeWorld,
-    bench::{Bench, own, say},
+    bench::{Bench, describe, own_steps},
     kit::{Findings, Kit, Subject},
 };
 
-/// Checks that belong together and can be made without the others.
+/// A group of checks that can run without the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
-    /// What the plugin says of itself.
+    /// The greeting.
     Hello,
-    /// How it bears what no host would send, and what only a host that is in trouble would.
+    /// Messages that no host would send, or that a host would send only in trouble.
     Protocol,
-    /// What must not change anything.
-    Looks,
-    /// What holds of every step: once, twice, and back.
-    Laws,
-    /// What happens when an answer is lost.
-    Lost,
-    /// What it makes of refusals and of answers that make no sense.
+    /// Calls that must not change anything.
+    ReadOnly,
+    /// Steps that are applied, repeated, and undone.
+    Steps,
+    /// Recovery after a lost answer.
+    LostAnswers,
+    /// Refusals and meaningless answers.
     Errors,
-    /// What it must never tell.
+    /// Secrets that the plugin must never reveal.
     Secrets,
 }
 
 impl Group {
-    /// In the order in which they are made.
+    /// All groups, in the order in which they run.
     pub const ALL: [Self; 7] =
-        [Self::Hello, Self::Protocol, Self::Looks, Self::Laws, Self::Lost, Self::Errors, Self::Secrets];
+        [Self::Hello, Self::Protocol, Self::ReadOnly, Self::Steps, Self::LostAnswers, Self::Errors, Self::Secrets];
 
-    /// The group that a check belongs to, if there is one of this name.
+    /// The group of the check with this name, if there is one.
     pub fn of(check: &str) -> Option<Self> {
         CHECKS.iter().find(|(_, id, _)| *id == check).map(|(group, _, _)| *group)
     }
@@ -49,108 +49,100 @@ impl Group {
 
 /// Every check: its group, its name, and what it demands.
 pub(crate) const CHECKS: &[(Group, &str, &str)] = &[
-    (Group::Hello, "hello.starts", "the library loads, and greets as the contract has it"),
-    (Group::Hello, "hello.once", "a greeting is answered with one greeting and nothing else"),
-    (Group::Hello, "hello.same", "it says the same of itself every time and in every process"),
+    (Group::Hello, "hello.starts", "the library loads and greets as the contract requires"),
+    (Group::Hello, "hello.once", "the plugin answers a greeting with exactly one greeting"),
+    (Group::Hello, "hello.same", "the greeting is the same every time and in every process"),
     (
         Group::Hello,
         "hello.version-skew",
-        "it greets a host of a later minor version with features that it does not know",
+        "the plugin greets a host that has a later minor version and unknown features",
     ),
-    (Group::Hello, "hello.roles", "it serves at least one side, and names none twice"),
-    (Group::Hello, "hello.keys", "its keys have names, are named once, and say what they are about"),
-    (Group::Hello, "hello.origins", "its origins are https and filled from its own keys that are no secrets"),
-    (Group::Protocol, "protocol.not-json", "bytes that are no message are ignored"),
+    (Group::Hello, "hello.roles", "the plugin serves at least one side, and names no side twice"),
+    (Group::Hello, "hello.keys", "every configuration key has a unique name and a description"),
+    (Group::Hello, "hello.origins", "every origin is https, and uses only declared keys that are not secret"),
+    (Group::Protocol, "protocol.not-json", "bytes that are not a message are ignored"),
     (Group::Protocol, "protocol.unknown-type", "a message of an unknown type is ignored"),
     (Group::Protocol, "protocol.unknown-fields", "unknown fields are ignored"),
-    (Group::Protocol, "protocol.huge-message", "a message of eight million bytes is borne"),
-    (Group::Protocol, "protocol.stray-answer", "an answer to what was never asked is ignored"),
-    (Group::Protocol, "protocol.stray-cancel", "a cancellation of what does not run is ignored"),
+    (Group::Protocol, "protocol.huge-message", "the plugin accepts a message of eight million bytes"),
+    (Group::Protocol, "protocol.stray-answer", "an answer to an ask that was never made is ignored"),
+    (Group::Protocol, "protocol.stray-cancel", "the cancellation of a call that is not running is ignored"),
     (Group::Protocol, "protocol.close-twice", "closing a session that is not open is ignored"),
-    (
-        Group::Protocol,
-        "protocol.unknown-session",
-        "a call to a session that was never opened is answered with an error",
-    ),
-    (Group::Protocol, "protocol.open-empty", "a session without its required keys is refused as wrong configuration"),
+    (Group::Protocol, "protocol.unknown-session", "a call to a session that was never opened gets an error"),
+    (Group::Protocol, "protocol.open-empty", "a session without its required keys gets a configuration error"),
     (
         Group::Protocol,
         "protocol.open-wrong-types",
-        "a session whose required keys have values of another type is refused as wrong configuration",
+        "a session whose required keys have values of the wrong type gets a configuration error",
     ),
     (Group::Protocol, "protocol.opens", "a session opens with the world's configuration"),
     (
         Group::Protocol,
         "protocol.wrong-params",
-        "parameters that do not decode are answered with an error, and nothing is asked",
+        "a call whose parameters do not decode gets an error, and the plugin asks for nothing",
     ),
     (Group::Protocol, "protocol.unknown-words", "an unknown verb is ignored or refused, and the next call is served"),
     (
         Group::Protocol,
         "protocol.wrong-answer",
-        "an answer of another kind than was asked for ends the call with an error",
+        "an answer of a different kind than the ask ends the call with an error",
     ),
-    (Group::Protocol, "protocol.cancel", "a call that is cancelled is silent, and the next one is served"),
-    (Group::Protocol, "protocol.close-mid-call", "closing a session in the middle of a call is borne"),
-    (Group::Protocol, "protocol.many-calls", "a hundred calls at once are told apart"),
-    (Group::Looks, "world.repeats", "two new worlds are equal (a demand on the world, not on the plugin)"),
-    (Group::Looks, "detect.answers", "`detect` shows the side that the session serves"),
-    (Group::Looks, "detect.pure", "`detect` changes nothing"),
-    (Group::Looks, "detect.dropped", "after a `detect` that is dropped in the middle the next one is served"),
-    (Group::Looks, "access.pure", "`test` without a step brings evidence and changes nothing"),
-    (Group::Looks, "plan.asks-nothing", "`plan` asks for nothing"),
-    (Group::Looks, "plan.same", "`plan` proposes the same again, in every process"),
-    (Group::Looks, "plan.sound", "the plan passes the engine's own lint"),
-    (Group::Looks, "observe.pure", "`observe` of every step changes nothing"),
-    (Group::Looks, "test.pure", "`test` of every step changes nothing"),
-    (Group::Looks, "asks.awaited", "no call is over before all that it asked for is answered"),
-    (Group::Looks, "messages.same", "the same messages lead to the same messages, byte for byte, in two processes"),
-    (Group::Laws, "apply.plan", "the whole plan can be carried out"),
-    (Group::Laws, "apply.gives", "every step gives what its proposal says"),
+    (Group::Protocol, "protocol.cancel", "a canceled call sends nothing more, and the next call is served"),
+    (Group::Protocol, "protocol.close-mid-call", "a session can be closed in the middle of a call"),
+    (Group::Protocol, "protocol.many-calls", "a hundred concurrent calls are kept apart"),
+    (Group::ReadOnly, "world.repeats", "two new worlds are equal (this checks the world, not the plugin)"),
+    (Group::ReadOnly, "detect.answers", "`detect` returns the inventory of the side that the session serves"),
+    (Group::ReadOnly, "detect.pure", "`detect` changes nothing"),
+    (Group::ReadOnly, "detect.dropped", "after a `detect` is dropped in the middle, the next one is served"),
+    (Group::ReadOnly, "access.pure", "`test` without a step returns evidence and changes nothing"),
+    (Group::ReadOnly, "plan.asks-nothing", "`plan` asks for nothing"),
+    (Group::ReadOnly, "plan.same", "`plan` proposes the same steps every time and in every process"),
+    (Group::ReadOnly, "plan.sound", "the plan passes the engine's own lint"),
+    (Group::ReadOnly, "observe.pure", "`observe` of every step changes nothing"),
+    (Group::ReadOnly, "test.pure", "`test` of every step changes nothing"),
+    (Group::ReadOnly, "asks.awaited", "no call ends before all of its asks are answered"),
+    (Group::ReadOnly, "messages.same", "two processes answer the same messages with the same bytes"),
+    (Group::Steps, "apply.plan", "the whole plan can be carried out"),
+    (Group::Steps, "apply.gives", "every step gives the outputs that its proposal names"),
+    (Group::Steps, "operator.asks", "`apply` and `undo` of a step by a person return a run sheet and change nothing"),
+    (Group::Steps, "apply.twice", "every step can be applied twice without harm"),
+    (Group::Steps, "undo.twice", "every step can be undone twice without harm"),
+    (Group::Steps, "undo.unapplied", "undoing a step that was never applied changes nothing"),
+    (Group::Steps, "undo.every-prefix", "undoing any first part of the plan restores the initial state"),
+    (Group::Steps, "observe.before", "`observe` sees that a step is not applied yet"),
+    (Group::Steps, "observe.after-apply", "`observe` sees that a step is applied"),
+    (Group::Steps, "observe.after-undo", "`observe` sees that a step is undone"),
+    (Group::LostAnswers, "lost.apply.before", "`apply` recovers when any one of its requests never arrives"),
+    (Group::LostAnswers, "lost.apply.after", "`apply` recovers when the answer to any one of its requests is lost"),
     (
-        Group::Laws,
-        "operator.asks",
-        "`apply` of a step that a person carries out, and `undo` of one that a person takes back, say what to do and do nothing",
-    ),
-    (Group::Laws, "apply.twice", "every step can be applied twice without harm"),
-    (Group::Laws, "undo.twice", "every step can be undone twice without harm"),
-    (Group::Laws, "undo.unapplied", "undoing a step that was never applied changes nothing"),
-    (Group::Laws, "undo.every-prefix", "after every prefix of the plan, undoing it leads back to the beginning"),
-    (Group::Laws, "observe.before", "`observe` sees that a step is not applied yet"),
-    (Group::Laws, "observe.after-apply", "`observe` sees that a step is applied"),
-    (Group::Laws, "observe.after-undo", "`observe` sees that a step is undone"),
-    (Group::Lost, "lost.apply.before", "a request of `apply` that never arrives is survived, whichever it is"),
-    (Group::Lost, "lost.apply.after", "an answer to `apply` that is lost is survived, whichever it is"),
-    (
-        Group::Lost,
+        Group::LostAnswers,
         "lost.apply.fails-after",
-        "a 500 after `apply` has changed something is survived, whichever request it is",
+        "`apply` recovers when any one of its requests is carried out and answered with 500",
     ),
     (
-        Group::Lost,
+        Group::LostAnswers,
         "lost.apply.undone",
-        "a step whose answer was lost can be taken back as it was found, whichever request it is",
+        "a step can be undone after the answer to any one of its requests was lost",
     ),
-    (Group::Lost, "lost.undo.before", "a request of `undo` that never arrives is survived, whichever it is"),
-    (Group::Lost, "lost.undo.after", "an answer to `undo` that is lost is survived, whichever it is"),
+    (Group::LostAnswers, "lost.undo.before", "`undo` recovers when any one of its requests never arrives"),
+    (Group::LostAnswers, "lost.undo.after", "`undo` recovers when the answer to any one of its requests is lost"),
     (
-        Group::Lost,
+        Group::LostAnswers,
         "lost.undo.fails-after",
-        "a 500 after `undo` has changed something is survived, whichever request it is",
+        "`undo` recovers when any one of its requests is carried out and answered with 500",
     ),
-    (Group::Errors, "errors.401", "a 401 is an error of credential or configuration, whichever request it is"),
-    (Group::Errors, "errors.403", "a 403 is a refusal of permission, whichever request it is"),
-    (Group::Errors, "errors.404", "a 404 is the other side's error, or news that an object is gone"),
-    (Group::Errors, "errors.409", "a 409 is a conflict, whichever request it is"),
-    (Group::Errors, "errors.429", "a 429 that does not end is a rate limit, whichever request it is"),
-    (Group::Errors, "errors.500", "a 500 means that the other side is unavailable, whichever request it is"),
-    (Group::Errors, "errors.503", "a 503 that does not end means that the other side is unavailable"),
-    (Group::Errors, "errors.wrong-json", "an answer with another content is the other side's error"),
-    (Group::Errors, "errors.no-json", "an answer that is no JSON is the other side's error"),
-    (Group::Secrets, "secrets.untold", "no value of a secret is in anything that the plugin says or prints"),
+    (Group::Errors, "errors.401", "a 401 to any request becomes an error of credentials, permission, or configuration"),
+    (Group::Errors, "errors.403", "a 403 to any request becomes a permission error"),
+    (Group::Errors, "errors.404", "a 404 to any request becomes an error, or means that an object is gone"),
+    (Group::Errors, "errors.409", "a 409 to any request becomes a conflict"),
+    (Group::Errors, "errors.429", "a persistent 429 to any request becomes a rate-limit error"),
+    (Group::Errors, "errors.500", "a 500 to any request means that the other side is unavailable"),
+    (Group::Errors, "errors.503", "a persistent 503 to any request means that the other side is unavailable"),
+    (Group::Errors, "errors.wrong-json", "an answer with unexpected content becomes an error of the other side"),
+    (Group::Errors, "errors.no-json", "an answer that is not JSON becomes an error of the other side"),
+    (Group::Secrets, "secrets.untold", "no secret value is in anything that the plugin sends or prints"),
 ];
 
-/// Makes the checks of a group; returns why those were skipped that were not made.
+/// Runs the checks of a group. Returns the reason for all checks that have no result.
 pub(crate) async fn examine(kit: &Kit, group: Group, findings: &mut Findings) -> String {
     let subject = match kit.start().await {
         Ok(subject) => subject,
@@ -168,70 +160,72 @@ pub(crate) async fn examine(kit: &Kit, group: Group, findings: &mut Findings) ->
             return String::new();
         }
         Group::Protocol => return protocol::examine(kit, &subject, findings).await,
-        Group::Looks | Group::Laws | Group::Lost | Group::Errors | Group::Secrets => {}
+        Group::ReadOnly | Group::Steps | Group::LostAnswers | Group::Errors | Group::Secrets => {}
     }
     let Some(make) = &kit.make else { return kit.no_world().to_owned() };
-    let trial = Trial { kit, subject, make: MakeWorld::clone(make) };
-    if group == Group::Looks {
-        return looks::examine(&trial, findings).await;
+    let harness = Harness { kit, subject, make: MakeWorld::clone(make) };
+    if group == Group::ReadOnly {
+        return read_only::examine(&harness, findings).await;
     }
-    let known = match trial.learn().await {
-        Ok(known) => known,
+    let planned = match harness.plan_steps().await {
+        Ok(planned) => planned,
         Err(failure) => {
-            let why = format!("there is no plan to go by: {}", failure.seen);
+            let why = format!("there is no plan: {}", failure.seen);
             findings.fail_next(failure);
             return why;
         }
     };
     match group {
-        Group::Laws => laws::examine(&trial, &known, findings).await,
-        Group::Lost => lost::examine(&trial, &known, findings).await,
-        Group::Errors => errors::examine(&trial, &known, findings).await,
-        _ => secrets::examine(&trial, &known, findings).await,
+        Group::Steps => steps::examine(&harness, &planned, findings).await,
+        Group::LostAnswers => lost_answers::examine(&harness, &planned, findings).await,
+        Group::Errors => errors::examine(&harness, &planned, findings).await,
+        _ => secrets::examine(&harness, &planned, findings).await,
     }
     String::new()
 }
 
-/// A plugin's process and the worlds that it is tried in.
-pub(crate) struct Trial<'a> {
+/// A plugin process, and the maker of the worlds to test it in.
+pub(crate) struct Harness<'a> {
     pub(crate) kit: &'a Kit,
     pub(crate) subject: Subject,
     pub(crate) make: MakeWorld,
 }
 
-/// The steps that the plugin itself carries out; the same in every world.
-pub(crate) struct Known {
+/// The plugin's steps in the plan; the same in every world.
+pub(crate) struct PlannedSteps {
+    /// The steps that the plugin itself carries out.
     pub(crate) steps: Vec<Step>,
-    /// Those of its role that a person carries out.
-    pub(crate) by_hand: Vec<Step>,
+    /// The steps of its role that a person carries out.
+    pub(crate) by_operator: Vec<Step>,
 }
 
-impl Trial<'_> {
-    /// A new world with a session. A plugin that dies all the time is not waited for at every check.
+impl Harness<'_> {
+    /// Opens a session in a new world. Fails at once if the plugin died too often, so that not every check waits for a
+    /// restart.
     pub(crate) async fn bench(&self) -> Result<Bench, Failure> {
         let restarts = self.subject.process.restarts().await;
-        if restarts > MOST_RESTARTS {
-            return Err(Failure::new("a plugin that stays alive", format!("it was started again {restarts} times")));
+        if restarts > MAX_RESTARTS {
+            return Err(Failure::new("a plugin that stays alive", format!("it was restarted {restarts} times")));
         }
         Bench::open(&self.subject, &self.make).await
     }
 
-    async fn learn(&self) -> Result<Known, Failure> {
+    async fn plan_steps(&self) -> Result<PlannedSteps, Failure> {
         let bench = self.bench().await?;
-        let planned = looks::plan(&bench).await?;
-        let is_by_hand = |step: &&Step| step.role == bench.role && step.proposal.by == By::Operator;
-        let by_hand = planned.steps.iter().filter(is_by_hand).cloned().collect();
-        Ok(Known { steps: own(&planned.steps, bench.role), by_hand })
+        let planned = read_only::plan(&bench).await?;
+        let is_by_operator = |step: &&Step| step.role == bench.role && step.proposal.by == By::Operator;
+        let by_operator = planned.steps.iter().filter(is_by_operator).cloned().collect();
+        Ok(PlannedSteps { steps: own_steps(&planned.steps, bench.role), by_operator })
     }
 }
 
-/// A group of checks goes on until the plugin was started again more often than this.
-const MOST_RESTARTS: u32 = 2;
+/// A group of checks stops when the plugin was restarted more often than this.
+const MAX_RESTARTS: u32 = 2;
 
-/// Cases run side by side: what takes time is mostly the host's own patience.
+/// How many cases run at once. Most of their time is spent waiting in the host.
 const AT_ONCE: usize = 8;
 
-/// Runs all cases and counts them; the first failure counts for all.
+/// Runs all cases and counts them. The first failure ends the check.
 async fn each<C, F>(cases: impl IntoIterator<Item = C>, run: impl Fn(C) -> F) -> Result<usize, Failure>
 where
     F: Future<Output = Result<(), Failure>>,
@@ -240,21 +234,21 @@ where
     cases.try_fold(0, |count, ()| async move { Ok(count + 1) }).await
 }
 
-/// Why there is no case of a check.
+// Why a check has no case.
 const NO_CHANGE: &str = "no step of the plan changes anything";
-const NO_PERSON: &str = "no step of the plan is left to a person";
-const NO_UNDO: &str = "no step of the plan is undone by the plugin";
+const NO_PERSON: &str = "no step of the plan is carried out by a person";
+const NO_UNDO: &str = "the plugin undoes no step of the plan";
 const NO_REQUEST: &str = "no request was made";
 
-/// Where the steps are that change something and that the plugin takes back itself.
+/// The indexes of the steps that change something and that the plugin itself undoes.
 fn undone_by_plugin(steps: &[Step]) -> Vec<usize> {
     let is_by_plugin = |at: &usize| steps[*at].proposal.reversibility == Reversibility::Unattended;
-    laws::positions(looks::reversible(steps)).into_iter().filter(is_by_plugin).collect()
+    steps::positions(read_only::reversible(steps)).into_iter().filter(is_by_plugin).collect()
 }
 
-/// An unexpected error as a failure.
+/// Turns an unexpected error into a failure.
 fn unexpected(expected: &str) -> impl Fn(flowswap_contract::Error) -> Failure + '_ {
-    move |error| Failure::new(expected, say(&error))
+    move |error| Failure::new(expected, describe(&error))
 }
 
 #[cfg(test)]
@@ -264,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_check_has_a_name_of_its_own() {
+    fn every_check_has_a_unique_name_and_every_group_has_a_check() {
         let names: BTreeSet<_> = CHECKS.iter().map(|(_, id, _)| id).collect();
         assert_eq!(names.len(), CHECKS.len());
         assert!(Group::ALL.iter().all(|group| CHECKS.iter().any(|(of, _, _)| of == group)));

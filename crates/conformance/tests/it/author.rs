@@ -1,4 +1,4 @@
-//! A plugin's own test, as its author writes it.
+//! The conformance test of a plugin, as its author would write it.
 
 use crate::world::Clients;
 

@@ -1,4 +1,4 @@
-//! A world for a directory plugin, whole and small. It is named after the rogue, the plugin that is tried in it here.
+//! A small, complete world for a directory plugin. Its names refer to the rogue, the plugin that these tests run in it.
 
 use std::{
     collections::BTreeMap,
@@ -6,7 +6,7 @@ use std::{
 };
 
 use flowswap_conformance::{
-    Given, HttpService, Secret, SessionConfig, World,
+    HttpService, Secret, SessionConfig, StepOutput, World,
     bytes::Bytes,
     http::{Method, Request, Response, StatusCode},
     http_from,
@@ -17,7 +17,7 @@ use flowswap_contract::{Inventory, LegacyClient, ProviderInventory, Role, Tokens
 const TOKEN: &str = "t0ken-of-acme";
 const NEW_SECRET: &str = "s3cret-of-the-new-client";
 
-/// The product that the plugin talks to: a connection that can be read and replaced.
+/// The product that the plugin talks to: one connection that can be read and replaced.
 pub(crate) struct Gateway {
     connection: Arc<Mutex<Value>>,
 }
@@ -52,7 +52,7 @@ impl World for Gateway {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The connection's legacy client is there, and the provider knows both types of new clients: so the tenant is ready.
+    /// The tenant is ready, because the legacy client exists and the provider knows both types of service clients.
     fn other_side(&self) -> Inventory {
         let scopes = vec!["okta.groups.read".to_owned(), "okta.users.read".to_owned()];
         let legacy = LegacyClient {
@@ -80,10 +80,10 @@ impl World for Gateway {
         })
     }
 
-    /// What the provider's steps would have given.
-    fn given(&self) -> BTreeMap<String, Given> {
-        let id = Given::Value(json!("0oaNEW"));
-        [("client_id".to_owned(), id), ("client_secret".to_owned(), Given::Secret(Secret::new(NEW_SECRET)))].into()
+    /// The outputs of the provider's steps.
+    fn other_side_outputs(&self) -> BTreeMap<String, StepOutput> {
+        let id = StepOutput::Value(json!("0oaNEW"));
+        [("client_id".to_owned(), id), ("client_secret".to_owned(), StepOutput::Secret(Secret::new(NEW_SECRET)))].into()
     }
 
     fn secrets(&self) -> Vec<String> {

@@ -1,14 +1,14 @@
-//! The kit on the rogue: what behaves passes, and every seeded misbehaviour is caught.
+//! Runs the kit on the rogue plugin. A well-behaved rogue passes, and every seeded misbehavior is caught.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where its expectation does")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-/// The macro, as an author uses it.
+/// The macro as an author uses it.
 mod author;
-/// The world of the crate's documentation.
+/// The world from the crate's documentation.
 mod gateway;
-/// The kit catches what misbehaves.
+/// Seeded misbehavior is caught.
 mod seeded;
-/// What is not checked is said, and never counts as kept.
-mod unmade;
+/// Skipped checks are reported and never count as passed.
+mod skipped;
 /// A small world for the rogue.
 mod world;

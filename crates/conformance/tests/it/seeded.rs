@@ -1,4 +1,5 @@
-//! The kit on rogues that misbehave, one way each: all of them must be caught, and the one that behaves must not be.
+//! Runs the kit on rogues that each misbehave in one way. Every misbehavior must be caught, and a well-behaved rogue
+//! must pass.
 
 use std::{collections::BTreeSet, fs, io::Write, path::PathBuf, sync::Arc, time::Duration};
 
@@ -9,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::world::Clients;
 
-/// Ways to misbehave in a session, each with a check that must catch it; others may as well.
+/// Misbehavior in a session, with a check that must catch it. Other checks may catch it too.
 const IN_SESSIONS: &[(&str, &str)] = &[
     ("panic-in-detect", "detect.answers"),
     ("panic-in-plan", "plan.asks-nothing"),
@@ -81,8 +82,8 @@ const IN_SESSIONS: &[(&str, &str)] = &[
     ("touch-and-no-access-test", "access.pure"),
 ];
 
-/// Ways to misbehave from the beginning.
-const FROM_THE_BEGINNING: &[(&str, &str)] = &[
+/// Misbehavior that does not depend on a session, with a check that must catch it.
+const FROM_THE_START: &[(&str, &str)] = &[
     ("wrong-name", "hello.starts"),
     ("wrong-major", "hello.starts"),
     ("wrong-abi", "hello.starts"),
@@ -118,28 +119,28 @@ const FROM_THE_BEGINNING: &[(&str, &str)] = &[
     ("needs-anything", "protocol.open-wrong-types"),
 ];
 
-/// Ways to be otherwise without any fault, in a session, and the group of checks that must not mind.
-const OTHERWISE_IN_SESSIONS: &[(&str, Group)] = &[
+/// Unusual but correct behavior in a session, with a group of checks that must accept it.
+const UNUSUAL_IN_SESSIONS: &[(&str, Group)] = &[
     ("other-words", Group::Errors),
-    ("no-access-test", Group::Looks),
-    ("by-person", Group::Laws),
-    ("attended-well", Group::Looks),
-    ("attended-well", Group::Laws),
-    ("attended-well", Group::Lost),
+    ("no-access-test", Group::ReadOnly),
+    ("by-person", Group::Steps),
+    ("attended-well", Group::ReadOnly),
+    ("attended-well", Group::Steps),
+    ("attended-well", Group::LostAnswers),
 ];
 
-/// The same from the beginning.
-const OTHERWISE_FROM_THE_BEGINNING: &[(&str, Group)] = &[("odd-keys", Group::Hello), ("needs-number", Group::Protocol)];
+/// The same, not depending on a session.
+const UNUSUAL_FROM_THE_START: &[(&str, Group)] = &[("odd-keys", Group::Hello), ("needs-number", Group::Protocol)];
 
 #[test]
-fn all_seeded_misbehaviours_are_caught_and_nothing_else_is() {
+fn all_seeded_misbehaviors_are_caught_without_false_alarms() {
     let dir = TempDir::new().unwrap();
     let good = library();
     let in_sessions = IN_SESSIONS.iter().map(|&(word, check)| (word, check, good.clone(), Some(word)));
-    let chosen = FROM_THE_BEGINNING.iter().map(|&(word, check)| (word, check, choose(&dir, word), None));
+    let chosen = FROM_THE_START.iter().map(|&(word, check)| (word, check, choose(&dir, word), None));
     let seeds: Vec<_> = in_sessions.chain(chosen).collect();
     let total = seeds.iter().map(|(word, ..)| *word).collect::<BTreeSet<_>>().len();
-    let tried: BTreeSet<&str> = seeds.iter().map(|(_, check, ..)| *check).collect();
+    let seeded_checks: BTreeSet<&str> = seeds.iter().map(|(_, check, ..)| *check).collect();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (missed, good) = runtime.block_on(async {
         let trying = stream::iter(seeds).map(|(word, check, path, misbehave)| async move {
@@ -150,19 +151,19 @@ fn all_seeded_misbehaviours_are_caught_and_nothing_else_is() {
         let missed: Vec<(&str, String)> =
             trying.buffer_unordered(8).filter_map(|missed| async { missed }).collect().await;
         let mut reports = vec![kit(good.clone(), None).run().await];
-        for &(word, group) in OTHERWISE_IN_SESSIONS {
+        for &(word, group) in UNUSUAL_IN_SESSIONS {
             reports.push(kit(good.clone(), Some(word)).run_group(group).await);
         }
-        for &(word, group) in OTHERWISE_FROM_THE_BEGINNING {
+        for &(word, group) in UNUSUAL_FROM_THE_START {
             reports.push(kit(choose(&dir, word), None).run_group(group).await);
         }
         (missed, reports)
     });
     let alarms: Vec<String> = good.iter().flat_map(|report| report.failures().map(ToString::to_string)).collect();
     let missed_words: BTreeSet<_> = missed.iter().map(|(word, _)| *word).collect();
-    // The test harness keeps `println!` to itself when a test passes.
+    // The test harness hides the output of `println!` when a test passes.
     let line = format!(
-        "conformance: {total} seeded misbehaviours, {} caught, {} missed; well-behaved rogue: {} false alarms",
+        "conformance: {total} seeded misbehaviors, {} caught, {} missed; well-behaved rogue: {} false alarms",
         total - missed_words.len(),
         missed_words.len(),
         alarms.len(),
@@ -170,38 +171,40 @@ fn all_seeded_misbehaviours_are_caught_and_nothing_else_is() {
     writeln!(std::io::stdout(), "{line}").unwrap();
     assert!(missed.is_empty(), "{}", missed.iter().map(|(_, how)| how.as_str()).collect::<Vec<_>>().join("\n\n"));
     assert!(alarms.is_empty(), "{}", alarms.join("\n"));
-    // A check that nothing fails would pass for ever. The first demands something of the world.
-    let idle: Vec<_> = good[0].checks.iter().map(|check| check.id).filter(|id| !tried.contains(id)).collect();
-    assert_eq!(idle, ["world.repeats"]);
+    // Every check needs a misbehavior that fails it, or a broken check would go unnoticed. `world.repeats` checks the
+    // world.
+    let untested: Vec<_> =
+        good[0].checks.iter().map(|check| check.id).filter(|id| !seeded_checks.contains(id)).collect();
+    assert_eq!(untested, ["world.repeats"]);
 }
 
 fn kit(library: PathBuf, misbehave: Option<&'static str>) -> Kit {
     without_world(library).world(Arc::new(move || Box::new(Clients::new(misbehave))))
 }
 
-/// A kit of the rogue in this library.
+/// A kit for the rogue in this library.
 pub(crate) fn without_world(library: PathBuf) -> Kit {
     let file = PluginFile::read("rogue", &library, None).unwrap();
-    // What hangs is ended soon; what computes has long been done by then.
+    // Short limits end a rogue that hangs soon, and are still long enough for one that computes.
     let limits = Limits { thinking: Duration::from_secs(3), opening: Duration::from_secs(5), ..Limits::default() };
-    // The process is the one of the author's test beside this one.
+    // The plugin's process is the test `author::plugin_process` of this binary.
     let launcher = flowswap_conformance::launcher("it::author");
     let launcher = Launcher { limits, ..launcher.unwrap() };
     Kit::new(file, launcher)
 }
 
-/// The rogue, as it is built.
+/// The library of the rogue, unchanged.
 pub(crate) fn library() -> PathBuf {
     flowswap_conformance::built_library("rogue").unwrap()
 }
 
-/// A copy of the library that was told how to misbehave, in bytes that are there for it.
+/// Copies the library and writes the misbehavior into the bytes that it reserves for that.
 fn choose(dir: &TempDir, word: &str) -> PathBuf {
     let mut bytes = fs::read(library()).unwrap();
     let marker = b"rogue-choice:..........";
     let places: Vec<usize> =
         bytes.windows(marker.len()).enumerate().filter(|(_, w)| w == marker).map(|(at, _)| at).collect();
-    let [place] = places.as_slice() else { panic!("the marker is there {} times", places.len()) };
+    let [place] = places.as_slice() else { panic!("the library has {} markers", places.len()) };
     let at = place + "rogue-choice:".len();
     bytes[at..at + word.len()].copy_from_slice(word.as_bytes());
     let path = dir.path().join(format!("{word}{}", std::env::consts::DLL_SUFFIX));

@@ -1,4 +1,4 @@
-//! A collection of clients with secrets, and a switch for the legacy client; behind an interface of five requests.
+//! A world with clients, their secrets, and a switch for the legacy client, behind an interface of five requests.
 
 use std::{
     collections::BTreeMap,
@@ -84,7 +84,7 @@ impl World for Clients {
         })
     }
 
-    /// Somebody acts by hand where the rogue asks for it in good faith.
+    /// Acts for a person, unless the rogue misbehaves as `attended`.
     fn take_back(&self, step: &Step) -> bool {
         let mut state = self.state.lock().unwrap();
         match step.proposal.phase {

@@ -1,49 +1,49 @@
-//! Many people or groups, known only by keyed hashes: who is missing can be counted, and not named.
+//! A set of people or groups, known only by keyed hashes. A plugin can count who is missing, but cannot name them.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::Blind;
 
-/// A set of the hashes that [`Blind`] makes. Serialized it is one string, the hashes in order without anything between them.
+/// A set of the hashes that [`Blind`] makes. It serializes as one string: the sorted hashes without separators.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Crowd(Vec<u64>);
 
 impl Crowd {
-    /// The set of these hashes; what is no hash is left out, since nobody stands behind it.
+    /// The set of these hashes. Omits texts that are not hashes, because they do not stand for anybody.
     pub fn of<'a>(hashes: impl IntoIterator<Item = &'a str>) -> Self {
         let mut crowd = Self(hashes.into_iter().filter_map(parse).collect());
-        crowd.settle();
+        crowd.sort_and_dedup();
         crowd
     }
 
-    /// Takes a page of hashes in.
+    /// Adds a page of hashes.
     pub fn extend<'a>(&mut self, hashes: impl IntoIterator<Item = &'a str>) {
         self.0.extend(hashes.into_iter().filter_map(parse));
-        self.settle();
+        self.sort_and_dedup();
     }
 
-    /// How many there are.
+    /// The number of hashes.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is nobody.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether this one is there.
+    /// Whether the set contains this hash.
     pub fn contains(&self, hash: &str) -> bool {
         parse(hash).is_some_and(|hash| self.0.binary_search(&hash).is_ok())
     }
 
-    /// How many of these are not in `other`.
+    /// How many of these hashes are not in `other`.
     pub fn count_missing_in(&self, other: &Self) -> usize {
         self.0.iter().filter(|hash| other.0.binary_search(hash).is_err()).count()
     }
 
-    fn settle(&mut self) {
-        // Sorting what is sorted but for its end costs little.
+    fn sort_and_dedup(&mut self) {
+        // Cheap: everything but the new hashes at the end is already sorted.
         self.0.sort();
         self.0.dedup();
     }
@@ -68,10 +68,11 @@ impl<'de> Deserialize<'de> for Crowd {
         let text = String::deserialize(deserializer)?;
         let hash = |start| text.get(start..start + Blind::DIGITS).and_then(parse);
         let hashes: Option<Vec<_>> = (0..text.len()).step_by(Blind::DIGITS).map(hash).collect();
-        let hashes = hashes.ok_or_else(|| de::Error::custom("it is no list of hashes"))?;
-        match hashes.is_sorted_by(|a, b| a < b) {
-            true => Ok(Self(hashes)),
-            false => Err(de::Error::custom("its hashes are not in order")),
+        let hashes = hashes.ok_or_else(|| de::Error::custom("expected a sequence of hashes"))?;
+        if hashes.is_sorted_by(|a, b| a < b) {
+            Ok(Self(hashes))
+        } else {
+            Err(de::Error::custom("the hashes are not in order"))
         }
     }
 }
@@ -81,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_missing_is_counted() {
+    fn missing_hashes_are_counted() {
         let before = Crowd::of(["00000000000b", "00000000000a", "00000000000a", "", "xyz"]);
         let mut after = Crowd::of(["00000000000a"]);
         assert_eq!((before.len(), before.count_missing_in(&after), after.count_missing_in(&before)), (2, 1, 0));

@@ -10,16 +10,16 @@ use super::{Plugin, Runtime};
 use crate::abi::{ABI_VERSION, HostV1, MAGIC, PluginV1};
 
 #[cfg(panic = "abort")]
-compile_error!("a plugin must be built with panic = \"unwind\", or a panic would end the plugin process");
+compile_error!("build plugins with panic = \"unwind\": with any other setting, a panic ends the plugin process");
 
 struct Ctx<P> {
     host: *const HostV1,
     runtime: Runtime<P>,
-    /// Set by a panic that left the runtime: its state cannot be trusted any more.
+    /// Set by a panic that escaped from the runtime, whose state is then unreliable.
     poisoned: bool,
 }
 
-/// The table for `P`; what [`export_plugin!`](crate::export_plugin) hands out.
+/// The table for `P`, which [`export_plugin!`](crate::export_plugin) exports.
 pub const fn table<P: Plugin>() -> PluginV1 {
     PluginV1 {
         magic: MAGIC,
@@ -49,7 +49,7 @@ unsafe extern "C" fn deliver<P: Plugin>(ctx: *mut c_void, ptr: *const u8, len: u
     if ctx.is_null() {
         return -1;
     }
-    // SAFETY: the caller promises that `ctx` is ours and that nobody else uses it now.
+    // SAFETY: the caller promises that `ctx` comes from `open` and that no other call uses it now.
     let ctx = unsafe { &mut *ctx.cast::<Ctx<P>>() };
     if ctx.poisoned {
         return -2;
@@ -66,6 +66,7 @@ unsafe extern "C" fn deliver<P: Plugin>(ctx: *mut c_void, ptr: *const u8, len: u
             0
         }
         Err(payload) => {
+            // Dropping the payload could panic again, and nothing would catch that.
             std::mem::forget(payload);
             ctx.poisoned = true;
             -3
@@ -80,6 +81,7 @@ unsafe extern "C" fn close<P: Plugin>(ctx: *mut c_void) {
         // SAFETY: the caller gives the context back.
         let ctx = unsafe { Box::from_raw(ctx.cast::<Ctx<P>>()) };
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(ctx))) {
+            // Dropping the payload could panic again, and nothing would catch that.
             std::mem::forget(payload);
         }
     }
@@ -92,8 +94,8 @@ macro_rules! export_plugin {
         const _: () = {
             static TABLE: $crate::abi::PluginV1 = $crate::sdk::export::table::<$plugin>();
 
-            // The name is `abi::SYMBOL`. Two plugins linked into one binary would clash here, which is why nothing
-            // but Cargo ever names a plugin.
+            // The name is `abi::SYMBOL`. Two plugins linked into one binary would clash here, so no crate may depend on
+            // a plugin.
             #[unsafe(export_name = "flowswap_plugin_v1")]
             extern "C" fn entry() -> *const $crate::abi::PluginV1 {
                 &raw const TABLE

@@ -12,13 +12,13 @@ use crate::{
     Answer, Ask, Error, ErrorKind, FromPlugin, Handle, HttpAnswer, HttpAsk, Intent, Level, Outcome, PluginEvent,
 };
 
-/// Messages that the plugin has emitted and the runtime has not handed over yet.
+/// Messages that the plugin has emitted and the runtime has not returned yet.
 pub(super) type Outbox = Rc<RefCell<Vec<FromPlugin>>>;
 
-/// Answers that have arrived, by the number of the ask.
+/// Answers that have arrived, by the ask's number.
 pub(super) type Answers = Rc<RefCell<BTreeMap<u32, Outcome<Answer>>>>;
 
-/// What one call can ask of the world.
+/// What one call can ask the host for.
 pub struct Host {
     call: u64,
     now: String,
@@ -32,12 +32,12 @@ impl Host {
         Self { call, now, asked: Cell::new(0), outbox, answers }
     }
 
-    /// The host's time when the call began, RFC 3339.
+    /// The host's time when the call started, RFC 3339.
     pub fn now(&self) -> &str {
         &self.now
     }
 
-    /// Makes a request. Any status is an answer; an error means that there is none.
+    /// Makes a request. Any status is an answer; an error means that there is no answer.
     pub async fn http(&self, ask: HttpAsk) -> Result<HttpAnswer, Error> {
         match self.ask(Ask::Http(ask)).await? {
             Answer::Http(answer) => Ok(answer),
@@ -50,7 +50,7 @@ impl Host {
         self.http(HttpAsk::new(Intent::Read, "GET", url)).await
     }
 
-    /// Waits.
+    /// Waits this many milliseconds.
     pub async fn sleep(&self, ms: u64) -> Result<(), Error> {
         match self.ask(Ask::Sleep { ms }).await? {
             Answer::Slept => Ok(()),
@@ -58,8 +58,8 @@ impl Host {
         }
     }
 
-    /// Makes a random secret that is kept as an output of the step would be. Only within a step that is carried out or
-    /// checked, and `name` is one that the step gives.
+    /// Makes a random secret and stores it like an output of the step. Works only within a step, and `name` must be one of
+    /// the step's outputs.
     pub async fn mint(&self, name: &str) -> Result<Handle, Error> {
         match self.ask(Ask::Mint { name: name.to_owned() }).await? {
             Answer::Minted { handle } => Ok(handle),
@@ -84,7 +84,7 @@ impl Host {
     async fn ask(&self, ask: Ask) -> Result<Answer, Error> {
         let n = self.asked.replace(self.asked.get() + 1);
         self.outbox.borrow_mut().push(FromPlugin::Ask { id: self.call, n, ask });
-        // The runtime polls the whole call whenever an answer for it arrives, so no waker is needed.
+        // Needs no waker: the runtime polls the whole call whenever an answer for it arrives.
         poll_fn(|_| match self.answers.borrow_mut().remove(&n) {
             Some(outcome) => Poll::Ready(outcome.into()),
             None => Poll::Pending,
@@ -94,6 +94,5 @@ impl Host {
 }
 
 fn wrong_answer() -> Error {
-    Error::new(ErrorKind::Protocol, "the host answered with another kind of answer than was asked for")
-        .with_unknown_effect()
+    Error::new(ErrorKind::Protocol, "the host gave an answer of the wrong kind").with_unknown_effect()
 }

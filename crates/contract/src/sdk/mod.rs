@@ -1,4 +1,4 @@
-//! What a plugin author uses: a trait with the six verbs, a [`Host`] to ask, and [`export_plugin!`](crate::export_plugin).
+//! The SDK for plugin authors: a trait with the six verbs, a [`Host`] to ask, and [`export_plugin!`](crate::export_plugin).
 //!
 //! ```
 //! use flowswap_contract::{sdk::{Host, Plugin}, *};
@@ -56,38 +56,38 @@ use crate::{
     TestParams, TestReply,
 };
 
-/// One open session of a plugin: one side of one tenant.
+/// One open session of a plugin, for one side of one tenant.
 ///
-/// The futures run on one thread, so they need no `Send`, no lock and no `Arc`. The only thing to wait for is the
-/// [`Host`]; any other future would never be woken.
+/// The futures run on one thread, so they need no `Send`, no locks, and no `Arc`. They may wait only for the [`Host`]; no
+/// other future would ever be woken.
 #[expect(async_fn_in_trait, reason = "the runtime is single-threaded and calls the methods on the concrete type")]
 pub trait Plugin: Sized + 'static {
-    /// Who the plugin is and what it needs.
+    /// Describes the plugin and its configuration.
     fn hello() -> PluginHello;
 
-    /// Opens a session; an error of kind [`ErrorKind::Config`] names the wrong key.
+    /// Opens a session. An error of kind [`ErrorKind::Config`] names the wrong key.
     fn open(open: Open) -> Result<Self, Error>;
 
-    /// Reads what is there.
+    /// Reads the current state of the side.
     async fn detect(&self, host: &Host) -> Result<Inventory, Error>;
 
-    /// Proposes steps. It is not async because it must not ask.
+    /// Proposes steps. It is not async, because it must not ask for anything.
     fn plan(&self, params: PlanParams) -> Result<Vec<StepProposal>, Error>;
 
     /// Finds out whether a step was carried out.
     async fn observe(&self, host: &Host, params: StepParams) -> Result<ObserveReply, Error>;
 
-    /// Carries a step out.
+    /// Carries out a step.
     async fn apply(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error>;
 
-    /// Takes a step back.
+    /// Takes back a step.
     async fn undo(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error>;
 
-    /// Checks a step's claim, or the session's access, without changing anything.
+    /// Runs a check step, or tests the session's access, without changing anything.
     async fn test(&self, host: &Host, params: TestParams) -> Result<TestReply, Error>;
 }
 
-/// The error for a verb or a step that the plugin does not have.
+/// The error for a verb or a step that the plugin does not support.
 pub fn unsupported(what: &str) -> Error {
     Error::new(ErrorKind::Unsupported, format!("this plugin has no `{what}`"))
 }

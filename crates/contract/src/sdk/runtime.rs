@@ -1,4 +1,4 @@
-//! Runs a [`Plugin`] on messages: one future per call, polled when something for it arrives.
+//! Runs a [`Plugin`] on messages. Each call is a future that is polled when a message for it arrives.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{Call, Error, ErrorKind, FromPlugin, Op, Open, Outcome, PlanReply, ToPlugin};
 
-/// A plugin with its sessions and running calls. Also what a plugin's own tests drive, without any library loaded.
+/// A plugin with its sessions and running calls. A plugin's own tests can use it without loading a library.
 pub struct Runtime<P> {
     sessions: BTreeMap<u64, Rc<P>>,
     calls: BTreeMap<u64, Running>,
@@ -37,8 +37,8 @@ impl<P: Plugin> Default for Runtime<P> {
 }
 
 impl<P: Plugin> Runtime<P> {
-    /// Handles one message as bytes and returns what the plugin emits. Bytes that are no message are answered
-    /// with nothing: there is no call that they could belong to.
+    /// Handles one message as bytes and returns what the plugin emits. Ignores bytes that are not a message, because they
+    /// belong to no call.
     pub fn deliver_bytes(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
         let Ok(message) = serde_json::from_slice(bytes) else { return Vec::new() };
         self.deliver(message).iter().map(|m| serde_json::to_vec(m).unwrap_or_default()).collect()
@@ -94,7 +94,7 @@ impl<P: Plugin> Runtime<P> {
             Ok(Poll::Pending) => return,
             Ok(Poll::Ready(result)) => result.into(),
             Err(payload) => {
-                // Its destructor may panic as well, and nothing catches that.
+                // Dropping the payload could panic again, and nothing would catch that.
                 std::mem::forget(payload);
                 Outcome::Error(panicked("call"))
             }
@@ -117,15 +117,15 @@ async fn perform<P: Plugin>(plugin: Rc<P>, host: Host, op: Op, params: Value) ->
 
 fn decode<T: DeserializeOwned>(params: Value) -> Result<T, Error> {
     serde_json::from_value(params)
-        .map_err(|e| Error::new(ErrorKind::Protocol, format!("parameters do not decode: {e}")))
+        .map_err(|e| Error::new(ErrorKind::Protocol, format!("failed to decode the parameters: {e}")))
 }
 
 fn encode(reply: impl Serialize) -> Result<Value, Error> {
     serde_json::to_value(reply)
-        .map_err(|e| Error::new(ErrorKind::Internal, format!("reply does not encode: {e}")).with_unknown_effect())
+        .map_err(|e| Error::new(ErrorKind::Internal, format!("failed to encode the reply: {e}")).with_unknown_effect())
 }
 
 fn panicked(what: &str) -> Error {
-    Error::new(ErrorKind::Crashed, format!("the plugin panicked in a {what}; its stderr says where"))
+    Error::new(ErrorKind::Crashed, format!("the plugin panicked in a {what}; see its output on stderr"))
         .with_unknown_effect()
 }

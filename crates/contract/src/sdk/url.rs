@@ -1,6 +1,6 @@
-//! The one thing about URLs that every plugin needs.
+//! Percent-encoding for URLs, which every plugin needs.
 
-/// `text` as a path segment or a query value: everything but the unreserved characters of RFC 3986 §2.3 is encoded.
+/// Encodes `text` as a path segment or a query value: everything but the unreserved characters of RFC 3986 §2.3.
 pub fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -9,7 +9,7 @@ pub fn encode(text: &str) -> String {
             _ => encoded.push_str(&format!("%{byte:02X}")),
         }
     }
-    // A segment of dots would be resolved away by whoever reads the URL.
+    // A URL parser would remove a segment of one or two dots.
     if matches!(encoded.as_str(), "." | "..") { encoded.replace('.', "%2E") } else { encoded }
 }
 
@@ -18,7 +18,7 @@ mod tests {
     use super::encode;
 
     #[test]
-    fn nothing_that_is_encoded_can_leave_its_place() {
+    fn an_encoded_text_cannot_leave_its_segment() {
         assert_eq!(encode(r#"eventType eq "a.b" & ü~"#), "eventType%20eq%20%22a.b%22%20%26%20%C3%BC~");
         assert_eq!(encode("../x?y#z"), "..%2Fx%3Fy%23z");
         assert_eq!((encode("."), encode(".."), encode("...")), ("%2E".into(), "%2E%2E".into(), "...".into()));

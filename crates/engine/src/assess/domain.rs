@@ -1,7 +1,7 @@
-//! The provider's domain as an admin must write it.
+//! Checks that the provider's domain is written as CIE needs it.
 
-/// What is wrong with a domain, if anything. CIE takes a bare host name: no scheme, no path, and not the host of the
-/// admin console. A connection's domain cannot be changed later, so it is worth being strict.
+/// Says what is wrong with a domain, if anything. CIE takes a bare host name: no scheme, no path, and not the host of the
+/// admin console. A connection's domain cannot be changed later, so this check is strict.
 pub fn find_domain_defect(domain: &str) -> Option<String> {
     let defect = if domain.is_empty() {
         "it is empty"
@@ -10,9 +10,9 @@ pub fn find_domain_defect(domain: &str) -> Option<String> {
     } else if domain.contains('/') {
         "it has a path"
     } else if domain.contains(['{', '}']) {
-        "it has a placeholder that was not filled in"
+        "it still has a placeholder"
     } else if domain.contains([':', '@', '?', '#']) || domain.contains(char::is_whitespace) {
-        "it has characters that no host name has"
+        "it has characters that a host name cannot have"
     } else if domain.split('.').next().is_some_and(|label| label.ends_with("-admin")) {
         "it is the host of the admin console (`-admin`)"
     } else if !domain.contains('.') || domain.split('.').any(str::is_empty) {
@@ -22,7 +22,7 @@ pub fn find_domain_defect(domain: &str) -> Option<String> {
     } else {
         return None;
     };
-    Some(format!("`{domain}` is not a domain of an org: {defect}"))
+    Some(format!("`{domain}` is not the domain of an org: {defect}"))
 }
 
 #[cfg(test)]
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_bare_host_name_is_a_domain() {
+    fn only_a_bare_host_name_is_accepted() {
         for good in ["acme.okta.com", "login.example.org", "acme.okta-emea.com", "a-administration.okta.com"] {
             assert_eq!(find_domain_defect(good), None);
         }

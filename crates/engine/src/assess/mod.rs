@@ -1,4 +1,4 @@
-//! From what both sides show to findings and a verdict. Pure: the same sight gives the same assessment.
+//! Turns what both sides show into findings and a verdict. Pure: the same inventories give the same assessment.
 
 mod domain;
 mod evidence_rules;
@@ -21,16 +21,16 @@ pub use rules::{RULES, Rule};
 use crate::TenantSpec;
 
 /// An authorization-code connection dies this many days after a person last signed in for it: Okta's org
-/// authorization server gives refresh tokens that long a life, and using one does not prolong it
+/// authorization server gives refresh tokens this lifetime, and using one does not extend it
 /// (Palo Alto Networks, "Deploy Auth Code for Okta Directory").
 pub const SIGN_IN_LIFETIME_DAYS: i64 = 90;
 
-/// Whole days are rounded down, so that a connection that died a moment ago has less than none left.
+/// Days are rounded down, so that a connection that died a moment ago has -1 days left and not 0.
 const NANOS_PER_DAY: i128 = 24 * 60 * 60 * 1_000_000_000;
 
-/// What both sides of a tenant answered, or why they did not.
+/// What both sides of a tenant showed, or why they did not answer.
 #[derive(Debug, Clone)]
-pub struct Sight {
+pub struct Inventories {
     /// The provider's inventory.
     pub provider: Result<ProviderInventory, contract::Error>,
     /// The directory's inventory.
@@ -40,13 +40,13 @@ pub struct Sight {
 /// What the rules make of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assessment {
-    /// The sum.
+    /// What the findings add up to.
     pub verdict: Verdict,
     /// The rules that matched, most severe first.
     pub findings: Vec<Finding>,
     /// The flow that the directory shows.
     pub flow: Flow,
-    /// The legacy client in use, if it can be told.
+    /// The legacy client in use, if it is known.
     pub legacy_client: Option<LegacyClient>,
     /// Whole days until the connection dies, where the directory shows the last sign-in; negative when it is dead.
     pub days_left: Option<i64>,
@@ -58,13 +58,13 @@ pub struct Assessment {
 pub enum Verdict {
     /// It can be migrated.
     Ready,
-    /// It uses the client-credential flow already, rightly.
+    /// It already uses the client-credential flow, with the right client.
     Migrated,
     /// There is nothing to migrate.
     NotApplicable,
-    /// Something must be put right first.
+    /// Something must be fixed first.
     Blocked,
-    /// It cannot be told, so nothing is done.
+    /// flowswap cannot tell, so it does nothing.
     Unknown,
 }
 
@@ -93,9 +93,9 @@ pub struct Finding {
     pub fix: String,
 }
 
-impl Sight {
-    /// What both sides show together: where the directory does not show its connection, which client the provider shows to
-    /// be in use.
+impl Inventories {
+    /// Completes the directory's inventory from the provider's: a directory that does not show its connection gets the flow
+    /// and the client that the provider shows to be in use.
     #[must_use]
     pub fn reconciled(self) -> Self {
         reconcile::reconcile(self)
@@ -103,7 +103,7 @@ impl Sight {
 }
 
 impl Finding {
-    /// A finding of a rule that is not matched by looking at one tenant.
+    /// Makes a finding of a rule that [`assess`] does not match.
     pub(crate) fn of(id: &str, message: String) -> Self {
         let rule = RULES.iter().find(|rule| rule.id == id);
         let (severity, fix) = rule.map_or((Severity::Error, ""), |rule| (rule.severity, rule.fix));
@@ -115,9 +115,9 @@ impl Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
-    /// It stands in the way.
+    /// It blocks the migration.
     Error,
-    /// It deserves a look.
+    /// A person should check it.
     Warning,
     /// It is worth knowing.
     Info,
@@ -134,15 +134,15 @@ impl std::fmt::Display for Severity {
 }
 
 /// Applies every rule.
-pub fn assess(spec: &TenantSpec, sight: &Sight, now: Timestamp) -> Assessment {
-    let facts = Facts::gather(spec, sight, now);
+pub fn assess(spec: &TenantSpec, inventories: &Inventories, now: Timestamp) -> Assessment {
+    let facts = Facts::gather(spec, inventories, now);
     let mut verdict = Verdict::Ready;
     let mut findings = Vec::new();
     for rule in RULES {
         if let Some(message) = (rule.check)(&facts) {
             verdict = verdict.max(rule.verdict);
-            // What the side itself says can be done is worth more than what the rule says for all sides.
-            let fix = hint_for(rule.id, sight).unwrap_or_else(|| rule.fix.to_owned());
+            // The side's own hint is more specific than the rule's fix.
+            let fix = hint_for(rule.id, inventories).unwrap_or_else(|| rule.fix.to_owned());
             findings.push(Finding { id: rule.id.into(), severity: rule.severity, message, fix });
         }
     }
@@ -156,20 +156,20 @@ pub fn assess(spec: &TenantSpec, sight: &Sight, now: Timestamp) -> Assessment {
     }
 }
 
-/// The hint of the error that a rule is about, if it is about one.
-fn hint_for(rule: &str, sight: &Sight) -> Option<String> {
+/// The hint of the error that the rule reports, if it reports one.
+fn hint_for(rule: &str, inventories: &Inventories) -> Option<String> {
     let error = match rule {
-        PROVIDER_UNREADABLE => sight.provider.as_ref().err(),
-        DIRECTORY_UNREADABLE => sight.directory.as_ref().err(),
+        PROVIDER_UNREADABLE => inventories.provider.as_ref().err(),
+        DIRECTORY_UNREADABLE => inventories.directory.as_ref().err(),
         _ => None,
     };
     error?.hint.clone()
 }
 
-/// What the rules look at.
+/// What the rules read.
 pub struct Facts<'a> {
     spec: &'a TenantSpec,
-    sight: &'a Sight,
+    inventories: &'a Inventories,
     domain_defect: Option<String>,
     provider: Option<&'a ProviderInventory>,
     directory: Option<&'a DirectoryInventory>,
@@ -178,18 +178,18 @@ pub struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    fn gather(spec: &'a TenantSpec, sight: &'a Sight, now: Timestamp) -> Self {
-        let directory = sight.directory.as_ref().ok();
+    fn gather(spec: &'a TenantSpec, inventories: &'a Inventories, now: Timestamp) -> Self {
+        let directory = inventories.directory.as_ref().ok();
         let mut facts = Self {
             spec,
-            sight,
+            inventories,
             domain_defect: find_domain_defect(&spec.domain),
-            provider: sight.provider.as_ref().ok(),
+            provider: inventories.provider.as_ref().ok(),
             directory,
             days_left: None,
             now,
         };
-        // The directory's own word goes before what the provider's log remembers.
+        // What the directory itself shows takes precedence over the provider's log.
         let signed_in = directory
             .filter(|directory| directory.flow == Flow::AuthorizationCode)
             .and_then(|directory| directory.last_sign_in.clone())
@@ -201,18 +201,18 @@ impl<'a> Facts<'a> {
         facts
     }
 
-    /// Both witnesses have spoken.
+    /// Both inventories, if both sides answered.
     fn both(&self) -> Option<(&'a ProviderInventory, &'a DirectoryInventory)> {
         Some((self.provider?, self.directory?))
     }
 
-    /// Both witnesses have spoken, and the directory uses this flow.
+    /// Both inventories, if both sides answered and the directory uses this flow.
     fn both_in(&self, flow: Flow) -> Option<(&'a ProviderInventory, &'a DirectoryInventory)> {
         self.both().filter(|(_, directory)| directory.flow == flow)
     }
 
-    /// The legacy client that the directory names. In the authorization-code flow, which needs one, the only one there is
-    /// if it names none.
+    /// The legacy client that the directory names. If it names no client and uses the authorization-code flow, which needs
+    /// one, this is the org's only legacy client.
     fn legacy_in_use(&self) -> Option<&'a LegacyClient> {
         let (provider, directory) = self.both()?;
         match &directory.client_id {

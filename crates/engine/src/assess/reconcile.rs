@@ -1,15 +1,15 @@
-//! A directory that does not show its own connection: what the provider shows tells which client it uses, or nobody does.
+//! Finds out which client a directory uses that does not show its own connection. Only the provider can show it.
 
 use flowswap_contract::{DirectoryInventory, Flow, KnownFrom, ProviderInventory, Tokens};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Sight, times};
+use super::{Inventories, times};
 
-/// A client whose last token is older than this by the newest client's is not in use any more. An access token of Okta's org
-/// authorization server lives an hour, so whoever uses a client asks at least that often.
+/// A client is out of use if its last token is this much older than the last token of another client. An access token of
+/// Okta's org authorization server lives an hour, so a client in use gets a token at least that often.
 const OUT_OF_USE_AFTER: SignedDuration = SignedDuration::from_hours(2);
 
-/// A client of CIE at the provider that somebody other than flowswap uses.
+/// A client of CIE that somebody other than flowswap uses at the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Used<'a> {
     pub(super) flow: Flow,
@@ -17,11 +17,11 @@ pub(super) struct Used<'a> {
     pub(super) granted_at: Timestamp,
 }
 
-/// Completes what the directory shows, where it shows no connection.
-pub(super) fn reconcile(mut sight: Sight) -> Sight {
-    if let (Ok(provider), Ok(directory)) = (&sight.provider, &mut sight.directory) {
+/// Completes the directory's inventory if it does not show its connection.
+pub(super) fn reconcile(mut inventories: Inventories) -> Inventories {
+    if let (Ok(provider), Ok(directory)) = (&inventories.provider, &mut inventories.directory) {
         match directory.known_from {
-            KnownFrom::Nobody => complete(directory, provider),
+            KnownFrom::Unknown => complete(directory, provider),
             KnownFrom::Record if directory.client_id.is_none() => {
                 let used = find_used(provider).filter(|used| used.flow == directory.flow);
                 directory.client_id = used.map(|used| used.client_id.to_owned());
@@ -29,7 +29,7 @@ pub(super) fn reconcile(mut sight: Sight) -> Sight {
             KnownFrom::Record | KnownFrom::Directory | KnownFrom::Provider => {}
         }
     }
-    sight
+    inventories
 }
 
 fn complete(directory: &mut DirectoryInventory, provider: &ProviderInventory) {
@@ -39,7 +39,7 @@ fn complete(directory: &mut DirectoryInventory, provider: &ProviderInventory) {
         }
         _ => None,
     };
-    // An org may have more directories: one that has stopped is not the one whose service client gets tokens.
+    // The org may have other directories. If this one has stopped, the service client that gets tokens belongs to another one.
     let fits = |used: &Used<'_>| used.flow == Flow::AuthorizationCode || is_alive(directory, used.granted_at);
     let found = match find_used(provider) {
         Some(used) if fits(&used) => Some((used.flow, used.client_id)),
@@ -47,7 +47,8 @@ fn complete(directory: &mut DirectoryInventory, provider: &ProviderInventory) {
         None => only_legacy(),
     };
     if let Some((flow, client_id)) = found {
-        (directory.flow, directory.client_id) = (flow, Some(client_id.to_owned()));
+        directory.flow = flow;
+        directory.client_id = Some(client_id.to_owned());
         directory.known_from = KnownFrom::Provider;
     }
 }
@@ -57,20 +58,20 @@ fn is_alive(directory: &DirectoryInventory, granted_at: Timestamp) -> bool {
     last.is_some_and(|last| last + OUT_OF_USE_AFTER > granted_at)
 }
 
-/// The one client that is in use; none if there are several, or none, or if it cannot be told of one when it was.
+/// The one client in use. `None` if no client or several clients are in use, or if one of the times cannot be read.
 pub(super) fn find_used(provider: &ProviderInventory) -> Option<Used<'_>> {
     let mut used = all_used(provider)?;
     used.sort_by_key(|used| std::cmp::Reverse(used.granted_at));
     let newest = used.first()?;
-    let is_rivalled = used.get(1).is_some_and(|second| second.granted_at + OUT_OF_USE_AFTER > newest.granted_at);
-    (!is_rivalled).then(|| newest.clone())
+    let is_ambiguous = used.get(1).is_some_and(|second| second.granted_at + OUT_OF_USE_AFTER > newest.granted_at);
+    (!is_ambiguous).then(|| newest.clone())
 }
 
 fn is_unused(provider: &ProviderInventory) -> bool {
     all_used(provider).is_some_and(|used| used.is_empty())
 }
 
-/// Every client that got a token; none at all where one of the times cannot be read, because it could be the newest.
+/// Every client that got a token. `None` if one of the times cannot be read, because it could be the newest.
 fn all_used(provider: &ProviderInventory) -> Option<Vec<Used<'_>>> {
     let legacy = provider.legacy_clients.iter();
     let legacy = legacy.map(|client| (Flow::AuthorizationCode, client.client_id.as_str(), &client.tokens));

@@ -1,4 +1,4 @@
-//! The rules, a table: id, severity, verdict, what was seen, what to do. The order is the order of reports.
+//! The table of rules: id, severity, verdict, what was seen, what to do. Reports list findings in this order.
 
 use flowswap_contract::{Flow, KnownFrom, Variant};
 
@@ -6,35 +6,35 @@ use jiff::SignedDuration;
 
 use super::{Facts, SIGN_IN_LIFETIME_DAYS, Severity, Verdict, reconcile::find_used, times};
 
-/// Days before its death from which on a connection is urgent.
+/// A connection is urgent when it has this many days left, or fewer.
 const URGENT_DAYS: i64 = 14;
 
-/// A directory synchronizes every five minutes and anew every week (PAN, "Directories page"); one that has not for this long
-/// has stopped.
+/// A directory synchronizes every five minutes, and completely every week (PAN, "Directories page"). If it has not
+/// synchronized for this long, it has stopped.
 const STALE_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// The most characters of a directory's name that Reconnect takes (PAN, "Reconnect Okta Directory").
+/// The most characters that Reconnect accepts in a directory's name (PAN, "Reconnect Okta Directory").
 const NAME_LENGTH: usize = 15;
 
-/// The one rule that is matched by making a plan.
+/// The id of the rule for a tenant that a plugin cannot plan. Only making a plan matches it.
 pub(crate) const NOT_PLANNABLE: &str = "not-plannable";
 
 /// The id of the rule for tenants of one plan that share an org.
 pub(crate) const ORG_SHARED: &str = "org-shared";
 
-/// The id of the rule for a provider that did not answer; the error's hint goes before the rule's fix.
+/// The id of the rule for a provider that did not answer. The error's hint replaces the rule's fix.
 pub(super) const PROVIDER_UNREADABLE: &str = "provider-unreadable";
 
 /// The same for a directory.
 pub(super) const DIRECTORY_UNREADABLE: &str = "directory-unreadable";
 
-/// A rule.
+/// A rule of the assessment.
 pub struct Rule {
-    /// A word that never changes its meaning; scripts may rely on it.
+    /// Never changes its meaning; scripts may rely on it.
     pub id: &'static str,
     /// How much a match matters.
     pub severity: Severity,
-    /// What a match makes of a tenant at the least.
+    /// The least severe verdict of a tenant that matches.
     pub verdict: Verdict,
     /// What the rule is about, for `flowswap explain`.
     pub about: &'static str,
@@ -44,37 +44,37 @@ pub struct Rule {
     pub check: fn(&Facts<'_>) -> Option<String>,
 }
 
-/// Every rule.
+/// Every rule that is matched by what both sides show, or by making a plan.
 pub const RULES: &[Rule] = &[
     Rule {
         id: "domain-malformed",
         severity: Severity::Error,
         verdict: Verdict::Blocked,
-        about: "The configured domain is not the bare host name of an Okta org. CIE stores the domain with the connection \
-                and cannot change it later, so nothing is contacted until it is right.",
-        fix: "write the org's host name alone, such as `acme.okta.com`: no scheme, no path, not the `-admin` host",
+        about: "The configured domain is not the bare host name of an Okta org. CIE stores the domain with the \
+                connection and cannot change it later. So flowswap contacts nothing until the domain is right.",
+        fix: "write only the org's host name, such as `acme.okta.com`: no scheme, no path, not the `-admin` host",
         check: |facts| facts.domain_defect.clone(),
     },
     Rule {
         id: PROVIDER_UNREADABLE,
         severity: Severity::Error,
         verdict: Verdict::Unknown,
-        about: "The provider did not answer as it must, so nothing is known of its clients.",
-        fix: "run `flowswap check` and put right what it shows",
+        about: "The provider did not answer as expected, so flowswap knows nothing about its clients.",
+        fix: "run `flowswap check` and fix what it reports",
         check: |facts| {
-            let error = facts.sight.provider.as_ref().err().filter(|_| facts.domain_defect.is_none())?;
-            Some(format!("the provider could not be read: {error}"))
+            let error = facts.inventories.provider.as_ref().err().filter(|_| facts.domain_defect.is_none())?;
+            Some(format!("could not read the provider: {error}"))
         },
     },
     Rule {
         id: DIRECTORY_UNREADABLE,
         severity: Severity::Error,
         verdict: Verdict::Unknown,
-        about: "The directory did not answer as it must, so the flow in use is not known.",
-        fix: "run `flowswap check` and put right what it shows",
+        about: "The directory did not answer as expected, so flowswap does not know which flow it uses.",
+        fix: "run `flowswap check` and fix what it reports",
         check: |facts| {
-            let error = facts.sight.directory.as_ref().err().filter(|_| facts.domain_defect.is_none())?;
-            Some(format!("the directory could not be read: {error}"))
+            let error = facts.inventories.directory.as_ref().err().filter(|_| facts.domain_defect.is_none())?;
+            Some(format!("could not read the directory: {error}"))
         },
     },
     Rule {
@@ -82,35 +82,35 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Info,
         verdict: Verdict::NotApplicable,
         about: "The directory is connected to another kind of provider, or by SCIM.",
-        fix: "take the tenant out of the configuration",
+        fix: "remove the tenant from the configuration",
         check: |facts| {
             let directory = facts.directory.filter(|directory| directory.flow == Flow::NotOkta)?;
-            Some(format!("the directory `{}` is not one of Okta", directory.name))
+            Some(format!("the directory `{}` is not an Okta directory", directory.name))
         },
     },
     Rule {
         id: "flow-unknown",
         severity: Severity::Error,
         verdict: Verdict::Unknown,
-        about: "The directory shows no flow, or a word for it that the configuration does not explain.",
-        fix: "look at the connection in the console; with the rest plugin, complete its `flows` table",
+        about: "The directory shows no flow, or it shows a value that the configuration does not map to a flow.",
+        fix: "check the connection in the console; with the rest plugin, add the missing value to its `flows` table",
         check: |facts| {
             let directory = facts.directory.filter(|directory| directory.flow == Flow::Unknown)?;
-            Some(format!("the flow of the directory `{}` cannot be told", directory.name))
+            Some(format!("flowswap cannot tell which flow the directory `{}` uses", directory.name))
         },
     },
     Rule {
         id: "record-contradicted",
         severity: Severity::Error,
         verdict: Verdict::Unknown,
-        about: "The directory does not show its connection. The operator's record in the configuration says one flow, and the \
-                provider's log shows that a client of the other one gets the tokens. One of the two is out of date.",
-        fix: "look at the connection in the console, and correct `record` of the directory, or take it out",
+        about: "The directory does not show its connection. `record` in the configuration names one flow, but the \
+                provider's log shows that a client of the other flow gets the tokens. One of the two is out of date.",
+        fix: "check the connection in the console; then correct or remove `record` of the directory",
         check: |facts| {
             let (provider, directory) = facts.both().filter(|(_, d)| d.known_from == KnownFrom::Record)?;
             let used = find_used(provider).filter(|used| used.flow != directory.flow)?;
             Some(format!(
-                "the record says {}, and `{}` got a token by {} at {}",
+                "`record` says {}, but `{}` got a token with {} at {}",
                 directory.flow, used.client_id, used.flow, used.granted_at
             ))
         },
@@ -119,14 +119,15 @@ pub const RULES: &[Rule] = &[
         id: "domain-mismatch",
         severity: Severity::Error,
         verdict: Verdict::Unknown,
-        about: "The directory is connected to another org than the one that the configuration names. Whatever the one side \
-                shows says nothing about the other.",
-        fix: "name the org that the directory is connected to; its domain cannot be changed by reconnecting",
+        about: "The directory is connected to an org other than the one in the configuration. What one side shows \
+                says nothing about the other side.",
+        fix: "configure the org that the directory is connected to; reconnecting cannot change a directory's domain",
         check: |facts| {
             let (provider, directory) = facts.both().filter(|(_, directory)| directory.flow != Flow::NotOkta)?;
             let same = directory.domain == provider.domain || directory.domain == facts.spec.domain;
-            let message =
-                || format!("the directory is connected to `{}`, the org is `{}`", directory.domain, provider.domain);
+            let message = || {
+                format!("the directory is connected to `{}`, but the org is `{}`", directory.domain, provider.domain)
+            };
             (!same).then(message)
         },
     },
@@ -134,9 +135,10 @@ pub const RULES: &[Rule] = &[
         id: "witnesses-disagree",
         severity: Severity::Error,
         verdict: Verdict::Unknown,
-        about: "The directory names a client that the provider does not have, or one whose kind does not fit the flow. One of \
-                the two is not what it seems, so nothing is done.",
-        fix: "find out which client the directory uses; a deleted app, another org or a stale view are the usual causes",
+        about: "The directory names a client that the provider does not have, or a client of the wrong kind for the \
+                flow. One of the two sides is wrong, so flowswap does nothing.",
+        fix: "find out which client the directory uses; the usual causes are a deleted app, another org, or an \
+              outdated view",
         check: |facts| {
             let (provider, directory) = facts.both()?;
             let client_id = directory.client_id.as_deref()?;
@@ -145,10 +147,10 @@ pub const RULES: &[Rule] = &[
             let lookalike = provider.lookalikes.iter().any(|app| app.client_id.as_deref() == Some(client_id));
             match directory.flow {
                 Flow::AuthorizationCode if service => Some(format!(
-                    "the directory uses the authorization-code flow with `{client_id}`, which is an API service integration"
+                    "the directory uses the authorization-code flow, but its client `{client_id}` is an API service integration"
                 )),
                 Flow::AuthorizationCode | Flow::ClientCredentials if !legacy && !service && !lookalike => {
-                    Some(format!("the directory connects as `{client_id}`, and the org has no such client of CIE"))
+                    Some(format!("the directory uses the client `{client_id}`, but the org has no such client of CIE"))
                 }
                 _ => None,
             }
@@ -158,12 +160,12 @@ pub const RULES: &[Rule] = &[
         id: "client-hidden",
         severity: Severity::Error,
         verdict: Verdict::Unknown,
-        about: "The directory uses the client-credential flow and does not show as which client, so it cannot be told whether \
-                the right one is in use.",
-        fix: "complete the description of the directory so that it shows the client id",
+        about: "The directory uses the client-credential flow but does not show its client. flowswap cannot tell \
+                whether it uses the right one.",
+        fix: "complete the directory's description so that it shows the client ID",
         check: |facts| {
             let (_, directory) = facts.both_in(Flow::ClientCredentials)?;
-            let message = || "the directory uses the client-credential flow and does not show its client id".to_owned();
+            let message = || "the directory uses the client-credential flow but does not show its client ID".to_owned();
             directory.client_id.is_none().then(message)
         },
     },
@@ -171,14 +173,14 @@ pub const RULES: &[Rule] = &[
         id: "legacy-id-reused",
         severity: Severity::Error,
         verdict: Verdict::Blocked,
-        about: "The directory was switched to the client-credential flow with the id of the old OIDC web app. The two are \
-                incompatible: the org refuses that client, and the directory does not synchronize.",
+        about: "The directory was switched to the client-credential flow with the client ID of the legacy OIDC web \
+                app. That cannot work: the org refuses this client, and the directory does not synchronize.",
         fix: "reconnect the directory with the authorization-code flow and a sign-in, then migrate it with flowswap",
         check: |facts| {
             facts.both_in(Flow::ClientCredentials)?;
             let client = facts.legacy_in_use()?;
             Some(format!(
-                "the client-credential flow is used with the legacy client `{}` ({})",
+                "the directory uses the client-credential flow with the legacy client `{}` ({})",
                 client.client_id, client.label
             ))
         },
@@ -187,28 +189,30 @@ pub const RULES: &[Rule] = &[
         id: "lookalike-in-use",
         severity: Severity::Error,
         verdict: Verdict::Blocked,
-        about: "The directory names an app that has CIE's name and is something else, such as the SAML app of the catalogue.",
+        about: "The directory names an app that has CIE's name but is something else, such as the SAML app from the \
+                catalog.",
         fix: "reconnect the directory with the right app",
         check: |facts| {
             let (provider, directory) = facts.both()?;
             let client_id = directory.client_id.as_deref()?;
             let app = provider.lookalikes.iter().find(|app| app.client_id.as_deref() == Some(client_id))?;
-            Some(format!("the directory connects as `{client_id}`, which is the {} app `{}`", app.kind, app.label))
+            Some(format!("the directory uses the client `{client_id}`, which is the {} app `{}`", app.kind, app.label))
         },
     },
     Rule {
         id: "app-data-without-apps-scope",
         severity: Severity::Error,
         verdict: Verdict::Blocked,
-        about: "Enterprise applications are to be collected, and the API service integration in use is the plain one, which \
-                may not read them. Their data is missing or stale, and policy that uses it does not match.",
+        about: "The tenant needs data of enterprise applications, but its API service integration is the plain one, \
+                which cannot read them. Application data is missing or stale, and policy that uses it does not \
+                match.",
         fix: "install the application-enabled integration and reconnect the directory with its credentials",
         check: |facts| {
             let (_, directory) = facts.both_in(Flow::ClientCredentials)?;
             let client = facts.service_in_use()?;
             let wanted = facts.spec.app_data || directory.app_data == Some(true);
             let message =
-                || format!("applications are collected, and `{}` is the {} integration", client.id, client.variant);
+                || format!("applications must be collected, but `{}` is the {} integration", client.id, client.variant);
             (wanted && client.variant != Variant::ApplicationEnabled).then(message)
         },
     },
@@ -216,9 +220,9 @@ pub const RULES: &[Rule] = &[
         id: "apps-scope-without-app-data",
         severity: Severity::Warning,
         verdict: Verdict::Migrated,
-        about: "The application-enabled integration is in use, and applications are not collected. Either the check box was \
-                forgotten when the directory was reconnected, or the client may read more than it needs.",
-        fix: "set `app_data` to what is wanted; then tick the check box, or reconnect with the plain integration",
+        about: "The directory uses the application-enabled integration but does not collect applications. Either \
+                nobody ticked the check box at the reconnect, or the client may read more than it needs.",
+        fix: "set `app_data` to what you want; then tick the check box, or reconnect with the plain integration",
         check: |facts| {
             let (_, directory) = facts.both_in(Flow::ClientCredentials)?;
             let client = facts.service_in_use()?;
@@ -226,7 +230,7 @@ pub const RULES: &[Rule] = &[
                 Some(collects) => !collects,
                 None => !facts.spec.app_data,
             };
-            let message = || format!("`{}` may read applications, and they are not collected", client.id);
+            let message = || format!("`{}` may read applications, but the directory does not collect them", client.id);
             (unwanted && client.variant == Variant::ApplicationEnabled).then(message)
         },
     },
@@ -234,26 +238,28 @@ pub const RULES: &[Rule] = &[
         id: "app-data-differs",
         severity: Severity::Error,
         verdict: Verdict::Blocked,
-        about: "The configuration says one thing about enterprise applications and the directory does the other. The variant \
-                of the new client follows from it, and choosing wrongly loses application data without an error.",
-        fix: "set `app_data` of the tenant to what the directory does, or change the directory first",
+        about: "The configuration and the directory disagree about enterprise applications. This setting decides the \
+                variant of the new client. The wrong variant loses application data without an error.",
+        fix: "set the tenant's `app_data` to what the directory does, or change the directory first",
         check: |facts| {
             let (_, directory) = facts.both_in(Flow::AuthorizationCode)?;
             let collects = directory.app_data.filter(|collects| *collects != facts.spec.app_data)?;
             let verb = if collects { "collects" } else { "does not collect" };
-            Some(format!("`app_data` is {}, and the directory {verb} applications", facts.spec.app_data))
+            Some(format!("`app_data` is {}, but the directory {verb} applications", facts.spec.app_data))
         },
     },
     Rule {
         id: "app-data-unseen",
         severity: Severity::Warning,
         verdict: Verdict::Ready,
-        about: "The directory does not show whether it collects enterprise applications, so the variant of the new client rests \
-                on the configuration alone. If that is wrong, application data is lost without an error.",
-        fix: "look at the check box in the console and set `app_data` to match, or complete the directory's description",
+        about: "The directory does not show whether it collects enterprise applications. The variant of the new \
+                client depends on the configuration alone. If the configuration is wrong, application data is lost \
+                without an error.",
+        fix: "set `app_data` to match the check box in the console, or complete the directory's description",
         check: |facts| {
             let (_, directory) = facts.both_in(Flow::AuthorizationCode)?;
-            let message = || format!("`app_data` is {}, and the directory does not show its own", facts.spec.app_data);
+            let message =
+                || format!("`app_data` is {}, but the directory does not show its own setting", facts.spec.app_data);
             directory.app_data.is_none().then(message)
         },
     },
@@ -261,9 +267,9 @@ pub const RULES: &[Rule] = &[
         id: "no-legacy-client",
         severity: Severity::Error,
         verdict: Verdict::Blocked,
-        about: "The directory uses the authorization-code flow, and the org has no OIDC web app with CIE's redirect URI. There \
-                would be no way back, and nothing to retire.",
-        fix: "check that the org is the right one; if the app was deleted, reconnect the directory by hand",
+        about: "The directory uses the authorization-code flow, but the org has no OIDC web app with CIE's redirect \
+                URI. There would be nothing to roll back to, and nothing to retire.",
+        fix: "check that this is the right org; if the app was deleted, reconnect the directory by hand",
         check: |facts| {
             let (provider, _) = facts.both_in(Flow::AuthorizationCode)?;
             let message = || "the org has no OIDC web app with CIE's redirect URI".to_owned();
@@ -274,9 +280,9 @@ pub const RULES: &[Rule] = &[
         id: "legacy-client-ambiguous",
         severity: Severity::Error,
         verdict: Verdict::Blocked,
-        about: "The org has several OIDC web apps with CIE's redirect URI, and the directory does not show which it uses, so it \
-                cannot be told which one to retire.",
-        fix: "complete the description of the directory so that it shows the client id, or delete the apps that are not used",
+        about: "The org has several OIDC web apps with CIE's redirect URI, and the directory does not show which one \
+                it uses. flowswap cannot tell which one to retire.",
+        fix: "complete the directory's description so that it shows the client ID, or delete the unused apps",
         check: |facts| {
             let (provider, directory) = facts.both_in(Flow::AuthorizationCode)?;
             let ambiguous = provider.legacy_clients.len() > 1 && directory.client_id.is_none();
@@ -287,8 +293,8 @@ pub const RULES: &[Rule] = &[
         id: "several-legacy-clients",
         severity: Severity::Warning,
         verdict: Verdict::Ready,
-        about: "The org has further OIDC web apps with CIE's redirect URI beside the one that the directory uses. They may belong \
-                to other connections. Only the one in use is ever retired.",
+        about: "Besides the OIDC web app that the directory uses, the org has others with CIE's redirect URI. They \
+                may belong to other connections. flowswap only ever retires the one in use.",
         fix: "find out what the other apps are for",
         check: |facts| {
             let (provider, _) = facts.both_in(Flow::AuthorizationCode)?;
@@ -299,16 +305,16 @@ pub const RULES: &[Rule] = &[
                 .filter(|c| c.id != used.id)
                 .map(|c| format!("`{}`", c.client_id))
                 .collect();
-            (!others.is_empty()).then(|| format!("beside `{}` the org has {}", used.client_id, others.join(", ")))
+            (!others.is_empty()).then(|| format!("besides `{}`, the org has {}", used.client_id, others.join(", ")))
         },
     },
     Rule {
         id: "legacy-client-shared",
         severity: Severity::Warning,
         verdict: Verdict::Ready,
-        about: "The legacy client has several redirect URIs, so further connections, of other regions, may sign in through it. \
-                Retiring it would stop them as well.",
-        fix: "migrate every connection that uses the app before any of them is finalized",
+        about: "The legacy client has several redirect URIs, so connections in other regions may sign in through it. \
+                Retiring it would stop them too.",
+        fix: "migrate every connection that uses the app before you finalize any of them",
         check: |facts| {
             facts.both_in(Flow::AuthorizationCode)?;
             let client = facts.legacy_in_use().filter(|client| client.redirect_uris.len() > 1)?;
@@ -319,9 +325,10 @@ pub const RULES: &[Rule] = &[
         id: "legacy-client-left",
         severity: Severity::Warning,
         verdict: Verdict::Migrated,
-        about: "The directory is migrated, and the org still has an active OIDC web app with CIE's redirect URI: access that \
-                nobody needs any more, unless another connection uses it.",
-        fix: "`flowswap finalize` retires the one of a tenant that flowswap migrated; look after others by hand",
+        about: "The directory is migrated, but the org still has an active OIDC web app with CIE's redirect URI. \
+                Nobody needs this access any more, unless another connection uses it.",
+        fix: "run `flowswap finalize` to retire the app of a tenant that flowswap migrated; handle other apps by \
+              hand",
         check: |facts| {
             let (provider, _) = facts.both_in(Flow::ClientCredentials)?;
             facts.service_in_use()?;
@@ -338,8 +345,9 @@ pub const RULES: &[Rule] = &[
         id: "legacy-client-inactive",
         severity: Severity::Error,
         verdict: Verdict::Blocked,
-        about: "The legacy client is not active: the connection does not synchronize, and it could not be restored.",
-        fix: "activate the app in Okta and see the directory synchronize, then plan again",
+        about: "The legacy client is not active. The connection does not synchronize, and a rollback could not \
+                restore it.",
+        fix: "activate the app in Okta, wait until the directory synchronizes, then plan again",
         check: |facts| {
             facts.both_in(Flow::AuthorizationCode)?;
             let client = facts.legacy_in_use().filter(|client| !client.is_active())?;
@@ -350,9 +358,10 @@ pub const RULES: &[Rule] = &[
         id: "variant-type-unknown",
         severity: Severity::Error,
         verdict: Verdict::Blocked,
-        about: "The type key of the API service integration cannot be computed from its name. It is configured, or learnt from \
-                an instance that exists in the org.",
-        fix: "set `variant_types` of the provider; or install the integration once by hand in any org and read its type there",
+        about: "flowswap cannot compute the type key of the API service integration from its name. It takes the key \
+                from the configuration, or from an instance that exists in the org.",
+        fix: "set `variant_types` of the provider; or install the integration once by hand in any org and copy its \
+              type from there",
         check: |facts| {
             let (provider, _) = facts.both_in(Flow::AuthorizationCode)?;
             let variant = facts.needed_variant();
@@ -364,39 +373,42 @@ pub const RULES: &[Rule] = &[
         id: NOT_PLANNABLE,
         severity: Severity::Error,
         verdict: Verdict::Blocked,
-        about: "Nothing stands in the way of the tenant, and yet a plugin could not propose its steps.",
-        fix: "see the plugin's documentation",
-        // Found when a plan is made, and not from what both sides show.
+        about: "Nothing blocks the tenant, but a plugin could not propose its steps.",
+        fix: "read the plugin's documentation",
+        // Matched when a plan is made, not by what both sides show.
         check: |_| None,
     },
     Rule {
         id: ORG_SHARED,
         severity: Severity::Error,
         verdict: Verdict::Blocked,
-        about: "Another tenant is connected to the same org and is migrated first. Two migrations in one org at once could not \
-                tell their new clients apart should an answer be lost. The same directory may also be configured twice.",
-        fix: "see that it is not the same directory twice; then plan and apply the tenants of one org one after the other",
-        // Found when a plan is made, and not from what one tenant shows.
+        about: "Another tenant is connected to the same org and is migrated first. If an answer were lost, flowswap \
+                could not tell the new clients of two migrations in one org apart. The same directory may also be \
+                configured twice.",
+        fix: "check that the same directory is not configured twice; then plan and apply the tenants of one org one \
+              after the other",
+        // Matched when a plan is made, because it takes more than one tenant.
         check: |_| None,
     },
     Rule {
         id: "migration-begun",
         severity: Severity::Error,
         verdict: Verdict::Blocked,
-        about: "flowswap has begun to migrate the tenant and has neither finished nor taken it back. A new plan would not know \
-                of what was done already.",
-        fix: "`flowswap status` shows where it stands and what is next",
+        about: "flowswap has started to migrate the tenant and has neither finished nor rolled back. A new plan \
+                would not know what is already done.",
+        fix: "run `flowswap status` to see where the tenant stands and what is next",
         check: |facts| {
             facts.both_in(Flow::AuthorizationCode)?;
-            facts.spec.begun.then(|| "a migration was begun and is not finished".to_owned())
+            facts.spec.begun.then(|| "a migration was started and is not finished".to_owned())
         },
     },
     Rule {
         id: "auth-code-flow",
         severity: Severity::Warning,
         verdict: Verdict::Ready,
-        about: "The directory uses the OAuth authorization-code flow. Its refresh token lives 90 days from the last sign-in of a \
-                person, whether it is used or not; then the directory stops synchronizing in silence.",
+        about: "The directory uses the OAuth authorization-code flow. Its refresh token lives 90 days from the last \
+                sign-in of a person, whether it is used or not. Then the directory stops synchronizing without an \
+                error.",
         fix: "plan its migration: `flowswap plan -o plan.json`",
         check: |facts| {
             let (_, directory) = facts.both_in(Flow::AuthorizationCode)?;
@@ -407,9 +419,9 @@ pub const RULES: &[Rule] = &[
         id: "flow-from-provider",
         severity: Severity::Info,
         verdict: Verdict::Ready,
-        about: "The directory shows neither its flow nor its client. Which one it uses is known from the provider: only that \
-                client gets tokens, or there is no other.",
-        fix: "nothing; `record` of the directory can say what the console shows, as a second witness",
+        about: "The directory shows neither its flow nor its client. flowswap knows them from the provider: only \
+                this client gets tokens, or there is no other client.",
+        fix: "nothing; for a second source, set `record` of the directory to what the console shows",
         check: |facts| {
             let (provider, directory) = facts.both().filter(|(_, d)| d.known_from == KnownFrom::Provider)?;
             let client = directory.client_id.as_deref().unwrap_or_default();
@@ -417,7 +429,7 @@ pub const RULES: &[Rule] = &[
                 Some(used) => {
                     format!("the provider shows {}: `{client}` got a token at {}", directory.flow, used.granted_at)
                 }
-                None => format!("the provider has no client but `{client}`, so it is {}", directory.flow),
+                None => format!("the provider has no client except `{client}`, so the flow is {}", directory.flow),
             })
         },
     },
@@ -425,22 +437,24 @@ pub const RULES: &[Rule] = &[
         id: "flow-from-record",
         severity: Severity::Info,
         verdict: Verdict::Ready,
-        about: "The directory shows neither its flow nor its client. Both are known from the operator's record in the \
-                configuration, which nothing contradicts.",
-        fix: "nothing; see that `record` is what the console shows today",
+        about: "The directory shows neither its flow nor its client. flowswap knows them from `record` in the \
+                configuration, and nothing contradicts it.",
+        fix: "nothing; check that `record` still matches what the console shows",
         check: |facts| {
             let directory = facts.directory.filter(|directory| directory.known_from == KnownFrom::Record)?;
-            Some(format!("the configuration's record says {}", directory.flow))
+            Some(format!("`record` in the configuration says {}", directory.flow))
         },
     },
     Rule {
         id: "directory-name-long",
         severity: Severity::Warning,
         verdict: Verdict::Ready,
-        about: "The directory's name has more than 15 characters. Reconnect asks to shorten such a name; whether it does so for a \
-                name that is the default domain is not documented. A new name changes the distinguished name of every group, and \
-                policy rules, dynamic user groups and Cortex XDR settings that use the old one no longer match.",
-        fix: "look at the field Directory Name before Submit; if it must be shortened, plan the change of what refers to it first",
+        about: "The directory's name has more than 15 characters. Reconnect asks you to shorten such a name. Whether \
+                it also does so for a name that is the default domain is not documented. A new name changes the \
+                distinguished name of every group. Policy rules, dynamic user groups, and Cortex XDR settings that \
+                use the old names no longer match.",
+        fix: "check the field Directory Name before Submit; if you must shorten the name, first plan the change of \
+              everything that refers to it",
         check: |facts| {
             let (_, directory) = facts.both_in(Flow::AuthorizationCode)?;
             let length = directory.name.chars().count();
@@ -451,27 +465,28 @@ pub const RULES: &[Rule] = &[
         id: "legacy-token-refused",
         severity: Severity::Warning,
         verdict: Verdict::Ready,
-        about: "The org refuses tokens to the legacy client: its refresh token is dead, or the administrator to whom the app is \
-                assigned was deactivated or lost the role. The directory does not synchronize, and the way back needs more than \
+        about: "The org refuses tokens to the legacy client. Its refresh token is dead, or the app's administrator \
+                was deactivated or lost the role. The directory does not synchronize, and a rollback needs more than \
                 a sign-in.",
-        fix: "see that the administrator of the app is active and has the role, and sign in once, so that the way back works; or \
-              migrate without a way back",
+        fix: "check that the app's administrator is active and has the role, and sign in once so that a rollback \
+              works; or migrate without a rollback",
         check: |facts| {
             facts.both_in(Flow::AuthorizationCode)?;
             let tokens = &facts.legacy_in_use()?.tokens;
             let time = |text: &Option<String>| text.as_deref().and_then(times::read);
             let refused = time(&tokens.refused_at)?;
             let is_over = time(&tokens.granted_at).is_some_and(|granted| granted > refused);
-            (!is_over).then(|| format!("the last token was refused at {refused}"))
+            (!is_over).then(|| format!("the org last refused a token at {refused}"))
         },
     },
     Rule {
         id: "sync-stale",
         severity: Severity::Warning,
         verdict: Verdict::Ready,
-        about: "The directory says that all is well, and its last synchronization was more than a day ago. That is how a dead \
-                connection looks: the status keeps its last good word, and policy goes on with old mappings.",
-        fix: "look why it does not synchronize; migrating helps where the refresh token is dead",
+        about: "The directory reports no problem, but its last synchronization was more than a day ago. A dead \
+                connection looks like this: the status keeps its last good value, and policy keeps using old \
+                mappings.",
+        fix: "find out why the directory does not synchronize; migrating helps if the refresh token is dead",
         check: |facts| {
             let directory = facts.directory.filter(|directory| directory.healthy != Some(false))?;
             let last = times::read(directory.last_success.as_deref()?)?;
@@ -482,10 +497,10 @@ pub const RULES: &[Rule] = &[
         id: "time-unreadable",
         severity: Severity::Warning,
         verdict: Verdict::Ready,
-        about: "A time that a side tells cannot be read: it must be written as RFC 3339 says, with its offset, such as \
-                `2026-01-01T00:00:00Z`. What follows from it is not known: whether the directory synchronizes, which client gets \
-                tokens, how many days are left.",
-        fix: "with the rest plugin, point `fields` at a time that is written so; else look at it in the console by hand",
+        about: "A side shows a time that flowswap cannot read. A time must follow RFC 3339 and have an offset, such \
+                as `2026-01-01T00:00:00Z`. flowswap may therefore not know whether the directory synchronizes, which \
+                client gets tokens, or how many days are left.",
+        fix: "with the rest plugin, point `fields` at a time in this format; otherwise check the time in the console",
         check: |facts| {
             let unreadable = times::find_unreadable(facts.provider, facts.directory);
             (!unreadable.is_empty()).then(|| unreadable.join("; "))
@@ -506,9 +521,9 @@ pub const RULES: &[Rule] = &[
         id: "deadline-passed",
         severity: Severity::Warning,
         verdict: Verdict::Ready,
-        about: "More than 90 days have passed since a person signed in, so the refresh token is dead. Migrating helps; rolling \
-                back would bring a dead connection back.",
-        fix: "migrate this tenant first, or sign in once before, so that the way back works",
+        about: "More than 90 days have passed since a person signed in, so the refresh token is dead. Migrating \
+                helps. A rollback would restore a dead connection.",
+        fix: "migrate this tenant first; or sign in once before that, so that a rollback works",
         check: |facts| {
             let days = facts.days_left.filter(|days| *days < 0)?;
             Some(format!("the last sign-in is more than {} days ago", SIGN_IN_LIFETIME_DAYS - days - 1))
@@ -518,23 +533,24 @@ pub const RULES: &[Rule] = &[
         id: "sync-unhealthy",
         severity: Severity::Warning,
         verdict: Verdict::Ready,
-        about: "The directory's last synchronization was not good, so there is no sound state to compare the new one with.",
-        fix: "see why before migrating; after it, compare the numbers of users and groups by hand",
+        about: "The directory's last synchronization was not healthy, so there is no sound state to compare the new \
+                one with.",
+        fix: "find out why before you migrate; afterwards, compare the numbers of users and groups by hand",
         check: |facts| {
             let directory = facts.directory.filter(|directory| directory.healthy == Some(false))?;
-            Some(format!("the directory says `{}`", directory.status.as_deref().unwrap_or("unhealthy")))
+            Some(format!("the directory reports `{}`", directory.status.as_deref().unwrap_or("unhealthy")))
         },
     },
     Rule {
         id: "unused-service-client",
         severity: Severity::Warning,
         verdict: Verdict::Ready,
-        about: "The org has an API service integration of CIE that the directory does not use; perhaps somebody began by hand. \
-                Its secret was shown once, so a migration makes a client of its own.",
-        fix: "revoke the integration in Okta once it is sure that nothing uses it",
+        about: "The org has an API service integration of CIE that the directory does not use. Perhaps somebody \
+                started by hand. Its secret was shown only once, so a migration creates its own client.",
+        fix: "revoke the integration in Okta once you are sure that nothing uses it",
         check: |facts| {
             let (provider, directory) = facts.both()?;
-            // What we made ourselves and the directory does not use yet is no puzzle.
+            // A client that flowswap made and the directory does not use yet needs no explanation.
             let ours = facts.spec.begun && directory.flow == Flow::AuthorizationCode;
             let unused = |id: &str| directory.client_id.as_deref() != Some(id) && !ours;
             let ids: Vec<_> =
@@ -546,9 +562,9 @@ pub const RULES: &[Rule] = &[
         id: "lookalike-present",
         severity: Severity::Info,
         verdict: Verdict::Ready,
-        about: "The org has an app with CIE's name that is something else, such as the SAML app of the catalogue. It is no part of \
-                a migration and is never touched.",
-        fix: "nothing; do not take it for the legacy client",
+        about: "The org has an app with CIE's name that is something else, such as the SAML app from the catalog. It \
+                is not part of a migration, and flowswap never touches it.",
+        fix: "nothing; do not mistake it for the legacy client",
         check: |facts| {
             let apps: Vec<_> = facts
                 .provider?
@@ -556,18 +572,19 @@ pub const RULES: &[Rule] = &[
                 .iter()
                 .map(|app| format!("`{}` ({}, {})", app.label, app.kind, app.id))
                 .collect();
-            (!apps.is_empty()).then(|| format!("not to be confused: {}", apps.join(", ")))
+            (!apps.is_empty()).then(|| format!("not the legacy client: {}", apps.join(", ")))
         },
     },
     Rule {
         id: "way-back-attended",
         severity: Severity::Info,
         verdict: Verdict::Ready,
-        about: "The directory's interface cannot put the previous connection back, so rolling back needs a person who signs in.",
-        fix: "have somebody ready who can sign in, if a rollback must be quick",
+        about: "The directory's interface cannot restore the previous connection, so a rollback needs a person who \
+                signs in.",
+        fix: "have somebody ready to sign in if a rollback must be quick",
         check: |facts| {
             let (_, directory) = facts.both_in(Flow::AuthorizationCode)?;
-            (!directory.can_restore).then(|| "rolling back needs a person to sign in".to_owned())
+            (!directory.can_restore).then(|| "a rollback needs a person who signs in".to_owned())
         },
     },
     Rule {
@@ -581,7 +598,7 @@ pub const RULES: &[Rule] = &[
             let client = facts.service_in_use()?;
             let wanted = facts.spec.app_data || directory.app_data == Some(true);
             let is_fit = !wanted || client.variant == Variant::ApplicationEnabled;
-            is_fit.then(|| format!("the directory connects as `{}`", client.id))
+            is_fit.then(|| format!("the directory uses the client `{}`", client.id))
         },
     },
 ];

@@ -1,14 +1,14 @@
-//! Times that the two sides tell. One that cannot be read is never taken for one that is not there.
+//! Reads the times that both sides show. A time that cannot be read is reported and never treated as absent.
 
 use flowswap_contract::{DirectoryInventory, ProviderInventory};
 use jiff::Timestamp;
 
-/// A time as RFC 3339 writes it. Without an offset it is no point in time.
+/// Reads a time in RFC 3339. Without an offset, a text names no point in time and gives `None`.
 pub(super) fn read(text: &str) -> Option<Timestamp> {
     text.parse().ok()
 }
 
-/// What of both sides' times cannot be read: where it stands, and what it is.
+/// Lists the times that cannot be read, each with its place and its text.
 pub(super) fn find_unreadable(
     provider: Option<&ProviderInventory>,
     directory: Option<&DirectoryInventory>,

@@ -1,4 +1,4 @@
-//! A way back that a person ends before its end: the tenant stays migrated, and goes on from there.
+//! A rollback that a person abandons before its end. The tenant stays migrated and continues from there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use super::{
 use crate::{Direction, TenantState};
 
 impl TenantHistory {
-    /// Whether the tenant is on a way back that can be ended: it is not at its end, and what `swap` needs is not taken back.
+    /// Whether the tenant has an unfinished rollback that can be abandoned: what `swap` needs must not be rolled back yet.
     pub fn can_abandon(&self) -> bool {
         let is_open = matches!(self.state, TenantState::Stuck | TenantState::RollingBack | TenantState::Waiting);
         let work = self.work.as_ref().filter(|_| is_open && self.direction == Direction::Back);
@@ -23,7 +23,7 @@ impl TenantHistory {
         })
     }
 
-    /// Takes in that the way back was ended.
+    /// Adds the record that the rollback was abandoned.
     pub(super) fn abandon(
         &mut self,
         stands: &BTreeMap<String, Values>,
@@ -32,23 +32,25 @@ impl TenantHistory {
         at: Timestamp,
     ) -> Result<(), String> {
         if !self.can_abandon() {
-            return Err(format!("the way back is abandoned, and the tenant is {}", self.state));
+            return Err(format!("the rollback is abandoned, but the tenant is {}", self.state));
         }
         if reason.trim().is_empty() {
-            return Err("the way back is abandoned without a reason".to_owned());
+            return Err("the rollback is abandoned without a reason".to_owned());
         }
         let work = self.work()?;
         if let Some(step) = work.steps_of(&[Phase::Provision, Phase::Swap]).find(|step| !stands.contains_key(&step.id))
         {
-            return Err(format!("the way back is abandoned, and step `{}` does not stand", step.id));
+            return Err(format!("the rollback is abandoned, but step `{}` is not in place", step.id));
         }
         if let Some(step) = stands.keys().find(|step| work.tenant.step(step).is_none() || !work.changes_something(step))
         {
-            return Err(format!("the plan has no step `{step}` that could stand"));
+            return Err(format!("the plan has no step `{step}` that could be in place"));
         }
-        let state = work.stay(stands, at);
-        (self.direction, self.taken_up, self.is_abandoned) = (Direction::Forward, false, true);
-        self.enter(state, Some(format!("{by} ended the way back: {reason}")), at);
+        let state = work.keep_in_place(stands, at);
+        self.direction = Direction::Forward;
+        self.taken_up = false;
+        self.is_abandoned = true;
+        self.enter(state, Some(format!("{by} abandoned the rollback: {reason}")), at);
         Ok(())
     }
 }
@@ -62,24 +64,30 @@ impl Work {
         self.done.iter().filter_map(|done| self.tenant.step(&done.id)).map(|step| step.proposal.phase).collect()
     }
 
-    /// What was seen in place stands, and nothing is in doubt or asked any more. Gives where that leaves the tenant.
-    fn stay(&mut self, stands: &BTreeMap<String, Values>, at: Timestamp) -> TenantState {
-        let shaken = self.doubt.take().map(|doubt| doubt.step);
+    /// Marks the steps in `stands` as done and all others as rolled back. Clears the doubt and the open question. Returns the
+    /// state that results.
+    fn keep_in_place(&mut self, stands: &BTreeMap<String, Values>, at: Timestamp) -> TenantState {
+        let doubted = self.doubt.take().map(|doubt| doubt.step);
         self.question = None;
         let steps: Vec<Step> = self.tenant.steps.clone();
         for step in steps.iter().filter(|step| !step.proposal.phase.is_check()) {
             match stands.get(&step.id) {
-                Some(_) if self.is_done(&step.id) && shaken.as_ref() != Some(&step.id) => {}
+                Some(_) if self.is_done(&step.id) && doubted.as_ref() != Some(&step.id) => {}
                 Some(outputs) => {
                     self.keep(outputs);
-                    self.put(DoneStep { id: step.id.clone(), outputs: outputs.clone(), evidence: Vec::new(), at });
+                    self.mark_done(DoneStep {
+                        id: step.id.clone(),
+                        outputs: outputs.clone(),
+                        evidence: Vec::new(),
+                        at,
+                    });
                     if step.proposal.phase == Phase::Swap {
-                        // What was confirmed before the directory was connected anew is no proof any more.
+                        // The directory was connected again, so earlier confirmations no longer count.
                         let is_proof = |of: &Step| of.proposal.phase == Phase::Confirm;
                         self.done.retain(|done| !steps.iter().any(|of| of.id == done.id && is_proof(of)));
                     }
                 }
-                None => self.take_back(&step.id),
+                None => self.mark_undone(&step.id),
             }
         }
         let place = |id: &str| steps.iter().position(|step| step.id == id);

@@ -1,4 +1,4 @@
-//! The state of every tenant: a fold over the journal, and nothing beside it.
+//! The state of every tenant, computed from the journal alone.
 
 mod abandoned;
 mod question;
@@ -10,44 +10,44 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::{Entry, Record, RunCommand, RunId, RunScope};
-pub use question::{Claim, HandedOver, Question};
+pub use question::{Claim, Handover, Question};
 pub use tenant::TenantHistory;
-pub use work::{DoneStep, Doubt, Look, SentRequest, Work};
+pub use work::{DoneStep, Doubt, LastResult, SentRequest, Work};
 
-/// What the journal says of all tenants.
+/// What the journal records of all tenants.
 #[derive(Debug, Clone, Default)]
 pub struct History {
     tenants: BTreeMap<String, TenantHistory>,
     last_run: Option<LastRun>,
 }
 
-/// The run that began last.
+/// The run that started last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastRun {
     /// Its id.
     pub run: RunId,
     /// Its command.
     pub command: RunCommand,
-    /// What it was to do; none if it had nothing to do, or was made by a version that did not record it.
+    /// What it had to do. `None` if it had no tenants, or if its version did not record it.
     pub scope: Option<RunScope>,
-    /// When it began.
+    /// When it started.
     pub at: Timestamp,
-    /// How it ended; none if it was cut off, or is still at work.
+    /// How it ended. `None` if it crashed, or if it is still running.
     pub end: Option<RunEnd>,
 }
 
-/// How a run ended by itself.
+/// How a run ended normally.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunEnd {
-    /// It came to its end.
-    Whole,
+    /// It worked on all its tenants.
+    Completed,
     /// The operator stopped it.
     Interrupted,
 }
 
-/// A record that cannot follow those before it.
+/// A record that cannot follow the records before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("record {seq} of the journal cannot follow those before it: {problem}")]
+#[error("record {seq} of the journal cannot follow the records before it: {problem}")]
 pub struct IllegalRecord {
     /// The record's number.
     pub seq: u64,
@@ -56,11 +56,11 @@ pub struct IllegalRecord {
 }
 
 impl History {
-    /// Folds records into the state.
+    /// Computes the state from all records.
     pub fn fold(records: &[Record]) -> Result<Self, IllegalRecord> {
         let mut history = Self::default();
         for record in records {
-            history.take(record).map_err(|problem| IllegalRecord { seq: record.seq, problem })?;
+            history.add(record).map_err(|problem| IllegalRecord { seq: record.seq, problem })?;
         }
         Ok(history)
     }
@@ -70,37 +70,37 @@ impl History {
         self.tenants.get(name)
     }
 
-    /// All tenants that the journal knows, by name.
+    /// All tenants in the journal, by name.
     pub fn tenants(&self) -> impl Iterator<Item = (&str, &TenantHistory)> {
         self.tenants.iter().map(|(name, history)| (name.as_str(), history))
     }
 
-    /// The run that began last; none before the first.
+    /// The run that started last. `None` before the first run.
     pub fn last_run(&self) -> Option<&LastRun> {
         self.last_run.as_ref()
     }
 
-    fn take(&mut self, record: &Record) -> Result<(), String> {
+    fn add(&mut self, record: &Record) -> Result<(), String> {
         let draft = &record.draft;
         match (&draft.entry, &draft.tenant) {
             (Entry::RunStarted { .. } | Entry::RunEnded { .. }, Some(_)) => {
                 Err("a run's record names a tenant".to_owned())
             }
             (Entry::RunStarted { command, scope, .. }, None) => {
-                let (command, scope) = (*command, scope.clone());
-                self.last_run = Some(LastRun { run: draft.run, command, scope, at: draft.at, end: None });
+                self.last_run =
+                    Some(LastRun { run: draft.run, command: *command, scope: scope.clone(), at: draft.at, end: None });
                 Ok(())
             }
             (Entry::RunEnded { interrupted }, None) => self.end_run(draft.run, *interrupted),
             (_, None) => Err("it names no tenant".to_owned()),
             (entry, Some(name)) => {
-                if !is_said_between_runs(entry) {
+                if !is_written_between_runs(entry) {
                     self.expect_running(draft.run)?;
                 }
                 self.tenants
                     .entry(name.clone())
                     .or_insert_with(|| TenantHistory::new(draft.at))
-                    .take(entry, draft.run, draft.at)
+                    .add(entry, draft.run, draft.at)
                     .map_err(|problem| format!("tenant `{name}`: {problem}"))
             }
         }
@@ -109,25 +109,25 @@ impl History {
     fn end_run(&mut self, run: RunId, interrupted: bool) -> Result<(), String> {
         self.expect_running(run)?;
         if let Some(last) = &mut self.last_run {
-            last.end = Some(if interrupted { RunEnd::Interrupted } else { RunEnd::Whole });
+            last.end = Some(if interrupted { RunEnd::Interrupted } else { RunEnd::Completed });
         }
         Ok(())
     }
 
-    /// One run is at work at a time: what another one records afterwards, or the same one after its end, was not
-    /// written by flowswap.
+    /// Only one run works at a time. flowswap never writes a record of an earlier run after a later run has started, or of a
+    /// run that has ended.
     fn expect_running(&self, run: RunId) -> Result<(), String> {
         match &self.last_run {
             Some(last) if last.run == run && last.end.is_none() => Ok(()),
             Some(last) if last.run == run => Err(format!("run {run} has ended")),
-            Some(last) => Err(format!("it belongs to run {run}, and run {} has begun since", last.run)),
-            None => Err(format!("run {run} has not begun")),
+            Some(last) => Err(format!("it belongs to run {run}, but run {} has started since", last.run)),
+            None => Err(format!("run {run} has not started")),
         }
     }
 }
 
-/// What is recorded by commands that are no runs.
-fn is_said_between_runs(entry: &Entry) -> bool {
+/// Whether commands that are not runs write this record.
+fn is_written_between_runs(entry: &Entry) -> bool {
     matches!(
         entry,
         Entry::Planned { .. }

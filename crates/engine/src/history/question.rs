@@ -1,77 +1,78 @@
-//! What a person was asked for a tenant, what was said of it, and which secrets were given to people.
+//! What a person was asked to do for a tenant, what people answered, and which secrets they received.
 
 use flowswap_contract::{Handle, RunSheet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::work::Work;
-use crate::{Direction, HandOver};
+use crate::{Direction, HandoverChannel};
 
-/// What another side infers is the beginning of a person's act, and its end once it has stayed so for longer than a directory
-/// takes to synchronize (PAN: every five minutes): testing is seen before submitting.
-const SURE_AFTER: SignedDuration = SignedDuration::from_mins(6);
+/// How long the other side must keep inferring that a step is done before it counts without a confirmation. A test of the
+/// connection looks like its submission at first. The next synchronization tells them apart, so this is longer than the five
+/// minutes between two synchronizations (PAN).
+const BELIEVED_AFTER: SignedDuration = SignedDuration::from_mins(6);
 
 /// What a person was asked to do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Question {
     /// The step.
     pub step: String,
-    /// Whether it is to be carried out or taken back.
+    /// Whether to carry it out or to roll it back.
     pub direction: Direction,
     /// What to do.
     pub sheet: RunSheet,
-    /// Who is asked; anybody who may if nobody is named.
+    /// The person who is asked. `None` if anybody may do it.
     pub owner: Option<String>,
-    /// Since when.
+    /// When the person was asked.
     pub since: Timestamp,
     /// When it is due.
     pub deadline: Timestamp,
-    /// Who has said that it is done, oldest first.
+    /// The confirmations, oldest first.
     pub claims: Vec<Claim>,
-    /// Since when another side is seen to infer that it is done, by the clock of this machine.
+    /// Since when the other side infers that it is done, by the clock of this machine.
     pub noticed: Option<Timestamp>,
 }
 
 impl Question {
-    /// From when on what another side infers is believed without a word; none while it infers nothing.
+    /// When the other side's inference starts to count without a confirmation. `None` while it infers nothing.
     pub fn believed_at(&self) -> Option<Timestamp> {
-        self.noticed?.checked_add(SURE_AFTER).ok()
+        self.noticed?.checked_add(BELIEVED_AFTER).ok()
     }
 }
 
-/// A person's word that something is done.
+/// A person's confirmation that a step is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// Who.
     pub by: String,
     /// When.
     pub at: Timestamp,
-    /// What else was said.
+    /// A note of the person.
     pub note: Option<String>,
 }
 
 /// A secret that was given to a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HandedOver {
+pub struct Handover {
     /// Its name.
     pub handle: Handle,
-    /// To whom.
+    /// Who received it.
     pub by: String,
     /// How.
-    pub way: HandOver,
+    pub way: HandoverChannel,
     /// When.
     pub at: Timestamp,
 }
 
 impl Work {
-    /// The run sheet that a person has at hand: of what is asked, or else of what was done.
-    pub fn sheet_at_hand(&self) -> Option<&Question> {
+    /// The run sheet that a person works with: of the open question, or else of the last answered one.
+    pub fn current_sheet(&self) -> Option<&Question> {
         self.question.as_ref().or(self.answered.as_ref())
     }
 
     pub(super) fn ask(&mut self, question: Question) -> Result<(), String> {
-        self.expect_begun_in(&question.step, question.direction)?;
+        self.expect_started_in(&question.step, question.direction)?;
         if self.question.is_some() {
-            return Err(format!("a person is asked for step `{}` while another question is open", question.step));
+            return Err(format!("a person is asked for step `{}` while another request is open", question.step));
         }
         self.question = Some(question);
         Ok(())
@@ -80,39 +81,39 @@ impl Work {
     pub(super) fn claim(&mut self, step: &str, claim: Claim) -> Result<(), String> {
         match &mut self.question {
             Some(question) if question.step == step => {
-                // Whoever says once more that the step is taken back has not carried it out meanwhile.
+                // A repeated confirmation of a rollback does not mean that the person carried the step out again.
                 if question.direction == Direction::Forward || question.claims.is_empty() {
                     self.claimed_at = Some(claim.at);
                 }
                 question.claims.push(claim);
                 Ok(())
             }
-            _ => Err(format!("step `{step}` is confirmed, and nobody was asked for it")),
+            _ => Err(format!("step `{step}` is confirmed, but nobody was asked for it")),
         }
     }
 
-    /// Only a change of what is seen is told.
+    /// Records that the other side began or ceased to infer that the step is done. Every such record is a change.
     pub(super) fn notice(&mut self, step: &str, seen: bool, at: Timestamp) -> Result<(), String> {
         let Some(question) = self.question.as_mut().filter(|question| question.step == step) else {
-            return Err(format!("step `{step}` is noticed, and nobody was asked for it"));
+            return Err(format!("step `{step}` is noticed, but nobody was asked for it"));
         };
         if question.noticed.is_some() == seen {
-            let how = if seen { "again, and nothing was different since" } else { "to be gone, and was not seen" };
+            let how = if seen { "again without a change since" } else { "as gone, but was not noticed before" };
             return Err(format!("step `{step}` is noticed {how}"));
         }
         question.noticed = seen.then_some(at);
         Ok(())
     }
 
-    /// Takes the question back. The step stays in doubt: whoever declines may have begun.
+    /// Closes the question. The step stays in doubt, because the person may have started before declining.
     pub(super) fn decline(&mut self, step: &str) -> Result<Question, String> {
         let question = self.question.take_if(|question| question.step == step);
-        question.ok_or_else(|| format!("step `{step}` is declined, and nobody was asked for it"))
+        question.ok_or_else(|| format!("step `{step}` is declined, but nobody was asked for it"))
     }
 
-    pub(super) fn hand_over(&mut self, handed_over: HandedOver) -> Result<(), String> {
+    pub(super) fn hand_over(&mut self, handed_over: Handover) -> Result<(), String> {
         if !self.secrets.contains(&handed_over.handle) {
-            return Err(format!("the secret `{}` is handed over, and was not kept", handed_over.handle));
+            return Err(format!("the secret `{}` is handed over, but is not in the secret store", handed_over.handle));
         }
         self.handed_over.push(handed_over);
         Ok(())

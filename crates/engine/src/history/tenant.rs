@@ -1,4 +1,4 @@
-//! What the journal says of one tenant: which records may follow which, and where they bring it.
+//! What the journal records of one tenant: which records may follow which, and the state that they lead to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,44 +6,44 @@ use flowswap_contract::Evidence;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    question::{Claim, HandedOver, Question},
-    work::{DoneStep, Look, Work},
+    question::{Claim, Handover, Question},
+    work::{DoneStep, LastResult, Work},
 };
 use crate::{Direction, Entry, PlannedTenant, PluginPin, RunId, TenantState, Verdict};
 
-/// What the journal says of one tenant.
+/// What the journal records of one tenant.
 #[derive(Debug, Clone)]
 pub struct TenantHistory {
-    /// Where it stands.
+    /// Its state.
     pub state: TenantState,
-    /// Since when.
+    /// Since when it has this state.
     pub since: Timestamp,
-    /// Why, where that is not plain.
+    /// Why, if the state alone does not say it.
     pub reason: Option<String>,
-    /// The last step that was begun.
+    /// The last step that was started.
     pub step: Option<String>,
-    /// Which way the last work on it went.
+    /// The direction of the last run that worked on it.
     pub direction: Direction,
     /// Where its last plan was written.
     pub plan_path: Option<String>,
-    /// The digests of the plans that were taken back.
+    /// The digests of the plans that were rolled back.
     pub taken_back: BTreeSet<String>,
-    /// What its last plan says of it.
+    /// Its verdict in the last plan.
     pub verdict: Option<Verdict>,
-    /// The last thing that a check of it saw, and when.
+    /// The last evidence, and when it was recorded.
     pub evidence: Option<(Timestamp, Evidence)>,
-    /// The work that was begun on it; none before the first, and none after it was taken back whole.
+    /// The current work. `None` before the first work, and after a complete rollback.
     pub work: Option<Work>,
-    /// The work that was taken back whole, until other work is begun: what it had made must stay gone.
+    /// The last work that was completely rolled back, until other work starts. What it made must stay gone.
     pub former: Option<Work>,
-    /// A person has ended its way back, and no run has taken it up since.
+    /// A person has abandoned its rollback, and no run has worked on it since.
     pub is_abandoned: bool,
-    /// A run is at work on it, or was cut off while it was.
+    /// A run works on it, or was interrupted while it did.
     pub(super) taken_up: bool,
 }
 
 impl TenantHistory {
-    /// A tenant that the journal does not know.
+    /// The history of a tenant without records.
     pub(crate) fn new(at: Timestamp) -> Self {
         Self {
             state: TenantState::Unplanned,
@@ -62,20 +62,23 @@ impl TenantHistory {
         }
     }
 
-    /// Takes one more record of the tenant in.
-    pub(crate) fn take(&mut self, entry: &Entry, run: RunId, at: Timestamp) -> Result<(), String> {
+    /// Adds one more record of the tenant.
+    pub(crate) fn add(&mut self, entry: &Entry, run: RunId, at: Timestamp) -> Result<(), String> {
         match entry {
             Entry::RunStarted { .. } | Entry::RunEnded { .. } => {}
-            // Work that was begun goes on with the plan it was begun with.
+            // Work that was started continues with its own plan.
             Entry::Planned { .. } if self.work.is_some() => {}
             Entry::Planned { path, verdict, .. } => {
-                (self.plan_path, self.verdict) = (Some(path.clone()), Some(*verdict));
+                self.plan_path = Some(path.clone());
+                self.verdict = Some(*verdict);
                 let is_ready = *verdict == Verdict::Ready;
                 self.enter(if is_ready { TenantState::Planned } else { TenantState::Unplanned }, None, at);
             }
             Entry::TenantStarted { direction, plan, tenant, plugins } => {
                 self.start(plan, tenant, plugins)?;
-                (self.direction, self.taken_up, self.is_abandoned) = (*direction, true, false);
+                self.direction = *direction;
+                self.taken_up = true;
+                self.is_abandoned = false;
                 self.enter(under_way(*direction), None, at);
             }
             Entry::TenantEnded { state, reason } => {
@@ -89,15 +92,15 @@ impl TenantHistory {
                 if matches!(state, TenantState::Soaking | TenantState::Stuck)
                     && let Some(step) = self.work.as_ref().and_then(Work::first_unconfirmed)
                 {
-                    // All confirmations are looked at; what holds the tenant up need not be the last of them.
+                    // All confirmations run; the first that did not pass is not necessarily the last that ran.
                     self.step = Some(step);
                 }
                 self.enter(*state, reason.clone(), at);
             }
             Entry::StepStarted { step, direction } => {
                 self.expect_taken_up()?;
-                if (self.direction, *direction) == (Direction::Forward, Direction::Back) {
-                    return Err(format!("step `{step}` is taken back by a run that goes forward"));
+                if self.direction == Direction::Forward && *direction == Direction::Back {
+                    return Err(format!("step `{step}` is rolled back by a run that goes forward"));
                 }
                 self.work()?.begin(step, *direction, run, at)?;
                 self.step = Some(step.clone());
@@ -105,17 +108,21 @@ impl TenantHistory {
             Entry::StepEnded { step, direction, outputs, evidence } => {
                 let done = DoneStep { id: step.clone(), outputs: outputs.clone(), evidence: evidence.clone(), at };
                 self.work()?.end(done, *direction)?;
-                self.work()?.looked(
+                self.work()?.set_result(
                     step,
                     *direction,
-                    Look { at, passed: true, evidence: evidence.clone(), again_at: None },
+                    LastResult { at, passed: true, evidence: evidence.clone(), again_at: None },
                 );
                 self.note(evidence, at);
             }
             Entry::StepFailed { step, direction, error, evidence, outputs } => {
                 self.work()?.fail(step, *direction, error.effect, outputs)?;
                 let again_at = error.retry_after_ms.and_then(|ms| later(at, ms));
-                self.work()?.looked(step, *direction, Look { at, passed: false, evidence: evidence.clone(), again_at });
+                self.work()?.set_result(
+                    step,
+                    *direction,
+                    LastResult { at, passed: false, evidence: evidence.clone(), again_at },
+                );
                 self.note(evidence, at);
             }
             Entry::OperatorAsked { step, direction, sheet, owner, deadline } => {
@@ -152,7 +159,7 @@ impl TenantHistory {
                 }
             }
             Entry::SecretHandedOver { handle, by, way } => {
-                let hand_over = HandedOver { handle: handle.clone(), by: by.clone(), way: *way, at };
+                let hand_over = Handover { handle: handle.clone(), by: by.clone(), way: *way, at };
                 self.work()?.hand_over(hand_over)?;
             }
             Entry::RequestIntended { step, .. } => self.work()?.intend(step, entry, run, at)?,
@@ -163,14 +170,14 @@ impl TenantHistory {
             Entry::SecretMade { step, handle } => self.work()?.keep_made(step, handle)?,
             Entry::SecretRemoved { handle } => drop(self.work()?.secrets.remove(handle)),
             Entry::Resolved { step, stands, outputs, reason, by } => {
-                if self.state != TenantState::Stuck && !self.is_claimed_in_vain() {
-                    return Err(format!("step `{step}` is resolved, and the tenant is {}", self.state));
+                if self.state != TenantState::Stuck && !self.has_unconfirmed_claim() {
+                    return Err(format!("step `{step}` is resolved, but the tenant is {}", self.state));
                 }
                 if reason.trim().is_empty() {
                     return Err(format!("step `{step}` is resolved without a reason"));
                 }
                 if self.step.as_deref() != Some(step) {
-                    return Err(format!("step `{step}` is resolved, and is not the one that is stuck"));
+                    return Err(format!("step `{step}` is resolved, but the tenant is stuck at another step"));
                 }
                 self.work()?.resolve(step, *stands, outputs, at)?;
                 let reason = format!("{by} says that step `{step}` is {stands}: {reason}");
@@ -181,14 +188,16 @@ impl TenantHistory {
         Ok(())
     }
 
-    /// A person says that something is done, and it is not seen.
-    pub(crate) fn is_claimed_in_vain(&self) -> bool {
+    /// Whether a person confirmed the open question, but flowswap does not see it done.
+    pub(crate) fn has_unconfirmed_claim(&self) -> bool {
         let question = self.work.as_ref().and_then(|work| work.question.as_ref());
         self.state == TenantState::Waiting && question.is_some_and(|question| !question.claims.is_empty())
     }
 
     pub(super) fn enter(&mut self, state: TenantState, reason: Option<String>, at: Timestamp) {
-        (self.state, self.reason, self.since) = (state, reason, at);
+        self.state = state;
+        self.reason = reason;
+        self.since = at;
     }
 
     fn note(&mut self, evidence: &[Evidence], at: Timestamp) {
@@ -205,7 +214,7 @@ impl TenantHistory {
     ) -> Result<(), String> {
         match &self.work {
             Some(work) if work.plan != plan => {
-                Err(format!("plan {plan} begins while plan {} is not taken back", work.plan))
+                Err(format!("plan {plan} starts while plan {} is not rolled back", work.plan))
             }
             Some(_) => Ok(()),
             None => {
@@ -217,11 +226,11 @@ impl TenantHistory {
     }
 
     fn expect_taken_up(&self) -> Result<(), String> {
-        if self.taken_up { Ok(()) } else { Err("no run has taken the tenant up".to_owned()) }
+        if self.taken_up { Ok(()) } else { Err("no run works on the tenant".to_owned()) }
     }
 
     pub(super) fn work(&mut self) -> Result<&mut Work, String> {
-        self.work.as_mut().ok_or_else(|| "nothing was begun".to_owned())
+        self.work.as_mut().ok_or_else(|| "no work was started".to_owned())
     }
 }
 

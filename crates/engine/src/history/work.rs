@@ -1,47 +1,48 @@
-//! Work on one tenant: the steps that stand, the one in doubt, the requests that were made, the secrets that are kept.
+//! The work on one tenant: the steps that are done, the step in doubt, the requests that were sent, the secrets that are
+//! stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use flowswap_contract::{Attempt, By, Effect, Evidence, Handle, Phase, Step, Values};
 use jiff::Timestamp;
 
-use super::question::{HandedOver, Question};
+use super::question::{Handover, Question};
 use crate::{Direction, Entry, PlannedTenant, PluginPin, RequestOutcome, Resolution, RunId, intent_token};
 
-/// Work on a tenant that was begun and not taken back.
+/// The work on a tenant that was started and not completely rolled back.
 #[derive(Debug, Clone)]
 pub struct Work {
     /// The digest of the plan.
     pub plan: String,
     /// The tenant's part of the plan.
     pub tenant: PlannedTenant,
-    /// The plugins that did it.
+    /// The plugins that carry it out.
     pub plugins: BTreeMap<String, PluginPin>,
-    /// The steps that were carried out and not taken back, in order.
+    /// The steps that were carried out and not rolled back, in order.
     pub done: Vec<DoneStep>,
-    /// The changing steps that were carried out and taken back, in the order in which that happened, as they were done.
+    /// The steps that changed something and were rolled back, in the order of their rollback.
     pub undone: Vec<DoneStep>,
-    /// The secrets that were kept and not forgotten.
+    /// The secrets that were stored and not deleted.
     pub secrets: BTreeSet<Handle>,
-    /// The step of which it is not known whether it was carried out, or taken back.
+    /// The step in doubt: started, with an unknown outcome.
     pub doubt: Option<Doubt>,
-    /// The mutating requests that were made for it, as far as the journal was read; a run does not take in its own.
+    /// The mutating requests in the journal as it was read. A run does not add its own.
     pub requests: Vec<SentRequest>,
-    /// What a person was asked to do, and is not seen to be done yet.
+    /// What a person was asked to do, until flowswap sees it done.
     pub question: Option<Question>,
-    /// What a person did, for as long as it stands: whoever finds it done wrongly does it again by the same sheet.
+    /// What a person did, while it is in place. A person who finds it done wrongly repeats it by the same run sheet.
     pub answered: Option<Question>,
-    /// The last look of each check, and the last try of each other step, on the way forward.
-    pub looks: BTreeMap<String, Look>,
+    /// The last result of each check, and the last attempt at each other step, of forward runs.
+    pub last_results: BTreeMap<String, LastResult>,
     /// The secrets that were given to a person.
-    pub handed_over: Vec<HandedOver>,
-    /// When a person said that what only a person can do is done; that it was declined later does not undo it.
+    pub handed_over: Vec<Handover>,
+    /// When a person last confirmed a step. Declining it later does not clear this.
     pub(super) claimed_at: Option<Timestamp>,
-    /// A person said that the client that stood is gone, and nothing was seen to be so.
-    pub(crate) is_gone_on_word: bool,
-    /// What checks that did not pass have noted for their next look.
+    /// A person said that the new client is gone, and flowswap has not checked that.
+    pub(crate) is_gone_by_claim: bool,
+    /// What checks that did not pass have noted for their next execution.
     notes: BTreeMap<String, Values>,
-    /// Which runs have begun which step.
+    /// Which runs have started which step.
     attempts: BTreeMap<String, Vec<(RunId, Timestamp)>>,
 }
 
@@ -50,7 +51,7 @@ pub struct Work {
 pub struct DoneStep {
     /// The step.
     pub id: String,
-    /// The values that it gave.
+    /// The values that it produced.
     pub outputs: Values,
     /// What was seen.
     pub evidence: Vec<Evidence>,
@@ -58,33 +59,33 @@ pub struct DoneStep {
     pub at: Timestamp,
 }
 
-/// What a step's last look or try saw.
+/// The result of a step's last check or attempt.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Look {
+pub struct LastResult {
     /// When.
     pub at: Timestamp,
-    /// Whether all was as it must be.
+    /// Whether it passed.
     pub passed: bool,
     /// What was seen.
     pub evidence: Vec<Evidence>,
-    /// Before this another look cannot see more.
+    /// The earliest time at which another check can see more.
     pub again_at: Option<Timestamp>,
 }
 
-/// A step that was begun and has no end, or ended with an unknown effect.
+/// A step that was started and has no recorded end, or ended with an unknown effect.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Doubt {
     /// The step.
     pub step: String,
-    /// Which way.
+    /// Forward or back.
     pub direction: Direction,
-    /// What a person said of its outputs.
+    /// The outputs that a person passed.
     pub known: Values,
     /// How many requests the work had when the doubt arose.
     first_request: usize,
 }
 
-/// A mutating request that was about to leave.
+/// A mutating request that was about to be sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SentRequest {
     /// The step.
@@ -99,9 +100,9 @@ pub struct SentRequest {
     pub url: String,
     /// When the intent was recorded.
     pub at: Timestamp,
-    /// The secrets that the answer was to bring.
+    /// The secrets that the answer should bring.
     pub secrets: Vec<Handle>,
-    /// What became of it; none if that was not recorded.
+    /// What became of it. `None` if that was not recorded.
     pub outcome: Option<RequestOutcome>,
 }
 
@@ -118,40 +119,41 @@ impl Work {
             requests: Vec::new(),
             question: None,
             answered: None,
-            looks: BTreeMap::new(),
+            last_results: BTreeMap::new(),
             handed_over: Vec::new(),
             claimed_at: None,
-            is_gone_on_word: false,
+            is_gone_by_claim: false,
             notes: BTreeMap::new(),
             attempts: BTreeMap::new(),
         }
     }
 
-    /// Whether the step was carried out and not taken back.
+    /// Whether the step was carried out and not rolled back.
     pub fn is_done(&self, step: &str) -> bool {
         self.done.iter().any(|done| done.id == step)
     }
 
-    /// The values that the steps so far gave, by name.
+    /// The values that the done steps produced, by name.
     pub fn values(&self) -> Values {
         self.done.iter().flat_map(|done| done.outputs.clone()).collect()
     }
 
-    /// The values that a step needs, as far as they were given.
+    /// The values that a step needs, as far as they are known.
     pub fn inputs(&self, step: &Step) -> Values {
         self.of_need(step, self.values())
     }
 
-    /// The same for a look at what was taken back: what steps that are gone gave still names it. Their secrets are forgotten.
-    pub fn inputs_once(&self, step: &Step) -> Values {
-        let mut values: Values = self.undone.iter().flat_map(|done| named(&done.outputs)).collect();
+    /// The values that a step needs, including those of steps that were rolled back, to observe that it is gone. Without the
+    /// secrets of these steps, which are deleted.
+    pub fn inputs_with_former(&self, step: &Step) -> Values {
+        let mut values: Values = self.undone.iter().flat_map(|done| without_secrets(&done.outputs)).collect();
         values.extend(self.values());
         self.of_need(step, values)
     }
 
-    /// What a step gave that was taken back, without its secrets, which are forgotten.
-    pub fn outputs_once(&self, step: &str) -> Option<Values> {
-        self.undone.iter().find(|done| done.id == step).map(|done| named(&done.outputs).collect())
+    /// The outputs of a step that was rolled back, without its secrets, which are deleted.
+    pub fn former_outputs(&self, step: &str) -> Option<Values> {
+        self.undone.iter().find(|done| done.id == step).map(|done| without_secrets(&done.outputs).collect())
     }
 
     fn of_need(&self, step: &Step, mut values: Values) -> Values {
@@ -159,27 +161,27 @@ impl Work {
         values
     }
 
-    /// Whether a step is one that changes the world.
+    /// Whether a step changes something, that is, is not a check.
     pub fn changes_something(&self, step: &str) -> bool {
         self.tenant.step(step).is_some_and(|step| !step.proposal.phase.is_check())
     }
 
-    /// Whether a request was to bring the output of this name as a secret.
+    /// Whether a request should bring the output of this name as a secret.
     pub fn brings_secret(&self, output: &str) -> bool {
         let handles = self.requests.iter().flat_map(|sent| &sent.secrets);
         handles.filter_map(|handle| handle.as_str().rsplit('/').next()).any(|name| name == output)
     }
 
-    /// Whether no request of the step in doubt can have arrived: none was intended since the doubt arose, or those that
-    /// were never left, and nobody said otherwise. Good only at the beginning of a run, which does not take its own requests in.
+    /// Whether no request of the step in doubt can have arrived: every request since the doubt arose was not sent, and no
+    /// person said otherwise. Valid only at the start of a run, because a run does not add its own requests.
     pub(crate) fn nothing_was_sent(&self) -> bool {
         let Some(doubt) = self.doubt.as_ref().filter(|doubt| doubt.known.is_empty()) else { return false };
         let mut requests = self.requests.iter().skip(doubt.first_request).filter(|sent| sent.step == doubt.step);
         requests.all(|sent| matches!(sent.outcome, Some(RequestOutcome::NotSent { .. })))
     }
 
-    /// Whether a request of the step may have been carried out: it was not refused before anything was done. Good only at the
-    /// beginning of a run, like the one before.
+    /// Whether a request of the step may have changed something: it was sent, and its answer is not a refusal. Valid only at
+    /// the start of a run, because a run does not add its own requests.
     pub(crate) fn may_have_arrived(&self, step: &str) -> bool {
         let is_refused = |outcome: &RequestOutcome| match outcome {
             RequestOutcome::NotSent { .. } => true,
@@ -190,14 +192,14 @@ impl Work {
         requests.any(|sent| !sent.outcome.as_ref().is_some_and(is_refused))
     }
 
-    /// The runs that have begun the step, oldest first.
+    /// The runs that have started the step, oldest first.
     pub fn attempts(&self, step: &str) -> Vec<Attempt> {
-        let begun = self.attempts.get(step).into_iter().flatten();
-        begun.map(|(run, at)| Attempt { token: intent_token(*run, step), at: at.to_string() }).collect()
+        let started = self.attempts.get(step).into_iter().flatten();
+        started.map(|(run, at)| Attempt { token: intent_token(*run, step), at: at.to_string() }).collect()
     }
 
-    /// Until when a person may have carried the step out without that being seen: since then nobody was given a secret, nor said
-    /// that anything is done. None for a step that is not a person's, and while there is no sign of it.
+    /// The latest time at which a person received a secret or confirmed a step, and so may have carried this step out. `None`
+    /// if no person carries out the step, or if neither has happened.
     pub fn given_at(&self, step: &Step) -> Option<Timestamp> {
         let handed_over = self.handed_over.iter().map(|handed_over| handed_over.at).max();
         handed_over.max(self.claimed_at).filter(|_| step.proposal.by == By::Operator)
@@ -209,16 +211,16 @@ impl Work {
         }
         match direction {
             Direction::Forward if self.is_done(step) && self.changes_something(step) => {
-                return Err(format!("step `{step}` begins, and is done"));
+                return Err(format!("step `{step}` starts, but is already done"));
             }
             Direction::Back if !self.is_done(step) => {
-                return Err(format!("step `{step}` is taken back, and is not done"));
+                return Err(format!("step `{step}` is rolled back, but is not done"));
             }
             _ => {}
         }
         let (known, first_request) = match &self.doubt {
             Some(doubt) if doubt.step != step => {
-                return Err(format!("step `{step}` begins while it is not known what became of `{}`", doubt.step));
+                return Err(format!("step `{step}` starts while step `{}` is in doubt", doubt.step));
             }
             Some(doubt) => (doubt.known.clone(), doubt.first_request),
             None => (Values::new(), self.requests.len()),
@@ -232,36 +234,38 @@ impl Work {
     }
 
     pub(super) fn end(&mut self, done: DoneStep, direction: Direction) -> Result<(), String> {
-        self.expect_begun_in(&done.id, direction)?;
+        self.expect_started_in(&done.id, direction)?;
         self.doubt = None;
         self.notes.remove(&done.id);
         match (self.question.take(), direction) {
             (Some(question), Direction::Forward) => self.answered = Some(question),
             (_, Direction::Back) => {
-                self.answered.take_if(|answered| answered.step == done.id).into_iter().for_each(drop)
+                if self.answered.as_ref().is_some_and(|answered| answered.step == done.id) {
+                    self.answered = None;
+                }
             }
             (None, Direction::Forward) => {}
         }
         match direction {
             Direction::Forward => {
                 self.keep(&done.outputs);
-                self.put(done);
+                self.mark_done(done);
             }
-            Direction::Back => self.take_back(&done.id),
+            Direction::Back => self.mark_undone(&done.id),
         }
         Ok(())
     }
 
-    /// The step stands.
-    pub(super) fn put(&mut self, done: DoneStep) {
+    /// Marks the step as done.
+    pub(super) fn mark_done(&mut self, done: DoneStep) {
         for steps in [&mut self.done, &mut self.undone] {
             steps.retain(|other| other.id != done.id);
         }
         self.done.push(done);
     }
 
-    /// The step does not stand any more. What it gave is still known, so that it can be seen to be gone.
-    pub(super) fn take_back(&mut self, step: &str) {
+    /// Marks the step as rolled back. Its outputs stay known, so that flowswap can check that its change is gone.
+    pub(super) fn mark_undone(&mut self, step: &str) {
         let Some(index) = self.done.iter().position(|done| done.id == step) else { return };
         let done = self.done.remove(index);
         if self.changes_something(step) {
@@ -276,45 +280,46 @@ impl Work {
         effect: Effect,
         notes: &Values,
     ) -> Result<(), String> {
-        self.expect_begun_in(step, direction)?;
+        self.expect_started_in(step, direction)?;
         if !notes.is_empty() {
             self.notes.insert(step.to_owned(), notes.clone());
         }
-        // A check that did not pass again has not passed.
+        // A check that passed before and fails now has not passed.
         if direction == Direction::Forward {
             self.done.retain(|done| done.id != step);
         }
         if effect == Effect::None {
-            (self.doubt, self.question) = (None, None);
+            self.doubt = None;
+            self.question = None;
         }
         Ok(())
     }
 
-    /// The first confirmation that was looked at and did not pass.
+    /// The first confirmation that ran and did not pass.
     pub(super) fn first_unconfirmed(&self) -> Option<String> {
         let mut confirms = self.tenant.steps.iter().filter(|step| step.proposal.phase == Phase::Confirm);
-        let found = confirms.find(|step| self.looks.get(&step.id).is_some_and(|look| !look.passed))?;
+        let found = confirms.find(|step| self.last_results.get(&step.id).is_some_and(|look| !look.passed))?;
         self.doubt.is_none().then(|| found.id.clone())
     }
 
-    /// What a check has noted for its next look.
+    /// What a check has noted for its next execution.
     pub fn notes(&self, step: &str) -> Values {
         self.notes.get(step).cloned().unwrap_or_default()
     }
 
-    pub(super) fn looked(&mut self, step: &str, direction: Direction, look: Look) {
+    pub(super) fn set_result(&mut self, step: &str, direction: Direction, look: LastResult) {
         if direction == Direction::Forward {
-            self.looks.insert(step.to_owned(), look);
+            self.last_results.insert(step.to_owned(), look);
         } else {
-            self.looks.remove(step);
+            self.last_results.remove(step);
         }
     }
 
-    /// Takes in an entry of the kind [`Entry::RequestIntended`].
+    /// Adds an [`Entry::RequestIntended`].
     pub(super) fn intend(&mut self, step: &str, entry: &Entry, run: RunId, at: Timestamp) -> Result<(), String> {
-        self.expect_begun(step)?;
+        self.expect_started(step)?;
         let Entry::RequestIntended { request, method, url, secrets, .. } = entry else { return Ok(()) };
-        // A number that could not be recorded is not used again.
+        // Numbers only increase: one whose record failed is not used again.
         let last = self.requests.iter().rfind(|sent| sent.run == run && sent.step == step);
         if let Some(last) = last.filter(|last| last.number >= *request) {
             return Err(format!("request {request} of step `{step}` comes after request {}", last.number));
@@ -339,10 +344,10 @@ impl Work {
         number: u32,
         outcome: &RequestOutcome,
     ) -> Result<(), String> {
-        self.expect_begun(step)?;
+        self.expect_started(step)?;
         let is_it = |sent: &&mut SentRequest| sent.run == run && sent.step == step && sent.number == number;
         match self.requests.iter_mut().find(is_it) {
-            None => Err(format!("request {number} of step `{step}` ends, and was not intended")),
+            None => Err(format!("request {number} of step `{step}` ends, but was not intended")),
             Some(sent) if sent.outcome.is_some() => Err(format!("request {number} of step `{step}` ends twice")),
             Some(sent) => {
                 sent.outcome = Some(outcome.clone());
@@ -352,29 +357,30 @@ impl Work {
     }
 
     pub(super) fn store(&mut self, step: &str, handle: &Handle) -> Result<(), String> {
-        self.expect_begun(step)?;
+        self.expect_started(step)?;
         // Up to format 1 an intent did not name the secrets.
         let mut requests = self.requests.iter().filter(|sent| sent.step == step);
         if !requests.any(|sent| sent.secrets.is_empty() || sent.secrets.contains(handle)) {
-            return Err(format!("step `{step}` keeps the secret `{handle}`, which no request was to bring"));
+            return Err(format!("step `{step}` stores the secret `{handle}`, but none of its requests brings it"));
         }
         self.secrets.insert(handle.clone());
         Ok(())
     }
 
-    /// A secret that no answer brought stands under the name of one of the step's outputs.
+    /// Adds a generated secret. Its handle must name one of the step's outputs, because no request brings it.
     pub(super) fn keep_made(&mut self, step: &str, handle: &Handle) -> Result<(), String> {
-        self.expect_begun(step)?;
+        self.expect_started(step)?;
         let gives = self.tenant.step(step).map(|step| step.proposal.gives.as_slice()).unwrap_or_default();
         let name = |output: &String| format!("{}/{step}/{output}", self.tenant.name);
         if !gives.iter().any(|output| name(output) == handle.as_str()) {
-            return Err(format!("step `{step}` makes the secret `{handle}`, which is none of its outputs"));
+            return Err(format!("step `{step}` makes the secret `{handle}`, but has no such output"));
         }
         self.secrets.insert(handle.clone());
         Ok(())
     }
 
-    /// A person's word settles the step; where its outputs are not all known, only what of them is.
+    /// Applies a person's decision on the step. If not all of its outputs are known, the step stays in doubt with those that
+    /// are.
     pub(super) fn resolve(
         &mut self,
         step: &str,
@@ -383,12 +389,12 @@ impl Work {
         at: Timestamp,
     ) -> Result<(), String> {
         if self.doubt.as_ref().is_some_and(|doubt| doubt.step != step) {
-            return Err(format!("step `{step}` is resolved, and is not the one in doubt"));
+            return Err(format!("step `{step}` is resolved, but another step is in doubt"));
         }
         let Some(proposal) = self.tenant.step(step).map(|step| &step.proposal) else {
             return Err(format!("the plan has no step `{step}`"));
         };
-        // Whoever decides has the last word on what was asked.
+        // The decision also closes the open question.
         let asked = self.question.take();
         if stands == Resolution::Applied {
             self.answered = asked.or(self.answered.take());
@@ -399,9 +405,9 @@ impl Work {
         match (stands, &mut self.doubt) {
             (Resolution::NotApplied, _) => {
                 self.doubt = None;
-                self.take_back(step);
-                self.is_gone_on_word |= is_client && is_done;
-                // They were forgotten just before.
+                self.mark_undone(step);
+                self.is_gone_by_claim |= is_client && is_done;
+                // `Runner::resolve` has just deleted them.
                 let kept_for_it = format!("{}/{step}/", self.tenant.name);
                 self.secrets.retain(|handle| !handle.as_str().starts_with(&kept_for_it));
             }
@@ -411,50 +417,50 @@ impl Work {
                 self.doubt = None;
                 let outputs = outputs.clone();
                 self.keep(&outputs);
-                self.put(DoneStep { id: step.to_owned(), outputs, evidence: Vec::new(), at });
+                self.mark_done(DoneStep { id: step.to_owned(), outputs, evidence: Vec::new(), at });
             }
             (Resolution::Applied, None) => return Err(format!("step `{step}` is not in doubt")),
         }
         Ok(())
     }
 
-    /// Takes note of the secrets among outputs. Another tenant's are not this one's to forget, whoever gave them.
+    /// Adds the secrets among the outputs. Secrets of other tenants are left out, because this tenant must not delete them.
     pub(super) fn keep(&mut self, outputs: &Values) {
         let own = format!("{}/", self.tenant.name);
         let handles = outputs.values().flat_map(Handle::find_all);
         self.secrets.extend(handles.filter(|handle| handle.as_str().starts_with(&own)));
     }
 
-    /// Whether everything that changed the world was taken back.
+    /// Requires that every step that changed something is rolled back.
     pub(super) fn expect_taken_back(&self) -> Result<(), String> {
         if let Some(doubt) = &self.doubt {
-            return Err(format!("it is rolled back while it is not known what became of `{}`", doubt.step));
+            return Err(format!("it is rolled back while step `{}` is in doubt", doubt.step));
         }
         match self.done.iter().find(|done| self.changes_something(&done.id)) {
-            Some(step) => Err(format!("it is rolled back while step `{}` stands", step.id)),
+            Some(step) => Err(format!("it is rolled back while step `{}` is in place", step.id)),
             None => Ok(()),
         }
     }
 
-    pub(super) fn expect_begun_in(&self, step: &str, direction: Direction) -> Result<(), String> {
+    pub(super) fn expect_started_in(&self, step: &str, direction: Direction) -> Result<(), String> {
         match &self.doubt {
             Some(doubt) if doubt.step == step && doubt.direction != direction => {
-                Err(format!("step `{step}` was begun in the other direction"))
+                Err(format!("step `{step}` was started in the other direction"))
             }
-            _ => self.expect_begun(step),
+            _ => self.expect_started(step),
         }
     }
 
-    fn expect_begun(&self, step: &str) -> Result<(), String> {
+    fn expect_started(&self, step: &str) -> Result<(), String> {
         match &self.doubt {
             Some(doubt) if doubt.step == step => Ok(()),
-            _ => Err(format!("step `{step}` was not begun")),
+            _ => Err(format!("step `{step}` was not started")),
         }
     }
 }
 
-/// The values that are no secrets.
-fn named(outputs: &Values) -> impl Iterator<Item = (String, serde_json::Value)> + '_ {
-    let is_named = |(_, value): &(&String, &serde_json::Value)| Handle::find_all(value).is_empty();
-    outputs.iter().filter(is_named).map(|(name, value)| (name.clone(), value.clone()))
+/// The values that are not secrets.
+fn without_secrets(outputs: &Values) -> impl Iterator<Item = (String, serde_json::Value)> + '_ {
+    let is_public = |(_, value): &(&String, &serde_json::Value)| Handle::find_all(value).is_empty();
+    outputs.iter().filter(is_public).map(|(name, value)| (name.clone(), value.clone()))
 }

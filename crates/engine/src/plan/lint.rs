@@ -1,4 +1,4 @@
-//! Checks any plan, whoever wrote it. A plan with a defect is neither written nor carried out.
+//! Checks plans, no matter what wrote them. A plan with a defect is neither written nor carried out.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::Verdict;
 
-/// What is wrong with a plan, a line each; empty for a sound one.
+/// Lists the defects of a plan, one per line. Empty if the plan is valid.
 pub fn lint(plan: &Plan) -> Vec<String> {
     let mut defects = Vec::new();
     let mut names = BTreeSet::new();
@@ -38,13 +38,13 @@ fn lint_tenant(tenant: &PlannedTenant) -> Vec<String> {
         return defects;
     }
     if tenant.verdict != Verdict::Ready {
-        defects.push(format!("it is `{}` and has steps", tenant.verdict));
+        defects.push(format!("it is `{}` but has steps", tenant.verdict));
     }
     if tenant.seen.is_none() {
-        defects.push("nothing is recorded of what was seen".to_owned());
+        defects.push("it does not record what was seen".to_owned());
     }
     if tenant.way_back != way_back(&tenant.steps) {
-        defects.push("the way back is not that of its steps".to_owned());
+        defects.push("its rollback does not match its steps".to_owned());
     }
     defects.extend(lint_order(&tenant.steps));
     defects.extend(lint_values(&tenant.steps));
@@ -58,7 +58,7 @@ fn lint_order(steps: &[Step]) -> Vec<String> {
     let mut ids = BTreeSet::new();
     for pair in steps.windows(2) {
         if pair[0].proposal.phase > pair[1].proposal.phase && !is_first(&pair[0].proposal) {
-            defects.push(format!("step `{}` comes after `{}`", pair[1].id, pair[0].id));
+            defects.push(format!("step `{}` must not come after `{}`", pair[1].id, pair[0].id));
         }
     }
     for step in steps {
@@ -76,17 +76,17 @@ fn lint_order(steps: &[Step]) -> Vec<String> {
         (Phase::Purge, Phase::Retire),
     ] {
         if has(later) && !has(earlier) {
-            defects.push(format!("there is a `{later}` and no `{earlier}` before it"));
+            defects.push(format!("no `{earlier}` comes before `{later}`"));
         }
     }
     for swap in steps.iter().filter(|step| step.proposal.phase == Phase::Swap) {
-        // What the provider takes note of before it is no test of the connection.
+        // A `test` by the provider only notes the time; it does not test the connection.
         if !has_of(Phase::Test, Role::Directory) {
-            defects.push(format!("step `{}` has no `test` by the directory before it", swap.id));
+            defects.push(format!("no `test` by the directory comes before step `{}`", swap.id));
         }
         let by = swap.proposal.confirmed_by.unwrap_or(Role::Directory);
         if !has_of(Phase::Confirm, by) {
-            defects.push(format!("step `{}` is confirmed by the {by}, which has no `confirm`", swap.id));
+            defects.push(format!("the {by} must confirm step `{}`, but has no `confirm`", swap.id));
         }
     }
     defects
@@ -97,7 +97,7 @@ fn lint_values(steps: &[Step]) -> Vec<String> {
     let mut defects = Vec::new();
     for step in steps {
         for need in step.proposal.needs.iter().filter(|need| !given.contains(need)) {
-            defects.push(format!("step `{}` needs `{need}`, which no earlier step gives", step.id));
+            defects.push(format!("step `{}` needs `{need}`, but no earlier step gives it", step.id));
         }
         given.extend(&step.proposal.gives);
     }
@@ -109,13 +109,13 @@ fn lint_step(step: &Step) -> Vec<String> {
     let proposal = &step.proposal;
     let irreversible = proposal.reversibility == Reversibility::Irreversible;
     if irreversible && proposal.phase != Phase::Purge {
-        defects.push(format!("step `{}` is irreversible, which only a purge may be", step.id));
+        defects.push(format!("step `{}` is irreversible, but only a purge may be", step.id));
     }
     if proposal.phase == Phase::Purge && !irreversible {
-        defects.push(format!("step `{}` is a purge and is not marked as irreversible", step.id));
+        defects.push(format!("step `{}` is a purge but is not marked as irreversible", step.id));
     }
     if !proposal.phase.is_check() && irreversible == proposal.undo.is_some() {
-        defects.push(format!("step `{}` does not say rightly how it is taken back", step.id));
+        defects.push(format!("step `{}` must say how it is rolled back, unless it is irreversible", step.id));
     }
     let role = match proposal.phase {
         Phase::Provision | Phase::Prove | Phase::Retire | Phase::Purge => Some(Role::Provider),
@@ -123,12 +123,12 @@ fn lint_step(step: &Step) -> Vec<String> {
         Phase::Baseline | Phase::Test | Phase::Confirm => None,
     };
     if role.is_some_and(|role| role != step.role) {
-        defects.push(format!("step `{}` is not the {}'s business", step.id, step.role));
+        defects.push(format!("step `{}` cannot belong to the {}", step.id, step.role));
     }
     defects
 }
 
-/// Where a payload speaks of the domain or the variant, it must agree with what was seen and with what is wanted.
+/// If a payload names the domain or the variant, it must agree with what was seen and with the configuration.
 fn lint_facts(tenant: &PlannedTenant) -> Vec<String> {
     let mut defects = Vec::new();
     let wanted = if tenant.app_data { Variant::ApplicationEnabled } else { Variant::Plain }.to_string();
@@ -138,12 +138,12 @@ fn lint_facts(tenant: &PlannedTenant) -> Vec<String> {
             && variant != wanted
         {
             defects
-                .push(format!("step `{}` makes the {variant} client, and the tenant needs the {wanted} one", step.id));
+                .push(format!("step `{}` makes the {variant} client, but the tenant needs the {wanted} one", step.id));
         }
         if let (Phase::Swap, Some(domain), Some(seen)) = (step.proposal.phase, text("domain"), &tenant.seen)
             && domain != seen.directory.domain
         {
-            defects.push(format!("step `{}` would change the domain, which a directory cannot", step.id));
+            defects.push(format!("step `{}` would change the domain, but a directory's domain cannot change", step.id));
         }
     }
     defects

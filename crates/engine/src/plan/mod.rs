@@ -1,4 +1,4 @@
-//! A plan: immutable, complete, and identified by its own digest. Nothing is decided when it is carried out.
+//! A plan: immutable, complete, and identified by its own digest. `apply` makes no decisions that are not in it.
 
 mod build;
 mod lint;
@@ -30,7 +30,7 @@ pub struct Plan {
     pub format: u32,
     /// When it was made.
     pub created_at: Timestamp,
-    /// After this nothing is begun with it, because what it was made from is too long ago. What was begun goes on.
+    /// After this time no tenant is started with it, because what it was made from is too old. Started tenants continue.
     pub not_after: Timestamp,
     /// The plugins that made the steps and will carry them out, by name.
     pub plugins: BTreeMap<String, PluginPin>,
@@ -40,7 +40,7 @@ pub struct Plan {
     pub digest: String,
 }
 
-/// A plugin as a plan was made with it: going on and going back is done by the same code.
+/// The exact plugin that a plan was made with. The same code continues the plan and rolls it back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PluginPin {
     /// Its own version.
@@ -61,19 +61,19 @@ pub struct PlannedTenant {
     pub provider_plugin: String,
     /// The name of the directory's plugin.
     pub directory_plugin: String,
-    /// Only a tenant that is `ready` has steps.
+    /// Its verdict. Only a `ready` tenant has steps.
     pub verdict: Verdict,
     /// The rules that matched.
     pub findings: Vec<Finding>,
-    /// What was seen, without what changes by itself; none where a side did not answer.
+    /// What was seen, without what changes all the time. `None` if a side did not answer.
     pub seen: Option<Seen>,
-    /// In the order in which they are carried out.
+    /// The steps, in the order in which they are carried out.
     pub steps: Vec<Step>,
-    /// How each step is taken back, in the order in which that happens.
-    pub way_back: Vec<WayBack>,
+    /// The rollback of the steps, in the order in which it happens.
+    pub way_back: Vec<StepRollback>,
 }
 
-/// What was seen of a tenant, and from which configuration. While this stays equal the plan is good.
+/// What was seen of a tenant, and its configuration. A plan is valid while this stays equal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seen {
@@ -85,15 +85,15 @@ pub struct Seen {
     pub directory: DirectoryInventory,
 }
 
-/// How a step is taken back.
+/// How a step is rolled back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WayBack {
+pub struct StepRollback {
     /// The step.
     pub step: String,
     /// What happens.
     pub action: String,
-    /// What it takes.
+    /// Whether flowswap or a person does it.
     pub reversibility: Reversibility,
 }
 
@@ -104,28 +104,28 @@ pub enum PlanError {
     #[error("the file is not a plan")]
     Malformed(#[source] serde_json::Error),
     /// It was written by another version.
-    #[error("the plan has format {0}, and this version reads format {PLAN_FORMAT}")]
+    #[error("the plan has format {0}, but this version reads format {PLAN_FORMAT}")]
     Format(u32),
-    /// It is not what was written.
+    /// It was changed after it was written.
     #[error("the plan was changed after it was made: its digest does not match its content")]
     Changed,
-    /// It contradicts itself.
-    #[error("the plan is not sound: {}", .0.join("; "))]
+    /// It has defects.
+    #[error("the plan is not valid: {}", .0.join("; "))]
     Unsound(Vec<String>),
     /// It could not be written as JSON.
-    #[error("the plan cannot be written")]
+    #[error("failed to write the plan")]
     Unwritable(#[source] serde_json::Error),
 }
 
 impl Plan {
-    /// Freezes tenants into a plan and checks it. Of tenants that share an org only the first is planned.
+    /// Freezes tenants into a plan and checks it. If tenants share an org, only the first of them is planned.
     pub fn freeze(
         created_at: Timestamp,
         not_after: Timestamp,
         plugins: BTreeMap<String, PluginPin>,
         tenants: Vec<PlannedTenant>,
     ) -> Result<Self, PlanError> {
-        let tenants = hold_back_sharers(tenants);
+        let tenants = hold_back_all_but_first(tenants);
         let mut plan = Self { format: PLAN_FORMAT, created_at, not_after, plugins, tenants, digest: String::new() };
         plan.digest = digest(&plan).map_err(PlanError::Unwritable)?;
         let defects = lint(&plan);
@@ -137,9 +137,9 @@ impl Plan {
         render(self).map_err(PlanError::Unwritable)
     }
 
-    /// Reads a plan file. Anything but the very bytes that were written is refused.
+    /// Reads a plan file. Refuses it if a single byte differs from what was written.
     pub fn read(text: &str) -> Result<Self, PlanError> {
-        // The format comes first: another version's plan need not decode here.
+        // Checks the format first, because a plan of another version may not decode.
         let value: Value = serde_json::from_str(text).map_err(PlanError::Malformed)?;
         let format = value.get("format").and_then(Value::as_u64).and_then(|format| u32::try_from(format).ok());
         match format {
@@ -159,19 +159,19 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The tenants that have something to be done.
+    /// The tenants that have steps.
     pub fn ready(&self) -> impl Iterator<Item = &PlannedTenant> {
         self.tenants.iter().filter(|tenant| !tenant.steps.is_empty())
     }
 }
 
 impl PlannedTenant {
-    /// The org that it is connected to, if it was seen: the plugin that speaks to it, and its own name for itself.
+    /// The org that it is connected to, if it was seen: the provider's plugin, and the domain that the org itself shows.
     fn org(&self) -> Option<(String, String)> {
         Some((self.provider_plugin.clone(), self.seen.as_ref()?.provider.domain.clone()))
     }
 
-    /// Takes the steps away and says why.
+    /// Removes the steps and adds the finding that says why.
     fn hold_back(&mut self, finding: Finding) {
         self.verdict = self.verdict.max(Verdict::Blocked);
         self.findings.insert(0, finding);
@@ -179,7 +179,7 @@ impl PlannedTenant {
         self.way_back.clear();
     }
 
-    /// The step of this id.
+    /// The step with this id.
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.id == id)
     }
@@ -191,14 +191,15 @@ impl PlannedTenant {
 }
 
 impl Seen {
-    /// Keeps of what both sides showed what a plan depends on.
+    /// Keeps the parts of both inventories that a plan depends on.
     pub fn new(
         spec: &TenantSpec,
         mut provider: ProviderInventory,
         directory: DirectoryInventory,
     ) -> Result<Self, PlanError> {
         for client in &mut provider.legacy_clients {
-            (client.tokens, client.last_sign_in) = (Tokens::default(), None);
+            client.tokens = Tokens::default();
+            client.last_sign_in = None;
         }
         for client in &mut provider.service_clients {
             client.tokens = Tokens::default();
@@ -213,12 +214,12 @@ impl Seen {
         Ok(Self { config: digest_config(spec)?, provider, directory })
     }
 
-    /// What differs in the tenant's configuration, a line each; empty when nothing does.
+    /// Lists the changes of the tenant's configuration, one per line.
     pub fn config_changes(&self, spec: &TenantSpec) -> Result<Vec<String>, PlanError> {
         Ok(changed_keys(&self.config, &digest_config(spec)?))
     }
 
-    /// What differs, a line each; empty when nothing does.
+    /// Lists the changes of the configuration and of what was seen, one per line.
     pub fn changes_to(&self, now: &Self) -> Vec<String> {
         let value = |seen: &Self| json!({ "provider": seen.provider, "directory": seen.directory });
         let mut lines = changed_keys(&self.config, &now.config);
@@ -237,15 +238,15 @@ fn digest_config(spec: &TenantSpec) -> Result<BTreeMap<String, String>, PlanErro
     Ok(digests)
 }
 
-/// The values themselves are not kept, so only the keys can be named.
+/// Names only the keys that changed, because the plan keeps digests and not the values.
 fn changed_keys(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<String> {
     let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let changed = keys.into_iter().filter(|key| before.get(*key) != after.get(*key));
-    changed.map(|key| format!("the configuration of `{key}` is not the plan's")).collect()
+    changed.map(|key| format!("the configuration of `{key}` changed since the plan was made")).collect()
 }
 
-/// Takes the steps from tenants in whose org another migration was begun and is not finished.
-pub fn hold_back_neighbours(tenants: &mut [PlannedTenant], history: &History) {
+/// Removes the steps of tenants whose org has another migration that is started and not finished.
+pub fn hold_back_shared_orgs(tenants: &mut [PlannedTenant], history: &History) {
     let mut busy: BTreeMap<(String, String), &str> = BTreeMap::new();
     for (name, tenant) in history.tenants() {
         let is_finished = tenant.state.is_swapped_or_later();
@@ -256,20 +257,22 @@ pub fn hold_back_neighbours(tenants: &mut [PlannedTenant], history: &History) {
     for tenant in tenants.iter_mut().filter(|tenant| !tenant.steps.is_empty()) {
         let Some(org) = tenant.org() else { continue };
         if let Some(other) = busy.get(&org).filter(|other| **other != tenant.name) {
-            let message = format!("the migration of `{other}`, in the same org `{}`, is not finished", org.1);
+            let message = format!("the migration of `{other}` in the same org `{}` is not finished", org.1);
             tenant.hold_back(Finding::of(ORG_SHARED, message));
         }
     }
 }
 
-/// Two migrations in one org at the same time cannot tell their new clients apart should an answer be lost, and each
-/// one changes what the other one's plan was made from. Two entries for one directory are held back with it.
-fn hold_back_sharers(mut tenants: Vec<PlannedTenant>) -> Vec<PlannedTenant> {
+/// Keeps the steps of only the first tenant in each org. If an answer is lost, flowswap cannot tell the new clients of two
+/// migrations in one org apart, and each migration changes what the other plan was made from. This also catches a directory
+/// that is configured twice.
+fn hold_back_all_but_first(mut tenants: Vec<PlannedTenant>) -> Vec<PlannedTenant> {
     let mut first: BTreeMap<(String, String), String> = BTreeMap::new();
     for tenant in tenants.iter_mut().filter(|tenant| !tenant.steps.is_empty()) {
         let Some(org) = tenant.org() else { continue };
         if let Some(other) = first.get(&org) {
-            let message = format!("`{other}`, which this plan migrates, is connected to the same org, `{}`", org.1);
+            let message =
+                format!("this plan already migrates `{other}`, which is connected to the same org `{}`", org.1);
             tenant.hold_back(Finding::of(ORG_SHARED, message));
         } else {
             first.insert(org, tenant.name.clone());

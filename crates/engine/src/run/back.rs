@@ -1,12 +1,12 @@
-//! A tenant on its way back: what was done is undone, the last step first.
+//! Rolls a tenant back: undoes what was done, the last step first.
 
 use flowswap_contract::{self as contract, ApplyReply, Effect, ErrorKind, Observed, Op, Reversibility, Step};
 
 use super::{
-    Pause, is_transient,
+    EarlyEnd, is_transient,
     progress::Progress,
     removal::{MAX_PUT_OFFS, is_put_off},
-    tell,
+    with_hint,
 };
 use crate::{Direction, TenantState};
 
@@ -14,36 +14,37 @@ use crate::{Direction, TenantState};
 const RETRY_WAITS_SECS: [u64; 3] = [1, 4, 15];
 
 impl Progress<'_> {
-    /// Takes back everything that was done.
-    pub(super) async fn go_back(&mut self) -> Result<TenantState, Pause> {
-        self.settle_for_return().await?;
+    /// Rolls back everything that was done.
+    pub(super) async fn roll_back(&mut self) -> Result<TenantState, EarlyEnd> {
+        self.settle_before_rollback().await?;
         let done: Vec<Step> =
             self.work()?.done.iter().rev().filter_map(|done| self.planned.step(&done.id).cloned()).collect();
         for step in done.iter().filter(|step| !step.proposal.phase.is_check()) {
             if self.ports.stop.is_stopped() {
-                return Err(Pause::End(
+                return Err(EarlyEnd::InState(
                     TenantState::RollingBack,
-                    format!("stopped before taking back step `{}`", step.id),
+                    format!("stopped before rolling back step `{}`", step.id),
                 ));
             }
             match step.proposal.reversibility {
                 Reversibility::Unattended => self.undo(step).await?,
-                Reversibility::Attended => self.await_operator(step, Direction::Back).await?,
+                Reversibility::Attended => self.wait_for_operator(step, Direction::Back).await?,
                 Reversibility::Irreversible => {
-                    return Err(Pause::End(
+                    return Err(EarlyEnd::InState(
                         TenantState::Finalized,
-                        format!("there is no way back from step `{}`", step.id),
+                        format!("step `{}` cannot be rolled back", step.id),
                     ));
                 }
             }
         }
-        self.expect_left().await?;
+        self.expect_directory_restored().await?;
         self.forget_secrets().await?;
         Ok(TenantState::RolledBack)
     }
 
-    /// A step that was begun forward and not finished is undone as well, with what is known of it.
-    async fn settle_for_return(&mut self) -> Result<(), Pause> {
+    /// Settles the step in doubt. A step that is half done counts as done with what is known of it, so that it is rolled back
+    /// too.
+    async fn settle_before_rollback(&mut self) -> Result<(), EarlyEnd> {
         self.settle().await?;
         let found = std::mem::take(&mut self.found);
         for (id, outputs) in found {
@@ -54,8 +55,9 @@ impl Progress<'_> {
         Ok(())
     }
 
-    async fn undo(&mut self, step: &Step) -> Result<(), Pause> {
-        let (mut waits, mut put_offs) = (RETRY_WAITS_SECS.iter(), 0..MAX_PUT_OFFS);
+    async fn undo(&mut self, step: &Step) -> Result<(), EarlyEnd> {
+        let mut waits = RETRY_WAITS_SECS.iter();
+        let mut put_offs = 0..MAX_PUT_OFFS;
         loop {
             self.expect_unused(step, Direction::Back).await?;
             self.begin(step, Direction::Back).await?;
@@ -66,9 +68,12 @@ impl Progress<'_> {
                 }
                 Err(error) => error,
             };
-            self.fail_try(step, Direction::Back, error.clone()).await?;
+            self.record_failed_attempt(step, Direction::Back, error.clone()).await?;
             if error.kind == ErrorKind::Interrupted {
-                return Err(Pause::End(TenantState::RollingBack, format!("taking back step `{}`: {error}", step.id)));
+                return Err(EarlyEnd::InState(
+                    TenantState::RollingBack,
+                    format!("rolling back step `{}`: {error}", step.id),
+                ));
             }
             if error.effect == Effect::Unknown && self.observe(step, Direction::Back).await? == Observed::NotApplied {
                 return Ok(());
@@ -81,15 +86,15 @@ impl Progress<'_> {
             };
             let Some(seconds) = wait else { return Err(stuck(step, &error)) };
             if self.pause_after(&error, seconds).await.is_err() {
-                return Err(Pause::End(
+                return Err(EarlyEnd::InState(
                     TenantState::RollingBack,
-                    format!("stopped while taking back step `{}`", step.id),
+                    format!("stopped while rolling back step `{}`", step.id),
                 ));
             }
         }
     }
 }
 
-fn stuck(step: &Step, error: &contract::Error) -> Pause {
-    Pause::End(TenantState::Stuck, format!("step `{}` could not be taken back: {}", step.id, tell(error)))
+fn stuck(step: &Step, error: &contract::Error) -> EarlyEnd {
+    EarlyEnd::InState(TenantState::Stuck, format!("step `{}` could not be rolled back: {}", step.id, with_hint(error)))
 }

@@ -1,26 +1,26 @@
-//! Clocks that disagree. No proof compares this machine's clock with another one; what a proof compares are times of the two
-//! sides, which must agree well enough for that.
+//! Detects clocks that disagree. Confirmations never compare this machine's clock with another clock. They do compare times of
+//! both sides, so the clocks of both sides must agree well enough.
 
 use flowswap_contract::Role;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Tenant;
 
-/// How far the clocks of both sides may be apart, for what a proof compares, and the plan's from this machine's.
+/// How far apart the clocks of both sides may be, and how far a plan's time may be ahead of this machine's clock.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
-/// Says that a plan was made in the future, if it was.
-pub(super) fn lead(made_at: Timestamp, now: Timestamp) -> Option<String> {
+/// Says that a plan was made in the future, if it was. Then one of two clocks is wrong.
+pub(super) fn from_the_future(made_at: Timestamp, now: Timestamp) -> Option<String> {
     let ahead = SignedDuration::from_secs(made_at.duration_since(now).as_secs());
     (ahead > TOLERANCE).then(|| {
         format!(
-            "the plan was made at {made_at}, which is {ahead:#} ahead of this machine's clock: set the clock right, or plan again"
+            "the plan was made at {made_at}, which is {ahead:#} ahead of this machine's clock: correct the clock, or plan again"
         )
     })
 }
 
-/// Says that the clocks of both sides are too far apart, if they are as far as their answers show it. In the place of a side that
-/// shows no clock this machine's stands; where neither shows one there is nothing to compare.
+/// Says that the clocks of both sides are too far apart, if their answers show it. This machine's clock stands in for a side
+/// that shows no clock. If neither side shows one, there is nothing to compare.
 pub(super) fn disagreement(tenant: &Tenant) -> Option<String> {
     let (mut provider, mut directory) =
         (tenant.backend(Role::Provider).skews(), tenant.backend(Role::Directory).skews());
@@ -34,10 +34,10 @@ pub(super) fn disagreement(tenant: &Tenant) -> Option<String> {
     let apart = apart(*skew, *other_skew);
     (apart > TOLERANCE).then(|| {
         format!(
-            "the clocks of both sides are {apart:#} apart, and the proof needs them to agree within {TOLERANCE:#}: {one} is {} and \
-             {other} is {} this machine's",
-            beside(*skew),
-            beside(*other_skew)
+            "the clocks of both sides are {apart:#} apart, but must agree within {TOLERANCE:#}: {one} is {} and {other} is {} \
+             this machine's clock",
+            relative_to_local(*skew),
+            relative_to_local(*other_skew)
         )
     })
 }
@@ -46,8 +46,8 @@ fn apart(one: SignedDuration, other: SignedDuration) -> SignedDuration {
     one.saturating_sub(other).abs()
 }
 
-/// How a clock stands to this machine's.
-fn beside(skew: SignedDuration) -> String {
+/// How a clock relates to this machine's clock.
+fn relative_to_local(skew: SignedDuration) -> String {
     match skew.signum() {
         0 => "equal to".to_owned(),
         1 => format!("{skew:#} ahead of"),

@@ -1,4 +1,4 @@
-//! A tenant on its way forward, step by step.
+//! Carries a tenant's plan out, step by step.
 
 use std::time::Duration;
 
@@ -7,32 +7,32 @@ use flowswap_contract::{
 };
 
 use super::{
-    Pause, is_unanswered,
+    EarlyEnd, is_unanswered,
     progress::Progress,
     removal::{MAX_PUT_OFFS, is_put_off},
-    tell,
+    with_hint,
 };
 use crate::{Direction, TenantState};
 
-/// Seconds before a step is tried again, when it turned out that the try before changed nothing.
+/// Seconds before a step is tried again after an attempt that changed nothing.
 const TRY_WAITS_SECS: [u64; 2] = [1, 4];
 
-/// How long a confirmation is waited for within a run. Directories synchronize every five minutes; an interface may
-/// synchronize at once, and then a few seconds are enough. Whoever has not confirmed by then is soaking.
+/// Seconds between the attempts to confirm within a run. Directories synchronize every five minutes, but an interface may
+/// synchronize at once, and then a few seconds are enough. A tenant that is not confirmed by then is soaking.
 const CONFIRM_WAITS_SECS: [u64; 3] = [1, 2, 4];
 
 impl Progress<'_> {
-    /// Carries out what is left of the plan up to and including a phase.
-    pub(super) async fn go_forward(&mut self, last: Phase) -> Result<TenantState, Pause> {
+    /// Carries out the rest of the plan, up to and including a phase.
+    pub(super) async fn go_forward(&mut self, last: Phase) -> Result<TenantState, EarlyEnd> {
         self.settle().await?;
         let steps: Vec<Step> = self.planned.steps_until(last).cloned().collect();
-        // What is half done comes first: while it is in doubt, nothing else may begin.
+        // The step in doubt comes first: nothing else may start before it is settled.
         let in_doubt = self.work()?.doubt.as_ref().map(|doubt| doubt.step.clone());
         if let Some(step) = steps.iter().find(|step| Some(&step.id) == in_doubt.as_ref()) {
             self.take_step(step).await?;
         }
-        // What one side has confirmed counts only together with the other, seen in one run: a token that was got before
-        // the directory went on as before is no proof of anything.
+        // Both sides must confirm in the same run. A token from before the directory continued with the old connection
+        // confirms nothing.
         let is_confirm = |step: &&Step| step.proposal.phase == Phase::Confirm;
         let is_confirmed = steps.iter().filter(is_confirm).all(|step| self.is_done(step));
         let mut unconfirmed = None;
@@ -45,9 +45,9 @@ impl Progress<'_> {
                 return Err(end);
             }
             match self.take_step(step).await {
-                // What one side does not confirm, the other may explain: all of them are looked at.
+                // Runs the other confirmations too, because the other side may explain the failure.
                 Err(end) if step.proposal.phase == Phase::Confirm && is_unconfirmed(&end) && !self.is_in_doubt() => {
-                    unconfirmed = Some(graver(unconfirmed, end));
+                    unconfirmed = Some(more_severe(unconfirmed, end));
                 }
                 taken => taken?,
             }
@@ -57,7 +57,7 @@ impl Progress<'_> {
         }
         let reached = self.state_reached();
         if reached == TenantState::Finalized {
-            // Nothing is compared any more, and without its key what was noted of people is of nobody.
+            // Baselines are no longer needed. Deleting their key makes the hashes of people meaningless.
             let baselines: Vec<Step> =
                 steps.into_iter().filter(|step| step.proposal.phase == Phase::Baseline).collect();
             for step in &baselines {
@@ -67,12 +67,12 @@ impl Progress<'_> {
         Ok(reached)
     }
 
-    async fn take_step(&mut self, step: &Step) -> Result<(), Pause> {
-        self.heed_stop(step)?;
+    async fn take_step(&mut self, step: &Step) -> Result<(), EarlyEnd> {
+        self.ensure_not_stopped(step)?;
         match (step.proposal.phase.is_check(), step.proposal.by) {
             (true, _) => self.check(step).await,
             (false, By::Plugin) => self.carry_out(step).await,
-            (false, By::Operator) => self.await_operator(step, Direction::Forward).await,
+            (false, By::Operator) => self.wait_for_operator(step, Direction::Forward).await,
         }
     }
 
@@ -80,30 +80,31 @@ impl Progress<'_> {
         self.history.work.as_ref().is_some_and(|work| work.is_done(&step.id))
     }
 
-    fn heed_stop(&self, step: &Step) -> Result<(), Pause> {
+    fn ensure_not_stopped(&self, step: &Step) -> Result<(), EarlyEnd> {
         if self.ports.stop.is_stopped() {
-            return Err(Pause::End(self.interrupted_state(), format!("stopped before step `{}`", step.id)));
+            return Err(EarlyEnd::InState(self.interrupted_state(), format!("stopped before step `{}`", step.id)));
         }
         Ok(())
     }
 
-    /// What a check saw in an earlier run is no ground for a change in this one: a receipt may have expired, and before
-    /// the legacy client is retired, or deleted, the directory must be seen to work without it today.
+    /// Whether a check of an earlier run must run again before the next change. A receipt may have expired. Before the legacy
+    /// client is retired or deleted, the directory must work without it now.
     fn is_outdated(&self, step: &Step, rest: &[Step]) -> bool {
         let is_ahead = |step: &Step| self.history.work.as_ref().is_some_and(|work| !work.is_done(&step.id));
         let mut changes = rest.iter().filter(|step| !step.proposal.phase.is_check());
         match step.proposal.phase {
             Phase::Confirm => changes.any(is_ahead),
-            // What is compared with after the swap is noted right before it, however early it was noted first.
+            // A baseline is taken again right before the swap, however early it was taken first.
             Phase::Baseline => changes.any(|step| step.proposal.phase == Phase::Swap && is_ahead(step)),
             phase => phase.is_check() && changes.next().is_some_and(is_ahead),
         }
     }
 
-    async fn carry_out(&mut self, step: &Step) -> Result<(), Pause> {
-        let (mut waits, mut put_offs) = (TRY_WAITS_SECS.iter(), 0..MAX_PUT_OFFS);
+    async fn carry_out(&mut self, step: &Step) -> Result<(), EarlyEnd> {
+        let mut waits = TRY_WAITS_SECS.iter();
+        let mut put_offs = 0..MAX_PUT_OFFS;
         loop {
-            self.heed_stop(step)?;
+            self.ensure_not_stopped(step)?;
             self.expect_unused(step, Direction::Forward).await?;
             self.begin(step, Direction::Forward).await?;
             let error = match self.call::<ApplyReply>(step, Op::Apply).await {
@@ -113,7 +114,7 @@ impl Progress<'_> {
                 }
                 Err(error) => error,
             };
-            self.fail_try(step, Direction::Forward, error.clone()).await?;
+            self.record_failed_attempt(step, Direction::Forward, error.clone()).await?;
             let wait = match error.effect {
                 Effect::None if is_put_off(step, Direction::Forward, &error) => put_offs.next().map(|_| 0),
                 Effect::None => None,
@@ -121,12 +122,12 @@ impl Progress<'_> {
                 Effect::Unknown => waits.next().copied(),
             };
             let Some(seconds) = wait else { return Err(self.give_up(step, &error)) };
-            // Stopped or not, `heed_stop` says so next.
+            // If the run was stopped, `ensure_not_stopped` ends it next.
             let _ = self.pause_after(&error, seconds).await;
         }
     }
 
-    async fn check(&mut self, step: &Step) -> Result<(), Pause> {
+    async fn check(&mut self, step: &Step) -> Result<(), EarlyEnd> {
         let waits: &[u64] = if step.proposal.phase == Phase::Confirm { &CONFIRM_WAITS_SECS } else { &[] };
         let mut waits = waits.iter();
         loop {
@@ -138,7 +139,7 @@ impl Progress<'_> {
                     return Err(self.give_up(step, &error));
                 }
             };
-            let Some((result, detail)) = shortcoming(&reply) else {
+            let Some((result, detail)) = missing_proof(&reply) else {
                 self.succeed(step, Direction::Forward, reply.outputs, reply.evidence).await?;
                 return Ok(());
             };
@@ -148,39 +149,38 @@ impl Progress<'_> {
             if result == EvidenceResult::Fail || step.proposal.phase != Phase::Confirm {
                 return Err(self.give_up(step, &error));
             }
-            let in_vain = |seconds: u64| error.retry_after_ms.is_some_and(|ms| ms > seconds.saturating_mul(1000));
-            let Some(seconds) = waits.next().filter(|seconds| !in_vain(**seconds)) else {
-                return Err(Pause::End(TenantState::Soaking, format!("proof is still awaited: {error}")));
+            let is_too_early = |seconds: u64| error.retry_after_ms.is_some_and(|ms| ms > seconds.saturating_mul(1000));
+            let Some(seconds) = waits.next().filter(|seconds| !is_too_early(**seconds)) else {
+                return Err(EarlyEnd::InState(TenantState::Soaking, format!("not confirmed yet: {error}")));
             };
             tokio::select! {
                 biased;
                 () = tokio::time::sleep(Duration::from_secs(*seconds)) => {}
                 () = self.ports.stop.stopped() => {
-                    return Err(Pause::End(TenantState::Soaking, "stopped while proof was awaited".to_owned()));
+                    return Err(EarlyEnd::InState(TenantState::Soaking, "stopped while waiting for confirmation".to_owned()));
                 }
             }
         }
     }
 
-    fn give_up(&self, step: &Step, error: &contract::Error) -> Pause {
+    fn give_up(&self, step: &Step, error: &contract::Error) -> EarlyEnd {
         let state = match error.kind {
             ErrorKind::Interrupted => self.interrupted_state(),
-            // The directory is on the new client. Either nobody could look, or something is wrong with it, which is for
-            // a person to weigh.
+            // The directory uses the new client. Either the check got no answer, or it failed and a person must decide.
             kind if step.proposal.phase == Phase::Confirm && is_unanswered(kind) => TenantState::Soaking,
             _ if step.proposal.phase == Phase::Confirm => TenantState::Stuck,
-            // Half carried out, however often it was tried.
+            // The step is still half done after the last attempt.
             _ if !step.proposal.phase.is_check() && self.is_in_doubt() => TenantState::Stuck,
             _ => TenantState::Failed,
         };
-        Pause::End(state, format!("step `{}`: {}", step.id, tell(error)))
+        EarlyEnd::InState(state, format!("step `{}`: {}", step.id, with_hint(error)))
     }
 
     fn is_in_doubt(&self) -> bool {
         self.history.work.as_ref().is_some_and(|work| work.doubt.is_some())
     }
 
-    /// Where a tenant stands that is left between two steps.
+    /// The state of a tenant when a run stops between two steps.
     pub(super) fn interrupted_state(&self) -> TenantState {
         match (self.history.direction, self.state_reached()) {
             (Direction::Back, _) => TenantState::RollingBack,
@@ -189,7 +189,7 @@ impl Progress<'_> {
         }
     }
 
-    /// Where the steps that are done have brought the tenant.
+    /// The state that the done steps have led to.
     fn state_reached(&self) -> TenantState {
         let Some(work) = &self.history.work else { return TenantState::Planned };
         let all_done = |phase: Phase| {
@@ -210,20 +210,21 @@ impl Progress<'_> {
     }
 }
 
-fn is_unconfirmed(end: &Pause) -> bool {
-    matches!(end, Pause::End(TenantState::Soaking | TenantState::Stuck, _))
+fn is_unconfirmed(end: &EarlyEnd) -> bool {
+    matches!(end, EarlyEnd::InState(TenantState::Soaking | TenantState::Stuck, _))
 }
 
-/// A failure goes before what is only awaited, and else the first before the second.
-fn graver(first: Option<Pause>, second: Pause) -> Pause {
+/// The more severe of two ends: a failed confirmation before one that is only not complete yet, otherwise the first.
+fn more_severe(first: Option<EarlyEnd>, second: EarlyEnd) -> EarlyEnd {
     match (first, &second) {
-        (Some(Pause::End(TenantState::Soaking, _)) | None, Pause::End(TenantState::Stuck, _)) | (None, _) => second,
+        (Some(EarlyEnd::InState(TenantState::Soaking, _)) | None, EarlyEnd::InState(TenantState::Stuck, _))
+        | (None, _) => second,
         (Some(first), _) => first,
     }
 }
 
-/// What does not let the check pass: a failure before something inconclusive, and that nothing was looked at after both.
-fn shortcoming(reply: &TestReply) -> Option<(EvidenceResult, String)> {
+/// Why the check does not pass, if so. A failure comes before inconclusive evidence, and that before no evidence at all.
+fn missing_proof(reply: &TestReply) -> Option<(EvidenceResult, String)> {
     let find = |result| reply.evidence.iter().find(|evidence| evidence.result == result);
     match find(EvidenceResult::Fail).or_else(|| find(EvidenceResult::Inconclusive)) {
         Some(evidence) => Some((evidence.result, format!("{}: {}", evidence.check, evidence.detail))),

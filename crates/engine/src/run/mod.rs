@@ -1,64 +1,64 @@
-//! Carries plans out: one tenant forward or back, and many tenants at once.
+//! Carries plans out and rolls them back, for one tenant and for many at once.
 //!
-//! Every step has its intent in the journal before it begins and its outcome after it. A step whose outcome is not
-//! known is observed before anything else happens to its tenant; it is never repeated on a doubt.
+//! The journal has the intent of every step before it starts, and its outcome after it. A step with an unknown outcome is
+//! observed before anything else happens to its tenant. A step in doubt is never simply repeated.
 
 mod abandon;
 mod back;
 mod clocks;
+mod fail_stop;
 mod fleet;
 mod forward;
-mod fuse;
 mod operator;
 mod progress;
 mod removal;
+mod reply;
 mod resolve;
 mod settle;
 mod wait;
-mod word;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 pub use abandon::AbandonError;
+use fail_stop::FailStop;
 pub use fleet::{FleetLimits, Summary};
 use flowswap_contract::{self as contract, ErrorKind, Phase};
-use fuse::Fuse;
 use jiff::Timestamp;
 pub(crate) use removal::removes;
+pub use reply::{Assignment, NoOperator, Operator, OperatorError, OperatorReply};
 pub use resolve::{Decision, ResolveError, Resolved};
 use serde::{Deserialize, Serialize};
-pub use word::{Nobody, Operator, OperatorError, Terms, Word};
 
 use crate::{
     Clock, EventSink, Journal, JournalError, PlannedTenant, PluginPin, RunId, SecretStore, Stop, Tenant, TenantHistory,
     TenantState,
 };
 
-/// Everything that a run needs of the world.
+/// The ports that a run needs.
 #[derive(Clone)]
 pub struct Ports {
     /// Where intents and outcomes go.
     pub journal: Arc<dyn Journal>,
-    /// Where secrets are.
+    /// The secret store.
     pub secrets: Arc<dyn SecretStore>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Where events go.
     pub events: Arc<dyn EventSink>,
-    /// The operator's wish to stop.
+    /// The operator's request to stop.
     pub stop: Stop,
-    /// Who can be asked to do something now.
+    /// The person at the terminal.
     pub operator: Arc<dyn Operator>,
-    /// The user of the operating system, in whose name the operator speaks.
+    /// The user of the operating system, recorded as the one who confirms or declines at the terminal.
     pub user: String,
 }
 
 impl Ports {
-    /// The same ports with a journal that takes no more records after the first that it could not write. Everybody who
-    /// records shares it: a run must not go on with half of what it does recorded.
+    /// The same ports with a journal that accepts no more records after the first failure. All writers of a run share it,
+    /// because a run must not continue with half of its actions unrecorded.
     #[must_use]
-    pub fn fused(self) -> Self {
-        Self { journal: Arc::new(Fuse::new(self.journal)), ..self }
+    pub fn fail_stop(self) -> Self {
+        Self { journal: Arc::new(FailStop::new(self.journal)), ..self }
     }
 }
 
@@ -66,21 +66,21 @@ impl Ports {
 pub struct Job {
     /// The tenant, with its sessions.
     pub tenant: Tenant,
-    /// The digest of the plan that is carried out or taken back.
+    /// The digest of the plan that is carried out or rolled back.
     pub plan: String,
     /// The tenant's part of it.
     pub planned: PlannedTenant,
-    /// The plugins that do it.
+    /// The plugins that carry it out.
     pub plugins: BTreeMap<String, PluginPin>,
-    /// What the journal says of the tenant so far.
+    /// What the journal records of the tenant so far.
     pub history: Option<TenantHistory>,
     /// How far to go.
     pub goal: Goal,
-    /// After this nothing is begun on the tenant; what was begun goes on.
+    /// After this time no work starts on the tenant. Work that was started continues.
     pub not_after: Option<Timestamp>,
     /// On what terms a person is asked.
-    pub terms: Terms,
-    /// Go on although the configuration is not the one that the work was begun with.
+    pub assignment: Assignment,
+    /// Continue even if the configuration changed since the work started.
     pub accept_changes: bool,
 }
 
@@ -88,7 +88,7 @@ pub struct Job {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Goal {
-    /// The directory uses the service client, confirmed.
+    /// The directory uses the service client, and that is confirmed.
     Swapped,
     /// The legacy client is deactivated.
     Retired,
@@ -99,7 +99,7 @@ pub enum Goal {
 }
 
 impl Goal {
-    /// The last phase to be carried out; none for the way back.
+    /// The last phase to carry out. `None` for a rollback.
     fn last_phase(self) -> Option<Phase> {
         match self {
             Self::Swapped => Some(Phase::Confirm),
@@ -110,22 +110,22 @@ impl Goal {
     }
 }
 
-/// What became of a tenant in a run.
+/// The result of a run for one tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The run let go of it in this state.
+    /// The run worked on it and left it in this state.
     Ended {
         /// The state.
         state: TenantState,
-        /// Why, where that is not plain.
+        /// Why, if the state alone does not say it.
         reason: Option<String>,
     },
-    /// Nothing was done, because something is not as it was when the plan was made.
+    /// Nothing was done, because something is not as the plan needs it.
     Refused {
-        /// What, a line each.
+        /// Why, one reason per line.
         changes: Vec<String>,
     },
-    /// Its turn did not come.
+    /// The run ended before it reached the tenant.
     Skipped {
         /// Why not.
         reason: String,
@@ -141,7 +141,7 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// A runner for one run, whose ports are [`fused`](Ports::fused).
+    /// A runner for one run. `ports` must come from [`Ports::fail_stop`].
     pub fn new(ports: Ports, run: RunId) -> Self {
         Self { ports, run, plan_path: None, plan_made_at: None }
     }
@@ -151,13 +151,13 @@ impl Runner {
         self.run
     }
 
-    /// Says in which file the plan of the run stands, for whoever goes on with it by name.
+    /// Sets the file of the plan, so that `resume` can continue the run.
     #[must_use]
     pub fn with_plan_path(self, path: impl Into<String>) -> Self {
         Self { plan_path: Some(path.into()), ..self }
     }
 
-    /// Says when the plan of the run was made. Nothing is begun with one from the future: one of two clocks is wrong.
+    /// Sets when the plan was made. No tenant starts with a plan from the future, because then one of two clocks is wrong.
     #[must_use]
     pub fn with_plan_made_at(self, made_at: Timestamp) -> Self {
         Self { plan_made_at: Some(made_at), ..self }
@@ -165,33 +165,33 @@ impl Runner {
 }
 
 /// Why the work on a tenant ends before its goal.
-enum Pause {
-    /// It ends in this state.
-    End(TenantState, String),
-    /// Nothing may be done, because nothing can be recorded.
+enum EarlyEnd {
+    /// It ends in this state, for this reason.
+    InState(TenantState, String),
+    /// The journal failed, so nothing more may be done.
     Journal(JournalError),
 }
 
-impl From<JournalError> for Pause {
+impl From<JournalError> for EarlyEnd {
     fn from(error: JournalError) -> Self {
         Self::Journal(error)
     }
 }
 
-/// The error, and what helps against it.
-fn tell(error: &contract::Error) -> String {
+/// The error, with its hint.
+fn with_hint(error: &contract::Error) -> String {
     match &error.hint {
         Some(hint) => format!("{error}; {hint}"),
         None => error.to_string(),
     }
 }
 
-/// Whether the same call may succeed by itself a little later.
+/// Whether the same call may succeed a little later without any action.
 fn is_transient(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::RateLimited | ErrorKind::Internal)
 }
 
-/// Whether nobody who knows has answered, whoever is to mend that.
+/// Whether the other side did not answer, for whatever reason.
 fn is_unanswered(kind: ErrorKind) -> bool {
     is_transient(kind) || kind == ErrorKind::Unreachable
 }

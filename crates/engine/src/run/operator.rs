@@ -1,5 +1,5 @@
-//! A step that only a person can carry out, or take back: the person is asked, and what the person says is a claim. The
-//! step counts as done once it is seen, whoever says what; until then the tenant waits and holds nobody up.
+//! A step that only a person can carry out or roll back. flowswap asks the person, whose confirmation is only a claim. The step
+//! is done once flowswap sees it done. Until then the tenant waits, and other tenants continue.
 
 use std::time::Duration;
 
@@ -10,81 +10,80 @@ use flowswap_contract::{
 use tokio::time::Instant;
 
 use super::{
-    Pause,
-    progress::{Progress, defect},
-    tell,
-    word::Word,
+    EarlyEnd,
+    progress::{Progress, internal_error},
+    reply::OperatorReply,
+    with_hint,
 };
 use crate::{Direction, Entry, Event, Question, TenantState, compare::is_shown};
 
-/// While its sheet is before the person's eyes, the step is looked for this often: a provider's log is some seconds late in
-/// any case.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often a step is checked while its run sheet is on the screen. A provider's log lags by some seconds anyway.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
 
-/// A step whose sheet waits for its turn is looked for this often, so that a hundred of them do not use up the requests
-/// that the other side allows.
-const LOOK_ASIDE_EVERY: Duration = Duration::from_secs(60);
+/// How often a step is checked while its run sheet waits for its turn. Rarely, so that a hundred such steps do not use up the
+/// other side's rate limit.
+const CHECK_IN_BACKGROUND_EVERY: Duration = Duration::from_secs(60);
 
-/// What a look at a step saw.
-enum Sight {
+/// Whether a person's step is done, as far as flowswap sees.
+enum DoneCheck {
     Done(ObserveReply),
-    /// Another side infers it, which counts once it has lasted, or a person has confirmed it.
+    /// The other side infers it. This counts once it has lasted, or once a person has confirmed it.
     Inferred(String),
     NotYet(String),
-    /// Nothing was seen, so nothing is different.
+    /// The check failed, so it says nothing.
     Failed(String),
 }
 
 impl Progress<'_> {
-    /// Asks a person, unless one is asked already, and goes on once the step is seen to be done.
-    pub(super) async fn await_operator(&mut self, step: &Step, direction: Direction) -> Result<(), Pause> {
+    /// Asks a person, unless one is already asked, and returns once flowswap sees the step done.
+    pub(super) async fn wait_for_operator(&mut self, step: &Step, direction: Direction) -> Result<(), EarlyEnd> {
         if !self.is_asked_for(step, direction) {
             self.expect_unused(step, direction).await?;
             self.begin(step, direction).await?;
         }
-        // Somebody may have done it without a word.
-        let sight = match self.look(step, direction).await? {
-            Sight::Done(reply) => return self.take_as_done(step, direction, reply).await,
-            sight => sight,
+        // A person may have done it without confirming it.
+        let check = match self.check_done(step, direction).await? {
+            DoneCheck::Done(reply) => return self.record_done(step, direction, reply).await,
+            check => check,
         };
         if !self.is_asked_for(step, direction) {
             self.ask(step, direction).await?;
         }
-        let mut seen = self.notice(step, sight).await?;
+        let mut seen = self.notice(step, check).await?;
         loop {
             let question = self.work()?.question.clone();
-            let question = question.ok_or_else(|| Pause::Journal(defect("a question was asked and is not there")))?;
-            match self.attend(step, &question).await? {
-                Attended::Seen(reply) => {
-                    self.ports.operator.hear(self.name(), &reply.detail);
-                    return self.take_as_done(step, direction, reply).await;
+            let question = question.ok_or_else(|| EarlyEnd::Journal(internal_error("the open question is missing")))?;
+            match self.wait_for_answer(step, &question).await? {
+                Answer::Done(reply) => {
+                    self.ports.operator.notify(self.name(), &reply.detail);
+                    return self.record_done(step, direction, reply).await;
                 }
-                Attended::Said(Word::Done { note }) => {
+                Answer::Replied(OperatorReply::Done { note }) => {
                     let by = self.ports.user.clone();
                     self.record(Entry::Confirmed { step: step.id.clone(), by, note }).await?;
-                    match self.look(step, direction).await? {
-                        Sight::Done(reply) => return self.take_as_done(step, direction, reply).await,
-                        sight => seen = self.notice(step, sight).await?,
+                    match self.check_done(step, direction).await? {
+                        DoneCheck::Done(reply) => return self.record_done(step, direction, reply).await,
+                        check => seen = self.notice(step, check).await?,
                     }
-                    self.ports.operator.hear(self.name(), &disagreement(&question.sheet, &seen));
+                    self.ports.operator.notify(self.name(), &expected_and_found(&question.sheet, &seen));
                 }
-                Attended::Said(Word::Declined { reason }) => {
+                Answer::Replied(OperatorReply::Declined { reason }) => {
                     let by = self.ports.user.clone();
                     let entry = Entry::Declined { step: step.id.clone(), by: by.clone(), reason: reason.clone() };
                     self.record(entry).await?;
-                    return Err(Pause::End(declined(direction), declination(&by, &step.id, &reason)));
+                    return Err(EarlyEnd::InState(declined(direction), decline_reason(&by, &step.id, &reason)));
                 }
-                Attended::Said(Word::Later) => {
-                    // What was seen meanwhile is in the question.
+                Answer::Replied(OperatorReply::Later) => {
+                    // The question was updated with what was seen in the meantime.
                     let question = self.work()?.question.clone().unwrap_or(question);
-                    return Err(wait(self.name(), &question, &seen));
+                    return Err(waiting(self.name(), &question, &seen));
                 }
             }
         }
     }
 
-    /// Lets the plugin say what is to be done, and asks for it.
-    async fn ask(&mut self, step: &Step, direction: Direction) -> Result<(), Pause> {
+    /// Gets the run sheet from the plugin and asks a person to follow it.
+    async fn ask(&mut self, step: &Step, direction: Direction) -> Result<(), EarlyEnd> {
         let op = match direction {
             Direction::Forward => Op::Apply,
             Direction::Back => Op::Undo,
@@ -93,22 +92,26 @@ impl Progress<'_> {
             Ok(reply) => reply.operator.unwrap_or_else(|| Box::new(plain_sheet(step, direction))),
             Err(error) if error.kind == ErrorKind::Unsupported => Box::new(plain_sheet(step, direction)),
             Err(error) => {
-                self.fail_try(step, direction, error.clone()).await?;
+                self.record_failed_attempt(step, direction, error.clone()).await?;
                 let state = match direction {
                     _ if error.kind == ErrorKind::Interrupted => self.interrupted_state(),
                     Direction::Forward => TenantState::Failed,
                     Direction::Back => TenantState::RollingBack,
                 };
-                return Err(Pause::End(state, format!("step `{}`: {}", step.id, tell(&error))));
+                return Err(EarlyEnd::InState(state, format!("step `{}`: {}", step.id, with_hint(&error))));
             }
         };
         if let Some(handle) = self.find_foreign_secret(step, &sheet)? {
-            let message =
-                format!("the sheet of step `{}` names the secret `{handle}`, which the step does not need", step.id);
-            self.fail_try(step, direction, contract::Error::new(ErrorKind::Protocol, message.clone())).await?;
-            return Err(Pause::End(declined(direction), message));
+            let message = format!(
+                "the run sheet of step `{}` names the secret `{handle}`, which the step does not need",
+                step.id
+            );
+            self.record_failed_attempt(step, direction, contract::Error::new(ErrorKind::Protocol, message.clone()))
+                .await?;
+            return Err(EarlyEnd::InState(declined(direction), message));
         }
-        let (owner, deadline) = (self.terms.owner.clone(), self.deadline()?);
+        let owner = self.assignment.owner.clone();
+        let deadline = self.deadline()?;
         let event =
             Event::OperatorAsked { tenant: self.name().to_owned(), step: step.id.clone(), owner: owner.clone() };
         self.record(Entry::OperatorAsked { step: step.id.clone(), direction, sheet, owner, deadline }).await?;
@@ -121,89 +124,96 @@ impl Progress<'_> {
         question.is_some_and(|question| question.step == step.id && question.direction == direction)
     }
 
-    /// A secret in the sheet that is not among the step's inputs: a sheet is a plugin's, and hands out what a person asks for.
-    fn find_foreign_secret(&self, step: &Step, sheet: &RunSheet) -> Result<Option<Handle>, Pause> {
+    /// Finds a secret in the run sheet that is not among the step's inputs. The plugin writes the run sheet, and a person can
+    /// have its secrets shown. So it must not name others.
+    fn find_foreign_secret(&self, step: &Step, sheet: &RunSheet) -> Result<Option<Handle>, EarlyEnd> {
         let inputs = self.work()?.inputs(step);
         let own: Vec<Handle> = inputs.values().flat_map(Handle::find_all).collect();
         let named = sheet.lines.iter().filter_map(|line| line.value.as_ref()).flat_map(Handle::find_all);
         Ok(named.into_iter().find(|handle| !own.contains(handle)))
     }
 
-    fn deadline(&self) -> Result<jiff::Timestamp, Pause> {
-        let deadline = self.ports.clock.now().checked_add(self.terms.patience);
-        deadline.map_err(|_| Pause::Journal(defect("the deadline lies beyond all time")))
+    fn deadline(&self) -> Result<jiff::Timestamp, EarlyEnd> {
+        let deadline = self.ports.clock.now().checked_add(self.assignment.due_within);
+        deadline.map_err(|_| EarlyEnd::Journal(internal_error("the deadline is out of range")))
     }
 
-    /// Waits for a word of the person, and looks meanwhile.
-    async fn attend(&mut self, step: &Step, question: &Question) -> Result<Attended, Pause> {
+    /// Waits until the person replies or flowswap sees the step done.
+    async fn wait_for_answer(&mut self, step: &Step, question: &Question) -> Result<Answer, EarlyEnd> {
         let operator = std::sync::Arc::clone(&self.ports.operator);
         let name = self.name().to_owned();
-        let attending = operator.attend(&name, question);
-        tokio::pin!(attending);
-        let mut looked = Instant::now();
+        let reply = operator.await_reply(&name, question);
+        tokio::pin!(reply);
+        let mut checked_at = Instant::now();
         loop {
             tokio::select! {
                 biased;
                 () = self.ports.stop.stopped() => {
-                    return Err(Pause::End(TenantState::Waiting, format!("stopped while a person was asked for step `{}`", step.id)));
+                    let reason = format!("stopped while waiting for a person at step `{}`", step.id);
+                    return Err(EarlyEnd::InState(TenantState::Waiting, reason));
                 }
-                word = &mut attending => return Ok(Attended::Said(word)),
-                () = tokio::time::sleep(LOOK_EVERY) => {
-                    let rest = if operator.is_at(&name) { LOOK_EVERY } else { LOOK_ASIDE_EVERY };
-                    if looked.elapsed() < rest {
+                answer = &mut reply => return Ok(Answer::Replied(answer)),
+                () = tokio::time::sleep(CHECK_EVERY) => {
+                    let rest = if operator.is_showing(&name) { CHECK_EVERY } else { CHECK_IN_BACKGROUND_EVERY };
+                    if checked_at.elapsed() < rest {
                         continue;
                     }
-                    match self.look(step, question.direction).await? {
-                        Sight::Done(reply) => return Ok(Attended::Seen(reply)),
-                        sight => drop(self.notice(step, sight).await?),
+                    match self.check_done(step, question.direction).await? {
+                        DoneCheck::Done(reply) => return Ok(Answer::Done(reply)),
+                        check => drop(self.notice(step, check).await?),
                     }
-                    looked = Instant::now();
+                    checked_at = Instant::now();
                 }
             }
         }
     }
 
-    /// Keeps since when another side infers that the step is done, and gives what was seen.
-    async fn notice(&mut self, step: &Step, sight: Sight) -> Result<String, Pause> {
+    /// Records when the other side begins or ceases to infer that the step is done. Returns what was seen.
+    async fn notice(&mut self, step: &Step, check: DoneCheck) -> Result<String, EarlyEnd> {
         let was_seen = self.work()?.question.as_ref().is_some_and(|question| question.noticed.is_some());
-        let (detail, is_seen) = match sight {
-            Sight::Inferred(detail) => (detail, true),
-            Sight::NotYet(detail) => (detail, false),
-            Sight::Done(reply) => (reply.detail, was_seen),
-            Sight::Failed(detail) => (detail, was_seen),
+        let (detail, is_seen) = match check {
+            DoneCheck::Inferred(detail) => (detail, true),
+            DoneCheck::NotYet(detail) => (detail, false),
+            DoneCheck::Done(reply) => (reply.detail, was_seen),
+            DoneCheck::Failed(detail) => (detail, was_seen),
         };
         if is_seen != was_seen {
             self.record(Entry::Noticed { step: step.id.clone(), seen: is_seen }).await?;
             if is_seen {
-                self.ports.operator.hear(self.name(), &format!("{detail}; go on with the sheet to its end"));
+                self.ports.operator.notify(self.name(), &format!("{detail}; continue with the run sheet to its end"));
             }
         }
         Ok(detail)
     }
 
-    /// Looks whether the step is done, and records nothing.
-    async fn look(&self, step: &Step, direction: Direction) -> Result<Sight, Pause> {
+    /// Checks whether the step is done, and records nothing.
+    async fn check_done(&self, step: &Step, direction: Direction) -> Result<DoneCheck, EarlyEnd> {
         match self.call::<ObserveReply>(step, Op::Observe).await {
             Ok(reply) => Ok(match (reply.state, direction) {
-                (Observed::Applied, Direction::Forward) if is_shown(step) || self.is_believed() => Sight::Done(reply),
-                (Observed::Applied, Direction::Forward) => Sight::Inferred(reply.detail),
-                // What another side infers is no ground for deleting what the directory may use, unless a person says it, too.
-                (Observed::NotApplied, Direction::Back) if is_shown(step) || self.is_claimed() => Sight::Done(reply),
-                (Observed::NotApplied, Direction::Back) => {
-                    Sight::NotYet(format!("{}; and nobody has confirmed that it was done", reply.detail))
+                (Observed::Applied, Direction::Forward) if is_shown(step) || self.is_believed() => {
+                    DoneCheck::Done(reply)
                 }
-                _ => Sight::NotYet(reply.detail),
+                (Observed::Applied, Direction::Forward) => DoneCheck::Inferred(reply.detail),
+                // After this, the new client is deleted. The other side's inference is not enough for that; a person must
+                // confirm it too.
+                (Observed::NotApplied, Direction::Back) if is_shown(step) || self.is_claimed() => {
+                    DoneCheck::Done(reply)
+                }
+                (Observed::NotApplied, Direction::Back) => {
+                    DoneCheck::NotYet(format!("{}; nobody has confirmed it yet", reply.detail))
+                }
+                _ => DoneCheck::NotYet(reply.detail),
             }),
             Err(error) if error.kind == ErrorKind::Interrupted => {
                 let state =
                     if self.work()?.question.is_some() { TenantState::Waiting } else { self.interrupted_state() };
-                Err(Pause::End(state, format!("stopped while step `{}` was looked at", step.id)))
+                Err(EarlyEnd::InState(state, format!("stopped while checking step `{}`", step.id)))
             }
-            Err(error) => Ok(Sight::Failed(format!("it could not be looked at: {}", tell(&error)))),
+            Err(error) => Ok(DoneCheck::Failed(format!("the check failed: {}", with_hint(&error)))),
         }
     }
 
-    /// Whether what another side infers counts: a person says it, too, or it has lasted.
+    /// Whether the other side's inference counts: a person has confirmed it, or it has lasted.
     fn is_believed(&self) -> bool {
         let question = self.history.work.as_ref().and_then(|work| work.question.as_ref());
         let believed_at = question.and_then(Question::believed_at);
@@ -215,7 +225,7 @@ impl Progress<'_> {
         question.is_some_and(|question| !question.claims.is_empty())
     }
 
-    async fn take_as_done(&mut self, step: &Step, direction: Direction, reply: ObserveReply) -> Result<(), Pause> {
+    async fn record_done(&mut self, step: &Step, direction: Direction, reply: ObserveReply) -> Result<(), EarlyEnd> {
         let claims = self.work()?.question.iter().flat_map(|question| &question.claims);
         let said = claims.map(|claim| {
             let note = claim.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
@@ -228,12 +238,12 @@ impl Progress<'_> {
     }
 }
 
-enum Attended {
-    Said(Word),
-    Seen(ObserveReply),
+enum Answer {
+    Replied(OperatorReply),
+    Done(ObserveReply),
 }
 
-/// Where a tenant stands of which a step was declined.
+/// The state of a tenant after a person declined a step.
 fn declined(direction: Direction) -> TenantState {
     match direction {
         Direction::Forward => TenantState::Failed,
@@ -241,37 +251,37 @@ fn declined(direction: Direction) -> TenantState {
     }
 }
 
-fn declination(by: &str, step: &str, reason: &str) -> String {
+fn decline_reason(by: &str, step: &str, reason: &str) -> String {
     format!("{by} declined step `{step}`: {reason}")
 }
 
-fn wait(tenant: &str, question: &Question, seen: &str) -> Pause {
+fn waiting(tenant: &str, question: &Question, seen: &str) -> EarlyEnd {
     let owner =
         question.owner.as_deref().map(|owner| format!("{owner} must act")).unwrap_or("a person must act".into());
     let reason = match question.claims.last() {
         None if let Some(at) = question.believed_at() => format!(
-            "{seen}; a test of the connection looks the same, so it counts if it is still seen from {at} on, or once \
-             `flowswap confirm {tenant}` says that the sheet was carried out to its end"
+            "{seen}. A test of the connection looks the same, so this counts only if it lasts until {at}. If the run sheet is \
+             complete, run `flowswap confirm {tenant}`"
         ),
         None => format!("{owner}: {}", question.sheet.title),
         Some(claim) => {
-            let what = disagreement(&question.sheet, seen);
-            format!("{} confirmed at {}, and it is not seen; {what}", claim.by, claim.at)
+            let what = expected_and_found(&question.sheet, seen);
+            format!("{} confirmed at {}, but flowswap does not see it; {what}", claim.by, claim.at)
         }
     };
-    Pause::End(TenantState::Waiting, reason)
+    EarlyEnd::InState(TenantState::Waiting, reason)
 }
 
-/// A claim that is not borne out: what would bear it out, and what is there instead.
-fn disagreement(sheet: &RunSheet, seen: &str) -> String {
-    format!("expected: {}; seen: {seen}", sheet.proof)
+/// What flowswap expects to see after the run sheet, and what it found instead.
+fn expected_and_found(sheet: &RunSheet, seen: &str) -> String {
+    format!("expected: {}; found: {seen}", sheet.proof)
 }
 
-/// The sheet of a plugin that has but one sentence for it.
+/// The run sheet of a plugin that describes the step in one sentence.
 fn plain_sheet(step: &Step, direction: Direction) -> RunSheet {
     let sentence = match direction {
         Direction::Forward => step.proposal.title.clone(),
-        Direction::Back => step.proposal.undo.clone().unwrap_or_else(|| format!("take back: {}", step.proposal.title)),
+        Direction::Back => step.proposal.undo.clone().unwrap_or_else(|| format!("roll back: {}", step.proposal.title)),
     };
     RunSheet {
         title: sentence.clone(),
@@ -280,8 +290,8 @@ fn plain_sheet(step: &Step, direction: Direction) -> RunSheet {
         keep: Vec::new(),
         care: Vec::new(),
         proof: match direction {
-            Direction::Forward => "the step is seen to be carried out".to_owned(),
-            Direction::Back => "the step is seen not to be in place any more".to_owned(),
+            Direction::Forward => "flowswap sees that the step was carried out".to_owned(),
+            Direction::Back => "flowswap sees that the step was rolled back".to_owned(),
         },
     }
 }

@@ -1,4 +1,4 @@
-//! One tenant within a run: what is recorded is folded at once, so the state here is always the journal's.
+//! One tenant within a run. Every record is added to the state at once, so the state always agrees with the journal.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use flowswap_contract::{self as contract, ErrorKind, Evidence, Handle, Op, Step,
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{Job, Pause, Ports, Terms};
+use super::{Assignment, EarlyEnd, Job, Ports};
 use crate::{
     Direction, Draft, Entry, Event, JournalError, Mode, PlannedTenant, RunId, SecretStore, SecretStoreError, Tenant,
     TenantHistory, TenantState, Work, compare::seen_by,
@@ -18,16 +18,16 @@ pub(super) struct Progress<'a> {
     pub(super) tenant: Tenant,
     pub(super) planned: PlannedTenant,
     pub(super) history: TenantHistory,
-    /// What `observe` found of steps that were begun and not finished, for `apply` to go on from.
+    /// The outputs that `observe` found of half-done steps. `apply` continues from them.
     pub(super) found: BTreeMap<String, Values>,
-    /// The step that was begun last was in doubt before: half done, as far as is known.
+    /// Whether the last started step was already in doubt, so that it may be half done.
     half_done: bool,
-    /// On what terms a person is asked.
-    pub(super) terms: Terms,
+    /// Who is asked, and when it is due.
+    pub(super) assignment: Assignment,
 }
 
 impl<'a> Progress<'a> {
-    /// Takes a tenant up.
+    /// Starts work on a tenant.
     pub(super) async fn start(ports: &'a Ports, run: RunId, job: Job) -> Result<Self, JournalError> {
         let history = job.history.unwrap_or_else(|| TenantHistory::new(ports.clock.now()));
         let mut progress = Self {
@@ -38,7 +38,7 @@ impl<'a> Progress<'a> {
             history,
             found: BTreeMap::new(),
             half_done: false,
-            terms: job.terms,
+            assignment: job.assignment,
         };
         let direction = if job.goal.last_phase().is_some() { Direction::Forward } else { Direction::Back };
         let steps = progress.planned.steps.len();
@@ -48,7 +48,7 @@ impl<'a> Progress<'a> {
         Ok(progress)
     }
 
-    /// Lets go of it.
+    /// Ends work on the tenant.
     pub(super) async fn finish(mut self, state: TenantState, reason: Option<String>) -> Result<(), JournalError> {
         self.record(Entry::TenantEnded { state, reason }).await
     }
@@ -57,17 +57,17 @@ impl<'a> Progress<'a> {
         &self.tenant.spec.name
     }
 
-    /// The work that was begun; there always is some after `start`.
-    pub(super) fn work(&self) -> Result<&Work, Pause> {
-        self.history.work.as_ref().ok_or_else(|| Pause::Journal(defect("the tenant has no work that was begun")))
+    /// The work that was started. It always exists after `start`.
+    pub(super) fn work(&self) -> Result<&Work, EarlyEnd> {
+        self.history.work.as_ref().ok_or_else(|| EarlyEnd::Journal(internal_error("no work was started on the tenant")))
     }
 
-    /// Writes a record and takes it into the state.
+    /// Writes a record and adds it to the state.
     pub(super) async fn record(&mut self, entry: Entry) -> Result<(), JournalError> {
         let at = self.ports.clock.now();
-        // What could not be read again must not be written: the fold has its word first.
+        // Checks the record first, because the journal must not contain what `History::fold` refuses.
         let mut history = self.history.clone();
-        history.take(&entry, self.run, at).map_err(|problem| defect(&problem))?;
+        history.add(&entry, self.run, at).map_err(|problem| internal_error(&problem))?;
         self.ports.journal.append(Draft { at, run: self.run, tenant: Some(self.name().to_owned()), entry }).await?;
         self.history = history;
         Ok(())
@@ -84,8 +84,9 @@ impl<'a> Progress<'a> {
         self.record(Entry::StepStarted { step: step.id.clone(), direction }).await
     }
 
-    /// Records that a change did not succeed. One that changed nothing leaves a doubt from before it standing.
-    pub(super) async fn fail_try(
+    /// Records a failed attempt at a change. If the step was already in doubt, it stays in doubt, even if this attempt changed
+    /// nothing.
+    pub(super) async fn record_failed_attempt(
         &mut self,
         step: &Step,
         direction: Direction,
@@ -138,7 +139,7 @@ impl<'a> Progress<'a> {
         Ok(())
     }
 
-    /// Lets the step's plugin do something with it.
+    /// Calls a verb of the plugin for a step.
     pub(super) async fn call<T: DeserializeOwned>(&self, step: &Step, op: Op) -> Result<T, contract::Error> {
         let outputs = self.outputs_so_far(step).await.map_err(unreadable)?;
         let work = self.history.work.as_ref();
@@ -157,8 +158,8 @@ impl<'a> Progress<'a> {
         self.tenant.call(role, op, Mode::of(op, Some(step)), self.run, Some(&step.id), params).await
     }
 
-    /// What is known of the step's outputs: as it gave them, else what `observe` found, what a person said, and which
-    /// secrets of it are in custody.
+    /// What is known of the step's outputs. If the step is done, its own. Otherwise what a person passed, what `observe`
+    /// found, and its secrets in the secret store.
     async fn outputs_so_far(&self, step: &Step) -> Result<Values, SecretStoreError> {
         let work = self.history.work.as_ref();
         if let Some(done) = work.and_then(|work| work.done.iter().find(|done| done.id == step.id)) {
@@ -172,27 +173,29 @@ impl<'a> Progress<'a> {
         let said = work.and_then(|work| work.doubt.as_ref()).filter(|doubt| doubt.step == step.id);
         let mut outputs = said.map(|doubt| doubt.known.clone()).unwrap_or_default();
         outputs.extend(self.found.get(&step.id).cloned().unwrap_or_default());
-        outputs.extend(held(self.ports.secrets.as_ref(), self.name(), step).await?);
+        outputs.extend(stored_secrets(self.ports.secrets.as_ref(), self.name(), step).await?);
         Ok(outputs)
     }
 
-    /// Forgets the secrets of a step that is not carried out, although one was kept for it: whoever says so knows of it,
-    /// and it would be taken for that of the next try.
-    pub(super) async fn forget_secrets_of(&mut self, step: &Step) -> Result<(), Pause> {
+    /// Deletes the stored secrets of a step that was not carried out. Otherwise the next attempt would use them as its own.
+    pub(super) async fn forget_secrets_of(&mut self, step: &Step) -> Result<(), EarlyEnd> {
         let stuck = |error: SecretStoreError| {
             let cause = error.source.to_string();
-            Pause::End(TenantState::Stuck, format!("step `{}` is not carried out, but {error}: {cause}", step.id))
+            EarlyEnd::InState(
+                TenantState::Stuck,
+                format!("step `{}` was not carried out, but flowswap {error}: {cause}", step.id),
+            )
         };
-        let held = held(self.ports.secrets.as_ref(), self.name(), step).await.map_err(stuck)?;
+        let held = stored_secrets(self.ports.secrets.as_ref(), self.name(), step).await.map_err(stuck)?;
         self.forget(held.values().filter_map(Handle::from_value).collect(), stuck).await
     }
 
-    /// Forgets all secrets of a tenant that was taken back: what they opened is gone. Those that the journal knows, and
-    /// those that were kept just before a crash. One that stayed would be taken for that of the next client.
-    pub(super) async fn forget_secrets(&mut self) -> Result<(), Pause> {
+    /// Deletes all secrets of a tenant that was rolled back, because their clients are gone: those in the journal, and those
+    /// that were stored just before a crash. Otherwise the next client would use them as its own.
+    pub(super) async fn forget_secrets(&mut self) -> Result<(), EarlyEnd> {
         let mut handles = self.work()?.secrets.clone();
         for step in &self.planned.steps {
-            let held = held(self.ports.secrets.as_ref(), self.name(), step).await.map_err(not_forgotten)?;
+            let held = stored_secrets(self.ports.secrets.as_ref(), self.name(), step).await.map_err(not_forgotten)?;
             handles.extend(held.values().filter_map(Handle::from_value));
         }
         self.forget(handles, not_forgotten).await
@@ -201,8 +204,8 @@ impl<'a> Progress<'a> {
     async fn forget(
         &mut self,
         handles: BTreeSet<Handle>,
-        otherwise: impl Fn(SecretStoreError) -> Pause,
-    ) -> Result<(), Pause> {
+        otherwise: impl Fn(SecretStoreError) -> EarlyEnd,
+    ) -> Result<(), EarlyEnd> {
         for handle in handles {
             self.ports.secrets.remove(&handle).await.map_err(&otherwise)?;
             self.record(Entry::SecretRemoved { handle }).await?;
@@ -211,8 +214,12 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// The outputs of a step that are secrets in custody, by name: the last part of a handle is the name of the output.
-pub(super) async fn held(secrets: &dyn SecretStore, tenant: &str, step: &Step) -> Result<Values, SecretStoreError> {
+/// The outputs of a step that are in the secret store, by name. The last part of a handle is the name of the output.
+pub(super) async fn stored_secrets(
+    secrets: &dyn SecretStore,
+    tenant: &str,
+    step: &Step,
+) -> Result<Values, SecretStoreError> {
     let mut held = Values::new();
     for name in &step.proposal.gives {
         let handle = Handle::new(format!("{tenant}/{}/{name}", step.id));
@@ -223,17 +230,18 @@ pub(super) async fn held(secrets: &dyn SecretStore, tenant: &str, step: &Step) -
     Ok(held)
 }
 
-/// Without knowing what is in custody, a step could be taken for one whose secret was lost.
+/// The error of a call that was not made because the secret store failed. Without it, flowswap could not know whether a
+/// step's secret was lost.
 fn unreadable(error: SecretStoreError) -> contract::Error {
     let cause = error.source.to_string();
     contract::Error::new(ErrorKind::Internal, format!("{error}: {cause}"))
 }
 
-fn not_forgotten(error: SecretStoreError) -> Pause {
+fn not_forgotten(error: SecretStoreError) -> EarlyEnd {
     let cause = error.source.to_string();
-    Pause::End(TenantState::RollingBack, format!("everything is taken back, but {error}: {cause}"))
+    EarlyEnd::InState(TenantState::RollingBack, format!("everything is rolled back, but flowswap {error}: {cause}"))
 }
 
-pub(super) fn defect(problem: &str) -> JournalError {
-    JournalError::Storage { doing: "record what happened", source: problem.to_owned().into() }
+pub(super) fn internal_error(problem: &str) -> JournalError {
+    JournalError::Storage { doing: "write a valid record", source: problem.to_owned().into() }
 }

@@ -1,110 +1,110 @@
-//! A person says what is so of a step that nothing else could settle, and the journal keeps who, when and why.
+//! Lets a person decide whether a step in doubt took effect. The journal keeps who decided, when, and why.
 
 use flowswap_contract::{Handle, ObserveReply, Observed, Phase, Step, Values};
 
 use super::{
     Runner,
-    progress::{defect, held},
+    progress::{internal_error, stored_secrets},
 };
 use crate::{
     Draft, Entry, JournalError, Resolution, SecretStoreError, Tenant, TenantHistory, TenantState, Work,
     compare::{self, is_shown},
 };
 
-/// What a person says of the step that a tenant is stuck at.
+/// A person's decision on the step that a tenant is stuck at.
 #[derive(Debug, Clone)]
 pub struct Decision {
     /// Whether the step's change is in place.
     pub stands: Resolution,
-    /// The outputs that the person knows, where it is. Never secrets: those are in custody or lost.
+    /// The outputs that the person knows, if it is in place. Never secrets: they are in the secret store, or lost.
     pub outputs: Values,
-    /// Why the person thinks so.
+    /// Why the person decided so.
     pub reason: String,
     /// The user of the operating system.
     pub by: String,
 }
 
-/// What a decision settled.
+/// The result of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
     /// The step.
     pub step: String,
-    /// The outputs that nobody has: a secret that was shown once. The step goes on to be looked at, and gets another.
+    /// The outputs that nobody has: secrets that were shown only once. The next run observes the step and replaces them.
     pub missing: Vec<String>,
 }
 
-/// Why a decision is not taken.
+/// Why a decision is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
     /// There is nothing to decide.
-    #[error("the tenant is {state}, and only one that is stuck needs a decision")]
+    #[error("the tenant is {state}; only a stuck tenant needs a decision")]
     NotStuck {
-        /// Where it stands.
+        /// Its state.
         state: TenantState,
     },
-    /// What is wrong is no question of whether a step was carried out.
-    #[error("it is stuck at `{step}`, which only looks: there is nothing that could be in place or not")]
-    OnlyLooks {
+    /// The tenant is stuck at a check, so no change is in doubt.
+    #[error("the tenant is stuck at `{step}`, which is a check: it changes nothing, so there is nothing to decide")]
+    IsCheck {
         /// The step.
         step: String,
     },
-    /// The step stands beyond doubt.
-    #[error("step `{step}` has not been begun")]
-    NotBegun {
+    /// The step is certainly not in place.
+    #[error("step `{step}` has not been started")]
+    NotStarted {
         /// The step.
         step: String,
     },
-    /// A later step cannot go on without it.
-    #[error("step `{step}` gives `{output}`, and nobody knows it")]
+    /// A later step needs this output.
+    #[error("step `{step}` gives `{output}`, but its value is not known")]
     UnknownOutput {
         /// The step.
         step: String,
         /// The output.
         output: String,
     },
-    /// The step makes credentials, and the journal does not say which of its outputs are secrets: no request of it was
-    /// recorded, or by a version that did not note them.
-    #[error("nothing is recorded of what step `{step}` was to bring, so it cannot be said to be in place")]
+    /// The step makes credentials, but the journal does not record which of its outputs are secrets. Either it has no request
+    /// of the step, or a version that did not record them wrote it.
+    #[error("the journal does not record what step `{step}` sent, so you cannot resolve it as applied")]
     NothingSent {
         /// The step.
         step: String,
     },
-    /// The world shows the contrary.
-    #[error("step `{step}` is said to be {stands}, and it was just seen {}: {seen}", contrary(*stands))]
+    /// flowswap just saw the opposite.
+    #[error("you say that step `{step}` is {stands}, but flowswap just saw it {}: {seen}", opposite(*stands))]
     Contradicted {
         /// The step.
         step: String,
-        /// What the person says.
+        /// What the person decided.
         stands: Resolution,
         /// What was seen.
         seen: String,
     },
     /// The step does not give such a value, or it is a secret.
-    #[error("step `{step}` gives no value `{output}` that can be said: it gives {}", gives.join(", "))]
+    #[error("step `{step}` takes no output `{output}`; you can pass {}", gives.join(", "))]
     ForeignOutput {
         /// The step.
         step: String,
         /// The output.
         output: String,
-        /// What can be said.
+        /// The outputs that a person can pass.
         gives: Vec<String>,
     },
-    /// A decision without a reason is worth nothing later.
+    /// The decision needs a reason, for those who read the journal later.
     #[error("the reason is empty")]
     NoReason,
-    /// The custody failed.
+    /// The secret store failed.
     #[error(transparent)]
     Secrets(#[from] SecretStoreError),
-    /// The journal failed, and nothing is decided.
+    /// The journal failed, so nothing is decided.
     #[error(transparent)]
     Journal(#[from] JournalError),
 }
 
 impl Runner {
-    /// Takes a decision on the step that a tenant is stuck at.
+    /// Records a decision on the step that a tenant is stuck at.
     ///
-    /// The step is looked at first: a word that the world contradicts is refused. Where the look fails, or cannot tell, the
-    /// word stands.
+    /// Observes the step first, and refuses a decision that contradicts what it sees. If observing fails or cannot tell, the
+    /// decision counts.
     pub async fn resolve(
         &self,
         tenant: &Tenant,
@@ -116,7 +116,7 @@ impl Runner {
         }
         let (step, work) = find_step(history)?;
         let name = tenant.spec.name.as_str();
-        let held = held(self.ports.secrets.as_ref(), name, step).await?;
+        let held = stored_secrets(self.ports.secrets.as_ref(), name, step).await?;
         let Decision { stands, mut outputs, reason, by } = decision;
         let mut missing = Vec::new();
         match stands {
@@ -135,10 +135,10 @@ impl Runner {
         }
         let entry = Entry::Resolved { step: step.id.clone(), stands, outputs, reason, by };
         let at = self.ports.clock.now();
-        // The fold has the last word on what may follow, and has it before anything is done.
-        history.clone().take(&entry, self.run, at).map_err(|problem| defect(&problem))?;
+        // Checks before anything is done that the record may follow the others.
+        history.clone().add(&entry, self.run, at).map_err(|problem| internal_error(&problem))?;
         if stands == Resolution::NotApplied {
-            // What was kept for a step that is not carried out would be taken for the secret of the next try.
+            // Otherwise the next attempt would use the secrets stored for this one.
             for handle in held.values().filter_map(Handle::from_value) {
                 self.ports.secrets.remove(&handle).await?;
             }
@@ -149,31 +149,32 @@ impl Runner {
     }
 }
 
-/// How it was seen where a person says otherwise.
-fn contrary(stands: Resolution) -> &'static str {
+/// How flowswap sees a step that contradicts this decision.
+fn opposite(stands: Resolution) -> &'static str {
     match stands {
-        Resolution::Applied => "not to be in place",
-        Resolution::NotApplied => "to be in place",
+        Resolution::Applied => "not in place",
+        Resolution::NotApplied => "in place",
     }
 }
 
 /// The step that the tenant is stuck at.
 fn find_step(history: &TenantHistory) -> Result<(&Step, &Work), ResolveError> {
-    let is_open = history.state == TenantState::Stuck || history.is_claimed_in_vain();
+    let is_open = history.state == TenantState::Stuck || history.has_unconfirmed_claim();
     let work = history.work.as_ref().filter(|_| is_open);
     let work = work.ok_or(ResolveError::NotStuck { state: history.state })?;
     let id = history.step.clone().unwrap_or_default();
-    let Some(step) = work.tenant.step(&id) else { return Err(ResolveError::NotBegun { step: id }) };
+    let Some(step) = work.tenant.step(&id) else { return Err(ResolveError::NotStarted { step: id }) };
     if step.proposal.phase.is_check() {
-        return Err(ResolveError::OnlyLooks { step: id });
+        return Err(ResolveError::IsCheck { step: id });
     }
     if work.doubt.is_none() && !work.is_done(&id) {
-        return Err(ResolveError::NotBegun { step: id });
+        return Err(ResolveError::NotStarted { step: id });
     }
     Ok((step, work))
 }
 
-/// Refuses a word that was seen to be wrong. Where only another side infers what is so, that it sees nothing is no contradiction.
+/// Refuses a decision that contradicts what was seen. If only the other side can infer the step, seeing nothing is no
+/// contradiction.
 fn refuse_contradicted(step: &Step, stands: Resolution, seen: &ObserveReply) -> Result<(), ResolveError> {
     let is_contradicted = match stands {
         Resolution::NotApplied => seen.state == Observed::Applied,
@@ -185,7 +186,7 @@ fn refuse_contradicted(step: &Step, stands: Resolution, seen: &ObserveReply) -> 
     Err(ResolveError::Contradicted { step: step.id.clone(), stands, seen: seen.detail.clone() })
 }
 
-/// Without a record of what is secret, a person could be asked for a secret.
+/// Refuses if the journal does not record which outputs are secrets, because then flowswap could ask a person for a secret.
 fn refuse_unrecorded(step: &Step, work: &Work) -> Result<(), ResolveError> {
     let brings_secrets = work.requests.iter().any(|sent| sent.step == step.id && !sent.secrets.is_empty());
     match step.proposal.phase {
@@ -202,7 +203,7 @@ fn refuse_foreign(step: &Step, work: &Work, outputs: &Values) -> Result<(), Reso
     }
 }
 
-/// The secrets that nobody has. Any other value that is not known has to be said.
+/// The secrets that nobody has. Any other output that is not known must be passed.
 fn find_missing(step: &Step, work: &Work, outputs: &Values) -> Result<Vec<String>, ResolveError> {
     let mut missing = Vec::new();
     for output in step.proposal.gives.iter().filter(|name| !outputs.contains_key(*name)) {

@@ -1,99 +1,106 @@
-//! Finds out what became of a step that was begun and has no certain end.
+//! Finds out what became of a step in doubt.
 
 use flowswap_contract::{
     self as contract, By, ErrorKind, Evidence, EvidenceResult, ObserveReply, Observed, Op, Reversibility, Step, Values,
 };
 
-use super::{Pause, progress::Progress, tell};
+use super::{EarlyEnd, progress::Progress, with_hint};
 use crate::{Direction, Doubt, TenantState, compare::is_shown};
 
 impl Progress<'_> {
-    /// Settles the doubt that an earlier run left behind, if there is one.
-    pub(super) async fn settle(&mut self) -> Result<(), Pause> {
+    /// Settles the doubt that an earlier run left, if any.
+    pub(super) async fn settle(&mut self) -> Result<(), EarlyEnd> {
         let Some(Doubt { step, direction, .. }) = self.work()?.doubt.clone() else { return Ok(()) };
-        // Whoever is asked for it may take days; the step is taken up where it stands.
+        // A person may need days for it. The run continues at this step.
         if self.is_asked(self.history.direction) {
             return Ok(());
         }
         let Some(step) = self.planned.step(&step).cloned() else {
-            return Err(Pause::End(TenantState::Stuck, format!("step `{step}` is in doubt and not part of the plan")));
+            return Err(EarlyEnd::InState(
+                TenantState::Stuck,
+                format!("step `{step}` is in doubt but not part of the plan"),
+            ));
         };
         if step.proposal.phase.is_check() {
             return Ok(self.fail(&step, direction, not_finished()).await?);
         }
-        // What another side infers needs time, or a word; whoever declined is asked again.
+        // The other side's inference needs time or a confirmation. A person who declined is asked again.
         if is_done_by_person(&step, direction) && !is_shown(&step) && direction == self.history.direction {
             return Ok(());
         }
-        // What the journal knows is not asked of the world, where somebody else's doing could be taken for ours.
+        // The journal already knows that nothing was sent. Observing could mistake somebody else's change for ours.
         if !is_done_by_person(&step, direction) && self.work()?.nothing_was_sent() {
-            return Ok(self.fail(&step, direction, never_left()).await?);
+            return Ok(self.fail(&step, direction, nothing_sent()).await?);
         }
         if self.history.direction == Direction::Back && direction == Direction::Forward && self.may_be_done(&step)? {
-            return self.take_as_begun(&step).await;
+            return self.assume_done(&step).await;
         }
         self.observe(&step, direction).await.map(drop)
     }
 
-    /// Whether a person who was asked may have done the step although that is not seen: somebody said so, or has the secret.
-    fn may_be_done(&self, step: &Step) -> Result<bool, Pause> {
+    /// Whether a person may have done the step although flowswap does not see it: a person confirmed it, or has the secret.
+    fn may_be_done(&self, step: &Step) -> Result<bool, EarlyEnd> {
         Ok(!is_shown(step) && self.work()?.given_at(step).is_some())
     }
 
-    /// What may be done is taken back as what is done: that it is not seen yet would be no reason to delete what the directory
-    /// may use by now.
-    async fn take_as_begun(&mut self, step: &Step) -> Result<(), Pause> {
+    /// Treats a step that a person may have done as done, so that it is rolled back. Otherwise flowswap could delete a client
+    /// that the directory already uses.
+    async fn assume_done(&mut self, step: &Step) -> Result<(), EarlyEnd> {
         let outputs = match self.call::<ObserveReply>(step, Op::Observe).await {
             Ok(reply) if reply.state == Observed::Applied => reply.outputs,
             Ok(_) => Values::new(),
             Err(error) => {
-                let reason = format!("it is not known whether step `{}` was carried out: {}", step.id, tell(&error));
-                return Err(Pause::End(self.interrupted_state(), reason));
+                let reason =
+                    format!("flowswap does not know whether step `{}` was carried out: {}", step.id, with_hint(&error));
+                return Err(EarlyEnd::InState(self.interrupted_state(), reason));
             }
         };
-        let detail = "a person may have done it, so it is taken back as if it were done";
+        let detail = "a person may have done it, so the rollback treats it as done";
         let evidence = vec![Evidence::new("assumed", EvidenceResult::Inconclusive, detail)];
         Ok(self.succeed(step, Direction::Forward, outputs, evidence).await?)
     }
 
-    /// Looks whether a step is carried out, and records what is so. Afterwards there is no doubt any more, or it is half
-    /// carried out, or the tenant is stuck.
-    pub(super) async fn observe(&mut self, step: &Step, direction: Direction) -> Result<Observed, Pause> {
+    /// Observes whether a step was carried out, and records the result. Afterwards the step is no longer in doubt, or it is half
+    /// done, or the tenant is stuck.
+    pub(super) async fn observe(&mut self, step: &Step, direction: Direction) -> Result<Observed, EarlyEnd> {
         let reply: ObserveReply = match self.call(step, Op::Observe).await {
             Ok(reply) => reply,
             Err(error) if error.kind == ErrorKind::Interrupted => {
-                let reason = format!("stopped before it was known whether step `{}` was carried out", step.id);
-                return Err(Pause::End(self.interrupted_state(), reason));
+                let reason = format!("stopped before flowswap knew whether step `{}` was carried out", step.id);
+                return Err(EarlyEnd::InState(self.interrupted_state(), reason));
             }
             Err(error) => {
                 let reason = format!(
-                    "it is not known whether step `{}` was carried out, and observing it failed: {}",
+                    "flowswap does not know whether step `{}` was carried out, because observing it failed: {}",
                     step.id,
-                    tell(&error)
+                    with_hint(&error)
                 );
-                return Err(Pause::End(TenantState::Stuck, reason));
+                return Err(EarlyEnd::InState(TenantState::Stuck, reason));
             }
         };
         match (reply.state, direction) {
             (Observed::Unknown, _) => {
-                let reason = format!("it is not known whether step `{}` was carried out: {}", step.id, reply.detail);
-                return Err(Pause::End(TenantState::Stuck, reason));
+                let reason =
+                    format!("flowswap does not know whether step `{}` was carried out: {}", step.id, reply.detail);
+                return Err(EarlyEnd::InState(TenantState::Stuck, reason));
             }
             (Observed::NotApplied, Direction::Back) => {
                 self.succeed(step, direction, Default::default(), Vec::new()).await?
             }
             (Observed::Applied, Direction::Forward) => self.succeed(step, direction, reply.outputs, Vec::new()).await?,
             (Observed::Partial, _) => {
-                // What was found is not recorded, so the doubt must stand: after a crash it is found again.
+                // The found outputs are not recorded, so the step must stay in doubt. After a crash they are found again.
                 if direction == Direction::Forward {
                     self.found.insert(step.id.clone(), reply.outputs);
                 }
                 self.fail(step, direction, observed(&reply.detail).with_unknown_effect()).await?;
             }
-            (Observed::NotApplied, Direction::Forward) if self.is_said_to_stand(step) => {
-                let reason =
-                    format!("a person said that step `{}` is applied, and it is not seen: {}", step.id, reply.detail);
-                return Err(Pause::End(TenantState::Stuck, reason));
+            (Observed::NotApplied, Direction::Forward) if self.was_resolved_as_applied(step) => {
+                let reason = format!(
+                    "a person said that step `{}` is applied, but flowswap does not see it: {}",
+                    step.id, reply.detail
+                );
+                return Err(EarlyEnd::InState(TenantState::Stuck, reason));
             }
             (Observed::NotApplied, Direction::Forward) => {
                 self.found.remove(&step.id);
@@ -109,23 +116,23 @@ impl Progress<'_> {
 }
 
 fn not_finished() -> contract::Error {
-    contract::Error::new(ErrorKind::Interrupted, "the check was begun and not finished; it is done again")
+    contract::Error::new(ErrorKind::Interrupted, "the check was started and not finished; it runs again")
 }
 
 impl Progress<'_> {
-    /// Whether a person is asked for something in this direction.
+    /// Whether a question to a person is open in this direction.
     pub(super) fn is_asked(&self, direction: Direction) -> bool {
         let question = self.history.work.as_ref().and_then(|work| work.question.as_ref());
         question.is_some_and(|question| question.direction == direction)
     }
 
-    fn is_said_to_stand(&self, step: &Step) -> bool {
+    fn was_resolved_as_applied(&self, step: &Step) -> bool {
         let doubt = self.history.work.as_ref().and_then(|work| work.doubt.as_ref());
         doubt.is_some_and(|doubt| doubt.step == step.id && !doubt.known.is_empty())
     }
 }
 
-/// A person acts without a request.
+/// Whether a person does the step in this direction, without a request by flowswap.
 fn is_done_by_person(step: &Step, direction: Direction) -> bool {
     match direction {
         Direction::Forward => step.proposal.by == By::Operator,
@@ -133,11 +140,11 @@ fn is_done_by_person(step: &Step, direction: Direction) -> bool {
     }
 }
 
-fn never_left() -> contract::Error {
-    contract::Error::new(ErrorKind::Interrupted, "no request of the step had left; it is done again")
+fn nothing_sent() -> contract::Error {
+    contract::Error::new(ErrorKind::Interrupted, "the step had sent no request; it runs again")
 }
 
-/// What is recorded of a step that turned out not to be finished.
+/// The recorded error of a step that turned out to be unfinished.
 fn observed(detail: &str) -> contract::Error {
-    contract::Error::new(ErrorKind::Interrupted, format!("not finished, as observed: {detail}"))
+    contract::Error::new(ErrorKind::Interrupted, format!("observed as not finished: {detail}"))
 }

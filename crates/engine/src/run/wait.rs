@@ -1,4 +1,4 @@
-//! Waits between the tries of a step, unless the run is stopped.
+//! Waits between the attempts at a step, unless the run is stopped.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use flowswap_contract::{self as contract, ErrorKind};
 use super::progress::Progress;
 use crate::Event;
 
-/// The longest that a step waits because the other side asks for it. A host's requests wait as long.
+/// The longest that a step waits because the other side asks for it. The host's requests have the same limit.
 const MAX_WAIT: Duration = Duration::from_secs(70);
 
 impl Progress<'_> {
-    /// Waits; an error if the run is stopped before the time is over.
+    /// Waits. Returns an error if the run is stopped first.
     pub(super) async fn pause(&self, wait: Duration) -> Result<(), contract::Error> {
         tokio::select! {
             biased;
@@ -20,7 +20,7 @@ impl Progress<'_> {
         }
     }
 
-    /// Waits before a step is tried again: these seconds, or as long as the other side asked for in the error of the last try.
+    /// Waits before a step is tried again: this many seconds, or longer if the last error asks for it.
     pub(super) async fn pause_after(&self, error: &contract::Error, seconds: u64) -> Result<(), contract::Error> {
         let wait = Duration::from_secs(seconds);
         let Some(ms) = error.retry_after_ms else { return self.pause(wait).await };

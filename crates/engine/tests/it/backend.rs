@@ -1,4 +1,5 @@
-//! Both plugins, over a [`World`](crate::world::World): the six verbs, journaling as the host does, and faults on order.
+//! Test doubles of both plugins over a [`World`](crate::world::World): the six verbs, journaling as the host does it, and
+//! injected faults.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -12,16 +13,16 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
+    environment::{Call, Environment, State},
     fault::Fault,
     propose::propose,
-    reality::{Call, Reality, State},
     steps,
     world::World,
 };
 
 /// One side of one tenant.
 pub(crate) struct MemoryBackend {
-    pub(crate) reality: Arc<Reality>,
+    pub(crate) env: Arc<Environment>,
     pub(crate) tenant: String,
     pub(crate) role: Role,
 }
@@ -46,20 +47,20 @@ impl Backend for MemoryBackend {
                 op: call.op,
                 effect_on_return: None,
             };
-            let index = self.reality.note(|state| {
+            let index = self.env.note(|state| {
                 state.calls.push(record);
                 state.calls.len() - 1
             });
-            self.reality.take_time().await;
-            let fault = self.reality.faults.lock().unwrap().draw(&self.tenant, call.step.unwrap_or("-"), call.op);
+            self.env.take_time().await;
+            let fault = self.env.faults.lock().unwrap().draw(&self.tenant, call.step.unwrap_or("-"), call.op);
             if fault == Some(Fault::Slow) {
                 tokio::time::sleep(Duration::from_secs(30)).await;
             }
             let result = self.serve(&call, fault);
             let effect = result.as_ref().map(drop).map_err(|error| error.effect);
-            // A reply that does not decode leaves as much in the dark as none.
+            // A reply that does not decode says as little as no reply.
             let effect = if fault == Some(Fault::Garble) { Err(contract::Effect::Unknown) } else { effect };
-            self.reality.note(|state| state.calls[index].effect_on_return = Some(effect));
+            self.env.note(|state| state.calls[index].effect_on_return = Some(effect));
             result
         }
         .boxed()
@@ -75,7 +76,7 @@ impl MemoryBackend {
     fn serve(&self, call: &BackendCall<'_>, fault: Option<Fault>) -> Result<Value, Error> {
         match fault {
             Some(Fault::Refuse | Fault::Interrupt | Fault::Say(_)) => return Err(fault.unwrap().error()),
-            Some(Fault::Stop) => self.reality.stop.stop(),
+            Some(Fault::Stop) => self.env.stop.stop(),
             _ => {}
         }
         let result = match call.op {
@@ -88,7 +89,7 @@ impl MemoryBackend {
                 }
                 let params: TestParams = serde_json::from_value(call.params.clone()).unwrap();
                 let params = params.step.unwrap();
-                Ok(json!(self.reality.note(|state| steps::test(state, &self.tenant, call.run, &params))))
+                Ok(json!(self.env.note(|state| steps::test(state, &self.tenant, call.run, &params))))
             }
             Op::Observe => self.observe(&decode(call), fault),
             Op::Apply | Op::Undo if is_for_a_person(call) => {
@@ -125,12 +126,12 @@ impl MemoryBackend {
         Ok(json!(ObserveReply { state, outputs, detail: format!("{state:?}") }))
     }
 
-    /// One mutating request, in the order of the host: intent, request, custody, outcome, custody's record.
+    /// One mutating request, in the order of the host: intent, request, secret stored, outcome, record of the secret.
     fn mutate(&self, call: &BackendCall<'_>, fault: Option<Fault>, method: &str) -> Result<Value, Error> {
         let params = decode(call);
         let id = params.step.id.clone();
         let is_ours = |record: &&Record| is_intent(record, call, &self.tenant);
-        let request = self.reality.note(|state| state.records.iter().filter(is_ours).count());
+        let request = self.env.note(|state| state.records.iter().filter(is_ours).count());
         let request = u32::try_from(request).unwrap();
         let url = format!("https://{}/{id}", self.world().domain);
         let intent = Entry::RequestIntended {
@@ -150,7 +151,7 @@ impl MemoryBackend {
             return Err(fault.error());
         }
         let half = fault == Some(Fault::Half);
-        let done = self.reality.change(&format!("{} {id}", call.op), |state| match call.op {
+        let done = self.env.change(&format!("{} {id}", call.op), |state| match call.op {
             Op::Apply => steps::apply(state, &self.tenant, call.run, &params, half),
             _ => steps::undo(state, &self.tenant, &params, half),
         })?;
@@ -162,21 +163,21 @@ impl MemoryBackend {
         let handle = done.secret.map(|value| {
             let handle = self.secret_of(&id);
             outputs.insert("client_secret".to_owned(), handle.to_value());
-            self.reality.change("secret kept", |state| state.secrets.insert(handle.clone(), value));
+            self.env.change("secret kept", |state| state.secrets.insert(handle.clone(), value));
             handle
         });
         self.append(call, end(RequestOutcome::Answered { status: 200, request_id: None }))
             .map_err(|_| unknown("the outcome was not recorded"))?;
         if let Some(handle) = handle {
             self.append(call, Entry::SecretStored { step: id.clone(), handle })
-                .map_err(|_| unknown("custody was not recorded"))?;
+                .map_err(|_| unknown("the stored secret was not recorded"))?;
         }
         Ok(json!(ApplyReply { operator: None, outputs, evidence: vec![] }))
     }
 
     fn append(&self, call: &BackendCall<'_>, entry: Entry) -> Result<u64, flowswap_engine::JournalError> {
-        let at: Timestamp = flowswap_engine::Clock::now(self.reality.as_ref());
-        self.reality.append_now(Draft { at, run: call.run, tenant: Some(self.tenant.clone()), entry })
+        let at: Timestamp = flowswap_engine::Clock::now(self.env.as_ref());
+        self.env.append_now(Draft { at, run: call.run, tenant: Some(self.tenant.clone()), entry })
     }
 
     fn secret_of(&self, step: &str) -> Handle {
@@ -184,15 +185,15 @@ impl MemoryBackend {
     }
 
     fn world(&self) -> World {
-        self.reality.note(|state| state.worlds[&self.tenant].clone())
+        self.env.note(|state| state.worlds[&self.tenant].clone())
     }
 }
 
-/// What a mutation brought.
+/// The result of a mutation.
 #[derive(Default)]
 pub(crate) struct Done {
     pub(crate) outputs: Values,
-    /// A secret in clear, which is captured before the plugin sees it.
+    /// A secret in clear text, which is captured before the plugin sees it.
     pub(crate) secret: Option<String>,
 }
 
@@ -219,7 +220,7 @@ fn is_for_a_person(call: &BackendCall<'_>) -> bool {
     }
 }
 
-/// What the person is to do.
+/// The run sheet.
 fn sheet(op: Op) -> RunSheet {
     let (title, proof) = match op {
         Op::Apply => ("reconnect the directory", "the directory uses the new client"),

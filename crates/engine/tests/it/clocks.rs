@@ -1,49 +1,47 @@
-//! Clocks that are wrong: a plan from the future is not begun, and nothing is retired on clocks that disagree.
+//! Wrong clocks: a plan from the future is refused, and nothing is retired if the clocks of both sides disagree.
 
 use flowswap_engine::{Goal, Outcome, RunCommand, RunId, Runner, TenantState as S};
 use jiff::SignedDuration;
 
 use crate::{
-    scene::{LIMITS, Scene},
+    test_fleet::{LIMITS, TestFleet},
     world::Legacy,
 };
 
 #[tokio::test(start_paused = true)]
-async fn a_plan_from_the_future_is_not_begun() {
+async fn a_plan_from_the_future_is_refused() {
     for (ahead, is_begun) in [(-60, true), (0, true), (290, true), (310, false), (7200, false)] {
-        let scene = Scene::new(&["acme"]).await;
-        let made_at = flowswap_engine::Clock::now(scene.reality.as_ref()) + SignedDuration::from_secs(ahead);
-        let runner = Runner::new(scene.reality.ports(), RunId::generate()).with_plan_made_at(made_at);
-        let summary = runner.run(RunCommand::Apply, scene.jobs(Goal::Swapped), LIMITS).await.unwrap();
+        let fleet = TestFleet::new(&["acme"]).await;
+        let made_at = flowswap_engine::Clock::now(fleet.env.as_ref()) + SignedDuration::from_secs(ahead);
+        let runner = Runner::new(fleet.env.ports(), RunId::generate()).with_plan_made_at(made_at);
+        let summary = runner.run(RunCommand::Apply, fleet.jobs(Goal::Swapped), LIMITS).await.unwrap();
         match &summary.outcomes[0].1 {
             Outcome::Ended { state: S::Swapped, .. } => assert!(is_begun, "{ahead}"),
             Outcome::Refused { changes } => {
                 assert!(!is_begun, "{ahead}: {changes:?}");
                 let begin = format!("the plan was made at {made_at}, which is ");
                 assert!(changes[0].starts_with(&begin), "{changes:?}");
-                let end = " ahead of this machine's clock: set the clock right, or plan again";
+                let end = " ahead of this machine's clock: correct the clock, or plan again";
                 assert!(changes[0].ends_with(end), "{changes:?}");
-                assert!(scene.history().tenant("acme").is_none(), "nothing was begun");
+                assert!(fleet.history().tenant("acme").is_none(), "no work was started");
             }
             other => panic!("{ahead}: {other:?}"),
         }
     }
 }
 
-/// What is retired is retired on a proof that compares times of both sides, and no more than five minutes may be between
-/// their clocks. For a side that shows none this machine's stands in.
+/// Retiring relies on confirmations that compare times of both sides, so their clocks may differ by no more than five minutes.
+/// This machine's clock stands in for a side that shows no clock.
 #[tokio::test(start_paused = true)]
-async fn nothing_is_retired_or_deleted_on_clocks_that_disagree() {
+async fn nothing_is_retired_or_deleted_if_the_clocks_disagree() {
     let message = |provider: &str, directory: &str, apart: &str| {
         format!(
-            "the clocks of both sides are {apart} apart, and the proof needs them to agree within 5m: provider.test is {provider} \
-             and directory.test is {directory} this machine's"
+            "the clocks of both sides are {apart} apart, but must agree within 5m: provider.test is {provider} \
+             and directory.test is {directory} this machine's clock"
         )
     };
     let unshown = |sides: &str| {
-        format!(
-            "the clocks of both sides are 15m apart, and the proof needs them to agree within 5m: {sides} this machine's"
-        )
+        format!("the clocks of both sides are 15m apart, but must agree within 5m: {sides} this machine's clock")
     };
     let table = [
         ([None, None], None),
@@ -66,21 +64,21 @@ async fn nothing_is_retired_or_deleted_on_clocks_that_disagree() {
     ];
     for goal in [Goal::Retired, Goal::Purged] {
         for (skews, expect) in &table {
-            let scene = Scene::new(&["acme"]).await;
-            scene.reach(Goal::Swapped, S::Swapped).await;
-            scene.change_world("acme", |world| world.skews = *skews);
-            let records = scene.reality.state().records.len();
-            let outcome = scene.run(goal).await.remove(0).1;
+            let fleet = TestFleet::new(&["acme"]).await;
+            fleet.reach(Goal::Swapped, S::Swapped).await;
+            fleet.change_world("acme", |world| world.skews = *skews);
+            let records = fleet.env.state().records.len();
+            let outcome = fleet.run(goal).await.remove(0).1;
             match expect {
                 None => assert!(matches!(outcome, Outcome::Ended { reason: None, .. }), "{skews:?}: {outcome:?}"),
                 Some(message) => {
                     assert_eq!(outcome, Outcome::Refused { changes: vec![message.clone()] });
-                    assert_eq!(scene.world("acme").legacy, Legacy::Active);
-                    assert_eq!(scene.reality.state().records.len(), records + 2, "only that there was a run");
+                    assert_eq!(fleet.world("acme").legacy, Legacy::Active);
+                    assert_eq!(fleet.env.state().records.len(), records + 2, "only the start and the end of the run");
                 }
             }
-            // The way back needs no such proof.
-            scene.restarted().run(Goal::RolledBack).await;
+            // A rollback does not compare the clocks.
+            fleet.restarted().run(Goal::RolledBack).await;
         }
     }
 }

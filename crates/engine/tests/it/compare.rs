@@ -1,29 +1,29 @@
-//! The journal and the world side by side: what stands, what was taken back, what is in doubt.
+//! Comparing the journal with the world: steps that are done, rolled back, or in doubt.
 
 use flowswap_contract::Op;
-use flowswap_engine::{Goal, Said, TenantState as S, compare};
+use flowswap_engine::{Goal, Recorded, TenantState as S, compare};
 
 use crate::{
     fault::Fault as F,
-    scene::{Scene, tenant},
+    test_fleet::{TestFleet, tenant},
     world::{Client, Legacy, World},
 };
 
-async fn compared(scene: &Scene) -> Vec<(String, Said, bool)> {
-    let name = scene.plan.tenants[0].name.clone();
-    let history = scene.history().tenant(&name).unwrap().clone();
-    let all = compare(&tenant(&scene.reality, &name), &history).await;
-    all.iter().map(|one| (one.step.id.clone(), one.said, one.agrees())).collect()
+async fn compared(fleet: &TestFleet) -> Vec<(String, Recorded, bool)> {
+    let name = fleet.plan.tenants[0].name.clone();
+    let history = fleet.history().tenant(&name).unwrap().clone();
+    let all = compare(&tenant(&fleet.env, &name), &history).await;
+    all.iter().map(|one| (one.step.id.clone(), one.recorded, one.agrees())).collect()
 }
 
-fn expect(rows: &[(&str, Said, bool)]) -> Vec<(String, Said, bool)> {
+fn expect(rows: &[(&str, Recorded, bool)]) -> Vec<(String, Recorded, bool)> {
     rows.iter().map(|(step, said, agrees)| ((*step).to_owned(), *said, *agrees)).collect()
 }
 
-use Said::{Done, InDoubt, TakenBack};
+use Recorded::{Done, InDoubt, RolledBack};
 
 #[tokio::test(start_paused = true)]
-async fn what_was_taken_back_must_stay_gone() {
+async fn what_was_rolled_back_must_stay_gone() {
     fn nothing(_: &mut World) {}
     fn is_back(world: &mut World) {
         let client = Client { made_by: "acme/provision".to_owned(), secrets: vec![] };
@@ -40,50 +40,50 @@ async fn what_was_taken_back_must_stay_gone() {
         (|world| world.legacy = Legacy::Inactive, [true, true, false]),
     ];
     for (happens, [provision, swap, retire]) in table {
-        let scene = Scene::new(&["acme"]).await;
-        scene.reach(Goal::Swapped, S::Swapped).await;
-        scene.reach(Goal::Retired, S::Retired).await;
-        scene.reach(Goal::RolledBack, S::RolledBack).await;
-        scene.change_world("acme", happens);
-        let rows = [("provision", TakenBack, provision), ("swap", TakenBack, swap), ("retire", TakenBack, retire)];
-        assert_eq!(compared(&scene).await, expect(&rows));
+        let fleet = TestFleet::new(&["acme"]).await;
+        fleet.reach(Goal::Swapped, S::Swapped).await;
+        fleet.reach(Goal::Retired, S::Retired).await;
+        fleet.reach(Goal::RolledBack, S::RolledBack).await;
+        fleet.change_world("acme", happens);
+        let rows = [("provision", RolledBack, provision), ("swap", RolledBack, swap), ("retire", RolledBack, retire)];
+        assert_eq!(compared(&fleet).await, expect(&rows));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_way_back_that_is_not_at_its_end_is_looked_at_step_by_step() {
-    let scene = Scene::new(&["acme"]).await;
-    scene.reach(Goal::Swapped, S::Swapped).await;
-    scene.order("provision", Op::Undo, 0, F::LoseRequest);
-    scene.order("provision", Op::Observe, 0, F::Blind);
-    assert_eq!(scene.end(Goal::RolledBack).await.0, S::Stuck);
-    assert_eq!(compared(&scene).await, expect(&[("provision", InDoubt, true), ("swap", TakenBack, true)]));
-    scene.reach(Goal::RolledBack, S::RolledBack).await;
-    // What is planned anew is compared alone.
-    let scene = scene.planned_again().await;
-    scene.reach(Goal::Swapped, S::Swapped).await;
-    assert_eq!(compared(&scene).await, expect(&[("provision", Done, true), ("swap", Done, true)]));
+async fn an_unfinished_rollback_is_compared_step_by_step() {
+    let fleet = TestFleet::new(&["acme"]).await;
+    fleet.reach(Goal::Swapped, S::Swapped).await;
+    fleet.inject("provision", Op::Undo, 0, F::LoseRequest);
+    fleet.inject("provision", Op::Observe, 0, F::Blind);
+    assert_eq!(fleet.end(Goal::RolledBack).await.0, S::Stuck);
+    assert_eq!(compared(&fleet).await, expect(&[("provision", InDoubt, true), ("swap", RolledBack, true)]));
+    fleet.reach(Goal::RolledBack, S::RolledBack).await;
+    // After a new plan, only its work is compared.
+    let fleet = fleet.planned_again().await;
+    fleet.reach(Goal::Swapped, S::Swapped).await;
+    assert_eq!(compared(&fleet).await, expect(&[("provision", Done, true), ("swap", Done, true)]));
 }
 
-/// A log forgets, so that it does not tell any more contradicts nothing; what it tells does.
+/// A log expires, so the absence of an entry contradicts nothing. An entry does.
 #[tokio::test(start_paused = true)]
-async fn what_another_side_has_forgotten_contradicts_nothing() {
+async fn what_the_other_side_forgot_contradicts_nothing() {
     for (name, look, agrees) in
         [("watched", F::Blind, true), ("watched", F::Present, false), ("attended", F::Blind, false)]
     {
-        let scene = Scene::new(&[name]).await;
+        let fleet = TestFleet::new(&[name]).await;
         if name == "watched" {
-            scene.end(Goal::Swapped).await;
-            scene.change_world(name, World::connect_by_hand);
-            scene.claim("bob").await;
+            fleet.end(Goal::Swapped).await;
+            fleet.change_world(name, World::reconnect_in_console);
+            fleet.claim("bob").await;
         }
-        scene.reach(Goal::Swapped, S::Swapped).await;
-        assert_eq!(scene.end(Goal::RolledBack).await.0, S::Waiting);
-        scene.change_world(name, World::sign_in);
-        scene.claim("bob").await;
-        scene.reach(Goal::RolledBack, S::RolledBack).await;
-        scene.order("swap", Op::Observe, scene.count("swap", Op::Observe), look);
-        assert_eq!(compared(&scene).await[1], ("swap".to_owned(), TakenBack, agrees), "{name} {look:?}");
-        scene.assert_fired();
+        fleet.reach(Goal::Swapped, S::Swapped).await;
+        assert_eq!(fleet.end(Goal::RolledBack).await.0, S::Waiting);
+        fleet.change_world(name, World::sign_in);
+        fleet.claim("bob").await;
+        fleet.reach(Goal::RolledBack, S::RolledBack).await;
+        fleet.inject("swap", Op::Observe, fleet.count("swap", Op::Observe), look);
+        assert_eq!(compared(&fleet).await[1], ("swap".to_owned(), RolledBack, agrees), "{name} {look:?}");
+        fleet.assert_fired();
     }
 }

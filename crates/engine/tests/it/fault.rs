@@ -1,4 +1,4 @@
-//! What goes wrong, where, and at which call; and whether it did.
+//! Injected faults: what goes wrong, where, and at which call, and whether it happened.
 
 use std::collections::BTreeMap;
 
@@ -7,38 +7,38 @@ use flowswap_contract::{Error, ErrorKind, Op};
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Refused before any work: the effect is none.
+    /// Refused before any work: it had no effect.
     Refuse,
     /// Refused before any work, with this kind and a hint.
     Say(ErrorKind),
     /// The operator stopped it before any work.
     Interrupt,
-    /// Nothing was done, and nobody knows.
+    /// Nothing was done, but the outcome is unknown.
     LoseRequest,
-    /// Nothing was done, nobody knows, and the plugin died.
+    /// Nothing was done, the outcome is unknown, and the plugin died.
     DieEarly,
-    /// It was done, and the answer did not arrive.
+    /// It was done, but the answer did not arrive.
     LoseAnswer,
-    /// It was done, what the answer brought is kept, and then the plugin died.
+    /// It was done and its secret is stored, but then the plugin died.
     Die,
-    /// It was done, and the plugin returned something that is no reply.
+    /// It was done, but the plugin returned an invalid reply.
     Garble,
-    /// It was half done, and nobody knows.
+    /// It was half done, and the outcome is unknown.
     Half,
-    /// For `observe`: it cannot be told.
+    /// For `observe`: the state is unknown.
     Blind,
-    /// For `observe`: it is not in place, whatever is so.
+    /// For `observe`: the step is reported as not in place, right or wrong.
     Absent,
-    /// For `observe`: it is in place, whatever is so.
+    /// For `observe`: the step is reported as in place, right or wrong.
     Present,
-    /// It takes half a minute, and succeeds.
+    /// It takes half a minute and succeeds.
     Slow,
     /// The operator stops the run while the call is in flight; it succeeds.
     Stop,
 }
 
 impl Fault {
-    /// What the engine is told.
+    /// The error that the engine gets.
     pub(crate) fn error(self) -> Error {
         match self {
             Self::Refuse => Error::new(ErrorKind::Permission, "not permitted"),
@@ -50,7 +50,7 @@ impl Fault {
     }
 }
 
-/// Every kind of failure but that of a stop, and whether the same call may succeed by itself a little later.
+/// Every kind of failure except a stop, and whether the same call may succeed a little later without any action.
 pub(crate) const KINDS: [(ErrorKind, bool); 16] = [
     (ErrorKind::Unreachable, false),
     (ErrorKind::Config, false),
@@ -70,7 +70,7 @@ pub(crate) const KINDS: [(ErrorKind, bool); 16] = [
     (ErrorKind::Unknown, false),
 ];
 
-/// A fault at the nth call, counted from 0, of an operation of a step. No tenant means any.
+/// A fault at the nth call, from 0, of an operation of a step. `None` as tenant means any tenant.
 #[derive(Debug, Clone)]
 pub(crate) struct Injection {
     pub(crate) tenant: Option<&'static str>,
@@ -80,7 +80,7 @@ pub(crate) struct Injection {
     pub(crate) fault: Fault,
 }
 
-/// The faults that were ordered.
+/// The injected faults.
 #[derive(Default)]
 pub(crate) struct Faults {
     ordered: Vec<(Injection, bool)>,
@@ -88,11 +88,11 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    pub(crate) fn order(&mut self, injection: Injection) {
+    pub(crate) fn inject(&mut self, injection: Injection) {
         self.ordered.push((injection, false));
     }
 
-    /// The fault for the call that begins now.
+    /// The fault for the call that starts now, if any.
     pub(crate) fn draw(&mut self, tenant: &str, step: &str, op: Op) -> Option<Fault> {
         let count = self.counts.entry((tenant.to_owned(), step.to_owned(), op.to_string())).or_default();
         let nth = *count;
@@ -108,7 +108,7 @@ impl Faults {
         Some(due.0.fault)
     }
 
-    /// The faults that never came about.
+    /// The faults that never happened.
     pub(crate) fn unfired(&self) -> Vec<&Injection> {
         self.ordered.iter().filter(|(_, fired)| !fired).map(|(order, _)| order).collect()
     }

@@ -1,5 +1,5 @@
-//! The fold of the journal: what cannot follow is refused with the record named, and what can is the same state whether it is
-//! taken in at once or piece by piece.
+//! The state computed from the journal: a record that cannot follow is refused and named, and every valid prefix gives a valid
+//! state.
 
 use flowswap_contract::{Error, ErrorKind, Handle, Op};
 use flowswap_engine::{
@@ -7,18 +7,18 @@ use flowswap_engine::{
     Verdict,
 };
 
-use crate::{fault::Fault, laws::assert_lawful, reality::start_of_time, scene::Scene};
+use crate::{environment::start_of_time, fault::Fault, laws::assert_lawful, test_fleet::TestFleet};
 
 use Direction::{Back, Forward};
 
-/// Makes entries that are as short as they can be.
-struct Short {
+/// Makes records from a shorthand.
+struct Shorthand {
     start: [Entry; 2],
 }
 
-impl Short {
+impl Shorthand {
     async fn new() -> Self {
-        let plan = Scene::new(&["acme"]).await.plan;
+        let plan = TestFleet::new(&["acme"]).await.plan;
         let start = |direction| Entry::TenantStarted {
             direction,
             plan: plan.digest.clone(),
@@ -28,11 +28,11 @@ impl Short {
         Self { start: [start(Forward), start(Back)] }
     }
 
-    /// `f` and `b` take the tenant up; then `step` begins, `step+` ends, `step-` fails, `step?` fails with an unknown
-    /// effect, each with `<` in front on the way back. `step!1` intends a request that brings the secret `h`, and
-    /// `step!1+` ends it; `step=asked` asks a person, `step~seen` and `step~gone` are what is noticed meanwhile, `keep-whole`
-    /// abandons the way back; `step#h` stores a secret; `step:applied` is a person's word; `=state` lets go; `end` ends the
-    /// run.
+    /// `f` and `b` start work on the tenant, forward and back. `step` starts a step, `step+` ends it, `step-` fails it, and
+    /// `step?` fails it with an unknown effect; a `<` in front means a rollback. `step!1` intends a request that brings the
+    /// secret `h`, and `step!1+` ends it. `step=asked` asks a person; `step~seen` and `step~gone` record an inference.
+    /// `keep-whole` abandons the rollback. `step#h` stores a secret. `step:applied` is a person's decision. `=state` ends work
+    /// on the tenant. `end` ends the run.
     fn entry(&self, word: &str) -> Entry {
         let (direction, rest) = word.strip_prefix('<').map_or((Forward, word), |rest| (Back, rest));
         let step = rest.trim_end_matches(['+', '-', '?']).split(['!', '#', ':']).next().unwrap().to_owned();
@@ -93,9 +93,10 @@ impl Short {
         }
         if let Some((_, said)) = rest.split_once(':') {
             let stands = if said.starts_with("applied") { Resolution::Applied } else { Resolution::NotApplied };
-            let outputs = match said.ends_with("-whole") {
-                true => ["client_id", "client_secret"].map(|name| (name.to_owned(), "x".into())).into(),
-                false => Default::default(),
+            let outputs = if said.ends_with("-whole") {
+                ["client_id", "client_secret"].map(|name| (name.to_owned(), "x".into())).into()
+            } else {
+                Default::default()
             };
             let reason = if said.ends_with("-why") { " " } else { "seen in the console" }.to_owned();
             return Entry::Resolved { step, stands, outputs, reason, by: "alice".into() };
@@ -108,7 +109,7 @@ impl Short {
         }
     }
 
-    /// The records of a run; that it began is the first.
+    /// The records of a run, with its start as the first.
     fn records(&self, words: &str) -> Vec<Record> {
         let record = |(index, word): (usize, &str)| record(index as u64 + 2, Some("acme"), self.entry(word));
         let mut records = vec![record_of_run(1)];
@@ -127,85 +128,85 @@ fn record(seq: u64, tenant: Option<&str>, entry: Entry) -> Record {
 }
 
 #[tokio::test]
-async fn what_cannot_follow_is_refused_and_named() {
-    let short = Short::new().await;
+async fn a_record_that_cannot_follow_is_refused_and_named() {
+    let short = Shorthand::new().await;
     let check = |words: &str, seq: u64, problem: &str| {
         // The first record is the run's.
         let seq = seq + 1;
         let error = History::fold(&short.records(words)).expect_err(words);
         assert_eq!((error.seq, error.problem.as_str()), (seq, format!("tenant `acme`: {problem}").as_str()), "{words}");
         assert!(error.to_string().starts_with(&format!("record {seq} of the journal cannot follow")));
-        // Everything before the record is sound.
+        // Everything before the record is valid.
         assert!(History::fold(&short.records(words)[..seq as usize - 1]).is_ok(), "{words}");
     };
-    let nobody = "no run has taken the tenant up";
+    let nobody = "no run works on the tenant";
     check("provision", 1, nobody);
     check("planned provision", 2, nobody);
     check("=swapped", 1, nobody);
-    check("forget", 1, "nothing was begun");
-    check("provision+", 1, "nothing was begun");
-    check("f provision+", 2, "step `provision` was not begun");
-    check("f provision-", 2, "step `provision` was not begun");
-    check("f provision#h", 2, "step `provision` was not begun");
-    check("f provision!0", 2, "step `provision` was not begun");
+    check("forget", 1, "no work was started");
+    check("provision+", 1, "no work was started");
+    check("f provision+", 2, "step `provision` was not started");
+    check("f provision-", 2, "step `provision` was not started");
+    check("f provision#h", 2, "step `provision` was not started");
+    check("f provision!0", 2, "step `provision` was not started");
     check("f unheard-of", 2, "the plan has no step `unheard-of`");
-    check("f provision prove", 3, "step `prove` begins while it is not known what became of `provision`");
-    check("f provision provision? prove", 4, "step `prove` begins while it is not known what became of `provision`");
-    check("f provision prove+", 3, "step `prove` was not begun");
-    check("f provision prove#h", 3, "step `prove` was not begun");
-    check("f provision provision+ provision+", 4, "step `provision` was not begun");
-    check("f provision provision+ provision", 4, "step `provision` begins, and is done");
-    check("f provision provision- provision-", 4, "step `provision` was not begun");
-    check("f provision <provision+", 3, "step `provision` was begun in the other direction");
-    check("f <provision", 2, "step `provision` is taken back by a run that goes forward");
-    check("b <provision", 2, "step `provision` is taken back, and is not done");
-    check("f provision provision+ b =back", 5, "it is rolled back while step `provision` stands");
-    check("f provision b =back", 4, "it is rolled back while it is not known what became of `provision`");
+    check("f provision prove", 3, "step `prove` starts while step `provision` is in doubt");
+    check("f provision provision? prove", 4, "step `prove` starts while step `provision` is in doubt");
+    check("f provision prove+", 3, "step `prove` was not started");
+    check("f provision prove#h", 3, "step `prove` was not started");
+    check("f provision provision+ provision+", 4, "step `provision` was not started");
+    check("f provision provision+ provision", 4, "step `provision` starts, but is already done");
+    check("f provision provision- provision-", 4, "step `provision` was not started");
+    check("f provision <provision+", 3, "step `provision` was started in the other direction");
+    check("f <provision", 2, "step `provision` is rolled back by a run that goes forward");
+    check("b <provision", 2, "step `provision` is rolled back, but is not done");
+    check("f provision provision+ b =back", 5, "it is rolled back while step `provision` is in place");
+    check("f provision b =back", 4, "it is rolled back while step `provision` is in doubt");
     check("f provision provision+ b <provision <provision+ =back <provision", 8, nobody);
-    check("f provision provision+ b <provision <provision+ =back forget", 8, "nothing was begun");
+    check("f provision provision+ b <provision <provision+ =back forget", 8, "no work was started");
     check("f =swapped provision", 3, nobody);
     check("f =swapped =swapped", 3, nobody);
     check("f provision provision!0 provision!0", 4, "request 0 of step `provision` comes after request 0");
     check("f provision provision!4 provision!3", 4, "request 3 of step `provision` comes after request 4");
-    check("f provision provision!0+", 3, "request 0 of step `provision` ends, and was not intended");
-    check("f provision provision!0 provision!1+", 4, "request 1 of step `provision` ends, and was not intended");
+    check("f provision provision!0+", 3, "request 0 of step `provision` ends, but was not intended");
+    check("f provision provision!0 provision!1+", 4, "request 1 of step `provision` ends, but was not intended");
     check("f provision provision!0 provision!0+ provision!0+", 5, "request 0 of step `provision` ends twice");
-    let stray = "step `provision` keeps the secret `g`, which no request was to bring";
+    let stray = "step `provision` stores the secret `g`, but none of its requests brings it";
     check("f provision provision!0 provision#g", 4, stray);
     check("f provision provision#g", 3, stray);
-    check("f provision provision:applied", 3, "step `provision` is resolved, and the tenant is running");
-    check("provision:applied", 1, "step `provision` is resolved, and the tenant is unplanned");
+    check("f provision provision:applied", 3, "step `provision` is resolved, but the tenant is running");
+    check("provision:applied", 1, "step `provision` is resolved, but the tenant is unplanned");
     check("f provision =stuck provision:applied-why", 4, "step `provision` is resolved without a reason");
-    check("f provision provision~seen", 3, "step `provision` is noticed, and nobody was asked for it");
-    check("f swap swap=asked provision~seen", 4, "step `provision` is noticed, and nobody was asked for it");
-    let again = "step `swap` is noticed again, and nothing was different since";
+    check("f provision provision~seen", 3, "step `provision` is noticed, but nobody was asked for it");
+    check("f swap swap=asked provision~seen", 4, "step `provision` is noticed, but nobody was asked for it");
+    let again = "step `swap` is noticed again without a change since";
     check("f swap swap=asked swap~seen swap~seen", 5, again);
-    check("f swap swap=asked swap~gone", 4, "step `swap` is noticed to be gone, and was not seen");
+    check("f swap swap=asked swap~gone", 4, "step `swap` is noticed as gone, but was not noticed before");
     check("f swap swap=asked =stuck swap~seen", 5, nobody);
-    let abandoned = |state: &str| format!("the way back is abandoned, and the tenant is {state}");
+    let abandoned = |state: &str| format!("the rollback is abandoned, but the tenant is {state}");
     check("keep-whole", 1, &abandoned("unplanned"));
     let swapped = "f provision provision+ swap swap+";
     check(&format!("{swapped} keep-whole"), 6, &abandoned("running"));
     check(&format!("{swapped} =stuck keep-whole"), 7, &abandoned("stuck"));
-    check(&format!("{swapped} b =stuck keep-why"), 8, "the way back is abandoned without a reason");
-    check(&format!("{swapped} b =stuck keep"), 8, "the way back is abandoned, and step `swap` does not stand");
+    check(&format!("{swapped} b =stuck keep-why"), 8, "the rollback is abandoned without a reason");
+    check(&format!("{swapped} b =stuck keep"), 8, "the rollback is abandoned, but step `swap` is not in place");
     let gone = format!("{swapped} b <swap <swap+ <provision <provision+");
     check(&format!("{gone} keep-whole"), 11, &abandoned("rolling-back"));
     check(&format!("{gone} =back keep-whole"), 12, &abandoned("rolled-back"));
     check(&format!("{swapped} b =stuck keep-whole keep-whole"), 9, &abandoned("soaking"));
     check(&format!("{swapped} b keep-whole <swap"), 8, nobody);
-    check("f provision =stuck swap:applied", 4, "step `swap` is resolved, and is not the one that is stuck");
+    check("f provision =stuck swap:applied", 4, "step `swap` is resolved, but the tenant is stuck at another step");
     check("f provision provision- =stuck provision:applied", 5, "step `provision` is not in doubt");
     check(
         "f provision =stuck provision:applied-whole provision:applied",
         5,
-        "step `provision` is resolved, and the tenant is running",
+        "step `provision` is resolved, but the tenant is running",
     );
 }
 
 #[tokio::test]
-async fn what_can_follow_is_taken() {
-    let short = Short::new().await;
+async fn a_record_that_can_follow_is_accepted() {
+    let short = Shorthand::new().await;
     let check = |words: &str, state: TenantState, done: &[&str], doubt: Option<&str>| {
         let history = History::fold(&short.records(words)).unwrap_or_else(|error| panic!("{words}: {error}"));
         let tenant = history.tenant("acme").unwrap();
@@ -268,8 +269,8 @@ async fn what_can_follow_is_taken() {
 }
 
 #[tokio::test]
-async fn what_a_person_said_of_a_step_in_doubt_is_known_when_it_is_begun_again() {
-    let short = Short::new().await;
+async fn outputs_that_a_person_passed_are_known_when_the_step_starts_again() {
+    let short = Shorthand::new().await;
     let mut records = short.records("f provision =stuck provision:applied f provision");
     let Entry::Resolved { outputs, .. } = &mut records[4].draft.entry else { unreachable!() };
     outputs.insert("client_id".into(), "0oaX".into());
@@ -283,8 +284,8 @@ async fn what_a_person_said_of_a_step_in_doubt_is_known_when_it_is_begun_again()
 }
 
 #[tokio::test]
-async fn one_run_is_at_work_at_a_time() {
-    let short = Short::new().await;
+async fn only_one_run_works_at_a_time() {
+    let short = Shorthand::new().await;
     let (first, second) = (RunId::none(), RunId::generate());
     let check = |words: &str, run: RunId, problem: Option<String>| {
         let mut records = short.records(words);
@@ -298,17 +299,17 @@ async fn one_run_is_at_work_at_a_time() {
     };
     check("f provision", first, None);
     check("f provision end", first, Some(format!("run {first} has ended")));
-    check("f provision", second, Some(format!("it belongs to run {second}, and run {first} has begun since")));
+    check("f provision", second, Some(format!("it belongs to run {second}, but run {first} has started since")));
 
     let error = History::fold(&[record(1, Some("acme"), short.entry("f"))]).unwrap_err();
-    assert_eq!(error.problem, format!("run {first} has not begun"));
+    assert_eq!(error.problem, format!("run {first} has not started"));
     let ended = History::fold(&short.records("f provision end")).unwrap().last_run().unwrap().clone();
-    assert_eq!((ended.command, ended.end), (RunCommand::Apply, Some(RunEnd::Whole)));
+    assert_eq!((ended.command, ended.end), (RunCommand::Apply, Some(RunEnd::Completed)));
     assert_eq!(History::fold(&short.records("f provision")).unwrap().last_run().unwrap().end, None);
 }
 
 #[test]
-fn a_run_names_no_tenant_and_everything_else_does() {
+fn records_of_runs_name_no_tenant_and_all_others_do() {
     let started = Entry::RunStarted { command: RunCommand::Apply, version: "0".into(), scope: None };
     let failed = Entry::TenantEnded { state: TenantState::Failed, reason: None };
     for (tenant, entry, problem) in [
@@ -323,24 +324,24 @@ fn a_run_names_no_tenant_and_everything_else_does() {
 }
 
 #[tokio::test]
-async fn another_plan_does_not_begin_over_one_that_stands() {
-    let short = Short::new().await;
+async fn a_second_plan_cannot_start_before_the_first_is_rolled_back() {
+    let short = Shorthand::new().await;
     let mut records = short.records("f provision f");
     let Entry::TenantStarted { plan, .. } = &mut records[3].draft.entry else { unreachable!() };
     let before = std::mem::replace(plan, "other".into());
     let error = History::fold(&records).unwrap_err();
-    assert_eq!(error.problem, format!("tenant `acme`: plan other begins while plan {before} is not taken back"));
+    assert_eq!(error.problem, format!("tenant `acme`: plan other starts while plan {before} is not rolled back"));
 }
 
-/// Runs of random goals with random faults, from a seed: the journal folds at every length; what it says is true at its end;
-/// and a tenant's state as the fold has it is what the run reported. The seed is printed with a failure.
+/// Runs of random goals with random faults, from a seed. The journal is valid at every length and true at its end. A tenant's
+/// state in the journal is the state that the run reported. A failure prints the seed.
 #[tokio::test(start_paused = true)]
-async fn random_runs_fold_to_what_they_reported() {
+async fn the_journal_of_random_runs_agrees_with_what_they_reported() {
     let mut faults = 0;
     for seed in 1..=60_u64 {
         let mut random = Random(seed);
         let names = &["a", "b", "c"][..1 + random.below(3)];
-        let mut scene = Scene::new(names).await;
+        let mut fleet = TestFleet::new(names).await;
         for _ in 0..6 {
             for _ in 0..random.below(3) {
                 let step = ["provision", "swap", "retire", "prove", "confirm-provider"][random.below(5)];
@@ -356,18 +357,18 @@ async fn random_runs_fold_to_what_they_reported() {
                     Fault::Blind,
                     Fault::Stop,
                 ];
-                scene.order(step, op, random.below(2), every[random.below(every.len())]);
+                fleet.inject(step, op, random.below(2), every[random.below(every.len())]);
                 faults += 1;
             }
             let goal = [Goal::Swapped, Goal::Swapped, Goal::Retired, Goal::RolledBack][random.below(4)];
-            let outcomes = scene.run(goal).await;
-            let state = scene.reality.state();
+            let outcomes = fleet.run(goal).await;
+            let state = fleet.env.state();
             let seeded = std::panic::AssertUnwindSafe(|| {
                 assert_lawful(&state);
                 for length in 0..state.records.len() {
                     History::fold(&state.records[..length]).unwrap();
                 }
-                let history = scene.history();
+                let history = fleet.history();
                 for (name, outcome) in &outcomes {
                     if let flowswap_engine::Outcome::Ended { state, reason } = outcome {
                         let tenant = history.tenant(name).unwrap();
@@ -378,13 +379,13 @@ async fn random_runs_fold_to_what_they_reported() {
             if std::panic::catch_unwind(seeded).is_err() {
                 panic!("seed {seed}\n{}", crate::tree::render(&state.records));
             }
-            scene = scene.restarted();
+            fleet = fleet.restarted();
         }
     }
-    println!("random runs: 60 seeds of 6 runs, {faults} faults ordered");
+    println!("random runs: 60 seeds of 6 runs, {faults} faults injected");
 }
 
-/// Xorshift (Marsaglia, 2003): as random as a test needs, and the same everywhere.
+/// Xorshift (Marsaglia, 2003): random enough for a test, and the same on every machine.
 struct Random(u64);
 
 impl Random {

@@ -1,4 +1,4 @@
-//! The undisturbed way: forward to every goal, and back from every prefix of the steps.
+//! Runs without disturbance: forward to every goal, and rollbacks after every prefix of the steps.
 
 use flowswap_contract::Op;
 use flowswap_engine::{Goal, Outcome, TenantState};
@@ -6,40 +6,40 @@ use flowswap_engine::{Goal, Outcome, TenantState};
 use crate::{
     fault::Fault,
     laws::{assert_lawful, assert_rolled_back, assert_swapped},
-    scene::Scene,
+    test_fleet::TestFleet,
     tree,
     world::Legacy,
 };
 
 #[tokio::test(start_paused = true)]
 async fn a_tenant_goes_forward_to_the_end_and_the_journal_tells_it() {
-    let scene = Scene::new(&["acme"]).await;
-    scene.reach(Goal::Swapped, TenantState::Swapped).await;
-    assert_swapped(&scene.reality.state());
-    scene.reach(Goal::Retired, TenantState::Retired).await;
-    assert_eq!(scene.world("acme").legacy, Legacy::Inactive);
-    scene.reach(Goal::Purged, TenantState::Finalized).await;
-    assert_eq!(scene.world("acme").legacy, Legacy::Gone);
-    assert_swapped(&scene.reality.state());
-    insta::assert_snapshot!(tree::render(&scene.reality.state().records));
+    let fleet = TestFleet::new(&["acme"]).await;
+    fleet.reach(Goal::Swapped, TenantState::Swapped).await;
+    assert_swapped(&fleet.env.state());
+    fleet.reach(Goal::Retired, TenantState::Retired).await;
+    assert_eq!(fleet.world("acme").legacy, Legacy::Inactive);
+    fleet.reach(Goal::Purged, TenantState::Finalized).await;
+    assert_eq!(fleet.world("acme").legacy, Legacy::Gone);
+    assert_swapped(&fleet.env.state());
+    insta::assert_snapshot!(tree::render(&fleet.env.state().records));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retired_tenant_goes_back_and_the_journal_tells_it() {
-    let scene = Scene::new(&["acme"]).await;
-    let before = scene.reality.state();
-    scene.reach(Goal::Swapped, TenantState::Swapped).await;
-    scene.reach(Goal::Retired, TenantState::Retired).await;
-    let records = scene.reality.state().records.len();
-    scene.reach(Goal::RolledBack, TenantState::RolledBack).await;
-    assert_rolled_back(&before, &scene.reality.state());
-    insta::assert_snapshot!(tree::render(&scene.reality.state().records[records..]));
+    let fleet = TestFleet::new(&["acme"]).await;
+    let before = fleet.env.state();
+    fleet.reach(Goal::Swapped, TenantState::Swapped).await;
+    fleet.reach(Goal::Retired, TenantState::Retired).await;
+    let records = fleet.env.state().records.len();
+    fleet.reach(Goal::RolledBack, TenantState::RolledBack).await;
+    assert_rolled_back(&before, &fleet.env.state());
+    insta::assert_snapshot!(tree::render(&fleet.env.state().records[records..]));
 }
 
-/// The undo law: whatever prefix of the steps was carried out, going back leaves the world as it was; and what was taken
-/// back can be planned and carried out again.
+/// Whatever prefix of the steps was carried out, a rollback leaves the world as it was. After that, the tenant can be planned
+/// and migrated again.
 #[tokio::test(start_paused = true)]
-async fn going_back_from_every_prefix_restores_the_world() {
+async fn a_rollback_after_any_prefix_of_the_steps_restores_the_world() {
     let prefixes = [
         ("provision", Op::Apply, Goal::Swapped),
         ("prove", Op::Test, Goal::Swapped),
@@ -51,41 +51,41 @@ async fn going_back_from_every_prefix_restores_the_world() {
     ];
     for fault in [Fault::Refuse, Fault::Stop] {
         for (step, op, goal) in prefixes {
-            let scene = Scene::new(&["acme"]).await;
-            let before = scene.reality.state();
+            let fleet = TestFleet::new(&["acme"]).await;
+            let before = fleet.env.state();
             if goal != Goal::Swapped {
-                scene.reach(Goal::Swapped, TenantState::Swapped).await;
+                fleet.reach(Goal::Swapped, TenantState::Swapped).await;
             }
-            scene.order(step, op, 0, fault);
-            scene.end(goal).await;
-            scene.assert_fired();
-            assert_lawful(&scene.reality.state());
-            let scene = scene.restarted();
-            scene.reach(Goal::RolledBack, TenantState::RolledBack).await;
-            assert_rolled_back(&before, &scene.reality.state());
-            let refused = "it was rolled back after this plan was made: plan it again".to_owned();
-            let outcome = scene.run(Goal::Swapped).await.remove(0).1;
+            fleet.inject(step, op, 0, fault);
+            fleet.end(goal).await;
+            fleet.assert_fired();
+            assert_lawful(&fleet.env.state());
+            let fleet = fleet.restarted();
+            fleet.reach(Goal::RolledBack, TenantState::RolledBack).await;
+            assert_rolled_back(&before, &fleet.env.state());
+            let refused = "the tenant was rolled back after this plan was made: plan it again".to_owned();
+            let outcome = fleet.run(Goal::Swapped).await.remove(0).1;
             assert_eq!(outcome, Outcome::Refused { changes: vec![refused] });
-            assert_rolled_back(&before, &scene.reality.state());
-            let scene = scene.planned_again().await;
-            scene.reach(Goal::Swapped, TenantState::Swapped).await;
-            assert_swapped(&scene.reality.state());
+            assert_rolled_back(&before, &fleet.env.state());
+            let fleet = fleet.planned_again().await;
+            fleet.reach(Goal::Swapped, TenantState::Swapped).await;
+            assert_swapped(&fleet.env.state());
         }
     }
 }
 
-/// A working connection at every moment, forward and back.
+/// Forward and back.
 #[tokio::test(start_paused = true)]
-async fn the_directory_can_synchronize_at_every_moment() {
-    let scene = Scene::new(&["acme"]).await;
+async fn the_directory_has_a_working_connection_at_every_moment() {
+    let fleet = TestFleet::new(&["acme"]).await;
     for (goal, state) in [
         (Goal::Swapped, TenantState::Swapped),
         (Goal::Retired, TenantState::Retired),
         (Goal::RolledBack, TenantState::RolledBack),
     ] {
-        scene.reach(goal, state).await;
+        fleet.reach(goal, state).await;
     }
-    let moments = scene.reality.take_moments();
+    let moments = fleet.env.take_moments();
     assert!(moments.len() > 50, "{}", moments.len());
     for (what, state) in moments {
         assert!(state.worlds["acme"].is_working(), "after {what}");

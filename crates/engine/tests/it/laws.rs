@@ -1,13 +1,13 @@
-//! What must hold at every moment, whatever went wrong before.
+//! Invariants that hold at every moment, whatever went wrong before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use flowswap_contract::{Effect, Observed, Op};
 use flowswap_engine::{Entry, History, TenantState};
 
-use crate::reality::State;
+use crate::environment::State;
 
-/// Every law that holds at every moment.
+/// Checks every invariant.
 pub(crate) fn assert_lawful(state: &State) {
     assert_eq!(state.violations, Vec::<String>::new());
     let numbers: Vec<u64> = state.records.iter().map(|record| record.seq).collect();
@@ -17,8 +17,7 @@ pub(crate) fn assert_lawful(state: &State) {
     assert_journal_is_true(state, &history);
 }
 
-/// After a change whose outcome is not known, the next call for its step is `observe`, across all runs and crashes.
-/// And no change is carried out without its intent.
+/// After a change with an unknown outcome, the next call for its step is `observe`, across all runs and crashes.
 fn assert_order_of_calls(state: &State) {
     let mut doubts: BTreeMap<(String, String), Op> = BTreeMap::new();
     for call in &state.calls {
@@ -26,7 +25,7 @@ fn assert_order_of_calls(state: &State) {
         let key = (call.tenant.clone(), step.clone());
         if matches!(call.op, Op::Apply | Op::Undo) {
             if let Some(before) = doubts.get(&key) {
-                panic!("`{}` of {key:?} follows a `{before}` of unknown outcome without a look", call.op);
+                panic!("`{}` of {key:?} follows a `{before}` of unknown outcome without an `observe`", call.op);
             }
             if !matches!(call.effect_on_return, Some(Ok(()) | Err(Effect::None))) {
                 doubts.insert(key, call.op);
@@ -37,12 +36,12 @@ fn assert_order_of_calls(state: &State) {
     }
 }
 
-/// What the journal says to be done is done, and nothing else is, except for the one step that is in doubt.
+/// The steps that are done in the journal are applied in the world, and no others, except for the step in doubt.
 fn assert_journal_is_true(state: &State, history: &History) {
     for (name, tenant) in history.tenants() {
         let world = &state.worlds[name];
         if !world.can_restore || name.starts_with("manual") || name.starts_with("watched") {
-            // A person acts without a record.
+            // A person acts without a record in the journal.
             continue;
         }
         let work = tenant.work.as_ref();
@@ -64,7 +63,7 @@ fn assert_journal_is_true(state: &State, history: &History) {
     }
 }
 
-/// The tenants have one service client each, connected, with one live secret, which is in custody.
+/// Each tenant has one service client, which its directory uses, with one live secret, which is in the secret store.
 pub(crate) fn assert_swapped(state: &State) {
     assert_lawful(state);
     for (name, world) in &state.worlds {
@@ -77,10 +76,10 @@ pub(crate) fn assert_swapped(state: &State) {
     }
 }
 
-/// Nothing is left of the migration: not in the world, not in custody, not as work.
+/// Nothing is left of the migration: not in the world, not in the secret store, not in the journal's state.
 pub(crate) fn assert_rolled_back(before: &State, state: &State) {
     assert_lawful(state);
-    assert_eq!(crate::scene::views(before), crate::scene::views(state));
+    assert_eq!(crate::test_fleet::views(before), crate::test_fleet::views(state));
     assert!(state.secrets.is_empty(), "secrets of clients that are gone are still held");
     for (name, tenant) in History::fold(&state.records).unwrap().tenants() {
         assert!(tenant.work.is_none(), "{name} has work left");
@@ -89,7 +88,7 @@ pub(crate) fn assert_rolled_back(before: &State, state: &State) {
     assert_secrets_accounted(state);
 }
 
-/// Every secret that was stored and is not held any more was recorded as removed.
+/// Every secret that was stored and is gone was recorded as removed.
 pub(crate) fn assert_secrets_accounted(state: &State) {
     let mut recorded = BTreeSet::new();
     for record in &state.records {

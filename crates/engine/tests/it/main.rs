@@ -1,4 +1,4 @@
-//! The engine over worlds in memory that are stricter than the real ones, with every fault at every point.
+//! Tests of the engine with in-memory worlds that are stricter than the real ones, with every fault at every point.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where its expectation does")]
 
@@ -7,13 +7,13 @@ mod backend;
 mod clocks;
 mod compare;
 mod crash;
+mod environment;
 mod fault;
 mod fleet;
 mod fold;
 mod forward;
 mod journal_failure;
 mod laws;
-mod mishap;
 mod operator;
 mod org;
 mod person;
@@ -21,12 +21,12 @@ mod plan_file;
 mod plan_lint;
 mod proof;
 mod propose;
-mod reality;
+mod recovery;
 mod refuse;
 mod removal;
 mod resolve;
 mod rules;
-mod scene;
 mod steps;
+mod test_fleet;
 mod tree;
 mod world;

@@ -1,4 +1,4 @@
-//! The operator protocol: a person is asked, acts, confirms or declines, in every order; what counts is what is seen.
+//! Steps by a person: asked, acting, confirming, declining, in every order. Only what flowswap sees counts.
 
 use std::{
     sync::{
@@ -10,48 +10,60 @@ use std::{
 
 use flowswap_contract::Op;
 use flowswap_engine::{
-    Direction, Entry, FleetLimits, Goal, Operator, OperatorError, Outcome, Question, RunId, Runner, TenantState as S,
-    Word,
+    Direction, Entry, FleetLimits, Goal, Operator, OperatorError, OperatorReply, Outcome, Question, RunId, Runner,
+    TenantState as S,
 };
 use futures::future::BoxFuture;
 use jiff::SignedDuration;
 
-use crate::{laws::assert_lawful, reality::Reality, scene::Scene, world::World};
+use crate::{environment::Environment, laws::assert_lawful, test_fleet::TestFleet, world::World};
 
 /// Something that happens after the person was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Happens {
-    /// The command that asked is given again.
+enum StoryEvent {
+    /// The same command runs again.
     Run,
     /// The person does it.
     Act,
-    /// Alice says that it is done.
+    /// Alice confirms.
     Alice,
-    /// Bob says that it is done.
+    /// Bob confirms.
     Bob,
-    /// Alice does not do it.
+    /// Alice declines.
     Decline,
-    /// More time passes than the person was given.
+    /// The deadline passes.
     Overdue,
-    /// The machine starts anew.
+    /// Another process continues.
     Restart,
 }
 
-const ALL: [Happens; 7] =
-    [Happens::Run, Happens::Act, Happens::Alice, Happens::Bob, Happens::Decline, Happens::Overdue, Happens::Restart];
+const ALL: [StoryEvent; 7] = [
+    StoryEvent::Run,
+    StoryEvent::Act,
+    StoryEvent::Alice,
+    StoryEvent::Bob,
+    StoryEvent::Decline,
+    StoryEvent::Overdue,
+    StoryEvent::Restart,
+];
 
-/// One tenant of which a step waits for a person.
+/// A tenant with a step that waits for a person.
 struct Case {
     name: &'static str,
     goal: Goal,
     end: S,
     act: fn(&mut World),
-    /// Where it stands after the person has declined.
+    /// The state after the person has declined.
     declined: S,
 }
 
-const FORWARD: Case =
-    Case { name: "manual", goal: Goal::Swapped, end: S::Swapped, act: World::connect_by_hand, declined: S::Failed };
+const FORWARD: Case = Case {
+    name: "manual",
+    goal: Goal::Swapped,
+    end: S::Swapped,
+    act: World::reconnect_in_console,
+    declined: S::Failed,
+};
 const BACK: Case = Case {
     name: "attended",
     goal: Goal::RolledBack,
@@ -60,89 +72,98 @@ const BACK: Case = Case {
     declined: S::RollingBack,
 };
 
-/// What the protocol must come to, in a few words.
+/// The expected state.
 #[derive(Debug, Clone, Copy)]
 struct Model {
     state: S,
-    /// How often it was confirmed since the person was asked; none while nobody is asked.
+    /// The confirmations since the person was asked. `None` while nobody is asked.
     claims: Option<usize>,
     acted: bool,
 }
 
 impl Model {
-    fn take(&mut self, case: &Case, event: Happens) {
+    fn take(&mut self, case: &Case, event: StoryEvent) {
         match event {
-            Happens::Run if self.acted => (self.state, self.claims) = (case.end, None),
-            Happens::Run => (self.state, self.claims) = (S::Waiting, self.claims.or(Some(0))),
-            Happens::Act => self.acted = true,
-            Happens::Alice | Happens::Bob => self.claims = self.claims.map(|claims| claims + 1),
-            Happens::Decline if self.claims.is_some() => (self.state, self.claims) = (case.declined, None),
-            Happens::Decline | Happens::Overdue | Happens::Restart => {}
+            StoryEvent::Run if self.acted => {
+                self.state = case.end;
+                self.claims = None;
+            }
+            StoryEvent::Run => {
+                self.state = S::Waiting;
+                self.claims = self.claims.or(Some(0));
+            }
+            StoryEvent::Act => self.acted = true,
+            StoryEvent::Alice | StoryEvent::Bob => self.claims = self.claims.map(|claims| claims + 1),
+            StoryEvent::Decline if self.claims.is_some() => {
+                self.state = case.declined;
+                self.claims = None;
+            }
+            StoryEvent::Decline | StoryEvent::Overdue | StoryEvent::Restart => {}
         }
     }
 }
 
-async fn asked(case: &Case) -> Scene {
-    let scene = Scene::new(&[case.name]).await;
+async fn asked(case: &Case) -> TestFleet {
+    let fleet = TestFleet::new(&[case.name]).await;
     if case.goal == Goal::RolledBack {
-        scene.reach(Goal::Swapped, S::Swapped).await;
+        fleet.reach(Goal::Swapped, S::Swapped).await;
     }
-    assert_eq!(scene.end(case.goal).await.0, S::Waiting);
-    scene
+    assert_eq!(fleet.end(case.goal).await.0, S::Waiting);
+    fleet
 }
 
-/// Carries an event out, and says whether a word was taken; none where nobody speaks.
-async fn carry_out(scene: &mut Scene, case: &Case, event: Happens) -> Option<bool> {
-    let history = scene.history().tenant(case.name).unwrap().clone();
-    let runner = Runner::new(scene.reality.ports(), RunId::generate());
+/// Carries out an event. Returns whether a reply was accepted, or `None` if the event is not a reply.
+async fn carry_out(fleet: &mut TestFleet, case: &Case, event: StoryEvent) -> Option<bool> {
+    let history = fleet.history().tenant(case.name).unwrap().clone();
+    let runner = Runner::new(fleet.env.ports(), RunId::generate());
     let taken = |result: Result<(), OperatorError>| match result {
         Ok(()) => Some(true),
         Err(OperatorError::NotAsked { .. }) => Some(false),
         Err(other) => panic!("{other}"),
     };
     match event {
-        Happens::Run => {
+        StoryEvent::Run => {
             let has_work = history.work.is_some();
             if has_work || case.goal == Goal::Swapped {
-                scene.end(case.goal).await;
+                fleet.end(case.goal).await;
             }
         }
-        Happens::Act => scene.change_world(case.name, case.act),
-        Happens::Alice => return taken(runner.confirm(case.name, &history, "alice", None).await),
-        Happens::Bob => return taken(runner.confirm(case.name, &history, "bob", Some("seen".into())).await),
-        Happens::Decline => return taken(runner.decline(case.name, &history, "alice", "no time".into()).await),
-        Happens::Overdue => {
+        StoryEvent::Act => fleet.change_world(case.name, case.act),
+        StoryEvent::Alice => return taken(runner.confirm(case.name, &history, "alice", None).await),
+        StoryEvent::Bob => return taken(runner.confirm(case.name, &history, "bob", Some("seen".into())).await),
+        StoryEvent::Decline => return taken(runner.decline(case.name, &history, "alice", "no time".into()).await),
+        StoryEvent::Overdue => {
             let question = history.work.and_then(|work| work.question);
-            let later = question.map_or_else(crate::reality::start_of_time, |question| question.deadline);
-            scene.reality.set_clock(later + SignedDuration::from_hours(1));
+            let later = question.map_or_else(crate::environment::start_of_time, |question| question.deadline);
+            fleet.env.set_clock(later + SignedDuration::from_hours(1));
         }
-        Happens::Restart => *scene = scene.restarted(),
+        StoryEvent::Restart => *fleet = fleet.restarted(),
     }
     None
 }
 
-/// Every order of up to four events: 2,800 stories forward, and as many back.
+/// Every order of up to four events: 2,800 sequences forward, and as many back.
 #[tokio::test(start_paused = true)]
-async fn every_order_of_events_comes_to_what_is_seen() {
+async fn every_order_of_events_ends_in_what_flowswap_sees() {
     for case in [FORWARD, BACK] {
         let begin = asked(&case).await;
-        let mut stories: Vec<(Vec<Happens>, Scene, Model)> =
+        let mut stories: Vec<(Vec<StoryEvent>, TestFleet, Model)> =
             vec![(Vec::new(), begin.restarted(), Model { state: S::Waiting, claims: Some(0), acted: false })];
         let mut told = 0;
         for _ in 0..4 {
             let mut longer = Vec::new();
-            for (story, scene, model) in &stories {
+            for (story, fleet, model) in &stories {
                 for event in ALL {
-                    let mut scene = scene.restarted();
+                    let mut fleet = fleet.restarted();
                     let (mut model, mut story) = (*model, story.clone());
                     story.push(event);
                     let is_asked = model.claims.is_some();
-                    let taken = carry_out(&mut scene, &case, event).await;
+                    let taken = carry_out(&mut fleet, &case, event).await;
                     model.take(&case, event);
                     assert!(taken.is_none_or(|taken| taken == is_asked), "{story:?}");
-                    check(&scene, &case, &model, &story);
+                    check(&fleet, &case, &model, &story);
                     told += 1;
-                    longer.push((story, scene, model));
+                    longer.push((story, fleet, model));
                 }
             }
             stories = longer;
@@ -151,49 +172,49 @@ async fn every_order_of_events_comes_to_what_is_seen() {
     }
 }
 
-fn check(scene: &Scene, case: &Case, model: &Model, story: &[Happens]) {
-    let history = scene.history();
+fn check(fleet: &TestFleet, case: &Case, model: &Model, story: &[StoryEvent]) {
+    let history = fleet.history();
     let tenant = history.tenant(case.name).unwrap();
     assert_eq!(tenant.state, model.state, "{story:?}: {:?}", tenant.reason);
     let question = tenant.work.as_ref().and_then(|work| work.question.as_ref());
     assert_eq!(question.map(|question| question.claims.len()), model.claims, "{story:?}");
-    assert_lawful(&scene.reality.state());
+    assert_lawful(&fleet.env.state());
 }
 
-/// Nothing of what is recorded while a person is asked and heard may be lost: the journal cut after each record goes on.
+/// The journal is truncated after each record that was written while a person was asked and replied.
 #[tokio::test(start_paused = true)]
-async fn a_crash_at_any_record_while_a_person_is_asked_goes_on() {
+async fn after_a_crash_at_any_record_while_a_person_is_asked_the_run_continues() {
     for case in [FORWARD, BACK] {
-        let mut scene = asked(&case).await;
-        carry_out(&mut scene, &case, Happens::Alice).await;
-        let whole = scene.reality.state();
+        let mut fleet = asked(&case).await;
+        carry_out(&mut fleet, &case, StoryEvent::Alice).await;
+        let whole = fleet.env.state();
         let asked_at = whole.records.iter().position(|r| matches!(r.draft.entry, Entry::OperatorAsked { .. })).unwrap();
         for end in asked_at - 1..=whole.records.len() {
             let mut state = whole.clone();
             state.records.truncate(end);
-            let scene = scene.after_crash(state);
-            assert_eq!(scene.end(case.goal).await.0, S::Waiting, "{end}");
-            scene.change_world(case.name, case.act);
-            let scene = scene.restarted();
-            scene.reach(case.goal, case.end).await;
-            assert_lawful(&scene.reality.state());
+            let fleet = fleet.after_crash(state);
+            assert_eq!(fleet.end(case.goal).await.0, S::Waiting, "{end}");
+            fleet.change_world(case.name, case.act);
+            let fleet = fleet.restarted();
+            fleet.reach(case.goal, case.end).await;
+            assert_lawful(&fleet.env.state());
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_claim_that_is_not_borne_out_is_told_with_what_was_expected_and_seen() {
-    let mut scene = asked(&FORWARD).await;
-    carry_out(&mut scene, &FORWARD, Happens::Bob).await;
-    let (state, reason) = scene.end(Goal::Swapped).await;
+async fn an_unconfirmed_claim_is_reported_with_what_was_expected_and_found() {
+    let mut fleet = asked(&FORWARD).await;
+    carry_out(&mut fleet, &FORWARD, StoryEvent::Bob).await;
+    let (state, reason) = fleet.end(Goal::Swapped).await;
     assert_eq!(state, S::Waiting);
     assert!(reason.starts_with("bob confirmed at 2026-"), "{reason}");
-    let rest = "and it is not seen; expected: the directory uses the new client; seen: NotApplied";
+    let rest = "but flowswap does not see it; expected: the directory uses the new client; found: NotApplied";
     assert!(reason.ends_with(rest), "{reason}");
-    // Then it is done, and who said so is kept with it.
-    scene.change_world("manual", World::connect_by_hand);
-    scene.reach(Goal::Swapped, S::Swapped).await;
-    let history = scene.history();
+    // Then the person does it, and the evidence keeps who confirmed it.
+    fleet.change_world("manual", World::reconnect_in_console);
+    fleet.reach(Goal::Swapped, S::Swapped).await;
+    let history = fleet.history();
     let work = history.tenant("manual").unwrap().work.as_ref().unwrap();
     let done = work.done.iter().find(|done| done.id == "swap").unwrap();
     let said: Vec<_> = done.evidence.iter().map(|evidence| (evidence.check.as_str(), &evidence.detail)).collect();
@@ -203,251 +224,255 @@ async fn a_claim_that_is_not_borne_out_is_told_with_what_was_expected_and_seen()
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_terms_are_those_of_the_job_and_words_need_a_reason() {
-    let scene = Scene::new(&["manual"]).await;
-    scene
+async fn the_job_sets_owner_and_deadline_and_declining_needs_a_reason() {
+    let fleet = TestFleet::new(&["manual"]).await;
+    fleet
         .run_changed(Goal::Swapped, |job| {
-            job.terms.owner = Some("carol".to_owned());
-            job.terms.patience = SignedDuration::from_hours(1);
+            job.assignment.owner = Some("carol".to_owned());
+            job.assignment.due_within = SignedDuration::from_hours(1);
         })
         .await;
-    let history = scene.history().tenant("manual").unwrap().clone();
+    let history = fleet.history().tenant("manual").unwrap().clone();
     assert_eq!(history.reason.as_deref(), Some("carol must act: reconnect the directory"));
     let question = history.work.as_ref().unwrap().question.clone().unwrap();
     assert_eq!(question.direction, Direction::Forward);
     let given = question.deadline.duration_since(question.since);
     assert!((3590..=3600).contains(&given.as_secs()), "{given:?}");
-    let runner = Runner::new(scene.reality.ports(), RunId::generate());
+    let runner = Runner::new(fleet.env.ports(), RunId::generate());
     let refused = runner.decline("manual", &history, "alice", " ".to_owned()).await;
     assert!(matches!(refused, Err(OperatorError::NoReason)), "{refused:?}");
 }
 
 const WATCHED: Case = Case { name: "watched", ..FORWARD };
 
-/// What the other side infers could be wrong, and what comes after it deletes the client that the directory may use.
+/// The inference could be wrong, and the next step deletes a client that the directory may still use.
 #[tokio::test(start_paused = true)]
-async fn the_way_back_that_another_side_infers_needs_a_word() {
-    let mut scene = asked(&WATCHED).await;
-    scene.change_world("watched", World::connect_by_hand);
-    scene.claim("bob").await;
-    scene.reach(Goal::Swapped, S::Swapped).await;
-    assert_eq!(scene.end(Goal::RolledBack).await.0, S::Waiting);
-    scene.change_world("watched", World::sign_in);
+async fn a_rollback_that_only_the_other_side_infers_needs_a_confirmation() {
+    let mut fleet = asked(&WATCHED).await;
+    fleet.change_world("watched", World::reconnect_in_console);
+    fleet.claim("bob").await;
+    fleet.reach(Goal::Swapped, S::Swapped).await;
+    assert_eq!(fleet.end(Goal::RolledBack).await.0, S::Waiting);
+    fleet.change_world("watched", World::sign_in);
     for _ in 0..2 {
-        scene = scene.restarted();
-        assert_eq!(scene.end(Goal::RolledBack).await.0, S::Waiting, "nobody has said so");
-        assert_eq!(scene.world("watched").clients.len(), 1);
+        fleet = fleet.restarted();
+        assert_eq!(fleet.end(Goal::RolledBack).await.0, S::Waiting, "nobody has confirmed it");
+        assert_eq!(fleet.world("watched").clients.len(), 1);
     }
-    carry_out(&mut scene, &WATCHED, Happens::Bob).await;
-    scene.reach(Goal::RolledBack, S::RolledBack).await;
-    assert_lawful(&scene.reality.state());
+    carry_out(&mut fleet, &WATCHED, StoryEvent::Bob).await;
+    fleet.reach(Goal::RolledBack, S::RolledBack).await;
+    assert_lawful(&fleet.env.state());
 }
 
-/// Whoever has said that it is done, or has the secret, may have done it although it is not seen yet.
+/// A person who has confirmed the step, or has the secret, may have done it although flowswap does not see it yet.
 #[tokio::test(start_paused = true)]
-async fn what_a_person_may_have_done_is_taken_back_by_a_person() {
+async fn a_person_rolls_back_what_a_person_may_have_done() {
     for (claims, takes, expect) in [(true, false, S::Waiting), (false, true, S::Waiting), (false, false, S::RolledBack)]
     {
-        let mut scene = asked(&WATCHED).await;
+        let mut fleet = asked(&WATCHED).await;
         if claims {
-            carry_out(&mut scene, &WATCHED, Happens::Alice).await;
+            carry_out(&mut fleet, &WATCHED, StoryEvent::Alice).await;
         }
         if takes {
             let handle = flowswap_engine::Handle::new("watched/provision/client_secret");
-            let way = flowswap_engine::HandOver::Terminal;
+            let way = flowswap_engine::HandoverChannel::Terminal;
             let entry = Entry::SecretHandedOver { handle, by: "alice".to_owned(), way };
-            let ports = scene.reality.ports();
+            let ports = fleet.env.ports();
             let tenant = Some("watched".to_owned());
             let draft = flowswap_engine::Draft { at: ports.clock.now(), run: RunId::generate(), tenant, entry };
             ports.journal.append(draft).await.unwrap();
         }
-        let (state, reason) = scene.end(Goal::RolledBack).await;
+        let (state, reason) = fleet.end(Goal::RolledBack).await;
         assert_eq!(state, expect, "{claims} {takes}: {reason}");
         if expect == S::Waiting {
             assert_eq!(reason, "a person must act: sign in at the directory");
-            assert_eq!(scene.world("watched").clients.len(), 1, "the directory may use it");
-            carry_out(&mut scene, &BACK_OF_WATCHED, Happens::Alice).await;
-            scene.reach(Goal::RolledBack, S::RolledBack).await;
+            assert_eq!(fleet.world("watched").clients.len(), 1, "the directory may use it");
+            carry_out(&mut fleet, &BACK_OF_WATCHED, StoryEvent::Alice).await;
+            fleet.reach(Goal::RolledBack, S::RolledBack).await;
         }
-        assert_lawful(&scene.reality.state());
+        assert_lawful(&fleet.env.state());
     }
 }
 
 const BACK_OF_WATCHED: Case = Case { name: "watched", ..BACK };
 
-/// A person decides where a right act cannot be seen; the question is answered by that.
+/// A person decides on a step that flowswap cannot see.
 #[tokio::test(start_paused = true)]
-async fn a_decision_answers_the_question() {
+async fn a_decision_closes_the_question() {
     use flowswap_engine::{Decision, Resolution};
-    let mut scene = asked(&WATCHED).await;
+    let mut fleet = asked(&WATCHED).await;
     let decide = |stands| Decision {
         stands,
         outputs: [("swapped_at".to_owned(), serde_json::json!("2026-01-01T00:00:00Z"))].into(),
         reason: "seen in the console".to_owned(),
         by: "alice".to_owned(),
     };
-    let resolve = async |scene: &Scene, stands| {
-        let history = scene.history().tenant("watched").unwrap().clone();
-        let tenant = crate::scene::tenant(&scene.reality, "watched");
-        Runner::new(scene.reality.ports(), RunId::generate()).resolve(&tenant, &history, decide(stands)).await
+    let resolve = async |fleet: &TestFleet, stands| {
+        let history = fleet.history().tenant("watched").unwrap().clone();
+        let tenant = crate::test_fleet::tenant(&fleet.env, "watched");
+        Runner::new(fleet.env.ports(), RunId::generate()).resolve(&tenant, &history, decide(stands)).await
     };
-    assert!(resolve(&scene, Resolution::Applied).await.is_err(), "nobody has said that it is done");
-    carry_out(&mut scene, &WATCHED, Happens::Alice).await;
-    scene.end(Goal::Swapped).await;
-    resolve(&scene, Resolution::Applied).await.unwrap();
-    let history = scene.history();
+    assert!(resolve(&fleet, Resolution::Applied).await.is_err(), "nobody has confirmed it");
+    carry_out(&mut fleet, &WATCHED, StoryEvent::Alice).await;
+    fleet.end(Goal::Swapped).await;
+    resolve(&fleet, Resolution::Applied).await.unwrap();
+    let history = fleet.history();
     let work = history.tenant("watched").unwrap().work.as_ref().unwrap();
     assert!(work.question.is_none() && work.is_done("swap") && work.answered.is_some());
-    // The next run goes on behind it, forward and back.
-    assert_eq!(scene.restarted().end(Goal::Swapped).await.0, S::Stuck, "the directory does not confirm it");
-    let (state, reason) = scene.restarted().end(Goal::RolledBack).await;
+    // The next run continues after the step, forward and back.
+    assert_eq!(fleet.restarted().end(Goal::Swapped).await.0, S::Stuck, "the directory does not confirm it");
+    let (state, reason) = fleet.restarted().end(Goal::RolledBack).await;
     assert_eq!((state, reason.as_str()), (S::Waiting, "a person must act: sign in at the directory"));
 }
 
-/// A person at the terminal who says these words one after the other, and acts just before one of them.
-struct Present {
-    reality: Arc<Reality>,
-    words: Mutex<Vec<Word>>,
-    /// Before which word the person acts; with no word left, while nothing is said.
+/// A person at the terminal who gives these replies one after the other, and acts just before one of them.
+struct ScriptedOperator {
+    env: Arc<Environment>,
+    replies: Mutex<Vec<OperatorReply>>,
+    /// The reply before which the person acts. After the last reply, the person acts without one.
     acts_before: usize,
     attended: AtomicUsize,
-    heard: Mutex<Vec<String>>,
+    notices: Mutex<Vec<String>>,
 }
 
-impl Operator for Present {
-    fn attend<'a>(&'a self, tenant: &'a str, _: &'a Question) -> BoxFuture<'a, Word> {
+impl Operator for ScriptedOperator {
+    fn await_reply<'a>(&'a self, tenant: &'a str, _: &'a Question) -> BoxFuture<'a, OperatorReply> {
         Box::pin(async move {
             tokio::time::sleep(Duration::from_secs(7)).await;
             let turn = self.attended.fetch_add(1, Ordering::Relaxed);
             if turn == self.acts_before {
-                self.reality.note(|state| state.world(tenant).connect_by_hand());
+                self.env.note(|state| state.world(tenant).reconnect_in_console());
             }
-            let word = {
-                let mut words = self.words.lock().unwrap();
-                (!words.is_empty()).then(|| words.remove(0))
+            let reply = {
+                let mut replies = self.replies.lock().unwrap();
+                (!replies.is_empty()).then(|| replies.remove(0))
             };
-            match word {
-                Some(word) => word,
+            match reply {
+                Some(reply) => reply,
                 None => std::future::pending().await,
             }
         })
     }
 
-    fn is_at(&self, _: &str) -> bool {
+    fn is_showing(&self, _: &str) -> bool {
         true
     }
 
-    fn hear(&self, _: &str, news: &str) {
-        self.heard.lock().unwrap().push(news.to_owned());
+    fn notify(&self, _: &str, news: &str) {
+        self.notices.lock().unwrap().push(news.to_owned());
     }
 }
 
-async fn attend(words: Vec<Word>, acts_before: usize) -> ((S, String), Vec<String>, Scene) {
-    attend_to("manual", words, acts_before).await
+async fn run_with_operator(replies: Vec<OperatorReply>, acts_before: usize) -> ((S, String), Vec<String>, TestFleet) {
+    run_tenant_with_operator("manual", replies, acts_before).await
 }
 
-async fn attend_to(name: &str, words: Vec<Word>, acts_before: usize) -> ((S, String), Vec<String>, Scene) {
-    let scene = Scene::new(&[name]).await;
-    let present = Arc::new(Present {
-        reality: scene.reality.clone(),
-        words: Mutex::new(words),
+async fn run_tenant_with_operator(
+    name: &str,
+    replies: Vec<OperatorReply>,
+    acts_before: usize,
+) -> ((S, String), Vec<String>, TestFleet) {
+    let fleet = TestFleet::new(&[name]).await;
+    let present = Arc::new(ScriptedOperator {
+        env: fleet.env.clone(),
+        replies: Mutex::new(replies),
         acts_before,
         attended: AtomicUsize::new(0),
-        heard: Mutex::default(),
+        notices: Mutex::default(),
     });
-    *scene.reality.operator.lock().unwrap() = present.clone();
-    let end = scene.end(Goal::Swapped).await;
-    let heard = present.heard.lock().unwrap().clone();
-    assert_lawful(&scene.reality.state());
-    (end, heard, scene)
+    *fleet.env.operator.lock().unwrap() = present.clone();
+    let end = fleet.end(Goal::Swapped).await;
+    let notices = present.notices.lock().unwrap().clone();
+    assert_lawful(&fleet.env.state());
+    (end, notices, fleet)
 }
 
 #[tokio::test(start_paused = true)]
-async fn somebody_at_the_terminal_is_walked_through() {
-    let done = || Word::Done { note: None };
-    // What another side infers may be the test before the submit: it is told, and believed once it stays so.
-    let (end, heard, scene) = attend_to("watched", vec![], 0).await;
-    let heard: Vec<&str> = heard.iter().map(String::as_str).collect();
-    assert_eq!(heard, ["Applied; go on with the sheet to its end", "Applied"]);
+async fn a_person_at_the_terminal_is_guided_to_the_end() {
+    let done = || OperatorReply::Done { note: None };
+    // The inference may be only the test before the submission. The person is told, and it counts once it has lasted.
+    let (end, notices, fleet) = run_tenant_with_operator("watched", vec![], 0).await;
+    let notices: Vec<&str> = notices.iter().map(String::as_str).collect();
+    assert_eq!(notices, ["Applied; continue with the run sheet to its end", "Applied"]);
     assert_eq!(end, (S::Swapped, String::new()));
-    let records = scene.reality.state().records;
+    let records = fleet.env.state().records;
     let at = |is_it: fn(&Entry) -> bool| records.iter().find(|record| is_it(&record.draft.entry)).unwrap().draft.at;
     let noticed = at(|entry| matches!(entry, Entry::Noticed { seen: true, .. }));
     let swapped = at(|entry| matches!(entry, Entry::StepEnded { step, .. } if step == "swap"));
     assert!((360..400).contains(&swapped.duration_since(noticed).as_secs()), "{noticed} {swapped}");
-    let disagreement = "expected: the directory uses the new client; seen: NotApplied";
-    // What was done is seen without a word.
-    let (end, heard, _) = attend(vec![], 0).await;
-    assert_eq!((end, heard), ((S::Swapped, String::new()), vec!["Applied".to_owned()]));
-    // Who says so too early is told what is missing, and asked again.
-    let (end, heard, scene) = attend(vec![done(), done()], 1).await;
-    assert_eq!((end, heard), ((S::Swapped, String::new()), vec![disagreement.to_owned()]));
-    let claims = scene.reality.state().records;
+    let disagreement = "expected: the directory uses the new client; found: NotApplied";
+    // flowswap sees what was done without a confirmation.
+    let (end, notices, _) = run_with_operator(vec![], 0).await;
+    assert_eq!((end, notices), ((S::Swapped, String::new()), vec!["Applied".to_owned()]));
+    // A person who confirms too early is told what is missing, and asked again.
+    let (end, notices, fleet) = run_with_operator(vec![done(), done()], 1).await;
+    assert_eq!((end, notices), ((S::Swapped, String::new()), vec![disagreement.to_owned()]));
+    let claims = fleet.env.state().records;
     let claims = claims.iter().filter(|r| matches!(&r.draft.entry, Entry::Confirmed { by, .. } if by == "alice"));
     assert_eq!(claims.count(), 2);
-    let (end, ..) = attend(vec![Word::Later], 9).await;
+    let (end, ..) = run_with_operator(vec![OperatorReply::Later], 9).await;
     assert_eq!(end, (S::Waiting, "a person must act: reconnect the directory".to_owned()));
-    let (end, ..) = attend(vec![Word::Declined { reason: "lunch".to_owned() }], 9).await;
+    let (end, ..) = run_with_operator(vec![OperatorReply::Declined { reason: "lunch".to_owned() }], 9).await;
     assert_eq!(end, (S::Failed, "alice declined step `swap`: lunch".to_owned()));
 }
 
-/// A person who is busy with one tenant after the other, for as long as each takes, while all the others wait.
-struct OneByOne {
-    reality: Arc<Reality>,
+/// A person who works on one tenant after the other, while all others wait.
+struct OneAtATime {
+    env: Arc<Environment>,
     turn: tokio::sync::Mutex<()>,
     busy_with: Mutex<Option<String>>,
     takes: Duration,
 }
 
-impl Operator for OneByOne {
-    fn attend<'a>(&'a self, tenant: &'a str, _: &'a Question) -> BoxFuture<'a, Word> {
+impl Operator for OneAtATime {
+    fn await_reply<'a>(&'a self, tenant: &'a str, _: &'a Question) -> BoxFuture<'a, OperatorReply> {
         Box::pin(async move {
             let _turn = self.turn.lock().await;
             *self.busy_with.lock().unwrap() = Some(tenant.to_owned());
             tokio::time::sleep(self.takes).await;
-            self.reality.note(|state| state.world(tenant).connect_by_hand());
+            self.env.note(|state| state.world(tenant).reconnect_in_console());
             std::future::pending().await
         })
     }
 
-    fn is_at(&self, tenant: &str) -> bool {
+    fn is_showing(&self, tenant: &str) -> bool {
         self.busy_with.lock().unwrap().as_deref() == Some(tenant)
     }
 
-    fn hear(&self, _: &str, _: &str) {}
+    fn notify(&self, _: &str, _: &str) {}
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_a_turn_is_looked_for_rarely() {
+async fn a_step_whose_run_sheet_waits_for_its_turn_is_checked_rarely() {
     const TENANTS: u64 = 20;
     const TAKES: u64 = 120;
     let names: Vec<_> = (0..TENANTS).map(|n| format!("manual{n}")).collect();
-    let scene = Scene::new(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    let operator = OneByOne {
-        reality: scene.reality.clone(),
+    let fleet = TestFleet::new(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let operator = OneAtATime {
+        env: fleet.env.clone(),
         turn: Default::default(),
         busy_with: Default::default(),
         takes: Duration::from_secs(TAKES),
     };
-    *scene.reality.operator.lock().unwrap() = Arc::new(operator);
+    *fleet.env.operator.lock().unwrap() = Arc::new(operator);
     let begun = tokio::time::Instant::now();
     let limits = FleetLimits { concurrency: TENANTS as usize, max_failures: usize::MAX };
-    let outcomes = scene.run_within(Goal::Swapped, limits).await.unwrap().outcomes;
+    let outcomes = fleet.run_within(Goal::Swapped, limits).await.unwrap().outcomes;
     assert!(outcomes.iter().all(|(_, outcome)| matches!(outcome, Outcome::Ended { state: S::Swapped, .. })));
-    // Whoever's turn it is loses no time to the others: what was done is seen within the next look.
+    // The tenant on the screen is not delayed by the others: its next check sees what was done.
     let took = begun.elapsed().as_secs();
     assert!((TENANTS * TAKES..=TENANTS * (TAKES + 5)).contains(&took), "{took} s");
-    // Each is looked for before it is asked for, every five seconds at its own turn, and every minute at that of others.
+    // Each step is checked before the person is asked, every five seconds in its own turn, and every minute in the turns of others.
     let waits = (0..TENANTS).map(|turn| turn * (TAKES + 5) / 60).sum::<u64>();
     let most = TENANTS * (1 + TAKES / 5 + 1) + waits;
-    let looks = scene.count("swap", Op::Observe) as u64;
-    assert!((most - waits / 10..=most).contains(&looks), "{looks} looks, and {most} are the most");
+    let looks = fleet.count("swap", Op::Observe) as u64;
+    assert!((most - waits / 10..=most).contains(&looks), "{looks} checks, but at most {most} are expected");
 }
 
-/// What happens between the looks at a step that another side infers, in minutes after the first sight of it, and whether the
-/// step counts as done at the end. A look that fails says nothing; one that sees nothing begins anew.
+/// Each row: the checks of a step that the other side infers, in minutes after the first, with their faults, and whether the
+/// step counts as done at the end. A failed check says nothing. A check without the inference restarts the wait.
 #[tokio::test(start_paused = true)]
-async fn what_another_side_infers_counts_once_it_has_lasted() {
+async fn an_inference_of_the_other_side_counts_once_it_has_lasted() {
     use crate::fault::Fault as F;
     type Row = (&'static [(i64, Option<F>)], bool);
     let table: [Row; 8] = [
@@ -461,22 +486,22 @@ async fn what_another_side_infers_counts_once_it_has_lasted() {
         (&[(0, None), (3, Some(F::Refuse)), (7, None)], true),
     ];
     for (looks, is_done) in table {
-        let mut scene = asked(&WATCHED).await;
-        scene.change_world("watched", World::connect_by_hand);
-        let first = flowswap_engine::Clock::now(scene.reality.as_ref());
+        let mut fleet = asked(&WATCHED).await;
+        fleet.change_world("watched", World::reconnect_in_console);
+        let first = flowswap_engine::Clock::now(fleet.env.as_ref());
         for (minutes, fault) in looks {
-            scene = scene.restarted();
-            scene.reality.set_clock(first + SignedDuration::from_mins(*minutes) + SignedDuration::from_secs(*minutes));
+            fleet = fleet.restarted();
+            fleet.env.set_clock(first + SignedDuration::from_mins(*minutes) + SignedDuration::from_secs(*minutes));
             if let Some(fault) = fault {
-                scene.order("swap", Op::Observe, 0, *fault);
+                fleet.inject("swap", Op::Observe, 0, *fault);
             }
-            scene.run(Goal::Swapped).await;
-            scene.assert_fired();
+            fleet.run(Goal::Swapped).await;
+            fleet.assert_fired();
         }
-        let history = scene.history();
+        let history = fleet.history();
         let tenant = history.tenant("watched").unwrap();
         assert_eq!(tenant.state, if is_done { S::Swapped } else { S::Waiting }, "{looks:?}: {:?}", tenant.reason);
-        assert_lawful(&scene.reality.state());
+        assert_lawful(&fleet.env.state());
         if !is_done {
             let question = tenant.work.as_ref().unwrap().question.as_ref().unwrap();
             if let Some(at) = question.believed_at() {
@@ -484,55 +509,58 @@ async fn what_another_side_infers_counts_once_it_has_lasted() {
                 assert!(reason.contains(&at.to_string()), "{reason}");
                 assert!(reason.contains("`flowswap confirm watched`"), "{reason}");
             }
-            // A word makes it count at once.
-            scene.claim("bob").await;
-            scene.restarted().reach(Goal::Swapped, S::Swapped).await;
+            // A confirmation makes it count at once.
+            fleet.claim("bob").await;
+            fleet.restarted().reach(Goal::Swapped, S::Swapped).await;
         }
     }
 }
 
-/// Who has declined may have begun, and is asked again: neither way is taken for gone by what another side infers.
+/// A person who declined may have started, and is asked again. The other side's inference alone settles neither direction.
 #[tokio::test(start_paused = true)]
-async fn what_was_declined_is_not_believed_at_the_first_look_either() {
-    let mut scene = asked(&WATCHED).await;
-    scene.change_world("watched", World::connect_by_hand);
-    carry_out(&mut scene, &WATCHED, Happens::Decline).await;
-    let scene = scene.restarted();
-    assert_eq!(scene.end(Goal::Swapped).await.0, S::Waiting);
-    scene.claim("bob").await;
-    scene.reach(Goal::Swapped, S::Swapped).await;
-    assert_eq!(scene.end(Goal::RolledBack).await.0, S::Waiting);
-    scene.change_world("watched", World::sign_in);
-    let mut scene = scene.restarted();
-    carry_out(&mut scene, &BACK_OF_WATCHED, Happens::Decline).await;
-    let scene = scene.restarted();
-    assert_eq!(scene.end(Goal::RolledBack).await.0, S::Waiting, "nobody has said that it is done");
-    assert_eq!(scene.world("watched").clients.len(), 1);
-    scene.claim("bob").await;
-    scene.reach(Goal::RolledBack, S::RolledBack).await;
+async fn after_declining_the_first_inference_does_not_count_either() {
+    let mut fleet = asked(&WATCHED).await;
+    fleet.change_world("watched", World::reconnect_in_console);
+    carry_out(&mut fleet, &WATCHED, StoryEvent::Decline).await;
+    let fleet = fleet.restarted();
+    assert_eq!(fleet.end(Goal::Swapped).await.0, S::Waiting);
+    fleet.claim("bob").await;
+    fleet.reach(Goal::Swapped, S::Swapped).await;
+    assert_eq!(fleet.end(Goal::RolledBack).await.0, S::Waiting);
+    fleet.change_world("watched", World::sign_in);
+    let mut fleet = fleet.restarted();
+    carry_out(&mut fleet, &BACK_OF_WATCHED, StoryEvent::Decline).await;
+    let fleet = fleet.restarted();
+    assert_eq!(fleet.end(Goal::RolledBack).await.0, S::Waiting, "nobody has confirmed it");
+    assert_eq!(fleet.world("watched").clients.len(), 1);
+    fleet.claim("bob").await;
+    fleet.reach(Goal::RolledBack, S::RolledBack).await;
 }
 
-/// A crash loses nothing of what was noticed.
 #[tokio::test(start_paused = true)]
-async fn a_crash_at_any_record_while_something_is_noticed_goes_on() {
-    let scene = asked(&WATCHED).await;
-    scene.change_world("watched", World::connect_by_hand);
-    assert_eq!(scene.end(Goal::Swapped).await.0, S::Waiting);
-    let whole = scene.reality.state();
+async fn after_a_crash_at_any_record_an_inference_is_not_forgotten() {
+    let fleet = asked(&WATCHED).await;
+    fleet.change_world("watched", World::reconnect_in_console);
+    assert_eq!(fleet.end(Goal::Swapped).await.0, S::Waiting);
+    let whole = fleet.env.state();
     let noticed = whole.records.iter().position(|r| matches!(r.draft.entry, Entry::Noticed { .. })).unwrap();
     for end in noticed - 1..=whole.records.len() {
         let mut state = whole.clone();
         state.records.truncate(end);
-        let scene = scene.after_crash(state);
-        assert_eq!(scene.end(Goal::Swapped).await.0, S::Waiting, "{end}");
-        let question = scene.history().tenant("watched").unwrap().work.as_ref().unwrap().question.clone().unwrap();
+        let fleet = fleet.after_crash(state);
+        assert_eq!(fleet.end(Goal::Swapped).await.0, S::Waiting, "{end}");
+        let question = fleet.history().tenant("watched").unwrap().work.as_ref().unwrap().question.clone().unwrap();
         let later = question.believed_at().unwrap();
         if end > noticed {
-            assert_eq!(question.noticed, Some(whole.records[noticed].draft.at), "{end}: it is still known since when");
+            assert_eq!(
+                question.noticed,
+                Some(whole.records[noticed].draft.at),
+                "{end}: the start of the inference is still known"
+            );
         }
-        let scene = scene.restarted();
-        scene.reality.set_clock(later);
-        scene.reach(Goal::Swapped, S::Swapped).await;
-        assert_lawful(&scene.reality.state());
+        let fleet = fleet.restarted();
+        fleet.env.set_clock(later);
+        fleet.reach(Goal::Swapped, S::Swapped).await;
+        assert_lawful(&fleet.env.state());
     }
 }

@@ -1,23 +1,23 @@
-//! Tenants that share an org: one plan migrates the first of them alone.
+//! Tenants that share an org: a plan migrates only the first of them.
 
 use flowswap_contract::Op;
 use flowswap_engine::{
-    Goal, Outcome, Plan, PlannedTenant, Severity, TenantState as S, Verdict, hold_back_neighbours, lint,
+    Goal, Outcome, Plan, PlannedTenant, Severity, TenantState as S, Verdict, hold_back_shared_orgs, lint,
 };
 
 use crate::{
     fault::Fault,
     laws::assert_lawful,
-    scene::{Scene, pins},
+    test_fleet::{TestFleet, pins},
 };
 
 /// Four tenants; all but `gamma` are connected to the org of `acme`.
-async fn shared() -> Scene {
-    let scene = Scene::new(&["acme", "beta", "gamma", "delta"]).await;
+async fn shared() -> TestFleet {
+    let fleet = TestFleet::new(&["acme", "beta", "gamma", "delta"]).await;
     for name in ["beta", "delta"] {
-        scene.change_world(name, |world| world.domain = "acme.okta.test".to_owned());
+        fleet.change_world(name, |world| world.domain = "acme.okta.test".to_owned());
     }
-    scene.planned_again().await
+    fleet.planned_again().await
 }
 
 fn planned(plan: &Plan) -> Vec<&str> {
@@ -26,7 +26,7 @@ fn planned(plan: &Plan) -> Vec<&str> {
 
 /// Freezes the tenants of a plan in which every one has steps, after a change.
 async fn frozen(change: impl FnOnce(&mut Vec<PlannedTenant>)) -> Plan {
-    let plan = Scene::new(&["acme", "beta", "gamma"]).await.plan;
+    let plan = TestFleet::new(&["acme", "beta", "gamma"]).await.plan;
     let mut tenants = plan.tenants;
     for tenant in &mut tenants {
         tenant.seen.as_mut().unwrap().provider.domain = "acme.okta.test".to_owned();
@@ -38,7 +38,7 @@ async fn frozen(change: impl FnOnce(&mut Vec<PlannedTenant>)) -> Plan {
 }
 
 #[tokio::test]
-async fn every_further_tenant_of_an_org_is_held_back() {
+async fn only_the_first_tenant_of_an_org_is_planned() {
     let plan = shared().await.plan;
     assert_eq!(planned(&plan), ["acme", "gamma"]);
     assert_eq!(plan.ready().map(|tenant| tenant.name.as_str()).collect::<Vec<_>>(), ["acme", "gamma"]);
@@ -47,7 +47,7 @@ async fn every_further_tenant_of_an_org_is_held_back() {
         assert_eq!((held.verdict, held.steps.len(), held.way_back.len()), (Verdict::Blocked, 0, 0));
         let finding = &held.findings[0];
         assert_eq!((finding.id.as_str(), finding.severity), ("org-shared", Severity::Error));
-        let message = "`acme`, which this plan migrates, is connected to the same org, `acme.okta.test`";
+        let message = "this plan already migrates `acme`, which is connected to the same org `acme.okta.test`";
         assert_eq!(finding.message, message);
         assert!(finding.fix.ends_with("one after the other"), "{}", finding.fix);
         assert_eq!(held.findings[1].id, "auth-code-flow", "the others stay");
@@ -64,7 +64,7 @@ async fn every_further_tenant_of_an_org_is_held_back() {
 }
 
 #[tokio::test]
-async fn an_org_is_a_domain_of_a_plugin_and_only_what_has_steps_shares_it() {
+async fn tenants_share_an_org_if_plugin_and_domain_are_equal_and_both_have_steps() {
     assert_eq!(planned(&frozen(|_| {}).await), ["acme"]);
     let other_plugin = frozen(|tenants| tenants[1].provider_plugin = "other".to_owned()).await;
     assert_eq!(planned(&other_plugin), ["acme", "beta"]);
@@ -78,50 +78,50 @@ async fn an_org_is_a_domain_of_a_plugin_and_only_what_has_steps_shares_it() {
     });
     let stepless = stepless.await;
     assert_eq!(planned(&stepless), ["beta"]);
-    assert_eq!(stepless.tenants[0].verdict, Verdict::Ready, "what is not carried out is not held back");
-    assert!(stepless.tenants[2].findings[0].message.starts_with("`beta`, "));
+    assert_eq!(stepless.tenants[0].verdict, Verdict::Ready, "a tenant without steps is not blocked");
+    assert!(stepless.tenants[2].findings[0].message.starts_with("this plan already migrates `beta`, "));
 }
 
-/// One after the other, each with a plan of its own, all of them get there.
+/// Each with its own plan.
 #[tokio::test(start_paused = true)]
 async fn tenants_of_one_org_are_migrated_one_after_the_other() {
-    let mut scene = shared().await;
+    let mut fleet = shared().await;
     let mut order = Vec::new();
     for _ in 0..3 {
-        for (name, outcome) in scene.run(Goal::Swapped).await {
+        for (name, outcome) in fleet.run(Goal::Swapped).await {
             assert_eq!(outcome, Outcome::Ended { state: S::Swapped, reason: None });
             order.push(name);
         }
-        assert_lawful(&scene.reality.state());
-        scene = scene.planned_again().await;
+        assert_lawful(&fleet.env.state());
+        fleet = fleet.planned_again().await;
     }
     assert_eq!(order, ["acme", "gamma", "beta", "delta"]);
-    assert_eq!(planned(&scene.plan), Vec::<&str>::new());
-    assert!(scene.plan.tenants.iter().all(|tenant| tenant.verdict == Verdict::Migrated));
+    assert_eq!(planned(&fleet.plan), Vec::<&str>::new());
+    assert!(fleet.plan.tenants.iter().all(|tenant| tenant.verdict == Verdict::Migrated));
 }
 
-/// What was begun in an org and is not finished is in the way, also of plans that do not have it.
+/// Also for plans without the unfinished tenant.
 #[tokio::test(start_paused = true)]
-async fn a_neighbour_that_is_not_finished_is_waited_for() {
-    let scene = shared().await;
-    scene.order("swap", Op::Apply, 0, Fault::Refuse);
-    scene.run(Goal::Swapped).await;
-    scene.assert_fired();
-    let mut planned = scene.planned_again().await.plan.tenants;
+async fn an_unfinished_tenant_blocks_the_other_tenants_of_its_org() {
+    let fleet = shared().await;
+    fleet.inject("swap", Op::Apply, 0, Fault::Refuse);
+    fleet.run(Goal::Swapped).await;
+    fleet.assert_fired();
+    let mut planned = fleet.planned_again().await.plan.tenants;
     let alone = |tenant: &PlannedTenant| ["beta", "delta"].contains(&tenant.name.as_str());
     planned.retain(alone);
     assert_eq!(planned.iter().filter(|tenant| !tenant.steps.is_empty()).count(), 1, "one plan has only one of them");
-    hold_back_neighbours(&mut planned, &scene.history());
+    hold_back_shared_orgs(&mut planned, &fleet.history());
     for tenant in planned.iter().filter(|tenant| tenant.findings[0].id == "org-shared") {
         assert_eq!((tenant.verdict, tenant.steps.len()), (Verdict::Blocked, 0));
     }
-    let message = "the migration of `acme`, in the same org `acme.okta.test`, is not finished";
+    let message = "the migration of `acme` in the same org `acme.okta.test` is not finished";
     assert_eq!(planned[0].findings[0].message, message);
 
-    scene.run(Goal::Swapped).await;
-    let mut planned = scene.planned_again().await.plan.tenants;
+    fleet.run(Goal::Swapped).await;
+    let mut planned = fleet.planned_again().await.plan.tenants;
     planned.retain(alone);
     let before = planned.clone();
-    hold_back_neighbours(&mut planned, &scene.history());
-    assert_eq!(planned, before, "who is swapped is in nobody's way");
+    hold_back_shared_orgs(&mut planned, &fleet.history());
+    assert_eq!(planned, before, "a swapped tenant blocks no other");
 }

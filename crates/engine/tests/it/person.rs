@@ -1,77 +1,77 @@
-//! Steps that only a person can do: the run waits, the person acts, the next run sees it.
+//! Steps by a person: the run waits, the person acts, and the next run sees it.
 
 use flowswap_contract::Op;
 use flowswap_engine::{Goal, TenantState as S};
 
-use crate::{fault::Fault, laws::assert_lawful, scene::Scene, world::World};
+use crate::{fault::Fault, laws::assert_lawful, test_fleet::TestFleet, world::World};
 
 #[tokio::test(start_paused = true)]
-async fn the_way_back_waits_for_a_sign_in() {
-    let scene = Scene::new(&["attended"]).await;
-    let before = scene.views();
-    scene.reach(Goal::Swapped, S::Swapped).await;
-    scene.reach(Goal::Retired, S::Retired).await;
+async fn the_rollback_waits_for_a_sign_in() {
+    let fleet = TestFleet::new(&["attended"]).await;
+    let before = fleet.views();
+    fleet.reach(Goal::Swapped, S::Swapped).await;
+    fleet.reach(Goal::Retired, S::Retired).await;
     let waiting = (S::Waiting, "a person must act: sign in at the directory".to_owned());
     for _ in 0..2 {
-        assert_eq!(scene.end(Goal::RolledBack).await, waiting);
-        // Who is to sign in needs the old client, and until then the directory needs the new one.
-        let world = scene.world("attended");
+        assert_eq!(fleet.end(Goal::RolledBack).await, waiting);
+        // The sign-in needs the legacy client, and until then the directory needs the new client.
+        let world = fleet.world("attended");
         assert!(world.is_working() && world.clients.len() == 1, "{world:?}");
         assert_eq!(world.legacy, crate::world::Legacy::Active);
-        assert_lawful(&scene.reality.state());
+        assert_lawful(&fleet.env.state());
     }
-    assert_eq!(scene.count("swap", Op::Undo), 1, "the person is asked once");
-    scene.change_world("attended", World::sign_in);
-    let scene = scene.restarted();
-    scene.reach(Goal::RolledBack, S::RolledBack).await;
-    assert_eq!(scene.views(), before);
-    assert!(scene.reality.state().secrets.is_empty());
-    assert_lawful(&scene.reality.state());
+    assert_eq!(fleet.count("swap", Op::Undo), 1, "the person is asked once");
+    fleet.change_world("attended", World::sign_in);
+    let fleet = fleet.restarted();
+    fleet.reach(Goal::RolledBack, S::RolledBack).await;
+    assert_eq!(fleet.views(), before);
+    assert!(fleet.env.state().secrets.is_empty());
+    assert_lawful(&fleet.env.state());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_that_fails_while_a_person_acts_is_not_taken_for_an_act() {
+async fn a_failed_check_does_not_count_as_done() {
     for (fault, expect) in [(Fault::Blind, S::Waiting), (Fault::Refuse, S::Waiting), (Fault::Interrupt, S::RollingBack)]
     {
-        let scene = Scene::new(&["attended"]).await;
-        scene.reach(Goal::Swapped, S::Swapped).await;
-        scene.order("swap", Op::Observe, 0, fault);
-        assert_eq!(scene.end(Goal::RolledBack).await.0, expect);
-        scene.assert_fired();
-        assert_eq!(scene.world("attended").clients.len(), 1, "nothing is taken away on a doubt");
-        scene.change_world("attended", World::sign_in);
-        let scene = scene.restarted();
-        scene.reach(Goal::RolledBack, S::RolledBack).await;
-        assert_lawful(&scene.reality.state());
+        let fleet = TestFleet::new(&["attended"]).await;
+        fleet.reach(Goal::Swapped, S::Swapped).await;
+        fleet.inject("swap", Op::Observe, 0, fault);
+        assert_eq!(fleet.end(Goal::RolledBack).await.0, expect);
+        fleet.assert_fired();
+        assert_eq!(fleet.world("attended").clients.len(), 1, "nothing is removed while in doubt");
+        fleet.change_world("attended", World::sign_in);
+        let fleet = fleet.restarted();
+        fleet.reach(Goal::RolledBack, S::RolledBack).await;
+        assert_lawful(&fleet.env.state());
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_way_forward_waits_for_a_reconnect() {
-    let scene = Scene::new(&["manual"]).await;
-    let before = scene.views();
+async fn the_run_waits_for_a_reconnect() {
+    let fleet = TestFleet::new(&["manual"]).await;
+    let before = fleet.views();
     let waiting = (S::Waiting, "a person must act: reconnect the directory".to_owned());
-    assert_eq!(scene.end(Goal::Swapped).await, waiting);
-    let scene = scene.restarted();
-    assert_eq!(scene.end(Goal::Swapped).await, waiting);
-    assert_eq!(scene.count("swap", Op::Apply), 1, "the person is asked once");
-    scene.change_world("manual", World::connect_by_hand);
-    let scene = scene.restarted();
-    scene.reach(Goal::Swapped, S::Swapped).await;
-    assert_lawful(&scene.reality.state());
-    let scene = scene.restarted();
-    scene.reach(Goal::RolledBack, S::RolledBack).await;
-    assert_eq!(scene.views(), before);
+    assert_eq!(fleet.end(Goal::Swapped).await, waiting);
+    let fleet = fleet.restarted();
+    assert_eq!(fleet.end(Goal::Swapped).await, waiting);
+    assert_eq!(fleet.count("swap", Op::Apply), 1, "the person is asked once");
+    fleet.change_world("manual", World::reconnect_in_console);
+    let fleet = fleet.restarted();
+    fleet.reach(Goal::Swapped, S::Swapped).await;
+    assert_lawful(&fleet.env.state());
+    let fleet = fleet.restarted();
+    fleet.reach(Goal::RolledBack, S::RolledBack).await;
+    assert_eq!(fleet.views(), before);
 }
 
-/// A tenant that waits for a reconnect can still be taken back, whether the person has acted or not.
+/// A tenant that waits for a reconnect can still be rolled back.
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_person_can_be_taken_back() {
-    let scene = Scene::new(&["manual"]).await;
-    let before = scene.views();
-    assert_eq!(scene.end(Goal::Swapped).await.0, S::Waiting);
-    let scene = scene.restarted();
-    scene.reach(Goal::RolledBack, S::RolledBack).await;
-    assert_eq!(scene.views(), before);
-    assert_lawful(&scene.reality.state());
+async fn a_tenant_that_waits_for_a_person_can_be_rolled_back() {
+    let fleet = TestFleet::new(&["manual"]).await;
+    let before = fleet.views();
+    assert_eq!(fleet.end(Goal::Swapped).await.0, S::Waiting);
+    let fleet = fleet.restarted();
+    fleet.reach(Goal::RolledBack, S::RolledBack).await;
+    assert_eq!(fleet.views(), before);
+    assert_lawful(&fleet.env.state());
 }

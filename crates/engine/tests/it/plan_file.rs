@@ -1,8 +1,8 @@
-//! The plan as a file: what was written is read, and nothing else.
+//! Plan files: only exactly what was written is read.
 
 use flowswap_engine::{Plan, PlanError};
 
-use crate::scene::Scene;
+use crate::test_fleet::TestFleet;
 
 fn kind(result: &Result<Plan, PlanError>) -> &'static str {
     match result {
@@ -17,26 +17,26 @@ fn kind(result: &Result<Plan, PlanError>) -> &'static str {
 
 #[tokio::test]
 async fn a_plan_is_written_and_read() {
-    let plan = Scene::new(&["acme", "attended"]).await.plan;
+    let plan = TestFleet::new(&["acme", "attended"]).await.plan;
     let text = plan.render().unwrap();
     assert_eq!(Plan::read(&text).unwrap(), plan);
-    insta::assert_snapshot!(Scene::new(&["acme"]).await.plan.render().unwrap());
+    insta::assert_snapshot!(TestFleet::new(&["acme"]).await.plan.render().unwrap());
 }
 
 #[tokio::test]
 async fn a_plan_has_the_digest_of_its_content() {
-    let plan = Scene::new(&["acme"]).await.plan;
-    let same = Scene::new(&["acme"]).await.plan;
-    let other = Scene::new(&["beta"]).await.plan;
+    let plan = TestFleet::new(&["acme"]).await.plan;
+    let same = TestFleet::new(&["acme"]).await.plan;
+    let other = TestFleet::new(&["beta"]).await.plan;
     assert_eq!(plan.digest, same.digest);
     assert_ne!(plan.digest, other.digest);
     assert!(plan.digest.len() == 64 && plan.digest.chars().all(|c| c.is_ascii_hexdigit()));
 }
 
-/// Every byte of the file is changed in two ways; bytes are taken out and put in everywhere. None of it is read.
+/// Every byte is changed in two ways and removed, and bytes are inserted everywhere. Every such file is refused.
 #[tokio::test]
 async fn any_edit_is_refused() {
-    let mut plan = Scene::new(&["acme"]).await.plan;
+    let mut plan = TestFleet::new(&["acme"]).await.plan;
     // A small plan: one tenant without steps.
     plan.tenants[0].steps.clear();
     plan.tenants[0].way_back.clear();
@@ -73,8 +73,8 @@ async fn any_edit_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_plan_is_refused_by_name() {
-    let plan = Scene::new(&["acme"]).await.plan;
+async fn a_file_that_is_not_a_plan_is_refused_with_the_reason() {
+    let plan = TestFleet::new(&["acme"]).await.plan;
     let text = plan.render().unwrap();
     for (other, expect) in [
         (text.replace("\"format\": 1", "\"format\": 2"), "format"),
@@ -92,7 +92,7 @@ async fn what_is_no_plan_is_refused_by_name() {
     ] {
         assert_eq!(kind(&Plan::read(&other)), expect, "{}", &other[..other.len().min(60)]);
     }
-    // Whoever can compute digests can write a plan, and it must still be sound.
+    // Anybody who can compute digests can write a plan. It must still be valid.
     let mut forged = plan.clone();
     forged.tenants[0].way_back.clear();
     assert_eq!(kind(&Plan::freeze(forged.created_at, forged.not_after, forged.plugins, forged.tenants)), "unsound");

@@ -1,13 +1,13 @@
-//! The linter: a sound plan has no defect, and every change that makes it unsound is named.
+//! The plan linter: a valid plan has no defects, and every change that makes it invalid is named.
 
 use flowswap_contract::{Phase, Reversibility, Role};
 use flowswap_engine::{Plan, PlanError, PlannedTenant, Verdict, lint, plan_tenant};
 use serde_json::json;
 
 use crate::{
+    environment::start_of_time,
     fault::Fault,
-    reality::start_of_time,
-    scene::{Scene, pins, tenant},
+    test_fleet::{TestFleet, pins, tenant},
 };
 
 fn step<'a>(plan: &'a mut Plan, id: &str) -> &'a mut flowswap_contract::StepProposal {
@@ -23,7 +23,7 @@ fn remove(plan: &mut Plan, phase: Phase) {
 
 #[tokio::test]
 async fn every_defect_is_named() {
-    let sound = Scene::new(&["acme", "attended"]).await.plan;
+    let sound = TestFleet::new(&["acme", "attended"]).await.plan;
     assert_eq!(lint(&sound), Vec::<String>::new());
     let check = |change: &dyn Fn(&mut Plan), expect: &[&str]| {
         let mut plan = sound.clone();
@@ -40,17 +40,17 @@ async fn every_defect_is_named() {
         &|plan| drop(plan.tenants.pop().and_then(|_| plan.plugins.remove("rest"))),
         &["its plugin `rest` is not pinned"],
     );
-    check(&|plan| plan.tenants[0].verdict = Verdict::Unknown, &["it is `unknown` and has steps"]);
-    check(&|plan| plan.tenants[0].verdict = Verdict::Migrated, &["it is `migrated` and has steps"]);
-    check(&|plan| plan.tenants[0].seen = None, &["nothing is recorded of what was seen"]);
-    check(&|plan| plan.tenants[0].way_back.swap(0, 1), &["the way back is not that of its steps"]);
-    check(&|plan| plan.tenants[0].way_back[1].action.push('!'), &["the way back is not that of its steps"]);
+    check(&|plan| plan.tenants[0].verdict = Verdict::Unknown, &["it is `unknown` but has steps"]);
+    check(&|plan| plan.tenants[0].verdict = Verdict::Migrated, &["it is `migrated` but has steps"]);
+    check(&|plan| plan.tenants[0].seen = None, &["it does not record what was seen"]);
+    check(&|plan| plan.tenants[0].way_back.swap(0, 1), &["its rollback does not match its steps"]);
+    check(&|plan| plan.tenants[0].way_back[1].action.push('!'), &["its rollback does not match its steps"]);
     check(
         &|plan| plan.tenants[0].steps.swap(0, 1),
         &[
-            "step `provision` comes after `prove`",
-            "step `prove` needs `client_id`, which no earlier step gives",
-            "step `prove` needs `client_secret`, which no earlier step gives",
+            "step `provision` must not come after `prove`",
+            "step `prove` needs `client_id`, but no earlier step gives it",
+            "step `prove` needs `client_secret`, but no earlier step gives it",
         ],
     );
     let twice = |plan: &mut Plan| {
@@ -58,44 +58,41 @@ async fn every_defect_is_named() {
         plan.tenants[0].steps.insert(1, again);
     };
     check(&twice, &["step `prove` exists twice"]);
-    check(&|plan| remove(plan, Phase::Prove), &["there is a `swap` and no `prove` before it"]);
+    check(&|plan| remove(plan, Phase::Prove), &["no `prove` comes before `swap`"]);
     check(
         &|plan| remove(plan, Phase::Test),
         &[
-            "step `swap` has no `test` by the directory before it",
-            "step `swap` needs `receipt`, which no earlier step gives",
+            "no `test` by the directory comes before step `swap`",
+            "step `swap` needs `receipt`, but no earlier step gives it",
         ],
     );
     let unconfirmed = |plan: &mut Plan| plan.tenants[0].steps.retain(|step| step.proposal.phase != Phase::Confirm);
     check(
         &unconfirmed,
-        &[
-            "there is a `retire` and no `confirm` before it",
-            "step `swap` is confirmed by the directory, which has no `confirm`",
-        ],
+        &["no `confirm` comes before `retire`", "the directory must confirm step `swap`, but has no `confirm`"],
     );
-    // The directory's own word is needed, unless the step says that it has none.
+    // The directory must confirm the swap, unless the step names the provider for it.
     let keep = |plan: &mut Plan, role| {
         plan.tenants[0].steps.retain(|step| step.proposal.phase != Phase::Confirm || step.role == role);
     };
-    let blind = "step `swap` is confirmed by the directory, which has no `confirm`";
+    let blind = "the directory must confirm step `swap`, but has no `confirm`";
     check(&|plan| keep(plan, Role::Provider), &[blind]);
     let by = |plan: &mut Plan, role| step(plan, "swap").confirmed_by = Some(role);
     let mute = |plan: &mut Plan| {
         by(plan, Role::Provider);
         keep(plan, Role::Directory);
     };
-    check(&mute, &["step `swap` is confirmed by the provider, which has no `confirm`"]);
+    check(&mute, &["the provider must confirm step `swap`, but has no `confirm`"]);
     let mut alone = sound.clone();
     by(&mut alone, Role::Provider);
     keep(&mut alone, Role::Provider);
     assert_eq!(lint(&alone), Vec::<String>::new());
-    // What the provider takes note of before the swap is no test by the directory.
+    // A `test` by the provider does not replace the test by the directory.
     let noted = |plan: &mut Plan| {
         let test = plan.tenants[0].steps.iter_mut().find(|step| step.id == "test").unwrap();
         (test.id, test.role) = ("test-provider".to_owned(), Role::Provider);
     };
-    check(&noted, &["step `swap` has no `test` by the directory before it"]);
+    check(&noted, &["no `test` by the directory comes before step `swap`"]);
     let expired = |plan: &mut Plan| plan.not_after = plan.created_at - jiff::SignedDuration::from_secs(1);
     let mut plan = sound.clone();
     expired(&mut plan);
@@ -104,17 +101,17 @@ async fn every_defect_is_named() {
     check(
         &swapless,
         &[
-            "there is a `retire` and no `swap` before it",
-            "step `confirm-provider` needs `swapped_at`, which no earlier step gives",
+            "no `swap` comes before `retire`",
+            "step `confirm-provider` needs `swapped_at`, but no earlier step gives it",
         ],
     );
-    check(&|plan| remove(plan, Phase::Retire), &["there is a `purge` and no `retire` before it"]);
+    check(&|plan| remove(plan, Phase::Retire), &["no `retire` comes before `purge`"]);
     check(
         &|plan| drop(step(plan, "provision").gives.pop()),
         &[
-            "step `prove` needs `client_secret`, which no earlier step gives",
-            "step `test` needs `client_secret`, which no earlier step gives",
-            "step `swap` needs `client_secret`, which no earlier step gives",
+            "step `prove` needs `client_secret`, but no earlier step gives it",
+            "step `test` needs `client_secret`, but no earlier step gives it",
+            "step `swap` needs `client_secret`, but no earlier step gives it",
         ],
     );
     let irreversible = |plan: &mut Plan| {
@@ -123,41 +120,41 @@ async fn every_defect_is_named() {
         let back = plan.tenants[0].way_back.iter_mut().find(|back| back.step == "swap").unwrap();
         (back.reversibility, back.action) = (Reversibility::Irreversible, "there is no way back from this step".into());
     };
-    check(&irreversible, &["step `swap` is irreversible, which only a purge may be"]);
+    check(&irreversible, &["step `swap` is irreversible, but only a purge may be"]);
     let reversible = |plan: &mut Plan| {
         step(plan, "purge").reversibility = Reversibility::Unattended;
         step(plan, "purge").undo = Some("undelete".into());
         let back = &mut plan.tenants[0].way_back[0];
         (back.reversibility, back.action) = (Reversibility::Unattended, "undelete".into());
     };
-    check(&reversible, &["step `purge` is a purge and is not marked as irreversible"]);
+    check(&reversible, &["step `purge` is a purge but is not marked as irreversible"]);
     let silent = |plan: &mut Plan| {
         step(plan, "swap").undo = None;
         let back = plan.tenants[0].way_back.iter_mut().find(|back| back.step == "swap").unwrap();
         back.action = "there is no way back from this step".into();
     };
-    check(&silent, &["step `swap` does not say rightly how it is taken back"]);
+    check(&silent, &["step `swap` must say how it is rolled back, unless it is irreversible"]);
     for (index, id) in [(0, "provision"), (1, "prove"), (3, "swap")] {
         let other = |plan: &mut Plan| {
             let role = &mut plan.tenants[0].steps[index].role;
             *role = if *role == Role::Provider { Role::Directory } else { Role::Provider };
         };
         let wrong = if index < 2 { "directory" } else { "provider" };
-        check(&other, &[&format!("step `{id}` is not the {wrong}'s business")]);
+        check(&other, &[&format!("step `{id}` cannot belong to the {wrong}")]);
     }
     let variant = |plan: &mut Plan| step(plan, "provision").payload = json!({ "variant": "application-enabled" });
-    check(&variant, &["step `provision` makes the application-enabled client, and the tenant needs the plain one"]);
+    check(&variant, &["step `provision` makes the application-enabled client, but the tenant needs the plain one"]);
     let domain = |plan: &mut Plan| step(plan, "swap").payload = json!({ "domain": "other.okta.test" });
-    check(&domain, &["step `swap` would change the domain, which a directory cannot"]);
+    check(&domain, &["step `swap` would change the domain, but a directory's domain cannot change"]);
 }
 
-/// A tenant that cannot be migrated is in the plan without steps, and says why.
+/// A tenant that cannot be migrated is in the plan without steps, with the reason.
 #[tokio::test]
-async fn only_what_is_ready_gets_steps() {
-    let plan_after = async |change: &dyn Fn(&Scene)| -> PlannedTenant {
-        let scene = Scene::new(&["acme"]).await;
-        change(&scene);
-        let planned = plan_tenant(&tenant(&scene.reality, "acme"), start_of_time()).await.unwrap();
+async fn only_a_ready_tenant_gets_steps() {
+    let plan_after = async |change: &dyn Fn(&TestFleet)| -> PlannedTenant {
+        let fleet = TestFleet::new(&["acme"]).await;
+        change(&fleet);
+        let planned = plan_tenant(&tenant(&fleet.env, "acme"), start_of_time()).await.unwrap();
         let plan = Plan::freeze(start_of_time(), start_of_time(), pins(), vec![planned.clone()]).unwrap();
         assert_eq!(plan.ready().count(), usize::from(!planned.steps.is_empty()));
         planned
@@ -170,14 +167,14 @@ async fn only_what_is_ready_gets_steps() {
     assert_eq!(back, ["purge", "retire", "swap", "provision"]);
 
     let blocked =
-        plan_after(&|scene| scene.change_world("acme", |world| world.legacy = crate::world::Legacy::Inactive));
+        plan_after(&|fleet| fleet.change_world("acme", |world| world.legacy = crate::world::Legacy::Inactive));
     let blocked = blocked.await;
     assert_eq!((blocked.verdict, blocked.steps.len(), blocked.seen.is_some()), (Verdict::Blocked, 0, true));
-    // Outside of steps, the double counts a call under `-`. The first look was that of the scene.
-    let unreadable = |scene: &Scene| scene.order("-", flowswap_contract::Op::Detect, 2, Fault::Refuse);
+    // Outside of steps, the test double counts a call under `-`. Planning has already inspected both sides.
+    let unreadable = |fleet: &TestFleet| fleet.inject("-", flowswap_contract::Op::Detect, 2, Fault::Refuse);
     let unknown = plan_after(&unreadable).await;
     assert_eq!((unknown.verdict, unknown.steps.len(), unknown.seen.is_some()), (Verdict::Unknown, 0, false));
-    let unplannable = plan_after(&|scene| scene.order("-", flowswap_contract::Op::Plan, 2, Fault::Refuse)).await;
+    let unplannable = plan_after(&|fleet| fleet.inject("-", flowswap_contract::Op::Plan, 2, Fault::Refuse)).await;
     assert_eq!((unplannable.verdict, unplannable.steps.len()), (Verdict::Blocked, 0));
     let finding = &unplannable.findings[0];
     assert_eq!(

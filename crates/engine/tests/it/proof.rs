@@ -1,154 +1,158 @@
-//! Confirming and finalizing: proof is waited for, seen again before anything is retired, and never assumed.
+//! Confirming and finalizing: a run waits for confirmation, confirms again before it retires anything, and never assumes it.
 
 use flowswap_contract::Op;
 use flowswap_engine::{Goal, Outcome, TenantState as S};
 use tokio::time::{Duration, Instant};
 
-use crate::{fault::Fault, laws::assert_swapped, scene::Scene, world::Legacy};
+use crate::{fault::Fault, laws::assert_swapped, test_fleet::TestFleet, world::Legacy};
 
-/// How many inconclusive answers a run bears is a matter of its waits: 1, 2 and 4 seconds.
+/// A run tolerates three inconclusive answers, with waits of 1, 2, and 4 seconds.
 #[tokio::test(start_paused = true)]
-async fn proof_is_waited_for_a_few_seconds_and_then_left_to_soak() {
+async fn a_run_waits_a_few_seconds_for_confirmation_and_then_leaves_the_tenant_soaking() {
     for (slow, expect, seconds) in [(0, S::Swapped, 0), (1, S::Swapped, 1), (3, S::Swapped, 7), (4, S::Soaking, 7)] {
-        let scene = Scene::new(&["acme"]).await;
-        scene.change_world("acme", |world| world.slow_confirmations = slow);
+        let fleet = TestFleet::new(&["acme"]).await;
+        fleet.change_world("acme", |world| world.slow_confirmations = slow);
         let begin = Instant::now();
-        let (state, reason) = scene.end(Goal::Swapped).await;
+        let (state, reason) = fleet.end(Goal::Swapped).await;
         assert_eq!((state, begin.elapsed()), (expect, Duration::from_secs(seconds)));
         if expect == S::Soaking {
-            assert_eq!(reason, "proof is still awaited: confirm-directory: inconclusive");
+            assert_eq!(reason, "not confirmed yet: confirm-directory: inconclusive");
         }
-        let scene = scene.restarted();
-        scene.reach(Goal::Swapped, S::Swapped).await;
-        assert_swapped(&scene.reality.state());
+        let fleet = fleet.restarted();
+        fleet.reach(Goal::Swapped, S::Swapped).await;
+        assert_swapped(&fleet.env.state());
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_ends_the_wait_for_proof_at_once() {
-    let scene = Scene::new(&["acme"]).await;
-    scene.change_world("acme", |world| world.slow_confirmations = 9);
-    scene.order("confirm-directory", Op::Test, 1, Fault::Stop);
+async fn a_stop_ends_the_wait_for_confirmation_at_once() {
+    let fleet = TestFleet::new(&["acme"]).await;
+    fleet.change_world("acme", |world| world.slow_confirmations = 9);
+    fleet.inject("confirm-directory", Op::Test, 1, Fault::Stop);
     let begin = Instant::now();
-    let (state, reason) = scene.end(Goal::Swapped).await;
-    assert_eq!((state, reason.as_str()), (S::Soaking, "stopped while proof was awaited"));
+    let (state, reason) = fleet.end(Goal::Swapped).await;
+    assert_eq!((state, reason.as_str()), (S::Soaking, "stopped while waiting for confirmation"));
     assert_eq!(begin.elapsed(), Duration::from_secs(1));
-    scene.change_world("acme", |world| world.slow_confirmations = 0);
-    scene.restarted().reach(Goal::Swapped, S::Swapped).await;
+    fleet.change_world("acme", |world| world.slow_confirmations = 0);
+    fleet.restarted().reach(Goal::Swapped, S::Swapped).await;
 }
 
-/// A token that the provider saw while the directory had nothing to show yet may be the last of its kind.
+/// A token that the provider saw before the directory synchronized may be the last one.
 #[tokio::test(start_paused = true)]
-async fn what_one_side_confirmed_earlier_is_looked_at_again_with_the_other() {
-    let scene = Scene::new(&["acme"]).await;
-    scene.change_world("acme", |world| world.slow_confirmations = 4);
-    assert_eq!(scene.end(Goal::Swapped).await.0, S::Soaking);
-    // Both were looked at, so that the one may explain what the other lacks.
-    assert_eq!(scene.count("confirm-provider", Op::Test), 1);
-    let history = scene.history();
-    assert_eq!(history.tenant("acme").unwrap().step.as_deref(), Some("confirm-directory"), "that is what is awaited");
-    let scene = scene.restarted();
-    scene.reach(Goal::Swapped, S::Swapped).await;
-    assert_eq!(scene.count("confirm-provider", Op::Test), 2);
+async fn both_sides_must_confirm_in_the_same_run() {
+    let fleet = TestFleet::new(&["acme"]).await;
+    fleet.change_world("acme", |world| world.slow_confirmations = 4);
+    assert_eq!(fleet.end(Goal::Swapped).await.0, S::Soaking);
+    // Both checks ran, because one side may explain what the other lacks.
+    assert_eq!(fleet.count("confirm-provider", Op::Test), 1);
+    let history = fleet.history();
+    assert_eq!(
+        history.tenant("acme").unwrap().step.as_deref(),
+        Some("confirm-directory"),
+        "the first check that did not pass"
+    );
+    let fleet = fleet.restarted();
+    fleet.reach(Goal::Swapped, S::Swapped).await;
+    assert_eq!(fleet.count("confirm-provider", Op::Test), 2);
 }
 
-/// What was confirmed when the tenant was swapped is no ground for retiring it now.
+/// A confirmation from the time of the swap does not allow retiring now.
 #[tokio::test(start_paused = true)]
-async fn a_directory_that_broke_is_neither_retired_nor_purged() {
+async fn a_broken_directory_is_neither_retired_nor_purged() {
     for (goal, legacy) in [(Goal::Retired, Legacy::Active), (Goal::Purged, Legacy::Inactive)] {
-        let scene = Scene::new(&["acme"]).await;
-        scene.reach(Goal::Swapped, S::Swapped).await;
+        let fleet = TestFleet::new(&["acme"]).await;
+        fleet.reach(Goal::Swapped, S::Swapped).await;
         if goal == Goal::Purged {
-            scene.reach(Goal::Retired, S::Retired).await;
+            fleet.reach(Goal::Retired, S::Retired).await;
         }
-        scene.change_world("acme", |world| world.broken = true);
-        let (state, reason) = scene.end(goal).await;
+        fleet.change_world("acme", |world| world.broken = true);
+        let (state, reason) = fleet.end(goal).await;
         assert_eq!((state, reason.as_str()), (S::Stuck, "step `confirm-directory`: confirm-directory: fail"));
-        assert_eq!(scene.world("acme").legacy, legacy);
-        // Nor does the old proof count for anything else from now on.
+        assert_eq!(fleet.world("acme").legacy, legacy);
+        // The old confirmation does not count for anything else either.
         if goal == Goal::Retired {
-            assert_eq!(scene.end(Goal::Swapped).await.0, S::Stuck);
+            assert_eq!(fleet.end(Goal::Swapped).await.0, S::Stuck);
         }
-        scene.change_world("acme", |world| world.broken = false);
-        let scene = scene.restarted();
-        assert_eq!(scene.end(goal).await.1, "");
-        assert_ne!(scene.world("acme").legacy, legacy);
+        fleet.change_world("acme", |world| world.broken = false);
+        let fleet = fleet.restarted();
+        assert_eq!(fleet.end(goal).await.1, "");
+        assert_ne!(fleet.world("acme").legacy, legacy);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_inconclusive_proof_retires_nothing() {
-    let scene = Scene::new(&["acme"]).await;
-    scene.reach(Goal::Swapped, S::Swapped).await;
-    scene.change_world("acme", |world| world.slow_confirmations = 4);
-    assert_eq!(scene.end(Goal::Retired).await.0, S::Soaking);
-    assert_eq!(scene.world("acme").legacy, Legacy::Active);
-    let scene = scene.restarted();
-    scene.reach(Goal::Retired, S::Retired).await;
+async fn an_inconclusive_confirmation_retires_nothing() {
+    let fleet = TestFleet::new(&["acme"]).await;
+    fleet.reach(Goal::Swapped, S::Swapped).await;
+    fleet.change_world("acme", |world| world.slow_confirmations = 4);
+    assert_eq!(fleet.end(Goal::Retired).await.0, S::Soaking);
+    assert_eq!(fleet.world("acme").legacy, Legacy::Active);
+    let fleet = fleet.restarted();
+    fleet.reach(Goal::Retired, S::Retired).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_purged_stays_so() {
-    let scene = Scene::new(&["acme"]).await;
-    scene.reach(Goal::Swapped, S::Swapped).await;
-    // The whole rest in one run: retired first, as an active app cannot be deleted.
-    scene.reach(Goal::Purged, S::Finalized).await;
-    let before = scene.views();
+async fn a_purge_cannot_be_rolled_back() {
+    let fleet = TestFleet::new(&["acme"]).await;
+    fleet.reach(Goal::Swapped, S::Swapped).await;
+    // One run does the rest: it retires first, because an active app cannot be deleted.
+    fleet.reach(Goal::Purged, S::Finalized).await;
+    let before = fleet.views();
     for _ in 0..2 {
-        let (state, reason) = scene.end(Goal::RolledBack).await;
-        assert_eq!((state, reason.as_str()), (S::Finalized, "there is no way back from step `purge`"));
+        let (state, reason) = fleet.end(Goal::RolledBack).await;
+        assert_eq!((state, reason.as_str()), (S::Finalized, "step `purge` cannot be rolled back"));
     }
-    assert_eq!(scene.views(), before);
-    assert_swapped(&scene.reality.state());
-    assert_eq!(scene.count("swap", Op::Undo) + scene.count("retire", Op::Undo), 0);
+    assert_eq!(fleet.views(), before);
+    assert_swapped(&fleet.env.state());
+    assert_eq!(fleet.count("swap", Op::Undo) + fleet.count("retire", Op::Undo), 0);
 }
 
-/// The receipt of a connection test is good for one run: a later one tests again before it submits.
+/// The receipt of a connection test is valid for one run.
 #[tokio::test(start_paused = true)]
-async fn a_later_run_tests_again_before_it_submits() {
-    let scene = Scene::new(&["acme"]).await;
-    scene.order("swap", Op::Apply, 0, Fault::Refuse);
-    assert_eq!(scene.end(Goal::Swapped).await.0, S::Failed);
-    scene.reach(Goal::Swapped, S::Swapped).await;
-    assert_eq!((scene.count("prove", Op::Test), scene.count("test", Op::Test)), (2, 2));
-    // And once it is submitted, the tests are done with.
-    scene.reach(Goal::Swapped, S::Swapped).await;
-    assert_eq!((scene.count("test", Op::Test), scene.count("confirm-provider", Op::Test)), (2, 1));
+async fn a_later_run_tests_the_connection_again_before_the_swap() {
+    let fleet = TestFleet::new(&["acme"]).await;
+    fleet.inject("swap", Op::Apply, 0, Fault::Refuse);
+    assert_eq!(fleet.end(Goal::Swapped).await.0, S::Failed);
+    fleet.reach(Goal::Swapped, S::Swapped).await;
+    assert_eq!((fleet.count("prove", Op::Test), fleet.count("test", Op::Test)), (2, 2));
+    // After the swap, the tests do not run again.
+    fleet.reach(Goal::Swapped, S::Swapped).await;
+    assert_eq!((fleet.count("test", Op::Test), fleet.count("confirm-provider", Op::Test)), (2, 1));
 }
 
-/// A secret that is left in custody would be taken for the next client's; so nothing is left.
+/// A rollback leaves no secret in the secret store, because the next client would use it as its own.
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_after_a_rollback_does_not_find_the_old_secret() {
-    let scene = Scene::new(&["acme"]).await;
-    scene.reach(Goal::Swapped, S::Swapped).await;
-    scene.order("provision", Op::Undo, 0, Fault::Die);
-    scene.order("provision", Op::Observe, 0, Fault::Refuse);
-    assert_eq!(scene.end(Goal::RolledBack).await.0, S::Stuck);
-    scene.reach(Goal::RolledBack, S::RolledBack).await;
-    let scene = scene.planned_again().await;
-    scene.order("provision", Op::Apply, 0, Fault::LoseAnswer);
-    let outcome = scene.run(Goal::Swapped).await.remove(0).1;
+async fn a_lost_answer_after_a_rollback_does_not_use_the_old_secret() {
+    let fleet = TestFleet::new(&["acme"]).await;
+    fleet.reach(Goal::Swapped, S::Swapped).await;
+    fleet.inject("provision", Op::Undo, 0, Fault::Die);
+    fleet.inject("provision", Op::Observe, 0, Fault::Refuse);
+    assert_eq!(fleet.end(Goal::RolledBack).await.0, S::Stuck);
+    fleet.reach(Goal::RolledBack, S::RolledBack).await;
+    let fleet = fleet.planned_again().await;
+    fleet.inject("provision", Op::Apply, 0, Fault::LoseAnswer);
+    let outcome = fleet.run(Goal::Swapped).await.remove(0).1;
     assert_eq!(outcome, Outcome::Ended { state: S::Swapped, reason: None });
-    assert_swapped(&scene.reality.state());
+    assert_swapped(&fleet.env.state());
 }
 
-/// A check that looked at nothing proves nothing: a confirmation is waited for, any other check fails.
+/// A check without evidence proves nothing: for a confirmation the run waits, any other check fails.
 #[tokio::test(start_paused = true)]
 async fn a_check_without_evidence_does_not_pass() {
     for (step, expect) in
         [("prove", S::Failed), ("test", S::Failed), ("confirm-directory", S::Soaking), ("confirm-provider", S::Soaking)]
     {
-        let scene = Scene::new(&["acme"]).await;
-        scene.change_world("acme", |world| world.silent = Some(step));
-        let (state, reason) = scene.end(Goal::Swapped).await;
+        let fleet = TestFleet::new(&["acme"]).await;
+        fleet.change_world("acme", |world| world.silent = Some(step));
+        let (state, reason) = fleet.end(Goal::Swapped).await;
         assert_eq!(state, expect, "{step}");
         assert!(reason.ends_with("the check reported no evidence"), "{step}: {reason}");
-        scene.change_world("acme", |world| world.silent = None);
-        let scene = scene.restarted();
-        scene.reach(Goal::Swapped, S::Swapped).await;
-        // Nor does it let anything be retired.
-        scene.change_world("acme", |world| world.silent = Some("confirm-directory"));
-        assert_eq!(scene.end(Goal::Retired).await.0, S::Soaking);
-        assert_eq!(scene.world("acme").legacy, Legacy::Active);
+        fleet.change_world("acme", |world| world.silent = None);
+        let fleet = fleet.restarted();
+        fleet.reach(Goal::Swapped, S::Swapped).await;
+        // It does not allow retiring either.
+        fleet.change_world("acme", |world| world.silent = Some("confirm-directory"));
+        assert_eq!(fleet.end(Goal::Retired).await.0, S::Soaking);
+        assert_eq!(fleet.world("acme").legacy, Legacy::Active);
     }
 }

@@ -1,4 +1,4 @@
-//! The steps that both sides propose, of the same shape as the real plugins'.
+//! The steps that both test plugins propose, in the shape of the real plugins' steps.
 
 use flowswap_contract::{By, Error, Phase, PlanParams, Reversibility, Role, StepProposal};
 use serde_json::json;

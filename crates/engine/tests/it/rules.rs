@@ -1,24 +1,24 @@
-//! The rules: one base sight and a change to it, then the verdict and exactly the findings that follow.
+//! The rules: a tenant that is ready, a change to it, and then the verdict and exactly the expected findings.
 
 use std::{collections::BTreeSet, sync::Mutex};
 
 use flowswap_contract::{self as contract, ErrorKind, Flow, KnownFrom, Lookalike, ServiceClient, Tokens, Variant};
-use flowswap_engine::{EVIDENCE_RULES, RULES, Sight, TenantSpec, Verdict, assess};
+use flowswap_engine::{EVIDENCE_RULES, Inventories, RULES, TenantSpec, Verdict, assess};
 use jiff::SignedDuration;
 
-use crate::{reality::start_of_time, scene::spec, world::World};
+use crate::{environment::start_of_time, test_fleet::spec, world::World};
 
-/// A tenant that is ready, and nothing else is to be said of it.
-fn base() -> (TenantSpec, Sight) {
+/// A tenant that is ready, without further findings.
+fn base() -> (TenantSpec, Inventories) {
     let world = World::new("acme");
-    (spec("acme"), Sight { provider: Ok(world.provider_inventory()), directory: Ok(world.directory_inventory()) })
+    (spec("acme"), Inventories { provider: Ok(world.provider_inventory()), directory: Ok(world.directory_inventory()) })
 }
 
 fn unreachable() -> contract::Error {
     contract::Error::new(ErrorKind::Unavailable, "no answer")
 }
 
-fn service(sight: &mut Sight, id: &str, variant: Variant) {
+fn service(sides: &mut Inventories, id: &str, variant: Variant) {
     let (type_key, name, scopes) = ("cie".to_owned(), "CIE".to_owned(), vec![]);
     let client = ServiceClient {
         tokens: Tokens::default(),
@@ -29,56 +29,56 @@ fn service(sight: &mut Sight, id: &str, variant: Variant) {
         scopes,
         created_at: None,
     };
-    sight.provider.as_mut().unwrap().service_clients.push(client);
+    sides.provider.as_mut().unwrap().service_clients.push(client);
 }
 
-fn lookalike(sight: &mut Sight, client_id: &str) {
+fn lookalike(sides: &mut Inventories, client_id: &str) {
     let client_id = Some(client_id.to_owned());
     let app =
         Lookalike { id: "saml-1".into(), client_id, label: "Cloud Identity Engine".into(), kind: "SAML_2_0".into() };
-    sight.provider.as_mut().unwrap().lookalikes.push(app);
+    sides.provider.as_mut().unwrap().lookalikes.push(app);
 }
 
-fn connect(sight: &mut Sight, flow: Flow, client_id: Option<&str>) {
-    let directory = sight.directory.as_mut().unwrap();
+fn connect(sides: &mut Inventories, flow: Flow, client_id: Option<&str>) {
+    let directory = sides.directory.as_mut().unwrap();
     (directory.flow, directory.client_id) = (flow, client_id.map(str::to_owned));
 }
 
-fn sign_in(sight: &mut Sight, days_ago: i64) {
+fn sign_in(sides: &mut Inventories, days_ago: i64) {
     let at = start_of_time() - SignedDuration::from_hours(24 * days_ago);
-    sight.directory.as_mut().unwrap().last_sign_in = Some(at.to_string());
+    sides.directory.as_mut().unwrap().last_sign_in = Some(at.to_string());
 }
 
-fn second_legacy(sight: &mut Sight) {
-    let legacy = &mut sight.provider.as_mut().unwrap().legacy_clients;
+fn second_legacy(sides: &mut Inventories) {
+    let legacy = &mut sides.provider.as_mut().unwrap().legacy_clients;
     let other = contract::LegacyClient { id: "app-2".into(), client_id: "legacy-2".into(), ..legacy[0].clone() };
     legacy.push(other);
 }
 
-fn directory(sight: &mut Sight) -> &mut contract::DirectoryInventory {
-    sight.directory.as_mut().unwrap()
+fn directory(sides: &mut Inventories) -> &mut contract::DirectoryInventory {
+    sides.directory.as_mut().unwrap()
 }
 
-fn legacy(sight: &mut Sight) -> &mut contract::LegacyClient {
-    &mut sight.provider.as_mut().unwrap().legacy_clients[0]
+fn legacy(sides: &mut Inventories) -> &mut contract::LegacyClient {
+    &mut sides.provider.as_mut().unwrap().legacy_clients[0]
 }
 
 fn ago(hours: i64) -> String {
     (start_of_time() - SignedDuration::from_hours(hours)).to_string()
 }
 
-/// Granted, and refused, so many hours ago.
+/// Tokens that were granted and refused this many hours ago.
 fn tokens(granted: Option<i64>, refused: Option<i64>) -> Tokens {
     Tokens { granted_at: granted.map(ago), refused_at: refused.map(ago) }
 }
 
 #[test]
-fn what_is_seen_decides_findings_and_verdict() {
+fn both_sides_decide_findings_and_verdict() {
     let hit = Mutex::new(BTreeSet::new());
-    let check = |change: &dyn Fn(&mut TenantSpec, &mut Sight), verdict: Verdict, ids: &[&str]| {
-        let (mut spec, mut sight) = base();
-        change(&mut spec, &mut sight);
-        let assessment = assess(&spec, &sight.reconciled(), start_of_time());
+    let check = |change: &dyn Fn(&mut TenantSpec, &mut Inventories), verdict: Verdict, ids: &[&str]| {
+        let (mut spec, mut sides) = base();
+        change(&mut spec, &mut sides);
+        let assessment = assess(&spec, &sides.reconciled(), start_of_time());
         let found: Vec<&str> = assessment.findings.iter().map(|finding| finding.id.as_str()).collect();
         assert_eq!((assessment.verdict, found.as_slice()), (verdict, ids));
         assert!(assessment.findings.is_sorted_by_key(|finding| finding.severity));
@@ -89,51 +89,51 @@ fn what_is_seen_decides_findings_and_verdict() {
 
     check(&|_, _| {}, Ready, &["auth-code-flow"]);
     check(&|spec, _| spec.domain = "https://acme.okta.test".into(), Blocked, &["domain-malformed", "auth-code-flow"]);
-    let malformed = |spec: &mut TenantSpec, sight: &mut Sight| {
+    let malformed = |spec: &mut TenantSpec, sides: &mut Inventories| {
         spec.domain = "acme".into();
-        (sight.provider, sight.directory) = (Err(unreachable()), Err(unreachable()));
+        (sides.provider, sides.directory) = (Err(unreachable()), Err(unreachable()));
     };
     check(&malformed, Blocked, &["domain-malformed"]);
 
-    check(&|_, sight| sight.provider = Err(unreachable()), Unknown, &["provider-unreadable"]);
-    check(&|_, sight| sight.directory = Err(unreachable()), Unknown, &["directory-unreadable"]);
-    check(&|_, sight| connect(sight, Flow::NotOkta, None), NotApplicable, &["not-okta"]);
-    check(&|_, sight| connect(sight, Flow::Unknown, None), Unknown, &["flow-unknown"]);
+    check(&|_, sides| sides.provider = Err(unreachable()), Unknown, &["provider-unreadable"]);
+    check(&|_, sides| sides.directory = Err(unreachable()), Unknown, &["directory-unreadable"]);
+    check(&|_, sides| connect(sides, Flow::NotOkta, None), NotApplicable, &["not-okta"]);
+    check(&|_, sides| connect(sides, Flow::Unknown, None), Unknown, &["flow-unknown"]);
 
     let elsewhere =
-        |_: &mut TenantSpec, sight: &mut Sight| sight.directory.as_mut().unwrap().domain = "x.okta.test".into();
+        |_: &mut TenantSpec, sides: &mut Inventories| sides.directory.as_mut().unwrap().domain = "x.okta.test".into();
     check(&elsewhere, Unknown, &["domain-mismatch", "auth-code-flow"]);
     let renamed =
-        |_: &mut TenantSpec, sight: &mut Sight| sight.provider.as_mut().unwrap().domain = "org.okta.test".into();
+        |_: &mut TenantSpec, sides: &mut Inventories| sides.provider.as_mut().unwrap().domain = "org.okta.test".into();
     check(&renamed, Ready, &["auth-code-flow"]);
 
-    check(&|_, sight| connect(sight, Code, Some("gone")), Unknown, &["witnesses-disagree", "auth-code-flow"]);
-    check(&|_, sight| connect(sight, Credentials, Some("gone")), Unknown, &["witnesses-disagree"]);
-    let crossed = |_: &mut TenantSpec, sight: &mut Sight| {
-        service(sight, "svc-1", Variant::Plain);
-        connect(sight, Code, Some("svc-1"));
+    check(&|_, sides| connect(sides, Code, Some("gone")), Unknown, &["witnesses-disagree", "auth-code-flow"]);
+    check(&|_, sides| connect(sides, Credentials, Some("gone")), Unknown, &["witnesses-disagree"]);
+    let crossed = |_: &mut TenantSpec, sides: &mut Inventories| {
+        service(sides, "svc-1", Variant::Plain);
+        connect(sides, Code, Some("svc-1"));
     };
     check(&crossed, Unknown, &["witnesses-disagree", "auth-code-flow"]);
-    check(&|_, sight| connect(sight, Credentials, None), Unknown, &["client-hidden"]);
-    check(&|_, sight| connect(sight, Credentials, Some("legacy-1")), Blocked, &["legacy-id-reused"]);
+    check(&|_, sides| connect(sides, Credentials, None), Unknown, &["client-hidden"]);
+    check(&|_, sides| connect(sides, Credentials, Some("legacy-1")), Blocked, &["legacy-id-reused"]);
 
     let saml = |flow| {
-        move |_: &mut TenantSpec, sight: &mut Sight| {
-            lookalike(sight, "saml");
-            connect(sight, flow, Some("saml"));
+        move |_: &mut TenantSpec, sides: &mut Inventories| {
+            lookalike(sides, "saml");
+            connect(sides, flow, Some("saml"));
         }
     };
     check(&saml(Credentials), Blocked, &["lookalike-in-use", "lookalike-present"]);
     check(&saml(Code), Blocked, &["lookalike-in-use", "auth-code-flow", "lookalike-present"]);
-    check(&|_, sight| lookalike(sight, "saml"), Ready, &["auth-code-flow", "lookalike-present"]);
+    check(&|_, sides| lookalike(sides, "saml"), Ready, &["auth-code-flow", "lookalike-present"]);
 
     let migrated = |wanted: bool, collected: Option<bool>, variant: Variant| {
-        move |spec: &mut TenantSpec, sight: &mut Sight| {
+        move |spec: &mut TenantSpec, sides: &mut Inventories| {
             spec.app_data = wanted;
-            service(sight, "svc-1", variant);
-            connect(sight, Credentials, Some("svc-1"));
-            sight.directory.as_mut().unwrap().app_data = collected;
-            sight.provider.as_mut().unwrap().legacy_clients[0].status = "INACTIVE".into();
+            service(sides, "svc-1", variant);
+            connect(sides, Credentials, Some("svc-1"));
+            sides.directory.as_mut().unwrap().app_data = collected;
+            sides.provider.as_mut().unwrap().legacy_clients[0].status = "INACTIVE".into();
         }
     };
     let (plain, apps) = (Variant::Plain, Variant::ApplicationEnabled);
@@ -143,95 +143,97 @@ fn what_is_seen_decides_findings_and_verdict() {
     check(&migrated(false, Some(true), plain), Blocked, &["app-data-without-apps-scope"]);
     check(&migrated(false, Some(false), apps), Migrated, &["apps-scope-without-app-data", "already-migrated"]);
     check(&migrated(false, None, apps), Migrated, &["apps-scope-without-app-data", "already-migrated"]);
-    // What the directory shows counts more than what the configuration says.
+    // What the directory shows takes precedence over the configuration.
     check(&migrated(true, Some(false), apps), Migrated, &["apps-scope-without-app-data", "already-migrated"]);
     check(&migrated(false, Some(true), apps), Migrated, &["already-migrated"]);
     check(&migrated(true, None, apps), Migrated, &["already-migrated"]);
     check(&migrated(false, None, plain), Migrated, &["already-migrated"]);
-    // The wrong variant is no migrated tenant, whichever side wants the other one.
+    // With the wrong variant the tenant is not migrated, whichever side wants the other variant.
     check(&migrated(true, Some(false), plain), Blocked, &["app-data-without-apps-scope"]);
     check(&migrated(true, Some(true), plain), Blocked, &["app-data-without-apps-scope"]);
 
     let left = |status: &'static str| {
-        move |spec: &mut TenantSpec, sight: &mut Sight| {
-            migrated(false, Some(false), plain)(spec, sight);
-            second_legacy(sight);
-            sight.provider.as_mut().unwrap().legacy_clients[1].status = status.into();
+        move |spec: &mut TenantSpec, sides: &mut Inventories| {
+            migrated(false, Some(false), plain)(spec, sides);
+            second_legacy(sides);
+            sides.provider.as_mut().unwrap().legacy_clients[1].status = status.into();
         }
     };
     check(&left("ACTIVE"), Migrated, &["legacy-client-left", "already-migrated"]);
     check(&left("INACTIVE"), Migrated, &["already-migrated"]);
-    let begun = |spec: &mut TenantSpec, sight: &mut Sight| {
-        migrated(false, Some(false), plain)(spec, sight);
+    let begun = |spec: &mut TenantSpec, sides: &mut Inventories| {
+        migrated(false, Some(false), plain)(spec, sides);
         spec.begun = true;
     };
     check(&begun, Migrated, &["already-migrated"]);
 
-    let unseen = |_: &mut TenantSpec, sight: &mut Sight| sight.directory.as_mut().unwrap().app_data = None;
+    let unseen = |_: &mut TenantSpec, sides: &mut Inventories| sides.directory.as_mut().unwrap().app_data = None;
     check(&unseen, Ready, &["app-data-unseen", "auth-code-flow"]);
-    let unseen_and_wanted = |spec: &mut TenantSpec, sight: &mut Sight| {
-        unseen(spec, sight);
+    let unseen_and_wanted = |spec: &mut TenantSpec, sides: &mut Inventories| {
+        unseen(spec, sides);
         spec.app_data = true;
-        let variants = &mut sight.provider.as_mut().unwrap().variants;
+        let variants = &mut sides.provider.as_mut().unwrap().variants;
         variants[0].variant = apps;
     };
     check(&unseen_and_wanted, Ready, &["app-data-unseen", "auth-code-flow"]);
 
-    let differs = |_: &mut TenantSpec, sight: &mut Sight| sight.directory.as_mut().unwrap().app_data = Some(true);
+    let differs = |_: &mut TenantSpec, sides: &mut Inventories| sides.directory.as_mut().unwrap().app_data = Some(true);
     check(&differs, Blocked, &["app-data-differs", "auth-code-flow"]);
-    let none = |_: &mut TenantSpec, sight: &mut Sight| {
-        sight.provider.as_mut().unwrap().legacy_clients.clear();
-        connect(sight, Code, None);
+    let none = |_: &mut TenantSpec, sides: &mut Inventories| {
+        sides.provider.as_mut().unwrap().legacy_clients.clear();
+        connect(sides, Code, None);
     };
     check(&none, Blocked, &["no-legacy-client", "auth-code-flow"]);
-    let several = |_: &mut TenantSpec, sight: &mut Sight| {
-        second_legacy(sight);
-        connect(sight, Code, None);
+    let several = |_: &mut TenantSpec, sides: &mut Inventories| {
+        second_legacy(sides);
+        connect(sides, Code, None);
     };
     check(&several, Blocked, &["legacy-client-ambiguous", "auth-code-flow"]);
-    check(&|_, sight| second_legacy(sight), Ready, &["several-legacy-clients", "auth-code-flow"]);
-    let inactive = |_: &mut TenantSpec, sight: &mut Sight| {
-        sight.provider.as_mut().unwrap().legacy_clients[0].status = "INACTIVE".into();
+    check(&|_, sides| second_legacy(sides), Ready, &["several-legacy-clients", "auth-code-flow"]);
+    let inactive = |_: &mut TenantSpec, sides: &mut Inventories| {
+        sides.provider.as_mut().unwrap().legacy_clients[0].status = "INACTIVE".into();
     };
     check(&inactive, Blocked, &["legacy-client-inactive", "auth-code-flow"]);
-    let untyped = |_: &mut TenantSpec, sight: &mut Sight| sight.provider.as_mut().unwrap().variants.clear();
+    let untyped = |_: &mut TenantSpec, sides: &mut Inventories| sides.provider.as_mut().unwrap().variants.clear();
     check(&untyped, Blocked, &["variant-type-unknown", "auth-code-flow"]);
-    let unhealthy = |_: &mut TenantSpec, sight: &mut Sight| sight.directory.as_mut().unwrap().healthy = Some(false);
+    let unhealthy =
+        |_: &mut TenantSpec, sides: &mut Inventories| sides.directory.as_mut().unwrap().healthy = Some(false);
     check(&unhealthy, Ready, &["auth-code-flow", "sync-unhealthy"]);
-    check(&|_, sight| service(sight, "svc-1", plain), Ready, &["auth-code-flow", "unused-service-client"]);
+    check(&|_, sides| service(sides, "svc-1", plain), Ready, &["auth-code-flow", "unused-service-client"]);
     check(&|spec, _| spec.begun = true, Blocked, &["migration-begun", "auth-code-flow"]);
-    let begun_and_provisioned = |spec: &mut TenantSpec, sight: &mut Sight| {
+    let begun_and_provisioned = |spec: &mut TenantSpec, sides: &mut Inventories| {
         spec.begun = true;
-        service(sight, "svc-1", plain);
+        service(sides, "svc-1", plain);
     };
     check(&begun_and_provisioned, Blocked, &["migration-begun", "auth-code-flow"]);
-    let second_uri = |sight: &mut Sight, client: usize| {
-        let uris = &mut sight.provider.as_mut().unwrap().legacy_clients[client].redirect_uris;
+    let second_uri = |sides: &mut Inventories, client: usize| {
+        let uris = &mut sides.provider.as_mut().unwrap().legacy_clients[client].redirect_uris;
         uris.push("https://directory-sync.eu.apps.paloaltonetworks.com/authorize".into());
     };
-    check(&|_, sight| second_uri(sight, 0), Ready, &["legacy-client-shared", "auth-code-flow"]);
-    let other_is_shared = |_: &mut TenantSpec, sight: &mut Sight| {
-        second_legacy(sight);
-        second_uri(sight, 1);
+    check(&|_, sides| second_uri(sides, 0), Ready, &["legacy-client-shared", "auth-code-flow"]);
+    let other_is_shared = |_: &mut TenantSpec, sides: &mut Inventories| {
+        second_legacy(sides);
+        second_uri(sides, 1);
     };
     check(&other_is_shared, Ready, &["several-legacy-clients", "auth-code-flow"]);
-    let shared_before = |spec: &mut TenantSpec, sight: &mut Sight| {
-        migrated(false, Some(false), plain)(spec, sight);
-        second_uri(sight, 0);
+    let shared_before = |spec: &mut TenantSpec, sides: &mut Inventories| {
+        migrated(false, Some(false), plain)(spec, sides);
+        second_uri(sides, 0);
     };
     check(&shared_before, Migrated, &["already-migrated"]);
-    let attended = |_: &mut TenantSpec, sight: &mut Sight| sight.directory.as_mut().unwrap().can_restore = false;
+    let attended = |_: &mut TenantSpec, sides: &mut Inventories| sides.directory.as_mut().unwrap().can_restore = false;
     check(&attended, Ready, &["auth-code-flow", "way-back-attended"]);
-    check(&|_, sight| sign_in(sight, 80), Ready, &["auth-code-flow", "deadline-near"]);
-    check(&|_, sight| sign_in(sight, 91), Ready, &["auth-code-flow", "deadline-passed"]);
+    check(&|_, sides| sign_in(sides, 80), Ready, &["auth-code-flow", "deadline-near"]);
+    check(&|_, sides| sign_in(sides, 91), Ready, &["auth-code-flow", "deadline-passed"]);
 
-    let named = |name: &'static str| move |_: &mut TenantSpec, sight: &mut Sight| directory(sight).name = name.into();
+    let named =
+        |name: &'static str| move |_: &mut TenantSpec, sides: &mut Inventories| directory(sides).name = name.into();
     check(&named("fifteen-letters"), Ready, &["auth-code-flow"]);
     check(&named("acme.oktapreview.com"), Ready, &["auth-code-flow", "directory-name-long"]);
     let synced = |hours: i64, healthy| {
-        move |_: &mut TenantSpec, sight: &mut Sight| {
-            directory(sight).last_success = Some(ago(hours));
-            directory(sight).healthy = healthy;
+        move |_: &mut TenantSpec, sides: &mut Inventories| {
+            directory(sides).last_success = Some(ago(hours));
+            directory(sides).healthy = healthy;
         }
     };
     check(&synced(23, Some(true)), Ready, &["auth-code-flow"]);
@@ -239,59 +241,59 @@ fn what_is_seen_decides_findings_and_verdict() {
     check(&synced(25, None), Ready, &["auth-code-flow", "sync-stale"]);
     check(&synced(25, Some(false)), Ready, &["auth-code-flow", "sync-unhealthy"]);
     let refused = |granted: Option<i64>, refused: Option<i64>| {
-        move |_: &mut TenantSpec, sight: &mut Sight| legacy(sight).tokens = tokens(granted, refused)
+        move |_: &mut TenantSpec, sides: &mut Inventories| legacy(sides).tokens = tokens(granted, refused)
     };
     check(&refused(Some(1), Some(2)), Ready, &["auth-code-flow"]);
     check(&refused(Some(2), Some(1)), Ready, &["auth-code-flow", "legacy-token-refused"]);
     check(&refused(None, Some(1)), Ready, &["auth-code-flow", "legacy-token-refused"]);
 
     // A directory that does not show its connection.
-    let hidden = |change: fn(&mut Sight)| {
-        move |_: &mut TenantSpec, sight: &mut Sight| {
-            directory(sight).known_from = KnownFrom::Nobody;
-            connect(sight, Flow::Unknown, None);
-            change(sight);
+    let hidden = |change: fn(&mut Inventories)| {
+        move |_: &mut TenantSpec, sides: &mut Inventories| {
+            directory(sides).known_from = KnownFrom::Unknown;
+            connect(sides, Flow::Unknown, None);
+            change(sides);
         }
     };
     let from_provider = ["auth-code-flow", "flow-from-provider"];
     check(&hidden(|_| {}), Ready, &from_provider);
-    check(&hidden(|sight| legacy(sight).status = "INACTIVE".into()), Unknown, &["flow-unknown"]);
+    check(&hidden(|sides| legacy(sides).status = "INACTIVE".into()), Unknown, &["flow-unknown"]);
     check(&hidden(second_legacy), Unknown, &["flow-unknown"]);
     check(
-        &hidden(|sight| service(sight, "svc-1", Variant::Plain)),
+        &hidden(|sides| service(sides, "svc-1", Variant::Plain)),
         Unknown,
         &["flow-unknown", "unused-service-client"],
     );
-    fn of_two(sight: &mut Sight) {
-        second_legacy(sight);
-        legacy(sight).tokens = tokens(Some(1), None);
+    fn of_two(sides: &mut Inventories) {
+        second_legacy(sides);
+        legacy(sides).tokens = tokens(Some(1), None);
     }
     check(&hidden(of_two), Ready, &["several-legacy-clients", "auth-code-flow", "flow-from-provider"]);
-    fn moved(sight: &mut Sight) {
-        legacy(sight).tokens = tokens(Some(30), None);
-        service(sight, "svc-1", Variant::Plain);
-        sight.provider.as_mut().unwrap().service_clients[0].tokens = tokens(Some(1), None);
-        directory(sight).last_success = Some(ago(1));
+    fn moved(sides: &mut Inventories) {
+        legacy(sides).tokens = tokens(Some(30), None);
+        service(sides, "svc-1", Variant::Plain);
+        sides.provider.as_mut().unwrap().service_clients[0].tokens = tokens(Some(1), None);
+        directory(sides).last_success = Some(ago(1));
     }
     check(&hidden(moved), Migrated, &["legacy-client-left", "flow-from-provider", "already-migrated"]);
-    // It has stopped, so the service client that gets tokens is another directory's.
-    fn stopped(sight: &mut Sight) {
-        moved(sight);
-        directory(sight).last_success = Some(ago(20));
+    // The directory has stopped, so another directory uses the service client that gets tokens.
+    fn stopped(sides: &mut Inventories) {
+        moved(sides);
+        directory(sides).last_success = Some(ago(20));
     }
     check(&hidden(stopped), Unknown, &["flow-unknown", "unused-service-client"]);
-    // Both get tokens, so it cannot be told.
-    fn moving(sight: &mut Sight) {
-        moved(sight);
-        legacy(sight).tokens = tokens(Some(2), None);
+    // Both clients get tokens, so flowswap cannot tell.
+    fn moving(sides: &mut Inventories) {
+        moved(sides);
+        legacy(sides).tokens = tokens(Some(2), None);
     }
     check(&hidden(moving), Unknown, &["flow-unknown", "unused-service-client"]);
 
-    let recorded = |change: fn(&mut Sight)| {
-        move |_: &mut TenantSpec, sight: &mut Sight| {
-            directory(sight).known_from = KnownFrom::Record;
-            directory(sight).client_id = None;
-            change(sight);
+    let recorded = |change: fn(&mut Inventories)| {
+        move |_: &mut TenantSpec, sides: &mut Inventories| {
+            directory(sides).known_from = KnownFrom::Record;
+            directory(sides).client_id = None;
+            change(sides);
         }
     };
     check(&recorded(|_| {}), Ready, &["auth-code-flow", "flow-from-record"]);
@@ -299,37 +301,37 @@ fn what_is_seen_decides_findings_and_verdict() {
     let contradicted = ["record-contradicted", "auth-code-flow", "unused-service-client", "flow-from-record"];
     check(&recorded(moved), Unknown, &contradicted);
 
-    // A time that cannot be read is a finding, and never taken for one that is not there.
-    let unreadable = |change: fn(&mut Sight)| move |_: &mut TenantSpec, sight: &mut Sight| change(sight);
+    // A time that cannot be read is a finding and never treated as absent.
+    let unreadable = |change: fn(&mut Inventories)| move |_: &mut TenantSpec, sides: &mut Inventories| change(sides);
     let found = ["auth-code-flow", "time-unreadable"];
     let yesterday = || Some("yesterday".to_owned());
-    check(&unreadable(|sight| directory(sight).last_success = Some("yesterday".into())), Ready, &found);
-    check(&unreadable(|sight| directory(sight).last_success = Some("2026-01-01T00:00:00".into())), Ready, &found);
-    check(&unreadable(|sight| directory(sight).last_sign_in = Some(String::new())), Ready, &found);
-    check(&unreadable(|sight| legacy(sight).last_sign_in = Some("1767225600".into())), Ready, &found);
-    check(&unreadable(|sight| legacy(sight).tokens.granted_at = Some("soon".into())), Ready, &found);
-    check(&unreadable(|sight| legacy(sight).tokens.refused_at = Some("soon".into())), Ready, &found);
-    let of_service = |_: &mut TenantSpec, sight: &mut Sight| {
-        service(sight, "svc-1", Variant::Plain);
-        sight.provider.as_mut().unwrap().service_clients[0].tokens.granted_at = yesterday();
+    check(&unreadable(|sides| directory(sides).last_success = Some("yesterday".into())), Ready, &found);
+    check(&unreadable(|sides| directory(sides).last_success = Some("2026-01-01T00:00:00".into())), Ready, &found);
+    check(&unreadable(|sides| directory(sides).last_sign_in = Some(String::new())), Ready, &found);
+    check(&unreadable(|sides| legacy(sides).last_sign_in = Some("1767225600".into())), Ready, &found);
+    check(&unreadable(|sides| legacy(sides).tokens.granted_at = Some("soon".into())), Ready, &found);
+    check(&unreadable(|sides| legacy(sides).tokens.refused_at = Some("soon".into())), Ready, &found);
+    let of_service = |_: &mut TenantSpec, sides: &mut Inventories| {
+        service(sides, "svc-1", Variant::Plain);
+        sides.provider.as_mut().unwrap().service_clients[0].tokens.granted_at = yesterday();
     };
     check(&of_service, Ready, &["auth-code-flow", "time-unreadable", "unused-service-client"]);
-    // Who got the newest token cannot be told then.
-    fn garbled(sight: &mut Sight) {
-        moved(sight);
-        sight.provider.as_mut().unwrap().service_clients[0].tokens.granted_at = Some("yesterday".into());
-        legacy(sight).tokens = tokens(Some(9), None);
+    // Then flowswap cannot tell which client got the newest token.
+    fn garbled(sides: &mut Inventories) {
+        moved(sides);
+        sides.provider.as_mut().unwrap().service_clients[0].tokens.granted_at = Some("yesterday".into());
+        legacy(sides).tokens = tokens(Some(9), None);
     }
     check(&hidden(garbled), Unknown, &["flow-unknown", "time-unreadable", "unused-service-client"]);
 
-    // These are found when a plan is made.
+    // These match only when a plan is made.
     hit.lock().unwrap().extend(["not-plannable", "org-shared"].map(str::to_owned));
     let all: BTreeSet<String> = RULES.iter().map(|rule| rule.id.to_owned()).collect();
     assert_eq!(hit.into_inner().unwrap(), all, "every rule has a case");
 }
 
 #[test]
-fn every_rule_says_what_it_is_about_and_what_to_do() {
+fn every_rule_has_an_explanation_and_a_fix() {
     let mut ids = BTreeSet::new();
     for rule in RULES.iter().chain(EVIDENCE_RULES) {
         assert!(ids.insert(rule.id), "`{}` exists twice", rule.id);
@@ -341,7 +343,7 @@ fn every_rule_says_what_it_is_about_and_what_to_do() {
 
 /// Whole days, rounded down: a connection that died a second ago is dead.
 #[test]
-fn the_days_that_are_left_are_counted_to_the_nanosecond() {
+fn days_left_are_counted_to_the_nanosecond() {
     let day = SignedDuration::from_hours(24);
     let moment = SignedDuration::from_nanos(1);
     let second = SignedDuration::from_secs(1);
@@ -358,9 +360,9 @@ fn the_days_that_are_left_are_counted_to_the_nanosecond() {
         (day * 90 + second * 1800, -1, Some("the last sign-in is more than 90 days ago")),
         (day * 91 + second, -2, Some("the last sign-in is more than 91 days ago")),
     ] {
-        let (spec, mut sight) = base();
-        sight.directory.as_mut().unwrap().last_sign_in = Some((start_of_time() - age).to_string());
-        let assessment = assess(&spec, &sight, start_of_time());
+        let (spec, mut sides) = base();
+        sides.directory.as_mut().unwrap().last_sign_in = Some((start_of_time() - age).to_string());
+        let assessment = assess(&spec, &sides, start_of_time());
         assert_eq!(assessment.days_left, Some(days_left), "{age:?}");
         let message = assessment.findings.iter().find(|finding| finding.id.starts_with("deadline"));
         assert_eq!(message.map(|finding| finding.message.as_str()), finding, "{age:?}");
@@ -368,46 +370,46 @@ fn the_days_that_are_left_are_counted_to_the_nanosecond() {
 }
 
 #[test]
-fn a_sign_in_that_is_no_time_says_nothing() {
-    let (spec, mut sight) = base();
-    sight.directory.as_mut().unwrap().last_sign_in = Some("yesterday".to_owned());
-    assert_eq!(assess(&spec, &sight, start_of_time()).days_left, None);
+fn an_unreadable_sign_in_time_gives_no_days_left() {
+    let (spec, mut sides) = base();
+    sides.directory.as_mut().unwrap().last_sign_in = Some("yesterday".to_owned());
+    assert_eq!(assess(&spec, &sides, start_of_time()).days_left, None);
 }
 
-/// Over all combinations of what the two sides can show: `ready` is only what uses the old flow with a legacy client that
-/// is there and active and that no run has begun with, and `migrated` only what uses a service client of the org.
+/// All combinations of what the two sides can show. A `ready` tenant uses the authorization-code flow with an existing, active
+/// legacy client, and no run has started on it. A `migrated` tenant uses a service client of the org.
 #[test]
-fn ready_and_migrated_are_never_said_on_a_doubt() {
+fn ready_and_migrated_are_certain() {
     let mut counts = [0; 3];
     for flow in [Flow::AuthorizationCode, Flow::ClientCredentials, Flow::NotOkta, Flow::Unknown] {
         for client in [None, Some("legacy-1"), Some("svc-1"), Some("saml"), Some("gone")] {
             for bits in 0..64_u32 {
-                let (mut spec, mut sight) = base();
-                connect(&mut sight, flow, client);
+                let (mut spec, mut sides) = base();
+                connect(&mut sides, flow, client);
                 let is = |bit: u32| bits & (1 << bit) != 0;
                 if is(0) {
-                    service(&mut sight, "svc-1", Variant::Plain);
+                    service(&mut sides, "svc-1", Variant::Plain);
                 }
                 if is(1) {
-                    lookalike(&mut sight, "saml");
+                    lookalike(&mut sides, "saml");
                 }
                 if is(2) {
-                    sight.provider.as_mut().unwrap().legacy_clients.clear();
+                    sides.provider.as_mut().unwrap().legacy_clients.clear();
                 }
                 if is(3) {
-                    sight.provider = Err(unreachable());
+                    sides.provider = Err(unreachable());
                 }
                 if is(4) {
-                    second_legacy_if_readable(&mut sight);
+                    second_legacy_if_readable(&mut sides);
                 }
                 spec.begun = is(5);
-                let assessment = assess(&spec, &sight, start_of_time());
+                let assessment = assess(&spec, &sides, start_of_time());
                 assert!(!assessment.findings.is_empty(), "a verdict has a reason");
-                let readable = sight.provider.is_ok();
+                let readable = sides.provider.is_ok();
                 match assessment.verdict {
                     Verdict::Ready => {
                         assert!(readable && flow == Flow::AuthorizationCode && assessment.legacy_client.is_some());
-                        assert!(!spec.begun, "what was begun is not planned anew");
+                        assert!(!spec.begun, "a started step is not planned again");
                         counts[0] += 1;
                     }
                     Verdict::Migrated => {
@@ -422,8 +424,8 @@ fn ready_and_migrated_are_never_said_on_a_doubt() {
     assert!(counts.iter().all(|count| *count > 5), "{counts:?}");
 }
 
-fn second_legacy_if_readable(sight: &mut Sight) {
-    if sight.provider.as_ref().is_ok_and(|provider| !provider.legacy_clients.is_empty()) {
-        second_legacy(sight);
+fn second_legacy_if_readable(sides: &mut Inventories) {
+    if sides.provider.as_ref().is_ok_and(|provider| !provider.legacy_clients.is_empty()) {
+        second_legacy(sides);
     }
 }

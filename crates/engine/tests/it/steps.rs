@@ -1,4 +1,4 @@
-//! What each step does to a [`World`](crate::world::World): carried out, half carried out, taken back, observed, tested.
+//! What each step does to a [`World`](crate::world::World): applied, half applied, undone, observed, tested.
 
 use flowswap_contract::{Error, ErrorKind, Evidence, EvidenceResult, Flow, Observed, StepParams, TestReply, Values};
 use flowswap_engine::RunId;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     backend::Done,
-    reality::State,
+    environment::State,
     world::{Client, LEGACY_CLIENT, Legacy, Receipt, World},
 };
 
@@ -23,7 +23,7 @@ pub(crate) fn apply(
         "retire" => change_legacy(state, tenant, Legacy::Inactive, half),
         "purge" => {
             if state.world(tenant).legacy == Legacy::Active {
-                state.violations.push(format!("{tenant}: an active app was to be deleted"));
+                state.violations.push(format!("{tenant}: an active app would be deleted"));
                 return Err(Error::new(ErrorKind::Conflict, "an active app cannot be deleted"));
             }
             change_legacy(state, tenant, Legacy::Gone, half)
@@ -38,14 +38,14 @@ fn provision(state: &mut State, tenant: &str, params: &StepParams, half: bool) -
     let made_by = made_by(tenant, params);
     let adopted = params.outputs.get("client_id").and_then(Value::as_str).map(str::to_owned);
     if adopted.is_none() && !params.outputs.is_empty() {
-        return Err(Error::new(ErrorKind::Internal, "something is held, and not known of which client"));
+        return Err(Error::new(ErrorKind::Internal, "a secret is stored, but its client is not known"));
     }
     let id = match adopted {
         Some(id) => {
             let world = state.world(tenant);
             let client = world.clients.get_mut(&id);
             let client = client.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no client {id}")))?;
-            // The lost secrets go; what is half done has the new one beside them.
+            // Removes the lost secrets. A half-done step keeps them beside the new one.
             if !half {
                 client.secrets.clear();
             }
@@ -72,7 +72,7 @@ fn swap(state: &mut State, tenant: &str, run: RunId, params: &StepParams, half: 
     if !world.connection.changing {
         let receipt = world.receipts.get(params.input("receipt")?);
         if receipt != Some(&Receipt { run, client: client.clone(), secret }) {
-            let message = "submitting needs a test of these very credentials, passed just now";
+            let message = "submitting needs a passed test of the same credentials in the same run";
             state.violations.push(format!("{tenant}: {message}"));
             return Err(Error::new(ErrorKind::Conflict, message));
         }
@@ -102,7 +102,7 @@ pub(crate) fn undo(state: &mut State, tenant: &str, params: &StepParams, half: b
     match params.step.id.as_str() {
         "provision" => {
             let id = params.outputs.get("client_id").and_then(Value::as_str);
-            let id = id.ok_or_else(|| Error::new(ErrorKind::Internal, "which client the step made is not known"))?;
+            let id = id.ok_or_else(|| Error::new(ErrorKind::Internal, "the client that the step made is not known"))?;
             if world.connection.flow == Flow::ClientCredentials {
                 state.violations.push(format!("{tenant}: the client was deleted while the directory uses it"));
             } else if half {
@@ -114,8 +114,8 @@ pub(crate) fn undo(state: &mut State, tenant: &str, params: &StepParams, half: b
         }
         "swap" => {
             if !world.can_restore {
-                state.violations.push(format!("{tenant}: only a person can take the swap back"));
-                return Err(Error::new(ErrorKind::Unsupported, "only a person can take this back"));
+                state.violations.push(format!("{tenant}: only a person can roll the swap back"));
+                return Err(Error::new(ErrorKind::Unsupported, "only a person can roll this back"));
             }
             world.connect(Flow::AuthorizationCode, LEGACY_CLIENT);
             world.connection.changing = half;
@@ -125,7 +125,7 @@ pub(crate) fn undo(state: &mut State, tenant: &str, params: &StepParams, half: b
             Ok(Done::default())
         }
         "retire" => change_legacy(state, tenant, Legacy::Active, half),
-        other => panic!("`{other}` was taken back"),
+        other => panic!("`{other}` was rolled back"),
     }
 }
 
@@ -137,7 +137,7 @@ pub(crate) fn observe(world: &World, tenant: &str, params: &StepParams) -> (Obse
         return (state, outputs);
     }
     let outputs = |id: &str| Values::from([("client_id".to_owned(), json!(id))]);
-    // As with a real provider, a secret that is held cannot be compared with the one that is live.
+    // As with a real provider, a stored secret cannot be compared with the live one.
     match world.made_by(&made_by(tenant, params)).as_slice() {
         [] => (Observed::NotApplied, Values::new()),
         [id] if params.outputs.contains_key("client_secret") => {
@@ -166,7 +166,7 @@ pub(crate) fn test(state: &mut State, tenant: &str, run: RunId, params: &StepPar
         "test" => (EvidenceResult::Fail, Values::new()),
         "baseline-directory" => {
             if world.connection.flow == Flow::ClientCredentials {
-                state.violations.push(format!("{tenant}: what there was before the swap is counted after it"));
+                state.violations.push(format!("{tenant}: a baseline was taken after the swap"));
             }
             (EvidenceResult::Pass, Values::new())
         }
@@ -191,12 +191,12 @@ fn of(passed: bool) -> EvidenceResult {
     if passed { EvidenceResult::Pass } else { EvidenceResult::Fail }
 }
 
-/// The client and the value of its secret, out of custody, as the host would splice it in.
+/// The client and the value of its secret from the secret store, as the host would insert it.
 fn credentials(state: &State, params: &StepParams) -> Result<(String, String), Error> {
     let client = params.input("client_id")?.to_owned();
     let handle = params.secret_input("client_secret")?;
     let secret = state.secrets.get(&handle);
-    let secret = secret.ok_or_else(|| Error::new(ErrorKind::Internal, "the secret is not in custody"))?;
+    let secret = secret.ok_or_else(|| Error::new(ErrorKind::Internal, "the secret is not in the secret store"))?;
     Ok((client, secret.clone()))
 }
 

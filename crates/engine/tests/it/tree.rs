@@ -1,4 +1,4 @@
-//! A journal as a person reads it: a line a record, steps and requests indented.
+//! Renders a journal for snapshots: one line per record, with steps and requests indented.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ fn line(entry: &Entry) -> String {
     match entry {
         Entry::Planned { .. } => "planned".to_owned(),
         Entry::RunStarted { command, .. } => format!("begin {command:?}"),
-        Entry::TenantStarted { direction, .. } => format!("take up, {direction:?}"),
+        Entry::TenantStarted { direction, .. } => format!("start, {direction:?}"),
         Entry::StepStarted { step, direction } => format!("  {} {step}", arrow(*direction)),
         Entry::RequestIntended { request, method, url, .. } => format!("      #{request} {method} {url}"),
         Entry::RequestEnded { request, outcome, .. } => match outcome {
@@ -29,18 +29,18 @@ fn line(entry: &Entry) -> String {
             RequestOutcome::NotSent { message } => format!("      #{request} not sent: {message}"),
             RequestOutcome::Lost { message } => format!("      #{request} lost: {message}"),
         },
-        Entry::SecretStored { handle, .. } => format!("      keep {handle}"),
+        Entry::SecretStored { handle, .. } => format!("      store {handle}"),
         Entry::SecretMade { handle, .. } => format!("      make {handle}"),
         Entry::OperatorAsked { step, direction, owner, .. } => {
             format!("  {} {step} asked of {}", arrow(*direction), owner.as_deref().unwrap_or("anybody"))
         }
         Entry::Noticed { step, seen: true } => format!("  {step} is noticed"),
-        Entry::Noticed { step, .. } => format!("  {step} is noticed no more"),
-        Entry::Abandoned { by, reason, .. } => format!("{by} ends the way back, {reason}"),
-        Entry::Confirmed { step, by, .. } => format!("{by} says: {step} is done"),
+        Entry::Noticed { step, .. } => format!("  {step} is no longer noticed"),
+        Entry::Abandoned { by, reason, .. } => format!("{by} abandons the rollback, {reason}"),
+        Entry::Confirmed { step, by, .. } => format!("{by} confirms {step}"),
         Entry::Declined { step, by, reason } => format!("{by} declines {step}, {reason}"),
         Entry::SecretHandedOver { handle, by, way } => format!("hand {handle} to {by}, {way}"),
-        Entry::SecretRemoved { handle } => format!("  forget {handle}"),
+        Entry::SecretRemoved { handle } => format!("  delete {handle}"),
         Entry::StepEnded { step, direction, outputs, .. } => {
             format!("  {} {step} done{}", arrow(*direction), values(outputs))
         }
@@ -49,7 +49,7 @@ fn line(entry: &Entry) -> String {
         }
         Entry::Resolved { step, stands, reason, by, .. } => format!("{by} says: {step} is {stands}, {reason}"),
         Entry::TenantEnded { state, reason } => {
-            format!("let go: {state}{}", reason.as_ref().map(|reason| format!(", {reason}")).unwrap_or_default())
+            format!("end: {state}{}", reason.as_ref().map(|reason| format!(", {reason}")).unwrap_or_default())
         }
         Entry::RunEnded { interrupted } => if *interrupted { "end, interrupted" } else { "end" }.to_owned(),
     }

@@ -1,5 +1,5 @@
-//! One tenant's provider and directory in memory. It refuses what the real ones refuse, and notes as a violation
-//! what they would let pass and a migration must never do.
+//! One tenant's provider and directory in memory. They refuse what the real ones refuse. What the real ones would accept but a
+//! migration must never do is recorded as a violation.
 
 use std::collections::BTreeMap;
 
@@ -18,17 +18,17 @@ pub(crate) struct World {
     /// The service clients by id.
     pub(crate) clients: BTreeMap<String, Client>,
     pub(crate) connection: Connection,
-    /// The receipts of passed connection tests. One is good for one submit of the same credentials in the same run.
+    /// The receipts of passed connection tests. A receipt is valid for one swap with the same credentials in the same run.
     pub(crate) receipts: BTreeMap<String, Receipt>,
-    /// The directory can put the previous connection back by itself.
+    /// The directory can restore the previous connection.
     pub(crate) can_restore: bool,
-    /// How many confirmations stay inconclusive from now on.
+    /// How many of the next confirmations are inconclusive.
     pub(crate) slow_confirmations: u32,
     /// The directory does not synchronize.
     pub(crate) broken: bool,
-    /// The check that looks at nothing, and says so of nothing.
+    /// The check that reports no evidence.
     pub(crate) silent: Option<&'static str>,
-    /// How far the clocks of provider and directory are ahead, in seconds; none where a side shows none.
+    /// How far the clocks of provider and directory are ahead, in seconds. `None` if a side shows no clock.
     pub(crate) skews: [Option<i64>; 2],
     /// A person signed in at this time.
     pub(crate) last_sign_in: Option<String>,
@@ -38,7 +38,7 @@ pub(crate) struct World {
 pub(crate) enum Legacy {
     Active,
     Inactive,
-    /// Between two states: a change was begun and not finished.
+    /// Between two states: a change was started and not finished.
     Changing,
     Gone,
 }
@@ -55,7 +55,7 @@ pub(crate) struct Client {
 pub(crate) struct Connection {
     pub(crate) flow: Flow,
     pub(crate) client_id: String,
-    /// A change was begun and not finished.
+    /// A change was started and not finished.
     pub(crate) changing: bool,
 }
 
@@ -66,7 +66,7 @@ pub(crate) struct Receipt {
     pub(crate) secret: String,
 }
 
-/// What two worlds are compared by: everything that a person could see from outside.
+/// Everything that a person could see from outside. Worlds are compared by it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct View {
     pub(crate) legacy: Legacy,
@@ -101,7 +101,7 @@ impl World {
         View { legacy: self.legacy, clients, connection: self.connection.clone() }
     }
 
-    /// Whether the directory can synchronize as it is connected now.
+    /// Whether the directory can synchronize with its current connection.
     pub(crate) fn is_working(&self) -> bool {
         match self.connection.flow {
             Flow::AuthorizationCode => self.legacy == Legacy::Active,
@@ -118,13 +118,13 @@ impl World {
         self.connection = Connection { flow, client_id: client_id.to_owned(), changing: false };
     }
 
-    /// A person does in the console what the step `swap` is about.
-    pub(crate) fn connect_by_hand(&mut self) {
+    /// A person does the step `swap` in the console.
+    pub(crate) fn reconnect_in_console(&mut self) {
         let client = self.clients.keys().next().cloned().unwrap();
         self.connect(Flow::ClientCredentials, &client);
     }
 
-    /// A person signs in, which brings the authorization-code flow back.
+    /// A person signs in, which restores the authorization-code flow.
     pub(crate) fn sign_in(&mut self) {
         self.connect(Flow::AuthorizationCode, LEGACY_CLIENT);
     }
@@ -139,7 +139,7 @@ impl World {
             "retire" | "purge" if self.legacy == Legacy::Changing => Observed::Partial,
             "retire" => of(self.legacy != Legacy::Active),
             "purge" => of(self.legacy == Legacy::Gone),
-            other => panic!("`{other}` is no step that changes something"),
+            other => panic!("`{other}` is not a step that changes something"),
         }
     }
 

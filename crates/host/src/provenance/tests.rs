@@ -1,4 +1,4 @@
-//! Answers of the interface, and answers of what stands between.
+//! Answers of the interface, and answers of a proxy or portal.
 
 use flowswap_contract::ErrorKind::{Invalid, Unavailable, Unreachable};
 
@@ -21,7 +21,7 @@ fn judged(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Option<Error> {
 }
 
 #[test]
-fn answers_of_the_interface_pass() {
+fn answers_of_the_interface_are_accepted() {
     let json = ("content-type", "application/json");
     for (status, headers, body) in [
         (200, &[json][..], "{}"),
@@ -51,7 +51,7 @@ fn answers_of_the_interface_pass() {
 }
 
 #[test]
-fn answers_of_others_are_told_apart_and_by_what() {
+fn foreign_answers_are_recognized_and_described() {
     let (html, json, plain) = (
         ("content-type", "text/html; charset=utf-8"),
         ("content-type", "application/json"),
@@ -65,17 +65,17 @@ fn answers_of_others_are_told_apart_and_by_what() {
         (200, &[], PORTAL, Unavailable, "200, titled `Sign in & accept`"),
         (200, &[html], "no title", Unavailable, "200 text/html"),
         (205, &[html], PORTAL, Unavailable, "205 text/html, titled `Sign in & accept`"),
-        (200, &[json], r#"[{"id": "1"}, {"id""#, Invalid, "200 application/json, cut off or no JSON at all"),
-        (201, &[json], "OK", Invalid, "201 application/json, cut off or no JSON at all"),
-        (205, &[json], "{", Invalid, "205 application/json, cut off or no JSON at all"),
+        (200, &[json], r#"[{"id": "1"}, {"id""#, Invalid, "200 application/json, truncated or not JSON"),
+        (201, &[json], "OK", Invalid, "201 application/json, truncated or not JSON"),
+        (205, &[json], "{", Invalid, "205 application/json, truncated or not JSON"),
         (
             200,
             &[json, ("content-encoding", "br")],
             "x",
             Invalid,
-            "200 application/json, compressed (`br`) although nobody asked for it",
+            "200 application/json, compressed (`br`) without being asked to",
         ),
-        (200, &[json], "\u{1f}\u{8b}", Invalid, "200 application/json, cut off or no JSON at all"),
+        (200, &[json], "\u{1f}\u{8b}", Invalid, "200 application/json, truncated or not JSON"),
         (
             403,
             &[html, filter],
@@ -93,12 +93,12 @@ fn answers_of_others_are_told_apart_and_by_what() {
             "404 text/plain, server `Microsoft-Azure-Application-Gateway/v2`",
         ),
         (404, &[], "default backend - 404", Unavailable, "404"),
-        (404, &[json], "{", Unavailable, "404 application/json, cut off or no JSON at all"),
+        (404, &[json], "{", Unavailable, "404 application/json, truncated or not JSON"),
         (400, &[("content-type", "application/xml")], "<error/>", Unavailable, "400 application/xml"),
         (429, &[plain], "slow down", Unavailable, "429 text/plain"),
         (503, &[html], "<title>Maintenance</title>", Unavailable, "503 text/html, titled `Maintenance`"),
         (407, &[json], "{}", Unreachable, "407 application/json"),
-        (301, &[], "", Unavailable, "301, a redirect that leads nowhere"),
+        (301, &[], "", Unavailable, "301, a redirect without a target"),
         (
             302,
             &[("location", "https://portal.test/x?token=hunter2")],
@@ -113,11 +113,11 @@ fn answers_of_others_are_told_apart_and_by_what() {
             Unavailable,
             "303 application/json, a redirect to acme.okta.test",
         ),
-        (304, &[], "", Unavailable, "304, a redirect that leads nowhere"),
+        (304, &[], "", Unavailable, "304, a redirect without a target"),
         (307, &[("location", "http://me:hunter2@x.test:99/")], "", Unavailable, "307, a redirect to x.test"),
     ] {
         let error = judged(status, headers, body.as_bytes()).unwrap_or_else(|| panic!("{status} {headers:?} {body}"));
-        let message = format!("something in between answered for acme.okta.test: {said}");
+        let message = format!("something between this machine and acme.okta.test answered: {said}");
         assert_eq!((error.kind, error.message.as_str()), (kind, message.as_str()));
         assert_eq!(error.context["answered_by"], "foreign");
         assert_eq!(error.context["status"], status.to_string());
@@ -125,7 +125,7 @@ fn answers_of_others_are_told_apart_and_by_what() {
         assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
     }
     let zipped = judged(200, &[json], b"\x1f\x8b\x08\x00").unwrap();
-    assert!(zipped.message.ends_with("compressed (`gzip`) although nobody asked for it"), "{}", zipped.message);
+    assert!(zipped.message.ends_with("compressed (`gzip`) without being asked to"), "{}", zipped.message);
     let redirect = judged(302, &[("location", "https://portal.test/")], b"").unwrap();
     assert_eq!(redirect.context["location_host"], "portal.test");
     let filter = judged(403, &[html, filter], blocked.as_bytes()).unwrap();
@@ -134,9 +134,9 @@ fn answers_of_others_are_told_apart_and_by_what() {
 }
 
 #[test]
-fn what_may_pass_is_worth_another_try() {
+fn only_temporary_answers_are_worth_another_try() {
     let url = Url::parse("https://acme.okta.test/").unwrap();
-    for (status, passes) in [
+    for (status, is_temporary) in [
         (200, false),
         (302, false),
         (401, false),
@@ -152,12 +152,12 @@ fn what_may_pass_is_worth_another_try() {
         (504, true),
     ] {
         let foreign = judge(&url, &answer(status, &[("content-type", "text/html")], PORTAL.as_bytes())).unwrap();
-        assert_eq!(foreign.may_pass(), passes, "{status}");
+        assert_eq!(foreign.is_temporary(), is_temporary, "{status}");
     }
 }
 
 #[test]
-fn foreign_texts_are_harmless_and_short() {
+fn foreign_texts_are_shown_short_and_without_secrets() {
     for (text, expect) in [
         ("nginx/1.25", "nginx/1.25"),
         ("a\r\n\tb\u{1b}[31mc", "a b [31mc"),
@@ -167,8 +167,8 @@ fn foreign_texts_are_harmless_and_short() {
         ("Who are you?", "Who are you?"),
         ("", ""),
     ] {
-        assert_eq!(shown(text), expect, "{text:?}");
+        assert_eq!(displayable(text), expect, "{text:?}");
     }
-    let long = shown(&"ä".repeat(1000));
+    let long = displayable(&"ä".repeat(1000));
     assert_eq!((long.chars().count(), long.ends_with('…')), (MAX_SHOWN, true));
 }

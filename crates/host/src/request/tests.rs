@@ -1,4 +1,4 @@
-//! Requests against a scripted other side, with doubles that record the order of what happens.
+//! Requests against a scripted other side, with test doubles that record the order of events.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -30,12 +30,12 @@ fn capture(custody: Custody) -> Capture {
     Capture { pointer: "/clientSecret".into(), name: "client_secret".into(), custody }
 }
 
-/// Makes one request as part of the step `create`, and says whether it may have changed the world.
+/// Makes one request as part of the step `create`. Also returns whether it may have changed the world.
 pub(crate) async fn perform(world: &World, ask: &HttpAsk) -> (Result<HttpAnswer, Error>, bool) {
     let side = world.side();
     let scope = scope(&side);
     let result = scope.request(ask).await;
-    assert!(!format!("{result:?}\n{}", world.told()).contains(CANARY), "the canary came out");
+    assert!(!format!("{result:?}\n{}", world.told()).contains(CANARY), "the canary leaked");
     (result, scope.touched.load(Ordering::Relaxed))
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn assert_failed(result: &Result<HttpAnswer, Error>, kind: ErrorKind,
 }
 
 #[tokio::test]
-async fn a_read_goes_out_with_its_secret_and_comes_back_without() {
+async fn a_read_is_sent_with_its_secret_and_answered_without_it() {
     let world = World::with([answer(
         200,
         &[("x-echo", &format!("SSWS {CANARY}")), ("set-cookie", "sid=1"), ("link", "<a>"), ("link", "<b>")],
@@ -66,7 +66,7 @@ async fn a_read_goes_out_with_its_secret_and_comes_back_without() {
 }
 
 #[tokio::test]
-async fn an_echo_of_basic_authentication_is_taken_out() {
+async fn an_echo_of_basic_authentication_is_redacted() {
     let echo = "Basic bWU6YzRuNHJ5L1NlY3JldCUyQlZhbHVl";
     let world = World::with([answer(401, &[], json!({"seen": echo}))]);
     let auth = Auth::Basic { username: "me".into(), password: Handle::new("acme/provider/credential") };
@@ -77,7 +77,7 @@ async fn an_echo_of_basic_authentication_is_taken_out() {
 }
 
 #[tokio::test]
-async fn a_mutation_is_journaled_around_and_its_secret_kept_before_it_is_answered() {
+async fn a_mutation_is_journaled_and_its_secret_stored_before_the_plugin_gets_the_answer() {
     let body = json!({"id": "0oa1", "clientSecret": "fresh-value", "again": "fresh-value"});
     let world = World::with([answer(201, &[("x-okta-request-id", "req-1")], body)]);
     let (result, touched) = perform(&world, &create()).await;
@@ -121,7 +121,7 @@ async fn a_session_secret_stays_in_memory() {
 }
 
 #[tokio::test]
-async fn secrets_that_were_not_asked_for_do_not_pass() {
+async fn unexpected_secrets_are_redacted() {
     let body = json!({"client_secret": "surprise", "secrets": [{"client_secret": "***abcd"}]});
     let world = World::with([answer(200, &[], body)]);
     let (result, _) = perform(&world, &read()).await;
@@ -143,7 +143,7 @@ async fn a_successful_answer_without_its_secret_is_an_error() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_that_was_not_journaled() {
+async fn a_request_that_cannot_be_journaled_is_not_sent() {
     let world = World::with([]);
     *world.broken_record.lock().unwrap() = Some("intended");
     let (result, touched) = perform(&world, &create()).await;
@@ -159,7 +159,7 @@ async fn an_outcome_that_cannot_be_recorded_is_unknown() {
         (
             "ended",
             true,
-            "what came of POST https://x.test/apps was not recorded: failed to append to the journal: disk full",
+            "the outcome of POST https://x.test/apps was not recorded: failed to append to the journal: disk full",
         ),
         ("stored", true, "failed to append to the journal: disk full"),
     ] {
@@ -172,7 +172,7 @@ async fn an_outcome_that_cannot_be_recorded_is_unknown() {
 }
 
 #[tokio::test]
-async fn a_secret_that_cannot_be_kept_is_an_unknown_effect_and_the_answer_is_still_recorded() {
+async fn a_secret_that_cannot_be_stored_is_an_unknown_effect_and_the_answer_is_still_recorded() {
     let world = World::with([answer(201, &[], json!({"clientSecret": CANARY}))]);
     world.broken_custody.store(true, Ordering::Relaxed);
     let (result, _) = perform(&world, &create()).await;
@@ -182,7 +182,7 @@ async fn a_secret_that_cannot_be_kept_is_an_unknown_effect_and_the_answer_is_sti
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_bucket_holds_all_sessions_of_the_origin() {
+async fn a_reached_rate_limit_holds_all_sessions_of_the_origin() {
     let headers = [
         ("x-rate-limit-remaining", "0"),
         ("x-rate-limit-reset", "1795428020"),
@@ -198,7 +198,7 @@ async fn an_empty_bucket_holds_all_sessions_of_the_origin() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_wait_is_waited_out_once_the_run_is_to_stop() {
+async fn a_stop_ends_every_wait() {
     let world = World::with([answer(429, &[("retry-after", "60")], json!(null))]);
     let began = tokio::time::Instant::now();
     let stop = async {
@@ -213,7 +213,7 @@ async fn no_wait_is_waited_out_once_the_run_is_to_stop() {
 }
 
 #[tokio::test]
-async fn what_the_mode_does_not_permit_is_not_sent() {
+async fn a_request_that_the_mode_forbids_is_not_sent() {
     let world = World::with([]);
     let side = world.side();
     let mut scope = scope(&side);
@@ -226,16 +226,16 @@ async fn what_the_mode_does_not_permit_is_not_sent() {
 }
 
 #[tokio::test]
-async fn only_secrets_of_the_session_and_of_the_call_are_used() {
+async fn only_secrets_of_the_session_and_of_the_call_may_be_used() {
     let world = World::with([answer(200, &[], json!(null))]);
     for name in ["acme/earlier/lent", "acme/earlier/other", "globex/earlier/foreign"] {
         world.custody.lock().unwrap().insert(Handle::new(name), Secret::new("kept-value"));
     }
     let bearer = |name: &str| Some(Auth::Token { scheme: "Bearer".into(), token: Handle::new(name) });
-    // The second one is not lent to the call; the third is, and belongs to another tenant.
+    // The first is not lent to the call. The second is lent, but belongs to another tenant.
     for name in ["acme/earlier/other", "globex/earlier/foreign", "acme/directory/credential"] {
         let (result, _) = perform(&world, &HttpAsk { auth: bearer(name), ..read() }).await;
-        let message = format!("plugin `rogue` named the secret `{name}`, which is not this call's to use");
+        let message = format!("plugin `rogue` named the secret `{name}`, which this call may not use");
         assert_failed(&result, ErrorKind::Refused, Effect::None, &message);
     }
     let lent = HttpAsk { auth: bearer("acme/earlier/lent"), ..read() };
@@ -243,7 +243,7 @@ async fn only_secrets_of_the_session_and_of_the_call_are_used() {
     assert_eq!(world.requests.lock().unwrap()[0].headers()["authorization"], "Bearer kept-value");
     world.custody.lock().unwrap().clear();
     let (result, _) = perform(&world, &lent).await;
-    let message = "the secret `acme/earlier/lent` is not in custody";
+    let message = "the secret `acme/earlier/lent` is not in the secret store";
     assert_failed(&result, ErrorKind::NotFound, Effect::None, message);
 }
 
@@ -266,7 +266,7 @@ async fn requests_name_the_run_and_the_step() {
 }
 
 #[tokio::test]
-async fn a_request_without_a_body_says_that_it_has_none() {
+async fn a_request_without_a_body_has_content_length_zero() {
     let world = World::with((0..4).map(|_| answer(204, &[], json!(null))));
     for (method, length) in [("POST", Some("0")), ("PUT", Some("0")), ("PATCH", Some("0")), ("DELETE", None)] {
         perform(&world, &HttpAsk::new(Intent::Mutate, method, "https://x.test/apps")).await.0.unwrap();
@@ -277,7 +277,7 @@ async fn a_request_without_a_body_says_that_it_has_none() {
 }
 
 #[tokio::test]
-async fn mutations_of_a_step_are_counted_and_their_bodies_hashed_without_secrets() {
+async fn mutations_of_a_step_are_numbered_and_their_bodies_hashed_without_secrets() {
     let world = World::with((0..2).map(|_| answer(200, &[], json!(null))));
     let side = world.side();
     let scope = scope(&side);
@@ -302,7 +302,7 @@ async fn mutations_of_a_step_are_counted_and_their_bodies_hashed_without_secrets
 }
 
 #[tokio::test]
-async fn an_intent_names_the_secrets_that_the_answer_is_to_bring_into_custody() {
+async fn an_intent_names_the_secrets_that_will_be_stored() {
     let world = World::with([answer(200, &[], json!({"id": "1", "kept": "a", "used": "b"}))]);
     let side = world.side();
     let capture = |pointer: &str, custody| Capture { pointer: pointer.into(), name: pointer[1..].into(), custody };
@@ -317,7 +317,7 @@ async fn an_intent_names_the_secrets_that_the_answer_is_to_bring_into_custody() 
 }
 
 #[tokio::test]
-async fn people_are_seen_as_hashes_under_a_key_that_was_made_here() {
+async fn the_plugin_sees_people_as_hashes_under_a_key_that_the_host_made() {
     let page = json!([{"id": "00u1", "profile": {"login": "Ann@acme.test"}}, {"id": "00u2", "profile": {}}]);
     let world = World::with([answer(200, &[], page.clone()), answer(200, &[], page.clone()), answer(403, &[], page)]);
     let side = world.side();
@@ -341,7 +341,7 @@ async fn people_are_seen_as_hashes_under_a_key_that_was_made_here() {
 }
 
 #[tokio::test]
-async fn a_secret_is_made_only_where_it_can_be_kept() {
+async fn a_secret_is_made_only_where_it_can_be_stored() {
     let world = World::default();
     let side = world.side();
     async fn refused(scope: Scope<'_>, ask: Ask) -> Error {
@@ -350,14 +350,14 @@ async fn a_secret_is_made_only_where_it_can_be_kept() {
     let mint = |name: &str| Ask::Mint { name: name.to_owned() };
     for (mode, step) in [(Mode::DryRun, Some("create")), (Mode::Apply, None)] {
         let error = refused(Scope { mode, step, ..scope(&side) }, mint("key")).await;
-        let message = "plugin `rogue` asked for a new secret during `apply`, which keeps none";
+        let message = "plugin `rogue` asked for a new secret during `apply`, where it cannot be stored";
         assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Refused, message));
     }
     assert_eq!(refused(scope(&side), mint("../../globex/key")).await.kind, ErrorKind::Protocol);
     world.broken_custody.store(true, Ordering::Relaxed);
     assert_eq!(refused(scope(&side), mint("key")).await.kind, ErrorKind::Internal);
-    assert_eq!(world.diary(), [""; 0], "nothing is recorded of what is not kept");
-    // Another tenant's key is not this one's to hash with.
+    assert_eq!(world.diary(), [""; 0], "a secret that is not stored is not recorded");
+    // A key of another tenant must not be used for hashing.
     let foreign = Blind { key: Handle::new("globex/earlier/foreign"), pointers: vec![] };
     let error = scope(&side).request(&HttpAsk { blind: Some(Box::new(foreign)), ..read() }).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Refused);

@@ -1,4 +1,4 @@
-//! What is sent again, and what is made of what comes back.
+//! Which requests are repeated, and how each result is evaluated.
 
 use flowswap_contract::Effect;
 use serde_json::json;
@@ -27,7 +27,7 @@ async fn a_read_is_repeated_until_it_is_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_refused_to_the_end_is_answered_as_such() {
+async fn a_request_that_stays_refused_returns_the_refusal() {
     let world = World::with((0..5).map(|_| answer(429, &[], json!({"errorCode": "E0000047"}))));
     let (result, touched) = perform(&world, &mutate()).await;
     let answer = result.unwrap();
@@ -37,7 +37,7 @@ async fn what_is_refused_to_the_end_is_answered_as_such() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_is_never_answered_says_so() {
+async fn a_request_without_an_answer_fails_with_its_cause() {
     let lost = "got no answer from x.test to GET https://x.test/apps: connection reset";
     let not_sent = "failed to connect to x.test: connection refused";
     let maybe_sent = "got no answer from x.test to POST https://x.test/apps: connection reset";
@@ -59,7 +59,7 @@ async fn a_request_that_is_never_answered_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_have_arrived_once_is_not_forgotten_when_later_attempts_do_not_arrive() {
+async fn an_attempt_that_may_have_arrived_counts_even_if_later_ones_do_not_arrive() {
     let ask = HttpAsk { idempotent: true, ..mutate() };
     let reactions = [Reaction::Lost, Reaction::NotSent, Reaction::NotSent, Reaction::NotSent, Reaction::NotSent];
     let world = World::with(reactions);
@@ -69,7 +69,7 @@ async fn what_may_have_arrived_once_is_not_forgotten_when_later_attempts_do_not_
 }
 
 #[tokio::test(start_paused = true)]
-async fn silence_is_given_up_after_the_time_that_the_plugin_sets() {
+async fn a_request_times_out_after_the_time_that_the_plugin_sets() {
     let world = World::with([Reaction::Silence]);
     let ask = HttpAsk { timeout_ms: Some(1500), ..mutate() };
     let began = tokio::time::Instant::now();
@@ -88,7 +88,7 @@ async fn a_server_error_of_a_mutation_may_have_changed_something() {
 }
 
 #[test]
-fn bodies_are_decoded_by_what_they_are() {
+fn bodies_are_decoded_by_type_and_content() {
     for (content_type, bytes, expect) in [
         (Some("application/json"), r#"{"a":1}"#, json!({"a": 1})),
         (Some("application/problem+JSON; charset=utf-8"), "[1]", json!([1])),
@@ -107,7 +107,7 @@ fn bodies_are_decoded_by_what_they_are() {
     }
 }
 
-/// Performs the request with the same reaction to every attempt; says how many there were.
+/// Performs the request with the same reaction to every attempt. The last value is the number of attempts.
 async fn perform_against(
     ask: &HttpAsk,
     reaction: impl Fn() -> Reaction,
@@ -119,7 +119,7 @@ async fn perform_against(
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_something_in_between_answers_never_reaches_the_plugin() {
+async fn the_answer_of_a_proxy_or_portal_never_reaches_the_plugin() {
     let authenticate = || HttpAsk::new(Intent::Authenticate, "POST", "https://x.test/token");
     for (status, reads, idempotent, mutates) in [
         (200, 1, 1, 1),
@@ -144,10 +144,10 @@ async fn what_something_in_between_answers_never_reaches_the_plugin() {
             let effect = if mutates { Effect::Unknown } else { Effect::None };
             let kind = if status == 407 { ErrorKind::Unreachable } else { ErrorKind::Unavailable };
             assert_eq!((error.kind, error.effect, touched), (kind, effect, mutates), "{status}");
-            let said = format!("something in between answered for x.test: {status} text/html");
+            let said = format!("something between this machine and x.test answered: {status} text/html");
             assert!(error.message.starts_with(&said), "{}", error.message);
             assert_eq!((attempts, error.context["answered_by"].as_str()), (expect, "foreign"), "{status} {ask:?}");
-            // For the journal the other side's answer is lost, and nothing is kept of this one.
+            // The journal records the other side's answer as lost, and no secret of this answer is stored.
             let diary = world.diary();
             assert_eq!(diary.last().unwrap() == "journal ended create 0 lost", mutates, "{diary:?}");
             assert!(world.custody.lock().unwrap().is_empty());
@@ -156,7 +156,7 @@ async fn what_something_in_between_answers_never_reaches_the_plugin() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_interface_answers_reaches_the_plugin_with_what_it_says_of_the_effect() {
+async fn the_answer_of_the_interface_reaches_the_plugin_and_decides_the_effect() {
     for (status, reads, idempotent, mutates, touched) in [
         (400, 1, 1, 1, false),
         (401, 1, 1, 1, false),
@@ -181,7 +181,7 @@ async fn what_the_interface_answers_reaches_the_plugin_with_what_it_says_of_the_
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_can_only_fail_again_is_final_at_once() {
+async fn failures_that_a_repetition_cannot_fix_are_final() {
     use Sent::{MaybeSent, NotSent};
     let expired = Flaw::Expired("2026-11-01T00:00:00Z".parse().ok());
     for (sent, cause, message, attempts) in [
@@ -190,13 +190,13 @@ async fn what_can_only_fail_again_is_final_at_once() {
         (
             NotSent,
             Cause::LookupFailed("Try again".into()),
-            "failed to connect to x.test: its name could not be looked up (Try again)",
+            "failed to connect to x.test: failed to look up its name (Try again)",
             5,
         ),
-        (NotSent, Cause::UnknownHost, "failed to connect to x.test: there is no host of this name", 1),
+        (NotSent, Cause::UnknownHost, "failed to connect to x.test: this host name does not exist", 1),
         (NotSent, Cause::ProxyAuth, "failed to connect to x.test: the proxy asks for authentication (407)", 1),
         (NotSent, Cause::ProxyRefused, "failed to connect to x.test: the proxy refused to connect to it", 1),
-        (NotSent, Cause::NoTls, "failed to connect to x.test: what answers there does not speak TLS", 1),
+        (NotSent, Cause::NoTls, "failed to connect to x.test: the server does not speak TLS", 1),
         (
             NotSent,
             Cause::Certificate(expired),
@@ -209,12 +209,7 @@ async fn what_can_only_fail_again_is_final_at_once() {
             "failed to connect to x.test: its certificate is only for y.test",
             1,
         ),
-        (
-            MaybeSent,
-            Cause::TooLong(16 << 20),
-            "GET https://x.test/apps: the answer is longer than the 16 MiB that are read",
-            1,
-        ),
+        (MaybeSent, Cause::TooLong(16 << 20), "GET https://x.test/apps: the answer is longer than 16 MiB", 1),
         (
             MaybeSent,
             Cause::Closed,
@@ -233,7 +228,7 @@ async fn what_can_only_fail_again_is_final_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_cause_that_strikes_many_is_not_waited_for_by_each() {
+async fn an_outage_of_many_tenants_is_not_waited_for_once_per_tenant() {
     let mut attempts = Vec::new();
     let gate = crate::Gate::default();
     let mut last = None;
@@ -248,20 +243,20 @@ async fn one_cause_that_strikes_many_is_not_waited_for_by_each() {
     let error = last.unwrap();
     assert_eq!((error.kind, error.effect), (ErrorKind::Unavailable, Effect::None));
     let message =
-        "x.test was not tried: 8 tenants failed in the same way before it, and nobody was answered: connection refused";
+        "x.test was not tried: 8 tenants before it failed in the same way, and no server answered: connection refused";
     assert_eq!(error.message, message);
 
-    // What each host may have for itself is found out at each.
+    // A cause that may concern a single host is checked at each host.
     let hosts = crate::Gate::default();
     for number in 0..12 {
         let unknown = Reaction::Fails(Sent::NotSent, Cause::UnknownHost);
         let world = World { gate: hosts.clone(), ..World::with([unknown]) };
         let side = Side { tenant: format!("t{number}"), ..world.side() };
         let error = scope(&side).request(&HttpAsk { auth: None, ..read() }).await.unwrap_err();
-        assert_eq!(error.message, "failed to connect to x.test: there is no host of this name");
+        assert_eq!(error.message, "failed to connect to x.test: this host name does not exist");
     }
 
-    // A probe is answered, and all go on.
+    // Once a probe is answered, all tenants continue.
     tokio::time::advance(Duration::from_secs(10)).await;
     let world = World { gate, ..World::with([answer(200, &[], json!([])), answer(200, &[], json!([]))]) };
     perform(&world, &read()).await.0.unwrap();
@@ -269,8 +264,9 @@ async fn one_cause_that_strikes_many_is_not_waited_for_by_each() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_in_place_of_every_answer_is_not_waited_for_by_each() {
-    let (gate, mut attempts) = (crate::Gate::default(), Vec::new());
+async fn a_page_in_place_of_every_answer_is_not_waited_for_once_per_tenant() {
+    let gate = crate::Gate::default();
+    let mut attempts = Vec::new();
     for number in 0..10 {
         let world = World { gate: gate.clone(), ..World::with((0..5).map(|_| page(503))) };
         let side = Side { tenant: format!("t{number}"), ..world.side() };
@@ -281,7 +277,7 @@ async fn a_page_in_place_of_every_answer_is_not_waited_for_by_each() {
 }
 
 #[tokio::test]
-async fn only_own_answers_tell_the_time() {
+async fn only_answers_of_the_server_itself_measure_its_clock() {
     let date = ("date", "Thu, 01 Jan 1970 00:10:00 GMT");
     let Reaction::Answer(mut foreign) = page(403) else { unreachable!() };
     foreign.headers_mut().insert("date", date.1.parse().unwrap());
@@ -290,11 +286,12 @@ async fn only_own_answers_tell_the_time() {
     perform(&world, &read()).await.0.unwrap_err();
     assert_eq!(told(), None);
     perform(&world, &read()).await.0.unwrap();
-    // The double's clock stands at the epoch.
+    // The test's clock is at the epoch.
     assert_eq!(told(), Some(601));
 }
 
-/// Performs a request of a step that removes a client; says whether it may have changed something, and for how long it was put off.
+/// Performs a request of a step that removes a client. Also returns whether it may have changed something, and for how many
+/// milliseconds it was put off.
 async fn remove(world: &World, ask: &HttpAsk) -> (Result<HttpAnswer, Error>, bool, u64) {
     let side = world.side();
     let scope = Scope { mode: Mode::Remove, ..scope(&side) };
@@ -303,15 +300,21 @@ async fn remove(world: &World, ask: &HttpAsk) -> (Result<HttpAnswer, Error>, boo
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_removal_is_sent_once_and_keeps_whose_words_it_got() {
+async fn a_removal_is_sent_only_once_and_returns_that_result() {
     let ask = HttpAsk { idempotent: true, ..mutate() };
     let limited = || answer(429, &[("retry-after", "7")], json!({"errorCode": "E0000047"}));
-    let foreign = "something in between answered for x.test: 503 text/html";
+    let foreign = "something between this machine and x.test answered: 503 text/html";
     for (reaction, result, ms, changed, ended) in [
         (limited(), Ok(429), 7000, false, "429"),
         (answer(503, &[], json!({})), Ok(503), 500, true, "503"),
         (page(503), Err((ErrorKind::Unavailable, foreign)), 500, true, "lost"),
-        (page(407), Err((ErrorKind::Unreachable, "something in between answered for x.test: 407")), 0, true, "lost"),
+        (
+            page(407),
+            Err((ErrorKind::Unreachable, "something between this machine and x.test answered: 407")),
+            0,
+            true,
+            "lost",
+        ),
         (Reaction::NotSent, Err((ErrorKind::Unavailable, "failed to connect to x.test")), 500, false, "not sent"),
         (Reaction::Lost, Err((ErrorKind::Unavailable, "got no answer from x.test")), 500, true, "lost"),
         (answer(403, &[], json!({})), Ok(403), 0, false, "403"),
@@ -333,11 +336,12 @@ async fn a_removal_is_sent_once_and_keeps_whose_words_it_got() {
     }
 }
 
-/// Nothing waits up to the change: neither at the gate, nor for a read to be sent again. What comes after it may wait.
+/// Before the change, nothing waits: neither at the gate, nor to repeat a read. Requests after the change may wait.
 #[tokio::test(start_paused = true)]
-async fn what_leads_to_a_removal_does_not_wait_and_what_follows_it_does() {
+async fn requests_before_a_removal_never_wait_and_requests_after_it_may() {
     let limited = || answer(429, &[("retry-after", "7")], json!({"errorCode": "E0000047"}));
-    let (done, read_back) = (answer(204, &[], json!(null)), answer(200, &[], json!([1])));
+    let done = answer(204, &[], json!(null));
+    let read_back = answer(200, &[], json!([1]));
     let world = World::with([limited(), done, limited(), read_back]);
     let side = world.side();
     side.effects.gate.hold("https://x.test", Duration::from_secs(9));
@@ -350,9 +354,9 @@ async fn what_leads_to_a_removal_does_not_wait_and_what_follows_it_does() {
     assert_eq!(world.waits(), [9000, 7000]);
 }
 
-/// Five requests of each of three tenants, one of each after them, until an answer of another kind comes.
+/// Three tenants make five requests each, and later tenants make one each, until another kind of answer comes.
 #[tokio::test(start_paused = true)]
-async fn a_5xx_that_many_get_is_not_asked_for_again_by_who_only_looks() {
+async fn a_dry_run_does_not_repeat_a_5xx_that_many_tenants_get() {
     let broken = || answer(500, &[], json!({"errorCode": "E0000009"}));
     let attempts = async |world: &World, tenant: &str, mode: Mode| {
         let side = Side { tenant: tenant.to_owned(), ..world.side() };
@@ -378,16 +382,16 @@ async fn a_5xx_that_many_get_is_not_asked_for_again_by_who_only_looks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_removal_that_comes_late_is_put_off() {
+async fn a_late_removal_is_put_off() {
     let world = World::with([answer(204, &[], json!(null)), answer(204, &[], json!(null))]);
     let side = world.side();
     let scope = Scope { mode: Mode::Remove, ..scope(&side) };
     tokio::time::advance(Duration::from_secs(16)).await;
     let error = scope.request(&mutate()).await.unwrap_err();
-    let message = "POST https://x.test/apps was not sent: what comes before it took longer than 15 seconds";
+    let message = "POST https://x.test/apps was not sent: the checks before it took longer than 15 s";
     assert_eq!((error.kind, error.effect, error.message.as_str()), (ErrorKind::TimedOut, Effect::None, message));
     assert_eq!((world.diary(), scope.put_off_ms.load(Ordering::Relaxed)), (vec![], 1000));
-    // What follows a change that is made is made, too; and other steps have their time.
+    // Requests after the first change are sent, and other steps have no such limit.
     scope.touch();
     assert_eq!(scope.request(&mutate()).await.unwrap().status, 204);
     let scope = Scope { mode: Mode::Apply, touched: false.into(), ..scope };

@@ -1,4 +1,4 @@
-//! Sessions of a real plugin (the SDK's runtime) at the other end of a socket, with a scripted HTTP side.
+//! Sessions of a real plugin (the SDK's runtime) at the other end of a socket, with scripted HTTP answers.
 
 use flowswap_contract::{
     ApplyReply, ConfigKey, Effect, HttpAsk, Inventory, Level, ObserveReply, Op, PROTOCOL, PlanParams,
@@ -16,7 +16,7 @@ use crate::{
     testing::{CANARY, Reaction, World, answer},
 };
 
-/// A plugin that does what it is told: `script` of its configuration in `detect`, the step's payload in `apply`.
+/// A plugin that runs a script: the key `script` of its configuration in `detect`, the step's payload in `apply`.
 struct Puppet {
     config: Map<String, Value>,
 }
@@ -26,9 +26,9 @@ struct Puppet {
 #[serde(rename_all = "kebab-case")]
 enum Act {
     Http(HttpAsk),
-    /// The same, and a failure is swallowed.
+    /// The same, but ignores a failure.
     TryHttp(HttpAsk),
-    /// Asks and does not wait.
+    /// Asks and does not wait for the answer.
     Leave(HttpAsk),
     Sleep(u64),
     Fail(Error),
@@ -111,8 +111,8 @@ impl Plugin for Puppet {
     }
 }
 
-/// Runs the puppet until the connection ends; nothing that passes may hold the canary.
-async fn pull_strings(mut stream: UnixStream) {
+/// Runs the puppet until the connection ends, and checks that no message contains the canary.
+async fn run_puppet(mut stream: UnixStream) {
     let mut runtime = Runtime::<Puppet>::default();
     while let Some(message) = frame::read_async(&mut stream).await.unwrap() {
         let mut passed = vec![message];
@@ -140,15 +140,19 @@ fn config(extra: Value) -> SessionConfig {
 }
 
 /// Opens a session with the puppet and does something with it.
-async fn play<T>(world: &World, config: SessionConfig, act: impl AsyncFnOnce(Result<Arc<Session>, Error>) -> T) -> T {
+async fn with_session<T>(
+    world: &World,
+    config: SessionConfig,
+    act: impl AsyncFnOnce(Result<Arc<Session>, Error>) -> T,
+) -> T {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let play = async {
         let transport = Transport { stream: ours, running: None };
-        let process = PluginProcess::connect("puppet", "00", transport, Arc::new(world.double())).await.unwrap();
+        let process = PluginProcess::connect("puppet", "00", transport, Arc::new(world.ports())).await.unwrap();
         act(Session::open(process, world.effects(), config).await).await
     };
     let puppet = async {
-        pull_strings(theirs).await;
+        run_puppet(theirs).await;
         std::future::pending::<()>().await;
     };
     tokio::select! {
@@ -173,16 +177,17 @@ fn step(script: Value) -> Value {
 }
 
 async fn apply(world: &World, script: Value) -> Result<Value, Error> {
-    let result =
-        play(world, config(json!({})), async |session| session.unwrap().call(call(Op::Apply, step(script))).await)
-            .await;
-    assert!(!format!("{result:?}\n{}", world.told()).contains(CANARY), "the canary came out");
+    let result = with_session(world, config(json!({})), async |session| {
+        session.unwrap().call(call(Op::Apply, step(script))).await
+    })
+    .await;
+    assert!(!format!("{result:?}\n{}", world.told()).contains(CANARY), "the canary leaked");
     result
 }
 
 async fn detect(world: &World, script: Value) -> Result<Value, Error> {
     let config = config(json!({ "script": script }));
-    play(world, config, async |session| session.unwrap().call(call(Op::Detect, Value::Null)).await).await
+    with_session(world, config, async |session| session.unwrap().call(call(Op::Detect, Value::Null)).await).await
 }
 
 fn get() -> Value {
@@ -205,7 +210,7 @@ async fn a_plugin_works_through_the_host() {
 
 #[tokio::test]
 async fn a_session_knows_how_far_the_clocks_of_its_origins_are_ahead() {
-    // The double's clock stands at the epoch.
+    // The test's clock is at the epoch.
     for (date, ahead) in [
         ("Thu, 01 Jan 1970 01:00:00 GMT", 3600),
         ("Wed, 31 Dec 1969 23:45:00 GMT", -900),
@@ -213,7 +218,7 @@ async fn a_session_knows_how_far_the_clocks_of_its_origins_are_ahead() {
     ] {
         let world = World::with([answer(200, &[("date", date)], json!(1))]);
         let config = config(json!({ "script": [{"http": get()}] }));
-        let skews = play(&world, config, async |session| {
+        let skews = with_session(&world, config, async |session| {
             let session = session.unwrap();
             assert_eq!(session.skews(), [].into(), "nothing is known before the first answer");
             session.call(call(Op::Detect, Value::Null)).await.unwrap();
@@ -226,7 +231,7 @@ async fn a_session_knows_how_far_the_clocks_of_its_origins_are_ahead() {
 }
 
 #[tokio::test]
-async fn what_is_refused_fails_the_call_even_where_the_plugin_swallows_it() {
+async fn a_refusal_fails_the_call_even_if_the_plugin_ignores_it() {
     let world = World::with([answer(200, &[], json!(1))]);
     let error = detect(&world, json!([{"try-http": post()}, {"http": get()}])).await.unwrap_err();
     assert_eq!((error.kind, error.effect), (ErrorKind::Refused, Effect::None));
@@ -239,7 +244,7 @@ async fn what_is_refused_fails_the_call_even_where_the_plugin_swallows_it() {
 }
 
 #[tokio::test]
-async fn a_failure_after_a_change_has_an_unknown_effect_whatever_the_plugin_says() {
+async fn a_failure_after_a_change_has_an_unknown_effect_even_if_the_plugin_denies_it() {
     let fail = json!({"fail": {"kind": "conflict", "message": "no", "effect": "none"}});
     for (status, effect) in [(200, Effect::Unknown), (500, Effect::Unknown), (404, Effect::None)] {
         let world = World::with([answer(status, &[], json!(1))]);
@@ -249,7 +254,7 @@ async fn a_failure_after_a_change_has_an_unknown_effect_whatever_the_plugin_says
 }
 
 #[tokio::test]
-async fn a_secret_that_is_captured_can_be_used_and_never_seen() {
+async fn a_captured_secret_can_be_used_but_never_seen() {
     let capture = json!([{"pointer": "/secret", "name": "fresh", "custody": "durable"}]);
     let mut create = post();
     create["capture"] = capture;
@@ -263,7 +268,7 @@ async fn a_secret_that_is_captured_can_be_used_and_never_seen() {
 }
 
 #[tokio::test]
-async fn a_mutation_whose_answer_the_plugin_does_not_await_is_finished_and_told() {
+async fn a_mutation_that_the_plugin_does_not_wait_for_is_finished_and_reported() {
     let world = World::with([answer(200, &[], json!(1))]);
     let error = apply(&world, json!([{"leave": post()}])).await.unwrap_err();
     assert_eq!((error.kind, error.effect), (ErrorKind::Protocol, Effect::Unknown));
@@ -272,9 +277,9 @@ async fn a_mutation_whose_answer_the_plugin_does_not_await_is_finished_and_told(
 }
 
 #[tokio::test]
-async fn a_panic_fails_its_call_only() {
+async fn a_panic_fails_only_its_own_call() {
     let world = World::with([answer(200, &[], json!(1))]);
-    play(&world, config(json!({})), async |session| {
+    with_session(&world, config(json!({})), async |session| {
         let session = session.unwrap();
         let error = session.call(call(Op::Apply, step(json!(["panic"])))).await.unwrap_err();
         assert_eq!((error.kind, error.effect), (ErrorKind::Crashed, Effect::Unknown));
@@ -287,7 +292,7 @@ async fn a_panic_fails_its_call_only() {
 async fn many_calls_run_at_once() {
     let world = World::default();
     let began = tokio::time::Instant::now();
-    play(&world, config(json!({})), async |session| {
+    with_session(&world, config(json!({})), async |session| {
         let session = session.unwrap();
         let calls = (0..100).map(|_| session.call(call(Op::Apply, step(json!([{"sleep": 30_000}])))));
         for result in futures::future::join_all(calls).await {
@@ -299,9 +304,9 @@ async fn many_calls_run_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_ends_waiting_and_begins_nothing() {
+async fn a_stop_ends_waiting_and_prevents_new_calls() {
     let world = World::default();
-    play(&world, config(json!({"script": [{"http": get()}]})), async |session| {
+    with_session(&world, config(json!({"script": [{"http": get()}]})), async |session| {
         let session = session.unwrap();
         let stop = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -318,7 +323,7 @@ async fn a_stop_ends_waiting_and_begins_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_under_way_is_finished_after_a_stop_and_a_dry_run_makes_no_further_one() {
+async fn after_a_stop_a_step_still_makes_its_requests_and_a_dry_run_makes_none() {
     let world = World::with([answer(200, &[], json!(1)), answer(200, &[], json!(2))]);
     world.stop.stop();
     let side = world.side();
@@ -331,7 +336,7 @@ async fn a_request_under_way_is_finished_after_a_stop_and_a_dry_run_makes_no_fur
 }
 
 #[tokio::test]
-async fn nothing_is_done_during_planning() {
+async fn every_ask_during_plan_is_refused() {
     let world = World::default();
     let side = world.side();
     let mut scope = crate::testing::scope(&side);
@@ -343,7 +348,7 @@ async fn nothing_is_done_during_planning() {
 }
 
 #[tokio::test]
-async fn what_a_plugin_says_is_told_with_its_tenant() {
+async fn a_plugins_events_are_emitted_with_the_tenant() {
     let world = World::default();
     apply(&world, json!([{"say": "counting\nusers"}])).await.unwrap();
     let events = format!("{:?}", world.events.lock().unwrap());
@@ -354,7 +359,7 @@ async fn what_a_plugin_says_is_told_with_its_tenant() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plugin_that_does_not_go_on_is_ended() {
+async fn a_plugin_that_does_not_continue_a_call_is_stopped() {
     let world = World::default();
     let (ours, theirs) = UnixStream::pair().unwrap();
     let hello =
@@ -363,7 +368,7 @@ async fn a_plugin_that_does_not_go_on_is_ended() {
     let mut peer = theirs;
     frame::write_async(&mut peer, &serde_json::to_vec(&hello).unwrap()).await.unwrap();
     let transport = Transport { stream: ours, running: None };
-    let process = PluginProcess::connect("puppet", "00", transport, Arc::new(world.double())).await.unwrap();
+    let process = PluginProcess::connect("puppet", "00", transport, Arc::new(world.ports())).await.unwrap();
     let opening = Session::open(process, world.effects(), config(json!({})));
     let answer = async {
         // The hello, and the open.
@@ -378,27 +383,27 @@ async fn a_plugin_that_does_not_go_on_is_ended() {
     let (apply, detect) = (apply.unwrap_err(), detect.unwrap_err());
     assert_eq!((apply.kind, apply.effect), (ErrorKind::TimedOut, Effect::Unknown));
     assert_eq!((detect.kind, detect.effect), (ErrorKind::TimedOut, Effect::None));
-    assert!(apply.message.starts_with("the plugin `puppet` did not go on with `"), "{apply}");
+    assert!(apply.message.starts_with("the plugin `puppet` did not continue `"), "{apply}");
     assert_eq!(apply.message, detect.message);
     let later = session.call(call(Op::Apply, step(json!([])))).await.unwrap_err();
     assert_eq!((later.kind, later.effect), (ErrorKind::TimedOut, Effect::None));
 }
 
 #[tokio::test]
-async fn sessions_that_cannot_work_are_not_opened() {
+async fn a_session_with_an_invalid_configuration_is_not_opened() {
     let unfit = |change: fn(&mut SessionConfig)| {
         let mut config = config(json!({}));
         change(&mut config);
         config
     };
     for (config, message) in [
-        (unfit(|c| c.role = Role::Directory), "the plugin `puppet` cannot serve as directory"),
-        (unfit(|c| c.secrets.clear()), "`credential` is missing, which the plugin `puppet` needs: x"),
-        (unfit(|c| c.config.clear()), "`domain` is missing, which the plugin `puppet` needs: x"),
+        (unfit(|c| c.role = Role::Directory), "the plugin `puppet` cannot serve as the directory"),
+        (unfit(|c| c.secrets.clear()), "`credential` is missing; the plugin `puppet` needs it: x"),
+        (unfit(|c| c.config.clear()), "`domain` is missing; the plugin `puppet` needs it: x"),
         (unfit(|c| c.config["domain"] = json!("x.test/y")), "`https://x.test/y` is not an https origin"),
         (unfit(|c| drop(c.config.insert("refuse".into(), json!("`x` is wrong")))), "`x` is wrong"),
     ] {
-        let error = play(&World::default(), config, async |session| session.map(drop)).await.unwrap_err();
+        let error = with_session(&World::default(), config, async |session| session.map(drop)).await.unwrap_err();
         assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Config, message));
     }
 }
@@ -406,12 +411,12 @@ async fn sessions_that_cannot_work_are_not_opened() {
 #[tokio::test]
 async fn a_dropped_call_leaves_the_session_usable() {
     let world = World::with([Reaction::Silence, answer(200, &[], json!(1))]);
-    play(&world, config(json!({"script": [{"http": get()}]})), async |session| {
+    with_session(&world, config(json!({"script": [{"http": get()}]})), async |session| {
         let session = session.unwrap();
         {
             let first = session.call(call(Op::Detect, Value::Null));
             tokio::pin!(first);
-            // Far enough that its request is under way.
+            // Polls the call until its request is in flight.
             while world.diary().is_empty() {
                 tokio::select! {
                     biased;

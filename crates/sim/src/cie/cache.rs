@@ -1,6 +1,6 @@
-//! POST …/cache-users and …/cache-groups: what a directory holds after its last good sync, a page at a time.
+//! POST …/cache-users and …/cache-groups: what a directory holds after its last successful sync, page by page.
 //!
-//! What is asked without a condition costs as much as the page it answers with, however many users there are.
+//! A query without a condition costs only as much as its page, however many users there are.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::gateway::model::Directory;
 use crate::message::Reply;
 use crate::okta::model::Org;
 use crate::okta::reads::{family_name, group_name, login};
-use crate::population::Held;
+use crate::population::Collected;
 use crate::state::{State, lock};
 
 pub(crate) fn list_users(state: &State, tsg_id: &str, body: &Value) -> Result<Reply, Refused> {
@@ -30,7 +30,7 @@ fn answer(state: &State, tsg_id: &str, kind: Kind, body: &Value) -> Result<Reply
     let query = Query::read(kind, body)?;
     let mut own = state.directories.iter().map(lock).filter(|directory| directory.tsg_id == tsg_id);
     let directory = own.find(|directory| directory.name == query.domain);
-    // The form of the answer is that of every 400; its words are in no public source.
+    // The form is that of every 400. No public source has the text.
     let directory = directory.ok_or_else(|| Refused::bad(format!("Domain {} not found", query.domain)))?;
     let org = state.org(&directory.domain).ok_or_else(|| Refused::bad("The directory has no org."))?;
     let view = View { directory: &directory, org: &org };
@@ -64,12 +64,12 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    /// The numbers on the wanted page, and how many there are on all pages.
+    /// The numbers on the requested page, and their count on all pages.
     fn choose(&self, kind: Kind, query: &Query) -> (Vec<usize>, usize) {
         let start = (query.page - 1).saturating_mul(query.size);
         if query.name.is_none() && query.filter.is_none() {
-            let (held, first) = self.held(kind);
-            let page = held.from(start.min(held.count())).take(query.size).map(|place| place + first);
+            let (held, first) = self.collected(kind);
+            let page = held.starting_at(start.min(held.count())).take(query.size).map(|place| place + first);
             return (page.collect(), held.count());
         }
         let mut found = match (&query.filter, &query.name) {
@@ -78,33 +78,33 @@ impl View<'_> {
             (None, None) => Vec::new(),
         };
         if let (Some(_), Some(name)) = (&query.filter, &query.name) {
-            found.retain(|number| name.fits(self.read(kind, *number, name.attribute).as_deref()));
+            found.retain(|number| name.matches(self.read(kind, *number, name.attribute).as_deref()));
         }
         let page = found.iter().copied().skip(start).take(query.size).collect();
         (page, found.len())
     }
 
-    /// Those that are held and fit the condition.
+    /// The collected numbers that match the condition.
     fn find(&self, kind: Kind, condition: &Condition) -> Vec<usize> {
-        let (held, first) = self.held(kind);
-        let fits = |number: &usize| condition.fits(self.read(kind, *number, condition.attribute).as_deref());
+        let (held, first) = self.collected(kind);
+        let fits = |number: &usize| condition.matches(self.read(kind, *number, condition.attribute).as_deref());
         if condition.whole {
-            // Every value has the number in it, so only the numbers in the wanted value can be meant.
+            // Every value contains its number, so only the numbers in the requested value can match.
             let runs = condition.value.split(|c: char| !c.is_ascii_digit());
             let numbers: BTreeSet<usize> = runs.filter_map(|run| run.parse().ok()).chain([0]).collect();
             let is_held = |number: &usize| number.checked_sub(first).is_some_and(|place| held.has(place));
             return numbers.into_iter().filter(is_held).filter(fits).collect();
         }
-        held.from(0).map(|place| place + first).filter(fits).collect()
+        held.starting_at(0).map(|place| place + first).filter(fits).collect()
     }
 
-    /// Those that are held and belong to one that fits the condition.
+    /// The collected numbers that belong to an object that matches the condition.
     fn find_joined(&self, kind: Kind, condition: &Condition) -> Vec<usize> {
-        let ((held, first), world) = (self.held(kind), self.org.population);
+        let ((held, first), world) = (self.collected(kind), self.org.population);
         let joined: BTreeSet<usize> = match kind {
             Kind::Users => {
                 let groups = self.find(Kind::Groups, condition);
-                groups.iter().flat_map(|group| world.members(*group).from(0).collect::<Vec<_>>()).collect()
+                groups.iter().flat_map(|group| world.members(*group).starting_at(0).collect::<Vec<_>>()).collect()
             }
             Kind::Groups => {
                 let users = self.find(Kind::Users, condition);
@@ -114,8 +114,8 @@ impl View<'_> {
         joined.into_iter().filter(|number| number.checked_sub(first).is_some_and(|place| held.has(place))).collect()
     }
 
-    /// What is held, and the number of the first.
-    fn held(&self, kind: Kind) -> (Held, usize) {
+    /// The collected objects, and the number of the first.
+    fn collected(&self, kind: Kind) -> (Collected, usize) {
         match kind {
             Kind::Users => (self.directory.sync.users, 0),
             Kind::Groups => (self.directory.sync.groups, 1),
@@ -133,7 +133,7 @@ impl View<'_> {
             (Attribute::DistinguishedName, _) => self.distinguish(&name()),
             (Attribute::SamAccountName, Kind::Users) => login(number, "").trim_end_matches('@').to_owned(),
             (Attribute::SamAccountName, Kind::Groups) => name(),
-            // That Okta's own id is what stands here is an inference.
+            // It is an inference that this is Okta's own id.
             (Attribute::UniqueIdentifier, Kind::Users) => self.org.numbered_id("00u", number),
             (Attribute::UniqueIdentifier, Kind::Groups) => self.org.numbered_id("00g", number),
             (Attribute::UserPrincipalName | Attribute::Mail, Kind::Users) => login(number, domain),
@@ -141,7 +141,7 @@ impl View<'_> {
         })
     }
 
-    /// A DN ends in the directory's name, cut at its dots, so that another name changes every DN.
+    /// A DN ends with the directory's name, split at its dots. So a new name changes every DN.
     fn distinguish(&self, name: &str) -> String {
         let parts = self.directory.name.split('.').map(|part| format!(",DC={part}"));
         format!("CN={name}{}", parts.collect::<String>())

@@ -1,8 +1,8 @@
-//! Cloud Identity Engine's public interface, as far as it concerns directories: a token endpoint and four operations.
-//! It shows neither the flow of a connection nor its client, and says `success: true` also of what failed.
+//! The part of Cloud Identity Engine's public interface that concerns directories: a token endpoint and four operations.
+//! It shows neither the flow of a connection nor its client. It answers `success: true` even for some failures.
 //!
-//! The source is the published description "CIE Directory Sync Service APIs" of May 2026 (PAN); where it is silent, a
-//! comment says so beside the choice.
+//! The source is the published description "CIE Directory Sync Service APIs" of May 2026 (PAN). If it does not say
+//! something, a comment marks the choice.
 
 mod cache;
 mod query;
@@ -55,8 +55,8 @@ pub(crate) fn handle(state: &State, request: &Request) -> Reply {
     dispatch(state, request).unwrap_or_else(Refused::into_reply)
 }
 
-/// An answer of the service, or of what stands before it, that has nothing to do with what was asked. The form of all
-/// but 500 is in no public source.
+/// A general failure of the service, or of something in front of it. No public source has the form of any status but
+/// 500.
 pub(crate) fn refuse(status: StatusCode) -> Reply {
     match status {
         StatusCode::INTERNAL_SERVER_ERROR => Refused::InResult(status, "Internal Server Error".to_owned()).into_reply(),
@@ -64,14 +64,14 @@ pub(crate) fn refuse(status: StatusCode) -> Reply {
     }
 }
 
-/// 429; that `Retry-After` says how long to wait is an inference, as no public source has limits for this interface.
+/// 429. It is an inference that `Retry-After` says how long to wait: no public source has limits for this interface.
 pub(crate) fn refuse_for_rate(seconds: u32) -> Reply {
     let mut reply = refuse(StatusCode::TOO_MANY_REQUESTS);
     reply.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     reply
 }
 
-/// 200 with an error in it, which the description has for no operation, and which its form invites.
+/// 200 with an error in it. The description has this for no operation, but its form allows it.
 pub(crate) fn fail_in_result() -> Reply {
     Refused::InResult(StatusCode::OK, "The request could not be carried out".to_owned()).into_reply()
 }
@@ -95,8 +95,8 @@ fn dispatch(state: &State, request: &Request) -> Result<Reply, Refused> {
     }
 }
 
-/// GET …/domains. A failing sync is not seen in it but for times that stand still: failure words are in no public
-/// source, and PAN's manual knows only status words of success.
+/// GET …/domains. Only times that do not change show a failing sync: no public source has a status of failure, and PAN's
+/// manual has only statuses of success.
 fn list_domains(state: &State, tsg_id: &str) -> Reply {
     let skew = state.skew_of(CIE_API_HOST);
     let all = state.directories.iter().map(lock).filter(|directory| directory.tsg_id == tsg_id);
@@ -106,8 +106,8 @@ fn list_domains(state: &State, tsg_id: &str) -> Reply {
 
 fn render_domain(state: &State, directory: &Directory, skew: SignedDuration) -> Value {
     let sync = &directory.sync;
-    let is_lie = state.contrary.plays(Belief::LastSuccessIsASync);
-    let last = if is_lie { state.clock.now() } else { sync.last_success };
+    let is_false = state.false_beliefs.takes_effect(Belief::LastSuccessIsASync);
+    let last = if is_false { state.clock.now() } else { sync.last_success };
     let last = shift(last, skew).as_second();
     json!({
         "count": {
@@ -121,9 +121,9 @@ fn render_domain(state: &State, directory: &Directory, skew: SignedDuration) -> 
         "log": [],
         "netbios": netbios(directory),
         "status": { "description": "cache_applied", "lastSuccessUpdatedOn": last, "statusUpdatedOn": last },
-        // The unit is in no public source.
+        // No public source has the unit.
         "sync_duration": 1200,
-        // The one documented example is "Active Directory"; what stands here for Okta is an inference.
+        // The only documented example is "Active Directory". The value for Okta is an inference.
         "type": "Okta",
     })
 }
@@ -133,7 +133,7 @@ fn netbios(directory: &Directory) -> &str {
     directory.name.split('.').next().unwrap_or_default()
 }
 
-/// The body, which has to be a JSON object. What the service says of a body that is none is in no public source.
+/// The body, which must be a JSON object. No public source says how the service answers another body.
 fn read_body(request: &Request) -> Result<Value, Refused> {
     if !request.states_length() {
         return Err(Refused::Plain(StatusCode::LENGTH_REQUIRED, "A POST must state its length.".to_owned()));

@@ -1,13 +1,14 @@
-//! What `cache-users` and `cache-groups` take: a page, the wanted attributes, and conditions on names and memberships.
+//! The queries of `cache-users` and `cache-groups`: a page, the requested attributes, and conditions on names and
+//! memberships.
 
 use serde_json::{Map, Value};
 
 use super::Refused;
 
 /// The description's limit for `pageSz`.
-const MOST: u64 = 1000;
-/// The size of a page if none is said, which no public source has.
-const USUAL: u64 = 100;
+const MAX_PAGE_SIZE: u64 = 1000;
+/// The default size of a page. No public source has it.
+const DEFAULT_PAGE_SIZE: u64 = 100;
 
 /// An attribute of a user or a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub(crate) enum Attribute {
 }
 
 impl Attribute {
-    /// Every attribute with its normalized name and its raw one. Mail is no attribute to search by.
+    /// Every attribute with its normalized name and its raw name. A query cannot search by mail.
     pub(crate) const ALL: [(Self, &'static str, &'static str); 7] = [
         (Self::CommonName, "Common-Name", "cn"),
         (Self::Name, "Name", "name"),
@@ -34,7 +35,7 @@ impl Attribute {
     ];
 }
 
-/// A query, read.
+/// A parsed query.
 #[derive(Debug)]
 pub(crate) struct Query {
     pub(crate) domain: String,
@@ -44,7 +45,7 @@ pub(crate) struct Query {
     attributes: Option<Vec<String>>,
     normalized: bool,
     pub(crate) name: Option<Condition>,
-    /// What the other end of a membership is called: the group for users, the user for groups.
+    /// A condition on the other end of a membership: the group for users, the user for groups.
     pub(crate) filter: Option<Condition>,
 }
 
@@ -53,15 +54,15 @@ pub(crate) struct Query {
 pub(crate) struct Condition {
     pub(crate) attribute: Attribute,
     pub(crate) value: String,
-    /// The whole value, or else a part of it, in any case. That a text search means this is an inference.
+    /// Whether the whole value must match. Otherwise a part of it must, in upper or lower case. It is an inference that a
+    /// text search means this.
     pub(crate) whole: bool,
 }
 
 impl Condition {
-    pub(crate) fn fits(&self, value: Option<&str>) -> bool {
-        value.is_some_and(|value| match self.whole {
-            true => value == self.value,
-            false => value.to_lowercase().contains(&self.value.to_lowercase()),
+    pub(crate) fn matches(&self, value: Option<&str>) -> bool {
+        value.is_some_and(|value| {
+            if self.whole { value == self.value } else { value.to_lowercase().contains(&self.value.to_lowercase()) }
         })
     }
 }
@@ -74,7 +75,7 @@ pub(crate) enum Kind {
 }
 
 impl Query {
-    /// Reads a body. Members that the description does not have are ignored, as its own examples have some.
+    /// Parses a body. Ignores members that the description does not have, because its own examples have some.
     pub(crate) fn read(kind: Kind, body: &Value) -> Result<Self, Refused> {
         let domain = body["domain"].as_str().ok_or_else(|| invalid("domain"))?.to_owned();
         let attributes = read_attributes(&body["attrs"])?;
@@ -82,7 +83,7 @@ impl Query {
             return Err(invalid("attrs"));
         }
         let normalized = match &body["useNormalizedAttrs"] {
-            // What holds if nothing is said is in no public source; the examples without it use normalized names.
+            // No public source has the default. The examples without this member use normalized names.
             Value::Null => true,
             Value::String(word) if word == "True" => true,
             Value::String(word) if word == "False" => false,
@@ -92,12 +93,12 @@ impl Query {
         let filter = Some(&body["filter"]).filter(|filter| !filter.is_null());
         let filter = filter.map(|filter| read_filter(kind, filter)).transpose()?;
         let page = read_number(&body["pageNum"], "pageNum", 1, u64::from(u32::MAX))?;
-        let size = read_number(&body["pageSz"], "pageSz", USUAL, MOST)?;
+        let size = read_number(&body["pageSz"], "pageSz", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)?;
         Ok(Self { domain, page, size, attributes, normalized, name, filter })
     }
 
-    /// An object with the wanted attributes, under the names that are wanted. An attribute that is not known, or that
-    /// the thing does not have, is left out; that the service refuses none is an inference from its open list.
+    /// An object with the requested attributes under the requested names. Leaves out an attribute that is unknown or that
+    /// the object does not have. It is an inference from the open list of the service that it refuses no attribute.
     pub(crate) fn render(&self, value: impl Fn(Attribute) -> Option<String>) -> Value {
         let wanted = |names: [&str; 2]| match &self.attributes {
             None => true,
@@ -137,8 +138,8 @@ fn read_condition(value: &Value) -> Result<Condition, Refused> {
     Ok(Condition { attribute, value: field("attrValue")?.to_owned(), whole })
 }
 
-/// The filter is by the other kind: users by a group, groups by a user. Only the first has to say a level; Okta's groups
-/// hold no groups, so both levels mean the same.
+/// Parses the filter, which names the other kind: users by a group, groups by a user. Only the first needs a level. Okta's
+/// groups contain no groups, so both levels mean the same.
 fn read_filter(kind: Kind, value: &Value) -> Result<Condition, Refused> {
     let other = if kind == Kind::Users { "group" } else { "user" };
     if value["type"] != other {

@@ -1,5 +1,5 @@
-//! POST /oauth2/access_token: a service account gets a bearer token for one tenant service group, its own or, for the
-//! parent's account, one below it (PAN, "Access tokens"). The errors are those of RFC 6749, section 5.2.
+//! POST /oauth2/access_token: a service account gets a bearer token for one tenant service group. This is its own group,
+//! or for the parent's account a group below it (PAN, "Access tokens"). The errors are those of RFC 6749, section 5.2.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,7 @@ const LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 #[derive(Debug)]
 pub(crate) struct Tokens {
     mint: Mint,
-    /// For which group a token is, and until when.
+    /// The group of each token, and when it expires.
     live: HashMap<String, (String, Timestamp)>,
 }
 
@@ -36,7 +36,7 @@ impl Tokens {
 /// Answers one request to the token endpoint's host.
 pub(crate) fn handle(state: &State, request: &Request) -> Reply {
     let segments = request.segments();
-    // The general documents have the first path, the description of the directory service the second.
+    // The general documents have the first path, and the description of the directory service has the second.
     if !matches!(segments.as_slice(), ["oauth2", "access_token"] | ["auth", "v1", "oauth2", "access_token"]) {
         return Reply::empty(StatusCode::NOT_FOUND);
     }
@@ -60,8 +60,8 @@ fn grant(state: &State, request: &Request) -> Result<Reply, OauthError> {
     let form = std::str::from_utf8(&request.body).ok().and_then(parse_pairs);
     let form = form.ok_or(bad("invalid_request", "The body is not well-formed."))?;
     let field = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-    // RFC 6749, section 2.3: not more than one way of authentication. Credentials in the body are refused as well: PAN
-    // documents only the header.
+    // RFC 6749, section 2.3 allows only one way of authentication. Credentials in the body alone are refused too, because
+    // PAN documents only the header.
     if field("client_secret").is_some() {
         return Err(bad("invalid_request", "The client's credentials belong in the Authorization header."));
     }
@@ -72,8 +72,8 @@ fn grant(state: &State, request: &Request) -> Result<Reply, OauthError> {
         Some("client_credentials") => {}
         Some(_) => return Err(bad("unsupported_grant_type", "The grant type is not supported.")),
     }
-    // What comes without a scope, or with a group that the account may not act for, is in no public source; RFC 6749
-    // has this error for both.
+    // No public source says what happens without a scope, or with a group for which the account may not act. RFC 6749 has
+    // this error for both.
     let scope = field("scope").unwrap_or_default();
     let tsg_id = scope.strip_prefix("tsg_id:").filter(|id| may_act_for(state, account, id));
     let tsg_id = tsg_id.ok_or(bad("invalid_scope", "Unknown or invalid scope"))?;
@@ -102,13 +102,13 @@ fn find_account<'a>(state: &'a State, request: &Request) -> Option<&'a ServiceAc
     all.find(|account| account.client_id == id && account.client_secret == secret)
 }
 
-/// An account acts for its own group and for those below it, not for its siblings (PAN, "Scope").
+/// An account acts for its own group and for groups below it, but not for other groups (PAN, "Scope").
 fn may_act_for(state: &State, account: &ServiceAccount, tsg_id: &str) -> bool {
     let is_parent = account.client_id == state.parent.client_id;
     account.tsg_id == tsg_id || is_parent && state.tenants.iter().any(|tenant| tenant.account.tsg_id == tsg_id)
 }
 
-/// The group that a request's token is for.
+/// The group of the token in a request.
 pub(crate) fn authorize(state: &State, request: &Request) -> Result<String, Refused> {
     let tokens = lock(&state.cie_tokens);
     let token = request.credential("Bearer").and_then(|token| tokens.live.get(token));

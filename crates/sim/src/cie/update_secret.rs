@@ -1,4 +1,4 @@
-//! POST …/connection/update-secret: another secret for a connection of the client-credential flow.
+//! POST …/connection/update-secret: replaces the secret of a connection of the client-credential flow.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -10,8 +10,8 @@ use crate::state::State;
 
 const PROVIDERS: [&str; 4] = ["aad", "aad_gov", "aad_cn", "okta"];
 
-/// Stores the secret. It is not tried: no public source says that the real one is, and a wrong one is found out by the
-/// next sync. The order of the checks is not known either.
+/// Stores the secret without a test: no public source says that the real service tests it. With a wrong secret, the next
+/// sync fails. The order of the checks is also unknown.
 pub(crate) fn update(state: &State, tsg_id: &str, body: &Value) -> Result<Reply, Refused> {
     let field = |name: &str| {
         let value = body[name].as_str().filter(|value| !value.is_empty());
@@ -27,11 +27,11 @@ pub(crate) fn update(state: &State, tsg_id: &str, body: &Value) -> Result<Reply,
     }
     let not_found = || Refused::InResult(StatusCode::NOT_FOUND, format!("Directory {id} not found"));
     let mut directory = state.directory(id).filter(|directory| directory.tsg_id == tsg_id).ok_or_else(not_found)?;
-    // What a provider of another kind than the directory's leads to is in no public source.
+    // No public source says what happens if the provider does not match the directory.
     if provider != "okta" {
         return Err(not_found());
     }
-    // Documented is only that the operation is for this flow.
+    // The documents only say that the operation is for this flow.
     if directory.connection.flow != Flow::ClientCredentials {
         return Err(Refused::bad("The directory's connection does not use the Client Credential Flow."));
     }

@@ -1,4 +1,4 @@
-//! The choice of a tenant, the Directories page, and its actions but for Reconnect.
+//! The choice of a tenant, the Directories page, and all its actions except Reconnect.
 
 use std::fmt::Write as _;
 
@@ -6,19 +6,19 @@ use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 
 use super::page::{Page, button, escape, not_found};
-use super::{Place, go_to};
+use super::{Context, redirect_to};
 use crate::clock::shift;
 use crate::config::CONSOLE_HOST;
 use crate::encoding::write_pairs;
 use crate::gateway::model::Directory;
-use crate::gateway::natural;
+use crate::gateway::schedule;
 use crate::message::Reply;
 use crate::state::{State, lock};
 
 /// PAN, "Synchronize Cloud Identity Engine tenants": at least 90 seconds between two full syncs.
 const BETWEEN_FULL_SYNCS: SignedDuration = SignedDuration::from_secs(90);
 
-/// GET /: every tenant by its group.
+/// GET /: every tenant with its group.
 pub(crate) fn pick_tenant(state: &State) -> Reply {
     let mut body = "<table><thead><tr><th>TSG ID</th><th>Tenant</th></tr></thead><tbody>\n".to_owned();
     for tenant in &state.tenants {
@@ -26,11 +26,11 @@ pub(crate) fn pick_tenant(state: &State) -> Reply {
         let _ = writeln!(body, "<tr><td><a href=\"/tenants/{tsg}/directories\">{tsg}</a></td><td>{name}</td></tr>");
     }
     body += "</tbody></table>";
-    Page { title: "Choose a tenant", place: "", body: &body, onward: None }.reply(StatusCode::OK)
+    Page { title: "Choose a tenant", location: "", body: &body, refresh_to: None }.reply(StatusCode::OK)
 }
 
 /// GET …/directories.
-pub(crate) fn list(place: Place<'_>, notice: Option<&str>) -> Reply {
+pub(crate) fn list(context: Context<'_>, notice: Option<&str>) -> Reply {
     let mut body = String::new();
     if let Some(notice) = notice {
         let _ = writeln!(body, "<p class=\"notice\" role=\"status\">{}</p>", escape(notice));
@@ -39,22 +39,22 @@ pub(crate) fn list(place: Place<'_>, notice: Option<&str>) -> Reply {
     let columns = ["Directory Name", "Type", "Domain", "Sync Status", "Last Updated", "Users", "Groups", "Actions"];
     body += &columns.map(|column| format!("<th scope=\"col\">{column}</th>")).concat();
     body += "</tr></thead><tbody>\n";
-    for directory in place.state.directories.iter().map(lock).filter(|known| known.tsg_id == place.tsg_id) {
-        body += &render_row(place, &directory);
+    for directory in context.state.directories.iter().map(lock).filter(|known| known.tsg_id == context.tsg_id) {
+        body += &render_row(context, &directory);
     }
     body += "</tbody></table>";
-    frame(place, "Directories", &body, StatusCode::OK)
+    frame(context, "Directories", &body, StatusCode::OK)
 }
 
-fn render_row(place: Place<'_>, directory: &Directory) -> String {
-    let path = |what: &str| place.path_of(&directory.id, what);
-    // The manual has no word for a sync that failed, and says that Success may be wrong.
+fn render_row(context: Context<'_>, directory: &Directory) -> String {
+    let path = |what: &str| context.path_of(&directory.id, what);
+    // The manual has no status for a failed sync, and says that Success may be wrong.
     let cells = [
         &directory.name,
         "Okta",
         &directory.domain,
         "Success",
-        &show_time(shift(directory.sync.last_success, place.state.skew_of(CONSOLE_HOST))),
+        &show_time(shift(directory.sync.last_success, context.state.skew_of(CONSOLE_HOST))),
     ];
     let cells: String = cells.iter().map(|cell| format!("<td>{}</td>", escape(cell))).collect();
     let (users, groups) = (directory.sync.users.count(), directory.sync.groups.count());
@@ -72,53 +72,56 @@ fn render_row(place: Place<'_>, directory: &Directory) -> String {
     )
 }
 
-/// POST …/full-sync and …/sync-changes. A sync that fails leaves the times as they were, and says nothing.
-pub(crate) fn sync(place: Place<'_>, id: &str, full: bool) -> Reply {
-    let now = place.state.clock.now();
-    let Some(mut directory) = find(place, id) else { return not_found() };
+/// POST …/full-sync and …/sync-changes. A failed sync keeps the old times and shows no error.
+pub(crate) fn sync(context: Context<'_>, id: &str, full: bool) -> Reply {
+    let now = context.state.clock.now();
+    let Some(mut directory) = find(context, id) else { return not_found() };
     let last = directory.sync.full_at.filter(|_| full);
     if last.is_some_and(|last| now.duration_since(last) < BETWEEN_FULL_SYNCS) {
-        return return_with(place, "Wait at least 90 seconds between full syncs.");
+        return redirect_with_notice(context, "Wait at least 90 seconds between full syncs.");
     }
     if full {
         directory.sync.full_at = Some(now);
     }
-    natural::run(place.state, &mut directory, now, full);
+    schedule::run(context.state, &mut directory, now, full);
     let what = if full { "full sync" } else { "sync of changes" };
-    return_with(place, &format!("{}: the {what} was started.", directory.name))
+    redirect_with_notice(context, &format!("{}: the {what} was started.", directory.name))
 }
 
-/// GET …/remove: asks first, as the console does.
-pub(crate) fn ask_to_remove(place: Place<'_>, id: &str) -> Reply {
-    let Some(directory) = find(place, id) else { return not_found() };
-    let yes = button(&place.path_of(id, "remove"), "Yes");
-    let (name, back) = (escape(&directory.name), escape(&place.path()));
+/// GET …/remove: asks first, like the console.
+pub(crate) fn ask_to_remove(context: Context<'_>, id: &str) -> Reply {
+    let Some(directory) = find(context, id) else { return not_found() };
+    let yes = button(&context.path_of(id, "remove"), "Yes");
+    let (name, back) = (escape(&directory.name), escape(&context.path()));
     let body = format!(
         "<div class=\"card\"><p>Remove the directory <b>{name}</b>?</p>\
          <div class=\"end\">{yes}<form method=\"get\" action=\"{back}\"><button>No</button></form></div></div>"
     );
-    frame(place, "Remove", &body, StatusCode::OK)
+    frame(context, "Remove", &body, StatusCode::OK)
 }
 
-/// POST …/remove: a move that nothing leads back from, and that the simulator therefore does not make.
-pub(crate) fn refuse_to_remove(place: Place<'_>, id: &str) -> Reply {
-    let Some(directory) = find(place, id) else { return not_found() };
-    return_with(place, &format!("{} was not removed: the simulator removes no directory.", directory.name))
+/// POST …/remove: cannot be rolled back, so the simulator does not do it.
+pub(crate) fn refuse_to_remove(context: Context<'_>, id: &str) -> Reply {
+    let Some(directory) = find(context, id) else { return not_found() };
+    redirect_with_notice(
+        context,
+        &format!("{} was not removed: the simulator does not remove directories.", directory.name),
+    )
 }
 
-/// The directory of this id, if it is one of the place's.
-pub(crate) fn find<'a>(place: Place<'a>, id: &str) -> Option<std::sync::MutexGuard<'a, Directory>> {
-    place.state.directory(id).filter(|directory| directory.tsg_id == place.tsg_id)
+/// The directory with this id, if it belongs to the tenant of the page.
+pub(crate) fn find<'a>(context: Context<'a>, id: &str) -> Option<std::sync::MutexGuard<'a, Directory>> {
+    context.state.directory(id).filter(|directory| directory.tsg_id == context.tsg_id)
 }
 
-/// Sends the browser to the Directories page, which says the sentence.
-pub(crate) fn return_with(place: Place<'_>, notice: &str) -> Reply {
-    go_to(&format!("{}?{}", place.path(), write_pairs([("notice", notice)])))
+/// Sends the browser to the Directories page, which shows the notice.
+pub(crate) fn redirect_with_notice(context: Context<'_>, notice: &str) -> Reply {
+    redirect_to(&format!("{}?{}", context.path(), write_pairs([("notice", notice)])))
 }
 
-pub(crate) fn frame(place: Place<'_>, title: &str, body: &str, status: StatusCode) -> Reply {
-    let place = format!("{} (TSG {})", place.tenant, place.tsg_id);
-    Page { title, place: &place, body, onward: None }.reply(status)
+pub(crate) fn frame(context: Context<'_>, title: &str, body: &str, status: StatusCode) -> Reply {
+    let location = format!("{} (TSG {})", context.tenant, context.tsg_id);
+    Page { title, location: &location, body, refresh_to: None }.reply(status)
 }
 
 fn show_time(at: Timestamp) -> String {

@@ -2,14 +2,14 @@
 
 use http::StatusCode;
 
-use super::Place;
+use super::Context;
 use super::page::{Page, escape};
 use crate::gateway::model::{Directory, Draft, Flow};
 use crate::message::Reply;
 
-/// Shows the form. While `testing`, nothing can be changed, and the page goes on to the result by itself.
-pub(crate) fn show(place: Place<'_>, directory: &Directory, draft: &Draft, testing: bool) -> Reply {
-    let path = place.path_of(&directory.id, "reconnect");
+/// Shows the form. While `testing`, the form is locked, and the page moves to the result by itself.
+pub(crate) fn show(context: Context<'_>, directory: &Directory, draft: &Draft, testing: bool) -> Reply {
+    let path = context.path_of(&directory.id, "reconnect");
     let refused = draft.refused.as_ref().filter(|_| !testing);
     let refused = refused.map(|text| format!("<p class=\"notice bad\" role=\"alert\">{}</p>\n", escape(text)));
     let body = format!(
@@ -28,9 +28,10 @@ pub(crate) fn show(place: Place<'_>, directory: &Directory, draft: &Draft, testi
         name = show_name(draft),
         end = show_end(draft),
     );
-    let (title, bar) = (format!("Reconnect {}", directory.name), format!("{} (TSG {})", place.tenant, place.tsg_id));
-    let onward = testing.then_some(path.as_str());
-    Page { title: &title, place: &bar, body: &body, onward }.reply(StatusCode::OK)
+    let (title, location) =
+        (format!("Reconnect {}", directory.name), format!("{} (TSG {})", context.tenant, context.tsg_id));
+    let refresh_to = testing.then_some(path.as_str());
+    Page { title: &title, location: &location, body: &body, refresh_to }.reply(StatusCode::OK)
 }
 
 fn show_flow(draft: &Draft) -> String {
@@ -70,7 +71,7 @@ fn show_boxes(draft: &Draft) -> String {
 }
 
 fn show_fields(directory: &Directory, draft: &Draft) -> String {
-    let entered = if draft.client_secret.is_empty() { "" } else { "A secret is entered; it is not shown again." };
+    let entered = if draft.client_secret.is_empty() { "" } else { "A secret is entered. It is not shown again." };
     format!(
         "<div class=\"field\"><label for=\"domain\">Domain</label>\
          <input type=\"text\" id=\"domain\" value=\"{domain}\" readonly>\

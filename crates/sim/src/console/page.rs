@@ -1,4 +1,4 @@
-//! The frame of every page: its head, its style, and text made safe for HTML.
+//! The frame of every page: its head and its style. Also escapes text for HTML.
 
 use http::{HeaderValue, StatusCode, header};
 
@@ -47,26 +47,26 @@ details button { width: 100%; text-align: left; padding: 4px 10px; }
 form:has(#flow-client-credential:checked) .sign-in { display: none; }
 ";
 
-/// A page. `place` says where one is, in the bar at the top; `body` is HTML. A page that is only passed through asks to
-/// be left for another one a second later.
+/// A page. The bar at the top shows `location`, and `body` is HTML. With `refresh_to`, the browser loads that path after a
+/// second.
 pub(crate) struct Page<'a> {
     pub(crate) title: &'a str,
-    pub(crate) place: &'a str,
+    pub(crate) location: &'a str,
     pub(crate) body: &'a str,
-    pub(crate) onward: Option<&'a str>,
+    pub(crate) refresh_to: Option<&'a str>,
 }
 
 impl Page<'_> {
     pub(crate) fn reply(&self, status: StatusCode) -> Reply {
-        let (title, place, body) = (escape(self.title), escape(self.place), self.body);
-        let onward = self.onward.map(escape);
-        let refresh = onward.map(|path| format!("<meta http-equiv=\"refresh\" content=\"1; url={path}\">"));
+        let (title, location, body) = (escape(self.title), escape(self.location), self.body);
+        let refresh_to = self.refresh_to.map(escape);
+        let refresh = refresh_to.map(|path| format!("<meta http-equiv=\"refresh\" content=\"1; url={path}\">"));
         let refresh = refresh.unwrap_or_default();
         let html = format!(
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">{refresh}\
              <meta name=\"viewport\" content=\"width=device-width\"><title>{title} - Cloud Identity Engine</title>\
              <style>{STYLE}</style></head>\n<body><header><b>Cloud Identity Engine</b><span>simulated</span>\
-             <span>{place}</span><a href=\"/\">Tenants</a></header>\n<main><h1>{title}</h1>\n{body}\n</main></body></html>\n"
+             <span>{location}</span><a href=\"/\">Tenants</a></header>\n<main><h1>{title}</h1>\n{body}\n</main></body></html>\n"
         );
         let mut reply = Reply::empty(status);
         reply.body = html.into();
@@ -82,16 +82,16 @@ impl Page<'_> {
 }
 
 pub(crate) fn not_found() -> Reply {
-    let body = "<p>There is nothing here. <a href=\"/\">Choose a tenant</a>.</p>";
-    Page { title: "Not found", place: "", body, onward: None }.reply(StatusCode::NOT_FOUND)
+    let body = "<p>This page does not exist. <a href=\"/\">Choose a tenant</a>.</p>";
+    Page { title: "Not found", location: "", body, refresh_to: None }.reply(StatusCode::NOT_FOUND)
 }
 
-/// A form that is nothing but one button.
+/// A form with a single button.
 pub(crate) fn button(path: &str, label: &str) -> String {
     format!("<form method=\"post\" action=\"{}\"><button>{}</button></form>", escape(path), escape(label))
 }
 
-/// Text as it may stand in HTML, in an attribute too.
+/// Escapes text for HTML, including attributes.
 pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! Test, submit and restore of a connection: the rules of the console's Reconnect dialogue.
+//! Tests, submits, and restores a connection with the rules of the console's Reconnect dialog.
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -19,7 +19,7 @@ struct Test {
     domain: String,
     client_id: String,
     client_secret: String,
-    /// What the submit is going to ask for; the directory's present choice if it is not said.
+    /// The value that the submit will send. The default is the current value of the directory.
     collect_applications: Option<bool>,
 }
 
@@ -35,7 +35,7 @@ struct Submit {
     name: Option<String>,
 }
 
-/// POST …/test-connection: really takes a token and reads, and gives a receipt if all went well.
+/// POST …/test-connection: really gets a token and reads, and returns a receipt if everything worked.
 pub(crate) fn test(state: &State, id: &str, request: &Request) -> Result<Reply, Refused> {
     let test: Test = read_body(request)?;
     let mut directory = state.directory(id).ok_or_else(|| no_directory(id))?;
@@ -58,9 +58,10 @@ pub(crate) fn test(state: &State, id: &str, request: &Request) -> Result<Reply, 
         auth_logs: directory.connection.auth_logs,
         last_sign_in: None,
     };
-    let collected = match state.contrary.plays(Belief::TestGetsAToken) {
-        true => Ok(()),
-        false => sync::collect(state, &directory.domain, &connection, state.clock.now()),
+    let collected = if state.false_beliefs.takes_effect(Belief::TestGetsAToken) {
+        Ok(())
+    } else {
+        sync::collect(state, &directory.domain, &connection, state.clock.now())
     };
     let body = match collected {
         Err(reason) => json!({ "result": "failed", "reason": reason }),
@@ -74,7 +75,7 @@ pub(crate) fn test(state: &State, id: &str, request: &Request) -> Result<Reply, 
     Ok(Reply::json(StatusCode::OK, &body))
 }
 
-/// POST …/reconnect: submits what was tested, in place; domain and directory stay the same.
+/// POST …/reconnect: submits the tested connection. The domain and the directory stay the same.
 pub(crate) fn reconnect(state: &State, id: &str, request: &Request) -> Result<Reply, Refused> {
     let submit: Submit = read_body(request)?;
     let mut directory = state.directory(id).ok_or_else(|| no_directory(id))?;
@@ -86,15 +87,15 @@ pub(crate) fn reconnect(state: &State, id: &str, request: &Request) -> Result<Re
     let credentials = digest_credentials(&submit.client_id, &submit.client_secret);
     let receipt = directory.receipts.iter_mut().find(|receipt| receipt.value == submit.receipt);
     match receipt {
-        Some(receipt) if receipt.used => return Err(conflict("the receipt was used before")),
+        Some(receipt) if receipt.used => return Err(conflict("the receipt was already used")),
         Some(receipt) if receipt.credentials != credentials => {
-            return Err(conflict("the receipt is for other credentials: test these first"));
+            return Err(conflict("the receipt is for other credentials: test these credentials first"));
         }
         Some(receipt) if collect_applications && !receipt.with_applications => {
             return Err(conflict("the test did not read applications: test with collect_applications first"));
         }
         Some(receipt) => receipt.used = true,
-        None => return Err(conflict("no such receipt: the connection must be tested before it is submitted")),
+        None => return Err(conflict("the receipt is unknown: test the connection before you submit it")),
     }
     let new = Connection {
         flow: submit.flow,
@@ -104,38 +105,38 @@ pub(crate) fn reconnect(state: &State, id: &str, request: &Request) -> Result<Re
         auth_logs: directory.connection.auth_logs,
         last_sign_in: None,
     };
-    if state.contrary.plays(Belief::SubmitSubmits) {
+    if state.false_beliefs.takes_effect(Belief::SubmitSubmits) {
         let mut answer = directory.render(state.skew_of(GATEWAY_HOST));
         answer["connection"]["flow"] = json!(new.flow);
         answer["connection"]["client_id"] = json!(new.client_id);
         return Ok(Reply::json(StatusCode::OK, &answer));
     }
-    if state.contrary.plays(Belief::SubmitIsWhatRuns) {
+    if state.false_beliefs.takes_effect(Belief::SubmitIsWhatRuns) {
         directory.shown = Some(new);
         return Ok(Reply::json(StatusCode::OK, &directory.render(state.skew_of(GATEWAY_HOST))));
     }
-    let renamed = state.contrary.plays(Belief::NameStays).then(|| "renamed".to_owned());
+    let renamed = state.false_beliefs.takes_effect(Belief::NameStays).then(|| "renamed".to_owned());
     directory.submit(new, renamed.unwrap_or(name));
     directory.shown = None;
-    if state.contrary.plays(Belief::SyncsLoseNothing) {
+    if state.false_beliefs.takes_effect(Belief::SyncsLoseNothing) {
         directory.loses = (1, 1);
     }
     sync::run(state, &mut directory, state.clock.now());
     Ok(Reply::json(StatusCode::OK, &directory.render(state.skew_of(GATEWAY_HOST))))
 }
 
-/// POST …/restore: back to the connection before. The simulated gateway kept the refresh token, so nobody has to sign
-/// in; it works as long as the old app does.
+/// POST …/restore: restores the previous connection. The simulated gateway kept the refresh token, so nobody must sign
+/// in. It works as long as the legacy client does.
 pub(crate) fn restore(state: &State, id: &str, request: &Request) -> Result<Reply, Refused> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Nothing {}
-    let Nothing {} = read_body(request)?;
+    struct RestoreBody {}
+    let RestoreBody {} = read_body(request)?;
     let mut directory = state.directory(id).ok_or_else(|| no_directory(id))?;
-    if state.contrary.plays(Belief::RestoreRestores) {
+    if state.false_beliefs.takes_effect(Belief::RestoreRestores) {
         return Ok(Reply::json(StatusCode::OK, &directory.render(state.skew_of(GATEWAY_HOST))));
     }
-    // What was shown and never ran is not shown any more.
+    // If the shown connection never ran, show the real connection again.
     if directory.shown.take().is_some() {
         return Ok(Reply::json(StatusCode::OK, &directory.render(state.skew_of(GATEWAY_HOST))));
     }
@@ -144,9 +145,9 @@ pub(crate) fn restore(state: &State, id: &str, request: &Request) -> Result<Repl
     if previous.flow == Flow::AuthorizationCode
         && let Err(reason) = sync::collect(state, &directory.domain, &previous, now)
     {
-        return Err(conflict(&format!("the earlier connection does not work any more: {reason}")));
+        return Err(conflict(&format!("the earlier connection no longer works: {reason}")));
     }
-    if state.contrary.plays(Belief::RestoreIsWhatRuns) {
+    if state.false_beliefs.takes_effect(Belief::RestoreIsWhatRuns) {
         directory.shown = Some(previous);
         return Ok(Reply::json(StatusCode::OK, &directory.render(state.skew_of(GATEWAY_HOST))));
     }
@@ -170,14 +171,14 @@ fn read_body<T: DeserializeOwned>(request: &Request) -> Result<T, Refused> {
 fn check_flow(flow: Flow) -> Result<(), Refused> {
     match flow {
         Flow::ClientCredentials => Ok(()),
-        Flow::AuthorizationCode => Err(unprocessable("the authorization-code flow needs a person who signs in")),
+        Flow::AuthorizationCode => Err(unprocessable("the authorization-code flow needs a person to sign in")),
     }
 }
 
 /// PAN, "Reconnect Okta Directory": "You cannot change the Domain."
 fn check_domain(directory: &Directory, domain: &str) -> Result<(), Refused> {
     if domain.contains("://") || domain.contains('/') {
-        return Err(unprocessable("the domain must be without scheme and path"));
+        return Err(unprocessable("the domain must have no scheme and no path"));
     }
     if domain != directory.domain {
         return Err(unprocessable("the domain of a directory cannot be changed"));
@@ -188,7 +189,7 @@ fn check_domain(directory: &Directory, domain: &str) -> Result<(), Refused> {
 fn check_name(name: &str) -> Result<(), Refused> {
     if !is_directory_name(name) {
         return Err(unprocessable(
-            "the directory name must have at most 15 lower-case letters, digits, hyphens, periods or underscores",
+            "the directory name must have at most 15 lower-case letters, digits, hyphens, periods, or underscores",
         ));
     }
     Ok(())

@@ -1,9 +1,9 @@
-//! The automation gateway in front of the directories: a JSON interface of the kind an owner may put before the
-//! console, as Cloud Identity Engine itself has no public operation that switches a connection's flow.
+//! The automation gateway in front of the directories. It is a JSON interface that an owner may put before the console,
+//! because Cloud Identity Engine has no public operation that switches the flow of a connection.
 
 mod connection;
 pub(crate) mod model;
-pub(crate) mod natural;
+pub(crate) mod schedule;
 pub(crate) mod sync;
 
 use http::{Method, StatusCode};
@@ -64,7 +64,7 @@ fn dispatch(state: &State, request: &Request) -> Result<Reply, Refused> {
     }
 }
 
-/// GET /v1/directories: a quarter of them a page, so that small and large fleets alike have several pages.
+/// GET /v1/directories: a quarter of the directories per page, so that small and large fleets have several pages.
 fn list(state: &State, request: &Request) -> Result<Reply, Refused> {
     let start = match request.parameter("cursor") {
         None => 0,
@@ -72,7 +72,7 @@ fn list(state: &State, request: &Request) -> Result<Reply, Refused> {
             .strip_prefix("at-")
             .and_then(|position| position.parse::<usize>().ok())
             .filter(|position| *position <= state.directories.len())
-            .ok_or_else(|| Refused::new(StatusCode::BAD_REQUEST, "bad_request", "the cursor is not known"))?,
+            .ok_or_else(|| Refused::new(StatusCode::BAD_REQUEST, "bad_request", "the cursor is unknown"))?,
     };
     let size = (state.directories.len() / 4).clamp(state.config.page_size.max(1), 100.max(state.config.page_size));
     let end = start.saturating_add(size).min(state.directories.len());
@@ -88,7 +88,7 @@ fn show(state: &State, id: &str) -> Result<Reply, Refused> {
     Ok(Reply::json(StatusCode::OK, &directory.render(state.skew_of(GATEWAY_HOST))))
 }
 
-/// GET /v1/directories/{id}/status: the sync that is due by now is made on the way.
+/// GET /v1/directories/{id}/status. First makes a sync if one is due.
 fn show_status(state: &State, id: &str) -> Result<Reply, Refused> {
     let mut directory = state.directory(id).ok_or_else(|| no_directory(id))?;
     let now = state.clock.now();

@@ -1,4 +1,4 @@
-//! A directory connection as the gateway keeps it.
+//! A directory and its connection, as the gateway stores them.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -9,9 +9,9 @@ use super::sync::Access;
 use crate::clock::{shift, to_rfc3339};
 use crate::ids::Mint;
 use crate::okta::token::REFRESH_LIFETIME;
-use crate::population::Held;
+use crate::population::Collected;
 
-/// The OAuth flow a connection uses.
+/// The OAuth flow of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Flow {
@@ -19,7 +19,7 @@ pub(crate) enum Flow {
     ClientCredentials,
 }
 
-/// The state of the last sync. `in_progress` is in the interface for real gateways; syncs here take no time.
+/// The state of the last sync. Syncs here take no time, so the state `in_progress` of real gateways does not occur.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SyncStatus {
@@ -36,21 +36,21 @@ pub(crate) struct Directory {
     /// The tenant service group that it belongs to.
     pub(crate) tsg_id: String,
     pub(crate) connection: Connection,
-    /// The connection that is shown, where it is not the one that syncs.
+    /// The connection that is shown, if another connection syncs.
     pub(crate) shown: Option<Connection>,
-    /// The access that is kept from sync to sync, and until when it is good; where tokens are cached.
+    /// If tokens are cached: the access for all syncs, and when it expires.
     pub(crate) access: Option<(Access, Timestamp)>,
-    /// What `restore` goes back to.
+    /// The connection that `restore` restores.
     pub(crate) previous: Option<Connection>,
     pub(crate) sync: Sync,
-    /// How many users and groups every sync loses without a word.
+    /// How many users and groups every sync loses silently.
     pub(crate) loses: (usize, usize),
     pub(crate) receipts: Vec<Receipt>,
     /// How many times a connection was submitted.
     pub(crate) submits: u32,
-    /// It makes no syncs, whoever asks.
+    /// Whether it makes no syncs at all.
     pub(crate) paused: bool,
-    /// The Reconnect form which a person has open in the console.
+    /// The Reconnect form that a person has open in the console.
     pub(crate) draft: Option<Draft>,
     pub(crate) mint: Mint,
 }
@@ -64,44 +64,45 @@ pub(crate) struct Connection {
     pub(crate) collect_applications: bool,
     /// "Collect authentication logs and forward to Strata Logging Service".
     pub(crate) auth_logs: bool,
-    /// When an administrator signed in last; only the authorization-code flow has such a moment.
+    /// When an administrator last signed in. Only the authorization-code flow has a sign-in.
     pub(crate) last_sign_in: Option<Timestamp>,
 }
 
 impl Connection {
-    /// When the refresh token of a connection of the authorization-code flow ends, if it is known when it began.
-    pub(crate) fn ends(&self) -> Option<Timestamp> {
+    /// When the refresh token of the authorization-code flow expires, if the time of the sign-in is known.
+    pub(crate) fn expires(&self) -> Option<Timestamp> {
         self.last_sign_in.filter(|_| self.flow == Flow::AuthorizationCode).map(|at| at + REFRESH_LIFETIME)
     }
 
     pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
-        self.ends().is_some_and(|end| end <= now)
+        self.expires().is_some_and(|end| end <= now)
     }
 }
 
-/// What the last sync brought.
+/// The results of the syncs.
 #[derive(Clone, Debug)]
 pub(crate) struct Sync {
     pub(crate) status: SyncStatus,
     pub(crate) last_success: Timestamp,
     pub(crate) attempted: Option<Timestamp>,
-    /// The last instant on the directory's own timetable that is done with.
-    pub(crate) natural: Timestamp,
-    /// When applications were collected last, or tried to be, by the present connection.
+    /// The time of the last scheduled sync that was handled.
+    pub(crate) scheduled_until: Timestamp,
+    /// When the current connection last collected applications, or tried to.
     pub(crate) applications_at: Option<Timestamp>,
-    /// When everything was collected last at somebody's wish.
+    /// When a person last started a full sync.
     pub(crate) full_at: Option<Timestamp>,
-    pub(crate) users: Held,
-    /// The groups besides "Everyone"; group 1 is the first of them.
-    pub(crate) groups: Held,
+    pub(crate) users: Collected,
+    /// The groups without "Everyone". Group 1 is the first.
+    pub(crate) groups: Collected,
     pub(crate) applications: usize,
-    /// How many syncs went well, and how many did not.
+    /// The number of successful syncs.
     pub(crate) good: u64,
+    /// The number of failed syncs.
     pub(crate) failed: u64,
 }
 
-/// A Reconnect form as it is being filled in. The form lives here and not in the page, so that a secret which was
-/// entered is never sent back.
+/// A Reconnect form that a person is filling in. The server stores the form, so that no page contains a secret that was
+/// entered.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) flow: Flow,
@@ -110,17 +111,17 @@ pub(crate) struct Draft {
     pub(crate) client_id: String,
     pub(crate) client_secret: String,
     pub(crate) name: String,
-    /// When the person signed in with Okta, and for which client.
+    /// When the person signed in with Okta, and the client.
     pub(crate) signed_in: Option<(Timestamp, String)>,
-    /// What the last test said.
+    /// The result of the last test.
     pub(crate) tested: Option<Result<(), String>>,
     /// Whether any test of this form has succeeded.
     pub(crate) passed: bool,
-    /// Why the last press of a button led to nothing.
+    /// Why the last button had no effect.
     pub(crate) refused: Option<String>,
 }
 
-/// The proof of a passed test, for these very credentials and good for one submit.
+/// The receipt of a passed test. It is valid for these credentials and for one submit.
 #[derive(Clone, Debug)]
 pub(crate) struct Receipt {
     pub(crate) value: String,
@@ -129,34 +130,34 @@ pub(crate) struct Receipt {
     pub(crate) used: bool,
 }
 
-/// What a receipt remembers of the credentials it was given for.
+/// The digest by which a receipt recognizes its credentials.
 pub(crate) fn digest_credentials(client_id: &str, client_secret: &str) -> [u8; 32] {
     Sha256::digest(format!("{client_id}\n{client_secret}")).into()
 }
 
-/// PAN, "Reconnect Okta Directory": up to 15 lower-case letters, digits, hyphens, periods and underscores.
+/// PAN, "Reconnect Okta Directory": up to 15 lower-case letters, digits, hyphens, periods, and underscores.
 pub(crate) fn is_directory_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
     !name.is_empty() && name.len() <= 15 && name.chars().all(allowed)
 }
 
 impl Directory {
-    /// Puts a new connection in the place of the present one.
+    /// Replaces the current connection.
     pub(crate) fn submit(&mut self, new: Connection, name: String) {
-        // A second submit for the same client, say with its second secret, must not bury the way back.
+        // Keep the earlier connection if the same client is submitted again, for example with its second secret.
         let same_client = self.connection.flow == new.flow && self.connection.client_id == new.client_id;
         let old = std::mem::replace(&mut self.connection, new);
         if !same_client || self.previous.is_none() {
             self.previous = Some(old);
         }
-        // The token of the test is not kept either.
+        // The new connection gets a new token.
         self.access = None;
         self.name = name;
         self.submits += 1;
         self.sync.applications_at = None;
     }
 
-    /// Another directory with the same connection, in a place that is not looked at.
+    /// Another directory with the same connection, which no interface shows.
     pub(crate) fn unseen(&self) -> Self {
         Self {
             id: format!("{}-elsewhere", self.id),
@@ -182,7 +183,7 @@ impl Directory {
         self.shown.as_ref().unwrap_or(&self.connection)
     }
 
-    /// As the gateway shows it, whose clock is ahead by `skew`.
+    /// The directory as the gateway shows it. The clock of the gateway is ahead by `skew`.
     pub(crate) fn render(&self, skew: SignedDuration) -> Value {
         let connection = self.shown();
         json!({

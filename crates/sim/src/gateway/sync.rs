@@ -1,4 +1,4 @@
-//! What a directory does with its org: it takes a token and reads. A connection test does the same.
+//! How a directory reads from its org: it gets a token and reads. A connection test does the same.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,16 +11,16 @@ use crate::encoding::write_pairs;
 use crate::message::{Reply, Request};
 use crate::okta::Call;
 use crate::okta::token::{self, Refresh};
-use crate::population::Held;
+use crate::population::Collected;
 use crate::state::State;
 
-/// How the directories name themselves to the orgs; their token grants in the System Log are known by it.
+/// The user agent of the directories. It identifies their token grants in the System Log.
 pub(crate) const USER_AGENT: &str = "PaloAltoNetworks-CIE/1.0";
 
-/// A scope, and the path that it opens.
+/// A scope, and a path that requires it.
 type Read = (&'static str, &'static str);
 
-/// What each collection needs, and where it reads; users and groups come first.
+/// The scopes and paths that each sync reads. Users and groups come first.
 const READS: [Read; 4] = [
     ("okta.users.read", "/api/v1/users"),
     ("okta.groups.read", "/api/v1/groups"),
@@ -28,28 +28,28 @@ const READS: [Read; 4] = [
     ("okta.logs.read", "/api/v1/logs"),
 ];
 const APPS_READ: Read = ("okta.apps.read", "/api/v1/apps");
-/// The scopes without which the gateway calls a connection of the authorization-code flow broken.
+/// The scopes that a connection of the authorization-code flow needs at the gateway.
 const NEEDED: [&str; 3] = ["okta.users.read", "okta.groups.read", "okta.apps.read"];
 
 /// What a connection may read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reach {
+pub(crate) struct Readable {
     pub(crate) users: bool,
     pub(crate) groups: bool,
     pub(crate) applications: bool,
 }
 
-/// What a directory got from its org to read with.
+/// The access that a directory got from its org.
 #[derive(Clone, Debug)]
 pub(crate) enum Access {
     /// A service client's token.
     Token(String),
-    /// The scopes of a token of the authorization-code flow, which has no value here.
+    /// The scopes of a token of the authorization-code flow. The token itself has no value here.
     Scopes(Vec<String>),
 }
 
-/// Syncs a directory through its current connection and notes how it went. A refused sync leaves the last counts: what
-/// was collected stays in use, which is why a broken connection is seen late.
+/// Syncs a directory with its current connection and records the result. A refused sync keeps the last counts, because the
+/// collected data stays in use. That is why a broken connection is noticed late.
 pub(crate) fn run(state: &State, directory: &mut Directory, now: Timestamp) {
     if directory.paused {
         return;
@@ -58,38 +58,45 @@ pub(crate) fn run(state: &State, directory: &mut Directory, now: Timestamp) {
     match collect(state, &directory.domain, &directory.connection, now) {
         Ok(()) => {
             let applications = directory.connection.collect_applications;
-            take_over(state, directory, Reach { users: true, groups: true, applications }, now);
+            record_success(state, directory, Readable { users: true, groups: true, applications }, now);
         }
-        Err(_) => fail(directory),
+        Err(_) => record_failure(directory),
     }
 }
 
-/// Notes what a sync could read as what the directory holds from now on.
-pub(crate) fn take_over(state: &State, directory: &mut Directory, reach: Reach, now: Timestamp) {
+/// Records a successful sync: from now on the directory holds what this sync could read.
+pub(crate) fn record_success(state: &State, directory: &mut Directory, readable: Readable, now: Timestamp) {
     let found = state.org(&directory.domain).map(|org| (org.population, org.apps.len()));
     let Some((population, apps)) = found else { return };
-    let ((lost_users, lost_groups), sync) = (directory.loses, &mut directory.sync);
-    let held = |readable: bool, lost: usize, of: usize| Held::all_but(if readable { lost } else { of }, of);
-    (sync.status, sync.last_success, sync.good) = (SyncStatus::Success, now, sync.good + 1);
-    sync.users = held(reach.users, lost_users, population.users);
+    let (lost_users, lost_groups) = directory.loses;
+    let sync = &mut directory.sync;
+    sync.status = SyncStatus::Success;
+    sync.last_success = now;
+    sync.good += 1;
+    let collected = |readable: bool, lost: usize, total: usize| {
+        let missing = if readable { lost } else { total };
+        Collected::all_but(missing, total)
+    };
+    sync.users = collected(readable.users, lost_users, population.users);
     // Cloud Identity Engine leaves out Okta's default group "Everyone" (PAN, "Configure Okta Directory").
-    sync.groups = held(reach.groups, lost_groups, population.own_groups());
-    sync.applications = if reach.applications { apps } else { 0 };
+    sync.groups = collected(readable.groups, lost_groups, population.own_groups());
+    sync.applications = if readable.applications { apps } else { 0 };
 }
 
-/// Notes that a sync failed; everything else stays as it was.
-pub(crate) fn fail(directory: &mut Directory) {
+/// Records a failed sync. Nothing else changes.
+pub(crate) fn record_failure(directory: &mut Directory) {
     directory.sync.status = SyncStatus::Failed;
     directory.sync.failed += 1;
 }
 
-/// Reads everything the connection is to collect; the error says in one line what was refused.
+/// Reads everything that the connection must collect. The error says in one line what was refused.
 pub(crate) fn collect(state: &State, domain: &str, connection: &Connection, now: Timestamp) -> Result<(), String> {
     let reads = list_reads(connection.collect_applications);
     match connection.flow {
         Flow::AuthorizationCode => {
             let needed: Vec<_> = reads.iter().map(|(scope, _)| *scope).filter(|scope| NEEDED.contains(scope)).collect();
-            refresh(state, domain, connection, &needed, &reads, now).map(drop)
+            refresh(state, domain, connection, &needed, &reads, now)?;
+            Ok(())
         }
         Flow::ClientCredentials => {
             let token = fetch_token(state, domain, connection, &reads, now)?;
@@ -98,17 +105,17 @@ pub(crate) fn collect(state: &State, domain: &str, connection: &Connection, now:
     }
 }
 
-/// Finds out what the connection may read. Other than [`collect`] it takes what it gets, and fails only without a token.
-/// That Cloud Identity Engine does so too is an inference: its manual has syncs that are green and lack something.
+/// Finds out what the connection may read. Unlike [`collect`], it accepts less, and fails only without a token. It is an
+/// inference that Cloud Identity Engine does the same: its manual has green syncs that lack something.
 pub(crate) fn probe(
     state: &State,
     domain: &str,
     connection: &Connection,
     applications: bool,
     now: Timestamp,
-) -> Result<Reach, String> {
+) -> Result<Readable, String> {
     let access = authorize(state, domain, connection, applications, now)?;
-    Ok(find_reach(state, domain, &access, applications, now))
+    Ok(find_readable(state, domain, &access, applications, now))
 }
 
 /// Gets a token.
@@ -126,8 +133,14 @@ pub(crate) fn authorize(
     }
 }
 
-/// Tries what the token may read.
-pub(crate) fn find_reach(state: &State, domain: &str, access: &Access, applications: bool, now: Timestamp) -> Reach {
+/// Tries every path with the token.
+pub(crate) fn find_readable(
+    state: &State,
+    domain: &str,
+    access: &Access,
+    applications: bool,
+    now: Timestamp,
+) -> Readable {
     let reads = list_reads(applications);
     let may = |wanted: &str| match access {
         Access::Scopes(scopes) => scopes.iter().any(|scope| scope == wanted),
@@ -136,7 +149,7 @@ pub(crate) fn find_reach(state: &State, domain: &str, access: &Access, applicati
             .find(|(scope, _)| *scope == wanted)
             .is_some_and(|(scope, path)| read(state, domain, token, scope, path, now).is_ok()),
     };
-    Reach { users: may(READS[0].0), groups: may(READS[1].0), applications: may(APPS_READ.0) }
+    Readable { users: may(READS[0].0), groups: may(READS[1].0), applications: may(APPS_READ.0) }
 }
 
 fn list_reads(applications: bool) -> Vec<Read> {
@@ -151,9 +164,13 @@ fn refresh(
     reads: &[Read],
     now: Timestamp,
 ) -> Result<Vec<String>, String> {
-    let asked: Vec<_> = reads.iter().map(|(scope, _)| *scope).collect();
-    let refresh =
-        Refresh { client_id: &connection.client_id, expired: connection.is_expired(now), needed, asked: &asked };
+    let requested: Vec<_> = reads.iter().map(|(scope, _)| *scope).collect();
+    let refresh = Refresh {
+        client_id: &connection.client_id,
+        expired: connection.is_expired(now),
+        needed,
+        requested: &requested,
+    };
     at_token_endpoint(state, domain, now, |call| token::refresh(call, &refresh))
 }
 
@@ -168,7 +185,7 @@ pub(crate) fn sign_in(
     at_token_endpoint(state, domain, now, |call| token::sign_in(call, client_id, secret))
 }
 
-/// Does what has no request of its own here as a directory's request to the token endpoint.
+/// Makes a simulated request of a directory to the token endpoint, for operations that have no HTTP form here.
 fn at_token_endpoint<T>(
     state: &State,
     domain: &str,

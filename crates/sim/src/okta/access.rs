@@ -5,7 +5,7 @@ use http::{StatusCode, header};
 use super::Call;
 use super::refusal::Refusal;
 
-/// Lets the call through, or says why not. `scope` is what a bearer token needs; an SSWS token does all.
+/// Allows or refuses the call. A bearer token needs `scope`. An SSWS token allows everything.
 pub(crate) fn authorize(call: &mut Call<'_>, scope: &'static str) -> Result<(), Refusal> {
     if call.request.header(header::AUTHORIZATION).is_none() {
         // Okta error codes, E0000005: a call with neither token nor session has no valid session.
@@ -23,7 +23,7 @@ pub(crate) fn authorize(call: &mut Call<'_>, scope: &'static str) -> Result<(), 
     }
 }
 
-/// Who a call's log events name as the actor: (id, type, display name).
+/// The actor of the log events of a call: (id, type, display name).
 pub(crate) fn find_actor(call: &Call<'_>) -> (String, &'static str, String) {
     let bearer = call.request.credential("Bearer").and_then(|token| call.org.tokens.get(token));
     match bearer {

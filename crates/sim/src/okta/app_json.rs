@@ -1,5 +1,5 @@
-//! How apps, their grants, secrets and refresh tokens look in answers; the shapes follow recordings of the Okta
-//! management API, and the official schema for grants, of which no recording is public.
+//! Apps and their grants, secrets, and refresh tokens as JSON. The shapes follow recordings of the Okta management API.
+//! Grants follow the official schema, because no recording of them is public.
 
 use serde_json::{Map, Value, json};
 
@@ -152,7 +152,7 @@ pub(crate) fn render_grant(org: &Org, app: &App, grant: &Grant, base: &str) -> V
     })
 }
 
-/// A secret of an OIDC app. Its value is in clear, unlike that of an integration: so recordings show.
+/// A secret of an OIDC app. Recordings show its value in clear text, unlike that of an integration.
 pub(crate) fn render_secret(app: &App, secret: &Secret, base: &str) -> Value {
     let own = format!("{base}/api/v1/apps/{}/credentials/secrets/{}", app.id, secret.id);
     let mut links = Map::new();

@@ -1,4 +1,4 @@
-//! `/api/v1/apps`: the list, one app, its grants, secrets and refresh tokens, its lifecycle and its end.
+//! `/api/v1/apps`: the list, one app, its grants, secrets, and refresh tokens, its lifecycle, and its deletion.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -10,17 +10,17 @@ use super::refusal::{Answer, Refusal};
 use super::{Call, app_json, logs};
 use crate::message::Reply;
 
-/// GET /api/v1/apps. There is no filter on redirect URIs or client ids, as at Okta: a caller has to look through all.
+/// GET /api/v1/apps. Like at Okta, no filter covers redirect URIs or client ids: a caller must read all apps.
 pub(crate) fn list(call: &mut Call<'_>) -> Answer {
-    // Okta management API, listApplications: what `filter` may name.
+    // Okta management API, listApplications: the fields that `filter` may use.
     let known = ["id", "status", "name", "credentials.signing.kid", "settings.slo.enabled"];
     let filter = call.request.parameter("filter").map(|text| Filter::parse(&text, &known)).transpose()?;
-    let filter = filter.unwrap_or_else(Filter::everything);
+    let filter = filter.unwrap_or_else(Filter::match_all);
     let prefix = call.request.parameter("q").unwrap_or_default().to_lowercase();
     let matches = |app: &&App| {
         let begins = |text: &str| text.to_lowercase().starts_with(&prefix);
         (begins(&app.name) || begins(&app.label))
-            && filter.fits(&|field, value| match field {
+            && filter.matches(&|field, value| match field {
                 "id" => app.id == value,
                 "status" => app.status.text() == value,
                 "name" => app.name == value,
@@ -46,7 +46,7 @@ pub(crate) fn list_grants(call: &mut Call<'_>, id: &str) -> Answer {
     Ok(Reply::json(StatusCode::OK, &grants))
 }
 
-/// GET /api/v1/apps/{appId}/credentials/secrets: in clear, and so it leaves a trace in the log.
+/// GET /api/v1/apps/{appId}/credentials/secrets: in clear text, so the log records it.
 pub(crate) fn list_secrets(call: &mut Call<'_>, id: &str) -> Answer {
     let (app, base) = (find(call, id)?, call.request.base());
     let secrets = app.oauth.as_ref().map(|client| client.secrets.as_slice()).unwrap_or_default();
@@ -66,7 +66,7 @@ pub(crate) fn list_tokens(call: &mut Call<'_>, id: &str) -> Answer {
     })
 }
 
-/// POST /api/v1/apps/{appId}/lifecycle/activate or deactivate: 200 `{}`, also when nothing changes.
+/// POST /api/v1/apps/{appId}/lifecycle/activate or deactivate: 200 `{}`, even if nothing changes.
 pub(crate) fn change_status(call: &mut Call<'_>, id: &str, verb: &str) -> Answer {
     find(call, id)?;
     let now = call.now;
@@ -85,7 +85,7 @@ pub(crate) fn change_status(call: &mut Call<'_>, id: &str, verb: &str) -> Answer
     Ok(Reply::json(StatusCode::OK, &json!({})))
 }
 
-/// DELETE /api/v1/apps/{appId}: only of an inactive app.
+/// DELETE /api/v1/apps/{appId}: only for an inactive app.
 pub(crate) fn delete(call: &mut Call<'_>, id: &str) -> Answer {
     let app = find(call, id)?;
     if app.status == Status::Active {

@@ -1,9 +1,9 @@
-//! The part of Okta's filter language that the simulator knows: `eq` of texts, joined by `and` and `or`, with parentheses.
+//! The part of Okta's filter language that the simulator supports: `eq` with strings, `and`, `or`, and parentheses.
 
 use super::paging::invalid_search;
 use super::refusal::Refusal;
 
-/// A filter that was read.
+/// A parsed filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Filter {
     Equals(String, String),
@@ -12,25 +12,25 @@ pub(crate) enum Filter {
 }
 
 impl Filter {
-    /// A filter that everything fits.
-    pub(crate) fn everything() -> Self {
+    /// A filter that everything matches.
+    pub(crate) fn match_all() -> Self {
         Self::All(Vec::new())
     }
 
-    /// Reads a filter; E0000031 where it cannot be read, or names a field that the list does not know.
+    /// Parses a filter. Fails with E0000031 if it is invalid or uses an unknown field.
     pub(crate) fn parse(text: &str, known: &[&str]) -> Result<Self, Refusal> {
-        let words = split(text).ok_or_else(invalid_search)?;
-        let mut rest = words.as_slice();
-        let filter = any(&mut rest).filter(|_| rest.is_empty()).ok_or_else(invalid_search)?;
+        let tokens = tokenize(text).ok_or_else(invalid_search)?;
+        let mut rest = tokens.as_slice();
+        let filter = parse_any(&mut rest).filter(|_| rest.is_empty()).ok_or_else(invalid_search)?;
         if filter.fields().iter().all(|field| known.contains(field)) { Ok(filter) } else { Err(invalid_search()) }
     }
 
-    /// Whether something fits, of which `has` tells whether a field has a value.
-    pub(crate) fn fits(&self, has: &impl Fn(&str, &str) -> bool) -> bool {
+    /// Whether an object matches. `has` tells whether a field of the object has a value.
+    pub(crate) fn matches(&self, has: &impl Fn(&str, &str) -> bool) -> bool {
         match self {
             Self::Equals(field, value) => has(field, value),
-            Self::All(parts) => parts.iter().all(|part| part.fits(has)),
-            Self::Any(parts) => parts.iter().any(|part| part.fits(has)),
+            Self::All(parts) => parts.iter().all(|part| part.matches(has)),
+            Self::Any(parts) => parts.iter().any(|part| part.matches(has)),
         }
     }
 
@@ -43,76 +43,77 @@ impl Filter {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Word {
+enum Token {
     Open,
     Close,
     Plain(String),
     Text(String),
 }
 
-fn split(text: &str) -> Option<Vec<Word>> {
-    let mut words = Vec::new();
+fn tokenize(text: &str) -> Option<Vec<Token>> {
+    let mut tokens = Vec::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
         if let Some(after) = rest.strip_prefix('"') {
             let (value, after) = after.split_once('"')?;
-            words.push(Word::Text(value.to_owned()));
+            tokens.push(Token::Text(value.to_owned()));
             rest = after;
         } else if let Some(after) = rest.strip_prefix('(') {
-            words.push(Word::Open);
+            tokens.push(Token::Open);
             rest = after;
         } else if let Some(after) = rest.strip_prefix(')') {
-            words.push(Word::Close);
+            tokens.push(Token::Close);
             rest = after;
         } else {
             let end = rest.find(|c: char| c.is_whitespace() || "()\"".contains(c)).unwrap_or(rest.len());
-            words.push(Word::Plain(rest[..end].to_owned()));
+            tokens.push(Token::Plain(rest[..end].to_owned()));
             rest = &rest[end..];
         }
         rest = rest.trim_start();
     }
-    Some(words)
+    Some(tokens)
 }
 
-fn any(words: &mut &[Word]) -> Option<Filter> {
-    join(words, "or", all, Filter::Any)
+fn parse_any(tokens: &mut &[Token]) -> Option<Filter> {
+    parse_list(tokens, "or", parse_all, Filter::Any)
 }
 
-fn all(words: &mut &[Word]) -> Option<Filter> {
-    join(words, "and", one, Filter::All)
+fn parse_all(tokens: &mut &[Token]) -> Option<Filter> {
+    parse_list(tokens, "and", parse_term, Filter::All)
 }
 
-fn join(
-    words: &mut &[Word],
-    by: &str,
-    part: fn(&mut &[Word]) -> Option<Filter>,
+fn parse_list(
+    tokens: &mut &[Token],
+    separator: &str,
+    part: fn(&mut &[Token]) -> Option<Filter>,
     whole: fn(Vec<Filter>) -> Filter,
 ) -> Option<Filter> {
-    let mut parts = vec![part(words)?];
-    while let Some((Word::Plain(word), rest)) = words.split_first().filter(|(word, _)| is_word(word, by)) {
-        debug_assert!(word.eq_ignore_ascii_case(by));
-        *words = rest;
-        parts.push(part(words)?);
+    let mut parts = vec![part(tokens)?];
+    while let Some((Token::Plain(token), rest)) = tokens.split_first().filter(|(token, _)| is_keyword(token, separator))
+    {
+        debug_assert!(token.eq_ignore_ascii_case(separator));
+        *tokens = rest;
+        parts.push(part(tokens)?);
     }
     Some(if parts.len() == 1 { parts.remove(0) } else { whole(parts) })
 }
 
-fn is_word(word: &Word, wanted: &str) -> bool {
-    matches!(word, Word::Plain(word) if word.eq_ignore_ascii_case(wanted))
+fn is_keyword(token: &Token, wanted: &str) -> bool {
+    matches!(token, Token::Plain(token) if token.eq_ignore_ascii_case(wanted))
 }
 
-fn one(words: &mut &[Word]) -> Option<Filter> {
-    match words {
-        [Word::Open, rest @ ..] => {
-            *words = rest;
-            let inner = any(words)?;
-            let (Word::Close, rest) = words.split_first()? else { return None };
-            *words = rest;
+fn parse_term(tokens: &mut &[Token]) -> Option<Filter> {
+    match tokens {
+        [Token::Open, rest @ ..] => {
+            *tokens = rest;
+            let inner = parse_any(tokens)?;
+            let (Token::Close, rest) = tokens.split_first()? else { return None };
+            *tokens = rest;
             Some(inner)
         }
-        [Word::Plain(field), operator, Word::Text(value), rest @ ..] if is_word(operator, "eq") => {
+        [Token::Plain(field), operator, Token::Text(value), rest @ ..] if is_keyword(operator, "eq") => {
             let filter = Filter::Equals(field.clone(), value.clone());
-            *words = rest;
+            *tokens = rest;
             Some(filter)
         }
         _ => None,
@@ -124,11 +125,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn filters_are_read_or_refused() {
+    fn filters_are_parsed_or_refused() {
         let known = ["kind", "id"];
         let fits = |text: &str, kind: &str, id: &str| {
             let has = |field: &str, value: &str| if field == "kind" { kind == value } else { id == value };
-            Filter::parse(text, &known).map(|filter| filter.fits(&has)).ok()
+            Filter::parse(text, &known).map(|filter| filter.matches(&has)).ok()
         };
         for (text, kind, id, expect) in [
             (r#"kind eq "a.b" and id eq "0oa""#, "a.b", "0oa", Some(true)),

@@ -1,4 +1,4 @@
-//! The System Log: what happened in an org, who did it and with which program. Secrets are never in it.
+//! The System Log: what happened in an org, who did it, and with which program. It never contains secrets.
 
 use http::{StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
@@ -12,10 +12,10 @@ use super::{Call, access};
 use crate::clock::{shift, to_rfc3339};
 use crate::message::Reply;
 
-/// Okta System Log API: without `since`, the last seven days; at most 1000 events, 100 if nothing is said.
-const DEFAULT_REACH: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Okta System Log API: without `since`, the last seven days; at most 1000 events, 100 by default.
+const DEFAULT_RANGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 const DEFAULT_LIMIT: usize = 100;
-const MOST: usize = 1000;
+const MAX_LIMIT: usize = 1000;
 
 /// One event.
 #[derive(Clone, Debug)]
@@ -35,17 +35,17 @@ pub(crate) struct LogEvent {
     grant: Option<TokenGrant>,
 }
 
-/// What the event of a token grant says besides, in `debugContext.debugData`. That Okta puts both there is an
-/// inference: its documents show such members, and promise none.
+/// The details of a token grant in `debugContext.debugData` of its event. It is an inference that Okta puts them there:
+/// its documents show such members, and promise none.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenGrant {
     pub(crate) grant_type: String,
-    /// The scopes that were asked for; none where that is not shown.
-    pub(crate) asked: Option<String>,
+    /// The requested scopes. `None` if the event does not show them.
+    pub(crate) requested: Option<String>,
     pub(crate) scopes: Vec<String>,
 }
 
-/// How it went; a failure has its reason.
+/// The outcome of an event. A failure has a reason.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Outcome {
     Success,
@@ -67,7 +67,7 @@ pub(crate) fn record(call: &mut Call<'_>, event: &str, id: &str, kind: &str, nam
     push(call, event, actor, vec![target], None, Outcome::Success, None);
 }
 
-/// Records what a client did in its own name at the token endpoint; it is actor and target in one.
+/// Records what a client did at the token endpoint. The client is both the actor and the target.
 pub(crate) fn record_as_client(
     call: &mut Call<'_>,
     event: &str,
@@ -78,23 +78,23 @@ pub(crate) fn record_as_client(
 ) {
     let client = Entity { id: client_id.to_owned(), kind: "PublicClientApp".to_owned(), name: name.to_owned() };
     let mut targets = vec![client.clone()];
-    // An app's client id may differ from its own id; whoever polls by either finds the event.
+    // The client id of an app may differ from the id of the app. A query for either finds the event.
     if let Some(app) = call.org.app_of_client(client_id).filter(|app| app.id != client_id) {
         targets.push(Entity { id: app.id.clone(), kind: "AppInstance".to_owned(), name: app.label.clone() });
     }
     push(call, event, client, targets, Some(client_id.to_owned()), outcome, Some(grant));
 }
 
-/// Records that several wrong secrets were sent for a client. Whether Okta names the client as the actor, and after how
-/// many it says so, is in no public source.
+/// Records that several wrong secrets were sent for a client. No public source says whether Okta names the client as the
+/// actor, or how many wrong secrets it takes.
 pub(crate) fn record_wrong_secrets(call: &mut Call<'_>, client_id: &str, name: &str) {
     let client = Entity { id: client_id.to_owned(), kind: "PublicClientApp".to_owned(), name: name.to_owned() };
     let outcome = Outcome::Failure("invalid_client");
     push(call, "app.oauth2.invalid_client_credentials", client, Vec::new(), Some(client_id.to_owned()), outcome, None);
 }
 
-/// Records that a limit was met: the org's, and the operation's, or at the token endpoint the client's. Okta has them as
-/// events of their own; which of them come together is in no public source.
+/// Records that a rate limit was exceeded: the one of the org, and the one of the operation or, at the token endpoint, of
+/// the client. Okta has an event for each. No public source says which of them come together.
 pub(crate) fn record_violation(call: &mut Call<'_>) {
     let narrow = match call.request.path.as_str() {
         "/oauth2/v1/token" => "system.client.rate_limit.violation",
@@ -108,7 +108,7 @@ pub(crate) fn record_violation(call: &mut Call<'_>) {
 }
 
 /// Records that the org's administrator did something to an integration in the Admin Console.
-pub(crate) fn record_by_hand(org: &mut Org, event: &str, id: &str, name: &str, at: Timestamp) {
+pub(crate) fn record_admin_action(org: &mut Org, event: &str, id: &str, name: &str, at: Timestamp) {
     let administrator =
         Entity { id: org.admin_user.clone(), kind: "User".to_owned(), name: "Administrator".to_owned() };
     let target = Entity { id: id.to_owned(), kind: "PublicClientApp".to_owned(), name: name.to_owned() };
@@ -153,20 +153,20 @@ fn push(
     call.org.events.push(event);
 }
 
-/// GET /api/v1/logs, oldest first. A `next` link is always there for the poller, unless `until` closes the range.
+/// GET /api/v1/logs, oldest first. The answer always has a `next` link for polling, unless `until` closes the range.
 pub(crate) fn list(call: &mut Call<'_>) -> Answer {
     let bound = |name: &str| {
         let bad = |_| Refusal::invalid(name, format!("{name}: must be a date of the form yyyy-MM-dd'T'HH:mm:ss.SSSZ"));
         call.request.parameter(name).map(|text| text.parse::<Timestamp>().map_err(bad)).transpose()
     };
-    let since = bound("since")?.unwrap_or(call.now - DEFAULT_REACH);
+    let since = bound("since")?.unwrap_or(call.now - DEFAULT_RANGE);
     let until = bound("until")?;
     let limit = read_limit(call, DEFAULT_LIMIT)?;
-    if limit > MOST {
+    if limit > MAX_LIMIT {
         return Err(Refusal::invalid("limit", "limit: must be between 0 and 1000"));
     }
     let filter = call.request.parameter("filter").map(|text| Filter::parse(&text, &FILTERABLE)).transpose()?;
-    let filter = filter.unwrap_or_else(Filter::everything);
+    let filter = filter.unwrap_or_else(Filter::match_all);
     let start: usize = match call.request.parameter("after") {
         None => 0,
         Some(after) => after.parse().map_err(|_| Refusal::invalid("after", "after: the cursor is not known"))?,
@@ -178,7 +178,7 @@ pub(crate) fn list(call: &mut Call<'_>) -> Answer {
     };
     let is_wanted = |event: &LogEvent| {
         let in_range = event.published >= since && until.is_none_or(|until| event.published < until);
-        in_range && filter.fits(&|field, value| event.has(field, value))
+        in_range && filter.matches(&|field, value| event.has(field, value))
     };
     let has_arrived =
         |event: &&LogEvent| event.happened.saturating_add(call.org.log_delay).is_ok_and(|at| at <= call.world);
@@ -190,14 +190,14 @@ pub(crate) fn list(call: &mut Call<'_>) -> Answer {
         let end = start.saturating_add(limit).min(found.len());
         let body: Vec<_> = found.get(start..end).unwrap_or_default().iter().map(|event| event.render()).collect();
         let reply = Reply::json(StatusCode::OK, &body).with_header(header::LINK, &link_self(call));
-        // Nobody polls backwards: the last page has no `next`.
+        // Nobody polls in descending order, so the last page has no `next`.
         let more = end < found.len();
         return Ok(if more { reply.with_header(header::LINK, &link_next(call, &end.to_string())) } else { reply });
     }
     let found = events.iter().enumerate().skip(start).filter(|(_, event)| is_wanted(event));
     let page: Vec<_> = found.take(limit).collect();
     let full = page.len() == limit;
-    // A page that is not full has looked at everything; the poller goes on from the end.
+    // A page that is not full has covered everything, so polling continues from the end.
     let cursor = match page.last() {
         Some((index, _)) if full => index + 1,
         None if full => start,
@@ -209,7 +209,7 @@ pub(crate) fn list(call: &mut Call<'_>) -> Answer {
     Ok(if more { reply.with_header(header::LINK, &link_next(call, &cursor.to_string())) } else { reply })
 }
 
-/// The fields that a filter may name; Okta's knows every member of an event.
+/// The fields that a filter may use. At Okta, a filter may use every member of an event.
 const FILTERABLE: [&str; 8] = [
     "eventType",
     "target.id",
@@ -243,13 +243,14 @@ impl LogEvent {
         };
         let mut debug = json!({ "requestId": self.request_id });
         if let Some(grant) = &self.grant {
-            // As in public samples: texts with a comma between, and no requested scopes on a refresh.
+            // As in public samples: scopes separated by commas, and no requested scopes for a refresh.
             debug["clientAuthType"] = json!("client_secret_basic");
             debug["requestUri"] = json!("/oauth2/v1/token");
             debug["grantType"] = json!(grant.grant_type);
             debug["grantedScopes"] = json!(grant.scopes.join(", "));
-            let asked = grant.asked.as_deref().filter(|_| grant.grant_type != "refresh_token").unwrap_or_default();
-            debug["requestedScopes"] = json!(asked.split_whitespace().collect::<Vec<_>>().join(", "));
+            let requested =
+                grant.requested.as_deref().filter(|_| grant.grant_type != "refresh_token").unwrap_or_default();
+            debug["requestedScopes"] = json!(requested.split_whitespace().collect::<Vec<_>>().join(", "));
         }
         json!({
             "uuid": self.uuid,

@@ -1,4 +1,4 @@
-//! The two documents that need no authentication: about the org, and about its authorization server.
+//! The two documents that need no authentication: one about the org, and one about its authorization server.
 
 use http::StatusCode;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! One simulated Okta org: which paths it has, who may call them, and how every answer is dressed.
+//! One simulated Okta org: its paths, who may call them, and the headers of every answer.
 
 mod access;
 mod app_json;
@@ -23,27 +23,27 @@ use crate::message::{Reply, Request};
 use model::Org;
 use refusal::{Answer, Refusal};
 
-/// One request on its way through an org.
+/// One request to an org.
 pub(crate) struct Call<'a> {
     pub(crate) org: &'a mut Org,
     pub(crate) request: &'a Request,
-    /// What the org's own clock says.
+    /// The time of the org's own clock.
     pub(crate) now: Timestamp,
-    /// What the world's clock says.
+    /// The time of the world's clock.
     pub(crate) world: Timestamp,
     /// The value of `X-Okta-Request-Id` in the answer.
     pub(crate) request_id: String,
 }
 
 impl<'a> Call<'a> {
-    /// A request that arrives at this instant of the world, which the org sees by its own clock.
+    /// A request that arrives at this time of the world. The org uses its own clock.
     pub(crate) fn new(org: &'a mut Org, request: &'a Request, world: Timestamp) -> Self {
         let (now, request_id) = (shift(world, org.skew), org.noise.id("req"));
         Self { org, request, now, world, request_id }
     }
 }
 
-/// The resources which an org has.
+/// The resources of an org.
 enum Route<'a> {
     OrgMetadata,
     ServerMetadata,
@@ -66,7 +66,7 @@ enum Route<'a> {
     Logs,
 }
 
-/// Answers one request. Counting is the caller's choice, as the directories' own requests are not counted.
+/// Answers one request. The caller counts it if necessary: requests of the directories are not counted.
 pub(crate) fn handle(org: &mut Org, request: &Request, world: Timestamp) -> Reply {
     let mut call = Call::new(org, request, world);
     let now = call.now;
@@ -86,7 +86,7 @@ pub(crate) fn handle(org: &mut Org, request: &Request, world: Timestamp) -> Repl
     call.org.window.mark(reply, now).with_header(HeaderName::from_static("x-okta-request-id"), &request_id)
 }
 
-/// Counts a request by what it wants, whether or not it will be carried out.
+/// Counts a request by its kind, even if it is refused.
 pub(crate) fn count(org: &mut Org, request: &Request) {
     let counts = &mut org.counts;
     match (&request.method, request.path.as_str()) {

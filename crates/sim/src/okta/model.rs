@@ -21,8 +21,8 @@ pub(crate) struct Org {
     pub(crate) domain: String,
     pub(crate) admin_token: String,
     pub(crate) admin_user: String,
-    /// Whether the user is active whom the clients of the authorization-code flow are assigned to, and who signs in for
-    /// them (PAN, "Deploy Auth Code for Okta Directory"). It is not the owner of the API token.
+    /// Whether the administrator is active who signs in for the clients of the authorization-code flow, and to whom they
+    /// are assigned (PAN, "Deploy Auth Code for Okta Directory"). This is not the owner of the API token.
     pub(crate) sync_admin_active: bool,
     /// Whether the API access management feature is on.
     pub(crate) authorization_servers: bool,
@@ -31,11 +31,11 @@ pub(crate) struct Org {
     pub(crate) apps: Vec<App>,
     pub(crate) services: Vec<ServiceClient>,
     pub(crate) token_lifetime: SignedDuration,
-    /// How long after it happened an event appears in the log.
+    /// The delay with which an event appears in the log.
     pub(crate) log_delay: SignedDuration,
-    /// How far the org's own clock is ahead of the world's; negative for behind.
+    /// How far the org's clock is ahead of the world's. Negative if it is behind.
     pub(crate) skew: SignedDuration,
-    /// How many wrong secrets were sent for a client since its last right one.
+    /// The number of wrong secrets per client since its last correct one.
     pub(crate) wrong_secrets: HashMap<String, u32>,
     /// Live access tokens by value.
     pub(crate) tokens: HashMap<String, AccessToken>,
@@ -44,7 +44,7 @@ pub(crate) struct Org {
     pub(crate) window: Window,
     /// Ids and secrets of new objects.
     pub(crate) mint: Mint,
-    /// Request ids and orders, apart so that a read more or less changes no id.
+    /// Request ids and orders. Separate from `mint`, so that the number of reads does not change the ids of objects.
     pub(crate) noise: Mint,
 }
 
@@ -57,12 +57,12 @@ impl Org {
         self.apps.iter_mut().find(|app| app.id == id)
     }
 
-    /// The app with an OAuth client of this id, which may differ from the app's.
+    /// The app whose OAuth client has this id. The id of the app may differ.
     pub(crate) fn app_of_client(&self, client_id: &str) -> Option<&App> {
         self.apps.iter().find(|app| app.oauth.as_ref().is_some_and(|client| client.client_id == client_id))
     }
 
-    /// The id of a numbered user or the like.
+    /// The id of a numbered object, such as a user.
     pub(crate) fn numbered_id(&self, prefix: &str, number: usize) -> String {
         format!("{prefix}{}{number:09}", self.id_part())
     }
@@ -89,7 +89,7 @@ impl Org {
     }
 }
 
-/// Whether an app, secret or the like is in use.
+/// The status of an app or a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub(crate) enum Status {
@@ -117,14 +117,14 @@ pub(crate) struct App {
     pub(crate) status: Status,
     pub(crate) created: Timestamp,
     pub(crate) last_updated: Timestamp,
-    /// Only custom OIDC apps have one; Okta's own OIDC apps do not.
+    /// Only custom OIDC apps have an OAuth client. Okta's own OIDC apps do not.
     pub(crate) oauth: Option<OauthClient>,
     pub(crate) grants: Vec<Grant>,
     pub(crate) refresh_tokens: Vec<RefreshToken>,
 }
 
 impl App {
-    /// Whether this is the client of the authorization-code flow: an OIDC app that answers to CIE's redirect URI.
+    /// Whether this is the client of the authorization-code flow: an OIDC app with CIE's redirect URI.
     pub(crate) fn is_legacy(&self) -> bool {
         self.oauth.as_ref().is_some_and(|client| {
             client
@@ -135,7 +135,7 @@ impl App {
     }
 }
 
-/// The OAuth half of a custom OIDC app.
+/// The OAuth client of a custom OIDC app.
 #[derive(Clone, Debug)]
 pub(crate) struct OauthClient {
     pub(crate) client_id: String,
@@ -145,7 +145,7 @@ pub(crate) struct OauthClient {
     pub(crate) secrets: Vec<Secret>,
 }
 
-/// A scope which an administrator granted to an app.
+/// A scope that an administrator granted to an app.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
     pub(crate) id: String,
@@ -153,7 +153,7 @@ pub(crate) struct Grant {
     pub(crate) created: Timestamp,
 }
 
-/// The metadata of a refresh token; its value is nowhere.
+/// The metadata of a refresh token. Its value is not stored.
 #[derive(Clone, Debug)]
 pub(crate) struct RefreshToken {
     pub(crate) id: String,
@@ -204,7 +204,7 @@ impl Secret {
     }
 }
 
-/// What an access token stands for.
+/// An access token.
 #[derive(Clone, Debug)]
 pub(crate) struct AccessToken {
     pub(crate) client_id: String,

@@ -1,4 +1,4 @@
-//! Pages of a list, and the `Link` headers that lead through them, each in a line of its own as Okta sends them.
+//! Pages of a list, and their `Link` headers. Each header has its own line, like at Okta.
 
 use http::{StatusCode, header};
 use serde_json::Value;
@@ -8,11 +8,11 @@ use super::refusal::{Answer, Refusal};
 use crate::encoding::write_pairs;
 use crate::message::Reply;
 
-/// The most users or groups on one page (Okta management API, listUsers; for groups Okta advises the same).
-const MOST_NUMBERED: usize = 200;
+/// The maximum number of users or groups on a page (Okta management API, listUsers; Okta recommends the same for groups).
+const MAX_NUMBERED: usize = 200;
 
-/// Answers with the page that the request asks for, of items that are each known by an id. A page holds at most the
-/// org's page size whatever `limit` says, so that code which does not follow `next` is found out.
+/// Answers with the requested page of items that have an id. A page has at most the org's page size, whatever `limit`
+/// says. So code that does not follow `next` fails here.
 pub(crate) fn answer_page(
     call: &Call<'_>,
     ids: &[String],
@@ -38,14 +38,14 @@ pub(crate) fn answer_page(
     })
 }
 
-/// A list of things which are known by their numbers, in ascending order.
+/// A list of numbered objects, in ascending order.
 pub(crate) struct Numbered<'a> {
-    /// What their ids begin with.
+    /// The prefix of their ids.
     pub(crate) prefix: &'static str,
     pub(crate) count: usize,
-    /// How many of them come before the one after a number.
+    /// The position after a number.
     pub(crate) position: &'a dyn Fn(usize) -> usize,
-    /// Those at the places from one to before another.
+    /// The numbers from one position up to, but not including, another.
     pub(crate) page: &'a dyn Fn(usize, usize) -> Vec<usize>,
 }
 
@@ -56,9 +56,9 @@ impl Numbered<'static> {
     }
 }
 
-/// Answers with a page of numbered things, at most 200 as Okta has it for users. Only the page itself is made.
+/// Answers with a page of numbered objects: at most 200, like the users at Okta. Makes only the objects of the page.
 pub(crate) fn answer_numbers(call: &Call<'_>, list: &Numbered<'_>, render: impl Fn(&str, usize) -> Value) -> Answer {
-    let limit = read_limit(call, MOST_NUMBERED)?.min(MOST_NUMBERED).min(call.org.page_size.max(1));
+    let limit = read_limit(call, MAX_NUMBERED)?.min(MAX_NUMBERED).min(call.org.page_size.max(1));
     let start = match call.request.parameter("after") {
         None => 0,
         Some(after) => {
@@ -93,7 +93,7 @@ pub(crate) fn link_self(call: &Call<'_>) -> String {
     write_link(call, &call.request.pairs(), "self")
 }
 
-/// The link to the page after `cursor`; `after` comes first, as in recordings of the Okta management API.
+/// The link to the page after `cursor`. `after` comes first, as in recordings of the Okta management API.
 pub(crate) fn link_next(call: &Call<'_>, cursor: &str) -> String {
     let mut pairs = vec![("after".to_owned(), cursor.to_owned())];
     pairs.extend(call.request.pairs().into_iter().filter(|(name, _)| name != "after"));
@@ -110,7 +110,7 @@ fn unknown_cursor() -> Refusal {
     Refusal::invalid("after", "Invalid 'after' parameter: the cursor is not known.")
 }
 
-/// E0000031, the answer to a filter that cannot be read or is not allowed on the list.
+/// E0000031, the answer to a filter that is invalid or not allowed on the list.
 pub(crate) fn invalid_search() -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, "E0000031", "Invalid search criteria.")
 }

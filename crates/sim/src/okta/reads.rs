@@ -1,5 +1,5 @@
-//! What a directory reads: users, groups and custom authorization servers. The objects are made up as they are asked
-//! for; only their number is part of the world.
+//! What a directory reads: users, groups, and custom authorization servers. Each request makes up the objects. Only their
+//! number is part of the world.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::Call;
 use super::paging::{Numbered, answer_numbers, answer_page};
 use super::refusal::{Answer, Refusal};
 
-/// When every user and group was made; it plays no part.
+/// The creation time of every user and group. Nothing depends on it.
 const CREATED: &str = "2024-02-01T08:00:00.000Z";
 
 /// GET /api/v1/users.
@@ -34,12 +34,12 @@ pub(crate) fn list_members(call: &mut Call<'_>, group: &str) -> Answer {
     let members = world.members(number.ok_or_else(|| Refusal::not_found(group, "UserGroup"))?);
     let (domain, base) = (call.org.domain.clone(), call.request.base());
     let position = |number| members.up_to(number);
-    let page = |start, end| members.from(start).take(end - start).collect();
+    let page = |start, end| members.starting_at(start).take(end - start).collect();
     let listed = Numbered { prefix: "00u", count: members.count(), position: &position, page: &page };
     answer_numbers(call, &listed, |id, number| render_user(id, number, &domain, &base))
 }
 
-/// GET /api/v1/authorizationServers: 401 E0000015 where the feature is not on, as recorded for its siblings.
+/// GET /api/v1/authorizationServers: 401 E0000015 if the feature is off, as recorded for similar paths.
 pub(crate) fn list_authorization_servers(call: &mut Call<'_>) -> Answer {
     if !call.org.authorization_servers {
         let summary = "You do not have permission to access the feature you are requesting";
@@ -49,7 +49,7 @@ pub(crate) fn list_authorization_servers(call: &mut Call<'_>) -> Answer {
     answer_page(call, &[call.org.numbered_id("aus", 0)], 200, |id| render_server(id, &base))
 }
 
-/// The login of a user, which is its address as well.
+/// The login of a user, which is also the email address.
 pub(crate) fn login(number: usize, domain: &str) -> String {
     if number == 0 { format!("user@{domain}") } else { format!("user{number}@{domain}") }
 }

@@ -1,4 +1,5 @@
-//! How an org says no: the management API's error object, the token endpoint's, and the bare 403 for a missing scope.
+//! The refusals of an org: the error object of the management API, the one of the token endpoint, and the 403 without a body
+//! for a missing scope.
 
 use http::{StatusCode, header};
 use serde_json::json;
@@ -8,7 +9,7 @@ use crate::message::Reply;
 /// What a handler returns.
 pub(crate) type Answer = Result<Reply, Refusal>;
 
-/// A refusal, to be written in the form its endpoint uses.
+/// A refusal. Each endpoint has its own form.
 #[derive(Clone, Debug)]
 pub(crate) enum Refusal {
     /// The management API's error object.
@@ -49,13 +50,13 @@ impl Refusal {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "E0000022", summary)
     }
 
-    /// E0000060 for what the real API can do and this simulator leaves out, so that nobody takes it for a 404.
+    /// E0000060 for operations that the real API has and this simulator lacks. A 404 would be misleading.
     pub(crate) fn not_simulated() -> Self {
         Self::Error {
             status: StatusCode::NOT_IMPLEMENTED,
             code: "E0000060",
             summary: "Unsupported operation.".to_owned(),
-            causes: vec!["The operation exists at Okta, but the simulator does not carry it out.".to_owned()],
+            causes: vec!["The operation exists at Okta, but the simulator does not support it.".to_owned()],
         }
     }
 
@@ -76,7 +77,7 @@ impl Refusal {
         Self::Oauth { status, error, description: description.into() }
     }
 
-    /// Writes the refusal. `error_id` is made up by the caller; `base` and `path` name the org and the resource.
+    /// Writes the refusal. The caller makes up `error_id`. `base` and `path` name the org and the resource.
     pub(crate) fn into_reply(self, error_id: &str, base: &str, path: &str) -> Reply {
         match self {
             Self::Error { status, code, summary, causes } => {
@@ -93,7 +94,7 @@ impl Refusal {
             Self::Oauth { status, error, description } => {
                 Reply::json(status, &json!({ "error": error, "error_description": description }))
             }
-            // No body: only this header tells it from a missing role (support.okta.com, "insufficient_scope").
+            // No body: only this header distinguishes it from a missing role (support.okta.com, "insufficient_scope").
             Self::MissingScope { scope } => Reply::empty(StatusCode::FORBIDDEN).with_header(
                 header::WWW_AUTHENTICATE,
                 &format!(

@@ -1,4 +1,4 @@
-//! The client secrets of an API service integration: at most two, in clear once, masked ever after.
+//! The client secrets of an API service integration: at most two. Each is shown in clear text once, and masked afterwards.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -11,20 +11,21 @@ use crate::clock::to_rfc3339;
 use crate::message::Reply;
 
 /// Okta management API: an integration has at most two secrets.
-const MOST: usize = 2;
-/// The subject of the documented refusals, which are those of OIDC apps; that they hold here too is likely, not said.
+const MAX_SECRETS: usize = 2;
+/// The subject of the documented refusals, which are those of OIDC apps. It is likely that they apply here too, but no
+/// document says so.
 const SUBJECT: &str = "OAuth2ClientSecretMediated";
 
-/// GET …/credentials/secrets: all of them, masked.
+/// GET …/credentials/secrets: all secrets, masked.
 pub(crate) fn list(call: &mut Call<'_>, id: &str) -> Answer {
     let (service, base) = (find(call, id)?, call.request.base());
     let secrets: Vec<_> = service.secrets.iter().map(|secret| render(id, secret, &base, false)).collect();
     Ok(Reply::json(StatusCode::OK, &secrets))
 }
 
-/// POST …/credentials/secrets: a second secret, active at once, shown in clear in this answer only.
+/// POST …/credentials/secrets: a second secret, active at once, shown in clear text only in this answer.
 pub(crate) fn create(call: &mut Call<'_>, id: &str) -> Answer {
-    if find(call, id)?.secrets.len() >= MOST {
+    if find(call, id)?.secrets.len() >= MAX_SECRETS {
         return Err(Refusal::invalid(SUBJECT, "You've reached the maximum number of client secrets per client."));
     }
     let secret = Secret::new(&mut call.org.mint, call.now);
@@ -47,7 +48,8 @@ pub(crate) fn change_status(call: &mut Call<'_>, id: &str, secret_id: &str, verb
     if status != wanted {
         let secrets = call.org.service_mut(id).map(|service| service.secrets.as_mut_slice()).unwrap_or_default();
         if let Some(secret) = secrets.iter_mut().find(|secret| secret.id == secret_id) {
-            (secret.status, secret.last_updated) = (wanted, now);
+            secret.status = wanted;
+            secret.last_updated = now;
         }
         record(call, &format!("app.oauth2.credentials.lifecycle.{verb}"), id);
     }
@@ -55,7 +57,7 @@ pub(crate) fn change_status(call: &mut Call<'_>, id: &str, secret_id: &str, verb
     Ok(Reply::json(StatusCode::OK, &body))
 }
 
-/// DELETE …/{secretId}: only of an inactive one.
+/// DELETE …/{secretId}: only for an inactive secret.
 pub(crate) fn delete(call: &mut Call<'_>, id: &str, secret_id: &str) -> Answer {
     if find_secret(call, id, secret_id)?.status == Status::Active {
         let cause = "You can't delete an active client secret. Deactivate the secret before deleting it.";

@@ -1,5 +1,5 @@
-//! `/integrations/api/v1/api-services`: API service integrations, made, shown and revoked. There is no way to change
-//! one, and nothing stops a second one of the same type: both as at Okta.
+//! `/integrations/api/v1/api-services`: creates, shows, and revokes API service integrations. Like at Okta, nothing can
+//! change an integration, and a second one of the same type is allowed.
 
 use std::collections::BTreeSet;
 
@@ -16,13 +16,13 @@ use crate::config::VariantTypes;
 use crate::ids::Mint;
 use crate::message::Reply;
 
-/// The scopes which PAN registered for both integrations (PAN, "Deploy Client Credential Flow for Okta"). One of them
-/// is a `.self` scope, which the token endpoint refuses: who asks for all that was granted gets nothing.
+/// The scopes that PAN registered for both integrations (PAN, "Deploy Client Credential Flow for Okta"). One is a `.self`
+/// scope, which the token endpoint refuses. So a request for all granted scopes fails.
 const PLAIN_SCOPES: [&str; 5] =
     ["okta.users.read", "okta.users.read.self", "okta.groups.read", "okta.authorizationServers.read", "okta.logs.read"];
 const APPS_SCOPE: &str = "okta.apps.read";
 
-/// The name and the registered scopes of an integration type, if the catalogue has it.
+/// The name and the registered scopes of an integration type, if the catalog has it.
 pub(crate) fn find_type(kind: &str) -> Option<(&'static str, Vec<String>)> {
     let mut scopes: Vec<_> = PLAIN_SCOPES.map(str::to_owned).to_vec();
     let types = VariantTypes::SIMULATED;
@@ -36,7 +36,7 @@ pub(crate) fn find_type(kind: &str) -> Option<(&'static str, Vec<String>)> {
     }
 }
 
-/// GET /integrations/api/v1/api-services. Okta documents `after` and no `limit`; one that is sent is obeyed here.
+/// GET /integrations/api/v1/api-services. Okta documents `after` but no `limit`. Here a `limit` works.
 pub(crate) fn list(call: &mut Call<'_>) -> Answer {
     let ids: Vec<_> = call.org.services.iter().map(|service| service.id.clone()).collect();
     let mut noise = call.org.noise.clone();
@@ -55,7 +55,7 @@ pub(crate) fn show(call: &mut Call<'_>, id: &str) -> Answer {
     Ok(Reply::json(StatusCode::OK, &render_shuffled(call, &service)))
 }
 
-/// What POST takes. Unknown members are ignored, as no source says that Okta refuses them.
+/// The body of POST. Unknown members are ignored, because no source says that Okta refuses them.
 #[derive(Deserialize)]
 struct Creation {
     #[serde(rename = "type")]
@@ -64,7 +64,7 @@ struct Creation {
     granted_scopes: Option<Vec<String>>,
 }
 
-/// POST /integrations/api/v1/api-services: the only answer which shows `clientSecret`.
+/// POST /integrations/api/v1/api-services: the only answer that shows `clientSecret`.
 pub(crate) fn create(call: &mut Call<'_>) -> Answer {
     if !call.request.has_content_type("application/json") {
         let summary = "Bad request. Accept and/or Content-Type headers are likely not set.";
@@ -75,8 +75,8 @@ pub(crate) fn create(call: &mut Call<'_>) -> Answer {
     let wanted = creation
         .granted_scopes
         .ok_or_else(|| Refusal::invalid("grantedScopes", "grantedScopes: The field cannot be left blank"))?;
-    // What Okta answers to an unknown type or to other scopes than the registered ones is in no public source;
-    // E0000001 is the answer the operation documents for a bad request, the causes are worded here.
+    // No public source has Okta's answer to an unknown type or to scopes that are not registered. E0000001 is the documented
+    // answer of the operation to a bad request. The texts of the causes are made up.
     let (name, registered) = find_type(&kind)
         .ok_or_else(|| Refusal::invalid("type", format!("type: No API service integration of type '{kind}'.")))?;
     if wanted.iter().collect::<BTreeSet<_>>() != registered.iter().collect() {
@@ -106,7 +106,7 @@ pub(crate) fn build(
     ServiceClient { id, kind: kind.to_owned(), name, created: now, scopes, secrets }
 }
 
-/// DELETE /integrations/api/v1/api-services/{apiServiceId}: of a live one too, and its tokens die with it.
+/// DELETE /integrations/api/v1/api-services/{apiServiceId}: also for one in use. Its tokens stop working.
 pub(crate) fn revoke(call: &mut Call<'_>, id: &str) -> Answer {
     let name = find(call, id)?.name;
     call.org.services.retain(|service| service.id != id);

@@ -1,6 +1,6 @@
 //! POST /oauth2/v1/token of the org's own authorization server, for the client-credential grant.
 //!
-//! The checks stand in the order form, client, grant, scopes. Texts are those of Okta's list of OAuth 2.0 errors.
+//! The order of the checks is form, client, grant, scopes. The texts are those of Okta's list of OAuth 2.0 errors.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,7 +15,7 @@ use super::refusal::{Answer, Refusal};
 use crate::encoding::parse_pairs;
 use crate::message::Reply;
 
-/// The scopes which the authorization server knows, of those that matter here.
+/// The scopes of the authorization server that matter here.
 pub(crate) const KNOWN_SCOPES: &[&str] = &[
     "okta.users.manage",
     "okta.users.read",
@@ -38,30 +38,30 @@ pub(crate) const KNOWN_SCOPES: &[&str] = &[
     "okta.roles.read",
 ];
 
-/// The event which shows that a client got a token (Okta event types).
+/// The event that shows that a client got a token (Okta event types).
 pub(crate) const GRANT_EVENT: &str = "app.oauth2.token.grant.access_token";
-/// The event which shows that a client was refused a token. It has no suffix (Okta support, "refresh token is invalid or
+/// The event that shows that a client was refused a token. It has no suffix (Okta support, "refresh token is invalid or
 /// expired"; Events API to System Log migration guide).
 const REFUSED_EVENT: &str = "app.oauth2.token.grant";
-/// The event which shows that a person signed in for a client: it got a refresh token (Okta event types).
+/// The event that shows that a person signed in for a client: the client got a refresh token (Okta event types).
 const REFRESH_EVENT: &str = "app.oauth2.token.grant.refresh_token";
-/// How many wrong secrets are "multiple"; Okta's number is in no public source.
-const SEVERAL: u32 = 3;
+/// How many wrong secrets count as "multiple". No public source has Okta's number.
+const WRONG_SECRETS_PER_EVENT: u32 = 3;
 const WRONG_SECRET: &str = "The client secret supplied for a confidential client is invalid.";
 /// How long an access token of the org's own authorization server lives (Okta, "Token lifetime").
 pub(crate) const LIFETIME: SignedDuration = SignedDuration::from_hours(1);
-/// How long a refresh token of the org's own authorization server lives; use does not prolong it (Okta, "Refresh token
+/// How long a refresh token of the org's own authorization server lives. Use does not extend it (Okta, "Refresh token
 /// expiration behavior").
 pub(crate) const REFRESH_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// Who asks, once its secret has been checked.
+/// The client of a request, after its secret was checked.
 struct Client {
     id: String,
     name: &'static str,
     scopes: Vec<String>,
 }
 
-/// Grants an access token, or says why not; both leave an event in the log.
+/// Grants or refuses an access token. Both leave an event in the log.
 pub(crate) fn grant(call: &mut Call<'_>) -> Answer {
     if !call.request.has_content_type("application/x-www-form-urlencoded") {
         return Err(bad_request("invalid_request", "The request body must be 'application/x-www-form-urlencoded'."));
@@ -80,17 +80,17 @@ pub(crate) fn grant(call: &mut Call<'_>) -> Answer {
         Ok(granted) => granted,
         Err(refusal) => {
             let reason = match &refusal {
-                Refusal::Oauth { error, .. } => tell_reason(error),
+                Refusal::Oauth { error, .. } => log_reason(error),
                 _ => "invalid_request",
             };
             let name = call.org.service(&id).map_or("", |service| service.name);
-            let asked = field("scope").map(str::to_owned);
-            let grant = TokenGrant { grant_type: grant_type.to_owned(), asked, scopes: Vec::new() };
+            let requested = field("scope").map(str::to_owned);
+            let grant = TokenGrant { grant_type: grant_type.to_owned(), requested, scopes: Vec::new() };
             logs::record_as_client(call, REFUSED_EVENT, &id, name, Outcome::Failure(reason), grant);
             if is_wrong_secret(&refusal) {
                 let count = call.org.wrong_secrets.entry(id.clone()).or_default();
                 *count += 1;
-                if count.is_multiple_of(SEVERAL) {
+                if count.is_multiple_of(WRONG_SECRETS_PER_EVENT) {
                     logs::record_wrong_secrets(call, &id, name);
                 }
             }
@@ -102,8 +102,8 @@ pub(crate) fn grant(call: &mut Call<'_>) -> Answer {
     let scope = scopes.join(" ");
     let lifetime = call.org.token_lifetime;
     let expires = call.now + lifetime;
-    let asked = field("scope").map(str::to_owned);
-    let grant = TokenGrant { grant_type: grant_type.to_owned(), asked, scopes: scopes.clone() };
+    let requested = field("scope").map(str::to_owned);
+    let grant = TokenGrant { grant_type: grant_type.to_owned(), requested, scopes: scopes.clone() };
     call.org.tokens.insert(token.clone(), AccessToken { client_id: client.id.clone(), scopes, expires });
     logs::record_as_client(call, GRANT_EVENT, &client.id, client.name, Outcome::Success, grant);
     let body = json!({
@@ -118,21 +118,21 @@ pub(crate) fn grant(call: &mut Call<'_>) -> Answer {
 /// A refresh token of the org's own authorization server, used by a directory.
 pub(crate) struct Refresh<'a> {
     pub(crate) client_id: &'a str,
-    /// Whether its time is over.
+    /// Whether it has expired.
     pub(crate) expired: bool,
-    /// The scopes without which the directory wants no token.
+    /// The scopes that the directory requires.
     pub(crate) needed: &'a [&'a str],
-    /// The scopes it would like.
-    pub(crate) asked: &'a [&'a str],
+    /// The scopes that the directory requests.
+    pub(crate) requested: &'a [&'a str],
 }
 
-/// What the directory of an authorization-code connection does before each sync: it turns its refresh token into an
-/// access token, which works while the app and its administrator are active and the 90 days since the sign-in have not
-/// passed, and leaves the same event as any other token. Returns the granted ones of the asked scopes.
+/// What the directory of an authorization-code connection does before each sync: it exchanges its refresh token for an
+/// access token. This works for 90 days after the sign-in, while the app and its administrator are active. It leaves
+/// the same event as any other token. Returns the granted scopes among the requested ones.
 pub(crate) fn refresh(call: &mut Call<'_>, refresh: &Refresh<'_>) -> Result<Vec<String>, String> {
     let grant = |scopes: &[String]| TokenGrant {
         grant_type: "refresh_token".to_owned(),
-        asked: Some(refresh.asked.join(" ")),
+        requested: Some(refresh.requested.join(" ")),
         scopes: scopes.to_vec(),
     };
     let client_id = refresh.client_id;
@@ -149,7 +149,8 @@ pub(crate) fn refresh(call: &mut Call<'_>, refresh: &Refresh<'_>) -> Result<Vec<
         logs::record_as_client(call, REFUSED_EVENT, client_id, &label, reason, grant(&[]));
         return Err(refused);
     }
-    let scopes: Vec<_> = refresh.asked.iter().filter(|scope| granted(scope)).map(|scope| (*scope).to_owned()).collect();
+    let scopes: Vec<_> =
+        refresh.requested.iter().filter(|scope| granted(scope)).map(|scope| (*scope).to_owned()).collect();
     if refresh.expired || !call.org.sync_admin_active {
         // Okta, "Refresh token expiration behavior" and "Application functionality breaks when an admin is deactivated".
         let reason = Outcome::Failure("invalid_refresh_token");
@@ -160,8 +161,8 @@ pub(crate) fn refresh(call: &mut Call<'_>, refresh: &Refresh<'_>) -> Result<Vec<
     Ok(scopes)
 }
 
-/// The administrator signs in for a client of the authorization-code flow, and the client gets its first tokens. The
-/// browser's part of it is not simulated; what is left of it in the log is the grant of both tokens.
+/// The administrator signs in for a client of the authorization-code flow, and the client gets its first tokens. The steps
+/// in the browser are not simulated. The log shows the grants of both tokens.
 pub(crate) fn sign_in(call: &mut Call<'_>, client_id: &str, secret: &str) -> Result<(), String> {
     let app = call.org.app_of_client(client_id).filter(|app| app.status == Status::Active && app.is_legacy());
     let app = app.ok_or("invalid_client: the client is unknown or inactive")?;
@@ -180,7 +181,7 @@ pub(crate) fn sign_in(call: &mut Call<'_>, client_id: &str, secret: &str) -> Res
         app.refresh_tokens.push(token);
     }
     for event in [REFRESH_EVENT, GRANT_EVENT] {
-        let grant = TokenGrant { grant_type: "authorization_code".to_owned(), asked: None, scopes: scopes.clone() };
+        let grant = TokenGrant { grant_type: "authorization_code".to_owned(), requested: None, scopes: scopes.clone() };
         logs::record_as_client(call, event, client_id, &label, Outcome::Success, grant);
     }
     Ok(())
@@ -190,15 +191,16 @@ fn is_wrong_secret(refusal: &Refusal) -> bool {
     matches!(refusal, Refusal::Oauth { description, .. } if description == WRONG_SECRET)
 }
 
-/// The log's word for a refusal, which need not be that of the answer (seen: `no_matching_scope`, `invalid_refresh_token`).
-fn tell_reason(error: &'static str) -> &'static str {
+/// The reason of a refusal in the log, which may differ from the error in the answer (seen: `no_matching_scope`,
+/// `invalid_refresh_token`).
+fn log_reason(error: &'static str) -> &'static str {
     match error {
         "consent_required" => "no_matching_scope",
         other => other,
     }
 }
 
-/// The client's id and secret, from where the endpoint wants them.
+/// The client's id and secret, from the place that the endpoint requires.
 fn read_credentials<'f>(
     call: &Call<'_>,
     field: &impl Fn(&str) -> Option<&'f str>,
@@ -227,7 +229,7 @@ fn read_credentials<'f>(
         .ok_or_else(|| unauthenticated("Invalid 'Authorization' header: it must be Basic with a client id and secret."))
 }
 
-/// Checks the client, its secret and whether it may use the grant type.
+/// Checks the client, its secret, and whether it may use the grant type.
 fn authenticate(call: &Call<'_>, id: &str, secret: &str, grant_type: &str) -> Result<Client, Refusal> {
     let held = match (call.org.service(id), call.org.app_of_client(id)) {
         (Some(service), _) => service.secrets.as_slice(),
@@ -243,7 +245,7 @@ fn authenticate(call: &Call<'_>, id: &str, secret: &str, grant_type: &str) -> Re
         return Err(bad_request("unsupported_grant_type", "The grant type in the request isn't supported."));
     }
     let Some(service) = call.org.service(id) else {
-        // The OIDC web app of the authorization-code flow ends here: its credentials are right, and of no use.
+        // The OIDC web app of the authorization-code flow ends here: its credentials are correct but not allowed.
         let grants = call.org.app_of_client(id).and_then(|app| app.oauth.as_ref());
         let grants = grants.map(|client| client.grant_types.join(", ")).unwrap_or_default();
         let text =
@@ -258,22 +260,22 @@ fn authenticate(call: &Call<'_>, id: &str, secret: &str, grant_type: &str) -> Re
     Ok(Client { id: service.id.clone(), name: service.name, scopes: service.scopes.clone() })
 }
 
-/// The asked scopes which were granted. Those that were not are dropped in silence, as long as one is left.
-fn choose_scopes(client: &Client, asked: &str) -> Result<Vec<String>, Refusal> {
-    let asked: Vec<_> = asked.split_whitespace().collect();
-    if asked.is_empty() {
+/// The requested scopes that the client has. The others are dropped silently, as long as one remains.
+fn choose_scopes(client: &Client, requested: &str) -> Result<Vec<String>, Refusal> {
+    let requested: Vec<_> = requested.split_whitespace().collect();
+    if requested.is_empty() {
         return Err(bad_request("invalid_scope", "No scopes were requested."));
     }
-    if asked.iter().any(|scope| scope.ends_with(".self")) {
+    if requested.iter().any(|scope| scope.ends_with(".self")) {
         let text = "The 'client_credentials' grant type may not request .self scopes.";
         return Err(bad_request("client_credentials_self_scope_requested", text));
     }
-    if asked.iter().any(|scope| !KNOWN_SCOPES.contains(scope)) {
+    if requested.iter().any(|scope| !KNOWN_SCOPES.contains(scope)) {
         let text = "One or more scopes are not configured for the authorization server resource.";
         return Err(bad_request("invalid_scope", text));
     }
     let mut granted: Vec<String> = Vec::new();
-    for scope in asked {
+    for scope in requested {
         if client.scopes.iter().any(|held| held == scope) && !granted.iter().any(|given| given == scope) {
             granted.push(scope.to_owned());
         }

@@ -1,4 +1,4 @@
-//! Lays out the world: for every tenant an org with its apps, and a directory in the condition it begins in.
+//! Builds the world: for every tenant an org with its apps, and a directory in its initial condition.
 
 use std::collections::HashMap;
 
@@ -12,11 +12,11 @@ use crate::okta::limits::Window;
 use crate::okta::model::{App, Grant, OauthClient, Org, PLAIN_NAME, RefreshToken, Secret, Status};
 use crate::okta::services;
 use crate::okta::token::REFRESH_LIFETIME;
-use crate::population::{Held, Population};
+use crate::population::{Collected, Population};
 use crate::sim::{ServiceAccount, SimTenant};
 use crate::world::view::RequestCounts;
 
-/// Names of the first tenants; all fit into the 15 characters of a directory name.
+/// Names of the first tenants. All have at most 15 characters, like a directory name.
 const NAMES: [&str; 12] = [
     "acme",
     "globex",
@@ -31,13 +31,13 @@ const NAMES: [&str; 12] = [
     "massive-dynamic",
     "soylent",
 ];
-/// Where an authorization-code connection is led back to (PAN, "Deploy Auth Code for Okta Directory").
+/// The redirect URI of an authorization-code connection (PAN, "Deploy Auth Code for Okta Directory").
 const REDIRECT_URI: &str = "https://directory-sync.us.paloaltonetworks.com/authorize";
 const DAY: SignedDuration = SignedDuration::from_hours(24);
-/// How long ago, in days, the made-up objects were made.
+/// The age of the made-up objects in days.
 const AGE: i32 = 400;
 
-/// What a new world consists of.
+/// A new world.
 pub(crate) struct Built {
     pub(crate) orgs: Vec<Org>,
     pub(crate) directories: Vec<Directory>,
@@ -47,7 +47,7 @@ pub(crate) struct Built {
     pub(crate) parent: ServiceAccount,
 }
 
-/// Builds the world; equal settings and an equal `now` give an equal one.
+/// Builds the world. Equal settings and an equal `now` give an equal world.
 pub(crate) fn build(config: &SimConfig, now: Timestamp) -> Built {
     let mut mint = Mint::new(config.seed, "simulator");
     let mut built = Built {
@@ -58,7 +58,7 @@ pub(crate) fn build(config: &SimConfig, now: Timestamp) -> Built {
         admin_token: mint.token("sim_"),
         parent: build_account(config, "parent", 0),
     };
-    let mut neighbours = Vec::new();
+    let mut neighbors = Vec::new();
     for (index, usual) in assign(config.tenants).into_iter().enumerate() {
         let scenario = config.scenarios.get(index).copied().unwrap_or(usual);
         let every = |n: usize| n > 0 && index % n == n / 2;
@@ -69,13 +69,13 @@ pub(crate) fn build(config: &SimConfig, now: Timestamp) -> Built {
             Scenario::Migrated | Scenario::LegacyInactive => Status::Inactive,
             _ => Status::Active,
         };
-        // A client id may differ from the app's id (Okta management API, `client_id`); here in every fourth org.
+        // A client id may differ from the app's id (Okta management API, `client_id`). Here it does in every fourth org.
         let legacy = build_legacy(&mut org, app_data, legacy_status, index % 4 == 3, now);
         org.apps = place_among_others(&mut org, legacy.clone(), now);
         let connection = build_connection(&mut org, scenario, &legacy, app_data, now);
         date_refresh_tokens(&mut org, connection.last_sign_in);
         let account = build_account(config, &name, index + 1);
-        let neighbour = config.neighbours.then(|| build_neighbour(config, &name, &account.tsg_id, now));
+        let neighbor = config.neighbors.then(|| build_neighbor(config, &name, &account.tsg_id, now));
         let mint = Mint::new(config.seed, &format!("directory/{name}"));
         let directory = build_directory(name.clone(), &account.tsg_id, &org, connection, mint, now);
         built.tenants.push(SimTenant {
@@ -86,20 +86,20 @@ pub(crate) fn build(config: &SimConfig, now: Timestamp) -> Built {
             scenario,
             directory_id: directory.id.clone(),
             account,
-            neighbour_id: neighbour.as_ref().map(|(_, directory)| directory.id.clone()),
+            neighbor_id: neighbor.as_ref().map(|(_, directory)| directory.id.clone()),
         });
         built.directories.push(directory);
         built.orgs.push(org);
-        neighbours.extend(neighbour);
+        neighbors.extend(neighbor);
     }
-    for (org, directory) in neighbours {
+    for (org, directory) in neighbors {
         built.orgs.push(org);
         built.directories.push(directory);
     }
     built
 }
 
-/// A service account of a tenant service group; the ids of groups have ten digits, and that of an account names its
+/// A service account of a tenant service group. The id of a group has ten digits, and the id of an account contains its
 /// group (PAN, "Service accounts").
 fn build_account(config: &SimConfig, name: &str, index: usize) -> ServiceAccount {
     let mut mint = Mint::new(config.seed, &format!("tsg/{name}"));
@@ -108,9 +108,9 @@ fn build_account(config: &SimConfig, name: &str, index: usize) -> ServiceAccount
     ServiceAccount { client_id, client_secret: mint.uuid(), tsg_id }
 }
 
-/// The second directory of a tenant, and its org: both in order, and none of the tenant's migration's business.
-fn build_neighbour(config: &SimConfig, name: &str, tsg_id: &str, now: Timestamp) -> (Org, Directory) {
-    // Cut so that it fits into the 15 characters of a directory's name.
+/// The second directory of a tenant, and its org. Both are ready, and the migration of the tenant must not touch them.
+fn build_neighbor(config: &SimConfig, name: &str, tsg_id: &str, now: Timestamp) -> (Org, Directory) {
+    // Cut the name to the 15 characters of a directory name.
     let name = format!("{}-lab", name.get(..11).unwrap_or(name));
     let mut org = build_org(config, &name, true);
     let legacy = build_legacy(&mut org, false, Status::Active, false, now);
@@ -153,7 +153,7 @@ fn build_org(config: &SimConfig, name: &str, authorization_servers: bool) -> Org
     }
 }
 
-/// The client of the authorization-code flow, set up as PAN's manual says.
+/// The client of the authorization-code flow, configured as PAN's manual says.
 pub(crate) fn build_legacy(org: &mut Org, app_data: bool, status: Status, own_client_id: bool, now: Timestamp) -> App {
     let created = now - DAY * AGE;
     let mint = &mut org.mint;
@@ -189,8 +189,8 @@ pub(crate) fn build_legacy(org: &mut Org, app_data: bool, status: Status, own_cl
     }
 }
 
-/// Puts the legacy client among apps that are none: Okta's own, the SAML app of the same name, and custom OIDC apps
-/// before and after it, so that it stands on neither the first nor the last page.
+/// Puts the legacy client among other apps: Okta's own, the SAML app of the same name, and custom OIDC apps before and
+/// after it. So it is neither on the first page nor on the last.
 fn place_among_others(org: &mut Org, legacy: App, now: Timestamp) -> Vec<App> {
     let created = now - DAY * AGE;
     let mut other = |name: &str, label: &str, mode: &'static str, oauth: Option<(&'static str, &str)>| {
@@ -222,7 +222,7 @@ fn place_among_others(org: &mut Org, legacy: App, now: Timestamp) -> Vec<App> {
         other("okta_browser_plugin", "Okta Browser Plugin", oidc, None),
         other("oidc_client", "Intranet Portal", oidc, Some(("web", "https://portal.example.com/callback"))),
         other("oidc_client", "Expense Reports", oidc, Some(("browser", "https://expenses.example.com/cb"))),
-        // The look-alike: same name, wrong kind (PAN: the SAML app is another object than the directory's).
+        // Same name, but the wrong kind (PAN: the SAML app is not the app of the directory).
         other("panw_cie_saml_sim", PLAIN_NAME, "SAML_2_0", None),
         legacy,
         other("oidc_client", "Nightly Export", oidc, Some(("service", ""))),
@@ -252,23 +252,27 @@ fn build_connection(org: &mut Org, scenario: Scenario, legacy: &App, app_data: b
             connection.client_secret = org.mint.secret();
         }
         Scenario::LegacyIdReused => {
-            (connection.flow, connection.last_sign_in) = (Flow::ClientCredentials, None);
+            connection.flow = Flow::ClientCredentials;
+            connection.last_sign_in = None;
         }
         Scenario::Migrated | Scenario::WrongVariant => {
             let with_apps = app_data && scenario == Scenario::Migrated;
             let (id, secret) = add_service(org, with_apps, now - DAY * 30);
-            (connection.flow, connection.last_sign_in) = (Flow::ClientCredentials, None);
-            (connection.client_id, connection.client_secret) = (id, secret);
+            connection.flow = Flow::ClientCredentials;
+            connection.last_sign_in = None;
+            connection.client_id = id;
+            connection.client_secret = secret;
         }
     }
     connection
 }
 
-/// The refresh token of a legacy client is as old as the sign-in that it came from.
+/// Dates the refresh tokens of a legacy client: each is as old as its sign-in.
 fn date_refresh_tokens(org: &mut Org, signed_in: Option<Timestamp>) {
     let Some(at) = signed_in else { return };
     for token in org.apps.iter_mut().flat_map(|app| &mut app.refresh_tokens) {
-        (token.created, token.expires) = (at, at + REFRESH_LIFETIME);
+        token.created = at;
+        token.expires = at + REFRESH_LIFETIME;
     }
 }
 
@@ -296,16 +300,16 @@ fn build_directory(
         name,
         tsg_id: tsg_id.to_owned(),
         domain: org.domain.clone(),
-        // What the last good sync found; the first sync of the simulator puts it right.
+        // The first sync of the simulator replaces these values.
         sync: Sync {
             status: SyncStatus::Success,
             last_success: now - DAY * 3,
             attempted: None,
-            natural: now,
+            scheduled_until: now,
             applications_at: None,
             full_at: None,
-            users: Held::all_but(0, org.population.users),
-            groups: Held::all_but(0, org.population.own_groups()),
+            users: Collected::all_but(0, org.population.users),
+            groups: Collected::all_but(0, org.population.own_groups()),
             good: 0,
             failed: 0,
             applications: if connection.collect_applications { org.apps.len() } else { 0 },

@@ -1,10 +1,10 @@
-//! Whether a directory could read from its org right now. Only looks: no request is made, no token taken, no log written.
+//! Whether a directory could read from its org right now. Makes no request, gets no token, and writes no log.
 
 use crate::gateway::model::Flow;
 use crate::okta::model::{Org, Status};
 use crate::state::State;
 
-/// Why the directory's connection cannot work; none if it can.
+/// Why the directory's connection cannot work. `None` if it can.
 pub(crate) fn find_defect(state: &State, directory_id: &str) -> Option<String> {
     let Some(directory) = state.directory(directory_id) else { return Some("there is no such directory".to_owned()) };
     let Some(org) = state.org(&directory.domain) else { return Some("there is no such org".to_owned()) };
@@ -20,13 +20,13 @@ pub(crate) fn find_defect(state: &State, directory_id: &str) -> Option<String> {
         },
         Flow::ClientCredentials if org.service(id).is_none() => Some(format!("service client {id} does not exist")),
         Flow::ClientCredentials if !is_active_secret(&org, id, &connection.client_secret) => {
-            Some(format!("the secret it has is no active one of service client {id}"))
+            Some(format!("its secret is not an active secret of service client {id}"))
         }
         Flow::ClientCredentials => None,
     }
 }
 
-/// Whether the value is that of an active secret of the service client.
+/// Whether the value belongs to an active secret of the service client.
 pub(crate) fn accepts_secret(state: &State, domain: &str, client_id: &str, value: &str) -> bool {
     state.org(domain).is_some_and(|org| is_active_secret(&org, client_id, value))
 }

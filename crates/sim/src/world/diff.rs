@@ -1,8 +1,8 @@
-//! What is different between two snapshots, object by object, in lines a person can read.
+//! The differences between two snapshots, object by object, in readable lines.
 
 use serde_json::Value;
 
-/// One line for every value that was added, removed or changed, named by its path.
+/// One line for every value that was added, removed, or changed, with its path.
 pub fn diff(before: &Value, after: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     compare("", before, after, &mut lines);
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_change_has_its_line() {
+    fn every_kind_of_change_gives_a_line() {
         let lines = diff(&json!({"a": {"x": 1, "y": [1]}, "b": 2}), &json!({"a": {"x": 1, "y": [2]}, "c": 3}));
         assert_eq!(lines, ["/a/y: [1] became [2]", "/b: removed, was 2", "/c: added, is 3"]);
         assert!(diff(&json!({"a": 1}), &json!({"a": 1})).is_empty());

@@ -1,4 +1,4 @@
-//! The simulated world as a whole: how it is laid out, how it is shown, and how two states of it differ.
+//! The whole simulated world: how it is built, how it is shown, and how two states of it differ.
 
 pub(crate) mod build;
 pub(crate) mod connection;

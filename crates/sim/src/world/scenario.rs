@@ -1,12 +1,12 @@
-//! Which tenant is in which condition.
+//! The initial conditions of the tenants.
 
 use serde::{Deserialize, Serialize};
 
-/// The condition a tenant begins in.
+/// The initial condition of a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scenario {
-    /// Authorization-code flow with one active legacy client: waits to be migrated.
+    /// Authorization-code flow with one active legacy client: ready to migrate.
     Ready,
     /// Client-credential flow with a service client of the right variant; the legacy client is inactive.
     Migrated,
@@ -14,18 +14,18 @@ pub enum Scenario {
     WrongVariant,
     /// Client-credential flow with the legacy web app's client id, which Okta refuses.
     LegacyIdReused,
-    /// The directory's client id is known to nobody in the org.
+    /// The org does not know the directory's client id.
     Unknown,
     /// Authorization-code flow, but the legacy client is inactive.
     LegacyInactive,
 }
 
-/// From how many tenants on some are not ready.
+/// The smallest fleet in which some tenants are not ready.
 const MIXED_FROM: usize = 8;
-/// How many tenants there are to one set of those that are not.
+/// A fleet has one set of tenants that are not ready for each of this many tenants.
 const SET_SIZE: usize = 50;
 
-/// The conditions of a fleet, spread evenly; the first tenant is always ready.
+/// The conditions of a fleet, spread evenly. The first tenant is always ready.
 pub(crate) fn assign(tenants: usize) -> Vec<Scenario> {
     use Scenario::{LegacyIdReused, LegacyInactive, Migrated, Unknown, WrongVariant};
     let mut fleet = vec![Scenario::Ready; tenants];
@@ -36,7 +36,7 @@ pub(crate) fn assign(tenants: usize) -> Vec<Scenario> {
     };
     let count = kinds.len() * (tenants / SET_SIZE).max(1);
     for (number, kind) in kinds.iter().cycle().take(count).enumerate() {
-        // The middle of the number-th of `count` equal parts of the tenants after the first.
+        // Divide the tenants after the first into `count` equal parts, and take the middle of part `number`.
         let position = 1 + (2 * number + 1) * (tenants - 1) / (2 * count);
         fleet[position] = *kind;
     }
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fleets_are_mixed_as_promised() {
+    fn fleets_have_the_documented_mix() {
         let count = |tenants: usize, wanted: Scenario| assign(tenants).iter().filter(|kind| **kind == wanted).count();
         for (tenants, ready) in [(0, 0), (1, 1), (7, 7), (8, 4), (12, 7), (13, 8), (200, 180), (1000, 900)] {
             assert_eq!(count(tenants, Scenario::Ready), ready, "{tenants}");

@@ -1,5 +1,5 @@
-//! The world whole and canonical, for a comparison object by object: secrets as hashes, and nothing that changes
-//! without anybody's changing it (counters, log, sync times, tokens, receipts, the time of an app's last update).
+//! The whole world in a canonical form, to compare it object by object. Secrets are hashes. Values that change by
+//! themselves are left out: counters, log, sync times, tokens, receipts, and the time of an app's last update.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! The world as `flowswap sim world` prints it: short, without anything secret.
+//! The world as `flowswap sim world` prints it: short and without secrets.
 
 use std::sync::Mutex;
 
@@ -9,14 +9,14 @@ use crate::gateway::model::{Directory, Flow};
 use crate::okta::model::Org;
 use crate::state::{State, lock};
 
-/// Everything that matters, at one glance.
+/// An overview of the world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct World {
     /// The orgs, in the order of the directories.
     pub orgs: Vec<OrgView>,
-    /// The directories, in the order of the tenants; second ones of tenants come after all first ones.
+    /// The directories, in the order of the tenants. Second directories come after all first ones.
     pub directories: Vec<DirectoryView>,
-    /// Directories that use the same legacy clients, and that no interface shows.
+    /// Directories that use the same legacy clients and that no interface shows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseen: Vec<DirectoryView>,
 }
@@ -30,7 +30,7 @@ pub struct OrgView {
     pub legacy: Vec<LegacyView>,
     /// The API service integrations.
     pub service_clients: Vec<ServiceClientView>,
-    /// What was asked of it from outside.
+    /// The requests that came from outside.
     pub requests: RequestCounts,
 }
 
@@ -48,7 +48,7 @@ pub struct LegacyView {
 /// An API service integration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceClientView {
-    /// Its id, which is its client id as well.
+    /// Its id, which is also its client id.
     pub id: String,
     /// The OIN type key.
     #[serde(rename = "type")]
@@ -59,7 +59,7 @@ pub struct ServiceClientView {
     pub active_secrets: usize,
 }
 
-/// Requests that reached an org over the wire, also those it refused. The directories' own are not counted.
+/// Requests that reached an org over the wire, including refused ones. Requests of the directories do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestCounts {
     /// GET and HEAD.
@@ -89,29 +89,29 @@ pub struct DirectoryView {
     pub auth_logs: bool,
     /// How many times a connection was submitted.
     pub submits: u32,
-    /// What its syncs brought.
+    /// The results of its syncs.
     pub sync: SyncView,
 }
 
 /// The syncs of a directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncView {
-    /// When the last one that went well was made.
+    /// The time of the last successful sync.
     pub last_success: String,
-    /// How many went well.
+    /// The number of successful syncs.
     pub good: u64,
-    /// How many failed.
+    /// The number of failed syncs.
     pub failed: u64,
     /// The users it holds.
     pub users: usize,
-    /// The groups it holds; "Everyone" is never among them.
+    /// The groups it holds, without "Everyone".
     pub groups: usize,
     /// The applications it holds.
     pub applications: usize,
 }
 
-/// Looks at the world. Each org and directory is seen at one instant, though not all at the same.
-pub(crate) fn look(state: &State) -> World {
+/// Shows the world. Each org and directory is consistent, but they are not all read at the same time.
+pub(crate) fn show(state: &State) -> World {
     let orgs = state.directories.iter().filter_map(|directory| {
         let domain = lock(directory).domain.clone();
         state.org(&domain).map(|org| view_org(&org))

@@ -1,4 +1,4 @@
-//! Cloud Identity Engine's interface: who gets a token for what, what the operations show, and what each refuses.
+//! Cloud Identity Engine's interface: tokens, the answers of the operations, and their refusals.
 
 use flowswap_sim::{
     CIE_API_HOST, CIE_AUTH_HOST, Fault, FaultKind, Mutation, Scenario, ServiceAccount, Sim, SimConfig, SimTenant,
@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, ask, create_service, credentials, find, mixed_world, take_token};
 
-/// Asks for a token with a service account.
+/// Requests a token with a service account.
 async fn sign_on(sim: &Sim, account: &ServiceAccount, form: &str) -> Answer {
     let url = format!("POST https://{CIE_AUTH_HOST}/oauth2/access_token");
     ask(&url).basic(&account.client_id, &account.client_secret).form(form).send(sim).await
 }
 
-/// A token of the parent's account for the tenant's group.
+/// Gets a token for the tenant's group with the parent's account.
 pub(crate) async fn bearer(sim: &Sim, tenant: &SimTenant) -> String {
     let form = format!("grant_type=client_credentials&scope=tsg_id:{}", tenant.account.tsg_id);
     let granted = sign_on(sim, sim.parent_account(), &form).await;
@@ -21,7 +21,7 @@ pub(crate) async fn bearer(sim: &Sim, tenant: &SimTenant) -> String {
     format!("Bearer {}", granted.json["access_token"].as_str().unwrap())
 }
 
-/// Calls an operation as the parent's account for the tenant's group.
+/// Calls an operation for the tenant's group with the parent's account.
 pub(crate) async fn call(sim: &Sim, tenant: &SimTenant, line: &str, body: Option<&Value>) -> Answer {
     let (method, path) = line.split_once(' ').unwrap();
     let request = ask(&format!("{method} https://{CIE_API_HOST}/cie/directory-sync/v1/{path}"));
@@ -32,14 +32,14 @@ pub(crate) async fn call(sim: &Sim, tenant: &SimTenant, line: &str, body: Option
     }
 }
 
-/// The texts at one attribute of all objects in an answer.
+/// The values of one attribute of all objects in an answer.
 fn values(answer: &Answer, attribute: &str) -> Vec<String> {
     let objects = answer.json["result"]["data"]["domains"][0]["objects"].as_array().unwrap();
     objects.iter().map(|object| object[attribute].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
-async fn a_token_is_for_the_own_group_or_one_below() {
+async fn a_token_is_for_its_own_group_or_a_group_below() {
     let sim = mixed_world();
     let [acme, globex] = [&sim.tenants()[0], &sim.tenants()[1]];
     let scope = |tsg: &str| format!("grant_type=client_credentials&scope=tsg_id%3A{tsg}");
@@ -75,8 +75,8 @@ async fn a_token_is_for_the_own_group_or_one_below() {
 }
 
 #[tokio::test]
-async fn a_token_lives_for_15_minutes_and_opens_one_group_only() {
-    let sim = Sim::in_process(SimConfig::default().neighbours(true));
+async fn a_token_lives_for_15_minutes_and_works_for_one_group() {
+    let sim = Sim::in_process(SimConfig::default().neighbors(true));
     let [acme, globex] = [&sim.tenants()[0], &sim.tenants()[1]];
     let token = bearer(&sim, acme).await;
     let domains = ask(&format!("GET https://{CIE_API_HOST}/cie/directory-sync/v1/domains"));
@@ -118,7 +118,7 @@ async fn a_domain_shows_counts_and_times_and_no_connection() {
 }
 
 #[tokio::test]
-async fn every_refusal_of_the_operations_is_made() {
+async fn the_operations_make_every_documented_refusal() {
     let sim = mixed_world();
     let tenant = find(&sim, Scenario::Migrated);
     let plain = find(&sim, Scenario::Ready);
@@ -127,7 +127,9 @@ async fn every_refusal_of_the_operations_is_made() {
     let name = json!({ "attrName": "Name", "attrValue": "x", "match": "equal" });
     let with = |body: &Value, changes: Value| {
         let mut body = body.clone();
-        changes.as_object().unwrap().iter().for_each(|(key, value)| body[key] = value.clone());
+        for (key, value) in changes.as_object().unwrap() {
+            body[key] = value.clone();
+        }
         body
     };
     let by = |key: &str, value: Value| with(&name, json!({ key: value }));
@@ -198,7 +200,7 @@ async fn every_refusal_of_the_operations_is_made() {
 }
 
 #[tokio::test]
-async fn the_cache_tells_who_is_there_and_in_which_group() {
+async fn the_cache_lists_users_and_their_groups() {
     let sim = mixed_world();
     let tenant = sim.tenants()[0].clone();
     let name =
@@ -228,7 +230,7 @@ async fn the_cache_tells_who_is_there_and_in_which_group() {
         assert_eq!(answer.json["result"]["count"], found, "{value} {how}");
     }
 
-    // Both directions of a membership, and Okta, say the same.
+    // Both directions of a membership agree, also with Okta.
     let filter = json!({ "type": "group", "name": name("Common-Name", "group-2", "equal"), "level": "recursive" });
     let body = json!({ "domain": tenant.name, "attrs": ["User Principal Name"], "filter": filter, "pageSz": 1000 });
     let members = values(&call(&sim, &tenant, "POST cache-users", Some(&body)).await, "User Principal Name");
@@ -254,7 +256,7 @@ async fn the_cache_tells_who_is_there_and_in_which_group() {
 }
 
 #[tokio::test]
-async fn another_name_of_the_directory_changes_every_dn() {
+async fn a_new_directory_name_changes_every_dn() {
     let sim = mixed_world();
     let tenant = sim.tenants()[0].clone();
     let (directory, name) = (tenant.directory_id.clone(), "acme.okta.test".to_owned());
@@ -268,7 +270,7 @@ async fn another_name_of_the_directory_changes_every_dn() {
 }
 
 #[tokio::test]
-async fn another_secret_is_stored_and_an_error_may_hide_in_a_success() {
+async fn a_new_secret_is_stored_and_a_success_can_contain_an_error() {
     let sim = mixed_world();
     let tenant = find(&sim, Scenario::Migrated);
     let client = sim.world().directories.into_iter().find(|view| view.domain == tenant.domain).unwrap().client_id;
@@ -323,7 +325,7 @@ async fn two_hundred_thousand_users_are_paged_on_both_sides() {
     let sim = Sim::in_process(SimConfig::default().tenants(1).population(USERS, 5_000).page_size(1000));
     let tenant = sim.tenants()[0].clone();
     let lost = Mutation::LoseObjects { directory: tenant.directory_id.clone(), users: 1_000, groups: 5 };
-    // Okta's pages at the beginning, in the middle and at the end, each as cheap as the other.
+    // Okta's pages at the start, in the middle, and at the end cost the same.
     let url = format!("https://{}/api/v1/users?limit=1000", tenant.domain);
     let first = ask(&format!("GET {url}")).ssws(&tenant).send(&sim).await;
     let last_on_first = first.json[199]["id"].as_str().unwrap();
@@ -351,7 +353,7 @@ async fn two_hundred_thousand_users_are_paged_on_both_sides() {
         number += 1;
     }
     assert_eq!((number, held.len()), (199, USERS - 1_000));
-    // The lost ones lie evenly among all.
+    // The missing objects are spread evenly.
     let lost =
         |from: usize| (from..from + 20_000).filter(|n| !held.contains(&format!("user{n}@acme.okta.test"))).count();
     assert_eq!((lost(1), lost(100_000), lost(180_000)), (100, 100, 100));
@@ -361,7 +363,7 @@ async fn two_hundred_thousand_users_are_paged_on_both_sides() {
 }
 
 #[tokio::test]
-async fn the_new_hosts_leave_the_orgs_counts_alone() {
+async fn requests_to_other_hosts_do_not_count_for_the_orgs() {
     let sim = mixed_world();
     let tenant = find(&sim, Scenario::Ready);
     let counts = sim.world().orgs[0].requests;

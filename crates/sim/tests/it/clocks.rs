@@ -1,4 +1,4 @@
-//! Hosts with clocks of their own: all that a host says of time follows its clock.
+//! Hosts with their own clocks: every time that a host shows follows its clock.
 
 use flowswap_sim::{CIE_API_HOST, GATEWAY_HOST, Mutation, Scenario, Sim, SimConfig};
 use jiff::{SignedDuration, Timestamp};
@@ -9,8 +9,8 @@ use crate::support::{ask, create_service, find};
 const START: &str = "2026-03-01T08:00:00Z";
 const AUTHORIZED: &str = "eventType+eq+%22integration.api_service.lifecycle.authorize%22";
 
-/// How far each skewed host's times are ahead of the world's start, as its answers say.
-async fn said(sim: &Sim) -> [(&'static str, i64); 5] {
+/// How far the times in the answers of each skewed host are ahead of the start of the world.
+async fn shown_times(sim: &Sim) -> [(&'static str, i64); 5] {
     let tenant = find(sim, Scenario::Ready);
     let start: Timestamp = START.parse().unwrap();
     let ahead = |at: Timestamp| at.duration_since(start).as_secs();
@@ -55,15 +55,15 @@ async fn every_time_of_a_host_follows_its_own_clock() {
             by_method.set_skew(host, SignedDuration::from_secs(ahead));
         }
         for sim in [Sim::in_process(by_config), by_mutation, by_method] {
-            let said = said(&sim).await;
+            let said = shown_times(&sim).await;
             assert_eq!(said.map(|(_, ahead)| ahead), expected, "{said:?}");
         }
     }
 }
 
-/// What an org has logged stays visible when its clock is set back.
+/// Events of an org stay visible after its clock is set back.
 #[tokio::test(start_paused = true)]
-async fn an_event_does_not_wait_for_a_clock_that_was_set_back() {
+async fn events_stay_visible_after_the_clock_is_set_back() {
     let sim = Sim::in_process(SimConfig::default().start(START.parse().unwrap()));
     let tenant = find(&sim, Scenario::Ready);
     create_service(&sim, &tenant).await;

@@ -1,4 +1,4 @@
-//! The console: its pages as a browser gets them, and each move of a person with what comes of it.
+//! The console: its pages as a browser gets them, and the result of each action of a person.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const FLOW: (&str, &str) = ("flow", "client-credential");
 const APPS: (&str, &str) = ("collect_applications", "on");
 
 fn timed_world() -> Sim {
-    Sim::in_process(SimConfig::default().natural_sync(5 * MINUTE).neighbours(true).record(true))
+    Sim::in_process(SimConfig::default().scheduled_sync(5 * MINUTE).neighbors(true).record(true))
 }
 
 async fn get(sim: &Sim, path: &str) -> String {
@@ -27,7 +27,7 @@ async fn post(sim: &Sim, path: &str, fields: &[(&str, &str)]) -> Answer {
     ask(&format!("POST https://{CONSOLE_HOST}{path}")).form(&pairs.join("&")).send(sim).await
 }
 
-/// One person's work on one Reconnect form.
+/// One Reconnect form that a person works on.
 struct Form<'a> {
     sim: &'a Sim,
     path: String,
@@ -42,7 +42,7 @@ impl<'a> Form<'a> {
         Self { sim, path }
     }
 
-    /// Presses a button with these fields, and returns the page that is there in the end.
+    /// Presses a button with these fields, and returns the resulting page.
     async fn press(&self, action: &str, fields: &[(&str, &str)]) -> String {
         let answer = post(self.sim, &self.path, &[fields, &[("action", action)]].concat()).await;
         assert_eq!(answer.status, 303);
@@ -64,7 +64,7 @@ fn ready(sim: &Sim, app_data: bool) -> SimTenant {
     all.find(|tenant| tenant.scenario == Scenario::Ready && tenant.app_data == app_data).unwrap()
 }
 
-/// Makes a service client of one of the integrations; its id and secret.
+/// Makes a service client of one of the integrations. Returns its id and secret.
 async fn make_client(sim: &Sim, tenant: &SimTenant, variant: Variant) -> (String, String) {
     let org = tenant.domain.clone();
     let id = sim.mutate(Mutation::AddServiceClient { org, variant }).unwrap().unwrap();
@@ -90,7 +90,11 @@ async fn a_person_finds_the_directories_and_their_actions() {
         get(&sim, "/").await.contains(&format!("<a href=\"/tenants/{0}/directories\">{0}</a>", tenant.account.tsg_id))
     );
     let list = get(&sim, &format!("/tenants/{}/directories", tenant.account.tsg_id)).await;
-    assert_eq!(list, get(&sim, &format!("/tenants/{}/directories", tenant.name)).await, "a name leads there as well");
+    assert_eq!(
+        list,
+        get(&sim, &format!("/tenants/{}/directories", tenant.name)).await,
+        "the name of the tenant works too"
+    );
     let shown = view(&sim, &tenant).sync;
     let headings = ["Directory Name", "Type", "Domain", "Sync Status", "Last Updated", "Users", "Groups", "Actions"];
     for text in headings.map(|heading| format!("<th scope=\"col\">{heading}</th>")).into_iter().chain([
@@ -99,7 +103,11 @@ async fn a_person_finds_the_directories_and_their_actions() {
     ]) {
         assert!(list.contains(&text), "{text} in {list}");
     }
-    assert_eq!(list.matches("<button>Reconnect</button>").count(), 2, "the second directory of the group is there too");
+    assert_eq!(
+        list.matches("<button>Reconnect</button>").count(),
+        2,
+        "the page also lists the second directory of the group"
+    );
 
     let path = format!("/tenants/{}/directories/{}", tenant.account.tsg_id, tenant.directory_id);
     let before = view(&sim, &tenant).sync.good;
@@ -113,7 +121,7 @@ async fn a_person_finds_the_directories_and_their_actions() {
     assert_eq!(view(&sim, &tenant).sync.good, before + 3);
     assert!(get(&sim, &format!("{path}/remove")).await.contains("<button>Yes</button>"));
     let removed = post(&sim, &format!("{path}/remove"), &[]).await;
-    assert!(get(&sim, removed.header("location")).await.contains("the simulator removes no directory"));
+    assert!(get(&sim, removed.header("location")).await.contains("the simulator does not remove directories"));
     assert_eq!(view(&sim, &tenant).name, tenant.name);
 
     for path in ["/tenants/1/directories", "/tenants/acme", &path, &format!("{path}/edit")] {
@@ -124,7 +132,7 @@ async fn a_person_finds_the_directories_and_their_actions() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_right_reconnect_changes_the_flow_and_the_next_sync_shows_it() {
+async fn a_correct_reconnect_changes_the_flow_and_the_next_sync_shows_it() {
     let sim = timed_world();
     let tenant = ready(&sim, true);
     let (id, secret) = make_client(&sim, &tenant, Variant::ApplicationEnabled).await;
@@ -146,7 +154,7 @@ async fn the_right_reconnect_changes_the_flow_and_the_next_sync_shows_it() {
     assert!(tested.contains("class=\"good\">Success</output>"), "{tested}");
     assert!(tested.contains("value=\"submit\">Submit</button>"));
     assert!(!tested.contains(&secret), "a secret is never sent back");
-    // The secret is with the server: the field is empty when the form is submitted.
+    // The server has the secret, so the field is empty when the form is submitted.
     let fields = [FLOW, APPS, ("client_id", &*id), ("client_secret", ""), ("name", &*tenant.name)];
     let done = form.press("submit", &fields).await;
     assert!(done.contains("the configuration was submitted"), "{done}");
@@ -159,12 +167,12 @@ async fn the_right_reconnect_changes_the_flow_and_the_next_sync_shows_it() {
     let counts = |sync: &flowswap_sim::SyncView| (sync.users, sync.groups, sync.applications);
     assert_eq!(counts(&synced), counts(&before.sync));
     let page = get(&sim, &form.path).await;
-    assert!(page.contains("value=\"submit\" disabled>"), "another Reconnect begins anew");
+    assert!(page.contains("value=\"submit\" disabled>"), "a second Reconnect starts with a new form");
     assert!(sim.find_defect(&tenant.directory_id).is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_way_back_needs_a_person_who_signs_in() {
+async fn a_rollback_needs_a_person_to_sign_in() {
     let sim = timed_world();
     let tenant = ready(&sim, false);
     let (id, secret) = legacy_client(&sim, &tenant).await;
@@ -204,7 +212,7 @@ async fn restore_takes_the_secret_that_is_in_use() {
     assert!(form.press("test", &fields).await.contains("Failed: Client ID and Client Secret are required."));
     assert!(form.press("restore", &fields).await.contains("A secret is entered"));
     assert!(form.press("test", &fields).await.contains(">Success</output>"));
-    // What is ticked after the test counts as well.
+    // A box that is ticked after the test counts too.
     let fields = [FLOW, ("auth_logs", "on"), ("client_id", &*id), ("name", &*tenant.name)];
     form.press("submit", &fields).await;
     let after = view(&sim, &tenant);
@@ -229,14 +237,14 @@ async fn a_test_says_why_it_failed() {
         assert!(page.contains("class=\"bad\">Failed: ") && page.contains(reason), "{reason} in {page}");
         assert!(page.contains("value=\"submit\" disabled>"));
     }
-    // A button that is disabled may be pressed by whoever makes requests himself.
+    // A client that makes its own requests can press a disabled button.
     let page = form.press("submit", &[FLOW, ("client_id", &id), ("client_secret", &secret)]).await;
     assert!(page.contains("role=\"alert\">Test the connection before you submit it."), "{page}");
     assert_eq!(view(&sim, &tenant).submits, 0);
 }
 
-/// What a person sends with Test Connection and with Submit, in place of the right fields.
-struct Slip {
+/// The wrong fields that a person sends with Test Connection and with Submit.
+struct Mistake {
     what: &'static str,
     variant: Variant,
     test: fn(&mut Vec<(&'static str, String)>),
@@ -251,22 +259,22 @@ fn set(fields: &mut Vec<(&'static str, String)>, name: &'static str, value: &str
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_wrong_move_is_possible_and_has_its_consequence() {
-    let slips = [
-        Slip { what: "the plain integration", variant: Variant::Plain, test: |_| {}, submit: |_| {} },
-        Slip {
+async fn every_mistake_is_possible_and_has_the_documented_consequence() {
+    let mistakes = [
+        Mistake { what: "the plain integration", variant: Variant::Plain, test: |_| {}, submit: |_| {} },
+        Mistake {
             what: "the box not ticked",
             variant: Variant::ApplicationEnabled,
             test: |fields| set(fields, "collect_applications", ""),
             submit: |fields| set(fields, "collect_applications", ""),
         },
-        Slip {
+        Mistake {
             what: "another name",
             variant: Variant::ApplicationEnabled,
             test: |_| {},
             submit: |fields| set(fields, "name", "renamed"),
         },
-        Slip {
+        Mistake {
             what: "the old client after the test",
             variant: Variant::ApplicationEnabled,
             test: |_| {},
@@ -275,22 +283,22 @@ async fn every_wrong_move_is_possible_and_has_its_consequence() {
                 set(fields, "client_secret", "OLD");
             },
         },
-        Slip {
+        Mistake {
             what: "a box ticked that the test did not know of",
             variant: Variant::Plain,
             test: |fields| set(fields, "collect_applications", ""),
             submit: |_| {},
         },
     ];
-    for slip in slips {
+    for mistake in mistakes {
         let sim = timed_world();
         let tenant = ready(&sim, true);
         let before = view(&sim, &tenant);
-        let (id, secret) = make_client(&sim, &tenant, slip.variant).await;
+        let (id, secret) = make_client(&sim, &tenant, mistake.variant).await;
         let old = legacy_client(&sim, &tenant).await;
         let form = Form::open(&sim, &tenant, &tenant.directory_id).await;
         let right = [FLOW, APPS, ("client_id", &*id), ("client_secret", &*secret), ("name", &*tenant.name)];
-        for (action, change) in [("test", slip.test), ("submit", slip.submit)] {
+        for (action, change) in [("test", mistake.test), ("submit", mistake.submit)] {
             let mut fields: Vec<_> = right.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
             change(&mut fields);
             for (name, value) in &mut fields {
@@ -301,7 +309,7 @@ async fn every_wrong_move_is_possible_and_has_its_consequence() {
             let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let page = form.press(action, &fields).await;
             let expected = if action == "test" { ">Success</output>" } else { "the configuration was submitted" };
-            assert!(page.contains(expected), "{}: {action}: {page}", slip.what);
+            assert!(page.contains(expected), "{}: {action}: {page}", mistake.what);
         }
         sim.clock().advance(5 * MINUTE);
         let after = view(&sim, &tenant);
@@ -309,21 +317,21 @@ async fn every_wrong_move_is_possible_and_has_its_consequence() {
         let domain = list.json["result"][0]["domain"].as_str().unwrap().to_owned();
         let works = after.sync.failed == before.sync.failed && after.sync.last_success > before.sync.last_success;
         let outcome = (works, after.sync.applications > 0, domain == tenant.name);
-        let expected = match slip.what {
+        let expected = match mistake.what {
             "another name" => (true, true, false),
             "the old client after the test" => (false, true, true),
             _ => (true, false, true),
         };
-        assert_eq!(outcome, expected, "{}", slip.what);
-        // In the console everything looks well.
+        assert_eq!(outcome, expected, "{}", mistake.what);
+        // The console shows no error.
         let list = get(&sim, &format!("/tenants/{}/directories", tenant.account.tsg_id)).await;
-        assert_eq!((list.matches("<td>Success</td>").count(), list.contains("Fail")), (2, false), "{}", slip.what);
+        assert_eq!((list.matches("<td>Success</td>").count(), list.contains("Fail")), (2, false), "{}", mistake.what);
         assert_eq!(after.sync.users, before.sync.users);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_test_without_a_submit_leaves_a_token_grant_and_nothing_else() {
+async fn a_test_without_a_submit_leaves_only_a_token_grant() {
     let sim = timed_world();
     let tenant = ready(&sim, false);
     let (id, secret) = make_client(&sim, &tenant, Variant::Plain).await;
@@ -339,7 +347,7 @@ async fn a_test_without_a_submit_leaves_a_token_grant_and_nothing_else() {
     };
     assert_eq!(grants().await, 1);
     sim.clock().advance(20 * MINUTE);
-    assert_eq!(grants().await, 1, "the syncs go on as the old client");
+    assert_eq!(grants().await, 1, "the syncs continue with the legacy client");
     assert_eq!(view(&sim, &tenant).flow, "authorization_code");
 }
 
@@ -348,14 +356,14 @@ async fn the_other_directory_can_be_reconnected_by_mistake() {
     let sim = timed_world();
     let tenant = ready(&sim, false);
     let (id, secret) = make_client(&sim, &tenant, Variant::Plain).await;
-    let form = Form::open(&sim, &tenant, tenant.neighbour_id.as_ref().unwrap()).await;
+    let form = Form::open(&sim, &tenant, tenant.neighbor_id.as_ref().unwrap()).await;
     let fields = [FLOW, ("client_id", &*id), ("client_secret", &*secret), ("name", "other")];
-    // The other org does not know the client; with its own, everything works, and nothing is done for the tenant.
+    // The other org does not know the client. With a client of that org everything works, but the tenant does not change.
     assert!(form.press("test", &fields).await.contains("Failed: the token request was refused: 401 invalid_client"));
     let other = || sim.world().directories.into_iter().rfind(|view| view.tsg_id == tenant.account.tsg_id).unwrap();
     let id = other().client_id;
     let fields = [("flow", "auth-code"), ("client_id", &*id), ("name", "")];
-    let form = Form::open(&sim, &tenant, tenant.neighbour_id.as_ref().unwrap()).await;
+    let form = Form::open(&sim, &tenant, tenant.neighbor_id.as_ref().unwrap()).await;
     for action in ["restore", "sign-in", "test"] {
         form.press(action, &fields).await;
     }
@@ -365,7 +373,7 @@ async fn the_other_directory_can_be_reconnected_by_mistake() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_is_short_and_plain_or_refused() {
+async fn a_long_or_invalid_name_is_refused() {
     let sim = timed_world();
     let tenant = ready(&sim, false);
     let (id, secret) = make_client(&sim, &tenant, Variant::Plain).await;
@@ -384,7 +392,7 @@ async fn a_name_is_short_and_plain_or_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_that_was_typed_becomes_part_of_a_page() {
+async fn input_is_escaped_in_pages() {
     let sim = timed_world();
     let tenant = ready(&sim, false);
     let form = Form::open(&sim, &tenant, &tenant.directory_id).await;

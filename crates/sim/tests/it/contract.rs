@@ -1,4 +1,4 @@
-//! Every answer to a tour through the API against the official description, where it lies beside the workspace.
+//! Checks every answer of a tour through the API against the official description, if that is beside the workspace.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::description::Description;
 use crate::support::{ask, create_service, credentials, find, take_token};
 
-/// What the tour must have been answered with at least once; a tour that shrinks would prove nothing.
+/// The answers that the tour must get at least once. Guards against a tour that covers less than before.
 const MUST_COVER: &[(&str, &str, u16)] = &[
     ("get", "/.well-known/okta-organization", 200),
     ("get", "/api/v1/apps", 200),
@@ -51,7 +51,7 @@ const MUST_COVER: &[(&str, &str, u16)] = &[
 ];
 
 #[tokio::test]
-async fn answers_are_what_the_official_description_promises() {
+async fn answers_match_the_official_description() {
     let Some(description) = Description::load() else { return };
     let sim = Sim::in_process(SimConfig::default().record(true).page_size(20));
     tour(&sim).await;
@@ -74,7 +74,7 @@ async fn answers_are_what_the_official_description_promises() {
 }
 
 #[test]
-fn the_validation_finds_what_is_wrong() {
+fn the_validation_finds_errors() {
     let description = Description::new(json!({ "components": { "schemas": { "A": {
         "type": "object", "required": ["id"], "properties": {
             "id": { "type": "string" }, "kind": { "type": "string", "nullable": true, "enum": ["x"] },
@@ -87,7 +87,7 @@ fn the_validation_finds_what_is_wrong() {
     assert_eq!(errors(json!({ "id": 1 })), 1);
 }
 
-/// Uses everything once, right and wrong.
+/// Uses every operation once, correctly and incorrectly.
 async fn tour(sim: &Sim) {
     let tenant = find(sim, Scenario::Ready);
     let send = |line: String| {

@@ -1,5 +1,5 @@
-//! The official description of Okta's API as a judge over exchanges, where it lies beside the workspace. Included by
-//! the tests of the simulator and by those of the binary.
+//! Checks exchanges against the official description of Okta's API, if that is beside the workspace. The tests of the
+//! simulator and of the binary include this file.
 
 use std::{io::Write as _, path::PathBuf};
 
@@ -12,7 +12,7 @@ pub(crate) struct Description {
     components: Value,
 }
 
-/// What describes an exchange.
+/// The description of one operation.
 #[derive(Clone, Copy)]
 pub(crate) struct Operation<'a> {
     /// The path with its parameters in braces.
@@ -24,7 +24,7 @@ pub(crate) struct Operation<'a> {
 }
 
 impl Description {
-    /// Reads the description, if it is there; says so if it is not.
+    /// Reads the description. Reports if it is missing.
     pub(crate) fn load() -> Option<Self> {
         let file = find_shared("spec/okta-subset.yaml")?;
         Some(Self::new(serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()))
@@ -49,11 +49,11 @@ impl Description {
         Some(Operation { template, method, object })
     }
 
-    /// What is wrong with an answer; nothing is known of statuses that the description does not have.
+    /// The errors of an answer. `None` if the description does not have its status.
     pub(crate) fn check_answer(&self, operation: Operation<'_>, exchange: &Exchange) -> Option<Vec<String>> {
         let response = operation.object["responses"].get(exchange.status?.to_string())?;
         let schema = &self.resolve(response)["content"]["application/json"]["schema"];
-        // The bare 403 for a missing scope is as public reports have it; the description knows only the one with a body.
+        // The 403 without a body, for a missing scope, comes from public reports. The description only has one with a body.
         if exchange.response_body.is_empty() {
             let expected = schema.is_null() || exchange.status == Some(403);
             return Some(if expected { Vec::new() } else { vec!["the body is missing".to_owned()] });
@@ -66,7 +66,7 @@ impl Description {
         }
         let mut errors = self.check(schema, &without_nulls(&body));
         let apps = body.as_array().cloned().unwrap_or_else(|| vec![body.clone()]);
-        // The description tells kinds of apps apart by a discriminator, which JSON Schema does not know.
+        // The description distinguishes kinds of apps by a discriminator, which JSON Schema does not support.
         for app in apps.iter().filter(|app| app["name"] == "oidc_client") {
             let schema = json!({ "$ref": "#/components/schemas/OpenIdConnectApplication" });
             errors.extend(self.check(&schema, &without_nulls(app)));
@@ -74,26 +74,26 @@ impl Description {
         Some(errors)
     }
 
-    /// What is wrong with a value, by a schema of the description.
+    /// The errors of a value according to a schema of the description.
     pub(crate) fn check(&self, schema: &Value, value: &Value) -> Vec<String> {
         let root = json!({ "allOf": [to_json_schema(schema)], "components": self.components });
         let validator = jsonschema::validator_for(&root).unwrap();
         validator.iter_errors(value).map(|error| format!("{} at {}", error, error.instance_path())).collect()
     }
 
-    /// The object itself, or the one that it refers to.
+    /// The object itself, or the object to which it refers.
     pub(crate) fn resolve<'a>(&'a self, object: &'a Value) -> &'a Value {
         object["$ref"].as_str().map_or(object, |reference| self.resolve_reference(reference))
     }
 
-    /// The object that a reference such as `#/components/schemas/User` leads to.
+    /// The object behind a reference such as `#/components/schemas/User`.
     pub(crate) fn resolve_reference(&self, reference: &str) -> &Value {
         self.spec.pointer(reference.trim_start_matches('#')).unwrap()
     }
 }
 
-/// OpenAPI 3.0 to JSON Schema, as far as the description needs it: `nullable` becomes an alternative, and what only
-/// explains is left out.
+/// Converts OpenAPI 3.0 to JSON Schema, as far as the description needs it. `nullable` becomes an alternative, and texts
+/// are left out.
 fn to_json_schema(value: &Value) -> Value {
     match value {
         Value::Array(items) => items.iter().map(to_json_schema).collect(),
@@ -103,7 +103,7 @@ fn to_json_schema(value: &Value) -> Value {
             for (name, member) in members {
                 let member = match (name.as_str(), member) {
                     ("nullable" | "discriminator" | "example" | "examples" | "description", _) => continue,
-                    // Here the names are the object's own, and may be any of those above.
+                    // These names are properties of the object, and may equal the keywords above.
                     ("properties" | "schemas", Value::Object(named)) => {
                         named.iter().map(|(name, schema)| (name.clone(), to_json_schema(schema))).collect()
                     }
@@ -117,8 +117,8 @@ fn to_json_schema(value: &Value) -> Value {
     }
 }
 
-/// Without members that are null: Okta sends null for members which its description does not call nullable, and so do
-/// the description's own examples of apps and log events.
+/// Removes members that are null. Okta sends null for members that its description does not call nullable. The examples
+/// of apps and log events in the description do the same.
 fn without_nulls(value: &Value) -> Value {
     match value {
         Value::Array(items) => items.iter().map(without_nulls).collect(),
@@ -130,14 +130,14 @@ fn without_nulls(value: &Value) -> Value {
     }
 }
 
-/// A file of the references that lie beside the workspace, if they are there; says so if they are not.
+/// A file of the references beside the workspace. Reports if they are missing.
 pub(crate) fn find_shared(path: &str) -> Option<PathBuf> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let file = std::env::var_os("FLOWSWAP_SHARED").map_or_else(beside, PathBuf::from).join(path);
     if file.exists() {
         return Some(file);
     }
-    // Straight to the stream, as the test runner would keep a printed line of a passed test to itself.
+    // Write to the stream directly: the test runner hides the printed lines of a passed test.
     let mut stderr = std::io::stderr();
     writeln!(stderr, "skipped: {path} is not beside the workspace; FLOWSWAP_SHARED may name its folder").unwrap();
     None

@@ -1,4 +1,4 @@
-//! Faults on order, over the admin host as the tests of other crates use it.
+//! Faults, added over the admin host like in the tests of other crates.
 
 use flowswap_sim::{ADMIN_HOST, Scenario, Sim, SimConfig};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ async fn admin(sim: &Sim, line: &str, body: Option<&Value>) -> Answer {
 }
 
 #[tokio::test]
-async fn faults_fire_as_often_as_ordered_and_are_counted() {
+async fn faults_fire_the_requested_number_of_times_and_are_counted() {
     let sim = mixed_world();
     let (tenant, other) = (sim.tenants()[0].clone(), sim.tenants()[1].clone());
     let order = json!([
@@ -25,7 +25,11 @@ async fn faults_fire_as_often_as_ordered_and_are_counted() {
     ]);
     assert_eq!(admin(&sim, "POST /faults", Some(&order)).await.status, 200);
     let apps = |domain: &str| format!("GET https://{domain}/api/v1/apps");
-    assert_eq!(ask(&apps(&other.domain)).ssws(&other).send(&sim).await.status, 200, "another org is left alone");
+    assert_eq!(
+        ask(&apps(&other.domain)).ssws(&other).send(&sim).await.status,
+        200,
+        "the fault does not affect another org"
+    );
 
     let limited = ask(&apps(&tenant.domain)).ssws(&tenant).send(&sim).await;
     assert_eq!((limited.status, limited.json["errorCode"].as_str()), (429, Some("E0000047")));
@@ -48,7 +52,7 @@ async fn faults_fire_as_often_as_ordered_and_are_counted() {
 }
 
 #[tokio::test]
-async fn what_is_lost_after_the_commit_has_been_carried_out_and_a_drop_before_has_not() {
+async fn a_request_whose_answer_is_lost_was_carried_out_and_one_dropped_before_was_not() {
     let sim = mixed_world();
     let tenant = find(&sim, Scenario::Ready);
     for (kind, made) in [("drop_before", 0), ("drop_after_commit", 1), ("cut_body", 2)] {
@@ -61,13 +65,13 @@ async fn what_is_lost_after_the_commit_has_been_carried_out_and_a_drop_before_ha
     }
     let lost: Vec<_> = sim.traffic().into_iter().filter(|exchange| exchange.status.is_none()).collect();
     assert_eq!(lost.len(), 3);
-    // Nothing stops a repetition from making another client: so it is at Okta, as far as is known.
+    // A repeated request makes another client, like at Okta as far as is known.
     assert_eq!(create_service(&sim, &tenant).await.status, 201);
     assert_eq!(sim.world().orgs[0].service_clients.len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_commit_an_answer_can_lie_or_wait() {
+async fn the_answer_after_a_commit_can_be_wrong_or_late() {
     let sim = mixed_world();
     let tenant = find(&sim, Scenario::Ready);
     for (kind, status, made, wait) in [
@@ -85,7 +89,7 @@ async fn after_the_commit_an_answer_can_lie_or_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delay_and_the_latency_take_their_time() {
+async fn a_delay_and_the_latency_are_added() {
     let latency = std::time::Duration::from_millis(20);
     let sim = Sim::in_process(SimConfig::default().latency(latency));
     let tenant = find(&sim, Scenario::Ready);
@@ -100,7 +104,7 @@ async fn a_delay_and_the_latency_take_their_time() {
 }
 
 #[tokio::test]
-async fn a_set_rate_limit_refuses_until_the_window_ends() {
+async fn a_rate_limit_refuses_until_the_window_ends() {
     let sim = Sim::in_process(SimConfig::default().rate_limit(20));
     let tenant = find(&sim, Scenario::Ready);
     let users = format!("GET https://{}/api/v1/users?limit=1", tenant.domain);
@@ -121,7 +125,7 @@ async fn a_set_rate_limit_refuses_until_the_window_ends() {
 }
 
 #[tokio::test]
-async fn the_admin_host_wants_its_token_and_knows_its_own_words() {
+async fn the_admin_host_requires_its_token_and_refuses_unknown_input() {
     let sim = mixed_world();
     assert_eq!(ask(&format!("GET https://{ADMIN_HOST}/world")).send(&sim).await.status, 401);
     assert_eq!(admin(&sim, "POST /faults", Some(&json!({ "host": "*", "kind": "earthquake" }))).await.status, 400);

@@ -1,4 +1,4 @@
-//! The gateway: what it shows, what it refuses, and a connection's way there and back.
+//! The gateway: its answers, its refusals, and the swap and restore of a connection.
 
 use flowswap_sim::{GATEWAY_HOST, Mutation, Scenario, Sim, SimTenant, diff};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ fn test_body(tenant: &SimTenant, id: &str, secret: &str) -> Value {
     json!({ "flow": "client_credentials", "domain": tenant.domain, "client_id": id, "client_secret": secret })
 }
 
-/// Tests a connection and returns the body of the submit that is to follow.
+/// Tests a connection and returns the body for the submit.
 async fn pass_test(sim: &Sim, tenant: &SimTenant, id: &str, secret: &str) -> Value {
     let mut body = test_body(tenant, id, secret);
     let path = format!("POST /v1/directories/{}/test-connection", tenant.directory_id);
@@ -35,7 +35,7 @@ fn plain_tenant(sim: &Sim) -> SimTenant {
 }
 
 #[tokio::test]
-async fn a_connection_goes_there_and_back_and_all_is_as_before() {
+async fn after_a_swap_and_a_restore_everything_is_as_before() {
     let sim = mixed_world();
     let tenant = plain_tenant(&sim);
     let before = sim.snapshot();
@@ -49,13 +49,13 @@ async fn a_connection_goes_there_and_back_and_all_is_as_before() {
     assert_eq!(swapped.json["sync"]["status"], "success");
     assert!(!String::from_utf8(swapped.body.to_vec()).unwrap().contains(&secret));
     assert!(!diff(&before, &sim.snapshot()).is_empty());
-    // The org saw the new client at work.
+    // The log of the org shows the new client.
     let filter = format!("filter=target.id+eq+%22{id}%22");
     let logs = ask(&format!("GET https://{}/api/v1/logs?{filter}", tenant.domain)).ssws(&tenant).send(&sim).await;
     assert!(logs.json.to_string().contains("PaloAltoNetworks-CIE/1.0"));
 
     let again = call(&sim, &format!("POST {directory}/reconnect"), Some(&submit)).await;
-    assert_eq!(again.status, 409, "a receipt is good for one submit");
+    assert_eq!(again.status, 409, "a receipt is valid for one submit");
     let restored = call(&sim, &format!("POST {directory}/restore"), Some(&json!({}))).await;
     assert_eq!(restored.json["connection"]["flow"], "authorization_code");
     assert_eq!(call(&sim, &format!("POST {directory}/restore"), Some(&json!({}))).await.status, 409);
@@ -65,7 +65,7 @@ async fn a_connection_goes_there_and_back_and_all_is_as_before() {
 }
 
 #[tokio::test]
-async fn nothing_is_submitted_that_was_not_tested() {
+async fn a_submit_needs_a_test_of_the_same_connection() {
     let sim = mixed_world();
     let tenant = plain_tenant(&sim);
     let before = sim.snapshot();
@@ -74,7 +74,9 @@ async fn nothing_is_submitted_that_was_not_tested() {
     let tested = pass_test(&sim, &tenant, &id, &secret).await;
     let with = |changes: Value| {
         let mut body = tested.clone();
-        changes.as_object().unwrap().iter().for_each(|(key, value)| body[key] = value.clone());
+        for (key, value) in changes.as_object().unwrap() {
+            body[key] = value.clone();
+        }
         body
     };
     let url = format!("POST /v1/directories/{}/reconnect", tenant.directory_id);
@@ -95,11 +97,11 @@ async fn nothing_is_submitted_that_was_not_tested() {
     }
     let directories = |snapshot: &Value| snapshot["directories"].clone();
     assert_eq!(diff(&directories(&before), &directories(&sim.snapshot())), Vec::<String>::new());
-    assert_eq!(call(&sim, &url, Some(&tested)).await.status, 200, "the receipt is still good");
+    assert_eq!(call(&sim, &url, Some(&tested)).await.status, 200, "the receipt is still valid");
 }
 
 #[tokio::test]
-async fn a_long_name_has_to_be_shortened_on_submit() {
+async fn a_long_name_must_be_shortened_on_submit() {
     let sim = mixed_world();
     let tenant = plain_tenant(&sim);
     let long =
@@ -137,7 +139,7 @@ async fn a_test_says_what_the_org_refused() {
 }
 
 #[tokio::test]
-async fn there_is_no_way_back_without_the_legacy_app() {
+async fn a_restore_needs_the_legacy_app() {
     let sim = mixed_world();
     let tenant = plain_tenant(&sim);
     let legacy = sim.world().orgs.iter().find(|org| org.domain == tenant.domain).unwrap().legacy[0].id.clone();
@@ -149,7 +151,7 @@ async fn there_is_no_way_back_without_the_legacy_app() {
     sim.mutate(Mutation::SetAppActive { org: org.clone(), app: app.clone(), active: false }).unwrap();
     assert_eq!(call(&sim, &format!("POST {directory}/restore"), Some(&json!({}))).await.status, 409);
     sim.mutate(Mutation::SetAppActive { org: org.clone(), app: app.clone(), active: true }).unwrap();
-    // A second submit for the same client keeps the way back to the first connection.
+    // After a second submit for the same client, a restore still gives the first connection.
     let submit = pass_test(&sim, &tenant, &id, &secret).await;
     assert_eq!(call(&sim, &format!("POST {directory}/reconnect"), Some(&submit)).await.status, 200);
     let restored = call(&sim, &format!("POST {directory}/restore"), Some(&json!({}))).await;
@@ -157,7 +159,7 @@ async fn there_is_no_way_back_without_the_legacy_app() {
 }
 
 #[tokio::test]
-async fn a_read_of_the_status_syncs_when_it_is_due() {
+async fn a_status_read_makes_a_sync_that_is_due() {
     let sim = mixed_world();
     let tenant = plain_tenant(&sim);
     let status = format!("GET /v1/directories/{}/status", tenant.directory_id);
@@ -171,11 +173,11 @@ async fn a_read_of_the_status_syncs_when_it_is_due() {
     let third = call(&sim, &status, None).await.json;
     assert_eq!(third["sync"]["status"], "failed");
     assert_eq!(third["sync"]["last_success"], second["sync"]["last_success"]);
-    assert_eq!(third["sync"]["users"], second["sync"]["users"], "what was collected stays in use");
+    assert_eq!(third["sync"]["users"], second["sync"]["users"], "the collected data stays in use");
 }
 
 #[tokio::test]
-async fn the_list_has_pages_and_every_directory_once() {
+async fn the_list_has_pages_with_every_directory_once() {
     let sim = mixed_world();
     let (mut names, mut pages, mut path) = (Vec::new(), 0, "/v1/directories".to_owned());
     loop {
@@ -192,7 +194,7 @@ async fn the_list_has_pages_and_every_directory_once() {
 }
 
 #[tokio::test]
-async fn the_gateway_refuses_what_it_does_not_know() {
+async fn the_gateway_refuses_unknown_requests() {
     let sim = mixed_world();
     let id = find(&sim, Scenario::Ready).directory_id;
     for (line, status) in [

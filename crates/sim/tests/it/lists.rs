@@ -1,4 +1,4 @@
-//! Pages, links, filters and the System Log.
+//! Pages, links, filters, and the System Log.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ async fn the_legacy_client_is_found_only_by_following_the_pages() {
         let page = ask(&format!("GET {url}")).ssws(&tenant).send(&sim).await;
         assert_eq!(page.link("self").unwrap(), url);
         let items = page.json.as_array().unwrap();
-        assert!(items.len() <= 2, "the page size holds whatever limit says");
+        assert!(items.len() <= 2, "the page size applies whatever limit says");
         apps.extend(items.clone());
         pages += 1;
         match page.link("next") {
@@ -53,7 +53,7 @@ async fn filters_and_prefixes_narrow_the_list() {
 }
 
 #[tokio::test]
-async fn scopes_come_in_another_order_each_time() {
+async fn the_order_of_scopes_changes_between_answers() {
     let sim = mixed_world();
     let tenant = find(&sim, Scenario::Ready);
     let (id, _) = credentials(&create_service(&sim, &tenant).await);
@@ -72,7 +72,7 @@ async fn scopes_come_in_another_order_each_time() {
 }
 
 #[tokio::test]
-async fn the_log_shows_who_took_tokens_with_what_and_never_a_secret() {
+async fn the_log_shows_tokens_and_their_clients_but_no_secret() {
     let sim = mixed_world();
     let tenant = find(&sim, Scenario::Ready);
     let (id, secret) = credentials(&create_service(&sim, &tenant).await);
@@ -92,10 +92,10 @@ async fn the_log_shows_who_took_tokens_with_what_and_never_a_secret() {
     let text = String::from_utf8(all.body.to_vec()).unwrap();
     assert!(text.contains("integration.api_service.lifecycle.authorize"));
     assert!(!text.contains(&secret));
-    // The directory's own first sync is there too, under its own name.
+    // The log also shows the directory's first sync, under its own user agent.
     assert!(text.contains("PaloAltoNetworks-CIE/1.0"));
 
-    // The poller's link is always there and goes on from the end.
+    // The link for polling is always there and continues from the end.
     let next = all.link("next").unwrap();
     assert_eq!(ask(&format!("GET {next}")).ssws(&tenant).send(&sim).await.json.as_array().unwrap().len(), 0);
     take_token(&sim, &tenant.domain, &id, &secret, "okta.users.read").await;
@@ -106,7 +106,7 @@ async fn the_log_shows_who_took_tokens_with_what_and_never_a_secret() {
 }
 
 #[tokio::test]
-async fn an_org_without_the_feature_says_so_in_its_own_way() {
+async fn an_org_without_the_feature_answers_e0000015() {
     let sim = mixed_world();
     let mut statuses = BTreeSet::new();
     for tenant in sim.tenants() {

@@ -1,6 +1,6 @@
-//! The simulator as its clients meet it: requests in, answers out.
+//! The simulator from the outside: requests and their answers.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where its expectation does")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod cie;
 mod clocks;
@@ -10,8 +10,8 @@ mod description;
 mod faults;
 mod gateway;
 mod lists;
-mod natural;
 mod refusals;
+mod schedule;
 mod shapes;
 mod strictness;
 mod support;

@@ -1,4 +1,4 @@
-//! What the log says of refused token requests, of wrong secrets and of limits.
+//! Log events about refused token requests, wrong secrets, and rate limits.
 
 use flowswap_sim::{Mutation, Scenario, Sim, SimConfig, SimTenant};
 use serde_json::Value;
@@ -21,7 +21,7 @@ async fn request_token(sim: &Sim, tenant: &SimTenant, id: &str, secret: &str) ->
 }
 
 #[tokio::test]
-async fn several_wrong_secrets_leave_an_event_of_their_own_and_a_right_one_begins_anew() {
+async fn several_wrong_secrets_leave_an_event_and_a_correct_one_restarts_the_count() {
     let sim = Sim::in_process(SimConfig::default());
     let tenant = find(&sim, Scenario::Ready);
     let (id, secret) = credentials(&create_service(&sim, &tenant).await);
@@ -40,9 +40,9 @@ async fn several_wrong_secrets_leave_an_event_of_their_own_and_a_right_one_begin
     assert_eq!(of("app.oauth2.token.grant.access_token"), 1, "{kinds:?}");
 }
 
-/// A refresh that lacks a scope is refused like any other, and says why.
+/// A refresh that lacks a scope is refused, and the log has the reason.
 #[tokio::test(start_paused = true)]
-async fn a_refresh_without_its_scope_is_seen() {
+async fn the_log_shows_a_refresh_without_its_scope() {
     let sim = Sim::in_process(SimConfig::default());
     let tenant = find(&sim, Scenario::Ready);
     let org = sim.world().orgs.into_iter().find(|org| org.domain == tenant.domain).unwrap();
@@ -73,9 +73,9 @@ async fn a_refresh_without_its_scope_is_seen() {
     assert_eq!(refused.iter().map(shape).collect::<Vec<_>>(), [expected.map(str::to_owned)]);
 }
 
-/// Once a window, when its limit is met: the org's event, and the narrower one.
+/// An exceeded limit leaves two events per window: one for the org, and one for the operation.
 #[tokio::test(start_paused = true)]
-async fn a_limit_that_is_met_leaves_events() {
+async fn an_exceeded_limit_leaves_events() {
     let sim = Sim::in_process(SimConfig::default().rate_limit(3));
     let tenant = find(&sim, Scenario::Ready);
     sim.clock().advance(std::time::Duration::from_secs(60));

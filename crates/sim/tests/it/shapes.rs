@@ -1,4 +1,4 @@
-//! The shape of the main objects against recordings of the real API, where these lie beside the workspace.
+//! Compares the shape of the main objects with recordings of the real API, if these are beside the workspace.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::description::find_shared;
 use crate::support::{ask, create_service, find, mixed_world};
 
-/// The type of every value by its path; all items of an array share one path.
+/// The type of every value by its path. All items of an array share one path.
 fn list_types(value: &Value) -> BTreeMap<String, &'static str> {
     let mut types = BTreeMap::new();
     collect("", value, &mut types);
@@ -34,7 +34,7 @@ fn collect(path: &str, value: &Value, types: &mut BTreeMap<String, &'static str>
     }
 }
 
-/// The first recorded body of an exchange that fits; the method `*` stands for any.
+/// The first recorded body of a matching exchange. The method `*` matches any method.
 fn find_recorded(text: &str, method: &str, fits: impl Fn(&str, &Value) -> bool) -> Value {
     let file: Value = serde_json::from_str(text).unwrap();
     let mut exchanges = file["exchanges"].as_array().unwrap().iter().filter(|exchange| {
@@ -45,7 +45,7 @@ fn find_recorded(text: &str, method: &str, fits: impl Fn(&str, &Value) -> bool) 
     exchanges.next().expect("a recorded exchange")["response"]["body"].clone()
 }
 
-/// The differences between two shapes, but for those below the paths that are known to differ and why.
+/// The differences between two shapes, except below the paths that are known to differ.
 fn compare(recorded: &Value, simulated: &Value, known: &[&str]) -> Vec<String> {
     let (recorded, simulated) = (list_types(recorded), list_types(simulated));
     let excused = |path: &String| known.iter().any(|known| path.starts_with(known));
@@ -91,7 +91,7 @@ async fn oidc_apps_look_as_recorded() {
     let Some(text) = read_recording("app-oauth-refresh-token") else { return };
     let recorded = find_recorded(&text, "GET", |path, _| path.starts_with("/api/v1/apps/"));
     let app = get(&sim, &tenant, &format!("/api/v1/apps/{legacy}")).await;
-    // The recorded app also uses CIBA, which has members of its own.
+    // The recorded app also uses CIBA, which has additional members.
     let known = ["/settings/oauthClient/backchannel_"];
     assert_eq!(compare(&recorded, &app, &known), Vec::<String>::new());
 
@@ -103,7 +103,7 @@ async fn oidc_apps_look_as_recorded() {
     let Some(text) = read_recording("app-token") else { return };
     let recorded = find_recorded(&text, "GET", |path, _| path.contains("/tokens/"));
     let tokens = get(&sim, &tenant, &format!("/api/v1/apps/{legacy}/tokens")).await;
-    // The recorded token is of a custom authorization server, to which it links.
+    // The recorded token belongs to a custom authorization server, and links to it.
     assert_eq!(compare(&recorded, &tokens[0], &["/_links/authorizationServer"]), Vec::<String>::new());
 }
 
@@ -120,7 +120,7 @@ async fn oktas_own_apps_and_the_org_look_as_recorded() {
     let Some(text) = read_recording("org-metadata") else { return };
     let recorded = find_recorded(&text, "GET", |_, _| true);
     let org = get(&sim, &tenant, "/.well-known/okta-organization").await;
-    // Which settings there are differs from org to org.
+    // Each org has different settings.
     assert_eq!(compare(&recorded, &org, &["/settings/"]), Vec::<String>::new());
 
     let Some(text) = read_recording("error-400-404-owners") else { return };
@@ -130,7 +130,7 @@ async fn oktas_own_apps_and_the_org_look_as_recorded() {
 }
 
 #[test]
-fn the_comparison_sees_each_kind_of_difference() {
+fn the_comparison_finds_each_kind_of_difference() {
     let (a, b) = (serde_json::json!({"x": 1, "y": [{"z": null}]}), serde_json::json!({"x": "1", "y": [{}], "w": 0}));
     assert_eq!(
         compare(&a, &b, &[]),

@@ -1,14 +1,14 @@
-//! What the simulator refuses, in one table: a request, the status, and the code of the error.
+//! The refusals of the simulator in one table: the request, the status, and the error code.
 
 use flowswap_sim::{Scenario, Sim, SimTenant};
 use serde_json::json;
 
 use crate::support::{Answer, PLAIN, ask, create_service, credentials, find, mixed_world, take_token};
 
-/// Who asks.
+/// Who sends the request.
 #[derive(Clone, Copy, Debug)]
-enum As {
-    Nobody,
+enum Caller {
+    Anonymous,
     Admin,
     WrongAdmin,
     WrongBearer,
@@ -19,10 +19,10 @@ enum As {
     WrongSecret,
 }
 
-/// What is sent along.
+/// The body of the request.
 #[derive(Clone, Copy, Debug)]
-enum With {
-    Nothing,
+enum Body {
+    Empty,
     NoLength,
     Json(&'static str),
     Text(&'static str),
@@ -33,66 +33,66 @@ const SERVICES: &str = "/integrations/api/v1/api-services";
 const TOKEN: &str = "/oauth2/v1/token";
 const SECRETS: &str = "/integrations/api/v1/api-services/{service}/credentials/secrets";
 
-/// Method, path, who, what, expected status, expected `errorCode` or `error`. An empty code is an empty body.
-const TABLE: &[(&str, &str, As, With, u16, &str)] = &[
-    // Who may ask.
-    ("GET", "/api/v1/apps", As::Nobody, With::Nothing, 403, "E0000005"),
-    ("GET", "/api/v1/apps", As::WrongAdmin, With::Nothing, 401, "E0000011"),
-    ("GET", "/api/v1/users", As::WrongBearer, With::Nothing, 401, "E0000011"),
-    ("GET", "/api/v1/groups", As::UsersOnly, With::Nothing, 403, ""),
-    ("GET", "/api/v1/apps", As::UsersOnly, With::Nothing, 403, ""),
-    ("POST", SERVICES, As::UsersOnly, With::Json("{}"), 403, ""),
-    ("POST", SERVICES, As::Nobody, With::Json("{}"), 403, "E0000005"),
-    ("DELETE", "/api/v1/apps/{legacy}", As::Basic, With::Nothing, 401, "E0000011"),
-    // What there is.
-    ("GET", "/api/v1/nothing", As::Admin, With::Nothing, 404, "E0000008"),
-    ("GET", "/", As::Admin, With::Nothing, 404, "E0000008"),
-    ("GET", "/api/v1/apps/0oaNone", As::Admin, With::Nothing, 404, "E0000007"),
-    ("GET", "/integrations/api/v1/api-services/0oaNone", As::Admin, With::Nothing, 404, "E0000007"),
-    ("DELETE", "/integrations/api/v1/api-services/0oaNone", As::Admin, With::Nothing, 404, "E0000007"),
-    ("PATCH", "/api/v1/apps", As::Admin, With::Json("{}"), 405, "E0000022"),
-    ("PUT", "/integrations/api/v1/api-services/{service}", As::Admin, With::Json("{}"), 405, "E0000022"),
-    ("GET", TOKEN, As::Nobody, With::Nothing, 405, "E0000022"),
-    ("POST", "/api/v1/apps", As::Admin, With::Json("{}"), 501, "E0000060"),
-    // How it must be said.
-    ("POST", "/api/v1/apps/{legacy}/lifecycle/deactivate", As::Admin, With::NoLength, 411, ""),
-    ("POST", SECRETS, As::Admin, With::NoLength, 411, ""),
-    ("POST", SERVICES, As::Admin, With::Json("{"), 400, "E0000003"),
-    ("POST", SERVICES, As::Admin, With::Json("[]"), 400, "E0000003"),
-    ("POST", SERVICES, As::Admin, With::Text("{}"), 400, "E0000021"),
-    ("POST", SERVICES, As::Admin, With::Json("{}"), 400, "E0000001"),
-    ("POST", SERVICES, As::Admin, With::Json(r#"{"type":"panw_cie_sim"}"#), 400, "E0000001"),
-    ("POST", SERVICES, As::Admin, With::Json(r#"{"type":"panw_cie_sim","grantedScopes":[]}"#), 400, "E0000001"),
+/// Method, path, caller, body, expected status, expected `errorCode` or `error`. An empty code means an empty body.
+const TABLE: &[(&str, &str, Caller, Body, u16, &str)] = &[
+    // Authorization.
+    ("GET", "/api/v1/apps", Caller::Anonymous, Body::Empty, 403, "E0000005"),
+    ("GET", "/api/v1/apps", Caller::WrongAdmin, Body::Empty, 401, "E0000011"),
+    ("GET", "/api/v1/users", Caller::WrongBearer, Body::Empty, 401, "E0000011"),
+    ("GET", "/api/v1/groups", Caller::UsersOnly, Body::Empty, 403, ""),
+    ("GET", "/api/v1/apps", Caller::UsersOnly, Body::Empty, 403, ""),
+    ("POST", SERVICES, Caller::UsersOnly, Body::Json("{}"), 403, ""),
+    ("POST", SERVICES, Caller::Anonymous, Body::Json("{}"), 403, "E0000005"),
+    ("DELETE", "/api/v1/apps/{legacy}", Caller::Basic, Body::Empty, 401, "E0000011"),
+    // Unknown paths, objects, and methods.
+    ("GET", "/api/v1/nothing", Caller::Admin, Body::Empty, 404, "E0000008"),
+    ("GET", "/", Caller::Admin, Body::Empty, 404, "E0000008"),
+    ("GET", "/api/v1/apps/0oaNone", Caller::Admin, Body::Empty, 404, "E0000007"),
+    ("GET", "/integrations/api/v1/api-services/0oaNone", Caller::Admin, Body::Empty, 404, "E0000007"),
+    ("DELETE", "/integrations/api/v1/api-services/0oaNone", Caller::Admin, Body::Empty, 404, "E0000007"),
+    ("PATCH", "/api/v1/apps", Caller::Admin, Body::Json("{}"), 405, "E0000022"),
+    ("PUT", "/integrations/api/v1/api-services/{service}", Caller::Admin, Body::Json("{}"), 405, "E0000022"),
+    ("GET", TOKEN, Caller::Anonymous, Body::Empty, 405, "E0000022"),
+    ("POST", "/api/v1/apps", Caller::Admin, Body::Json("{}"), 501, "E0000060"),
+    // The form of the request.
+    ("POST", "/api/v1/apps/{legacy}/lifecycle/deactivate", Caller::Admin, Body::NoLength, 411, ""),
+    ("POST", SECRETS, Caller::Admin, Body::NoLength, 411, ""),
+    ("POST", SERVICES, Caller::Admin, Body::Json("{"), 400, "E0000003"),
+    ("POST", SERVICES, Caller::Admin, Body::Json("[]"), 400, "E0000003"),
+    ("POST", SERVICES, Caller::Admin, Body::Text("{}"), 400, "E0000021"),
+    ("POST", SERVICES, Caller::Admin, Body::Json("{}"), 400, "E0000001"),
+    ("POST", SERVICES, Caller::Admin, Body::Json(r#"{"type":"panw_cie_sim"}"#), 400, "E0000001"),
+    ("POST", SERVICES, Caller::Admin, Body::Json(r#"{"type":"panw_cie_sim","grantedScopes":[]}"#), 400, "E0000001"),
     (
         "POST",
         SERVICES,
-        As::Admin,
-        With::Json(r#"{"type":"panw_cie_sim","grantedScopes":["okta.users.read"]}"#),
+        Caller::Admin,
+        Body::Json(r#"{"type":"panw_cie_sim","grantedScopes":["okta.users.read"]}"#),
         400,
         "E0000001",
     ),
-    ("POST", SERVICES, As::Admin, With::Json(r#"{"type":"other","grantedScopes":[]}"#), 400, "E0000001"),
-    ("GET", "/api/v1/apps?limit=many", As::Admin, With::Nothing, 400, "E0000001"),
-    ("GET", "/api/v1/apps?after=nowhere", As::Admin, With::Nothing, 400, "E0000001"),
-    ("GET", "/api/v1/apps?filter=label+eq+%22x%22", As::Admin, With::Nothing, 400, "E0000031"),
-    ("GET", "/api/v1/logs?filter=eventType+sw+%22a%22", As::Admin, With::Nothing, 400, "E0000031"),
-    ("GET", "/api/v1/logs?since=yesterday", As::Admin, With::Nothing, 400, "E0000001"),
-    ("GET", "/api/v1/logs?limit=1001", As::Admin, With::Nothing, 400, "E0000001"),
-    // What is in the way.
-    ("DELETE", "/api/v1/apps/{legacy}", As::Admin, With::Nothing, 403, "E0000056"),
+    ("POST", SERVICES, Caller::Admin, Body::Json(r#"{"type":"other","grantedScopes":[]}"#), 400, "E0000001"),
+    ("GET", "/api/v1/apps?limit=many", Caller::Admin, Body::Empty, 400, "E0000001"),
+    ("GET", "/api/v1/apps?after=nowhere", Caller::Admin, Body::Empty, 400, "E0000001"),
+    ("GET", "/api/v1/apps?filter=label+eq+%22x%22", Caller::Admin, Body::Empty, 400, "E0000031"),
+    ("GET", "/api/v1/logs?filter=eventType+sw+%22a%22", Caller::Admin, Body::Empty, 400, "E0000031"),
+    ("GET", "/api/v1/logs?since=yesterday", Caller::Admin, Body::Empty, 400, "E0000001"),
+    ("GET", "/api/v1/logs?limit=1001", Caller::Admin, Body::Empty, 400, "E0000001"),
+    // Conflicts with the state of an object.
+    ("DELETE", "/api/v1/apps/{legacy}", Caller::Admin, Body::Empty, 403, "E0000056"),
     (
         "DELETE",
         "/integrations/api/v1/api-services/{service}/credentials/secrets/{secret}",
-        As::Admin,
-        With::Nothing,
+        Caller::Admin,
+        Body::Empty,
         400,
         "E0000001",
     ),
     (
         "POST",
         "/integrations/api/v1/api-services/{service}/credentials/secrets/{secret}/lifecycle/deactivate",
-        As::Admin,
-        With::Nothing,
+        Caller::Admin,
+        Body::Empty,
         400,
         "E0000001",
     ),
@@ -100,90 +100,97 @@ const TABLE: &[(&str, &str, As, With, u16, &str)] = &[
     (
         "POST",
         TOKEN,
-        As::Nobody,
-        With::Form("grant_type=client_credentials&scope=okta.users.read"),
+        Caller::Anonymous,
+        Body::Form("grant_type=client_credentials&scope=okta.users.read"),
         401,
         "invalid_client",
     ),
     (
         "POST",
         TOKEN,
-        As::WrongSecret,
-        With::Form("grant_type=client_credentials&scope=okta.users.read"),
+        Caller::WrongSecret,
+        Body::Form("grant_type=client_credentials&scope=okta.users.read"),
         401,
         "invalid_client",
     ),
     (
         "POST",
         TOKEN,
-        As::Admin,
-        With::Form("grant_type=client_credentials&scope=okta.users.read"),
+        Caller::Admin,
+        Body::Form("grant_type=client_credentials&scope=okta.users.read"),
         401,
         "invalid_client",
     ),
     (
         "POST",
         TOKEN,
-        As::Nobody,
-        With::Form("grant_type=client_credentials&scope=okta.users.read&client_id={service}&client_secret={value}"),
+        Caller::Anonymous,
+        Body::Form("grant_type=client_credentials&scope=okta.users.read&client_id={service}&client_secret={value}"),
         401,
         "invalid_client",
     ),
     (
         "POST",
         TOKEN,
-        As::Basic,
-        With::Form("grant_type=client_credentials&scope=okta.users.read&client_secret=x"),
+        Caller::Basic,
+        Body::Form("grant_type=client_credentials&scope=okta.users.read&client_secret=x"),
         400,
         "invalid_request",
     ),
-    ("POST", TOKEN, As::Basic, With::Json("{}"), 400, "invalid_request"),
-    ("POST", TOKEN, As::Basic, With::Form("grant_type=password&scope=okta.users.read"), 400, "unsupported_grant_type"),
+    ("POST", TOKEN, Caller::Basic, Body::Json("{}"), 400, "invalid_request"),
     (
         "POST",
         TOKEN,
-        As::Basic,
-        With::Form("grant_type=refresh_token&scope=okta.users.read"),
+        Caller::Basic,
+        Body::Form("grant_type=password&scope=okta.users.read"),
+        400,
+        "unsupported_grant_type",
+    ),
+    (
+        "POST",
+        TOKEN,
+        Caller::Basic,
+        Body::Form("grant_type=refresh_token&scope=okta.users.read"),
         400,
         "unauthorized_client",
     ),
     (
         "POST",
         TOKEN,
-        As::LegacyBasic,
-        With::Form("grant_type=client_credentials&scope=okta.users.read"),
+        Caller::LegacyBasic,
+        Body::Form("grant_type=client_credentials&scope=okta.users.read"),
         400,
         "unauthorized_client",
     ),
-    ("POST", TOKEN, As::Basic, With::Form("grant_type=client_credentials"), 400, "invalid_scope"),
-    ("POST", TOKEN, As::Basic, With::Form("grant_type=client_credentials&scope="), 400, "invalid_scope"),
+    ("POST", TOKEN, Caller::Basic, Body::Form("grant_type=client_credentials"), 400, "invalid_scope"),
+    ("POST", TOKEN, Caller::Basic, Body::Form("grant_type=client_credentials&scope="), 400, "invalid_scope"),
     (
         "POST",
         TOKEN,
-        As::Basic,
-        With::Form("grant_type=client_credentials&scope=okta.dreams.read"),
+        Caller::Basic,
+        Body::Form("grant_type=client_credentials&scope=okta.dreams.read"),
         400,
         "invalid_scope",
     ),
     (
         "POST",
         TOKEN,
-        As::Basic,
-        With::Form("grant_type=client_credentials&scope=okta.users.read+okta.users.read.self"),
+        Caller::Basic,
+        Body::Form("grant_type=client_credentials&scope=okta.users.read+okta.users.read.self"),
         400,
         "client_credentials_self_scope_requested",
     ),
     (
         "POST",
         TOKEN,
-        As::Basic,
-        With::Form("grant_type=client_credentials&scope=okta.apps.read"),
+        Caller::Basic,
+        Body::Form("grant_type=client_credentials&scope=okta.apps.read"),
         400,
         "consent_required",
     ),
 ];
 
-/// What the placeholders of the table stand for.
+/// The values of the placeholders in the table.
 struct Names {
     legacy: String,
     legacy_client: (String, String),
@@ -194,7 +201,7 @@ struct Names {
 }
 
 #[tokio::test]
-async fn every_refusal_of_the_table_is_made() {
+async fn every_request_in_the_table_is_refused() {
     let sim = mixed_world();
     let tenant = find(&sim, Scenario::Ready);
     let names = prepare(&sim, &tenant).await;
@@ -210,7 +217,7 @@ async fn every_refusal_of_the_table_is_made() {
         assert!(!answer.header("x-okta-request-id").is_empty() && !answer.header("x-rate-limit-reset").is_empty());
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    // A refusal leaves no trace in any object.
+    // A refusal changes no object.
     assert_eq!(flowswap_sim::diff(&before, &sim.snapshot()), Vec::<String>::new());
 }
 
@@ -219,7 +226,7 @@ async fn a_missing_scope_is_named_in_the_header() {
     let sim = mixed_world();
     let tenant = find(&sim, Scenario::Ready);
     let names = prepare(&sim, &tenant).await;
-    let answer = send(&sim, &tenant, &names, ("GET", "/api/v1/groups", As::UsersOnly, With::Nothing)).await;
+    let answer = send(&sim, &tenant, &names, ("GET", "/api/v1/groups", Caller::UsersOnly, Body::Empty)).await;
     let header = answer.header("www-authenticate");
     assert!(header.starts_with("Bearer "), "{header}");
     for part in ["scope=\"okta.groups.read\"", "error=\"insufficient_scope\"", "resource=\"/api/v1/groups\""] {
@@ -228,7 +235,7 @@ async fn a_missing_scope_is_named_in_the_header() {
 }
 
 #[tokio::test]
-async fn a_secret_is_shown_once_and_two_are_the_most() {
+async fn a_secret_is_shown_once_and_a_client_has_at_most_two() {
     let sim = mixed_world();
     let tenant = find(&sim, Scenario::Ready);
     let created = create_service(&sim, &tenant).await;
@@ -251,7 +258,7 @@ async fn a_secret_is_shown_once_and_two_are_the_most() {
     assert!(!text.contains(&first) && !text.contains(&clear));
     assert_eq!(list.json[1]["client_secret"], format!("***{}", &clear[60..]));
 
-    // The first can go now that the second is there: off, and then away.
+    // The first secret can go now that there is a second one: deactivate it, and then delete it.
     let old = format!("{secrets}/{}", list.json[0]["id"].as_str().unwrap());
     assert_eq!(
         ask(&format!("POST {old}/lifecycle/deactivate")).ssws(&tenant).send(&sim).await.json["status"],
@@ -263,12 +270,12 @@ async fn a_secret_is_shown_once_and_two_are_the_most() {
 }
 
 #[tokio::test]
-async fn a_revoked_integration_takes_its_tokens_along() {
+async fn the_tokens_of_a_revoked_integration_stop_working() {
     let sim = mixed_world();
     let tenant = find(&sim, Scenario::Ready);
     let (id, secret) = credentials(&create_service(&sim, &tenant).await);
     let granted = take_token(&sim, &tenant.domain, &id, &secret, "okta.users.read okta.apps.read").await;
-    assert_eq!(granted.json["scope"], "okta.users.read", "what is not granted is dropped in silence");
+    assert_eq!(granted.json["scope"], "okta.users.read", "scopes that are not granted are dropped silently");
     let bearer = format!("Bearer {}", granted.json["access_token"].as_str().unwrap());
     let users = ask(&format!("GET https://{}/api/v1/users?limit=1", tenant.domain)).auth(&bearer);
     assert_eq!(users.clone().send(&sim).await.status, 200);
@@ -279,7 +286,7 @@ async fn a_revoked_integration_takes_its_tokens_along() {
 }
 
 #[tokio::test]
-async fn tokens_end_after_an_hour() {
+async fn tokens_expire_after_an_hour() {
     let sim = mixed_world();
     let tenant = find(&sim, Scenario::Ready);
     let (id, secret) = credentials(&create_service(&sim, &tenant).await);
@@ -293,7 +300,7 @@ async fn tokens_end_after_an_hour() {
 }
 
 #[tokio::test]
-async fn an_app_is_deactivated_before_it_is_deleted() {
+async fn an_app_must_be_deactivated_before_it_is_deleted() {
     let sim = mixed_world();
     let tenant = find(&sim, Scenario::Ready);
     let legacy = sim.world().orgs[0].legacy[0].id.clone();
@@ -327,7 +334,7 @@ async fn prepare(sim: &Sim, tenant: &SimTenant) -> Names {
     }
 }
 
-async fn send(sim: &Sim, tenant: &SimTenant, names: &Names, line: (&str, &str, As, With)) -> Answer {
+async fn send(sim: &Sim, tenant: &SimTenant, names: &Names, line: (&str, &str, Caller, Body)) -> Answer {
     let (method, path, who, what) = line;
     let fill = |text: &str| {
         let names = [("legacy", &names.legacy), ("service", &names.service), ("secret", &names.secret)];
@@ -335,21 +342,21 @@ async fn send(sim: &Sim, tenant: &SimTenant, names: &Names, line: (&str, &str, A
     };
     let request = ask(&format!("{method} https://{}{}", tenant.domain, fill(path)));
     let request = match who {
-        As::Nobody => request,
-        As::Admin => request.ssws(tenant),
-        As::WrongAdmin => request.auth("SSWS 00wrong"),
-        As::WrongBearer => request.auth("Bearer wrong"),
-        As::UsersOnly => request.auth(&format!("Bearer {}", names.users_token)),
-        As::Basic => request.basic(&names.service, &names.value),
-        As::LegacyBasic => request.basic(&names.legacy_client.0, &names.legacy_client.1),
-        As::WrongSecret => request.basic(&names.service, "wrong"),
+        Caller::Anonymous => request,
+        Caller::Admin => request.ssws(tenant),
+        Caller::WrongAdmin => request.auth("SSWS 00wrong"),
+        Caller::WrongBearer => request.auth("Bearer wrong"),
+        Caller::UsersOnly => request.auth(&format!("Bearer {}", names.users_token)),
+        Caller::Basic => request.basic(&names.service, &names.value),
+        Caller::LegacyBasic => request.basic(&names.legacy_client.0, &names.legacy_client.1),
+        Caller::WrongSecret => request.basic(&names.service, "wrong"),
     };
     let request = match what {
-        With::Nothing => request,
-        With::NoLength => request.without_length(),
-        With::Json(body) => request.body("application/json", body),
-        With::Text(body) => request.body("text/plain", body),
-        With::Form(body) => request.form(&fill(body).replace("{value}", &names.value)),
+        Body::Empty => request,
+        Body::NoLength => request.without_length(),
+        Body::Json(body) => request.body("application/json", body),
+        Body::Text(body) => request.body("text/plain", body),
+        Body::Form(body) => request.form(&fill(body).replace("{value}", &names.value)),
     };
     request.send(sim).await
 }

@@ -1,4 +1,4 @@
-//! A client without a socket, and the few requests which many tests begin with.
+//! A client without a socket, and requests that many tests share.
 
 use base64::Engine as _;
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use tower::ServiceExt as _;
 pub(crate) const PLAIN: [&str; 5] =
     ["okta.users.read", "okta.users.read.self", "okta.groups.read", "okta.authorizationServers.read", "okta.logs.read"];
 
-/// An answer, read.
+/// A complete answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -46,7 +46,7 @@ pub(crate) struct Ask {
     length: bool,
 }
 
-/// Begins a request from a line like `GET https://acme.okta.test/api/v1/apps`.
+/// Starts a request from a line like `GET https://acme.okta.test/api/v1/apps`.
 pub(crate) fn ask(line: &str) -> Ask {
     let (method, url) = line.split_once(' ').unwrap();
     Ask { method: method.to_owned(), url: url.to_owned(), headers: Vec::new(), body: Bytes::new(), length: true }
@@ -89,7 +89,7 @@ impl Ask {
         self
     }
 
-    /// Sends it; `None` if the connection was closed without an answer.
+    /// Sends the request. `None` if the connection was closed without an answer.
     pub(crate) async fn try_send(self, sim: &Sim) -> Option<Answer> {
         let mut request = Request::builder().method(self.method.as_str()).uri(&self.url);
         if self.length && self.method != "GET" && self.method != "DELETE" {
@@ -120,7 +120,7 @@ pub(crate) fn find(sim: &Sim, scenario: Scenario) -> SimTenant {
     sim.tenants().into_iter().find(|tenant| tenant.scenario == scenario).expect("a tenant in this condition")
 }
 
-/// Makes a plain service client; the answer has its id and secret.
+/// Creates a plain service client. The answer has its id and secret.
 pub(crate) async fn create_service(sim: &Sim, tenant: &SimTenant) -> Answer {
     let body = json!({ "type": sim.variant_types().plain, "grantedScopes": PLAIN });
     ask(&format!("POST https://{}/integrations/api/v1/api-services", tenant.domain))
@@ -136,7 +136,7 @@ pub(crate) fn credentials(created: &Answer) -> (String, String) {
     (text("id"), text("clientSecret"))
 }
 
-/// Asks for a token with `client_secret_basic`.
+/// Requests a token with `client_secret_basic`.
 pub(crate) async fn take_token(sim: &Sim, domain: &str, id: &str, secret: &str, scope: &str) -> Answer {
     let form = format!("grant_type=client_credentials&scope={}", scope.replace(' ', "+"));
     ask(&format!("POST https://{domain}/oauth2/v1/token")).basic(id, secret).form(&form).send(sim).await

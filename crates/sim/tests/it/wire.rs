@@ -1,4 +1,4 @@
-//! Over a real socket: TLS with the throw-away authority, routing by host, drops, and a clean stop.
+//! Over a real socket: TLS with the throw-away authority, routing by host, closed connections, and a clean stop.
 
 use std::io;
 use std::sync::Arc;
@@ -16,18 +16,18 @@ async fn start() -> Sim {
     Sim::start(SimConfig::default().tenants(2), ([127, 0, 0, 1], 0).into()).await.unwrap()
 }
 
-/// Sends one request and reads until the connection ends; the error is that of TLS or of the socket.
+/// Sends one request and reads until the connection ends. Errors come from TLS or from the socket.
 async fn fetch(sim: &Sim, trusted: &str, host: &str, path: &str) -> io::Result<String> {
     let mut answer = String::new();
     connect(sim, trusted, host, path).await?.read_to_string(&mut answer).await?;
     Ok(answer)
 }
 
-/// What comes until the connection ends, however that is.
+/// Reads until the connection ends, with or without an error.
 async fn read_all(sim: &Sim, host: &str, path: &str) -> String {
     let mut stream = connect(sim, sim.ca_pem(), host, path).await.unwrap();
     let mut answer = Vec::new();
-    // A peer that breaks off says no good-bye, which TLS takes for an error.
+    // A peer that closes early sends no close_notify, which is an error in TLS.
     let _ = stream.read_to_end(&mut answer).await;
     String::from_utf8(answer).unwrap()
 }
@@ -86,7 +86,7 @@ async fn the_console_has_a_plain_port_of_its_own() {
 }
 
 #[tokio::test]
-async fn another_authority_is_not_trusted() {
+async fn a_certificate_of_another_authority_is_not_trusted() {
     let (sim, other) = (start().await, start().await);
     assert!(fetch(&sim, other.ca_pem(), "acme.okta.test", "/.well-known/okta-organization").await.is_err());
     sim.stop().await;
@@ -94,7 +94,7 @@ async fn another_authority_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn a_dropped_connection_carries_no_byte_of_an_answer() {
+async fn a_closed_connection_sends_no_byte_of_an_answer() {
     let sim = start().await;
     let host = "acme.okta.test".to_owned();
     for kind in [FaultKind::DropBefore, FaultKind::DropAfterCommit] {
@@ -107,7 +107,7 @@ async fn a_dropped_connection_carries_no_byte_of_an_answer() {
             times: 1,
             skip: 0,
         });
-        // An end without TLS's own goodbye is an error to some clients and the end of the text to others.
+        // Without a close_notify of TLS, some clients report an error, and others report the end of the text.
         let got = fetch(&sim, sim.ca_pem(), &host, "/.well-known/okta-organization").await.unwrap_or_default();
         assert_eq!(got, "");
     }
@@ -118,12 +118,12 @@ async fn a_dropped_connection_carries_no_byte_of_an_answer() {
 }
 
 #[tokio::test]
-async fn it_stays_on_the_loopback_and_frees_its_port() {
+async fn the_simulator_listens_only_on_loopback_and_frees_its_port() {
     let refused = Sim::start(SimConfig::default(), ([0, 0, 0, 0], 0).into()).await;
     assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::InvalidInput);
     let sim = start().await;
     let addr = sim.addr();
-    // An idle connection does not hold up the stop.
+    // An idle connection does not delay the stop.
     let idle = TcpStream::connect(addr).await.unwrap();
     sim.stop().await;
     drop(idle);
@@ -133,7 +133,7 @@ async fn it_stays_on_the_loopback_and_frees_its_port() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_cut_promises_the_whole_and_sends_the_first_half() {
+async fn a_cut_body_announces_its_full_length_and_sends_the_first_half() {
     let sim = start().await;
     let path = "/.well-known/okta-organization";
     let whole = fetch(&sim, sim.ca_pem(), "acme.okta.test", path).await.unwrap();

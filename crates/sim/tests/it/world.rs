@@ -1,4 +1,4 @@
-//! The world as a whole: what its tenants begin in, that a seed decides everything, and that views hold no secret.
+//! The whole world: the initial conditions of the tenants, the seed, and views without secrets.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ fn fixed(seed: u64) -> Sim {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_seed_decides_everything() {
+async fn the_same_seed_gives_the_same_world() {
     let (a, b, c) = (fixed(7), fixed(7), fixed(8));
     assert_eq!(diff(&a.snapshot(), &b.snapshot()), Vec::<String>::new());
     assert_eq!(a.tenants(), b.tenants());
@@ -23,7 +23,7 @@ async fn a_seed_decides_everything() {
 }
 
 #[tokio::test]
-async fn reading_changes_no_object() {
+async fn reads_change_no_object() {
     let sim = mixed_world();
     let before = sim.snapshot();
     for tenant in sim.tenants() {
@@ -37,7 +37,7 @@ async fn reading_changes_no_object() {
 }
 
 #[tokio::test]
-async fn every_tenant_begins_in_its_condition() {
+async fn every_tenant_starts_in_its_condition() {
     let sim = mixed_world();
     let world = sim.world();
     let types = sim.variant_types();
@@ -78,7 +78,7 @@ async fn large_fleets_have_distinct_names_tokens_and_ids() {
 }
 
 #[tokio::test]
-async fn the_views_hold_no_secret_and_survive_the_wire() {
+async fn views_have_no_secrets_and_survive_serialization() {
     let sim = mixed_world();
     let tenant = find(&sim, Scenario::Migrated);
     let get =
@@ -96,7 +96,7 @@ async fn the_views_hold_no_secret_and_survive_the_wire() {
 }
 
 #[tokio::test]
-async fn every_mutation_shows_in_the_snapshot_or_is_refused() {
+async fn every_mutation_changes_the_snapshot_or_is_refused() {
     let sim = mixed_world();
     let tenant = find(&sim, Scenario::Migrated);
     let view = sim.world().orgs.into_iter().find(|org| org.domain == tenant.domain).unwrap();
@@ -136,7 +136,7 @@ async fn every_mutation_shows_in_the_snapshot_or_is_refused() {
 }
 
 #[tokio::test]
-async fn the_configuration_is_written_for_the_interface_that_is_asked_for() {
+async fn the_configuration_is_written_for_the_requested_interface() {
     let start = jiff::Timestamp::UNIX_EPOCH;
     let sim = Sim::in_process(SimConfig::default().interface(Interface::CieGuided).start(start));
     let text = sim.configuration("");

@@ -1,4 +1,4 @@
-//! The hash chain: each record's hash covers the one before, so nothing can be changed, dropped or moved unseen.
+//! The hash chain. Each record's hash covers the hash before it, so a changed, dropped, or moved record is detected.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 pub(crate) struct Hash([u8; 32]);
 
 impl Hash {
-    /// As it stands in the table.
+    /// The bytes that the table stores.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -34,19 +34,19 @@ impl fmt::Debug for Hash {
 /// The end of the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Head {
-    /// The number of the last record; 0 before the first.
+    /// The number of the last record, or 0 if there is no record.
     pub seq: u64,
-    /// The epoch of its writer.
+    /// The epoch of the last record's writer.
     pub epoch: u64,
     pub hash: Hash,
 }
 
 impl Head {
-    /// Before the first record.
+    /// The head of an empty chain.
     pub(crate) const START: Self = Self { seq: 0, epoch: 0, hash: Hash([0; 32]) };
 
-    /// The head after a record of this epoch with this body. The hash is SHA-256 over the previous hash, the number as
-    /// 8 bytes, big end first, and the body, in which the epoch stands.
+    /// The head after one more record. The hash is SHA-256 over the previous hash, the record number as 8 bytes in
+    /// big-endian order, and the body, which contains the epoch.
     pub(crate) fn extend(self, epoch: u64, body: &[u8]) -> Self {
         let seq = self.seq + 1;
         let digest =
@@ -59,10 +59,10 @@ impl Head {
 mod tests {
     use super::*;
 
-    /// Journals are read for ever, so the rule must never change unnoticed. The values come from another
-    /// implementation, Python's hashlib.
+    /// Old journals must stay readable, so the hash rule must never change unnoticed. The expected values come from an
+    /// independent implementation, Python's hashlib.
     #[test]
-    fn the_rule_is_fixed() {
+    fn the_hash_rule_never_changes() {
         let first = Head::START.extend(0, b"{}");
         assert_eq!(first.hash.to_string(), "1bad765d926feacace97a8ddcd329a1f4254c208affc1ba86b3c7d59e8fba83e");
         assert_eq!(

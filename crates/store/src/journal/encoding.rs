@@ -1,5 +1,5 @@
-//! How a record stands in a row: the canonical JSON of its draft and epoch, and five columns taken from that so that
-//! people can query.
+//! How a row stores a record: the canonical JSON of its draft and epoch, and five columns copied from it so that people
+//! can query the journal.
 
 use flowswap_engine::{Draft, JournalError};
 use serde_json::{Map, Value};
@@ -8,18 +8,19 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone)]
 pub(crate) struct Encoded {
     pub columns: Columns,
-    /// The hashed bytes.
+    /// The text that the hash covers.
     pub body: String,
 }
 
-/// What the body says about itself. The columns are checked against it, never believed.
+/// The values that the columns repeat from the body. On reading, the columns are compared with the body and never
+/// trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Columns {
     pub at: Option<String>,
     pub run: Option<String>,
     pub tenant: Option<String>,
     pub kind: Option<String>,
-    /// 0 if the body says nothing of it: before format 2 it did not.
+    /// 0 if the body has no epoch; bodies have one since format 2.
     pub epoch: u64,
 }
 
@@ -45,7 +46,7 @@ impl Columns {
         Self { at: text("/at"), run: text("/run"), tenant: text("/tenant"), kind: text("/entry/type"), epoch }
     }
 
-    /// The first column that differs.
+    /// The name of the first column that differs.
     pub(crate) fn find_difference(&self, other: &Self) -> Option<&'static str> {
         [
             ("at", self.at != other.at),
@@ -59,7 +60,7 @@ impl Columns {
     }
 }
 
-/// The members of every object in order. `serde_json` keeps them so, until any crate of the build asks for insertion
+/// Sorts the members of every object. `serde_json` sorts them too, unless any crate in the build enables insertion
 /// order; the same draft must have the same hash in every build.
 fn sort(value: Value) -> Value {
     match value {

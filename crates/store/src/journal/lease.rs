@@ -1,21 +1,22 @@
-//! The lease: who may write to the journal, by an epoch that grows with every writer and stands in each of its records.
+//! The lease decides who may write to the journal. Each writer gets the next epoch, and every record has its writer's.
 //!
-//! [`WriterLock`](super::lock::WriterLock) tells whether another writer lives, and ends with it, however that ends. But
-//! what it guards is not what is written to, and that leaves gaps:
+//! [`WriterLock`](super::lock::WriterLock) shows whether another writer is alive, and the kernel releases it when that
+//! process ends. But the lock is on a separate file, which leaves gaps:
 //!
-//! - Somebody removes the lock's file, and two processes hold locks on two files of one name.
-//! - The file system does not keep the lock's promise: some network and container file systems grant such locks
-//!   without asking other machines, or give one up while its holder is not to be reached.
-//! - The holder is suspended, with its laptop or its container, and comes back when one of these has happened.
+//! - Somebody removes the lock file, and two processes hold locks on two files of one name.
+//! - The file system does not honor the lock. Some network and container file systems grant such locks without asking
+//!   other machines, or release a lock while its holder is unreachable.
+//! - The holder is suspended, with its laptop or its container, and resumes after one of these has happened.
 //!
-//! In each of them the late writer would go on from an end of the chain that is no longer the end, and act on a world
-//! that another one is changing. So the right to write stands in the database as well, where a writer cannot miss it:
-//! a trigger compares the epoch of every record with the lease's, in the transaction that writes the record. Who was
-//! replaced is refused by name, whatever its own memory says. Where even SQLite's own locks do not hold, nothing can
-//! keep two writers apart (and its write-ahead log wants them on one machine: <https://www.sqlite.org/wal.html>); then
-//! the epochs in the chain name the record at which they met.
+//! In each case the old writer would continue from an end of the chain that is no longer the end, and act on tenants
+//! that another writer is changing. So the database also enforces the right to write: a trigger compares the epoch of
+//! every record with the lease's, in the transaction that writes the record. A replaced writer is refused, and the
+//! error names the writer that replaced it. If even SQLite's own locks do not work, nothing can keep two writers apart
+//! (its write-ahead log requires all writers to be on one machine: <https://www.sqlite.org/wal.html>). Then the epochs
+//! in the chain show the record at which the writers collided.
 //!
-//! And a lock leaves no trace. The lease does: one that was never released shows that its holder was cut off.
+//! The lease also leaves a trace, which a lock does not: a lease that was never released shows that its holder was
+//! interrupted.
 
 use std::fmt;
 use std::path::Path;
@@ -31,7 +32,7 @@ const TAKE: &str =
     RETURNING epoch";
 const RELEASE: &str = "UPDATE lease SET released = 1 WHERE epoch = ?1";
 
-/// The one row of its table.
+/// The only row of the table `lease`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Lease {
     pub epoch: u64,
@@ -46,56 +47,56 @@ pub struct Holder {
     pub process: u32,
     /// The id of the user on its host.
     pub user: u32,
-    /// The name that the host gives itself.
+    /// The host's own name.
     pub host: String,
     /// The version of flowswap.
     pub version: String,
-    /// When, by the host's clock, in whole seconds.
+    /// When it opened the journal, by the host's clock, in whole seconds.
     pub since: Timestamp,
 }
 
-/// A writer before this one that never let go of the journal. It was killed, or its machine stopped; or, if the lock
-/// did not hold, it is at work still, and will be refused.
+/// The previous writer, if it did not release the journal. It was killed or its machine stopped. If the lock did not
+/// work, it may still be running; its appends will be refused.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Takeover {
-    /// Its epoch.
+    /// The epoch of that writer.
     pub epoch: u64,
-    /// Who it was.
+    /// The process that wrote.
     pub holder: Holder,
-    /// The last record that it wrote, if it wrote any.
+    /// The last record that it wrote, if any.
     pub last: Option<Record>,
 }
 
 impl Lease {
-    /// The lease as it stands; none if nobody ever took it.
+    /// Reads the lease. `None` if nobody ever took it.
     pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Option<Self>> {
         connection.query_row(READ, [], Self::from_row).optional()
     }
 
-    /// The next epoch, which is this process's from the end of the transaction on.
+    /// Takes the next epoch for this process. It takes effect when the transaction is committed.
     pub(crate) fn take(connection: &Connection) -> rusqlite::Result<u64> {
         let Holder { process, user, host, version, since } = Holder::of_this_process();
         let row = (process, user, host, version, since.to_string());
         connection.query_row(TAKE, row, |row| row.get(0)).map(i64::cast_unsigned)
     }
 
-    /// Lets go of the epoch, if nobody has taken the next one.
+    /// Releases the epoch, unless another writer has taken the next one.
     ///
-    /// This is not synced for its own sake. If a power cut takes it back, the next writer is told of a takeover that
-    /// was none.
+    /// This does not force a sync. If a power failure undoes it, the next writer reports a takeover that did not
+    /// happen.
     pub(crate) fn release(connection: &Connection, epoch: u64) -> rusqlite::Result<()> {
         connection.pragma_update(None, "synchronous", "normal")?;
         connection.execute(RELEASE, [epoch.cast_signed()]).map(drop)
     }
 
-    /// Who writes to the journal at `path`, for whoever was refused. Only a journal that can be read says so; and until
-    /// a new writer has taken the lease, the one before it is named, if that never let go.
+    /// Describes who writes to the journal at `path`, for the error that refuses a second writer. An unreadable journal
+    /// names nobody. Until a new writer has taken the lease, this names the previous one if it did not release it.
     pub(crate) fn describe_holder(path: &Path) -> String {
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
         let lease = connection.and_then(|connection| Self::read(&connection)).ok().flatten();
         match lease {
             Some(Self { holder, released: false, .. }) => holder.to_string(),
-            _ => "it does not say who it is".to_owned(),
+            _ => "process unknown".to_owned(),
         }
     }
 
@@ -130,18 +131,18 @@ impl fmt::Display for Holder {
 }
 
 impl fmt::Display for Takeover {
-    /// Two lines.
+    /// Writes two lines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "took the journal over, because its last writer never let go of it: {}", self.holder)?;
-        let Some(Record { seq, draft, .. }) = &self.last else { return f.write_str("it wrote no record") };
-        write!(f, "its last record is {seq}, of {}: {}", draft.at, name_type(&draft.entry))?;
+        writeln!(f, "took over the journal because its last writer did not release it: {}", self.holder)?;
+        let Some(Record { seq, draft, .. }) = &self.last else { return f.write_str("it wrote no records") };
+        write!(f, "its last record is {seq}, written at {}: {}", draft.at, type_name(&draft.entry))?;
         draft.tenant.as_ref().map_or(Ok(()), |tenant| write!(f, " of {tenant}"))?;
         write!(f, ", in run {}", draft.run)
     }
 }
 
-/// The word that stands in the column `type`.
-fn name_type(entry: &Entry) -> String {
+/// The value of the column `type`.
+fn type_name(entry: &Entry) -> String {
     let value = serde_json::to_value(entry).unwrap_or_default();
     value["type"].as_str().unwrap_or("unknown").to_owned()
 }

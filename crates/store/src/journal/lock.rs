@@ -1,7 +1,7 @@
 //! One writer at a time on this machine: an exclusive lock on a file beside the journal.
 //!
-//! The lock is the kernel's, so it ends with its holder however that ends. Who the holder is stands in the
-//! [lease](super::lease). The file is never removed: two processes could then hold locks on two files of one name.
+//! It is a kernel lock, so it ends with its holder, even after a crash. The [lease](super::lease) says who the holder
+//! is. The lock file is never removed, because two processes could then hold locks on two files of one name.
 
 use std::fs::{File, TryLockError};
 use std::io;

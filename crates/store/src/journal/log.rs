@@ -1,4 +1,4 @@
-//! The journal's file and the end of its chain: takes the lease, appends whole batches, lets go of the lease.
+//! The journal's file and the end of its chain. Takes the lease, appends whole batches, and releases the lease.
 
 use std::fs;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use flowswap_engine::{Fenced, JournalError, Record};
+use flowswap_engine::{JournalError, Record, WriterReplaced};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::chain::Head;
@@ -16,41 +16,41 @@ use super::lease::{Lease, Takeover};
 use super::lock::WriterLock;
 use super::refusal::Refusal;
 use super::scan::{read_end, scan};
-use super::schema::{self, OPENING};
+use super::schema::{self, OPEN_JOURNAL};
 use crate::durable;
 
 const INSERT: &str =
     "INSERT INTO record (seq, at, run, tenant, type, body, hash, epoch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
-/// The journal, for one thread at a time.
+/// The journal as one thread at a time uses it.
 #[derive(Debug)]
 pub(crate) struct Log {
     connection: Connection,
     head: Head,
-    /// This writer's; 0 for readers, which have none.
+    /// The epoch of this writer; 0 for readers, which have no epoch.
     epoch: u64,
-    /// What every append is told; none while the journal may be written.
+    /// The error of every append; `None` while appends are allowed.
     refusal: Option<Refusal>,
     counters: Arc<Counters>,
-    // The last field, so that the next writer gets the file only after the connection was closed.
+    // The last field, so that the connection is closed before the lock is released to the next writer.
     _lock: Option<WriterLock>,
 }
 
-/// What a whole journal amounts to.
+/// A short description of a whole journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// How many records there are.
     pub records: u64,
-    /// The hash of the last record, hexadecimal; zeros when there is none.
+    /// The hash of the last record, in hexadecimal; zeros if there is no record.
     pub head: String,
 }
 
-/// What was written since the journal was opened.
+/// How much was written since the journal was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Statistics {
     /// How many records are durable.
     pub records: u64,
-    /// In how many transactions, each of which was synced once.
+    /// How many transactions wrote them. Each transaction was synced once.
     pub commits: u64,
 }
 
@@ -61,41 +61,43 @@ pub(crate) struct Counters {
 }
 
 impl Log {
-    /// Opens the journal for its only writer, and makes it if it is not there. Says who did not let go of it before.
+    /// Opens the journal for its only writer. Creates it if it is missing. Also returns the previous writer if that did
+    /// not release the journal.
     pub(crate) fn open(path: &Path) -> Result<(Self, Option<Takeover>), JournalError> {
-        durable::make_folder(durable::parent_of(path)).map_err(opening)?;
+        durable::make_folder(durable::parent_of(path)).map_err(open_error)?;
         let lock = WriterLock::take(path)?;
-        if !fs::exists(path).map_err(opening)? {
+        if !fs::exists(path).map_err(open_error)? {
             schema::create(path)?;
         }
         let connection =
-            Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE)).map_err(opening)?;
+            Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE)).map_err(open_error)?;
         Self::begin(Some(lock), connection)
     }
 
     pub(crate) fn open_read_only(path: &Path) -> Result<Self, JournalError> {
-        // Asked first, because SQLite's own answer does not say that the file is missing.
-        fs::metadata(path).map_err(opening)?;
-        let connection = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_ONLY)).map_err(opening)?;
+        // Checked first, because SQLite's own error does not say that the file is missing.
+        fs::metadata(path).map_err(open_error)?;
+        let connection =
+            Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_ONLY)).map_err(open_error)?;
         schema::prepare_reader(&connection)?;
         let refusal = Some(Refusal::ReadOnly);
         Ok(Self { connection, head: Head::START, epoch: 0, refusal, counters: Arc::default(), _lock: None })
     }
 
     pub(crate) fn in_memory() -> Result<Self, JournalError> {
-        let mut connection = Connection::open_in_memory().map_err(opening)?;
+        let mut connection = Connection::open_in_memory().map_err(open_error)?;
         schema::make_tables(&mut connection)?;
         Self::begin(None, connection).map(|(log, _)| log)
     }
 
-    /// Takes the lease. All of that is one transaction, so whoever else could write has written before the end of the
-    /// chain is read, or is refused from now on.
+    /// Takes the lease and reads the end of the chain in one transaction. So any other writer either wrote before the
+    /// end of the chain was read, or is refused from now on.
     fn begin(lock: Option<WriterLock>, mut connection: Connection) -> Result<(Self, Option<Takeover>), JournalError> {
         let transaction = schema::prepare_writer(&mut connection)?;
         let (head, last) = read_end(&transaction)?;
-        let before = Lease::read(&transaction).map_err(opening)?;
-        let epoch = Lease::take(&transaction).map_err(opening)?;
-        transaction.commit().map_err(opening)?;
+        let before = Lease::read(&transaction).map_err(open_error)?;
+        let epoch = Lease::take(&transaction).map_err(open_error)?;
+        transaction.commit().map_err(open_error)?;
         let takeover = before.filter(|lease| !lease.released).map(|Lease { epoch, holder, .. }| {
             let last = last.filter(|record| record.epoch == epoch);
             Takeover { epoch, holder, last }
@@ -104,33 +106,34 @@ impl Log {
         Ok((log, takeover))
     }
 
-    /// Writes the batch in one transaction, and gives the numbers of its records. All of it is durable, or none.
+    /// Writes the batch in one transaction and returns the numbers of its records. Either all of them are durable, or
+    /// no record is.
     pub(crate) fn append(&mut self, batch: &[Encoded]) -> Result<Range<u64>, Refusal> {
         if let Some(refusal) = &self.refusal {
             return Err(refusal.clone());
         }
         let first = self.head.seq + 1;
         self.head = write(&mut self.connection, self.epoch, self.head, batch)
-            .inspect_err(|refusal| self.refusal = refusal.lasts())?;
+            .inspect_err(|refusal| self.refusal = refusal.for_later_appends())?;
         self.counters.count(batch.len());
         Ok(first..self.head.seq + 1)
     }
 
-    /// All records, checked.
+    /// Reads and checks all records.
     pub(crate) fn load(&self) -> Result<Vec<Record>, JournalError> {
         let mut records = Vec::new();
         scan(&self.connection, |record| records.push(record))?;
         Ok(records)
     }
 
-    /// Checks all records, and what keeps them from being changed.
+    /// Checks all records, and the triggers that protect them from changes.
     pub(crate) fn check(&self) -> Result<Summary, JournalError> {
-        let head = scan(&self.connection, drop)?;
+        let head = scan(&self.connection, |_| {})?;
         schema::check_tables(&self.connection)?;
         Ok(Summary { records: head.seq, head: head.hash.to_string() })
     }
 
-    /// What records must be encoded with.
+    /// The epoch with which records must be encoded.
     pub(crate) fn epoch(&self) -> u64 {
         self.epoch
     }
@@ -139,7 +142,7 @@ impl Log {
         self.counters.read()
     }
 
-    /// For faults that only the writing connection can be given.
+    /// For tests that inject faults into the writing connection.
     #[cfg(test)]
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
@@ -151,8 +154,8 @@ impl Log {
 }
 
 impl Drop for Log {
-    /// A writer that was stopped, or panics, holds on to its lease: the next one shall be told with which record that
-    /// was. Where letting go fails, the next one is told so without need.
+    /// A writer that was stopped or panics keeps its lease, so that the next writer reports the takeover and the last
+    /// record. If releasing fails, the next writer reports a takeover unnecessarily.
     fn drop(&mut self) {
         if self.refusal.is_none() && !thread::panicking() {
             let _ = Lease::release(&self.connection, self.epoch);
@@ -174,7 +177,7 @@ impl Counters {
 fn write(connection: &mut Connection, epoch: u64, mut head: Head, batch: &[Encoded]) -> Result<Head, Refusal> {
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(|error| Refusal::NotBegun(error.into()))?;
+        .map_err(|error| Refusal::NotStarted(error.into()))?;
     for Encoded { columns, body } in batch {
         head = head.extend(columns.epoch, body.as_bytes());
         let row = (
@@ -194,21 +197,22 @@ fn write(connection: &mut Connection, epoch: u64, mut head: Head, batch: &[Encod
     Ok(head)
 }
 
-/// The triggers refuse a record of another epoch than the lease's; who got the lease is known in the same transaction.
+/// Explains a failed insert. The triggers refuse a record whose epoch is not the lease's, and the same transaction can
+/// read who holds the lease now.
 fn explain(transaction: &Connection, epoch: u64, error: rusqlite::Error) -> Refusal {
     match Lease::read(transaction) {
         Ok(Some(lease)) if lease.epoch != epoch => {
-            Refusal::Fenced(Fenced { epoch, current: lease.epoch, holder: lease.holder.to_string() })
+            Refusal::Replaced(WriterReplaced { epoch, current: lease.epoch, holder: lease.holder.to_string() })
         }
         _ => Refusal::NotWritten(error.into()),
     }
 }
 
-/// `NO_MUTEX`, because the type system keeps the connection on one thread at a time.
+/// Adds `NO_MUTEX`, because the type system keeps the connection on one thread at a time.
 fn flags(access: OpenFlags) -> OpenFlags {
     access | OpenFlags::SQLITE_OPEN_NO_MUTEX
 }
 
-fn opening(error: impl std::error::Error + Send + Sync + 'static) -> JournalError {
-    JournalError::Storage { doing: OPENING, source: Box::new(error) }
+fn open_error(error: impl std::error::Error + Send + Sync + 'static) -> JournalError {
+    JournalError::Storage { doing: OPEN_JOURNAL, source: Box::new(error) }
 }

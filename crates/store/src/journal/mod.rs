@@ -1,7 +1,8 @@
 //! The journal: an append-only, hash-chained table in SQLite, written by one process at a time.
 //!
-//! In production a thread of its own writes it, and gathers whatever waits into one transaction and one sync. Inline,
-//! each append is a transaction on the caller, so that a simulation is deterministic. Both run the same [`Log`].
+//! In production a dedicated thread writes the journal. It gathers all waiting appends into one transaction with one
+//! sync. An inline journal runs each append as a transaction on the caller's thread, so that simulations are
+//! deterministic. Both use the same [`Log`].
 
 mod chain;
 mod encoding;
@@ -41,29 +42,29 @@ enum Access {
 }
 
 impl SqliteJournal {
-    /// Opens the journal for its only writer, and makes it if it is not there. Appends of many tasks share syncs.
+    /// Opens the journal for its only writer. Creates it if it is missing. Appends of many tasks share syncs.
     ///
-    /// This writer gets the next epoch, and whoever had the one before can write no more. Dropping the journal lets go
-    /// of it. The end of the chain is checked; [`Journal::load`] checks all of it, so load before going on with
-    /// anything.
+    /// This writer gets the next epoch, and the previous writer can no longer write. Dropping the journal releases it.
+    /// Opening checks only the end of the chain. [`Journal::load`] checks all of it, so load before doing anything
+    /// else.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let (log, takeover) = Log::open(path)?;
         let epoch = log.epoch();
         Ok(Self { access: Access::Thread(Writer::start(log)?), epoch, takeover })
     }
 
-    /// Opens the journal for reading, also while another process writes it. One that is not there is an error.
+    /// Opens the journal for reading, even while another process writes it. Fails if the journal is missing.
     pub fn open_read_only(path: &Path) -> Result<Self, JournalError> {
         Ok(Self::inline_from(Log::open_read_only(path)?, None))
     }
 
-    /// Like [`open`](Self::open), without a thread: each append is written and synced on the caller.
+    /// Like [`open`](Self::open), but without a thread: each append is written and synced on the caller's thread.
     pub fn inline(path: &Path) -> Result<Self, JournalError> {
         let (log, takeover) = Log::open(path)?;
         Ok(Self::inline_from(log, takeover))
     }
 
-    /// An inline journal that is forgotten when it is dropped.
+    /// An inline journal in memory; dropping it discards the records.
     pub fn in_memory() -> Result<Self, JournalError> {
         Ok(Self::inline_from(Log::in_memory()?, None))
     }
@@ -72,12 +73,12 @@ impl SqliteJournal {
         Self { epoch: log.epoch(), access: Access::Inline(Mutex::new(log)), takeover }
     }
 
-    /// Who held the journal before and never let go of it, if that is how it was found.
+    /// The previous writer, if it did not release the journal.
     pub fn takeover(&self) -> Option<&Takeover> {
         self.takeover.as_ref()
     }
 
-    /// Checks every record, and says how many there are and what the last hash is: equal heads mean equal journals.
+    /// Checks every record. Returns how many there are and the last hash; equal hashes mean equal journals.
     pub async fn check(&self) -> Result<Summary, JournalError> {
         self.read(Log::check).await
     }
@@ -119,7 +120,7 @@ pub fn verify(path: &Path) -> Result<Summary, JournalError> {
     Log::open_read_only(path)?.check()
 }
 
-/// A panic while the lock was held leaves a rolled-back transaction behind, which is a state like any other.
+/// Ignores poisoning: a panic while the lock was held rolled its transaction back, so the state is valid.
 fn lock(log: &Mutex<Log>) -> std::sync::MutexGuard<'_, Log> {
     log.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,38 +1,38 @@
-//! Why an append was refused, in words that say what is now true of the disk.
+//! Why an append was refused. Each message says what is now on the disk.
 
 use std::sync::Arc;
 
-use flowswap_engine::{Fenced, JournalError};
+use flowswap_engine::{JournalError, WriterReplaced};
 
 /// All appends of one transaction share one cause.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Refusal {
-    /// The transaction could not begin, so nothing is in doubt, and a later append may succeed.
-    #[error("no transaction could begin, and nothing was written")]
-    NotBegun(#[source] Arc<rusqlite::Error>),
-    #[error("nothing was written, and no more will be until the journal is opened again")]
+    /// The transaction could not start, so nothing is in doubt, and a later append may succeed.
+    #[error("could not start a transaction; nothing was written")]
+    NotStarted(#[source] Arc<rusqlite::Error>),
+    #[error("nothing was written; the journal refuses further records until it is reopened")]
     NotWritten(#[source] Arc<rusqlite::Error>),
-    /// After a failed sync the pages may be on the disk or not, and a second sync that succeeds proves nothing.
-    #[error("the commit failed: whether the records were written shows when the journal is opened again")]
+    /// After a failed sync the pages may or may not be on the disk, and a later successful sync proves nothing.
+    #[error("the commit failed; reopening the journal will show whether the records were written")]
     InDoubt(#[source] Arc<rusqlite::Error>),
-    #[error("nothing was written, because an earlier write failed; open the journal again")]
+    #[error("nothing was written because an earlier write failed; reopen the journal")]
     Stopped(#[source] Arc<rusqlite::Error>),
-    /// The epoch is over. It does not come back, so neither does this writer.
+    /// Another writer has a later epoch. This is permanent.
     #[error(transparent)]
-    Fenced(Fenced),
-    #[error("it was opened for reading only")]
+    Replaced(WriterReplaced),
+    #[error("it is open for reading only")]
     ReadOnly,
     #[error("its thread has ended")]
     Ended,
 }
 
 impl Refusal {
-    /// What all later appends are told; none if they may succeed.
-    pub(crate) fn lasts(&self) -> Option<Self> {
+    /// The error of all later appends; `None` if they may succeed.
+    pub(crate) fn for_later_appends(&self) -> Option<Self> {
         match self {
-            Self::NotBegun(_) => None,
+            Self::NotStarted(_) => None,
             Self::NotWritten(cause) | Self::InDoubt(cause) => Some(Self::Stopped(cause.clone())),
-            Self::Stopped(_) | Self::Fenced(_) | Self::ReadOnly | Self::Ended => Some(self.clone()),
+            Self::Stopped(_) | Self::Replaced(_) | Self::ReadOnly | Self::Ended => Some(self.clone()),
         }
     }
 }
@@ -40,7 +40,7 @@ impl Refusal {
 impl From<Refusal> for JournalError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Fenced(fenced) => fenced.into(),
+            Refusal::Replaced(replaced) => replaced.into(),
             refusal => Self::Storage { doing: "append to the journal", source: Box::new(refusal) },
         }
     }

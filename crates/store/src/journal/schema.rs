@@ -1,4 +1,4 @@
-//! The tables of the journal, its format, and how a connection must be set up.
+//! The tables of the journal, its format, and the setup of its connections.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,13 +10,14 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 
 use crate::durable;
 
-/// What is done to reach each format from the one before. Journals live for years: entries are added, never changed.
+/// The SQL that leads to each format from the one before. Journals live for years, so entries are added and never
+/// changed.
 ///
-/// 1. The records. `AUTOINCREMENT` makes SQLite remember the highest number ever given, which shows when the last
-///    records are gone; the chain alone cannot. The insert trigger also stops `INSERT OR REPLACE`, which fires no
-///    delete trigger.
-/// 2. Every record has the epoch of its writer, and may be written only while the lease has that epoch and was not
-///    released. The lease is one row. Taking it gives it the next epoch; within an epoch it can only be released.
+/// 1. The records. `AUTOINCREMENT` makes SQLite remember the highest number ever used, which shows when the last records
+///    are missing; the chain alone cannot. The insert trigger also stops `INSERT OR REPLACE`, which fires no delete
+///    trigger.
+/// 2. Every record has the epoch of its writer. It can be written only while the lease has that epoch and is not
+///    released. The lease is one row. Taking it increments its epoch; within an epoch it can only be released.
 const MIGRATIONS: [&str; 2] = [
     "
     CREATE TABLE record (
@@ -81,45 +82,46 @@ pub const FORMAT: u32 = MIGRATIONS.len() as u32;
 /// `FLSW`, where `file` and other tools look for the owner of an SQLite file.
 const APPLICATION_ID: u32 = 0x464c_5357;
 
-/// How long to wait for somebody who looks into the file with another tool.
+/// How long to wait while another tool has the file locked.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-pub(crate) const OPENING: &str = "open the journal";
+pub(crate) const OPEN_JOURNAL: &str = "open the journal";
 
-/// Makes the file of an empty journal. It gets its name when it is whole, so that a file that is cut short, even to
-/// nothing, is never taken for a new journal.
+/// Creates the file of an empty journal. The file gets its name only when it is complete, so a truncated file, even an
+/// empty one, is never mistaken for a new journal.
 pub(crate) fn create(path: &Path) -> Result<(), JournalError> {
     let remains = durable::sibling(path, "-wal");
     if fs::exists(&remains).map_err(fail)? {
-        return Err(fail(Headless(remains)));
+        return Err(fail(MainFileMissing(remains)));
     }
     let unfinished = durable::sibling(path, ".new");
     for leftover in ["", "-wal", "-shm"] {
         durable::remove_file(&durable::sibling(&unfinished, leftover)).map_err(fail)?;
     }
-    // Made before SQLite sees it, since SQLite gives the file's mode to those that it makes beside it.
+    // Created before SQLite opens it, because SQLite copies the mode of this file to the files that it creates beside
+    // it.
     durable::open_or_create(&unfinished).map_err(fail)?;
     let mut connection = Connection::open_with_flags(&unfinished, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(fail)?;
     set_up_writer(&connection).map_err(fail)?;
     make_tables(&mut connection)?;
-    // Closing does this as well, but does not say when it could not; and then the name would stand for half a file.
+    // Closing does this as well but does not report a failure, and then the new name would be on an incomplete file.
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(fail)?;
     connection.close().map_err(|(_, error)| fail(error))?;
     fs::rename(&unfinished, path).and_then(|()| durable::sync_folder(durable::parent_of(path))).map_err(fail)
 }
 
-/// Makes an empty journal of an empty database.
+/// Creates the tables of an empty journal in an empty database.
 pub(crate) fn make_tables(connection: &mut Connection) -> Result<(), JournalError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
     migrate(&transaction, 0).map_err(fail)?;
     transaction.commit().map_err(fail)
 }
 
-/// Sets a writing connection up, and begins the transaction of its opening, in which the tables have this version's
-/// format. Until that is committed, nothing of the journal has changed.
+/// Sets up a writing connection, and starts its opening transaction, which migrates the tables to the current format.
+/// Until that transaction is committed, the journal is unchanged.
 pub(crate) fn prepare_writer(connection: &mut Connection) -> Result<Transaction<'_>, JournalError> {
     connection.busy_timeout(BUSY_TIMEOUT).map_err(fail)?;
-    // Before anything is written, so that a file that is not ours stays as it is.
+    // Before anything is written, so that a file that is not a journal stays unchanged.
     read_format(connection)?;
     set_up_writer(connection).map_err(fail)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
@@ -127,8 +129,8 @@ pub(crate) fn prepare_writer(connection: &mut Connection) -> Result<Transaction<
     Ok(transaction)
 }
 
-/// Sets a reading connection up. SQLite would give a file that was cut short up as a whole; with `writable_schema` it
-/// reads as far as it gets, and that names the record at which the file ends.
+/// Sets up a reading connection. By default SQLite refuses a truncated file altogether. With `writable_schema` it reads
+/// as far as it can, so the error can name the record where the file ends.
 pub(crate) fn prepare_reader(connection: &Connection) -> Result<(), JournalError> {
     connection.busy_timeout(BUSY_TIMEOUT).map_err(fail)?;
     connection.pragma_update(None, "query_only", true).map_err(fail)?;
@@ -136,7 +138,7 @@ pub(crate) fn prepare_reader(connection: &Connection) -> Result<(), JournalError
     read_format(connection).map(drop)
 }
 
-/// The format of the tables that are there. A reader asks in every transaction: a writer may have migrated them.
+/// The format of the existing tables. A reader checks it in every transaction, because a writer may have migrated them.
 pub(crate) fn read_format(connection: &Connection) -> Result<u32, JournalError> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0)).map_err(fail);
     match (pragma("application_id")?, pragma("user_version")?) {
@@ -146,7 +148,7 @@ pub(crate) fn read_format(connection: &Connection) -> Result<u32, JournalError> 
     }
 }
 
-/// Whether all tables and triggers are as this program makes them, and there are no others.
+/// Checks that all tables and triggers are as this program creates them, and that there are no others.
 pub(crate) fn check_tables(connection: &Connection) -> Result<(), JournalError> {
     let mut fresh = Connection::open_in_memory().map_err(fail)?;
     let transaction = fresh.transaction().map_err(fail)?;
@@ -161,7 +163,8 @@ pub(crate) fn check_tables(connection: &Connection) -> Result<(), JournalError> 
     }
 }
 
-/// What was made, by kind and name, with the words that made it. SQLite's own tables have names that begin with its own.
+/// The SQL of every table and trigger, by kind and name. SQLite's own tables are left out; their names start with
+/// `sqlite_`.
 fn list_tables(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Option<String>>> {
     let mut statement = connection.prepare(
         "SELECT type || ' `' || name || '`', sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
@@ -169,17 +172,17 @@ fn list_tables(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Opt
     statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
-/// All but the first are forgotten with the connection.
+/// Sets the pragmas of a writing connection. All but the first last only as long as the connection.
 fn set_up_writer(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    // Elsewhere than on macOS these change nothing; there, a plain fsync stops short of the disk.
+    // These matter only on macOS, where a plain fsync does not reach the disk.
     connection.pragma_update(None, "fullfsync", true)?;
     connection.pragma_update(None, "checkpoint_fullfsync", true)
 }
 
-/// Brings the tables from this format to this version's.
+/// Migrates the tables from `format` to the current format.
 fn migrate(transaction: &Transaction<'_>, format: u32) -> rusqlite::Result<()> {
     if format == FORMAT {
         return Ok(());
@@ -191,16 +194,16 @@ fn migrate(transaction: &Transaction<'_>, format: u32) -> rusqlite::Result<()> {
     transaction.pragma_update(None, "user_version", FORMAT)
 }
 
-/// Somebody removed the file and left what SQLite had not yet moved into it. A new file would swallow that.
+/// Somebody removed the main file but not SQLite's write-ahead log. A new main file would lose the records in that log.
 #[derive(Debug, thiserror::Error)]
-#[error("the journal is missing, but its latest records are there, in `{}`", .0.display())]
-struct Headless(PathBuf);
+#[error("the journal's main file is missing, but its latest records are still in `{}`", .0.display())]
+struct MainFileMissing(PathBuf);
 
-/// For `map_err`.
+/// Converts an error of opening the journal.
 fn fail(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> JournalError {
     let source = source.into();
     let is_foreign = source
         .downcast_ref::<rusqlite::Error>()
         .is_some_and(|error| error.sqlite_error_code() == Some(ErrorCode::NotADatabase));
-    if is_foreign { JournalError::NotAJournal } else { JournalError::Storage { doing: OPENING, source } }
+    if is_foreign { JournalError::NotAJournal } else { JournalError::Storage { doing: OPEN_JOURNAL, source } }
 }

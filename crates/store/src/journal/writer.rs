@@ -1,7 +1,7 @@
-//! The thread that owns the journal: it gathers every append that waits into one transaction, hence one sync.
+//! The thread that owns the journal. It gathers all waiting appends into one transaction, and so into one sync.
 //!
-//! While a sync runs, the appends of all other tenants queue up behind it and share the next one. Nobody waits for
-//! company: a lone append is committed at once.
+//! While a sync runs, the appends of all other tenants queue up behind it and share the next one. A single append is
+//! committed at once; it does not wait for others to join.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use super::encoding::Encoded;
 use super::log::{Counters, Log, Statistics};
 use super::refusal::Refusal;
 
-/// The most records in one transaction, so that the first of them does not wait for ever.
+/// The maximum number of records in one transaction, so that the first of them does not wait forever.
 const LARGEST_BATCH: usize = 1024;
 
-/// The way to the thread. Dropping it lets the thread finish what it was asked for, and waits for that.
+/// The handle of the thread. Dropping it waits until the thread has finished all requests.
 pub(crate) struct Writer {
     requests: Option<Sender<Request>>,
     thread: Option<JoinHandle<()>>,
@@ -41,21 +41,21 @@ impl Writer {
         Ok(Self { requests: Some(requests), thread: Some(thread), counters })
     }
 
-    /// Durable when this returns a number. A future that is dropped before does not take its record back.
+    /// Appends a record, which is durable when this returns its number. Dropping the future does not cancel the append.
     pub(crate) async fn append(&self, encoded: Encoded) -> Result<u64, JournalError> {
         let (reply, answer) = oneshot::channel();
         self.send(Request::Append(encoded, reply));
         Ok(answer.await.unwrap_or(Err(Refusal::Ended))?)
     }
 
-    /// Runs `read` after all appends that were asked for before.
+    /// Runs `read` after all earlier appends.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: fn(&Log) -> Result<T, JournalError>,
     ) -> Result<T, JournalError> {
         let (reply, answer) = oneshot::channel();
         self.send(Request::Read(Box::new(move |log| {
-            // Nobody may be waiting any more.
+            // The caller may have stopped waiting.
             let _ = reply.send(read(log));
         })));
         answer.await.unwrap_or_else(|_| {
@@ -67,7 +67,8 @@ impl Writer {
         self.counters.read()
     }
 
-    /// A request that cannot be sent is dropped with its reply channel, and whoever waits on that learns of it.
+    /// Sends a request to the thread. If that fails, the request is dropped with its reply channel, and the caller that
+    /// waits for the reply gets an error.
     fn send(&self, request: Request) {
         if let Some(requests) = &self.requests {
             let _ = requests.send(request);
@@ -79,7 +80,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.requests = None;
         if let Some(thread) = self.thread.take() {
-            // A panic of the thread was printed where it happened, and dropping is no place for a second one.
+            // A panic of the thread was already printed where it happened, and a drop must not panic again.
             let _ = thread.join();
         }
     }
@@ -91,7 +92,7 @@ impl fmt::Debug for Writer {
     }
 }
 
-/// Ends when all senders are gone and the inbox is empty.
+/// Serves requests until all senders are dropped and the inbox is empty.
 fn serve(mut log: Log, inbox: &Receiver<Request>) {
     let mut held_back = None;
     while let Some(request) = held_back.take().or_else(|| inbox.recv().ok()) {
@@ -112,7 +113,7 @@ struct Batch {
 }
 
 impl Batch {
-    /// Takes the appends that wait. Gives back the request of another kind that ended this, if one did.
+    /// Adds the waiting appends to the batch. Stops at a request of another kind and returns it.
     fn gather(&mut self, inbox: &Receiver<Request>) -> Option<Request> {
         while self.records.len() < LARGEST_BATCH {
             match inbox.try_recv() {
@@ -129,12 +130,16 @@ impl Batch {
 
     fn commit(self, log: &mut Log) {
         match log.append(&self.records) {
-            Ok(numbers) => self.replies.into_iter().zip(numbers).for_each(|(reply, seq)| {
-                let _ = reply.send(Ok(seq));
-            }),
-            Err(refusal) => self.replies.into_iter().for_each(|reply| {
-                let _ = reply.send(Err(refusal.clone()));
-            }),
+            Ok(numbers) => {
+                for (reply, seq) in self.replies.into_iter().zip(numbers) {
+                    let _ = reply.send(Ok(seq));
+                }
+            }
+            Err(refusal) => {
+                for reply in self.replies {
+                    let _ = reply.send(Err(refusal.clone()));
+                }
+            }
         }
     }
 }
@@ -153,12 +158,12 @@ mod tests {
     use super::*;
     use crate::verify;
 
-    /// About two pages of SQLite.
+    /// A record of epoch 1 that fills about two SQLite pages.
     fn large() -> Encoded {
-        large_of(1)
+        large_in_epoch(1)
     }
 
-    fn large_of(epoch: u64) -> Encoded {
+    fn large_in_epoch(epoch: u64) -> Encoded {
         let entry = Entry::Planned {
             plan: "p".repeat(8_000),
             path: "plan.json".to_owned(),
@@ -174,13 +179,13 @@ mod tests {
         (folder, path, log)
     }
 
-    fn tell(error: &JournalError) -> String {
+    fn error_chain(error: &JournalError) -> String {
         let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
         chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
     }
 
     #[tokio::test]
-    async fn when_the_disk_is_full_nothing_is_acknowledged_and_no_more_is_taken() {
+    async fn a_full_disk_fails_every_append_until_the_journal_is_reopened() {
         let (_folder, path, mut log) = open();
         log.append(&[large()]).unwrap();
         let connection = log.connection();
@@ -194,29 +199,29 @@ mod tests {
         assert!(futures::poll!(&mut appends).is_pending());
         blocker.execute_batch("COMMIT").unwrap();
 
-        let told: Vec<_> = appends.await.into_iter().map(|result| tell(&result.unwrap_err())).collect();
+        let messages: Vec<_> = appends.await.into_iter().map(|result| error_chain(&result.unwrap_err())).collect();
         let cause = "database or disk is full";
-        for text in told {
-            let first = format!("nothing was written, and no more will be until the journal is opened again: {cause}");
-            let later =
-                format!("nothing was written, because an earlier write failed; open the journal again: {cause}");
+        for text in messages {
+            let first =
+                format!("nothing was written; the journal refuses further records until it is reopened: {cause}");
+            let later = format!("nothing was written because an earlier write failed; reopen the journal: {cause}");
             let expected = [first, later].map(|reason| format!("failed to append to the journal: {reason}"));
             assert!(expected.iter().any(|expected| text.starts_with(expected)), "{text}");
         }
         assert_eq!(writer.statistics(), Statistics { records: 1, commits: 1 });
-        assert!(tell(&writer.append(large()).await.unwrap_err()).contains("an earlier write failed"));
+        assert!(error_chain(&writer.append(large()).await.unwrap_err()).contains("an earlier write failed"));
         assert_eq!(writer.read(Log::check).await.unwrap().records, 1, "reading still works");
         drop(writer);
         assert_eq!(verify(&path).unwrap().records, 1);
         let (mut log, takeover) = Log::open(&path).unwrap();
-        assert_eq!(takeover.unwrap().last.unwrap().seq, 1, "it did not let go in order");
-        assert_eq!(log.append(&[large_of(2)]).unwrap(), 2..3, "a new writer goes on");
+        assert_eq!(takeover.unwrap().last.unwrap().seq, 1, "the failed writer did not release its lease");
+        assert_eq!(log.append(&[large_in_epoch(2)]).unwrap(), 2..3, "a new writer continues");
     }
 
     #[tokio::test]
-    async fn a_commit_that_fails_leaves_its_records_in_doubt_and_no_more_is_taken() {
+    async fn a_failed_commit_leaves_its_records_in_doubt_and_stops_the_journal() {
         let (_folder, path, log) = open();
-        // A constraint that is checked no sooner than the commit.
+        // This constraint is checked only at commit.
         log.connection()
             .execute_batch(
                 "CREATE TEMP TABLE parent (id INTEGER PRIMARY KEY);
@@ -228,37 +233,43 @@ mod tests {
         let writer = Writer::start(log).unwrap();
         assert_eq!(writer.append(large()).await.unwrap(), 1);
         assert_eq!(writer.append(large()).await.unwrap(), 2);
-        let failed = tell(&writer.append(large()).await.unwrap_err());
-        assert!(failed.contains("whether the records were written shows when the journal is opened again"), "{failed}");
-        let refused = tell(&writer.append(large()).await.unwrap_err());
+        let failed = error_chain(&writer.append(large()).await.unwrap_err());
+        assert!(
+            failed.contains("the commit failed; reopening the journal will show whether the records were written"),
+            "{failed}"
+        );
+        let refused = error_chain(&writer.append(large()).await.unwrap_err());
         assert!(refused.contains("an earlier write failed") && refused.contains("FOREIGN KEY"), "{refused}");
         drop(writer);
         assert_eq!(verify(&path).unwrap().records, 2);
     }
 
     #[tokio::test]
-    async fn a_transaction_that_could_not_begin_does_not_stop_the_journal() {
+    async fn a_transaction_that_could_not_start_does_not_stop_the_journal() {
         let (_folder, path, log) = open();
         log.connection().busy_timeout(Duration::ZERO).unwrap();
         let writer = Writer::start(log).unwrap();
         let blocker = Connection::open(&path).unwrap();
         blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
-        let told = tell(&writer.append(large()).await.unwrap_err());
-        assert!(told.contains("no transaction could begin, and nothing was written: database is locked"), "{told}");
+        let message = error_chain(&writer.append(large()).await.unwrap_err());
+        assert!(
+            message.contains("could not start a transaction; nothing was written: database is locked"),
+            "{message}"
+        );
         blocker.execute_batch("COMMIT").unwrap();
         assert_eq!(writer.append(large()).await.unwrap(), 1);
     }
 
     #[tokio::test]
-    async fn whoever_waits_for_a_thread_that_died_is_told() {
+    async fn callers_get_an_error_when_the_thread_has_died() {
         let (_folder, path, log) = open();
         let writer = Writer::start(log).unwrap();
-        let told = tell(&writer.read::<()>(|_| panic!("on purpose, by a test")).await.unwrap_err());
-        assert_eq!(told, "failed to read the journal: its thread has ended");
-        let told = tell(&writer.append(large()).await.unwrap_err());
-        assert_eq!(told, "failed to append to the journal: its thread has ended");
+        let message = error_chain(&writer.read::<()>(|_| panic!("on purpose, by a test")).await.unwrap_err());
+        assert_eq!(message, "failed to read the journal: its thread has ended");
+        let message = error_chain(&writer.append(large()).await.unwrap_err());
+        assert_eq!(message, "failed to append to the journal: its thread has ended");
         drop(writer);
-        assert!(Log::open(&path).unwrap().1.is_some(), "it did not let go in order");
+        assert!(Log::open(&path).unwrap().1.is_some(), "the dead thread did not release its lease");
     }
 
     #[test]

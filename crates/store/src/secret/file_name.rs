@@ -1,50 +1,50 @@
-//! File names of secrets: two handles never share one, and none leads out of the folder.
+//! File names of secrets. Two handles never share a name, and no name leads out of the folder.
 //!
-//! Lower case letters, digits, `-` and `_` stand for themselves, every other byte for `%` and two hexadecimal digits.
-//! Upper case is escaped as well, because some file systems take `A` and `a` for the same. A name that would get too
-//! long is replaced by its hash, and the handle stands in a small file of its own beside it.
+//! Lower-case letters, digits, `-`, and `_` are kept. Every other byte becomes `%` and two hexadecimal digits. Upper
+//! case is escaped as well, because some file systems treat `A` and `a` as the same. A name that would be too long is
+//! replaced by its hash, and a small file beside the secret contains the handle.
 
 use flowswap_engine::Handle;
 use sha2::{Digest, Sha256};
 
-/// How the file of a secret ends.
+/// The suffix of the file that contains a secret.
 pub(crate) const SECRET: &str = ".age";
-/// How the file ends that holds the handle, where it does not fit into the name.
+/// The suffix of the file that contains the handle, if the handle does not fit into the name.
 pub(crate) const HANDLE: &str = ".handle";
 
-/// File systems end names at 255 bytes; this leaves room for the endings.
-const LONGEST: usize = 200;
-/// No escaped handle begins so.
+/// File systems limit names to 255 bytes; this leaves room for the suffixes.
+const MAX_LENGTH: usize = 200;
+/// The first character of a hashed name. No escaped handle starts with it.
 const HASHED: char = '~';
-/// The escaped empty handle; a `%` without digits stands nowhere else.
+/// The escaped empty handle. No other name has a `%` without digits.
 const EMPTY: &str = "%";
 
-/// The name of a secret's files, without the ending.
+/// The name of a secret's files, without the suffix.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Stem(String);
 
 impl Stem {
     pub(crate) fn of(handle: &Handle) -> Self {
         let escaped = escape(handle.as_str());
-        Self(if escaped.len() <= LONGEST { escaped } else { hash(handle.as_str()) })
+        Self(if escaped.len() <= MAX_LENGTH { escaped } else { hash(handle.as_str()) })
     }
 
-    /// The name with an ending.
-    pub(crate) fn with(&self, ending: &str) -> String {
-        format!("{}{ending}", self.0)
+    /// The name with a suffix.
+    pub(crate) fn with(&self, suffix: &str) -> String {
+        format!("{}{suffix}", self.0)
     }
 
-    /// The handle does not stand in the name.
+    /// Whether the name is a hash, which does not contain the handle.
     pub(crate) fn is_hashed(&self) -> bool {
         self.0.starts_with(HASHED)
     }
 
-    /// The stem of a name that somebody else may have made up.
-    pub(crate) fn parse(name: &str, ending: &str) -> Option<Self> {
-        name.strip_suffix(ending).map(|stem| Self(stem.to_owned()))
+    /// The stem of a name that may not be one of flowswap's.
+    pub(crate) fn parse(name: &str, suffix: &str) -> Option<Self> {
+        name.strip_suffix(suffix).map(|stem| Self(stem.to_owned()))
     }
 
-    /// The handle that stands in the name, if this is its name.
+    /// The handle that the name encodes. `None` if flowswap would not give that handle this name.
     pub(crate) fn to_handle(&self) -> Option<Handle> {
         unescape(&self.0).map(Handle::new).filter(|handle| Self::of(handle) == *self)
     }

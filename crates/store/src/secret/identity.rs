@@ -1,4 +1,4 @@
-//! The age identity that opens the secrets: a file of which age's own tools know the format.
+//! The age identity that decrypts the secrets. Its file has the format of age's own tools.
 
 use std::fmt;
 use std::fs::File;
@@ -12,29 +12,29 @@ use age::{DecryptError, Decryptor, Encryptor, armor::ArmoredReader, scrypt, x255
 use flowswap_engine::Secret;
 use jiff::{Timestamp, Unit};
 
-use crate::durable::{self, Existing, FileError};
+use crate::durable::{self, FileError, IfExists};
 
-/// What the age tool takes for a new passphrase: about a second in an optimised build.
+/// The work factor that the age tool uses for a new passphrase: about a second in an optimized build.
 const WORK_FACTOR: u8 = 18;
-/// What the age tool accepts at most; more would be minutes and gigabytes.
+/// The highest work factor that the age tool accepts; more would take minutes and gigabytes.
 const MAX_WORK_FACTOR: u8 = 22;
 /// Identity files are a few lines long.
 const MAX_SIZE: u64 = 1 << 20;
 
-/// The keys that open the secrets. Secrets are encrypted to all of them.
+/// The keys that decrypt the secrets. Secrets are encrypted to all of them.
 #[derive(Clone)]
 pub struct Identity {
     keys: Vec<x25519::Identity>,
 }
 
-/// Why there is no identity.
+/// Why an identity could not be loaded or created.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// The file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Others can read the file.
-    #[error("the identity file `{}` is open to others (mode {mode:04o}); `chmod 600` closes it", path.display())]
+    /// Other users can access the file.
+    #[error("other users can access the identity file `{}` (mode {mode:04o}); run `chmod 600` on it", path.display())]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -46,7 +46,7 @@ pub enum IdentityError {
     NotOwned {
         /// The file.
         path: PathBuf,
-        /// Whose it is.
+        /// The id of its owner.
         owner: u32,
     },
     /// The file is encrypted with a passphrase; see [`Identity::unlock`].
@@ -55,24 +55,24 @@ pub enum IdentityError {
         /// The file.
         path: PathBuf,
     },
-    /// The passphrase does not open the file.
+    /// The passphrase does not decrypt the file.
     #[error("the passphrase does not open the identity file `{}`", path.display())]
     WrongPassphrase {
         /// The file.
         path: PathBuf,
     },
-    /// The file is no identity file.
+    /// The file is not an identity file.
     #[error("`{}` is not an age identity file: {problem}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What is wrong, without what stands there.
+        /// What is wrong. Never quotes the content of the file.
         problem: String,
     },
 }
 
 impl Identity {
-    /// Reads an identity file that no passphrase protects. It must be its owner's alone.
+    /// Reads an identity file that has no passphrase. Only this user may have access to it.
     pub fn load(path: &Path) -> Result<Self, IdentityError> {
         let content = read_private(path)?;
         if is_encrypted(&content) {
@@ -81,13 +81,13 @@ impl Identity {
         parse(path, content)
     }
 
-    /// Reads an identity file, opening it with the passphrase if one protects it. Takes a second of work, once.
+    /// Reads an identity file, and decrypts it if it is protected by a passphrase. Decryption takes about a second.
     pub fn unlock(path: &Path, passphrase: &Secret) -> Result<Self, IdentityError> {
         let content = read_private(path)?;
         if is_encrypted(&content) { parse(path, decrypt(path, &content, passphrase)?) } else { parse(path, content) }
     }
 
-    /// Makes a new identity and its file, which must not be there yet.
+    /// Creates a new identity and its file. Fails if the file exists.
     pub fn generate(path: &Path, passphrase: Option<Secret>) -> Result<Self, IdentityError> {
         Self::generate_with(path, passphrase, WORK_FACTOR)
     }
@@ -97,15 +97,15 @@ impl Identity {
         let text = identity.render();
         durable::make_folder(durable::parent_of(path))?;
         let written = match passphrase {
-            None => durable::write_file(path, text.expose().as_bytes(), Existing::Refuse),
+            None => durable::write_file(path, text.expose().as_bytes(), IfExists::Fail),
             Some(passphrase) => encrypt(&text, &passphrase, work_factor)
-                .and_then(|content| durable::write_file(path, &content, Existing::Refuse)),
+                .and_then(|content| durable::write_file(path, &content, IfExists::Fail)),
         };
         written.map_err(FileError::new("create the identity file", path))?;
         Ok(identity)
     }
 
-    /// The public keys, to which anybody can encrypt.
+    /// The public keys. Anybody can encrypt to them.
     pub fn public_keys(&self) -> Vec<String> {
         self.keys.iter().map(|key| key.to_public().to_string()).collect()
     }
@@ -118,7 +118,7 @@ impl Identity {
         self.keys.iter().map(x25519::Identity::to_public).collect()
     }
 
-    /// As `age-keygen` writes it.
+    /// The text of the file, in the format of `age-keygen`.
     fn render(&self) -> Secret {
         let now = Timestamp::now();
         let now = now.round(Unit::Second).unwrap_or(now);
@@ -140,11 +140,11 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// The file's bytes, if nobody but this user can read them.
+/// Reads the file. Fails if another user can access it or owns it.
 fn read_private(path: &Path) -> Result<Vec<u8>, IdentityError> {
     let failed = || FileError::new("read the identity file", path);
     let file = File::open(path).map_err(failed())?;
-    // Of the open file, since the name could stand for another one by now.
+    // The metadata of the open file, because the path could name another file by now.
     let metadata = file.metadata().map_err(failed())?;
     let mode = metadata.mode() & 0o7777;
     if mode & 0o077 != 0 {
@@ -162,7 +162,7 @@ fn is_encrypted(content: &[u8]) -> bool {
     content.starts_with(b"age-encryption.org/") || content.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----")
 }
 
-/// Reads key by key, so that no error message can hold what stands in the file.
+/// Parses the keys one by one, so that no error message can quote the file.
 fn parse(path: &Path, content: Vec<u8>) -> Result<Identity, IdentityError> {
     let malformed = |problem: String| IdentityError::Malformed { path: path.to_owned(), problem };
     let text = String::from_utf8(content).map(Secret::new).map_err(|_| malformed("it is not text".to_owned()))?;
@@ -173,7 +173,7 @@ fn parse(path: &Path, content: Vec<u8>) -> Result<Identity, IdentityError> {
         }
         keys.push(line.parse().map_err(|problem| malformed(format!("line {}: {problem}", index + 1)))?);
     }
-    if keys.is_empty() { Err(malformed("it holds no key".to_owned())) } else { Ok(Identity { keys }) }
+    if keys.is_empty() { Err(malformed("it contains no key".to_owned())) } else { Ok(Identity { keys }) }
 }
 
 fn decrypt(path: &Path, content: &[u8], passphrase: &Secret) -> Result<Vec<u8>, IdentityError> {
@@ -206,7 +206,7 @@ fn encrypt(text: &Secret, passphrase: &Secret, work_factor: u8) -> io::Result<Ve
 mod tests {
     use super::*;
 
-    /// Enough for a test; people get [`WORK_FACTOR`].
+    /// Enough for a test; real files get [`WORK_FACTOR`].
     const CHEAP: u8 = 2;
 
     #[test]
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn an_armored_file_is_opened_too() {
+    fn an_armored_file_can_be_unlocked() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("identity.age");
         let passphrase = Secret::new("p");
@@ -238,14 +238,14 @@ mod tests {
         let mut writer = age::armor::ArmoredWriter::wrap_output(&mut armored, age::armor::Format::AsciiArmor).unwrap();
         writer.write_all(&binary).unwrap();
         writer.finish().unwrap();
-        // Into the file that is there, which keeps its mode.
+        // Overwrites the existing file, which keeps its mode.
         std::fs::write(&path, armored).unwrap();
         assert!(matches!(Identity::load(&path).unwrap_err(), IdentityError::Locked { .. }));
         assert_eq!(Identity::unlock(&path, &passphrase).unwrap().public_keys(), made.public_keys());
     }
 
     #[test]
-    fn a_damaged_encrypted_file_is_not_called_a_wrong_passphrase() {
+    fn a_damaged_encrypted_file_is_not_reported_as_a_wrong_passphrase() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("identity.age");
         let passphrase = Secret::new("p");

@@ -1,4 +1,4 @@
-//! What lies in the folder of secrets, told without changing it and without giving out any value.
+//! Lists what is in the folder of secrets, without changing it and without revealing any value.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -16,64 +16,67 @@ use crate::durable::{self, FileError};
 /// Everything in the folder of secrets.
 #[derive(Debug, Default)]
 pub struct Inventory {
-    /// The secrets that are in custody and open with the identity, in order.
+    /// The handles of all secrets that the identity decrypts, sorted.
     pub secrets: Vec<Handle>,
-    /// All files that are no such secret, by name.
-    pub strays: Vec<Stray>,
+    /// All other files, sorted by name.
+    pub unusable: Vec<UnusableFile>,
 }
 
-/// A file that is no secret, or none that can be given back.
+/// A file that is not a secret, or a secret that cannot be decrypted.
 #[derive(Debug, thiserror::Error)]
 #[error("`{}` is {problem}", path.display())]
-pub struct Stray {
+pub struct UnusableFile {
     /// The file.
     pub path: PathBuf,
-    /// The secret that it would be, if its name says so.
+    /// The secret that the file name stands for, if any.
     pub handle: Option<Handle>,
-    /// What it is instead.
-    pub problem: StrayProblem,
+    /// What the file is.
+    pub problem: FileProblem,
 }
 
-/// What a file is that is no secret.
+/// Why a file is not a usable secret.
 #[derive(Debug, thiserror::Error)]
-pub enum StrayProblem {
-    /// The next store that is opened alone removes it.
-    #[error("a write that was cut off, or that another process is just doing")]
+pub enum FileProblem {
+    /// Opening the store removes it, unless another process has the store open.
+    #[error("an unfinished write: it was interrupted, or another process is writing now")]
     Unfinished,
-    /// It has no name that a file of the store can have.
-    #[error("no file of flowswap's")]
+    /// No file of the store can have this name.
+    #[error("not a file of flowswap")]
     Foreign,
-    /// The next store that is opened alone removes it.
-    #[error("the name of a secret that is not there")]
+    /// Opening the store removes it, unless another process has the store open.
+    #[error("a name file whose secret is missing")]
     WithoutSecret,
-    /// A secret whose handle is too long for a file name has it in a file beside it, and that is gone or another's.
-    #[error("a secret whose name is not there")]
+    /// The handle is too long for a file name, and the file that should contain it is missing or belongs to another
+    /// secret.
+    #[error("a secret without its name file")]
     WithoutName,
-    /// It opens with a key that the identity does not have.
-    #[error("a secret that is encrypted to another identity")]
+    /// It is encrypted to a key that the identity does not have.
+    #[error("a secret encrypted to another identity")]
     OtherIdentity,
-    /// It is no age file, or not the one that was written.
-    #[error("a secret that is damaged")]
+    /// It is not an age file, or was changed after it was written.
+    #[error("a damaged secret")]
     Damaged,
-    /// The system does not give it out.
-    #[error("a secret that cannot be read: {0}")]
+    /// The operating system cannot read it.
+    #[error("an unreadable secret: {0}")]
     Unreadable(io::Error),
 }
 
-/// Looks at every file, and opens every secret to see whether it can be. A folder that is not there has none.
+/// Inspects every file, and decrypts every secret to check that it can be. A missing folder has no files.
 pub(super) fn take(folder: &Path, identity: &Identity) -> Result<Inventory, FileError> {
     let mut inventory = Inventory::default();
     for name in list_names(folder).map_err(FileError::new("list the secrets in", folder))? {
         let path = folder.join(&name);
         match File::identify(folder, &name) {
             File::Companion => {}
-            File::Stray(problem) => inventory.strays.push(Stray { path, handle: None, problem }),
+            File::Unusable(problem) => inventory.unusable.push(UnusableFile { path, handle: None, problem }),
             File::Secret(handle) => {
                 match fs::read(&path).map_err(CustodyError::Io).and_then(|age| decrypt(&age, identity)) {
                     Ok(_) => inventory.secrets.push(handle),
                     // Another process has just removed it.
                     Err(CustodyError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => inventory.strays.push(Stray { path, handle: Some(handle), problem: error.into() }),
+                    Err(error) => {
+                        inventory.unusable.push(UnusableFile { path, handle: Some(handle), problem: error.into() });
+                    }
                 }
             }
         }
@@ -82,7 +85,7 @@ pub(super) fn take(folder: &Path, identity: &Identity) -> Result<Inventory, File
     Ok(inventory)
 }
 
-/// In order, so that the same folder is always told in the same way.
+/// The names in the folder, sorted so that the same folder always gives the same report.
 fn list_names(folder: &Path) -> io::Result<BTreeSet<OsString>> {
     match fs::read_dir(folder) {
         Ok(entries) => entries.map(|entry| Ok(entry?.file_name())).collect(),
@@ -91,40 +94,40 @@ fn list_names(folder: &Path) -> io::Result<BTreeSet<OsString>> {
     }
 }
 
-/// What a file is by its name.
+/// What a file is, according to its name.
 enum File {
     Secret(Handle),
-    /// The lock, or the handle of a secret that is there.
+    /// The lock file, or the name file of an existing secret.
     Companion,
-    Stray(StrayProblem),
+    Unusable(FileProblem),
 }
 
 impl File {
     fn identify(folder: &Path, name: &OsStr) -> Self {
-        let Some(name) = name.to_str() else { return Self::Stray(StrayProblem::Foreign) };
+        let Some(name) = name.to_str() else { return Self::Unusable(FileProblem::Foreign) };
         if name == LOCK {
             return Self::Companion;
         }
         if name.starts_with(durable::UNFINISHED) {
-            return Self::Stray(StrayProblem::Unfinished);
+            return Self::Unusable(FileProblem::Unfinished);
         }
         if let Some(stem) = Stem::parse(name, file_name::HANDLE).filter(Stem::is_hashed) {
             let is_companion = folder.join(stem.with(file_name::SECRET)).exists();
-            return if is_companion { Self::Companion } else { Self::Stray(StrayProblem::WithoutSecret) };
+            return if is_companion { Self::Companion } else { Self::Unusable(FileProblem::WithoutSecret) };
         }
         match Stem::parse(name, file_name::SECRET) {
-            None => Self::Stray(StrayProblem::Foreign),
+            None => Self::Unusable(FileProblem::Foreign),
             Some(stem) if stem.is_hashed() => {
                 let handle = fs::read_to_string(folder.join(stem.with(file_name::HANDLE))).ok().map(Handle::new);
                 let handle = handle.filter(|handle| Stem::of(handle) == stem);
-                handle.map_or(Self::Stray(StrayProblem::WithoutName), Self::Secret)
+                handle.map_or(Self::Unusable(FileProblem::WithoutName), Self::Secret)
             }
-            Some(stem) => stem.to_handle().map_or(Self::Stray(StrayProblem::Foreign), Self::Secret),
+            Some(stem) => stem.to_handle().map_or(Self::Unusable(FileProblem::Foreign), Self::Secret),
         }
     }
 }
 
-impl From<CustodyError> for StrayProblem {
+impl From<CustodyError> for FileProblem {
     fn from(error: CustodyError) -> Self {
         match error {
             CustodyError::OtherIdentity => Self::OtherIdentity,

@@ -1,4 +1,4 @@
-//! Custody of secrets that were shown once: one age file each, which the standard `age` tool can open too.
+//! Custody of secrets that Okta shows only once: one age file for each, which the standard `age` tool can also decrypt.
 
 mod file_name;
 mod identity;
@@ -6,5 +6,5 @@ mod inventory;
 mod store;
 
 pub use identity::{Identity, IdentityError};
-pub use inventory::{Inventory, Stray, StrayProblem};
+pub use inventory::{FileProblem, Inventory, UnusableFile};
 pub use store::AgeSecretStore;

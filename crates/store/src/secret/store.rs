@@ -1,4 +1,4 @@
-//! The folder of secrets. A secret that was acknowledged is on the disk; a crash leaves the old one or the new one.
+//! The folder of secrets. An acknowledged secret is on the disk. A crash leaves either the old value or the new one.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -13,16 +13,16 @@ use tokio::runtime::{self, RuntimeFlavor};
 use super::file_name::{self, Stem};
 use super::identity::Identity;
 use super::inventory::{self, Inventory};
-use crate::durable::{self, Existing, FileError};
+use crate::durable::{self, FileError, IfExists};
 
-/// Held shared by every open store, and alone while leftovers are removed: a file that somebody is just writing looks
-/// like a leftover.
+/// The lock file. Every open store holds a shared lock on it. Removing leftovers needs the exclusive lock, because a
+/// file that another process is writing looks like a leftover.
 pub(super) const LOCK: &str = ".lock";
 
-/// Keeps each secret in an age file of its own, encrypted to one identity.
+/// Keeps each secret in its own age file, encrypted to one identity.
 ///
-/// On a multi-threaded tokio runtime the files are written on its blocking threads; anywhere else on the caller, so
-/// that a simulation is deterministic. A write that has begun is finished also if its future is dropped.
+/// On a multi-threaded tokio runtime the blocking threads write the files. Elsewhere the caller's thread writes them,
+/// so that simulations are deterministic. Dropping the future does not stop a write that has started.
 #[derive(Debug, Clone)]
 pub struct AgeSecretStore {
     vault: Arc<Vault>,
@@ -33,29 +33,29 @@ struct Vault {
     folder: PathBuf,
     identity: Identity,
     recipients: Recipients,
-    /// None where secrets are only read.
+    /// `None` in a read-only store.
     lock: Option<File>,
 }
 
 impl AgeSecretStore {
-    /// Opens the folder, makes it if it is not there, and removes what an interrupted write left.
+    /// Opens the folder. Creates it if it is missing, and removes what interrupted writes left.
     pub fn open(dir: impl Into<PathBuf>, identity: Identity) -> Result<Self, FileError> {
         let folder = dir.into();
         durable::make_folder(&folder)?;
         durable::refuse_foreign_writers(&folder)?;
-        let lock = clean_alone(&folder).map_err(FileError::new("open the folder of secrets", &folder))?;
+        let lock = clean_and_lock(&folder).map_err(FileError::new("open the folder of secrets", &folder))?;
         let recipients = Recipients(identity.recipients());
         Ok(Self { vault: Arc::new(Vault { folder, identity, recipients, lock: Some(lock) }) })
     }
 
-    /// The secrets of a folder, to be read only. Nothing is made, cleaned or locked, and what is to be written is refused.
+    /// Opens a folder for reading only. Creates, removes, and locks nothing, and refuses every write.
     pub fn read_only(dir: impl Into<PathBuf>, identity: Identity) -> Self {
         let recipients = Recipients(identity.recipients());
         Self { vault: Arc::new(Vault { folder: dir.into(), identity, recipients, lock: None }) }
     }
 
-    /// Tells what lies in a folder of secrets, for whoever compares that with the journal. Nothing is changed, whereas
-    /// opening the store would remove leftovers; and another process may have the store open.
+    /// Lists what is in a folder of secrets, for comparison with the journal. Unlike opening the store, this changes
+    /// nothing, and it works while another process has the store open.
     pub fn inspect(folder: &Path, identity: &Identity) -> Result<Inventory, FileError> {
         inventory::take(folder, identity)
     }
@@ -112,11 +112,11 @@ impl Vault {
         let stem = Stem::of(handle);
         let content = self.recipients.encrypt(secret)?;
         if stem.is_hashed() {
-            // First, since a secret without a name is worse than a name without a secret.
+            // The name file first, because a secret without its name is worse than a name without a secret.
             let path = self.folder.join(stem.with(file_name::HANDLE));
-            durable::write_file(&path, handle.as_str().as_bytes(), Existing::Replace)?;
+            durable::write_file(&path, handle.as_str().as_bytes(), IfExists::Replace)?;
         }
-        Ok(durable::write_file(&self.folder.join(stem.with(file_name::SECRET)), &content, Existing::Replace)?)
+        Ok(durable::write_file(&self.folder.join(stem.with(file_name::SECRET)), &content, IfExists::Replace)?)
     }
 
     fn get(&self, handle: &Handle) -> Result<Option<Secret>, CustodyError> {
@@ -140,7 +140,7 @@ impl Vault {
 
 impl Vault {
     fn expect_writable(&self) -> io::Result<()> {
-        let refuse = || io::Error::new(io::ErrorKind::Unsupported, "the secrets were opened for reading only");
+        let refuse = || io::Error::new(io::ErrorKind::Unsupported, "the secret store is open for reading only");
         self.lock.as_ref().map(drop).ok_or_else(refuse)
     }
 }
@@ -166,14 +166,14 @@ pub(super) fn decrypt(content: &[u8], identity: &Identity) -> Result<Secret, Cus
         DecryptError::NoMatchingKeys => CustodyError::OtherIdentity,
         _ => CustodyError::Damaged,
     })?;
-    // The plain text is shorter than its encryption, so it is never moved, and no copy of it stays in memory.
+    // The plain text is shorter than the encrypted one, so the buffer never grows and leaves no copy in memory.
     let mut plain = String::with_capacity(content.len());
     reader.read_to_string(&mut plain).map_err(|_| CustodyError::Damaged)?;
     Ok(Secret::new(plain))
 }
 
-/// Removes leftovers if no other store is open on the folder. Gives the lock that says that this one is.
-fn clean_alone(folder: &Path) -> io::Result<File> {
+/// Removes leftovers if no other store has the folder open. Returns the shared lock of this store.
+fn clean_and_lock(folder: &Path) -> io::Result<File> {
     let lock = durable::open_or_create(&folder.join(LOCK))?;
     if lock.try_lock().is_ok() {
         remove_leftovers(folder)?;
@@ -183,7 +183,7 @@ fn clean_alone(folder: &Path) -> io::Result<File> {
     Ok(lock)
 }
 
-/// Unfinished files, and handles whose secret was never written or is removed already.
+/// Removes unfinished files, and name files whose secret was never written or is already removed.
 fn remove_leftovers(folder: &Path) -> io::Result<()> {
     for name in list_names(folder)? {
         let is_orphan = |stem: Stem| !folder.join(stem.with(file_name::SECRET)).exists();
@@ -194,7 +194,7 @@ fn remove_leftovers(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Names that are not text are not ours.
+/// The file names in the folder, except those that are not UTF-8, which are not flowswap's.
 fn list_names(folder: &Path) -> io::Result<Vec<String>> {
     let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
     names.filter_map(Result::transpose).collect()

@@ -1,4 +1,4 @@
-//! Secrets: kept, given back, forgotten, and shown to nobody.
+//! The secret store keeps, returns, and removes secrets, and never reveals them.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use flowswap_engine::{Handle, Secret, SecretStore};
-use flowswap_store::{AgeSecretStore, Identity, Inventory, StrayProblem};
+use flowswap_store::{AgeSecretStore, FileProblem, Identity, Inventory};
 use tempfile::TempDir;
 
-use crate::support::tell;
+use crate::support::error_text;
 
 struct Place {
     folder: TempDir,
@@ -37,10 +37,10 @@ impl Place {
         AgeSecretStore::inspect(&self.secrets(), &self.identity).unwrap()
     }
 
-    /// The secrets, where the folder holds nothing else.
+    /// Lists the secrets, and asserts that the folder contains nothing else.
     fn list(&self) -> Vec<Handle> {
-        let Inventory { secrets, strays } = self.inspect();
-        assert!(strays.is_empty(), "{strays:?}");
+        let Inventory { secrets, unusable } = self.inspect();
+        assert!(unusable.is_empty(), "{unusable:?}");
         secrets
     }
 
@@ -53,7 +53,7 @@ async fn read(store: &AgeSecretStore, handle: &Handle) -> Option<String> {
     store.get(handle).await.unwrap().map(|secret| secret.expose().to_owned())
 }
 
-/// Handles of every awkward kind, among them pairs that careless file names would confuse.
+/// Awkward handles of every kind, including pairs that a naive file name would confuse.
 fn weird_handles() -> Vec<Handle> {
     let mut names: Vec<String> = [
         "",
@@ -96,7 +96,7 @@ fn weird_handles() -> Vec<Handle> {
     ]
     .map(String::from)
     .into();
-    // Around the length at which names are hashed, and far beyond what a file system takes.
+    // Around the length from which names are hashed, and far beyond the limit of file systems.
     names.extend([199, 200, 201, 255, 256, 5_000].map(|length| "l".repeat(length)));
     names.extend([66, 67, 100].map(|length| "L".repeat(length)));
     names.push("日".repeat(300));
@@ -135,17 +135,17 @@ async fn round_trip_all(place: &Place) {
 }
 
 #[tokio::test]
-async fn any_handle_is_kept_apart_from_any_other() {
+async fn every_handle_has_its_own_secret() {
     round_trip_all(&Place::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn any_handle_is_kept_apart_from_any_other_on_the_blocking_threads() {
+async fn every_handle_has_its_own_secret_on_a_multi_threaded_runtime() {
     round_trip_all(&Place::new()).await;
 }
 
 #[tokio::test]
-async fn any_value_comes_back_as_it_was() {
+async fn every_value_is_returned_unchanged() {
     let place = Place::new();
     let store = place.open();
     let handle = Handle::new("acme/key");
@@ -157,13 +157,13 @@ async fn any_value_comes_back_as_it_was() {
 }
 
 #[tokio::test]
-async fn another_identity_and_damage_are_told_apart() {
+async fn a_wrong_identity_and_damage_give_different_errors() {
     let place = Place::new();
     let handle = Handle::new("acme/key");
     place.open().put(&handle, &Secret::new("canary-value")).await.unwrap();
     let stranger = Identity::generate(&place.folder.path().join("stranger.age"), None).unwrap();
     let stranger = AgeSecretStore::open(place.secrets(), stranger).unwrap();
-    let error = tell(&stranger.get(&handle).await.unwrap_err());
+    let error = error_text(&stranger.get(&handle).await.unwrap_err());
     let expected = "failed to read the secret `acme/key`: its file is encrypted to another identity";
     assert!(error.starts_with(expected), "{error}");
 
@@ -178,16 +178,16 @@ async fn another_identity_and_damage_are_told_apart() {
     });
     for content in cuts.chain(flips) {
         fs::write(&path, content).unwrap();
-        let told = tell(&store.get(&handle).await.unwrap_err());
-        assert!(told.starts_with("failed to read the secret `acme/key`: its file is "), "{told}");
-        assert!(!told.contains("canary"), "{told}");
+        let message = error_text(&store.get(&handle).await.unwrap_err());
+        assert!(message.starts_with("failed to read the secret `acme/key`: its file is "), "{message}");
+        assert!(!message.contains("canary"), "{message}");
     }
     fs::write(&path, whole).unwrap();
     assert_eq!(read(&store, &handle).await.as_deref(), Some("canary-value"));
 }
 
 #[tokio::test]
-async fn the_value_is_nowhere_but_inside_the_encryption() {
+async fn the_plain_value_is_in_no_file_and_no_message() {
     let place = Place::new();
     let store = place.open();
     let canary = "canary-7f3a9c-value";
@@ -198,7 +198,7 @@ async fn the_value_is_nowhere_but_inside_the_encryption() {
         store.put(handle, &Secret::new(canary)).await.unwrap();
         shown += &format!("{:?}", store.get(handle).await.unwrap());
     }
-    // A folder in the way makes the last step of the write fail, and the folder gone makes the first.
+    // A folder at the target path makes the last step of a write fail; removing the parent folder makes the first fail.
     let blocked = Handle::new("blocked");
     fs::create_dir(place.secrets().join("blocked.age")).unwrap();
     for error in [
@@ -206,7 +206,7 @@ async fn the_value_is_nowhere_but_inside_the_encryption() {
         store.get(&blocked).await.unwrap_err(),
         store.remove(&blocked).await.unwrap_err(),
     ] {
-        shown += &tell(&error);
+        shown += &error_text(&error);
     }
     assert!(!place.names().iter().any(|name| name.starts_with(".unfinished")), "a failed write leaves nothing");
     for path in walk(place.folder.path()) {
@@ -216,7 +216,7 @@ async fn the_value_is_nowhere_but_inside_the_encryption() {
     fs::remove_dir_all(place.secrets()).unwrap();
     let error = store.put(&handles[0], &Secret::new(canary)).await.unwrap_err();
     assert!(error.to_string().starts_with("failed to store the secret `acme/key`"), "{error}");
-    shown += &tell(&error);
+    shown += &error_text(&error);
     assert!(!shown.contains(canary), "{shown}");
 }
 
@@ -226,7 +226,7 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn leftovers_of_a_crash_are_ignored_and_removed_once_nobody_else_is_writing() {
+async fn leftovers_of_a_crash_are_ignored_and_removed_once_no_other_store_is_open() {
     let place = Place::new();
     let store = place.open();
     let long = Handle::new("l".repeat(300));
@@ -238,25 +238,25 @@ async fn leftovers_of_a_crash_are_ignored_and_removed_once_nobody_else_is_writin
     for name in [".unfinished-Ab12", &orphan] {
         fs::write(place.secrets().join(name), "half").unwrap();
     }
-    let Inventory { secrets, strays } = place.inspect();
+    let Inventory { secrets, unusable } = place.inspect();
     assert_eq!(secrets, [Handle::new("kept"), long.clone()]);
-    assert!(matches!(strays[0].problem, StrayProblem::Unfinished), "{strays:?}");
-    assert!(matches!(strays[1].problem, StrayProblem::WithoutSecret), "{strays:?}");
-    assert_eq!(strays.len(), 2);
+    assert!(matches!(unusable[0].problem, FileProblem::Unfinished), "{unusable:?}");
+    assert!(matches!(unusable[1].problem, FileProblem::WithoutSecret), "{unusable:?}");
+    assert_eq!(unusable.len(), 2);
 
     let second = place.open();
     assert!(place.names().contains(".unfinished-Ab12"), "it may belong to the store that is open");
     drop((store, second));
-    let _alone = place.open();
+    let _only = place.open();
     assert_eq!(place.names(), before);
     assert_eq!(place.list(), [Handle::new("kept"), long]);
 }
 
-/// Whatever else is in the folder is told by name, and does not hide the secrets that are well.
+/// Other files are listed by name and do not hide the usable secrets.
 #[tokio::test]
-async fn an_inventory_names_every_file_that_is_no_secret() {
+async fn an_inventory_names_every_file_that_is_not_a_usable_secret() {
     let place = Place::new();
-    assert_eq!(place.list(), [], "a folder that is not there holds nothing");
+    assert_eq!(place.list(), [], "a missing folder contains nothing");
     let store = place.open();
     let canary = Secret::new("canary-value");
     let long = |letter: &str| Handle::new(letter.repeat(300));
@@ -275,17 +275,17 @@ async fn an_inventory_names_every_file_that_is_no_secret() {
     *flipped.last_mut().unwrap() ^= 1;
     fs::write(path("flipped.age"), flipped).unwrap();
     fs::write(path("acme%2fkey.age"), "").unwrap();
-    let named_by_file = |letter| {
+    let name_file_of = |letter| {
         let handle = long(letter);
-        let is_its = |name: &String| {
+        let is_its_name_file = |name: &String| {
             name.ends_with(".handle") && fs::read_to_string(path(name)).is_ok_and(|text| text == handle.as_str())
         };
-        place.names().into_iter().find(is_its).unwrap()
+        place.names().into_iter().find(is_its_name_file).unwrap()
     };
-    let handle_file = named_by_file("m");
+    let handle_file = name_file_of("m");
     fs::remove_file(path(&handle_file)).unwrap();
     let nameless = handle_file.replace(".handle", ".age");
-    let handle_file = named_by_file("n");
+    let handle_file = name_file_of("n");
     fs::write(path(&handle_file), "acme/key").unwrap();
     let misnamed = handle_file.replace(".handle", ".age");
     fs::create_dir(path("folder.age")).unwrap();
@@ -296,34 +296,34 @@ async fn an_inventory_names_every_file_that_is_no_secret() {
     }
     fs::write(place.secrets().join(OsStr::from_bytes(b"\xff.age")), "not text").unwrap();
 
-    let Inventory { secrets, strays } = place.inspect();
+    let Inventory { secrets, unusable } = place.inspect();
     assert_eq!(secrets, [Handle::new("kept"), long("l")]);
-    let told = strays.iter().map(|stray| {
-        let name = stray.path.file_name().unwrap().to_string_lossy().into_owned();
-        assert!(stray.to_string().starts_with(&format!("`{}` is ", stray.path.display())), "{stray}");
-        (name, stray.handle.as_ref().map(ToString::to_string), stray.problem.to_string())
+    let listed = unusable.iter().map(|file| {
+        let name = file.path.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(file.to_string().starts_with(&format!("`{}` is ", file.path.display())), "{file}");
+        (name, file.handle.as_ref().map(ToString::to_string), file.problem.to_string())
     });
-    let told: BTreeSet<_> = told.collect();
-    let no_file = "no file of flowswap's";
-    let mut expected: BTreeSet<_> = foreign.iter().map(|name| (name.to_string(), None, no_file.to_owned())).collect();
+    let listed: BTreeSet<_> = listed.collect();
+    let not_ours = "not a file of flowswap";
+    let mut expected: BTreeSet<_> = foreign.iter().map(|name| (name.to_string(), None, not_ours.to_owned())).collect();
     for (name, handle, problem) in [
-        ("acme%2fkey.age", Some("acme/key"), "a secret that is damaged"),
-        ("flipped.age", Some("flipped"), "a secret that is damaged"),
-        ("other.age", Some("other"), "a secret that is encrypted to another identity"),
-        ("folder.age", Some("folder"), "a secret that cannot be read: Is a directory (os error 21)"),
-        (&nameless, None, "a secret whose name is not there"),
-        (&misnamed, None, "a secret whose name is not there"),
-        (&orphan, None, "the name of a secret that is not there"),
-        (".unfinished-Ab12", None, "a write that was cut off, or that another process is just doing"),
-        ("\u{fffd}.age", None, no_file),
+        ("acme%2fkey.age", Some("acme/key"), "a damaged secret"),
+        ("flipped.age", Some("flipped"), "a damaged secret"),
+        ("other.age", Some("other"), "a secret encrypted to another identity"),
+        ("folder.age", Some("folder"), "an unreadable secret: Is a directory (os error 21)"),
+        (&nameless, None, "a secret without its name file"),
+        (&misnamed, None, "a secret without its name file"),
+        (&orphan, None, "a name file whose secret is missing"),
+        (".unfinished-Ab12", None, "an unfinished write: it was interrupted, or another process is writing now"),
+        ("\u{fffd}.age", None, not_ours),
     ] {
         expected.insert((name.to_owned(), handle.map(str::to_owned), problem.to_owned()));
     }
-    assert_eq!(told, expected);
-    assert!(!format!("{strays:?}").contains("canary"));
+    assert_eq!(listed, expected);
+    assert!(!format!("{unusable:?}").contains("canary"));
 }
 
-/// The same promise as the format's, kept by another implementation of it, in both directions.
+/// Checks the file format in both directions against an independent implementation.
 #[tokio::test]
 async fn the_age_tool_opens_our_files_and_we_open_its() {
     if Command::new("age").arg("--version").output().is_err() {
@@ -348,18 +348,18 @@ async fn the_age_tool_opens_our_files_and_we_open_its() {
 }
 
 #[tokio::test]
-async fn who_only_reads_makes_cleans_and_writes_nothing() {
+async fn a_read_only_store_creates_removes_and_writes_nothing() {
     let place = Place::new();
     let reader = AgeSecretStore::read_only(place.secrets(), place.identity.clone());
     let handle = Handle::new("acme/provision/client_secret");
     assert_eq!(read(&reader, &handle).await, None);
     assert!(!place.secrets().exists());
     place.open().put(&handle, &Secret::new("kept")).await.unwrap();
-    fs::write(place.secrets().join(".unfinished-1"), "cut off").unwrap();
+    fs::write(place.secrets().join(".unfinished-1"), "half").unwrap();
     let names = place.names();
     assert_eq!(read(&reader, &handle).await.as_deref(), Some("kept"));
     for refused in [reader.put(&handle, &Secret::new("other")).await, reader.remove(&handle).await] {
-        assert!(tell(&refused.unwrap_err()).contains("the secrets were opened for reading only"));
+        assert!(error_text(&refused.unwrap_err()).contains("the secret store is open for reading only"));
     }
     assert_eq!(place.names(), names);
 }

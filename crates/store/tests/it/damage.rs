@@ -1,4 +1,4 @@
-//! Whatever is done to the file of a journal is noticed, and the record is named.
+//! Every kind of damage to a journal file is detected, and the error names the record.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,13 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::support::{draft, journal_path, tell, write_journal};
+use crate::support::{draft, error_text, journal_path, write_journal};
 
 const RECORDS: u64 = 5;
-/// The first record of a second writer.
+/// The first record of the second writer.
 const SECOND_WRITER: u64 = 4;
 
-/// Opens the door that the triggers keep shut, and changes the journal behind its back.
+/// Drops the triggers that protect the journal, and runs SQL that they would refuse.
 fn tamper(path: &Path, sql: &str) {
     let connection = Connection::open(path).unwrap();
     let triggers = "SELECT group_concat('DROP TRIGGER ' || name, ';') FROM sqlite_schema WHERE type = 'trigger'";
@@ -24,7 +24,7 @@ fn tamper(path: &Path, sql: &str) {
     connection.execute_batch(&format!("PRAGMA ignore_check_constraints = ON; {drop}; {sql}")).unwrap();
 }
 
-/// Gives a record another epoch, and all records from it on hashes that fit: the work of somebody who knows the rule.
+/// Changes the epoch of a record and recomputes all hashes, as somebody who knows the hash rule could.
 fn forge_epoch(path: &Path, seq: u64, epoch: u64) {
     let change =
         format!("UPDATE record SET epoch = {epoch}, body = json_set(body, '$.epoch', {epoch}) WHERE seq = {seq}");
@@ -41,7 +41,7 @@ fn forge_epoch(path: &Path, seq: u64, epoch: u64) {
     }
 }
 
-/// A whole journal of two writers, of which each case damages a copy: syncs are slow.
+/// An undamaged journal of two writers. Each case damages a copy of it, because writing a new one needs slow syncs.
 struct Original {
     folder: TempDir,
     path: PathBuf,
@@ -58,12 +58,13 @@ impl Original {
         Self { folder, path }
     }
 
-    /// As [`check_damage`](Self::check_damage), of what SQL does.
+    /// Like [`check_damage`](Self::check_damage), for damage by SQL.
     async fn check(&self, sql: &str, expected: u64, problem: &str) {
         self.check_damage(sql, |path| tamper(path, sql), expected, problem).await;
     }
 
-    /// What `load`, `verify` and the next writer say of a damaged copy, which must agree on the record.
+    /// Damages a copy, and checks that `load`, `verify`, and the next writer report it. `load` and `verify` must name
+    /// the same record.
     async fn check_damage(&self, what: &str, damage: impl FnOnce(&Path), expected: u64, problem: &str) {
         let copy = tempfile::tempdir_in(self.folder.path()).unwrap();
         let path = copy.path().join("journal.sqlite");
@@ -72,7 +73,7 @@ impl Original {
         let loaded = SqliteJournal::open_read_only(&path).unwrap().load().await.unwrap_err();
         let verified = verify(&path).unwrap_err();
         assert_eq!(loaded.to_string(), verified.to_string(), "{what}");
-        let JournalError::Damaged { seq, .. } = verified else { panic!("{what}: {}", tell(&verified)) };
+        let JournalError::Damaged { seq, .. } = verified else { panic!("{what}: {}", error_text(&verified)) };
         assert_eq!(seq, expected, "{what}: {verified}");
         let expected = format!("record {seq} of the journal is damaged: {problem}");
         assert!(verified.to_string().starts_with(&expected), "{what}: {verified}");
@@ -80,23 +81,23 @@ impl Original {
             Ok(journal) => journal.load().await.unwrap_err(),
             Err(error) => error,
         };
-        assert!(matches!(resumed, JournalError::Damaged { .. }), "{what}: {}", tell(&resumed));
+        assert!(matches!(resumed, JournalError::Damaged { .. }), "{what}: {}", error_text(&resumed));
     }
 }
 
-const HASH: &str = "its hash does not follow from its body and the record before";
+const HASH: &str = "its hash does not match its body and the record before it";
 
 #[tokio::test]
-async fn a_change_of_any_column_of_any_record_is_named() {
+async fn a_changed_column_is_reported_with_its_record() {
     let changes = [
-        ("at = '2020-01-01T00:00:00Z'", "its column `at` is not what its body says"),
-        ("run = run || '0'", "its column `run` is not what its body says"),
-        ("tenant = ifnull(tenant, '') || 'x'", "its column `tenant` is not what its body says"),
-        ("tenant = iif(tenant IS NULL, 'x', NULL)", "its column `tenant` is not what its body says"),
-        ("type = 'run-ended'", "its column `type` is not what its body says"),
-        ("epoch = 0", "its column `epoch` is not what its body says"),
-        ("epoch = epoch + 1", "its column `epoch` is not what its body says"),
-        ("epoch = -1", "its column `epoch` is not what its body says"),
+        ("at = '2020-01-01T00:00:00Z'", "its column `at` differs from its body"),
+        ("run = run || '0'", "its column `run` differs from its body"),
+        ("tenant = ifnull(tenant, '') || 'x'", "its column `tenant` differs from its body"),
+        ("tenant = iif(tenant IS NULL, 'x', NULL)", "its column `tenant` differs from its body"),
+        ("type = 'run-ended'", "its column `type` differs from its body"),
+        ("epoch = 0", "its column `epoch` differs from its body"),
+        ("epoch = epoch + 1", "its column `epoch` differs from its body"),
+        ("epoch = -1", "its column `epoch` differs from its body"),
         ("body = replace(body, 'step-', 'STEP-')", HASH),
         ("body = json_set(body, '$.epoch', epoch + 1)", HASH),
         ("body = json_remove(body, '$.epoch')", HASH),
@@ -105,7 +106,7 @@ async fn a_change_of_any_column_of_any_record_is_named() {
         ("hash = zeroblob(32)", HASH),
         ("hash = x'00'", HASH),
         ("hash = (SELECT hash FROM record AS other WHERE other.seq <> record.seq)", HASH),
-        ("seq = 1000", "it is missing, and the next one is record "),
+        ("seq = 1000", "it is missing; the next record is "),
     ];
     let original = Original::write().await;
     for (change, problem) in changes {
@@ -116,7 +117,7 @@ async fn a_change_of_any_column_of_any_record_is_named() {
 }
 
 #[tokio::test]
-async fn what_keeps_the_door_shut_is_missed_when_it_is_gone_or_another() {
+async fn a_missing_changed_or_extra_trigger_or_table_is_reported() {
     let cases = [
         ("DROP TRIGGER record_is_never_changed", "trigger `record_is_never_changed`"),
         ("DROP TRIGGER record_is_of_the_holder", "trigger `record_is_of_the_holder`"),
@@ -134,17 +135,20 @@ async fn what_keeps_the_door_shut_is_missed_when_it_is_gone_or_another() {
         drop(SqliteJournal::open(&path).unwrap());
         verify(&path).unwrap();
         Connection::open(&path).unwrap().execute_batch(change).unwrap();
-        let told = tell(&verify(&path).unwrap_err());
-        assert!(told.starts_with(&format!("the journal's {what} is not as it was made")), "{change}: {told}");
+        let message = error_text(&verify(&path).unwrap_err());
+        assert!(
+            message.starts_with(&format!("the journal's {what} was changed after it was created")),
+            "{change}: {message}"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_record_that_is_missing_is_named_also_at_the_end() {
+async fn a_missing_record_is_reported_even_at_the_end() {
     let original = Original::write().await;
-    let rest = format!("it is missing, and so is all up to record {RECORDS}");
+    let rest = format!("it is missing, and so is every record up to {RECORDS}");
     for seq in 1..=RECORDS {
-        let middle = format!("it is missing, and the next one is record {}", seq + 1);
+        let middle = format!("it is missing; the next record is {}", seq + 1);
         let problem = if seq < RECORDS { &middle } else { &rest };
         original.check(&format!("DELETE FROM record WHERE seq = {seq}"), seq, problem).await;
         original.check(&format!("DELETE FROM record WHERE seq >= {seq}"), seq, &rest).await;
@@ -152,7 +156,7 @@ async fn a_record_that_is_missing_is_named_also_at_the_end() {
 }
 
 #[tokio::test]
-async fn records_that_changed_places_are_named() {
+async fn swapped_records_are_reported() {
     let original = Original::write().await;
     for seq in 1..RECORDS {
         let next = seq + 1;
@@ -165,27 +169,27 @@ async fn records_that_changed_places_are_named() {
 }
 
 #[tokio::test]
-async fn an_epoch_that_no_writer_can_have_had_is_named() {
+async fn an_impossible_epoch_is_reported() {
     let original = Original::write().await;
     for (seq, epoch, named, problem) in [
-        (5, 1, 5, "its epoch is 1, and that of the record before it 2"),
-        (2, 0, 2, "its epoch is 0, and that of the record before it 1"),
-        (2, 2, 3, "its epoch is 1, and that of the record before it 2"),
-        (5, 3, 5, "its epoch is 3, and no writer was ever given one above 2"),
-        (1, 9, 1, "its epoch is 9, and no writer was ever given one above 2"),
+        (5, 1, 5, "its epoch is 1, but the record before it has epoch 2"),
+        (2, 0, 2, "its epoch is 0, but the record before it has epoch 1"),
+        (2, 2, 3, "its epoch is 1, but the record before it has epoch 2"),
+        (5, 3, 5, "its epoch is 3, but no writer ever had an epoch above 2"),
+        (1, 9, 1, "its epoch is 9, but no writer ever had an epoch above 2"),
     ] {
         let what = format!("record {seq} gets epoch {epoch}");
         original.check_damage(&what, |path| forge_epoch(path, seq, epoch), named, problem).await;
     }
-    let problem = "its epoch is 2, and no writer was ever given one above 1";
+    let problem = "its epoch is 2, but no writer ever had an epoch above 1";
     original.check("UPDATE lease SET epoch = 1", SECOND_WRITER, problem).await;
-    original.check("DELETE FROM lease", 1, "its epoch is 1, and no writer was ever given one above 0").await;
+    original.check("DELETE FROM lease", 1, "its epoch is 1, but no writer ever had an epoch above 0").await;
 }
 
 #[tokio::test]
-async fn the_triggers_keep_the_door_shut() {
+async fn the_triggers_keep_the_journal_append_only() {
     let (_folder, path) = journal_path();
-    // It holds the lease, or the trigger that guards that could be the one that speaks.
+    // This writer holds the lease; otherwise the trigger that guards the lease could refuse the insert first.
     let journal = SqliteJournal::inline(&path).unwrap();
     journal.append(draft(1)).await.unwrap();
     journal.append(draft(2)).await.unwrap();
@@ -205,7 +209,7 @@ async fn the_triggers_keep_the_door_shut() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_cut_short_is_named_by_the_record_at_which_it_ends() {
+async fn a_truncated_file_is_reported_with_the_record_where_it_ends() {
     let (_folder, path) = journal_path();
     write_journal(&path, 40).await;
     let whole = fs::read(&path).unwrap();
@@ -214,33 +218,34 @@ async fn a_file_that_was_cut_short_is_named_by_the_record_at_which_it_ends() {
         fs::write(&path, &whole[..length]).unwrap();
         match verify(&path) {
             Err(JournalError::Damaged { seq, .. }) => named.push(seq),
-            Err(error) => assert!(length == 0, "{length} of {} bytes: {}", whole.len(), tell(&error)),
+            Err(error) => assert!(length == 0, "{length} of {} bytes: {}", whole.len(), error_text(&error)),
             Ok(summary) => panic!("{length} of {} bytes: {summary:?}", whole.len()),
         }
-        assert!(SqliteJournal::open(&path).is_err() || verify(&path).is_err(), "a writer made good of {length} bytes");
+        assert!(SqliteJournal::open(&path).is_err() || verify(&path).is_err(), "a writer accepted {length} bytes");
     }
-    assert!(named.is_sorted(), "the longer the file, the later the record at which it ends: {named:?}");
+    assert!(named.is_sorted(), "a longer file must end at a later record: {named:?}");
     named.dedup();
     assert!(named.len() > 2 && named.starts_with(&[1]) && named.ends_with(&[40]), "{named:?}");
     fs::write(&path, &whole).unwrap();
     assert_eq!(verify(&path).unwrap().records, 40);
 }
 
-/// A flipped bit either does not matter, or it is noticed; it never makes another journal.
+/// A flipped bit is either harmless or detected. It never yields a different journal.
 #[tokio::test]
 async fn a_flipped_bit_never_changes_what_is_loaded() {
     let (_folder, path) = journal_path();
     write_journal(&path, 40).await;
-    let (whole, summary) = (fs::read(&path).unwrap(), verify(&path).unwrap());
+    let whole = fs::read(&path).unwrap();
+    let summary = verify(&path).unwrap();
     let records = SqliteJournal::open_read_only(&path).unwrap().load().await.unwrap();
-    let mut noticed = 0;
+    let mut detected = 0;
     for position in (0..whole.len()).step_by(23) {
         let mut flipped = whole.clone();
         flipped[position] ^= 1 << (position % 8);
         fs::write(&path, &flipped).unwrap();
         match verify(&path) {
             Ok(found) => assert_eq!(found, summary, "byte {position}"),
-            Err(_) => noticed += 1,
+            Err(_) => detected += 1,
         }
         if let Ok(journal) = SqliteJournal::open_read_only(&path)
             && let Ok(loaded) = journal.load().await
@@ -248,11 +253,11 @@ async fn a_flipped_bit_never_changes_what_is_loaded() {
             assert_eq!(loaded, records, "byte {position}");
         }
     }
-    assert!(noticed > 100, "only {noticed} flips were noticed");
+    assert!(detected > 100, "only {detected} flips were detected");
 }
 
 #[test]
-fn a_file_that_is_no_journal_is_refused_and_left_alone() {
+fn a_file_that_is_not_a_journal_is_refused_and_unchanged() {
     let (folder, path) = journal_path();
     fs::create_dir(path.parent().unwrap()).unwrap();
     let other = folder.path().join("other.sqlite");
@@ -260,15 +265,15 @@ fn a_file_that_is_no_journal_is_refused_and_left_alone() {
     for content in [Vec::new(), b"[[tenant]]\nname = \"acme\"\n".repeat(100), fs::read(&other).unwrap()] {
         fs::write(&path, &content).unwrap();
         for error in [SqliteJournal::open(&path).unwrap_err(), verify(&path).unwrap_err()] {
-            let told = tell(&error);
-            assert!(told.contains("the file is empty or damaged, or is not"), "{told}");
+            let message = error_text(&error);
+            assert!(message.contains("the file is empty, damaged, or not a flowswap journal"), "{message}");
         }
         assert_eq!(fs::read(&path).unwrap(), content);
     }
 }
 
 #[tokio::test]
-async fn a_journal_without_its_main_file_is_not_begun_anew() {
+async fn a_journal_whose_main_file_is_missing_is_not_recreated() {
     let (_folder, path) = journal_path();
     let blocker = {
         write_journal(&path, 1).await;
@@ -279,7 +284,7 @@ async fn a_journal_without_its_main_file_is_not_begun_anew() {
     };
     drop(SqliteJournal::open(&path).unwrap());
     fs::remove_file(&path).unwrap();
-    let told = tell(&SqliteJournal::open(&path).unwrap_err());
-    assert!(told.contains("the journal is missing, but its latest records are there"), "{told}");
+    let message = error_text(&SqliteJournal::open(&path).unwrap_err());
+    assert!(message.contains("the journal's main file is missing, but its latest records are still in"), "{message}");
     drop(blocker);
 }

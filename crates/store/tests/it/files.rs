@@ -1,4 +1,4 @@
-//! Nobody but the owner gets at the files, and the folders are where they should be.
+//! Only the owner can access the files, and every file is at its documented path.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +7,7 @@ use std::path::Path;
 use flowswap_engine::{Handle, Journal, Secret, SecretStore};
 use flowswap_store::{AgeSecretStore, Identity, SqliteJournal, StateDir};
 
-use crate::support::{draft, tell};
+use crate::support::{draft, error_text};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
@@ -31,7 +31,7 @@ fn modes(root: &Path) -> Vec<(String, u32)> {
 }
 
 #[tokio::test]
-async fn files_are_closed_to_others() {
+async fn only_the_owner_can_access_the_files() {
     let folder = tempfile::tempdir().unwrap();
     let state = StateDir::create(folder.path().join("a/b")).unwrap();
     let identity = Identity::generate(&state.root().join("identity.age"), None).unwrap();
@@ -66,15 +66,15 @@ async fn a_folder_that_others_can_write_to_is_refused() {
         assert_eq!(StateDir::create(&path).is_err(), is_refused, "{bits:o}");
         assert_eq!(AgeSecretStore::open(&path, identity.clone()).is_err(), is_refused, "{bits:o}");
     }
-    let told = tell(&StateDir::create(&path).unwrap_err());
-    assert!(told.contains("others can write to it (mode 0777); `chmod go-w` closes it"), "{told}");
+    let message = error_text(&StateDir::create(&path).unwrap_err());
+    assert!(message.contains("other users can write to it (mode 0777); run `chmod go-w` on it"), "{message}");
 }
 
 #[test]
-fn a_state_folder_that_is_a_file_is_an_error_that_names_it() {
+fn a_state_folder_inside_a_file_is_an_error_that_names_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     fs::write(&path, "").unwrap();
-    let told = tell(&StateDir::create(path.join("state")).unwrap_err());
-    assert!(told.starts_with(&format!("failed to create the folder `{}`", path.display())), "{told}");
+    let message = error_text(&StateDir::create(path.join("state")).unwrap_err());
+    assert!(message.starts_with(&format!("failed to create the folder `{}`", path.display())), "{message}");
 }

@@ -1,4 +1,4 @@
-//! Journals of every format that there ever was are read, and gone on with; those of the future are refused.
+//! Journals of every past format can be read and continued; later formats are refused.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::support::{journal_path, write_journal};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/journals");
 
-/// A copy of a journal that an earlier version wrote: SQLite makes files beside those that it reads.
+/// A journal that an earlier version wrote. It is copied, because SQLite creates files beside those that it reads.
 struct Fixture {
     folder: TempDir,
     format: u32,
@@ -42,12 +42,12 @@ impl Fixture {
     }
 }
 
-/// Where the file format of SQLite keeps `user_version`: https://www.sqlite.org/fileformat2.html#the_database_header.
+/// Reads `user_version` from the SQLite header: <https://www.sqlite.org/fileformat2.html#the_database_header>.
 fn read_format(bytes: &[u8]) -> u32 {
     u32::from_be_bytes(bytes[60..64].try_into().unwrap())
 }
 
-/// Where the tenants stand, and how many records each writer wrote.
+/// The state of each tenant, and how many records each writer wrote.
 fn describe(records: &[Record]) -> String {
     let history = History::fold(records).unwrap();
     let tenants = history.tenants().map(|(name, tenant)| format!("{name} {}", tenant.state));
@@ -57,7 +57,7 @@ fn describe(records: &[Record]) -> String {
 }
 
 #[tokio::test]
-async fn every_past_format_is_read_as_it_is() {
+async fn every_past_format_is_read_without_changing_the_file() {
     let mut told = String::new();
     let fixtures = Fixture::all();
     for fixture in &fixtures {
@@ -75,11 +75,14 @@ async fn every_past_format_is_read_as_it_is() {
       acme rolled-back, globex retired, initech finalized; records by epoch [0, 3, 32, 47, 13, 12, 12, 12]
     ");
     let formats: Vec<_> = fixtures.iter().map(|fixture| fixture.format).collect();
-    assert!((1..=FORMAT).all(|format| formats.contains(&format)), "there is no journal of each format: {formats:?}");
+    assert!(
+        (1..=FORMAT).all(|format| formats.contains(&format)),
+        "every format needs a journal in the fixtures: {formats:?}"
+    );
 }
 
 #[tokio::test]
-async fn every_past_format_is_gone_on_with() {
+async fn every_past_format_can_be_continued() {
     for fixture in Fixture::all() {
         let path = fixture.path();
         let reader = SqliteJournal::open_read_only(&path).unwrap();
@@ -103,7 +106,7 @@ async fn every_past_format_is_gone_on_with() {
 }
 
 #[tokio::test]
-async fn a_journal_of_a_later_version_is_refused_and_left_alone() {
+async fn a_journal_of_a_later_version_is_refused_and_unchanged() {
     let (_folder, path) = journal_path();
     write_journal(&path, 1).await;
     let later = format!("PRAGMA user_version = {}; ALTER TABLE record ADD COLUMN later TEXT", FORMAT + 1);
@@ -118,14 +121,17 @@ async fn a_journal_of_a_later_version_is_refused_and_left_alone() {
         let error = attempt.unwrap_err();
         let JournalError::TooNew { found, known } = error else { panic!("{error:?}") };
         assert_eq!((found, known), (FORMAT + 1, FORMAT));
-        assert_eq!(error.to_string(), format!("the journal has format {found}, and this version reads up to {known}"));
+        assert_eq!(
+            error.to_string(),
+            format!("the journal has format {found}, but this version reads formats up to {known}")
+        );
         assert_eq!(fs::read(&path).unwrap(), bytes);
     }
 }
 
-/// Another process of a later version may be the one that migrates.
+/// A process of a later version can migrate the journal while a reader has it open.
 #[tokio::test]
-async fn a_reader_notices_that_the_journal_became_that_of_a_later_version() {
+async fn a_reader_notices_that_a_later_version_migrated_the_journal() {
     let (_folder, path) = journal_path();
     write_journal(&path, 1).await;
     let reader = SqliteJournal::open_read_only(&path).unwrap();

@@ -1,4 +1,4 @@
-//! Identity files: who may read them, what they may hold, and that errors keep it to themselves.
+//! Identity files: who may read them, what they may contain, and that no error reveals it.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -8,7 +8,7 @@ use flowswap_engine::Secret;
 use flowswap_store::{Identity, IdentityError};
 use tempfile::TempDir;
 
-use crate::support::tell;
+use crate::support::error_text;
 
 fn identity_file() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -23,7 +23,7 @@ fn write(path: &Path, content: impl AsRef<[u8]>) {
 }
 
 #[test]
-fn what_was_generated_is_loaded() {
+fn a_generated_identity_can_be_loaded() {
     let (_folder, path) = identity_file();
     let made = Identity::generate(&path, None).unwrap();
     assert_eq!(Identity::load(&path).unwrap().public_keys(), made.public_keys());
@@ -42,8 +42,8 @@ fn an_identity_is_never_overwritten() {
     let (_folder, path) = identity_file();
     Identity::generate(&path, None).unwrap();
     let before = fs::read(&path).unwrap();
-    let told = tell(&Identity::generate(&path, None).unwrap_err());
-    assert!(told.contains("failed to create the identity file") && told.contains("File exists"), "{told}");
+    let message = error_text(&Identity::generate(&path, None).unwrap_err());
+    assert!(message.contains("failed to create the identity file") && message.contains("File exists"), "{message}");
     assert_eq!(fs::read(&path).unwrap(), before);
     assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing is left over");
 }
@@ -75,12 +75,12 @@ fn a_file_of_another_user_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_no_identity_is_refused_without_quoting_it() {
+fn a_file_that_is_not_an_identity_is_refused_without_quoting_it() {
     let (_folder, path) = identity_file();
     let canary = "AGE-SECRET-KEY-1CANARY";
     for (content, expected) in [
-        (String::new(), "it holds no key"),
-        ("# only a comment\n".to_owned(), "it holds no key"),
+        (String::new(), "it contains no key"),
+        ("# only a comment\n".to_owned(), "it contains no key"),
         (format!("# comment\n{canary}\n"), "line 2: invalid Bech32 encoding"),
         (format!("{canary} and more"), "line 1: "),
         ("age1lvyvwawkr0mcnnnncaghunadrqkmuf9e6507x9y920xxpp866cnql7dp2z".to_owned(), "line 1: incorrect HRP"),
@@ -88,14 +88,14 @@ fn a_file_that_is_no_identity_is_refused_without_quoting_it() {
         write(&path, &content);
         let error = Identity::load(&path).unwrap_err();
         assert!(error.to_string().contains(expected), "{content}: {error}");
-        assert!(!tell(&error).contains("CANARY"), "{error:?}");
+        assert!(!error_text(&error).contains("CANARY"), "{error:?}");
     }
     write(&path, [0xff, 0xfe, 0x00]);
     assert!(Identity::load(&path).unwrap_err().to_string().ends_with("is not an age identity file: it is not text"));
 }
 
 #[test]
-fn debug_shows_the_public_key_alone() {
+fn debug_shows_only_the_public_key() {
     let (_folder, path) = identity_file();
     let identity = Identity::generate(&path, None).unwrap();
     let text = format!("{identity:?}");
@@ -103,11 +103,11 @@ fn debug_shows_the_public_key_alone() {
 }
 
 #[test]
-fn a_file_that_is_missing_is_named() {
+fn a_missing_file_is_named() {
     let (_folder, path) = identity_file();
-    let told = tell(&Identity::load(&path).unwrap_err());
+    let message = error_text(&Identity::load(&path).unwrap_err());
     assert!(
-        told.starts_with(&format!("failed to read the identity file `{}`: No such file", path.display())),
-        "{told}"
+        message.starts_with(&format!("failed to read the identity file `{}`: No such file", path.display())),
+        "{message}"
     );
 }

@@ -1,14 +1,14 @@
-//! Appending, loading, grouping, and reading beside a writer.
+//! Appending, loading, group commit, and reading while another process writes.
 
 use flowswap_engine::{Journal, JournalError};
 use flowswap_store::{SqliteJournal, Statistics, verify};
 use futures::future::join_all;
 use rusqlite::Connection;
 
-use crate::support::{draft, journal_path, tell, write_journal};
+use crate::support::{draft, error_text, journal_path, write_journal};
 
 #[tokio::test]
-async fn what_was_appended_is_loaded_and_reopening_goes_on() {
+async fn appended_records_are_loaded_and_a_reopened_journal_continues() {
     let (_folder, path) = journal_path();
     for round in 0..3_u64 {
         let journal = SqliteJournal::open(&path).unwrap();
@@ -36,11 +36,11 @@ async fn the_same_records_give_the_same_head_however_they_are_written() {
     assert_eq!(threaded.check().await.unwrap(), summary);
     drop(threaded);
     assert_eq!(verify(&path).unwrap(), summary);
-    // Journals of this format hold this hash: neither the encoding of a record nor the rule of the chain may change.
+    // Existing journals have this hash, so neither the encoding of a record nor the hash rule may change.
     insta::assert_snapshot!(summary.head, @"e436331957ef999ac511844388739b289797e754ba181a91d651788bf9c30e5a");
 }
 
-/// While somebody else blocks the database, all appends must gather behind the one that waits.
+/// While another connection blocks the database, all appends must queue up behind the first.
 #[tokio::test]
 async fn waiting_appends_share_one_commit() {
     let (_folder, path) = journal_path();
@@ -62,7 +62,7 @@ async fn waiting_appends_share_one_commit() {
 }
 
 #[tokio::test]
-async fn inline_commits_each_append() {
+async fn an_inline_journal_commits_each_append() {
     let journal = SqliteJournal::in_memory().unwrap();
     join_all((1..=20).map(|number| journal.append(draft(number)))).await;
     assert_eq!(journal.statistics(), Statistics { records: 20, commits: 20 });
@@ -89,7 +89,7 @@ async fn two_hundred_tasks_leave_no_gap() {
     assert_eq!(acknowledged.len(), 1000);
     for (number, ((seq, draft), record)) in (1..).zip(acknowledged.iter().zip(&records)) {
         assert_eq!((*seq, record.seq), (number, number));
-        assert_eq!(draft, &record.draft, "record {number} is what its task was told");
+        assert_eq!(draft, &record.draft, "record {number} is the one that its task appended");
     }
     let statistics = journal.statistics();
     assert_eq!(statistics.records, 1000);
@@ -97,7 +97,7 @@ async fn two_hundred_tasks_leave_no_gap() {
 }
 
 #[tokio::test]
-async fn an_append_that_nobody_awaits_any_more_is_written_when_the_journal_is_dropped() {
+async fn an_append_whose_future_was_dropped_is_still_written() {
     let (_folder, path) = journal_path();
     let journal = SqliteJournal::open(&path).unwrap();
     let mut append = journal.append(draft(1));
@@ -118,8 +118,8 @@ async fn a_reader_sees_what_the_writer_made_durable_and_cannot_append() {
         assert_eq!(reader.load().await.unwrap().len() as u64, number);
         assert_eq!(verify(&path).unwrap().records, number);
     }
-    let told = tell(&reader.append(draft(4)).await.unwrap_err());
-    assert!(told.starts_with("failed to append to the journal: it was opened for reading only"), "{told}");
+    let message = error_text(&reader.append(draft(4)).await.unwrap_err());
+    assert!(message.starts_with("failed to append to the journal: it is open for reading only"), "{message}");
     assert_eq!(writer.append(draft(4)).await.unwrap(), 4);
 }
 
@@ -131,7 +131,7 @@ async fn a_reader_needs_no_writer() {
 }
 
 #[test]
-fn reading_a_journal_that_is_not_there_says_so_and_makes_none() {
+fn reading_a_missing_journal_is_an_error_and_creates_no_file() {
     let (_folder, path) = journal_path();
     let error = SqliteJournal::open_read_only(&path).unwrap_err();
     let JournalError::Storage { doing: "open the journal", source } = error else { panic!("{error:?}") };

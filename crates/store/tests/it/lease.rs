@@ -1,10 +1,10 @@
-//! The lease: who was replaced is refused by the database itself, and who was cut off is named.
+//! The lease: the database itself refuses a replaced writer, and the next writer names an interrupted one.
 
 use std::fs;
 use std::path::Path;
 use std::process;
 
-use flowswap_engine::{Fenced, Journal, JournalError, Record};
+use flowswap_engine::{Journal, JournalError, Record, WriterReplaced};
 use flowswap_store::{Holder, SqliteJournal, Takeover, verify};
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use rusqlite::Connection;
 
 use crate::support::{draft, journal_path, write_journal};
 
-/// Opens the journal once more while another writer has it: somebody removed the file that the lock is on.
+/// Opens the journal a second time while another writer has it, as if somebody had removed the lock file.
 fn open_without_the_lock(path: &Path) -> SqliteJournal {
     fs::remove_file(path.with_extension("sqlite.lock")).unwrap();
     SqliteJournal::open(path).unwrap()
@@ -26,33 +26,39 @@ async fn a_writer_that_was_replaced_is_refused_by_the_database() {
         assert_eq!(late.append(draft(1)).await.unwrap(), 1);
         let writer = open_without_the_lock(&path);
 
-        // The batch before the other one has written, and single ones after.
+        // A batch before the new writer has written, and single appends after.
         let mut refused = join_all((0..20).map(|number| late.append(draft(number)))).await;
         assert_eq!(writer.append(draft(2)).await.unwrap(), 2);
         refused.push(late.append(draft(3)).await);
         refused.push(late.append(draft(4)).await);
         for result in refused {
             let error = result.unwrap_err();
-            let JournalError::Fenced(Fenced { epoch: 1, current: 2, holder }) = &error else { panic!("{error:?}") };
+            let JournalError::WriterReplaced(WriterReplaced { epoch: 1, current: 2, holder }) = &error else {
+                panic!("{error:?}")
+            };
             let text = format!(
-                "the journal was taken over: this writer has epoch 1, which was replaced by epoch 2 ({holder}); \
-                 nothing of this was written"
+                "another process took over the journal: epoch 1 of this process was replaced by epoch 2 ({holder}); this \
+                 record was not written"
             );
             assert_eq!(error.to_string(), text);
             assert!(holder.starts_with(&format!("process {}, user ", process::id())), "{holder}");
         }
         assert_eq!(verify(&path).unwrap().records, 2);
-        assert_eq!(late.load().await.unwrap(), writer.load().await.unwrap(), "it may still look");
+        assert_eq!(late.load().await.unwrap(), writer.load().await.unwrap(), "it can still read");
 
         drop(late);
-        assert_eq!(writer.append(draft(3)).await.unwrap(), 3, "who was replaced does not let go for the other one");
+        assert_eq!(
+            writer.append(draft(3)).await.unwrap(),
+            3,
+            "dropping the replaced writer does not release the new lease"
+        );
         drop(writer);
         assert_eq!(SqliteJournal::open(&path).unwrap().takeover(), None);
     }
 }
 
 #[tokio::test]
-async fn a_writer_that_was_replaced_without_noticing_lets_go_of_nothing() {
+async fn dropping_a_writer_that_did_not_notice_its_replacement_releases_nothing() {
     let (_folder, path) = journal_path();
     let late = SqliteJournal::open(&path).unwrap();
     let writer = open_without_the_lock(&path);
@@ -61,7 +67,7 @@ async fn a_writer_that_was_replaced_without_noticing_lets_go_of_nothing() {
 }
 
 #[tokio::test]
-async fn who_let_go_is_not_taken_over_from() {
+async fn a_released_journal_is_opened_without_a_takeover() {
     let (_folder, path) = journal_path();
     for epoch in 1..4 {
         let journal = SqliteJournal::open(&path).unwrap();
@@ -72,14 +78,14 @@ async fn who_let_go_is_not_taken_over_from() {
 }
 
 #[tokio::test]
-async fn who_never_let_go_is_named_with_its_last_record() {
+async fn a_writer_that_did_not_release_the_journal_is_named_with_its_last_record() {
     let (_folder, path) = journal_path();
     write_journal(&path, 3).await;
     for records in [0, 2] {
         let before = verify(&path).unwrap().records;
-        let cut_off = SqliteJournal::inline(&path).unwrap();
+        let interrupted = SqliteJournal::inline(&path).unwrap();
         for number in 0..records {
-            cut_off.append(draft(before + number)).await.unwrap();
+            interrupted.append(draft(before + number)).await.unwrap();
         }
         let next = open_without_the_lock(&path);
         let Takeover { epoch, holder, last } = next.takeover().unwrap();
@@ -93,7 +99,7 @@ async fn who_never_let_go_is_named_with_its_last_record() {
 }
 
 #[test]
-fn a_takeover_is_told_in_two_lines() {
+fn a_takeover_is_described_in_two_lines() {
     let holder = Holder {
         process: 4242,
         user: 1000,
@@ -103,16 +109,16 @@ fn a_takeover_is_told_in_two_lines() {
     };
     let takeover = |last| Takeover { epoch: 7, holder: holder.clone(), last };
     let record = |number| Some(Record { seq: 12, epoch: 7, draft: draft(number) });
-    let told = [None, record(1), record(3)].map(|last| takeover(last).to_string());
-    insta::assert_snapshot!(told.join("\n\n"), @"
-    took the journal over, because its last writer never let go of it: process 4242, user 1000 on laptop, flowswap 0.1.0, since 2026-03-01T09:30:00Z
-    it wrote no record
+    let text = [None, record(1), record(3)].map(|last| takeover(last).to_string());
+    insta::assert_snapshot!(text.join("\n\n"), @"
+    took over the journal because its last writer did not release it: process 4242, user 1000 on laptop, flowswap 0.1.0, since 2026-03-01T09:30:00Z
+    it wrote no records
 
-    took the journal over, because its last writer never let go of it: process 4242, user 1000 on laptop, flowswap 0.1.0, since 2026-03-01T09:30:00Z
-    its last record is 12, of 2027-01-15T08:00:01Z: step-started of tenant-1, in run 00000000-0000-0000-0000-000000000000
+    took over the journal because its last writer did not release it: process 4242, user 1000 on laptop, flowswap 0.1.0, since 2026-03-01T09:30:00Z
+    its last record is 12, written at 2027-01-15T08:00:01Z: step-started of tenant-1, in run 00000000-0000-0000-0000-000000000000
 
-    took the journal over, because its last writer never let go of it: process 4242, user 1000 on laptop, flowswap 0.1.0, since 2026-03-01T09:30:00Z
-    its last record is 12, of 2027-01-15T08:00:03Z: step-started, in run 00000000-0000-0000-0000-000000000000
+    took over the journal because its last writer did not release it: process 4242, user 1000 on laptop, flowswap 0.1.0, since 2026-03-01T09:30:00Z
+    its last record is 12, written at 2027-01-15T08:00:03Z: step-started, in run 00000000-0000-0000-0000-000000000000
     ");
 }
 

@@ -1,4 +1,4 @@
-//! The store as the engine and the CLI use it, on real files.
+//! Tests of the store on real files, as the engine and the CLI use it.
 
 #[cfg(test)]
 mod custody;
@@ -25,14 +25,14 @@ mod support {
     use flowswap_store::SqliteJournal;
     use tempfile::TempDir;
 
-    /// A folder with the path of a journal in it.
+    /// A temporary folder, and the path of a journal in it that does not exist yet.
     pub(crate) fn journal_path() -> (TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state/journal.sqlite");
         (folder, path)
     }
 
-    /// A draft that differs for each number; every third one is about no tenant.
+    /// A draft that differs for each number. Every third draft has no tenant.
     pub(crate) fn draft(number: u64) -> Draft {
         Draft {
             at: jiff::Timestamp::from_second(1_800_000_000 + i64::try_from(number).unwrap()).unwrap(),
@@ -42,7 +42,7 @@ mod support {
         }
     }
 
-    /// A closed journal of `count` records.
+    /// Writes a journal of `count` records and closes it.
     pub(crate) async fn write_journal(path: &Path, count: u64) {
         let journal = SqliteJournal::inline(path).unwrap();
         for number in 1..=count {
@@ -50,8 +50,8 @@ mod support {
         }
     }
 
-    /// The error, its sources, and its `Debug`: everything that could ever be shown of it.
-    pub(crate) fn tell(error: &dyn std::error::Error) -> String {
+    /// The error, its sources, and its `Debug` text: everything that could ever be shown of it.
+    pub(crate) fn error_text(error: &dyn std::error::Error) -> String {
         let chain = std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string);
         format!("{} [{error:?}]", chain.collect::<Vec<_>>().join(": "))
     }

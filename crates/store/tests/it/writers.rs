@@ -1,4 +1,4 @@
-//! One writer at a time, across processes, and a lock that ends with its holder.
+//! Only one process can write at a time, and its lock ends with it.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -32,7 +32,7 @@ async fn a_second_writer_in_another_process_is_told_who_writes() {
     let reader = SqliteJournal::open_read_only(&path).unwrap();
     assert_eq!(reader.load().await.unwrap().len(), 1);
 
-    // SIGKILL: no destructor runs there, and what was acknowledged is there all the same.
+    // `kill` sends SIGKILL, so no destructor runs. The acknowledged record must survive that.
     holder.kill().unwrap();
     holder.wait().unwrap();
     let journal = SqliteJournal::open(&path).unwrap();
@@ -43,15 +43,15 @@ async fn a_second_writer_in_another_process_is_told_who_writes() {
     assert_eq!(verify(&path).unwrap().records, 2);
 }
 
-/// Run by the test above in a process of its own; does nothing in an ordinary run.
+/// The child process of the test above. Does nothing in an ordinary run.
 #[tokio::test]
 async fn hold_the_journal() {
     let Some(path) = std::env::var_os(PATH) else { return };
     let journal = SqliteJournal::open(path.as_ref()).unwrap();
     journal.append(draft(1)).await.unwrap();
     println!("holding");
-    // Until it is killed, or until the test that started it is gone.
-    std::io::stdin().lines().for_each(drop);
+    // Waits until it is killed, or until the test that started it ends.
+    let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn a_second_writer_in_this_process_is_refused_until_the_first_is_dropped()
     let (_folder, path) = journal_path();
     let journal = SqliteJournal::open(&path).unwrap();
     let message = SqliteJournal::open(&path).unwrap_err().to_string();
-    let expected = format!("the journal is in use by another flowswap (process {}, user ", std::process::id());
+    let expected = format!("the journal is in use by another flowswap process (process {}, user ", std::process::id());
     assert!(message.starts_with(&expected), "{message}");
     drop(journal);
     write_journal(&path, 1).await;

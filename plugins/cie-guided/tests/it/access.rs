@@ -1,4 +1,4 @@
-//! Detect and check: what the list shows, what the record adds, and what refusals mean.
+//! Detect and check: what the list shows, what the record adds, and which errors refusals become.
 
 use flowswap_contract::{Effect, ErrorKind, Flow, HttpAnswer, KnownFrom, Op, TestReply};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[test]
-fn the_inventory_says_who_knows_what() {
+fn the_inventory_says_where_its_facts_come_from() {
     let (mut plugin, mut cie) = (open(table()), FakeCie::new());
     let inventory = detect(&mut plugin, &mut cie).unwrap();
     insta::assert_json_snapshot!("inventory", inventory);
@@ -20,7 +20,7 @@ fn the_inventory_says_who_knows_what() {
     let mut bare = table();
     bare.as_object_mut().unwrap().remove("record");
     let inventory = detect(&mut open(bare), &mut cie).unwrap();
-    assert_eq!((inventory.flow, inventory.known_from), (Flow::Unknown, KnownFrom::Nobody));
+    assert_eq!((inventory.flow, inventory.known_from), (Flow::Unknown, KnownFrom::Unknown));
     assert_eq!((inventory.client_id, inventory.app_data, inventory.auth_logs), (None, None, None));
 }
 
@@ -42,7 +42,7 @@ fn only_known_words_say_whether_the_last_sync_was_good() {
 }
 
 #[test]
-fn an_active_directory_is_nothing_to_migrate() {
+fn an_active_directory_is_not_migrated() {
     let entry = json!({"domain": "acme.okta.test", "type": "Active Directory", "count": {"user": 1, "group": 1}});
     let mut cie = FakeCie::new();
     cie.refusal = Some(("/domains", answer(200, json!({"success": true, "result": [entry]}))));
@@ -51,7 +51,7 @@ fn an_active_directory_is_nothing_to_migrate() {
 }
 
 #[test]
-fn a_check_asks_for_nothing_that_a_dry_run_refuses() {
+fn a_check_sends_nothing_that_a_dry_run_refuses() {
     let (mut plugin, mut cie) = (open(table()), FakeCie::new());
     let reply: TestReply = plugin.call(&mut cie, Op::Test, json!({})).unwrap();
     let expected = ["token: Pass", "list-directories: Pass", "find-directory: Pass"];
@@ -67,13 +67,13 @@ fn a_token_for_another_group_shows_other_directories() {
     let found = reply.evidence.iter().find(|evidence| evidence.check == "find-directory").unwrap();
     assert_eq!(
         found.detail,
-        "no directory is called acme.okta.test; there are beta.okta.test, other.okta.test; look at `directory` and \
+        "no directory is called acme.okta.test; there are beta.okta.test, other.okta.test; check `directory` and \
          `tsg_id`: a token for another tenant service group shows other directories"
     );
 }
 
 #[test]
-fn two_directories_of_one_name_are_not_told_apart() {
+fn two_directories_with_one_name_are_refused() {
     let mut cie = FakeCie { others: vec!["acme.okta.test"], ..FakeCie::new() };
     let error = refused(detect(&mut open(table()), &mut cie));
     assert_eq!(error.kind, ErrorKind::Config);
@@ -160,9 +160,9 @@ fn refusals_become_errors_with_hints() {
     }
 }
 
-/// Every error of the gateway in front, and how to name the request to the vendor.
+/// The message has every error of the gateway in front, and the request id for the vendor.
 #[test]
-fn a_refusal_of_the_gateway_is_shown_whole() {
+fn a_refusal_of_the_gateway_is_shown_completely() {
     let one = json!({"code": "E016", "message": "Access denied", "details": {"errorType": "Unauthorized"}});
     let two = json!({"code": "E003", "message": "Invalid Object", "details": "tsg"});
     for (at, status) in [("/domains", 403), ("/access_token", 401)] {
@@ -178,7 +178,7 @@ fn a_refusal_of_the_gateway_is_shown_whole() {
 }
 
 #[test]
-fn what_has_none_of_the_known_shapes_is_not_the_interfaces_word() {
+fn an_answer_in_an_unknown_shape_may_not_be_the_interfaces() {
     let html = json!("<html><title>Blocked</title></html>");
     for at in ["/domains", "/access_token"] {
         for (status, body) in
@@ -193,9 +193,9 @@ fn what_has_none_of_the_known_shapes_is_not_the_interfaces_word() {
     }
 }
 
-/// What stands for the time of the last sync; what the inventory has.
+/// Each row: the value in place of the last sync's time, and what the inventory has.
 #[test]
-fn a_time_that_cannot_be_read_is_shown_as_it_is() {
+fn an_unreadable_time_is_shown_as_it_is() {
     let table = [
         (json!(1_767_225_600), Some("2026-01-01T00:00:00Z")),
         (json!(0), None),

@@ -1,4 +1,4 @@
-//! The baseline: every page once, nobody's name kept, Everyone left out, one key for all looks.
+//! The baseline reads every page once, keeps no names, leaves Everyone out, and uses one key for all attempts.
 
 use flowswap_contract::{ErrorKind, sdk::Crowd};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::{
     open, params_of, plan, table, test,
 };
 
-/// What stands for a text under the key that the plugin minted.
+/// The hash of a text with the key that the plugin minted.
 fn hash(text: &str) -> String {
     blinded(text, "CANARY-blinding_key")
 }
@@ -44,7 +44,7 @@ fn everything_is_read_once_and_kept_as_hashes() {
 }
 
 #[test]
-fn the_sample_is_that_of_the_smallest_hashes() {
+fn the_sample_has_the_groups_with_the_smallest_hashes() {
     let (mut plugin, mut cie) = (open(table()), FakeCie::new());
     let steps = plan(&mut plugin, &mut cie, true);
     let reply = test(&mut plugin, &mut cie, params_of(&steps, "baseline", &json!({}), json!({}))).unwrap();
@@ -63,16 +63,16 @@ fn the_sample_is_that_of_the_smallest_hashes() {
 }
 
 #[test]
-fn groups_of_too_many_members_are_left_out_of_the_sample() {
+fn groups_with_too_many_members_are_left_out_of_the_sample() {
     let (mut plugin, mut cie) = (open(table()), FakeCie { users: 20_002, groups: 2, ..FakeCie::new() });
     let steps = plan(&mut plugin, &mut cie, true);
     let reply = test(&mut plugin, &mut cie, params_of(&steps, "baseline", &json!({}), json!({}))).unwrap();
     assert_eq!(reply.outputs["baseline"]["sample"], json!([]));
-    assert_eq!(reply.evidence[2].detail, "0 groups with 0 members in all");
+    assert_eq!(reply.evidence[2].detail, "0 groups with 0 members in total");
 }
 
 #[test]
-fn a_second_look_hashes_by_the_same_key() {
+fn a_second_attempt_uses_the_same_key() {
     let (mut plugin, mut cie) = (open(table()), FakeCie::new());
     let steps = plan(&mut plugin, &mut cie, true);
     let first = test(&mut plugin, &mut cie, params_of(&steps, "baseline", &json!({}), json!({}))).unwrap();
@@ -84,7 +84,7 @@ fn a_second_look_hashes_by_the_same_key() {
 }
 
 #[test]
-fn what_does_not_fit_together_is_said() {
+fn counts_that_do_not_match_are_reported() {
     let said = |cie: &mut FakeCie| {
         let mut plugin = open(table());
         let steps = plan(&mut plugin, cie, true);
@@ -94,11 +94,11 @@ fn what_does_not_fit_together_is_said() {
     };
     let mut cie = FakeCie { listed: Some((2501, 41)), ..FakeCie::new() };
     let differs =
-        ["Pass: 2500 users; the list of directories says 2501", "Pass: 40 groups; the list of directories says 41"];
+        ["Pass: 2500 users; the list of directories shows 2501", "Pass: 40 groups; the list of directories shows 41"];
     assert_eq!(said(&mut cie), differs);
 
     let mut cie = FakeCie { users: 0, listed: Some((2500, 40)), ..FakeCie::new() };
-    let nobody = "Fail: 0 users; the list of directories says 2500";
+    let nobody = "Fail: 0 users; the list of directories shows 2500";
     assert_eq!(said(&mut cie)[0], nobody);
 
     let mut cie = FakeCie { users: 0, listed: Some((0, 40)), ..FakeCie::new() };
@@ -106,7 +106,7 @@ fn what_does_not_fit_together_is_said() {
 }
 
 #[test]
-fn pages_that_lead_nowhere_are_refused() {
+fn malformed_and_endless_pages_are_refused() {
     let take = |cie: &mut FakeCie| {
         let mut plugin = open(table());
         let steps = plan(&mut plugin, &mut FakeCie::new(), true);
@@ -116,7 +116,7 @@ fn pages_that_lead_nowhere_are_refused() {
     };
     let error = take(&mut FakeCie { endless: true, ..FakeCie::new() });
     assert_eq!(error.kind, ErrorKind::Invalid);
-    assert!(error.message.contains("pages of users without end: 1000 remain"), "{}", error.message);
+    assert!(error.message.contains("endless pages of users: 1000 remain"), "{}", error.message);
 
     let result = |result: Value| answer(200, json!({"success": true, "result": result}));
     let table = [
@@ -130,7 +130,7 @@ fn pages_that_lead_nowhere_are_refused() {
         (
             result(json!({"data": {"domains": [{"objects": []}]}, "remains": 1000})),
             ErrorKind::Invalid,
-            "shows nobody, and says that 1000 remain",
+            "is empty, but says that 1000 remain",
         ),
         (
             result(json!({"data": {"domains": [{"objects": ["x"]}]}, "remains": 0})),
@@ -144,7 +144,11 @@ fn pages_that_lead_nowhere_are_refused() {
             ErrorKind::Permission,
             "refused to show users of acme.okta.test: 403: no",
         ),
-        (answer(403, Value::Null), ErrorKind::Unavailable, "something in between may have answered"),
+        (
+            answer(403, Value::Null),
+            ErrorKind::Unavailable,
+            "something between this machine and the directory service may have answered",
+        ),
     ];
     for (page, kind, message) in table {
         let mut cie = FakeCie::new();
@@ -155,7 +159,7 @@ fn pages_that_lead_nowhere_are_refused() {
     }
 }
 
-/// The body with the attributes of its objects called by other names; those that are called nothing are left out.
+/// The body with other names for the attributes of its objects. An attribute with an empty name is left out.
 fn rename(mut body: Value, names: &[(&str, &str)]) -> Value {
     let Some(domains) = body.pointer_mut("/result/data/domains").and_then(Value::as_array_mut) else { return body };
     for object in domains.iter_mut().flat_map(|domain| domain["objects"].as_array_mut().unwrap()) {
@@ -177,11 +181,11 @@ const RAW: [(&str, &str); 4] = [
     ("User Principal Name", "userPrincipalName"),
 ];
 
-/// What the interface makes of its answers, and by what people are told apart then: users, groups; groups in the sample.
+/// Each row: how the interface names attributes, then which one identifies users and groups, and how many groups the sample has.
 #[test]
-fn whatever_tells_objects_apart_is_taken() {
-    type Dress = fn(&str, Value) -> Value;
-    let table: [(&str, Dress, &str, &str, usize); 7] = [
+fn any_known_attribute_can_identify_objects() {
+    type Change = fn(&str, Value) -> Value;
+    let table: [(&str, Change, &str, &str, usize); 7] = [
         ("normalized", |_, body| body, "User Principal Name", "Distinguished Name", 3),
         ("raw", |_, body| rename(body, &RAW), "User Principal Name", "Distinguished Name", 3),
         (
@@ -230,15 +234,15 @@ fn whatever_tells_objects_apart_is_taken() {
             3,
         ),
     ];
-    for (what, dress, user_key, group_key, sample) in table {
+    for (what, change_body, user_key, group_key, sample) in table {
         let (mut plugin, mut cie) = (open(crate::table()), FakeCie { everyone: true, ..FakeCie::new() });
         let steps = plan(&mut plugin, &mut cie, true);
-        cie.dress = Some(dress);
+        cie.change_body = Some(change_body);
         let reply = test(&mut plugin, &mut cie, params_of(&steps, "baseline", &json!({}), json!({}))).unwrap();
         assert_eq!(results(&reply.evidence), ["users: Pass", "groups: Pass", "sample: Pass"], "{what}");
         let baseline = &reply.outputs["baseline"];
         assert_eq!((&baseline["user_key"], &baseline["group_key"]), (&json!(user_key), &json!(group_key)), "{what}");
-        // Everyone counts where nothing but its name would tell it.
+        // Everyone counts if only its name could identify it.
         let groups = if group_key == "Name" { 41 } else { 40 };
         assert_eq!((crowd(&baseline["users"]).len(), crowd(&baseline["groups"]).len()), (2500, groups), "{what}");
         assert_eq!(baseline["sample"].as_array().unwrap().len(), sample, "{what}");
@@ -248,10 +252,10 @@ fn whatever_tells_objects_apart_is_taken() {
 }
 
 #[test]
-fn objects_that_nothing_tells_apart_are_no_ground_to_stand_on() {
+fn a_baseline_without_identifiable_objects_fails() {
     let (mut plugin, mut cie) = (open(crate::table()), FakeCie::new());
     let steps = plan(&mut plugin, &mut cie, true);
-    cie.dress = Some(|_, body| {
+    cie.change_body = Some(|_, body| {
         rename(
             body,
             &[("Distinguished Name", ""), ("Name", "label"), ("Unique Identifier", ""), ("User Principal Name", "x")],
@@ -260,7 +264,9 @@ fn objects_that_nothing_tells_apart_are_no_ground_to_stand_on() {
     let reply = test(&mut plugin, &mut cie, params_of(&steps, "baseline", &json!({}), json!({}))).unwrap();
     assert_eq!(results(&reply.evidence)[..2], ["users: Fail", "groups: Fail"]);
     assert!(
-        reply.evidence[1].detail.ends_with("none of Distinguished Name, Unique Identifier, Name is shown, but label"),
+        reply.evidence[1]
+            .detail
+            .ends_with("they need one of Distinguished Name, Unique Identifier, Name, but show only label"),
         "{}",
         reply.evidence[1].detail
     );

@@ -1,11 +1,11 @@
-//! Malformed tables: each complaint names its key path.
+//! Malformed tables: each error names its key path.
 
 use flowswap_contract::ErrorKind;
 use serde_json::{Value, json};
 
 use crate::{driver::refused, table, try_open};
 
-/// The table with the value at `pointer` replaced, or taken out.
+/// The table with the value at `pointer` replaced or removed.
 fn changed(pointer: &str, value: Option<Value>) -> Value {
     let mut table = table();
     table["loss_budget"] = json!({});
@@ -19,19 +19,19 @@ fn changed(pointer: &str, value: Option<Value>) -> Value {
 }
 
 #[test]
-fn complaints_name_the_key() {
+fn errors_name_the_key() {
     let none = None::<Value>;
     let table = [
         ("/tsg_id", none.clone(), "`tsg_id` is missing"),
         ("/tsg_id", Some(json!("123")), "`tsg_id` must be 10 digits"),
-        ("/tsg_id", Some(json!(1_234_567_890)), "`tsg_id` must be a string"),
+        ("/tsg_id", Some(json!(1_234_567_890)), "`tsg_id` must be a non-empty string"),
         ("/client_id", none.clone(), "`client_id` is missing"),
         ("/directory", none.clone(), "`directory` is missing"),
-        ("/directory", Some(json!("")), "`directory` must be a string, and not an empty one"),
+        ("/directory", Some(json!("")), "`directory` must be a non-empty string"),
         ("/domain", none.clone(), "`domain` is missing"),
         ("/domain", Some(json!("https://acme.okta.com/")), "`domain` must not have a scheme"),
-        ("/domain", Some(json!("acme")), "`domain` must be a host name"),
-        ("/domain", Some(json!("acme.okta.com/x")), "`domain` must be a host name"),
+        ("/domain", Some(json!("acme")), "`domain` must be a plain host name"),
+        ("/domain", Some(json!("acme.okta.com/x")), "`domain` must be a plain host name"),
         ("/directory_id", Some(json!("b7e3a1f4")), "`directory_id` must be a UUID"),
         ("/console_url", Some(json!("directory-sync.us")), "`console_url` must be the tenant's address"),
         ("/console_url", Some(json!("ftp://x.test")), "`console_url` must be the tenant's address"),
@@ -41,7 +41,11 @@ fn complaints_name_the_key() {
         ("/record/flow", Some(json!("implicit")), "`record.flow` must be `authorization-code` or"),
         ("/record/app_data", Some(json!("yes")), "`record.app_data` must be true or false"),
         ("/record/last_sign_in", Some(json!("yesterday")), "`record.last_sign_in` must be a time"),
-        ("/record/clientid", Some(json!("0oa")), "`record.clientid` is unknown here; known: flow, client_id"),
+        (
+            "/record/clientid",
+            Some(json!("0oa")),
+            "`record.clientid` is unknown here; the known keys are flow, client_id",
+        ),
         ("/loss_budget/users", Some(json!(1)), "`loss_budget.users` is unknown here"),
         ("/loss_budget/users_percent", Some(json!(101)), "`loss_budget.users_percent` must be a number from 0 to 100"),
         ("/loss_budget/groups", Some(json!(0.5)), "`loss_budget.groups` must be a whole number"),
@@ -57,7 +61,7 @@ fn complaints_name_the_key() {
 }
 
 #[test]
-fn what_is_optional_can_be_left_out() {
+fn optional_keys_can_be_left_out() {
     for key in ["console_url", "record", "sample_groups"] {
         try_open(changed(&format!("/{key}"), None)).unwrap();
     }

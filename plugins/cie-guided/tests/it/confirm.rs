@@ -1,4 +1,4 @@
-//! Confirm: syncs that are noted from look to look, and every rule about what was lost.
+//! Confirm: the syncs that checks note for each other, and every rule about losses.
 
 use flowswap_contract::{Error, TestReply, Values};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::{
     open, params_of, plan, table, test,
 };
 
-/// A session past its swap.
+/// A session after the swap.
 struct Migration {
     plugin: Driver<flowswap_cie_guided::CieGuided>,
     cie: FakeCie,
@@ -32,9 +32,9 @@ impl Migration {
         Self { plugin, cie, steps, before: taken.outputs, notes: Values::new() }
     }
 
-    /// One look, at a time and with the last success that is shown then.
-    fn look(&mut self, now: &str, last_success: &'static str) -> Result<TestReply, Error> {
-        // This machine's clock is a day behind, which must not matter.
+    /// Checks once, at this time and with this last success.
+    fn check(&mut self, now: &str, last_success: &'static str) -> Result<TestReply, Error> {
+        // This machine's clock is a day behind; that must not matter.
         self.plugin.now = now.replace("01-01T", "01-00T").replace("2026-01-00", "2025-12-31");
         self.cie.date = Some(format!("Thu, 01 Jan 2026 {} GMT", &now[11..19]));
         self.cie.last_success = last_success;
@@ -44,9 +44,9 @@ impl Migration {
         Ok(reply)
     }
 
-    /// A look after two syncs, when only people count.
-    fn look_late(&mut self) -> TestReply {
-        self.look("2026-01-01T15:10:00Z", "2026-01-01T15:08:00Z").unwrap()
+    /// Checks after two syncs, when only people count.
+    fn check_after_syncs(&mut self) -> TestReply {
+        self.check("2026-01-01T15:10:00Z", "2026-01-01T15:08:00Z").unwrap()
     }
 }
 
@@ -54,28 +54,30 @@ const WAITING: [&str; 3] = ["directory: Pass", "sync: Inconclusive", "status: Pa
 const PEOPLE: [&str; 3] = ["users: Pass", "groups: Pass", "members: Pass"];
 
 #[test]
-fn two_syncs_are_waited_for_and_then_people_are_compared() {
+fn people_are_compared_after_two_syncs() {
     let mut migration = Migration::new(false);
-    let first = migration.look("2026-01-01T12:01:00Z", "2026-01-01T11:58:00Z").unwrap();
+    let first = migration.check("2026-01-01T12:01:00Z", "2026-01-01T11:58:00Z").unwrap();
     assert_eq!(results(&first.evidence), WAITING);
     assert_eq!(first.wait_ms, Some(600_000), "a sync that is 5 minutes later than the swap, and a little");
-    let second = migration.look("2026-01-01T12:10:00Z", "2026-01-01T12:08:00Z").unwrap();
+    let second = migration.check("2026-01-01T12:10:00Z", "2026-01-01T12:08:00Z").unwrap();
     assert_eq!(results(&second.evidence), WAITING);
     assert_eq!(second.outputs["syncs"], json!(["2026-01-01T12:08:00Z"]));
     assert!(!migration.plugin.asked.iter().any(|ask| ask.contains("cache-")), "people are read when it is time");
-    let third = migration.look("2026-01-01T12:14:00Z", "2026-01-01T12:13:00Z").unwrap();
+    let third = migration.check("2026-01-01T12:14:00Z", "2026-01-01T12:13:00Z").unwrap();
     assert_eq!(results(&third.evidence), [&["directory: Pass", "sync: Pass", "status: Pass"][..], &PEOPLE].concat());
     assert_eq!(third.wait_ms, None);
     assert_eq!(
         third.evidence[1].detail,
-        format!("syncs since 5 minutes after the swap at {SWAPPED_AT}: 2026-01-01T12:08:00Z, 2026-01-01T12:13:00Z")
+        format!(
+            "syncs later than 5 minutes after the swap at {SWAPPED_AT}: 2026-01-01T12:08:00Z, 2026-01-01T12:13:00Z"
+        )
     );
-    assert_eq!(third.evidence[3].detail, "2500 users, 0 of the 2500 before are missing; 12 may be");
+    assert_eq!(third.evidence[3].detail, "2500 users; 0 of the earlier 2500 are missing (allowed: 12)");
 }
 
 #[test]
-fn a_late_sync_stands_for_those_that_nobody_saw() {
-    let reply = Migration::new(false).look("2026-01-01T12:17:00Z", "2026-01-01T12:15:30Z").unwrap();
+fn one_late_sync_is_enough() {
+    let reply = Migration::new(false).check("2026-01-01T12:17:00Z", "2026-01-01T12:15:30Z").unwrap();
     assert_eq!(
         reply.evidence.iter().find(|evidence| evidence.check == "sync").unwrap().result,
         flowswap_contract::EvidenceResult::Pass
@@ -83,21 +85,21 @@ fn a_late_sync_stands_for_those_that_nobody_saw() {
 }
 
 #[test]
-fn applications_take_three_hours_and_the_proof_says_what_it_rests_on() {
+fn applications_take_three_hours_and_the_evidence_says_why() {
     let mut migration = Migration::new(true);
     let of = |reply: &TestReply| reply.evidence.iter().find(|e| e.check == "applications").unwrap().clone();
-    let early = migration.look("2026-01-01T12:30:30Z", "2026-01-01T12:28:00Z").unwrap();
+    let early = migration.check("2026-01-01T12:30:30Z", "2026-01-01T12:28:00Z").unwrap();
     assert_eq!(results(&[of(&early)]), ["applications: Inconclusive"]);
     assert_eq!(early.wait_ms, Some(155 * 60 * 1000), "nothing else is waited for");
-    let late = migration.look("2026-01-01T15:05:30Z", "2026-01-01T15:03:00Z").unwrap();
+    let late = migration.check("2026-01-01T15:05:30Z", "2026-01-01T15:03:00Z").unwrap();
     assert_eq!(results(&[of(&late)]), ["applications: Pass"]);
-    assert!(of(&late).detail.ends_with("this rests on the schedule alone"), "{}", of(&late).detail);
+    assert!(of(&late).detail.ends_with("does not show applications or their sync"), "{}", of(&late).detail);
     assert_eq!(late.wait_ms, None);
 }
 
-/// One change of the world after the swap: what the look makes of it.
+/// Each row: one change after the swap, and the result of the check.
 #[test]
-fn what_was_lost_has_its_rule() {
+fn each_loss_has_its_rule() {
     type Change = fn(&mut FakeCie);
     let table: [(&str, Change, &str, Option<&str>); 17] = [
         ("nothing", |_| {}, "users: Pass", None),
@@ -150,7 +152,7 @@ fn what_was_lost_has_its_rule() {
     for (what, change, expected, rule) in table {
         let mut migration = Migration::new(false);
         change(&mut migration.cie);
-        let reply = migration.look_late();
+        let reply = migration.check_after_syncs();
         let check = expected.split(':').next().unwrap();
         let found = reply.evidence.iter().find(|evidence| evidence.check == check).unwrap();
         assert_eq!(results(std::slice::from_ref(found)), [expected], "{what}: {}", found.detail);
@@ -162,52 +164,52 @@ fn what_was_lost_has_its_rule() {
 }
 
 #[test]
-fn the_new_name_is_said() {
+fn the_new_name_is_reported() {
     let mut migration = Migration::new(false);
     migration.cie.others.push("unrelated.okta.test");
     migration.cie.name = "acme";
-    let reply = migration.look_late();
+    let reply = migration.check_after_syncs();
     let detail = &reply.evidence[0].detail;
-    assert!(detail.starts_with("acme.okta.test is not there any more, and acme is"), "{detail}");
+    assert!(detail.starts_with("acme.okta.test no longer exists, but a new directory acme does"), "{detail}");
 }
 
-/// The list may go on under the old name while the groups do not.
+/// The list may still show the old name when the groups no longer have it.
 #[test]
-fn names_without_their_distinguished_names_mean_a_renamed_directory() {
+fn groups_with_new_distinguished_names_mean_a_renamed_directory() {
     let mut migration = Migration::new(false);
     migration.cie.dn_suffix = Some("acme");
-    let reply = migration.look_late();
+    let reply = migration.check_after_syncs();
     let groups = reply.evidence.iter().find(|evidence| evidence.check == "groups").unwrap();
     assert_eq!(groups.rule.as_deref(), Some("directory-renamed"), "{}", groups.detail);
 }
 
 #[test]
-fn a_directory_that_stays_green_and_stops_is_stalled() {
+fn a_green_directory_without_syncs_is_stalled() {
     let mut migration = Migration::new(false);
-    let early = migration.look("2026-01-01T12:35:29Z", "2026-01-01T11:58:00Z").unwrap();
+    let early = migration.check("2026-01-01T12:35:29Z", "2026-01-01T11:58:00Z").unwrap();
     assert_eq!(results(&early.evidence), WAITING);
-    let late = migration.look("2026-01-01T12:35:30Z", "2026-01-01T11:58:00Z").unwrap();
+    let late = migration.check("2026-01-01T12:35:30Z", "2026-01-01T11:58:00Z").unwrap();
     assert_eq!(results(&late.evidence), ["directory: Pass", "sync: Fail", "status: Pass"]);
     assert_eq!(late.evidence[1].rule.as_deref(), Some("sync-stalled"));
 }
 
 #[test]
-fn the_budget_is_the_configured_one() {
+fn the_loss_budget_comes_from_the_configuration() {
     let mut generous = table();
     generous["loss_budget"] = json!({"users_percent": 10, "groups": 1});
     let mut migration = Migration::of(FakeCie::new(), generous, false);
     migration.cie.gone_users.extend(0..250);
     migration.cie.gone_groups.insert(7);
-    let reply = migration.look_late();
+    let reply = migration.check_after_syncs();
     assert_eq!(results(&reply.evidence[3..]), PEOPLE);
     migration.cie.gone_users.insert(250);
     migration.cie.gone_groups.insert(8);
-    let reply = migration.look_late();
+    let reply = migration.check_after_syncs();
     assert_eq!(results(&reply.evidence[3..5]), ["users: Fail", "groups: Fail"]);
 }
 
 #[test]
-fn without_a_date_no_sync_is_judged() {
+fn no_sync_is_judged_without_a_date() {
     let mut migration = Migration::new(false);
     migration.cie.last_success = "2026-01-01T12:40:00Z";
     for date in [None, Some("jeudi".to_owned())] {
@@ -219,15 +221,15 @@ fn without_a_date_no_sync_is_judged() {
 }
 
 #[test]
-fn a_time_that_cannot_be_read_passes_no_sync_and_stalls_none() {
+fn an_unreadable_time_neither_passes_nor_stalls() {
     let mut migration = Migration::new(false);
-    migration.cie.dress = Some(|url, mut body| {
+    migration.cie.change_body = Some(|url, mut body| {
         if url.ends_with("/domains") {
             body["result"][0]["status"]["lastSuccessUpdatedOn"] = json!("yesterday");
         }
         body
     });
-    let reply = migration.look("2026-01-01T15:10:00Z", "2026-01-01T15:08:00Z").unwrap();
+    let reply = migration.check("2026-01-01T15:10:00Z", "2026-01-01T15:08:00Z").unwrap();
     assert_eq!(results(&reply.evidence), WAITING);
-    assert!(reply.evidence[1].detail.contains("shown as `yesterday`"), "{}", reply.evidence[1].detail);
+    assert!(reply.evidence[1].detail.contains("shows `yesterday` as its last sync"), "{}", reply.evidence[1].detail);
 }

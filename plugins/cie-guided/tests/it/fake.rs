@@ -1,4 +1,4 @@
-//! A small Cloud Identity Engine in memory. Users and groups are numbers, and are written out when they are asked for.
+//! A small Cloud Identity Engine in memory. It keeps users and groups as numbers, and writes them out in answers.
 
 use std::collections::BTreeSet;
 
@@ -11,38 +11,38 @@ const AUTH: &str = "https://auth.apps.paloaltonetworks.com/oauth2/access_token";
 const API: &str = "https://api.sase.paloaltonetworks.com/cie/directory-sync/v1/";
 
 pub(crate) struct FakeCie {
-    /// The directory that the tests are about.
+    /// The directory under test.
     pub(crate) name: &'static str,
     pub(crate) users: usize,
     pub(crate) groups: usize,
-    /// Users, groups and memberships (group, user) that are not there any more.
+    /// Users, groups, and memberships (group, user) that no longer exist.
     pub(crate) gone_users: BTreeSet<usize>,
     pub(crate) gone_groups: BTreeSet<usize>,
     pub(crate) left: BTreeSet<(usize, usize)>,
-    /// What the DNs end in, where that is not the name.
+    /// The end of the DNs, if that is not the name.
     pub(crate) dn_suffix: Option<&'static str>,
-    /// The group that no directory should have.
+    /// Whether the directory has the group Everyone, which it should not have.
     pub(crate) everyone: bool,
-    /// What the list says instead of the true counts.
+    /// The counts in the list, instead of the true ones.
     pub(crate) listed: Option<(u64, u64)>,
     pub(crate) status: &'static str,
     pub(crate) last_success: &'static str,
-    /// The `Date` of its answers; none where it has none.
+    /// The `Date` of its answers, if any.
     pub(crate) date: Option<String>,
-    /// Makes something else of an answer's body, by the URL of the request.
-    pub(crate) dress: Option<fn(&str, Value) -> Value>,
+    /// Changes the body of an answer, depending on the URL of the request.
+    pub(crate) change_body: Option<fn(&str, Value) -> Value>,
     /// Other directories of the tenant.
     pub(crate) others: Vec<&'static str>,
-    /// How many tokens were issued; only the last one is taken.
+    /// How many tokens it issued. It accepts only the last one.
     pub(crate) tokens: u32,
     pub(crate) token_revoked: bool,
     /// Every page says that more remain than before.
     pub(crate) endless: bool,
-    /// The next request whose URL contains this is answered so, and nothing is done.
+    /// The next request whose URL contains this gets this answer and has no effect.
     pub(crate) refusal: Option<(&'static str, HttpAnswer)>,
     /// The answer to the next request whose URL contains this is lost.
     pub(crate) lose: Option<&'static str>,
-    /// The secret that the directory was given last.
+    /// The last secret that the directory received.
     pub(crate) secret: Option<String>,
 }
 
@@ -61,7 +61,7 @@ impl FakeCie {
             status: "cache_applied",
             last_success: "2026-01-01T11:58:00Z",
             date: Some("Thu, 01 Jan 2026 12:00:00 GMT".to_owned()),
-            dress: None,
+            change_body: None,
             others: vec!["other.okta.test"],
             tokens: 0,
             token_revoked: false,
@@ -72,14 +72,14 @@ impl FakeCie {
         }
     }
 
-    /// The first member of the group, and the others: every user is in one group.
+    /// The members of the group. Every user is in exactly one group.
     pub(crate) fn members(&self, group: usize) -> impl Iterator<Item = usize> + '_ {
         (group..self.users)
             .step_by(self.groups)
             .filter(move |user| !self.gone_users.contains(user) && !self.left.contains(&(group, *user)))
     }
 
-    /// The DN of a group, in clear.
+    /// The DN of a group, in clear text.
     pub(crate) fn dn(&self, group: usize) -> String {
         format!("CN={},DC={}", group_name(group), self.dn_suffix.unwrap_or(self.name).replace('.', ",DC="))
     }
@@ -150,7 +150,7 @@ impl FakeCie {
                 let group = id.trim_start_matches("00g").parse().unwrap();
                 self.page(body, self.members(group).count(), self.members(group), write)
             }
-            // Without a filter the pages need not be counted from the beginning.
+            // Without a filter, the page starts at its number and needs no counting.
             None if self.gone_users.is_empty() => self.page(body, self.users, 0..self.users, write),
             None => {
                 let users = (0..self.users).filter(|user| !self.gone_users.contains(user));
@@ -161,12 +161,14 @@ impl FakeCie {
 
     fn query_groups(&self, body: &Value) -> HttpAnswer {
         let everyone = usize::MAX;
-        let write = |group: usize| match group == everyone {
-            true => json!({"Distinguished Name": "CN=Everyone", "Name": "Everyone", "Unique Identifier": "00gE"}),
-            false => json!({
+        let write = |group: usize| {
+            if group == everyone {
+                return json!({"Distinguished Name": "CN=Everyone", "Name": "Everyone", "Unique Identifier": "00gE"});
+            }
+            json!({
                 "Distinguished Name": self.dn(group), "Name": group_name(group),
                 "Unique Identifier": format!("00g{group}"),
-            }),
+            })
         };
         let mut wanted: Vec<usize> = (0..self.groups).filter(|group| !self.gone_groups.contains(group)).collect();
         wanted.extend(self.everyone.then_some(everyone));
@@ -216,8 +218,8 @@ impl World for FakeCie {
             return Ok(self.refusal.take().unwrap().1);
         }
         let mut answer = self.serve(ask, secrets);
-        if let Some(dress) = self.dress {
-            answer.body = dress(&ask.url, answer.body);
+        if let Some(change_body) = self.change_body {
+            answer.body = change_body(&ask.url, answer.body);
         }
         answer.headers.extend(self.date.clone().map(|date| ("date".to_owned(), date)));
         match self.lose.take_if(|at| ask.url.contains(*at)) {

@@ -57,7 +57,7 @@ fn detect(plugin: &mut Driver<CieGuided>, cie: &mut FakeCie) -> Result<Directory
     Ok(serde_json::from_value(inventory).unwrap())
 }
 
-/// The steps for the directory as it is now, and the app that the provider shows.
+/// The steps for the directory as it is now, with the app that the provider shows.
 fn plan(plugin: &mut Driver<CieGuided>, cie: &mut FakeCie, app_data: bool) -> Value {
     let directory = detect(plugin, cie).unwrap();
     plugin.asked.clear();
@@ -72,7 +72,7 @@ fn plan(plugin: &mut Driver<CieGuided>, cie: &mut FakeCie, app_data: bool) -> Va
 
 const SWAPPED_AT: &str = "2026-01-01T12:00:30Z";
 
-/// The parameters of one step, with what the steps of the provider give.
+/// The parameters of one step, with the outputs of the provider's steps.
 fn params_of(steps: &Value, phase: &str, more: &Value, notes: Value) -> Value {
     let mut inputs: Map<String, Value> = Map::new();
     inputs.insert("client_id".to_owned(), json!("0oaNEW"));

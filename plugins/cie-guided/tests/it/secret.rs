@@ -1,4 +1,4 @@
-//! Replacing the secret of a connection: what counts as done, and what the odd answers mean.
+//! Replacing the secret of a connection: which answers count as done, and which do not.
 
 use flowswap_contract::{ApplyReply, Effect, Error, ErrorKind, HttpAnswer, Op, Role};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ fn the_secret_is_replaced() {
 }
 
 #[test]
-fn only_true_means_that_it_was() {
+fn only_true_counts_as_replaced() {
     let in_result = |success, message| json!({"success": success, "result": {"error": {"error-message": message}}});
     let table: [(HttpAnswer, ErrorKind, Effect); 15] = [
         (answer(200, in_result(true, "Directory not found")), ErrorKind::Invalid, Effect::Unknown),
@@ -62,7 +62,7 @@ fn only_true_means_that_it_was() {
 }
 
 #[test]
-fn a_lost_answer_leaves_it_open_and_repeating_it_does_no_harm() {
+fn a_lost_answer_has_an_unknown_effect_and_can_be_repeated() {
     let (mut cie, mut asked) = (FakeCie::new(), vec![]);
     cie.lose = Some("/update-secret");
     let error = refused(update(&mut cie, &mut asked));
@@ -73,7 +73,7 @@ fn a_lost_answer_leaves_it_open_and_repeating_it_does_no_harm() {
 }
 
 #[test]
-fn there_is_no_way_back_to_a_secret_that_nobody_has() {
+fn an_old_secret_cannot_be_restored() {
     let proposal = json!({
         "phase": "swap", "title": "x", "by": "plugin", "reversibility": "attended",
         "payload": {"operation": "update-secret", "directory_id": "b7e3a1f4-2c9d-4e6b-8a05-d3f7c2e91b40"},

@@ -1,4 +1,4 @@
-//! The proposed steps and the two run sheets, as the person reads them who must follow them.
+//! The proposed steps and the two run sheets, as the operator reads them.
 
 use flowswap_contract::{ApplyReply, ErrorKind, Handle, ObserveReply, Observed, Op, RunSheet, SheetLine, TestReply};
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ fn sheet(op: Op, table: Value, app_data: bool) -> RunSheet {
 }
 
 #[test]
-fn the_steps_hold_all_that_is_needed() {
+fn the_plan_is_complete() {
     let (mut plugin, mut cie) = (open(table()), FakeCie::new());
     let steps = plan(&mut plugin, &mut cie, true);
     insta::with_settings!({sort_maps => true}, { insta::assert_json_snapshot!("steps", steps) });
@@ -55,18 +55,18 @@ fn the_steps_hold_all_that_is_needed() {
 }
 
 #[test]
-fn the_sheet_forward() {
+fn the_sheet_of_the_swap() {
     insta::assert_snapshot!("sheet-forward", write_down(&sheet(Op::Apply, table(), true)));
 }
 
 #[test]
-fn the_sheet_back() {
+fn the_sheet_of_the_rollback() {
     insta::assert_snapshot!("sheet-back", write_down(&sheet(Op::Undo, table(), true)));
 }
 
-/// What is not known is left as it is, and said to be.
+/// The sheets leave unknown settings unchanged, and say so.
 #[test]
-fn the_sheets_of_who_wrote_nothing_down() {
+fn the_sheets_without_a_record() {
     let mut bare = table();
     bare.as_object_mut().unwrap().retain(|key, _| !["record", "console_url"].contains(&key.as_str()));
     bare["directory"] = json!(LONG_NAME);
@@ -76,7 +76,7 @@ fn the_sheets_of_who_wrote_nothing_down() {
 }
 
 #[test]
-fn only_a_name_that_is_too_long_is_to_be_looked_at() {
+fn only_a_name_that_is_too_long_needs_a_check() {
     for (name, is_long) in [("exactly-15-char", false), ("sixteen-letters-", true)] {
         let mut short = table();
         short["directory"] = json!(name);
@@ -87,12 +87,12 @@ fn only_a_name_that_is_too_long_is_to_be_looked_at() {
         let sheet = reply.operator.unwrap();
         let line = sheet.lines.iter().find(|line| line.label == "Directory Name (Optional)").unwrap();
         assert_eq!(line.value, Some(json!(name)));
-        assert_eq!(line.note.as_ref().unwrap().contains("look at this field before Submit"), is_long, "{name}");
+        assert_eq!(line.note.as_ref().unwrap().contains("check this field before Submit"), is_long, "{name}");
     }
 }
 
 #[test]
-fn there_is_no_sheet_without_the_receipt_or_the_secret() {
+fn a_sheet_requires_the_receipt_and_the_secret() {
     for missing in ["receipt", "client_id", "client_secret"] {
         let (mut plugin, mut cie) = (open(table()), FakeCie::new());
         let steps = plan(&mut plugin, &mut cie, true);
@@ -114,7 +114,7 @@ fn the_directory_cannot_see_its_own_swap() {
 }
 
 #[test]
-fn right_before_the_swap_the_directory_must_be_what_it_was() {
+fn the_directory_must_be_unchanged_just_before_the_swap() {
     let check = |cie: &mut FakeCie| -> TestReply {
         let mut plugin = open(table());
         let steps = plan(&mut plugin, &mut FakeCie::new(), true);

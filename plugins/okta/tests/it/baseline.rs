@@ -1,4 +1,4 @@
-//! What the new client sees, compared with what the directory holds, over pages and without a name in sight.
+//! Compares what the new client sees with what the directory holds, over several pages and without seeing a name.
 
 use flowswap_contract::{DirectoryInventory, ErrorKind, EvidenceResult, KnownFrom, Op, Role, TestReply, sdk::Crowd};
 use flowswap_okta::Okta;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     directory,
     driver::{Driver, answer, blinded, proposal_of, refused, results, step_params},
-    fake::{FakeOkta, What, oauth_error, okta_error, service},
+    fake::{Failure, FakeOkta, oauth_error, okta_error, service},
     open,
 };
 
@@ -24,7 +24,7 @@ fn group(number: u32) -> String {
     format!("Group {number}")
 }
 
-/// What the directory holds, as its own side blinds it: the case of names is not the org's.
+/// What the directory holds, as its own plugin hashes it. The case of its names differs from the org's.
 fn held(users: Numbers, groups: &[String]) -> Value {
     let hash = |name: &String| blinded(&name.to_uppercase(), KEY);
     let users: Vec<_> = users.map(|number| hash(&login(number))).collect();
@@ -37,11 +37,11 @@ fn groups(numbers: Numbers) -> Vec<String> {
     numbers.map(group).collect()
 }
 
-/// A session, an org that shows so many users and groups to the new client, and the step.
+/// A session, an org that shows these users and groups to the new client, and the step.
 fn prepare(users: Numbers, groups: Numbers, held: &Value) -> (Driver<Okta>, FakeOkta, Value) {
     let (mut okta, mut org) = (open(), FakeOkta::new());
     let provider = crate::detect(&mut okta, &mut org);
-    let directory = DirectoryInventory { known_from: KnownFrom::Nobody, ..directory(None) };
+    let directory = DirectoryInventory { known_from: KnownFrom::Unknown, ..directory(None) };
     let params = json!({"tenant": "acme", "app_data": false, "provider": provider, "directory": directory});
     let steps: Value = okta.call(&mut org, Op::Plan, params).unwrap();
     let proposal = proposal_of(&steps, "baseline");
@@ -65,11 +65,11 @@ fn prepare(users: Numbers, groups: Numbers, held: &Value) -> (Driver<Okta>, Fake
 }
 
 #[test]
-fn the_new_client_must_see_whom_the_directory_holds() {
+fn the_new_client_must_see_everyone_in_the_directory() {
     use EvidenceResult::{Fail, NotApplicable, Pass};
     let with_everyone = [groups(0..5), vec!["Everyone".to_owned()]].concat();
     let strangers: Vec<_> = (0..5).map(|number| format!("acme.test/Group {number}")).collect();
-    // What the directory holds, what Okta shows, and what follows for users and for groups.
+    // What the directory holds, what Okta shows, and the results for users and for groups.
     let table = [
         ("the same", held(0..9, &groups(0..5)), 0..9, 0..5, Pass, Pass),
         ("more is no loss", held(0..9, &groups(0..5)), 0..12, 0..9, Pass, Pass),
@@ -101,7 +101,7 @@ fn the_new_client_must_see_whom_the_directory_holds() {
 }
 
 #[test]
-fn all_pages_are_read_and_nobody_is_named() {
+fn all_pages_are_read_without_names() {
     let (mut okta, mut org, params) = prepare(0..5, 0..4, &held(0..5, &groups(0..4)));
     let reply: TestReply = okta.call(&mut org, Op::Test, &params).unwrap();
     insta::assert_snapshot!("baseline-asks", okta.asked.join("\n"));
@@ -117,24 +117,24 @@ fn all_pages_are_read_and_nobody_is_named() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told() {
-    let table: [(&str, What, &[&str]); 4] = [
-        ("/token", What::Answer(oauth_error(403, "access_denied")), &["token: Fail"]),
+fn refused_reads_are_reported() {
+    let table: [(&str, Failure, &[&str]); 4] = [
+        ("/token", Failure::Answer(oauth_error(403, "access_denied")), &["token: Fail"]),
         (
             "/api/v1/users",
-            What::Answer(okta_error(403, "E0000006")),
+            Failure::Answer(okta_error(403, "E0000006")),
             &["token: Pass", "users-visible: Fail", "groups-visible: Pass"],
         ),
         (
             "/api/v1/groups?after",
-            What::Answer(answer(403, Value::Null)),
+            Failure::Answer(answer(403, Value::Null)),
             &["token: Pass", "users-visible: Pass", "groups-visible: Fail"],
         ),
-        ("nothing", What::LoseAnswer, &["token: Pass", "users-visible: Pass", "groups-visible: Pass"]),
+        ("nothing", Failure::LoseAnswer, &["token: Pass", "users-visible: Pass", "groups-visible: Pass"]),
     ];
-    for (at, what, expected) in table {
+    for (at, failure, expected) in table {
         let (mut okta, mut org, params) = prepare(0..5, 0..4, &held(0..5, &groups(0..4)));
-        org.fail(at, what);
+        org.fail(at, failure);
         let reply: TestReply = okta.call(&mut org, Op::Test, &params).unwrap();
         assert_eq!(results(&reply.evidence), expected, "{at}");
         let is_whole = reply.evidence.iter().all(|e| e.result == EvidenceResult::Pass);
@@ -146,15 +146,15 @@ fn what_cannot_be_read_is_told() {
         );
     }
     let (mut okta, mut org, params) = prepare(0..5, 0..4, &held(0..5, &groups(0..4)));
-    org.fail("/api/v1/users?after", What::Answer(okta_error(500, "E0000009")));
+    org.fail("/api/v1/users?after", Failure::Answer(okta_error(500, "E0000009")));
     assert_eq!(refused(okta.call::<TestReply>(&mut org, Op::Test, &params)).kind, ErrorKind::Unavailable);
 }
 
 #[test]
-fn a_baseline_that_is_none_is_refused() {
+fn a_malformed_baseline_is_refused() {
     for (held, expected) in [
         (Value::Null, "does not decode"),
-        (json!({"users": "abc", "group_names": ""}), "no list of hashes"),
+        (json!({"users": "abc", "group_names": ""}), "expected a sequence of hashes"),
         (json!({"users": ""}), "missing field `group_names`"),
     ] {
         let (mut okta, mut org, params) = prepare(0..1, 0..1, &held);

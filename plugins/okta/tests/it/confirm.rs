@@ -1,17 +1,17 @@
-//! The confirmation from Okta's log: the directory is there as the new client, and gone as the old one.
+//! Confirming from Okta's log that the directory uses the new client and no longer the legacy client.
 
 use flowswap_contract::{Evidence, EvidenceResult, Op, TestReply};
 use serde_json::{Value, json};
 
 use crate::{
     driver::results,
-    fake::{FakeOkta, What, okta_error},
+    fake::{Failure, FakeOkta, okta_error},
     prepare,
 };
 
 const LEGACY: &str = "0oaLEGACY-client";
 
-/// The evidence of one look, after the payload and the log were changed.
+/// The evidence of one check, after a change of the payload and the log.
 fn confirm(change: impl FnOnce(&mut FakeOkta, &mut Value)) -> (Vec<Evidence>, Vec<String>) {
     let inputs = json!({"client_id": "0oaNEW", "tested_at": "2026-01-01T12:00:00Z"});
     let (mut okta, mut org, mut params) = prepare("confirm", inputs, json!({}));
@@ -30,7 +30,7 @@ fn one<'a>(evidence: &'a [Evidence], check: &str) -> &'a Evidence {
 }
 
 #[test]
-fn only_a_foreign_successful_grant_of_the_client_confirms() {
+fn only_a_granted_token_of_another_program_confirms() {
     type Grant = (&'static str, &'static str, &'static str);
     let table: [(&[Grant], Option<&str>); 6] = [
         (&[], None),
@@ -69,7 +69,7 @@ fn the_legacy_client_must_be_silent() {
         // A sync that was running at the swap.
         (&["00:01", "05:00"], &["02:00"], Pass),
         (&["00:01", "05:00"], &["02:01"], Fail),
-        // The very end of the connection test: its token is not a sync's.
+        // At the very end of the connection test: this token is not a sync's.
         (&["00:00"], &[], Inconclusive),
         // Before the new client's first token, and after it.
         (&["05:00", "10:00"], &["04:00"], Pass),
@@ -97,36 +97,37 @@ fn the_legacy_client_must_be_silent() {
     }
 }
 
-/// Where nothing but the log speaks: silence counts once the legacy client's last token is outlived, and a second token of
-/// the new client tells a sync from a test. What was before the swap counts, and the newest event or answer is the present.
+/// If only the log can prove the swap, silence counts only after the legacy client's last token has expired. A second token of
+/// the new client distinguishes a sync from a test. Tokens before the swap count, and the newest event or answer is the
+/// current time.
 #[test]
-fn the_log_alone_proves_only_what_has_outlived_the_last_token() {
+fn the_log_alone_proves_nothing_before_the_last_token_has_expired() {
     use EvidenceResult::{Fail, Inconclusive, Pass};
-    // When the new and the legacy client got tokens, the org's time, and what is said of grants and silence; minutes to wait.
+    // When the new and the legacy client got tokens, the org's time, the results for grants and silence, and minutes to wait.
     type Case<'a> = (&'a [&'a str], &'a [&'a str], &'a str, EvidenceResult, EvidenceResult, Option<u64>);
     let table: &[Case<'_>] = &[
         // A test alone, and the legacy client's token may be in use.
         (&["12:00"], &["11:58"], "12:10", Inconclusive, Inconclusive, Some(5)),
         (&["12:00"], &["11:58"], "13:02", Inconclusive, Inconclusive, Some(1)),
         (&["12:00"], &["11:58"], "13:03", Inconclusive, Pass, Some(5)),
-        // A sync came, too.
+        // A sync came too.
         (&["12:00", "12:05"], &["11:58"], "12:10", Pass, Inconclusive, Some(53)),
         (&["12:00", "12:05"], &["11:58"], "13:03", Pass, Pass, None),
         (&["12:00", "12:05"], &[], "12:10", Pass, Pass, None),
-        // Two within a minute are one act.
+        // Two tokens within a minute may come from one test.
         (&["12:00", "12:00"], &["11:58"], "13:03", Inconclusive, Pass, Some(5)),
-        // The legacy client asks again when its token has ended.
+        // The legacy client gets another token after its last one expired.
         (&["12:00"], &["11:58", "12:58"], "13:03", Inconclusive, Fail, Some(5)),
         (&["12:00", "12:05"], &["11:58", "12:58"], "14:30", Inconclusive, Fail, Some(5)),
-        // Submitted late: what came before does not count any more.
+        // Submitted late: earlier tokens no longer count.
         (&["12:00", "12:30"], &["12:05", "12:25"], "12:40", Inconclusive, Inconclusive, Some(5)),
         (&["12:00", "12:30", "12:35"], &["12:05", "12:25"], "12:40", Pass, Inconclusive, Some(50)),
         (&["12:00", "12:30", "12:35"], &["12:05", "12:25"], "13:30", Pass, Pass, None),
-        // A sync that ran while the person clicked.
+        // A sync that was running while the person clicked.
         (&["12:00", "12:05", "12:10"], &["12:02"], "13:07", Pass, Pass, None),
         (&["12:00"], &["12:02"], "12:04", Inconclusive, Inconclusive, Some(5)),
         (&["12:00"], &["12:03"], "12:04", Inconclusive, Fail, Some(5)),
-        // Nobody came yet.
+        // No token yet.
         (&[], &["11:58"], "13:03", Inconclusive, Pass, Some(5)),
     ];
     for (new, legacy, now, grants, silence, minutes) in table {
@@ -149,16 +150,16 @@ fn the_log_alone_proves_only_what_has_outlived_the_last_token() {
 }
 
 #[test]
-fn refused_credentials_are_told() {
-    // When the new client got tokens, and who was refused one when.
+fn refused_credentials_are_reported() {
+    // When the new client got tokens, and when each client was refused one.
     let table: [(&[&str], &str, &str, bool); 9] = [
         (&[], "", "", true),
         (&[], "0oaNEW", "05:00", false),
         (&["02:00"], "0oaNEW", "05:00", false),
         (&["02:00", "10:00"], "0oaNEW", "05:00", true),
-        // The old id in the new form; the new client is not known to work yet.
+        // The old client ID in the new form, before the new client got a token.
         (&[], LEGACY, "05:00", false),
-        // Somebody else as the legacy client, while the new one goes on.
+        // Somebody else as the legacy client, while the new client keeps working.
         (&["02:00"], LEGACY, "05:00", true),
         (&["02:00"], LEGACY, "12:00", true),
         (&["02:00"], LEGACY, "12:01", false),
@@ -183,7 +184,7 @@ fn refused_credentials_are_told() {
 }
 
 #[test]
-fn application_data_needs_its_scope() {
+fn application_data_requires_its_scope() {
     use EvidenceResult::{Fail, NotApplicable, Pass};
     let apps = json!("okta.users.read okta.apps.read");
     let none = json!("okta.users.read okta.groups.read");
@@ -214,9 +215,9 @@ fn application_data_needs_its_scope() {
     }
 }
 
-/// The box is ticked, and the client is the plain one.
+/// The box for applications is selected, but the client is the plain one.
 #[test]
-fn a_scope_that_is_asked_for_and_not_granted_is_told_whatever_was_wanted() {
+fn a_requested_scope_that_is_not_granted_is_always_reported() {
     use EvidenceResult::{Fail, Pass};
     for (app_data, granted, expected) in [(false, "", Fail), (true, "", Fail), (true, " okta.apps.read", Pass)] {
         let (evidence, _) = confirm(|org, payload| {
@@ -233,7 +234,7 @@ fn a_scope_that_is_asked_for_and_not_granted_is_told_whatever_was_wanted() {
 }
 
 #[test]
-fn limits_are_told_and_are_no_failure() {
+fn rate_limits_are_reported_and_do_not_fail() {
     let table: [(&[&str], Option<&str>); 3] = [
         (&[], None),
         (&["system.org.rate_limit.violation"], Some("e2")),
@@ -252,10 +253,10 @@ fn limits_are_told_and_are_no_failure() {
     }
 }
 
-/// Its payload was empty, and no step noted the end of the connection test: what is close to the swap, which another clock dates,
-/// does not count.
+/// Such a step has an empty payload, and no step noted the end of the connection test. Another clock dates the swap, so tokens close
+/// to it do not count.
 #[test]
-fn a_step_of_an_older_plan_is_confirmed_by_what_is_later_than_any_clock() {
+fn a_step_of_an_older_plan_needs_tokens_well_after_the_swap() {
     for (time, granted) in [("05:00", "token-grant: Inconclusive"), ("05:01", "token-grant: Pass")] {
         let inputs = json!({"client_id": "0oaNEW", "swapped_at": "2026-01-01T12:00:00Z"});
         let (mut okta, mut org, mut params) = prepare("confirm", inputs, json!({}));
@@ -274,7 +275,7 @@ fn a_step_of_an_older_plan_is_confirmed_by_what_is_later_than_any_clock() {
 fn the_log_must_be_readable() {
     let inputs = json!({"client_id": "0oaNEW", "swapped_at": "2026-01-01T12:00:00Z"});
     let (mut okta, mut org, params) = prepare("confirm", inputs, json!({}));
-    org.fail("/api/v1/logs", What::Answer(okta_error(403, "E0000006")));
+    org.fail("/api/v1/logs", Failure::Answer(okta_error(403, "E0000006")));
     let error = crate::driver::refused(okta.call::<TestReply>(&mut org, Op::Test, json!({ "step": params })));
     assert_eq!(error.kind, flowswap_contract::ErrorKind::Permission);
 }

@@ -1,4 +1,4 @@
-//! Inventories and plans: what is found, over how many pages, and what follows from it.
+//! Inventories over several pages, and the plans that follow from them.
 
 use flowswap_contract::{
     DirectoryInventory, ErrorKind, HttpAsk, Inventory, KnownFrom, LegacyClient, Op, ProviderInventory, Role,
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     detect, directory,
     driver::{Driver, answer, proposal_of, refused, results},
-    fake::{FakeOkta, SCOPES, What, next_link, oidc_app, okta_error},
+    fake::{Failure, FakeOkta, SCOPES, next_link, oidc_app, okta_error},
     open,
 };
 
@@ -23,9 +23,9 @@ fn an_org_is_read_completely() {
     insta::assert_snapshot!("detect-asks", okta.asked.join("\n"));
 }
 
-/// Events, each as `xxDD`, what and on which day of December: the directory got a token as the [L]egacy or the [S]ervice
-/// client (`+`) or was refused one (`-`); flowswap did so (`F`), or somebody as another client (`X`); a person signed in
-/// (`Pc`), maybe (`P?`), or a refresh token was rotated (`Pr`); a token was got right by a sign-in (`Lc`).
+/// Writes events, each as `xxDD`: what happened, and on which day of December. The directory got a token (`+`) as the
+/// legacy client (`L`) or the service client (`S`), or was refused one (`-`). flowswap did so (`F`), or somebody as another client (`X`). A person
+/// signed in (`Pc`) or may have (`P?`), or a refresh token was rotated (`Pr`). A sign-in itself got a token (`Lc`).
 fn write_log(org: &mut FakeOkta, events: &str) {
     for event in events.split_whitespace() {
         let (what, day) = event.split_at(2);
@@ -49,8 +49,8 @@ fn write_log(org: &mut FakeOkta, events: &str) {
 }
 
 #[test]
-fn the_log_tells_who_gets_tokens() {
-    // The last sign-in, tokens granted and refused of the legacy client, then of the service client.
+fn the_log_shows_who_gets_tokens() {
+    // The last sign-in, then the last tokens granted and refused: of the legacy client, then of the service client.
     let table: [(&str, [&str; 5]); 12] = [
         ("", [""; 5]),
         ("L+03", ["", "03", "", "", ""]),
@@ -83,7 +83,7 @@ fn the_log_tells_who_gets_tokens() {
                 day => Some(format!("2025-12-{day}T08:00:00Z")),
             });
             assert_eq!(seen.map(Clone::clone), expected, "{events}");
-            // A sign-in that the log does not show by its grant type is looked for without.
+            // If the log does not show the grant type, a second search goes without it.
             let looks = okta.asked.iter().filter(|line| line.contains("/api/v1/logs")).count();
             assert!((3..=4).contains(&looks), "{events}: {looks}");
         }
@@ -91,7 +91,7 @@ fn the_log_tells_who_gets_tokens() {
 }
 
 #[test]
-fn a_log_that_may_not_be_read_hides_nothing_else() {
+fn a_refused_log_hides_nothing_else() {
     let table = [
         (okta_error(403, "E0000006"), None),
         (answer(403, Value::Null), None),
@@ -104,7 +104,7 @@ fn a_log_that_may_not_be_read_hides_nothing_else() {
         let whole = detect(&mut okta, &mut org);
         org.log_token("0oaLEGACY-client", "CIE/1.0", "SUCCESS", "2025-12-07T08:00:00.000Z");
         okta.asked.clear();
-        org.fail("/api/v1/logs", What::Answer(refusal.clone()));
+        org.fail("/api/v1/logs", Failure::Answer(refusal.clone()));
         let seen = okta.call::<Value>(&mut org, Op::Detect, json!({}));
         assert_eq!(okta.asked.iter().filter(|line| line.contains("/api/v1/logs")).count(), 1, "asked no further");
         match expected {
@@ -117,7 +117,7 @@ fn a_log_that_may_not_be_read_hides_nothing_else() {
 }
 
 #[test]
-fn a_type_is_learnt_from_the_newest_instance() {
+fn a_type_is_learned_from_the_newest_instance() {
     let mut okta = Driver::<Okta>::open(Role::Provider, json!({"domain": "acme.okta.test"})).unwrap();
     let mut org = FakeOkta::new().with_instance();
     for (id, type_key, month) in [("0oaA", "panw_cie_1", 5), ("0oaM", "panw_cie_2", 7), ("0oaZ", "panw_cie_3", 6)] {
@@ -154,7 +154,7 @@ fn scopes_come_from_the_configuration_then_an_instance_then_the_documents() {
 }
 
 #[test]
-fn pages_that_lead_astray_are_refused() {
+fn pages_with_wrong_links_are_refused() {
     let foreign = {
         let mut page = answer(200, json!([]));
         page.headers.push(("link".to_owned(), "<https://acme.okta.test.evil.test/x>; rel=\"next\"".to_owned()));
@@ -165,9 +165,9 @@ fn pages_that_lead_astray_are_refused() {
         page.headers.push(next_link("/integrations/api/v1/api-services"));
         page
     };
-    for (page, expected) in [(foreign, "continues at another origin"), (circle, "has pages without end")] {
+    for (page, expected) in [(foreign, "continues at another origin"), (circle, "has endless pages")] {
         let (mut okta, mut org) = (open(), FakeOkta::new());
-        org.fail("GET /integrations", What::Answer(page));
+        org.fail("GET /integrations", Failure::Answer(page));
         let error = refused(okta.call::<Value>(&mut org, Op::Detect, json!({})));
         assert_eq!(error.kind, ErrorKind::Invalid);
         assert!(error.message.contains(expected), "{}", error.message);
@@ -175,7 +175,7 @@ fn pages_that_lead_astray_are_refused() {
 }
 
 #[test]
-fn a_list_that_never_ends_is_left() {
+fn a_list_that_never_ends_is_refused() {
     let mut okta = open();
     let mut pages = 0;
     let mut endless = |ask: &HttpAsk| {
@@ -188,18 +188,18 @@ fn a_list_that_never_ends_is_left() {
         Ok(page)
     };
     let error = refused(okta.call::<Value>(&mut endless, Op::Detect, json!({})));
-    assert!(error.message.contains("pages without end"), "{}", error.message);
+    assert!(error.message.contains("endless pages"), "{}", error.message);
     assert_eq!(pages, 2000);
 }
 
 #[test]
-fn what_does_not_decode_is_named() {
+fn answers_that_do_not_decode_are_named() {
     let table = [
         ("okta-organization", answer(200, json!({})), "missing field `_links`"),
         (
             "okta-organization",
             answer(200, json!({"_links": {"organization": {"href": "http://a.test"}}})),
-            "no https URL",
+            "not name its organization by an https URL",
         ),
         ("GET /api/v1/apps?", answer(200, json!([{"label": "no id"}])), "missing field `id`"),
         ("GET /api/v1/apps?", answer(200, json!("<html>")), "invalid type: string"),
@@ -209,7 +209,7 @@ fn what_does_not_decode_is_named() {
     ];
     for (at, page, expected) in table {
         let (mut okta, mut org) = (open(), FakeOkta::new());
-        org.fail(at, What::Answer(page));
+        org.fail(at, Failure::Answer(page));
         let error = refused(okta.call::<Value>(&mut org, Op::Detect, json!({})));
         assert_eq!(error.kind, ErrorKind::Invalid, "{at}");
         assert!(error.message.contains(expected), "{at}: {}", error.message);
@@ -217,9 +217,9 @@ fn what_does_not_decode_is_named() {
 }
 
 #[test]
-fn access_is_checked_thing_by_thing() {
+fn each_permission_is_checked() {
     let (mut okta, mut org) = (open(), FakeOkta::new());
-    org.fail("GET /integrations", What::Answer(okta_error(403, "E0000006")));
+    org.fail("GET /integrations", Failure::Answer(okta_error(403, "E0000006")));
     let reply: flowswap_contract::TestReply = okta.call(&mut org, Op::Test, json!({})).unwrap();
     let expected = ["organization: Pass", "list-apps: Pass", "list-integrations: Fail", "read-logs: Pass"];
     assert_eq!(results(&reply.evidence), expected);
@@ -248,7 +248,7 @@ fn the_plan_is_complete() {
     let provider = detect(&mut open(), &mut FakeOkta::new().with_instance());
     let steps = propose(&provider, Some("0oaLEGACY-client"), false).unwrap();
     insta::with_settings!({sort_maps => true}, { insta::assert_json_snapshot!("plan", steps) });
-    // A proposal reads back as what it is.
+    // Each proposal decodes to what it was encoded from.
     let _: Vec<StepProposal> = serde_json::from_value(steps["steps"].clone()).unwrap();
 }
 
@@ -270,7 +270,7 @@ fn only_the_right_legacy_client_is_retired() {
     assert_eq!(phases(&propose(&provider, None, false).unwrap()), without);
 }
 
-/// Only where a person reconnects; and what confirm looks at is in the plan.
+/// Only if a person reconnects. The plan also says what confirm checks.
 #[test]
 fn a_directory_that_does_not_show_its_connection_gets_a_baseline() {
     let provider = detect(&mut open(), &mut FakeOkta::new());
@@ -279,7 +279,7 @@ fn a_directory_that_does_not_show_its_connection_gets_a_baseline() {
         (KnownFrom::Directory, Some("0oaLEGACY-client"), false),
         (KnownFrom::Record, Some("0oaELSE"), true),
         (KnownFrom::Provider, Some("0oaLEGACY-client"), true),
-        (KnownFrom::Nobody, None, true),
+        (KnownFrom::Unknown, None, true),
     ] {
         let directory = DirectoryInventory { known_from, client_id: client_id.map(str::to_owned), ..shown.clone() };
         let params = json!({"tenant": "acme", "app_data": true, "provider": provider, "directory": directory});
@@ -294,7 +294,7 @@ fn a_directory_that_does_not_show_its_connection_gets_a_baseline() {
 }
 
 #[test]
-fn a_client_of_several_regions_says_so() {
+fn the_plan_says_that_a_client_serves_several_regions() {
     let mut provider = detect(&mut open(), &mut FakeOkta::new());
     let eu = "https://directory-sync.eu.paloaltonetworks.com/authorize".to_owned();
     provider.legacy_clients[0].redirect_uris.push(eu);
@@ -303,7 +303,7 @@ fn a_client_of_several_regions_says_so() {
 }
 
 #[test]
-fn an_unknown_type_is_a_matter_of_configuration() {
+fn an_unknown_type_is_a_configuration_error() {
     let mut provider = detect(&mut open(), &mut FakeOkta::new());
     provider.variants.retain(|known| known.variant == flowswap_contract::Variant::Plain);
     assert_eq!(proposal_of(&propose(&provider, None, false).unwrap(), "provision")["payload"]["type"], "panw_cie");
@@ -313,7 +313,7 @@ fn an_unknown_type_is_a_matter_of_configuration() {
 }
 
 #[test]
-fn the_answer_of_detect_says_its_role() {
+fn the_answer_of_detect_names_its_role() {
     let inventory: Inventory = open().call(&mut FakeOkta::new(), Op::Detect, json!({})).unwrap();
     assert!(matches!(inventory, Inventory::Provider(_)));
 }

@@ -1,5 +1,5 @@
-//! Drives a plugin's runtime the way the host does, with a world that is a function: secrets are put into the
-//! world's hands only, captured from its answers, and looked for in everything that the plugin emits.
+//! Drives a plugin's runtime the way the host does, against a world in memory. Only the world gets secrets. The driver captures
+//! secrets from its answers, and searches everything that the plugin emits for them.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use flowswap_contract::{
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-/// What a world knows beside the request itself: the values behind the handles.
+/// The secret values behind the handles, which a world gets with each request.
 pub(crate) type Secrets = BTreeMap<String, String>;
 
 /// Answers requests; an error is a request without an answer.
@@ -29,7 +29,7 @@ pub(crate) struct Driver<P> {
     runtime: Runtime<P>,
     calls: u64,
     pub(crate) secrets: Secrets,
-    /// Every ask of the plugin, as a reviewer reads it.
+    /// Every request of the plugin, as a reviewer reads it.
     pub(crate) asked: Vec<String>,
     pub(crate) now: String,
 }
@@ -136,7 +136,7 @@ impl<P: Plugin> Driver<P> {
     }
 }
 
-/// Hashes every text at or below the place that the segments lead to; `*` leads to every child.
+/// Hashes every text at or below the path of these segments; `*` stands for every child.
 fn blind_below(place: &mut Value, segments: &[&str], key: &str) {
     let (first, rest) = match segments.split_first() {
         None => ("*", segments),
@@ -151,7 +151,7 @@ fn blind_below(place: &mut Value, segments: &[&str], key: &str) {
     }
 }
 
-/// What stands for a text under a key: FNV-1a in place of the host's HMAC, in the same form.
+/// The hash of a text with a key: FNV-1a instead of the host's HMAC, in the same form.
 pub(crate) fn blinded(text: &str, key: &str) -> String {
     let text = text.trim().to_lowercase();
     let bytes = key.bytes().chain(*b"\n").chain(text.bytes());
@@ -190,7 +190,7 @@ fn write_down(ask: &HttpAsk) -> String {
     line
 }
 
-/// JSON with sorted keys: whether a map keeps its order depends on what else the workspace is built with.
+/// JSON with sorted keys: the order of a map depends on the features that the workspace is built with.
 fn sort(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
@@ -207,7 +207,7 @@ fn as_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The value that a handle in a request stands for.
+/// The secret value behind a handle in a request.
 pub(crate) fn reveal<'a>(handle: &Handle, secrets: &'a Secrets) -> &'a str {
     secrets.get(handle.as_str()).map_or("", String::as_str)
 }
@@ -218,7 +218,7 @@ pub(crate) fn answer(status: u16, body: Value) -> HttpAnswer {
     HttpAnswer { status, headers, body, attempts: 1 }
 }
 
-/// A step as the engine makes it of a proposal.
+/// A step as the engine makes it from a proposal.
 pub(crate) fn step_params(role: Role, proposal: &Value, inputs: Value, outputs: Value) -> Value {
     let id = format!("{role}-{}", proposal["phase"].as_str().unwrap());
     json!({ "step": { "id": id, "role": role, "proposal": proposal }, "inputs": inputs, "outputs": outputs })
@@ -235,12 +235,12 @@ pub(crate) fn results(evidence: &[flowswap_contract::Evidence]) -> Vec<String> {
     evidence.iter().map(|e| format!("{}: {:?}", e.check, e.result)).collect()
 }
 
-/// A request that left and was not answered.
+/// The error of a request that left and got no answer.
 pub(crate) fn lost() -> Error {
     Error::new(flowswap_contract::ErrorKind::Unavailable, "connection reset").with_unknown_effect()
 }
 
-/// For calls whose failure is the point.
+/// The error of a call that must fail.
 pub(crate) fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> Error {
     result.expect_err("the call should fail")
 }

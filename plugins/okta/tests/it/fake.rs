@@ -1,4 +1,4 @@
-//! A small Okta org in memory: apps with grants, integrations with secrets, a token endpoint, a log, pages of two.
+//! A small Okta org in memory: apps with grants, integrations with secrets, a token endpoint, a log, and pages of two items.
 
 use flowswap_contract::{Auth, Body, Error, Handle, HttpAnswer, HttpAsk};
 use jiff::Timestamp;
@@ -16,14 +16,14 @@ const SERVICES: &str = "/integrations/api/v1/api-services";
 /// What goes wrong with the next request whose line (`METHOD /path?query`) contains `at`.
 pub(crate) struct Fault {
     pub(crate) at: &'static str,
-    pub(crate) what: What,
+    pub(crate) failure: Failure,
     pub(crate) times: usize,
 }
 
-pub(crate) enum What {
-    /// Answers this, and does nothing.
+pub(crate) enum Failure {
+    /// Sends this answer and has no effect.
     Answer(HttpAnswer),
-    /// Does it, and the answer is lost.
+    /// Takes effect, but the answer is lost.
     LoseAnswer,
 }
 
@@ -34,21 +34,21 @@ pub(crate) struct FakeOkta {
     /// Client id, secret id, status, value.
     pub(crate) secrets: Vec<(String, String, &'static str, String)>,
     pub(crate) events: Vec<Value>,
-    /// Answers all events in the order in which they were put in, whatever was asked for.
+    /// Returns all events in their original order, whatever the search is.
     pub(crate) ignores_search: bool,
-    /// What the org's clock says in every answer; nothing where none.
+    /// The org's time in every answer, if any.
     pub(crate) date: Option<String>,
     pub(crate) users: Vec<Value>,
     pub(crate) groups: Vec<Value>,
     pub(crate) faults: Vec<Fault>,
-    /// Scopes that the next tokens have, instead of those asked for.
+    /// The scopes of the next tokens, instead of the requested ones.
     pub(crate) token_scope: Option<String>,
     pub(crate) token_type: Option<&'static str>,
     pub(crate) made: usize,
 }
 
 impl FakeOkta {
-    /// An org with one legacy client, three lookalikes and bystanders, and one foreign integration.
+    /// An org with one legacy client, three lookalikes and unrelated apps, and one integration of another vendor.
     pub(crate) fn new() -> Self {
         let redirect = "https://directory-sync.us.paloaltonetworks.com/authorize";
         Self {
@@ -74,8 +74,8 @@ impl FakeOkta {
         self
     }
 
-    pub(crate) fn fail(&mut self, at: &'static str, what: What) {
-        self.faults.push(Fault { at, what, times: 1 });
+    pub(crate) fn fail(&mut self, at: &'static str, failure: Failure) {
+        self.faults.push(Fault { at, failure, times: 1 });
     }
 
     pub(crate) fn app(&mut self, id: &str) -> &mut Value {
@@ -86,7 +86,7 @@ impl FakeOkta {
         self.services.iter().map(|service| service["id"].as_str().unwrap()).collect()
     }
 
-    /// The log's event of a token that somebody asked for at a time, to be changed further.
+    /// Logs the event of a token request at this time. The caller may change the event.
     pub(crate) fn log_token(&mut self, client_id: &str, agent: &str, result: &str, at: &str) -> &mut Value {
         let uuid = format!("e{}", self.events.len() + 1);
         // A refusal has no suffix.
@@ -103,7 +103,7 @@ impl FakeOkta {
         self.events.last_mut().unwrap()
     }
 
-    /// The log's event of an integration that somebody created.
+    /// Logs the event of a created integration.
     pub(crate) fn log_creation(&mut self, id: &str, agent: &str) {
         self.events.push(json!({
             "eventType": "integration.api_service.lifecycle.authorize", "published": "2026-01-01T12:00:00.000Z",
@@ -154,7 +154,7 @@ impl FakeOkta {
         }
     }
 
-    /// The part of the log's search that is used: `since`, `filter` with `eq` and `and`, `sortOrder` and `limit`.
+    /// The used part of the log's search: `since`, `filter` with `eq` and `and`, `sortOrder`, and `limit`.
     fn search(&self, query: &str) -> Vec<Value> {
         if self.ignores_search {
             return self.events.clone();
@@ -308,9 +308,9 @@ impl World for FakeOkta {
             }
             Some(fault) => {
                 fault.times -= 1;
-                match &fault.what {
-                    What::Answer(answer) => Ok(answer.clone()),
-                    What::LoseAnswer => {
+                match &fault.failure {
+                    Failure::Answer(answer) => Ok(answer.clone()),
+                    Failure::LoseAnswer => {
                         self.serve(ask, secrets);
                         Err(lost())
                     }
@@ -347,7 +347,7 @@ pub(crate) fn next_link(target: &str) -> (String, String) {
     ("link".to_owned(), format!("<{ORIGIN}{target}>; rel=\"next\""))
 }
 
-/// The handle that a captured client secret got.
+/// The handle of a captured client secret.
 pub(crate) fn secret_of(outputs: &Value) -> Handle {
     Handle::from_value(&outputs["client_secret"]).expect("the secret is a handle")
 }

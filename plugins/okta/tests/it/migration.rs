@@ -1,4 +1,4 @@
-//! One whole migration and its way back: every request that the plugin asks for, for people to review.
+//! One whole migration and its rollback: a snapshot of every request of the plugin, for review.
 
 use flowswap_contract::{ApplyReply, EvidenceResult, ObserveReply, Observed, Op, Role, TestReply};
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ fn a_migration_forward_and_back() {
 
     call!("undo retire", ApplyReply, Op::Undo, step("retire", json!({}), json!({})));
     call!("undo provision", ApplyReply, Op::Undo, step("provision", json!({}), outputs));
-    assert_eq!(org.apps, before, "the way back leaves the org as it was");
+    assert_eq!(org.apps, before, "the rollback leaves the org as it was");
     assert_eq!(org.service_ids(), ["0oaFOREIGN", "0oaOLD"]);
 
     call!("retire again", ApplyReply, Op::Apply, step("retire", json!({}), json!({})));

@@ -1,4 +1,4 @@
-//! What the outside really says: a load balancer's 404, tokens of the past, times without an offset, logs full of refreshes.
+//! Answers of the real world: a load balancer's 404, old tokens, times without an offset, and logs full of refreshes.
 
 use flowswap_contract::{
     ApplyReply, Effect, ErrorKind, EvidenceResult, HttpAnswer, ObserveReply, Observed, Op, TestReply,
@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 use crate::{
     detect,
     driver::{answer, refused},
-    fake::{FakeOkta, What, okta_error},
+    fake::{Failure, FakeOkta, okta_error},
     open, prepare,
 };
 
 const LEGACY: &str = "0oaLEGACY-client";
 
-/// Gone takes two signs: Okta's own error object, and a list that decodes and lacks the id.
+/// It takes two signs that an object is gone: Okta's own error object, and a list that decodes and lacks the id.
 #[test]
-fn nothing_is_gone_by_one_sign() {
-    // Which request of which verb is answered so.
+fn one_sign_does_not_prove_that_an_object_is_gone() {
+    // The verb, and the request that gets this answer.
     type Case = (Op, &'static str, &'static str, fn() -> HttpAnswer);
     let table: [Case; 12] = [
         (Op::Undo, "provision", "DELETE /integrations", || answer(404, json!({"message": "no healthy upstream"}))),
@@ -36,7 +36,7 @@ fn nothing_is_gone_by_one_sign() {
     for (op, phase, at, given) in table {
         let (mut okta, mut org, params) = prepare(phase, json!({}), json!({"client_id": "0oaFOREIGN"}));
         org.app("0oaLEGACY")["status"] = json!("INACTIVE");
-        org.fail(at, What::Answer(given()));
+        org.fail(at, Failure::Answer(given()));
         let before = (org.apps.clone(), org.services.clone());
         let result = okta.call::<Value>(&mut org, op, &params);
         let what = format!("{op} {phase}, {at}: {:?}", given().body);
@@ -53,17 +53,17 @@ fn nothing_is_gone_by_one_sign() {
 }
 
 #[test]
-fn what_both_signs_say_is_gone_is_gone() {
+fn both_signs_prove_that_an_object_is_gone() {
     let (mut okta, mut org, params) = prepare("provision", json!({}), json!({"client_id": "0oaMINE"}));
     let reply: ApplyReply = okta.call(&mut org, Op::Undo, &params).unwrap();
-    assert_eq!(reply.evidence[0].detail, "integration 0oaMINE is gone, and was before");
+    assert_eq!(reply.evidence[0].detail, "integration 0oaMINE was already gone");
     let (mut okta, mut org, params) = prepare("purge", json!({}), json!({}));
     org.apps.retain(|app| app["id"] != "0oaLEGACY");
     let seen: ObserveReply = okta.call(&mut org, Op::Observe, &params).unwrap();
     assert_eq!(seen.state, Observed::Applied);
 }
 
-/// The evidence of the new client's tokens, at a time of the org, with its tokens at others.
+/// The evidence about the new client's tokens, with this time of the org and tokens at these times.
 fn confirm(now: &str, tokens: &[&str]) -> (EvidenceResult, String, Option<u64>) {
     let inputs = json!({"client_id": "0oaNEW", "tested_at": "2026-01-01T12:00:00.999Z"});
     let (mut okta, mut org, params) = prepare("confirm", inputs, json!({}));
@@ -77,7 +77,7 @@ fn confirm(now: &str, tokens: &[&str]) -> (EvidenceResult, String, Option<u64>) 
 }
 
 #[test]
-fn use_of_the_past_is_not_use_and_the_tests_own_token_is_not_a_syncs() {
+fn neither_an_expired_token_nor_the_tests_token_confirms() {
     use EvidenceResult::{Inconclusive, Pass};
     let table: [(&str, &[&str], EvidenceResult); 9] = [
         ("12:10:00", &["12:05:00.000"], Pass),
@@ -85,17 +85,20 @@ fn use_of_the_past_is_not_use_and_the_tests_own_token_is_not_a_syncs() {
         ("13:10:01", &["12:05:00.000"], Inconclusive),
         ("18:00:00", &["12:05:00.000"], Inconclusive),
         ("18:00:00", &["12:05:00.000", "17:30:00.000"], Pass),
-        // Within the second in which the test was over, and right after it.
+        // Within the second in which the test ended, and just after it.
         ("12:10:00", &["12:00:00.999"], Inconclusive),
         ("12:10:00", &["11:59:58.000", "12:00:00.100"], Inconclusive),
         ("12:10:00", &["12:00:01.000"], Pass),
-        // An org that does not say its time.
+        // An org that does not state its time.
         ("", &["12:05:00.000"], Inconclusive),
     ];
     for (now, tokens, expected) in table {
         let (result, detail, wait_ms) = confirm(now, tokens);
         assert_eq!(result, expected, "{tokens:?} at {now}: {detail}");
-        assert!(result == Pass || tokens.len() != 1 || wait_ms.is_some() || detail.contains("yet"), "{detail}");
+        assert!(
+            result == Pass || tokens.len() != 1 || wait_ms.is_some() || detail.contains("nobody except flowswap"),
+            "{detail}"
+        );
     }
 }
 
@@ -105,7 +108,7 @@ fn the_connection_test_is_dated_by_the_orgs_clock() {
         let (mut okta, _, params) = prepare("test", json!({"client_id": "0oaNEW"}), json!({}));
         okta.call(org, Op::Test, json!({ "step": params })).unwrap()
     };
-    // A quarter of an hour before and after this machine's noon, and an event later than the second of the answer.
+    // The org's clock is 15 minutes behind or ahead of this machine's, or an event is later than the second of the answer.
     for (date, event, expected) in [
         ("11:45:00", "11:44:30.000", "2026-01-01T11:45:00.999Z"),
         ("12:15:00", "12:14:59.000", "2026-01-01T12:14:59Z"),
@@ -123,7 +126,7 @@ fn the_connection_test_is_dated_by_the_orgs_clock() {
 }
 
 #[test]
-fn an_event_that_cannot_be_placed_is_not_unseen() {
+fn an_event_without_a_readable_time_is_an_error() {
     for time in [json!("2026-01-01T12:05:00"), json!("yesterday"), Value::Null] {
         let inputs = json!({"client_id": "0oaNEW", "tested_at": "2026-01-01T12:00:00Z"});
         let (mut okta, mut org, params) = prepare("confirm", inputs, json!({}));
@@ -135,7 +138,7 @@ fn an_event_that_cannot_be_placed_is_not_unseen() {
     }
 }
 
-/// Every refresh leaves a refresh token of its own; the sign-in is further back than the newest page.
+/// Every refresh leaves its own refresh token, so the sign-in is further back than the newest page.
 #[test]
 fn the_last_sign_in_is_found_behind_rotated_tokens() {
     for shows_grant in [true, false] {
@@ -150,14 +153,14 @@ fn the_last_sign_in_is_found_behind_rotated_tokens() {
         log("2025-12-01T08:00:00.000Z".to_owned(), "authorization_code");
         (0..300).for_each(|n| log(format!("2025-12-{:02}T{:02}:00:00.000Z", 2 + n / 24, n % 24), "refresh_token"));
         let legacy = detect(&mut open(), &mut org).legacy_clients.remove(0);
-        // Without the grant every refresh token may be a sign-in's: the newest is taken, as the log is all there is.
+        // Without the grant, any refresh token may come from a sign-in, so the newest one counts.
         let expected = if shows_grant { "2025-12-01T08:00:00Z" } else { "2025-12-14T11:00:00Z" };
         assert_eq!(legacy.last_sign_in.as_deref(), Some(expected));
     }
 }
 
 #[test]
-fn a_link_that_cannot_be_read_is_not_the_last_page() {
+fn an_unreadable_link_is_not_the_last_page() {
     let forms = [
         ("link", r#"<https://acme.okta.test/api/v1/apps?after=2>; Rel="next""#, true),
         ("link", r#"<https://acme.okta.test/api/v1/apps?after=2>; rel = "Next last""#, true),
@@ -168,11 +171,12 @@ fn a_link_that_cannot_be_read_is_not_the_last_page() {
         let mut org = FakeOkta::new();
         let mut first = answer(200, Value::Array(org.apps[..2].to_vec()));
         first.headers.push((name.to_owned(), line.to_owned()));
-        org.fail("GET /api/v1/apps?limit=200", What::Answer(first));
+        org.fail("GET /api/v1/apps?limit=200", Failure::Answer(first));
         let seen = open().call::<Value>(&mut org, Op::Detect, json!({}));
-        match is_followed {
-            true => assert_eq!(seen.unwrap()["legacy_clients"].as_array().unwrap().len(), 1, "{line}"),
-            false => assert_eq!(refused(seen).kind, ErrorKind::Invalid, "{line}"),
+        if is_followed {
+            assert_eq!(seen.unwrap()["legacy_clients"].as_array().unwrap().len(), 1, "{line}");
+        } else {
+            assert_eq!(refused(seen).kind, ErrorKind::Invalid, "{line}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The proof at Okta.
+//! Proving the new credentials against Okta.
 
 use flowswap_contract::{ErrorKind, EvidenceResult, HttpAnswer, Op, TestReply};
 use flowswap_okta::Okta;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     driver::{Driver, answer, refused, results},
-    fake::{FakeOkta, Fault, What, oauth_error, okta_error, service},
+    fake::{Failure, FakeOkta, Fault, oauth_error, okta_error, service},
     prepare,
 };
 
@@ -30,9 +30,9 @@ const GOOD: [&str; 6] = [
 ];
 
 #[test]
-fn a_new_client_is_given_some_time() {
+fn a_new_client_gets_some_time_to_become_usable() {
     let (mut okta, mut org, params) = prepare_client();
-    org.faults.push(Fault { at: "/token", what: What::Answer(oauth_error(401, "invalid_client")), times: 4 });
+    org.faults.push(Fault { at: "/token", failure: Failure::Answer(oauth_error(401, "invalid_client")), times: 4 });
     let reply: TestReply = okta.call(&mut org, Op::Test, &params).unwrap();
     assert_eq!(results(&reply.evidence), GOOD);
     let pauses: Vec<_> = okta.asked.iter().filter(|line| line.starts_with("sleep")).collect();
@@ -40,9 +40,9 @@ fn a_new_client_is_given_some_time() {
 }
 
 #[test]
-fn but_not_forever() {
+fn the_wait_for_a_new_client_ends() {
     let (mut okta, mut org, params) = prepare_client();
-    org.faults.push(Fault { at: "/token", what: What::Answer(oauth_error(401, "invalid_client")), times: 99 });
+    org.faults.push(Fault { at: "/token", failure: Failure::Answer(oauth_error(401, "invalid_client")), times: 99 });
     let reply: TestReply = okta.call(&mut org, Op::Test, &params).unwrap();
     assert_eq!(results(&reply.evidence), ["token: Fail"]);
     assert!(reply.evidence[0].detail.contains("401 invalid_client"), "{}", reply.evidence[0].detail);
@@ -56,8 +56,8 @@ fn scopes_are_compared_both_ways() {
         (all.to_owned(), "Pass", all),
         ("okta.users.read okta.logs.read okta.groups.read okta.authorizationServers.read".to_owned(), "Pass", all),
         (all.replace("okta.logs.read ", ""), "Fail", "missing: okta.logs.read"),
-        (format!("{all} okta.users.manage"), "Fail", "not asked for: okta.users.manage"),
-        (all.replace("okta.logs", "okta.apps"), "Fail", "missing: okta.logs.read; not asked for: okta.apps.read"),
+        (format!("{all} okta.users.manage"), "Fail", "not requested: okta.users.manage"),
+        (all.replace("okta.logs", "okta.apps"), "Fail", "missing: okta.logs.read; not requested: okta.apps.read"),
         (String::new(), "Fail", &format!("missing: {all}")),
     ];
     for (granted, expected, detail) in table {
@@ -70,7 +70,7 @@ fn scopes_are_compared_both_ways() {
 }
 
 #[test]
-fn what_the_token_endpoint_says_decides() {
+fn refusals_of_the_token_endpoint_fail_or_are_errors() {
     let no_scope = json!({"access_token": "CANARY-t", "token_type": "Bearer", "expires_in": 3600});
     let evidence: [(HttpAnswer, &[&str]); 3] = [
         (oauth_error(400, "invalid_scope"), &["token: Fail"]),
@@ -79,7 +79,7 @@ fn what_the_token_endpoint_says_decides() {
     ];
     for (given, expected) in evidence {
         let (mut okta, mut org, params) = prepare_client();
-        org.fail("/token", What::Answer(given.clone()));
+        org.fail("/token", Failure::Answer(given.clone()));
         let reply: TestReply = okta.call(&mut org, Op::Test, &params).unwrap();
         assert_eq!(results(&reply.evidence)[..expected.len()], *expected, "{given:?}");
         assert!(!okta.asked.iter().any(|line| line.starts_with("sleep")), "{given:?}");
@@ -88,13 +88,13 @@ fn what_the_token_endpoint_says_decides() {
         [(okta_error(429, "E0000047"), ErrorKind::RateLimited), (okta_error(500, "E0000009"), ErrorKind::Unavailable)]
     {
         let (mut okta, mut org, params) = prepare_client();
-        org.fail("/token", What::Answer(given));
+        org.fail("/token", Failure::Answer(given));
         assert_eq!(refused(okta.call::<TestReply>(&mut org, Op::Test, &params)).kind, kind);
     }
 }
 
 #[test]
-fn a_bound_token_is_of_no_use_to_the_directory() {
+fn a_dpop_bound_token_fails() {
     let (mut okta, mut org, params) = prepare_client();
     org.token_type = Some("DPoP");
     let reply: TestReply = okta.call(&mut org, Op::Test, &params).unwrap();
@@ -102,21 +102,21 @@ fn a_bound_token_is_of_no_use_to_the_directory() {
     assert_eq!(okta.asked.len(), 1, "nothing is read with it");
 }
 
-/// Whatever a client's silence proves rests on it.
+/// Every proof by a client's silence rests on this.
 #[test]
-fn a_token_lives_an_hour_at_most() {
+fn a_token_that_lives_longer_than_an_hour_fails() {
     let table = [
-        (json!(3600), EvidenceResult::Pass, "issued for 3600 s"),
-        (json!(300), EvidenceResult::Pass, "issued for 300 s"),
+        (json!(3600), EvidenceResult::Pass, "issued a bearer token for 3600 s"),
+        (json!(300), EvidenceResult::Pass, "issued a bearer token for 300 s"),
         (json!(3601), EvidenceResult::Fail, "lives 3601 s"),
-        (json!("3600"), EvidenceResult::Fail, "does not say in seconds how long"),
-        (Value::Null, EvidenceResult::Fail, "does not say in seconds how long"),
+        (json!("3600"), EvidenceResult::Fail, "does not state the token's lifetime in seconds"),
+        (Value::Null, EvidenceResult::Fail, "does not state the token's lifetime in seconds"),
     ];
     for (lifetime, expected, words) in table {
         let (mut okta, mut org, params) = prepare_client();
         let scope = "okta.authorizationServers.read okta.groups.read okta.logs.read okta.users.read";
         let token = json!({"access_token": "CANARY-t", "token_type": "Bearer", "expires_in": lifetime, "scope": scope});
-        org.fail("/token", What::Answer(answer(200, token)));
+        org.fail("/token", Failure::Answer(answer(200, token)));
         let reply: TestReply = okta.call(&mut org, Op::Test, &params).unwrap();
         assert_eq!((&*reply.evidence[0].check, reply.evidence[0].result), ("token", expected), "{lifetime}");
         assert!(reply.evidence[0].detail.contains(words), "{lifetime}: {}", reply.evidence[0].detail);
@@ -124,7 +124,7 @@ fn a_token_lives_an_hour_at_most() {
 }
 
 #[test]
-fn each_read_has_its_verdict() {
+fn each_read_has_its_result() {
     let no_scope = {
         let mut refusal = answer(403, Value::Null);
         let header = r#"Bearer realm="x", scope="okta.groups.read", error="insufficient_scope""#;
@@ -142,7 +142,7 @@ fn each_read_has_its_verdict() {
     ];
     for (at, given, index, expected) in table {
         let (mut okta, mut org, params) = prepare_client();
-        org.fail(at, What::Answer(given.clone()));
+        org.fail(at, Failure::Answer(given.clone()));
         let reply: TestReply = okta.call(&mut org, Op::Test, &params).unwrap();
         assert_eq!(reply.evidence.len(), 6, "{at}: one failure hides no other check");
         for (i, evidence) in reply.evidence.iter().enumerate() {
@@ -152,7 +152,7 @@ fn each_read_has_its_verdict() {
         }
     }
     let (mut okta, mut org, params) = prepare_client();
-    org.fail("/api/v1/groups", What::Answer(okta_error(503, "E0000010")));
+    org.fail("/api/v1/groups", Failure::Answer(okta_error(503, "E0000010")));
     assert_eq!(refused(okta.call::<TestReply>(&mut org, Op::Test, &params)).kind, ErrorKind::Unavailable);
 }
 

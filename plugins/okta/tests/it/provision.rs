@@ -1,11 +1,11 @@
-//! Creating the integration, and everything that can come between the request and its answer.
+//! Creating the integration, and everything that can go wrong between the request and its answer.
 
 use flowswap_contract::{ApplyReply, Effect, ErrorKind, ObserveReply, Observed, Op};
 use serde_json::{Value, json};
 
 use crate::{
     driver::{answer, refused},
-    fake::{What, okta_error, secret_of, service},
+    fake::{Failure, okta_error, secret_of, service},
     prepare,
 };
 
@@ -16,7 +16,7 @@ fn count_creates(asked: &[String]) -> usize {
 #[test]
 fn a_lost_answer_is_observed_and_adopted() {
     let (mut okta, mut org, params) = prepare("provision", json!({}), json!({}));
-    org.fail("POST /integrations", What::LoseAnswer);
+    org.fail("POST /integrations", Failure::LoseAnswer);
     let error = refused(okta.call::<ApplyReply>(&mut org, Op::Apply, &params));
     assert_eq!((error.kind, error.effect), (ErrorKind::Unavailable, Effect::Unknown));
 
@@ -40,14 +40,14 @@ fn a_lost_answer_is_observed_and_adopted() {
 }
 
 #[test]
-fn an_adoption_that_was_cut_off_is_finished() {
+fn an_interrupted_adoption_is_finished() {
     for (cut, held) in [
-        (What::LoseAnswer, "POST /integrations/api/v1/api-services/0oaNEW1/credentials/secrets"),
-        (What::Answer(okta_error(500, "E0000009")), "/lifecycle/deactivate"),
-        (What::Answer(okta_error(403, "E0000006")), "DELETE /integrations"),
+        (Failure::LoseAnswer, "POST /integrations/api/v1/api-services/0oaNEW1/credentials/secrets"),
+        (Failure::Answer(okta_error(500, "E0000009")), "/lifecycle/deactivate"),
+        (Failure::Answer(okta_error(403, "E0000006")), "DELETE /integrations"),
     ] {
         let (mut okta, mut org, mut params) = prepare("provision", json!({}), json!({}));
-        org.fail("POST /integrations", What::LoseAnswer);
+        org.fail("POST /integrations", Failure::LoseAnswer);
         refused(okta.call::<ApplyReply>(&mut org, Op::Apply, &params));
         params["outputs"] = json!({"client_id": "0oaNEW1"});
         org.fail(held, cut);
@@ -61,7 +61,7 @@ fn an_adoption_that_was_cut_off_is_finished() {
 }
 
 #[test]
-fn a_full_integration_is_adopted_whatever_state_its_secrets_have() {
+fn an_integration_with_two_secrets_is_adopted() {
     for statuses in [["ACTIVE", "ACTIVE"], ["INACTIVE", "ACTIVE"], ["ACTIVE", "INACTIVE"]] {
         let (mut okta, mut org, params) = prepare("provision", json!({}), json!({"client_id": "0oaNEW"}));
         org.services.push(service("0oaNEW", "panw_cie", "x", &[]));
@@ -76,7 +76,7 @@ fn a_full_integration_is_adopted_whatever_state_its_secrets_have() {
 }
 
 #[test]
-fn a_stranger_of_the_same_type_stops_the_create() {
+fn an_unexpected_integration_of_the_same_type_stops_the_create() {
     let (mut okta, mut org, params) = prepare("provision", json!({}), json!({}));
     org.services.push(service("0oaSTRANGER", "panw_cie", "x", &[]));
     okta.asked.clear();
@@ -88,7 +88,7 @@ fn a_stranger_of_the_same_type_stops_the_create() {
 }
 
 #[test]
-fn what_is_observed_follows_from_the_list_and_the_outputs() {
+fn the_list_and_the_outputs_decide_what_is_observed() {
     let secret = json!({"$secret": "s"});
     let stale = json!({"$secret": "stale"});
     let table: [(&[&str], Value, Observed); 11] = [
@@ -122,7 +122,7 @@ fn what_is_observed_follows_from_the_list_and_the_outputs() {
 }
 
 #[test]
-fn a_secret_that_could_not_be_tried_is_not_replaced() {
+fn a_secret_that_could_not_be_checked_is_not_replaced() {
     let outputs = json!({"client_id": "0oaA", "client_secret": {"$secret": "s"}});
     for (answered, expected) in [
         (okta_error(500, "E0000009"), Err(ErrorKind::Unavailable)),
@@ -132,18 +132,18 @@ fn a_secret_that_could_not_be_tried_is_not_replaced() {
         let (mut okta, mut org, params) = prepare("provision", json!({}), outputs.clone());
         org.services.push(service("0oaA", "panw_cie", "x", &[]));
         okta.secrets.insert("s".into(), "CANARY-held".to_owned());
-        org.fail("POST /oauth2/v1/token", What::Answer(answered.clone()));
+        org.fail("POST /oauth2/v1/token", Failure::Answer(answered.clone()));
         let seen = okta.call::<ObserveReply>(&mut org, Op::Observe, &params);
         assert_eq!(seen.map(|seen| seen.state).map_err(|error| error.kind), expected, "{}", answered.status);
     }
 }
 
 #[test]
-fn the_log_tells_the_steps_own_creation_from_others() {
+fn the_log_distinguishes_the_steps_own_creation_from_others() {
     let attempts = json!([{"token": "run-1/provision", "at": "2026-01-01T11:59:59.9Z"}]);
     let (ours, other) = ("flowswap/0.1.0 (+intent:run-1/provision)", "Mozilla/5.0");
     let new = ["0oaA", "0oaB"];
-    let check = |events: &[(&str, &str)], fault: Option<What>, expected: Result<(Observed, Value), ErrorKind>| {
+    let check = |events: &[(&str, &str)], fault: Option<Failure>, expected: Result<(Observed, Value), ErrorKind>| {
         let (mut okta, mut org, mut params) = prepare("provision", json!({}), json!({}));
         params["attempts"] = attempts.clone();
         org.services.extend(new.iter().map(|id| service(id, "panw_cie", "x", &[])));
@@ -167,25 +167,25 @@ fn the_log_tells_the_steps_own_creation_from_others() {
     check(&[("0oaA", ours)], None, is("0oaA"));
     check(&[("0oaA", other), ("0oaB", other)], None, Ok((Observed::NotApplied, json!({}))));
     check(&[("0oaA", ours), ("0oaB", ours)], None, Ok((Observed::Unknown, json!({}))));
-    let forbidden = What::Answer(okta_error(403, "E0000006"));
+    let forbidden = Failure::Answer(okta_error(403, "E0000006"));
     check(&[("0oaA", ours)], Some(forbidden), Ok((Observed::Unknown, json!({}))));
-    check(&[("0oaA", ours)], Some(What::Answer(okta_error(500, "E0000009"))), Err(ErrorKind::Unavailable));
+    check(&[("0oaA", ours)], Some(Failure::Answer(okta_error(500, "E0000009"))), Err(ErrorKind::Unavailable));
     // Neither is the word that the log may not be read.
-    check(&[("0oaA", ours)], Some(What::Answer(okta_error(404, "E0000008"))), Err(ErrorKind::NotFound));
-    let gateway = What::Answer(crate::fake::oauth_error(403, "Forbidden"));
+    check(&[("0oaA", ours)], Some(Failure::Answer(okta_error(404, "E0000008"))), Err(ErrorKind::NotFound));
+    let gateway = Failure::Answer(crate::fake::oauth_error(403, "Forbidden"));
     check(&[("0oaA", ours)], Some(gateway), Err(ErrorKind::Unavailable));
 }
 
 #[test]
-fn a_secret_that_was_received_for_an_integration_that_is_gone_is_a_question() {
+fn a_received_secret_without_an_integration_is_unknown() {
     let (mut okta, mut org, params) = prepare("provision", json!({}), json!({"client_secret": {"$secret": "s"}}));
     let seen: ObserveReply = okta.call(&mut org, Op::Observe, &params).unwrap();
     assert_eq!(seen.state, Observed::Unknown);
-    assert!(seen.detail.ends_with("was received, and okta shows none"), "{}", seen.detail);
+    assert!(seen.detail.ends_with("but okta shows no such integration"), "{}", seen.detail);
 }
 
 #[test]
-fn undo_deletes_what_the_step_made_and_nothing_else() {
+fn undo_deletes_only_what_the_step_created() {
     let (mut okta, mut org, mut params) = prepare("provision", json!({}), json!({}));
     let made: ApplyReply = okta.call(&mut org, Op::Apply, &params).unwrap();
     params["outputs"] = serde_json::to_value(made.outputs).unwrap();
@@ -202,14 +202,14 @@ fn undo_deletes_what_the_step_made_and_nothing_else() {
     params["step"]["proposal"]["payload"]["existing"] = json!(["0oaFOREIGN"]);
     params["outputs"] = json!({"client_id": "0oaFOREIGN"});
     let error = refused(okta.call::<ApplyReply>(&mut org, Op::Undo, &params));
-    assert!(error.message.contains("was there before the plan"), "{}", error.message);
+    assert!(error.message.contains("existed before the plan"), "{}", error.message);
     assert_eq!(okta.asked, Vec::<String>::new());
 }
 
 #[test]
 fn an_integration_that_survives_its_deletion_is_reported() {
     let (mut okta, mut org, params) = prepare("provision", json!({}), json!({"client_id": "0oaFOREIGN"}));
-    org.fail("DELETE /integrations", What::Answer(answer(204, Value::Null)));
+    org.fail("DELETE /integrations", Failure::Answer(answer(204, Value::Null)));
     let error = refused(okta.call::<ApplyReply>(&mut org, Op::Undo, &params));
     assert_eq!((error.kind, error.effect), (ErrorKind::Conflict, Effect::Unknown));
 }
@@ -225,18 +225,18 @@ fn failures_of_the_create_keep_their_effect() {
     for (given, kind, effect) in table {
         let (mut okta, mut org, params) = prepare("provision", json!({}), json!({}));
         let status = given.status;
-        org.fail("POST /integrations", What::Answer(given));
+        org.fail("POST /integrations", Failure::Answer(given));
         let error = refused(okta.call::<ApplyReply>(&mut org, Op::Apply, &params));
         assert_eq!((error.kind, error.effect), (kind, effect), "{status}: {}", error.message);
     }
 }
 
 #[test]
-fn other_scopes_than_asked_for_are_seen() {
+fn scopes_that_differ_from_the_request_are_reported() {
     let (mut okta, mut org, params) = prepare("provision", json!({}), json!({}));
     let mut shown = service("0oaNEW", "panw_cie", "x", &["okta.users.read"]);
     shown["clientSecret"] = json!("CANARY-1");
-    org.fail("POST /integrations", What::Answer(answer(201, shown)));
+    org.fail("POST /integrations", Failure::Answer(answer(201, shown)));
     let made: ApplyReply = okta.call(&mut org, Op::Apply, &params).unwrap();
     assert_eq!(crate::driver::results(&made.evidence), ["created: Pass", "granted-scopes: Fail"]);
 }

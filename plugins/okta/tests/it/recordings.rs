@@ -1,6 +1,6 @@
 //! Recorded answers of the real API (okta/terraform-provider-okta's own recordings) decode and mean the same.
 //!
-//! The recordings lie beside the repository, or where `FLOWSWAP_SHARED` says; without them these tests say so.
+//! The recordings are next to the repository, or in `FLOWSWAP_SHARED`. Without them these tests report `skipped`.
 
 use std::{io::Write, path::PathBuf};
 
@@ -21,7 +21,7 @@ fn load(name: &str) -> Option<Vec<Value>> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let path = shared.unwrap_or_else(beside).join("recordings/okta").join(name);
     let Ok(text) = std::fs::read_to_string(&path) else {
-        // Straight to the stream, as the test runner would keep a printed line of a passed test to itself.
+        // Written directly to the stream, because the test runner hides printed lines of passed tests.
         let mut stderr = std::io::stderr();
         writeln!(stderr, "skipped: no recording {}", path.display()).unwrap();
         return None;
@@ -98,7 +98,7 @@ fn a_recorded_integration_is_created_and_recognized() {
         assert_eq!(made.outputs["client_id"], created.body["id"]);
 
         let read = replay(find(&exchanges, "GET", "/api-services/"));
-        // That the secret is the client's is no part of the recording.
+        // The recording does not show whether the secret is the client's.
         let token = json!({"access_token": "CANARY-token", "token_type": "Bearer", "expires_in": 3600, "scope": ""});
         let mut world = |ask: &HttpAsk| match ask.method.as_str() {
             "POST" => Ok(answer(200, token.clone())),
@@ -147,7 +147,7 @@ fn a_recorded_app_is_deactivated_activated_and_deleted() {
 }
 
 #[test]
-fn a_recorded_missing_feature_is_no_failure_of_the_credential() {
+fn a_recorded_missing_feature_is_not_a_credential_error() {
     let Some(exchanges) = load("error-401-feature.json") else { return };
     let refusal = exchanges.iter().find(|e| e["response"]["status"] == 401).map(|e| replay(&e["response"])).unwrap();
     let inputs = json!({"client_id": "0oaNEW", "client_secret": {"$secret": "held"}});

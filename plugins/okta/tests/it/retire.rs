@@ -1,24 +1,24 @@
-//! Retiring and purging: only the app of the plan, only in the right state, and what okta shows afterwards.
+//! Retiring and purging: only the app of the plan, only in the right state, and only if Okta shows the result.
 
 use flowswap_contract::{ApplyReply, Effect, ErrorKind, ObserveReply, Observed, Op};
 use serde_json::{Value, json};
 
 use crate::{
     driver::{answer, refused},
-    fake::{FakeOkta, What},
+    fake::{Failure, FakeOkta},
     prepare,
 };
 
 type Change = fn(&mut FakeOkta, &mut Value);
 
-/// Puts another status on the legacy client.
+/// Sets the status of the legacy client.
 macro_rules! status {
     ($status:literal) => {
         |org, _| org.app("0oaLEGACY")["status"] = json!($status)
     };
 }
 
-/// Whoever got a token of it within the hour may use it, whichever directory that is.
+/// Any directory that got a token of the client within the hour may still use it.
 #[test]
 fn a_client_whose_token_may_be_in_use_is_not_deactivated() {
     for (date, is_done) in [("12:05", false), ("13:20", false), ("13:21", true)] {
@@ -66,23 +66,23 @@ fn each_step_does_no_more_than_is_needed() {
 }
 
 #[test]
-fn another_object_is_never_touched() {
+fn another_app_is_never_changed() {
     let other_client: Change = |org, _| {
         org.app("0oaLEGACY")["status"] = json!("INACTIVE");
         org.app("0oaLEGACY")["credentials"]["oauthClient"]["client_id"] = json!("0oaELSE");
     };
-    let relabelled: Change = |org, _| {
+    let relabeled: Change = |org, _| {
         org.app("0oaLEGACY")["status"] = json!("INACTIVE");
         org.app("0oaLEGACY")["label"] = json!("In use again");
     };
     let gone: Change = |org, _| org.apps.retain(|app| app["id"] != "0oaLEGACY");
     let table: [(Op, &str, Change, ErrorKind, &str); 7] = [
-        (Op::Apply, "retire", other_client, ErrorKind::Conflict, "another client id"),
-        (Op::Undo, "retire", other_client, ErrorKind::Conflict, "another client id"),
-        (Op::Apply, "purge", other_client, ErrorKind::Conflict, "another client id"),
-        (Op::Apply, "purge", relabelled, ErrorKind::Conflict, "another label"),
+        (Op::Apply, "retire", other_client, ErrorKind::Conflict, "a different client ID"),
+        (Op::Undo, "retire", other_client, ErrorKind::Conflict, "a different client ID"),
+        (Op::Apply, "purge", other_client, ErrorKind::Conflict, "a different client ID"),
+        (Op::Apply, "purge", relabeled, ErrorKind::Conflict, "a different label"),
         (Op::Apply, "purge", |_, _| {}, ErrorKind::Conflict, "is ACTIVE"),
-        (Op::Undo, "retire", gone, ErrorKind::NotFound, "does not exist any more"),
+        (Op::Undo, "retire", gone, ErrorKind::NotFound, "no longer exists"),
         (Op::Undo, "purge", gone, ErrorKind::Unsupported, "undo of purge"),
     ];
     for (op, phase, change, kind, expected) in table {
@@ -96,7 +96,7 @@ fn another_object_is_never_touched() {
 }
 
 #[test]
-fn an_agreement_without_effect_is_reported() {
+fn a_success_without_an_effect_is_reported() {
     for (op, phase, at, before) in [
         (Op::Apply, "retire", "/lifecycle/deactivate", "ACTIVE"),
         (Op::Undo, "retire", "/lifecycle/activate", "INACTIVE"),
@@ -104,14 +104,14 @@ fn an_agreement_without_effect_is_reported() {
     ] {
         let (mut okta, mut org, params) = prepare(phase, json!({}), json!({}));
         org.app("0oaLEGACY")["status"] = json!(before);
-        org.fail(at, What::Answer(answer(200, json!({}))));
+        org.fail(at, Failure::Answer(answer(200, json!({}))));
         let error = refused(okta.call::<ApplyReply>(&mut org, op, &params));
         assert_eq!((error.kind, error.effect), (ErrorKind::Conflict, Effect::Unknown), "{op} {phase}");
     }
 }
 
 #[test]
-fn observation_tells_status_and_absence() {
+fn observe_reports_the_status_or_the_absence() {
     let gone: Change = |org, _| org.apps.retain(|app| app["id"] != "0oaLEGACY");
     let table: [(&str, Change, Observed); 8] = [
         ("retire", status!("ACTIVE"), Observed::NotApplied),

@@ -1,16 +1,16 @@
-//! Who is connected as whom, from every order of tokens of both clients and of flowswap.
+//! Which client a directory uses, from every order of tokens of both clients and of flowswap.
 
 use flowswap_contract::{ErrorKind, ObserveReply, Observed, Op, Role};
 use serde_json::{Value, json};
 
 use crate::{
     driver::{answer, refused, step_params},
-    fake::{FakeOkta, What, okta_error},
+    fake::{Failure, FakeOkta, okta_error},
     open,
 };
 
-/// Tokens, each as `MM:SSx`, time after noon and who: the directory as the [S]ervice or the [L]egacy client, refused as
-/// the one or the other (`s`, `l`), flowswap as the service client (`F`).
+/// Writes tokens, each as `MM:SSx`: the time after noon and who got it. That is the directory as the service client (`S`) or the
+/// legacy client (`L`), the directory refused as either (`s`, `l`), or flowswap as the service client (`F`).
 fn write_log(org: &mut FakeOkta, tokens: &str) {
     try_client(org);
     for token in tokens.split_whitespace() {
@@ -27,7 +27,7 @@ fn write_log(org: &mut FakeOkta, tokens: &str) {
     }
 }
 
-/// What `prove` leaves: before any swap flowswap itself got a token as the service client.
+/// Logs what `prove` leaves: flowswap itself got a token as the service client before any swap.
 fn try_client(org: &mut FakeOkta) {
     org.log_token("0oaNEW", "flowswap/0.1.0 (+intent:run/prove)", "SUCCESS", "2026-01-01T11:59:00.000Z");
 }
@@ -49,7 +49,7 @@ fn observe(org: &mut FakeOkta, previous: Option<&str>) -> (ObserveReply, usize) 
     (seen, okta.asked.len())
 }
 
-/// The state, and for one that is applied when it was.
+/// The state, with the time if it is applied.
 fn summary(seen: &ObserveReply) -> String {
     match seen.outputs.get("swapped_at") {
         Some(at) => format!("{:?} {}", seen.state, at.as_str().unwrap()),
@@ -58,7 +58,7 @@ fn summary(seen: &ObserveReply) -> String {
 }
 
 #[test]
-fn the_order_of_the_tokens_tells_the_connection() {
+fn the_order_of_the_tokens_shows_the_connection() {
     let applied = |time: &str| format!("Applied 2026-01-01T12:{time}Z");
     let (no, unclear) = ("NotApplied".to_owned(), "Unknown".to_owned());
     let table = [
@@ -71,7 +71,7 @@ fn the_order_of_the_tokens_tells_the_connection() {
         ("00:00L 03:00S", applied("03:00")),
         ("00:00L 03:00S 05:00S", applied("03:00")),
         ("03:00S", applied("03:00")),
-        // A sync that ran while the person clicked.
+        // A sync that was running while the person clicked.
         ("00:00L 03:00S 03:20L", unclear.clone()),
         ("00:00L 03:00S 03:20L 08:20S 13:20S", applied("08:20")),
         // Tested and not submitted.
@@ -80,7 +80,7 @@ fn the_order_of_the_tokens_tells_the_connection() {
         ("03:00S 08:00S 09:00L", unclear.clone()),
         ("03:00S 08:00S 09:00L 10:00L", unclear.clone()),
         ("03:00S 08:00S 09:00L 09:10L 59:00L", unclear.clone()),
-        // Refused ones and flowswap's own change nothing.
+        // Refused requests and flowswap's own change nothing.
         ("03:00S 08:00l 09:00l", applied("03:00")),
         ("03:00S 08:00L 09:00F 13:00L", unclear.clone()),
         ("03:00S 08:00L 09:00F", unclear.clone()),
@@ -98,24 +98,24 @@ fn the_order_of_the_tokens_tells_the_connection() {
             org.log_token("0oaOTHER", "CIE/1.0", "SUCCESS", "2026-01-01T12:59:00.000Z");
             let (seen, asked) = observe(&mut org, Some("0oaLEGACY-client"));
             assert_eq!(summary(&seen), expected, "{tokens}: {}", seen.detail);
-            // Only a way back is compared with sign-ins.
+            // Only a rollback is compared with sign-ins.
             let looks = if seen.state == Observed::Unknown && tokens.contains('S') { 3 } else { 2 };
             assert_eq!(asked, looks, "{tokens}");
         }
     }
 }
 
-/// What is done is taken back only by what nothing else explains. Times are `HH:MM`; `C` is a sign-in's token of the
-/// legacy client, `R` its refresh token.
+/// Only tokens without another explanation show a rollback. Times are `HH:MM`; `C` is a sign-in's token of the legacy client, `R` its
+/// refresh token.
 #[test]
-fn a_done_step_is_undone_only_by_what_no_sign_in_explains() {
+fn only_tokens_without_a_sign_in_show_a_rollback() {
     let table = [
         ("12:00S 12:05S", Observed::Applied),
-        // The service client may be in use yet, and the event of that be late.
+        // The service client may still be in use, and its event may be late.
         ("12:00S 12:30L 13:19L", Observed::Unknown),
         ("12:00S 12:30L 13:20L", Observed::NotApplied),
         ("12:00S 12:30L 12:40L 13:00S", Observed::Applied),
-        // One token, or two of one moment.
+        // One token, or two at the same moment.
         ("12:00S 14:30L", Observed::Unknown),
         ("12:00S 14:30L 14:39L", Observed::Unknown),
         // Two sign-ins, each with its test.
@@ -126,10 +126,10 @@ fn a_done_step_is_undone_only_by_what_no_sign_in_explains() {
         ("12:00S 13:30C 13:30R 13:33L 13:43L", Observed::NotApplied),
     ];
     let never = ["", "12:00L 12:10L"];
-    // The world is as before for a step that was not seen to be done; one that was cannot be told then.
+    // If flowswap never saw the swap, it is not applied. If it did, the answer is unknown.
     let lost =
         never.into_iter().flat_map(|tokens| [(tokens, false, Observed::NotApplied), (tokens, true, Observed::Unknown)]);
-    // Whether the journal has the step as done changes nothing once the service client got a token: what follows deletes it.
+    // Once the service client got a token, the journal's view of the step changes nothing: the next step deletes the client.
     let told = table.into_iter().flat_map(|(tokens, seen)| [(tokens, false, seen), (tokens, true, seen)]);
     for (tokens, is_done, expected) in lost.chain(told) {
         let mut org = FakeOkta::new();
@@ -155,10 +155,10 @@ fn a_done_step_is_undone_only_by_what_no_sign_in_explains() {
     }
 }
 
-/// A person has the new secret, or said that it is in use, and the log does not show it, which may be late.
+/// A person has the new secret or confirmed the step, and the log, which may be late, does not show it.
 #[test]
-fn what_a_person_may_have_done_is_not_ruled_out_by_a_silent_log() {
-    // The org's clock is an hour behind this machine's, which says noon.
+fn a_silent_log_does_not_rule_out_what_a_person_may_have_done() {
+    // The org's clock is an hour behind this machine's, which shows noon.
     let table = [
         ("", Some("12:00"), Observed::Unknown),
         ("10:55L 11:00L", Some("12:00"), Observed::Unknown),
@@ -166,7 +166,7 @@ fn what_a_person_may_have_done_is_not_ruled_out_by_a_silent_log() {
         ("11:05L 12:20L", Some("12:00"), Observed::NotApplied),
         ("12:15L 12:20L", Some("12:00"), Observed::Unknown),
         ("12:15L 12:25L", Some("12:00"), Observed::NotApplied),
-        // What was said an hour ago.
+        // The person confirmed an hour ago.
         ("10:05L 11:20L", Some("11:00"), Observed::NotApplied),
         ("10:05L 11:19L", Some("11:00"), Observed::Unknown),
         ("11:05L 12:20L", None, Observed::NotApplied),
@@ -187,7 +187,7 @@ fn what_a_person_may_have_done_is_not_ruled_out_by_a_silent_log() {
     }
 }
 
-/// All orders of up to six tokens, five minutes apart, against the rule in its shortest form.
+/// Compares all orders of up to six tokens, five minutes apart, with the rule in its shortest form.
 #[test]
 fn every_order_follows_the_rule() {
     let mut looked = 0;
@@ -203,7 +203,7 @@ fn every_order_follows_the_rule() {
                     let first = since + letters[since..].find('S').unwrap();
                     format!("Applied 2026-01-01T12:{:02}:00Z", first * 5)
                 }
-                // All within the hour that the service client's last token lives.
+                // All tokens are within the hour that the service client's last token lives.
                 Some(_) => "Unknown".to_owned(),
                 None => "NotApplied".to_owned(),
             };
@@ -227,9 +227,9 @@ fn without_a_known_legacy_client_the_service_client_decides() {
     }
 }
 
-/// The silence of a log counts that shows what flowswap did as the client, or where nobody was asked to connect it.
+/// A silent log counts only if it shows flowswap's own requests as the client, or if nobody was asked to connect it.
 #[test]
-fn a_log_that_does_not_show_our_own_token_says_nothing_by_its_silence() {
+fn a_log_without_our_own_token_proves_nothing() {
     for (shows_us, is_begun, expected) in
         [(true, true, Observed::NotApplied), (false, true, Observed::Unknown), (false, false, Observed::NotApplied)]
     {
@@ -247,9 +247,9 @@ fn a_log_that_does_not_show_our_own_token_says_nothing_by_its_silence() {
     }
 }
 
-/// Silence about it would make every tested client a swapped one.
+/// Otherwise every tested client would count as swapped.
 #[test]
-fn a_swap_that_does_not_speak_of_the_legacy_client_is_refused() {
+fn a_swap_without_the_legacy_client_key_is_refused() {
     let mut params = swap(None);
     params["step"]["proposal"]["payload"] = json!({"name": "acme"});
     let error = refused(open().call::<ObserveReply>(&mut FakeOkta::new(), Op::Observe, params));
@@ -258,7 +258,7 @@ fn a_swap_that_does_not_speak_of_the_legacy_client_is_refused() {
 }
 
 #[test]
-fn what_was_expected_and_seen_is_told() {
+fn the_details_say_what_flowswap_expected_and_saw() {
     let table = [
         "00:00L 01:00F",
         "00:00L 03:00s 05:00L 06:00l",
@@ -279,9 +279,9 @@ fn what_was_expected_and_seen_is_told() {
     insta::assert_snapshot!("witness-details", told.join("\n"));
 }
 
-/// A swap of last week: the log's newest page does not reach back to its beginning.
+/// For a swap of last week, the log's newest page does not reach back to its start.
 #[test]
-fn a_busy_log_is_looked_at_from_both_ends() {
+fn a_busy_log_is_read_from_both_ends() {
     let mut org = FakeOkta::new();
     let at = |minute: u32| format!("2026-01-01T{:02}:{:02}:00.000Z", minute / 60, minute % 60);
     for minute in 0..150 {
@@ -290,7 +290,7 @@ fn a_busy_log_is_looked_at_from_both_ends() {
     }
     let (seen, asked) = observe(&mut org, Some("0oaLEGACY-client"));
     assert_eq!((summary(&seen).as_str(), asked), ("Applied 2026-01-01T00:20:00Z", 3));
-    // A legacy client that was refused for hours got its last token before.
+    // A legacy client that was refused for hours got its last token before that.
     for minute in 150..270 {
         org.log_token("0oaLEGACY-client", "CIE/1.0", "FAILURE", &at(minute));
     }
@@ -301,14 +301,14 @@ fn a_busy_log_is_looked_at_from_both_ends() {
 }
 
 #[test]
-fn whoever_may_not_read_the_log_sees_nothing() {
+fn the_state_is_unknown_if_the_token_may_not_read_the_log() {
     let (mut okta, mut org) = (open(), FakeOkta::new());
-    org.fail("/api/v1/logs", What::Answer(okta_error(403, "E0000006")));
+    org.fail("/api/v1/logs", Failure::Answer(okta_error(403, "E0000006")));
     let seen: ObserveReply = okta.call(&mut org, Op::Observe, swap(None)).unwrap();
     assert_eq!(seen.state, Observed::Unknown, "{}", seen.detail);
     assert!(seen.detail.contains("403 E0000006"), "{}", seen.detail);
-    // A proxy's word is not Okta's, and passes perhaps.
-    org.fail("/api/v1/logs", What::Answer(answer(403, json!({"message": "blocked"}))));
+    // A proxy's answer is not Okta's, and may pass.
+    org.fail("/api/v1/logs", Failure::Answer(answer(403, json!({"message": "blocked"}))));
     let error = refused(okta.call::<ObserveReply>(&mut org, Op::Observe, swap(None)));
     assert_eq!(error.kind, ErrorKind::Unavailable);
 }
@@ -334,12 +334,12 @@ fn second_opinion(tokens: &str, previous: Option<&str>, swapped_at: Option<&str>
     open().call(&mut org, Op::Observe, params).unwrap()
 }
 
-/// When nobody uses the legacy client, and when nobody uses the service client.
+/// The log must show when nobody uses the legacy client, or nobody uses the service client.
 #[test]
-fn what_a_directory_shows_is_borne_out_by_the_log() {
+fn the_log_confirms_what_a_directory_shows() {
     use Observed::{Applied, NotApplied, Unknown};
     let table = [
-        // On the service client. The legacy client may be in use yet, whether a token of it is seen or not.
+        // On the service client. The legacy client may still be in use, whether the log shows a token of it or not.
         ("12:03S", Unknown),
         ("12:03S 13:22S", Unknown),
         ("12:03S 13:25S", Applied),
@@ -348,24 +348,24 @@ fn what_a_directory_shows_is_borne_out_by_the_log() {
         ("12:03S 12:08L 13:27S", Unknown),
         ("12:03S 12:08L 13:28S", Applied),
         ("12:03S 13:25S 13:30l", Applied),
-        // Back on the legacy client, and the service client may be in use yet.
+        // Back on the legacy client, but the service client may still be in use.
         ("12:06S 12:10L 13:25L", Unknown),
         ("12:06S 12:10L 13:26L", NotApplied),
         ("12:06S 13:26L", Unknown),
         ("12:06S 13:26L 13:27L", NotApplied),
-        // The swap is later than what the log shows of the service client, which is the connection test's.
+        // The swap is later than the service client's only request in the log, which is the connection test's.
         ("11:30S 12:10L 13:24L", Unknown),
         ("11:30S 12:10L 13:25L", NotApplied),
-        // A connection that is refused is none, and whoever is refused is there.
+        // A refused client is not a working connection, but a refusal shows that somebody still uses the client.
         ("12:06S 12:10l 13:26l", Unknown),
         ("12:06S 12:10L 13:26l 13:31l", Unknown),
         ("12:06S 12:10L 13:26L 13:31l", Unknown),
         ("12:06S 12:10L 12:15s 13:26L", Unknown),
         ("12:06S 12:10L 12:15s 13:35L", Unknown),
         ("12:06S 12:20L 12:15s 13:35L", NotApplied),
-        // Somebody else is connected as the legacy client, too.
+        // Somebody else uses the legacy client too.
         ("12:01S 12:05L 12:06S 12:10L 12:11S 12:15L 12:16S 12:20L", Unknown),
-        // A log that does not show a request as the service client says nothing by that.
+        // A log without a request as the service client proves nothing.
         ("", Unknown),
         ("12:10L 15:00L", Unknown),
     ];
@@ -373,14 +373,14 @@ fn what_a_directory_shows_is_borne_out_by_the_log() {
         let seen = second_opinion(tokens, Some("0oaLEGACY-client"), Some("2026-01-01T12:00:00Z"));
         assert_eq!(seen.state, expected, "{tokens}: {}", seen.detail);
     }
-    // Where the directory does not date its swap, the first request as the service client does.
+    // If the directory does not state the time of its swap, the first request as the service client does.
     for (tokens, expected) in
         [("12:03S 13:22S", Unknown), ("12:03S 13:23S", Applied), ("11:30S 12:10L 12:50L", NotApplied)]
     {
         let seen = second_opinion(tokens, Some("0oaLEGACY-client"), None);
         assert_eq!(seen.state, expected, "{tokens}: {}", seen.detail);
     }
-    // Where nobody knows the legacy client, nothing shows that the directory is back.
+    // If the legacy client is unknown, nothing shows that the directory is back.
     for (tokens, expected) in [("12:03S 13:22S", Unknown), ("12:03S 13:25S", Applied)] {
         let seen = second_opinion(tokens, None, Some("2026-01-01T12:00:00Z"));
         assert_eq!(seen.state, expected, "{tokens}: {}", seen.detail);

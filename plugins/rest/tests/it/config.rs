@@ -1,4 +1,4 @@
-//! Malformed descriptions: each complaint names its key path. And the README's example, which must be the tests' own.
+//! Malformed descriptions: each error names its key path. The README's example must be the description that the tests use.
 
 use flowswap_contract::{ErrorKind, Role};
 use flowswap_rest::Rest;
@@ -9,7 +9,7 @@ use crate::{
     table,
 };
 
-/// The tests' description with the value at `pointer` replaced, or taken out.
+/// The tests' description with the value at `pointer` replaced or removed.
 fn changed(pointer: &str, value: Option<Value>) -> Value {
     let mut table = table();
     let (parent, key) = pointer.rsplit_once('/').unwrap();
@@ -22,7 +22,7 @@ fn changed(pointer: &str, value: Option<Value>) -> Value {
 }
 
 #[test]
-fn complaints_name_the_key() {
+fn errors_name_the_key() {
     let none = None::<Value>;
     let table = [
         ("/base_url", none.clone(), "`base_url` is missing"),
@@ -42,15 +42,15 @@ fn complaints_name_the_key() {
         ("/healthy", Some(json!([1])), "`healthy` must be a list of strings"),
         ("/id", Some(json!("")), "`id` must not be empty"),
         ("/id", Some(json!(7)), "`id` must be a string"),
-        ("/id", none.clone(), "`id` is missing, and so are `name` and `domain`"),
+        ("/id", none.clone(), "`id` is missing; set `id`, or `name` or `domain`"),
         ("/read", none.clone(), "`read` is missing"),
         ("/read/path", none.clone(), "`read.path` is missing"),
-        ("/read/path", Some(json!("v1")), "`read.path` must begin with a slash"),
-        ("/read/path", Some(json!("/v1/$client_id")), "`read.path` names $client_id, which is not there"),
+        ("/read/path", Some(json!("v1")), "`read.path` must start with a slash"),
+        ("/read/path", Some(json!("/v1/$client_id")), "`read.path` names $client_id, which is not available here"),
         ("/read/method", Some(json!("POST")), "`read.method` must be GET"),
         ("/read/body", Some(json!({})), "`read.body` is unknown here"),
         ("/test/method", Some(json!("BREW")), "`test.method` must be POST"),
-        ("/test/method", Some(json!("PUT")), "`test.method` must be POST or GET: a test changes nothing, and PUT does"),
+        ("/test/method", Some(json!("PUT")), "`test.method` must be POST or GET: a test changes nothing, but PUT does"),
         ("/test/method", Some(json!("patch")), "`test.method` must be POST or GET"),
         ("/test/method", Some(json!("DELETE")), "`test.method` must be POST or GET"),
         ("/gone/equals", none.clone(), "`gone.equals` is missing"),
@@ -59,13 +59,17 @@ fn complaints_name_the_key() {
         ("/gone/status", Some(json!(200)), "`gone.status` must be a number from 400 to 499"),
         ("/gone/code", Some(json!("x")), "`gone.code` is unknown here"),
         ("/list/items", Some(json!("x")), "`list.items` must be a JSON pointer"),
-        ("/test/method", Some(json!("GET")), "`test.body` cannot go with GET"),
+        ("/test/method", Some(json!("GET")), "`test.body` must be absent with GET"),
         ("/test/passed", none.clone(), "`test.passed` is missing"),
         ("/test/passed/pointer", none.clone(), "`test.passed.pointer` is missing"),
         ("/test/passed/equals", none.clone(), "`test.passed.equals` is missing"),
         ("/test/passed/equal", Some(json!(1)), "`test.passed.equal` is unknown here"),
         ("/test/receipt", Some(json!("receipt")), "`test.receipt` must be a JSON pointer such as /receipt"),
-        ("/test/body/receipt", Some(json!("$receipt")), "`test.body.receipt` names $receipt, which is not there"),
+        (
+            "/test/body/receipt",
+            Some(json!("$receipt")),
+            "`test.body.receipt` names $receipt, which is not available here",
+        ),
         ("/submit", none.clone(), "`submit` is missing"),
         ("/submit/path", Some(json!("/x/$client_secret")), "`submit.path` must not contain $client_secret"),
         (
@@ -74,7 +78,11 @@ fn complaints_name_the_key() {
             "`submit.body.note` must not contain $client_secret",
         ),
         ("/submit/headers", Some(json!({"X-Key": "$client_secret"})), "`submit.headers.X-Key` must not contain"),
-        ("/submit/headers", Some(json!({"Authorization": "x"})), "`submit.headers.Authorization` is set by flowswap"),
+        (
+            "/submit/headers",
+            Some(json!({"Authorization": "x"})),
+            "`submit.headers.Authorization` must be absent: flowswap sets",
+        ),
         ("/submit/headers", Some(json!({"X-A": 1})), "`submit.headers.X-A` must be a string"),
         ("/restore/body", Some(json!({"s": "$client_secret"})), "`restore.body.s` names $client_secret"),
         ("/restore/paht", Some(json!("/x")), "`restore.paht` is unknown here"),
@@ -89,23 +97,23 @@ fn complaints_name_the_key() {
 }
 
 #[test]
-fn a_search_needs_a_list() {
+fn a_search_requires_a_list() {
     let mut config = changed("/id", None);
     config["name"] = json!("tenant1");
     config.as_object_mut().unwrap().remove("list");
     let error = refused(Driver::<Rest>::open(Role::Directory, config).map(drop));
-    assert_eq!(error.message, "`list` is missing, and without `id` it is needed");
+    assert_eq!(error.message, "`list` is missing; it is required without `id`");
 }
 
 #[test]
-fn the_credential_is_needed() {
+fn the_credential_is_required() {
     let Value::Object(config) = table() else { unreachable!() };
     let error = refused(Driver::<Rest>::open_with(Role::Directory, config, [].into()).map(drop));
     assert_eq!(error.message, "`credential` is missing");
 }
 
 #[test]
-fn the_example_of_the_readme_is_the_description_that_is_tested() {
+fn the_readme_example_is_the_tested_description() {
     let readme = include_str!("../../README.md");
     let example = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let mut read = read_toml(example);
@@ -123,7 +131,7 @@ fn every_key_is_in_the_readme() {
     }
 }
 
-/// Just enough TOML for the example: tables, and values that are JSON but for `=` in inline tables.
+/// Just enough TOML for the example: tables, and values that are JSON except for `=` in inline tables.
 fn read_toml(text: &str) -> Value {
     let mut root = json!({});
     let mut path = String::new();

@@ -59,9 +59,9 @@ fn a_search_finds_exactly_one() {
 }
 
 #[test]
-fn lists_that_lead_astray_are_refused() {
+fn malformed_and_endless_lists_are_refused() {
     for (page, expected) in [
-        (json!({"directories": [], "next": "same"}), "has pages without end"),
+        (json!({"directories": [], "next": "same"}), "has endless pages"),
         (json!({"directories": {}}), "`list.items`"),
         (json!([]), "`list.items`"),
         (
@@ -69,8 +69,8 @@ fn lists_that_lead_astray_are_refused() {
             "`list.next`: the directory's answer has no cursor at /next",
         ),
         (json!({"directories": [], "next": true}), "`list.next`"),
-        (json!({"directories": ["dir-1"]}), "`list.items`: the list at /directories has an item that is no object"),
-        (json!({"directories": [null]}), "has an item that is no object"),
+        (json!({"directories": ["dir-1"]}), "`list.items`: the list at /directories has an item that is not an object"),
+        (json!({"directories": [null]}), "has an item that is not an object"),
         (json!({"directories": [{"name": "tenant1"}]}), "`fields.id`: the directory's answer has nothing at /id"),
         (json!({"directories": [{"id": "dir-1"}]}), "`fields.name`: the directory's answer has nothing at /name"),
         (
@@ -87,7 +87,7 @@ fn lists_that_lead_astray_are_refused() {
 }
 
 #[test]
-fn what_an_answer_shows_is_understood() {
+fn fields_of_an_answer_are_read() {
     type Seen = fn(&DirectoryInventory) -> String;
     let table: [(&str, Value, Seen, &str); 21] = [
         ("/type", json!("azure"), |d| format!("{:?}", d.flow), "NotOkta"),
@@ -135,7 +135,7 @@ fn what_an_answer_shows_is_understood() {
 }
 
 #[test]
-fn what_an_answer_does_not_show_is_named() {
+fn missing_and_malformed_fields_are_named() {
     let table = [
         ("/id", Value::Null, "`fields.id`: the directory's answer has nothing at /id"),
         ("/name", Value::Null, "`fields.name`: the directory's answer has nothing at /name"),
@@ -157,7 +157,7 @@ fn what_an_answer_does_not_show_is_named() {
 }
 
 #[test]
-fn words_that_nobody_explained_tell_nothing() {
+fn unexplained_words_say_nothing() {
     let mut config = table();
     config.as_object_mut().unwrap().remove("healthy");
     let inventory = detect(&mut open(config), &mut FakeGateway::new());
@@ -171,7 +171,7 @@ fn the_plan_is_complete() {
 }
 
 #[test]
-fn without_restore_a_person_has_to_act_and_reads_how() {
+fn without_restore_the_plan_instructs_a_person() {
     let mut config = table();
     config.as_object_mut().unwrap().remove("restore");
     let (mut rest, mut gateway) = (open(config), FakeGateway::new());
@@ -200,7 +200,7 @@ fn access_is_checked_without_writing() {
 }
 
 #[test]
-fn templates_reach_the_wire() {
+fn requests_have_filled_templates() {
     let mut config = table();
     config["id"] = json!("a/b ü");
     config["auth_scheme"] = json!("Token");

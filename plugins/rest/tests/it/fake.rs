@@ -1,4 +1,4 @@
-//! A small gateway in memory: five directories in pages of two, one receipt, one way back.
+//! A small gateway in memory: five directories in pages of two, one receipt, and one restore.
 
 use flowswap_contract::{Auth, Body, Error, Handle, HttpAnswer, HttpAsk};
 use serde_json::{Value, json};
@@ -9,13 +9,13 @@ const ORIGIN: &str = "https://gateway.cie.test";
 
 pub(crate) struct FakeGateway {
     pub(crate) directories: Vec<Value>,
-    /// What `restore` goes back to.
+    /// The connection that `restore` brings back.
     pub(crate) previous: Option<Value>,
-    /// Client id and secret of a passed test.
+    /// The client id and secret of a passed test.
     pub(crate) tested: Option<(String, String)>,
-    /// The next request whose path contains this is answered so, and nothing is done.
+    /// The next request whose path contains this gets this answer and has no effect.
     pub(crate) refusal: Option<(&'static str, HttpAnswer)>,
-    /// The `Date` of its answers; none where it has none.
+    /// The `Date` of its answers, if any.
     pub(crate) date: Option<&'static str>,
     /// The answer to the next request whose path contains this is lost.
     pub(crate) lose: Option<&'static str>,
@@ -43,7 +43,7 @@ impl FakeGateway {
         }
     }
 
-    /// The directory that the tests are about.
+    /// The directory under test.
     pub(crate) fn directory(&mut self) -> &mut Value {
         &mut self.directories[1]
     }

@@ -1,4 +1,4 @@
-//! The plugin as the host drives it, against a gateway in memory; and the example of the README, which must work.
+//! The plugin as the host drives it, against a gateway in memory. The README's example must work too.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 

@@ -1,4 +1,4 @@
-//! What the interface's refusals become: kind, effect, message, and nothing that was not pointed at; and who gave them.
+//! Refusals become errors with kind, effect, and message. They repeat only what the description points at, and say who refused.
 
 use flowswap_contract::{ApplyReply, Effect, ErrorKind, HttpAnswer, HttpAsk, ObserveReply, Op};
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ fn refusals_have_kind_and_effect() {
 }
 
 #[test]
-fn what_the_description_does_not_know_may_be_of_something_in_between() {
+fn an_undescribed_refusal_may_come_from_a_proxy() {
     let table: [(u16, Value); 9] = [
         (302, error(302, "moved").body),
         (401, Value::Null),
@@ -61,7 +61,7 @@ fn what_the_description_does_not_know_may_be_of_something_in_between() {
         gateway.refusal = Some(("/reconnect", answer(status, body.clone())));
         let refusal = refused(rest.call::<ApplyReply>(&mut gateway, Op::Apply, &params));
         assert_eq!((refusal.kind, refusal.effect), (ErrorKind::Unavailable, Effect::Unknown), "{status} {body}");
-        let expected = "something in between may have answered, and not the directory, to `submit the new credentials`";
+        let expected = "something between this machine and the directory may have answered the request to submit the new credentials";
         assert!(refusal.message.starts_with(expected), "{}", refusal.message);
         assert_eq!(refusal.context["answered_by"], "foreign");
 
@@ -71,23 +71,33 @@ fn what_the_description_does_not_know_may_be_of_something_in_between() {
     }
 }
 
-/// What the list says when the directory itself is answered with the described 404.
+/// Each row: what the list shows while the directory answers with the described 404.
 #[test]
-fn gone_takes_the_described_refusal_and_a_list_that_lacks_it() {
+fn a_directory_is_gone_if_the_refusal_matches_and_the_list_lacks_it() {
     let gone = || answer(404, json!({"error": {"code": "not_found", "message": "there is no directory dir-1"}}));
     let listed = |id: &str| answer(200, json!({"directories": [{"id": id, "name": "x"}], "next": null}));
     let table: [(HttpAnswer, HttpAnswer, ErrorKind, &str); 6] = [
         (gone(), listed("dir-2"), ErrorKind::NotFound, ": there is no directory dir-1, and the list lacks dir-1"),
         (gone(), listed("dir-1"), ErrorKind::Unavailable, ", but the list of directories has dir-1"),
-        (gone(), error(503, "later"), ErrorKind::Unavailable, ", but the list of directories cannot be read"),
+        (gone(), error(503, "later"), ErrorKind::Unavailable, ", but flowswap cannot read the list of directories"),
         (
             gone(),
             answer(200, json!({"directories": [{}], "next": null})),
             ErrorKind::Unavailable,
-            "cannot be read: `fields.id`: the directory's answer has nothing at /id",
+            "cannot read the list of directories: `fields.id`: the directory's answer has nothing at /id",
         ),
-        (error(404, "x"), listed("dir-2"), ErrorKind::Unavailable, "something in between may have answered"),
-        (answer(410, gone().body), listed("dir-2"), ErrorKind::Unavailable, "something in between may have answered"),
+        (
+            error(404, "x"),
+            listed("dir-2"),
+            ErrorKind::Unavailable,
+            "something between this machine and the directory may have answered",
+        ),
+        (
+            answer(410, gone().body),
+            listed("dir-2"),
+            ErrorKind::Unavailable,
+            "something between this machine and the directory may have answered",
+        ),
     ];
     for (shown, list, kind, message) in table {
         let (mut rest, _, params) = prepare("swap");
@@ -110,7 +120,7 @@ fn without_gone_no_directory_is_gone() {
 }
 
 #[test]
-fn only_what_is_pointed_at_is_repeated() {
+fn messages_repeat_only_what_the_description_points_at() {
     let mut config = table();
     config.as_object_mut().unwrap().remove("error");
     config["request_id_header"] = json!("X-Okta-Request-Id");

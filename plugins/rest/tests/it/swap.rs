@@ -1,4 +1,4 @@
-//! Test, swap, confirm and the way back, with answers that get lost and people who interfere.
+//! Test, swap, confirm, and rollback, with lost answers and people who interfere.
 
 use flowswap_contract::{ApplyReply, Effect, ErrorKind, HttpAsk, ObserveReply, Observed, Op, TestReply};
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ fn a_swap_forward_and_back() {
 
     call!("undo", ApplyReply, Op::Undo, params_of(&steps, "swap"));
     gateway.directory()["sync"]["last_success"] = before[1]["sync"]["last_success"].clone();
-    assert_eq!(gateway.directories, before, "the way back leaves every directory as it was");
+    assert_eq!(gateway.directories, before, "the rollback leaves every directory as it was");
     call!("undo again", ApplyReply, Op::Undo, params_of(&steps, "swap"));
     insta::assert_snapshot!("swap-asks", said.join("\n\n"));
 }
@@ -57,7 +57,7 @@ fn a_failed_test_gives_a_reason_and_no_receipt() {
 }
 
 #[test]
-fn a_passed_test_must_bring_its_receipt() {
+fn a_passed_test_must_have_a_receipt() {
     let (mut rest, mut gateway, params) = prepare("test");
     gateway.refusal = Some(("/test-connection", answer(200, json!({"result": "success", "receipt": null}))));
     let error = refused(rest.call::<TestReply>(&mut gateway, Op::Test, json!({ "step": params })));
@@ -86,8 +86,8 @@ fn nothing_is_submitted_without_a_receipt() {
 #[test]
 fn nothing_is_submitted_to_a_directory_that_changed() {
     let table = [
-        ("/domain", json!("other.okta.test"), "the directory's domain is other.okta.test, and was tenant1.okta.test"),
-        ("/name", json!("renamed"), "the directory's name is renamed, and was tenant1"),
+        ("/domain", json!("other.okta.test"), "the directory's domain is other.okta.test, but was tenant1.okta.test"),
+        ("/name", json!("renamed"), "the directory's name is renamed, but was tenant1"),
         ("/connection/client_id", json!("0oaTHIRD"), "the connection changed since the plan"),
         ("/connection/flow", json!("client_credentials"), "the connection changed since the plan"),
         ("/connection/flow", json!("magic"), "the connection changed since the plan"),
@@ -109,7 +109,7 @@ fn a_lost_submit_is_observed_and_not_repeated() {
     gateway.lose = Some("/reconnect");
     let error = refused(rest.call::<ApplyReply>(&mut gateway, Op::Apply, &params));
     assert_eq!(error.effect, Effect::Unknown);
-    // This machine's clock is behind, and dates nothing.
+    // This machine's clock is behind; it dates nothing.
     rest.now = "2026-01-01T11:30:00Z".to_owned();
     gateway.date = Some("Thu, 01 Jan 2026 12:30:00 GMT");
     let seen: ObserveReply = rest.call(&mut gateway, Op::Observe, &params).unwrap();
@@ -126,25 +126,37 @@ fn a_lost_submit_is_observed_and_not_repeated() {
 }
 
 #[test]
-fn what_is_observed_follows_from_flow_and_client() {
+fn the_flow_and_the_client_decide_what_is_observed() {
     // The flow at the time of the plan; flow and client now.
     let (code, service) = ("authorization_code", "client_credentials");
     let table = [
-        (code, json!(code), json!("0oaOLD1"), Observed::NotApplied, "as client 0oaOLD1"),
-        (code, json!(code), Value::Null, Observed::NotApplied, "by authorization-code"),
-        (code, json!(code), json!("0oaTHIRD"), Observed::Unknown, "which is neither the new connection nor"),
-        (code, json!(code), json!("0oaNEW"), Observed::Unknown, "which is neither the new connection nor"),
-        (code, json!(service), json!("0oaNEW"), Observed::Applied, "as client 0oaNEW"),
-        (code, json!(service), Value::Null, Observed::Applied, "by client-credentials"),
-        (code, json!(service), json!("0oaOLD1"), Observed::Unknown, "which is neither the new connection nor"),
-        (code, json!("magic"), json!("0oaNEW"), Observed::Unknown, "a flow that `flows` does not explain"),
-        (code, Value::Null, json!("0oaNEW"), Observed::Unknown, "and does not show by which flow"),
-        (service, json!(service), json!("0oaNEW"), Observed::Applied, "as client 0oaNEW"),
-        (service, json!(service), json!("0oaOLD1"), Observed::NotApplied, "as client 0oaOLD1"),
-        (service, json!(service), Value::Null, Observed::Unknown, "does not show as which client"),
-        (service, json!(code), Value::Null, Observed::Unknown, "by authorization-code"),
-        ("magic", json!("magic"), json!("0oaOLD1"), Observed::Unknown, "a flow that `flows` does not explain"),
-        ("magic", json!(service), Value::Null, Observed::Unknown, "does not show as which client"),
+        (code, json!(code), json!("0oaOLD1"), Observed::NotApplied, "and the client 0oaOLD1"),
+        (code, json!(code), Value::Null, Observed::NotApplied, "the flow authorization-code"),
+        (
+            code,
+            json!(code),
+            json!("0oaTHIRD"),
+            Observed::Unknown,
+            "that is neither the new nor the previous connection",
+        ),
+        (code, json!(code), json!("0oaNEW"), Observed::Unknown, "that is neither the new nor the previous connection"),
+        (code, json!(service), json!("0oaNEW"), Observed::Applied, "and the client 0oaNEW"),
+        (code, json!(service), Value::Null, Observed::Applied, "the flow client-credentials"),
+        (
+            code,
+            json!(service),
+            json!("0oaOLD1"),
+            Observed::Unknown,
+            "that is neither the new nor the previous connection",
+        ),
+        (code, json!("magic"), json!("0oaNEW"), Observed::Unknown, "`flows` does not explain the shown flow"),
+        (code, Value::Null, json!("0oaNEW"), Observed::Unknown, "it does not show the flow"),
+        (service, json!(service), json!("0oaNEW"), Observed::Applied, "and the client 0oaNEW"),
+        (service, json!(service), json!("0oaOLD1"), Observed::NotApplied, "and the client 0oaOLD1"),
+        (service, json!(service), Value::Null, Observed::Unknown, "it does not show the client"),
+        (service, json!(code), Value::Null, Observed::Unknown, "the flow authorization-code"),
+        ("magic", json!("magic"), json!("0oaOLD1"), Observed::Unknown, "`flows` does not explain the shown flow"),
+        ("magic", json!(service), Value::Null, Observed::Unknown, "it does not show the client"),
     ];
     for (planned, flow, client, expected, detail) in table {
         let (mut rest, mut gateway) = (open(crate::table()), FakeGateway::new());
@@ -160,9 +172,9 @@ fn what_is_observed_follows_from_flow_and_client() {
     }
 }
 
-/// What the gateway says of its time and of its last sync before the submit; what a sync must be later than.
+/// Each row: the gateway's time and its last sync before the submit, and the time that a sync must be later than.
 #[test]
-fn a_swap_is_dated_by_the_answer_that_carried_it() {
+fn the_answer_to_the_submit_dates_the_swap() {
     let table = [
         (Some("Thu, 01 Jan 2026 12:00:00 GMT"), json!("2026-01-01T11:55:00Z"), json!("2026-01-01T12:00:00Z")),
         (Some("Thu, 01 Jan 2026 12:00:00 GMT"), json!("2026-01-01T12:00:00.7Z"), json!("2026-01-01T12:00:00.7Z")),
@@ -181,25 +193,37 @@ fn a_swap_is_dated_by_the_answer_that_carried_it() {
     }
 }
 
-/// What is shown at one look, and at the next; what the second look makes of it.
+/// Each row: what the first and the second check see, and the result of the second.
 #[test]
-fn only_a_sync_that_is_later_by_the_gateways_own_clock_counts() {
+fn a_sync_must_be_later_by_the_gateways_own_clock() {
     let dated = json!("2026-01-01T12:00:00Z");
     let table = [
-        (&dated, json!("2026-01-01T11:59:59Z"), json!("2026-01-01T12:00:00Z"), "sync: Inconclusive", "is not later"),
+        (
+            &dated,
+            json!("2026-01-01T11:59:59Z"),
+            json!("2026-01-01T12:00:00Z"),
+            "sync: Inconclusive",
+            ", not later than the swap",
+        ),
         (&dated, Value::Null, json!("2026-01-01T12:00:00.1Z"), "sync: Pass", "synchronized at 2026-01-01T12:00:00.1Z"),
         (&dated, Value::Null, json!("2026-01-01T13:00:01+01:00"), "sync: Pass", "2026-01-01T12:00:01Z"),
-        (&dated, Value::Null, Value::Null, "sync: Inconclusive", "no sync is shown yet"),
-        (&dated, Value::Null, json!("yesterday"), "sync: Inconclusive", "shown as `yesterday`, which is no time"),
-        (&dated, Value::Null, json!("2026-01-01T13:00:00"), "sync: Inconclusive", "`2026-01-01T13:00:00`, which is no"),
-        (&Value::Null, json!("2026-01-01T12:05:00Z"), json!("2026-01-01T12:05:00Z"), "sync: Inconclusive", "not later"),
+        (&dated, Value::Null, Value::Null, "sync: Inconclusive", "does not show a sync yet"),
         (
-            &Value::Null,
+            &dated,
             Value::Null,
-            json!("2026-01-01T12:05:00Z"),
+            json!("yesterday"),
             "sync: Inconclusive",
-            "had no `Date` that can be read",
+            "shows `yesterday` as its last sync; expected RFC 3339",
         ),
+        (
+            &dated,
+            Value::Null,
+            json!("2026-01-01T13:00:00"),
+            "sync: Inconclusive",
+            "`2026-01-01T13:00:00` as its last sync; expected",
+        ),
+        (&Value::Null, json!("2026-01-01T12:05:00Z"), json!("2026-01-01T12:05:00Z"), "sync: Inconclusive", "not later"),
+        (&Value::Null, Value::Null, json!("2026-01-01T12:05:00Z"), "sync: Inconclusive", "had no readable `Date`"),
         (
             &Value::Null,
             json!("2026-01-01T12:05:00Z"),
@@ -215,23 +239,23 @@ fn only_a_sync_that_is_later_by_the_gateways_own_clock_counts() {
         rest.now = "2026-01-02T12:00:00Z".to_owned();
         params["inputs"]["swapped_at"] = swapped_at.clone();
         gateway.directory()["sync"]["last_success"] = first.clone();
-        let look: TestReply = rest.call(&mut gateway, Op::Test, json!({ "step": params })).unwrap();
-        assert_eq!(results(&look.evidence)[3], "sync: Inconclusive", "{swapped_at} {first}");
-        params["outputs"] = json!(look.outputs);
+        let reply: TestReply = rest.call(&mut gateway, Op::Test, json!({ "step": params })).unwrap();
+        assert_eq!(results(&reply.evidence)[3], "sync: Inconclusive", "{swapped_at} {first}");
+        params["outputs"] = json!(reply.outputs);
         gateway.directory()["sync"]["last_success"] = second.clone();
-        let look: TestReply = rest.call(&mut gateway, Op::Test, json!({ "step": params })).unwrap();
-        assert_eq!(results(&look.evidence)[3], expected, "{swapped_at} {first} {second}");
-        assert!(look.evidence[3].detail.contains(detail), "{}", look.evidence[3].detail);
+        let reply: TestReply = rest.call(&mut gateway, Op::Test, json!({ "step": params })).unwrap();
+        assert_eq!(results(&reply.evidence)[3], expected, "{swapped_at} {first} {second}");
+        assert!(reply.evidence[3].detail.contains(detail), "{}", reply.evidence[3].detail);
     }
 }
 
 #[test]
-fn a_look_that_shows_nothing_confirms_nothing() {
+fn an_answer_without_fields_confirms_nothing() {
     let (mut rest, mut gateway, params) = prepare("confirm");
     gateway.refusal = Some(("/status", answer(200, json!({}))));
-    let look: TestReply = rest.call(&mut gateway, Op::Test, json!({ "step": params })).unwrap();
+    let reply: TestReply = rest.call(&mut gateway, Op::Test, json!({ "step": params })).unwrap();
     let expected = ["flow: Inconclusive", "client: NotApplicable", "status: NotApplicable", "sync: Inconclusive"];
-    assert_eq!(results(&look.evidence), expected);
+    assert_eq!(results(&reply.evidence), expected);
 }
 
 #[test]
@@ -244,16 +268,16 @@ fn undo_never_overwrites_a_third_connection() {
     assert!(rest.asked.iter().all(|line| line.starts_with("GET")), "{:?}", rest.asked);
 }
 
-/// A record of another directory says nothing of this one, however it is connected.
+/// The answer about another directory says nothing about this one, whatever its connection is.
 #[test]
-fn what_an_answer_shows_of_another_directory_is_not_believed() {
+fn an_answer_about_another_directory_is_not_believed() {
     let (mut rest, mut gateway, params) = prepare("swap");
     let seen: ObserveReply = rest.call(&mut gateway, Op::Observe, &params).unwrap();
     assert_eq!(seen.state, Observed::NotApplied);
     gateway.directory()["domain"] = json!("other.okta.com");
     let seen: ObserveReply = rest.call(&mut gateway, Op::Observe, &params).unwrap();
     assert_eq!(seen.state, Observed::Unknown);
-    assert!(seen.detail.contains("a directory of other.okta.com, and not of"), "{}", seen.detail);
+    assert!(seen.detail.contains("a directory of other.okta.com instead of"), "{}", seen.detail);
     let error = refused(rest.call::<ApplyReply>(&mut gateway, Op::Undo, &params));
     assert_eq!((error.kind, error.effect), (ErrorKind::Conflict, Effect::None));
     let mut other = gateway.directory().clone();
@@ -264,7 +288,7 @@ fn what_an_answer_shows_of_another_directory_is_not_believed() {
 }
 
 #[test]
-fn undo_verifies_what_it_was_told() {
+fn undo_verifies_the_answer_to_the_restore() {
     for (given, effect) in [(answer(200, json!({})), Effect::Unknown), (error(409, "nothing to restore"), Effect::None)]
     {
         let (mut rest, mut gateway, params) = prepare("swap");
@@ -277,19 +301,19 @@ fn undo_verifies_what_it_was_told() {
 }
 
 #[test]
-fn without_restore_undo_says_what_a_person_must_do() {
+fn without_restore_undo_instructs_a_person() {
     let (_, mut gateway, params) = prepare("swap");
     let mut config = table();
     config.as_object_mut().unwrap().remove("restore");
     let mut rest = open(config);
     let error = refused(rest.call::<ApplyReply>(&mut gateway, Op::Undo, &params));
     assert_eq!(error.kind, ErrorKind::Unsupported);
-    assert!(error.hint.unwrap().contains("choose Auth Code Flow"));
+    assert!(error.hint.unwrap().contains("Choose Auth Code Flow"));
     assert_eq!(rest.asked, Vec::<String>::new());
 }
 
 #[test]
-fn confirmation_looks_at_the_directory_where_there_is_no_status() {
+fn confirm_reads_the_directory_if_there_is_no_status_operation() {
     let mut config = table();
     config.as_object_mut().unwrap().remove("status");
     let (_, mut gateway, params) = prepare("confirm");
@@ -301,7 +325,7 @@ fn confirmation_looks_at_the_directory_where_there_is_no_status() {
 }
 
 #[test]
-fn other_phases_are_not_this_plugins() {
+fn other_phases_are_unsupported() {
     for (op, phase) in [(Op::Apply, "test"), (Op::Undo, "confirm"), (Op::Observe, "test")] {
         let (mut rest, mut gateway, params) = prepare(phase);
         let error = refused(rest.call::<Value>(&mut gateway, op, &params));
@@ -310,7 +334,7 @@ fn other_phases_are_not_this_plugins() {
 }
 
 #[test]
-fn a_test_by_post_says_that_it_only_asks() {
+fn a_test_by_post_is_marked_as_a_query() {
     for (method, is_query) in [("POST", true), ("GET", false)] {
         let (_, _, params) = prepare("test");
         let mut config = table();

@@ -1,4 +1,4 @@
-//! `flowswap audit verify`: looks through the journal, the custody of secrets and, if wished, both sides of every tenant.
+//! `flowswap audit verify`: verifies the journal and the secret store and, with `--online`, both sides of every tenant.
 
 mod custody;
 mod world;
@@ -35,7 +35,7 @@ struct Journal {
 #[derive(Serialize)]
 struct Check {
     check: &'static str,
-    /// What it is about; none for the whole.
+    /// The secret or step that the check is about; `None` if it is about everything.
     about: Option<String>,
     passed: bool,
     detail: String,
@@ -45,12 +45,11 @@ pub(crate) async fn run(context: &Context, online: bool) -> Result<Exit, Failure
     let config = context.load_config()?;
     let state = StateDir::at(&config.state);
     let mut checks = Vec::new();
-    let (journal, history) = match state.journal().exists() {
-        true => verify_journal(&state, &mut checks).await,
-        false => {
-            checks.push(judge_absence(&state));
-            (None, Some(History::default()))
-        }
+    let (journal, history) = if state.journal().exists() {
+        verify_journal(&state, &mut checks).await
+    } else {
+        checks.push(check_missing_journal(&state));
+        (None, Some(History::default()))
     };
     if let Some(history) = &history {
         checks.extend(custody::verify(&config, &state, history));
@@ -64,17 +63,18 @@ pub(crate) async fn run(context: &Context, online: bool) -> Result<Exit, Failure
     Ok(if passed { Exit::Done } else { Exit::SomeFailed })
 }
 
-/// Where nothing was ever done there is no journal; but what lies beside it says that there was one.
-fn judge_absence(state: &StateDir) -> Check {
+/// A missing journal is fine if nothing was ever done. A file that only a journal leaves behind shows that it was
+/// deleted.
+fn check_missing_journal(state: &StateDir) -> Check {
     let remains =
         ["journal.sqlite-wal", "journal.sqlite.lock"].into_iter().find(|name| state.root().join(name).exists());
     match remains {
-        Some(name) => failed("chain", None, format!("there is no journal, and `{name}` lies where it was")),
-        None => passed("chain", None, "there is no journal: nothing was ever done".to_owned()),
+        Some(name) => failed("chain", None, format!("the journal is missing, but its `{name}` is still there")),
+        None => passed("chain", None, "there is no journal: flowswap has not changed anything yet".to_owned()),
     }
 }
 
-/// The chain, the format and the order of the records. What cannot be read any more ends the audit.
+/// Verifies the chain, the format, and the order of the records. A journal that cannot be read ends the audit.
 async fn verify_journal(state: &StateDir, checks: &mut Vec<Check>) -> (Option<Journal>, Option<History>) {
     let path = state.journal();
     let records = async {
@@ -88,18 +88,14 @@ async fn verify_journal(state: &StateDir, checks: &mut Vec<Check>) -> (Option<Jo
             return (None, None);
         }
     };
-    let detail =
-        format!("{} records follow each from the one before; the last hash is {}", summary.records, summary.head);
+    let detail = format!("{} records form an unbroken chain; the last hash is {}", summary.records, summary.head);
     checks.push(passed("chain", None, detail));
     let journal = Journal { path: path.display().to_string(), records: summary.records, head: summary.head };
     match History::fold(&records) {
         Ok(history) => {
             let tenants = history.tenants().count();
-            checks.push(passed(
-                "sequence",
-                None,
-                format!("every record may follow those before it; {tenants} tenants"),
-            ));
+            let detail = format!("every record is valid after those before it; {tenants} tenants");
+            checks.push(passed("sequence", None, detail));
             (Some(journal), Some(history))
         }
         Err(error) => {

@@ -1,4 +1,4 @@
-//! What good configurations yield: paths, limits, merged tables, filled fields.
+//! What valid configurations yield: paths, limits, merged tables, filled fields.
 
 use std::{
     fs,
@@ -11,20 +11,21 @@ use serde_json::{Value, json};
 use super::{FLEET, Folder, accept};
 use crate::config::{Config, SecretRef, load};
 
-/// What the tenants of a configuration look like to their plugins.
+/// The tenants of a configuration, as their plugins receive them.
 fn show(config: &Config) -> Value {
     let tenants = config.tenants.iter().map(|tenant| {
         let side = |side: &crate::config::SideConfig| {
             let secrets: Vec<_> = side.secrets.iter().map(|(key, secret)| format!("{key}: {secret:?}")).collect();
             json!({ "plugin": side.plugin, "table": side.table, "secrets": secrets })
         };
-        let (provider, directory) = (side(&tenant.provider), side(&tenant.directory));
+        let provider = side(&tenant.provider);
+        let directory = side(&tenant.directory);
         json!({ "name": tenant.name, "app_data": tenant.app_data, "provider": provider, "directory": directory })
     });
     tenants.collect()
 }
 
-/// What the directory's table of the only tenant becomes.
+/// Checks the directory's table of the only tenant.
 fn check_directory(defaults: &str, tenant: &str, expected: Value) {
     let toml =
         format!("[defaults]\nprovider = {{ plugin = \"p\" }}\n{defaults}\n[[tenant]]\nname = \"acme\"\n{tenant}\n");
@@ -33,7 +34,7 @@ fn check_directory(defaults: &str, tenant: &str, expected: Value) {
 }
 
 #[test]
-fn an_empty_file_is_all_defaults() {
+fn an_empty_file_gives_all_defaults() {
     let (folder, config) = accept(&[("migrate.toml", "")]);
     assert_eq!(config.state, folder.path(".flowswap"));
     assert_eq!(config.identity, folder.path(".flowswap/identity.txt"));
@@ -57,7 +58,7 @@ fn settings_are_read() {
     );
     let (folder, config) = accept(&[("migrate.toml", &toml)]);
     assert_eq!(config.state, Path::new("/var/flowswap"));
-    assert_eq!(config.identity, Path::new("/var/flowswap/identity.txt"), "the identity moves with the state");
+    assert_eq!(config.identity, Path::new("/var/flowswap/identity.txt"), "the identity is in the state folder");
     assert_eq!(config.passphrase, Some(SecretRef::Env("PASS".to_owned())));
     assert_eq!(config.network.ca_file, Some(folder.path("ca.pem")));
     let overrides: Vec<_> = config.network.resolve.iter().map(|(host, to)| format!("{host} {to}")).collect();
@@ -72,10 +73,9 @@ fn settings_are_read() {
 }
 
 #[test]
-fn the_current_folder_is_not_spelled_out() {
-    // The file is not there, and the path in the message is the one that was given.
+fn an_error_shows_the_path_as_given() {
     let error = load(Path::new("there-is-no-such.toml")).unwrap_err().to_string();
-    assert_eq!(error, "error: failed to read `there-is-no-such.toml`: there is no such file");
+    assert_eq!(error, "error: failed to read `there-is-no-such.toml`: the file does not exist");
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_tenant_alone_needs_no_defaults() {
         },
         "directory": { "plugin": "rest", "table": directory, "secrets": [] },
     }]);
-    assert_eq!(show(&config), expected, "braces in a tenant's own strings are only braces");
+    assert_eq!(show(&config), expected, "braces in a tenant's own strings are literal");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn tables_merge_deeply_and_the_tenant_wins() {
         "[tenant.directory]\nb = 2\n[tenant.directory.deep.er]\ny = [3]\nz = 4\n",
         json!({ "a": 1, "b": 2, "deep": { "er": { "x": 1, "y": [3], "z": 4 } } }),
     );
-    // A table over a value and a value over a table replace it.
+    // A table replaces a value, and a value replaces a table.
     check_directory(
         "directory = { plugin = \"rest\", a = { x = 1 }, b = 1 }",
         "directory = { a = 2, b = { y = 1 } }",
@@ -119,7 +119,7 @@ fn tables_merge_deeply_and_the_tenant_wins() {
 }
 
 #[test]
-fn another_plugin_starts_from_nothing() {
+fn a_tenant_with_another_plugin_takes_no_defaults() {
     check_directory(
         "directory = { plugin = \"rest\", base_url = \"https://{name}\", credential = { env = \"A\" } }",
         "directory = { plugin = \"cie-guided\", note = \"x\" }",
@@ -144,13 +144,13 @@ fn defaults_are_filled_from_the_tenant() {
         "",
         json!({ "body": "{\"id\": \"acme\"}", "open": "{", "both": "}{name}" }),
     );
-    // A default that the tenant replaces need not be fillable, and a filled value is not filled again.
+    // An unknown field in a replaced default is no error, and a filled value is not filled again.
     check_directory(
         "directory = { plugin = \"rest\", id = \"{unknown}\", x = \"{a}\" }",
         "a = \"{name}\"\ndirectory = { id = \"d\" }",
         json!({ "id": "d", "x": "{name}" }),
     );
-    // A field can have a default, too.
+    // A field can also have a default.
     check_directory(
         "region = \"{name}-eu\"\ndirectory = { plugin = \"rest\", url = \"{region}\" }",
         "",
@@ -200,7 +200,7 @@ fn inventories_give_tenants() {
         })
     };
     let expected = json!([
-        // In a tenant's own table `domain` is a field like any other.
+        // In a `[[tenant]]` table, `domain` is a field like any other.
         tenant("written", true, "written.okta.com", file("written"), "w.example/w", "/id"),
         tenant("acme", false, "acme.oktapreview.com", file("acme"), "eu.example/acme.oktapreview.com", "/id"),
         tenant("b", true, "b,\"c\"", file("b"), "us.example/b,\"c\"", "/b"),
@@ -231,30 +231,30 @@ fn references_are_replaced_as_a_whole() {
 }
 
 #[test]
-fn line_ends_and_marks_of_other_systems_are_fine() {
+fn windows_line_ends_and_byte_order_marks_are_accepted() {
     let folder = Folder::new(&[("tenants.csv", "\u{feff}name,region\r\nacme,eu\r\n")]);
     fs::write(folder.path("migrate.toml"), format!("\u{feff}{}", FLEET.replace('\n', "\r\n"))).unwrap();
     assert_eq!(folder.load().unwrap().tenants[0].name, "acme");
 }
 
 #[test]
-fn a_thousand_tenants_are_read_at_once() {
+fn a_thousand_tenants_are_read_fast() {
     let mut csv = "name,region,directory.id\n".to_owned();
     for n in 0..1000 {
         csv += &format!("tenant-{n},\"eu-{n}\",d-{n}\n");
     }
-    let begin = Instant::now();
+    let started = Instant::now();
     let (_folder, config) = accept(&[("migrate.toml", FLEET), ("tenants.csv", &csv)]);
     assert_eq!(config.tenants.len(), 1000);
     assert_eq!(config.tenants[999].directory.table["base_url"], "https://eu-999.example");
-    // It takes some 50 ms without optimization; what would be felt is another order.
-    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    // It takes about 50 ms without optimization; the limit catches a change in the order of growth.
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     assert_eq!(config.sources.path(1).file_name(), Some("tenants.csv".as_ref()));
     assert_eq!(PathBuf::from(".flowswap").file_name(), config.state.file_name());
 }
 
 #[test]
-fn whoever_is_asked_comes_from_the_tenant_its_row_or_the_defaults() {
+fn the_owner_comes_from_the_tenant_its_row_or_the_defaults() {
     let toml = "inventory = \"t.csv\"\n[defaults]\nowner = \"{region}-team\"\nregion = \"eu\"\n\
                 provider = { plugin = \"p\" }\ndirectory = { plugin = \"d\" }\n\
                 [[tenant]]\nname = \"a\"\nowner = \" dana \"\n[[tenant]]\nname = \"b\"\n";

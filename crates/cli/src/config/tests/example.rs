@@ -1,4 +1,4 @@
-//! The example in the repository is a configuration, as it stands and with all of its optional keys.
+//! The example in the repository is a valid configuration, unchanged and with all of its optional keys.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -9,7 +9,7 @@ use crate::config::{Config, SecretRef};
 
 const EXAMPLE: &str = include_str!("../../../../../migrate.toml.example");
 
-/// `#key = …` becomes `key = …`; what only explains has a space after the `#`, or nothing.
+/// Turns `#key = …` into `key = …`. A line that only explains has a space or nothing after the `#`.
 fn uncomment(text: &str) -> String {
     let lines = text.lines().map(|line| match line.strip_prefix('#') {
         Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase()) => key,
@@ -46,7 +46,7 @@ fn the_example_is_read() {
 }
 
 #[test]
-fn what_it_shows_as_defaults_are_the_defaults() {
+fn the_defaults_that_it_shows_are_the_real_ones() {
     let (folder, bare) = accept(&[("migrate.toml", "")]);
     let text = uncomment(EXAMPLE).replace("inventory =", "#");
     fs::write(folder.path("migrate.toml"), &text).unwrap();
@@ -85,7 +85,7 @@ fn its_optional_keys_and_its_inventory_are_read() {
     assert_eq!(Path::new(".flowswap").file_name(), config.state.file_name());
 }
 
-/// What it shows of the attended plugin can be copied as it stands.
+/// Its example of the attended plugin can be copied unchanged.
 #[test]
 fn its_attended_directory_is_read() {
     let block: Vec<_> = EXAMPLE.lines().filter_map(|line| line.strip_prefix("#   ")).collect();
@@ -99,9 +99,9 @@ fn its_attended_directory_is_read() {
     assert_eq!(directory.table["loss_budget"], json!({ "users_percent": 0.5, "groups": 0 }));
 }
 
-/// Each key that the reader knows is explained.
+/// Every key that the reader knows is in the example.
 #[test]
-fn every_key_is_in_it() {
+fn every_key_is_in_the_example() {
     let keys = [
         "state",
         "inventory",

@@ -1,8 +1,8 @@
-//! Characters that nobody sees are refused by name, wherever they stand.
+//! Invisible characters are refused everywhere, and the error names them.
 
 use super::{accept, refuse_csv, refuse_toml};
 
-/// Every character, in every place where an identifier stands.
+/// Tries every character in every place that holds an identifier.
 #[test]
 fn a_hidden_character_is_named_with_its_place_and_never_shown() {
     let table = [
@@ -18,7 +18,7 @@ fn a_hidden_character_is_named_with_its_place_and_never_shown() {
     ];
     for (c, name) in table {
         let escape = format!("\\U{:08X}", u32::from(c));
-        let said = [
+        let errors = [
             (refuse_toml(&format!("[[tenant]]\nname = \"ac{escape}me\"\n")), "`name`", "migrate.toml:2:8"),
             (refuse_toml(&format!("[defaults]\nowner = \"da{escape}na\"\n")), "`owner`", "migrate.toml:2:9"),
             (
@@ -34,16 +34,16 @@ fn a_hidden_character_is_named_with_its_place_and_never_shown() {
             (refuse_csv(format!("name,domain\nacme,a{c}.okta.com\n")), "the cell of `domain`", "tenants.csv:2:6"),
             (refuse_csv(format!("name,do{c}main\nacme,a.okta.com\n")), "the name of a column", "tenants.csv:1:6"),
         ];
-        for (said, what, place) in said {
-            assert!(said.contains(&format!("{what} holds {name}")), "{said}");
-            assert!(said.contains(place), "{said}");
-            assert!(!said.contains(c), "{said:?}");
+        for (error, what, place) in errors {
+            assert!(error.contains(&format!("{what} contains {name}")), "{error}");
+            assert!(error.contains(place), "{error}");
+            assert!(!error.contains(c), "{error:?}");
         }
     }
 }
 
 #[test]
-fn what_is_written_in_any_script_stays_and_a_command_may_be_a_script() {
+fn text_in_any_writing_system_is_kept_and_a_command_may_be_a_script() {
     let (_folder, config) = accept(&[(
         "migrate.toml",
         "[defaults]\nowner = \"Zoë Łukasz \u{5d3}\u{5e0}\u{5d4} e\u{301}\"\n\

@@ -1,4 +1,4 @@
-//! Tests of the configuration, from the files to the tenants or to the text on the screen.
+//! Tests of the configuration, from the files to the tenants or to the errors on the screen.
 
 mod accepted;
 mod example;
@@ -36,24 +36,24 @@ impl Folder {
         load(&self.path("migrate.toml"))
     }
 
-    /// The text without the folder, which is another one every time.
+    /// The text without the folder, which differs in every run.
     fn shorten(&self, text: &str) -> String {
         text.replace(&format!("{}/", self.0.path().display()), "")
     }
 }
 
-/// What a person sees who has written these files.
+/// The errors for these files, as a person sees them.
 fn refuse(files: &[(&str, &str)]) -> String {
     let folder = Folder::new(files);
     folder.shorten(&folder.load().expect_err("the configuration is wrong").to_string())
 }
 
-/// The same with a configuration alone.
+/// The errors for a configuration without other files.
 fn refuse_toml(text: &str) -> String {
     refuse(&[("migrate.toml", text)])
 }
 
-/// The same with defaults under which an inventory alone is enough.
+/// The errors for an inventory, with a configuration whose defaults supply everything else.
 fn refuse_csv(csv: impl AsRef<[u8]>) -> String {
     let folder = Folder::new(&[("migrate.toml", FLEET)]);
     fs::write(folder.path("tenants.csv"), csv).unwrap();

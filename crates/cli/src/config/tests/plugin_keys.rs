@@ -1,4 +1,4 @@
-//! What is shown when the tables do not fit their plugins.
+//! The errors for tables that do not match the keys of their plugins.
 
 use flowswap_contract::{ConfigKey, PROTOCOL, PluginHello, Role};
 use insta::assert_snapshot;
@@ -35,7 +35,7 @@ fn refuse(files: &[(&str, &str)]) -> Option<String> {
 }
 
 #[test]
-fn tables_that_fit_are_fine() {
+fn tables_that_match_their_plugins_are_accepted() {
     let toml = r#"
         [[tenant]]
         name = "acme"
@@ -50,7 +50,7 @@ fn tables_that_fit_are_fine() {
 }
 
 #[test]
-fn keys_that_do_not_fit() {
+fn keys_that_do_not_match_the_plugin() {
     let toml = r#"[[tenant]]
 name = "acme"
 provider = { plugin = "okta", domian = "a", key = "canary", scopes = { env = "A" } }
@@ -67,7 +67,7 @@ directory = { plugin = "okta" }
      --> migrate.toml:3:12
       |
     3 | provider = { plugin = "okta", domian = "a", key = "******", scopes = { env = "A" } }
-      |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ the plugin `okta` cannot do without it
+      |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ the plugin `okta` requires it
       |
       = note: for tenant `acme`
       = help: `domain`: what `domain` is
@@ -81,14 +81,14 @@ directory = { plugin = "okta" }
       = note: for tenant `acme`
       = help: did you mean `domain`?
 
-    error: `key` holds a secret in plain sight
+    error: `key` holds a plain-text secret
      --> migrate.toml:3:51
       |
     3 | provider = { plugin = "okta", domian = "a", key = "******", scopes = { env = "A" } }
       |                                                   ^^^^^^^^ expected a reference to where the secret is kept
       |
       = note: for tenant `acme`
-      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }` or `{ command = ["program", "argument"] }`
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program", "argument"] }`
 
     error: `scopes` is not a secret
      --> migrate.toml:3:70
@@ -103,7 +103,7 @@ directory = { plugin = "okta" }
      --> migrate.toml:4:13
       |
     4 | directory = { plugin = "rest", id = "x" }
-      |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ the plugin `rest` cannot do without it
+      |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ the plugin `rest` requires it
       |
       = note: for tenant `acme`
       = help: `base_url`: what `base_url` is
@@ -129,7 +129,7 @@ directory = { plugin = "okta" }
 }
 
 #[test]
-fn a_column_is_to_blame_once() {
+fn a_wrong_column_is_reported_once() {
     let toml = "inventory = \"t.csv\"\n[defaults.provider]\nplugin = \"okta\"\nkey = { env = \"A\" }\n[defaults.directory]\n\
                 plugin = \"rest\"\nbase_url = \"b\"\n";
     let csv = "name,provider.domian,directory.id\na,x,1\nb,y,2\nc,z,3\n";
@@ -138,9 +138,9 @@ fn a_column_is_to_blame_once() {
      --> migrate.toml:2:1
       |
     2 | [defaults.provider]
-      | ^^^^^^^^^^^^^^^^^^^ the plugin `okta` cannot do without it
+      | ^^^^^^^^^^^^^^^^^^^ the plugin `okta` requires it
       |
-      = note: for tenants `a`, `b` and `c`
+      = note: for tenants `a`, `b`, and `c`
       = help: `domain`: what `domain` is
 
     error: unknown key `domian`
@@ -149,7 +149,7 @@ fn a_column_is_to_blame_once() {
     1 | name,provider.domian,directory.id
       |      ^^^^^^^^^^^^^^^ not a key of the plugin `okta`
       |
-      = note: for tenants `a`, `b` and `c`
+      = note: for tenants `a`, `b`, and `c`
       = help: did you mean `domain`?
 
     error: 2 errors in the configuration
@@ -157,7 +157,7 @@ fn a_column_is_to_blame_once() {
 }
 
 #[test]
-fn keys_can_be_found() {
+fn the_place_of_a_key_is_found() {
     let toml = "[defaults.directory]\nplugin = \"rest\"\nread = { path = \"/\" }\n[[tenant]]\nname = \"a\"\n\
                 provider = { plugin = \"okta\", domain = \"d\" }\n";
     let (_folder, config) = accept(&[("migrate.toml", toml)]);

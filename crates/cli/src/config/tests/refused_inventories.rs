@@ -1,4 +1,4 @@
-//! What is shown for mistakes in inventories.
+//! The errors for mistakes in inventories.
 
 use insta::assert_snapshot;
 
@@ -7,13 +7,13 @@ use super::{refuse_csv, refuse_toml};
 #[test]
 fn no_inventory() {
     assert_snapshot!(refuse_toml("inventory = [\"gone.csv\", 3]\n"), @r#"
-    error: failed to read `gone.csv`: there is no such file
+    error: failed to read `gone.csv`: the file does not exist
      --> migrate.toml:1:14
       |
     1 | inventory = ["gone.csv", 3]
       |              ^^^^^^^^^^ named here
 
-    error: `inventory` has the wrong kind of value
+    error: `inventory` has the wrong type
      --> migrate.toml:1:26
       |
     1 | inventory = ["gone.csv", 3]
@@ -32,7 +32,7 @@ fn an_empty_inventory() {
     2 | inventory = "tenants.csv"
       |             ^^^^^^^^^^^^^ named here
       |
-      = help: begin it with a row of column names, `name` among them
+      = help: start it with a row of column names that includes `name`
     "#);
 }
 
@@ -43,7 +43,7 @@ fn no_column_of_names() {
      --> tenants.csv:1:1
       |
     1 | Name,region
-      | ^^^^^^^^^^^ expected `name` here
+      | ^^^^^^^^^^^ expected a column `name`
       |
       = help: rename the column `Name` to `name`
     ");
@@ -56,7 +56,7 @@ fn semicolons() {
      --> tenants.csv:1:1
       |
     1 | name;region
-      | ^^^^^^^^^^^ expected `name` here
+      | ^^^^^^^^^^^ expected a column `name`
       |
       = help: separate the columns with commas
     ");
@@ -73,7 +73,7 @@ fn columns() {
       |
       = help: did you mean `app_data`?
 
-    error: the column `direktory.id` sets no key of a tenant
+    error: the column `direktory.id` does not set a key of a tenant
      --> tenants.csv:1:21
       |
     1 | name,region,app_dta,direktory.id,provider.,region,
@@ -81,25 +81,25 @@ fn columns() {
       |
       = help: did you mean `directory`?
 
-    error: the column `provider.` sets no key of a tenant
+    error: the column `provider.` does not set a key of a tenant
      --> tenants.csv:1:34
       |
     1 | name,region,app_dta,direktory.id,provider.,region,
       |                                  ^^^^^^^^^ expected a key after every dot
 
-    error: two columns are called `region`
+    error: two columns have the name `region`
      --> tenants.csv:1:44
       |
     1 | name,region,app_dta,direktory.id,provider.,region,
-      |      ------ the name first                 ^^^^^^ the name again
+      |      ------ first use                      ^^^^^^ second use
 
     error: a cell is in a column without a name
      --> tenants.csv:2:17
       |
     2 | a,eu,yes,1,2,us,surplus
-      |                 ^^^^^^^ what is this?
+      |                 ^^^^^^^ expected an empty cell
       |
-      = help: name the column in the first row, or empty the cell
+      = help: name the column in the first row, or clear the cell
 
     error: 5 errors in the configuration
     ");
@@ -108,17 +108,17 @@ fn columns() {
 #[test]
 fn colliding_columns() {
     assert_snapshot!(refuse_csv("name,region,domain,provider.domain,directory.a,directory.a.b\na,eu,1,2,3,4\n"), @r"
-    error: the column `provider.domain` collides with another one
+    error: the column `provider.domain` conflicts with another column
      --> tenants.csv:1:20
       |
     1 | name,region,domain,provider.domain,directory.a,directory.a.b
-      |                    ^^^^^^^^^^^^^^^ sets a key that another column sets, or goes below one
+      |                    ^^^^^^^^^^^^^^^ another column sets this key, or a key above or below it
 
-    error: the column `directory.a.b` collides with another one
+    error: the column `directory.a.b` conflicts with another column
      --> tenants.csv:1:48
       |
     1 | name,region,domain,provider.domain,directory.a,directory.a.b
-      |                                                ^^^^^^^^^^^^^ sets a key that another column sets, or goes below one
+      |                                                ^^^^^^^^^^^^^ another column sets this key, or a key above or below it
 
     error: 2 errors in the configuration
     ");
@@ -137,30 +137,30 @@ fn cells() {
      ::: tenants.csv:7:1
       |
     7 | d,,
-      | - has no `region`
+      | - `region` is empty here
       |
       = note: for tenant `d`
-      = help: fill the cell
+      = help: fill in the cell
 
-    error: `app_data` cannot be `perhaps`
+    error: invalid value `perhaps` for `app_data`
      --> tenants.csv:3:9
       |
     3 | acme,eu,perhaps
-      |         ^^^^^^^ expected `true`, `false`, `yes` or `no`
+      |         ^^^^^^^ expected `true`, `false`, `yes`, or `no`
 
     error: a tenant has no `name`
      --> tenants.csv:5:1
       |
     5 | ,eu,no
-      | ^^^^^^ the cell of `name` is empty
+      | ^^^^^^ the `name` cell is empty
 
     error: `C c` cannot be the name of a tenant
      --> tenants.csv:6:1
       |
     6 | C c,eu,
-      | ^^^ expected lower-case letters, digits, `.`, `_` and `-`
+      | ^^^ expected lowercase letters, digits, `.`, `_`, and `-`
       |
-      = help: for example `c-c`
+      = help: use a name such as `c-c`
 
     error: 4 errors in the configuration
     "#);
@@ -169,21 +169,21 @@ fn cells() {
 #[test]
 fn rows_of_another_length() {
     assert_snapshot!(refuse_csv("name,region\na,eu,1\nb\n"), @r"
-    error: the row has 3 cells where the header has 2
+    error: the row has 3 cells, but the header has 2
      --> tenants.csv:2:1
       |
     2 | a,eu,1
       | ^^^^^^
       |
-      = help: put a cell that holds a comma in double quotes
+      = help: put double quotes around a cell that contains a comma
 
-    error: the row has 1 cell where the header has 2
+    error: the row has 1 cell, but the header has 2
      --> tenants.csv:3:1
       |
     3 | b
       | ^
       |
-      = help: an empty cell needs its comma, too
+      = help: write a comma for every empty cell
 
     error: 2 errors in the configuration
     ");
@@ -192,34 +192,34 @@ fn rows_of_another_length() {
 #[test]
 fn an_open_quote() {
     assert_snapshot!(refuse_csv("name,region\na,\"eu\nb,us\nc,us\n"), @r#"
-    error: a cell goes on over the end of its line
+    error: a cell continues past the end of its line
      --> tenants.csv:2:3
       |
     2 | a,"eu
-      |   ^^^ begins here
+      |   ^^^ starts here
       |
-      = help: close the quote; a quote within a quoted cell is doubled
+      = help: close the quote; inside a quoted cell, write a quote twice
     "#);
 }
 
 #[test]
 fn secrets_in_a_column() {
     assert_snapshot!(refuse_csv("name,okta_token,region,provider.credential\na,\"s3cret,1\",eu,s3cret2\n"), @r"
-    error: the column `okta_token` holds secrets in plain sight
+    error: the column `okta_token` holds plain-text secrets
      --> tenants.csv:1:6
       |
     1 | name,okta_token,region,provider.credential
       |      ^^^^^^^^^^ expected a column such as `provider.credential.file`
       |
-      = help: name the file, or the variable, that holds the secret: `….file`, `….env`
+      = help: name the file (`….file`) or the variable (`….env`) that holds the secret
 
-    error: the column `provider.credential` holds secrets in plain sight
+    error: the column `provider.credential` holds plain-text secrets
      --> tenants.csv:1:24
       |
     1 | name,okta_token,region,provider.credential
       |                        ^^^^^^^^^^^^^^^^^^^ expected a column such as `provider.credential.file`
       |
-      = help: name the file, or the variable, that holds the secret: `….file`, `….env`
+      = help: name the file (`….file`) or the variable (`….env`) that holds the secret
 
     error: 2 errors in the configuration
     ");
@@ -241,15 +241,15 @@ fn another_encoding() {
 #[test]
 fn a_name_twice_in_an_inventory() {
     assert_snapshot!(refuse_csv("name,region\na,eu\nb,eu\na,us\n"), @r"
-    error: two tenants are called `a`
+    error: two tenants have the name `a`
      --> tenants.csv:4:1
       |
     2 | a,eu
-      | - the name first
+      | - first use
     3 | b,eu
     4 | a,us
-      | ^ the name again
+      | ^ second use
       |
-      = help: every tenant needs a name of its own
+      = help: give each tenant a unique name
     ");
 }

@@ -1,4 +1,4 @@
-//! What is shown for mistakes in the file itself and in the tables about the tool.
+//! The errors for mistakes in the file itself and in the tables that configure the tool.
 
 use insta::assert_snapshot;
 
@@ -8,14 +8,14 @@ use crate::config::load;
 #[test]
 fn no_file() {
     let folder = Folder::new(&[]);
-    assert_snapshot!(folder.shorten(&folder.load().unwrap_err().to_string()), @r"error: failed to read `migrate.toml`: there is no such file");
+    assert_snapshot!(folder.shorten(&folder.load().unwrap_err().to_string()), @r"error: failed to read `migrate.toml`: the file does not exist");
 }
 
 #[test]
 fn a_folder_in_place_of_the_file() {
     let folder = Folder::new(&[]);
     let error = load(folder.0.path()).unwrap_err().to_string();
-    assert!(error.ends_with("`: it is a folder"), "{error}");
+    assert!(error.ends_with("`: this is a folder"), "{error}");
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn an_unquoted_value() {
 #[test]
 fn an_open_string() {
     assert_snapshot!(refuse_toml("state = \".flowswap\ninventory = \"tenants.csv\"\n"), @r#"
-    error: a string is not closed
+    error: a string has no closing quote
      --> migrate.toml:1:19
       |
     1 | state = ".flowswap
@@ -56,26 +56,26 @@ fn no_value() {
 #[test]
 fn a_key_twice() {
     assert_snapshot!(refuse_toml("state = \"a\"\nstate = \"b\"\n"), @r#"
-    error: a key is there twice
+    error: duplicate key
      --> migrate.toml:2:1
       |
     2 | state = "b"
-      | ^^^^^ the second time
+      | ^^^^^ second definition
       |
-      = help: a key, and a `[table]`, can be there only once; a list of tables is `[[table]]`
+      = help: define each key and each `[table]` once; write `[[table]]` for a list of tables
     "#);
 }
 
 #[test]
 fn a_table_twice() {
     assert_snapshot!(refuse_toml("[run]\nconcurrency = 1\n[run]\nmax_failures = 1\n"), @r"
-    error: a key is there twice
+    error: duplicate key
      --> migrate.toml:3:2
       |
     3 | [run]
-      |  ^^^ the second time
+      |  ^^^ second definition
       |
-      = help: a key, and a `[table]`, can be there only once; a list of tables is `[[table]]`
+      = help: define each key and each `[table]` once; write `[[table]]` for a list of tables
     ");
 }
 
@@ -106,7 +106,7 @@ fn unknown_keys_everywhere() {
     5 | proxy = "p"
       | ^^^^^ not a key of `[network]`
       |
-      = help: write one of `ca_file`, `resolve`, `timeout`
+      = help: use one of `ca_file`, `resolve`, `timeout`
 
     error: unknown key `concurency`
      --> migrate.toml:7:1
@@ -122,7 +122,7 @@ fn unknown_keys_everywhere() {
     9 | sha = "a"
       | ^^^ not a key of `[plugins.okta]`
       |
-      = help: write one of `path`, `sha256`
+      = help: use one of `path`, `sha256`
 
     error: 5 errors in the configuration
     "#);
@@ -133,47 +133,47 @@ fn values_of_the_wrong_kind() {
     let text = "state = 3\nplugins = true\n[network]\ntimeout = 30\nresolve = \"x\"\nca_file = []\n[run]\nconcurrency = 0\n\
                 max_failures = 2.5\n";
     assert_snapshot!(refuse_toml(text), @r#"
-    error: `state` has the wrong kind of value
+    error: `state` has the wrong type
      --> migrate.toml:1:9
       |
     1 | state = 3
       |         ^ expected a path in quotes, found a number
 
-    error: `plugins` has the wrong kind of value
+    error: `plugins` has the wrong type
      --> migrate.toml:2:11
       |
     2 | plugins = true
       |           ^^^^ expected a table, found a boolean
 
-    error: `timeout` has the wrong kind of value
+    error: `timeout` has the wrong type
      --> migrate.toml:4:11
       |
     4 | timeout = 30
-      |           ^^ expected a duration such as "250ms", "30s", "5m" or "24h", found a number
+      |           ^^ expected a duration such as "250ms", "30s", "5m", or "24h", found a number
 
-    error: `resolve` has the wrong kind of value
+    error: `resolve` has the wrong type
      --> migrate.toml:5:11
       |
     5 | resolve = "x"
       |           ^^^ expected a table, found a string
 
-    error: `ca_file` has the wrong kind of value
+    error: `ca_file` has the wrong type
      --> migrate.toml:6:11
       |
     6 | ca_file = []
       |           ^^ expected a path in quotes, found a list
 
-    error: `concurrency` is not a count
+    error: invalid value for `concurrency`
      --> migrate.toml:8:15
       |
     8 | concurrency = 0
-      |               ^ expected a whole number, 1 at least
+      |               ^ expected a whole number, at least 1
 
-    error: `max_failures` is not a count
+    error: invalid value for `max_failures`
      --> migrate.toml:9:16
       |
     9 | max_failures = 2.5
-      |                ^^^ expected a whole number, 1 at least
+      |                ^^^ expected a whole number, at least 1
 
     error: 7 errors in the configuration
     "#);
@@ -187,17 +187,17 @@ fn durations() {
      --> migrate.toml:2:11
       |
     2 | timeout = "30"
-      |           ^^^^ expected a duration such as "250ms", "30s", "5m" or "24h"
+      |           ^^^^ expected a duration such as "250ms", "30s", "5m", or "24h"
       |
-      = help: write a number and its unit, more than zero
+      = help: write a number above zero with its unit
 
     error: `plan_lifetime` is not a duration
      --> migrate.toml:4:17
       |
     4 | plan_lifetime = "0s"
-      |                 ^^^^ expected a duration such as "250ms", "30s", "5m" or "24h"
+      |                 ^^^^ expected a duration such as "250ms", "30s", "5m", or "24h"
       |
-      = help: write a number and its unit, more than zero
+      = help: write a number above zero with its unit
 
     error: 2 errors in the configuration
     "#);
@@ -213,9 +213,9 @@ fn overrides_of_addresses() {
     2 | "https://acme.okta.com" = "127.0.0.1:8443"
       | ^^^^^^^^^^^^^^^^^^^^^^^ expected a host such as "acme.okta.com" or "*.okta.com"
       |
-      = help: leave out scheme, port and path
+      = help: leave out the scheme, the port, and the path
 
-    error: `*.okta.test` does not lead to an address
+    error: `*.okta.test` has no valid address
      --> migrate.toml:3:17
       |
     3 | "*.okta.test" = "localhost"
@@ -226,7 +226,7 @@ fn overrides_of_addresses() {
 }
 
 #[test]
-fn a_pin_that_is_none() {
+fn an_invalid_digest() {
     assert_snapshot!(refuse_toml("[plugins.okta]\nsha256 = \"abc\"\n"), @r#"
     error: `sha256` is not a SHA-256 digest
      --> migrate.toml:2:10
@@ -234,20 +234,20 @@ fn a_pin_that_is_none() {
     2 | sha256 = "abc"
       |          ^^^^^ expected 64 hexadecimal digits
       |
-      = help: `flowswap plugins inspect` shows a plugin's digest
+      = help: run `flowswap plugins inspect` to see the digest of a plugin
     "#);
 }
 
 #[test]
 fn paths_for_a_shell() {
     assert_snapshot!(refuse_toml("state = \"~/flowswap\"\n[network]\nca_file = \"\"\n"), @r#"
-    error: the path `state` begins with `~`, which only a shell understands
+    error: the path `state` starts with `~`, which only a shell expands
      --> migrate.toml:1:9
       |
     1 | state = "~/flowswap"
       |         ^^^^^^^^^^^^
       |
-      = help: write the path out, or make it relative to this file
+      = help: write the full path, or a path relative to this file
 
     error: the path `ca_file` is empty
      --> migrate.toml:3:11
@@ -255,7 +255,7 @@ fn paths_for_a_shell() {
     3 | ca_file = ""
       |           ^^
       |
-      = help: write the path of a file, relative to the configuration or absolute
+      = help: write an absolute path, or a path relative to this file
 
     error: 2 errors in the configuration
     "#);
@@ -268,9 +268,9 @@ fn numbers_out_of_range() {
      --> migrate.toml:1:9
       |
     1 | state = 99999999999999999999
-      |         ^^^^^^^^^^^^^^^^^^^^ expected at most 64 bits, and not infinity
+      |         ^^^^^^^^^^^^^^^^^^^^ expected a number of at most 64 bits, not infinity
 
-    error: `state` has the wrong kind of value
+    error: `state` has the wrong type
      --> migrate.toml:1:9
       |
     1 | state = 99999999999999999999

@@ -1,4 +1,4 @@
-//! What is shown for mistakes in `[[tenant]]` and `[defaults]`.
+//! The errors for mistakes in `[[tenant]]` and `[defaults]`.
 
 use insta::assert_snapshot;
 
@@ -13,7 +13,7 @@ fn a_single_bracket() {
     1 | [tenant]
       |  ^^^^^^
       |
-      = help: begin every tenant with `[[tenant]]`, in double brackets
+      = help: start every tenant with `[[tenant]]`, in double brackets
     ");
 }
 
@@ -28,7 +28,7 @@ fn names() {
       | ^^^^^^^^^^ expected a plugin for `provider`
       |
       = note: for tenant `Acme Corp`
-      = help: write `provider = { plugin = "…" }` into every tenant, or once into `[defaults]`
+      = help: write `provider = { plugin = "…" }` in every tenant, or once in `[defaults]`
 
     error: a tenant has no `directory`
      --> migrate.toml:1:1
@@ -37,17 +37,17 @@ fn names() {
       | ^^^^^^^^^^ expected a plugin for `directory`
       |
       = note: for tenant `Acme Corp`
-      = help: write `directory = { plugin = "…" }` into every tenant, or once into `[defaults]`
+      = help: write `directory = { plugin = "…" }` in every tenant, or once in `[defaults]`
 
     error: `Acme Corp` cannot be the name of a tenant
      --> migrate.toml:2:8
       |
     2 | name = "Acme Corp"
-      |        ^^^^^^^^^^^ expected lower-case letters, digits, `.`, `_` and `-`
+      |        ^^^^^^^^^^^ expected lowercase letters, digits, `.`, `_`, and `-`
       |
-      = help: for example `acme-corp`
+      = help: use a name such as `acme-corp`
 
-    error: `name` has the wrong kind of value
+    error: `name` has the wrong type
      --> migrate.toml:4:8
       |
     4 | name = 7
@@ -59,7 +59,7 @@ fn names() {
     5 | [[tenant]]
       | ^^^^^^^^^^ expected `name = "…"` below
       |
-      = help: names are short, such as `acme`
+      = help: add a short name, such as `acme`
 
     error: unknown key `nam`
      --> migrate.toml:6:1
@@ -78,29 +78,29 @@ fn a_name_twice() {
     let toml = "inventory = \"tenants.csv\"\n[defaults]\nprovider = { plugin = \"a\" }\ndirectory = { plugin = \"b\" }\n\
                 [[tenant]]\nname = \"acme\"\n[[tenant]]\nname = \"b\"\n[[tenant]]\nname = \"b\"\n";
     assert_snapshot!(refuse(&[("migrate.toml", toml), ("tenants.csv", "name\nc\nacme\n")]), @r#"
-    error: two tenants are called `b`
+    error: two tenants have the name `b`
       --> migrate.toml:10:8
        |
      8 | name = "b"
-       |        --- the name first
+       |        --- first use
      9 | [[tenant]]
     10 | name = "b"
-       |        ^^^ the name again
+       |        ^^^ second use
        |
-       = help: every tenant needs a name of its own
+       = help: give each tenant a unique name
 
-    error: two tenants are called `acme`
+    error: two tenants have the name `acme`
      --> tenants.csv:3:1
       |
     3 | acme
-      | ^^^^ the name again
+      | ^^^^ second use
       |
      ::: migrate.toml:6:8
       |
     6 | name = "acme"
-      |        ------ the name first
+      |        ------ first use
       |
-      = help: every tenant needs a name of its own
+      = help: give each tenant a unique name
 
     error: 2 errors in the configuration
     "#);
@@ -117,7 +117,7 @@ fn missing_sides() {
       | ^^^^^^^^^^ expected a plugin for `directory`
       |
       = note: for tenant `acme`
-      = help: write `directory = { plugin = "…" }` into every tenant, or once into `[defaults]`
+      = help: write `directory = { plugin = "…" }` in every tenant, or once in `[defaults]`
 
     error: `provider` names no plugin
      --> migrate.toml:3:12
@@ -126,7 +126,7 @@ fn missing_sides() {
       |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected a plugin for `provider`
       |
       = note: for tenant `acme`
-      = help: write `provider = { plugin = "…" }` into every tenant, or once into `[defaults]`
+      = help: write `provider = { plugin = "…" }` in every tenant, or once in `[defaults]`
 
     error: 2 errors in the configuration
     "#);
@@ -136,19 +136,19 @@ fn missing_sides() {
 fn sides_of_the_wrong_kind() {
     let text = "[[tenant]]\nname = \"acme\"\napp_data = \"yes\"\nprovider = \"okta\"\ndirectory = { plugin = 1 }\n";
     assert_snapshot!(refuse_toml(text), @r#"
-    error: `app_data` has the wrong kind of value
+    error: `app_data` has the wrong type
      --> migrate.toml:3:12
       |
     3 | app_data = "yes"
       |            ^^^^^ expected `true` or `false`, found a string
 
-    error: `provider` has the wrong kind of value
+    error: `provider` has the wrong type
      --> migrate.toml:4:12
       |
     4 | provider = "okta"
       |            ^^^^^^ expected a table with `plugin` and its keys, found a string
 
-    error: `plugin` has the wrong kind of value
+    error: `plugin` has the wrong type
      --> migrate.toml:5:24
       |
     5 | directory = { plugin = 1 }
@@ -193,19 +193,19 @@ fn unknown_fields() {
      --> migrate.toml:2:41
       |
     2 | provider = { plugin = "okta", domain = "{nmae}.okta.com" }
-      |                                         ^^^^^^ the tenant has no field of this name
+      |                                         ^^^^^^ the tenant has no field with this name
       |
-      = note: for tenants `a`, `b` and 2 others
+      = note: for tenants `a`, `b`, and 2 others
       = help: did you mean `name`?
 
     error: unknown field `{regionn}`
      --> migrate.toml:3:56
       |
     3 | directory = { plugin = "rest", list = ["a", { path = "/{regionn}" }] }
-      |                                                        ^^^^^^^^^ the tenant has no field of this name
+      |                                                        ^^^^^^^^^ the tenant has no field with this name
       |
-      = note: for tenants `a`, `b` and 2 others
-      = help: write `name`
+      = note: for tenants `a`, `b`, and 2 others
+      = help: use `name`
 
     error: 2 errors in the configuration
     "#);
@@ -221,7 +221,7 @@ fn braces() {
     2 | body = '{"a": 1}'
       |         ^ expected a field such as `{name}`
       |
-      = help: write `{{` or `}}` for the brace itself
+      = help: write `{{` or `}}` for a literal brace
 
     error: a brace in a default is not part of a `{field}`
      --> migrate.toml:3:11
@@ -229,7 +229,7 @@ fn braces() {
     3 | escaped = "\\{"
       |           ^^^^^ expected a field such as `{name}`
       |
-      = help: write `{{` or `}}` for the brace itself
+      = help: write `{{` or `}}` for a literal brace
 
     error: a brace in a default is not part of a `{field}`
      --> migrate.toml:4:10
@@ -237,41 +237,41 @@ fn braces() {
     4 | path = "/{}/"
       |          ^ expected a field such as `{name}`
       |
-      = help: write `{{` or `}}` for the brace itself
+      = help: write `{{` or `}}` for a literal brace
 
     error: 3 errors in the configuration
     "#);
 }
 
 #[test]
-fn secrets_in_plain_sight() {
+fn plain_text_secrets() {
     let text = "[secrets]\npassphrase = \"hunter2\"\n[[tenant]]\nname = \"acme\"\nokta_token = \"00aBc\"\n\
                 provider = { plugin = \"okta\", credential = \"00aBcDeF\", client_secret = { value = \"s3cret\" } }\n\
                 directory = { plugin = \"rest\", credential = { env = \"00-aBcDeF\" }, pass_token = [\"x\"] }\n";
     assert_snapshot!(refuse_toml(text), @r#"
-    error: `passphrase` holds a secret in plain sight
+    error: `passphrase` holds a plain-text secret
      --> migrate.toml:2:14
       |
     2 | passphrase = "*******"
       |              ^^^^^^^^^ expected a reference to where the secret is kept
       |
-      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }` or `{ command = ["program", "argument"] }`
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program", "argument"] }`
 
-    error: `okta_token` holds a secret in plain sight
+    error: `okta_token` holds a plain-text secret
      --> migrate.toml:5:1
       |
     5 | okta_token = "*****"
-      | ^^^^^^^^^^ belongs into `provider` or `directory`, as a reference
+      | ^^^^^^^^^^ belongs in `provider` or `directory`, as a reference
       |
-      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }` or `{ command = ["program", "argument"] }`
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program", "argument"] }`
 
-    error: `credential` holds a secret in plain sight
+    error: `credential` holds a plain-text secret
      --> migrate.toml:6:44
       |
     6 | provider = { plugin = "okta", credential = "********", client_secret = { value = "******" } }
       |                                            ^^^^^^^^^^ expected a reference to where the secret is kept
       |
-      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }` or `{ command = ["program", "argument"] }`
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program", "argument"] }`
 
     error: `client_secret` is not a reference to a secret
      --> migrate.toml:6:72
@@ -279,7 +279,7 @@ fn secrets_in_plain_sight() {
     6 | provider = { plugin = "okta", credential = "********", client_secret = { value = "******" } }
       |                                                                        ^^^^^^^^^^^^^^^^^^^^ expected exactly one of `env`, `file` and `command`
       |
-      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }` or `{ command = ["program", "argument"] }`
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program", "argument"] }`
 
     error: `env` does not name an environment variable
      --> migrate.toml:7:53
@@ -287,15 +287,15 @@ fn secrets_in_plain_sight() {
     7 | directory = { plugin = "rest", credential = { env = "*********" }, pass_token = ["*"] }
       |                                                     ^^^^^^^^^^^ expected a name such as "OKTA_TOKEN"
       |
-      = help: the secret itself belongs into the variable, never into this file
+      = help: put the secret into the variable, never into this file
 
-    error: `pass_token` holds a secret in plain sight
+    error: `pass_token` holds a plain-text secret
      --> migrate.toml:7:81
       |
     7 | directory = { plugin = "rest", credential = { env = "*********" }, pass_token = ["*"] }
       |                                                                                 ^^^^^ expected a reference to where the secret is kept
       |
-      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }` or `{ command = ["program", "argument"] }`
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program", "argument"] }`
 
     error: 6 errors in the configuration
     "#);
@@ -310,14 +310,14 @@ fn a_reference_in_the_wrong_place() {
      --> migrate.toml:3:1
       |
     3 | credential = { env = "A" }
-      | ^^^^^^^^^^ belongs to one of the two sides
+      | ^^^^^^^^^^ belongs to the provider or the directory
       |
-      = help: put it into `provider` or `directory`
+      = help: move it into `provider` or `directory`
     "#);
 }
 
 #[test]
-fn references_that_are_none() {
+fn invalid_references() {
     let text = "[[tenant]]\nname = \"acme\"\n\
                 provider = { plugin = \"okta\", credential = { env = \"A\", file = \"b\" }, x = { file = 3 } }\n\
                 directory = { plugin = \"rest\", credential = { command = \"pass show okta\" } }\n";
@@ -328,28 +328,28 @@ fn references_that_are_none() {
     3 | provider = { plugin = "okta", credential = { env = "A", file = "b" }, x = { file = 3 } }
       |                                            ^^^^^^^^^^^^^^^^^^^^^^^^^ expected exactly one of `env`, `file` and `command`
       |
-      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }` or `{ command = ["program", "argument"] }`
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program", "argument"] }`
 
-    error: `file` has the wrong kind of value
+    error: `file` has the wrong type
      --> migrate.toml:3:84
       |
     3 | provider = { plugin = "okta", credential = { env = "A", file = "b" }, x = { file = 3 } }
       |                                                                                    ^ expected a path in quotes, found a number
 
-    error: `command` is not a program with its arguments
+    error: `command` is not a list of strings
      --> migrate.toml:4:57
       |
     4 | directory = { plugin = "rest", credential = { command = "pass show okta" } }
       |                                                         ^^^^^^^^^^^^^^^^ expected a list of strings such as ["pass", "show", "okta"]
       |
-      = help: no shell is involved, so every argument is a string of its own
+      = help: write each argument as a separate string; no shell splits them
 
     error: 3 errors in the configuration
     "#);
 }
 
 #[test]
-fn one_line_that_is_wrong_for_many() {
+fn one_line_that_is_wrong_for_many_tenants() {
     let mut csv = "name,domain\n".to_owned();
     for n in 0..1000 {
         csv += &format!("t{n},t{n}.okta.com\n");
@@ -363,48 +363,48 @@ fn one_line_that_is_wrong_for_many() {
     1 | inventory = "tenants.csv"
       |             ^^^^^^^^^^^^^
       |
-      = note: for tenants `t0`, `t1` and 998 others
-      = help: write `plugin = "…"` once into `[defaults.provider]`
+      = note: for tenants `t0`, `t1`, and 998 others
+      = help: write `plugin = "…"` once in `[defaults.provider]`
 
-    error: `credential` holds a secret in plain sight
+    error: `credential` holds a plain-text secret
      --> migrate.toml:4:14
       |
     4 | credential = "*****"
       |              ^^^^^^^ expected a reference to where the secret is kept
       |
-      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }` or `{ command = ["program", "argument"] }`
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program", "argument"] }`
 
     error: unknown field `{id}`
      --> migrate.toml:5:7
       |
     5 | id = "{id}"
-      |       ^^^^ the tenant has no field of this name
+      |       ^^^^ the tenant has no field with this name
       |
-      = note: for tenants `t0`, `t1` and 998 others
-      = help: write one of `domain`, `name`
+      = note: for tenants `t0`, `t1`, and 998 others
+      = help: use one of `domain`, `name`
 
     error: 3 errors in the configuration
     "#);
 }
 
 #[test]
-fn no_more_than_a_person_reads() {
+fn only_the_first_errors_are_shown() {
     let tenants: String = (0..30).map(|_| "[[tenant]]\n").collect();
     let shown = refuse_toml(&tenants);
     assert_eq!(shown.matches("a tenant has no `name`").count(), 20);
-    assert!(shown.ends_with("error: 30 errors in the configuration, the first 20 are above"), "{shown}");
+    assert!(shown.ends_with("error: 30 errors in the configuration; the first 20 are above"), "{shown}");
 }
 
 #[test]
-fn owners_that_are_nobody() {
+fn invalid_owners() {
     let text = "[defaults]\nprovider = { plugin = \"p\" }\ndirectory = { plugin = \"d\" }\n\
                 [[tenant]]\nname = \"a\"\nowner = 7\n[[tenant]]\nname = \"b\"\nowner = \"  \"\n";
     assert_snapshot!(refuse_toml(text), @r#"
-    error: `owner` has the wrong kind of value
+    error: `owner` has the wrong type
      --> migrate.toml:6:9
       |
     6 | owner = 7
-      |         ^ expected the name of whoever is asked, in quotes, found a number
+      |         ^ expected the name of the operator in quotes, found a number
 
     error: `owner` is empty
      --> migrate.toml:9:9
@@ -413,7 +413,7 @@ fn owners_that_are_nobody() {
       |         ^^^^ expected a name
       |
       = note: for tenant `b`
-      = help: leave it out where anybody may be asked
+      = help: leave `owner` out if any operator can do the work
 
     error: 2 errors in the configuration
     "#);

@@ -1,11 +1,11 @@
-//! Secrets are fetched as they are kept, and shown by nothing.
+//! Secrets are fetched unchanged, and no error or debug output shows them.
 
 use std::{fs, time::Duration};
 
 use insta::assert_snapshot;
 
 use super::{Folder, accept, refuse, refuse_toml};
-use crate::config::{SecretRef, program::Patience, secret::SecretRefError};
+use crate::config::{SecretRef, program::WaitLimits, secret::SecretRefError};
 
 const CANARY: &str = "canary-5f0e";
 
@@ -24,7 +24,7 @@ fn shell(script: &str) -> SecretRef {
     SecretRef::Command(["sh", "-c", script].map(str::to_owned).to_vec())
 }
 
-/// The error's whole chain, in both of its forms; neither may hold the secret.
+/// The error's whole chain. Neither its display nor its debug form may contain the secret.
 fn fail(secret: &SecretRef) -> String {
     let error: SecretRefError = secret.resolve().unwrap_err();
     let mut text = error.to_string();
@@ -40,7 +40,7 @@ fn fail(secret: &SecretRef) -> String {
 }
 
 #[test]
-fn one_line_break_at_the_end_is_not_part_of_it() {
+fn one_line_break_at_the_end_is_dropped() {
     let folder = Folder::new(&[]);
     for (content, secret) in
         [("a", "a"), ("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), (" a b ", " a b "), ("a\nb\n", "a\nb")]
@@ -54,7 +54,7 @@ fn each_kind_is_fetched() {
     let path = std::env::var("PATH").unwrap();
     assert_eq!(SecretRef::Env("PATH".to_owned()).resolve().unwrap().expose(), path);
     assert_eq!(shell("echo out; echo err >&2").resolve().unwrap().expose(), "out");
-    // No shell has a look at the arguments.
+    // No shell expands the arguments.
     let argv = ["printf", "%s", "$HOME; `id`"].map(str::to_owned).to_vec();
     assert_eq!(SecretRef::Command(argv).resolve().unwrap().expose(), "$HOME; `id`");
 }
@@ -67,11 +67,11 @@ fn a_file_that_everyone_can_read_is_refused() {
         set_mode(&folder, "token", mode);
         assert_eq!(secret.resolve().is_ok(), is_fine, "{mode:o}");
     }
-    assert_snapshot!(folder.shorten(&fail(&secret)), @r"the secret file `token` can be read by everyone on this machine; run `chmod 600 token`");
+    assert_snapshot!(folder.shorten(&fail(&secret)), @r"the secret file `token` is readable by every user of this machine; run `chmod 600 token`");
 }
 
 #[test]
-fn what_cannot_be_fetched_is_explained() {
+fn a_failure_to_fetch_a_secret_is_explained() {
     let folder = Folder::new(&[]);
     let long = format!("echo {CANARY}; echo {CANARY} >&2; printf '%01000d' 7 >&2; exit 3");
     let failures = [
@@ -93,43 +93,43 @@ fn what_cannot_be_fetched_is_explained() {
     the environment variable `FLOWSWAP_TEST_IS_NOT_SET` is not set
     failed to read the secret file `gone`: No such file or directory (os error 2)
     failed to read the secret file ``: Is a directory (os error 21)
-    the secret file `token` gives an empty secret
+    the secret file `token` gave an empty secret
     failed to run `./no-such-program`: No such file or directory (os error 2)
     `sh` failed (exit status: 3)
     `sh` failed (exit status: 1): cannot log in: no session
     `sh` failed (exit status: 1): this is no good: [secret]
-    `sh` gives an empty secret
+    `sh` gave an empty secret
     ");
     let bounded = fail(&shell(&long));
     assert!(bounded.len() < 600 && bounded.contains("…0000"), "{bounded}");
     let mut binary = CANARY.as_bytes().to_vec();
     binary.push(0xff);
-    assert!(fail(&file(&folder, &binary)).ends_with("gives something that is not UTF-8 text"));
-    assert!(fail(&file(&folder, CANARY.repeat(10_000).as_bytes())).ends_with("which is no secret"));
-    assert!(fail(&SecretRef::File("/dev/zero".into())).ends_with("which is no secret"));
+    assert!(fail(&file(&folder, &binary)).ends_with("gave data that is not UTF-8 text"));
+    assert!(fail(&file(&folder, CANARY.repeat(10_000).as_bytes())).ends_with("no secret is that long"));
+    assert!(fail(&SecretRef::File("/dev/zero".into())).ends_with("no secret is that long"));
 }
 
-/// Whatever a program has closed or left open, its time is over at its limit; and what it gives before that is taken.
+/// A program ends at its limit, no matter which outputs it closed; output before the limit is used.
 #[test]
-fn a_program_that_waits_is_waited_for_and_not_forever() {
-    let patience = Patience { quiet: Duration::from_millis(1), limit: Duration::from_millis(400) };
-    let gives =
+fn a_slow_program_is_given_time_up_to_a_limit() {
+    let limits = WaitLimits { notify_after: Duration::from_millis(1), kill_after: Duration::from_millis(400) };
+    let in_time =
         ["echo out", "sleep 0.1; echo 'touch the key' >&2; sleep 0.1; echo out", "echo out; exec >&- 2>&-; sleep 0.1"];
-    for script in gives {
-        assert_eq!(shell(script).resolve_within(patience).unwrap().expose(), "out", "{script}");
+    for script in in_time {
+        assert_eq!(shell(script).resolve_with_limits(limits).unwrap().expose(), "out", "{script}");
     }
     for script in ["sleep 60", "echo out; sleep 60", "exec >&- 2>&-; sleep 60", "sleep 60 & sleep 60"] {
-        let begun = std::time::Instant::now();
-        let error = shell(script).resolve_within(patience).unwrap_err().to_string();
-        assert!(error.starts_with("`sh` gave no secret within 0 s"), "{script}: {error}");
-        assert!(begun.elapsed() < Duration::from_secs(20), "{script}");
+        let started = std::time::Instant::now();
+        let error = shell(script).resolve_with_limits(limits).unwrap_err().to_string();
+        assert!(error.starts_with("`sh` printed no secret within 0 s"), "{script}: {error}");
+        assert!(started.elapsed() < Duration::from_secs(20), "{script}");
     }
-    let endless = shell("yes").resolve_within(patience).unwrap_err().to_string();
-    assert!(endless.ends_with("which is no secret"), "{endless}");
+    let endless = shell("yes").resolve_with_limits(limits).unwrap_err().to_string();
+    assert!(endless.ends_with("no secret is that long"), "{endless}");
 }
 
 #[test]
-fn a_configuration_shows_references_only() {
+fn the_debug_output_of_a_configuration_shows_only_references() {
     let toml = r#"
         [secrets]
         passphrase = { env = "PATH" }
@@ -147,7 +147,7 @@ fn a_configuration_shows_references_only() {
     assert!(!shown.contains(&std::env::var("PATH").unwrap()), "{shown}");
 }
 
-/// Wherever somebody pastes a secret, no error shows it: not the one about it, nor others about the same line.
+/// No matter where a secret was pasted, no error shows it: neither the error about it nor others about the same line.
 #[test]
 fn a_pasted_secret_is_masked() {
     let sides = [
@@ -181,16 +181,16 @@ fn a_pasted_secret_is_masked() {
     for column in ["provider.credential", "credential", "okta_token", "directory.api_token"] {
         let shown =
             refuse(&[("migrate.toml", toml), ("t.csv", &format!("name,{column},app_data\nB,\"{CANARY}\",what\n"))]);
-        assert!(!shown.contains(CANARY) && shown.contains("`app_data` cannot be"), "{shown}");
+        assert!(!shown.contains(CANARY) && shown.contains("for `app_data`"), "{shown}");
     }
 }
 
-/// The place of a secret in a body, which a plugin fills, is neither a secret nor masked.
+/// A placeholder for a secret, which a plugin fills in, is not refused and not masked.
 #[test]
-fn a_place_for_a_secret_is_fine() {
+fn a_placeholder_for_a_secret_is_accepted() {
     let toml = "[[tenant]]\nname = \"A\"\nprovider = { plugin = \"p\" }\ndirectory = { plugin = \"d\", body = { \
                 client_secret = \"$client_secret\" }, use_token = true, unknown = inf }\n";
     let shown = refuse_toml(toml);
     assert!(shown.contains("\"$client_secret\""), "{shown}");
-    assert!(!shown.contains("plain sight"), "{shown}");
+    assert!(!shown.contains("plain-text"), "{shown}");
 }

@@ -22,34 +22,34 @@ fn templates_are_filled() {
         ("é{name}é", "éacmeé"),
     ] {
         assert_eq!(fill(text, &fields), (filled.to_owned(), vec![]), "{text}");
-        assert_eq!(parse(text).stray, None, "{text}");
+        assert_eq!(parse(text).stray_brace, None, "{text}");
     }
     for (text, stray) in
         [("{", 0), ("a}", 1), ("{}", 0), ("{a b}", 0), ("{name", 0), ("{{}", 2), ("é{ {name}", 2), ("{name}}", 6)]
     {
-        assert_eq!(parse(text).stray, Some(stray), "{text}");
+        assert_eq!(parse(text).stray_brace, Some(stray), "{text}");
     }
     assert_eq!(fill("{name}/{other}", &fields).1, [("other".to_owned(), 7..14)]);
 }
 
 #[test]
-fn suggestions_are_near() {
+fn suggestions_name_the_nearest_word() {
     let known = ["concurrency", "max_failures", "path"];
     for (word, help) in [
         ("concurency", "did you mean `concurrency`?"),
         ("Concurrency", "did you mean `concurrency`?"),
         ("maxfailures", "did you mean `max_failures`?"),
         ("paht", "did you mean `path`?"),
-        ("pa", "write one of `concurrency`, `max_failures`, `path`"),
-        ("", "write one of `concurrency`, `max_failures`, `path`"),
+        ("pa", "use one of `concurrency`, `max_failures`, `path`"),
+        ("", "use one of `concurrency`, `max_failures`, `path`"),
     ] {
         assert_eq!(suggest(word, known), help, "{word}");
     }
-    assert_eq!(suggest("a", []), "leave it out");
+    assert_eq!(suggest("a", []), "remove it");
 }
 
 #[test]
-fn keys_of_secrets_are_known() {
+fn keys_of_secrets_are_recognized() {
     for key in
         ["credential", "token", "secret", "api_token", "client_secret", "password", "adminPassword", "a.b.api_token"]
     {

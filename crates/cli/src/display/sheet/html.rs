@@ -1,15 +1,15 @@
-//! The sheet as one page of HTML that needs nothing else: boxes to tick while working, fit to be printed. A value stands in
-//! `<code>` whose `data-label` is the label that it belongs to, so that a script can find it.
+//! The run sheet as one self-contained HTML page, with a check box for every line and a style for print. A value is in a
+//! `<code>` element whose `data-label` is its label, so that a script can find it.
 
-use super::{Page, Piece, join, plain};
+use super::{Fragment, SheetView, join, one_line};
 use crate::display::text::{Text, text};
 
 const STYLE: &str = include_str!("html.css");
 
-/// The sheet as a page.
-pub(crate) fn html(page: &Page<'_>) -> Text {
-    let sheet = page.sheet();
-    let title = escape(&plain(&sheet.title));
+/// The run sheet as an HTML page.
+pub(crate) fn html(view: &SheetView<'_>) -> Text {
+    let sheet = view.sheet();
+    let title = escape(&one_line(&sheet.title));
     let mut text = text!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -17,63 +17,65 @@ pub(crate) fn html(page: &Page<'_>) -> Text {
          <meta name=\"referrer\" content=\"no-referrer\">\n\
          <title>{}: {}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n<h1>{}</h1>\n<dl>\n",
         title,
-        escape(&plain(page.tenant)),
+        escape(&one_line(view.tenant)),
         Text::from(STYLE),
         title
     );
-    for (name, said) in page.facts() {
-        let class = if name == "deadline" && page.is_overdue() { " class=\"late\"" } else { "" };
-        text += text!("<dt>{}</dt><dd id=\"{}\"{}>{}</dd>\n", name, name, class, escape(&said));
+    for (name, value) in view.facts() {
+        let class = if name == "deadline" && view.is_overdue() { " class=\"late\"" } else { "" };
+        text += text!("<dt>{}</dt><dd id=\"{}\"{}>{}</dd>\n", name, name, class, escape(&value));
     }
     if let Some(url) = &sheet.url {
-        text += text!("<dt>begin at</dt><dd id=\"begin\">{}</dd>\n", link(&plain(url)));
+        text += text!("<dt>start at</dt><dd id=\"begin\">{}</dd>\n", link(&one_line(url)));
     }
     text += "</dl>\n";
-    for claim in page.claims() {
+    for claim in view.claims() {
         text += text!("<p class=\"claim\">{}</p>\n", escape(&claim));
     }
     text += "<ol>\n";
-    for (pieces, note) in page.lines() {
-        let label = pieces.iter().find_map(|piece| match piece {
-            Piece::Label(label) => Some(label.as_str()),
+    for (fragments, note) in view.lines() {
+        let label = fragments.iter().find_map(|fragment| match fragment {
+            Fragment::Label(label) => Some(label.as_str()),
             _ => None,
         });
-        let line = join(&pieces, |piece| show(piece, label.unwrap_or_default()));
+        let line = join(&fragments, |fragment| show(fragment, label.unwrap_or_default()));
         let note = note.map(|note| text!("<small>{}</small>", escape(&note))).unwrap_or_default();
-        // The box stands beside the words and not in one label with them: who selects a value does not mean to tick it.
+        // The check box and the words do not share a `<label>`, so that selecting a value does not tick the box.
         text +=
             text!("<li><div><input type=\"checkbox\" aria-label=\"done\"><span>{}{}</span></div></li>\n", line, note);
     }
     text += "</ol>\n";
-    for (title, class, lines) in [("Keep as it is", "keep", &sheet.keep), ("Take care", "care", &sheet.care)] {
+    for (title, class, lines) in [("Keep these settings", "keep", &sheet.keep), ("Caution", "care", &sheet.care)] {
         if !lines.is_empty() {
             text += text!("<section class=\"{}\">\n<h2>{}</h2>\n<ul>\n", class, title);
-            text.extend(lines.iter().map(|line| text!("<li>{}</li>\n", escape(&plain(line)))));
+            text.extend(lines.iter().map(|line| text!("<li>{}</li>\n", escape(&one_line(line)))));
             text += "</ul>\n</section>\n";
         }
     }
-    text += text!("<section>\n<h2>When it is done</h2>\n<p id=\"proof\">{}</p>\n<ul>\n", escape(&plain(&sheet.proof)));
-    for (when, command) in page.endings() {
+    text +=
+        text!("<section>\n<h2>Expected result</h2>\n<p id=\"proof\">{}</p>\n<ul>\n", escape(&one_line(&sheet.proof)));
+    for (when, command) in view.endings() {
         text += text!("<li>{}: <code>{}</code></li>\n", when, escape(&command));
     }
     text + "</ul>\n</section>\n</main>\n</body>\n</html>\n"
 }
 
-fn show(piece: &Piece, label: &str) -> Text {
-    match piece {
-        Piece::Words(words) => text!("{}", escape(words)),
-        Piece::Label(label) => text!("<b>{}</b>", escape(label)),
-        Piece::Value(value) => text!("<code data-label=\"{}\">{}</code>", escape(label), escape(value)),
-        Piece::Command(command) => text!("<code>{}</code>", escape(command)),
+fn show(fragment: &Fragment, label: &str) -> Text {
+    match fragment {
+        Fragment::Words(words) => text!("{}", escape(words)),
+        Fragment::Label(label) => text!("<b>{}</b>", escape(label)),
+        Fragment::Value(value) => text!("<code data-label=\"{}\">{}</code>", escape(label), escape(value)),
+        Fragment::Command(command) => text!("<code>{}</code>", escape(command)),
     }
 }
 
-/// Only what leads to a page becomes a link.
+/// A link for an HTTP or HTTPS address, and plain text for anything else, such as `javascript:`.
 fn link(url: &str) -> Text {
     let shown = escape(url);
-    match url.starts_with("https://") || url.starts_with("http://") {
-        true => text!("<a href=\"{}\">{}</a>", shown, shown),
-        false => text!("{}", shown),
+    if url.starts_with("https://") || url.starts_with("http://") {
+        text!("<a href=\"{}\">{}</a>", shown, shown)
+    } else {
+        text!("{}", shown)
     }
 }
 

@@ -1,50 +1,50 @@
-//! The sheet as Markdown: a task list for a ticket or a wiki.
+//! The run sheet as Markdown: a task list for a ticket or a wiki.
 
-use super::{Page, Piece, join, plain};
+use super::{Fragment, SheetView, join, one_line};
 use crate::display::text::{Text, text};
 
-/// The sheet as Markdown.
-pub(crate) fn markdown(page: &Page<'_>) -> Text {
-    let sheet = page.sheet();
-    let mut text = text!("# {}\n\n", escape(&plain(&sheet.title)));
-    for (name, said) in page.facts() {
-        text += text!("- {}: {}\n", name, escape(&said));
+/// The run sheet as Markdown.
+pub(crate) fn markdown(view: &SheetView<'_>) -> Text {
+    let sheet = view.sheet();
+    let mut text = text!("# {}\n\n", escape(&one_line(&sheet.title)));
+    for (name, value) in view.facts() {
+        text += text!("- {}: {}\n", name, escape(&value));
     }
     if let Some(url) = &sheet.url {
-        text += text!("- begin at: {}\n", code(&plain(url)));
+        text += text!("- start at: {}\n", code(&one_line(url)));
     }
-    for claim in page.claims() {
+    for claim in view.claims() {
         text += text!("- {}\n", escape(&claim));
     }
     text += "\n## What to do\n\n";
-    for (pieces, note) in page.lines() {
-        text += text!("- [ ] {}\n", join(&pieces, show));
+    for (fragments, note) in view.lines() {
+        text += text!("- [ ] {}\n", join(&fragments, show));
         if let Some(note) = note {
             text += text!("      {}\n", escape(&note));
         }
     }
-    for (title, lines) in [("Keep as it is", &sheet.keep), ("Take care", &sheet.care)] {
+    for (title, lines) in [("Keep these settings", &sheet.keep), ("Caution", &sheet.care)] {
         if !lines.is_empty() {
             text += text!("\n## {}\n\n", title);
-            text.extend(lines.iter().map(|line| text!("- {}\n", escape(&plain(line)))));
+            text.extend(lines.iter().map(|line| text!("- {}\n", escape(&one_line(line)))));
         }
     }
-    text += text!("\n## When it is done\n\n{}\n\n", escape(&plain(&sheet.proof)));
-    for (when, command) in page.endings() {
+    text += text!("\n## Expected result\n\n{}\n\n", escape(&one_line(&sheet.proof)));
+    for (when, command) in view.endings() {
         text += text!("- {}: {}\n", when, code(&command));
     }
     text
 }
 
-fn show(piece: &Piece) -> Text {
-    match piece {
-        Piece::Words(words) => text!("{}", words),
-        Piece::Label(label) => text!("**{}**", escape(label)),
-        Piece::Value(text) | Piece::Command(text) => code(text),
+fn show(fragment: &Fragment) -> Text {
+    match fragment {
+        Fragment::Words(words) => text!("{}", words),
+        Fragment::Label(label) => text!("**{}**", escape(label)),
+        Fragment::Value(text) | Fragment::Command(text) => code(text),
     }
 }
 
-/// Text that means only itself.
+/// Escapes everything that Markdown would interpret.
 fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
@@ -56,7 +56,7 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// A code span with a fence that is longer than any within it.
+/// A code span whose fence is longer than any run of backticks in the text.
 fn code(text: &str) -> Text {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);

@@ -1,5 +1,5 @@
-//! A run sheet for the person who must follow it, in three forms that say the same: for the terminal, as Markdown and as
-//! one page of HTML. What a line says is put into words here, once; a form only decides how the words look.
+//! Shows a run sheet to its operator in three forms with the same words: terminal text, Markdown, and one HTML page. This
+//! module words the lines; a form only decides how the words look.
 
 mod html;
 mod markdown;
@@ -13,50 +13,49 @@ use serde_json::Value;
 pub(crate) use self::{html::html, markdown::markdown, terminal::terminal};
 use super::text::Text;
 
-/// A question as a sheet is made of it.
-pub(crate) struct Page<'a> {
-    /// The tenant.
+/// Everything that a form shows of a run sheet.
+pub(crate) struct SheetView<'a> {
     pub(crate) tenant: &'a str,
-    /// What is asked.
+    /// The run sheet with its owner, its deadline, and the confirmations.
     pub(crate) question: &'a Question,
-    /// Whether it is still asked; what was done is shown again for whoever has to do it again.
+    /// Whether the step is still waiting for its operator. A finished sheet is shown again if the work must be corrected.
     pub(crate) is_open: bool,
-    /// What to type once what was done is put right.
+    /// The command to run after the correction of a finished sheet.
     pub(crate) next: Option<String>,
-    /// Now, to tell what is overdue.
+    /// The current time, which decides whether the sheet is overdue.
     pub(crate) now: Timestamp,
 }
 
-/// A piece of a sentence.
+/// A part of a sentence.
 #[derive(Debug, PartialEq, Eq)]
-enum Piece {
-    /// Words of ours.
+enum Fragment {
+    /// Our own words.
     Words(String),
-    /// A label as the screen has it.
+    /// A label, as the screen shows it.
     Label(String),
-    /// A value that is to be chosen, entered or seen at the label.
+    /// A value to choose, enter, or see at the label.
     Value(String),
     /// A command to type.
     Command(String),
 }
 
-impl Page<'_> {
+impl SheetView<'_> {
     fn sheet(&self) -> &RunSheet {
         &self.question.sheet
     }
 
-    /// What stands above the lines: what it is called, and what is said of it.
+    /// The facts above the lines, as names and values.
     fn facts(&self) -> Vec<(&'static str, String)> {
         let Question { step, direction, owner, since, deadline, .. } = self.question;
-        let way = match direction {
+        let step = match direction {
             Direction::Forward => step.clone(),
-            Direction::Back => format!("{step}, back"),
+            Direction::Back => format!("{step} (rollback)"),
         };
         let overdue = if self.is_overdue() { " (overdue)" } else { "" };
         vec![
-            ("tenant", plain(self.tenant)),
-            ("step", plain(&way)),
-            ("owner", owner.as_deref().map_or_else(|| "anybody who may".to_owned(), plain)),
+            ("tenant", one_line(self.tenant)),
+            ("step", one_line(&step)),
+            ("owner", owner.as_deref().map_or_else(|| "any operator".to_owned(), one_line)),
             ("since", since.to_string()),
             ("deadline", format!("{deadline}{overdue}")),
         ]
@@ -66,82 +65,82 @@ impl Page<'_> {
         self.is_open && self.question.deadline < self.now
     }
 
-    /// What others have said already.
+    /// The confirmations so far.
     fn claims(&self) -> Vec<String> {
         let claims = self.question.claims.iter();
-        claims.map(|claim| super::claim(claim).into_string()).collect()
+        claims.map(|claim| super::show_claim(claim).into_string()).collect()
     }
 
-    /// The lines in words, each with what else is worth knowing about it.
-    fn lines(&self) -> impl Iterator<Item = (Vec<Piece>, Option<String>)> {
-        self.sheet().lines.iter().map(|line| (put(line, self.tenant), line.note.as_deref().map(plain)))
+    /// The lines in words, each with its note.
+    fn lines(&self) -> impl Iterator<Item = (Vec<Fragment>, Option<String>)> {
+        self.sheet().lines.iter().map(|line| (word_line(line, self.tenant), line.note.as_deref().map(one_line)))
     }
 
-    /// What to type at the end, and when.
+    /// When to run which command at the end.
     fn endings(&self) -> Vec<(&'static str, String)> {
         if !self.is_open {
             let next = self.next.clone().unwrap_or_else(|| format!("flowswap status {}", self.tenant));
-            return vec![("this was seen to be done; once it is put right", next)];
+            return vec![("flowswap saw this step done; after you correct it", next)];
         }
         vec![
-            ("once all of it is done", format!("flowswap confirm {}", self.tenant)),
-            ("if you do not do it", format!("flowswap decline {} --reason \"…\"", self.tenant)),
+            ("when everything is done", format!("flowswap confirm {}", self.tenant)),
+            ("if you will not do it", format!("flowswap decline {} --reason \"…\"", self.tenant)),
         ]
     }
 }
 
-/// The secret that a sheet has its reader paste, with the label of where: the first that a line names.
-pub(crate) fn secret(sheet: &RunSheet) -> Option<(&str, Handle)> {
+/// The first secret that the sheet asks the operator to paste, with the label of its field.
+pub(crate) fn find_secret(sheet: &RunSheet) -> Option<(&str, Handle)> {
     sheet.lines.iter().find_map(|line| Some((line.label.as_str(), Handle::from_value(line.value.as_ref()?)?)))
 }
 
-/// Puts a line into words.
-fn put(line: &SheetLine, tenant: &str) -> Vec<Piece> {
+/// Words a line as a sentence.
+fn word_line(line: &SheetLine, tenant: &str) -> Vec<Fragment> {
     let has_value = line.value.is_some();
     let (before, after) = match line.act {
         SheetAct::Go => ("Go to", if has_value { ":" } else { "" }),
-        SheetAct::Choose if has_value => ("At", "choose"),
+        SheetAct::Choose if has_value => ("Under", ", choose"),
         SheetAct::Choose => ("Choose", ""),
-        SheetAct::Tick => ("Tick", if has_value { ":" } else { "" }),
+        SheetAct::Tick => ("Select", if has_value { ":" } else { "" }),
         SheetAct::Clear => ("Clear", if has_value { ":" } else { "" }),
-        SheetAct::Enter if has_value => ("Into", "enter"),
+        SheetAct::Enter if has_value => ("In", ", enter"),
         SheetAct::Enter => ("Fill in", ""),
         SheetAct::Leave => ("Leave", if has_value { "as it is:" } else { "as it is" }),
-        SheetAct::Press => ("Press", if has_value { "and wait until it shows" } else { "" }),
+        SheetAct::Press => ("Click", if has_value { "and wait until it shows" } else { "" }),
         SheetAct::Do => ("", if has_value { ":" } else { "" }),
     };
-    let words = |text: &str| Some(text).filter(|text| !text.is_empty()).map(|text| Piece::Words(text.to_owned()));
-    let mut pieces: Vec<Piece> = words(before).into_iter().collect();
-    pieces.push(Piece::Label(plain(&line.label)));
-    pieces.extend(words(after));
+    let words = |text: &str| Some(text).filter(|text| !text.is_empty()).map(|text| Fragment::Words(text.to_owned()));
+    let mut fragments: Vec<Fragment> = words(before).into_iter().collect();
+    fragments.push(Fragment::Label(one_line(&line.label)));
+    fragments.extend(words(after));
     match &line.value {
         None => {}
         Some(value) if Handle::from_value(value).is_some() => {
-            pieces.extend(words("the secret: run"));
-            pieces.push(Piece::Command(format!("flowswap secret copy {tenant}")));
-            pieces.extend(words(", then paste"));
+            fragments.extend(words("the secret: run"));
+            fragments.push(Fragment::Command(format!("flowswap secret copy {tenant}")));
+            fragments.extend(words(", then paste it"));
         }
-        Some(Value::String(text)) => pieces.push(Piece::Value(plain(text))),
-        // A secret inside of something else is named and not shown, like any other.
-        Some(other) => pieces.push(Piece::Value(plain(&other.to_string()))),
+        Some(Value::String(text)) => fragments.push(Fragment::Value(one_line(text))),
+        // A secret inside another value appears as its handle, never as the secret itself.
+        Some(other) => fragments.push(Fragment::Value(one_line(&other.to_string()))),
     }
-    pieces
+    fragments
 }
 
-/// One line in which everything can be seen: the text is a plugin's.
-fn plain(text: &str) -> String {
+/// Filters text of a plugin to one line.
+fn one_line(text: &str) -> String {
     Text::of(text).into_string()
 }
 
-/// Joins pieces with spaces, but for those that begin with a sign that stands close to the word before.
-fn join(pieces: &[Piece], show: impl Fn(&Piece) -> Text) -> Text {
+/// Joins fragments with spaces, except before a comma or a colon.
+fn join(fragments: &[Fragment], show: impl Fn(&Fragment) -> Text) -> Text {
     let mut text = Text::default();
-    for piece in pieces {
-        let is_close = matches!(piece, Piece::Words(words) if words.starts_with([',', ':']));
-        if !text.is_empty() && !is_close {
+    for fragment in fragments {
+        let is_punctuation = matches!(fragment, Fragment::Words(words) if words.starts_with([',', ':']));
+        if !text.is_empty() && !is_punctuation {
             text += " ";
         }
-        text += show(piece);
+        text += show(fragment);
     }
     text
 }

@@ -1,50 +1,51 @@
-//! The sheet for a terminal: numbered, and every value at the end of its line, easy to select whole.
+//! The run sheet for a terminal. Lines are numbered, and a value ends its line, so that it is easy to select.
 
-use super::{Page, Piece, join};
+use super::{Fragment, SheetView, join};
 use crate::{
     display::text::{Text, text},
     terminal::{Tone, paint},
 };
 
-/// The sheet as text.
-pub(crate) fn terminal(page: &Page<'_>) -> Text {
-    let sheet = page.sheet();
-    let mut text = text!("{}\n\n", paint(Tone::Strong, super::plain(&sheet.title)));
-    for (name, said) in page.facts() {
-        let is_late = name == "deadline" && page.is_overdue();
-        text += text!("  {:<9} {}\n", name, if is_late { paint(Tone::Bad, said) } else { text!("{}", said) });
+/// The run sheet as terminal text.
+pub(crate) fn terminal(view: &SheetView<'_>) -> Text {
+    let sheet = view.sheet();
+    let mut text = text!("{}\n\n", paint(Tone::Strong, super::one_line(&sheet.title)));
+    for (name, value) in view.facts() {
+        let is_overdue = name == "deadline" && view.is_overdue();
+        text += text!("  {:<9} {}\n", name, if is_overdue { paint(Tone::Bad, value) } else { text!("{}", value) });
     }
     if let Some(url) = &sheet.url {
-        text += text!("  {:<9} {}\n", "begin at", super::plain(url));
+        text += text!("  {:<9} {}\n", "start at", super::one_line(url));
     }
-    for claim in page.claims() {
+    for claim in view.claims() {
         text += text!("  {}\n", paint(Tone::Care, claim));
     }
     text += "\n";
-    for (number, (pieces, note)) in page.lines().enumerate() {
-        text += text!("{:>3}. {}\n", number + 1, join(&pieces, show));
+    for (number, (fragments, note)) in view.lines().enumerate() {
+        text += text!("{:>3}. {}\n", number + 1, join(&fragments, show));
         if let Some(note) = note {
             text += text!("     {}\n", paint(Tone::Dim, text!("({})", note)));
         }
     }
-    for (title, tone, lines) in [("keep as it is", Tone::Strong, &sheet.keep), ("take care", Tone::Care, &sheet.care)] {
+    let lists = [("keep these settings", Tone::Strong, &sheet.keep), ("caution", Tone::Care, &sheet.care)];
+    for (title, tone, lines) in lists {
         if !lines.is_empty() {
             text += text!("\n{}\n", paint(tone, title));
-            text.extend(lines.iter().map(|line| text!("  - {}\n", super::plain(line))));
+            text.extend(lines.iter().map(|line| text!("  - {}\n", super::one_line(line))));
         }
     }
-    text += text!("\n{} {}\n", paint(Tone::Strong, "proof:"), super::plain(&sheet.proof));
-    for (when, command) in page.endings() {
+    text += text!("\n{} {}\n", paint(Tone::Strong, "expected result:"), super::one_line(&sheet.proof));
+    for (when, command) in view.endings() {
         text += text!("{}: {}\n", when, paint(Tone::Strong, command));
     }
     text
 }
 
-fn show(piece: &Piece) -> Text {
-    match piece {
-        Piece::Words(words) => text!("{}", words),
-        Piece::Label(label) => text!("“{}”", label),
-        Piece::Value(value) => paint(Tone::Strong, value),
-        Piece::Command(command) => paint(Tone::Strong, text!("`{}`", command)),
+fn show(fragment: &Fragment) -> Text {
+    match fragment {
+        Fragment::Words(words) => text!("{}", words),
+        Fragment::Label(label) => text!("“{}”", label),
+        Fragment::Value(value) => paint(Tone::Strong, value),
+        Fragment::Command(command) => paint(Tone::Strong, text!("`{}`", command)),
     }
 }

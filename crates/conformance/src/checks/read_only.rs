@@ -1,4 +1,5 @@
-//! What must not change anything: `detect`, `plan`, `observe`, `test`; and that nothing depends on chance.
+//! The calls that must not change anything: `detect`, `plan`, `observe`, and `test`. Also checks that the plugin is
+//! deterministic.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,52 +14,53 @@ use futures::future::{BoxFuture, FutureExt};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{NO_CHANGE, Trial, laws::positions, unexpected};
+use super::{Harness, NO_CHANGE, steps::positions, unexpected};
 use crate::{
     Failure,
-    bench::{Bench, cut, own},
+    bench::{Bench, own_steps, shorten},
     kit::Findings,
     raw::{encode, hello},
     wire::Fault,
 };
 
-pub(crate) async fn examine(trial: &Trial<'_>, findings: &mut Findings) -> String {
-    let repeats = repeats(trial);
+pub(crate) async fn examine(harness: &Harness<'_>, findings: &mut Findings) -> String {
+    let repeats = repeats(harness);
     let is_equal = repeats.is_ok();
     findings.note("world.repeats", repeats);
     if !is_equal {
-        return "the world is another one each time".to_owned();
+        return "two new worlds differ".to_owned();
     }
-    let bench = match trial.bench().await {
+    let bench = match harness.bench().await {
         Ok(bench) => bench,
         Err(failure) => {
-            let why = format!("no session opens: {}", failure.seen);
+            let why = format!("the session does not open: {}", failure.seen);
             findings.fail_next(failure);
             return why;
         }
     };
     findings.note("detect.answers", detect(&bench).await.map(drop));
     findings.note("detect.pure", pure(&bench, bench.detect()).await.map(drop));
-    findings.note_cases("detect.dropped", dropped(trial, &bench).await, "`detect` makes no request");
+    findings.note_cases("detect.dropped", dropped(harness, &bench).await, "`detect` makes no request");
     findings.note_cases("access.pure", access(&bench).await, "`test` without a step is unsupported");
-    findings.note("plan.asks-nothing", propose(trial, &bench).await.map(drop));
-    findings.note("plan.same", same_plan(trial, &bench).await);
+    findings.note("plan.asks-nothing", propose(harness, &bench).await.map(drop));
+    findings.note("plan.same", same_plan(harness, &bench).await);
     let planned = plan(&bench).await;
-    findings.note("plan.sound", planned.clone().and_then(|planned| lint(trial, planned)));
+    findings.note("plan.sound", planned.clone().and_then(|planned| lint(harness, planned)));
     let steps = match planned {
-        Ok(planned) => own(&planned.steps, bench.role),
-        Err(failure) => return format!("there is no plan to go by: {}", failure.seen),
+        Ok(planned) => own_steps(&planned.steps, bench.role),
+        Err(failure) => return format!("there is no plan: {}", failure.seen),
     };
-    findings.note_cases("observe.pure", observe(trial, &steps).await, NO_CHANGE);
-    findings.note_cases("test.pure", test(trial, &steps).await, "no step of the plan is a check");
-    findings.note("asks.awaited", awaited(trial, &steps).await);
-    findings.note("messages.same", same_messages(trial, &steps).await);
+    findings.note_cases("observe.pure", observe(harness, &steps).await, NO_CHANGE);
+    findings.note_cases("test.pure", test(harness, &steps).await, "no step of the plan is a check");
+    findings.note("asks.awaited", check_early_reply(harness, &steps).await);
+    findings.note("messages.same", same_messages(harness, &steps).await);
     String::new()
 }
 
-fn repeats(trial: &Trial<'_>) -> Result<(), Failure> {
-    let (one, other) = ((trial.make)().snapshot(), (trial.make)().snapshot());
-    if one == other { Ok(()) } else { Err(Failure::new(cut(&one.to_string()), cut(&other.to_string()))) }
+fn repeats(harness: &Harness<'_>) -> Result<(), Failure> {
+    let one = (harness.make)().snapshot();
+    let other = (harness.make)().snapshot();
+    if one == other { Ok(()) } else { Err(Failure::new(shorten(&one.to_string()), shorten(&other.to_string()))) }
 }
 
 async fn detect(bench: &Bench) -> Result<Inventory, Failure> {
@@ -70,9 +72,10 @@ async fn detect(bench: &Bench) -> Result<Inventory, Failure> {
     }
 }
 
-/// The call must succeed without a trace.
+/// Fails unless the call succeeds and leaves the world unchanged.
 async fn pure<T>(bench: &Bench, call: impl Future<Output = Result<T, contract::Error>>) -> Result<T, Failure> {
-    let (before, mutations) = (bench.world.snapshot(), bench.memory.mutations());
+    let before = bench.world.snapshot();
+    let mutations = bench.memory.mutations();
     let reply = call.await.map_err(unexpected("a call that succeeds and changes nothing"))?;
     bench.expect_snapshot(&before, "before the call")?;
     match bench.memory.mutations() - mutations {
@@ -81,9 +84,9 @@ async fn pure<T>(bench: &Bench, call: impl Future<Output = Result<T, contract::E
     }
 }
 
-/// Drops a call that waits for the answer to its first request.
-async fn dropped(trial: &Trial<'_>, bench: &Bench) -> Result<usize, Failure> {
-    let restarts = trial.subject.process.restarts().await;
+/// Drops a `detect` that waits for the answer to its first request, and then makes another.
+async fn dropped(harness: &Harness<'_>, bench: &Bench) -> Result<usize, Failure> {
+    let restarts = harness.subject.process.restarts().await;
     bench.wire.arm(Some((0, Fault::Silence)));
     {
         let mut call = std::pin::pin!(bench.detect());
@@ -98,9 +101,9 @@ async fn dropped(trial: &Trial<'_>, bench: &Bench) -> Result<usize, Failure> {
     let is_dropped = bench.wire.hit().is_some();
     bench.wire.arm(None);
     detect(bench).await?;
-    match trial.subject.process.restarts().await - restarts {
+    match harness.subject.process.restarts().await - restarts {
         0 => Ok(usize::from(is_dropped)),
-        _ => Err(Failure::new("the same process to serve it", "a process that had to be started again")),
+        _ => Err(Failure::new("the same process to serve the next call", "a process that had to be restarted")),
     }
 }
 
@@ -114,34 +117,34 @@ async fn access(bench: &Bench) -> Result<usize, Failure> {
         Some(failed) => {
             Err(Failure::new("access that works in this world", format!("{}: {}", failed.check, failed.detail)))
         }
-        None if reply.evidence.is_empty() => Err(Failure::new("some evidence", "none")),
+        None if reply.evidence.is_empty() => Err(Failure::new("some evidence", "no evidence")),
         None => Ok(1),
     }
 }
 
-async fn propose(trial: &Trial<'_>, bench: &Bench) -> Result<Value, Failure> {
+async fn propose(harness: &Harness<'_>, bench: &Bench) -> Result<Value, Failure> {
     let params = json!(params(bench, detect(bench).await?));
-    let already = trial.subject.watch.seen().from_plugin.len();
+    let already = harness.subject.recorder.recording().from_plugin.len();
     let reply = bench.call(Op::Plan, None, params).await.map_err(unexpected("proposals"))?;
     serde_json::from_value::<PlanReply>(reply.clone())
         .map_err(|error| Failure::new("proposals", format!("the reply does not decode: {error}")))?;
-    let seen = trial.subject.watch.seen();
+    let recording = harness.subject.recorder.recording();
     let is_ask = |bytes: &Vec<u8>| matches!(serde_json::from_slice(bytes), Ok(FromPlugin::Ask { .. }));
-    match seen.from_plugin[already..].iter().any(is_ask) {
-        true => Err(Failure::new("no ask", "one")),
-        false => Ok(reply),
+    if recording.from_plugin[already..].iter().any(is_ask) {
+        return Err(Failure::new("no ask", "an ask"));
     }
+    Ok(reply)
 }
 
-async fn same_plan(trial: &Trial<'_>, bench: &Bench) -> Result<(), Failure> {
-    let first = propose(trial, bench).await?;
-    let again = propose(trial, bench).await?;
-    let subject = trial.kit.start().await.map_err(|error| Failure::new("a second process", error.to_string()))?;
-    let other = Trial { kit: trial.kit, subject, make: Arc::clone(&trial.make) };
+async fn same_plan(harness: &Harness<'_>, bench: &Bench) -> Result<(), Failure> {
+    let first = propose(harness, bench).await?;
+    let again = propose(harness, bench).await?;
+    let subject = harness.kit.start().await.map_err(|error| Failure::new("a second process", error.to_string()))?;
+    let other = Harness { kit: harness.kit, subject, make: Arc::clone(&harness.make) };
     let elsewhere = propose(&other, &other.bench().await?).await?;
-    for (other, place) in [(again, "the second time"), (elsewhere, "in another process")] {
+    for (other, place) in [(again, "at the second call"), (elsewhere, "in another process")] {
         if other != first {
-            return Err(Failure::new(cut(&first.to_string()), format!("{place}: {}", cut(&other.to_string()))));
+            return Err(Failure::new(shorten(&first.to_string()), format!("{place}: {}", shorten(&other.to_string()))));
         }
     }
     Ok(())
@@ -149,7 +152,8 @@ async fn same_plan(trial: &Trial<'_>, bench: &Bench) -> Result<(), Failure> {
 
 fn params(bench: &Bench, own: Inventory) -> PlanParams {
     let other = bench.world.other_side();
-    let (mut provider, mut directory) = (Default::default(), Default::default());
+    let mut provider = Default::default();
+    let mut directory = Default::default();
     for inventory in [own, other] {
         match inventory {
             Inventory::Provider(shown) => provider = shown,
@@ -166,7 +170,7 @@ pub(crate) async fn plan(bench: &Bench) -> Result<PlannedTenant, Failure> {
         Inventory::Provider(shown) => shown.domain.clone(),
         Inventory::Directory(shown) => shown.domain.clone(),
     };
-    let mut gives: Vec<String> = bench.world.given().into_keys().collect();
+    let mut gives: Vec<String> = bench.world.other_side_outputs().into_keys().collect();
     gives.sort();
     let own: Arc<dyn Backend> = Arc::clone(&bench.session) as _;
     let stand_in: Arc<dyn Backend> = Arc::new(StandIn { inventory: other, gives });
@@ -184,7 +188,7 @@ pub(crate) async fn plan(bench: &Bench) -> Result<PlannedTenant, Failure> {
         begun: false,
         config: json!({}),
     };
-    let expected = "a tenant that is ready, with steps";
+    let expected = "a ready tenant with steps";
     let tenant = Tenant { spec, provider, directory };
     let planned = plan_tenant(&tenant, Timestamp::now()).await;
     let planned = planned.map_err(|error| Failure::new(expected, error.to_string()))?;
@@ -192,19 +196,15 @@ pub(crate) async fn plan(bench: &Bench) -> Result<PlannedTenant, Failure> {
         let findings: Vec<_> = planned.findings.iter().map(|finding| finding.message.clone()).collect();
         return Err(Failure::new(expected, format!("{}: {}", planned.verdict, findings.join("; "))));
     }
-    if own_steps(&planned, bench.role) == 0 {
+    if own_steps(&planned.steps, bench.role).is_empty() {
         return Err(Failure::new(expected, "no step"));
     }
     Ok(planned)
 }
 
-fn own_steps(planned: &PlannedTenant, role: Role) -> usize {
-    own(&planned.steps, role).len()
-}
-
-fn lint(trial: &Trial<'_>, planned: PlannedTenant) -> Result<(), Failure> {
-    let version = trial.subject.process.hello().version.clone();
-    let pin = PluginPin { version, sha256: trial.subject.process.sha256().to_owned() };
+fn lint(harness: &Harness<'_>, planned: PlannedTenant) -> Result<(), Failure> {
+    let version = harness.subject.process.hello().version.clone();
+    let pin = PluginPin { version, sha256: harness.subject.process.sha256().to_owned() };
     let pins: BTreeMap<_, _> = ["plugin", "stand-in"].map(|name| (name.to_owned(), pin.clone())).into();
     let now = Timestamp::now();
     match Plan::freeze(now, now + SignedDuration::from_hours(1), pins, vec![planned]) {
@@ -214,7 +214,7 @@ fn lint(trial: &Trial<'_>, planned: PlannedTenant) -> Result<(), Failure> {
     }
 }
 
-/// The other side of the tenant: it shows what the world says and pretends its steps.
+/// A stand-in for the other side of the tenant. It returns the world's inventory and proposes placeholder steps.
 struct StandIn {
     inventory: Inventory,
     gives: Vec<String>,
@@ -237,7 +237,7 @@ impl StandIn {
             Inventory::Provider(_) => &[Phase::Provision, Phase::Prove],
             Inventory::Directory(_) => &[Phase::Baseline, Phase::Test, Phase::Swap, Phase::Confirm],
         };
-        // All that it gives is there from its first step on.
+        // Its first step gives all outputs.
         let step = |(at, phase): (usize, &Phase)| StepProposal {
             seen_by: None,
             confirmed_by: None,
@@ -254,8 +254,8 @@ impl StandIn {
     }
 }
 
-async fn observe(trial: &Trial<'_>, steps: &[Step]) -> Result<usize, Failure> {
-    let mut bench = trial.bench().await?;
+async fn observe(harness: &Harness<'_>, steps: &[Step]) -> Result<usize, Failure> {
+    let mut bench = harness.bench().await?;
     for (index, step) in steps.iter().enumerate() {
         if !step.proposal.phase.is_check() {
             pure(&bench, bench.observe(step, Values::new())).await.map_err(|f| f.during(&step.id))?;
@@ -268,8 +268,8 @@ async fn observe(trial: &Trial<'_>, steps: &[Step]) -> Result<usize, Failure> {
     Ok(positions(steps).len())
 }
 
-async fn test(trial: &Trial<'_>, steps: &[Step]) -> Result<usize, Failure> {
-    let mut bench = trial.bench().await?;
+async fn test(harness: &Harness<'_>, steps: &[Step]) -> Result<usize, Failure> {
+    let mut bench = harness.bench().await?;
     for (index, step) in steps.iter().enumerate() {
         if step.proposal.phase.is_check() {
             pure(&bench, bench.test(step)).await.map_err(|f| f.during(&step.id))?;
@@ -279,52 +279,52 @@ async fn test(trial: &Trial<'_>, steps: &[Step]) -> Result<usize, Failure> {
     Ok(steps.len() - positions(steps).len())
 }
 
-async fn awaited(trial: &Trial<'_>, steps: &[Step]) -> Result<(), Failure> {
-    let mut bench = trial.bench().await?;
+async fn check_early_reply(harness: &Harness<'_>, steps: &[Step]) -> Result<(), Failure> {
+    let mut bench = harness.bench().await?;
     let lived = bench.advance(reversible(steps)).await;
-    match trial.subject.watch.seen().hasty {
+    match harness.subject.recorder.recording().early_reply {
         Some(id) => Err(Failure::new("answers to all asks before the reply", format!("call {id} did not wait"))),
         None => lived,
     }
 }
 
-/// A whole life of a tenant in one process, and the same messages told to another.
-async fn same_messages(trial: &Trial<'_>, steps: &[Step]) -> Result<(), Failure> {
-    let broken = |seen: String| Failure::new("a second process that can be told the same", seen);
-    let subject = trial.kit.start().await.map_err(|error| broken(error.to_string()))?;
-    let watch = Arc::clone(&subject.watch);
-    let one = Trial { kit: trial.kit, subject, make: Arc::clone(&trial.make) };
+/// Migrates a tenant and rolls it back in one process, and replays the same messages to another process.
+async fn same_messages(harness: &Harness<'_>, steps: &[Step]) -> Result<(), Failure> {
+    let broken = |seen: String| Failure::new("a second process that accepts the same messages", seen);
+    let subject = harness.kit.start().await.map_err(|error| broken(error.to_string()))?;
+    let recorder = Arc::clone(&subject.recorder);
+    let one = Harness { kit: harness.kit, subject, make: Arc::clone(&harness.make) };
     let mut bench = one.bench().await?;
     let reversible = reversible(steps);
     detect(&bench).await?;
     propose(&one, &bench).await?;
     bench.advance(reversible).await?;
-    bench.retreat(unaided(reversible)).await?;
+    bench.roll_back(unaided(reversible)).await?;
     let (told, mut said) = {
-        let seen = watch.seen();
-        (seen.to_plugin.clone(), seen.from_plugin.clone())
+        let recording = recorder.recording();
+        (recording.to_plugin.clone(), recording.from_plugin.clone())
     };
     said.insert(0, encode(&FromPlugin::Hello(one.subject.process.hello().clone())));
     let told: Vec<_> = std::iter::once(encode(&hello())).chain(told).collect();
-    let again = trial.kit.start_raw().map_err(|error| broken(error.to_string()))?;
+    let again = harness.kit.start_raw().map_err(|error| broken(error.to_string()))?;
     let again = again.replay(&told).await.map_err(broken)?;
-    let text = |bytes: Option<&Vec<u8>>| bytes.map_or("nothing".to_owned(), |b| cut(&String::from_utf8_lossy(b)));
+    let text = |bytes: Option<&Vec<u8>>| bytes.map_or("nothing".to_owned(), |b| shorten(&String::from_utf8_lossy(b)));
     match (0..said.len().max(again.len())).find(|&at| said.get(at) != again.get(at)) {
         None => Ok(()),
         Some(at) => Err(Failure::new(text(said.get(at)), text(again.get(at)))),
     }
 }
 
-/// The steps before the first from which there is no way back.
+/// The steps before the first irreversible one.
 pub(crate) fn reversible(steps: &[Step]) -> &[Step] {
     let is_final = |step: &Step| step.proposal.reversibility == Reversibility::Irreversible;
     let end = steps.iter().position(|step| !step.proposal.phase.is_check() && is_final(step)).unwrap_or(steps.len());
     &steps[..end]
 }
 
-/// The last of these steps: those that the plugin takes back without a person.
+/// The steps after the last attended one; the plugin undoes them without a person.
 pub(crate) fn unaided(steps: &[Step]) -> &[Step] {
     let is_attended = |step: &Step| step.proposal.reversibility == Reversibility::Attended;
-    let begin = steps.iter().rposition(is_attended).map_or(0, |at| at + 1);
-    &steps[begin..]
+    let start = steps.iter().rposition(is_attended).map_or(0, |at| at + 1);
+    &steps[start..]
 }

@@ -1,4 +1,4 @@
-//! Checks that are not made: for want of a case they are skipped, and where the world does not work they fail.
+//! Checks that cannot run: without a case they are skipped, and if the world does not work they fail.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use flowswap_conformance::{Check, Group, MakeWorld, Outcome, Report, SessionConf
 use crate::{gateway::Gateway, seeded, world::Clients};
 
 #[test]
-fn a_world_that_the_host_opens_no_session_in_fails_every_group_that_needs_one() {
-    for (spoil, expect) in [
+fn a_world_without_a_working_session_fails_every_group_that_needs_one() {
+    for (alter, expect) in [
         (as_http as fn(&mut SessionConfig), "`http://rogue.test` is not an https origin"),
         (without_base, "`base_url` is missing"),
     ] {
-        let report = run(&Group::ALL, Arc::new(move || Box::new(Spoilt { world: Clients::new(None), spoil })));
+        let report = run(&Group::ALL, Arc::new(move || Box::new(AlteredWorld { world: Clients::new(None), alter })));
         for group in Group::ALL {
             let failures: Vec<String> = of(&report, group).filter_map(failure).collect();
             match group {
@@ -25,14 +25,14 @@ fn a_world_that_the_host_opens_no_session_in_fails_every_group_that_needs_one() 
 }
 
 #[test]
-fn a_check_without_a_case_is_skipped_and_says_why() {
+fn a_check_without_a_case_is_skipped_with_a_reason() {
     let attended: MakeWorld = Arc::new(|| Box::new(Clients::new(Some("attended-well"))));
-    let idle: MakeWorld = Arc::new(|| Box::new(Spoilt { world: Clients::new(None), spoil: without_clients }));
+    let idle: MakeWorld = Arc::new(|| Box::new(AlteredWorld { world: Clients::new(None), alter: without_clients }));
     let silent: MakeWorld = Arc::new(|| Box::new(Clients::new(Some("no-access-test"))));
     for (world, id, expect) in [
-        (&attended, "undo.twice", "no step of the plan is undone by the plugin"),
-        (&attended, "lost.undo.after", "no step of the plan is undone by the plugin"),
-        (&attended, "lost.apply.undone", "no step of the plan is undone by the plugin"),
+        (&attended, "undo.twice", "the plugin undoes no step of the plan"),
+        (&attended, "lost.undo.after", "the plugin undoes no step of the plan"),
+        (&attended, "lost.apply.undone", "the plugin undoes no step of the plan"),
         (&idle, "lost.apply.after", "no request was made"),
         (&idle, "errors.500", "no request was made"),
         (&idle, "protocol.cancel", "`detect` asks for nothing"),
@@ -46,24 +46,24 @@ fn a_check_without_a_case_is_skipped_and_says_why() {
 }
 
 #[test]
-fn passes_say_how_many_cases_they_had() {
-    let report = run(&[Group::Laws], Arc::new(|| Box::new(Clients::new(None))));
-    // It provisions and retires.
+fn a_passed_check_reports_its_number_of_cases() {
+    let report = run(&[Group::Steps], Arc::new(|| Box::new(Clients::new(None))));
+    // The rogue has two steps that can be undone: `provision` and `retire`.
     let twice = report.checks.iter().find(|check| check.id == "undo.twice").unwrap();
     assert_eq!(twice.outcome, Outcome::Passed { cases: 2 });
 }
 
 #[test]
-fn the_world_of_the_documentation_is_one_to_be_migrated() {
-    let report = run(&[Group::Looks], Arc::new(|| Box::new(Gateway::new())));
+fn the_tenant_in_the_world_of_the_documentation_is_ready() {
+    let report = run(&[Group::ReadOnly], Arc::new(|| Box::new(Gateway::new())));
     let sound = report.checks.iter().find(|check| check.id == "plan.sound").unwrap();
     assert_eq!(sound.outcome, Outcome::Passed { cases: 1 }, "{report}");
 }
 
-/// A world that a session does not open in, or in which there is nothing to do.
-struct Spoilt {
+/// A world with an altered session: one that does not open, or one without any request.
+struct AlteredWorld {
     world: Clients,
-    spoil: fn(&mut SessionConfig),
+    alter: fn(&mut SessionConfig),
 }
 
 fn as_http(session: &mut SessionConfig) {
@@ -78,10 +78,10 @@ fn without_clients(session: &mut SessionConfig) {
     session.config.remove("clients");
 }
 
-impl World for Spoilt {
+impl World for AlteredWorld {
     fn session(&self) -> SessionConfig {
         let mut session = self.world.session();
-        (self.spoil)(&mut session);
+        (self.alter)(&mut session);
         session
     }
 

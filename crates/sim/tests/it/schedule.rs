@@ -1,4 +1,4 @@
-//! Syncs on the directories' own timetable, as the System Log and the interface show them.
+//! Scheduled syncs of the directories, as the System Log and the interface show them.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn timed_world() -> Sim {
-    Sim::in_process(SimConfig::default().natural_sync(5 * MINUTE).start(Timestamp::UNIX_EPOCH))
+    Sim::in_process(SimConfig::default().scheduled_sync(5 * MINUTE).start(Timestamp::UNIX_EPOCH))
 }
 
 /// The directory's events of one type since an instant, oldest first.
@@ -27,16 +27,16 @@ async fn list_events(sim: &Sim, tenant: &SimTenant, kind: &str, since: Timestamp
     events.into_iter().filter(is_own).collect()
 }
 
-/// What the directory's syncs brought so far.
+/// The results of the directory's syncs so far.
 fn sync(sim: &Sim, tenant: &SimTenant) -> SyncView {
     sim.world().directories.into_iter().find(|view| view.domain == tenant.domain).unwrap().sync
 }
 
-/// When the interface says that the last good sync was, in seconds since the world began.
+/// The time of the last successful sync according to the interface, in seconds since the start of the world.
 async fn last_success(sim: &Sim, tenant: &SimTenant) -> i64 {
     let list = call(sim, tenant, "GET domains", None).await;
     let status = &list.json["result"][0]["status"];
-    assert_eq!(status["description"], "cache_applied", "a failing sync is not told");
+    assert_eq!(status["description"], "cache_applied", "the interface does not show a failed sync");
     status["lastSuccessUpdatedOn"].as_i64().unwrap()
 }
 
@@ -45,7 +45,7 @@ fn texts(events: &[Value], pointer: &str) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_sync_is_made_at_its_own_instant_and_leaves_its_grant() {
+async fn each_sync_happens_at_its_time_and_leaves_its_grant() {
     let sim = timed_world();
     for scenario in [Scenario::Ready, Scenario::Migrated] {
         let tenant = find(&sim, scenario);
@@ -70,13 +70,13 @@ async fn each_sync_is_made_at_its_own_instant_and_leaves_its_grant() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_timetable_nothing_happens_by_itself() {
+async fn without_a_schedule_no_sync_happens_by_itself() {
     let sim = Sim::in_process(SimConfig::default());
     let tenant = find(&sim, Scenario::Ready);
     let before = sync(&sim, &tenant);
     sim.clock().advance(10 * DAY);
     assert_eq!(sync(&sim, &tenant), before);
-    assert_eq!(before.good, 1, "the one which every world begins with");
+    assert_eq!(before.good, 1, "the first sync of every world");
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,7 +95,7 @@ async fn applications_are_collected_every_three_hours() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refresh_token_ends_90_days_after_the_sign_in_whatever_it_was_used_for() {
+async fn a_refresh_token_expires_90_days_after_the_sign_in_even_if_it_is_used() {
     let sim = timed_world();
     let tenant = find(&sim, Scenario::Ready);
     let directory = tenant.directory_id.clone();
@@ -104,22 +104,22 @@ async fn a_refresh_token_ends_90_days_after_the_sign_in_whatever_it_was_used_for
     assert_eq!(texts(&signed_in, "/debugContext/debugData/grantType"), ["authorization_code"]);
     let (good, held) = (sync(&sim, &tenant).good, sync(&sim, &tenant).users);
     sim.clock().advance(100 * DAY);
-    // The last sync that was due before the end is the last success, although the jump was long and most were left out.
+    // The last sync before the expiry is the last success, although the jump was long and most syncs were left out.
     assert_eq!(last_success(&sim, &tenant).await, 90 * 86_400 - 300);
     let after = sync(&sim, &tenant);
     assert!(after.good < good + 200 && after.failed >= 288 && after.failed < 400, "{after:?}");
-    assert_eq!(after.users, held, "the last good numbers stay");
+    assert_eq!(after.users, held, "the last counts stay");
     let since = sim.clock().now() - jiff::SignedDuration::from_hours(1);
     let refused = list_events(&sim, &tenant, REFUSED, since).await;
     assert_eq!(texts(&refused, "/outcome/reason"), vec!["invalid_refresh_token"; 13]);
-    assert!(list_events(&sim, &tenant, GRANT, since).await.is_empty(), "a refusal is never told as a grant");
+    assert!(list_events(&sim, &tenant, GRANT, since).await.is_empty(), "a refusal never appears as a grant");
     sim.mutate(Mutation::SignIn { directory }).unwrap();
     sim.clock().advance(5 * MINUTE);
     assert_eq!(last_success(&sim, &tenant).await, 100 * 86_400 + 300);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refresh_token_dies_with_the_administrator_and_a_service_client_does_not() {
+async fn deactivating_the_administrator_ends_refresh_tokens_but_not_service_clients() {
     let sim = timed_world();
     for (scenario, moves) in [(Scenario::Ready, false), (Scenario::Migrated, true)] {
         let tenant = find(&sim, scenario);
@@ -134,20 +134,20 @@ async fn a_refresh_token_dies_with_the_administrator_and_a_service_client_does_n
     assert!(sim.mutate(Mutation::SignIn { directory: tenant.directory_id.clone() }).is_err());
     sim.mutate(Mutation::SetSyncAdminActive { org: tenant.domain.clone(), active: true }).unwrap();
     sim.mutate(Mutation::SignIn { directory: tenant.directory_id.clone() }).unwrap();
-    // A sync that was due before a change was made before it.
+    // A sync that was due before a change happens before the change.
     sim.clock().advance(5 * MINUTE);
     sim.mutate(Mutation::SetSyncAdminActive { org: tenant.domain.clone(), active: false }).unwrap();
     assert_eq!(sync(&sim, &tenant).failed, failed);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_green_sync_may_have_lost_something() {
+async fn a_green_sync_can_lose_objects() {
     let sim = timed_world();
     let tenant = find(&sim, Scenario::Ready);
     let whole = sync(&sim, &tenant);
     let lose = |users, groups| Mutation::LoseObjects { directory: tenant.directory_id.clone(), users, groups };
     sim.mutate(lose(7, 2)).unwrap();
-    assert_eq!(sync(&sim, &tenant), whole, "it is the next sync that loses them");
+    assert_eq!(sync(&sim, &tenant), whole, "only the next sync loses them");
     sim.clock().advance(5 * MINUTE);
     let less = sync(&sim, &tenant);
     assert_eq!((less.users, less.groups, less.failed), (whole.users - 7, whole.groups - 2, 0));
@@ -160,7 +160,7 @@ async fn a_green_sync_may_have_lost_something() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_may_not_read_something_holds_less_and_is_green() {
+async fn a_connection_that_lacks_a_scope_collects_less_and_stays_green() {
     let sim = timed_world();
     let tenant = find(&sim, Scenario::Migrated);
     let client = sim.world().directories.into_iter().find(|view| view.domain == tenant.domain).unwrap().client_id;
@@ -178,5 +178,5 @@ async fn a_connection_that_may_not_read_something_holds_less_and_is_green() {
     let before = last_success(&sim, &tenant).await;
     sim.clock().advance(5 * MINUTE);
     assert_eq!((sync(&sim, &tenant).failed, last_success(&sim, &tenant).await), (1, before));
-    assert_eq!(sync(&sim, &tenant).users, whole.users, "what was held stays");
+    assert_eq!(sync(&sim, &tenant).users, whole.users, "the collected users stay");
 }

@@ -1,5 +1,5 @@
-//! One life of a plugin's process, from its greeting to its death: carries messages between it and the calls that wait for
-//! them.
+//! The connection to one plugin process, from its greeting to its end. Carries messages between the process and the calls
+//! that wait for them.
 
 use std::{
     io,
@@ -27,8 +27,8 @@ use crate::{
     spawn::{Running, Transport},
 };
 
-/// One process, from its greeting to its death.
-pub(crate) struct Life {
+/// The connection to one process, from its greeting to its end.
+pub(crate) struct Connection {
     name: String,
     limits: Limits,
     tap: Option<Tap>,
@@ -36,16 +36,16 @@ pub(crate) struct Life {
     pub(crate) routes: Arc<Routes>,
 }
 
-/// A running call as the process sees it. Dropping it cancels the call.
-pub(crate) struct Conversation {
-    life: Arc<Life>,
+/// A call that the process is working on. Dropping it cancels the call.
+pub(crate) struct RunningCall {
+    connection: Arc<Connection>,
     id: u64,
     op: Op,
     inbox: mpsc::UnboundedReceiver<FromCall>,
 }
 
-impl Life {
-    /// Shakes hands with the plugin at the other end.
+impl Connection {
+    /// Exchanges greetings with the plugin at the other end.
     pub(crate) async fn begin_with(
         plugin: &str,
         mut transport: Transport,
@@ -56,9 +56,9 @@ impl Life {
         let hello = match timeout(limits.greeting, greet(&mut transport.stream)).await {
             Ok(Ok(hello)) => hello,
             Ok(Err(problem)) => {
-                // Of a process that has ended, how it ended says more.
+                // If the process has ended, how it ended says more.
                 let problem = match transport.running {
-                    Some(running) => running.obituary(&problem).await,
+                    Some(running) => running.describe_end(&problem).await,
                     None => problem,
                 };
                 return Err(StartError::Handshake { plugin: plugin.to_owned(), problem });
@@ -68,14 +68,15 @@ impl Life {
                 return Err(StartError::Handshake { plugin: plugin.to_owned(), problem });
             }
         };
-        let (life, queue) = Self::after_greeting(plugin, &hello, events, limits, tap.clone())?;
+        let (connection, queue) = Self::after_greeting(plugin, &hello, events, limits, tap.clone())?;
         let (reader, writer) = transport.stream.into_split();
         tokio::spawn(write_all(writer, queue));
-        tokio::spawn(read_all(reader, Arc::clone(&life.routes), transport.running, tap));
-        Ok((hello, life))
+        tokio::spawn(read_all(reader, Arc::clone(&connection.routes), transport.running, tap));
+        Ok((hello, connection))
     }
 
-    /// A plugin that has greeted, and what is to be carried to it; whoever carries passes on to the routes what it says.
+    /// The connection to a plugin that has sent its greeting, and the queue of messages for it. The caller must deliver the
+    /// queue, and pass the plugin's messages to the routes.
     pub(crate) fn after_greeting(
         plugin: &str,
         hello: &PluginHello,
@@ -94,25 +95,25 @@ impl Life {
             plugin: plugin.to_owned(),
             events,
             waiting: Mutex::default(),
-            doom: watch::Sender::new(None),
+            kill_request: watch::Sender::new(None),
         });
-        let life = Self { name: plugin.to_owned(), limits: limits.clone(), tap, outgoing, routes };
-        Ok((Arc::new(life), queue))
+        let connection = Self { name: plugin.to_owned(), limits: limits.clone(), tap, outgoing, routes };
+        Ok((Arc::new(connection), queue))
     }
 
-    /// Why it ended, if it has.
+    /// Why the process ended, if it has.
     pub(crate) fn end(&self) -> Option<Ended> {
         self.routes.lock().ended.clone()
     }
 
-    /// Whether it ended while it was busy with more than one thing, so that nobody knows which one ended it, or by what
-    /// was said in a call that is over.
-    pub(crate) fn ended_in_company(&self) -> bool {
+    /// Whether another call may be why the process ended: several calls were in flight, or the last message belonged to a
+    /// call that was already finished.
+    pub(crate) fn another_call_may_have_ended_it(&self) -> bool {
         let waiting = self.routes.lock();
-        waiting.ended.is_some() && (waiting.cut_off > 1 || waiting.is_broken_by_others)
+        waiting.ended.is_some() && (waiting.in_flight_at_end > 1 || waiting.broken_by_finished_call)
     }
 
-    /// How long the plugin may take for what.
+    /// The plugin's time limits.
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }
@@ -131,55 +132,57 @@ impl Life {
         match timeout(self.limits.opening, opened).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(self.ended()),
-            Err(_) => Err(self.doom("open a session", self.limits.opening)),
+            Err(_) => Err(self.end_as_too_slow("open a session", self.limits.opening)),
         }
     }
 
     /// Ends a session.
     pub(crate) fn close(&self, session: u64) {
-        // Where that cannot be said, the process is gone, and the session with it.
+        // If this cannot be sent, the process is gone, and its sessions with it.
         let _ = self.send(&ToPlugin::Close { session });
     }
 
-    /// Starts a call; none, if the process has ended before it could begin.
-    pub(crate) fn begin(self: &Arc<Self>, call: Call) -> Result<Option<Conversation>, Error> {
-        let (id, op) = (call.id, call.op);
+    /// Starts a call; `None` if the process ended before the call could start.
+    pub(crate) fn begin(self: &Arc<Self>, call: Call) -> Result<Option<RunningCall>, Error> {
+        let id = call.id;
+        let op = call.op;
         let (sender, inbox) = mpsc::unbounded_channel();
         {
             let mut waiting = self.routes.lock();
             if waiting.ended.is_some() {
-                // Nothing of this call has happened, whatever the verb.
+                // The plugin never saw this call, so it changed nothing, whatever its verb.
                 return Ok(None);
             }
             waiting.calls.insert(id, Route { inbox: sender, asked: 0, unanswered: 0 });
         }
-        let conversation = Conversation { life: Arc::clone(self), id, op, inbox };
+        let running_call = RunningCall { connection: Arc::clone(self), id, op, inbox };
         self.send(&ToPlugin::Call(call))?;
-        Ok(Some(conversation))
+        Ok(Some(running_call))
     }
 
     fn send(&self, message: &ToPlugin) -> Result<(), Error> {
         let bytes = serde_json::to_vec(message)
-            .map_err(|e| Error::new(ErrorKind::Internal, format!("a message does not encode: {e}")))?;
+            .map_err(|e| Error::new(ErrorKind::Internal, format!("failed to encode a message to the plugin: {e}")))?;
         if bytes.len() > frame::MAX_FRAME {
-            let message = format!("a message to the plugin has {} bytes, which is too long", bytes.len());
+            let message = format!("a message to the plugin is too long: {} bytes", bytes.len());
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         if let Some(tap) = &self.tap {
             tap(Traffic::ToPlugin(&bytes));
         }
-        // Where nobody takes it, the reader finds out why, and tells every call.
+        // If the process is gone, the reader finds out why and tells every call.
         let _ = self.outgoing.send(bytes);
         Ok(())
     }
 
-    /// Ends the process, because it did not do something in time.
-    fn doom(&self, what: &str, limit: Duration) -> Error {
-        let message = format!("the plugin `{}` did not {what} within {} s and was ended", self.name, limit.as_secs());
+    /// Stops the process because it did not do something in time.
+    fn end_as_too_slow(&self, what: &str, limit: Duration) -> Error {
+        let message =
+            format!("the plugin `{}` did not {what} within {} s, and flowswap stopped it", self.name, limit.as_secs());
         let ended = Ended { kind: ErrorKind::TimedOut, message };
-        // At once, so that nothing is begun that will not be carried out.
+        // Marks it as ended at once, so that no call starts that the process will not carry out.
         self.routes.end(ended.clone());
-        self.routes.doom.send_replace(Some(ended.clone()));
+        self.routes.kill_request.send_replace(Some(ended.clone()));
         ended.error()
     }
 
@@ -191,48 +194,48 @@ impl Life {
     }
 }
 
-impl Conversation {
-    /// What the plugin says next. An error means that it will not say anything any more.
+impl RunningCall {
+    /// The plugin's next message. An error means that no more messages will come.
     pub(crate) async fn next(&mut self) -> Result<FromCall, Error> {
         match self.inbox.recv().await {
             Some(message) => Ok(message),
-            None => Err(of_op(self.life.ended(), self.op)),
+            None => Err(of_op(self.connection.ended(), self.op)),
         }
     }
 
     /// Answers an ask.
     pub(crate) fn answer(&self, n: u32, outcome: Result<Answer, Error>) {
-        if let Some(route) = self.life.routes.lock().calls.get_mut(&self.id) {
+        if let Some(route) = self.connection.routes.lock().calls.get_mut(&self.id) {
             route.unanswered = route.unanswered.saturating_sub(1);
         }
         let id = self.id;
-        if let Err(error) = self.life.send(&ToPlugin::Answer { id, n, outcome: outcome.into() }) {
-            // An answer that is too long for a message; what it answers may have changed the world.
+        if let Err(error) = self.connection.send(&ToPlugin::Answer { id, n, outcome: outcome.into() }) {
+            // The answer is too long for a message. The request that it answers may have changed the world.
             let outcome = Outcome::Error(error.with_unknown_effect());
-            let _ = self.life.send(&ToPlugin::Answer { id, n, outcome });
+            let _ = self.connection.send(&ToPlugin::Answer { id, n, outcome });
         }
     }
 
-    /// Ends the process, because the plugin thinks for longer than any plugin has to.
-    pub(crate) fn doom(&self, limit: Duration) -> Error {
-        of_op(self.life.doom(&format!("go on with `{}`", self.op), limit), self.op)
+    /// Stops the process because the plugin computed for too long without a message.
+    pub(crate) fn end_as_too_slow(&self, limit: Duration) -> Error {
+        of_op(self.connection.end_as_too_slow(&format!("continue `{}`", self.op), limit), self.op)
     }
 }
 
-impl Drop for Conversation {
+impl Drop for RunningCall {
     fn drop(&mut self) {
-        let mut waiting = self.life.routes.lock();
+        let mut waiting = self.connection.routes.lock();
         let unfinished = waiting.calls.remove(&self.id).is_some();
         if unfinished && waiting.ended.is_none() {
-            // What it still says of this call has crossed the cancellation.
-            waiting.cancelled.insert(self.id);
+            // Messages about this call that still arrive were sent before the plugin saw the cancellation.
+            waiting.canceled.insert(self.id);
             drop(waiting);
-            let _ = self.life.send(&ToPlugin::Cancel { id: self.id });
+            let _ = self.connection.send(&ToPlugin::Cancel { id: self.id });
         }
     }
 }
 
-/// The error of a call that was cut off. Of a verb that changes nothing, it is known that it changed nothing.
+/// The error of an interrupted call. Only `apply` and `undo` may have changed something.
 pub(crate) fn of_op(error: Error, op: Op) -> Error {
     if matches!(op, Op::Apply | Op::Undo) { error.with_unknown_effect() } else { error }
 }
@@ -246,12 +249,12 @@ async fn write_all(mut stream: OwnedWriteHalf, mut queue: mpsc::UnboundedReceive
 }
 
 async fn read_all(mut stream: OwnedReadHalf, routes: Arc<Routes>, running: Option<Running>, tap: Option<Tap>) {
-    let mut doom = routes.doom.subscribe();
+    let mut kill_requests = routes.kill_request.subscribe();
     let plugin = &routes.plugin;
     let ended = loop {
         let read = tokio::select! {
             biased;
-            doomed = doom.wait_for(Option::is_some) => match doomed.ok().and_then(|doomed| doomed.clone()) {
+            request = kill_requests.wait_for(Option::is_some) => match request.ok().and_then(|request| request.clone()) {
                 Some(ended) => break ended,
                 None => continue,
             },
@@ -265,20 +268,21 @@ async fn read_all(mut stream: OwnedReadHalf, routes: Arc<Routes>, running: Optio
                 match routes.route(&bytes) {
                     Ok(()) => continue,
                     Err(problem) => {
-                        let message = format!("the plugin `{plugin}` broke the protocol and was ended: it {problem}");
+                        let message =
+                            format!("the plugin `{plugin}` broke the protocol, and flowswap stopped it: it {problem}");
                         break Ended { kind: ErrorKind::Protocol, message };
                     }
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                let message = format!("the plugin `{plugin}` broke the protocol and was ended: {error}");
+                let message = format!("the plugin `{plugin}` broke the protocol, and flowswap stopped it: {error}");
                 break Ended { kind: ErrorKind::Protocol, message };
             }
             Ok(None) => "it closed its connection".to_owned(),
             Err(error) => error.to_string(),
         };
         let how = match running {
-            Some(running) => running.obituary(&problem).await,
+            Some(running) => running.describe_end(&problem).await,
             None => problem,
         };
         routes.end(Ended {
@@ -289,7 +293,7 @@ async fn read_all(mut stream: OwnedReadHalf, routes: Arc<Routes>, running: Optio
     };
     routes.end(ended);
     if let Some(mut running) = running {
-        // It may have ended by itself in the meantime.
+        // The kill fails if the process has exited by itself in the meantime.
         let _ = running.child.kill().await;
     }
 }
@@ -310,8 +314,8 @@ pub(crate) fn our_greeting() -> Result<Vec<u8>, String> {
 pub(crate) fn read_greeting(greeting: &[u8]) -> Result<PluginHello, String> {
     match serde_json::from_slice(greeting) {
         Ok(FromPlugin::Hello(hello)) => Ok(hello),
-        Ok(_) => Err("its first message is no greeting".to_owned()),
-        Err(error) => Err(format!("its greeting does not decode: {error}")),
+        Ok(_) => Err("its first message is not a greeting".to_owned()),
+        Err(error) => Err(format!("failed to decode its greeting: {error}")),
     }
 }
 

@@ -1,5 +1,5 @@
-//! One thing goes wrong, at every step and operation, in every way; then two at once. What the run says must be so, and the
-//! same command given again must heal it.
+//! One fault at every step and operation, of every kind, then two at once. What the run reports must be true, and running the
+//! same command again must reach the goal.
 
 use flowswap_contract::{ErrorKind, Op};
 use flowswap_engine::{Goal, Outcome, TenantState as S};
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::{
     fault::{Fault as F, Injection, KINDS},
     laws::{assert_lawful, assert_rolled_back, assert_secrets_accounted, assert_swapped},
-    scene::Scene,
+    test_fleet::TestFleet,
 };
 
 const CHANGES: [(&str, Goal); 4] =
@@ -32,35 +32,35 @@ fn reached(goal: Goal) -> S {
     }
 }
 
-/// Brings a tenant to just before the goal's own run.
-async fn scene_before(goal: Goal) -> Scene {
-    let scene = Scene::new(&["acme"]).await;
+/// Brings a tenant to where the run for the goal starts.
+async fn fleet_before(goal: Goal) -> TestFleet {
+    let fleet = TestFleet::new(&["acme"]).await;
     if matches!(goal, Goal::Retired | Goal::Purged | Goal::RolledBack) {
-        scene.reach(Goal::Swapped, S::Swapped).await;
+        fleet.reach(Goal::Swapped, S::Swapped).await;
     }
     if matches!(goal, Goal::Purged | Goal::RolledBack) {
-        scene.reach(Goal::Retired, S::Retired).await;
+        fleet.reach(Goal::Retired, S::Retired).await;
     }
-    scene.restarted()
+    fleet.restarted()
 }
 
-/// Runs with faults, sees how it ends, gives the command again, and from the same end also goes back.
+/// Runs with faults, checks how it ends, and runs the command again. From the same end, also rolls back.
 async fn check(goal: Goal, faults: &[(&str, Op, usize, F)], expect: S) {
     let label = format!("{goal:?} {faults:?}");
-    let untouched = Scene::new(&["acme"]).await.reality.state();
-    let scene = scene_before(goal).await;
+    let untouched = TestFleet::new(&["acme"]).await.env.state();
+    let fleet = fleet_before(goal).await;
     for (step, op, nth, fault) in faults {
-        scene.order(step, *op, *nth, *fault);
+        fleet.inject(step, *op, *nth, *fault);
     }
-    let (state, reason) = scene.end(goal).await;
+    let (state, reason) = fleet.end(goal).await;
     assert_eq!(state, expect, "{label}: {reason}");
     assert_eq!(reason.is_empty(), expect == reached(goal), "{label}: {reason}");
-    scene.assert_fired();
-    assert_lawful(&scene.reality.state());
+    fleet.assert_fired();
+    assert_lawful(&fleet.env.state());
 
-    let again = scene.restarted();
+    let again = fleet.restarted();
     assert_eq!(again.end_or_done(goal).await, reached(goal), "{label}, again");
-    let healed = again.reality.state();
+    let healed = again.env.state();
     if goal == Goal::RolledBack {
         assert_rolled_back(&untouched, &healed)
     } else {
@@ -69,18 +69,18 @@ async fn check(goal: Goal, faults: &[(&str, Op, usize, F)], expect: S) {
     assert_secrets_accounted(&healed);
 
     if goal == Goal::Swapped || goal == Goal::Retired {
-        let back = scene.restarted();
-        assert_eq!(back.end_or_done(Goal::RolledBack).await, S::RolledBack, "{label}, then back");
-        assert_rolled_back(&untouched, &back.reality.state());
+        let back = fleet.restarted();
+        assert_eq!(back.end_or_done(Goal::RolledBack).await, S::RolledBack, "{label}, then rolled back");
+        assert_rolled_back(&untouched, &back.env.state());
     }
 }
 
-impl Scene {
-    /// The state that the run ends in; that of the journal where there was nothing to do.
+impl TestFleet {
+    /// The state that the run ends in, or the state in the journal if there was nothing to do.
     async fn end_or_done(&self, goal: Goal) -> S {
         match self.run(goal).await.remove(0).1 {
             Outcome::Ended { state, .. } => state,
-            Outcome::Refused { changes } if changes == ["there is nothing to take back"] => {
+            Outcome::Refused { changes } if changes == ["there is nothing to roll back"] => {
                 self.history().tenant("acme").unwrap().state
             }
             other => panic!("{other:?}"),
@@ -89,7 +89,7 @@ impl Scene {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_that_goes_wrong_is_looked_at_and_healed() {
+async fn a_change_that_fails_is_observed_and_recovered() {
     let mut tried = 0;
     for (step, goal) in CHANGES {
         let before = match goal {
@@ -100,7 +100,7 @@ async fn a_change_that_goes_wrong_is_looked_at_and_healed() {
         };
         let apply = |nth, fault| (step, Op::Apply, nth, fault);
         let look = |nth, fault| (step, Op::Observe, nth, fault);
-        // Once in every way: told apart by what the look afterwards shows.
+        // One fault of every kind: observing afterwards tells them apart.
         check(goal, &[apply(0, F::Refuse)], S::Failed).await;
         check(goal, &[apply(0, F::Interrupt)], before).await;
         for once in [F::LoseRequest, F::LoseAnswer, F::Die, F::Garble, F::Half] {
@@ -113,7 +113,7 @@ async fn a_change_that_goes_wrong_is_looked_at_and_healed() {
                     tried += 1;
                 }
             }
-            // A look that tells nothing, or fails, leaves the tenant stuck until somebody can look.
+            // If observing fails or cannot tell, the tenant is stuck until observing works.
             for look_fault in [F::Blind, F::Refuse, F::LoseRequest, F::Garble] {
                 check(goal, &[apply(0, once), look(0, look_fault)], S::Stuck).await;
                 tried += 1;
@@ -121,22 +121,22 @@ async fn a_change_that_goes_wrong_is_looked_at_and_healed() {
             check(goal, &[apply(0, once), look(0, F::Interrupt)], before).await;
             tried += 2;
         }
-        // Three tries, and no more.
+        // At most three attempts.
         let thrice = [apply(0, F::LoseRequest), apply(1, F::LoseRequest), apply(2, F::LoseRequest)];
         check(goal, &thrice, S::Failed).await;
-        // What is half done stays in doubt, whatever the second try says.
+        // A half-done step stays in doubt, whatever the second attempt reports.
         check(goal, &[apply(0, F::Half), apply(1, F::Refuse)], S::Stuck).await;
         check(goal, &[apply(0, F::Half), apply(1, F::Interrupt)], before).await;
         check(goal, &[apply(0, F::Half), apply(1, F::Half), apply(2, F::Half)], S::Stuck).await;
         tried += 6;
     }
-    println!("changes that went wrong: {tried} ways, all healed, and gone back from");
+    println!("changes that failed: {tried} ways, all recovered and rolled back");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_that_goes_wrong_changes_nothing_and_is_done_again() {
+async fn a_check_that_fails_changes_nothing_and_runs_again() {
     for (step, goal) in CHECKS {
-        // The directory is swapped: either nobody could look, or something is wrong with what a person must weigh.
+        // After the swap: either the check got no answer, or it failed and a person must decide.
         let (transient, lasting) =
             if step.starts_with("confirm-") { (S::Soaking, S::Stuck) } else { (S::Failed, S::Failed) };
         let interrupted = if step.starts_with("confirm-") { S::Soaking } else { S::Running };
@@ -151,7 +151,7 @@ async fn a_check_that_goes_wrong_changes_nothing_and_is_done_again() {
             check(goal, &[(step, Op::Test, 0, fault)], expect).await;
         }
         for (kind, is_transient) in KINDS {
-            // Whoever could not be asked has not said no.
+            // A side that did not answer has not failed the check.
             let is_unanswered = is_transient || kind == ErrorKind::Unreachable;
             let expect = if is_unanswered { transient } else { lasting };
             check(goal, &[(step, Op::Test, 0, F::Say(kind))], expect).await;
@@ -160,7 +160,7 @@ async fn a_check_that_goes_wrong_changes_nothing_and_is_done_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_undo_that_goes_wrong_is_tried_again_and_then_stuck() {
+async fn an_undo_that_fails_is_retried_and_then_stuck() {
     let goal = Goal::RolledBack;
     for step in ["provision", "swap", "retire"] {
         let undo = |nth, fault| (step, Op::Undo, nth, fault);
@@ -168,7 +168,7 @@ async fn an_undo_that_goes_wrong_is_tried_again_and_then_stuck() {
         for fault in [F::LoseRequest, F::DieEarly, F::LoseAnswer, F::Die, F::Garble, F::Half] {
             check(goal, &[undo(0, fault)], S::RolledBack).await;
         }
-        // What changed nothing and would change nothing the next time is not tried a second time.
+        // A refusal that would be the same the next time is not tried again.
         check(goal, &[undo(0, F::Refuse)], S::Stuck).await;
         for (kind, is_transient) in KINDS {
             check(goal, &[undo(0, F::Say(kind))], if is_transient { S::RolledBack } else { S::Stuck }).await;
@@ -191,32 +191,31 @@ async fn an_undo_that_goes_wrong_is_tried_again_and_then_stuck() {
     }
 }
 
-/// Seconds between the tries: 1, 4 and 15.
+/// Seconds between the attempts: 1, 4, and 15.
 #[tokio::test(start_paused = true)]
-async fn an_undo_is_tried_again_only_where_waiting_helps() {
+async fn an_undo_is_retried_only_if_waiting_helps() {
     for (fault, tries, seconds, reason) in [
-        (F::Refuse, 1, 0, "step `swap` could not be taken back: not permitted"),
-        (F::Say(ErrorKind::NotFound), 1, 0, "step `swap` could not be taken back: not now; look at it"),
-        (F::Say(ErrorKind::TimedOut), 4, 20, "step `swap` could not be taken back: not now; look at it"),
-        (F::LoseRequest, 4, 20, "step `swap` could not be taken back: no answer"),
-        (F::DieEarly, 4, 20, "step `swap` could not be taken back: the plugin died"),
+        (F::Refuse, 1, 0, "step `swap` could not be rolled back: not permitted"),
+        (F::Say(ErrorKind::NotFound), 1, 0, "step `swap` could not be rolled back: not now; look at it"),
+        (F::Say(ErrorKind::TimedOut), 4, 20, "step `swap` could not be rolled back: not now; look at it"),
+        (F::LoseRequest, 4, 20, "step `swap` could not be rolled back: no answer"),
+        (F::DieEarly, 4, 20, "step `swap` could not be rolled back: the plugin died"),
     ] {
-        let scene = scene_before(Goal::RolledBack).await;
+        let fleet = fleet_before(Goal::RolledBack).await;
         for nth in 0..tries {
-            scene.order("swap", Op::Undo, nth, fault);
+            fleet.inject("swap", Op::Undo, nth, fault);
         }
         let begin = Instant::now();
-        assert_eq!(scene.end(Goal::RolledBack).await, (S::Stuck, reason.to_owned()), "{fault:?}");
-        assert_eq!((scene.count("swap", Op::Undo), begin.elapsed().as_secs()), (tries, seconds), "{fault:?}");
-        scene.assert_fired();
-        assert_lawful(&scene.reality.state());
+        assert_eq!(fleet.end(Goal::RolledBack).await, (S::Stuck, reason.to_owned()), "{fault:?}");
+        assert_eq!((fleet.count("swap", Op::Undo), begin.elapsed().as_secs()), (tries, seconds), "{fault:?}");
+        fleet.assert_fired();
+        assert_lawful(&fleet.env.state());
     }
 }
 
-/// Two faults anywhere, forward; and two anywhere, back. Whatever the runs say, a few of them reach the goal, lawfully at
-/// every moment.
+/// Any two faults, forward and back. Whatever the runs report, a few of them reach the goal, and the invariants hold.
 #[tokio::test(start_paused = true)]
-async fn any_two_faults_are_healed_by_giving_the_command_again() {
+async fn after_any_two_faults_the_same_command_reaches_the_goal() {
     for goal in [Goal::Swapped, Goal::RolledBack] {
         let mut single = Vec::new();
         let steps: &[(&str, Op)] = match goal {
@@ -239,22 +238,22 @@ async fn any_two_faults_are_healed_by_giving_the_command_again() {
                 }
             }
         }
-        println!("{goal:?}: {pairs} pairs of faults, all healed");
+        println!("{goal:?}: {pairs} pairs of faults, all recovered");
         assert!(pairs > 50, "{pairs}");
     }
 }
 
-/// Whether both faults came about. The order stays in force across the runs.
+/// Returns whether both faults happened. The injected faults stay in force across the runs.
 async fn try_pair(goal: Goal, faults: [(&str, Op, usize, F); 2]) -> bool {
-    let untouched = Scene::new(&["acme"]).await.reality.state();
-    let mut scene = scene_before(goal).await;
+    let untouched = TestFleet::new(&["acme"]).await.env.state();
+    let mut fleet = fleet_before(goal).await;
     for (step, op, nth, fault) in faults {
-        scene.reality.faults.lock().unwrap().order(Injection { tenant: None, step: step.to_owned(), op, nth, fault });
+        fleet.env.faults.lock().unwrap().inject(Injection { tenant: None, step: step.to_owned(), op, nth, fault });
     }
     for _ in 0..4 {
-        let state = scene.end_or_done(goal).await;
-        // The outcomes are what can be wrong; between them nothing is claimed.
-        for (what, moment) in scene.reality.take_moments() {
+        let state = fleet.end_or_done(goal).await;
+        // Checks only after outcomes, because between them the journal claims nothing.
+        for (what, moment) in fleet.env.take_moments() {
             if ["record step-ended", "record step-failed"].contains(&what.as_str()) {
                 assert_lawful(&moment);
             }
@@ -262,16 +261,16 @@ async fn try_pair(goal: Goal, faults: [(&str, Op, usize, F); 2]) -> bool {
         if state == reached(goal) {
             break;
         }
-        // Faults are counted on, the operator's wish to stop is not.
-        let next = scene.restarted();
-        *next.reality.faults.lock().unwrap() = std::mem::take(&mut *scene.reality.faults.lock().unwrap());
-        scene = next;
+        // The faults carry over to the next run, the operator's request to stop does not.
+        let next = fleet.restarted();
+        *next.env.faults.lock().unwrap() = std::mem::take(&mut *fleet.env.faults.lock().unwrap());
+        fleet = next;
     }
-    let end = scene.reality.state();
+    let end = fleet.env.state();
     if goal == Goal::RolledBack {
         assert_rolled_back(&untouched, &end)
     } else {
         assert_swapped(&end)
     }
-    scene.reality.faults.lock().unwrap().unfired().is_empty()
+    fleet.env.faults.lock().unwrap().unfired().is_empty()
 }

@@ -1,47 +1,47 @@
-//! A journal that is given up after its first failure, by everybody who records.
+//! A journal that accepts no more records after the first failure, from any writer.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{FutureExt, future::BoxFuture};
 
-use crate::{Draft, Fenced, Journal, JournalError, Record};
+use crate::{Draft, Journal, JournalError, Record, WriterReplaced};
 
-/// Passes records on until one cannot be written; from then on it takes none.
-pub(super) struct Fuse {
+/// Passes records on until one cannot be written. After that it refuses every record.
+pub(super) struct FailStop {
     journal: Arc<dyn Journal>,
-    blown: Mutex<Option<Cause>>,
+    failure: Mutex<Option<Cause>>,
 }
 
-/// Why no more is taken. Whoever comes later is told the same.
+/// Why no more records are accepted. Every later caller gets this cause.
 #[derive(Clone)]
 enum Cause {
-    Fenced(Fenced),
+    WriterReplaced(WriterReplaced),
     Other(String),
 }
 
-impl Fuse {
+impl FailStop {
     pub(super) fn new(journal: Arc<dyn Journal>) -> Self {
-        Self { journal, blown: Mutex::default() }
+        Self { journal, failure: Mutex::default() }
     }
 
     fn cause(&self) -> Option<Cause> {
-        self.blown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn blow(&self, error: &JournalError) {
+    fn remember(&self, error: &JournalError) {
         let cause = match error {
-            JournalError::Fenced(fenced) => Cause::Fenced(fenced.clone()),
+            JournalError::WriterReplaced(replaced) => Cause::WriterReplaced(replaced.clone()),
             JournalError::Storage { source, .. } => Cause::Other(source.to_string()),
             other => Cause::Other(other.to_string()),
         };
-        self.blown.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(cause);
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(cause);
     }
 }
 
 impl From<Cause> for JournalError {
     fn from(cause: Cause) -> Self {
         match cause {
-            Cause::Fenced(fenced) => Self::Fenced(fenced),
+            Cause::WriterReplaced(replaced) => Self::WriterReplaced(replaced),
             Cause::Other(cause) => {
                 let source = format!("an earlier record could not be written: {cause}").into();
                 Self::Storage { doing: "append to the journal", source }
@@ -50,13 +50,13 @@ impl From<Cause> for JournalError {
     }
 }
 
-impl Journal for Fuse {
+impl Journal for FailStop {
     fn append(&self, draft: Draft) -> BoxFuture<'_, Result<u64, JournalError>> {
         async move {
             if let Some(cause) = self.cause() {
                 return Err(cause.into());
             }
-            self.journal.append(draft).await.inspect_err(|error| self.blow(error))
+            self.journal.append(draft).await.inspect_err(|error| self.remember(error))
         }
         .boxed()
     }

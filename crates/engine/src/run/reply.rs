@@ -1,74 +1,74 @@
-//! What a person says of a step that waits for one: at the terminal, or by a command.
+//! How a person replies to a run sheet: at the terminal, or by a command.
 
 use futures::future::BoxFuture;
 
-use super::{Runner, progress::defect};
+use super::{Runner, progress::internal_error};
 use crate::{Draft, Entry, JournalError, Question, TenantHistory, TenantState};
 
 /// The person at the terminal, if there is one.
 pub trait Operator: Send + Sync {
-    /// Shows what is to be done and waits for what the person says of it. Dropped when the step is seen to be done.
-    fn attend<'a>(&'a self, tenant: &'a str, question: &'a Question) -> BoxFuture<'a, Word>;
+    /// Shows the run sheet and waits for the person's reply. Dropped when flowswap sees the step done.
+    fn await_reply<'a>(&'a self, tenant: &'a str, question: &'a Question) -> BoxFuture<'a, OperatorReply>;
 
-    /// Whether it is this tenant that the person is busy with, so that it is worth looking often.
-    fn is_at(&self, tenant: &str) -> bool;
+    /// Whether this tenant's run sheet is on the screen. Then its step is checked often.
+    fn is_showing(&self, tenant: &str) -> bool;
 
-    /// Tells the person what has come of it.
-    fn hear(&self, tenant: &str, news: &str);
+    /// Tells the person what flowswap sees.
+    fn notify(&self, tenant: &str, news: &str);
 }
 
-/// What a person says of something that is to be done.
+/// A person's reply to a run sheet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Word {
-    /// It is done.
+pub enum OperatorReply {
+    /// The person confirms that it is done.
     Done {
-        /// What else the person says.
+        /// A note of the person.
         note: Option<String>,
     },
-    /// The person does not do it.
+    /// The person declines.
     Declined {
         /// Why.
         reason: String,
     },
-    /// Not now, or nobody is there.
+    /// The person does not reply now, or nobody is at the terminal.
     Later,
 }
 
-/// Nobody is at the terminal: whoever is asked says so later, by a command.
+/// Nobody is at the terminal. The person replies later, by a command.
 #[derive(Debug, Clone, Copy)]
-pub struct Nobody;
+pub struct NoOperator;
 
-impl Operator for Nobody {
-    fn attend<'a>(&'a self, _: &'a str, _: &'a Question) -> BoxFuture<'a, Word> {
-        Box::pin(async { Word::Later })
+impl Operator for NoOperator {
+    fn await_reply<'a>(&'a self, _: &'a str, _: &'a Question) -> BoxFuture<'a, OperatorReply> {
+        Box::pin(async { OperatorReply::Later })
     }
 
-    fn is_at(&self, _: &str) -> bool {
+    fn is_showing(&self, _: &str) -> bool {
         false
     }
 
-    fn hear(&self, _: &str, _: &str) {}
+    fn notify(&self, _: &str, _: &str) {}
 }
 
-/// Why a person's word is not taken.
+/// Why a person's reply is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
     /// There is no open question.
-    #[error("the tenant is {state}, and nobody was asked to do anything for it")]
+    #[error("the tenant is {state}; it has no run sheet for anybody to confirm or decline")]
     NotAsked {
-        /// Where it stands.
+        /// Its state.
         state: TenantState,
     },
-    /// A refusal without a reason is worth nothing later.
+    /// Declining needs a reason, for those who read the journal later.
     #[error("the reason is empty")]
     NoReason,
-    /// The journal failed, and nothing is recorded.
+    /// The journal failed, so nothing is recorded.
     #[error(transparent)]
     Journal(#[from] JournalError),
 }
 
 impl Runner {
-    /// Records that a person says that what was asked for is done. Whether it is so, the next run of the tenant sees.
+    /// Records that a person confirmed the open run sheet. The next run of the tenant checks it.
     pub async fn confirm(
         &self,
         tenant: &str,
@@ -80,7 +80,7 @@ impl Runner {
         self.say(tenant, history, Entry::Confirmed { step, by: by.to_owned(), note }).await
     }
 
-    /// Records that a person does not do what was asked for.
+    /// Records that a person declined the open run sheet.
     pub async fn decline(
         &self,
         tenant: &str,
@@ -97,7 +97,7 @@ impl Runner {
 
     async fn say(&self, tenant: &str, history: &TenantHistory, entry: Entry) -> Result<(), OperatorError> {
         let at = self.ports.clock.now();
-        history.clone().take(&entry, self.run, at).map_err(|problem| defect(&problem))?;
+        history.clone().add(&entry, self.run, at).map_err(|problem| internal_error(&problem))?;
         self.ports.journal.append(Draft { at, run: self.run, tenant: Some(tenant.to_owned()), entry }).await?;
         Ok(())
     }
@@ -108,18 +108,18 @@ fn open_question(history: &TenantHistory) -> Result<&Question, OperatorError> {
     question.ok_or(OperatorError::NotAsked { state: history.state })
 }
 
-/// On what terms a person is asked.
+/// Who is asked to carry out a run sheet, and how soon.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Terms {
-    /// Who is asked; anybody who may if nobody is named.
+pub struct Assignment {
+    /// The person who is asked. `None` if anybody may do it.
     pub owner: Option<String>,
     /// How long the person may take before the tenant is shown as overdue.
-    pub patience: jiff::SignedDuration,
+    pub due_within: jiff::SignedDuration,
 }
 
-impl Default for Terms {
+impl Default for Assignment {
     /// Anybody, within three days.
     fn default() -> Self {
-        Self { owner: None, patience: jiff::SignedDuration::from_hours(72) }
+        Self { owner: None, due_within: jiff::SignedDuration::from_hours(72) }
     }
 }

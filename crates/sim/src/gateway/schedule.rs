@@ -1,6 +1,5 @@
-//! Syncs that nobody asks for: a directory makes them by itself at fixed times. They are caught up, each at its own
-//! instant, before anything else is done to the world, so that no request ever sees a sync that is overdue, and the
-//! System Log stays in order.
+//! Scheduled syncs: a directory makes them by itself at fixed times. Every overdue sync is made, at its own time, before
+//! anything else happens to the world. So no request sees an overdue sync, and the System Log stays in order.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,12 +10,12 @@ use crate::state::{State, lock};
 
 /// Applications are collected every three hours (PAN, "Configure Okta Directory": at the latest).
 const APPLICATIONS_EVERY: SignedDuration = SignedDuration::from_hours(3);
-/// How many overdue syncs are all made: a day's, if one is due every five minutes.
-const CLOSE: i32 = 288;
+/// The number of latest overdue syncs that are all made: those of a day, if one is due every five minutes.
+const ALWAYS_MADE: i32 = 288;
 
-/// Makes every sync that is due by now. Where the world has no timetable, nothing happens.
+/// Makes every sync that is due by now. Does nothing if the settings have no scheduled syncs.
 pub(crate) fn catch_up(state: &State) {
-    let Some(interval) = state.config.natural_sync.and_then(|every| SignedDuration::try_from(every).ok()) else {
+    let Some(interval) = state.config.scheduled_sync.and_then(|every| SignedDuration::try_from(every).ok()) else {
         return;
     };
     if interval.as_millis() <= 0 {
@@ -24,27 +23,27 @@ pub(crate) fn catch_up(state: &State) {
     }
     let now = state.clock.now();
     if !state.unseen.is_empty() {
-        state.contrary.note(Belief::OneDirectoryPerLegacyClient);
+        state.false_beliefs.count_effect(Belief::OneDirectoryPerLegacyClient);
     }
     for directory in state.directories.iter().chain(&state.unseen) {
         let mut directory = lock(directory);
-        let last = directory.sync.natural;
+        let last = directory.sync.scheduled_until;
         let count = i32::try_from(now.duration_since(last).as_millis() / interval.as_millis()).unwrap_or(i32::MAX);
         for at in list_due(&directory, interval, count) {
             if directory.paused {
                 continue;
             }
-            if directory.submits == 0 || state.contrary.syncs_on(&directory.id) {
+            if directory.submits == 0 || state.false_beliefs.makes_next_sync(&directory.id) {
                 run(state, &mut directory, at, false);
             }
         }
-        directory.sync.natural = last + interval * count;
+        directory.sync.scheduled_until = last + interval * count;
     }
 }
 
-/// Syncs through the present connection and takes what it may read. Applications are read when their time has come, or
-/// when everything is to be. A connection that gets no token, or may read neither users nor groups, fails in silence:
-/// what was collected before stays, with its time.
+/// Syncs with the current connection and collects what it may read. Reads applications if they are due, or if
+/// `everything` is set. A connection that gets no token, or may read neither users nor groups, fails silently: the
+/// collected data and its time stay.
 pub(crate) fn run(state: &State, directory: &mut Directory, at: Timestamp, everything: bool) {
     let connection = &directory.connection;
     let last = directory.sync.applications_at;
@@ -54,47 +53,47 @@ pub(crate) fn run(state: &State, directory: &mut Directory, at: Timestamp, every
     let cached = state.config.cached_tokens;
     let kept = directory.access.take().filter(|(_, until)| at < *until);
     if kept.is_some() {
-        state.contrary.note(Belief::SyncGetsAToken);
+        state.false_beliefs.count_effect(Belief::SyncGetsAToken);
     }
     let access = kept.map_or_else(
         || {
-            // One that is kept has to do for every sync.
+            // A kept token must work for every sync.
             let applications = applications || cached && connection.collect_applications;
             let access = sync::authorize(state, &directory.domain, connection, applications, at)?;
             Ok::<_, String>((access, at + state.config.token_lifetime))
         },
         Ok,
     );
-    let reach = access.map(|(access, until)| {
-        let reach = sync::find_reach(state, &directory.domain, &access, applications, at);
-        // One that is refused is not tried again.
-        directory.access = Some((access, until)).filter(|_| cached && (reach.users || reach.groups));
-        reach
+    let readable = access.map(|(access, until)| {
+        let readable = sync::find_readable(state, &directory.domain, &access, applications, at);
+        // Do not try a refused token again.
+        directory.access = Some((access, until)).filter(|_| cached && (readable.users || readable.groups));
+        readable
     });
-    match reach {
-        Ok(reach) if reach.users || reach.groups => {
+    match readable {
+        Ok(readable) if readable.users || readable.groups => {
             let kept = if directory.connection.collect_applications { directory.sync.applications } else { 0 };
-            sync::take_over(state, directory, reach, at);
+            sync::record_success(state, directory, readable, at);
             if applications {
                 directory.sync.applications_at = Some(at);
             } else {
                 directory.sync.applications = kept;
             }
         }
-        _ => sync::fail(directory),
+        _ => sync::record_failure(directory),
     }
 }
 
-/// The instants after the last sync at which the next `count` are due, as far as they are made. After a long jump of the clock the syncs of the
-/// last day are all made, of the time before that every 288th, and the last one before a refresh token ends: so that a
-/// jump of three months takes no time, and whatever was seen last was seen when it would have been.
+/// The times of the next `count` scheduled syncs that are really made. After a long jump of the clock these are all syncs
+/// of the last day, every 288th before that, and the last one before the refresh token expires. So a jump of three
+/// months takes no time, and the last successful sync still has the right time.
 fn list_due(directory: &Directory, interval: SignedDuration, count: i32) -> Vec<Timestamp> {
-    let last = directory.sync.natural;
+    let last = directory.sync.scheduled_until;
     let instant = |number: i32| last + interval * number;
-    let end = directory.connection.ends();
+    let end = directory.connection.expires();
     let is_made = |number: &i32| {
         let is_last = |end| instant(*number) < end && end <= instant(number.saturating_add(1));
-        *number > count - CLOSE || number % CLOSE == 0 || end.is_some_and(is_last)
+        *number > count - ALWAYS_MADE || number % ALWAYS_MADE == 0 || end.is_some_and(is_last)
     };
     (1..=count).filter(is_made).map(instant).collect()
 }

@@ -1,5 +1,5 @@
-//! Everything outside of the engine as one value that can be copied: worlds, custody, journal, clock. A crash is a copy
-//! of it, taken at a moment, that the next run starts from; every moment at which a crash differs is kept.
+//! Everything outside of the engine as one value that can be copied: worlds, secret store, journal, clock. A crash is a copy of
+//! it that the next run starts from. A copy is kept for every moment at which a crash would differ.
 
 use std::{
     collections::BTreeMap,
@@ -12,8 +12,8 @@ use std::{
 
 use flowswap_contract::{Effect, Handle, Op};
 use flowswap_engine::{
-    Clock, Draft, Entry, Event, EventSink, Journal, JournalError, Nobody, Operator, Ports, Record, Secret, SecretStore,
-    SecretStoreError, StopSwitch,
+    Clock, Draft, Entry, Event, EventSink, Journal, JournalError, NoOperator, Operator, Ports, Record, Secret,
+    SecretStore, SecretStoreError, StopSwitch,
 };
 use futures::{FutureExt, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
@@ -26,11 +26,11 @@ pub(crate) struct State {
     pub(crate) worlds: BTreeMap<String, World>,
     pub(crate) secrets: BTreeMap<Handle, String>,
     pub(crate) records: Vec<Record>,
-    /// Every call of a backend, so that laws about their order hold across crashes.
+    /// Every call of a backend, so that invariants about their order are checked across crashes.
     pub(crate) calls: Vec<Call>,
-    /// What a world let pass and a migration must never do.
+    /// What a world accepted although a migration must never do it.
     pub(crate) violations: Vec<String>,
-    /// Counts whatever needs a fresh name.
+    /// A counter for unique names.
     pub(crate) serial: u32,
     ticks: i64,
 }
@@ -41,35 +41,35 @@ pub(crate) struct Call {
     pub(crate) tenant: String,
     pub(crate) step: Option<String>,
     pub(crate) op: Op,
-    /// None while it runs, and for ever if a crash came first.
+    /// `None` while it runs, and forever if it crashed.
     pub(crate) effect_on_return: Option<Result<(), Effect>>,
 }
 
-/// A state that changes, and the moments at which it could be cut.
-pub(crate) struct Reality {
+/// A state that changes, and the moments at which a crash could happen.
+pub(crate) struct Environment {
     state: Mutex<State>,
-    /// A copy for every moment between two changes of what survives: after what, without the records, and how many of
-    /// those there were.
+    /// A copy for every moment between two changes of the surviving state: the change before it, the state without the records,
+    /// and the number of records.
     moments: Mutex<Vec<(String, State, usize)>>,
     pub(crate) faults: Mutex<Faults>,
-    /// Which append fails, counted from 0, and whether all later ones do too.
+    /// Which append fails, from 0, and whether all later appends fail too.
     pub(crate) journal_fault: Mutex<Option<(usize, bool)>>,
     appends: AtomicUsize,
-    /// Whether the custody of secrets answers.
+    /// Whether the secret store fails.
     pub(crate) custody_fails: Mutex<bool>,
     pub(crate) stop: StopSwitch,
     /// Who is at the terminal.
     pub(crate) operator: Mutex<Arc<dyn Operator>>,
     pub(crate) events: Mutex<Vec<Event>>,
-    /// How long every call takes; on the paused clock.
+    /// How long every call takes on the paused clock.
     pub(crate) latency: Mutex<Duration>,
-    /// Up to when the time that really passed is in the ticks.
+    /// Up to when `ticks` includes the time that passed on the paused clock.
     ticked_at: Mutex<tokio::time::Instant>,
     in_flight: AtomicUsize,
     pub(crate) most_in_flight: AtomicUsize,
 }
 
-impl Reality {
+impl Environment {
     pub(crate) fn new(state: State) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(state),
@@ -79,7 +79,7 @@ impl Reality {
             appends: AtomicUsize::default(),
             custody_fails: Mutex::default(),
             stop: StopSwitch::default(),
-            operator: Mutex::new(Arc::new(Nobody)),
+            operator: Mutex::new(Arc::new(NoOperator)),
             events: Mutex::default(),
             latency: Mutex::default(),
             ticked_at: Mutex::new(tokio::time::Instant::now()),
@@ -98,30 +98,30 @@ impl Reality {
             operator: self.operator.lock().unwrap().clone(),
             user: "alice".to_owned(),
         }
-        .fused()
+        .fail_stop()
     }
 
     pub(crate) fn state(&self) -> State {
         self.state.lock().unwrap().clone()
     }
 
-    /// Changes what survives, and keeps the moment after it.
+    /// Changes the surviving state, and keeps the moment after the change.
     pub(crate) fn change<T>(&self, what: &str, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.lock().unwrap();
         let result = change(&mut state);
-        // Records are only ever added, so a moment needs their number alone.
+        // Records are only ever added, so a moment needs only their number.
         let records = std::mem::take(&mut state.records);
         self.moments.lock().unwrap().push((what.to_owned(), state.clone(), records.len()));
         state.records = records;
         result
     }
 
-    /// Looks at what survives, or changes what only tests look at: no moment of its own.
+    /// Reads the surviving state, or changes what only tests read, without a new moment.
     pub(crate) fn note<T>(&self, note: impl FnOnce(&mut State) -> T) -> T {
         note(&mut self.state.lock().unwrap())
     }
 
-    /// The moments since the last time that they were taken.
+    /// Takes the moments since the last call.
     pub(crate) fn take_moments(&self) -> Vec<(String, State)> {
         let moments = std::mem::take(&mut *self.moments.lock().unwrap());
         let records = &self.state.lock().unwrap().records;
@@ -150,7 +150,7 @@ impl Reality {
         self.appends.load(Ordering::Relaxed)
     }
 
-    /// Counts a tenant's call in and waits as long as a call takes.
+    /// Counts a call as in flight and waits as long as a call takes.
     pub(crate) async fn take_time(&self) {
         let now = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         self.most_in_flight.fetch_max(now, Ordering::Relaxed);
@@ -169,14 +169,14 @@ impl Reality {
     }
 }
 
-impl Reality {
-    /// Sets the clock: the next look at it is a second later.
+impl Environment {
+    /// Sets the clock. The next reading is a second later.
     pub(crate) fn set_clock(&self, at: Timestamp) {
         self.note(|state| state.ticks = at.duration_since(start_of_time()).as_secs());
     }
 }
 
-impl Journal for Reality {
+impl Journal for Environment {
     fn append(&self, draft: Draft) -> BoxFuture<'_, Result<u64, JournalError>> {
         async move { self.append_now(draft) }.boxed()
     }
@@ -186,7 +186,7 @@ impl Journal for Reality {
     }
 }
 
-impl SecretStore for Reality {
+impl SecretStore for Environment {
     fn put<'a>(&'a self, handle: &'a Handle, secret: &'a Secret) -> BoxFuture<'a, Result<(), SecretStoreError>> {
         async move {
             self.custody("store", handle)?;
@@ -214,8 +214,8 @@ impl SecretStore for Reality {
     }
 }
 
-impl Clock for Reality {
-    /// Every look is a second later than the one before, and later by what passed on the paused clock.
+impl Clock for Environment {
+    /// Every reading is a second later than the one before, plus the time that passed on the paused clock.
     fn now(&self) -> Timestamp {
         let passed = {
             let mut ticked_at = self.ticked_at.lock().unwrap();
@@ -231,7 +231,7 @@ impl Clock for Reality {
     }
 }
 
-impl EventSink for Reality {
+impl EventSink for Environment {
     fn emit(&self, event: Event) {
         self.events.lock().unwrap().push(event);
     }
@@ -241,7 +241,7 @@ pub(crate) fn start_of_time() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()
 }
 
-/// The word of an entry in the journal.
+/// The kind of an entry, as in the journal.
 pub(crate) fn word(entry: &Entry) -> String {
     serde_json::to_value(entry).unwrap()["type"].as_str().unwrap().to_owned()
 }

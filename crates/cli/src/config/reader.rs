@@ -1,4 +1,4 @@
-//! Reads typed values out of a table; whatever is wrong is noted, and reading goes on.
+//! Reads typed values out of a table. It collects errors and continues to read.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,20 +15,20 @@ use super::{
     tree::{Node, Table},
 };
 
-/// What has been read so far, and what was wrong with it.
-pub(super) struct Reading {
+/// The files that were read so far, and the errors in them.
+pub(super) struct Reader {
     /// The folder of the configuration; paths are relative to it.
     pub(super) dir: PathBuf,
     pub(super) sources: Sources,
     pub(super) errors: Vec<Diagnostic>,
 }
 
-impl Reading {
+impl Reader {
     pub(super) fn refuse(&mut self, diagnostic: Diagnostic) {
         self.errors.push(diagnostic);
     }
 
-    /// Refuses every key but the known ones; `section` is what has them, such as `` `[run]` ``.
+    /// Refuses every key that is not known; `section` names the table in the message, such as `` `[run]` ``.
     pub(super) fn check_keys(&mut self, table: &Table, known: &[&str], section: &str) {
         for (key, entry) in table.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
             self.refuse(
@@ -39,7 +39,7 @@ impl Reading {
         }
     }
 
-    /// The table at a key; an absent one is empty.
+    /// The table at a key; empty if the key is absent.
     pub(super) fn table(&mut self, parent: &Table, key: &str) -> Table {
         let Some(entry) = parent.get(key) else { return Table::new() };
         let table = entry.node.as_table();
@@ -58,12 +58,12 @@ impl Reading {
         self.read_path(key, text, &entry.node)
     }
 
-    /// The path that `text`, read from `node`, stands for.
+    /// Turns `text`, which was read from `node`, into a path.
     pub(super) fn read_path(&mut self, key: &str, text: &str, node: &Node) -> Option<PathBuf> {
         let refusal = if text.trim().is_empty() {
-            ("is empty", "write the path of a file, relative to the configuration or absolute")
+            ("is empty", "write an absolute path, or a path relative to this file")
         } else if text.starts_with("~/") || text == "~" {
-            ("begins with `~`, which only a shell understands", "write the path out, or make it relative to this file")
+            ("starts with `~`, which only a shell expands", "write the full path, or a path relative to this file")
         } else {
             return Some(join(&self.dir, text));
         };
@@ -73,7 +73,7 @@ impl Reading {
 
     pub(super) fn duration(&mut self, table: &Table, key: &str) -> Option<Duration> {
         let entry = table.get(key)?;
-        let expected = "a duration such as \"250ms\", \"30s\", \"5m\" or \"24h\"";
+        let expected = "a duration such as \"250ms\", \"30s\", \"5m\", or \"24h\"";
         let Some(text) = entry.node.as_text() else {
             self.refuse_kind(key, &entry.node, expected);
             return None;
@@ -82,46 +82,44 @@ impl Reading {
         if duration.is_none() {
             let error = Diagnostic::new(format!("`{key}` is not a duration"));
             self.refuse(
-                error
-                    .at(entry.node.at, format!("expected {expected}"))
-                    .help("write a number and its unit, more than zero"),
+                error.at(entry.node.at, format!("expected {expected}")).help("write a number above zero with its unit"),
             );
         }
         duration
     }
 
-    /// A whole number, one at least.
+    /// A whole number, at least 1.
     pub(super) fn count(&mut self, table: &Table, key: &str) -> Option<usize> {
         let entry = table.get(key)?;
         let number = entry.node.to_json().as_u64().and_then(|number| usize::try_from(number).ok());
         let number = number.filter(|number| *number > 0);
         if number.is_none() {
-            let error = Diagnostic::new(format!("`{key}` is not a count"));
-            self.refuse(error.at(entry.node.at, "expected a whole number, 1 at least"));
+            let error = Diagnostic::new(format!("invalid value for `{key}`"));
+            self.refuse(error.at(entry.node.at, "expected a whole number, at least 1"));
         }
         number
     }
 
-    /// A reference to a secret that must be one.
+    /// A reference to a secret; any other value is refused.
     pub(super) fn secret(&mut self, table: &Table, key: &str) -> Option<SecretRef> {
         let entry = table.get(key)?;
         self.read_reference(key, entry)
     }
 
-    /// Notes that a value is of the wrong kind.
+    /// Refuses a value of the wrong type.
     pub(super) fn refuse_kind(&mut self, key: &str, node: &Node, expected: &str) {
-        let error = Diagnostic::new(format!("`{key}` has the wrong kind of value"));
+        let error = Diagnostic::new(format!("`{key}` has the wrong type"));
         let label = format!("expected {expected}, found {}", node.kind());
         let error = error.at(node.at, label);
         self.refuse(error);
     }
 }
 
-/// How a secret is referred to.
+/// How to write a reference to a secret.
 pub(super) const REFERENCE_HELP: &str =
-    "write `{ env = \"VARIABLE\" }`, `{ file = \"path\" }` or `{ command = [\"program\", \"argument\"] }`";
+    "write `{ env = \"VARIABLE\" }`, `{ file = \"path\" }`, or `{ command = [\"program\", \"argument\"] }`";
 
-/// A path relative to `dir`; the current folder is left out, so that messages show what the person wrote.
+/// A path relative to `dir`. It does not prepend the current folder, so that messages show the path as it was written.
 fn join(dir: &Path, path: &str) -> PathBuf {
     if dir == Path::new(".") { PathBuf::from(path) } else { dir.join(path) }
 }

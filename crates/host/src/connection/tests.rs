@@ -1,4 +1,4 @@
-//! The protocol against a plugin end that the test plays by hand, and starting of real processes.
+//! The protocol against a plugin that the test plays, and the start of real processes.
 
 use std::{ffi::OsString, fs, os::unix::fs::PermissionsExt};
 
@@ -46,7 +46,7 @@ fn pair() -> (Transport, Peer) {
 }
 
 async fn connect(world: &World, transport: Transport) -> Result<Arc<PluginProcess>, StartError> {
-    PluginProcess::connect("rogue", "00", transport, Arc::new(world.double())).await
+    PluginProcess::connect("rogue", "00", transport, Arc::new(world.ports())).await
 }
 
 /// A process that has greeted, and its other end.
@@ -58,14 +58,14 @@ async fn start(world: &World) -> (Arc<PluginProcess>, Peer) {
     (process, peer)
 }
 
-fn call(process: &Arc<PluginProcess>, op: Op) -> Conversation {
+fn call(process: &Arc<PluginProcess>, op: Op) -> RunningCall {
     let call = Call { id: process.next_id(), session: 0, op, key: "r".into(), now: "n".into(), params: Value::Null };
-    process.revival.current().begin(call).unwrap().unwrap()
+    process.supervisor.current().begin(call).unwrap().unwrap()
 }
 
-async fn failure(conversation: &mut Conversation) -> Error {
+async fn failure(running_call: &mut RunningCall) -> Error {
     loop {
-        if let Err(error) = conversation.next().await {
+        if let Err(error) = running_call.next().await {
             return error;
         }
     }
@@ -82,27 +82,27 @@ async fn check_greeting(greeting: Option<&[u8]>, expect: &str) {
 }
 
 #[tokio::test]
-async fn only_a_plugin_of_the_name_and_the_protocol_is_accepted() {
+async fn a_plugin_with_another_name_or_protocol_is_refused() {
     let greet = |hello| serde_json::to_vec(&FromPlugin::Hello(hello)).unwrap();
     check_greeting(
         Some(&greet(PluginHello { name: "okta".into(), ..hello() })),
-        "the plugin that is configured as `rogue` calls itself `okta`",
+        "the plugin configured as `rogue` calls itself `okta`",
     )
     .await;
     check_greeting(
         Some(&greet(PluginHello { protocol: Protocol { major: 2, minor: 7 }, ..hello() })),
-        &format!("the plugin `rogue` speaks protocol 2.7, and this flowswap {}.{}", PROTOCOL.major, PROTOCOL.minor),
+        &format!("the plugin `rogue` uses protocol 2.7, but this flowswap uses {}.{}", PROTOCOL.major, PROTOCOL.minor),
     )
     .await;
     let reply = FromPlugin::Reply { id: 1, outcome: Outcome::Ok(Value::Null) };
     check_greeting(
         Some(&serde_json::to_vec(&reply).unwrap()),
-        "the plugin `rogue` did not start: its first message is no greeting",
+        "the plugin `rogue` did not start: its first message is not a greeting",
     )
     .await;
     check_greeting(
         Some(b"hi"),
-        "the plugin `rogue` did not start: its greeting does not decode: expected value at line 1 column 1",
+        "the plugin `rogue` did not start: failed to decode its greeting: expected value at line 1 column 1",
     )
     .await;
     let (transport, peer) = pair();
@@ -116,21 +116,21 @@ async fn only_a_plugin_of_the_name_and_the_protocol_is_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plugin_that_does_not_greet_is_given_up() {
+async fn a_plugin_that_sends_no_greeting_fails_to_start() {
     let (transport, _peer) = pair();
     let error = connect(&World::default(), transport).await.unwrap_err();
     assert_eq!(error.to_string(), "the plugin `rogue` did not start: no greeting within 10 s");
 }
 
 #[tokio::test]
-async fn calls_are_told_apart() {
+async fn replies_reach_their_own_calls() {
     let (process, mut peer) = start(&World::default()).await;
     let (mut first, mut second) = (call(&process, Op::Detect), call(&process, Op::Apply));
     for (id, value) in [(second.id, "b"), (first.id, "a")] {
         peer.send(&FromPlugin::Reply { id, outcome: Outcome::Ok(json!(value)) }).await;
     }
-    for (conversation, expect) in [(&mut first, "a"), (&mut second, "b")] {
-        let Ok(FromCall::Reply(Ok(value))) = conversation.next().await else { panic!("no reply") };
+    for (running_call, expect) in [(&mut first, "a"), (&mut second, "b")] {
+        let Ok(FromCall::Reply(Ok(value))) = running_call.next().await else { panic!("no reply") };
         assert_eq!(value, expect);
     }
 }
@@ -140,50 +140,53 @@ async fn a_broken_protocol_ends_the_process_and_every_call() {
     let sleep = || Ask::Sleep { ms: 0 };
     let broken = |message: &FromPlugin| serde_json::to_vec(message).unwrap();
     for (bytes, problem) in [
-        (b"garbage".to_vec(), "sent something that is no message (expected value at line 1 column 1)"),
+        (b"garbage".to_vec(), "sent something that is not a message (expected value at line 1 column 1)"),
         (broken(&FromPlugin::Hello(hello())), "greeted twice"),
         (
             broken(&FromPlugin::Reply { id: 99, outcome: Outcome::Ok(Value::Null) }),
-            "replied to call 99, which does not run",
+            "replied to call 99, which is not running",
         ),
-        (broken(&FromPlugin::Ask { id: 99, n: 0, ask: sleep() }), "asked for something in call 99, which does not run"),
+        (
+            broken(&FromPlugin::Ask { id: 99, n: 0, ask: sleep() }),
+            "asked for something in call 99, which is not running",
+        ),
         (broken(&FromPlugin::Ask { id: 1, n: 3, ask: sleep() }), "gave an ask of call 1 the number 3 instead of 0"),
         (
             broken(&FromPlugin::Opened { session: 7, outcome: Outcome::Ok(()) }),
-            "opened session 7, which nobody asked for",
+            "opened session 7 without being asked to",
         ),
     ] {
         let (process, mut peer) = start(&World::default()).await;
         let (mut apply, mut detect) = (call(&process, Op::Apply), call(&process, Op::Detect));
         peer.send_bytes(&bytes).await;
-        // Were the message accepted, the end of the connection would be what is told.
+        // If the message were accepted, the error would be about the end of the connection.
         drop(peer);
-        let message = format!("the plugin `rogue` broke the protocol and was ended: it {problem}");
-        for (conversation, effect) in [(&mut apply, Effect::Unknown), (&mut detect, Effect::None)] {
-            let error = failure(conversation).await;
+        let message = format!("the plugin `rogue` broke the protocol, and flowswap stopped it: it {problem}");
+        for (running_call, effect) in [(&mut apply, Effect::Unknown), (&mut detect, Effect::None)] {
+            let error = failure(running_call).await;
             assert_eq!((error.kind, error.effect, error.message), (ErrorKind::Protocol, effect, message.clone()));
         }
     }
 }
 
-/// Whoever is alone in flight is blamed, unless what was said belongs to a call that is over.
+/// The only call in flight is the cause, unless the message belongs to a finished call.
 #[tokio::test]
-async fn a_second_reply_is_nobody_elses_fault() {
-    for (second, in_company) in [(1, true), (99, false)] {
+async fn a_second_reply_to_a_finished_call_is_not_blamed_on_the_call_in_flight() {
+    for (second, by_another) in [(1, true), (99, false)] {
         let (process, mut peer) = start(&World::default()).await;
         let mut first = call(&process, Op::Apply);
         peer.send(&FromPlugin::Reply { id: first.id, outcome: Outcome::Ok(Value::Null) }).await;
         first.next().await.unwrap();
         let mut alone = call(&process, Op::Test);
-        let life = process.revival.current();
+        let connection = process.supervisor.current();
         peer.send(&FromPlugin::Reply { id: second, outcome: Outcome::Ok(Value::Null) }).await;
         assert_eq!(failure(&mut alone).await.kind, ErrorKind::Protocol);
-        assert_eq!((first.id, life.ended_in_company()), (1, in_company));
+        assert_eq!((first.id, connection.another_call_may_have_ended_it()), (1, by_another));
     }
 }
 
 #[tokio::test]
-async fn a_message_that_claims_to_be_endless_breaks_the_protocol() {
+async fn a_message_with_an_excessive_length_breaks_the_protocol() {
     use tokio::io::AsyncWriteExt;
     let (process, mut peer) = start(&World::default()).await;
     let mut detect = call(&process, Op::Detect);
@@ -204,29 +207,29 @@ async fn a_flood_of_asks_breaks_the_protocol() {
 }
 
 #[tokio::test]
-async fn a_lost_process_that_nobody_can_start_again_fails_the_calls_in_flight_and_all_later_ones() {
+async fn a_dead_process_without_restart_fails_the_calls_in_flight_and_all_later_ones() {
     let (process, peer) = start(&World::default()).await;
     let mut calls = [Op::Apply, Op::Undo, Op::Detect, Op::Test].map(|op| call(&process, op));
     drop(peer);
-    for (conversation, effect) in calls.iter_mut().zip([Effect::Unknown, Effect::Unknown, Effect::None, Effect::None]) {
-        let error = failure(conversation).await;
+    for (running_call, effect) in calls.iter_mut().zip([Effect::Unknown, Effect::Unknown, Effect::None, Effect::None]) {
+        let error = failure(running_call).await;
         assert_eq!((error.kind, error.effect), (ErrorKind::Crashed, effect));
         assert!(error.message.starts_with("the process of the plugin `rogue` ended: "), "{error}");
     }
     let later = Call { id: 9, session: 0, op: Op::Apply, key: "r".into(), now: "n".into(), params: Value::Null };
-    assert!(process.revival.current().begin(later).unwrap().is_none(), "the call began");
+    assert!(process.supervisor.current().begin(later).unwrap().is_none(), "the call started");
     let open = Open { session: 1, role: Role::Provider, config: Default::default(), secrets: Default::default() };
-    assert_eq!(process.revival.current().open(open).await.unwrap_err().kind, ErrorKind::Crashed);
-    assert_eq!(process.life().await.map(drop).unwrap_err().kind, ErrorKind::Crashed);
+    assert_eq!(process.supervisor.current().open(open).await.unwrap_err().kind, ErrorKind::Crashed);
+    assert_eq!(process.connection().await.map(drop).unwrap_err().kind, ErrorKind::Crashed);
 }
 
 #[tokio::test]
-async fn a_dropped_call_is_cancelled_and_what_crosses_the_cancellation_is_ignored() {
+async fn a_dropped_call_is_canceled_and_its_late_messages_are_ignored() {
     let (process, mut peer) = start(&World::default()).await;
-    let conversation = call(&process, Op::Detect);
-    let id = conversation.id;
+    let running_call = call(&process, Op::Detect);
+    let id = running_call.id;
     assert!(matches!(peer.receive().await, Some(ToPlugin::Call(_))));
-    drop(conversation);
+    drop(running_call);
     peer.send(&FromPlugin::Ask { id, n: 0, ask: Ask::Sleep { ms: 0 } }).await;
     peer.send(&FromPlugin::Reply { id, outcome: Outcome::Ok(Value::Null) }).await;
     assert_eq!(peer.receive().await, Some(ToPlugin::Cancel { id }));
@@ -240,12 +243,12 @@ async fn a_dropped_call_is_cancelled_and_what_crosses_the_cancellation_is_ignore
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_is_never_opened_ends_the_process() {
+async fn a_session_that_does_not_open_in_time_stops_the_process() {
     let (process, _peer) = start(&World::default()).await;
     let open = Open { session: 1, role: Role::Provider, config: Default::default(), secrets: Default::default() };
-    let error = process.revival.current().open(open).await.unwrap_err();
+    let error = process.supervisor.current().open(open).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::TimedOut);
-    assert_eq!(error.message, "the plugin `rogue` did not open a session within 30 s and was ended");
+    assert_eq!(error.message, "the plugin `rogue` did not open a session within 30 s, and flowswap stopped it");
 }
 
 #[tokio::test]
@@ -275,11 +278,11 @@ async fn start_shell(world: &World, script: &str) -> StartError {
     let args = ["-c", script, "sh"].map(OsString::from).to_vec();
     let launcher = Launcher::new("/bin/sh", args);
     let (_dir, file) = file();
-    PluginProcess::start(&file, &launcher, Arc::new(world.double())).await.unwrap_err()
+    PluginProcess::start(&file, &launcher, Arc::new(world.ports())).await.unwrap_err()
 }
 
 #[tokio::test]
-async fn how_a_process_ended_and_what_it_said_last_is_told() {
+async fn the_error_says_how_a_process_ended_and_its_last_line() {
     let world = World::default();
     let error = start_shell(&world, "echo out; echo first >&2; echo boom >&2; exit 3").await;
     assert_eq!(error.to_string(), "the plugin `rogue` did not start: exit status: 3: boom");
@@ -301,8 +304,8 @@ async fn how_a_process_ended_and_what_it_said_last_is_told() {
 }
 
 #[tokio::test]
-async fn a_process_gets_a_private_copy_and_nothing_of_the_environment() {
-    // The test's own environment has at least this one, which Cargo sets.
+async fn a_process_gets_a_private_copy_and_an_empty_environment() {
+    // Cargo sets this variable, so the test's own environment is not empty.
     assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
     let script = "test -z \"$CARGO_MANIFEST_DIR\" && test \"$(cat \"$1\")\" = 'not a library' && \
                   /bin/ls -ld \"$1\" \"${1%/*}\" | while read mode rest; do echo $mode >&2; done; exit 1";
@@ -316,9 +319,9 @@ async fn a_process_gets_a_private_copy_and_nothing_of_the_environment() {
 }
 
 #[tokio::test]
-async fn a_program_that_is_not_there_is_named_as_such() {
+async fn a_missing_program_is_reported() {
     let launcher = Launcher::new("/nonexistent/flowswap", vec![]);
     let (_dir, file) = file();
-    let error = PluginProcess::start(&file, &launcher, Arc::new(World::default().double())).await.unwrap_err();
+    let error = PluginProcess::start(&file, &launcher, Arc::new(World::default().ports())).await.unwrap_err();
     assert_eq!(error.to_string(), "failed to start the process of the plugin `rogue`");
 }

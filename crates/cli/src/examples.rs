@@ -1,0 +1,244 @@
+//! The text that follows the options in the help of every command: examples that a person can copy.
+
+/// Of `flowswap` itself: the usual order of commands, and the exit codes.
+pub(crate) const FLOWSWAP: &str = r#"Examples:
+  # Write the plan of every tenant, then carry it out
+  flowswap plan -o plan.json
+  flowswap apply plan.json
+  # Show the state of every tenant and the command to run next
+  flowswap status
+
+Exit codes:
+  0  done
+  1  failed
+  2  usage or configuration
+  3  some tenants failed
+  4  tenants remain that need a person or time
+  5  interrupted
+  6  plan stale or refused"#;
+
+pub(crate) const INIT: &str = r#"Examples:
+  # Write migrate.toml and .flowswap/identity.txt
+  flowswap init
+  # Write the configuration to another folder
+  flowswap init --config fleet/migrate.toml"#;
+
+pub(crate) const CHECK: &str = r#"Examples:
+  # Check every tenant
+  flowswap check
+  # Check two tenants, and show every check
+  flowswap check acme globex -v"#;
+
+pub(crate) const DETECT: &str = r#"Examples:
+  # Assess every tenant
+  flowswap detect
+  # Assess one tenant, for a script
+  flowswap detect acme --format json"#;
+
+pub(crate) const PLAN: &str = r#"Examples:
+  # Show the plan of one tenant without writing it
+  flowswap plan acme
+  # Write the plan of every tenant for `flowswap apply`
+  flowswap plan -o plan.json"#;
+
+pub(crate) const SHOW: &str = r#"Examples:
+  # Show every step of a plan
+  flowswap show plan.json
+  # Show a plan from stdin
+  flowswap show - < plan.json"#;
+
+pub(crate) const APPLY: &str = r#"Examples:
+  # Carry out a plan, after a question
+  flowswap apply plan.json
+  # Carry out a plan in a script
+  flowswap apply plan.json --yes
+  # Carry out run sheets at this terminal
+  flowswap apply plan.json --interactive"#;
+
+pub(crate) const RESUME: &str = r#"Examples:
+  # Continue the interrupted run, after a question
+  flowswap resume
+  # Continue it without a question
+  flowswap resume --yes"#;
+
+pub(crate) const STATUS: &str = r#"Examples:
+  # Show all tenants
+  flowswap status
+  # Show two tenants, for a script
+  flowswap status acme globex --format json"#;
+
+pub(crate) const NEXT: &str = r#"Examples:
+  # List all tenants that wait for a person
+  flowswap next
+  # List only the tenants that wait for one owner
+  flowswap next --owner identity-team"#;
+
+pub(crate) const SHEET: &str = r#"Examples:
+  # Read the run sheet of acme here
+  flowswap sheet acme
+  # Write it as a page with check boxes
+  flowswap sheet acme --as html -o acme.html"#;
+
+pub(crate) const SECRET: &str = r#"Examples:
+  # Copy the secret of acme to the clipboard
+  flowswap secret copy acme"#;
+
+pub(crate) const SECRET_COPY: &str = r#"Examples:
+  # Copy the secret to the clipboard for one minute
+  flowswap secret copy acme
+  # Show it on a machine without a clipboard
+  flowswap secret copy acme --print"#;
+
+pub(crate) const CONFIRM: &str = r#"Examples:
+  # Confirm that the run sheet of acme is done
+  flowswap confirm acme
+  # Add a note for later readers
+  flowswap confirm acme --note "change ticket 4711""#;
+
+pub(crate) const DECLINE: &str = r#"Examples:
+  # Decline the run sheet of acme
+  flowswap decline acme --reason "change freeze until Monday""#;
+
+pub(crate) const WATCH: &str = r#"Examples:
+  # Watch every waiting tenant until none is left
+  flowswap watch
+  # Watch two tenants, and check every ten minutes
+  flowswap watch acme globex --every 10m"#;
+
+pub(crate) const EVIDENCE: &str = r#"Examples:
+  # Show the evidence for acme
+  flowswap evidence acme
+  # Keep it for an auditor
+  flowswap evidence acme --format json > acme-evidence.json"#;
+
+pub(crate) const STUCK: &str = r#"Examples:
+  # List all stuck tenants
+  flowswap stuck
+  # Show why one tenant is stuck
+  flowswap stuck acme"#;
+
+pub(crate) const RESOLVE: &str = r#"Examples:
+  # The org has no trace of the step
+  flowswap resolve acme --as not-applied --reason "Okta has no such client"
+  # The step took effect and produced a client
+  flowswap resolve acme --as applied --output client_id=0oa1b2c3 --reason "seen in Okta""#;
+
+pub(crate) const AUDIT: &str = r#"Examples:
+  # Verify the journal and the secret store
+  flowswap audit verify"#;
+
+pub(crate) const AUDIT_VERIFY: &str = r#"Examples:
+  # Verify the journal and the secret store
+  flowswap audit verify
+  # Also compare both sides of every tenant with the journal
+  flowswap audit verify --online"#;
+
+pub(crate) const ROLLBACK: &str = r#"Examples:
+  # Roll one tenant back, after a question
+  flowswap rollback acme
+  # Roll all tenants back without a question
+  flowswap rollback --all --yes
+  # End a stuck rollback, and keep acme migrated
+  flowswap rollback acme --abandon --reason "the new client works""#;
+
+pub(crate) const FINALIZE: &str = r#"Examples:
+  # Deactivate the legacy client of acme
+  flowswap finalize acme
+  # Delete it after that; you cannot undo this
+  flowswap finalize acme --purge"#;
+
+pub(crate) const EXPLAIN: &str = r#"Examples:
+  # Explain one finding
+  flowswap explain legacy-id-reused
+  # Explain all findings
+  flowswap explain"#;
+
+pub(crate) const PLUGINS: &str = r#"Examples:
+  # List all plugins
+  flowswap plugins list
+  # Show the configuration keys of one plugin
+  flowswap plugins inspect okta"#;
+
+pub(crate) const PLUGINS_LIST: &str = r#"Examples:
+  # List all plugins
+  flowswap plugins list
+  # Search another folder first
+  flowswap plugins list --plugin-dir ./plugins"#;
+
+pub(crate) const PLUGINS_INSPECT: &str = r#"Examples:
+  # Inspect a plugin by name
+  flowswap plugins inspect okta
+  # Inspect a library
+  flowswap plugins inspect ./libflowswap_rest.so"#;
+
+pub(crate) const PLUGINS_CONFORMANCE: &str = r#"Examples:
+  # Check a plugin by name
+  flowswap plugins conformance okta
+  # Check a library that you built
+  flowswap plugins conformance ./libflowswap_rest.so"#;
+
+pub(crate) const DEMO: &str = r#"Examples:
+  # Migrate twelve simulated tenants
+  flowswap demo
+  # Migrate a hundred, and keep all files
+  flowswap demo --tenants 100 --keep demo"#;
+
+pub(crate) const SIM: &str = r#"Examples:
+  # Serve twelve simulated tenants until Ctrl-C
+  flowswap sim --dir world
+  # Serve two tenants whose swap a person carries out
+  flowswap sim --dir world --tenants 2 --directory cie-guided"#;
+
+pub(crate) const SIM_WORLD: &str = r#"Examples:
+  # Print the simulated orgs and directories
+  flowswap sim world --dir world"#;
+
+pub(crate) const SIM_ADVANCE: &str = r#"Examples:
+  # Advance the simulated clock by 90 minutes
+  flowswap sim advance --dir world 90m"#;
+
+pub(crate) const COMPLETIONS: &str = r#"Examples:
+  # Install completions for bash
+  flowswap completions bash > ~/.local/share/bash-completion/completions/flowswap
+  # Load completions in fish
+  flowswap completions fish | source"#;
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use crate::args::Cli;
+
+    /// The words of a command line, as a shell passes them on; redirections and pipes are left out.
+    fn split_words(line: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        for (index, part) in line.split('"').enumerate() {
+            if index % 2 == 1 {
+                words.push(part.to_owned());
+            } else {
+                words.extend(part.split_whitespace().map(str::to_owned));
+            }
+        }
+        let is_shell = |word: &String| ["<", ">", "|"].contains(&word.as_str());
+        words.into_iter().take_while(|word| !is_shell(word)).collect()
+    }
+
+    fn check_examples(command: &clap::Command) {
+        let name = command.get_name();
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(help.starts_with("Examples:\n"), "`{name}` has no examples");
+        let lines: Vec<&str> = help.lines().map(str::trim).filter(|line| line.starts_with("flowswap ")).collect();
+        assert!(!lines.is_empty(), "the examples of `{name}` have no command");
+        for line in lines {
+            if let Err(error) = Cli::try_parse_from(split_words(line)) {
+                panic!("`{line}`: {error}");
+            }
+        }
+        command.get_subcommands().for_each(check_examples);
+    }
+
+    #[test]
+    fn every_command_has_examples_that_parse() {
+        check_examples(&Cli::command());
+    }
+}

@@ -1,0 +1,163 @@
+//! Restarts a plugin's process that died, when the next call needs it. The new process runs the bytes that were checked.
+//! The number of restarts is limited.
+//!
+//! All sessions of a plugin share its process. A session that kills it costs the others only the calls that were in
+//! flight. The limit keeps a session that kills it again and again from keeping the run going forever.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use flowswap_contract::{Error, ErrorKind, Level, PluginHello};
+use flowswap_engine::{Event, EventSink};
+
+use crate::{Launcher, PluginFile, connection::Connection, process::PluginProcess, routes::Ended, scope::chain};
+
+/// How often a plugin's process is restarted within a run. A step that kills it each time is tried three times forward
+/// and four times back, so a single such tenant does not use up all restarts.
+pub const MAX_RESTARTS: u32 = 8;
+
+/// What a process is started from.
+pub(crate) struct Source {
+    pub(crate) file: PluginFile,
+    pub(crate) launcher: Launcher,
+    pub(crate) events: Arc<dyn EventSink>,
+}
+
+/// The current connection to a plugin's process, and how to start the next process.
+pub(crate) struct Supervisor {
+    /// `None` if the process cannot be restarted.
+    source: Option<Source>,
+    current: Mutex<Arc<Connection>>,
+    /// How often the process was restarted. Locked during a restart.
+    restarts: tokio::sync::Mutex<u32>,
+    /// Held by the only suspect session that may make a call now.
+    pub(crate) suspects: tokio::sync::Mutex<()>,
+}
+
+impl Supervisor {
+    pub(crate) fn of(connection: Arc<Connection>, source: Option<Source>) -> Self {
+        Self { source, current: Mutex::new(connection), restarts: Default::default(), suspects: Default::default() }
+    }
+
+    pub(crate) fn current(&self) -> Arc<Connection> {
+        Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl PluginProcess {
+    /// How often the process was restarted.
+    pub async fn restarts(&self) -> u32 {
+        *self.supervisor.restarts.lock().await
+    }
+
+    /// The connection to the running process. Starts a new process if the last one has ended.
+    pub(crate) async fn connection(&self) -> Result<Arc<Connection>, Error> {
+        let supervisor = &self.supervisor;
+        let connection = supervisor.current();
+        if connection.end().is_none() {
+            return Ok(connection);
+        }
+        let mut restarts = supervisor.restarts.lock().await;
+        // Another call may have restarted it in the meantime.
+        let connection = supervisor.current();
+        let (Some(ended), Some(source)) = (connection.end(), &supervisor.source) else {
+            return connection.end().map_or(Ok(connection), |ended| Err(ended.error()));
+        };
+        if *restarts == MAX_RESTARTS {
+            return Err(too_many_restarts(self.name(), &ended));
+        }
+        *restarts += 1;
+        let message = format!("restarting the process (restart {restarts} of {MAX_RESTARTS}): {}", ended.message);
+        source.events.emit(Event::Log { plugin: self.name().to_owned(), tenant: None, level: Level::Warn, message });
+        let (hello, connection) =
+            source.start().await.map_err(|error| Error::new(ErrorKind::Crashed, chain(&error)))?;
+        self.refuse_changed_greeting(&hello)?;
+        *supervisor.current.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&connection);
+        Ok(connection)
+    }
+
+    /// Refuses a restarted plugin that describes itself differently, because sessions rely on the first description.
+    fn refuse_changed_greeting(&self, hello: &PluginHello) -> Result<(), Error> {
+        if hello == self.hello() {
+            return Ok(());
+        }
+        let message = format!("the plugin `{}` describes itself differently than at its first start", self.name());
+        Err(Error::new(ErrorKind::Protocol, message))
+    }
+}
+
+fn too_many_restarts(plugin: &str, ended: &Ended) -> Error {
+    let deaths = MAX_RESTARTS + 1;
+    let message = format!(
+        "the process of the plugin `{plugin}` ended {deaths} times; this run does not restart it again; the last time: {}",
+        ended.message
+    );
+    Error::new(ErrorKind::Crashed, message).with_hint("fix the plugin, then run the same command again")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use flowswap_contract::{Call, Effect, FromPlugin, Op, PROTOCOL, Role};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::{frame, testing::World};
+
+    /// Sends the library's content as its greeting, reads the start of the host's greeting, and exits.
+    const SCRIPT: &str = r#"cat "$1" >&0; head -c 2 >/dev/null; exit 3"#;
+
+    fn greeting(version: &str) -> Vec<u8> {
+        let hello = PluginHello {
+            name: "rogue".into(),
+            version: version.into(),
+            protocol: PROTOCOL,
+            features: vec![],
+            roles: vec![Role::Provider],
+            config: vec![],
+            origins: vec![],
+            headers: None,
+        };
+        let mut framed = Vec::new();
+        frame::write(&mut framed, &serde_json::to_vec(&FromPlugin::Hello(hello)).unwrap()).unwrap();
+        framed
+    }
+
+    /// Makes a call and waits until the end of the process interrupts it.
+    async fn interrupted_call(process: &PluginProcess, connection: &Arc<Connection>) -> Error {
+        let id = process.next_id();
+        let params = Value::Null;
+        let call = Call { id, session: 0, op: Op::Apply, key: "r".into(), now: "n".into(), params };
+        match connection.begin(call).unwrap() {
+            Some(mut running_call) => running_call.next().await.map(|_| ()).unwrap_err(),
+            None => connection.end().unwrap().error().with_unknown_effect(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_process_is_restarted_from_the_checked_bytes_a_limited_number_of_times() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("plugin");
+        fs::write(&path, greeting("1")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let file = PluginFile::read("rogue", &path, None).unwrap();
+        // The file on disk is a different one from now on.
+        fs::write(&path, greeting("2")).unwrap();
+        let world = World::default();
+        let launcher = Launcher::new("/bin/sh", ["-c", SCRIPT, "sh"].map(Into::into).to_vec());
+        let process = PluginProcess::start(&file, &launcher, Arc::new(world.ports())).await.unwrap();
+        for _ in 0..=MAX_RESTARTS {
+            let connection = process.connection().await.unwrap();
+            let error = interrupted_call(&process, &connection).await;
+            assert_eq!((error.kind, error.effect), (ErrorKind::Crashed, Effect::Unknown));
+            assert!(error.message.contains("exit status: 3"), "{error}");
+        }
+        assert_eq!(process.restarts().await, MAX_RESTARTS);
+        let error = process.connection().await.map(drop).unwrap_err();
+        assert_eq!((error.kind, error.effect), (ErrorKind::Crashed, Effect::None));
+        assert!(error.message.contains("ended 9 times; this run does not restart it again"), "{error}");
+        let told = world.told();
+        assert_eq!(told.matches("restarting the process (").count() / 2, MAX_RESTARTS as usize, "{told}");
+        assert!(told.contains("restarting the process (restart 8 of 8)"), "{told}");
+    }
+}
