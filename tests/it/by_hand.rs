@@ -144,7 +144,7 @@ fn the_simulator_in_one_terminal_and_the_commands_in_another() {
     sim.terminate();
     sim.finish().expect(0);
     let gone = terminal.run("sim world --dir .", 1);
-    assert!(gone.stderr.contains("with the folder of a running `flowswap sim`"), "{}", gone.stderr);
+    assert!(gone.stderr.contains("start the simulator again"), "{}", gone.stderr);
 }
 
 #[test]

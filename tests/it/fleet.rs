@@ -110,7 +110,11 @@ fn finalize_all_skips_stuck_tenants() {
     lab.run(&["finalize", "--all", "--yes"]).expect(0);
     assert_eq!((lab.in_state("stuck"), lab.in_state("retired")), (vec!["acme".to_owned()], vec!["globex".to_owned()]));
     let refused = lab.run(&["finalize", "acme", "--yes"]).expect(6);
-    assert!(refused.stderr.contains("tenant `acme` is stuck, so flowswap cannot do this yet"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("tenant `acme` is stuck, so flowswap cannot retire or purge its legacy client yet"),
+        "{}",
+        refused.stderr
+    );
 }
 
 #[test]

@@ -262,7 +262,7 @@ pub(crate) struct ApplyArgs {
     /// Do not ask for confirmation.
     #[arg(long)]
     pub(crate) yes: bool,
-    /// Continue even if the configuration has changed since the plan was made.
+    /// Continue tenants that have started, even if the configuration has changed since the plan was made.
     #[arg(long)]
     pub(crate) accept_changes: bool,
 }
@@ -349,7 +349,7 @@ pub(crate) struct RollbackArgs {
 pub(crate) struct FinalizeArgs {
     #[command(flatten)]
     pub(crate) started: StartedTenants,
-    /// Delete the retired legacy client. You cannot undo this.
+    /// Delete the retired legacy client. This is irreversible.
     #[arg(long)]
     pub(crate) purge: bool,
 }

@@ -12,8 +12,8 @@ Exit codes:
   0  done
   1  failed
   2  usage or configuration
-  3  some tenants failed
-  4  tenants remain that need a person or time
+  3  some tenants failed or are stuck, or a check failed
+  4  some tenants need a person or time
   5  interrupted
   6  plan stale or refused"#;
 
@@ -48,7 +48,7 @@ pub(crate) const SHOW: &str = r#"Examples:
   flowswap show - < plan.json"#;
 
 pub(crate) const APPLY: &str = r#"Examples:
-  # Carry out a plan, after a question
+  # Carry out a plan; flowswap asks first
   flowswap apply plan.json
   # Carry out a plan in a script
   flowswap apply plan.json --yes
@@ -56,9 +56,9 @@ pub(crate) const APPLY: &str = r#"Examples:
   flowswap apply plan.json --interactive"#;
 
 pub(crate) const RESUME: &str = r#"Examples:
-  # Continue the interrupted run, after a question
+  # Continue the interrupted run; flowswap asks first
   flowswap resume
-  # Continue it without a question
+  # Continue it without being asked
   flowswap resume --yes"#;
 
 pub(crate) const STATUS: &str = r#"Examples:
@@ -134,9 +134,9 @@ pub(crate) const AUDIT_VERIFY: &str = r#"Examples:
   flowswap audit verify --online"#;
 
 pub(crate) const ROLLBACK: &str = r#"Examples:
-  # Roll one tenant back, after a question
+  # Roll one tenant back; flowswap asks first
   flowswap rollback acme
-  # Roll all tenants back without a question
+  # Roll all tenants back without being asked
   flowswap rollback --all --yes
   # End a stuck rollback, and keep acme migrated
   flowswap rollback acme --abandon --reason "the new client works""#;

@@ -116,7 +116,7 @@ impl Interactive {
     async fn copy(&self, tenant: &str, question: &Question) -> Result<String, Failure> {
         let handover = SecretHandover::prepare(tenant, question, &self.ports).await?;
         let mut clipboard = Clipboard::open().map_err(|failure| {
-            failure.hint(format!("press `l` to leave, then run: flowswap secret copy {tenant} --print"))
+            failure.hint(format!("type `l` and press Enter to leave, then run: flowswap secret copy {tenant} --print"))
         })?;
         handover.record(&self.ports, HandoverChannel::Clipboard).await?;
         clipboard.put(&handover)?;

@@ -127,7 +127,7 @@ pub enum Event {
         /// Why, one reason per line.
         changes: Vec<String>,
     },
-    /// The run ended before it reached a tenant.
+    /// The run did not start on a tenant: it was stopped, or too many tenants failed.
     TenantSkipped {
         /// The tenant.
         tenant: String,

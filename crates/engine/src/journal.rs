@@ -161,7 +161,7 @@ pub enum Entry {
         /// When it is due. Nothing happens at this time; flowswap only shows that the step is overdue.
         deadline: Timestamp,
     },
-    /// The other side began or ceased to infer that the person's step is done. An inference counts once it has lasted.
+    /// The other side started or stopped inferring that the person's step is done. An inference counts once it has lasted.
     Noticed {
         /// The step.
         step: String,

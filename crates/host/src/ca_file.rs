@@ -39,8 +39,8 @@ impl CaProblem {
             }
             Self::PrivateKey => "name the file with the CA's certificate; flowswap does not need the key",
             Self::NoLineBreaks => {
-                "put `-----BEGIN CERTIFICATE-----`, every 64 characters, and `-----END CERTIFICATE-----` on separate lines; \
-                 shell variables lose line breaks, so write the file with `printf '%b'`, or quote the variable"
+                "put `-----BEGIN CERTIFICATE-----`, every 64 characters, and `-----END CERTIFICATE-----` on separate lines. \
+                 Shell variables lose line breaks, so write the file with `printf '%b'`, or quote the variable"
             }
             Self::Der => "convert it to PEM: openssl x509 -inform der -in FILE -out ca.pem",
             Self::Damaged(_) => "export it again, or inspect it: openssl x509 -in FILE -noout -text",

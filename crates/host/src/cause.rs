@@ -111,7 +111,7 @@ impl Cause {
     /// What the operator can do about it.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::UnknownHost => "check the spelling of the host name, and the name server of this machine",
+            Self::UnknownHost => "check the spelling of the host name, and the DNS settings of this machine",
             Self::Certificate(flaw) => flaw.hint(),
             Self::NoTls => "check the port: the server that listens there does not speak TLS",
             Self::ProxyAuth => {
@@ -138,8 +138,8 @@ impl Flaw {
             Self::NotYetValid(_) => "check this machine's clock",
             Self::WrongName(_) => "check the host name in the configuration; another server may answer in its place",
             Self::UnknownIssuer => {
-                "a proxy may present its own certificate: if you trust it, set `ca_file` under `[network]` to its CA, or to \
-                 the certificate itself if it is self-signed"
+                "something on the way may present its own certificate. If you trust it, set `ca_file` under `[network]` to its \
+                 CA, or to the certificate itself if it is self-signed"
             }
             Self::IsCa => {
                 "give the server a certificate with `basicConstraints=CA:FALSE`, or one that the CA signed, and set \

@@ -147,8 +147,8 @@ impl Foreign {
             }
             Sign::BrokenJson => "find what truncates or changes answers between this machine and the host",
             Sign::Page | Sign::Words => {
-                "open the address from this machine to see what answers: a portal, a proxy, a filter, a load balancer, or a \
-                 maintenance page; check HTTPS_PROXY, NO_PROXY, and the address in the configuration"
+                "check HTTPS_PROXY, NO_PROXY, and the address in the configuration. Then open the address from this machine: a \
+                 portal, proxy, filter, load balancer, or maintenance page may answer"
             }
         }
     }

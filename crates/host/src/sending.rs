@@ -69,7 +69,7 @@ impl Scope<'_> {
         self.put_off(Duration::from_secs(1));
         let request = describe(&ask.method, &ask.url);
         let message =
-            format!("{request} was not sent: the checks before it took longer than {} s", MAX_BEFORE_REMOVAL.as_secs());
+            format!("{request} was not sent: the work before it took longer than {} s", MAX_BEFORE_REMOVAL.as_secs());
         Err(Error::new(ErrorKind::TimedOut, message))
     }
 

@@ -21,8 +21,8 @@ pub(crate) fn find_missing(name: &str, all: &[Directory], baseline: &Baseline) -
     let fail = |detail: String| Evidence::new("directory", EvidenceResult::Fail, detail);
     Some(match new.iter().min_by_key(|directory| difference(&directory.counts, &baseline.counts)) {
         Some(directory) => fail(format!(
-            "{name} no longer exists, but a new directory {} does: the directory was renamed, and every group has another \
-             distinguished name now",
+            "{name} no longer exists, but a new directory {} does: the directory was probably renamed. Every group then has another \
+             distinguished name",
             directory.name
         ))
         .of_rule("directory-renamed"),
@@ -91,7 +91,7 @@ pub(crate) fn members(
         missing += left.saturating_sub(gone);
     }
     let may_miss = budget.users_of(before);
-    let detail = format!("{groups} groups had {before} members; {missing} of them left (allowed: {may_miss})");
+    let detail = format!("{groups} groups had {before} members; {missing} of those are missing (allowed: {may_miss})");
     to_evidence("members", missing <= may_miss, detail, "members-changed")
 }
 

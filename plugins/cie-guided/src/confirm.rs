@@ -75,8 +75,8 @@ fn notes(syncs: &[Timestamp]) -> Values {
 fn check_syncs(syncs: &Syncs, state: SyncState, shown: &Directory) -> Evidence {
     let since: Vec<_> = syncs.since.iter().map(Timestamp::to_string).collect();
     let seen = match since.as_slice() {
-        [] => format!("no sync later than 5 minutes after the swap at {}", syncs.swapped_at),
-        times => format!("syncs later than 5 minutes after the swap at {}: {}", syncs.swapped_at, times.join(", ")),
+        [] => format!("no sync yet that is more than 5 minutes after the swap at {}", syncs.swapped_at),
+        times => format!("syncs more than 5 minutes after the swap at {}: {}", syncs.swapped_at, times.join(", ")),
     };
     let evidence = |result, detail| Evidence::new("sync", result, detail);
     match state {
@@ -84,7 +84,9 @@ fn check_syncs(syncs: &Syncs, state: SyncState, shown: &Directory) -> Evidence {
         SyncState::Waiting if shown.unreadable.is_some() => {
             evidence(EvidenceResult::Inconclusive, format!("{seen}; {}", shown.explain_no_sync()))
         }
-        SyncState::Waiting => evidence(EvidenceResult::Inconclusive, format!("{seen}; flowswap waits for two")),
+        SyncState::Waiting => {
+            evidence(EvidenceResult::Inconclusive, format!("{seen}; flowswap waits for two such syncs"))
+        }
         SyncState::Stalled => {
             let last = shown.last_success.map_or("never".to_owned(), |last| format!("at {last}"));
             let status = shown.status.as_deref().unwrap_or("not shown");
@@ -114,7 +116,7 @@ fn check_applications(syncs: &Syncs, wait_ms: u64) -> Evidence {
         "applications",
         EvidenceResult::Pass,
         "3 hours have passed since the swap, and the schedule collects applications within that time. The interface does not \
-         show applications or their sync",
+         show applications or their sync, so this check relies only on the schedule",
     )
 }
 

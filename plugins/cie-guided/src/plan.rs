@@ -78,7 +78,7 @@ pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepPr
             ..step(
                 Phase::Swap,
                 format!(
-                    "reconnect `{name}` by the client-credential flow in the console, {apps} enterprise applications"
+                    "reconnect `{name}` with the client-credential flow in the console, {apps} enterprise applications"
                 ),
                 encode(&connection)?,
             )
@@ -87,7 +87,7 @@ pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepPr
             needs: own(&["client_id", "swapped_at", "blinding_key", "baseline"]),
             ..step(
                 Phase::Confirm,
-                format!("check that `{name}` synchronizes by itself and lost nobody"),
+                format!("check that `{name}` synchronizes by itself and that nobody is missing"),
                 encode(&confirm)?,
             )
         },

@@ -31,7 +31,7 @@ pub(crate) fn explain_token(tsg_id: &str, ask: &HttpAsk, answer: &HttpAnswer) ->
             "check `tsg_id`: the service account must belong to the tenant service group {tsg_id} or to a parent of it"
         )),
         (401 | 403, _) | (_, Some("invalid_client")) => Some(
-            "check `client_id` and `client_secret`: they are the service account's, not those of a client in Okta"
+            "check `client_id` and `client_secret`: they must be the service account's, not those of a client in Okta"
                 .to_owned(),
         ),
         _ => None,

@@ -29,7 +29,7 @@ pub(crate) fn forward(connection: &ConnectionPayload, client_id: &str, client_se
     lines.push(
         SheetLine::new(SheetAct::Enter, "Client Secret")
             .with(client_secret.to_value())
-            .note("do not click Restore: it brings back the old secret, which does not work with this flow"),
+            .note("do not click Restore: it keeps the current secret, which does not work with this flow"),
     );
     lines.push(press_test("otherwise do not submit; first check the Client ID and the Client Secret"));
     lines.extend(submit_form(connection, "a new name would change the distinguished name of every group"));
@@ -94,7 +94,7 @@ pub(crate) fn back(connection: &ConnectionPayload) -> RunSheet {
 }
 
 /// The Directories page may run ahead of the sync (vendor documentation).
-const GREEN_IS_NO_PROOF: &str = "Do not rely on Sync Status on the Directories page: it may say Success while a sync is still \
+const GREEN_IS_NO_PROOF: &str = "Sync Status on the Directories page proves nothing. It may say Success while a sync is still \
      running, or because of a sync before the change.";
 
 fn open_form(connection: &ConnectionPayload) -> Vec<SheetLine> {
@@ -126,7 +126,7 @@ fn box_line(label: &str, is_selected: Option<bool>) -> SheetLine {
 fn domain_line(connection: &ConnectionPayload) -> SheetLine {
     SheetLine::new(SheetAct::Leave, "Domain")
         .with(connection.domain.as_str())
-        .note("you cannot change it here; if it shows another domain, this is another directory: close the form")
+        .note("you cannot change it here. If it shows another domain, you opened another directory: close the form")
 }
 
 fn press_test(otherwise: &str) -> SheetLine {
@@ -150,9 +150,9 @@ fn name_line(name: &str, about: &str) -> SheetLine {
     }
     line.note(format!(
         "check this field before Submit: the name is longer than the {MAX_NAME_LENGTH} characters that the manual allows. If the \
-         form accepts it, leave it. If it requires a shorter one, close the form without Submit and decline. A new name \
-         changes the distinguished name (its DC= part) of every group. Policy rules, dynamic user groups, and \
-         authentication profiles with the old one no longer match"
+         form accepts it, leave it. If it requires a shorter name, close the form without Submit and decline the run sheet. \
+         A new name changes the distinguished name (its DC= part) of every group. Policy rules, dynamic user groups, and \
+         authentication profiles that use the old one would no longer match"
     ))
 }
 

@@ -142,7 +142,7 @@ pub(crate) fn a_day_before(at: &str) -> Result<String, Error> {
 /// Decodes the body. After a mutation the caller adds the unknown effect.
 pub(crate) fn decode<T: DeserializeOwned>(what: &str, answer: &HttpAnswer) -> Result<T, Error> {
     T::deserialize(&answer.body).map_err(|e| {
-        let error = Error::new(ErrorKind::Invalid, format!("okta's answer to `{what}` does not decode: {e}"));
+        let error = Error::new(ErrorKind::Invalid, format!("flowswap cannot read Okta's answer to `{what}`: {e}"));
         match answer.header(REQUEST_ID) {
             Some(id) => error.with_context("request_id", id),
             None => error,

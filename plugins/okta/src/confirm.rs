@@ -250,7 +250,8 @@ fn check_legacy_silent(
             evidence_from(check, EvidenceResult::Pass, detail, answer)
         }
         (_, None) => {
-            let detail = format!("the legacy client {id} is silent, but the new client is still silent too");
+            let detail =
+                format!("the legacy client {id} is silent, but the new client has not received a token yet either");
             evidence_from(check, EvidenceResult::Inconclusive, detail, answer)
         }
     }
@@ -272,7 +273,7 @@ fn check_credentials(
     match as_service.or(as_legacy) {
         Some((id, token)) => {
             let detail = format!(
-                "okta refused {} a token as {id} at {} ({}), and has issued none as {service_id} since",
+                "okta refused {} a token as {id} at {} ({}), and has issued no token as {service_id} since",
                 token.agent(),
                 token.at,
                 token.reason()
@@ -281,7 +282,9 @@ fn check_credentials(
             evidence.by_event(token.id()).of_rule("credentials-refused")
         }
         None => {
-            let detail = format!("since {swapped_at}, okta refused no token, or issued one as {service_id} later");
+            let detail = format!(
+                "since {swapped_at}, okta refused no token request, or issued a token as {service_id} after the refusal"
+            );
             Evidence::new("credentials", EvidenceResult::Pass, detail)
         }
     }
@@ -292,7 +295,7 @@ fn check_scopes(service: &TokenLog, app_data: bool) -> Evidence {
     if let Some(token) = service.granted.iter().find(|token| token.lacks(APPS_READ)) {
         let detail = format!(
             "the directory requested {APPS_READ}, but its token of {} lacks this scope: “Collect enterprise applications” is \
-             selected, but the client may not read them",
+             selected, but the client may not read applications",
             token.at
         );
         return Evidence::new("scopes", EvidenceResult::Fail, detail).by_event(token.id()).of_rule("app-data-lost");
@@ -331,10 +334,10 @@ async fn check_rate_limits(api: &Api<'_>, since: &str) -> Result<Evidence, Error
         None => Evidence::new(
             "rate-limits",
             EvidenceResult::Pass,
-            format!("okta shows no reached rate limit since {since}"),
+            format!("the log shows no rate limit reached since {since}"),
         ),
         Some((at, event)) => {
-            let detail = format!("okta shows {} reached rate limits since {since}, the last at {at}", reached.len());
+            let detail = format!("the log shows {} rate limits reached since {since}, the last at {at}", reached.len());
             Evidence::new("rate-limits", EvidenceResult::Pass, detail)
                 .by_event(event.uuid.as_deref())
                 .of_rule("rate-limited")

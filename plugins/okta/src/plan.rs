@@ -107,7 +107,7 @@ fn propose_baseline() -> StepProposal {
 
 /// Tokens later than the noted time do not come from the connection test.
 fn propose_test_time() -> StepProposal {
-    let title = "note the org's time after the connection test, so that its token does not count as a sync";
+    let title = "note the org's time after the connection test, so that the test's token does not count as a sync";
     StepProposal { gives: vec!["tested_at".to_owned()], ..check(Phase::Test, title, &["client_id"], json!({})) }
 }
 

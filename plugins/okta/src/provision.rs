@@ -44,7 +44,7 @@ pub(crate) async fn apply(api: &Api<'_>, params: &StepParams) -> Result<ApplyRep
             unexpected.join(", ")
         );
         return Err(Error::new(ErrorKind::Conflict, message).with_hint(
-            "if an earlier run created it, recover the tenant to adopt it; if somebody else did, make a new plan",
+            "if an interrupted run created it, run `flowswap stuck`; otherwise find out who did, then write a new plan",
         ));
     }
     create(api, &payload).await

@@ -123,7 +123,9 @@ fn classify(
         (401, Some("invalid_client")) => (ErrorKind::Auth, None),
         (401, _) => (
             ErrorKind::Auth,
-            hint("make a new token: this one is wrong, revoked, or unused for 30 days, or its admin was deactivated"),
+            hint(
+                "create a new API token. This one is wrong, revoked, or unused for 30 days, or its administrator was deactivated",
+            ),
         ),
         (403, Some("E0000056" | "E0000143")) if ask.method == "DELETE" => {
             (ErrorKind::Conflict, hint("deactivate the app before you delete it"))
@@ -142,9 +144,10 @@ fn classify(
         (404 | 410, _) => (ErrorKind::NotFound, None),
         (405 | 501, _) => (ErrorKind::Unsupported, None),
         (409 | 412 | 423, _) => (ErrorKind::Conflict, None),
-        (429, _) => {
-            (ErrorKind::RateLimited, hint("lower the concurrency, or raise the token's share of the rate limit"))
-        }
+        (429, _) => (
+            ErrorKind::RateLimited,
+            hint("lower `concurrency` under `[run]`, or raise the token's share of the rate limit in Okta"),
+        ),
         (503, Some("E0000010")) => (ErrorKind::Unavailable, hint("try again later: okta is in read-only mode")),
         (408, _) => (ErrorKind::TimedOut, None),
         (500.., _) => (ErrorKind::Unavailable, None),

@@ -45,7 +45,8 @@ pub(crate) async fn delete(api: &Api<'_>, params: &StepParams) -> Result<ApplyRe
         return Err(conflict(&legacy, "has a different label than in the plan"));
     }
     if app.status() != "INACTIVE" {
-        return Err(conflict(&legacy, &format!("is {}", app.status())).with_hint("deactivate it first"));
+        return Err(conflict(&legacy, &format!("is {}", app.status()))
+            .with_hint("let flowswap retire it first, because that checks who uses it: flowswap finalize"));
     }
     let mut ask = api.ask(Intent::Mutate, "DELETE", &path(&legacy));
     ask.idempotent = true;

@@ -121,7 +121,7 @@ impl ClientLogs<'_> {
         let silence = self.silence(since);
         let open_question = if self.service.shows_own_requests {
             format!(
-                ". Two tokens as the legacy client, the last at least {} minutes later, show that nobody did",
+                ". To rule that out, the legacy client must get two tokens, the last at least {} minutes later",
                 UNUSED_AFTER.as_mins()
             )
         } else {
@@ -182,8 +182,8 @@ impl ClientLogs<'_> {
     /// flowswap saw the swap before, so a log without its tokens is incomplete or does not reach back far enough.
     fn swap_not_shown(&self, since: &str) -> ObserveReply {
         let detail = format!(
-            "flowswap saw the swap, but since {since} the log shows only flowswap's own tokens as the service client {}{}; \
-             flowswap cannot tell which client the directory uses",
+            "flowswap saw the swap, but since {since} the log shows no token as the service client {} that flowswap did not \
+             request{}. flowswap cannot tell which client the directory uses",
             self.service_id,
             self.refusals()
         );

@@ -159,7 +159,7 @@ fn check_sync(shown: &Directory, shows_sync: bool, since: &Since) -> CheckResult
         }
         (Some(time), Some(after)) => format!("last synchronized at {time}, not later than {event} at {after}"),
         (Some(time), None) => format!(
-            "last synchronized at {time}; the answer to the submit had no readable `Date`, so only a later sync counts"
+            "last synchronized at {time}; the answer that showed the swap had no readable `Date`, so only a later sync counts"
         ),
     };
     ("sync", EvidenceResult::Inconclusive, detail)

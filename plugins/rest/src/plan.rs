@@ -65,7 +65,7 @@ pub(crate) fn propose(params: &PlanParams, can_restore: bool) -> Result<Vec<Step
             needs: own(&["client_id", "swapped_at"]),
             ..step(
                 Phase::Confirm,
-                format!("check that `{name}` synchronizes as the new client and lost nothing"),
+                format!("check that `{name}` synchronizes with the new client and that nothing is missing"),
                 baseline,
             )
         },

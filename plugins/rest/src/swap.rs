@@ -157,8 +157,12 @@ fn new_client_id(params: &StepParams) -> Option<&str> {
 }
 
 fn describe(shown: &Directory) -> String {
-    let client = shown.client_id.as_deref().map(|id| format!(" and the client {id}")).unwrap_or_default();
-    format!("the directory uses the flow {}{client}", shown.flow.unwrap_or_default())
+    match (shown.flow, &shown.client_id) {
+        (Some(flow), Some(id)) => format!("the directory uses the flow {flow} and the client {id}"),
+        (Some(flow), None) => format!("the directory uses the flow {flow}"),
+        (None, Some(id)) => format!("the directory uses the client {id}, but does not show its flow"),
+        (None, None) => "the directory does not show its flow".to_owned(),
+    }
 }
 
 fn explain_state(state: Observed, shown: &Directory, connection: &ConnectionPayload) -> String {
@@ -166,8 +170,7 @@ fn explain_state(state: Observed, shown: &Directory, connection: &ConnectionPayl
         return format!("the answer shows a directory of {domain} instead of {}", connection.domain);
     }
     let why = match (state, shown.flow, &shown.client_id) {
-        (Observed::Applied | Observed::NotApplied | Observed::Partial, ..) => "",
-        (_, None, _) => "; it does not show the flow",
+        (Observed::Applied | Observed::NotApplied | Observed::Partial, ..) | (_, None, _) => "",
         (_, Some(Flow::Unknown), _) => "; `flows` does not explain the shown flow",
         (_, Some(_), None) => "; it does not show the client, and the two connections differ only in the client",
         (_, Some(_), Some(_)) => "; that is neither the new nor the previous connection",

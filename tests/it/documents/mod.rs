@@ -22,6 +22,8 @@ use block::{Block, Step};
 pub(crate) struct Session {
     name: &'static str,
     steps: RefCell<VecDeque<Step>>,
+    /// Whether the block must have every command that the test types.
+    is_whole: bool,
 }
 
 /// The block of this name, to be typed from its first line to its last.
@@ -29,15 +31,24 @@ pub(crate) struct Session {
 pub(crate) fn documented(name: &'static str) -> Session {
     let block = blocks().into_iter().find(|block| block.name.as_deref() == Some(name));
     let block = block.unwrap_or_else(|| panic!("no document has a block named `{name}`"));
-    Session { name, steps: RefCell::new(block.steps().into()) }
+    Session { name, steps: RefCell::new(block.steps().into()), is_whole: false }
 }
 
 impl Session {
+    /// The same, but a command that the block lacks fails: a person who types the block must get as far as the test.
+    pub(crate) fn whole(mut self) -> Self {
+        self.is_whole = true;
+        self
+    }
+
     /// Takes note of a command that a test typed. If it is the next one of the block, what it printed must agree with it.
     /// A test may type other commands in between.
     #[track_caller]
     pub(crate) fn typed(&self, command: &str, output: &Output) {
-        let Some(step) = self.next_if(command) else { return };
+        let Some(step) = self.next_if(command) else {
+            assert!(!self.is_whole, "block `{}` lacks `{command}` at this place", self.name);
+            return;
+        };
         let name = self.name;
         assert!(step.code.is_none_or(|code| code == output.code), "`{name}` has another exit code for `{command}`");
         // A terminal shows both; most documents show what is on stdout.

@@ -18,7 +18,11 @@ fn a_person_reconnects_and_both_sides_prove_it() {
     reconnect(&lab, &tenant, &tenant.directory_id, &Form::right(&lab, &tenant));
     // A connection test looks the same in the log, so the person must confirm that the sheet was followed to its end.
     let noticed = lab.run(&["apply", "plan.json", "--yes"]).expect(4);
-    assert!(noticed.stdout.contains("If the run sheet is complete, run `flowswap confirm acme`"), "{}", noticed.stdout);
+    assert!(
+        noticed.stdout.contains("If you have finished the run sheet, run `flowswap confirm acme`"),
+        "{}",
+        noticed.stdout
+    );
     assert!(lab.json(&["status"], 0)["tenants"][0]["awaited"]["earliest"].is_string());
     let soaking = lab.run(&["confirm", "acme"]).expect(4);
     assert_eq!(lab.in_state("soaking"), ["acme"], "{}", soaking.stdout);
@@ -49,7 +53,7 @@ fn flowswap_notices_a_reconnect_by_itself() {
     screen.await_words("flowswap decline acme");
     reconnect(&lab, &tenant, &tenant.directory_id, &Form::right(&lab, &tenant));
     screen.await_words("getting tokens as the service client");
-    screen.await_words("continue with the run sheet to its end");
+    screen.await_words("Finish the run sheet");
     screen.enter("d");
     let (code, seen) = screen.finish();
     assert_eq!(code, 4, "{seen}");

@@ -50,7 +50,7 @@ fn the_walk_through_of_the_documents() {
     let lab = lab(3);
     let sessions = vec![
         documented("guided-simulator"),
-        documented("guided"),
+        documented("guided").whole(),
         documented("guided-output"),
         documented("guided-short"),
     ];
@@ -64,7 +64,7 @@ fn the_walk_through_of_the_documents() {
 
     shell.type_in("flowswap plan -o plan.json", 0);
     shell.type_in("flowswap apply plan.json", 4);
-    assert!(shell.type_in("flowswap next", 0).stdout.contains("3 for anybody"));
+    assert!(shell.type_in("flowswap next", 0).stdout.contains("3 for any operator"));
     shell.type_in("flowswap sheet acme", 0);
     shell.type_in("flowswap sheet acme --as html -o acme.html", 0);
     // The secret is printed, because the machine may have no clipboard.

@@ -214,7 +214,7 @@ fn another_directory_accepts_nothing_and_a_false_confirmation_changes_nothing() 
     let (client, _) = service_client(&lab, &tenant);
     let expected = format!("an access token for {client} that flowswap did not request");
     for words in [
-        "but flowswap does not see it; expected: ",
+        "but flowswap does not see the change; expected: ",
         &expected,
         "; found: ",
         "nobody except flowswap has received one since",

@@ -62,7 +62,7 @@ pub(super) fn rows() -> Vec<Row> {
             .says(&["something between this machine and {org} answered"]),
         kept("finalize: the log behind a proxy", "netsuite-suitecloud-sdk#862", at("GET", LOGS, proxy()))
             .says(&["something between this machine and {org} answered"])
-            .never_says(&["may not read"]),
+            .never_says(&["okta refused"]),
         stuck(
             "finalize: the log may not be read",
             "a role without the log",

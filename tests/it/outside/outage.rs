@@ -24,11 +24,11 @@ fn a_portal_in_front_of_three_hundred_tenants_is_reported_once() {
     let lab = Lab::new(SimConfig::default().tenants(TENANTS).record(true));
     let (method, path, query) = (None, String::new(), String::new());
     lab.sim.add_fault(Fault { host: "*".to_owned(), method, path, query, kind: portal(), times: 0, skip: 0 });
-    expect_one_cause(&lab.run(&["check"]).expect(3), "something between this machine and");
+    expect_one_cause(&lab.run(&["check"]).expect(3), "something between this machine and … answered");
     // Four requests to an org and one to its directory; no request is repeated.
     let asked = lab.sim.traffic().len();
     assert!(asked <= 5 * TENANTS, "{asked} requests for {TENANTS} tenants");
-    expect_one_cause(&lab.run(&["detect"]).expect(4), "something between this machine and");
+    expect_one_cause(&lab.run(&["detect"]).expect(4), "something between this machine and … answered");
 }
 
 #[test]

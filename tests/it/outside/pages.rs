@@ -14,7 +14,7 @@ pub(super) const VARYING: [(&str, &str); 7] = [
     (r"\b(0o|00|oae|evt|req|dir|ocs)[A-Za-z0-9]{14,}\b", "<id>"),
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>"),
     (r"\b([0-9a-f]{64}|[0-9a-f]{12})\b", "<digest>"),
-    (r"(is|are) (\d+ ?[a-z]+ )+(ahead of|behind|apart)", "$1 <so much> $3"),
+    (r"(is|are) (\d+ ?[a-z]+ )+(ahead of|ahead|behind|apart)", "$1 <so much> $3"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
 ];
 

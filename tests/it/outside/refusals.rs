@@ -18,12 +18,12 @@ type Code = (&'static str, u16, &'static str, &'static [&'static str]);
 const AT_A_LIST: [Code; 13] = [
     ("detect: E0000001", 400, "E0000001", &["E0000001"]),
     ("detect: E0000003", 400, "E0000003", &["E0000003"]),
-    ("detect: E0000004", 401, "E0000004", &["this one is wrong"]),
+    ("detect: E0000004", 401, "E0000004", &["This one is wrong"]),
     ("detect: E0000005", 403, "E0000005", &["valid session"]),
     ("detect: E0000006", 403, "E0000006", &["admin has a role"]),
     ("detect: E0000007", 404, "E0000007", &["E0000007"]),
     ("detect: E0000008", 404, "E0000008", &["E0000008"]),
-    ("detect: E0000011", 401, "E0000011", &["this one is wrong"]),
+    ("detect: E0000011", 401, "E0000011", &["This one is wrong"]),
     ("detect: E0000015", 401, "E0000015", &["feature"]),
     ("detect: E0000021", 400, "E0000021", &["E0000021"]),
     ("detect: E0000031", 400, "E0000031", &["E0000031"]),
@@ -92,7 +92,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("detect: a lasting 429", "okta error codes", New, &["detect", "{tenant}"])
             .fault(at("GET", APPS, okta(429, "E0000047", "Limite atteinte", &[])))
             .code(4)
-            .says(&["E0000047", "lower the concurrency"]),
+            .says(&["E0000047", "lower `concurrency`"]),
     ];
     at_a_list.chain(at_a_create).chain(singles).collect()
 }

@@ -79,13 +79,13 @@ pub(super) fn rows() -> Vec<Row> {
             .says(&["something between this machine and {org} answered", "titled `Network login`"]),
         refused("prove: a filtering proxy", "netsuite-suitecloud-sdk#862", proxy())
             .says(&["something between this machine and {org} answered"])
-            .never_says(&["okta answered 403"]),
+            .never_says(&["okta refused"]),
         refused("prove: a balancer's 404", "cloud-provider-azure#933", balancer())
             .says(&["something between this machine and {org} answered"])
-            .never_says(&["okta answered 404"]),
+            .never_says(&["okta refused"]),
         refused("prove: a gateway's JSON 403", "AWS WAF", answer(403, &json!({"message": "Forbidden"})))
-            .says(&["something between"])
-            .never_says(&["okta answered 403"]),
+            .says(&["something between this machine and okta answered"])
+            .never_says(&["okta refused"]),
         refused("prove: an empty 200", "a cut connection that ends well", raw(200, "")).says(&["token"]),
         refused("prove: a list in place of a token", "a stubbed gateway", token(json!([]))).says(&["token"]),
         refused(

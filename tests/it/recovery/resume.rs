@@ -31,7 +31,7 @@ fn resume_continues_an_interrupted_apply_rollback_and_finalize() {
 
     cut_off(&lab, &["apply", "first.json", "--yes"], "acme: provision done");
     let output = lab.run(&["resume", "--yes"]).expect(0);
-    assert!(output.stderr.contains("/first.json` for 3 tenants, which started at"), "{}", output.stderr);
+    assert!(output.stderr.contains("/first.json` for 3 tenants: the run started at"), "{}", output.stderr);
     assert!(output.stderr.contains("was interrupted"), "{}", output.stderr);
     assert_eq!(lab.in_state("swapped").len(), 3);
 
@@ -68,7 +68,7 @@ fn resume_continues_a_stopped_run_and_not_a_finished_one() {
     assert!(output.stderr.contains("was stopped"), "{}", output.stderr);
     assert_eq!(lab.in_state("swapped").len(), 3);
     let output = lab.run(&["resume", "--yes"]).expect(0);
-    assert!(output.stderr.contains("is complete"), "{}", output.stderr);
+    assert!(output.stderr.contains("the last run, `") && output.stderr.contains("is complete"), "{}", output.stderr);
     assert_eq!(output.stdout, "");
 }
 

@@ -23,12 +23,12 @@ fn a_takeover_of_the_journal_names_the_previous_writer_and_its_last_record() {
 
     // A read-only command does not take over the journal.
     let output = lab.run(&["status"]).expect(0);
-    assert!(!output.stderr.contains("took over the journal"), "{}", output.stderr);
+    assert!(!output.stderr.contains("takes over the journal"), "{}", output.stderr);
     let output = lab.run(&["resume", "--yes"]).expect(0);
     let words = [
-        "took over the journal because its last writer did not release it".to_owned(),
+        "the last flowswap process was interrupted, so this one takes over the journal".to_owned(),
         format!("process {dead}, "),
-        "its last record is ".to_owned(),
+        "the last record of that process is ".to_owned(),
         " of acme, in run ".to_owned(),
     ];
     for word in words {
@@ -36,7 +36,7 @@ fn a_takeover_of_the_journal_names_the_previous_writer_and_its_last_record() {
     }
     lab.outlive_tokens();
     let output = lab.run(&["rollback", "acme", "--yes"]).expect(0);
-    assert!(!output.stderr.contains("took over the journal"), "{}", output.stderr);
+    assert!(!output.stderr.contains("takes over the journal"), "{}", output.stderr);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_replaced_writer_is_refused_by_the_database_and_sends_nothing_more() {
     // The interrupted step is in doubt, and the next run recovers.
     drop(thief);
     let output = lab.run(Run::Forward.args()).expect(0);
-    assert!(output.stderr.contains("took over the journal"), "{}", output.stderr);
+    assert!(output.stderr.contains("takes over the journal"), "{}", output.stderr);
     assert_eq!(lab.in_state("swapped"), ["acme"]);
     assert_eq!(lab.sim.world().orgs[0].service_clients.len(), 1);
 }

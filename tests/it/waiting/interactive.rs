@@ -105,7 +105,7 @@ fn without_a_clipboard_the_sheet_names_the_alternative() {
     let (lab, mut person) = before_the_sheet(None);
     person.enter("c");
     person.await_words("failed to open the clipboard");
-    person.await_words("press `l` to leave, then run: flowswap secret copy acme --print");
+    person.await_words("type `l` and press Enter to leave, then run: flowswap secret copy acme --print");
     person.await_words("c copy the secret >");
     person.enter("l");
     assert_eq!(person.finish().0, 4);

@@ -36,7 +36,7 @@ fn a_confirmation_is_recorded_and_only_what_flowswap_sees_counts() {
     for expect in [1, 2] {
         let early = lab.run(&["confirm", "acme", "--note", "in a hurry"]).expect(4);
         assert!(early.stderr.contains("recorded that you confirmed `swap` of acme"), "{}", early.stderr);
-        assert!(early.stdout.contains("but flowswap does not see it; expected: "), "{}", early.stdout);
+        assert!(early.stdout.contains("but flowswap does not see the change; expected: "), "{}", early.stdout);
         assert_eq!(
             early.stderr.matches("flowswap has not seen the change yet").count(),
             expect - 1,
@@ -108,7 +108,7 @@ fn a_tenant_that_waits_for_time_is_not_checked_early() {
     let story = super::story::Story::new();
     let mut watching = Background::start(story.dir(), &["watch", "initech"]);
     watching.await_talk("initech: soaking: waits for confirm: syncs: 1 of 2 syncs after the swap was good");
-    watching.await_talk("the next useful check is at 2925-07-26T08:34:00Z; waiting until then");
+    watching.await_talk("waiting until 2925-07-26T08:34:00Z for the next check");
     watching.terminate();
     // A check would have failed, because the configuration has no credential.
     watching.finish().expect(5);

@@ -72,7 +72,7 @@ fn require_file(path: &Path) -> Result<(), Failure> {
     let error =
         format!("`{}` is not a file, but flowswap must read the plan again to continue the run", path.display());
     Err(Failure::new(Exit::Usage, error)
-        .hint("write the plan to a file, and pass that file; only `flowswap show` accepts `-`"))
+        .hint("write the plan to a file, and pass that file; `flowswap show -` can show a plan from stdin"))
 }
 
 /// Another build of a plugin may do something else than what the reviewer saw.

@@ -92,7 +92,11 @@ fn check_machine(config: &Config, fleet: &Fleet) -> Vec<Check> {
     let mut checks = vec![identity];
     for (name, pin) in &fleet.pins {
         let pinned = config.plugins.get(name).is_some_and(|entry| entry.sha256.is_some());
-        let detail = if pinned { "pinned".to_owned() } else { format!("not pinned; its sha256 is {}", pin.sha256) };
+        let detail = if pinned {
+            "pinned".to_owned()
+        } else {
+            format!("not pinned; to pin it, set sha256 = \"{}\" under [plugins.{name}]", pin.sha256)
+        };
         let result = if pinned { R::Pass } else { R::Inconclusive };
         checks.push(machine(&format!("plugin {name}"), result, format!("{}, {detail}", pin.version)));
     }

@@ -26,7 +26,10 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     let seen = read_history(&config).await?;
     let names = started::choose(&args.started, &seen, |tenant, work| can_begin(tenant, work, phase))?;
     if names.is_empty() {
-        return started::report_no_tenants(context, "no tenant is ready for this");
+        return started::report_no_tenants(
+            context,
+            "no tenant is ready to finalize; show every state: flowswap status",
+        );
     }
     // With `--all`, the names come from the journal, so the configuration may lack one.
     select(&config, &names)?;
@@ -42,7 +45,7 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     }
     let tenants = display::tenants(names.len());
     let question = match goal {
-        Goal::Purged => format!("Delete the legacy clients of {tenants}? You cannot undo this."),
+        Goal::Purged => format!("Delete the legacy clients of {tenants}? This is irreversible."),
         _ => format!("Retire the legacy clients of {tenants}?"),
     };
     context.terminal.confirm(&what.trim_end(), &question, args.started.yes)?;
@@ -88,9 +91,11 @@ fn check_state(name: &str, tenant: &TenantHistory, phase: Phase) -> Result<(), F
         Phase::Purge if may_begin(Phase::Retire) => format!("flowswap finalize {name}"),
         _ => "flowswap status".to_owned(),
     };
-    let failure =
-        Failure::new(Exit::Refused, format!("tenant `{name}` is {}, so flowswap cannot do this yet", tenant.state));
-    Err(failure.hint(format!("first run: {first}")))
+    let failure = Failure::new(
+        Exit::Refused,
+        format!("tenant `{name}` is {}, so flowswap cannot retire or purge its legacy client yet", tenant.state),
+    );
+    Err(failure.hint(format!("run this first: {first}")))
 }
 
 fn is_reached(tenant: &TenantHistory, phase: Phase) -> bool {

@@ -32,7 +32,7 @@ pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
     fs::write(state.root().join(".gitignore"), "*\n")
         .map_err(Failure::at("write `.gitignore` into the state folder"))?;
     let identity = make_identity(&state)?;
-    context.terminal.say(text!("wrote {} and {}\nnext: enter your own tenant, then run `flowswap check`\nkeep a copy of the identity in a safe place: \
+    context.terminal.say(text!("wrote {} and {}\nnext: replace the example tenant with your own, then run `flowswap check`\nkeep a copy of the identity in a safe place: \
          without it nobody can read the secrets that flowswap captures", path.display(), identity.display()));
     Ok(Exit::Done)
 }

@@ -58,7 +58,11 @@ pub(crate) async fn run(context: &Context, args: &NextArgs) -> Result<Exit, Fail
             None => Text::from("no tenant waits for a person"),
             Some(owner) if others == 0 => text!("no tenant waits for {}", owner),
             Some(owner) => {
-                text!("no tenant waits for {}; tenants that wait for another owner or for anybody: {}", owner, others)
+                text!(
+                    "no tenant waits for {}; tenants that wait for another owner or for any operator: {}",
+                    owner,
+                    others
+                )
             }
         });
     }
@@ -110,27 +114,27 @@ fn text(report: &Report) -> Text {
             table::plain(&row.name),
             table::plain(row.step.as_deref().unwrap_or("-")),
             table::plain(if row.direction == Direction::Back { "back" } else { "forward" }),
-            table::plain(row.owner.as_deref().unwrap_or("anybody")),
+            table::plain(row.owner.as_deref().unwrap_or("any operator")),
             table::plain(row.since),
             if row.overdue { table::toned(Tone::Bad, text!("{} overdue", deadline)) } else { table::plain(deadline) },
             table::plain(row.next.first().map_or("-", String::as_str)),
         ]
     });
     let mut text = table::render(["tenant", "step", "direction", "owner", "since", "deadline", "next"], rows);
-    let owners = report.tenants.iter().map(|row| format!("for {}", row.owner.as_deref().unwrap_or("anybody")));
+    let owners = report.tenants.iter().map(|row| format!("for {}", row.owner.as_deref().unwrap_or("any operator")));
     text += text!("\n{}\n", count(owners));
     for row in &report.tenants {
         if let Some(reason) = &row.reason {
             text += text!("{}: {}\n", row.name, reason);
         }
         for claim in &row.claims {
-            text += text!("{}: {}; flowswap does not see it yet\n", row.name, claim.show());
+            text += text!("{}: {}; flowswap has not seen the change yet\n", row.name, claim.show());
         }
     }
     let mut asked = report.tenants.iter().filter_map(|row| row.next.get(1));
     match (asked.next(), asked.next()) {
         (Some(confirm), None) => text += text!("when it is done: {}\n", confirm),
-        (Some(_), Some(_)) => text += "when one is done: flowswap confirm TENANT\n",
+        (Some(_), Some(_)) => text += "when a run sheet is done: flowswap confirm TENANT\n",
         (None, _) => {}
     }
     text

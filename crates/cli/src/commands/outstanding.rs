@@ -45,7 +45,7 @@ impl Outstanding {
             return "  nothing\n".into();
         }
         let mut text: Text = self.what.iter().map(|line| text!("  {}\n", line)).collect();
-        text.extend(self.earliest.map(|at| text!("  the next useful check is at {}\n", at)));
+        text.extend(self.earliest.map(|at| text!("  check again at {}\n", at)));
         text
     }
 
@@ -54,7 +54,7 @@ impl Outstanding {
         if self.what.is_empty() {
             return None;
         }
-        let earliest = self.earliest.map(|at| format!("; next useful check at {at}")).unwrap_or_default();
+        let earliest = self.earliest.map(|at| format!("; check again at {at}")).unwrap_or_default();
         Some(format!("waits for {}{earliest}", self.what.join("; ")))
     }
 }

@@ -64,7 +64,7 @@ fn refuse_plan_in_use(path: &Path, history: &History) -> Result<(), Failure> {
     match history.tenants().find(|(_, tenant)| unfinished(tenant)) {
         None => Ok(()),
         Some((name, tenant)) => {
-            let error = format!("`{}` is the plan in use for `{name}`, which is {}", path.display(), tenant.state);
+            let error = format!("`{}` is still in use for `{name}` (state: {})", path.display(), tenant.state);
             Err(Failure::new(Exit::Refused, error).hint("continue that plan, or name another file"))
         }
     }

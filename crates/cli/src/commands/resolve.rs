@@ -89,7 +89,7 @@ fn to_failure(name: &str, error: ResolveError) -> Failure {
         ResolveError::Contradicted { .. } => {
             (Exit::Refused, format!("nothing was recorded; see what else you can do: flowswap stuck {name}"))
         }
-        ResolveError::NothingSent { .. } => (
+        ResolveError::NoSecretsRecorded { .. } => (
             Exit::Usage,
             "run the same command again; once the org has no trace of the step, pass `--as not-applied`".to_owned(),
         ),

@@ -64,7 +64,7 @@ fn describe(last: &LastRun, scope: &RunScope) -> Text {
     };
     let how = if last.end.is_some() { "was stopped" } else { "was interrupted" };
     text!(
-        "continuing `flowswap {}` for {}, which started at {} and {}",
+        "continuing `flowswap {}` for {}: the run started at {} and {}",
         what,
         display::tenants(scope.tenants.len()),
         last.at,

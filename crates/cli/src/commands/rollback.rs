@@ -41,7 +41,8 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
         let Some(work) = seen.tenant(name).and_then(|tenant| tenant.work.as_ref()) else { continue };
         if let Some(step) = steps_to_roll_back(work).find(|step| step.reversibility == Reversibility::Irreversible) {
             let error = format!("tenant `{name}` cannot be rolled back: step `{}` is irreversible", step.step);
-            return Err(Failure::new(Exit::Refused, error).hint("pass the names of the other tenants"));
+            return Err(Failure::new(Exit::Refused, error)
+                .hint("leave this tenant out: a purged legacy client cannot come back"));
         }
         what += text!("flowswap will roll {} back:\n", paint(Tone::Strong, name));
         what += display::plan::show_rollback(steps_to_roll_back(work));

@@ -81,7 +81,7 @@ async fn ask(dir: &Path, request: http::request::Builder, body: Bytes) -> Result
         .map_err(Failure::at("ask the simulator"))?;
     let answer = http.oneshot(request).await.map_err(|error| {
         Failure::at(format!("reach the simulator at {}", running.address))(error)
-            .hint("pass `--dir` with the folder of a running `flowswap sim`")
+            .hint("start the simulator again in an empty folder: flowswap sim --dir DIR")
     })?;
     serde_json::from_slice(answer.body()).map_err(Failure::at("read the simulator's response"))
 }

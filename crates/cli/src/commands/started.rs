@@ -99,7 +99,7 @@ pub(crate) fn choose(
         None => Ok(args.tenants.clone()),
         Some(name) => {
             let state = history.tenant(name).map_or(TenantState::Unplanned, |tenant| tenant.state);
-            let error = format!("the tenant `{name}` is {state}, so there is nothing to continue or roll back");
+            let error = format!("flowswap has not started to migrate the tenant `{name}`: it is {state}");
             Err(Failure::new(Exit::Usage, error).hint("show the state of every tenant: flowswap status"))
         }
     }
@@ -208,7 +208,7 @@ pub(crate) async fn carry_out(
                 "another flowswap process has taken over this state; see what it does: flowswap status".to_owned()
             }
             _ => format!(
-                "everything that was done is in `{}`; make it writable, then run the same command again",
+                "flowswap reports only what is in `{}`; once that file can be written again, run the same command again",
                 StateDir::at(&config.state).journal().display()
             ),
         };

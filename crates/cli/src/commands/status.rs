@@ -79,7 +79,7 @@ fn row(name: &str, history: &History) -> Row {
             .then(|| outstanding.line())
             .flatten()
             .or_else(|| tenant.reason.clone())
-            .or_else(|| verdict.map(|verdict| format!("was {verdict} in the last plan"))),
+            .or_else(|| verdict.map(|verdict| format!("verdict in the last plan: {verdict}"))),
         outstanding,
     }
 }

@@ -98,7 +98,7 @@ fn resolve(name: &str, work: Option<&Work>, step: Option<&str>) -> String {
     let outputs: String = outputs.map(|output| format!(" --output {output}=…")).collect();
     let applied = if outputs.is_empty() { "applied".to_owned() } else { format!("applied{outputs}") };
     format!(
-        "flowswap resolve {name} --reason \"…\" --as {applied}, or --as not-applied  (after you have checked yourself)"
+        "flowswap resolve {name} --reason \"…\" --as not-applied  (or `--as {applied}`; check Okta and the console first)"
     )
 }
 
@@ -112,10 +112,10 @@ fn text(case: &Case) -> Text {
     );
     let mut line = |title: &str, value: Text| text += text!("  {:<9} {}\n", title, value);
     line("reason", text!("{}", case.reason.as_deref().unwrap_or("not recorded")));
-    line("request", case.request.as_ref().map_or_else(|| "no changing request".into(), Request::show));
+    line("request", case.request.as_ref().map_or_else(|| "no request that changes anything".into(), Request::show));
     line("evidence", case.evidence.as_ref().map_or_else(|| "none yet".into(), show_evidence));
     if let Some(next) = &case.next {
-        line("next", text!("{}  ({})", next, if case.in_doubt { "checks again first" } else { "tries again" }));
+        line("next", text!("{}  ({})", next, if case.in_doubt { "checks the step first" } else { "tries again" }));
     }
     line("or", text!("{}", case.or));
     if let Some(way_out) = &case.way_out {

@@ -54,7 +54,7 @@ pub(crate) async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Fai
         let Some(earliest) = watched.next_check(watched.earliest(&history), SystemClock.now(), every) else { break };
         // Tell the user about a pause that is longer than `--every`.
         if earliest > later(SystemClock.now(), every) {
-            context.terminal.say(text!("the next useful check is at {}; waiting until then", earliest));
+            context.terminal.say(text!("waiting until {} for the next check", earliest));
         }
         if context.stop.is_stopped() || !wait_until(context, earliest).await {
             return Ok(Exit::Interrupted);

@@ -21,7 +21,7 @@ pub const EVIDENCE_RULES: &[Rule] = &[
         severity: Severity::Error,
         verdict: Verdict::Migrated,
         about: "The legacy client still gets tokens after the service client got its first one. Perhaps nobody \
-                pressed Submit after Test Connection, another directory was reconnected, or Auth Code Flow was \
+                clicked Submit after Test Connection, another directory was reconnected, or Auth Code Flow was \
                 chosen again.",
         fix: "check the directory's connection in the console, and follow the run sheet to its end",
         check: by_evidence,
@@ -34,7 +34,7 @@ pub const EVIDENCE_RULES: &[Rule] = &[
                 data is wanted, but the directory requests no token with the scope for it. Or the directory requests \
                 that scope, but the plain integration does not have it. Application data is not collected, and \
                 policy that uses it no longer matches.",
-        fix: "open Reconnect again and set Collect enterprise applications as the run sheet says; if it is ticked, \
+        fix: "open Reconnect again and set Collect enterprise applications as the run sheet says; if it is selected, \
               the client must be the application-enabled one",
         check: by_evidence,
     },
@@ -61,8 +61,8 @@ pub const EVIDENCE_RULES: &[Rule] = &[
         severity: Severity::Error,
         verdict: Verdict::Migrated,
         about: "Users that the directory had before the swap are missing, more than the loss budget allows.",
-        fix: "compare the users of the console with those of Okta; if the missing ones are rightly gone, raise `loss_budget` and continue with \
-              `--accept-changes`; otherwise roll back",
+        fix: "compare the users in the console with those in Okta. If the missing ones should be gone, raise `loss_budget` \
+              and continue with `--accept-changes`. Otherwise roll back",
         check: by_evidence,
     },
     Rule {
@@ -71,8 +71,8 @@ pub const EVIDENCE_RULES: &[Rule] = &[
         verdict: Verdict::Migrated,
         about: "Groups that the directory had before the swap are missing, more than the loss budget allows. Okta's \
                 group Everyone does not count: Cloud Identity Engine never has it.",
-        fix: "compare the groups of the console with those of Okta; if the missing ones are rightly gone, raise `loss_budget` and continue with \
-              `--accept-changes`; otherwise roll back",
+        fix: "compare the groups in the console with those in Okta. If the missing ones should be gone, raise `loss_budget` \
+              and continue with `--accept-changes`. Otherwise roll back",
         check: by_evidence,
     },
     Rule {

@@ -137,7 +137,7 @@ pub const RULES: &[Rule] = &[
         verdict: Verdict::Unknown,
         about: "The directory names a client that the provider does not have, or a client of the wrong kind for the \
                 flow. One of the two sides is wrong, so flowswap does nothing.",
-        fix: "find out which client the directory uses; the usual causes are a deleted app, another org, or an \
+        fix: "check in the console which client the directory uses; usual causes are a deleted app, the wrong org, or an \
               outdated view",
         check: |facts| {
             let (provider, directory) = facts.both()?;
@@ -221,8 +221,8 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Warning,
         verdict: Verdict::Migrated,
         about: "The directory uses the application-enabled integration but does not collect applications. Either \
-                nobody ticked the check box at the reconnect, or the client may read more than it needs.",
-        fix: "set `app_data` to what you want; then tick the check box, or reconnect with the plain integration",
+                nobody selected the check box at the reconnect, or the client may read more than it needs.",
+        fix: "set `app_data` to what you want; then select the check box, or reconnect with the plain integration",
         check: |facts| {
             let (_, directory) = facts.both_in(Flow::ClientCredentials)?;
             let client = facts.service_in_use()?;
@@ -449,8 +449,8 @@ pub const RULES: &[Rule] = &[
         id: "directory-name-long",
         severity: Severity::Warning,
         verdict: Verdict::Ready,
-        about: "The directory's name has more than 15 characters. Reconnect asks you to shorten such a name. Whether \
-                it also does so for a name that is the default domain is not documented. A new name changes the \
+        about: "The directory's name has more than 15 characters. Reconnect asks you to shorten such a name. No document \
+                says whether it does so for the default name, which is the domain. A new name changes the \
                 distinguished name of every group. Policy rules, dynamic user groups, and Cortex XDR settings that \
                 use the old names no longer match.",
         fix: "check the field Directory Name before Submit; if you must shorten the name, first plan the change of \
@@ -469,7 +469,7 @@ pub const RULES: &[Rule] = &[
                 was deactivated or lost the role. The directory does not synchronize, and a rollback needs more than \
                 a sign-in.",
         fix: "check that the app's administrator is active and has the role, and sign in once so that a rollback \
-              works; or migrate without a rollback",
+              works; or migrate and accept that a rollback will not work",
         check: |facts| {
             facts.both_in(Flow::AuthorizationCode)?;
             let tokens = &facts.legacy_in_use()?.tokens;
@@ -510,11 +510,11 @@ pub const RULES: &[Rule] = &[
         id: "deadline-near",
         severity: Severity::Warning,
         verdict: Verdict::Ready,
-        about: "The connection dies within two weeks.",
+        about: "The connection stops working within two weeks.",
         fix: "migrate this tenant first",
         check: |facts| {
             let days = facts.days_left.filter(|days| (0..=URGENT_DAYS).contains(days))?;
-            Some(format!("the connection dies in {days} days"))
+            Some(format!("the connection stops working in {days} days"))
         },
     },
     Rule {

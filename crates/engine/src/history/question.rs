@@ -72,7 +72,7 @@ impl Work {
     pub(super) fn ask(&mut self, question: Question) -> Result<(), String> {
         self.expect_started_in(&question.step, question.direction)?;
         if self.question.is_some() {
-            return Err(format!("a person is asked for step `{}` while another request is open", question.step));
+            return Err(format!("a person is asked for step `{}` while another run sheet is open", question.step));
         }
         self.question = Some(question);
         Ok(())
@@ -92,7 +92,7 @@ impl Work {
         }
     }
 
-    /// Records that the other side began or ceased to infer that the step is done. Every such record is a change.
+    /// Records that the other side started or stopped inferring that the step is done. Every such record is a change.
     pub(super) fn notice(&mut self, step: &str, seen: bool, at: Timestamp) -> Result<(), String> {
         let Some(question) = self.question.as_mut().filter(|question| question.step == step) else {
             return Err(format!("step `{step}` is noticed, but nobody was asked for it"));

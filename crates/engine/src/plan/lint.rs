@@ -115,7 +115,7 @@ fn lint_step(step: &Step) -> Vec<String> {
         defects.push(format!("step `{}` is a purge but is not marked as irreversible", step.id));
     }
     if !proposal.phase.is_check() && irreversible == proposal.undo.is_some() {
-        defects.push(format!("step `{}` must say how it is rolled back, unless it is irreversible", step.id));
+        defects.push(format!("step `{}` must either say how it is rolled back or be irreversible", step.id));
     }
     let role = match proposal.phase {
         Phase::Provision | Phase::Prove | Phase::Retire | Phase::Purge => Some(Role::Provider),

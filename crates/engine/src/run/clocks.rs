@@ -34,8 +34,8 @@ pub(super) fn disagreement(tenant: &Tenant) -> Option<String> {
     let apart = apart(*skew, *other_skew);
     (apart > TOLERANCE).then(|| {
         format!(
-            "the clocks of both sides are {apart:#} apart, but must agree within {TOLERANCE:#}: {one} is {} and {other} is {} \
-             this machine's clock",
+            "the clocks of both sides are {apart:#} apart, but must agree within {TOLERANCE:#}. Compared with this machine, {one} \
+             is {}, and {other} is {}",
             relative_to_local(*skew),
             relative_to_local(*other_skew)
         )
@@ -49,8 +49,8 @@ fn apart(one: SignedDuration, other: SignedDuration) -> SignedDuration {
 /// How a clock relates to this machine's clock.
 fn relative_to_local(skew: SignedDuration) -> String {
     match skew.signum() {
-        0 => "equal to".to_owned(),
-        1 => format!("{skew:#} ahead of"),
+        0 => "equal".to_owned(),
+        1 => format!("{skew:#} ahead"),
         _ => format!("{:#} behind", skew.abs()),
     }
 }

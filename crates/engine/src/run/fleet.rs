@@ -60,7 +60,7 @@ impl Runner {
         }
         if failures.load(Ordering::Relaxed) >= limits.max_failures {
             return Ok(Outcome::Skipped {
-                reason: format!("{} tenants have already failed or are stuck", limits.max_failures),
+                reason: format!("failed or stuck tenants have reached the limit of {}", limits.max_failures),
             });
         }
         let outcome = self.run_job(job).await?;

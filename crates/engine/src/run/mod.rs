@@ -125,7 +125,7 @@ pub enum Outcome {
         /// Why, one reason per line.
         changes: Vec<String>,
     },
-    /// The run ended before it reached the tenant.
+    /// The run did not start on the tenant: it was stopped, or too many tenants failed.
     Skipped {
         /// Why not.
         reason: String,
@@ -181,7 +181,7 @@ impl From<JournalError> for EarlyEnd {
 /// The error, with its hint.
 fn with_hint(error: &contract::Error) -> String {
     match &error.hint {
-        Some(hint) => format!("{error}; {hint}"),
+        Some(hint) => format!("{error}. To fix this: {hint}"),
         None => error.to_string(),
     }
 }

@@ -180,7 +180,7 @@ impl Progress<'_> {
         if is_seen != was_seen {
             self.record(Entry::Noticed { step: step.id.clone(), seen: is_seen }).await?;
             if is_seen {
-                self.ports.operator.notify(self.name(), &format!("{detail}; continue with the run sheet to its end"));
+                self.ports.operator.notify(self.name(), &format!("{detail}. Finish the run sheet"));
             }
         }
         Ok(detail)
@@ -200,7 +200,7 @@ impl Progress<'_> {
                     DoneCheck::Done(reply)
                 }
                 (Observed::NotApplied, Direction::Back) => {
-                    DoneCheck::NotYet(format!("{}; nobody has confirmed it yet", reply.detail))
+                    DoneCheck::NotYet(format!("{}; nobody has run `flowswap confirm` yet", reply.detail))
                 }
                 _ => DoneCheck::NotYet(reply.detail),
             }),
@@ -260,13 +260,16 @@ fn waiting(tenant: &str, question: &Question, seen: &str) -> EarlyEnd {
         question.owner.as_deref().map(|owner| format!("{owner} must act")).unwrap_or("a person must act".into());
     let reason = match question.claims.last() {
         None if let Some(at) = question.believed_at() => format!(
-            "{seen}. A test of the connection looks the same, so this counts only if it lasts until {at}. If the run sheet is \
-             complete, run `flowswap confirm {tenant}`"
+            "{seen}. Test Connection alone looks the same, so this counts once it has lasted until {at}. If you have finished the \
+             run sheet, run `flowswap confirm {tenant}` now"
         ),
         None => format!("{owner}: {}", question.sheet.title),
         Some(claim) => {
             let what = expected_and_found(&question.sheet, seen);
-            format!("{} confirmed at {}, but flowswap does not see it; {what}", claim.by, claim.at)
+            format!(
+                "{} confirmed at {}, but flowswap does not see the change; {what}. Check every line: `flowswap sheet {tenant}`",
+                claim.by, claim.at
+            )
         }
     };
     EarlyEnd::InState(TenantState::Waiting, reason)

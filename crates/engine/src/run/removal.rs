@@ -244,12 +244,14 @@ fn manual_way_out(client: Client) -> &'static str {
 fn not_yet(client: Client, seen: &str) -> String {
     match client {
         Client::Service => format!(
-            "the previous connection is back. The new client stays until its tokens have expired and the legacy client has got \
-             two tokens ({seen}). Then roll back again{}",
+            "the previous connection is back. The new client stays until its tokens have expired and the legacy client has \
+             received two tokens. Then run the same command again{}. Seen so far: {seen}",
             manual_way_out(client)
         ),
         Client::Legacy => {
-            format!("the legacy client stays until its tokens have expired ({seen}). Then finalize again")
+            format!(
+                "the legacy client stays until its tokens have expired. Then run the same command again. Seen so far: {seen}"
+            )
         }
     }
 }

@@ -64,8 +64,10 @@ pub enum ResolveError {
     },
     /// The step makes credentials, but the journal does not record which of its outputs are secrets. Either it has no request
     /// of the step, or a version that did not record them wrote it.
-    #[error("the journal does not record what step `{step}` sent, so you cannot resolve it as applied")]
-    NothingSent {
+    #[error(
+        "the journal does not record which secrets step `{step}` should bring, so you cannot resolve it as applied"
+    )]
+    NoSecretsRecorded {
         /// The step.
         step: String,
     },
@@ -190,7 +192,7 @@ fn refuse_contradicted(step: &Step, stands: Resolution, seen: &ObserveReply) -> 
 fn refuse_unrecorded(step: &Step, work: &Work) -> Result<(), ResolveError> {
     let brings_secrets = work.requests.iter().any(|sent| sent.step == step.id && !sent.secrets.is_empty());
     match step.proposal.phase {
-        Phase::Provision if !brings_secrets => Err(ResolveError::NothingSent { step: step.id.clone() }),
+        Phase::Provision if !brings_secrets => Err(ResolveError::NoSecretsRecorded { step: step.id.clone() }),
         _ => Ok(()),
     }
 }

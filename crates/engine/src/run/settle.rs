@@ -51,7 +51,7 @@ impl Progress<'_> {
             Ok(_) => Values::new(),
             Err(error) => {
                 let reason =
-                    format!("flowswap does not know whether step `{}` was carried out: {}", step.id, with_hint(&error));
+                    format!("flowswap does not know whether step `{}` took effect: {}", step.id, with_hint(&error));
                 return Err(EarlyEnd::InState(self.interrupted_state(), reason));
             }
         };
@@ -66,12 +66,12 @@ impl Progress<'_> {
         let reply: ObserveReply = match self.call(step, Op::Observe).await {
             Ok(reply) => reply,
             Err(error) if error.kind == ErrorKind::Interrupted => {
-                let reason = format!("stopped before flowswap knew whether step `{}` was carried out", step.id);
+                let reason = format!("stopped before flowswap knew whether step `{}` took effect", step.id);
                 return Err(EarlyEnd::InState(self.interrupted_state(), reason));
             }
             Err(error) => {
                 let reason = format!(
-                    "flowswap does not know whether step `{}` was carried out, because observing it failed: {}",
+                    "flowswap does not know whether step `{}` took effect: the check failed: {}",
                     step.id,
                     with_hint(&error)
                 );
@@ -80,8 +80,7 @@ impl Progress<'_> {
         };
         match (reply.state, direction) {
             (Observed::Unknown, _) => {
-                let reason =
-                    format!("flowswap does not know whether step `{}` was carried out: {}", step.id, reply.detail);
+                let reason = format!("flowswap does not know whether step `{}` took effect: {}", step.id, reply.detail);
                 return Err(EarlyEnd::InState(TenantState::Stuck, reason));
             }
             (Observed::NotApplied, Direction::Back) => {

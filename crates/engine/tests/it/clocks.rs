@@ -36,31 +36,31 @@ async fn a_plan_from_the_future_is_refused() {
 async fn nothing_is_retired_or_deleted_if_the_clocks_disagree() {
     let message = |provider: &str, directory: &str, apart: &str| {
         format!(
-            "the clocks of both sides are {apart} apart, but must agree within 5m: provider.test is {provider} \
-             and directory.test is {directory} this machine's clock"
+            "the clocks of both sides are {apart} apart, but must agree within 5m. Compared with this machine, \
+             provider.test is {provider}, and directory.test is {directory}"
         )
     };
     let unshown = |sides: &str| {
-        format!("the clocks of both sides are 15m apart, but must agree within 5m: {sides} this machine's clock")
+        format!("the clocks of both sides are 15m apart, but must agree within 5m. Compared with this machine, {sides}")
     };
     let table = [
         ([None, None], None),
         ([Some(300), None], None),
         (
             [Some(900), None],
-            Some(unshown("provider.test is 15m ahead of and the directory (which shows no clock) is equal to")),
+            Some(unshown("provider.test is 15m ahead, and the directory (which shows no clock) is equal")),
         ),
         (
             [None, Some(-900)],
-            Some(unshown("the provider (which shows no clock) is equal to and directory.test is 15m behind")),
+            Some(unshown("the provider (which shows no clock) is equal, and directory.test is 15m behind")),
         ),
         ([Some(0), Some(0)], None),
         ([Some(900), Some(900)], None),
         ([Some(-900), Some(-901)], None),
         ([Some(300), Some(0)], None),
-        ([Some(301), Some(0)], Some(message("5m 1s ahead of", "equal to", "5m 1s"))),
-        ([Some(-120), Some(200)], Some(message("2m behind", "3m 20s ahead of", "5m 20s"))),
-        ([Some(0), Some(3600)], Some(message("equal to", "1h ahead of", "1h"))),
+        ([Some(301), Some(0)], Some(message("5m 1s ahead", "equal", "5m 1s"))),
+        ([Some(-120), Some(200)], Some(message("2m behind", "3m 20s ahead", "5m 20s"))),
+        ([Some(0), Some(3600)], Some(message("equal", "1h ahead", "1h"))),
     ];
     for goal in [Goal::Retired, Goal::Purged] {
         for (skews, expect) in &table {

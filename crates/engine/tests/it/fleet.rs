@@ -78,7 +78,7 @@ async fn after_too_many_failures_no_further_tenant_starts() {
         let outcomes = fleet.run_within(Goal::Swapped, limits).await.unwrap().outcomes;
         assert_eq!(states(&outcomes).iter().flatten().count(), begun);
         for (name, outcome) in &outcomes[begun..] {
-            let reason = format!("{max_failures} tenants have already failed or are stuck");
+            let reason = format!("failed or stuck tenants have reached the limit of {max_failures}");
             assert_eq!(*outcome, Outcome::Skipped { reason });
             assert!(fleet.history().tenant(name).is_none(), "nothing is recorded of `{name}`");
         }
@@ -167,8 +167,8 @@ async fn events_report_every_tenant() {
             "a: prove…",
             "a: prove failed: not permitted",
             "a: failed",
-            "b: skipped: 1 tenants have already failed or are stuck",
-            "c: skipped: 1 tenants have already failed or are stuck",
+            "b: skipped: failed or stuck tenants have reached the limit of 1",
+            "c: skipped: failed or stuck tenants have reached the limit of 1",
         ]
     );
 }

@@ -209,7 +209,8 @@ async fn an_unconfirmed_claim_is_reported_with_what_was_expected_and_found() {
     let (state, reason) = fleet.end(Goal::Swapped).await;
     assert_eq!(state, S::Waiting);
     assert!(reason.starts_with("bob confirmed at 2026-"), "{reason}");
-    let rest = "but flowswap does not see it; expected: the directory uses the new client; found: NotApplied";
+    let rest = "but flowswap does not see the change; expected: the directory uses the new client; found: NotApplied. \
+                Check every line: `flowswap sheet manual`";
     assert!(reason.ends_with(rest), "{reason}");
     // Then the person does it, and the evidence keeps who confirmed it.
     fleet.change_world("manual", World::reconnect_in_console);
@@ -393,7 +394,7 @@ async fn a_person_at_the_terminal_is_guided_to_the_end() {
     // The inference may be only the test before the submission. The person is told, and it counts once it has lasted.
     let (end, notices, fleet) = run_tenant_with_operator("watched", vec![], 0).await;
     let notices: Vec<&str> = notices.iter().map(String::as_str).collect();
-    assert_eq!(notices, ["Applied; continue with the run sheet to its end", "Applied"]);
+    assert_eq!(notices, ["Applied. Finish the run sheet", "Applied"]);
     assert_eq!(end, (S::Swapped, String::new()));
     let records = fleet.env.state().records;
     let at = |is_it: fn(&Entry) -> bool| records.iter().find(|record| is_it(&record.draft.entry)).unwrap().draft.at;

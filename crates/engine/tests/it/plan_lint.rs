@@ -133,7 +133,7 @@ async fn every_defect_is_named() {
         let back = plan.tenants[0].way_back.iter_mut().find(|back| back.step == "swap").unwrap();
         back.action = "there is no way back from this step".into();
     };
-    check(&silent, &["step `swap` must say how it is rolled back, unless it is irreversible"]);
+    check(&silent, &["step `swap` must either say how it is rolled back or be irreversible"]);
     for (index, id) in [(0, "provision"), (1, "prove"), (3, "swap")] {
         let other = |plan: &mut Plan| {
             let role = &mut plan.tenants[0].steps[index].role;

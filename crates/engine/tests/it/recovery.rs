@@ -196,8 +196,8 @@ async fn an_undo_that_fails_is_retried_and_then_stuck() {
 async fn an_undo_is_retried_only_if_waiting_helps() {
     for (fault, tries, seconds, reason) in [
         (F::Refuse, 1, 0, "step `swap` could not be rolled back: not permitted"),
-        (F::Say(ErrorKind::NotFound), 1, 0, "step `swap` could not be rolled back: not now; look at it"),
-        (F::Say(ErrorKind::TimedOut), 4, 20, "step `swap` could not be rolled back: not now; look at it"),
+        (F::Say(ErrorKind::NotFound), 1, 0, "step `swap` could not be rolled back: not now. To fix this: look at it"),
+        (F::Say(ErrorKind::TimedOut), 4, 20, "step `swap` could not be rolled back: not now. To fix this: look at it"),
         (F::LoseRequest, 4, 20, "step `swap` could not be rolled back: no answer"),
         (F::DieEarly, 4, 20, "step `swap` could not be rolled back: the plugin died"),
     ] {

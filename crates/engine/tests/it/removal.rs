@@ -104,7 +104,7 @@ async fn no_client_is_removed_unless_the_directory_shows_that_it_does_not_use_it
             fleet.assert_fired();
             assert_lawful(&fleet.env.state());
             if expect != removal.end {
-                assert_eq!(fleet.count(removal.step, removal.op), done, "{label}: it was not even begun");
+                assert_eq!(fleet.count(removal.step, removal.op), done, "{label}: it was not even started");
                 let after = fleet.world("acme");
                 assert_eq!((after.clients, after.legacy), (before.clients, before.legacy), "{label}");
                 fleet.restarted().reach(removal.goal, removal.end).await;
@@ -148,7 +148,8 @@ async fn no_client_is_removed_before_the_provider_agrees_with_the_directory() {
         }
     }
     for removal in &REMOVALS[1..] {
-        let stays = "the legacy client stays until its tokens have expired (";
+        let stays =
+            "the legacy client stays until its tokens have expired. Then run the same command again. Seen so far: ";
         let looks: [(F, S, &str); 5] = [
             (F::Absent, removal.interrupted, stays),
             (F::Blind, removal.interrupted, stays),
@@ -166,7 +167,7 @@ async fn no_client_is_removed_before_the_provider_agrees_with_the_directory() {
             assert!(reason.contains(words), "{label}: {reason}");
             fleet.assert_fired();
             if expect != removal.end {
-                assert_eq!(fleet.count(removal.step, removal.op), done, "{label}: it was not even begun");
+                assert_eq!(fleet.count(removal.step, removal.op), done, "{label}: it was not even started");
                 fleet.restarted().reach(removal.goal, removal.end).await;
             }
         }

@@ -71,7 +71,7 @@ async fn a_person_is_never_asked_for_a_secret() {
     let outputs = [("client_id", "svc-1"), ("client_secret", "in clear")];
     for outputs in [&outputs[..1], &outputs] {
         let error = fleet.say(Applied, outputs, "it is there").await.unwrap_err();
-        let expect = "the journal does not record what step `provision` sent, so you cannot resolve it as applied";
+        let expect = "the journal does not record which secrets step `provision` should bring, so you cannot resolve it as applied";
         assert_eq!(error, expect);
     }
     fleet.say(NotApplied, &[], "it is not there").await.unwrap();

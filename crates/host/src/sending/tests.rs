@@ -388,7 +388,7 @@ async fn a_late_removal_is_put_off() {
     let scope = Scope { mode: Mode::Remove, ..scope(&side) };
     tokio::time::advance(Duration::from_secs(16)).await;
     let error = scope.request(&mutate()).await.unwrap_err();
-    let message = "POST https://x.test/apps was not sent: the checks before it took longer than 15 s";
+    let message = "POST https://x.test/apps was not sent: the work before it took longer than 15 s";
     assert_eq!((error.kind, error.effect, error.message.as_str()), (ErrorKind::TimedOut, Effect::None, message));
     assert_eq!((world.diary(), scope.put_off_ms.load(Ordering::Relaxed)), (vec![], 1000));
     // Requests after the first change are sent, and other steps have no such limit.

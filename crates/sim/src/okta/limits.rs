@@ -7,7 +7,7 @@ use crate::message::Reply;
 
 const WINDOW: SignedDuration = SignedDuration::from_secs(60);
 /// The limit that an org without a configured limit shows.
-const UNLIMITED: u32 = 10_000;
+const DEFAULT_LIMIT: u32 = 10_000;
 
 /// The current window of an org. Okta's windows last 60 seconds and do not follow the wall-clock minute (Okta, "Rate limits").
 #[derive(Clone, Debug, Default)]
@@ -39,7 +39,7 @@ impl Window {
 
     /// Adds the three headers. `X-Rate-Limit-Reset` is in UTC epoch seconds (Okta, "Monitor rate limits").
     pub(crate) fn mark(&self, reply: Reply, now: Timestamp) -> Reply {
-        let limit = self.limit.unwrap_or(UNLIMITED);
+        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
         let reset = self.opened.unwrap_or(now) + WINDOW;
         mark(reply, limit, limit.saturating_sub(self.used), reset.as_second())
     }

@@ -133,9 +133,13 @@ impl fmt::Display for Holder {
 impl fmt::Display for Takeover {
     /// Writes two lines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "took over the journal because its last writer did not release it: {}", self.holder)?;
-        let Some(Record { seq, draft, .. }) = &self.last else { return f.write_str("it wrote no records") };
-        write!(f, "its last record is {seq}, written at {}: {}", draft.at, type_name(&draft.entry))?;
+        writeln!(
+            f,
+            "the last flowswap process was interrupted, so this one takes over the journal. The last process: {}",
+            self.holder
+        )?;
+        let Some(Record { seq, draft, .. }) = &self.last else { return f.write_str("that process wrote no records") };
+        write!(f, "the last record of that process is {seq}, written at {}: {}", draft.at, type_name(&draft.entry))?;
         draft.tenant.as_ref().map_or(Ok(()), |tenant| write!(f, " of {tenant}"))?;
         write!(f, ", in run {}", draft.run)
     }

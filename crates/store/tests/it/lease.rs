@@ -111,14 +111,14 @@ fn a_takeover_is_described_in_two_lines() {
     let record = |number| Some(Record { seq: 12, epoch: 7, draft: draft(number) });
     let text = [None, record(1), record(3)].map(|last| takeover(last).to_string());
     insta::assert_snapshot!(text.join("\n\n"), @"
-    took over the journal because its last writer did not release it: process 4242, user 1000 on laptop, flowswap 0.1.0, since 2026-03-01T09:30:00Z
-    it wrote no records
+    the last flowswap process was interrupted, so this one takes over the journal. The last process: process 4242, user 1000 on laptop, flowswap 0.1.0, since 2026-03-01T09:30:00Z
+    that process wrote no records
 
-    took over the journal because its last writer did not release it: process 4242, user 1000 on laptop, flowswap 0.1.0, since 2026-03-01T09:30:00Z
-    its last record is 12, written at 2027-01-15T08:00:01Z: step-started of tenant-1, in run 00000000-0000-0000-0000-000000000000
+    the last flowswap process was interrupted, so this one takes over the journal. The last process: process 4242, user 1000 on laptop, flowswap 0.1.0, since 2026-03-01T09:30:00Z
+    the last record of that process is 12, written at 2027-01-15T08:00:01Z: step-started of tenant-1, in run 00000000-0000-0000-0000-000000000000
 
-    took over the journal because its last writer did not release it: process 4242, user 1000 on laptop, flowswap 0.1.0, since 2026-03-01T09:30:00Z
-    its last record is 12, written at 2027-01-15T08:00:03Z: step-started, in run 00000000-0000-0000-0000-000000000000
+    the last flowswap process was interrupted, so this one takes over the journal. The last process: process 4242, user 1000 on laptop, flowswap 0.1.0, since 2026-03-01T09:30:00Z
+    the last record of that process is 12, written at 2027-01-15T08:00:03Z: step-started, in run 00000000-0000-0000-0000-000000000000
     ");
 }
 

@@ -150,7 +150,7 @@ fn the_flow_and_the_client_decide_what_is_observed() {
             "that is neither the new nor the previous connection",
         ),
         (code, json!("magic"), json!("0oaNEW"), Observed::Unknown, "`flows` does not explain the shown flow"),
-        (code, Value::Null, json!("0oaNEW"), Observed::Unknown, "it does not show the flow"),
+        (code, Value::Null, json!("0oaNEW"), Observed::Unknown, "but does not show its flow"),
         (service, json!(service), json!("0oaNEW"), Observed::Applied, "and the client 0oaNEW"),
         (service, json!(service), json!("0oaOLD1"), Observed::NotApplied, "and the client 0oaOLD1"),
         (service, json!(service), Value::Null, Observed::Unknown, "it does not show the client"),
