@@ -86,7 +86,7 @@ fn tell() -> Vec<Draft> {
     let token = Evidence::new("token", R::Pass, "the service client got a token").by_event(Some("ev-42"));
     let error = Error { retry_after_ms: Some(1_000 * 60 * 60 * 24 * 365 * 900), ..look_again() };
     teller.fail("initech", "confirm", error, vec![token.clone(), syncs]);
-    teller.end("initech", S::Soaking, "step `confirm` cannot be told yet");
+    teller.end("initech", S::Soaking, "step `confirm` is not known yet");
     // Was swapped, and every check passed.
     teller.until_swapped("umbrella");
     teller.step_began("umbrella", "confirm");
@@ -228,7 +228,7 @@ impl StoryWriter {
 }
 
 fn look_again() -> Error {
-    Error::new(ErrorKind::Unavailable, "it cannot be told yet")
+    Error::new(ErrorKind::Unavailable, "it is not known yet")
 }
 
 fn at(text: &str) -> Timestamp {
@@ -299,7 +299,7 @@ fn reconnect(tenant: &str, secret: &Handle) -> RunSheet {
         ],
         keep: vec!["the directory's name".to_owned()],
         care: vec!["Test Connection alone changes nothing".to_owned()],
-        proof: "the new client gets a token, and the old one none any more".to_owned(),
+        proof: "the new client gets a token, and the legacy client no longer does".to_owned(),
     }
 }
 
