@@ -173,21 +173,23 @@ fn the_parts_are_all_tests() {
 
 /// All Rust files of the repository, by their path within it.
 pub(crate) fn sources() -> Vec<(PathBuf, String)> {
+    let sources = texts(|name| name.ends_with(".rs"));
+    assert!(sources.len() > 50, "only {} sources found", sources.len());
+    sources.into_iter().map(|(name, text)| (name.into(), text)).collect()
+}
+
+/// The files whose path within the repository is wanted: the path, and the text.
+pub(crate) fn texts(is_wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
     let root = repository();
-    let paths: Vec<PathBuf> =
-        walk(&root).into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect();
-    assert!(paths.len() > 50, "only {} sources found", paths.len());
-    paths
-        .into_iter()
-        .map(|path| (path.strip_prefix(&root).unwrap().to_owned(), fs::read_to_string(path).unwrap()))
-        .collect()
+    let named = walk(&root).into_iter().map(|path| (path.strip_prefix(&root).unwrap().display().to_string(), path));
+    named.filter(|(name, _)| is_wanted(name)).map(|(name, path)| (name, fs::read_to_string(path).unwrap())).collect()
 }
 
 fn files(name: &str) -> Vec<PathBuf> {
     walk(&repository()).into_iter().filter(|path| path.file_name().is_some_and(|file| file == name)).collect()
 }
 
-pub(crate) fn walk(dir: &Path) -> Vec<PathBuf> {
+fn walk(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).unwrap().flatten() {
         let name = entry.file_name();

@@ -98,28 +98,21 @@ fn too_many_restarts(plugin: &str, ended: &Ended) -> Error {
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt};
 
-    use flowswap_contract::{Call, Effect, FromPlugin, Op, PROTOCOL, Role};
+    use flowswap_contract::{Call, Effect, FromPlugin, Op};
     use serde_json::Value;
 
     use super::*;
-    use crate::{frame, testing::World};
+    use crate::{
+        frame,
+        testing::{World, hello},
+    };
 
     /// Sends the library's content as its greeting, reads the start of the host's greeting, and exits.
     const SCRIPT: &str = r#"cat "$1" >&0; head -c 2 >/dev/null; exit 3"#;
 
     fn greeting(version: &str) -> Vec<u8> {
-        let hello = PluginHello {
-            name: "rogue".into(),
-            version: version.into(),
-            protocol: PROTOCOL,
-            features: vec![],
-            roles: vec![Role::Provider],
-            config: vec![],
-            origins: vec![],
-            headers: None,
-        };
         let mut framed = Vec::new();
-        frame::write(&mut framed, &serde_json::to_vec(&FromPlugin::Hello(hello)).unwrap()).unwrap();
+        frame::write(&mut framed, &serde_json::to_vec(&FromPlugin::Hello(hello(version))).unwrap()).unwrap();
         framed
     }
 

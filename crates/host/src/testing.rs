@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use flowswap_contract::{Handle, HeaderDialect, Op, Role};
+use flowswap_contract::{Handle, HeaderDialect, Op, PROTOCOL, PluginHello, Role};
 use flowswap_engine::{
     Clock, Draft, Entry, Event, EventSink, Journal, JournalError, Mode, Record, RequestOutcome, RunId, Secret,
     SecretStore, SecretStoreError, Stop, StopSwitch,
@@ -279,5 +279,19 @@ impl PluginProcess {
     ) -> Result<Arc<Self>, StartError> {
         let (hello, connection) = Connection::begin_with(plugin, transport, events, &Limits::default(), None).await?;
         Ok(Self::from_greeting(sha256, hello, Supervisor::of(connection, None)))
+    }
+}
+
+/// The greeting of a plugin `rogue` of this version.
+pub(crate) fn hello(version: &str) -> PluginHello {
+    PluginHello {
+        name: "rogue".into(),
+        version: version.into(),
+        protocol: PROTOCOL,
+        features: vec![],
+        roles: vec![Role::Provider],
+        config: vec![],
+        origins: vec![],
+        headers: None,
     }
 }

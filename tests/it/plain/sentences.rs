@@ -1,15 +1,12 @@
 //! No sentence that a person reads has more than thirty words: in messages, findings, documents and help.
 
-use std::{fs, str::FromStr};
+use std::str::FromStr;
 
 use proc_macro2::{TokenStream, TokenTree};
 use tempfile::TempDir;
 
 use super::help::{all_help, prose};
-use crate::{
-    support::{repository, run_in},
-    tidy::walk,
-};
+use crate::{support::run_in, tidy::texts};
 
 /// Of a sentence in a message or in help.
 const MOST_WORDS: usize = 30;
@@ -19,16 +16,13 @@ const MOST_WORDS_OF_DOCUMENTS: usize = 25;
 
 #[test]
 fn messages_are_short() {
-    let root = repository();
+    let is_product = |name: &str| {
+        let is_source = name.ends_with(".rs") && name.contains("/src/") && !name.ends_with("tests.rs");
+        is_source && !name.starts_with("crates/sim") && !name.starts_with("fixtures")
+    };
     let mut long = Vec::new();
     let mut messages = 0;
-    for path in walk(&root) {
-        let name = path.strip_prefix(&root).unwrap().display().to_string();
-        let is_product = name.ends_with(".rs") && name.contains("/src/") && !name.ends_with("tests.rs");
-        if !is_product || name.starts_with("crates/sim") || name.starts_with("fixtures") {
-            continue;
-        }
-        let text = fs::read_to_string(&path).unwrap();
+    for (name, text) in texts(is_product) {
         for message in literals(TokenStream::from_str(&text).unwrap()) {
             messages += 1;
             if ["CREATE ", "INSERT ", "SELECT "].iter().any(|sql| message.trim_start().starts_with(sql)) {
@@ -43,20 +37,15 @@ fn messages_are_short() {
 
 #[test]
 fn documents_are_short_winded() {
-    let root = repository();
+    let is_document =
+        |name: &str| !name.starts_with("fixtures") && (name.ends_with(".md") || name == "migrate.toml.example");
     let mut long = Vec::new();
-    let mut documents = 0;
-    for path in walk(&root) {
-        let name = path.strip_prefix(&root).unwrap().display().to_string();
-        if name.starts_with("fixtures") || !(name.ends_with(".md") || name == "migrate.toml.example") {
-            continue;
-        }
-        documents += 1;
-        let text = fs::read_to_string(&path).unwrap();
-        let text = if name.ends_with(".md") { without_code(&text) } else { prose(&comments(&text)) };
+    let documents = texts(is_document);
+    for (name, text) in &documents {
+        let text = if name.ends_with(".md") { without_code(text) } else { prose(&comments(text)) };
         long.extend(too_long(&text, MOST_WORDS_OF_DOCUMENTS).map(|sentence| format!("{name}: {sentence}")));
     }
-    assert!(documents > 10, "only {documents} documents were read");
+    assert!(documents.len() > 10, "only {} documents were read", documents.len());
     assert!(long.is_empty(), "{} long sentences:\n{}", long.len(), long.join("\n"));
 }
 

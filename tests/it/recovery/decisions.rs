@@ -11,7 +11,7 @@ const APPLY: &[&str] = &["apply", "plan.json", "--yes"];
 
 /// Loses the answer to the creation of acme's client, and lets somebody else create another client of the same type at
 /// the same time. Returns the id of the other client.
-pub(super) fn lose_it_beside_a_strangers(lab: &Lab) -> String {
+fn lose_it_beside_a_strangers(lab: &Lab) -> String {
     let tenant = &lab.sim.tenants()[0];
     let lost = lose_the_creation(tenant);
     // The two reads before the creation succeed. The read that should show whether the client was created fails.
@@ -25,7 +25,7 @@ pub(super) fn lose_it_beside_a_strangers(lab: &Lab) -> String {
     lab.sim.mutate(stranger).unwrap().unwrap()
 }
 
-pub(super) fn forbid_the_log(lab: &Lab) {
+fn forbid_the_log(lab: &Lab) {
     let host = lab.sim.tenants()[0].domain.clone();
     let kind = FaultKind::Status { status: 403 };
     let (method, path) = (Some("GET".to_owned()), "/api/v1/logs".to_owned());
@@ -54,14 +54,21 @@ fn the_system_log_distinguishes_our_client_from_another() {
     assert!(clients(&lab).contains(&stranger));
 }
 
-#[test]
-fn without_the_log_a_person_decides_which_client_is_ours() {
+/// A lab whose tenant is stuck because flowswap cannot tell which client it created. Also the ids of that client and of the
+/// stranger's.
+pub(super) fn in_doubt() -> (Lab, String, String) {
     let lab = Lab::with_tenants(1);
     lab.plan().expect(0);
     let stranger = lose_it_beside_a_strangers(&lab);
     let ours = clients(&lab).into_iter().find(|id| *id != stranger).unwrap();
     forbid_the_log(&lab);
     lab.run(APPLY).expect(3);
+    (lab, ours, stranger)
+}
+
+#[test]
+fn without_the_log_a_person_decides_which_client_is_ours() {
+    let (lab, ours, stranger) = in_doubt();
     assert_eq!(lab.in_state("stuck"), ["acme"]);
     insta::assert_snapshot!("stuck", masked(&lab, &lab.run(&["stuck"])));
     let report = lab.json(&["stuck"], 0);

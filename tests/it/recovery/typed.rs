@@ -3,7 +3,7 @@
 use flowswap_sim::Mutation;
 
 use super::{
-    decisions::{clients, forbid_the_log, lose_it_beside_a_strangers},
+    decisions::{clients, in_doubt},
     resume::{cut_off, slow_lab},
     way_back,
 };
@@ -37,29 +37,18 @@ fn the_documented_commands_after_an_interruption() {
     assert_eq!(lab.in_state("swapped").len(), 3);
 }
 
-/// A lab whose tenant is stuck because flowswap cannot tell whether its client was created. Also returns that client's id.
-fn in_doubt() -> (Lab, String) {
-    let lab = Lab::with_tenants(1);
-    lab.plan().expect(0);
-    let stranger = lose_it_beside_a_strangers(&lab);
-    let ours = clients(&lab).into_iter().find(|id| *id != stranger).unwrap();
-    forbid_the_log(&lab);
-    lab.run(APPLY).expect(3);
-    (lab, ours)
-}
-
 #[test]
 fn the_documented_decisions_about_a_stuck_tenant() {
     let session = documented("decide");
     let decide = |lab: &Lab, line: &str| session.typed(line, &run(lab, line, 0));
 
-    let (lab, ours) = in_doubt();
+    let (lab, ours, _) = in_doubt();
     decide(&lab, "flowswap stuck");
     let seen = "flowswap resolve acme --as applied --reason \"seen in the admin console\" --output client_id=";
     decide(&lab, &format!("{seen}{ours}"));
     lab.run(APPLY).expect(0);
 
-    let (lab, _) = in_doubt();
+    let (lab, ..) = in_doubt();
     let org = lab.sim.tenants()[0].domain.clone();
     for client in clients(&lab) {
         lab.sim.mutate(Mutation::RevokeServiceClient { org: org.clone(), client }).unwrap();

@@ -7,7 +7,11 @@ use flowswap_engine::Event;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Launcher, PluginFile, PluginProcess, routes::MAX_ASKS, testing::World};
+use crate::{
+    Launcher, PluginFile, PluginProcess,
+    routes::MAX_ASKS,
+    testing::{World, hello},
+};
 
 /// The plugin's end of the connection, played by the test.
 struct Peer(UnixStream);
@@ -27,19 +31,6 @@ impl Peer {
     }
 }
 
-fn hello() -> PluginHello {
-    PluginHello {
-        name: "rogue".into(),
-        version: "1.0.0".into(),
-        protocol: PROTOCOL,
-        features: vec![],
-        roles: vec![Role::Provider],
-        config: vec![],
-        origins: vec![],
-        headers: None,
-    }
-}
-
 fn pair() -> (Transport, Peer) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     (Transport { stream: ours, running: None }, Peer(theirs))
@@ -52,7 +43,7 @@ async fn connect(world: &World, transport: Transport) -> Result<Arc<PluginProces
 /// A process that has greeted, and its other end.
 async fn start(world: &World) -> (Arc<PluginProcess>, Peer) {
     let (transport, mut peer) = pair();
-    peer.send(&FromPlugin::Hello(hello())).await;
+    peer.send(&FromPlugin::Hello(hello("1.0.0"))).await;
     let process = connect(world, transport).await.unwrap();
     assert!(matches!(peer.receive().await, Some(ToPlugin::Hello { .. })));
     (process, peer)
@@ -85,12 +76,12 @@ async fn check_greeting(greeting: Option<&[u8]>, expect: &str) {
 async fn a_plugin_with_another_name_or_protocol_is_refused() {
     let greet = |hello| serde_json::to_vec(&FromPlugin::Hello(hello)).unwrap();
     check_greeting(
-        Some(&greet(PluginHello { name: "okta".into(), ..hello() })),
+        Some(&greet(PluginHello { name: "okta".into(), ..hello("1.0.0") })),
         "the plugin configured as `rogue` calls itself `okta`",
     )
     .await;
     check_greeting(
-        Some(&greet(PluginHello { protocol: Protocol { major: 2, minor: 7 }, ..hello() })),
+        Some(&greet(PluginHello { protocol: Protocol { major: 2, minor: 7 }, ..hello("1.0.0") })),
         &format!("the plugin `rogue` uses protocol 2.7, but this flowswap uses {}.{}", PROTOCOL.major, PROTOCOL.minor),
     )
     .await;
@@ -109,7 +100,7 @@ async fn a_plugin_with_another_name_or_protocol_is_refused() {
     drop(peer);
     let error = connect(&World::default(), transport).await.unwrap_err();
     assert!(matches!(error, StartError::Handshake { .. }), "{error}");
-    let newer = PluginHello { protocol: Protocol { major: 1, minor: 9 }, ..hello() };
+    let newer = PluginHello { protocol: Protocol { major: 1, minor: 9 }, ..hello("1.0.0") };
     let (transport, mut peer) = pair();
     peer.send(&FromPlugin::Hello(newer)).await;
     assert_eq!(connect(&World::default(), transport).await.unwrap().hello().protocol.minor, 9);
@@ -141,7 +132,7 @@ async fn a_broken_protocol_ends_the_process_and_every_call() {
     let broken = |message: &FromPlugin| serde_json::to_vec(message).unwrap();
     for (bytes, problem) in [
         (b"garbage".to_vec(), "sent something that is not a message (expected value at line 1 column 1)"),
-        (broken(&FromPlugin::Hello(hello())), "greeted twice"),
+        (broken(&FromPlugin::Hello(hello("1.0.0"))), "greeted twice"),
         (
             broken(&FromPlugin::Reply { id: 99, outcome: Outcome::Ok(Value::Null) }),
             "replied to call 99, which is not running",
