@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use flowswap_config::Config;
 use flowswap_contract::Handle;
 use flowswap_engine::{
     Clock, Draft, EventSink, History, Journal, JournalError, NoOperator, Ports, Record, Secret, SecretStore,
@@ -16,12 +17,12 @@ use jiff::Timestamp;
 
 use crate::{
     args::Global,
-    config::{self, Config},
     display::{
         progress::{OutputGate, Progress},
         text::Text,
     },
     exit::{Exit, Failure},
+    fetch::fetch_secret,
     interrupt,
     terminal::Terminal,
 };
@@ -54,7 +55,7 @@ impl Context {
             let failure = Failure::new(Exit::Usage, format!("there is no configuration `{}`", path.display()));
             return Err(failure.hint("write one with `flowswap init`, or name another with `--config`"));
         }
-        config::load(path).map_err(|errors| Failure::new(Exit::Usage, errors))
+        flowswap_config::load(path).map_err(|errors| Failure::new(Exit::Usage, errors))
     }
 
     /// The folders to search for plugins. The first match wins.
@@ -257,7 +258,7 @@ pub(crate) fn make_identity(state: &StateDir) -> Result<PathBuf, Failure> {
 
 /// The key of the secret store.
 pub(crate) fn load_identity(config: &Config) -> Result<Identity, Failure> {
-    let passphrase = config.passphrase.as_ref().map(|reference| reference.resolve()).transpose();
+    let passphrase = config.passphrase.as_ref().map(fetch_secret).transpose();
     let passphrase = passphrase.map_err(Failure::at("read the passphrase of the identity"))?;
     let identity = match &passphrase {
         None => Identity::load(&config.identity),

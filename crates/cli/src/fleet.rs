@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use flowswap_config::{Config, SecretRef, SideConfig, TenantConfig};
 use flowswap_contract::{self as contract, ErrorKind, Role};
 use flowswap_engine::{Backend, BackendCall, History, PluginPin, Ports, Secret, Tenant, TenantSpec};
 use flowswap_host::{
@@ -20,10 +21,10 @@ use serde_json::{Value, json};
 
 use crate::{
     PLUGIN_PROCESS,
-    config::{Config, SecretRef, SideConfig, TenantConfig},
     context::Context,
     display::progress::Progress,
     exit::{Exit, Failure},
+    fetch::fetch_secret,
 };
 
 /// Tenants with their sessions, and the plugins that serve them.
@@ -181,7 +182,7 @@ async fn resolve_secrets(tenants: &[&TenantConfig], at_once: usize) -> BTreeMap<
     let resolving = references.into_iter().map(|reference| async move {
         let resolved = tokio::task::spawn_blocking({
             let reference = reference.clone();
-            move || reference.resolve().map_err(|error| error.to_string())
+            move || fetch_secret(&reference).map_err(|error| error.to_string())
         });
         (reference, resolved.await.unwrap_or_else(|error| Err(error.to_string())))
     });

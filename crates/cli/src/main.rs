@@ -2,11 +2,11 @@
 
 mod args;
 mod commands;
-mod config;
 mod context;
 mod display;
 mod examples;
 mod exit;
+mod fetch;
 mod fleet;
 mod hand_over;
 mod interactive;

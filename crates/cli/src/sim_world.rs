@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use flowswap_config::SideConfig;
 use flowswap_conformance::{MakeWorld, StepOutput, World};
 use flowswap_contract::{
     DirectoryInventory, Flow, Inventory, KnownFrom, LegacyClient, Phase, PluginHello, ProviderInventory, Role, Step,
@@ -19,8 +20,8 @@ use serde_json::{Value, json};
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
 use crate::{
-    config::{self, SideConfig},
     exit::{Exit, Failure},
+    fetch::fetch_secret,
 };
 
 /// The redirect URI of an authorization-code connection.
@@ -51,7 +52,7 @@ fn for_plugin_in(hello: &PluginHello, config: SimConfig) -> Result<Option<MakeWo
     let sim = Sim::in_process(config.clone());
     let dir = tempfile::tempdir().map_err(Failure::at("create a folder"))?;
     let path = sim.write_client_files(dir.path(), "").map_err(Failure::at("describe the simulator"))?;
-    let mut known = config::load(&path).map_err(|errors| Failure::new(Exit::Failed, errors))?;
+    let mut known = flowswap_config::load(&path).map_err(|errors| Failure::new(Exit::Failed, errors))?;
     let Some(tenant) = known.tenants.pop() else { return Ok(None) };
     for (role, side) in [(Role::Provider, &tenant.provider), (Role::Directory, &tenant.directory)] {
         if !hello.roles.contains(&role) || !fits(hello, side) {
@@ -59,7 +60,7 @@ fn for_plugin_in(hello: &PluginHello, config: SimConfig) -> Result<Option<MakeWo
         }
         let mut secrets = BTreeMap::new();
         for (key, reference) in &side.secrets {
-            let secret = reference.resolve().map_err(Failure::at("read the simulator's own secret"))?;
+            let secret = fetch_secret(reference).map_err(Failure::at("read the simulator's own secret"))?;
             secrets.insert(key.clone(), secret);
         }
         let session = SessionConfig { tenant: tenant.name.clone(), role, config: side.table.clone(), secrets };

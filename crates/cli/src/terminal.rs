@@ -6,11 +6,11 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
+use flowswap_config::ConfigErrors;
 use serde::Serialize;
 
 use crate::{
     args::{Format, Global},
-    config::ConfigErrors,
     display::text::{Show, Text, text},
     exit::{Exit, Failure},
 };
@@ -77,7 +77,8 @@ impl Terminal {
     /// Shows a failure, its causes, and its hint, even with `--quiet`.
     pub(crate) fn show_failure(&self, failure: &Failure) {
         if let Some(errors) = failure.error.downcast_ref::<ConfigErrors>() {
-            return self.say_always(&errors.render(true).trim_end());
+            // The renderer's own color codes must stay; it lets no hidden character through.
+            return self.say_always(&Text::rendered(errors.render(true)));
         }
         let mut message = text!("{} {}", paint(Tone::Bad, "error:"), failure.error);
         let causes = std::iter::successors(failure.error.source(), |cause| Error::source(*cause));

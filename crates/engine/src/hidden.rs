@@ -26,6 +26,19 @@ pub fn is_hidden(c: char) -> bool {
     has_no_look || c == '\u{2800}' || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
+/// The text on one line, with every hidden character made visible, as `<U+202E>`.
+pub fn reveal(text: &str) -> String {
+    let mut revealed = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_hidden(c) {
+            revealed += &format!("<U+{:04X}>", u32::from(c));
+        } else {
+            revealed.push(c);
+        }
+    }
+    revealed
+}
+
 /// Escapes every hidden character in JSON, except the line breaks of its layout. The value stays the same.
 pub fn escape_json(json: &str) -> String {
     // Outside of strings, JSON is plain ASCII. So every other hidden character is inside a string.

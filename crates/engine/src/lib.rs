@@ -28,7 +28,7 @@ pub use assess::{
 };
 pub use compare::{Comparison, Recorded, compare};
 pub use event::{Event, EventSink};
-pub use hidden::{escape_json, is_hidden};
+pub use hidden::{escape_json, is_hidden, reveal};
 pub use history::{
     Claim, DoneStep, Doubt, Handover, History, IllegalRecord, LastResult, LastRun, Question, RunEnd, SentRequest,
     TenantHistory, Work,

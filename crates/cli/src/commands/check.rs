@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use flowswap_config::Config;
 use flowswap_contract::{self as contract, Evidence, EvidenceResult as R, Op, Role, TestParams, TestReply};
 use flowswap_engine::{BackendCall, Mode, RunId, Tenant, find_domain_defect};
 use jiff::SignedDuration;
@@ -10,7 +11,6 @@ use serde_json::json;
 
 use crate::{
     args::Select,
-    config::Config,
     context::{Context, load_identity},
     display::{
         causes::{self, Group, MANY},

@@ -1,5 +1,6 @@
 //! `flowswap next`: lists the tenants that wait for a person. It leaves out tenants that only wait for time.
 
+use flowswap_config::TenantConfig;
 use flowswap_engine::{Clock, Direction, TenantHistory, TenantState};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -7,7 +8,6 @@ use serde::Serialize;
 use super::{abandon, statement::Statement, status};
 use crate::{
     args::NextArgs,
-    config::TenantConfig,
     context::{Context, SystemClock, read_history},
     display::{
         count, table,

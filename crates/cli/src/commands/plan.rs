@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use flowswap_config::Config;
 use flowswap_engine::{
     Clock, Draft, Entry, History, Journal, Plan, PlanError, RunId, TenantHistory, hold_back_shared_orgs, plan_tenant,
 };
@@ -10,7 +11,6 @@ use jiff::SignedDuration;
 use super::detect::exit_of;
 use crate::{
     args::PlanArgs,
-    config::Config,
     context::{Context, SystemClock, open_journal, read_history},
     display::{
         self,

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use flowswap_config::PluginEntry;
 use flowswap_contract::PluginHello;
 use flowswap_host::PluginFile;
 use serde::Serialize;
@@ -12,7 +13,6 @@ use serde::Serialize;
 use super::conformance;
 use crate::{
     args::PluginsCommand,
-    config::PluginEntry,
     context::Context,
     display::{
         table,

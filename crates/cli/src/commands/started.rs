@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use flowswap_config::Config;
 use flowswap_contract::Phase;
 use flowswap_engine::{
     Assignment, Direction, FleetLimits, Goal, History, Job, JournalError, Outcome, Ports, RunCommand, RunId, Runner,
@@ -14,7 +15,6 @@ use serde::Serialize;
 
 use crate::{
     args::StartedTenants,
-    config::Config,
     context::{Context, read_history},
     display::{
         causes, count, fold_rows,

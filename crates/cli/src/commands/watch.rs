@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use flowswap_config::Config;
 use flowswap_contract::Phase;
 use flowswap_engine::{Clock, Event, EventSink, History, Ports, TenantHistory, TenantState};
 use jiff::{SignedDuration, Timestamp};
@@ -14,7 +15,6 @@ use super::{
 };
 use crate::{
     args::WatchArgs,
-    config::Config,
     context::{Context, SystemClock, read_history},
     display::{
         progress::Progress,

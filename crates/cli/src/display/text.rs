@@ -1,12 +1,11 @@
 //! Text that is safe to show. Text from outside (an app's label, an answer's message, a file's name) can contain invisible
-//! characters, and characters that control a terminal or a browser. This module, and no other, makes them visible, as
+//! characters, and characters that control a terminal or a browser. The filter, [`reveal`], makes them visible, as
 //! `<U+202E>`. Everything that writes for a person takes a [`Text`]. Only literals, the filter, and the colors of
 //! [`paint`](crate::terminal::paint) produce one, so unfiltered text cannot reach a screen.
 
 use std::fmt;
 
-use flowswap_engine::{escape_json, is_hidden};
-use icu_properties::{CodePointMapData, props::GeneralCategory};
+use flowswap_engine::{escape_json, reveal};
 use serde::Serialize;
 
 /// Text without characters that control a screen, apart from our own colors and line breaks.
@@ -181,61 +180,6 @@ pub(crate) const fn has_no_named_arguments(format: &str) -> bool {
         }
     }
     true
-}
-
-/// The code point and name of a hidden character, for the person who must find and remove it.
-pub(crate) fn hidden_char_name(c: char) -> String {
-    let name = match c {
-        '\0' => "NULL",
-        '\t' => "TAB",
-        '\n' => "LINE FEED",
-        '\r' => "CARRIAGE RETURN",
-        '\u{1b}' => "ESCAPE",
-        '\u{7f}' => "DELETE",
-        '\u{85}' => "NEXT LINE",
-        '\u{9b}' => "CONTROL SEQUENCE INTRODUCER",
-        '\u{ad}' => "SOFT HYPHEN",
-        '\u{61c}' => "ARABIC LETTER MARK",
-        '\u{180e}' => "MONGOLIAN VOWEL SEPARATOR",
-        '\u{200b}' => "ZERO WIDTH SPACE",
-        '\u{200c}' => "ZERO WIDTH NON-JOINER",
-        '\u{200d}' => "ZERO WIDTH JOINER",
-        '\u{200e}' => "LEFT-TO-RIGHT MARK",
-        '\u{200f}' => "RIGHT-TO-LEFT MARK",
-        '\u{2028}' => "LINE SEPARATOR",
-        '\u{2029}' => "PARAGRAPH SEPARATOR",
-        '\u{202a}' => "LEFT-TO-RIGHT EMBEDDING",
-        '\u{202b}' => "RIGHT-TO-LEFT EMBEDDING",
-        '\u{202c}' => "POP DIRECTIONAL FORMATTING",
-        '\u{202d}' => "LEFT-TO-RIGHT OVERRIDE",
-        '\u{202e}' => "RIGHT-TO-LEFT OVERRIDE",
-        '\u{2060}' => "WORD JOINER",
-        '\u{2066}' => "LEFT-TO-RIGHT ISOLATE",
-        '\u{2067}' => "RIGHT-TO-LEFT ISOLATE",
-        '\u{2068}' => "FIRST STRONG ISOLATE",
-        '\u{2069}' => "POP DIRECTIONAL ISOLATE",
-        '\u{feff}' => "ZERO WIDTH NO-BREAK SPACE",
-        _ if c.is_control() => "a control character",
-        _ => match CodePointMapData::<GeneralCategory>::new().get(c) {
-            GeneralCategory::PrivateUse => "a character for private use",
-            GeneralCategory::Unassigned => "an unassigned character",
-            _ => "an invisible character",
-        },
-    };
-    format!("U+{:04X} {name}", u32::from(c))
-}
-
-/// The text on one line, with every hidden character made visible.
-fn reveal(text: &str) -> String {
-    let mut revealed = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_hidden(c) {
-            revealed += &format!("<U+{:04X}>", u32::from(c));
-        } else {
-            revealed.push(c);
-        }
-    }
-    revealed
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use flowswap_config::Config;
 use flowswap_contract::Handle;
 use flowswap_engine::History;
 use flowswap_host::chain;
 use flowswap_store::{AgeSecretStore, Inventory, StateDir};
 
 use super::{Check, failed, passed};
-use crate::{config::Config, context::load_identity, exit::Failure};
+use crate::{context::load_identity, exit::Failure};
 
 /// Checks all secrets, and never shows a value.
 pub(super) fn verify(config: &Config, state: &StateDir, history: &History) -> Vec<Check> {

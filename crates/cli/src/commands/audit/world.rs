@@ -1,11 +1,12 @@
 //! Compares both sides of every tenant with the journal by observing the steps now. Changes nothing.
 
+use flowswap_config::Config;
 use flowswap_contract::{ObserveReply, Observed};
 use flowswap_engine::{Comparison, History, Recorded, compare};
 use flowswap_host::chain;
 
 use super::{Check, failed, passed};
-use crate::{config::Config, context::Context, exit::Failure, fleet::Fleet};
+use crate::{context::Context, exit::Failure, fleet::Fleet};
 
 /// Checks that provider and directory agree with the journal.
 pub(super) async fn verify(context: &Context, config: &Config, history: &History) -> Result<Vec<Check>, Failure> {

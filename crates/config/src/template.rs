@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, ops::Range};
 
 /// The names and values of a tenant's fields.
-pub(super) type Fields = BTreeMap<String, String>;
+pub(crate) type Fields = BTreeMap<String, String>;
 
 /// A part of a string.
 #[derive(Debug, PartialEq)]
-pub(super) enum Part<'a> {
+pub(crate) enum Part<'a> {
     Text(&'a str),
     /// The name in `{name}`, and the position of the placeholder in the string.
     Field(&'a str, Range<usize>),
@@ -15,14 +15,14 @@ pub(super) enum Part<'a> {
 
 /// A string that was split into parts.
 #[derive(Debug, PartialEq)]
-pub(super) struct Template<'a> {
-    pub(super) parts: Vec<Part<'a>>,
+pub(crate) struct Template<'a> {
+    pub(crate) parts: Vec<Part<'a>>,
     /// The position of the first brace that is neither doubled nor part of a field. Such a brace counts as text.
-    pub(super) stray_brace: Option<usize>,
+    pub(crate) stray_brace: Option<usize>,
 }
 
 /// Splits a string into parts; `{{` and `}}` stand for one brace.
-pub(super) fn parse(text: &str) -> Template<'_> {
+pub(crate) fn parse(text: &str) -> Template<'_> {
     let mut template = Template { parts: vec![], stray_brace: None };
     let mut start = 0;
     while let Some(found) = text[start..].find(['{', '}']) {
@@ -54,7 +54,7 @@ fn read_field(text: &str) -> Option<&str> {
 }
 
 /// The string with its fields filled in, and the unknown fields with their positions.
-pub(super) fn fill(text: &str, fields: &Fields) -> (String, Vec<(String, Range<usize>)>) {
+pub(crate) fn fill(text: &str, fields: &Fields) -> (String, Vec<(String, Range<usize>)>) {
     let mut unknown = Vec::new();
     let mut filled = String::new();
     for part in parse(text).parts {

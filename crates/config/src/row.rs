@@ -4,36 +4,36 @@ use std::ops::Range;
 
 use csv::StringRecord;
 
-use super::source::Location;
+use crate::location::Location;
 
 /// A row with the text that it came from.
-pub(super) struct Row<'a> {
-    pub(super) record: &'a StringRecord,
-    pub(super) text: &'a str,
-    pub(super) source: usize,
+pub(crate) struct Row<'a> {
+    pub(crate) record: &'a StringRecord,
+    pub(crate) text: &'a str,
+    pub(crate) source: usize,
 }
 
 impl Row<'_> {
-    pub(super) fn location(&self, index: usize) -> Location {
+    pub(crate) fn location(&self, index: usize) -> Location {
         Location::new(self.source, self.span(index))
     }
 
     /// The first line of a cell that spans several lines.
-    pub(super) fn first_line(&self, index: usize) -> Location {
+    pub(crate) fn first_line(&self, index: usize) -> Location {
         let span = self.span(index);
         let len = self.text[span.clone()].find(['\r', '\n']).unwrap_or(span.len());
         Location::new(self.source, span.start..span.start + len)
     }
 
     /// The place of the row, from the first cell to the last.
-    pub(super) fn whole(&self) -> Location {
+    pub(crate) fn whole(&self) -> Location {
         let last = self.record.len().saturating_sub(1);
         Location::new(self.source, self.span(0).start..self.span(last).end)
     }
 
     /// The range of a cell in the text, without the spaces around it. The reader gives the start of the row, or of the empty
     /// lines before it.
-    pub(super) fn span(&self, index: usize) -> Range<usize> {
+    pub(crate) fn span(&self, index: usize) -> Range<usize> {
         let mut start = self.record.position().map_or(0, |position| position.byte() as usize);
         start += self.text[start..].len() - self.text[start..].trim_start_matches(['\r', '\n']).len();
         for _ in 0..index {

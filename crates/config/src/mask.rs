@@ -4,23 +4,26 @@
 
 use std::ops::Range;
 
-use super::tree::{Node, Shape, Table};
+use crate::{
+    source::mask_span,
+    tree::{Node, Shape, Table},
+};
 
 /// Whether the value of this key can only be a secret.
-pub(super) fn is_secret_key(key: &str) -> bool {
+pub(crate) fn is_secret_key(key: &str) -> bool {
     let key = key.rsplit('.').next().unwrap_or(key).to_ascii_lowercase();
     let ends = ["_token", "_secret", "password", "passphrase"].iter().any(|end| key.ends_with(end));
     ends || matches!(key.as_str(), "credential" | "token" | "secret")
 }
 
 /// Whether this can be the name of an environment variable. A secret that was written in its place rarely can.
-pub(super) fn is_variable_name(name: &str) -> bool {
+pub(crate) fn is_variable_name(name: &str) -> bool {
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     starts_well && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
 }
 
 /// Masks every secret in the table, at any depth.
-pub(super) fn mask_table(text: &mut String, table: &Table) {
+pub(crate) fn mask_table(text: &mut String, table: &Table) {
     for (key, entry) in table {
         if is_secret_key(key) {
             mask_secret(text, &entry.node);
@@ -69,17 +72,8 @@ fn mask_secret(text: &mut String, node: &Node) {
     }
 }
 
-/// Masks a span without the quotes around it. The length stays the same, so that all other places remain valid.
-pub(super) fn mask_span(text: &mut String, span: Range<usize>) {
-    let content = &text[span.clone()];
-    let is_quoted = content.len() >= 2 && content.starts_with(['"', '\'']) && content.ends_with(['"', '\'']);
-    let inner = if is_quoted { span.start + 1..span.end - 1 } else { span };
-    let masked: String = text[inner.clone()].bytes().map(|b| if b == b'\n' { '\n' } else { '*' }).collect();
-    text.replace_range(inner, &masked);
-}
-
 /// Masks what follows the key of a secret, line by line, in a text that is not valid TOML.
-pub(super) fn mask_lines(text: &mut String) {
+pub(crate) fn mask_lines(text: &mut String) {
     let mut spans = Vec::new();
     let mut start = 0;
     for line in text.split_inclusive('\n') {

@@ -4,21 +4,21 @@ use std::{collections::BTreeMap, fmt};
 
 use serde_json::{Map, Value};
 
-use super::{
-    secret::SecretRef,
-    source::Location,
+use crate::{
+    location::Location,
+    reference::SecretRef,
     tree::{Table, to_json},
 };
 
 /// The provider or the directory of a tenant.
 #[derive(Clone)]
-pub(crate) struct SideConfig {
+pub struct SideConfig {
     /// The name of its plugin.
-    pub(crate) plugin: String,
+    pub plugin: String,
     /// Its keys and values, without `plugin` and without secrets.
-    pub(crate) table: Map<String, Value>,
+    pub table: Map<String, Value>,
     /// Its references to secrets.
-    pub(crate) secrets: BTreeMap<String, SecretRef>,
+    pub secrets: BTreeMap<String, SecretRef>,
     plugin_at: Location,
     /// The table as read, with places and secrets.
     source_table: Table,
@@ -26,7 +26,7 @@ pub(crate) struct SideConfig {
 }
 
 impl SideConfig {
-    pub(super) fn new(
+    pub(crate) fn new(
         plugin: String,
         plugin_at: Location,
         source_table: Table,
@@ -39,7 +39,7 @@ impl SideConfig {
     }
 
     /// Every key except `plugin`, including the keys of secrets.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.source_table.keys().map(String::as_str)
     }
 
@@ -60,12 +60,12 @@ impl SideConfig {
     }
 
     /// The place of a key's value in the files.
-    pub(super) fn locate_value(&self, key: &str) -> Option<Location> {
+    pub(crate) fn locate_value(&self, key: &str) -> Option<Location> {
         self.source_table.get(key).map(|entry| entry.node.at)
     }
 
     /// The place of the side's table, where a missing key belongs.
-    pub(super) fn location(&self) -> Location {
+    pub(crate) fn location(&self) -> Location {
         self.at
     }
 }

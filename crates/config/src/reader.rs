@@ -7,29 +7,28 @@ use std::{
 
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 
-use super::{
+use crate::{
     diagnostic::Diagnostic,
-    secret::SecretRef,
     source::Sources,
     suggest::suggest,
     tree::{Node, Table},
 };
 
 /// The files that were read so far, and the errors in them.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     /// The folder of the configuration; paths are relative to it.
-    pub(super) dir: PathBuf,
-    pub(super) sources: Sources,
-    pub(super) errors: Vec<Diagnostic>,
+    pub(crate) dir: PathBuf,
+    pub(crate) sources: Sources,
+    pub(crate) errors: Vec<Diagnostic>,
 }
 
 impl Reader {
-    pub(super) fn refuse(&mut self, diagnostic: Diagnostic) {
+    pub(crate) fn refuse(&mut self, diagnostic: Diagnostic) {
         self.errors.push(diagnostic);
     }
 
     /// Refuses every key that is not known; `section` names the table in the message, such as `` `[run]` ``.
-    pub(super) fn check_keys(&mut self, table: &Table, known: &[&str], section: &str) {
+    pub(crate) fn check_keys(&mut self, table: &Table, known: &[&str], section: &str) {
         for (key, entry) in table.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
             self.refuse(
                 Diagnostic::new(format!("unknown key `{key}`"))
@@ -40,7 +39,7 @@ impl Reader {
     }
 
     /// The table at a key; empty if the key is absent.
-    pub(super) fn table(&mut self, parent: &Table, key: &str) -> Table {
+    pub(crate) fn table(&mut self, parent: &Table, key: &str) -> Table {
         let Some(entry) = parent.get(key) else { return Table::new() };
         let table = entry.node.as_table();
         if table.is_none() {
@@ -49,7 +48,7 @@ impl Reader {
         table.cloned().unwrap_or_default()
     }
 
-    pub(super) fn path(&mut self, table: &Table, key: &str) -> Option<PathBuf> {
+    pub(crate) fn path(&mut self, table: &Table, key: &str) -> Option<PathBuf> {
         let entry = table.get(key)?;
         let Some(text) = entry.node.as_text() else {
             self.refuse_kind(key, &entry.node, "a path in quotes");
@@ -59,7 +58,7 @@ impl Reader {
     }
 
     /// Turns `text`, which was read from `node`, into a path.
-    pub(super) fn read_path(&mut self, key: &str, text: &str, node: &Node) -> Option<PathBuf> {
+    pub(crate) fn read_path(&mut self, key: &str, text: &str, node: &Node) -> Option<PathBuf> {
         let refusal = if text.trim().is_empty() {
             ("is empty", "write an absolute path, or a path relative to this file")
         } else if text.starts_with("~/") || text == "~" {
@@ -71,7 +70,7 @@ impl Reader {
         None
     }
 
-    pub(super) fn duration(&mut self, table: &Table, key: &str) -> Option<Duration> {
+    pub(crate) fn duration(&mut self, table: &Table, key: &str) -> Option<Duration> {
         let entry = table.get(key)?;
         let expected = "a duration such as \"250ms\", \"30s\", \"5m\", or \"24h\"";
         let Some(text) = entry.node.as_text() else {
@@ -89,7 +88,7 @@ impl Reader {
     }
 
     /// A whole number, at least 1.
-    pub(super) fn count(&mut self, table: &Table, key: &str) -> Option<usize> {
+    pub(crate) fn count(&mut self, table: &Table, key: &str) -> Option<usize> {
         let entry = table.get(key)?;
         let number = entry.node.to_json().as_u64().and_then(|number| usize::try_from(number).ok());
         let number = number.filter(|number| *number > 0);
@@ -100,24 +99,14 @@ impl Reader {
         number
     }
 
-    /// A reference to a secret; any other value is refused.
-    pub(super) fn secret(&mut self, table: &Table, key: &str) -> Option<SecretRef> {
-        let entry = table.get(key)?;
-        self.read_reference(key, entry)
-    }
-
     /// Refuses a value of the wrong type.
-    pub(super) fn refuse_kind(&mut self, key: &str, node: &Node, expected: &str) {
+    pub(crate) fn refuse_kind(&mut self, key: &str, node: &Node, expected: &str) {
         let error = Diagnostic::new(format!("`{key}` has the wrong type"));
         let label = format!("expected {expected}, found {}", node.kind());
         let error = error.at(node.at, label);
         self.refuse(error);
     }
 }
-
-/// How to write a reference to a secret.
-pub(super) const REFERENCE_HELP: &str =
-    "write `{ env = \"VARIABLE\" }`, `{ file = \"path\" }`, or `{ command = [\"program\", \"argument\"] }`";
 
 /// A path relative to `dir`. It does not prepend the current folder, so that messages show the path as it was written.
 fn join(dir: &Path, path: &str) -> PathBuf {

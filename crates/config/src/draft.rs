@@ -2,36 +2,37 @@
 
 use std::collections::BTreeSet;
 
-use super::{
+use crate::{
     diagnostic::Diagnostic,
+    location::Location,
     mask::is_secret_key,
-    reader::{REFERENCE_HELP, Reader},
-    source::Location,
+    reader::Reader,
+    reference::REFERENCE_HELP,
     suggest::{find_nearest, suggest},
     template::Fields,
     tree::{Entry, Node, Table},
 };
 
 /// The keys of a tenant that flowswap itself reads; all others are fields for the defaults.
-pub(super) const TENANT_KEYS: [&str; 5] = ["name", "app_data", "owner", "provider", "directory"];
+pub(crate) const TENANT_KEYS: [&str; 5] = ["name", "app_data", "owner", "provider", "directory"];
 
 /// A tenant whose name is checked and whose other keys are not.
-pub(super) struct Draft {
-    pub(super) name: String,
-    pub(super) name_at: Location,
+pub(crate) struct Draft {
+    pub(crate) name: String,
+    pub(crate) name_at: Location,
     /// Where errors about a missing key point: at the `[[tenant]]`, or at the inventory's name.
-    pub(super) at: Location,
-    pub(super) table: Table,
+    pub(crate) at: Location,
+    pub(crate) table: Table,
     /// The values that replace `{field}` in a default.
-    pub(super) fields: Fields,
+    pub(crate) fields: Fields,
     /// Columns that exist but are empty for this tenant.
-    pub(super) empty_columns: BTreeSet<String>,
-    pub(super) is_row: bool,
+    pub(crate) empty_columns: BTreeSet<String>,
+    pub(crate) is_row: bool,
 }
 
 impl Reader {
     /// Reads the `[[tenant]]` tables. `used` holds the fields that the defaults use.
-    pub(super) fn read_tenant_tables(&mut self, root: &Table, used: &BTreeSet<String>) -> Vec<Draft> {
+    pub(crate) fn read_tenant_tables(&mut self, root: &Table, used: &BTreeSet<String>) -> Vec<Draft> {
         let Some(entry) = root.get("tenant") else { return vec![] };
         let tables = entry.node.as_list().filter(|items| items.iter().all(|item| item.as_table().is_some()));
         let Some(tables) = tables else {
@@ -68,7 +69,7 @@ impl Reader {
     }
 
     /// Refuses fields that hold a secret, and keys that are neither known nor a field that a default uses.
-    pub(super) fn check_fields(&mut self, table: &Table, known: &[&str], used: &BTreeSet<String>, section: &str) {
+    pub(crate) fn check_fields(&mut self, table: &Table, known: &[&str], used: &BTreeSet<String>, section: &str) {
         for (key, entry) in table.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
             if is_secret_key(key) {
                 self.refuse_plain_secret(key, entry);
@@ -94,7 +95,7 @@ impl Reader {
     }
 
     /// Checks the characters strictly: a tenant's name becomes part of the names of files and secrets.
-    pub(super) fn check_name(&mut self, name: &str, at: Location) {
+    pub(crate) fn check_name(&mut self, name: &str, at: Location) {
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         let rest_is_fine = name.chars().all(|c| is_plain(c) || matches!(c, '.' | '_' | '-'));
         if name.starts_with(is_plain) && rest_is_fine && name.len() <= 63 {
@@ -109,7 +110,7 @@ impl Reader {
     }
 
     /// Refuses the second tenant with the same name, across the file and all inventories.
-    pub(super) fn refuse_duplicate_names(&mut self, drafts: &[Draft]) {
+    pub(crate) fn refuse_duplicate_names(&mut self, drafts: &[Draft]) {
         let mut known = std::collections::BTreeMap::new();
         for draft in drafts {
             if let Some(first) = known.insert(&draft.name, draft.name_at) {

@@ -2,10 +2,10 @@
 
 use std::{fs, io, path::Path};
 
-use super::diagnostic::Diagnostic;
+use crate::diagnostic::Diagnostic;
 
 /// The text without its byte order mark. An error has no place yet.
-pub(super) fn read_text(path: &Path) -> Result<String, Diagnostic> {
+pub(crate) fn read_text(path: &Path) -> Result<String, Diagnostic> {
     let name = path.display();
     let bytes =
         fs::read(path).map_err(|error| Diagnostic::new(format!("failed to read `{name}`: {}", describe(&error))))?;

@@ -4,14 +4,14 @@ use std::{collections::BTreeSet, ops::Range};
 
 use serde_json::Value;
 
-use super::{
-    TenantConfig,
+use crate::{
     diagnostic::Diagnostic,
     draft::Draft,
+    location::Location,
+    model::TenantConfig,
     reader::Reader,
     reference,
     side::SideConfig,
-    source::Location,
     suggest::suggest,
     template::{self, Fields, Part},
     tree::{Entry, Node, Shape, Table},
@@ -22,7 +22,7 @@ const DEFAULT_KEYS: [&str; 4] = ["app_data", "owner", "provider", "directory"];
 
 impl Reader {
     /// Checks the strings of `[defaults]` once, and returns the fields that they use.
-    pub(super) fn find_used_fields(&mut self, defaults: &Table) -> BTreeSet<String> {
+    pub(crate) fn find_used_fields(&mut self, defaults: &Table) -> BTreeSet<String> {
         let mut used = BTreeSet::new();
         for entry in defaults.values() {
             self.collect_fields(&entry.node, &mut used);
@@ -68,7 +68,7 @@ impl Reader {
     }
 
     /// Turns a draft into a tenant. Returns `None` if an error leaves no usable tenant.
-    pub(super) fn build_tenant(&mut self, mut draft: Draft, defaults: &Table) -> Option<TenantConfig> {
+    pub(crate) fn build_tenant(&mut self, mut draft: Draft, defaults: &Table) -> Option<TenantConfig> {
         self.add_default_fields(&mut draft, defaults);
         let app_data = self.read_app_data(&draft, defaults);
         let owner = self.read_owner(&draft, defaults);

@@ -1,18 +1,34 @@
-//! Distinguishes references to secrets from plain values, and reads them.
+//! References to secrets: distinguishes them from plain values, and reads them. A configuration never holds the secret itself.
 
-use super::{
+use std::path::PathBuf;
+
+use crate::{
     diagnostic::Diagnostic,
     mask::{is_secret_key, is_variable_name},
-    reader::{REFERENCE_HELP, Reader},
-    secret::SecretRef,
-    tree::{Entry, Node, Shape},
+    reader::Reader,
+    tree::{Entry, Node, Shape, Table},
 };
+
+/// Where a secret is stored.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SecretRef {
+    /// An environment variable.
+    Env(String),
+    /// A file that only its owner (and group) can read.
+    File(PathBuf),
+    /// A program and its arguments, run without a shell; its stdout is the secret.
+    Command(Vec<String>),
+}
+
+/// How to write a reference to a secret.
+pub(crate) const REFERENCE_HELP: &str =
+    "write `{ env = \"VARIABLE\" }`, `{ file = \"path\" }`, or `{ command = [\"program\", \"argument\"] }`";
 
 const REFERENCE_KINDS: [&str; 3] = ["env", "file", "command"];
 
 /// Whether the value is, or was meant as, a reference to a secret: a table with exactly one of the three keys, or any
 /// value other than a boolean at a key that can only hold a secret.
-pub(super) fn is_reference(key: &str, node: &Node) -> bool {
+pub(crate) fn is_reference(key: &str, node: &Node) -> bool {
     if is_secret_key(key) {
         return !matches!(&node.shape, Shape::Scalar(value) if value.is_boolean());
     }
@@ -20,14 +36,20 @@ pub(super) fn is_reference(key: &str, node: &Node) -> bool {
 }
 
 /// Whether the value is a table with exactly one key, and that key is one of [`REFERENCE_KINDS`].
-pub(super) fn is_well_formed(node: &Node) -> bool {
+pub(crate) fn is_well_formed(node: &Node) -> bool {
     let table = node.as_table();
     table.is_some_and(|table| table.len() == 1 && REFERENCE_KINDS.iter().any(|kind| table.contains_key(*kind)))
 }
 
 impl Reader {
+    /// A reference to a secret; any other value is refused.
+    pub(crate) fn secret(&mut self, table: &Table, key: &str) -> Option<SecretRef> {
+        let entry = table.get(key)?;
+        self.read_reference(key, entry)
+    }
+
     /// Reads a value for which [`is_reference`] holds.
-    pub(super) fn read_reference(&mut self, key: &str, entry: &Entry) -> Option<SecretRef> {
+    pub(crate) fn read_reference(&mut self, key: &str, entry: &Entry) -> Option<SecretRef> {
         let Some(table) = entry.node.as_table() else {
             let error = Diagnostic::new(format!("`{key}` holds a plain-text secret"));
             let error = error.at(entry.node.at, "expected a reference to where the secret is kept");

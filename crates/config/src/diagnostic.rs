@@ -8,10 +8,9 @@ use std::{
 };
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
-use flowswap_engine::is_hidden;
+use flowswap_engine::{is_hidden, reveal};
 
-use super::source::{Location, Sources};
-use crate::display::text::Text;
+use crate::{location::Location, source::Sources};
 
 /// How many errors are shown; the others are only counted.
 const MAX_SHOWN: usize = 20;
@@ -55,19 +54,19 @@ impl Diagnostic {
     }
 
     fn render(&self, sources: &Sources, renderer: &Renderer) -> String {
-        let mut group = Group::with_title(Level::ERROR.primary_title(Text::of(&self.message).into_string()));
+        let mut group = Group::with_title(Level::ERROR.primary_title(reveal(&self.message)));
         for source in distinct_sources(&self.places) {
-            let path = Text::of(sources.path(source).display()).into_string();
+            let path = reveal(&sources.path(source).display().to_string());
             let here = self.places.iter().enumerate().filter(|(_, (location, _))| location.source() == source);
             let annotations = here.map(|(index, (location, label))| annotate(index == 0, *location, label));
             group = group
                 .element(Snippet::source(replace_hidden(sources.text(source))).path(path).annotations(annotations));
         }
         if let Some(note) = self.describe_tenants() {
-            group = group.element(Level::NOTE.message(Text::of(note).into_string()));
+            group = group.element(Level::NOTE.message(reveal(&note)));
         }
         if let Some(help) = &self.help {
-            group = group.element(Level::HELP.message(Text::of(help).into_string()));
+            group = group.element(Level::HELP.message(reveal(help)));
         }
         renderer.render(&[group])
     }
@@ -106,12 +105,12 @@ fn replace_hidden(text: &str) -> String {
 fn annotate(is_primary: bool, location: Location, label: &str) -> Annotation<'_> {
     let kind = if is_primary { AnnotationKind::Primary } else { AnnotationKind::Context };
     let annotation = kind.span(location.span());
-    if label.is_empty() { annotation } else { annotation.label(Text::of(label).into_string()) }
+    if label.is_empty() { annotation } else { annotation.label(reveal(label)) }
 }
 
 /// All errors of a configuration.
 #[derive(Clone)]
-pub(crate) struct ConfigErrors {
+pub struct ConfigErrors {
     sources: Sources,
     diagnostics: Vec<Diagnostic>,
 }
@@ -134,8 +133,8 @@ impl ConfigErrors {
         Self { sources, diagnostics: distinct }
     }
 
-    /// The text for the terminal; ends without a line break.
-    pub(crate) fn render(&self, color: bool) -> Text {
+    /// The text for the terminal, without hidden characters, and without a line break at its end.
+    pub fn render(&self, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
         let shown = self.diagnostics.iter().take(MAX_SHOWN);
@@ -143,8 +142,7 @@ impl ConfigErrors {
         if let Some(summary) = self.summarize() {
             parts.push(renderer.render(&[Group::with_title(Level::ERROR.primary_title(summary))]));
         }
-        // The renderer received only filtered text, and its own color codes must stay.
-        Text::rendered(parts.join("\n\n"))
+        parts.join("\n\n")
     }
 
     fn summarize(&self) -> Option<String> {
@@ -160,7 +158,7 @@ impl ConfigErrors {
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.render(false).as_str())
+        f.write_str(&self.render(false))
     }
 }
 

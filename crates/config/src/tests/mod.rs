@@ -14,7 +14,7 @@ use std::{fs, path::PathBuf};
 
 use tempfile::TempDir;
 
-use super::{Config, ConfigErrors, load};
+use crate::{Config, ConfigErrors, load};
 
 /// A folder with a configuration in it.
 struct Folder(TempDir);

@@ -9,50 +9,54 @@ use std::{
 
 use flowswap_host::HostPattern;
 
-use super::{
+use crate::{
     diagnostic::Diagnostic,
     reader::Reader,
-    secret::SecretRef,
+    reference::SecretRef,
     tree::{Entry, Table},
 };
 
 /// `[network]`: how to reach orgs and directories.
 #[derive(Debug)]
-pub(crate) struct Network {
+pub struct Network {
     /// A PEM file with additional certificates to trust.
-    pub(crate) ca_file: Option<PathBuf>,
+    pub ca_file: Option<PathBuf>,
     /// Addresses for hosts, in place of the ones that the system resolves.
-    pub(crate) resolve: BTreeMap<HostPattern, SocketAddr>,
+    pub resolve: BTreeMap<HostPattern, SocketAddr>,
     /// How long one request may take.
-    pub(crate) timeout: Duration,
+    pub timeout: Duration,
 }
 
 /// `[run]`: how many tenants at once, how many failures end a run, and how long a plan is valid.
 #[derive(Debug)]
-pub(crate) struct RunLimits {
-    pub(crate) concurrency: usize,
-    pub(crate) max_failures: usize,
-    pub(crate) plan_lifetime: Duration,
+pub struct RunLimits {
+    /// How many tenants flowswap works on at a time.
+    pub concurrency: usize,
+    /// How many tenants may fail before the run starts no more.
+    pub max_failures: usize,
+    /// How long a plan is valid.
+    pub plan_lifetime: Duration,
     /// How long an operator has to carry out a run sheet.
-    pub(crate) operator_deadline: Duration,
+    pub operator_deadline: Duration,
 }
 
 /// `[plugins.X]`: where a plugin's library is, and the digest that it must have.
 #[derive(Debug)]
-pub(crate) struct PluginEntry {
-    pub(crate) path: Option<PathBuf>,
-    /// In lower case.
-    pub(crate) sha256: Option<String>,
+pub struct PluginEntry {
+    /// Without it, flowswap searches its plugin folders.
+    pub path: Option<PathBuf>,
+    /// In lower case. Without it, any library is accepted.
+    pub sha256: Option<String>,
 }
 
 /// `[secrets]`: what opens the custody of secrets.
-pub(super) struct Custody {
-    pub(super) identity: PathBuf,
-    pub(super) passphrase: Option<SecretRef>,
+pub(crate) struct Custody {
+    pub(crate) identity: PathBuf,
+    pub(crate) passphrase: Option<SecretRef>,
 }
 
 impl Reader {
-    pub(super) fn read_custody(&mut self, root: &Table, state: &Path) -> Custody {
+    pub(crate) fn read_custody(&mut self, root: &Table, state: &Path) -> Custody {
         let table = self.table(root, "secrets");
         self.check_keys(&table, &["identity", "passphrase"], "`[secrets]`");
         Custody {
@@ -61,7 +65,7 @@ impl Reader {
         }
     }
 
-    pub(super) fn read_network(&mut self, root: &Table) -> Network {
+    pub(crate) fn read_network(&mut self, root: &Table) -> Network {
         let table = self.table(root, "network");
         self.check_keys(&table, &["ca_file", "resolve", "timeout"], "`[network]`");
         let overrides = self.table(&table, "resolve");
@@ -87,7 +91,7 @@ impl Reader {
         Some((pattern.ok()?, address?))
     }
 
-    pub(super) fn read_run_limits(&mut self, root: &Table) -> RunLimits {
+    pub(crate) fn read_run_limits(&mut self, root: &Table) -> RunLimits {
         let table = self.table(root, "run");
         self.check_keys(&table, &["concurrency", "max_failures", "plan_lifetime", "operator_deadline"], "`[run]`");
         RunLimits {
@@ -98,7 +102,7 @@ impl Reader {
         }
     }
 
-    pub(super) fn read_plugins(&mut self, root: &Table) -> BTreeMap<String, PluginEntry> {
+    pub(crate) fn read_plugins(&mut self, root: &Table) -> BTreeMap<String, PluginEntry> {
         let mut plugins = BTreeMap::new();
         for (name, entry) in self.table(root, "plugins") {
             let Some(table) = entry.node.as_table() else {

@@ -5,17 +5,19 @@ use std::{collections::BTreeSet, path::Path};
 use csv::{ReaderBuilder, StringRecord, Trim};
 use serde_json::Value;
 
-use super::{
+use crate::{
     diagnostic::Diagnostic,
     draft::Draft,
-    mask::{is_secret_key, mask_span},
+    hidden::refuse_hidden,
+    location::Location,
+    mask::is_secret_key,
     reader::Reader,
     row::Row,
-    source::Location,
+    source::mask_span,
     suggest::{find_nearest, suggest},
     template::Fields,
     text::read_text,
-    tree::{Entry, Node, Shape, Table, refuse_hidden},
+    tree::{Entry, Node, Shape, Table},
 };
 
 /// What a column sets.
@@ -37,7 +39,7 @@ struct Column {
 
 impl Reader {
     /// Reads the inventories that the configuration names.
-    pub(super) fn read_inventories(&mut self, root: &Table, used: &BTreeSet<String>) -> Vec<Draft> {
+    pub(crate) fn read_inventories(&mut self, root: &Table, used: &BTreeSet<String>) -> Vec<Draft> {
         let Some(entry) = root.get("inventory") else { return vec![] };
         let nodes = entry.node.as_list().unwrap_or(std::slice::from_ref(&entry.node));
         let mut drafts = Vec::new();

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::{Folder, refuse_toml};
-use crate::config::load;
+use crate::load;
 
 #[test]
 fn no_file() {

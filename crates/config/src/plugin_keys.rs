@@ -2,12 +2,18 @@
 
 use flowswap_contract::{ConfigKey, PluginHello, Role};
 
-use super::{Config, ConfigErrors, Diagnostic, SideConfig, TenantConfig, reader::REFERENCE_HELP, suggest};
+use crate::{
+    diagnostic::{ConfigErrors, Diagnostic},
+    model::{Config, TenantConfig},
+    reference::REFERENCE_HELP,
+    side::SideConfig,
+    suggest::suggest,
+};
 
 impl Config {
     /// Refuses keys that a plugin does not know and tables that lack a required key, for all tenants at once.
     /// `hello` gives the declaration of the plugin with that name.
-    pub(crate) fn check_plugin_keys<'h>(
+    pub fn check_plugin_keys<'h>(
         &self,
         tenants: &[&TenantConfig],
         hello: impl Fn(&str) -> Option<&'h PluginHello>,

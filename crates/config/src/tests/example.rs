@@ -5,9 +5,9 @@ use std::{fs, path::Path, time::Duration};
 use serde_json::json;
 
 use super::accept;
-use crate::config::{Config, SecretRef};
+use crate::{Config, SecretRef};
 
-const EXAMPLE: &str = include_str!("../../../../../migrate.toml.example");
+const EXAMPLE: &str = include_str!("../../../../migrate.toml.example");
 
 /// Turns `#key = …` into `key = …`. A line that only explains has a space or nothing after the `#`.
 fn uncomment(text: &str) -> String {

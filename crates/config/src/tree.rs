@@ -2,57 +2,55 @@
 
 use std::collections::BTreeMap;
 
-use flowswap_engine::is_hidden;
 use serde_json::{Map, Number, Value};
 use toml::de::{DeTable, DeValue};
 
-use super::{diagnostic::Diagnostic, source::Location};
-use crate::display::text::hidden_char_name;
+use crate::{diagnostic::Diagnostic, hidden::refuse_hidden, location::Location};
 
 /// A value and its place.
 #[derive(Clone)]
-pub(super) struct Node {
-    pub(super) shape: Shape,
-    pub(super) at: Location,
+pub(crate) struct Node {
+    pub(crate) shape: Shape,
+    pub(crate) at: Location,
 }
 
 /// The content of a value.
 #[derive(Clone)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     Scalar(Value),
     List(Vec<Node>),
     Table(Table),
 }
 
 /// A table; its entries are ordered by key, as JSON objects are.
-pub(super) type Table = BTreeMap<String, Entry>;
+pub(crate) type Table = BTreeMap<String, Entry>;
 
 /// A key with its place, and its value.
 #[derive(Clone)]
-pub(super) struct Entry {
-    pub(super) key_at: Location,
-    pub(super) node: Node,
+pub(crate) struct Entry {
+    pub(crate) key_at: Location,
+    pub(crate) node: Node,
 }
 
 impl Node {
-    pub(super) fn text(text: impl Into<String>, at: Location) -> Self {
+    pub(crate) fn text(text: impl Into<String>, at: Location) -> Self {
         Self { shape: Shape::Scalar(Value::String(text.into())), at }
     }
 
-    pub(super) fn as_text(&self) -> Option<&str> {
+    pub(crate) fn as_text(&self) -> Option<&str> {
         if let Shape::Scalar(Value::String(text)) = &self.shape { Some(text) } else { None }
     }
 
-    pub(super) fn as_table(&self) -> Option<&Table> {
+    pub(crate) fn as_table(&self) -> Option<&Table> {
         if let Shape::Table(table) = &self.shape { Some(table) } else { None }
     }
 
-    pub(super) fn as_list(&self) -> Option<&[Self]> {
+    pub(crate) fn as_list(&self) -> Option<&[Self]> {
         if let Shape::List(items) = &self.shape { Some(items) } else { None }
     }
 
     /// The scalar as text without quotes.
-    pub(super) fn as_plain_text(&self) -> Option<String> {
+    pub(crate) fn as_plain_text(&self) -> Option<String> {
         match &self.shape {
             Shape::Scalar(Value::String(text)) => Some(text.clone()),
             Shape::Scalar(other) => Some(other.to_string()),
@@ -61,7 +59,7 @@ impl Node {
     }
 
     /// The type of the value with an article, for messages.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match &self.shape {
             Shape::Scalar(Value::String(_)) => "a string",
             Shape::Scalar(Value::Bool(_)) => "a boolean",
@@ -71,7 +69,7 @@ impl Node {
         }
     }
 
-    pub(super) fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         match &self.shape {
             Shape::Scalar(value) => value.clone(),
             Shape::List(items) => items.iter().map(Self::to_json).collect(),
@@ -81,26 +79,18 @@ impl Node {
 }
 
 /// The table as a JSON object.
-pub(super) fn to_json(table: &Table) -> Map<String, Value> {
+pub(crate) fn to_json(table: &Table) -> Map<String, Value> {
     table.iter().map(|(key, entry)| (key.clone(), entry.node.to_json())).collect()
 }
 
-/// Refuses a text with a character that is invisible or controls a terminal. The error gives the character's name, because
-/// the character cannot be shown, and does not repeat the text, because the text may be a secret.
-pub(super) fn refuse_hidden(what: &str, text: &str, allowed: &[char]) -> Option<Diagnostic> {
-    let hidden = text.chars().find(|c| is_hidden(*c) && !allowed.contains(c))?;
-    let error = Diagnostic::new(format!("{what} contains {}", hidden_char_name(hidden)));
-    Some(error.help("remove the character; it may have been copied along with the text"))
-}
-
 /// Turns TOML into nodes, and reports values that JSON cannot hold.
-pub(super) struct TreeBuilder<'a> {
-    pub(super) source: usize,
-    pub(super) errors: &'a mut Vec<Diagnostic>,
+pub(crate) struct TreeBuilder<'a> {
+    pub(crate) source: usize,
+    pub(crate) errors: &'a mut Vec<Diagnostic>,
 }
 
 impl TreeBuilder<'_> {
-    pub(super) fn build(&mut self, table: &DeTable<'_>) -> Table {
+    pub(crate) fn build(&mut self, table: &DeTable<'_>) -> Table {
         let mut built = Table::new();
         for (key, value) in table {
             let key_at = Location::new(self.source, key.span());

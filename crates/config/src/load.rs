@@ -1,82 +1,21 @@
-//! Reads the configuration, `migrate.toml` and its inventories, into a [`Config`].
-//!
-//! Entry point: [`load`]. It reads everything and reports all errors together, so a person fixes a file once. It contacts
-//! nothing and fetches no secret; the code that needs a secret resolves its [`SecretRef`].
+//! Reads the file and its inventories, from the text to the tenants.
 
-mod diagnostic;
-mod draft;
-mod inventory;
-mod mask;
-mod plugin_keys;
-mod program;
-mod reader;
-mod reference;
-mod row;
-mod secret;
-mod settings;
-mod side;
-mod source;
-mod suggest;
-mod syntax;
-mod template;
-mod tenants;
-#[cfg(test)]
-mod tests;
-mod text;
-mod tree;
-
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use toml::de::DeTable;
 
-pub(crate) use self::{
-    diagnostic::ConfigErrors,
-    secret::SecretRef,
-    settings::{Network, PluginEntry, RunLimits},
-    side::SideConfig,
-    source::Sources,
-};
-use self::{
-    diagnostic::Diagnostic,
+use crate::{
+    diagnostic::{ConfigErrors, Diagnostic},
+    mask,
+    model::{Config, TenantConfig},
     reader::Reader,
-    suggest::suggest,
+    source::Sources,
+    syntax, text,
     tree::{Table, TreeBuilder},
 };
 
-/// A configuration with all of its inventories.
-#[derive(Debug)]
-pub(crate) struct Config {
-    /// The folder of the journal and of the secrets.
-    pub(crate) state: PathBuf,
-    /// The age identity that opens the secrets.
-    pub(crate) identity: PathBuf,
-    /// Opens the identity if the identity itself is encrypted.
-    pub(crate) passphrase: Option<SecretRef>,
-    pub(crate) network: Network,
-    pub(crate) run: RunLimits,
-    pub(crate) plugins: BTreeMap<String, PluginEntry>,
-    /// The tenants of the file, then those of its inventories, in the order in which they were written.
-    pub(crate) tenants: Vec<TenantConfig>,
-    /// For later errors that point at a place in the configuration.
-    pub(crate) sources: Sources,
-}
-
-/// A tenant with the defaults merged in.
-#[derive(Debug)]
-pub(crate) struct TenantConfig {
-    pub(crate) name: String,
-    pub(crate) app_data: bool,
-    /// The operator who is asked to carry out run sheets; any operator may if this is absent.
-    pub(crate) owner: Option<String>,
-    pub(crate) provider: SideConfig,
-    pub(crate) directory: SideConfig,
-}
-
-/// Reads a configuration with its inventories.
-pub(crate) fn load(path: &Path) -> Result<Config, ConfigErrors> {
+/// Reads a configuration with its inventories. Fails with all errors that they have.
+pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
     let mut reader = Reader { dir, sources: Sources::default(), errors: vec![] };
     let config = match reader.read_root(path) {

@@ -1,7 +1,8 @@
 //! The small parts: templates, suggestions, masks.
 
-use crate::config::{
-    mask::{is_secret_key, is_variable_name, mask_lines, mask_span},
+use crate::{
+    mask::{is_secret_key, is_variable_name, mask_lines},
+    source::mask_span,
     suggest::suggest,
     template::{Fields, fill, parse},
 };

@@ -9,12 +9,12 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{FLEET, Folder, accept};
-use crate::config::{Config, SecretRef, load};
+use crate::{Config, SecretRef, load};
 
 /// The tenants of a configuration, as their plugins receive them.
 fn show(config: &Config) -> Value {
     let tenants = config.tenants.iter().map(|tenant| {
-        let side = |side: &crate::config::SideConfig| {
+        let side = |side: &crate::SideConfig| {
             let secrets: Vec<_> = side.secrets.iter().map(|(key, secret)| format!("{key}: {secret:?}")).collect();
             json!({ "plugin": side.plugin, "table": side.table, "secrets": secrets })
         };

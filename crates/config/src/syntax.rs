@@ -2,10 +2,10 @@
 
 use toml::de::Error;
 
-use super::{diagnostic::Diagnostic, source::Location};
+use crate::{diagnostic::Diagnostic, location::Location};
 
 /// The error with its place in `text`.
-pub(super) fn describe(error: &Error, source: usize, text: &str) -> Diagnostic {
+pub(crate) fn describe(error: &Error, source: usize, text: &str) -> Diagnostic {
     let span = error.span().unwrap_or(0..0);
     let at = Location::new(source, span.clone());
     let (what, expected) = error.message().split_once(", expected ").unwrap_or((error.message(), ""));

@@ -1,4 +1,8 @@
-//! References to secrets, and how to fetch the secret. A configuration never holds the secret itself.
+//! Fetches the secrets that a configuration refers to, from the environment, a file, or a program.
+
+mod program;
+#[cfg(test)]
+mod tests;
 
 use std::{
     env, fs,
@@ -7,29 +11,19 @@ use std::{
     process::Command,
 };
 
+use flowswap_config::SecretRef;
 use flowswap_engine::Secret;
 
-use super::program::{self, ProgramResult, WAIT_LIMITS, WaitLimits};
+use self::program::{ProgramResult, WAIT_LIMITS, WaitLimits};
 
 /// The longest secret. A longer one is a mistake in the reference, and a device such as `/dev/zero` never ends.
 const MAX_SECRET: u64 = 64 * 1024;
 /// How many characters of a failed program's stderr an error shows.
 const MAX_ERROR_TEXT: usize = 500;
 
-/// Where a secret is stored.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum SecretRef {
-    /// An environment variable.
-    Env(String),
-    /// A file that only its owner (and group) can read.
-    File(PathBuf),
-    /// A program and its arguments, run without a shell; its stdout is the secret.
-    Command(Vec<String>),
-}
-
 /// Why a secret cannot be fetched. No variant carries the bytes that were read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SecretRefError {
+pub(crate) enum FetchError {
     #[error("the environment variable `{0}` is not set")]
     EnvUnset(String),
     #[error("failed to read the secret file `{}`", path.display())]
@@ -53,75 +47,64 @@ pub(crate) enum SecretRefError {
     )]
     TimedOut { program: String, seconds: u64 },
     #[error("{0} gave an empty secret")]
-    Empty(SecretSource),
+    Empty(String),
     #[error("{0} gave more than {MAX_SECRET} bytes; no secret is that long")]
-    TooLong(SecretSource),
+    TooLong(String),
     #[error("{0} gave data that is not UTF-8 text")]
-    NotText(SecretSource),
+    NotText(String),
 }
 
-impl SecretRef {
-    /// Fetches the secret, without one line break at its end.
-    pub(crate) fn resolve(&self) -> Result<Secret, SecretRefError> {
-        self.resolve_with_limits(WAIT_LIMITS)
-    }
+/// Fetches a secret, without one line break at its end.
+pub(crate) fn fetch_secret(reference: &SecretRef) -> Result<Secret, FetchError> {
+    fetch_within(reference, WAIT_LIMITS)
+}
 
-    /// Does the same with other limits for a program.
-    pub(super) fn resolve_with_limits(&self, limits: WaitLimits) -> Result<Secret, SecretRefError> {
-        let bytes = match self {
-            Self::Env(name) => match env::var_os(name) {
-                Some(value) => value.into_encoded_bytes(),
-                None => return Err(SecretRefError::EnvUnset(name.clone())),
-            },
-            Self::File(path) => read_file(path)?,
-            Self::Command(argv) => run(argv, limits)?,
-        };
-        self.accept(bytes)
-    }
+/// Does the same with other limits for a program.
+fn fetch_within(reference: &SecretRef, limits: WaitLimits) -> Result<Secret, FetchError> {
+    let bytes = match reference {
+        SecretRef::Env(name) => match env::var_os(name) {
+            Some(value) => value.into_encoded_bytes(),
+            None => return Err(FetchError::EnvUnset(name.clone())),
+        },
+        SecretRef::File(path) => read_file(path)?,
+        SecretRef::Command(argv) => run(argv, limits)?,
+    };
+    accept(reference, bytes)
+}
 
-    fn accept(&self, bytes: Vec<u8>) -> Result<Secret, SecretRefError> {
-        if bytes.len() as u64 > MAX_SECRET {
-            return Err(SecretRefError::TooLong(self.describe()));
-        }
-        // The conversion error contains the bytes, so it must be dropped.
-        let mut text = String::from_utf8(bytes).map_err(|_| SecretRefError::NotText(self.describe()))?;
-        if text.ends_with('\n') {
+fn accept(reference: &SecretRef, bytes: Vec<u8>) -> Result<Secret, FetchError> {
+    if bytes.len() as u64 > MAX_SECRET {
+        return Err(FetchError::TooLong(describe(reference)));
+    }
+    // The conversion error contains the bytes, so it must be dropped.
+    let mut text = String::from_utf8(bytes).map_err(|_| FetchError::NotText(describe(reference)))?;
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
             text.pop();
-            if text.ends_with('\r') {
-                text.pop();
-            }
         }
-        if text.trim().is_empty() {
-            return Err(SecretRefError::Empty(self.describe()));
-        }
-        Ok(Secret::new(text))
     }
+    if text.trim().is_empty() {
+        return Err(FetchError::Empty(describe(reference)));
+    }
+    Ok(Secret::new(text))
+}
 
-    fn describe(&self) -> SecretSource {
-        SecretSource(match self {
-            Self::Env(name) => format!("the environment variable `{name}`"),
-            Self::File(path) => format!("the secret file `{}`", path.display()),
-            Self::Command(argv) => format!("`{}`", program_name(argv)),
-        })
+/// What the reference refers to, for a message.
+fn describe(reference: &SecretRef) -> String {
+    match reference {
+        SecretRef::Env(name) => format!("the environment variable `{name}`"),
+        SecretRef::File(path) => format!("the secret file `{}`", path.display()),
+        SecretRef::Command(argv) => format!("`{}`", program_name(argv)),
     }
 }
 
-/// What a [`SecretRef`] refers to, as text for a message.
-#[derive(Debug)]
-pub(crate) struct SecretSource(String);
-
-impl std::fmt::Display for SecretSource {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-fn read_file(path: &PathBuf) -> Result<Vec<u8>, SecretRefError> {
-    let fail = |source| SecretRefError::File { path: path.clone(), source };
+fn read_file(path: &PathBuf) -> Result<Vec<u8>, FetchError> {
+    let fail = |source| FetchError::File { path: path.clone(), source };
     let file = fs::File::open(path).map_err(fail)?;
     let metadata = file.metadata().map_err(fail)?;
     if is_world_readable(&metadata) {
-        return Err(SecretRefError::WorldReadable { path: path.clone() });
+        return Err(FetchError::WorldReadable { path: path.clone() });
     }
     // Reserves the full size at once: a growing buffer would leave copies in freed memory.
     let mut bytes = Vec::with_capacity(metadata.len().min(MAX_SECRET) as usize + 1);
@@ -140,19 +123,19 @@ fn is_world_readable(_: &fs::Metadata) -> bool {
     false
 }
 
-fn run(argv: &[String], limits: WaitLimits) -> Result<Vec<u8>, SecretRefError> {
+fn run(argv: &[String], limits: WaitLimits) -> Result<Vec<u8>, FetchError> {
     let program = program_name(argv);
     let mut command = Command::new(&program);
     command.args(argv.iter().skip(1));
     let result = program::run(command, &program, MAX_SECRET, limits);
-    match result.map_err(|source| SecretRefError::Spawn { program: program.clone(), source })? {
+    match result.map_err(|source| FetchError::Spawn { program: program.clone(), source })? {
         ProgramResult::Exited { status, stdout, .. } if status.success() => Ok(stdout),
         // `accept` refuses it as too long.
         ProgramResult::TooMuchOutput(stdout) => Ok(stdout),
         ProgramResult::Exited { status, stdout, stderr } => {
-            Err(SecretRefError::Failed { error_text: summarize_stderr(&stderr, &stdout), program, status })
+            Err(FetchError::Failed { error_text: summarize_stderr(&stderr, &stdout), program, status })
         }
-        ProgramResult::TimedOut => Err(SecretRefError::TimedOut { program, seconds: limits.kill_after.as_secs() }),
+        ProgramResult::TimedOut => Err(FetchError::TimedOut { program, seconds: limits.kill_after.as_secs() }),
     }
 }
 

@@ -1,0 +1,36 @@
+//! Reads the configuration, `migrate.toml` and its inventories, into a [`Config`].
+//!
+//! Entry point: [`load`]. It reads everything and reports all errors together, so a person fixes a file once. It contacts
+//! nothing and fetches no secret: a [`SecretRef`] only says where the secret is. Once the plugins run,
+//! [`Config::check_plugin_keys`] compares the tables of the tenants with the keys that the plugins declare.
+
+mod diagnostic;
+mod draft;
+mod hidden;
+mod inventory;
+mod load;
+mod location;
+mod mask;
+mod model;
+mod plugin_keys;
+mod reader;
+mod reference;
+mod row;
+mod settings;
+mod side;
+mod source;
+mod suggest;
+mod syntax;
+mod template;
+mod tenants;
+#[cfg(test)]
+mod tests;
+mod text;
+mod tree;
+
+pub use diagnostic::ConfigErrors;
+pub use load::load;
+pub use model::{Config, TenantConfig};
+pub use reference::SecretRef;
+pub use settings::{Network, PluginEntry, RunLimits};
+pub use side::SideConfig;

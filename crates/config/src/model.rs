@@ -1,0 +1,46 @@
+//! What a configuration says, once it is read and found to be correct.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use crate::{
+    reference::SecretRef,
+    settings::{Network, PluginEntry, RunLimits},
+    side::SideConfig,
+    source::Sources,
+};
+
+/// A configuration with all of its inventories.
+#[derive(Debug)]
+pub struct Config {
+    /// The folder of the journal and of the secrets.
+    pub state: PathBuf,
+    /// The age identity that opens the secrets.
+    pub identity: PathBuf,
+    /// Opens the identity if the identity itself is encrypted.
+    pub passphrase: Option<SecretRef>,
+    /// How to reach orgs and directories.
+    pub network: Network,
+    /// The limits of a run.
+    pub run: RunLimits,
+    /// The libraries of plugins, by the names of the plugins.
+    pub plugins: BTreeMap<String, PluginEntry>,
+    /// The tenants of the file, then those of its inventories, in the order in which they were written.
+    pub tenants: Vec<TenantConfig>,
+    /// For later errors that point at a place in the configuration.
+    pub(crate) sources: Sources,
+}
+
+/// A tenant with the defaults merged in.
+#[derive(Debug)]
+pub struct TenantConfig {
+    /// In lower case, and unique.
+    pub name: String,
+    /// Whether the directory collects enterprise applications.
+    pub app_data: bool,
+    /// The operator who is asked to carry out run sheets; any operator may if this is absent.
+    pub owner: Option<String>,
+    /// The org that issues the credentials.
+    pub provider: SideConfig,
+    /// The directory that uses them.
+    pub directory: SideConfig,
+}
