@@ -3,12 +3,12 @@
 use flowswap_contract::{
     Auth, Body, Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, HttpAsk, Intent, sdk::Host, sdk::encode,
 };
+use jiff::{Timestamp, fmt::rfc2822};
 use serde_json::Value;
 
 use crate::{
     config::{Config, Gone, Operation},
     template::Bindings,
-    time::Timestamp,
 };
 
 /// The connection of one call to the interface.
@@ -49,7 +49,8 @@ impl Api<'_> {
 
     /// The time of this answer by the interface's own clock (RFC 9110, `Date`), to the second.
     pub(crate) fn date_of(answer: &HttpAnswer) -> Option<Timestamp> {
-        answer.header("date").and_then(Timestamp::parse_http_date)
+        let date = rfc2822::parse(answer.header("date")?).ok()?;
+        Some(date.timestamp())
     }
 
     /// Evidence from an answer, with the id of its request.

@@ -3,6 +3,7 @@
 use flowswap_contract::{
     Counts, Error, ErrorKind, EvidenceResult, Flow, HttpAnswer, Intent, StepParams, TestReply, Values,
 };
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
@@ -11,8 +12,8 @@ use crate::{
     fields::Directory,
     plan::ConfirmPayload,
     read_payload,
+    shown_time::ShownTime,
     template::{Bindings, Variable},
-    time::{ShownTime, Timestamp},
 };
 
 /// How many users may be missing, per mille: people leave while a migration runs.
@@ -44,7 +45,7 @@ pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<TestRe
     let swapped_at = read_swapped_at(params)?;
     let (shown, answer) = read_status(api, &payload.id).await?;
     let healthy = is_healthy(api.config, shown.status.as_deref());
-    let first_seen = params.outputs.get(FIRST_SEEN).and_then(Value::as_str).and_then(Timestamp::parse);
+    let first_seen = params.outputs.get(FIRST_SEEN).and_then(Value::as_str).and_then(|text| text.parse().ok());
     // Only times of one clock are compared. If the swap has no time, a sync must follow the one that the first check saw.
     let (after, since) = match (swapped_at, first_seen) {
         (Some(swapped_at), _) => (Some(swapped_at), "the swap"),
@@ -66,7 +67,7 @@ fn read_swapped_at(params: &StepParams) -> Result<Option<Timestamp>, Error> {
     }
     let text = params.input("swapped_at")?;
     let wrong = || Error::new(ErrorKind::Protocol, format!("`swapped_at` is not an RFC 3339 time: {text}"));
-    Timestamp::parse(text).map(Some).ok_or_else(wrong)
+    text.parse().map(Some).map_err(|_| wrong())
 }
 
 async fn read_status(api: &Api<'_>, id: &str) -> Result<(Directory, HttpAnswer), Error> {
@@ -197,11 +198,11 @@ mod tests {
     const SWAPPED: &str = "2026-01-01T12:00:00.5Z";
 
     fn at(text: &str) -> Option<ShownTime> {
-        Some(Timestamp::parse(text).map_or(ShownTime::Unreadable(text.to_owned()), ShownTime::At))
+        ShownTime::read(&json!(text))
     }
 
     fn since_swap() -> Since {
-        Since { after: Timestamp::parse(SWAPPED), event: "the swap" }
+        Since { after: SWAPPED.parse().ok(), event: "the swap" }
     }
 
     fn good() -> Directory {

@@ -5,11 +5,7 @@ use std::collections::BTreeMap;
 use flowswap_contract::{Counts, Error, ErrorKind, Flow};
 use serde_json::Value;
 
-use crate::{
-    config::Config,
-    table::Table,
-    time::{ShownTime, Timestamp},
-};
+use crate::{config::Config, shown_time::ShownTime, table::Table};
 
 /// The fields that a description can point at.
 const NAMES: [&str; 13] = [
@@ -111,13 +107,7 @@ impl Fields {
 
     /// Keeps a text or number that is not a time as it is: an empty column would hide it.
     fn time(&self, answer: &Value, name: &str) -> Result<Option<ShownTime>, Error> {
-        self.get(answer, name, "a time (RFC 3339, or seconds since 1970)", |value| {
-            let (time, raw) = match value {
-                Value::String(text) => (Timestamp::parse(text), text.clone()),
-                other => (Timestamp::from_number(other.as_f64()?), other.to_string()),
-            };
-            Some(time.map_or(ShownTime::Unreadable(raw), ShownTime::At))
-        })
+        self.get(answer, name, "a time (RFC 3339, or seconds since 1970)", ShownTime::read)
     }
 
     /// An absent value and a null mean the same: the directory does not show the field.

@@ -9,11 +9,11 @@ mod confirm;
 mod detect;
 mod fields;
 mod plan;
+mod shown_time;
 mod swap;
 mod table;
 mod template;
 mod test_connection;
-mod time;
 
 use flowswap_contract::{
     ApplyReply, ConfigKey, Error, ErrorKind, Inventory, ObserveReply, Open, PROTOCOL, Phase, PlanParams, PluginHello,

@@ -3,6 +3,7 @@
 use flowswap_contract::{
     ApplyReply, Error, ErrorKind, EvidenceResult, Flow, HttpAnswer, Intent, ObserveReply, Observed, StepParams, Values,
 };
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
@@ -11,9 +12,9 @@ use crate::{
     fields::Directory,
     plan::{ConnectionPayload, instruct_person},
     read_payload,
+    shown_time::ShownTime,
     template::{Bindings, Variable},
     test_connection::{Receipt, bind_credentials},
-    time::{ShownTime, Timestamp},
 };
 
 /// Submits the credentials, unless the directory has them already.
@@ -189,7 +190,9 @@ fn date_swap(before: &Directory, answer: &HttpAnswer) -> Values {
 /// does not count, nor any sync in the same second as the answer.
 fn date_found_swap(shown: &Directory, answer: &HttpAnswer) -> Values {
     let last = shown.last_success.as_ref().and_then(ShownTime::at);
-    swapped_at(Api::date_of(answer).map(Timestamp::end_of_second).map(|end| last.map_or(end, |last| last.max(end))))
+    // A `Date` has no fraction, so the answer may be from any point of its second.
+    let end = Api::date_of(answer).and_then(|date| date.checked_add(SignedDuration::from_secs(1)).ok());
+    swapped_at(end.map(|end| last.map_or(end, |last| last.max(end))))
 }
 
 fn swapped_at(time: Option<Timestamp>) -> Values {
