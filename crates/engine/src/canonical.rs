@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use base16ct::lower::encode_string as hex;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -11,7 +12,7 @@ use crate::hidden::escape_json;
 /// SHA-256 of the value's canonical JSON, hexadecimal.
 pub(crate) fn digest(value: &impl Serialize) -> Result<String, serde_json::Error> {
     let canonical = serde_json::to_vec(&sort(serde_json::to_value(value)?))?;
-    Ok(Sha256::digest(canonical).iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&Sha256::digest(canonical)))
 }
 
 /// The value as indented JSON with sorted keys and a final line break. Hidden characters are escaped, so a terminal shows

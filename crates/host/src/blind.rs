@@ -1,5 +1,6 @@
 //! Replaces personal data by keyed hashes. A plugin can compare people without knowing who they are. Pure.
 
+use base16ct::lower::encode_string as hex;
 use flowswap_contract::Blind;
 use flowswap_engine::Secret;
 use hmac::{Hmac, Mac};
@@ -48,7 +49,7 @@ fn hash(text: &str, key: &Secret) -> String {
     // Cannot fail: RFC 2104 accepts keys of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()) else { return String::new() };
     mac.update(text.trim().to_lowercase().as_bytes());
-    let mut digits = crate::request::hex(&mac.finalize().into_bytes());
+    let mut digits = hex(&mac.finalize().into_bytes());
     digits.truncate(Blind::DIGITS);
     digits
 }

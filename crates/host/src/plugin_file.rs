@@ -8,10 +8,9 @@ use std::{
     sync::Arc,
 };
 
+use base16ct::lower::encode_string as hex;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-
-use crate::request::hex;
 
 /// A library that passed its checks. It holds the bytes, so that every process loads exactly what was hashed.
 #[derive(Clone)]

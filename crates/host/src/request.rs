@@ -1,5 +1,6 @@
 //! Makes one request, in this order: guard, splice, journal, send, capture, journal, answer.
 
+use base16ct::lower::encode_string as hex;
 use bytes::Bytes;
 use flowswap_contract::{Blind, Body, Capture, Custody, Error, ErrorKind, Handle, HttpAnswer, HttpAsk, Intent};
 use flowswap_engine::{Entry, Event, Mode, RequestOutcome, Secret, intent_token};
@@ -261,11 +262,6 @@ fn durable(captures: &[Capture]) -> impl Iterator<Item = &Capture> {
 fn digest(body: &Body) -> String {
     let bytes = serde_json::to_vec(body).unwrap_or_default();
     hex(&Sha256::digest(bytes))
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

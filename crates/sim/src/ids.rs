@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 const BASE62: &[u8; 62] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
@@ -40,8 +41,8 @@ impl Mint {
 
     /// An id in the form of a UUID, like the id of a directory.
     pub(crate) fn uuid(&mut self) -> String {
-        let hex: String = self.bytes("uuid")[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-        [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+        let bytes = self.bytes("uuid");
+        Uuid::from_bytes(std::array::from_fn(|i| bytes[i])).to_string()
     }
 
     /// A number below `bound`.

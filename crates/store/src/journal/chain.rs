@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use base16ct::lower::encode_string as hex;
 use sha2::{Digest, Sha256};
 
 /// The hash of a record.
@@ -21,7 +22,7 @@ impl Hash {
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
 }
 

@@ -4,6 +4,7 @@
 //! case is escaped as well, because some file systems treat `A` and `a` as the same. A name that would be too long is
 //! replaced by its hash, and a small file beside the secret contains the handle.
 
+use base16ct::lower::encode_string as hex;
 use flowswap_engine::Handle;
 use sha2::{Digest, Sha256};
 
@@ -79,5 +80,5 @@ fn unescape(escaped: &str) -> Option<String> {
 }
 
 fn hash(text: &str) -> String {
-    Sha256::digest(text).iter().fold(HASHED.to_string(), |name, byte| name + &format!("{byte:02x}"))
+    format!("{HASHED}{}", hex(&Sha256::digest(text)))
 }
