@@ -7,6 +7,7 @@ use bytes::Bytes;
 use flowswap_contract::{Auth, Body, Error, ErrorKind, Handle, HttpAsk, Intent};
 use flowswap_engine::Secret;
 use http::HeaderValue;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
 
 /// The parts of a request that can hold secrets.
@@ -51,15 +52,7 @@ pub(crate) fn splice(ask: &HttpAsk, secrets: &BTreeMap<Handle, Secret>) -> Resul
 
 /// The encoding of `application/x-www-form-urlencoded` (URL Standard §5.2).
 pub(crate) fn form_encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => encoded.push(byte.into()),
-            b' ' => encoded.push('+'),
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 fn authorize(auth: &Auth, intent: Intent, secrets: &BTreeMap<Handle, Secret>) -> Result<HeaderValue, Error> {
@@ -95,13 +88,9 @@ fn authorize(auth: &Auth, intent: Intent, secrets: &BTreeMap<Handle, Secret>) ->
 /// and secret are encoded, but some servers do not decode them. Characters that both kinds of server read in the same way
 /// stay as they are, such as the `@` in the id of a service account.
 pub(crate) fn encode_sparingly(text: &str) -> String {
-    let is_same = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'%' | b'+' | b':');
-    let encode = |c: char| {
-        let mut bytes = [0; 4];
-        let text = c.encode_utf8(&mut bytes);
-        if text.bytes().all(is_same) { text.to_owned() } else { form_encode(text) }
-    };
-    text.chars().map(encode).collect()
+    const CHANGED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'+').add(b':');
+    // In a form, a space is a plus.
+    utf8_percent_encode(text, CHANGED).to_string().replace("%20", "+")
 }
 
 fn basic(pair: &str) -> String {
@@ -121,16 +110,16 @@ fn fill(place: &mut Value, secrets: &BTreeMap<Handle, Secret>) -> Result<(), Err
 }
 
 fn form(fields: &[(String, Value)], secrets: &BTreeMap<Handle, Secret>) -> Result<String, Error> {
-    let mut pairs = Vec::with_capacity(fields.len());
+    let mut body = form_urlencoded::Serializer::new(String::new());
     for (name, field) in fields {
         let text = match (Handle::from_value(field), field) {
             (Some(handle), _) => value(&handle, secrets)?,
             (None, Value::String(text)) => text,
             _ => return Err(malformed(&format!("the form field `{name}` is neither a string nor a handle"))),
         };
-        pairs.push(format!("{}={}", form_encode(name), form_encode(text)));
+        body.append_pair(name, text);
     }
-    Ok(pairs.join("&"))
+    Ok(body.finish())
 }
 
 fn value<'a>(handle: &Handle, secrets: &'a BTreeMap<Handle, Secret>) -> Result<&'a str, Error> {

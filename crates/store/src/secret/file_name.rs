@@ -4,8 +4,11 @@
 //! case is escaped as well, because some file systems treat `A` and `a` as the same. A name that would be too long is
 //! replaced by its hash, and a small file beside the secret contains the handle.
 
+use std::borrow::Cow;
+
 use base16ct::lower::encode_string as hex;
 use flowswap_engine::Handle;
+use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 
 /// The suffix of the file that contains a secret.
@@ -65,18 +68,7 @@ fn unescape(escaped: &str) -> Option<String> {
     if escaped == EMPTY {
         return Some(String::new());
     }
-    let mut bytes = Vec::new();
-    let mut rest = escaped.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let digits = [rest.next()?, rest.next()?];
-                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
-            }
-            plain => plain,
-        });
-    }
-    String::from_utf8(bytes).ok()
+    percent_decode_str(escaped).decode_utf8().ok().map(Cow::into_owned)
 }
 
 fn hash(text: &str) -> String {
