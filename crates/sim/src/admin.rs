@@ -7,9 +7,10 @@ use serde_json::json;
 
 use crate::faults::Fault;
 use crate::gateway::{Refused, schedule};
+use crate::lock::lock;
 use crate::message::{Reply, Request};
 use crate::mutation::{self, Mutation};
-use crate::state::{State, lock};
+use crate::state::State;
 use crate::world::{snapshot, view};
 
 /// The body of POST /faults: one fault or several.

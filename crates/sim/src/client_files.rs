@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::to_rfc3339;
 use crate::config::{CIE_API_HOST, CIE_AUTH_HOST, Interface};
-use crate::gateway::model::Flow;
-use crate::{Sim, SimTenant};
+use crate::directory::Flow;
+use crate::sim::Sim;
+use crate::tenant::SimTenant;
 
 /// How to reach a running simulator: the content of [`Running::FILE`].
 #[derive(Debug, Serialize, Deserialize)]

@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::beliefs::Belief;
-use crate::world::scenario::Scenario;
+use crate::okta::token;
+use crate::scenario::Scenario;
 
 /// How often real directories synchronize by themselves. Cloud Identity Engine collects changes every five minutes (PAN,
 /// "Configure Okta Directory").
@@ -25,23 +26,6 @@ pub const CONSOLE_HOST: &str = "console.cie.test";
 pub const ADMIN_HOST: &str = "admin.sim.test";
 /// The suffix after the tenant's name in the host name of its org.
 pub const OKTA_SUFFIX: &str = ".okta.test";
-
-/// The OIN `type` keys of the two integrations, as this simulator's orgs know them.
-///
-/// No public source has the real keys, and the names do not determine them (Okta's own recording shows
-/// `anzennaapiservice` for "Anzenna"). So these are made up, and a client must be configured with them or learn them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct VariantTypes {
-    /// Users, groups, authorization servers, and logs.
-    pub plain: &'static str,
-    /// The same, and apps.
-    pub application_enabled: &'static str,
-}
-
-impl VariantTypes {
-    /// The keys that every simulated org uses.
-    pub const SIMULATED: Self = Self { plain: "panw_cie_sim", application_enabled: "panw_cie_apps_sim" };
-}
 
 /// How a client reaches the directories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +108,7 @@ impl Default for SimConfig {
             sync_interval: Duration::from_millis(250),
             scheduled_sync: None,
             cached_tokens: false,
-            token_lifetime: crate::okta::token::LIFETIME,
+            token_lifetime: token::LIFETIME,
             log_delay: Duration::ZERO,
             population: None,
             interface: Interface::Rest,

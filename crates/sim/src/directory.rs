@@ -1,11 +1,10 @@
-//! A directory and its connection, as the gateway stores them.
+//! A directory and its connection, as the world stores them.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::sync::Access;
 use crate::clock::{shift, to_rfc3339};
 use crate::ids::Mint;
 use crate::okta::token::REFRESH_LIFETIME;
@@ -77,6 +76,15 @@ impl Connection {
     pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
         self.expires().is_some_and(|end| end <= now)
     }
+}
+
+/// The access that a directory got from its org.
+#[derive(Clone, Debug)]
+pub(crate) enum Access {
+    /// A service client's token.
+    Token(String),
+    /// The scopes of a token of the authorization-code flow. The token itself has no value here.
+    Scopes(Vec<String>),
 }
 
 /// The results of the syncs.

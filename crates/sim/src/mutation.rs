@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::gateway::model::Flow;
+use crate::directory::Flow;
 use crate::gateway::{schedule, sync};
 use crate::okta::logs;
 use crate::okta::model::{Org, Status};

@@ -1,6 +1,5 @@
 //! Handles a request: reads all of it, routes it by host, applies a fault, carries it out, and records it.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,27 +17,17 @@ use crate::clock::{shift, to_http_date};
 use crate::config::{ADMIN_HOST, CIE_API_HOST, CIE_AUTH_HOST, CONSOLE_HOST, GATEWAY_HOST};
 use crate::faults::FaultKind;
 use crate::gateway::schedule;
+use crate::lock::lock;
 use crate::message::{Reply, Request};
 use crate::okta::refusal::Refusal;
 use crate::okta::{self, limits};
-use crate::state::{State, lock};
+use crate::state::State;
 use crate::traffic::Exchange;
-use crate::wire::WireBody;
-use crate::{admin, cie, console, false_beliefs, gateway, script};
+use crate::wire::{ConnectionClosed, WireBody};
+use crate::{admin, cie, console, falsify, gateway, script};
 
 /// The maximum size of a request body. No request here needs more.
 const MAX_BODY: usize = 1 << 20;
-
-/// The connection is closed without an answer, because of a fault or because the request could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the connection was closed without an answer")]
-pub struct ConnectionClosed;
-
-impl From<Infallible> for ConnectionClosed {
-    fn from(never: Infallible) -> Self {
-        match never {}
-    }
-}
 
 /// The whole simulator as a `tower` service, for use without a socket. An in-process request names its host in the
 /// `Host` header or in its URI. It needs a `Content-Length` where a client on the wire needs one.
@@ -202,9 +191,9 @@ async fn answer(state: &State, request: &Request) -> Option<Outcome> {
 
 fn carry_out(state: &State, host: &str, request: &Request) -> Reply {
     schedule::catch_up(state);
-    false_beliefs::count_skewed_clock(state, host);
-    let reply = false_beliefs::replace_answer(state, host, request).unwrap_or_else(|| dispatch(state, host, request));
-    false_beliefs::tamper(state, host, request, reply)
+    falsify::count_skewed_clock(state, host);
+    let reply = falsify::replace_answer(state, host, request).unwrap_or_else(|| dispatch(state, host, request));
+    falsify::tamper(state, host, request, reply)
 }
 
 fn dispatch(state: &State, host: &str, request: &Request) -> Reply {
@@ -255,7 +244,7 @@ fn refuse_with(request: &Request, status: u16) -> Reply {
 }
 
 fn stamp(state: &State, host: &str, reply: Reply) -> Reply {
-    if false_beliefs::shows_time(state, host) {
+    if falsify::shows_time(state, host) {
         reply.with_header(header::DATE, &to_http_date(shift(state.clock.now(), state.skew_of(host))))
     } else {
         reply

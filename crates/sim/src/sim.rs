@@ -6,7 +6,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, MutexGuard};
 
 use jiff::SignedDuration;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -14,50 +13,20 @@ use tokio::task::JoinHandle;
 
 use crate::beliefs::Belief;
 use crate::clock::Clock;
-use crate::config::{CONSOLE_HOST, GATEWAY_HOST, Interface, SimConfig, VariantTypes};
+use crate::config::{CONSOLE_HOST, GATEWAY_HOST, Interface, SimConfig};
+use crate::directory::Directory;
 use crate::faults::{Fault, FaultReport};
-use crate::gateway::model::Directory;
 use crate::gateway::schedule;
+use crate::lock::lock;
 use crate::mutation::{self, Mutation};
+use crate::okta::services::VariantTypes;
 use crate::serve::{self, Port};
 use crate::service::SimService;
-use crate::state::{State, lock};
+use crate::state::State;
+use crate::tenant::{ServiceAccount, SimTenant};
 use crate::tls;
 use crate::traffic::Exchange;
-use crate::world::scenario::Scenario;
-use crate::world::{connection, snapshot, view};
-
-/// One tenant of the simulated fleet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SimTenant {
-    /// The name of the tenant and of its directory.
-    pub name: String,
-    /// The host name of its org.
-    pub domain: String,
-    /// Whether its directory collects application data.
-    pub app_data: bool,
-    /// The API token (SSWS) of its org's administrator.
-    pub admin_token: String,
-    /// The condition in which it started.
-    pub scenario: Scenario,
-    /// The id of its directory at the gateway.
-    pub directory_id: String,
-    /// The service account of its own tenant service group.
-    pub account: ServiceAccount,
-    /// The id of its second directory, if the settings request one.
-    pub neighbor_id: Option<String>,
-}
-
-/// A service account of a tenant service group. A program gets tokens with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceAccount {
-    /// Its client id, which looks like an email address.
-    pub client_id: String,
-    /// Its secret.
-    pub client_secret: String,
-    /// The id of its group, ten digits.
-    pub tsg_id: String,
-}
+use crate::world::{connection, snapshot, start, view};
 
 /// A simulator: the world, and the ports that serve it.
 #[derive(Debug)]
@@ -93,7 +62,7 @@ impl Sim {
     /// Builds a world without a port. Use [`Sim::service`] to reach it.
     pub fn in_process(config: SimConfig) -> Self {
         Self {
-            state: Arc::new(State::new(config)),
+            state: Arc::new(start::start(config)),
             addr: (Ipv4Addr::LOCALHOST, 0).into(),
             console: None,
             ca_pem: String::new(),

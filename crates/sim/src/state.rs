@@ -3,22 +3,32 @@
 //! No lock is held across an await. The lock of a directory is always taken before the lock of its org.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::beliefs::Belief;
-use crate::cie::token::Tokens;
 use crate::clock::Clock;
 use crate::config::SimConfig;
-use crate::false_beliefs::{self, FalseBeliefs};
+use crate::directory::Directory;
+use crate::false_beliefs::FalseBeliefs;
 use crate::faults::FaultBook;
-use crate::gateway::{self, model::Directory};
+use crate::lock::lock;
 use crate::message::{Reply, Request};
 use crate::okta::{self, model::Org};
-use crate::sim::{ServiceAccount, SimTenant};
+use crate::tenant::{ServiceAccount, SimTenant};
+use crate::tokens::Tokens;
 use crate::traffic::Exchange;
-use crate::world::build;
+
+/// What a new world contains.
+pub(crate) struct Contents {
+    pub(crate) orgs: Vec<Org>,
+    pub(crate) directories: Vec<Directory>,
+    pub(crate) tenants: Vec<SimTenant>,
+    pub(crate) gateway_token: String,
+    pub(crate) admin_token: String,
+    pub(crate) parent: ServiceAccount,
+}
 
 /// The whole world.
 #[derive(Debug)]
@@ -46,23 +56,19 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Builds the world that the settings describe.
-    pub(crate) fn new(mut config: SimConfig) -> Self {
-        false_beliefs::adjust_settings(&mut config);
-        let clock = config.start.map_or_else(Clock::real, Clock::starting_at);
-        let built = build::build(&config, clock.start());
+    pub(crate) fn new(config: SimConfig, clock: Clock, contents: Contents) -> Self {
         let is_alone = !config.false_beliefs.contains(&Belief::OneDirectoryPerLegacyClient);
-        let unseen = built.directories.iter().filter(|_| !is_alone).map(Directory::unseen).map(Mutex::new).collect();
-        let ids = built.directories.iter().enumerate().map(|(index, directory)| (directory.id.clone(), index));
-        let state = Self {
+        let unseen = contents.directories.iter().filter(|_| !is_alone).map(Directory::unseen).map(Mutex::new).collect();
+        let ids = contents.directories.iter().enumerate().map(|(index, directory)| (directory.id.clone(), index));
+        Self {
             directory_index: ids.collect(),
-            orgs: built.orgs.into_iter().map(|org| (org.domain.clone(), Mutex::new(org))).collect(),
-            directories: built.directories.into_iter().map(Mutex::new).collect(),
-            tenants: built.tenants,
-            gateway_token: built.gateway_token,
-            parent: built.parent,
+            orgs: contents.orgs.into_iter().map(|org| (org.domain.clone(), Mutex::new(org))).collect(),
+            directories: contents.directories.into_iter().map(Mutex::new).collect(),
+            tenants: contents.tenants,
+            gateway_token: contents.gateway_token,
+            parent: contents.parent,
             cie_tokens: Mutex::new(Tokens::new(config.seed)),
-            admin_token: built.admin_token,
+            admin_token: contents.admin_token,
             skews: Mutex::new(config.skews.clone()),
             faults: Mutex::default(),
             false_beliefs: FalseBeliefs::new(&config.false_beliefs),
@@ -70,15 +76,7 @@ impl State {
             traffic: Mutex::default(),
             config,
             clock,
-        };
-        false_beliefs::skew_clocks(&state);
-        // A directory first shows the result of a real sync.
-        for directory in &state.directories {
-            let (mut directory, start) = (lock(directory), state.clock.start());
-            gateway::sync::run(&state, &mut directory, start);
-            directory.sync.applications_at = Some(start);
         }
-        state
     }
 
     pub(crate) fn directory(&self, id: &str) -> Option<MutexGuard<'_, Directory>> {
@@ -111,9 +109,4 @@ impl State {
     pub(crate) fn ask_org(&self, request: &Request, now: Timestamp) -> Option<Reply> {
         self.org(&request.host()).map(|mut org| okta::handle(&mut org, request, now))
     }
-}
-
-/// Locks, even if a thread panicked with the lock: the objects of the simulator are always valid.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

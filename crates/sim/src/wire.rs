@@ -1,5 +1,6 @@
 //! The body of an answer that goes through a socket: complete, or ending in the middle.
 
+use std::convert::Infallible;
 use std::future::Future as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -9,7 +10,16 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
-use crate::service::ConnectionClosed;
+/// The connection is closed without an answer, because of a fault or because the request could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the connection was closed without an answer")]
+pub struct ConnectionClosed;
+
+impl From<Infallible> for ConnectionClosed {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
 
 /// A body of known length. Its second half may never come.
 pub(crate) struct WireBody {

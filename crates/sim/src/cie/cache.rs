@@ -11,12 +11,13 @@ use super::query::{Attribute, Condition, Kind, Query};
 use super::{Refused, netbios};
 use crate::clock::shift;
 use crate::config::CIE_API_HOST;
-use crate::gateway::model::Directory;
+use crate::directory::Directory;
+use crate::lock::lock;
 use crate::message::Reply;
 use crate::okta::model::Org;
 use crate::okta::reads::{family_name, group_name, login};
 use crate::population::Collected;
-use crate::state::{State, lock};
+use crate::state::State;
 
 pub(crate) fn list_users(state: &State, tsg_id: &str, body: &Value) -> Result<Reply, Refused> {
     answer(state, tsg_id, Kind::Users, body)

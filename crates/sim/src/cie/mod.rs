@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 use crate::beliefs::Belief;
 use crate::clock::shift;
 use crate::config::CIE_API_HOST;
-use crate::gateway::model::Directory;
+use crate::directory::Directory;
+use crate::lock::lock;
 use crate::message::{Reply, Request};
-use crate::state::{State, lock};
+use crate::state::State;
 
 /// A refusal of the interface.
 #[derive(Debug)]

@@ -1,37 +1,18 @@
 //! POST /oauth2/access_token: a service account gets a bearer token for one tenant service group. This is its own group,
 //! or for the parent's account a group below it (PAN, "Access tokens"). The errors are those of RFC 6749, section 5.2.
 
-use std::collections::HashMap;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, StatusCode, header};
-use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::Refused;
 use crate::encoding::parse_pairs;
-use crate::ids::Mint;
+use crate::lock::lock;
 use crate::message::{Reply, Request};
-use crate::sim::ServiceAccount;
-use crate::state::{State, lock};
-
-/// PAN, "Access tokens": 15 minutes.
-const LIFETIME: SignedDuration = SignedDuration::from_mins(15);
-
-/// The live tokens.
-#[derive(Debug)]
-pub(crate) struct Tokens {
-    mint: Mint,
-    /// The group of each token, and when it expires.
-    live: HashMap<String, (String, Timestamp)>,
-}
-
-impl Tokens {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self { mint: Mint::new(seed, "cie-tokens"), live: HashMap::new() }
-    }
-}
+use crate::state::State;
+use crate::tenant::ServiceAccount;
+use crate::tokens::LIFETIME;
 
 /// Answers one request to the token endpoint's host.
 pub(crate) fn handle(state: &State, request: &Request) -> Reply {
@@ -78,11 +59,7 @@ fn grant(state: &State, request: &Request) -> Result<Reply, OauthError> {
     let tsg_id = scope.strip_prefix("tsg_id:").filter(|id| may_act_for(state, account, id));
     let tsg_id = tsg_id.ok_or(bad("invalid_scope", "Unknown or invalid scope"))?;
 
-    let now = state.clock.now();
-    let mut tokens = lock(&state.cie_tokens);
-    let token = tokens.mint.token("eyJhbGciOiJzaW0ifQ.");
-    tokens.live.retain(|_, (_, expires)| *expires > now);
-    tokens.live.insert(token.clone(), (tsg_id.to_owned(), now + LIFETIME));
+    let token = lock(&state.cie_tokens).grant(tsg_id, state.clock.now());
     let body = json!({
         "access_token": token,
         "scope": scope,
@@ -110,10 +87,7 @@ fn may_act_for(state: &State, account: &ServiceAccount, tsg_id: &str) -> bool {
 
 /// The group of the token in a request.
 pub(crate) fn authorize(state: &State, request: &Request) -> Result<String, Refused> {
-    let tokens = lock(&state.cie_tokens);
-    let token = request.credential("Bearer").and_then(|token| tokens.live.get(token));
-    match token {
-        Some((tsg_id, expires)) if *expires > state.clock.now() => Ok(tsg_id.clone()),
-        _ => Err(Refused::Plain(StatusCode::UNAUTHORIZED, "The access token is missing or invalid.".to_owned())),
-    }
+    let token = request.credential("Bearer");
+    let group = token.and_then(|token| lock(&state.cie_tokens).group_of(token, state.clock.now()));
+    group.ok_or_else(|| Refused::Plain(StatusCode::UNAUTHORIZED, "The access token is missing or invalid.".to_owned()))
 }

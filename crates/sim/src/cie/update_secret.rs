@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::Refused;
-use crate::gateway::model::Flow;
+use crate::directory::Flow;
 use crate::message::Reply;
 use crate::state::State;
 

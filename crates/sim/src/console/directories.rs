@@ -9,11 +9,12 @@ use super::page::{Page, button, escape, not_found};
 use super::{Context, redirect_to};
 use crate::clock::shift;
 use crate::config::CONSOLE_HOST;
+use crate::directory::Directory;
 use crate::encoding::write_pairs;
-use crate::gateway::model::Directory;
 use crate::gateway::schedule;
+use crate::lock::lock;
 use crate::message::Reply;
-use crate::state::{State, lock};
+use crate::state::State;
 
 /// PAN, "Synchronize Cloud Identity Engine tenants": at least 90 seconds between two full syncs.
 const BETWEEN_FULL_SYNCS: SignedDuration = SignedDuration::from_secs(90);

@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::Context;
 use super::page::{Page, escape};
-use crate::gateway::model::{Directory, Draft, Flow};
+use crate::directory::{Directory, Draft, Flow};
 use crate::message::Reply;
 
 /// Shows the form. While `testing`, the form is locked, and the page moves to the result by itself.

@@ -5,7 +5,7 @@ use super::directories::{find, redirect_with_notice};
 use super::page::not_found;
 use super::{Context, Fields, form, redirect_to};
 use crate::beliefs::Belief;
-use crate::gateway::model::{Connection, Directory, Draft, Flow, is_directory_name};
+use crate::directory::{Connection, Directory, Draft, Flow, is_directory_name};
 use crate::gateway::sync;
 use crate::message::Reply;
 

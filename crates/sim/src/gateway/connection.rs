@@ -5,10 +5,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::model::{Connection, Directory, Flow, Receipt, digest_credentials, is_directory_name};
 use super::{Refused, no_directory, sync};
 use crate::beliefs::Belief;
 use crate::config::GATEWAY_HOST;
+use crate::directory::{Connection, Directory, Flow, Receipt, digest_credentials, is_directory_name};
 use crate::message::{Reply, Request};
 use crate::state::State;
 

@@ -2,7 +2,6 @@
 //! because Cloud Identity Engine has no public operation that switches the flow of a connection.
 
 mod connection;
-pub(crate) mod model;
 pub(crate) mod schedule;
 pub(crate) mod sync;
 
@@ -10,8 +9,9 @@ use http::{Method, StatusCode};
 use serde_json::json;
 
 use crate::config::GATEWAY_HOST;
+use crate::lock::lock;
 use crate::message::{Reply, Request};
-use crate::state::{State, lock};
+use crate::state::State;
 
 /// A refusal of the gateway.
 #[derive(Debug)]

@@ -3,10 +3,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::model::Directory;
 use super::sync;
 use crate::beliefs::Belief;
-use crate::state::{State, lock};
+use crate::directory::Directory;
+use crate::lock::lock;
+use crate::state::State;
 
 /// Applications are collected every three hours (PAN, "Configure Okta Directory": at the latest).
 const APPLICATIONS_EVERY: SignedDuration = SignedDuration::from_hours(3);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
 
-use super::model::{Connection, Directory, Flow, SyncStatus};
+use crate::directory::{Access, Connection, Directory, Flow, SyncStatus};
 use crate::encoding::write_pairs;
 use crate::message::{Reply, Request};
 use crate::okta::Call;
@@ -37,15 +37,6 @@ pub(crate) struct Readable {
     pub(crate) users: bool,
     pub(crate) groups: bool,
     pub(crate) applications: bool,
-}
-
-/// The access that a directory got from its org.
-#[derive(Clone, Debug)]
-pub(crate) enum Access {
-    /// A service client's token.
-    Token(String),
-    /// The scopes of a token of the authorization-code flow. The token itself has no value here.
-    Scopes(Vec<String>),
 }
 
 /// Syncs a directory with its current connection and records the result. A refused sync keeps the last counts, because the

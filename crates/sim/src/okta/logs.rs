@@ -4,6 +4,7 @@ use http::{StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::event::{Entity, LogEvent, Outcome, TokenGrant};
 use super::filter::Filter;
 use super::model::Org;
 use super::paging::{link_next, link_self, read_limit};
@@ -16,48 +17,6 @@ use crate::message::Reply;
 const DEFAULT_RANGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
-
-/// One event.
-#[derive(Clone, Debug)]
-pub(crate) struct LogEvent {
-    uuid: String,
-    /// By the org's clock.
-    published: Timestamp,
-    /// By the world's.
-    happened: Timestamp,
-    event_type: String,
-    actor: Entity,
-    targets: Vec<Entity>,
-    client_id: Option<String>,
-    user_agent: String,
-    outcome: Outcome,
-    request_id: String,
-    grant: Option<TokenGrant>,
-}
-
-/// The details of a token grant in `debugContext.debugData` of its event. It is an inference that Okta puts them there:
-/// its documents show such members, and promise none.
-#[derive(Clone, Debug)]
-pub(crate) struct TokenGrant {
-    pub(crate) grant_type: String,
-    /// The requested scopes. `None` if the event does not show them.
-    pub(crate) requested: Option<String>,
-    pub(crate) scopes: Vec<String>,
-}
-
-/// The outcome of an event. A failure has a reason.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Outcome {
-    Success,
-    Failure(&'static str),
-}
-
-#[derive(Clone, Debug)]
-struct Entity {
-    id: String,
-    kind: String,
-    name: String,
-}
 
 /// Records that the caller did something to one object.
 pub(crate) fn record(call: &mut Call<'_>, event: &str, id: &str, kind: &str, name: &str) {

@@ -3,6 +3,7 @@
 mod access;
 mod app_json;
 mod apps;
+mod event;
 mod filter;
 pub(crate) mod limits;
 pub(crate) mod logs;

@@ -3,16 +3,27 @@
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
+use super::event::LogEvent;
 use super::limits::Window;
-use super::logs::LogEvent;
 use crate::ids::{Mint, hash_secret};
 use crate::population::Population;
-use crate::world::view::RequestCounts;
 
 /// Names of the two integrations as the Okta Integration Network shows them (PAN, "Deploy Client Credential Flow").
 pub(crate) const PLAIN_NAME: &str = "Palo Alto Networks Cloud Identity Engine";
 pub(crate) const APPS_NAME: &str = "Palo Alto Networks Cloud Identity Engine (Application-enabled)";
+
+/// Requests that reached an org over the wire, including refused ones. Requests of the directories do not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestCounts {
+    /// GET and HEAD.
+    pub read: u64,
+    /// Token requests.
+    pub authenticate: u64,
+    /// All others.
+    pub mutate: u64,
+}
 
 /// An org: its objects, its settings and its counters.
 #[derive(Debug)]

@@ -12,9 +12,25 @@ use super::paging::answer_page;
 use super::refusal::{Answer, Refusal};
 use super::{Call, logs};
 use crate::clock::to_rfc3339;
-use crate::config::VariantTypes;
 use crate::ids::Mint;
 use crate::message::Reply;
+
+/// The OIN `type` keys of the two integrations, as this simulator's orgs know them.
+///
+/// No public source has the real keys, and the names do not determine them (Okta's own recording shows
+/// `anzennaapiservice` for "Anzenna"). So these are made up, and a client must be configured with them or learn them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VariantTypes {
+    /// Users, groups, authorization servers, and logs.
+    pub plain: &'static str,
+    /// The same, and apps.
+    pub application_enabled: &'static str,
+}
+
+impl VariantTypes {
+    /// The keys that every simulated org uses.
+    pub const SIMULATED: Self = Self { plain: "panw_cie_sim", application_enabled: "panw_cie_apps_sim" };
+}
 
 /// The scopes that PAN registered for both integrations (PAN, "Deploy Client Credential Flow for Okta"). One is a `.self`
 /// scope, which the token endpoint refuses. So a request for all granted scopes fails.

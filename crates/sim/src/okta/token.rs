@@ -9,7 +9,8 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::Call;
-use super::logs::{self, Outcome, TokenGrant};
+use super::event::{Outcome, TokenGrant};
+use super::logs;
 use super::model::{AccessToken, RefreshToken, Status};
 use super::refusal::{Answer, Refusal};
 use crate::encoding::parse_pairs;

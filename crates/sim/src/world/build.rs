@@ -4,17 +4,17 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::scenario::{Scenario, assign};
-use crate::config::{OKTA_SUFFIX, SimConfig, VariantTypes};
-use crate::gateway::model::{Connection, Directory, Flow, Sync, SyncStatus};
+use crate::config::{OKTA_SUFFIX, SimConfig};
+use crate::directory::{Connection, Directory, Flow, Sync, SyncStatus};
 use crate::ids::Mint;
 use crate::okta::limits::Window;
-use crate::okta::model::{App, Grant, OauthClient, Org, PLAIN_NAME, RefreshToken, Secret, Status};
-use crate::okta::services;
+use crate::okta::model::{App, Grant, OauthClient, Org, PLAIN_NAME, RefreshToken, RequestCounts, Secret, Status};
+use crate::okta::services::{self, VariantTypes};
 use crate::okta::token::REFRESH_LIFETIME;
 use crate::population::{Collected, Population};
-use crate::sim::{ServiceAccount, SimTenant};
-use crate::world::view::RequestCounts;
+use crate::scenario::{Scenario, assign};
+use crate::state::Contents;
+use crate::tenant::{ServiceAccount, SimTenant};
 
 /// Names of the first tenants. All have at most 15 characters, like a directory name.
 const NAMES: [&str; 12] = [
@@ -37,20 +37,10 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// The age of the made-up objects in days.
 const AGE: i32 = 400;
 
-/// A new world.
-pub(crate) struct Built {
-    pub(crate) orgs: Vec<Org>,
-    pub(crate) directories: Vec<Directory>,
-    pub(crate) tenants: Vec<SimTenant>,
-    pub(crate) gateway_token: String,
-    pub(crate) admin_token: String,
-    pub(crate) parent: ServiceAccount,
-}
-
 /// Builds the world. Equal settings and an equal `now` give an equal world.
-pub(crate) fn build(config: &SimConfig, now: Timestamp) -> Built {
+pub(crate) fn build(config: &SimConfig, now: Timestamp) -> Contents {
     let mut mint = Mint::new(config.seed, "simulator");
-    let mut built = Built {
+    let mut built = Contents {
         orgs: Vec::new(),
         directories: Vec::new(),
         tenants: Vec::new(),

@@ -1,6 +1,6 @@
 //! Whether a directory could read from its org right now. Makes no request, gets no token, and writes no log.
 
-use crate::gateway::model::Flow;
+use crate::directory::Flow;
 use crate::okta::model::{Org, Status};
 use crate::state::State;
 

@@ -4,10 +4,11 @@
 use serde_json::{Map, Value, json};
 
 use crate::clock::to_rfc3339;
-use crate::gateway::model::{Connection, Directory};
+use crate::directory::{Connection, Directory};
 use crate::ids::hash_secret;
+use crate::lock::lock;
 use crate::okta::model::{App, Org, Secret, ServiceClient};
-use crate::state::{State, lock};
+use crate::state::State;
 
 /// Takes a snapshot. Equal worlds give equal values.
 pub(crate) fn take(state: &State) -> Value {

@@ -5,9 +5,10 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::to_rfc3339;
-use crate::gateway::model::{Directory, Flow};
-use crate::okta::model::Org;
-use crate::state::{State, lock};
+use crate::directory::{Directory, Flow};
+use crate::lock::lock;
+use crate::okta::model::{Org, RequestCounts};
+use crate::state::State;
 
 /// An overview of the world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,17 +58,6 @@ pub struct ServiceClientView {
     pub scopes: Vec<String>,
     /// How many of its secrets are active.
     pub active_secrets: usize,
-}
-
-/// Requests that reached an org over the wire, including refused ones. Requests of the directories do not count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RequestCounts {
-    /// GET and HEAD.
-    pub read: u64,
-    /// Token requests.
-    pub authenticate: u64,
-    /// All others.
-    pub mutate: u64,
 }
 
 /// A directory.
