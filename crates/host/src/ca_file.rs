@@ -1,15 +1,13 @@
-//! Reads the file of certificates that are trusted in addition to those of the system, and finds out what is wrong with a
-//! file without any. Never shows the file's content, because people sometimes name the wrong file.
+//! Reads certificates that are trusted in addition to those of the system, and finds out what is wrong with a file without
+//! any. Never shows the file's content, because people sometimes name the wrong file.
 
-use std::{fmt, path::Path};
+use std::fmt;
 
 use reqwest::Certificate;
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
-
-use crate::transport::NetworkError;
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 
@@ -61,14 +59,8 @@ impl fmt::Display for CaProblem {
     }
 }
 
-/// The certificates in the file.
-pub(crate) fn read(path: &Path) -> Result<Vec<Certificate>, NetworkError> {
-    let bytes = std::fs::read(path).map_err(|source| NetworkError::CaFile { path: path.to_owned(), source })?;
-    parse(&bytes).map_err(|problem| NetworkError::CaContent { path: path.to_owned(), problem })
-}
-
 /// Also adds each certificate to a root store. reqwest would do that later, when it can no longer name the file.
-fn parse(bytes: &[u8]) -> Result<Vec<Certificate>, CaProblem> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Certificate>, CaProblem> {
     let mut roots = Vec::new();
     for (number, certificate) in (1..).zip(CertificateDer::pem_slice_iter(bytes)) {
         let damaged = || diagnose(bytes).unwrap_or(CaProblem::Damaged(number));
@@ -106,6 +98,7 @@ mod tests {
     use rcgen::{CertificateParams, KeyPair};
 
     use super::*;
+    use crate::transport::{NetworkError, read_ca_file};
 
     #[test]
     fn the_problem_is_shown_and_the_content_is_not() {
@@ -138,7 +131,7 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("ca.pem");
             std::fs::write(&path, bytes).unwrap();
-            let got = read(&path);
+            let got = read_ca_file(&path);
             let shown = String::from_utf8_lossy(bytes).into_owned();
             match (got, expect) {
                 (Ok(roots), Ok(count)) => assert_eq!(roots.len(), count, "{shown}"),

@@ -8,7 +8,7 @@ use std::{
     process::ExitCode,
 };
 
-use crate::{frame, library::Library, scope::chain};
+use crate::{error_chain::chain, frame, library::Library};
 
 /// Runs the plugin at `library` until the other end of the socket is closed. The hidden subcommand that
 /// [`Launcher`](crate::Launcher) names calls this. Nothing may read from standard input before it.

@@ -12,9 +12,9 @@ use tokio::{sync::mpsc, task::spawn_local};
 use crate::{
     Limits, PluginFile, PluginProcess, StartError,
     connection::{Connection, our_greeting, read_greeting},
+    error_chain::chain,
     library::Library,
     routes::{Ended, Routes},
-    scope::chain,
     supervisor::Supervisor,
 };
 

@@ -192,7 +192,7 @@ mod tests {
     use std::{fs, ptr};
 
     use super::*;
-    use crate::scope::chain;
+    use crate::error_chain::chain;
 
     fn load_error(path: &Path) -> String {
         Library::load(path).map(drop).map_err(|error| chain(&error)).unwrap_err()

@@ -10,9 +10,10 @@ use sha2::{Digest, Sha256};
 use crate::{
     blind::blind,
     capture::{self, Extracted},
+    error_chain::chain,
     guard::{Permitted, describe},
     redact::Redactor,
-    scope::{Scope, chain, internal},
+    scope::{Scope, internal},
     sending::Sending,
     splice::{Spliced, splice},
 };

@@ -14,7 +14,7 @@ use flowswap_engine::{Draft, Entry, Event, JournalError, Mode, RunId, Secret, St
 
 use tokio::time::Instant;
 
-use crate::{Effects, guard::Permission, origin::Origin, vault::Vault};
+use crate::{Effects, error_chain::chain, guard::Permission, origin::Origin, vault::Vault};
 
 /// The longest single wait that a plugin may ask for. No plugin needs a longer one.
 const MAX_SLEEP: Duration = Duration::from_secs(10 * 60);
@@ -158,15 +158,4 @@ pub(crate) fn interrupted() -> Error {
 /// The error of something that failed on this machine.
 pub(crate) fn internal(error: &(dyn std::error::Error + 'static)) -> Error {
     Error::new(ErrorKind::Internal, chain(error))
-}
-
-/// An error and all its sources, in one line.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut line = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        line = format!("{line}: {error}");
-        next = error.source();
-    }
-    line
 }

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use flowswap_contract::{Error, ErrorKind, Level, PluginHello};
 use flowswap_engine::{Event, EventSink};
 
-use crate::{Launcher, PluginFile, connection::Connection, process::PluginProcess, routes::Ended, scope::chain};
+use crate::{
+    Launcher, PluginFile, StartError, connection::Connection, error_chain::chain, routes::Ended, spawn::spawn,
+};
 
 /// How often a plugin's process is restarted within a run. A step that kills it each time is tried three times forward
 /// and four times back, so a single such tenant does not use up all restarts.
@@ -41,47 +43,60 @@ impl Supervisor {
     pub(crate) fn current(&self) -> Arc<Connection> {
         Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
 
-impl PluginProcess {
-    /// How often the process was restarted.
-    pub async fn restarts(&self) -> u32 {
-        *self.supervisor.restarts.lock().await
+    pub(crate) async fn restarts(&self) -> u32 {
+        *self.restarts.lock().await
     }
 
-    /// The connection to the running process. Starts a new process if the last one has ended.
-    pub(crate) async fn connection(&self) -> Result<Arc<Connection>, Error> {
-        let supervisor = &self.supervisor;
-        let connection = supervisor.current();
+    /// The connection to the running process. Starts a new process if the last one has ended. `first` is the greeting of
+    /// the first process.
+    pub(crate) async fn connection(&self, first: &PluginHello) -> Result<Arc<Connection>, Error> {
+        let connection = self.current();
         if connection.end().is_none() {
             return Ok(connection);
         }
-        let mut restarts = supervisor.restarts.lock().await;
+        let mut restarts = self.restarts.lock().await;
         // Another call may have restarted it in the meantime.
-        let connection = supervisor.current();
-        let (Some(ended), Some(source)) = (connection.end(), &supervisor.source) else {
+        let connection = self.current();
+        let (Some(ended), Some(source)) = (connection.end(), &self.source) else {
             return connection.end().map_or(Ok(connection), |ended| Err(ended.error()));
         };
         if *restarts == MAX_RESTARTS {
-            return Err(too_many_restarts(self.name(), &ended));
+            return Err(too_many_restarts(&first.name, &ended));
         }
         *restarts += 1;
         let message = format!("restarting the process (restart {restarts} of {MAX_RESTARTS}): {}", ended.message);
-        source.events.emit(Event::Log { plugin: self.name().to_owned(), tenant: None, level: Level::Warn, message });
+        source.events.emit(Event::Log { plugin: first.name.clone(), tenant: None, level: Level::Warn, message });
         let (hello, connection) =
             source.start().await.map_err(|error| Error::new(ErrorKind::Crashed, chain(&error)))?;
-        self.refuse_changed_greeting(&hello)?;
-        *supervisor.current.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&connection);
+        refuse_changed_greeting(first, &hello)?;
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&connection);
         Ok(connection)
     }
+}
 
-    /// Refuses a restarted plugin that describes itself differently, because sessions rely on the first description.
-    fn refuse_changed_greeting(&self, hello: &PluginHello) -> Result<(), Error> {
-        if hello == self.hello() {
-            return Ok(());
-        }
-        let message = format!("the plugin `{}` describes itself differently than at its first start", self.name());
-        Err(Error::new(ErrorKind::Protocol, message))
+/// Refuses a restarted plugin that describes itself differently, because sessions rely on the first description.
+fn refuse_changed_greeting(first: &PluginHello, hello: &PluginHello) -> Result<(), Error> {
+    if hello == first {
+        return Ok(());
+    }
+    let message = format!("the plugin `{}` describes itself differently than at its first start", first.name);
+    Err(Error::new(ErrorKind::Protocol, message))
+}
+
+impl Source {
+    /// Starts a process from the bytes that were checked, and exchanges greetings.
+    pub(crate) async fn start(&self) -> Result<(PluginHello, Arc<Connection>), StartError> {
+        let Self { file, launcher, events } = self;
+        let plugin = file.name().to_owned();
+        let copy = file.copy().map_err(|source| StartError::Copy { plugin: plugin.clone(), source })?;
+        let transport = spawn(&plugin, &copy.path, launcher, events)
+            .map_err(|source| StartError::Spawn { plugin: plugin.clone(), source })?;
+        // A plugin that has sent its greeting has loaded the library, so the copy can be deleted.
+        let tap = launcher.tap.clone();
+        let connection = Connection::begin_with(&plugin, transport, Arc::clone(events), &launcher.limits, tap).await;
+        drop(copy);
+        connection
     }
 }
 
@@ -103,7 +118,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        frame,
+        PluginProcess, frame,
         testing::{World, hello},
     };
 

@@ -1,6 +1,13 @@
 //! The HTTP client: rustls, without redirects or automatic retries, behind a service that tests replace.
 
-use std::{collections::BTreeMap, fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use flowswap_contract::{Error, ErrorKind};
@@ -10,6 +17,7 @@ use tower::{BoxError, util::BoxCloneSyncService};
 use crate::{
     ca_file::{self, CaProblem},
     cause::Cause,
+    error_chain::chain,
     proxy,
     resolve::{self, HostPattern, Overrides, Resolver},
 };
@@ -117,7 +125,7 @@ pub struct TransportError {
 impl TransportError {
     /// An error with a cause of unknown kind.
     pub fn new(sent: Sent, source: impl Into<BoxError>) -> Self {
-        Self::of(sent, Cause::Other(crate::chain(source.into().as_ref())))
+        Self::of(sent, Cause::Other(chain(source.into().as_ref())))
     }
 
     pub(crate) fn of(sent: Sent, cause: Cause) -> Self {
@@ -185,12 +193,18 @@ impl std::error::Error for TransportError {
     }
 }
 
+/// The certificates in the file that the configuration names.
+pub(crate) fn read_ca_file(path: &Path) -> Result<Vec<Certificate>, NetworkError> {
+    let bytes = std::fs::read(path).map_err(|source| NetworkError::CaFile { path: path.to_owned(), source })?;
+    ca_file::parse(&bytes).map_err(|problem| NetworkError::CaContent { path: path.to_owned(), problem })
+}
+
 /// Makes the real service.
 pub fn build(network: &Network) -> Result<HttpService, NetworkError> {
     // reqwest uses the process-wide provider. The call fails only if one is already installed, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let roots = match &network.ca_file {
-        Some(path) => ca_file::read(path)?,
+        Some(path) => read_ca_file(path)?,
         None => Vec::new(),
     };
     let proxied = network.system_proxy

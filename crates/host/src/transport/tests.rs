@@ -236,7 +236,7 @@ async fn a_refusal_by_a_proxy_is_reported_and_final() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let server = serve(echo).await;
     let dir = tempfile::tempdir().unwrap();
-    let roots = ca_file::read(network(&server, dir.path()).ca_file.as_ref().unwrap()).unwrap();
+    let roots = read_ca_file(network(&server, dir.path()).ca_file.as_ref().unwrap()).unwrap();
     let none = Arc::new(Overrides::new());
     for (answer, expect) in [
         ("200 OK", None),

@@ -1,0 +1,67 @@
+//! Why a plugin's process does not start, and what to do about it.
+
+use std::io;
+
+use flowswap_contract::{PROTOCOL, Protocol};
+
+/// Why a plugin's process could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The private copy of the library cannot be written.
+    #[error("failed to make a private copy of the plugin `{plugin}`")]
+    Copy {
+        /// The plugin.
+        plugin: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The process cannot be started.
+    #[error("failed to start the process of the plugin `{plugin}`")]
+    Spawn {
+        /// The plugin.
+        plugin: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It did not send the greeting that the contract requires.
+    #[error("the plugin `{plugin}` did not start: {problem}")]
+    Handshake {
+        /// The plugin.
+        plugin: String,
+        /// What it did instead.
+        problem: String,
+    },
+    /// It uses a different major version of the protocol.
+    #[error("the plugin `{plugin}` uses protocol {}.{}, but this flowswap uses {}.{}", found.major, found.minor, PROTOCOL.major, PROTOCOL.minor)]
+    Protocol {
+        /// The plugin.
+        plugin: String,
+        /// The plugin's version.
+        found: Protocol,
+    },
+    /// It is a different plugin.
+    #[error("the plugin configured as `{plugin}` calls itself `{found}`")]
+    Name {
+        /// The plugin.
+        plugin: String,
+        /// The name that it gives.
+        found: String,
+    },
+}
+
+impl StartError {
+    /// What the operator can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Protocol { .. } => Some("use the plugin and flowswap from the same release".to_owned()),
+            Self::Name { found, .. } => Some(format!("if you mean this plugin, write plugin = \"{found}\"")),
+            // glibc's message if the private copy is on a file system that is mounted `noexec`.
+            Self::Handshake { problem, .. } if problem.contains("failed to map segment") => {
+                Some("set TMPDIR to a folder from which programs may run".to_owned())
+            }
+            Self::Copy { .. } | Self::Spawn { .. } | Self::Handshake { .. } => None,
+        }
+    }
+}
