@@ -16,6 +16,10 @@ pub(crate) const SECRET: &str = ".age";
 /// The suffix of the file that contains the handle, if the handle does not fit into the name.
 pub(crate) const HANDLE: &str = ".handle";
 
+/// The lock file. Every open store holds a shared lock on it. Removing leftovers needs the exclusive lock, because a
+/// file that another process is writing looks like a leftover.
+pub(crate) const LOCK: &str = ".lock";
+
 /// File systems limit names to 255 bytes; this leaves room for the suffixes.
 const MAX_LENGTH: usize = 200;
 /// The first character of a hashed name. No escaped handle starts with it.

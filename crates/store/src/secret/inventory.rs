@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use flowswap_engine::Handle;
 
-use super::file_name::{self, Stem};
+use super::age_file::{CustodyError, decrypt};
+use super::file_name::{self, LOCK, Stem};
 use super::identity::Identity;
-use super::store::{CustodyError, LOCK, decrypt};
 use crate::durable::{self, FileError};
 
 /// Everything in the folder of secrets.

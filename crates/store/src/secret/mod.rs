@@ -1,5 +1,6 @@
 //! Custody of secrets that Okta shows only once: one age file for each, which the standard `age` tool can also decrypt.
 
+mod age_file;
 mod file_name;
 mod identity;
 mod inventory;

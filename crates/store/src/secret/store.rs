@@ -1,23 +1,19 @@
 //! The folder of secrets. An acknowledged secret is on the disk. A crash leaves either the old value or the new one.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use age::{DecryptError, Decryptor, Encryptor, x25519};
 use flowswap_engine::{Handle, Secret, SecretStore, SecretStoreError};
 use futures::future::BoxFuture;
 use tokio::runtime::{self, RuntimeFlavor};
 
-use super::file_name::{self, Stem};
+use super::age_file::{CustodyError, Recipients, decrypt};
+use super::file_name::{self, LOCK, Stem};
 use super::identity::Identity;
 use super::inventory::{self, Inventory};
 use crate::durable::{self, FileError, IfExists};
-
-/// The lock file. Every open store holds a shared lock on it. Removing leftovers needs the exclusive lock, because a
-/// file that another process is writing looks like a leftover.
-pub(super) const LOCK: &str = ".lock";
 
 /// Keeps each secret in its own age file, encrypted to one identity.
 ///
@@ -44,13 +40,13 @@ impl AgeSecretStore {
         durable::make_folder(&folder)?;
         durable::refuse_foreign_writers(&folder)?;
         let lock = clean_and_lock(&folder).map_err(FileError::new("open the folder of secrets", &folder))?;
-        let recipients = Recipients(identity.recipients());
+        let recipients = Recipients::of(&identity);
         Ok(Self { vault: Arc::new(Vault { folder, identity, recipients, lock: Some(lock) }) })
     }
 
     /// Opens a folder for reading only. Creates, removes, and locks nothing, and refuses every write.
     pub fn read_only(dir: impl Into<PathBuf>, identity: Identity) -> Self {
-        let recipients = Recipients(identity.recipients());
+        let recipients = Recipients::of(&identity);
         Self { vault: Arc::new(Vault { folder: dir.into(), identity, recipients, lock: None }) }
     }
 
@@ -95,17 +91,6 @@ impl SecretStore for AgeSecretStore {
     }
 }
 
-/// Why a secret could not be kept or read.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum CustodyError {
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    #[error("its file is encrypted to another identity")]
-    OtherIdentity,
-    #[error("its file is damaged")]
-    Damaged,
-}
-
 impl Vault {
     fn put(&self, handle: &Handle, secret: &Secret) -> Result<(), CustodyError> {
         self.expect_writable()?;
@@ -143,33 +128,6 @@ impl Vault {
         let refuse = || io::Error::new(io::ErrorKind::Unsupported, "the secret store is open for reading only");
         self.lock.as_ref().map(drop).ok_or_else(refuse)
     }
-}
-
-#[derive(Debug)]
-struct Recipients(Vec<x25519::Recipient>);
-
-impl Recipients {
-    fn encrypt(&self, secret: &Secret) -> io::Result<Vec<u8>> {
-        let recipients = self.0.iter().map(|recipient| recipient as &dyn age::Recipient);
-        let encryptor = Encryptor::with_recipients(recipients).map_err(io::Error::other)?;
-        let mut content = Vec::new();
-        let mut writer = encryptor.wrap_output(&mut content)?;
-        writer.write_all(secret.expose().as_bytes())?;
-        writer.finish()?;
-        Ok(content)
-    }
-}
-
-pub(super) fn decrypt(content: &[u8], identity: &Identity) -> Result<Secret, CustodyError> {
-    let decryptor = Decryptor::new_buffered(content).map_err(|_| CustodyError::Damaged)?;
-    let mut reader = decryptor.decrypt(identity.keys()).map_err(|error| match error {
-        DecryptError::NoMatchingKeys => CustodyError::OtherIdentity,
-        _ => CustodyError::Damaged,
-    })?;
-    // The plain text is shorter than the encrypted one, so the buffer never grows and leaves no copy in memory.
-    let mut plain = String::with_capacity(content.len());
-    reader.read_to_string(&mut plain).map_err(|_| CustodyError::Damaged)?;
-    Ok(Secret::new(plain))
 }
 
 /// Removes leftovers if no other store has the folder open. Returns the shared lock of this store.
