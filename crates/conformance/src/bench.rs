@@ -11,7 +11,7 @@ use flowswap_host::{Effects, Gate, Session};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::{Failure, MakeWorld, StepOutput, World, kit::Subject, memory::Memory, wire::Wire};
+use crate::{Failure, MakeWorld, StepOutput, World, candidate::Subject, memory::Memory, wire::Wire};
 
 /// The time limit of a request; worlds answer at once.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);

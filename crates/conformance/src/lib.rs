@@ -43,9 +43,12 @@
 //! checks on a library that is already built, in the simulator's world.
 
 mod bench;
+mod candidate;
 mod checks;
+mod findings;
 mod kit;
 mod launch;
+mod list;
 mod memory;
 mod raw;
 mod report;
@@ -58,8 +61,8 @@ pub use flowswap_host::{HttpService, SessionConfig};
 pub use http;
 pub use serde_json;
 
-pub use checks::Group;
 pub use kit::Kit;
 pub use launch::{assert_conforms, built_library, launcher, serve_if_asked, world_maker};
+pub use list::Group;
 pub use report::{Check, Failure, Outcome, Report};
 pub use world::{MakeWorld, StepOutput, World, http_from};

@@ -8,7 +8,7 @@ use super::{Harness, NO_REQUEST, PlannedSteps, each, undone_by_plugin};
 use crate::{
     Failure,
     bench::{Bench, describe},
-    kit::Findings,
+    findings::Findings,
     wire::Fault,
 };
 

@@ -7,36 +7,37 @@ use serde_json::json;
 
 use crate::{
     Failure,
-    kit::{Findings, Kit, Subject},
+    candidate::{Candidate, Subject},
+    findings::Findings,
     raw::{encode, hello},
 };
 
-pub(crate) async fn examine(kit: &Kit, subject: &Subject, findings: &mut Findings) {
+pub(crate) async fn examine(candidate: &Candidate, subject: &Subject, findings: &mut Findings) {
     let plugin = subject.process.hello();
     findings.note("hello.starts", Ok(()));
-    findings.note("hello.once", greeting(kit, &encode(&hello())).await.map(drop));
-    findings.note("hello.same", same(kit, plugin).await);
+    findings.note("hello.once", greeting(candidate, &encode(&hello())).await.map(drop));
+    findings.note("hello.same", same(candidate, plugin).await);
     let later = json!({
         "type": "hello", "protocol": {"major": plugin.protocol.major, "minor": 999}, "features": ["telepathy"], "mood": {},
     });
-    findings.note("hello.version-skew", greeting(kit, &encode(&later)).await.map(drop));
+    findings.note("hello.version-skew", greeting(candidate, &encode(&later)).await.map(drop));
     findings.note("hello.roles", roles(plugin));
     findings.note("hello.keys", keys(plugin));
     findings.note("hello.origins", origins(plugin));
 }
 
 /// The answer of a new process to a greeting.
-async fn greeting(kit: &Kit, bytes: &[u8]) -> Result<PluginHello, Failure> {
+async fn greeting(candidate: &Candidate, bytes: &[u8]) -> Result<PluginHello, Failure> {
     let expected = "one greeting";
-    let raw = kit.start_raw().map_err(|error| Failure::new(expected, error.to_string()))?;
+    let raw = candidate.start_raw().map_err(|error| Failure::new(expected, error.to_string()))?;
     match raw.replay_decoded(&[bytes.to_vec()]).await.map_err(|seen| Failure::new(expected, seen))?.as_slice() {
         [FromPlugin::Hello(hello)] => Ok(hello.clone()),
         messages => Err(Failure::new(expected, format!("{} messages", messages.len()))),
     }
 }
 
-async fn same(kit: &Kit, plugin: &PluginHello) -> Result<(), Failure> {
-    let again = greeting(kit, &encode(&hello())).await?;
+async fn same(candidate: &Candidate, plugin: &PluginHello) -> Result<(), Failure> {
+    let again = greeting(candidate, &encode(&hello())).await?;
     if again == *plugin {
         return Ok(());
     }

@@ -3,12 +3,14 @@
 use flowswap_contract::{Effect, Observed, Step, Values};
 
 use super::{
-    Harness, NO_REQUEST, NO_UNDO, PlannedSteps, each, read_only::reversible, steps::positions, undone_by_plugin,
+    Harness, NO_REQUEST, NO_UNDO, PlannedSteps, each,
+    read_only::{positions, reversible},
+    undone_by_plugin,
 };
 use crate::{
     Failure,
     bench::{Bench, describe},
-    kit::Findings,
+    findings::Findings,
     wire::Fault,
 };
 

@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     Failure, World,
     bench::{Bench, describe},
-    kit::{Findings, Kit, Subject},
+    candidate::{Candidate, Subject},
+    findings::Findings,
     raw::{RawPlugin, encode, hello},
 };
 
@@ -20,7 +21,7 @@ const UNKNOWN_ID: u64 = 999;
 /// The size of the huge message, in bytes.
 const HUGE: usize = 8 << 20;
 
-pub(crate) async fn examine(kit: &Kit, subject: &Subject, findings: &mut Findings) -> String {
+pub(crate) async fn examine(candidate: &Candidate, subject: &Subject, findings: &mut Findings) -> String {
     let message = |text: &str| text.as_bytes().to_vec();
     let greeting = |extra: Value| {
         let mut hello = json!({"type": "hello", "protocol": {"major": 1, "minor": 0}, "features": []});
@@ -39,11 +40,11 @@ pub(crate) async fn examine(kit: &Kit, subject: &Subject, findings: &mut Finding
         ("protocol.stray-cancel", vec![encode(&ToPlugin::Cancel { id: UNKNOWN_ID })], false),
         ("protocol.close-twice", vec![encode(&ToPlugin::Close { session: UNKNOWN_ID }); 2], false),
     ] {
-        findings.note(id, expect_only_greetings(kit, &messages, greets).await);
+        findings.note(id, expect_only_greetings(candidate, &messages, greets).await);
     }
-    findings.note("protocol.unknown-session", unknown_session(kit).await);
-    let Some(make) = &kit.make else { return kit.no_world().to_owned() };
-    let checks = SessionChecks { kit, world: make() };
+    findings.note("protocol.unknown-session", unknown_session(candidate).await);
+    let Some(make) = &candidate.make else { return candidate.no_world.clone() };
+    let checks = SessionChecks { candidate, world: make() };
     findings.note_cases("protocol.open-empty", checks.open_empty(subject).await, "no key is required");
     findings.note_cases("protocol.open-wrong-types", checks.open_wrong_types(subject).await, "no key is required");
     let opens = match checks.open().await {
@@ -74,16 +75,16 @@ fn of_other_types(right: &Value) -> [Value; 2] {
     }
 }
 
-fn start(kit: &Kit) -> Result<RawPlugin, Failure> {
-    kit.start_raw().map_err(|error| Failure::new("a process", error.to_string()))
+fn start(candidate: &Candidate) -> Result<RawPlugin, Failure> {
+    candidate.start_raw().map_err(|error| Failure::new("a process", error.to_string()))
 }
 
 /// Sends messages that must lead to nothing, or to one greeting each, and then the host's own greeting.
-async fn expect_only_greetings(kit: &Kit, messages: &[Vec<u8>], greets: bool) -> Result<(), Failure> {
+async fn expect_only_greetings(candidate: &Candidate, messages: &[Vec<u8>], greets: bool) -> Result<(), Failure> {
     let expected =
         if greets { "a greeting, and a plugin that keeps serving" } else { "silence, and a plugin that keeps serving" };
     let sent: Vec<_> = messages.iter().cloned().chain([encode(&hello())]).collect();
-    let replies = start(kit)?.replay_decoded(&sent).await.map_err(|seen| Failure::new(expected, seen))?;
+    let replies = start(candidate)?.replay_decoded(&sent).await.map_err(|seen| Failure::new(expected, seen))?;
     let greetings = 1 + if greets { messages.len() } else { 0 };
     let is_right = replies.len() == greetings && replies.iter().all(|message| matches!(message, FromPlugin::Hello(_)));
     if is_right {
@@ -93,8 +94,8 @@ async fn expect_only_greetings(kit: &Kit, messages: &[Vec<u8>], greets: bool) ->
     }
 }
 
-async fn unknown_session(kit: &Kit) -> Result<(), Failure> {
-    let mut raw = start(kit)?;
+async fn unknown_session(candidate: &Candidate) -> Result<(), Failure> {
+    let mut raw = start(candidate)?;
     for op in [Op::Detect, Op::Apply] {
         let error = failed_call(&mut raw, &call(7, UNKNOWN_ID, op, Value::Null)).await?;
         if error.effect != flowswap_contract::Effect::None {
@@ -128,7 +129,7 @@ fn show(replies: &[FromPlugin]) -> String {
 
 /// The checks that need a session.
 struct SessionChecks<'a> {
-    kit: &'a Kit,
+    candidate: &'a Candidate,
     world: Box<dyn World>,
 }
 
@@ -148,7 +149,7 @@ impl SessionChecks<'_> {
 
     /// Starts a process and opens a session.
     async fn open(&self) -> Result<RawPlugin, Failure> {
-        let mut raw = start(self.kit)?;
+        let mut raw = start(self.candidate)?;
         match self.try_open(&mut raw, self.world.session().config).await? {
             Ok(()) => Ok(raw),
             Err(error) => Err(Failure::new("a session that opens", describe(&error))),
@@ -190,7 +191,7 @@ impl SessionChecks<'_> {
     }
 
     async fn expect_refused(&self, config: Map<String, Value>, must_refuse: bool) -> Result<(), Failure> {
-        let mut raw = start(self.kit)?;
+        let mut raw = start(self.candidate)?;
         match self.try_open(&mut raw, config).await? {
             Err(error) if error.kind == ErrorKind::Config => Ok(()),
             Err(error) => Err(Failure::new("an error of kind config", describe(&error))),

@@ -14,11 +14,11 @@ use futures::future::{BoxFuture, FutureExt};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Harness, NO_CHANGE, steps::positions, unexpected};
+use super::{Harness, NO_CHANGE, unexpected};
 use crate::{
     Failure,
     bench::{Bench, own_steps, shorten},
-    kit::Findings,
+    findings::Findings,
     raw::{encode, hello},
     wire::Fault,
 };
@@ -139,8 +139,9 @@ async fn propose(harness: &Harness<'_>, bench: &Bench) -> Result<Value, Failure>
 async fn same_plan(harness: &Harness<'_>, bench: &Bench) -> Result<(), Failure> {
     let first = propose(harness, bench).await?;
     let again = propose(harness, bench).await?;
-    let subject = harness.kit.start().await.map_err(|error| Failure::new("a second process", error.to_string()))?;
-    let other = Harness { kit: harness.kit, subject, make: Arc::clone(&harness.make) };
+    let subject =
+        harness.candidate.start().await.map_err(|error| Failure::new("a second process", error.to_string()))?;
+    let other = Harness { candidate: harness.candidate, subject, make: Arc::clone(&harness.make) };
     let elsewhere = propose(&other, &other.bench().await?).await?;
     for (other, place) in [(again, "at the second call"), (elsewhere, "in another process")] {
         if other != first {
@@ -291,9 +292,9 @@ async fn check_early_reply(harness: &Harness<'_>, steps: &[Step]) -> Result<(), 
 /// Migrates a tenant and rolls it back in one process, and replays the same messages to another process.
 async fn same_messages(harness: &Harness<'_>, steps: &[Step]) -> Result<(), Failure> {
     let broken = |seen: String| Failure::new("a second process that accepts the same messages", seen);
-    let subject = harness.kit.start().await.map_err(|error| broken(error.to_string()))?;
+    let subject = harness.candidate.start().await.map_err(|error| broken(error.to_string()))?;
     let recorder = Arc::clone(&subject.recorder);
-    let one = Harness { kit: harness.kit, subject, make: Arc::clone(&harness.make) };
+    let one = Harness { candidate: harness.candidate, subject, make: Arc::clone(&harness.make) };
     let mut bench = one.bench().await?;
     let reversible = reversible(steps);
     detect(&bench).await?;
@@ -306,7 +307,7 @@ async fn same_messages(harness: &Harness<'_>, steps: &[Step]) -> Result<(), Fail
     };
     said.insert(0, encode(&FromPlugin::Hello(one.subject.process.hello().clone())));
     let told: Vec<_> = std::iter::once(encode(&hello())).chain(told).collect();
-    let again = harness.kit.start_raw().map_err(|error| broken(error.to_string()))?;
+    let again = harness.candidate.start_raw().map_err(|error| broken(error.to_string()))?;
     let again = again.replay(&told).await.map_err(broken)?;
     let text = |bytes: Option<&Vec<u8>>| bytes.map_or("nothing".to_owned(), |b| shorten(&String::from_utf8_lossy(b)));
     match (0..said.len().max(again.len())).find(|&at| said.get(at) != again.get(at)) {
@@ -327,4 +328,10 @@ pub(crate) fn unaided(steps: &[Step]) -> &[Step] {
     let is_attended = |step: &Step| step.proposal.reversibility == Reversibility::Attended;
     let start = steps.iter().rposition(is_attended).map_or(0, |at| at + 1);
     &steps[start..]
+}
+
+/// The indexes of the steps that change something.
+pub(crate) fn positions(steps: &[Step]) -> Vec<usize> {
+    let changing = steps.iter().enumerate().filter(|(_, step)| !step.proposal.phase.is_check());
+    changing.map(|(at, _)| at).collect()
 }

@@ -11,10 +11,9 @@ use flowswap_contract::{Step, Values};
 
 use super::{
     Harness, PlannedSteps,
-    read_only::{reversible, unaided},
-    steps::positions,
+    read_only::{positions, reversible, unaided},
 };
-use crate::{Failure, kit::Findings, wire::Fault};
+use crate::{Failure, findings::Findings, wire::Fault};
 
 /// Shorter values could match by chance.
 const MIN_LENGTH: usize = 6;

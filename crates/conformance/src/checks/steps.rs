@@ -4,9 +4,11 @@
 use flowswap_contract::{ApplyReply, Observed, Reversibility, Step, Values};
 
 use super::{
-    Harness, NO_CHANGE, NO_PERSON, NO_UNDO, PlannedSteps, each, read_only::reversible, undone_by_plugin, unexpected,
+    Harness, NO_CHANGE, NO_PERSON, NO_UNDO, PlannedSteps, each,
+    read_only::{positions, reversible},
+    undone_by_plugin, unexpected,
 };
-use crate::{Failure, kit::Findings};
+use crate::{Failure, findings::Findings};
 
 pub(crate) async fn examine(harness: &Harness<'_>, planned: &PlannedSteps, findings: &mut Findings) {
     findings.note("apply.plan", plan(harness, planned).await);
@@ -160,12 +162,6 @@ fn expect_run_sheet(
         Some(_) => Err(Failure::new(expected, "a run sheet without instructions or without proof")),
         None => Err(Failure::new(expected, "a reply without a run sheet")),
     }
-}
-
-/// The indexes of the steps that change something.
-pub(crate) fn positions(steps: &[Step]) -> Vec<usize> {
-    let changing = steps.iter().enumerate().filter(|(_, step)| !step.proposal.phase.is_check());
-    changing.map(|(at, _)| at).collect()
 }
 
 fn expect_observed(
