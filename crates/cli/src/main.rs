@@ -13,6 +13,7 @@ mod interactive;
 mod interrupt;
 mod output;
 mod plugin_pins;
+mod plugin_search;
 mod sim_files;
 mod sim_world;
 mod terminal;

@@ -17,7 +17,7 @@ mod init;
 mod next;
 mod outstanding;
 mod plan;
-pub(crate) mod plugins;
+mod plugins;
 mod request;
 mod resolve;
 mod resume;

@@ -1,9 +1,6 @@
 //! `flowswap plugins`: lists plugins, shows what one declares, and checks one against the contract.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use flowswap_config::PluginEntry;
 use flowswap_contract::PluginHello;
@@ -20,6 +17,7 @@ use crate::{
     },
     exit::{Exit, Failure},
     fleet::{read_library, start_plugin},
+    plugin_search::{find, library_name},
     terminal::{Tone, paint},
 };
 
@@ -90,29 +88,6 @@ fn read(context: &Context, plugin: &str) -> Result<(PathBuf, PluginFile), Failur
 /// The `[plugins]` of the configuration; empty without a configuration.
 fn configured(context: &Context) -> Result<BTreeMap<String, PluginEntry>, Failure> {
     if context.global.config.exists() { Ok(context.load_config()?.plugins) } else { Ok(BTreeMap::new()) }
-}
-
-/// Every flowswap library in the plugin folders and in the configuration. The first library with a name wins.
-pub(crate) fn find(context: &Context, entries: &BTreeMap<String, PluginEntry>) -> BTreeMap<String, PathBuf> {
-    let mut found: BTreeMap<String, PathBuf> =
-        entries.iter().filter_map(|(name, entry)| Some((name.clone(), entry.path.clone()?))).collect();
-    for dir in context.plugin_dirs() {
-        for path in std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()) {
-            if let Some(name) = library_name(&path) {
-                found.entry(name).or_insert(path);
-            }
-        }
-    }
-    found
-}
-
-/// `cie-guided` for `libflowswap_cie_guided.so`, as in `locate`. Skips Cargo's own copies, whose names have a hash
-/// after a dash.
-fn library_name(path: &Path) -> Option<String> {
-    let file = path.file_name()?.to_str()?;
-    let stem = file.strip_prefix(std::env::consts::DLL_PREFIX)?.strip_suffix(std::env::consts::DLL_SUFFIX)?;
-    let name = stem.strip_prefix("flowswap_")?;
-    (!name.contains('-')).then(|| name.replace('_', "-"))
 }
 
 fn examine(name: String, path: PathBuf, entries: &BTreeMap<String, PluginEntry>) -> Found {
