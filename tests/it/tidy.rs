@@ -8,6 +8,8 @@ use std::{
 
 use crate::support::repository;
 
+mod modules;
+
 /// The crates of this repository that each crate may depend on, outside of tests.
 fn allowed(package: &str) -> Option<&'static [&'static str]> {
     Some(match package {
