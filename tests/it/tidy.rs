@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use crate::support::repository;
@@ -51,6 +52,24 @@ fn no_crate_has_a_forbidden_dependency() {
         seen += 1;
     }
     assert_eq!(seen, 13);
+}
+
+/// A binary for production cannot be mistaken for a simulation, and has no code to issue certificates.
+#[test]
+fn without_the_sandbox_the_binary_has_no_simulator() {
+    let tree = |features: &[&str]| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["tree", "--offline", "--locked", "--package=flowswap", "--edges=normal,features", "--prefix=none"]);
+        let output = cargo.args(features).current_dir(repository()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (with, without) = (tree(&[]), tree(&["--no-default-features"]));
+    for part in ["flowswap-sim v", "flowswap-conformance v", "rcgen v", "hyper feature \"server\""] {
+        let is_in = |tree: &str| tree.lines().any(|line| line.starts_with(part));
+        assert!(is_in(&with), "the list of this test is out of date: {part}");
+        assert!(!is_in(&without), "{part} is in the binary without the sandbox");
+    }
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The text that follows the options in the help of every command: examples that a person can copy.
 
+#[cfg(feature = "sandbox")]
+pub(crate) mod sandbox;
+
 /// Of `flowswap` itself: the usual order of commands, and the exit codes.
 pub(crate) const FLOWSWAP: &str = r#"Examples:
   # Write the plan of every tenant, then carry it out
@@ -170,32 +173,6 @@ pub(crate) const PLUGINS_INSPECT: &str = r#"Examples:
   flowswap plugins inspect okta
   # Inspect a library
   flowswap plugins inspect ./libflowswap_rest.so"#;
-
-pub(crate) const PLUGINS_CONFORMANCE: &str = r#"Examples:
-  # Check a plugin by name
-  flowswap plugins conformance okta
-  # Check a library that you built
-  flowswap plugins conformance ./libflowswap_rest.so"#;
-
-pub(crate) const DEMO: &str = r#"Examples:
-  # Migrate twelve simulated tenants
-  flowswap demo
-  # Migrate a hundred, and keep all files
-  flowswap demo --tenants 100 --keep demo"#;
-
-pub(crate) const SIM: &str = r#"Examples:
-  # Serve twelve simulated tenants until Ctrl-C
-  flowswap sim --dir world
-  # Serve two tenants whose swap a person carries out
-  flowswap sim --dir world --tenants 2 --directory cie-guided"#;
-
-pub(crate) const SIM_WORLD: &str = r#"Examples:
-  # Print the simulated orgs and directories
-  flowswap sim world --dir world"#;
-
-pub(crate) const SIM_ADVANCE: &str = r#"Examples:
-  # Advance the simulated clock by 90 minutes
-  flowswap sim advance --dir world 90m"#;
 
 pub(crate) const COMPLETIONS: &str = r#"Examples:
   # Install completions for bash

@@ -14,7 +14,9 @@ mod interrupt;
 mod output;
 mod plugin_pins;
 mod plugin_search;
+#[cfg(feature = "sandbox")]
 mod sim_files;
+#[cfg(feature = "sandbox")]
 mod sim_world;
 mod terminal;
 

@@ -6,8 +6,10 @@ mod audit;
 mod check;
 mod completions;
 mod confirm;
+#[cfg(feature = "sandbox")]
 mod conformance;
 mod decline;
+#[cfg(feature = "sandbox")]
 mod demo;
 mod detect;
 mod evidence;
@@ -25,6 +27,7 @@ mod rollback;
 mod secret;
 mod sheet;
 mod show;
+#[cfg(feature = "sandbox")]
 mod sim;
 mod started;
 mod statement;
@@ -63,7 +66,9 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit, Fail
         Command::Finalize(args) => finalize::run(&context, &args).await,
         Command::Explain(args) => explain::run(&context, &args),
         Command::Plugins(command) => plugins::run(&context, &command).await,
+        #[cfg(feature = "sandbox")]
         Command::Demo(args) => demo::run(&context, &args).await,
+        #[cfg(feature = "sandbox")]
         Command::Sim(args) => sim::run(&context, &args).await,
         Command::Completions { shell } => completions::run(&context, shell),
     }

@@ -7,6 +7,7 @@ use flowswap_contract::PluginHello;
 use flowswap_host::PluginFile;
 use serde::Serialize;
 
+#[cfg(feature = "sandbox")]
 use super::conformance;
 use crate::{
     args::PluginsCommand,
@@ -46,6 +47,7 @@ pub(crate) async fn run(context: &Context, command: &PluginsCommand) -> Result<E
     match command {
         PluginsCommand::List => list(context),
         PluginsCommand::Inspect { plugin } => inspect(context, plugin).await,
+        #[cfg(feature = "sandbox")]
         PluginsCommand::Conformance { plugin } => {
             let (path, file) = read(context, plugin)?;
             conformance::run(context, file, path).await

@@ -1,0 +1,76 @@
+//! The arguments of the commands that need the simulator.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::parse_duration;
+use crate::examples;
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// How many tenants to simulate.
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) tenants: u32,
+    /// Keep the configuration, plan, journal, and secrets in this folder. It must be new or empty.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct SimArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<SimCommand>,
+    /// How many tenants to simulate.
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) tenants: u32,
+    /// The directory plugin that the configuration uses.
+    #[arg(long, value_enum, value_name = "PLUGIN", default_value_t = Directory::Rest)]
+    pub(crate) directory: Directory,
+    /// How often every directory syncs. Cloud Identity Engine syncs changes every five minutes.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
+    pub(crate) sync_every: Duration,
+    /// The seed of the simulated world; the same seed gives the same world.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How long every response takes.
+    #[arg(long, value_name = "TIME", default_value = "20ms", value_parser = parse_duration)]
+    pub(crate) latency: Duration,
+    /// Write the configuration, the certificate, and the tokens to this folder.
+    #[arg(long, value_name = "DIR", required = true)]
+    pub(crate) dir: Option<PathBuf>,
+    /// The port on 127.0.0.1; 0 picks a free port.
+    #[arg(long, value_name = "P", default_value_t = 0)]
+    pub(crate) port: u16,
+}
+
+/// How a client of the simulator reaches the directories, by the name of the plugin that does so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Directory {
+    /// Through an automation gateway, without a person.
+    Rest,
+    /// Through Cloud Identity Engine itself, with a person at the console.
+    CieGuided,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SimCommand {
+    /// Print the state of the running simulator as JSON.
+    #[command(after_help = examples::sandbox::SIM_WORLD)]
+    World {
+        /// The folder of the running simulator (its `--dir`).
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+    },
+    /// Advance the clock of the running simulator; due syncs and expiries happen.
+    #[command(after_help = examples::sandbox::SIM_ADVANCE)]
+    Advance {
+        /// The folder of the running simulator (its `--dir`).
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// How far to advance, such as `10m`.
+        #[arg(value_name = "TIME", value_parser = parse_duration)]
+        by: Duration,
+    },
+}
