@@ -1,12 +1,17 @@
 //! Percent-encoding for URLs, which every plugin needs.
 
+use std::fmt::Write as _;
+
 /// Encodes `text` as a path segment or a query value: everything but the unreserved characters of RFC 3986 §2.3.
 pub fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(byte as char),
-            _ => encoded.push_str(&format!("%{byte:02X}")),
+            _ => {
+                // Writing into a `String` never fails.
+                let _ = write!(encoded, "%{byte:02X}");
+            }
         }
     }
     // A URL parser would remove a segment of one or two dots.
