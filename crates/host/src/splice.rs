@@ -1,6 +1,9 @@
 //! Replaces handles by their secrets in a request that is about to be sent. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -56,7 +59,10 @@ pub(crate) fn form_encode(text: &str) -> String {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => encoded.push(byte.into()),
             b' ' => encoded.push('+'),
-            _ => encoded.push_str(&format!("%{byte:02X}")),
+            _ => {
+                // Writing into a `String` never fails.
+                let _ = write!(encoded, "%{byte:02X}");
+            }
         }
     }
     encoded
@@ -95,13 +101,16 @@ fn authorize(auth: &Auth, intent: Intent, secrets: &BTreeMap<Handle, Secret>) ->
 /// and secret are encoded, but some servers do not decode them. Characters that both kinds of server read in the same way
 /// stay as they are, such as the `@` in the id of a service account.
 pub(crate) fn encode_sparingly(text: &str) -> String {
-    let is_same = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'%' | b'+' | b':');
-    let encode = |c: char| {
-        let mut bytes = [0; 4];
-        let text = c.encode_utf8(&mut bytes);
-        if text.bytes().all(is_same) { text.to_owned() } else { form_encode(text) }
-    };
-    text.chars().map(encode).collect()
+    let is_same = |c: char| c.is_ascii_graphic() && !matches!(c, '%' | '+' | ':');
+    let mut encoded = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_same(c) {
+            encoded.push(c);
+        } else {
+            encoded.push_str(&form_encode(c.encode_utf8(&mut [0; 4])));
+        }
+    }
+    encoded
 }
 
 fn basic(pair: &str) -> String {
