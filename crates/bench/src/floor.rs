@@ -95,7 +95,7 @@ fn client(sim: &Path) -> Result<Client, Failure> {
         .retry(reqwest::retry::never())
         .referer(false)
         .connect_timeout(Duration::from_secs(10))
-        .pool_idle_timeout(Duration::from_secs(4))
+        .pool_idle_timeout(Duration::from_secs(2))
         .dns_resolver(Always(address))
         .no_proxy();
     Ok(client.build()?)
