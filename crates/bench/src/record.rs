@@ -33,7 +33,7 @@ pub(crate) fn record(options: &Options) -> Result<Recording, Failure> {
     let config = config.scheduled_sync(SYNC_EVERY).record(true);
     let sim = runtime.block_on(Sim::start(config, ([127, 0, 0, 1], 0).into()))?;
     sim.write_client_files(dir.path(), "")?;
-    let state = StateDir::create(&dir.path().join(".flowswap"))?;
+    let state = StateDir::create(dir.path().join(".flowswap"))?;
     Identity::generate(&state.root().join("identity.txt"), None)?;
     set_concurrency(dir.path(), options.concurrency.min(CONCURRENCY))?;
 
