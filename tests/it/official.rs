@@ -71,6 +71,8 @@ fn requests_that_do_not_match_the_description_are_found() {
         status: None,
         response_headers: vec![],
         response_body: Default::default(),
+        began: std::time::Instant::now(),
+        ended: std::time::Instant::now(),
     };
     let token = Exchange {
         path_and_query: "/oauth2/v1/token".to_owned(),

@@ -13,6 +13,7 @@
 //! The module [`sdk`] (feature `sdk`) is for plugin authors.
 
 pub mod abi;
+mod decode;
 mod error;
 mod http;
 mod inventory;

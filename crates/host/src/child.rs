@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    io::{self, Write},
+    io::{self, BufReader, Write},
     os::{fd::AsFd, unix::net::UnixStream},
     path::Path,
     process::ExitCode,
@@ -30,10 +30,14 @@ fn run(library: &Path) -> Result<(), Box<dyn Error>> {
         .peer_addr()
         .map_err(|e| format!("only flowswap itself can run this command, with a socket as standard input ({e})"))?;
     let mut library = Library::load(library)?;
-    while let Some(message) = frame::read(&mut socket)? {
+    let mut incoming = BufReader::new(socket.try_clone()?);
+    let mut outgoing = Vec::new();
+    while let Some(message) = frame::read(&mut incoming)? {
         for emitted in library.deliver(&message)? {
-            frame::write(&mut socket, &emitted)?;
+            frame::push(&mut outgoing, &emitted)?;
         }
+        socket.write_all(&outgoing)?;
+        outgoing.clear();
     }
     Ok(())
 }

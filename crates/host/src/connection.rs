@@ -12,6 +12,7 @@ use flowswap_contract::{
 };
 use flowswap_engine::EventSink;
 use tokio::{
+    io::{AsyncWriteExt, BufReader},
     net::{
         UnixStream,
         unix::{OwnedReadHalf, OwnedWriteHalf},
@@ -26,6 +27,12 @@ use crate::{
     routes::{Ended, FromCall, Route, Routes},
     spawn::{Running, Transport},
 };
+
+/// How many messages are written at once.
+const MOST_AT_ONCE: usize = 64;
+
+/// The buffer for messages that are written at once keeps at most this many bytes.
+const LARGEST_BUFFER: usize = 64 * 1024;
 
 /// The connection to one process, from its greeting to its end.
 pub(crate) struct Connection {
@@ -241,14 +248,24 @@ pub(crate) fn of_op(error: Error, op: Op) -> Error {
 }
 
 async fn write_all(mut stream: OwnedWriteHalf, mut queue: mpsc::UnboundedReceiver<Vec<u8>>) {
-    while let Some(message) = queue.recv().await {
-        if frame::write_async(&mut stream, &message).await.is_err() {
+    let mut waiting = Vec::new();
+    let mut frames = Vec::new();
+    // What waits together is written together. An answer that arrives meanwhile waits for one write, not for many.
+    while queue.recv_many(&mut waiting, MOST_AT_ONCE).await > 0 {
+        for message in waiting.drain(..) {
+            // Every message in the queue is short enough.
+            let _ = frame::push(&mut frames, &message);
+        }
+        if stream.write_all(&frames).await.is_err() {
             return;
         }
+        frames.clear();
+        frames.shrink_to(LARGEST_BUFFER);
     }
 }
 
-async fn read_all(mut stream: OwnedReadHalf, routes: Arc<Routes>, running: Option<Running>, tap: Option<Tap>) {
+async fn read_all(stream: OwnedReadHalf, routes: Arc<Routes>, running: Option<Running>, tap: Option<Tap>) {
+    let mut stream = BufReader::new(stream);
     let mut kill_requests = routes.kill_request.subscribe();
     let plugin = &routes.plugin;
     let ended = loop {

@@ -1,6 +1,6 @@
 //! Messages on a stream: a length of four bytes, little-endian, then that many bytes.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -23,10 +23,18 @@ pub(crate) fn read(stream: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
 }
 
 /// Writes one message.
-pub(crate) fn write(stream: &mut impl Write, message: &[u8]) -> io::Result<()> {
-    stream.write_all(&header(message)?)?;
-    stream.write_all(message)?;
-    stream.flush()
+#[cfg(test)]
+pub(crate) fn write(stream: &mut impl std::io::Write, message: &[u8]) -> io::Result<()> {
+    let mut frame = Vec::new();
+    push(&mut frame, message)?;
+    stream.write_all(&frame)
+}
+
+/// Appends one message to a buffer. A buffer with several messages needs only one write.
+pub(crate) fn push(buffer: &mut Vec<u8>, message: &[u8]) -> io::Result<()> {
+    buffer.extend_from_slice(&header(message)?);
+    buffer.extend_from_slice(message);
+    Ok(())
 }
 
 /// Reads one message; `None` at the end of the stream. Not cancel-safe: dropping the future loses a part of the message.
@@ -43,8 +51,9 @@ pub(crate) async fn read_async(stream: &mut (impl AsyncRead + Unpin)) -> io::Res
 
 /// Writes one message.
 pub(crate) async fn write_async(stream: &mut (impl AsyncWrite + Unpin), message: &[u8]) -> io::Result<()> {
-    stream.write_all(&header(message)?).await?;
-    stream.write_all(message).await?;
+    let mut frame = Vec::with_capacity(LENGTH + message.len());
+    push(&mut frame, message)?;
+    stream.write_all(&frame).await?;
     stream.flush().await
 }
 

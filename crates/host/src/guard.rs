@@ -80,65 +80,67 @@ impl Permission<'_> {
     /// Parses the request, or refuses it.
     pub(crate) fn permit(&self, ask: &HttpAsk) -> Result<Permitted, Error> {
         self.permit_intent(ask)?;
-        let request = describe(&ask.method, &ask.url);
+        // Only a refusal needs it, and it parses the URL once more.
+        let request = || describe(&ask.method, &ask.url);
         let mut url = Url::parse(&ask.url)
-            .map_err(|e| self.refuse(format!("asked for a request to an invalid URL ({request}): {e}")))?;
+            .map_err(|e| self.refuse(format!("asked for a request to an invalid URL ({}): {e}", request())))?;
         let Some(origin) = Origin::of(&url) else {
-            return Err(self.refuse(format!("asked for a request without TLS ({request})")));
+            return Err(self.refuse(format!("asked for a request without TLS ({})", request())));
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(self.refuse(format!("asked for a request with credentials in the URL ({request})")));
+            return Err(self.refuse(format!("asked for a request with credentials in the URL ({})", request())));
         }
         if !self.origins.contains(&origin) {
             let known: Vec<_> = self.origins.iter().map(Origin::as_str).collect();
             let known = if known.is_empty() { "no origin".to_owned() } else { format!("only {}", known.join(", ")) };
-            let message = format!("asked for a request to a foreign origin ({request}); its session may use {known}");
+            let message =
+                format!("asked for a request to a foreign origin ({}); its session may use {known}", request());
             return Err(self.refuse(message));
         }
         if let Some(name) = ask.headers.keys().find(|name| is_owned(name)) {
             return Err(self.refuse(format!(
-                "asked for a request with the header `{name}` ({request}), which only the host may set"
+                "asked for a request with the header `{name}` ({}), which only the host may set",
+                request()
             )));
         }
         url.set_fragment(None);
         let method = http::Method::from_bytes(ask.method.as_bytes())
-            .map_err(|_| self.refuse(format!("asked for a request with an invalid method ({request})")))?;
+            .map_err(|_| self.refuse(format!("asked for a request with an invalid method ({})", request())))?;
         if matches!(method, http::Method::CONNECT | http::Method::TRACE) {
-            return Err(self.refuse(format!("asked for a request with a method that plugins may not use ({request})")));
+            let message = format!("asked for a request with a method that plugins may not use ({})", request());
+            return Err(self.refuse(message));
         }
         Ok(Permitted { url, origin, method })
     }
 
     fn permit_intent(&self, ask: &HttpAsk) -> Result<(), Error> {
         let dry = self.mode == Mode::DryRun;
-        let asked = format!(
-            "asked for {} request ({}) during `{}`",
-            intent_name(ask.intent),
-            describe(&ask.method, &ask.url),
-            self.op
-        );
+        let asked = || {
+            let request = describe(&ask.method, &ask.url);
+            format!("asked for {} request ({request}) during `{}`", intent_name(ask.intent), self.op)
+        };
         let reads = matches!(ask.method.as_str(), "GET" | "HEAD");
         if ask.query && (ask.intent != Intent::Read || ask.method != "POST") {
-            return Err(self.refuse(format!("{asked} as a query; only a `read` by POST can be a query")));
+            return Err(self.refuse(format!("{} as a query; only a `read` by POST can be a query", asked())));
         }
         let reads_only = matches!(self.op, Op::Detect | Op::Plan | Op::Observe | Op::Test);
         match ask.intent {
-            Intent::Mutate if reads_only => Err(self.refuse(format!("{asked}, which must not change anything"))),
-            Intent::Mutate if dry => Err(self.refuse(format!("{asked} in a dry run, which must not change anything"))),
-            Intent::Mutate if !self.in_step => Err(self.refuse(format!("{asked} outside of any step"))),
+            Intent::Mutate if reads_only => Err(self.refuse(format!("{}, which must not change anything", asked()))),
+            Intent::Mutate if dry => {
+                Err(self.refuse(format!("{} in a dry run, which must not change anything", asked())))
+            }
+            Intent::Mutate if !self.in_step => Err(self.refuse(format!("{} outside of any step", asked()))),
             Intent::Read if dry && !reads => {
-                Err(self.refuse(format!("{asked} in a dry run; there, only GET and HEAD count as reading")))
+                Err(self.refuse(format!("{} in a dry run; there, only GET and HEAD count as reading", asked())))
             }
-            Intent::Read if !reads && !ask.query => {
-                Err(self
-                    .refuse(format!("{asked}; only GET, HEAD, and a POST that is marked as a query count as reading")))
-            }
+            Intent::Read if !reads && !ask.query => Err(self
+                .refuse(format!("{}; only GET, HEAD, and a POST that is marked as a query count as reading", asked()))),
             Intent::Authenticate if dry && !is_token_request(ask) => {
-                Err(self.refuse(format!("{asked} in a dry run; there, it must POST a form with a `grant_type`")))
+                Err(self.refuse(format!("{} in a dry run; there, it must POST a form with a `grant_type`", asked())))
             }
             // A stored secret needs an intent in the journal, and only a mutation has one.
             Intent::Read | Intent::Authenticate if ask.capture.iter().any(|c| c.custody == Custody::Durable) => {
-                Err(self.refuse(format!("{asked} that stores a secret, which only a mutation may do")))
+                Err(self.refuse(format!("{} that stores a secret, which only a mutation may do", asked())))
             }
             _ => Ok(()),
         }
@@ -171,8 +173,8 @@ pub(crate) fn describe(method: &str, url: &str) -> String {
 }
 
 fn is_owned(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    OWNED.contains(&name.as_str()) || OWNED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    let begins_with = |prefix: &&str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    OWNED.iter().any(|owned| name.eq_ignore_ascii_case(owned)) || OWNED_PREFIXES.iter().any(begins_with)
 }
 
 fn is_token_request(ask: &HttpAsk) -> bool {

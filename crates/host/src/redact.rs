@@ -20,6 +20,8 @@ const SECRET_MEMBERS: &[&str] = &["access_token", "refresh_token", "id_token", "
 pub(crate) struct Redactor {
     /// The secrets and their encoded forms, the longest first, so that replacing one does not leave a part of another.
     needles: Vec<Secret>,
+    /// The length of the shortest needle. Most texts are shorter, and contain none.
+    shortest: usize,
 }
 
 impl Redactor {
@@ -38,48 +40,64 @@ impl Redactor {
             needles.push(secret.clone());
         }
         needles.sort_by_key(|needle| std::cmp::Reverse(needle.expose().len()));
-        Self { needles }
+        let shortest = needles.last().map_or(usize::MAX, |needle| needle.expose().len());
+        Self { needles, shortest }
     }
 
     /// The text without any secret.
     pub(crate) fn text(&self, text: &str) -> String {
-        let mut text = text.to_owned();
+        self.clean(text).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// Removes secrets from a text in place.
+    pub(crate) fn replace_in(&self, text: &mut String) {
+        if let Some(clean) = self.clean(text) {
+            *text = clean;
+        }
+    }
+
+    /// The text without any secret, or `None` if it has none.
+    fn clean(&self, text: &str) -> Option<String> {
+        if text.len() < self.shortest {
+            return None;
+        }
+        let mut cleaned: Option<String> = None;
         for needle in self.needles.iter().map(Secret::expose) {
+            let text = cleaned.as_deref().unwrap_or(text);
             if text == needle {
-                return REDACTED.to_owned();
+                return Some(REDACTED.to_owned());
             }
-            if needle.len() >= SHORTEST_CONTAINED && text.contains(needle) {
-                text = text.replace(needle, REDACTED);
+            if needle.len() >= SHORTEST_CONTAINED && needle.len() < text.len() && text.contains(needle) {
+                cleaned = Some(text.replace(needle, REDACTED));
             }
         }
-        text
+        cleaned
     }
 
     /// Removes secrets from a decoded body, at any depth.
     pub(crate) fn value(&self, value: &mut Value) {
         match value {
-            Value::String(text) => *text = self.text(text),
+            Value::String(text) => self.replace_in(text),
             Value::Array(items) => items.iter_mut().for_each(|item| self.value(item)),
             Value::Object(members) => {
-                for (name, member) in std::mem::take(members) {
-                    members.insert(self.text(&name), self.member(&name, member));
+                if members.keys().any(|name| self.clean(name).is_some()) {
+                    let renamed = std::mem::take(members).into_iter();
+                    *members = renamed.map(|(name, member)| (self.text(&name), member)).collect();
                 }
+                members.iter_mut().for_each(|(name, member)| self.member(name, member));
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
 
-    fn member(&self, name: &str, mut value: Value) -> Value {
-        if Handle::from_value(&value).is_some() {
-            return value;
+    fn member(&self, name: &str, value: &mut Value) {
+        if Handle::from_value(value).is_some() {
+            return;
         }
-        match &value {
+        match value {
             // The other side has already masked it, and the visible end helps to tell secrets apart.
-            Value::String(text) if SECRET_MEMBERS.contains(&name) && !text.contains("***") => REDACTED.into(),
-            _ => {
-                self.value(&mut value);
-                value
-            }
+            Value::String(text) if SECRET_MEMBERS.contains(&name) && !text.contains("***") => *value = REDACTED.into(),
+            _ => self.value(value),
         }
     }
 }

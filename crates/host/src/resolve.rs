@@ -20,11 +20,13 @@ pub struct HostPatternError(String);
 impl HostPattern {
     /// Whether `host` is the name, or one below it.
     pub(crate) fn matches(&self, host: &str) -> bool {
-        let host = host.to_ascii_lowercase();
         if !self.wildcard {
-            return host == self.name;
+            return host.eq_ignore_ascii_case(&self.name);
         }
-        host.strip_suffix(&self.name).and_then(|rest| rest.strip_suffix('.')).is_some_and(|rest| !rest.is_empty())
+        let start = host.len().checked_sub(self.name.len());
+        let split = start.and_then(|start| host.split_at_checked(start));
+        let below = split.filter(|(_, suffix)| suffix.eq_ignore_ascii_case(&self.name));
+        below.and_then(|(rest, _)| rest.strip_suffix('.')).is_some_and(|rest| !rest.is_empty())
     }
 
     /// A plain name wins over a wildcard, and a longer suffix over a shorter one.

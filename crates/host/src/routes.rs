@@ -73,7 +73,7 @@ impl Routes {
     /// Passes a message on to its call; an error says how the message breaks the protocol.
     pub(crate) fn route(&self, bytes: &[u8]) -> Result<(), String> {
         let message =
-            serde_json::from_slice(bytes).map_err(|e| format!("sent something that is not a message ({e})"))?;
+            FromPlugin::from_slice(bytes).map_err(|e| format!("sent something that is not a message ({e})"))?;
         let mut waiting = self.lock();
         if let FromPlugin::Ask { id, .. } | FromPlugin::Reply { id, .. } = &message {
             waiting.broken_by_finished_call = waiting.replied.contains(id);

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use flowswap_contract::Handle;
@@ -18,6 +18,8 @@ pub(crate) struct Vault(Mutex<Secrets>);
 struct Secrets {
     own: BTreeMap<Handle, Secret>,
     seen: Vec<Secret>,
+    /// Knows everything in `seen`. `None` if that has changed.
+    redactor: Option<Arc<Redactor>>,
 }
 
 impl Vault {
@@ -37,12 +39,14 @@ impl Vault {
         let mut secrets = self.lock();
         if !secrets.seen.iter().any(|known| known.expose() == secret.expose()) {
             secrets.seen.push(secret.clone());
+            secrets.redactor = None;
         }
     }
 
     /// Removes every secret that the session has seen from texts and answers.
-    pub(crate) fn redactor(&self) -> Redactor {
-        Redactor::new(&self.lock().seen)
+    pub(crate) fn redactor(&self) -> Arc<Redactor> {
+        let Secrets { seen, redactor, .. } = &mut *self.lock();
+        Arc::clone(redactor.get_or_insert_with(|| Arc::new(Redactor::new(&*seen))))
     }
 
     fn lock(&self) -> MutexGuard<'_, Secrets> {

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{StatusCode, header};
@@ -96,13 +96,14 @@ impl SimService {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let request = read_request(request).await?;
+        let began = Instant::now();
         let outcome = answer(&self.state, &request).await;
         if self.state.config.record {
             let reply = match &outcome {
                 Some(Outcome::Whole(reply)) => Some(reply),
                 Some(Outcome::Cut(..)) | None => None,
             };
-            lock(&self.state.traffic).push(Exchange::new(&request, reply));
+            lock(&self.state.traffic).push(Exchange::new(&request, reply, began));
         }
         outcome.ok_or(ConnectionClosed)
     }

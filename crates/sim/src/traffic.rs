@@ -1,5 +1,7 @@
 //! The record of all exchanges, kept in memory. Tests search it for data that must not leave flowswap.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use http::HeaderMap;
 
@@ -24,10 +26,14 @@ pub struct Exchange {
     pub response_headers: Vec<(String, String)>,
     /// The answer's body.
     pub response_body: Bytes,
+    /// When the request was read, by the clock of this machine.
+    pub began: Instant,
+    /// When the answer was ready, by the clock of this machine.
+    pub ended: Instant,
 }
 
 impl Exchange {
-    pub(crate) fn new(request: &Request, reply: Option<&Reply>) -> Self {
+    pub(crate) fn new(request: &Request, reply: Option<&Reply>, began: Instant) -> Self {
         let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
         Self {
             host: request.host(),
@@ -38,6 +44,8 @@ impl Exchange {
             status: reply.map(|reply| reply.status.as_u16()),
             response_headers: reply.map(|reply| lines(&reply.headers)).unwrap_or_default(),
             response_body: reply.map(|reply| reply.body.clone()).unwrap_or_default(),
+            began,
+            ended: Instant::now(),
         }
     }
 }

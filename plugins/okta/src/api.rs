@@ -1,6 +1,6 @@
 //! Sends requests to the org: adds its origin and the administrator's token, follows pages, and turns refusals into errors.
 
-use std::{cell::Cell, collections::BTreeSet};
+use std::{cell::Cell, collections::BTreeSet, future::poll_fn, task::Poll};
 
 use flowswap_contract::{Auth, Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, HttpAsk, Intent, sdk::Host};
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
@@ -14,6 +14,10 @@ pub(crate) const REQUEST_ID: &str = "x-okta-request-id";
 /// API service integrations (Okta management API).
 pub(crate) const SERVICES: &str = "/integrations/api/v1/api-services";
 
+/// The most requests that are in flight together. Each needs a connection of its own: its handshake costs as much as several
+/// requests, and its memory counts for every tenant.
+const MOST_AT_ONCE: usize = 2;
+
 /// Far more pages than any org has. Guards against a server that never ends a list.
 const MAX_PAGES: usize = 2000;
 
@@ -23,11 +27,24 @@ pub(crate) struct Api<'a> {
     config: &'a Config,
     /// The time of the org's clock in its last answer.
     org_time: Cell<Option<Timestamp>>,
+    /// How many requests are in flight.
+    in_flight: Cell<usize>,
 }
 
 impl<'a> Api<'a> {
     pub(crate) fn new(host: &'a Host, config: &'a Config) -> Self {
-        Self { host, config, org_time: Cell::new(None) }
+        Self { host, config, org_time: Cell::new(None), in_flight: Cell::new(0) }
+    }
+
+    /// Makes a request, once fewer than [`MOST_AT_ONCE`] are in flight. Those that wait start in the order in which they asked.
+    pub(crate) async fn http(&self, ask: HttpAsk) -> Result<HttpAnswer, Error> {
+        // Needs no waker: the SDK polls the whole call whenever an answer arrives. One will arrive, because a request waits only
+        // while others are in flight.
+        poll_fn(|_| if self.in_flight.get() < MOST_AT_ONCE { Poll::Ready(()) } else { Poll::Pending }).await;
+        self.in_flight.set(self.in_flight.get() + 1);
+        let answer = self.host.http(ask).await;
+        self.in_flight.set(self.in_flight.get() - 1);
+        answer
     }
 
     /// Prepares a request as the administrator.
@@ -50,7 +67,7 @@ impl<'a> Api<'a> {
 
     /// Sends a request. Any answer other than a 2xx is an error. `what` completes "okta refused to …".
     pub(crate) async fn send(&self, what: &str, ask: HttpAsk) -> Result<HttpAnswer, Error> {
-        let answer = self.host.http(ask.clone()).await?;
+        let answer = self.http(ask.clone()).await?;
         let date = answer.header("date").and_then(|date| rfc2822::parse(date).ok());
         self.org_time.set(date.map(|date| date.timestamp()).or(self.org_time.get()));
         if answer.is_success() { Ok(answer) } else { Err(refusal::explain(what, &ask, &answer)) }

@@ -5,7 +5,8 @@
 //! DEPROVISIONED ones unless a search names them).
 
 use flowswap_contract::{
-    Auth, Blind, Error, ErrorKind, Evidence, EvidenceResult, Handle, Intent, StepParams, TestReply, sdk::Crowd,
+    Auth, Blind, Error, ErrorKind, Evidence, EvidenceResult, Handle, Intent, StepParams, TestReply,
+    sdk::{Crowd, CrowdBuilder},
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -108,11 +109,13 @@ async fn list_visible(api: &Api<'_>, token: &Handle, key: &Handle, kind: &Kind) 
     let what = format!("list {} as the new client", kind.noun);
     let mut pages = Pages::new(api, &what, ask);
     let mut visible = Visible::default();
+    let mut names = CrowdBuilder::default();
     while let Some(page) = pages.next::<serde_json::Value>().await? {
-        visible.names.extend(page.iter().filter_map(|one| one.pointer(kind.pointer)?.as_str()));
+        names.add(page.iter().filter_map(|one| one.pointer(kind.pointer)?.as_str()));
         visible.count += page.iter().filter(|one| one["type"] != "BUILT_IN").count();
         api.host.progress(format!("the new client sees {} {}", visible.count, kind.noun));
     }
+    visible.names = names.build();
     Ok(visible)
 }
 

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use flowswap_contract::{
     Error, ErrorKind, HttpAnswer, Intent, LegacyClient, Level, Lookalike, ProviderInventory, ServiceClient, Tokens,
-    Variant, VariantType, sdk::encode,
+    Variant, VariantType,
+    sdk::{encode, join, join_all},
 };
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -24,59 +25,90 @@ pub(crate) const ORGANIZATION: &str = "/.well-known/okta-organization";
 /// How long Okta keeps events (Okta System Log queries). A refresh token of the org authorization server lives as long.
 const LOG_REACH: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// Reads the whole inventory.
+/// Reads the whole inventory. Requests that do not need each other's answers are in flight together.
 pub(crate) async fn detect(api: &Api<'_>, config: &Config) -> Result<ProviderInventory, Error> {
-    let domain = read_domain(api).await?;
-    let mut service_clients = list_service_clients(api, config).await?;
     // An unfiltered list has the lookalikes too. A search for `name eq "oidc_client"` would find only the legacy clients.
-    let apps: Vec<App> = api.list("list apps", "/api/v1/apps?limit=200").await?;
+    let apps = api.list::<App>("list apps", "/api/v1/apps?limit=200");
+    let (domain, (service_clients, apps)) = join(read_domain(api), join(list_service_clients(api, config), apps)).await;
+    let (domain, mut service_clients, apps) = (domain?, service_clients?, apps?);
     // Okta sometimes lists integrations among the apps. They are not lookalikes of themselves.
     let services: BTreeSet<_> = service_clients.iter().map(|service| service.id.as_str()).collect();
-    let mut legacy_clients = Vec::new();
+    let mut legacy = Vec::new();
     let mut lookalikes = Vec::new();
     for app in apps.into_iter().filter(|app| app.status() != "DELETED" && !services.contains(app.id.as_str())) {
         if app.is_legacy_client() {
-            let scopes = list_granted_scopes(api, &app.id).await?;
-            legacy_clients.push(app.into_legacy_client(scopes));
+            legacy.push(app);
         } else if app.has_cie_name() {
             lookalikes.push(app.into_lookalike());
         }
     }
-    legacy_clients.sort_by(|a, b| a.id.cmp(&b.id));
     lookalikes.sort_by(|a, b| a.id.cmp(&b.id));
-    let variants = find_variants(config, &service_clients);
-    match add_tokens(api, &mut legacy_clients, &mut service_clients).await {
+    let grants = join_all(legacy.iter().map(|app| list_granted_scopes(api, &app.id)));
+    let client_ids: Vec<_> = legacy.iter().map(|app| app.client_id().unwrap_or(&app.id)).collect();
+    let service_ids: Vec<_> = service_clients.iter().map(|service| service.id.as_str()).collect();
+    let (grants, used) = join(grants, read_usage(api, &client_ids, &service_ids)).await;
+    let scopes: Vec<_> = grants.into_iter().collect::<Result<_, _>>()?;
+    let mut legacy_clients: Vec<_> =
+        legacy.into_iter().zip(scopes).map(|(app, scopes)| app.into_legacy_client(scopes)).collect();
+    match used {
+        Ok(usage) => usage.add_to(&mut legacy_clients, &mut service_clients),
         // Without the log, flowswap knows less but can still migrate. Only a refusal by Okta itself counts.
         Err(error) if matches!(error.kind, ErrorKind::Permission | ErrorKind::NotFound) => {
             api.host.log(Level::Warn, format!("flowswap cannot see who gets tokens: {}", error.message));
         }
-        other => other?,
+        Err(error) => return Err(error),
     }
+    legacy_clients.sort_by(|a, b| a.id.cmp(&b.id));
+    let variants = find_variants(config, &service_clients);
     Ok(ProviderInventory { domain, legacy_clients, service_clients, lookalikes, variants })
 }
 
-/// Adds from the log who got tokens as each client. Costs two requests for a legacy client, one for a service client.
-async fn add_tokens(
-    api: &Api<'_>,
-    legacy_clients: &mut [LegacyClient],
-    service_clients: &mut [ServiceClient],
-) -> Result<(), Error> {
-    let since = log_start(api)?;
-    for client in legacy_clients {
-        let (log, _) = TokenLog::read(api, &client.client_id, &since).await?;
-        let (signed_in, is_complete) = find_last_sign_in(api, &client.client_id, &since).await?;
-        if signed_in.is_none() && !is_complete {
-            let id = &client.client_id;
-            let message = format!("the System Log has too many tokens of `{id}` to find its last sign-in");
-            api.host.log(Level::Warn, message);
+/// What the log says about the clients, in their order.
+#[derive(Default)]
+struct Usage {
+    /// The tokens, and the last sign-in.
+    legacy: Vec<(Tokens, Option<String>)>,
+    services: Vec<Tokens>,
+}
+
+impl Usage {
+    fn add_to(self, legacy_clients: &mut [LegacyClient], service_clients: &mut [ServiceClient]) {
+        for (client, (tokens, last_sign_in)) in legacy_clients.iter_mut().zip(self.legacy) {
+            client.tokens = tokens;
+            client.last_sign_in = last_sign_in;
         }
-        client.last_sign_in = signed_in.map(|at| at.to_string());
-        client.tokens = summarize(&log);
+        for (client, tokens) in service_clients.iter_mut().zip(self.services) {
+            client.tokens = tokens;
+        }
     }
-    for client in service_clients {
-        client.tokens = summarize(&TokenLog::read(api, &client.id, &since).await?.0);
+}
+
+/// Reads from the log who got tokens as each client. Costs two requests for a legacy client, one for a service client. The
+/// first request is alone: if Okta refuses the log, it refuses it to all of them.
+async fn read_usage(api: &Api<'_>, legacy: &[&str], services: &[&str]) -> Result<Usage, Error> {
+    let since = &log_start(api)?;
+    let read_tokens = async |id: &str| Ok::<_, Error>(summarize(&TokenLog::read(api, id, since).await?.0));
+    let mut clients = legacy.iter().chain(services).copied();
+    let Some(first) = clients.next() else { return Ok(Usage::default()) };
+    let mut tokens = vec![read_tokens(first).await?];
+    let sign_ins = join_all(legacy.iter().map(|id| find_sign_in(api, id, since)));
+    let (sign_ins, others) = join(sign_ins, join_all(clients.map(read_tokens))).await;
+    for other in others {
+        tokens.push(other?);
     }
-    Ok(())
+    let services = tokens.split_off(legacy.len());
+    let legacy = tokens.into_iter().zip(sign_ins).map(|(tokens, signed_in)| Ok((tokens, signed_in?)));
+    Ok(Usage { legacy: legacy.collect::<Result<_, Error>>()?, services })
+}
+
+/// Finds the last sign-in through a client, and warns if the log is too long for that.
+async fn find_sign_in(api: &Api<'_>, id: &str, since: &str) -> Result<Option<String>, Error> {
+    let (signed_in, is_complete) = find_last_sign_in(api, id, since).await?;
+    if signed_in.is_none() && !is_complete {
+        let message = format!("the System Log has too many tokens of `{id}` to find its last sign-in");
+        api.host.log(Level::Warn, message);
+    }
+    Ok(signed_in.map(|at| at.to_string()))
 }
 
 fn log_start(api: &Api<'_>) -> Result<String, Error> {

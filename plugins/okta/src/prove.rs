@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use flowswap_contract::{
     Auth, Body, Capture, Custody, Error, Evidence, EvidenceResult, Handle, HttpAnswer, HttpAsk, Intent, StepParams,
+    sdk::join_all,
 };
 use serde_json::json;
 
@@ -42,8 +43,9 @@ pub(crate) async fn prove(api: &Api<'_>, params: &StepParams) -> Result<Vec<Evid
     let mut evidence = vec![seen];
     evidence.extend(answer.is_success().then(|| compare_scopes(&requested, &answer)));
     let Some(token) = token else { return Ok(evidence) };
-    for read in READS.iter().filter(|read| payload.app_data || !read.only_with_app_data) {
-        evidence.push(try_read(api, &token, read).await?);
+    let reads = READS.iter().filter(|read| payload.app_data || !read.only_with_app_data);
+    for read in join_all(reads.map(|read| try_read(api, &token, read))).await {
+        evidence.push(read?);
     }
     Ok(evidence)
 }
@@ -109,7 +111,7 @@ fn token_ask(api: &Api<'_>, client: Auth, scopes: &BTreeSet<&str>) -> HttpAsk {
 async fn request_token(api: &Api<'_>, ask: &HttpAsk) -> Result<HttpAnswer, Error> {
     let mut pauses = PAUSES_MS.into_iter();
     loop {
-        let answer = api.host.http(ask.clone()).await?;
+        let answer = api.http(ask.clone()).await?;
         let is_too_early = answer.status == 401 && error_code(&answer) == Some(INVALID_CLIENT);
         match pauses.next() {
             Some(ms) if is_too_early => {
@@ -196,7 +198,7 @@ const fn read(check: &'static str, path: &'static str, scope: &'static str) -> R
 async fn try_read(api: &Api<'_>, token: &Handle, read: &Read) -> Result<Evidence, Error> {
     let auth = Auth::Token { scheme: "Bearer".to_owned(), token: token.clone() };
     let ask = api.ask_as(auth, Intent::Read, "GET", read.path);
-    let answer = api.host.http(ask.clone()).await?;
+    let answer = api.http(ask.clone()).await?;
     if answer.is_success() {
         return Ok(match answer.body.as_array() {
             // An empty list is a pass: the read was permitted.

@@ -1,5 +1,7 @@
 //! A set of people or groups, known only by keyed hashes. A plugin can count who is missing, but cannot name them.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::Blind;
@@ -16,7 +18,7 @@ impl Crowd {
         crowd
     }
 
-    /// Adds a page of hashes.
+    /// Adds hashes. To add many pages, use a [`CrowdBuilder`], because this sorts the crowd each time.
     pub fn extend<'a>(&mut self, hashes: impl IntoIterator<Item = &'a str>) {
         self.0.extend(hashes.into_iter().filter_map(parse));
         self.sort_and_dedup();
@@ -43,9 +45,27 @@ impl Crowd {
     }
 
     fn sort_and_dedup(&mut self) {
-        // Cheap: everything but the new hashes at the end is already sorted.
+        // Not the unstable sort: this one is cheap if all but the last hashes are sorted already.
         self.0.sort();
         self.0.dedup();
+    }
+}
+
+/// Gathers a [`Crowd`] page by page, and sorts it once at the end.
+#[derive(Debug, Default)]
+pub struct CrowdBuilder(Vec<u64>);
+
+impl CrowdBuilder {
+    /// Adds a page of hashes. Omits texts that are not hashes.
+    pub fn add<'a>(&mut self, hashes: impl IntoIterator<Item = &'a str>) {
+        self.0.extend(hashes.into_iter().filter_map(parse));
+    }
+
+    /// The set of all hashes.
+    pub fn build(self) -> Crowd {
+        let mut crowd = Crowd(self.0);
+        crowd.sort_and_dedup();
+        crowd
     }
 }
 
@@ -57,7 +77,8 @@ impl Serialize for Crowd {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut text = String::with_capacity(self.0.len() * Blind::DIGITS);
         for hash in &self.0 {
-            text.push_str(&format!("{hash:0width$x}", width = Blind::DIGITS));
+            // Writing into a `String` never fails.
+            let _ = write!(text, "{hash:0width$x}", width = Blind::DIGITS);
         }
         serializer.serialize_str(&text)
     }
@@ -88,6 +109,10 @@ mod tests {
         assert_eq!((before.len(), before.count_missing_in(&after), after.count_missing_in(&before)), (2, 1, 0));
         after.extend(["00000000000c", "00000000000b"]);
         assert_eq!((before.count_missing_in(&after), after.count_missing_in(&before)), (0, 1));
+        let mut pages = CrowdBuilder::default();
+        pages.add(["00000000000c", "00000000000b"]);
+        pages.add(["00000000000a", "xyz", "00000000000b"]);
+        assert_eq!(pages.build(), after);
         assert!(after.contains("00000000000c") && !before.contains("00000000000c") && !before.contains("c"));
     }
 

@@ -8,12 +8,45 @@ use std::{
     task::Poll,
 };
 
+use serde::Serialize;
+use serde_json::value::RawValue;
+
 use crate::{
     Answer, Ask, Error, ErrorKind, FromPlugin, Handle, HttpAnswer, HttpAsk, Intent, Level, Outcome, PluginEvent,
 };
 
 /// Messages that the plugin has emitted and the runtime has not returned yet.
-pub(super) type Outbox = Rc<RefCell<Vec<FromPlugin>>>;
+pub(super) type Outbox = Rc<RefCell<Vec<Emitted>>>;
+
+/// A message that the plugin has emitted. The result of a reply is encoded already, so that it is encoded only once.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Emitted {
+    Message(FromPlugin),
+    Reply(RawReply),
+}
+
+/// [`FromPlugin::Reply`] with an encoded result.
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "reply")]
+pub(super) struct RawReply {
+    pub(super) id: u64,
+    pub(super) outcome: Outcome<Box<RawValue>>,
+}
+
+impl Emitted {
+    pub(super) fn into_message(self) -> FromPlugin {
+        match self {
+            Self::Message(message) => message,
+            Self::Reply(RawReply { id, outcome }) => {
+                let result = Result::from(outcome).and_then(|raw| {
+                    serde_json::from_str(raw.get()).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))
+                });
+                FromPlugin::Reply { id, outcome: result.into() }
+            }
+        }
+    }
+}
 
 /// Answers that have arrived, by the ask's number.
 pub(super) type Answers = Rc<RefCell<BTreeMap<u32, Outcome<Answer>>>>;
@@ -78,12 +111,12 @@ impl Host {
     }
 
     fn emit(&self, event: PluginEvent) {
-        self.outbox.borrow_mut().push(FromPlugin::Event { id: Some(self.call), event });
+        self.outbox.borrow_mut().push(Emitted::Message(FromPlugin::Event { id: Some(self.call), event }));
     }
 
     async fn ask(&self, ask: Ask) -> Result<Answer, Error> {
         let n = self.asked.replace(self.asked.get() + 1);
-        self.outbox.borrow_mut().push(FromPlugin::Ask { id: self.call, n, ask });
+        self.outbox.borrow_mut().push(Emitted::Message(FromPlugin::Ask { id: self.call, n, ask }));
         // Needs no waker: the runtime polls the whole call whenever an answer for it arrives.
         poll_fn(|_| match self.answers.borrow_mut().remove(&n) {
             Some(outcome) => Poll::Ready(outcome.into()),

@@ -43,11 +43,13 @@
 mod crowd;
 pub mod export;
 mod host;
+mod join;
 mod runtime;
 mod url;
 
-pub use crowd::Crowd;
+pub use crowd::{Crowd, CrowdBuilder};
 pub use host::Host;
+pub use join::{join, join_all};
 pub use runtime::Runtime;
 pub use url::encode;
 
@@ -59,7 +61,7 @@ use crate::{
 /// One open session of a plugin, for one side of one tenant.
 ///
 /// The futures run on one thread, so they need no `Send`, no locks, and no `Arc`. They may wait only for the [`Host`]; no
-/// other future would ever be woken.
+/// other future would ever be woken. To wait for several answers at once, use [`join`] and [`join_all`].
 #[expect(async_fn_in_trait, reason = "the runtime is single-threaded and calls the methods on the concrete type")]
 pub trait Plugin: Sized + 'static {
     /// Describes the plugin and its configuration.

@@ -10,13 +10,13 @@ use std::{
 };
 
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
     Host, Plugin,
-    host::{Answers, Outbox},
+    host::{Answers, Emitted, Outbox, RawReply},
 };
-use crate::{Call, Error, ErrorKind, FromPlugin, Op, Open, Outcome, PlanReply, ToPlugin};
+use crate::{Call, Error, ErrorKind, FromPlugin, Op, Open, Outcome, PlanReply, ToPlugin, decode::RawCall};
 
 /// A plugin with its sessions and running calls. A plugin's own tests can use it without loading a library.
 pub struct Runtime<P> {
@@ -26,7 +26,7 @@ pub struct Runtime<P> {
 }
 
 struct Running {
-    future: Pin<Box<dyn Future<Output = Result<Value, Error>>>>,
+    future: Pin<Box<dyn Future<Output = Result<Box<RawValue>, Error>>>>,
     answers: Answers,
 }
 
@@ -40,16 +40,27 @@ impl<P: Plugin> Runtime<P> {
     /// Handles one message as bytes and returns what the plugin emits. Ignores bytes that are not a message, because they
     /// belong to no call.
     pub fn deliver_bytes(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
-        let Ok(message) = serde_json::from_slice(bytes) else { return Vec::new() };
-        self.deliver(message).iter().map(|m| serde_json::to_vec(m).unwrap_or_default()).collect()
+        match RawCall::from_slice(bytes) {
+            Some(call) => self.start(call),
+            None => match ToPlugin::from_slice(bytes) {
+                Ok(message) => self.handle(message),
+                Err(_) => return Vec::new(),
+            },
+        }
+        self.outbox.take().iter().map(|emitted| serde_json::to_vec(emitted).unwrap_or_default()).collect()
     }
 
     /// Handles one message and returns what the plugin emits.
     pub fn deliver(&mut self, message: ToPlugin) -> Vec<FromPlugin> {
+        self.handle(message);
+        self.outbox.take().into_iter().map(Emitted::into_message).collect()
+    }
+
+    fn handle(&mut self, message: ToPlugin) {
         match message {
             ToPlugin::Hello { .. } => self.emit(FromPlugin::Hello(P::hello())),
             ToPlugin::Open(open) => self.open(open),
-            ToPlugin::Call(call) => self.start(call),
+            ToPlugin::Call(call) => self.start_decoded(call),
             ToPlugin::Answer { id, n, outcome } => {
                 if let Some(running) = self.calls.get(&id) {
                     running.answers.borrow_mut().insert(n, outcome);
@@ -59,11 +70,14 @@ impl<P: Plugin> Runtime<P> {
             ToPlugin::Cancel { id } => drop(self.calls.remove(&id)),
             ToPlugin::Close { session } => drop(self.sessions.remove(&session)),
         }
-        self.outbox.take()
     }
 
     fn emit(&self, message: FromPlugin) {
-        self.outbox.borrow_mut().push(message);
+        self.outbox.borrow_mut().push(Emitted::Message(message));
+    }
+
+    fn reply(&self, id: u64, outcome: Outcome<Box<RawValue>>) {
+        self.outbox.borrow_mut().push(Emitted::Reply(RawReply { id, outcome }));
     }
 
     fn open(&mut self, open: Open) {
@@ -73,11 +87,19 @@ impl<P: Plugin> Runtime<P> {
         self.emit(FromPlugin::Opened { session, outcome });
     }
 
-    fn start(&mut self, call: Call) {
+    fn start_decoded(&mut self, call: Call) {
+        let Call { id, session, op, now, params, .. } = call;
+        match to_raw_value(&params) {
+            Ok(params) => self.start(RawCall { id, session, op, now, params }),
+            Err(error) => self.reply(id, Outcome::Error(unreadable(&error))),
+        }
+    }
+
+    fn start(&mut self, call: RawCall) {
         let id = call.id;
         let Some(plugin) = self.sessions.get(&call.session).cloned() else {
             let error = Error::new(ErrorKind::Protocol, format!("session {} is not open", call.session));
-            return self.emit(FromPlugin::Reply { id, outcome: Outcome::Error(error) });
+            return self.reply(id, Outcome::Error(error));
         };
         let answers = Answers::default();
         let host = Host::new(id, call.now, Rc::clone(&self.outbox), Rc::clone(&answers));
@@ -100,28 +122,31 @@ impl<P: Plugin> Runtime<P> {
             }
         };
         self.calls.remove(&id);
-        self.emit(FromPlugin::Reply { id, outcome });
+        self.reply(id, outcome);
     }
 }
 
-async fn perform<P: Plugin>(plugin: Rc<P>, host: Host, op: Op, params: Value) -> Result<Value, Error> {
+async fn perform<P: Plugin>(plugin: Rc<P>, host: Host, op: Op, params: Box<RawValue>) -> Result<Box<RawValue>, Error> {
     match op {
         Op::Detect => encode(plugin.detect(&host).await?),
-        Op::Plan => encode(PlanReply { steps: plugin.plan(decode(params)?)? }),
-        Op::Observe => encode(plugin.observe(&host, decode(params)?).await?),
-        Op::Apply => encode(plugin.apply(&host, decode(params)?).await?),
-        Op::Undo => encode(plugin.undo(&host, decode(params)?).await?),
-        Op::Test => encode(plugin.test(&host, decode(params)?).await?),
+        Op::Plan => encode(PlanReply { steps: plugin.plan(decode(&params)?)? }),
+        Op::Observe => encode(plugin.observe(&host, decode(&params)?).await?),
+        Op::Apply => encode(plugin.apply(&host, decode(&params)?).await?),
+        Op::Undo => encode(plugin.undo(&host, decode(&params)?).await?),
+        Op::Test => encode(plugin.test(&host, decode(&params)?).await?),
     }
 }
 
-fn decode<T: DeserializeOwned>(params: Value) -> Result<T, Error> {
-    serde_json::from_value(params)
-        .map_err(|e| Error::new(ErrorKind::Protocol, format!("failed to decode the parameters: {e}")))
+fn decode<T: DeserializeOwned>(params: &RawValue) -> Result<T, Error> {
+    serde_json::from_str(params.get()).map_err(|error| unreadable(&error))
 }
 
-fn encode(reply: impl Serialize) -> Result<Value, Error> {
-    serde_json::to_value(reply)
+fn unreadable(error: &serde_json::Error) -> Error {
+    Error::new(ErrorKind::Protocol, format!("failed to decode the parameters: {error}"))
+}
+
+fn encode(reply: impl Serialize) -> Result<Box<RawValue>, Error> {
+    to_raw_value(&reply)
         .map_err(|e| Error::new(ErrorKind::Internal, format!("failed to encode the reply: {e}")).with_unknown_effect())
 }
 

@@ -182,6 +182,9 @@ fn a_list_that_never_ends_is_refused() {
         if ask.url.contains("well-known") {
             return Ok(answer(200, json!({"_links": {"organization": {"href": "https://a.test"}}})));
         }
+        if ask.url.contains("/apps") {
+            return Ok(answer(200, json!([])));
+        }
         pages += 1;
         let mut page = answer(200, json!([]));
         page.headers.push(next_link(&format!("/integrations/api/v1/api-services?after={pages}")));
