@@ -67,6 +67,7 @@ fn every_command_explains_itself() {
         "decline",
         "watch",
         "evidence",
+        "history",
         "stuck",
         "resolve",
         "audit verify",

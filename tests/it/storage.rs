@@ -8,9 +8,10 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use flowswap_engine::{Direction, Entry, Journal, Record};
+use flowswap_engine::{Direction, Entry, Record};
 use flowswap_store::SqliteJournal;
 
+use crate::support::read_records;
 use crate::{
     crash::{
         each,
@@ -160,7 +161,7 @@ fn records(lab: &Lab, case: &Case) -> Result<Vec<Record>, String> {
         return Ok(Vec::new());
     }
     let journal = SqliteJournal::open_read_only(&path).map_err(|error| error.to_string())?;
-    lab.wait(journal.load()).map_err(|error| error.to_string())
+    lab.wait(read_records(&journal)).map_err(|error| error.to_string())
 }
 
 #[test]

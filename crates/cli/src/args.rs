@@ -7,6 +7,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use jiff::Timestamp;
 
 #[cfg(feature = "sandbox")]
 pub(crate) use self::sandbox::{DemoArgs, Directory, SimArgs, SimCommand};
@@ -40,6 +41,9 @@ pub(crate) struct Global {
     /// Search this folder for plugins before the usual folders.
     #[arg(long, global = true, value_name = "DIR", env = "FLOWSWAP_PLUGIN_DIR", hide_env_values = true)]
     pub(crate) plugin_dir: Option<PathBuf>,
+    /// Your name, which the journal keeps beside the user of the operating system.
+    #[arg(long = "user", global = true, value_name = "NAME", env = "FLOWSWAP_USER", hide_env_values = true)]
+    pub(crate) actor: Option<String>,
     /// The format of the report on stdout.
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
@@ -86,7 +90,7 @@ pub(crate) enum Command {
     /// Carry out a plan, or continue it.
     #[command(after_help = examples::APPLY)]
     Apply(ApplyArgs),
-    /// Continue the last run if it was interrupted or stopped.
+    /// Continue what runs that were interrupted or stopped have not finished.
     #[command(after_help = examples::RESUME)]
     Resume(ResumeArgs),
     /// Show the state of every tenant and the command to run next.
@@ -113,6 +117,9 @@ pub(crate) enum Command {
     /// Show what each step proved, and what is still missing.
     #[command(after_help = examples::EVIDENCE)]
     Evidence(OneTenant),
+    /// Show everything that was ever done for tenants, and who did it.
+    #[command(after_help = examples::HISTORY)]
+    History(HistoryArgs),
     /// List the tenants that need a decision, and what flowswap knows about them.
     #[command(after_help = examples::STUCK)]
     Stuck(Select),
@@ -220,6 +227,8 @@ pub(crate) struct ConfirmArgs {
     /// A note for later readers; the journal keeps it.
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) changes: AcceptChanges,
 }
 
 #[derive(Debug, Args)]
@@ -238,6 +247,8 @@ pub(crate) struct WatchArgs {
     /// How often to check when no better time is known; at least 15 seconds.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
     pub(crate) every: Duration,
+    #[command(flatten)]
+    pub(crate) changes: AcceptChanges,
 }
 
 #[derive(Debug, Args)]
@@ -269,16 +280,36 @@ pub(crate) struct ApplyArgs {
     /// Do not ask for confirmation.
     #[arg(long)]
     pub(crate) yes: bool,
-    /// Continue tenants that have started, even if the configuration has changed since the plan was made.
+    #[command(flatten)]
+    pub(crate) changes: AcceptChanges,
+}
+
+/// What a command that continues work may accept.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct AcceptChanges {
+    /// Continue tenants that have started, even if a plugin or the configuration has changed since then.
     #[arg(long)]
     pub(crate) accept_changes: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
     /// Do not ask for confirmation.
     #[arg(long)]
     pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) changes: AcceptChanges,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    /// Only what happened since this time, such as `2026-03-01T08:00:00Z`, or within this time, such as `7d`.
+    #[arg(long, value_name = "TIME", value_parser = parse_since)]
+    pub(crate) since: Option<Timestamp>,
 }
 
 #[derive(Debug, Args)]
@@ -321,7 +352,7 @@ pub(crate) enum AuditCommand {
 }
 
 /// Tenants whose migration has started.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct StartedTenants {
     /// The tenants; required without `--all`.
     #[arg(value_name = "TENANT", required_unless_present = "all", conflicts_with = "all")]
@@ -332,9 +363,8 @@ pub(crate) struct StartedTenants {
     /// Do not ask for confirmation.
     #[arg(long)]
     pub(crate) yes: bool,
-    /// Continue even if the plugins or the configuration have changed since the migration started.
-    #[arg(long)]
-    pub(crate) accept_changes: bool,
+    #[command(flatten)]
+    pub(crate) changes: AcceptChanges,
 }
 
 #[derive(Debug, Args)]
@@ -394,6 +424,17 @@ fn parse_output(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("expected NAME=VALUE, such as `client_id=0oa1b2c3`".to_owned()),
     }
+}
+
+/// A time, or how long ago it was.
+fn parse_since(text: &str) -> Result<Timestamp, String> {
+    let expected = "expected a time such as `2026-03-01T08:00:00Z`, or a duration such as `7d` or `12h`";
+    if let Ok(at) = text.parse() {
+        return Ok(at);
+    }
+    let span: jiff::Span = text.parse().map_err(|_| expected.to_owned())?;
+    let span = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| expected.to_owned())?;
+    Timestamp::now().checked_sub(span).map_err(|_| expected.to_owned())
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {

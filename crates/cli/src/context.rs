@@ -8,10 +8,10 @@ use std::{
 use flowswap_config::Config;
 use flowswap_contract::Handle;
 use flowswap_engine::{
-    Clock, Draft, EventSink, History, Journal, JournalError, NoOperator, Ports, Record, Secret, SecretStore,
-    SecretStoreError, Stop,
+    Actor, Clock, Draft, EventSink, Journal, JournalError, Logbook, NoOperator, Ports, Position, Records, Secret,
+    SecretStore, SecretStoreError, Snapshot, Stop, TenantHistory, Visitor,
 };
-use flowswap_store::{AgeSecretStore, Identity, SqliteJournal, StateDir};
+use flowswap_store::{AgeSecretStore, Identity, SqliteJournal, StateDir, read_snapshot, write_snapshot};
 use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 
@@ -68,45 +68,49 @@ impl Context {
         dirs
     }
 
-    /// Ports that cannot write, for commands that change nothing.
-    pub(crate) fn dry_ports(&self, events: Arc<dyn EventSink>) -> Ports {
+    /// Ports that know no tenant and cannot write, for commands that need no journal.
+    pub(crate) async fn dry_ports(&self, events: Arc<dyn EventSink>) -> Result<Ports, Failure> {
+        Ok(self.ports_over(open_logbook(Arc::new(NoJournal), None).await?, Arc::new(NoSecrets), events))
+    }
+
+    /// Ports that read the journal and cannot write, for commands that change nothing.
+    pub(crate) async fn read_ports(&self, config: &Config, events: Arc<dyn EventSink>) -> Result<Ports, Failure> {
+        Ok(self.ports_over(read_logbook(config).await?, Arc::new(NoSecrets), events))
+    }
+
+    /// Ports that cannot write, but can read the journal and the secret store.
+    pub(crate) async fn read_only_ports(&self, config: &Config, events: Arc<dyn EventSink>) -> Result<Ports, Failure> {
+        let folder = StateDir::at(&config.state).secrets();
+        let secrets = AgeSecretStore::read_only(folder, load_identity(config)?);
+        Ok(Ports { secrets: Arc::new(secrets), ..self.read_ports(config, events).await? })
+    }
+
+    /// The ports of a run.
+    pub(crate) async fn run_ports(&self, config: &Config, events: Arc<dyn EventSink>) -> Result<Ports, Failure> {
+        create_state(config)?;
+        let secrets = open_secrets(config)?;
+        Ok(self.ports_over(write_logbook(self.terminal, config).await?, Arc::new(secrets), events))
+    }
+
+    fn ports_over(&self, logbook: Arc<Logbook>, secrets: Arc<dyn SecretStore>, events: Arc<dyn EventSink>) -> Ports {
         Ports {
-            journal: Arc::new(NoJournal),
-            secrets: Arc::new(NoSecrets),
+            logbook,
+            secrets,
             clock: Arc::new(SystemClock),
             events,
             stop: self.stop.clone(),
             operator: Arc::new(NoOperator),
-            user: user(),
+            actor: self.actor(),
         }
     }
 
-    /// Ports that cannot write, but can read the secret store.
-    pub(crate) fn read_only_ports(&self, config: &Config, events: Arc<dyn EventSink>) -> Result<Ports, Failure> {
-        let folder = StateDir::at(&config.state).secrets();
-        let secrets = AgeSecretStore::read_only(folder, load_identity(config)?);
-        Ok(Ports { secrets: Arc::new(secrets), ..self.dry_ports(events) })
-    }
-
-    /// The ports of a run, and the history from the journal.
-    pub(crate) async fn run_ports(
-        &self,
-        config: &Config,
-        events: Arc<dyn EventSink>,
-    ) -> Result<(Ports, History), Failure> {
-        create_state(config)?;
-        let secrets = open_secrets(config)?;
-        let (journal, history) = open_journal(self.terminal, config).await?;
-        let ports = Ports {
-            journal: Arc::new(journal),
-            secrets: Arc::new(secrets),
-            clock: Arc::new(SystemClock),
-            events,
-            stop: self.stop.clone(),
-            operator: Arc::new(NoOperator),
-            user: user(),
-        };
-        Ok((ports.fail_stop(), history))
+    /// The person who runs this command.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor {
+            user: whoami::username().unwrap_or_else(|_| "an unknown user".to_owned()),
+            host: whoami::hostname().ok(),
+            name: self.global.actor.clone().filter(|name| !name.trim().is_empty()),
+        }
     }
 
     /// Fails if the user has stopped a read-only command, because an incomplete report is worse than no report.
@@ -142,41 +146,59 @@ fn open_secrets(config: &Config) -> Result<AgeSecretStore, Failure> {
 }
 
 /// Opens the journal for writing. Tells the user if the previous writer was interrupted.
-pub(crate) async fn open_journal(terminal: Terminal, config: &Config) -> Result<(SqliteJournal, History), Failure> {
+pub(crate) async fn write_logbook(terminal: Terminal, config: &Config) -> Result<Arc<Logbook>, Failure> {
     let path = create_state(config)?.journal();
     let journal = SqliteJournal::open(&path).map_err(|error| cannot_open(&path, error))?;
     if let Some(takeover) = journal.takeover() {
         terminal.say(Text::of_lines(&takeover.to_string()));
     }
-    let history = fold(&journal).await?;
-    Ok((journal, history))
+    open_logbook(Arc::new(journal), read_snapshot(&path)).await
 }
 
-/// Reads the history without a lock, so that others can write. Without a journal, the history is empty.
-pub(crate) async fn read_history(config: &Config) -> Result<History, Failure> {
-    let records = read_records(config).await.map_err(hint_at_audit)?;
-    History::fold(&records).map_err(Failure::at("read the journal")).map_err(hint_at_audit)
-}
-
-/// Reads all records of the journal without a lock, so that others can write.
-pub(crate) async fn read_records(config: &Config) -> Result<Vec<Record>, Failure> {
-    let path = StateDir::at(&config.state).journal();
-    if !path.exists() {
-        return Ok(Vec::new());
+/// Keeps the state of all tenants, so that the next command need not read the whole journal. If that fails, the next command
+/// only takes longer.
+pub(crate) fn keep_snapshot(config: &Config, logbook: &Logbook) {
+    if let Some(snapshot) = logbook.snapshot() {
+        let _ = write_snapshot(&StateDir::at(&config.state).journal(), &snapshot);
     }
-    let (journal, _copy) = match SqliteJournal::open_read_only(&path) {
-        Ok(journal) => (journal, None),
-        Err(error) => match open_copy(&path) {
-            Some((journal, copy)) => (journal, Some(copy)),
-            None => return Err(cannot_open(&path, error)),
+}
+
+/// Opens the journal without a lock, so that others can write. A missing journal has no tenants.
+pub(crate) async fn read_logbook(config: &Config) -> Result<Arc<Logbook>, Failure> {
+    let path = StateDir::at(&config.state).journal();
+    open_logbook(open_to_read(&path)?, read_snapshot(&path)).await
+}
+
+/// Everything that the journal has of one tenant.
+pub(crate) async fn read_tenant(logbook: &Logbook, name: &str) -> Result<Option<TenantHistory>, Failure> {
+    logbook.tenant(name).await.map_err(cannot_read)
+}
+
+/// The journal for reading. A missing journal is empty.
+pub(crate) fn open_to_read(path: &Path) -> Result<Arc<dyn Journal>, Failure> {
+    if !path.exists() {
+        return Ok(Arc::new(NoJournal));
+    }
+    match SqliteJournal::open_read_only(path) {
+        Ok(journal) => Ok(Arc::new(journal)),
+        Err(error) => match open_copy(path) {
+            Some(copy) => Ok(Arc::new(copy)),
+            None => Err(cannot_open(path, error)),
         },
-    };
-    journal.load().await.map_err(Failure::at("read the journal"))
+    }
+}
+
+async fn open_logbook(journal: Arc<dyn Journal>, snapshot: Option<Snapshot>) -> Result<Arc<Logbook>, Failure> {
+    Logbook::open(journal, Arc::new(SystemClock), snapshot).await.map_err(cannot_read)
+}
+
+pub(crate) fn cannot_read(error: JournalError) -> Failure {
+    hint_at_audit(Failure::at("read the journal")(error))
 }
 
 /// SQLite must write to the folder to read the log of an interrupted writer. In a read-only folder flowswap therefore
 /// reads a copy of both files. The hash chain of the records shows whether the copy is complete.
-fn open_copy(path: &Path) -> Option<(SqliteJournal, tempfile::TempDir)> {
+fn open_copy(path: &Path) -> Option<CopiedJournal> {
     let log = path.with_extension("sqlite-wal");
     if !log.exists() || is_writable(path.parent()?) {
         return None;
@@ -186,7 +208,7 @@ fn open_copy(path: &Path) -> Option<(SqliteJournal, tempfile::TempDir)> {
         std::fs::copy(file, dir.path().join(file.file_name()?)).ok()?;
     }
     let journal = SqliteJournal::open_read_only(&dir.path().join(path.file_name()?)).ok()?;
-    Some((journal, dir))
+    Some(CopiedJournal { journal, _dir: dir })
 }
 
 fn is_writable(dir: &Path) -> bool {
@@ -214,9 +236,10 @@ fn cannot_open(path: &Path, error: JournalError) -> Failure {
         JournalError::InUse { .. } => "wait until it ends, or stop it; `flowswap status` works meanwhile",
         error if has_no_locks(error) => NO_LOCKS_HINT,
         JournalError::Storage { .. } => NOTHING_DONE,
-        JournalError::Damaged { .. } | JournalError::Altered { .. } => {
-            "verify the whole journal: flowswap audit verify"
-        }
+        JournalError::Damaged { .. }
+        | JournalError::Altered { .. }
+        | JournalError::Illegal(_)
+        | JournalError::UnknownPosition(_) => "verify the whole journal: flowswap audit verify",
         JournalError::NotAJournal => "nothing was done; restore the last good copy of the folder",
         JournalError::TooNew { .. } => "use the version of flowswap that wrote it, or a later one",
         JournalError::WriterReplaced(_) => "another flowswap process has taken over this state",
@@ -227,11 +250,6 @@ fn cannot_open(path: &Path, error: JournalError) -> Failure {
         error => Failure::at(doing)(error),
     }
     .hint(hint)
-}
-
-async fn fold(journal: &SqliteJournal) -> Result<History, Failure> {
-    let records = journal.load().await.map_err(Failure::at("read the journal")).map_err(hint_at_audit)?;
-    History::fold(&records).map_err(Failure::at("read the journal")).map_err(hint_at_audit)
 }
 
 fn hint_at_audit(failure: Failure) -> Failure {
@@ -270,11 +288,6 @@ pub(crate) fn load_identity(config: &Config) -> Result<Identity, Failure> {
     })
 }
 
-/// The name of the operating system user, for records of what a person did.
-pub(crate) fn user() -> String {
-    whoami::username().unwrap_or_else(|_| "an unknown user".to_owned())
-}
-
 /// The clock of the machine.
 pub(crate) struct SystemClock;
 
@@ -286,17 +299,37 @@ impl Clock for SystemClock {
     }
 }
 
-/// The journal of a dry run. It refuses every write.
+/// A copy of a journal in a folder that flowswap must not write to.
+struct CopiedJournal {
+    journal: SqliteJournal,
+    _dir: tempfile::TempDir,
+}
+
+impl Journal for CopiedJournal {
+    fn append(&self, drafts: Vec<Draft>) -> BoxFuture<'_, Result<Position, JournalError>> {
+        self.journal.append(drafts)
+    }
+
+    fn load<'a>(&'a self, records: Records<'a>, visit: Visitor<'a>) -> BoxFuture<'a, Result<Position, JournalError>> {
+        self.journal.load(records, visit)
+    }
+}
+
+/// The journal of a dry run, or a missing one. It is empty and refuses every write.
 struct NoJournal;
 
 impl Journal for NoJournal {
-    fn append(&self, _: Draft) -> BoxFuture<'_, Result<u64, JournalError>> {
+    fn append(&self, _: Vec<Draft>) -> BoxFuture<'_, Result<Position, JournalError>> {
         let error = JournalError::Storage { doing: "append to the journal", source: "a dry run has no journal".into() };
         async { Err(error) }.boxed()
     }
 
-    fn load(&self) -> BoxFuture<'_, Result<Vec<Record>, JournalError>> {
-        async { Ok(Vec::new()) }.boxed()
+    fn load<'a>(&'a self, records: Records<'a>, _: Visitor<'a>) -> BoxFuture<'a, Result<Position, JournalError>> {
+        let loaded = match records {
+            Records::After(position) if position.seq > 0 => Err(JournalError::UnknownPosition(position.seq)),
+            _ => Ok(Position::default()),
+        };
+        async { loaded }.boxed()
     }
 }
 

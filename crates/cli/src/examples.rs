@@ -114,6 +114,14 @@ pub(crate) const EVIDENCE: &str = r#"Examples:
   # Keep it for an auditor
   flowswap evidence acme --format json > acme-evidence.json"#;
 
+pub(crate) const HISTORY: &str = r#"Examples:
+  # Show everything that was done for acme
+  flowswap history acme
+  # Show what was done for every tenant in the last week
+  flowswap history --since 7d
+  # Keep it for an auditor
+  flowswap history acme --format json > acme-history.json"#;
+
 pub(crate) const STUCK: &str = r#"Examples:
   # List all stuck tenants
   flowswap stuck

@@ -8,7 +8,7 @@ use std::{
 
 use flowswap_config::{Config, SecretRef, SideConfig, TenantConfig};
 use flowswap_contract::{self as contract, ErrorKind, Role};
-use flowswap_engine::{Backend, BackendCall, History, PluginPin, Ports, Secret, Tenant, TenantSpec};
+use flowswap_engine::{Backend, BackendCall, EventSink, Logbook, PluginPin, Ports, Secret, Tenant, TenantSpec};
 use flowswap_host::{
     Effects, Gate, Launcher, Limits, Network, PluginFile, PluginProcess, Session, SessionConfig, build, locate,
 };
@@ -17,7 +17,9 @@ use futures::{
     future::{BoxFuture, FutureExt},
     stream,
 };
+use jiff::SignedDuration;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use crate::{
     PLUGIN_PROCESS,
@@ -36,20 +38,20 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// Notes for each tenant whether the journal has started work on it.
-    pub(crate) fn mark_started(&mut self, history: &History) {
-        for tenant in &mut self.tenants {
-            tenant.spec.begun = history.tenant(&tenant.spec.name).is_some_and(|known| known.work.is_some());
-        }
-    }
-
     /// Does something with every tenant and shows progress. The configuration limits how many run at a time.
-    pub(crate) async fn each<T, F>(&self, config: &Config, progress: &Progress, work: impl Fn(Tenant) -> F) -> Vec<T>
+    ///
+    /// Afterwards the fleet has no tenants: the sessions of each are closed when its work is done.
+    pub(crate) async fn each<T, F>(
+        &mut self,
+        config: &Config,
+        progress: &Progress,
+        work: impl Fn(Tenant) -> F,
+    ) -> Vec<T>
     where
         F: Future<Output = T>,
     {
         progress.set_total(self.tenants.len());
-        let working = self.tenants.iter().cloned().map(|tenant| {
+        let working = std::mem::take(&mut self.tenants).into_iter().map(|tenant| {
             let working = work(tenant);
             async {
                 let result = working.await;
@@ -62,8 +64,8 @@ impl Fleet {
         results
     }
 
-    /// Opens the selected tenants, or all of them without a selection. If a session cannot be opened, its tenant stays
-    /// in the fleet and answers every call with the error, so that it does not stop the others.
+    /// Starts the plugins of the selected tenants, or of all of them without a selection. The sessions of a tenant are opened
+    /// when it is called first. If that fails, it answers every call with the error, and does not stop the others.
     pub(crate) async fn open(
         context: &Context,
         config: &Config,
@@ -77,7 +79,7 @@ impl Fleet {
         let mut plugins = BTreeMap::new();
         for name in names {
             let file = read_plugin(context, config, name)?;
-            let process = start_plugin(context, &file, ports).await?;
+            let process = start_plugin(context, &file, Arc::clone(&ports.events)).await?;
             let pin = PluginPin { version: process.hello().version.clone(), sha256: file.sha256().to_owned() };
             plugins.insert(name.to_owned(), (process, pin));
         }
@@ -85,10 +87,14 @@ impl Fleet {
             |name: &str| plugins.get(name).map(|(process, _): &(Arc<PluginProcess>, PluginPin)| process.hello());
         config.check_plugin_keys(&tenants, hello).map_err(|errors| Failure::new(Exit::Usage, errors))?;
         let secrets = resolve_secrets(&tenants, config.run.concurrency.max(1)).await;
-        let parts = SessionParts { plugins: &plugins, secrets: &secrets, effects: &effects };
-        let opening = tenants.iter().map(|tenant| open_tenant(tenant, &parts));
-        let tenants = stream::iter(opening).buffered(config.run.concurrency.max(1)).collect().await;
-        Ok(Self { tenants, pins: plugins.into_iter().map(|(name, (_, pin))| (name, pin)).collect() })
+        let pins = plugins.iter().map(|(name, (_, pin))| (name.clone(), pin.clone())).collect();
+        let parts = Arc::new(SessionParts { plugins, secrets, effects });
+        let open = |tenant: &&TenantConfig| Tenant {
+            spec: spec(tenant, &ports.logbook),
+            provider: Arc::new(Side::new(tenant, Role::Provider, &parts)),
+            directory: Arc::new(Side::new(tenant, Role::Directory, &parts)),
+        };
+        Ok(Self { tenants: tenants.iter().map(open).collect(), pins })
     }
 }
 
@@ -103,6 +109,22 @@ pub(crate) fn select<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a
         return Err(failure.hint("add a `[[tenant]]` or an `inventory`; `migrate.toml.example` shows both"));
     }
     Ok(config.tenants.iter().filter(|tenant| names.is_empty() || names.contains(&tenant.name)).collect())
+}
+
+/// The tenants with these names, which the journal knows. If the configuration no longer has one, the error says what the
+/// journal knows of it, so that it can be added again.
+pub(crate) fn select_started<'a>(
+    config: &'a Config,
+    names: &[String],
+    logbook: &Logbook,
+) -> Result<Vec<&'a TenantConfig>, Failure> {
+    let is_gone = |name: &&String| !config.tenants.iter().any(|tenant| tenant.name == **name);
+    let gone = names.iter().find(is_gone).and_then(|name| Some((name, logbook.overview(name)?.org?)));
+    let Some((name, (plugin, domain))) = gone else { return select(config, names) };
+    let error = format!("the configuration no longer has the tenant `{name}`, which flowswap started to migrate");
+    Err(Failure::new(Exit::Usage, error).hint(format!(
+        "add a `[[tenant]]` with the name `{name}`, the plugin `{plugin}`, the domain `{domain}`, and its credentials"
+    )))
 }
 
 /// Finds a plugin by name, reads it, and compares it with its pin.
@@ -130,9 +152,9 @@ pub(crate) fn read_library(name: &str, path: &Path, pin: Option<&str>) -> Result
 pub(crate) async fn start_plugin(
     context: &Context,
     file: &PluginFile,
-    ports: &Ports,
+    events: Arc<dyn EventSink>,
 ) -> Result<Arc<PluginProcess>, Failure> {
-    PluginProcess::start(file, &plugin_launcher(context)?, Arc::clone(&ports.events)).await.map_err(|error| {
+    PluginProcess::start(file, &plugin_launcher(context)?, events).await.map_err(|error| {
         let hint = error.hint();
         Failure::new(Exit::Failed, error).hint_if(hint)
     })
@@ -158,7 +180,6 @@ fn effects(config: &Config, ports: &Ports) -> Result<Effects, Failure> {
             // Only the configuration and the environment can be wrong here: no request has been made yet.
             Failure { exit: Exit::Usage, ..failure }.hint_if(hint)
         })?,
-        journal: Arc::clone(&ports.journal),
         secrets: Arc::clone(&ports.secrets),
         clock: Arc::clone(&ports.clock),
         events: Arc::clone(&ports.events),
@@ -168,11 +189,11 @@ fn effects(config: &Config, ports: &Ports) -> Result<Effects, Failure> {
     })
 }
 
-/// What [`open_side`] needs to open a session.
-struct SessionParts<'a> {
-    plugins: &'a BTreeMap<String, (Arc<PluginProcess>, PluginPin)>,
-    secrets: &'a BTreeMap<SecretRef, Result<Secret, String>>,
-    effects: &'a Arc<Effects>,
+/// What a side needs to open its session.
+struct SessionParts {
+    plugins: BTreeMap<String, (Arc<PluginProcess>, PluginPin)>,
+    secrets: BTreeMap<SecretRef, Result<Secret, String>>,
+    effects: Arc<Effects>,
 }
 
 /// Fetches every secret once, even if many tenants share it. A command can be slow, so several run in parallel.
@@ -189,62 +210,72 @@ async fn resolve_secrets(tenants: &[&TenantConfig], at_once: usize) -> BTreeMap<
     stream::iter(resolving).buffer_unordered(at_once).collect().await
 }
 
-async fn open_tenant(tenant: &TenantConfig, parts: &SessionParts<'_>) -> Tenant {
-    let (provider, directory) = tokio::join!(
-        open_side(tenant, Role::Provider, &tenant.provider, parts),
-        open_side(tenant, Role::Directory, &tenant.directory, parts),
-    );
-    Tenant { spec: spec(tenant), provider, directory }
-}
-
 /// What the engine needs from a tenant's configuration.
-fn spec(tenant: &TenantConfig) -> TenantSpec {
+fn spec(tenant: &TenantConfig, logbook: &Logbook) -> TenantSpec {
     let domain = tenant.provider.table.get("domain").and_then(Value::as_str).unwrap_or_default().to_owned();
     TenantSpec {
         name: tenant.name.clone(),
         domain,
         app_data: tenant.app_data,
         provider_plugin: tenant.provider.plugin.clone(),
-        begun: false,
+        begun: logbook.overview(&tenant.name).is_some_and(|known| known.plan.is_some()),
         directory_plugin: tenant.directory.plugin.clone(),
         config: json!({ "provider": tenant.provider.table, "directory": tenant.directory.table }),
     }
 }
 
-async fn open_side(tenant: &TenantConfig, role: Role, side: &SideConfig, parts: &SessionParts<'_>) -> Arc<dyn Backend> {
-    match try_open_side(tenant, role, side, parts).await {
-        Ok(session) => session,
-        Err(error) => Arc::new(UnavailableSide(error)),
-    }
-}
-
-async fn try_open_side(
-    tenant: &TenantConfig,
+/// One side of a tenant. Its first call opens the session, so that a fleet needs as much memory as it has tenants at work.
+struct Side {
+    tenant: String,
     role: Role,
-    side: &SideConfig,
-    parts: &SessionParts<'_>,
-) -> Result<Arc<Session>, contract::Error> {
-    let mut secrets = BTreeMap::new();
-    for (key, reference) in &side.secrets {
-        let resolved =
-            parts.secrets.get(reference).cloned().unwrap_or_else(|| Err("flowswap did not fetch it".to_owned()));
-        let secret = resolved.map_err(|why| {
-            contract::Error::new(ErrorKind::Config, format!("the {role}'s `{key}` cannot be read: {why}"))
-        })?;
-        secrets.insert(key.clone(), secret);
-    }
-    let Some((process, _)) = parts.plugins.get(&side.plugin) else {
-        return Err(contract::Error::new(ErrorKind::Internal, format!("plugin `{}` was not loaded", side.plugin)));
-    };
-    let config = SessionConfig { tenant: tenant.name.clone(), role, config: side.table.clone(), secrets };
-    Session::open(Arc::clone(process), Arc::clone(parts.effects), config).await
+    config: SideConfig,
+    parts: Arc<SessionParts>,
+    session: OnceCell<Result<Arc<Session>, contract::Error>>,
 }
 
-/// Stands in for a session that could not be opened, and answers every call with the error.
-struct UnavailableSide(contract::Error);
+impl Side {
+    fn new(tenant: &TenantConfig, role: Role, parts: &Arc<SessionParts>) -> Self {
+        let config = match role {
+            Role::Provider => &tenant.provider,
+            Role::Directory => &tenant.directory,
+        };
+        let (tenant, config, parts) = (tenant.name.clone(), config.clone(), Arc::clone(parts));
+        Self { tenant, role, config, parts, session: OnceCell::new() }
+    }
 
-impl Backend for UnavailableSide {
-    fn call<'a>(&'a self, _: BackendCall<'a>) -> BoxFuture<'a, Result<Value, contract::Error>> {
-        async { Err(self.0.clone()) }.boxed()
+    async fn open(&self) -> Result<Arc<Session>, contract::Error> {
+        let (role, parts) = (self.role, &self.parts);
+        let mut secrets = BTreeMap::new();
+        for (key, reference) in &self.config.secrets {
+            let resolved =
+                parts.secrets.get(reference).cloned().unwrap_or_else(|| Err("flowswap did not fetch it".to_owned()));
+            let secret = resolved.map_err(|why| {
+                contract::Error::new(ErrorKind::Config, format!("the {role}'s `{key}` cannot be read: {why}"))
+            })?;
+            secrets.insert(key.clone(), secret);
+        }
+        let Some((process, _)) = parts.plugins.get(&self.config.plugin) else {
+            let error = format!("plugin `{}` was not loaded", self.config.plugin);
+            return Err(contract::Error::new(ErrorKind::Internal, error));
+        };
+        let config = SessionConfig { tenant: self.tenant.clone(), role, config: self.config.table.clone(), secrets };
+        Session::open(Arc::clone(process), Arc::clone(&parts.effects), config).await
+    }
+}
+
+impl Backend for Side {
+    fn call<'a>(&'a self, call: BackendCall<'a>) -> BoxFuture<'a, Result<Value, contract::Error>> {
+        async {
+            match self.session.get_or_init(|| self.open()).await {
+                Ok(session) => session.call(call).await,
+                Err(error) => Err(error.clone()),
+            }
+        }
+        .boxed()
+    }
+
+    fn skews(&self) -> BTreeMap<String, SignedDuration> {
+        let session = self.session.get().and_then(|session| session.as_ref().ok());
+        session.map(|session| session.skews()).unwrap_or_default()
     }
 }

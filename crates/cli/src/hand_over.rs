@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use flowswap_engine::{Draft, Entry, Handle, HandoverChannel, Ports, Question, RunId, Secret};
+use flowswap_engine::{Actor, Entry, Handle, HandoverChannel, Question, Recording, Secret, SecretStore};
 
 use crate::{
     display::sheet,
@@ -16,10 +16,8 @@ use crate::{
 /// How long a secret stays on the clipboard.
 pub(crate) const STAY: Duration = Duration::from_secs(60);
 
-/// A secret to hand over, and the tenant and label that it belongs to.
+/// A secret to hand over, and the label that it belongs to.
 pub(crate) struct SecretHandover {
-    /// The tenant.
-    pub(crate) tenant: String,
     /// The label of the field on the screen that it belongs in.
     pub(crate) label: String,
     handle: Handle,
@@ -28,13 +26,13 @@ pub(crate) struct SecretHandover {
 
 impl SecretHandover {
     /// The secret that the sheet of a question names.
-    pub(crate) async fn prepare(tenant: &str, question: &Question, ports: &Ports) -> Result<Self, Failure> {
+    pub(crate) async fn prepare(tenant: &str, question: &Question, secrets: &dyn SecretStore) -> Result<Self, Failure> {
         let Some((label, handle)) = sheet::find_secret(&question.sheet) else {
             let error = format!("the run sheet of the tenant `{tenant}` does not ask for a secret");
             return Err(Failure::new(Exit::Usage, error).hint(format!("read the run sheet: flowswap sheet {tenant}")));
         };
         // A plugin writes the sheet. It must not name the secret of another tenant.
-        if !handle.as_str().starts_with(&format!("{tenant}/")) {
+        if !handle.is_of(tenant) {
             let error = format!(
                 "the run sheet of the tenant `{tenant}` names the secret `{handle}`, which belongs to another tenant"
             );
@@ -42,8 +40,8 @@ impl SecretHandover {
                 Failure::new(Exit::Failed, error).hint("this is a defect of the plugin that wrote the run sheet")
             );
         }
-        match ports.secrets.get(&handle).await.map_err(|error| Failure::new(Exit::Failed, error))? {
-            Some(secret) => Ok(Self { tenant: tenant.to_owned(), label: label.to_owned(), handle, secret }),
+        match secrets.get(&handle).await.map_err(|error| Failure::new(Exit::Failed, error))? {
+            Some(secret) => Ok(Self { label: label.to_owned(), handle, secret }),
             None => {
                 let error = format!("the secret store does not have `{handle}`, which the run sheet names");
                 Err(Failure::new(Exit::Failed, error).hint("check the secret store: flowswap audit verify"))
@@ -53,11 +51,14 @@ impl SecretHandover {
 
     /// Records that this user gets the secret. Must come before the secret is shown: an unrecorded handover is worse
     /// than a record of a handover that did not happen.
-    pub(crate) async fn record(&self, ports: &Ports, way: HandoverChannel) -> Result<(), Failure> {
-        let entry = Entry::SecretHandedOver { handle: self.handle.clone(), by: ports.user.clone(), way };
-        let draft = Draft { at: ports.clock.now(), run: RunId::generate(), tenant: Some(self.tenant.clone()), entry };
-        let appended = ports.journal.append(draft).await;
-        appended.map(drop).map_err(Failure::at("record that you received the secret"))
+    pub(crate) async fn record(
+        &self,
+        recorder: &dyn Recording,
+        by: Actor,
+        way: HandoverChannel,
+    ) -> Result<(), Failure> {
+        let entry = Entry::SecretHandedOver { handle: self.handle.clone(), by, way };
+        recorder.record(entry).await.map_err(Failure::at("record that you received the secret"))
     }
 
     /// Prints the secret to stdout, which must be a terminal.

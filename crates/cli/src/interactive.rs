@@ -10,7 +10,9 @@ use std::{
     sync::Arc,
 };
 
-use flowswap_engine::{Clock, HandoverChannel, Operator, OperatorReply, Ports, Question};
+use flowswap_engine::{
+    Actor, Clock, HandoverChannel, Operator, OperatorReply, Ports, Question, Recording, SecretStore,
+};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, mpsc};
@@ -32,8 +34,10 @@ pub(crate) struct Interactive {
     terminal: Terminal,
     /// Holds other messages back during a conversation.
     gate: OutputGate,
-    /// For reading secrets and recording handovers.
-    ports: Ports,
+    /// Where the secret of a run sheet is.
+    secrets: Arc<dyn SecretStore>,
+    /// The person.
+    actor: Actor,
     /// The typed lines. The holder of this lock is in conversation; other tenants wait for it.
     lines: Mutex<mpsc::UnboundedReceiver<String>>,
     /// The sheet shown last, so that a second question about it does not show it again.
@@ -69,7 +73,8 @@ impl Interactive {
         let operator = Arc::new(Self {
             terminal,
             gate,
-            ports: ports.clone(),
+            secrets: Arc::clone(&ports.secrets),
+            actor: ports.actor.clone(),
             lines: Mutex::new(read_lines()),
             shown: Default::default(),
             copied: Arc::default(),
@@ -77,7 +82,7 @@ impl Interactive {
         Ports { operator, ..ports }
     }
 
-    async fn ask_about(&self, tenant: &str, question: &Question) -> OperatorReply {
+    async fn ask_about(&self, tenant: &str, question: &Question, recorder: &dyn Recording) -> OperatorReply {
         let mut lines = self.lines.lock().await;
         let _hold = self.gate.hold(self.terminal);
         // Lines typed before the sheet appeared do not answer it.
@@ -103,7 +108,7 @@ impl Interactive {
                         return OperatorReply::Declined { reason: reason.trim().to_owned() };
                     }
                 }
-                "c" | "copy" if has_secret => match self.copy(tenant, question).await {
+                "c" | "copy" if has_secret => match self.copy(tenant, question, recorder).await {
                     Ok(message) => self.show(text!("{}\n", message)),
                     Err(failure) => self.terminal.show_failure(&failure),
                 },
@@ -113,12 +118,12 @@ impl Interactive {
     }
 
     /// Copies the secret to the clipboard, and removes it after [`STAY`].
-    async fn copy(&self, tenant: &str, question: &Question) -> Result<String, Failure> {
-        let handover = SecretHandover::prepare(tenant, question, &self.ports).await?;
+    async fn copy(&self, tenant: &str, question: &Question, recorder: &dyn Recording) -> Result<String, Failure> {
+        let handover = SecretHandover::prepare(tenant, question, &*self.secrets).await?;
         let mut clipboard = Clipboard::open().map_err(|failure| {
             failure.hint(format!("type `l` and press Enter to leave, then run: flowswap secret copy {tenant} --print"))
         })?;
-        handover.record(&self.ports, HandoverChannel::Clipboard).await?;
+        handover.record(recorder, self.actor.clone(), HandoverChannel::Clipboard).await?;
         clipboard.put(&handover)?;
         let mut copied = lock(&self.copied);
         // Drop the previous secret and its timer first.
@@ -164,8 +169,13 @@ impl Drop for OpenPrompt {
 }
 
 impl Operator for Interactive {
-    fn await_reply<'a>(&'a self, tenant: &'a str, question: &'a Question) -> BoxFuture<'a, OperatorReply> {
-        Box::pin(self.ask_about(tenant, question))
+    fn await_reply<'a>(
+        &'a self,
+        tenant: &'a str,
+        question: &'a Question,
+        recorder: &'a dyn Recording,
+    ) -> BoxFuture<'a, OperatorReply> {
+        Box::pin(self.ask_about(tenant, question, recorder))
     }
 
     fn is_showing(&self, tenant: &str) -> bool {

@@ -6,7 +6,7 @@ use flowswap_contract::{
     self as contract, ApplyReply, Attempt, By, Effect, EvidenceResult, Handle, Inventory, ObserveReply, Observed, Op,
     Reversibility, Role, Step, StepParams, TestReply, Values,
 };
-use flowswap_engine::{Backend, BackendCall, Clock, Mode, RunId, StopSwitch, intent_token};
+use flowswap_engine::{Backend, BackendCall, Clock, Mode, Recording, RunId, StopSwitch, intent_token};
 use flowswap_host::{Effects, Gate, Session};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ impl Bench {
             let value = match output {
                 StepOutput::Value(value) => value,
                 StepOutput::Secret(secret) => {
-                    let handle = Handle::new(format!("{tenant}/given/{name}"));
+                    let handle = Handle::of_step(&tenant, "given", &name);
                     memory.keep(handle.clone(), secret);
                     handle.to_value()
                 }
@@ -59,7 +59,6 @@ impl Bench {
         }
         let effects = Effects {
             http: wire.connect(world.http()),
-            journal: Arc::clone(&memory) as _,
             secrets: Arc::clone(&memory) as _,
             clock: Arc::clone(&memory) as _,
             events: Arc::clone(&subject.recorder) as _,
@@ -78,7 +77,9 @@ impl Bench {
     pub(crate) async fn call(&self, op: Op, step: Option<&Step>, params: Value) -> Result<Value, contract::Error> {
         let mode = Mode::of(op, step);
         let step = step.map(|step| step.id.as_str());
-        self.session.call(BackendCall { op, mode, run: RunId::none(), step, params }).await
+        let recorder: &dyn Recording = &*self.memory;
+        let recorder = Some(recorder).filter(|_| mode != Mode::DryRun);
+        self.session.call(BackendCall { op, mode, run: RunId::none(), step, params, recorder }).await
     }
 
     async fn call_for<T: DeserializeOwned>(
@@ -142,7 +143,7 @@ impl Bench {
     }
 
     fn handle(&self, step: &Step, name: &str) -> Handle {
-        Handle::new(format!("{}/{}/{name}", self.tenant, step.id))
+        Handle::of_step(&self.tenant, &step.id, name)
     }
 
     /// Records that a step is done.

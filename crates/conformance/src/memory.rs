@@ -2,13 +2,12 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use flowswap_contract::Handle;
-use flowswap_engine::{
-    Clock, Draft, Entry, Journal, JournalError, Record, RequestOutcome, Secret, SecretStore, SecretStoreError,
-};
+use flowswap_engine::{Clock, Entry, JournalError, Recording, RequestOutcome, Secret, SecretStore, SecretStoreError};
 use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 
@@ -61,16 +60,16 @@ impl Memory {
     }
 }
 
-impl Journal for Memory {
-    fn append(&self, draft: Draft) -> BoxFuture<'_, Result<u64, JournalError>> {
-        let mut entries = lock(&self.entries);
-        entries.push(draft.entry);
-        let number = entries.len() as u64;
-        async move { Ok(number) }.boxed()
+impl Recording for Memory {
+    fn record(&self, entry: Entry) -> BoxFuture<'_, Result<(), JournalError>> {
+        lock(&self.entries).push(entry);
+        async { Ok(()) }.boxed()
     }
+}
 
-    fn load(&self) -> BoxFuture<'_, Result<Vec<Record>, JournalError>> {
-        async { Ok(Vec::new()) }.boxed()
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Memory({} entries)", lock(&self.entries).len())
     }
 }
 

@@ -3,7 +3,7 @@
 use flowswap_contract::{self as contract, ObserveReply, Observed, Op, Phase, Role, Step, StepParams, Values};
 use serde_json::json;
 
-use crate::{Mode, RunId, Tenant, TenantHistory, Work};
+use crate::{BackendCall, Mode, RunId, Tenant, TenantHistory, Work};
 
 /// What the journal records of a step, and what `observe` saw.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub(crate) fn seen_by(step: &Step) -> Role {
 
 /// Observes every step of the tenant that is done, in doubt, or rolled back, one after the other.
 pub async fn compare(tenant: &Tenant, history: &TenantHistory) -> Vec<Comparison> {
-    let Some(work) = history.work.as_ref().or(history.former.as_ref()) else { return Vec::new() };
+    let Some(work) = history.work.as_deref().or(history.former.as_deref()) else { return Vec::new() };
     let is_purged = work.done.iter().any(|done| phase(work, &done.id) == Some(Phase::Purge));
     let mut comparisons = Vec::new();
     for step in work.tenant.steps.iter().filter(|step| !step.proposal.phase.is_check()) {
@@ -100,7 +100,9 @@ pub(crate) async fn observe(
     let attempts = work.attempts(&step.id);
     let given_at = work.given_at(step).map(|at| at.to_string());
     let params = StepParams { step: step.clone(), inputs, outputs, attempts, given_at };
-    tenant.call(role, Op::Observe, Mode::DryRun, run, Some(&step.id), json!(params)).await
+    let mode = Mode::DryRun;
+    let call = BackendCall { op: Op::Observe, mode, run, step: Some(&step.id), params: json!(params), recorder: None };
+    tenant.call(role, call).await
 }
 
 fn phase(work: &Work, step: &str) -> Option<Phase> {

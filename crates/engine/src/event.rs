@@ -29,6 +29,13 @@ pub enum Event {
         /// How many steps its plan has.
         steps: usize,
     },
+    /// A run continues work although something has changed since it started. The operator accepted that.
+    ChangesAccepted {
+        /// The tenant.
+        tenant: String,
+        /// What changed, one item per line.
+        changes: Vec<String>,
+    },
     /// A step started.
     StepStarted {
         /// The tenant.

@@ -10,9 +10,10 @@ mod compare;
 mod event;
 mod hidden;
 mod history;
-mod journal;
+mod logbook;
 mod plan;
 mod ports;
+mod record;
 mod run;
 mod run_id;
 mod secret;
@@ -23,30 +24,32 @@ mod tenant;
 pub use flowswap_contract::Handle;
 
 pub use assess::{
-    Assessment, EVIDENCE_RULES, Facts, Finding, Inventories, RULES, Rule, SIGN_IN_LIFETIME_DAYS, Severity, Verdict,
-    assess, find_domain_defect,
+    Assessment, EVIDENCE_RULES, Facts, Finding, Inventories, RULES, Rule, SIGN_IN_LIFETIME_DAYS, Severity, assess,
+    find_domain_defect,
 };
 pub use compare::{Comparison, Recorded, compare};
 pub use event::{Event, EventSink};
 pub use hidden::{escape_json, is_hidden, reveal};
 pub use history::{
-    Claim, DoneStep, Doubt, Handover, History, IllegalRecord, LastResult, LastRun, Question, RunEnd, SentRequest,
-    TenantHistory, Work,
+    Claim, DoneStep, Doubt, Handover, History, IllegalRecord, Intent, LastResult, Overview, Question, Refusal,
+    SentRequest, TenantHistory, Work,
 };
-pub use journal::{
-    Direction, Draft, Entry, HandoverChannel, Record, RequestOutcome, Resolution, RunCommand, RunScope, TenantState,
-    intent_token,
-};
+pub use logbook::{Logbook, Recorder, SNAPSHOT_FORMAT, Snapshot};
 pub use plan::{
-    PLAN_FORMAT, Plan, PlanError, PlannedTenant, PluginPin, Seen, StepRollback, hold_back_shared_orgs, lint,
+    PLAN_FORMAT, Plan, PlanError, PlanPart, PlannedTenant, PluginPin, Seen, StepRollback, hold_back_shared_orgs, lint,
     plan_tenant,
 };
 pub use ports::{
-    Backend, BackendCall, Clock, Journal, JournalError, Mode, SecretStore, SecretStoreError, WriterReplaced,
+    Backend, BackendCall, Clock, Journal, JournalError, Position, Recording, Records, SecretStore, SecretStoreError,
+    Visitor, WriterReplaced,
+};
+pub use record::{
+    Actor, Direction, Draft, Entry, Goal, HandoverChannel, Mode, Record, RequestOutcome, Resolution, RunCommand,
+    RunScope, TenantState, Verdict, intent_token,
 };
 pub use run::{
-    AbandonError, Assignment, Decision, FleetLimits, Goal, Job, NoOperator, Operator, OperatorError, OperatorReply,
-    Outcome, Ports, ResolveError, Resolved, Runner, Summary,
+    AbandonError, Assignment, Decision, FleetLimits, Job, NoOperator, Operator, OperatorError, OperatorReply, Outcome,
+    Ports, ResolveError, Resolved, Runner, Summary,
 };
 pub use run_id::RunId;
 pub use secret::Secret;

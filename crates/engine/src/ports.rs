@@ -1,13 +1,13 @@
 //! The ports of the engine to the world: four traits, implemented by `host`, `store`, and tests.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
-use flowswap_contract::{self as contract, Handle, Op, Step};
+use flowswap_contract::{self as contract, Handle, Op};
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::{Direction, Draft, Record, RunId, Secret, run::removes};
+use crate::{Draft, Entry, IllegalRecord, Mode, Record, RunId, Secret};
 
 /// One side of one tenant: an open session of a plugin.
 pub trait Backend: Send + Sync {
@@ -34,41 +34,55 @@ pub struct BackendCall<'a> {
     pub step: Option<&'a str>,
     /// The parameters of the verb. This call may use the secrets whose handles they contain.
     pub params: Value,
+    /// Records what the call does to the world. A call without it cannot change anything.
+    pub recorder: Option<&'a dyn Recording>,
 }
 
-/// What a plugin may ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Nothing that changes the world.
-    DryRun,
-    /// Anything. Every change is journaled.
-    Apply,
-    /// As [`Apply`](Mode::Apply), for a step that removes a client. Up to its change, nothing waits and nothing is sent again.
-    /// The error says when to retry, so that the engine can first check again whether the client is in use.
-    Remove,
-}
-
-impl Mode {
-    /// The mode for a call of this verb.
-    pub fn of(op: Op, step: Option<&Step>) -> Self {
-        let in_direction = |direction| step.is_some_and(|step| removes(step, direction).is_some());
-        match op {
-            Op::Apply if in_direction(Direction::Forward) => Self::Remove,
-            Op::Undo if in_direction(Direction::Back) => Self::Remove,
-            Op::Apply | Op::Undo => Self::Apply,
-            Op::Test if step.is_some() => Self::Apply,
-            Op::Detect | Op::Plan | Op::Observe | Op::Test => Self::DryRun,
-        }
+impl BackendCall<'_> {
+    /// A call outside of any run and step, which changes nothing.
+    pub fn dry(op: Op, params: Value) -> Self {
+        Self { op, mode: Mode::DryRun, run: RunId::none(), step: None, params, recorder: None }
     }
+}
+
+/// Takes the records of one tenant in one run.
+pub trait Recording: Send + Sync + fmt::Debug {
+    /// Adds an entry. When this returns, it is durable, unless the entry only says that something was looked at and nothing
+    /// new was found.
+    fn record(&self, entry: Entry) -> BoxFuture<'_, Result<(), JournalError>>;
 }
 
 /// The append-only record of every run.
 pub trait Journal: Send + Sync {
-    /// Writes a record and returns its number. When this returns, the record is durable.
-    fn append(&self, draft: Draft) -> BoxFuture<'_, Result<u64, JournalError>>;
+    /// Writes records, all of them or none. When this returns, they are durable. Returns a position that includes them.
+    fn append(&self, drafts: Vec<Draft>) -> BoxFuture<'_, Result<Position, JournalError>>;
 
-    /// All records, oldest first. Checks their integrity first.
-    fn load(&self) -> BoxFuture<'_, Result<Vec<Record>, JournalError>>;
+    /// Passes records to `visit`, oldest first, and checks the integrity of each. Returns the position after the last one. An
+    /// error of `visit` ends it.
+    fn load<'a>(&'a self, records: Records<'a>, visit: Visitor<'a>) -> BoxFuture<'a, Result<Position, JournalError>>;
+}
+
+/// Receives records, one after the other.
+pub type Visitor<'a> = &'a mut (dyn FnMut(Record) -> Result<(), JournalError> + Send);
+
+/// Which records of the journal to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Records<'a> {
+    /// All of them.
+    All,
+    /// Those after this position. If the journal never had this position, that is [`JournalError::UnknownPosition`].
+    After(&'a Position),
+    /// Those of one tenant.
+    OfTenant(&'a str),
+}
+
+/// A place in the journal: a record and everything before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Position {
+    /// The number of the record. 0 is the start.
+    pub seq: u64,
+    /// The hash of the record, which covers all records before it. Zeros at the start.
+    pub hash: [u8; 32],
 }
 
 /// Why the journal could not be written or read.
@@ -97,6 +111,12 @@ pub enum JournalError {
         /// A table or a trigger.
         what: String,
     },
+    /// A record cannot follow the records before it.
+    #[error(transparent)]
+    Illegal(#[from] IllegalRecord),
+    /// The journal never had the position from which it should be read.
+    #[error("record {0} of the journal is not the record that was read before")]
+    UnknownPosition(u64),
     /// The file belongs to another program, or lost the mark of a flowswap journal.
     #[error("the file is empty, damaged, or not a flowswap journal")]
     NotAJournal,
@@ -117,6 +137,13 @@ pub enum JournalError {
     /// Another writer has taken over the journal, and this one must not write any more.
     #[error(transparent)]
     WriterReplaced(#[from] WriterReplaced),
+}
+
+impl JournalError {
+    /// A record that must not be written, because of a defect of flowswap.
+    pub(crate) fn invalid(problem: &str) -> Self {
+        Self::Storage { doing: "write a valid record", source: problem.to_owned().into() }
+    }
 }
 
 /// The storage refused a writer that another writer has replaced. Its lock did not hold, or it was suspended and resumed.

@@ -6,7 +6,7 @@ use flowswap_contract::{self as contract, DirectoryInventory, ErrorKind, Invento
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{Backend, BackendCall, Inventories, Mode, RunId, find_domain_defect};
+use crate::{Backend, BackendCall, Inventories, find_domain_defect};
 
 /// What the engine needs to know from a tenant's configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +53,7 @@ impl Tenant {
             let error = contract::Error::new(ErrorKind::Config, defect);
             return Inventories { provider: Err(error.clone()), directory: Err(error) };
         }
-        let detect = |role| self.call::<Inventory>(role, Op::Detect, Mode::DryRun, RunId::none(), None, Value::Null);
+        let detect = |role| self.call::<Inventory>(role, BackendCall::dry(Op::Detect, Value::Null));
         let (provider, directory) = tokio::join!(detect(Role::Provider), detect(Role::Directory));
         let (provider, directory) = (provider.and_then(as_provider), directory.and_then(as_directory));
         Inventories { provider, directory }.reconciled()
@@ -63,13 +63,10 @@ impl Tenant {
     pub(crate) async fn call<T: DeserializeOwned>(
         &self,
         role: Role,
-        op: Op,
-        mode: Mode,
-        run: RunId,
-        step: Option<&str>,
-        params: Value,
+        call: BackendCall<'_>,
     ) -> Result<T, contract::Error> {
-        let reply = self.backend(role).call(BackendCall { op, mode, run, step, params }).await?;
+        let op = call.op;
+        let reply = self.backend(role).call(call).await?;
         serde_json::from_value(reply).map_err(|e| {
             contract::Error::new(
                 ErrorKind::Protocol,

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use flowswap_engine::{Clock, EventSink, Journal, SecretStore, Stop};
+use flowswap_engine::{Clock, EventSink, SecretStore, Stop};
 
 use crate::{Gate, HttpService};
 
@@ -10,11 +10,9 @@ use crate::{Gate, HttpService};
 pub struct Effects {
     /// Makes the requests; [`build`](crate::build) makes the real one.
     pub http: HttpService,
-    /// Records each change before it is requested, and its outcome.
-    pub journal: Arc<dyn Journal>,
     /// Keeps the secrets that answers carry.
     pub secrets: Arc<dyn SecretStore>,
-    /// The time that plugins get and records carry. Waiting uses tokio's clock.
+    /// The time that plugins get. Waiting uses tokio's clock.
     pub clock: Arc<dyn Clock>,
     /// Takes events for the operator.
     pub events: Arc<dyn EventSink>,

@@ -110,7 +110,7 @@ impl Scope<'_> {
             body_sha256: ask.body.as_ref().map(digest),
             secrets: durable(&ask.capture).map(|capture| self.name(capture)).collect(),
         };
-        self.journal(entry).await.map_err(|e| {
+        self.record(entry).await.map_err(|e| {
             let message = format!("{} was not sent: {}", describe(&ask.method, &ask.url), chain(&e));
             Error::new(ErrorKind::Internal, message)
         })?;
@@ -147,7 +147,7 @@ impl Scope<'_> {
             let Intended { step, request } = intended;
             let outcome = redacted(outcome, &redactor);
             let ended = Entry::RequestEnded { step: step.clone(), request: *request, outcome };
-            self.journal(ended).await.map_err(|e| {
+            self.record(ended).await.map_err(|e| {
                 let message =
                     format!("the outcome of {} was not recorded: {}", describe(&ask.method, &ask.url), chain(&e));
                 Error::new(ErrorKind::Internal, message).with_unknown_effect()
@@ -187,8 +187,8 @@ impl Scope<'_> {
     fn name(&self, capture: &Capture) -> Handle {
         let (tenant, role, name) = (&self.side.tenant, self.side.role, &capture.name);
         match (capture.custody, self.step) {
-            (Custody::Durable, Some(step)) => Handle::new(format!("{tenant}/{step}/{name}")),
-            (Custody::Durable, None) | (Custody::Session, _) => Handle::new(format!("{tenant}/{role}/session/{name}")),
+            (Custody::Durable, Some(step)) => Handle::of_step(tenant, step, name),
+            (Custody::Durable, None) | (Custody::Session, _) => Handle::of_session(tenant, role, name),
         }
     }
 
@@ -200,7 +200,7 @@ impl Scope<'_> {
         };
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(|e| internal(&e))?;
-        let handle = Handle::new(format!("{}/{step}/{name}", self.side.tenant));
+        let handle = Handle::of_step(&self.side.tenant, step, name);
         // Never overwrites a stored secret: it may have been shown only once.
         if self.side.effects.secrets.get(&handle).await.map_err(|e| internal(&e))?.is_some() {
             return Err(self.permission().refuse(format!("asked for a new secret `{handle}`, which already exists")));
@@ -209,7 +209,7 @@ impl Scope<'_> {
         self.side.effects.secrets.put(&handle, &secret).await.map_err(|e| internal(&e))?;
         self.side.vault.keep(handle.clone(), secret);
         let entry = Entry::SecretMade { step: step.to_owned(), handle: handle.clone() };
-        self.journal(entry).await.map_err(|e| internal(&e))?;
+        self.record(entry).await.map_err(|e| internal(&e))?;
         Ok(handle)
     }
 
@@ -232,7 +232,7 @@ impl Scope<'_> {
         let Some(step) = self.step else { return Ok(()) };
         for captured in extracted.captured.iter().filter(|c| c.custody == Custody::Durable) {
             let entry = Entry::SecretStored { step: step.to_owned(), handle: captured.handle.clone() };
-            self.journal(entry).await.map_err(|e| internal(&e))?;
+            self.record(entry).await.map_err(|e| internal(&e))?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use flowswap_contract::{Answer, Ask, Error, ErrorKind, Handle, HeaderDialect, HttpAsk, Op, Role};
-use flowswap_engine::{Draft, Entry, Event, JournalError, Mode, RunId, Secret, Stop};
+use flowswap_engine::{Entry, Event, JournalError, Mode, Recording, RunId, Secret, Stop};
 
 use tokio::time::Instant;
 
@@ -41,6 +41,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) mode: Mode,
     pub(crate) run: RunId,
     pub(crate) step: Option<&'a str>,
+    /// Takes the records of the call. `None` in a call that changes nothing.
+    pub(crate) recorder: Option<&'a dyn Recording>,
     /// The secrets that the call's parameters name.
     pub(crate) lent: BTreeSet<Handle>,
     /// Stops when the call is finished. Then nothing that it asked for is worth waiting for.
@@ -109,8 +111,7 @@ impl Scope<'_> {
 
     async fn fetch_lent(&self, handle: &Handle) -> Result<Secret, Error> {
         // Guards against a plan or a plugin that was tampered with to name another tenant's secret.
-        let of_tenant = handle.as_str().strip_prefix(&self.side.tenant).is_some_and(|rest| rest.starts_with('/'));
-        if !of_tenant || !self.lent.contains(handle) {
+        if !handle.is_of(&self.side.tenant) || !self.lent.contains(handle) {
             return Err(self.permission().refuse(format!("named the secret `{handle}`, which this call may not use")));
         }
         let stored = self.side.effects.secrets.get(handle).await;
@@ -131,10 +132,15 @@ impl Scope<'_> {
         number
     }
 
-    pub(crate) async fn journal(&self, entry: Entry) -> Result<u64, JournalError> {
-        let effects = &self.side.effects;
-        let tenant = Some(self.side.tenant.clone());
-        effects.journal.append(Draft { at: effects.clock.now(), run: self.run, tenant, entry }).await
+    /// Records what this call does to the world.
+    pub(crate) async fn record(&self, entry: Entry) -> Result<(), JournalError> {
+        match self.recorder {
+            Some(recorder) => recorder.record(entry).await,
+            None => {
+                let source = "a call that changes nothing has no recorder".into();
+                Err(JournalError::Storage { doing: "record a change", source })
+            }
+        }
     }
 
     pub(crate) fn emit(&self, event: Event) {

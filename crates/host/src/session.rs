@@ -78,7 +78,7 @@ impl Session {
         };
         let mut handles = BTreeMap::new();
         for (key, secret) in config.secrets {
-            let handle = Handle::new(format!("{}/{}/{key}", side.tenant, side.role));
+            let handle = Handle::of_side(&side.tenant, side.role, &key);
             side.vault.keep(handle.clone(), secret);
             handles.insert(key, handle);
         }
@@ -147,6 +147,7 @@ impl Session {
             mode: call.mode,
             run: call.run,
             step: call.step,
+            recorder: call.recorder,
             lent: Handle::find_all(&call.params).into_iter().collect(),
             closing: closing.listen(),
             touched: AtomicBool::new(false),

@@ -1,8 +1,6 @@
 //! Replaces handles by their secrets in a request that is about to be sent. Pure.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;

@@ -12,8 +12,8 @@ use std::{
 use bytes::Bytes;
 use flowswap_contract::{Handle, HeaderDialect, Op, PROTOCOL, PluginHello, Role};
 use flowswap_engine::{
-    Clock, Draft, Entry, Event, EventSink, Journal, JournalError, Mode, Record, RequestOutcome, RunId, Secret,
-    SecretStore, SecretStoreError, Stop, StopSwitch,
+    Clock, Entry, Event, EventSink, JournalError, Mode, Recording, RequestOutcome, RunId, Secret, SecretStore,
+    SecretStoreError, Stop, StopSwitch,
 };
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -68,7 +68,7 @@ pub(crate) struct World {
     pub(crate) diary: Arc<Mutex<Vec<String>>>,
     pub(crate) reactions: Arc<Mutex<VecDeque<Reaction>>>,
     pub(crate) requests: Arc<Mutex<Vec<http::Request<Bytes>>>>,
-    pub(crate) drafts: Arc<Mutex<Vec<Draft>>>,
+    pub(crate) entries: Arc<Mutex<Vec<Entry>>>,
     pub(crate) events: Arc<Mutex<Vec<Event>>>,
     pub(crate) custody: Arc<Mutex<BTreeMap<Handle, Secret>>>,
     /// The kind of record (as in the diary) that the journal fails to write.
@@ -88,7 +88,6 @@ impl World {
     pub(crate) fn effects(&self) -> Arc<Effects> {
         Arc::new(Effects {
             http: self.service(),
-            journal: Arc::new(self.ports()),
             secrets: Arc::new(self.ports()),
             clock: Arc::new(self.ports()),
             events: Arc::new(self.ports()),
@@ -129,21 +128,26 @@ impl World {
 
     /// Everything that was recorded or reported, in every format in which it could be shown.
     pub(crate) fn told(&self) -> String {
-        let drafts = self.drafts.lock().unwrap();
+        let entries = self.entries.lock().unwrap();
         let events = self.events.lock().unwrap();
-        let json = (serde_json::to_string(&*drafts).unwrap(), serde_json::to_string(&*events).unwrap());
-        format!("{:?}\n{:?}\n{json:?}\n{:?}", *drafts, *events, self.diary())
+        let json = (serde_json::to_string(&*entries).unwrap(), serde_json::to_string(&*events).unwrap());
+        format!("{:?}\n{:?}\n{json:?}\n{:?}", *entries, *events, self.diary())
     }
 
     pub(crate) fn ports(&self) -> Ports {
         Ports {
             diary: Arc::clone(&self.diary),
-            drafts: Arc::clone(&self.drafts),
+            entries: Arc::clone(&self.entries),
             events: Arc::clone(&self.events),
             custody: Arc::clone(&self.custody),
             broken_record: Arc::clone(&self.broken_record),
             broken_custody: Arc::clone(&self.broken_custody),
         }
+    }
+
+    /// Takes the records of calls.
+    pub(crate) fn recorder(&self) -> &'static Ports {
+        Box::leak(Box::new(self.ports()))
     }
 
     fn service(&self) -> HttpService {
@@ -168,9 +172,10 @@ impl World {
 }
 
 /// A call that carries out the step `create`.
-pub(crate) fn scope(side: &Side) -> Scope<'_> {
+pub(crate) fn scope<'a>(side: &'a Side, recorder: &'a Ports) -> Scope<'a> {
     Scope {
         side,
+        recorder: Some(recorder),
         op: Op::Apply,
         mode: Mode::Apply,
         run: RunId::none(),
@@ -190,7 +195,7 @@ pub(crate) fn never() -> Stop {
 /// Implements every port of the engine.
 pub(crate) struct Ports {
     diary: Arc<Mutex<Vec<String>>>,
-    drafts: Arc<Mutex<Vec<Draft>>>,
+    entries: Arc<Mutex<Vec<Entry>>>,
     events: Arc<Mutex<Vec<Event>>>,
     custody: Arc<Mutex<BTreeMap<Handle, Secret>>>,
     broken_record: Arc<Mutex<Option<&'static str>>>,
@@ -203,10 +208,10 @@ impl Ports {
     }
 }
 
-impl Journal for Ports {
-    fn append(&self, draft: Draft) -> BoxFuture<'_, Result<u64, JournalError>> {
+impl Recording for Ports {
+    fn record(&self, entry: Entry) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(async move {
-            let line = match &draft.entry {
+            let line = match &entry {
                 Entry::RequestIntended { step, request, .. } => format!("journal intended {step} {request}"),
                 Entry::RequestEnded { step, request, outcome } => match outcome {
                     RequestOutcome::Answered { status, .. } => format!("journal ended {step} {request} {status}"),
@@ -222,13 +227,15 @@ impl Journal for Ports {
                 return Err(JournalError::Storage { doing: "append to the journal", source: "disk full".into() });
             }
             self.note(line);
-            self.drafts.lock().unwrap().push(draft);
-            Ok(1)
+            self.entries.lock().unwrap().push(entry);
+            Ok(())
         })
     }
+}
 
-    fn load(&self) -> BoxFuture<'_, Result<Vec<Record>, JournalError>> {
-        Box::pin(async { Ok(Vec::new()) })
+impl std::fmt::Debug for Ports {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ports")
     }
 }
 

@@ -78,6 +78,6 @@ async fn append(journal: Arc<SqliteJournal>, task: u64, end: Instant) {
         }
         let entry = Entry::StepStarted { step: format!("step-{number}"), direction: Direction::Forward };
         let tenant = Some(format!("tenant-{task}"));
-        journal.append(Draft { at: jiff::Timestamp::now(), run: RunId::none(), tenant, entry }).await.unwrap();
+        journal.append(vec![Draft { at: jiff::Timestamp::now(), run: RunId::none(), tenant, entry }]).await.unwrap();
     }
 }

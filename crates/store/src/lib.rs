@@ -10,6 +10,8 @@ mod secret;
 mod state_dir;
 
 pub use durable::FileError;
-pub use journal::{FORMAT, Holder, SqliteJournal, Statistics, Summary, Takeover, verify};
+pub use journal::{
+    FORMAT, Holder, SqliteJournal, Statistics, Summary, Takeover, read_snapshot, snapshot_path, verify, write_snapshot,
+};
 pub use secret::{AgeSecretStore, FileProblem, Identity, IdentityError, Inventory, UnusableFile};
 pub use state_dir::StateDir;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use flowswap_engine::{Direction, Draft, Entry, Handle, HandoverChannel, Journal, RunId, TenantState};
+use flowswap_engine::{Actor, Direction, Draft, Entry, Handle, HandoverChannel, Journal, RunId, TenantState};
 use flowswap_sim::{
     Belief, CIE_API_HOST, CIE_AUTH_HOST, GATEWAY_HOST, Interface, Mutation, OKTA_SUFFIX, Scenario, SimConfig, SimTenant,
 };
@@ -262,7 +262,7 @@ impl World {
         }
         // The next step of a rollback deletes the new client, so flowswap also requires a confirmation.
         if question.direction == Direction::Back && question.claims.is_empty() {
-            self.note(tenant, Entry::Confirmed { step: question.step, by: OPERATOR.to_owned(), note: None }).await;
+            self.note(tenant, Entry::Confirmed { step: question.step, by: Actor::user(OPERATOR), note: None }).await;
         }
     }
 
@@ -272,14 +272,14 @@ impl World {
         let is_given = history.tenants().any(|(_, it)| it.work.as_ref().is_some_and(|it| !it.handed_over.is_empty()));
         if !is_given {
             let tenant = &self.machine.sim.tenants()[0];
-            let (handle, by, way) = (secret_of(tenant), OPERATOR.to_owned(), HandoverChannel::Terminal);
+            let (handle, by, way) = (secret_of(tenant), Actor::user(OPERATOR), HandoverChannel::Terminal);
             self.note(tenant, Entry::SecretHandedOver { handle, by, way }).await;
         }
     }
 
     async fn note(&self, tenant: &SimTenant, entry: Entry) {
         let (at, tenant) = (self.machine.sim.clock().now(), Some(tenant.name.clone()));
-        self.machine.journal.append(Draft { at, run: RunId::none(), tenant, entry }).await.unwrap();
+        self.machine.journal.append(vec![Draft { at, run: RunId::none(), tenant, entry }]).await.unwrap();
     }
 
     fn service_client(&self, tenant: &SimTenant) -> (String, String) {

@@ -7,6 +7,7 @@ use flowswap_engine::History;
 use flowswap_sim::{SimConfig, diff};
 use flowswap_store::{SqliteJournal, verify};
 
+use crate::support::read_records;
 use crate::{
     faults::points::Run,
     support::{Background, Lab, print},
@@ -44,7 +45,7 @@ fn a_fleet_that_is_killed_repeatedly_still_finishes() {
         format!("{run:?} killed {kills} times, {records} records verified")
     });
     let journal = SqliteJournal::open_read_only(&lab.path(".flowswap/journal.sqlite")).unwrap();
-    History::fold(&lab.wait(flowswap_engine::Journal::load(&journal)).unwrap()).unwrap();
+    History::fold(&lab.wait(read_records(&journal)).unwrap()).unwrap();
     print(&format!("kill -9 in a loop: {}; duplicate creates 0", kills.join("; ")));
 }
 

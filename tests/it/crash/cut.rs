@@ -87,9 +87,9 @@ fn a_cut_inside_the_last_record_keeps_all_records_before_it() {
     let journal = SqliteJournal::inline(&whole).unwrap();
     let runtime = Runtime::new().unwrap();
     for _ in 0..3 {
-        let entry = Entry::RunStarted { command: RunCommand::Apply, version: "1".to_owned(), scope: None };
+        let entry = Entry::RunStarted { command: RunCommand::Apply, version: "1".to_owned(), by: None, scope: None };
         let draft = Draft { at: Timestamp::UNIX_EPOCH, run: RunId::none(), tenant: None, entry };
-        runtime.block_on(journal.append(draft)).unwrap();
+        runtime.block_on(journal.append(vec![draft])).unwrap();
     }
     // While the journal is open, its records are in the write-ahead log.
     let path = folder.path().join("journal.sqlite");

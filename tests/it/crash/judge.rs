@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use flowswap_contract::Handle;
-use flowswap_engine::{History, Journal, SecretStore};
+use flowswap_engine::{History, SecretStore};
 use flowswap_sim::{SimTenant, diff};
 use flowswap_store::{AgeSecretStore, Identity, SqliteJournal, verify};
 use http_body_util::Full;
@@ -13,6 +13,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::field::{Case, Field};
+use crate::support::read_records;
 use crate::{faults::points::Run, support::Lab};
 
 /// The final state of one case, with placeholders for the tenant's own names and ids.
@@ -87,7 +88,7 @@ impl<'a> Judge<'a> {
         let files = case.files();
         let journal = case.state().join("journal.sqlite");
         verify(&journal).map_err(|error| format!("the journal is damaged: {error}"))?;
-        let records = SqliteJournal::open_read_only(&journal).map(|journal| lab.wait(journal.load()));
+        let records = SqliteJournal::open_read_only(&journal).map(|journal| lab.wait(read_records(&journal)));
         let records = records.and_then(|records| records).map_err(|error| error.to_string())?;
         let history = History::fold(&records).map_err(|error| error.to_string())?;
         let history = history.tenant(&tenant.name).ok_or("the journal does not know the tenant")?;

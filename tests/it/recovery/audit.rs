@@ -141,11 +141,17 @@ fn a_changed_record_of_the_journal_is_reported() {
         let journal = rusqlite::Connection::open(lab.path(".flowswap/journal.sqlite")).unwrap();
         journal.execute_batch(sql).unwrap();
     };
-    edit("DROP TRIGGER record_is_never_changed; UPDATE record SET body = body || ' ' WHERE seq = 9;");
-    names(&lab, &[], &[("chain", "-", "record 9 of the journal is damaged")]);
+    edit(
+        "DROP TRIGGER record_is_never_changed; UPDATE record SET body = body || ' '
+         WHERE seq = (SELECT min(seq) FROM record WHERE tenant = 'acme' AND type = 'step-ended');",
+    );
+    names(&lab, &[], &[("chain", "-", "of the journal is damaged")]);
     let output = lab.run(&["audit", "verify"]).expect(3);
     assert!(output.stdout.contains("1 checks, 1 failed"), "{}", output.stdout);
-    // No command continues with a damaged journal.
-    let output = lab.run(&["rollback", "acme", "--yes"]).expect(1);
-    assert!(output.stderr.contains("record 9 of the journal is damaged"), "{}", output.stderr);
+    // No command continues a tenant whose records are damaged. The others can be rolled back.
+    for command in [&["rollback", "acme", "--yes"][..], &["evidence", "acme"]] {
+        let output = lab.run(command).expect(1);
+        assert!(output.stderr.contains("of the journal is damaged"), "{}", output.stderr);
+    }
+    lab.run(&["rollback", "globex", "--yes"]).expect(4);
 }

@@ -3,6 +3,7 @@
 
 mod audit;
 mod decisions;
+mod history;
 mod put_off;
 mod resume;
 mod typed;

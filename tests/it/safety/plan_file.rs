@@ -148,14 +148,20 @@ fn a_plan_made_with_another_plugin_build_is_refused() {
     let mut library = fs::read(plugin_file("okta")).unwrap();
     library.push(0);
     fs::write(lab.path("plugins").join(plugin_file("okta").file_name().unwrap()), library).unwrap();
-    refuse(&lab, requests, &["--plugin-dir", "plugins"], "plugin `okta` is not the build that the plan was made with");
+    // Even if the operator accepts changes: nothing has started, and a new plan costs nothing.
+    for args in [&[][..], &["--accept-changes"]] {
+        let output = lab.run(&[&["apply", "plan.json", "--yes", "--plugin-dir", "plugins"], args].concat()).expect(6);
+        let words = "plugin `okta` is not the build that the plan was made with";
+        assert!(output.stdout.contains(words) && output.stdout.contains("plan again"), "{}", output.stdout);
+        assert_eq!(lab.sim.traffic().len(), requests, "something was sent");
+    }
 
     // A started migration continues only with the same code, unless the operator passes `--accept-changes`.
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     for command in ["rollback", "finalize"] {
         let other = lab.run(&[command, "acme", "--yes", "--plugin-dir", "plugins"]).expect(6);
-        assert!(other.stderr.contains("another build of plugin `okta`"), "{}", other.stderr);
-        assert!(other.stderr.contains("--accept-changes"), "{}", other.stderr);
+        assert!(other.stdout.contains("another build of plugin `okta`"), "{}", other.stdout);
+        assert!(other.stdout.contains("--accept-changes"), "{}", other.stdout);
     }
     lab.outlive_tokens();
     lab.run(&["rollback", "acme", "--yes", "--plugin-dir", "plugins", "--accept-changes"]).expect(0);

@@ -22,7 +22,7 @@ impl Machine {
             self.run(None, async |process| {
                 let Some(session) = process.tenants.iter().find(|tenant| tenant.spec.name == **name) else { return };
                 let runner = Runner::new(process.ports, process.run);
-                if let Err(error) = runner.resolve(session, tenant, decision).await {
+                if let Err(error) = runner.resolve(session, decision).await {
                     self.watch.fail(format!("{name}: a true decision was refused: {error}"));
                 }
             })
@@ -58,7 +58,7 @@ impl Machine {
             }
         };
         let stands = if stands { Resolution::Applied } else { Resolution::NotApplied };
-        Decision { stands, outputs, reason: "seen from above".to_owned(), by: "the operator".to_owned() }
+        Decision { stands, outputs, reason: "seen from above".to_owned() }
     }
 }
 

@@ -68,8 +68,9 @@ pub(crate) fn stakes(at: &str) -> f64 {
         // Every check reads the log several times, which would otherwise use up the faults.
         ["request", "GET", path] if path.ends_with("/logs") => 0.25,
         ["request", "GET", _] => 1.0,
-        // This deletion is irreversible, and few runs get this far with faults left.
+        // Few runs get as far as these with faults left: an irreversible deletion, and the rollback of a deactivation.
         ["request", "DELETE", path] if path.ends_with("/apps/{id}") => 60.0,
+        ["request", _, path] if path.ends_with("/lifecycle/activate") => 60.0,
         ["request", _, path] if path.ends_with("/token") || path.ends_with("/test-connection") => 1.0,
         ["request", ..] => 12.0,
         ["keep" | "forget", _] => 6.0,

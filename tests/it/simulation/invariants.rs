@@ -1,8 +1,10 @@
 //! The invariants: after every process, and at the end.
 
-use flowswap_engine::{Direction, Goal, Journal, TenantHistory, TenantState, Work};
+use flowswap_engine::{Direction, Goal, TenantHistory, TenantState, Work};
 use flowswap_sim::{Scenario, SimTenant, diff};
 use serde_json::Value;
+
+use crate::support::read_records;
 
 use super::{
     machine::Machine,
@@ -111,7 +113,7 @@ impl Machine {
 
     /// Checks that the journal contains the records that it was given, in an unbroken chain, and no secret.
     async fn check_journal(&self) {
-        match self.journal.load().await {
+        match read_records(&*self.journal).await {
             Ok(records) if records == self.watch.records() => {}
             Ok(_) => self.watch.fail("the journal does not contain the records that it was given".to_owned()),
             Err(error) => self.watch.fail(error.to_string()),

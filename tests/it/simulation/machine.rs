@@ -8,7 +8,7 @@ use std::{
 
 use flowswap_contract::Role;
 use flowswap_engine::{
-    Clock, Event, EventSink, History, Journal, Plan, PluginPin, Ports, RunId, Secret, Tenant, TenantSpec,
+    Actor, Clock, Event, EventSink, Logbook, Plan, PluginPin, Ports, RunId, Secret, Tenant, TenantSpec,
 };
 use flowswap_host::{Effects, Gate, PluginFile, PluginProcess, Session, SessionConfig};
 use flowswap_sim::{GATEWAY_HOST, Interface, OKTA_SUFFIX, Sim, SimConfig, SimTenant};
@@ -62,7 +62,6 @@ pub(crate) struct Process {
     pub(crate) ports: Ports,
     pub(crate) tenants: Vec<Tenant>,
     pub(crate) pins: BTreeMap<String, PluginPin>,
-    pub(crate) history: History,
     pub(crate) run: RunId,
 }
 
@@ -135,19 +134,25 @@ impl Machine {
             clock: self.sim.clock(),
             ahead: [self.fleet.orgs_ahead, self.fleet.gateway_ahead],
         };
+        let logbook = Logbook::open(Arc::new(ledger), clock.clone(), None).await;
+        let logbook = match logbook {
+            Ok(logbook) => logbook,
+            Err(error) => {
+                self.watch.fail(error.to_string());
+                std::future::pending().await
+            }
+        };
         let ports = Ports {
-            journal: Arc::new(ledger),
+            logbook,
             secrets: Arc::new(custody),
             clock: clock.clone(),
             events: Arc::new(DiscardEvents),
             stop: self.fate.stop(),
             operator: Arc::new(flowswap_engine::NoOperator),
-            user: "operator".to_owned(),
-        }
-        .fail_stop();
+            actor: Actor::user("operator"),
+        };
         let effects = Arc::new(Effects {
             http: network.into_service(),
-            journal: Arc::clone(&ports.journal),
             secrets: Arc::clone(&ports.secrets),
             clock: clock.clone(),
             events: Arc::clone(&ports.events),
@@ -166,19 +171,14 @@ impl Machine {
             sha256: plugin.sha256().to_owned(),
         };
         let pins = plugins.iter().map(|plugin| (plugin.name().to_owned(), pin(plugin))).collect();
-        let records = self.journal.load().await.unwrap();
-        let history = History::fold(&records).unwrap_or_else(|illegal| {
-            self.watch.fail(illegal.to_string());
-            History::default()
-        });
         let mut tenants = Vec::new();
         for tenant in &self.watch.tenants {
-            tenants.push(self.open_tenant(tenant, &plugins, &effects, &history).await);
+            tenants.push(self.open_tenant(tenant, &plugins, &effects, &ports.logbook).await);
         }
         let random = fastrand::Rng::with_seed(u64::from(self.fleet.seed) << 16 | number as u64).u128(..);
         let random = random.to_le_bytes()[..10].try_into().unwrap();
         let run = RunId::from_parts(clock.now().as_millisecond().cast_unsigned(), random);
-        Process { ports, tenants, pins, history, run }
+        Process { ports, tenants, pins, run }
     }
 
     async fn open_tenant(
@@ -186,7 +186,7 @@ impl Machine {
         tenant: &SimTenant,
         plugins: &[Arc<PluginProcess>; 2],
         effects: &Arc<Effects>,
-        history: &History,
+        logbook: &Logbook,
     ) -> Tenant {
         let [provider, directory] = &self.tables[&tenant.name];
         let open = async |role: Role, config: &Map<String, Value>, (name, secret): (&str, &str)| {
@@ -212,7 +212,7 @@ impl Machine {
                 app_data: tenant.app_data,
                 provider_plugin: "okta".to_owned(),
                 directory_plugin: plugins[1].name().to_owned(),
-                begun: history.tenant(&tenant.name).is_some_and(|known| known.work.is_some()),
+                begun: logbook.overview(&tenant.name).is_some_and(|known| known.plan.is_some()),
                 config: json!({ "provider": provider, "directory": directory }),
             },
         }

@@ -39,7 +39,7 @@ use schedule::{FaultKind, Schedule};
 use crate::support::print;
 
 /// The default number of seeds.
-const SEEDS: u32 = 400;
+const SEEDS: u32 = 600;
 
 /// The sums over all seeds.
 #[derive(Default)]

@@ -1,11 +1,11 @@
 //! The operator makes the moves of a schedule with flowswap's commands, and at the end repeats the commands until
 //! nothing changes.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use flowswap_contract::Phase;
 use flowswap_engine::{
-    Assignment, Direction, Draft, Entry, FleetLimits, Goal, History, Job, Plan, RunCommand, RunId, Runner,
+    Assignment, Direction, Entry, FleetLimits, Goal, History, Job, Plan, PlanPart, Recording, RunId, Runner, Tenant,
     TenantHistory, TenantState, Work, hold_back_shared_orgs, plan_tenant,
 };
 use flowswap_sim::{Mutation, Variant};
@@ -73,7 +73,7 @@ impl Machine {
             let looking = process.tenants.iter().map(|tenant| plan_tenant(tenant, now));
             let planned: Vec<_> = futures::stream::iter(looking).buffered(self.fleet.concurrency).collect().await;
             let mut planned: Vec<_> = planned.into_iter().map(Result::unwrap).collect();
-            hold_back_shared_orgs(&mut planned, &process.history);
+            hold_back_shared_orgs(&mut planned, &process.ports.logbook.busy_orgs());
             if process.ports.stop.is_stopped() {
                 return;
             }
@@ -81,9 +81,9 @@ impl Machine {
             self.plans.lock().unwrap().push(plan.clone());
             for tenant in &plan.tenants {
                 let path = "plan.json".to_owned();
-                let entry = Entry::Planned { plan: plan.digest.clone(), path, verdict: tenant.verdict };
-                let draft = Draft { at: now, run: RunId::none(), tenant: Some(tenant.name.clone()), entry };
-                if process.ports.journal.append(draft).await.is_err() {
+                let entry = Entry::Planned { plan: plan.digest.clone(), path, verdict: tenant.verdict, by: None };
+                let recorder = process.ports.logbook.recorder(&tenant.name, RunId::none()).await.unwrap();
+                if recorder.record(entry).await.is_err() {
                     return;
                 }
             }
@@ -98,17 +98,14 @@ impl Machine {
         self.run(on, async |process| {
             let jobs = plan.ready().map(|planned| Job {
                 tenant: process.tenants.iter().find(|tenant| tenant.spec.name == planned.name).unwrap().clone(),
-                plan: plan.digest.clone(),
-                planned: planned.clone(),
+                part: Some(Arc::new(PlanPart::of(&plan, planned, None))),
                 plugins: plan.plugins.clone(),
-                history: process.history.tenant(&planned.name).cloned(),
                 goal: Goal::Swapped,
-                not_after: Some(plan.not_after),
                 accept_changes: false,
                 assignment: Assignment::default(),
             });
             let jobs = jobs.collect();
-            self.execute(process, RunCommand::Apply, jobs).await;
+            self.execute(process, Goal::Swapped, jobs).await;
         })
         .await;
     }
@@ -128,36 +125,25 @@ impl Machine {
             return;
         }
         goals.extend(names.iter().map(|name| ((*name).to_owned(), goal)));
-        let command = match goal {
-            Goal::Swapped => RunCommand::Apply,
-            Goal::RolledBack => RunCommand::Rollback,
-            Goal::Retired | Goal::Purged => RunCommand::Finalize,
-        };
         self.run(on, async |process| {
-            let mut jobs = Vec::new();
-            for tenant in process.tenants.iter().filter(|tenant| names.contains(&tenant.spec.name.as_str())) {
-                let Some(begun) = process.history.tenant(&tenant.spec.name) else { continue };
-                let Some(work) = &begun.work else { continue };
-                jobs.push(Job {
-                    tenant: tenant.clone(),
-                    plan: work.plan.clone(),
-                    planned: work.tenant.clone(),
-                    plugins: work.plugins.clone(),
-                    history: Some(begun.clone()),
-                    goal,
-                    not_after: None,
-                    accept_changes: false,
-                    assignment: Assignment::default(),
-                });
-            }
-            self.execute(process, command, jobs).await;
+            let meant = process.tenants.iter().filter(|tenant| names.contains(&tenant.spec.name.as_str()));
+            let job = |tenant: &Tenant| Job {
+                tenant: tenant.clone(),
+                part: None,
+                plugins: process.pins.clone(),
+                goal,
+                accept_changes: false,
+                assignment: Assignment::default(),
+            };
+            let jobs = meant.map(job).collect();
+            self.execute(process, goal, jobs).await;
         })
         .await;
     }
 
-    async fn execute(&self, process: Process, command: RunCommand, jobs: Vec<Job>) {
+    async fn execute(&self, process: Process, goal: Goal, jobs: Vec<Job>) {
         let limits = FleetLimits { concurrency: self.fleet.concurrency, max_failures: 100 };
-        match Runner::new(process.ports, process.run).run(command, jobs, limits).await {
+        match Runner::new(process.ports, process.run).run(goal.command(), jobs, limits).await {
             Ok(summary) => summary.outcomes.iter().for_each(|outcome| self.fate.note(format!("  {outcome:?}"))),
             Err(error) => self.fate.note(format!("  {error}: {:?}", std::error::Error::source(&error))),
         }

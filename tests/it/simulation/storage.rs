@@ -10,7 +10,8 @@ use std::{
 };
 
 use flowswap_engine::{
-    Draft, Entry, Handle, Journal, JournalError, Record, RequestOutcome, Secret, SecretStore, SecretStoreError,
+    Draft, Entry, Handle, Journal, JournalError, Position, Records, RequestOutcome, Secret, SecretStore,
+    SecretStoreError, Visitor,
 };
 use flowswap_store::SqliteJournal;
 use futures::future::BoxFuture;
@@ -30,8 +31,10 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    async fn write(&self, draft: Draft) -> Result<u64, JournalError> {
-        let (tenant, at) = (draft.tenant.clone(), name(&draft.entry));
+    async fn write(&self, drafts: Vec<Draft>) -> Result<Position, JournalError> {
+        // What a look held back is written with the record that is news.
+        let Some(news) = drafts.last() else { return Ok(Position::default()) };
+        let (tenant, at) = (news.tenant.clone(), name(&news.entry));
         let tenant = tenant.as_deref();
         tokio::time::sleep(self.fate.latency(tenant, &at, SLOWEST_WRITE)).await;
         self.fate.live().await;
@@ -49,8 +52,10 @@ impl Ledger {
             }
             _ => {}
         }
-        let seq = self.journal.append(draft.clone()).await?;
-        self.watch.recorded(seq, &draft);
+        let position = self.journal.append(drafts.clone()).await?;
+        for (seq, draft) in (position.seq + 1 - drafts.len() as u64..).zip(&drafts) {
+            self.watch.recorded(seq, draft);
+        }
         match what {
             Some(FaultKind::CrashAfter) => self.fate.die().await,
             Some(FaultKind::FailAfter) => {
@@ -59,17 +64,17 @@ impl Ledger {
             }
             _ => {}
         }
-        Ok(seq)
+        Ok(position)
     }
 }
 
 impl Journal for Ledger {
-    fn append(&self, draft: Draft) -> BoxFuture<'_, Result<u64, JournalError>> {
-        Box::pin(self.write(draft))
+    fn append(&self, drafts: Vec<Draft>) -> BoxFuture<'_, Result<Position, JournalError>> {
+        Box::pin(self.write(drafts))
     }
 
-    fn load(&self) -> BoxFuture<'_, Result<Vec<Record>, JournalError>> {
-        self.journal.load()
+    fn load<'a>(&'a self, records: Records<'a>, visit: Visitor<'a>) -> BoxFuture<'a, Result<Position, JournalError>> {
+        self.journal.load(records, visit)
     }
 }
 
@@ -78,31 +83,26 @@ fn disk_full() -> JournalError {
 }
 
 fn name(entry: &Entry) -> String {
-    match entry {
-        Entry::Planned { .. } => "record planned".to_owned(),
-        Entry::RunStarted { .. } => "record run-started".to_owned(),
-        Entry::TenantStarted { .. } => "record tenant-started".to_owned(),
-        Entry::StepStarted { step, .. } => format!("record step-started {step}"),
-        Entry::RequestIntended { step, .. } => format!("record request-intended {step}"),
-        Entry::RequestEnded { step, outcome, .. } => match outcome {
-            RequestOutcome::Lost { .. } => format!("record request-lost {step}"),
-            _ => format!("record request-ended {step}"),
-        },
-        Entry::SecretStored { step, .. } => format!("record secret-stored {step}"),
-        Entry::SecretRemoved { .. } => "record secret-removed".to_owned(),
-        Entry::StepEnded { step, .. } => format!("record step-ended {step}"),
-        Entry::StepFailed { step, .. } => format!("record step-failed {step}"),
-        Entry::SecretMade { step, .. } => format!("record secret-made {step}"),
-        Entry::OperatorAsked { step, .. } => format!("record operator-asked {step}"),
-        Entry::Noticed { step, .. } => format!("record noticed {step}"),
-        Entry::Abandoned { .. } => "record abandoned".to_owned(),
-        Entry::Confirmed { step, .. } => format!("record confirmed {step}"),
-        Entry::Declined { step, .. } => format!("record declined {step}"),
-        Entry::SecretHandedOver { .. } => "record secret-handed-over".to_owned(),
-        Entry::Resolved { step, .. } => format!("record resolved {step}"),
-        Entry::TenantEnded { .. } => "record tenant-ended".to_owned(),
-        Entry::RunEnded { .. } => "record run-ended".to_owned(),
-    }
+    let step = match entry {
+        Entry::StepStarted { step, .. }
+        | Entry::RequestIntended { step, .. }
+        | Entry::RequestEnded { step, .. }
+        | Entry::SecretStored { step, .. }
+        | Entry::StepEnded { step, .. }
+        | Entry::StepFailed { step, .. }
+        | Entry::SecretMade { step, .. }
+        | Entry::OperatorAsked { step, .. }
+        | Entry::Noticed { step, .. }
+        | Entry::Confirmed { step, .. }
+        | Entry::Declined { step, .. }
+        | Entry::Resolved { step, .. } => format!(" {step}"),
+        _ => String::new(),
+    };
+    let kind = match entry {
+        Entry::RequestEnded { outcome: RequestOutcome::Lost { .. }, .. } => "request-lost",
+        entry => entry.kind(),
+    };
+    format!("record {kind}{step}")
 }
 
 /// The stored secrets, by handle.

@@ -17,6 +17,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use flowswap_engine::{Journal, JournalError, Record, Records};
 use flowswap_sim::{DirectoryView, Mutation, OrgView, Sim, SimConfig, SimTenant};
 use flowswap_store::Identity;
 use http_body_util::{BodyExt, Full};
@@ -26,6 +27,17 @@ use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
 pub(crate) use background::Background;
+
+/// All records of a journal.
+pub(crate) async fn read_records(journal: &dyn Journal) -> Result<Vec<Record>, JournalError> {
+    let mut records = Vec::new();
+    let mut visit = |record| {
+        records.push(record);
+        Ok(())
+    };
+    journal.load(Records::All, &mut visit).await?;
+    Ok(records)
+}
 
 /// A simulator, and a folder for the binary to run in.
 pub(crate) struct Lab {

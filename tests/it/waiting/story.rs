@@ -1,14 +1,14 @@
 //! A handmade journal with one tenant for every kind of waiting. Its times are fixed, so that the reports about it are
 //! too.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use flowswap_contract::{
     By, Error, ErrorKind, Evidence, EvidenceResult as R, Handle, Phase, Reversibility, Role, RunSheet, SheetAct as A,
     SheetLine, Step, StepProposal, Values,
 };
 use flowswap_engine::{
-    Direction, Draft, Entry, HandoverChannel, Journal, PlannedTenant, RequestOutcome, RunCommand, RunId, Secret,
+    Actor, Direction, Draft, Entry, HandoverChannel, Journal, PlannedTenant, RequestOutcome, RunCommand, RunId, Secret,
     SecretStore, StepRollback, TenantState as S, Verdict,
 };
 use flowswap_store::{AgeSecretStore, Identity, SqliteJournal, StateDir};
@@ -47,7 +47,7 @@ impl Story {
             secrets.put(&client_secret("acme"), &Secret::new(CANARY)).await.unwrap();
             let journal = SqliteJournal::open(&state.journal()).unwrap();
             for draft in tell() {
-                journal.append(draft).await.unwrap();
+                journal.append(vec![draft]).await.unwrap();
             }
         });
         Self { dir }
@@ -70,7 +70,10 @@ fn client_secret(tenant: &str) -> Handle {
 /// All records of the journal.
 fn tell() -> Vec<Draft> {
     let mut teller = StoryWriter::new();
-    teller.tell(None, Entry::RunStarted { command: RunCommand::Apply, version: "0.1.0".to_owned(), scope: None });
+    teller.tell(
+        None,
+        Entry::RunStarted { command: RunCommand::Apply, version: "0.1.0".to_owned(), by: None, scope: None },
+    );
 
     // Waits for dana beyond the deadline; erik confirmed the step.
     teller.until_asked("acme", Some("dana"), "2026-03-04T08:00:00Z");
@@ -107,7 +110,10 @@ fn tell() -> Vec<Draft> {
 
     // Another run rolls a tenant back, and a person must sign in.
     teller.next_run();
-    teller.tell(None, Entry::RunStarted { command: RunCommand::Rollback, version: "0.1.0".to_owned(), scope: None });
+    teller.tell(
+        None,
+        Entry::RunStarted { command: RunCommand::Rollback, version: "0.1.0".to_owned(), by: None, scope: None },
+    );
     teller.start("hooli", Direction::Back);
     teller.tell(Some("hooli"), Entry::StepStarted { step: "swap".to_owned(), direction: Direction::Back });
     let asked = Entry::OperatorAsked {
@@ -123,12 +129,12 @@ fn tell() -> Vec<Draft> {
 
     let handed = Entry::SecretHandedOver {
         handle: client_secret("acme"),
-        by: "dana".to_owned(),
+        by: Actor::user("dana"),
         way: HandoverChannel::Clipboard,
     };
     teller.tell(Some("acme"), handed);
     let note = Some("from the phone".to_owned());
-    teller.tell(Some("acme"), Entry::Confirmed { step: "swap".to_owned(), by: "erik".to_owned(), note });
+    teller.tell(Some("acme"), Entry::Confirmed { step: "swap".to_owned(), by: Actor::user("erik"), note });
     teller.drafts
 }
 
@@ -155,7 +161,7 @@ impl StoryWriter {
     }
 
     fn start(&mut self, tenant: &str, direction: Direction) {
-        let (plan, planned) = ("0".repeat(64), Box::new(planned(tenant)));
+        let (plan, planned) = ("0".repeat(64), Some(Arc::new(planned(tenant))));
         self.tell(Some(tenant), Entry::TenantStarted { direction, plan, tenant: planned, plugins: [].into() });
     }
 
@@ -175,7 +181,7 @@ impl StoryWriter {
 
     fn end(&mut self, tenant: &str, state: S, reason: &str) {
         let reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
-        self.tell(Some(tenant), Entry::TenantEnded { state, reason });
+        self.tell(Some(tenant), Entry::TenantEnded { state, reason, interrupted: false });
     }
 
     /// Writes all records up to the moment when a person is asked to swap.

@@ -1,18 +1,20 @@
 //! `flowswap rollback --abandon`: ends a stuck rollback, and the tenant stays migrated.
 
-use flowswap_engine::{AbandonError, JournalError, TenantHistory, TenantState};
+use std::sync::Arc;
+
+use flowswap_engine::{AbandonError, JournalError, Overview, TenantState};
 use serde::Serialize;
 
 use super::{started, status, stuck};
 use crate::{
     args::StartedTenants,
-    context::{Context, read_history, user},
+    context::{Context, read_logbook},
     display::{
         self,
         text::{Text, text},
     },
     exit::{Exit, Failure},
-    fleet::{Fleet, select},
+    fleet::{Fleet, select_started},
 };
 
 /// The report; scripts rely on its names.
@@ -31,18 +33,18 @@ struct Row {
 }
 
 /// The command that abandons the tenant's rollback, if that is possible.
-pub(super) fn abandon_command(name: &str, tenant: &TenantHistory) -> Option<String> {
-    tenant.can_abandon().then(|| format!("flowswap rollback {name} --abandon --reason \"…\""))
+pub(super) fn abandon_command(name: &str, tenant: &Overview) -> Option<String> {
+    tenant.can_abandon.then(|| format!("flowswap rollback {name} --abandon --reason \"…\""))
 }
 
 pub(super) async fn run(context: &Context, args: &StartedTenants, reason: &str) -> Result<Exit, Failure> {
     let config = context.load_config()?;
-    select(&config, &args.tenants)?;
-    let seen = read_history(&config).await?;
-    let names = started::choose(args, &seen, |_, _| false)?;
+    let logbook = read_logbook(&config).await?;
+    select_started(&config, &args.tenants, &logbook)?;
+    let chosen = started::choose(args, &logbook, |_, _| false).await?;
+    let names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
     let mut what = Text::default();
-    for name in &names {
-        let Some(tenant) = seen.tenant(name) else { continue };
+    for (name, tenant) in &chosen {
         if !tenant.can_abandon() {
             return Err(to_failure(name, AbandonError::NotRollingBack { state: tenant.state }));
         }
@@ -52,21 +54,22 @@ pub(super) async fn run(context: &Context, args: &StartedTenants, reason: &str) 
     let question = format!("End the rollback of {}, and keep the new client?", display::tenants(names.len()));
     context.terminal.confirm(&what.trim_end(), &question, args.yes)?;
 
+    // A reader that stays open would keep the writer from tidying up the journal's files.
+    drop(logbook);
     // The history may have changed since it was shown, so read it again as the only writer of the journal.
-    let (ports, history) = context.run_ports(&config, context.progress()).await?;
+    let ports = context.run_ports(&config, context.progress()).await?;
+    let logbook = Arc::clone(&ports.logbook);
     let fleet = Fleet::open(context, &config, &names, &ports).await?;
     let runner = started::runner(ports);
     let mut abandoned = Vec::new();
     for tenant in &fleet.tenants {
         let name = &tenant.spec.name;
-        let Some(started) = history.tenant(name) else { continue };
-        let sight = runner.abandon(tenant, started, &user(), reason).await.map_err(|error| to_failure(name, error))?;
-        abandoned.push((name.clone(), sight));
+        let seen = runner.abandon(tenant, reason).await.map_err(|error| to_failure(name, error))?;
+        abandoned.push((name.clone(), seen));
     }
-    let now = read_history(&config).await?;
     let row = |(name, seen): (String, String)| {
-        let tenant = now.tenant(&name)?;
-        Some(Row { state: tenant.state, next: status::next_command(&name, tenant), seen, name })
+        let tenant = logbook.overview(&name)?;
+        Some(Row { state: tenant.state, next: status::next_command(&name, &tenant), seen, name })
     };
     let report = Report { tenants: abandoned.into_iter().filter_map(row).collect() };
     context.terminal.report(&report, || report.tenants.iter().map(text).collect())?;

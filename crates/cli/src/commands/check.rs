@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use flowswap_config::Config;
 use flowswap_contract::{self as contract, Evidence, EvidenceResult as R, Op, Role, TestParams, TestReply};
-use flowswap_engine::{BackendCall, Mode, RunId, Tenant, find_domain_defect};
+use flowswap_engine::{BackendCall, Tenant, find_domain_defect};
 use jiff::SignedDuration;
 use serde::Serialize;
 use serde_json::json;
@@ -64,7 +64,8 @@ impl SideCheck {
 pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let progress = context.progress();
-    let fleet = Fleet::open(context, &config, &select.tenants, &context.dry_ports(progress.clone())).await?;
+    let ports = context.dry_ports(progress.clone()).await?;
+    let mut fleet = Fleet::open(context, &config, &select.tenants, &ports).await?;
     let mut checks = check_machine(&config, &fleet);
     checks.extend(fleet.each(&config, &progress, check_tenant).await.into_iter().flatten());
     context.fail_if_stopped()?;
@@ -125,7 +126,7 @@ async fn check_side(tenant: &Tenant, role: Role) -> Vec<SideCheck> {
         return if role == Role::Provider { vec![SideCheck::failed(defect, None)] } else { Vec::new() };
     }
     let params = json!(TestParams::default());
-    let call = BackendCall { op: Op::Test, mode: Mode::DryRun, run: RunId::none(), step: None, params };
+    let call = BackendCall::dry(Op::Test, params);
     let reply = tenant.backend(role).call(call).await.and_then(|reply| {
         serde_json::from_value::<TestReply>(reply).map_err(|error| {
             contract::Error::new(contract::ErrorKind::Protocol, format!("the plugin's reply does not decode: {error}"))

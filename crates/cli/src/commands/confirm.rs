@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     args::ConfirmArgs,
-    context::{Context, user},
+    context::{Context, read_tenant},
     display::text::text,
     exit::{Exit, Failure},
     fleet::select,
@@ -20,19 +20,19 @@ pub(crate) async fn run(context: &Context, args: &ConfirmArgs) -> Result<Exit, F
     let name = &args.tenant.tenant;
     select(&config, std::slice::from_ref(name))?;
     let note = args.note.as_ref().map(|note| note.trim().to_owned()).filter(|note| !note.is_empty());
-    let (ports, history) = context.run_ports(&config, context.progress()).await?;
-    let question = open_question(name, &history)?;
+    let ports = context.run_ports(&config, context.progress()).await?;
+    let tenant = read_tenant(&ports.logbook, name).await?;
+    let question = open_question(name, tenant.as_ref())?;
     for claim in &question.claims {
         context.terminal.say(crate::display::show_claim(claim));
     }
     let step = question.step.clone();
-    let Some(tenant) = history.tenant(name) else { return Err(no_open_sheet()) };
-    let purpose = RunPurpose::of(tenant);
-    let recorded = started::runner(ports).confirm(name, tenant, &user(), note).await;
-    recorded.map_err(to_failure)?;
+    let Some(overview) = ports.logbook.overview(name) else { return Err(no_open_sheet()) };
+    let purpose = RunPurpose::of(&overview).accepting(args.changes);
+    started::runner(ports).confirm(name, note).await.map_err(to_failure)?;
     context.terminal.say(text!("recorded that you confirmed `{}` of {}; now checking it", step, name));
     // The runner has released the journal, so the check can be an ordinary run.
-    started::continue_tenants(context, &config, std::slice::from_ref(name), false, purpose).await
+    started::continue_tenants(context, &config, std::slice::from_ref(name), purpose).await
 }
 
 /// Explains why a confirmation or a refusal was not recorded.

@@ -19,7 +19,7 @@ pub(crate) async fn run(context: &Context, file: PluginFile, path: PathBuf) -> R
     context.terminal.say(text!("checking {}", path.display()));
     let kit = Kit::new(file.clone(), plugin_launcher(context)?);
     let mut no_tenant_fits = false;
-    let kit = match start_plugin(context, &file, &context.dry_ports(context.progress())).await {
+    let kit = match start_plugin(context, &file, context.progress()).await {
         // The kit itself reports why the plugin does not start.
         Err(_) => kit.without_world("the plugin does not start"),
         Ok(process) => match sim_world::for_plugin(process.hello())? {

@@ -1,15 +1,13 @@
 //! `flowswap decline`: records that nobody will carry out the run sheet, and why.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
-use super::{
-    confirm::{no_open_sheet, to_failure},
-    sheet::open_question,
-    started, status,
-};
+use super::{confirm::to_failure, sheet::open_question, started, status};
 use crate::{
     args::DeclineArgs,
-    context::{Context, read_history, user},
+    context::{Context, read_tenant},
     display::text::{Text, text},
     exit::{Exit, Failure},
     fleet::select,
@@ -28,15 +26,13 @@ pub(crate) async fn run(context: &Context, args: &DeclineArgs) -> Result<Exit, F
     let config = context.load_config()?;
     let name = &args.tenant.tenant;
     select(&config, std::slice::from_ref(name))?;
-    let (ports, history) = context.run_ports(&config, context.progress()).await?;
-    let step = open_question(name, &history)?.step.clone();
-    let Some(tenant) = history.tenant(name) else { return Err(no_open_sheet()) };
-    let recorded = started::runner(ports).decline(name, tenant, &user(), args.reason.trim().to_owned()).await;
-    recorded.map_err(to_failure)?;
+    let ports = context.run_ports(&config, context.progress()).await?;
+    let logbook = Arc::clone(&ports.logbook);
+    let step = open_question(name, read_tenant(&logbook, name).await?.as_ref())?.step.clone();
+    started::runner(ports).decline(name, args.reason.trim().to_owned()).await.map_err(to_failure)?;
 
-    let now = read_history(&config).await?;
-    let tenant = now.tenant(name);
-    let next = tenant.and_then(|tenant| status::next_command(name, tenant));
+    let tenant = logbook.overview(name);
+    let next = tenant.as_ref().and_then(|tenant| status::next_command(name, tenant));
     let report = Report { name: name.clone(), step, state: tenant.map(|tenant| tenant.state), next };
     context.terminal.report(&report, || text(&report))?;
     Ok(Exit::Done)

@@ -9,7 +9,7 @@ use flowswap_sim::{SYNC_EVERY, Scenario, Sim, SimConfig, diff};
 
 use super::{apply, detect, plan, rollback, status};
 use crate::{
-    args::{ApplyArgs, DemoArgs, PlanArgs, PlanFile, RollbackArgs, Select, StartedTenants},
+    args::{AcceptChanges, ApplyArgs, DemoArgs, PlanArgs, PlanFile, RollbackArgs, Select, StartedTenants},
     context::Context,
     display::text::{Text, text},
     exit::{Exit, Failure},
@@ -51,7 +51,7 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
     context.terminal.say(prompt_line("apply plan.json --yes"));
     let exit = apply::run(
         context,
-        &ApplyArgs { file: PlanFile { plan: file }, interactive: false, yes: true, accept_changes: false },
+        &ApplyArgs { file: PlanFile { plan: file }, interactive: false, yes: true, changes: AcceptChanges::default() },
     )
     .await?;
     if exit != Exit::Done {
@@ -59,7 +59,8 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
     }
 
     let Some(tenant) = ready(sim).next() else { return Ok(Exit::Done) };
-    let started = StartedTenants { tenants: vec![tenant.clone()], all: false, yes: true, accept_changes: false };
+    let started =
+        StartedTenants { tenants: vec![tenant.clone()], all: false, yes: true, changes: AcceptChanges::default() };
     let back = RollbackArgs { started, interactive: false, abandon: false, reason: None };
     context.terminal.say(prompt_line(&format!("rollback {tenant} --yes")));
     let exit = rollback::run(context, &back).await?;

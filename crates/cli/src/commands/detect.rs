@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     args::Select,
-    context::{Context, SystemClock, read_history},
+    context::{Context, SystemClock},
     display::{
         TroubledTenant, causes, count, fold_rows, show_problems, table,
         text::{Text, text},
@@ -39,8 +39,8 @@ struct Row {
 pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let progress = context.progress();
-    let mut fleet = Fleet::open(context, &config, &select.tenants, &context.dry_ports(progress.clone())).await?;
-    fleet.mark_started(&read_history(&config).await?);
+    let ports = context.read_ports(&config, progress.clone()).await?;
+    let mut fleet = Fleet::open(context, &config, &select.tenants, &ports).await?;
     let tenants = fleet.each(&config, &progress, assess_tenant).await;
     context.fail_if_stopped()?;
     let exit = exit_of(tenants.iter().map(|row| row.verdict));

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{outstanding::Outstanding, request::Request, statement::Statement};
 use crate::{
     args::OneTenant,
-    context::{Context, read_history, read_records},
+    context::{Context, read_logbook, read_tenant},
     display::{
         show_sources,
         text::{Text, text},
@@ -82,23 +82,23 @@ struct HandedOver {
 pub(crate) async fn run(context: &Context, args: &OneTenant) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let name = &args.tenant;
-    select(&config, std::slice::from_ref(name))?;
-    let history = read_history(&config).await?;
-    let Some(tenant) = history.tenant(name) else {
+    let logbook = read_logbook(&config).await?;
+    let Some(tenant) = read_tenant(&logbook, name).await? else {
+        select(&config, std::slice::from_ref(name))?;
         let failure = Failure::new(Exit::Usage, format!("flowswap has not started to migrate the tenant `{name}`"));
         return Err(failure.hint("show the state of every tenant: flowswap status"));
     };
-    let statements = Statement::all(name, &read_records(&config).await?);
-    let report = report(name, tenant, statements);
+    let statements = Statement::all(name, &logbook).await?;
+    let report = report(name, &tenant, statements);
     context.terminal.report(&report, || text(&report))?;
     Ok(Exit::Done)
 }
 
 fn report(name: &str, tenant: &TenantHistory, statements: Vec<Statement>) -> Report {
-    let work = tenant.work.as_ref();
+    let work = tenant.work.as_deref();
     let handed_over = work.into_iter().flat_map(|work| work.handed_over.iter()).map(|given| HandedOver {
         at: given.at,
-        by: given.by.clone(),
+        by: given.by.to_string(),
         handle: given.handle.clone(),
         way: given.way,
     });

@@ -1,30 +1,28 @@
 //! `flowswap finalize`: retires the legacy client of migrated tenants; with `--purge`, deletes it.
 
 use flowswap_contract::Phase;
-use flowswap_engine::{Goal, RunCommand, TenantHistory, TenantState, Work};
+use flowswap_engine::{Goal, TenantHistory, TenantState, Work};
 
-use super::{
-    started::{self, RunPurpose},
-    status,
-};
+use super::started::{self, RunPurpose};
 use crate::{
     args::FinalizeArgs,
-    context::{Context, read_history},
+    context::{Context, read_logbook},
     display::{
         self,
         text::{Text, text},
     },
     exit::{Exit, Failure},
-    fleet::select,
+    fleet::select_started,
     terminal::{Tone, paint},
 };
 
 pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, Failure> {
     let (goal, phase) = if args.purge { (Goal::Purged, Phase::Purge) } else { (Goal::Retired, Phase::Retire) };
     let config = context.load_config()?;
-    select(&config, &args.started.tenants)?;
-    let seen = read_history(&config).await?;
-    let names = started::choose(&args.started, &seen, |tenant, work| can_begin(tenant, work, phase))?;
+    let logbook = read_logbook(&config).await?;
+    select_started(&config, &args.started.tenants, &logbook)?;
+    let chosen = started::choose(&args.started, &logbook, |tenant, work| can_begin(tenant, work, phase)).await?;
+    let names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
     if names.is_empty() {
         return started::report_no_tenants(
             context,
@@ -32,10 +30,9 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
         );
     }
     // With `--all`, the names come from the journal, so the configuration may lack one.
-    select(&config, &names)?;
+    select_started(&config, &names, &logbook)?;
     let mut what = Text::default();
-    for name in &names {
-        let Some(tenant) = seen.tenant(name) else { continue };
+    for (name, tenant) in &chosen {
         check_state(name, tenant, phase)?;
         what += text!("{}:\n", paint(Tone::Strong, name));
         let steps = tenant.work.iter().flat_map(|work| work.tenant.steps.iter().filter(|step| !work.is_done(&step.id)));
@@ -50,8 +47,10 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     };
     context.terminal.confirm(&what.trim_end(), &question, args.started.yes)?;
 
-    let purpose = RunPurpose { command: RunCommand::Finalize, goal, interactive: false };
-    started::continue_tenants(context, &config, &names, args.started.accept_changes, purpose).await
+    // A reader that stays open would keep the writer from tidying up the journal's files.
+    drop(logbook);
+    let purpose = RunPurpose::to(goal).accepting(args.started.changes);
+    started::continue_tenants(context, &config, &names, purpose).await
 }
 
 /// Whether the phase is the next changing phase, or a run completed it and was interrupted before it recorded the
@@ -75,7 +74,7 @@ pub(crate) fn can_begin(tenant: &TenantHistory, work: &Work, phase: Phase) -> bo
     let again = match tenant.state {
         S::Running | S::Failed => true,
         // Without a step in doubt, a check refused the removal before it started.
-        S::Stuck => work.doubt.as_ref().map_or_else(|| status::is_swapped(tenant), |doubt| of_phase(&doubt.step)),
+        S::Stuck => work.doubt.as_ref().map_or_else(|| tenant.is_swapped(), |doubt| of_phase(&doubt.step)),
         _ => false,
     };
     is_due(tenant, work, phase) && (fit || again)

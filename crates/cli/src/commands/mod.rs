@@ -15,6 +15,7 @@ mod detect;
 mod evidence;
 mod explain;
 mod finalize;
+mod history;
 mod init;
 mod next;
 mod outstanding;
@@ -59,6 +60,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit, Fail
         Command::Decline(args) => decline::run(&context, &args).await,
         Command::Watch(args) => watch::run(&context, &args).await,
         Command::Evidence(args) => evidence::run(&context, &args).await,
+        Command::History(args) => history::run(&context, &args).await,
         Command::Stuck(select) => stuck::run(&context, &select).await,
         Command::Resolve(args) => resolve::run(&context, &args).await,
         Command::Audit(AuditCommand::Verify { online }) => audit::run(&context, online).await,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{abandon, statement::Statement, status};
 use crate::{
     args::NextArgs,
-    context::{Context, SystemClock, read_history},
+    context::{Context, SystemClock, read_logbook, read_tenant},
     display::{
         count, table,
         text::{Text, text},
@@ -43,10 +43,15 @@ struct Row {
 
 pub(crate) async fn run(context: &Context, args: &NextArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
-    let history = read_history(&config).await?;
-    let tenants = select(&config, &args.select.tenants)?;
-    let rows = tenants.iter().filter_map(|tenant| row(tenant, history.tenant(&tenant.name)?, SystemClock.now()));
-    let rows: Vec<Row> = rows.collect();
+    let logbook = read_logbook(&config).await?;
+    let mut rows = Vec::new();
+    for tenant in select(&config, &args.select.tenants)? {
+        let overview = logbook.overview(&tenant.name);
+        let may_wait = overview.is_some_and(|known| known.asked.is_some() || known.state == TenantState::Waiting);
+        if may_wait && let Some(history) = read_tenant(&logbook, &tenant.name).await? {
+            rows.extend(row(tenant, &history, SystemClock.now()));
+        }
+    }
     let all = rows.len();
     let is_selected = |row: &Row| args.owner.is_none() || row.owner == args.owner;
     let mut report = Report { tenants: rows.into_iter().filter(is_selected).collect() };
@@ -71,7 +76,7 @@ pub(crate) async fn run(context: &Context, args: &NextArgs) -> Result<Exit, Fail
 }
 
 fn row(config: &TenantConfig, tenant: &TenantHistory, now: Timestamp) -> Option<Row> {
-    let name = &config.name;
+    let (name, overview) = (&config.name, tenant.overview());
     match tenant.work.as_ref().and_then(|work| work.question.as_ref()) {
         Some(question) => Some(Row {
             name: name.clone(),
@@ -85,7 +90,7 @@ fn row(config: &TenantConfig, tenant: &TenantHistory, now: Timestamp) -> Option<
             reason: None,
             next: [format!("flowswap sheet {name}"), format!("flowswap confirm {name}")]
                 .into_iter()
-                .chain(abandon::abandon_command(name, tenant))
+                .chain(abandon::abandon_command(name, &overview))
                 .collect(),
         }),
         None if tenant.state == TenantState::Waiting => Some(Row {
@@ -98,7 +103,7 @@ fn row(config: &TenantConfig, tenant: &TenantHistory, now: Timestamp) -> Option<
             overdue: false,
             claims: Vec::new(),
             reason: tenant.reason.clone(),
-            next: status::continue_command(name, tenant).into_iter().collect(),
+            next: status::continue_command(name, &overview).into_iter().collect(),
         }),
         None => None,
     }

@@ -1,11 +1,14 @@
 //! What a tenant still needs before it counts as swapped, and the earliest time of a useful check.
 
 use flowswap_contract::{EvidenceResult, Phase, Step};
-use flowswap_engine::{Direction, Question, TenantHistory, TenantState, Work};
+use flowswap_engine::{Clock, Direction, TenantHistory, TenantState, Work};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::display::text::{Text, text};
+use crate::{
+    context::SystemClock,
+    display::text::{Text, text},
+};
 
 /// What is still missing.
 #[derive(Debug, Default, Serialize)]
@@ -33,10 +36,8 @@ impl Outstanding {
         for step in &ahead {
             what.extend(describe_step(step, work));
         }
-        let again =
-            ahead.iter().filter_map(|step| work.last_results.get(&step.id).filter(|last| !last.passed)?.again_at);
-        let believed_at = work.question.as_ref().and_then(Question::believed_at);
-        Self { what, earliest: again.chain(believed_at).min() }
+        // A time that has passed says nothing: later checks saw nothing new.
+        Self { what, earliest: tenant.earliest().filter(|at| *at > SystemClock.now()) }
     }
 
     /// The items as lines of a report.

@@ -1,17 +1,17 @@
 //! `flowswap plan`: lists every step without a change, and writes the file that `apply` reads.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use flowswap_config::Config;
 use flowswap_engine::{
-    Clock, Draft, Entry, History, Journal, Plan, PlanError, RunId, TenantHistory, hold_back_shared_orgs, plan_tenant,
+    Clock, Entry, Logbook, Overview, Plan, PlanError, PlanPart, Recording, RunId, hold_back_shared_orgs, plan_tenant,
 };
 use jiff::SignedDuration;
 
 use super::detect::exit_of;
 use crate::{
     args::PlanArgs,
-    context::{Context, SystemClock, open_journal, read_history},
+    context::{Context, SystemClock, keep_snapshot, write_logbook},
     display::{
         self,
         text::{Text, text},
@@ -24,19 +24,20 @@ use crate::{
 
 pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
-    let history = read_history(&config).await?;
+    let progress = context.progress();
+    let ports = context.read_ports(&config, progress.clone()).await?;
     let output = args.output.as_deref().map(|path| Output::prepare(path, Kind::Plan, args.force)).transpose()?;
     if let (Some(path), true) = (&args.output, output.as_ref().is_some_and(Output::is_file)) {
-        refuse_plan_in_use(path, &history)?;
+        refuse_plan_in_use(path, &ports.logbook)?;
     }
-    let progress = context.progress();
-    let mut fleet = Fleet::open(context, &config, &args.select.tenants, &context.dry_ports(progress.clone())).await?;
-    fleet.mark_started(&history);
+    let mut fleet = Fleet::open(context, &config, &args.select.tenants, &ports).await?;
     let now = SystemClock.now();
     let planned = fleet.each(&config, &progress, async |tenant| plan_tenant(&tenant, now).await).await;
     context.fail_if_stopped()?;
     let mut tenants = planned.into_iter().collect::<Result<Vec<_>, _>>().map_err(plugin_defect)?;
-    hold_back_shared_orgs(&mut tenants, &history);
+    hold_back_shared_orgs(&mut tenants, &ports.logbook.busy_orgs());
+    // A reader that stays open would keep the writer from tidying up the journal's files.
+    drop(ports);
     let not_after = now
         + SignedDuration::try_from(config.run.plan_lifetime).map_err(Failure::at("compute when the plan expires"))?;
     let plan = Plan::freeze(now, not_after, fleet.pins, tenants).map_err(plugin_defect)?;
@@ -55,13 +56,19 @@ pub(crate) fn read(path: &Path) -> Result<Plan, Failure> {
     Plan::read(&read_plan(path)?).map_err(|error| Failure::new(Exit::Refused, error).hint(NEW_PLAN))
 }
 
-/// Continuing a plan needs its file. Overwriting it would leave rollback as the only option.
-fn refuse_plan_in_use(path: &Path, history: &History) -> Result<(), Failure> {
+/// Reads a tenant's part of a plan file.
+pub(crate) fn read_part(path: &Path, tenant: &str) -> Result<Option<Arc<PlanPart>>, Failure> {
+    let plan = read(path)?;
+    let planned = plan.ready().find(|planned| planned.name == tenant);
+    Ok(planned.map(|planned| Arc::new(PlanPart::of(&plan, planned, path.to_str()))))
+}
+
+/// A later `apply` of a tenant that failed or waits needs the file of its plan.
+fn refuse_plan_in_use(path: &Path, logbook: &Logbook) -> Result<(), Failure> {
     let Some(plan) = read_regular(path).and_then(|text| Plan::read(&text).ok()) else { return Ok(()) };
-    let unfinished = |tenant: &TenantHistory| {
-        !tenant.state.is_swapped_or_later() && tenant.work.as_ref().is_some_and(|work| work.plan == plan.digest)
-    };
-    match history.tenants().find(|(_, tenant)| unfinished(tenant)) {
+    let unfinished =
+        |tenant: &Overview| !tenant.state.is_swapped_or_later() && tenant.plan.as_ref() == Some(&plan.digest);
+    match logbook.overviews().into_iter().find(|(_, tenant)| unfinished(tenant)) {
         None => Ok(()),
         Some((name, tenant)) => {
             let error = format!("`{}` is still in use for `{name}` (state: {})", path.display(), tenant.state);
@@ -99,18 +106,16 @@ async fn write(context: &Context, config: &Config, path: &Path, output: &Output,
 
 /// Records the verdict of every tenant in the journal, so that `status` can show the next command.
 async fn record_plan(context: &Context, config: &Config, path: &Path, plan: &Plan) -> Result<(), Failure> {
-    let (journal, _) = open_journal(context.terminal, config).await?;
-    let path = path.display().to_string();
-    let notes = plan.tenants.iter().map(|tenant| {
-        journal.append(Draft {
-            at: plan.created_at,
-            run: RunId::none(),
-            tenant: Some(tenant.name.clone()),
-            entry: Entry::Planned { plan: plan.digest.clone(), path: path.clone(), verdict: tenant.verdict },
-        })
+    let logbook = write_logbook(context.terminal, config).await?;
+    let (path, by) = (path.display().to_string(), context.actor());
+    let notes = plan.tenants.iter().map(|tenant| async {
+        let recorder = logbook.recorder(&tenant.name, RunId::none()).await?;
+        let (plan, path, by) = (plan.digest.clone(), path.clone(), Some(by.clone()));
+        recorder.record(Entry::Planned { plan, path, verdict: tenant.verdict, by }).await
     });
     for result in futures::future::join_all(notes).await {
         result.map_err(Failure::at("record the plan in the journal"))?;
     }
+    keep_snapshot(config, &logbook);
     Ok(())
 }

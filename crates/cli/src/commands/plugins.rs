@@ -66,7 +66,7 @@ fn list(context: &Context) -> Result<Exit, Failure> {
 
 async fn inspect(context: &Context, plugin: &str) -> Result<Exit, Failure> {
     let (path, file) = read(context, plugin)?;
-    let process = start_plugin(context, &file, &context.dry_ports(context.progress())).await?;
+    let process = start_plugin(context, &file, context.progress()).await?;
     let inspection = Inspection { path, sha256: file.sha256().to_owned(), plugin: process.hello().clone() };
     context.terminal.report(&inspection, || inspection_text(&inspection))?;
     Ok(Exit::Done)

@@ -1,5 +1,7 @@
 //! `flowswap resolve`: records a person's decision whether a step in doubt took effect.
 
+use std::sync::Arc;
+
 use flowswap_contract::Values;
 use flowswap_engine::{Decision, JournalError, Resolution, ResolveError, TenantState};
 use serde::Serialize;
@@ -7,7 +9,7 @@ use serde::Serialize;
 use super::{started, status, stuck};
 use crate::{
     args::{ResolveArgs, StepEffect},
-    context::{Context, read_history, user},
+    context::{Context, read_logbook, read_tenant},
     display::text::{Text, text},
     exit::{Exit, Failure},
     fleet::{Fleet, select},
@@ -34,27 +36,23 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Exit, F
         },
         outputs: args.outputs.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect::<Values>(),
         reason: args.reason.trim().to_owned(),
-        by: user(),
     };
-    let seen = read_history(&config).await?;
-    let tenant = seen.tenant(name).ok_or_else(|| not_started(name))?;
+    let tenant = read_tenant(&*read_logbook(&config).await?, name).await?.ok_or_else(|| not_started(name))?;
     if tenant.state != TenantState::Stuck {
         return Err(to_failure(name, ResolveError::NotStuck { state: tenant.state }));
     }
     let question = format!("Record that this step is {}?", decision.stands);
-    context.terminal.confirm(&stuck::describe(name, tenant), &question, args.yes)?;
+    context.terminal.confirm(&stuck::describe(name, &tenant), &question, args.yes)?;
 
-    // The history may have changed since it was shown, so read it again as the only writer of the journal.
-    let (ports, history) = context.run_ports(&config, context.progress()).await?;
-    let Some(known) = history.tenant(name) else { return Err(not_started(name)) };
+    // The tenant may have changed since it was shown, so it is read again by the only writer of the journal.
+    let ports = context.run_ports(&config, context.progress()).await?;
+    let logbook = Arc::clone(&ports.logbook);
     let stands = decision.stands;
     let fleet = Fleet::open(context, &config, std::slice::from_ref(name), &ports).await?;
     let Some(tenant) = fleet.tenants.first() else { return Err(not_started(name)) };
-    let resolved =
-        started::runner(ports).resolve(tenant, known, decision).await.map_err(|error| to_failure(name, error))?;
+    let resolved = started::runner(ports).resolve(tenant, decision).await.map_err(|error| to_failure(name, error))?;
 
-    let now = read_history(&config).await?;
-    let next = now.tenant(name).and_then(|tenant| status::next_command(name, tenant));
+    let next = logbook.overview(name).and_then(|tenant| status::next_command(name, &tenant));
     let report = Report { name: name.clone(), step: resolved.step, resolved: stands, missing: resolved.missing, next };
     context.terminal.report(&report, || text(&report))?;
     Ok(Exit::Done)

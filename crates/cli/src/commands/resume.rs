@@ -1,91 +1,112 @@
-//! `flowswap resume`: continues the run that was interrupted or stopped, by running the same command again.
+//! `flowswap resume`: continues what runs that were interrupted or stopped have not finished, from the journal alone.
 
-use flowswap_contract::Phase;
-use flowswap_engine::{Goal, History, LastRun, RunCommand, RunEnd, RunScope};
+use std::collections::BTreeMap;
 
-use super::{apply, finalize, rollback, started};
+use flowswap_config::Config;
+use flowswap_engine::{Goal, Intent, Overview};
+
+use super::{
+    plan,
+    started::{self, RunPurpose},
+};
 use crate::{
-    args::{ApplyArgs, FinalizeArgs, PlanFile, ResumeArgs, RollbackArgs, StartedTenants},
-    context::{Context, read_history},
+    args::ResumeArgs,
+    context::{Context, read_logbook},
     display::{
         self,
         text::{Text, text},
     },
     exit::{Exit, Failure},
+    fleet::{Fleet, select_started},
 };
 
 pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
-    let history = read_history(&config).await?;
-    let Some(last) = history.last_run() else {
-        return started::report_no_tenants(context, "no run has started yet, so there is nothing to continue");
-    };
-    if last.end == Some(RunEnd::Completed) {
+    let logbook = read_logbook(&config).await?;
+    select_started(&config, &args.select.tenants, &logbook)?;
+    let is_meant = |name: &String| args.select.tenants.is_empty() || args.select.tenants.contains(name);
+    let mut open: BTreeMap<String, (Overview, Intent)> = BTreeMap::new();
+    for (name, tenant) in logbook.overviews().into_iter().filter(|(name, _)| is_meant(name)) {
+        if let Some(intent) = tenant.intent.clone() {
+            open.insert(name, (tenant, intent));
+        }
+    }
+    if open.is_empty() {
+        let whose = if args.select.tenants.is_empty() { "its tenants" } else { "these tenants" };
         let why = text!(
-            "the last run, `{}` at {}, is complete; for the next command, run `flowswap status`",
-            last.command,
-            last.at
+            "every run has finished {}, so there is nothing to continue; for the next command, run `flowswap status`",
+            whose
         );
         return started::report_no_tenants(context, why);
     }
-    let Some(scope) = &last.scope else {
-        return Err(Failure::new(Exit::Usage, "the last run did not record its tenants and goal")
-            .hint("find the command for every tenant: flowswap status"));
-    };
-    context.terminal.say(describe(last, scope));
-    match last.command {
-        RunCommand::Apply => {
-            let plan = scope.plan_path.clone().unwrap_or_else(|| "plan.json".to_owned()).into();
-            apply::run(
-                context,
-                &ApplyArgs { file: PlanFile { plan }, interactive: false, yes: args.yes, accept_changes: false },
-            )
-            .await
-        }
-        RunCommand::Rollback => match remaining_tenants(scope, &history, args) {
-            Some(started) => {
-                rollback::run(context, &RollbackArgs { started, interactive: false, abandon: false, reason: None })
-                    .await
-            }
-            None => started::report_no_tenants(context, "every tenant of that run is already rolled back"),
-        },
-        RunCommand::Finalize => match remaining_tenants(scope, &history, args) {
-            Some(started) => finalize::run(context, &FinalizeArgs { started, purge: scope.goal == Goal::Purged }).await,
-            None => started::report_no_tenants(context, "no tenant of that run is left to finalize"),
-        },
+    // One tenant that the configuration lost does not stop the others.
+    let is_configured = |name: &String| config.tenants.iter().any(|tenant| tenant.name == *name);
+    let lost: Vec<String> = open.keys().filter(|name| !is_configured(name)).cloned().collect();
+    if lost.len() == open.len() {
+        select_started(&config, &lost, &logbook)?;
     }
-}
-
-fn describe(last: &LastRun, scope: &RunScope) -> Text {
-    let what = match (last.command, &scope.plan_path) {
-        (RunCommand::Apply, Some(path)) => format!("apply {path}"),
-        (RunCommand::Finalize, _) if scope.goal == Goal::Purged => "finalize --purge".to_owned(),
-        (command, _) => command.to_string(),
-    };
-    let how = if last.end.is_some() { "was stopped" } else { "was interrupted" };
-    text!(
-        "continuing `flowswap {}` for {}: the run started at {} and {}",
-        what,
-        display::tenants(scope.tenants.len()),
-        last.at,
-        how
-    )
-}
-
-/// The tenants of the run that have not reached its goal, or `None` if all have.
-fn remaining_tenants(scope: &RunScope, history: &History, args: &ResumeArgs) -> Option<StartedTenants> {
-    let is_left = |name: &&String| {
-        let Some((tenant, work)) = history.tenant(name).and_then(|tenant| Some((tenant, tenant.work.as_ref()?))) else {
-            return false;
-        };
-        match scope.goal {
-            // A rollback that a person has abandoned since then must not continue.
-            Goal::RolledBack => !tenant.is_abandoned,
-            Goal::Swapped => !tenant.state.is_swapped_or_later(),
-            Goal::Retired => finalize::can_begin(tenant, work, Phase::Retire),
-            Goal::Purged => finalize::can_begin(tenant, work, Phase::Purge),
+    for name in &lost {
+        open.remove(name);
+        context
+            .terminal
+            .say(text!("{}: the configuration no longer has this tenant; add it again to continue it", name));
+    }
+    let question = format!("Continue {}?", display::tenants(open.len()));
+    context.terminal.confirm(&describe(&open).trim_end(), &question, args.yes)?;
+    // A reader that stays open would keep the writer from tidying up the journal's files.
+    drop(logbook);
+    let mut exit = if lost.is_empty() { Exit::Done } else { Exit::Refused };
+    for goal in [Goal::RolledBack, Goal::Swapped, Goal::Retired, Goal::Purged] {
+        let names = open.iter().filter(|(_, (_, intent))| intent.goal == goal).map(|(name, _)| name.clone());
+        let names: Vec<String> = names.collect();
+        if names.is_empty() {
+            continue;
         }
+        if context.stop.is_stopped() {
+            return Ok(Exit::Interrupted);
+        }
+        let purpose = RunPurpose::to(goal).accepting(args.changes);
+        exit = started::worst(exit, continue_all(context, &config, &names, purpose, &open).await?);
+    }
+    Ok(exit)
+}
+
+/// Continues tenants with the same goal. A run of an earlier version left no plan in the journal for the tenants that it did
+/// not reach, so their plan is read from its file.
+async fn continue_all(
+    context: &Context,
+    config: &Config,
+    names: &[String],
+    purpose: RunPurpose,
+    open: &BTreeMap<String, (Overview, Intent)>,
+) -> Result<Exit, Failure> {
+    let progress = context.progress();
+    let ports = context.run_ports(config, progress.clone()).await?;
+    let fleet = Fleet::open(context, config, names, &ports).await?;
+    let mut jobs = started::jobs(config, fleet, purpose);
+    for job in &mut jobs {
+        if let Some((tenant, intent)) = open.get(&job.tenant.spec.name)
+            && let (None, None, Some(path)) = (&tenant.plan, &intent.plan, &intent.path)
+        {
+            job.part = plan::read_part(path.as_ref(), &job.tenant.spec.name)?;
+        }
+    }
+    started::execute(context, config, ports, &progress, purpose.goal, jobs).await
+}
+
+/// What was cut off, one line for each command and run.
+fn describe(open: &BTreeMap<String, (Overview, Intent)>) -> Text {
+    let mut runs: BTreeMap<_, (Intent, usize)> = BTreeMap::new();
+    for (_, intent) in open.values() {
+        runs.entry((intent.run, intent.goal)).or_insert_with(|| (intent.clone(), 0)).1 += 1;
+    }
+    let line = |(intent, tenants): (Intent, usize)| {
+        let what = match (intent.goal, &intent.path) {
+            (Goal::Swapped, Some(path)) => format!("apply {path}"),
+            (Goal::Purged, _) => "finalize --purge".to_owned(),
+            (goal, _) => goal.command().to_string(),
+        };
+        text!("`flowswap {}` of {} left {} unfinished\n", what, intent.at, display::tenants(tenants))
     };
-    let tenants: Vec<String> = scope.tenants.iter().filter(is_left).cloned().collect();
-    (!tenants.is_empty()).then_some(StartedTenants { tenants, all: false, yes: args.yes, accept_changes: false })
+    runs.into_values().map(line).collect()
 }

@@ -1,21 +1,22 @@
 //! `flowswap rollback`: shows what it will roll back, asks, and rolls it back.
 
+use flowswap_config::Config;
 use flowswap_contract::Reversibility;
-use flowswap_engine::{Goal, RunCommand, StepRollback, Work};
+use flowswap_engine::{Entry, Goal, Logbook, Recording, RunId, StepRollback, Work};
 
 use super::{
     abandon,
     started::{self, RunPurpose},
 };
 use crate::{
-    args::RollbackArgs,
-    context::{Context, read_history},
+    args::{RollbackArgs, StartedTenants},
+    context::{Context, cannot_read, keep_snapshot, read_logbook, write_logbook},
     display::{
         self,
         text::{Text, text},
     },
     exit::{Exit, Failure},
-    fleet::select,
+    fleet::select_started,
     interactive::Interactive,
     terminal::{Tone, paint},
 };
@@ -28,17 +29,22 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
         Interactive::require_terminal()?;
     }
     let config = context.load_config()?;
-    select(&config, &args.started.tenants)?;
-    let seen = read_history(&config).await?;
-    let names = started::choose(&args.started, &seen, |_, work| can_roll_back(work))?;
-    if names.is_empty() {
+    let logbook = read_logbook(&config).await?;
+    select_started(&config, &args.started.tenants, &logbook)?;
+    let unreached = find_unreached(&args.started, &logbook);
+    let is_unreached = |name: &String| unreached.iter().any(|(unreached, _)| unreached == name);
+    let tenants = args.started.tenants.iter().filter(|name| !is_unreached(name)).cloned().collect();
+    let started = StartedTenants { tenants, ..args.started.clone() };
+    let chosen = started::choose(&started, &logbook, |_, work| can_roll_back(work)).await?;
+    let names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
+    if names.is_empty() && unreached.is_empty() {
         return started::report_no_tenants(context, "there is nothing to roll back");
     }
     // With `--all`, the names come from the journal, so the configuration may lack one.
-    select(&config, &names)?;
+    select_started(&config, &names, &logbook)?;
     let mut what = Text::default();
-    for name in &names {
-        let Some(work) = seen.tenant(name).and_then(|tenant| tenant.work.as_ref()) else { continue };
+    for (name, tenant) in &chosen {
+        let Some(work) = &tenant.work else { continue };
         if let Some(step) = steps_to_roll_back(work).find(|step| step.reversibility == Reversibility::Irreversible) {
             let error = format!("tenant `{name}` cannot be rolled back: step `{}` is irreversible", step.step);
             return Err(Failure::new(Exit::Refused, error)
@@ -47,11 +53,41 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
         what += text!("flowswap will roll {} back:\n", paint(Tone::Strong, name));
         what += display::plan::show_rollback(steps_to_roll_back(work));
     }
-    let question = format!("Roll {} back?", display::tenants(names.len()));
+    for (name, _) in &unreached {
+        what += text!("{}: nothing was done; flowswap will give it up, so that `resume` does not continue it\n", name);
+    }
+    let question = format!("Roll {} back?", display::tenants(names.len() + unreached.len()));
     context.terminal.confirm(&what.trim_end(), &question, args.started.yes)?;
 
-    let purpose = RunPurpose { command: RunCommand::Rollback, goal: Goal::RolledBack, interactive: args.interactive };
-    started::continue_tenants(context, &config, &names, args.started.accept_changes, purpose).await
+    // A reader that stays open would keep the writer from tidying up the journal's files.
+    drop(logbook);
+    give_up(context, &config, &unreached).await?;
+    if names.is_empty() {
+        return started::report_no_tenants(context, "no run will continue these tenants; nothing was done for them");
+    }
+    let purpose = RunPurpose { interactive: args.interactive, ..RunPurpose::to(Goal::RolledBack) };
+    started::continue_tenants(context, &config, &names, purpose.accepting(args.started.changes)).await
+}
+
+/// The tenants that a run which was cut off did not reach, and what it should have done for them.
+fn find_unreached(args: &StartedTenants, logbook: &Logbook) -> Vec<(String, Goal)> {
+    let is_meant = |name: &String| args.all || args.tenants.contains(name);
+    let unreached = logbook.overviews().into_iter().filter(|(name, tenant)| is_meant(name) && tenant.plan.is_none());
+    unreached.filter_map(|(name, tenant)| Some((name, tenant.intent?.goal))).collect()
+}
+
+async fn give_up(context: &Context, config: &Config, unreached: &[(String, Goal)]) -> Result<(), Failure> {
+    if unreached.is_empty() {
+        return Ok(());
+    }
+    let logbook = write_logbook(context.terminal, config).await?;
+    for (name, goal) in unreached {
+        let recorder = logbook.recorder(name, RunId::generate()).await.map_err(cannot_read)?;
+        let entry = Entry::GivenUp { goal: *goal, by: context.actor() };
+        recorder.record(entry).await.map_err(Failure::at("record that you gave it up"))?;
+    }
+    keep_snapshot(config, &logbook);
+    Ok(())
 }
 
 /// The rollbacks of the steps that took effect or may have taken effect, the last step first.

@@ -1,10 +1,10 @@
 //! `flowswap secret copy`: hands a person the secret that the current run sheet asks them to paste.
 
-use flowswap_engine::HandoverChannel;
+use flowswap_engine::{HandoverChannel, RunId};
 
 use super::sheet::current_sheet;
 use crate::{
-    context::Context,
+    context::{Context, cannot_read},
     display::text::text,
     exit::{Exit, Failure},
     fleet::select,
@@ -14,19 +14,21 @@ use crate::{
 pub(crate) async fn run(context: &Context, tenant: &str, print: bool) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     select(&config, &[tenant.to_owned()])?;
-    let (ports, history) = context.run_ports(&config, context.progress()).await?;
-    let (question, _) = current_sheet(tenant, &history)?;
-    let handover = SecretHandover::prepare(tenant, question, &ports).await?;
+    let ports = context.run_ports(&config, context.progress()).await?;
+    let recorder = ports.logbook.recorder(tenant, RunId::generate()).await.map_err(cannot_read)?;
+    let history = recorder.history().map_err(cannot_read)?;
+    let (question, _) = current_sheet(tenant, Some(&history))?;
+    let handover = SecretHandover::prepare(tenant, question, &*ports.secrets).await?;
     if print {
         require_terminal_output()?;
-        handover.record(&ports, HandoverChannel::Terminal).await?;
+        handover.record(&*recorder, ports.actor, HandoverChannel::Terminal).await?;
         handover.print()?;
         return Ok(Exit::Done);
     }
     let mut clipboard = Clipboard::open()?;
-    handover.record(&ports, HandoverChannel::Clipboard).await?;
+    handover.record(&*recorder, ports.actor.clone(), HandoverChannel::Clipboard).await?;
     // Release the journal, so that other commands can run while this one waits.
-    drop(ports);
+    drop((history, recorder, ports));
     clipboard.put(&handover)?;
     let (label, seconds) = (&handover.label, STAY.as_secs());
     context.terminal.say(text!(

@@ -1,14 +1,14 @@
 //! `flowswap sheet`: shows the current run sheet of a tenant, or the last one that a person carried out.
 
 use flowswap_contract::{Handle, RunSheet};
-use flowswap_engine::{Clock, Direction, History, Question};
+use flowswap_engine::{Clock, Direction, Question, TenantHistory};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{statement::Statement, status};
 use crate::{
     args::{Format, SheetArgs, SheetForm},
-    context::{Context, SystemClock, read_history},
+    context::{Context, SystemClock, read_logbook, read_tenant},
     display::{
         sheet::{SheetView, find_secret, html, markdown, terminal},
         text::{Text, text},
@@ -40,9 +40,10 @@ pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Fai
     let config = context.load_config()?;
     let tenant = &args.tenant.tenant;
     select(&config, std::slice::from_ref(tenant))?;
-    let history = read_history(&config).await?;
-    let (question, is_open) = current_sheet(tenant, &history)?;
-    let next = history.tenant(tenant).filter(|_| !is_open).and_then(|known| status::next_command(tenant, known));
+    let history = read_tenant(&*read_logbook(&config).await?, tenant).await?;
+    let (question, is_open) = current_sheet(tenant, history.as_ref())?;
+    let next = history.as_ref().filter(|_| !is_open);
+    let next = next.and_then(|history| status::next_command(tenant, &history.overview()));
     let page = SheetView { tenant, question, is_open, next, now: SystemClock.now() };
     let text = match (context.terminal.format, args.form) {
         (Format::Json, _) => Text::json(&report(&page)).map_err(Failure::at("write the report"))?,
@@ -65,8 +66,11 @@ pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Fai
 
 /// The current run sheet of a tenant, or the last one, which an operator may have to repeat; and whether it is still
 /// open.
-pub(crate) fn current_sheet<'a>(tenant: &str, history: &'a History) -> Result<(&'a Question, bool), Failure> {
-    let work = history.tenant(tenant).and_then(|known| known.work.as_ref());
+pub(crate) fn current_sheet<'a>(
+    tenant: &str,
+    history: Option<&'a TenantHistory>,
+) -> Result<(&'a Question, bool), Failure> {
+    let work = history.and_then(|known| known.work.as_ref());
     match work.and_then(|work| work.current_sheet().map(|question| (question, work.question.is_some()))) {
         Some(at_hand) => Ok(at_hand),
         None => open_question(tenant, history).map(|question| (question, true)),
@@ -74,12 +78,11 @@ pub(crate) fn current_sheet<'a>(tenant: &str, history: &'a History) -> Result<(&
 }
 
 /// The open run sheet of a tenant. Without one, the error names the tenant's state and the next command.
-pub(crate) fn open_question<'a>(tenant: &str, history: &'a History) -> Result<&'a Question, Failure> {
-    let known = history.tenant(tenant);
+pub(crate) fn open_question<'a>(tenant: &str, known: Option<&'a TenantHistory>) -> Result<&'a Question, Failure> {
     known.and_then(|known| known.work.as_ref()?.question.as_ref()).ok_or_else(|| {
         let state = known.map_or(flowswap_engine::TenantState::Unplanned, |known| known.state);
         let error = format!("the tenant `{tenant}` has no open run sheet; it is {state}");
-        let next = known.and_then(|known| status::next_command(tenant, known));
+        let next = known.and_then(|known| status::next_command(tenant, &known.overview()));
         let hint = next.map_or_else(
             || "list the tenants that wait for a person: flowswap next".to_owned(),
             |next| format!("continue with: {next}"),

@@ -1,21 +1,21 @@
 //! What `apply`, `rollback`, and `finalize` share: selecting tenants by their history, running jobs, and reporting
 //! outcomes.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use flowswap_config::Config;
 use flowswap_contract::Phase;
 use flowswap_engine::{
-    Assignment, Direction, FleetLimits, Goal, History, Job, JournalError, Outcome, Ports, RunCommand, RunId, Runner,
-    Summary, TenantHistory, TenantState, Work,
+    Assignment, Direction, FleetLimits, Goal, Job, JournalError, Logbook, Outcome, Overview, Ports, RunId, Runner,
+    Summary, Tenant, TenantHistory, TenantState, Work,
 };
 use flowswap_store::StateDir;
 use jiff::SignedDuration;
 use serde::Serialize;
 
 use crate::{
-    args::StartedTenants,
-    context::{Context, read_history},
+    args::{AcceptChanges, StartedTenants},
+    context::{Context, keep_snapshot, read_tenant},
     display::{
         causes, count, fold_rows,
         progress::{OutputGate, Progress},
@@ -32,25 +32,33 @@ use crate::{
 /// What a run must do.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RunPurpose {
-    /// The command that the journal records for the run.
-    pub(crate) command: RunCommand,
     /// How far the run takes its tenants.
     pub(crate) goal: Goal,
     /// Whether a person at this terminal carries out the run sheets.
     pub(crate) interactive: bool,
+    /// Whether it continues with another build of a plugin, or another configuration.
+    pub(crate) accept_changes: bool,
 }
 
 impl RunPurpose {
     /// The run that continues a tenant in its current direction.
-    pub(crate) fn of(tenant: &TenantHistory) -> Self {
-        let step = tenant.work.as_ref().zip(tenant.step.as_ref()).and_then(|(work, step)| work.tenant.step(step));
-        let (command, goal) = match (tenant.direction, step.map(|step| step.proposal.phase)) {
-            (Direction::Back, _) => (RunCommand::Rollback, Goal::RolledBack),
-            (Direction::Forward, Some(Phase::Retire)) => (RunCommand::Finalize, Goal::Retired),
-            (Direction::Forward, Some(Phase::Purge)) => (RunCommand::Finalize, Goal::Purged),
-            (Direction::Forward, _) => (RunCommand::Apply, Goal::Swapped),
-        };
-        Self { command, goal, interactive: false }
+    pub(crate) fn of(tenant: &Overview) -> Self {
+        Self::to(match (tenant.direction, tenant.phase) {
+            (Direction::Back, _) => Goal::RolledBack,
+            (Direction::Forward, Some(Phase::Retire)) => Goal::Retired,
+            (Direction::Forward, Some(Phase::Purge)) => Goal::Purged,
+            (Direction::Forward, _) => Goal::Swapped,
+        })
+    }
+
+    /// A run with this goal.
+    pub(crate) fn to(goal: Goal) -> Self {
+        Self { goal, interactive: false, accept_changes: false }
+    }
+
+    /// The same run, with what the operator accepts.
+    pub(crate) fn accepting(self, changes: AcceptChanges) -> Self {
+        Self { accept_changes: changes.accept_changes, ..self }
     }
 }
 
@@ -74,7 +82,7 @@ struct Report {
 #[derive(Serialize)]
 struct Row {
     name: String,
-    /// `ended`, `refused`, or `skipped`. Only a tenant that ended has a state.
+    /// `ended`, `already-done`, `refused`, or `skipped`. The last two have no state.
     outcome: &'static str,
     state: Option<TenantState>,
     reason: Option<String>,
@@ -83,26 +91,29 @@ struct Row {
     rules: Vec<String>,
 }
 
-/// The named tenants or, with `--all`, those that the command applies to.
-pub(crate) fn choose(
+/// The named tenants or, with `--all`, those that the command applies to, with their histories.
+pub(crate) async fn choose(
     args: &StartedTenants,
-    history: &History,
+    logbook: &Logbook,
     applies: impl Fn(&TenantHistory, &Work) -> bool,
-) -> Result<Vec<String>, Failure> {
-    if args.all {
-        let all =
-            history.tenants().filter(|(_, tenant)| tenant.work.as_ref().is_some_and(|work| applies(tenant, work)));
-        return Ok(all.map(|(name, _)| name.to_owned()).collect());
+) -> Result<Vec<(String, TenantHistory)>, Failure> {
+    let overviews = logbook.overviews();
+    let not_started = args.tenants.iter().find(|name| overviews.get(*name).is_none_or(|tenant| tenant.plan.is_none()));
+    if let Some(name) = not_started {
+        let state = overviews.get(name).map_or(TenantState::Unplanned, |tenant| tenant.state);
+        let error = format!("flowswap has not started to migrate the tenant `{name}`: it is {state}");
+        return Err(Failure::new(Exit::Usage, error).hint("show the state of every tenant: flowswap status"));
     }
-    let has_started = |name: &str| history.tenant(name).is_some_and(|tenant| tenant.work.is_some());
-    match args.tenants.iter().find(|name| !has_started(name)) {
-        None => Ok(args.tenants.clone()),
-        Some(name) => {
-            let state = history.tenant(name).map_or(TenantState::Unplanned, |tenant| tenant.state);
-            let error = format!("flowswap has not started to migrate the tenant `{name}`: it is {state}");
-            Err(Failure::new(Exit::Usage, error).hint("show the state of every tenant: flowswap status"))
+    let started = overviews.into_iter().filter(|(_, tenant)| tenant.plan.is_some()).map(|(name, _)| name);
+    let names = if args.all { started.collect() } else { args.tenants.clone() };
+    let mut chosen = Vec::new();
+    for name in names {
+        let Some(tenant) = read_tenant(logbook, &name).await? else { continue };
+        if !args.all || tenant.work.as_ref().is_some_and(|work| applies(&tenant, work)) {
+            chosen.push((name, tenant));
         }
     }
+    Ok(chosen)
 }
 
 /// Reports that the command applies to no tenant.
@@ -117,19 +128,32 @@ pub(crate) async fn continue_tenants(
     context: &Context,
     config: &Config,
     names: &[String],
-    accept_changes: bool,
     purpose: RunPurpose,
 ) -> Result<Exit, Failure> {
     let gate = purpose.interactive.then(OutputGate::default);
     let progress = context.progress_beside(gate.as_ref());
-    let (ports, history) = context.run_ports(config, progress.clone()).await?;
+    let ports = context.run_ports(config, progress.clone()).await?;
     let ports = match gate {
         Some(gate) => Interactive::join(context.terminal, gate, ports),
         None => ports,
     };
     let fleet = Fleet::open(context, config, names, &ports).await?;
-    let jobs = jobs(config, &fleet, &history, accept_changes, purpose.goal)?;
-    execute(context, config, runner(ports), &progress, purpose.command, jobs).await
+    let jobs = jobs(config, fleet, purpose);
+    execute(context, config, ports, &progress, purpose.goal, jobs).await
+}
+
+/// The jobs that continue started work.
+pub(crate) fn jobs(config: &Config, fleet: Fleet, purpose: RunPurpose) -> Vec<Job> {
+    let Fleet { tenants, pins } = fleet;
+    let job = |tenant: Tenant| Job {
+        goal: purpose.goal,
+        part: None,
+        plugins: pins.clone(),
+        assignment: assignment(config, &tenant.spec.name),
+        accept_changes: purpose.accept_changes,
+        tenant,
+    };
+    tenants.into_iter().map(job).collect()
 }
 
 /// A runner for a new run.
@@ -137,58 +161,25 @@ pub(crate) fn runner(ports: Ports) -> Runner {
     Runner::new(ports, RunId::generate())
 }
 
-/// The jobs that continue started work.
-pub(crate) fn jobs(
-    config: &Config,
-    fleet: &Fleet,
-    history: &History,
-    accept_changes: bool,
-    goal: Goal,
-) -> Result<Vec<Job>, Failure> {
-    let mut jobs = Vec::new();
-    for tenant in &fleet.tenants {
-        let Some(started) = history.tenant(&tenant.spec.name) else { continue };
-        let Some(work) = &started.work else { continue };
-        let used = [&work.tenant.provider_plugin, &work.tenant.directory_plugin];
-        let changed = used.into_iter().find(|name| {
-            let sha256 = |pin: Option<&flowswap_engine::PluginPin>| pin.map(|pin| pin.sha256.clone());
-            sha256(work.plugins.get(*name)) != sha256(fleet.pins.get(*name))
-        });
-        if let (Some(name), false) = (changed, accept_changes) {
-            let error = format!("tenant `{}` was started with another build of plugin `{name}`", tenant.spec.name);
-            let failure = Failure::new(Exit::Refused, error);
-            return Err(failure.hint("use that build, or pass `--accept-changes` if you trust this one"));
-        }
-        jobs.push(Job {
-            tenant: tenant.clone(),
-            plan: work.plan.clone(),
-            planned: work.tenant.clone(),
-            plugins: work.plugins.clone(),
-            history: Some(started.clone()),
-            goal,
-            not_after: None,
-            assignment: assignment(config, &tenant.spec.name),
-            accept_changes,
-        });
-    }
-    Ok(jobs)
-}
-
 /// Runs the jobs and reports their outcomes.
 pub(crate) async fn execute(
     context: &Context,
     config: &Config,
-    runner: Runner,
+    ports: Ports,
     progress: &Progress,
-    command: RunCommand,
+    goal: Goal,
     jobs: Vec<Job>,
 ) -> Result<Exit, Failure> {
-    let summary = carry_out(config, &runner, command, jobs).await;
+    let logbook = Arc::clone(&ports.logbook);
+    let runner = runner(ports);
+    let summary = carry_out(config, &runner, goal, jobs).await;
     progress.clear();
+    keep_snapshot(config, &logbook);
     let summary = summary?;
     let mut report = Report { run: Some(runner.id()), tenants: summary.outcomes.iter().map(row).collect() };
-    if report.tenants.iter().any(|row| row.state.is_some_and(may_have_rules)) {
-        add_rules(&mut report, &read_history(config).await?);
+    // The engine's reasons do not name rules; only the evidence has them.
+    for row in report.tenants.iter_mut().filter(|row| row.state.is_some_and(may_have_rules)) {
+        row.rules = read_tenant(&logbook, &row.name).await?.as_ref().map(open_rules).unwrap_or_default();
     }
     context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
     Ok(exit_of(&summary))
@@ -198,11 +189,11 @@ pub(crate) async fn execute(
 pub(crate) async fn carry_out(
     config: &Config,
     runner: &Runner,
-    command: RunCommand,
+    goal: Goal,
     jobs: Vec<Job>,
 ) -> Result<Summary, Failure> {
     let limits = FleetLimits { concurrency: config.run.concurrency, max_failures: config.run.max_failures };
-    runner.run(command, jobs, limits).await.map_err(|error| {
+    runner.run(goal.command(), jobs, limits).await.map_err(|error| {
         let hint = match &error {
             JournalError::WriterReplaced(_) => {
                 "another flowswap process has taken over this state; see what it does: flowswap status".to_owned()
@@ -221,13 +212,6 @@ fn may_have_rules(state: TenantState) -> bool {
     matches!(state, TenantState::Failed | TenantState::Stuck | TenantState::Soaking | TenantState::Waiting)
 }
 
-/// Adds the ids of the rules to the engine's reasons; only the evidence has them.
-fn add_rules(report: &mut Report, history: &History) {
-    for row in report.tenants.iter_mut().filter(|row| row.state.is_some_and(may_have_rules)) {
-        row.rules = history.tenant(&row.name).map(open_rules).unwrap_or_default();
-    }
-}
-
 /// The rules of a tenant's last evidence that did not pass.
 fn open_rules(tenant: &TenantHistory) -> Vec<String> {
     let looks = tenant.work.iter().flat_map(|work| work.last_results.values()).filter(|look| !look.passed);
@@ -241,6 +225,14 @@ fn row((name, outcome): &(String, Outcome)) -> Row {
         Outcome::Ended { state, reason } => {
             Row { name, outcome: "ended", state: Some(state), reason, changes: Vec::new(), rules: Vec::new() }
         }
+        Outcome::Unneeded { state, reason } => Row {
+            name,
+            outcome: "already-done",
+            state: Some(state),
+            reason: Some(reason),
+            changes: Vec::new(),
+            rules: Vec::new(),
+        },
         Outcome::Refused { changes } => {
             Row { name, outcome: "refused", state: None, reason: None, changes, rules: Vec::new() }
         }
@@ -308,6 +300,12 @@ pub(crate) fn exit_of(summary: &Summary) -> Exit {
     }
 }
 
+/// The exit code of several runs: that of the one that needs most attention.
+pub(crate) fn worst(one: Exit, other: Exit) -> Exit {
+    let order = [Exit::Failed, Exit::Interrupted, Exit::SomeFailed, Exit::Refused, Exit::NeedsPerson];
+    order.into_iter().find(|exit| [one, other].contains(exit)).unwrap_or(one.max(other))
+}
+
 /// Whether the tenant has not failed and has not reached the command's goal: it waits for a person, for evidence, or
 /// for time, or it cannot get there.
 fn is_unfinished(outcome: &Outcome) -> bool {
@@ -315,7 +313,7 @@ fn is_unfinished(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Ended { state: S::Waiting | S::Soaking | S::RollingBack, .. } => true,
         Outcome::Ended { reason, .. } => reason.is_some(),
-        Outcome::Refused { .. } | Outcome::Skipped { .. } => false,
+        Outcome::Unneeded { .. } | Outcome::Refused { .. } | Outcome::Skipped { .. } => false,
     }
 }
 

@@ -1,10 +1,14 @@
 //! What people stated about a tenant's steps, as reports show it.
 
-use flowswap_engine::{Claim, Entry, Record, TenantState};
+use flowswap_engine::{Actor, Claim, Entry, Logbook, Record, Records, TenantState};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::display::text::{Text, text};
+use crate::{
+    context::cannot_read,
+    display::text::{Text, text},
+    exit::Failure,
+};
 
 /// What a person stated about a step.
 #[derive(Debug, Clone, Serialize)]
@@ -37,18 +41,18 @@ impl Statement {
     /// A person's confirmation that a step is done.
     pub(crate) fn claim(step: &str, claim: &Claim) -> Self {
         let Claim { by, at, note } = claim.clone();
-        Self { at, by, step: step.to_owned(), kind: StatementKind::Confirmed, note }
+        Self { at, by: by.to_string(), step: step.to_owned(), kind: StatementKind::Confirmed, note }
     }
 
     /// All statements about a tenant since its work started. The history drops a claim once flowswap sees the step
     /// done; the records keep it.
-    pub(crate) fn all(tenant: &str, records: &[Record]) -> Vec<Self> {
+    pub(crate) async fn all(tenant: &str, logbook: &Logbook) -> Result<Vec<Self>, Failure> {
         let mut all = Vec::new();
-        for record in records.iter().filter(|record| record.draft.tenant.as_deref() == Some(tenant)) {
+        let mut visit = |record: Record| {
             let at = record.draft.at;
-            let statement = |step: &str, by: &str, kind, note: Option<&str>| Self {
+            let statement = |step: &str, by: &Actor, kind, note: Option<&str>| Self {
                 at,
-                by: by.to_owned(),
+                by: by.to_string(),
                 step: step.to_owned(),
                 kind,
                 note: note.map(str::to_owned),
@@ -73,8 +77,10 @@ impl Statement {
                 Entry::TenantEnded { state: TenantState::RolledBack, .. } => all.clear(),
                 _ => {}
             }
-        }
-        all
+            Ok(())
+        };
+        logbook.journal().load(Records::OfTenant(tenant), &mut visit).await.map_err(cannot_read)?;
+        Ok(all)
     }
 
     /// One line about it.

@@ -1,14 +1,14 @@
 //! `flowswap status`: shows the state of every tenant and the one command to run next.
 
 use flowswap_contract::Phase;
-use flowswap_engine::{Direction, History, TenantHistory, TenantState, Verdict};
+use flowswap_engine::{Direction, Intent, Overview, Refusal, TenantState, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{abandon, outstanding::Outstanding};
 use crate::{
     args::Select,
-    context::{Context, read_history},
+    context::{Context, read_logbook, read_tenant},
     display::{
         count, table,
         text::{Text, text},
@@ -27,6 +27,8 @@ struct Report {
 #[derive(Serialize)]
 struct Row {
     name: String,
+    /// False if only the journal knows the tenant.
+    configured: bool,
     state: TenantState,
     step: Option<String>,
     next: Option<String>,
@@ -35,6 +37,12 @@ struct Row {
     way_out: Option<String>,
     since: Option<Timestamp>,
     reason: Option<String>,
+    /// What a run that was interrupted or stopped should have done. A run that is still working has it too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intent: Option<Intent>,
+    /// Why the last run did nothing for the tenant, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<Refusal>,
     /// What a soaking or waiting tenant still needs, and the earliest time of a useful check.
     #[serde(rename = "awaited")]
     outstanding: Outstanding,
@@ -42,65 +50,102 @@ struct Row {
 
 pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failure> {
     let config = context.load_config()?;
-    let history = read_history(&config).await?;
-    let tenants = select(&config, &args.tenants)?;
-    let report = Report { tenants: tenants.iter().map(|tenant| row(&tenant.name, &history)).collect() };
+    let logbook = read_logbook(&config).await?;
+    let mut known = logbook.overviews();
+    let only_recorded = |name: &&String| !config.tenants.iter().any(|tenant| tenant.name == **name);
+    let gone: Vec<String> = match args.tenants.as_slice() {
+        [] => known.keys().filter(only_recorded).cloned().collect(),
+        names => names.iter().filter(only_recorded).filter(|name| known.contains_key(*name)).cloned().collect(),
+    };
+    let meant: Vec<String> = args.tenants.iter().filter(|name| !gone.contains(*name)).cloned().collect();
+    let configured = match (gone.is_empty(), meant.is_empty(), args.tenants.is_empty()) {
+        // Everything that was asked for is only in the journal.
+        (false, true, false) => Vec::new(),
+        _ => select(&config, &meant)?,
+    };
+    let mut report = Report { tenants: Vec::new() };
+    for name in configured.iter().map(|tenant| &tenant.name).chain(&gone) {
+        let Some(tenant) = known.remove(name) else {
+            report.tenants.push(unplanned(name));
+            continue;
+        };
+        let history = match tenant.state {
+            TenantState::Soaking | TenantState::Waiting => read_tenant(&logbook, name).await?,
+            _ => None,
+        };
+        let outstanding = history.as_ref().map(Outstanding::of).unwrap_or_default();
+        report.tenants.push(Row { configured: !gone.contains(name), ..row(name, tenant, outstanding) });
+    }
     context.terminal.report(&report, || text(&report))?;
     Ok(Exit::Done)
 }
 
-fn row(name: &str, history: &History) -> Row {
-    let Some(tenant) = history.tenant(name) else {
-        let next = Some(PLAN.to_owned());
-        return Row {
-            name: name.to_owned(),
-            state: TenantState::Unplanned,
-            step: None,
-            next,
-            way_out: None,
-            since: None,
-            reason: None,
-            outstanding: Outstanding::default(),
-        };
-    };
-    let outstanding = match tenant.state {
-        TenantState::Soaking | TenantState::Waiting => Outstanding::of(tenant),
-        _ => Outstanding::default(),
-    };
+fn unplanned(name: &str) -> Row {
+    Row {
+        name: name.to_owned(),
+        configured: true,
+        state: TenantState::Unplanned,
+        step: None,
+        next: Some(PLAN.to_owned()),
+        way_out: None,
+        since: None,
+        reason: None,
+        intent: None,
+        refused: None,
+        outstanding: Outstanding::default(),
+    }
+}
+
+fn row(name: &str, tenant: Overview, outstanding: Outstanding) -> Row {
     let verdict = tenant.verdict.filter(|_| tenant.state == TenantState::Unplanned);
     Row {
         name: name.to_owned(),
+        configured: true,
         state: tenant.state,
         step: tenant.step.clone(),
-        next: next_command(name, tenant),
-        way_out: abandon::abandon_command(name, tenant).filter(|_| tenant.state != TenantState::RollingBack),
+        next: next_command(name, &tenant),
+        way_out: abandon::abandon_command(name, &tenant).filter(|_| tenant.state != TenantState::RollingBack),
         since: Some(tenant.since),
         reason: (tenant.state == TenantState::Soaking)
             .then(|| outstanding.line())
             .flatten()
-            .or_else(|| tenant.reason.clone())
+            .or(tenant.reason)
             .or_else(|| verdict.map(|verdict| format!("verdict in the last plan: {verdict}"))),
+        intent: tenant.intent,
+        refused: tenant.refusal,
         outstanding,
     }
+}
+
+/// What the last run did not do for a tenant, and why.
+pub(crate) fn show_refusal(refusal: &Refusal) -> Text {
+    let Refusal { at, goal, reasons, is_skipped } = refusal;
+    let how = if *is_skipped { "skipped it" } else { "refused it" };
+    text!("`{}` {} at {}: {}", goal.command(), how, at, reasons.join("; "))
 }
 
 const PLAN: &str = "flowswap plan -o plan.json";
 
 /// The command that takes the tenant further. Running it twice is always safe.
-pub(crate) fn next_command(name: &str, tenant: &TenantHistory) -> Option<String> {
-    match tenant.work.as_ref().and_then(|work| work.question.as_ref()) {
+pub(crate) fn next_command(name: &str, tenant: &Overview) -> Option<String> {
+    match tenant.asked {
         Some(_) if tenant.state == TenantState::Waiting => Some(format!("flowswap sheet {name}")),
         _ => continue_command(name, tenant),
     }
 }
 
 /// The command that continues the tenant, whether or not a person has acted.
-pub(crate) fn continue_command(name: &str, tenant: &TenantHistory) -> Option<String> {
+pub(crate) fn continue_command(name: &str, tenant: &Overview) -> Option<String> {
     use TenantState as S;
+    // A run that was cut off goes on before anything else begins, unless its plan is out of date.
+    let is_outdated = tenant.plan.is_none() && tenant.refusal.as_ref().is_some_and(|refusal| !refusal.is_skipped);
+    if tenant.intent.is_some() && !is_outdated {
+        return Some(format!("flowswap resume {name}"));
+    }
     let apply = || format!("flowswap apply {}", tenant.plan_path.as_deref().unwrap_or("plan.json"));
     let rollback = || format!("flowswap rollback {name}");
     let finalize = || {
-        let purge = if has_started_phase(tenant, Phase::Purge) { " --purge" } else { "" };
+        let purge = if tenant.phase == Some(Phase::Purge) { " --purge" } else { "" };
         format!("flowswap finalize {name}{purge}")
     };
     match tenant.state {
@@ -116,28 +161,12 @@ pub(crate) fn continue_command(name: &str, tenant: &TenantHistory) -> Option<Str
         S::Finalized => None,
         S::RollingBack => Some(rollback()),
         // The directory uses the new client, and only the legacy client is left to deal with.
-        S::Failed | S::Running | S::Stuck if is_swapped(tenant) => Some(finalize()),
+        S::Failed | S::Running | S::Stuck if tenant.is_swapped => Some(finalize()),
         S::Running | S::Soaking | S::Waiting | S::Stuck | S::Failed => match tenant.direction {
             Direction::Forward => Some(apply()),
             Direction::Back => Some(rollback()),
         },
     }
-}
-
-/// Whether the tenant moves forward and its swap is done and confirmed.
-pub(crate) fn is_swapped(tenant: &TenantHistory) -> bool {
-    tenant.work.as_ref().is_some_and(|work| {
-        let confirms = work.tenant.steps.iter().filter(|step| step.proposal.phase == Phase::Confirm);
-        tenant.direction == Direction::Forward
-            && confirms.clone().count() > 0
-            && confirms.clone().all(|step| work.is_done(&step.id))
-    })
-}
-
-/// Whether the last started step belongs to this phase.
-fn has_started_phase(tenant: &TenantHistory, phase: Phase) -> bool {
-    let step = tenant.work.as_ref().zip(tenant.step.as_ref()).and_then(|(work, step)| work.tenant.step(step));
-    step.is_some_and(|step| step.proposal.phase == phase)
 }
 
 fn text(report: &Report) -> Text {
@@ -154,6 +183,12 @@ fn text(report: &Report) -> Text {
     for row in &report.tenants {
         if let Some(reason) = &row.reason {
             text += text!("{}: {}\n", row.name, reason);
+        }
+        if let Some(refusal) = &row.refused {
+            text += text!("{}: {}\n", row.name, show_refusal(refusal));
+        }
+        if !row.configured {
+            text += text!("{}: the configuration no longer has this tenant; add it again to work on it\n", row.name);
         }
         if let Some(way_out) = &row.way_out {
             text += text!("{}: or keep the new client: {}\n", row.name, way_out);

@@ -1,14 +1,14 @@
 //! `flowswap stuck`: lists the tenants that need a decision, with everything that flowswap knows about them.
 
 use flowswap_contract::{Evidence, EvidenceResult};
-use flowswap_engine::{TenantHistory, TenantState, Work};
+use flowswap_engine::{Refusal, TenantHistory, TenantState, Work};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{abandon, request::Request, status};
 use crate::{
     args::Select,
-    context::{Context, SystemClock, read_history},
+    context::{Context, SystemClock, read_logbook, read_tenant},
     display::{
         show_sources,
         text::{Text, text},
@@ -40,6 +40,9 @@ struct Case {
     or: String,
     /// The command that abandons the rollback, if the tenant rolls back.
     way_out: Option<String>,
+    /// Why the last run did nothing for the tenant, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<Refusal>,
 }
 
 #[derive(Serialize)]
@@ -52,10 +55,17 @@ struct TimedEvidence {
 pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     select(&config, &args.tenants)?;
-    let history = read_history(&config).await?;
-    let is_selected = |name: &str| args.tenants.is_empty() || args.tenants.iter().any(|meant| meant == name);
-    let stuck = history.tenants().filter(|(name, tenant)| is_selected(name) && tenant.state == TenantState::Stuck);
-    let report = Report { tenants: stuck.map(|(name, tenant)| case(name, tenant)).collect() };
+    let logbook = read_logbook(&config).await?;
+    let is_selected = |name: &String| args.tenants.is_empty() || args.tenants.contains(name);
+    let mut report = Report { tenants: Vec::new() };
+    for (name, overview) in logbook.overviews() {
+        if overview.state == TenantState::Stuck
+            && is_selected(&name)
+            && let Some(tenant) = read_tenant(&logbook, &name).await?
+        {
+            report.tenants.push(case(&name, &tenant));
+        }
+    }
     if report.tenants.is_empty() {
         context.terminal.say("no tenant is stuck");
     }
@@ -70,7 +80,7 @@ pub(crate) fn describe(name: &str, tenant: &TenantHistory) -> Text {
 
 fn case(name: &str, tenant: &TenantHistory) -> Case {
     let now = flowswap_engine::Clock::now(&SystemClock);
-    let work = tenant.work.as_ref();
+    let (work, overview) = (tenant.work.as_deref(), tenant.overview());
     let step = tenant.step.clone();
     let request = work.and_then(|work| work.requests.iter().rfind(|sent| Some(&sent.step) == step.as_ref()));
     let changes = step.as_ref().is_some_and(|step| work.is_some_and(|work| work.changes_something(step)));
@@ -82,10 +92,11 @@ fn case(name: &str, tenant: &TenantHistory) -> Case {
         reason: tenant.reason.clone(),
         request: request.map(Request::from),
         evidence: find_evidence(tenant, step.as_deref()),
-        next: status::next_command(name, tenant),
+        next: status::next_command(name, &overview),
         // A person can resolve only a step that changes something; only flowswap decides the result of a check.
         or: if changes { resolve(name, work, step.as_deref()) } else { format!("flowswap rollback {name}") },
-        way_out: abandon::abandon_command(name, tenant),
+        way_out: abandon::abandon_command(name, &overview),
+        refused: tenant.refusal.clone(),
         step,
     }
 }
@@ -114,6 +125,9 @@ fn text(case: &Case) -> Text {
     line("reason", text!("{}", case.reason.as_deref().unwrap_or("not recorded")));
     line("request", case.request.as_ref().map_or_else(|| "no request that changes anything".into(), Request::show));
     line("evidence", case.evidence.as_ref().map_or_else(|| "none yet".into(), show_evidence));
+    if let Some(refusal) = &case.refused {
+        line("last run", status::show_refusal(refusal));
+    }
     if let Some(next) = &case.next {
         line("next", text!("{}  ({})", next, if case.in_doubt { "checks the step first" } else { "tries again" }));
     }

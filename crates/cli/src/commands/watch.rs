@@ -4,8 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use flowswap_config::Config;
-use flowswap_contract::Phase;
-use flowswap_engine::{Clock, Event, EventSink, History, Ports, TenantHistory, TenantState};
+use flowswap_engine::{Clock, Event, EventSink, Goal, Logbook, Overview, TenantState};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -14,8 +13,8 @@ use super::{
     started::{self, RunPurpose},
 };
 use crate::{
-    args::WatchArgs,
-    context::{Context, SystemClock, read_history},
+    args::{AcceptChanges, WatchArgs},
+    context::{Context, SystemClock, keep_snapshot, read_logbook, read_tenant},
     display::{
         progress::Progress,
         table,
@@ -49,83 +48,92 @@ pub(crate) async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Fai
     let every = args.every.max(MIN_INTERVAL);
     let mut watched = Watched::default();
     loop {
-        let history = read_history(&config).await?;
-        watched.update(context, &names, &history);
-        let Some(earliest) = watched.next_check(watched.earliest(&history), SystemClock.now(), every) else { break };
+        let logbook = read_logbook(&config).await?;
+        watched.update(context, &names, &logbook).await?;
+        let Some(next) = watched.next_check(SystemClock.now(), every) else {
+            return report(context, &watched, &logbook);
+        };
+        drop(logbook);
         // Tell the user about a pause that is longer than `--every`.
-        if earliest > later(SystemClock.now(), every) {
-            context.terminal.say(text!("waiting until {} for the next check", earliest));
+        if next > later(SystemClock.now(), every) {
+            context.terminal.say(text!("waiting until {} for the next check", next));
         }
-        if context.stop.is_stopped() || !wait_until(context, earliest).await {
+        if context.stop.is_stopped() || !wait_until(context, next).await {
             return Ok(Exit::Interrupted);
         }
-        watched.record_check(SystemClock.now());
-        continue_tenants(context, &config, &watched.names(), &history).await?;
+        let due = watched.take_due(SystemClock.now(), every);
+        continue_tenants(context, &config, due, args.changes).await?;
     }
-    report(context, &watched, &read_history(&config).await?)
 }
 
-/// The tenants that waited at any time, and the last line shown about each.
+/// The tenants that waited at any time.
 #[derive(Default)]
-struct Watched {
-    shown: BTreeMap<String, Text>,
-    waiting: Vec<String>,
-    last_check: Option<Timestamp>,
+struct Watched(BTreeMap<String, WatchedTenant>);
+
+/// A tenant, what was shown about it last, and when this command checked it last.
+struct WatchedTenant {
+    overview: Overview,
+    shown: Text,
+    waits: bool,
+    checked_at: Option<Timestamp>,
 }
 
 impl Watched {
     /// Shows what changed, and notes which tenants wait now.
-    fn update(&mut self, context: &Context, names: &[String], history: &History) {
-        self.waiting.clear();
+    async fn update(&mut self, context: &Context, names: &[String], logbook: &Logbook) -> Result<(), Failure> {
+        let mut overviews = logbook.overviews();
         for name in names {
-            let Some(tenant) = history.tenant(name) else { continue };
-            if must_watch(tenant) {
-                self.waiting.push(name.clone());
-            } else if !self.shown.contains_key(name) {
+            let Some(overview) = overviews.remove(name) else { continue };
+            let waits = must_watch(&overview);
+            let known = self.0.get_mut(name);
+            if known.as_ref().map_or(!waits, |known| known.overview == overview) {
                 continue;
             }
-            let line = describe(name, tenant);
-            if self.shown.get(name) != Some(&line) {
+            let line = describe(name, &overview, logbook).await?;
+            if known.as_ref().is_none_or(|known| known.shown != line) {
                 context.terminal.say(&line);
-                self.shown.insert(name.clone(), line);
+            }
+            let checked_at = known.and_then(|known| known.checked_at);
+            self.0.insert(name.clone(), WatchedTenant { overview, shown: line, waits, checked_at });
+        }
+        Ok(())
+    }
+
+    /// When to check next, or `None` if no tenant waits.
+    fn next_check(&self, now: Timestamp, every: Duration) -> Option<Timestamp> {
+        self.0.values().filter_map(|tenant| tenant.due(now, every)).min()
+    }
+
+    /// The tenants that are due, each with the run that continues it. They count as checked now.
+    fn take_due(&mut self, now: Timestamp, every: Duration) -> BTreeMap<Goal, Vec<String>> {
+        let mut due: BTreeMap<Goal, Vec<String>> = BTreeMap::new();
+        for (name, tenant) in &mut self.0 {
+            if tenant.due(now, every).is_some_and(|at| at <= now) {
+                tenant.checked_at = Some(now);
+                due.entry(RunPurpose::of(&tenant.overview).goal).or_default().push(name.clone());
             }
         }
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.waiting.clone()
-    }
-
-    fn record_check(&mut self, now: Timestamp) {
-        self.last_check = Some(now);
-    }
-
-    /// For each waiting tenant, the earliest time of a useful check, where it is known.
-    fn earliest(&self, history: &History) -> impl Iterator<Item = Option<Timestamp>> {
-        self.waiting.iter().filter_map(|name| history.tenant(name)).map(|tenant| Outstanding::of(tenant).earliest)
-    }
-
-    /// When to check next, or `None` if no tenant waits. The first check is immediate unless every tenant needs time.
-    fn next_check(
-        &self,
-        earliest: impl Iterator<Item = Option<Timestamp>>,
-        now: Timestamp,
-        every: Duration,
-    ) -> Option<Timestamp> {
-        let regular = self.last_check.map_or(now, |last| later(last, every));
-        let soonest = self.last_check.map_or(now, |last| later(last, MIN_INTERVAL));
-        earliest.map(|earliest| earliest.unwrap_or(regular)).min().map(|due| due.max(soonest))
+        due
     }
 }
 
-fn must_watch(tenant: &TenantHistory) -> bool {
+impl WatchedTenant {
+    /// When a check can see something new. The first check is immediate, unless the tenant needs time.
+    fn due(&self, now: Timestamp, every: Duration) -> Option<Timestamp> {
+        let Some(checked_at) = self.checked_at else {
+            return self.waits.then(|| self.overview.earliest.unwrap_or(now));
+        };
+        let known = self.overview.earliest.filter(|earliest| *earliest > checked_at);
+        let due = known.unwrap_or_else(|| later(checked_at, every)).max(later(checked_at, MIN_INTERVAL));
+        self.waits.then_some(due)
+    }
+}
+
+fn must_watch(tenant: &Overview) -> bool {
     match tenant.state {
         TenantState::Soaking | TenantState::Waiting => true,
         // The directory is back on the legacy client, and the new client is not deleted yet.
-        TenantState::RollingBack => tenant.work.as_ref().is_some_and(|work| {
-            let phase = |id: &str| work.tenant.step(id).map(|step| step.proposal.phase);
-            work.undone.iter().any(|undone| phase(&undone.id) == Some(Phase::Swap))
-        }),
+        TenantState::RollingBack => tenant.is_restored,
         _ => false,
     }
 }
@@ -134,11 +142,14 @@ fn later(at: Timestamp, by: Duration) -> Timestamp {
     SignedDuration::try_from(by).ok().and_then(|by| at.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
 }
 
-fn describe(name: &str, tenant: &TenantHistory) -> Text {
+async fn describe(name: &str, tenant: &Overview, logbook: &Logbook) -> Result<Text, Failure> {
     let state = paint(tone_of_state(tenant.state), tenant.state);
-    let missing = Outstanding::of(tenant).line().filter(|_| tenant.state == TenantState::Soaking);
+    let missing = match tenant.state {
+        TenantState::Soaking => read_tenant(logbook, name).await?.and_then(|history| Outstanding::of(&history).line()),
+        _ => None,
+    };
     let reason = missing.or_else(|| tenant.reason.clone()).map(|reason| text!(": {}", reason)).unwrap_or_default();
-    text!("{}: {}{}", name, state, reason)
+    Ok(text!("{}: {}{}", name, state, reason))
 }
 
 /// Waits until a time. Returns false if the user stopped the command first.
@@ -152,22 +163,16 @@ async fn wait_until(context: &Context, at: Timestamp) -> bool {
     }
 }
 
-/// Continues the tenants, each in its direction, with one run for each command and goal.
-async fn continue_tenants(context: &Context, config: &Config, names: &[String], seen: &History) -> Result<(), Failure> {
-    let mut purposes: Vec<(RunPurpose, Vec<String>)> = Vec::new();
-    for name in names {
-        let Some(tenant) = seen.tenant(name) else { continue };
-        let purpose = RunPurpose::of(tenant);
-        match purposes.iter_mut().find(|(known, _)| (known.command, known.goal) == (purpose.command, purpose.goal)) {
-            Some((_, together)) => together.push(name.clone()),
-            None => purposes.push((purpose, vec![name.clone()])),
-        }
-    }
-    for (purpose, names) in purposes {
-        let ports = match context
-            .run_ports(config, std::sync::Arc::new(ChangesOnly(Progress::without_bars(context.terminal))))
-            .await
-        {
+/// Continues the tenants, with one run for each goal.
+async fn continue_tenants(
+    context: &Context,
+    config: &Config,
+    due: BTreeMap<Goal, Vec<String>>,
+    changes: AcceptChanges,
+) -> Result<(), Failure> {
+    for (goal, names) in due {
+        let events = std::sync::Arc::new(ChangesOnly(Progress::without_bars(context.terminal)));
+        let ports = match context.run_ports(config, events).await {
             Ok(ports) => ports,
             // The other process does the same work, or more important work.
             Err(failure) if is_in_use(&failure) => {
@@ -176,21 +181,21 @@ async fn continue_tenants(context: &Context, config: &Config, names: &[String], 
             }
             Err(failure) => return Err(failure),
         };
-        run_once(context, config, ports, &names, purpose).await?;
+        let logbook = std::sync::Arc::clone(&ports.logbook);
+        // Somebody may have decided otherwise since this command read the journal.
+        let still_waits = |name: &String| {
+            logbook.overview(name).is_some_and(|now| must_watch(&now) && RunPurpose::of(&now).goal == goal)
+        };
+        let names: Vec<String> = names.into_iter().filter(still_waits).collect();
+        if names.is_empty() {
+            continue;
+        }
+        let fleet = Fleet::open(context, config, &names, &ports).await?;
+        let jobs = started::jobs(config, fleet, RunPurpose::to(goal).accepting(changes));
+        started::carry_out(config, &started::runner(ports), goal, jobs).await?;
+        keep_snapshot(config, &logbook);
     }
     Ok(())
-}
-
-async fn run_once(
-    context: &Context,
-    config: &Config,
-    (ports, history): (Ports, History),
-    names: &[String],
-    purpose: RunPurpose,
-) -> Result<(), Failure> {
-    let fleet = Fleet::open(context, config, names, &ports).await?;
-    let jobs = started::jobs(config, &fleet, &history, false, purpose.goal)?;
-    started::carry_out(config, &started::runner(ports), purpose.command, jobs).await.map(drop)
 }
 
 fn is_in_use(failure: &Failure) -> bool {
@@ -218,10 +223,10 @@ impl EventSink for ChangesOnly {
 }
 
 /// Reports the final state of every tenant that waited.
-fn report(context: &Context, watched: &Watched, history: &History) -> Result<Exit, Failure> {
-    let rows = watched.shown.keys().filter_map(|name| {
-        let tenant = history.tenant(name)?;
-        Some(Row { name: name.clone(), state: tenant.state, reason: tenant.reason.clone() })
+fn report(context: &Context, watched: &Watched, logbook: &Logbook) -> Result<Exit, Failure> {
+    let rows = watched.0.keys().filter_map(|name| {
+        let tenant = logbook.overview(name)?;
+        Some(Row { name: name.clone(), state: tenant.state, reason: tenant.reason })
     });
     let report = Report { tenants: rows.collect() };
     if report.tenants.is_empty() {
@@ -251,29 +256,45 @@ mod tests {
         Timestamp::from_second(seconds).unwrap()
     }
 
-    /// The time is 100. `earliest` has the time of the next useful check for each tenant, where it is known.
-    fn check(looked: Option<i64>, earliest: &[Option<i64>], every: u64, expect: Option<i64>) {
-        let watched = Watched { last_check: looked.map(at), ..Watched::default() };
-        let earliest = earliest.iter().map(|second| second.map(at));
-        let due = watched.next_check(earliest, at(100), Duration::from_secs(every));
-        assert_eq!(due, expect.map(at), "{looked:?} {every}");
+    fn tenant(checked: Option<i64>, earliest: Option<i64>) -> WatchedTenant {
+        let mut overview: Overview = serde_json::from_value(serde_json::json!({
+            "state": "soaking", "since": "1970-01-01T00:00:00Z", "direction": "forward",
+            "is_swapped": false, "is_restored": false, "can_abandon": false,
+        }))
+        .unwrap();
+        overview.earliest = earliest.map(at);
+        WatchedTenant { overview, shown: Text::default(), waits: true, checked_at: checked.map(at) }
+    }
+
+    /// The time is 100. Each tenant has the time of its last check and that of the next useful one, where they are known.
+    fn check(tenants: &[(Option<i64>, Option<i64>)], every: u64, expect: Option<i64>, due: usize) {
+        let tenants =
+            tenants.iter().enumerate().map(|(n, (checked, earliest))| (n.to_string(), tenant(*checked, *earliest)));
+        let mut watched = Watched(tenants.collect());
+        let every = Duration::from_secs(every);
+        let next = watched.next_check(at(100), every);
+        assert_eq!(next, expect.map(at));
+        let taken = watched.take_due(next.map_or(at(100), |next| next.max(at(100))), every);
+        assert_eq!(taken.values().map(Vec::len).sum::<usize>(), due, "only those that are due are checked");
     }
 
     #[test]
     fn checks_are_as_rare_as_possible() {
         // No tenant waits.
-        check(None, &[], 60, None);
+        check(&[], 60, None, 0);
         // The first check is immediate, unless every tenant needs time.
-        check(None, &[None], 60, Some(100));
-        check(None, &[Some(500), None], 60, Some(100));
-        check(None, &[Some(500), Some(400)], 60, Some(400));
-        check(None, &[Some(5)], 60, Some(100));
+        check(&[(None, None)], 60, Some(100), 1);
+        check(&[(None, Some(500)), (None, None)], 60, Some(100), 1);
+        check(&[(None, Some(500)), (None, Some(400))], 60, Some(400), 1);
+        check(&[(None, Some(5))], 60, Some(5), 1);
         // Later checks are regular, or at the first useful time.
-        check(Some(100), &[None, Some(900)], 60, Some(160));
-        check(Some(100), &[Some(130), None], 60, Some(130));
-        check(Some(100), &[Some(900)], 60, Some(900));
+        check(&[(Some(100), None), (Some(100), Some(900))], 60, Some(160), 1);
+        check(&[(Some(100), Some(130)), (Some(100), None)], 60, Some(130), 1);
+        check(&[(Some(100), Some(900))], 60, Some(900), 1);
+        // A useful time that has passed without news is no longer one.
+        check(&[(Some(100), Some(90))], 60, Some(160), 1);
         // But never more often than the minimum interval.
-        check(Some(100), &[Some(101)], 60, Some(115));
-        check(Some(100), &[Some(90)], 60, Some(115));
+        check(&[(Some(100), Some(101))], 60, Some(115), 1);
+        check(&[(Some(90), None), (Some(95), None)], 15, Some(105), 1);
     }
 }

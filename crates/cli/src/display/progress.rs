@@ -194,6 +194,9 @@ fn describe(event: &Event, step_verbosity: u8) -> Option<(u8, Text)> {
             let prefix = tenant.as_deref().map(|tenant| text!("{}: ", tenant)).unwrap_or_default();
             (verbosity, text!("{}plugin {}: {}", prefix, plugin, message))
         }
+        Event::ChangesAccepted { tenant, changes } => {
+            (0, text!("{}: continues although it changed: {}", tenant, changes.join("; ")))
+        }
         Event::TenantEnded { tenant, state, reason } => {
             let reason = reason.as_deref().map(|reason| text!(": {}", reason)).unwrap_or_default();
             (0, text!("{}: {}{}", tenant, paint(tone_of_state(*state), state), reason))
@@ -246,7 +249,11 @@ impl ProgressBars {
                 }
                 self.overall.inc(1);
             }
-            Event::StepEnded { .. } | Event::StepFailed { .. } | Event::Request { .. } | Event::Log { .. } => {}
+            Event::StepEnded { .. }
+            | Event::StepFailed { .. }
+            | Event::ChangesAccepted { .. }
+            | Event::Request { .. }
+            | Event::Log { .. } => {}
         }
     }
 

@@ -1,6 +1,8 @@
 //! Messages that break the protocol or come at a bad time. The plugin must answer with an error or not at all, and must
 //! keep serving.
 
+use std::collections::VecDeque;
+
 use flowswap_contract::{Answer, Call, Error, ErrorKind, FromPlugin, Handle, HttpAnswer, Op, Open, Outcome, ToPlugin};
 use serde_json::{Map, Value, json};
 
@@ -17,6 +19,9 @@ const SESSION: u64 = 1;
 
 /// The id of a session that was never opened, and of a call that was never made.
 const UNKNOWN_ID: u64 = 999;
+
+/// How many wrong answers a call may get before it must end.
+const MOST_WRONG_ANSWERS: usize = 16;
 
 /// The size of the huge message, in bytes.
 const HUGE: usize = 8 << 20;
@@ -73,6 +78,15 @@ fn of_other_types(right: &Value) -> [Value; 2] {
         Value::Array(_) => [json!({"conformance": {}}), json!(true)],
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => [json!("conformance"), json!([[]])],
     }
+}
+
+/// The numbers of the asks of a call.
+fn asks_of(call: u64, messages: &[FromPlugin]) -> Vec<u32> {
+    let asked = |message: &FromPlugin| match message {
+        FromPlugin::Ask { id, n, .. } if *id == call => Some(*n),
+        _ => None,
+    };
+    messages.iter().filter_map(asked).collect()
 }
 
 fn start(candidate: &Candidate) -> Result<RawPlugin, Failure> {
@@ -136,10 +150,8 @@ struct SessionChecks<'a> {
 impl SessionChecks<'_> {
     fn message(&self, config: Map<String, Value>) -> Value {
         let session = self.world.session();
-        let handles = session
-            .secrets
-            .keys()
-            .map(|key| (key.clone(), Handle::new(format!("{}/{}/{key}", session.tenant, session.role))));
+        let handles =
+            session.secrets.keys().map(|key| (key.clone(), Handle::of_side(&session.tenant, session.role, key)));
         let open = Open { session: SESSION, role: session.role, config, secrets: handles.collect() };
         // A host of a later version may send more fields.
         let mut message = json!(ToPlugin::Open(open));
@@ -222,40 +234,48 @@ impl SessionChecks<'_> {
     }
 
     /// Starts a `detect`. Returns whether it asks for something; `false` means that it ended without asking.
-    async fn start_detect(&self, raw: &mut RawPlugin, id: u64) -> Result<bool, Failure> {
+    /// Starts a `detect`, and returns the numbers of its first asks. None if it replies at once.
+    async fn start_detect(&self, raw: &mut RawPlugin, id: u64) -> Result<Vec<u32>, Failure> {
         let expected = "`detect` to ask for something, or to reply";
         let replies = raw.exchange(&call(id, SESSION, Op::Detect, Value::Null)).await;
         let replies = replies.map_err(|seen| Failure::new(expected, seen))?;
-        let of_call = |message: &FromPlugin| match message {
-            FromPlugin::Ask { id: of, n: 0, .. } if *of == id => Some(true),
-            FromPlugin::Reply { id: of, .. } if *of == id => Some(false),
-            _ => None,
-        };
-        replies.iter().find_map(of_call).ok_or_else(|| Failure::new(expected, show(&replies)))
+        let asks = asks_of(id, &replies);
+        let has_replied = |message: &FromPlugin| matches!(message, FromPlugin::Reply { id: of, .. } if *of == id);
+        if asks.is_empty() && !replies.iter().any(has_replied) {
+            return Err(Failure::new(expected, show(&replies)));
+        }
+        Ok(asks)
     }
 
     async fn expect_serving(&self, raw: &mut RawPlugin) -> Result<(), Failure> {
         self.start_detect(raw, 500).await.map(drop)
     }
 
+    /// Answers every ask wrongly. A plugin that asks for several things at once may wait for all its answers.
     async fn wrong_answer(&self) -> Result<usize, Failure> {
         let mut raw = self.open().await?;
-        if !self.start_detect(&mut raw, 1).await? {
+        let mut asks: VecDeque<u32> = self.start_detect(&mut raw, 1).await?.into();
+        if asks.is_empty() {
             return Ok(0);
         }
         let expected = "a reply with an error";
-        let answer = ToPlugin::Answer { id: 1, n: 0, outcome: Outcome::Ok(Answer::Slept) };
-        let replies = raw.exchange(&answer).await.map_err(|seen| Failure::new(expected, seen))?;
         let is_error = |message: &FromPlugin| matches!(message, FromPlugin::Reply { outcome: Outcome::Error(_), .. });
-        if !replies.iter().any(is_error) {
-            return Err(Failure::new(expected, show(&replies)));
+        let mut replies = Vec::new();
+        for _ in 0..MOST_WRONG_ANSWERS {
+            let Some(n) = asks.pop_front() else { break };
+            let answer = ToPlugin::Answer { id: 1, n, outcome: Outcome::Ok(Answer::Slept) };
+            replies = raw.exchange(&answer).await.map_err(|seen| Failure::new(expected, seen))?;
+            if replies.iter().any(is_error) {
+                return self.expect_serving(&mut raw).await.map(|()| 1);
+            }
+            asks.extend(asks_of(1, &replies));
         }
-        self.expect_serving(&mut raw).await.map(|()| 1)
+        Err(Failure::new(expected, show(&replies)))
     }
 
     async fn cancel(&self) -> Result<usize, Failure> {
         let mut raw = self.open().await?;
-        if !self.start_detect(&mut raw, 1).await? {
+        if self.start_detect(&mut raw, 1).await?.is_empty() {
             return Ok(0);
         }
         let answer = HttpAnswer { status: 200, headers: vec![], body: json!({}), attempts: 1 };
@@ -272,7 +292,7 @@ impl SessionChecks<'_> {
 
     async fn close_mid_call(&self) -> Result<usize, Failure> {
         let mut raw = self.open().await?;
-        if !self.start_detect(&mut raw, 1).await? {
+        if self.start_detect(&mut raw, 1).await?.is_empty() {
             return Ok(0);
         }
         let expected = "a plugin that serves on";

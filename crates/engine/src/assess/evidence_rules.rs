@@ -1,7 +1,8 @@
 //! Names for what can go wrong around the swap. A check of a step matches these rules, not an assessment of both sides. The
 //! check names the rule in its evidence ([`Evidence::rule`](flowswap_contract::Evidence::rule)).
 
-use super::{Facts, Rule, Severity, Verdict};
+use super::{Facts, Rule, Severity};
+use crate::Verdict;
 
 /// Every rule that is matched by a check.
 pub const EVIDENCE_RULES: &[Rule] = &[

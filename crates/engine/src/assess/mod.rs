@@ -18,7 +18,7 @@ use rules::{DIRECTORY_UNREADABLE, PROVIDER_UNREADABLE};
 pub(crate) use rules::{NOT_PLANNABLE, ORG_SHARED};
 pub use rules::{RULES, Rule};
 
-use crate::TenantSpec;
+use crate::{TenantSpec, Verdict};
 
 /// An authorization-code connection dies this many days after a person last signed in for it: Okta's org
 /// authorization server gives refresh tokens this lifetime, and using one does not extend it
@@ -50,34 +50,6 @@ pub struct Assessment {
     pub legacy_client: Option<LegacyClient>,
     /// Whole days until the connection dies, where the directory shows the last sign-in; negative when it is dead.
     pub days_left: Option<i64>,
-}
-
-/// What can be done with a tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// It can be migrated.
-    Ready,
-    /// It already uses the client-credential flow, with the right client.
-    Migrated,
-    /// There is nothing to migrate.
-    NotApplicable,
-    /// Something must be fixed first.
-    Blocked,
-    /// flowswap cannot tell, so it does nothing.
-    Unknown,
-}
-
-impl std::fmt::Display for Verdict {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Ready => "ready",
-            Self::Migrated => "migrated",
-            Self::NotApplicable => "not-applicable",
-            Self::Blocked => "blocked",
-            Self::Unknown => "unknown",
-        })
-    }
 }
 
 /// A rule that matched.

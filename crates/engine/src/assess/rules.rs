@@ -4,7 +4,8 @@ use flowswap_contract::{Flow, KnownFrom, Variant};
 
 use jiff::SignedDuration;
 
-use super::{Facts, SIGN_IN_LIFETIME_DAYS, Severity, Verdict, reconcile::find_used, times};
+use super::{Facts, SIGN_IN_LIFETIME_DAYS, Severity, reconcile::find_used, times};
+use crate::Verdict;
 
 /// A connection is urgent when it has this many days left, or fewer.
 const URGENT_DAYS: i64 = 14;

@@ -9,7 +9,7 @@ use super::{
     tenant::TenantHistory,
     work::{DoneStep, Work},
 };
-use crate::{Direction, TenantState};
+use crate::{Actor, Direction, TenantState};
 
 impl TenantHistory {
     /// Whether the tenant has an unfinished rollback that can be abandoned: what `swap` needs must not be rolled back yet.
@@ -28,7 +28,7 @@ impl TenantHistory {
         &mut self,
         stands: &BTreeMap<String, Values>,
         reason: &str,
-        by: &str,
+        by: &Actor,
         at: Timestamp,
     ) -> Result<(), String> {
         if !self.can_abandon() {
@@ -48,8 +48,8 @@ impl TenantHistory {
         }
         let state = work.keep_in_place(stands, at);
         self.direction = Direction::Forward;
-        self.taken_up = false;
-        self.is_abandoned = true;
+        self.taken_up = None;
+        self.intent = None;
         self.enter(state, Some(format!("{by} abandoned the rollback: {reason}")), at);
         Ok(())
     }

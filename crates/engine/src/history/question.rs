@@ -4,7 +4,7 @@ use flowswap_contract::{Handle, RunSheet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::work::Work;
-use crate::{Direction, HandoverChannel};
+use crate::{Actor, Direction, HandoverChannel};
 
 /// How long the other side must keep inferring that a step is done before it counts without a confirmation. A test of the
 /// connection looks like its submission at first. The next synchronization tells them apart, so this is longer than the five
@@ -43,7 +43,7 @@ impl Question {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// Who.
-    pub by: String,
+    pub by: Actor,
     /// When.
     pub at: Timestamp,
     /// A note of the person.
@@ -56,7 +56,7 @@ pub struct Handover {
     /// Its name.
     pub handle: Handle,
     /// Who received it.
-    pub by: String,
+    pub by: Actor,
     /// How.
     pub way: HandoverChannel,
     /// When.

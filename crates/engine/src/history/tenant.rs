@@ -1,15 +1,19 @@
 //! What the journal records of one tenant: which records may follow which, and the state that they lead to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use flowswap_contract::Evidence;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    intent::{Intent, Refusal},
     question::{Claim, Handover, Question},
     work::{DoneStep, LastResult, Work},
 };
-use crate::{Direction, Entry, PlannedTenant, PluginPin, RunId, TenantState, Verdict};
+use crate::{Direction, Entry, PlanPart, PlannedTenant, PluginPin, Record, RunId, TenantState, Verdict};
 
 /// What the journal records of one tenant.
 #[derive(Debug, Clone)]
@@ -26,6 +30,8 @@ pub struct TenantHistory {
     pub direction: Direction,
     /// Where its last plan was written.
     pub plan_path: Option<String>,
+    /// The digest of that plan.
+    pub(super) planned: Option<String>,
     /// The digests of the plans that were rolled back.
     pub taken_back: BTreeSet<String>,
     /// Its verdict in the last plan.
@@ -33,13 +39,19 @@ pub struct TenantHistory {
     /// The last evidence, and when it was recorded.
     pub evidence: Option<(Timestamp, Evidence)>,
     /// The current work. `None` before the first work, and after a complete rollback.
-    pub work: Option<Work>,
+    pub work: Option<Arc<Work>>,
     /// The last work that was completely rolled back, until other work starts. What it made must stay gone.
-    pub former: Option<Work>,
-    /// A person has abandoned its rollback, and no run has worked on it since.
-    pub is_abandoned: bool,
-    /// A run works on it, or was interrupted while it did.
-    pub(super) taken_up: bool,
+    pub former: Option<Arc<Work>>,
+    /// The part of a plan that was stored last.
+    pub part: Option<Arc<PlanPart>>,
+    /// What a run set out to do for it and has not ended.
+    pub intent: Option<Intent>,
+    /// Why the last run did nothing for it, if so.
+    pub refusal: Option<Refusal>,
+    /// The run that works on it, or was cut off while it did.
+    pub(crate) taken_up: Option<RunId>,
+    /// The epoch of its last record.
+    epoch: u64,
 }
 
 impl TenantHistory {
@@ -52,45 +64,73 @@ impl TenantHistory {
             step: None,
             direction: Direction::Forward,
             plan_path: None,
+            planned: None,
             taken_back: BTreeSet::new(),
             verdict: None,
             evidence: None,
             work: None,
             former: None,
-            is_abandoned: false,
-            taken_up: false,
+            part: None,
+            intent: None,
+            refusal: None,
+            taken_up: None,
+            epoch: 0,
         }
     }
 
-    /// Adds one more record of the tenant.
+    /// Adds one more record of the tenant from the journal. The records of a tenant are in the order of their writers.
+    pub(crate) fn add_record(&mut self, record: &Record) -> Result<(), String> {
+        if record.epoch < self.epoch {
+            return Err(format!("its epoch is {}, but an earlier record has epoch {}", record.epoch, self.epoch));
+        }
+        self.epoch = record.epoch;
+        self.add(&record.draft.entry, record.draft.run, record.draft.at)
+    }
+
+    /// Adds one more entry of the tenant.
     pub(crate) fn add(&mut self, entry: &Entry, run: RunId, at: Timestamp) -> Result<(), String> {
+        if is_written_at_work(entry) {
+            self.expect_taken_up(run)?;
+        }
         match entry {
             Entry::RunStarted { .. } | Entry::RunEnded { .. } => {}
+            Entry::Intended { goal, plan, part } => self.intend(*goal, plan, part.as_ref(), run, at)?,
+            Entry::Refused { goal, reasons } => {
+                self.refusal = Some(Refusal { at, goal: *goal, reasons: reasons.clone(), is_skipped: false });
+            }
+            Entry::Skipped { goal, reason } => {
+                self.refusal = Some(Refusal { at, goal: *goal, reasons: vec![reason.clone()], is_skipped: true });
+            }
+            Entry::GivenUp { goal, .. } => self.give_up(*goal),
             // Work that was started continues with its own plan.
             Entry::Planned { .. } if self.work.is_some() => {}
-            Entry::Planned { path, verdict, .. } => {
+            Entry::Planned { plan, path, verdict, .. } => {
+                self.planned = Some(plan.clone());
+                // A new plan takes the place of one that no run has started.
+                self.intent.take_if(|intent| intent.plan.as_ref() != Some(plan));
+                self.refusal = None;
                 self.plan_path = Some(path.clone());
                 self.verdict = Some(*verdict);
                 let is_ready = *verdict == Verdict::Ready;
                 self.enter(if is_ready { TenantState::Planned } else { TenantState::Unplanned }, None, at);
             }
             Entry::TenantStarted { direction, plan, tenant, plugins } => {
-                self.start(plan, tenant, plugins)?;
+                self.start(plan, tenant.as_ref(), plugins)?;
                 self.direction = *direction;
-                self.taken_up = true;
-                self.is_abandoned = false;
+                self.taken_up = Some(run);
+                self.refusal = None;
                 self.enter(under_way(*direction), None, at);
             }
-            Entry::TenantEnded { state, reason } => {
-                self.expect_taken_up()?;
+            Entry::TenantEnded { state, reason, interrupted } => {
                 if *state == TenantState::RolledBack {
                     self.work()?.expect_taken_back()?;
                     self.former = self.work.take();
                     self.taken_back.extend(self.former.as_ref().map(|work| work.plan.clone()));
                 }
-                self.taken_up = false;
+                self.taken_up = None;
+                self.end_intent(*state, *interrupted);
                 if matches!(state, TenantState::Soaking | TenantState::Stuck)
-                    && let Some(step) = self.work.as_ref().and_then(Work::first_unconfirmed)
+                    && let Some(step) = self.work.as_ref().and_then(|work| work.first_unconfirmed())
                 {
                     // All confirmations run; the first that did not pass is not necessarily the last that ran.
                     self.step = Some(step);
@@ -98,7 +138,6 @@ impl TenantHistory {
                 self.enter(*state, reason.clone(), at);
             }
             Entry::StepStarted { step, direction } => {
-                self.expect_taken_up()?;
                 if self.direction == Direction::Forward && *direction == Direction::Back {
                     return Err(format!("step `{step}` is rolled back by a run that goes forward"));
                 }
@@ -138,10 +177,7 @@ impl TenantHistory {
                 };
                 self.work()?.ask(question)?;
             }
-            Entry::Noticed { step, seen } => {
-                self.expect_taken_up()?;
-                self.work()?.notice(step, *seen, at)?;
-            }
+            Entry::Noticed { step, seen } => self.work()?.notice(step, *seen, at)?,
             Entry::Confirmed { step, by, note } => {
                 self.work()?.claim(step, Claim { by: by.clone(), at, note: note.clone() })?;
             }
@@ -154,7 +190,7 @@ impl TenantHistory {
                     Direction::Forward => TenantState::Failed,
                     Direction::Back => TenantState::RollingBack,
                 };
-                if !self.taken_up {
+                if self.taken_up.is_none() {
                     self.enter(state, Some(format!("{by} declined step `{step}`: {reason}")), at);
                 }
             }
@@ -206,31 +242,79 @@ impl TenantHistory {
         }
     }
 
+    /// Starts work with a plan, or continues it. Up to format 2 the record itself has the tenant's part of the plan.
     fn start(
         &mut self,
         plan: &str,
-        tenant: &PlannedTenant,
+        tenant: Option<&Arc<PlannedTenant>>,
         plugins: &BTreeMap<String, PluginPin>,
     ) -> Result<(), String> {
-        match &self.work {
+        match &mut self.work {
             Some(work) if work.plan != plan => {
-                Err(format!("plan {plan} starts while plan {} is not rolled back", work.plan))
+                return Err(format!("plan {plan} starts while plan {} is not rolled back", work.plan));
             }
-            Some(_) => Ok(()),
+            Some(work) if !plugins.is_empty() && work.plugins != *plugins => {
+                Arc::make_mut(work).plugins.clone_from(plugins);
+            }
+            Some(_) => {}
             None => {
-                self.work = Some(Work::new(plan, tenant, plugins));
+                let part = self.part.as_ref().filter(|part| part.plan == plan);
+                let (tenant, plugins) = match (tenant, part) {
+                    (Some(tenant), _) => (tenant, plugins),
+                    (None, Some(part)) => (&part.tenant, if plugins.is_empty() { &part.plugins } else { plugins }),
+                    (None, None) => return Err(format!("plan {plan} starts, but the journal has no part of it")),
+                };
+                self.work = Some(Arc::new(Work::new(plan, Arc::clone(tenant), plugins.clone())));
+                // The path that the person gave is shorter than the one that works in every folder.
+                if let Some(part) = part.filter(|_| self.planned.as_deref() != Some(plan)) {
+                    self.plan_path = part.path.clone().or(self.plan_path.take());
+                }
                 self.former = None;
-                Ok(())
             }
+        }
+        Ok(())
+    }
+
+    fn expect_taken_up(&self, run: RunId) -> Result<(), String> {
+        match self.taken_up {
+            Some(taken_up) if taken_up == run => Ok(()),
+            Some(other) => Err(format!("it belongs to run {run}, but run {other} has worked on the tenant since")),
+            None => Err("no run works on the tenant".to_owned()),
         }
     }
 
-    fn expect_taken_up(&self) -> Result<(), String> {
-        if self.taken_up { Ok(()) } else { Err("no run works on the tenant".to_owned()) }
-    }
-
     pub(super) fn work(&mut self) -> Result<&mut Work, String> {
-        self.work.as_mut().ok_or_else(|| "no work was started".to_owned())
+        self.work.as_mut().map(Arc::make_mut).ok_or_else(|| "no work was started".to_owned())
+    }
+}
+
+/// Whether only the run that works on the tenant writes this entry.
+fn is_written_at_work(entry: &Entry) -> bool {
+    match entry {
+        Entry::StepStarted { .. }
+        | Entry::StepEnded { .. }
+        | Entry::StepFailed { .. }
+        | Entry::RequestIntended { .. }
+        | Entry::RequestEnded { .. }
+        | Entry::SecretStored { .. }
+        | Entry::SecretMade { .. }
+        | Entry::SecretRemoved { .. }
+        | Entry::OperatorAsked { .. }
+        | Entry::Noticed { .. }
+        | Entry::TenantEnded { .. } => true,
+        Entry::Planned { .. }
+        | Entry::RunStarted { .. }
+        | Entry::RunEnded { .. }
+        | Entry::Intended { .. }
+        | Entry::TenantStarted { .. }
+        | Entry::Refused { .. }
+        | Entry::Skipped { .. }
+        | Entry::GivenUp { .. }
+        | Entry::Confirmed { .. }
+        | Entry::Declined { .. }
+        | Entry::SecretHandedOver { .. }
+        | Entry::Resolved { .. }
+        | Entry::Abandoned { .. } => false,
     }
 }
 

@@ -1,7 +1,10 @@
 //! The work on one tenant: the steps that are done, the step in doubt, the requests that were sent, the secrets that are
 //! stored.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use flowswap_contract::{Attempt, By, Effect, Evidence, Handle, Phase, Step, Values};
 use jiff::Timestamp;
@@ -15,8 +18,8 @@ pub struct Work {
     /// The digest of the plan.
     pub plan: String,
     /// The tenant's part of the plan.
-    pub tenant: PlannedTenant,
-    /// The plugins that carry it out.
+    pub tenant: Arc<PlannedTenant>,
+    /// The plugins that carried it out last.
     pub plugins: BTreeMap<String, PluginPin>,
     /// The steps that were carried out and not rolled back, in order.
     pub done: Vec<DoneStep>,
@@ -26,7 +29,7 @@ pub struct Work {
     pub secrets: BTreeSet<Handle>,
     /// The step in doubt: started, with an unknown outcome.
     pub doubt: Option<Doubt>,
-    /// The mutating requests in the journal as it was read. A run does not add its own.
+    /// The mutating requests.
     pub requests: Vec<SentRequest>,
     /// What a person was asked to do, until flowswap sees it done.
     pub question: Option<Question>,
@@ -107,11 +110,11 @@ pub struct SentRequest {
 }
 
 impl Work {
-    pub(super) fn new(plan: &str, tenant: &PlannedTenant, plugins: &BTreeMap<String, PluginPin>) -> Self {
+    pub(super) fn new(plan: &str, tenant: Arc<PlannedTenant>, plugins: BTreeMap<String, PluginPin>) -> Self {
         Self {
             plan: plan.to_owned(),
-            tenant: tenant.clone(),
-            plugins: plugins.clone(),
+            tenant,
+            plugins,
             done: Vec::new(),
             undone: Vec::new(),
             secrets: BTreeSet::new(),
@@ -169,7 +172,7 @@ impl Work {
     /// Whether a request should bring the output of this name as a secret.
     pub fn brings_secret(&self, output: &str) -> bool {
         let handles = self.requests.iter().flat_map(|sent| &sent.secrets);
-        handles.filter_map(|handle| handle.as_str().rsplit('/').next()).any(|name| name == output)
+        handles.map(Handle::output).any(|name| name == output)
     }
 
     /// Whether no request of the step in doubt can have arrived: every request since the doubt arose was not sent, and no
@@ -371,8 +374,7 @@ impl Work {
     pub(super) fn keep_made(&mut self, step: &str, handle: &Handle) -> Result<(), String> {
         self.expect_started(step)?;
         let gives = self.tenant.step(step).map(|step| step.proposal.gives.as_slice()).unwrap_or_default();
-        let name = |output: &String| format!("{}/{step}/{output}", self.tenant.name);
-        if !gives.iter().any(|output| name(output) == handle.as_str()) {
+        if !handle.is_of_step(&self.tenant.name, step) || !gives.iter().any(|output| output == handle.output()) {
             return Err(format!("step `{step}` makes the secret `{handle}`, but has no such output"));
         }
         self.secrets.insert(handle.clone());
@@ -408,8 +410,8 @@ impl Work {
                 self.mark_undone(step);
                 self.is_gone_by_claim |= is_client && is_done;
                 // `Runner::resolve` has just deleted them.
-                let kept_for_it = format!("{}/{step}/", self.tenant.name);
-                self.secrets.retain(|handle| !handle.as_str().starts_with(&kept_for_it));
+                let tenant = &self.tenant.name;
+                self.secrets.retain(|handle| !handle.is_of_step(tenant, step));
             }
             (Resolution::Applied, _) if is_done => self.doubt = None,
             (Resolution::Applied, Some(doubt)) if !is_whole => doubt.known = outputs.clone(),
@@ -426,9 +428,8 @@ impl Work {
 
     /// Adds the secrets among the outputs. Secrets of other tenants are left out, because this tenant must not delete them.
     pub(super) fn keep(&mut self, outputs: &Values) {
-        let own = format!("{}/", self.tenant.name);
         let handles = outputs.values().flat_map(Handle::find_all);
-        self.secrets.extend(handles.filter(|handle| handle.as_str().starts_with(&own)));
+        self.secrets.extend(handles.filter(|handle| handle.is_of(&self.tenant.name)));
     }
 
     /// Requires that every step that changed something is rolled back.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{PlannedTenant, Seen, StepRollback};
 use crate::{
-    Finding, Inventories, Mode, PlanError, RunId, Tenant, Verdict,
+    BackendCall, Finding, Inventories, PlanError, Tenant, Verdict,
     assess::{NOT_PLANNABLE, assess},
 };
 
@@ -50,7 +50,7 @@ async fn propose(tenant: &Tenant, sides: &Inventories) -> Result<Vec<(Role, Step
     });
     let mut proposals = Vec::new();
     for role in [Role::Provider, Role::Directory] {
-        let reply: PlanReply = tenant.call(role, Op::Plan, Mode::DryRun, RunId::none(), None, params.clone()).await?;
+        let reply: PlanReply = tenant.call(role, BackendCall::dry(Op::Plan, params.clone())).await?;
         proposals.extend(reply.steps.into_iter().map(|step| (role, step)));
     }
     Ok(proposals)

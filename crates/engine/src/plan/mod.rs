@@ -2,6 +2,7 @@
 
 mod build;
 mod lint;
+mod part;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,9 +13,10 @@ use serde_json::{Value, json};
 
 pub use build::plan_tenant;
 pub use lint::lint;
+pub use part::PlanPart;
 
 use crate::{
-    Finding, History, TenantSpec, Verdict,
+    Finding, TenantSpec, Verdict,
     assess::ORG_SHARED,
     canonical::{changes, digest, render},
 };
@@ -167,7 +169,7 @@ impl Plan {
 
 impl PlannedTenant {
     /// The org that it is connected to, if it was seen: the provider's plugin, and the domain that the org itself shows.
-    fn org(&self) -> Option<(String, String)> {
+    pub(crate) fn org(&self) -> Option<(String, String)> {
         Some((self.provider_plugin.clone(), self.seen.as_ref()?.provider.domain.clone()))
     }
 
@@ -245,15 +247,9 @@ fn changed_keys(before: &BTreeMap<String, String>, after: &BTreeMap<String, Stri
     changed.map(|key| format!("the configuration of `{key}` changed since the plan was made")).collect()
 }
 
-/// Removes the steps of tenants whose org has another migration that is started and not finished.
-pub fn hold_back_shared_orgs(tenants: &mut [PlannedTenant], history: &History) {
-    let mut busy: BTreeMap<(String, String), &str> = BTreeMap::new();
-    for (name, tenant) in history.tenants() {
-        let is_finished = tenant.state.is_swapped_or_later();
-        if let Some(org) = tenant.work.as_ref().filter(|_| !is_finished).and_then(|work| work.tenant.org()) {
-            busy.insert(org, name);
-        }
-    }
+/// Removes the steps of tenants whose org has another migration that is started and not finished. `busy` has these orgs, with
+/// the tenant of each.
+pub fn hold_back_shared_orgs(tenants: &mut [PlannedTenant], busy: &BTreeMap<(String, String), String>) {
     for tenant in tenants.iter_mut().filter(|tenant| !tenant.steps.is_empty()) {
         let Some(org) = tenant.org() else { continue };
         if let Some(other) = busy.get(&org).filter(|other| **other != tenant.name) {

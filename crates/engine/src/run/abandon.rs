@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use flowswap_contract::{self as contract, ObserveReply, Observed, Phase, Step, Values};
 
-use super::{Runner, progress::internal_error};
+use super::Runner;
 use crate::{
-    Draft, Entry, JournalError, Tenant, TenantHistory, TenantState,
+    Entry, JournalError, Recording, Tenant, TenantState,
     compare::{self, recorded_state},
 };
 
@@ -48,16 +48,12 @@ pub enum AbandonError {
 impl Runner {
     /// Abandons a rollback. Checks that the directory uses the new client and that everything it needs is in place, and records
     /// that the tenant stays migrated. Returns what was seen of the directory.
-    pub async fn abandon(
-        &self,
-        tenant: &Tenant,
-        history: &TenantHistory,
-        by: &str,
-        reason: &str,
-    ) -> Result<String, AbandonError> {
+    pub async fn abandon(&self, tenant: &Tenant, reason: &str) -> Result<String, AbandonError> {
         if reason.trim().is_empty() {
             return Err(AbandonError::NoReason);
         }
+        let recorder = self.ports.logbook.recorder(&tenant.spec.name, self.run).await?;
+        let history = recorder.history()?;
         if !history.can_abandon() {
             return Err(AbandonError::NotRollingBack { state: history.state });
         }
@@ -76,10 +72,8 @@ impl Runner {
             }
             stands.insert(step.id.clone(), look.outputs);
         }
-        let entry = Entry::Abandoned { stands, seen: seen.clone(), reason: reason.to_owned(), by: by.to_owned() };
-        let at = self.ports.clock.now();
-        history.clone().add(&entry, self.run, at).map_err(|problem| internal_error(&problem))?;
-        self.ports.journal.append(Draft { at, run: self.run, tenant: Some(tenant.spec.name.clone()), entry }).await?;
+        let (reason, by) = (reason.to_owned(), self.ports.actor.clone());
+        recorder.record(Entry::Abandoned { stands, seen: seen.clone(), reason, by }).await?;
         Ok(seen)
     }
 }

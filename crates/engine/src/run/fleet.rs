@@ -1,11 +1,14 @@
 //! Runs many tenants at once. A tenant that fails does not delay the others. Too many failures stop the run.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{Goal, Job, Outcome, Runner, clocks, progress::Progress, with_hint};
-use crate::{Direction, Draft, Entry, Event, JournalError, RunCommand, RunScope, Seen, TenantState, Work};
+use super::{Job, Outcome, Runner, progress::Progress, refuse::refuse_by_history};
+use crate::{Entry, Event, Goal, JournalError, Recorder, Recording, Refusal, RunCommand, TenantHistory, TenantState};
 
 /// How many tenants run at once, and how many failures are too many.
 #[derive(Debug, Clone, Copy)]
@@ -28,14 +31,11 @@ pub struct Summary {
 impl Runner {
     /// Runs all jobs. An error means that the journal failed. Then only what was recorded is certain.
     pub async fn run(&self, command: RunCommand, jobs: Vec<Job>, limits: FleetLimits) -> Result<Summary, JournalError> {
+        let by = Some(self.ports.actor.clone());
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        let scope = jobs.first().map(|job| RunScope {
-            goal: job.goal,
-            plan_path: self.plan_path.clone(),
-            tenants: jobs.iter().map(|job| job.tenant.spec.name.clone()).collect(),
-        });
-        self.record_run(Entry::RunStarted { command, version, scope }).await?;
+        self.ports.logbook.begin_run(self.run, Entry::RunStarted { command, version, by, scope: None });
         self.ports.events.emit(Event::RunStarted { run: self.run, tenants: jobs.len() });
+        self.record_intents(&jobs).await?;
         let failures = AtomicUsize::new(0);
         let work = stream::iter(jobs.into_iter().enumerate()).map(|(index, job)| {
             let failures = &failures;
@@ -50,33 +50,67 @@ impl Runner {
         let mut outcomes = results.into_iter().collect::<Result<Vec<_>, _>>()?;
         outcomes.sort_by_key(|(index, ..)| *index);
         let interrupted = self.ports.stop.is_stopped();
-        self.record_run(Entry::RunEnded { interrupted }).await?;
+        self.ports.logbook.end_run(self.run, interrupted).await?;
         Ok(Summary { outcomes: outcomes.into_iter().map(|(_, name, outcome)| (name, outcome)).collect(), interrupted })
     }
 
+    /// Records what the run is going to do, before it does anything, so that a run that is cut off can be continued. For tenants
+    /// that only wait, this is recorded with the first thing that is news.
+    async fn record_intents(&self, jobs: &[Job]) -> Result<(), JournalError> {
+        let recording = jobs.iter().map(|job| async move {
+            let recorder = self.ports.logbook.recorder(&job.tenant.spec.name, self.run).await?;
+            let history = recorder.history()?;
+            match intent(job, &history) {
+                Some(intent) if !history.waits_for(job.goal) => recorder.record(intent).await,
+                _ => Ok(()),
+            }
+        });
+        stream::iter(recording).buffer_unordered(INTENTS_AT_ONCE).try_collect().await
+    }
+
     async fn run_within(&self, job: Job, limits: FleetLimits, failures: &AtomicUsize) -> Result<Outcome, JournalError> {
-        if self.ports.stop.is_stopped() {
-            return Ok(stopped());
+        let recorder = self.ports.logbook.recorder(&job.tenant.spec.name, self.run).await?;
+        let skipped = if self.ports.stop.is_stopped() {
+            Some(STOPPED.to_owned())
+        } else if failures.load(Ordering::Relaxed) >= limits.max_failures {
+            Some(format!("failed or stuck tenants have reached the limit of {}", limits.max_failures))
+        } else {
+            None
+        };
+        if let Some(reason) = skipped {
+            return self.skip(&recorder, job.goal, reason).await;
         }
-        if failures.load(Ordering::Relaxed) >= limits.max_failures {
-            return Ok(Outcome::Skipped {
-                reason: format!("failed or stuck tenants have reached the limit of {}", limits.max_failures),
-            });
-        }
-        let outcome = self.run_job(job).await?;
+        let outcome = self.run_job(job, recorder).await?;
         if let Outcome::Ended { state: TenantState::Failed | TenantState::Stuck, .. } = outcome {
             failures.fetch_add(1, Ordering::Relaxed);
         }
         Ok(outcome)
     }
 
-    async fn run_job(&self, job: Job) -> Result<Outcome, JournalError> {
-        if let Some(refusal) = self.refuse(&job).await {
-            // An inspection that was stopped says nothing about the tenant.
-            return Ok(if self.ports.stop.is_stopped() { stopped() } else { refusal });
+    async fn run_job(&self, job: Job, recorder: Arc<Recorder>) -> Result<Outcome, JournalError> {
+        if let Some(outcome) = self.refuse(&job, &*recorder.history()?).await {
+            return match outcome {
+                // An inspection that was stopped says nothing about the tenant.
+                Outcome::Refused { .. } if self.ports.stop.is_stopped() => {
+                    self.skip(&recorder, job.goal, STOPPED.to_owned()).await
+                }
+                Outcome::Refused { changes } => {
+                    let (goal, reasons) = (job.goal, changes.clone());
+                    if !is_known(&*recorder.history()?, goal, &reasons, false) {
+                        recorder.record(Entry::Refused { goal, reasons }).await?;
+                    }
+                    Ok(Outcome::Refused { changes })
+                }
+                outcome => Ok(outcome),
+            };
         }
         let goal = job.goal;
-        let mut progress = Progress::start(&self.ports, self.run, job).await?;
+        let history = recorder.history()?;
+        if let Some(intent) = intent(&job, &history).filter(|_| history.waits_for(goal)) {
+            recorder.record(intent).await?;
+        }
+        drop(history);
+        let mut progress = Progress::start(&self.ports, self.run, job, recorder).await?;
         let end = match goal.last_phase() {
             Some(phase) => progress.go_forward(phase).await,
             None => progress.roll_back().await,
@@ -86,112 +120,59 @@ impl Runner {
             Err(super::EarlyEnd::InState(state, reason)) => (state, Some(reason)),
             Err(super::EarlyEnd::Journal(error)) => return Err(error),
         };
-        progress.finish(state, reason.clone()).await?;
+        let interrupted = self.ports.stop.is_stopped() && !goal.is_reached(state);
+        progress.finish(state, reason.clone(), interrupted).await?;
         Ok(Outcome::Ended { state, reason })
     }
 
-    /// Why a job must not start, if so.
-    async fn refuse(&self, job: &Job) -> Option<Outcome> {
-        match refuse_by_history(job) {
-            Some(change) => Some(Outcome::Refused { changes: vec![change] }),
-            None if is_untouched(job) => self.refuse_if_changed(job).await,
-            None if matches!(job.goal, Goal::Retired | Goal::Purged) => self.refuse_finalize(job).await,
-            None if job.accept_changes => None,
-            None => refuse_by_config(job),
+    async fn skip(&self, recorder: &Recorder, goal: Goal, reason: String) -> Result<Outcome, JournalError> {
+        if !is_known(&*recorder.history()?, goal, std::slice::from_ref(&reason), true) {
+            recorder.record(Entry::Skipped { goal, reason: reason.clone() }).await?;
         }
-    }
-
-    /// Refuses if the configuration changed or the clocks disagree: confirmations compare times of both sides.
-    async fn refuse_finalize(&self, job: &Job) -> Option<Outcome> {
-        if let Some(refusal) = refuse_by_config(job).filter(|_| !job.accept_changes) {
-            return Some(refusal);
-        }
-        // Inspects only to see the clocks of both sides. The confirmations judge everything else.
-        job.tenant.inspect().await;
-        let change = clocks::disagreement(&job.tenant)?;
-        Some(Outcome::Refused { changes: vec![change] })
-    }
-
-    /// Refuses if anything changed since the plan was made. For a tenant that flowswap has not changed yet.
-    async fn refuse_if_changed(&self, job: &Job) -> Option<Outcome> {
-        let refused = |change: String| Some(Outcome::Refused { changes: vec![change] });
-        if let Some(ahead) =
-            self.plan_made_at.and_then(|made_at| clocks::from_the_future(made_at, self.ports.clock.now()))
-        {
-            return refused(ahead);
-        }
-        if let Some(expiry) = job.not_after.filter(|expiry| self.ports.clock.now() > *expiry) {
-            return refused(format!("the plan expired at {expiry}"));
-        }
-        let Some(before) = &job.planned.seen else {
-            return refused("the plan does not record what was seen".to_owned());
-        };
-        let sides = job.tenant.inspect().await;
-        let now = match (sides.provider, sides.directory) {
-            (Ok(provider), Ok(directory)) => Seen::new(&job.tenant.spec, provider, directory),
-            (Err(error), _) => return refused(format!("could not read the provider again: {}", with_hint(&error))),
-            (_, Err(error)) => return refused(format!("could not read the directory again: {}", with_hint(&error))),
-        };
-        match now {
-            Ok(now) => {
-                let changes = before.changes_to(&now);
-                (!changes.is_empty()).then_some(Outcome::Refused { changes })
-            }
-            Err(error) => refused(error.to_string()),
-        }
-    }
-
-    async fn record_run(&self, entry: Entry) -> Result<(), JournalError> {
-        let draft = Draft { at: self.ports.clock.now(), run: self.run, tenant: None, entry };
-        self.ports.journal.append(draft).await.map(drop)
+        Ok(Outcome::Skipped { reason })
     }
 }
 
-/// Why the journal does not allow the job, if so.
-fn refuse_by_history(job: &Job) -> Option<String> {
-    let forward = job.goal.last_phase().is_some();
-    let history = job.history.as_ref();
-    let why = match history.and_then(|history| history.work.as_ref()) {
-        Some(work) if work.plan != job.plan => {
-            "another plan is in progress: continue with that plan, or roll the tenant back first"
+/// How many intents are recorded at once, so that they share syncs.
+const INTENTS_AT_ONCE: usize = 512;
+
+const STOPPED: &str = "the run was stopped";
+
+/// Whether the journal already says that a run did nothing, for the same reasons.
+fn is_known(history: &TenantHistory, goal: Goal, reasons: &[String], is_skipped: bool) -> bool {
+    let is_it =
+        |last: &Refusal| (last.goal, last.is_skipped) == (goal, is_skipped) && last.reasons.as_slice() == reasons;
+    history.refusal.as_ref().is_some_and(is_it)
+}
+
+/// The record of what a job is going to do. `None` if there is nothing to do, or if the journal does not allow it.
+fn intent(job: &Job, history: &TenantHistory) -> Option<Entry> {
+    let goal = job.goal;
+    let work = history.work.as_ref();
+    if work.is_some_and(|_| goal.is_reached(history.state)) || refuse_by_history(job, history).is_some() {
+        return None;
+    }
+    let (plan, part) = match (&job.part, work) {
+        (Some(part), Some(work)) if work.plan == part.plan => (part.plan.clone(), None),
+        // It is refused: another plan is in progress.
+        (Some(_), Some(_)) => return None,
+        (Some(part), None) => {
+            let is_stored = history.part.as_ref().is_some_and(|stored| stored.plan == part.plan);
+            (part.plan.clone(), Some(Arc::clone(part)).filter(|_| !is_stored))
         }
-        Some(_) if forward && history.is_some_and(|history| history.direction == Direction::Back) => {
-            "the tenant is being rolled back: finish the rollback first"
-        }
-        Some(_) => return None,
-        None if !forward => "there is nothing to roll back",
-        None if history.is_some_and(|history| history.taken_back.contains(&job.plan)) => {
-            "the tenant was rolled back after this plan was made: plan it again"
-        }
-        None => return None,
+        (None, Some(work)) => (work.plan.clone(), None),
+        (None, None) => (history.intended_part()?.plan.clone(), None),
     };
-    Some(why.to_owned())
-}
-
-/// Whether a forward job has certainly changed nothing yet.
-fn is_untouched(job: &Job) -> bool {
-    let work = job.history.as_ref().and_then(|history| history.work.as_ref());
-    let touched = |work: &Work| work.doubt.is_some() || work.done.iter().any(|done| work.changes_something(&done.id));
-    job.goal.last_phase().is_some() && !work.is_some_and(touched)
-}
-
-/// Refuses a changed configuration: with it, the job could reach another org and conclude that nothing is left to do.
-fn refuse_by_config(job: &Job) -> Option<Outcome> {
-    match job.planned.seen.as_ref()?.config_changes(&job.tenant.spec) {
-        Ok(changes) if changes.is_empty() => None,
-        Ok(changes) => Some(Outcome::Refused { changes }),
-        Err(error) => Some(Outcome::Refused { changes: vec![error.to_string()] }),
-    }
-}
-
-fn stopped() -> Outcome {
-    Outcome::Skipped { reason: "the run was stopped".to_owned() }
+    Some(Entry::Intended { goal, plan, part })
 }
 
 fn ended(tenant: &str, outcome: &Outcome) -> Event {
     match outcome {
         Outcome::Ended { state, reason } => {
             Event::TenantEnded { tenant: tenant.to_owned(), state: *state, reason: reason.clone() }
+        }
+        Outcome::Unneeded { state, reason } => {
+            Event::TenantEnded { tenant: tenant.to_owned(), state: *state, reason: Some(reason.clone()) }
         }
         Outcome::Refused { changes } => Event::TenantRefused { tenant: tenant.to_owned(), changes: changes.clone() },
         Outcome::Skipped { reason } => Event::TenantSkipped { tenant: tenant.to_owned(), reason: reason.clone() },

@@ -77,7 +77,7 @@ impl Progress<'_> {
     }
 
     fn is_done(&self, step: &Step) -> bool {
-        self.history.work.as_ref().is_some_and(|work| work.is_done(&step.id))
+        self.work().is_ok_and(|work| work.is_done(&step.id))
     }
 
     fn ensure_not_stopped(&self, step: &Step) -> Result<(), EarlyEnd> {
@@ -90,7 +90,7 @@ impl Progress<'_> {
     /// Whether a check of an earlier run must run again before the next change. A receipt may have expired. Before the legacy
     /// client is retired or deleted, the directory must work without it now.
     fn is_outdated(&self, step: &Step, rest: &[Step]) -> bool {
-        let is_ahead = |step: &Step| self.history.work.as_ref().is_some_and(|work| !work.is_done(&step.id));
+        let is_ahead = |step: &Step| self.work().is_ok_and(|work| !work.is_done(&step.id));
         let mut changes = rest.iter().filter(|step| !step.proposal.phase.is_check());
         match step.proposal.phase {
             Phase::Confirm => changes.any(is_ahead),
@@ -176,13 +176,13 @@ impl Progress<'_> {
         EarlyEnd::InState(state, format!("step `{}`: {}", step.id, with_hint(error)))
     }
 
-    fn is_in_doubt(&self) -> bool {
-        self.history.work.as_ref().is_some_and(|work| work.doubt.is_some())
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.work().is_ok_and(|work| work.doubt.is_some())
     }
 
     /// The state of a tenant when a run stops between two steps.
     pub(super) fn interrupted_state(&self) -> TenantState {
-        match (self.history.direction, self.state_reached()) {
+        match (self.goal.direction(), self.state_reached()) {
             (Direction::Back, _) => TenantState::RollingBack,
             (Direction::Forward, TenantState::Planned) => TenantState::Running,
             (Direction::Forward, reached) => reached,
@@ -191,7 +191,7 @@ impl Progress<'_> {
 
     /// The state that the done steps have led to.
     fn state_reached(&self) -> TenantState {
-        let Some(work) = &self.history.work else { return TenantState::Planned };
+        let Ok(work) = self.work() else { return TenantState::Planned };
         let all_done = |phase: Phase| {
             let mut steps = self.planned.steps.iter().filter(|step| step.proposal.phase == phase).peekable();
             steps.peek().is_some() && steps.all(|step| work.is_done(&step.id))

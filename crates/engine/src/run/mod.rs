@@ -6,11 +6,11 @@
 mod abandon;
 mod back;
 mod clocks;
-mod fail_stop;
 mod fleet;
 mod forward;
 mod operator;
 mod progress;
+mod refuse;
 mod removal;
 mod reply;
 mod resolve;
@@ -20,17 +20,13 @@ mod wait;
 use std::{collections::BTreeMap, sync::Arc};
 
 pub use abandon::AbandonError;
-use fail_stop::FailStop;
 pub use fleet::{FleetLimits, Summary};
-use flowswap_contract::{self as contract, ErrorKind, Phase};
-use jiff::Timestamp;
-pub(crate) use removal::removes;
+use flowswap_contract::{self as contract, ErrorKind};
 pub use reply::{Assignment, NoOperator, Operator, OperatorError, OperatorReply};
 pub use resolve::{Decision, ResolveError, Resolved};
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    Clock, EventSink, Journal, JournalError, PlannedTenant, PluginPin, RunId, SecretStore, Stop, Tenant, TenantHistory,
+    Actor, Clock, EventSink, Goal, JournalError, Logbook, PlanPart, PluginPin, RunId, SecretStore, Stop, Tenant,
     TenantState,
 };
 
@@ -38,7 +34,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Ports {
     /// Where intents and outcomes go.
-    pub journal: Arc<dyn Journal>,
+    pub logbook: Arc<Logbook>,
     /// The secret store.
     pub secrets: Arc<dyn SecretStore>,
     /// The time.
@@ -49,65 +45,24 @@ pub struct Ports {
     pub stop: Stop,
     /// The person at the terminal.
     pub operator: Arc<dyn Operator>,
-    /// The user of the operating system, recorded as the one who confirms or declines at the terminal.
-    pub user: String,
-}
-
-impl Ports {
-    /// The same ports with a journal that accepts no more records after the first failure. All writers of a run share it,
-    /// because a run must not continue with half of its actions unrecorded.
-    #[must_use]
-    pub fn fail_stop(self) -> Self {
-        Self { journal: Arc::new(FailStop::new(self.journal)), ..self }
-    }
+    /// Who started the command, recorded as the one who runs, confirms, and decides.
+    pub actor: Actor,
 }
 
 /// One tenant's part of a run.
 pub struct Job {
     /// The tenant, with its sessions.
     pub tenant: Tenant,
-    /// The digest of the plan that is carried out or rolled back.
-    pub plan: String,
-    /// The tenant's part of it.
-    pub planned: PlannedTenant,
-    /// The plugins that carry it out.
-    pub plugins: BTreeMap<String, PluginPin>,
-    /// What the journal records of the tenant so far.
-    pub history: Option<TenantHistory>,
     /// How far to go.
     pub goal: Goal,
-    /// After this time no work starts on the tenant. Work that was started continues.
-    pub not_after: Option<Timestamp>,
+    /// The plan to carry out. `None` continues the work that the journal has.
+    pub part: Option<Arc<PlanPart>>,
+    /// The plugins that were loaded, by name.
+    pub plugins: BTreeMap<String, PluginPin>,
     /// On what terms a person is asked.
     pub assignment: Assignment,
-    /// Continue even if the configuration changed since the work started.
+    /// Continue even if the configuration or a plugin changed since the work started.
     pub accept_changes: bool,
-}
-
-/// How far a run takes a tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Goal {
-    /// The directory uses the service client, and that is confirmed.
-    Swapped,
-    /// The legacy client is deactivated.
-    Retired,
-    /// The legacy client is deleted.
-    Purged,
-    /// Everything is as it was.
-    RolledBack,
-}
-
-impl Goal {
-    /// The last phase to carry out. `None` for a rollback.
-    fn last_phase(self) -> Option<Phase> {
-        match self {
-            Self::Swapped => Some(Phase::Confirm),
-            Self::Retired => Some(Phase::Retire),
-            Self::Purged => Some(Phase::Purge),
-            Self::RolledBack => None,
-        }
-    }
 }
 
 /// The result of a run for one tenant.
@@ -119,6 +74,13 @@ pub enum Outcome {
         state: TenantState,
         /// Why, if the state alone does not say it.
         reason: Option<String>,
+    },
+    /// Nothing was done, because another plan has already reached the goal.
+    Unneeded {
+        /// The state.
+        state: TenantState,
+        /// What reached the goal, and when.
+        reason: String,
     },
     /// Nothing was done, because something is not as the plan needs it.
     Refused {
@@ -136,31 +98,17 @@ pub enum Outcome {
 pub struct Runner {
     ports: Ports,
     run: RunId,
-    plan_path: Option<String>,
-    plan_made_at: Option<Timestamp>,
 }
 
 impl Runner {
-    /// A runner for one run. `ports` must come from [`Ports::fail_stop`].
+    /// A runner for one run.
     pub fn new(ports: Ports, run: RunId) -> Self {
-        Self { ports, run, plan_path: None, plan_made_at: None }
+        Self { ports, run }
     }
 
     /// The run's id.
     pub fn id(&self) -> RunId {
         self.run
-    }
-
-    /// Sets the file of the plan, so that `resume` can continue the run.
-    #[must_use]
-    pub fn with_plan_path(self, path: impl Into<String>) -> Self {
-        Self { plan_path: Some(path.into()), ..self }
-    }
-
-    /// Sets when the plan was made. No tenant starts with a plan from the future, because then one of two clocks is wrong.
-    #[must_use]
-    pub fn with_plan_made_at(self, made_at: Timestamp) -> Self {
-        Self { plan_made_at: Some(made_at), ..self }
     }
 }
 

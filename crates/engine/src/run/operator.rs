@@ -9,13 +9,8 @@ use flowswap_contract::{
 };
 use tokio::time::Instant;
 
-use super::{
-    EarlyEnd,
-    progress::{Progress, internal_error},
-    reply::OperatorReply,
-    with_hint,
-};
-use crate::{Direction, Entry, Event, Question, TenantState, compare::is_shown};
+use super::{EarlyEnd, progress::Progress, reply::OperatorReply, with_hint};
+use crate::{Actor, Direction, Entry, Event, JournalError, Question, TenantState, compare::is_shown};
 
 /// How often a step is checked while its run sheet is on the screen. A provider's log lags by some seconds anyway.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
@@ -52,14 +47,15 @@ impl Progress<'_> {
         let mut seen = self.notice(step, check).await?;
         loop {
             let question = self.work()?.question.clone();
-            let question = question.ok_or_else(|| EarlyEnd::Journal(internal_error("the open question is missing")))?;
+            let question =
+                question.ok_or_else(|| EarlyEnd::Journal(JournalError::invalid("the open question is missing")))?;
             match self.wait_for_answer(step, &question).await? {
                 Answer::Done(reply) => {
                     self.ports.operator.notify(self.name(), &reply.detail);
                     return self.record_done(step, direction, reply).await;
                 }
                 Answer::Replied(OperatorReply::Done { note }) => {
-                    let by = self.ports.user.clone();
+                    let by = self.ports.actor.clone();
                     self.record(Entry::Confirmed { step: step.id.clone(), by, note }).await?;
                     match self.check_done(step, direction).await? {
                         DoneCheck::Done(reply) => return self.record_done(step, direction, reply).await,
@@ -68,7 +64,7 @@ impl Progress<'_> {
                     self.ports.operator.notify(self.name(), &expected_and_found(&question.sheet, &seen));
                 }
                 Answer::Replied(OperatorReply::Declined { reason }) => {
-                    let by = self.ports.user.clone();
+                    let by = self.ports.actor.clone();
                     let entry = Entry::Declined { step: step.id.clone(), by: by.clone(), reason: reason.clone() };
                     self.record(entry).await?;
                     return Err(EarlyEnd::InState(declined(direction), decline_reason(&by, &step.id, &reason)));
@@ -120,8 +116,8 @@ impl Progress<'_> {
     }
 
     fn is_asked_for(&self, step: &Step, direction: Direction) -> bool {
-        let question = self.history.work.as_ref().and_then(|work| work.question.as_ref());
-        question.is_some_and(|question| question.step == step.id && question.direction == direction)
+        let is_it = |question: &Question| question.step == step.id && question.direction == direction;
+        self.work().is_ok_and(|work| work.question.as_ref().is_some_and(is_it))
     }
 
     /// Finds a secret in the run sheet that is not among the step's inputs. The plugin writes the run sheet, and a person can
@@ -135,14 +131,15 @@ impl Progress<'_> {
 
     fn deadline(&self) -> Result<jiff::Timestamp, EarlyEnd> {
         let deadline = self.ports.clock.now().checked_add(self.assignment.due_within);
-        deadline.map_err(|_| EarlyEnd::Journal(internal_error("the deadline is out of range")))
+        deadline.map_err(|_| EarlyEnd::Journal(JournalError::invalid("the deadline is out of range")))
     }
 
     /// Waits until the person replies or flowswap sees the step done.
     async fn wait_for_answer(&mut self, step: &Step, question: &Question) -> Result<Answer, EarlyEnd> {
         let operator = std::sync::Arc::clone(&self.ports.operator);
         let name = self.name().to_owned();
-        let reply = operator.await_reply(&name, question);
+        let recorder = self.recorder();
+        let reply = operator.await_reply(&name, question, &*recorder);
         tokio::pin!(reply);
         let mut checked_at = Instant::now();
         loop {
@@ -158,13 +155,34 @@ impl Progress<'_> {
                     if checked_at.elapsed() < rest {
                         continue;
                     }
-                    match self.check_done(step, question.direction).await? {
-                        DoneCheck::Done(reply) => return Ok(Answer::Done(reply)),
-                        check => drop(self.notice(step, check).await?),
+                    // The person is served meanwhile: what the person does may hold the recorder until it is done.
+                    let mut answered = None;
+                    let check = {
+                        let checking = self.check_and_notice(step, question.direction);
+                        tokio::pin!(checking);
+                        loop {
+                            tokio::select! {
+                                biased;
+                                check = &mut checking => break check?,
+                                answer = &mut reply, if answered.is_none() => answered = Some(answer),
+                            }
+                        }
+                    };
+                    match (check, answered) {
+                        (Some(done), _) => return Ok(Answer::Done(done)),
+                        (None, Some(answer)) => return Ok(Answer::Replied(answer)),
+                        (None, None) => checked_at = Instant::now(),
                     }
-                    checked_at = Instant::now();
                 }
             }
+        }
+    }
+
+    /// Checks whether the step is done, and records what is new.
+    async fn check_and_notice(&mut self, step: &Step, direction: Direction) -> Result<Option<ObserveReply>, EarlyEnd> {
+        match self.check_done(step, direction).await? {
+            DoneCheck::Done(reply) => Ok(Some(reply)),
+            check => self.notice(step, check).await.map(|_| None),
         }
     }
 
@@ -215,18 +233,18 @@ impl Progress<'_> {
 
     /// Whether the other side's inference counts: a person has confirmed it, or it has lasted.
     fn is_believed(&self) -> bool {
-        let question = self.history.work.as_ref().and_then(|work| work.question.as_ref());
-        let believed_at = question.and_then(Question::believed_at);
+        let work = self.work().ok();
+        let believed_at = work.as_ref().and_then(|work| work.question.as_ref()?.believed_at());
         self.is_claimed() || believed_at.is_some_and(|at| at <= self.ports.clock.now())
     }
 
     fn is_claimed(&self) -> bool {
-        let question = self.history.work.as_ref().and_then(|work| work.question.as_ref());
-        question.is_some_and(|question| !question.claims.is_empty())
+        self.work().is_ok_and(|work| work.question.as_ref().is_some_and(|question| !question.claims.is_empty()))
     }
 
     async fn record_done(&mut self, step: &Step, direction: Direction, reply: ObserveReply) -> Result<(), EarlyEnd> {
-        let claims = self.work()?.question.iter().flat_map(|question| &question.claims);
+        let work = self.work()?;
+        let claims = work.question.iter().flat_map(|question| &question.claims);
         let said = claims.map(|claim| {
             let note = claim.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
             Evidence::new("operator", EvidenceResult::Pass, format!("{} confirmed at {}{note}", claim.by, claim.at))
@@ -251,7 +269,7 @@ fn declined(direction: Direction) -> TenantState {
     }
 }
 
-fn decline_reason(by: &str, step: &str, reason: &str) -> String {
+fn decline_reason(by: &Actor, step: &str, reason: &str) -> String {
     format!("{by} declined step `{step}`: {reason}")
 }
 

@@ -1,23 +1,30 @@
-//! One tenant within a run. Every record is added to the state at once, so the state always agrees with the journal.
+//! One tenant within a run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use flowswap_contract::{self as contract, ErrorKind, Evidence, Handle, Op, Step, StepParams, TestReply, Values};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{Assignment, EarlyEnd, Job, Ports};
+use super::{
+    Assignment, EarlyEnd, Job, Ports,
+    refuse::{accepted_changes, new_builds},
+};
 use crate::{
-    Direction, Draft, Entry, Event, JournalError, Mode, PlannedTenant, RunId, SecretStore, SecretStoreError, Tenant,
-    TenantHistory, TenantState, Work, compare::seen_by,
+    BackendCall, Direction, Entry, Event, Goal, JournalError, Mode, PlannedTenant, Recorder, Recording, RunId,
+    SecretStore, SecretStoreError, Tenant, TenantHistory, TenantState, Work, compare::seen_by,
 };
 
 pub(super) struct Progress<'a> {
     pub(super) ports: &'a Ports,
     pub(super) run: RunId,
     pub(super) tenant: Tenant,
-    pub(super) planned: PlannedTenant,
-    pub(super) history: TenantHistory,
+    pub(super) planned: Arc<PlannedTenant>,
+    pub(super) goal: Goal,
+    recorder: Arc<Recorder>,
     /// The outputs that `observe` found of half-done steps. `apply` continues from them.
     pub(super) found: BTreeMap<String, Values>,
     /// Whether the last started step was already in doubt, so that it may be half done.
@@ -28,49 +35,75 @@ pub(super) struct Progress<'a> {
 
 impl<'a> Progress<'a> {
     /// Starts work on a tenant.
-    pub(super) async fn start(ports: &'a Ports, run: RunId, job: Job) -> Result<Self, JournalError> {
-        let history = job.history.unwrap_or_else(|| TenantHistory::new(ports.clock.now()));
-        let mut progress = Self {
+    pub(super) async fn start(
+        ports: &'a Ports,
+        run: RunId,
+        job: Job,
+        recorder: Arc<Recorder>,
+    ) -> Result<Self, JournalError> {
+        let history = recorder.history()?;
+        let part = job.part.as_ref().or(history.part.as_ref());
+        let (plan, planned) = match (&history.work, part) {
+            (Some(work), _) => (work.plan.clone(), Arc::clone(&work.tenant)),
+            (None, Some(part)) => (part.plan.clone(), Arc::clone(&part.tenant)),
+            (None, None) => return Err(JournalError::invalid("there is no plan to carry out")),
+        };
+        // From now on, the build that the operator accepted counts.
+        let plugins = new_builds(&job, &history);
+        let name = &job.tenant.spec.name;
+        ports.events.emit(Event::TenantStarted { tenant: name.clone(), steps: planned.steps.len() });
+        let changes = accepted_changes(&job, &history);
+        if !changes.is_empty() {
+            ports.events.emit(Event::ChangesAccepted { tenant: name.clone(), changes });
+        }
+        let direction = job.goal.direction();
+        recorder.record(Entry::TenantStarted { direction, plan, tenant: None, plugins }).await?;
+        Ok(Self {
             ports,
             run,
             tenant: job.tenant,
-            planned: job.planned,
-            history,
+            planned,
+            goal: job.goal,
+            recorder,
             found: BTreeMap::new(),
             half_done: false,
             assignment: job.assignment,
-        };
-        let direction = if job.goal.last_phase().is_some() { Direction::Forward } else { Direction::Back };
-        let steps = progress.planned.steps.len();
-        ports.events.emit(Event::TenantStarted { tenant: progress.name().to_owned(), steps });
-        let tenant = Box::new(progress.planned.clone());
-        progress.record(Entry::TenantStarted { direction, plan: job.plan, tenant, plugins: job.plugins }).await?;
-        Ok(progress)
+        })
     }
 
     /// Ends work on the tenant.
-    pub(super) async fn finish(mut self, state: TenantState, reason: Option<String>) -> Result<(), JournalError> {
-        self.record(Entry::TenantEnded { state, reason }).await
+    pub(super) async fn finish(
+        self,
+        state: TenantState,
+        reason: Option<String>,
+        interrupted: bool,
+    ) -> Result<(), JournalError> {
+        self.record(Entry::TenantEnded { state, reason, interrupted }).await
     }
 
     pub(super) fn name(&self) -> &str {
         &self.tenant.spec.name
     }
 
-    /// The work that was started. It always exists after `start`.
-    pub(super) fn work(&self) -> Result<&Work, EarlyEnd> {
-        self.history.work.as_ref().ok_or_else(|| EarlyEnd::Journal(internal_error("no work was started on the tenant")))
+    /// What the journal has of the tenant.
+    pub(super) fn history(&self) -> Result<Arc<TenantHistory>, EarlyEnd> {
+        Ok(self.recorder.history()?)
     }
 
-    /// Writes a record and adds it to the state.
-    pub(super) async fn record(&mut self, entry: Entry) -> Result<(), JournalError> {
-        let at = self.ports.clock.now();
-        // Checks the record first, because the journal must not contain what `History::fold` refuses.
-        let mut history = self.history.clone();
-        history.add(&entry, self.run, at).map_err(|problem| internal_error(&problem))?;
-        self.ports.journal.append(Draft { at, run: self.run, tenant: Some(self.name().to_owned()), entry }).await?;
-        self.history = history;
-        Ok(())
+    /// The work that was started. It always exists after `start`.
+    pub(super) fn work(&self) -> Result<Arc<Work>, EarlyEnd> {
+        let work = self.history()?.work.clone();
+        work.ok_or_else(|| EarlyEnd::Journal(JournalError::invalid("no work was started on the tenant")))
+    }
+
+    /// The recorder, for those who act while the work goes on.
+    pub(super) fn recorder(&self) -> Arc<Recorder> {
+        Arc::clone(&self.recorder)
+    }
+
+    /// Writes a record.
+    pub(super) async fn record(&self, entry: Entry) -> Result<(), JournalError> {
+        self.recorder.record(entry).await
     }
 
     pub(super) async fn begin(&mut self, step: &Step, direction: Direction) -> Result<(), JournalError> {
@@ -80,7 +113,7 @@ impl<'a> Progress<'a> {
             title: step.proposal.title.clone(),
             direction,
         });
-        self.half_done = self.history.work.as_ref().is_some_and(|work| work.doubt.is_some());
+        self.half_done = self.is_in_doubt();
         self.record(Entry::StepStarted { step: step.id.clone(), direction }).await
     }
 
@@ -142,7 +175,8 @@ impl<'a> Progress<'a> {
     /// Calls a verb of the plugin for a step.
     pub(super) async fn call<T: DeserializeOwned>(&self, step: &Step, op: Op) -> Result<T, contract::Error> {
         let outputs = self.outputs_so_far(step).await.map_err(unreadable)?;
-        let work = self.history.work.as_ref();
+        let work = self.work().ok();
+        let work = work.as_deref();
         let inputs = work.map(|work| work.inputs(step)).unwrap_or_default();
         let attempts = work.map(|work| work.attempts(&step.id)).unwrap_or_default();
         let given_at = work.and_then(|work| work.given_at(step)).map(|at| at.to_string());
@@ -155,13 +189,17 @@ impl<'a> Progress<'a> {
             Op::Observe => seen_by(step),
             _ => step.role,
         };
-        self.tenant.call(role, op, Mode::of(op, Some(step)), self.run, Some(&step.id), params).await
+        let mode = Mode::of(op, Some(step));
+        let recorder: &dyn Recording = &*self.recorder;
+        let recorder = Some(recorder).filter(|_| mode != Mode::DryRun);
+        self.tenant.call(role, BackendCall { op, mode, run: self.run, step: Some(&step.id), params, recorder }).await
     }
 
     /// What is known of the step's outputs. If the step is done, its own. Otherwise what a person passed, what `observe`
     /// found, and its secrets in the secret store.
     async fn outputs_so_far(&self, step: &Step) -> Result<Values, SecretStoreError> {
-        let work = self.history.work.as_ref();
+        let work = self.work().ok();
+        let work = work.as_deref();
         if let Some(done) = work.and_then(|work| work.done.iter().find(|done| done.id == step.id)) {
             return Ok(done.outputs.clone());
         }
@@ -222,7 +260,7 @@ pub(super) async fn stored_secrets(
 ) -> Result<Values, SecretStoreError> {
     let mut held = Values::new();
     for name in &step.proposal.gives {
-        let handle = Handle::new(format!("{tenant}/{}/{name}", step.id));
+        let handle = Handle::of_step(tenant, &step.id, name);
         if secrets.get(&handle).await?.is_some() {
             held.insert(name.clone(), handle.to_value());
         }
@@ -240,8 +278,4 @@ fn unreadable(error: SecretStoreError) -> contract::Error {
 fn not_forgotten(error: SecretStoreError) -> EarlyEnd {
     let cause = error.source.to_string();
     EarlyEnd::InState(TenantState::RollingBack, format!("everything is rolled back, but flowswap {error}: {cause}"))
-}
-
-pub(super) fn internal_error(problem: &str) -> JournalError {
-    JournalError::Storage { doing: "write a valid record", source: problem.to_owned().into() }
 }

@@ -6,13 +6,13 @@
 use std::time::Duration;
 
 use flowswap_contract::{
-    self as contract, Effect, ErrorKind, Handle, ObserveReply, Observed, Phase, Role, Step, Values,
+    self as contract, Effect, ErrorKind, Handle, ObserveReply, Observed, Op, Phase, Role, Step, Values,
 };
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{EarlyEnd, is_transient, is_unanswered, progress::Progress, with_hint};
-use crate::{Direction, TenantState, compare};
+use crate::{Direction, Mode, TenantState, compare};
 
 /// Seconds before a check that failed is tried again.
 const LOOK_WAITS_SECS: [u64; 3] = [1, 4, 15];
@@ -25,7 +25,7 @@ pub(super) const MAX_PUT_OFFS: usize = 4;
 
 /// A client that a step deletes or deactivates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Client {
+pub(super) enum Client {
     /// The client that the migration made.
     Service,
     /// The client from before the migration.
@@ -34,11 +34,25 @@ pub(crate) enum Client {
 
 /// Which client is deleted or deactivated when the step is carried out or rolled back. Every step that removes a client must
 /// be listed here.
-pub(crate) fn removes(step: &Step, direction: Direction) -> Option<Client> {
+pub(super) fn removes(step: &Step, direction: Direction) -> Option<Client> {
     match (step.proposal.phase, direction) {
         (Phase::Retire | Phase::Purge, Direction::Forward) => Some(Client::Legacy),
         (Phase::Provision, Direction::Back) => Some(Client::Service),
         _ => None,
+    }
+}
+
+impl Mode {
+    /// The mode for a call of this verb.
+    pub fn of(op: Op, step: Option<&Step>) -> Self {
+        let in_direction = |direction| step.is_some_and(|step| removes(step, direction).is_some());
+        match op {
+            Op::Apply if in_direction(Direction::Forward) => Self::Remove,
+            Op::Undo if in_direction(Direction::Back) => Self::Remove,
+            Op::Apply | Op::Undo => Self::Apply,
+            Op::Test if step.is_some() => Self::Apply,
+            Op::Detect | Op::Plan | Op::Observe | Op::Test => Self::DryRun,
+        }
     }
 }
 
@@ -122,7 +136,7 @@ impl Progress<'_> {
         shown: Values,
     ) -> Result<bool, EarlyEnd> {
         let work = self.work()?;
-        let was_given = compare::recorded_state(work, swap).is_some()
+        let was_given = compare::recorded_state(&work, swap).is_some()
             || work.may_have_arrived(&swap.id)
             || !work.handed_over.is_empty();
         let (role, wanted) = match (compare::seen_by(swap), client) {
@@ -155,11 +169,11 @@ impl Progress<'_> {
 
     /// Whether the client that the step made is gone. Its secrets are withheld, because trying one would look like a use.
     async fn is_gone(&self, step: &Step) -> bool {
-        let Some(work) = self.history.work.as_ref() else { return false };
+        let Ok(work) = self.work() else { return false };
         let outputs = work.done.iter().filter(|done| done.id == step.id).flat_map(|done| &done.outputs);
         let secrets = outputs.filter(|(_, value)| Handle::from_value(value).is_some());
         let withheld = secrets.map(|(name, _)| (name.clone(), Value::Null)).collect();
-        let seen = compare::observe(&self.tenant, work, step, step.role, withheld, self.run).await;
+        let seen = compare::observe(&self.tenant, &work, step, step.role, withheld, self.run).await;
         seen.is_ok_and(|reply| reply.state == Observed::NotApplied)
     }
 
@@ -203,13 +217,13 @@ impl Progress<'_> {
 
     /// Observes which client the directory uses. Repeats an observation that took too long, because its result is outdated.
     async fn observe_connection(&self, swap: &Step, role: Role, said: Values) -> Result<ObserveReply, contract::Error> {
-        let Some(work) = self.history.work.as_ref() else {
+        let Ok(work) = self.work() else {
             return Err(contract::Error::new(ErrorKind::Internal, "no work was started"));
         };
         let mut waits = LOOK_WAITS_SECS.iter();
         loop {
             let started = Instant::now();
-            let error = match compare::observe(&self.tenant, work, swap, role, said.clone(), self.run).await {
+            let error = match compare::observe(&self.tenant, &work, swap, role, said.clone(), self.run).await {
                 Ok(reply) if started.elapsed() <= FRESH => return Ok(reply),
                 Ok(_) => {
                     let message = format!("each check took longer than {} seconds", FRESH.as_secs());

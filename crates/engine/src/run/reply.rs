@@ -2,13 +2,19 @@
 
 use futures::future::BoxFuture;
 
-use super::{Runner, progress::internal_error};
-use crate::{Draft, Entry, JournalError, Question, TenantHistory, TenantState};
+use super::Runner;
+use crate::{Entry, JournalError, Question, Recording, TenantHistory, TenantState};
 
 /// The person at the terminal, if there is one.
 pub trait Operator: Send + Sync {
-    /// Shows the run sheet and waits for the person's reply. Dropped when flowswap sees the step done.
-    fn await_reply<'a>(&'a self, tenant: &'a str, question: &'a Question) -> BoxFuture<'a, OperatorReply>;
+    /// Shows the run sheet and waits for the person's reply. Dropped when flowswap sees the step done. What the person gets
+    /// meanwhile, such as a secret, goes to the recorder.
+    fn await_reply<'a>(
+        &'a self,
+        tenant: &'a str,
+        question: &'a Question,
+        recorder: &'a dyn Recording,
+    ) -> BoxFuture<'a, OperatorReply>;
 
     /// Whether this tenant's run sheet is on the screen. Then its step is checked often.
     fn is_showing(&self, tenant: &str) -> bool;
@@ -39,7 +45,7 @@ pub enum OperatorReply {
 pub struct NoOperator;
 
 impl Operator for NoOperator {
-    fn await_reply<'a>(&'a self, _: &'a str, _: &'a Question) -> BoxFuture<'a, OperatorReply> {
+    fn await_reply<'a>(&'a self, _: &'a str, _: &'a Question, _: &'a dyn Recording) -> BoxFuture<'a, OperatorReply> {
         Box::pin(async { OperatorReply::Later })
     }
 
@@ -69,43 +75,27 @@ pub enum OperatorError {
 
 impl Runner {
     /// Records that a person confirmed the open run sheet. The next run of the tenant checks it.
-    pub async fn confirm(
-        &self,
-        tenant: &str,
-        history: &TenantHistory,
-        by: &str,
-        note: Option<String>,
-    ) -> Result<(), OperatorError> {
-        let step = open_question(history)?.step.clone();
-        self.say(tenant, history, Entry::Confirmed { step, by: by.to_owned(), note }).await
+    pub async fn confirm(&self, tenant: &str, note: Option<String>) -> Result<(), OperatorError> {
+        let recorder = self.ports.logbook.recorder(tenant, self.run).await?;
+        let step = open_step(&*recorder.history()?)?;
+        Ok(recorder.record(Entry::Confirmed { step, by: self.ports.actor.clone(), note }).await?)
     }
 
     /// Records that a person declined the open run sheet.
-    pub async fn decline(
-        &self,
-        tenant: &str,
-        history: &TenantHistory,
-        by: &str,
-        reason: String,
-    ) -> Result<(), OperatorError> {
-        let step = open_question(history)?.step.clone();
+    pub async fn decline(&self, tenant: &str, reason: String) -> Result<(), OperatorError> {
+        let recorder = self.ports.logbook.recorder(tenant, self.run).await?;
+        let step = open_step(&*recorder.history()?)?;
         if reason.trim().is_empty() {
             return Err(OperatorError::NoReason);
         }
-        self.say(tenant, history, Entry::Declined { step, by: by.to_owned(), reason }).await
-    }
-
-    async fn say(&self, tenant: &str, history: &TenantHistory, entry: Entry) -> Result<(), OperatorError> {
-        let at = self.ports.clock.now();
-        history.clone().add(&entry, self.run, at).map_err(|problem| internal_error(&problem))?;
-        self.ports.journal.append(Draft { at, run: self.run, tenant: Some(tenant.to_owned()), entry }).await?;
-        Ok(())
+        Ok(recorder.record(Entry::Declined { step, by: self.ports.actor.clone(), reason }).await?)
     }
 }
 
-fn open_question(history: &TenantHistory) -> Result<&Question, OperatorError> {
+/// The step of the open question.
+fn open_step(history: &TenantHistory) -> Result<String, OperatorError> {
     let question = history.work.as_ref().and_then(|work| work.question.as_ref());
-    question.ok_or(OperatorError::NotAsked { state: history.state })
+    question.map(|question| question.step.clone()).ok_or(OperatorError::NotAsked { state: history.state })
 }
 
 /// Who is asked to carry out a run sheet, and how soon.

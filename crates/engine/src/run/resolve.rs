@@ -2,12 +2,9 @@
 
 use flowswap_contract::{Handle, ObserveReply, Observed, Phase, Step, Values};
 
-use super::{
-    Runner,
-    progress::{internal_error, stored_secrets},
-};
+use super::{Runner, progress::stored_secrets};
 use crate::{
-    Draft, Entry, JournalError, Resolution, SecretStoreError, Tenant, TenantHistory, TenantState, Work,
+    Entry, JournalError, Recording, Resolution, SecretStoreError, Tenant, TenantHistory, TenantState, Work,
     compare::{self, is_shown},
 };
 
@@ -20,8 +17,6 @@ pub struct Decision {
     pub outputs: Values,
     /// Why the person decided so.
     pub reason: String,
-    /// The user of the operating system.
-    pub by: String,
 }
 
 /// The result of a decision.
@@ -107,19 +102,16 @@ impl Runner {
     ///
     /// Observes the step first, and refuses a decision that contradicts what it sees. If observing fails or cannot tell, the
     /// decision counts.
-    pub async fn resolve(
-        &self,
-        tenant: &Tenant,
-        history: &TenantHistory,
-        decision: Decision,
-    ) -> Result<Resolved, ResolveError> {
+    pub async fn resolve(&self, tenant: &Tenant, decision: Decision) -> Result<Resolved, ResolveError> {
         if decision.reason.trim().is_empty() {
             return Err(ResolveError::NoReason);
         }
-        let (step, work) = find_step(history)?;
         let name = tenant.spec.name.as_str();
+        let recorder = self.ports.logbook.recorder(name, self.run).await?;
+        let history = recorder.history()?;
+        let (step, work) = find_step(&history)?;
         let held = stored_secrets(self.ports.secrets.as_ref(), name, step).await?;
-        let Decision { stands, mut outputs, reason, by } = decision;
+        let Decision { stands, mut outputs, reason } = decision;
         let mut missing = Vec::new();
         match stands {
             Resolution::Applied if !work.is_done(&step.id) => {
@@ -135,18 +127,16 @@ impl Runner {
         if let Ok(seen) = compare::observe(tenant, work, step, compare::seen_by(step), known, self.run).await {
             refuse_contradicted(step, stands, &seen)?;
         }
-        let entry = Entry::Resolved { step: step.id.clone(), stands, outputs, reason, by };
-        let at = self.ports.clock.now();
+        let entry = Entry::Resolved { step: step.id.clone(), stands, outputs, reason, by: self.ports.actor.clone() };
         // Checks before anything is done that the record may follow the others.
-        history.clone().add(&entry, self.run, at).map_err(|problem| internal_error(&problem))?;
+        recorder.check(&entry)?;
         if stands == Resolution::NotApplied {
             // Otherwise the next attempt would use the secrets stored for this one.
             for handle in held.values().filter_map(Handle::from_value) {
                 self.ports.secrets.remove(&handle).await?;
             }
         }
-        let draft = Draft { at, run: self.run, tenant: Some(name.to_owned()), entry };
-        self.ports.journal.append(draft).await?;
+        recorder.record(entry).await?;
         Ok(Resolved { step: step.id.clone(), missing })
     }
 }
@@ -162,7 +152,7 @@ fn opposite(stands: Resolution) -> &'static str {
 /// The step that the tenant is stuck at.
 fn find_step(history: &TenantHistory) -> Result<(&Step, &Work), ResolveError> {
     let is_open = history.state == TenantState::Stuck || history.has_unconfirmed_claim();
-    let work = history.work.as_ref().filter(|_| is_open);
+    let work = history.work.as_deref().filter(|_| is_open);
     let work = work.ok_or(ResolveError::NotStuck { state: history.state })?;
     let id = history.step.clone().unwrap_or_default();
     let Some(step) = work.tenant.step(&id) else { return Err(ResolveError::NotStarted { step: id }) };

@@ -12,7 +12,7 @@ impl Progress<'_> {
     pub(super) async fn settle(&mut self) -> Result<(), EarlyEnd> {
         let Some(Doubt { step, direction, .. }) = self.work()?.doubt.clone() else { return Ok(()) };
         // A person may need days for it. The run continues at this step.
-        if self.is_asked(self.history.direction) {
+        if self.is_asked(self.goal.direction()) {
             return Ok(());
         }
         let Some(step) = self.planned.step(&step).cloned() else {
@@ -25,14 +25,14 @@ impl Progress<'_> {
             return Ok(self.fail(&step, direction, not_finished()).await?);
         }
         // The other side's inference needs time or a confirmation. A person who declined is asked again.
-        if is_done_by_person(&step, direction) && !is_shown(&step) && direction == self.history.direction {
+        if is_done_by_person(&step, direction) && !is_shown(&step) && direction == self.goal.direction() {
             return Ok(());
         }
         // The journal already knows that nothing was sent. Observing could mistake somebody else's change for ours.
         if !is_done_by_person(&step, direction) && self.work()?.nothing_was_sent() {
             return Ok(self.fail(&step, direction, nothing_sent()).await?);
         }
-        if self.history.direction == Direction::Back && direction == Direction::Forward && self.may_be_done(&step)? {
+        if self.goal.direction() == Direction::Back && direction == Direction::Forward && self.may_be_done(&step)? {
             return self.assume_done(&step).await;
         }
         self.observe(&step, direction).await.map(drop)
@@ -121,13 +121,12 @@ fn not_finished() -> contract::Error {
 impl Progress<'_> {
     /// Whether a question to a person is open in this direction.
     pub(super) fn is_asked(&self, direction: Direction) -> bool {
-        let question = self.history.work.as_ref().and_then(|work| work.question.as_ref());
-        question.is_some_and(|question| question.direction == direction)
+        self.work().is_ok_and(|work| work.question.as_ref().is_some_and(|question| question.direction == direction))
     }
 
     fn was_resolved_as_applied(&self, step: &Step) -> bool {
-        let doubt = self.history.work.as_ref().and_then(|work| work.doubt.as_ref());
-        doubt.is_some_and(|doubt| doubt.step == step.id && !doubt.known.is_empty())
+        let is_resolved = |doubt: &Doubt| doubt.step == step.id && !doubt.known.is_empty();
+        self.work().is_ok_and(|work| work.doubt.as_ref().is_some_and(is_resolved))
     }
 }
 

@@ -7,9 +7,9 @@ use flowswap_contract::{
     self as contract, ApplyReply, By, Error, ErrorKind, Handle, Inventory, ObserveReply, Observed, Op, Phase,
     PlanReply, Reversibility, Role, RunSheet, SheetAct, SheetLine, StepParams, TestParams, Values,
 };
-use flowswap_engine::{Backend, BackendCall, Draft, Entry, Mode, Record, RequestOutcome};
+use flowswap_engine::{Backend, BackendCall, Entry, Mode, Record, RequestOutcome};
 use futures::{FutureExt, future::BoxFuture};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::{
@@ -41,6 +41,7 @@ impl Backend for MemoryBackend {
                 assert_eq!(call.mode, mode, "`{}` of {phase}", call.op);
             }
             assert!(!matches!(call.op, Op::Detect | Op::Plan | Op::Observe) || call.mode == Mode::DryRun);
+            assert_eq!(call.recorder.is_none(), call.mode == Mode::DryRun, "a dry run records nothing");
             let record = Call {
                 tenant: self.tenant.clone(),
                 step: call.step.map(str::to_owned),
@@ -56,7 +57,7 @@ impl Backend for MemoryBackend {
             if fault == Some(Fault::Slow) {
                 tokio::time::sleep(Duration::from_secs(30)).await;
             }
-            let result = self.serve(&call, fault);
+            let result = self.serve(&call, fault).await;
             let effect = result.as_ref().map(drop).map_err(|error| error.effect);
             // A reply that does not decode says as little as no reply.
             let effect = if fault == Some(Fault::Garble) { Err(contract::Effect::Unknown) } else { effect };
@@ -73,7 +74,7 @@ impl Backend for MemoryBackend {
 }
 
 impl MemoryBackend {
-    fn serve(&self, call: &BackendCall<'_>, fault: Option<Fault>) -> Result<Value, Error> {
+    async fn serve(&self, call: &BackendCall<'_>, fault: Option<Fault>) -> Result<Value, Error> {
         match fault {
             Some(Fault::Refuse | Fault::Interrupt | Fault::Say(_)) => return Err(fault.unwrap().error()),
             Some(Fault::Stop) => self.env.stop.stop(),
@@ -95,8 +96,8 @@ impl MemoryBackend {
             Op::Apply | Op::Undo if is_for_a_person(call) => {
                 Ok(json!(ApplyReply { operator: Some(Box::new(sheet(call.op))), ..ApplyReply::default() }))
             }
-            Op::Apply => self.mutate(call, fault, "POST"),
-            Op::Undo => self.mutate(call, fault, "DELETE"),
+            Op::Apply => self.mutate(call, fault, "POST").await,
+            Op::Undo => self.mutate(call, fault, "DELETE").await,
         }?;
         match fault {
             Some(fault @ (Fault::LoseAnswer | Fault::Die | Fault::Half)) => Err(fault.error()),
@@ -127,7 +128,7 @@ impl MemoryBackend {
     }
 
     /// One mutating request, in the order of the host: intent, request, secret stored, outcome, record of the secret.
-    fn mutate(&self, call: &BackendCall<'_>, fault: Option<Fault>, method: &str) -> Result<Value, Error> {
+    async fn mutate(&self, call: &BackendCall<'_>, fault: Option<Fault>, method: &str) -> Result<Value, Error> {
         let params = decode(call);
         let id = params.step.id.clone();
         let is_ours = |record: &&Record| is_intent(record, call, &self.tenant);
@@ -142,12 +143,12 @@ impl MemoryBackend {
             body_sha256: None,
             secrets: if call.op == Op::Apply && id == "provision" { vec![self.secret_of(&id)] } else { vec![] },
         };
-        self.append(call, intent).map_err(|_| Error::new(ErrorKind::Internal, "the intent was not recorded"))?;
+        record(call, intent).await.map_err(|_| Error::new(ErrorKind::Internal, "the intent was not recorded"))?;
         let unknown = |what: &str| Error::new(ErrorKind::Internal, what).with_unknown_effect();
         let end = |outcome| Entry::RequestEnded { step: id.clone(), request, outcome };
         let lost = || end(RequestOutcome::Lost { message: "no answer".to_owned() });
         if let Some(fault @ (Fault::LoseRequest | Fault::DieEarly)) = fault {
-            self.append(call, lost()).map_err(|_| unknown("the outcome was not recorded"))?;
+            record(call, lost()).await.map_err(|_| unknown("the outcome was not recorded"))?;
             return Err(fault.error());
         }
         let half = fault == Some(Fault::Half);
@@ -156,7 +157,7 @@ impl MemoryBackend {
             _ => steps::undo(state, &self.tenant, &params, half),
         })?;
         if half || fault == Some(Fault::LoseAnswer) {
-            self.append(call, lost()).map_err(|_| unknown("the outcome was not recorded"))?;
+            record(call, lost()).await.map_err(|_| unknown("the outcome was not recorded"))?;
             return Err(fault.unwrap().error());
         }
         let mut outputs = done.outputs;
@@ -166,18 +167,15 @@ impl MemoryBackend {
             self.env.change("secret kept", |state| state.secrets.insert(handle.clone(), value));
             handle
         });
-        self.append(call, end(RequestOutcome::Answered { status: 200, request_id: None }))
+        record(call, end(RequestOutcome::Answered { status: 200, request_id: None }))
+            .await
             .map_err(|_| unknown("the outcome was not recorded"))?;
         if let Some(handle) = handle {
-            self.append(call, Entry::SecretStored { step: id.clone(), handle })
+            record(call, Entry::SecretStored { step: id.clone(), handle })
+                .await
                 .map_err(|_| unknown("the stored secret was not recorded"))?;
         }
         Ok(json!(ApplyReply { operator: None, outputs, evidence: vec![] }))
-    }
-
-    fn append(&self, call: &BackendCall<'_>, entry: Entry) -> Result<u64, flowswap_engine::JournalError> {
-        let at: Timestamp = flowswap_engine::Clock::now(self.env.as_ref());
-        self.env.append_now(Draft { at, run: call.run, tenant: Some(self.tenant.clone()), entry })
     }
 
     fn secret_of(&self, step: &str) -> Handle {
@@ -187,6 +185,10 @@ impl MemoryBackend {
     fn world(&self) -> World {
         self.env.note(|state| state.worlds[&self.tenant].clone())
     }
+}
+
+async fn record(call: &BackendCall<'_>, entry: Entry) -> Result<(), flowswap_engine::JournalError> {
+    call.recorder.expect("a call that changes something can record it").record(entry).await
 }
 
 /// The result of a mutation.

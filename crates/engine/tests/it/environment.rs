@@ -12,8 +12,8 @@ use std::{
 
 use flowswap_contract::{Effect, Handle, Op};
 use flowswap_engine::{
-    Clock, Draft, Entry, Event, EventSink, Journal, JournalError, NoOperator, Operator, Ports, Record, Secret,
-    SecretStore, SecretStoreError, StopSwitch,
+    Actor, Clock, Draft, Event, EventSink, Journal, JournalError, Logbook, NoOperator, Operator, Ports, Position,
+    Record, Records, Secret, SecretStore, SecretStoreError, StopSwitch, Visitor,
 };
 use futures::{FutureExt, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
@@ -89,16 +89,21 @@ impl Environment {
     }
 
     pub(crate) fn ports(self: &Arc<Self>) -> Ports {
+        let logbook = Logbook::open(self.clone(), self.clone(), None).now_or_never().unwrap().unwrap();
         Ports {
-            journal: self.clone(),
+            logbook,
             secrets: self.clone(),
             clock: self.clone(),
             events: self.clone(),
             stop: self.stop.listen(),
             operator: self.operator.lock().unwrap().clone(),
-            user: "alice".to_owned(),
+            actor: Actor::user("alice"),
         }
-        .fail_stop()
+    }
+
+    /// The same ports, used by another person.
+    pub(crate) fn ports_of(self: &Arc<Self>, user: &str) -> Ports {
+        Ports { actor: Actor::user(user), ..self.ports() }
     }
 
     pub(crate) fn state(&self) -> State {
@@ -132,17 +137,20 @@ impl Environment {
         moments.into_iter().map(complete).collect()
     }
 
-    pub(crate) fn append_now(&self, draft: Draft) -> Result<u64, JournalError> {
+    fn append_now(&self, drafts: Vec<Draft>) -> Result<Position, JournalError> {
         let n = self.appends.fetch_add(1, Ordering::Relaxed);
         let fault = *self.journal_fault.lock().unwrap();
         if fault.is_some_and(|(at, for_good)| n == at || (for_good && n > at)) {
             return Err(JournalError::Storage { doing: "append to the journal", source: "disk full".into() });
         }
-        let what = format!("record {}", word(&draft.entry));
+        let kinds: Vec<_> = drafts.iter().map(|draft| draft.entry.kind()).collect();
+        let what = format!("record {}", kinds.join(" and "));
         Ok(self.change(&what, |state| {
-            let seq = state.records.len() as u64 + 1;
-            state.records.push(Record { seq, epoch: 1, draft });
-            seq
+            for draft in drafts {
+                let seq = state.records.len() as u64 + 1;
+                state.records.push(Record { seq, epoch: 1, draft });
+            }
+            position(&state.records)
         }))
     }
 
@@ -177,13 +185,32 @@ impl Environment {
 }
 
 impl Journal for Environment {
-    fn append(&self, draft: Draft) -> BoxFuture<'_, Result<u64, JournalError>> {
-        async move { self.append_now(draft) }.boxed()
+    fn append(&self, drafts: Vec<Draft>) -> BoxFuture<'_, Result<Position, JournalError>> {
+        async move { self.append_now(drafts) }.boxed()
     }
 
-    fn load(&self) -> BoxFuture<'_, Result<Vec<Record>, JournalError>> {
-        async move { Ok(self.state().records) }.boxed()
+    fn load<'a>(&'a self, wanted: Records<'a>, visit: Visitor<'a>) -> BoxFuture<'a, Result<Position, JournalError>> {
+        let records = self.note(|state| state.records.clone());
+        let is_wanted = move |record: &&Record| match wanted {
+            Records::All => true,
+            Records::After(position) => record.seq > position.seq,
+            Records::OfTenant(name) => record.draft.tenant.as_deref() == Some(name),
+        };
+        async move {
+            if let Records::After(place) = wanted
+                && place.seq > records.len() as u64
+            {
+                return Err(JournalError::UnknownPosition(place.seq));
+            }
+            records.iter().filter(is_wanted).cloned().try_for_each(visit)?;
+            Ok(position(&records))
+        }
+        .boxed()
     }
+}
+
+fn position(records: &[Record]) -> Position {
+    Position { seq: records.len() as u64, ..Position::default() }
 }
 
 impl SecretStore for Environment {
@@ -239,9 +266,4 @@ impl EventSink for Environment {
 
 pub(crate) fn start_of_time() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()
-}
-
-/// The kind of an entry, as in the journal.
-pub(crate) fn word(entry: &Entry) -> String {
-    serde_json::to_value(entry).unwrap()["type"].as_str().unwrap().to_owned()
 }

@@ -80,7 +80,9 @@ async fn after_too_many_failures_no_further_tenant_starts() {
         for (name, outcome) in &outcomes[begun..] {
             let reason = format!("failed or stuck tenants have reached the limit of {max_failures}");
             assert_eq!(*outcome, Outcome::Skipped { reason });
-            assert!(fleet.history().tenant(name).is_none(), "nothing is recorded of `{name}`");
+            let tenant = fleet.history().tenant(name).unwrap().clone();
+            assert!(tenant.work.is_none() && tenant.intent.is_some(), "`{name}` can still be continued");
+            assert!(tenant.refusal.unwrap().is_skipped, "the journal says why nothing was done for `{name}`");
         }
         assert_lawful(&fleet.env.state());
     }
@@ -145,7 +147,8 @@ async fn a_stop_during_the_inspection_skips_the_tenant() {
     let outcome = fleet.run(Goal::Swapped).await.remove(0).1;
     fleet.assert_fired();
     assert_eq!(outcome, Outcome::Skipped { reason: "the run was stopped".to_owned() });
-    assert!(fleet.history().tenant("acme").is_none());
+    let acme = fleet.history().tenant("acme").unwrap().clone();
+    assert!(acme.work.is_none() && acme.intent.is_some());
 }
 
 /// Every tenant is reported once at its end, and its steps before that.
@@ -178,6 +181,7 @@ fn describe(event: &Event) -> String {
         Event::RunStarted { tenants, .. } => format!("run of {tenants}"),
         Event::TenantStarted { tenant, steps } => format!("{tenant}: {steps} steps"),
         Event::StepStarted { tenant, step, .. } => format!("{tenant}: {step}…"),
+        Event::ChangesAccepted { tenant, changes } => format!("{tenant}: accepted: {}", changes.join("; ")),
         Event::StepEnded { tenant, step, .. } => format!("{tenant}: {step} done"),
         Event::StepFailed { tenant, step, message, .. } => format!("{tenant}: {step} failed: {message}"),
         Event::TenantEnded { tenant, state, .. } => format!("{tenant}: {state}"),

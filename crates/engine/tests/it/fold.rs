@@ -1,9 +1,11 @@
 //! The state computed from the journal: a record that cannot follow is refused and named, and every valid prefix gives a valid
 //! state.
 
+use std::sync::Arc;
+
 use flowswap_contract::{Error, ErrorKind, Handle, Op};
 use flowswap_engine::{
-    Direction, Draft, Entry, Goal, History, Record, RequestOutcome, Resolution, RunCommand, RunEnd, RunId, TenantState,
+    Actor, Direction, Draft, Entry, Goal, History, Record, RequestOutcome, Resolution, RunCommand, RunId, TenantState,
     Verdict,
 };
 
@@ -19,10 +21,11 @@ struct Shorthand {
 impl Shorthand {
     async fn new() -> Self {
         let plan = TestFleet::new(&["acme"]).await.plan;
+        // As up to format 2, so that a shorthand needs no intent.
         let start = |direction| Entry::TenantStarted {
             direction,
             plan: plan.digest.clone(),
-            tenant: Box::new(plan.tenants[0].clone()),
+            tenant: Some(Arc::new(plan.tenants[0].clone())),
             plugins: plan.plugins.clone(),
         };
         Self { start: [start(Forward), start(Back)] }
@@ -44,8 +47,8 @@ impl Shorthand {
             error,
             evidence: vec![],
         };
-        let ended = |state| Entry::TenantEnded { state, reason: None };
-        let planned = |verdict| Entry::Planned { plan: "p".into(), path: "plan.json".into(), verdict };
+        let ended = |state| Entry::TenantEnded { state, reason: None, interrupted: false };
+        let planned = |verdict| Entry::Planned { plan: "p".into(), path: "plan.json".into(), verdict, by: None };
         match word {
             "f" => return self.start[0].clone(),
             "b" => return self.start[1].clone(),
@@ -58,7 +61,7 @@ impl Shorthand {
                 let all = if word == "keep" { &["provision"][..] } else { &["provision", "swap"] };
                 let stands = all.iter().map(|step| ((*step).to_owned(), Default::default())).collect();
                 let reason = if word == "keep-why" { " " } else { "it works" }.to_owned();
-                return Entry::Abandoned { stands, seen: "the new client".into(), reason, by: "alice".into() };
+                return Entry::Abandoned { stands, seen: "the new client".into(), reason, by: Actor::user("alice") };
             }
             "forget" => return Entry::SecretRemoved { handle: Handle::new("h") },
             "end" => return Entry::RunEnded { interrupted: false },
@@ -99,7 +102,7 @@ impl Shorthand {
                 Default::default()
             };
             let reason = if said.ends_with("-why") { " " } else { "seen in the console" }.to_owned();
-            return Entry::Resolved { step, stands, outputs, reason, by: "alice".into() };
+            return Entry::Resolved { step, stands, outputs, reason, by: Actor::user("alice") };
         }
         match rest.chars().last() {
             Some('+') => Entry::StepEnded { step, direction, outputs: Default::default(), evidence: vec![] },
@@ -119,7 +122,7 @@ impl Shorthand {
 }
 
 fn record_of_run(seq: u64) -> Record {
-    record(seq, None, Entry::RunStarted { command: RunCommand::Apply, version: "0".into(), scope: None })
+    record(seq, None, Entry::RunStarted { command: RunCommand::Apply, version: "0".into(), by: None, scope: None })
 }
 
 fn record(seq: u64, tenant: Option<&str>, entry: Entry) -> Record {
@@ -143,8 +146,8 @@ async fn a_record_that_cannot_follow_is_refused_and_named() {
     check("provision", 1, nobody);
     check("planned provision", 2, nobody);
     check("=swapped", 1, nobody);
-    check("forget", 1, "no work was started");
-    check("provision+", 1, "no work was started");
+    check("forget", 1, nobody);
+    check("provision+", 1, nobody);
     check("f provision+", 2, "step `provision` was not started");
     check("f provision-", 2, "step `provision` was not started");
     check("f provision#h", 2, "step `provision` was not started");
@@ -163,7 +166,7 @@ async fn a_record_that_cannot_follow_is_refused_and_named() {
     check("f provision provision+ b =back", 5, "it is rolled back while step `provision` is in place");
     check("f provision b =back", 4, "it is rolled back while step `provision` is in doubt");
     check("f provision provision+ b <provision <provision+ =back <provision", 8, nobody);
-    check("f provision provision+ b <provision <provision+ =back forget", 8, "no work was started");
+    check("f provision provision+ b <provision <provision+ =back forget", 8, nobody);
     check("f =swapped provision", 3, nobody);
     check("f =swapped =swapped", 3, nobody);
     check("f provision provision!0 provision!0", 4, "request 0 of step `provision` comes after request 0");
@@ -283,35 +286,61 @@ async fn outputs_that_a_person_passed_are_known_when_the_step_starts_again() {
     assert_eq!(said, "alice says that step `provision` is applied: seen in the console");
 }
 
+/// Runs may be mixed, but only one of them works on a tenant.
 #[tokio::test]
-async fn only_one_run_works_at_a_time() {
+async fn only_one_run_works_on_a_tenant_at_a_time() {
     let short = Shorthand::new().await;
     let (first, second) = (RunId::none(), RunId::generate());
-    let check = |words: &str, run: RunId, problem: Option<String>| {
+    let check = |words: &str, run: RunId, next: &str, problem: Option<String>| {
         let mut records = short.records(words);
         let seq = records.len() as u64 + 1;
-        let mut next = record(seq, Some("acme"), short.entry("f"));
+        let mut next = record(seq, Some("acme"), short.entry(next));
         next.draft.run = run;
         records.push(next);
-        let found = History::fold(&records).err();
-        assert_eq!(found.as_ref().map(|error| error.seq), problem.as_ref().map(|_| seq), "{words}");
-        assert_eq!(found.map(|error| error.problem), problem, "{words}");
+        let found = History::fold(&records).err().map(|error| error.problem);
+        assert_eq!(found, problem.map(|problem| format!("tenant `acme`: {problem}")), "{words}");
     };
-    check("f provision", first, None);
-    check("f provision end", first, Some(format!("run {first} has ended")));
-    check("f provision", second, Some(format!("it belongs to run {second}, but run {first} has started since")));
+    check("f provision", first, "provision+", None);
+    // After a crash, the next run takes the tenant up.
+    check("f provision", second, "f", None);
+    let late = format!("it belongs to run {second}, but run {first} has worked on the tenant since");
+    check("f provision", second, "provision+", Some(late));
+    check("f provision =stuck", first, "provision+", Some("no run works on the tenant".to_owned()));
+    // Other runs and other tenants do not matter.
+    let mut records = short.records("f provision");
+    let seq = records.len() as u64;
+    let of = |seq, tenant, run, word| {
+        let mut record = record(seq, Some(tenant), short.entry(word));
+        record.draft.run = run;
+        record
+    };
+    records.extend([of(seq + 1, "beta", second, "f"), of(seq + 2, "acme", first, "provision+")]);
+    records.extend([of(seq + 3, "beta", second, "provision"), of(seq + 4, "acme", first, "=swapped")]);
+    let history = History::fold(&records).unwrap();
+    assert_eq!(history.tenant("acme").unwrap().state, TenantState::Swapped);
+    assert_eq!(history.tenant("beta").unwrap().state, TenantState::Running);
+}
 
-    let error = History::fold(&[record(1, Some("acme"), short.entry("f"))]).unwrap_err();
-    assert_eq!(error.problem, format!("run {first} has not started"));
-    let ended = History::fold(&short.records("f provision end")).unwrap().last_run().unwrap().clone();
-    assert_eq!((ended.command, ended.end), (RunCommand::Apply, Some(RunEnd::Completed)));
-    assert_eq!(History::fold(&short.records("f provision")).unwrap().last_run().unwrap().end, None);
+/// The writers of a tenant follow each other.
+#[tokio::test]
+async fn a_record_of_an_earlier_writer_is_refused() {
+    let short = Shorthand::new().await;
+    let mut records = short.records("f provision provision+");
+    records[1].epoch = 3;
+    records[2].epoch = 3;
+    records[3].epoch = 2;
+    let error = History::fold(&records).unwrap_err();
+    assert_eq!(error.problem, "tenant `acme`: its epoch is 2, but an earlier record has epoch 3");
+    // Another tenant may have a writer of its own.
+    records[3].draft.tenant = Some("beta".to_owned());
+    records[3].draft.entry = short.entry("f");
+    History::fold(&records).unwrap();
 }
 
 #[test]
 fn records_of_runs_name_no_tenant_and_all_others_do() {
-    let started = Entry::RunStarted { command: RunCommand::Apply, version: "0".into(), scope: None };
-    let failed = Entry::TenantEnded { state: TenantState::Failed, reason: None };
+    let started = Entry::RunStarted { command: RunCommand::Apply, version: "0".into(), by: None, scope: None };
+    let failed = Entry::TenantEnded { state: TenantState::Failed, reason: None, interrupted: false };
     for (tenant, entry, problem) in [
         (Some("acme"), started, "a run's record names a tenant"),
         (Some("acme"), Entry::RunEnded { interrupted: false }, "a run's record names a tenant"),

@@ -14,6 +14,7 @@ mod fold;
 mod forward;
 mod journal_failure;
 mod laws;
+mod logbook;
 mod operator;
 mod org;
 mod person;

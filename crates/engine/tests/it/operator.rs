@@ -10,8 +10,8 @@ use std::{
 
 use flowswap_contract::Op;
 use flowswap_engine::{
-    Direction, Entry, FleetLimits, Goal, Operator, OperatorError, OperatorReply, Outcome, Question, RunId, Runner,
-    TenantState as S,
+    Actor, Direction, Entry, FleetLimits, Goal, Operator, OperatorError, OperatorReply, Outcome, Question, Recording,
+    RunId, Runner, TenantState as S,
 };
 use futures::future::BoxFuture;
 use jiff::SignedDuration;
@@ -129,11 +129,14 @@ async fn carry_out(fleet: &mut TestFleet, case: &Case, event: StoryEvent) -> Opt
             }
         }
         StoryEvent::Act => fleet.change_world(case.name, case.act),
-        StoryEvent::Alice => return taken(runner.confirm(case.name, &history, "alice", None).await),
-        StoryEvent::Bob => return taken(runner.confirm(case.name, &history, "bob", Some("seen".into())).await),
-        StoryEvent::Decline => return taken(runner.decline(case.name, &history, "alice", "no time".into()).await),
+        StoryEvent::Alice => return taken(runner.confirm(case.name, None).await),
+        StoryEvent::Bob => {
+            let runner = Runner::new(fleet.env.ports_of("bob"), RunId::generate());
+            return taken(runner.confirm(case.name, Some("seen".into())).await);
+        }
+        StoryEvent::Decline => return taken(runner.decline(case.name, "no time".into()).await),
         StoryEvent::Overdue => {
-            let question = history.work.and_then(|work| work.question);
+            let question = history.work.and_then(|work| work.question.clone());
             let later = question.map_or_else(crate::environment::start_of_time, |question| question.deadline);
             fleet.env.set_clock(later + SignedDuration::from_hours(1));
         }
@@ -240,7 +243,7 @@ async fn the_job_sets_owner_and_deadline_and_declining_needs_a_reason() {
     let given = question.deadline.duration_since(question.since);
     assert!((3590..=3600).contains(&given.as_secs()), "{given:?}");
     let runner = Runner::new(fleet.env.ports(), RunId::generate());
-    let refused = runner.decline("manual", &history, "alice", " ".to_owned()).await;
+    let refused = runner.decline("manual", " ".to_owned()).await;
     assert!(matches!(refused, Err(OperatorError::NoReason)), "{refused:?}");
 }
 
@@ -277,11 +280,7 @@ async fn a_person_rolls_back_what_a_person_may_have_done() {
         if takes {
             let handle = flowswap_engine::Handle::new("watched/provision/client_secret");
             let way = flowswap_engine::HandoverChannel::Terminal;
-            let entry = Entry::SecretHandedOver { handle, by: "alice".to_owned(), way };
-            let ports = fleet.env.ports();
-            let tenant = Some("watched".to_owned());
-            let draft = flowswap_engine::Draft { at: ports.clock.now(), run: RunId::generate(), tenant, entry };
-            ports.journal.append(draft).await.unwrap();
+            fleet.record("watched", Entry::SecretHandedOver { handle, by: Actor::user("alice"), way }).await;
         }
         let (state, reason) = fleet.end(Goal::RolledBack).await;
         assert_eq!(state, expect, "{claims} {takes}: {reason}");
@@ -306,12 +305,10 @@ async fn a_decision_closes_the_question() {
         stands,
         outputs: [("swapped_at".to_owned(), serde_json::json!("2026-01-01T00:00:00Z"))].into(),
         reason: "seen in the console".to_owned(),
-        by: "alice".to_owned(),
     };
     let resolve = async |fleet: &TestFleet, stands| {
-        let history = fleet.history().tenant("watched").unwrap().clone();
         let tenant = crate::test_fleet::tenant(&fleet.env, "watched");
-        Runner::new(fleet.env.ports(), RunId::generate()).resolve(&tenant, &history, decide(stands)).await
+        Runner::new(fleet.env.ports(), RunId::generate()).resolve(&tenant, decide(stands)).await
     };
     assert!(resolve(&fleet, Resolution::Applied).await.is_err(), "nobody has confirmed it");
     carry_out(&mut fleet, &WATCHED, StoryEvent::Alice).await;
@@ -337,7 +334,12 @@ struct ScriptedOperator {
 }
 
 impl Operator for ScriptedOperator {
-    fn await_reply<'a>(&'a self, tenant: &'a str, _: &'a Question) -> BoxFuture<'a, OperatorReply> {
+    fn await_reply<'a>(
+        &'a self,
+        tenant: &'a str,
+        _: &'a Question,
+        _: &'a dyn Recording,
+    ) -> BoxFuture<'a, OperatorReply> {
         Box::pin(async move {
             tokio::time::sleep(Duration::from_secs(7)).await;
             let turn = self.attended.fetch_add(1, Ordering::Relaxed);
@@ -409,7 +411,7 @@ async fn a_person_at_the_terminal_is_guided_to_the_end() {
     let (end, notices, fleet) = run_with_operator(vec![done(), done()], 1).await;
     assert_eq!((end, notices), ((S::Swapped, String::new()), vec![disagreement.to_owned()]));
     let claims = fleet.env.state().records;
-    let claims = claims.iter().filter(|r| matches!(&r.draft.entry, Entry::Confirmed { by, .. } if by == "alice"));
+    let claims = claims.iter().filter(|r| matches!(&r.draft.entry, Entry::Confirmed { by, .. } if by.user == "alice"));
     assert_eq!(claims.count(), 2);
     let (end, ..) = run_with_operator(vec![OperatorReply::Later], 9).await;
     assert_eq!(end, (S::Waiting, "a person must act: reconnect the directory".to_owned()));
@@ -426,7 +428,12 @@ struct OneAtATime {
 }
 
 impl Operator for OneAtATime {
-    fn await_reply<'a>(&'a self, tenant: &'a str, _: &'a Question) -> BoxFuture<'a, OperatorReply> {
+    fn await_reply<'a>(
+        &'a self,
+        tenant: &'a str,
+        _: &'a Question,
+        _: &'a dyn Recording,
+    ) -> BoxFuture<'a, OperatorReply> {
         Box::pin(async move {
             let _turn = self.turn.lock().await;
             *self.busy_with.lock().unwrap() = Some(tenant.to_owned());

@@ -111,7 +111,7 @@ async fn an_unfinished_tenant_blocks_the_other_tenants_of_its_org() {
     let alone = |tenant: &PlannedTenant| ["beta", "delta"].contains(&tenant.name.as_str());
     planned.retain(alone);
     assert_eq!(planned.iter().filter(|tenant| !tenant.steps.is_empty()).count(), 1, "one plan has only one of them");
-    hold_back_shared_orgs(&mut planned, &fleet.history());
+    hold_back_shared_orgs(&mut planned, &fleet.env.ports().logbook.busy_orgs());
     for tenant in planned.iter().filter(|tenant| tenant.findings[0].id == "org-shared") {
         assert_eq!((tenant.verdict, tenant.steps.len()), (Verdict::Blocked, 0));
     }
@@ -122,6 +122,6 @@ async fn an_unfinished_tenant_blocks_the_other_tenants_of_its_org() {
     let mut planned = fleet.planned_again().await.plan.tenants;
     planned.retain(alone);
     let before = planned.clone();
-    hold_back_shared_orgs(&mut planned, &fleet.history());
+    hold_back_shared_orgs(&mut planned, &fleet.env.ports().logbook.busy_orgs());
     assert_eq!(planned, before, "a swapped tenant blocks no other");
 }

@@ -1,5 +1,7 @@
 //! Jobs that must not start: the world changed since the plan, another plan is in progress, the tenant goes the other way.
 
+use std::sync::Arc;
+
 use flowswap_contract::Op;
 use flowswap_engine::{Goal, Job, Outcome, TenantState as S};
 use jiff::SignedDuration;
@@ -27,7 +29,9 @@ async fn check(change: fn(&mut World), expect: &[&str]) {
     let changed =
         |call: &crate::environment::Call| call.tenant == "acme" && call.op != Op::Detect && call.op != Op::Plan;
     assert!(!state.calls.iter().any(changed), "nothing is done with the tenant that changed");
-    assert!(fleet.history().tenant("acme").is_none(), "nothing is recorded of it");
+    let acme = fleet.history().tenant("acme").unwrap().clone();
+    assert!(acme.work.is_none() && acme.intent.is_some(), "a later run may be allowed to do it");
+    assert_eq!(acme.refusal.unwrap().reasons, expect, "the journal says why");
 }
 
 #[tokio::test(start_paused = true)]
@@ -97,7 +101,8 @@ async fn a_changed_configuration_and_an_unreadable_side_are_refused() {
         assert_eq!(run(fleet.jobs(Goal::Swapped)).await, refused(&[line]));
     }
     let mut jobs = fleet.jobs(Goal::Swapped);
-    jobs[0].planned.seen = None;
+    let part = Arc::make_mut(jobs[0].part.as_mut().unwrap());
+    Arc::make_mut(&mut part.tenant).seen = None;
     assert_eq!(run(jobs).await, refused(&["the plan does not record what was seen"]));
     fleet.assert_fired();
 }
@@ -180,12 +185,12 @@ async fn an_expired_plan_starts_nothing_but_continues_started_work() {
     let expired = refused(&["the plan expired at 2026-01-02T00:00:00Z"]);
     let done = Outcome::Ended { state: S::Swapped, reason: None };
     let second = SignedDuration::from_secs(1);
-    // The clock is read when the run starts, and a second later for the first tenant.
+    // The clock is read when the run starts, for the intent, and a second later for the first tenant.
     let fleet = TestFleet::new(&["acme"]).await;
     fleet.env.set_clock(fleet.plan.not_after - second);
     assert_eq!(fleet.run(Goal::Swapped).await.remove(0).1, expired);
-    assert!(fleet.history().tenant("acme").is_none(), "nothing is recorded of it");
-    fleet.env.set_clock(fleet.plan.not_after - second * 2);
+    assert!(fleet.history().tenant("acme").unwrap().work.is_none());
+    fleet.env.set_clock(fleet.plan.not_after - second * 3);
     assert_eq!(fleet.run(Goal::Swapped).await.remove(0).1, done, "to the last moment");
 
     let begun = async |faults: &[(&str, Op, Fault)], state: S| {
@@ -215,8 +220,7 @@ async fn an_expired_plan_starts_nothing_but_continues_started_work() {
     let untouched = [("provision", Op::Apply, Fault::Refuse)];
     let fleet = begun(&untouched, S::Failed).await;
     assert_eq!(fleet.run(Goal::Swapped).await.remove(0).1, expired);
-    let expiry = fleet.plan.not_after;
-    let back = fleet.run_changed(Goal::RolledBack, |job| job.not_after = Some(expiry)).await.remove(0);
+    let back = fleet.run(Goal::RolledBack).await.remove(0).1;
     assert_eq!(back, Outcome::Ended { state: S::RolledBack, reason: None }, "a rollback does not expire");
 }
 
@@ -257,12 +261,15 @@ async fn a_changed_configuration_is_refused_in_every_direction() {
         }
         let label = format!("{before:?} {failed:?} {goal:?}");
         let (views, calls) = (fleet.views(), fleet.env.state().calls.len());
-        let history = fleet.history().tenant("acme").cloned();
+        let history = fleet.history().tenant("acme").cloned().unwrap();
         assert_eq!(fleet.run_changed(goal, change).await, lines, "{label}");
         let gone = |job: &mut Job| job.tenant.spec.config = json!({});
         assert_eq!(fleet.run_changed(goal, gone).await, [is_not(&["provider.domain"])], "{label}");
         assert_eq!((fleet.views(), fleet.env.state().calls.len()), (views, calls), "{label}: nothing is done");
-        assert_eq!(format!("{:?}", fleet.history().tenant("acme").cloned()), format!("{history:?}"), "{label}");
+        let mut now = fleet.history().tenant("acme").cloned().unwrap();
+        assert!(now.refusal.take().is_some(), "{label}");
+        assert_eq!(now.state, history.state, "{label}");
+        assert_eq!(format!("{:?}", now.work), format!("{:?}", history.work), "{label}");
         let done = Outcome::Ended { state, reason: None };
         assert_eq!(fleet.run_changed(goal, accept).await, [done], "{label}");
         assert_lawful(&fleet.env.state());

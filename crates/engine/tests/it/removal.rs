@@ -1,9 +1,9 @@
 //! A client in use is never removed: whatever the journal or a person says, the directory is asked first.
 
+use std::sync::Arc;
+
 use flowswap_contract::{ErrorKind, Op, Phase};
-use flowswap_engine::{
-    Clock, Draft, Entry, Goal, Handle, HandoverChannel, Journal, Outcome, Resolution, RunId, TenantState as S,
-};
+use flowswap_engine::{Actor, Entry, Goal, Handle, HandoverChannel, Outcome, PlanPart, Resolution, TenantState as S};
 
 use crate::{
     fault::Fault as F,
@@ -208,17 +208,18 @@ async fn a_claim_in_the_journal_does_not_allow_a_removal() {
     fleet.reach(Goal::Swapped, S::Swapped).await;
     fleet.inject("swap", Op::Undo, 0, F::Refuse);
     assert_eq!(fleet.end(Goal::RolledBack).await.0, S::Stuck);
-    record(
-        &fleet,
-        Entry::Resolved {
-            step: "swap".to_owned(),
-            stands: Resolution::NotApplied,
-            outputs: Default::default(),
-            reason: "I believe so".to_owned(),
-            by: "alice".to_owned(),
-        },
-    )
-    .await;
+    fleet
+        .record(
+            "acme",
+            Entry::Resolved {
+                step: "swap".to_owned(),
+                stands: Resolution::NotApplied,
+                outputs: Default::default(),
+                reason: "I believe so".to_owned(),
+                by: Actor::user("alice"),
+            },
+        )
+        .await;
     for _ in 0..2 {
         let fleet = fleet.restarted();
         let (state, reason) = fleet.end(Goal::RolledBack).await;
@@ -244,8 +245,8 @@ async fn a_claim_alone_does_not_complete_a_rollback() {
         let step = "provision".to_owned();
         let stands = Resolution::NotApplied;
         let reason = "I believe so".to_owned();
-        let by = "alice".to_owned();
-        record(&fleet, Entry::Resolved { step, stands, outputs: Default::default(), reason, by }).await;
+        let by = Actor::user("alice");
+        fleet.record("acme", Entry::Resolved { step, stands, outputs: Default::default(), reason, by }).await;
         fleet.inject("swap", Op::Observe, fleet.count("swap", Op::Observe), look);
         let (state, reason) = fleet.end(Goal::RolledBack).await;
         assert_eq!(state, end, "{look:?}: {reason}");
@@ -343,31 +344,30 @@ async fn a_half_made_client_is_checked_before_its_removal() {
 /// A plan without a swap gives the client to no directory, and shows nothing of any directory.
 #[tokio::test(start_paused = true)]
 async fn without_a_swap_a_client_is_removed_only_if_nobody_has_its_secret() {
-    let without_swap = |phases: &'static [Phase]| {
-        move |job: &mut flowswap_engine::Job| job.planned.steps.retain(|step| phases.contains(&step.proposal.phase))
+    let without_swap = |fleet: &TestFleet, phases: &'static [Phase]| {
+        let mut part = PlanPart::of(&fleet.plan, &fleet.plan.tenants[0], None);
+        Arc::make_mut(&mut part.tenant).steps.retain(|step| phases.contains(&step.proposal.phase));
+        let part = Arc::new(part);
+        move |job: &mut flowswap_engine::Job| job.part = Some(Arc::clone(&part))
     };
     for (is_given, expect) in [(false, S::RolledBack), (true, S::Stuck)] {
         let fleet = TestFleet::new(&["acme"]).await;
-        fleet.run_changed(Goal::Swapped, without_swap(&[Phase::Provision])).await;
+        fleet.run_changed(Goal::Swapped, without_swap(&fleet, &[Phase::Provision])).await;
         if is_given {
             let handle = Handle::new("acme/provision/client_secret");
-            record(&fleet, Entry::SecretHandedOver { handle, by: "alice".to_owned(), way: HandoverChannel::Terminal })
-                .await;
+            let (by, way) = (Actor::user("alice"), HandoverChannel::Terminal);
+            fleet.record("acme", Entry::SecretHandedOver { handle, by, way }).await;
         }
-        let outcome = fleet.run_changed(Goal::RolledBack, without_swap(&[Phase::Provision])).await.remove(0);
+        let outcome = fleet.run(Goal::RolledBack).await.remove(0).1;
         let Outcome::Ended { state, reason } = outcome else { panic!("{outcome:?}") };
         assert_eq!(state, expect, "{reason:?}");
         assert_eq!(fleet.world("acme").clients.len(), usize::from(is_given));
     }
     let fleet = TestFleet::new(&["acme"]).await;
-    let outcome = fleet.run_changed(Goal::Retired, without_swap(&[Phase::Provision, Phase::Retire])).await.remove(0);
+    let retire = without_swap(&fleet, &[Phase::Provision, Phase::Retire]);
+    let outcome = fleet.run_changed(Goal::Retired, retire).await.remove(0);
     let reason = "step `retire` was not carried out, and nothing was removed: no step of the plan shows whether the \
                   directory works without it";
     assert_eq!(outcome, Outcome::Ended { state: S::Stuck, reason: Some(reason.to_owned()) });
     assert_eq!(fleet.world("acme").legacy, Legacy::Active);
-}
-
-async fn record(fleet: &TestFleet, entry: Entry) {
-    let draft = Draft { at: fleet.env.now(), run: RunId::generate(), tenant: Some("acme".to_owned()), entry };
-    fleet.env.append(draft).await.unwrap();
 }

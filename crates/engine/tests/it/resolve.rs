@@ -15,11 +15,10 @@ use Resolution::{Applied, NotApplied};
 impl TestFleet {
     async fn say(&self, stands: Resolution, outputs: &[(&str, &str)], reason: &str) -> Result<Resolved, String> {
         let outputs: Values = outputs.iter().map(|&(name, value)| (name.to_owned(), json!(value))).collect();
-        let decision = Decision { stands, outputs, reason: reason.to_owned(), by: "alice".to_owned() };
-        let history = self.history().tenant("acme").unwrap().clone();
+        let decision = Decision { stands, outputs, reason: reason.to_owned() };
         let runner = Runner::new(self.env.ports(), RunId::none());
         let tenant = tenant(&self.env, "acme");
-        runner.resolve(&tenant, &history, decision).await.map_err(|error| error.to_string())
+        runner.resolve(&tenant, decision).await.map_err(|error| error.to_string())
     }
 
     /// The answer to a step is lost, and observing cannot tell whether the step was carried out.
@@ -218,14 +217,12 @@ async fn what_the_other_side_does_not_see_contradicts_no_decision() {
     ] {
         let fleet = TestFleet::new(&["watched"]).await;
         assert_eq!(fleet.end(Goal::Swapped).await.0, TenantState::Waiting);
-        let history = fleet.history().tenant("watched").unwrap().clone();
         let runner = Runner::new(fleet.env.ports(), RunId::generate());
-        runner.confirm("watched", &history, "bob", None).await.unwrap();
+        runner.confirm("watched", None).await.unwrap();
         fleet.inject("swap", Op::Observe, fleet.count("swap", Op::Observe), look);
         let outputs = [("swapped_at".to_owned(), json!("2026-01-01T00:00:00Z"))].into();
-        let decision = Decision { stands, outputs, reason: "seen".to_owned(), by: "alice".to_owned() };
-        let history = fleet.history().tenant("watched").unwrap().clone();
-        let resolved = runner.resolve(&tenant(&fleet.env, "watched"), &history, decision).await;
+        let decision = Decision { stands, outputs, reason: "seen".to_owned() };
+        let resolved = runner.resolve(&tenant(&fleet.env, "watched"), decision).await;
         assert_eq!(resolved.is_ok(), is_taken, "{look:?} {stands}: {resolved:?}");
         fleet.assert_fired();
     }

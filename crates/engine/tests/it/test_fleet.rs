@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use flowswap_contract::{Op, Role};
 use flowswap_engine::{
-    Assignment, FleetLimits, Goal, History, Job, JournalError, Outcome, Plan, PluginPin, RunCommand, RunId, Runner,
-    Summary, Tenant, TenantSpec, TenantState, plan_tenant,
+    Assignment, Entry, FleetLimits, Goal, History, Job, JournalError, Outcome, Plan, PlanPart, PluginPin, Recording,
+    RunId, Runner, Summary, Tenant, TenantSpec, TenantState, plan_tenant,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -73,27 +73,19 @@ impl TestFleet {
     }
 
     pub(crate) fn jobs(&self, goal: Goal) -> Vec<Job> {
-        let history = self.history();
-        let job = |planned: &flowswap_engine::PlannedTenant| {
-            let started = history.tenant(&planned.name).cloned();
-            let work = started.as_ref().and_then(|started| started.work.as_ref());
-            Job {
-                tenant: tenant(&self.env, &planned.name),
-                plan: work.filter(|_| goal != Goal::Swapped).map_or(&self.plan.digest, |work| &work.plan).clone(),
-                planned: planned.clone(),
-                plugins: self.plan.plugins.clone(),
-                history: started,
-                goal,
-                not_after: Some(self.plan.not_after).filter(|_| goal == Goal::Swapped),
-                accept_changes: false,
-                assignment: Assignment::default(),
-            }
+        let job = |planned: &flowswap_engine::PlannedTenant| Job {
+            tenant: tenant(&self.env, &planned.name),
+            goal,
+            part: (goal == Goal::Swapped).then(|| Arc::new(PlanPart::of(&self.plan, planned, None))),
+            plugins: self.plan.plugins.clone(),
+            assignment: Assignment::default(),
+            accept_changes: false,
         };
         self.plan.ready().map(job).collect()
     }
 
     pub(crate) async fn run_within(&self, goal: Goal, limits: FleetLimits) -> Result<Summary, JournalError> {
-        Runner::new(self.env.ports(), RunId::generate()).run(command(goal), self.jobs(goal), limits).await
+        Runner::new(self.env.ports(), RunId::generate()).run(goal.command(), self.jobs(goal), limits).await
     }
 
     /// Runs the jobs after a change to them.
@@ -101,7 +93,7 @@ impl TestFleet {
         let mut jobs = self.jobs(goal);
         jobs.iter_mut().for_each(change);
         let runner = Runner::new(self.env.ports(), RunId::generate());
-        let outcomes = runner.run(command(goal), jobs, LIMITS).await.unwrap().outcomes;
+        let outcomes = runner.run(goal.command(), jobs, LIMITS).await.unwrap().outcomes;
         outcomes.into_iter().map(|(_, outcome)| outcome).collect()
     }
 
@@ -122,11 +114,16 @@ impl TestFleet {
         assert_eq!(self.end(goal).await, (state, String::new()));
     }
 
+    /// Records something about a tenant, as a command does between runs.
+    pub(crate) async fn record(&self, tenant: &str, entry: Entry) {
+        let recorder = self.env.ports().logbook.recorder(tenant, RunId::generate()).await.unwrap();
+        recorder.record(entry).await.unwrap();
+    }
+
     /// A person confirms the open run sheet of the only tenant.
     pub(crate) async fn claim(&self, by: &str) {
         let name = &self.plan.tenants[0].name;
-        let history = self.history().tenant(name).unwrap().clone();
-        Runner::new(self.env.ports(), RunId::generate()).confirm(name, &history, by, None).await.unwrap();
+        Runner::new(self.env.ports_of(by), RunId::generate()).confirm(name, None).await.unwrap();
     }
 
     pub(crate) fn inject(&self, step: &str, op: Op, nth: usize, fault: Fault) {
@@ -156,14 +153,6 @@ impl TestFleet {
     pub(crate) fn count(&self, step: &str, op: Op) -> usize {
         let calls = self.env.state().calls;
         calls.iter().filter(|call| call.step.as_deref() == Some(step) && call.op == op).count()
-    }
-}
-
-fn command(goal: Goal) -> RunCommand {
-    match goal {
-        Goal::Swapped => RunCommand::Apply,
-        Goal::Retired | Goal::Purged => RunCommand::Finalize,
-        Goal::RolledBack => RunCommand::Rollback,
     }
 }
 

@@ -21,7 +21,13 @@ fn line(entry: &Entry) -> String {
     match entry {
         Entry::Planned { .. } => "planned".to_owned(),
         Entry::RunStarted { command, .. } => format!("begin {command:?}"),
+        Entry::Intended { goal, part, .. } => {
+            format!("intend {goal:?}{}", if part.is_some() { ", with the plan" } else { "" })
+        }
         Entry::TenantStarted { direction, .. } => format!("start, {direction:?}"),
+        Entry::Refused { goal, reasons } => format!("refuse {goal:?}: {}", reasons.join("; ")),
+        Entry::Skipped { goal, reason } => format!("skip {goal:?}: {reason}"),
+        Entry::GivenUp { goal, by } => format!("{by} gives {goal:?} up"),
         Entry::StepStarted { step, direction } => format!("  {} {step}", arrow(*direction)),
         Entry::RequestIntended { request, method, url, .. } => format!("      #{request} {method} {url}"),
         Entry::RequestEnded { request, outcome, .. } => match outcome {
@@ -48,7 +54,7 @@ fn line(entry: &Entry) -> String {
             format!("  {} {step} failed, effect {:?}: {error}", arrow(*direction), error.effect)
         }
         Entry::Resolved { step, stands, reason, by, .. } => format!("{by} says: {step} is {stands}, {reason}"),
-        Entry::TenantEnded { state, reason } => {
+        Entry::TenantEnded { state, reason, .. } => {
             format!("end: {state}{}", reason.as_ref().map(|reason| format!(", {reason}")).unwrap_or_default())
         }
         Entry::RunEnded { interrupted } => if *interrupted { "end, interrupted" } else { "end" }.to_owned(),

@@ -33,7 +33,7 @@ fn capture(custody: Custody) -> Capture {
 /// Makes one request as part of the step `create`. Also returns whether it may have changed the world.
 pub(crate) async fn perform(world: &World, ask: &HttpAsk) -> (Result<HttpAnswer, Error>, bool) {
     let side = world.side();
-    let scope = scope(&side);
+    let scope = scope(&side, world.recorder());
     let result = scope.request(ask).await;
     assert!(!format!("{result:?}\n{}", world.told()).contains(CANARY), "the canary leaked");
     (result, scope.touched.load(Ordering::Relaxed))
@@ -95,10 +95,9 @@ async fn a_mutation_is_journaled_and_its_secret_stored_before_the_plugin_gets_th
         ]
     );
     assert_eq!(world.custody.lock().unwrap()[&Handle::new(handle)].expose(), "fresh-value");
-    let drafts = world.drafts.lock().unwrap();
-    assert!(drafts.iter().all(|draft| draft.tenant.as_deref() == Some("acme")));
+    let entries = world.entries.lock().unwrap();
     let outcome = RequestOutcome::Answered { status: 201, request_id: Some("req-1".into()) };
-    assert_eq!(drafts[1].entry, Entry::RequestEnded { step: "create".into(), request: 0, outcome });
+    assert_eq!(entries[1], Entry::RequestEnded { step: "create".into(), request: 0, outcome });
 }
 
 #[tokio::test]
@@ -108,7 +107,7 @@ async fn a_session_secret_stays_in_memory() {
         answer(200, &[], json!([])),
     ]);
     let side = world.side();
-    let scope = scope(&side);
+    let scope = scope(&side, world.recorder());
     let capture = Capture { pointer: "/access_token".into(), name: "token".into(), custody: Custody::Session };
     let ask = HttpAsk { capture: vec![capture], ..HttpAsk::new(Intent::Authenticate, "POST", "https://x.test/token") };
     let handle = Handle::new("acme/provider/session/token");
@@ -216,7 +215,7 @@ async fn a_stop_ends_every_wait() {
 async fn a_request_that_the_mode_forbids_is_not_sent() {
     let world = World::with([]);
     let side = world.side();
-    let mut scope = scope(&side);
+    let mut scope = scope(&side, world.recorder());
     scope.mode = Mode::DryRun;
     scope.op = Op::Detect;
     scope.step = None;
@@ -251,7 +250,7 @@ async fn only_secrets_of_the_session_and_of_the_call_may_be_used() {
 async fn requests_name_the_run_and_the_step() {
     let world = World::with((0..3).map(|_| answer(200, &[], json!(null))));
     let side = world.side();
-    let mut scope = scope(&side);
+    let mut scope = scope(&side, world.recorder());
     scope.request(&read()).await.unwrap();
     scope.step = None;
     scope.request(&read()).await.unwrap();
@@ -280,14 +279,14 @@ async fn a_request_without_a_body_has_content_length_zero() {
 async fn mutations_of_a_step_are_numbered_and_their_bodies_hashed_without_secrets() {
     let world = World::with((0..2).map(|_| answer(200, &[], json!(null))));
     let side = world.side();
-    let scope = scope(&side);
+    let scope = scope(&side, world.recorder());
     let body = Body::Json(json!({"secret": {"$secret": "acme/provider/credential"}}));
     let ask = HttpAsk { body: Some(body.clone()), ..mutate() };
     scope.request(&ask).await.unwrap();
     scope.request(&ask).await.unwrap();
-    let drafts = world.drafts.lock().unwrap();
-    let intended: Vec<_> = drafts.iter().filter(|d| matches!(d.entry, Entry::RequestIntended { .. })).collect();
-    for (number, draft) in (0..).zip(intended) {
+    let entries = world.entries.lock().unwrap();
+    let intended: Vec<_> = entries.iter().filter(|entry| matches!(entry, Entry::RequestIntended { .. })).collect();
+    for (number, entry) in (0..).zip(intended) {
         let expect = Entry::RequestIntended {
             step: "create".into(),
             request: number,
@@ -296,7 +295,7 @@ async fn mutations_of_a_step_are_numbered_and_their_bodies_hashed_without_secret
             body_sha256: Some(digest(&body)),
             secrets: vec![],
         };
-        assert_eq!(draft.entry, expect);
+        assert_eq!(*entry, expect);
     }
     assert_eq!(world.requests.lock().unwrap()[0].body(), format!(r#"{{"secret":"{CANARY}"}}"#).as_bytes());
 }
@@ -307,9 +306,9 @@ async fn an_intent_names_the_secrets_that_will_be_stored() {
     let side = world.side();
     let capture = |pointer: &str, custody| Capture { pointer: pointer.into(), name: pointer[1..].into(), custody };
     let captures = vec![capture("/kept", Custody::Durable), capture("/used", Custody::Session)];
-    scope(&side).request(&HttpAsk { capture: captures, ..mutate() }).await.unwrap();
-    let drafts = world.drafts.lock().unwrap();
-    let secrets = drafts.iter().find_map(|draft| match &draft.entry {
+    scope(&side, world.recorder()).request(&HttpAsk { capture: captures, ..mutate() }).await.unwrap();
+    let entries = world.entries.lock().unwrap();
+    let secrets = entries.iter().find_map(|entry| match entry {
         Entry::RequestIntended { secrets, .. } => Some(secrets.clone()),
         _ => None,
     });
@@ -321,7 +320,7 @@ async fn the_plugin_sees_people_as_hashes_under_a_key_that_the_host_made() {
     let page = json!([{"id": "00u1", "profile": {"login": "Ann@acme.test"}}, {"id": "00u2", "profile": {}}]);
     let world = World::with([answer(200, &[], page.clone()), answer(200, &[], page.clone()), answer(403, &[], page)]);
     let side = world.side();
-    let scope = scope(&side);
+    let scope = scope(&side, world.recorder());
     let key = scope.mint("blinding_key").await.unwrap();
     assert_eq!(key, Handle::new("acme/create/blinding_key"));
     let held = world.custody.lock().unwrap()[&key].expose().to_owned();
@@ -349,16 +348,19 @@ async fn a_secret_is_made_only_where_it_can_be_stored() {
     }
     let mint = |name: &str| Ask::Mint { name: name.to_owned() };
     for (mode, step) in [(Mode::DryRun, Some("create")), (Mode::Apply, None)] {
-        let error = refused(Scope { mode, step, ..scope(&side) }, mint("key")).await;
+        let error = refused(Scope { mode, step, ..scope(&side, world.recorder()) }, mint("key")).await;
         let message = "plugin `rogue` asked for a new secret during `apply`, where it cannot be stored";
         assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Refused, message));
     }
-    assert_eq!(refused(scope(&side), mint("../../globex/key")).await.kind, ErrorKind::Protocol);
+    assert_eq!(refused(scope(&side, world.recorder()), mint("../../globex/key")).await.kind, ErrorKind::Protocol);
     world.broken_custody.store(true, Ordering::Relaxed);
-    assert_eq!(refused(scope(&side), mint("key")).await.kind, ErrorKind::Internal);
+    assert_eq!(refused(scope(&side, world.recorder()), mint("key")).await.kind, ErrorKind::Internal);
     assert_eq!(world.diary(), [""; 0], "a secret that is not stored is not recorded");
     // A key of another tenant must not be used for hashing.
     let foreign = Blind { key: Handle::new("globex/earlier/foreign"), pointers: vec![] };
-    let error = scope(&side).request(&HttpAsk { blind: Some(Box::new(foreign)), ..read() }).await.unwrap_err();
+    let error = scope(&side, world.recorder())
+        .request(&HttpAsk { blind: Some(Box::new(foreign)), ..read() })
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Refused);
 }

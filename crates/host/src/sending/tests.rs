@@ -235,7 +235,7 @@ async fn an_outage_of_many_tenants_is_not_waited_for_once_per_tenant() {
     for number in 0..12 {
         let world = World { gate: gate.clone(), ..World::with((0..5).map(|_| Reaction::NotSent)) };
         let side = Side { tenant: format!("t{number}"), ..world.side() };
-        last = scope(&side).request(&HttpAsk { auth: None, ..mutate() }).await.err();
+        last = scope(&side, world.recorder()).request(&HttpAsk { auth: None, ..mutate() }).await.err();
         attempts.push(world.requests.lock().unwrap().len());
         assert_eq!(world.diary().iter().any(|line| line.contains("intended")), number < 8, "{number}");
     }
@@ -252,7 +252,7 @@ async fn an_outage_of_many_tenants_is_not_waited_for_once_per_tenant() {
         let unknown = Reaction::Fails(Sent::NotSent, Cause::UnknownHost);
         let world = World { gate: hosts.clone(), ..World::with([unknown]) };
         let side = Side { tenant: format!("t{number}"), ..world.side() };
-        let error = scope(&side).request(&HttpAsk { auth: None, ..read() }).await.unwrap_err();
+        let error = scope(&side, world.recorder()).request(&HttpAsk { auth: None, ..read() }).await.unwrap_err();
         assert_eq!(error.message, "failed to connect to x.test: this host name does not exist");
     }
 
@@ -270,7 +270,7 @@ async fn a_page_in_place_of_every_answer_is_not_waited_for_once_per_tenant() {
     for number in 0..10 {
         let world = World { gate: gate.clone(), ..World::with((0..5).map(|_| page(503))) };
         let side = Side { tenant: format!("t{number}"), ..world.side() };
-        scope(&side).request(&HttpAsk { auth: None, ..read() }).await.unwrap_err();
+        scope(&side, world.recorder()).request(&HttpAsk { auth: None, ..read() }).await.unwrap_err();
         attempts.push(world.requests.lock().unwrap().len());
     }
     assert_eq!(attempts, [5, 5, 5, 1, 1, 1, 1, 1, 1, 1]);
@@ -294,7 +294,7 @@ async fn only_answers_of_the_server_itself_measure_its_clock() {
 /// milliseconds it was put off.
 async fn remove(world: &World, ask: &HttpAsk) -> (Result<HttpAnswer, Error>, bool, u64) {
     let side = world.side();
-    let scope = Scope { mode: Mode::Remove, ..scope(&side) };
+    let scope = Scope { mode: Mode::Remove, ..scope(&side, world.recorder()) };
     let result = scope.request(ask).await;
     (result, scope.touched.into_inner(), scope.put_off_ms.into_inner())
 }
@@ -345,7 +345,7 @@ async fn requests_before_a_removal_never_wait_and_requests_after_it_may() {
     let world = World::with([limited(), done, limited(), read_back]);
     let side = world.side();
     side.effects.gate.hold("https://x.test", Duration::from_secs(9));
-    let scope = Scope { mode: Mode::Remove, ..scope(&side) };
+    let scope = Scope { mode: Mode::Remove, ..scope(&side, world.recorder()) };
     assert_eq!(scope.request(&read()).await.unwrap().status, 429);
     assert_eq!(scope.put_off_ms.load(Ordering::Relaxed), 7000);
     assert_eq!(scope.request(&mutate()).await.unwrap().status, 204);
@@ -361,7 +361,7 @@ async fn a_dry_run_does_not_repeat_a_5xx_that_many_tenants_get() {
     let attempts = async |world: &World, tenant: &str, mode: Mode| {
         let side = Side { tenant: tenant.to_owned(), ..world.side() };
         let ask = HttpAsk { auth: None, ..read() };
-        Scope { mode, ..scope(&side) }.request(&ask).await.unwrap().attempts
+        Scope { mode, ..scope(&side, world.recorder()) }.request(&ask).await.unwrap().attempts
     };
     let world =
         World::with((0..27).map(|_| broken()).chain([answer(200, &[], json!([]))]).chain((0..5).map(|_| broken())));
@@ -385,7 +385,7 @@ async fn a_dry_run_does_not_repeat_a_5xx_that_many_tenants_get() {
 async fn a_late_removal_is_put_off() {
     let world = World::with([answer(204, &[], json!(null)), answer(204, &[], json!(null))]);
     let side = world.side();
-    let scope = Scope { mode: Mode::Remove, ..scope(&side) };
+    let scope = Scope { mode: Mode::Remove, ..scope(&side, world.recorder()) };
     tokio::time::advance(Duration::from_secs(16)).await;
     let error = scope.request(&mutate()).await.unwrap_err();
     let message = "POST https://x.test/apps was not sent: the work before it took longer than 15 s";

@@ -5,7 +5,7 @@ use flowswap_contract::{
     ProviderInventory, StepParams, StepProposal, TestParams, TestReply,
     sdk::{Host, Plugin, Runtime, unsupported},
 };
-use flowswap_engine::{Mode, RunId};
+use flowswap_engine::{Mode, Recording, RunId};
 use serde_json::json;
 use tokio::net::UnixStream;
 
@@ -161,12 +161,14 @@ async fn with_session<T>(
     }
 }
 
-fn call(op: Op, params: Value) -> BackendCall<'static> {
+fn call(world: &World, op: Op, params: Value) -> BackendCall<'static> {
     let (mode, step) = match op {
         Op::Apply | Op::Undo => (Mode::Apply, Some("create")),
         _ => (Mode::DryRun, None),
     };
-    BackendCall { op, mode, run: RunId::none(), step, params }
+    let recorder: &dyn Recording = world.recorder();
+    let recorder = Some(recorder).filter(|_| mode != Mode::DryRun);
+    BackendCall { op, mode, run: RunId::none(), step, params, recorder }
 }
 
 fn step(script: Value) -> Value {
@@ -178,7 +180,7 @@ fn step(script: Value) -> Value {
 
 async fn apply(world: &World, script: Value) -> Result<Value, Error> {
     let result = with_session(world, config(json!({})), async |session| {
-        session.unwrap().call(call(Op::Apply, step(script))).await
+        session.unwrap().call(call(world, Op::Apply, step(script))).await
     })
     .await;
     assert!(!format!("{result:?}\n{}", world.told()).contains(CANARY), "the canary leaked");
@@ -187,7 +189,7 @@ async fn apply(world: &World, script: Value) -> Result<Value, Error> {
 
 async fn detect(world: &World, script: Value) -> Result<Value, Error> {
     let config = config(json!({ "script": script }));
-    with_session(world, config, async |session| session.unwrap().call(call(Op::Detect, Value::Null)).await).await
+    with_session(world, config, async |session| session.unwrap().call(call(world, Op::Detect, Value::Null)).await).await
 }
 
 fn get() -> Value {
@@ -221,7 +223,7 @@ async fn a_session_knows_how_far_the_clocks_of_its_origins_are_ahead() {
         let skews = with_session(&world, config, async |session| {
             let session = session.unwrap();
             assert_eq!(session.skews(), [].into(), "nothing is known before the first answer");
-            session.call(call(Op::Detect, Value::Null)).await.unwrap();
+            session.call(call(&world, Op::Detect, Value::Null)).await.unwrap();
             session.skews()
         });
         let skews = skews.await;
@@ -281,9 +283,9 @@ async fn a_panic_fails_only_its_own_call() {
     let world = World::with([answer(200, &[], json!(1))]);
     with_session(&world, config(json!({})), async |session| {
         let session = session.unwrap();
-        let error = session.call(call(Op::Apply, step(json!(["panic"])))).await.unwrap_err();
+        let error = session.call(call(&world, Op::Apply, step(json!(["panic"])))).await.unwrap_err();
         assert_eq!((error.kind, error.effect), (ErrorKind::Crashed, Effect::Unknown));
-        session.call(call(Op::Apply, step(json!([{"http": get()}])))).await.unwrap();
+        session.call(call(&world, Op::Apply, step(json!([{"http": get()}])))).await.unwrap();
     })
     .await;
 }
@@ -294,7 +296,7 @@ async fn many_calls_run_at_once() {
     let began = tokio::time::Instant::now();
     with_session(&world, config(json!({})), async |session| {
         let session = session.unwrap();
-        let calls = (0..100).map(|_| session.call(call(Op::Apply, step(json!([{"sleep": 30_000}])))));
+        let calls = (0..100).map(|_| session.call(call(&world, Op::Apply, step(json!([{"sleep": 30_000}])))));
         for result in futures::future::join_all(calls).await {
             result.unwrap();
         }
@@ -312,10 +314,10 @@ async fn a_stop_ends_waiting_and_prevents_new_calls() {
             tokio::time::sleep(Duration::from_secs(1)).await;
             world.stop.stop();
         };
-        let sleeping = session.call(call(Op::Apply, step(json!([{"sleep": 30_000}]))));
+        let sleeping = session.call(call(&world, Op::Apply, step(json!([{"sleep": 30_000}]))));
         let (result, ()) = tokio::join!(sleeping, stop);
         assert_eq!(result.unwrap_err().kind, ErrorKind::Interrupted);
-        let error = session.call(call(Op::Detect, Value::Null)).await.unwrap_err();
+        let error = session.call(call(&world, Op::Detect, Value::Null)).await.unwrap_err();
         assert_eq!((error.kind, error.effect), (ErrorKind::Interrupted, Effect::None));
     })
     .await;
@@ -327,7 +329,7 @@ async fn after_a_stop_a_step_still_makes_its_requests_and_a_dry_run_makes_none()
     let world = World::with([answer(200, &[], json!(1)), answer(200, &[], json!(2))]);
     world.stop.stop();
     let side = world.side();
-    let mut scope = crate::testing::scope(&side);
+    let mut scope = crate::testing::scope(&side, world.recorder());
     let ask = |value: Value| Ask::Http(serde_json::from_value(value).unwrap());
     scope.perform(&ask(json!({"intent": "mutate", "method": "POST", "url": "https://x.test/y"}))).await.unwrap();
     scope.mode = Mode::DryRun;
@@ -339,7 +341,7 @@ async fn after_a_stop_a_step_still_makes_its_requests_and_a_dry_run_makes_none()
 async fn every_ask_during_plan_is_refused() {
     let world = World::default();
     let side = world.side();
-    let mut scope = crate::testing::scope(&side);
+    let mut scope = crate::testing::scope(&side, world.recorder());
     scope.op = Op::Plan;
     for ask in [Ask::Sleep { ms: 1 }, Ask::Http(serde_json::from_value(get()).unwrap())] {
         assert_eq!(scope.perform(&ask).await.unwrap_err().kind, ErrorKind::Refused);
@@ -378,14 +380,16 @@ async fn a_plugin_that_does_not_continue_a_call_is_stopped() {
     };
     let (session, ()) = tokio::join!(opening, answer);
     let session = session.unwrap();
-    let (apply, detect) =
-        tokio::join!(session.call(call(Op::Apply, step(json!([])))), session.call(call(Op::Detect, Value::Null)));
+    let (apply, detect) = tokio::join!(
+        session.call(call(&world, Op::Apply, step(json!([])))),
+        session.call(call(&world, Op::Detect, Value::Null))
+    );
     let (apply, detect) = (apply.unwrap_err(), detect.unwrap_err());
     assert_eq!((apply.kind, apply.effect), (ErrorKind::TimedOut, Effect::Unknown));
     assert_eq!((detect.kind, detect.effect), (ErrorKind::TimedOut, Effect::None));
     assert!(apply.message.starts_with("the plugin `puppet` did not continue `"), "{apply}");
     assert_eq!(apply.message, detect.message);
-    let later = session.call(call(Op::Apply, step(json!([])))).await.unwrap_err();
+    let later = session.call(call(&world, Op::Apply, step(json!([])))).await.unwrap_err();
     assert_eq!((later.kind, later.effect), (ErrorKind::TimedOut, Effect::None));
 }
 
@@ -414,7 +418,7 @@ async fn a_dropped_call_leaves_the_session_usable() {
     with_session(&world, config(json!({"script": [{"http": get()}]})), async |session| {
         let session = session.unwrap();
         {
-            let first = session.call(call(Op::Detect, Value::Null));
+            let first = session.call(call(&world, Op::Detect, Value::Null));
             tokio::pin!(first);
             // Polls the call until its request is in flight.
             while world.diary().is_empty() {
@@ -425,7 +429,7 @@ async fn a_dropped_call_leaves_the_session_usable() {
                 }
             }
         }
-        session.call(call(Op::Detect, Value::Null)).await.unwrap();
+        session.call(call(&world, Op::Detect, Value::Null)).await.unwrap();
     })
     .await;
 }

@@ -3,15 +3,16 @@
 use std::fmt;
 
 use base16ct::lower::encode_string as hex;
+use flowswap_engine::Position;
 use sha2::{Digest, Sha256};
 
 /// The hash of a record.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Hash([u8; 32]);
 
 impl Hash {
     /// The bytes that the table stores.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
@@ -45,6 +46,11 @@ pub(crate) struct Head {
 impl Head {
     /// The head of an empty chain.
     pub(crate) const START: Self = Self { seq: 0, epoch: 0, hash: Hash([0; 32]) };
+
+    /// The place of the head, as the engine knows it.
+    pub(crate) fn position(self) -> Position {
+        Position { seq: self.seq, hash: self.hash.0 }
+    }
 
     /// The head after one more record. The hash is SHA-256 over the previous hash, the record number as 8 bytes in
     /// big-endian order, and the body, which contains the epoch.

@@ -1,8 +1,9 @@
-//! How a row stores a record: the canonical JSON of its draft and epoch, and five columns copied from it so that people
-//! can query the journal.
+//! How a row stores a record: the JSON of its draft and epoch, and five columns copied from it so that people can query the
+//! journal.
 
-use flowswap_engine::{Draft, JournalError};
-use serde_json::{Map, Value};
+use flowswap_engine::{Draft, Entry, JournalError, RunId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// A draft and the epoch of its writer, ready to be written.
 #[derive(Debug, Clone)]
@@ -16,34 +17,57 @@ pub(crate) struct Encoded {
 /// trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Columns {
-    pub at: Option<String>,
-    pub run: Option<String>,
+    pub at: String,
+    pub run: String,
     pub tenant: Option<String>,
-    pub kind: Option<String>,
+    pub kind: String,
     /// 0 if the body has no epoch; bodies have one since format 2.
     pub epoch: u64,
 }
 
+/// The body.
+#[derive(Serialize)]
+struct Body<'a> {
+    at: Timestamp,
+    entry: &'a Entry,
+    epoch: u64,
+    run: RunId,
+    tenant: Option<&'a str>,
+}
+
+/// The body of any format.
+#[derive(Deserialize)]
+struct Written {
+    at: Timestamp,
+    entry: Entry,
+    #[serde(default)]
+    epoch: u64,
+    run: RunId,
+    tenant: Option<String>,
+}
+
 impl Encoded {
     pub(crate) fn of(draft: &Draft, epoch: u64) -> Result<Self, JournalError> {
-        let encode = || {
-            let mut value = serde_json::to_value(draft)?;
-            value["epoch"] = epoch.into();
-            let value = sort(value);
-            Ok(Self { columns: Columns::of(&value), body: serde_json::to_string(&value)? })
-        };
-        encode().map_err(|error: serde_json::Error| JournalError::Storage {
+        let Draft { at, run, tenant, entry } = draft;
+        let body = Body { at: *at, entry, epoch, run: *run, tenant: tenant.as_deref() };
+        let body = serde_json::to_string(&body).map_err(|error| JournalError::Storage {
             doing: "encode a record of the journal",
             source: Box::new(error),
-        })
+        })?;
+        Ok(Self { columns: Columns::of(draft, epoch), body })
     }
 }
 
+/// Decodes a body into its draft and epoch.
+pub(crate) fn decode(body: &str) -> serde_json::Result<(Draft, u64)> {
+    let Written { at, entry, epoch, run, tenant } = serde_json::from_str(body)?;
+    Ok((Draft { at, run, tenant, entry }, epoch))
+}
+
 impl Columns {
-    pub(crate) fn of(body: &Value) -> Self {
-        let text = |path: &str| body.pointer(path).and_then(Value::as_str).map(str::to_owned);
-        let epoch = body.get("epoch").and_then(Value::as_u64).unwrap_or(0);
-        Self { at: text("/at"), run: text("/run"), tenant: text("/tenant"), kind: text("/entry/type"), epoch }
+    pub(crate) fn of(draft: &Draft, epoch: u64) -> Self {
+        let Draft { at, run, tenant, entry } = draft;
+        Self { at: at.to_string(), run: run.to_string(), tenant: tenant.clone(), kind: entry.kind().to_owned(), epoch }
     }
 
     /// The name of the first column that differs.
@@ -57,19 +81,5 @@ impl Columns {
         ]
         .into_iter()
         .find_map(|(name, differs)| differs.then_some(name))
-    }
-}
-
-/// Sorts the members of every object. `serde_json` sorts them too, unless any crate in the build enables insertion
-/// order; the same draft must have the same hash in every build.
-fn sort(value: Value) -> Value {
-    match value {
-        Value::Array(items) => items.into_iter().map(sort).collect(),
-        Value::Object(members) => {
-            let mut members: Vec<_> = members.into_iter().map(|(key, value)| (key, sort(value))).collect();
-            members.sort_by(|a, b| a.0.cmp(&b.0));
-            Value::Object(members.into_iter().collect::<Map<_, _>>())
-        }
-        scalar => scalar,
     }
 }

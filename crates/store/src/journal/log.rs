@@ -1,13 +1,12 @@
 //! The journal's file and the end of its chain. Takes the lease, appends whole batches, and releases the lease.
 
 use std::fs;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use flowswap_engine::{JournalError, Record, WriterReplaced};
+use flowswap_engine::{JournalError, Position, WriterReplaced};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::chain::Head;
@@ -15,7 +14,7 @@ use super::encoding::Encoded;
 use super::lease::{Lease, Takeover};
 use super::lock::WriterLock;
 use super::refusal::Refusal;
-use super::scan::{read_end, scan};
+use super::scan::{PAGE, Page, Scope, find, read_end, read_page, scan};
 use super::schema::{self, OPEN_JOURNAL};
 use crate::durable;
 
@@ -106,29 +105,33 @@ impl Log {
         Ok((log, takeover))
     }
 
-    /// Writes the batch in one transaction and returns the numbers of its records. Either all of them are durable, or
-    /// no record is.
-    pub(crate) fn append(&mut self, batch: &[Encoded]) -> Result<Range<u64>, Refusal> {
+    /// Writes all appends in one transaction and returns the head after each. Either all their records are durable, or no
+    /// record is.
+    pub(crate) fn append(&mut self, appends: &[Vec<Encoded>]) -> Result<Vec<Head>, Refusal> {
         if let Some(refusal) = &self.refusal {
             return Err(refusal.clone());
         }
-        let first = self.head.seq + 1;
-        self.head = write(&mut self.connection, self.epoch, self.head, batch)
+        let heads = write(&mut self.connection, self.epoch, self.head, appends)
             .inspect_err(|refusal| self.refusal = refusal.for_later_appends())?;
-        self.counters.count(batch.len());
-        Ok(first..self.head.seq + 1)
+        let head = heads.last().copied().unwrap_or(self.head);
+        self.counters.count(head.seq - self.head.seq);
+        self.head = head;
+        Ok(heads)
     }
 
-    /// Reads and checks all records.
-    pub(crate) fn load(&self) -> Result<Vec<Record>, JournalError> {
-        let mut records = Vec::new();
-        scan(&self.connection, |record| records.push(record))?;
-        Ok(records)
+    /// Reads and checks a page of records.
+    pub(crate) fn read_page(&self, scope: &Scope, after: Head) -> Result<Page, JournalError> {
+        read_page(&self.connection, scope, after, PAGE)
+    }
+
+    /// The head at a position.
+    pub(crate) fn find(&self, position: &Position) -> Result<Head, JournalError> {
+        find(&self.connection, position)
     }
 
     /// Checks all records, and the triggers that protect them from changes.
     pub(crate) fn check(&self) -> Result<Summary, JournalError> {
-        let head = scan(&self.connection, |_| {})?;
+        let head = scan(&self.connection, Head::START, |_| {})?;
         schema::check_tables(&self.connection)?;
         Ok(Summary { records: head.seq, head: head.hash.to_string() })
     }
@@ -164,8 +167,8 @@ impl Drop for Log {
 }
 
 impl Counters {
-    fn count(&self, records: usize) {
-        self.records.fetch_add(records as u64, Ordering::Relaxed);
+    fn count(&self, records: u64) {
+        self.records.fetch_add(records, Ordering::Relaxed);
         self.commits.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -174,27 +177,36 @@ impl Counters {
     }
 }
 
-fn write(connection: &mut Connection, epoch: u64, mut head: Head, batch: &[Encoded]) -> Result<Head, Refusal> {
+fn write(
+    connection: &mut Connection,
+    epoch: u64,
+    mut head: Head,
+    appends: &[Vec<Encoded>],
+) -> Result<Vec<Head>, Refusal> {
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(|error| Refusal::NotStarted(error.into()))?;
-    for Encoded { columns, body } in batch {
-        head = head.extend(columns.epoch, body.as_bytes());
-        let row = (
-            head.seq.cast_signed(),
-            &columns.at,
-            &columns.run,
-            &columns.tenant,
-            &columns.kind,
-            body,
-            head.hash.as_bytes(),
-            columns.epoch.cast_signed(),
-        );
-        let inserted = transaction.prepare_cached(INSERT).and_then(|mut insert| insert.execute(row));
-        inserted.map_err(|error| explain(&transaction, epoch, error))?;
+    let mut heads = Vec::new();
+    for append in appends {
+        for Encoded { columns, body } in append {
+            head = head.extend(columns.epoch, body.as_bytes());
+            let row = (
+                head.seq.cast_signed(),
+                &columns.at,
+                &columns.run,
+                &columns.tenant,
+                &columns.kind,
+                body,
+                head.hash.bytes().as_slice(),
+                columns.epoch.cast_signed(),
+            );
+            let inserted = transaction.prepare_cached(INSERT).and_then(|mut insert| insert.execute(row));
+            inserted.map_err(|error| explain(&transaction, epoch, error))?;
+        }
+        heads.push(head);
     }
     transaction.commit().map_err(|error| Refusal::InDoubt(error.into()))?;
-    Ok(head)
+    Ok(heads)
 }
 
 /// Explains a failed insert. The triggers refuse a record whose epoch is not the lease's, and the same transaction can

@@ -12,19 +12,23 @@ mod log;
 mod refusal;
 mod scan;
 mod schema;
+mod snapshot;
 mod writer;
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use flowswap_engine::{Draft, Journal, JournalError, Record};
+use flowswap_engine::{Draft, Journal, JournalError, Position, Records, Visitor};
 use futures::future::BoxFuture;
 
+use chain::Head;
 use encoding::Encoded;
 pub use lease::{Holder, Takeover};
 use log::Log;
 pub use log::{Statistics, Summary};
+use scan::{Page, Scope};
 pub use schema::FORMAT;
+pub use snapshot::{read_snapshot, snapshot_path, write_snapshot};
 use writer::Writer;
 
 /// The journal in an SQLite file.
@@ -45,8 +49,7 @@ impl SqliteJournal {
     /// Opens the journal for its only writer. Creates it if it is missing. Appends of many tasks share syncs.
     ///
     /// This writer gets the next epoch, and the previous writer can no longer write. Dropping the journal releases it.
-    /// Opening checks only the end of the chain. [`Journal::load`] checks all of it, so load before doing anything
-    /// else.
+    /// Opening checks only the end of the chain. [`Journal::load`] checks what it reads.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let (log, takeover) = Log::open(path)?;
         let epoch = log.epoch();
@@ -91,27 +94,54 @@ impl SqliteJournal {
         }
     }
 
-    async fn read<T: Send + 'static>(&self, read: fn(&Log) -> Result<T, JournalError>) -> Result<T, JournalError> {
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Log) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
         match &self.access {
             Access::Thread(writer) => writer.read(read).await,
             Access::Inline(log) => read(&lock(log)),
         }
     }
+
+    async fn visit(&self, records: Records<'_>, visit: Visitor<'_>) -> Result<Position, JournalError> {
+        let (scope, mut head) = match records {
+            Records::All => (Scope::Chain, Head::START),
+            Records::OfTenant(name) => (Scope::Tenant(name.to_owned()), Head::START),
+            Records::After(position) => {
+                let position = *position;
+                (Scope::Chain, self.read(move |log| log.find(&position)).await?)
+            }
+        };
+        loop {
+            let page = self.read({
+                let scope = scope.clone();
+                move |log| log.read_page(&scope, head)
+            });
+            let Page { records, head: next, is_last } = page.await?;
+            head = next;
+            records.into_iter().try_for_each(&mut *visit)?;
+            if is_last {
+                return Ok(head.position());
+            }
+        }
+    }
 }
 
 impl Journal for SqliteJournal {
-    fn append(&self, draft: Draft) -> BoxFuture<'_, Result<u64, JournalError>> {
+    fn append(&self, drafts: Vec<Draft>) -> BoxFuture<'_, Result<Position, JournalError>> {
         Box::pin(async move {
-            let encoded = Encoded::of(&draft, self.epoch)?;
-            match &self.access {
-                Access::Thread(writer) => writer.append(encoded).await,
-                Access::Inline(log) => Ok(lock(log).append(&[encoded]).map(|range| range.start)?),
-            }
+            let encoded = drafts.iter().map(|draft| Encoded::of(draft, self.epoch)).collect::<Result<Vec<_>, _>>()?;
+            let head = match &self.access {
+                Access::Thread(writer) => writer.append(encoded).await?,
+                Access::Inline(log) => lock(log).append(&[encoded])?.into_iter().next_back().unwrap_or(Head::START),
+            };
+            Ok(head.position())
         })
     }
 
-    fn load(&self) -> BoxFuture<'_, Result<Vec<Record>, JournalError>> {
-        Box::pin(self.read(Log::load))
+    fn load<'a>(&'a self, records: Records<'a>, visit: Visitor<'a>) -> BoxFuture<'a, Result<Position, JournalError>> {
+        Box::pin(self.visit(records, visit))
     }
 }
 

@@ -1,72 +1,163 @@
 //! Reads records back and checks each one: it must follow from the record before it, in every format.
+//!
+//! Records are read in pages, so that a reader needs little memory and a writer can write between two pages.
 
-use flowswap_engine::{JournalError, Record};
+use flowswap_engine::{JournalError, Position, Record};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row};
-use serde_json::Value;
 
 use super::chain::{Hash, Head};
-use super::encoding::Columns;
+use super::encoding::{self, Columns};
 use super::schema;
 
-/// The queries that read a journal; they depend on its format.
-struct Queries {
-    records: &'static str,
-    /// Returns the highest epoch that any writer ever got.
-    granted: &'static str,
+/// How many records a page has.
+pub(crate) const PAGE: usize = 512;
+
+/// Which records to read.
+#[derive(Debug, Clone)]
+pub(crate) enum Scope {
+    /// All of them. Each is checked against the one before it, and the last against the highest number that was ever used.
+    Chain,
+    /// Those of one tenant. Each is checked against the record before it, which belongs to anybody.
+    Tenant(String),
 }
 
-const FORMAT_1: Queries = Queries {
-    records: "SELECT seq, at, run, tenant, type, body, hash, 0 FROM record WHERE seq > ?1 ORDER BY seq",
-    granted: "SELECT 0",
-};
-const FORMAT_2: Queries = Queries {
-    records: "SELECT seq, at, run, tenant, type, body, hash, epoch FROM record WHERE seq > ?1 ORDER BY seq",
-    granted: "SELECT ifnull(max(epoch), 0) FROM lease",
-};
-
-/// Checks all records and passes each to `visit`. Returns the head after the last one.
-pub(crate) fn scan(connection: &Connection, visit: impl FnMut(Record)) -> Result<Head, JournalError> {
-    // In one transaction, so that a writer cannot change the journal during the scan.
-    let snapshot = connection.unchecked_transaction().map_err(read_error)?;
-    scan_after(&snapshot, Head::START, visit)
+/// Some records, and where to go on.
+pub(crate) struct Page {
+    pub records: Vec<Record>,
+    /// The last record.
+    pub head: Head,
+    /// There are no records after these.
+    pub is_last: bool,
 }
 
-/// The end of the chain and the last record, which is checked against the record before it. Reads within the
-/// connection's current transaction.
-pub(crate) fn read_end(connection: &Connection) -> Result<(Head, Option<Record>), JournalError> {
-    let before_last = "SELECT seq, epoch, hash FROM record WHERE seq = (SELECT max(seq) - 1 FROM record)";
-    let head = connection
-        .query_row(before_last, [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get::<_, Vec<u8>>(2)?)));
-    let start = match head.optional().map_err(|error| unreadable(1, error))? {
-        None => Head::START,
-        Some((seq, epoch, hash)) => {
-            let seq = i64::cast_unsigned(seq);
-            let hash = Hash::from_bytes(&hash).ok_or_else(|| damaged(seq, "its hash is malformed"))?;
-            Head { seq, epoch: epoch.cast_unsigned(), hash }
+/// Reads and checks up to `limit` records after a head.
+pub(crate) fn read_page(
+    connection: &Connection,
+    scope: &Scope,
+    after: Head,
+    limit: usize,
+) -> Result<Page, JournalError> {
+    let fail = |error| unreadable(after.seq + 1, error);
+    // In one transaction, so that a writer cannot change the journal meanwhile. The opening of a writer has one already.
+    let is_outermost = connection.is_autocommit();
+    let own = is_outermost.then(|| connection.unchecked_transaction()).transpose().map_err(read_error)?;
+    let snapshot = own.as_deref().unwrap_or(connection);
+    let has_epochs = schema::read_format(snapshot)? > 1;
+    let granted = if has_epochs { "SELECT ifnull(max(epoch), 0) FROM lease" } else { "SELECT 0" };
+    let granted: i64 = snapshot.query_row(granted, [], |row| row.get(0)).map_err(fail)?;
+    let mut statement = snapshot.prepare_cached(query(scope, has_epochs)).map_err(fail)?;
+    let tenant = match scope {
+        Scope::Chain => None,
+        Scope::Tenant(name) => Some(name),
+    };
+    let limit_of_rows = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query((after.seq.cast_signed(), limit_of_rows, tenant)).map_err(fail)?;
+    let (mut head, mut records) = (after, Vec::new());
+    while let Some(row) = rows.next().map_err(|error| unreadable(head.seq + 1, error))? {
+        let before = match scope {
+            Scope::Chain => head,
+            Scope::Tenant(_) => head_before(row)?,
+        };
+        let (next, record) = check_row(before, granted.cast_unsigned(), row)?;
+        head = next;
+        records.push(record);
+    }
+    let is_last = records.len() < limit;
+    if is_last && matches!(scope, Scope::Chain) {
+        expect_complete(snapshot, head)?;
+    }
+    Ok(Page { records, head, is_last })
+}
+
+/// Checks all records, and passes each to `visit`. Returns the head after the last one.
+pub(crate) fn scan(connection: &Connection, after: Head, mut visit: impl FnMut(Record)) -> Result<Head, JournalError> {
+    let mut head = after;
+    loop {
+        let page = read_page(connection, &Scope::Chain, head, PAGE)?;
+        page.records.into_iter().for_each(&mut visit);
+        head = page.head;
+        if page.is_last {
+            return Ok(head);
         }
+    }
+}
+
+/// The end of the chain and the last record, which is checked against the record before it.
+pub(crate) fn read_end(connection: &Connection) -> Result<(Head, Option<Record>), JournalError> {
+    let last: Option<i64> =
+        connection.query_row("SELECT max(seq) FROM record", [], |row| row.get(0)).map_err(|e| unreadable(1, e))?;
+    let start = match last.map(i64::cast_unsigned) {
+        None | Some(0 | 1) => Head::START,
+        Some(last) => head_at(connection, last - 1)?.unwrap_or(Head::START),
     };
     let mut last = None;
-    let head = scan_after(connection, start, |record| last = Some(record))?;
+    let head = scan(connection, start, |record| last = Some(record))?;
     Ok((head, last))
 }
 
-fn scan_after(connection: &Connection, start: Head, mut visit: impl FnMut(Record)) -> Result<Head, JournalError> {
-    let queries = if schema::read_format(connection)? == 1 { FORMAT_1 } else { FORMAT_2 };
-    let mut head = start;
-    let query = |sql, seq| connection.query_row(sql, [], |row| row.get(0)).map_err(|error| unreadable(seq, error));
-    let granted = query(queries.granted, head.seq + 1).map(i64::cast_unsigned)?;
-    let mut statement = connection.prepare(queries.records).map_err(|error| unreadable(head.seq + 1, error))?;
-    let mut rows = statement.query([start.seq.cast_signed()]).map_err(|error| unreadable(head.seq + 1, error))?;
-    while let Some(row) = rows.next().map_err(|error| unreadable(head.seq + 1, error))? {
-        let (next, record) = check_row(head, granted, row)?;
-        head = next;
-        visit(record);
+/// The head at a position, if the journal has it.
+pub(crate) fn find(connection: &Connection, position: &Position) -> Result<Head, JournalError> {
+    let head = match position.seq {
+        0 => Some(Head::START),
+        seq => head_at(connection, seq)?,
+    };
+    head.filter(|head| *head.hash.bytes() == position.hash).ok_or(JournalError::UnknownPosition(position.seq))
+}
+
+fn head_at(connection: &Connection, seq: u64) -> Result<Option<Head>, JournalError> {
+    let epoch = if schema::read_format(connection)? > 1 { "epoch" } else { "0" };
+    let sql = format!("SELECT {epoch}, hash FROM record WHERE seq = ?1");
+    let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?));
+    let found = connection.query_row(&sql, [seq.cast_signed()], read).optional();
+    let Some((epoch, hash)) = found.map_err(|error| unreadable(seq, error))? else { return Ok(None) };
+    let hash = Hash::from_bytes(&hash).ok_or_else(|| damaged(seq, "its hash is malformed"))?;
+    Ok(Some(Head { seq, epoch: epoch.cast_unsigned(), hash }))
+}
+
+fn query(scope: &Scope, has_epochs: bool) -> &'static str {
+    match (scope, has_epochs) {
+        (Scope::Chain, true) => {
+            "SELECT seq, at, run, tenant, type, body, hash, epoch FROM record
+             WHERE seq > ?1 AND ?3 IS NULL ORDER BY seq LIMIT ?2"
+        }
+        (Scope::Chain, false) => {
+            "SELECT seq, at, run, tenant, type, body, hash, 0 FROM record
+             WHERE seq > ?1 AND ?3 IS NULL ORDER BY seq LIMIT ?2"
+        }
+        (Scope::Tenant(_), true) => {
+            "SELECT of.seq, of.at, of.run, of.tenant, of.type, of.body, of.hash, of.epoch, before.hash, before.epoch
+             FROM record AS of LEFT JOIN record AS before ON before.seq = of.seq - 1
+             WHERE of.tenant = ?3 AND of.seq > ?1 ORDER BY of.seq LIMIT ?2"
+        }
+        (Scope::Tenant(_), false) => {
+            "SELECT of.seq, of.at, of.run, of.tenant, of.type, of.body, of.hash, 0, before.hash, 0
+             FROM record AS of LEFT JOIN record AS before ON before.seq = of.seq - 1
+             WHERE of.tenant = ?3 AND of.seq > ?1 ORDER BY of.seq LIMIT ?2"
+        }
     }
-    let reached = query("SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'record'", head.seq + 1)?;
-    if i64::cast_unsigned(reached) > head.seq {
+}
+
+/// The head before a tenant's row, from the record before it.
+fn head_before(row: &Row<'_>) -> Result<Head, JournalError> {
+    let seq = row.get(0).map(i64::cast_unsigned).map_err(|error| unreadable(1, error))?;
+    if seq <= 1 {
+        return Ok(Head::START);
+    }
+    let hash = row.get_ref(8).ok().and_then(|value| value.as_bytes().ok()).and_then(Hash::from_bytes);
+    let hash = hash.ok_or_else(|| damaged(seq - 1, "it is missing, or its hash is malformed"))?;
+    let epoch = row.get(9).map(i64::cast_unsigned).map_err(|error| unreadable(seq, error))?;
+    Ok(Head { seq: seq - 1, epoch, hash })
+}
+
+/// SQLite remembers the highest number that a record ever had.
+fn expect_complete(connection: &Connection, head: Head) -> Result<(), JournalError> {
+    let reached = "SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'record'";
+    let reached: i64 =
+        connection.query_row(reached, [], |row| row.get(0)).map_err(|error| unreadable(head.seq + 1, error))?;
+    if reached.cast_unsigned() > head.seq {
         return Err(damaged(head.seq + 1, format!("it is missing, and so is every record up to {reached}")));
     }
-    Ok(head)
+    Ok(())
 }
 
 /// Checks a row against the head before it and the highest epoch that was granted.
@@ -84,10 +175,16 @@ fn check_row(head: Head, granted: u64, row: &Row<'_>) -> Result<(Head, Record), 
     if hash != Some(next.hash) {
         return Err(damaged(expected, "its hash does not match its body and the record before it"));
     }
-    let decode = |error: serde_json::Error| damaged(expected, format!("its body cannot be read: {error}"));
-    let value: Value = serde_json::from_str(&body).map_err(decode)?;
-    let columns = Columns { at: text(1)?, run: text(2)?, tenant: text(3)?, kind: text(4)?, epoch };
-    if let Some(column) = columns.find_difference(&Columns::of(&value)) {
+    let (draft, written_epoch) =
+        encoding::decode(&body).map_err(|error| damaged(expected, format!("its body cannot be read: {error}")))?;
+    let columns = Columns {
+        at: text(1)?.unwrap_or_default(),
+        run: text(2)?.unwrap_or_default(),
+        tenant: text(3)?,
+        kind: text(4)?.unwrap_or_default(),
+        epoch,
+    };
+    if let Some(column) = columns.find_difference(&Columns::of(&draft, written_epoch)) {
         return Err(damaged(expected, format!("its column `{column}` differs from its body")));
     }
     if epoch < head.epoch {
@@ -100,7 +197,6 @@ fn check_row(head: Head, granted: u64, row: &Row<'_>) -> Result<(Head, Record), 
             format!("its epoch is {epoch}, but no writer ever had an epoch above {granted}"),
         ));
     }
-    let draft = serde_json::from_value(value).map_err(decode)?;
     Ok((next, Record { seq: expected, epoch, draft }))
 }
 

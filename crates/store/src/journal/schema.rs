@@ -18,7 +18,9 @@ use crate::durable;
 ///    trigger.
 /// 2. Every record has the epoch of its writer. It can be written only while the lease has that epoch and is not
 ///    released. The lease is one row. Taking it increments its epoch; within an epoch it can only be released.
-const MIGRATIONS: [&str; 2] = [
+/// 3. The records of a tenant are found without reading those of others. A plan is stored once and referred to by its digest,
+///    and a run has an intent for each of its tenants; earlier versions do not know these records.
+const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE record (
         seq    INTEGER PRIMARY KEY AUTOINCREMENT CHECK (seq > 0),
@@ -73,6 +75,9 @@ const MIGRATIONS: [&str; 2] = [
     CREATE TRIGGER record_is_of_the_holder BEFORE INSERT ON record
     WHEN NEW.epoch IS NOT (SELECT epoch FROM lease WHERE released = 0)
     BEGIN SELECT RAISE(ABORT, 'the lease is not held in the epoch of the record'); END;
+    ",
+    "
+    CREATE INDEX record_of_tenant ON record (tenant);
     ",
 ];
 

@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use flowswap_engine::JournalError;
 use futures::channel::oneshot;
 
+use super::chain::Head;
 use super::encoding::Encoded;
 use super::log::{Counters, Log, Statistics};
 use super::refusal::Refusal;
@@ -26,9 +27,11 @@ pub(crate) struct Writer {
 }
 
 enum Request {
-    Append(Encoded, oneshot::Sender<Result<u64, Refusal>>),
+    Append(Vec<Encoded>, Reply),
     Read(Box<dyn FnOnce(&Log) + Send>),
 }
+
+type Reply = oneshot::Sender<Result<Head, Refusal>>;
 
 impl Writer {
     pub(crate) fn start(log: Log) -> Result<Self, JournalError> {
@@ -41,8 +44,9 @@ impl Writer {
         Ok(Self { requests: Some(requests), thread: Some(thread), counters })
     }
 
-    /// Appends a record, which is durable when this returns its number. Dropping the future does not cancel the append.
-    pub(crate) async fn append(&self, encoded: Encoded) -> Result<u64, JournalError> {
+    /// Appends records, which are durable when this returns the head after them. Dropping the future does not cancel the
+    /// append.
+    pub(crate) async fn append(&self, encoded: Vec<Encoded>) -> Result<Head, JournalError> {
         let (reply, answer) = oneshot::channel();
         self.send(Request::Append(encoded, reply));
         Ok(answer.await.unwrap_or(Err(Refusal::Ended))?)
@@ -51,7 +55,7 @@ impl Writer {
     /// Runs `read` after all earlier appends.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
-        read: fn(&Log) -> Result<T, JournalError>,
+        read: impl FnOnce(&Log) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let (reply, answer) = oneshot::channel();
         self.send(Request::Read(Box::new(move |log| {
@@ -99,7 +103,7 @@ fn serve(mut log: Log, inbox: &Receiver<Request>) {
         match request {
             Request::Read(read) => read(&log),
             Request::Append(encoded, reply) => {
-                let mut batch = Batch { records: vec![encoded], replies: vec![reply] };
+                let mut batch = Batch { appends: vec![encoded], replies: vec![reply] };
                 held_back = batch.gather(inbox);
                 batch.commit(&mut log);
             }
@@ -108,17 +112,19 @@ fn serve(mut log: Log, inbox: &Receiver<Request>) {
 }
 
 struct Batch {
-    records: Vec<Encoded>,
-    replies: Vec<oneshot::Sender<Result<u64, Refusal>>>,
+    appends: Vec<Vec<Encoded>>,
+    replies: Vec<Reply>,
 }
 
 impl Batch {
     /// Adds the waiting appends to the batch. Stops at a request of another kind and returns it.
     fn gather(&mut self, inbox: &Receiver<Request>) -> Option<Request> {
-        while self.records.len() < LARGEST_BATCH {
+        let mut records: usize = self.appends.iter().map(Vec::len).sum();
+        while records < LARGEST_BATCH {
             match inbox.try_recv() {
                 Ok(Request::Append(encoded, reply)) => {
-                    self.records.push(encoded);
+                    records += encoded.len();
+                    self.appends.push(encoded);
                     self.replies.push(reply);
                 }
                 Ok(other) => return Some(other),
@@ -129,10 +135,10 @@ impl Batch {
     }
 
     fn commit(self, log: &mut Log) {
-        match log.append(&self.records) {
-            Ok(numbers) => {
-                for (reply, seq) in self.replies.into_iter().zip(numbers) {
-                    let _ = reply.send(Ok(seq));
+        match log.append(&self.appends) {
+            Ok(heads) => {
+                for (reply, head) in self.replies.into_iter().zip(heads) {
+                    let _ = reply.send(Ok(head));
                 }
             }
             Err(refusal) => {
@@ -168,8 +174,13 @@ mod tests {
             plan: "p".repeat(8_000),
             path: "plan.json".to_owned(),
             verdict: flowswap_engine::Verdict::Ready,
+            by: None,
         };
         Encoded::of(&Draft { at: Timestamp::UNIX_EPOCH, run: RunId::none(), tenant: None, entry }, epoch).unwrap()
+    }
+
+    async fn append(writer: &Writer) -> Result<u64, JournalError> {
+        writer.append(vec![large()]).await.map(|head| head.seq)
     }
 
     fn open() -> (TempDir, PathBuf, Log) {
@@ -187,7 +198,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_disk_fails_every_append_until_the_journal_is_reopened() {
         let (_folder, path, mut log) = open();
-        log.append(&[large()]).unwrap();
+        log.append(&[vec![large()]]).unwrap();
         let connection = log.connection();
         let pages: u32 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
         connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
@@ -195,7 +206,7 @@ mod tests {
 
         let blocker = Connection::open(&path).unwrap();
         blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
-        let mut appends = Box::pin(join_all((0..20).map(|_| writer.append(large()))));
+        let mut appends = Box::pin(join_all((0..20).map(|_| append(&writer))));
         assert!(futures::poll!(&mut appends).is_pending());
         blocker.execute_batch("COMMIT").unwrap();
 
@@ -209,13 +220,13 @@ mod tests {
             assert!(expected.iter().any(|expected| text.starts_with(expected)), "{text}");
         }
         assert_eq!(writer.statistics(), Statistics { records: 1, commits: 1 });
-        assert!(error_chain(&writer.append(large()).await.unwrap_err()).contains("an earlier write failed"));
+        assert!(error_chain(&append(&writer).await.unwrap_err()).contains("an earlier write failed"));
         assert_eq!(writer.read(Log::check).await.unwrap().records, 1, "reading still works");
         drop(writer);
         assert_eq!(verify(&path).unwrap().records, 1);
         let (mut log, takeover) = Log::open(&path).unwrap();
         assert_eq!(takeover.unwrap().last.unwrap().seq, 1, "the failed writer did not release its lease");
-        assert_eq!(log.append(&[large_in_epoch(2)]).unwrap(), 2..3, "a new writer continues");
+        assert_eq!(log.append(&[vec![large_in_epoch(2)]]).unwrap()[0].seq, 2, "a new writer continues");
     }
 
     #[tokio::test]
@@ -231,14 +242,14 @@ mod tests {
             )
             .unwrap();
         let writer = Writer::start(log).unwrap();
-        assert_eq!(writer.append(large()).await.unwrap(), 1);
-        assert_eq!(writer.append(large()).await.unwrap(), 2);
-        let failed = error_chain(&writer.append(large()).await.unwrap_err());
+        assert_eq!(append(&writer).await.unwrap(), 1);
+        assert_eq!(append(&writer).await.unwrap(), 2);
+        let failed = error_chain(&append(&writer).await.unwrap_err());
         assert!(
             failed.contains("the commit failed; reopening the journal will show whether the records were written"),
             "{failed}"
         );
-        let refused = error_chain(&writer.append(large()).await.unwrap_err());
+        let refused = error_chain(&append(&writer).await.unwrap_err());
         assert!(refused.contains("an earlier write failed") && refused.contains("FOREIGN KEY"), "{refused}");
         drop(writer);
         assert_eq!(verify(&path).unwrap().records, 2);
@@ -251,13 +262,13 @@ mod tests {
         let writer = Writer::start(log).unwrap();
         let blocker = Connection::open(&path).unwrap();
         blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
-        let message = error_chain(&writer.append(large()).await.unwrap_err());
+        let message = error_chain(&append(&writer).await.unwrap_err());
         assert!(
             message.contains("could not start a transaction; nothing was written: database is locked"),
             "{message}"
         );
         blocker.execute_batch("COMMIT").unwrap();
-        assert_eq!(writer.append(large()).await.unwrap(), 1);
+        assert_eq!(append(&writer).await.unwrap(), 1);
     }
 
     #[tokio::test]
@@ -266,7 +277,7 @@ mod tests {
         let writer = Writer::start(log).unwrap();
         let message = error_chain(&writer.read::<()>(|_| panic!("on purpose, by a test")).await.unwrap_err());
         assert_eq!(message, "failed to read the journal: its thread has ended");
-        let message = error_chain(&writer.append(large()).await.unwrap_err());
+        let message = error_chain(&append(&writer).await.unwrap_err());
         assert_eq!(message, "failed to append to the journal: its thread has ended");
         drop(writer);
         assert!(Log::open(&path).unwrap().1.is_some(), "the dead thread did not release its lease");
@@ -278,13 +289,13 @@ mod tests {
             [(0, 1, true), (3, 4, true), (LARGEST_BATCH - 1, LARGEST_BATCH, false), (2_000, LARGEST_BATCH, false)]
         {
             let (requests, inbox) = mpsc::channel();
-            let append = || Request::Append(large(), oneshot::channel().0);
+            let append = || Request::Append(vec![large()], oneshot::channel().0);
             (0..before_read).for_each(|_| requests.send(append()).unwrap());
             requests.send(Request::Read(Box::new(|_| {}))).unwrap();
             requests.send(append()).unwrap();
-            let mut batch = Batch { records: vec![large()], replies: vec![oneshot::channel().0] };
+            let mut batch = Batch { appends: vec![vec![large()]], replies: vec![oneshot::channel().0] };
             assert_eq!(batch.gather(&inbox).is_some(), is_held_back, "{before_read}");
-            assert_eq!((batch.records.len(), batch.replies.len()), (expected, expected), "{before_read}");
+            assert_eq!((batch.appends.len(), batch.replies.len()), (expected, expected), "{before_read}");
         }
     }
 }

@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use flowswap_engine::{Journal, JournalError};
+use flowswap_engine::JournalError;
 use flowswap_store::{SqliteJournal, verify};
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::support::{draft, error_text, journal_path, write_journal};
+use crate::support::{Simply, draft, error_text, journal_path, write_journal};
 
 const RECORDS: u64 = 5;
 /// The first record of the second writer.
@@ -53,7 +53,7 @@ impl Original {
         write_journal(&path, SECOND_WRITER - 1).await;
         let second = SqliteJournal::inline(&path).unwrap();
         for number in SECOND_WRITER..=RECORDS {
-            assert_eq!(second.append(draft(number)).await.unwrap(), number);
+            assert_eq!(second.write(draft(number)).await.unwrap(), number);
         }
         Self { folder, path }
     }
@@ -70,7 +70,7 @@ impl Original {
         let path = copy.path().join("journal.sqlite");
         fs::copy(&self.path, &path).unwrap();
         damage(&path);
-        let loaded = SqliteJournal::open_read_only(&path).unwrap().load().await.unwrap_err();
+        let loaded = SqliteJournal::open_read_only(&path).unwrap().records().await.unwrap_err();
         let verified = verify(&path).unwrap_err();
         assert_eq!(loaded.to_string(), verified.to_string(), "{what}");
         let JournalError::Damaged { seq, .. } = verified else { panic!("{what}: {}", error_text(&verified)) };
@@ -78,7 +78,7 @@ impl Original {
         let expected = format!("record {seq} of the journal is damaged: {problem}");
         assert!(verified.to_string().starts_with(&expected), "{what}: {verified}");
         let resumed = match SqliteJournal::open(&path) {
-            Ok(journal) => journal.load().await.unwrap_err(),
+            Ok(journal) => journal.records().await.unwrap_err(),
             Err(error) => error,
         };
         assert!(matches!(resumed, JournalError::Damaged { .. }), "{what}: {}", error_text(&resumed));
@@ -191,8 +191,8 @@ async fn the_triggers_keep_the_journal_append_only() {
     let (_folder, path) = journal_path();
     // This writer holds the lease; otherwise the trigger that guards the lease could refuse the insert first.
     let journal = SqliteJournal::inline(&path).unwrap();
-    journal.append(draft(1)).await.unwrap();
-    journal.append(draft(2)).await.unwrap();
+    journal.write(draft(1)).await.unwrap();
+    journal.write(draft(2)).await.unwrap();
     let connection = Connection::open(&path).unwrap();
     let columns = "at, run, tenant, type, body, hash, epoch";
     for (sql, expected) in [
@@ -237,7 +237,7 @@ async fn a_flipped_bit_never_changes_what_is_loaded() {
     write_journal(&path, 40).await;
     let whole = fs::read(&path).unwrap();
     let summary = verify(&path).unwrap();
-    let records = SqliteJournal::open_read_only(&path).unwrap().load().await.unwrap();
+    let records = SqliteJournal::open_read_only(&path).unwrap().records().await.unwrap();
     let mut detected = 0;
     for position in (0..whole.len()).step_by(23) {
         let mut flipped = whole.clone();
@@ -248,7 +248,7 @@ async fn a_flipped_bit_never_changes_what_is_loaded() {
             Err(_) => detected += 1,
         }
         if let Ok(journal) = SqliteJournal::open_read_only(&path)
-            && let Ok(loaded) = journal.load().await
+            && let Ok(loaded) = journal.records().await
         {
             assert_eq!(loaded, records, "byte {position}");
         }

@@ -4,10 +4,10 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use flowswap_engine::{Handle, Journal, Secret, SecretStore};
+use flowswap_engine::{Handle, Secret, SecretStore};
 use flowswap_store::{AgeSecretStore, Identity, SqliteJournal, StateDir};
 
-use crate::support::{draft, error_text};
+use crate::support::{Simply, draft, error_text};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
@@ -38,7 +38,7 @@ async fn only_the_owner_can_access_the_files() {
     let secrets = AgeSecretStore::open(state.secrets(), identity).unwrap();
     secrets.put(&Handle::new("acme/key"), &Secret::new("s")).await.unwrap();
     let journal = SqliteJournal::open(&state.journal()).unwrap();
-    journal.append(draft(1)).await.unwrap();
+    journal.write(draft(1)).await.unwrap();
     let found = modes(folder.path());
     let expected = [
         ("a", 0o700),

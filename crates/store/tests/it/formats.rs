@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use flowswap_engine::{Draft, Entry, History, Journal, JournalError, Record, RunCommand, RunId};
+use flowswap_engine::{Draft, Entry, History, JournalError, Record, RunCommand, RunId};
 use flowswap_store::{FORMAT, SqliteJournal, verify};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::support::{journal_path, write_journal};
+use crate::support::{Simply, journal_path, write_journal};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/journals");
 
@@ -62,7 +62,7 @@ async fn every_past_format_is_read_without_changing_the_file() {
     let fixtures = Fixture::all();
     for fixture in &fixtures {
         let path = fixture.path();
-        let records = SqliteJournal::open_read_only(&path).unwrap().load().await.unwrap();
+        let records = SqliteJournal::open_read_only(&path).unwrap().records().await.unwrap();
         let summary = verify(&path).unwrap();
         assert_eq!(summary.records, records.len() as u64);
         assert_eq!(fs::read(&path).unwrap(), fixture.bytes, "reading changes nothing");
@@ -71,8 +71,12 @@ async fn every_past_format_is_read_without_changing_the_file() {
     insta::assert_snapshot!(told, @r"
     format 1: head 56f1ed9d848b82a76eb609747d4f831cf72552de63a628c52f19e801ff11c7f9
       acme rolled-back, globex retired, initech finalized; records by epoch [135]
+    format 2: head d09be075a6627f057e96e6ddccab68d1d1463287a351bf07d3d3f8d8cedf0e28
+      acme waiting, globex rolled-back, initech stuck; records by epoch [0, 2, 42, 11, 1, 11]
     format 2: head 10ea1806e5e76ee4e14c8af3220208c0d3b0ef92283cece0f1b36468bf422016
       acme rolled-back, globex retired, initech finalized; records by epoch [0, 3, 32, 47, 13, 12, 12, 12]
+    format 3: head 6cc9aba9bdf225cc20125801d70fa6c29d61e333c766a2e6e46fea83801bb0d0
+      acme failed, globex rolled-back, initech running; records by epoch [0, 2, 42, 11, 1, 11, 1, 0, 1]
     ");
     let formats: Vec<_> = fixtures.iter().map(|fixture| fixture.format).collect();
     assert!(
@@ -86,17 +90,18 @@ async fn every_past_format_can_be_continued() {
     for fixture in Fixture::all() {
         let path = fixture.path();
         let reader = SqliteJournal::open_read_only(&path).unwrap();
-        let before = reader.load().await.unwrap();
+        let before = reader.records().await.unwrap();
         let last = before.last().unwrap();
         let (seq, epoch) = (last.seq + 1, last.epoch + 1);
-        let entry = Entry::RunStarted { command: RunCommand::Apply, version: "0.1.0".to_owned(), scope: None };
+        let entry =
+            Entry::RunStarted { command: RunCommand::Apply, version: "0.1.0".to_owned(), by: None, scope: None };
         let draft = Draft { at: last.draft.at, run: RunId::none(), tenant: None, entry };
 
         let writer = SqliteJournal::open(&path).unwrap();
         assert_eq!(writer.takeover(), None, "format {}", fixture.format);
-        assert_eq!(writer.append(draft.clone()).await.unwrap(), seq);
+        assert_eq!(writer.write(draft.clone()).await.unwrap(), seq);
         // The reader was opened before the tables changed.
-        let mut after = reader.load().await.unwrap();
+        let mut after = reader.records().await.unwrap();
         assert_eq!(after.pop().unwrap(), Record { seq, epoch, draft });
         assert_eq!(after, before);
         drop((reader, writer));
@@ -135,8 +140,8 @@ async fn a_reader_notices_that_a_later_version_migrated_the_journal() {
     let (_folder, path) = journal_path();
     write_journal(&path, 1).await;
     let reader = SqliteJournal::open_read_only(&path).unwrap();
-    assert_eq!(reader.load().await.unwrap().len(), 1);
+    assert_eq!(reader.records().await.unwrap().len(), 1);
     Connection::open(&path).unwrap().pragma_update(None, "user_version", FORMAT + 1).unwrap();
-    let error = reader.load().await.unwrap_err();
+    let error = reader.records().await.unwrap_err();
     assert!(matches!(error, JournalError::TooNew { .. }), "{error:?}");
 }

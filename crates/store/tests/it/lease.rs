@@ -4,13 +4,13 @@ use std::fs;
 use std::path::Path;
 use std::process;
 
-use flowswap_engine::{Journal, JournalError, Record, WriterReplaced};
+use flowswap_engine::{JournalError, Record, WriterReplaced};
 use flowswap_store::{Holder, SqliteJournal, Takeover, verify};
 use futures::future::join_all;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use crate::support::{draft, journal_path, write_journal};
+use crate::support::{Simply, draft, journal_path, write_journal};
 
 /// Opens the journal a second time while another writer has it, as if somebody had removed the lock file.
 fn open_without_the_lock(path: &Path) -> SqliteJournal {
@@ -23,14 +23,14 @@ async fn a_writer_that_was_replaced_is_refused_by_the_database() {
     for open in [SqliteJournal::open, SqliteJournal::inline] {
         let (_folder, path) = journal_path();
         let late = open(&path).unwrap();
-        assert_eq!(late.append(draft(1)).await.unwrap(), 1);
+        assert_eq!(late.write(draft(1)).await.unwrap(), 1);
         let writer = open_without_the_lock(&path);
 
         // A batch before the new writer has written, and single appends after.
-        let mut refused = join_all((0..20).map(|number| late.append(draft(number)))).await;
-        assert_eq!(writer.append(draft(2)).await.unwrap(), 2);
-        refused.push(late.append(draft(3)).await);
-        refused.push(late.append(draft(4)).await);
+        let mut refused = join_all((0..20).map(|number| late.write(draft(number)))).await;
+        assert_eq!(writer.write(draft(2)).await.unwrap(), 2);
+        refused.push(late.write(draft(3)).await);
+        refused.push(late.write(draft(4)).await);
         for result in refused {
             let error = result.unwrap_err();
             let JournalError::WriterReplaced(WriterReplaced { epoch: 1, current: 2, holder }) = &error else {
@@ -44,11 +44,11 @@ async fn a_writer_that_was_replaced_is_refused_by_the_database() {
             assert!(holder.starts_with(&format!("process {}, user ", process::id())), "{holder}");
         }
         assert_eq!(verify(&path).unwrap().records, 2);
-        assert_eq!(late.load().await.unwrap(), writer.load().await.unwrap(), "it can still read");
+        assert_eq!(late.records().await.unwrap(), writer.records().await.unwrap(), "it can still read");
 
         drop(late);
         assert_eq!(
-            writer.append(draft(3)).await.unwrap(),
+            writer.write(draft(3)).await.unwrap(),
             3,
             "dropping the replaced writer does not release the new lease"
         );
@@ -63,7 +63,7 @@ async fn dropping_a_writer_that_did_not_notice_its_replacement_releases_nothing(
     let late = SqliteJournal::open(&path).unwrap();
     let writer = open_without_the_lock(&path);
     drop(late);
-    assert_eq!(writer.append(draft(1)).await.unwrap(), 1);
+    assert_eq!(writer.write(draft(1)).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -72,8 +72,8 @@ async fn a_released_journal_is_opened_without_a_takeover() {
     for epoch in 1..4 {
         let journal = SqliteJournal::open(&path).unwrap();
         assert_eq!(journal.takeover(), None);
-        journal.append(draft(epoch)).await.unwrap();
-        assert_eq!(journal.load().await.unwrap().last().unwrap().epoch, epoch);
+        journal.write(draft(epoch)).await.unwrap();
+        assert_eq!(journal.records().await.unwrap().last().unwrap().epoch, epoch);
     }
 }
 
@@ -85,7 +85,7 @@ async fn a_writer_that_did_not_release_the_journal_is_named_with_its_last_record
         let before = verify(&path).unwrap().records;
         let interrupted = SqliteJournal::inline(&path).unwrap();
         for number in 0..records {
-            interrupted.append(draft(before + number)).await.unwrap();
+            interrupted.write(draft(before + number)).await.unwrap();
         }
         let next = open_without_the_lock(&path);
         let Takeover { epoch, holder, last } = next.takeover().unwrap();

@@ -21,9 +21,38 @@ mod writers;
 mod support {
     use std::path::{Path, PathBuf};
 
-    use flowswap_engine::{Direction, Draft, Entry, Journal, RunId};
+    use flowswap_engine::{Direction, Draft, Entry, Journal, JournalError, Record, Records, RunId};
     use flowswap_store::SqliteJournal;
+    use futures::future::BoxFuture;
     use tempfile::TempDir;
+
+    /// A journal as most tests use it.
+    pub(crate) trait Simply {
+        /// Writes one record.
+        fn write(&self, draft: Draft) -> BoxFuture<'_, Result<u64, JournalError>>;
+
+        /// Reads all records.
+        fn records(&self) -> BoxFuture<'_, Result<Vec<Record>, JournalError>>;
+    }
+
+    impl Simply for SqliteJournal {
+        fn write(&self, draft: Draft) -> BoxFuture<'_, Result<u64, JournalError>> {
+            let append = self.append(vec![draft]);
+            Box::pin(async { append.await.map(|position| position.seq) })
+        }
+
+        fn records(&self) -> BoxFuture<'_, Result<Vec<Record>, JournalError>> {
+            Box::pin(async {
+                let mut records = Vec::new();
+                let mut visit = |record| {
+                    records.push(record);
+                    Ok(())
+                };
+                self.load(Records::All, &mut visit).await?;
+                Ok(records)
+            })
+        }
+    }
 
     /// A temporary folder, and the path of a journal in it that does not exist yet.
     pub(crate) fn journal_path() -> (TempDir, PathBuf) {
@@ -46,7 +75,7 @@ mod support {
     pub(crate) async fn write_journal(path: &Path, count: u64) {
         let journal = SqliteJournal::inline(path).unwrap();
         for number in 1..=count {
-            assert_eq!(journal.append(draft(number)).await.unwrap(), number);
+            assert_eq!(journal.write(draft(number)).await.unwrap(), number);
         }
     }
 

@@ -3,10 +3,10 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use flowswap_engine::{Journal, JournalError};
+use flowswap_engine::JournalError;
 use flowswap_store::{SqliteJournal, verify};
 
-use crate::support::{draft, journal_path, write_journal};
+use crate::support::{Simply, draft, journal_path, write_journal};
 
 const PATH: &str = "FLOWSWAP_TEST_HELD_JOURNAL";
 
@@ -30,7 +30,7 @@ async fn a_second_writer_in_another_process_is_told_who_writes() {
         assert!(text.contains(", since 20"), "{text}");
     }
     let reader = SqliteJournal::open_read_only(&path).unwrap();
-    assert_eq!(reader.load().await.unwrap().len(), 1);
+    assert_eq!(reader.records().await.unwrap().len(), 1);
 
     // `kill` sends SIGKILL, so no destructor runs. The acknowledged record must survive that.
     holder.kill().unwrap();
@@ -39,7 +39,7 @@ async fn a_second_writer_in_another_process_is_told_who_writes() {
     let takeover = journal.takeover().unwrap();
     assert_eq!((takeover.epoch, takeover.holder.process), (1, holder.id()));
     assert_eq!(takeover.last.as_ref().unwrap().draft, draft(1));
-    assert_eq!(journal.append(draft(2)).await.unwrap(), 2);
+    assert_eq!(journal.write(draft(2)).await.unwrap(), 2);
     assert_eq!(verify(&path).unwrap().records, 2);
 }
 
@@ -48,7 +48,7 @@ async fn a_second_writer_in_another_process_is_told_who_writes() {
 async fn hold_the_journal() {
     let Some(path) = std::env::var_os(PATH) else { return };
     let journal = SqliteJournal::open(path.as_ref()).unwrap();
-    journal.append(draft(1)).await.unwrap();
+    journal.write(draft(1)).await.unwrap();
     println!("holding");
     // Waits until it is killed, or until the test that started it ends.
     let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());

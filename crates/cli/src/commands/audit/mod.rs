@@ -3,9 +3,11 @@
 mod custody;
 mod world;
 
-use flowswap_engine::{History, JournalError};
+use std::{collections::BTreeMap, path::Path};
+
+use flowswap_engine::{History, Journal as _, JournalError, Overview, Record, Records, Snapshot};
 use flowswap_host::chain;
-use flowswap_store::{SqliteJournal, StateDir};
+use flowswap_store::{SqliteJournal, StateDir, read_snapshot, snapshot_path};
 use serde::Serialize;
 
 use crate::{
@@ -74,15 +76,30 @@ fn check_missing_journal(state: &StateDir) -> Check {
     }
 }
 
-/// Verifies the chain, the format, and the order of the records. A journal that cannot be read ends the audit.
+/// Verifies the chain, the format, the order of the records, and the snapshot. A journal that cannot be read ends the audit.
 async fn verify_journal(state: &StateDir, checks: &mut Vec<Check>) -> (Option<Journal>, Option<History>) {
     let path = state.journal();
-    let records = async {
-        let journal = SqliteJournal::open_read_only(&path)?;
-        Ok::<_, JournalError>((journal.check().await?, flowswap_engine::Journal::load(&journal).await?))
+    let snapshot = read_snapshot(&path);
+    let (mut history, mut illegal) = (History::default(), None);
+    // The overviews as of the record that the snapshot covers.
+    let mut at_snapshot = None;
+    let mut visit = |record: Record| {
+        if illegal.is_none() {
+            illegal = history.add(&record).err();
+        }
+        if snapshot.as_ref().is_some_and(|snapshot| snapshot.position.seq == record.seq) {
+            at_snapshot = Some(history.tenants().map(|(name, tenant)| (name.to_owned(), tenant.overview())).collect());
+        }
+        Ok(())
     };
-    let (summary, records) = match records.await {
-        Ok(read) => read,
+    let read = async {
+        let journal = SqliteJournal::open_read_only(&path)?;
+        let summary = journal.check().await?;
+        journal.load(Records::All, &mut visit).await?;
+        Ok::<_, JournalError>(summary)
+    };
+    let summary = match read.await {
+        Ok(summary) => summary,
         Err(error) => {
             checks.push(failed("chain", None, chain(&error)));
             return (None, None);
@@ -91,16 +108,53 @@ async fn verify_journal(state: &StateDir, checks: &mut Vec<Check>) -> (Option<Jo
     let detail = format!("{} records form an unbroken chain; the last hash is {}", summary.records, summary.head);
     checks.push(passed("chain", None, detail));
     let journal = Journal { path: path.display().to_string(), records: summary.records, head: summary.head };
-    match History::fold(&records) {
-        Ok(history) => {
-            let tenants = history.tenants().count();
-            let detail = format!("every record may follow the records before it; {tenants} tenants");
-            checks.push(passed("sequence", None, detail));
-            (Some(journal), Some(history))
+    if let Some(error) = illegal {
+        checks.push(failed("sequence", None, error.to_string()));
+        return (Some(journal), None);
+    }
+    let tenants = history.tenants().count();
+    let detail = format!("every record may follow the records before it; {tenants} tenants");
+    checks.push(passed("sequence", None, detail));
+    match (snapshot, at_snapshot) {
+        (Some(snapshot), Some(expected)) if is_of_this_journal(&path, &snapshot).await => {
+            checks.push(check_snapshot(&path, &snapshot, expected));
         }
-        Err(error) => {
-            checks.push(failed("sequence", None, error.to_string()));
-            (Some(journal), None)
+        _ if snapshot_path(&path).symlink_metadata().is_ok() => {
+            let detail = "it does not belong to this journal, or it is damaged; no command uses it, and the next one that \
+                          writes replaces it";
+            checks.push(passed("snapshot", None, detail.to_owned()));
+        }
+        _ => {}
+    }
+    (Some(journal), Some(history))
+}
+
+/// Whether the journal has the record that the snapshot covers last. Otherwise no command uses the snapshot.
+async fn is_of_this_journal(path: &Path, snapshot: &Snapshot) -> bool {
+    let Ok(journal) = SqliteJournal::open_read_only(path) else { return false };
+    journal.load(Records::After(&snapshot.position), &mut |_| Ok(())).await.is_ok()
+}
+
+/// Compares the snapshot with what the journal gives. Intents of runs of earlier formats are only in the snapshot.
+fn check_snapshot(journal: &Path, snapshot: &Snapshot, expected: BTreeMap<String, Overview>) -> Check {
+    let of_run = |tenant: &Overview| tenant.intent.as_ref().is_some_and(|intent| intent.plan.is_none());
+    let is_wrong = |name: &&String| {
+        if !expected.contains_key(*name) && snapshot.tenants.get(*name).is_some_and(of_run) {
+            return false;
+        }
+        let found = snapshot.tenants.get(*name).cloned().map(|found| match of_run(&found) {
+            true => Overview { intent: None, ..found },
+            false => found,
+        });
+        found.as_ref() != expected.get(*name)
+    };
+    match snapshot.tenants.keys().chain(expected.keys()).find(is_wrong) {
+        None => passed("snapshot", None, format!("it agrees with the journal up to record {}", snapshot.position.seq)),
+        Some(name) => {
+            let file = snapshot_path(journal);
+            let problem =
+                format!("it does not agree with the journal; delete `{}`: it is only a cache", file.display());
+            failed("snapshot", Some(name.clone()), problem)
         }
     }
 }

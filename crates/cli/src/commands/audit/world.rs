@@ -27,10 +27,10 @@ pub(super) async fn verify(context: &Context, config: &Config, history: &History
     }
     let progress = context.progress();
     let opened = async {
-        let ports = context.read_only_ports(config, progress.clone())?;
+        let ports = context.read_only_ports(config, progress.clone()).await?;
         Fleet::open(context, config, &names, &ports).await
     };
-    let fleet = match opened.await {
+    let mut fleet = match opened.await {
         Ok(fleet) => fleet,
         // Report the checks so far.
         Err(failure) => {

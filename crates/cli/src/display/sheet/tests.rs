@@ -41,7 +41,7 @@ fn swap() -> Question {
         deadline: at("2026-11-23T08:00:00Z"),
         noticed: None,
         claims: vec![Claim {
-            by: "erik".to_owned(),
+            by: flowswap_engine::Actor::user("erik"),
             at: at("2026-11-21T09:30:00Z"),
             note: Some("from the phone".to_owned()),
         }],

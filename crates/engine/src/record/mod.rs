@@ -1,12 +1,21 @@
 //! The records of the journal: the intent of everything that changes the world, and its outcome.
+//!
+//! Records never change, and those of every earlier format stay readable. So a field is added as optional, and says up to
+//! which format it can be missing.
 
-use std::collections::BTreeMap;
+mod actor;
+mod state;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+pub use actor::Actor;
+pub use state::{Direction, Goal, HandoverChannel, Mode, Resolution, RunCommand, TenantState, Verdict};
 
 use flowswap_contract::{self as contract, Evidence, Handle, RunSheet, Values};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Goal, PlannedTenant, PluginPin, RunId, Verdict};
+use crate::{PlanPart, PlannedTenant, PluginPin, RunId};
 
 /// A record before the journal has given it a number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +54,9 @@ pub enum Entry {
         path: String,
         /// The tenant's verdict in the plan. Only a ready tenant has steps.
         verdict: Verdict,
+        /// Who made the plan. `None` up to format 2.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Actor>,
     },
     /// A run started.
     RunStarted {
@@ -52,21 +64,57 @@ pub enum Entry {
         command: RunCommand,
         /// The version of flowswap.
         version: String,
-        /// What the run does, so that `resume` can continue it. Runs of version 0.1.0 do not record it.
+        /// Who started it. `None` up to format 2.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Actor>,
+        /// What the run does. Only up to format 2; since then, every tenant has its own intent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         scope: Option<RunScope>,
     },
-    /// The run started to work on the tenant. Has everything that a continuation or a rollback needs, so the plan file may
-    /// get lost.
+    /// The run is going to work on the tenant. This intent stays open until a run has ended its work on the tenant, so
+    /// `resume` can continue a run that was cut off. Written since format 3.
+    Intended {
+        /// How far the run takes the tenant.
+        goal: Goal,
+        /// The digest of the plan that it carries out, continues, or rolls back.
+        plan: String,
+        /// The tenant's part of that plan. `None` if the journal already has it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        part: Option<Arc<PlanPart>>,
+    },
+    /// The run started to work on the tenant.
     TenantStarted {
         /// Forward or back.
         direction: Direction,
-        /// The digest of the whole plan.
+        /// The digest of the whole plan. The tenant's part of it is in an earlier record.
         plan: String,
-        /// The tenant's part of the plan.
-        tenant: Box<PlannedTenant>,
-        /// The plugins that carry it out, by name.
+        /// The tenant's part of the plan. Only up to format 2, which repeats it at every start.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tenant: Option<Arc<PlannedTenant>>,
+        /// The plugins that carry it out, by name. Empty if they are the same as before.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         plugins: BTreeMap<String, PluginPin>,
+    },
+    /// The run did nothing for the tenant, because something is not as the plan needs it. Written since format 3.
+    Refused {
+        /// How far the run should have taken the tenant.
+        goal: Goal,
+        /// Why, one reason per item.
+        reasons: Vec<String>,
+    },
+    /// The run did not start on the tenant: it was stopped, or too many tenants failed. Written since format 3.
+    Skipped {
+        /// How far the run should have taken the tenant.
+        goal: Goal,
+        /// Why not.
+        reason: String,
+    },
+    /// A person gave up what a run that was cut off should have done for the tenant. Written since format 3.
+    GivenUp {
+        /// The goal that is given up.
+        goal: Goal,
+        /// Who.
+        by: Actor,
     },
     /// A step is about to be carried out or rolled back.
     StepStarted {
@@ -172,8 +220,8 @@ pub enum Entry {
     Confirmed {
         /// The step.
         step: String,
-        /// Who confirmed: the user of the operating system.
-        by: String,
+        /// Who confirmed.
+        by: Actor,
         /// A note of the person.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<String>,
@@ -182,8 +230,8 @@ pub enum Entry {
     Declined {
         /// The step.
         step: String,
-        /// Who declined: the user of the operating system.
-        by: String,
+        /// Who declined.
+        by: Actor,
         /// Why; never empty.
         reason: String,
     },
@@ -191,8 +239,8 @@ pub enum Entry {
     SecretHandedOver {
         /// The secret's name.
         handle: Handle,
-        /// Who received it: the user of the operating system.
-        by: String,
+        /// Who received it.
+        by: Actor,
         /// How.
         way: HandoverChannel,
     },
@@ -207,8 +255,8 @@ pub enum Entry {
         outputs: Values,
         /// Why the person decided so; never empty.
         reason: String,
-        /// The user of the operating system.
-        by: String,
+        /// Who decided.
+        by: Actor,
     },
     /// A person abandoned a rollback. flowswap saw the directory use the new client, so the tenant stays migrated.
     Abandoned {
@@ -219,8 +267,8 @@ pub enum Entry {
         seen: String,
         /// Why; never empty.
         reason: String,
-        /// The user of the operating system.
-        by: String,
+        /// Who decided.
+        by: Actor,
     },
     /// The run ended its work on the tenant.
     TenantEnded {
@@ -228,6 +276,10 @@ pub enum Entry {
         state: TenantState,
         /// Why, if the state alone does not say it.
         reason: Option<String>,
+        /// The operator stopped the run before it had done everything for the tenant. Up to format 2, only the end of the
+        /// run says so.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        interrupted: bool,
     },
     /// The run ended normally. A run without this record was interrupted by a crash.
     RunEnded {
@@ -236,26 +288,7 @@ pub enum Entry {
     },
 }
 
-/// How a secret is given to a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum HandoverChannel {
-    /// On the clipboard, for a minute.
-    Clipboard,
-    /// Printed to a terminal.
-    Terminal,
-}
-
-impl std::fmt::Display for HandoverChannel {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Clipboard => "clipboard",
-            Self::Terminal => "terminal",
-        })
-    }
-}
-
-/// What a run does.
+/// What a run does, up to format 2.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunScope {
     /// How far it takes its tenants.
@@ -265,65 +298,6 @@ pub struct RunScope {
     pub plan_path: Option<String>,
     /// The names of its tenants.
     pub tenants: Vec<String>,
-}
-
-/// A person's decision on a step in doubt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Resolution {
-    /// Its change is in place.
-    Applied,
-    /// Its change is not in place, or no longer in place.
-    NotApplied,
-}
-
-impl std::fmt::Display for Resolution {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Applied => "applied",
-            Self::NotApplied => "not-applied",
-        })
-    }
-}
-
-/// The token that marks what one run does for one step.
-///
-/// The host sends it in the `User-Agent` of every request of the step, and plugins find it in
-/// [`Attempt::token`](contract::Attempt::token). So the other side's log shows what the step itself did.
-pub fn intent_token(run: RunId, step: &str) -> String {
-    format!("{run}/{step}")
-}
-
-/// The commands that start a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RunCommand {
-    /// `flowswap apply`.
-    Apply,
-    /// `flowswap rollback`.
-    Rollback,
-    /// `flowswap finalize`.
-    Finalize,
-}
-
-impl std::fmt::Display for RunCommand {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Apply => "apply",
-            Self::Rollback => "rollback",
-            Self::Finalize => "finalize",
-        })
-    }
-}
-
-/// Forward or back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Direction {
-    /// Carry steps out.
-    Forward,
-    /// Roll them back.
-    Back,
 }
 
 /// What became of a mutating request.
@@ -349,59 +323,42 @@ pub enum RequestOutcome {
     },
 }
 
-/// The state of a tenant, in the words of `flowswap status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TenantState {
-    /// No plan has steps for it.
-    Unplanned,
-    /// A plan was made, but nothing was done.
-    Planned,
-    /// A run works on it, or was interrupted while it did.
-    Running,
-    /// The directory uses the service client, and that is confirmed.
-    Swapped,
-    /// The directory was given the service client, but that is not confirmed yet.
-    Soaking,
-    /// The legacy client is deactivated.
-    Retired,
-    /// The legacy client is deleted. A rollback is not possible.
-    Finalized,
-    /// A person must act.
-    Waiting,
-    /// It is being rolled back.
-    RollingBack,
-    /// It is as it was before.
-    RolledBack,
-    /// It needs a decision by a person.
-    Stuck,
-    /// A step failed and changed nothing. The steps before it remain in place.
-    Failed,
+/// The token that marks what one run does for one step.
+///
+/// The host sends it in the `User-Agent` of every request of the step, and plugins find it in
+/// [`Attempt::token`](contract::Attempt::token). So the other side's log shows what the step itself did.
+pub fn intent_token(run: RunId, step: &str) -> String {
+    format!("{run}/{step}")
 }
 
-impl TenantState {
-    /// Whether the swap is done and confirmed. What comes after it needs no plan file and does not affect other tenants of
-    /// the org.
-    pub fn is_swapped_or_later(self) -> bool {
-        matches!(self, Self::Swapped | Self::Retired | Self::Finalized)
-    }
-}
-
-impl std::fmt::Display for TenantState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Unplanned => "unplanned",
-            Self::Planned => "planned",
-            Self::Running => "running",
-            Self::Swapped => "swapped",
-            Self::Soaking => "soaking",
-            Self::Retired => "retired",
-            Self::Finalized => "finalized",
-            Self::Waiting => "waiting",
-            Self::RollingBack => "rolling-back",
-            Self::RolledBack => "rolled-back",
-            Self::Stuck => "stuck",
-            Self::Failed => "failed",
-        })
+impl Entry {
+    /// The kind of the entry, as the journal names it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Planned { .. } => "planned",
+            Self::RunStarted { .. } => "run-started",
+            Self::Intended { .. } => "intended",
+            Self::TenantStarted { .. } => "tenant-started",
+            Self::Refused { .. } => "refused",
+            Self::Skipped { .. } => "skipped",
+            Self::GivenUp { .. } => "given-up",
+            Self::StepStarted { .. } => "step-started",
+            Self::RequestIntended { .. } => "request-intended",
+            Self::RequestEnded { .. } => "request-ended",
+            Self::SecretStored { .. } => "secret-stored",
+            Self::SecretMade { .. } => "secret-made",
+            Self::SecretRemoved { .. } => "secret-removed",
+            Self::StepEnded { .. } => "step-ended",
+            Self::StepFailed { .. } => "step-failed",
+            Self::OperatorAsked { .. } => "operator-asked",
+            Self::Noticed { .. } => "noticed",
+            Self::Confirmed { .. } => "confirmed",
+            Self::Declined { .. } => "declined",
+            Self::SecretHandedOver { .. } => "secret-handed-over",
+            Self::Resolved { .. } => "resolved",
+            Self::Abandoned { .. } => "abandoned",
+            Self::TenantEnded { .. } => "tenant-ended",
+            Self::RunEnded { .. } => "run-ended",
+        }
     }
 }

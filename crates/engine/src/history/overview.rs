@@ -1,0 +1,120 @@
+//! What a list of tenants shows of each. It is small, so a command that lists ten thousand tenants need not know what was
+//! ever done for them.
+
+use flowswap_contract::{Phase, Step};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Intent, Question, Refusal, TenantHistory, Work};
+use crate::{Direction, TenantState, Verdict};
+
+/// A tenant in a few words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overview {
+    /// Its state.
+    pub state: TenantState,
+    /// Since when it has this state.
+    pub since: Timestamp,
+    /// Why, if the state alone does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The last step that was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// The direction of the last run that worked on it.
+    pub direction: Direction,
+    /// Where its last plan was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_path: Option<String>,
+    /// Its verdict in the last plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// The digest of the plan of the current work. `None` if no work was started, or if it was rolled back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+    /// The org of the current work: the provider's plugin, and the domain that the org shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<(String, String)>,
+    /// The phase of the last step that was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// It moves forward, and its swap is done and confirmed.
+    pub is_swapped: bool,
+    /// Its rollback is not finished, but the directory has its previous connection again.
+    pub is_restored: bool,
+    /// It has an unfinished rollback that can be abandoned.
+    pub can_abandon: bool,
+    /// The step that a person was asked to carry out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
+    /// A check before this time cannot see more. `None` if any time is as good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earliest: Option<Timestamp>,
+    /// What a run set out to do for it and has not ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Intent>,
+    /// Why the last run did nothing for it, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
+}
+
+impl TenantHistory {
+    /// The tenant in a few words.
+    pub fn overview(&self) -> Overview {
+        let work = self.work.as_deref();
+        let step = work.zip(self.step.as_ref()).and_then(|(work, step)| work.tenant.step(step));
+        Overview {
+            state: self.state,
+            since: self.since,
+            reason: self.reason.clone(),
+            step: self.step.clone(),
+            direction: self.direction,
+            plan_path: self.plan_path.clone(),
+            verdict: self.verdict,
+            plan: work.map(|work| work.plan.clone()),
+            org: work.and_then(|work| work.tenant.org()),
+            phase: step.map(|step| step.proposal.phase),
+            is_swapped: self.is_swapped(),
+            is_restored: self.is_restored(),
+            can_abandon: self.can_abandon(),
+            asked: work.and_then(|work| work.question.as_ref()).map(|question| question.step.clone()),
+            earliest: self.earliest(),
+            intent: self.intent.clone(),
+            refusal: self.refusal.clone(),
+        }
+    }
+
+    /// Whether the tenant moves forward and its swap is done and confirmed.
+    pub fn is_swapped(&self) -> bool {
+        self.work.as_ref().is_some_and(|work| {
+            let mut confirms = work.of_phase(Phase::Confirm).peekable();
+            self.direction == Direction::Forward
+                && confirms.peek().is_some()
+                && confirms.all(|step| work.is_done(&step.id))
+        })
+    }
+
+    /// Whether its rollback is not finished, but the directory has its previous connection again.
+    fn is_restored(&self) -> bool {
+        self.state == TenantState::RollingBack
+            && self.work.as_ref().is_some_and(|work| {
+                let was_undone = |step: &Step| work.undone.iter().any(|undone| undone.id == step.id);
+                work.of_phase(Phase::Swap).any(was_undone)
+            })
+    }
+
+    /// The earliest time at which a check of a forward migration can see more, if it is known.
+    pub fn earliest(&self) -> Option<Timestamp> {
+        let work = self.work.as_ref().filter(|_| self.direction == Direction::Forward)?;
+        let ahead = work.tenant.steps_until(Phase::Confirm).filter(|step| !work.is_done(&step.id));
+        let again = ahead.filter_map(|step| work.last_results.get(&step.id).filter(|last| !last.passed)?.again_at);
+        let believed_at = work.question.as_ref().and_then(Question::believed_at);
+        again.chain(believed_at).min()
+    }
+}
+
+impl Work {
+    fn of_phase(&self, phase: Phase) -> impl Iterator<Item = &Step> {
+        self.tenant.steps.iter().filter(move |step| step.proposal.phase == phase)
+    }
+}
