@@ -11,7 +11,10 @@ use serde::Serialize;
 use crate::{
     args::HistoryArgs,
     context::{Context, cannot_read, open_to_read},
-    display::text::{Text, text},
+    display::{
+        plan::short,
+        text::{Text, text},
+    },
     exit::{Exit, Failure},
     terminal::{Tone, paint},
 };
@@ -186,10 +189,8 @@ fn describe(entry: &Entry) -> Option<String> {
         }
         Entry::OperatorAsked { step, direction, owner, .. } => {
             let owner = owner.as_deref().unwrap_or("any operator");
-            format!(
-                "asked {owner} to {}`{step}`",
-                if *direction == Direction::Back { "roll back " } else { "carry out " }
-            )
+            let what = if *direction == Direction::Back { "roll back" } else { "carry out" };
+            format!("asked {owner} to {what} `{step}`")
         }
         Entry::Confirmed { step, note, .. } => format!("confirmed `{step}`{}", quote(note.as_deref())),
         Entry::Declined { step, reason, .. } => format!("declined `{step}`{}", quote(Some(reason))),
@@ -214,11 +215,6 @@ fn describe_outcome(request: &str, outcome: &RequestOutcome) -> String {
         RequestOutcome::NotSent { message } => format!("{request}: not sent: {message}"),
         RequestOutcome::Lost { message } => format!("{request}: no answer: {message}"),
     }
-}
-
-/// The start of a digest, as other commands show it.
-fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
 }
 
 /// What a run with this goal does with a plan.
