@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use flowswap_sim::SimConfig;
+use jiff::Timestamp;
 
 use super::{
     decisions::{clients, in_doubt},
@@ -64,7 +65,9 @@ fn the_history_of_a_tenant_tells_everything_that_was_done() {
 
     let since = events.last().unwrap()["at"].as_str().unwrap();
     let recent = lab.json(&["history", "--since", since], 0);
-    let is_recent = |event: &&serde_json::Value| event["at"].as_str().unwrap() >= since;
+    // As points in time: as text, `01.5Z` comes after `01.52Z`.
+    let time = |text: &str| text.parse::<Timestamp>().unwrap();
+    let is_recent = |event: &&serde_json::Value| time(event["at"].as_str().unwrap()) >= time(since);
     assert_eq!(recent["tenants"]["acme"].as_array().unwrap().len(), events.iter().filter(is_recent).count());
     assert!(lab.run(&["history", "nobody"]).expect(2).stderr.contains("no record of the tenant `nobody`"));
     lab.audit(1);
