@@ -100,7 +100,7 @@ impl Fleet {
 
 /// The tenants with these names, or all without a name.
 pub(crate) fn select<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a TenantConfig>, Failure> {
-    if let Some(unknown) = names.iter().find(|name| !config.tenants.iter().any(|tenant| tenant.name == **name)) {
+    if let Some(unknown) = names.iter().find(|name| config.tenant(name).is_none()) {
         let failure = Failure::new(Exit::Usage, format!("the configuration has no tenant `{unknown}`"));
         return Err(failure.hint("list the tenants: flowswap status"));
     }
@@ -118,8 +118,8 @@ pub(crate) fn select_started<'a>(
     names: &[String],
     logbook: &Logbook,
 ) -> Result<Vec<&'a TenantConfig>, Failure> {
-    let is_gone = |name: &&String| !config.tenants.iter().any(|tenant| tenant.name == **name);
-    let gone = names.iter().find(is_gone).and_then(|name| Some((name, logbook.overview(name)?.org?)));
+    let gone = names.iter().find(|name| config.tenant(name).is_none());
+    let gone = gone.and_then(|name| Some((name, logbook.overview(name)?.org?)));
     let Some((name, (plugin, domain))) = gone else { return select(config, names) };
     let error = format!("the configuration no longer has the tenant `{name}`, which flowswap started to migrate");
     Err(Failure::new(Exit::Usage, error).hint(format!(

@@ -61,6 +61,7 @@ impl Reader {
             network,
             run,
             plugins,
+            by_name: tenants.iter().enumerate().map(|(index, tenant)| (tenant.name.clone(), index)).collect(),
             tenants,
             sources: self.sources.clone(),
         }

@@ -1,6 +1,9 @@
 //! What a configuration says, once it is read and found to be correct.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+};
 
 use crate::{
     reference::SecretRef,
@@ -26,8 +29,17 @@ pub struct Config {
     pub plugins: BTreeMap<String, PluginEntry>,
     /// The tenants of the file, then those of its inventories, in the order in which they were written.
     pub tenants: Vec<TenantConfig>,
+    /// Where each tenant is in `tenants`.
+    pub(crate) by_name: HashMap<String, usize>,
     /// For later errors that point at a place in the configuration.
     pub(crate) sources: Sources,
+}
+
+impl Config {
+    /// The tenant with this name.
+    pub fn tenant(&self, name: &str) -> Option<&TenantConfig> {
+        self.by_name.get(name).and_then(|index| self.tenants.get(*index))
+    }
 }
 
 /// A tenant with the defaults merged in.

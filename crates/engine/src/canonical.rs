@@ -15,6 +15,11 @@ pub(crate) fn digest(value: &impl Serialize) -> Result<String, serde_json::Error
     Ok(hex(&Sha256::digest(canonical)))
 }
 
+/// The start of a digest, long enough for a person to tell two apart.
+pub fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
 /// The value as indented JSON with sorted keys and a final line break. Hidden characters are escaped, so a terminal shows
 /// everything.
 pub(crate) fn render(value: &impl Serialize) -> Result<String, serde_json::Error> {

@@ -27,6 +27,7 @@ pub use assess::{
     Assessment, EVIDENCE_RULES, Facts, Finding, Inventories, RULES, Rule, SIGN_IN_LIFETIME_DAYS, Severity, assess,
     find_domain_defect,
 };
+pub use canonical::short;
 pub use compare::{Comparison, Recorded, compare};
 pub use event::{Event, EventSink};
 pub use hidden::{escape_json, is_hidden, reveal};

@@ -25,7 +25,7 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     if names.is_empty() {
         return started::report_no_tenants(context, "the plan has no tenant to migrate");
     }
-    if let Some(gone) = names.iter().find(|name| !config.tenants.iter().any(|tenant| tenant.name == **name)) {
+    if let Some(gone) = names.iter().find(|name| config.tenant(name).is_none()) {
         let failure =
             Failure::new(Exit::Refused, format!("the plan has the tenant `{gone}`, but the configuration does not"));
         return Err(failure.hint("plan again, or use the configuration that the plan was made with"));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use flowswap_contract::Error;
-use flowswap_engine::{Actor, Direction, Entry, Goal, Record, Records, RequestOutcome, RunCommand, RunId, Verdict};
+use flowswap_engine::{Actor, Direction, Entry, Goal, Record, Records, RunCommand, RunId, Verdict, short};
 use flowswap_store::StateDir;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,10 +11,7 @@ use serde::Serialize;
 use crate::{
     args::HistoryArgs,
     context::{Context, cannot_read, open_to_read},
-    display::{
-        plan::short,
-        text::{Text, text},
-    },
+    display::text::{Text, text},
     exit::{Exit, Failure},
     terminal::{Tone, paint},
 };
@@ -109,7 +106,7 @@ impl Story<'_> {
             }
             Entry::RequestEnded { step, request, outcome } => {
                 let sent = self.requests.remove(&key(step, *request)).map(|sent| sent.what);
-                Some(describe_outcome(&sent.unwrap_or_else(|| "a request".to_owned()), outcome))
+                Some(format!("{}: {outcome}", sent.as_deref().unwrap_or("a request")))
             }
             entry => describe(entry),
         };
@@ -204,17 +201,6 @@ fn describe(entry: &Entry) -> Option<String> {
             format!("{how}, and the tenant is {state}{reason}")
         }
     })
-}
-
-fn describe_outcome(request: &str, outcome: &RequestOutcome) -> String {
-    match outcome {
-        RequestOutcome::Answered { status, request_id: Some(id) } => {
-            format!("{request}: answered {status}, request id {id}")
-        }
-        RequestOutcome::Answered { status, .. } => format!("{request}: answered {status}"),
-        RequestOutcome::NotSent { message } => format!("{request}: not sent: {message}"),
-        RequestOutcome::Lost { message } => format!("{request}: no answer: {message}"),
-    }
 }
 
 /// What a run with this goal does with a plan.

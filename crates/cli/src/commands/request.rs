@@ -26,12 +26,7 @@ impl Request {
         let Self { method, url, at, outcome } = self;
         let outcome = match outcome {
             None => Text::from("the journal does not record its outcome"),
-            Some(RequestOutcome::Answered { status, request_id: Some(id) }) => {
-                text!("answered {}, request id {}", status, id)
-            }
-            Some(RequestOutcome::Answered { status, request_id: None }) => text!("answered {}", status),
-            Some(RequestOutcome::NotSent { message }) => text!("not sent: {}", message),
-            Some(RequestOutcome::Lost { message }) => Text::of(message),
+            Some(outcome) => text!("{}", outcome),
         };
         text!("{} {} at {}: {}", method, url, at, outcome)
     }

@@ -40,8 +40,7 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
         return started::report_no_tenants(context, why);
     }
     // One tenant that the configuration lost does not stop the others.
-    let is_configured = |name: &String| config.tenants.iter().any(|tenant| tenant.name == *name);
-    let lost: Vec<String> = open.keys().filter(|name| !is_configured(name)).cloned().collect();
+    let lost: Vec<String> = open.keys().filter(|name| config.tenant(name).is_none()).cloned().collect();
     if lost.len() == open.len() {
         select_started(&config, &lost, &logbook)?;
     }

@@ -64,7 +64,7 @@ impl RunPurpose {
 
 /// Who must carry out a run sheet of the tenant, and within what time.
 pub(crate) fn assignment(config: &Config, name: &str) -> Assignment {
-    let tenant = config.tenants.iter().find(|tenant| tenant.name == name);
+    let tenant = config.tenant(name);
     Assignment {
         owner: tenant.and_then(|tenant| tenant.owner.clone()),
         due_within: SignedDuration::try_from(config.run.operator_deadline).unwrap_or(SignedDuration::MAX),

@@ -52,68 +52,50 @@ pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failur
     let config = context.load_config()?;
     let logbook = read_logbook(&config).await?;
     let mut known = logbook.overviews();
-    let only_recorded = |name: &&String| !config.tenants.iter().any(|tenant| tenant.name == **name);
-    let gone: Vec<String> = match args.tenants.as_slice() {
-        [] => known.keys().filter(only_recorded).cloned().collect(),
-        names => names.iter().filter(only_recorded).filter(|name| known.contains_key(*name)).cloned().collect(),
+    let is_gone = |name: &String| config.tenant(name).is_none() && known.contains_key(name);
+    let (gone, meant): (Vec<String>, Vec<String>) = match args.tenants.as_slice() {
+        [] => (known.keys().filter(|name| is_gone(name)).cloned().collect(), Vec::new()),
+        names => names.iter().cloned().partition(is_gone),
     };
-    let meant: Vec<String> = args.tenants.iter().filter(|name| !gone.contains(*name)).cloned().collect();
-    let configured = match (gone.is_empty(), meant.is_empty(), args.tenants.is_empty()) {
-        // Everything that was asked for is only in the journal.
-        (false, true, false) => Vec::new(),
-        _ => select(&config, &meant)?,
-    };
+    // Everything that was asked for may be only in the journal.
+    let is_asked = args.tenants.is_empty() || !meant.is_empty();
+    let configured = if is_asked { select(&config, &meant)? } else { Vec::new() };
     let mut report = Report { tenants: Vec::new() };
     for name in configured.iter().map(|tenant| &tenant.name).chain(&gone) {
-        let Some(tenant) = known.remove(name) else {
-            report.tenants.push(unplanned(name));
-            continue;
-        };
-        let history = match tenant.state {
-            TenantState::Soaking | TenantState::Waiting => read_tenant(&logbook, name).await?,
+        let tenant = known.remove(name);
+        let history = match tenant.as_ref().map(|tenant| tenant.state) {
+            Some(TenantState::Soaking | TenantState::Waiting) => read_tenant(&logbook, name).await?,
             _ => None,
         };
         let outstanding = history.as_ref().map(Outstanding::of).unwrap_or_default();
-        report.tenants.push(Row { configured: !gone.contains(name), ..row(name, tenant, outstanding) });
+        report.tenants.push(Row::new(name, config.tenant(name).is_some(), tenant, outstanding));
     }
     context.terminal.report(&report, || text(&report))?;
     Ok(Exit::Done)
 }
 
-fn unplanned(name: &str) -> Row {
-    Row {
-        name: name.to_owned(),
-        configured: true,
-        state: TenantState::Unplanned,
-        step: None,
-        next: Some(PLAN.to_owned()),
-        way_out: None,
-        since: None,
-        reason: None,
-        intent: None,
-        refused: None,
-        outstanding: Outstanding::default(),
-    }
-}
-
-fn row(name: &str, tenant: Overview, outstanding: Outstanding) -> Row {
-    let verdict = tenant.verdict.filter(|_| tenant.state == TenantState::Unplanned);
-    Row {
-        name: name.to_owned(),
-        configured: true,
-        state: tenant.state,
-        step: tenant.step.clone(),
-        next: next_command(name, &tenant),
-        way_out: abandon::abandon_command(name, &tenant).filter(|_| tenant.state != TenantState::RollingBack),
-        since: Some(tenant.since),
-        reason: (tenant.state == TenantState::Soaking)
-            .then(|| outstanding.line())
-            .flatten()
-            .or(tenant.reason)
-            .or_else(|| verdict.map(|verdict| format!("verdict in the last plan: {verdict}"))),
-        intent: tenant.intent,
-        refused: tenant.refusal,
-        outstanding,
+impl Row {
+    fn new(name: &str, configured: bool, known: Option<Overview>, outstanding: Outstanding) -> Self {
+        let since = known.as_ref().map(|tenant| tenant.since);
+        let tenant = known.unwrap_or_else(|| Overview::unplanned(Timestamp::UNIX_EPOCH));
+        let verdict = tenant.verdict.filter(|_| tenant.state == TenantState::Unplanned);
+        Self {
+            name: name.to_owned(),
+            configured,
+            state: tenant.state,
+            step: tenant.step.clone(),
+            next: next_command(name, &tenant),
+            way_out: abandon::abandon_command(name, &tenant).filter(|_| tenant.state != TenantState::RollingBack),
+            since,
+            reason: (tenant.state == TenantState::Soaking)
+                .then(|| outstanding.line())
+                .flatten()
+                .or(tenant.reason)
+                .or_else(|| verdict.map(|verdict| format!("verdict in the last plan: {verdict}"))),
+            intent: tenant.intent,
+            refused: tenant.refusal,
+            outstanding,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A plan as a reviewer reads it: each step, who carries it out, and its rollback.
 
 use flowswap_contract::{By, Phase, Reversibility, Step};
-use flowswap_engine::{Plan, PlannedTenant, Severity, StepRollback, Verdict};
+use flowswap_engine::{Plan, PlannedTenant, Severity, StepRollback, Verdict, short};
 
 use super::{
     TroubledTenant, causes, count, fold_rows, show_problems, table,
@@ -74,11 +74,6 @@ pub(crate) fn summarize(plan: &Plan) -> Text {
     }
     text += text!("{} {}, valid until {}\n", paint(Tone::Strong, "plan:"), short(&plan.digest), plan.not_after);
     text
-}
-
-/// The start of a digest, long enough to compare two by eye.
-pub(crate) fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
 }
 
 /// The steps of a rollback.

@@ -65,6 +65,18 @@ impl TenantHistory {
         Ok(())
     }
 
+    /// Whether the tenant only waits on its way to a goal: for a person, for evidence, or until its new client is unused.
+    pub(crate) fn waits_for(&self, goal: Goal) -> bool {
+        let waits = matches!(self.state, TenantState::Waiting | TenantState::Soaking | TenantState::RollingBack);
+        waits && self.taken_up.is_none() && self.direction == goal.direction()
+    }
+
+    /// Whether the journal already has it that a run did nothing, for the same reasons.
+    pub(crate) fn has_refusal(&self, goal: Goal, reasons: &[String], is_skipped: bool) -> bool {
+        let is_it = |last: &Refusal| (last.goal, last.is_skipped) == (goal, is_skipped) && last.reasons == reasons;
+        self.refusal.as_ref().is_some_and(is_it)
+    }
+
     /// Ends what a run set out to do, when the run ends its work without being interrupted, or has reached its goal.
     pub(super) fn end_intent(&mut self, state: TenantState, interrupted: bool) {
         self.intent.take_if(|intent| intent.goal.is_reached(state) || !interrupted);

@@ -58,6 +58,13 @@ pub struct Overview {
     pub refusal: Option<Refusal>,
 }
 
+impl Overview {
+    /// A tenant that the journal has nothing of, since a time.
+    pub fn unplanned(since: Timestamp) -> Self {
+        TenantHistory::new(since).overview()
+    }
+}
+
 impl TenantHistory {
     /// The tenant in a few words.
     pub fn overview(&self) -> Overview {

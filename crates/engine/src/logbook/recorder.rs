@@ -12,7 +12,7 @@ use flowswap_contract::Evidence;
 use futures::future::BoxFuture;
 
 use super::Logbook;
-use crate::{Draft, Entry, Goal, JournalError, Recording, RunId, TenantHistory, TenantState};
+use crate::{Draft, Entry, JournalError, Recording, RunId, TenantHistory};
 
 /// Records what one run does for one tenant.
 #[derive(Debug)]
@@ -133,14 +133,6 @@ impl Look {
 /// Whether this starts a run on a tenant that only waits, in the direction in which it waits.
 fn begins_look(now: &TenantHistory, entry: &Entry) -> bool {
     matches!(entry, Entry::Intended { goal, part: None, .. } if now.waits_for(*goal) && now.refusal.is_none())
-}
-
-impl TenantHistory {
-    /// Whether the tenant only waits on its way to a goal: for a person, for evidence, or until its new client is unused.
-    pub(crate) fn waits_for(&self, goal: Goal) -> bool {
-        let waits = matches!(self.state, TenantState::Waiting | TenantState::Soaking | TenantState::RollingBack);
-        waits && self.taken_up.is_none() && self.direction == goal.direction()
-    }
 }
 
 /// Whether two checks saw the same. The ids of requests and events differ every time.

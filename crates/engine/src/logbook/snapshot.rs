@@ -97,7 +97,7 @@ impl CutOff {
         use TenantState::{RollingBack, Soaking, Waiting};
         let Some((run, scope, at)) = self.0 else { return };
         for name in scope.tenants {
-            let overview = tenants.entry(name).or_insert_with(|| TenantHistory::new(at).overview());
+            let overview = tenants.entry(name).or_insert_with(|| Overview::unplanned(at));
             let waits = matches!(overview.state, Waiting | Soaking | RollingBack);
             if !waits && !scope.goal.is_reached(overview.state) {
                 let path = scope.plan_path.clone();

@@ -6,7 +6,7 @@
 mod actor;
 mod state;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 pub use actor::Actor;
 pub use state::{Direction, Goal, HandoverChannel, Mode, Resolution, RunCommand, TenantState, Verdict};
@@ -321,6 +321,18 @@ pub enum RequestOutcome {
         /// What was seen instead.
         message: String,
     },
+}
+
+impl fmt::Display for RequestOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered { status, request_id: Some(id) } => write!(f, "answered {status}, request id {id}"),
+            Self::Answered { status, request_id: None } => write!(f, "answered {status}"),
+            Self::NotSent { message } => write!(f, "not sent: {message}"),
+            // The message says that no answer came.
+            Self::Lost { message } => f.write_str(message),
+        }
+    }
 }
 
 /// The token that marks what one run does for one step.

@@ -8,7 +8,7 @@ use std::sync::{
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{Job, Outcome, Runner, progress::Progress, refuse::refuse_by_history};
-use crate::{Entry, Event, Goal, JournalError, Recorder, Recording, Refusal, RunCommand, TenantHistory, TenantState};
+use crate::{Entry, Event, Goal, JournalError, Recorder, Recording, RunCommand, TenantHistory, TenantState};
 
 /// How many tenants run at once, and how many failures are too many.
 #[derive(Debug, Clone, Copy)]
@@ -95,9 +95,8 @@ impl Runner {
                     self.skip(&recorder, job.goal, STOPPED.to_owned()).await
                 }
                 Outcome::Refused { changes } => {
-                    let (goal, reasons) = (job.goal, changes.clone());
-                    if !is_known(&*recorder.history()?, goal, &reasons, false) {
-                        recorder.record(Entry::Refused { goal, reasons }).await?;
+                    if !recorder.history()?.has_refusal(job.goal, &changes, false) {
+                        recorder.record(Entry::Refused { goal: job.goal, reasons: changes.clone() }).await?;
                     }
                     Ok(Outcome::Refused { changes })
                 }
@@ -126,7 +125,7 @@ impl Runner {
     }
 
     async fn skip(&self, recorder: &Recorder, goal: Goal, reason: String) -> Result<Outcome, JournalError> {
-        if !is_known(&*recorder.history()?, goal, std::slice::from_ref(&reason), true) {
+        if !recorder.history()?.has_refusal(goal, std::slice::from_ref(&reason), true) {
             recorder.record(Entry::Skipped { goal, reason: reason.clone() }).await?;
         }
         Ok(Outcome::Skipped { reason })
@@ -138,13 +137,6 @@ const INTENTS_AT_ONCE: usize = 512;
 
 const STOPPED: &str = "the run was stopped";
 
-/// Whether the journal already says that a run did nothing, for the same reasons.
-fn is_known(history: &TenantHistory, goal: Goal, reasons: &[String], is_skipped: bool) -> bool {
-    let is_it =
-        |last: &Refusal| (last.goal, last.is_skipped) == (goal, is_skipped) && last.reasons.as_slice() == reasons;
-    history.refusal.as_ref().is_some_and(is_it)
-}
-
 /// The record of what a job is going to do. `None` if there is nothing to do, or if the journal does not allow it.
 fn intent(job: &Job, history: &TenantHistory) -> Option<Entry> {
     let goal = job.goal;
@@ -152,18 +144,14 @@ fn intent(job: &Job, history: &TenantHistory) -> Option<Entry> {
     if work.is_some_and(|_| goal.is_reached(history.state)) || refuse_by_history(job, history).is_some() {
         return None;
     }
-    let (plan, part) = match (&job.part, work) {
-        (Some(part), Some(work)) if work.plan == part.plan => (part.plan.clone(), None),
-        // It is refused: another plan is in progress.
-        (Some(_), Some(_)) => return None,
-        (Some(part), None) => {
-            let is_stored = history.part.as_ref().is_some_and(|stored| stored.plan == part.plan);
-            (part.plan.clone(), Some(Arc::clone(part)).filter(|_| !is_stored))
-        }
-        (None, Some(work)) => (work.plan.clone(), None),
-        (None, None) => (history.intended_part()?.plan.clone(), None),
-    };
-    Some(Entry::Intended { goal, plan, part })
+    // The journal stores a part once, before the work starts.
+    let part = job.part.as_ref().filter(|_| work.is_none());
+    let is_stored = |plan: &str| history.part.as_ref().is_some_and(|stored| stored.plan == *plan);
+    Some(Entry::Intended {
+        goal,
+        plan: job.basis(history)?.plan.to_owned(),
+        part: part.filter(|part| !is_stored(&part.plan)).map(Arc::clone),
+    })
 }
 
 fn ended(tenant: &str, outcome: &Outcome) -> Event {

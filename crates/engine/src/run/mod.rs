@@ -26,8 +26,8 @@ pub use reply::{Assignment, NoOperator, Operator, OperatorError, OperatorReply};
 pub use resolve::{Decision, ResolveError, Resolved};
 
 use crate::{
-    Actor, Clock, EventSink, Goal, JournalError, Logbook, PlanPart, PluginPin, RunId, SecretStore, Stop, Tenant,
-    TenantState,
+    Actor, Clock, EventSink, Goal, JournalError, Logbook, PlanPart, PlannedTenant, PluginPin, RunId, SecretStore, Stop,
+    Tenant, TenantHistory, TenantState, Work,
 };
 
 /// The ports that a run needs.
@@ -63,6 +63,27 @@ pub struct Job {
     pub assignment: Assignment,
     /// Continue even if the configuration or a plugin changed since the work started.
     pub accept_changes: bool,
+}
+
+/// What a job carries out.
+struct Basis<'a> {
+    /// The digest of the plan.
+    plan: &'a str,
+    tenant: &'a Arc<PlannedTenant>,
+    /// The builds of the plugins that count.
+    plugins: &'a BTreeMap<String, PluginPin>,
+}
+
+impl Job {
+    /// What the job carries out: the work that was started, or else its plan, or else the plan that an earlier run was to
+    /// carry out.
+    fn basis<'a>(&'a self, history: &'a TenantHistory) -> Option<Basis<'a>> {
+        if let Some(Work { plan, tenant, plugins, .. }) = history.work.as_deref() {
+            return Some(Basis { plan, tenant, plugins });
+        }
+        let PlanPart { plan, tenant, plugins, .. } = self.part.as_deref().or(history.part.as_deref())?;
+        Some(Basis { plan, tenant, plugins })
+    }
 }
 
 /// The result of a run for one tenant.

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::{
-    Assignment, EarlyEnd, Job, Ports,
+    Assignment, Basis, EarlyEnd, Job, Ports,
     refuse::{accepted_changes, new_builds},
 };
 use crate::{
@@ -42,12 +42,10 @@ impl<'a> Progress<'a> {
         recorder: Arc<Recorder>,
     ) -> Result<Self, JournalError> {
         let history = recorder.history()?;
-        let part = job.part.as_ref().or(history.part.as_ref());
-        let (plan, planned) = match (&history.work, part) {
-            (Some(work), _) => (work.plan.clone(), Arc::clone(&work.tenant)),
-            (None, Some(part)) => (part.plan.clone(), Arc::clone(&part.tenant)),
-            (None, None) => return Err(JournalError::invalid("there is no plan to carry out")),
+        let Some(Basis { plan, tenant, .. }) = job.basis(&history) else {
+            return Err(JournalError::invalid("there is no plan to carry out"));
         };
+        let (plan, planned) = (plan.to_owned(), Arc::clone(tenant));
         // From now on, the build that the operator accepted counts.
         let plugins = new_builds(&job, &history);
         let name = &job.tenant.spec.name;

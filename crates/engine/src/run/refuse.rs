@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Job, Outcome, Runner, clocks, with_hint};
-use crate::{Direction, Goal, PluginPin, Seen, TenantHistory, Work};
+use super::{Basis, Job, Outcome, Runner, clocks, with_hint};
+use crate::{Direction, Goal, PluginPin, Seen, TenantHistory, Work, short};
 
 impl Runner {
     /// Why the run does nothing for the tenant, if so.
@@ -44,7 +44,7 @@ impl Runner {
                 return vec![format!("the plan expired at {}", part.not_after)];
             }
         }
-        let Some(before) = planned_seen(job, history) else {
+        let Some(before) = job.basis(history).and_then(|basis| basis.tenant.seen.as_ref()) else {
             return vec!["the plan does not record what was seen".to_owned()];
         };
         let sides = job.tenant.inspect().await;
@@ -134,14 +134,10 @@ pub(super) fn new_builds(job: &Job, history: &TenantHistory) -> BTreeMap<String,
 
 /// The first plugin of the tenant that is another build than before: its name, and both builds.
 fn changed_plugin(job: &Job, history: &TenantHistory) -> Option<(String, String, String)> {
-    let (tenant, pins) = match (&history.work, job.part.as_ref().or(history.part.as_ref())) {
-        (Some(work), _) => (&work.tenant, &work.plugins),
-        (None, Some(part)) => (&part.tenant, &part.plugins),
-        (None, None) => return None,
-    };
+    let Basis { tenant, plugins, .. } = job.basis(history)?;
     let used = [&tenant.provider_plugin, &tenant.directory_plugin];
     used.into_iter().find_map(|name| {
-        let (before, now) = (pins.get(name), job.plugins.get(name));
+        let (before, now) = (plugins.get(name), job.plugins.get(name));
         let is_same = before.map(|pin| &pin.sha256) == now.map(|pin| &pin.sha256);
         (!is_same).then(|| (name.clone(), describe(before), describe(now)))
     })
@@ -149,11 +145,6 @@ fn changed_plugin(job: &Job, history: &TenantHistory) -> Option<(String, String,
 
 fn describe(pin: Option<&PluginPin>) -> String {
     pin.map_or_else(|| "unknown".to_owned(), |pin| format!("{}, sha256 {}", pin.version, short(&pin.sha256)))
-}
-
-/// The start of a digest, enough for a person to tell two apart.
-fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
 }
 
 /// Whether a forward job has certainly changed nothing yet.
@@ -168,16 +159,6 @@ fn changes_of_config(job: &Job, history: &TenantHistory) -> Vec<String> {
 }
 
 fn config_changes(job: &Job, history: &TenantHistory) -> Vec<String> {
-    let Some(seen) = planned_seen(job, history) else { return Vec::new() };
+    let Some(seen) = job.basis(history).and_then(|basis| basis.tenant.seen.as_ref()) else { return Vec::new() };
     seen.config_changes(&job.tenant.spec).unwrap_or_else(|error| vec![error.to_string()])
-}
-
-/// What was seen when the plan was made.
-fn planned_seen<'a>(job: &'a Job, history: &'a TenantHistory) -> Option<&'a Seen> {
-    let tenant = match (&history.work, job.part.as_ref().or(history.part.as_ref())) {
-        (Some(work), _) => &work.tenant,
-        (None, Some(part)) => &part.tenant,
-        (None, None) => return None,
-    };
-    tenant.seen.as_ref()
 }
