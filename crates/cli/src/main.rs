@@ -29,6 +29,9 @@ use crate::{args::Cli, context::Context, terminal::Terminal};
 /// The first argument when the binary starts itself to run a plugin. The path of the library follows.
 const PLUGIN_PROCESS: &str = "__plugin";
 
+/// The most threads that wait for the secret store, for name servers, and for files. Each of them takes memory.
+const MOST_BLOCKING_THREADS: usize = 32;
+
 fn main() -> ExitCode {
     // Only flowswap itself starts plugin processes, so this is not part of the command line that people see.
     let mut args = std::env::args_os().skip(1);
@@ -39,7 +42,8 @@ fn main() -> ExitCode {
     }
     let cli = Cli::parse();
     let terminal = Terminal::new(&cli.global);
-    let result = match tokio::runtime::Runtime::new() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let result = match runtime.enable_all().max_blocking_threads(MOST_BLOCKING_THREADS).build() {
         Ok(runtime) => runtime.block_on(async { commands::run(Context::new(cli.global), cli.command).await }),
         Err(error) => Err(exit::Failure::at("start")(error)),
     };

@@ -13,11 +13,11 @@ use serde_json::Value;
 use crate::{
     display::text::Text,
     exit::{Exit, Failure},
-    terminal::Terminal,
+    terminal::{Terminal, write_buffered},
 };
 
-/// More than any plan has; a longer file is not a plan.
-const MAX_PLAN: u64 = 64 * 1024 * 1024;
+/// More than any plan has; a longer file is not a plan. A tenant takes about 12 KiB.
+const MAX_PLAN: u64 = 512 * 1024 * 1024;
 /// A chain of more symlinks than this is a cycle.
 const MAX_LINKS: usize = 40;
 /// Folders of the system. What is in them is not a user's file and must not be replaced.
@@ -119,15 +119,27 @@ impl Output {
 
     /// Writes the text. A file is written whole or not at all.
     pub(crate) fn write(&self, terminal: Terminal, text: &Text) -> Result<(), Failure> {
-        let bytes = text.plain();
-        let bytes = bytes.as_bytes();
+        match &self.place {
+            Place::Stdout => terminal.write_out(text),
+            _ => self.stream(terminal, |out| out.write_all(text.plain().as_bytes())),
+        }
+    }
+
+    /// Writes what `content` writes. A file is written whole or not at all.
+    pub(crate) fn stream(
+        &self,
+        terminal: Terminal,
+        content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), Failure> {
         let written = match &self.place {
-            Place::Stdout => return terminal.write_out(text),
-            Place::File(file) => replace(file, bytes),
-            Place::Stream => OpenOptions::new().write(true).open(&self.named).and_then(|mut it| it.write_all(bytes)),
+            Place::Stdout => return terminal.stream_out(content),
+            Place::File(file) => replace(file, content),
+            Place::Stream => {
+                OpenOptions::new().write(true).open(&self.named).and_then(|stream| write_buffered(stream, content))
+            }
             #[cfg(unix)]
             Place::Socket => {
-                std::os::unix::net::UnixStream::connect(&self.named).and_then(|mut socket| socket.write_all(bytes))
+                std::os::unix::net::UnixStream::connect(&self.named).and_then(|socket| write_buffered(socket, content))
             }
         };
         written.map_err(|error| {
@@ -237,14 +249,14 @@ fn is_pipe(_: &Metadata) -> bool {
 }
 
 /// Replaces or creates a file. An existing file keeps its permissions.
-fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
+fn replace(file: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     // Like any new file: the umask removes permissions from these.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut written = builder.tempfile_in(dir)?;
-    written.write_all(bytes)?;
+    write_buffered(&mut written, content)?;
     if let Ok(metadata) = fs::metadata(file) {
         if metadata.permissions().readonly() {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file is read-only"));

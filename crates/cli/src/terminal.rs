@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    io::{self, IsTerminal, Write},
+    io::{self, BufWriter, IsTerminal, Write},
 };
 
 use anstyle::{AnsiColor, Style};
@@ -55,8 +55,12 @@ impl Terminal {
 
     /// Writes data. It is not an error if the reader has closed the pipe.
     pub(crate) fn write_out(&self, text: &Text) -> Result<(), Failure> {
-        let mut stdout = anstream::stdout().lock();
-        match stdout.write_all(text.as_str().as_bytes()).and_then(|()| stdout.flush()) {
+        self.stream_out(|out| out.write_all(text.as_str().as_bytes()))
+    }
+
+    /// Writes what `content` writes. It is not an error if the reader has closed the pipe.
+    pub(crate) fn stream_out(&self, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+        match write_buffered(anstream::stdout().lock(), content) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::at("write to stdout")(error)),
             _ => Ok(()),
         }
@@ -133,4 +137,14 @@ pub(crate) fn paint(tone: Tone, word: impl Show) -> Text {
         Tone::Strong => Style::new().bold(),
     };
     word.show().styled(style)
+}
+
+/// Writes to a place for which many small pieces would be slow.
+pub(crate) fn write_buffered(
+    place: impl Write,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut place = BufWriter::with_capacity(64 * 1024, place);
+    content(&mut place)?;
+    place.flush()
 }

@@ -1,18 +1,41 @@
 //! Writes values in one canonical form, so that equal values have equal bytes and equal digests.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+};
 
 use base16ct::lower::encode_string as hex;
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
+use serde_json::{
+    Map, Value,
+    ser::{CompactFormatter, Formatter, PrettyFormatter},
+};
 use sha2::{Digest, Sha256};
 
-use crate::hidden::escape_json;
+use crate::hidden::{escape_json, is_hidden};
+
+/// A value whose members are written in the order of their names. It becomes a tree when it is written, and not before.
+pub(crate) struct Sorted<T>(pub(crate) T);
+
+impl<T: Serialize> Serialize for Sorted<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut value = serde_json::to_value(&self.0).map_err(serde::ser::Error::custom)?;
+        sort(&mut value);
+        value.serialize(serializer)
+    }
+}
 
 /// SHA-256 of the value's canonical JSON, hexadecimal.
 pub(crate) fn digest(value: &impl Serialize) -> Result<String, serde_json::Error> {
-    let canonical = serde_json::to_vec(&sort(serde_json::to_value(value)?))?;
-    Ok(hex(&Sha256::digest(canonical)))
+    digest_sorted(&Sorted(value))
+}
+
+/// SHA-256 of the JSON of a value whose members are sorted already, hexadecimal.
+pub(crate) fn digest_sorted(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    let mut hasher = Sha256::new();
+    serde_json::to_writer(&mut hasher, value)?;
+    Ok(hex(&hasher.finalize()))
 }
 
 /// The start of a digest, long enough for a person to tell two apart.
@@ -20,23 +43,76 @@ pub fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
 
-/// The value as indented JSON with sorted keys and a final line break. Hidden characters are escaped, so a terminal shows
-/// everything.
-pub(crate) fn render(value: &impl Serialize) -> Result<String, serde_json::Error> {
-    Ok(escape_json(&serde_json::to_string_pretty(&sort(serde_json::to_value(value)?))?) + "\n")
+/// Writes a value whose members are sorted already as indented JSON with a final line break. Hidden characters are escaped, so
+/// a terminal shows everything.
+pub(crate) fn render_sorted(value: &impl Serialize, mut out: impl Write) -> Result<(), serde_json::Error> {
+    let escaped = Escaped(PrettyFormatter::new());
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, escaped))?;
+    out.write_all(b"\n").map_err(serde_json::Error::io)
+}
+
+/// Indented JSON with escaped hidden characters. Outside of strings, JSON has none.
+struct Escaped(PrettyFormatter<'static>);
+
+impl Formatter for Escaped {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        if fragment.chars().any(is_hidden) {
+            return out.write_all(escape_json(fragment).as_bytes());
+        }
+        CompactFormatter.write_string_fragment(out, fragment)
+    }
+
+    fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_array(out)
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_array(out)
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_array_value(out, first)
+    }
+
+    fn end_array_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_array_value(out)
+    }
+
+    fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object(out)
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object(out)
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_object_key(out, first)
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object_value(out)
+    }
+
+    fn end_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object_value(out)
+    }
 }
 
 /// Sorts the members of every object. `serde_json` does so by default, but not once any crate of the build enables
 /// insertion order.
-fn sort(value: Value) -> Value {
+fn sort(value: &mut Value) {
     match value {
-        Value::Array(items) => items.into_iter().map(sort).collect(),
-        Value::Object(fields) => {
-            let mut fields: Vec<_> = fields.into_iter().collect();
-            fields.sort_by(|a, b| a.0.cmp(&b.0));
-            Value::Object(fields.into_iter().map(|(key, value)| (key, sort(value))).collect::<Map<_, _>>())
+        Value::Array(items) => items.iter_mut().for_each(sort),
+        Value::Object(members) => {
+            if !members.keys().is_sorted() {
+                let mut all: Vec<_> = std::mem::take(members).into_iter().collect();
+                all.sort_by(|a, b| a.0.cmp(&b.0));
+                *members = all.into_iter().collect::<Map<_, _>>();
+            }
+            members.values_mut().for_each(sort);
         }
-        other => other,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

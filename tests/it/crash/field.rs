@@ -101,7 +101,7 @@ impl Field {
         fs::write(root.join("migrate.toml"), format!("{common}[[tenant]]{own}")).unwrap();
         let planned = self.plan.tenants.iter().filter(|planned| planned.name == case.tenant.name).cloned().collect();
         let plan = Plan::freeze(self.plan.created_at, self.plan.not_after, self.plan.plugins.clone(), planned).unwrap();
-        fs::write(root.join("plan.json"), plan.render().unwrap()).unwrap();
+        plan.write(fs::File::create(root.join("plan.json")).unwrap()).unwrap();
     }
 }
 

@@ -44,11 +44,11 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     // A later command may continue the run from another folder.
     let path = std::path::absolute(&args.file.plan).unwrap_or_else(|_| args.file.plan.clone());
     let path = path.display().to_string();
-    let parts = plan.ready().map(|planned| (planned.name.as_str(), PlanPart::of(&plan, planned, Some(&path))));
-    let mut parts: BTreeMap<&str, PlanPart> = parts.collect();
+    let parts = plan.into_parts(&path).map(|part| (part.tenant.name.clone(), Arc::new(part)));
+    let mut parts: BTreeMap<String, Arc<PlanPart>> = parts.collect();
     let jobs = tenants.into_iter().map(|tenant| Job {
         goal: Goal::Swapped,
-        part: parts.remove(tenant.spec.name.as_str()).map(Arc::new),
+        part: parts.remove(&tenant.spec.name),
         plugins: pins.clone(),
         assignment: started::assignment(&config, &tenant.spec.name),
         accept_changes: args.changes.accept_changes,

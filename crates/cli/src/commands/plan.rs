@@ -12,10 +12,7 @@ use super::detect::exit_of;
 use crate::{
     args::PlanArgs,
     context::{Context, SystemClock, keep_snapshot, write_logbook},
-    display::{
-        self,
-        text::{Text, text},
-    },
+    display::{self, text::text},
     exit::{Exit, Failure},
     fleet::Fleet,
     output::{Kind, NEW_PLAN, Output, read_plan, read_regular},
@@ -58,9 +55,9 @@ pub(crate) fn read(path: &Path) -> Result<Plan, Failure> {
 
 /// Reads a tenant's part of a plan file.
 pub(crate) fn read_part(path: &Path, tenant: &str) -> Result<Option<Arc<PlanPart>>, Failure> {
-    let plan = read(path)?;
-    let planned = plan.ready().find(|planned| planned.name == tenant);
-    Ok(planned.map(|planned| Arc::new(PlanPart::of(&plan, planned, path.to_str()))))
+    let path_name = path.display().to_string();
+    let part = read(path)?.into_parts(&path_name).find(|part| part.tenant.name == tenant);
+    Ok(part.map(Arc::new))
 }
 
 /// A later `apply` of a tenant that failed or waits needs the file of its plan.
@@ -85,7 +82,7 @@ fn plugin_defect(error: PlanError) -> Failure {
 async fn write(context: &Context, config: &Config, path: &Path, output: &Output, plan: &Plan) -> Result<(), Failure> {
     let terminal = context.terminal;
     let each = terminal.verbose > 0;
-    output.write(terminal, &Text::rendered(plan.render().map_err(plugin_defect)?))?;
+    output.stream(terminal, |out| plan.write(out))?;
     if output.is_stdout() {
         terminal.say(display::plan::list(plan, each).trim_end());
     } else {

@@ -4,11 +4,18 @@ mod build;
 mod lint;
 mod part;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{self, Write},
+    sync::Arc,
+};
 
 use flowswap_contract::{DirectoryInventory, Phase, ProviderInventory, Reversibility, Step, Tokens};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Serialize, Serializer,
+    ser::{SerializeMap, SerializeSeq},
+};
 use serde_json::{Value, json};
 
 pub use build::plan_tenant;
@@ -18,7 +25,7 @@ pub use part::PlanPart;
 use crate::{
     Finding, TenantSpec, Verdict,
     assess::ORG_SHARED,
-    canonical::{changes, digest, render},
+    canonical::{Sorted, changes, digest, digest_sorted, render_sorted},
 };
 
 /// The format of plan files.
@@ -129,29 +136,33 @@ impl Plan {
     ) -> Result<Self, PlanError> {
         let tenants = hold_back_all_but_first(tenants);
         let mut plan = Self { format: PLAN_FORMAT, created_at, not_after, plugins, tenants, digest: String::new() };
-        plan.digest = digest(&plan).map_err(PlanError::Unwritable)?;
+        plan.digest = plan.compute_digest()?;
         let defects = lint(&plan);
         if defects.is_empty() { Ok(plan) } else { Err(PlanError::Unsound(defects)) }
     }
 
-    /// The plan as a file.
-    pub fn render(&self) -> Result<String, PlanError> {
-        render(self).map_err(PlanError::Unwritable)
+    /// The digest of everything else.
+    fn compute_digest(&self) -> Result<String, PlanError> {
+        digest_sorted(&Canonical { plan: self, digest: "" }).map_err(PlanError::Unwritable)
+    }
+
+    /// Writes the plan as a file, in many small pieces.
+    pub fn write(&self, out: impl Write) -> io::Result<()> {
+        Ok(render_sorted(&Canonical { plan: self, digest: &self.digest }, out)?)
     }
 
     /// Reads a plan file. Refuses it if a single byte differs from what was written.
     pub fn read(text: &str) -> Result<Self, PlanError> {
         // Checks the format first, because a plan of another version may not decode.
-        let value: Value = serde_json::from_str(text).map_err(PlanError::Malformed)?;
-        let format = value.get("format").and_then(Value::as_u64).and_then(|format| u32::try_from(format).ok());
-        match format {
+        let Head { format } = serde_json::from_str(text).map_err(PlanError::Malformed)?;
+        match format.as_ref().and_then(Value::as_u64).and_then(|format| u32::try_from(format).ok()) {
             Some(PLAN_FORMAT) => {}
             Some(other) => return Err(PlanError::Format(other)),
             None => return Err(PlanError::Malformed(serde::de::Error::missing_field("format"))),
         }
-        let plan: Self = serde_json::from_value(value).map_err(|_| PlanError::Changed)?;
-        let unsigned = Self { digest: String::new(), ..plan.clone() };
-        if digest(&unsigned).map_err(PlanError::Unwritable)? != plan.digest || plan.render()? != text {
+        let plan: Self = serde_json::from_str(text).map_err(|_| PlanError::Changed)?;
+        let mut rest = Rest(text.as_bytes());
+        if plan.compute_digest()? != plan.digest || plan.write(&mut rest).is_err() || !rest.0.is_empty() {
             return Err(PlanError::Changed);
         }
         let defects = lint(&plan);
@@ -161,9 +172,68 @@ impl Plan {
         Ok(plan)
     }
 
+    /// The parts of the tenants that have steps. `path` is the file of the plan.
+    pub fn into_parts(mut self, path: &str) -> impl Iterator<Item = PlanPart> {
+        let tenants = std::mem::take(&mut self.tenants);
+        let ready = tenants.into_iter().filter(|tenant| !tenant.steps.is_empty());
+        ready.map(move |tenant| PlanPart::of(&self, Arc::new(tenant), Some(path)))
+    }
+
     /// The tenants that have steps.
     pub fn ready(&self) -> impl Iterator<Item = &PlannedTenant> {
         self.tenants.iter().filter(|tenant| !tenant.steps.is_empty())
+    }
+}
+
+/// What tells whether a plan file can be decoded.
+#[derive(Deserialize)]
+struct Head {
+    format: Option<Value>,
+}
+
+/// The canonical form of a plan. Only one tenant at a time becomes a tree.
+struct Canonical<'a> {
+    plan: &'a Plan,
+    digest: &'a str,
+}
+
+impl Serialize for Canonical<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Plan { format, created_at, not_after, plugins, tenants, digest: _ } = self.plan;
+        let mut map = serializer.serialize_map(Some(6))?;
+        map.serialize_entry("created_at", created_at)?;
+        map.serialize_entry("digest", self.digest)?;
+        map.serialize_entry("format", format)?;
+        map.serialize_entry("not_after", not_after)?;
+        map.serialize_entry("plugins", &Sorted(plugins))?;
+        map.serialize_entry("tenants", &CanonicalTenants(tenants))?;
+        map.end()
+    }
+}
+
+struct CanonicalTenants<'a>(&'a [PlannedTenant]);
+
+impl Serialize for CanonicalTenants<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut tenants = serializer.serialize_seq(Some(self.0.len()))?;
+        for tenant in self.0 {
+            tenants.serialize_element(&Sorted(tenant))?;
+        }
+        tenants.end()
+    }
+}
+
+/// Takes only the bytes of a text that is known, in their order.
+struct Rest<'a>(&'a [u8]);
+
+impl Write for Rest<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.strip_prefix(bytes).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -28,7 +28,7 @@ pub struct PlanPart {
 
 impl PlanPart {
     /// The part of one of the plan's tenants. Pins only the plugins that this tenant uses.
-    pub fn of(plan: &Plan, tenant: &PlannedTenant, path: Option<&str>) -> Self {
+    pub fn of(plan: &Plan, tenant: Arc<PlannedTenant>, path: Option<&str>) -> Self {
         let is_used = |name: &&String| [&tenant.provider_plugin, &tenant.directory_plugin].contains(name);
         let pins = plan.plugins.iter().filter(|(name, _)| is_used(name));
         Self {
@@ -36,8 +36,8 @@ impl PlanPart {
             path: path.map(str::to_owned),
             made_at: plan.created_at,
             not_after: plan.not_after,
-            tenant: Arc::new(tenant.clone()),
             plugins: pins.map(|(name, pin)| (name.clone(), pin.clone())).collect(),
+            tenant,
         }
     }
 }

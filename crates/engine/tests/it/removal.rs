@@ -345,7 +345,7 @@ async fn a_half_made_client_is_checked_before_its_removal() {
 #[tokio::test(start_paused = true)]
 async fn without_a_swap_a_client_is_removed_only_if_nobody_has_its_secret() {
     let without_swap = |fleet: &TestFleet, phases: &'static [Phase]| {
-        let mut part = PlanPart::of(&fleet.plan, &fleet.plan.tenants[0], None);
+        let mut part = PlanPart::of(&fleet.plan, Arc::new(fleet.plan.tenants[0].clone()), None);
         Arc::make_mut(&mut part.tenant).steps.retain(|step| phases.contains(&step.proposal.phase));
         let part = Arc::new(part);
         move |job: &mut flowswap_engine::Job| job.part = Some(Arc::clone(&part))

@@ -76,7 +76,7 @@ impl TestFleet {
         let job = |planned: &flowswap_engine::PlannedTenant| Job {
             tenant: tenant(&self.env, &planned.name),
             goal,
-            part: (goal == Goal::Swapped).then(|| Arc::new(PlanPart::of(&self.plan, planned, None))),
+            part: (goal == Goal::Swapped).then(|| Arc::new(PlanPart::of(&self.plan, Arc::new(planned.clone()), None))),
             plugins: self.plan.plugins.clone(),
             assignment: Assignment::default(),
             accept_changes: false,
