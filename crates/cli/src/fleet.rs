@@ -8,7 +8,9 @@ use std::{
 
 use flowswap_config::{Config, SecretRef, SideConfig, TenantConfig};
 use flowswap_contract::{self as contract, ErrorKind, Role};
-use flowswap_engine::{Backend, BackendCall, EventSink, Logbook, PluginPin, Ports, Secret, Tenant, TenantSpec};
+use flowswap_engine::{
+    Backend, BackendCall, EventSink, Logbook, PluginPin, Ports, Secret, Tenant, TenantSpec, digest_config,
+};
 use flowswap_host::{
     Effects, Gate, Launcher, Limits, Network, PluginFile, PluginProcess, Session, SessionConfig, build, locate,
 };
@@ -89,12 +91,14 @@ impl Fleet {
         let secrets = resolve_secrets(&tenants, config.run.concurrency.max(1)).await;
         let pins = plugins.iter().map(|(name, (_, pin))| (name.clone(), pin.clone())).collect();
         let parts = Arc::new(SessionParts { plugins, secrets, effects });
-        let open = |tenant: &&TenantConfig| Tenant {
-            spec: spec(tenant, &ports.logbook),
-            provider: Arc::new(Side::new(tenant, Role::Provider, &parts)),
-            directory: Arc::new(Side::new(tenant, Role::Directory, &parts)),
+        let open = |tenant: &&TenantConfig| {
+            Ok(Tenant {
+                spec: spec(tenant, &ports.logbook)?,
+                provider: Arc::new(Side::new(tenant, Role::Provider, &parts)),
+                directory: Arc::new(Side::new(tenant, Role::Directory, &parts)),
+            })
         };
-        Ok(Self { tenants: tenants.iter().map(open).collect(), pins })
+        Ok(Self { tenants: tenants.iter().map(open).collect::<Result<_, Failure>>()?, pins })
     }
 }
 
@@ -211,24 +215,25 @@ async fn resolve_secrets(tenants: &[&TenantConfig], at_once: usize) -> BTreeMap<
 }
 
 /// What the engine needs from a tenant's configuration.
-fn spec(tenant: &TenantConfig, logbook: &Logbook) -> TenantSpec {
+fn spec(tenant: &TenantConfig, logbook: &Logbook) -> Result<TenantSpec, Failure> {
     let domain = tenant.provider.table.get("domain").and_then(Value::as_str).unwrap_or_default().to_owned();
-    TenantSpec {
+    let tables = json!({ "provider": tenant.provider.table, "directory": tenant.directory.table });
+    Ok(TenantSpec {
         name: tenant.name.clone(),
         domain,
         app_data: tenant.app_data,
         provider_plugin: tenant.provider.plugin.clone(),
         begun: logbook.overview(&tenant.name).is_some_and(|known| known.plan.is_some()),
         directory_plugin: tenant.directory.plugin.clone(),
-        config: json!({ "provider": tenant.provider.table, "directory": tenant.directory.table }),
-    }
+        config: digest_config(&tables).map_err(Failure::at("compute the digest of the configuration"))?,
+    })
 }
 
 /// One side of a tenant. Its first call opens the session, so that a fleet needs as much memory as it has tenants at work.
 struct Side {
     tenant: String,
     role: Role,
-    config: SideConfig,
+    config: Arc<SideConfig>,
     parts: Arc<SessionParts>,
     session: OnceCell<Result<Arc<Session>, contract::Error>>,
 }
@@ -239,7 +244,7 @@ impl Side {
             Role::Provider => &tenant.provider,
             Role::Directory => &tenant.directory,
         };
-        let (tenant, config, parts) = (tenant.name.clone(), config.clone(), Arc::clone(parts));
+        let (tenant, config, parts) = (tenant.name.clone(), Arc::clone(config), Arc::clone(parts));
         Self { tenant, role, config, parts, session: OnceCell::new() }
     }
 

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
+    sync::Arc,
 };
 
 use crate::{
@@ -52,7 +53,7 @@ pub struct TenantConfig {
     /// The operator who is asked to carry out run sheets; any operator may if this is absent.
     pub owner: Option<String>,
     /// The org that issues the credentials.
-    pub provider: SideConfig,
+    pub provider: Arc<SideConfig>,
     /// The directory that uses them.
-    pub directory: SideConfig,
+    pub directory: Arc<SideConfig>,
 }

@@ -1,6 +1,6 @@
 //! Turns drafts into tenants: merges the defaults in, fills in fields, and separates the secrets.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
 use serde_json::Value;
 
@@ -72,8 +72,8 @@ impl Reader {
         self.add_default_fields(&mut draft, defaults);
         let app_data = self.read_app_data(&draft, defaults);
         let owner = self.read_owner(&draft, defaults);
-        let provider = self.read_side(&draft, defaults, "provider");
-        let directory = self.read_side(&draft, defaults, "directory");
+        let provider = self.read_side(&draft, defaults, "provider").map(Arc::new);
+        let directory = self.read_side(&draft, defaults, "directory").map(Arc::new);
         Some(TenantConfig { app_data: app_data?, owner, provider: provider?, directory: directory?, name: draft.name })
     }
 

@@ -37,8 +37,8 @@ pub use history::{
 };
 pub use logbook::{Logbook, Recorder, SNAPSHOT_FORMAT, Snapshot};
 pub use plan::{
-    PLAN_FORMAT, Plan, PlanError, PlanPart, PlannedTenant, PluginPin, Seen, StepRollback, hold_back_shared_orgs, lint,
-    plan_tenant,
+    PLAN_FORMAT, Plan, PlanError, PlanPart, PlannedTenant, PluginPin, Seen, StepRollback, digest_config,
+    hold_back_shared_orgs, lint, plan_tenant,
 };
 pub use ports::{
     Backend, BackendCall, Clock, Journal, JournalError, Position, Recording, Records, SecretStore, SecretStoreError,

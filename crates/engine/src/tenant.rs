@@ -1,6 +1,6 @@
 //! A tenant: one provider and one directory connection under one name.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use flowswap_contract::{self as contract, DirectoryInventory, ErrorKind, Inventory, Op, ProviderInventory, Role};
 use serde::de::DeserializeOwned;
@@ -23,8 +23,9 @@ pub struct TenantSpec {
     pub directory_plugin: String,
     /// Whether the journal has work on the tenant that was started and not rolled back.
     pub begun: bool,
-    /// Both tables without their secrets. A plan is valid only for the configuration that it was made from.
-    pub config: Value,
+    /// Digests of both tables without their secrets ([`digest_config`](crate::digest_config)). A plan is valid only for the
+    /// configuration that it was made from.
+    pub config: BTreeMap<String, String>,
 }
 
 /// A tenant with both of its sessions open.

@@ -30,7 +30,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Shorter than the keep-alive times of common servers (Node.js: 5 s, `server.keepAliveTimeout`). A request on a
 /// connection that the server is just closing is lost, and a lost mutation is costly. The pool looks only this often, so a
 /// connection may stay for twice this time. Every idle connection needs about 60 KB, and most orgs are not asked again.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(2);
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The longest answer that is read.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;

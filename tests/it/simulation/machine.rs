@@ -8,7 +8,7 @@ use std::{
 
 use flowswap_contract::Role;
 use flowswap_engine::{
-    Actor, Clock, Event, EventSink, Logbook, Plan, PluginPin, Ports, RunId, Secret, Tenant, TenantSpec,
+    Actor, Clock, Event, EventSink, Logbook, Plan, PluginPin, Ports, RunId, Secret, Tenant, TenantSpec, digest_config,
 };
 use flowswap_host::{Effects, Gate, PluginFile, PluginProcess, Session, SessionConfig};
 use flowswap_sim::{GATEWAY_HOST, Interface, OKTA_SUFFIX, Sim, SimConfig, SimTenant};
@@ -213,7 +213,7 @@ impl Machine {
                 provider_plugin: "okta".to_owned(),
                 directory_plugin: plugins[1].name().to_owned(),
                 begun: logbook.overview(&tenant.name).is_some_and(|known| known.plan.is_some()),
-                config: json!({ "provider": provider, "directory": directory }),
+                config: digest_config(&json!({ "provider": provider, "directory": directory })).unwrap(),
             },
         }
     }

@@ -187,7 +187,7 @@ pub(crate) async fn plan(bench: &Bench) -> Result<PlannedTenant, Failure> {
         provider_plugin: plugin(Role::Provider),
         directory_plugin: plugin(Role::Directory),
         begun: false,
-        config: json!({}),
+        config: BTreeMap::new(),
     };
     let expected = "a ready tenant with steps";
     let tenant = Tenant { spec, provider, directory };

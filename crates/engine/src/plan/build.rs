@@ -25,7 +25,7 @@ pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<PlannedTenan
         }
     }
     let seen = match (&sides.provider, &sides.directory) {
-        (Ok(provider), Ok(directory)) => Some(Seen::new(&tenant.spec, provider.clone(), directory.clone())?),
+        (Ok(provider), Ok(directory)) => Some(Seen::new(&tenant.spec, provider.clone(), directory.clone())),
         _ => None,
     };
     Ok(PlannedTenant {

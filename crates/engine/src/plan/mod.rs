@@ -264,11 +264,7 @@ impl PlannedTenant {
 
 impl Seen {
     /// Keeps the parts of both inventories that a plan depends on.
-    pub fn new(
-        spec: &TenantSpec,
-        mut provider: ProviderInventory,
-        directory: DirectoryInventory,
-    ) -> Result<Self, PlanError> {
+    pub fn new(spec: &TenantSpec, mut provider: ProviderInventory, directory: DirectoryInventory) -> Self {
         for client in &mut provider.legacy_clients {
             client.tokens = Tokens::default();
             client.last_sign_in = None;
@@ -283,12 +279,12 @@ impl Seen {
             counts: flowswap_contract::Counts::default(),
             ..directory
         };
-        Ok(Self { config: digest_config(spec)?, provider, directory })
+        Self { config: spec.config.clone(), provider, directory }
     }
 
     /// Lists the changes of the tenant's configuration, one per line.
-    pub fn config_changes(&self, spec: &TenantSpec) -> Result<Vec<String>, PlanError> {
-        Ok(changed_keys(&self.config, &digest_config(spec)?))
+    pub fn config_changes(&self, spec: &TenantSpec) -> Vec<String> {
+        changed_keys(&self.config, &spec.config)
     }
 
     /// Lists the changes of the configuration and of what was seen, one per line.
@@ -300,9 +296,10 @@ impl Seen {
     }
 }
 
-fn digest_config(spec: &TenantSpec) -> Result<BTreeMap<String, String>, PlanError> {
+/// Digests of a tenant's configuration by key, such as `provider.domain`. `tables` has the tables of both sides, by name.
+pub fn digest_config(tables: &Value) -> Result<BTreeMap<String, String>, PlanError> {
     let mut digests = BTreeMap::new();
-    for (side, table) in spec.config.as_object().into_iter().flatten() {
+    for (side, table) in tables.as_object().into_iter().flatten() {
         for (key, value) in table.as_object().into_iter().flatten() {
             digests.insert(format!("{side}.{key}"), digest(value).map_err(PlanError::Unwritable)?);
         }

@@ -48,14 +48,10 @@ impl Runner {
             return vec!["the plan does not record what was seen".to_owned()];
         };
         let sides = job.tenant.inspect().await;
-        let now = match (sides.provider, sides.directory) {
-            (Ok(provider), Ok(directory)) => Seen::new(&job.tenant.spec, provider, directory),
-            (Err(error), _) => return vec![format!("could not read the provider again: {}", with_hint(&error))],
-            (_, Err(error)) => return vec![format!("could not read the directory again: {}", with_hint(&error))],
-        };
-        match now {
-            Ok(now) => before.changes_to(&now),
-            Err(error) => vec![error.to_string()],
+        match (sides.provider, sides.directory) {
+            (Ok(provider), Ok(directory)) => before.changes_to(&Seen::new(&job.tenant.spec, provider, directory)),
+            (Err(error), _) => vec![format!("could not read the provider again: {}", with_hint(&error))],
+            (_, Err(error)) => vec![format!("could not read the directory again: {}", with_hint(&error))],
         }
     }
 }
@@ -160,5 +156,5 @@ fn changes_of_config(job: &Job, history: &TenantHistory) -> Vec<String> {
 
 fn config_changes(job: &Job, history: &TenantHistory) -> Vec<String> {
     let Some(seen) = job.basis(history).and_then(|basis| basis.tenant.seen.as_ref()) else { return Vec::new() };
-    seen.config_changes(&job.tenant.spec).unwrap_or_else(|error| vec![error.to_string()])
+    seen.config_changes(&job.tenant.spec)
 }

@@ -269,7 +269,7 @@ async fn a_refused_run_does_not_end_the_intent_of_another() {
     let other = TestFleet { env: fleet.env.clone(), plan: other.plan };
     assert!(matches!(other.run(Goal::Swapped).await.remove(0).1, Outcome::Refused { .. }));
     assert!(matches!(
-        fleet.run_changed(Goal::RolledBack, |job| job.tenant.spec.config = serde_json::json!({})).await[0],
+        fleet.run_changed(Goal::RolledBack, |job| job.tenant.spec.config.clear()).await[0],
         Outcome::Refused { .. }
     ));
     let kept = fleet.history().tenant("acme").unwrap().intent.clone().unwrap();

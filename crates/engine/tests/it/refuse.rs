@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use flowswap_contract::Op;
-use flowswap_engine::{Goal, Job, Outcome, TenantState as S};
+use flowswap_engine::{Goal, Job, Outcome, TenantState as S, digest_config};
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -84,7 +84,8 @@ async fn a_changed_configuration_and_an_unreadable_side_are_refused() {
         runner.run(command, jobs, crate::test_fleet::LIMITS).await.unwrap().outcomes.remove(0).1
     };
     let mut jobs = fleet.jobs(Goal::Swapped);
-    jobs[0].tenant.spec.config = json!({ "provider": { "domain": "acme.okta.test", "page": 50 } });
+    let changed = json!({ "provider": { "domain": "acme.okta.test", "page": 50 } });
+    jobs[0].tenant.spec.config = digest_config(&changed).unwrap();
     assert_eq!(run(jobs).await, refused(&["the configuration of `provider.page` changed since the plan was made"]));
 
     for (nth, line) in [
@@ -228,8 +229,8 @@ async fn an_expired_plan_starts_nothing_but_continues_started_work() {
 #[tokio::test(start_paused = true)]
 async fn a_changed_configuration_is_refused_in_every_direction() {
     let change = |job: &mut Job| {
-        job.tenant.spec.config =
-            json!({ "provider": { "domain": "beta.okta.test", "page": 50 }, "directory": { "ca": 1 } });
+        let changed = json!({ "provider": { "domain": "beta.okta.test", "page": 50 }, "directory": { "ca": 1 } });
+        job.tenant.spec.config = digest_config(&changed).unwrap();
     };
     let accept = |job: &mut Job| {
         change(job);
@@ -263,7 +264,7 @@ async fn a_changed_configuration_is_refused_in_every_direction() {
         let (views, calls) = (fleet.views(), fleet.env.state().calls.len());
         let history = fleet.history().tenant("acme").cloned().unwrap();
         assert_eq!(fleet.run_changed(goal, change).await, lines, "{label}");
-        let gone = |job: &mut Job| job.tenant.spec.config = json!({});
+        let gone = |job: &mut Job| job.tenant.spec.config.clear();
         assert_eq!(fleet.run_changed(goal, gone).await, [is_not(&["provider.domain"])], "{label}");
         assert_eq!((fleet.views(), fleet.env.state().calls.len()), (views, calls), "{label}: nothing is done");
         let mut now = fleet.history().tenant("acme").cloned().unwrap();

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use flowswap_contract::{Op, Role};
 use flowswap_engine::{
     Assignment, Entry, FleetLimits, Goal, History, Job, JournalError, Outcome, Plan, PlanPart, PluginPin, Recording,
-    RunId, Runner, Summary, Tenant, TenantSpec, TenantState, plan_tenant,
+    RunId, Runner, Summary, Tenant, TenantSpec, TenantState, digest_config, plan_tenant,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -168,7 +168,7 @@ pub(crate) fn spec(name: &str) -> TenantSpec {
         provider_plugin: "okta".to_owned(),
         directory_plugin: "rest".to_owned(),
         begun: false,
-        config: json!({ "provider": { "domain": format!("{name}.okta.test") } }),
+        config: digest_config(&json!({ "provider": { "domain": format!("{name}.okta.test") } })).unwrap(),
     }
 }
 
