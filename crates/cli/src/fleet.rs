@@ -216,8 +216,8 @@ async fn resolve_secrets(tenants: &[&TenantConfig], at_once: usize) -> BTreeMap<
 
 /// What the engine needs from a tenant's configuration.
 fn spec(tenant: &TenantConfig, logbook: &Logbook) -> Result<TenantSpec, Failure> {
-    let domain = tenant.provider.table.get("domain").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let tables = json!({ "provider": tenant.provider.table, "directory": tenant.directory.table });
+    let domain = tenant.provider.table().get("domain").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let tables = json!({ "provider": tenant.provider.table(), "directory": tenant.directory.table() });
     Ok(TenantSpec {
         name: tenant.name.clone(),
         domain,
@@ -263,7 +263,7 @@ impl Side {
             let error = format!("plugin `{}` was not loaded", self.config.plugin);
             return Err(contract::Error::new(ErrorKind::Internal, error));
         };
-        let config = SessionConfig { tenant: self.tenant.clone(), role, config: self.config.table.clone(), secrets };
+        let config = SessionConfig { tenant: self.tenant.clone(), role, config: self.config.table(), secrets };
         Session::open(Arc::clone(process), Arc::clone(&parts.effects), config).await
     }
 }

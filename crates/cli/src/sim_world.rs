@@ -63,7 +63,7 @@ fn for_plugin_in(hello: &PluginHello, config: SimConfig) -> Result<Option<MakeWo
             let secret = fetch_secret(reference).map_err(Failure::at("read the simulator's own secret"))?;
             secrets.insert(key.clone(), secret);
         }
-        let session = SessionConfig { tenant: tenant.name.clone(), role, config: side.table.clone(), secrets };
+        let session = SessionConfig { tenant: tenant.name.clone(), role, config: side.table(), secrets };
         return Ok(Some(Arc::new(move || Box::new(SimWorld::new(config.clone(), session.clone())))));
     }
     Ok(None)

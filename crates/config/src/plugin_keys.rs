@@ -24,7 +24,7 @@ impl Config {
             for (role, side) in [(Role::Provider, &tenant.provider), (Role::Directory, &tenant.directory)] {
                 let Some(hello) = hello(&side.plugin) else { continue };
                 let found = check_side(role, side, hello);
-                for key in hello.config.iter().filter(|key| key.secret && side.table.contains_key(&key.name)) {
+                for key in hello.config.iter().filter(|key| key.secret && side.has_plain(&key.name)) {
                     if let Some(at) = side.locate_value(&key.name) {
                         sources.mask(at);
                     }
@@ -58,7 +58,7 @@ fn check_side(role: Role, side: &SideConfig, hello: &PluginHello) -> Vec<Diagnos
 
 fn check_key(role: Role, side: &SideConfig, key: &ConfigKey) -> Option<Diagnostic> {
     let ConfigKey { name, about, .. } = key;
-    let is_plain = side.table.contains_key(name);
+    let is_plain = side.has_plain(name);
     let is_reference = side.secrets.contains_key(name);
     let value_at = side.locate_value(name).unwrap_or(side.location());
     if key.secret && is_plain {

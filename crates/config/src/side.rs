@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     location::Location,
     reference::SecretRef,
-    tree::{Table, to_json},
+    tree::{Entry, Table},
 };
 
 /// The provider or the directory of a tenant.
@@ -15,8 +15,6 @@ use crate::{
 pub struct SideConfig {
     /// The name of its plugin.
     pub plugin: String,
-    /// Its keys and values, without `plugin` and without secrets.
-    pub table: Map<String, Value>,
     /// Its references to secrets.
     pub secrets: BTreeMap<String, SecretRef>,
     plugin_at: Location,
@@ -33,9 +31,18 @@ impl SideConfig {
         secrets: BTreeMap<String, SecretRef>,
         at: Location,
     ) -> Self {
-        let mut table = to_json(&source_table);
-        table.retain(|key, _| !secrets.contains_key(key));
-        Self { plugin, table, secrets, plugin_at, source_table, at }
+        Self { plugin, secrets, plugin_at, source_table, at }
+    }
+
+    /// Its keys and values, without `plugin` and without secrets.
+    pub fn table(&self) -> Map<String, Value> {
+        let is_plain = |(key, _): &(&String, &Entry)| !self.secrets.contains_key(*key);
+        self.source_table.iter().filter(is_plain).map(|(key, entry)| (key.clone(), entry.node.to_json())).collect()
+    }
+
+    /// Whether it has a key that is no secret.
+    pub(crate) fn has_plain(&self, key: &str) -> bool {
+        self.source_table.contains_key(key) && !self.secrets.contains_key(key)
     }
 
     /// Every key except `plugin`, including the keys of secrets.
@@ -73,6 +80,6 @@ impl SideConfig {
 impl fmt::Debug for SideConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("SideConfig");
-        shown.field("plugin", &self.plugin).field("table", &self.table).field("secrets", &self.secrets).finish()
+        shown.field("plugin", &self.plugin).field("table", &self.table()).field("secrets", &self.secrets).finish()
     }
 }

@@ -193,15 +193,19 @@ impl Reader {
                 && !is_whole
             {
                 let shape = Shape::Table(self.merge(draft, inner, default, false));
-                merged.insert(key.clone(), Entry { key_at: kept.key_at, node: Node { shape, at: kept.node.at } });
+                merged.insert(key.clone(), Entry::new(kept.key_at, Node { shape, at: kept.node.at }));
             }
         }
         merged
     }
 
-    fn fill(&mut self, node: &Node, draft: &Draft) -> Node {
+    fn fill(&mut self, node: &Arc<Node>, draft: &Draft) -> Arc<Node> {
+        if node.may_have_fields() { Arc::new(self.fill_node(node, draft)) } else { Arc::clone(node) }
+    }
+
+    fn fill_node(&mut self, node: &Node, draft: &Draft) -> Node {
         let shape = match &node.shape {
-            Shape::Scalar(Value::String(text)) if text.contains(['{', '}']) => {
+            Shape::Scalar(Value::String(text)) if node.may_have_fields() => {
                 let (filled, unknown) = template::fill(text, &draft.fields);
                 for (name, span) in unknown {
                     let at = self.narrow_location(node, text, span);
@@ -210,7 +214,7 @@ impl Reader {
                 Shape::Scalar(Value::String(filled))
             }
             Shape::Scalar(value) => Shape::Scalar(value.clone()),
-            Shape::List(items) => Shape::List(items.iter().map(|item| self.fill(item, draft)).collect()),
+            Shape::List(items) => Shape::List(items.iter().map(|item| self.fill_node(item, draft)).collect()),
             Shape::Table(table) => {
                 let fill = |(key, entry): (&String, &Entry)| {
                     (key.clone(), Entry { key_at: entry.key_at, node: self.fill(&entry.node, draft) })

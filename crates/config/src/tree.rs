@@ -1,6 +1,6 @@
 //! Values with their places in the files. TOML and CSV both become these values, and the defaults are merged into them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Map, Number, Value};
 use toml::de::{DeTable, DeValue};
@@ -25,11 +25,17 @@ pub(crate) enum Shape {
 /// A table; its entries are ordered by key, as JSON objects are.
 pub(crate) type Table = BTreeMap<String, Entry>;
 
-/// A key with its place, and its value.
+/// A key with its place, and its value. Tenants share the defaults that they take as they are.
 #[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) key_at: Location,
-    pub(crate) node: Node,
+    pub(crate) node: Arc<Node>,
+}
+
+impl Entry {
+    pub(crate) fn new(key_at: Location, node: Node) -> Self {
+        Self { key_at, node: Arc::new(node) }
+    }
 }
 
 impl Node {
@@ -69,6 +75,16 @@ impl Node {
         }
     }
 
+    /// Whether any text in it may have fields, as `{region}`.
+    pub(crate) fn may_have_fields(&self) -> bool {
+        match &self.shape {
+            Shape::Scalar(Value::String(text)) => text.contains(['{', '}']),
+            Shape::Scalar(_) => false,
+            Shape::List(items) => items.iter().any(Self::may_have_fields),
+            Shape::Table(table) => table.values().any(|entry| entry.node.may_have_fields()),
+        }
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         match &self.shape {
             Shape::Scalar(value) => value.clone(),
@@ -99,7 +115,7 @@ impl TreeBuilder<'_> {
             if let Some(error) = refuse_hidden(&format!("the key `{key}`"), key, &[]) {
                 self.errors.push(error.at(key_at, ""));
             }
-            built.insert(key.to_string(), Entry { key_at, node });
+            built.insert(key.to_string(), Entry::new(key_at, node));
         }
         built
     }

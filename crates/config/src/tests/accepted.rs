@@ -16,7 +16,7 @@ fn show(config: &Config) -> Value {
     let tenants = config.tenants.iter().map(|tenant| {
         let side = |side: &crate::SideConfig| {
             let secrets: Vec<_> = side.secrets.iter().map(|(key, secret)| format!("{key}: {secret:?}")).collect();
-            json!({ "plugin": side.plugin, "table": side.table, "secrets": secrets })
+            json!({ "plugin": side.plugin, "table": side.table(), "secrets": secrets })
         };
         let provider = side(&tenant.provider);
         let directory = side(&tenant.directory);
@@ -226,7 +226,7 @@ fn references_are_replaced_as_a_whole() {
     assert_eq!(tenant.provider.secrets["other"], SecretRef::Command(vec![get, "acme".to_owned()]));
     let pass = vec!["pass".to_owned(), "acme/key".to_owned()];
     assert_eq!(tenant.directory.secrets["credential"], SecretRef::Command(pass));
-    assert_eq!(Value::from(tenant.directory.table.clone()), json!({ "deep": { "env": "A", "x": 1 } }));
+    assert_eq!(Value::from(tenant.directory.table()), json!({ "deep": { "env": "A", "x": 1 } }));
     assert_eq!(tenant.directory.keys().collect::<Vec<_>>(), ["credential", "deep"]);
 }
 
@@ -246,7 +246,7 @@ fn a_thousand_tenants_are_read_fast() {
     let started = Instant::now();
     let (_folder, config) = accept(&[("migrate.toml", FLEET), ("tenants.csv", &csv)]);
     assert_eq!(config.tenants.len(), 1000);
-    assert_eq!(config.tenants[999].directory.table["base_url"], "https://eu-999.example");
+    assert_eq!(config.tenants[999].directory.table()["base_url"], "https://eu-999.example");
     // It takes about 50 ms without optimization; the limit catches a change in the order of growth.
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     assert_eq!(config.sources.path(1).file_name(), Some("tenants.csv".as_ref()));

@@ -30,18 +30,18 @@ fn the_example_is_read() {
 
     assert!(acme.app_data);
     assert_eq!((acme.provider.plugin.as_str(), acme.directory.plugin.as_str()), ("okta", "rest"));
-    assert_eq!(acme.provider.table["domain"], "acme.okta.com");
+    assert_eq!(acme.provider.table()["domain"], "acme.okta.com");
     assert_eq!(acme.provider.secrets["credential"], SecretRef::Env("ACME_OKTA_TOKEN".to_owned()));
-    assert_eq!(acme.directory.table["base_url"], "https://gateway.example");
-    assert_eq!(acme.directory.table["submit"]["body"]["client_secret"], "$client_secret");
-    assert_eq!(acme.directory.table["test"]["passed"], json!({ "pointer": "/result", "equals": "success" }));
+    assert_eq!(acme.directory.table()["base_url"], "https://gateway.example");
+    assert_eq!(acme.directory.table()["submit"]["body"]["client_secret"], "$client_secret");
+    assert_eq!(acme.directory.table()["test"]["passed"], json!({ "pointer": "/result", "equals": "success" }));
 
     assert!(!globex.app_data);
-    assert_eq!(globex.provider.table["domain"], "globex.okta.com");
+    assert_eq!(globex.provider.table()["domain"], "globex.okta.com");
     assert_eq!(globex.provider.secrets["credential"], SecretRef::File(folder.path("secrets/globex.token")));
-    assert_eq!(globex.directory.table["base_url"], "https://us.gateway.example");
-    assert_eq!(globex.directory.table["id"], "dir-2");
-    assert_eq!(globex.directory.table["read"], json!({ "path": "/directories/$id" }));
+    assert_eq!(globex.directory.table()["base_url"], "https://us.gateway.example");
+    assert_eq!(globex.directory.table()["id"], "dir-2");
+    assert_eq!(globex.directory.table()["read"], json!({ "path": "/directories/$id" }));
     assert_eq!(globex.directory.secrets["credential"], SecretRef::File(folder.path("secrets/gateway.token")));
 }
 
@@ -72,14 +72,14 @@ fn its_optional_keys_and_its_inventory_are_read() {
     assert_eq!((config.network.resolve.len(), config.network.timeout), (2, Duration::from_secs(30)));
     assert_eq!(config.plugins["okta"].path.as_deref(), Some(folder.path("plugins/libflowswap_okta.so").as_path()));
     assert_eq!(config.plugins["okta"].sha256.as_deref(), Some("0".repeat(64).as_str()));
-    assert_eq!(config.tenants[0].provider.table["variant_types"]["plain"], "the-key-of-the-plain-one");
+    assert_eq!(config.tenants[0].provider.table()["variant_types"]["plain"], "the-key-of-the-plain-one");
 
     let [.., initech, umbrella] = &config.tenants[..] else { panic!("two rows") };
     assert_eq!((initech.app_data, umbrella.app_data), (true, false));
-    assert_eq!(initech.directory.table["base_url"], "https://us.gateway.example");
-    assert_eq!(umbrella.directory.table["base_url"], "https://eu.gateway.example", "the default of the field");
-    assert_eq!(umbrella.provider.table["domain"], "umbrella.oktapreview.com");
-    assert_eq!(umbrella.directory.table["id"], "dir-4");
+    assert_eq!(initech.directory.table()["base_url"], "https://us.gateway.example");
+    assert_eq!(umbrella.directory.table()["base_url"], "https://eu.gateway.example", "the default of the field");
+    assert_eq!(umbrella.provider.table()["domain"], "umbrella.oktapreview.com");
+    assert_eq!(umbrella.directory.table()["id"], "dir-4");
     let owners: Vec<_> = config.tenants.iter().map(|tenant| tenant.owner.as_deref()).collect();
     assert_eq!(owners, [Some("dana"), Some("us-team"), Some("us-team"), Some("eu-team")]);
     assert_eq!(Path::new(".flowswap").file_name(), config.state.file_name());
@@ -96,7 +96,7 @@ fn its_attended_directory_is_read() {
     let directory = &config.tenants[0].directory;
     assert_eq!(directory.plugin, "cie-guided");
     assert_eq!(directory.secrets["client_secret"], SecretRef::Env("CIE_CLIENT_SECRET".to_owned()));
-    assert_eq!(directory.table["loss_budget"], json!({ "users_percent": 0.5, "groups": 0 }));
+    assert_eq!(directory.table()["loss_budget"], json!({ "users_percent": 0.5, "groups": 0 }));
 }
 
 /// Every key that the reader knows is in the example.
