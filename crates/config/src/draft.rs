@@ -56,7 +56,7 @@ impl Reader {
             return None;
         };
         self.check_name(name, entry.node.at);
-        let scalars = table.iter().filter_map(|(key, entry)| Some((key.clone(), entry.node.as_plain_text()?)));
+        let scalars = table.iter().filter_map(|(key, entry)| Some((key.to_string(), entry.node.as_plain_text()?)));
         Some(Draft {
             name: name.to_owned(),
             name_at: entry.node.at,
@@ -70,10 +70,10 @@ impl Reader {
 
     /// Refuses fields that hold a secret, and keys that are neither known nor a field that a default uses.
     pub(crate) fn check_fields(&mut self, table: &Table, known: &[&str], used: &BTreeSet<String>, section: &str) {
-        for (key, entry) in table.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
+        for (key, entry) in table.iter().filter(|(key, _)| !known.contains(&key.as_ref())) {
             if is_secret_key(key) {
                 self.refuse_plain_secret(key, entry);
-            } else if !used.contains(key) || entry.node.as_plain_text().is_none() {
+            } else if !used.contains(key.as_ref()) || entry.node.as_plain_text().is_none() {
                 let nearest = find_nearest(key, used.iter().map(String::as_str));
                 let help = nearest.map(|meant| format!("did you mean `{meant}`?"));
                 let help = help.unwrap_or_else(|| suggest(key, known.iter().copied()));

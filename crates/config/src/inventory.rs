@@ -215,7 +215,7 @@ impl Reader {
             ColumnRole::AppData => {
                 if let Some(flag) = self.read_flag(cell, at) {
                     let node = Node { shape: Shape::Scalar(Value::Bool(flag)), at };
-                    draft.table.insert(column.name.clone(), Entry::new(column.at, node));
+                    draft.table.insert(column.name.as_str().into(), Entry::new(column.at, node));
                 }
             }
             ColumnRole::Key(path) => {
@@ -264,10 +264,10 @@ fn sets_secret_directly(column: &str) -> bool {
 fn set_nested(table: &mut Table, path: &[String], key_at: Location, node: Node) -> bool {
     let Some((key, below)) = path.split_first() else { return false };
     if below.is_empty() {
-        return table.insert(key.clone(), Entry::new(key_at, node)).is_none();
+        return table.insert(key.as_str().into(), Entry::new(key_at, node)).is_none();
     }
     let empty = || Entry::new(key_at, Node { shape: Shape::Table(Table::new()), at: node.at });
-    match &mut Arc::make_mut(&mut table.entry(key.clone()).or_insert_with(empty).node).shape {
+    match &mut Arc::make_mut(&mut table.entry(key.as_str().into()).or_insert_with(empty).node).shape {
         Shape::Table(inner) => set_nested(inner, below, key_at, node),
         _ => false,
     }

@@ -58,7 +58,7 @@ fn mask_secret(text: &mut String, node: &Node) {
         }
         Shape::Table(table) => {
             for (key, entry) in table {
-                let is_reference = match key.as_str() {
+                let is_reference = match key.as_ref() {
                     "env" => entry.node.as_text().is_some_and(|name| is_variable_name(&name.replace(['{', '}'], ""))),
                     "file" => entry.node.as_text().is_some(),
                     "command" => true,

@@ -29,7 +29,7 @@ impl Reader {
 
     /// Refuses every key that is not known; `section` names the table in the message, such as `` `[run]` ``.
     pub(crate) fn check_keys(&mut self, table: &Table, known: &[&str], section: &str) {
-        for (key, entry) in table.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
+        for (key, entry) in table.iter().filter(|(key, _)| !known.contains(&key.as_ref())) {
             self.refuse(
                 Diagnostic::new(format!("unknown key `{key}`"))
                     .at(entry.key_at, format!("not a key of {section}"))

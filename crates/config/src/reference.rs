@@ -62,7 +62,7 @@ impl Reader {
             self.refuse(error.help(REFERENCE_HELP));
             return None;
         };
-        match kind.as_str() {
+        match kind.as_ref() {
             "env" => self.read_env(value),
             "file" => {
                 let Some(text) = value.node.as_text() else {

@@ -111,7 +111,7 @@ impl Reader {
             };
             self.check_keys(table, &["path", "sha256"], &format!("`[plugins.{name}]`"));
             let plugin = PluginEntry { path: self.path(table, "path"), sha256: self.read_digest(table) };
-            plugins.insert(name, plugin);
+            plugins.insert(name.to_string(), plugin);
         }
         plugins
     }

@@ -1,13 +1,13 @@
 //! One side of a tenant: its plugin, its table without the secrets, and the place of every key in the files.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde_json::{Map, Value};
 
 use crate::{
     location::Location,
     reference::SecretRef,
-    tree::{Entry, Table},
+    tree::{EMPTY, Entry, Table},
 };
 
 /// The provider or the directory of a tenant.
@@ -36,8 +36,8 @@ impl SideConfig {
 
     /// Its keys and values, without `plugin` and without secrets.
     pub fn table(&self) -> Map<String, Value> {
-        let is_plain = |(key, _): &(&String, &Entry)| !self.secrets.contains_key(*key);
-        self.source_table.iter().filter(is_plain).map(|(key, entry)| (key.clone(), entry.node.to_json())).collect()
+        let is_plain = |(key, _): &(&Arc<str>, &Entry)| !self.secrets.contains_key(key.as_ref());
+        self.source_table.iter().filter(is_plain).map(|(key, entry)| (key.to_string(), entry.node.to_json())).collect()
     }
 
     /// Whether it has a key that is no secret.
@@ -47,7 +47,7 @@ impl SideConfig {
 
     /// Every key except `plugin`, including the keys of secrets.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.source_table.keys().map(String::as_str)
+        self.source_table.keys().map(AsRef::as_ref)
     }
 
     /// The place of a key in the files; `read.path` is the key `path` in the table `read`.
@@ -60,7 +60,6 @@ impl SideConfig {
         for part in key.split('.') {
             let entry = table.get(part)?;
             found = Some(entry.key_at);
-            static EMPTY: Table = Table::new();
             table = entry.node.as_table().unwrap_or(&EMPTY);
         }
         found

@@ -14,7 +14,7 @@ use crate::{
     side::SideConfig,
     suggest::suggest,
     template::{self, Fields, Part},
-    tree::{Entry, Node, Shape, Table},
+    tree::{EMPTY, Entry, Node, Shape, Table},
 };
 
 /// The keys of `[defaults]` that flowswap itself reads; all others are fields.
@@ -80,11 +80,11 @@ impl Reader {
     /// Adds every scalar of `[defaults]` as a field, unless the tenant has a field of that name.
     fn add_default_fields(&mut self, draft: &mut Draft, defaults: &Table) {
         let mut added = Fields::new();
-        for (key, entry) in defaults.iter().filter(|(key, _)| !DEFAULT_KEYS.contains(&key.as_str())) {
-            if !draft.fields.contains_key(key)
+        for (key, entry) in defaults.iter().filter(|(key, _)| !DEFAULT_KEYS.contains(&key.as_ref())) {
+            if !draft.fields.contains_key(key.as_ref())
                 && let Some(text) = self.fill(&entry.node, draft).as_plain_text()
             {
-                added.insert(key.clone(), text);
+                added.insert(key.to_string(), text);
             }
         }
         draft.fields.extend(added);
@@ -127,8 +127,7 @@ impl Reader {
             self.refuse_missing(draft, side, draft.at, format!("a tenant has no `{side}`"));
             return None;
         };
-        let table = |entry: Option<&Entry>| entry.and_then(|entry| entry.node.as_table()).cloned().unwrap_or_default();
-        let mut table = self.merge_side(draft, &table(own), &table(default));
+        let mut table = self.merge_side(draft, table_of(own), table_of(default));
         let Some(entry) = table.remove("plugin") else {
             let is_bare_row = draft.is_row && default.is_none();
             let at = if is_bare_row { draft.at } else { at };
@@ -155,13 +154,13 @@ impl Reader {
     }
 
     fn split_secrets(&mut self, plugin: String, plugin_entry: Entry, table: Table, at: Location) -> Option<SideConfig> {
-        let is_secret = |(key, entry): &(&String, &Entry)| reference::is_reference(key, &entry.node);
+        let is_secret = |(key, entry): &(&Arc<str>, &Entry)| reference::is_reference(key, &entry.node);
         let mut secrets = std::collections::BTreeMap::new();
         let mut is_complete = true;
         for (key, entry) in table.iter().filter(is_secret) {
             match self.read_reference(key, entry) {
                 Some(secret) => {
-                    secrets.insert(key.clone(), secret);
+                    secrets.insert(key.to_string(), secret);
                 }
                 None => is_complete = false,
             }
@@ -216,7 +215,7 @@ impl Reader {
             Shape::Scalar(value) => Shape::Scalar(value.clone()),
             Shape::List(items) => Shape::List(items.iter().map(|item| self.fill_node(item, draft)).collect()),
             Shape::Table(table) => {
-                let fill = |(key, entry): (&String, &Entry)| {
+                let fill = |(key, entry): (&Arc<str>, &Entry)| {
                     (key.clone(), Entry { key_at: entry.key_at, node: self.fill(&entry.node, draft) })
                 };
                 Shape::Table(table.iter().map(fill).collect())
@@ -236,4 +235,8 @@ impl Reader {
         let error = error.at(at, "the tenant has no field with this name");
         self.refuse(error.help(suggest(name, draft.fields.keys().map(String::as_str))));
     }
+}
+
+fn table_of(entry: Option<&Entry>) -> &Table {
+    entry.and_then(|entry| entry.node.as_table()).unwrap_or(&EMPTY)
 }

@@ -22,8 +22,11 @@ pub(crate) enum Shape {
     Table(Table),
 }
 
-/// A table; its entries are ordered by key, as JSON objects are.
-pub(crate) type Table = BTreeMap<String, Entry>;
+/// A table; its entries are ordered by key, as JSON objects are. Tenants share the names of the keys.
+pub(crate) type Table = BTreeMap<Arc<str>, Entry>;
+
+/// A table without entries.
+pub(crate) static EMPTY: Table = Table::new();
 
 /// A key with its place, and its value. Tenants share the defaults that they take as they are.
 #[derive(Clone)]
@@ -96,7 +99,7 @@ impl Node {
 
 /// The table as a JSON object.
 pub(crate) fn to_json(table: &Table) -> Map<String, Value> {
-    table.iter().map(|(key, entry)| (key.clone(), entry.node.to_json())).collect()
+    table.iter().map(|(key, entry)| (key.to_string(), entry.node.to_json())).collect()
 }
 
 /// Turns TOML into nodes, and reports values that JSON cannot hold.
@@ -115,7 +118,7 @@ impl TreeBuilder<'_> {
             if let Some(error) = refuse_hidden(&format!("the key `{key}`"), key, &[]) {
                 self.errors.push(error.at(key_at, ""));
             }
-            built.insert(key.to_string(), Entry::new(key_at, node));
+            built.insert(key.as_ref().into(), Entry::new(key_at, node));
         }
         built
     }
