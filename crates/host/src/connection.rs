@@ -18,7 +18,7 @@ use tokio::{
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::{mpsc, oneshot, watch},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use crate::{
@@ -136,10 +136,24 @@ impl Connection {
             waiting.opening.insert(open.session, sender);
         }
         self.send(&ToPlugin::Open(open))?;
-        match timeout(self.limits.opening, opened).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(self.ended()),
-            Err(_) => Err(self.end_as_too_slow("open a session", self.limits.opening)),
+        tokio::select! {
+            biased;
+            opened = opened => opened.unwrap_or_else(|_| Err(self.ended())),
+            () = self.silence(self.limits.opening) => Err(self.end_as_too_slow("open a session", self.limits.opening)),
+        }
+    }
+
+    /// Waits until the process has sent nothing for this time. All of its calls share one thread, so a call waits while the
+    /// plugin computes for another.
+    pub(crate) async fn silence(&self, limit: Duration) {
+        let mut since = Instant::now();
+        loop {
+            tokio::time::sleep_until(since + limit).await;
+            let heard = self.routes.lock().heard;
+            match heard.filter(|heard| *heard > since) {
+                Some(heard) => since = heard,
+                None => return,
+            }
         }
     }
 

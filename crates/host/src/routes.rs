@@ -8,7 +8,10 @@ use std::{
 use flowswap_contract::{Ask, Error, ErrorKind, FromPlugin, Level, PluginEvent};
 use flowswap_engine::{Event, EventSink};
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::Instant,
+};
 
 use crate::relay::one_line;
 
@@ -51,6 +54,8 @@ pub(crate) struct Waiting {
     pub(crate) ended: Option<Ended>,
     /// How many calls and openings were in flight when the process ended.
     pub(crate) in_flight_at_end: usize,
+    /// When the process sent its last message.
+    pub(crate) heard: Option<Instant>,
 }
 
 pub(crate) struct Route {
@@ -75,6 +80,7 @@ impl Routes {
         let message =
             FromPlugin::from_slice(bytes).map_err(|e| format!("sent something that is not a message ({e})"))?;
         let mut waiting = self.lock();
+        waiting.heard = Some(Instant::now());
         if let FromPlugin::Ask { id, .. } | FromPlugin::Reply { id, .. } = &message {
             waiting.broken_by_finished_call = waiting.replied.contains(id);
         }

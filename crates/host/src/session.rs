@@ -166,7 +166,7 @@ impl Session {
             params: call.params,
         })?;
         let Some(mut running_call) = began else { return Ok(None) };
-        let mut result = self.carry_out(&scope, &mut running_call, connection.limits().thinking, &closing).await;
+        let mut result = self.carry_out(&scope, &mut running_call, connection, &closing).await;
         if let Err(error) = &mut result {
             // The plugin may report no effect, but the host knows which requests it has sent.
             if scope.touched.load(Ordering::Relaxed) {
@@ -183,9 +183,10 @@ impl Session {
         &self,
         scope: &Scope<'_>,
         running_call: &mut RunningCall,
-        thinking: Duration,
+        connection: &Connection,
         closing: &StopSwitch,
     ) -> Result<Value, Error> {
+        let thinking = connection.limits().thinking;
         let mut asks = FuturesUnordered::new();
         let mut refusal = None;
         let deadline = tokio::time::sleep(CALL_TIMEOUT);
@@ -206,7 +207,7 @@ impl Session {
                     keep_first_refusal(&mut refusal, &outcome);
                     running_call.answer(n, outcome);
                 }
-                () = tokio::time::sleep(thinking), if asks.is_empty() => {
+                () = connection.silence(thinking), if asks.is_empty() => {
                     break Err(running_call.end_as_too_slow(thinking));
                 }
                 () = &mut deadline => {

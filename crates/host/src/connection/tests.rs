@@ -316,3 +316,27 @@ async fn a_missing_program_is_reported() {
     let error = PluginProcess::start(&file, &launcher, Arc::new(World::default().ports())).await.unwrap_err();
     assert_eq!(error.to_string(), "failed to start the process of the plugin `rogue`");
 }
+
+/// All calls of a plugin share one thread. A call that waits for its turn is not too slow.
+#[tokio::test(start_paused = true)]
+async fn a_call_is_not_timed_out_while_the_plugin_works_for_another() {
+    let events = Arc::new(World::default().ports());
+    let (connection, _queue) =
+        Connection::after_greeting("rogue", &hello("1.0.0"), events, &Limits::default(), None).unwrap();
+    let begin = |id| {
+        let call = Call { id, session: 0, op: Op::Detect, key: "r".into(), now: "n".into(), params: Value::Null };
+        connection.begin(call).unwrap().unwrap()
+    };
+    let _calls = (begin(1), begin(2));
+    let working = async {
+        for _ in 0..2 {
+            tokio::time::sleep(Duration::from_secs(50)).await;
+            let event = PluginEvent::Progress { message: "still at it".to_owned() };
+            let message = FromPlugin::Event { id: Some(1), event };
+            connection.routes.route(&serde_json::to_vec(&message).unwrap()).unwrap();
+        }
+    };
+    let begun = Instant::now();
+    let ((), ()) = tokio::join!(working, connection.silence(Duration::from_secs(60)));
+    assert_eq!(begun.elapsed().as_secs(), 50 + 50 + 60);
+}
