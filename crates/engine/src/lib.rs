@@ -12,11 +12,14 @@ mod hidden;
 mod history;
 mod logbook;
 mod plan;
+mod planning;
 mod ports;
 mod record;
 mod run;
 mod run_id;
 mod secret;
+mod spec;
+mod state;
 mod stop;
 mod tenant;
 
@@ -38,21 +41,21 @@ pub use history::{
 pub use logbook::{Logbook, Recorder, SNAPSHOT_FORMAT, Snapshot};
 pub use plan::{
     PLAN_FORMAT, Plan, PlanError, PlanPart, PlannedTenant, PluginPin, Seen, StepRollback, digest_config,
-    hold_back_shared_orgs, lint, plan_tenant,
+    hold_back_shared_orgs, lint,
 };
+pub use planning::plan_tenant;
 pub use ports::{
     Backend, BackendCall, Clock, Journal, JournalError, Position, Recording, Records, SecretStore, SecretStoreError,
     Visitor, WriterReplaced,
 };
-pub use record::{
-    Actor, Direction, Draft, Entry, Goal, HandoverChannel, Mode, Record, RequestOutcome, Resolution, RunCommand,
-    RunScope, TenantState, Verdict, intent_token,
-};
+pub use record::{Actor, Draft, Entry, Record, RequestOutcome, RunScope, intent_token};
 pub use run::{
     AbandonError, Assignment, Decision, FleetLimits, Job, NoOperator, Operator, OperatorError, OperatorReply, Outcome,
     Ports, ResolveError, Resolved, Runner, Summary,
 };
 pub use run_id::RunId;
 pub use secret::Secret;
+pub use spec::TenantSpec;
+pub use state::{Direction, Goal, HandoverChannel, Mode, Resolution, RunCommand, TenantState, Verdict};
 pub use stop::{Stop, StopSwitch};
-pub use tenant::{Tenant, TenantSpec};
+pub use tenant::Tenant;

@@ -17,7 +17,7 @@ use super::walk;
 use crate::support::repository;
 
 /// The crates whose modules form layers.
-const LAYERED: [&str; 6] = ["config", "conformance", "contract", "host", "sim", "store"];
+const LAYERED: [&str; 7] = ["config", "conformance", "contract", "engine", "host", "sim", "store"];
 
 /// A module by its path within the crate; the root is empty.
 type Module = Vec<String>;

@@ -1,12 +1,9 @@
 //! What runs set out to do for a tenant, and why they did nothing.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::TenantHistory;
-use crate::{Goal, PlanPart, RunId, TenantState};
+use crate::{Goal, RunId};
 
 /// What a run set out to do for a tenant and has not ended. A run that is still running has it too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,64 +31,4 @@ pub struct Refusal {
     pub reasons: Vec<String>,
     /// The run did not get to the tenant, so a later run may.
     pub is_skipped: bool,
-}
-
-impl TenantHistory {
-    /// Adds that a run is going to work on the tenant.
-    pub(super) fn intend(
-        &mut self,
-        goal: Goal,
-        plan: &str,
-        part: Option<&Arc<PlanPart>>,
-        run: RunId,
-        at: Timestamp,
-    ) -> Result<(), String> {
-        if let Some(part) = part {
-            if part.plan != plan {
-                return Err(format!("plan {plan} is intended, with a part of plan {}", part.plan));
-            }
-            self.part = Some(Arc::clone(part));
-        }
-        let is_known = self.work.as_ref().is_some_and(|work| work.plan == plan);
-        let part = self.part.as_ref().filter(|part| part.plan == plan);
-        if !is_known && part.is_none() {
-            return Err(format!("plan {plan} is intended, but the journal has no part of it for the tenant"));
-        }
-        let path = part.and_then(|part| part.path.clone());
-        if self.work.is_none() && goal == Goal::Swapped && self.state == TenantState::Unplanned {
-            self.enter(TenantState::Planned, None, at);
-        }
-        self.intent = Some(Intent { goal, plan: Some(plan.to_owned()), path, run, at });
-        Ok(())
-    }
-
-    /// Whether the tenant only waits on its way to a goal: for a person, for evidence, or until its new client is unused.
-    pub(crate) fn waits_for(&self, goal: Goal) -> bool {
-        let waits = matches!(self.state, TenantState::Waiting | TenantState::Soaking | TenantState::RollingBack);
-        waits && self.taken_up.is_none() && self.direction == goal.direction()
-    }
-
-    /// Whether the journal already has it that a run did nothing, for the same reasons.
-    pub(crate) fn has_refusal(&self, goal: Goal, reasons: &[String], is_skipped: bool) -> bool {
-        let is_it = |last: &Refusal| (last.goal, last.is_skipped) == (goal, is_skipped) && last.reasons == reasons;
-        self.refusal.as_ref().is_some_and(is_it)
-    }
-
-    /// Ends what a run set out to do, when the run ends its work without being interrupted, or has reached its goal.
-    pub(super) fn end_intent(&mut self, state: TenantState, interrupted: bool) {
-        self.intent.take_if(|intent| intent.goal.is_reached(state) || !interrupted);
-    }
-
-    /// The stored part of a plan that a run set out to carry out and did not start.
-    pub fn intended_part(&self) -> Option<&Arc<PlanPart>> {
-        let plan = self.intent.as_ref()?.plan.as_ref()?;
-        self.part.as_ref().filter(|part| part.plan == *plan && self.work.is_none() && !self.taken_back.contains(plan))
-    }
-
-    /// Adds that a person gave up what a run had set out to do.
-    ///
-    /// The intent of a run of format 2 is not among the tenant's own records.
-    pub(super) fn give_up(&mut self, goal: Goal) {
-        self.intent.take_if(|intent| intent.goal == goal);
-    }
 }

@@ -1,6 +1,8 @@
 //! The state of every tenant, computed from the journal alone.
 
 mod abandoned;
+mod asking;
+mod intending;
 mod intent;
 mod overview;
 mod question;

@@ -6,7 +6,7 @@ use flowswap_contract::{Phase, Reversibility, Role, Step, Variant};
 
 use super::{
     Plan, PlannedTenant,
-    build::{is_first, way_back},
+    order::{is_first, way_back},
 };
 use crate::Verdict;
 

@@ -1,7 +1,7 @@
 //! A plan: immutable, complete, and identified by its own digest. `apply` makes no decisions that are not in it.
 
-mod build;
 mod lint;
+mod order;
 mod part;
 
 use std::{
@@ -18,8 +18,8 @@ use serde::{
 };
 use serde_json::{Value, json};
 
-pub use build::plan_tenant;
 pub use lint::lint;
+pub(crate) use order::{order, way_back};
 pub use part::PlanPart;
 
 use crate::{

@@ -4,18 +4,19 @@
 //! which format it can be missing.
 
 mod actor;
-mod state;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 pub use actor::Actor;
-pub use state::{Direction, Goal, HandoverChannel, Mode, Resolution, RunCommand, TenantState, Verdict};
 
 use flowswap_contract::{self as contract, Evidence, Handle, RunSheet, Values};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{PlanPart, PlannedTenant, PluginPin, RunId};
+use crate::{
+    Direction, Goal, HandoverChannel, PlanPart, PlannedTenant, PluginPin, Resolution, RunCommand, RunId, TenantState,
+    Verdict,
+};
 
 /// A record before the journal has given it a number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,43 @@
+//! The order of the steps that the plugins propose, and of their rollback.
+
+use flowswap_contract::{Phase, Role, Step, StepProposal};
+
+use super::StepRollback;
+
+/// Orders the steps by phase, and within a phase as proposed. The directory comes first, so that the provider can see what the
+/// directory's check caused. A baseline that needs nothing comes before everything else, so that nothing has been made if it
+/// fails.
+pub(crate) fn order(mut proposals: Vec<(Role, StepProposal)>) -> Vec<Step> {
+    proposals.sort_by_key(|(role, proposal)| (!is_first(proposal), proposal.phase, *role == Role::Provider));
+    let mut steps: Vec<Step> = Vec::new();
+    for (role, proposal) in proposals {
+        let id = match proposal.phase {
+            Phase::Baseline | Phase::Confirm => format!("{}-{role}", proposal.phase),
+            // The directory's test comes right before the submission of the credentials. The provider only notes its time.
+            Phase::Test if role == Role::Provider => format!("{}-{role}", proposal.phase),
+            phase => phase.to_string(),
+        };
+        steps.push(Step { id, role, proposal });
+    }
+    steps
+}
+
+/// Whether a step can come before the service client exists.
+pub(super) fn is_first(proposal: &StepProposal) -> bool {
+    proposal.phase == Phase::Baseline && proposal.needs.is_empty()
+}
+
+/// The action of an irreversible step in a plan file. It must not change: `lint` compares it with the plans of earlier versions.
+const IRREVERSIBLE: &str = "there is no way back from this step";
+
+/// The rollback of the steps: every step that changes something, last first.
+pub(crate) fn way_back(steps: &[Step]) -> Vec<StepRollback> {
+    let changing = steps.iter().rev().filter(|step| !step.proposal.phase.is_check());
+    changing
+        .map(|step| StepRollback {
+            step: step.id.clone(),
+            action: step.proposal.undo.clone().unwrap_or_else(|| IRREVERSIBLE.to_owned()),
+            reversibility: step.proposal.reversibility,
+        })
+        .collect()
+}

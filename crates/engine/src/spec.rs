@@ -1,0 +1,23 @@
+//! What the engine needs to know of a tenant before it reaches either side.
+
+use std::collections::BTreeMap;
+
+/// What the engine needs to know from a tenant's configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TenantSpec {
+    /// The name.
+    pub name: String,
+    /// The provider's domain.
+    pub domain: String,
+    /// Whether the directory should collect enterprise applications.
+    pub app_data: bool,
+    /// The name of the provider's plugin.
+    pub provider_plugin: String,
+    /// The name of the directory's plugin.
+    pub directory_plugin: String,
+    /// Whether the journal has work on the tenant that was started and not rolled back.
+    pub begun: bool,
+    /// Digests of both tables without their secrets ([`digest_config`](crate::digest_config)). A plan is valid only for the
+    /// configuration that it was made from.
+    pub config: BTreeMap<String, String>,
+}
