@@ -216,8 +216,9 @@ async fn resolve_secrets(tenants: &[&TenantConfig], at_once: usize) -> BTreeMap<
 
 /// What the engine needs from a tenant's configuration.
 fn spec(tenant: &TenantConfig, logbook: &Logbook) -> Result<TenantSpec, Failure> {
-    let domain = tenant.provider.table().get("domain").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let tables = json!({ "provider": tenant.provider.table(), "directory": tenant.directory.table() });
+    let (provider, directory) = (tenant.provider.table(), tenant.directory.table());
+    let domain = provider.get("domain").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let tables = json!({ "provider": provider, "directory": directory });
     Ok(TenantSpec {
         name: tenant.name.clone(),
         domain,
