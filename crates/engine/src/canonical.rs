@@ -9,7 +9,7 @@ use base16ct::lower::encode_string as hex;
 use serde::{Serialize, Serializer};
 use serde_json::{
     Map, Value,
-    ser::{CompactFormatter, Formatter, PrettyFormatter},
+    ser::{Formatter, PrettyFormatter},
 };
 use sha2::{Digest, Sha256};
 
@@ -59,7 +59,7 @@ impl Formatter for Escaped {
         if fragment.chars().any(is_hidden) {
             return out.write_all(escape_json(fragment).as_bytes());
         }
-        CompactFormatter.write_string_fragment(out, fragment)
+        out.write_all(fragment.as_bytes())
     }
 
     fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {

@@ -1,8 +1,8 @@
 //! `flowswap apply`: carries out the reviewed plan, and nothing else.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::path::Path;
 
-use flowswap_engine::{Goal, Job, PlanPart};
+use flowswap_engine::{Goal, Job};
 
 use super::{plan, started};
 use crate::{
@@ -44,8 +44,7 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     // A later command may continue the run from another folder.
     let path = std::path::absolute(&args.file.plan).unwrap_or_else(|_| args.file.plan.clone());
     let path = path.display().to_string();
-    let parts = plan.into_parts(&path).map(|part| (part.tenant.name.clone(), Arc::new(part)));
-    let mut parts: BTreeMap<String, Arc<PlanPart>> = parts.collect();
+    let mut parts = plan::parts(plan, &path);
     let jobs = tenants.into_iter().map(|tenant| Job {
         goal: Goal::Swapped,
         part: parts.remove(&tenant.spec.name),

@@ -1,6 +1,6 @@
 //! `flowswap plan`: lists every step without a change, and writes the file that `apply` reads.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use flowswap_config::Config;
 use flowswap_engine::{
@@ -53,11 +53,9 @@ pub(crate) fn read(path: &Path) -> Result<Plan, Failure> {
     Plan::read(&read_plan(path)?).map_err(|error| Failure::new(Exit::Refused, error).hint(NEW_PLAN))
 }
 
-/// Reads a tenant's part of a plan file.
-pub(crate) fn read_part(path: &Path, tenant: &str) -> Result<Option<Arc<PlanPart>>, Failure> {
-    let path_name = path.display().to_string();
-    let part = read(path)?.into_parts(&path_name).find(|part| part.tenant.name == tenant);
-    Ok(part.map(Arc::new))
+/// The parts of a plan by the names of their tenants. `path` is the file of the plan.
+pub(crate) fn parts(plan: Plan, path: &str) -> BTreeMap<String, Arc<PlanPart>> {
+    plan.into_parts(path).map(|part| (part.tenant.name.clone(), Arc::new(part))).collect()
 }
 
 /// A later `apply` of a tenant that failed or waits needs the file of its plan.

@@ -1,6 +1,6 @@
 //! `flowswap resume`: continues what runs that were interrupted or stopped have not finished, from the journal alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use flowswap_config::Config;
 use flowswap_engine::{Goal, Intent, Overview};
@@ -83,11 +83,16 @@ async fn continue_all(
     let ports = context.run_ports(config, progress.clone()).await?;
     let fleet = Fleet::open(context, config, names, &ports).await?;
     let mut jobs = started::jobs(config, fleet, purpose);
+    let mut plans = BTreeMap::new();
     for job in &mut jobs {
         if let Some((tenant, intent)) = open.get(&job.tenant.spec.name)
             && let (None, None, Some(path)) = (&tenant.plan, &intent.plan, &intent.path)
         {
-            job.part = plan::read_part(path.as_ref(), &job.tenant.spec.name)?;
+            let parts = match plans.entry(path) {
+                Entry::Occupied(read) => read.into_mut(),
+                Entry::Vacant(place) => place.insert(plan::parts(plan::read(path.as_ref())?, path)),
+            };
+            job.part = parts.remove(&job.tenant.spec.name);
         }
     }
     started::execute(context, config, ports, &progress, purpose.goal, jobs).await

@@ -12,10 +12,7 @@ use std::{
 
 use flowswap_contract::{DirectoryInventory, Phase, ProviderInventory, Reversibility, Step, Tokens};
 use jiff::Timestamp;
-use serde::{
-    Deserialize, Serialize, Serializer,
-    ser::{SerializeMap, SerializeSeq},
-};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
 
 pub use lint::lint;
@@ -215,11 +212,7 @@ struct CanonicalTenants<'a>(&'a [PlannedTenant]);
 
 impl Serialize for CanonicalTenants<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut tenants = serializer.serialize_seq(Some(self.0.len()))?;
-        for tenant in self.0 {
-            tenants.serialize_element(&Sorted(tenant))?;
-        }
-        tenants.end()
+        serializer.collect_seq(self.0.iter().map(Sorted))
     }
 }
 
