@@ -9,7 +9,7 @@ use std::{
 use flowswap_config::{Config, SecretRef, SideConfig, TenantConfig};
 use flowswap_contract::{self as contract, ErrorKind, Role};
 use flowswap_engine::{
-    Backend, BackendCall, EventSink, Logbook, PluginPin, Ports, Secret, Tenant, TenantSpec, digest_config,
+    Backend, BackendCall, EventSink, Logbook, PluginPin, Ports, Secret, Tenant, TenantSpec, digest_config, side_by_side,
 };
 use flowswap_host::{
     Effects, Gate, Launcher, Limits, Network, PluginFile, PluginProcess, Session, SessionConfig, build, locate,
@@ -43,25 +43,25 @@ impl Fleet {
     /// Does something with every tenant and shows progress. The configuration limits how many run at a time.
     ///
     /// Afterwards the fleet has no tenants: the sessions of each are closed when its work is done.
-    pub(crate) async fn each<T, F>(
+    pub(crate) async fn each<F>(
         &mut self,
         config: &Config,
-        progress: &Progress,
+        progress: &Arc<Progress>,
         work: impl Fn(Tenant) -> F,
-    ) -> Vec<T>
+    ) -> Vec<F::Output>
     where
-        F: Future<Output = T>,
+        F: Future<Output: Send> + Send + 'static,
     {
         progress.set_total(self.tenants.len());
-        let working = std::mem::take(&mut self.tenants).into_iter().map(|tenant| {
-            let working = work(tenant);
-            async {
+        let works = std::mem::take(&mut self.tenants).into_iter().map(|tenant| {
+            let (working, progress) = (work(tenant), Arc::clone(progress));
+            async move {
                 let result = working.await;
                 progress.advance();
                 result
             }
         });
-        let results = stream::iter(working).buffered(config.run.concurrency.max(1)).collect().await;
+        let results = side_by_side(works, config.run.concurrency).await;
         progress.clear();
         results
     }

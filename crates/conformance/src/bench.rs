@@ -79,7 +79,7 @@ impl Bench {
         let step = step.map(|step| step.id.as_str());
         let recorder: &dyn Recording = &*self.memory;
         let recorder = Some(recorder).filter(|_| mode != Mode::DryRun);
-        self.session.call(BackendCall { op, mode, run: RunId::none(), step, params, recorder }).await
+        self.session.call(BackendCall { op, mode, run: RunId::none(), step, params: params.into(), recorder }).await
     }
 
     async fn call_for<T: DeserializeOwned>(

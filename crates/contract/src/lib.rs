@@ -17,6 +17,7 @@ mod decode;
 mod error;
 mod http;
 mod inventory;
+mod json;
 mod message;
 mod operation;
 mod secret;
@@ -32,6 +33,7 @@ pub use inventory::{
     Counts, DirectoryInventory, Flow, Inventory, KnownFrom, LegacyClient, Lookalike, ProviderInventory, ServiceClient,
     Tokens, Variant, VariantType,
 };
+pub use json::Json;
 pub use message::{
     Answer, Ask, Call, ConfigKey, FromPlugin, HeaderDialect, Level, Op, Open, Outcome, PROTOCOL, PluginEvent,
     PluginHello, Protocol, ToPlugin,

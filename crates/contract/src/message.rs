@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Error, Handle, HttpAnswer, HttpAsk, Role};
+use crate::{Error, Handle, HttpAnswer, HttpAsk, Json, Role};
 
 /// The version of the messages. The majors must be equal; the lower minor applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +85,7 @@ pub struct Call {
     pub now: String,
     /// The parameters of the verb.
     #[serde(default)]
-    pub params: Value,
+    pub params: Json,
 }
 
 /// The six verbs, the same for both roles.

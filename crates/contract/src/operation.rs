@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{DirectoryInventory, ProviderInventory, RunSheet, Step, StepProposal};
+use crate::{DirectoryInventory, Error, ErrorKind, ProviderInventory, RunSheet, Step, StepProposal};
 
 /// Named values that steps pass on to later steps. Secrets among them are handles.
 pub type Values = BTreeMap<String, Value>;
@@ -61,6 +61,15 @@ pub struct StepParams {
     /// somebody got the step's secrets or confirmed the step. RFC 3339, by the clock of flowswap's machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given_at: Option<String>,
+}
+
+impl StepParams {
+    /// Decodes the payload that `plan` wrote into the step.
+    pub fn payload<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        self.step.proposal.payload.decode().map_err(|e| {
+            Error::new(ErrorKind::Protocol, format!("the payload of step `{}` does not decode: {e}", self.step.id))
+        })
+    }
 }
 
 /// A run that has started a step, forward or back.

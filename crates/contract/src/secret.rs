@@ -14,7 +14,7 @@ use crate::Role;
 pub struct Handle(String);
 
 impl Handle {
-    const KEY: &'static str = "$secret";
+    pub(crate) const KEY: &'static str = "$secret";
 
     /// A handle with this name, as something else wrote it.
     pub fn new(name: impl Into<String>) -> Self {

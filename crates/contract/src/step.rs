@@ -3,7 +3,8 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+
+use crate::Json;
 
 /// A step that a plugin proposes. The engine orders proposals by phase and freezes them as [`Step`]s.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,7 +37,7 @@ pub struct StepProposal {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gives: Vec<String>,
     /// Everything that the plugin needs to carry it out. Nothing is decided later.
-    pub payload: Value,
+    pub payload: Json,
 }
 
 /// A step of a plan.

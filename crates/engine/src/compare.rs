@@ -1,7 +1,6 @@
 //! Compares the journal with what both sides show. Changes neither.
 
-use flowswap_contract::{self as contract, ObserveReply, Observed, Op, Phase, Role, Step, StepParams, Values};
-use serde_json::json;
+use flowswap_contract::{self as contract, Json, ObserveReply, Observed, Op, Phase, Role, Step, StepParams, Values};
 
 use crate::{BackendCall, Mode, RunId, Tenant, TenantHistory, Work};
 
@@ -94,14 +93,15 @@ pub(crate) async fn observe(
     let done = work.done.iter().find(|done| done.id == step.id);
     let known = work.doubt.as_ref().filter(|doubt| doubt.step == step.id).map(|doubt| doubt.known.clone());
     let mut outputs = work.former_outputs(&step.id).unwrap_or_default();
-    outputs.extend(done.map(|done| done.outputs.clone()).or(known).unwrap_or_default());
+    outputs.extend(done.map(|done| Values::clone(&done.outputs)).or(known).unwrap_or_default());
     outputs.extend(extra);
     let inputs = work.inputs_with_former(step);
     let attempts = work.attempts(&step.id);
     let given_at = work.given_at(step).map(|at| at.to_string());
     let params = StepParams { step: step.clone(), inputs, outputs, attempts, given_at };
     let mode = Mode::DryRun;
-    let call = BackendCall { op: Op::Observe, mode, run, step: Some(&step.id), params: json!(params), recorder: None };
+    let params = Json::encode(&params)?;
+    let call = BackendCall { op: Op::Observe, mode, run, step: Some(&step.id), params, recorder: None };
     tenant.call(role, call).await
 }
 

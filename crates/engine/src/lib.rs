@@ -18,6 +18,7 @@ mod record;
 mod run;
 mod run_id;
 mod secret;
+mod side_by_side;
 mod spec;
 mod state;
 mod stop;
@@ -55,6 +56,7 @@ pub use run::{
 };
 pub use run_id::RunId;
 pub use secret::Secret;
+pub use side_by_side::side_by_side;
 pub use spec::TenantSpec;
 pub use state::{Direction, Goal, HandoverChannel, Mode, Resolution, RunCommand, TenantState, Verdict};
 pub use stop::{Stop, StopSwitch};

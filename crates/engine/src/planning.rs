@@ -1,8 +1,7 @@
 //! Makes a tenant's part of a plan: reads both sides, assesses what they show, and asks the plugins for steps.
 
-use flowswap_contract::{self as contract, Op, PlanParams, PlanReply, Role, StepProposal};
+use flowswap_contract::{self as contract, Json, Op, PlanParams, PlanReply, Role, StepProposal};
 use jiff::Timestamp;
-use serde_json::json;
 
 use crate::{
     BackendCall, Finding, Inventories, PlanError, PlannedTenant, Seen, Tenant, Verdict,
@@ -42,12 +41,12 @@ pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<PlannedTenan
 }
 
 async fn propose(tenant: &Tenant, sides: &Inventories) -> Result<Vec<(Role, StepProposal)>, contract::Error> {
-    let params = json!(PlanParams {
+    let params = Json::encode(&PlanParams {
         tenant: tenant.spec.name.clone(),
         app_data: tenant.spec.app_data,
         provider: sides.provider.clone()?,
         directory: sides.directory.clone()?,
-    });
+    })?;
     let mut proposals = Vec::new();
     for role in [Role::Provider, Role::Directory] {
         let reply: PlanReply = tenant.call(role, BackendCall::dry(Op::Plan, params.clone())).await?;

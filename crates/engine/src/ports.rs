@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use flowswap_contract::{self as contract, Handle, Op};
+use flowswap_contract::{self as contract, Handle, Json, Op};
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -33,14 +33,14 @@ pub struct BackendCall<'a> {
     /// The step. `None` outside of steps.
     pub step: Option<&'a str>,
     /// The parameters of the verb. This call may use the secrets whose handles they contain.
-    pub params: Value,
+    pub params: Json,
     /// Records what the call does to the world. A call without it cannot change anything.
     pub recorder: Option<&'a dyn Recording>,
 }
 
 impl BackendCall<'_> {
     /// A call outside of any run and step, which changes nothing.
-    pub fn dry(op: Op, params: Value) -> Self {
+    pub fn dry(op: Op, params: Json) -> Self {
         Self { op, mode: Mode::DryRun, run: RunId::none(), step: None, params, recorder: None }
     }
 }

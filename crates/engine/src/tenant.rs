@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use flowswap_contract::{self as contract, DirectoryInventory, ErrorKind, Inventory, Op, ProviderInventory, Role};
+use flowswap_contract::{
+    self as contract, DirectoryInventory, ErrorKind, Inventory, Json, Op, ProviderInventory, Role,
+};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::{Backend, BackendCall, Inventories, TenantSpec, find_domain_defect};
 
@@ -34,7 +35,7 @@ impl Tenant {
             let error = contract::Error::new(ErrorKind::Config, defect);
             return Inventories { provider: Err(error.clone()), directory: Err(error) };
         }
-        let detect = |role| self.call::<Inventory>(role, BackendCall::dry(Op::Detect, Value::Null));
+        let detect = |role| self.call::<Inventory>(role, BackendCall::dry(Op::Detect, Json::default()));
         let (provider, directory) = tokio::join!(detect(Role::Provider), detect(Role::Directory));
         let (provider, directory) = (provider.and_then(as_provider), directory.and_then(as_directory));
         Inventories { provider, directory }.reconciled()

@@ -148,7 +148,7 @@ impl Session {
             run: call.run,
             step: call.step,
             recorder: call.recorder,
-            lent: Handle::find_all(&call.params).into_iter().collect(),
+            lent: call.params.handles().into_iter().collect(),
             closing: closing.listen(),
             touched: AtomicBool::new(false),
             started: tokio::time::Instant::now(),

@@ -135,7 +135,7 @@ mod tests {
     async fn interrupted_call(process: &PluginProcess, connection: &Arc<Connection>) -> Error {
         let id = process.next_id();
         let params = Value::Null;
-        let call = Call { id, session: 0, op: Op::Apply, key: "r".into(), now: "n".into(), params };
+        let call = Call { id, session: 0, op: Op::Apply, key: "r".into(), now: "n".into(), params: params.into() };
         match connection.begin(call).unwrap() {
             Some(mut running_call) => running_call.next().await.map(|_| ()).unwrap_err(),
             None => connection.end().unwrap().error().with_unknown_effect(),

@@ -9,8 +9,7 @@ use crate::{
     api::Api,
     domains,
     people::{GroupSelection, Groups, Hashed, People, keys_of},
-    plan::{self, BaselinePayload},
-    read_payload,
+    plan::BaselinePayload,
 };
 
 /// The output with the key of the hashes, which is made once for a migration.
@@ -53,7 +52,7 @@ pub(crate) struct Sampled {
 
 /// Reads all users, all groups, and the members of the sample once.
 pub(crate) async fn take(api: &Api<'_>, params: &StepParams) -> Result<TestReply, Error> {
-    let payload: BaselinePayload = read_payload(params)?;
+    let payload: BaselinePayload = params.payload()?;
     let key = match params.outputs.get(KEY).and_then(Handle::from_value) {
         Some(key) => key,
         None => api.host.mint(KEY).await?,
@@ -83,7 +82,9 @@ pub(crate) async fn take(api: &Api<'_>, params: &StepParams) -> Result<TestReply
         sample,
         directories: all.iter().map(|directory| directory.name.clone()).collect(),
     };
-    outputs.insert(BASELINE.to_owned(), plan::encode(&baseline)?);
+    let baseline = serde_json::to_value(&baseline)
+        .map_err(|e| Error::new(ErrorKind::Internal, format!("the baseline does not encode: {e}")))?;
+    outputs.insert(BASELINE.to_owned(), baseline);
     Ok(TestReply { outputs, evidence, ..TestReply::default() })
 }
 

@@ -14,7 +14,6 @@ use crate::{
     domains::{self, Directory, is_healthy},
     people::{GroupSelection, People},
     plan::ConfirmPayload,
-    read_payload,
     sync::{SyncState, Syncs},
 };
 
@@ -23,7 +22,7 @@ const SYNCS: &str = "syncs";
 
 /// Checks once. Reads people only after enough syncs: before that, the directory may still hold the old state.
 pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<TestReply, Error> {
-    let payload: ConfirmPayload = read_payload(params)?;
+    let payload: ConfirmPayload = params.payload()?;
     let swapped_at = read_time("swapped_at", params.input("swapped_at")?)?;
     let before = baseline::of_inputs(params)?;
     let all = domains::list(api).await?;

@@ -23,11 +23,10 @@ mod update_secret;
 use std::cell::RefCell;
 
 use flowswap_contract::{
-    ApplyReply, ConfigKey, Error, ErrorKind, Inventory, ObserveReply, Open, PROTOCOL, Phase, PlanParams, PluginHello,
-    Role, StepParams, StepProposal, TestParams, TestReply,
+    ApplyReply, ConfigKey, Error, Inventory, ObserveReply, Open, PROTOCOL, Phase, PlanParams, PluginHello, Role,
+    StepParams, StepProposal, TestParams, TestReply,
     sdk::{Host, Plugin, unsupported},
 };
-use serde::de::DeserializeOwned;
 
 use crate::{
     api::{Api, Token},
@@ -114,13 +113,6 @@ impl Plugin for CieGuided {
             },
         }
     }
-}
-
-/// Decodes the payload that `plan` wrote into the step.
-fn read_payload<T: DeserializeOwned>(params: &StepParams) -> Result<T, Error> {
-    serde_json::from_value(params.step.proposal.payload.clone()).map_err(|e| {
-        Error::new(ErrorKind::Protocol, format!("the payload of step `{}` does not decode: {e}", params.step.id))
-    })
 }
 
 flowswap_contract::export_plugin!(CieGuided);

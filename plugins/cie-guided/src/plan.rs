@@ -1,9 +1,8 @@
 //! Proposes the steps of the directory side: baseline, test, swap, and confirm. It sends no request and leaves no decision
 //! for later.
 
-use flowswap_contract::{By, Error, ErrorKind, Phase, PlanParams, Reversibility, Role, StepProposal};
+use flowswap_contract::{By, Error, Json, Phase, PlanParams, Reversibility, Role, StepProposal};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::config::Config;
 
@@ -60,12 +59,16 @@ pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepPr
     Ok(vec![
         StepProposal {
             gives: own(&["blinding_key", "baseline"]),
-            ..step(Phase::Baseline, format!("record who is in `{name}`, as keyed hashes"), encode(&baseline)?)
+            ..step(Phase::Baseline, format!("record who is in `{name}`, as keyed hashes"), Json::encode(&baseline)?)
         },
         StepProposal {
             needs: own(&["client_id", "client_secret"]),
             gives: own(&["receipt"]),
-            ..step(Phase::Test, format!("check that `{name}` is unchanged, before a person acts"), encode(&connection)?)
+            ..step(
+                Phase::Test,
+                format!("check that `{name}` is unchanged, before a person acts"),
+                Json::encode(&connection)?,
+            )
         },
         StepProposal {
             by: By::Operator,
@@ -80,7 +83,7 @@ pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepPr
                 format!(
                     "reconnect `{name}` with the client-credential flow in the console, {apps} enterprise applications"
                 ),
-                encode(&connection)?,
+                Json::encode(&connection)?,
             )
         },
         StepProposal {
@@ -88,7 +91,7 @@ pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepPr
             ..step(
                 Phase::Confirm,
                 format!("check that `{name}` synchronizes by itself and that nobody is missing"),
-                encode(&confirm)?,
+                Json::encode(&confirm)?,
             )
         },
     ])
@@ -110,7 +113,7 @@ fn describe_rollback(connection: &ConnectionPayload) -> String {
     )
 }
 
-fn step(phase: Phase, title: String, payload: Value) -> StepProposal {
+fn step(phase: Phase, title: String, payload: Json) -> StepProposal {
     StepProposal {
         phase,
         title,
@@ -127,9 +130,4 @@ fn step(phase: Phase, title: String, payload: Value) -> StepProposal {
 
 fn own(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
-}
-
-/// Encodes a value for a plan, or for a later step.
-pub(crate) fn encode(payload: &impl Serialize) -> Result<Value, Error> {
-    serde_json::to_value(payload).map_err(|e| Error::new(ErrorKind::Internal, format!("payload does not encode: {e}")))
 }

@@ -9,7 +9,6 @@ use crate::{
     api::Api,
     domains::{self, Directory},
     plan::ConnectionPayload,
-    read_payload,
 };
 
 /// Syncs come every 5 minutes (vendor documentation), but a few may take long.
@@ -17,7 +16,7 @@ const RECENT: SignedDuration = SignedDuration::from_mins(60);
 
 /// Returns a receipt that says when flowswap saw the directory.
 pub(crate) async fn check(api: &Api<'_>, params: &StepParams) -> Result<TestReply, Error> {
-    let connection: ConnectionPayload = read_payload(params)?;
+    let connection: ConnectionPayload = params.payload()?;
     params.input("client_id")?;
     params.secret_input("client_secret")?;
     let all = domains::list(api).await?;

@@ -8,27 +8,27 @@ use crate::{
     api::{Api, read_time},
     domains,
     plan::ConnectionPayload,
-    read_payload, sheet,
+    sheet,
     sync::TOLERANCE,
 };
 
 /// The run sheet for the swap. Requires the receipt of the test directly before it.
 pub(crate) fn apply(params: &StepParams) -> Result<ApplyReply, Error> {
-    let connection: ConnectionPayload = read_payload(params)?;
+    let connection: ConnectionPayload = params.payload()?;
     params.input("receipt")?;
     Ok(reply_with(sheet::forward(&connection, params.input("client_id")?, &params.secret_input("client_secret")?)))
 }
 
 /// The run sheet for the rollback.
 pub(crate) fn undo(params: &StepParams) -> Result<ApplyReply, Error> {
-    let connection: ConnectionPayload = read_payload(params)?;
+    let connection: ConnectionPayload = params.payload()?;
     Ok(reply_with(sheet::back(&connection)))
 }
 
 /// The interface does not show which client the directory uses. If the provider knows when the new client was last in use, the
 /// directory must have synchronized since then: the tokens of the legacy client may belong to another directory.
 pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
-    let connection: ConnectionPayload = read_payload(params)?;
+    let connection: ConnectionPayload = params.payload()?;
     let Some(left_at) = params.outputs.get("left_at").and_then(Value::as_str) else {
         let detail =
             "the directory's interface shows neither the flow nor the client of a connection; the provider's log does";

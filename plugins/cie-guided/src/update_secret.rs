@@ -5,7 +5,7 @@ use flowswap_contract::{ApplyReply, Body, Error, ErrorKind, Evidence, EvidenceRe
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{api::Api, read_payload};
+use crate::api::Api;
 
 /// The value of `operation` in the payload of such a step.
 const OPERATION: &str = "update-secret";
@@ -18,12 +18,12 @@ struct UpdatePayload {
 
 /// Whether the step replaces a secret and is not a swap by a person.
 pub(crate) fn is_update(params: &StepParams) -> bool {
-    params.step.proposal.payload["operation"] == OPERATION
+    params.step.proposal.payload.to_value()["operation"] == OPERATION
 }
 
 /// Sends the new secret. Sending it twice does no harm.
 pub(crate) async fn apply(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
-    let payload: UpdatePayload = read_payload(params)?;
+    let payload: UpdatePayload = params.payload()?;
     let mut ask = api.ask(Intent::Mutate, "POST", "connection/update-secret");
     ask.idempotent = true;
     ask.body = Some(Body::Json(json!({

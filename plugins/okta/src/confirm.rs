@@ -10,7 +10,6 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     api::{Api, evidence_from, read_time},
     plan::ConfirmPayload,
-    read_payload,
     system_log::{Event, Order, search},
     tokens::{Token, TokenLog},
 };
@@ -47,7 +46,7 @@ const APPS_READ: &str = "okta.apps.read";
 
 /// Checks which tokens others than flowswap have received as either client since the swap.
 pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<TestReply, Error> {
-    let payload: ConfirmPayload = read_payload(params)?;
+    let payload: ConfirmPayload = params.payload()?;
     let service_id = params.input("client_id")?;
     let start = read_start(params, payload.by_log_alone)?;
     let since = start.to_string();

@@ -9,7 +9,6 @@ use serde_json::Value;
 use crate::{
     api::{Api, a_day_before, read_time},
     confirm::MAX_CLOCK_SKEW,
-    read_payload,
     tokens::{Token, TokenLog, UNUSED_AFTER},
     witness::SwapPayload,
 };
@@ -20,7 +19,7 @@ const MIN_LEGACY_TOKENS: usize = 2;
 /// Applied if only the service client is in use, not applied if only the legacy client is in use, otherwise unknown. Only the order of
 /// the org's own events counts: a late log is late with all of them.
 pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
-    let payload: SwapPayload = read_payload(params)?;
+    let payload: SwapPayload = params.payload()?;
     let service_id = params.input("client_id")?;
     let started = params.attempts.first().map_or(api.host.now(), |attempt| attempt.at.as_str());
     let since = a_day_before(started)?;

@@ -25,11 +25,10 @@ mod tokens;
 mod witness;
 
 use flowswap_contract::{
-    ApplyReply, ConfigKey, Error, ErrorKind, HeaderDialect, Inventory, ObserveReply, Open, PROTOCOL, Phase, PlanParams,
+    ApplyReply, ConfigKey, Error, HeaderDialect, Inventory, ObserveReply, Open, PROTOCOL, Phase, PlanParams,
     PluginHello, Role, StepParams, StepProposal, TestParams, TestReply,
     sdk::{Host, Plugin, unsupported},
 };
-use serde::de::DeserializeOwned;
 
 use crate::{api::Api, config::Config};
 
@@ -135,13 +134,6 @@ impl Plugin for Okta {
         };
         Ok(TestReply { evidence, ..TestReply::default() })
     }
-}
-
-/// Decodes the payload that `plan` wrote into the step.
-fn read_payload<T: DeserializeOwned>(params: &StepParams) -> Result<T, Error> {
-    serde_json::from_value(params.step.proposal.payload.clone()).map_err(|e| {
-        Error::new(ErrorKind::Protocol, format!("the payload of step `{}` does not decode: {e}", params.step.id))
-    })
 }
 
 flowswap_contract::export_plugin!(Okta);

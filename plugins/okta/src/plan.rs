@@ -1,10 +1,10 @@
 //! Proposes the steps of the Okta side from both inventories. It sends no request and leaves no decision for later.
 
 use flowswap_contract::{
-    By, Error, ErrorKind, KnownFrom, LegacyClient, Phase, PlanParams, Reversibility, StepProposal, Variant,
+    By, Error, ErrorKind, Json, KnownFrom, LegacyClient, Phase, PlanParams, Reversibility, StepProposal, Variant,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::recognize::is_cie_redirect;
 
@@ -88,7 +88,7 @@ fn propose_provision(params: &PlanParams) -> Result<StepProposal, Error> {
         undo: Some("delete the integration together with its client ID, secret, and grants".to_owned()),
         needs: vec![],
         gives: vec!["client_id".to_owned(), "client_secret".to_owned()],
-        payload: encode(&payload)?,
+        payload: Json::encode(&payload)?,
     })
 }
 
@@ -96,19 +96,22 @@ fn propose_prove(params: &PlanParams) -> Result<StepProposal, Error> {
     let (_, scopes) = find_type(params)?;
     let payload = ProvePayload { scopes: scopes.to_vec(), app_data: params.app_data };
     let title = "get a token as the new client, compare its scopes, and make one read with each scope";
-    Ok(check(Phase::Prove, title, &["client_id", "client_secret"], encode(&payload)?))
+    Ok(check(Phase::Prove, title, &["client_id", "client_secret"], Json::encode(&payload)?))
 }
 
 fn propose_baseline() -> StepProposal {
     let title = "compare what the new client sees with what the directory holds";
     let needs = ["blinding_key", "baseline", "client_id", "client_secret"];
-    StepProposal { gives: vec!["provider_baseline".to_owned()], ..check(Phase::Baseline, title, &needs, json!({})) }
+    StepProposal {
+        gives: vec!["provider_baseline".to_owned()],
+        ..check(Phase::Baseline, title, &needs, json!({}).into())
+    }
 }
 
 /// Tokens later than the noted time do not come from the connection test.
 fn propose_test_time() -> StepProposal {
     let title = "note the org's time after the connection test, so that the test's token does not count as a sync";
-    StepProposal { gives: vec!["tested_at".to_owned()], ..check(Phase::Test, title, &["client_id"], json!({})) }
+    StepProposal { gives: vec!["tested_at".to_owned()], ..check(Phase::Test, title, &["client_id"], json!({}).into()) }
 }
 
 fn propose_confirm(params: &PlanParams) -> Result<StepProposal, Error> {
@@ -121,7 +124,7 @@ fn propose_confirm(params: &PlanParams) -> Result<StepProposal, Error> {
     // the org's.
     let needs: &[&str] =
         if by_log_alone { &["client_id", "tested_at", "swapped_at"] } else { &["client_id", "tested_at"] };
-    Ok(check(Phase::Confirm, title, needs, encode(&payload)?))
+    Ok(check(Phase::Confirm, title, needs, Json::encode(&payload)?))
 }
 
 fn propose_retire(legacy: &LegacyClient) -> Result<StepProposal, Error> {
@@ -138,7 +141,7 @@ fn propose_retire(legacy: &LegacyClient) -> Result<StepProposal, Error> {
         undo: Some(undo.to_owned()),
         needs: vec![],
         gives: vec![],
-        payload: encode(&describe(legacy))?,
+        payload: Json::encode(&describe(legacy))?,
     })
 }
 
@@ -153,11 +156,11 @@ fn propose_purge(legacy: &LegacyClient) -> Result<StepProposal, Error> {
         undo: None,
         needs: vec![],
         gives: vec![],
-        payload: encode(&describe(legacy))?,
+        payload: Json::encode(&describe(legacy))?,
     })
 }
 
-fn check(phase: Phase, title: &str, needs: &[&str], payload: Value) -> StepProposal {
+fn check(phase: Phase, title: &str, needs: &[&str], payload: Json) -> StepProposal {
     StepProposal {
         seen_by: None,
         confirmed_by: None,
@@ -194,8 +197,4 @@ fn find_type(params: &PlanParams) -> Result<(&str, &[String]), Error> {
             "set `variant_types.{variant}`, or install the integration once by hand, so that flowswap learns the key from it"
         ))
     })
-}
-
-fn encode(payload: &impl Serialize) -> Result<Value, Error> {
-    serde_json::to_value(payload).map_err(|e| Error::new(ErrorKind::Internal, format!("payload does not encode: {e}")))
 }

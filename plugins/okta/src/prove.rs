@@ -14,7 +14,6 @@ use serde_json::json;
 use crate::{
     api::{Api, evidence_from},
     plan::ProvePayload,
-    read_payload,
     refusal::{self, error_code},
 };
 
@@ -31,7 +30,7 @@ const PAUSES_MS: [u64; 4] = [500, 1000, 2000, 4000];
 
 /// Collects all evidence that it can get.
 pub(crate) async fn prove(api: &Api<'_>, params: &StepParams) -> Result<Vec<Evidence>, Error> {
-    let payload: ProvePayload = read_payload(params)?;
+    let payload: ProvePayload = params.payload()?;
     let client = Auth::Basic {
         username: params.input("client_id")?.to_owned(),
         password: params.secret_input("client_secret")?,

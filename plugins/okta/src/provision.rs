@@ -19,7 +19,6 @@ use crate::{
     origin::Origin,
     plan::ProvisionPayload,
     prove::is_secret_of,
-    read_payload,
 };
 
 /// Okta may not show an integration everywhere until it is this old.
@@ -30,7 +29,7 @@ const MAX_SECRETS: usize = 2;
 
 /// Creates the integration. If `observe` found it without a known secret, adds a secret instead.
 pub(crate) async fn apply(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
-    let payload: ProvisionPayload = read_payload(params)?;
+    let payload: ProvisionPayload = params.payload()?;
     if params.outputs.contains_key("client_id") {
         let id = created_id(params, &payload)?;
         // The integration exists already. Whatever fails from here on, the step must be observed again.
@@ -113,7 +112,7 @@ fn secrets_of(id: &str) -> String {
 
 /// Looks for the integration that this step created: one of its type that did not exist when the plan was made.
 pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
-    let payload: ProvisionPayload = read_payload(params)?;
+    let payload: ProvisionPayload = params.payload()?;
     let new = list_new(api, &payload).await?;
     let known = params.outputs.get("client_id").and_then(Value::as_str);
     let secret = params.outputs.get("client_secret").and_then(Handle::from_value);
@@ -197,7 +196,7 @@ async fn observe_secrets(
 
 /// Deletes the integration that this step created, and no other.
 pub(crate) async fn undo(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
-    let payload: ProvisionPayload = read_payload(params)?;
+    let payload: ProvisionPayload = params.payload()?;
     let id = created_id(params, &payload)?;
     let integration = Object::Integration(id);
     let mut ask = api.ask(Intent::Mutate, "DELETE", &integration.path());

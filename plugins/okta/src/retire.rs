@@ -10,20 +10,19 @@ use crate::{
     detect::App,
     gone::Object,
     plan::LegacyPayload,
-    read_payload,
     tokens::TokenLog,
 };
 
 /// Deactivates the app.
 pub(crate) async fn deactivate(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
-    let legacy = read_payload(params)?;
+    let legacy = params.payload()?;
     expect_unused(api, &legacy).await?;
     change_status(api, &legacy, "INACTIVE", "deactivate").await.map(reply)
 }
 
 /// Activates the app again, if it was active at the time of the plan.
 pub(crate) async fn activate(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
-    let legacy: LegacyPayload = read_payload(params)?;
+    let legacy: LegacyPayload = params.payload()?;
     if !legacy.was_active {
         let detail = format!("app {} was inactive before the plan and stays inactive", legacy.app_id);
         return Ok(reply(Evidence::new("status", EvidenceResult::NotApplicable, detail)));
@@ -33,7 +32,7 @@ pub(crate) async fn activate(api: &Api<'_>, params: &StepParams) -> Result<Apply
 
 /// Deletes the app, which must be inactive.
 pub(crate) async fn delete(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
-    let legacy: LegacyPayload = read_payload(params)?;
+    let legacy: LegacyPayload = params.payload()?;
     let Some(app) = find_same(api, &legacy).await? else {
         return Ok(reply(Evidence::new(
             "deleted",
@@ -64,7 +63,7 @@ pub(crate) async fn delete(api: &Api<'_>, params: &StepParams) -> Result<ApplyRe
 
 /// Whether the app is inactive.
 pub(crate) async fn observe_retired(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
-    let legacy: LegacyPayload = read_payload(params)?;
+    let legacy: LegacyPayload = params.payload()?;
     let Some(app) = find_same(api, &legacy).await? else {
         return Ok(observed(Observed::Unknown, format!("app {} is gone", legacy.app_id)));
     };
@@ -78,7 +77,7 @@ pub(crate) async fn observe_retired(api: &Api<'_>, params: &StepParams) -> Resul
 
 /// Whether the app is gone.
 pub(crate) async fn observe_purged(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
-    let legacy: LegacyPayload = read_payload(params)?;
+    let legacy: LegacyPayload = params.payload()?;
     Ok(match find_same(api, &legacy).await? {
         None => observed(Observed::Applied, format!("app {} is gone", legacy.app_id)),
         Some(app) if app.status() == "DELETED" => {

@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 
 use crate::{
     api::{Api, a_day_before, read_time},
-    read_payload,
     tokens::{Token, TokenLog, UNUSED_AFTER, find_sign_ins},
 };
 
@@ -39,7 +38,7 @@ pub(crate) struct SwapPayload {
 
 /// Checks who has received tokens, from a day before the swap started.
 pub(crate) async fn observe_swap(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
-    let payload: SwapPayload = read_payload(params)?;
+    let payload: SwapPayload = params.payload()?;
     let service_id = params.input("client_id")?;
     let done_at = params.outputs.get("swapped_at").and_then(Value::as_str);
     // The order of the tokens decides, not their time. The time only limits the search.

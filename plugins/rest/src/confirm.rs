@@ -11,7 +11,6 @@ use crate::{
     detect::{self, is_healthy},
     fields::Directory,
     plan::ConfirmPayload,
-    read_payload,
     shown_time::ShownTime,
     template::{Bindings, Variable},
 };
@@ -40,7 +39,7 @@ type CheckResult = (&'static str, EvidenceResult, String);
 
 /// Checks the directory once. To wait for a sync, the engine calls it again.
 pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<TestReply, Error> {
-    let payload: ConfirmPayload = read_payload(params)?;
+    let payload: ConfirmPayload = params.payload()?;
     let client_id = params.input("client_id")?;
     let swapped_at = read_swapped_at(params)?;
     let (shown, answer) = read_status(api, &payload.id).await?;

@@ -1,10 +1,9 @@
 //! Proposes the steps of the directory side: test, swap, and confirm. It sends no request and leaves no decision for later.
 
 use flowswap_contract::{
-    By, Counts, DirectoryInventory, Error, ErrorKind, Flow, Phase, PlanParams, Reversibility, StepProposal,
+    By, Counts, DirectoryInventory, Error, Flow, Json, Phase, PlanParams, Reversibility, StepProposal,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// The payload of `test` and `swap`: the connection as the plan saw it.
 #[derive(Serialize, Deserialize)]
@@ -29,7 +28,7 @@ pub(crate) struct ConfirmPayload {
 /// Proposes test, swap and confirm.
 pub(crate) fn propose(params: &PlanParams, can_restore: bool) -> Result<Vec<StepProposal>, Error> {
     let directory = &params.directory;
-    let connection = encode(&ConnectionPayload {
+    let connection = Json::encode(&ConnectionPayload {
         id: directory.id.clone(),
         name: directory.name.clone(),
         domain: directory.domain.clone(),
@@ -37,7 +36,7 @@ pub(crate) fn propose(params: &PlanParams, can_restore: bool) -> Result<Vec<Step
         previous_flow: directory.flow,
         previous_client_id: params.legacy_client_id().map(str::to_owned),
     })?;
-    let baseline = encode(&ConfirmPayload {
+    let baseline = Json::encode(&ConfirmPayload {
         id: directory.id.clone(),
         app_data: params.app_data,
         baseline: directory.counts,
@@ -90,7 +89,7 @@ pub(crate) fn instruct_person(name: &str, client: &str) -> String {
     )
 }
 
-fn step(phase: Phase, title: String, payload: Value) -> StepProposal {
+fn step(phase: Phase, title: String, payload: Json) -> StepProposal {
     StepProposal {
         seen_by: None,
         confirmed_by: None,
@@ -107,8 +106,4 @@ fn step(phase: Phase, title: String, payload: Value) -> StepProposal {
 
 fn own(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
-}
-
-fn encode(payload: &impl Serialize) -> Result<Value, Error> {
-    serde_json::to_value(payload).map_err(|e| Error::new(ErrorKind::Internal, format!("payload does not encode: {e}")))
 }

@@ -11,7 +11,6 @@ use crate::{
     detect,
     fields::Directory,
     plan::{ConnectionPayload, instruct_person},
-    read_payload,
     shown_time::ShownTime,
     template::{Bindings, Variable},
     test_connection::{Receipt, bind_credentials},
@@ -20,7 +19,7 @@ use crate::{
 /// Submits the credentials, unless the directory has them already.
 pub(crate) async fn apply(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
     let receipt = Receipt::of_passed_test(params)?;
-    let connection: ConnectionPayload = read_payload(params)?;
+    let connection: ConnectionPayload = params.payload()?;
     let (shown, answer) = detect::read(api, &connection.id).await?;
     refuse_another_directory(&shown, &connection)?;
     match observe_state(&shown, &connection, new_client_id(params)) {
@@ -71,7 +70,7 @@ async fn submit(
 
 /// Whether the directory has the new client, the previous one, or a third.
 pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<ObserveReply, Error> {
-    let connection: ConnectionPayload = read_payload(params)?;
+    let connection: ConnectionPayload = params.payload()?;
     let (shown, answer) = detect::read(api, &connection.id).await?;
     let state = observe_state(&shown, &connection, new_client_id(params));
     let outputs = match state {
@@ -84,7 +83,7 @@ pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<Observ
 
 /// Restores the previous connection, if the interface can.
 pub(crate) async fn undo(api: &Api<'_>, params: &StepParams) -> Result<ApplyReply, Error> {
-    let connection: ConnectionPayload = read_payload(params)?;
+    let connection: ConnectionPayload = params.payload()?;
     let Some(restore) = &api.config.restore else {
         let client = connection.previous_client_id.as_deref().map(|id| format!(" of client {id}")).unwrap_or_default();
         return Err(Error::new(ErrorKind::Unsupported, "this interface cannot restore the previous connection")

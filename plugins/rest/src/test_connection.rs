@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use crate::{
     api::Api,
     plan::ConnectionPayload,
-    read_payload,
     template::{Bindings, Variable},
 };
 
@@ -31,7 +30,7 @@ impl Receipt {
 
 /// Tests the connection; a failed test is evidence, not an error.
 pub(crate) async fn test(api: &Api<'_>, params: &StepParams) -> Result<TestReply, Error> {
-    let connection: ConnectionPayload = read_payload(params)?;
+    let connection: ConnectionPayload = params.payload()?;
     let test = &api.config.test;
     let bindings = bind_credentials(api, params, &connection)?;
     // A test changes nothing in the directory, so it may be sent twice. Interfaces use POST for it.

@@ -52,8 +52,8 @@ impl Machine {
                 clients.contains(&self.client_in_use(known))
             }
             _ => {
-                let of_plan = &work.tenant.step(step).unwrap().proposal.payload["app_id"];
-                let app = org.legacy.iter().find(|legacy| *of_plan == legacy.id.as_str());
+                let payload = work.tenant.step(step).unwrap().proposal.payload.to_value();
+                let app = org.legacy.iter().find(|legacy| payload["app_id"] == legacy.id.as_str());
                 app.is_none_or(|app| step == "retire" && app.status == "INACTIVE")
             }
         };

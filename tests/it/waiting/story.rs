@@ -171,7 +171,7 @@ impl StoryWriter {
 
     fn done(&mut self, tenant: &str, step: &str, outputs: Values, evidence: Vec<Evidence>) {
         let (step, direction) = (step.to_owned(), Direction::Forward);
-        self.tell(Some(tenant), Entry::StepEnded { step, direction, outputs, evidence });
+        self.tell(Some(tenant), Entry::StepEnded { step, direction, outputs: outputs.into(), evidence });
     }
 
     fn fail(&mut self, tenant: &str, step: &str, error: Error, evidence: Vec<Evidence>) {
@@ -256,7 +256,7 @@ fn planned(name: &str) -> PlannedTenant {
             undo: None,
             needs: Vec::new(),
             gives: gives.iter().map(|name| (*name).to_owned()).collect(),
-            payload: json!(null),
+            payload: json!(null).into(),
         },
     };
     let (provider, directory) = (Role::Provider, Role::Directory);

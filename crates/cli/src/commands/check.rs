@@ -125,8 +125,7 @@ async fn check_side(tenant: &Tenant, role: Role) -> Vec<SideCheck> {
     if let Some(defect) = find_domain_defect(&tenant.spec.domain) {
         return if role == Role::Provider { vec![SideCheck::failed(defect, None)] } else { Vec::new() };
     }
-    let params = json!(TestParams::default());
-    let call = BackendCall::dry(Op::Test, params);
+    let call = BackendCall::dry(Op::Test, json!(TestParams::default()).into());
     let reply = tenant.backend(role).call(call).await.and_then(|reply| {
         serde_json::from_value::<TestReply>(reply).map_err(|error| {
             contract::Error::new(contract::ErrorKind::Protocol, format!("the plugin's reply does not decode: {error}"))

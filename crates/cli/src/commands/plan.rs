@@ -29,7 +29,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     }
     let mut fleet = Fleet::open(context, &config, &args.select.tenants, &ports).await?;
     let now = SystemClock.now();
-    let planned = fleet.each(&config, &progress, async |tenant| plan_tenant(&tenant, now).await).await;
+    let planned = fleet.each(&config, &progress, |tenant| async move { plan_tenant(&tenant, now).await }).await;
     context.fail_if_stopped()?;
     let mut tenants = planned.into_iter().collect::<Result<Vec<_>, _>>().map_err(plugin_defect)?;
     hold_back_shared_orgs(&mut tenants, &ports.logbook.busy_orgs());

@@ -121,7 +121,7 @@ async fn unknown_session(candidate: &Candidate) -> Result<(), Failure> {
 
 fn call(id: u64, session: u64, op: Op, params: Value) -> ToPlugin {
     let now = "2026-11-23T10:00:00Z".to_owned();
-    ToPlugin::Call(Call { id, session, op, key: "conformance".to_owned(), now, params })
+    ToPlugin::Call(Call { id, session, op, key: "conformance".to_owned(), now, params: params.into() })
 }
 
 /// Makes a call that must fail at once.

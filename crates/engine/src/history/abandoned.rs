@@ -77,7 +77,7 @@ impl Work {
                     self.keep(outputs);
                     self.mark_done(DoneStep {
                         id: step.id.clone(),
-                        outputs: outputs.clone(),
+                        outputs: outputs.clone().into(),
                         evidence: Vec::new(),
                         at,
                     });

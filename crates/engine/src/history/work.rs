@@ -8,6 +8,7 @@ use std::{
 
 use flowswap_contract::{Attempt, By, Effect, Evidence, Handle, Phase, Step, Values};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::question::{Handover, Question};
 use crate::{Direction, Entry, PlannedTenant, PluginPin, RequestOutcome, Resolution, RunId, intent_token};
@@ -55,7 +56,7 @@ pub struct DoneStep {
     /// The step.
     pub id: String,
     /// The values that it produced.
-    pub outputs: Values,
+    pub outputs: Arc<Values>,
     /// What was seen.
     pub evidence: Vec<Evidence>,
     /// When.
@@ -137,31 +138,26 @@ impl Work {
     }
 
     /// The values that the done steps produced, by name.
-    pub fn values(&self) -> Values {
-        self.done.iter().flat_map(|done| done.outputs.clone()).collect()
+    pub fn values(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.done.iter().flat_map(|done| done.outputs.iter())
     }
 
     /// The values that a step needs, as far as they are known.
     pub fn inputs(&self, step: &Step) -> Values {
-        self.of_need(step, self.values())
+        of_need(step, self.values())
     }
 
     /// The values that a step needs, including those of steps that were rolled back, to observe that it is gone. Without the
     /// secrets of these steps, which are deleted.
     pub fn inputs_with_former(&self, step: &Step) -> Values {
-        let mut values: Values = self.undone.iter().flat_map(|done| without_secrets(&done.outputs)).collect();
-        values.extend(self.values());
-        self.of_need(step, values)
+        let former = self.undone.iter().flat_map(|done| without_secrets(&done.outputs));
+        of_need(step, former.chain(self.values()))
     }
 
     /// The outputs of a step that was rolled back, without its secrets, which are deleted.
     pub fn former_outputs(&self, step: &str) -> Option<Values> {
-        self.undone.iter().find(|done| done.id == step).map(|done| without_secrets(&done.outputs).collect())
-    }
-
-    fn of_need(&self, step: &Step, mut values: Values) -> Values {
-        values.retain(|name, _| step.proposal.needs.contains(name));
-        values
+        let done = self.undone.iter().find(|done| done.id == step)?;
+        Some(owned(without_secrets(&done.outputs)))
     }
 
     /// Whether a step changes something, that is, is not a check.
@@ -419,7 +415,7 @@ impl Work {
                 self.doubt = None;
                 let outputs = outputs.clone();
                 self.keep(&outputs);
-                self.mark_done(DoneStep { id: step.to_owned(), outputs, evidence: Vec::new(), at });
+                self.mark_done(DoneStep { id: step.to_owned(), outputs: outputs.into(), evidence: Vec::new(), at });
             }
             (Resolution::Applied, None) => return Err(format!("step `{step}` is not in doubt")),
         }
@@ -461,7 +457,15 @@ impl Work {
 }
 
 /// The values that are not secrets.
-fn without_secrets(outputs: &Values) -> impl Iterator<Item = (String, serde_json::Value)> + '_ {
-    let is_public = |(_, value): &(&String, &serde_json::Value)| Handle::find_all(value).is_empty();
-    outputs.iter().filter(is_public).map(|(name, value)| (name.clone(), value.clone()))
+fn without_secrets(outputs: &Values) -> impl Iterator<Item = (&String, &Value)> {
+    outputs.iter().filter(|(_, value)| Handle::find_all(value).is_empty())
+}
+
+/// Those of the values that a step needs.
+fn of_need<'a>(step: &Step, values: impl Iterator<Item = (&'a String, &'a Value)>) -> Values {
+    owned(values.filter(|(name, _)| step.proposal.needs.contains(name)))
+}
+
+fn owned<'a>(values: impl Iterator<Item = (&'a String, &'a Value)>) -> Values {
+    values.map(|(name, value)| (name.clone(), value.clone())).collect()
 }

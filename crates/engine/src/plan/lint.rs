@@ -133,7 +133,8 @@ fn lint_facts(tenant: &PlannedTenant) -> Vec<String> {
     let mut defects = Vec::new();
     let wanted = if tenant.app_data { Variant::ApplicationEnabled } else { Variant::Plain }.to_string();
     for step in &tenant.steps {
-        let text = |key: &str| step.proposal.payload.get(key).and_then(|value| value.as_str());
+        let payload = step.proposal.payload.to_value();
+        let text = |key: &str| payload.get(key).and_then(|value| value.as_str());
         if let (Phase::Provision, Some(variant)) = (step.proposal.phase, text("variant"))
             && variant != wanted
         {

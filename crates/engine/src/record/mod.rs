@@ -176,7 +176,7 @@ pub enum Entry {
         direction: Direction,
         /// The values that it produced.
         #[serde(default)]
-        outputs: Values,
+        outputs: Arc<Values>,
         /// What was seen.
         #[serde(default)]
         evidence: Vec<Evidence>,

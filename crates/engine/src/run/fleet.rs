@@ -8,7 +8,9 @@ use std::sync::{
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{Job, Outcome, Runner, progress::Progress, refuse::refuse_by_history};
-use crate::{Entry, Event, Goal, JournalError, Recorder, Recording, RunCommand, TenantHistory, TenantState};
+use crate::{
+    Entry, Event, Goal, JournalError, Recorder, Recording, RunCommand, TenantHistory, TenantState, side_by_side,
+};
 
 /// How many tenants run at once, and how many failures are too many.
 #[derive(Debug, Clone, Copy)]
@@ -30,40 +32,47 @@ pub struct Summary {
 
 impl Runner {
     /// Runs all jobs. An error means that the journal failed. Then only what was recorded is certain.
-    pub async fn run(&self, command: RunCommand, jobs: Vec<Job>, limits: FleetLimits) -> Result<Summary, JournalError> {
+    pub async fn run(
+        &self,
+        command: RunCommand,
+        mut jobs: Vec<Job>,
+        limits: FleetLimits,
+    ) -> Result<Summary, JournalError> {
         let by = Some(self.ports.actor.clone());
         let version = env!("CARGO_PKG_VERSION").to_owned();
         self.ports.logbook.begin_run(self.run, Entry::RunStarted { command, version, by, scope: None });
         self.ports.events.emit(Event::RunStarted { run: self.run, tenants: jobs.len() });
-        self.record_intents(&jobs).await?;
-        let failures = AtomicUsize::new(0);
-        let work = stream::iter(jobs.into_iter().enumerate()).map(|(index, job)| {
-            let failures = &failures;
+        self.record_intents(&mut jobs).await?;
+        let failures = Arc::new(AtomicUsize::new(0));
+        let works = jobs.into_iter().map(|job| {
+            let (runner, failures) = (self.clone(), Arc::clone(&failures));
             async move {
                 let name = job.tenant.spec.name.clone();
-                let outcome = self.run_within(job, limits, failures).await?;
-                self.ports.events.emit(ended(&name, &outcome));
-                Ok::<_, JournalError>((index, name, outcome))
+                let outcome = runner.run_within(job, limits, &failures).await?;
+                runner.ports.events.emit(ended(&name, &outcome));
+                Ok::<_, JournalError>((name, outcome))
             }
         });
-        let results: Vec<_> = work.buffer_unordered(limits.concurrency.max(1)).collect().await;
-        let mut outcomes = results.into_iter().collect::<Result<Vec<_>, _>>()?;
-        outcomes.sort_by_key(|(index, ..)| *index);
+        let outcomes = side_by_side(works, limits.concurrency).await.into_iter().collect::<Result<_, _>>()?;
         let interrupted = self.ports.stop.is_stopped();
         self.ports.logbook.end_run(self.run, interrupted).await?;
-        Ok(Summary { outcomes: outcomes.into_iter().map(|(_, name, outcome)| (name, outcome)).collect(), interrupted })
+        Ok(Summary { outcomes, interrupted })
     }
 
     /// Records what the run is going to do, before it does anything, so that a run that is cut off can be continued. For tenants
     /// that only wait, this is recorded with the first thing that is news.
-    async fn record_intents(&self, jobs: &[Job]) -> Result<(), JournalError> {
-        let recording = jobs.iter().map(|job| async move {
+    async fn record_intents(&self, jobs: &mut [Job]) -> Result<(), JournalError> {
+        let recording = jobs.iter_mut().map(|job| async move {
             let recorder = self.ports.logbook.recorder(&job.tenant.spec.name, self.run).await?;
             let history = recorder.history()?;
-            match intent(job, &history) {
-                Some(intent) if !history.waits_for(job.goal) => recorder.record(intent).await,
-                _ => Ok(()),
+            if let Some(intent) = intent(job, &history).filter(|_| !history.waits_for(job.goal)) {
+                recorder.record(intent).await?;
+                if job.goal == Goal::Swapped {
+                    // The journal has it now, so a fleet needs as much memory as it has tenants at work.
+                    job.part = None;
+                }
             }
+            Ok(())
         });
         stream::iter(recording).buffer_unordered(INTENTS_AT_ONCE).try_collect().await
     }

@@ -116,6 +116,7 @@ pub enum Outcome {
 }
 
 /// Carries out the jobs of one run.
+#[derive(Clone)]
 pub struct Runner {
     ports: Ports,
     run: RunId,

@@ -5,9 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use flowswap_contract::{self as contract, ErrorKind, Evidence, Handle, Op, Step, StepParams, TestReply, Values};
+use flowswap_contract::{
+    self as contract, ErrorKind, Evidence, Handle, Json, Op, Step, StepParams, TestParams, TestReply, Values,
+};
 use serde::de::DeserializeOwned;
-use serde_json::json;
 
 use super::{
     Assignment, Basis, EarlyEnd, Job, Ports,
@@ -140,6 +141,7 @@ impl<'a> Progress<'a> {
             direction,
             evidence: evidence.clone(),
         };
+        let outputs = Arc::new(outputs);
         self.record(Entry::StepEnded { step: step.id.clone(), direction, outputs, evidence }).await?;
         self.ports.events.emit(event);
         Ok(())
@@ -180,9 +182,9 @@ impl<'a> Progress<'a> {
         let given_at = work.and_then(|work| work.given_at(step)).map(|at| at.to_string());
         let params = StepParams { step: step.clone(), inputs, outputs, attempts, given_at };
         let params = match op {
-            Op::Test => json!({ "step": params }),
-            _ => json!(params),
-        };
+            Op::Test => Json::encode(&TestParams { step: Some(params) }),
+            _ => Json::encode(&params),
+        }?;
         let role = match op {
             Op::Observe => seen_by(step),
             _ => step.role,
@@ -199,7 +201,7 @@ impl<'a> Progress<'a> {
         let work = self.work().ok();
         let work = work.as_deref();
         if let Some(done) = work.and_then(|work| work.done.iter().find(|done| done.id == step.id)) {
-            return Ok(done.outputs.clone());
+            return Ok(Values::clone(&done.outputs));
         }
         if step.proposal.phase.is_check()
             && let Some(work) = work.filter(|work| !work.notes(&step.id).is_empty())

@@ -170,7 +170,7 @@ impl Progress<'_> {
     /// Whether the client that the step made is gone. Its secrets are withheld, because trying one would look like a use.
     async fn is_gone(&self, step: &Step) -> bool {
         let Ok(work) = self.work() else { return false };
-        let outputs = work.done.iter().filter(|done| done.id == step.id).flat_map(|done| &done.outputs);
+        let outputs = work.done.iter().filter(|done| done.id == step.id).flat_map(|done| done.outputs.iter());
         let secrets = outputs.filter(|(_, value)| Handle::from_value(value).is_some());
         let withheld = secrets.map(|(name, _)| (name.clone(), Value::Null)).collect();
         let seen = compare::observe(&self.tenant, &work, step, step.role, withheld, self.run).await;

@@ -82,13 +82,12 @@ impl MemoryBackend {
         }
         let result = match call.op {
             Op::Detect => Ok(json!(self.detect())),
-            Op::Plan => propose(self.role, &serde_json::from_value(call.params.clone()).unwrap())
-                .map(|steps| json!(PlanReply { steps })),
+            Op::Plan => propose(self.role, &call.params.decode().unwrap()).map(|steps| json!(PlanReply { steps })),
             Op::Test => {
                 if fault == Some(Fault::LoseRequest) {
                     return Err(Fault::LoseRequest.error());
                 }
-                let params: TestParams = serde_json::from_value(call.params.clone()).unwrap();
+                let params: TestParams = call.params.decode().unwrap();
                 let params = params.step.unwrap();
                 Ok(json!(self.env.note(|state| steps::test(state, &self.tenant, call.run, &params))))
             }
@@ -206,7 +205,7 @@ impl State {
 }
 
 fn decode(call: &BackendCall<'_>) -> StepParams {
-    serde_json::from_value(call.params.clone()).unwrap()
+    call.params.decode().unwrap()
 }
 
 fn is_intent(record: &Record, call: &BackendCall<'_>, tenant: &str) -> bool {

@@ -142,9 +142,10 @@ async fn every_defect_is_named() {
         let wrong = if index < 2 { "directory" } else { "provider" };
         check(&other, &[&format!("step `{id}` cannot belong to the {wrong}")]);
     }
-    let variant = |plan: &mut Plan| step(plan, "provision").payload = json!({ "variant": "application-enabled" });
+    let variant =
+        |plan: &mut Plan| step(plan, "provision").payload = json!({ "variant": "application-enabled" }).into();
     check(&variant, &["step `provision` makes the application-enabled client, but the tenant needs the plain one"]);
-    let domain = |plan: &mut Plan| step(plan, "swap").payload = json!({ "domain": "other.okta.test" });
+    let domain = |plan: &mut Plan| step(plan, "swap").payload = json!({ "domain": "other.okta.test" }).into();
     check(&domain, &["step `swap` would change the domain, but a directory's domain cannot change"]);
 }
 

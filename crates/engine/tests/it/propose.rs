@@ -9,7 +9,7 @@ pub(crate) fn propose(role: Role, params: &PlanParams) -> Result<Vec<StepProposa
             let variant = if params.app_data { "application-enabled" } else { "plain" };
             let mut provision = step(Phase::Provision, "create the integration", Some("delete the integration"));
             provision.gives = words(&["client_id", "client_secret"]);
-            provision.payload = json!({ "variant": variant, "type": "cie" });
+            provision.payload = json!({ "variant": variant, "type": "cie" }).into();
             let mut prove = step(Phase::Prove, "get a token as the new client", None);
             prove.needs = words(&["client_id", "client_secret"]);
             let mut confirm = step(Phase::Confirm, "see the grants in the System Log", None);
@@ -29,7 +29,7 @@ pub(crate) fn propose(role: Role, params: &PlanParams) -> Result<Vec<StepProposa
             let mut swap = step(Phase::Swap, "reconnect the directory", Some(undo));
             swap.needs = words(&["client_id", "client_secret", "receipt"]);
             swap.gives = words(&["swapped_at"]);
-            swap.payload = json!({ "domain": params.directory.domain });
+            swap.payload = json!({ "domain": params.directory.domain }).into();
             if !can_restore {
                 swap.reversibility = Reversibility::Attended;
             }
@@ -59,7 +59,7 @@ fn step(phase: Phase, title: &str, undo: Option<&str>) -> StepProposal {
         undo: undo.map(str::to_owned),
         needs: vec![],
         gives: vec![],
-        payload: json!({}),
+        payload: json!({}).into(),
     }
 }
 

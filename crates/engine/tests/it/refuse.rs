@@ -103,6 +103,7 @@ async fn a_changed_configuration_and_an_unreadable_side_are_refused() {
     }
     let mut jobs = fleet.jobs(Goal::Swapped);
     let part = Arc::make_mut(jobs[0].part.as_mut().unwrap());
+    "another".clone_into(&mut part.plan);
     Arc::make_mut(&mut part.tenant).seen = None;
     assert_eq!(run(jobs).await, refused(&["the plan does not record what was seen"]));
     fleet.assert_fired();

@@ -50,7 +50,8 @@ async fn start(world: &World) -> (Arc<PluginProcess>, Peer) {
 }
 
 fn call(process: &Arc<PluginProcess>, op: Op) -> RunningCall {
-    let call = Call { id: process.next_id(), session: 0, op, key: "r".into(), now: "n".into(), params: Value::Null };
+    let call =
+        Call { id: process.next_id(), session: 0, op, key: "r".into(), now: "n".into(), params: Value::Null.into() };
     process.supervisor.current().begin(call).unwrap().unwrap()
 }
 
@@ -207,7 +208,7 @@ async fn a_dead_process_without_restart_fails_the_calls_in_flight_and_all_later_
         assert_eq!((error.kind, error.effect), (ErrorKind::Crashed, effect));
         assert!(error.message.starts_with("the process of the plugin `rogue` ended: "), "{error}");
     }
-    let later = Call { id: 9, session: 0, op: Op::Apply, key: "r".into(), now: "n".into(), params: Value::Null };
+    let later = Call { id: 9, session: 0, op: Op::Apply, key: "r".into(), now: "n".into(), params: Value::Null.into() };
     assert!(process.supervisor.current().begin(later).unwrap().is_none(), "the call started");
     let open = Open { session: 1, role: Role::Provider, config: Default::default(), secrets: Default::default() };
     assert_eq!(process.supervisor.current().open(open).await.unwrap_err().kind, ErrorKind::Crashed);
@@ -324,7 +325,8 @@ async fn a_call_is_not_timed_out_while_the_plugin_works_for_another() {
     let (connection, _queue) =
         Connection::after_greeting("rogue", &hello("1.0.0"), events, &Limits::default(), None).unwrap();
     let begin = |id| {
-        let call = Call { id, session: 0, op: Op::Detect, key: "r".into(), now: "n".into(), params: Value::Null };
+        let call =
+            Call { id, session: 0, op: Op::Detect, key: "r".into(), now: "n".into(), params: Value::Null.into() };
         connection.begin(call).unwrap().unwrap()
     };
     let _calls = (begin(1), begin(2));

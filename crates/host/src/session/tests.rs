@@ -98,7 +98,7 @@ impl Plugin for Puppet {
     }
 
     async fn apply(&self, host: &Host, params: StepParams) -> Result<ApplyReply, Error> {
-        let seen = self.act(host, &params.step.proposal.payload).await?;
+        let seen = self.act(host, &params.step.proposal.payload.to_value()).await?;
         Ok(ApplyReply { operator: None, outputs: [("seen".to_owned(), json!(seen))].into(), evidence: vec![] })
     }
 
@@ -168,7 +168,7 @@ fn call(world: &World, op: Op, params: Value) -> BackendCall<'static> {
     };
     let recorder: &dyn Recording = world.recorder();
     let recorder = Some(recorder).filter(|_| mode != Mode::DryRun);
-    BackendCall { op, mode, run: RunId::none(), step, params, recorder }
+    BackendCall { op, mode, run: RunId::none(), step, params: params.into(), recorder }
 }
 
 fn step(script: Value) -> Value {

@@ -61,7 +61,14 @@ impl<P: Plugin> Driver<P> {
     ) -> Result<T, Error> {
         self.calls += 1;
         let params = serde_json::to_value(params).unwrap();
-        let call = Call { id: self.calls, session: 1, op, key: "run/step".to_owned(), now: self.now.clone(), params };
+        let call = Call {
+            id: self.calls,
+            session: 1,
+            op,
+            key: "run/step".to_owned(),
+            now: self.now.clone(),
+            params: params.into(),
+        };
         let mut emitted = self.runtime.deliver(ToPlugin::Call(call));
         loop {
             let mut next = Vec::new();

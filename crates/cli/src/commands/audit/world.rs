@@ -42,12 +42,15 @@ pub(super) async fn verify(context: &Context, config: &Config, history: &History
             return Ok(checks);
         }
     };
-    let compared = fleet.each(config, &progress, |tenant| async {
-        let comparisons = match history.tenant(&tenant.spec.name) {
-            Some(known) => compare(&tenant, known).await,
-            None => Vec::new(),
-        };
-        (tenant.spec.name, comparisons)
+    let compared = fleet.each(config, &progress, |tenant| {
+        let known = history.tenant(&tenant.spec.name).cloned();
+        async move {
+            let comparisons = match known {
+                Some(known) => compare(&tenant, &known).await,
+                None => Vec::new(),
+            };
+            (tenant.spec.name, comparisons)
+        }
     });
     let compared = compared.await;
     context.fail_if_stopped()?;
