@@ -1,7 +1,7 @@
 //! The context of a request: one side of one tenant, and one call to its plugin.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -11,8 +11,7 @@ use std::{
 
 use flowswap_contract::{Answer, Ask, Error, ErrorKind, Handle, HeaderDialect, HttpAsk, Op, Role};
 use flowswap_engine::{Entry, Event, JournalError, Mode, Recording, RunId, Secret, Stop};
-
-use tokio::time::Instant;
+use tokio::{sync::OnceCell, time::Instant};
 
 use crate::{Effects, error_chain::chain, guard::Permission, origin::Origin, vault::Vault};
 
@@ -43,8 +42,9 @@ pub(crate) struct Scope<'a> {
     pub(crate) step: Option<&'a str>,
     /// Takes the records of the call. `None` in a call that changes nothing.
     pub(crate) recorder: Option<&'a dyn Recording>,
-    /// The secrets that the call's parameters name.
-    pub(crate) lent: BTreeSet<Handle>,
+    /// The secrets that the call's parameters name, each with its value once a request has used it. Decrypting one takes longer
+    /// than everything else about a request.
+    pub(crate) lent: BTreeMap<Handle, OnceCell<Secret>>,
     /// Stops when the call is finished. Then nothing that it asked for is worth waiting for.
     pub(crate) closing: Stop,
     /// Whether a mutating request of this call may have changed the world.
@@ -111,16 +111,19 @@ impl Scope<'_> {
 
     async fn fetch_lent(&self, handle: &Handle) -> Result<Secret, Error> {
         // Guards against a plan or a plugin that was tampered with to name another tenant's secret.
-        if !handle.is_of(&self.side.tenant) || !self.lent.contains(handle) {
+        let Some(known) = self.lent.get(handle).filter(|_| handle.is_of(&self.side.tenant)) else {
             return Err(self.permission().refuse(format!("named the secret `{handle}`, which this call may not use")));
-        }
-        let stored = self.side.effects.secrets.get(handle).await;
-        let secret = stored.map_err(|e| internal(&e))?.ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("the secret `{handle}` is not in the secret store"))
-                .with_hint("check whether it was removed, or stored on another machine")
-        })?;
-        self.side.vault.remember(&secret);
-        Ok(secret)
+        };
+        let fetch = async || {
+            let stored = self.side.effects.secrets.get(handle).await;
+            let secret = stored.map_err(|e| internal(&e))?.ok_or_else(|| {
+                Error::new(ErrorKind::NotFound, format!("the secret `{handle}` is not in the secret store"))
+                    .with_hint("check whether it was removed, or stored on another machine")
+            })?;
+            self.side.vault.remember(&secret);
+            Ok(secret)
+        };
+        known.get_or_try_init(fetch).await.cloned()
     }
 
     /// The number of the step's next mutating request within the run.

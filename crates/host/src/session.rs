@@ -18,6 +18,7 @@ use futures::{
 };
 use jiff::SignedDuration;
 use serde_json::{Map, Value};
+use tokio::sync::OnceCell;
 
 use crate::{
     Effects, PluginProcess,
@@ -148,7 +149,7 @@ impl Session {
             run: call.run,
             step: call.step,
             recorder: call.recorder,
-            lent: call.params.handles().into_iter().collect(),
+            lent: call.params.handles().into_iter().map(|handle| (handle, OnceCell::new())).collect(),
             closing: closing.listen(),
             touched: AtomicBool::new(false),
             started: tokio::time::Instant::now(),

@@ -19,6 +19,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use reqwest::Url;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 use tower::util::BoxCloneSyncService;
 
 use crate::{
@@ -180,7 +181,7 @@ pub(crate) fn scope<'a>(side: &'a Side, recorder: &'a Ports) -> Scope<'a> {
         mode: Mode::Apply,
         run: RunId::none(),
         step: Some("create"),
-        lent: [Handle::new("acme/earlier/lent"), Handle::new("globex/earlier/foreign")].into(),
+        lent: ["acme/earlier/lent", "globex/earlier/foreign"].map(|name| (Handle::new(name), OnceCell::new())).into(),
         closing: never(),
         touched: AtomicBool::new(false),
         started: tokio::time::Instant::now(),

@@ -247,6 +247,22 @@ async fn only_secrets_of_the_session_and_of_the_call_may_be_used() {
 }
 
 #[tokio::test]
+async fn a_call_reads_a_stored_secret_once() {
+    let world = World::with((0..2).map(|_| answer(200, &[], json!(null))));
+    world.custody.lock().unwrap().insert(Handle::new("acme/earlier/lent"), Secret::new("kept-value"));
+    let token = Handle::new("acme/earlier/lent");
+    let lent = HttpAsk { auth: Some(Auth::Token { scheme: "Bearer".into(), token }), ..read() };
+    let side = world.side();
+    let scope = scope(&side, world.recorder());
+    scope.request(&lent).await.unwrap();
+    world.custody.lock().unwrap().clear();
+    scope.request(&lent).await.unwrap();
+    for request in world.requests.lock().unwrap().iter() {
+        assert_eq!(request.headers()["authorization"], "Bearer kept-value");
+    }
+}
+
+#[tokio::test]
 async fn requests_name_the_run_and_the_step() {
     let world = World::with((0..3).map(|_| answer(200, &[], json!(null))));
     let side = world.side();
