@@ -202,6 +202,11 @@ impl TenantState {
     pub fn is_swapped_or_later(self) -> bool {
         matches!(self, Self::Swapped | Self::Retired | Self::Finalized)
     }
+
+    /// Whether the tenant waits: for a person, for evidence, or until its new client is unused.
+    pub(crate) fn waits(self) -> bool {
+        matches!(self, Self::Waiting | Self::Soaking | Self::RollingBack)
+    }
 }
 
 impl std::fmt::Display for TenantState {

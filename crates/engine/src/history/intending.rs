@@ -39,10 +39,9 @@ impl TenantHistory {
         Ok(())
     }
 
-    /// Whether the tenant only waits on its way to a goal: for a person, for evidence, or until its new client is unused.
+    /// Whether the tenant only waits on its way to a goal.
     pub(crate) fn waits_for(&self, goal: Goal) -> bool {
-        let waits = matches!(self.state, TenantState::Waiting | TenantState::Soaking | TenantState::RollingBack);
-        waits && self.taken_up.is_none() && self.direction == goal.direction()
+        self.state.waits() && self.taken_up.is_none() && self.direction == goal.direction()
     }
 
     /// Whether the journal already has it that a run did nothing, for the same reasons.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Intent, Question, Refusal, TenantHistory, Work};
-use crate::{Direction, TenantState, Verdict};
+use crate::{Direction, Goal, TenantState, Verdict};
 
 /// A tenant in a few words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,11 @@ impl Overview {
     /// A tenant that the journal has nothing of, since a time.
     pub fn unplanned(since: Timestamp) -> Self {
         TenantHistory::new(since).overview()
+    }
+
+    /// Whether it only waits on its way to a goal, and no run has set out to do anything else.
+    pub(crate) fn only_waits_for(&self, goal: Goal) -> bool {
+        self.state.waits() && self.intent.is_none() && self.direction == goal.direction()
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::{
     Entry, History, IllegalRecord, Intent, Journal, JournalError, Overview, Position, Record, Records, RunId, RunScope,
-    TenantHistory, TenantState,
+    TenantHistory,
 };
 
 /// The version of what a snapshot says about a tenant. Raise it with every change of [`Overview`], or of how it is computed:
@@ -94,12 +94,10 @@ impl CutOff {
 
     /// Adds an intent to each tenant of the run that has neither reached its goal nor waits on its way there.
     fn add_intents(self, tenants: &mut Tenants) {
-        use TenantState::{RollingBack, Soaking, Waiting};
         let Some((run, scope, at)) = self.0 else { return };
         for name in scope.tenants {
             let overview = tenants.entry(name).or_insert_with(|| Overview::unplanned(at));
-            let waits = matches!(overview.state, Waiting | Soaking | RollingBack);
-            if !waits && !scope.goal.is_reached(overview.state) {
+            if !overview.state.waits() && !scope.goal.is_reached(overview.state) {
                 let path = scope.plan_path.clone();
                 overview.intent = Some(Intent { goal: scope.goal, plan: None, path, run, at });
             }

@@ -63,6 +63,10 @@ impl Runner {
     /// that only wait, this is recorded with the first thing that is news.
     async fn record_intents(&self, jobs: &mut [Job]) -> Result<(), JournalError> {
         let recording = jobs.iter_mut().map(|job| async move {
+            let known = self.ports.logbook.overview(&job.tenant.spec.name);
+            if known.is_some_and(|known| known.only_waits_for(job.goal)) {
+                return Ok(());
+            }
             let recorder = self.ports.logbook.recorder(&job.tenant.spec.name, self.run).await?;
             let history = recorder.history()?;
             if let Some(intent) = intent(job, &history).filter(|_| !history.waits_for(job.goal)) {
@@ -114,7 +118,8 @@ impl Runner {
         }
         let goal = job.goal;
         let history = recorder.history()?;
-        if let Some(intent) = intent(&job, &history).filter(|_| history.waits_for(goal)) {
+        let is_recorded = history.intent.as_ref().is_some_and(|recorded| recorded.run == self.run);
+        if let Some(intent) = intent(&job, &history).filter(|_| !is_recorded) {
             recorder.record(intent).await?;
         }
         drop(history);
