@@ -8,11 +8,11 @@ use serde_json::{
     value::{RawValue, to_raw_value},
 };
 
-use crate::{Error, ErrorKind, Handle};
+use crate::{Error, ErrorKind};
 
 /// JSON text that only its addressee reads: the payload of a step, and the parameters of a call.
 ///
-/// Whoever passes it on copies the text. As a tree, it would need ten times the memory.
+/// On its way it is only copied. As a tree, it would need ten times the memory.
 #[derive(Clone)]
 pub struct Json(Arc<RawValue>);
 
@@ -30,10 +30,9 @@ impl Json {
         serde_json::from_str(self.0.get())
     }
 
-    /// Every handle anywhere in it.
-    pub fn handles(&self) -> Vec<Handle> {
-        // The text was written by `serde_json`, which escapes no character of the key.
-        if self.0.get().contains(Handle::KEY) { Handle::find_all(&self.to_value()) } else { Vec::new() }
+    /// The text. It was written by `serde_json`, which escapes only what it must.
+    pub fn as_str(&self) -> &str {
+        self.0.get()
     }
 
     /// As a tree.
@@ -87,15 +86,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_keeps_the_value_and_finds_its_handles() {
-        let handle = Handle::of_step("acme", "provision", "client_secret");
-        let value = json!({ "inputs": [{ "x": handle.to_value() }], "text": "a \"$secret\" \\" });
+    fn it_keeps_the_value() {
+        let value = json!({ "inputs": [{ "x": 1.5 }], "text": "a \"b\" \\", "none": null });
         let json = Json::from(value.clone());
         assert_eq!(json.to_value(), value);
-        assert_eq!(json.handles(), [handle]);
         assert_eq!(serde_json::to_string(&json).unwrap(), value.to_string());
         assert_eq!(serde_json::from_value::<Json>(value).unwrap(), json);
-        assert_eq!(Json::encode(&Some(1)).unwrap().handles(), []);
+        assert_eq!(Json::default().to_value(), Value::Null);
     }
 
     #[test]

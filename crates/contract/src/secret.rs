@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::Role;
+use crate::{Json, Role};
 
 /// Names a secret that the host keeps: the tenant, the step or side that it belongs to, and its own name, such as
 /// `acme/provision/client_secret`. In JSON it is `{"$secret": "name"}`.
@@ -14,7 +14,7 @@ use crate::Role;
 pub struct Handle(String);
 
 impl Handle {
-    pub(crate) const KEY: &'static str = "$secret";
+    const KEY: &'static str = "$secret";
 
     /// A handle with this name, as something else wrote it.
     pub fn new(name: impl Into<String>) -> Self {
@@ -69,6 +69,11 @@ impl Handle {
         }
     }
 
+    /// Every handle anywhere in the parameters of a call.
+    pub fn find_in(json: &Json) -> Vec<Self> {
+        if json.as_str().contains(Self::KEY) { Self::find_all(&json.to_value()) } else { Vec::new() }
+    }
+
     /// Every handle anywhere in `value`.
     pub fn find_all(value: &Value) -> Vec<Self> {
         if let Some(handle) = Self::from_value(value) {
@@ -109,5 +114,7 @@ mod tests {
         let body = json!({"a": [1, {"$secret": "x"}], "b": {"c": {"$secret": "y"}}, "$secret": 3});
         let names: Vec<_> = Handle::find_all(&body).iter().map(|h| h.as_str().to_owned()).collect();
         assert_eq!(names, ["x", "y"]);
+        assert_eq!(Handle::find_in(&body.clone().into()), Handle::find_all(&body));
+        assert_eq!(Handle::find_in(&json!({"a": "$"}).into()), []);
     }
 }

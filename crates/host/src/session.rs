@@ -149,7 +149,7 @@ impl Session {
             run: call.run,
             step: call.step,
             recorder: call.recorder,
-            lent: call.params.handles().into_iter().map(|handle| (handle, OnceCell::new())).collect(),
+            lent: Handle::find_in(&call.params).into_iter().map(|handle| (handle, OnceCell::new())).collect(),
             closing: closing.listen(),
             touched: AtomicBool::new(false),
             started: tokio::time::Instant::now(),
