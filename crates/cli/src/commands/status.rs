@@ -101,9 +101,9 @@ impl Row {
 
 /// What the last run did not do for a tenant, and why.
 pub(crate) fn show_refusal(refusal: &Refusal) -> Text {
-    let Refusal { at, goal, reasons, is_skipped } = refusal;
+    let Refusal { at, reasons, is_skipped, .. } = refusal;
     let how = if *is_skipped { "skipped it" } else { "refused it" };
-    text!("`{}` {} at {}: {}", goal.command(), how, at, reasons.join("; "))
+    text!("{} at {}: {}", how, at, reasons.join("; "))
 }
 
 const PLAN: &str = "flowswap plan -o plan.json";
@@ -167,7 +167,7 @@ fn text(report: &Report) -> Text {
             text += text!("{}: {}\n", row.name, reason);
         }
         if let Some(refusal) = &row.refused {
-            text += text!("{}: {}\n", row.name, show_refusal(refusal));
+            text += text!("{}: the last run {}\n", row.name, show_refusal(refusal));
         }
         if !row.configured {
             text += text!("{}: the configuration no longer has this tenant; add it again to work on it\n", row.name);

@@ -44,6 +44,12 @@ impl TenantHistory {
         self.state.waits() && self.taken_up.is_none() && self.direction == goal.direction()
     }
 
+    /// Whether the work has reached a goal, so that a run would only record that it looked.
+    pub(crate) fn has_nothing_left_for(&self, goal: Goal) -> bool {
+        let is_idle = self.intent.is_none() && self.taken_up.is_none() && self.refusal.is_none();
+        is_idle && self.work.is_some() && goal.is_reached(self.state)
+    }
+
     /// Whether the journal already has it that a run did nothing, for the same reasons.
     pub(crate) fn has_refusal(&self, goal: Goal, reasons: &[String], is_skipped: bool) -> bool {
         let is_it = |last: &Refusal| (last.goal, last.is_skipped) == (goal, is_skipped) && last.reasons == reasons;

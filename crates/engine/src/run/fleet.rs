@@ -118,6 +118,9 @@ impl Runner {
         }
         let goal = job.goal;
         let history = recorder.history()?;
+        if history.has_nothing_left_for(goal) {
+            return Ok(Outcome::Ended { state: history.state, reason: None });
+        }
         let is_recorded = history.intent.as_ref().is_some_and(|recorded| recorded.run == self.run);
         if let Some(intent) = intent(&job, &history).filter(|_| !is_recorded) {
             recorder.record(intent).await?;

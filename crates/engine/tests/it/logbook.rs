@@ -62,6 +62,21 @@ async fn a_look_that_finds_nothing_new_leaves_no_record() {
     }
 }
 
+/// Neither does another run of a plan that is carried out.
+#[tokio::test(start_paused = true)]
+async fn a_run_with_nothing_left_to_do_leaves_no_record() {
+    let mut fleet = TestFleet::new(&["acme", "globex"]).await;
+    for goal in [Goal::Swapped, Goal::Retired] {
+        fleet.run(goal).await;
+        let records = fleet.env.state().records.len();
+        fleet = fleet.restarted();
+        for (name, outcome) in fleet.run(goal).await {
+            assert!(matches!(outcome, Outcome::Ended { reason: None, .. }), "{name}: {outcome:?}");
+        }
+        assert_eq!(kinds(&fleet, records), [""; 0]);
+    }
+}
+
 /// A tenant's plan is in the journal once, however often runs work on it.
 #[tokio::test(start_paused = true)]
 async fn a_plan_is_stored_once() {
