@@ -21,9 +21,6 @@ use serde_json::{Value, json};
 
 const TENANTS: usize = 10_000;
 
-/// The plan is still valid when it is read again.
-const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
-
 /// A side of a tenant that answers as recorded, under the tenant's own name.
 struct Recorded {
     role: Role,
@@ -85,7 +82,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let seconds = start.elapsed().as_secs_f64();
     let pin = || PluginPin { version: "0.1.0".to_owned(), sha256: "0".repeat(64) };
     let plugins = BTreeMap::from(["okta", "rest"].map(|name| (name.to_owned(), pin())));
-    let plan = Plan::freeze(now, now + LIFETIME, plugins, planned)?;
+    let plan = Plan::freeze(now, now + SignedDuration::from_hours(24), plugins, planned)?;
     if plan.ready().count() != TENANTS {
         return Err("a tenant has no steps".into());
     }

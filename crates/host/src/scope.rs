@@ -42,8 +42,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) step: Option<&'a str>,
     /// Takes the records of the call. `None` in a call that changes nothing.
     pub(crate) recorder: Option<&'a dyn Recording>,
-    /// The secrets that the call's parameters name, each with its value once a request has used it. Decrypting one takes longer
-    /// than everything else about a request.
+    /// The secrets that the call's parameters name, each with its value once a request has used it: decrypting one for every
+    /// request would take a large part of its time.
     pub(crate) lent: BTreeMap<Handle, OnceCell<Secret>>,
     /// Stops when the call is finished. Then nothing that it asked for is worth waiting for.
     pub(crate) closing: Stop,

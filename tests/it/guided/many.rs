@@ -24,7 +24,8 @@ const GROUPS: usize = 5_000;
 const HASH: u64 = 12;
 
 /// The limit of flowswap's memory in bytes for each person. The baselines of both sides contain the person. flowswap
-/// keeps both in the tenant's history, in the text of the record, and in the call with its frame. Unhashed data of people is in memory only one page at a time.
+/// keeps both in the tenant's history, in the text of the record, and in the call with its frame. Unhashed data of people
+/// is in memory only one page at a time.
 const HOST_LIMIT: u64 = 2 * HASH * 8;
 
 /// The limit of a plugin's memory in bytes for each person. A plugin has the directory's baseline as sent, decoded, and

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use flowswap_contract::{
-    Answer, Ask, Auth, Blind, Body, Call, Error, FromPlugin, Handle, HttpAnswer, HttpAsk, Op, Open, Role, ToPlugin,
+    Answer, Ask, Auth, Blind, Body, Call, Error, FromPlugin, Handle, HttpAnswer, HttpAsk, Json, Op, Open, Role,
+    ToPlugin,
     sdk::{Plugin, Runtime},
 };
 use serde::de::DeserializeOwned;
@@ -60,15 +61,8 @@ impl<P: Plugin> Driver<P> {
         params: impl serde::Serialize,
     ) -> Result<T, Error> {
         self.calls += 1;
-        let params = serde_json::to_value(params).unwrap();
-        let call = Call {
-            id: self.calls,
-            session: 1,
-            op,
-            key: "run/step".to_owned(),
-            now: self.now.clone(),
-            params: params.into(),
-        };
+        let params = Json::encode(&params).unwrap();
+        let call = Call { id: self.calls, session: 1, op, key: "run/step".to_owned(), now: self.now.clone(), params };
         let mut emitted = self.runtime.deliver(ToPlugin::Call(call));
         loop {
             let mut next = Vec::new();
