@@ -43,9 +43,14 @@ pub(crate) struct Context {
 
 impl Context {
     /// From the global options. Also starts to listen for Ctrl-C.
-    pub(crate) fn new(global: Global) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses to tell about Ctrl-C.
+    pub(crate) fn new(global: Global) -> Result<Self, Failure> {
         let terminal = Terminal::new(&global);
-        Self { stop: interrupt::listen(terminal), global, terminal }
+        let stop = interrupt::listen(terminal).map_err(Failure::at("listen for Ctrl-C"))?;
+        Ok(Self { stop, global, terminal })
     }
 
     /// Reads the configuration.

@@ -1,37 +1,76 @@
 //! Ctrl-C: the first lets running steps finish, the second ends the process at once.
 
+use std::io;
+
 use flowswap_engine::{Stop, StopSwitch};
 
 use crate::{exit::Exit, terminal::Terminal};
 
-/// Starts to listen for Ctrl-C and SIGTERM.
-pub(crate) fn listen(terminal: Terminal) -> Stop {
+/// Listens for Ctrl-C and SIGTERM from now on: a signal right after this call counts too.
+///
+/// # Errors
+///
+/// If the system refuses the handlers.
+pub(crate) fn listen(terminal: Terminal) -> io::Result<Stop> {
     let switch = StopSwitch::default();
     let stop = switch.listen();
+    // Not in the task: it may start late, and until then a signal would end the process in the middle of a step.
+    let mut signals = Signals::install()?;
     tokio::spawn(async move {
-        signal().await;
+        signals.next().await;
         terminal.say("stopping after the running steps finish; press Ctrl-C again to stop at once");
         switch.stop();
-        signal().await;
+        signals.next().await;
         std::process::exit(Exit::Interrupted as i32);
     });
-    stop
+    Ok(stop)
 }
 
 #[cfg(unix)]
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
+use on_unix::Signals;
+#[cfg(windows)]
+use on_windows::Signals;
 
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => if interrupted.is_err() { std::future::pending().await },
-        _ = terminate.recv() => {}
+#[cfg(unix)]
+mod on_unix {
+    use std::io;
+
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+
+    pub(super) struct Signals {
+        interrupt: Signal,
+        terminate: Signal,
+    }
+
+    impl Signals {
+        pub(super) fn install() -> io::Result<Self> {
+            Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        }
+
+        pub(super) async fn next(&mut self) {
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+            }
+        }
     }
 }
 
-#[cfg(not(unix))]
-async fn signal() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
+#[cfg(windows)]
+mod on_windows {
+    use std::io;
+
+    use tokio::signal::windows::{CtrlC, ctrl_c};
+
+    pub(super) struct Signals(CtrlC);
+
+    impl Signals {
+        pub(super) fn install() -> io::Result<Self> {
+            ctrl_c().map(Self)
+        }
+
+        pub(super) async fn next(&mut self) {
+            self.0.recv().await;
+        }
     }
 }

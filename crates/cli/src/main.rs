@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     let terminal = Terminal::new(&cli.global);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let result = match runtime.enable_all().max_blocking_threads(MOST_BLOCKING_THREADS).build() {
-        Ok(runtime) => runtime.block_on(async { commands::run(Context::new(cli.global), cli.command).await }),
+        Ok(runtime) => runtime.block_on(async { commands::run(Context::new(cli.global)?, cli.command).await }),
         Err(error) => Err(exit::Failure::at("start")(error)),
     };
     match result {
