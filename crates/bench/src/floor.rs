@@ -13,6 +13,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use crate::Failure;
+use crate::measure::peak_mb_of;
 use crate::options::FloorFiles;
 use crate::report::say;
 use crate::trace::{Recorded, Trace};
@@ -24,6 +25,8 @@ pub(crate) struct Floor {
     pub(crate) wall: f64,
     /// The seconds of CPU that it used.
     pub(crate) cpu: f64,
+    /// By how much its memory grew at most, in MB. The list of requests is not counted.
+    pub(crate) peak_mb: f64,
     /// How many answers had another status than those that flowswap got.
     pub(crate) different: usize,
 }
@@ -33,13 +36,15 @@ pub(crate) fn run(files: &FloorFiles) -> Result<(), Failure> {
     let trace: Trace = serde_json::from_slice(&fs::read(&files.trace)?)?;
     let client = client(&files.sim)?;
     let runtime = tokio::runtime::Runtime::new()?;
+    let before = memory_since_now();
     let (begin, cpu) = (Instant::now(), cpu_time());
     let working = trace.tenants.iter().map(|requests| repeat(&client, requests));
     let different = runtime.block_on(async {
         let results = futures::stream::iter(working).buffer_unordered(files.concurrency.max(1));
         results.fold(0, async |sum, different| sum + different).await
     });
-    let floor = Floor { wall: begin.elapsed().as_secs_f64(), cpu: cpu_time() - cpu, different };
+    let (wall, cpu) = (begin.elapsed().as_secs_f64(), cpu_time() - cpu);
+    let floor = Floor { wall, cpu, peak_mb: peak_mb_of(std::process::id()).unwrap_or_default() - before, different };
     say(&serde_json::to_string(&floor)?);
     Ok(())
 }
@@ -95,7 +100,7 @@ fn client(sim: &Path) -> Result<Client, Failure> {
         .retry(reqwest::retry::never())
         .referer(false)
         .connect_timeout(Duration::from_secs(10))
-        .pool_idle_timeout(Duration::from_secs(2))
+        .pool_idle_timeout(Duration::from_secs(1))
         .dns_resolver(Always(address))
         .no_proxy();
     Ok(client.build()?)
@@ -109,6 +114,13 @@ impl Resolve for Always {
         let addresses: Addrs = Box::new(std::iter::once(self.0));
         Box::pin(std::future::ready(Ok(addresses)))
     }
+}
+
+/// The memory of this process in MB. Its peak counts from now on (`clear_refs` in proc(5)).
+fn memory_since_now() -> f64 {
+    // Without it the peak includes the text of the list, which is gone.
+    let _ = fs::write("/proc/self/clear_refs", "5");
+    peak_mb_of(std::process::id()).unwrap_or_default()
 }
 
 /// The seconds of CPU that this process has used.

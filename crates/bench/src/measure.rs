@@ -57,11 +57,10 @@ pub(crate) fn run(mut command: Command, codes: &[i32], mut look: impl FnMut()) -
         let end: Vec<&str> = said.lines().rev().take(5).collect();
         return Err(format!("{command:?} ended with {status}: {}", end.join("\n")).into());
     }
-    let peak_kb: u64 = seen.peaks.values().sum();
     Ok(Usage {
         wall,
         cpu: seen.by_name(),
-        peak_mb: peak_kb as f64 / 1024.0,
+        peak_mb: seen.peaks.values().sum(),
         stdout: fs::read_to_string(stdout.path())?,
     })
 }
@@ -71,14 +70,14 @@ pub(crate) fn run(mut command: Command, codes: &[i32], mut look: impl FnMut()) -
 struct Seen {
     /// Process and thread, to name and seconds.
     cpu: BTreeMap<(u32, u32), (String, f64)>,
-    /// Process, to kB.
-    peaks: BTreeMap<u32, u64>,
+    /// Process, to MB.
+    peaks: BTreeMap<u32, f64>,
 }
 
 impl Seen {
     /// Looks at a process and all below it.
     fn look_at(&mut self, process: u32) {
-        if let Some(peak) = peak_of(process) {
+        if let Some(peak) = peak_mb_of(process) {
             self.peaks.insert(process, peak);
         }
         let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else { return };
@@ -119,11 +118,11 @@ fn read_stat(path: &str) -> Option<(String, f64)> {
     Some((name, (times.next()? + times.next()?) / TICKS_PER_SECOND))
 }
 
-/// The largest memory of a process so far, in kB.
-fn peak_of(process: u32) -> Option<u64> {
+/// The largest memory of a process so far, in MB.
+pub(crate) fn peak_mb_of(process: u32) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix(" kB")?.trim().parse().ok()
+    Some(line.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok()? / 1024.0)
 }
 
 /// Whether the process runs a plugin.

@@ -113,12 +113,11 @@ fn print(options: &Options, recording: Option<&Recording>, runs: &[Run], floors:
     };
     let wall = parts(&|usage| usage.wall.as_secs_f64());
     let cpu = parts(&Usage::total_cpu);
-    let [plan_peak, apply_peak, _] = parts(&|usage| usage.peak_mb);
     row("seconds", wall);
     row("tenants/s", wall.map(|wall| tenants / wall));
     row("CPU, s", cpu);
     row("CPU per tenant, ms", cpu.map(|cpu| cpu / tenants * 1e3));
-    row("peak memory, MB", [plan_peak, apply_peak, plan_peak.max(apply_peak)]);
+    peaks(parts(&|usage| usage.peak_mb));
     if let Some(recording) = recording {
         let requests = [recording.plan.len(), recording.apply.len(), recording.plan.len() + recording.apply.len()];
         let requests = requests.map(|count| count as f64);
@@ -154,6 +153,7 @@ fn print_floor(floors: &[FloorRun], wall: [f64; 3], cpu: [f64; 3], requests: [f6
     row("seconds", floor_wall);
     row("CPU, s", floor_cpu);
     row("CPU per request, ms", zip(floor_cpu, requests, |cpu, count| cpu / count * 1e3));
+    peaks(parts(|floor| floor.peak_mb));
     row("other answers", parts(|floor| floor.different as f64));
     say(&format!("{:<26}{:>30.2}", "CPU of the simulator, s", median(floors, |run| run.sim_cpu)));
     say("\nflowswap / the floor");
@@ -170,6 +170,11 @@ fn print_names(runs: &[Run]) {
         names.into_iter().map(|name| (name, median(runs, |run| of([&run.plan, &run.apply], name)))).collect();
     let shares: Vec<_> = shares.iter().map(|(name, seconds)| format!("{name} {seconds:.2}")).collect();
     say(&format!("CPU by thread, s: {}", shares.join(", ")));
+}
+
+/// One command runs after the other, so their peaks do not add up.
+fn peaks([plan, apply, _]: [f64; 3]) {
+    row("peak memory, MB", [plan, apply, plan.max(apply)]);
 }
 
 fn row(name: &str, values: [f64; 3]) {

@@ -58,7 +58,7 @@ impl Bench {
             values.insert(name, value);
         }
         let effects = Effects {
-            http: wire.connect(world.http()),
+            http: Arc::new(wire.connect(world.http())),
             secrets: Arc::clone(&memory) as _,
             clock: Arc::clone(&memory) as _,
             events: Arc::clone(&subject.recorder) as _,

@@ -3,7 +3,6 @@
 
 use std::fmt;
 
-use reqwest::Certificate;
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
@@ -59,14 +58,14 @@ impl fmt::Display for CaProblem {
     }
 }
 
-/// Also adds each certificate to a root store. reqwest would do that later, when it can no longer name the file.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Certificate>, CaProblem> {
+/// Also adds each certificate to a root store. The TLS library would do that later, when it can no longer name the file.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, CaProblem> {
     let mut roots = Vec::new();
     for (number, certificate) in (1..).zip(CertificateDer::pem_slice_iter(bytes)) {
         let damaged = || diagnose(bytes).unwrap_or(CaProblem::Damaged(number));
         let certificate = certificate.map_err(|_| damaged())?;
-        roots.push(Certificate::from_der(&certificate).map_err(|_| damaged())?);
-        RootCertStore::empty().add(certificate).map_err(|_| damaged())?;
+        RootCertStore::empty().add(certificate.clone()).map_err(|_| damaged())?;
+        roots.push(certificate);
     }
     if roots.is_empty() { Err(diagnose(bytes).unwrap_or(CaProblem::NoCertificate)) } else { Ok(roots) }
 }

@@ -4,12 +4,12 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use flowswap_engine::{Clock, EventSink, SecretStore, Stop};
 
-use crate::{Gate, HttpService};
+use crate::{Connect, Gate};
 
 /// The outside world as sessions use it. All sessions of a process share one value.
 pub struct Effects {
-    /// Makes the requests; [`build`](crate::build) makes the real one.
-    pub http: HttpService,
+    /// Connects sessions; [`build`](crate::build) makes the real connections.
+    pub http: Arc<dyn Connect>,
     /// Keeps the secrets that answers carry.
     pub secrets: Arc<dyn SecretStore>,
     /// The time that plugins get. Waiting uses tokio's clock.

@@ -13,6 +13,7 @@ mod ca_file;
 mod capture;
 mod cause;
 mod child;
+mod clients;
 mod connection;
 mod effects;
 mod error_chain;
@@ -50,6 +51,7 @@ mod vault;
 
 pub use ca_file::CaProblem;
 pub use child::serve;
+pub use clients::Connect;
 pub use effects::Effects;
 pub use error_chain::chain;
 pub use gate::Gate;

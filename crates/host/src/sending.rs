@@ -171,7 +171,7 @@ impl Scope<'_> {
 
     async fn send_once(&self, ask: &HttpAsk, request: http::Request<Bytes>) -> AttemptResult {
         let limit = ask.timeout_ms.map_or(self.side.effects.timeout, |ms| Duration::from_millis(ms).min(MAX_TIMEOUT));
-        let answer = self.side.effects.http.clone().oneshot(request);
+        let answer = self.side.http.clone().oneshot(request);
         tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| Err(TransportError::gave_up(limit)))
     }
 }

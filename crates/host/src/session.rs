@@ -26,7 +26,7 @@ use crate::{
     origin::{self, Origin},
     relay::one_line,
     routes::FromCall,
-    scope::{Scope, Side, interrupted},
+    scope::{Scope, Side, internal, interrupted},
     vault::Vault,
 };
 
@@ -67,9 +67,12 @@ impl Session {
     ) -> Result<Arc<Self>, Error> {
         let hello = process.hello();
         check_config(hello, &config)?;
+        let origins = origin::fill(&hello.origins, &hello.config, &config.config)?;
+        let names: Vec<_> = origins.iter().map(Origin::as_str).collect();
         let side = Side {
             plugin: process.name().to_owned(),
-            origins: origin::fill(&hello.origins, &hello.config, &config.config)?,
+            http: effects.http.connect(&names).map_err(|error| internal(&error))?,
+            origins,
             dialect: hello.headers.clone(),
             vault: Vault::default(),
             effects,

@@ -88,7 +88,7 @@ impl World {
 
     pub(crate) fn effects(&self) -> Arc<Effects> {
         Arc::new(Effects {
-            http: self.service(),
+            http: Arc::new(self.service()),
             secrets: Arc::new(self.ports()),
             clock: Arc::new(self.ports()),
             events: Arc::new(self.ports()),
@@ -107,6 +107,7 @@ impl World {
             tenant: "acme".into(),
             role: Role::Provider,
             origins: vec![Origin::of(&Url::parse("https://x.test").unwrap()).unwrap()],
+            http: self.service(),
             dialect: Some(HeaderDialect {
                 remaining: "x-rate-limit-remaining".into(),
                 reset: "x-rate-limit-reset".into(),

@@ -1,25 +1,32 @@
-//! The HTTP client: rustls, without redirects or automatic retries, behind a service that tests replace.
+//! HTTP clients: rustls, without redirects or automatic retries, behind a service that tests replace.
 
 use std::{
     collections::BTreeMap,
     fmt, io,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
 use flowswap_contract::{Error, ErrorKind};
-use reqwest::{Certificate, Client, redirect, tls};
+use reqwest::{Client, redirect};
+use rustls::{
+    ClientConfig,
+    pki_types::CertificateDer,
+    version::{TLS12, TLS13},
+};
+use rustls_platform_verifier::Verifier;
 use tower::{BoxError, util::BoxCloneSyncService};
 
 use crate::{
     ca_file::{self, CaProblem},
     cause::Cause,
+    clients::{Clients, Connect},
     error_chain::chain,
     proxy,
-    resolve::{self, HostPattern, Overrides, Resolver},
+    resolve::{HostPattern, Overrides, Resolver},
 };
 
 /// Sends one request once. Dropping the future abandons the request.
@@ -29,7 +36,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Shorter than the keep-alive times of common servers (Node.js: 5 s, `server.keepAliveTimeout`). A request on a
 /// connection that the server is just closing is lost, and a lost mutation is costly. The pool looks only this often, so a
-/// connection may stay for twice this time. Every idle connection needs about 60 KB, and most orgs are not asked again.
+/// connection may stay for twice this time.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The longest answer that is read.
@@ -80,6 +87,9 @@ pub enum NetworkError {
         /// What is wrong; never contains the value.
         problem: String,
     },
+    /// TLS cannot be set up.
+    #[error("failed to set up TLS")]
+    Tls(#[source] rustls::Error),
     /// The client cannot be set up.
     #[error("failed to set up the HTTP client")]
     Client(#[source] reqwest::Error),
@@ -96,7 +106,8 @@ impl NetworkError {
                  `192.0.2.0/24`, or `*`, without scheme and port",
             ),
             Self::ProxyVariable { .. } => Some("write it as `http://proxy.example.com:3128`, or unset it"),
-            Self::Client(_) => Some("if this system has no root certificates, set `ca_file` to a file with them"),
+            Self::Client(_) => None,
+            Self::Tls(_) => Some("if this system has no root certificates, set `ca_file` to a file with them"),
         }
     }
 }
@@ -195,53 +206,63 @@ impl std::error::Error for TransportError {
 }
 
 /// The certificates in the file that the configuration names.
-pub(crate) fn read_ca_file(path: &Path) -> Result<Vec<Certificate>, NetworkError> {
+pub(crate) fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, NetworkError> {
     let bytes = std::fs::read(path).map_err(|source| NetworkError::CaFile { path: path.to_owned(), source })?;
     ca_file::parse(&bytes).map_err(|problem| NetworkError::CaContent { path: path.to_owned(), problem })
 }
 
-/// Makes the real service.
-pub fn build(network: &Network) -> Result<HttpService, NetworkError> {
-    // reqwest uses the process-wide provider. The call fails only if one is already installed, which is fine.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+/// Makes the real connections.
+pub fn build(network: &Network) -> Result<Arc<dyn Connect>, NetworkError> {
+    let clients = clients(network, POOL_IDLE_TIMEOUT)?;
+    // If no client can be set up, no session should have to find out.
+    clients.connect(&["https://localhost"])?;
+    Ok(Arc::new(clients))
+}
+
+/// `idle_timeout` is how long a connection that is not used stays open.
+fn clients(network: &Network, idle_timeout: Duration) -> Result<Clients, NetworkError> {
     let roots = match &network.ca_file {
         Some(path) => read_ca_file(path)?,
         None => Vec::new(),
     };
-    let proxied = network.system_proxy
+    let names_proxy = network.system_proxy
         && proxy::check(|name| std::env::var_os(name))
             .map_err(|proxy::BadVariable { name, problem }| NetworkError::ProxyVariable { name, problem })?;
-    let overrides = Arc::new(network.resolve.clone());
-    let make = |proxy: bool| {
-        let client = client(&overrides, &roots);
-        let client = if proxy { client } else { client.no_proxy() };
-        client.build().map_err(NetworkError::Client)
-    };
-    let usual = make(network.system_proxy)?;
-    let direct = if network.system_proxy && !overrides.is_empty() { make(false)? } else { usual.clone() };
-    Ok(BoxCloneSyncService::new(tower::service_fn(move |request: http::Request<Bytes>| {
-        // A proxy would look up the name itself, without the override.
-        let overridden = request.uri().host().is_some_and(|host| resolve::find(&overrides, host).is_some());
-        send(if overridden { direct.clone() } else { usual.clone() }, request, proxied && !overridden)
-    })))
+    Ok(Clients {
+        tls: tls(roots)?,
+        overrides: Arc::new(network.resolve.clone()),
+        system_proxy: network.system_proxy,
+        names_proxy,
+        idle_timeout,
+        in_use: Mutex::default(),
+    })
 }
 
-fn client(overrides: &Arc<Overrides>, roots: &[Certificate]) -> reqwest::ClientBuilder {
+/// Trusts the certificates of the system and these. It is expensive to make, so all clients share it.
+fn tls(roots: Vec<CertificateDer<'static>>) -> Result<ClientConfig, NetworkError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = Verifier::new_with_extra_roots(roots, Arc::clone(&provider)).map_err(NetworkError::Tls)?;
+    let tls = ClientConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13, &TLS12]);
+    let tls = tls.map_err(NetworkError::Tls)?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    let mut tls = tls.with_no_client_auth();
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(tls)
+}
+
+pub(crate) fn client(tls: ClientConfig, overrides: &Arc<Overrides>) -> reqwest::ClientBuilder {
     Client::builder()
         .https_only(true)
-        .tls_version_min(tls::Version::TLS_1_2)
-        .tls_certs_merge(roots.iter().cloned())
+        .tls_backend_preconfigured(tls)
         .redirect(redirect::Policy::none())
         // The host decides on each repetition, because it knows what the request does.
         .retry(reqwest::retry::never())
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .dns_resolver(Resolver { overrides: Arc::clone(overrides) })
 }
 
-async fn send(
-    client: Client,
+pub(crate) async fn send(
+    client: &Client,
     request: http::Request<Bytes>,
     proxied: bool,
 ) -> Result<http::Response<Bytes>, TransportError> {

@@ -152,7 +152,7 @@ impl Machine {
             actor: Actor::user("operator"),
         };
         let effects = Arc::new(Effects {
-            http: network.into_service(),
+            http: Arc::new(network.into_service()),
             secrets: Arc::clone(&ports.secrets),
             clock: clock.clone(),
             events: Arc::clone(&ports.events),

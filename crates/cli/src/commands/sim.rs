@@ -72,10 +72,12 @@ async fn ask(dir: &Path, request: http::request::Builder, body: Bytes) -> Result
         resolve: [(pattern, running.address)].into(),
         ..Network::default()
     };
-    let http = build(&network).map_err(Failure::at("prepare the network"))?;
+    let origin = format!("https://{ADMIN_HOST}");
+    let http = build(&network).and_then(|clients| clients.connect(&[&origin]));
+    let http = http.map_err(Failure::at("prepare the network"))?;
     let path = request.uri_ref().map(ToString::to_string).unwrap_or_default();
     let request = request
-        .uri(format!("https://{ADMIN_HOST}{path}"))
+        .uri(format!("{origin}{path}"))
         .header("authorization", format!("Bearer {}", running.admin_token))
         .body(body)
         .map_err(Failure::at("ask the simulator"))?;

@@ -55,7 +55,8 @@ async fn serve(behavior: Behavior) -> Server {
     serve_with(Show::Proper, behavior).await
 }
 
-async fn serve_with(show: Show, behavior: Behavior) -> Server {
+/// An acceptor with this certificate, and the CA file with which a client trusts it.
+fn acceptor(show: Show) -> (TlsAcceptor, String) {
     let key = KeyPair::generate().unwrap();
     let mut ca = CertificateParams::new([]).unwrap();
     // A unique name, because CAs of the same name differ only in their signatures.
@@ -93,7 +94,11 @@ async fn serve_with(show: Show, behavior: Behavior) -> Server {
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], key)
         .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    (TlsAcceptor::from(Arc::new(config)), ca_pem)
+}
+
+async fn serve_with(show: Show, behavior: Behavior) -> Server {
+    let (acceptor, ca_pem) = acceptor(show);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let requests = Arc::new(AtomicU32::new(0));
@@ -133,7 +138,8 @@ fn network(server: &Server, dir: &Path) -> Network {
 
 async fn get(network: &Network, url: &str) -> Result<String, TransportError> {
     let request = http::Request::get(url).body(Bytes::new()).unwrap();
-    let answer = build(network).unwrap().oneshot(request).await?;
+    let origin = url.split('/').take(3).collect::<Vec<_>>().join("/");
+    let answer = build(network).unwrap().connect(&[&origin]).unwrap().oneshot(request).await?;
     Ok(format!("{} {}", answer.status(), String::from_utf8_lossy(answer.body())))
 }
 
@@ -232,12 +238,10 @@ async fn proxy(answer: &'static str, server: SocketAddr) -> (SocketAddr, Arc<Ato
 
 #[tokio::test]
 async fn a_refusal_by_a_proxy_is_reported_and_final() {
-    // `build` installs the provider, but this test makes its clients without it.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let server = serve(echo).await;
     let dir = tempfile::tempdir().unwrap();
     let roots = read_ca_file(network(&server, dir.path()).ca_file.as_ref().unwrap()).unwrap();
-    let none = Arc::new(Overrides::new());
+    let (tls, none) = (tls(roots).unwrap(), Arc::new(Overrides::new()));
     for (answer, expect) in [
         ("200 OK", None),
         ("407 Proxy Authentication Required", Some(Cause::ProxyAuth)),
@@ -246,9 +250,9 @@ async fn a_refusal_by_a_proxy_is_reported_and_final() {
     ] {
         let (address, asked) = proxy(answer, server.address).await;
         let through = reqwest::Proxy::all(format!("http://me:hunter2@{address}")).unwrap();
-        let client = client(&none, &roots).no_proxy().proxy(through).build().unwrap();
+        let client = client(tls.clone(), &none).no_proxy().proxy(through).build().unwrap();
         let request = http::Request::get("https://acme.okta.test/secret-path").body(Bytes::new()).unwrap();
-        let got = send(client, request, true).await;
+        let got = send(&client, request, true).await;
         assert_eq!(asked.load(Ordering::SeqCst), 1, "{answer}");
         assert_eq!(got.as_ref().err().map(TransportError::cause), expect.as_ref(), "{answer}");
         let Err(error) = got else { continue };
@@ -260,9 +264,9 @@ async fn a_refusal_by_a_proxy_is_reported_and_final() {
     // If nothing listens at the proxy's address, the hint names the proxy.
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let through = reqwest::Proxy::all(format!("http://me:hunter2@{free}")).unwrap();
-    let client = client(&none, &roots).no_proxy().proxy(through).build().unwrap();
+    let client = client(tls.clone(), &none).no_proxy().proxy(through).build().unwrap();
     let request = http::Request::get("https://acme.okta.test/").body(Bytes::new()).unwrap();
-    let error = send(client, request, true).await.unwrap_err().error("acme.okta.test", "GET /");
+    let error = send(&client, request, true).await.unwrap_err().error("acme.okta.test", "GET /");
     assert_eq!(error.message, "failed to connect to acme.okta.test: connection refused");
     assert!(error.hint.as_ref().unwrap().contains("the proxy itself may be unreachable"), "{error:?}");
     assert!(!format!("{error:?}").contains("hunter2"));
@@ -358,4 +362,71 @@ fn an_unusable_ca_file_is_named_in_the_error() {
         std::fs::write(&path, content).unwrap();
         assert_eq!(message(), format!("the CA file `{shown}` {problem}"), "{content}");
     }
+}
+
+/// A server that keeps connections open. Tells how many were opened, and how many are open.
+async fn serve_on() -> (Server, Arc<[AtomicU32; 2]>) {
+    let (acceptor, ca_pem) = acceptor(Show::Proper);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (requests, connections) = (Arc::new(AtomicU32::new(0)), Arc::new([AtomicU32::new(0), AtomicU32::new(0)]));
+    let (count, counts) = (Arc::clone(&requests), Arc::clone(&connections));
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            let (acceptor, count, counts) = (acceptor.clone(), Arc::clone(&count), Arc::clone(&counts));
+            tokio::spawn(async move {
+                let mut stream = acceptor.accept(connection).await.unwrap();
+                counts.iter().for_each(|count| _ = count.fetch_add(1, Ordering::SeqCst));
+                let mut request = Vec::new();
+                while stream.read_buf(&mut request).await.is_ok_and(|read| read > 0) {
+                    if request.ends_with(b"\r\n\r\n") {
+                        request.clear();
+                        count.fetch_add(1, Ordering::SeqCst);
+                        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+                    }
+                }
+                counts[1].fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+    });
+    (Server { address, ca_pem, requests }, connections)
+}
+
+#[tokio::test]
+async fn sessions_share_the_connections_to_an_origin_until_the_last_ends() {
+    let (server, connections) = serve_on().await;
+    let dir = tempfile::tempdir().unwrap();
+    // No connection closes because it is idle.
+    let clients = clients(&network(&server, dir.path()), Duration::from_secs(3600)).unwrap();
+    let count = || connections.each_ref().map(|count| count.load(Ordering::SeqCst));
+    let get = async |session: &HttpService, url: &str| {
+        session.clone().oneshot(http::Request::get(url).body(Bytes::new()).unwrap()).await.map(|answer| answer.status())
+    };
+    let (acme, gateway) = ("https://acme.okta.test", "https://gateway.test");
+    let first = clients.connect(&[acme, gateway]).unwrap();
+    let second = clients.connect(&[gateway]).unwrap();
+    for (session, url) in [(&first, acme), (&first, gateway), (&second, gateway), (&first, acme)] {
+        get(session, url).await.unwrap();
+    }
+    assert_eq!((server.requests.load(Ordering::SeqCst), count()), (4, [2, 2]));
+    let foreign = get(&second, acme).await.unwrap_err();
+    assert_eq!(foreign.sent, Sent::NotSent, "{foreign:?}");
+
+    let closes = async |left: u32| {
+        let closing = async {
+            while count()[1] > left {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), closing).await.expect("the connections of a session close");
+    };
+    drop(first);
+    closes(1).await;
+    get(&second, gateway).await.unwrap();
+    assert_eq!(count(), [2, 1], "the second session still has its connection");
+    drop(second);
+    closes(0).await;
+    let third = clients.connect(&[gateway]).unwrap();
+    get(&third, gateway).await.unwrap();
+    assert_eq!(count(), [3, 1]);
 }
