@@ -56,7 +56,7 @@ impl Reader {
             self.refuse(error.help(REFERENCE_HELP));
             return None;
         };
-        let Some((kind, value)) = table.first_key_value().filter(|_| is_well_formed(&entry.node)) else {
+        let Some((kind, value)) = table.first().filter(|_| is_well_formed(&entry.node)) else {
             let error = Diagnostic::new(format!("`{key}` is not a reference to a secret"));
             let error = error.at(entry.node.at, "expected exactly one of `env`, `file` and `command`");
             self.refuse(error.help(REFERENCE_HELP));

@@ -1,7 +1,8 @@
 //! One side of a tenant: its plugin, its table without the secrets, and the place of every key in the files.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
+use litemap::LiteMap;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -16,7 +17,7 @@ pub struct SideConfig {
     /// The name of its plugin.
     pub plugin: String,
     /// Its references to secrets.
-    pub secrets: BTreeMap<String, SecretRef>,
+    pub secrets: LiteMap<String, SecretRef>,
     plugin_at: Location,
     /// The table as read, with places and secrets.
     source_table: Table,
@@ -28,7 +29,7 @@ impl SideConfig {
         plugin: String,
         plugin_at: Location,
         source_table: Table,
-        secrets: BTreeMap<String, SecretRef>,
+        secrets: LiteMap<String, SecretRef>,
         at: Location,
     ) -> Self {
         Self { plugin, secrets, plugin_at, source_table, at }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
+use litemap::LiteMap;
 use serde_json::Value;
 
 use crate::{
@@ -155,7 +156,7 @@ impl Reader {
 
     fn split_secrets(&mut self, plugin: String, plugin_entry: Entry, table: Table, at: Location) -> Option<SideConfig> {
         let is_secret = |(key, entry): &(&Arc<str>, &Entry)| reference::is_reference(key, &entry.node);
-        let mut secrets = std::collections::BTreeMap::new();
+        let mut secrets = LiteMap::new();
         let mut is_complete = true;
         for (key, entry) in table.iter().filter(is_secret) {
             match self.read_reference(key, entry) {

@@ -1,7 +1,8 @@
 //! Values with their places in the files. TOML and CSV both become these values, and the defaults are merged into them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
+use litemap::LiteMap;
 use serde_json::{Map, Number, Value};
 use toml::de::{DeTable, DeValue};
 
@@ -22,8 +23,9 @@ pub(crate) enum Shape {
     Table(Table),
 }
 
-/// A table; its entries are ordered by key, as JSON objects are. Tenants share the names of the keys.
-pub(crate) type Table = BTreeMap<Arc<str>, Entry>;
+/// A table; its entries are ordered by key, as JSON objects are. Tenants share the names of the keys. Thousands of tenants have
+/// small tables, and the nodes of a `BTreeMap` would be half empty.
+pub(crate) type Table = LiteMap<Arc<str>, Entry>;
 
 /// A table without entries.
 pub(crate) static EMPTY: Table = Table::new();

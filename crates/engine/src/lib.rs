@@ -11,6 +11,7 @@ mod event;
 mod hidden;
 mod history;
 mod logbook;
+mod packed;
 mod plan;
 mod planning;
 mod ports;
@@ -40,9 +41,10 @@ pub use history::{
     SentRequest, TenantHistory, Work,
 };
 pub use logbook::{Logbook, Recorder, SNAPSHOT_FORMAT, Snapshot};
+pub use packed::Packed;
 pub use plan::{
-    PLAN_FORMAT, Plan, PlanError, PlanPart, PlannedTenant, PluginPin, Seen, StepRollback, digest_config,
-    hold_back_shared_orgs, lint,
+    Outline, PLAN_FORMAT, Plan, PlanError, PlanFile, PlanPart, PlannedTenant, PluginPin, Seen, StepRollback,
+    digest_config, hold_back_shared_orgs, lint,
 };
 pub use planning::plan_tenant;
 pub use ports::{

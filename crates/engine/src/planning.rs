@@ -4,7 +4,7 @@ use flowswap_contract::{self as contract, Json, Op, PlanParams, PlanReply, Role,
 use jiff::Timestamp;
 
 use crate::{
-    BackendCall, Finding, Inventories, PlanError, PlannedTenant, Seen, Tenant, Verdict,
+    BackendCall, Finding, Inventories, Packed, PlanError, PlannedTenant, Seen, Tenant, Verdict,
     assess::{NOT_PLANNABLE, assess},
     plan::{order, way_back},
 };
@@ -24,7 +24,10 @@ pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<PlannedTenan
         }
     }
     let seen = match (&sides.provider, &sides.directory) {
-        (Ok(provider), Ok(directory)) => Some(Seen::new(&tenant.spec, provider.clone(), directory.clone())),
+        (Ok(provider), Ok(directory)) => {
+            let seen = Seen::new(&tenant.spec, provider.clone(), directory.clone());
+            Some(Packed::new(&seen).map_err(PlanError::Unwritable)?)
+        }
         _ => None,
     };
     Ok(PlannedTenant {

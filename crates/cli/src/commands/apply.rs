@@ -1,6 +1,6 @@
 //! `flowswap apply`: carries out the reviewed plan, and nothing else.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use flowswap_engine::{Goal, Job};
 
@@ -21,7 +21,8 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     let config = context.load_config()?;
     require_file(&args.file.plan)?;
     let plan = plan::read(&args.file.plan)?;
-    let names: Vec<String> = plan.ready().map(|tenant| tenant.name.clone()).collect();
+    let names: Vec<String> =
+        plan.outlines().filter(|tenant| tenant.steps > 0).map(|tenant| tenant.name.clone()).collect();
     if names.is_empty() {
         return started::report_no_tenants(context, "the plan has no tenant to migrate");
     }
@@ -31,7 +32,7 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
         return Err(failure.hint("plan again, or use the configuration that the plan was made with"));
     }
     let question = format!("Migrate {}?", display::tenants(names.len()));
-    context.terminal.confirm(&display::plan::summarize(&plan), &question, args.yes)?;
+    context.terminal.confirm(&display::plan::summarize(plan.head(), plan.outlines()), &question, args.yes)?;
 
     let gate = args.interactive.then(OutputGate::default);
     let progress = context.progress_beside(gate.as_ref());
@@ -44,16 +45,16 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     // A later command may continue the run from another folder.
     let path = std::path::absolute(&args.file.plan).unwrap_or_else(|_| args.file.plan.clone());
     let path = path.display().to_string();
-    let mut parts = plan::parts(plan, &path);
-    let jobs = tenants.into_iter().map(|tenant| Job {
+    let (config, path) = (&config, path.as_str());
+    let jobs = tenants.into_iter().map(move |tenant| Job {
         goal: Goal::Swapped,
-        part: parts.remove(&tenant.spec.name),
+        part: plan.part(&tenant.spec.name, path).map(Arc::new),
         plugins: pins.clone(),
-        assignment: started::assignment(&config, &tenant.spec.name),
+        assignment: started::assignment(config, &tenant.spec.name),
         accept_changes: args.changes.accept_changes,
         tenant,
     });
-    started::execute(context, &config, ports, &progress, Goal::Swapped, jobs.collect()).await
+    started::execute(context, config, ports, &progress, Goal::Swapped, jobs).await
 }
 
 /// A later `apply` of a tenant that failed or waits reads the plan again, so it must be a file.

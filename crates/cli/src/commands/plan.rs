@@ -1,10 +1,10 @@
 //! `flowswap plan`: lists every step without a change, and writes the file that `apply` reads.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::path::Path;
 
 use flowswap_config::Config;
 use flowswap_engine::{
-    Clock, Entry, Logbook, Overview, Plan, PlanError, PlanPart, Recording, RunId, hold_back_shared_orgs, plan_tenant,
+    Clock, Entry, Logbook, Overview, Plan, PlanError, PlanFile, Recording, RunId, hold_back_shared_orgs, plan_tenant,
 };
 use jiff::SignedDuration;
 
@@ -49,20 +49,15 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
 }
 
 /// Reads a plan. Refuses the whole plan if anybody changed it.
-pub(crate) fn read(path: &Path) -> Result<Plan, Failure> {
-    Plan::read(&read_plan(path)?).map_err(|error| Failure::new(Exit::Refused, error).hint(NEW_PLAN))
-}
-
-/// The parts of a plan by the names of their tenants. `path` is the file of the plan.
-pub(crate) fn parts(plan: Plan, path: &str) -> BTreeMap<String, Arc<PlanPart>> {
-    plan.into_parts(path).map(|part| (part.tenant.name.clone(), Arc::new(part))).collect()
+pub(crate) fn read(path: &Path) -> Result<PlanFile, Failure> {
+    PlanFile::read(read_plan(path)?).map_err(|error| Failure::new(Exit::Refused, error).hint(NEW_PLAN))
 }
 
 /// A later `apply` of a tenant that failed or waits needs the file of its plan.
 fn refuse_plan_in_use(path: &Path, logbook: &Logbook) -> Result<(), Failure> {
-    let Some(plan) = read_regular(path).and_then(|text| Plan::read(&text).ok()) else { return Ok(()) };
+    let Some(plan) = read_regular(path).and_then(|text| PlanFile::read(text).ok()) else { return Ok(()) };
     let unfinished =
-        |tenant: &Overview| !tenant.state.is_swapped_or_later() && tenant.plan.as_ref() == Some(&plan.digest);
+        |tenant: &Overview| !tenant.state.is_swapped_or_later() && tenant.plan.as_ref() == Some(&plan.head().digest);
     match logbook.overviews().into_iter().find(|(_, tenant)| unfinished(tenant)) {
         None => Ok(()),
         Some((name, tenant)) => {

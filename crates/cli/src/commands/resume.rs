@@ -1,6 +1,9 @@
 //! `flowswap resume`: continues what runs that were interrupted or stopped have not finished, from the journal alone.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
 
 use flowswap_config::Config;
 use flowswap_engine::{Goal, Intent, Overview};
@@ -88,11 +91,11 @@ async fn continue_all(
         if let Some((tenant, intent)) = open.get(&job.tenant.spec.name)
             && let (None, None, Some(path)) = (&tenant.plan, &intent.plan, &intent.path)
         {
-            let parts = match plans.entry(path) {
+            let plan = match plans.entry(path) {
                 Entry::Occupied(read) => read.into_mut(),
-                Entry::Vacant(place) => place.insert(plan::parts(plan::read(path.as_ref())?, path)),
+                Entry::Vacant(place) => place.insert(plan::read(path.as_ref())?),
             };
-            job.part = parts.remove(&job.tenant.spec.name);
+            job.part = plan.part(&job.tenant.spec.name, path).map(Arc::new);
         }
     }
     started::execute(context, config, ports, &progress, purpose.goal, jobs).await

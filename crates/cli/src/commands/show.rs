@@ -9,7 +9,7 @@ use crate::{
 };
 
 pub(crate) fn run(context: &Context, file: &PlanFile) -> Result<Exit, Failure> {
-    let plan = plan::read(&file.plan)?;
+    let plan = plan::read(&file.plan)?.into_plan();
     context.terminal.report(&plan, || display::plan::show(&plan))?;
     Ok(Exit::Done)
 }

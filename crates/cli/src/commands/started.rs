@@ -168,7 +168,7 @@ pub(crate) async fn execute(
     ports: Ports,
     progress: &Progress,
     goal: Goal,
-    jobs: Vec<Job>,
+    jobs: impl IntoIterator<Item = Job, IntoIter: ExactSizeIterator>,
 ) -> Result<Exit, Failure> {
     let logbook = Arc::clone(&ports.logbook);
     let runner = runner(ports);
@@ -190,7 +190,7 @@ pub(crate) async fn carry_out(
     config: &Config,
     runner: &Runner,
     goal: Goal,
-    jobs: Vec<Job>,
+    jobs: impl IntoIterator<Item = Job, IntoIter: ExactSizeIterator>,
 ) -> Result<Summary, Failure> {
     let limits = FleetLimits { concurrency: config.run.concurrency, max_failures: config.run.max_failures };
     runner.run(goal.command(), jobs, limits).await.map_err(|error| {

@@ -1,7 +1,9 @@
 //! A plan as a reviewer reads it: each step, who carries it out, and its rollback.
 
+use std::borrow::Borrow;
+
 use flowswap_contract::{By, Phase, Reversibility, Step};
-use flowswap_engine::{Plan, PlannedTenant, Severity, StepRollback, Verdict, short};
+use flowswap_engine::{Outline, Plan, PlannedTenant, Severity, StepRollback, Verdict, short};
 
 use super::{
     TroubledTenant, causes, count, fold_rows, show_problems, table,
@@ -17,7 +19,7 @@ pub(crate) fn show(plan: &Plan) -> Text {
         text += &show_tenant(tenant);
         text += "\n";
     }
-    text += summarize(plan);
+    text += summarize(plan, plan.tenants.iter().map(PlannedTenant::outline));
     text
 }
 
@@ -37,7 +39,7 @@ pub(crate) fn list(plan: &Plan, each: bool) -> Text {
         let tenant = &plan.tenants[indices[0]];
         let rollback = if tenant.steps.is_empty() {
             "-"
-        } else if rollback_needs_person(tenant) {
+        } else if tenant.outline().needs_person_for_rollback {
             "attended"
         } else {
             "unattended"
@@ -51,28 +53,34 @@ pub(crate) fn list(plan: &Plan, each: bool) -> Text {
         ]
     });
     let mut text = table::render(["tenant", "verdict", "steps", "rollback", "findings"], rows);
-    let troubles = plan.tenants.iter().map(|tenant| TroubledTenant {
+    let domains: Vec<_> = plan.tenants.iter().map(|tenant| tenant.org().map(|(_, domain)| domain)).collect();
+    let troubles = plan.tenants.iter().zip(&domains).map(|(tenant, domain)| TroubledTenant {
         name: &tenant.name,
         verdict: tenant.verdict,
         findings: &tenant.findings,
-        own_words: tenant.seen.iter().map(|seen| seen.provider.domain.as_str()).collect(),
+        own_words: domain.iter().map(String::as_str).collect(),
     });
     text += show_problems(troubles, each);
-    text + "\n" + summarize(plan)
+    text + "\n" + summarize(plan, plan.tenants.iter().map(PlannedTenant::outline))
 }
 
-/// The last lines of a plan: the number of tenants, the plugins, the digest, and how long the plan is valid.
-pub(crate) fn summarize(plan: &Plan) -> Text {
-    let mut text = Text::default();
-    text += text!("{} {}\n", paint(Tone::Strong, "tenants:"), count(plan.tenants.iter().map(|t| t.verdict)));
-    let attended = plan.ready().filter(|tenant| rollback_needs_person(tenant)).count();
+/// The last lines of a plan: the number of tenants, the plugins, the digest, and how long the plan is valid. The tenants of
+/// `head` do not count.
+pub(crate) fn summarize(head: &Plan, tenants: impl IntoIterator<Item: Borrow<Outline>>) -> Text {
+    let mut attended = 0;
+    let verdicts = tenants.into_iter().map(|tenant| {
+        let tenant = tenant.borrow();
+        attended += usize::from(tenant.needs_person_for_rollback);
+        tenant.verdict
+    });
+    let mut text = text!("{} {}\n", paint(Tone::Strong, "tenants:"), count(verdicts));
     if attended > 0 {
         text += text!("{} needs a person for {} of these tenants\n", paint(Tone::Strong, "rollback:"), attended);
     }
-    for (name, pin) in &plan.plugins {
+    for (name, pin) in &head.plugins {
         text += text!("{} {} {} (sha256 {})\n", paint(Tone::Strong, "plugin:"), name, pin.version, short(&pin.sha256));
     }
-    text += text!("{} {}, valid until {}\n", paint(Tone::Strong, "plan:"), short(&plan.digest), plan.not_after);
+    text += text!("{} {}, valid until {}\n", paint(Tone::Strong, "plan:"), short(&head.digest), head.not_after);
     text
 }
 
@@ -123,10 +131,6 @@ fn show_steps(text: &mut Text, title: &str, tenant: &PlannedTenant, include: fn(
             *text += text!("      {:<11} only the {} confirms this\n", "", role);
         }
     }
-}
-
-fn rollback_needs_person(tenant: &PlannedTenant) -> bool {
-    tenant.way_back.iter().any(|step| step.reversibility == Reversibility::Attended)
 }
 
 fn reversibility(reversibility: Reversibility) -> Text {

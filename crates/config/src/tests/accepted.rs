@@ -221,11 +221,11 @@ fn references_are_replaced_as_a_whole() {
     "#;
     let (folder, config) = accept(&[("migrate.toml", toml)]);
     let tenant = &config.tenants[0];
-    assert_eq!(tenant.provider.secrets["credential"], SecretRef::Env("A".to_owned()));
+    assert_eq!(tenant.provider.secrets.get("credential"), Some(&SecretRef::Env("A".to_owned())));
     let get = folder.path("./get").display().to_string();
-    assert_eq!(tenant.provider.secrets["other"], SecretRef::Command(vec![get, "acme".to_owned()]));
+    assert_eq!(tenant.provider.secrets.get("other"), Some(&SecretRef::Command(vec![get, "acme".to_owned()])));
     let pass = vec!["pass".to_owned(), "acme/key".to_owned()];
-    assert_eq!(tenant.directory.secrets["credential"], SecretRef::Command(pass));
+    assert_eq!(tenant.directory.secrets.get("credential"), Some(&SecretRef::Command(pass)));
     assert_eq!(Value::from(tenant.directory.table()), json!({ "deep": { "env": "A", "x": 1 } }));
     assert_eq!(tenant.directory.keys().collect::<Vec<_>>(), ["credential", "deep"]);
 }

@@ -31,18 +31,21 @@ fn the_example_is_read() {
     assert!(acme.app_data);
     assert_eq!((acme.provider.plugin.as_str(), acme.directory.plugin.as_str()), ("okta", "rest"));
     assert_eq!(acme.provider.table()["domain"], "acme.okta.com");
-    assert_eq!(acme.provider.secrets["credential"], SecretRef::Env("ACME_OKTA_TOKEN".to_owned()));
+    assert_eq!(acme.provider.secrets.get("credential"), Some(&SecretRef::Env("ACME_OKTA_TOKEN".to_owned())));
     assert_eq!(acme.directory.table()["base_url"], "https://gateway.example");
     assert_eq!(acme.directory.table()["submit"]["body"]["client_secret"], "$client_secret");
     assert_eq!(acme.directory.table()["test"]["passed"], json!({ "pointer": "/result", "equals": "success" }));
 
     assert!(!globex.app_data);
     assert_eq!(globex.provider.table()["domain"], "globex.okta.com");
-    assert_eq!(globex.provider.secrets["credential"], SecretRef::File(folder.path("secrets/globex.token")));
+    assert_eq!(globex.provider.secrets.get("credential"), Some(&SecretRef::File(folder.path("secrets/globex.token"))));
     assert_eq!(globex.directory.table()["base_url"], "https://us.gateway.example");
     assert_eq!(globex.directory.table()["id"], "dir-2");
     assert_eq!(globex.directory.table()["read"], json!({ "path": "/directories/$id" }));
-    assert_eq!(globex.directory.secrets["credential"], SecretRef::File(folder.path("secrets/gateway.token")));
+    assert_eq!(
+        globex.directory.secrets.get("credential"),
+        Some(&SecretRef::File(folder.path("secrets/gateway.token")))
+    );
 }
 
 #[test]
@@ -95,7 +98,7 @@ fn its_attended_directory_is_read() {
     let (_folder, config) = accept(&[("migrate.toml", &toml)]);
     let directory = &config.tenants[0].directory;
     assert_eq!(directory.plugin, "cie-guided");
-    assert_eq!(directory.secrets["client_secret"], SecretRef::Env("CIE_CLIENT_SECRET".to_owned()));
+    assert_eq!(directory.secrets.get("client_secret"), Some(&SecretRef::Env("CIE_CLIENT_SECRET".to_owned())));
     assert_eq!(directory.table()["loss_budget"], json!({ "users_percent": 0.5, "groups": 0 }));
 }
 

@@ -5,31 +5,51 @@ use std::collections::BTreeSet;
 use flowswap_contract::{Phase, Reversibility, Role, Step, Variant};
 
 use super::{
-    Plan, PlannedTenant,
+    Plan, PlanError, PlannedTenant,
     order::{is_first, way_back},
 };
 use crate::Verdict;
 
 /// Lists the defects of a plan, one per line. Empty if the plan is valid.
 pub fn lint(plan: &Plan) -> Vec<String> {
-    let mut defects = Vec::new();
-    let mut names = BTreeSet::new();
-    if plan.not_after < plan.created_at {
-        defects.push(format!("it expires at {}, before it was made at {}", plan.not_after, plan.created_at));
+    let mut linter = Linter::new(plan);
+    plan.tenants.iter().for_each(|tenant| linter.check(tenant));
+    linter.defects
+}
+
+/// Checks the tenants of a plan one after the other.
+pub(super) struct Linter<'a> {
+    /// The plan; its tenants do not count.
+    head: &'a Plan,
+    names: BTreeSet<String>,
+    defects: Vec<String>,
+}
+
+impl<'a> Linter<'a> {
+    pub(super) fn new(head: &'a Plan) -> Self {
+        let mut defects = Vec::new();
+        if head.not_after < head.created_at {
+            defects.push(format!("it expires at {}, before it was made at {}", head.not_after, head.created_at));
+        }
+        Self { head, names: BTreeSet::new(), defects }
     }
-    for tenant in &plan.tenants {
+
+    pub(super) fn check(&mut self, tenant: &PlannedTenant) {
         let mut found = lint_tenant(tenant);
-        if !names.insert(&tenant.name) {
+        if !self.names.insert(tenant.name.clone()) {
             found.push("it is planned twice".to_owned());
         }
         for plugin in [&tenant.provider_plugin, &tenant.directory_plugin] {
-            if !tenant.steps.is_empty() && !plan.plugins.contains_key(plugin) {
+            if !tenant.steps.is_empty() && !self.head.plugins.contains_key(plugin) {
                 found.push(format!("its plugin `{plugin}` is not pinned"));
             }
         }
-        defects.extend(found.into_iter().map(|defect| format!("tenant `{}`: {defect}", tenant.name)));
+        self.defects.extend(found.into_iter().map(|defect| format!("tenant `{}`: {defect}", tenant.name)));
     }
-    defects
+
+    pub(super) fn finish(self) -> Result<(), PlanError> {
+        if self.defects.is_empty() { Ok(()) } else { Err(PlanError::Unsound(self.defects)) }
+    }
 }
 
 fn lint_tenant(tenant: &PlannedTenant) -> Vec<String> {
@@ -141,7 +161,7 @@ fn lint_facts(tenant: &PlannedTenant) -> Vec<String> {
             defects
                 .push(format!("step `{}` makes the {variant} client, but the tenant needs the {wanted} one", step.id));
         }
-        if let (Phase::Swap, Some(domain), Some(seen)) = (step.proposal.phase, text("domain"), &tenant.seen)
+        if let (Phase::Swap, Some(domain), Some(seen)) = (step.proposal.phase, text("domain"), tenant.seen())
             && domain != seen.directory.domain
         {
             defects.push(format!("step `{}` would change the domain, but a directory's domain cannot change", step.id));

@@ -1,5 +1,6 @@
 //! A plan: immutable, complete, and identified by its own digest. `apply` makes no decisions that are not in it.
 
+mod file;
 mod lint;
 mod order;
 mod part;
@@ -7,20 +8,24 @@ mod part;
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, Write},
-    sync::Arc,
 };
 
 use flowswap_contract::{DirectoryInventory, Phase, ProviderInventory, Reversibility, Step, Tokens};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use serde::{
+    Deserialize, Serialize, Serializer,
+    ser::{SerializeMap, SerializeSeq},
+};
 use serde_json::{Value, json};
 
+pub use file::PlanFile;
+use lint::Linter;
 pub use lint::lint;
 pub(crate) use order::{order, way_back};
 pub use part::PlanPart;
 
 use crate::{
-    Finding, TenantSpec, Verdict,
+    Finding, Packed, TenantSpec, Verdict,
     assess::ORG_SHARED,
     canonical::{Sorted, changes, digest, digest_sorted, render_sorted},
 };
@@ -72,7 +77,7 @@ pub struct PlannedTenant {
     /// The rules that matched.
     pub findings: Vec<Finding>,
     /// What was seen, without what changes all the time. `None` if a side did not answer.
-    pub seen: Option<Seen>,
+    pub seen: Option<Packed<Seen>>,
     /// The steps, in the order in which they are carried out.
     pub steps: Vec<Step>,
     /// The rollback of the steps, in the order in which it happens.
@@ -134,106 +139,115 @@ impl Plan {
         let tenants = hold_back_all_but_first(tenants);
         let mut plan = Self { format: PLAN_FORMAT, created_at, not_after, plugins, tenants, digest: String::new() };
         plan.digest = plan.compute_digest()?;
-        let defects = lint(&plan);
-        if defects.is_empty() { Ok(plan) } else { Err(PlanError::Unsound(defects)) }
+        let mut linter = Linter::new(&plan);
+        plan.tenants.iter().for_each(|tenant| linter.check(tenant));
+        linter.finish()?;
+        Ok(plan)
     }
 
     /// The digest of everything else.
     fn compute_digest(&self) -> Result<String, PlanError> {
-        digest_sorted(&Canonical { plan: self, digest: "" }).map_err(PlanError::Unwritable)
+        digest_sorted(&self.canonical("")).map_err(PlanError::Unwritable)
     }
 
     /// Writes the plan as a file, in many small pieces.
     pub fn write(&self, out: impl Write) -> io::Result<()> {
-        Ok(render_sorted(&Canonical { plan: self, digest: &self.digest }, out)?)
+        Ok(render_sorted(&self.canonical(&self.digest), out)?)
     }
 
     /// Reads a plan file. Refuses it if a single byte differs from what was written.
     pub fn read(text: &str) -> Result<Self, PlanError> {
-        // Checks the format first, because a plan of another version may not decode.
-        let Head { format } = serde_json::from_str(text).map_err(PlanError::Malformed)?;
-        match format.as_ref().and_then(Value::as_u64).and_then(|format| u32::try_from(format).ok()) {
-            Some(PLAN_FORMAT) => {}
-            Some(other) => return Err(PlanError::Format(other)),
-            None => return Err(PlanError::Malformed(serde::de::Error::missing_field("format"))),
-        }
-        let plan: Self = serde_json::from_str(text).map_err(|_| PlanError::Changed)?;
-        let mut rest = Rest(text.as_bytes());
-        if plan.compute_digest()? != plan.digest || plan.write(&mut rest).is_err() || !rest.0.is_empty() {
-            return Err(PlanError::Changed);
-        }
-        let defects = lint(&plan);
-        if !defects.is_empty() {
-            return Err(PlanError::Unsound(defects));
-        }
-        Ok(plan)
-    }
-
-    /// The parts of the tenants that have steps. `path` is the file of the plan.
-    pub fn into_parts(mut self, path: &str) -> impl Iterator<Item = PlanPart> {
-        let tenants = std::mem::take(&mut self.tenants);
-        let ready = tenants.into_iter().filter(|tenant| !tenant.steps.is_empty());
-        ready.map(move |tenant| PlanPart::of(&self, Arc::new(tenant), Some(path)))
+        PlanFile::read(text.to_owned()).map(PlanFile::into_plan)
     }
 
     /// The tenants that have steps.
     pub fn ready(&self) -> impl Iterator<Item = &PlannedTenant> {
         self.tenants.iter().filter(|tenant| !tenant.steps.is_empty())
     }
-}
 
-/// What tells whether a plan file can be decoded.
-#[derive(Deserialize)]
-struct Head {
-    format: Option<Value>,
+    fn canonical<'a>(&'a self, digest: &'a str) -> impl Serialize + 'a {
+        Canonical { head: self, digest, tenants: || self.tenants.iter().map(Ok) }
+    }
 }
 
 /// The canonical form of a plan. Only one tenant at a time becomes a tree.
-struct Canonical<'a> {
-    plan: &'a Plan,
+struct Canonical<'a, F> {
+    /// The plan; its tenants do not count.
+    head: &'a Plan,
     digest: &'a str,
+    /// The tenants.
+    tenants: F,
 }
 
-impl Serialize for Canonical<'_> {
+impl<F, I, T> Serialize for Canonical<'_, F>
+where
+    F: Fn() -> I,
+    I: Iterator<Item = Result<T, serde_json::Error>>,
+    T: Serialize,
+{
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Plan { format, created_at, not_after, plugins, tenants, digest: _ } = self.plan;
+        let Plan { format, created_at, not_after, plugins, tenants: _, digest: _ } = self.head;
         let mut map = serializer.serialize_map(Some(6))?;
         map.serialize_entry("created_at", created_at)?;
         map.serialize_entry("digest", self.digest)?;
         map.serialize_entry("format", format)?;
         map.serialize_entry("not_after", not_after)?;
         map.serialize_entry("plugins", &Sorted(plugins))?;
-        map.serialize_entry("tenants", &CanonicalTenants(tenants))?;
+        map.serialize_entry("tenants", &CanonicalTenants(&self.tenants))?;
         map.end()
     }
 }
 
-struct CanonicalTenants<'a>(&'a [PlannedTenant]);
+struct CanonicalTenants<'a, F>(&'a F);
 
-impl Serialize for CanonicalTenants<'_> {
+impl<F, I, T> Serialize for CanonicalTenants<'_, F>
+where
+    F: Fn() -> I,
+    I: Iterator<Item = Result<T, serde_json::Error>>,
+    T: Serialize,
+{
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(Sorted))
+        let mut tenants = serializer.serialize_seq(None)?;
+        for tenant in (self.0)() {
+            tenants.serialize_element(&Sorted(tenant.map_err(serde::ser::Error::custom)?))?;
+        }
+        tenants.end()
     }
 }
 
-/// Takes only the bytes of a text that is known, in their order.
-struct Rest<'a>(&'a [u8]);
-
-impl Write for Rest<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 = self.0.strip_prefix(bytes).ok_or(io::ErrorKind::InvalidData)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// A tenant of a plan in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outline {
+    /// The tenant.
+    pub name: String,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// How many steps it has.
+    pub steps: usize,
+    /// Whether its rollback needs a person.
+    pub needs_person_for_rollback: bool,
 }
 
 impl PlannedTenant {
+    /// The tenant in short.
+    pub fn outline(&self) -> Outline {
+        let is_attended = |step: &StepRollback| step.reversibility == Reversibility::Attended;
+        Outline {
+            name: self.name.clone(),
+            verdict: self.verdict,
+            steps: self.steps.len(),
+            needs_person_for_rollback: self.way_back.iter().any(is_attended),
+        }
+    }
+
+    /// What was seen of it.
+    pub(crate) fn seen(&self) -> Option<Seen> {
+        self.seen.as_ref()?.get().ok()
+    }
+
     /// The org that it is connected to, if it was seen: the provider's plugin, and the domain that the org itself shows.
-    pub(crate) fn org(&self) -> Option<(String, String)> {
-        Some((self.provider_plugin.clone(), self.seen.as_ref()?.provider.domain.clone()))
+    pub fn org(&self) -> Option<(String, String)> {
+        Some((self.provider_plugin.clone(), self.seen()?.provider.domain))
     }
 
     /// Removes the steps and adds the finding that says why.

@@ -31,18 +31,21 @@ pub struct Summary {
 }
 
 impl Runner {
-    /// Runs all jobs. An error means that the journal failed. Then only what was recorded is certain.
+    /// Runs all jobs. Takes them one by one, and does not keep their parts of a plan: the journal has these. An error means that
+    /// the journal failed. Then only what was recorded is certain.
     pub async fn run(
         &self,
         command: RunCommand,
-        mut jobs: Vec<Job>,
+        jobs: impl IntoIterator<Item = Job, IntoIter: ExactSizeIterator>,
         limits: FleetLimits,
     ) -> Result<Summary, JournalError> {
+        let jobs = jobs.into_iter();
         let by = Some(self.ports.actor.clone());
         let version = env!("CARGO_PKG_VERSION").to_owned();
         self.ports.logbook.begin_run(self.run, Entry::RunStarted { command, version, by, scope: None });
         self.ports.events.emit(Event::RunStarted { run: self.run, tenants: jobs.len() });
-        self.record_intents(&mut jobs).await?;
+        let intending = stream::iter(jobs.map(|job| self.record_intent(job)));
+        let jobs: Vec<Job> = intending.buffered(INTENTS_AT_ONCE).try_collect().await?;
         let failures = Arc::new(AtomicUsize::new(0));
         let works = jobs.into_iter().map(|job| {
             let (runner, failures) = (self.clone(), Arc::clone(&failures));
@@ -61,24 +64,21 @@ impl Runner {
 
     /// Records what the run is going to do, before it does anything, so that a run that is cut off can be continued. For tenants
     /// that only wait, this is recorded with the first thing that is news.
-    async fn record_intents(&self, jobs: &mut [Job]) -> Result<(), JournalError> {
-        let recording = jobs.iter_mut().map(|job| async move {
-            let known = self.ports.logbook.overview(&job.tenant.spec.name);
-            if known.is_some_and(|known| known.only_waits_for(job.goal)) {
-                return Ok(());
+    async fn record_intent(&self, mut job: Job) -> Result<Job, JournalError> {
+        let known = self.ports.logbook.overview(&job.tenant.spec.name);
+        if known.is_some_and(|known| known.only_waits_for(job.goal)) {
+            return Ok(job);
+        }
+        let recorder = self.ports.logbook.recorder(&job.tenant.spec.name, self.run).await?;
+        let history = recorder.history()?;
+        if let Some(intent) = intent(&job, &history).filter(|_| !history.waits_for(job.goal)) {
+            recorder.record(intent).await?;
+            if job.goal == Goal::Swapped {
+                // The journal has it now, so a fleet needs as much memory as it has tenants at work.
+                job.part = None;
             }
-            let recorder = self.ports.logbook.recorder(&job.tenant.spec.name, self.run).await?;
-            let history = recorder.history()?;
-            if let Some(intent) = intent(job, &history).filter(|_| !history.waits_for(job.goal)) {
-                recorder.record(intent).await?;
-                if job.goal == Goal::Swapped {
-                    // The journal has it now, so a fleet needs as much memory as it has tenants at work.
-                    job.part = None;
-                }
-            }
-            Ok(())
-        });
-        stream::iter(recording).buffer_unordered(INTENTS_AT_ONCE).try_collect().await
+        }
+        Ok(job)
     }
 
     async fn run_within(&self, job: Job, limits: FleetLimits, failures: &AtomicUsize) -> Result<Outcome, JournalError> {
@@ -150,7 +150,7 @@ impl Runner {
 }
 
 /// How many intents are recorded at once, so that they share syncs.
-const INTENTS_AT_ONCE: usize = 512;
+const INTENTS_AT_ONCE: usize = 128;
 
 const STOPPED: &str = "the run was stopped";
 

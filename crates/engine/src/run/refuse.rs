@@ -44,7 +44,7 @@ impl Runner {
                 return vec![format!("the plan expired at {}", part.not_after)];
             }
         }
-        let Some(before) = job.basis(history).and_then(|basis| basis.tenant.seen.as_ref()) else {
+        let Some(before) = job.basis(history).and_then(|basis| basis.tenant.seen()) else {
             return vec!["the plan does not record what was seen".to_owned()];
         };
         let sides = job.tenant.inspect().await;
@@ -155,6 +155,6 @@ fn changes_of_config(job: &Job, history: &TenantHistory) -> Vec<String> {
 }
 
 fn config_changes(job: &Job, history: &TenantHistory) -> Vec<String> {
-    let Some(seen) = job.basis(history).and_then(|basis| basis.tenant.seen.as_ref()) else { return Vec::new() };
+    let Some(seen) = job.basis(history).and_then(|basis| basis.tenant.seen()) else { return Vec::new() };
     seen.config_changes(&job.tenant.spec)
 }

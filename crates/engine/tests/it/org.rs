@@ -2,7 +2,7 @@
 
 use flowswap_contract::Op;
 use flowswap_engine::{
-    Goal, Outcome, Plan, PlannedTenant, Severity, TenantState as S, Verdict, hold_back_shared_orgs, lint,
+    Goal, Outcome, Packed, Plan, PlannedTenant, Severity, TenantState as S, Verdict, hold_back_shared_orgs, lint,
 };
 
 use crate::{
@@ -24,13 +24,17 @@ fn planned(plan: &Plan) -> Vec<&str> {
     plan.tenants.iter().filter(|tenant| !tenant.steps.is_empty()).map(|tenant| tenant.name.as_str()).collect()
 }
 
+fn set_org(tenant: &mut PlannedTenant, domain: &str) {
+    let mut seen = tenant.seen.as_ref().unwrap().get().unwrap();
+    seen.provider.domain = domain.to_owned();
+    tenant.seen = Some(Packed::new(&seen).unwrap());
+}
+
 /// Freezes the tenants of a plan in which every one has steps, after a change.
 async fn frozen(change: impl FnOnce(&mut Vec<PlannedTenant>)) -> Plan {
     let plan = TestFleet::new(&["acme", "beta", "gamma"]).await.plan;
     let mut tenants = plan.tenants;
-    for tenant in &mut tenants {
-        tenant.seen.as_mut().unwrap().provider.domain = "acme.okta.test".to_owned();
-    }
+    tenants.iter_mut().for_each(|tenant| set_org(tenant, "acme.okta.test"));
     change(&mut tenants);
     let mut plugins = pins();
     plugins.insert("other".to_owned(), plugins["okta"].clone());
@@ -70,8 +74,7 @@ async fn tenants_share_an_org_if_plugin_and_domain_are_equal_and_both_have_steps
     assert_eq!(planned(&other_plugin), ["acme", "beta"]);
     let other_directory = frozen(|tenants| tenants[1].directory_plugin = "other".to_owned()).await;
     assert_eq!(planned(&other_directory), ["acme"]);
-    let domain = |tenant: &mut PlannedTenant| tenant.seen.as_mut().unwrap().provider.domain = "x.okta.test".to_owned();
-    assert_eq!(planned(&frozen(|tenants| domain(&mut tenants[2])).await), ["acme", "gamma"]);
+    assert_eq!(planned(&frozen(|tenants| set_org(&mut tenants[2], "x.okta.test")).await), ["acme", "gamma"]);
     let stepless = frozen(|tenants| {
         tenants[0].steps.clear();
         tenants[0].way_back.clear();
