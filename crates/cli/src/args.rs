@@ -296,6 +296,9 @@ pub(crate) struct AcceptChanges {
 pub(crate) struct ResumeArgs {
     #[command(flatten)]
     pub(crate) select: Select,
+    /// Give up instead what was interrupted, for tenants that it did not reach. They stay as they are.
+    #[arg(long, conflicts_with = "accept_changes")]
+    pub(crate) give_up: bool,
     /// Do not ask for confirmation.
     #[arg(long)]
     pub(crate) yes: bool,

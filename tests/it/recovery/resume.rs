@@ -55,6 +55,46 @@ fn resume_continues_an_interrupted_apply_rollback_and_finalize() {
     assert_eq!(lab.in_state("finalized"), ["acme", "globex"]);
 }
 
+/// Whoever begins a rollback expects it to happen, also for tenants that it did not reach.
+#[test]
+fn nothing_else_takes_the_place_of_an_interrupted_rollback() {
+    let lab = slow_lab();
+    lab.run(&["plan", "-o", "plan.json"]).expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.outlive_tokens();
+    cut_off(&lab, &["rollback", "--all", "--yes"], "acme: swap rollback done");
+    let status = lab.run(&["status", "globex"]).expect(0);
+    assert!(status.stdout.contains("globex: a rollback that began at "), "{}", status.stdout);
+
+    for args in
+        [&["apply", "plan.json", "--yes"][..], &["finalize", "globex", "--yes"], &["finalize", "--all", "--yes"]]
+    {
+        let refused = lab.run(args).expect(6);
+        assert!(refused.stdout.contains("continue it with `flowswap resume`, or give it up"), "{}", refused.stdout);
+    }
+    assert_eq!(lab.run(&["watch", "globex"]).expect(0).stderr, "no tenant waits\n");
+    let status = lab.json(&["status"], 0);
+    for tenant in status["tenants"].as_array().unwrap() {
+        assert_eq!(tenant["next"], format!("flowswap resume {}", tenant["name"].as_str().unwrap()));
+    }
+
+    // A person may change their mind about a tenant that is as it was.
+    let begun = lab.run(&["resume", "--give-up", "acme"]).expect(6);
+    assert!(
+        begun.stderr.contains("`acme` cannot be given up: `flowswap rollback` has changed it already"),
+        "{}",
+        begun.stderr
+    );
+    lab.run(&["resume", "--give-up", "globex", "--yes", "--user", "rita"]).expect(0);
+    assert_eq!(lab.json(&["status", "globex"], 0)["tenants"][0]["next"], "flowswap finalize globex");
+    let history = lab.run(&["history", "globex"]).expect(0);
+    assert!(history.stdout.lines().last().unwrap().contains("rita"), "{}", history.stdout);
+    lab.run(&["resume", "--yes"]).expect(0);
+    assert_eq!(lab.in_state("rolled-back"), ["acme", "initech"]);
+    assert_eq!(lab.in_state("swapped"), ["globex"]);
+    lab.run(&["resume", "--give-up"]).expect(0);
+}
+
 #[test]
 fn resume_continues_a_stopped_run_and_not_a_finished_one() {
     let lab = slow_lab();

@@ -15,6 +15,7 @@ mod detect;
 mod evidence;
 mod explain;
 mod finalize;
+mod give_up;
 mod history;
 mod init;
 mod next;

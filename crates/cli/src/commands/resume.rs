@@ -9,6 +9,7 @@ use flowswap_config::Config;
 use flowswap_engine::{Goal, Intent, Overview};
 
 use super::{
+    give_up::give_up,
     plan,
     started::{self, RunPurpose},
 };
@@ -42,6 +43,11 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
         );
         return started::report_no_tenants(context, why);
     }
+    if args.give_up {
+        // A reader that stays open would keep the writer from tidying up the journal's files.
+        drop(logbook);
+        return give_up_unreached(context, &config, args, open).await;
+    }
     // One tenant that the configuration lost does not stop the others.
     let lost: Vec<String> = open.keys().filter(|name| config.tenant(name).is_none()).cloned().collect();
     if lost.len() == open.len() {
@@ -71,6 +77,30 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
         exit = started::worst(exit, continue_all(context, &config, &names, purpose, &open).await?);
     }
     Ok(exit)
+}
+
+/// Gives up what the interrupted runs have not begun. Refuses a named tenant for which they have.
+async fn give_up_unreached(
+    context: &Context,
+    config: &Config,
+    args: &ResumeArgs,
+    mut open: BTreeMap<String, (Overview, Intent)>,
+) -> Result<Exit, Failure> {
+    let has_begun = |(tenant, intent): &(Overview, Intent)| tenant.has_begun(intent);
+    if let Some((name, (_, intent))) = open.iter().find(|(_, it)| has_begun(it) && !args.select.tenants.is_empty()) {
+        let error = format!("`{name}` cannot be given up: `{}` has changed it already", name_of(intent));
+        let way_back = if intent.goal == Goal::RolledBack { "" } else { ", or roll it back" };
+        return Err(Failure::new(Exit::Refused, error).hint(format!("continue it: flowswap resume {name}{way_back}")));
+    }
+    open.retain(|_, it| !has_begun(it));
+    if open.is_empty() {
+        return started::report_no_tenants(context, "the interrupted runs have reached all tenants; continue them");
+    }
+    let question = format!("Give this up for {}?", display::tenants(open.len()));
+    context.terminal.confirm(&describe(&open).trim_end(), &question, args.yes)?;
+    let unreached: Vec<_> = open.into_iter().map(|(name, (_, intent))| (name, intent.goal)).collect();
+    give_up(context, config, &unreached).await?;
+    started::report_no_tenants(context, "no run will continue this; nothing was done for these tenants")
 }
 
 /// Continues tenants with the same goal. A run of an earlier version left no plan in the journal for the tenants that it did
@@ -108,12 +138,16 @@ fn describe(open: &BTreeMap<String, (Overview, Intent)>) -> Text {
         runs.entry((intent.run, intent.goal)).or_insert_with(|| (intent.clone(), 0)).1 += 1;
     }
     let line = |(intent, tenants): (Intent, usize)| {
-        let what = match (intent.goal, &intent.path) {
-            (Goal::Swapped, Some(path)) => format!("apply {path}"),
-            (Goal::Purged, _) => "finalize --purge".to_owned(),
-            (goal, _) => goal.command().to_string(),
-        };
-        text!("`flowswap {}` of {} left {} unfinished\n", what, intent.at, display::tenants(tenants))
+        text!("`{}` of {} left {} unfinished\n", name_of(&intent), intent.at, display::tenants(tenants))
     };
     runs.into_values().map(line).collect()
+}
+
+/// The command that set out to do it.
+fn name_of(intent: &Intent) -> String {
+    match (intent.goal, &intent.path) {
+        (Goal::Swapped, Some(path)) => format!("flowswap apply {path}"),
+        (Goal::Purged, _) => "flowswap finalize --purge".to_owned(),
+        (goal, _) => format!("flowswap {}", goal.command()),
+    }
 }

@@ -1,16 +1,16 @@
 //! `flowswap rollback`: shows what it will roll back, asks, and rolls it back.
 
-use flowswap_config::Config;
 use flowswap_contract::Reversibility;
-use flowswap_engine::{Entry, Goal, Logbook, Recording, RunId, StepRollback, Work};
+use flowswap_engine::{Goal, Logbook, StepRollback, Work};
 
 use super::{
     abandon,
+    give_up::give_up,
     started::{self, RunPurpose},
 };
 use crate::{
     args::{RollbackArgs, StartedTenants},
-    context::{Context, cannot_read, keep_snapshot, read_logbook, write_logbook},
+    context::{Context, read_logbook},
     display::{
         self,
         text::{Text, text},
@@ -74,20 +74,6 @@ fn find_unreached(args: &StartedTenants, logbook: &Logbook) -> Vec<(String, Goal
     let is_meant = |name: &String| args.all || args.tenants.contains(name);
     let unreached = logbook.overviews().into_iter().filter(|(name, tenant)| is_meant(name) && tenant.plan.is_none());
     unreached.filter_map(|(name, tenant)| Some((name, tenant.intent?.goal))).collect()
-}
-
-async fn give_up(context: &Context, config: &Config, unreached: &[(String, Goal)]) -> Result<(), Failure> {
-    if unreached.is_empty() {
-        return Ok(());
-    }
-    let logbook = write_logbook(context.terminal, config).await?;
-    for (name, goal) in unreached {
-        let recorder = logbook.recorder(name, RunId::generate()).await.map_err(cannot_read)?;
-        let entry = Entry::GivenUp { goal: *goal, by: context.actor() };
-        recorder.record(entry).await.map_err(Failure::at("record that you gave it up"))?;
-    }
-    keep_snapshot(config, &logbook);
-    Ok(())
 }
 
 /// The rollbacks of the steps that took effect or may have taken effect, the last step first.

@@ -40,6 +40,9 @@ struct Row {
     /// What a run that was interrupted or stopped should have done. A run that is still working has it too.
     #[serde(skip_serializing_if = "Option::is_none")]
     intent: Option<Intent>,
+    /// The run that should have done this was to roll the tenant back, and did not reach it.
+    #[serde(skip)]
+    waits_for_rollback: bool,
     /// Why the last run did nothing for the tenant, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<Refusal>,
@@ -79,6 +82,7 @@ impl Row {
         let since = known.as_ref().map(|tenant| tenant.since);
         let tenant = known.unwrap_or_else(|| Overview::unplanned(Timestamp::UNIX_EPOCH));
         let verdict = tenant.verdict.filter(|_| tenant.state == TenantState::Unplanned);
+        let waits_for_rollback = tenant.waits_for_rollback();
         Self {
             name: name.to_owned(),
             configured,
@@ -92,6 +96,7 @@ impl Row {
                 .flatten()
                 .or(tenant.reason)
                 .or_else(|| verdict.map(|verdict| format!("verdict in the last plan: {verdict}"))),
+            waits_for_rollback,
             intent: tenant.intent,
             refused: tenant.refusal,
             outstanding,
@@ -165,6 +170,9 @@ fn text(report: &Report) -> Text {
     for row in &report.tenants {
         if let Some(reason) = &row.reason {
             text += text!("{}: {}\n", row.name, reason);
+        }
+        if let Some(intent) = row.intent.as_ref().filter(|_| row.waits_for_rollback) {
+            text += text!("{}: a rollback that began at {} has not reached it\n", row.name, intent.at);
         }
         if let Some(refusal) = &row.refused {
             text += text!("{}: the last run {}\n", row.name, show_refusal(refusal));

@@ -131,6 +131,8 @@ impl WatchedTenant {
 
 fn must_watch(tenant: &Overview) -> bool {
     match tenant.state {
+        // Only `resume` continues the rollback, or gives it up.
+        _ if tenant.waits_for_rollback() => false,
         TenantState::Soaking | TenantState::Waiting => true,
         // The directory is back on the legacy client, and the new client is not deleted yet.
         TenantState::RollingBack => tenant.is_restored,

@@ -64,6 +64,21 @@ impl Overview {
         TenantHistory::new(since).overview()
     }
 
+    /// Whether a run that set out to do something has begun it. A run that was cut off may not have reached the tenant.
+    pub fn has_begun(&self, intent: &Intent) -> bool {
+        match intent.goal {
+            Goal::Swapped => self.plan.is_some(),
+            Goal::RolledBack => self.plan.is_none() || self.direction == Direction::Back,
+            Goal::Retired => self.phase >= Some(Phase::Retire),
+            Goal::Purged => self.phase >= Some(Phase::Purge),
+        }
+    }
+
+    /// Whether a run set out to roll it back, and did not reach it.
+    pub fn waits_for_rollback(&self) -> bool {
+        self.intent.as_ref().is_some_and(|intent| intent.goal == Goal::RolledBack && !self.has_begun(intent))
+    }
+
     /// Whether it only waits on its way to a goal, and no run has set out to do anything else.
     pub(crate) fn only_waits_for(&self, goal: Goal) -> bool {
         self.state.waits() && self.intent.is_none() && self.direction == goal.direction()

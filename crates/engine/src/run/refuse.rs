@@ -78,6 +78,8 @@ pub(super) fn refuse_by_history(job: &Job, history: &TenantHistory) -> Option<St
         Some(_) if forward && history.direction == Direction::Back => {
             "the tenant is being rolled back: finish the rollback first"
         }
+        // Also if the rollback did not reach the tenant: whoever began it expects it to happen.
+        Some(_) if forward => return refuse_by_begun_rollback(history),
         Some(_) => return None,
         None if !forward => "there is nothing to roll back",
         None if plan.is_some_and(|plan| history.taken_back.contains(plan)) => {
@@ -88,6 +90,15 @@ pub(super) fn refuse_by_history(job: &Job, history: &TenantHistory) -> Option<St
         None => return None,
     };
     Some(why.to_owned())
+}
+
+fn refuse_by_begun_rollback(history: &TenantHistory) -> Option<String> {
+    let begun = history.intent.as_ref().filter(|intent| intent.goal == Goal::RolledBack)?;
+    Some(format!(
+        "a rollback that began at {} has not reached the tenant: continue it with `flowswap resume`, or give it up with \
+         `flowswap resume --give-up`",
+        begun.at
+    ))
 }
 
 /// Refuses another build of a plugin, unless the operator accepts it for work that was started: it may do something else than
