@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::{
     api::{Api, a_day_before, read_time},
     confirm::MAX_CLOCK_SKEW,
+    system_log::Order,
     tokens::{Token, TokenLog, UNUSED_AFTER},
     witness::SwapPayload,
 };
@@ -24,7 +25,7 @@ pub(crate) async fn observe(api: &Api<'_>, params: &StepParams) -> Result<Observ
     let started = params.attempts.first().map_or(api.host.now(), |attempt| attempt.at.as_str());
     let since = a_day_before(started)?;
     let service = TokenLog::read(api, service_id, &since).await?.0;
-    let legacy = TokenLog::read_known(api, payload.previous_client_id.as_deref(), &since).await?;
+    let legacy = TokenLog::read_known(api, payload.previous_client_id.as_deref(), &since, Order::NewestFirst).await?;
     let swapped_at = read_swapped_at(params)?;
     let logs = ClientLogs { since, service_id, service, legacy_id: payload.previous_client_id, legacy, swapped_at };
     let state = if logs.is_back() {

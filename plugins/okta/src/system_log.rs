@@ -60,6 +60,8 @@ pub(crate) enum Order {
     OldestFirst,
     /// A small page, so that a check of a busy org costs little.
     NewestFirst,
+    /// Only a few, if nothing depends on older ones: a directory that synchronizes often fills a page of 100 in hours.
+    LastFew,
 }
 
 impl Order {
@@ -68,13 +70,14 @@ impl Order {
         match self {
             Self::OldestFirst => 1000,
             Self::NewestFirst => 100,
+            Self::LastFew => 5,
         }
     }
 
     fn parameters(self) -> String {
         let order = match self {
             Self::OldestFirst => "",
-            Self::NewestFirst => "&sortOrder=DESCENDING",
+            Self::NewestFirst | Self::LastFew => "&sortOrder=DESCENDING",
         };
         format!("{order}&limit={}", self.limit())
     }

@@ -63,28 +63,42 @@ pub(crate) struct TokenLog {
 impl TokenLog {
     /// Reads the newest requests since a time. They include the last token, if there was one.
     pub(crate) async fn read(api: &Api<'_>, client_id: &str, since: &str) -> Result<(Self, HttpAnswer), Error> {
+        Self::read_newest(api, client_id, since, Order::NewestFirst).await
+    }
+
+    async fn read_newest(
+        api: &Api<'_>,
+        client_id: &str,
+        since: &str,
+        order: Order,
+    ) -> Result<(Self, HttpAnswer), Error> {
         let filter = of_client(&[GRANT, REFUSED, BAD_CREDENTIALS], client_id);
-        let (events, answer) = search(api, since, &filter, Order::NewestFirst).await?;
-        let mut log = Self::of(events, client_id, since);
+        let (events, answer) = search(api, since, &filter, order).await?;
+        let mut log = Self::of(events, client_id, since, order);
         if log.granted.is_empty() && log.cut_at.is_some() {
             // The answer has only refusals, so the last token is further back.
             let filter = of_client(&[GRANT], client_id);
-            let (events, _) = search(api, since, &filter, Order::NewestFirst).await?;
-            log.granted = Self::of(events, client_id, since).granted;
+            let (events, _) = search(api, since, &filter, order).await?;
+            log.granted = Self::of(events, client_id, since, order).granted;
         }
         Ok((log, answer))
     }
 
     /// Reads the same for a client that may be unknown. The log of an unknown client is empty.
-    pub(crate) async fn read_known(api: &Api<'_>, client_id: Option<&str>, since: &str) -> Result<Self, Error> {
+    pub(crate) async fn read_known(
+        api: &Api<'_>,
+        client_id: Option<&str>,
+        since: &str,
+        order: Order,
+    ) -> Result<Self, Error> {
         match client_id {
-            Some(id) => Ok(Self::read(api, id, since).await?.0),
+            Some(id) => Ok(Self::read_newest(api, id, since, order).await?.0),
             None => Ok(Self::default()),
         }
     }
 
-    fn of(events: Vec<Event>, client_id: &str, since: &str) -> Self {
-        let is_cut = events.len() >= Order::NewestFirst.limit();
+    fn of(events: Vec<Event>, client_id: &str, since: &str, order: Order) -> Self {
+        let is_cut = events.len() >= order.limit();
         let cut_at = events.iter().filter_map(Event::at).min().filter(|_| is_cut);
         let shows_own_requests = events.iter().any(|event| event.actor() == Some(client_id) && is_own(event));
         // The server filtered and sorted the events. A proof must not rely on that, so filter and sort again.

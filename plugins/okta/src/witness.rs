@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::{Api, a_day_before, read_time},
+    system_log::Order,
     tokens::{Token, TokenLog, UNUSED_AFTER, find_sign_ins},
 };
 
@@ -53,7 +54,10 @@ pub(crate) async fn observe_swap(api: &Api<'_>, params: &StepParams) -> Result<O
         }
         other => other?,
     };
-    let legacy = TokenLog::read_known(api, payload.previous_client_id.as_deref(), &since).await?;
+    // Its tokens decide only if somebody may have used the service client. Otherwise the last one is only shown.
+    let is_maybe_used = !service.granted.is_empty() || params.given_at.is_some();
+    let order = if is_maybe_used { Order::NewestFirst } else { Order::LastFew };
+    let legacy = TokenLog::read_known(api, payload.previous_client_id.as_deref(), &since, order).await?;
     let logs = ClientLogs { service_id, service, legacy_id: payload.previous_client_id.as_deref(), legacy };
     let last = match (logs.service.granted.first(), done_at, &params.given_at) {
         (Some(token), ..) if logs.granted_after(token.at).is_empty() => return logs.swapped(api, token).await,

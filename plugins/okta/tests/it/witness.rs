@@ -57,6 +57,30 @@ fn summary(seen: &ObserveReply) -> String {
     }
 }
 
+/// A directory that waits for a person gets many tokens as the legacy client. They decide nothing, and thousands of tenants wait.
+#[test]
+fn a_look_at_a_waiting_directory_reads_only_its_last_tokens() {
+    let mut org = FakeOkta::new();
+    let tokens: Vec<_> = (0..50).map(|minute| format!("{minute:02}:00L")).collect();
+    write_log(&mut org, &tokens.join(" "));
+    let mut okta = open();
+    let seen: ObserveReply = okta.call(&mut org, Op::Observe, swap(Some("0oaLEGACY-client"))).unwrap();
+    assert_eq!(seen.state, Observed::NotApplied);
+    assert!(
+        seen.detail.contains("got its last token as the legacy client 0oaLEGACY-client at 2026-01-01T12:49:00Z"),
+        "{seen:?}"
+    );
+    let limits = |asked: &[String]| -> Vec<bool> { asked.iter().map(|line| line.contains("&limit=100\n")).collect() };
+    assert_eq!(limits(&okta.asked), [true, false], "{:?}", okta.asked);
+
+    // Once the new client was used, each of them counts.
+    write_log(&mut org, "20:30S");
+    let mut okta = open();
+    let seen: ObserveReply = okta.call(&mut org, Op::Observe, swap(Some("0oaLEGACY-client"))).unwrap();
+    assert_ne!(seen.state, Observed::Applied);
+    assert!(limits(&okta.asked).iter().all(|is_full| *is_full), "{:?}", okta.asked);
+}
+
 #[test]
 fn the_order_of_the_tokens_shows_the_connection() {
     let applied = |time: &str| format!("Applied 2026-01-01T12:{time}Z");
