@@ -182,7 +182,9 @@ impl Reader {
     /// The tenant's own value replaces the default, key by key. A reference to a secret is replaced as a whole, because
     /// parts of two references do not make a valid one.
     fn merge(&mut self, draft: &Draft, own: &Table, default: &Table, is_side: bool) -> Table {
-        let mut merged = own.clone();
+        // Exactly large enough, because every tenant keeps its table.
+        let mut merged = Table::with_capacity(own.len() + default.len());
+        merged.extend(own.clone());
         for (key, entry) in default {
             let Some(kept) = own.get(key) else {
                 merged.insert(key.clone(), Entry { key_at: entry.key_at, node: self.fill(&entry.node, draft) });

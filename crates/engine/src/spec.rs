@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::Packed;
+
 /// What the engine needs to know from a tenant's configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TenantSpec {
@@ -19,5 +21,5 @@ pub struct TenantSpec {
     pub begun: bool,
     /// Digests of both tables without their secrets ([`digest_config`](crate::digest_config)). A plan is valid only for the
     /// configuration that it was made from.
-    pub config: BTreeMap<String, String>,
+    pub config: Packed<BTreeMap<String, String>>,
 }

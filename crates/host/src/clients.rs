@@ -14,8 +14,9 @@ use rustls::ClientConfig;
 use tower::util::BoxCloneSyncService;
 
 use crate::{
+    proxy,
     resolve::{self, Overrides},
-    transport::{self, HttpService, NetworkError, Sent, TransportError},
+    transport::{self, HttpService, Network, NetworkError, Sent, TransportError},
 };
 
 /// Opens the connections of sessions.
@@ -38,15 +39,42 @@ impl Connect for HttpService {
 
 /// The HTTP clients of the origins that are in use.
 pub(crate) struct Clients {
-    pub(crate) tls: ClientConfig,
-    pub(crate) overrides: Arc<Overrides>,
+    tls: ClientConfig,
+    overrides: Arc<Overrides>,
     /// Whether to use the proxies of the environment.
-    pub(crate) system_proxy: bool,
+    system_proxy: bool,
     /// Whether the environment names a proxy.
-    pub(crate) names_proxy: bool,
+    names_proxy: bool,
     /// How long a connection that is not used stays open.
-    pub(crate) idle_timeout: Duration,
-    pub(crate) in_use: Mutex<HashMap<String, Weak<OriginClient>>>,
+    idle_timeout: Duration,
+    in_use: Mutex<HashMap<String, Weak<OriginClient>>>,
+}
+
+/// Makes the real connections.
+pub fn build(network: &Network) -> Result<Arc<dyn Connect>, NetworkError> {
+    let clients = clients(network, transport::POOL_IDLE_TIMEOUT)?;
+    // If no client can be set up, no session should have to find out.
+    clients.connect(&["https://localhost"])?;
+    Ok(Arc::new(clients))
+}
+
+/// `idle_timeout` is how long a connection that is not used stays open.
+pub(crate) fn clients(network: &Network, idle_timeout: Duration) -> Result<Clients, NetworkError> {
+    let roots = match &network.ca_file {
+        Some(path) => transport::read_ca_file(path)?,
+        None => Vec::new(),
+    };
+    let names_proxy = network.system_proxy
+        && proxy::check(|name| std::env::var_os(name))
+            .map_err(|proxy::BadVariable { name, problem }| NetworkError::ProxyVariable { name, problem })?;
+    Ok(Clients {
+        tls: transport::tls(roots)?,
+        overrides: Arc::new(network.resolve.clone()),
+        system_proxy: network.system_proxy,
+        names_proxy,
+        idle_timeout,
+        in_use: Mutex::default(),
+    })
 }
 
 /// The client of one origin. It keeps connections, and closes them when it is dropped.

@@ -51,7 +51,7 @@ mod vault;
 
 pub use ca_file::CaProblem;
 pub use child::serve;
-pub use clients::Connect;
+pub use clients::{Connect, build};
 pub use effects::Effects;
 pub use error_chain::chain;
 pub use gate::Gate;
@@ -62,4 +62,4 @@ pub use session::{Session, SessionConfig};
 pub use spawn::{Launcher, Limits, Tap, Traffic};
 pub use start_error::StartError;
 pub use supervisor::MAX_RESTARTS;
-pub use transport::{HttpService, Network, NetworkError, Sent, TransportError, build};
+pub use transport::{HttpService, Network, NetworkError, Sent, TransportError};

@@ -5,7 +5,7 @@ use std::{
     fmt, io,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
@@ -23,9 +23,7 @@ use tower::{BoxError, util::BoxCloneSyncService};
 use crate::{
     ca_file::{self, CaProblem},
     cause::Cause,
-    clients::{Clients, Connect},
     error_chain::chain,
-    proxy,
     resolve::{HostPattern, Overrides, Resolver},
 };
 
@@ -37,7 +35,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Shorter than the keep-alive times of common servers (Node.js: 5 s, `server.keepAliveTimeout`). A request on a
 /// connection that the server is just closing is lost, and a lost mutation is costly. The pool looks only this often, so a
 /// connection may stay for twice this time.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+pub(crate) const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The longest answer that is read.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
@@ -211,35 +209,8 @@ pub(crate) fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     ca_file::parse(&bytes).map_err(|problem| NetworkError::CaContent { path: path.to_owned(), problem })
 }
 
-/// Makes the real connections.
-pub fn build(network: &Network) -> Result<Arc<dyn Connect>, NetworkError> {
-    let clients = clients(network, POOL_IDLE_TIMEOUT)?;
-    // If no client can be set up, no session should have to find out.
-    clients.connect(&["https://localhost"])?;
-    Ok(Arc::new(clients))
-}
-
-/// `idle_timeout` is how long a connection that is not used stays open.
-fn clients(network: &Network, idle_timeout: Duration) -> Result<Clients, NetworkError> {
-    let roots = match &network.ca_file {
-        Some(path) => read_ca_file(path)?,
-        None => Vec::new(),
-    };
-    let names_proxy = network.system_proxy
-        && proxy::check(|name| std::env::var_os(name))
-            .map_err(|proxy::BadVariable { name, problem }| NetworkError::ProxyVariable { name, problem })?;
-    Ok(Clients {
-        tls: tls(roots)?,
-        overrides: Arc::new(network.resolve.clone()),
-        system_proxy: network.system_proxy,
-        names_proxy,
-        idle_timeout,
-        in_use: Mutex::default(),
-    })
-}
-
 /// Trusts the certificates of the system and these. It is expensive to make, so all clients share it.
-fn tls(roots: Vec<CertificateDer<'static>>) -> Result<ClientConfig, NetworkError> {
+pub(crate) fn tls(roots: Vec<CertificateDer<'static>>) -> Result<ClientConfig, NetworkError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = Verifier::new_with_extra_roots(roots, Arc::clone(&provider)).map_err(NetworkError::Tls)?;
     let tls = ClientConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13, &TLS12]);

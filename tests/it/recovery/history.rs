@@ -158,6 +158,19 @@ fn a_refused_resume_can_be_repeated_with_accepted_changes() {
     assert!(lab.run(&["resume", "nobody", "--yes"]).expect(2).stderr.contains("no tenant `nobody`"));
 }
 
+/// The plan would be refused again.
+#[test]
+fn status_proposes_a_new_plan_after_a_refusal() {
+    let lab = Lab::with_tenants(1);
+    lab.plan().expect(0);
+    assert_eq!(lab.json(&["status"], 0)["tenants"][0]["next"], "flowswap apply plan.json");
+    lab.edit_config(|text| text.replace("healthy = [\"success\"]", "healthy = [\"success\", \"ok\"]"));
+    lab.run(&["apply", "plan.json", "--yes"]).expect(6);
+    assert_eq!(lab.json(&["status"], 0)["tenants"][0]["next"], "flowswap plan -o plan.json");
+    lab.run(&["plan", "-o", "plan.json"]).expect(0);
+    assert_eq!(lab.json(&["status"], 0)["tenants"][0]["next"], "flowswap apply plan.json");
+}
+
 /// The snapshot is only a cache: whatever happens to its file, commands tell the truth, and the audit names it.
 #[test]
 fn a_wrong_snapshot_never_changes_what_is_said() {

@@ -55,7 +55,7 @@ fn resume_continues_an_interrupted_apply_rollback_and_finalize() {
     assert_eq!(lab.in_state("finalized"), ["acme", "globex"]);
 }
 
-/// Whoever begins a rollback expects it to happen, also for tenants that it did not reach.
+/// A person who begins a rollback expects it to happen, also for tenants that it did not reach.
 #[test]
 fn nothing_else_takes_the_place_of_an_interrupted_rollback() {
     let lab = slow_lab();

@@ -142,6 +142,8 @@ pub(crate) fn continue_command(name: &str, tenant: &Overview) -> Option<String> 
             Some(Verdict::Ready) | None => Some(PLAN.to_owned()),
         },
         S::RolledBack => Some(PLAN.to_owned()),
+        // The plan expired, or something changed since it was made.
+        S::Planned if is_outdated => Some(PLAN.to_owned()),
         S::Planned => Some(apply()),
         S::Swapped => Some(format!("flowswap finalize {name}")),
         S::Retired => Some(format!("flowswap finalize {name} --purge")),

@@ -8,7 +8,8 @@ use flowswap_contract::{
     Reversibility, Role, Step, StepProposal, Values,
 };
 use flowswap_engine::{
-    Backend, BackendCall, Plan, PlanError, PlannedTenant, PluginPin, Tenant, TenantSpec, Verdict, plan_tenant,
+    Backend, BackendCall, Plan, PlanError, PlannedTenant, PluginPin, Tenant, TenantSpec, Verdict, digest_config,
+    plan_tenant,
 };
 use futures::future::{BoxFuture, FutureExt};
 use jiff::{SignedDuration, Timestamp};
@@ -187,7 +188,7 @@ pub(crate) async fn plan(bench: &Bench) -> Result<PlannedTenant, Failure> {
         provider_plugin: plugin(Role::Provider),
         directory_plugin: plugin(Role::Directory),
         begun: false,
-        config: BTreeMap::new(),
+        config: digest_config(&Value::Null).map_err(|error| Failure::new("digests", error.to_string()))?,
     };
     let expected = "a ready tenant with steps";
     let tenant = Tenant { spec, provider, directory };

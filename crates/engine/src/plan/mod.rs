@@ -286,12 +286,12 @@ impl Seen {
             counts: flowswap_contract::Counts::default(),
             ..directory
         };
-        Self { config: spec.config.clone(), provider, directory }
+        Self { config: digests_of(spec), provider, directory }
     }
 
     /// Lists the changes of the tenant's configuration, one per line.
     pub fn config_changes(&self, spec: &TenantSpec) -> Vec<String> {
-        changed_keys(&self.config, &spec.config)
+        changed_keys(&self.config, &digests_of(spec))
     }
 
     /// Lists the changes of the configuration and of what was seen, one per line.
@@ -304,14 +304,19 @@ impl Seen {
 }
 
 /// Digests of a tenant's configuration by key, such as `provider.domain`. `tables` has the tables of both sides, by name.
-pub fn digest_config(tables: &Value) -> Result<BTreeMap<String, String>, PlanError> {
+pub fn digest_config(tables: &Value) -> Result<Packed<BTreeMap<String, String>>, PlanError> {
     let mut digests = BTreeMap::new();
     for (side, table) in tables.as_object().into_iter().flatten() {
         for (key, value) in table.as_object().into_iter().flatten() {
             digests.insert(format!("{side}.{key}"), digest(value).map_err(PlanError::Unwritable)?);
         }
     }
-    Ok(digests)
+    Packed::new(&digests).map_err(PlanError::Unwritable)
+}
+
+/// Without digests, everything counts as changed.
+fn digests_of(spec: &TenantSpec) -> BTreeMap<String, String> {
+    spec.config.get().unwrap_or_default()
 }
 
 /// Names only the keys that changed, because the plan keeps digests and not the values.

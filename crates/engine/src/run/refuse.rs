@@ -62,9 +62,14 @@ fn already_done(job: &Job, history: &TenantHistory) -> Option<Outcome> {
     if work.plan == part.plan || !job.goal.is_reached(history.state) {
         return None;
     }
-    let path = history.plan_path.as_ref().map(|path| format!(" ({path})")).unwrap_or_default();
-    let reason = format!("already {} by plan {}{path} at {}", history.state, short(&work.plan), history.since);
+    let plan = format!("{}{}", short(&work.plan), in_file(history));
+    let reason = format!("already {} by plan {plan} at {}", history.state, history.since);
     Some(Outcome::Unneeded { state: history.state, reason })
+}
+
+/// The file of the last plan, if it is known.
+fn in_file(history: &TenantHistory) -> String {
+    history.plan_path.as_ref().map(|path| format!(" ({path})")).unwrap_or_default()
 }
 
 /// Why the journal does not allow the job, if so.
@@ -73,12 +78,16 @@ pub(super) fn refuse_by_history(job: &Job, history: &TenantHistory) -> Option<St
     let plan = job.part.as_ref().map(|part| &part.plan);
     let why = match &history.work {
         Some(work) if plan.is_some_and(|plan| work.plan != *plan) => {
-            "another plan is in progress: continue with that plan, or roll the tenant back first"
+            return Some(format!(
+                "another plan, {}{}, is in progress: continue with that plan, or roll the tenant back first",
+                short(&work.plan),
+                in_file(history)
+            ));
         }
         Some(_) if forward && history.direction == Direction::Back => {
             "the tenant is being rolled back: finish the rollback first"
         }
-        // Also if the rollback did not reach the tenant: whoever began it expects it to happen.
+        // Also if the rollback did not reach the tenant: the person who began it expects it to happen.
         Some(_) if forward => return refuse_by_begun_rollback(history),
         Some(_) => return None,
         None if !forward => "there is nothing to roll back",

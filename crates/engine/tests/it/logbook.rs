@@ -5,7 +5,9 @@ use std::sync::Arc;
 use flowswap_contract::Op;
 use flowswap_engine::{
     Actor, Entry, Goal, Journal, Logbook, Outcome, PlanPart, PluginPin, Position, Snapshot, TenantState as S,
+    digest_config,
 };
+use serde_json::json;
 
 use crate::{
     fault::Fault,
@@ -284,7 +286,7 @@ async fn a_refused_run_does_not_end_the_intent_of_another() {
     let other = TestFleet { env: fleet.env.clone(), plan: other.plan };
     assert!(matches!(other.run(Goal::Swapped).await.remove(0).1, Outcome::Refused { .. }));
     assert!(matches!(
-        fleet.run_changed(Goal::RolledBack, |job| job.tenant.spec.config.clear()).await[0],
+        fleet.run_changed(Goal::RolledBack, |job| job.tenant.spec.config = digest_config(&json!({})).unwrap()).await[0],
         Outcome::Refused { .. }
     ));
     let kept = fleet.history().tenant("acme").unwrap().intent.clone().unwrap();

@@ -119,8 +119,9 @@ async fn a_second_plan_is_refused_while_another_is_in_progress() {
     let (plugins, tenants) = (other.plan.plugins.clone(), other.plan.tenants.clone());
     other.plan = flowswap_engine::Plan::freeze(created, other.plan.not_after, plugins, tenants).unwrap();
     let outcome = other.run(Goal::Swapped).await.remove(0).1;
-    let line = "another plan is in progress: continue with that plan, or roll the tenant back first";
-    assert_eq!(outcome, refused(&[line]));
+    let plan = flowswap_engine::short(&fleet.plan.digest);
+    let line = format!("another plan, {plan}, is in progress: continue with that plan, or roll the tenant back first");
+    assert_eq!(outcome, refused(&[line.as_str()]));
     other.reach(Goal::RolledBack, S::RolledBack).await;
     // The other plan was rolled back. This plan was made from the same inventories.
     other.reach(Goal::Swapped, S::Swapped).await;
@@ -265,7 +266,7 @@ async fn a_changed_configuration_is_refused_in_every_direction() {
         let (views, calls) = (fleet.views(), fleet.env.state().calls.len());
         let history = fleet.history().tenant("acme").cloned().unwrap();
         assert_eq!(fleet.run_changed(goal, change).await, lines, "{label}");
-        let gone = |job: &mut Job| job.tenant.spec.config.clear();
+        let gone = |job: &mut Job| job.tenant.spec.config = digest_config(&json!({})).unwrap();
         assert_eq!(fleet.run_changed(goal, gone).await, [is_not(&["provider.domain"])], "{label}");
         assert_eq!((fleet.views(), fleet.env.state().calls.len()), (views, calls), "{label}: nothing is done");
         let mut now = fleet.history().tenant("acme").cloned().unwrap();

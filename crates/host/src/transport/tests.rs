@@ -24,6 +24,7 @@ use tokio_rustls::{
 use tower::ServiceExt;
 
 use super::*;
+use crate::clients::{Connect, build, clients};
 
 struct Server {
     address: SocketAddr,
