@@ -8,7 +8,7 @@ use super::{
     TenantHistory,
     intent::{Intent, Refusal},
 };
-use crate::{Goal, PlanPart, RunId, TenantState};
+use crate::{Direction, Goal, PlanPart, RunId, TenantState};
 
 impl TenantHistory {
     /// Adds that a run is going to work on the tenant.
@@ -35,7 +35,7 @@ impl TenantHistory {
         if self.work.is_none() && goal == Goal::Swapped && self.state == TenantState::Unplanned {
             self.enter(TenantState::Planned, None, at);
         }
-        self.intent = Some(Intent { goal, plan: Some(plan.to_owned()), path, run, at });
+        self.intent = Some(Intent { goal, plan: Some(plan.to_owned()), path, run, at, is_refused: false });
         Ok(())
     }
 
@@ -65,6 +65,20 @@ impl TenantHistory {
     pub fn intended_part(&self) -> Option<&Arc<PlanPart>> {
         let plan = self.intent.as_ref()?.plan.as_ref()?;
         self.part.as_ref().filter(|part| part.plan == *plan && self.work.is_none() && !self.taken_back.contains(plan))
+    }
+
+    /// Adds that a run did nothing for the tenant.
+    pub(super) fn refuse(&mut self, refusal: Refusal) {
+        if let Some(intent) = self.intent.as_mut().filter(|intent| intent.goal == refusal.goal) {
+            intent.is_refused = !refusal.is_skipped;
+        }
+        self.refusal = Some(refusal);
+    }
+
+    /// Whether a run set out to roll the tenant back, and did not reach it.
+    pub(crate) fn rollback_to_come(&self) -> Option<&Intent> {
+        let is_reached = self.direction == Direction::Back || self.work.is_none();
+        self.intent.as_ref().filter(|intent| intent.is_unrefused_rollback() && !is_reached)
     }
 
     /// Adds that a person gave up what a run had set out to do.

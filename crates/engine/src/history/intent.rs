@@ -18,6 +18,16 @@ pub struct Intent {
     pub run: RunId,
     /// Since when.
     pub at: Timestamp,
+    /// The run refused the tenant. So nobody waits for it to happen, but it can be continued.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_refused: bool,
+}
+
+impl Intent {
+    /// Whether it is a rollback that somebody waits for.
+    pub(crate) fn is_unrefused_rollback(&self) -> bool {
+        self.goal == Goal::RolledBack && !self.is_refused
+    }
 }
 
 /// Why a run did nothing for a tenant.

@@ -76,7 +76,8 @@ impl Overview {
 
     /// Whether a run set out to roll it back, and did not reach it.
     pub fn waits_for_rollback(&self) -> bool {
-        self.intent.as_ref().is_some_and(|intent| intent.goal == Goal::RolledBack && !self.has_begun(intent))
+        let is_to_come = |intent: &Intent| intent.is_unrefused_rollback() && !self.has_begun(intent);
+        self.intent.as_ref().is_some_and(is_to_come)
     }
 
     /// Whether it only waits on its way to a goal, and no run has set out to do anything else.

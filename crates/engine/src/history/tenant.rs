@@ -96,10 +96,10 @@ impl TenantHistory {
             Entry::RunStarted { .. } | Entry::RunEnded { .. } => {}
             Entry::Intended { goal, plan, part } => self.intend(*goal, plan, part.as_ref(), run, at)?,
             Entry::Refused { goal, reasons } => {
-                self.refusal = Some(Refusal { at, goal: *goal, reasons: reasons.clone(), is_skipped: false });
+                self.refuse(Refusal { at, goal: *goal, reasons: reasons.clone(), is_skipped: false });
             }
             Entry::Skipped { goal, reason } => {
-                self.refusal = Some(Refusal { at, goal: *goal, reasons: vec![reason.clone()], is_skipped: true });
+                self.refuse(Refusal { at, goal: *goal, reasons: vec![reason.clone()], is_skipped: true });
             }
             Entry::GivenUp { goal, .. } => self.give_up(*goal),
             // Work that was started continues with its own plan.

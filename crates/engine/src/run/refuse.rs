@@ -102,7 +102,7 @@ pub(super) fn refuse_by_history(job: &Job, history: &TenantHistory) -> Option<St
 }
 
 fn refuse_by_begun_rollback(history: &TenantHistory) -> Option<String> {
-    let begun = history.intent.as_ref().filter(|intent| intent.goal == Goal::RolledBack)?;
+    let begun = history.rollback_to_come()?;
     Some(format!(
         "a rollback that began at {} has not reached the tenant: continue it with `flowswap resume`, or give it up with \
          `flowswap resume --give-up`",

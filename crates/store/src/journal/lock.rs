@@ -15,7 +15,7 @@ use crate::durable;
 /// Held while the journal is open for writing.
 #[derive(Debug)]
 pub(crate) struct WriterLock {
-    _file: File,
+    file: File,
 }
 
 impl WriterLock {
@@ -23,9 +23,17 @@ impl WriterLock {
         let failed = |source: io::Error| JournalError::Storage { doing: "lock the journal", source: Box::new(source) };
         let file = durable::open_or_create(&durable::sibling(journal, ".lock")).map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => Err(JournalError::InUse { holder: Lease::describe_holder(journal) }),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
+    }
+}
+
+impl Drop for WriterLock {
+    /// Closing the file is not enough: a child process that is just starting still has it open, and with it the lock (flock(2)).
+    fn drop(&mut self) {
+        // If this fails, the lock ends a moment later with that file.
+        let _ = self.file.unlock();
     }
 }
