@@ -47,7 +47,10 @@ pub(crate) async fn run(context: &Context, args: &NextArgs) -> Result<Exit, Fail
     let mut rows = Vec::new();
     for tenant in select(&config, &args.select.tenants)? {
         let overview = logbook.overview(&tenant.name);
-        let may_wait = overview.is_some_and(|known| known.asked.is_some() || known.state == TenantState::Waiting);
+        let may_wait = overview.is_some_and(|known| {
+            // A rollback comes first. `resume` continues it.
+            !known.waits_for_rollback() && (known.asked.is_some() || known.state == TenantState::Waiting)
+        });
         if may_wait && let Some(history) = read_tenant(&logbook, &tenant.name).await? {
             rows.extend(row(tenant, &history, SystemClock.now()));
         }

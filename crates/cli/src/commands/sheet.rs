@@ -70,6 +70,7 @@ pub(crate) fn current_sheet<'a>(
     tenant: &str,
     history: Option<&'a TenantHistory>,
 ) -> Result<(&'a Question, bool), Failure> {
+    refuse_before_rollback(tenant, history)?;
     let work = history.and_then(|known| known.work.as_ref());
     match work.and_then(|work| work.current_sheet().map(|question| (question, work.question.is_some()))) {
         Some(at_hand) => Ok(at_hand),
@@ -77,8 +78,17 @@ pub(crate) fn current_sheet<'a>(
     }
 }
 
+/// Nobody should carry out a step of a tenant whose rollback has begun.
+fn refuse_before_rollback(tenant: &str, known: Option<&TenantHistory>) -> Result<(), Failure> {
+    let waits = known.filter(|known| known.overview().waits_for_rollback());
+    let Some(begun) = waits.and_then(|known| known.intent.as_ref()) else { return Ok(()) };
+    let error = format!("a rollback that began at {} has not reached `{tenant}`", begun.at);
+    Err(Failure::new(Exit::Refused, error).hint(format!("continue the rollback: flowswap resume {tenant}")))
+}
+
 /// The open run sheet of a tenant. Without one, the error names the tenant's state and the next command.
 pub(crate) fn open_question<'a>(tenant: &str, known: Option<&'a TenantHistory>) -> Result<&'a Question, Failure> {
+    refuse_before_rollback(tenant, known)?;
     known.and_then(|known| known.work.as_ref()?.question.as_ref()).ok_or_else(|| {
         let state = known.map_or(flowswap_engine::TenantState::Unplanned, |known| known.state);
         let error = format!("the tenant `{tenant}` has no open run sheet; it is {state}");

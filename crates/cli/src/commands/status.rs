@@ -116,7 +116,9 @@ const PLAN: &str = "flowswap plan -o plan.json";
 /// The command that takes the tenant further. Running it twice is always safe.
 pub(crate) fn next_command(name: &str, tenant: &Overview) -> Option<String> {
     match tenant.asked {
-        Some(_) if tenant.state == TenantState::Waiting => Some(format!("flowswap sheet {name}")),
+        Some(_) if tenant.state == TenantState::Waiting && !tenant.waits_for_rollback() => {
+            Some(format!("flowswap sheet {name}"))
+        }
         _ => continue_command(name, tenant),
     }
 }

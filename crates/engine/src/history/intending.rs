@@ -84,7 +84,15 @@ impl TenantHistory {
     /// Adds that a person gave up what a run had set out to do.
     ///
     /// The intent of a run of format 2 is not among the tenant's own records.
+    /// A forward run that was cut off before is to be continued again.
     pub(super) fn give_up(&mut self, goal: Goal) {
-        self.intent.take_if(|intent| intent.goal == goal);
+        let given_up = self.intent.take_if(|intent| intent.goal == goal);
+        self.refusal = None;
+        let (Some(given_up), Some(cut_off), Some(work)) = (given_up, self.taken_up, &self.work) else { return };
+        if self.direction == Direction::Forward {
+            let goal = if self.is_swapped() { Goal::Retired } else { Goal::Swapped };
+            let (plan, path) = (Some(work.plan.clone()), self.plan_path.clone());
+            self.intent = Some(Intent { goal, plan, path, run: cut_off, at: given_up.at, is_refused: false });
+        }
     }
 }

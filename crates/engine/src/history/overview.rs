@@ -69,8 +69,9 @@ impl Overview {
         match intent.goal {
             Goal::Swapped => self.plan.is_some(),
             Goal::RolledBack => self.plan.is_none() || self.direction == Direction::Back,
-            Goal::Retired => self.phase >= Some(Phase::Retire),
-            Goal::Purged => self.phase >= Some(Phase::Purge),
+            // It checks the swap again before it removes anything.
+            Goal::Retired => self.state == TenantState::Running || self.phase >= Some(Phase::Retire),
+            Goal::Purged => self.state == TenantState::Running || self.phase >= Some(Phase::Purge),
         }
     }
 
