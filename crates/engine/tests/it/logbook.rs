@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use flowswap_contract::Op;
 use flowswap_engine::{
-    Actor, Entry, Goal, Journal, Logbook, Outcome, PlanPart, PluginPin, Position, Snapshot, TenantState as S,
+    Actor, Entry, Goal, Job, Journal, Logbook, Outcome, PlanPart, PluginPin, Position, Snapshot, TenantState as S,
     digest_config,
 };
 use serde_json::json;
@@ -138,6 +138,35 @@ async fn an_intent_stays_open_until_it_is_done_or_given_up() {
     let outcome = run(&fleet, jobs).await.remove(0).1;
     assert_eq!(outcome, Outcome::Refused { changes: vec!["no plan is in progress: plan it first".to_owned()] });
     assert_lawful(&fleet.env.state());
+}
+
+/// A rollback that did not reach the tenant comes before the interrupted run. Without it, that run can be continued again.
+#[tokio::test(start_paused = true)]
+async fn giving_up_a_rollback_gives_the_interrupted_run_back() {
+    let fleet = TestFleet::new(&["a"]).await;
+    fleet.run(Goal::Swapped).await;
+    let moments = fleet.env.take_moments();
+    let cuts: Vec<_> = moments.into_iter().filter(|(what, _)| what.contains("step-ended")).collect();
+    assert!(cuts.len() > 4, "{}", cuts.len());
+    for (what, cut) in cuts {
+        let fleet = fleet.after_crash(cut);
+        let intent = || fleet.env.ports().logbook.overview("a").unwrap().intent.map(|intent| intent.goal);
+        assert_eq!(intent(), Some(Goal::Swapped), "{what}");
+        let plan = fleet.plan.digest.clone();
+        fleet.record("a", Entry::Intended { goal: Goal::RolledBack, plan, part: None }).await;
+        let overview = fleet.env.ports().logbook.overview("a").unwrap();
+        assert!(overview.waits_for_rollback() && !overview.has_begun(overview.intent.as_ref().unwrap()), "{what}");
+        let Outcome::Refused { changes } = fleet.run(Goal::Swapped).await.remove(0).1 else { panic!("{what}") };
+        assert!(changes[0].contains("continue it with `flowswap resume`"), "{what}: {changes:?}");
+
+        fleet.record("a", Entry::GivenUp { goal: Goal::RolledBack, by: Actor::user("alice") }).await;
+        let goal = intent();
+        let jobs: Vec<_> = fleet.jobs(goal.unwrap()).into_iter().map(|job| Job { part: None, ..job }).collect();
+        let runner = flowswap_engine::Runner::new(fleet.env.ports(), flowswap_engine::RunId::generate());
+        let outcomes = runner.run(goal.unwrap().command(), jobs, LIMITS).await.unwrap().outcomes;
+        assert!(matches!(&outcomes[0].1, Outcome::Ended { reason: None, .. }), "{what}: {outcomes:?}");
+        assert_lawful(&fleet.env.state());
+    }
 }
 
 #[tokio::test(start_paused = true)]
