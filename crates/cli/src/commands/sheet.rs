@@ -80,8 +80,7 @@ pub(crate) fn current_sheet<'a>(
 
 /// Nobody should carry out a step of a tenant whose rollback has begun.
 fn refuse_before_rollback(tenant: &str, known: Option<&TenantHistory>) -> Result<(), Failure> {
-    let waits = known.filter(|known| known.overview().waits_for_rollback());
-    let Some(begun) = waits.and_then(|known| known.intent.as_ref()) else { return Ok(()) };
+    let Some(begun) = known.and_then(TenantHistory::rollback_to_come) else { return Ok(()) };
     let error = format!("a rollback that began at {} has not reached `{tenant}`", begun.at);
     Err(Failure::new(Exit::Refused, error).hint(format!("continue the rollback: flowswap resume {tenant}")))
 }

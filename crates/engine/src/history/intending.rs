@@ -75,8 +75,8 @@ impl TenantHistory {
         self.refusal = Some(refusal);
     }
 
-    /// Whether a run set out to roll the tenant back, and did not reach it.
-    pub(crate) fn rollback_to_come(&self) -> Option<&Intent> {
+    /// The rollback that a run set out to do, if it did not reach the tenant.
+    pub fn rollback_to_come(&self) -> Option<&Intent> {
         let is_reached = self.direction == Direction::Back || self.work.is_none();
         self.intent.as_ref().filter(|intent| intent.is_unrefused_rollback() && !is_reached)
     }

@@ -101,7 +101,7 @@ impl TenantHistory {
             plan_path: self.plan_path.clone(),
             verdict: self.verdict,
             plan: work.map(|work| work.plan.clone()),
-            org: work.and_then(|work| work.tenant.org()),
+            org: work.and_then(|work| work.org.clone()),
             phase: step.map(|step| step.proposal.phase),
             is_swapped: self.is_swapped(),
             is_restored: self.is_restored(),

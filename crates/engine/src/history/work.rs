@@ -20,6 +20,8 @@ pub struct Work {
     pub plan: String,
     /// The tenant's part of the plan.
     pub tenant: Arc<PlannedTenant>,
+    /// The org of the tenant: the provider's plugin, and the domain that the org shows.
+    pub org: Option<(String, String)>,
     /// The plugins that carried it out last.
     pub plugins: BTreeMap<String, PluginPin>,
     /// The steps that were carried out and not rolled back, in order.
@@ -114,6 +116,8 @@ impl Work {
     pub(super) fn new(plan: &str, tenant: Arc<PlannedTenant>, plugins: BTreeMap<String, PluginPin>) -> Self {
         Self {
             plan: plan.to_owned(),
+            // Every record makes an overview, which names the org, and what was seen is packed.
+            org: tenant.org(),
             tenant,
             plugins,
             done: Vec::new(),

@@ -12,9 +12,7 @@ use crate::Verdict;
 
 /// Lists the defects of a plan, one per line. Empty if the plan is valid.
 pub fn lint(plan: &Plan) -> Vec<String> {
-    let mut linter = Linter::new(plan);
-    plan.tenants.iter().for_each(|tenant| linter.check(tenant));
-    linter.defects
+    Linter::of(plan).defects
 }
 
 /// Checks the tenants of a plan one after the other.
@@ -32,6 +30,13 @@ impl<'a> Linter<'a> {
             defects.push(format!("it expires at {}, before it was made at {}", head.not_after, head.created_at));
         }
         Self { head, names: BTreeSet::new(), defects }
+    }
+
+    /// With all tenants of the plan checked.
+    pub(super) fn of(plan: &'a Plan) -> Self {
+        let mut linter = Self::new(plan);
+        plan.tenants.iter().for_each(|tenant| linter.check(tenant));
+        linter
     }
 
     pub(super) fn check(&mut self, tenant: &PlannedTenant) {

@@ -139,9 +139,7 @@ impl Plan {
         let tenants = hold_back_all_but_first(tenants);
         let mut plan = Self { format: PLAN_FORMAT, created_at, not_after, plugins, tenants, digest: String::new() };
         plan.digest = plan.compute_digest()?;
-        let mut linter = Linter::new(&plan);
-        plan.tenants.iter().for_each(|tenant| linter.check(tenant));
-        linter.finish()?;
+        Linter::of(&plan).finish()?;
         Ok(plan)
     }
 
