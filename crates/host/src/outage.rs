@@ -43,15 +43,6 @@ struct Failures {
     last: Instant,
 }
 
-/// Why a request is not tried.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Outage {
-    /// The cause of the other tenants' failures.
-    pub(crate) cause: String,
-    /// How many tenants failed.
-    pub(crate) tenants: usize,
-}
-
 impl Outages {
     /// Records a request that its server did not answer. `host_specific` says that the cause may concern its host only.
     pub(crate) fn record_failure(&self, role: Role, tenant: &str, cause: &str, host_specific: bool) {
@@ -80,8 +71,8 @@ impl Outages {
         failures.is_some_and(|failures| failures.tenants.len() >= NOT_REPEATED)
     }
 
-    /// Why a request to this origin is not worth trying; `None` if it is.
-    pub(crate) fn rules_out(&self, role: Role, origin: &str) -> Option<Outage> {
+    /// The cause of the other tenants' failures if it makes a request to this origin pointless.
+    pub(crate) fn rules_out(&self, role: Role, origin: &str) -> Option<String> {
         let mut tallies = self.lock();
         let tally = tallies.get_mut(name(role)).filter(|tally| !tally.answered.contains(origin))?;
         let mut struck = tally.failed.iter_mut().filter(|(_, f)| !f.host_specific && f.tenants.len() >= NOT_TRIED);
@@ -90,7 +81,7 @@ impl Outages {
             failures.last = Instant::now();
             return None;
         }
-        Some(Outage { cause: cause.clone(), tenants: failures.tenants.len() })
+        Some(cause.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Tally>> {
@@ -122,7 +113,7 @@ mod tests {
         for (tenants, common, ruled_out) in [(3, false, false), (4, true, false), (7, true, false), (8, true, true)] {
             let outages = struck(tenants);
             assert_eq!(outages.is_common(Role::Provider, CAUSE), common, "{tenants}");
-            let expect = ruled_out.then(|| Outage { cause: CAUSE.to_owned(), tenants });
+            let expect = ruled_out.then(|| CAUSE.to_owned());
             assert_eq!(outages.rules_out(Role::Provider, "https://x.test"), expect, "{tenants}");
             assert!(!outages.is_common(Role::Provider, "another"));
             assert!(!outages.is_common(Role::Directory, CAUSE));

@@ -76,13 +76,11 @@ impl Scope<'_> {
     /// Refuses a request that has just failed for many other tenants.
     pub(crate) fn refuse_during_outage(&self, permitted: &Permitted) -> Result<(), Error> {
         let outages = &self.side.effects.gate.outages;
-        let Some(outage) = outages.rules_out(self.side.role, permitted.origin.as_str()) else { return Ok(()) };
+        let Some(cause) = outages.rules_out(self.side.role, permitted.origin.as_str()) else { return Ok(()) };
         let host = permitted.origin.host();
-        let cause = outage.cause;
-        let message = format!(
-            "{host} was not tried: {} tenants before it failed in the same way, and no server answered: {cause}",
-            outage.tenants
-        );
+        // Without their number, which grows from tenant to tenant: reports group equal messages.
+        let message =
+            format!("{host} was not tried: other tenants failed in the same way, and no server answered: {cause}");
         Err(Error::new(ErrorKind::Unavailable, message)
             .with_hint("check the network of this machine: the same cause affects all of them")
             .with_context("host", host)
