@@ -82,6 +82,14 @@ impl Goal {
             Self::RolledBack => RunCommand::Rollback,
         }
     }
+
+    /// That command as a person enters it, with the option that asks for this goal.
+    pub fn entered_as(self) -> String {
+        match self {
+            Self::Purged => format!("{} --purge", self.command()),
+            Self::Swapped | Self::Retired | Self::RolledBack => self.command().to_string(),
+        }
+    }
 }
 
 /// What a plugin may ask for.

@@ -5,6 +5,7 @@ mod browser;
 mod living_tokens;
 mod many;
 mod migration;
+mod open_rollback;
 /// A person at the simulator's console.
 pub(crate) mod person;
 mod walk;

@@ -107,7 +107,7 @@ fn a_rollback_that_was_cut_off_outlives_other_commands() {
     let mut resume = command(elsewhere.path(), &["resume", "--yes", "--config", config.to_str().unwrap()]);
     resume.env_remove("FLOWSWAP_CONFIG");
     let output = finish(resume).expect(0);
-    assert!(output.stderr.contains(" left 2 tenants unfinished"), "{}", output.stderr);
+    assert!(output.stderr.contains(" left 2 tenants (acme, globex) unfinished"), "{}", output.stderr);
     assert_eq!(lab.in_state("rolled-back"), ["acme", "globex"]);
     assert_eq!(lab.in_state("retired"), ["initech"]);
 }

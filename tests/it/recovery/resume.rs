@@ -32,14 +32,14 @@ fn resume_continues_an_interrupted_apply_rollback_and_finalize() {
     cut_off(&lab, &["apply", "first.json", "--yes"], "acme: provision done");
     let output = lab.run(&["resume", "--yes"]).expect(0);
     assert!(output.stderr.contains("/first.json` of "), "{}", output.stderr);
-    assert!(output.stderr.contains(" left 3 tenants unfinished"), "{}", output.stderr);
+    assert!(output.stderr.contains(" left 3 tenants (acme, globex, initech) unfinished"), "{}", output.stderr);
     assert_eq!(lab.in_state("swapped").len(), 3);
 
     lab.outlive_tokens();
     cut_off(&lab, &["rollback", "--all", "--yes"], "swap rollback done");
     let output = lab.run(&["resume", "--yes"]).expect(0);
     assert!(output.stderr.contains("`flowswap rollback` of "), "{}", output.stderr);
-    assert!(output.stderr.contains(" left 3 tenants unfinished"), "{}", output.stderr);
+    assert!(output.stderr.contains(" left 3 tenants (acme, globex, initech) unfinished"), "{}", output.stderr);
     assert_eq!(flowswap_sim::diff(&before, &lab.sim.snapshot()), Vec::<String>::new());
 
     lab.run(&["plan", "-o", "second.json"]).expect(0);
@@ -95,6 +95,30 @@ fn nothing_else_takes_the_place_of_an_interrupted_rollback() {
     lab.run(&["resume", "--give-up"]).expect(0);
 }
 
+/// What was given up is not done later, and what had begun before it is continued.
+#[test]
+fn a_purge_that_is_given_up_leaves_the_tenant_retired() {
+    let lab = slow_lab();
+    lab.run(&["plan", "-o", "plan.json"]).expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.outlive_tokens();
+    lab.run(&["finalize", "--all", "--yes"]).expect(0);
+    let (host, kind) = (lab.sim.tenants()[1].domain.clone(), FaultKind::Delay { milliseconds: 600_000 });
+    lab.sim.add_fault(Fault { host, method: None, path: String::new(), query: String::new(), kind, times: 1, skip: 0 });
+    cut_off(&lab, &["finalize", "--all", "--purge", "--yes"], "acme: purge done");
+    lab.sim.clear_faults();
+    lab.run(&["resume", "--give-up", "globex", "--yes"]).expect(0);
+    lab.run(&["resume", "--yes"]).expect(0);
+    assert_eq!((lab.in_state("finalized"), lab.in_state("retired")), (own(&["acme", "initech"]), own(&["globex"])));
+    assert_eq!(lab.json(&["status", "globex"], 0)["tenants"][0]["next"], "flowswap finalize globex --purge");
+    let history = lab.run(&["history", "globex"]).expect(0);
+    assert!(history.stdout.lines().last().unwrap().contains("finalize --purge"), "{}", history.stdout);
+}
+
+fn own(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
 #[test]
 fn resume_continues_a_stopped_run_and_not_a_finished_one() {
     let lab = slow_lab();
@@ -110,7 +134,7 @@ fn resume_continues_a_stopped_run_and_not_a_finished_one() {
     // The journal has the plan, so its file is not needed.
     std::fs::remove_file(lab.path("plan.json")).unwrap();
     let output = lab.run(&["resume", "--yes"]).expect(0);
-    assert!(output.stderr.contains(" left 3 tenants unfinished"), "{}", output.stderr);
+    assert!(output.stderr.contains(" left 3 tenants (acme, globex, initech) unfinished"), "{}", output.stderr);
     assert_eq!(lab.in_state("swapped").len(), 3);
     let output = lab.run(&["resume", "--yes"]).expect(0);
     assert!(output.stderr.contains("every run has finished its tenants"), "{}", output.stderr);

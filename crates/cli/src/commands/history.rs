@@ -174,7 +174,7 @@ fn describe(entry: &Entry) -> Option<String> {
         }
         Entry::Refused { reasons, .. } => format!("refused: {}", reasons.join("; ")),
         Entry::Skipped { reason, .. } => format!("skipped: {reason}"),
-        Entry::GivenUp { goal, .. } => format!("gave up the unfinished `{}`", goal.command()),
+        Entry::GivenUp { goal, .. } => format!("gave up the unfinished `{}`", goal.entered_as()),
         Entry::SecretStored { handle, .. } => format!("stored the secret `{handle}`"),
         Entry::SecretMade { handle, .. } => format!("generated the secret `{handle}`"),
         Entry::SecretRemoved { handle } => format!("deleted the secret `{handle}`"),

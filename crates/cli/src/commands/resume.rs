@@ -17,7 +17,7 @@ use crate::{
     args::ResumeArgs,
     context::{Context, read_logbook},
     display::{
-        self,
+        self, causes,
         text::{Text, text},
     },
     exit::{Exit, Failure},
@@ -100,7 +100,9 @@ async fn give_up_unreached(
     context.terminal.confirm(&describe(&open).trim_end(), &question, args.yes)?;
     let unreached: Vec<_> = open.into_iter().map(|(name, (_, intent))| (name, intent.goal)).collect();
     give_up(context, config, &unreached).await?;
-    started::report_no_tenants(context, "no run will continue this; nothing was done for these tenants")
+    let names: Vec<&str> = unreached.iter().map(|(name, _)| name.as_str()).collect();
+    let (subject, names) = (causes::subject(&names), causes::list_names(&names));
+    started::report_no_tenants(context, text!("given up for {}{}; nothing was changed there", subject, names))
 }
 
 /// Continues tenants with the same goal. A run of an earlier version left no plan in the journal for the tenants that it did
@@ -133,12 +135,13 @@ async fn continue_all(
 
 /// What was cut off, one line for each command and run.
 fn describe(open: &BTreeMap<String, (Overview, Intent)>) -> Text {
-    let mut runs: BTreeMap<_, (Intent, usize)> = BTreeMap::new();
-    for (_, intent) in open.values() {
-        runs.entry((intent.run, intent.goal)).or_insert_with(|| (intent.clone(), 0)).1 += 1;
+    let mut runs: BTreeMap<_, (&Intent, Vec<&str>)> = BTreeMap::new();
+    for (name, (_, intent)) in open {
+        runs.entry((intent.run, intent.goal)).or_insert_with(|| (intent, Vec::new())).1.push(name);
     }
-    let line = |(intent, tenants): (Intent, usize)| {
-        text!("`{}` of {} left {} unfinished\n", name_of(&intent), intent.at, display::tenants(tenants))
+    let line = |(intent, names): (&Intent, Vec<&str>)| {
+        let (subject, names) = (causes::subject(&names), causes::list_names(&names));
+        text!("`{}` of {} left {}{} unfinished\n", name_of(intent), intent.at, subject, names)
     };
     runs.into_values().map(line).collect()
 }
@@ -147,7 +150,6 @@ fn describe(open: &BTreeMap<String, (Overview, Intent)>) -> Text {
 fn name_of(intent: &Intent) -> String {
     match (intent.goal, &intent.path) {
         (Goal::Swapped, Some(path)) => format!("flowswap apply {path}"),
-        (Goal::Purged, _) => "flowswap finalize --purge".to_owned(),
-        (goal, _) => format!("flowswap {}", goal.command()),
+        (goal, _) => format!("flowswap {}", goal.entered_as()),
     }
 }
