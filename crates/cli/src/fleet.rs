@@ -112,6 +112,7 @@ pub(crate) fn select<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a
         let failure = Failure::new(Exit::Usage, "the configuration has no tenant");
         return Err(failure.hint("add a `[[tenant]]` or an `inventory`; `migrate.toml.example` shows both"));
     }
+    let names: BTreeSet<&String> = names.iter().collect();
     Ok(config.tenants.iter().filter(|tenant| names.is_empty() || names.contains(&tenant.name)).collect())
 }
 

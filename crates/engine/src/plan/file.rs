@@ -1,6 +1,7 @@
 //! A plan file that was checked. Its tenants stay text until they are needed, so that a plan of thousands takes little memory.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     io::{self, Write},
     ops::Range,
@@ -64,29 +65,28 @@ impl PlanFile {
         let Shell { format, created_at, not_after, plugins, tenants: parts, digest } =
             serde_json::from_str(&text).map_err(|_| PlanError::Changed)?;
         let head = Plan { format, created_at, not_after, plugins, tenants: Vec::new(), digest };
-        let mut linter = Linter::new(&head);
-        let mut tenants = Vec::new();
-        for part in &parts {
-            let tenant = decode(part.get()).map_err(|_| PlanError::Changed)?;
+        let checking = RefCell::new((Linter::new(&head), Vec::new()));
+        let check = |part: &&RawValue| {
+            let tenant = decode(part.get())?;
+            let (linter, tenants) = &mut *checking.borrow_mut();
             linter.check(&tenant);
             tenants.push((tenant.outline(), place_of(part.get(), &text)));
-        }
-        let canonical =
-            |digest| Canonical { head: &head, digest, tenants: || parts.iter().map(|part| decode(part.get())) };
-        let is_same_text = || {
-            let mut rest = Rest(text.as_bytes());
-            render_sorted(&canonical(&head.digest), &mut rest).is_ok() && rest.0.is_empty()
+            Ok(tenant)
         };
+        let unchecked = Canonical { head: &head, digest: "", tenants: || parts.iter().map(|part| decode(part.get())) };
+        let checked = Canonical { head: &head, digest: &head.digest, tenants: || parts.iter().map(check) };
         // Both take a while for thousands of tenants, and everything waits for them.
         let (digest, is_same_text) = thread::scope(|scope| {
-            let digest = scope.spawn(|| digest_sorted(&canonical("")));
-            let is_same_text = is_same_text();
+            let digest = scope.spawn(|| digest_sorted(&unchecked));
+            let mut rest = Rest(text.as_bytes());
+            let is_same_text = render_sorted(&checked, &mut rest).is_ok() && rest.0.is_empty();
             (digest.join(), is_same_text)
         });
         let digest = digest.unwrap_or_else(|panic| resume_unwind(panic));
         if !is_same_text || digest.ok().as_ref() != Some(&head.digest) {
             return Err(PlanError::Changed);
         }
+        let (linter, tenants): (Linter<'_>, Vec<_>) = checking.into_inner();
         linter.finish()?;
         let by_name = (0..).zip(&tenants).map(|(index, (outline, _))| (outline.name.clone(), index)).collect();
         Ok(Self { text, head, tenants, by_name })
