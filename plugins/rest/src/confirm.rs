@@ -4,13 +4,14 @@ use flowswap_contract::{
     Counts, Error, ErrorKind, EvidenceResult, Flow, HttpAnswer, Intent, StepParams, TestReply, Values,
 };
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
     api::Api,
     detect::{self, is_healthy},
     fields::Directory,
-    plan::ConfirmPayload,
+    plan::{Baseline, ConfirmPayload},
     shown_time::ShownTime,
     template::{Bindings, Variable},
 };
@@ -34,12 +35,19 @@ impl Since {
     }
 }
 
+/// What the swap may not make worse.
+struct Before {
+    baseline: Baseline,
+    app_data: bool,
+}
+
 /// The result of one check: its name, result, and detail.
 type CheckResult = (&'static str, EvidenceResult, String);
 
 /// Checks the directory once. To wait for a sync, the engine calls it again.
 pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<TestReply, Error> {
     let payload: ConfirmPayload = params.payload()?;
+    let baseline = read_baseline(params, &payload)?;
     let client_id = params.input("client_id")?;
     let swapped_at = read_swapped_at(params)?;
     let (shown, answer) = read_status(api, &payload.id).await?;
@@ -50,7 +58,8 @@ pub(crate) async fn confirm(api: &Api<'_>, params: &StepParams) -> Result<TestRe
         (Some(swapped_at), _) => (Some(swapped_at), "the swap"),
         (None, first_seen) => (first_seen, "the sync that the first check after the swap saw"),
     };
-    let results = check_all(&shown, healthy, shows_sync(api), &payload, client_id, &Since { after, event: since });
+    let before = Before { baseline, app_data: payload.app_data };
+    let results = check_all(&shown, healthy, shows_sync(api), &before, client_id, &Since { after, event: since });
     let shown_now = shown.last_success.as_ref().and_then(ShownTime::at);
     let note = first_seen.or(shown_now).filter(|_| swapped_at.is_none());
     let outputs = note.map(|time| (FIRST_SEEN.to_owned(), json!(time.to_string())));
@@ -69,6 +78,19 @@ fn read_swapped_at(params: &StepParams) -> Result<Option<Timestamp>, Error> {
     text.parse().map(Some).map_err(|_| wrong())
 }
 
+/// Reads what the step `test` saw before the swap.
+fn read_baseline(params: &StepParams, payload: &ConfirmPayload) -> Result<Baseline, Error> {
+    let Some(value) = params.inputs.get("baseline") else {
+        let counts = payload
+            .baseline
+            .ok_or_else(|| Error::new(ErrorKind::Protocol, format!("step `{}` has no baseline", params.step.id)))?;
+        return Ok(Baseline { counts, was_healthy: payload.was_healthy });
+    };
+    Baseline::deserialize(value).map_err(|error| {
+        Error::new(ErrorKind::Protocol, format!("the baseline of step `{}` cannot be read: {error}", params.step.id))
+    })
+}
+
 async fn read_status(api: &Api<'_>, id: &str) -> Result<(Directory, HttpAnswer), Error> {
     let Some(status) = &api.config.status else { return detect::read(api, id).await };
     let bindings = Bindings::default().bind(Variable::Id, id);
@@ -84,7 +106,7 @@ fn check_all(
     shown: &Directory,
     healthy: Option<bool>,
     shows_sync: bool,
-    payload: &ConfirmPayload,
+    before: &Before,
     client_id: &str,
     since: &Since,
 ) -> Vec<CheckResult> {
@@ -92,16 +114,16 @@ fn check_all(
     let mut results = vec![
         check_flow(shown),
         check_client(shown, client_id),
-        check_status(shown, healthy, payload, has_synced),
+        check_status(shown, healthy, before.baseline, has_synced),
         check_sync(shown, shows_sync, since),
     ];
     if let Some(app_data) = shown.app_data {
-        let result = if app_data == payload.app_data { EvidenceResult::Pass } else { EvidenceResult::Fail };
+        let result = if app_data == before.app_data { EvidenceResult::Pass } else { EvidenceResult::Fail };
         let verb = if app_data { "collects" } else { "does not collect" };
         results.push(("app-data", result, format!("the directory {verb} enterprise applications")));
     }
     if has_synced || !shows_sync {
-        results.extend(check_counts(&shown.counts, payload));
+        results.extend(check_counts(&shown.counts, before));
     }
     results
 }
@@ -126,12 +148,12 @@ fn check_client(shown: &Directory, client_id: &str) -> CheckResult {
     }
 }
 
-fn check_status(shown: &Directory, healthy: Option<bool>, payload: &ConfirmPayload, has_synced: bool) -> CheckResult {
+fn check_status(shown: &Directory, healthy: Option<bool>, baseline: Baseline, has_synced: bool) -> CheckResult {
     let word = shown.status.as_deref().unwrap_or("not shown");
     let result = match healthy {
         Some(true) => EvidenceResult::Pass,
         // If the last sync before the swap failed, the status stays so until the next sync ends.
-        Some(false) if payload.was_healthy == Some(false) && !has_synced => EvidenceResult::Inconclusive,
+        Some(false) if baseline.was_healthy == Some(false) && !has_synced => EvidenceResult::Inconclusive,
         Some(false) => EvidenceResult::Fail,
         None if shown.status.is_some() => EvidenceResult::Inconclusive,
         None => EvidenceResult::NotApplicable,
@@ -165,8 +187,8 @@ fn check_sync(shown: &Directory, shows_sync: bool, since: &Since) -> CheckResult
     ("sync", EvidenceResult::Inconclusive, detail)
 }
 
-fn check_counts(now: &Counts, payload: &ConfirmPayload) -> Vec<CheckResult> {
-    let then = &payload.baseline;
+fn check_counts(now: &Counts, before: &Before) -> Vec<CheckResult> {
+    let then = &before.baseline.counts;
     let mut results = Vec::new();
     if let (Some(then), Some(now)) = (then.users, now.users) {
         let is_enough = u128::from(now) * 1000 >= u128::from(then) * u128::from(1000 - USER_LOSS_PER_MILLE);
@@ -175,7 +197,7 @@ fn check_counts(now: &Counts, payload: &ConfirmPayload) -> Vec<CheckResult> {
     if let (Some(then), Some(now)) = (then.groups, now.groups) {
         results.push(check_count("groups", then, now, now >= then, EvidenceResult::Fail));
     }
-    if let (true, Some(then), Some(now)) = (payload.app_data, then.applications, now.applications) {
+    if let (true, Some(then), Some(now)) = (before.app_data, then.applications, now.applications) {
         // Applications follow their own schedule, up to three hours later. If all of them are gone, something may be wrong.
         let is_enough = then == 0 || now > 0;
         results.push(check_count("applications", then, now, is_enough, EvidenceResult::Inconclusive));
@@ -216,21 +238,17 @@ mod tests {
         }
     }
 
-    fn check_with(change: impl Fn(&mut Directory, &mut ConfirmPayload), healthy: Option<bool>) -> Vec<CheckResult> {
+    fn check_with(change: impl Fn(&mut Directory, &mut Baseline), healthy: Option<bool>) -> Vec<CheckResult> {
         let mut shown = good();
-        let mut payload = ConfirmPayload {
-            id: "d".to_owned(),
-            app_data: true,
-            baseline: Counts { users: Some(1000), groups: Some(10), applications: Some(3) },
-            was_healthy: Some(true),
-        };
-        change(&mut shown, &mut payload);
-        check_all(&shown, healthy, true, &payload, "new", &since_swap())
+        let counts = Counts { users: Some(1000), groups: Some(10), applications: Some(3) };
+        let mut baseline = Baseline { counts, was_healthy: Some(true) };
+        change(&mut shown, &mut baseline);
+        check_all(&shown, healthy, true, &Before { baseline, app_data: true }, "new", &since_swap())
     }
 
     #[test]
     fn each_check_has_its_result() {
-        type Change = fn(&mut Directory, &mut ConfirmPayload);
+        type Change = fn(&mut Directory, &mut Baseline);
         let table: [(&str, Change, Option<bool>, &str, EvidenceResult); 22] = [
             ("all good", |_, _| {}, Some(true), "sync", Pass),
             ("old flow", |s, _| s.flow = Some(Flow::AuthorizationCode), Some(true), "flow", Fail),
@@ -260,14 +278,14 @@ mod tests {
             ("all apps left", |s, _| s.counts.applications = Some(0), Some(true), "applications", Inconclusive),
             (
                 "no apps before",
-                |s, p| (s.counts.applications, p.baseline.applications) = (Some(0), Some(0)),
+                |s, p| (s.counts.applications, p.counts.applications) = (Some(0), Some(0)),
                 Some(true),
                 "applications",
                 Pass,
             ),
             (
                 "huge",
-                |s, p| (s.counts.users, p.baseline.users) = (Some(u64::MAX), Some(u64::MAX)),
+                |s, p| (s.counts.users, p.counts.users) = (Some(u64::MAX), Some(u64::MAX)),
                 Some(true),
                 "users",
                 Pass,
@@ -284,16 +302,12 @@ mod tests {
 
     #[test]
     fn counts_are_checked_at_once_if_the_interface_shows_no_sync() {
-        let payload = ConfirmPayload {
-            id: "d".to_owned(),
-            app_data: true,
-            baseline: Counts { users: Some(1000), groups: Some(10), applications: None },
-            was_healthy: None,
-        };
+        let counts = Counts { users: Some(1000), groups: Some(10), applications: None };
+        let before = Before { baseline: Baseline { counts, was_healthy: None }, app_data: true };
         for (users, expected) in [(1000, Pass), (900, Fail)] {
             let shown = Directory { last_success: None, ..good() };
             let shown = Directory { counts: Counts { users: Some(users), ..shown.counts }, ..shown };
-            let results = check_all(&shown, Some(true), false, &payload, "new", &since_swap());
+            let results = check_all(&shown, Some(true), false, &before, "new", &since_swap());
             let of = |check: &str| results.iter().find(|(name, ..)| *name == check).map(|(_, result, _)| *result);
             assert_eq!((of("sync"), of("users")), (Some(NotApplicable), Some(expected)), "{results:?}");
         }

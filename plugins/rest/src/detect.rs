@@ -67,7 +67,8 @@ fn read_item(api: &Api<'_>, list: &ListOperation, item: &Value) -> Result<Direct
     if shown.id.is_none() { Err(list.fields.missing("id")) } else { Ok(shown) }
 }
 
-fn describe(shown: Directory, config: &Config) -> Result<DirectoryInventory, Error> {
+/// What the directory shows, if it shows what every directory has.
+pub(crate) fn describe(shown: Directory, config: &Config) -> Result<DirectoryInventory, Error> {
     let missing = |name| config.read.fields.missing(name);
     let is_okta = shown.kind.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("okta"));
     Ok(DirectoryInventory {

@@ -16,12 +16,23 @@ pub(crate) struct ConnectionPayload {
     pub(crate) previous_client_id: Option<String>,
 }
 
-/// The payload of `confirm`: the state before the swap.
+/// The payload of `confirm`.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct ConfirmPayload {
     pub(crate) id: String,
     pub(crate) app_data: bool,
-    pub(crate) baseline: Counts,
+    /// The counts before the swap, in plans of earlier versions. Now `test` reads them.
+    #[serde(default, skip_serializing)]
+    pub(crate) baseline: Option<Counts>,
+    /// Whether the directory was healthy, in plans of earlier versions.
+    #[serde(default, skip_serializing)]
+    pub(crate) was_healthy: Option<bool>,
+}
+
+/// The state of a directory before the swap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Baseline {
+    pub(crate) counts: Counts,
     pub(crate) was_healthy: Option<bool>,
 }
 
@@ -36,17 +47,13 @@ pub(crate) fn propose(params: &PlanParams, can_restore: bool) -> Result<Vec<Step
         previous_flow: directory.flow,
         previous_client_id: params.legacy_client_id().map(str::to_owned),
     })?;
-    let baseline = Json::encode(&ConfirmPayload {
-        id: directory.id.clone(),
-        app_data: params.app_data,
-        baseline: directory.counts,
-        was_healthy: directory.healthy,
-    })?;
+    let (id, app_data) = (directory.id.clone(), params.app_data);
+    let confirm = Json::encode(&ConfirmPayload { id, app_data, baseline: None, was_healthy: None })?;
     let name = &directory.name;
     let apps = if params.app_data { "with" } else { "without" };
     Ok(vec![
         StepProposal {
-            gives: own(&["receipt"]),
+            gives: own(&["receipt", "baseline"]),
             ..step(Phase::Test, format!("test the connection of `{name}` with the new credentials"), connection.clone())
         },
         StepProposal {
@@ -61,11 +68,11 @@ pub(crate) fn propose(params: &PlanParams, can_restore: bool) -> Result<Vec<Step
             )
         },
         StepProposal {
-            needs: own(&["client_id", "swapped_at"]),
+            needs: own(&["client_id", "swapped_at", "baseline"]),
             ..step(
                 Phase::Confirm,
                 format!("check that `{name}` synchronizes with the new client and that nothing is missing"),
-                baseline,
+                confirm,
             )
         },
     ])

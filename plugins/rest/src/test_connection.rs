@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::{
     api::Api,
-    plan::ConnectionPayload,
+    detect,
+    plan::{Baseline, ConnectionPayload},
     template::{Bindings, Variable},
 };
 
@@ -37,6 +38,9 @@ pub(crate) async fn test(api: &Api<'_>, params: &StepParams) -> Result<TestReply
     let mut ask = api.prepare(Intent::Read, &test.operation, &bindings)?;
     ask.query = ask.method == "POST";
     ask.idempotent = true;
+    // What the swap must not lose is read shortly before it, because the plan may be days old.
+    let (shown, _) = detect::read(api, &connection.id).await?;
+    let before = detect::describe(shown, api.config)?;
     let answer = api.send_ask("test the connection", ask).await?;
     if answer.body.pointer(&test.passed_pointer) != Some(&test.passed_equals) {
         let reason = test.reason.as_deref().and_then(|pointer| answer.body.pointer(pointer)).and_then(Value::as_str);
@@ -54,7 +58,9 @@ pub(crate) async fn test(api: &Api<'_>, params: &StepParams) -> Result<TestReply
     };
     let evidence =
         vec![api.evidence("test-connection", EvidenceResult::Pass, "the directory's own test passed", &answer)];
-    Ok(TestReply { outputs: [("receipt".to_owned(), receipt)].into(), evidence, ..TestReply::default() })
+    let baseline = Baseline { counts: before.counts, was_healthy: before.healthy };
+    let outputs = [("receipt".to_owned(), receipt), ("baseline".to_owned(), json!(baseline))];
+    Ok(TestReply { outputs: outputs.into(), evidence, ..TestReply::default() })
 }
 
 /// The variables that `test` and `submit` share.

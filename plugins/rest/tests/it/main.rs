@@ -92,6 +92,7 @@ fn params_of(steps: &Value, phase: &str) -> Value {
     let inputs = json!({
         "client_id": "0oaNEW", "client_secret": {"$secret": "new-secret"}, "receipt": "rcp-1",
         "swapped_at": "2026-01-01T12:00:00Z",
+        "baseline": {"counts": {"users": 1000, "groups": 20, "applications": 7}, "was_healthy": true},
     });
     step_params(Role::Directory, &proposal_of(steps, phase), inputs, json!({}))
 }

@@ -26,6 +26,10 @@ fn a_swap_forward_and_back() {
     let tested = call!("test", TestReply, Op::Test, json!({"step": params_of(&steps, "test")}));
     assert_eq!(results(&tested.evidence), ["test-connection: Pass"]);
     assert_eq!(tested.outputs["receipt"], "rcp-1");
+    let counts = &before[1]["sync"];
+    let counts = ["users", "groups", "applications"].map(|kind| (kind, counts[kind].clone()));
+    let counts: Value = counts.into_iter().collect();
+    assert_eq!(tested.outputs["baseline"], json!({"counts": counts, "was_healthy": true}));
 
     let swapped = call!("swap", ApplyReply, Op::Apply, params_of(&steps, "swap"));
     assert_eq!(swapped.outputs["swapped_at"], "2026-01-01T12:00:00Z");
@@ -336,7 +340,10 @@ fn other_phases_are_unsupported() {
 #[test]
 fn a_test_by_post_is_marked_as_a_query() {
     for (method, is_query) in [("POST", true), ("GET", false)] {
-        let (_, _, params) = prepare("test");
+        let (_, mut gateway, params) = prepare("test");
+        // It answers the read of the directory and the test alike.
+        let mut body = gateway.directory().clone();
+        (body["result"], body["receipt"]) = (json!("success"), json!("rcp-1"));
         let mut config = table();
         config["test"]["method"] = json!(method);
         if method == "GET" {
@@ -345,9 +352,9 @@ fn a_test_by_post_is_marked_as_a_query() {
         let mut asked = Vec::new();
         let mut world = |ask: &HttpAsk| {
             asked.push((ask.method.clone(), ask.query));
-            Ok(answer(200, json!({"result": "success", "receipt": "rcp-1"})))
+            Ok(answer(200, body.clone()))
         };
         let _: TestReply = open(config).call(&mut world, Op::Test, json!({ "step": params })).unwrap();
-        assert_eq!(asked, [(method.to_owned(), is_query)]);
+        assert_eq!(asked, [("GET".to_owned(), false), (method.to_owned(), is_query)]);
     }
 }
