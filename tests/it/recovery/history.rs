@@ -132,6 +132,32 @@ fn an_unfinished_tenant_is_given_up_or_shown_without_its_configuration() {
     assert!(gone.stderr.contains("the domain `acme.okta.test`"), "{}", gone.stderr);
 }
 
+/// A tenant that the configuration no longer has stops no other one, is named in the report, and its refusal is recorded.
+#[test]
+fn a_tenant_without_its_configuration_stops_no_other_one() {
+    const GONE: &str = "the configuration no longer has the tenant: add it again to continue it";
+    let lab = Lab::with_tenants(3);
+    lab.run(&["plan", "-o", "first.json"]).expect(0);
+    let lose = |name: &str| lab.edit_config(|text| text.replace(&format!("name = \"{name}\""), "name = \"other\""));
+    let find = |name: &str| lab.edit_config(|text| text.replace("name = \"other\"", &format!("name = \"{name}\"")));
+    let others_go_on = |args: &[&str], goal: &str, end: &str| {
+        lose("globex");
+        let report = lab.json(args, 6);
+        let rows = report["tenants"].as_array().unwrap();
+        let of = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap();
+        assert_eq!((&of("acme")["state"], &of("initech")["state"]), (&end.into(), &end.into()), "{report}");
+        assert_eq!((&of("globex")["outcome"], &of("globex")["changes"][0]), (&"refused".into(), &GONE.into()));
+        let status = lab.json(&["status", "globex"], 0);
+        assert_eq!(status["tenants"][0]["refused"]["goal"], goal, "{status}");
+        find("globex");
+    };
+    others_go_on(&["apply", "first.json", "--yes"], "swapped", "swapped");
+    lab.run(&["apply", "first.json", "--yes"]).expect(0);
+    lab.outlive_tokens();
+    others_go_on(&["finalize", "--all", "--yes"], "retired", "retired");
+    others_go_on(&["rollback", "--all", "--yes"], "rolled-back", "rolling-back");
+}
+
 /// A refusal does not end what a run has to do: the command that the refusal names continues it.
 #[test]
 fn a_refused_resume_can_be_repeated_with_accepted_changes() {

@@ -21,16 +21,18 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     let config = context.load_config()?;
     require_file(&args.file.plan)?;
     let plan = plan::read(&args.file.plan)?;
-    let names: Vec<String> =
+    let mut names: Vec<String> =
         plan.outlines().filter(|tenant| tenant.steps > 0).map(|tenant| tenant.name.clone()).collect();
     if names.is_empty() {
         return started::report_no_tenants(context, "the plan has no tenant to migrate");
     }
-    if let Some(gone) = names.iter().find(|name| config.tenant(name).is_none()) {
+    let lost: Vec<String> = names.extract_if(.., |name| config.tenant(name).is_none()).collect();
+    if let (Some(gone), true) = (lost.first(), names.is_empty()) {
         let failure =
             Failure::new(Exit::Refused, format!("the plan has the tenant `{gone}`, but the configuration does not"));
         return Err(failure.hint("plan again, or use the configuration that the plan was made with"));
     }
+    let lost = lost.into_iter().map(|name| (name, Goal::Swapped)).collect();
     let question = format!("Migrate {}?", display::tenants(names.len()));
     context.terminal.confirm(&display::plan::summarize(plan.head(), plan.outlines()), &question, args.yes)?;
 
@@ -54,7 +56,7 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
         accept_changes: args.changes.accept_changes,
         tenant,
     });
-    started::execute(context, config, ports, &progress, Goal::Swapped, jobs).await
+    started::execute(context, config, ports, &progress, Goal::Swapped, jobs, lost).await
 }
 
 /// A later `apply` of a tenant that failed or waits reads the plan again, so it must be a file.

@@ -32,7 +32,7 @@ pub(crate) async fn run(context: &Context, args: &ConfirmArgs) -> Result<Exit, F
     started::runner(ports).confirm(name, note).await.map_err(to_failure)?;
     context.terminal.say(text!("recorded that you confirmed `{}` of {}; now checking it", step, name));
     // The runner has released the journal, so the check can be an ordinary run.
-    started::continue_tenants(context, &config, std::slice::from_ref(name), purpose).await
+    started::continue_tenants(context, &config, std::slice::from_ref(name), Vec::new(), purpose).await
 }
 
 /// Explains why a confirmation or a refusal was not recorded.

@@ -22,7 +22,7 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     let logbook = read_logbook(&config).await?;
     select_started(&config, &args.started.tenants, &logbook)?;
     let chosen = started::choose(&args.started, &logbook, |tenant, work| can_begin(tenant, work, phase)).await?;
-    let names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
+    let mut names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
     if names.is_empty() {
         return started::report_no_tenants(
             context,
@@ -30,9 +30,10 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
         );
     }
     // With `--all`, the names come from the journal, so the configuration may lack one.
-    select_started(&config, &names, &logbook)?;
+    let lost = started::take_lost(&config, &mut names, &logbook)?;
+    let lost = lost.into_iter().map(|name| (name, goal)).collect();
     let mut what = Text::default();
-    for (name, tenant) in &chosen {
+    for (name, tenant) in chosen.iter().filter(|(name, _)| names.contains(name)) {
         check_state(name, tenant, phase)?;
         what += text!("{}:\n", paint(Tone::Strong, name));
         let steps = tenant.work.iter().flat_map(|work| work.tenant.steps.iter().filter(|step| !work.is_done(&step.id)));
@@ -50,7 +51,7 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     // A reader that stays open would keep the writer from tidying up the journal's files.
     drop(logbook);
     let purpose = RunPurpose::to(goal).accepting(args.started.changes);
-    started::continue_tenants(context, &config, &names, purpose).await
+    started::continue_tenants(context, &config, &names, lost, purpose).await
 }
 
 /// Whether the phase is the next changing phase, or a run completed it and was interrupted before it recorded the

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
+    mem,
     sync::Arc,
 };
 
@@ -11,7 +12,7 @@ use flowswap_engine::{Goal, Intent, Overview};
 use super::{
     give_up::give_up,
     plan,
-    started::{self, RunPurpose},
+    started::{self, Lost, RunPurpose},
 };
 use crate::{
     args::ResumeArgs,
@@ -48,22 +49,16 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
         drop(logbook);
         return give_up_unreached(context, &config, args, open).await;
     }
-    // One tenant that the configuration lost does not stop the others.
-    let lost: Vec<String> = open.keys().filter(|name| config.tenant(name).is_none()).cloned().collect();
-    if lost.len() == open.len() {
-        select_started(&config, &lost, &logbook)?;
-    }
-    for name in &lost {
-        open.remove(name);
-        context
-            .terminal
-            .say(text!("{}: the configuration no longer has this tenant; add it again to continue it", name));
+    let mut names: Vec<String> = open.keys().cloned().collect();
+    let mut lost: Lost = Vec::new();
+    for name in started::take_lost(&config, &mut names, &logbook)? {
+        lost.extend(open.remove(&name).map(|(_, intent)| (name, intent.goal)));
     }
     let question = format!("Continue {}?", display::tenants(open.len()));
     context.terminal.confirm(&describe(&open).trim_end(), &question, args.yes)?;
     // A reader that stays open would keep the writer from tidying up the journal's files.
     drop(logbook);
-    let mut exit = if lost.is_empty() { Exit::Done } else { Exit::Refused };
+    let mut exit = Exit::Done;
     for goal in [Goal::RolledBack, Goal::Swapped, Goal::Retired, Goal::Purged] {
         let names = open.iter().filter(|(_, (_, intent))| intent.goal == goal).map(|(name, _)| name.clone());
         let names: Vec<String> = names.collect();
@@ -74,7 +69,8 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
             return Ok(Exit::Interrupted);
         }
         let purpose = RunPurpose::to(goal).accepting(args.changes);
-        exit = started::worst(exit, continue_all(context, &config, &names, purpose, &open).await?);
+        exit =
+            started::worst(exit, continue_all(context, &config, &names, mem::take(&mut lost), purpose, &open).await?);
     }
     Ok(exit)
 }
@@ -111,6 +107,7 @@ async fn continue_all(
     context: &Context,
     config: &Config,
     names: &[String],
+    lost: Lost,
     purpose: RunPurpose,
     open: &BTreeMap<String, (Overview, Intent)>,
 ) -> Result<Exit, Failure> {
@@ -130,7 +127,7 @@ async fn continue_all(
             job.part = plan.part(&job.tenant.spec.name, path).map(Arc::new);
         }
     }
-    started::execute(context, config, ports, &progress, purpose.goal, jobs).await
+    started::execute(context, config, ports, &progress, purpose.goal, jobs, lost).await
 }
 
 /// What was cut off, one line for each command and run.

@@ -36,14 +36,15 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     let tenants = args.started.tenants.iter().filter(|name| !is_unreached(name)).cloned().collect();
     let started = StartedTenants { tenants, ..args.started.clone() };
     let chosen = started::choose(&started, &logbook, |_, work| can_roll_back(work)).await?;
-    let names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
+    let mut names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
     if names.is_empty() && unreached.is_empty() {
         return started::report_no_tenants(context, "there is nothing to roll back");
     }
     // With `--all`, the names come from the journal, so the configuration may lack one.
-    select_started(&config, &names, &logbook)?;
+    let lost = started::take_lost(&config, &mut names, &logbook)?;
+    let lost = lost.into_iter().map(|name| (name, Goal::RolledBack)).collect();
     let mut what = Text::default();
-    for (name, tenant) in &chosen {
+    for (name, tenant) in chosen.iter().filter(|(name, _)| names.contains(name)) {
         let Some(work) = &tenant.work else { continue };
         if let Some(step) = steps_to_roll_back(work).find(|step| step.reversibility == Reversibility::Irreversible) {
             let error = format!("tenant `{name}` cannot be rolled back: step `{}` is irreversible", step.step);
@@ -66,7 +67,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
         return started::report_no_tenants(context, "no run will continue these tenants; nothing was done for them");
     }
     let purpose = RunPurpose { interactive: args.interactive, ..RunPurpose::to(Goal::RolledBack) };
-    started::continue_tenants(context, &config, &names, purpose.accepting(args.started.changes)).await
+    started::continue_tenants(context, &config, &names, lost, purpose.accepting(args.started.changes)).await
 }
 
 /// The tenants that a run which was cut off did not reach, and what it should have done for them.

@@ -24,7 +24,7 @@ use crate::{
         tone_of_state,
     },
     exit::{Exit, Failure},
-    fleet::Fleet,
+    fleet::{Fleet, select_started},
     interactive::Interactive,
     terminal::Tone,
 };
@@ -116,6 +116,16 @@ pub(crate) async fn choose(
     Ok(chosen)
 }
 
+/// Takes the tenants that the configuration no longer has out of `names`. Their absence does not stop the others, unless there
+/// are no others.
+pub(crate) fn take_lost(config: &Config, names: &mut Vec<String>, logbook: &Logbook) -> Result<Vec<String>, Failure> {
+    let lost: Vec<String> = names.extract_if(.., |name| config.tenant(name).is_none()).collect();
+    if names.is_empty() {
+        select_started(config, &lost, logbook)?;
+    }
+    Ok(lost)
+}
+
 /// Reports that the command applies to no tenant.
 pub(crate) fn report_no_tenants(context: &Context, why: impl Into<Text>) -> Result<Exit, Failure> {
     context.terminal.say(why);
@@ -128,6 +138,7 @@ pub(crate) async fn continue_tenants(
     context: &Context,
     config: &Config,
     names: &[String],
+    lost: Lost,
     purpose: RunPurpose,
 ) -> Result<Exit, Failure> {
     let gate = purpose.interactive.then(OutputGate::default);
@@ -139,7 +150,7 @@ pub(crate) async fn continue_tenants(
     };
     let fleet = Fleet::open(context, config, names, &ports).await?;
     let jobs = jobs(config, fleet, purpose);
-    execute(context, config, ports, &progress, purpose.goal, jobs).await
+    execute(context, config, ports, &progress, purpose.goal, jobs, lost).await
 }
 
 /// The jobs that continue started work.
@@ -161,7 +172,10 @@ pub(crate) fn runner(ports: Ports) -> Runner {
     Runner::new(ports, RunId::generate())
 }
 
-/// Runs the jobs and reports their outcomes.
+/// Tenants that the configuration no longer has, and what should have been done for them.
+pub(crate) type Lost = Vec<(String, Goal)>;
+
+/// Runs the jobs and reports their outcomes, and those of the lost tenants, which are refused.
 pub(crate) async fn execute(
     context: &Context,
     config: &Config,
@@ -169,13 +183,16 @@ pub(crate) async fn execute(
     progress: &Progress,
     goal: Goal,
     jobs: impl IntoIterator<Item = Job, IntoIter: ExactSizeIterator>,
+    lost: Lost,
 ) -> Result<Exit, Failure> {
     let logbook = Arc::clone(&ports.logbook);
     let runner = runner(ports);
+    let refused = refuse_lost(&runner, lost).await.map_err(Failure::at("record the refusal"))?;
     let summary = carry_out(config, &runner, goal, jobs).await;
     progress.clear();
     keep_snapshot(config, &logbook);
-    let summary = summary?;
+    let mut summary = summary?;
+    summary.outcomes.extend(refused);
     let mut report = Report { run: Some(runner.id()), tenants: summary.outcomes.iter().map(row).collect() };
     // The engine's reasons do not name rules; only the evidence has them.
     for row in report.tenants.iter_mut().filter(|row| row.state.is_some_and(may_have_rules)) {
@@ -183,6 +200,16 @@ pub(crate) async fn execute(
     }
     context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
     Ok(exit_of(&summary))
+}
+
+async fn refuse_lost(runner: &Runner, lost: Lost) -> Result<Vec<(String, Outcome)>, JournalError> {
+    let mut outcomes = Vec::new();
+    for (name, goal) in lost {
+        let reason = "the configuration no longer has the tenant: add it again to continue it".to_owned();
+        let outcome = runner.refuse_unreachable(&name, goal, reason).await?;
+        outcomes.push((name, outcome));
+    }
+    Ok(outcomes)
 }
 
 /// Runs the jobs.

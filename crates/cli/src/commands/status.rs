@@ -107,8 +107,9 @@ impl Row {
 /// What the last run did not do for a tenant, and why.
 pub(crate) fn show_refusal(refusal: &Refusal) -> Text {
     let Refusal { at, reasons, is_skipped, .. } = refusal;
-    let how = if *is_skipped { "skipped it" } else { "refused it" };
-    text!("{} at {}: {}", how, at, reasons.join("; "))
+    // Later refusals for the same reason leave no record.
+    let how = if *is_skipped { "skipped" } else { "refused" };
+    text!("{} since {}: {}", how, at, reasons.join("; "))
 }
 
 const PLAN: &str = "flowswap plan -o plan.json";
@@ -179,7 +180,7 @@ fn text(report: &Report) -> Text {
             text += text!("{}: a rollback that began at {} has not reached it\n", row.name, intent.at);
         }
         if let Some(refusal) = &row.refused {
-            text += text!("{}: the last run {}\n", row.name, show_refusal(refusal));
+            text += text!("{}: {}\n", row.name, show_refusal(refusal));
         }
         if !row.configured {
             text += text!("{}: the configuration no longer has this tenant; add it again to work on it\n", row.name);

@@ -62,6 +62,12 @@ impl Runner {
         Ok(Summary { outcomes, interrupted })
     }
 
+    /// Refuses a tenant that the run cannot reach at all, for a reason that the engine cannot know.
+    pub async fn refuse_unreachable(&self, tenant: &str, goal: Goal, reason: String) -> Result<Outcome, JournalError> {
+        let recorder = self.ports.logbook.recorder(tenant, self.run).await?;
+        record_refusal(&recorder, goal, vec![reason]).await
+    }
+
     /// Records what the run is going to do, before it does anything, so that a run that is cut off can be continued. For tenants
     /// that only wait, this is recorded with the first thing that is news.
     async fn record_intent(&self, mut job: Job) -> Result<Job, JournalError> {
@@ -107,12 +113,7 @@ impl Runner {
                 Outcome::Refused { .. } if self.ports.stop.is_stopped() => {
                     self.skip(&recorder, job.goal, STOPPED.to_owned()).await
                 }
-                Outcome::Refused { changes } => {
-                    if !recorder.history()?.has_refusal(job.goal, &changes, false) {
-                        recorder.record(Entry::Refused { goal: job.goal, reasons: changes.clone() }).await?;
-                    }
-                    Ok(Outcome::Refused { changes })
-                }
+                Outcome::Refused { changes } => record_refusal(&recorder, job.goal, changes).await,
                 outcome => Ok(outcome),
             };
         }
@@ -147,6 +148,13 @@ impl Runner {
         }
         Ok(Outcome::Skipped { reason })
     }
+}
+
+async fn record_refusal(recorder: &Recorder, goal: Goal, reasons: Vec<String>) -> Result<Outcome, JournalError> {
+    if !recorder.history()?.has_refusal(goal, &reasons, false) {
+        recorder.record(Entry::Refused { goal, reasons: reasons.clone() }).await?;
+    }
+    Ok(Outcome::Refused { changes: reasons })
 }
 
 /// How many intents are recorded at once, so that they share syncs.
