@@ -234,14 +234,14 @@ fn a_run_on_a_full_file_system_continues_once_there_is_room() {
         cp .flowswap/identity.txt . || exit 90
         mount -t tmpfs -o size=160k,mode=700 tmpfs .flowswap || exit 77
         cp -p identity.txt .flowswap || exit 91
-        \"$0\" apply plan.json --yes >first 2>&1
+        \"$0\" apply plan.json --yes --digest \"$1\" >first 2>&1
         echo $? >code
         mount -o remount,size=16m .flowswap || exit 92
-        exec \"$0\" apply plan.json --yes";
+        exec \"$0\" apply plan.json --yes --digest \"$1\"";
     let field = Field::new(Run::Forward, 1);
     let case = field.case();
     let mut command = std::process::Command::new("unshare");
-    command.args(["-rm", "sh", "-c", SCRIPT, env!("CARGO_BIN_EXE_flowswap")]).current_dir(case.root());
+    command.args(["-rm", "sh", "-c", SCRIPT, env!("CARGO_BIN_EXE_flowswap"), &case.digest()]).current_dir(case.root());
     let Ok(output) = command.env("NO_COLOR", "1").output() else {
         return print("skipped: `unshare` is missing, so the test cannot mount a file system");
     };
@@ -257,6 +257,6 @@ fn a_run_on_a_full_file_system_continues_once_there_is_room() {
     assert!(!first.contains("swapped"), "{first}");
     assert_eq!(output.status.code(), Some(0), "{first}{said}");
     assert_eq!(field.lab.clients_made(&case.tenant), 1);
-    let world = field.lab.sim.world();
-    assert_eq!(world.directories[0].client_id, world.orgs[0].service_clients[0].id);
+    let (directory, org) = (field.lab.directory(&case.tenant), field.lab.org(&case.tenant));
+    assert_eq!(directory.client_id, org.service_clients[0].id);
 }

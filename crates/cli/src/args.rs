@@ -277,6 +277,10 @@ pub(crate) struct ApplyArgs {
     /// Show run sheets at this terminal, one after the other, and ask whether each is done.
     #[arg(long)]
     pub(crate) interactive: bool,
+    /// The whole digest of the plan, as `flowswap show` prints it. Needed only for a plan that was made with another state
+    /// folder, for example on another machine.
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) digest: Option<String>,
     /// Do not ask for confirmation.
     #[arg(long)]
     pub(crate) yes: bool,

@@ -1,54 +1,71 @@
 //! Makes a tenant's part of a plan: reads both sides, assesses what they show, and asks the plugins for steps.
 
-use flowswap_contract::{self as contract, Json, Op, PlanParams, PlanReply, Role, StepProposal};
+use flowswap_contract::{self as contract, Json, Op, PlanParams, PlanReply, Role, Step, StepProposal};
 use jiff::Timestamp;
 
 use crate::{
-    BackendCall, Finding, Inventories, Packed, PlanError, PlannedTenant, Seen, Tenant, Verdict,
+    Assessment, BackendCall, Finding, Inventories, Packed, PlanError, PlannedTenant, Seen, Tenant, TenantSpec, Verdict,
     assess::{NOT_PLANNABLE, assess},
     plan::{order, way_back},
 };
 
+/// What follows from what both sides of a tenant show.
+pub(crate) struct Derivation {
+    pub(crate) verdict: Verdict,
+    pub(crate) findings: Vec<Finding>,
+    /// `None` if a side did not answer.
+    pub(crate) seen: Option<Seen>,
+    /// Only a `ready` tenant has steps.
+    pub(crate) steps: Vec<Step>,
+}
+
 /// Inspects a tenant and plans it. A tenant that is not `ready`, or that a plugin cannot plan, gets no steps.
 pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<PlannedTenant, PlanError> {
-    let sides = tenant.inspect().await;
-    let mut assessment = assess(&tenant.spec, &sides, now);
-    let mut steps = Vec::new();
-    if assessment.verdict == Verdict::Ready {
-        match propose(tenant, &sides).await {
-            Ok(proposals) => steps = order(proposals),
-            Err(error) => {
-                assessment.verdict = Verdict::Blocked;
-                assessment.findings.insert(0, not_plannable(&error));
-            }
-        }
-    }
-    let seen = match (&sides.provider, &sides.directory) {
-        (Ok(provider), Ok(directory)) => {
-            let seen = Seen::new(&tenant.spec, provider.clone(), directory.clone());
-            Some(Packed::new(&seen).map_err(PlanError::Unwritable)?)
-        }
-        _ => None,
-    };
+    let spec = &tenant.spec;
+    let Derivation { verdict, findings, seen, steps } = derive(tenant, spec, &tenant.inspect().await, now).await;
     Ok(PlannedTenant {
-        name: tenant.spec.name.clone(),
-        app_data: tenant.spec.app_data,
-        provider_plugin: tenant.spec.provider_plugin.clone(),
-        directory_plugin: tenant.spec.directory_plugin.clone(),
-        verdict: assessment.verdict,
-        findings: assessment.findings,
-        seen,
+        name: spec.name.clone(),
+        app_data: spec.app_data,
+        provider_plugin: spec.provider_plugin.clone(),
+        directory_plugin: spec.directory_plugin.clone(),
+        verdict,
+        findings,
+        seen: seen.as_ref().map(Packed::new).transpose().map_err(PlanError::Unwritable)?,
         way_back: way_back(&steps),
         steps,
     })
 }
 
-async fn propose(tenant: &Tenant, sides: &Inventories) -> Result<Vec<(Role, StepProposal)>, contract::Error> {
+/// Assesses a tenant and asks its plugins for steps. These follow only from what a plan records, so that `apply` gets the same ones.
+pub(crate) async fn derive(tenant: &Tenant, spec: &TenantSpec, sides: &Inventories, now: Timestamp) -> Derivation {
+    let Assessment { mut verdict, mut findings, .. } = assess(spec, sides, now);
+    let seen = match (&sides.provider, &sides.directory) {
+        (Ok(provider), Ok(directory)) => Some(Seen::new(spec, provider.clone(), directory.clone())),
+        _ => None,
+    };
+    let mut steps = Vec::new();
+    if let Some(seen) = seen.as_ref().filter(|_| verdict == Verdict::Ready) {
+        match propose(tenant, spec, seen).await {
+            Ok(proposals) => steps = order(proposals),
+            Err(error) => {
+                verdict = Verdict::Blocked;
+                findings.insert(0, not_plannable(&error));
+            }
+        }
+    }
+    Derivation { verdict, findings, seen, steps }
+}
+
+async fn propose(
+    tenant: &Tenant,
+    spec: &TenantSpec,
+    seen: &Seen,
+) -> Result<Vec<(Role, StepProposal)>, contract::Error> {
     let params = Json::encode(&PlanParams {
-        tenant: tenant.spec.name.clone(),
-        app_data: tenant.spec.app_data,
-        provider: sides.provider.clone()?,
-        directory: sides.directory.clone()?,
+        tenant: spec.name.clone(),
+        app_data: spec.app_data,
+        provider: seen.provider.clone(),
+        directory: seen.directory.clone(),
     })?;
     let mut proposals = Vec::new();
     for role in [Role::Provider, Role::Directory] {

@@ -25,6 +25,10 @@ use crate::{
     },
 };
 
+/// So many tenants of a simulator have names of their own. The others have names of the same length, so that their runs
+/// write the same number of pages.
+const OWN_NAMES: usize = 16;
+
 /// Identical tenants with a plan.
 pub(crate) struct Field {
     pub(crate) lab: Lab,
@@ -45,9 +49,10 @@ impl Field {
     /// Creates cases and brings each to the state in which the run begins.
     pub(crate) fn new(run: Run, cases: usize) -> Self {
         // Reading a status triggers a sync, so that no confirmation has to wait.
-        let lab = Lab::new(uniform(cases).sync_interval(Duration::ZERO));
+        let lab = Lab::new(uniform(cases + OWN_NAMES).sync_interval(Duration::ZERO));
         lab.edit_config(|text| format!("{text}\n[run]\nconcurrency = 32\n"));
-        let ready = lab.sim.tenants().into_iter().filter(|tenant| tenant.scenario == Scenario::Ready);
+        let is_fit = |tenant: &SimTenant| tenant.scenario == Scenario::Ready && tenant.name.starts_with("tenant-");
+        let ready = lab.sim.tenants().into_iter().filter(is_fit);
         let tenants: Vec<_> = ready.take(cases).collect();
         let names = tenants.iter().map(|tenant| tenant.name.as_str());
         let args: Vec<_> = ["plan", "-o", "plan.json", "-q"].into_iter().chain(names).collect();
@@ -115,6 +120,11 @@ impl Case {
         self.root().join(".flowswap")
     }
 
+    /// The digest of its plan, which its state does not know: the plan was made with the state of the whole field.
+    pub(crate) fn digest(&self) -> String {
+        Plan::read(&fs::read_to_string(self.root().join("plan.json")).unwrap()).unwrap().digest
+    }
+
     /// Runs the command without a fault.
     pub(crate) fn run(&self, run: Run) -> Output {
         finish(self.command(run))
@@ -166,6 +176,9 @@ impl Case {
     fn command(&self, run: Run) -> Command {
         let mut command = command(&self.root(), run.args());
         command.env("TMPDIR", self.dir.path().join("tmp"));
+        if run.args().first() == Some(&"apply") {
+            command.args(["--digest", &self.digest()]);
+        }
         command
     }
 }

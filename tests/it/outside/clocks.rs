@@ -81,7 +81,7 @@ pub(super) fn rows() -> Vec<Row> {
             "apply: a plan from the future",
             "a clock that was set back",
             Planned,
-            &["apply", "{tenant}.json", "--yes"],
+            &["apply", "{tenant}.json", "--yes", "--digest", "{digest}"],
         )
         .prepare(make_plan_in_the_future)
         .code(6)

@@ -1,7 +1,11 @@
 //! One row of the table, and how it is run.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
+use flowswap_engine::Plan;
 use flowswap_sim::{Fault, FaultKind, GATEWAY_HOST, Interface, SimConfig, SimTenant, diff};
 use jiff::{SignedDuration, Timestamp};
 
@@ -310,6 +314,10 @@ fn fill(lab: &Lab, tenant: &SimTenant, text: &str) -> String {
         .replace("{directory}", &tenant.directory_id)
         .replace("{later}", &written(now + SignedDuration::from_mins(3)))
         .replace("{minute-ago}", &written(now - SignedDuration::from_mins(1)));
+    if text == "{digest}" {
+        let plan = fs::read_to_string(lab.path(&format!("{}.json", tenant.name))).unwrap();
+        text = Plan::read(&plan).unwrap().digest;
+    }
     if let Some(legacy) = org.legacy.first() {
         text = text.replace("{legacy-client}", &legacy.client_id).replace("{legacy}", &legacy.id);
     }

@@ -11,6 +11,8 @@ mod canary_by_hand;
 mod custody;
 /// Read-only commands change nothing.
 mod dry_run;
+/// Plans that somebody changed and sealed again.
+mod forged_plan;
 /// Plans that were edited, have expired, or were made with other code.
 mod plan_file;
 /// A plugin that exceeds its rights or crashes its process.

@@ -101,6 +101,7 @@ impl Machine {
                 part: Some(Arc::new(PlanPart::of(&plan, Arc::new(planned.clone()), None))),
                 plugins: plan.plugins.clone(),
                 goal: Goal::Swapped,
+                digest_given: true,
                 accept_changes: false,
                 assignment: Assignment::default(),
             });
@@ -132,6 +133,7 @@ impl Machine {
                 part: None,
                 plugins: process.pins.clone(),
                 goal,
+                digest_given: true,
                 accept_changes: false,
                 assignment: Assignment::default(),
             };

@@ -162,7 +162,10 @@ impl StoryWriter {
 
     fn start(&mut self, tenant: &str, direction: Direction) {
         let (plan, planned) = ("0".repeat(64), Some(Arc::new(planned(tenant))));
-        self.tell(Some(tenant), Entry::TenantStarted { direction, plan, tenant: planned, plugins: [].into() });
+        self.tell(
+            Some(tenant),
+            Entry::TenantStarted { direction, plan, tenant: planned, plugins: [].into(), accepted: vec![] },
+        );
     }
 
     fn step_began(&mut self, tenant: &str, step: &str) {

@@ -2,7 +2,9 @@
 
 use std::{path::Path, sync::Arc};
 
-use flowswap_engine::{Goal, Job};
+use flowswap_config::Config;
+use flowswap_engine::{Goal, Job, Plan};
+use jiff::SignedDuration;
 
 use super::{plan, started};
 use crate::{
@@ -12,6 +14,7 @@ use crate::{
     exit::{Exit, Failure},
     fleet::Fleet,
     interactive::Interactive,
+    output::NEW_PLAN,
 };
 
 pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Failure> {
@@ -21,6 +24,7 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     let config = context.load_config()?;
     require_file(&args.file.plan)?;
     let plan = plan::read(&args.file.plan)?;
+    check_head(plan.head(), args, &config)?;
     let mut names: Vec<String> =
         plan.outlines().filter(|tenant| tenant.steps > 0).map(|tenant| tenant.name.clone()).collect();
     if names.is_empty() {
@@ -53,10 +57,30 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
         part: plan.part(&tenant.spec.name, path).map(Arc::new),
         plugins: pins.clone(),
         assignment: started::assignment(config, &tenant.spec.name),
+        digest_given: args.digest.is_some(),
         accept_changes: args.changes.accept_changes,
         tenant,
     });
     started::execute(context, config, ports, &progress, Goal::Swapped, jobs, lost).await
+}
+
+/// Refuses a plan that is not the one with the given digest, or that is valid longer than the configuration allows.
+fn check_head(head: &Plan, args: &ApplyArgs, config: &Config) -> Result<(), Failure> {
+    if let Some(digest) = args.digest.as_ref().filter(|digest| **digest != head.digest) {
+        let error = format!("`{}` is not the plan with the digest {digest}", args.file.plan.display());
+        return Err(Failure::new(Exit::Refused, error).hint("compare the whole digest with the one that was reviewed"));
+    }
+    let lifetime = config.run.plan_lifetime;
+    if head.not_after.duration_since(head.created_at).unsigned_abs() > lifetime {
+        let error = format!(
+            "the plan of {} is valid until {}, but `run.plan_lifetime` allows only {}",
+            head.created_at,
+            head.not_after,
+            SignedDuration::try_from(lifetime).map(|lifetime| format!("{lifetime:#}")).unwrap_or_default()
+        );
+        return Err(Failure::new(Exit::Refused, error).hint(NEW_PLAN));
+    }
+    Ok(())
 }
 
 /// A later `apply` of a tenant that failed or waits reads the plan again, so it must be a file.

@@ -51,7 +51,13 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
     context.terminal.say(prompt_line("apply plan.json --yes"));
     let exit = apply::run(
         context,
-        &ApplyArgs { file: PlanFile { plan: file }, interactive: false, yes: true, changes: AcceptChanges::default() },
+        &ApplyArgs {
+            file: PlanFile { plan: file },
+            interactive: false,
+            digest: None,
+            yes: true,
+            changes: AcceptChanges::default(),
+        },
     )
     .await?;
     if exit != Exit::Done {

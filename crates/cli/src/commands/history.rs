@@ -168,6 +168,9 @@ fn describe(entry: &Entry) -> Option<String> {
         }
         Entry::Planned { verdict, .. } => format!("planned it: it is {verdict}, so the plan has no steps for it"),
         Entry::Intended { goal, plan, .. } => format!("set out to {} plan {}", verb(*goal), short(plan)),
+        Entry::TenantStarted { accepted, .. } if !accepted.is_empty() => {
+            format!("started, and accepted changes: {}", accepted.join("; "))
+        }
         Entry::TenantStarted { plugins, .. } => {
             let builds: Vec<_> = plugins.iter().map(|(name, pin)| format!("{name} {}", pin.version)).collect();
             if builds.is_empty() { "started".to_owned() } else { format!("started, with {}", builds.join(" and ")) }

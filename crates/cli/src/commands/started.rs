@@ -161,6 +161,7 @@ pub(crate) fn jobs(config: &Config, fleet: Fleet, purpose: RunPurpose) -> Vec<Jo
         part: None,
         plugins: pins.clone(),
         assignment: assignment(config, &tenant.spec.name),
+        digest_given: false,
         accept_changes: purpose.accept_changes,
         tenant,
     };

@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 
 use flowswap_contract::{By, Phase, Reversibility, Step};
 use flowswap_engine::{Outline, Plan, PlannedTenant, Severity, StepRollback, Verdict, short};
+use serde_json::Value;
 
 use super::{
     TroubledTenant, causes, count, fold_rows, show_problems, table,
@@ -20,6 +21,7 @@ pub(crate) fn show(plan: &Plan) -> Text {
         text += "\n";
     }
     text += summarize(plan, plan.tenants.iter().map(PlannedTenant::outline));
+    text += text!("{} {}\n", paint(Tone::Strong, "digest:"), plan.digest);
     text
 }
 
@@ -127,10 +129,25 @@ fn show_steps(text: &mut Text, title: &str, tenant: &PlannedTenant, include: fn(
             *text += text!(" {}", reversibility(proposal.reversibility));
         }
         *text += "\n";
+        let aims = describe_payload(&proposal.payload.to_value());
+        if !aims.is_empty() {
+            *text += text!("      {:<11} {}\n", "", paint(Tone::Dim, aims));
+        }
         if let Some(role) = proposal.confirmed_by {
             *text += text!("      {:<11} only the {} confirms this\n", "", role);
         }
     }
+}
+
+/// What a step is carried out with, as the plugin gets it: `id 0oa1, label CIE Directory Sync`. A title is only words.
+fn describe_payload(payload: &Value) -> String {
+    let is_empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+    let members = payload.as_object().into_iter().flatten().filter(|(_, value)| !is_empty(value));
+    let members = members.map(|(name, value)| match value {
+        Value::String(text) => format!("{name} {text}"),
+        other => format!("{name} {other}"),
+    });
+    members.collect::<Vec<_>>().join(", ")
 }
 
 fn reversibility(reversibility: Reversibility) -> Text {

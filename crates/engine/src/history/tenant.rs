@@ -32,7 +32,11 @@ pub struct TenantHistory {
     pub plan_path: Option<String>,
     /// The digest of that plan.
     pub(super) planned: Option<String>,
-    /// The digests of the plans that were rolled back.
+    /// The digests of all plans that `flowswap plan` wrote for it with this journal since its last rollback.
+    pub noted_plans: BTreeSet<String>,
+    /// What the operator accepted last, one change per item.
+    pub accepted: Vec<String>,
+    /// The digests of the plans before its last rollback. None of them is carried out any more.
     pub taken_back: BTreeSet<String>,
     /// Its verdict in the last plan.
     pub verdict: Option<Verdict>,
@@ -65,6 +69,8 @@ impl TenantHistory {
             direction: Direction::Forward,
             plan_path: None,
             planned: None,
+            noted_plans: BTreeSet::new(),
+            accepted: Vec::new(),
             taken_back: BTreeSet::new(),
             verdict: None,
             evidence: None,
@@ -92,6 +98,9 @@ impl TenantHistory {
         if is_written_at_work(entry) {
             self.expect_taken_up(run)?;
         }
+        if let Entry::Planned { plan, .. } = entry {
+            self.noted_plans.insert(plan.clone());
+        }
         match entry {
             Entry::RunStarted { .. } | Entry::RunEnded { .. } => {}
             Entry::Intended { goal, plan, part } => self.intend(*goal, plan, part.as_ref(), run, at)?,
@@ -114,7 +123,10 @@ impl TenantHistory {
                 let is_ready = *verdict == Verdict::Ready;
                 self.enter(if is_ready { TenantState::Planned } else { TenantState::Unplanned }, None, at);
             }
-            Entry::TenantStarted { direction, plan, tenant, plugins } => {
+            Entry::TenantStarted { direction, plan, tenant, plugins, accepted } => {
+                if !accepted.is_empty() {
+                    self.accepted.clone_from(accepted);
+                }
                 self.start(plan, tenant.as_ref(), plugins)?;
                 self.direction = *direction;
                 self.taken_up = Some(run);
@@ -125,6 +137,7 @@ impl TenantHistory {
                 if *state == TenantState::RolledBack {
                     self.work()?.expect_taken_back()?;
                     self.former = self.work.take();
+                    self.taken_back.append(&mut self.noted_plans);
                     self.taken_back.extend(self.former.as_ref().map(|work| work.plan.clone()));
                 }
                 self.taken_up = None;

@@ -109,7 +109,9 @@ impl Look {
         let Some(before) = &self.before else { return !begins_look(now, entry) };
         let check = |step: &str| before.work.as_ref().filter(|work| !work.changes_something(step));
         match entry {
-            Entry::TenantStarted { plugins, .. } => !plugins.is_empty(),
+            Entry::TenantStarted { plugins, accepted, .. } => {
+                !plugins.is_empty() || (!accepted.is_empty() && before.accepted != *accepted)
+            }
             Entry::StepStarted { step, .. } => check(step).is_none(),
             Entry::StepFailed { step, evidence, outputs, .. } => check(step).is_none_or(|work| {
                 let last = work.last_results.get(step).filter(|last| !last.passed);

@@ -1,11 +1,11 @@
 //! Checks plans, no matter what wrote them. A plan with a defect is neither written nor carried out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use flowswap_contract::{Phase, Reversibility, Role, Step, Variant};
 
 use super::{
-    Plan, PlanError, PlannedTenant,
+    Plan, PlanError, PlannedTenant, Seen,
     order::{is_first, way_back},
 };
 use crate::Verdict;
@@ -20,6 +20,8 @@ pub(super) struct Linter<'a> {
     /// The plan; its tenants do not count.
     head: &'a Plan,
     names: BTreeSet<String>,
+    /// The tenant of each org that has steps.
+    orgs: BTreeMap<(String, String), String>,
     defects: Vec<String>,
 }
 
@@ -29,7 +31,7 @@ impl<'a> Linter<'a> {
         if head.not_after < head.created_at {
             defects.push(format!("it expires at {}, before it was made at {}", head.not_after, head.created_at));
         }
-        Self { head, names: BTreeSet::new(), defects }
+        Self { head, names: BTreeSet::new(), orgs: BTreeMap::new(), defects }
     }
 
     /// With all tenants of the plan checked.
@@ -40,13 +42,20 @@ impl<'a> Linter<'a> {
     }
 
     pub(super) fn check(&mut self, tenant: &PlannedTenant) {
-        let mut found = lint_tenant(tenant);
+        let seen = (!tenant.steps.is_empty()).then(|| tenant.seen()).flatten();
+        let mut found = lint_tenant(tenant, seen.as_ref());
         if !self.names.insert(tenant.name.clone()) {
             found.push("it is planned twice".to_owned());
         }
         for plugin in [&tenant.provider_plugin, &tenant.directory_plugin] {
             if !tenant.steps.is_empty() && !self.head.plugins.contains_key(plugin) {
                 found.push(format!("its plugin `{plugin}` is not pinned"));
+            }
+        }
+        if let Some(seen) = seen {
+            let org = (tenant.provider_plugin.clone(), seen.provider.domain);
+            if let Some(other) = self.orgs.insert(org, tenant.name.clone()).filter(|other| *other != tenant.name) {
+                found.push(format!("it is connected to the same org as `{other}`, which the plan migrates too"));
             }
         }
         self.defects.extend(found.into_iter().map(|defect| format!("tenant `{}`: {defect}", tenant.name)));
@@ -57,7 +66,7 @@ impl<'a> Linter<'a> {
     }
 }
 
-fn lint_tenant(tenant: &PlannedTenant) -> Vec<String> {
+fn lint_tenant(tenant: &PlannedTenant, seen: Option<&Seen>) -> Vec<String> {
     let mut defects = Vec::new();
     if tenant.steps.is_empty() {
         return defects;
@@ -65,7 +74,7 @@ fn lint_tenant(tenant: &PlannedTenant) -> Vec<String> {
     if tenant.verdict != Verdict::Ready {
         defects.push(format!("it is `{}` but has steps", tenant.verdict));
     }
-    if tenant.seen.is_none() {
+    if seen.is_none() {
         defects.push("it does not record what was seen".to_owned());
     }
     if tenant.way_back != way_back(&tenant.steps) {
@@ -74,7 +83,7 @@ fn lint_tenant(tenant: &PlannedTenant) -> Vec<String> {
     defects.extend(lint_order(&tenant.steps));
     defects.extend(lint_values(&tenant.steps));
     defects.extend(tenant.steps.iter().flat_map(lint_step));
-    defects.extend(lint_facts(tenant));
+    defects.extend(lint_facts(tenant, seen));
     defects
 }
 
@@ -154,7 +163,7 @@ fn lint_step(step: &Step) -> Vec<String> {
 }
 
 /// If a payload names the domain or the variant, it must agree with what was seen and with the configuration.
-fn lint_facts(tenant: &PlannedTenant) -> Vec<String> {
+fn lint_facts(tenant: &PlannedTenant, seen: Option<&Seen>) -> Vec<String> {
     let mut defects = Vec::new();
     let wanted = if tenant.app_data { Variant::ApplicationEnabled } else { Variant::Plain }.to_string();
     for step in &tenant.steps {
@@ -166,7 +175,7 @@ fn lint_facts(tenant: &PlannedTenant) -> Vec<String> {
             defects
                 .push(format!("step `{}` makes the {variant} client, but the tenant needs the {wanted} one", step.id));
         }
-        if let (Phase::Swap, Some(domain), Some(seen)) = (step.proposal.phase, text("domain"), tenant.seen())
+        if let (Phase::Swap, Some(domain), Some(seen)) = (step.proposal.phase, text("domain"), seen)
             && domain != seen.directory.domain
         {
             defects.push(format!("step `{}` would change the domain, but a directory's domain cannot change", step.id));

@@ -95,6 +95,9 @@ pub enum Entry {
         /// The plugins that carry it out, by name. Empty if they are the same as before.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         plugins: BTreeMap<String, PluginPin>,
+        /// What has changed since the work started, and the operator accepted, one item per change.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        accepted: Vec<String>,
     },
     /// The run did nothing for the tenant, because something is not as the plan needs it. Written since format 3.
     Refused {

@@ -57,6 +57,8 @@ pub struct Job {
     pub goal: Goal,
     /// The plan to carry out. `None` continues the work that the journal has.
     pub part: Option<Arc<PlanPart>>,
+    /// The operator gave the digest of the whole plan. So it need not be one that `flowswap plan` noted in this journal.
+    pub digest_given: bool,
     /// The plugins that were loaded, by name.
     pub plugins: BTreeMap<String, PluginPin>,
     /// On what terms a person is asked.

@@ -51,12 +51,12 @@ impl<'a> Progress<'a> {
         let plugins = new_builds(&job, &history);
         let name = &job.tenant.spec.name;
         ports.events.emit(Event::TenantStarted { tenant: name.clone(), steps: planned.steps.len() });
-        let changes = accepted_changes(&job, &history);
-        if !changes.is_empty() {
-            ports.events.emit(Event::ChangesAccepted { tenant: name.clone(), changes });
+        let accepted = accepted_changes(&job, &history);
+        if !accepted.is_empty() {
+            ports.events.emit(Event::ChangesAccepted { tenant: name.clone(), changes: accepted.clone() });
         }
         let direction = job.goal.direction();
-        recorder.record(Entry::TenantStarted { direction, plan, tenant: None, plugins }).await?;
+        recorder.record(Entry::TenantStarted { direction, plan, tenant: None, plugins, accepted }).await?;
         Ok(Self {
             ports,
             run,

@@ -2,8 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use flowswap_contract::{Role, Step};
+use serde_json::json;
+
 use super::{Basis, Job, Outcome, Runner, clocks, with_hint};
-use crate::{Direction, Goal, PluginPin, Seen, TenantHistory, Work, short};
+use crate::{
+    Direction, Goal, Inventories, PlannedTenant, PluginPin, TenantHistory, TenantSpec, Verdict, Work,
+    canonical::changes,
+    planning::{Derivation, derive},
+    short,
+};
 
 impl Runner {
     /// Why the run does nothing for the tenant, if so.
@@ -17,20 +25,48 @@ impl Runner {
             None if matches!(job.goal, Goal::Retired | Goal::Purged) => {
                 self.changes_before_finalize(job, history).await
             }
-            None => changes_of_config(job, history),
+            None => self.changes_of_config(job, history).await,
         };
         (!reasons.is_empty()).then_some(Outcome::Refused { changes: reasons })
     }
 
     /// Also refuses if the clocks disagree: confirmations compare times of both sides.
     async fn changes_before_finalize(&self, job: &Job, history: &TenantHistory) -> Vec<String> {
-        let changes = changes_of_config(job, history);
+        let changes = self.changes_of_config(job, history).await;
         if !changes.is_empty() {
             return changes;
         }
         // Inspects only to see the clocks of both sides. The confirmations judge everything else.
         job.tenant.inspect().await;
         clocks::disagreement(&job.tenant).into_iter().collect()
+    }
+
+    /// Refuses a changed configuration: with it, the job could reach another org and conclude that nothing is left to do. The
+    /// operator can accept changes, but never another org or another directory.
+    async fn changes_of_config(&self, job: &Job, history: &TenantHistory) -> Vec<String> {
+        let changes = config_changes(job, history);
+        if changes.is_empty() || !job.accept_changes {
+            return changes;
+        }
+        let Some(seen) = job.basis(history).and_then(|basis| basis.tenant.seen()) else { return changes };
+        let sides = job.tenant.inspect().await;
+        let (Ok(provider), Ok(directory)) = (&sides.provider, &sides.directory) else {
+            let unread = unreadable(&sides).unwrap_or_default();
+            return vec![format!(
+                "{unread}; so flowswap cannot see whether the changed configuration leads to the same tenant"
+            )];
+        };
+        let pairs = [
+            ("org", &seen.provider.domain, &provider.domain),
+            ("directory", &seen.directory.id, &directory.id),
+            ("org of the directory", &seen.directory.domain, &directory.domain),
+        ];
+        let moved = pairs.into_iter().filter(|(_, before, now)| before != now);
+        moved
+            .map(|(what, before, now)| {
+                format!("the changed configuration leads to another {what}: {now}, not {before}; `--accept-changes` does not allow this")
+            })
+            .collect()
     }
 
     /// Refuses if anything changed since the plan was made. For a tenant that flowswap has not changed yet.
@@ -44,16 +80,39 @@ impl Runner {
                 return vec![format!("the plan expired at {}", part.not_after)];
             }
         }
-        let Some(before) = job.basis(history).and_then(|basis| basis.tenant.seen()) else {
-            return vec!["the plan does not record what was seen".to_owned()];
-        };
+        let Some(planned) = job.basis(history).map(|basis| basis.tenant) else { return Vec::new() };
+        let Some(before) = planned.seen() else { return vec!["the plan does not record what was seen".to_owned()] };
         let sides = job.tenant.inspect().await;
-        match (sides.provider, sides.directory) {
-            (Ok(provider), Ok(directory)) => before.changes_to(&Seen::new(&job.tenant.spec, provider, directory)),
-            (Err(error), _) => vec![format!("could not read the provider again: {}", with_hint(&error))],
-            (_, Err(error)) => vec![format!("could not read the directory again: {}", with_hint(&error))],
+        if let Some(unread) = unreadable(&sides) {
+            return vec![unread];
         }
+        // Its own work that has changed nothing does not count: the plan was made before it.
+        let spec = TenantSpec { begun: false, ..job.tenant.spec.clone() };
+        let derived = derive(&job.tenant, &spec, &sides, now).await;
+        let changes = derived.seen.as_ref().map(|seen| before.changes_to(seen)).unwrap_or_default();
+        if changes.is_empty() { what_does_not_follow(planned, &spec, &derived) } else { changes }
     }
+}
+
+/// What a plan says of a tenant although it does not follow from what both sides show, one item per line. Nothing that only the
+/// file says is carried out.
+fn what_does_not_follow(planned: &PlannedTenant, spec: &TenantSpec, derived: &Derivation) -> Vec<String> {
+    if derived.verdict != Verdict::Ready {
+        let why = derived.findings.first().map_or("", |finding| finding.message.as_str());
+        return vec![format!("the tenant is {}, not ready: {why}", derived.verdict)];
+    }
+    let value = |app_data: bool, provider: &str, directory: &str, steps: &[Step]| json!({ "app_data": app_data, "provider_plugin": provider, "directory_plugin": directory, "steps": steps });
+    let claimed = value(planned.app_data, &planned.provider_plugin, &planned.directory_plugin, &planned.steps);
+    let found = value(spec.app_data, &spec.provider_plugin, &spec.directory_plugin, &derived.steps);
+    let lines = changes(&claimed, &found).into_iter();
+    lines.map(|line| format!("the plan differs from what flowswap would plan now: {line}")).collect()
+}
+
+/// The side that could not be read, and why.
+fn unreadable(sides: &Inventories) -> Option<String> {
+    let provider = sides.provider.as_ref().err().map(|error| (Role::Provider, error));
+    let (role, error) = provider.or_else(|| Some((Role::Directory, sides.directory.as_ref().err()?)))?;
+    Some(format!("could not read the {role} again: {}", with_hint(error)))
 }
 
 /// Whether another plan has already brought the tenant to the goal of this one.
@@ -93,6 +152,10 @@ pub(super) fn refuse_by_history(job: &Job, history: &TenantHistory) -> Option<St
         None if !forward => "there is nothing to roll back",
         None if plan.is_some_and(|plan| history.taken_back.contains(plan)) => {
             "the tenant was rolled back after this plan was made: plan it again"
+        }
+        None if plan.is_some_and(|plan| !job.digest_given && !history.noted_plans.contains(plan)) => {
+            "no `flowswap plan` of this state folder wrote the plan: it was made elsewhere, or somebody changed it; if you have \
+             reviewed it, pass its whole digest with `--digest`"
         }
         None if plan.is_none() && job.goal != Goal::Swapped => "it is not migrated",
         None if plan.is_none() && history.intended_part().is_none() => "no plan is in progress: plan it first",
@@ -167,11 +230,6 @@ fn describe(pin: Option<&PluginPin>) -> String {
 fn is_untouched(job: &Job, history: &TenantHistory) -> bool {
     let touched = |work: &Work| work.doubt.is_some() || work.done.iter().any(|done| work.changes_something(&done.id));
     job.goal.direction() == Direction::Forward && !history.work.as_ref().is_some_and(|work| touched(work))
-}
-
-/// Refuses a changed configuration: with it, the job could reach another org and conclude that nothing is left to do.
-fn changes_of_config(job: &Job, history: &TenantHistory) -> Vec<String> {
-    if job.accept_changes { Vec::new() } else { config_changes(job, history) }
 }
 
 fn config_changes(job: &Job, history: &TenantHistory) -> Vec<String> {

@@ -82,7 +82,11 @@ impl MemoryBackend {
         }
         let result = match call.op {
             Op::Detect => Ok(json!(self.detect())),
-            Op::Plan => propose(self.role, &call.params.decode().unwrap()).map(|steps| json!(PlanReply { steps })),
+            Op::Plan => propose(self.role, &call.params.decode().unwrap()).map(|mut steps| {
+                let proposed = self.world().proposed;
+                steps.retain(|step| proposed.is_none_or(|phases| phases.contains(&step.phase)));
+                json!(PlanReply { steps })
+            }),
             Op::Test => {
                 if fault == Some(Fault::LoseRequest) {
                     return Err(Fault::LoseRequest.error());

@@ -27,6 +27,7 @@ impl Shorthand {
             plan: plan.digest.clone(),
             tenant: Some(Arc::new(plan.tenants[0].clone())),
             plugins: plan.plugins.clone(),
+            accepted: Vec::new(),
         };
         Self { start: [start(Forward), start(Back)] }
     }

@@ -11,6 +11,7 @@ mod environment;
 mod fault;
 mod fleet;
 mod fold;
+mod forged;
 mod forward;
 mod journal_failure;
 mod laws;

@@ -36,6 +36,13 @@ async fn every_defect_is_named() {
     };
 
     check(&|plan| plan.tenants[1] = plan.tenants[0].clone(), &["it is planned twice"]);
+    // `freeze` takes the steps of the second away, but a file can have them.
+    let mut same_org = sound.clone();
+    same_org.tenants[1] = PlannedTenant { name: "hooli".to_owned(), ..sound.tenants[0].clone() };
+    assert_eq!(
+        lint(&same_org),
+        ["tenant `hooli`: it is connected to the same org as `acme`, which the plan migrates too"]
+    );
     check(
         &|plan| drop(plan.tenants.pop().and_then(|_| plan.plugins.remove("rest"))),
         &["its plugin `rest` is not pinned"],

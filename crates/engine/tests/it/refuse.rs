@@ -284,3 +284,34 @@ async fn a_changed_configuration_is_refused_in_every_direction() {
     assert_eq!(fleet.end(Goal::Swapped).await.0, S::Failed);
     assert_eq!(fleet.run_changed(Goal::Swapped, accept).await, lines);
 }
+
+/// With another org, a rollback would find nothing to remove there, delete the only copy of the secret, and leave the client.
+#[tokio::test(start_paused = true)]
+async fn another_org_or_an_unreadable_one_is_never_an_accepted_change() {
+    let accept = |job: &mut Job| {
+        let changed = json!({ "provider": { "domain": "other.okta.test" } });
+        job.tenant.spec.config = digest_config(&changed).unwrap();
+        job.accept_changes = true;
+    };
+    for goal in [Goal::RolledBack, Goal::Retired] {
+        let fleet = TestFleet::new(&["acme"]).await;
+        fleet.run(Goal::Swapped).await;
+        fleet.change_world("acme", |world| world.domain = "other.okta.test".to_owned());
+        let Outcome::Refused { changes } = fleet.run_changed(goal, accept).await.remove(0) else { panic!("{goal:?}") };
+        let expect = "the changed configuration leads to another org: other.okta.test, not acme.okta.test";
+        assert!(changes[0].starts_with(expect), "{changes:?}");
+
+        fleet.change_world("acme", |world| world.domain = "acme.okta.test".to_owned());
+        let looks = fleet.env.state().calls.iter().filter(|call| call.op == Op::Detect).count();
+        fleet.inject("-", Op::Detect, looks, Fault::Refuse);
+        let Outcome::Refused { changes } = fleet.run_changed(goal, accept).await.remove(0) else { panic!("{goal:?}") };
+        assert!(changes[0].contains("; so flowswap cannot see whether the changed configuration"), "{changes:?}");
+        fleet.assert_fired();
+
+        let outcome = fleet.run_changed(goal, accept).await.remove(0);
+        assert!(matches!(outcome, Outcome::Ended { .. }), "{outcome:?}");
+        let history = fleet.history();
+        let accepted = &history.tenant("acme").unwrap().accepted;
+        assert!(accepted[0].starts_with("the configuration of `provider.domain` changed"), "{accepted:?}");
+    }
+}

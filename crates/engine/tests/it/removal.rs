@@ -344,15 +344,17 @@ async fn a_half_made_client_is_checked_before_its_removal() {
 /// A plan without a swap gives the client to no directory, and shows nothing of any directory.
 #[tokio::test(start_paused = true)]
 async fn without_a_swap_a_client_is_removed_only_if_nobody_has_its_secret() {
-    let without_swap = |fleet: &TestFleet, phases: &'static [Phase]| {
+    // The plan is without a swap too, but no plan file could have it: flowswap would not write it.
+    let without_swap = async |phases: &'static [Phase]| {
+        let fleet = TestFleet::new(&["acme"]).await;
+        fleet.change_world("acme", |world| world.proposed = Some(phases));
         let mut part = PlanPart::of(&fleet.plan, Arc::new(fleet.plan.tenants[0].clone()), None);
         Arc::make_mut(&mut part.tenant).steps.retain(|step| phases.contains(&step.proposal.phase));
-        let part = Arc::new(part);
-        move |job: &mut flowswap_engine::Job| job.part = Some(Arc::clone(&part))
+        (fleet, Arc::new(part))
     };
     for (is_given, expect) in [(false, S::RolledBack), (true, S::Stuck)] {
-        let fleet = TestFleet::new(&["acme"]).await;
-        fleet.run_changed(Goal::Swapped, without_swap(&fleet, &[Phase::Provision])).await;
+        let (fleet, part) = without_swap(&[Phase::Provision]).await;
+        fleet.run_changed(Goal::Swapped, |job| job.part = Some(Arc::clone(&part))).await;
         if is_given {
             let handle = Handle::new("acme/provision/client_secret");
             let (by, way) = (Actor::user("alice"), HandoverChannel::Terminal);
@@ -363,9 +365,8 @@ async fn without_a_swap_a_client_is_removed_only_if_nobody_has_its_secret() {
         assert_eq!(state, expect, "{reason:?}");
         assert_eq!(fleet.world("acme").clients.len(), usize::from(is_given));
     }
-    let fleet = TestFleet::new(&["acme"]).await;
-    let retire = without_swap(&fleet, &[Phase::Provision, Phase::Retire]);
-    let outcome = fleet.run_changed(Goal::Retired, retire).await.remove(0);
+    let (fleet, part) = without_swap(&[Phase::Provision, Phase::Retire]).await;
+    let outcome = fleet.run_changed(Goal::Retired, |job| job.part = Some(Arc::clone(&part))).await.remove(0);
     let reason = "step `retire` was not carried out, and nothing was removed: no step of the plan shows whether the \
                   directory works without it";
     assert_eq!(outcome, Outcome::Ended { state: S::Stuck, reason: Some(reason.to_owned()) });

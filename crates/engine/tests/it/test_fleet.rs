@@ -79,6 +79,7 @@ impl TestFleet {
             part: (goal == Goal::Swapped).then(|| Arc::new(PlanPart::of(&self.plan, Arc::new(planned.clone()), None))),
             plugins: self.plan.plugins.clone(),
             assignment: Assignment::default(),
+            digest_given: true,
             accept_changes: false,
         };
         self.plan.ready().map(job).collect()

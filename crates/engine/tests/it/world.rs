@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use flowswap_contract::{
-    DirectoryInventory, Flow, LegacyClient, Observed, ProviderInventory, ServiceClient, Tokens, Variant, VariantType,
+    DirectoryInventory, Flow, LegacyClient, Observed, Phase, ProviderInventory, ServiceClient, Tokens, Variant,
+    VariantType,
 };
 use flowswap_engine::RunId;
 
@@ -32,6 +33,8 @@ pub(crate) struct World {
     pub(crate) skews: [Option<i64>; 2],
     /// A person signed in at this time.
     pub(crate) last_sign_in: Option<String>,
+    /// The phases that its plugins propose steps for. `None` for all.
+    pub(crate) proposed: Option<&'static [Phase]>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +96,7 @@ impl World {
             silent: None,
             skews: [None, None],
             last_sign_in: None,
+            proposed: None,
         }
     }
 
