@@ -11,7 +11,9 @@ use flowswap_engine::{
     Actor, Clock, Draft, EventSink, Journal, JournalError, Logbook, NoOperator, Ports, Position, Records, Secret,
     SecretStore, SecretStoreError, Snapshot, Stop, TenantHistory, Visitor,
 };
-use flowswap_store::{AgeSecretStore, Identity, SqliteJournal, StateDir, read_snapshot, write_snapshot};
+use flowswap_store::{
+    AgeSecretStore, Identity, SqliteJournal, StateDir, read_snapshot, remains_of_lost_journal, write_snapshot,
+};
 use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 
@@ -153,6 +155,7 @@ fn open_secrets(config: &Config) -> Result<AgeSecretStore, Failure> {
 /// Opens the journal for writing. Tells the user if the previous writer was interrupted.
 pub(crate) async fn write_logbook(terminal: Terminal, config: &Config) -> Result<Arc<Logbook>, Failure> {
     let path = create_state(config)?.journal();
+    refuse_lost_journal(&path)?;
     let journal = SqliteJournal::open(&path).map_err(|error| cannot_open(&path, error))?;
     if let Some(takeover) = journal.takeover() {
         terminal.say(Text::of_lines(&takeover.to_string()));
@@ -179,8 +182,23 @@ pub(crate) async fn read_tenant(logbook: &Logbook, name: &str) -> Result<Option<
     logbook.tenant(name).await.map_err(cannot_read)
 }
 
+/// Refuses to begin a new journal in place of one that got lost: it would know nothing of what was done.
+fn refuse_lost_journal(path: &Path) -> Result<(), Failure> {
+    let Some(remains) = remains_of_lost_journal(path) else { return Ok(()) };
+    let (path, remains) = (path.display(), remains.display());
+    let failure = Failure::new(
+        Exit::Failed,
+        format!("the journal `{path}` is missing, but `{remains}` shows that there was one"),
+    );
+    Err(failure.hint(format!(
+        "restore the whole state folder from its last good copy. Without one, flowswap knows nothing of what it did. To start \
+         again without it, remove `{remains}`"
+    )))
+}
+
 /// The journal for reading. A missing journal is empty.
 pub(crate) fn open_to_read(path: &Path) -> Result<Arc<dyn Journal>, Failure> {
+    refuse_lost_journal(path)?;
     if !path.exists() {
         return Ok(Arc::new(NoJournal));
     }

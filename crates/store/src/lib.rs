@@ -11,7 +11,8 @@ mod state_dir;
 
 pub use durable::FileError;
 pub use journal::{
-    FORMAT, Holder, SqliteJournal, Statistics, Summary, Takeover, read_snapshot, snapshot_path, verify, write_snapshot,
+    FORMAT, Holder, SqliteJournal, Statistics, Summary, Takeover, read_snapshot, remains_of_lost_journal,
+    snapshot_path, verify, write_snapshot,
 };
 pub use secret::{AgeSecretStore, FileProblem, Identity, IdentityError, Inventory, UnusableFile};
 pub use state_dir::StateDir;

@@ -127,11 +127,24 @@ fn a_missing_trigger_and_a_missing_journal_are_reported() {
     let secret = |tenant: &str| format!("{tenant}/provision/client_secret");
     let (acme, globex) = (secret("acme"), secret("globex"));
     let expect = [
-        ("chain", "-", "the journal is missing, but its `journal.sqlite.lock` is still there"),
+        ("chain", "-", "the journal is missing, but its `journal.snapshot` is still there"),
         ("orphans", acme.as_str(), "no tenant needs it"),
         ("orphans", globex.as_str(), "no tenant needs it"),
     ];
     names(&lab, &[], &expect);
+    // Nothing begins anew in its place, and nothing claims that nothing was done.
+    for args in [&["status"][..], &["plan", "-o", "new.json"], &["rollback", "acme", "--yes"], &["history"]] {
+        let output = lab.run(args).expect(1);
+        assert!(output.stderr.contains("is missing, but `"), "{args:?}: {}", output.stderr);
+        assert!(output.stderr.contains("restore the whole state folder"), "{args:?}: {}", output.stderr);
+    }
+    assert!(!journal.exists());
+    let snapshot = lab.path(".flowswap/journal.snapshot");
+    let log = lab.path(".flowswap/journal.sqlite-wal");
+    fs::rename(&snapshot, &log).unwrap();
+    lab.run(&["status"]).expect(1);
+    fs::remove_file(&log).unwrap();
+    lab.run(&["status"]).expect(0);
 }
 
 #[test]

@@ -127,6 +127,7 @@ fn an_unfinished_tenant_is_given_up_or_shown_without_its_configuration() {
     lab.edit_config(|text| text.replace("name = \"acme\"", "name = \"other\""));
     let status = lab.run(&["status"]).expect(0).stdout;
     assert!(status.contains("acme: the configuration no longer has this tenant"), "{status}");
+    assert_eq!(lab.json(&["status", "acme"], 0)["tenants"][0]["next"], serde_json::Value::Null);
     let gone = lab.run(&["rollback", "acme", "--yes"]).expect(2);
     assert!(gone.stderr.contains("the configuration no longer has the tenant `acme`"), "{}", gone.stderr);
     assert!(gone.stderr.contains("the domain `acme.okta.test`"), "{}", gone.stderr);

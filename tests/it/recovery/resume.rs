@@ -107,7 +107,13 @@ fn a_purge_that_is_given_up_leaves_the_tenant_retired() {
     lab.sim.add_fault(Fault { host, method: None, path: String::new(), query: String::new(), kind, times: 1, skip: 0 });
     cut_off(&lab, &["finalize", "--all", "--purge", "--yes"], "acme: purge done");
     lab.sim.clear_faults();
+    // That needs no configuration.
+    let rename =
+        |from: &str, to: &str| lab.edit_config(|text| text.replace(&format!("\"{from}\""), &format!("\"{to}\"")));
+    rename("globex", "other");
     lab.run(&["resume", "--give-up", "globex", "--yes"]).expect(0);
+    assert!(lab.run(&["resume", "--give-up", "nobody"]).expect(2).stderr.contains("no tenant `nobody`"));
+    rename("other", "globex");
     lab.run(&["resume", "--yes"]).expect(0);
     assert_eq!((lab.in_state("finalized"), lab.in_state("retired")), (own(&["acme", "initech"]), own(&["globex"])));
     assert_eq!(lab.json(&["status", "globex"], 0)["tenants"][0]["next"], "flowswap finalize globex --purge");

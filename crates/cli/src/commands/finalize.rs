@@ -24,10 +24,11 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     let chosen = started::choose(&args.started, &logbook, |tenant, work| can_begin(tenant, work, phase)).await?;
     let mut names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
     if names.is_empty() {
-        return started::report_no_tenants(
-            context,
-            "no tenant is ready to finalize; show every state: flowswap status",
-        );
+        let why = match goal {
+            Goal::Purged => "no tenant is ready for `--purge`, which comes after `flowswap finalize`",
+            _ => "no tenant is ready to finalize",
+        };
+        return started::report_no_tenants(context, text!("{}; show every state: flowswap status", why));
     }
     // With `--all`, the names come from the journal, so the configuration may lack one.
     let lost = started::take_lost(&config, &mut names, &logbook)?;

@@ -28,7 +28,10 @@ use crate::{
 pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let logbook = read_logbook(&config).await?;
-    select_started(&config, &args.select.tenants, &logbook)?;
+    // Giving up needs nothing but the journal.
+    let is_needed = |name: &&String| !args.give_up || logbook.overview(name).is_none();
+    let needed: Vec<String> = args.select.tenants.iter().filter(is_needed).cloned().collect();
+    select_started(&config, &needed, &logbook)?;
     let is_meant = |name: &String| args.select.tenants.is_empty() || args.select.tenants.contains(name);
     let mut open: BTreeMap<String, (Overview, Intent)> = BTreeMap::new();
     for (name, tenant) in logbook.overviews().into_iter().filter(|(name, _)| is_meant(name)) {

@@ -88,7 +88,8 @@ impl Row {
             configured,
             state: tenant.state,
             step: tenant.step.clone(),
-            next: next_command(name, &tenant),
+            // Every command needs the configuration of the tenant.
+            next: next_command(name, &tenant).filter(|_| configured),
             way_out: abandon::abandon_command(name, &tenant).filter(|_| tenant.state != TenantState::RollingBack),
             since,
             reason: (tenant.state == TenantState::Soaking)

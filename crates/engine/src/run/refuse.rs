@@ -136,15 +136,15 @@ pub(super) fn refuse_by_history(job: &Job, history: &TenantHistory) -> Option<St
     let forward = job.goal.direction() == Direction::Forward;
     let plan = job.part.as_ref().map(|part| &part.plan);
     let why = match &history.work {
+        Some(_) if forward && history.direction == Direction::Back => {
+            "the tenant is being rolled back: finish the rollback first"
+        }
         Some(work) if plan.is_some_and(|plan| work.plan != *plan) => {
             return Some(format!(
                 "another plan, {}{}, is in progress: continue with that plan, or roll the tenant back first",
                 short(&work.plan),
                 in_file(history)
             ));
-        }
-        Some(_) if forward && history.direction == Direction::Back => {
-            "the tenant is being rolled back: finish the rollback first"
         }
         // Also if the rollback did not reach the tenant: the person who began it expects it to happen.
         Some(_) if forward => return refuse_by_begun_rollback(history),

@@ -28,7 +28,7 @@ use log::Log;
 pub use log::{Statistics, Summary};
 use scan::{Page, Scope};
 pub use schema::FORMAT;
-pub use snapshot::{read_snapshot, snapshot_path, write_snapshot};
+pub use snapshot::{read_snapshot, remains_of_lost_journal, snapshot_path, write_snapshot};
 use writer::Writer;
 
 /// The journal in an SQLite file.

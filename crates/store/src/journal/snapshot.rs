@@ -30,6 +30,16 @@ pub fn snapshot_path(journal: &Path) -> PathBuf {
     journal.with_extension("snapshot")
 }
 
+/// What shows that a missing journal was there before: its snapshot, or its last records that are not in the main file yet.
+/// `None` if the journal exists or if nothing of it is left.
+pub fn remains_of_lost_journal(journal: &Path) -> Option<PathBuf> {
+    let mut log = journal.as_os_str().to_owned();
+    log.push("-wal");
+    let is_left = |path: &PathBuf| path.symlink_metadata().is_ok_and(|it| it.is_dir() || it.len() > 0);
+    let remains = [snapshot_path(journal), log.into()].into_iter().find(is_left);
+    remains.filter(|_| !journal.exists())
+}
+
 /// Reads the snapshot of a journal, if there is a usable one.
 pub fn read_snapshot(journal: &Path) -> Option<Snapshot> {
     let path = snapshot_path(journal);

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use flowswap_engine::{History, Journal as _, JournalError, Overview, Record, Records, Snapshot};
 use flowswap_host::chain;
-use flowswap_store::{SqliteJournal, StateDir, read_snapshot, snapshot_path};
+use flowswap_store::{SqliteJournal, StateDir, read_snapshot, remains_of_lost_journal, snapshot_path};
 use serde::Serialize;
 
 use crate::{
@@ -68,10 +68,13 @@ pub(crate) async fn run(context: &Context, online: bool) -> Result<Exit, Failure
 /// A missing journal is fine if nothing was ever done. A file that only a journal leaves behind shows that it was
 /// deleted.
 fn check_missing_journal(state: &StateDir) -> Check {
-    let remains =
-        ["journal.sqlite-wal", "journal.sqlite.lock"].into_iter().find(|name| state.root().join(name).exists());
-    match remains {
-        Some(name) => failed("chain", None, format!("the journal is missing, but its `{name}` is still there")),
+    let lock = state.root().join("journal.sqlite.lock");
+    let remains = remains_of_lost_journal(&state.journal()).or_else(|| lock.exists().then_some(lock));
+    match remains.as_deref().and_then(Path::file_name) {
+        Some(name) => {
+            let name = name.display();
+            failed("chain", None, format!("the journal is missing, but its `{name}` is still there"))
+        }
         None => passed("chain", None, "there is no journal: flowswap has not changed anything yet".to_owned()),
     }
 }
