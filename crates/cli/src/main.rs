@@ -24,7 +24,12 @@ use std::{path::Path, process::ExitCode};
 
 use clap::Parser;
 
-use crate::{args::Cli, context::Context, terminal::Terminal};
+use crate::{
+    args::Cli,
+    context::Context,
+    exit::{Exit, Failure},
+    terminal::Terminal,
+};
 
 /// The first argument when the binary starts itself to run a plugin. The path of the library follows.
 const PLUGIN_PROCESS: &str = "__plugin";
@@ -42,16 +47,20 @@ fn main() -> ExitCode {
     }
     let cli = Cli::parse();
     let terminal = Terminal::new(&cli.global);
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let result = match runtime.enable_all().max_blocking_threads(MOST_BLOCKING_THREADS).build() {
-        Ok(runtime) => runtime.block_on(async { commands::run(Context::new(cli.global)?, cli.command).await }),
-        Err(error) => Err(exit::Failure::at("start")(error)),
-    };
-    match result {
+    match start(cli) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             terminal.show_failure(&failure);
             failure.exit.into()
         }
     }
+}
+
+fn start(cli: Cli) -> Result<Exit, Failure> {
+    // Before this process reads a secret or starts a thread.
+    flowswap_host::harden().map_err(Failure::at("protect the memory of this process"))?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(MOST_BLOCKING_THREADS).build();
+    let runtime = runtime.map_err(Failure::at("start"))?;
+    runtime.block_on(async { commands::run(Context::new(cli.global)?, cli.command).await })
 }

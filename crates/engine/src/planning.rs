@@ -1,5 +1,7 @@
 //! Makes a tenant's part of a plan: reads both sides, assesses what they show, and asks the plugins for steps.
 
+use std::mem;
+
 use flowswap_contract::{self as contract, Json, Op, PlanParams, PlanReply, Role, Step, StepProposal};
 use jiff::Timestamp;
 
@@ -22,7 +24,7 @@ pub(crate) struct Derivation {
 /// Inspects a tenant and plans it. A tenant that is not `ready`, or that a plugin cannot plan, gets no steps.
 pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<PlannedTenant, PlanError> {
     let spec = &tenant.spec;
-    let Derivation { verdict, findings, seen, steps } = derive(tenant, spec, &tenant.inspect().await, now).await;
+    let Derivation { verdict, findings, seen, steps } = derive(tenant, spec, tenant.inspect().await, now).await;
     Ok(PlannedTenant {
         name: spec.name.clone(),
         app_data: spec.app_data,
@@ -37,14 +39,14 @@ pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<PlannedTenan
 }
 
 /// Assesses a tenant and asks its plugins for steps. These follow only from what a plan records, so that `apply` gets the same ones.
-pub(crate) async fn derive(tenant: &Tenant, spec: &TenantSpec, sides: &Inventories, now: Timestamp) -> Derivation {
-    let Assessment { mut verdict, mut findings, .. } = assess(spec, sides, now);
-    let seen = match (&sides.provider, &sides.directory) {
-        (Ok(provider), Ok(directory)) => Some(Seen::new(spec, provider.clone(), directory.clone())),
+pub(crate) async fn derive(tenant: &Tenant, spec: &TenantSpec, sides: Inventories, now: Timestamp) -> Derivation {
+    let Assessment { mut verdict, mut findings, .. } = assess(spec, &sides, now);
+    let mut seen = match (sides.provider, sides.directory) {
+        (Ok(provider), Ok(directory)) => Some(Seen::new(spec, provider, directory)),
         _ => None,
     };
     let mut steps = Vec::new();
-    if let Some(seen) = seen.as_ref().filter(|_| verdict == Verdict::Ready) {
+    if let Some(seen) = seen.as_mut().filter(|_| verdict == Verdict::Ready) {
         match propose(tenant, spec, seen).await {
             Ok(proposals) => steps = order(proposals),
             Err(error) => {
@@ -59,14 +61,14 @@ pub(crate) async fn derive(tenant: &Tenant, spec: &TenantSpec, sides: &Inventori
 async fn propose(
     tenant: &Tenant,
     spec: &TenantSpec,
-    seen: &Seen,
+    seen: &mut Seen,
 ) -> Result<Vec<(Role, StepProposal)>, contract::Error> {
-    let params = Json::encode(&PlanParams {
-        tenant: spec.name.clone(),
-        app_data: spec.app_data,
-        provider: seen.provider.clone(),
-        directory: seen.directory.clone(),
-    })?;
+    // Lends both inventories, because they can be large.
+    let (provider, directory) = (mem::take(&mut seen.provider), mem::take(&mut seen.directory));
+    let params = PlanParams { tenant: spec.name.clone(), app_data: spec.app_data, provider, directory };
+    let encoded = Json::encode(&params);
+    (seen.provider, seen.directory) = (params.provider, params.directory);
+    let params = encoded?;
     let mut proposals = Vec::new();
     for role in [Role::Provider, Role::Directory] {
         let reply: PlanReply = tenant.call(role, BackendCall::dry(Op::Plan, params.clone())).await?;

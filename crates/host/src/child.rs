@@ -8,7 +8,7 @@ use std::{
     process::ExitCode,
 };
 
-use crate::{error_chain::chain, frame, library::Library};
+use crate::{error_chain::chain, frame, hardening::harden, library::Library};
 
 /// Runs the plugin at `library` until the other end of the socket is closed. The hidden subcommand that
 /// [`Launcher`](crate::Launcher) names calls this. Nothing may read from standard input before it.
@@ -24,6 +24,7 @@ pub fn serve(library: &Path) -> ExitCode {
 }
 
 fn run(library: &Path) -> Result<(), Box<dyn Error>> {
+    harden()?;
     let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     // Only a socket has a peer.
     socket

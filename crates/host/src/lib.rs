@@ -20,6 +20,7 @@ mod error_chain;
 mod frame;
 mod gate;
 mod guard;
+mod hardening;
 mod inline;
 mod library;
 
@@ -55,6 +56,7 @@ pub use clients::{Connect, build};
 pub use effects::Effects;
 pub use error_chain::chain;
 pub use gate::Gate;
+pub use hardening::harden;
 pub use plugin_file::{PluginFile, PluginFileError, locate};
 pub use process::PluginProcess;
 pub use resolve::{HostPattern, HostPatternError};

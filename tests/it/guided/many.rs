@@ -15,7 +15,7 @@ use super::{
     SYNC, UNTIL_TOKENS_EXPIRED, let_sync, only,
     person::{Form, reconnect},
 };
-use crate::support::{Lab, command, print};
+use crate::support::{Lab, children, command, print};
 
 const USERS: usize = 200_000;
 const GROUPS: usize = 5_000;
@@ -109,12 +109,4 @@ fn high_water(id: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok()).unwrap_or(0) * 1024
-}
-
-/// The children of a process. Not every kernel lists them, so each process is asked for its parent.
-fn children(id: u32) -> Vec<u32> {
-    let parent = format!("\nPPid:\t{id}\n");
-    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    ids.filter(|id: &u32| fs::read_to_string(format!("/proc/{id}/status")).is_ok_and(|s| s.contains(&parent))).collect()
 }

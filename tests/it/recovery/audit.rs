@@ -132,7 +132,7 @@ fn a_missing_trigger_and_a_missing_journal_are_reported() {
         ("orphans", globex.as_str(), "no tenant needs it"),
     ];
     names(&lab, &[], &expect);
-    // Nothing begins anew in its place, and nothing claims that nothing was done.
+    // No command starts another journal in its place, and none claims that nothing was done.
     for args in [&["status"][..], &["plan", "-o", "new.json"], &["rollback", "acme", "--yes"], &["history"]] {
         let output = lab.run(args).expect(1);
         assert!(output.stderr.contains("is missing, but `"), "{args:?}: {}", output.stderr);

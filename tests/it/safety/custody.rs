@@ -8,7 +8,7 @@ use std::{
 
 use flowswap_sim::{Fault, FaultKind, SimConfig};
 
-use crate::support::{Background, Lab, command, plugin_file};
+use crate::support::{Background, Lab, children, command, plugin_file};
 
 #[test]
 fn only_the_owner_can_access_the_state_folder() {
@@ -132,4 +132,65 @@ fn a_plugin_process_finds_no_secret_in_its_environment() {
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// While a run is held, no process of flowswap can leave a core file.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_process_of_a_run_can_leave_a_core_file() {
+    let lab = Lab::with_tenants(1);
+    lab.plan().expect(0);
+    let (host, method) = (lab.sim.tenants()[0].domain.clone(), Some("POST".to_owned()));
+    let kind = FaultKind::Delay { milliseconds: 600_000 };
+    lab.sim.add_fault(Fault { host, method, path: "/".to_owned(), query: String::new(), kind, times: 1, skip: 0 });
+    let mut running = Background::start(lab.dir(), &["apply", "plan.json", "--yes"]);
+    running.await_faults(&lab);
+    let ids = [vec![running.id()], children(running.id())].concat();
+    assert_eq!(ids.len(), 3, "flowswap and two plugins");
+    for id in ids {
+        let limits = fs::read_to_string(format!("/proc/{id}/limits")).unwrap();
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        let words: Vec<_> = core.split_whitespace().collect();
+        assert_eq!(words[4..6], ["0", "0"], "{core}");
+    }
+    running.kill();
+    running.finish().expect(-9);
+}
+
+/// Other processes of the same user can read neither its memory nor its environment: the kernel gives the files of such a
+/// process in `/proc` to root.
+#[cfg(target_os = "linux")]
+#[test]
+fn flowswap_is_closed_to_other_processes_of_its_user() {
+    use std::{os::unix::fs::MetadataExt, process::Stdio};
+
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let binary = folder.path().join("flowswap");
+    fs::copy(env!("CARGO_BIN_EXE_flowswap"), &binary).unwrap();
+    // It waits for a plan on stdin. Root runs it as another user, because all files of root belong to root.
+    let mut command = match rustix::process::getuid().is_root() {
+        true => {
+            let mut command = std::process::Command::new("setpriv");
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&binary);
+            command
+        }
+        false => std::process::Command::new(&binary),
+    };
+    command.args(["show", "-"]).current_dir(folder.path()).stdin(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let environment = format!("/proc/{}/environ", child.id());
+    // Until then it is `setpriv`, or has not reached its first line.
+    let limit = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while fs::metadata(&environment).unwrap().uid() != 0 || !is_running(child.id(), &binary) {
+        assert!(std::time::Instant::now() < limit, "{environment} still belongs to the user");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    drop(child.stdin.take());
+    child.wait().unwrap();
+}
+
+#[cfg(target_os = "linux")]
+fn is_running(id: u32, binary: &Path) -> bool {
+    fs::read_link(format!("/proc/{id}/exe")).is_ok_and(|exe| exe == binary)
 }

@@ -258,3 +258,11 @@ fn library(name: &str) -> PathBuf {
     let deps = Path::new(env!("CARGO_BIN_EXE_flowswap")).with_file_name("deps");
     deps.join(format!("{DLL_PREFIX}{name}{DLL_SUFFIX}"))
 }
+
+/// The children of a process. Not every kernel lists them, so each process is asked for its parent.
+pub(crate) fn children(id: u32) -> Vec<u32> {
+    let parent = format!("\nPPid:\t{id}\n");
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    ids.filter(|id: &u32| fs::read_to_string(format!("/proc/{id}/status")).is_ok_and(|s| s.contains(&parent))).collect()
+}

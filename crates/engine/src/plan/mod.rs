@@ -294,6 +294,9 @@ impl Seen {
 
     /// Lists the changes of the configuration and of what was seen, one per line.
     pub fn changes_to(&self, now: &Self) -> Vec<String> {
+        if self == now {
+            return Vec::new();
+        }
         let value = |seen: &Self| json!({ "provider": seen.provider, "directory": seen.directory });
         let mut lines = changed_keys(&self.config, &now.config);
         lines.extend(changes(&value(self), &value(now)));

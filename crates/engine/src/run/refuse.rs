@@ -88,7 +88,7 @@ impl Runner {
         }
         // Its own work that has changed nothing does not count: the plan was made before it.
         let spec = TenantSpec { begun: false, ..job.tenant.spec.clone() };
-        let derived = derive(&job.tenant, &spec, &sides, now).await;
+        let derived = derive(&job.tenant, &spec, sides, now).await;
         let changes = derived.seen.as_ref().map(|seen| before.changes_to(seen)).unwrap_or_default();
         if changes.is_empty() { what_does_not_follow(planned, &spec, &derived) } else { changes }
     }
@@ -100,6 +100,11 @@ fn what_does_not_follow(planned: &PlannedTenant, spec: &TenantSpec, derived: &De
     if derived.verdict != Verdict::Ready {
         let why = derived.findings.first().map_or("", |finding| finding.message.as_str());
         return vec![format!("the tenant is {}, not ready: {why}", derived.verdict)];
+    }
+    let is_same = (planned.app_data, &planned.provider_plugin, &planned.directory_plugin, &planned.steps)
+        == (spec.app_data, &spec.provider_plugin, &spec.directory_plugin, &derived.steps);
+    if is_same {
+        return Vec::new();
     }
     let value = |app_data: bool, provider: &str, directory: &str, steps: &[Step]| json!({ "app_data": app_data, "provider_plugin": provider, "directory_plugin": directory, "steps": steps });
     let claimed = value(planned.app_data, &planned.provider_plugin, &planned.directory_plugin, &planned.steps);
