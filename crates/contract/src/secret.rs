@@ -14,7 +14,8 @@ use crate::{Json, Role};
 pub struct Handle(String);
 
 impl Handle {
-    const KEY: &'static str = "$secret";
+    /// The only member of the object that stands for a secret in JSON.
+    pub const KEY: &'static str = "$secret";
 
     /// A handle with this name, as something else wrote it.
     pub fn new(name: impl Into<String>) -> Self {

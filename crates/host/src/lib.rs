@@ -22,6 +22,7 @@ mod gate;
 mod guard;
 mod hardening;
 mod inline;
+mod lent;
 mod library;
 
 mod origin;

@@ -23,6 +23,7 @@ use tokio::sync::OnceCell;
 use crate::{
     Effects, PluginProcess,
     connection::{Connection, RunningCall, of_op},
+    lent::handles_of,
     origin::{self, Origin},
     relay::one_line,
     routes::FromCall,
@@ -152,7 +153,7 @@ impl Session {
             run: call.run,
             step: call.step,
             recorder: call.recorder,
-            lent: Handle::find_in(&call.params).into_iter().map(|handle| (handle, OnceCell::new())).collect(),
+            lent: handles_of(call.op, &call.params).into_iter().map(|handle| (handle, OnceCell::new())).collect(),
             closing: closing.listen(),
             touched: AtomicBool::new(false),
             started: tokio::time::Instant::now(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flowswap_contract::{Phase, Reversibility, Role, Step, Variant};
+use flowswap_contract::{Handle, Phase, Reversibility, Role, Step, Variant};
 
 use super::{
     Plan, PlanError, PlannedTenant, Seen,
@@ -142,6 +142,9 @@ fn lint_step(step: &Step) -> Vec<String> {
     let mut defects = Vec::new();
     let proposal = &step.proposal;
     let irreversible = proposal.reversibility == Reversibility::Irreversible;
+    if !Handle::find_in(&proposal.payload).is_empty() {
+        defects.push(format!("step `{}` names a secret in its payload; secrets are inputs", step.id));
+    }
     if irreversible && proposal.phase != Phase::Purge {
         defects.push(format!("step `{}` is irreversible, but only a purge may be", step.id));
     }

@@ -36,6 +36,11 @@ async fn every_defect_is_named() {
     };
 
     check(&|plan| plan.tenants[1] = plan.tenants[0].clone(), &["it is planned twice"]);
+    let secret = json!({ "token": { "$secret": "acme/provision/client_secret" } });
+    check(
+        &|plan| step(plan, "prove").payload = secret.clone().into(),
+        &["step `prove` names a secret in its payload; secrets are inputs"],
+    );
     // `freeze` takes the steps of the second away, but a file can have them.
     let mut same_org = sound.clone();
     same_org.tenants[1] = PlannedTenant { name: "hooli".to_owned(), ..sound.tenants[0].clone() };
