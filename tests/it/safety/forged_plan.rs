@@ -98,13 +98,13 @@ fn refuse_all(config: SimConfig) {
     let before = lab.sim.snapshot();
     let mut all = forgeries(&plan);
     let count = all.len();
-    let seed = std::env::var("FLOWSWAP_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(fastrand::u64(..));
-    if std::env::var_os("FLOWSWAP_FORGED").is_none() {
+    let chosen = std::env::var("FLOWSWAP_FORGED").ok();
+    if chosen.as_deref() != Some("all") {
+        let seed =
+            chosen.map_or_else(|| fastrand::u64(..), |seed| seed.parse().expect("FLOWSWAP_FORGED is a seed or `all`"));
         fastrand::Rng::with_seed(seed).shuffle(&mut all);
         all.truncate(SAMPLE);
-        print(&format!(
-            "forged plans: {SAMPLE} of {count} (FLOWSWAP_SEED={seed}; FLOWSWAP_FORGED=all tries every one)"
-        ));
+        print(&format!("forged plans: {SAMPLE} of {count}, FLOWSWAP_FORGED={seed}"));
     }
     let (mut by_digest, mut by_content) = (0, 0);
     for (what, forged) in &all {

@@ -169,8 +169,10 @@ fn a_plan_made_with_another_plugin_build_is_refused() {
 }
 
 #[test]
-fn a_plan_with_an_unknown_tenant_is_refused() {
+fn a_plan_with_only_unknown_tenants_is_refused() {
     let (lab, requests) = planned();
-    lab.edit_config(|text| text.replace("name = \"globex\"", "name = \"globex-renamed\""));
-    refuse(&lab, requests, &[], "the plan has the tenant `globex`, but the configuration does not");
+    lab.edit_config(|text| {
+        text.replace("name = \"globex\"", "name = \"other\"").replace("name = \"acme\"", "name = \"another\"")
+    });
+    refuse(&lab, requests, &[], "the plan has the tenant `acme`, but the configuration does not");
 }

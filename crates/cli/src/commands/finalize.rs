@@ -34,7 +34,7 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     let lost = started::take_lost(&config, &mut names, &logbook)?;
     let lost = lost.into_iter().map(|name| (name, goal)).collect();
     let mut what = Text::default();
-    for (name, tenant) in chosen.iter().filter(|(name, _)| names.contains(name)) {
+    for (name, tenant) in chosen.iter().filter(|(name, _)| config.tenant(name).is_some()) {
         check_state(name, tenant, phase)?;
         what += text!("{}:\n", paint(Tone::Strong, name));
         let steps = tenant.work.iter().flat_map(|work| work.tenant.steps.iter().filter(|step| !work.is_done(&step.id)));

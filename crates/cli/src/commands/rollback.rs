@@ -44,7 +44,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     let lost = started::take_lost(&config, &mut names, &logbook)?;
     let lost = lost.into_iter().map(|name| (name, Goal::RolledBack)).collect();
     let mut what = Text::default();
-    for (name, tenant) in chosen.iter().filter(|(name, _)| names.contains(name)) {
+    for (name, tenant) in chosen.iter().filter(|(name, _)| config.tenant(name).is_some()) {
         let Some(work) = &tenant.work else { continue };
         if let Some(step) = steps_to_roll_back(work).find(|step| step.reversibility == Reversibility::Irreversible) {
             let error = format!("tenant `{name}` cannot be rolled back: step `{}` is irreversible", step.step);
