@@ -12,7 +12,7 @@ use std::{
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 /// Longer than any test waits; ends a test that would wait forever.
-const FOREVER: Duration = Duration::from_secs(60);
+pub(crate) const FOREVER: Duration = Duration::from_secs(60);
 
 /// The person's end of a terminal; the binary is at the other end.
 pub(crate) struct Terminal {

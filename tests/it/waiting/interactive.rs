@@ -1,6 +1,6 @@
 //! A person at the terminal who is led through one sheet after the other.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flowswap_sim::{Interface, SimConfig};
 
@@ -8,7 +8,10 @@ use super::{
     secret::Screen,
     words::{sign_in, swapped},
 };
-use crate::support::{Lab, command, terminal::Terminal};
+use crate::support::{
+    Lab, command,
+    terminal::{FOREVER, Terminal},
+};
 
 const BACK: [&str; 4] = ["rollback", "--all", "--yes", "--interactive"];
 
@@ -36,12 +39,22 @@ fn next_sheet(person: &mut Terminal) -> String {
     tenant
 }
 
+/// Waits until so many tenants have a sheet, so that a tenant that is asked again queues behind all others.
+fn await_questions(lab: &Lab, tenants: usize) {
+    let begun = Instant::now();
+    while lab.json(&["next"], 0)["tenants"].as_array().unwrap().len() < tenants {
+        assert!(begun.elapsed() < FOREVER, "fewer than {tenants} tenants wait for a person");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
 fn sheets_are_shown_one_after_the_other() {
     let lab = swapped(3);
     let mut person = start(&lab);
     // The order of the tenants varies; every sheet names its tenant.
     let late = next_sheet(&mut person);
+    await_questions(&lab, 3);
     person.enter("x");
     person.await_words("type one of these letters, then press Enter");
     person.enter("l");
