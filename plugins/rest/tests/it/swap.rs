@@ -262,6 +262,26 @@ fn an_answer_without_fields_confirms_nothing() {
     assert_eq!(results(&reply.evidence), expected);
 }
 
+/// A migration that an earlier version planned goes on: there the payload has what `test` reads now.
+#[test]
+fn the_baseline_of_an_earlier_plan_still_counts() {
+    for (users, expected) in [(1000, "users: Pass"), (2000, "users: Fail")] {
+        let (mut rest, mut gateway, mut params) = prepare("confirm");
+        params["inputs"].as_object_mut().unwrap().remove("baseline");
+        let payload = &mut params["step"]["proposal"]["payload"];
+        payload["baseline"] = json!({"users": users, "groups": 20, "applications": 7});
+        payload["was_healthy"] = json!(true);
+        gateway.directory()["connection"] = json!({"flow": "client_credentials", "client_id": "0oaNEW"});
+        gateway.directory()["sync"]["last_success"] = json!("2026-01-01T12:05:00Z");
+        let reply: TestReply = rest.call(&mut gateway, Op::Test, json!({ "step": params })).unwrap();
+        assert!(results(&reply.evidence).iter().any(|result| *result == expected), "{:?}", reply.evidence);
+    }
+    let (mut rest, mut gateway, mut params) = prepare("confirm");
+    params["inputs"].as_object_mut().unwrap().remove("baseline");
+    let error = refused(rest.call::<TestReply>(&mut gateway, Op::Test, json!({ "step": params })));
+    assert!(error.message.ends_with("has no baseline"), "{}", error.message);
+}
+
 #[test]
 fn undo_never_overwrites_a_third_connection() {
     let (mut rest, mut gateway, params) = prepare("swap");
