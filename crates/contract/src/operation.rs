@@ -11,6 +11,9 @@ use crate::{DirectoryInventory, Error, ErrorKind, ProviderInventory, RunSheet, S
 pub type Values = BTreeMap<String, Value>;
 
 /// The parameters of `plan`.
+///
+/// Both inventories lack what changes all the time: tokens, sign-ins of clients, counts, and the last sync. Before the first
+/// change flowswap plans again from what it sees then, and the steps must be the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanParams {
     /// The tenant's name.

@@ -13,6 +13,15 @@ pub(super) fn slow_lab() -> Lab {
     lab
 }
 
+/// A slow lab whose tenants are swapped, and whose older tokens have expired.
+fn swapped_lab() -> Lab {
+    let lab = slow_lab();
+    lab.plan().expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.outlive_tokens();
+    lab
+}
+
 #[track_caller]
 pub(super) fn cut_off(lab: &Lab, args: &[&str], after: &str) {
     let mut running = Background::start(lab.dir(), args);
@@ -58,10 +67,7 @@ fn resume_continues_an_interrupted_apply_rollback_and_finalize() {
 /// A person who begins a rollback expects it to happen, also for tenants that it did not reach.
 #[test]
 fn nothing_else_takes_the_place_of_an_interrupted_rollback() {
-    let lab = slow_lab();
-    lab.run(&["plan", "-o", "plan.json"]).expect(0);
-    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
-    lab.outlive_tokens();
+    let lab = swapped_lab();
     cut_off(&lab, &["rollback", "--all", "--yes"], "acme: swap rollback done");
     let status = lab.run(&["status", "globex"]).expect(0);
     assert!(status.stdout.contains("globex: a rollback that began at "), "{}", status.stdout);
@@ -98,10 +104,7 @@ fn nothing_else_takes_the_place_of_an_interrupted_rollback() {
 /// What was given up is not done later, and what had begun before it is continued.
 #[test]
 fn a_purge_that_is_given_up_leaves_the_tenant_retired() {
-    let lab = slow_lab();
-    lab.run(&["plan", "-o", "plan.json"]).expect(0);
-    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
-    lab.outlive_tokens();
+    let lab = swapped_lab();
     lab.run(&["finalize", "--all", "--yes"]).expect(0);
     let (host, kind) = (lab.sim.tenants()[1].domain.clone(), FaultKind::Delay { milliseconds: 600_000 });
     lab.sim.add_fault(Fault { host, method: None, path: String::new(), query: String::new(), kind, times: 1, skip: 0 });
@@ -163,10 +166,7 @@ fn lose_the_retirement(lab: &Lab) {
 
 #[test]
 fn a_stuck_finalize_does_not_block_resume_for_the_others() {
-    let lab = slow_lab();
-    lab.plan().expect(0);
-    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
-    lab.outlive_tokens();
+    let lab = swapped_lab();
     lose_the_retirement(&lab);
     let mut running = Background::start(lab.dir(), &["finalize", "--all", "--yes"]);
     running.await_talk("globex: retire");

@@ -64,7 +64,10 @@ impl Runner {
         let moved = pairs.into_iter().filter(|(_, before, now)| before != now);
         moved
             .map(|(what, before, now)| {
-                format!("the changed configuration leads to another {what}: {now}, not {before}; `--accept-changes` does not allow this")
+                format!(
+                    "the changed configuration leads to another {what}: {now}, not {before}; `--accept-changes` does not \
+                     allow this"
+                )
             })
             .collect()
     }

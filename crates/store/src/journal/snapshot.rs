@@ -1,7 +1,7 @@
 //! The file of the journal's snapshot: the state of every tenant up to one record.
 //!
 //! It is a cache. A missing, damaged, or foreign file counts as none, and then the journal itself is read. So it is written
-//! without a sync, and never the reason why a command fails.
+//! without a sync, and never the reason why a command fails, unless the journal itself is gone.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,10 +33,8 @@ pub fn snapshot_path(journal: &Path) -> PathBuf {
 /// What shows that a missing journal was there before: its snapshot, or its last records that are not in the main file yet.
 /// `None` if the journal exists or if nothing of it is left.
 pub fn remains_of_lost_journal(journal: &Path) -> Option<PathBuf> {
-    let mut log = journal.as_os_str().to_owned();
-    log.push("-wal");
     let is_left = |path: &PathBuf| path.symlink_metadata().is_ok_and(|it| it.is_dir() || it.len() > 0);
-    let remains = [snapshot_path(journal), log.into()].into_iter().find(is_left);
+    let remains = [snapshot_path(journal), durable::sibling(journal, "-wal")].into_iter().find(is_left);
     remains.filter(|_| !journal.exists())
 }
 
