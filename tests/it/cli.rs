@@ -24,6 +24,7 @@ fn compare(name: &str, dir: &std::path::Path, output: &Output) {
         (r"\bplan: [0-9a-f]{12}\b", "plan: DIGEST"),
         (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+Z", "TIME"),
+        (r"Landlock \d+", "Landlock N"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
         (concat!(r"\b", env!("CARGO_PKG_VERSION"), r"\b"), "VERSION"),
     ] {

@@ -6,13 +6,13 @@ use std::{
     sync::Arc,
 };
 
-use flowswap_config::{Config, SecretRef, SideConfig, TenantConfig};
+use flowswap_config::{Config, PluginEntry, SecretRef, SideConfig, TenantConfig};
 use flowswap_contract::{self as contract, ErrorKind, Role};
 use flowswap_engine::{
     Backend, BackendCall, EventSink, Logbook, PluginPin, Ports, Secret, Tenant, TenantSpec, digest_config, side_by_side,
 };
 use flowswap_host::{
-    Effects, Gate, Launcher, Limits, Network, PluginFile, PluginProcess, Session, SessionConfig, build, locate,
+    Cage, Effects, Gate, Launcher, Limits, Network, PluginFile, PluginProcess, Session, SessionConfig, build, locate,
 };
 use futures::{
     StreamExt,
@@ -81,16 +81,21 @@ impl Fleet {
         let mut plugins = BTreeMap::new();
         for name in names {
             let file = read_plugin(context, config, name)?;
-            let process = start_plugin(context, &file, Arc::clone(&ports.events)).await?;
-            let pin = PluginPin { version: process.hello().version.clone(), sha256: file.sha256().to_owned() };
+            let cage = cage_of(&config.plugins, name);
+            let process = start_plugin(context, &file, cage, Arc::clone(&ports.events)).await?;
+            let pin = PluginPin {
+                version: process.hello().version.clone(),
+                sha256: file.sha256().to_owned(),
+                uncaged: cage == Cage::Off,
+            };
             plugins.insert(name.to_owned(), (process, pin));
         }
         let hello =
             |name: &str| plugins.get(name).map(|(process, _): &(Arc<PluginProcess>, PluginPin)| process.hello());
         config.check_plugin_keys(&tenants, hello).map_err(|errors| Failure::new(Exit::Usage, errors))?;
-        let secrets = resolve_secrets(&tenants, config.run.concurrency.max(1)).await;
+        let printed = run_secret_programs(&tenants, config.run.concurrency.max(1)).await;
         let pins = plugins.iter().map(|(name, (_, pin))| (name.clone(), pin.clone())).collect();
-        let parts = Arc::new(SessionParts { plugins, secrets, effects });
+        let parts = Arc::new(SessionParts { plugins, printed, effects });
         let open = |tenant: &&TenantConfig| {
             Ok(Tenant {
                 spec: spec(tenant, &ports.logbook)?,
@@ -153,23 +158,29 @@ pub(crate) fn read_library(name: &str, path: &Path, pin: Option<&str>) -> Result
     })
 }
 
+/// Whether the process of this plugin is caged.
+pub(crate) fn cage_of(plugins: &BTreeMap<String, PluginEntry>, name: &str) -> Cage {
+    plugins.get(name).map(|entry| entry.cage).unwrap_or_default()
+}
+
 /// Starts a plugin's process.
 pub(crate) async fn start_plugin(
     context: &Context,
     file: &PluginFile,
+    cage: Cage,
     events: Arc<dyn EventSink>,
 ) -> Result<Arc<PluginProcess>, Failure> {
-    PluginProcess::start(file, &plugin_launcher(context)?, events).await.map_err(|error| {
+    PluginProcess::start(file, &plugin_launcher(context, cage)?, events).await.map_err(|error| {
         let hint = error.hint();
         Failure::new(Exit::Failed, error).hint_if(hint)
     })
 }
 
 /// How to start plugin processes: the same binary with another first argument.
-pub(crate) fn plugin_launcher(context: &Context) -> Result<Launcher, Failure> {
+pub(crate) fn plugin_launcher(context: &Context, cage: Cage) -> Result<Launcher, Failure> {
     let exe = std::env::current_exe().map_err(Failure::at("find the flowswap binary"))?;
     let limits = Limits { thinking: context.global.plugin_patience, ..Limits::default() };
-    Ok(Launcher { limits, ..Launcher::new(exe, vec![PLUGIN_PROCESS.into()]) })
+    Ok(Launcher { limits, cage, ..Launcher::new(exe, vec![PLUGIN_PROCESS.into()]) })
 }
 
 fn effects(config: &Config, ports: &Ports) -> Result<Effects, Failure> {
@@ -197,22 +208,27 @@ fn effects(config: &Config, ports: &Ports) -> Result<Effects, Failure> {
 /// What a side needs to open its session.
 struct SessionParts {
     plugins: BTreeMap<String, (Arc<PluginProcess>, PluginPin)>,
-    secrets: BTreeMap<SecretRef, Result<Secret, String>>,
+    /// The secrets that programs printed.
+    printed: BTreeMap<SecretRef, Result<Secret, String>>,
     effects: Arc<Effects>,
 }
 
-/// Fetches every secret once, even if many tenants share it. A command can be slow, so several run in parallel.
-async fn resolve_secrets(tenants: &[&TenantConfig], at_once: usize) -> BTreeMap<SecretRef, Result<Secret, String>> {
+/// Runs every program that prints a secret, once, even if many tenants share it. A program may ask the person at the
+/// terminal, so all of them run before the progress of the work is shown. A program can be slow, so several run in parallel.
+async fn run_secret_programs(tenants: &[&TenantConfig], at_once: usize) -> BTreeMap<SecretRef, Result<Secret, String>> {
     let sides = tenants.iter().flat_map(|tenant| [&tenant.provider, &tenant.directory]);
-    let references: BTreeSet<SecretRef> = sides.flat_map(|side| side.secrets.values().cloned()).collect();
-    let resolving = references.into_iter().map(|reference| async move {
-        let resolved = tokio::task::spawn_blocking({
-            let reference = reference.clone();
-            move || fetch_secret(&reference).map_err(|error| error.to_string())
-        });
-        (reference, resolved.await.unwrap_or_else(|error| Err(error.to_string())))
-    });
-    stream::iter(resolving).buffer_unordered(at_once).collect().await
+    let references = sides.flat_map(|side| side.secrets.values());
+    let programs: BTreeSet<&SecretRef> =
+        references.filter(|reference| matches!(reference, SecretRef::Command(_))).collect();
+    let running = programs.into_iter().map(|program| async { (program.clone(), fetch(program).await) });
+    stream::iter(running).buffer_unordered(at_once).collect().await
+}
+
+/// Fetches a secret without blocking other work.
+async fn fetch(reference: &SecretRef) -> Result<Secret, String> {
+    let reference = reference.clone();
+    let fetching = tokio::task::spawn_blocking(move || fetch_secret(&reference).map_err(|error| error.to_string()));
+    fetching.await.unwrap_or_else(|error| Err(error.to_string()))
 }
 
 /// What the engine needs from a tenant's configuration.
@@ -231,7 +247,8 @@ fn spec(tenant: &TenantConfig, logbook: &Logbook) -> Result<TenantSpec, Failure>
     })
 }
 
-/// One side of a tenant. Its first call opens the session, so that a fleet needs as much memory as it has tenants at work.
+/// One side of a tenant. Its first call reads the secrets and opens the session. So a fleet needs only as much memory as it
+/// has tenants at work, and this process holds only their secrets.
 struct Side {
     tenant: String,
     role: Role,
@@ -254,9 +271,11 @@ impl Side {
         let (role, parts) = (self.role, &self.parts);
         let mut secrets = BTreeMap::new();
         for (key, reference) in &self.config.secrets {
-            let resolved =
-                parts.secrets.get(reference).cloned().unwrap_or_else(|| Err("flowswap did not fetch it".to_owned()));
-            let secret = resolved.map_err(|why| {
+            let fetched = match parts.printed.get(reference) {
+                Some(printed) => printed.clone(),
+                None => fetch(reference).await,
+            };
+            let secret = fetched.map_err(|why| {
                 contract::Error::new(ErrorKind::Config, format!("the {role}'s `{key}` cannot be read: {why}"))
             })?;
             secrets.insert(key.clone(), secret);

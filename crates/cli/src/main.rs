@@ -31,7 +31,7 @@ use crate::{
     terminal::Terminal,
 };
 
-/// The first argument when the binary starts itself to run a plugin. The path of the library follows.
+/// The first argument when the binary starts itself to run a plugin. The path of the library and the word for its cage follow.
 const PLUGIN_PROCESS: &str = "__plugin";
 
 /// The most threads that wait for the secret store, for name servers, and for files. Each of them takes memory.
@@ -40,10 +40,11 @@ const MOST_BLOCKING_THREADS: usize = 32;
 fn main() -> ExitCode {
     // Only flowswap itself starts plugin processes, so this is not part of the command line that people see.
     let mut args = std::env::args_os().skip(1);
-    if let (Some(word), Some(library)) = (args.next(), args.next())
+    if let (Some(word), Some(library), Some(cage)) = (args.next(), args.next(), args.next())
         && word == PLUGIN_PROCESS
+        && let Some(Ok(cage)) = cage.to_str().map(str::parse)
     {
-        return flowswap_host::serve(Path::new(&library));
+        return flowswap_host::serve(Path::new(&library), cage);
     }
     let cli = Cli::parse();
     let terminal = Terminal::new(&cli.global);

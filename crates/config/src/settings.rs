@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use flowswap_host::HostPattern;
+use flowswap_host::{Cage, HostPattern};
 
 use crate::{
     diagnostic::Diagnostic,
@@ -47,6 +47,8 @@ pub struct PluginEntry {
     pub path: Option<PathBuf>,
     /// In lower case. Without it, any library is accepted.
     pub sha256: Option<String>,
+    /// Whether its process is caged.
+    pub cage: Cage,
 }
 
 /// `[secrets]`: what opens the custody of secrets.
@@ -109,11 +111,26 @@ impl Reader {
                 self.refuse_kind(&name, &entry.node, &format!("a table such as `[plugins.{name}]`"));
                 continue;
             };
-            self.check_keys(table, &["path", "sha256"], &format!("`[plugins.{name}]`"));
-            let plugin = PluginEntry { path: self.path(table, "path"), sha256: self.read_digest(table) };
+            self.check_keys(table, &["path", "sha256", "cage"], &format!("`[plugins.{name}]`"));
+            let plugin = PluginEntry {
+                path: self.path(table, "path"),
+                sha256: self.read_digest(table),
+                cage: self.read_cage(table).unwrap_or_default(),
+            };
             plugins.insert(name.to_string(), plugin);
         }
         plugins
+    }
+
+    fn read_cage(&mut self, table: &Table) -> Option<Cage> {
+        let entry = table.get("cage")?;
+        let cage = entry.node.as_text().and_then(|word| word.parse().ok());
+        if cage.is_none() {
+            let error = Diagnostic::new("`cage` is not a known word");
+            let error = error.at(entry.node.at, "expected \"required\" or \"off\"");
+            self.refuse(error.help("leave it out to confine the plugin wherever the system can"));
+        }
+        cage
     }
 
     fn read_digest(&mut self, table: &Table) -> Option<String> {

@@ -8,7 +8,7 @@ use std::{
 
 use flowswap_contract::{FromPlugin, ToPlugin};
 use flowswap_engine::{Event, EventSink};
-use flowswap_host::{Launcher, PluginFile, PluginProcess, StartError, Traffic};
+use flowswap_host::{Cage, Launcher, PluginFile, PluginProcess, StartError, Traffic};
 
 use crate::{raw::RawPlugin, world::MakeWorld};
 
@@ -36,7 +36,12 @@ impl Candidate {
 
     /// Starts a process without the host.
     pub(crate) fn start_raw(&self) -> io::Result<RawPlugin> {
-        RawPlugin::start(&self.launcher, self.file.path())
+        RawPlugin::start(&self.launcher, &self.file)
+    }
+
+    /// The same in the cage of this platform, whatever the operator chose.
+    pub(crate) fn start_caged(&self) -> io::Result<RawPlugin> {
+        RawPlugin::start(&Launcher { cage: Cage::default(), ..self.launcher.clone() }, &self.file)
     }
 }
 

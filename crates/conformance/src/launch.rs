@@ -33,13 +33,17 @@ pub fn launcher(module_path: &str) -> io::Result<Launcher> {
     Ok(Launcher::new(env::current_exe()?, args))
 }
 
-/// Runs the plugin if this binary was started as its process; otherwise returns success. The library is then the last
-/// argument, which the test harness treats as another test name.
+/// Runs the plugin if this binary was started as its process; otherwise returns success. The last arguments are then the
+/// library and the word for the cage, which the test harness treats as more names of tests.
 pub fn serve_if_asked() -> ExitCode {
     let args: Vec<OsString> = env::args_os().collect();
-    let library = args.last().map(Path::new).filter(|path| path.to_string_lossy().ends_with(env::consts::DLL_SUFFIX));
-    match library {
-        Some(library) if library.is_file() && args.iter().any(|arg| arg == "--exact") => flowswap_host::serve(library),
+    match args.as_slice() {
+        [.., library, cage] if args.iter().any(|arg| arg == "--exact") && Path::new(library).is_absolute() => {
+            match cage.to_str().unwrap_or_default().parse() {
+                Ok(cage) => flowswap_host::serve(Path::new(library), cage),
+                Err(_) => ExitCode::SUCCESS,
+            }
+        }
         _ => ExitCode::SUCCESS,
     }
 }

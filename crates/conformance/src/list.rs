@@ -40,6 +40,11 @@ pub(crate) const CHECKS: &[(Group, &str, &str)] = &[
         "hello.version-skew",
         "the plugin greets a host that has a later minor version and unknown features",
     ),
+    (
+        Group::Hello,
+        "hello.caged",
+        "the plugin greets in the cage of this platform, which allows no threads and no files",
+    ),
     (Group::Hello, "hello.roles", "the plugin serves at least one side, and names no side twice"),
     (Group::Hello, "hello.keys", "every configuration key has a unique name and a description"),
     (Group::Hello, "hello.origins", "every origin is https, and uses only declared keys that are not secret"),

@@ -1,14 +1,14 @@
 //! A plugin process without the host, so that a check can send messages that no host would send.
 
-use std::{io, os::fd::OwnedFd, path::Path, process::Stdio, time::Duration};
+use std::{io, process::Stdio, time::Duration};
 
 use flowswap_contract::{FromPlugin, PROTOCOL, ToPlugin};
-use flowswap_host::Launcher;
+use flowswap_host::{Launcher, PluginFile};
 use serde::Serialize;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UnixStream,
-    process::{Child, Command},
+    process::Child,
     time::timeout,
 };
 
@@ -21,19 +21,11 @@ pub(crate) struct RawPlugin {
 
 impl RawPlugin {
     /// Starts a process without greeting it.
-    pub(crate) fn start(launcher: &Launcher, library: &Path) -> io::Result<Self> {
+    pub(crate) fn start(launcher: &Launcher, file: &PluginFile) -> io::Result<Self> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
-        let child = Command::new(&launcher.exe)
-            .args(&launcher.args)
-            .arg(library)
-            .env_clear()
-            .process_group(0)
-            .stdin(OwnedFd::from(theirs))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()?;
+        let mut command = launcher.command(file, theirs.into())?;
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         Ok(Self { stream: UnixStream::from_std(ours)?, limit: launcher.limits.greeting, _child: child })
     }
 

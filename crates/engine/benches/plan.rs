@@ -80,7 +80,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let works = tenants.into_iter().map(|tenant| async move { plan_tenant(&tenant, now).await });
     let planned = side_by_side(works, 256).await.into_iter().collect::<Result<_, _>>()?;
     let seconds = start.elapsed().as_secs_f64();
-    let pin = || PluginPin { version: "0.1.0".to_owned(), sha256: "0".repeat(64) };
+    let pin = || PluginPin { version: "0.1.0".to_owned(), sha256: "0".repeat(64), uncaged: false };
     let plugins = BTreeMap::from(["okta", "rest"].map(|name| (name.to_owned(), pin())));
     let plan = Plan::freeze(now, now + SignedDuration::from_hours(24), plugins, planned)?;
     if plan.ready().count() != TENANTS {

@@ -1,4 +1,5 @@
-//! The plugin process: loads one library and carries messages between it and the socket that is its standard input.
+//! The plugin process: enters its cage, loads one library, and carries messages between it and the socket that is its
+//! standard input.
 
 use std::{
     error::Error,
@@ -8,12 +9,18 @@ use std::{
     process::ExitCode,
 };
 
-use crate::{error_chain::chain, frame, hardening::harden, library::Library};
+use crate::{
+    cage::{self, Cage},
+    error_chain::chain,
+    frame,
+    hardening::harden,
+    library::Library,
+};
 
 /// Runs the plugin at `library` until the other end of the socket is closed. The hidden subcommand that
 /// [`Launcher`](crate::Launcher) names calls this. Nothing may read from standard input before it.
-pub fn serve(library: &Path) -> ExitCode {
-    match run(library) {
+pub fn serve(library: &Path, cage: Cage) -> ExitCode {
+    match run(library, cage) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The parent shows the last line on standard error. If this write fails, there is no other way to report.
@@ -23,22 +30,31 @@ pub fn serve(library: &Path) -> ExitCode {
     }
 }
 
-fn run(library: &Path) -> Result<(), Box<dyn Error>> {
+fn run(library: &Path, cage: Cage) -> Result<(), Box<dyn Error>> {
     harden()?;
-    let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    if cage == Cage::Required {
+        cage::close_inherited(library)?;
+    }
+    let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     // Only a socket has a peer.
     socket
         .peer_addr()
         .map_err(|e| format!("only flowswap itself can run this command, with a socket as standard input ({e})"))?;
+    let (mut incoming, mut outgoing) = (BufReader::new(&socket), &socket);
+    if cage == Cage::Required {
+        cage::close(library, socket.as_fd())?;
+    }
     let mut library = Library::load(library)?;
-    let mut incoming = BufReader::new(socket.try_clone()?);
-    let mut outgoing = Vec::new();
+    if cage == Cage::Required {
+        cage::finish_loading()?;
+    }
+    let mut frames = Vec::new();
     while let Some(message) = frame::read(&mut incoming)? {
         for emitted in library.deliver(&message)? {
-            frame::push(&mut outgoing, &emitted)?;
+            frame::push(&mut frames, &emitted)?;
         }
-        socket.write_all(&outgoing)?;
-        outgoing.clear();
+        outgoing.write_all(&frames)?;
+        frames.clear();
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The host's side of the contract: it runs each plugin in a separate process and does what the plugin asks for.
 //!
-//! A [`PluginFile`] is read once, checked, and pinned. A [`PluginProcess`] runs a private copy of it. A [`Session`]
+//! A [`PluginFile`] is read once, checked, and pinned. A [`PluginProcess`] runs its sealed
+//! bytes in a cage. A [`Session`]
 //! is one side of one tenant in that process and implements the engine's port [`Backend`](flowswap_engine::Backend).
 //! The host does what a plugin asks for with the [`Effects`] of its session, or refuses. It refuses changes in a dry run,
 //! requests to a foreign origin, and secrets for the plugin.
@@ -10,6 +11,7 @@
 
 mod blind;
 mod ca_file;
+mod cage;
 mod capture;
 mod cause;
 mod child;
@@ -39,6 +41,7 @@ mod retry;
 
 mod routes;
 mod scope;
+mod sealed;
 mod sending;
 mod session;
 mod skew;
@@ -52,6 +55,7 @@ mod transport;
 mod vault;
 
 pub use ca_file::CaProblem;
+pub use cage::{Cage, UnknownCage};
 pub use child::serve;
 pub use clients::{Connect, build};
 pub use effects::Effects;

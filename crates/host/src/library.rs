@@ -1,4 +1,4 @@
-//! Loads a plugin's library. The only file of this crate with `unsafe`. Outside of simulations, only the plugin process
+//! Loads a plugin's library, with most of the `unsafe` code of this crate. Outside of simulations, only the plugin process
 //! runs this code.
 #![expect(unsafe_code, reason = "loading a library and calling through its table of C functions")]
 

@@ -2,23 +2,24 @@
 
 use std::{
     fmt, fs,
-    io::{self, Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    io::{self, Read},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use base16ct::lower::encode_string as hex;
 use sha2::{Digest, Sha256};
-use tempfile::TempDir;
 
-/// A library that passed its checks. It holds the bytes, so that every process loads exactly what was hashed.
+use crate::sealed::Sealed;
+
+/// A library that passed its checks. It holds the bytes, sealed, so that every process loads exactly what was hashed.
 #[derive(Clone)]
 pub struct PluginFile {
     name: String,
     path: PathBuf,
     sha256: String,
-    bytes: Arc<Vec<u8>>,
+    sealed: Arc<Sealed>,
 }
 
 /// Why a plugin's library is refused.
@@ -59,6 +60,15 @@ pub enum PluginFileError {
         /// Its permissions.
         mode: u32,
     },
+    /// Its bytes cannot be sealed.
+    #[error("failed to seal the plugin `{name}`")]
+    Seal {
+        /// The plugin.
+        name: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// It is not the library that the configuration pins.
     #[error("the plugin `{name}` does not match its pin: its sha256 is {found}, but the configuration pins {pinned}")]
     Pin {
@@ -82,7 +92,7 @@ impl PluginFileError {
             Self::Pin { name, found, .. } => {
                 Some(format!("if you trust this build, write sha256 = \"{found}\" under [plugins.{name}]"))
             }
-            Self::Read { .. } | Self::NotAFile { .. } => None,
+            Self::Read { .. } | Self::NotAFile { .. } | Self::Seal { .. } => None,
         }
     }
 }
@@ -121,7 +131,11 @@ impl PluginFile {
             Some(pin) if !pin.trim().eq_ignore_ascii_case(&sha256) => {
                 Err(PluginFileError::Pin { name: name.to_owned(), path, pinned: pin.to_owned(), found: sha256 })
             }
-            _ => Ok(Self { name: name.to_owned(), path, sha256, bytes: Arc::new(bytes) }),
+            _ => {
+                let sealed = Sealed::new(&bytes);
+                let sealed = sealed.map_err(|source| PluginFileError::Seal { name: name.to_owned(), source })?;
+                Ok(Self { name: name.to_owned(), path, sha256, sealed: Arc::new(sealed) })
+            }
         }
     }
 
@@ -140,14 +154,9 @@ impl PluginFile {
         &self.sha256
     }
 
-    /// Writes the bytes that were checked to a folder where no other user can change them before they are loaded.
-    pub(crate) fn copy(&self) -> io::Result<PrivateCopy> {
-        let private = fs::Permissions::from_mode(0o700);
-        let dir = tempfile::Builder::new().prefix("flowswap-plugin-").permissions(private).tempdir()?;
-        let path = dir.path().join(format!("plugin{}", std::env::consts::DLL_SUFFIX));
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o500).open(&path)?;
-        file.write_all(&self.bytes)?;
-        Ok(PrivateCopy { path, _dir: dir })
+    /// The bytes that were checked.
+    pub(crate) fn sealed(&self) -> &Sealed {
+        &self.sealed
     }
 }
 
@@ -159,13 +168,6 @@ impl fmt::Debug for PluginFile {
             .field("sha256", &self.sha256)
             .finish_non_exhaustive()
     }
-}
-
-/// A copy in a separate folder. Dropping this value deletes the folder.
-#[derive(Debug)]
-pub(crate) struct PrivateCopy {
-    pub(crate) path: PathBuf,
-    _dir: TempDir,
 }
 
 fn is_plugin_name(name: &str) -> bool {
@@ -189,6 +191,10 @@ fn refuse_writable(name: &str, path: &Path, metadata: &fs::Metadata) -> Result<(
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use tempfile::TempDir;
+
     use super::*;
 
     /// A folder with a library of these modes.

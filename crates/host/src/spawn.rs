@@ -3,9 +3,9 @@
 use std::{
     ffi::OsString,
     fmt, io,
-    os::fd::OwnedFd,
-    path::{Path, PathBuf},
-    process::Stdio,
+    os::{fd::OwnedFd, unix::process::ExitStatusExt},
+    path::PathBuf,
+    process::{ExitStatus, Stdio},
     sync::{Arc, PoisonError},
     time::Duration,
 };
@@ -19,12 +19,15 @@ use tokio::{
     time::timeout,
 };
 
-use crate::relay::{LastLine, relay};
+use crate::{
+    Cage, PluginFile,
+    relay::{LastLine, relay},
+};
 
 /// How long a process may take to exit after it closed its socket.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How a plugin process is started: `exe`, then `args`, then the path of the library.
+/// How a plugin process is started: `exe`, then `args`, then the path of the library, then the word for its cage.
 #[derive(Clone)]
 pub struct Launcher {
     /// The program; it must call [`serve`](crate::serve).
@@ -33,6 +36,8 @@ pub struct Launcher {
     pub args: Vec<OsString>,
     /// The plugin's time limits.
     pub limits: Limits,
+    /// Whether the process is caged.
+    pub cage: Cage,
     /// Gets a copy of every message in both directions, for tools that examine a plugin.
     pub tap: Option<Tap>,
 }
@@ -69,9 +74,29 @@ pub enum Traffic<'a> {
 }
 
 impl Launcher {
-    /// A launcher with the default limits.
+    /// A launcher with the default limits and the default cage.
     pub fn new(exe: impl Into<PathBuf>, args: Vec<OsString>) -> Self {
-        Self { exe: exe.into(), args, limits: Limits::default(), tap: None }
+        Self { exe: exe.into(), args, limits: Limits::default(), cage: Cage::default(), tap: None }
+    }
+
+    /// The command that starts the process of a plugin. `socket` is the process's end of its connection.
+    ///
+    /// # Errors
+    ///
+    /// If the library cannot be handed down.
+    pub fn command(&self, file: &PluginFile, socket: OwnedFd) -> io::Result<Command> {
+        let mut command = Command::new(&self.exe);
+        command.args(&self.args);
+        file.sealed().hand_to(&mut command)?;
+        command
+            .arg(self.cage.to_string())
+            // Keeps tokens in the environment away from the plugin.
+            .env_clear()
+            // Ctrl-C in the terminal must reach only the parent, which then stops everything in order.
+            .process_group(0)
+            .stdin(socket)
+            .kill_on_drop(true);
+        Ok(command)
     }
 }
 
@@ -95,34 +120,19 @@ pub(crate) struct Running {
 }
 
 /// Starts the process. Its output goes to `events` as log lines.
-pub(crate) fn spawn(
-    plugin: &str,
-    library: &Path,
-    launcher: &Launcher,
-    events: &Arc<dyn EventSink>,
-) -> io::Result<Transport> {
+pub(crate) fn spawn(file: &PluginFile, launcher: &Launcher, events: &Arc<dyn EventSink>) -> io::Result<Transport> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     ours.set_nonblocking(true)?;
-    let mut child = Command::new(&launcher.exe)
-        .args(&launcher.args)
-        .arg(library)
-        // Keeps tokens in the environment away from the plugin.
-        .env_clear()
-        // Ctrl-C in the terminal must reach only the parent, which then stops everything in order.
-        .process_group(0)
-        .stdin(OwnedFd::from(theirs))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
+    let mut command = launcher.command(file, theirs.into())?;
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let last = LastLine::default();
     let mut relays = Vec::new();
     if let Some(stdout) = child.stdout.take() {
-        relays.push(tokio::spawn(relay(stdout, plugin.to_owned(), Level::Info, Arc::clone(events), None)));
+        relays.push(tokio::spawn(relay(stdout, file.name().to_owned(), Level::Info, Arc::clone(events), None)));
     }
     if let Some(stderr) = child.stderr.take() {
         let last = Some(Arc::clone(&last));
-        relays.push(tokio::spawn(relay(stderr, plugin.to_owned(), Level::Warn, Arc::clone(events), last)));
+        relays.push(tokio::spawn(relay(stderr, file.name().to_owned(), Level::Warn, Arc::clone(events), last)));
     }
     Ok(Transport { stream: UnixStream::from_std(ours)?, running: Some(Running { child, last, relays }) })
 }
@@ -138,7 +148,7 @@ impl Running {
         // Its last output may not have arrived yet. The timeout covers a grandchild that keeps the pipe open.
         let _ = timeout(EXIT_TIMEOUT, futures::future::join_all(self.relays)).await;
         let how = match status {
-            Ok(Ok(status)) => status.to_string(),
+            Ok(Ok(status)) => describe_status(status),
             Ok(Err(error)) => error.to_string(),
             Err(_) => problem.to_owned(),
         };
@@ -146,5 +156,14 @@ impl Running {
             Some(line) => format!("{how}: {line}"),
             None => how,
         }
+    }
+}
+
+/// How a process ended. The cage ends it with this signal (seccomp(2)).
+fn describe_status(status: ExitStatus) -> String {
+    if status.signal() == Some(libc::SIGSYS) {
+        format!("it made a system call that its cage forbids ({status})")
+    } else {
+        status.to_string()
     }
 }

@@ -4,18 +4,11 @@ use std::io;
 
 use flowswap_contract::{PROTOCOL, Protocol};
 
+use crate::cage::NO_CAGE;
+
 /// Why a plugin's process could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The private copy of the library cannot be written.
-    #[error("failed to make a private copy of the plugin `{plugin}`")]
-    Copy {
-        /// The plugin.
-        plugin: String,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
     /// The process cannot be started.
     #[error("failed to start the process of the plugin `{plugin}`")]
     Spawn {
@@ -61,7 +54,10 @@ impl StartError {
             Self::Handshake { problem, .. } if problem.contains("failed to map segment") => {
                 Some("set TMPDIR to a folder from which programs may run".to_owned())
             }
-            Self::Copy { .. } | Self::Spawn { .. } | Self::Handshake { .. } => None,
+            Self::Handshake { plugin, problem } if problem.contains(NO_CAGE) => Some(format!(
+                "use a newer kernel; or, if you trust this plugin with all your rights, write cage = \"off\" under [plugins.{plugin}]"
+            )),
+            Self::Spawn { .. } | Self::Handshake { .. } => None,
         }
     }
 }

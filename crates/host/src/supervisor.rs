@@ -89,14 +89,9 @@ impl Source {
     pub(crate) async fn start(&self) -> Result<(PluginHello, Arc<Connection>), StartError> {
         let Self { file, launcher, events } = self;
         let plugin = file.name().to_owned();
-        let copy = file.copy().map_err(|source| StartError::Copy { plugin: plugin.clone(), source })?;
-        let transport = spawn(&plugin, &copy.path, launcher, events)
-            .map_err(|source| StartError::Spawn { plugin: plugin.clone(), source })?;
-        // A plugin that has sent its greeting has loaded the library, so the copy can be deleted.
-        let tap = launcher.tap.clone();
-        let connection = Connection::begin_with(&plugin, transport, Arc::clone(events), &launcher.limits, tap).await;
-        drop(copy);
-        connection
+        let transport =
+            spawn(file, launcher, events).map_err(|source| StartError::Spawn { plugin: plugin.clone(), source })?;
+        Connection::begin_with(&plugin, transport, Arc::clone(events), &launcher.limits, launcher.tap.clone()).await
     }
 }
 

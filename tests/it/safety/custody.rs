@@ -8,7 +8,7 @@ use std::{
 
 use flowswap_sim::{Fault, FaultKind, SimConfig};
 
-use crate::support::{Background, Lab, children, command, plugin_file};
+use crate::support::{Background, Lab, children, command, copy_binary, plugin_file};
 
 #[test]
 fn only_the_owner_can_access_the_state_folder() {
@@ -166,8 +166,7 @@ fn flowswap_is_closed_to_other_processes_of_its_user() {
 
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    let binary = folder.path().join("flowswap");
-    fs::copy(env!("CARGO_BIN_EXE_flowswap"), &binary).unwrap();
+    let binary = copy_binary(folder.path());
     // It waits for a plan on stdin. Root runs it as another user, because all files of root belong to root.
     let mut command = match rustix::process::getuid().is_root() {
         true => {

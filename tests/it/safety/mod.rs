@@ -3,6 +3,8 @@
 //! These tests cannot see what plugins receive. The host's own tests search the frames between the host and a plugin
 //! for secrets.
 
+/// What a plugin can do that attacks from its own process.
+mod cage;
 /// Secrets are only in the secret store and in requests to their own side.
 mod canary;
 /// The same for guided migrations, which must also leave no names.

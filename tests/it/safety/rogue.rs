@@ -258,7 +258,7 @@ fn shared(misbehaving: &[(&str, &str, &str)]) -> Lab {
 }
 
 /// Three tenants; the second one has the rogue plugin on one side.
-fn lab(role: &str, misbehave: Option<&str>) -> Lab {
+pub(super) fn lab(role: &str, misbehave: Option<&str>) -> Lab {
     let lab = Lab::new(SimConfig::default().tenants(3).record(true));
     let misbehave = misbehave.map(|word| format!("misbehave = \"{word}\"\n")).unwrap_or_default();
     let tenants = lab.sim.tenants();

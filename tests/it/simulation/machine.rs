@@ -169,6 +169,7 @@ impl Machine {
         let pin = |plugin: &Arc<PluginProcess>| PluginPin {
             version: plugin.hello().version.clone(),
             sha256: plugin.sha256().to_owned(),
+            uncaged: false,
         };
         let pins = plugins.iter().map(|plugin| (plugin.name().to_owned(), pin(plugin))).collect();
         let mut tenants = Vec::new();

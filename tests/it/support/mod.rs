@@ -259,6 +259,15 @@ fn library(name: &str) -> PathBuf {
     deps.join(format!("{DLL_PREFIX}{name}{DLL_SUFFIX}"))
 }
 
+/// Copies the binary to a folder that every user can enter. Another process copies it: a process of another test that is
+/// just being started could otherwise hold the copy open for writing, and then nothing can run it.
+pub(crate) fn copy_binary(folder: &Path) -> PathBuf {
+    let binary = folder.join("flowswap");
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_flowswap")).arg(&binary).status().unwrap();
+    assert!(copied.success());
+    binary
+}
+
 /// The children of a process. Not every kernel lists them, so each process is asked for its parent.
 pub(crate) fn children(id: u32) -> Vec<u32> {
     let parent = format!("\nPPid:\t{id}\n");

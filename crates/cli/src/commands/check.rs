@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use flowswap_config::Config;
 use flowswap_contract::{self as contract, Evidence, EvidenceResult as R, Op, Role, TestParams, TestReply};
 use flowswap_engine::{BackendCall, Tenant, find_domain_defect};
+use flowswap_host::Cage;
 use jiff::SignedDuration;
 use serde::Serialize;
 use serde_json::json;
 
+use super::plugins::describe_cage;
 use crate::{
     args::Select,
     context::{Context, load_identity},
@@ -101,6 +103,12 @@ fn check_machine(config: &Config, fleet: &Fleet) -> Vec<Check> {
         let result = if pinned { R::Pass } else { R::Inconclusive };
         checks.push(machine(&format!("plugin {name}"), result, format!("{}, {detail}", pin.version)));
     }
+    let uncaged: Vec<_> =
+        fleet.pins.iter().filter(|(_, pin)| pin.uncaged).map(|(name, _)| format!("`{name}`")).collect();
+    checks.push(match uncaged.as_slice() {
+        [] => machine("cage", R::Pass, format!("every plugin is caged ({})", describe_cage(Cage::Required))),
+        names => machine("cage", R::Inconclusive, format!("not caged, and with all your rights: {}", names.join(", "))),
+    });
     checks
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use flowswap_conformance::{Kit, Outcome, Report};
-use flowswap_host::PluginFile;
+use flowswap_host::{Cage, PluginFile};
 
 use crate::{
     context::Context,
@@ -15,11 +15,11 @@ use crate::{
 };
 
 /// Checks the plugin in the file against the simulator, if a simulated tenant fits it.
-pub(crate) async fn run(context: &Context, file: PluginFile, path: PathBuf) -> Result<Exit, Failure> {
+pub(crate) async fn run(context: &Context, file: PluginFile, path: PathBuf, cage: Cage) -> Result<Exit, Failure> {
     context.terminal.say(text!("checking {}", path.display()));
-    let kit = Kit::new(file.clone(), plugin_launcher(context)?);
+    let kit = Kit::new(file.clone(), plugin_launcher(context, cage)?);
     let mut no_tenant_fits = false;
-    let kit = match start_plugin(context, &file, context.progress()).await {
+    let kit = match start_plugin(context, &file, cage, context.progress()).await {
         // The kit itself reports why the plugin does not start.
         Err(_) => kit.without_world("the plugin does not start"),
         Ok(process) => match sim_world::for_plugin(process.hello())? {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use flowswap_contract::Error;
-use flowswap_engine::{Actor, Direction, Entry, Goal, Record, Records, RunCommand, RunId, Verdict, short};
+use flowswap_engine::{Actor, Direction, Entry, Goal, PluginPin, Record, Records, RunCommand, RunId, Verdict, short};
 use flowswap_store::StateDir;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -172,7 +172,9 @@ fn describe(entry: &Entry) -> Option<String> {
             format!("started, and accepted changes: {}", accepted.join("; "))
         }
         Entry::TenantStarted { plugins, .. } => {
-            let builds: Vec<_> = plugins.iter().map(|(name, pin)| format!("{name} {}", pin.version)).collect();
+            let cage = |pin: &PluginPin| if pin.uncaged { " without a cage" } else { "" };
+            let build = |(name, pin): (&String, &PluginPin)| format!("{name} {}{}", pin.version, cage(pin));
+            let builds: Vec<_> = plugins.iter().map(build).collect();
             if builds.is_empty() { "started".to_owned() } else { format!("started, with {}", builds.join(" and ")) }
         }
         Entry::Refused { reasons, .. } => format!("refused: {}", reasons.join("; ")),

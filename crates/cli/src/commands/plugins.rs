@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use flowswap_config::PluginEntry;
 use flowswap_contract::PluginHello;
-use flowswap_host::PluginFile;
+use flowswap_host::{Cage, PluginFile};
 use serde::Serialize;
 
 #[cfg(feature = "sandbox")]
@@ -17,7 +17,7 @@ use crate::{
         text::{Text, text},
     },
     exit::{Exit, Failure},
-    fleet::{read_library, start_plugin},
+    fleet::{cage_of, read_library, start_plugin},
     plugin_search::{find, library_name},
     terminal::{Tone, paint},
 };
@@ -40,6 +40,7 @@ struct Found {
 struct Inspection {
     path: PathBuf,
     sha256: String,
+    cage: String,
     plugin: PluginHello,
 }
 
@@ -49,8 +50,8 @@ pub(crate) async fn run(context: &Context, command: &PluginsCommand) -> Result<E
         PluginsCommand::Inspect { plugin } => inspect(context, plugin).await,
         #[cfg(feature = "sandbox")]
         PluginsCommand::Conformance { plugin } => {
-            let (path, file) = read(context, plugin)?;
-            conformance::run(context, file, path).await
+            let (path, file, cage) = read(context, plugin)?;
+            conformance::run(context, file, path, cage).await
         }
     }
 }
@@ -65,15 +66,25 @@ fn list(context: &Context) -> Result<Exit, Failure> {
 }
 
 async fn inspect(context: &Context, plugin: &str) -> Result<Exit, Failure> {
-    let (path, file) = read(context, plugin)?;
-    let process = start_plugin(context, &file, context.progress()).await?;
-    let inspection = Inspection { path, sha256: file.sha256().to_owned(), plugin: process.hello().clone() };
+    let (path, file, cage) = read(context, plugin)?;
+    let process = start_plugin(context, &file, cage, context.progress()).await?;
+    let cage = describe_cage(cage);
+    let inspection = Inspection { path, sha256: file.sha256().to_owned(), cage, plugin: process.hello().clone() };
     context.terminal.report(&inspection, || inspection_text(&inspection))?;
     Ok(Exit::Done)
 }
 
+/// What confines the process of a plugin, or why nothing does.
+pub(crate) fn describe_cage(cage: Cage) -> String {
+    match (cage, Cage::of_this_machine()) {
+        (Cage::Required, Ok(given) | Err(given)) => given,
+        (Cage::Off, Ok(given)) => format!("off, although this machine has one ({given})"),
+        (Cage::Off, Err(missing)) => format!("off ({missing})"),
+    }
+}
+
 /// Finds a plugin by name or library path, and reads it.
-fn read(context: &Context, plugin: &str) -> Result<(PathBuf, PluginFile), Failure> {
+fn read(context: &Context, plugin: &str) -> Result<(PathBuf, PluginFile, Cage), Failure> {
     let entries = configured(context)?;
     let named = find(context, &entries).remove(plugin);
     let as_path = || Some(PathBuf::from(plugin)).filter(|path| path.is_file());
@@ -84,7 +95,8 @@ fn read(context: &Context, plugin: &str) -> Result<(PathBuf, PluginFile), Failur
     let name = library_name(&path).unwrap_or_else(|| plugin.to_owned());
     let pin = entries.get(&name).and_then(|entry| entry.sha256.as_deref());
     let file = read_library(&name, &path, pin)?;
-    Ok((path, file))
+    let cage = cage_of(&entries, &name);
+    Ok((path, file, cage))
 }
 
 /// The `[plugins]` of the configuration; empty without a configuration.
@@ -123,7 +135,7 @@ fn inspection_text(inspection: &Inspection) -> Text {
     let plugin = &inspection.plugin;
     let roles: Vec<_> = plugin.roles.iter().map(ToString::to_string).collect();
     let mut text = text!(
-        "{} {}\n  path:     {}\n  sha256:   {}\n  protocol: {}.{}\n  roles:    {}\n  origins:  {}\n\n",
+        "{} {}\n  path:     {}\n  sha256:   {}\n  protocol: {}.{}\n  roles:    {}\n  origins:  {}\n  cage:     {}\n\n",
         paint(Tone::Strong, &plugin.name),
         plugin.version,
         inspection.path.display(),
@@ -131,7 +143,8 @@ fn inspection_text(inspection: &Inspection) -> Text {
         plugin.protocol.major,
         plugin.protocol.minor,
         roles.join(", "),
-        plugin.origins.join(", ")
+        plugin.origins.join(", "),
+        inspection.cage
     );
     text += &table::render(
         ["key", "", "about"],

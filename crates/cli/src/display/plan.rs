@@ -80,7 +80,9 @@ pub(crate) fn summarize(head: &Plan, tenants: impl IntoIterator<Item: Borrow<Out
         text += text!("{} needs a person for {} of these tenants\n", paint(Tone::Strong, "rollback:"), attended);
     }
     for (name, pin) in &head.plugins {
-        text += text!("{} {} {} (sha256 {})\n", paint(Tone::Strong, "plugin:"), name, pin.version, short(&pin.sha256));
+        let sha256 = short(&pin.sha256);
+        text += text!("{} {} {} (sha256 {})", paint(Tone::Strong, "plugin:"), name, pin.version, sha256);
+        text += if pin.uncaged { paint(Tone::Care, " runs without a cage\n") } else { "\n".into() };
     }
     text += text!("{} {}, valid until {}\n", paint(Tone::Strong, "plan:"), short(&head.digest), head.not_after);
     text

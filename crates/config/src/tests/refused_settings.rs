@@ -122,7 +122,7 @@ fn unknown_keys_everywhere() {
     9 | sha = "a"
       | ^^^ not a key of `[plugins.okta]`
       |
-      = help: use one of `path`, `sha256`
+      = help: use one of `path`, `sha256`, `cage`
 
     error: 5 errors in the configuration
     "#);
@@ -278,4 +278,27 @@ fn numbers_out_of_range() {
 
     error: 2 errors in the configuration
     ");
+}
+
+#[test]
+fn an_unknown_word_for_the_cage() {
+    assert_snapshot!(refuse_toml("[plugins.okta]\ncage = true\n[plugins.rest]\ncage = \"none\"\n"), @r#"
+    error: `cage` is not a known word
+     --> migrate.toml:2:8
+      |
+    2 | cage = true
+      |        ^^^^ expected "required" or "off"
+      |
+      = help: leave it out to confine the plugin wherever the system can
+
+    error: `cage` is not a known word
+     --> migrate.toml:4:8
+      |
+    4 | cage = "none"
+      |        ^^^^^^ expected "required" or "off"
+      |
+      = help: leave it out to confine the plugin wherever the system can
+
+    error: 2 errors in the configuration
+    "#);
 }

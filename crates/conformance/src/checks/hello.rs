@@ -1,6 +1,6 @@
 //! The greeting: what a plugin declares about itself before it has any session.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, io};
 
 use flowswap_contract::{FromPlugin, PluginHello};
 use serde_json::json;
@@ -9,27 +9,28 @@ use crate::{
     Failure,
     candidate::{Candidate, Subject},
     findings::Findings,
-    raw::{encode, hello},
+    raw::{RawPlugin, encode, hello},
 };
 
 pub(crate) async fn examine(candidate: &Candidate, subject: &Subject, findings: &mut Findings) {
     let plugin = subject.process.hello();
     findings.note("hello.starts", Ok(()));
-    findings.note("hello.once", greeting(candidate, &encode(&hello())).await.map(drop));
+    findings.note("hello.once", greeting(candidate.start_raw(), &encode(&hello())).await.map(drop));
     findings.note("hello.same", same(candidate, plugin).await);
     let later = json!({
         "type": "hello", "protocol": {"major": plugin.protocol.major, "minor": 999}, "features": ["telepathy"], "mood": {},
     });
-    findings.note("hello.version-skew", greeting(candidate, &encode(&later)).await.map(drop));
+    findings.note("hello.version-skew", greeting(candidate.start_raw(), &encode(&later)).await.map(drop));
+    findings.note("hello.caged", greeting(candidate.start_caged(), &encode(&hello())).await.map(drop));
     findings.note("hello.roles", roles(plugin));
     findings.note("hello.keys", keys(plugin));
     findings.note("hello.origins", origins(plugin));
 }
 
 /// The answer of a new process to a greeting.
-async fn greeting(candidate: &Candidate, bytes: &[u8]) -> Result<PluginHello, Failure> {
+async fn greeting(started: io::Result<RawPlugin>, bytes: &[u8]) -> Result<PluginHello, Failure> {
     let expected = "one greeting";
-    let raw = candidate.start_raw().map_err(|error| Failure::new(expected, error.to_string()))?;
+    let raw = started.map_err(|error| Failure::new(expected, error.to_string()))?;
     match raw.replay_decoded(&[bytes.to_vec()]).await.map_err(|seen| Failure::new(expected, seen))?.as_slice() {
         [FromPlugin::Hello(hello)] => Ok(hello.clone()),
         messages => Err(Failure::new(expected, format!("{} messages", messages.len()))),
@@ -37,7 +38,7 @@ async fn greeting(candidate: &Candidate, bytes: &[u8]) -> Result<PluginHello, Fa
 }
 
 async fn same(candidate: &Candidate, plugin: &PluginHello) -> Result<(), Failure> {
-    let again = greeting(candidate, &encode(&hello())).await?;
+    let again = greeting(candidate.start_raw(), &encode(&hello())).await?;
     if again == *plugin {
         return Ok(());
     }

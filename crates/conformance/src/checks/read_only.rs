@@ -206,7 +206,7 @@ pub(crate) async fn plan(bench: &Bench) -> Result<PlannedTenant, Failure> {
 
 fn lint(harness: &Harness<'_>, planned: PlannedTenant) -> Result<(), Failure> {
     let version = harness.subject.process.hello().version.clone();
-    let pin = PluginPin { version, sha256: harness.subject.process.sha256().to_owned() };
+    let pin = PluginPin { version, sha256: harness.subject.process.sha256().to_owned(), uncaged: false };
     let pins: BTreeMap<_, _> = ["plugin", "stand-in"].map(|name| (name.to_owned(), pin.clone())).into();
     let now = Timestamp::now();
     match Plan::freeze(now, now + SignedDuration::from_hours(1), pins, vec![planned]) {

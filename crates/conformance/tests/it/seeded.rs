@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, fs, io::Write, path::PathBuf, sync::Arc, time::Duration};
 
 use flowswap_conformance::{Group, Kit};
-use flowswap_host::{Launcher, Limits, PluginFile};
+use flowswap_host::{Cage, Launcher, Limits, PluginFile};
 use futures::{StreamExt, stream};
 use tempfile::TempDir;
 
@@ -21,6 +21,7 @@ const IN_SESSIONS: &[(&str, &str)] = &[
     ("abort-in-apply", "apply.plan"),
     ("segfault-in-undo", "undo.every-prefix"),
     ("exit-in-detect", "detect.answers"),
+    ("read-file-in-detect", "detect.answers"),
     ("loop-in-apply", "apply.plan"),
     ("silence-in-observe", "observe.before"),
     ("flood-events-in-detect", "detect.answers"),
@@ -93,6 +94,8 @@ const FROM_THE_START: &[(&str, &str)] = &[
     ("refuse", "hello.starts"),
     ("greet-twice", "hello.once"),
     ("fickle-hello", "hello.same"),
+    ("thread", "hello.starts"),
+    ("thread", "hello.caged"),
     ("strict", "protocol.unknown-fields"),
     ("no-roles", "hello.roles"),
     ("key-twice", "hello.keys"),
@@ -144,7 +147,9 @@ fn all_seeded_misbehaviors_are_caught_without_false_alarms() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (missed, good) = runtime.block_on(async {
         let trying = stream::iter(seeds).map(|(word, check, path, misbehave)| async move {
-            let report = kit(path, misbehave).run_group(Group::of(check).unwrap()).await;
+            // In the cage, the plugin would not even start.
+            let cage = if check == "hello.caged" { Cage::Off } else { Cage::default() };
+            let report = kit_with(cage, path, misbehave).run_group(Group::of(check).unwrap()).await;
             let is_caught = report.failures().any(|failure| failure.id == check);
             (!is_caught).then(|| (word, format!("`{word}` is missed by {check}:\n{report}")))
         });
@@ -179,17 +184,25 @@ fn all_seeded_misbehaviors_are_caught_without_false_alarms() {
 }
 
 fn kit(library: PathBuf, misbehave: Option<&'static str>) -> Kit {
-    without_world(library).world(Arc::new(move || Box::new(Clients::new(misbehave))))
+    kit_with(Cage::default(), library, misbehave)
+}
+
+fn kit_with(cage: Cage, library: PathBuf, misbehave: Option<&'static str>) -> Kit {
+    caged(cage, library).world(Arc::new(move || Box::new(Clients::new(misbehave))))
 }
 
 /// A kit for the rogue in this library.
 pub(crate) fn without_world(library: PathBuf) -> Kit {
+    caged(Cage::default(), library)
+}
+
+fn caged(cage: Cage, library: PathBuf) -> Kit {
     let file = PluginFile::read("rogue", &library, None).unwrap();
     // Short limits end a rogue that hangs soon, and are still long enough for one that computes.
     let limits = Limits { thinking: Duration::from_secs(3), opening: Duration::from_secs(5), ..Limits::default() };
     // The plugin's process is the test `author::plugin_process` of this binary.
     let launcher = flowswap_conformance::launcher("it::author");
-    let launcher = Launcher { limits, ..launcher.unwrap() };
+    let launcher = Launcher { limits, cage, ..launcher.unwrap() };
     Kit::new(file, launcher)
 }
 

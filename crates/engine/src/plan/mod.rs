@@ -58,6 +58,9 @@ pub struct PluginPin {
     pub version: String,
     /// SHA-256 of the library, hexadecimal.
     pub sha256: String,
+    /// The operator let it run without a cage. `false` also in plans and records from before there was one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uncaged: bool,
 }
 
 /// One tenant's part of a plan.

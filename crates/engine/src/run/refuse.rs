@@ -209,14 +209,15 @@ pub(super) fn accepted_changes(job: &Job, history: &TenantHistory) -> Vec<String
     plugin.into_iter().chain(config_changes(job, history)).collect()
 }
 
-/// The plugins of the tenant that will carry the work out, if one of them is another build than before.
+/// The plugins of the tenant that will carry the work out, if one of them is another build than before, or is caged otherwise.
 pub(super) fn new_builds(job: &Job, history: &TenantHistory) -> BTreeMap<String, PluginPin> {
-    if changed_plugin(job, history).is_none() {
+    let spec = &job.tenant.spec;
+    let used = [&spec.provider_plugin, &spec.directory_plugin];
+    let before = |name: &String| job.basis(history).and_then(|basis| basis.plugins.get(name));
+    if used.into_iter().all(|name| before(name) == job.plugins.get(name)) {
         return BTreeMap::new();
     }
-    let spec = &job.tenant.spec;
-    let is_used = |name: &&String| [&spec.provider_plugin, &spec.directory_plugin].contains(name);
-    job.plugins.iter().filter(|(name, _)| is_used(name)).map(|(name, pin)| (name.clone(), pin.clone())).collect()
+    job.plugins.iter().filter(|(name, _)| used.contains(name)).map(|(name, pin)| (name.clone(), pin.clone())).collect()
 }
 
 /// The first plugin of the tenant that is another build than before: its name, and both builds.

@@ -187,7 +187,7 @@ async fn a_tenant_that_another_plan_has_migrated_is_no_failure() {
 /// A new build of a plugin goes on with what an older one began, but only if the operator accepts it.
 #[tokio::test(start_paused = true)]
 async fn another_build_of_a_plugin_goes_on_only_if_it_is_accepted() {
-    let build = |sha256: &str| PluginPin { version: "0.2.0".to_owned(), sha256: sha256.repeat(64) };
+    let build = |sha256: &str| PluginPin { version: "0.2.0".to_owned(), sha256: sha256.repeat(64), uncaged: false };
     let upgrade = |job: &mut flowswap_engine::Job| drop(job.plugins.insert("okta".to_owned(), build("c")));
     let accept = |job: &mut flowswap_engine::Job| {
         upgrade(job);

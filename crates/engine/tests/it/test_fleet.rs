@@ -179,6 +179,6 @@ pub(crate) fn tenant(env: &Arc<Environment>, name: &str) -> Tenant {
 }
 
 pub(crate) fn pins() -> BTreeMap<String, PluginPin> {
-    let pin = |digit: &str| PluginPin { version: "0.1.0".to_owned(), sha256: digit.repeat(64) };
+    let pin = |digit: &str| PluginPin { version: "0.1.0".to_owned(), sha256: digit.repeat(64), uncaged: false };
     [("okta".to_owned(), pin("a")), ("rest".to_owned(), pin("b"))].into()
 }
