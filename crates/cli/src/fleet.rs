@@ -95,7 +95,8 @@ impl Fleet {
         config.check_plugin_keys(&tenants, hello).map_err(|errors| Failure::new(Exit::Usage, errors))?;
         let printed = run_secret_programs(&tenants, config.run.concurrency.max(1)).await;
         let pins = plugins.iter().map(|(name, (_, pin))| (name.clone(), pin.clone())).collect();
-        let parts = Arc::new(SessionParts { plugins, printed, effects });
+        let origins = config.plugins.iter().map(|(name, entry)| (name.clone(), entry.origins.clone())).collect();
+        let parts = Arc::new(SessionParts { plugins, printed, origins, effects });
         let open = |tenant: &&TenantConfig| {
             Ok(Tenant {
                 spec: spec(tenant, &ports.logbook)?,
@@ -210,6 +211,8 @@ struct SessionParts {
     plugins: BTreeMap<String, (Arc<PluginProcess>, PluginPin)>,
     /// The secrets that programs printed.
     printed: BTreeMap<SecretRef, Result<Secret, String>>,
+    /// The origins that the operator allows each plugin beside those of the tenants.
+    origins: BTreeMap<String, Vec<String>>,
     effects: Arc<Effects>,
 }
 
@@ -284,7 +287,9 @@ impl Side {
             let error = format!("plugin `{}` was not loaded", self.config.plugin);
             return Err(contract::Error::new(ErrorKind::Internal, error));
         };
-        let config = SessionConfig { tenant: self.tenant.clone(), role, config: self.config.table(), secrets };
+        let (tenant, table) = (self.tenant.clone(), self.config.table());
+        let origins = parts.origins.get(&self.config.plugin).cloned().unwrap_or_default();
+        let config = SessionConfig { tenant, role, config: table, secrets, origins };
         Session::open(Arc::clone(process), Arc::clone(&parts.effects), config).await
     }
 }

@@ -63,7 +63,8 @@ fn for_plugin_in(hello: &PluginHello, config: SimConfig) -> Result<Option<MakeWo
             let secret = fetch_secret(reference).map_err(Failure::at("read the simulator's own secret"))?;
             secrets.insert(key.clone(), secret);
         }
-        let session = SessionConfig { tenant: tenant.name.clone(), role, config: side.table(), secrets };
+        let (tenant, origins) = (tenant.name.clone(), Vec::new());
+        let session = SessionConfig { tenant, role, config: side.table(), secrets, origins };
         return Ok(Some(Arc::new(move || Box::new(SimWorld::new(config.clone(), session.clone())))));
     }
     Ok(None)

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use flowswap_host::{Cage, HostPattern};
+use flowswap_host::{Cage, HostPattern, is_origin};
 
 use crate::{
     diagnostic::Diagnostic,
@@ -47,6 +47,8 @@ pub struct PluginEntry {
     pub path: Option<PathBuf>,
     /// In lower case. Without it, any library is accepted.
     pub sha256: Option<String>,
+    /// The origins that its credentials may go to, beside those in the tables of the tenants.
+    pub origins: Vec<String>,
     /// Whether its process is caged.
     pub cage: Cage,
 }
@@ -111,15 +113,31 @@ impl Reader {
                 self.refuse_kind(&name, &entry.node, &format!("a table such as `[plugins.{name}]`"));
                 continue;
             };
-            self.check_keys(table, &["path", "sha256", "cage"], &format!("`[plugins.{name}]`"));
+            self.check_keys(table, &["path", "sha256", "origins", "cage"], &format!("`[plugins.{name}]`"));
             let plugin = PluginEntry {
                 path: self.path(table, "path"),
                 sha256: self.read_digest(table),
+                origins: self.read_origins(table),
                 cage: self.read_cage(table).unwrap_or_default(),
             };
             plugins.insert(name.to_string(), plugin);
         }
         plugins
+    }
+
+    fn read_origins(&mut self, table: &Table) -> Vec<String> {
+        let Some(entry) = table.get("origins") else { return Vec::new() };
+        let mut origins = Vec::new();
+        for node in entry.node.as_list().unwrap_or(std::slice::from_ref(&entry.node)) {
+            match node.as_text().filter(|text| is_origin(text) && entry.node.as_list().is_some()) {
+                Some(origin) => origins.push(origin.to_owned()),
+                None => {
+                    let error = Diagnostic::new("`origins` is not a list of https origins");
+                    self.refuse(error.at(node.at, "expected a list such as [\"https://api.example.com\"]"));
+                }
+            }
+        }
+        origins
     }
 
     fn read_cage(&mut self, table: &Table) -> Option<Cage> {

@@ -4,7 +4,7 @@ use flowswap_contract::{Ask, Body, Custody, Error, ErrorKind, HttpAsk, Intent, O
 use flowswap_engine::Mode;
 use reqwest::Url;
 
-use crate::origin::Origin;
+use crate::origin::{Origin, Origins};
 
 /// What decides which requests a call may make.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +18,7 @@ pub(crate) struct Permission<'a> {
     /// Whether the call belongs to a step.
     pub(crate) in_step: bool,
     /// The origins of the session.
-    pub(crate) origins: &'a [Origin],
+    pub(crate) origins: &'a Origins,
 }
 
 /// A request that is permitted.
@@ -90,8 +90,18 @@ impl Permission<'_> {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(self.refuse(format!("asked for a request with credentials in the URL ({})", request())));
         }
-        if !self.origins.contains(&origin) {
-            let known: Vec<_> = self.origins.iter().map(Origin::as_str).collect();
+        if self.origins.unlisted.contains(&origin) {
+            let message =
+                format!("asked for a request to {} ({}), which you have not allowed", origin.as_str(), request());
+            let hint = format!(
+                "if this plugin may send its credentials there, add \"{}\" to `origins` under [plugins.{}]",
+                origin.as_str(),
+                self.plugin
+            );
+            return Err(self.refuse(message).with_hint(hint));
+        }
+        if !self.origins.allowed.contains(&origin) {
+            let known: Vec<_> = self.origins.allowed.iter().map(Origin::as_str).collect();
             let known = if known.is_empty() { "no origin".to_owned() } else { format!("only {}", known.join(", ")) };
             let message =
                 format!("asked for a request to a foreign origin ({}); its session may use {known}", request());
@@ -135,9 +145,13 @@ impl Permission<'_> {
             }
             Intent::Read if !reads && !ask.query => Err(self
                 .refuse(format!("{}; only GET, HEAD, and a POST that is marked as a query count as reading", asked()))),
-            Intent::Authenticate if dry && !is_token_request(ask) => {
-                Err(self.refuse(format!("{} in a dry run; there, it must POST a form with a `grant_type`", asked())))
+            _ if reads && ask.body.is_some() => {
+                Err(self.refuse(format!("{} with a body, which only other methods may have", asked())))
             }
+            Intent::Authenticate if !is_token_request(ask) => Err(self.refuse(format!(
+                "{}; a token request must POST a form with a `grant_type`, and only fields of RFC 6749 and RFC 7523",
+                asked()
+            ))),
             // A stored secret needs an intent in the journal, and only a mutation has one.
             Intent::Read | Intent::Authenticate if ask.capture.iter().any(|c| c.custody == Custody::Durable) => {
                 Err(self.refuse(format!("{} that stores a secret, which only a mutation may do", asked())))
@@ -177,9 +191,17 @@ fn is_owned(name: &str) -> bool {
     OWNED.iter().any(|owned| name.eq_ignore_ascii_case(owned)) || OWNED_PREFIXES.iter().any(begins_with)
 }
 
+/// The fields of a request for a token (RFC 6749 §4.4.2 and §2.3.1; RFC 7523 §2).
+const TOKEN_REQUEST: &[&str] =
+    &["grant_type", "scope", "client_id", "client_secret", "client_assertion_type", "client_assertion", "assertion"];
+
+/// A form with other fields could make a server do something else.
 fn is_token_request(ask: &HttpAsk) -> bool {
     let Some(Body::Form(fields)) = &ask.body else { return false };
-    ask.method == "POST" && fields.iter().any(|(name, _)| name == "grant_type")
+    let is_known = |name: &String| TOKEN_REQUEST.contains(&name.as_str());
+    ask.method == "POST"
+        && fields.iter().any(|(name, _)| name == "grant_type")
+        && fields.iter().all(|(name, _)| is_known(name))
 }
 
 fn intent_name(intent: Intent) -> &'static str {
@@ -197,12 +219,19 @@ mod tests {
 
     use super::*;
 
+    const NONE: Origins = Origins { allowed: Vec::new(), unlisted: Vec::new() };
     const APPLY: Permission<'_> =
-        Permission { plugin: "rogue", op: Op::Apply, mode: Mode::Apply, in_step: true, origins: &[] };
+        Permission { plugin: "rogue", op: Op::Apply, mode: Mode::Apply, in_step: true, origins: &NONE };
     const DETECT: Permission<'_> = Permission { op: Op::Detect, mode: Mode::DryRun, in_step: false, ..APPLY };
 
+    /// The operator named the first, and the plugin the second.
+    fn origins() -> Origins {
+        let origin = |url: &str| vec![Origin::of(&Url::parse(url).unwrap()).unwrap()];
+        Origins { allowed: origin("https://x.test"), unlisted: origin("https://own.test") }
+    }
+
     fn check(permission: Permission<'_>, ask: HttpAsk, expect: Result<&str, &str>) {
-        let origins = [Origin::of(&Url::parse("https://x.test").unwrap()).unwrap()];
+        let origins = origins();
         let permission = Permission { origins: &origins, ..permission };
         let got = permission.permit(&ask).map(|permitted| permitted.url.to_string());
         if let Err(error) = &got {
@@ -252,12 +281,19 @@ mod tests {
         }
         let refused = |method| {
             format!(
-                "plugin `rogue` asked for an `authenticate` request ({method} https://x.test/token) during `detect` in \
-                 a dry run; there, it must POST a form with a `grant_type`"
+                "plugin `rogue` asked for an `authenticate` request ({method} https://x.test/token) during `detect`; a \
+                 token request must POST a form with a `grant_type`, and only fields of RFC 6749 and RFC 7523"
             )
         };
         check(DETECT, form(Intent::Authenticate, "POST", "scope"), Err(&refused("POST")));
         check(DETECT, form(Intent::Authenticate, "PUT", "grant_type"), Err(&refused("PUT")));
+        let mut extra = form(Intent::Authenticate, "POST", "grant_type");
+        extra.body = Some(Body::Form(["grant_type", "delete"].map(|name| (name.to_owned(), json!("all"))).to_vec()));
+        check(DETECT, extra, Err(&refused("POST")));
+        let get = HttpAsk { body: Some(Body::Json(json!({}))), ..ask(Intent::Read, "GET", "https://x.test/y") };
+        let refused_body = "plugin `rogue` asked for a `read` request (GET https://x.test/y) during `detect` with a body, \
+                            which only other methods may have";
+        check(DETECT, get, Err(refused_body));
         let json = Some(Body::Json(json!({"grant_type": "x"})));
         let json = HttpAsk { body: json, ..form(Intent::Authenticate, "POST", "x") };
         check(DETECT, json, Err(&refused("POST")));
@@ -363,6 +399,13 @@ mod tests {
             );
             check(DETECT, ask(Intent::Read, "GET", url), Err(&refused));
         }
+        let permission = Permission { origins: &origins(), ..DETECT };
+        let error = permission.permit(&ask(Intent::Read, "GET", "https://own.test/y?stolen=1")).unwrap_err();
+        assert_eq!(
+            error.message,
+            "plugin `rogue` asked for a request to https://own.test (GET https://own.test/y), which you have not allowed"
+        );
+        assert!(error.hint.unwrap().contains("add \"https://own.test\" to `origins` under [plugins.rogue]"));
         for url in ["http://x.test/", "ftp://x.test/", "file:///etc/passwd", "data:x,y"] {
             let refused = format!("plugin `rogue` asked for a request without TLS (GET {url})");
             check(DETECT, ask(Intent::Read, "GET", url), Err(&refused));

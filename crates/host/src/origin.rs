@@ -24,20 +24,50 @@ impl Origin {
     }
 }
 
+/// The origins that a plugin declares for a session.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origins {
+    /// The session may use them: the operator named them.
+    pub(crate) allowed: Vec<Origin>,
+    /// Only the plugin named them.
+    pub(crate) unlisted: Vec<Origin>,
+}
+
 /// Fills a plugin's templates, such as `https://{domain}`, with the values of its table. A template whose optional key
 /// is missing yields no origin.
+///
+/// Secrets go to these origins, so the operator decides about them: in the table, or in `listed`, the origins that the
+/// configuration allows this plugin. A plugin alone cannot add one.
 pub(crate) fn fill(
     templates: &[String],
     keys: &[ConfigKey],
     config: &Map<String, Value>,
-) -> Result<Vec<Origin>, Error> {
-    let mut origins = Vec::new();
+    listed: &[String],
+) -> Result<Origins, Error> {
+    let listed: Vec<_> = listed.iter().filter_map(|origin| parse(origin)).collect();
+    let mut origins = Origins::default();
     for template in templates {
-        if let Some(text) = fill_one(template, keys, config)? {
-            origins.push(parse(&text).ok_or_else(|| not_an_origin(template, &text))?);
+        let Some(text) = fill_one(template, keys, config)? else { continue };
+        let origin = parse(&text).ok_or_else(|| not_an_origin(template, &text))?;
+        if has_host_of_key(template) || listed.contains(&origin) {
+            origins.allowed.push(origin);
+        } else {
+            origins.unlisted.push(origin);
         }
     }
     Ok(origins)
+}
+
+/// Whether the whole host of a template is the value of one key, so that the plugin has no part in it.
+pub fn has_host_of_key(template: &str) -> bool {
+    let key = template.strip_prefix("https://").unwrap_or(template);
+    let key = key.strip_prefix('{').and_then(|key| key.strip_suffix('}'));
+    key.is_some_and(|key| !key.is_empty() && !key.contains(['{', '}']))
+}
+
+/// Whether a text is an `https` origin, such as `https://acme.okta.com`.
+pub fn is_origin(text: &str) -> bool {
+    parse(text).is_some()
 }
 
 fn fill_one(template: &str, keys: &[ConfigKey], config: &Map<String, Value>) -> Result<Option<String>, Error> {
@@ -98,8 +128,9 @@ mod tests {
 
     fn check(template: &str, config: Value, expect: Result<&[&str], &str>) {
         let keys = [key("domain", true), key("admin", false)];
-        let got = fill(&[template.to_owned()], &keys, config.as_object().unwrap());
-        let got = got.map(|origins| origins.iter().map(|o| o.as_str().to_owned()).collect::<Vec<_>>());
+        let listed = ["https://a.x".to_owned(), "https://Fixed.test:443/".to_owned()];
+        let got = fill(&[template.to_owned()], &keys, config.as_object().unwrap(), &listed);
+        let got = got.map(|origins| origins.allowed.iter().map(|o| o.as_str().to_owned()).collect::<Vec<_>>());
         let expect = expect.map(|origins| origins.iter().map(|&o| o.to_owned()).collect()).map_err(str::to_owned);
         assert_eq!(got.map_err(|e| e.message), expect, "{template}");
     }
@@ -112,6 +143,23 @@ mod tests {
         check("https://{domain}.x", json!({"domain": "a"}), Ok(&["https://a.x"]));
         check("https://{admin}", json!({}), Ok(&[]));
         check("https://fixed.test", json!({}), Ok(&["https://fixed.test"]));
+    }
+
+    #[test]
+    fn a_plugin_alone_names_no_origin() {
+        for template in
+            ["https://fixed.test", "https://{domain}.evil.test", "https://evil.test:{domain}", "{domain}{domain}"]
+        {
+            let config = json!({ "domain": "443" });
+            let config = if template == "{domain}{domain}" { json!({ "domain": "https://a" }) } else { config };
+            let keys = [key("domain", true)];
+            let Ok(origins) = fill(&[template.to_owned()], &keys, config.as_object().unwrap(), &[]) else { continue };
+            assert_eq!((origins.allowed.len(), origins.unlisted.len()), (0, 1), "{template}");
+        }
+        assert!(has_host_of_key("{base_url}") && has_host_of_key("https://{domain}"));
+        for template in ["{}", "https://{a}{b}", "https://{a}.x", "https://x.{a}", "http://{a}", "https://{a}/x"] {
+            assert!(!has_host_of_key(template), "{template}");
+        }
     }
 
     #[test]

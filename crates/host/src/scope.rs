@@ -13,7 +13,7 @@ use flowswap_contract::{Answer, Ask, Error, ErrorKind, Handle, HeaderDialect, Ht
 use flowswap_engine::{Entry, Event, JournalError, Mode, Recording, RunId, Secret, Stop};
 use tokio::{sync::OnceCell, time::Instant};
 
-use crate::{Effects, HttpService, error_chain::chain, guard::Permission, origin::Origin, vault::Vault};
+use crate::{Effects, HttpService, error_chain::chain, guard::Permission, origin::Origins, vault::Vault};
 
 /// The longest single wait that a plugin may ask for. No plugin needs a longer one.
 const MAX_SLEEP: Duration = Duration::from_secs(10 * 60);
@@ -24,7 +24,7 @@ pub(crate) struct Side {
     pub(crate) plugin: String,
     pub(crate) tenant: String,
     pub(crate) role: Role,
-    pub(crate) origins: Vec<Origin>,
+    pub(crate) origins: Origins,
     /// Makes requests to these origins.
     pub(crate) http: HttpService,
     pub(crate) dialect: Option<HeaderDialect>,

@@ -45,6 +45,8 @@ pub struct SessionConfig {
     pub config: Map<String, Value>,
     /// The secrets of the table, by key. They stay in this process.
     pub secrets: BTreeMap<String, Secret>,
+    /// The origins that the operator allows the plugin beside those in the table, such as `https://api.example.com`.
+    pub origins: Vec<String>,
 }
 
 /// An open session. Dropping it closes it.
@@ -68,8 +70,8 @@ impl Session {
     ) -> Result<Arc<Self>, Error> {
         let hello = process.hello();
         check_config(hello, &config)?;
-        let origins = origin::fill(&hello.origins, &hello.config, &config.config)?;
-        let names: Vec<_> = origins.iter().map(Origin::as_str).collect();
+        let origins = origin::fill(&hello.origins, &hello.config, &config.config, &config.origins)?;
+        let names: Vec<_> = origins.allowed.iter().map(Origin::as_str).collect();
         let side = Side {
             plugin: process.name().to_owned(),
             http: effects.http.connect(&names).map_err(|error| internal(&error))?,
@@ -279,7 +281,7 @@ impl Backend for Session {
 
     fn skews(&self) -> BTreeMap<String, SignedDuration> {
         let skews = &self.side.effects.gate.skews;
-        let measured = self.side.origins.iter().map(Origin::as_str);
+        let measured = self.side.origins.allowed.iter().map(Origin::as_str);
         measured.filter_map(|origin| Some((origin.to_owned(), skews.of(origin)?))).collect()
     }
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use flowswap_contract::{Handle, HeaderDialect, Op, PROTOCOL, PluginHello, Role};
+use flowswap_contract::{Body, Handle, HeaderDialect, HttpAsk, Intent, Op, PROTOCOL, PluginHello, Role};
 use flowswap_engine::{
     Clock, Entry, Event, EventSink, JournalError, Mode, Recording, RequestOutcome, RunId, Secret, SecretStore,
     SecretStoreError, Stop, StopSwitch,
@@ -18,7 +18,7 @@ use flowswap_engine::{
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use reqwest::Url;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tower::util::BoxCloneSyncService;
 
@@ -26,7 +26,7 @@ use crate::{
     Effects, Gate, HttpService, Limits, PluginProcess, Sent, StartError, TransportError,
     cause::Cause,
     connection::Connection,
-    origin::Origin,
+    origin::{Origin, Origins},
     scope::{Scope, Side},
     spawn::Transport,
     supervisor::Supervisor,
@@ -106,7 +106,10 @@ impl World {
             plugin: "rogue".into(),
             tenant: "acme".into(),
             role: Role::Provider,
-            origins: vec![Origin::of(&Url::parse("https://x.test").unwrap()).unwrap()],
+            origins: Origins {
+                allowed: vec![Origin::of(&Url::parse("https://x.test").unwrap()).unwrap()],
+                ..Origins::default()
+            },
             http: self.service(),
             dialect: Some(HeaderDialect {
                 remaining: "x-rate-limit-remaining".into(),
@@ -174,6 +177,12 @@ impl World {
 }
 
 /// A call that carries out the step `create`.
+/// A request for a token.
+pub(crate) fn token_request() -> HttpAsk {
+    let form = Body::Form(vec![("grant_type".to_owned(), json!("client_credentials"))]);
+    HttpAsk { body: Some(form), ..HttpAsk::new(Intent::Authenticate, "POST", "https://x.test/token") }
+}
+
 pub(crate) fn scope<'a>(side: &'a Side, recorder: &'a Ports) -> Scope<'a> {
     Scope {
         side,

@@ -222,6 +222,30 @@ fn a_plugin_whose_greeting_changes_after_a_restart_is_not_used() {
     assert!(all.contains("describes itself differently than at its first start"), "{all}");
 }
 
+/// One request would be enough to take a credential away.
+#[test]
+fn a_server_that_only_the_plugin_names_gets_no_request() {
+    let lab = shared(&[("globex", "provider", "foreign-origin-in-detect")]);
+    choose(lab.dir(), "own-origin");
+    let run = |args: &[&str]| lab.run(&[args, &["--plugin-dir", "."]].concat());
+    let refused = run(&["detect", "globex"]).expect(4).show();
+    assert!(refused.contains("a request to https://elsewhere.test"), "{refused}");
+    assert!(refused.contains("which you have not allowed"), "{refused}");
+    assert!(refused.contains("add \"https://elsewhere.test\" to `origins` under [plugins.rogue]"), "{refused}");
+    let shown = run(&["plugins", "inspect", "rogue"]).expect(0).stdout;
+    assert!(shown.contains("{base_url}, https://elsewhere.test (not allowed by `origins`)"), "{shown}");
+
+    lab.edit_config(|text| {
+        let local = text.replace("resolve = { ", "resolve = { \"elsewhere.test\" = \"127.0.0.1:1\", ");
+        local + "\n[plugins.rogue]\norigins = [\"https://elsewhere.test\"]\n"
+    });
+    assert!(fs::read_to_string(lab.path("migrate.toml")).unwrap().contains("127.0.0.1:1\""));
+    let sent = run(&["detect", "globex"]).show();
+    assert!(!sent.contains("not allowed") && sent.contains("elsewhere.test"), "{sent}");
+    let shown = run(&["plugins", "inspect", "rogue"]).expect(0).stdout;
+    assert!(shown.contains("{base_url}, https://elsewhere.test\n"), "{shown}");
+}
+
 /// Copies the rogue into the folder, and writes the misbehavior into the bytes that its library reserves for that.
 pub(crate) fn choose(dir: &Path, word: &str) -> PathBuf {
     let library = plugin_file("rogue");

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use flowswap_config::PluginEntry;
 use flowswap_contract::PluginHello;
-use flowswap_host::{Cage, PluginFile};
+use flowswap_host::{Cage, PluginFile, has_host_of_key};
 use serde::Serialize;
 
 #[cfg(feature = "sandbox")]
@@ -41,6 +41,8 @@ struct Inspection {
     path: PathBuf,
     sha256: String,
     cage: String,
+    /// The origins that the configuration allows it beside those of the tenants.
+    allowed: Vec<String>,
     plugin: PluginHello,
 }
 
@@ -67,11 +69,23 @@ fn list(context: &Context) -> Result<Exit, Failure> {
 
 async fn inspect(context: &Context, plugin: &str) -> Result<Exit, Failure> {
     let (path, file, cage) = read(context, plugin)?;
+    let allowed = configured(context)?.remove(file.name()).map(|entry| entry.origins).unwrap_or_default();
     let process = start_plugin(context, &file, cage, context.progress()).await?;
     let cage = describe_cage(cage);
-    let inspection = Inspection { path, sha256: file.sha256().to_owned(), cage, plugin: process.hello().clone() };
+    let inspection =
+        Inspection { path, sha256: file.sha256().to_owned(), cage, allowed, plugin: process.hello().clone() };
     context.terminal.report(&inspection, || inspection_text(&inspection))?;
     Ok(Exit::Done)
+}
+
+/// The origins that a plugin may send credentials to, and those that it only declares.
+fn describe_origins(inspection: &Inspection) -> String {
+    let Inspection { allowed, plugin, .. } = inspection;
+    let describe = |origin: &String| {
+        let is_allowed = has_host_of_key(origin) || allowed.contains(origin);
+        if is_allowed { origin.clone() } else { format!("{origin} (not allowed by `origins`)") }
+    };
+    plugin.origins.iter().map(describe).collect::<Vec<_>>().join(", ")
 }
 
 /// What confines the process of a plugin, or why nothing does.
@@ -143,7 +157,7 @@ fn inspection_text(inspection: &Inspection) -> Text {
         plugin.protocol.major,
         plugin.protocol.minor,
         roles.join(", "),
-        plugin.origins.join(", "),
+        describe_origins(inspection),
         inspection.cage
     );
     text += &table::render(

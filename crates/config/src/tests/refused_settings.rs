@@ -122,7 +122,7 @@ fn unknown_keys_everywhere() {
     9 | sha = "a"
       | ^^^ not a key of `[plugins.okta]`
       |
-      = help: use one of `path`, `sha256`, `cage`
+      = help: use one of `path`, `sha256`, `origins`, `cage`
 
     error: 5 errors in the configuration
     "#);
@@ -278,6 +278,26 @@ fn numbers_out_of_range() {
 
     error: 2 errors in the configuration
     ");
+}
+
+#[test]
+fn origins_that_are_none() {
+    let refused = refuse_toml("[plugins.okta]\norigins = \"https://a.test\"\n[plugins.rest]\norigins = [\"a.test\"]\n");
+    assert_snapshot!(refused, @r#"
+    error: `origins` is not a list of https origins
+     --> migrate.toml:2:11
+      |
+    2 | origins = "https://a.test"
+      |           ^^^^^^^^^^^^^^^^ expected a list such as ["https://api.example.com"]
+
+    error: `origins` is not a list of https origins
+     --> migrate.toml:4:12
+      |
+    4 | origins = ["a.test"]
+      |            ^^^^^^^^ expected a list such as ["https://api.example.com"]
+
+    error: 2 errors in the configuration
+    "#);
 }
 
 #[test]

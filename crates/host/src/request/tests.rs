@@ -6,7 +6,7 @@ use flowswap_contract::{Ask, Auth, Effect, Op};
 use serde_json::json;
 
 use super::*;
-use crate::testing::{CANARY, World, answer, scope};
+use crate::testing::{CANARY, World, answer, scope, token_request};
 
 const URL: &str = "https://x.test/apps?limit=2";
 
@@ -70,7 +70,7 @@ async fn an_echo_of_basic_authentication_is_redacted() {
     let echo = "Basic bWU6YzRuNHJ5L1NlY3JldCUyQlZhbHVl";
     let world = World::with([answer(401, &[], json!({"seen": echo}))]);
     let auth = Auth::Basic { username: "me".into(), password: Handle::new("acme/provider/credential") };
-    let ask = HttpAsk { auth: Some(auth), ..HttpAsk::new(Intent::Authenticate, "POST", "https://x.test/token") };
+    let ask = HttpAsk { auth: Some(auth), ..token_request() };
     let (result, _) = perform(&world, &ask).await;
     assert_eq!(world.requests.lock().unwrap()[0].headers()["authorization"], echo);
     assert_eq!(result.unwrap().body, json!({"seen": "Basic [redacted]"}));
@@ -109,7 +109,7 @@ async fn a_session_secret_stays_in_memory() {
     let side = world.side();
     let scope = scope(&side, world.recorder());
     let capture = Capture { pointer: "/access_token".into(), name: "token".into(), custody: Custody::Session };
-    let ask = HttpAsk { capture: vec![capture], ..HttpAsk::new(Intent::Authenticate, "POST", "https://x.test/token") };
+    let ask = HttpAsk { capture: vec![capture], ..token_request() };
     let handle = Handle::new("acme/provider/session/token");
     let answer = scope.request(&ask).await.unwrap();
     assert_eq!(answer.body, json!({"access_token": handle.to_value(), "scope": "okta.users.read"}));

@@ -8,7 +8,7 @@ use crate::{
     cause::{Cause, Flaw},
     request::tests::{assert_failed, create, mutate, perform, read},
     scope::Scope,
-    testing::{Reaction, World, answer, page, scope},
+    testing::{Reaction, World, answer, page, scope, token_request},
 };
 
 #[tokio::test(start_paused = true)]
@@ -120,7 +120,6 @@ async fn perform_against(
 
 #[tokio::test(start_paused = true)]
 async fn the_answer_of_a_proxy_or_portal_never_reaches_the_plugin() {
-    let authenticate = || HttpAsk::new(Intent::Authenticate, "POST", "https://x.test/token");
     for (status, reads, idempotent, mutates) in [
         (200, 1, 1, 1),
         (302, 1, 1, 1),
@@ -137,7 +136,7 @@ async fn the_answer_of_a_proxy_or_portal_never_reaches_the_plugin() {
         (504, 5, 5, 1),
     ] {
         let certain = HttpAsk { idempotent: true, ..create() };
-        for (ask, expect) in [(read(), reads), (authenticate(), reads), (certain, idempotent), (create(), mutates)] {
+        for (ask, expect) in [(read(), reads), (token_request(), reads), (certain, idempotent), (create(), mutates)] {
             let (world, result, touched, attempts) = perform_against(&ask, || page(status)).await;
             let mutates = ask.intent == Intent::Mutate;
             let error = result.unwrap_err();

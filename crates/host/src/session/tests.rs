@@ -136,6 +136,7 @@ fn config(extra: Value) -> SessionConfig {
         role: Role::Provider,
         config,
         secrets: [("credential".to_owned(), Secret::new(CANARY))].into(),
+        origins: Vec::new(),
     }
 }
 
