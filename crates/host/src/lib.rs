@@ -29,6 +29,7 @@ mod library;
 
 mod origin;
 mod outage;
+mod ownership;
 mod plugin_file;
 mod process;
 mod provenance;
@@ -62,7 +63,7 @@ pub use effects::Effects;
 pub use error_chain::chain;
 pub use gate::Gate;
 pub use hardening::harden;
-pub use origin::{has_host_of_key, is_origin};
+pub use origin::{is_allowed, is_origin};
 pub use plugin_file::{PluginFile, PluginFileError, locate};
 pub use process::PluginProcess;
 pub use resolve::{HostPattern, HostPatternError};

@@ -59,10 +59,16 @@ pub(crate) fn fill(
 }
 
 /// Whether the whole host of a template is the value of one key, so that the plugin has no part in it.
-pub fn has_host_of_key(template: &str) -> bool {
+fn has_host_of_key(template: &str) -> bool {
     let key = template.strip_prefix("https://").unwrap_or(template);
     let key = key.strip_prefix('{').and_then(|key| key.strip_suffix('}'));
     key.is_some_and(|key| !key.is_empty() && !key.contains(['{', '}']))
+}
+
+/// Whether a session of a plugin may use an origin that it declares. `listed` has the origins that the operator allows it.
+pub fn is_allowed(template: &str, listed: &[String]) -> bool {
+    let is_listed = |origin: Origin| listed.iter().filter_map(|listed| parse(listed)).any(|listed| listed == origin);
+    has_host_of_key(template) || parse(template).is_some_and(is_listed)
 }
 
 /// Whether a text is an `https` origin, such as `https://acme.okta.com`.

@@ -11,7 +11,7 @@ use std::{
 use base16ct::lower::encode_string as hex;
 use sha2::{Digest, Sha256};
 
-use crate::sealed::Sealed;
+use crate::{ownership::others_can_change, sealed::Sealed};
 
 /// A library that passed its checks. It holds the bytes, sealed, so that every process loads exactly what was hashed.
 #[derive(Clone)]
@@ -174,19 +174,13 @@ fn is_plugin_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
-/// Refuses what anyone but its owner can write. Two cases are safe. In a folder with the sticky bit, only owners replace
-/// files. A group may be the owner's private one, which Debian and Fedora give every user together with a umask of 002
-/// (wiki.debian.org/UserPrivateGroups).
+/// Refuses what anyone but its owner can write.
 fn refuse_writable(name: &str, path: &Path, metadata: &fs::Metadata) -> Result<(), PluginFileError> {
-    const STICKY: u32 = 0o1000;
-    let mode = metadata.mode() & 0o7777;
-    let sticky_folder = metadata.is_dir() && mode & STICKY != 0;
-    let by_group = mode & 0o020 != 0 && metadata.gid() != metadata.uid();
-    let by_others = mode & 0o002 != 0;
-    if (by_group || by_others) && !sticky_folder {
-        return Err(PluginFileError::Writable { name: name.to_owned(), path: path.to_owned(), mode });
+    if !others_can_change(metadata) {
+        return Ok(());
     }
-    Ok(())
+    let mode = metadata.mode() & 0o7777;
+    Err(PluginFileError::Writable { name: name.to_owned(), path: path.to_owned(), mode })
 }
 
 #[cfg(test)]

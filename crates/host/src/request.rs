@@ -131,7 +131,6 @@ impl Scope<'_> {
             self.touch();
         }
         let outcome = sending.outcome(self.side.dialect.as_ref().map(|d| d.request_id.as_str()));
-        let redactor = self.side.vault.redactor();
         let answer = sending.into_answer(ask, permitted);
 
         // A secret is shown once, so it is stored before anything else that could fail.
@@ -143,6 +142,8 @@ impl Scope<'_> {
         if let Ok((_, extracted)) = &answer {
             stored = self.store_secrets(extracted).await;
         }
+        // It knows the captured secrets as well: a server may repeat them anywhere, for example in the id of the request.
+        let redactor = self.side.vault.redactor();
         if let Some(intended) = &intended {
             let Intended { step, request } = intended;
             let outcome = redacted(outcome, &redactor);
@@ -171,8 +172,7 @@ impl Scope<'_> {
         {
             blind(&mut answer.body, pointers, key);
         }
-        // The redactor now knows the captured secrets as well, and removes them from the rest of the answer.
-        redact(&mut answer, &self.side.vault.redactor());
+        redact(&mut answer, &redactor);
         Ok(answer)
     }
 

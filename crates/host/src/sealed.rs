@@ -6,11 +6,13 @@ use std::{
     fs::{OpenOptions, Permissions},
     io::{self, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use tempfile::TempDir;
 use tokio::process::Command;
+
+use crate::ownership::others_can_change;
 
 /// The descriptor of the sealed memory in the plugin's process.
 #[cfg(target_os = "linux")]
@@ -35,8 +37,16 @@ impl Sealed {
         if let Some(memory) = seal_memory(bytes)? {
             return Ok(Self::Memory(memory));
         }
+        Self::in_folder(bytes, &std::env::temp_dir())
+    }
+
+    fn in_folder(bytes: &[u8], parent: &Path) -> io::Result<Self> {
+        if others_can_change(&parent.metadata()?) {
+            let message = format!("other users can change `{}`; set TMPDIR to a folder of your own", parent.display());
+            return Err(io::Error::other(message));
+        }
         let private = Permissions::from_mode(0o700);
-        let folder = tempfile::Builder::new().prefix("flowswap-plugin-").permissions(private).tempdir()?;
+        let folder = tempfile::Builder::new().prefix("flowswap-plugin-").permissions(private).tempdir_in(parent)?;
         let path = folder.path().join(format!("plugin{}", std::env::consts::DLL_SUFFIX));
         OpenOptions::new().write(true).create_new(true).mode(0o500).open(&path)?.write_all(bytes)?;
         Ok(Self::File { path, _folder: folder })
@@ -92,6 +102,20 @@ fn seal_memory(bytes: &[u8]) -> io::Result<Option<OwnedFd>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_others_can_change_holds_no_plugin() {
+        let parent = tempfile::tempdir().unwrap();
+        for (mode, is_accepted) in [(0o700, true), (0o755, true), (0o1777, true), (0o777, false)] {
+            std::fs::set_permissions(parent.path(), Permissions::from_mode(mode)).unwrap();
+            match Sealed::in_folder(b"code", parent.path()) {
+                Ok(Sealed::File { path, .. }) => assert!(is_accepted && std::fs::read(path).unwrap() == b"code"),
+                Ok(_) => unreachable!("it is in a folder"),
+                Err(error) => assert!(!is_accepted && error.to_string().contains("set TMPDIR"), "{mode:o}: {error}"),
+            }
+        }
+        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
+    }
 
     #[cfg(target_os = "linux")]
     #[test]

@@ -203,9 +203,7 @@ impl Sending {
         match &self.seen {
             Some(Ok(answer)) => RequestOutcome::Answered {
                 status: answer.status().as_u16(),
-                request_id: request_id
-                    .and_then(|name| answer.headers().get(name))
-                    .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+                request_id: request_id.and_then(|name| answer.headers().get(name)?.to_str().ok()).and_then(read_id),
             },
             // An earlier attempt may have arrived even if the last one did not.
             Some(Err(error)) if self.lost => RequestOutcome::Lost { message: error.describe() },
@@ -248,6 +246,13 @@ fn decode(answer: http::Response<Bytes>, attempts: u32) -> HttpAnswer {
     let headers = parts.headers.iter().filter(|(name, _)| *name != header::SET_COOKIE);
     let headers = headers.map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect();
     HttpAnswer { status: parts.status.as_u16(), headers, body, attempts }
+}
+
+/// The id of a request, if it is one: the journal keeps it for ever, and a server decides what it is.
+fn read_id(text: &str) -> Option<String> {
+    const MAX_LENGTH: usize = 128;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '-');
+    ((1..=MAX_LENGTH).contains(&text.len()) && text.chars().all(is_plain)).then(|| text.to_owned())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use flowswap_config::PluginEntry;
 use flowswap_contract::PluginHello;
-use flowswap_host::{Cage, PluginFile, has_host_of_key};
+use flowswap_host::{Cage, PluginFile, is_allowed};
 use serde::Serialize;
 
 #[cfg(feature = "sandbox")]
@@ -82,8 +82,7 @@ async fn inspect(context: &Context, plugin: &str) -> Result<Exit, Failure> {
 fn describe_origins(inspection: &Inspection) -> String {
     let Inspection { allowed, plugin, .. } = inspection;
     let describe = |origin: &String| {
-        let is_allowed = has_host_of_key(origin) || allowed.contains(origin);
-        if is_allowed { origin.clone() } else { format!("{origin} (not allowed by `origins`)") }
+        if is_allowed(origin, allowed) { origin.clone() } else { format!("{origin} (not allowed by `origins`)") }
     };
     plugin.origins.iter().map(describe).collect::<Vec<_>>().join(", ")
 }

@@ -317,6 +317,33 @@ async fn mutations_of_a_step_are_numbered_and_their_bodies_hashed_without_secret
 }
 
 #[tokio::test]
+async fn a_captured_secret_stays_out_of_the_journal_wherever_the_server_repeats_it() {
+    for (id, kept) in [
+        ("fresh-secret", Some("[redacted]")),
+        ("id:fresh-secret.1", Some("id:[redacted].1")),
+        ("reqABC_1.2:3-4", Some("reqABC_1.2:3-4")),
+        ("two words", None),
+        ("a/b", None),
+        ("", None),
+        (&*"x".repeat(129), None),
+    ] {
+        let headers = [("x-okta-request-id", id), ("x-echo", "fresh-secret")];
+        let world = World::with([answer(200, &headers, json!({"id": "1", "clientSecret": "fresh-secret"}))]);
+        let (result, _) = perform(&world, &create()).await;
+        assert!(!format!("{result:?}").contains("fresh-secret"), "{result:?}");
+        let entries = world.entries.lock().unwrap();
+        let recorded = entries.iter().find_map(|entry| match entry {
+            Entry::RequestEnded { outcome: RequestOutcome::Answered { request_id, .. }, .. } => {
+                Some(request_id.clone())
+            }
+            _ => None,
+        });
+        assert_eq!(recorded.unwrap().as_deref(), kept, "{id}");
+        assert!(!format!("{entries:?}").contains("fresh-secret"), "{entries:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_intent_names_the_secrets_that_will_be_stored() {
     let world = World::with([answer(200, &[], json!({"id": "1", "kept": "a", "used": "b"}))]);
     let side = world.side();
