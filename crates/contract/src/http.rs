@@ -69,7 +69,8 @@ impl HttpAsk {
 pub enum Intent {
     /// Changes nothing: a `GET`, a `HEAD`, or, outside of a dry run, a `POST` that is marked as a [query](HttpAsk::query).
     Read,
-    /// Requests an access token (RFC 6749 §4.4). In a dry run it must be a form with a `grant_type`.
+    /// Requests an access token with client credentials (RFC 6749 §4.4.2): a `POST` of a form, without a query and without a
+    /// token of its own. The host refuses everything else under this name.
     Authenticate,
     /// Changes the world. Refused in a dry run, and journaled before it is sent.
     Mutate,

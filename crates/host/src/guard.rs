@@ -1,6 +1,6 @@
 //! Decides whether a plugin may have what it asks for. Pure.
 
-use flowswap_contract::{Ask, Body, Custody, Error, ErrorKind, HttpAsk, Intent, Op};
+use flowswap_contract::{Ask, Auth, Body, Custody, Error, ErrorKind, HttpAsk, Intent, Op};
 use flowswap_engine::Mode;
 use reqwest::Url;
 
@@ -149,7 +149,7 @@ impl Permission<'_> {
                 Err(self.refuse(format!("{} with a body, which only other methods may have", asked())))
             }
             Intent::Authenticate if !is_token_request(ask) => Err(self.refuse(format!(
-                "{}; a token request must POST a form with a `grant_type`, and only fields of RFC 6749 and RFC 7523",
+                "{}; a token request must POST a form of RFC 6749 §4.4.2, with no query, and no token of its own",
                 asked()
             ))),
             // A stored secret needs an intent in the journal, and only a mutation has one.
@@ -195,12 +195,14 @@ fn is_owned(name: &str) -> bool {
 const TOKEN_REQUEST: &[&str] =
     &["grant_type", "scope", "client_id", "client_secret", "client_assertion_type", "client_assertion", "assertion"];
 
-/// A form with other fields could make a server do something else.
+/// Anything else could make a server do something else: an administrator's token at any path, other fields, a query.
 fn is_token_request(ask: &HttpAsk) -> bool {
     let Some(Body::Form(fields)) = &ask.body else { return false };
     let is_known = |name: &String| TOKEN_REQUEST.contains(&name.as_str());
     ask.method == "POST"
-        && fields.iter().any(|(name, _)| name == "grant_type")
+        && !ask.url.contains('?')
+        && matches!(ask.auth, None | Some(Auth::Basic { .. }))
+        && fields.iter().any(|(name, value)| name == "grant_type" && value == "client_credentials")
         && fields.iter().all(|(name, _)| is_known(name))
 }
 
@@ -282,7 +284,7 @@ mod tests {
         let refused = |method| {
             format!(
                 "plugin `rogue` asked for an `authenticate` request ({method} https://x.test/token) during `detect`; a \
-                 token request must POST a form with a `grant_type`, and only fields of RFC 6749 and RFC 7523"
+                 token request must POST a form of RFC 6749 §4.4.2, with no query, and no token of its own"
             )
         };
         check(DETECT, form(Intent::Authenticate, "POST", "scope"), Err(&refused("POST")));
@@ -290,6 +292,15 @@ mod tests {
         let mut extra = form(Intent::Authenticate, "POST", "grant_type");
         extra.body = Some(Body::Form(["grant_type", "delete"].map(|name| (name.to_owned(), json!("all"))).to_vec()));
         check(DETECT, extra, Err(&refused("POST")));
+        let token = Auth::Token {
+            scheme: "SSWS".to_owned(),
+            token: flowswap_contract::Handle::new("acme/provider/credential"),
+        };
+        let as_admin = HttpAsk { auth: Some(token), ..form(Intent::Authenticate, "POST", "grant_type") };
+        check(DETECT, as_admin, Err(&refused("POST")));
+        let mut with_query = form(Intent::Authenticate, "POST", "grant_type");
+        with_query.url += "?_method=DELETE";
+        check(DETECT, with_query, Err(&refused("POST")));
         let get = HttpAsk { body: Some(Body::Json(json!({}))), ..ask(Intent::Read, "GET", "https://x.test/y") };
         let refused_body = "plugin `rogue` asked for a `read` request (GET https://x.test/y) during `detect` with a body, \
                             which only other methods may have";

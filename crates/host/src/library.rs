@@ -71,8 +71,8 @@ impl Library {
     pub(crate) fn load(path: &Path) -> Result<Self, LoadError> {
         // `RTLD_NOW`: a missing symbol must fail now, not in the middle of a migration. `RTLD_LOCAL`: a plugin's symbols
         // must not become visible to other libraries.
-        // SAFETY: this runs the library's initializers. The operator trusts the library: the file was checked against its
-        // pin before this process was started.
+        // SAFETY: this runs the library's initializers. They can do anything to this process, which has nothing to lose: its
+        // cage is closed. Without the cage, the operator trusts the library.
         let library = unsafe { Dl::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(LoadError::Open)?;
         // SAFETY: the symbol is only called after this, and its type is fixed by its name, which has the version.
         let entry = unsafe { library.get::<Entry>(SYMBOL) }.map(|symbol| *symbol);

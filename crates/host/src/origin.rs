@@ -1,5 +1,7 @@
 //! The origins that a session may talk to. An origin is `https`, a host, and a port.
 
+use std::net::Ipv4Addr;
+
 use flowswap_contract::{ConfigKey, Error, ErrorKind};
 use reqwest::Url;
 use serde_json::{Map, Value};
@@ -107,7 +109,10 @@ fn parse(text: &str) -> Option<Origin> {
     // The parser accepts white space, backslashes, missing slashes, and an empty user name. They would mislead a reader
     // of the configuration.
     let plain = !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\' || c == '@');
-    if bare && plain && text.starts_with("https://") { Origin::of(&url) } else { None }
+    // A URL with a number as its host leads to an IPv4 address (WHATWG URL §3.5). An operator who writes the number of a tenant
+    // names no server.
+    let is_hidden_address = url.host_str().is_some_and(|host| host.parse::<Ipv4Addr>().is_ok() && !text.contains(host));
+    if bare && plain && !is_hidden_address && text.starts_with("https://") { Origin::of(&url) } else { None }
 }
 
 fn not_an_origin(template: &str, text: &str) -> Error {
@@ -149,6 +154,7 @@ mod tests {
         check("https://{domain}.x", json!({"domain": "a"}), Ok(&["https://a.x"]));
         check("https://{admin}", json!({}), Ok(&[]));
         check("https://fixed.test", json!({}), Ok(&["https://fixed.test"]));
+        check("https://{domain}", json!({"domain": "127.0.0.1:8443"}), Ok(&["https://127.0.0.1:8443"]));
     }
 
     #[test]
@@ -173,7 +179,20 @@ mod tests {
         check("https://{domain}", json!({}), Err("`domain` is missing"));
         check("https://{domain}", json!({"domain": 3}), Err("`domain` must be a string"));
         check("https://{domain", json!({}), Err("the plugin's origin `https://{domain` has an unmatched brace"));
-        for domain in ["", "a.test/x", "a.test?x", "a.test#x", "me@a.test", "@a.test", "a.test\\x", "a b", "a.test\n"] {
+        for domain in [
+            "",
+            "a.test/x",
+            "a.test?x",
+            "a.test#x",
+            "me@a.test",
+            "@a.test",
+            "a.test\\x",
+            "a b",
+            "a.test\n",
+            "2130706433",
+            "0x7f.1",
+            "127.1",
+        ] {
             let text = format!("`https://{domain}` is not an https origin");
             check("https://{domain}", json!({ "domain": domain }), Err(&text));
         }

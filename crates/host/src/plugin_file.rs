@@ -92,7 +92,8 @@ impl PluginFileError {
             Self::Pin { name, found, .. } => {
                 Some(format!("if you trust this build, write sha256 = \"{found}\" under [plugins.{name}]"))
             }
-            Self::Read { .. } | Self::NotAFile { .. } | Self::Seal { .. } => None,
+            Self::Seal { .. } => Some("set TMPDIR to a folder of your own".to_owned()),
+            Self::Read { .. } | Self::NotAFile { .. } => None,
         }
     }
 }

@@ -42,7 +42,7 @@ impl Sealed {
 
     fn in_folder(bytes: &[u8], parent: &Path) -> io::Result<Self> {
         if others_can_change(&parent.metadata()?) {
-            let message = format!("other users can change `{}`; set TMPDIR to a folder of your own", parent.display());
+            let message = format!("other users can change `{}`", parent.display());
             return Err(io::Error::other(message));
         }
         let private = Permissions::from_mode(0o700);
@@ -111,7 +111,9 @@ mod tests {
             match Sealed::in_folder(b"code", parent.path()) {
                 Ok(Sealed::File { path, .. }) => assert!(is_accepted && std::fs::read(path).unwrap() == b"code"),
                 Ok(_) => unreachable!("it is in a folder"),
-                Err(error) => assert!(!is_accepted && error.to_string().contains("set TMPDIR"), "{mode:o}: {error}"),
+                Err(error) => {
+                    assert!(!is_accepted && error.to_string().contains("other users can change"), "{mode:o}: {error}")
+                }
             }
         }
         assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);

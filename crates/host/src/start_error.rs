@@ -4,7 +4,7 @@ use std::io;
 
 use flowswap_contract::{PROTOCOL, Protocol};
 
-use crate::cage::NO_CAGE;
+use crate::cage::{Cage, NO_CAGE};
 
 /// Why a plugin's process could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -54,9 +54,17 @@ impl StartError {
             Self::Handshake { problem, .. } if problem.contains("failed to map segment") => {
                 Some("set TMPDIR to a folder from which programs may run".to_owned())
             }
-            Self::Handshake { plugin, problem } if problem.contains(NO_CAGE) => Some(format!(
-                "use a newer kernel; or, if you trust this plugin with all your rights, write cage = \"off\" under [plugins.{plugin}]"
-            )),
+            // The plugin can say this as well, so the advice to go without a cage must not depend on it.
+            Self::Handshake { plugin, problem } if problem.contains(NO_CAGE) => Some(match Cage::of_this_machine() {
+                Ok(_) => "the runtime of a container or a service manager may forbid a part of the cage".to_owned(),
+                Err(missing) => format!(
+                    "{missing}; a container can also forbid it. If you trust this plugin with all your rights, write \
+                     cage = \"off\" under [plugins.{plugin}]"
+                ),
+            }),
+            Self::Handshake { problem, .. } if problem.contains("cannot open shared object file") => {
+                Some("a plugin can use no libraries but libc, libgcc, and libm: link the others into it".to_owned())
+            }
             Self::Spawn { .. } | Self::Handshake { .. } => None,
         }
     }

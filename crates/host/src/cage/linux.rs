@@ -8,7 +8,7 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, RestrictionStatus, Ruleset,
     RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
-use rustix::process::{Resource, Rlimit, Signal, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use seccompiler::{SeccompAction, SeccompFilter, apply_filter};
 
 use self::syscalls::Stage;
@@ -73,8 +73,10 @@ fn die_with_parent(socket: BorrowedFd<'_>) -> Result<(), CageError> {
 
 fn limit_resources() -> io::Result<()> {
     let limits = [(Resource::Fsize, 0), (Resource::Nofile, 16), (Resource::Nproc, 0), (Resource::As, MAX_MEMORY)];
-    for (resource, limit) in limits {
-        setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) })?;
+    for (resource, wanted) in limits {
+        // The operator may have set a lower one, which cannot be raised.
+        let limit = Some(getrlimit(resource).maximum.map_or(wanted, |maximum| maximum.min(wanted)));
+        setrlimit(resource, Rlimit { current: limit, maximum: limit })?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, process};
 use seccompiler::{
     Error,
     SeccompCmpArgLen::{Dword, Qword},
-    SeccompCmpOp::{Eq, MaskedEq},
+    SeccompCmpOp::{Eq, Le, MaskedEq},
     SeccompCondition, SeccompRule,
 };
 
@@ -19,7 +19,7 @@ pub(super) enum Stage {
 }
 
 /// What computing, panicking, and exiting need, and messages over descriptors that are already open.
-const ALWAYS: [libc::c_long; 27] = [
+const ALWAYS: [libc::c_long; 24] = [
     libc::SYS_read,
     libc::SYS_write,
     libc::SYS_writev,
@@ -30,7 +30,6 @@ const ALWAYS: [libc::c_long; 27] = [
     libc::SYS_munmap,
     libc::SYS_mremap,
     libc::SYS_brk,
-    libc::SYS_madvise,
     libc::SYS_futex,
     libc::SYS_sigaltstack,
     libc::SYS_rt_sigaction,
@@ -40,11 +39,9 @@ const ALWAYS: [libc::c_long; 27] = [
     libc::SYS_exit,
     libc::SYS_exit_group,
     libc::SYS_getrandom,
-    libc::SYS_clock_gettime,
     libc::SYS_getpid,
     libc::SYS_gettid,
     libc::SYS_sched_yield,
-    libc::SYS_sched_getaffinity,
     libc::SYS_set_robust_list,
     libc::SYS_rseq,
 ];
@@ -63,8 +60,18 @@ pub(super) fn allowed(stage: Stage) -> Result<Rules, Error> {
     for command in [libc::F_GETFD, libc::F_GETFL, libc::F_SETFD] {
         allow(&mut rules, libc::SYS_fcntl, &[(1, Dword, Eq, command as u64)])?;
     }
+    let own = u64::from(process::id());
     // `abort` signals the process itself.
-    allow(&mut rules, libc::SYS_tgkill, &[(0, Dword, Eq, process::id().into())])?;
+    allow(&mut rules, libc::SYS_tgkill, &[(0, Dword, Eq, own)])?;
+    for id in [0, own] {
+        allow(&mut rules, libc::SYS_sched_getaffinity, &[(0, Dword, Eq, id)])?;
+    }
+    // The clocks of the machine. A negative number is the clock of another process.
+    allow(&mut rules, libc::SYS_clock_gettime, &[(0, Dword, Le, libc::CLOCK_TAI as u64)])?;
+    // Others would tell whether other processes have the same bytes, or take memory away from them.
+    for advice in [libc::MADV_DONTNEED, libc::MADV_FREE, libc::MADV_HUGEPAGE, libc::MADV_NOHUGEPAGE] {
+        allow(&mut rules, libc::SYS_madvise, &[(2, Dword, Eq, advice as u64)])?;
+    }
     match stage {
         Stage::Loading => allow_loading(&mut rules)?,
         Stage::Running => allow_memory(&mut rules)?,
