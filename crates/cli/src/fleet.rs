@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use flowswap_config::{Config, PluginEntry, SecretRef, SideConfig, TenantConfig};
+use flowswap_config::{Config, SecretRef, SideConfig, TenantConfig};
 use flowswap_contract::{self as contract, ErrorKind, Role};
 use flowswap_engine::{
     Backend, BackendCall, EventSink, Logbook, PluginPin, Ports, Secret, Tenant, TenantSpec, digest_config, side_by_side,
@@ -81,7 +81,7 @@ impl Fleet {
         let mut plugins = BTreeMap::new();
         for name in names {
             let file = read_plugin(context, config, name)?;
-            let cage = cage_of(&config.plugins, name);
+            let cage = config.plugins.get(name).map(|entry| entry.cage).unwrap_or_default();
             let process = start_plugin(context, &file, cage, Arc::clone(&ports.events)).await?;
             let pin = PluginPin {
                 version: process.hello().version.clone(),
@@ -157,11 +157,6 @@ pub(crate) fn read_library(name: &str, path: &Path, pin: Option<&str>) -> Result
         let hint = error.hint();
         Failure::new(Exit::Usage, error).hint_if(hint)
     })
-}
-
-/// Whether the process of this plugin is caged.
-pub(crate) fn cage_of(plugins: &BTreeMap<String, PluginEntry>, name: &str) -> Cage {
-    plugins.get(name).map(|entry| entry.cage).unwrap_or_default()
 }
 
 /// Starts a plugin's process.

@@ -41,7 +41,7 @@ pub struct RunLimits {
 }
 
 /// `[plugins.X]`: where a plugin's library is, and the digest that it must have.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct PluginEntry {
     /// Without it, flowswap searches its plugin folders.
     pub path: Option<PathBuf>,

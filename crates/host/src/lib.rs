@@ -1,10 +1,9 @@
 //! The host's side of the contract: it runs each plugin in a separate process and does what the plugin asks for.
 //!
-//! A [`PluginFile`] is read once, checked, and pinned. A [`PluginProcess`] runs its sealed
-//! bytes in a cage. A [`Session`]
-//! is one side of one tenant in that process and implements the engine's port [`Backend`](flowswap_engine::Backend).
-//! The host does what a plugin asks for with the [`Effects`] of its session, or refuses. It refuses changes in a dry run,
-//! requests to a foreign origin, and secrets for the plugin.
+//! A [`PluginFile`] is read once, checked, and pinned. A [`PluginProcess`] runs its sealed bytes in a [`Cage`]. A [`Session`] is
+//! one side of one tenant in that process and implements the engine's port [`Backend`](flowswap_engine::Backend). The host does
+//! what a plugin asks for with the [`Effects`] of its session, or refuses. It refuses changes in a dry run, requests to a
+//! foreign origin, and secrets for the plugin.
 //!
 //! The process that calls [`PluginProcess::start`] never loads a plugin. It starts itself again with an argument
 //! that leads to [`serve`], which calls the loader. The only other caller is [`PluginProcess::inline`], for simulations.

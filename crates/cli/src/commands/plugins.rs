@@ -17,7 +17,7 @@ use crate::{
         text::{Text, text},
     },
     exit::{Exit, Failure},
-    fleet::{cage_of, read_library, start_plugin},
+    fleet::{read_library, start_plugin},
     plugin_search::{find, library_name},
     terminal::{Tone, paint},
 };
@@ -52,8 +52,8 @@ pub(crate) async fn run(context: &Context, command: &PluginsCommand) -> Result<E
         PluginsCommand::Inspect { plugin } => inspect(context, plugin).await,
         #[cfg(feature = "sandbox")]
         PluginsCommand::Conformance { plugin } => {
-            let (path, file, cage) = read(context, plugin)?;
-            conformance::run(context, file, path, cage).await
+            let (path, file, entry) = read(context, plugin)?;
+            conformance::run(context, file, path, entry.cage).await
         }
     }
 }
@@ -68,12 +68,15 @@ fn list(context: &Context) -> Result<Exit, Failure> {
 }
 
 async fn inspect(context: &Context, plugin: &str) -> Result<Exit, Failure> {
-    let (path, file, cage) = read(context, plugin)?;
-    let allowed = configured(context)?.remove(file.name()).map(|entry| entry.origins).unwrap_or_default();
-    let process = start_plugin(context, &file, cage, context.progress()).await?;
-    let cage = describe_cage(cage);
-    let inspection =
-        Inspection { path, sha256: file.sha256().to_owned(), cage, allowed, plugin: process.hello().clone() };
+    let (path, file, entry) = read(context, plugin)?;
+    let process = start_plugin(context, &file, entry.cage, context.progress()).await?;
+    let inspection = Inspection {
+        path,
+        sha256: file.sha256().to_owned(),
+        cage: describe_cage(entry.cage),
+        allowed: entry.origins,
+        plugin: process.hello().clone(),
+    };
     context.terminal.report(&inspection, || inspection_text(&inspection))?;
     Ok(Exit::Done)
 }
@@ -96,9 +99,9 @@ pub(crate) fn describe_cage(cage: Cage) -> String {
     }
 }
 
-/// Finds a plugin by name or library path, and reads it.
-fn read(context: &Context, plugin: &str) -> Result<(PathBuf, PluginFile, Cage), Failure> {
-    let entries = configured(context)?;
+/// Finds a plugin by name or library path, and reads it. The last part is what the configuration says of it.
+fn read(context: &Context, plugin: &str) -> Result<(PathBuf, PluginFile, PluginEntry), Failure> {
+    let mut entries = configured(context)?;
     let named = find(context, &entries).remove(plugin);
     let as_path = || Some(PathBuf::from(plugin)).filter(|path| path.is_file());
     let path = named.or_else(as_path).ok_or_else(|| {
@@ -106,10 +109,9 @@ fn read(context: &Context, plugin: &str) -> Result<(PathBuf, PluginFile, Cage), 
             .hint("list the plugins: flowswap plugins list")
     })?;
     let name = library_name(&path).unwrap_or_else(|| plugin.to_owned());
-    let pin = entries.get(&name).and_then(|entry| entry.sha256.as_deref());
-    let file = read_library(&name, &path, pin)?;
-    let cage = cage_of(&entries, &name);
-    Ok((path, file, cage))
+    let entry = entries.remove(&name).unwrap_or_default();
+    let file = read_library(&name, &path, entry.sha256.as_deref())?;
+    Ok((path, file, entry))
 }
 
 /// The `[plugins]` of the configuration; empty without a configuration.

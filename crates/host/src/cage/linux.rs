@@ -12,13 +12,13 @@ use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use seccompiler::{SeccompAction, SeccompFilter, apply_filter};
 
 use self::syscalls::Stage;
-use super::CageError;
+use super::{CageError, Cause};
 use crate::sealed::{SEALED_FD, SEALED_PATH};
 
 pub(super) const EXISTS: bool = true;
 
-/// The newest Landlock that is asked for. An older kernel gives what it has.
-const NEWEST: ABI = ABI::V9;
+/// The versions of Landlock, the newest first. Each restricts more than the next.
+const KNOWN: [ABI; 9] = [ABI::V9, ABI::V8, ABI::V7, ABI::V6, ABI::V5, ABI::V4, ABI::V3, ABI::V2, ABI::V1];
 
 /// How much memory a plugin's process may reserve. All tenants of a plugin share it.
 const MAX_MEMORY: u64 = 1 << 30;
@@ -37,11 +37,10 @@ pub(crate) fn finish_loading() -> Result<(), CageError> {
     filter(Stage::Running)
 }
 
-/// What this kernel gives. Each newer Landlock restricts more.
+/// What this kernel gives.
 pub(super) fn describe() -> Result<String, String> {
-    let known = [ABI::V9, ABI::V8, ABI::V7, ABI::V6, ABI::V5, ABI::V4, ABI::V3, ABI::V2, ABI::V1];
     let supports = |abi: &ABI| ruleset(*abi, CompatLevel::HardRequirement).and_then(Ruleset::create).is_ok();
-    match known.into_iter().find(supports) {
+    match KNOWN.into_iter().find(supports) {
         Some(abi) => Ok(format!("seccomp, Landlock {}", abi as u32)),
         None => Err("this kernel has no Landlock, or it is not enabled (Linux 5.13 or later has it)".to_owned()),
     }
@@ -84,8 +83,9 @@ fn limit_resources() -> io::Result<()> {
 /// Takes away every file, every port, and signals and sockets of others. The library in memory has no path, so no rule is
 /// needed for it.
 fn restrict_access(library: &Path) -> Result<(), CageError> {
-    let restrict = || -> Result<RestrictionStatus, Box<dyn std::error::Error + Send + Sync>> {
-        let mut rules = ruleset(NEWEST, CompatLevel::BestEffort)?.create()?;
+    let restrict = || -> Result<RestrictionStatus, Cause> {
+        // An older kernel gives what it has.
+        let mut rules = ruleset(KNOWN[0], CompatLevel::BestEffort)?.create()?;
         if library != Path::new(SEALED_PATH) {
             rules = rules.add_rule(PathBeneath::new(PathFd::new(library)?, AccessFs::ReadFile | AccessFs::Execute))?;
         }
@@ -112,7 +112,7 @@ fn ruleset(abi: ABI, level: CompatLevel) -> Result<Ruleset, RulesetError> {
 
 /// From now on, the kernel kills the process at every system call that is not on the list.
 fn filter(stage: Stage) -> Result<(), CageError> {
-    let apply = || -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let apply = || -> Result<(), Cause> {
         let architecture = std::env::consts::ARCH.try_into()?;
         let rules = syscalls::allowed(stage)?;
         let filter = SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, architecture)?;

@@ -65,19 +65,22 @@ pub struct UnknownCage;
 /// How the last line of a process begins that cannot be caged.
 pub(crate) const NO_CAGE: &str = "cannot cage the plugin";
 
+/// What the system said.
+type Cause = Box<dyn Error + Send + Sync>;
+
 /// Why a process cannot be caged.
 #[derive(Debug, thiserror::Error)]
 #[error("{NO_CAGE}: {what}")]
 pub(crate) struct CageError {
     what: &'static str,
     #[source]
-    source: Option<Box<dyn Error + Send + Sync>>,
+    source: Option<Cause>,
 }
 
 impl CageError {
     /// For `map_err`: what failed.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only the real cage has steps that fail"))]
-    fn at<E: Into<Box<dyn Error + Send + Sync>>>(what: &'static str) -> impl FnOnce(E) -> Self {
+    fn at<E: Into<Cause>>(what: &'static str) -> impl FnOnce(E) -> Self {
         move |source| Self { what, source: Some(source.into()) }
     }
 }

@@ -47,8 +47,8 @@ const ALWAYS: [libc::c_long; 24] = [
 ];
 
 /// What else the loader needs.
-const LOADING: [libc::c_long; 5] =
-    [libc::SYS_mmap, libc::SYS_mprotect, libc::SYS_pread64, libc::SYS_fstat, libc::SYS_newfstatat];
+const LOADING: [libc::c_long; 6] =
+    [libc::SYS_mmap, libc::SYS_mprotect, libc::SYS_pread64, libc::SYS_lseek, libc::SYS_fstat, libc::SYS_newfstatat];
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
@@ -82,7 +82,6 @@ pub(super) fn allowed(stage: Stage) -> Result<Rules, Error> {
 /// The loader opens files to read them; Landlock leaves only the library. Then comes the second filter.
 fn allow_loading(rules: &mut Rules) -> Result<(), Error> {
     rules.extend(LOADING.map(|call| (call, Vec::new())));
-    rules.insert(libc::SYS_lseek, Vec::new());
     let others = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_TMPFILE | libc::O_PATH;
     allow(rules, libc::SYS_openat, &[(2, Dword, MaskedEq(others as u64), libc::O_RDONLY as u64)])?;
     allow(rules, libc::SYS_prctl, &[(0, Dword, Eq, libc::PR_SET_NO_NEW_PRIVS as u64)])?;
