@@ -131,13 +131,11 @@ fn strikes(points: &[DiskPoint], of_all: bool) -> Vec<DiskFault> {
             point.call == "write" && other.is_some_and(|other| other.is_like(point))
         };
         let next = points.get(index + 1);
-        let goes_on = point.call == "write" && next.is_some_and(|next| next.is_like(point));
-        let is_synced =
-            point.call == "write" && next.is_some_and(|next| next.call == "sync" && next.path == point.path);
+        let goes_on = point.call == "write" && next.is_some_and(|next| next.path == point.path);
         if !(is_write_after(1) && is_write_after(2)) || is_full() {
             strikes.push(DiskFault::new("kill-before", point.clone()));
         }
-        if !goes_on && !is_synced {
+        if !goes_on {
             strikes.push(DiskFault::new("kill-after", point.clone()));
         }
     }
