@@ -300,6 +300,11 @@ impl Backend for Side {
         .boxed()
     }
 
+    fn origins(&self) -> Vec<String> {
+        let session = self.session.get().and_then(|session| session.as_ref().ok());
+        session.map(|session| session.origins()).unwrap_or_default()
+    }
+
     fn skews(&self) -> BTreeMap<String, SignedDuration> {
         let session = self.session.get().and_then(|session| session.as_ref().ok());
         session.map(|session| session.skews()).unwrap_or_default()

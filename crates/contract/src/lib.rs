@@ -44,4 +44,4 @@ pub use operation::{
 };
 pub use secret::Handle;
 pub use sheet::{RunSheet, SheetAct, SheetLine};
-pub use step::{By, Phase, Reversibility, Role, Step, StepProposal};
+pub use step::{By, Phase, Reversibility, Role, SentSecret, Step, StepProposal};

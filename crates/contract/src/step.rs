@@ -36,8 +36,24 @@ pub struct StepProposal {
     /// The names of the values that it gives to later steps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gives: Vec<String>,
+    /// Where the step sends secrets that it takes from earlier steps. The host sends them nowhere else, except as client
+    /// authentication in a token request (RFC 6749 §2.3.1). `None` is the same as an empty list; only steps that were planned
+    /// before protocol 1.3 are not bound to places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sends: Option<Vec<SentSecret>>,
     /// Everything that the plugin needs to carry it out. Nothing is decided later.
     pub payload: Json,
+}
+
+/// One place in the requests of a step where a secret may stand. A reviewer sees it in the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentSecret {
+    /// The name of the secret among the step's [`needs`](StepProposal::needs).
+    pub input: String,
+    /// The origin that gets it, such as `https://api.example.com`.
+    pub to: String,
+    /// A JSON pointer (RFC 6901) into the body of the request. In a form, `/` and the name of the field.
+    pub at: String,
 }
 
 /// A step of a plan.

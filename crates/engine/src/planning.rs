@@ -6,7 +6,7 @@ use flowswap_contract::{self as contract, Json, Op, PlanParams, PlanReply, Role,
 use jiff::Timestamp;
 
 use crate::{
-    Assessment, BackendCall, Finding, Inventories, Packed, PlanError, PlannedTenant, Seen, Tenant, TenantSpec, Verdict,
+    Assessment, BackendCall, Finding, Inventories, Origins, Packed, PlanError, PlannedTenant, Seen, Tenant, TenantSpec, Verdict,
     assess::{NOT_PLANNABLE, assess},
     plan::{order, way_back},
 };
@@ -17,6 +17,8 @@ pub(crate) struct Derivation {
     pub(crate) findings: Vec<Finding>,
     /// `None` if a side did not answer.
     pub(crate) seen: Option<Seen>,
+    /// The origins that each side may talk to, if the tenant has steps.
+    pub(crate) origins: Option<Origins>,
     /// Only a `ready` tenant has steps.
     pub(crate) steps: Vec<Step>,
 }
@@ -24,7 +26,7 @@ pub(crate) struct Derivation {
 /// Inspects a tenant and plans it. A tenant that is not `ready`, or that a plugin cannot plan, gets no steps.
 pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<PlannedTenant, PlanError> {
     let spec = &tenant.spec;
-    let Derivation { verdict, findings, seen, steps } = derive(tenant, spec, tenant.inspect().await, now).await;
+    let Derivation { verdict, findings, seen, origins, steps } = derive(tenant, spec, tenant.inspect().await, now).await;
     Ok(PlannedTenant {
         name: spec.name.clone(),
         app_data: spec.app_data,
@@ -33,6 +35,7 @@ pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<PlannedTenan
         verdict,
         findings,
         seen: seen.as_ref().map(Packed::new).transpose().map_err(PlanError::Unwritable)?,
+        origins,
         way_back: way_back(&steps),
         steps,
     })
@@ -55,7 +58,8 @@ pub(crate) async fn derive(tenant: &Tenant, spec: &TenantSpec, sides: Inventorie
             }
         }
     }
-    Derivation { verdict, findings, seen, steps }
+    let origins = || [Role::Provider, Role::Directory].map(|role| (role, tenant.backend(role).origins())).into();
+    Derivation { verdict, findings, seen, origins: (!steps.is_empty()).then(origins), steps }
 }
 
 async fn propose(
@@ -72,9 +76,14 @@ async fn propose(
     let mut proposals = Vec::new();
     for role in [Role::Provider, Role::Directory] {
         let reply: PlanReply = tenant.call(role, BackendCall::dry(Op::Plan, params.clone())).await?;
-        proposals.extend(reply.steps.into_iter().map(|step| (role, step)));
+        proposals.extend(reply.steps.into_iter().map(|step| (role, bound_to_places(step))));
     }
     Ok(proposals)
+}
+
+/// A plugin from before protocol 1.3 names no places, so its steps send no secrets.
+fn bound_to_places(step: StepProposal) -> StepProposal {
+    StepProposal { sends: Some(step.sends.unwrap_or_default()), ..step }
 }
 
 fn not_plannable(error: &contract::Error) -> Finding {

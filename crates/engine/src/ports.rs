@@ -14,6 +14,11 @@ pub trait Backend: Send + Sync {
     /// Calls one of the six verbs. An error says whether the world may have changed.
     fn call<'a>(&'a self, call: BackendCall<'a>) -> BoxFuture<'a, Result<Value, contract::Error>>;
 
+    /// The origins that the side may talk to, such as `https://acme.okta.com`, sorted. Empty before the first call.
+    fn origins(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// How far each server's clock is ahead of this machine's clock, by origin. Negative if it is behind. Taken from the
     /// `Date` header of the answers so far (RFC 9110 §6.6.1), so the unit is whole seconds.
     fn skews(&self) -> BTreeMap<String, SignedDuration> {

@@ -1,17 +1,45 @@
-//! Which stored secrets a call may use: those among the inputs and the outputs of its step. What a plugin writes into a payload
-//! or into anything else of its own lends it nothing.
+//! Which stored secrets a call may use, and where: those among the inputs and the outputs of its step, at the places that the
+//! plan names. What a plugin writes into a payload or into anything else of its own lends it nothing.
 
-use flowswap_contract::{Handle, Json, Op};
+use std::collections::BTreeMap;
+
+use flowswap_contract::{Handle, Json, Op, SentSecret};
+use flowswap_engine::Secret;
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::sync::OnceCell;
+
+use crate::{origin::parse, places::Named};
+
+/// The stored secrets of one call.
+#[derive(Debug, Default)]
+pub(crate) struct Lent {
+    /// The secrets that the call's parameters name, each with its value once a request has used it: decrypting one for every
+    /// request would take a large part of its time.
+    pub(crate) secrets: BTreeMap<Handle, OnceCell<Secret>>,
+    /// Where they may stand in a body. `None` if the step was planned before plans named such places.
+    pub(crate) named: Option<Vec<Named>>,
+}
 
 /// The part of the parameters that lends secrets.
 #[derive(Deserialize)]
 struct OfStep {
+    step: Option<Step>,
     #[serde(default)]
-    inputs: Value,
+    inputs: BTreeMap<String, Value>,
     #[serde(default)]
     outputs: Value,
+}
+
+#[derive(Deserialize)]
+struct Step {
+    proposal: Proposal,
+}
+
+#[derive(Deserialize)]
+struct Proposal {
+    #[serde(default)]
+    sends: Option<Vec<SentSecret>>,
 }
 
 /// `test` gets the parameters of its step one level deeper.
@@ -20,17 +48,29 @@ struct OfTest {
     step: Option<OfStep>,
 }
 
-/// The handles that a call with these parameters may use.
-pub(crate) fn handles_of(op: Op, params: &Json) -> Vec<Handle> {
-    if !params.as_str().contains(Handle::KEY) {
-        return Vec::new();
+impl Lent {
+    /// What these parameters of a call lend.
+    pub(crate) fn by(op: Op, params: &Json) -> Self {
+        let nothing = Self { named: Some(Vec::new()), ..Self::default() };
+        if !params.as_str().contains(Handle::KEY) {
+            return nothing;
+        }
+        let of_step = match op {
+            Op::Detect | Op::Plan => None,
+            Op::Test => params.decode::<OfTest>().ok().and_then(|test| test.step),
+            Op::Apply | Op::Undo | Op::Observe => params.decode::<OfStep>().ok(),
+        };
+        let Some(OfStep { step: Some(Step { proposal }), inputs, outputs }) = of_step else { return nothing };
+        let handles = inputs.values().chain([&outputs]).flat_map(Handle::find_all);
+        let named = proposal.sends.map(|sends| {
+            let named = |sent: SentSecret| {
+                let handle = inputs.get(&sent.input).and_then(Handle::from_value)?;
+                Some(Named { handle, origin: parse(&sent.to), pointer: sent.at })
+            };
+            sends.into_iter().filter_map(named).collect()
+        });
+        Self { secrets: handles.map(|handle| (handle, OnceCell::new())).collect(), named }
     }
-    let of_step = match op {
-        Op::Detect | Op::Plan => None,
-        Op::Test => params.decode::<OfTest>().ok().and_then(|test| test.step),
-        Op::Apply | Op::Undo | Op::Observe => params.decode::<OfStep>().ok(),
-    };
-    of_step.iter().flat_map(|step| [&step.inputs, &step.outputs]).flat_map(Handle::find_all).collect()
 }
 
 #[cfg(test)]
@@ -39,29 +79,56 @@ mod tests {
 
     use super::*;
 
+    fn secret(name: &str) -> Value {
+        json!({ "$secret": format!("acme/{name}") })
+    }
+
+    fn lent(op: Op, params: Value) -> Vec<Handle> {
+        Lent::by(op, &params.into()).secrets.into_keys().collect()
+    }
+
     #[test]
     fn only_inputs_and_outputs_lend_secrets() {
-        let secret = |name: &str| json!({ "$secret": format!("acme/{name}") });
         let step = json!({
             "step": { "id": "swap", "proposal": { "payload": { "token": secret("step/payload") } } },
             "inputs": { "client_secret": secret("step/input"), "all": [secret("step/nested")] },
             "outputs": { "seen": secret("step/output") },
             "attempts": [secret("step/attempt")],
         });
-        let lent = ["step/input", "step/nested", "step/output"].map(|name| Handle::new(format!("acme/{name}")));
+        let expect = ["step/input", "step/nested", "step/output"].map(|name| Handle::new(format!("acme/{name}")));
         for op in [Op::Apply, Op::Undo, Op::Observe] {
-            let mut found = handles_of(op, &step.clone().into());
-            found.sort();
-            let mut expect = lent.to_vec();
-            expect.sort();
-            assert_eq!(found, expect, "{op}");
+            assert_eq!(lent(op, step.clone()), expect, "{op}");
         }
-        let mut found = handles_of(Op::Test, &json!({ "step": step, "extra": secret("step/extra") }).into());
-        found.sort();
-        assert_eq!(found.len(), 3);
+        assert_eq!(lent(Op::Test, json!({ "step": step, "extra": secret("step/extra") })), expect);
         for op in [Op::Detect, Op::Plan] {
-            assert_eq!(handles_of(op, &step.clone().into()), Vec::<Handle>::new(), "{op}");
+            assert_eq!(lent(op, step.clone()), [], "{op}");
         }
-        assert_eq!(handles_of(Op::Test, &json!({ "step": null, "x": secret("step/x") }).into()), Vec::<Handle>::new());
+        assert_eq!(lent(Op::Test, json!({ "step": null, "x": secret("step/x") })), []);
+    }
+
+    #[test]
+    fn only_the_plan_names_places() {
+        let named = |sends: Value| {
+            let proposal = json!({ "sends": sends });
+            let params = json!({
+                "step": { "proposal": proposal },
+                "inputs": { "client_secret": secret("p/client_secret"), "client_id": "0oa1" },
+            });
+            Lent::by(Op::Apply, &params.into()).named
+        };
+        let sent = |input, to| json!([{ "input": input, "to": to, "at": "/a" }]);
+        let place = |origin: Option<&str>| Named {
+            handle: Handle::new("acme/p/client_secret"),
+            origin: origin.map(|origin| parse(origin).unwrap()),
+            pointer: "/a".to_owned(),
+        };
+        assert_eq!(named(sent("client_secret", "https://x.test")), Some(vec![place(Some("https://x.test"))]));
+        assert_eq!(named(sent("client_secret", "x.test")), Some(vec![place(None)]));
+        for other in ["client_id", "unknown"] {
+            assert_eq!(named(sent(other, "https://x.test")), Some(vec![]), "{other}");
+        }
+        assert_eq!(named(json!([])), Some(vec![]));
+        assert_eq!(named(Value::Null), None, "a plan from before there were places");
+        assert_eq!(Lent::by(Op::Detect, &json!({ "inputs": secret("p/x") }).into()).named, Some(vec![]));
     }
 }

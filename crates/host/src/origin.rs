@@ -103,7 +103,8 @@ fn fill_one(template: &str, keys: &[ConfigKey], config: &Map<String, Value>) -> 
     Ok(Some(text))
 }
 
-fn parse(text: &str) -> Option<Origin> {
+/// The origin that a text is; `None` if it is more or less than an `https` origin.
+pub(crate) fn parse(text: &str) -> Option<Origin> {
     let url = Url::parse(text).ok()?;
     let bare = matches!(url.path(), "" | "/")
         && url.query().is_none()

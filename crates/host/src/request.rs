@@ -12,6 +12,7 @@ use crate::{
     capture::{self, Extracted},
     error_chain::chain,
     guard::{Permitted, describe},
+    places::Kind,
     redact::Redactor,
     scope::{Scope, internal},
     sending::Sending,
@@ -32,7 +33,7 @@ impl Scope<'_> {
             let message = format!("the plugin captures a secret under the invalid name `{}`", capture.name);
             return Err(Error::new(ErrorKind::Protocol, message));
         }
-        let secrets = self.fetch_secrets(ask).await?;
+        let secrets = self.fetch_secrets(ask, &permitted).await?;
         let blinding = ask.blind.as_ref().and_then(|blind| Some((blind.as_ref(), secrets.get(&blind.key)?.clone())));
         let request = self.assemble(ask, &permitted, splice(ask, &secrets)?)?;
         self.wait_at_gate(ask, &permitted).await?;
@@ -207,7 +208,7 @@ impl Scope<'_> {
         }
         let secret = Secret::new(hex(&bytes));
         self.side.effects.secrets.put(&handle, &secret).await.map_err(|e| internal(&e))?;
-        self.side.vault.keep(handle.clone(), secret);
+        self.side.vault.keep(handle.clone(), Kind::OfStep, secret);
         let entry = Entry::SecretMade { step: step.to_owned(), handle: handle.clone() };
         self.record(entry).await.map_err(|e| internal(&e))?;
         Ok(handle)
@@ -223,7 +224,11 @@ impl Scope<'_> {
                     )
                 })?;
             }
-            self.side.vault.keep(captured.handle.clone(), captured.secret.clone());
+            let kind = match captured.custody {
+                Custody::Session => Kind::Token,
+                Custody::Durable => Kind::OfStep,
+            };
+            self.side.vault.keep(captured.handle.clone(), kind, captured.secret.clone());
         }
         Ok(())
     }

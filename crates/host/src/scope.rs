@@ -11,9 +11,17 @@ use std::{
 
 use flowswap_contract::{Answer, Ask, Error, ErrorKind, Handle, HeaderDialect, HttpAsk, Op, Role};
 use flowswap_engine::{Entry, Event, JournalError, Mode, Recording, RunId, Secret, Stop};
-use tokio::{sync::OnceCell, time::Instant};
+use tokio::time::Instant;
 
-use crate::{Effects, HttpService, error_chain::chain, guard::Permission, origin::Origins, vault::Vault};
+use crate::{
+    Effects, HttpService,
+    error_chain::chain,
+    guard::{Permission, Permitted, describe},
+    lent::Lent,
+    origin::Origins,
+    places::{Kind, may_stand, secrets_in},
+    vault::Vault,
+};
 
 /// The longest single wait that a plugin may ask for. No plugin needs a longer one.
 const MAX_SLEEP: Duration = Duration::from_secs(10 * 60);
@@ -44,9 +52,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) step: Option<&'a str>,
     /// Takes the records of the call. `None` in a call that changes nothing.
     pub(crate) recorder: Option<&'a dyn Recording>,
-    /// The secrets that the call's parameters name, each with its value once a request has used it: decrypting one for every
-    /// request would take a large part of its time.
-    pub(crate) lent: BTreeMap<Handle, OnceCell<Secret>>,
+    /// The stored secrets that the call may use.
+    pub(crate) lent: Lent,
     /// Stops when the call is finished. Then nothing that it asked for is worth waiting for.
     pub(crate) closing: Stop,
     /// Whether a mutating request of this call may have changed the world.
@@ -98,12 +105,29 @@ impl Scope<'_> {
         }
     }
 
-    /// Fetches the secrets that the request names. Refuses those that this call may not use.
-    pub(crate) async fn fetch_secrets(&self, ask: &HttpAsk) -> Result<BTreeMap<Handle, Secret>, Error> {
+    /// Fetches the secrets that the request names. Refuses those that this call may not use, or not at this place.
+    pub(crate) async fn fetch_secrets(
+        &self,
+        ask: &HttpAsk,
+        permitted: &Permitted,
+    ) -> Result<BTreeMap<Handle, Secret>, Error> {
         let mut secrets = BTreeMap::new();
-        for handle in crate::splice::handles(ask) {
-            let secret = match self.side.vault.get(&handle) {
-                Some(secret) => secret,
+        for (handle, place) in secrets_in(ask) {
+            let own = self.side.vault.get(&handle);
+            let kind = own.as_ref().map_or(Kind::OfStep, |(kind, _)| *kind);
+            // Guards against a plan or a plugin that was tampered with to name another tenant's secret.
+            if own.is_none() && !(handle.is_of(&self.side.tenant) && self.lent.secrets.contains_key(&handle)) {
+                let what = format!("named the secret `{handle}`, which this call may not use");
+                return Err(self.permission().refuse(what));
+            }
+            if !may_stand((&handle, kind), &place, ask.intent, &permitted.origin, self.lent.named.as_deref()) {
+                let request = describe(&ask.method, &ask.url);
+                return Err(self.permission().refuse(format!(
+                    "put the secret `{handle}` {place} of a request ({request}), where it may not stand"
+                )));
+            }
+            let secret = match own {
+                Some((_, secret)) => secret,
                 None => self.fetch_lent(&handle).await?,
             };
             secrets.insert(handle, secret);
@@ -112,20 +136,17 @@ impl Scope<'_> {
     }
 
     async fn fetch_lent(&self, handle: &Handle) -> Result<Secret, Error> {
-        // Guards against a plan or a plugin that was tampered with to name another tenant's secret.
-        let Some(known) = self.lent.get(handle).filter(|_| handle.is_of(&self.side.tenant)) else {
-            return Err(self.permission().refuse(format!("named the secret `{handle}`, which this call may not use")));
+        let lost = || {
+            Error::new(ErrorKind::NotFound, format!("the secret `{handle}` is not in the secret store"))
+                .with_hint("check whether it was removed, or stored on another machine")
         };
         let fetch = async || {
             let stored = self.side.effects.secrets.get(handle).await;
-            let secret = stored.map_err(|e| internal(&e))?.ok_or_else(|| {
-                Error::new(ErrorKind::NotFound, format!("the secret `{handle}` is not in the secret store"))
-                    .with_hint("check whether it was removed, or stored on another machine")
-            })?;
+            let secret = stored.map_err(|e| internal(&e))?.ok_or_else(lost)?;
             self.side.vault.remember(&secret);
             Ok(secret)
         };
-        known.get_or_try_init(fetch).await.cloned()
+        self.lent.secrets.get(handle).ok_or_else(lost)?.get_or_try_init(fetch).await.cloned()
     }
 
     /// The number of the step's next mutating request within the run.

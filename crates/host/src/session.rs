@@ -18,17 +18,17 @@ use futures::{
 };
 use jiff::SignedDuration;
 use serde_json::{Map, Value};
-use tokio::sync::OnceCell;
 
 use crate::{
     Effects, PluginProcess,
     connection::{Connection, RunningCall, of_op},
-    lent::handles_of,
+    lent::Lent,
     origin::{self, Origin},
+    places::Kind,
     relay::one_line,
     routes::FromCall,
     scope::{Scope, Side, internal, interrupted},
-    vault::Vault,
+    vault::{KnownSecrets, Vault},
 };
 
 /// The limit for a whole call. A call may have many requests with their own limits; this one covers everything else.
@@ -47,6 +47,8 @@ pub struct SessionConfig {
     pub secrets: BTreeMap<String, Secret>,
     /// The origins that the operator allows the plugin beside those in the table, such as `https://api.example.com`.
     pub origins: Vec<String>,
+    /// The secrets of the tenant that must not be shown; its other side has the same.
+    pub known: Arc<KnownSecrets>,
 }
 
 /// An open session. Dropping it closes it.
@@ -77,7 +79,7 @@ impl Session {
             http: effects.http.connect(&names).map_err(|error| internal(&error))?,
             origins,
             dialect: hello.headers.clone(),
-            vault: Vault::default(),
+            vault: Vault::of(config.known),
             effects,
             mutations: Mutex::default(),
             role: config.role,
@@ -86,7 +88,7 @@ impl Session {
         let mut handles = BTreeMap::new();
         for (key, secret) in config.secrets {
             let handle = Handle::of_side(&side.tenant, side.role, &key);
-            side.vault.keep(handle.clone(), secret);
+            side.vault.keep(handle.clone(), Kind::Configured, secret);
             handles.insert(key, handle);
         }
         let open = Open { session: process.next_id(), role: side.role, config: config.config, secrets: handles };
@@ -155,7 +157,7 @@ impl Session {
             run: call.run,
             step: call.step,
             recorder: call.recorder,
-            lent: handles_of(call.op, &call.params).into_iter().map(|handle| (handle, OnceCell::new())).collect(),
+            lent: Lent::by(call.op, &call.params),
             closing: closing.listen(),
             touched: AtomicBool::new(false),
             started: tokio::time::Instant::now(),
@@ -277,6 +279,12 @@ impl Session {
 impl Backend for Session {
     fn call<'a>(&'a self, call: BackendCall<'a>) -> BoxFuture<'a, Result<Value, Error>> {
         Box::pin(self.run_call(call))
+    }
+
+    fn origins(&self) -> Vec<String> {
+        let mut origins: Vec<_> = self.side.origins.allowed.iter().map(|origin| origin.as_str().to_owned()).collect();
+        origins.sort();
+        origins
     }
 
     fn skews(&self) -> BTreeMap<String, SignedDuration> {

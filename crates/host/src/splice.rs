@@ -1,6 +1,6 @@
 //! Replaces handles by their secrets in a request that is about to be sent. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -18,21 +18,6 @@ pub(crate) struct Spliced {
     pub(crate) content_type: Option<&'static str>,
     /// The body.
     pub(crate) body: Bytes,
-}
-
-/// Every handle that the request names.
-pub(crate) fn handles(ask: &HttpAsk) -> BTreeSet<Handle> {
-    let in_auth = ask.auth.iter().map(|auth| match auth {
-        Auth::Basic { password, .. } => password.clone(),
-        Auth::Token { token, .. } => token.clone(),
-    });
-    let in_body = match &ask.body {
-        Some(Body::Json(value)) => Handle::find_all(value),
-        Some(Body::Form(fields)) => fields.iter().filter_map(|(_, value)| Handle::from_value(value)).collect(),
-        None => Vec::new(),
-    };
-    let in_blind = ask.blind.iter().map(|blind| blind.key.clone());
-    in_auth.chain(in_body).chain(in_blind).collect()
 }
 
 /// Replaces every handle in `ask` by its secret.
@@ -211,12 +196,5 @@ mod tests {
             form,
             Err("the plugin asked for a malformed request: the form field `n` is neither a string nor a handle"),
         );
-    }
-
-    #[test]
-    fn all_handles_are_found() {
-        let body = Some(Body::Form(vec![("a".into(), json!({"$secret": "t/s/b"})), ("c".into(), json!("t/s/c"))]));
-        let found: Vec<_> = handles(&ask(Intent::Read, body, Some(token("Bearer", "a")))).into_iter().collect();
-        assert_eq!(found, ["t/s/a", "t/s/b"].map(Handle::new));
     }
 }

@@ -26,7 +26,9 @@ use crate::{
     Effects, Gate, HttpService, Limits, PluginProcess, Sent, StartError, TransportError,
     cause::Cause,
     connection::Connection,
-    origin::{Origin, Origins},
+    lent::Lent,
+    origin::{Origin, Origins, parse},
+    places::{Kind, Named},
     scope::{Scope, Side},
     spawn::Transport,
     supervisor::Supervisor,
@@ -101,7 +103,7 @@ impl World {
     /// The provider's side of the tenant `acme`, with the canary as its credential.
     pub(crate) fn side(&self) -> Side {
         let vault = Vault::default();
-        vault.keep(Handle::new("acme/provider/credential"), Secret::new(CANARY));
+        vault.keep(Handle::new("acme/provider/credential"), Kind::Configured, Secret::new(CANARY));
         Side {
             plugin: "rogue".into(),
             tenant: "acme".into(),
@@ -176,13 +178,13 @@ impl World {
     }
 }
 
-/// A call that carries out the step `create`.
 /// A request for a token.
 pub(crate) fn token_request() -> HttpAsk {
     let form = Body::Form(vec![("grant_type".to_owned(), json!("client_credentials"))]);
     HttpAsk { body: Some(form), ..HttpAsk::new(Intent::Authenticate, "POST", "https://x.test/token") }
 }
 
+/// A call that carries out the step `create`. The plan names one place in a body for the secret `acme/earlier/lent`.
 pub(crate) fn scope<'a>(side: &'a Side, recorder: &'a Ports) -> Scope<'a> {
     Scope {
         side,
@@ -191,7 +193,14 @@ pub(crate) fn scope<'a>(side: &'a Side, recorder: &'a Ports) -> Scope<'a> {
         mode: Mode::Apply,
         run: RunId::none(),
         step: Some("create"),
-        lent: ["acme/earlier/lent", "globex/earlier/foreign"].map(|name| (Handle::new(name), OnceCell::new())).into(),
+        lent: Lent {
+            secrets: ["acme/earlier/lent", "globex/earlier/foreign"].map(|name| (Handle::new(name), OnceCell::new())).into(),
+            named: Some(vec![Named {
+                handle: Handle::new("acme/earlier/lent"),
+                origin: parse("https://x.test"),
+                pointer: "/connection/secret".to_owned(),
+            }]),
+        },
         closing: never(),
         touched: AtomicBool::new(false),
         started: tokio::time::Instant::now(),

@@ -1,4 +1,4 @@
-//! The secrets of one session, in memory.
+//! The secrets of one session, in memory, and those of its tenant that must not be shown.
 
 use std::{
     collections::BTreeMap,
@@ -8,48 +8,73 @@ use std::{
 use flowswap_contract::Handle;
 use flowswap_engine::Secret;
 
-use crate::redact::Redactor;
+use crate::{
+    places::Kind,
+    redact::{Needle, Redactor},
+};
 
-/// The secrets that a session may use at any time, and every secret that it has seen.
+/// The secrets that a session may use at any time.
 #[derive(Debug, Default)]
-pub(crate) struct Vault(Mutex<Secrets>);
+pub(crate) struct Vault {
+    own: Mutex<BTreeMap<Handle, (Kind, Secret)>>,
+    known: Arc<KnownSecrets>,
+}
+
+/// The secrets of a tenant that must not be shown, whoever sends them back. Both sides share them. Knowing a secret does not
+/// allow a session to use it.
+#[derive(Debug, Default)]
+pub struct KnownSecrets(Mutex<Known>);
 
 #[derive(Debug, Default)]
-struct Secrets {
-    own: BTreeMap<Handle, Secret>,
-    seen: Vec<Secret>,
-    /// Knows everything in `seen`. `None` if that has changed.
+struct Known {
+    needles: Vec<Arc<Needle>>,
+    /// Knows all of them. `None` if one was added.
     redactor: Option<Arc<Redactor>>,
 }
 
 impl Vault {
-    /// Adds a secret to the session's own ones.
-    pub(crate) fn keep(&self, handle: Handle, secret: Secret) {
-        self.remember(&secret);
-        self.lock().own.insert(handle, secret);
+    pub(crate) fn of(known: Arc<KnownSecrets>) -> Self {
+        Self { known, ..Self::default() }
     }
 
-    /// The session's own secret of this name.
-    pub(crate) fn get(&self, handle: &Handle) -> Option<Secret> {
-        self.lock().own.get(handle).cloned()
+    /// Adds a secret to the session's own ones.
+    pub(crate) fn keep(&self, handle: Handle, kind: Kind, secret: Secret) {
+        self.remember(&secret);
+        self.own().insert(handle, (kind, secret));
+    }
+
+    /// The session's own secret of this name, and what it is.
+    pub(crate) fn get(&self, handle: &Handle) -> Option<(Kind, Secret)> {
+        self.own().get(handle).cloned()
     }
 
     /// Remembers a value that must not be shown, without adding it to the session's own secrets.
     pub(crate) fn remember(&self, secret: &Secret) {
-        let mut secrets = self.lock();
-        if !secrets.seen.iter().any(|known| known.expose() == secret.expose()) {
-            secrets.seen.push(secret.clone());
-            secrets.redactor = None;
+        self.known.remember(secret);
+    }
+
+    /// Removes every secret that the tenant has from texts and answers.
+    pub(crate) fn redactor(&self) -> Arc<Redactor> {
+        let Known { needles, redactor } = &mut *self.known.lock();
+        Arc::clone(redactor.get_or_insert_with(|| Arc::new(Redactor::new(needles.clone()))))
+    }
+
+    fn own(&self) -> MutexGuard<'_, BTreeMap<Handle, (Kind, Secret)>> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl KnownSecrets {
+    /// From now on, this value is not shown.
+    pub fn remember(&self, secret: &Secret) {
+        let mut known = self.lock();
+        if !secret.expose().is_empty() && !known.needles.iter().any(|needle| needle.is(secret)) {
+            known.needles.push(Arc::new(Needle::new(secret)));
+            known.redactor = None;
         }
     }
 
-    /// Removes every secret that the session has seen from texts and answers.
-    pub(crate) fn redactor(&self) -> Arc<Redactor> {
-        let Secrets { seen, redactor, .. } = &mut *self.lock();
-        Arc::clone(redactor.get_or_insert_with(|| Arc::new(Redactor::new(&*seen))))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Secrets> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -124,6 +124,7 @@ fn step(phase: Phase, title: String, payload: Json) -> StepProposal {
         undo: None,
         needs: vec![],
         gives: vec![],
+        sends: Some(vec![]),
         payload,
     }
 }

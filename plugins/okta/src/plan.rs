@@ -88,6 +88,7 @@ fn propose_provision(params: &PlanParams) -> Result<StepProposal, Error> {
         undo: Some("delete the integration together with its client ID, secret, and grants".to_owned()),
         needs: vec![],
         gives: vec!["client_id".to_owned(), "client_secret".to_owned()],
+        sends: Some(vec![]),
         payload: Json::encode(&payload)?,
     })
 }
@@ -141,6 +142,7 @@ fn propose_retire(legacy: &LegacyClient) -> Result<StepProposal, Error> {
         undo: Some(undo.to_owned()),
         needs: vec![],
         gives: vec![],
+        sends: Some(vec![]),
         payload: Json::encode(&describe(legacy))?,
     })
 }
@@ -156,6 +158,7 @@ fn propose_purge(legacy: &LegacyClient) -> Result<StepProposal, Error> {
         undo: None,
         needs: vec![],
         gives: vec![],
+        sends: Some(vec![]),
         payload: Json::encode(&describe(legacy))?,
     })
 }
@@ -171,6 +174,7 @@ fn check(phase: Phase, title: &str, needs: &[&str], payload: Json) -> StepPropos
         undo: None,
         needs: needs.iter().map(|&name| name.to_owned()).collect(),
         gives: vec![],
+        sends: Some(vec![]),
         payload,
     }
 }

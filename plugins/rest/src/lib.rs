@@ -63,7 +63,7 @@ impl Plugin for Rest {
     }
 
     fn plan(&self, params: PlanParams) -> Result<Vec<StepProposal>, Error> {
-        plan::propose(&params, self.config.restore.is_some())
+        plan::propose(&params, &self.config)
     }
 
     async fn observe(&self, host: &Host, params: StepParams) -> Result<ObserveReply, Error> {

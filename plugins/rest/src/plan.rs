@@ -1,9 +1,14 @@
 //! Proposes the steps of the directory side: test, swap, and confirm. It sends no request and leaves no decision for later.
 
 use flowswap_contract::{
-    By, Counts, DirectoryInventory, Error, Flow, Json, Phase, PlanParams, Reversibility, StepProposal,
+    By, Counts, DirectoryInventory, Error, Flow, Json, Phase, PlanParams, Reversibility, SentSecret, StepProposal,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::{Config, Operation},
+    template::Variable,
+};
 
 /// The payload of `test` and `swap`: the connection as the plan saw it.
 #[derive(Serialize, Deserialize)]
@@ -37,8 +42,9 @@ pub(crate) struct Baseline {
 }
 
 /// Proposes test, swap and confirm.
-pub(crate) fn propose(params: &PlanParams, can_restore: bool) -> Result<Vec<StepProposal>, Error> {
+pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepProposal>, Error> {
     let directory = &params.directory;
+    let can_restore = config.restore.is_some();
     let connection = Json::encode(&ConnectionPayload {
         id: directory.id.clone(),
         name: directory.name.clone(),
@@ -54,11 +60,13 @@ pub(crate) fn propose(params: &PlanParams, can_restore: bool) -> Result<Vec<Step
     Ok(vec![
         StepProposal {
             gives: own(&["receipt", "baseline"]),
+            sends: Some(sent_by(config, &config.test.operation)),
             ..step(Phase::Test, format!("test the connection of `{name}` with the new credentials"), connection.clone())
         },
         StepProposal {
             needs: own(&["client_id", "client_secret", "receipt"]),
             gives: own(&["swapped_at"]),
+            sends: Some(sent_by(config, &config.submit)),
             reversibility: if can_restore { Reversibility::Unattended } else { Reversibility::Attended },
             undo: Some(describe_rollback(directory, can_restore)),
             ..step(
@@ -107,8 +115,16 @@ fn step(phase: Phase, title: String, payload: Json) -> StepProposal {
         undo: None,
         needs: own(&["client_id", "client_secret"]),
         gives: vec![],
+        sends: Some(vec![]),
         payload,
     }
+}
+
+/// Where the operation sends the new client's secret: the description of the interface says that.
+fn sent_by(config: &Config, operation: &Operation) -> Vec<SentSecret> {
+    let pointers = operation.body.iter().flat_map(|body| body.pointers_to(Variable::ClientSecret));
+    let sent = |at| SentSecret { input: "client_secret".to_owned(), to: config.base_url.clone(), at };
+    pointers.map(sent).collect()
 }
 
 fn own(names: &[&str]) -> Vec<String> {

@@ -169,6 +169,20 @@ impl Body {
         })
     }
 
+    /// JSON pointers (RFC 6901) to the places that are this variable.
+    pub(crate) fn pointers_to(&self, variable: Variable) -> Vec<String> {
+        let below = |name: &str, body: &Self| {
+            let name = name.replace('~', "~0").replace('/', "~1");
+            body.pointers_to(variable).into_iter().map(move |rest| format!("/{name}{rest}")).collect::<Vec<_>>()
+        };
+        match self {
+            Self::Variable(found) if *found == variable => vec![String::new()],
+            Self::Literal(_) | Self::Variable(_) | Self::Text(_) => Vec::new(),
+            Self::List(items) => items.iter().enumerate().flat_map(|(i, item)| below(&i.to_string(), item)).collect(),
+            Self::Object(fields) => fields.iter().flat_map(|(name, body)| below(name, body)).collect(),
+        }
+    }
+
     pub(crate) fn fill(&self, bindings: &Bindings) -> Result<Value, Error> {
         Ok(match self {
             Self::Literal(value) => value.clone(),
@@ -238,6 +252,15 @@ mod tests {
             "list": ["dir/1 ü!", 3, null], "$id": "keys are no templates",
         });
         assert_eq!(filled, expected);
+    }
+
+    #[test]
+    fn a_variable_is_found_at_every_place() {
+        let body = json!({"a/b": [1, "$client_secret"], "c~": {"d": "$client_secret"}, "e": "$client_id"});
+        let body = Body::parse(&body, &ALL, "body").unwrap();
+        assert_eq!(body.pointers_to(Variable::ClientSecret), ["/a~1b/1", "/c~0/d"]);
+        assert_eq!(body.pointers_to(Variable::Receipt), [""; 0]);
+        assert_eq!(Body::parse(&json!("$receipt"), &ALL, "body").unwrap().pointers_to(Variable::Receipt), [""]);
     }
 
     #[test]

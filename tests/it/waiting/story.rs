@@ -259,6 +259,7 @@ fn planned(name: &str) -> PlannedTenant {
             undo: None,
             needs: Vec::new(),
             gives: gives.iter().map(|name| (*name).to_owned()).collect(),
+            sends: Some(vec![]),
             payload: json!(null).into(),
         },
     };
@@ -285,6 +286,7 @@ fn planned(name: &str) -> PlannedTenant {
         directory_plugin: "rest".to_owned(),
         verdict: Verdict::Ready,
         findings: Vec::new(),
+        origins: None,
         seen: None,
         steps,
         way_back: vec![

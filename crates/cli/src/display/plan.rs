@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 
-use flowswap_contract::{By, Phase, Reversibility, Step};
+use flowswap_contract::{By, Phase, Reversibility, SentSecret, Step};
 use flowswap_engine::{Outline, Plan, PlannedTenant, Severity, StepRollback, Verdict, short};
 use serde_json::Value;
 
@@ -109,6 +109,9 @@ fn show_tenant(tenant: &PlannedTenant) -> Text {
         text += "  nothing to do\n";
         return text;
     }
+    for (role, origins) in tenant.origins.iter().flatten() {
+        text += text!("  credentials of the {} go to {}\n", role, origins.join(", "));
+    }
     show_steps(&mut text, "flowswap apply", tenant, |phase| phase <= Phase::Confirm);
     show_steps(&mut text, "flowswap finalize, later", tenant, |phase| phase > Phase::Confirm);
     text += "  rollback (flowswap rollback):\n";
@@ -134,6 +137,9 @@ fn show_steps(text: &mut Text, title: &str, tenant: &PlannedTenant, include: fn(
         let aims = describe_payload(&proposal.payload.to_value());
         if !aims.is_empty() {
             *text += text!("      {:<11} {}\n", "", paint(Tone::Dim, aims));
+        }
+        for SentSecret { input, to, at } in proposal.sends.iter().flatten() {
+            *text += text!("      {:<11} sends {} to {} at {}\n", "", input, to, at);
         }
         if let Some(role) = proposal.confirmed_by {
             *text += text!("      {:<11} only the {} confirms this\n", "", role);

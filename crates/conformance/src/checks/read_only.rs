@@ -250,6 +250,7 @@ impl StandIn {
             undo: (!phase.is_check()).then(|| "taken back by the other side".to_owned()),
             needs: Vec::new(),
             gives: if at == 0 { self.gives.clone() } else { Vec::new() },
+            sends: Some(vec![]),
             payload: json!({}).into(),
         };
         phases.iter().enumerate().map(step).collect()

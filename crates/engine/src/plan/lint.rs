@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flowswap_contract::{Handle, Phase, Reversibility, Role, Step, Variant};
+use flowswap_contract::{Handle, Phase, Reversibility, Role, SentSecret, Step, Variant};
 
 use super::{
     Plan, PlanError, PlannedTenant, Seen,
@@ -77,6 +77,9 @@ fn lint_tenant(tenant: &PlannedTenant, seen: Option<&Seen>) -> Vec<String> {
     if seen.is_none() {
         defects.push("it does not record what was seen".to_owned());
     }
+    if tenant.origins.is_none() {
+        defects.push("it does not say which servers get its credentials".to_owned());
+    }
     if tenant.way_back != way_back(&tenant.steps) {
         defects.push("its rollback does not match its steps".to_owned());
     }
@@ -144,6 +147,14 @@ fn lint_step(step: &Step) -> Vec<String> {
     let irreversible = proposal.reversibility == Reversibility::Irreversible;
     if !Handle::find_in(&proposal.payload).is_empty() {
         defects.push(format!("step `{}` names a secret in its payload; secrets are inputs", step.id));
+    }
+    match &proposal.sends {
+        None => defects.push(format!("step `{}` does not say where it sends secrets", step.id)),
+        Some(sent) => {
+            for SentSecret { input, .. } in sent.iter().filter(|sent| !proposal.needs.contains(&sent.input)) {
+                defects.push(format!("step `{}` sends `{input}`, which it does not need", step.id));
+            }
+        }
     }
     if irreversible && proposal.phase != Phase::Purge {
         defects.push(format!("step `{}` is irreversible, but only a purge may be", step.id));

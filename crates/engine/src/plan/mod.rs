@@ -10,7 +10,7 @@ use std::{
     io::{self, Write},
 };
 
-use flowswap_contract::{DirectoryInventory, Phase, ProviderInventory, Reversibility, Step, Tokens};
+use flowswap_contract::{DirectoryInventory, Phase, ProviderInventory, Reversibility, Role, Step, Tokens};
 use jiff::Timestamp;
 use serde::{
     Deserialize, Serialize, Serializer,
@@ -81,11 +81,18 @@ pub struct PlannedTenant {
     pub findings: Vec<Finding>,
     /// What was seen, without what changes all the time. `None` if a side did not answer.
     pub seen: Option<Packed<Seen>>,
+    /// The origins that each side may talk to, and so send its credentials to. Only a tenant with steps has them; plans from
+    /// before flowswap froze them have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origins: Option<Origins>,
     /// The steps, in the order in which they are carried out.
     pub steps: Vec<Step>,
     /// The rollback of the steps, in the order in which it happens.
     pub way_back: Vec<StepRollback>,
 }
+
+/// The origins that each side of a tenant may talk to, such as `https://acme.okta.com`.
+pub type Origins = BTreeMap<Role, Vec<String>>;
 
 /// What was seen of a tenant, and its configuration. A plan is valid while this stays equal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -257,6 +264,7 @@ impl PlannedTenant {
         self.findings.insert(0, finding);
         self.steps.clear();
         self.way_back.clear();
+        self.origins = None;
     }
 
     /// The step with this id.

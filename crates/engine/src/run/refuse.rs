@@ -1,13 +1,13 @@
 //! Decides whether a run may work on a tenant at all. Whatever is not as the plan needs it is a reason to do nothing.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use flowswap_contract::{Role, Step};
+use flowswap_contract::{Role, Step, StepProposal};
 use serde_json::json;
 
 use super::{Basis, Job, Outcome, Runner, clocks, with_hint};
 use crate::{
-    Direction, Goal, Inventories, PlannedTenant, PluginPin, TenantHistory, TenantSpec, Verdict, Work,
+    Direction, Goal, Inventories, Origins, PlannedTenant, PluginPin, TenantHistory, TenantSpec, Verdict, Work,
     canonical::changes,
     planning::{Derivation, derive},
     short,
@@ -104,16 +104,33 @@ fn what_does_not_follow(planned: &PlannedTenant, spec: &TenantSpec, derived: &De
         let why = derived.findings.first().map_or("", |finding| finding.message.as_str());
         return vec![format!("the tenant is {}, not ready: {why}", derived.verdict)];
     }
-    let is_same = (planned.app_data, &planned.provider_plugin, &planned.directory_plugin, &planned.steps)
-        == (spec.app_data, &spec.provider_plugin, &spec.directory_plugin, &derived.steps);
+    let (origins, steps) = match &planned.origins {
+        Some(_) => (derived.origins.as_ref(), Cow::Borrowed(derived.steps.as_slice())),
+        None => (None, derived.steps.iter().map(without_places).collect()),
+    };
+    let is_same =
+        (planned.app_data, &planned.provider_plugin, &planned.directory_plugin, planned.origins.as_ref(), &*planned.steps)
+            == (spec.app_data, &spec.provider_plugin, &spec.directory_plugin, origins, &*steps);
     if is_same {
         return Vec::new();
     }
-    let value = |app_data: bool, provider: &str, directory: &str, steps: &[Step]| json!({ "app_data": app_data, "provider_plugin": provider, "directory_plugin": directory, "steps": steps });
-    let claimed = value(planned.app_data, &planned.provider_plugin, &planned.directory_plugin, &planned.steps);
-    let found = value(spec.app_data, &spec.provider_plugin, &spec.directory_plugin, &derived.steps);
+    let value = |app_data: bool, provider: &str, directory: &str, origins: Option<&Origins>, steps: &[Step]| {
+        json!({
+            "app_data": app_data, "provider_plugin": provider, "directory_plugin": directory, "origins": origins,
+            "steps": steps,
+        })
+    };
+    let PlannedTenant { app_data, provider_plugin, directory_plugin, .. } = planned;
+    let claimed = value(*app_data, provider_plugin, directory_plugin, planned.origins.as_ref(), &planned.steps);
+    let found = value(spec.app_data, &spec.provider_plugin, &spec.directory_plugin, origins, &steps);
     let lines = changes(&claimed, &found).into_iter();
     lines.map(|line| format!("the plan differs from what flowswap would plan now: {line}")).collect()
+}
+
+/// The step as it was planned before plans froze origins and places. Only the journal still has such plans.
+fn without_places(step: &Step) -> Step {
+    let proposal = StepProposal { sends: None, ..step.proposal.clone() };
+    Step { proposal, ..step.clone() }
 }
 
 /// The side that could not be read, and why.

@@ -1,6 +1,6 @@
 //! The plan linter: a valid plan has no defects, and every change that makes it invalid is named.
 
-use flowswap_contract::{Phase, Reversibility, Role};
+use flowswap_contract::{Phase, Reversibility, Role, SentSecret};
 use flowswap_engine::{Plan, PlanError, PlannedTenant, Verdict, lint, plan_tenant};
 use serde_json::json;
 
@@ -40,6 +40,13 @@ async fn every_defect_is_named() {
     check(
         &|plan| step(plan, "prove").payload = secret.clone().into(),
         &["step `prove` names a secret in its payload; secrets are inputs"],
+    );
+    check(&|plan| plan.tenants[0].origins = None, &["it does not say which servers get its credentials"]);
+    check(&|plan| step(plan, "test").sends = None, &["step `test` does not say where it sends secrets"]);
+    let sent = SentSecret { input: "baseline".into(), to: "https://x.test".into(), at: "/a".into() };
+    check(
+        &|plan| step(plan, "test").sends = Some(vec![sent.clone()]),
+        &["step `test` sends `baseline`, which it does not need"],
     );
     // `freeze` takes the steps of the second away, but a file can have them.
     let mut same_org = sound.clone();

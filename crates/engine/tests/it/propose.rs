@@ -59,6 +59,7 @@ fn step(phase: Phase, title: &str, undo: Option<&str>) -> StepProposal {
         undo: undo.map(str::to_owned),
         needs: vec![],
         gives: vec![],
+        sends: Some(vec![]),
         payload: json!({}).into(),
     }
 }

@@ -26,6 +26,12 @@ fn credential() -> Auth {
     Auth::Token { scheme: "SSWS".into(), token: Handle::new("acme/provider/credential") }
 }
 
+/// A token request of the client `0oa1`.
+fn as_client(secret: &str) -> HttpAsk {
+    let auth = Auth::Basic { username: "0oa1".into(), password: Handle::new(secret) };
+    HttpAsk { auth: Some(auth), ..token_request() }
+}
+
 fn capture(custody: Custody) -> Capture {
     Capture { pointer: "/clientSecret".into(), name: "client_secret".into(), custody }
 }
@@ -237,9 +243,9 @@ async fn only_secrets_of_the_session_and_of_the_call_may_be_used() {
         let message = format!("plugin `rogue` named the secret `{name}`, which this call may not use");
         assert_failed(&result, ErrorKind::Refused, Effect::None, &message);
     }
-    let lent = HttpAsk { auth: bearer("acme/earlier/lent"), ..read() };
+    let lent = as_client("acme/earlier/lent");
     perform(&world, &lent).await.0.unwrap();
-    assert_eq!(world.requests.lock().unwrap()[0].headers()["authorization"], "Bearer kept-value");
+    assert_eq!(world.requests.lock().unwrap()[0].headers()["authorization"], "Basic MG9hMTprZXB0LXZhbHVl");
     world.custody.lock().unwrap().clear();
     let (result, _) = perform(&world, &lent).await;
     let message = "the secret `acme/earlier/lent` is not in the secret store";
@@ -250,15 +256,14 @@ async fn only_secrets_of_the_session_and_of_the_call_may_be_used() {
 async fn a_call_reads_a_stored_secret_once() {
     let world = World::with((0..2).map(|_| answer(200, &[], json!(null))));
     world.custody.lock().unwrap().insert(Handle::new("acme/earlier/lent"), Secret::new("kept-value"));
-    let token = Handle::new("acme/earlier/lent");
-    let lent = HttpAsk { auth: Some(Auth::Token { scheme: "Bearer".into(), token }), ..read() };
+    let lent = as_client("acme/earlier/lent");
     let side = world.side();
     let scope = scope(&side, world.recorder());
     scope.request(&lent).await.unwrap();
     world.custody.lock().unwrap().clear();
     scope.request(&lent).await.unwrap();
     for request in world.requests.lock().unwrap().iter() {
-        assert_eq!(request.headers()["authorization"], "Bearer kept-value");
+        assert_eq!(request.headers()["authorization"], "Basic MG9hMTprZXB0LXZhbHVl");
     }
 }
 
@@ -296,7 +301,8 @@ async fn mutations_of_a_step_are_numbered_and_their_bodies_hashed_without_secret
     let world = World::with((0..2).map(|_| answer(200, &[], json!(null))));
     let side = world.side();
     let scope = scope(&side, world.recorder());
-    let body = Body::Json(json!({"secret": {"$secret": "acme/provider/credential"}}));
+    world.custody.lock().unwrap().insert(Handle::new("acme/earlier/lent"), Secret::new(CANARY));
+    let body = Body::Json(json!({"connection": {"secret": {"$secret": "acme/earlier/lent"}}}));
     let ask = HttpAsk { body: Some(body.clone()), ..mutate() };
     scope.request(&ask).await.unwrap();
     scope.request(&ask).await.unwrap();
@@ -313,7 +319,7 @@ async fn mutations_of_a_step_are_numbered_and_their_bodies_hashed_without_secret
         };
         assert_eq!(*entry, expect);
     }
-    assert_eq!(world.requests.lock().unwrap()[0].body(), format!(r#"{{"secret":"{CANARY}"}}"#).as_bytes());
+    assert_eq!(world.requests.lock().unwrap()[0].body(), format!(r#"{{"connection":{{"secret":"{CANARY}"}}}}"#).as_bytes());
 }
 
 #[tokio::test]

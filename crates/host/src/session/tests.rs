@@ -136,6 +136,7 @@ fn config(extra: Value) -> SessionConfig {
         role: Role::Provider,
         config,
         secrets: [("credential".to_owned(), Secret::new(CANARY))].into(),
+        known: Arc::default(),
         origins: Vec::new(),
     }
 }
@@ -261,8 +262,11 @@ async fn a_captured_secret_can_be_used_but_never_seen() {
     let capture = json!([{"pointer": "/secret", "name": "fresh", "custody": "durable"}]);
     let mut create = post();
     create["capture"] = capture;
-    let mut with_secret = get();
-    with_secret["auth"]["token"] = json!("acme/create/fresh");
+    let with_secret = json!({
+        "intent": "authenticate", "method": "POST", "url": "https://x.test/token",
+        "auth": {"type": "basic", "username": "0oa1", "password": "acme/create/fresh"},
+        "body": {"form": [["grant_type", "client_credentials"]]},
+    });
     let again = "c4n4ry/Secret+Value";
     let world = World::with([answer(200, &[], json!({"secret": CANARY})), answer(200, &[], json!(again))]);
     let reply = apply(&world, json!([{"http": create}, {"http": with_secret}])).await.unwrap();

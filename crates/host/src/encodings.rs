@@ -1,0 +1,79 @@
+//! The forms in which a server may repeat a secret. Pure.
+
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::splice::{encode_sparingly, form_encode};
+
+/// All characters but the unreserved ones of RFC 3986 §2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The secret in every encoding that flowswap recognizes, in lower case: a search in a text in lower case then finds all
+/// of them in any case, such as `%2F` and `%2f`. No form occurs twice.
+pub(crate) fn forms_of(secret: &str) -> Vec<Zeroizing<String>> {
+    let percent = utf8_percent_encode(secret, RESERVED).to_string();
+    let quoted = Value::from(secret).to_string();
+    let json = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(&quoted).to_owned();
+    let mut forms = vec![
+        secret.to_owned(),
+        form_encode(secret),
+        encode_sparingly(secret),
+        utf8_percent_encode(&percent, RESERVED).to_string(),
+        percent,
+        // Some languages write `\/`.
+        json.replace('/', "\\/"),
+        json,
+        html(secret, "\"", "'"),
+        html(secret, "&quot;", "'"),
+        html(secret, "&quot;", "&#39;"),
+        html(secret, "&quot;", "&#x27;"),
+        secret.chars().rev().collect(),
+        each_byte(secret, "%", ""),
+        each_byte(secret, "%25", ""),
+        each_byte(secret, "\\x", ""),
+        each_byte(secret, "", ""),
+        each_byte(secret, "", ":").trim_end_matches(':').to_owned(),
+        each_byte(secret, "", " ").trim_end().to_owned(),
+        secret.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect(),
+        secret.chars().map(|c| format!("&#{};", u32::from(c))).collect(),
+        secret.chars().map(|c| format!("&#x{:x};", u32::from(c))).collect(),
+    ];
+    forms.extend((0..3).flat_map(|at| base64_after(secret, at)));
+    for form in &mut forms {
+        form.make_ascii_lowercase();
+    }
+    let mut different: Vec<Zeroizing<String>> = Vec::new();
+    for form in forms.into_iter().map(Zeroizing::new) {
+        if !different.contains(&form) {
+            different.push(form);
+        }
+    }
+    different
+}
+
+/// The part of base64 that depends only on the secret, if `before` bytes come before it in a group of three. So it is found
+/// within a longer text that was encoded as a whole, such as `user:secret`.
+fn base64_after(secret: &str, before: usize) -> [String; 2] {
+    let mut bytes = Zeroizing::new(vec![0; before]);
+    bytes.extend(secret.as_bytes());
+    // Each character holds six bits. Those at the ends may also hold bits of the neighbors.
+    let (first, last) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
+    [STANDARD_NO_PAD.encode(&*bytes), URL_SAFE_NO_PAD.encode(&*bytes)]
+        .map(|text| text.get(first..last).unwrap_or_default().to_owned())
+}
+
+fn each_byte(secret: &str, before: &str, after: &str) -> String {
+    secret.bytes().map(|byte| format!("{before}{byte:02x}{after}")).collect()
+}
+
+/// The characters that HTML must escape (HTML §13.3). Within an attribute, that includes quotes, which libraries write in
+/// different ways.
+fn html(secret: &str, quote: &str, apostrophe: &str) -> String {
+    let text = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', quote).replace('\'', apostrophe)
+}
