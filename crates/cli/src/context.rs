@@ -6,10 +6,9 @@ use std::{
 };
 
 use flowswap_config::Config;
-use flowswap_contract::Handle;
 use flowswap_engine::{
-    Actor, Clock, Draft, EventSink, Journal, JournalError, Logbook, NoOperator, Ports, Position, Records, Secret,
-    SecretStore, SecretStoreError, Snapshot, Stop, TenantHistory, Visitor,
+    Actor, Clock, Draft, EventSink, Journal, JournalError, Logbook, NoOperator, Ports, Position, Records, SecretStore,
+    Snapshot, Stop, TenantHistory, Visitor,
 };
 use flowswap_store::{
     AgeSecretStore, Identity, SqliteJournal, StateDir, read_snapshot, remains_of_lost_journal, write_snapshot,
@@ -24,8 +23,9 @@ use crate::{
         text::Text,
     },
     exit::{Exit, Failure},
-    fetch::fetch_secret,
+    identity::unlock,
     interrupt,
+    known::ToKnow,
     terminal::Terminal,
 };
 
@@ -75,14 +75,9 @@ impl Context {
         dirs
     }
 
-    /// Ports that know no tenant and cannot write, for commands that need no journal.
-    pub(crate) async fn dry_ports(&self, events: Arc<dyn EventSink>) -> Result<Ports, Failure> {
-        Ok(self.ports_over(open_logbook(Arc::new(NoJournal), None).await?, Arc::new(NoSecrets), events))
-    }
-
     /// Ports that read the journal and cannot write, for commands that change nothing.
     pub(crate) async fn read_ports(&self, config: &Config, events: Arc<dyn EventSink>) -> Result<Ports, Failure> {
-        Ok(self.ports_over(read_logbook(config).await?, Arc::new(NoSecrets), events))
+        Ok(self.ports_over(read_logbook(config).await?, Arc::new(ToKnow::of(config)), events))
     }
 
     /// Ports that cannot write, but can read the journal and the secret store.
@@ -299,16 +294,7 @@ pub(crate) fn make_identity(state: &StateDir) -> Result<PathBuf, Failure> {
 
 /// The key of the secret store.
 pub(crate) fn load_identity(config: &Config) -> Result<Identity, Failure> {
-    let passphrase = config.passphrase.as_ref().map(fetch_secret).transpose();
-    let passphrase = passphrase.map_err(Failure::at("read the passphrase of the identity"))?;
-    let identity = match &passphrase {
-        None => Identity::load(&config.identity),
-        Some(passphrase) => Identity::unlock(&config.identity, passphrase),
-    };
-    identity.map_err(|error| {
-        let doing = format!("load the identity `{}`", config.identity.display());
-        Failure::at(doing)(error).hint("create one with `flowswap init`; flowswap needs it to keep captured secrets")
-    })
+    unlock(&config.identity, config.passphrase.as_ref())
 }
 
 /// The clock of the machine.
@@ -338,12 +324,12 @@ impl Journal for CopiedJournal {
     }
 }
 
-/// The journal of a dry run, or a missing one. It is empty and refuses every write.
+/// A missing journal. It is empty and refuses every write.
 struct NoJournal;
 
 impl Journal for NoJournal {
     fn append(&self, _: Vec<Draft>) -> BoxFuture<'_, Result<Position, JournalError>> {
-        let error = JournalError::Storage { doing: "append to the journal", source: "a dry run has no journal".into() };
+        let error = JournalError::Storage { doing: "append to the journal", source: "there is no journal".into() };
         async { Err(error) }.boxed()
     }
 
@@ -353,29 +339,6 @@ impl Journal for NoJournal {
             _ => Ok(Position::default()),
         };
         async { loaded }.boxed()
-    }
-}
-
-/// The secret store of a dry run. It is empty and refuses every write.
-struct NoSecrets;
-
-impl NoSecrets {
-    fn refuse(doing: &'static str, handle: &Handle) -> SecretStoreError {
-        SecretStoreError { doing, handle: handle.clone(), source: "a dry run keeps no secrets".into() }
-    }
-}
-
-impl SecretStore for NoSecrets {
-    fn put<'a>(&'a self, handle: &'a Handle, _: &'a Secret) -> BoxFuture<'a, Result<(), SecretStoreError>> {
-        async { Err(Self::refuse("store", handle)) }.boxed()
-    }
-
-    fn get<'a>(&'a self, _: &'a Handle) -> BoxFuture<'a, Result<Option<Secret>, SecretStoreError>> {
-        async { Ok(None) }.boxed()
-    }
-
-    fn remove<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<(), SecretStoreError>> {
-        async { Err(Self::refuse("remove", handle)) }.boxed()
     }
 }
 

@@ -12,7 +12,8 @@ use flowswap_engine::{
     Backend, BackendCall, EventSink, Logbook, PluginPin, Ports, Secret, Tenant, TenantSpec, digest_config, side_by_side,
 };
 use flowswap_host::{
-    Cage, Effects, Gate, Launcher, Limits, Network, PluginFile, PluginProcess, Session, SessionConfig, build, locate,
+    Cage, Effects, Gate, Launcher, Limits, Network, PluginFile, PluginProcess, Session, SessionConfig, build, chain,
+    locate,
 };
 use futures::{
     StreamExt,
@@ -29,6 +30,7 @@ use crate::{
     display::progress::Progress,
     exit::{Exit, Failure},
     fetch::fetch_secret,
+    known::Known,
 };
 
 /// Tenants with their sessions, and the plugins that serve them.
@@ -96,12 +98,14 @@ impl Fleet {
         let printed = run_secret_programs(&tenants, config.run.concurrency.max(1)).await;
         let pins = plugins.iter().map(|(name, (_, pin))| (name.clone(), pin.clone())).collect();
         let origins = config.plugins.iter().map(|(name, entry)| (name.clone(), entry.origins.clone())).collect();
-        let parts = Arc::new(SessionParts { plugins, printed, origins, effects });
+        let logbook = Arc::clone(&ports.logbook);
+        let parts = Arc::new(SessionParts { plugins, printed, origins, effects, logbook });
         let open = |tenant: &&TenantConfig| {
+            let known = Arc::<Known>::default();
             Ok(Tenant {
                 spec: spec(tenant, &ports.logbook)?,
-                provider: Arc::new(Side::new(tenant, Role::Provider, &parts)),
-                directory: Arc::new(Side::new(tenant, Role::Directory, &parts)),
+                provider: Arc::new(Side::new(tenant, Role::Provider, &parts, &known)),
+                directory: Arc::new(Side::new(tenant, Role::Directory, &parts, &known)),
             })
         };
         Ok(Self { tenants: tenants.iter().map(open).collect::<Result<_, Failure>>()?, pins })
@@ -209,6 +213,7 @@ struct SessionParts {
     /// The origins that the operator allows each plugin beside those of the tenants.
     origins: BTreeMap<String, Vec<String>>,
     effects: Arc<Effects>,
+    logbook: Arc<Logbook>,
 }
 
 /// Runs every program that prints a secret, once, even if many tenants share it. A program may ask the person at the
@@ -252,17 +257,18 @@ struct Side {
     role: Role,
     config: Arc<SideConfig>,
     parts: Arc<SessionParts>,
+    known: Arc<Known>,
     session: OnceCell<Result<Arc<Session>, contract::Error>>,
 }
 
 impl Side {
-    fn new(tenant: &TenantConfig, role: Role, parts: &Arc<SessionParts>) -> Self {
+    fn new(tenant: &TenantConfig, role: Role, parts: &Arc<SessionParts>, known: &Arc<Known>) -> Self {
         let config = match role {
             Role::Provider => &tenant.provider,
             Role::Directory => &tenant.directory,
         };
         let (tenant, config, parts) = (tenant.name.clone(), Arc::clone(config), Arc::clone(parts));
-        Self { tenant, role, config, parts, session: OnceCell::new() }
+        Self { tenant, role, config, parts, known: Arc::clone(known), session: OnceCell::new() }
     }
 
     async fn open(&self) -> Result<Arc<Session>, contract::Error> {
@@ -284,7 +290,9 @@ impl Side {
         };
         let (tenant, table) = (self.tenant.clone(), self.config.table());
         let origins = parts.origins.get(&self.config.plugin).cloned().unwrap_or_default();
-        let config = SessionConfig { tenant, role, config: table, secrets, origins };
+        let known = self.known.of(&tenant, &parts.logbook, &*parts.effects.secrets).await;
+        let known = known.map_err(|error| contract::Error::new(ErrorKind::Internal, chain(&error)))?;
+        let config = SessionConfig { tenant, role, config: table, secrets, origins, known };
         Session::open(Arc::clone(process), Arc::clone(&parts.effects), config).await
     }
 }
@@ -298,6 +306,10 @@ impl Backend for Side {
             }
         }
         .boxed()
+    }
+
+    fn redact(&self, json: &str) -> Option<Value> {
+        self.session.get()?.as_ref().ok()?.redact(json)
     }
 
     fn origins(&self) -> Vec<String> {

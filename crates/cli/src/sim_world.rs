@@ -64,7 +64,7 @@ fn for_plugin_in(hello: &PluginHello, config: SimConfig) -> Result<Option<MakeWo
             secrets.insert(key.clone(), secret);
         }
         let (tenant, origins) = (tenant.name.clone(), Vec::new());
-        let session = SessionConfig { tenant, role, config: side.table(), secrets, origins };
+        let session = SessionConfig { tenant, role, config: side.table(), secrets, origins, known: Arc::default() };
         return Ok(Some(Arc::new(move || Box::new(SimWorld::new(config.clone(), session.clone())))));
     }
     Ok(None)

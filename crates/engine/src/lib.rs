@@ -10,6 +10,7 @@ mod compare;
 mod event;
 mod hidden;
 mod history;
+mod last_filter;
 mod logbook;
 mod packed;
 mod plan;

@@ -6,8 +6,10 @@ use flowswap_contract::{self as contract, Json, Op, PlanParams, PlanReply, Role,
 use jiff::Timestamp;
 
 use crate::{
-    Assessment, BackendCall, Finding, Inventories, Origins, Packed, PlanError, PlannedTenant, Seen, Tenant, TenantSpec, Verdict,
+    Assessment, BackendCall, Finding, Inventories, Origins, Packed, PlanError, PlannedTenant, Seen, Tenant, TenantSpec,
+    Verdict,
     assess::{NOT_PLANNABLE, assess},
+    last_filter::without_secrets,
     plan::{order, way_back},
 };
 
@@ -26,8 +28,9 @@ pub(crate) struct Derivation {
 /// Inspects a tenant and plans it. A tenant that is not `ready`, or that a plugin cannot plan, gets no steps.
 pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<PlannedTenant, PlanError> {
     let spec = &tenant.spec;
-    let Derivation { verdict, findings, seen, origins, steps } = derive(tenant, spec, tenant.inspect().await, now).await;
-    Ok(PlannedTenant {
+    let Derivation { verdict, findings, seen, origins, steps } =
+        derive(tenant, spec, tenant.inspect().await, now).await;
+    let planned = PlannedTenant {
         name: spec.name.clone(),
         app_data: spec.app_data,
         provider_plugin: spec.provider_plugin.clone(),
@@ -38,7 +41,8 @@ pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<PlannedTenan
         origins,
         way_back: way_back(&steps),
         steps,
-    })
+    };
+    without_secrets(planned, tenant.backend(Role::Provider)).map_err(PlanError::Unwritable)
 }
 
 /// Assesses a tenant and asks its plugins for steps. These follow only from what a plan records, so that `apply` gets the same ones.

@@ -14,6 +14,12 @@ pub trait Backend: Send + Sync {
     /// Calls one of the six verbs. An error says whether the world may have changed.
     fn call<'a>(&'a self, call: BackendCall<'a>) -> BoxFuture<'a, Result<Value, contract::Error>>;
 
+    /// JSON without the tenant's secrets, or `None` if the text has none. What is written for good goes through this once more:
+    /// one side may have told something before the other side knew it to be secret.
+    fn redact(&self, _json: &str) -> Option<Value> {
+        None
+    }
+
     /// The origins that the side may talk to, such as `https://acme.okta.com`, sorted. Empty before the first call.
     fn origins(&self) -> Vec<String> {
         Vec::new()

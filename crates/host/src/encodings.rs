@@ -17,14 +17,17 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// of them in any case, such as `%2F` and `%2f`. No form occurs twice.
 pub(crate) fn forms_of(secret: &str) -> Vec<Zeroizing<String>> {
     let percent = utf8_percent_encode(secret, RESERVED).to_string();
+    let percent_all = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
     let quoted = Value::from(secret).to_string();
     let json = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(&quoted).to_owned();
     let mut forms = vec![
         secret.to_owned(),
         form_encode(secret),
         encode_sparingly(secret),
-        utf8_percent_encode(&percent, RESERVED).to_string(),
+        percent.replace('%', "%25"),
         percent,
+        percent_all.replace('%', "%25"),
+        percent_all,
         // Some languages write `\/`.
         json.replace('/', "\\/"),
         json,
@@ -40,9 +43,11 @@ pub(crate) fn forms_of(secret: &str) -> Vec<Zeroizing<String>> {
         each_byte(secret, "", ":").trim_end_matches(':').to_owned(),
         each_byte(secret, "", " ").trim_end().to_owned(),
         secret.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect(),
-        secret.chars().map(|c| format!("&#{};", u32::from(c))).collect(),
-        secret.chars().map(|c| format!("&#x{:x};", u32::from(c))).collect(),
     ];
+    for spare in [char::is_ascii_alphanumeric as fn(&char) -> bool, |_| false] {
+        forms.push(each_char(secret, spare, |c| format!("&#{c};")));
+        forms.push(each_char(secret, spare, |c| format!("&#x{c:x};")));
+    }
     forms.extend((0..3).flat_map(|at| base64_after(secret, at)));
     for form in &mut forms {
         form.make_ascii_lowercase();
@@ -69,6 +74,11 @@ fn base64_after(secret: &str, before: usize) -> [String; 2] {
 
 fn each_byte(secret: &str, before: &str, after: &str) -> String {
     secret.bytes().map(|byte| format!("{before}{byte:02x}{after}")).collect()
+}
+
+/// Writes the code of each character, except of those to spare.
+fn each_char(secret: &str, spare: fn(&char) -> bool, write: fn(u32) -> String) -> String {
+    secret.chars().map(|c| if spare(&c) { c.to_string() } else { write(c.into()) }).collect()
 }
 
 /// The characters that HTML must escape (HTML §13.3). Within an attribute, that includes quotes, which libraries write in

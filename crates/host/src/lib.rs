@@ -72,5 +72,5 @@ pub use session::{Session, SessionConfig};
 pub use spawn::{Launcher, Limits, Tap, Traffic};
 pub use start_error::StartError;
 pub use supervisor::MAX_RESTARTS;
-pub use vault::KnownSecrets;
 pub use transport::{HttpService, Network, NetworkError, Sent, TransportError};
+pub use vault::KnownSecrets;

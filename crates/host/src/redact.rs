@@ -113,6 +113,12 @@ impl Redactor {
         Self { needles, shortest }
     }
 
+    /// Whether a longer text contains a secret that is long enough to be no accident.
+    pub(crate) fn finds_in(&self, text: &str) -> bool {
+        let folded = text.to_ascii_lowercase();
+        self.needles.iter().any(|needle| needle.finder.as_ref().is_some_and(|finder| finder.next(&folded, 0).is_some()))
+    }
+
     /// The text without any secret.
     pub(crate) fn text(&self, text: &str) -> String {
         self.clean(text).unwrap_or_else(|| text.to_owned())

@@ -281,6 +281,16 @@ impl Backend for Session {
         Box::pin(self.run_call(call))
     }
 
+    fn redact(&self, json: &str) -> Option<Value> {
+        let redactor = self.side.vault.redactor();
+        if !redactor.finds_in(json) {
+            return None;
+        }
+        let mut value = serde_json::from_str(json).ok()?;
+        redactor.value(&mut value);
+        Some(value)
+    }
+
     fn origins(&self) -> Vec<String> {
         let mut origins: Vec<_> = self.side.origins.allowed.iter().map(|origin| origin.as_str().to_owned()).collect();
         origins.sort();

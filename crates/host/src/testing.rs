@@ -194,7 +194,9 @@ pub(crate) fn scope<'a>(side: &'a Side, recorder: &'a Ports) -> Scope<'a> {
         run: RunId::none(),
         step: Some("create"),
         lent: Lent {
-            secrets: ["acme/earlier/lent", "globex/earlier/foreign"].map(|name| (Handle::new(name), OnceCell::new())).into(),
+            secrets: ["acme/earlier/lent", "globex/earlier/foreign"]
+                .map(|name| (Handle::new(name), OnceCell::new()))
+                .into(),
             named: Some(vec![Named {
                 handle: Handle::new("acme/earlier/lent"),
                 origin: parse("https://x.test"),

@@ -13,6 +13,8 @@ mod canary_by_hand;
 mod custody;
 /// Read-only commands change nothing.
 mod dry_run;
+/// A server that repeats secrets, in many encodings.
+mod echo;
 /// Plans that somebody changed and sealed again.
 mod forged_plan;
 /// Plans that were edited, have expired, or were made with other code.

@@ -196,6 +196,7 @@ impl Machine {
                 role,
                 config: config.clone(),
                 secrets: [(name.to_owned(), Secret::new(secret))].into(),
+                known: Arc::default(),
                 origins: Vec::new(),
             };
             let plugin = &plugins[usize::from(role == Role::Directory)];

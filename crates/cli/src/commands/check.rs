@@ -66,7 +66,7 @@ impl SideCheck {
 pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let progress = context.progress();
-    let ports = context.dry_ports(progress.clone()).await?;
+    let ports = context.read_ports(&config, progress.clone()).await?;
     let mut fleet = Fleet::open(context, &config, &select.tenants, &ports).await?;
     let mut checks = check_machine(&config, &fleet);
     checks.extend(fleet.each(&config, &progress, check_tenant).await.into_iter().flatten());

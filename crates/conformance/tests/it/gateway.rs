@@ -37,6 +37,7 @@ impl World for Gateway {
             role: Role::Directory,
             config: config.as_object().cloned().unwrap_or_default(),
             secrets: [("credential".to_owned(), Secret::new(TOKEN))].into(),
+            known: Arc::default(),
             origins: Vec::new(),
         }
     }

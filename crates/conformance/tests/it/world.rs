@@ -53,6 +53,7 @@ impl World for Clients {
             role: Role::Provider,
             config: config.as_object().cloned().unwrap(),
             secrets: [("credential".to_owned(), Secret::new(TOKEN))].into(),
+            known: Arc::default(),
             origins: Vec::new(),
         }
     }

@@ -13,7 +13,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{Clock, Draft, Entry, Journal, JournalError, Overview, Position, RunId, TenantHistory, WriterReplaced};
+use crate::{
+    Backend, Clock, Draft, Entry, Journal, JournalError, Overview, Position, RunId, Tenant, TenantHistory,
+    WriterReplaced,
+};
 pub use recorder::Recorder;
 pub use snapshot::{SNAPSHOT_FORMAT, Snapshot};
 
@@ -91,8 +94,26 @@ impl Logbook {
 
     /// The recorder of a tenant for one run. Nobody else may write about the tenant meanwhile.
     pub async fn recorder(self: &Arc<Self>, tenant: &str, run: RunId) -> Result<Arc<Recorder>, JournalError> {
+        self.recorder_without_secrets_of(None, tenant, run).await
+    }
+
+    /// The same for a tenant with open sessions. Its secrets stay out of what is recorded.
+    pub(crate) async fn recorder_of(
+        self: &Arc<Self>,
+        tenant: &Tenant,
+        run: RunId,
+    ) -> Result<Arc<Recorder>, JournalError> {
+        self.recorder_without_secrets_of(Some(Arc::clone(&tenant.provider)), &tenant.spec.name, run).await
+    }
+
+    async fn recorder_without_secrets_of(
+        self: &Arc<Self>,
+        side: Option<Arc<dyn Backend>>,
+        tenant: &str,
+        run: RunId,
+    ) -> Result<Arc<Recorder>, JournalError> {
         let history = self.tenant(tenant).await?.unwrap_or_else(|| TenantHistory::new(self.clock.now()));
-        Ok(Arc::new(Recorder::new(Arc::clone(self), tenant.to_owned(), run, history)))
+        Ok(Arc::new(Recorder::new(Arc::clone(self), tenant.to_owned(), run, history, side)))
     }
 
     /// The state up to the last record, for [`open`](Self::open). `None` while a recorder is at work, or if one has failed.

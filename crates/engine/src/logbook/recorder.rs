@@ -6,20 +6,24 @@
 //! A *look* is a run that continues a tenant which only waits, and may find nothing new. Its first records are held back until
 //! something happens that was not so before. A look that finds nothing new leaves no record.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use flowswap_contract::Evidence;
 use futures::future::BoxFuture;
 
 use super::Logbook;
-use crate::{Draft, Entry, JournalError, Recording, RunId, TenantHistory};
+use crate::{Backend, Draft, Entry, JournalError, Recording, RunId, TenantHistory, last_filter::without_secrets};
 
 /// Records what one run does for one tenant.
-#[derive(Debug)]
 pub struct Recorder {
     logbook: Arc<Logbook>,
     tenant: String,
     run: RunId,
+    /// Keeps the tenant's secrets out. `None` if nobody talks to the tenant.
+    side: Option<Arc<dyn Backend>>,
     /// Held while a record is written, so that the state and the journal have the same order.
     look: tokio::sync::Mutex<Look>,
     /// `None` after a failure.
@@ -35,9 +39,15 @@ struct Look {
 }
 
 impl Recorder {
-    pub(super) fn new(logbook: Arc<Logbook>, tenant: String, run: RunId, history: TenantHistory) -> Self {
+    pub(super) fn new(
+        logbook: Arc<Logbook>,
+        tenant: String,
+        run: RunId,
+        history: TenantHistory,
+        side: Option<Arc<dyn Backend>>,
+    ) -> Self {
         let history = Mutex::new(Some(Arc::new(history)));
-        Self { logbook, tenant, run, look: tokio::sync::Mutex::default(), history }
+        Self { logbook, tenant, run, side, look: tokio::sync::Mutex::default(), history }
     }
 
     /// The state of the tenant, as the journal has it.
@@ -47,6 +57,10 @@ impl Recorder {
 
     /// Adds an entry. When this returns, it is durable, unless it belongs to a look that has found nothing new.
     async fn add(&self, entry: Entry) -> Result<(), JournalError> {
+        let entry = match &self.side {
+            Some(side) => without_secrets(entry, &**side).map_err(|error| JournalError::invalid(&error.to_string()))?,
+            None => entry,
+        };
         let mut look = self.look.lock().await;
         let is_news = look.is_news(&*self.history()?, &entry);
         if let (false, None) = (is_news, &look.before) {
@@ -84,6 +98,12 @@ impl Recorder {
 
     fn lock(&self) -> MutexGuard<'_, Option<Arc<TenantHistory>>> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").field("tenant", &self.tenant).field("run", &self.run).finish_non_exhaustive()
     }
 }
 

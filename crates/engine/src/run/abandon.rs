@@ -52,7 +52,7 @@ impl Runner {
         if reason.trim().is_empty() {
             return Err(AbandonError::NoReason);
         }
-        let recorder = self.ports.logbook.recorder(&tenant.spec.name, self.run).await?;
+        let recorder = self.ports.logbook.recorder_of(tenant, self.run).await?;
         let history = recorder.history()?;
         if !history.can_abandon() {
             return Err(AbandonError::NotRollingBack { state: history.state });

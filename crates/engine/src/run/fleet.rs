@@ -75,7 +75,7 @@ impl Runner {
         if known.is_some_and(|known| known.only_waits_for(job.goal)) {
             return Ok(job);
         }
-        let recorder = self.ports.logbook.recorder(&job.tenant.spec.name, self.run).await?;
+        let recorder = self.ports.logbook.recorder_of(&job.tenant, self.run).await?;
         let history = recorder.history()?;
         if let Some(intent) = intent(&job, &history).filter(|_| !history.waits_for(job.goal)) {
             recorder.record(intent).await?;
@@ -88,7 +88,7 @@ impl Runner {
     }
 
     async fn run_within(&self, job: Job, limits: FleetLimits, failures: &AtomicUsize) -> Result<Outcome, JournalError> {
-        let recorder = self.ports.logbook.recorder(&job.tenant.spec.name, self.run).await?;
+        let recorder = self.ports.logbook.recorder_of(&job.tenant, self.run).await?;
         let skipped = if self.ports.stop.is_stopped() {
             Some(STOPPED.to_owned())
         } else if failures.load(Ordering::Relaxed) >= limits.max_failures {

@@ -108,9 +108,13 @@ fn what_does_not_follow(planned: &PlannedTenant, spec: &TenantSpec, derived: &De
         Some(_) => (derived.origins.as_ref(), Cow::Borrowed(derived.steps.as_slice())),
         None => (None, derived.steps.iter().map(without_places).collect()),
     };
-    let is_same =
-        (planned.app_data, &planned.provider_plugin, &planned.directory_plugin, planned.origins.as_ref(), &*planned.steps)
-            == (spec.app_data, &spec.provider_plugin, &spec.directory_plugin, origins, &*steps);
+    let is_same = (
+        planned.app_data,
+        &planned.provider_plugin,
+        &planned.directory_plugin,
+        planned.origins.as_ref(),
+        &*planned.steps,
+    ) == (spec.app_data, &spec.provider_plugin, &spec.directory_plugin, origins, &*steps);
     if is_same {
         return Vec::new();
     }

@@ -107,7 +107,7 @@ impl Runner {
             return Err(ResolveError::NoReason);
         }
         let name = tenant.spec.name.as_str();
-        let recorder = self.ports.logbook.recorder(name, self.run).await?;
+        let recorder = self.ports.logbook.recorder_of(tenant, self.run).await?;
         let history = recorder.history()?;
         let (step, work) = find_step(&history)?;
         let held = stored_secrets(self.ports.secrets.as_ref(), name, step).await?;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use fastrand::Rng;
 use flowswap_contract::{Blind, ErrorKind};
 use flowswap_engine::Secret;
-use fastrand::Rng;
 use http::header::AUTHORIZATION;
 use serde_json::json;
 
@@ -152,7 +152,8 @@ fn random_handle(rng: &mut Rng) -> Handle {
 
 #[test]
 fn a_place_of_the_plan_is_bound_to_its_origin() {
-    let (here, there) = (crate::origin::parse("https://x.test").unwrap(), crate::origin::parse("https://y.test").unwrap());
+    let (here, there) =
+        (crate::origin::parse("https://x.test").unwrap(), crate::origin::parse("https://y.test").unwrap());
     let handle = Handle::new("acme/earlier/lent");
     let place = Place::Body(NAMED.to_owned());
     let stands = |handle: &Handle, origin: &Origin, named: Option<Named>| {

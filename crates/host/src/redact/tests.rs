@@ -1,3 +1,5 @@
+//! Every form of a secret is found, and nothing else is cut.
+
 use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE},
@@ -54,14 +56,21 @@ fn echoes(secret: &str) -> Vec<(&'static str, String)> {
         all.join(between)
     };
     let chars = |write: fn(u32) -> String| secret.chars().map(|c| write(c.into())).collect::<String>();
+    let others = |write: fn(u32) -> String| {
+        let one = |c: char| if c.is_ascii_alphanumeric() { c.to_string() } else { write(c.into()) };
+        secret.chars().map(one).collect::<String>()
+    };
     vec![
         ("as it is", secret.to_owned()),
         ("upper case", secret.to_ascii_uppercase()),
         ("lower case", secret.to_ascii_lowercase()),
         ("form", crate::splice::form_encode(secret)),
+        ("percent", others(|c| format!("%{c:02X}"))),
+        ("percent, twice", others(|c| format!("%25{c:02X}"))),
+        ("HTML, all others", others(|c| format!("&#x{c:02X};"))),
         ("form in lower case", crate::splice::form_encode(secret).to_ascii_lowercase()),
         ("percent, every byte", bytes("%", "")),
-        ("percent, twice", bytes("%25", "")),
+        ("percent, every byte twice", bytes("%25", "")),
         ("hexadecimal", bytes("", "")),
         ("hexadecimal with colons", bytes("", ":")),
         ("hexadecimal with spaces", bytes("", " ")),
@@ -113,7 +122,10 @@ fn only_the_part_that_is_there_is_cut() {
     assert_eq!(redactor.text(&format!("{long}.")), "[redacted].");
     assert_eq!(redactor.text("a: 0123456789abcdef0123456789abcdef0123.x"), "a: [redacted].x");
     assert_eq!(redactor.text("ü ßecret-wörd ü"), "ü [redacted] ü");
-    assert_eq!(redactor.text("0123456789abcdef: only a part of its beginning"), "0123456789abcdef: only a part of its beginning");
+    assert_eq!(
+        redactor.text("0123456789abcdef: only a part of its beginning"),
+        "0123456789abcdef: only a part of its beginning"
+    );
 }
 
 #[test]

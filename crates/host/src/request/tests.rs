@@ -319,7 +319,10 @@ async fn mutations_of_a_step_are_numbered_and_their_bodies_hashed_without_secret
         };
         assert_eq!(*entry, expect);
     }
-    assert_eq!(world.requests.lock().unwrap()[0].body(), format!(r#"{{"connection":{{"secret":"{CANARY}"}}}}"#).as_bytes());
+    assert_eq!(
+        world.requests.lock().unwrap()[0].body(),
+        format!(r#"{{"connection":{{"secret":"{CANARY}"}}}}"#).as_bytes()
+    );
 }
 
 #[tokio::test]
