@@ -76,7 +76,9 @@ pub enum Intent {
     Mutate,
 }
 
-/// A request body. In both forms, the host replaces a value that is a [`Handle`] by its secret.
+/// A request body. In both forms, the host replaces a value that is a [`Handle`] by its secret. That may only be the secret of a
+/// step, at a place that [`StepProposal::sends`](crate::StepProposal::sends) names, or `client_secret` in the form of a token
+/// request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Body {
@@ -86,7 +88,8 @@ pub enum Body {
     Form(Vec<(String, Value)>),
 }
 
-/// The `authorization` header, by handle.
+/// The `authorization` header, by handle: a credential of the configuration, or a token that an answer carried. The secret of a
+/// step may only be the password of a token request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Auth {

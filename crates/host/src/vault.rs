@@ -20,7 +20,7 @@ pub(crate) struct Vault {
     known: Arc<KnownSecrets>,
 }
 
-/// The secrets of a tenant that must not be shown, whoever sends them back. Both sides share them. Knowing a secret does not
+/// The secrets of a tenant that must not be shown, even if a server sends them back. Both sides share them. Knowing a secret does not
 /// allow a session to use it.
 #[derive(Debug, Default)]
 pub struct KnownSecrets(Mutex<Known>);

@@ -14,6 +14,7 @@ mod fold;
 mod forged;
 mod forward;
 mod journal_failure;
+mod last_filter;
 mod laws;
 mod logbook;
 mod operator;
