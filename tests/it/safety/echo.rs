@@ -95,7 +95,7 @@ fn at_directory(directory: &str, method: &str, kind: FaultKind) -> Fault {
 }
 
 /// The secret of the client that flowswap created in the org.
-fn new_secret(lab: &Lab, domain: &str) -> String {
+pub(super) fn new_secret(lab: &Lab, domain: &str) -> String {
     let created = lab.sim.traffic().into_iter().filter(|exchange| exchange.host == domain).find_map(|exchange| {
         let body: Value = serde_json::from_slice(&exchange.response_body).ok()?;
         body["clientSecret"].as_str().filter(|secret| !secret.contains('*')).map(str::to_owned)

@@ -17,6 +17,8 @@ mod dry_run;
 mod echo;
 /// Plans that somebody changed and sealed again.
 mod forged_plan;
+/// What is in the memory of a plugin's process.
+mod memory;
 /// Plans that were edited, have expired, or were made with other code.
 mod plan_file;
 /// A plugin that exceeds its rights or crashes its process.
