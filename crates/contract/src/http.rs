@@ -16,7 +16,9 @@ pub struct HttpAsk {
     pub method: String,
     /// An absolute `https` URL whose origin is one of the session's.
     pub url: String,
-    /// Additional headers. The host sets `authorization`, `content-length`, `content-type`, `host`, and `user-agent`.
+    /// Additional headers: `accept`, `if-match`, `if-none-match`, `prefer`, and those that the operator names in a table
+    /// `headers` anywhere in the tenant's table. The host refuses all others. It sets `authorization`, `content-length`,
+    /// `content-type`, `host`, and `user-agent` itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
     /// The body. Without one, the host sends `content-length: 0` for methods that usually have a body.

@@ -1,8 +1,11 @@
 //! Decides whether a plugin may have what it asks for. Pure.
 
+use std::collections::BTreeSet;
+
 use flowswap_contract::{Ask, Auth, Body, Custody, Error, ErrorKind, HttpAsk, Intent, Op};
 use flowswap_engine::Mode;
 use reqwest::Url;
+use serde_json::{Map, Value};
 
 use crate::origin::{Origin, Origins};
 
@@ -19,6 +22,8 @@ pub(crate) struct Permission<'a> {
     pub(crate) in_step: bool,
     /// The origins of the session.
     pub(crate) origins: &'a Origins,
+    /// The headers that the tenant's table names.
+    pub(crate) headers: &'a BTreeSet<String>,
 }
 
 /// A request that is permitted.
@@ -32,8 +37,11 @@ pub(crate) struct Permitted {
     pub(crate) method: http::Method,
 }
 
-/// Headers that the host sets, or that would change what the request does without the host noticing. Every name that
-/// starts with one of [`OWNED_PREFIXES`] counts as well.
+/// The headers that a plugin may set by itself. None of them changes what a request does to the other side, or who sends it.
+const ALLOWED: &[&str] = &["accept", "if-match", "if-none-match", "prefer"];
+
+/// Headers that not even the tenant's table can name: the host sets them, or they would change what the request does without the
+/// host noticing. Every name that starts with one of [`OWNED_PREFIXES`] counts as well.
 const OWNED: &[&str] = &[
     "authorization",
     "connection",
@@ -107,11 +115,8 @@ impl Permission<'_> {
                 format!("asked for a request to a foreign origin ({}); its session may use {known}", request());
             return Err(self.refuse(message));
         }
-        if let Some(name) = ask.headers.keys().find(|name| is_owned(name)) {
-            return Err(self.refuse(format!(
-                "asked for a request with the header `{name}` ({}), which only the host may set",
-                request()
-            )));
+        for name in ask.headers.keys() {
+            self.permit_header(name, &request)?;
         }
         url.set_fragment(None);
         let method = http::Method::from_bytes(ask.method.as_bytes())
@@ -160,6 +165,23 @@ impl Permission<'_> {
         }
     }
 
+    fn permit_header(&self, name: &str, request: &impl Fn() -> String) -> Result<(), Error> {
+        let lower = name.to_ascii_lowercase();
+        let refuse = |why: &str| {
+            let name = name.escape_debug();
+            self.refuse(format!("asked for a request with the header `{name}` ({}), {why}", request()))
+        };
+        if is_owned(&lower) {
+            return Err(refuse("which only the host may set"));
+        }
+        if ALLOWED.contains(&lower.as_str()) || self.headers.contains(&lower) {
+            return Ok(());
+        }
+        let hint =
+            "if the other side needs it, name it in a table `headers` of the tenant, if the plugin has such a key";
+        Err(refuse("which you have not allowed").with_hint(hint))
+    }
+
     /// The refusal; its message starts with the plugin's name.
     pub(crate) fn refuse(&self, what: impl std::fmt::Display) -> Error {
         Error::new(ErrorKind::Refused, format!("plugin `{}` {what}", self.plugin)).with_context("plugin", self.plugin)
@@ -186,9 +208,19 @@ pub(crate) fn describe(method: &str, url: &str) -> String {
     }
 }
 
-fn is_owned(name: &str) -> bool {
-    let begins_with = |prefix: &&str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-    OWNED.iter().any(|owned| name.eq_ignore_ascii_case(owned)) || OWNED_PREFIXES.iter().any(begins_with)
+fn is_owned(lower: &str) -> bool {
+    OWNED.contains(&lower) || OWNED_PREFIXES.iter().any(|prefix| lower.starts_with(prefix))
+}
+
+/// The headers that a tenant's table names: the keys of every table `headers` in it, in lower case. The operator writes them for
+/// an interface that needs them, so a plugin may set them.
+pub(crate) fn named_headers(table: &Map<String, Value>) -> BTreeSet<String> {
+    let below = table.iter().filter_map(|(key, value)| Some((key, value.as_object()?)));
+    let named = below.map(|(key, table)| match key.as_str() {
+        "headers" => table.keys().map(|name| name.to_ascii_lowercase()).collect(),
+        _ => named_headers(table),
+    });
+    named.flatten().collect()
 }
 
 /// The fields of a request for a token (RFC 6749 §4.4.2 and §2.3.1; RFC 7523 §2).
@@ -221,9 +253,16 @@ mod tests {
 
     use super::*;
 
+    const UNNAMED: BTreeSet<String> = BTreeSet::new();
     const NONE: Origins = Origins { allowed: Vec::new(), unlisted: Vec::new() };
-    const APPLY: Permission<'_> =
-        Permission { plugin: "rogue", op: Op::Apply, mode: Mode::Apply, in_step: true, origins: &NONE };
+    const APPLY: Permission<'_> = Permission {
+        plugin: "rogue",
+        op: Op::Apply,
+        mode: Mode::Apply,
+        in_step: true,
+        origins: &NONE,
+        headers: &UNNAMED,
+    };
     const DETECT: Permission<'_> = Permission { op: Op::Detect, mode: Mode::DryRun, in_step: false, ..APPLY };
 
     /// The operator named the first, and the plugin the second.
@@ -433,6 +472,39 @@ mod tests {
     }
 
     #[test]
+    fn a_plugin_sets_only_headers_of_the_list_and_those_that_the_table_names() {
+        let table = json!({
+            "headers": { "X-Tenant": "a", "Cookie": "b" },
+            "read": { "path": "/", "headers": { "x-read": "$id" }, "body": { "headers": ["x-not-a-table"] } },
+            "items": [{ "headers": { "x-not-a-key-of-the-table": "1" } }],
+        });
+        let named = named_headers(table.as_object().unwrap());
+        assert_eq!(named.iter().map(String::as_str).collect::<Vec<_>>(), ["cookie", "x-read", "x-tenant"]);
+        let with = |name: &str| HttpAsk {
+            headers: [(name.to_owned(), "x".to_owned())].into(),
+            ..ask(Intent::Read, "GET", "https://x.test/y")
+        };
+        let plain = APPLY;
+        let with_table = Permission { headers: &named, ..APPLY };
+        let refused = |name: &str, why: &str| {
+            format!("plugin `rogue` asked for a request with the header `{name}` (GET https://x.test/y), {why}")
+        };
+        for name in ["Accept", "if-match", "If-None-Match", "prefer"] {
+            check(plain, with(name), Ok("https://x.test/y"));
+        }
+        for name in ["x-tenant", "X-READ"] {
+            check(plain, with(name), Err(&refused(name, "which you have not allowed")));
+            check(with_table, with(name), Ok("https://x.test/y"));
+        }
+        for name in ["x-okta-retry-for", "X-Original-URL", "Range", "X-Not-A-Table", "x y"] {
+            check(with_table, with(name), Err(&refused(name, "which you have not allowed")));
+        }
+        check(with_table, with("cookie"), Err(&refused("cookie", "which only the host may set")));
+        let hint = plain.permit_header("x-tenant", &String::new).unwrap_err().hint;
+        assert!(hint.unwrap().contains("a table `headers` of the tenant"));
+    }
+
+    #[test]
     fn headers_and_methods_of_the_host_are_refused() {
         for name in [
             "Authorization",
@@ -458,9 +530,6 @@ mod tests {
             );
             check(DETECT, ask, Err(&refused));
         }
-        let usual = [("Accept", "text/plain"), ("if-match", "1"), ("x-okta-retry-for", "1")];
-        let headers = usual.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        check(DETECT, HttpAsk { headers, ..ask(Intent::Read, "GET", "https://x.test/y") }, Ok("https://x.test/y"));
         check(
             APPLY,
             ask(Intent::Mutate, "CONNECT", "https://x.test/y"),

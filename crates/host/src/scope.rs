@@ -1,7 +1,7 @@
 //! The context of a request: one side of one tenant, and one call to its plugin.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -33,6 +33,8 @@ pub(crate) struct Side {
     pub(crate) tenant: String,
     pub(crate) role: Role,
     pub(crate) origins: Origins,
+    /// The headers that the tenant's table names, in lower case.
+    pub(crate) headers: BTreeSet<String>,
     /// Makes requests to these origins.
     pub(crate) http: HttpService,
     pub(crate) dialect: Option<HeaderDialect>,
@@ -90,6 +92,7 @@ impl Scope<'_> {
             mode: self.mode,
             in_step: self.step.is_some(),
             origins: &self.side.origins,
+            headers: &self.side.headers,
         }
     }
 

@@ -22,6 +22,7 @@ use serde_json::{Map, Value};
 use crate::{
     Effects, PluginProcess,
     connection::{Connection, RunningCall, of_op},
+    guard,
     lent::Lent,
     origin::{self, Origin},
     places::Kind,
@@ -78,6 +79,7 @@ impl Session {
             plugin: process.name().to_owned(),
             http: effects.http.connect(&names).map_err(|error| internal(&error))?,
             origins,
+            headers: guard::named_headers(&config.config),
             dialect: hello.headers.clone(),
             vault: Vault::of(config.known),
             effects,

@@ -112,6 +112,7 @@ impl World {
                 allowed: vec![Origin::of(&Url::parse("https://x.test").unwrap()).unwrap()],
                 ..Origins::default()
             },
+            headers: ["x-tenant".to_owned()].into(),
             http: self.service(),
             dialect: Some(HeaderDialect {
                 remaining: "x-rate-limit-remaining".into(),
