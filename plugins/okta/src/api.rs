@@ -18,7 +18,7 @@ pub(crate) const SERVICES: &str = "/integrations/api/v1/api-services";
 /// requests, and its memory counts for every tenant.
 const MOST_AT_ONCE: usize = 2;
 
-/// Far more pages than any org has. Guards against a server that never ends a list.
+/// Twice as many pages as an org with 200,000 users has. Guards against a server that never ends a list.
 const MAX_PAGES: usize = 2000;
 
 /// The connection of one call to the org.
@@ -121,8 +121,14 @@ impl<'a> Pages<'a> {
             return Ok(None);
         }
         let what = self.what;
-        if !self.seen.insert(self.ask.url.clone()) || self.seen.len() > MAX_PAGES {
-            return Err(Error::new(ErrorKind::Invalid, format!("okta's answer to `{what}` has endless pages")));
+        let endless = |why: String| {
+            Err(Error::new(ErrorKind::Invalid, format!("okta's answer to `{what}` has endless pages: {why}")))
+        };
+        if !self.seen.insert(self.ask.url.clone()) {
+            return endless("a page leads back to an earlier one".to_owned());
+        }
+        if self.seen.len() > MAX_PAGES {
+            return endless(format!("more than {MAX_PAGES}"));
         }
         let answer = self.api.send(what, self.ask.clone()).await?;
         let page = decode(what, &answer)?;

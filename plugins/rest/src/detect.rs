@@ -139,7 +139,10 @@ async fn list_items(api: &Api<'_>, list: &ListOperation) -> Result<Vec<Value>, E
     let mut seen = BTreeSet::new();
     let mut ask = api.prepare(Intent::Read, &list.operation, &Bindings::default())?;
     let first = ask.url.clone();
-    while seen.insert(ask.url.clone()) && seen.len() <= MAX_PAGES {
+    while seen.insert(ask.url.clone()) {
+        if seen.len() > MAX_PAGES {
+            return Err(endless(format!("more than {MAX_PAGES}")));
+        }
         let answer = api.send_ask("list the directories", ask.clone()).await?;
         let page = answer.body.pointer(&list.items).and_then(Value::as_array);
         items.extend_from_slice(page.ok_or_else(|| {
@@ -164,5 +167,10 @@ async fn list_items(api: &Api<'_>, list: &ListOperation) -> Result<Vec<Value>, E
         let separator = if first.contains('?') { '&' } else { '?' };
         ask.url = format!("{first}{separator}{}={}", encode(&list.next_param), encode(&cursor));
     }
-    Err(Error::new(ErrorKind::Invalid, "the list of directories has endless pages").with_context("key", "list.next"))
+    Err(endless("a page leads back to an earlier one".to_owned()))
+}
+
+fn endless(why: String) -> Error {
+    let message = format!("the list of directories has endless pages: {why}");
+    Error::new(ErrorKind::Invalid, message).with_context("key", "list.next")
 }

@@ -61,7 +61,7 @@ fn a_search_finds_exactly_one() {
 #[test]
 fn malformed_and_endless_lists_are_refused() {
     for (page, expected) in [
-        (json!({"directories": [], "next": "same"}), "has endless pages"),
+        (json!({"directories": [], "next": "same"}), "has endless pages: a page leads back to an earlier one"),
         (json!({"directories": {}}), "`list.items`"),
         (json!([]), "`list.items`"),
         (
@@ -84,6 +84,19 @@ fn malformed_and_endless_lists_are_refused() {
         assert_eq!(error.kind, ErrorKind::Invalid);
         assert!(error.message.contains(expected), "{}", error.message);
     }
+}
+
+#[test]
+fn a_list_that_never_ends_is_refused() {
+    let mut rest = open(search(Some("tenant1"), None));
+    let mut pages = 0;
+    let mut world = |_: &HttpAsk| {
+        pages += 1;
+        Ok(answer(200, json!({"directories": [], "next": pages})))
+    };
+    let error = refused(rest.call::<Value>(&mut world, Op::Detect, json!({})));
+    assert_eq!(error.message, "the list of directories has endless pages: more than 1000");
+    assert_eq!(pages, 1000);
 }
 
 #[test]
