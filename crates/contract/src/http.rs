@@ -16,8 +16,8 @@ pub struct HttpAsk {
     pub method: String,
     /// An absolute `https` URL whose origin is one of the session's.
     pub url: String,
-    /// Additional headers: `accept`, `if-match`, `if-none-match`, `prefer`, and those that the operator names in a table
-    /// `headers` anywhere in the tenant's table. The host refuses all others. It sets `authorization`, `content-length`,
+    /// Additional headers: `accept`, `if-match`, `if-none-match`, `prefer`, and those that the configuration names in a
+    /// table `headers` anywhere in the tenant's table. The host refuses all others. It sets `authorization`, `content-length`,
     /// `content-type`, `host`, and `user-agent` itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
@@ -116,7 +116,9 @@ pub enum Auth {
 pub struct Capture {
     /// A JSON pointer (RFC 6901) into the answer's body. A successful answer without it is an error.
     pub pointer: String,
-    /// The last part of the handle's name.
+    /// The last part of the handle's name, different for each capture of a request. The host refuses a durable secret whose
+    /// name is taken, before it sends anything. The exception is an `apply` that got the handle in its `outputs`: it may
+    /// replace the secret once.
     pub name: String,
     /// How long it is kept.
     pub custody: Custody,

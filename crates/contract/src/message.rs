@@ -194,7 +194,7 @@ pub enum Ask {
     Http(HttpAsk),
     /// Wait.
     Sleep {
-        /// Milliseconds.
+        /// Milliseconds, at most ten minutes.
         ms: u64,
     },
     /// Make and store a random secret, as a key for [`Blind`](crate::Blind).

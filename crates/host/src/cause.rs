@@ -4,7 +4,7 @@ use std::{error::Error, fmt, io, time::Duration};
 
 use jiff::Timestamp;
 
-use crate::resolve::LookupError;
+use crate::{budget::ANSWER, resolve::LookupError};
 
 type Link<'a> = &'a (dyn Error + 'static);
 
@@ -33,8 +33,8 @@ pub(crate) enum Cause {
     Closed,
     /// The answer did not come within this time.
     NoAnswer(Duration),
-    /// The answer is longer than this many bytes.
-    TooLong(usize),
+    /// The answer is too long.
+    TooLong,
     /// Something else.
     Other(String),
 }
@@ -82,7 +82,7 @@ impl Cause {
             | Self::NoTls
             | Self::ProxyAuth
             | Self::ProxyRefused
-            | Self::TooLong(_) => true,
+            | Self::TooLong => true,
             Self::Refused
             | Self::NoConnection(_)
             | Self::NoRoute
@@ -95,7 +95,7 @@ impl Cause {
 
     /// Whether the cause may concern this host only, not the network, and shows at once.
     pub(crate) fn is_host_specific(&self) -> bool {
-        matches!(self, Self::UnknownHost | Self::Certificate(_) | Self::NoTls | Self::TooLong(_))
+        matches!(self, Self::UnknownHost | Self::Certificate(_) | Self::NoTls | Self::TooLong)
     }
 
     /// The cause without details of one host, so that the same cause at many hosts is recognized.
@@ -119,7 +119,7 @@ impl Cause {
                  repeat the request, because proxies lock accounts"
             }
             Self::ProxyRefused => "allow this host on the proxy that HTTPS_PROXY names, or list the host in NO_PROXY",
-            Self::TooLong(_) => "check the address in the configuration: this answer does not come from the interface",
+            Self::TooLong => "check the address in the configuration: this answer does not come from the interface",
             Self::Refused
             | Self::NoConnection(_)
             | Self::NoRoute
@@ -166,7 +166,7 @@ impl fmt::Display for Cause {
             Self::ProxyRefused => f.write_str("the proxy refused to connect to it"),
             Self::Closed => f.write_str("the connection was closed"),
             Self::NoAnswer(limit) => write!(f, "no answer within {} s", limit.as_secs_f32()),
-            Self::TooLong(limit) => write!(f, "the answer is longer than {} MiB", limit >> 20),
+            Self::TooLong => ANSWER.fmt(f),
             Self::Other(text) => f.write_str(text),
         }
     }

@@ -16,6 +16,7 @@ use tower::util::BoxCloneSyncService;
 use crate::{
     proxy,
     resolve::{self, Overrides},
+    room::Room,
     transport::{self, HttpService, Network, NetworkError, Sent, TransportError},
 };
 
@@ -48,6 +49,7 @@ pub(crate) struct Clients {
     /// How long a connection that is not used stays open.
     idle_timeout: Duration,
     in_use: Mutex<HashMap<String, Weak<OriginClient>>>,
+    room: Room,
 }
 
 /// Makes the real connections.
@@ -74,6 +76,7 @@ pub(crate) fn clients(network: &Network, idle_timeout: Duration) -> Result<Clien
         names_proxy,
         idle_timeout,
         in_use: Mutex::default(),
+        room: Room::default(),
     })
 }
 
@@ -88,12 +91,14 @@ pub(crate) struct OriginClient {
 impl Connect for Clients {
     fn connect(&self, origins: &[&str]) -> Result<HttpService, NetworkError> {
         let clients: Vec<_> = origins.iter().map(|origin| self.client(origin)).collect::<Result<_, _>>()?;
+        let room = self.room.clone();
         Ok(BoxCloneSyncService::new(tower::service_fn(move |request: http::Request<Bytes>| {
+            let room = room.clone();
             let client = clients.iter().find(|client| client.serves(request.uri())).map(Arc::clone);
             async move {
                 let foreign = || TransportError::new(Sent::NotSent, "the session has no connection to this origin");
                 let OriginClient { client, proxied, .. } = &*client.ok_or_else(foreign)?;
-                transport::send(client, request, *proxied).await
+                transport::send(client, request, *proxied, &room).await
             }
         })))
     }

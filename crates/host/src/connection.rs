@@ -7,9 +7,7 @@ use std::{
     time::Duration,
 };
 
-use flowswap_contract::{
-    Answer, Call, Error, ErrorKind, FromPlugin, Op, Open, Outcome, PROTOCOL, PluginHello, ToPlugin,
-};
+use flowswap_contract::{Call, Error, ErrorKind, FromPlugin, Op, Open, Outcome, PROTOCOL, PluginHello, ToPlugin};
 use flowswap_engine::EventSink;
 use tokio::{
     io::{AsyncWriteExt, BufReader},
@@ -22,9 +20,13 @@ use tokio::{
 };
 
 use crate::{
-    Limits, StartError, Tap, Traffic, frame,
-    relay::one_line,
+    Limits, StartError, Tap, Traffic,
+    budget::MESSAGE,
+    frame,
+    room::Held,
     routes::{Ended, FromCall, Route, Routes},
+    scope::Performed,
+    shown::one_line,
     spawn::{Running, Transport},
 };
 
@@ -39,8 +41,18 @@ pub(crate) struct Connection {
     name: String,
     limits: Limits,
     tap: Option<Tap>,
-    outgoing: mpsc::UnboundedSender<Vec<u8>>,
+    outgoing: mpsc::UnboundedSender<Outgoing>,
     pub(crate) routes: Arc<Routes>,
+}
+
+/// A message that waits to be sent to the plugin.
+pub(crate) struct Outgoing {
+    pub(crate) bytes: Vec<u8>,
+    /// The call whose ask it answers.
+    pub(crate) answers: Option<u64>,
+    /// The room that it takes up until it is sent.
+    #[expect(dead_code, reason = "dropping it gives the room back")]
+    held: Option<Held>,
 }
 
 /// A call that the process is working on. Dropping it cancels the call.
@@ -77,7 +89,7 @@ impl Connection {
         };
         let (connection, queue) = Self::after_greeting(plugin, &hello, events, limits, tap.clone())?;
         let (reader, writer) = transport.stream.into_split();
-        tokio::spawn(write_all(writer, queue));
+        tokio::spawn(write_all(writer, queue, Arc::clone(&connection.routes), limits.thinking));
         tokio::spawn(read_all(reader, Arc::clone(&connection.routes), transport.running, tap));
         Ok((hello, connection))
     }
@@ -90,7 +102,7 @@ impl Connection {
         events: Arc<dyn EventSink>,
         limits: &Limits,
         tap: Option<Tap>,
-    ) -> Result<(Arc<Self>, mpsc::UnboundedReceiver<Vec<u8>>), StartError> {
+    ) -> Result<(Arc<Self>, mpsc::UnboundedReceiver<Outgoing>), StartError> {
         if hello.protocol.major != PROTOCOL.major {
             return Err(StartError::Protocol { plugin: plugin.to_owned(), found: hello.protocol });
         }
@@ -139,7 +151,9 @@ impl Connection {
         tokio::select! {
             biased;
             opened = opened => opened.unwrap_or_else(|_| Err(self.ended())),
-            () = self.silence(self.limits.opening) => Err(self.end_as_too_slow("open a session", self.limits.opening)),
+            () = self.silence(self.limits.opening) => {
+                Err(self.routes.end_as_too_slow("open a session", self.limits.opening))
+            }
         }
     }
 
@@ -182,29 +196,21 @@ impl Connection {
     }
 
     fn send(&self, message: &ToPlugin) -> Result<(), Error> {
+        self.send_answer(message, None, None)
+    }
+
+    fn send_answer(&self, message: &ToPlugin, answers: Option<u64>, held: Option<Held>) -> Result<(), Error> {
         let bytes = serde_json::to_vec(message)
             .map_err(|e| Error::new(ErrorKind::Internal, format!("failed to encode a message to the plugin: {e}")))?;
-        if bytes.len() > frame::MAX_FRAME {
-            let message = format!("a message to the plugin is too long: {} bytes", bytes.len());
-            return Err(Error::new(ErrorKind::Invalid, message));
+        if bytes.len() > MESSAGE.limit {
+            return Err(Error::new(ErrorKind::Invalid, MESSAGE.message()));
         }
         if let Some(tap) = &self.tap {
             tap(Traffic::ToPlugin(&bytes));
         }
         // If the process is gone, the reader finds out why and tells every call.
-        let _ = self.outgoing.send(bytes);
+        let _ = self.outgoing.send(Outgoing { bytes, answers, held });
         Ok(())
-    }
-
-    /// Stops the process because it did not do something in time.
-    fn end_as_too_slow(&self, what: &str, limit: Duration) -> Error {
-        let message =
-            format!("the plugin `{}` did not {what} within {} s, and flowswap stopped it", self.name, limit.as_secs());
-        let ended = Ended { kind: ErrorKind::TimedOut, message };
-        // Marks it as ended at once, so that no call starts that the process will not carry out.
-        self.routes.end(ended.clone());
-        self.routes.kill_request.send_replace(Some(ended.clone()));
-        ended.error()
     }
 
     fn ended(&self) -> Error {
@@ -225,21 +231,22 @@ impl RunningCall {
     }
 
     /// Answers an ask.
-    pub(crate) fn answer(&self, n: u32, outcome: Result<Answer, Error>) {
-        if let Some(route) = self.connection.routes.lock().calls.get_mut(&self.id) {
-            route.unanswered = route.unanswered.saturating_sub(1);
-        }
+    pub(crate) fn answer(&self, n: u32, outcome: Result<Performed, Error>) {
         let id = self.id;
-        if let Err(error) = self.connection.send(&ToPlugin::Answer { id, n, outcome: outcome.into() }) {
+        let (outcome, held) = match outcome {
+            Ok(Performed { answer, held }) => (Outcome::Ok(answer), held),
+            Err(error) => (Outcome::Error(error), None),
+        };
+        if let Err(error) = self.connection.send_answer(&ToPlugin::Answer { id, n, outcome }, Some(id), held) {
             // The answer is too long for a message. The request that it answers may have changed the world.
             let outcome = Outcome::Error(error.with_unknown_effect());
-            let _ = self.connection.send(&ToPlugin::Answer { id, n, outcome });
+            let _ = self.connection.send_answer(&ToPlugin::Answer { id, n, outcome }, Some(id), None);
         }
     }
 
     /// Stops the process because the plugin computed for too long without a message.
     pub(crate) fn end_as_too_slow(&self, limit: Duration) -> Error {
-        of_op(self.connection.end_as_too_slow(&format!("continue `{}`", self.op), limit), self.op)
+        of_op(self.connection.routes.end_as_too_slow(&format!("continue `{}`", self.op), limit), self.op)
     }
 }
 
@@ -261,18 +268,31 @@ pub(crate) fn of_op(error: Error, op: Op) -> Error {
     if matches!(op, Op::Apply | Op::Undo) { error.with_unknown_effect() } else { error }
 }
 
-async fn write_all(mut stream: OwnedWriteHalf, mut queue: mpsc::UnboundedReceiver<Vec<u8>>) {
+/// Writes the messages of the queue. Stops a process that reads none of them for this time.
+async fn write_all(
+    mut stream: OwnedWriteHalf,
+    mut queue: mpsc::UnboundedReceiver<Outgoing>,
+    routes: Arc<Routes>,
+    limit: Duration,
+) {
     let mut waiting = Vec::new();
     let mut frames = Vec::new();
     // What waits together is written together. An answer that arrives meanwhile waits for one write, not for many.
     while queue.recv_many(&mut waiting, MOST_AT_ONCE).await > 0 {
-        for message in waiting.drain(..) {
+        for message in &waiting {
             // Every message in the queue is short enough.
-            let _ = frame::push(&mut frames, &message);
+            let _ = frame::push(&mut frames, &message.bytes);
+            message.answers.iter().for_each(|call| routes.answered(*call));
         }
-        if stream.write_all(&frames).await.is_err() {
-            return;
+        let mut rest = frames.as_slice();
+        while !rest.is_empty() {
+            match timeout(limit, stream.write(rest)).await {
+                Ok(Ok(0) | Err(_)) => return,
+                Ok(Ok(written)) => rest = &rest[written..],
+                Err(_) => return drop(routes.end_as_too_slow("read its messages", limit)),
+            }
         }
+        waiting.clear();
         frames.clear();
         frames.shrink_to(LARGEST_BUFFER);
     }
@@ -344,7 +364,11 @@ pub(crate) fn our_greeting() -> Result<Vec<u8>, String> {
 /// The plugin's first message.
 pub(crate) fn read_greeting(greeting: &[u8]) -> Result<PluginHello, String> {
     match serde_json::from_slice(greeting) {
-        Ok(FromPlugin::Hello(hello)) => Ok(hello),
+        Ok(FromPlugin::Hello(mut hello)) => {
+            hello.version = one_line(&hello.version);
+            hello.config.iter_mut().for_each(|key| key.about = one_line(&key.about));
+            Ok(hello)
+        }
         Ok(_) => Err("its first message is not a greeting".to_owned()),
         Err(error) => Err(format!("failed to decode its greeting: {error}")),
     }

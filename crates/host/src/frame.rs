@@ -4,8 +4,7 @@ use std::io::{self, Read};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// The longest message.
-pub(crate) const MAX_FRAME: usize = 16 * 1024 * 1024;
+use crate::budget::MESSAGE;
 
 const LENGTH: usize = size_of::<u32>();
 
@@ -59,21 +58,18 @@ pub(crate) async fn write_async(stream: &mut (impl AsyncWrite + Unpin), message:
 
 fn header(message: &[u8]) -> io::Result<[u8; LENGTH]> {
     match u32::try_from(message.len()) {
-        Ok(length) if message.len() <= MAX_FRAME => Ok(length.to_le_bytes()),
-        _ => Err(too_long(message.len())),
+        Ok(length) if message.len() <= MESSAGE.limit => Ok(length.to_le_bytes()),
+        _ => Err(too_long()),
     }
 }
 
 fn checked(length: [u8; LENGTH]) -> io::Result<usize> {
     let length = u32::from_le_bytes(length) as usize;
-    if length > MAX_FRAME { Err(too_long(length)) } else { Ok(length) }
+    if length > MESSAGE.limit { Err(too_long()) } else { Ok(length) }
 }
 
-fn too_long(length: usize) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!("a message of {length} bytes exceeds the limit of {MAX_FRAME} bytes"),
-    )
+fn too_long() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, MESSAGE.message())
 }
 
 #[cfg(test)]

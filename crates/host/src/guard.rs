@@ -212,8 +212,8 @@ fn is_owned(lower: &str) -> bool {
     OWNED.contains(&lower) || OWNED_PREFIXES.iter().any(|prefix| lower.starts_with(prefix))
 }
 
-/// The headers that a tenant's table names: the keys of every table `headers` in it, in lower case. The operator writes them for
-/// an interface that needs them, so a plugin may set them.
+/// The headers that a tenant's table names: the keys of every table `headers` in it, in lower case. A person wrote them for an
+/// interface that needs them, so a plugin may set them.
 pub(crate) fn named_headers(table: &Map<String, Value>) -> BTreeSet<String> {
     let below = table.iter().filter_map(|(key, value)| Some((key, value.as_object()?)));
     let named = below.map(|(key, table)| match key.as_str() {

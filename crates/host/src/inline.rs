@@ -11,7 +11,7 @@ use tokio::{sync::mpsc, task::spawn_local};
 
 use crate::{
     Limits, PluginFile, PluginProcess, StartError,
-    connection::{Connection, our_greeting, read_greeting},
+    connection::{Connection, Outgoing, our_greeting, read_greeting},
     error_chain::chain,
     library::Library,
     routes::{Ended, Routes},
@@ -38,9 +38,10 @@ impl PluginProcess {
 }
 
 /// Delivers messages until all senders are gone or the plugin fails.
-async fn deliver_all(mut library: Library, mut queue: mpsc::UnboundedReceiver<Vec<u8>>, routes: Arc<Routes>) {
+async fn deliver_all(mut library: Library, mut queue: mpsc::UnboundedReceiver<Outgoing>, routes: Arc<Routes>) {
     while let Some(message) = queue.recv().await {
-        let delivered = library.deliver(&message).map_err(|error| (ErrorKind::Crashed, chain(&error)));
+        message.answers.iter().for_each(|call| routes.answered(*call));
+        let delivered = library.deliver(&message.bytes).map_err(|error| (ErrorKind::Crashed, chain(&error)));
         let passed = delivered.and_then(|emitted| {
             let pass = |message: &Vec<u8>| routes.route(message).map_err(|problem| (ErrorKind::Protocol, problem));
             emitted.iter().try_for_each(pass)

@@ -9,6 +9,8 @@
 //! that leads to [`serve`], which calls the loader. The only other caller is [`PluginProcess::inline`], for simulations.
 
 mod blind;
+mod brought;
+mod budget;
 mod ca_file;
 mod cage;
 mod capture;
@@ -16,6 +18,7 @@ mod cause;
 mod child;
 mod clients;
 mod connection;
+mod custody;
 mod effects;
 mod encodings;
 mod error_chain;
@@ -40,12 +43,13 @@ mod relay;
 mod request;
 mod resolve;
 mod retry;
-
+mod room;
 mod routes;
 mod scope;
 mod sealed;
 mod sending;
 mod session;
+mod shown;
 mod skew;
 mod spawn;
 mod splice;
@@ -71,6 +75,5 @@ pub use resolve::{HostPattern, HostPatternError};
 pub use session::{Session, SessionConfig};
 pub use spawn::{Launcher, Limits, Tap, Traffic};
 pub use start_error::StartError;
-pub use supervisor::MAX_RESTARTS;
 pub use transport::{HttpService, Network, NetworkError, Sent, TransportError};
 pub use vault::KnownSecrets;

@@ -13,7 +13,7 @@ use std::{
 use flowswap_contract::abi::{ABI_VERSION, Entry, HostV1, MAGIC, PluginV1, SYMBOL};
 use libloading::os::unix::{Library as Dl, RTLD_LOCAL, RTLD_NOW};
 
-use crate::frame::MAX_FRAME;
+use crate::budget::{MESSAGE, REACTION};
 
 /// A loaded plugin with its only context. The raw pointers make it `!Send`, so it stays on the thread that loaded it.
 pub(crate) struct Library {
@@ -44,15 +44,14 @@ pub(crate) enum LoadError {
 pub(crate) enum DeliverError {
     #[error("the plugin cannot continue (code {0})")]
     Unusable(i32),
-    #[error("the plugin emitted a message that is longer than {MAX_FRAME} bytes")]
+    #[error("{MESSAGE}")]
     TooLong,
-    #[error("the plugin answered one message with more than {MAX_EMITTED} bytes")]
+    #[error("{REACTION}")]
     TooMuch,
 }
 
-/// How many bytes a plugin may emit in answer to one message. They are held in memory until `deliver` returns, and a plugin
-/// that floods the host may never return. Every message counts for a little more than its length.
-const MAX_EMITTED: usize = 4 * MAX_FRAME;
+/// What a message counts for beside its length. Messages are held in memory until `deliver` returns, and a plugin that floods
+/// the host may never return.
 const COST_OF_MESSAGE: usize = 64;
 
 /// Where `emit` puts messages.
@@ -170,12 +169,12 @@ unsafe extern "C" fn emit(ctx: *mut c_void, ptr: *const u8, len: usize) {
     }
     let Ok(mut emitted) = outbox.emitted.try_borrow_mut() else { return };
     let Some(messages) = emitted.as_mut() else { return };
-    if len > MAX_FRAME {
+    if len > MESSAGE.limit {
         *messages = Err(DeliverError::TooLong);
         return;
     }
     outbox.size.set(outbox.size.get().saturating_add(len + COST_OF_MESSAGE));
-    if outbox.size.get() > MAX_EMITTED {
+    if outbox.size.get() > REACTION.limit {
         *messages = Err(DeliverError::TooMuch);
         return;
     }
@@ -188,7 +187,7 @@ unsafe extern "C" fn emit(ctx: *mut c_void, ptr: *const u8, len: usize) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::{fs, ptr};
 
     use super::*;
@@ -281,12 +280,13 @@ mod tests {
         0
     }
 
-    #[test]
-    fn a_flood_of_messages_is_refused() {
+    /// The error of a flood of messages.
+    pub(crate) fn flood_beyond_the_budget() -> String {
         let mut library = start(PluginV1 { deliver: flood, ..TABLE }).unwrap();
         assert_eq!(library.deliver(&[b' '; 4000]).unwrap().len(), 4000);
-        assert!(matches!(library.deliver(&[b' '; 5000]), Err(DeliverError::TooMuch)));
+        let error = library.deliver(&[b' '; 5000]).unwrap_err();
         assert_eq!(library.deliver(&[b' '; 4000]).unwrap().len(), 4000, "the limit applies to each message");
+        error.to_string()
     }
 
     /// Emits from another thread during `deliver`.

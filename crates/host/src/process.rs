@@ -65,7 +65,7 @@ impl PluginProcess {
     }
 
     /// How often the process was restarted.
-    pub async fn restarts(&self) -> u32 {
+    pub async fn restarts(&self) -> usize {
         self.supervisor.restarts().await
     }
 

@@ -6,11 +6,13 @@ use flowswap_contract::Level;
 use flowswap_engine::{Event, EventSink};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Longer lines are truncated.
-const MAX_LINE: usize = 2000;
+use crate::{
+    budget::{PRINTED, TEXT},
+    shown::one_line,
+};
 
-/// How many lines of one stream are logged. The last line is remembered even beyond that.
-const MAX_LINES: usize = 1000;
+/// A character has at most four bytes, and one more character shows that the line is cut.
+const LONGEST_LINE: usize = 4 * (TEXT.limit + 1);
 
 /// The last line that a process printed to standard error, which usually says why it ended.
 pub(crate) type LastLine = Arc<Mutex<Option<String>>>;
@@ -37,8 +39,8 @@ pub(crate) async fn relay(
         }
         told += 1;
         let message = match told {
-            ..=MAX_LINES => message,
-            _ if told == MAX_LINES + 1 => "it prints too much; flowswap does not show the rest".to_owned(),
+            _ if told <= PRINTED.limit => message,
+            _ if told == PRINTED.limit + 1 => PRINTED.message(),
             _ => return,
         };
         events.emit(Event::Log { plugin: plugin.clone(), tenant: None, level, message });
@@ -49,18 +51,12 @@ pub(crate) async fn relay(
             match byte {
                 b'\n' => finish(&mut line),
                 // Drops the rest of an overlong line.
-                _ if line.len() < MAX_LINE => line.push(byte),
+                _ if line.len() < LONGEST_LINE => line.push(byte),
                 _ => {}
             }
         }
     }
     finish(&mut line);
-}
-
-/// The text as one line of limited length, without the control characters that could control a terminal.
-pub(crate) fn one_line(text: &str) -> String {
-    let visible = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
-    visible.take(MAX_LINE).collect()
 }
 
 #[cfg(test)]
@@ -76,9 +72,9 @@ mod tests {
         let events = Arc::new(world.ports());
         relay(text.as_bytes(), "rogue".into(), Level::Warn, events, Some(Arc::clone(&last))).await;
         let told = world.events.lock().unwrap();
-        assert_eq!(told.len(), MAX_LINES + 1);
+        assert_eq!(told.len(), PRINTED.limit + 1);
         let Some(Event::Log { message, .. }) = told.last() else { panic!("{told:?}") };
-        assert_eq!(message, "it prints too much; flowswap does not show the rest");
+        assert_eq!(*message, PRINTED.message());
         assert_eq!(last.lock().unwrap().as_deref(), Some("line 2999"));
     }
 }

@@ -2,19 +2,19 @@
 
 use base16ct::lower::encode_string as hex;
 use bytes::Bytes;
-use flowswap_contract::{Blind, Body, Capture, Custody, Error, ErrorKind, Handle, HttpAnswer, HttpAsk, Intent};
+use flowswap_contract::{Answer, Blind, Body, Error, ErrorKind, HttpAnswer, HttpAsk, Intent};
 use flowswap_engine::{Entry, Event, Mode, RequestOutcome, Secret, intent_token};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use sha2::{Digest, Sha256};
 
 use crate::{
     blind::blind,
+    brought::Expected,
     capture::{self, Extracted},
     error_chain::chain,
     guard::{Permitted, describe},
-    places::Kind,
     redact::Redactor,
-    scope::{Scope, internal},
+    scope::{Performed, Scope, internal},
     sending::Sending,
     splice::{Spliced, splice},
 };
@@ -27,12 +27,9 @@ struct Intended {
 
 impl Scope<'_> {
     /// Makes a request that the plugin asked for, or refuses it.
-    pub(crate) async fn request(&self, ask: &HttpAsk) -> Result<HttpAnswer, Error> {
+    pub(crate) async fn make_request(&self, ask: &HttpAsk) -> Result<Performed, Error> {
         let permitted = self.permission().permit(ask)?;
-        if let Some(capture) = ask.capture.iter().find(|c| !capture::is_name(&c.name)) {
-            let message = format!("the plugin captures a secret under the invalid name `{}`", capture.name);
-            return Err(Error::new(ErrorKind::Protocol, message));
-        }
+        let expected = self.expect_captures(ask).await?;
         let secrets = self.fetch_secrets(ask, &permitted).await?;
         let blinding = ask.blind.as_ref().and_then(|blind| Some((blind.as_ref(), secrets.get(&blind.key)?.clone())));
         let request = self.assemble(ask, &permitted, splice(ask, &secrets)?)?;
@@ -40,10 +37,11 @@ impl Scope<'_> {
         self.refuse_during_outage(&permitted)?;
         self.refuse_late_removal(ask)?;
         let intended = match ask.intent {
-            Intent::Mutate => Some(self.intend(ask, &permitted).await?),
+            Intent::Mutate => Some(self.intend(ask, &permitted, &expected).await?),
             Intent::Read | Intent::Authenticate => None,
         };
-        let sending = self.send(ask, &permitted, request).await;
+        let mut sending = self.send(ask, &permitted, request).await;
+        let held = sending.take_held();
         self.emit(Event::Request {
             tenant: self.side.tenant.clone(),
             method: ask.method.clone(),
@@ -51,7 +49,8 @@ impl Scope<'_> {
             status: sending.status(),
             attempts: sending.attempts,
         });
-        self.conclude(ask, &permitted, intended, sending, blinding).await
+        let answer = self.conclude(ask, &permitted, intended, sending, blinding, expected).await?;
+        Ok(Performed { answer: Answer::Http(answer), held })
     }
 
     fn assemble(&self, ask: &HttpAsk, permitted: &Permitted, spliced: Spliced) -> Result<http::Request<Bytes>, Error> {
@@ -98,18 +97,18 @@ impl Scope<'_> {
         }
     }
 
-    async fn intend(&self, ask: &HttpAsk, permitted: &Permitted) -> Result<Intended, Error> {
+    async fn intend(&self, ask: &HttpAsk, permitted: &Permitted, expected: &Expected<'_>) -> Result<Intended, Error> {
         let Some(step) = self.step.map(str::to_owned) else {
             return Err(Error::new(ErrorKind::Internal, "a mutating request was permitted outside of any step"));
         };
-        let request = self.next_mutation(&step);
+        let request = self.next_mutation(&step)?;
         let entry = Entry::RequestIntended {
             step: step.clone(),
             request,
             method: ask.method.clone(),
             url: permitted.url.to_string(),
             body_sha256: ask.body.as_ref().map(digest),
-            secrets: durable(&ask.capture).map(|capture| self.name(capture)).collect(),
+            secrets: expected.handles().to_vec(),
         };
         self.record(entry).await.map_err(|e| {
             let message = format!("{} was not sent: {}", describe(&ask.method, &ask.url), chain(&e));
@@ -126,6 +125,7 @@ impl Scope<'_> {
         intended: Option<Intended>,
         sending: Sending,
         blinding: Option<(&Blind, Secret)>,
+        mut expected: Expected<'_>,
     ) -> Result<HttpAnswer, Error> {
         let mutates = intended.is_some();
         if mutates && sending.may_have_changed() {
@@ -141,7 +141,7 @@ impl Scope<'_> {
             (answer, extracted)
         });
         if let Ok((_, extracted)) = &answer {
-            stored = self.store_secrets(extracted).await;
+            stored = self.store_secrets(extracted, &mut expected).await;
         }
         // It knows the captured secrets as well: a server may repeat them anywhere, for example in the id of the request.
         let redactor = self.side.vault.redactor();
@@ -182,65 +182,6 @@ impl Scope<'_> {
         extracted.captured.iter().for_each(|captured| self.side.vault.remember(&captured.secret));
         extracted
     }
-
-    /// Names a captured secret. A secret that lives as long as the session has a separate path, so that its name is never
-    /// that of a configured or a stored secret.
-    fn name(&self, capture: &Capture) -> Handle {
-        let (tenant, role, name) = (&self.side.tenant, self.side.role, &capture.name);
-        match (capture.custody, self.step) {
-            (Custody::Durable, Some(step)) => Handle::of_step(tenant, step, name),
-            (Custody::Durable, None) | (Custody::Session, _) => Handle::of_session(tenant, role, name),
-        }
-    }
-
-    /// Makes a random secret and stores it, under the name that the step's output of this name would have.
-    pub(crate) async fn mint(&self, name: &str) -> Result<Handle, Error> {
-        let Some(step) = self.step.filter(|_| capture::is_name(name)) else {
-            let message = format!("the plugin makes a secret outside of any step, or under the invalid name `{name}`");
-            return Err(Error::new(ErrorKind::Protocol, message));
-        };
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(|e| internal(&e))?;
-        let handle = Handle::of_step(&self.side.tenant, step, name);
-        // Never overwrites a stored secret: it may have been shown only once.
-        if self.side.effects.secrets.get(&handle).await.map_err(|e| internal(&e))?.is_some() {
-            return Err(self.permission().refuse(format!("asked for a new secret `{handle}`, which already exists")));
-        }
-        let secret = Secret::new(hex(&bytes));
-        self.side.effects.secrets.put(&handle, &secret).await.map_err(|e| internal(&e))?;
-        self.side.vault.keep(handle.clone(), Kind::OfStep, secret);
-        let entry = Entry::SecretMade { step: step.to_owned(), handle: handle.clone() };
-        self.record(entry).await.map_err(|e| internal(&e))?;
-        Ok(handle)
-    }
-
-    async fn store_secrets(&self, extracted: &Extracted) -> Result<(), Error> {
-        for captured in &extracted.captured {
-            if captured.custody == Custody::Durable {
-                let stored = self.side.effects.secrets.put(&captured.handle, &captured.secret).await;
-                stored.map_err(|e| {
-                    internal(&e).with_hint(
-                        "roll back the step to invalidate the secret: it was shown only once, and it is lost",
-                    )
-                })?;
-            }
-            let kind = match captured.custody {
-                Custody::Session => Kind::Token,
-                Custody::Durable => Kind::OfStep,
-            };
-            self.side.vault.keep(captured.handle.clone(), kind, captured.secret.clone());
-        }
-        Ok(())
-    }
-
-    async fn record_stored_secrets(&self, extracted: &Extracted) -> Result<(), Error> {
-        let Some(step) = self.step else { return Ok(()) };
-        for captured in extracted.captured.iter().filter(|c| c.custody == Custody::Durable) {
-            let entry = Entry::SecretStored { step: step.to_owned(), handle: captured.handle.clone() };
-            self.record(entry).await.map_err(|e| internal(&e))?;
-        }
-        Ok(())
-    }
 }
 
 fn redact(answer: &mut HttpAnswer, redactor: &Redactor) {
@@ -258,11 +199,6 @@ fn redacted(outcome: RequestOutcome, redactor: &Redactor) -> RequestOutcome {
         RequestOutcome::NotSent { message } => RequestOutcome::NotSent { message: redactor.text(&message) },
         RequestOutcome::Lost { message } => RequestOutcome::Lost { message: redactor.text(&message) },
     }
-}
-
-/// The captures of secrets that are stored longer than the session.
-fn durable(captures: &[Capture]) -> impl Iterator<Item = &Capture> {
-    captures.iter().filter(|capture| capture.custody == Custody::Durable)
 }
 
 fn digest(body: &Body) -> String {

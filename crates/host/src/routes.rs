@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use flowswap_contract::{Ask, Error, ErrorKind, FromPlugin, Level, PluginEvent};
@@ -13,10 +14,10 @@ use tokio::{
     time::Instant,
 };
 
-use crate::relay::one_line;
-
-/// How many asks of one call may be unanswered at the same time. No plugin needs more.
-pub(crate) const MAX_ASKS: usize = 256;
+use crate::{
+    budget::ASKS_AT_ONCE,
+    shown::{map_texts, one_line},
+};
 
 /// A plugin's message within a call.
 #[derive(Debug)]
@@ -89,7 +90,8 @@ impl Routes {
             FromPlugin::Opened { session, outcome } => {
                 let opening = waiting.opening.remove(&session);
                 let opening = opening.ok_or_else(|| format!("opened session {session} without being asked to"))?;
-                let _ = opening.send(outcome.into());
+                let opened = Result::from(outcome).map_err(|error| map_texts(error, one_line));
+                let _ = opening.send(opened);
                 Ok(())
             }
             FromPlugin::Ask { id, .. } | FromPlugin::Reply { id, .. } if waiting.canceled.contains(&id) => Ok(()),
@@ -99,8 +101,8 @@ impl Routes {
                 if n != route.asked {
                     return Err(format!("gave an ask of call {id} the number {n} instead of {}", route.asked));
                 }
-                if route.unanswered >= MAX_ASKS {
-                    return Err(format!("asked for more than {MAX_ASKS} things at once in call {id}"));
+                if route.unanswered >= ASKS_AT_ONCE.limit {
+                    return Err(format!("{ASKS_AT_ONCE} in call {id}"));
                 }
                 route.asked += 1;
                 route.unanswered += 1;
@@ -132,6 +134,25 @@ impl Routes {
         };
         let message = one_line(&message);
         self.events.emit(Event::Log { plugin: self.plugin.clone(), tenant: None, level, message });
+    }
+
+    /// An answer to this call is on its way. Until then its ask counts, so that a plugin that reads nothing gets nothing more.
+    pub(crate) fn answered(&self, call: u64) {
+        if let Some(route) = self.lock().calls.get_mut(&call) {
+            route.unanswered = route.unanswered.saturating_sub(1);
+        }
+    }
+
+    /// Asks for the end of the process because it did not do something in time.
+    pub(crate) fn end_as_too_slow(&self, what: &str, limit: Duration) -> Error {
+        let plugin = &self.plugin;
+        let message =
+            format!("the plugin `{plugin}` did not {what} within {} s, and flowswap stopped it", limit.as_secs());
+        let ended = Ended { kind: ErrorKind::TimedOut, message };
+        // Marks it as ended at once, so that no call starts that the process will not carry out.
+        self.end(ended.clone());
+        self.kill_request.send_replace(Some(ended.clone()));
+        ended.error()
     }
 
     /// Tells everything that waits for the process that it has ended.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    num::TryFromIntError,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -15,16 +16,16 @@ use tokio::time::Instant;
 
 use crate::{
     Effects, HttpService,
+    brought::Brought,
+    budget::{ASKS, MUTATIONS, PAUSE, Spent},
     error_chain::chain,
     guard::{Permission, Permitted, describe},
     lent::Lent,
     origin::Origins,
     places::{Kind, may_stand, secrets_in},
+    room::Held,
     vault::Vault,
 };
-
-/// The longest single wait that a plugin may ask for. No plugin needs a longer one.
-const MAX_SLEEP: Duration = Duration::from_secs(10 * 60);
 
 /// One side of one tenant, with what its requests need.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub(crate) struct Side {
     pub(crate) vault: Vault,
     pub(crate) effects: Arc<Effects>,
     /// How many mutating requests each step of each run has made.
-    pub(crate) mutations: Mutex<BTreeMap<(RunId, String), u32>>,
+    pub(crate) mutations: Mutex<BTreeMap<(RunId, String), usize>>,
 }
 
 /// One call to a plugin, with what its requests need.
@@ -64,24 +65,47 @@ pub(crate) struct Scope<'a> {
     pub(crate) started: Instant,
     /// Milliseconds after which a request that was put off may be sent again; 0 if none was put off.
     pub(crate) put_off_ms: AtomicU64,
+    /// How many things it has asked for.
+    pub(crate) asks: Spent,
+    /// How many secrets it has asked for.
+    pub(crate) secrets: Spent,
+    pub(crate) brought: Brought,
+}
+
+/// What a plugin gets for its ask.
+#[derive(Debug)]
+pub(crate) struct Performed {
+    pub(crate) answer: Answer,
+    /// The room that the answer takes up until the plugin has it.
+    pub(crate) held: Option<Held>,
+}
+
+impl From<Answer> for Performed {
+    fn from(answer: Answer) -> Self {
+        Self { answer, held: None }
+    }
 }
 
 impl Scope<'_> {
     /// Does what the plugin asks for, or refuses it.
-    pub(crate) async fn perform(&self, ask: &Ask) -> Result<Answer, Error> {
+    pub(crate) async fn perform(&self, ask: &Ask) -> Result<Performed, Error> {
         self.permission().permit_asking(ask)?;
+        self.asks.spend(&ASKS, 1).map_err(|message| self.permission().refuse(message))?;
         // After a stop, a dry run makes no further request. A step that has started is finished.
         if self.mode == Mode::DryRun && self.side.effects.stop.is_stopped() {
             return Err(interrupted());
         }
         match ask {
-            Ask::Http(ask) => self.request(ask).await.map(Answer::Http),
+            Ask::Http(ask) => self.make_request(ask).await,
             Ask::Sleep { ms } => {
-                let wait = Duration::from_millis(*ms).min(MAX_SLEEP);
+                let wait = Duration::from_millis(*ms);
+                if wait > PAUSE.time() {
+                    return Err(self.permission().refuse(&PAUSE));
+                }
                 self.pause(wait, &format!("the plugin `{}` asked to wait", self.side.plugin)).await?;
-                Ok(Answer::Slept)
+                Ok(Answer::Slept.into())
             }
-            Ask::Mint { name } => self.mint(name).await.map(|handle| Answer::Minted { handle }),
+            Ask::Mint { name } => self.mint(name).await.map(|handle| Answer::Minted { handle }.into()),
         }
     }
 
@@ -153,12 +177,15 @@ impl Scope<'_> {
     }
 
     /// The number of the step's next mutating request within the run.
-    pub(crate) fn next_mutation(&self, step: &str) -> u32 {
+    pub(crate) fn next_mutation(&self, step: &str) -> Result<u32, Error> {
         let mut mutations = self.side.mutations.lock().unwrap_or_else(PoisonError::into_inner);
         let next = mutations.entry((self.run, step.to_owned())).or_default();
+        if *next == MUTATIONS.limit {
+            return Err(self.permission().refuse(&MUTATIONS));
+        }
         let number = *next;
         *next += 1;
-        number
+        number.try_into().map_err(|e: TryFromIntError| internal(&e))
     }
 
     /// Records what this call does to the world.

@@ -14,6 +14,7 @@ use crate::{
     guard::{Permitted, describe},
     provenance::{self, Foreign},
     retry::{self, Decision, RetryPolicy},
+    room::{Held, Waited},
     scope::{Scope, Side, interrupted},
     transport::{Sent, TransportError},
 };
@@ -102,6 +103,7 @@ impl Scope<'_> {
             let decision = self.evaluate(ask, permitted, left, &seen, &mut sending);
             sending.seen = Some(seen);
             let Decision::Repeat { wait, reason } = decision else { return sending };
+            sending.drop_long_answer();
             if self.must_not_wait(ask) {
                 self.put_off(wait);
                 return sending;
@@ -167,14 +169,40 @@ impl Scope<'_> {
         self.side.effects.gate.outages.is_common(self.side.role, cause)
     }
 
-    async fn send_once(&self, ask: &HttpAsk, request: http::Request<Bytes>) -> AttemptResult {
+    async fn send_once(&self, ask: &HttpAsk, mut request: http::Request<Bytes>) -> AttemptResult {
         let limit = ask.timeout_ms.map_or(self.side.effects.timeout, |ms| Duration::from_millis(ms).min(MAX_TIMEOUT));
+        let waited = Waited::default();
+        request.extensions_mut().insert(waited.clone());
         let answer = self.side.http.clone().oneshot(request);
-        tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| Err(TransportError::gave_up(limit)))
+        tokio::pin!(answer);
+        let mut rest = limit;
+        loop {
+            if let Ok(answer) = tokio::time::timeout(rest, &mut answer).await {
+                return answer;
+            }
+            rest = waited.take();
+            if rest.is_zero() {
+                return Err(TransportError::gave_up(limit));
+            }
+        }
     }
 }
 
 impl Sending {
+    /// The room that the last answer takes up.
+    pub(crate) fn take_held(&mut self) -> Option<Held> {
+        self.seen.as_mut()?.as_mut().ok()?.extensions_mut().remove()
+    }
+
+    /// Gives the room of the last answer back. A request that waits for its repetition must not keep room from others.
+    fn drop_long_answer(&mut self) {
+        if self.take_held().is_some()
+            && let Some(Ok(answer)) = &mut self.seen
+        {
+            *answer.body_mut() = Bytes::new();
+        }
+    }
+
     /// The status of the last answer, no matter who gave it.
     pub(crate) fn status(&self) -> Option<u16> {
         self.seen.as_ref()?.as_ref().ok().map(|answer| answer.status().as_u16())

@@ -7,7 +7,6 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use flowswap_contract::{Ask, Call, Error, ErrorKind, Handle, Intent, Op, Open, PluginEvent, PluginHello, Role};
@@ -21,19 +20,17 @@ use serde_json::{Map, Value};
 
 use crate::{
     Effects, PluginProcess,
+    budget::CALL,
     connection::{Connection, RunningCall, of_op},
     guard,
     lent::Lent,
     origin::{self, Origin},
     places::Kind,
-    relay::one_line,
     routes::FromCall,
     scope::{Scope, Side, internal, interrupted},
+    shown::{cut_texts, map_texts, one_line},
     vault::{KnownSecrets, Vault},
 };
-
-/// The limit for a whole call. A call may have many requests with their own limits; this one covers everything else.
-const CALL_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
 /// What a session needs to open.
 #[derive(Debug, Clone)]
@@ -164,6 +161,9 @@ impl Session {
             touched: AtomicBool::new(false),
             started: tokio::time::Instant::now(),
             put_off_ms: AtomicU64::new(0),
+            asks: Default::default(),
+            secrets: Default::default(),
+            brought: Default::default(),
         };
         let began = connection.begin(Call {
             id: self.process.next_id(),
@@ -200,7 +200,7 @@ impl Session {
         let thinking = connection.limits().thinking;
         let mut asks = FuturesUnordered::new();
         let mut refusal = None;
-        let deadline = tokio::time::sleep(CALL_TIMEOUT);
+        let deadline = tokio::time::sleep(CALL.time());
         tokio::pin!(deadline);
         let result = loop {
             tokio::select! {
@@ -222,7 +222,7 @@ impl Session {
                     break Err(running_call.end_as_too_slow(thinking));
                 }
                 () = &mut deadline => {
-                    let message = format!("`{}` took longer than {} min", scope.op, CALL_TIMEOUT.as_secs() / 60);
+                    let message = format!("`{}` {CALL}", scope.op);
                     break Err(of_op(Error::new(ErrorKind::TimedOut, message), scope.op));
                 }
             }
@@ -249,13 +249,13 @@ impl Session {
         let tenant = self.side.tenant.clone();
         self.side.effects.events.emit(match event {
             PluginEvent::Progress { message } => {
-                Event::Progress { tenant, message: redactor.text(&one_line(&message)) }
+                Event::Progress { tenant, message: one_line(&redactor.text(&message)) }
             }
             PluginEvent::Log { level, message } => Event::Log {
                 plugin: self.side.plugin.clone(),
                 tenant: Some(tenant),
                 level,
-                message: redactor.text(&one_line(&message)),
+                message: one_line(&redactor.text(&message)),
             },
         });
     }
@@ -266,14 +266,11 @@ impl Session {
         match result {
             Ok(mut value) => {
                 redactor.value(&mut value);
+                cut_texts(&mut value);
                 Ok(value)
             }
-            Err(error) => Err(Error {
-                message: redactor.text(&one_line(&error.message)),
-                hint: error.hint.map(|hint| redactor.text(&one_line(&hint))),
-                context: error.context.iter().map(|(k, v)| (redactor.text(k), redactor.text(v))).collect(),
-                ..error
-            }),
+            // The secrets go first: half a secret at the end of a text would not be recognized.
+            Err(error) => Err(map_texts(error, |text| one_line(&redactor.text(text)))),
         }
     }
 }
@@ -348,4 +345,4 @@ fn keep_first_refusal<T>(refusal: &mut Option<Error>, outcome: &Result<T, Error>
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -208,6 +208,9 @@ pub(crate) fn scope<'a>(side: &'a Side, recorder: &'a Ports) -> Scope<'a> {
         touched: AtomicBool::new(false),
         started: tokio::time::Instant::now(),
         put_off_ms: AtomicU64::new(0),
+        asks: Default::default(),
+        secrets: Default::default(),
+        brought: Default::default(),
     }
 }
 

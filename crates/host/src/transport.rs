@@ -21,10 +21,12 @@ use rustls_platform_verifier::Verifier;
 use tower::{BoxError, util::BoxCloneSyncService};
 
 use crate::{
+    budget::ANSWER,
     ca_file::{self, CaProblem},
     cause::Cause,
     error_chain::chain,
     resolve::{HostPattern, Overrides, Resolver},
+    room::{Held, Room, SMALL_ANSWER, Waited},
 };
 
 /// Sends one request once. Dropping the future abandons the request.
@@ -36,9 +38,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// connection that the server is just closing is lost, and a lost mutation is costly. The pool looks only this often, so a
 /// connection may stay for twice this time.
 pub(crate) const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The longest answer that is read.
-const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
 /// How to use the network.
 #[derive(Debug, Clone)]
@@ -161,7 +160,7 @@ impl TransportError {
     pub(crate) fn error(&self, host: &str, request: &str) -> Error {
         let (kind, message) = match (self.sent, &self.cause) {
             (Sent::NotSent, cause) => (ErrorKind::Unavailable, format!("failed to connect to {host}: {cause}")),
-            (Sent::MaybeSent, Cause::TooLong(_)) => (ErrorKind::Invalid, format!("{request}: {}", self.cause)),
+            (Sent::MaybeSent, Cause::TooLong) => (ErrorKind::Invalid, format!("{request}: {}", self.cause)),
             (Sent::MaybeSent, cause) => {
                 (ErrorKind::Unavailable, format!("got no answer from {host} to {request}: {cause}"))
             }
@@ -236,29 +235,58 @@ pub(crate) async fn send(
     client: &Client,
     request: http::Request<Bytes>,
     proxied: bool,
+    room: &Room,
 ) -> Result<http::Response<Bytes>, TransportError> {
     let failed = |error: reqwest::Error| TransportError::of_client(&error, proxied);
-    let too_long = || TransportError::of(Sent::MaybeSent, Cause::TooLong(MAX_ANSWER));
+    let waited = request.extensions().get::<Waited>().cloned().unwrap_or_default();
     let mut answer = client.execute(request.try_into().map_err(failed)?).await.map_err(failed)?;
-    if answer.content_length().is_some_and(|length| length > MAX_ANSWER as u64) {
-        return Err(too_long());
-    }
     let mut response = http::Response::new(());
     *response.status_mut() = answer.status();
     *response.headers_mut() = std::mem::take(answer.headers_mut());
+    let (body, held) = read_body(&mut answer, room, &waited, failed).await?;
+    if let Some(held) = held {
+        response.extensions_mut().insert(held);
+    }
+    Ok(response.map(|()| body))
+}
+
+/// Reads the body, and takes room for it if it is long. If the server does not announce how long it is, this expects the longest.
+pub(crate) async fn read_body(
+    answer: &mut reqwest::Response,
+    room: &Room,
+    waited: &Waited,
+    failed: impl Fn(reqwest::Error) -> TransportError,
+) -> Result<(Bytes, Option<Held>), TransportError> {
+    let too_long = || TransportError::of(Sent::MaybeSent, Cause::TooLong);
+    let announced = answer.content_length().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    if announced.is_some_and(|length| length > ANSWER.limit) {
+        return Err(too_long());
+    }
+    let mut permit = match announced {
+        Some(length) if length > SMALL_ANSWER => room.take(length, waited).await,
+        _ => None,
+    };
     // Most answers come in one piece, which is not copied.
-    let first = answer.chunk().await.map_err(failed)?.unwrap_or_default();
-    let Some(second) = answer.chunk().await.map_err(failed)? else { return Ok(response.map(|()| first)) };
-    let mut body = BytesMut::from(first);
-    let mut next = Some(second);
-    while let Some(chunk) = next {
-        if body.len() + chunk.len() > MAX_ANSWER {
+    let mut first = Bytes::new();
+    let mut body = BytesMut::new();
+    while let Some(chunk) = answer.chunk().await.map_err(&failed)? {
+        let length = first.len() + body.len() + chunk.len();
+        if length > ANSWER.limit {
             return Err(too_long());
         }
-        body.extend_from_slice(&chunk);
-        next = answer.chunk().await.map_err(failed)?;
+        if permit.is_none() && length > SMALL_ANSWER {
+            permit = room.take(ANSWER.limit, waited).await;
+        }
+        if first.is_empty() && body.is_empty() {
+            first = chunk;
+        } else {
+            body.extend_from_slice(&std::mem::take(&mut first));
+            body.extend_from_slice(&chunk);
+        }
     }
-    Ok(response.map(|()| body.freeze()))
+    let body = if body.is_empty() { first } else { body.freeze() };
+    let held = permit.map(|permit| Held::of(permit, body.len()));
+    Ok((body, held))
 }
 
 #[cfg(test)]

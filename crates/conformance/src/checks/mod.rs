@@ -97,7 +97,7 @@ impl Harness<'_> {
 }
 
 /// A group of checks stops when the plugin was restarted more often than this.
-const MAX_RESTARTS: u32 = 2;
+const MAX_RESTARTS: usize = 2;
 
 /// How many cases run at once. Most of their time is spent waiting in the host.
 const AT_ONCE: usize = 8;

@@ -2,14 +2,15 @@
 
 use std::{ffi::OsString, fs, os::unix::fs::PermissionsExt};
 
-use flowswap_contract::{Ask, Effect, Level, PluginEvent, Protocol, Role};
+use flowswap_contract::{Answer, Ask, Effect, HttpAnswer, Level, PluginEvent, Protocol, Role};
 use flowswap_engine::Event;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
     Launcher, PluginFile, PluginProcess,
-    routes::MAX_ASKS,
+    budget::{ANSWERS, ASKS_AT_ONCE},
+    room::{Room, SMALL_ANSWER, Waited},
     testing::{World, hello},
 };
 
@@ -190,12 +191,32 @@ async fn a_message_with_an_excessive_length_breaks_the_protocol() {
 async fn a_flood_of_asks_breaks_the_protocol() {
     let (process, mut peer) = start(&World::default()).await;
     let mut detect = call(&process, Op::Detect);
-    for n in 0..=MAX_ASKS as u32 {
+    for n in 0..=ASKS_AT_ONCE.limit as u32 {
         peer.send(&FromPlugin::Ask { id: detect.id, n, ask: Ask::Sleep { ms: 0 } }).await;
     }
     drop(peer);
     let error = failure(&mut detect).await;
-    assert!(error.message.ends_with("it asked for more than 256 things at once in call 1"), "{error}");
+    assert!(error.message.ends_with("it asked for more than 32 things at once in call 1"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_does_not_read_its_messages_is_stopped() {
+    let (process, mut peer) = start(&World::default()).await;
+    let mut detect = call(&process, Op::Detect);
+    peer.send(&FromPlugin::Ask { id: detect.id, n: 0, ask: Ask::Sleep { ms: 0 } }).await;
+    assert!(matches!(detect.next().await, Ok(FromCall::Ask { n: 0, .. })));
+    let body = Value::from("x".repeat(SMALL_ANSWER * 100));
+    let answer = HttpAnswer { status: 200, headers: vec![], body, attempts: 1 };
+    let room = Room::default();
+    let permit = room.take(ANSWERS.limit, &Waited::default()).await.unwrap();
+    let held = Some(Held::of(permit, ANSWERS.limit));
+    detect.answer(0, Ok(Performed { answer: Answer::Http(answer), held }));
+    assert!(futures::poll!(std::pin::pin!(room.take(1, &Waited::default()))).is_pending());
+    let error = failure(&mut detect).await;
+    let message = "the plugin `rogue` did not read its messages within 60 s, and flowswap stopped it";
+    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::TimedOut, message));
+    // Its answers give their room back to others.
+    assert!(room.take(ANSWERS.limit, &Waited::default()).await.is_some());
 }
 
 #[tokio::test]

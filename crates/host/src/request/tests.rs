@@ -2,11 +2,12 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use flowswap_contract::{Ask, Auth, Effect, Op};
+use flowswap_contract::{Ask, Auth, Capture, Custody, Effect, Handle, Op};
 use serde_json::json;
 
 use super::*;
-use crate::testing::{CANARY, World, answer, scope, token_request};
+use crate::lent::Lent;
+use crate::testing::{CANARY, Reaction, World, answer, scope, token_request};
 
 const URL: &str = "https://x.test/apps?limit=2";
 
@@ -34,6 +35,16 @@ fn as_client(secret: &str) -> HttpAsk {
 
 fn capture(custody: Custody) -> Capture {
     Capture { pointer: "/clientSecret".into(), name: "client_secret".into(), custody }
+}
+
+impl Scope<'_> {
+    /// The answer to a request.
+    pub(crate) async fn request(&self, ask: &HttpAsk) -> Result<HttpAnswer, Error> {
+        match self.make_request(ask).await?.answer {
+            Answer::Http(answer) => Ok(answer),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 /// Makes one request as part of the step `create`. Also returns whether it may have changed the world.
@@ -415,4 +426,54 @@ async fn a_secret_is_made_only_where_it_can_be_stored() {
         .await
         .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Refused);
+}
+
+#[tokio::test]
+async fn a_secret_never_replaces_one_that_may_have_been_shown_only_once() {
+    let secret = |value: &str| answer(200, &[], json!({"id": "1", "clientSecret": value, "other": value}));
+    let stored = |world: &World| {
+        let custody = world.custody.lock().unwrap();
+        custody.get(&Handle::new("acme/create/client_secret")).map(|secret| secret.expose().to_owned())
+    };
+    let exists = "plugin `rogue` asked for a new secret `acme/create/client_secret`, which already exists".to_owned();
+
+    // Two in one request.
+    let world = World::default();
+    let twice = vec![capture(Custody::Durable), Capture { pointer: "/other".into(), ..capture(Custody::Durable) }];
+    let (result, touched) = perform(&world, &HttpAsk { capture: twice, ..mutate() }).await;
+    let message = "plugin `rogue` asked for two secrets under the name `acme/create/client_secret`";
+    assert_failed(&result, ErrorKind::Refused, Effect::None, message);
+    assert!(!touched && world.diary().is_empty(), "{:?}", world.diary());
+
+    // Two requests of one call, one after the other or together. A request that brings none does not count.
+    let world = World::with([answer(403, &[], json!({})), Reaction::NotSent, secret("first-value")]);
+    let side = world.side();
+    let call = Scope { mode: Mode::Remove, ..scope(&side, world.recorder()) };
+    assert_eq!(call.request(&create()).await.unwrap().status, 403);
+    call.request(&create()).await.unwrap_err();
+    let (first, second) = (create(), create());
+    let (first, second) = tokio::join!(call.request(&first), call.request(&second));
+    first.unwrap();
+    assert_eq!(second.unwrap_err().message, exists);
+    let third = call.request(&create()).await.unwrap_err();
+    assert_eq!((third.kind, third.message), (ErrorKind::Refused, exists.clone()));
+    assert_eq!(stored(&world).as_deref(), Some("first-value"));
+
+    // A later call, unless it is an `apply` that knows of the secret. The old one stays until the new one arrives.
+    let known =
+        || Lent { secrets: [(Handle::new("acme/create/client_secret"), Default::default())].into(), ..Lent::default() };
+    let mut other_verb = Scope { lent: known(), ..scope(&side, world.recorder()) };
+    other_verb.op = Op::Undo;
+    for refused in [scope(&side, world.recorder()), other_verb] {
+        assert_eq!(refused.request(&create()).await.unwrap_err().message, exists);
+    }
+    let finish = Scope { lent: known(), ..scope(&side, world.recorder()) };
+    world.reactions.lock().unwrap().extend([Reaction::Lost, secret("second-value"), secret("third-value")]);
+    finish.request(&create()).await.unwrap_err();
+    assert_eq!(stored(&world).as_deref(), Some("first-value"));
+    finish.request(&create()).await.unwrap();
+    assert_eq!(stored(&world).as_deref(), Some("second-value"));
+    assert_eq!(finish.request(&create()).await.unwrap_err().message, exists);
+    assert_eq!(finish.mint("client_secret").await.unwrap_err().message, exists);
+    assert_eq!(world.reactions.lock().unwrap().len(), 1, "only the permitted ones were sent");
 }

@@ -3,7 +3,12 @@
 use flowswap_contract::Effect;
 use serde_json::json;
 
+use std::sync::{Arc, Mutex};
+
+use tower::util::BoxCloneSyncService;
+
 use super::*;
+use crate::{budget::ANSWERS, room::Room};
 use crate::{
     cause::{Cause, Flaw},
     request::tests::{assert_failed, create, mutate, perform, read},
@@ -208,7 +213,7 @@ async fn failures_that_a_repetition_cannot_fix_are_final() {
             "failed to connect to x.test: its certificate is only for y.test",
             1,
         ),
-        (MaybeSent, Cause::TooLong(16 << 20), "GET https://x.test/apps: the answer is longer than 16 MiB", 1),
+        (MaybeSent, Cause::TooLong, "GET https://x.test/apps: the answer is longer than 16 MiB", 1),
         (
             MaybeSent,
             Cause::Closed,
@@ -400,4 +405,46 @@ async fn a_late_removal_is_put_off() {
     assert_eq!(scope.request(&mutate()).await.unwrap().status, 204);
     let scope = Scope { mode: Mode::Apply, touched: false.into(), ..scope };
     assert_eq!(scope.request(&mutate()).await.unwrap().status, 204);
+}
+
+/// An answer that takes up room, after it has waited for the room.
+async fn long_answer(room: &Room, request: http::Request<Bytes>, status: u16) -> http::Response<Bytes> {
+    let waited = request.extensions().get::<Waited>().unwrap();
+    let permit = room.take(ANSWERS.limit, waited).await.unwrap();
+    let mut answer = http::Response::builder().status(status).body("x".repeat(100).into()).unwrap();
+    answer.extensions_mut().insert(Held::of(permit, ANSWERS.limit));
+    answer
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_may_wait_for_room_beyond_its_time_limit_and_keeps_none_while_it_waits_to_be_repeated() {
+    let world = World::default();
+    let mut side = world.side();
+    let room = Room::default();
+    let others = room.take(ANSWERS.limit, &Waited::default()).await.unwrap();
+    let (statuses, for_service) = (Arc::new(Mutex::new(vec![200, 503])), room.clone());
+    side.http = BoxCloneSyncService::new(tower::service_fn(move |request: http::Request<Bytes>| {
+        let (room, status) = (for_service.clone(), statuses.lock().unwrap().pop().unwrap());
+        async move { Ok(long_answer(&room, request, status).await) }
+    }));
+    let scope = scope(&side, world.recorder());
+    let ask = HttpAsk { timeout_ms: Some(1000), auth: None, ..read() };
+    let performed = async {
+        let performed = scope.make_request(&ask).await.unwrap();
+        (performed, tokio::time::Instant::now())
+    };
+    let others_end = async {
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        drop(others);
+        // The first answer is a 503. Its room is free before the request is repeated after 500 ms.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        drop(room.take(ANSWERS.limit, &Waited::default()).await.unwrap());
+        tokio::time::Instant::now()
+    };
+    let ((performed, answered_at), free_at) = tokio::join!(performed, others_end);
+    assert!(free_at < answered_at);
+    assert!(performed.held.is_some(), "the answer keeps its room until the plugin has it");
+    assert!(futures::poll!(std::pin::pin!(room.take(1, &Waited::default()))).is_pending());
+    drop(performed);
+    assert!(room.take(ANSWERS.limit, &Waited::default()).await.is_some());
 }

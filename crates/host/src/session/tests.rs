@@ -1,5 +1,7 @@
 //! Sessions of a real plugin (the SDK's runtime) at the other end of a socket, with scripted HTTP answers.
 
+use std::time::Duration;
+
 use flowswap_contract::{
     ApplyReply, ConfigKey, Effect, HttpAsk, Inventory, Level, ObserveReply, Op, PROTOCOL, PlanParams,
     ProviderInventory, StepParams, StepProposal, TestParams, TestReply,
@@ -11,6 +13,7 @@ use tokio::net::UnixStream;
 
 use super::*;
 use crate::{
+    budget::{PAUSE, TEXT},
     frame,
     spawn::Transport,
     testing::{CANARY, Reaction, World, answer},
@@ -181,12 +184,16 @@ fn step(script: Value) -> Value {
 }
 
 async fn apply(world: &World, script: Value) -> Result<Value, Error> {
-    let result = with_session(world, config(json!({})), async |session| {
-        session.unwrap().call(call(world, Op::Apply, step(script))).await
-    })
-    .await;
+    let result = apply_unchecked(world, script).await;
     assert!(!format!("{result:?}\n{}", world.told()).contains(CANARY), "the canary leaked");
     result
+}
+
+async fn apply_unchecked(world: &World, script: Value) -> Result<Value, Error> {
+    with_session(world, config(json!({})), async |session| {
+        session.unwrap().call(call(world, Op::Apply, step(script))).await
+    })
+    .await
 }
 
 async fn detect(world: &World, script: Value) -> Result<Value, Error> {
@@ -437,4 +444,37 @@ async fn a_dropped_call_leaves_the_session_usable() {
         session.call(call(&world, Op::Detect, Value::Null)).await.unwrap();
     })
     .await;
+}
+
+/// The error of a call whose pauses take too long.
+pub(crate) async fn call_beyond_the_budget() -> String {
+    tokio::time::pause();
+    let longest = PAUSE.limit as u64 * 1000;
+    let pauses = vec![json!({ "sleep": longest }); CALL.limit / PAUSE.limit + 1];
+    let error = apply(&World::default(), json!(pauses)).await.unwrap_err();
+    tokio::time::resume();
+    assert_eq!((error.kind, error.effect), (ErrorKind::TimedOut, Effect::Unknown));
+    error.message
+}
+
+#[tokio::test]
+async fn what_a_plugin_shows_is_cut_after_the_secrets_are_gone() {
+    let other = "0ther-Secret-Value";
+    let long = format!("{}{other}", "x".repeat(TEXT.limit - 4));
+    let cut = format!("{}[red…", "x".repeat(TEXT.limit - 4));
+    let error = json!({"kind": "invalid", "message": long, "effect": "none", "hint": long, "context": {"a": long}});
+    let script = json!([{ "say": long }, { "fail": error }]);
+    let mut config = config(json!({ "script": script }));
+    config.secrets.insert("other".to_owned(), Secret::new(other));
+    let world = World::default();
+    let detect =
+        async |session: Result<Arc<Session>, Error>| session.unwrap().call(call(&world, Op::Detect, Value::Null)).await;
+    let error = with_session(&world, config, detect).await.unwrap_err();
+    assert_eq!([&error.message, error.hint.as_ref().unwrap(), &error.context["a"]], [&cut; 3]);
+    assert_eq!(world.told().matches(&cut).count() / 2, 2, "the progress and the log line");
+
+    // The puppet shows what it read as the domain.
+    let world = World::with([answer(200, &[], json!("y".repeat(2 * TEXT.limit)))]);
+    let shown = super::tests::detect(&world, json!([{ "http": get() }])).await.unwrap();
+    assert_eq!(shown["domain"], format!("[\"{}…", "y".repeat(TEXT.limit - 2)));
 }

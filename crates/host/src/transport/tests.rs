@@ -253,7 +253,7 @@ async fn a_refusal_by_a_proxy_is_reported_and_final() {
         let through = reqwest::Proxy::all(format!("http://me:hunter2@{address}")).unwrap();
         let client = client(tls.clone(), &none).no_proxy().proxy(through).build().unwrap();
         let request = http::Request::get("https://acme.okta.test/secret-path").body(Bytes::new()).unwrap();
-        let got = send(&client, request, true).await;
+        let got = send(&client, request, true, &Room::default()).await;
         assert_eq!(asked.load(Ordering::SeqCst), 1, "{answer}");
         assert_eq!(got.as_ref().err().map(TransportError::cause), expect.as_ref(), "{answer}");
         let Err(error) = got else { continue };
@@ -267,7 +267,7 @@ async fn a_refusal_by_a_proxy_is_reported_and_final() {
     let through = reqwest::Proxy::all(format!("http://me:hunter2@{free}")).unwrap();
     let client = client(tls.clone(), &none).no_proxy().proxy(through).build().unwrap();
     let request = http::Request::get("https://acme.okta.test/").body(Bytes::new()).unwrap();
-    let error = send(&client, request, true).await.unwrap_err().error("acme.okta.test", "GET /");
+    let error = send(&client, request, true, &Room::default()).await.unwrap_err().error("acme.okta.test", "GET /");
     assert_eq!(error.message, "failed to connect to acme.okta.test: connection refused");
     assert!(error.hint.as_ref().unwrap().contains("the proxy itself may be unreachable"), "{error:?}");
     assert!(!format!("{error:?}").contains("hunter2"));
@@ -319,7 +319,7 @@ async fn a_truncated_or_too_long_answer_is_lost() {
     let cut = |_: &str| b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc".to_vec();
     let endless = |_: &str| {
         let mut answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n".to_vec();
-        answer.resize(answer.len() + MAX_ANSWER + 1, b'x');
+        answer.resize(answer.len() + ANSWER.limit + 1, b'x');
         answer
     };
     // The client does not wait for it, because it announces its length.
@@ -328,7 +328,7 @@ async fn a_truncated_or_too_long_answer_is_lost() {
         let server = serve(behavior).await;
         let dir = tempfile::tempdir().unwrap();
         let error = get(&network(&server, dir.path()), "https://acme.okta.test/").await.unwrap_err();
-        let expect = if too_long { Cause::TooLong(MAX_ANSWER) } else { Cause::Closed };
+        let expect = if too_long { Cause::TooLong } else { Cause::Closed };
         assert_eq!((error.cause(), error.sent), (&expect, Sent::MaybeSent));
     }
 }

@@ -1,0 +1,148 @@
+//! Every row of the table is enforced, with its message, and shown in the documents.
+
+use std::sync::Arc;
+
+use flowswap_contract::{Ask, Capture, Custody, ErrorKind, FromPlugin, HttpAsk, Level};
+use flowswap_engine::Event;
+use serde_json::json;
+use tokio::sync::{mpsc, watch};
+
+use super::*;
+use crate::{
+    frame, library, relay,
+    request::tests::mutate,
+    room::{Held, Room, Waited},
+    routes::{Route, Routes, Waiting},
+    session, shown, supervisor,
+    testing::{World, answer, scope},
+    transport::{TransportError, read_body},
+};
+
+const TABLE: [&Budget; 13] = [
+    &ANSWER,
+    &ANSWERS,
+    &MESSAGE,
+    &REACTION,
+    &ASKS_AT_ONCE,
+    &ASKS,
+    &SECRETS,
+    &MUTATIONS,
+    &PAUSE,
+    &CALL,
+    &RESTARTS,
+    &TEXT,
+    &PRINTED,
+];
+
+#[test]
+fn the_documents_show_the_table() {
+    let rows = TABLE.map(|b| format!("| {} | {} | {} | {} |\n", b.of, b.shown(), b.why, b.message()));
+    let table = format!("| what | limit | why | beyond it |\n| --- | --- | --- | --- |\n{}", rows.concat());
+    assert!(include_str!("../../../README.md").contains(&table), "put this into crates/README.md:\n{table}");
+}
+
+#[tokio::test]
+async fn every_budget_is_enforced_with_its_message() {
+    for budget in TABLE {
+        let told = go_beyond(budget).await;
+        assert!(told.contains(&budget.message()), "{}: {told}", budget.of);
+    }
+}
+
+/// What a person reads after something went just beyond the budget.
+async fn go_beyond(budget: &Budget) -> String {
+    match budget.of {
+        of if of == ANSWER.of => read(ANSWER.limit + 1, &Room::default()).await.unwrap_err().describe(),
+        of if of == ANSWERS.of => fill_room().await,
+        of if of == MESSAGE.of => frame::push(&mut Vec::new(), &vec![0; MESSAGE.limit + 1]).unwrap_err().to_string(),
+        of if of == REACTION.of => library::tests::flood_beyond_the_budget(),
+        of if of == ASKS_AT_ONCE.of => ask_for_much_at_once(),
+        of if of == ASKS.of => refused(&[Ask::Sleep { ms: 0 }], ASKS.limit).await,
+        of if of == SECRETS.of => refused(&[capture(SECRETS.limit + 1)], 0).await,
+        of if of == MUTATIONS.of => refused(&vec![Ask::Http(mutate()); MUTATIONS.limit + 1], 0).await,
+        of if of == PAUSE.of => refused(&[Ask::Sleep { ms: 10 * 60 * 1000 + 1 }], 0).await,
+        of if of == CALL.of => session::tests::call_beyond_the_budget().await,
+        of if of == RESTARTS.of => supervisor::tests::end_beyond_the_budget().await,
+        of if of == TEXT.of => shown::one_line(&"x".repeat(TEXT.limit + 1)),
+        of if of == PRINTED.of => print_much().await,
+        of => panic!("no test goes beyond the budget of {of}"),
+    }
+}
+
+/// Reads an answer of this length.
+async fn read(length: usize, room: &Room) -> Result<Option<Held>, TransportError> {
+    let mut answer = http::Response::new(vec![b'x'; length]).into();
+    let failed = |error: reqwest::Error| panic!("{error}");
+    let (body, held) = read_body(&mut answer, room, &Waited::default(), failed).await?;
+    assert_eq!(body.len(), length);
+    Ok(held)
+}
+
+async fn fill_room() -> String {
+    let room = Room::default();
+    let mut held = Vec::new();
+    for _ in 0..ANSWERS.limit / ANSWER.limit {
+        held.extend(read(ANSWER.limit, &room).await.unwrap());
+    }
+    // A short answer never waits.
+    assert!(read(crate::room::SMALL_ANSWER, &room).await.unwrap().is_none());
+    let next = read(crate::room::SMALL_ANSWER + 1, &room);
+    tokio::pin!(next);
+    assert!(futures::poll!(&mut next).is_pending(), "the next answer has no room");
+    held.pop();
+    assert!(next.await.unwrap().is_some());
+    ANSWERS.message()
+}
+
+/// The message of the refusal of the last of these asks. `before` is how many the call has asked before.
+async fn refused(asks: &[Ask], before: usize) -> String {
+    let world = World::with((1..asks.len()).map(|_| answer(204, &[], json!(null))));
+    let side = world.side();
+    let scope = scope(&side, world.recorder());
+    scope.asks.spend(&ASKS, before).unwrap();
+    let (last, permitted) = asks.split_last().unwrap();
+    for ask in permitted {
+        scope.perform(ask).await.unwrap();
+    }
+    let sent = world.requests.lock().unwrap().len();
+    let error = scope.perform(last).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Refused);
+    assert_eq!(world.requests.lock().unwrap().len(), sent, "it was sent");
+    error.message
+}
+
+fn capture(secrets: usize) -> Ask {
+    let capture = |n| Capture { pointer: format!("/{n}"), name: format!("s{n}"), custody: Custody::Session };
+    Ask::Http(HttpAsk { capture: (0..secrets).map(capture).collect(), ..mutate() })
+}
+
+fn ask_for_much_at_once() -> String {
+    let (inbox, _asks) = mpsc::unbounded_channel();
+    let mut waiting = Waiting::default();
+    waiting.calls.insert(1, Route { inbox, asked: 0, unanswered: 0 });
+    let routes = Routes {
+        plugin: "rogue".into(),
+        events: Arc::new(World::default().ports()),
+        waiting: waiting.into(),
+        kill_request: watch::Sender::new(None),
+    };
+    let mut numbers = 0..;
+    let mut ask = || {
+        let n = numbers.next().unwrap();
+        routes.route(&serde_json::to_vec(&FromPlugin::Ask { id: 1, n, ask: Ask::Sleep { ms: 0 } }).unwrap())
+    };
+    (0..ASKS_AT_ONCE.limit).for_each(|_| ask().unwrap());
+    routes.answered(1);
+    ask().unwrap();
+    ask().unwrap_err()
+}
+
+async fn print_much() -> String {
+    let world = World::default();
+    let lines = "x\n".repeat(PRINTED.limit + 2);
+    relay::relay(lines.as_bytes(), "rogue".into(), Level::Warn, Arc::new(world.ports()), None).await;
+    match world.events.lock().unwrap().last() {
+        Some(Event::Log { message, .. }) => message.clone(),
+        other => panic!("{other:?}"),
+    }
+}
