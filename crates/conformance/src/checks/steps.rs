@@ -1,14 +1,14 @@
 //! What must be true of every step: it gives what it promises, can be repeated, is observed correctly, and can be
 //! undone.
 
-use flowswap_contract::{ApplyReply, Observed, Reversibility, Step, Values};
+use flowswap_contract::{ApplyReply, ErrorKind, Observed, Reversibility, Step, Values};
 
 use super::{
     Harness, NO_CHANGE, NO_PERSON, NO_UNDO, PlannedSteps, each,
     read_only::{positions, reversible},
     undone_by_plugin, unexpected,
 };
-use crate::{Failure, findings::Findings};
+use crate::{Failure, bench::describe, findings::Findings};
 
 pub(crate) async fn examine(harness: &Harness<'_>, planned: &PlannedSteps, findings: &mut Findings) {
     findings.note("apply.plan", plan(harness, planned).await);
@@ -88,13 +88,19 @@ impl StepChecks<'_> {
         bench.expect_snapshot(&untouched, &format!("before a person was asked for `{}`", step.id))
     }
 
-    /// Sends the same `apply` a second time. The plugin may refuse it, but it must not change anything.
+    /// Sends the same `apply` a second time. The plugin may refuse it, but it must not change anything, and not only because the
+    /// host refuses what it asks for.
     async fn apply_twice(&self, at: usize) -> Result<(), Failure> {
         let (step, _, through) = self.step(at);
         let mut bench = self.harness.bench().await?;
         bench.advance(through).await?;
         let once = bench.world.snapshot();
-        let _ = bench.apply(step, Values::new()).await;
+        match bench.apply(step, Values::new()).await {
+            Err(error) if error.kind == ErrorKind::Refused => {
+                return Err(Failure::new("a second `apply` that asks for nothing forbidden", describe(&error)));
+            }
+            _ => {}
+        }
         bench.expect_snapshot(&once, &format!("after the first `apply` of `{}`", step.id))
     }
 
