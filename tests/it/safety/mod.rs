@@ -19,6 +19,8 @@ mod echo;
 mod forged_plan;
 /// What is in the memory of a plugin's process.
 mod memory;
+/// Headers and texts that flowswap does not take from a plugin as they are.
+mod limits;
 /// Plans that were edited, have expired, or were made with other code.
 mod plan_file;
 /// A plugin that exceeds its rights or crashes its process.

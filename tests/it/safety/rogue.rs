@@ -17,6 +17,8 @@ const MISBEHAVIORS: &[(&str, &[&str])] = &[
     ("read-by-post-in-detect", &["`rogue`", "POST", "/rogue", "only GET and HEAD count as reading"]),
     ("foreign-origin-in-detect", &["`rogue`", "GET https://elsewhere.test/rogue", "foreign origin"]),
     ("foreign-secret-in-detect", &["`rogue`", "another-tenant/provider/credential"]),
+    ("override-method-in-detect", &["`rogue`", "the header `x-http-method-override`", "only the host may set"]),
+    ("own-header-in-detect", &["`rogue`", "the header `x-original-url`", "which you have not allowed"]),
     ("panic-in-detect", &["the plugin panicked in a call", "rogue: the rogue panics as it was told to"]),
 ];
 
@@ -63,15 +65,16 @@ const IN_APPLY: &[(&str, &[&str])] = &[
     ("abort-in-apply", &["signal: 6", "restarting the process (restart 1 of 8)"]),
     ("segfault-in-apply", &["signal: 11", "restarting the process (restart 1 of 8)"]),
     ("exit-in-apply", &["exit status: 7", "restarting the process (restart 1 of 8)"]),
-    ("huge-in-apply", &["longer than 16777216 bytes"]),
+    ("huge-in-apply", &["longer than 16 MiB"]),
     ("garbage-in-apply", &["broke the protocol", "sent something that is not a message"]),
     ("foreign-reply-in-apply", &["broke the protocol", "replied to call"]),
     ("greet-in-apply", &["broke the protocol", "greeted twice"]),
     ("ask-late-in-apply", &["broke the protocol", "gave an ask of call"]),
-    ("flood-asks-in-apply", &["broke the protocol", "more than 256 things at once"]),
+    ("flood-asks-in-apply", &["broke the protocol", "more than 32 things at once"]),
     ("flood-events-in-apply", &["answered one message with more than"]),
     ("foreign-origin-in-apply", &["foreign origin"]),
     ("foreign-secret-in-apply", &["another-tenant/provider/credential"]),
+    ("own-header-in-apply", &["with the header `x-original-url`", "which you have not allowed"]),
     ("leave-in-apply", &["replied without waiting for its own request"]),
 ];
 
@@ -168,7 +171,7 @@ fn a_plugin_process_is_restarted_only_a_limited_number_of_times() {
     let all = output.show();
     assert!(all.contains("restarting the process (restart 8 of 8)"), "{all}");
     assert!(!all.contains("restart 9 of"), "{all}");
-    assert!(all.contains("ended 9 times; this run does not restart it again"), "{all}");
+    assert!(all.contains("ended again after 8 restarts; this run does not restart it again"), "{all}");
     assert_eq!(lab.in_state("swapped"), [""; 0], "{all}");
 }
 
