@@ -127,7 +127,7 @@ mod tests {
             (pem.replace(&middle, "").as_bytes(), Err(CaProblem::Damaged(1))),
             (twice.as_bytes(), Err(CaProblem::Damaged(2))),
         ] {
-            let dir = tempfile::tempdir().unwrap();
+            let dir = crate::testing::folder();
             let path = dir.path().join("ca.pem");
             std::fs::write(&path, bytes).unwrap();
             let got = read_ca_file(&path);

@@ -69,6 +69,9 @@ pub use error_chain::chain;
 pub use gate::Gate;
 pub use hardening::harden;
 pub use origin::{is_allowed, is_origin};
+pub use ownership::{
+    TrustError, open_trusted, read_trusted, require_trusted, require_trusted_folder, trusted_temp_dir,
+};
 pub use plugin_file::{PluginFile, PluginFileError, locate};
 pub use process::PluginProcess;
 pub use resolve::{HostPattern, HostPatternError};

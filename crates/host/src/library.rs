@@ -199,7 +199,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_file_that_is_not_a_library_and_a_library_that_is_not_a_plugin_give_different_errors() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::testing::folder();
         let path = dir.path().join("text.so");
         fs::write(&path, "text").unwrap();
         let error = load_error(&path);

@@ -1,9 +1,8 @@
-//! A plugin's library file: finds it, reads it once, and checks its permissions and its pin.
+//! A plugin's library file: finds it, reads it once, and checks who can change it and its pin.
 
 use std::{
     fmt, fs,
     io::{self, Read},
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -11,7 +10,10 @@ use std::{
 use base16ct::lower::encode_string as hex;
 use sha2::{Digest, Sha256};
 
-use crate::{ownership::others_can_change, sealed::Sealed};
+use crate::{
+    ownership::{TrustError, open_trusted},
+    sealed::Sealed,
+};
 
 /// A library that passed its checks. It holds the bytes, sealed, so that every process loads exactly what was hashed.
 #[derive(Clone)]
@@ -31,7 +33,7 @@ pub enum PluginFileError {
         /// The name in the configuration.
         name: String,
     },
-    /// The file cannot be read.
+    /// The file cannot be read, or others could replace the plugin's code.
     #[error("failed to read the plugin `{name}` from `{}`", path.display())]
     Read {
         /// The plugin.
@@ -40,7 +42,7 @@ pub enum PluginFileError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: io::Error,
+        source: TrustError,
     },
     /// It is a folder or a device.
     #[error("the plugin `{name}` is not a file: `{}`", path.display())]
@@ -49,16 +51,6 @@ pub enum PluginFileError {
         name: String,
         /// Its path.
         path: PathBuf,
-    },
-    /// Others could replace the plugin's code.
-    #[error("the plugin `{name}` can be changed by other users: `{}` has mode {mode:03o}", path.display())]
-    Writable {
-        /// The plugin.
-        name: String,
-        /// The file, or its folder.
-        path: PathBuf,
-        /// Its permissions.
-        mode: u32,
     },
     /// Its bytes cannot be sealed.
     #[error("failed to seal the plugin `{name}`")]
@@ -88,12 +80,12 @@ impl PluginFileError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Name { .. } => Some("use only lower-case letters, digits, and hyphens".to_owned()),
-            Self::Writable { path, .. } => Some(format!("chmod go-w {}", path.display())),
+            Self::Read { source, .. } => source.hint(),
             Self::Pin { name, found, .. } => {
                 Some(format!("if you trust this build, write sha256 = \"{found}\" under [plugins.{name}]"))
             }
             Self::Seal { .. } => Some("set TMPDIR to a folder of your own".to_owned()),
-            Self::Read { .. } | Self::NotAFile { .. } => None,
+            Self::NotAFile { .. } => None,
         }
     }
 }
@@ -115,18 +107,13 @@ impl PluginFile {
             return Err(PluginFileError::Name { name: name.to_owned() });
         }
         let unreadable = |source| PluginFileError::Read { name: name.to_owned(), path: path.to_owned(), source };
-        let path = fs::canonicalize(path).map_err(unreadable)?;
-        let mut file = fs::File::open(&path).map_err(unreadable)?;
-        let metadata = file.metadata().map_err(unreadable)?;
-        if !metadata.is_file() {
+        let mut file = open_trusted(path).map_err(unreadable)?;
+        let path = fs::canonicalize(path).map_err(|source| unreadable(source.into()))?;
+        if !file.metadata().map_err(|source| unreadable(source.into()))?.is_file() {
             return Err(PluginFileError::NotAFile { name: name.to_owned(), path });
         }
-        if let Some(folder) = path.parent() {
-            refuse_writable(name, folder, &fs::metadata(folder).map_err(unreadable)?)?;
-        }
-        refuse_writable(name, &path, &metadata)?;
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(unreadable)?;
+        file.read_to_end(&mut bytes).map_err(|source| unreadable(source.into()))?;
         let sha256 = hex(&Sha256::digest(&bytes));
         match pin {
             Some(pin) if !pin.trim().eq_ignore_ascii_case(&sha256) => {
@@ -175,15 +162,6 @@ fn is_plugin_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
-/// Refuses what anyone but its owner can write.
-fn refuse_writable(name: &str, path: &Path, metadata: &fs::Metadata) -> Result<(), PluginFileError> {
-    if !others_can_change(metadata) {
-        return Ok(());
-    }
-    let mode = metadata.mode() & 0o7777;
-    Err(PluginFileError::Writable { name: name.to_owned(), path: path.to_owned(), mode })
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -191,14 +169,14 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::error_chain::chain;
 
-    /// A folder with a library of these modes.
-    fn library(folder_mode: u32, file_mode: u32) -> (TempDir, PathBuf) {
-        let dir = tempfile::tempdir().unwrap();
+    /// A folder with a library of this mode.
+    fn library(mode: u32) -> (TempDir, PathBuf) {
+        let dir = crate::testing::folder();
         let path = dir.path().join("libflowswap_demo.so");
         fs::write(&path, "code").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(file_mode)).unwrap();
-        fs::set_permissions(dir.path(), fs::Permissions::from_mode(folder_mode)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         (dir, path)
     }
 
@@ -206,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_file_is_read_with_its_hash() {
-        let (_dir, path) = library(0o755, 0o755);
+        let (_dir, path) = library(0o755);
         for pin in [None, Some(SHA256.to_owned()), Some(SHA256.to_uppercase())] {
             let file = PluginFile::read("demo", &path, pin.as_deref()).unwrap();
             assert_eq!((file.name(), file.sha256()), ("demo", SHA256));
@@ -216,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_hash_that_does_not_match_the_pin_is_shown_with_the_pin() {
-        let (_dir, path) = library(0o755, 0o644);
+        let (_dir, path) = library(0o644);
         let error = PluginFile::read("demo", &path, Some("c0ffee")).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -229,48 +207,17 @@ mod tests {
 
     #[test]
     fn a_library_that_others_can_change_is_refused() {
-        for (folder, file, accepted) in [
-            (0o755, 0o644, true),
-            (0o700, 0o500, true),
-            (0o755, 0o646, false),
-            (0o757, 0o644, false),
-            (0o777, 0o644, false),
-            // In a folder with the sticky bit, only owners replace files.
-            (0o1777, 0o644, true),
-            (0o1777, 0o666, false),
-        ] {
-            let (_dir, path) = library(folder, file);
-            let read = PluginFile::read("demo", &path, None);
-            assert_eq!(read.is_ok(), accepted, "{folder:o} {file:o}");
-            if let Err(error) = read {
-                assert!(error.to_string().contains("can be changed by other users"), "{error}");
-                assert!(error.hint().unwrap().starts_with("chmod go-w /"));
-            }
-        }
-    }
-
-    #[test]
-    fn only_the_owners_private_group_may_write() {
-        let (_dir, path) = library(0o755, 0o664);
-        let metadata = fs::metadata(&path).unwrap();
-        assert_eq!(PluginFile::read("demo", &path, None).is_ok(), metadata.uid() == metadata.gid());
-    }
-
-    #[test]
-    fn a_link_is_judged_by_its_target() {
-        let (open, target) = library(0o777, 0o644);
-        let (_dir, link) = library(0o755, 0o644);
-        fs::remove_file(&link).unwrap();
-        std::os::unix::fs::symlink(&target, &link).unwrap();
-        let error = PluginFile::read("demo", &link, None).unwrap_err();
-        assert!(matches!(error, PluginFileError::Writable { path, .. } if path == open.path()));
+        let (_dir, path) = library(0o646);
+        let error = PluginFile::read("demo", &path, None).unwrap_err();
+        assert!(chain(&error).contains("other users can change the file `/"), "{}", chain(&error));
+        assert_eq!(error.hint(), Some(format!("chmod go-w {}", path.display())));
     }
 
     #[test]
     fn anything_but_a_file_is_refused() {
-        let (dir, path) = library(0o755, 0o644);
+        let (dir, path) = library(0o644);
         let error = PluginFile::read("demo", dir.path(), None).unwrap_err();
-        assert!(matches!(error, PluginFileError::NotAFile { .. } | PluginFileError::Writable { .. }), "{error}");
+        assert!(matches!(error, PluginFileError::NotAFile { .. }), "{error}");
         let error = PluginFile::read("demo", &dir.path().join("gone"), None).unwrap_err();
         assert!(matches!(error, PluginFileError::Read { .. }), "{error}");
         let error = PluginFile::read("../demo", &path, None).unwrap_err();
@@ -280,7 +227,7 @@ mod tests {
     #[test]
     fn a_library_is_found_in_the_first_folder_that_has_it() {
         use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
-        let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let dirs = [crate::testing::folder(), tempfile::tempdir().unwrap()];
         let file = format!("{DLL_PREFIX}flowswap_cie_guided{DLL_SUFFIX}");
         let paths = dirs.each_ref().map(|dir| dir.path().to_owned());
         fs::write(paths[1].join(&file), "").unwrap();

@@ -12,7 +12,7 @@ use std::{
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::ownership::others_can_change;
+use crate::ownership::{require_trusted, trusted_temp_dir};
 
 /// The descriptor of the sealed memory in the plugin's process.
 #[cfg(target_os = "linux")]
@@ -37,14 +37,11 @@ impl Sealed {
         if let Some(memory) = seal_memory(bytes)? {
             return Ok(Self::Memory(memory));
         }
-        Self::in_folder(bytes, &std::env::temp_dir())
+        Self::in_folder(bytes, &trusted_temp_dir())
     }
 
     fn in_folder(bytes: &[u8], parent: &Path) -> io::Result<Self> {
-        if others_can_change(&parent.metadata()?) {
-            let message = format!("other users can change `{}`", parent.display());
-            return Err(io::Error::other(message));
-        }
+        require_trusted(parent).map_err(io::Error::other)?;
         let private = Permissions::from_mode(0o700);
         let folder = tempfile::Builder::new().prefix("flowswap-plugin-").permissions(private).tempdir_in(parent)?;
         let path = folder.path().join(format!("plugin{}", std::env::consts::DLL_SUFFIX));
@@ -105,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_others_can_change_holds_no_plugin() {
-        let parent = tempfile::tempdir().unwrap();
+        let parent = crate::testing::folder();
         for (mode, is_accepted) in [(0o700, true), (0o755, true), (0o1777, true), (0o777, false)] {
             std::fs::set_permissions(parent.path(), Permissions::from_mode(mode)).unwrap();
             match Sealed::in_folder(b"code", parent.path()) {

@@ -133,7 +133,7 @@ pub(crate) mod tests {
 
     /// The error after the last restart. Each process runs the bytes that were checked.
     pub(crate) async fn end_beyond_the_budget() -> String {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::testing::folder();
         let path = dir.path().join("plugin");
         fs::write(&path, greeting("1")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();

@@ -28,6 +28,7 @@ use crate::{
     connection::Connection,
     lent::Lent,
     origin::{Origin, Origins, parse},
+    ownership::trusted_temp_dir,
     places::{Kind, Named},
     scope::{Scope, Side},
     spawn::Transport,
@@ -327,4 +328,9 @@ pub(crate) fn hello(version: &str) -> PluginHello {
         origins: vec![],
         headers: None,
     }
+}
+
+/// A folder that only this user and root can change.
+pub(crate) fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in(trusted_temp_dir()).unwrap()
 }

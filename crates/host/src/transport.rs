@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fmt, io,
+    fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -25,6 +25,7 @@ use crate::{
     ca_file::{self, CaProblem},
     cause::Cause,
     error_chain::chain,
+    ownership::{TrustError, read_trusted},
     resolve::{HostPattern, Overrides, Resolver},
     room::{Held, Room, SMALL_ANSWER, Waited},
 };
@@ -59,14 +60,14 @@ impl Default for Network {
 /// Why the HTTP client cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
-    /// The file cannot be read.
+    /// The file cannot be read, or others can change it.
     #[error("failed to read the CA file `{}`", path.display())]
     CaFile {
         /// The file.
         path: PathBuf,
         /// Why.
         #[source]
-        source: io::Error,
+        source: TrustError,
     },
     /// The file does not contain usable certificates.
     #[error("the CA file `{}` {problem}", path.display())]
@@ -94,9 +95,9 @@ pub enum NetworkError {
 
 impl NetworkError {
     /// What the operator can do about it.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::CaFile { .. } => None,
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::CaFile { source, .. } => return source.hint(),
             Self::CaContent { problem, .. } => Some(problem.hint()),
             Self::ProxyVariable { name: "NO_PROXY" | "no_proxy", .. } => Some(
                 "separate the entries with commas: `example.com` (includes all hosts below it), `192.0.2.7`, \
@@ -105,7 +106,8 @@ impl NetworkError {
             Self::ProxyVariable { .. } => Some("write it as `http://proxy.example.com:3128`, or unset it"),
             Self::Client(_) => None,
             Self::Tls(_) => Some("if this system has no root certificates, set `ca_file` to a file with them"),
-        }
+        };
+        hint.map(str::to_owned)
     }
 }
 
@@ -204,7 +206,7 @@ impl std::error::Error for TransportError {
 
 /// The certificates in the file that the configuration names.
 pub(crate) fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, NetworkError> {
-    let bytes = std::fs::read(path).map_err(|source| NetworkError::CaFile { path: path.to_owned(), source })?;
+    let bytes = read_trusted(path).map_err(|source| NetworkError::CaFile { path: path.to_owned(), source })?;
     ca_file::parse(&bytes).map_err(|problem| NetworkError::CaContent { path: path.to_owned(), problem })
 }
 

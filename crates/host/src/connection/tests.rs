@@ -279,7 +279,7 @@ async fn events_outside_of_calls_are_logged_as_one_line() {
 }
 
 fn file() -> (tempfile::TempDir, PluginFile) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::testing::folder();
     let path = dir.path().join("plugin");
     fs::write(&path, "not a library").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();

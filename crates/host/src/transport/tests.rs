@@ -147,7 +147,7 @@ async fn get(network: &Network, url: &str) -> Result<String, TransportError> {
 #[tokio::test]
 async fn an_override_decides_the_address_and_port_of_a_host() {
     let server = serve(echo).await;
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::testing::folder();
     let network = network(&server, dir.path());
     for host in ["acme.okta.test", "globex.okta.test", "gateway.test"] {
         let answer = get(&network, &format!("https://{host}/y?a=b")).await.unwrap();
@@ -160,7 +160,7 @@ async fn an_override_decides_the_address_and_port_of_a_host() {
 async fn only_trusted_certificates_of_the_right_name_are_accepted() {
     // A CA that signed no server, so that the client can be built even on a system without root certificates.
     let stranger = serve(echo).await;
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::testing::folder();
     let strange = network(&stranger, dir.path()).ca_file;
     for (show, host, trusted, expect) in [
         (Show::Proper, "acme.okta.test", true, Ok(())),
@@ -198,7 +198,7 @@ async fn only_trusted_certificates_of_the_right_name_are_accepted() {
         ),
     ] {
         let server = serve_with(show, echo).await;
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::testing::folder();
         let mut network = network(&server, dir.path());
         if !trusted {
             network.ca_file.clone_from(&strange);
@@ -240,7 +240,7 @@ async fn proxy(answer: &'static str, server: SocketAddr) -> (SocketAddr, Arc<Ato
 #[tokio::test]
 async fn a_refusal_by_a_proxy_is_reported_and_final() {
     let server = serve(echo).await;
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::testing::folder();
     let roots = read_ca_file(network(&server, dir.path()).ca_file.as_ref().unwrap()).unwrap();
     let (tls, none) = (tls(roots).unwrap(), Arc::new(Overrides::new()));
     for (answer, expect) in [
@@ -284,7 +284,7 @@ async fn a_server_without_tls_and_an_unknown_host_are_reported() {
         }
     });
     let server = serve(echo).await;
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::testing::folder();
     let mut network = network(&server, dir.path());
     network.resolve.values_mut().for_each(|to| *to = address);
     let error = get(&network, "https://acme.okta.test/").await.unwrap_err();
@@ -299,7 +299,7 @@ async fn a_server_without_tls_and_an_unknown_host_are_reported() {
 #[tokio::test]
 async fn an_unanswered_request_may_have_arrived_and_one_over_a_refused_connection_has_not() {
     let server = serve(|_| Vec::new()).await;
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::testing::folder();
     let mut network = network(&server, dir.path());
     let error = get(&network, "https://acme.okta.test/secret-path").await.unwrap_err();
     assert_eq!(error.sent, Sent::MaybeSent);
@@ -326,7 +326,7 @@ async fn a_truncated_or_too_long_answer_is_lost() {
     let announced = |_: &str| b"HTTP/1.1 200 OK\r\ncontent-length: 16777217\r\n\r\nabc".to_vec();
     for (behavior, too_long) in [(cut as Behavior, false), (endless, true), (announced, true)] {
         let server = serve(behavior).await;
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::testing::folder();
         let error = get(&network(&server, dir.path()), "https://acme.okta.test/").await.unwrap_err();
         let expect = if too_long { Cause::TooLong } else { Cause::Closed };
         assert_eq!((error.cause(), error.sent), (&expect, Sent::MaybeSent));
@@ -338,7 +338,7 @@ async fn redirects_are_not_followed_and_plain_http_is_refused() {
     let behavior =
         |_: &str| b"HTTP/1.1 302 Found\r\nlocation: https://gateway.test/\r\ncontent-length: 0\r\n\r\n".to_vec();
     let server = serve(behavior).await;
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::testing::folder();
     let network = network(&server, dir.path());
     assert_eq!(get(&network, "https://acme.okta.test/").await.unwrap(), "302 Found ");
     assert_eq!(server.requests.load(Ordering::SeqCst), 1);
@@ -348,7 +348,7 @@ async fn redirects_are_not_followed_and_plain_http_is_refused() {
 
 #[test]
 fn an_unusable_ca_file_is_named_in_the_error() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::testing::folder();
     let path = dir.path().join("ca.pem");
     let message =
         || build(&Network { ca_file: Some(path.clone()), ..Network::default() }).map(drop).unwrap_err().to_string();
@@ -396,7 +396,7 @@ async fn serve_on() -> (Server, Arc<[AtomicU32; 2]>) {
 #[tokio::test]
 async fn sessions_share_the_connections_to_an_origin_until_the_last_ends() {
     let (server, connections) = serve_on().await;
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::testing::folder();
     // No connection closes because it is idle.
     let clients = clients(&network(&server, dir.path()), Duration::from_secs(3600)).unwrap();
     let count = || connections.each_ref().map(|count| count.load(Ordering::SeqCst));
