@@ -21,7 +21,7 @@ struct Folder(TempDir);
 
 impl Folder {
     fn new(files: &[(&str, &str)]) -> Self {
-        let folder = Self(tempfile::tempdir().unwrap());
+        let folder = Self(tempfile::tempdir_in(flowswap_host::trusted_temp_dir()).unwrap());
         for (name, text) in files {
             fs::write(folder.path(name), text).unwrap();
         }
