@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -42,16 +42,6 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), FileError> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         made => made.and_then(|()| sync_folder(parent)).map_err(FileError::new("create the folder", path)),
     }
-}
-
-/// Fails if another user could replace files in the folder.
-pub(crate) fn refuse_foreign_writers(folder: &Path) -> Result<(), FileError> {
-    let mode = fs::metadata(folder).map_err(FileError::new("inspect", folder))?.mode() & 0o7777;
-    if mode & 0o022 == 0 {
-        return Ok(());
-    }
-    let problem = format!("other users can write to it (mode {mode:04o}); run `chmod go-w` on it");
-    Err(FileError::new("use", folder)(io::Error::new(io::ErrorKind::PermissionDenied, problem)))
 }
 
 /// Opens the file for reading and writing. Creates it if it is missing, accessible only to its owner.

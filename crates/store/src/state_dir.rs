@@ -11,11 +11,10 @@ pub struct StateDir {
 }
 
 impl StateDir {
-    /// Creates the folder if it is missing. Fails if other users can write to it.
+    /// Creates the folder if it is missing, open only to its owner. Does not ask who can change one that exists.
     pub fn create(root: impl Into<PathBuf>) -> Result<Self, FileError> {
         let dir = Self::at(root);
         durable::make_folder(&dir.root)?;
-        durable::refuse_foreign_writers(&dir.root)?;
         Ok(dir)
     }
 

@@ -38,7 +38,6 @@ impl AgeSecretStore {
     pub fn open(dir: impl Into<PathBuf>, identity: Identity) -> Result<Self, FileError> {
         let folder = dir.into();
         durable::make_folder(&folder)?;
-        durable::refuse_foreign_writers(&folder)?;
         let lock = clean_and_lock(&folder).map_err(FileError::new("open the folder of secrets", &folder))?;
         let recipients = Recipients::of(&identity);
         Ok(Self { vault: Arc::new(Vault { folder, identity, recipients, lock: Some(lock) }) })
