@@ -10,6 +10,7 @@ use flowswap_engine::{
     Actor, Clock, Draft, EventSink, Journal, JournalError, Logbook, NoOperator, Ports, Position, Records, SecretStore,
     Snapshot, Stop, TenantHistory, Visitor,
 };
+use flowswap_host::trusted_temp_dir;
 use flowswap_store::{
     AgeSecretStore, Identity, SqliteJournal, StateDir, read_snapshot, remains_of_lost_journal, write_snapshot,
 };
@@ -27,6 +28,7 @@ use crate::{
     interrupt,
     known::ToKnow,
     terminal::Terminal,
+    trust::{require_state, require_state_folder},
 };
 
 /// What to do when the state cannot be opened.
@@ -55,14 +57,16 @@ impl Context {
         Ok(Self { stop, global, terminal })
     }
 
-    /// Reads the configuration.
+    /// Reads the configuration. Fails if other users can change it or what flowswap keeps for it.
     pub(crate) fn load_config(&self) -> Result<Config, Failure> {
         let path = &self.global.config;
         if !path.exists() {
             let failure = Failure::new(Exit::Usage, format!("there is no configuration `{}`", path.display()));
             return Err(failure.hint("write one with `flowswap init`, or name another with `--config`"));
         }
-        flowswap_config::load(path).map_err(|errors| Failure::new(Exit::Usage, errors))
+        let config = flowswap_config::load(path).map_err(|errors| Failure::new(Exit::Usage, errors))?;
+        require_state(&config)?;
+        Ok(config)
     }
 
     /// The folders to search for plugins. The first match wins.
@@ -221,7 +225,7 @@ fn open_copy(path: &Path) -> Option<CopiedJournal> {
     if !log.exists() || is_writable(path.parent()?) {
         return None;
     }
-    let dir = tempfile::tempdir().ok()?;
+    let dir = tempfile::tempdir_in(trusted_temp_dir()).ok()?;
     for file in [path, &log] {
         std::fs::copy(file, dir.path().join(file.file_name()?)).ok()?;
     }
@@ -278,9 +282,17 @@ fn hint_at_audit(failure: Failure) -> Failure {
 }
 
 fn create_state(config: &Config) -> Result<StateDir, Failure> {
-    StateDir::create(&config.state)
-        .map_err(Failure::at(format!("create the folder `{}`", config.state.display())))
-        .map_err(|failure| failure.hint(NOTHING_DONE))
+    create_state_folder(&config.state).map_err(|failure| match failure.hint {
+        Some(_) => failure,
+        None => failure.hint(NOTHING_DONE),
+    })
+}
+
+/// Creates the state folder if it is missing. Fails if another user can change it, or has just created it.
+pub(crate) fn create_state_folder(path: &Path) -> Result<StateDir, Failure> {
+    let state = StateDir::create(path).map_err(Failure::at(format!("create the folder `{}`", path.display())))?;
+    require_state_folder(&state)?;
+    Ok(state)
 }
 
 /// Creates the key of a new state folder at its default path. An existing key stays.

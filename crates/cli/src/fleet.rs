@@ -31,6 +31,7 @@ use crate::{
     exit::{Exit, Failure},
     fetch::fetch_secret,
     known::Known,
+    trust::require_credentials,
 };
 
 /// Tenants with their sessions, and the plugins that serve them.
@@ -95,6 +96,7 @@ impl Fleet {
         let hello =
             |name: &str| plugins.get(name).map(|(process, _): &(Arc<PluginProcess>, PluginPin)| process.hello());
         config.check_plugin_keys(&tenants, hello).map_err(|errors| Failure::new(Exit::Usage, errors))?;
+        require_credentials(&tenants)?;
         let printed = run_secret_programs(&tenants, config.run.concurrency.max(1)).await;
         let pins = plugins.iter().map(|(name, (_, pin))| (name.clone(), pin.clone())).collect();
         let origins = config.plugins.iter().map(|(name, entry)| (name.clone(), entry.origins.clone())).collect();
@@ -230,7 +232,7 @@ async fn run_secret_programs(tenants: &[&TenantConfig], at_once: usize) -> BTree
 /// Fetches a secret without blocking other work.
 async fn fetch(reference: &SecretRef) -> Result<Secret, String> {
     let reference = reference.clone();
-    let fetching = tokio::task::spawn_blocking(move || fetch_secret(&reference).map_err(|error| error.to_string()));
+    let fetching = tokio::task::spawn_blocking(move || fetch_secret(&reference).map_err(|error| chain(&error)));
     fetching.await.unwrap_or_else(|error| Err(error.to_string()))
 }
 

@@ -21,6 +21,7 @@ mod sim_files;
 #[cfg(feature = "sandbox")]
 mod sim_world;
 mod terminal;
+mod trust;
 
 use std::{path::Path, process::ExitCode};
 

@@ -6,7 +6,7 @@ use flowswap_sim::Sim;
 use flowswap_store::StateDir;
 
 use crate::{
-    context::{Context, make_identity},
+    context::{Context, create_state_folder, make_identity},
     exit::{Exit, Failure},
     plugin_pins::pin_tables,
 };
@@ -23,7 +23,6 @@ pub(crate) fn write(context: &Context, sim: &Sim, dir: &Path) -> Result<PathBuf,
     let path = sim
         .write_client_files(dir, &pin_tables(context)?)
         .map_err(Failure::at(format!("write the configuration into `{}`", dir.display())))?;
-    let state = StateDir::create(state.root()).map_err(Failure::at("create the state folder"))?;
-    make_identity(&state)?;
+    make_identity(&create_state_folder(state.root())?)?;
     Ok(path)
 }

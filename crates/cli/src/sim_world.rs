@@ -11,7 +11,7 @@ use flowswap_contract::{
     Tokens, Variant, VariantType,
 };
 use flowswap_engine::Secret;
-use flowswap_host::{HttpService, Sent, SessionConfig, TransportError};
+use flowswap_host::{HttpService, Sent, SessionConfig, TransportError, trusted_temp_dir};
 use flowswap_sim::{Interface, Mutation, SYNC_EVERY, Sim, SimConfig};
 use futures::FutureExt;
 use http_body_util::BodyExt;
@@ -50,7 +50,7 @@ pub(crate) fn for_plugin(hello: &PluginHello) -> Result<Option<MakeWorld>, Failu
 
 fn for_plugin_in(hello: &PluginHello, config: SimConfig) -> Result<Option<MakeWorld>, Failure> {
     let sim = Sim::in_process(config.clone());
-    let dir = tempfile::tempdir().map_err(Failure::at("create a folder"))?;
+    let dir = tempfile::tempdir_in(trusted_temp_dir()).map_err(Failure::at("create a folder"))?;
     let path = sim.write_client_files(dir.path(), "").map_err(Failure::at("describe the simulator"))?;
     let mut known = flowswap_config::load(&path).map_err(|errors| Failure::new(Exit::Failed, errors))?;
     let Some(tenant) = known.tenants.pop() else { return Ok(None) };

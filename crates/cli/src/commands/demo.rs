@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use flowswap_host::trusted_temp_dir;
 use flowswap_sim::{SYNC_EVERY, Scenario, Sim, SimConfig, diff};
 
 use super::{apply, detect, plan, rollback, status};
@@ -125,8 +126,8 @@ fn prompt_line(command: &str) -> Text {
 fn folder(keep: Option<&Path>) -> Result<PathBuf, Failure> {
     match keep {
         None => {
-            let dir =
-                tempfile::Builder::new().prefix("flowswap-demo-").tempdir().map_err(Failure::at("create a folder"))?;
+            let dir = tempfile::Builder::new().prefix("flowswap-demo-").tempdir_in(trusted_temp_dir());
+            let dir = dir.map_err(Failure::at("create a folder"))?;
             Ok(dir.keep())
         }
         Some(dir) => {

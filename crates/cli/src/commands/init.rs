@@ -1,24 +1,33 @@
 //! `flowswap init`: writes a first configuration and the key that protects secrets.
 
-use std::{fs, io::Write, path::Path};
-
-use flowswap_store::StateDir;
+use std::{
+    fs::{DirBuilder, OpenOptions},
+    io::Write,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::Path,
+};
 
 use crate::{
-    context::{Context, make_identity},
+    context::{Context, create_state_folder, make_identity},
     display::text::text,
     exit::{Exit, Failure},
     plugin_pins::pin_tables,
+    trust::require_place,
 };
 
 pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
     let path = &context.global.config;
     let dir = path.parent().map_or(Path::new(""), |dir| dir);
-    fs::create_dir_all(Path::new(".").join(dir))
+    require_place(path)?;
+    // Whatever the umask is, others cannot change what flowswap makes.
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(Path::new(".").join(dir))
         .map_err(Failure::at(format!("create the folder `{}`", dir.display())))?;
     let doing = || format!("write `{}`", path.display());
     let text = TEMPLATE.replace("# PLUGINS\n", &pin_tables(context)?);
-    match fs::OpenOptions::new().write(true).create_new(true).open(path) {
+    match OpenOptions::new().write(true).create_new(true).mode(0o644).open(path) {
         Ok(mut file) => file.write_all(text.as_bytes()).map_err(Failure::at(doing()))?,
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             let failure =
@@ -27,9 +36,12 @@ pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
         }
         Err(error) => return Err(Failure::at(doing())(error)),
     }
-    let state = StateDir::create(dir.join(".flowswap")).map_err(Failure::at("create the state folder"))?;
+    let state = create_state_folder(&dir.join(".flowswap"))?;
     // Neither the key nor the secrets that it protects belong in a repository.
-    fs::write(state.root().join(".gitignore"), "*\n")
+    let ignored =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(state.root().join(".gitignore"));
+    ignored
+        .and_then(|mut file| file.write_all(b"*\n"))
         .map_err(Failure::at("write `.gitignore` into the state folder"))?;
     let identity = make_identity(&state)?;
     context.terminal.say(text!("wrote {} and {}\nnext: replace the example tenant with your own, then run `flowswap check`\nkeep a copy of the identity in a safe place: \

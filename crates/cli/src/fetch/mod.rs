@@ -7,12 +7,13 @@ mod tests;
 use std::{
     env, fs,
     io::{self, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
 };
 
 use flowswap_config::SecretRef;
 use flowswap_engine::Secret;
+use flowswap_host::{TrustError, open_trusted, require_trusted};
 
 use self::program::{ProgramResult, WAIT_LIMITS, WaitLimits};
 
@@ -30,7 +31,7 @@ pub(crate) enum FetchError {
     File {
         path: PathBuf,
         #[source]
-        source: io::Error,
+        source: TrustError,
     },
     #[error("the secret file `{0}` is readable by every user of this machine; run `chmod 600 {0}`", path.display())]
     WorldReadable { path: PathBuf },
@@ -52,6 +53,16 @@ pub(crate) enum FetchError {
     TooLong(String),
     #[error("{0} gave data that is not UTF-8 text")]
     NotText(String),
+}
+
+/// Fails if other users can change the file with the secret, or the program that prints it. A program without a folder comes
+/// from `PATH`, which the operator chose.
+pub(crate) fn require_trusted_source(reference: &SecretRef) -> Result<(), TrustError> {
+    match reference {
+        SecretRef::File(path) => require_trusted(path),
+        SecretRef::Command(argv) if program_name(argv).contains('/') => require_trusted(program_name(argv).as_ref()),
+        SecretRef::Env(_) | SecretRef::Command(_) => Ok(()),
+    }
 }
 
 /// Fetches a secret, without one line break at its end.
@@ -99,16 +110,16 @@ fn describe(reference: &SecretRef) -> String {
     }
 }
 
-fn read_file(path: &PathBuf) -> Result<Vec<u8>, FetchError> {
-    let fail = |source| FetchError::File { path: path.clone(), source };
-    let file = fs::File::open(path).map_err(fail)?;
-    let metadata = file.metadata().map_err(fail)?;
+fn read_file(path: &Path) -> Result<Vec<u8>, FetchError> {
+    let fail = |source| FetchError::File { path: path.to_owned(), source };
+    let file = open_trusted(path).map_err(fail)?;
+    let metadata = file.metadata().map_err(|source| fail(source.into()))?;
     if is_world_readable(&metadata) {
-        return Err(FetchError::WorldReadable { path: path.clone() });
+        return Err(FetchError::WorldReadable { path: path.to_owned() });
     }
     // Reserves the full size at once: a growing buffer would leave copies in freed memory.
     let mut bytes = Vec::with_capacity(metadata.len().min(MAX_SECRET) as usize + 1);
-    file.take(MAX_SECRET + 1).read_to_end(&mut bytes).map_err(fail)?;
+    file.take(MAX_SECRET + 1).read_to_end(&mut bytes).map_err(|source| fail(source.into()))?;
     Ok(bytes)
 }
 

@@ -48,7 +48,7 @@ fn fail(secret: &SecretRef) -> String {
 
 #[test]
 fn one_line_break_at_the_end_is_dropped() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(flowswap_host::trusted_temp_dir()).unwrap();
     for (content, secret) in
         [("a", "a"), ("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), (" a b ", " a b "), ("a\nb\n", "a\nb")]
     {
@@ -68,7 +68,7 @@ fn each_kind_is_fetched() {
 
 #[test]
 fn a_file_that_everyone_can_read_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(flowswap_host::trusted_temp_dir()).unwrap();
     let secret = file(&folder, CANARY.as_bytes());
     for (mode, is_fine) in [(0o600, true), (0o400, true), (0o640, true), (0o644, false), (0o604, false)] {
         set_mode(&folder, "token", mode);
@@ -79,7 +79,7 @@ fn a_file_that_everyone_can_read_is_refused() {
 
 #[test]
 fn a_failure_to_fetch_a_secret_is_explained() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(flowswap_host::trusted_temp_dir()).unwrap();
     let long = format!("echo {CANARY}; echo {CANARY} >&2; printf '%01000d' 7 >&2; exit 3");
     let failures = [
         SecretRef::Env("FLOWSWAP_TEST_IS_NOT_SET".to_owned()),
@@ -134,7 +134,7 @@ fn a_slow_program_is_given_time_up_to_a_limit() {
 
 #[test]
 fn a_fetched_secret_is_not_in_its_debug_output() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(flowswap_host::trusted_temp_dir()).unwrap();
     let fetched = fetch_secret(&file(&folder, CANARY.as_bytes())).unwrap();
     assert_eq!(fetched.expose(), CANARY);
     assert!(!format!("{fetched:?}").contains(CANARY));
