@@ -47,7 +47,7 @@ impl<'a> Terminal<'a> {
 
 #[test]
 fn the_simulator_prints_the_address_of_its_console_and_its_clock_can_be_moved() {
-    let dir = tempfile::TempDir::new().unwrap();
+    let dir = crate::support::folder();
     let args = ["sim", "--tenants", "2", "--latency", "0s", "--directory", "cie-guided", "--dir", "fleet"];
     let mut sim = Background::start(dir.path(), &args);
     assert!(sim.first_line().starts_with("ready: 2 tenants on https://127.0.0.1:"));
@@ -68,12 +68,12 @@ fn the_simulator_prints_the_address_of_its_console_and_its_clock_can_be_moved() 
 
 #[test]
 fn the_simulator_in_one_terminal_and_the_commands_in_another() {
-    let dir = tempfile::TempDir::new().unwrap();
+    let dir = crate::support::folder();
     let first = documented("simulator");
     first.done("cargo build");
     first.done(ALIAS);
     // The test uses another folder and a shorter latency.
-    first.done("flowswap sim --tenants 12 --dir /tmp/fleet");
+    first.done("flowswap sim --tenants 12 --dir target/fleet");
     let mut sim = Background::start(dir.path(), &["sim", "--tenants", "12", "--latency", "1ms", "--dir", "fleet"]);
     let ready = sim.first_line();
     assert!(ready.starts_with("ready: 12 tenants on https://127.0.0.1:"), "{ready}");
@@ -81,7 +81,7 @@ fn the_simulator_in_one_terminal_and_the_commands_in_another() {
     let fleet = dir.path().join("fleet");
     let second = documented("fleet");
     second.done(ALIAS);
-    second.done("cd /tmp/fleet");
+    second.done("cd target/fleet");
     let terminal = Terminal { dir: &fleet, session: Some(second) };
 
     let world = terminal.world();
@@ -149,7 +149,7 @@ fn the_simulator_in_one_terminal_and_the_commands_in_another() {
 
 #[test]
 fn the_same_seed_gives_the_same_world_and_a_used_folder_is_refused() {
-    let dir = tempfile::TempDir::new().unwrap();
+    let dir = crate::support::folder();
     let world = |seed: &str, folder: &str| {
         let mut sim = Background::start(dir.path(), &["sim", "--tenants", "3", "--seed", seed, "--dir", folder]);
         sim.first_line();

@@ -4,7 +4,6 @@
 use std::{fs, time::Duration};
 
 use flowswap_sim::SimConfig;
-use tempfile::TempDir;
 
 use crate::support::{Lab, Output, command, plugin_file, run_in};
 
@@ -49,7 +48,7 @@ fn compare_all(group: &str, dir: &std::path::Path, lines: &[&str]) {
 
 #[test]
 fn every_command_explains_itself() {
-    let dir = TempDir::new().unwrap();
+    let dir = crate::support::folder();
     let commands = [
         "",
         "init",
@@ -93,7 +92,7 @@ fn every_command_explains_itself() {
 
 #[test]
 fn invalid_command_lines_are_refused() {
-    let dir = TempDir::new().unwrap();
+    let dir = crate::support::folder();
     let lines = [
         "",
         "migrate",
@@ -111,7 +110,7 @@ fn invalid_command_lines_are_refused() {
 
 #[test]
 fn commands_work_or_fail_clearly_without_a_configuration() {
-    let dir = TempDir::new().unwrap();
+    let dir = crate::support::folder();
     let lines =
         ["status", "--config other.toml detect", "plugins list", "plugins inspect okta", "plugins inspect nobody"];
     compare_all("bare", dir.path(), &lines);
@@ -121,7 +120,7 @@ fn commands_work_or_fail_clearly_without_a_configuration() {
 
 #[test]
 fn the_first_steps() {
-    let dir = TempDir::new().unwrap();
+    let dir = crate::support::folder();
     compare_all("init", dir.path(), &["init"]);
     compare("init@again", dir.path(), &run_in(dir.path(), &["init"]));
     compare_all("init", dir.path(), &["status", "detect", "check"]);
@@ -131,7 +130,7 @@ fn the_first_steps() {
 
 #[test]
 fn invalid_configurations_are_refused() {
-    let dir = TempDir::new().unwrap();
+    let dir = crate::support::folder();
     for (name, text) in [
         ("empty", ""),
         ("syntax", "[run]\nconcurrency = = 4\n"),
@@ -178,7 +177,7 @@ fn a_fleet_from_beginning_to_end() {
 
 #[test]
 fn every_shell_has_completions() {
-    let dir = TempDir::new().unwrap();
+    let dir = crate::support::folder();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let output = run_in(dir.path(), &["completions", shell]).expect(0);
         assert!(output.stdout.contains("rollback"), "{shell}");
@@ -189,7 +188,7 @@ fn every_shell_has_completions() {
 
 #[test]
 fn a_closed_stdout_is_not_an_error() {
-    let dir = TempDir::new().unwrap();
+    let dir = crate::support::folder();
     let mut child = command(dir.path(), &["explain"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));

@@ -1,7 +1,6 @@
 //! Runs the conformance kit on flowswap's own plugins, against the simulator, with the public command.
 
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::support::{Output, run_in};
 
@@ -79,7 +78,7 @@ fn without_a_matching_world_the_other_checks_are_skipped_with_a_reason() {
 
 #[test]
 fn a_failed_check_reports_what_was_expected_and_what_was_seen() {
-    let dir = TempDir::new().unwrap();
+    let dir = crate::support::folder();
     let library = crate::safety::rogue::choose(dir.path(), "key-twice");
     let output = conformance(&[library.to_str().unwrap()]).expect(3);
     assert!(output.stdout.contains("FAIL  hello.keys"), "{}", output.stdout);
@@ -91,7 +90,7 @@ fn a_failed_check_reports_what_was_expected_and_what_was_seen() {
 
 #[test]
 fn a_library_that_is_not_a_plugin_fails_to_start() {
-    let dir = TempDir::new().unwrap();
+    let dir = crate::support::folder();
     let library = crate::safety::rogue::choose(dir.path(), "wrong-abi");
     let output = conformance(&[library.to_str().unwrap()]).expect(3);
     assert!(output.stdout.contains("its ABI version is 2, this one is 1"), "{}", output.stdout);
@@ -99,6 +98,6 @@ fn a_library_that_is_not_a_plugin_fails_to_start() {
 }
 
 fn conformance(args: &[&str]) -> Output {
-    let dir = TempDir::new().unwrap();
+    let dir = crate::support::folder();
     run_in(dir.path(), &[&["plugins", "conformance"], args].concat())
 }

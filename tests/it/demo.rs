@@ -9,7 +9,7 @@ use crate::{
 
 #[test]
 fn the_demo_ends_with_every_ready_tenant_swapped_and_one_rolled_back() {
-    let dir = tempfile::TempDir::new().unwrap();
+    let dir = crate::support::folder();
     let session = documented("two-commands");
     let config: toml::Table = fs::read_to_string(repository().join(".cargo/config.toml")).unwrap().parse().unwrap();
     let alias = config["alias"]["demo"].as_str().unwrap().strip_prefix("run --package flowswap -- ").unwrap();
@@ -28,7 +28,7 @@ fn the_demo_ends_with_every_ready_tenant_swapped_and_one_rolled_back() {
 
 #[test]
 fn the_demo_does_not_write_into_a_folder_in_use() {
-    let dir = tempfile::TempDir::new().unwrap();
+    let dir = crate::support::folder();
     std::fs::write(dir.path().join("precious"), "x").unwrap();
     let output = run_in(dir.path(), &["demo", "--keep", "."]).expect(2);
     assert!(output.stderr.contains("is not an empty folder"), "{}", output.stderr);

@@ -192,7 +192,7 @@ fn a_plan_is_written_whole_or_not_at_all() {
     let lab = Lab::with_tenants(1);
     lab.plan().expect(0);
     let before = fs::read_to_string(lab.path("plan.json")).unwrap();
-    let folder = tempfile::TempDir::new().unwrap();
+    let folder = crate::support::folder();
     for (mode, call) in [("ENOSPC+", "create"), ("ENOSPC+", "write"), ("EIO", "sync")] {
         let mut command = command(lab.dir(), &["plan", "-o", "plan.json"]);
         let strike = DiskFault::new(mode, DiskPoint::new(call, ".tmp*", 1));

@@ -10,7 +10,6 @@ use std::{
 use flowswap_engine::{Draft, Entry, Journal, RunCommand, RunId};
 use flowswap_store::{SqliteJournal, verify};
 use jiff::Timestamp;
-use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::{
@@ -82,7 +81,7 @@ fn after_a_cut_at_any_record_the_same_command_recovers_or_names_the_reason() {
 
 #[test]
 fn a_cut_inside_the_last_record_keeps_all_records_before_it() {
-    let folder = TempDir::new().unwrap();
+    let folder = crate::support::folder();
     let whole = folder.path().join("whole.sqlite");
     let journal = SqliteJournal::inline(&whole).unwrap();
     let runtime = Runtime::new().unwrap();

@@ -58,7 +58,7 @@ impl Field {
         let args: Vec<_> = ["plan", "-o", "plan.json", "-q"].into_iter().chain(names).collect();
         lab.run(&args).expect(0);
         let plan = Plan::read(&fs::read_to_string(lab.path("plan.json")).unwrap()).unwrap();
-        let cases = tenants.into_iter().map(|tenant| Case { dir: TempDir::new().unwrap(), tenant }).collect();
+        let cases = tenants.into_iter().map(|tenant| Case { dir: crate::support::folder(), tenant }).collect();
         let field = Self { before: lab.sim.snapshot(), plan, cases: Mutex::default(), lab };
         field.prepare(run, &cases);
         Self { cases: Mutex::new(cases), ..field }

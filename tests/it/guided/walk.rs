@@ -56,8 +56,8 @@ fn the_walk_through_of_the_documents() {
     ];
     let shell = Shell { lab: &lab, sessions };
     // The lab runs the simulator in the test's own process.
-    shell.done("flowswap sim --tenants 3 --directory cie-guided --dir /tmp/guided");
-    shell.done("cd /tmp/guided");
+    shell.done("flowswap sim --tenants 3 --directory cie-guided --dir target/guided");
+    shell.done("cd target/guided");
     let tenants = lab.sim.tenants();
     let [acme, globex, initech] = tenants.as_slice() else { panic!("three tenants") };
     let act = |tenant: &SimTenant, form: &Form| reconnect(&lab, tenant, &tenant.directory_id, form);

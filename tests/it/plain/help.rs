@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use tempfile::TempDir;
-
 use crate::support::run_in;
 
 /// The help of one command.
@@ -60,7 +58,7 @@ pub(super) fn prose(text: &str) -> String {
 
 #[test]
 fn every_command_says_what_it_does_and_shows_an_example() {
-    let dir = TempDir::new().unwrap();
+    let dir = crate::support::folder();
     let pages = all_help(dir.path());
     assert!(pages.len() > 30, "only {} commands were found", pages.len());
     let mut wrong = Vec::new();

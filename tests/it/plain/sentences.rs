@@ -3,7 +3,6 @@
 use std::str::FromStr;
 
 use proc_macro2::{TokenStream, TokenTree};
-use tempfile::TempDir;
 
 use super::help::{all_help, prose};
 use crate::{support::run_in, tidy::texts};
@@ -51,7 +50,7 @@ fn documents_are_short_winded() {
 
 #[test]
 fn help_and_findings_are_short() {
-    let dir = TempDir::new().unwrap();
+    let dir = crate::support::folder();
     let mut texts: Vec<_> = all_help(dir.path()).iter().map(|page| (page.name.clone(), prose(&page.text))).collect();
     let findings = run_in(dir.path(), &["explain"]).expect(0).stdout;
     texts.push(("explain".to_owned(), findings.replace("\n", "\n\n")));

@@ -102,7 +102,7 @@ fn a_rollback_that_was_cut_off_outlives_other_commands() {
     }
     // Another tenant, another command.
     lab.run(&["finalize", "initech", "--yes"]).expect(0);
-    let (elsewhere, config) = (tempfile::tempdir().unwrap(), lab.path("migrate.toml"));
+    let (elsewhere, config) = (crate::support::folder(), lab.path("migrate.toml"));
     std::fs::remove_file(lab.path("plan.json")).unwrap();
     let mut resume = command(elsewhere.path(), &["resume", "--yes", "--config", config.to_str().unwrap()]);
     resume.env_remove("FLOWSWAP_CONFIG");

@@ -89,7 +89,7 @@ struct Range {
 
 impl Range {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::support::folder();
         let path = |name: &str| folder.path().join(name);
         // Another user attacks as well, and permissions must not be what stops it.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
@@ -125,7 +125,7 @@ impl Range {
         let mut library = self.library.clone();
         let at = library.windows(MARK.len()).position(|bytes| bytes == MARK).unwrap();
         library[at..at + choice.len()].copy_from_slice(choice.as_bytes());
-        let own = tempfile::tempdir().unwrap();
+        let own = crate::support::folder();
         let path = own.path().join("libattacker.so");
         fs::write(&path, library).unwrap();
         PluginFile::read("attacker", &path, None).unwrap()

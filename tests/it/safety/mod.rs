@@ -21,6 +21,8 @@ mod forged_plan;
 mod memory;
 /// Headers and texts that flowswap does not take from a plugin as they are.
 mod limits;
+/// Whose files flowswap trusts.
+mod ownership;
 /// Plans that were edited, have expired, or were made with other code.
 mod plan_file;
 /// A plugin that exceeds its rights or crashes its process.

@@ -40,7 +40,7 @@ impl Browser {
         let mut driver =
             Command::new(driver).arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let (port, talk) = read_port(&mut driver);
-        let profile = TempDir::new().unwrap();
+        let profile = crate::support::folder();
         let args = [
             "--headless=new",
             "--window-size=1000,1300",

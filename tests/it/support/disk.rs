@@ -9,8 +9,6 @@ use std::{
     sync::LazyLock,
 };
 
-use tempfile::TempDir;
-
 use super::{command, finish, library};
 
 /// Why the faulty disk is not available on this machine, if it is not.
@@ -28,7 +26,7 @@ pub(crate) fn missing() -> Option<&'static str> {
 
 /// Whether the faulty disk sees what the binary writes.
 fn is_loaded() -> bool {
-    let folder = TempDir::new().unwrap();
+    let folder = crate::support::folder();
     let root = folder.path().join("work");
     fs::create_dir(&root).unwrap();
     let mut command = command(&root, &["--version"]);

@@ -64,7 +64,7 @@ impl Lab {
     pub(crate) fn new(config: SimConfig) -> Self {
         let runtime = Runtime::new().unwrap();
         let sim = runtime.block_on(Sim::start(config, ([127, 0, 0, 1], 0).into())).unwrap();
-        let dir = TempDir::new().unwrap();
+        let dir = folder();
         sim.write_client_files(dir.path(), "").unwrap();
         fs::create_dir(dir.path().join(".flowswap")).unwrap();
         #[cfg(unix)]
@@ -240,6 +240,11 @@ pub(crate) fn finish(mut command: Command) -> Output {
 /// Prints a line that is shown even if the test passes.
 pub(crate) fn print(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// A new folder that only this user and root can change.
+pub(crate) fn folder() -> TempDir {
+    tempfile::tempdir_in(flowswap_host::trusted_temp_dir()).unwrap()
 }
 
 /// The folder of this repository.

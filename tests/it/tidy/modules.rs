@@ -41,7 +41,7 @@ fn no_modules_import_each_other_in_a_cycle() {
 
 #[test]
 fn a_cycle_is_found_and_named() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::support::folder();
     let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
     write("lib.rs", "mod a; mod b; mod c; pub use c::{Thing as Other, d::Deep};");
     write("a.rs", "use crate::{b::{self, X}, Unknown}; #[cfg(test)] mod tests { use crate::c::Thing; }");

@@ -29,7 +29,7 @@ pub(super) struct Story {
 impl Story {
     /// Writes the configuration, the journal, and the secret store.
     pub(super) fn new() -> Self {
-        let dir = TempDir::new().unwrap();
+        let dir = crate::support::folder();
         let names = ["acme", "globex", "initech", "umbrella", "hooli", "stark"];
         let mut toml = "[defaults]\nprovider = { plugin = \"okta\", domain = \"{name}.okta.com\" }\n\
                         directory = { plugin = \"rest\" }\n"
