@@ -17,10 +17,10 @@ mod dry_run;
 mod echo;
 /// Plans that somebody changed and sealed again.
 mod forged_plan;
-/// What is in the memory of a plugin's process.
-mod memory;
 /// Headers and texts that flowswap does not take from a plugin as they are.
 mod limits;
+/// What is in the memory of a plugin's process.
+mod memory;
 /// Whose files flowswap trusts.
 mod ownership;
 /// Plans that were edited, have expired, or were made with other code.
