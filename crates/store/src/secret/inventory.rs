@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use flowswap_engine::Handle;
 
-use super::age_file::{CustodyError, decrypt};
+use super::age_file::{CustodyError, Opened, decrypt};
 use super::file_name::{self, LOCK, Stem};
 use super::identity::Identity;
 use crate::durable::{self, FileError};
@@ -18,6 +18,9 @@ use crate::durable::{self, FileError};
 pub struct Inventory {
     /// The handles of all secrets that the identity decrypts, sorted.
     pub secrets: Vec<Handle>,
+    /// How many of them are in the format of earlier versions. Those files do not name their handles, so flowswap cannot
+    /// tell if they were swapped.
+    pub unbound: usize,
     /// All other files, sorted by name.
     pub unusable: Vec<UnusableFile>,
 }
@@ -53,7 +56,10 @@ pub enum FileProblem {
     /// It is encrypted to a key that the identity does not have.
     #[error("a secret encrypted to another identity")]
     OtherIdentity,
-    /// It is not an age file, or was changed after it was written.
+    /// It was written for another handle, and moved or swapped afterwards.
+    #[error("the file of another secret, `{0}`: somebody moved or swapped it")]
+    OtherHandle(Handle),
+    /// It is not an age file, was changed after it was written, or has the format of a later version.
     #[error("a damaged secret")]
     Damaged,
     /// The operating system cannot read it.
@@ -70,8 +76,12 @@ pub(super) fn take(folder: &Path, identity: &Identity) -> Result<Inventory, File
             File::Companion => {}
             File::Unusable(problem) => inventory.unusable.push(UnusableFile { path, handle: None, problem }),
             File::Secret(handle) => {
-                match fs::read(&path).map_err(CustodyError::Io).and_then(|age| decrypt(&age, identity)) {
-                    Ok(_) => inventory.secrets.push(handle),
+                let content = fs::read(&path).map_err(CustodyError::Io);
+                match content.and_then(|content| decrypt(&content, &handle, identity)) {
+                    Ok(Opened { is_bound, .. }) => {
+                        inventory.secrets.push(handle);
+                        inventory.unbound += usize::from(!is_bound);
+                    }
                     // Another process has just removed it.
                     Err(CustodyError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
                     Err(error) => {
@@ -131,6 +141,7 @@ impl From<CustodyError> for FileProblem {
     fn from(error: CustodyError) -> Self {
         match error {
             CustodyError::OtherIdentity => Self::OtherIdentity,
+            CustodyError::OtherHandle(handle) => Self::OtherHandle(handle),
             CustodyError::Damaged => Self::Damaged,
             CustodyError::Io(error) => Self::Unreadable(error),
         }

@@ -1,4 +1,5 @@
-//! Custody of secrets that Okta shows only once: one age file for each, which the standard `age` tool can also decrypt.
+//! Custody of secrets that Okta shows only once: one age file for each, bound to its handle. The standard `age` tool can also
+//! decrypt it.
 
 mod age_file;
 mod file_name;

@@ -9,13 +9,13 @@ use flowswap_engine::{Handle, Secret, SecretStore, SecretStoreError};
 use futures::future::BoxFuture;
 use tokio::runtime::{self, RuntimeFlavor};
 
-use super::age_file::{CustodyError, Recipients, decrypt};
+use super::age_file::{CustodyError, Opened, Recipients, decrypt};
 use super::file_name::{self, LOCK, Stem};
 use super::identity::Identity;
 use super::inventory::{self, Inventory};
 use crate::durable::{self, FileError, IfExists};
 
-/// Keeps each secret in its own age file, encrypted to one identity.
+/// Keeps each secret in its own age file, encrypted to one identity. A file is refused under the name of another secret.
 ///
 /// On a multi-threaded tokio runtime the blocking threads write the files. Elsewhere the caller's thread writes them,
 /// so that simulations are deterministic. Dropping the future does not stop a write that has started.
@@ -94,7 +94,7 @@ impl Vault {
     fn put(&self, handle: &Handle, secret: &Secret) -> Result<(), CustodyError> {
         self.expect_writable()?;
         let stem = Stem::of(handle);
-        let content = self.recipients.encrypt(secret)?;
+        let content = self.recipients.encrypt(handle, secret)?;
         if stem.is_hashed() {
             // The name file first, because a secret without its name is worse than a name without a secret.
             let path = self.folder.join(stem.with(file_name::HANDLE));
@@ -105,7 +105,7 @@ impl Vault {
 
     fn get(&self, handle: &Handle) -> Result<Option<Secret>, CustodyError> {
         match fs::read(self.folder.join(Stem::of(handle).with(file_name::SECRET))) {
-            Ok(content) => decrypt(&content, &self.identity).map(Some),
+            Ok(content) => decrypt(&content, handle, &self.identity).map(|Opened { secret, .. }| Some(secret)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }

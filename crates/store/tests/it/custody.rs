@@ -39,8 +39,8 @@ impl Place {
 
     /// Lists the secrets, and asserts that the folder contains nothing else.
     fn list(&self) -> Vec<Handle> {
-        let Inventory { secrets, unusable } = self.inspect();
-        assert!(unusable.is_empty(), "{unusable:?}");
+        let Inventory { secrets, unbound, unusable } = self.inspect();
+        assert!(unusable.is_empty() && unbound == 0, "{unusable:?}");
         secrets
     }
 
@@ -238,7 +238,7 @@ async fn leftovers_of_a_crash_are_ignored_and_removed_once_no_other_store_is_ope
     for name in [".unfinished-Ab12", &orphan] {
         fs::write(place.secrets().join(name), "half").unwrap();
     }
-    let Inventory { secrets, unusable } = place.inspect();
+    let Inventory { secrets, unusable, .. } = place.inspect();
     assert_eq!(secrets, [Handle::new("kept"), long.clone()]);
     assert!(matches!(unusable[0].problem, FileProblem::Unfinished), "{unusable:?}");
     assert!(matches!(unusable[1].problem, FileProblem::WithoutSecret), "{unusable:?}");
@@ -296,7 +296,7 @@ async fn an_inventory_names_every_file_that_is_not_a_usable_secret() {
     }
     fs::write(place.secrets().join(OsStr::from_bytes(b"\xff.age")), "not text").unwrap();
 
-    let Inventory { secrets, unusable } = place.inspect();
+    let Inventory { secrets, unusable, .. } = place.inspect();
     assert_eq!(secrets, [Handle::new("kept"), long("l")]);
     let listed = unusable.iter().map(|file| {
         let name = file.path.file_name().unwrap().to_string_lossy().into_owned();
@@ -323,6 +323,58 @@ async fn an_inventory_names_every_file_that_is_not_a_usable_secret() {
     assert!(!format!("{unusable:?}").contains("canary"));
 }
 
+/// Short names, a hashed name, and a handle that is the beginning of another.
+#[tokio::test]
+async fn a_file_under_the_name_of_another_secret_is_refused() {
+    let place = Place::new();
+    let store = place.open();
+    let handles = ["acme/key", "acme/key2", "globex/key"].map(Handle::new).into_iter();
+    let handles: Vec<_> = handles.chain([Handle::new("l".repeat(300))]).collect();
+    let mut files = Vec::new();
+    for handle in &handles {
+        let before = place.names();
+        store.put(handle, &Secret::new(format!("canary of {handle}"))).await.unwrap();
+        let written = &place.names() - &before;
+        let name = written.into_iter().find(|name| name.ends_with(".age")).unwrap();
+        files.push((handle, place.secrets().join(&name), fs::read(place.secrets().join(name)).unwrap()));
+    }
+    for (own, _, content) in &files {
+        for (handle, path, right) in files.iter().filter(|(handle, ..)| handle != own) {
+            fs::write(path, content).unwrap();
+            let error = error_text(&store.get(handle).await.unwrap_err());
+            let expected =
+                format!("failed to read the secret `{handle}`: its file is that of another secret, `{own}`: somebody");
+            assert!(error.starts_with(&expected) && !error.contains("canary"), "{error}");
+            let [file] = place.inspect().unusable.try_into().unwrap();
+            assert_eq!(file.handle.as_ref(), Some(*handle));
+            let expected = format!("the file of another secret, `{own}`: somebody moved or swapped it");
+            assert_eq!(file.problem.to_string(), expected);
+            fs::write(path, right).unwrap();
+        }
+    }
+    assert_eq!(place.list().len(), files.len());
+}
+
+#[tokio::test]
+async fn files_of_earlier_versions_are_read_and_counted() {
+    let place = Place::new();
+    let store = place.open();
+    let (old, new) = (Handle::new("acme/key"), Handle::new("globex/key"));
+    for handle in [&old, &new] {
+        store.put(handle, &Secret::new("bound")).await.unwrap();
+    }
+    let recipient: age::x25519::Recipient = place.identity.public_keys()[0].parse().unwrap();
+    let content = age::encrypt(&recipient, b"from an earlier version").unwrap();
+    fs::write(place.secrets().join("acme%2fkey.age"), content).unwrap();
+    assert_eq!(read(&store, &old).await.as_deref(), Some("from an earlier version"));
+    assert_eq!(read(&store, &new).await.as_deref(), Some("bound"));
+    let Inventory { secrets, unbound, unusable } = place.inspect();
+    assert_eq!((secrets, unbound, unusable.len()), (vec![old.clone(), new], 1, 0));
+    // A write makes a file of this version.
+    store.put(&old, &Secret::new("from this version")).await.unwrap();
+    assert_eq!(place.inspect().unbound, 0);
+}
+
 /// Checks the file format in both directions against an independent implementation.
 #[tokio::test]
 async fn the_age_tool_opens_our_files_and_we_open_its() {
@@ -337,7 +389,7 @@ async fn the_age_tool_opens_our_files_and_we_open_its() {
     let identity = place.folder.path().join("identity.age");
     let file = place.secrets().join("acme%2fkey.age");
     let output = Command::new("age").arg("--decrypt").arg("-i").arg(&identity).arg(&file).output().unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "from us");
+    assert_eq!(output.stdout, b"\xffflowswap-secret-v1\xffacme/key\xfffrom us");
 
     let plain = place.folder.path().join("plain");
     fs::write(&plain, "from age").unwrap();
