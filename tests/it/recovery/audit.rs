@@ -115,6 +115,30 @@ fn missing_unreadable_and_unneeded_secrets_are_reported() {
 }
 
 #[test]
+fn swapped_secrets_are_reported_until_they_are_swapped_back() {
+    let lab = lab();
+    let path = |tenant: &str| lab.path(&format!(".flowswap/secrets/{tenant}%2fprovision%2fclient_secret.age"));
+    let (acme, globex) = (fs::read(path("acme")).unwrap(), fs::read(path("globex")).unwrap());
+    fs::write(path("acme"), &globex).unwrap();
+    fs::write(path("globex"), &acme).unwrap();
+    let is = |other: &str| format!("is the file of another secret, `{other}/provision/client_secret`");
+    let expect = [
+        ("custody", "acme/provision/client_secret", &*is("globex")),
+        ("custody", "globex/provision/client_secret", &*is("acme")),
+    ];
+    names(&lab, &[], &expect);
+    let output = lab.run(&["rollback", "acme", "--yes"]).expect(4);
+    let problem = "failed to read the secret `acme/provision/client_secret`: its file is that of another secret";
+    assert!(output.stdout.contains(problem), "{}", output.show());
+    assert_eq!(fs::read(path("acme")).unwrap(), globex, "flowswap does not remove the secret of another tenant");
+
+    fs::write(path("acme"), acme).unwrap();
+    fs::write(path("globex"), globex).unwrap();
+    assert_eq!(failures(&lab, &[], 0), []);
+    lab.run(&["rollback", "acme", "--yes"]).expect(0);
+}
+
+#[test]
 fn a_missing_trigger_and_a_missing_journal_are_reported() {
     let lab = lab();
     let journal = lab.path(".flowswap/journal.sqlite");

@@ -7,6 +7,10 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use flowswap_contract::Handle;
+use flowswap_engine::{Secret, SecretStore};
+use flowswap_store::{AgeSecretStore, Identity};
+
 use super::story::{CANARY, Story};
 use crate::support::{Background, command, print, terminal::Terminal};
 
@@ -39,6 +43,25 @@ fn the_secret_goes_to_no_pipe_and_is_not_copied_without_a_clipboard() {
     let evidence = story.run("evidence acme").expect(0).stdout;
     assert_eq!(evidence.matches("to dana at").count(), 1, "the secret was given to nobody else: {evidence}");
     assert_nowhere(story.dir());
+}
+
+#[test]
+fn the_secret_of_another_tenant_is_not_given_although_its_file_has_the_right_name() {
+    let story = Story::new();
+    let path = |tenant: &str| story.dir().join(format!(".flowswap/secrets/{tenant}%2fprovision%2fclient_secret.age"));
+    let identity = Identity::load(&story.dir().join(".flowswap/identity.txt")).unwrap();
+    let secrets = AgeSecretStore::open(story.dir().join(".flowswap/secrets"), identity).unwrap();
+    let globex = Handle::new("globex/provision/client_secret");
+    futures::executor::block_on(secrets.put(&globex, &Secret::new("canary-of-globex"))).unwrap();
+    fs::rename(path("globex"), path("acme")).unwrap();
+    for line in ["secret copy acme --print", "secret copy acme"] {
+        let args: Vec<_> = line.split_whitespace().collect();
+        let (code, seen) = Terminal::start(command(story.dir(), &args)).finish();
+        let words = "its file is that of another secret, `globex/provision/client_secret`";
+        assert!(code == 1 && seen.contains(words) && !seen.contains("canary"), "{code}: {seen}");
+    }
+    let evidence = story.run("evidence acme").expect(0).stdout;
+    assert_eq!(evidence.matches("to dana at").count(), 1, "nobody received a secret: {evidence}");
 }
 
 #[test]

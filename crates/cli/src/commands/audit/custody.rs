@@ -24,11 +24,14 @@ pub(super) fn verify(config: &Config, state: &StateDir, history: &History) -> Ve
     };
     let mut checks: Vec<Check> = needed.iter().filter_map(|handle| find_problem(&inventory, handle)).collect();
     if checks.is_empty() {
-        checks.push(passed(
-            "custody",
-            None,
-            format!("{} secrets are needed; flowswap can read all of them", needed.len()),
-        ));
+        let unbound = match inventory.unbound {
+            0 => String::new(),
+            count => {
+                format!("; {count} of their files are from an earlier version, so it cannot tell if those were swapped")
+            }
+        };
+        let detail = format!("{} secrets are needed; flowswap can read all of them{unbound}", needed.len());
+        checks.push(passed("custody", None, detail));
     }
     checks.extend(find_orphans(&inventory, |handle| needed.contains(handle) || may_arrive(history, handle)));
     checks
