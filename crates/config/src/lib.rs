@@ -31,6 +31,6 @@ mod tree;
 pub use diagnostic::ConfigErrors;
 pub use load::load;
 pub use model::{Config, TenantConfig};
-pub use reference::SecretRef;
+pub use reference::{SecretCommand, SecretRef};
 pub use settings::{Network, PluginEntry, RunLimits};
 pub use side::SideConfig;

@@ -59,7 +59,7 @@ fn mask_secret(text: &mut String, node: &Node) {
         Shape::Table(table) => {
             for (key, entry) in table {
                 let is_reference = match key.as_ref() {
-                    "env" => entry.node.as_text().is_some_and(|name| is_variable_name(&name.replace(['{', '}'], ""))),
+                    "env" => names_variables(&entry.node),
                     "file" => entry.node.as_text().is_some(),
                     "command" => true,
                     _ => false,
@@ -70,6 +70,12 @@ fn mask_secret(text: &mut String, node: &Node) {
             }
         }
     }
+}
+
+/// Whether the value of `env` is a name of a variable, or a list of names.
+fn names_variables(node: &Node) -> bool {
+    let is_name = |node: &Node| node.as_text().is_some_and(|name| is_variable_name(&name.replace(['{', '}'], "")));
+    node.as_list().map_or_else(|| is_name(node), |names| names.iter().all(is_name))
 }
 
 /// Masks what follows the key of a secret, line by line, in a text that is not valid TOML.

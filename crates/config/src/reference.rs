@@ -16,8 +16,19 @@ pub enum SecretRef {
     Env(String),
     /// A file that only its owner (and group) can read.
     File(PathBuf),
-    /// A program and its arguments, run without a shell; its stdout is the secret.
-    Command(Vec<String>),
+    /// A program, run without a shell. Its stdout is the secret.
+    Command(SecretCommand),
+}
+
+/// A program that prints a secret.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SecretCommand {
+    /// A name to look up in PATH, or a path.
+    pub program: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// The environment variables that it gets beside those that every such program gets.
+    pub env: Vec<String>,
 }
 
 /// How to write a reference to a secret.
@@ -26,8 +37,8 @@ pub(crate) const REFERENCE_HELP: &str =
 
 const REFERENCE_KINDS: [&str; 3] = ["env", "file", "command"];
 
-/// Whether the value is, or was meant as, a reference to a secret: a table with exactly one of the three keys, or any
-/// value other than a boolean at a key that can only hold a secret.
+/// Whether the value is, or was meant as, a reference to a secret: a table that [`is_well_formed`], or any value other than a
+/// boolean at a key that can only hold a secret.
 pub(crate) fn is_reference(key: &str, node: &Node) -> bool {
     if is_secret_key(key) {
         return !matches!(&node.shape, Shape::Scalar(value) if value.is_boolean());
@@ -35,10 +46,13 @@ pub(crate) fn is_reference(key: &str, node: &Node) -> bool {
     is_well_formed(node)
 }
 
-/// Whether the value is a table with exactly one key, and that key is one of [`REFERENCE_KINDS`].
+/// Whether the value is a table with exactly one key, and that key is one of [`REFERENCE_KINDS`]. A `command` may also have
+/// an `env`.
 pub(crate) fn is_well_formed(node: &Node) -> bool {
-    let table = node.as_table();
-    table.is_some_and(|table| table.len() == 1 && REFERENCE_KINDS.iter().any(|kind| table.contains_key(*kind)))
+    node.as_table().is_some_and(|table| match table.len() {
+        1 => REFERENCE_KINDS.iter().any(|kind| table.contains_key(*kind)),
+        length => length == 2 && table.contains_key("command") && table.contains_key("env"),
+    })
 }
 
 impl Reader {
@@ -56,22 +70,22 @@ impl Reader {
             self.refuse(error.help(REFERENCE_HELP));
             return None;
         };
-        let Some((kind, value)) = table.first().filter(|_| is_well_formed(&entry.node)) else {
+        if !is_well_formed(&entry.node) {
             let error = Diagnostic::new(format!("`{key}` is not a reference to a secret"));
             let error = error.at(entry.node.at, "expected exactly one of `env`, `file` and `command`");
             self.refuse(error.help(REFERENCE_HELP));
             return None;
-        };
-        match kind.as_ref() {
-            "env" => self.read_env(value),
-            "file" => {
-                let Some(text) = value.node.as_text() else {
-                    self.refuse_kind("file", &value.node, "a path in quotes");
+        }
+        match (table.get("command"), table.get("file"), table.get("env")) {
+            (Some(command), _, env) => self.read_command(command, env),
+            (None, Some(file), _) => {
+                let Some(text) = file.node.as_text() else {
+                    self.refuse_kind("file", &file.node, "a path in quotes");
                     return None;
                 };
-                self.read_path("file", text, &value.node).map(SecretRef::File)
+                self.read_path("file", text, &file.node).map(SecretRef::File)
             }
-            _ => self.read_command(value),
+            (None, None, env) => self.read_env(env?),
         }
     }
 
@@ -89,21 +103,39 @@ impl Reader {
         Some(SecretRef::Env(name.to_owned()))
     }
 
-    fn read_command(&mut self, value: &Entry) -> Option<SecretRef> {
-        let words = value.node.as_list().map(|items| items.iter().map(|item| item.as_text().map(str::to_owned)));
-        let argv: Option<Vec<String>> = words.and_then(Iterator::collect);
-        let argv = argv.filter(|argv| argv.first().is_some_and(|program| !program.is_empty()));
-        let Some(mut argv) = argv else {
+    fn read_command(&mut self, value: &Entry, env: Option<&Entry>) -> Option<SecretRef> {
+        let env = env.map(|env| self.read_variables(env));
+        let words = as_words(&value.node).filter(|words| words.first().is_some_and(|program| !program.is_empty()));
+        let Some([program, args @ ..]) = words.as_deref() else {
             let error = Diagnostic::new("`command` is not a list of strings");
             let error = error.at(value.node.at, "expected a list of strings such as [\"pass\", \"show\", \"okta\"]");
             self.refuse(error.help("write each argument as a separate string; no shell splits them"));
             return None;
         };
         // PATH resolves a bare name; a name with a slash is relative to the configuration's folder.
-        if argv[0].contains('/') {
-            let program = argv[0].clone();
-            argv[0] = self.read_path("command", &program, &value.node)?.display().to_string();
-        }
-        Some(SecretRef::Command(argv))
+        let program = if program.contains('/') {
+            self.read_path("command", program, &value.node)?.display().to_string()
+        } else {
+            program.clone()
+        };
+        Some(SecretRef::Command(SecretCommand { program, args: args.to_vec(), env: env.unwrap_or_default() }))
     }
+
+    /// The variables that a command gets.
+    fn read_variables(&mut self, value: &Entry) -> Vec<String> {
+        let names = as_words(&value.node).filter(|names| names.iter().all(|name| is_variable_name(name)));
+        if names.is_none() {
+            let error = Diagnostic::new("`env` beside `command` is not a list of names of environment variables");
+            let error = error.at(value.node.at, "expected a list such as [\"OP_SESSION\", \"VAULT_ADDR\"]");
+            self.refuse(
+                error.help("write only the names; the program gets the values from flowswap's own environment"),
+            );
+        }
+        names.unwrap_or_default()
+    }
+}
+
+/// The strings of a list. `None` if it is not a list, or if it contains anything else.
+fn as_words(node: &Node) -> Option<Vec<String>> {
+    node.as_list()?.iter().map(|item| item.as_text().map(str::to_owned)).collect()
 }

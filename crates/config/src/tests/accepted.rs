@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{FLEET, Folder, accept};
-use crate::{Config, SecretRef, load};
+use crate::{Config, SecretCommand, SecretRef, load};
 
 /// The tenants of a configuration, as their plugins receive them.
 fn show(config: &Config) -> Value {
@@ -213,7 +213,7 @@ fn inventories_give_tenants() {
 fn references_are_replaced_as_a_whole() {
     let toml = r#"
         [defaults]
-        provider = { plugin = "p", credential = { file = "a" }, other = { command = ["./get", "{name}"] } }
+        provider = { plugin = "p", credential = { file = "a" }, other = { command = ["./get", "{name}"], env = ["KEY", "{name}_KEY"] } }
         directory = { plugin = "d", credential = { command = ["pass", "{name}/key"] }, deep = { env = "A", x = 1 } }
         [[tenant]]
         name = "acme"
@@ -223,9 +223,12 @@ fn references_are_replaced_as_a_whole() {
     let tenant = &config.tenants[0];
     assert_eq!(tenant.provider.secrets.get("credential"), Some(&SecretRef::Env("A".to_owned())));
     let get = folder.path("./get").display().to_string();
-    assert_eq!(tenant.provider.secrets.get("other"), Some(&SecretRef::Command(vec![get, "acme".to_owned()])));
-    let pass = vec!["pass".to_owned(), "acme/key".to_owned()];
-    assert_eq!(tenant.directory.secrets.get("credential"), Some(&SecretRef::Command(pass)));
+    let command = |program: &str, arg: &str, env: &[&str]| {
+        let env = env.iter().map(|name| (*name).to_owned()).collect();
+        SecretRef::Command(SecretCommand { program: program.to_owned(), args: vec![arg.to_owned()], env })
+    };
+    assert_eq!(tenant.provider.secrets.get("other"), Some(&command(&get, "acme", &["KEY", "acme_KEY"])));
+    assert_eq!(tenant.directory.secrets.get("credential"), Some(&command("pass", "acme/key", &[])));
     assert_eq!(Value::from(tenant.directory.table()), json!({ "deep": { "env": "A", "x": 1 } }));
     assert_eq!(tenant.directory.keys().collect::<Vec<_>>(), ["credential", "deep"]);
 }

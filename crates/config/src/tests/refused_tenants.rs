@@ -349,6 +349,50 @@ fn invalid_references() {
 }
 
 #[test]
+fn invalid_variables_of_a_command() {
+    let text = "[[tenant]]\nname = \"acme\"\nprovider = { plugin = \"okta\" }\n[tenant.directory]\nplugin = \"rest\"\n\
+                a = { command = [\"op\"], env = \"OP_SESSION\" }\n\
+                b_token = { command = [\"op\"], env = [\"OP_SESSION=s3cret\"] }\n\
+                c_token = { command = [\"op\"], env = [\"A\"], file = \"b\" }\n\
+                d_token = { file = \"b\", env = [\"A\"] }\n";
+    assert_snapshot!(refuse_toml(text), @r#"
+    error: `env` beside `command` is not a list of names of environment variables
+     --> migrate.toml:6:31
+      |
+    6 | a = { command = ["op"], env = "OP_SESSION" }
+      |                               ^^^^^^^^^^^^ expected a list such as ["OP_SESSION", "VAULT_ADDR"]
+      |
+      = help: write only the names; the program gets the values from flowswap's own environment
+
+    error: `env` beside `command` is not a list of names of environment variables
+     --> migrate.toml:7:37
+      |
+    7 | b_token = { command = ["op"], env = ["*****************"] }
+      |                                     ^^^^^^^^^^^^^^^^^^^^^ expected a list such as ["OP_SESSION", "VAULT_ADDR"]
+      |
+      = help: write only the names; the program gets the values from flowswap's own environment
+
+    error: `c_token` is not a reference to a secret
+     --> migrate.toml:8:11
+      |
+    8 | c_token = { command = ["op"], env = ["A"], file = "b" }
+      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected exactly one of `env`, `file` and `command`
+      |
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program", "argument"] }`
+
+    error: `d_token` is not a reference to a secret
+     --> migrate.toml:9:11
+      |
+    9 | d_token = { file = "b", env = ["A"] }
+      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected exactly one of `env`, `file` and `command`
+      |
+      = help: write `{ env = "VARIABLE" }`, `{ file = "path" }`, or `{ command = ["program", "argument"] }`
+
+    error: 4 errors in the configuration
+    "#);
+}
+
+#[test]
 fn one_line_that_is_wrong_for_many_tenants() {
     let mut csv = "name,domain\n".to_owned();
     for n in 0..1000 {

@@ -36,6 +36,8 @@ fn a_pasted_secret_is_masked() {
         format!("credential = \"{CANARY}\", credential = 2"),
         format!("credential = \"{CANARY}"),
         format!("credential.env = 0{CANARY}"),
+        format!("credential = {{ command = [\"op\"], env = [\"OP\", \"OP={CANARY}\"] }}"),
+        format!("credential = {{ command = [\"op\"], env = {{ OP = \"{CANARY}\" }} }}"),
         format!("credential.file = {CANARY} {CANARY}"),
         format!("\"credential\"={CANARY} x"),
     ];
