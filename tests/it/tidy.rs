@@ -9,6 +9,7 @@ use std::{
 
 use crate::support::repository;
 
+mod children;
 mod modules;
 
 /// The crates of this repository that each crate may depend on, outside of tests.

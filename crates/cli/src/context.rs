@@ -24,6 +24,7 @@ use crate::{
         text::Text,
     },
     exit::{Exit, Failure},
+    fetch::Fetcher,
     identity::unlock,
     interrupt,
     known::ToKnow,
@@ -43,6 +44,8 @@ pub(crate) struct Context {
     pub(crate) terminal: Terminal,
     /// Set once the user asks to stop.
     pub(crate) stop: Stop,
+    /// Fetches the secrets that the configuration refers to.
+    pub(crate) fetcher: Fetcher,
 }
 
 impl Context {
@@ -54,7 +57,7 @@ impl Context {
     pub(crate) fn new(global: Global) -> Result<Self, Failure> {
         let terminal = Terminal::new(&global);
         let stop = interrupt::listen(terminal).map_err(Failure::at("listen for Ctrl-C"))?;
-        Ok(Self { stop, global, terminal })
+        Ok(Self { stop, global, terminal, fetcher: Fetcher::new(terminal) })
     }
 
     /// Reads the configuration. Fails if other users can change it or what flowswap keeps for it.
@@ -81,20 +84,20 @@ impl Context {
 
     /// Ports that read the journal and cannot write, for commands that change nothing.
     pub(crate) async fn read_ports(&self, config: &Config, events: Arc<dyn EventSink>) -> Result<Ports, Failure> {
-        Ok(self.ports_over(read_logbook(config).await?, Arc::new(ToKnow::of(config)), events))
+        Ok(self.ports_over(read_logbook(config).await?, Arc::new(ToKnow::of(config, &self.fetcher)), events))
     }
 
     /// Ports that cannot write, but can read the journal and the secret store.
     pub(crate) async fn read_only_ports(&self, config: &Config, events: Arc<dyn EventSink>) -> Result<Ports, Failure> {
         let folder = StateDir::at(&config.state).secrets();
-        let secrets = AgeSecretStore::read_only(folder, load_identity(config)?);
+        let secrets = AgeSecretStore::read_only(folder, self.load_identity(config)?);
         Ok(Ports { secrets: Arc::new(secrets), ..self.read_ports(config, events).await? })
     }
 
     /// The ports of a run.
     pub(crate) async fn run_ports(&self, config: &Config, events: Arc<dyn EventSink>) -> Result<Ports, Failure> {
         create_state(config)?;
-        let secrets = open_secrets(config)?;
+        let secrets = self.open_secrets(config)?;
         Ok(self.ports_over(write_logbook(self.terminal, config).await?, Arc::new(secrets), events))
     }
 
@@ -108,6 +111,20 @@ impl Context {
             operator: Arc::new(NoOperator),
             actor: self.actor(),
         }
+    }
+
+    /// Opens the secret store with the identity.
+    fn open_secrets(&self, config: &Config) -> Result<AgeSecretStore, Failure> {
+        let folder = StateDir::at(&config.state).secrets();
+        let doing = format!("open the secrets in `{}`", folder.display());
+        AgeSecretStore::open(folder, self.load_identity(config)?)
+            .map_err(Failure::at(doing))
+            .map_err(|failure| failure.hint(NOTHING_DONE))
+    }
+
+    /// The key of the secret store.
+    pub(crate) fn load_identity(&self, config: &Config) -> Result<Identity, Failure> {
+        unlock(&self.fetcher, &config.identity, config.passphrase.as_ref())
     }
 
     /// The person who runs this command.
@@ -140,15 +157,6 @@ impl Context {
             None => self.progress(),
         }
     }
-}
-
-/// Opens the secret store with the identity.
-fn open_secrets(config: &Config) -> Result<AgeSecretStore, Failure> {
-    let folder = StateDir::at(&config.state).secrets();
-    let doing = format!("open the secrets in `{}`", folder.display());
-    AgeSecretStore::open(folder, load_identity(config)?)
-        .map_err(Failure::at(doing))
-        .map_err(|failure| failure.hint(NOTHING_DONE))
 }
 
 /// Opens the journal for writing. Tells the user if the previous writer was interrupted.
@@ -302,11 +310,6 @@ pub(crate) fn make_identity(state: &StateDir) -> Result<PathBuf, Failure> {
         Identity::generate(&path, None).map_err(Failure::at("create the identity"))?;
     }
     Ok(path)
-}
-
-/// The key of the secret store.
-pub(crate) fn load_identity(config: &Config) -> Result<Identity, Failure> {
-    unlock(&config.identity, config.passphrase.as_ref())
 }
 
 /// The clock of the machine.

@@ -29,7 +29,7 @@ use crate::{
     context::Context,
     display::progress::Progress,
     exit::{Exit, Failure},
-    fetch::fetch_secret,
+    fetch::Fetcher,
     known::Known,
     trust::require_credentials,
 };
@@ -97,11 +97,12 @@ impl Fleet {
             |name: &str| plugins.get(name).map(|(process, _): &(Arc<PluginProcess>, PluginPin)| process.hello());
         config.check_plugin_keys(&tenants, hello).map_err(|errors| Failure::new(Exit::Usage, errors))?;
         require_credentials(&tenants)?;
-        let printed = run_secret_programs(&tenants, config.run.concurrency.max(1)).await;
+        let fetcher = context.fetcher.clone();
+        let printed = run_secret_programs(&fetcher, &tenants, config.run.concurrency.max(1)).await;
         let pins = plugins.iter().map(|(name, (_, pin))| (name.clone(), pin.clone())).collect();
         let origins = config.plugins.iter().map(|(name, entry)| (name.clone(), entry.origins.clone())).collect();
         let logbook = Arc::clone(&ports.logbook);
-        let parts = Arc::new(SessionParts { plugins, printed, origins, effects, logbook });
+        let parts = Arc::new(SessionParts { plugins, fetcher, printed, origins, effects, logbook });
         let open = |tenant: &&TenantConfig| {
             let known = Arc::<Known>::default();
             Ok(Tenant {
@@ -210,6 +211,7 @@ fn effects(config: &Config, ports: &Ports) -> Result<Effects, Failure> {
 /// What a side needs to open its session.
 struct SessionParts {
     plugins: BTreeMap<String, (Arc<PluginProcess>, PluginPin)>,
+    fetcher: Fetcher,
     /// The secrets that programs printed.
     printed: BTreeMap<SecretRef, Result<Secret, String>>,
     /// The origins that the operator allows each plugin beside those of the tenants.
@@ -220,19 +222,23 @@ struct SessionParts {
 
 /// Runs every program that prints a secret, once, even if many tenants share it. A program may ask the person at the
 /// terminal, so all of them run before the progress of the work is shown. A program can be slow, so several run in parallel.
-async fn run_secret_programs(tenants: &[&TenantConfig], at_once: usize) -> BTreeMap<SecretRef, Result<Secret, String>> {
+async fn run_secret_programs(
+    fetcher: &Fetcher,
+    tenants: &[&TenantConfig],
+    at_once: usize,
+) -> BTreeMap<SecretRef, Result<Secret, String>> {
     let sides = tenants.iter().flat_map(|tenant| [&tenant.provider, &tenant.directory]);
     let references = sides.flat_map(|side| side.secrets.values());
     let programs: BTreeSet<&SecretRef> =
         references.filter(|reference| matches!(reference, SecretRef::Command(_))).collect();
-    let running = programs.into_iter().map(|program| async { (program.clone(), fetch(program).await) });
+    let running = programs.into_iter().map(|program| async { (program.clone(), fetch(fetcher, program).await) });
     stream::iter(running).buffer_unordered(at_once).collect().await
 }
 
 /// Fetches a secret without blocking other work.
-async fn fetch(reference: &SecretRef) -> Result<Secret, String> {
-    let reference = reference.clone();
-    let fetching = tokio::task::spawn_blocking(move || fetch_secret(&reference).map_err(|error| chain(&error)));
+async fn fetch(fetcher: &Fetcher, reference: &SecretRef) -> Result<Secret, String> {
+    let (fetcher, reference) = (fetcher.clone(), reference.clone());
+    let fetching = tokio::task::spawn_blocking(move || fetcher.fetch(&reference).map_err(|error| chain(&error)));
     fetching.await.unwrap_or_else(|error| Err(error.to_string()))
 }
 
@@ -279,7 +285,7 @@ impl Side {
         for (key, reference) in &self.config.secrets {
             let fetched = match parts.printed.get(reference) {
                 Some(printed) => printed.clone(),
-                None => fetch(reference).await,
+                None => fetch(&parts.fetcher, reference).await,
             };
             let secret = fetched.map_err(|why| {
                 contract::Error::new(ErrorKind::Config, format!("the {role}'s `{key}` cannot be read: {why}"))

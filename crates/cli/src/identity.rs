@@ -5,11 +5,11 @@ use std::path::Path;
 use flowswap_config::SecretRef;
 use flowswap_store::Identity;
 
-use crate::{exit::Failure, fetch::fetch_secret};
+use crate::{exit::Failure, fetch::Fetcher};
 
 /// The identity in a file.
-pub(crate) fn unlock(path: &Path, passphrase: Option<&SecretRef>) -> Result<Identity, Failure> {
-    let passphrase = passphrase.map(fetch_secret).transpose();
+pub(crate) fn unlock(fetcher: &Fetcher, path: &Path, passphrase: Option<&SecretRef>) -> Result<Identity, Failure> {
+    let passphrase = passphrase.map(|reference| fetcher.fetch(reference)).transpose();
     let passphrase = passphrase.map_err(Failure::at("read the passphrase of the identity"))?;
     let identity = match &passphrase {
         None => Identity::load(path),

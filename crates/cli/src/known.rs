@@ -10,7 +10,7 @@ use flowswap_store::{AgeSecretStore, StateDir};
 use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::OnceCell;
 
-use crate::identity::unlock;
+use crate::{fetch::Fetcher, identity::unlock};
 
 /// What both sides of one tenant must not show.
 #[derive(Debug, Default)]
@@ -49,15 +49,17 @@ pub(crate) struct ToKnow {
     folder: PathBuf,
     identity: PathBuf,
     passphrase: Option<SecretRef>,
+    fetcher: Fetcher,
     store: OnceCell<Option<AgeSecretStore>>,
 }
 
 impl ToKnow {
-    pub(crate) fn of(config: &Config) -> Self {
+    pub(crate) fn of(config: &Config, fetcher: &Fetcher) -> Self {
         Self {
             folder: StateDir::at(&config.state).secrets(),
             identity: config.identity.clone(),
             passphrase: config.passphrase.clone(),
+            fetcher: fetcher.clone(),
             store: OnceCell::new(),
         }
     }
@@ -68,8 +70,8 @@ impl ToKnow {
             if matches!(self.passphrase, Some(SecretRef::Command(_))) {
                 return None;
             }
-            let (path, passphrase) = (self.identity.clone(), self.passphrase.clone());
-            let opened = tokio::task::spawn_blocking(move || unlock(&path, passphrase.as_ref()).ok()).await;
+            let (fetcher, path, passphrase) = (self.fetcher.clone(), self.identity.clone(), self.passphrase.clone());
+            let opened = tokio::task::spawn_blocking(move || unlock(&fetcher, &path, passphrase.as_ref()).ok()).await;
             let identity = opened.ok().flatten()?;
             Some(AgeSecretStore::read_only(self.folder.clone(), identity))
         };

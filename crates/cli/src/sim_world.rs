@@ -21,7 +21,7 @@ use tower::{ServiceExt, util::BoxCloneSyncService};
 
 use crate::{
     exit::{Exit, Failure},
-    fetch::fetch_secret,
+    fetch::Fetcher,
 };
 
 /// The redirect URI of an authorization-code connection.
@@ -60,7 +60,7 @@ fn for_plugin_in(hello: &PluginHello, config: SimConfig) -> Result<Option<MakeWo
         }
         let mut secrets = BTreeMap::new();
         for (key, reference) in &side.secrets {
-            let secret = fetch_secret(reference).map_err(Failure::at("read the simulator's own secret"))?;
+            let secret = Fetcher::default().fetch(reference).map_err(Failure::at("read the simulator's own secret"))?;
             secrets.insert(key.clone(), secret);
         }
         let (tenant, origins) = (tenant.name.clone(), Vec::new());

@@ -25,5 +25,7 @@ mod memory;
 mod ownership;
 /// Plans that were edited, have expired, or were made with other code.
 mod plan_file;
+/// Programs that print a secret: what they get, and what of their output is shown.
+mod programs;
 /// A plugin that exceeds its rights or crashes its process.
 pub(crate) mod rogue;

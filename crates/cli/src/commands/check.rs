@@ -13,7 +13,7 @@ use serde_json::json;
 use super::plugins::describe_cage;
 use crate::{
     args::Select,
-    context::{Context, load_identity},
+    context::Context,
     display::{
         causes::{self, Group, MANY},
         table::{self, Cell},
@@ -68,7 +68,7 @@ pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Fail
     let progress = context.progress();
     let ports = context.read_ports(&config, progress.clone()).await?;
     let mut fleet = Fleet::open(context, &config, &select.tenants, &ports).await?;
-    let mut checks = check_machine(&config, &fleet);
+    let mut checks = check_machine(context, &config, &fleet);
     checks.extend(fleet.each(&config, &progress, check_tenant).await.into_iter().flatten());
     context.fail_if_stopped()?;
     let failed = checks.iter().any(|check| check.evidence.result == R::Fail);
@@ -77,7 +77,7 @@ pub(crate) async fn run(context: &Context, select: &Select) -> Result<Exit, Fail
     Ok(if failed { Exit::SomeFailed } else { Exit::Done })
 }
 
-fn check_machine(config: &Config, fleet: &Fleet) -> Vec<Check> {
+fn check_machine(context: &Context, config: &Config, fleet: &Fleet) -> Vec<Check> {
     let machine = |check: &str, result, detail: String| Check {
         tenant: None,
         role: None,
@@ -85,7 +85,7 @@ fn check_machine(config: &Config, fleet: &Fleet) -> Vec<Check> {
         hint: None,
         own_words: Vec::new(),
     };
-    let identity = match load_identity(config) {
+    let identity = match context.load_identity(config) {
         Ok(_) => machine("identity", R::Pass, format!("`{}` can be used", config.identity.display())),
         Err(failure) => {
             let cause = failure.error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
@@ -93,6 +93,9 @@ fn check_machine(config: &Config, fleet: &Fleet) -> Vec<Check> {
         }
     };
     let mut checks = vec![identity];
+    for (name, file) in context.fetcher.programs() {
+        checks.push(machine("command", R::Pass, format!("`{name}` runs `{}`", file.display())));
+    }
     for (name, pin) in &fleet.pins {
         let pinned = config.plugins.get(name).is_some_and(|entry| entry.sha256.is_some());
         let detail = if pinned {

@@ -1,12 +1,13 @@
 //! Secrets are fetched unchanged, and no error shows them.
 
-use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, time::Duration};
 
-use flowswap_config::SecretRef;
+use flowswap_config::{SecretCommand, SecretRef};
+use flowswap_engine::Secret;
 use insta::assert_snapshot;
 use tempfile::TempDir;
 
-use super::{fetch_secret, fetch_within, program::WaitLimits};
+use super::{COMMON_VARIABLES, FetchError, Fetcher, program::WaitLimits};
 
 const CANARY: &str = "canary-5f0e";
 
@@ -21,8 +22,27 @@ fn file(folder: &TempDir, content: &[u8]) -> SecretRef {
     SecretRef::File(path)
 }
 
+fn command(program: &str, args: &[&str], env: &[&str]) -> SecretRef {
+    let own = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    SecretRef::Command(SecretCommand { program: program.to_owned(), args: own(args), env: own(env) })
+}
+
 fn shell(script: &str) -> SecretRef {
-    SecretRef::Command(["sh", "-c", script].map(str::to_owned).to_vec())
+    command("sh", &["-c", script], &[])
+}
+
+fn fetch_secret(reference: &SecretRef) -> Result<Secret, FetchError> {
+    Fetcher::default().fetch(reference)
+}
+
+fn fetch_within(reference: &SecretRef, limits: WaitLimits) -> Result<Secret, FetchError> {
+    Fetcher::default().fetch_within(reference, limits)
+}
+
+/// The text without the folder of the shell, which differs between machines.
+fn without_folder_of_shell(text: &str) -> String {
+    let shell = super::locate::find("sh", std::env::var_os("PATH").as_deref()).unwrap();
+    text.replace(&format!("{}", shell.display()), "…/sh")
 }
 
 /// The text without the folder, which differs in every run.
@@ -62,8 +82,8 @@ fn each_kind_is_fetched() {
     assert_eq!(fetch_secret(&SecretRef::Env("PATH".to_owned())).unwrap().expose(), path);
     assert_eq!(fetch_secret(&shell("echo out; echo err >&2")).unwrap().expose(), "out");
     // No shell expands the arguments.
-    let argv = ["printf", "%s", "$HOME; `id`"].map(str::to_owned).to_vec();
-    assert_eq!(fetch_secret(&SecretRef::Command(argv)).unwrap().expose(), "$HOME; `id`");
+    let printed = fetch_secret(&command("printf", &["%s", "$HOME; `id`"], &[])).unwrap();
+    assert_eq!(printed.expose(), "$HOME; `id`");
 }
 
 #[test]
@@ -80,32 +100,31 @@ fn a_file_that_everyone_can_read_is_refused() {
 #[test]
 fn a_failure_to_fetch_a_secret_is_explained() {
     let folder = tempfile::tempdir_in(flowswap_host::trusted_temp_dir()).unwrap();
-    let long = format!("echo {CANARY}; echo {CANARY} >&2; printf '%01000d' 7 >&2; exit 3");
     let failures = [
         SecretRef::Env("FLOWSWAP_TEST_IS_NOT_SET".to_owned()),
         SecretRef::File(folder.path().join("gone")),
         SecretRef::File(folder.path().join("")),
         file(&folder, b" \n"),
-        SecretRef::Command(vec!["./no-such-program".to_owned(), CANARY.to_owned()]),
+        command("no-such-program", &[CANARY], &[]),
+        command("/no/such-program", &[CANARY], &[]),
         shell("exit 3"),
-        shell("echo 'cannot log in:\n  no session' >&2; exit 1"),
+        command("sh", &["-c", "exit 1"], &["PATH", "FLOWSWAP_TEST_IS_NOT_SET"]),
         shell(&format!("echo {CANARY}; echo 'this is no good: {CANARY}' >&2; exit 1")),
         shell("true"),
     ];
     let texts: Vec<_> = failures.iter().map(|secret| shorten(&folder, &fail(secret))).collect();
-    assert_snapshot!(texts.join("\n"), @r"
+    assert_snapshot!(without_folder_of_shell(&texts.join("\n")), @r"
     the environment variable `FLOWSWAP_TEST_IS_NOT_SET` is not set
     failed to read the secret file `gone`: No such file or directory (os error 2)
     failed to read the secret file ``: Is a directory (os error 21)
     the secret file `token` gave an empty secret
-    failed to run `./no-such-program`: No such file or directory (os error 2)
-    `sh` failed (exit status: 3)
-    `sh` failed (exit status: 1): cannot log in: no session
-    `sh` failed (exit status: 1): this is no good: [secret]
+    there is no program `no-such-program` in PATH; flowswap ignores relative folders in PATH
+    failed to run `/no/such-program`: No such file or directory (os error 2)
+    `…/sh` failed (exit status: 3); it gets only PATH, HOME, LANG, and the variables in its `env`; pass `-v` to see what it printed
+    `…/sh` failed (exit status: 1); its `env` lists variables that are not set: FLOWSWAP_TEST_IS_NOT_SET; it gets only PATH, HOME, LANG, and the variables in its `env`; pass `-v` to see what it printed
+    `…/sh` failed (exit status: 1); it gets only PATH, HOME, LANG, and the variables in its `env`; pass `-v` to see what it printed
     `sh` gave an empty secret
     ");
-    let bounded = fail(&shell(&long));
-    assert!(bounded.len() < 600 && bounded.contains("…0000"), "{bounded}");
     let mut binary = CANARY.as_bytes().to_vec();
     binary.push(0xff);
     assert!(fail(&file(&folder, &binary)).ends_with("gave data that is not UTF-8 text"));
@@ -125,11 +144,44 @@ fn a_slow_program_is_given_time_up_to_a_limit() {
     for script in ["sleep 60", "echo out; sleep 60", "exec >&- 2>&-; sleep 60", "sleep 60 & sleep 60"] {
         let started = std::time::Instant::now();
         let error = fetch_within(&shell(script), limits).unwrap_err().to_string();
-        assert!(error.starts_with("`sh` printed no secret within 0 s"), "{script}: {error}");
+        let error = without_folder_of_shell(&error);
+        assert!(error.starts_with("`…/sh` printed no secret within 0 s"), "{script}: {error}");
         assert!(started.elapsed() < Duration::from_secs(20), "{script}");
     }
     let endless = fetch_within(&shell("yes"), limits).unwrap_err().to_string();
     assert!(endless.ends_with("no secret is that long"), "{endless}");
+}
+
+/// Cargo gives every test variables of its own, so a program that inherited the environment would show them.
+#[test]
+fn a_program_gets_the_common_variables_and_those_that_are_listed() {
+    assert!(std::env::var_os("CARGO_PKG_NAME").is_some() && std::env::var_os("CARGO_PKG_VERSION").is_some());
+    let names_with = |env: &[&str]| {
+        let printed = fetch_secret(&command("env", &[], env)).unwrap();
+        let names: BTreeSet<_> =
+            printed.expose().lines().map(|line| line.split('=').next().unwrap().to_owned()).collect();
+        names
+    };
+    let common = COMMON_VARIABLES.iter().filter(|name| std::env::var_os(name).is_some()).map(|name| (*name).to_owned());
+    let mut expected: BTreeSet<_> = common.collect();
+    assert_eq!(names_with(&[]), expected);
+    expected.insert("CARGO_PKG_NAME".to_owned());
+    assert_eq!(names_with(&["CARGO_PKG_NAME"]), expected);
+}
+
+#[test]
+fn a_program_is_looked_up_once() {
+    let fetcher = Fetcher::default();
+    for script in ["echo a", "echo b", "exit 1"] {
+        let _ = fetcher.fetch(&shell(script));
+    }
+    let _ = fetcher.fetch(&command("no-such-program", &[], &[]));
+    let programs = fetcher.programs();
+    assert_eq!(programs.keys().collect::<Vec<_>>(), ["sh"]);
+    assert!(programs["sh"].is_absolute() && programs["sh"].exists(), "{programs:?}");
+    // The file that was found is used again, even if the search would find another.
+    fetcher.programs.lock().unwrap().insert("sh".to_owned(), "/no/sh".into());
+    assert_eq!(fetcher.fetch(&shell("echo a")).unwrap_err().to_string(), "failed to run `/no/sh`");
 }
 
 #[test]

@@ -9,16 +9,16 @@ use flowswap_host::chain;
 use flowswap_store::{AgeSecretStore, Inventory, StateDir};
 
 use super::{Check, failed, passed};
-use crate::{context::load_identity, exit::Failure};
+use crate::{context::Context, exit::Failure};
 
 /// Checks all secrets, and never shows a value.
-pub(super) fn verify(config: &Config, state: &StateDir, history: &History) -> Vec<Check> {
+pub(super) fn verify(context: &Context, config: &Config, state: &StateDir, history: &History) -> Vec<Check> {
     let needed: BTreeSet<&Handle> =
         history.tenants().filter_map(|(_, tenant)| tenant.work.as_ref()).flat_map(|work| &work.secrets).collect();
     if needed.is_empty() && !state.secrets().exists() {
         return vec![passed("custody", None, "no tenant needs a secret, and the secret store is empty".to_owned())];
     }
-    let inventory = match inspect(config, state) {
+    let inventory = match inspect(context, config, state) {
         Ok(inventory) => inventory,
         Err(failure) => return vec![failed("custody", None, chain(failure.error.as_ref()))],
     };
@@ -37,8 +37,8 @@ pub(super) fn verify(config: &Config, state: &StateDir, history: &History) -> Ve
     checks
 }
 
-fn inspect(config: &Config, state: &StateDir) -> Result<Inventory, Failure> {
-    let identity = load_identity(config)?;
+fn inspect(context: &Context, config: &Config, state: &StateDir) -> Result<Inventory, Failure> {
+    let identity = context.load_identity(config)?;
     AgeSecretStore::inspect(&state.secrets(), &identity)
         .map_err(Failure::at(format!("inspect the secrets in `{}`", state.secrets().display())))
 }

@@ -54,7 +54,7 @@ pub(crate) async fn run(context: &Context, online: bool) -> Result<Exit, Failure
         (None, Some(History::default()))
     };
     if let Some(history) = &history {
-        checks.extend(custody::verify(&config, &state, history));
+        checks.extend(custody::verify(context, &config, &state, history));
         if online {
             checks.extend(world::verify(context, &config, history).await?);
         }
