@@ -9,6 +9,7 @@ use std::{
 use flowswap_engine::{Actor, Entry, Handle, HandoverChannel, Question, Recording, Secret, SecretStore};
 
 use crate::{
+    clipboard::Clipboard,
     display::sheet,
     exit::{Exit, Failure},
 };
@@ -61,6 +62,11 @@ impl SecretHandover {
         recorder.record(entry).await.map_err(Failure::at("record that you received the secret"))
     }
 
+    /// Puts the secret on the clipboard.
+    pub(crate) fn copy_to(&self, clipboard: &mut Clipboard) -> Result<(), Failure> {
+        clipboard.put(&self.secret)
+    }
+
     /// Prints the secret to stdout, which must be a terminal.
     pub(crate) fn print(&self) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
@@ -78,52 +84,4 @@ pub(crate) fn require_terminal_output() -> Result<(), Failure> {
     let failure =
         Failure::new(Exit::Usage, "flowswap prints a secret only to a terminal, and stdout is not a terminal");
     Err(failure.hint("run the command without `--print` to use the clipboard"))
-}
-
-/// The clipboard of this machine, for one secret.
-pub(crate) struct Clipboard {
-    clipboard: arboard::Clipboard,
-    written: Option<Secret>,
-}
-
-impl Clipboard {
-    /// Opens the clipboard.
-    pub(crate) fn open() -> Result<Self, Failure> {
-        let clipboard = arboard::Clipboard::new().map_err(Failure::at("open the clipboard"));
-        let clipboard =
-            clipboard.map_err(|failure| failure.hint("pass `--print` to show the secret in this terminal instead"))?;
-        Ok(Self { clipboard, written: None })
-    }
-
-    /// Writes the secret to the clipboard and, where the system allows it, keeps it out of clipboard histories.
-    pub(crate) fn put(&mut self, handover: &SecretHandover) -> Result<(), Failure> {
-        let set = self.clipboard.set();
-        #[cfg(all(unix, not(target_os = "macos")))]
-        let set = arboard::SetExtLinux::exclude_from_history(set);
-        #[cfg(target_os = "macos")]
-        let set = arboard::SetExtApple::exclude_from_history(set);
-        #[cfg(windows)]
-        let set = arboard::SetExtWindows::exclude_from_history(set);
-        set.text(handover.secret.expose()).map_err(Failure::at("write to the clipboard"))?;
-        self.written = Some(handover.secret.clone());
-        Ok(())
-    }
-
-    /// Removes the secret from the clipboard. Content that somebody else has put there since then stays.
-    pub(crate) fn clear(&mut self) -> Result<(), Failure> {
-        let Some(written) = self.written.take() else { return Ok(()) };
-        match self.clipboard.get_text().map(Secret::new) {
-            Ok(there) if there.expose() == written.expose() => {
-                self.clipboard.clear().map_err(Failure::at("clear the clipboard"))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-impl Drop for Clipboard {
-    fn drop(&mut self) {
-        // A caller that needs the result calls `clear` itself.
-        let _ = self.clear();
-    }
 }

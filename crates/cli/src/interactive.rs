@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::{
+    clipboard::Clipboard,
     context::SystemClock,
     display::{
         progress::OutputGate,
@@ -25,7 +26,7 @@ use crate::{
         text::{Text, text},
     },
     exit::{Exit, Failure},
-    hand_over::{Clipboard, STAY, SecretHandover},
+    hand_over::{STAY, SecretHandover},
     terminal::{Terminal, Tone, paint},
 };
 
@@ -124,7 +125,7 @@ impl Interactive {
             failure.hint(format!("type `l` and press Enter to leave, then run: flowswap secret copy {tenant} --print"))
         })?;
         handover.record(recorder, self.actor.clone(), HandoverChannel::Clipboard).await?;
-        clipboard.put(&handover)?;
+        handover.copy_to(&mut clipboard)?;
         let mut copied = lock(&self.copied);
         // Drop the previous secret and its timer first.
         *copied = None;

@@ -1,6 +1,7 @@
 //! The `flowswap` binary: arguments, wiring, display, and exit codes. The engine decides what happens to tenants.
 
 mod args;
+mod clipboard;
 mod commands;
 mod context;
 mod display;
@@ -36,18 +37,23 @@ use crate::{
 
 /// The first argument when the binary starts itself to run a plugin. The path of the library and the word for its cage follow.
 const PLUGIN_PROCESS: &str = "__plugin";
+/// The only argument when the binary starts itself to put a secret on the clipboard.
+const CLIPBOARD_PROCESS: &str = "__clipboard";
 
 /// The most threads that wait for the secret store, for name servers, and for files. Each of them takes memory.
 const MOST_BLOCKING_THREADS: usize = 32;
 
 fn main() -> ExitCode {
-    // Only flowswap itself starts plugin processes, so this is not part of the command line that people see.
-    let mut args = std::env::args_os().skip(1);
-    if let (Some(word), Some(library), Some(cage)) = (args.next(), args.next(), args.next())
-        && word == PLUGIN_PROCESS
-        && let Some(Ok(cage)) = cage.to_str().map(str::parse)
-    {
-        return flowswap_host::serve(Path::new(&library), cage);
+    // Only flowswap itself starts these processes, so they are not part of the command line that people see.
+    let args: Vec<_> = std::env::args_os().skip(1).collect();
+    match args.as_slice() {
+        [word, library, cage] if word == PLUGIN_PROCESS => {
+            if let Some(Ok(cage)) = cage.to_str().map(str::parse) {
+                return flowswap_host::serve(Path::new(library), cage);
+            }
+        }
+        [word] if word == CLIPBOARD_PROCESS => return clipboard::serve(),
+        _ => {}
     }
     let cli = Cli::parse();
     let terminal = Terminal::new(&cli.global);

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
+    os::unix::net::UnixListener,
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -12,7 +13,7 @@ use flowswap_engine::{Secret, SecretStore};
 use flowswap_store::{AgeSecretStore, Identity};
 
 use super::story::{CANARY, Story};
-use crate::support::{Background, command, print, terminal::Terminal};
+use crate::support::{Background, children, command, print, terminal::Terminal};
 
 #[test]
 fn the_secret_is_printed_to_a_terminal_and_recorded() {
@@ -112,6 +113,34 @@ fn the_secret_is_cleared_from_the_clipboard_and_nothing_else_is() {
     let evidence = story.run("evidence acme").expect(0).stdout;
     assert_eq!(evidence.matches("(clipboard)").count(), 3, "{evidence}");
     assert_nowhere(story.dir());
+}
+
+/// The display is a socket that accepts the connection and never answers, so the process of the clipboard can be looked at.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_process_of_the_clipboard_gets_no_credential() {
+    let story = Story::new();
+    let display = UnixListener::bind(story.dir().join("wayland-9")).unwrap();
+    let mut copy = command(story.dir(), &["secret", "copy", "acme"]);
+    copy.env("XDG_RUNTIME_DIR", story.dir()).env("WAYLAND_DISPLAY", "wayland-9").env("LANG", "C");
+    copy.env("OKTA_TOKEN", "canary-of-a-credential");
+    let copying = Background::spawn(copy);
+    let connection = display.accept().unwrap();
+    let of = |id: u32, file: &str| {
+        String::from_utf8_lossy(&fs::read(format!("/proc/{id}/{file}")).unwrap()).replace('\0', "\n")
+    };
+    let [clipboard] = children(copying.id())[..] else { panic!("one child") };
+    assert!(of(clipboard, "cmdline").ends_with("\n__clipboard\n"), "{}", of(clipboard, "cmdline"));
+    let environment = of(clipboard, "environ");
+    let mut names: Vec<_> = environment.lines().map(|line| line.split('=').next().unwrap()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["HOME", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR"], "{environment}");
+    assert!(of(copying.id(), "environ").contains("canary-of-a-credential"), "the test looks at the wrong place");
+    drop((connection, display));
+    let output = copying.finish().expect(1);
+    assert!(output.stderr.contains("failed to open the clipboard"), "{}", output.stderr);
+    let evidence = story.run("evidence acme").expect(0).stdout;
+    assert_eq!(evidence.matches("to dana at").count(), 1, "the secret was given to nobody else: {evidence}");
 }
 
 /// A virtual display with a clipboard.

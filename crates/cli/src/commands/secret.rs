@@ -4,11 +4,12 @@ use flowswap_engine::{HandoverChannel, RunId};
 
 use super::sheet::current_sheet;
 use crate::{
+    clipboard::Clipboard,
     context::{Context, cannot_read},
     display::text::text,
     exit::{Exit, Failure},
     fleet::select,
-    hand_over::{Clipboard, STAY, SecretHandover, require_terminal_output},
+    hand_over::{STAY, SecretHandover, require_terminal_output},
 };
 
 pub(crate) async fn run(context: &Context, tenant: &str, print: bool) -> Result<Exit, Failure> {
@@ -29,7 +30,7 @@ pub(crate) async fn run(context: &Context, tenant: &str, print: bool) -> Result<
     handover.record(&*recorder, ports.actor.clone(), HandoverChannel::Clipboard).await?;
     // Release the journal, so that other commands can run while this one waits.
     drop((history, recorder, ports));
-    clipboard.put(&handover)?;
+    handover.copy_to(&mut clipboard)?;
     let (label, seconds) = (&handover.label, STAY.as_secs());
     context.terminal.say(text!(
         "the secret is on the clipboard for {} s; paste it into “{}”; press Ctrl-C to remove it now",
