@@ -14,5 +14,5 @@ pub use journal::{
     FORMAT, Holder, SqliteJournal, Statistics, Summary, Takeover, read_snapshot, remains_of_lost_journal,
     snapshot_path, verify, write_snapshot,
 };
-pub use secret::{AgeSecretStore, FileProblem, Identity, IdentityError, Inventory, UnusableFile};
+pub use secret::{AgeSecretStore, FileProblem, Identity, IdentityError, IdentityId, Inventory, UnusableFile};
 pub use state_dir::StateDir;

@@ -1,8 +1,11 @@
 //! The layout of the state folder.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::durable::{self, FileError};
+use crate::durable::{self, FileError, IfExists};
+use crate::secret::IdentityId;
 
 /// The folder of everything that flowswap must not lose. Only its owner can read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +34,33 @@ impl StateDir {
     /// The journal's file. Its lock file is `journal.sqlite.lock` in the same folder.
     pub fn journal(&self) -> PathBuf {
         self.root.join("journal.sqlite")
+    }
+
+    /// The identity, if it is in this folder. Earlier versions put it here.
+    pub fn own_identity(&self) -> PathBuf {
+        self.root.join("identity.txt")
+    }
+
+    /// The file with the name of the identity.
+    pub fn identity_id_file(&self) -> PathBuf {
+        self.root.join("identity.id")
+    }
+
+    /// The name of the identity. `None` if the folder does not know it.
+    pub fn identity_id(&self) -> Result<Option<IdentityId>, FileError> {
+        let path = self.identity_id_file();
+        let id = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read.and_then(|text| text.trim_end().parse().map_err(io::Error::other)),
+        };
+        id.map(Some).map_err(FileError::new("read the name of the identity in", &path))
+    }
+
+    /// Keeps the name of the identity.
+    pub fn keep_identity_id(&self, id: &IdentityId) -> Result<(), FileError> {
+        let path = self.identity_id_file();
+        let written = durable::write_file(&path, format!("{id}\n").as_bytes(), IfExists::Replace);
+        written.map_err(FileError::new("write the name of the identity to", &path))
     }
 
     /// The folder of the secrets.

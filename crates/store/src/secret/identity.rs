@@ -11,7 +11,9 @@ use age::secrecy::{ExposeSecret, SecretString};
 use age::{DecryptError, Decryptor, Encryptor, armor::ArmoredReader, scrypt, x25519};
 use flowswap_engine::Secret;
 use jiff::{Timestamp, Unit};
+use zeroize::Zeroizing;
 
+use super::identity_id::IdentityId;
 use crate::durable::{self, FileError, IfExists};
 
 /// The work factor that the age tool uses for a new passphrase: about a second in an optimized build.
@@ -78,31 +80,46 @@ impl Identity {
         if is_encrypted(&content) {
             return Err(IdentityError::Locked { path: path.to_owned() });
         }
-        parse(path, content)
+        parse(path, &content)
     }
 
     /// Reads an identity file, and decrypts it if it is protected by a passphrase. Decryption takes about a second.
     pub fn unlock(path: &Path, passphrase: &Secret) -> Result<Self, IdentityError> {
         let content = read_private(path)?;
-        if is_encrypted(&content) { parse(path, decrypt(path, &content, passphrase)?) } else { parse(path, content) }
+        if is_encrypted(&content) { parse(path, &decrypt(path, &content, passphrase)?) } else { parse(path, &content) }
+    }
+
+    /// A new identity, which has no file yet.
+    pub fn create() -> Self {
+        Self { keys: vec![x25519::Identity::generate()] }
     }
 
     /// Creates a new identity and its file. Fails if the file exists.
     pub fn generate(path: &Path, passphrase: Option<Secret>) -> Result<Self, IdentityError> {
-        Self::generate_with(path, passphrase, WORK_FACTOR)
+        let identity = Self::create();
+        identity.save(path, passphrase)?;
+        Ok(identity)
     }
 
-    fn generate_with(path: &Path, passphrase: Option<Secret>, work_factor: u8) -> Result<Self, IdentityError> {
-        let identity = Self { keys: vec![x25519::Identity::generate()] };
-        let text = identity.render();
+    /// Writes its file. Fails if the file exists.
+    pub fn save(&self, path: &Path, passphrase: Option<Secret>) -> Result<(), IdentityError> {
+        self.save_with(path, passphrase, WORK_FACTOR)
+    }
+
+    fn save_with(&self, path: &Path, passphrase: Option<Secret>, work_factor: u8) -> Result<(), IdentityError> {
+        let text = self.render();
         durable::make_folder(durable::parent_of(path))?;
         let written = match passphrase {
             None => durable::write_file(path, text.expose().as_bytes(), IfExists::Fail),
             Some(passphrase) => encrypt(&text, &passphrase, work_factor)
                 .and_then(|content| durable::write_file(path, &content, IfExists::Fail)),
         };
-        written.map_err(FileError::new("create the identity file", path))?;
-        Ok(identity)
+        Ok(written.map_err(FileError::new("create the identity file", path))?)
+    }
+
+    /// The name by which a state folder knows its identity. Nobody can derive a key from it, not even the public one.
+    pub fn id(&self) -> IdentityId {
+        IdentityId::of(&self.public_keys())
     }
 
     /// The public keys. Anybody can encrypt to them.
@@ -141,7 +158,7 @@ impl fmt::Debug for Identity {
 }
 
 /// Reads the file. Fails if another user can access it or owns it.
-fn read_private(path: &Path) -> Result<Vec<u8>, IdentityError> {
+fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
     let failed = || FileError::new("read the identity file", path);
     let file = File::open(path).map_err(failed())?;
     // The metadata of the open file, because the path could name another file by now.
@@ -153,7 +170,8 @@ fn read_private(path: &Path) -> Result<Vec<u8>, IdentityError> {
     if metadata.uid() != rustix::process::geteuid().as_raw() {
         return Err(IdentityError::NotOwned { path: path.to_owned(), owner: metadata.uid() });
     }
-    let mut content = Vec::with_capacity(usize::try_from(metadata.len().min(MAX_SIZE)).unwrap_or_default() + 1);
+    let size = usize::try_from(metadata.len().min(MAX_SIZE)).unwrap_or_default() + 1;
+    let mut content = Zeroizing::new(Vec::with_capacity(size));
     file.take(MAX_SIZE).read_to_end(&mut content).map_err(failed())?;
     Ok(content)
 }
@@ -163,11 +181,11 @@ fn is_encrypted(content: &[u8]) -> bool {
 }
 
 /// Parses the keys one by one, so that no error message can quote the file.
-fn parse(path: &Path, content: Vec<u8>) -> Result<Identity, IdentityError> {
+fn parse(path: &Path, content: &[u8]) -> Result<Identity, IdentityError> {
     let malformed = |problem: String| IdentityError::Malformed { path: path.to_owned(), problem };
-    let text = String::from_utf8(content).map(Secret::new).map_err(|_| malformed("it is not text".to_owned()))?;
+    let text = str::from_utf8(content).map_err(|_| malformed("it is not text".to_owned()))?;
     let mut keys = Vec::new();
-    for (index, line) in text.expose().lines().enumerate() {
+    for (index, line) in text.lines().enumerate() {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
@@ -176,7 +194,7 @@ fn parse(path: &Path, content: Vec<u8>) -> Result<Identity, IdentityError> {
     if keys.is_empty() { Err(malformed("it contains no key".to_owned())) } else { Ok(Identity { keys }) }
 }
 
-fn decrypt(path: &Path, content: &[u8], passphrase: &Secret) -> Result<Vec<u8>, IdentityError> {
+fn decrypt(path: &Path, content: &[u8], passphrase: &Secret) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
     let malformed = || IdentityError::Malformed { path: path.to_owned(), problem: "its encryption is damaged".into() };
     let mut key = scrypt::Identity::new(SecretString::from(passphrase.expose()));
     key.set_max_work_factor(MAX_WORK_FACTOR);
@@ -185,7 +203,7 @@ fn decrypt(path: &Path, content: &[u8], passphrase: &Secret) -> Result<Vec<u8>, 
         DecryptError::DecryptionFailed => IdentityError::WrongPassphrase { path: path.to_owned() },
         _ => malformed(),
     })?;
-    let mut plain = Vec::with_capacity(content.len());
+    let mut plain = Zeroizing::new(Vec::with_capacity(content.len()));
     reader.read_to_end(&mut plain).map_err(|_| malformed())?;
     Ok(plain)
 }
@@ -209,12 +227,17 @@ mod tests {
     /// Enough for a test; real files get [`WORK_FACTOR`].
     const CHEAP: u8 = 2;
 
+    fn generate_with(path: &Path, passphrase: Option<Secret>, work_factor: u8) -> Result<Identity, IdentityError> {
+        let identity = Identity::create();
+        identity.save_with(path, passphrase, work_factor).map(|()| identity)
+    }
+
     #[test]
     fn a_passphrase_protects_the_file_and_opens_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("identity.age");
         let passphrase = Secret::new("correct horse canary staple");
-        let made = Identity::generate_with(&path, Some(passphrase.clone()), CHEAP).unwrap();
+        let made = generate_with(&path, Some(passphrase.clone()), CHEAP).unwrap();
 
         let content = std::fs::read(&path).unwrap();
         assert!(content.starts_with(b"age-encryption.org/v1\n-> scrypt "));
@@ -232,7 +255,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("identity.age");
         let passphrase = Secret::new("p");
-        let made = Identity::generate_with(&path, Some(passphrase.clone()), CHEAP).unwrap();
+        let made = generate_with(&path, Some(passphrase.clone()), CHEAP).unwrap();
         let binary = std::fs::read(&path).unwrap();
         let mut armored = Vec::new();
         let mut writer = age::armor::ArmoredWriter::wrap_output(&mut armored, age::armor::Format::AsciiArmor).unwrap();
@@ -249,7 +272,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("identity.age");
         let passphrase = Secret::new("p");
-        Identity::generate_with(&path, Some(passphrase.clone()), CHEAP).unwrap();
+        generate_with(&path, Some(passphrase.clone()), CHEAP).unwrap();
         let mut content = std::fs::read(&path).unwrap();
         *content.last_mut().unwrap() ^= 1;
         std::fs::write(&path, &content).unwrap();

@@ -4,9 +4,11 @@
 mod age_file;
 mod file_name;
 mod identity;
+mod identity_id;
 mod inventory;
 mod store;
 
 pub use identity::{Identity, IdentityError};
+pub use identity_id::IdentityId;
 pub use inventory::{FileProblem, Inventory, UnusableFile};
 pub use store::AgeSecretStore;
