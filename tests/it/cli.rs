@@ -19,6 +19,7 @@ fn compare(name: &str, dir: &std::path::Path, output: &Output) {
         (escape(&plugins).as_str(), "PLUGINS"),
         (r"PLUGINS/libflowswap_(\w+)\.(so|dylib)", "PLUGINS/$1"),
         (r"\b[0-9a-f]{64}\b", "SHA256"),
+        (r"\bidentity-[0-9a-f]{16}\b", "identity-ID"),
         (r"\bsha256 [0-9a-f]{12}\b", "sha256 HASH"),
         (r"\bplan: [0-9a-f]{12}\b", "plan: DIGEST"),
         (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),

@@ -25,8 +25,7 @@ use crate::{
     },
     exit::{Exit, Failure},
     fetch::Fetcher,
-    identity::unlock,
-    interrupt,
+    identity, interrupt,
     known::ToKnow,
     terminal::Terminal,
     trust::{require_state, require_state_folder},
@@ -124,7 +123,7 @@ impl Context {
 
     /// The key of the secret store.
     pub(crate) fn load_identity(&self, config: &Config) -> Result<Identity, Failure> {
-        unlock(&self.fetcher, &config.identity, config.passphrase.as_ref())
+        identity::unlock(&self.fetcher, &identity::locate(config)?, config.passphrase.as_ref())
     }
 
     /// The person who runs this command.
@@ -301,15 +300,6 @@ pub(crate) fn create_state_folder(path: &Path) -> Result<StateDir, Failure> {
     let state = StateDir::create(path).map_err(Failure::at(format!("create the folder `{}`", path.display())))?;
     require_state_folder(&state)?;
     Ok(state)
-}
-
-/// Creates the key of a new state folder at its default path. An existing key stays.
-pub(crate) fn make_identity(state: &StateDir) -> Result<PathBuf, Failure> {
-    let path = state.root().join("identity.txt");
-    if !path.exists() {
-        Identity::generate(&path, None).map_err(Failure::at("create the identity"))?;
-    }
-    Ok(path)
 }
 
 /// The clock of the machine.

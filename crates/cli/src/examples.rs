@@ -21,7 +21,7 @@ Exit codes:
   6  plan stale or refused"#;
 
 pub(crate) const INIT: &str = r#"Examples:
-  # Write migrate.toml and .flowswap/identity.txt
+  # Write migrate.toml, and the identity to your configuration folder
   flowswap init
   # Write the configuration to another folder
   flowswap init --config fleet/migrate.toml"#;

@@ -1,11 +1,34 @@
-//! The key of the secret store.
+//! Where the identity of a state folder is. By default it is in the user's configuration folder: a copy of the state folder
+//! then contains no key that opens its secrets.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use flowswap_config::SecretRef;
-use flowswap_store::Identity;
+use etcetera::BaseStrategy;
+use flowswap_config::{Config, SecretRef};
+use flowswap_engine::Secret;
+use flowswap_store::{Identity, IdentityError, IdentityId, StateDir};
 
-use crate::{exit::Failure, fetch::Fetcher};
+use crate::{
+    exit::{Exit, Failure},
+    fetch::Fetcher,
+};
+
+/// The identity of the configuration's state folder. If `[secrets] identity` names it, it is there. Otherwise it is in the
+/// user's configuration folder, or in the state folder itself, where earlier versions put it.
+pub(crate) fn locate(config: &Config) -> Result<PathBuf, Failure> {
+    match &config.identity {
+        Some(configured) => Ok(configured.clone()),
+        None => locate_default(&StateDir::at(&config.state)),
+    }
+}
+
+fn locate_default(state: &StateDir) -> Result<PathBuf, Failure> {
+    let own = state.own_identity();
+    let Some(id) = state.identity_id().map_err(Failure::at("find the identity"))? else { return Ok(own) };
+    let of_user = user_file(&id)?;
+    // Somebody who moves it writes the id first.
+    Ok(if own.exists() && !of_user.exists() { own } else { of_user })
+}
 
 /// The identity in a file.
 pub(crate) fn unlock(fetcher: &Fetcher, path: &Path, passphrase: Option<&SecretRef>) -> Result<Identity, Failure> {
@@ -16,7 +39,99 @@ pub(crate) fn unlock(fetcher: &Fetcher, path: &Path, passphrase: Option<&SecretR
         Some(passphrase) => Identity::unlock(path, passphrase),
     };
     identity.map_err(|error| {
-        let doing = format!("load the identity `{}`", path.display());
-        Failure::at(doing)(error).hint("create one with `flowswap init`; flowswap needs it to keep captured secrets")
+        let hint = match &error {
+            IdentityError::Locked { .. } => "write where its passphrase is to `passphrase` under `[secrets]`",
+            IdentityError::WrongPassphrase { .. } => "correct `passphrase` under `[secrets]`",
+            _ => {
+                "restore it from your copy, or name it with `identity` under `[secrets]`; `flowswap init` creates one for a \
+                 new state folder"
+            }
+        };
+        Failure::at(format!("load the identity `{}`", path.display()))(error).hint(hint)
     })
+}
+
+/// Creates the identity of a new state folder in the user's configuration folder. An existing identity stays.
+pub(crate) fn make(state: &StateDir, passphrase: Option<Secret>) -> Result<PathBuf, Failure> {
+    let existing = locate_default(state)?;
+    if existing.exists() {
+        return Ok(existing);
+    }
+    let identity = Identity::create();
+    let path = user_file(&identity.id())?;
+    identity.save(&path, passphrase).map_err(Failure::at("create the identity"))?;
+    state.keep_identity_id(&identity.id()).map_err(Failure::at("create the identity"))?;
+    Ok(path)
+}
+
+/// Whether the state folder has an identity already.
+pub(crate) fn exists(state: &StateDir) -> Result<bool, Failure> {
+    Ok(locate_default(state)?.exists())
+}
+
+/// Whether the identity is encrypted with a passphrase.
+pub(crate) fn is_locked(path: &Path) -> bool {
+    matches!(Identity::load(path), Err(IdentityError::Locked { .. }))
+}
+
+/// Creates the identity of a simulated fleet beside the secrets, so that nothing remains once the folder is deleted.
+#[cfg(feature = "sandbox")]
+pub(crate) fn make_beside(state: &StateDir) -> Result<(), Failure> {
+    let path = state.own_identity();
+    if !path.exists() {
+        Identity::generate(&path, None).map_err(Failure::at("create the identity"))?;
+    }
+    Ok(())
+}
+
+/// The command that moves the identity out of the state folder. `None` if it is elsewhere, or if the configuration names it.
+pub(crate) fn moving_command(config: &Config, identity: &Identity) -> Option<String> {
+    let state = StateDir::at(&config.state);
+    let own = state.own_identity();
+    if config.identity.is_some() || locate_default(&state).ok()? != own {
+        return None;
+    }
+    let id = identity.id();
+    let target = user_file(&id).ok()?;
+    Some(format!(
+        "mkdir -p -m 700 {} && echo {id} > {} && mv {} {}",
+        quote(target.parent()?),
+        quote(&state.identity_id_file()),
+        quote(&own),
+        quote(&target)
+    ))
+}
+
+fn user_file(id: &IdentityId) -> Result<PathBuf, Failure> {
+    let folders = etcetera::choose_base_strategy().map_err(|error| {
+        let failure = Failure::new(Exit::Usage, format!("failed to find your configuration folder: {error}"));
+        failure.hint("set HOME or XDG_CONFIG_HOME, or name the identity with `identity` under `[secrets]`")
+    })?;
+    Ok(folders.config_dir().join("flowswap").join(format!("identity-{id}.txt")))
+}
+
+/// Quotes a path for a shell, if it needs that.
+fn quote(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_word_for_a_shell() {
+        let table = [
+            ("/a/b-c_1.txt", "/a/b-c_1.txt"),
+            ("/a b", "'/a b'"),
+            ("it's", r"'it'\''s'"),
+            ("$HOME", "'$HOME'"),
+            ("", "''"),
+        ];
+        for (path, word) in table {
+            assert_eq!(quote(Path::new(path)), word);
+        }
+    }
 }

@@ -10,7 +10,7 @@ use flowswap_store::{AgeSecretStore, StateDir};
 use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::OnceCell;
 
-use crate::{fetch::Fetcher, identity::unlock};
+use crate::{fetch::Fetcher, identity};
 
 /// What both sides of one tenant must not show.
 #[derive(Debug, Default)]
@@ -47,7 +47,8 @@ impl Known {
 /// output. If the identity does not open without asking somebody, it has none.
 pub(crate) struct ToKnow {
     folder: PathBuf,
-    identity: PathBuf,
+    /// `None` if nobody knows where it is.
+    identity: Option<PathBuf>,
     passphrase: Option<SecretRef>,
     fetcher: Fetcher,
     store: OnceCell<Option<AgeSecretStore>>,
@@ -57,7 +58,7 @@ impl ToKnow {
     pub(crate) fn of(config: &Config, fetcher: &Fetcher) -> Self {
         Self {
             folder: StateDir::at(&config.state).secrets(),
-            identity: config.identity.clone(),
+            identity: identity::locate(config).ok(),
             passphrase: config.passphrase.clone(),
             fetcher: fetcher.clone(),
             store: OnceCell::new(),
@@ -70,8 +71,9 @@ impl ToKnow {
             if matches!(self.passphrase, Some(SecretRef::Command(_))) {
                 return None;
             }
-            let (fetcher, path, passphrase) = (self.fetcher.clone(), self.identity.clone(), self.passphrase.clone());
-            let opened = tokio::task::spawn_blocking(move || unlock(&fetcher, &path, passphrase.as_ref()).ok()).await;
+            let (fetcher, path, passphrase) = (self.fetcher.clone(), self.identity.clone()?, self.passphrase.clone());
+            let opened =
+                tokio::task::spawn_blocking(move || identity::unlock(&fetcher, &path, passphrase.as_ref()).ok()).await;
             let identity = opened.ok().flatten()?;
             Some(AgeSecretStore::read_only(self.folder.clone(), identity))
         };

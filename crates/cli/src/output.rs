@@ -155,7 +155,15 @@ fn belongs_to_state(file: &Path) -> bool {
     let is_journal = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("journal.sqlite"));
     let is_secret = file.parent().is_some_and(|folder| folder.ends_with("secrets") && is_beside_journal(folder));
     let holds_key = || read_regular(file).is_some_and(|text| text.contains("AGE-SECRET-KEY-1"));
-    (is_journal && is_beside_journal(file)) || is_secret || holds_key()
+    (is_journal && is_beside_journal(file)) || is_secret || is_encrypted(file) || holds_key()
+}
+
+/// Whether it is an age file, such as an identity with a passphrase.
+fn is_encrypted(file: &Path) -> bool {
+    const START: &[u8] = b"age-encryption.org/";
+    let mut start = [0; START.len()];
+    let is_file = fs::metadata(file).is_ok_and(|metadata| metadata.is_file());
+    is_file && File::open(file).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *START
 }
 
 /// Reads a plan, but never more than [`MAX_PLAN`] bytes. `-` is stdin; a pipe is read to its end.

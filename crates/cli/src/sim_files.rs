@@ -6,8 +6,9 @@ use flowswap_sim::Sim;
 use flowswap_store::StateDir;
 
 use crate::{
-    context::{Context, create_state_folder, make_identity},
+    context::{Context, create_state_folder},
     exit::{Exit, Failure},
+    identity,
     plugin_pins::pin_tables,
 };
 
@@ -20,9 +21,10 @@ pub(crate) fn write(context: &Context, sim: &Sim, dir: &Path) -> Result<PathBuf,
             Failure::new(Exit::Usage, format!("`{}` holds the journal of an earlier simulation", dir.display()));
         return Err(failure.hint("name another folder, or delete this one"));
     }
+    let tables = format!("[secrets]\nidentity = \".flowswap/identity.txt\"\n\n{}", pin_tables(context)?);
     let path = sim
-        .write_client_files(dir, &pin_tables(context)?)
+        .write_client_files(dir, &tables)
         .map_err(Failure::at(format!("write the configuration into `{}`", dir.display())))?;
-    make_identity(&create_state_folder(state.root())?)?;
+    identity::make_beside(&create_state_folder(state.root())?)?;
     Ok(path)
 }

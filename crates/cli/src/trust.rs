@@ -11,6 +11,7 @@ use flowswap_store::StateDir;
 use crate::{
     exit::{Exit, Failure},
     fetch::require_trusted_source,
+    identity,
 };
 
 /// Fails if others can change the state folder, the journal, the secret store, or the identity.
@@ -19,8 +20,8 @@ pub(crate) fn require_state(config: &Config) -> Result<(), Failure> {
     require_state_folder(&state)?;
     let secrets = state.secrets();
     require_trusted_folder(&secrets).map_err(refuse(format!("use the secret store `{}`", secrets.display())))?;
-    let identity = &config.identity;
-    require_trusted(identity).map_err(refuse(format!("use the identity `{}`", identity.display())))?;
+    let identity = identity::locate(config)?;
+    require_trusted(&identity).map_err(refuse(format!("use the identity `{}`", identity.display())))?;
     match &config.passphrase {
         Some(passphrase) => {
             require_trusted_source(passphrase).map_err(refuse("fetch the passphrase of the identity".to_owned()))

@@ -49,7 +49,7 @@ impl Reader {
     fn read_config(&mut self, root: &Table) -> Config {
         self.check_keys(root, &ROOT_KEYS, "the configuration");
         let state = self.path(root, "state").unwrap_or_else(|| self.dir.join(".flowswap"));
-        let custody = self.read_custody(root, &state);
+        let custody = self.read_custody(root);
         let network = self.read_network(root);
         let run = self.read_run_limits(root);
         let plugins = self.read_plugins(root);

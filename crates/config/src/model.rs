@@ -18,8 +18,8 @@ use crate::{
 pub struct Config {
     /// The folder of the journal and of the secrets.
     pub state: PathBuf,
-    /// The age identity that opens the secrets.
-    pub identity: PathBuf,
+    /// The age identity that opens the secrets, if it is not in its default place.
+    pub identity: Option<PathBuf>,
     /// Opens the identity if the identity itself is encrypted.
     pub passphrase: Option<SecretRef>,
     /// How to reach orgs and directories.

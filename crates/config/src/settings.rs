@@ -1,11 +1,6 @@
 //! The tables that configure the tool, not a tenant: `[secrets]`, `[network]`, `[run]`, and `[plugins]`.
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use flowswap_host::{Cage, HostPattern, is_origin};
 
@@ -55,18 +50,15 @@ pub struct PluginEntry {
 
 /// `[secrets]`: what opens the custody of secrets.
 pub(crate) struct Custody {
-    pub(crate) identity: PathBuf,
+    pub(crate) identity: Option<PathBuf>,
     pub(crate) passphrase: Option<SecretRef>,
 }
 
 impl Reader {
-    pub(crate) fn read_custody(&mut self, root: &Table, state: &Path) -> Custody {
+    pub(crate) fn read_custody(&mut self, root: &Table) -> Custody {
         let table = self.table(root, "secrets");
         self.check_keys(&table, &["identity", "passphrase"], "`[secrets]`");
-        Custody {
-            identity: self.path(&table, "identity").unwrap_or_else(|| state.join("identity.txt")),
-            passphrase: self.secret(&table, "passphrase"),
-        }
+        Custody { identity: self.path(&table, "identity"), passphrase: self.secret(&table, "passphrase") }
     }
 
     pub(crate) fn read_network(&mut self, root: &Table) -> Network {

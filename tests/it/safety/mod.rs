@@ -17,6 +17,8 @@ mod dry_run;
 mod echo;
 /// Plans that somebody changed and sealed again.
 mod forged_plan;
+/// Where the key of the secrets is.
+mod identity;
 /// Headers and texts that flowswap does not take from a plugin as they are.
 mod limits;
 /// What is in the memory of a plugin's process.

@@ -65,7 +65,7 @@ impl Lab {
         let runtime = Runtime::new().unwrap();
         let sim = runtime.block_on(Sim::start(config, ([127, 0, 0, 1], 0).into())).unwrap();
         let dir = folder();
-        sim.write_client_files(dir.path(), "").unwrap();
+        sim.write_client_files(dir.path(), "[secrets]\nidentity = \".flowswap/identity.txt\"\n").unwrap();
         fs::create_dir(dir.path().join(".flowswap")).unwrap();
         #[cfg(unix)]
         fs::set_permissions(dir.path().join(".flowswap"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();

@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::{
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+    termios::{LocalModes, tcgetattr},
+};
 
 /// Longer than any test waits; ends a test that would wait forever.
 pub(crate) const FOREVER: Duration = Duration::from_secs(60);
@@ -71,6 +74,17 @@ impl Terminal {
     /// Types a line.
     pub(crate) fn enter(&mut self, line: &str) {
         self.keyboard.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    /// Types a line once the terminal no longer shows what is typed.
+    #[track_caller]
+    pub(crate) fn enter_hidden(&mut self, line: &str) {
+        let begun = Instant::now();
+        while tcgetattr(&self.keyboard).unwrap().local_modes.contains(LocalModes::ECHO) {
+            assert!(begun.elapsed() < FOREVER, "the terminal still shows what is typed:\n{}", self.seen);
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.enter(line);
     }
 
     /// Waits for the end. Returns the exit code and everything that was on the screen.

@@ -21,6 +21,7 @@ use crate::{
     },
     exit::{Exit, Failure},
     fleet::Fleet,
+    identity,
     terminal::{Tone, paint},
 };
 
@@ -86,7 +87,16 @@ fn check_machine(context: &Context, config: &Config, fleet: &Fleet) -> Vec<Check
         own_words: Vec::new(),
     };
     let identity = match context.load_identity(config) {
-        Ok(_) => machine("identity", R::Pass, format!("`{}` can be used", config.identity.display())),
+        Ok(loaded) => {
+            let path = identity::locate(config).map(|path| path.display().to_string()).unwrap_or_default();
+            match identity::moving_command(config, &loaded) {
+                None => machine("identity", R::Pass, format!("`{path}` can be used")),
+                Some(command) => {
+                    let detail = format!("`{path}` lies beside the secrets that it opens; to move it, run: {command}");
+                    machine("identity", R::Inconclusive, detail)
+                }
+            }
+        }
         Err(failure) => {
             let cause = failure.error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
             machine("identity", R::Fail, format!("{}{cause}", failure.error))

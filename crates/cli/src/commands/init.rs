@@ -2,15 +2,19 @@
 
 use std::{
     fs::{DirBuilder, OpenOptions},
-    io::Write,
+    io::{self, IsTerminal, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
 };
 
+use flowswap_engine::Secret;
+use flowswap_store::StateDir;
+
 use crate::{
-    context::{Context, create_state_folder, make_identity},
+    context::{Context, create_state_folder},
     display::text::text,
     exit::{Exit, Failure},
+    identity,
     plugin_pins::pin_tables,
     trust::require_place,
 };
@@ -26,28 +30,77 @@ pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
         .create(Path::new(".").join(dir))
         .map_err(Failure::at(format!("create the folder `{}`", dir.display())))?;
     let doing = || format!("write `{}`", path.display());
-    let text = TEMPLATE.replace("# PLUGINS\n", &pin_tables(context)?);
-    match OpenOptions::new().write(true).create_new(true).mode(0o644).open(path) {
-        Ok(mut file) => file.write_all(text.as_bytes()).map_err(Failure::at(doing()))?,
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let failure =
-                Failure::new(Exit::Usage, format!("`{}` already exists; flowswap did not change it", path.display()));
-            return Err(failure.hint("pass `--config` with another file"));
-        }
-        Err(error) => return Err(Failure::at(doing())(error)),
+    if path.exists() {
+        return Err(already_exists(path));
     }
-    let state = create_state_folder(&dir.join(".flowswap"))?;
-    // Neither the key nor the secrets that it protects belong in a repository.
+    let pins = pin_tables(context)?;
+    let state = StateDir::at(dir.join(".flowswap"));
+    let passphrase = if identity::exists(&state)? { None } else { ask_for_passphrase()? };
+    let state = create_state_folder(state.root())?;
+    // Neither the journal nor the secrets belong in a repository.
     let ignored =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(state.root().join(".gitignore"));
     ignored
         .and_then(|mut file| file.write_all(b"*\n"))
         .map_err(Failure::at("write `.gitignore` into the state folder"))?;
-    let identity = make_identity(&state)?;
-    context.terminal.say(text!("wrote {} and {}\nnext: replace the example tenant with your own, then run `flowswap check`\nkeep a copy of the identity in a safe place: \
-         without it nobody can read the secrets that flowswap captures", path.display(), identity.display()));
+    let identity = identity::make(&state, passphrase)?;
+    let is_locked = identity::is_locked(&identity);
+    let text = TEMPLATE.replace("# PLUGINS\n", &format!("{}{pins}", if is_locked { PASSPHRASE } else { "" }));
+    match OpenOptions::new().write(true).create_new(true).mode(0o644).open(path) {
+        Ok(mut file) => file.write_all(text.as_bytes()).map_err(Failure::at(doing()))?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(already_exists(path)),
+        Err(error) => return Err(Failure::at(doing())(error)),
+    }
+    context.terminal.say(text!(
+        "wrote {} and {}\nnext: replace the example tenant with your own, then run `flowswap check`\nkeep a copy of the \
+         identity in a safe place: without it nobody can read the secrets that flowswap captures",
+        path.display(),
+        identity.display()
+    ));
+    if is_locked {
+        let message =
+            "the identity has a passphrase: set the variable FLOWSWAP_PASSPHRASE before you run another command";
+        context.terminal.say(message);
+    }
     Ok(Exit::Done)
 }
+
+fn already_exists(path: &Path) -> Failure {
+    let failure = Failure::new(Exit::Usage, format!("`{}` already exists; flowswap did not change it", path.display()));
+    failure.hint("pass `--config` with another file")
+}
+
+/// Asks the person at the terminal for a passphrase of the new identity. `None` if there is no terminal, or if they want none.
+fn ask_for_passphrase() -> Result<Option<Secret>, Failure> {
+    if !io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let passphrase =
+        read_hidden("Passphrase for the identity, which opens the captured secrets (leave empty for none)")?;
+    if passphrase.expose().is_empty() {
+        return Ok(None);
+    }
+    if read_hidden("The same again")?.expose() != passphrase.expose() {
+        let failure = Failure::new(Exit::Usage, "the two passphrases differ, so nothing was done");
+        return Err(failure.hint("run the same command again"));
+    }
+    Ok(Some(passphrase))
+}
+
+fn read_hidden(prompt: &str) -> Result<Secret, Failure> {
+    let typed = dialoguer::Password::new().with_prompt(prompt).allow_empty_password(true).interact();
+    typed.map(Secret::new).map_err(|dialoguer::Error::IO(error)| match error.kind() {
+        io::ErrorKind::Interrupted => Failure::new(Exit::Interrupted, "you gave no passphrase, so nothing was done"),
+        _ => Failure::at("ask for a passphrase")(error),
+    })
+}
+
+/// Where the passphrase of the identity is, for the configuration.
+const PASSPHRASE: &str = r#"[secrets]
+# The identity is encrypted with a passphrase. A file (`{ file = … }`) or a command (`{ command = […] }`) can hold it too.
+passphrase = { env = "FLOWSWAP_PASSPHRASE" }
+
+"#;
 
 /// The first configuration, for a person to edit. `migrate.toml.example` explains every key.
 const TEMPLATE: &str = r#"# `migrate.toml.example` in flowswap's repository explains every key.

@@ -37,7 +37,7 @@ fn check_directory(defaults: &str, tenant: &str, expected: Value) {
 fn an_empty_file_gives_all_defaults() {
     let (folder, config) = accept(&[("migrate.toml", "")]);
     assert_eq!(config.state, folder.path(".flowswap"));
-    assert_eq!(config.identity, folder.path(".flowswap/identity.txt"));
+    assert_eq!(config.identity, None);
     assert_eq!(config.passphrase, None);
     assert_eq!((config.network.ca_file, config.network.resolve.len()), (None, 0));
     assert_eq!(config.network.timeout, Duration::from_secs(30));
@@ -51,14 +51,14 @@ fn an_empty_file_gives_all_defaults() {
 fn settings_are_read() {
     let digest = "AB".repeat(32);
     let toml = format!(
-        "state = \"/var/flowswap\"\n[secrets]\npassphrase = {{ env = \"PASS\" }}\n\
+        "state = \"/var/flowswap\"\n[secrets]\nidentity = \"key.txt\"\npassphrase = {{ env = \"PASS\" }}\n\
          [network]\nca_file = \"ca.pem\"\nresolve = {{ \"*.okta.test\" = \"127.0.0.1:8443\", \"a.b\" = \"[::1]:1\" }}\n\
          timeout = \"1m 30s\"\n[run]\nconcurrency = 1\nmax_failures = 9\nplan_lifetime = \"7d\"\noperator_deadline = \"36h\"\n\
          [plugins.okta]\npath = \"lib/okta.so\"\nsha256 = \"{digest}\"\n[plugins.rest]\n"
     );
     let (folder, config) = accept(&[("migrate.toml", &toml)]);
     assert_eq!(config.state, Path::new("/var/flowswap"));
-    assert_eq!(config.identity, Path::new("/var/flowswap/identity.txt"), "the identity is in the state folder");
+    assert_eq!(config.identity, Some(folder.path("key.txt")));
     assert_eq!(config.passphrase, Some(SecretRef::Env("PASS".to_owned())));
     assert_eq!(config.network.ca_file, Some(folder.path("ca.pem")));
     let overrides: Vec<_> = config.network.resolve.iter().map(|(host, to)| format!("{host} {to}")).collect();

@@ -55,7 +55,6 @@ fn the_defaults_that_it_shows_are_the_real_ones() {
     fs::write(folder.path("migrate.toml"), &text).unwrap();
     let full = folder.load().unwrap();
     assert_eq!(full.state, bare.state);
-    assert_eq!(full.identity, bare.identity);
     assert_eq!(full.network.timeout, bare.network.timeout);
     let limits = |config: &Config| {
         (config.run.concurrency, config.run.max_failures, config.run.plan_lifetime, config.run.operator_deadline)
@@ -70,6 +69,7 @@ fn its_optional_keys_and_its_inventory_are_read() {
     let csv = inventory[start..].join("\n");
     let (folder, config) = accept(&[("migrate.toml", &uncomment(EXAMPLE)), ("tenants.csv", &csv)]);
     assert_eq!(names(&config), ["acme", "globex", "initech", "umbrella"]);
+    assert_eq!(config.identity.as_deref(), Some(std::path::Path::new("/etc/flowswap/identity.txt")));
     assert_eq!(config.passphrase, Some(SecretRef::Env("FLOWSWAP_PASSPHRASE".to_owned())));
     assert_eq!(config.network.ca_file, Some(folder.path("ca.pem")));
     assert_eq!((config.network.resolve.len(), config.network.timeout), (2, Duration::from_secs(30)));
