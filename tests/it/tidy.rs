@@ -11,6 +11,7 @@ use crate::support::repository;
 
 mod children;
 mod modules;
+mod threats;
 
 /// The crates of this repository that each crate may depend on, outside of tests.
 fn allowed(package: &str) -> Option<&'static [&'static str]> {
