@@ -20,8 +20,10 @@ pub(crate) fn require_state(config: &Config) -> Result<(), Failure> {
     require_state_folder(&state)?;
     let secrets = state.secrets();
     require_trusted_folder(&secrets).map_err(refuse(format!("use the secret store `{}`", secrets.display())))?;
-    let identity = identity::locate(config)?;
-    require_trusted(&identity).map_err(refuse(format!("use the identity `{}`", identity.display())))?;
+    // A command that needs the identity says why it cannot be found.
+    if let Ok(identity) = identity::locate(config) {
+        require_trusted(&identity).map_err(refuse(format!("use the identity `{}`", identity.display())))?;
+    }
     match &config.passphrase {
         Some(passphrase) => {
             require_trusted_source(passphrase).map_err(refuse("fetch the passphrase of the identity".to_owned()))

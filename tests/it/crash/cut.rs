@@ -140,7 +140,11 @@ fn a_torn_last_record_is_written_again() {
 /// Runs the command, and kills it when everything is recorded, just before the log is moved into the journal's main
 /// file.
 fn leave_log(case: &Case, run: Run) -> Result<(), String> {
-    case.kill(run, &DiskFault::new("kill-before", DiskPoint::new("write", ".flowswap/journal.sqlite", 1)))
+    let point = DiskPoint::new("write", ".flowswap/journal.sqlite", 1);
+    match case.kill(run, &DiskFault::new("kill-before", point))? {
+        true => Ok(()),
+        false => Err("the run did not move the log".to_owned()),
+    }
 }
 
 /// Returns whether the run recovered. If it did not, it must have named the reason and lost nothing.

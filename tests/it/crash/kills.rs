@@ -38,8 +38,10 @@ fn a_run_killed_at_any_write_and_again_during_recovery_recovers() {
         let points = Field::new(run, 1).case().record(run);
         let strikes = strikes(&points, of_all);
         assert!(strikes.len() >= least, "only {} points: {strikes:#?}", strikes.len());
-        broken.extend(once(run, &strikes));
-        figures.push(format!("{} {name}", strikes.len()));
+        let (killed, problems) = once(run, &strikes);
+        assert_most(killed, strikes.len());
+        broken.extend(problems);
+        figures.push(format!("{killed} {name}"));
     }
     for (run, name, least) in [(Run::Forward, "forward", 200), (Run::Back, "back", 60)] {
         let points = Field::new(run, 1).case().record(run);
@@ -47,8 +49,9 @@ fn a_run_killed_at_any_write_and_again_during_recovery_recovers() {
         if !is_full() {
             firsts.retain(is_record);
         }
-        let (pairs, problems) = twice(run, &firsts);
+        let (pairs, of_all, problems) = twice(run, &firsts);
         assert!(pairs >= least, "only {pairs} pairs");
+        assert_most(pairs, of_all);
         broken.extend(problems);
         figures.push(format!(
             "{pairs} double {name} (pairs of {})",
@@ -61,25 +64,40 @@ fn a_run_killed_at_any_write_and_again_during_recovery_recovers() {
     print(&format!("{figures}; healed 100 %; lost secrets 0; duplicate creates 0"));
 }
 
-/// Kills the run at every point, each with its own tenant.
-fn once(run: Run, strikes: &[DiskFault]) -> Vec<String> {
-    let field = Field::new(run, strikes.len() + 1);
-    let cases = each(strikes, |strike| {
-        let case = field.case();
-        let healed = case.kill(run, strike).and_then(|()| case.heal(run));
-        (strike.to_string(), case, healed)
-    });
-    judge(&field, run, cases)
+/// A few runs may lack the point at which they should have been killed.
+fn assert_most(killed: usize, of_all: usize) {
+    assert!(killed * 50 >= of_all * 49, "only {killed} of {of_all} were killed");
 }
 
-/// Kills the run at each first point, and the recovering run at each of its points.
-fn twice(run: Run, firsts: &[DiskFault]) -> (usize, Vec<String>) {
+/// Kills the run at every point, each with its own tenant. Returns how many were killed, and what did not heal.
+fn once(run: Run, strikes: &[DiskFault]) -> (usize, Vec<String>) {
+    let field = Field::new(run, strikes.len() + 1);
+    let cases: Vec<Option<Ended>> = each(strikes, |strike| {
+        let case = field.case();
+        let healed = match case.kill(run, strike) {
+            Ok(true) => case.heal(run),
+            Ok(false) => return None,
+            Err(problem) => Err(problem),
+        };
+        Some((strike.to_string(), case, healed))
+    });
+    let cases: Vec<Ended> = cases.into_iter().flatten().collect();
+    (cases.len(), judge(&field, run, cases))
+}
+
+/// Kills the run at each first point, and the recovering run at each of its points. Returns how many were killed twice, how
+/// many should have been, and what did not heal.
+fn twice(run: Run, firsts: &[DiskFault]) -> (usize, usize, Vec<String>) {
     let results = each(firsts, |first| {
         let seconds = {
             let field = Field::new(run, 1);
             let case = field.case();
-            let points = case.kill(run, first).map(|()| case.record(run));
-            let Ok(points) = points else { return (0, vec![format!("{first}: {}", points.unwrap_err())]) };
+            match case.kill(run, first) {
+                Ok(true) => {}
+                Ok(false) => return (0, 1, Vec::new()),
+                Err(problem) => return (0, 1, vec![format!("{first}: {problem}")]),
+            }
+            let points = case.record(run);
             let mut seconds = strikes(&points, true);
             if !is_full() {
                 seconds.retain(is_record);
@@ -87,19 +105,22 @@ fn twice(run: Run, firsts: &[DiskFault]) -> (usize, Vec<String>) {
             seconds
         };
         let field = Field::new(run, seconds.len() + 1);
-        let cases: Vec<Ended> = seconds
-            .iter()
-            .map(|second| {
-                let case = field.case();
-                let killed = case.kill(run, first).and_then(|()| case.kill(run, second));
-                let healed = killed.and_then(|()| case.heal(run));
-                (format!("{first}, then {second}"), case, healed)
-            })
-            .collect();
-        (seconds.len(), judge(&field, run, cases))
+        let cases = seconds.iter().filter_map(|second| {
+            let case = field.case();
+            let killed = case.kill(run, first).and_then(|killed| Ok(killed && case.kill(run, second)?));
+            let healed = match killed {
+                Ok(true) => case.heal(run),
+                Ok(false) => return None,
+                Err(problem) => Err(problem),
+            };
+            Some((format!("{first}, then {second}"), case, healed))
+        });
+        let cases: Vec<Ended> = cases.collect();
+        (cases.len(), seconds.len(), judge(&field, run, cases))
     });
-    let pairs = results.iter().map(|(pairs, _)| pairs).sum();
-    (pairs, results.into_iter().flat_map(|(_, broken)| broken).collect())
+    let pairs = results.iter().map(|(killed, ..)| killed).sum();
+    let of_all = results.iter().map(|(_, of_all, _)| of_all).sum();
+    (pairs, of_all, results.into_iter().flat_map(|(.., broken)| broken).collect())
 }
 
 /// The cases that did not recover, and what was seen instead.

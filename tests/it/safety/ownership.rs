@@ -27,7 +27,7 @@ fn lab() -> Lab {
     write(&lab.path("keys/program"), "#!/bin/sh\ncat gateway.token\n", 0o755);
     lab.edit_config(|text| {
         let text = text.replace("{ file = \"gateway.token\" }", "{ command = [\"keys/program\"] }");
-        format!("inventory = \"more.csv\"\n{text}\n[secrets]\nidentity = \"keys/identity.txt\"\n")
+        format!("inventory = \"more.csv\"\n{}", text.replace(".flowswap/identity.txt", "keys/identity.txt"))
     });
     lab.plan().expect(0);
     let _ = run(&lab, "apply plan.json --yes");

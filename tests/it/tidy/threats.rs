@@ -11,7 +11,8 @@ fn every_threat_has_tests() {
     let sources = sources.map(|path| fs::read_to_string(path).unwrap());
     let functions: BTreeSet<String> = sources
         .flat_map(|text| {
-            let names = text.split("fn ").skip(1).filter_map(|after| after.split_once("()")).map(|(name, _)| name.to_owned());
+            let names =
+                text.split("fn ").skip(1).filter_map(|after| after.split_once("()")).map(|(name, _)| name.to_owned());
             names.collect::<Vec<_>>()
         })
         .collect();
