@@ -1,5 +1,7 @@
 //! The forms in which a server may repeat a secret. Pure.
 
+use std::fmt::Write;
+
 use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
@@ -14,7 +16,8 @@ use crate::splice::{encode_sparingly, form_encode};
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The secret in every encoding that flowswap recognizes, in lower case: a search in a text in lower case then finds all
-/// of them in any case, such as `%2F` and `%2f`. No form occurs twice.
+/// of them in any case, such as `%2F` and `%2f`. No form occurs twice. The forms of the beginning of a secret are beginnings
+/// of its forms.
 pub(crate) fn forms_of(secret: &str) -> Vec<Zeroizing<String>> {
     let percent = utf8_percent_encode(secret, RESERVED).to_string();
     let percent_all = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
@@ -35,7 +38,6 @@ pub(crate) fn forms_of(secret: &str) -> Vec<Zeroizing<String>> {
         html(secret, "&quot;", "'"),
         html(secret, "&quot;", "&#39;"),
         html(secret, "&quot;", "&#x27;"),
-        secret.chars().rev().collect(),
         each_byte(secret, "%", ""),
         each_byte(secret, "%25", ""),
         each_byte(secret, "\\x", ""),
@@ -61,6 +63,11 @@ pub(crate) fn forms_of(secret: &str) -> Vec<Zeroizing<String>> {
     different
 }
 
+/// The secret from its last character to its first, in lower case.
+pub(crate) fn backwards(secret: &str) -> Zeroizing<String> {
+    Zeroizing::new(secret.chars().rev().collect::<String>().to_ascii_lowercase())
+}
+
 /// The part of base64 that depends only on the secret, if `before` bytes come before it in a group of three. So it is found
 /// within a longer text that was encoded as a whole, such as `user:secret`.
 fn base64_after(secret: &str, before: usize) -> [String; 2] {
@@ -73,7 +80,12 @@ fn base64_after(secret: &str, before: usize) -> [String; 2] {
 }
 
 fn each_byte(secret: &str, before: &str, after: &str) -> String {
-    secret.bytes().map(|byte| format!("{before}{byte:02x}{after}")).collect()
+    let mut form = String::with_capacity(secret.len() * (before.len() + 2 + after.len()));
+    for byte in secret.bytes() {
+        // A `String` takes everything.
+        let _ = write!(form, "{before}{byte:02x}{after}");
+    }
+    form
 }
 
 /// Writes the code of each character, except of those to spare.

@@ -7,15 +7,18 @@ use flowswap_contract::Handle;
 use flowswap_engine::Secret;
 use serde_json::Value;
 
-use crate::encodings::forms_of;
+use zeroize::Zeroizing;
+
+use crate::encodings::{backwards, forms_of};
 
 const REDACTED: &str = "[redacted]";
 
 /// Values shorter than this are not searched for within a text, because a text may contain them by chance.
 const SHORTEST_CONTAINED: usize = 6;
 
-/// How much of each form is searched for. What follows in a text is compared with the rest of the form.
-const PREFIX: usize = 32;
+/// How many bytes of each form are searched for. What follows in a text is compared with the rest of the form. Tokens are long,
+/// and making all forms of all of one takes time.
+const BEGINNING: usize = 32;
 
 /// Members whose value is always a secret.
 const SECRET_MEMBERS: &[&str] = &["access_token", "refresh_token", "id_token", "client_secret", "clientSecret"];
@@ -52,11 +55,14 @@ pub(crate) struct Redactor {
 impl Needle {
     pub(crate) fn new(secret: &Secret) -> Self {
         let value = secret.expose();
-        let forms = forms_of(value);
+        let mut forms = forms_of(value.get(..value.ceil_char_boundary(BEGINNING)).unwrap_or(value));
+        forms.push(backwards(
+            value.get(value.floor_char_boundary(value.len().saturating_sub(BEGINNING))..).unwrap_or(value),
+        ));
         let beginnings: Vec<&[u8]> = forms
             .iter()
             .filter(|form| form.len() >= SHORTEST_CONTAINED)
-            .map(|form| form.as_bytes().get(..PREFIX).unwrap_or(form.as_bytes()))
+            .map(|form| form.as_bytes().get(..BEGINNING).unwrap_or(form.as_bytes()))
             .collect();
         let finder = (value.len() >= SHORTEST_CONTAINED).then(|| Finder::new(&beginnings)).flatten();
         let shortest = beginnings.iter().map(|form| form.len()).min().unwrap_or(0).min(value.len());
@@ -73,7 +79,7 @@ impl Needle {
         let mut forms = None;
         let mut from = 0;
         while let Some(found) = finder.next(folded, from) {
-            let forms = forms.get_or_insert_with(|| forms_of(self.secret.expose()));
+            let forms = forms.get_or_insert_with(|| all_forms(self.secret.expose()));
             let here = folded.as_bytes().get(found.start..).unwrap_or_default();
             let alike = |form: &str| form.bytes().zip(here).take_while(|(a, b)| a == *b).count();
             let longest = forms.iter().map(|form| alike(form)).max().unwrap_or_default();
@@ -82,6 +88,12 @@ impl Needle {
             ranges.push(found.start..found.end.max(found.start + longest));
         }
     }
+}
+
+fn all_forms(secret: &str) -> Vec<Zeroizing<String>> {
+    let mut forms = forms_of(secret);
+    forms.push(backwards(secret));
+    forms
 }
 
 impl Finder {
