@@ -316,8 +316,8 @@ impl Backend for Side {
         .boxed()
     }
 
-    fn redact(&self, json: &str) -> Option<Value> {
-        self.session.get()?.as_ref().ok()?.redact(json)
+    fn redact(&self, text: &str) -> Option<String> {
+        self.session.get()?.as_ref().ok()?.redact(text)
     }
 
     fn origins(&self) -> Vec<String> {

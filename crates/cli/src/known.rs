@@ -33,7 +33,7 @@ impl Known {
             for handle in history.iter().filter_map(|history| history.work.as_ref()).flat_map(|work| &work.secrets) {
                 // A run that needs it says what is wrong with it.
                 if let Ok(Some(secret)) = store.get(handle).await {
-                    self.secrets.remember(&secret);
+                    self.secrets.remember_as(handle.clone(), &secret);
                 }
             }
             Ok::<_, JournalError>(())

@@ -14,9 +14,9 @@ pub trait Backend: Send + Sync {
     /// Calls one of the six verbs. An error says whether the world may have changed.
     fn call<'a>(&'a self, call: BackendCall<'a>) -> BoxFuture<'a, Result<Value, contract::Error>>;
 
-    /// JSON without the tenant's secrets, or `None` if the text has none. What is written for good goes through this once more:
+    /// The text without the tenant's secrets, or `None` if it has none. What is written for good goes through this once more:
     /// one side may have told something before the other side knew it to be secret.
-    fn redact(&self, _json: &str) -> Option<Value> {
+    fn redact(&self, _text: &str) -> Option<String> {
         None
     }
 

@@ -236,6 +236,7 @@ fn is_token_request(ask: &HttpAsk) -> bool {
         && matches!(ask.auth, None | Some(Auth::Basic { .. }))
         && fields.iter().any(|(name, value)| name == "grant_type" && value == "client_credentials")
         && fields.iter().all(|(name, _)| is_known(name))
+        && fields.iter().map(|(name, _)| name).collect::<BTreeSet<_>>().len() == fields.len()
 }
 
 fn intent_name(intent: Intent) -> &'static str {

@@ -1,12 +1,11 @@
 //! Removes known secrets from what the other side sends, as a second line of defense after the places and the capture.
 
-use std::{borrow::Cow, fmt, ops::Range, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, fmt, ops::Range, sync::OnceLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind, packed};
 use flowswap_contract::Handle;
 use flowswap_engine::Secret;
 use serde_json::Value;
-
 use zeroize::Zeroizing;
 
 use crate::encodings::{backwards, forms_of};
@@ -20,25 +19,27 @@ const SHORTEST_CONTAINED: usize = 6;
 /// and making all forms of all of one takes time.
 const BEGINNING: usize = 32;
 
+/// How many bytes may be compared for each byte of a text, and for so many more.
+const EFFORT: usize = 64;
+const PATIENCE: usize = 64 * 1024;
+
 /// Members whose value is always a secret.
 const SECRET_MEMBERS: &[&str] = &["access_token", "refresh_token", "id_token", "client_secret", "clientSecret"];
 
-/// A secret, and how to find it.
-pub(crate) struct Needle {
-    secret: Secret,
-    /// `None` if it is too short to be searched for within a text.
-    finder: Option<Finder>,
-    /// The length of the shortest form. Most texts are shorter.
+/// Knows the values that must not be shown.
+pub(crate) struct Redactor {
+    secrets: Vec<Secret>,
+    /// Together they search for the beginnings of all forms of all secrets.
+    finders: Vec<Finder>,
+    /// The length of the shortest secret or form. Most texts are shorter.
     shortest: usize,
+    /// Names of secrets, which stay as they are. A server can make an object that only looks like one.
+    handles: BTreeSet<Handle>,
+    /// All forms of all secrets, once one was found.
+    forms: OnceLock<Vec<Zeroizing<String>>>,
 }
 
-impl fmt::Debug for Needle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
-    }
-}
-
-/// Searches for the beginnings of all forms of a secret at once.
+/// Searches for many texts at once.
 enum Finder {
     /// With vector instructions.
     Packed(Box<packed::Searcher>),
@@ -46,66 +47,39 @@ enum Finder {
     Automaton(Box<AhoCorasick>),
 }
 
-/// Knows the values that must not be shown.
-pub(crate) struct Redactor {
-    needles: Vec<Arc<Needle>>,
-    shortest: usize,
-}
+/// How many texts a [`Finder::Packed`] can search for.
+const AT_ONCE: usize = 128;
 
-impl Needle {
-    pub(crate) fn new(secret: &Secret) -> Self {
-        let value = secret.expose();
-        let mut forms = forms_of(value.get(..value.ceil_char_boundary(BEGINNING)).unwrap_or(value));
-        forms.push(backwards(
-            value.get(value.floor_char_boundary(value.len().saturating_sub(BEGINNING))..).unwrap_or(value),
-        ));
-        let beginnings: Vec<&[u8]> = forms
-            .iter()
-            .filter(|form| form.len() >= SHORTEST_CONTAINED)
-            .map(|form| form.as_bytes().get(..BEGINNING).unwrap_or(form.as_bytes()))
-            .collect();
-        let finder = (value.len() >= SHORTEST_CONTAINED).then(|| Finder::new(&beginnings)).flatten();
-        let shortest = beginnings.iter().map(|form| form.len()).min().unwrap_or(0).min(value.len());
-        Self { secret: secret.clone(), finder, shortest }
+/// The beginnings of all forms in which a longer text is searched for the secret.
+fn beginnings(secret: &str) -> Vec<Zeroizing<String>> {
+    if secret.len() < SHORTEST_CONTAINED {
+        return Vec::new();
     }
-
-    pub(crate) fn is(&self, secret: &Secret) -> bool {
-        self.secret.expose() == secret.expose()
+    let head = secret.get(..secret.ceil_char_boundary(BEGINNING)).unwrap_or(secret);
+    let tail = secret.get(secret.floor_char_boundary(secret.len().saturating_sub(BEGINNING))..).unwrap_or(secret);
+    let mut forms = forms_of(head);
+    forms.push(backwards(tail));
+    for form in &mut forms {
+        let end = form.floor_char_boundary(BEGINNING);
+        form.truncate(end);
     }
-
-    /// Adds the ranges of `text` in which the secret stands, in any form. `folded` is the text in lower case.
-    fn find_in(&self, folded: &str, ranges: &mut Vec<Range<usize>>) {
-        let Some(finder) = &self.finder else { return };
-        let mut forms = None;
-        let mut from = 0;
-        while let Some(found) = finder.next(folded, from) {
-            let forms = forms.get_or_insert_with(|| all_forms(self.secret.expose()));
-            let here = folded.as_bytes().get(found.start..).unwrap_or_default();
-            let alike = |form: &str| form.bytes().zip(here).take_while(|(a, b)| a == *b).count();
-            let longest = forms.iter().map(|form| alike(form)).max().unwrap_or_default();
-            // Another form, or the same again, may begin within this one.
-            from = found.start + 1;
-            ranges.push(found.start..found.end.max(found.start + longest));
-        }
-    }
-}
-
-fn all_forms(secret: &str) -> Vec<Zeroizing<String>> {
-    let mut forms = forms_of(secret);
-    forms.push(backwards(secret));
+    forms.retain(|form| form.len() >= SHORTEST_CONTAINED);
     forms
 }
 
 impl Finder {
-    fn new(beginnings: &[&[u8]]) -> Option<Self> {
+    fn new(beginnings: &[Zeroizing<String>]) -> Option<Self> {
         let mut config = packed::Config::new();
         config.match_kind(packed::MatchKind::LeftmostLongest).heuristic_pattern_limits(false);
-        if let Some(searcher) = config.builder().extend(beginnings).build() {
+        if let Some(searcher) = config.builder().extend(beginnings.iter().map(|form| form.as_bytes())).build() {
             return Some(Self::Packed(Box::new(searcher)));
         }
         let mut builder = AhoCorasick::builder();
         builder.match_kind(MatchKind::LeftmostLongest).kind(Some(AhoCorasickKind::NoncontiguousNFA));
-        builder.build(beginnings).ok().map(|automaton| Self::Automaton(Box::new(automaton)))
+        builder
+            .build(beginnings.iter().map(|form| form.as_bytes()))
+            .ok()
+            .map(|automaton| Self::Automaton(Box::new(automaton)))
     }
 
     fn next(&self, text: &str, from: usize) -> Option<Range<usize>> {
@@ -120,15 +94,18 @@ impl Finder {
 }
 
 impl Redactor {
-    pub(crate) fn new(needles: Vec<Arc<Needle>>) -> Self {
-        let shortest = needles.iter().map(|needle| needle.shortest).min().unwrap_or(usize::MAX);
-        Self { needles, shortest }
+    pub(crate) fn new(secrets: Vec<Secret>, handles: BTreeSet<Handle>) -> Self {
+        let beginnings: Vec<_> = secrets.iter().flat_map(|secret| beginnings(secret.expose())).collect();
+        let lengths =
+            beginnings.iter().map(|form| form.len()).chain(secrets.iter().map(|secret| secret.expose().len()));
+        let shortest = lengths.min().unwrap_or(usize::MAX);
+        let finders = beginnings.chunks(AT_ONCE).filter_map(Finder::new).collect();
+        Self { secrets, finders, shortest, handles, forms: OnceLock::new() }
     }
 
-    /// Whether a longer text contains a secret that is long enough to be no accident.
+    /// Whether a text contains a secret.
     pub(crate) fn finds_in(&self, text: &str) -> bool {
-        let folded = text.to_ascii_lowercase();
-        self.needles.iter().any(|needle| needle.finder.as_ref().is_some_and(|finder| finder.next(&folded, 0).is_some()))
+        self.clean(text).is_some()
     }
 
     /// The text without any secret.
@@ -149,16 +126,46 @@ impl Redactor {
         if text.len() < self.shortest {
             return None;
         }
-        if self.needles.iter().any(|needle| needle.secret.expose() == text) {
+        if self.secrets.iter().any(|secret| secret.expose() == text) {
             return Some(REDACTED.to_owned());
         }
         let has_upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
         let folded = if has_upper { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) };
-        let mut ranges = Vec::new();
-        for needle in &self.needles {
-            needle.find_in(&folded, &mut ranges);
-        }
+        let ranges = self.find_in(&folded);
         (!ranges.is_empty()).then(|| cut(text, ranges))
+    }
+
+    /// The ranges of a text in lower case in which secrets stand, in any form.
+    fn find_in(&self, text: &str) -> Vec<Range<usize>> {
+        let mut ranges = Vec::new();
+        // A server can choose a secret and a text that consist of nothing but beginnings. Then the rest of the text is cut.
+        let mut effort = EFFORT * (text.len() + PATIENCE);
+        for finder in &self.finders {
+            let mut from = 0;
+            while let Some(found) = finder.next(text, from) {
+                let here = text.as_bytes().get(found.start..).unwrap_or_default();
+                let alike = |form: &Zeroizing<String>| form.bytes().zip(here).take_while(|(a, b)| a == *b).count();
+                let mut longest = 0;
+                for form in self.forms.get_or_init(|| self.all_forms()) {
+                    let length = alike(form);
+                    longest = longest.max(length);
+                    effort = effort.saturating_sub(length + 1);
+                }
+                if effort == 0 {
+                    ranges.push(found.start..text.len());
+                    break;
+                }
+                // Another form, or the same again, may begin within this one.
+                from = found.start + 1;
+                ranges.push(found.start..found.end.max(found.start + longest));
+            }
+        }
+        ranges
+    }
+
+    fn all_forms(&self) -> Vec<Zeroizing<String>> {
+        let secrets = self.secrets.iter().map(Secret::expose);
+        secrets.flat_map(|secret| forms_of(secret).into_iter().chain([backwards(secret)])).collect()
     }
 
     /// Removes secrets from a decoded body, at any depth.
@@ -173,12 +180,17 @@ impl Redactor {
                 }
                 members.iter_mut().for_each(|(name, member)| self.member(name, member));
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::Number(number) => {
+                if self.finds_in(&number.to_string()) {
+                    *value = REDACTED.into();
+                }
+            }
+            Value::Null | Value::Bool(_) => {}
         }
     }
 
     fn member(&self, name: &str, value: &mut Value) {
-        if Handle::from_value(value).is_some() {
+        if Handle::from_value(value).is_some_and(|handle| self.handles.contains(&handle)) {
             return;
         }
         match value {
@@ -209,7 +221,7 @@ fn cut(text: &str, mut ranges: Vec<Range<usize>>) -> String {
 
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Redactor({} secrets)", self.needles.len())
+        write!(f, "Redactor({} secrets)", self.secrets.len())
     }
 }
 

@@ -280,14 +280,9 @@ impl Backend for Session {
         Box::pin(self.run_call(call))
     }
 
-    fn redact(&self, json: &str) -> Option<Value> {
+    fn redact(&self, text: &str) -> Option<String> {
         let redactor = self.side.vault.redactor();
-        if !redactor.finds_in(json) {
-            return None;
-        }
-        let mut value = serde_json::from_str(json).ok()?;
-        redactor.value(&mut value);
-        Some(value)
+        redactor.finds_in(text).then(|| redactor.text(text))
     }
 
     fn origins(&self) -> Vec<String> {

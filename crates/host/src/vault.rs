@@ -1,17 +1,14 @@
 //! The secrets of one session, in memory, and those of its tenant that must not be shown.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use flowswap_contract::Handle;
 use flowswap_engine::Secret;
 
-use crate::{
-    places::Kind,
-    redact::{Needle, Redactor},
-};
+use crate::{places::Kind, redact::Redactor};
 
 /// The secrets that a session may use at any time.
 #[derive(Debug, Default)]
@@ -27,7 +24,9 @@ pub struct KnownSecrets(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    needles: Vec<Arc<Needle>>,
+    secrets: Vec<Secret>,
+    /// Their names, as far as they have one.
+    handles: BTreeSet<Handle>,
     /// Knows all of them. `None` if one was added.
     redactor: Option<Arc<Redactor>>,
 }
@@ -39,7 +38,7 @@ impl Vault {
 
     /// Adds a secret to the session's own ones.
     pub(crate) fn keep(&self, handle: Handle, kind: Kind, secret: Secret) {
-        self.remember(&secret);
+        self.known.remember_as(handle.clone(), &secret);
         self.own().insert(handle, (kind, secret));
     }
 
@@ -55,8 +54,8 @@ impl Vault {
 
     /// Removes every secret that the tenant has from texts and answers.
     pub(crate) fn redactor(&self) -> Arc<Redactor> {
-        let Known { needles, redactor } = &mut *self.known.lock();
-        Arc::clone(redactor.get_or_insert_with(|| Arc::new(Redactor::new(needles.clone()))))
+        let Known { secrets, handles, redactor } = &mut *self.known.lock();
+        Arc::clone(redactor.get_or_insert_with(|| Arc::new(Redactor::new(secrets.clone(), handles.clone()))))
     }
 
     fn own(&self) -> MutexGuard<'_, BTreeMap<Handle, (Kind, Secret)>> {
@@ -65,11 +64,20 @@ impl Vault {
 }
 
 impl KnownSecrets {
-    /// From now on, this value is not shown.
-    pub fn remember(&self, secret: &Secret) {
+    /// From now on, the value of this name is not shown.
+    pub fn remember_as(&self, handle: Handle, secret: &Secret) {
+        self.remember(secret);
         let mut known = self.lock();
-        if !secret.expose().is_empty() && !known.needles.iter().any(|needle| needle.is(secret)) {
-            known.needles.push(Arc::new(Needle::new(secret)));
+        if known.handles.insert(handle) {
+            known.redactor = None;
+        }
+    }
+
+    /// From now on, this value is not shown.
+    fn remember(&self, secret: &Secret) {
+        let mut known = self.lock();
+        if !secret.expose().is_empty() && !known.secrets.iter().any(|other| other.expose() == secret.expose()) {
+            known.secrets.push(secret.clone());
             known.redactor = None;
         }
     }

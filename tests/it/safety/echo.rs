@@ -68,6 +68,32 @@ fn what_a_server_repeats_is_never_kept() {
     assert!(leaks.is_empty(), "{leaks:#?}");
 }
 
+/// A hostile org chooses secrets that are words of flowswap's own records. Only its own tenant may suffer, and it can go back.
+#[test]
+fn a_secret_that_is_a_word_of_the_journal_damages_nothing() {
+    for word in ["provision", "secret-stored"] {
+        let lab = Lab::new(SimConfig::default().tenants(2));
+        let hostile = lab.sim.tenants()[0].clone();
+        lab.plan().expect(0);
+        lab.sim.add_fault(Fault {
+            host: hostile.domain.clone(),
+            method: Some("POST".to_owned()),
+            path: "/".to_owned(),
+            query: String::new(),
+            kind: FaultKind::Edit { pointer: "/clientSecret".to_owned(), value: Some(json!(word)) },
+            times: 0,
+            skip: 0,
+        });
+        let applied = lab.run(&["apply", "plan.json", "--yes"]);
+        assert!(lab.sim.faults()[0].fired > 0, "{word}");
+        assert_eq!(lab.in_state("swapped"), [lab.sim.tenants()[1].name.as_str()], "{word}: {}", applied.stderr);
+        lab.sim.clear_faults();
+        lab.run(&["rollback", &hostile.name, "--yes"]).expect(0);
+        assert_eq!(lab.in_state("rolled-back"), [hostile.name.as_str()], "{word}");
+        lab.audit(1);
+    }
+}
+
 /// The part of an encoded secret that nothing around it changes, in lower case.
 fn middle(echo: &str) -> String {
     let third = echo.len() / 3;

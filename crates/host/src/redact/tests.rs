@@ -9,7 +9,8 @@ use serde_json::json;
 use super::*;
 
 fn redactor(secrets: &[&str]) -> Redactor {
-    Redactor::new(secrets.iter().map(|secret| Arc::new(Needle::new(&Secret::new(*secret)))).collect())
+    let handles = [Handle::new("acme/create/client_secret")].into();
+    Redactor::new(secrets.iter().map(|secret| Secret::new(*secret)).collect(), handles)
 }
 
 fn check(mut body: Value, expect: Value) {
@@ -47,6 +48,23 @@ fn members_with_secret_names_are_redacted_unless_masked_or_captured() {
         }),
     );
     check(json!({"client_secret": {"$secret": "a/b/c"}}), json!({"client_secret": {"$secret": "a/b/c"}}));
+}
+
+#[test]
+fn nothing_hides_a_secret() {
+    let redactor = redactor(&["fresh-secret-0123", "123456789012", "create"]);
+    let mut body = json!({
+        "looks like a handle": {"$secret": "x fresh-secret-0123"},
+        "number": 123_456_789_012_u64, "other number": 123_456,
+        "handle": {"$secret": "acme/create/client_secret"},
+    });
+    redactor.value(&mut body);
+    let expected = json!({
+        "looks like a handle": {"$secret": "x [redacted]"},
+        "number": "[redacted]", "other number": 123_456,
+        "handle": {"$secret": "acme/create/client_secret"},
+    });
+    assert_eq!(body, expected);
 }
 
 /// What a server may make of a secret: the name of the encoding, and the text.
@@ -130,20 +148,34 @@ fn only_the_part_that_is_there_is_cut() {
 
 #[test]
 fn a_text_of_nothing_but_beginnings_is_cut_quickly() {
-    let redactor = redactor(&["aaaaaaaaaa"]);
-    assert_eq!(redactor.text(&"a".repeat(100_000)), "[redacted]");
+    for length in [10, 10_000] {
+        let redactor = redactor(&["a".repeat(length).as_str()]);
+        assert_eq!(redactor.text(&"a".repeat(100_000)), "[redacted]");
+    }
 }
 
 #[test]
 fn processors_without_vectors_find_the_same() {
     let forms = forms_of("Zb7-kQ_9xTfR2mVw");
-    let beginnings: Vec<&[u8]> = forms.iter().map(|form| form.as_bytes()).collect();
-    let packed = Finder::new(&beginnings).unwrap();
-    let automaton = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&beginnings).unwrap();
+    let packed = Finder::new(&forms).unwrap();
+    let forms = forms.iter().map(|form| form.as_bytes());
+    let automaton = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(forms).unwrap();
     let automaton = Finder::Automaton(Box::new(automaton));
     for (name, echo) in echoes("Zb7-kQ_9xTfR2mVw") {
         let text = format!("before {echo} after").to_ascii_lowercase();
         assert_eq!(packed.next(&text, 3), automaton.next(&text, 3), "{name}");
     }
     assert_eq!((packed.next("", 0), automaton.next("", 0)), (None, None));
+}
+
+#[test]
+fn a_tenant_can_have_many_secrets() {
+    let secrets: Vec<String> = (0..40).map(|n| format!("{:x}-secret-{n}", n * 7919 + 1_000_003)).collect();
+    let redactor = redactor(&secrets.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(redactor.finders.len() > 1);
+    for secret in &secrets {
+        for (name, echo) in echoes(secret) {
+            assert!(redactor.text(&format!("x {echo} y")).contains("[redacted]"), "{name} of {secret}");
+        }
+    }
 }
