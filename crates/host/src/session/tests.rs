@@ -459,7 +459,7 @@ pub(crate) async fn call_beyond_the_budget() -> String {
 
 #[tokio::test]
 async fn what_a_plugin_shows_is_cut_after_the_secrets_are_gone() {
-    let other = "0ther-Secret-Value";
+    let other = "Second-Secret-Value";
     let long = format!("{}{other}", "x".repeat(TEXT.limit - 4));
     let cut = format!("{}[red…", "x".repeat(TEXT.limit - 4));
     let error = json!({"kind": "invalid", "message": long, "effect": "none", "hint": long, "context": {"a": long}});
