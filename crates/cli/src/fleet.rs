@@ -84,25 +84,25 @@ impl Fleet {
         let mut plugins = BTreeMap::new();
         for name in names {
             let file = read_plugin(context, config, name)?;
-            let cage = config.plugins.get(name).map(|entry| entry.cage).unwrap_or_default();
+            let entry = config.plugins.get(name);
+            let cage = entry.map(|entry| entry.cage).unwrap_or_default();
+            let origins = entry.map(|entry| entry.origins.clone()).unwrap_or_default();
             let process = start_plugin(context, &file, cage, Arc::clone(&ports.events)).await?;
             let pin = PluginPin {
                 version: process.hello().version.clone(),
                 sha256: file.sha256().to_owned(),
                 uncaged: cage == Cage::Off,
             };
-            plugins.insert(name.to_owned(), (process, pin));
+            plugins.insert(name.to_owned(), RunningPlugin { process, pin, origins });
         }
-        let hello =
-            |name: &str| plugins.get(name).map(|(process, _): &(Arc<PluginProcess>, PluginPin)| process.hello());
+        let hello = |name: &str| plugins.get(name).map(|plugin: &RunningPlugin| plugin.process.hello());
         config.check_plugin_keys(&tenants, hello).map_err(|errors| Failure::new(Exit::Usage, errors))?;
         require_credentials(&tenants)?;
         let fetcher = context.fetcher.clone();
         let printed = run_secret_programs(&fetcher, &tenants, config.run.concurrency.max(1)).await;
-        let pins = plugins.iter().map(|(name, (_, pin))| (name.clone(), pin.clone())).collect();
-        let origins = config.plugins.iter().map(|(name, entry)| (name.clone(), entry.origins.clone())).collect();
+        let pins = plugins.iter().map(|(name, plugin)| (name.clone(), plugin.pin.clone())).collect();
         let logbook = Arc::clone(&ports.logbook);
-        let parts = Arc::new(SessionParts { plugins, fetcher, printed, origins, effects, logbook });
+        let parts = Arc::new(SessionParts { plugins, fetcher, printed, effects, logbook });
         let open = |tenant: &&TenantConfig| {
             let known = Arc::<Known>::default();
             Ok(Tenant {
@@ -208,14 +208,20 @@ fn effects(config: &Config, ports: &Ports) -> Result<Effects, Failure> {
     })
 }
 
+/// A plugin with its process.
+struct RunningPlugin {
+    process: Arc<PluginProcess>,
+    pin: PluginPin,
+    /// The origins that the operator allows it beside those of the tenants.
+    origins: Vec<String>,
+}
+
 /// What a side needs to open its session.
 struct SessionParts {
-    plugins: BTreeMap<String, (Arc<PluginProcess>, PluginPin)>,
+    plugins: BTreeMap<String, RunningPlugin>,
     fetcher: Fetcher,
     /// The secrets that programs printed.
     printed: BTreeMap<SecretRef, Result<Secret, String>>,
-    /// The origins that the operator allows each plugin beside those of the tenants.
-    origins: BTreeMap<String, Vec<String>>,
     effects: Arc<Effects>,
     logbook: Arc<Logbook>,
 }
@@ -292,15 +298,14 @@ impl Side {
             })?;
             secrets.insert(key.clone(), secret);
         }
-        let Some((process, _)) = parts.plugins.get(&self.config.plugin) else {
+        let Some(RunningPlugin { process, origins, .. }) = parts.plugins.get(&self.config.plugin) else {
             let error = format!("plugin `{}` was not loaded", self.config.plugin);
             return Err(contract::Error::new(ErrorKind::Internal, error));
         };
         let (tenant, table) = (self.tenant.clone(), self.config.table());
-        let origins = parts.origins.get(&self.config.plugin).cloned().unwrap_or_default();
         let known = self.known.of(&tenant, &parts.logbook, &*parts.effects.secrets).await;
         let known = known.map_err(|error| contract::Error::new(ErrorKind::Internal, chain(&error)))?;
-        let config = SessionConfig { tenant, role, config: table, secrets, origins, known };
+        let config = SessionConfig { tenant, role, config: table, secrets, origins: origins.clone(), known };
         Session::open(Arc::clone(process), Arc::clone(&parts.effects), config).await
     }
 }
