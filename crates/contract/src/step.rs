@@ -56,6 +56,13 @@ pub struct SentSecret {
     pub at: String,
 }
 
+impl SentSecret {
+    /// The name of a member or field as one step of [`at`](Self::at), after a `/` (RFC 6901 §3).
+    pub fn pointer_step(name: &str) -> String {
+        name.replace('~', "~0").replace('/', "~1")
+    }
+}
+
 /// A step of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {

@@ -11,10 +11,8 @@ use crate::Backend;
 /// The members with texts for people, in records and in plans.
 const FREE_TEXTS: &[&str] = &[
     "action",
-    "changes",
     "detail",
     "event_id",
-    "expect",
     "fix",
     "hint",
     "label",

@@ -10,7 +10,7 @@
 
 use std::fmt;
 
-use flowswap_contract::{Auth, Body, Handle, HttpAsk, Intent};
+use flowswap_contract::{Auth, Body, Handle, HttpAsk, Intent, SentSecret};
 use serde_json::Value;
 
 use crate::origin::Origin;
@@ -59,7 +59,7 @@ pub(crate) fn secrets_in(ask: &HttpAsk) -> Vec<(Handle, Place)> {
     match &ask.body {
         Some(Body::Json(value)) => secrets_below(value, &mut String::new(), &mut found),
         Some(Body::Form(fields)) => found.extend(fields.iter().filter_map(|(name, value)| {
-            let pointer = format!("/{}", escaped(name));
+            let pointer = format!("/{}", SentSecret::pointer_step(name));
             Some((Handle::from_value(value)?, Place::Body(pointer)))
         })),
         None => {}
@@ -105,14 +105,11 @@ fn secrets_below(value: &Value, pointer: &mut String, found: &mut Vec<(Handle, P
     };
     match value {
         Value::Array(items) => items.iter().enumerate().for_each(|(at, item)| below(&at.to_string(), item)),
-        Value::Object(members) => members.iter().for_each(|(name, member)| below(&escaped(name), member)),
+        Value::Object(members) => {
+            members.iter().for_each(|(name, member)| below(&SentSecret::pointer_step(name), member))
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
-}
-
-/// A name as a part of a JSON pointer (RFC 6901 §3).
-fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }
 
 impl fmt::Display for Place {

@@ -103,11 +103,6 @@ impl Redactor {
         Self { secrets, finders, shortest, handles, forms: OnceLock::new() }
     }
 
-    /// Whether a text contains a secret.
-    pub(crate) fn finds_in(&self, text: &str) -> bool {
-        self.clean(text).is_some()
-    }
-
     /// The text without any secret.
     pub(crate) fn text(&self, text: &str) -> String {
         self.clean(text).unwrap_or_else(|| text.to_owned())
@@ -122,7 +117,7 @@ impl Redactor {
 
     /// The text without any secret, or `None` if it has none. All secrets are found in the text as it came: cutting one out
     /// could hide where another one stands.
-    fn clean(&self, text: &str) -> Option<String> {
+    pub(crate) fn clean(&self, text: &str) -> Option<String> {
         if text.len() < self.shortest {
             return None;
         }
@@ -181,7 +176,7 @@ impl Redactor {
                 members.iter_mut().for_each(|(name, member)| self.member(name, member));
             }
             Value::Number(number) => {
-                if self.finds_in(&number.to_string()) {
+                if self.clean(&number.to_string()).is_some() {
                     *value = REDACTED.into();
                 }
             }

@@ -186,7 +186,7 @@ impl Scope<'_> {
 
 fn redact(answer: &mut HttpAnswer, redactor: &Redactor) {
     redactor.value(&mut answer.body);
-    answer.headers.retain(|(name, _)| !redactor.finds_in(name));
+    answer.headers.retain(|(name, _)| redactor.clean(name).is_none());
     for (_, value) in &mut answer.headers {
         *value = redactor.text(value);
     }

@@ -281,8 +281,7 @@ impl Backend for Session {
     }
 
     fn redact(&self, text: &str) -> Option<String> {
-        let redactor = self.side.vault.redactor();
-        redactor.finds_in(text).then(|| redactor.text(text))
+        self.side.vault.redactor().clean(text)
     }
 
     fn origins(&self) -> Vec<String> {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use flowswap_contract::{Error, ErrorKind};
+use flowswap_contract::{Error, ErrorKind, SentSecret};
 use serde_json::{Map, Value};
 
 use crate::table::wrong;
@@ -172,7 +172,7 @@ impl Body {
     /// JSON pointers (RFC 6901) to the places that are this variable.
     pub(crate) fn pointers_to(&self, variable: Variable) -> Vec<String> {
         let below = |name: &str, body: &Self| {
-            let name = name.replace('~', "~0").replace('/', "~1");
+            let name = SentSecret::pointer_step(name);
             body.pointers_to(variable).into_iter().map(move |rest| format!("/{name}{rest}")).collect::<Vec<_>>()
         };
         match self {
