@@ -1,6 +1,12 @@
 //! Removes known secrets from what the other side sends, as a second line of defense after the places and the capture.
 
-use std::{borrow::Cow, collections::BTreeSet, fmt, ops::Range, sync::OnceLock};
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    fmt,
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind, packed};
 use flowswap_contract::Handle;
@@ -28,27 +34,29 @@ const SECRET_MEMBERS: &[&str] = &["access_token", "refresh_token", "id_token", "
 
 /// Knows the values that must not be shown.
 pub(crate) struct Redactor {
-    secrets: Vec<Secret>,
-    /// Together they search for the beginnings of all forms of all secrets.
-    finders: Vec<Finder>,
-    /// The length of the shortest secret or form. Most texts are shorter.
-    shortest: usize,
+    needles: Vec<Arc<Needle>>,
     /// Names of secrets, which stay as they are. A server can make an object that only looks like one.
     handles: BTreeSet<Handle>,
-    /// All forms of all secrets, once one was found.
+}
+
+/// One secret, and what finds it. Making it takes longer than many searches, so those who know the secret share it.
+pub(crate) struct Needle {
+    secret: Secret,
+    /// Searches for the beginnings of all forms. `None` for a secret that is too short for that.
+    finder: Option<Finder>,
+    /// The length of the secret or of its shortest form. Most texts are shorter.
+    shortest: usize,
+    /// All forms, once one was found.
     forms: OnceLock<Vec<Zeroizing<String>>>,
 }
 
-/// Searches for many texts at once.
+/// Searches for several texts at once.
 enum Finder {
     /// With vector instructions.
     Packed(Box<packed::Searcher>),
     /// For processors without them.
     Automaton(Box<AhoCorasick>),
 }
-
-/// How many texts a [`Finder::Packed`] can search for.
-const AT_ONCE: usize = 128;
 
 /// The beginnings of all forms in which a longer text is searched for the secret.
 fn beginnings(secret: &str) -> Vec<Zeroizing<String>> {
@@ -93,14 +101,53 @@ impl Finder {
     }
 }
 
+impl Needle {
+    pub(crate) fn new(secret: Secret) -> Self {
+        let beginnings = beginnings(secret.expose());
+        let shortest = beginnings.iter().map(|form| form.len()).fold(secret.expose().len(), usize::min);
+        let finder = (!beginnings.is_empty()).then(|| Finder::new(&beginnings)).flatten();
+        Self { finder, shortest, forms: OnceLock::new(), secret }
+    }
+
+    pub(crate) fn is_of(&self, secret: &Secret) -> bool {
+        self.secret.expose() == secret.expose()
+    }
+
+    /// Adds the ranges of a text in lower case in which the secret stands, in any form.
+    fn find_in(&self, text: &str, ranges: &mut Vec<Range<usize>>) {
+        let Some(finder) = &self.finder else { return };
+        // A server can choose a secret and a text that consist of nothing but beginnings. Then the rest of the text is cut.
+        let mut effort = EFFORT * (text.len() + PATIENCE);
+        let mut from = 0;
+        while let Some(found) = finder.next(text, from) {
+            let here = text.as_bytes().get(found.start..).unwrap_or_default();
+            let alike = |form: &Zeroizing<String>| form.bytes().zip(here).take_while(|(a, b)| a == *b).count();
+            let mut longest = 0;
+            for form in self.forms.get_or_init(|| self.all_forms()) {
+                let length = alike(form);
+                longest = longest.max(length);
+                effort = effort.saturating_sub(length + 1);
+            }
+            if effort == 0 {
+                ranges.push(found.start..text.len());
+                return;
+            }
+            // Another form, or the same again, may begin within this one.
+            from = found.start + 1;
+            ranges.push(found.start..found.end.max(found.start + longest));
+        }
+    }
+
+    fn all_forms(&self) -> Vec<Zeroizing<String>> {
+        let mut forms = forms_of(self.secret.expose());
+        forms.push(backwards(self.secret.expose()));
+        forms
+    }
+}
+
 impl Redactor {
-    pub(crate) fn new(secrets: Vec<Secret>, handles: BTreeSet<Handle>) -> Self {
-        let beginnings: Vec<_> = secrets.iter().flat_map(|secret| beginnings(secret.expose())).collect();
-        let lengths =
-            beginnings.iter().map(|form| form.len()).chain(secrets.iter().map(|secret| secret.expose().len()));
-        let shortest = lengths.min().unwrap_or(usize::MAX);
-        let finders = beginnings.chunks(AT_ONCE).filter_map(Finder::new).collect();
-        Self { secrets, finders, shortest, handles, forms: OnceLock::new() }
+    pub(crate) fn new(needles: Vec<Arc<Needle>>, handles: BTreeSet<Handle>) -> Self {
+        Self { needles, handles }
     }
 
     /// The text without any secret.
@@ -118,49 +165,19 @@ impl Redactor {
     /// The text without any secret, or `None` if it has none. All secrets are found in the text as it came: cutting one out
     /// could hide where another one stands.
     pub(crate) fn clean(&self, text: &str) -> Option<String> {
-        if text.len() < self.shortest {
-            return None;
-        }
-        if self.secrets.iter().any(|secret| secret.expose() == text) {
-            return Some(REDACTED.to_owned());
-        }
+        // A short text, such as an ID or a date, costs nothing.
+        let mut possible = self.needles.iter().filter(|needle| needle.shortest <= text.len()).peekable();
+        possible.peek()?;
         let has_upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
         let folded = if has_upper { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) };
-        let ranges = self.find_in(&folded);
-        (!ranges.is_empty()).then(|| cut(text, ranges))
-    }
-
-    /// The ranges of a text in lower case in which secrets stand, in any form.
-    fn find_in(&self, text: &str) -> Vec<Range<usize>> {
         let mut ranges = Vec::new();
-        // A server can choose a secret and a text that consist of nothing but beginnings. Then the rest of the text is cut.
-        let mut effort = EFFORT * (text.len() + PATIENCE);
-        for finder in &self.finders {
-            let mut from = 0;
-            while let Some(found) = finder.next(text, from) {
-                let here = text.as_bytes().get(found.start..).unwrap_or_default();
-                let alike = |form: &Zeroizing<String>| form.bytes().zip(here).take_while(|(a, b)| a == *b).count();
-                let mut longest = 0;
-                for form in self.forms.get_or_init(|| self.all_forms()) {
-                    let length = alike(form);
-                    longest = longest.max(length);
-                    effort = effort.saturating_sub(length + 1);
-                }
-                if effort == 0 {
-                    ranges.push(found.start..text.len());
-                    break;
-                }
-                // Another form, or the same again, may begin within this one.
-                from = found.start + 1;
-                ranges.push(found.start..found.end.max(found.start + longest));
+        for needle in possible {
+            if needle.secret.expose() == text {
+                return Some(REDACTED.to_owned());
             }
+            needle.find_in(&folded, &mut ranges);
         }
-        ranges
-    }
-
-    fn all_forms(&self) -> Vec<Zeroizing<String>> {
-        let secrets = self.secrets.iter().map(Secret::expose);
-        secrets.flat_map(|secret| forms_of(secret).into_iter().chain([backwards(secret)])).collect()
+        (!ranges.is_empty()).then(|| cut(text, ranges))
     }
 
     /// Removes secrets from a decoded body, at any depth.
@@ -214,9 +231,15 @@ fn cut(text: &str, mut ranges: Vec<Range<usize>>) -> String {
     clean
 }
 
+impl fmt::Debug for Needle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Needle(…)")
+    }
+}
+
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Redactor({} secrets)", self.secrets.len())
+        write!(f, "Redactor({} secrets)", self.needles.len())
     }
 }
 

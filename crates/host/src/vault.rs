@@ -8,7 +8,10 @@ use std::{
 use flowswap_contract::Handle;
 use flowswap_engine::Secret;
 
-use crate::{places::Kind, redact::Redactor};
+use crate::{
+    places::Kind,
+    redact::{Needle, Redactor},
+};
 
 /// The secrets that a session may use at any time.
 #[derive(Debug, Default)]
@@ -24,7 +27,7 @@ pub struct KnownSecrets(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    secrets: Vec<Secret>,
+    needles: Vec<Arc<Needle>>,
     /// Their names, as far as they have one.
     handles: BTreeSet<Handle>,
     /// Knows all of them. `None` if one was added.
@@ -54,8 +57,8 @@ impl Vault {
 
     /// Removes every secret that the tenant has from texts and answers.
     pub(crate) fn redactor(&self) -> Arc<Redactor> {
-        let Known { secrets, handles, redactor } = &mut *self.known.lock();
-        Arc::clone(redactor.get_or_insert_with(|| Arc::new(Redactor::new(secrets.clone(), handles.clone()))))
+        let Known { needles, handles, redactor } = &mut *self.known.lock();
+        Arc::clone(redactor.get_or_insert_with(|| Arc::new(Redactor::new(needles.clone(), handles.clone()))))
     }
 
     fn own(&self) -> MutexGuard<'_, BTreeMap<Handle, (Kind, Secret)>> {
@@ -76,8 +79,8 @@ impl KnownSecrets {
     /// From now on, this value is not shown.
     fn remember(&self, secret: &Secret) {
         let mut known = self.lock();
-        if !secret.expose().is_empty() && !known.secrets.iter().any(|other| other.expose() == secret.expose()) {
-            known.secrets.push(secret.clone());
+        if !secret.expose().is_empty() && !known.needles.iter().any(|needle| needle.is_of(secret)) {
+            known.needles.push(Arc::new(Needle::new(secret.clone())));
             known.redactor = None;
         }
     }

@@ -10,7 +10,7 @@ use super::*;
 
 fn redactor(secrets: &[&str]) -> Redactor {
     let handles = [Handle::new("acme/create/client_secret")].into();
-    Redactor::new(secrets.iter().map(|secret| Secret::new(*secret)).collect(), handles)
+    Redactor::new(secrets.iter().map(|secret| Arc::new(Needle::new(Secret::new(*secret)))).collect(), handles)
 }
 
 fn check(mut body: Value, expect: Value) {
@@ -172,7 +172,6 @@ fn processors_without_vectors_find_the_same() {
 fn a_tenant_can_have_many_secrets() {
     let secrets: Vec<String> = (0..40).map(|n| format!("{:x}-secret-{n}", n * 7919 + 1_000_003)).collect();
     let redactor = redactor(&secrets.iter().map(String::as_str).collect::<Vec<_>>());
-    assert!(redactor.finders.len() > 1);
     for secret in &secrets {
         for (name, echo) in echoes(secret) {
             assert!(redactor.text(&format!("x {echo} y")).contains("[redacted]"), "{name} of {secret}");
