@@ -269,6 +269,10 @@ pub struct PluginHello {
     /// The origins that its sessions may talk to, with `{key}` for values of the configuration,
     /// such as `https://{domain}`.
     pub origins: Vec<String>,
+    /// The paths of the token endpoints on those origins (RFC 6749 §3.2), such as `/oauth2/v1/token`. The host sends an
+    /// `authenticate` request to no other path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub token_paths: Vec<String>,
     /// Headers of the other side that the host understands, in addition to `retry-after`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub headers: Option<HeaderDialect>,

@@ -1,12 +1,12 @@
 //! Makes a tenant's part of a plan: reads both sides, assesses what they show, and asks the plugins for steps.
 
-use std::mem;
+use std::{collections::BTreeMap, mem};
 
 use flowswap_contract::{self as contract, Json, Op, PlanParams, PlanReply, Role, Step, StepProposal};
 use jiff::Timestamp;
 
 use crate::{
-    Assessment, BackendCall, Finding, Inventories, Origins, Packed, PlanError, PlannedTenant, Seen, Tenant, TenantSpec,
+    Assessment, BackendCall, Finding, Inventories, Packed, PlanError, PlannedTenant, Reach, Seen, Tenant, TenantSpec,
     Verdict,
     assess::{NOT_PLANNABLE, assess},
     last_filter::without_secrets,
@@ -19,8 +19,8 @@ pub(crate) struct Derivation {
     pub(crate) findings: Vec<Finding>,
     /// `None` if a side did not answer.
     pub(crate) seen: Option<Seen>,
-    /// The origins that each side may talk to, if the tenant has steps.
-    pub(crate) origins: Option<Origins>,
+    /// Where each side may send its credentials, if the tenant has steps.
+    pub(crate) reach: Option<BTreeMap<Role, Reach>>,
     /// Only a `ready` tenant has steps.
     pub(crate) steps: Vec<Step>,
 }
@@ -28,8 +28,7 @@ pub(crate) struct Derivation {
 /// Inspects a tenant and plans it. A tenant that is not `ready`, or that a plugin cannot plan, gets no steps.
 pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<PlannedTenant, PlanError> {
     let spec = &tenant.spec;
-    let Derivation { verdict, findings, seen, origins, steps } =
-        derive(tenant, spec, tenant.inspect().await, now).await;
+    let Derivation { verdict, findings, seen, reach, steps } = derive(tenant, spec, tenant.inspect().await, now).await;
     let planned = PlannedTenant {
         name: spec.name.clone(),
         app_data: spec.app_data,
@@ -38,7 +37,7 @@ pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<PlannedTenan
         verdict,
         findings,
         seen: seen.as_ref().map(Packed::new).transpose().map_err(PlanError::Unwritable)?,
-        origins,
+        reach,
         way_back: way_back(&steps),
         steps,
     };
@@ -62,8 +61,8 @@ pub(crate) async fn derive(tenant: &Tenant, spec: &TenantSpec, sides: Inventorie
             }
         }
     }
-    let origins = || [Role::Provider, Role::Directory].map(|role| (role, tenant.backend(role).origins())).into();
-    Derivation { verdict, findings, seen, origins: (!steps.is_empty()).then(origins), steps }
+    let reach = || [Role::Provider, Role::Directory].map(|role| (role, tenant.backend(role).reach())).into();
+    Derivation { verdict, findings, seen, reach: (!steps.is_empty()).then(reach), steps }
 }
 
 async fn propose(

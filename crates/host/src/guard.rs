@@ -115,6 +115,14 @@ impl Permission<'_> {
                 format!("asked for a request to a foreign origin ({}); its session may use {known}", request());
             return Err(self.refuse(message));
         }
+        if ask.intent == Intent::Authenticate && !self.origins.token_paths.iter().any(|path| path == url.path()) {
+            let known = &self.origins.token_paths;
+            let known =
+                if known.is_empty() { "no token endpoint".to_owned() } else { format!("only {}", known.join(", ")) };
+            let message =
+                format!("asked for a token at a path that it does not declare ({}); it declares {known}", request());
+            return Err(self.refuse(message));
+        }
         for name in ask.headers.keys() {
             self.permit_header(name, &request)?;
         }
@@ -255,7 +263,7 @@ mod tests {
     use super::*;
 
     const UNNAMED: BTreeSet<String> = BTreeSet::new();
-    const NONE: Origins = Origins { allowed: Vec::new(), unlisted: Vec::new() };
+    const NONE: Origins = Origins { allowed: Vec::new(), unlisted: Vec::new(), token_paths: Vec::new() };
     const APPLY: Permission<'_> = Permission {
         plugin: "rogue",
         op: Op::Apply,
@@ -269,7 +277,11 @@ mod tests {
     /// The operator named the first, and the plugin the second.
     fn origins() -> Origins {
         let origin = |url: &str| vec![Origin::of(&Url::parse(url).unwrap()).unwrap()];
-        Origins { allowed: origin("https://x.test"), unlisted: origin("https://own.test") }
+        Origins {
+            allowed: origin("https://x.test"),
+            unlisted: origin("https://own.test"),
+            token_paths: vec!["/token".to_owned()],
+        }
     }
 
     fn check(permission: Permission<'_>, ask: HttpAsk, expect: Result<&str, &str>) {
@@ -298,6 +310,23 @@ mod tests {
         check(DETECT, ask(Intent::Read, "GET", "https://x.test/y?a=b#c"), Ok("https://x.test/y?a=b"));
         check(DETECT, ask(Intent::Read, "HEAD", "https://x.test/y"), Ok("https://x.test/y"));
         check(DETECT, form(Intent::Authenticate, "POST", "grant_type"), Ok("https://x.test/token"));
+    }
+
+    #[test]
+    fn a_token_comes_only_from_a_declared_endpoint() {
+        for url in
+            ["https://x.test/api/v1/apps", "https://x.test/token/", "https://x.test/%74oken", "https://x.test/TOKEN"]
+        {
+            let ask = HttpAsk { url: url.to_owned(), ..form(Intent::Authenticate, "POST", "grant_type") };
+            let refused = format!(
+                "plugin `rogue` asked for a token at a path that it does not declare (POST {url}); it declares only /token"
+            );
+            check(DETECT, ask.clone(), Err(&refused));
+            check(APPLY, ask, Err(&refused));
+        }
+        let dots =
+            HttpAsk { url: "https://x.test/a/../token#x".into(), ..form(Intent::Authenticate, "POST", "grant_type") };
+        check(APPLY, dots, Ok("https://x.test/token"));
     }
 
     #[test]

@@ -323,6 +323,7 @@ pub(crate) mod tests {
                     roles: vec![],
                     config: vec![],
                     origins: vec![],
+                    token_paths: vec![],
                     headers: None,
                 }
             }

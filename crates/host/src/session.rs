@@ -10,7 +10,7 @@ use std::{
 };
 
 use flowswap_contract::{Ask, Call, Error, ErrorKind, Handle, Intent, Op, Open, PluginEvent, PluginHello, Role};
-use flowswap_engine::{Backend, BackendCall, Event, Secret, StopSwitch, intent_token};
+use flowswap_engine::{Backend, BackendCall, Event, Reach, Secret, StopSwitch, intent_token};
 use futures::{
     future::BoxFuture,
     stream::{FuturesUnordered, StreamExt},
@@ -24,7 +24,7 @@ use crate::{
     connection::{Connection, RunningCall, of_op},
     guard,
     lent::Lent,
-    origin::{self, Origin},
+    origin::{self, Origin, Origins},
     places::Kind,
     routes::FromCall,
     scope::{Scope, Side, internal, interrupted},
@@ -70,7 +70,8 @@ impl Session {
     ) -> Result<Arc<Self>, Error> {
         let hello = process.hello();
         check_config(hello, &config)?;
-        let origins = origin::fill(&hello.origins, &hello.config, &config.config, &config.origins)?;
+        let mut origins = origin::fill(&hello.origins, &hello.config, &config.config, &config.origins)?;
+        origins.token_paths.clone_from(&hello.token_paths);
         let names: Vec<_> = origins.allowed.iter().map(Origin::as_str).collect();
         let side = Side {
             plugin: process.name().to_owned(),
@@ -284,10 +285,11 @@ impl Backend for Session {
         self.side.vault.redactor().clean(text)
     }
 
-    fn origins(&self) -> Vec<String> {
-        let mut origins: Vec<_> = self.side.origins.allowed.iter().map(|origin| origin.as_str().to_owned()).collect();
+    fn reach(&self) -> Reach {
+        let Origins { allowed, token_paths, .. } = &self.side.origins;
+        let mut origins: Vec<_> = allowed.iter().map(|origin| origin.as_str().to_owned()).collect();
         origins.sort();
-        origins
+        Reach { origins, token_paths: token_paths.clone() }
     }
 
     fn skews(&self) -> BTreeMap<String, SignedDuration> {

@@ -111,6 +111,7 @@ impl World {
             role: Role::Provider,
             origins: Origins {
                 allowed: vec![Origin::of(&Url::parse("https://x.test").unwrap()).unwrap()],
+                token_paths: vec!["/token".to_owned()],
                 ..Origins::default()
             },
             headers: ["x-tenant".to_owned()].into(),
@@ -326,6 +327,7 @@ pub(crate) fn hello(version: &str) -> PluginHello {
         roles: vec![Role::Provider],
         config: vec![],
         origins: vec![],
+        token_paths: vec![],
         headers: None,
     }
 }

@@ -15,6 +15,9 @@ const LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 /// How long before its end a token is no longer used: the request takes time to arrive, and clocks differ.
 const MARGIN: SignedDuration = SignedDuration::from_mins(2);
 
+/// The path of the token endpoint (Prisma SASE documentation, "Access tokens").
+pub(crate) const TOKEN: &str = "/oauth2/access_token";
+
 /// An access token of the service account.
 pub(crate) struct Token {
     handle: Handle,
@@ -84,7 +87,7 @@ impl<'a> Api<'a> {
     }
 
     fn token_ask(&self) -> HttpAsk {
-        let url = format!("{}/oauth2/access_token", self.config.auth_url);
+        let url = format!("{}{TOKEN}", self.config.auth_url);
         let mut ask = HttpAsk::new(Intent::Authenticate, "POST", url);
         ask.headers.insert("accept".to_owned(), "application/json".to_owned());
         ask.auth =

@@ -62,6 +62,7 @@ impl Plugin for CieGuided {
             roles: vec![Role::Directory],
             config: config.collect(),
             origins: [AUTH_URL, API_URL, "{auth_url}", "{api_url}"].map(str::to_owned).to_vec(),
+            token_paths: vec![api::TOKEN.to_owned()],
             // No public source says which headers the interface has for rate limits and request ids.
             headers: None,
         }

@@ -64,6 +64,7 @@ impl Plugin for Okta {
                 key("scopes", false, false, "table: scopes of each variant, instead of the learned or documented ones"),
             ],
             origins: vec!["https://{domain}".to_owned()],
+            token_paths: vec![prove::TOKEN.to_owned()],
             // Okta rate limits: every answer has these headers.
             headers: Some(HeaderDialect {
                 remaining: "x-rate-limit-remaining".to_owned(),

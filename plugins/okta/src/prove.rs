@@ -17,7 +17,7 @@ use crate::{
     refusal::{self, error_code},
 };
 
-const TOKEN: &str = "/oauth2/v1/token";
+pub(crate) const TOKEN: &str = "/oauth2/v1/token";
 
 /// The longest token lifetime that the later checks allow for.
 const MAX_LIFETIME_SECS: u64 = 3600;

@@ -50,6 +50,7 @@ impl Plugin for Rest {
             roles: vec![Role::Directory],
             config: config.collect(),
             origins: vec!["{base_url}".to_owned()],
+            token_paths: vec![],
             headers: None,
         }
     }

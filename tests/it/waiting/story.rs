@@ -286,7 +286,7 @@ fn planned(name: &str) -> PlannedTenant {
         directory_plugin: "rest".to_owned(),
         verdict: Verdict::Ready,
         findings: Vec::new(),
-        origins: None,
+        reach: None,
         seen: None,
         steps,
         way_back: vec![

@@ -156,9 +156,9 @@ async fn check_side(tenant: &Tenant, role: Role) -> Vec<SideCheck> {
         Ok(reply) => reply.evidence.into_iter().map(|evidence| SideCheck { evidence, hint: None }).collect(),
         Err(error) => vec![SideCheck::failed(error.message, error.hint)],
     };
-    let origins = tenant.backend(role).origins();
-    if !origins.is_empty() {
-        let evidence = Evidence::new("origins", R::Pass, format!("credentials go to {}", origins.join(", ")));
+    let reach = tenant.backend(role).reach();
+    if !reach.origins.is_empty() {
+        let evidence = Evidence::new("origins", R::Pass, format!("credentials go to {reach}"));
         seen.push(SideCheck { evidence, hint: None });
     }
     seen.extend(check_clock(&tenant.backend(role).skews()));

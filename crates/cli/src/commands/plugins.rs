@@ -150,7 +150,7 @@ fn inspection_text(inspection: &Inspection) -> Text {
     let plugin = &inspection.plugin;
     let roles: Vec<_> = plugin.roles.iter().map(ToString::to_string).collect();
     let mut text = text!(
-        "{} {}\n  path:     {}\n  sha256:   {}\n  protocol: {}.{}\n  roles:    {}\n  origins:  {}\n  cage:     {}\n\n",
+        "{} {}\n  path:     {}\n  sha256:   {}\n  protocol: {}.{}\n  roles:    {}\n  origins:  {}\n  tokens:   {}\n  cage:     {}\n\n",
         paint(Tone::Strong, &plugin.name),
         plugin.version,
         inspection.path.display(),
@@ -159,6 +159,11 @@ fn inspection_text(inspection: &Inspection) -> Text {
         plugin.protocol.minor,
         roles.join(", "),
         describe_origins(inspection),
+        if plugin.token_paths.is_empty() {
+            "none".to_owned()
+        } else {
+            format!("from {}", plugin.token_paths.join(", "))
+        },
         inspection.cage
     );
     text += &table::render(

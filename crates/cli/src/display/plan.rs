@@ -109,8 +109,8 @@ fn show_tenant(tenant: &PlannedTenant) -> Text {
         text += "  nothing to do\n";
         return text;
     }
-    for (role, origins) in tenant.origins.iter().flatten() {
-        text += text!("  credentials of the {} go to {}\n", role, origins.join(", "));
+    for (role, reach) in tenant.reach.iter().flatten() {
+        text += text!("  credentials of the {} go to {}\n", role, reach);
     }
     show_steps(&mut text, "flowswap apply", tenant, |phase| phase <= Phase::Confirm);
     show_steps(&mut text, "flowswap finalize, later", tenant, |phase| phase > Phase::Confirm);

@@ -20,6 +20,7 @@ fn hello(name: &str, roles: &[Role], keys: &[(&str, bool, bool)]) -> PluginHello
         roles: roles.to_vec(),
         config: keys.iter().map(key).collect(),
         origins: vec![],
+        token_paths: vec![],
         headers: None,
     }
 }

@@ -15,6 +15,7 @@
 //!             roles: vec![Role::Directory],
 //!             config: vec![],
 //!             origins: vec!["{base_url}".into()],
+//!             token_paths: vec![],
 //!             headers: None,
 //!         }
 //!     }

@@ -77,7 +77,7 @@ fn lint_tenant(tenant: &PlannedTenant, seen: Option<&Seen>) -> Vec<String> {
     if seen.is_none() {
         defects.push("it does not record what was seen".to_owned());
     }
-    if tenant.origins.is_none() {
+    if tenant.reach.is_none() {
         defects.push("it does not say which servers get its credentials".to_owned());
     }
     if tenant.way_back != way_back(&tenant.steps) {

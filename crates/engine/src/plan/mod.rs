@@ -7,6 +7,7 @@ mod part;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     io::{self, Write},
 };
 
@@ -81,18 +82,35 @@ pub struct PlannedTenant {
     pub findings: Vec<Finding>,
     /// What was seen, without what changes all the time. `None` if a side did not answer.
     pub seen: Option<Packed<Seen>>,
-    /// The origins that each side may talk to, and so send its credentials to. Only a tenant with steps has them; plans from
-    /// before flowswap froze them have none.
+    /// Where each side may send its credentials. Only a tenant with steps has it; plans from before flowswap froze it have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub origins: Option<Origins>,
+    pub reach: Option<BTreeMap<Role, Reach>>,
     /// The steps, in the order in which they are carried out.
     pub steps: Vec<Step>,
     /// The rollback of the steps, in the order in which it happens.
     pub way_back: Vec<StepRollback>,
 }
 
-/// The origins that each side of a tenant may talk to, such as `https://acme.okta.com`.
-pub type Origins = BTreeMap<Role, Vec<String>>;
+/// Where one side of a tenant may send its credentials.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reach {
+    /// The origins that it may talk to, such as `https://acme.okta.com`, sorted.
+    pub origins: Vec<String>,
+    /// The paths at which it asks them for tokens, such as `/oauth2/v1/token`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub token_paths: Vec<String>,
+}
+
+impl fmt::Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.origins.join(", "))?;
+        match self.token_paths.as_slice() {
+            [] => Ok(()),
+            paths => write!(f, " (tokens from {})", paths.join(", ")),
+        }
+    }
+}
 
 /// What was seen of a tenant, and its configuration. A plan is valid while this stays equal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -264,7 +282,7 @@ impl PlannedTenant {
         self.findings.insert(0, finding);
         self.steps.clear();
         self.way_back.clear();
-        self.origins = None;
+        self.reach = None;
     }
 
     /// The step with this id.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Basis, Job, Outcome, Runner, clocks, with_hint};
 use crate::{
-    Direction, Goal, Inventories, Origins, PlannedTenant, PluginPin, TenantHistory, TenantSpec, Verdict, Work,
+    Direction, Goal, Inventories, PlannedTenant, PluginPin, Reach, TenantHistory, TenantSpec, Verdict, Work,
     canonical::changes,
     planning::{Derivation, derive},
     short,
@@ -104,34 +104,35 @@ fn what_does_not_follow(planned: &PlannedTenant, spec: &TenantSpec, derived: &De
         let why = derived.findings.first().map_or("", |finding| finding.message.as_str());
         return vec![format!("the tenant is {}, not ready: {why}", derived.verdict)];
     }
-    let (origins, steps) = match &planned.origins {
-        Some(_) => (derived.origins.as_ref(), Cow::Borrowed(derived.steps.as_slice())),
+    let (reach, steps) = match &planned.reach {
+        Some(_) => (derived.reach.as_ref(), Cow::Borrowed(derived.steps.as_slice())),
         None => (None, derived.steps.iter().map(without_places).collect()),
     };
     let is_same = (
         planned.app_data,
         &planned.provider_plugin,
         &planned.directory_plugin,
-        planned.origins.as_ref(),
+        planned.reach.as_ref(),
         &*planned.steps,
-    ) == (spec.app_data, &spec.provider_plugin, &spec.directory_plugin, origins, &*steps);
+    ) == (spec.app_data, &spec.provider_plugin, &spec.directory_plugin, reach, &*steps);
     if is_same {
         return Vec::new();
     }
-    let value = |app_data: bool, provider: &str, directory: &str, origins: Option<&Origins>, steps: &[Step]| {
-        json!({
-            "app_data": app_data, "provider_plugin": provider, "directory_plugin": directory, "origins": origins,
-            "steps": steps,
-        })
-    };
+    let value =
+        |app_data: bool, provider: &str, directory: &str, reach: Option<&BTreeMap<Role, Reach>>, steps: &[Step]| {
+            json!({
+                "app_data": app_data, "provider_plugin": provider, "directory_plugin": directory, "reach": reach,
+                "steps": steps,
+            })
+        };
     let PlannedTenant { app_data, provider_plugin, directory_plugin, .. } = planned;
-    let claimed = value(*app_data, provider_plugin, directory_plugin, planned.origins.as_ref(), &planned.steps);
-    let found = value(spec.app_data, &spec.provider_plugin, &spec.directory_plugin, origins, &steps);
+    let claimed = value(*app_data, provider_plugin, directory_plugin, planned.reach.as_ref(), &planned.steps);
+    let found = value(spec.app_data, &spec.provider_plugin, &spec.directory_plugin, reach, &steps);
     let lines = changes(&claimed, &found).into_iter();
     lines.map(|line| format!("the plan differs from what flowswap would plan now: {line}")).collect()
 }
 
-/// The step as it was planned before plans froze origins and places. Only the journal still has such plans.
+/// The step as it was planned before plans froze where secrets go. Only the journal still has such plans.
 fn without_places(step: &Step) -> Step {
     let proposal = StepProposal { sends: None, ..step.proposal.clone() };
     Step { proposal, ..step.clone() }

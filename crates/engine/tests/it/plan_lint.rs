@@ -41,7 +41,7 @@ async fn every_defect_is_named() {
         &|plan| step(plan, "prove").payload = secret.clone().into(),
         &["step `prove` names a secret in its payload; secrets are inputs"],
     );
-    check(&|plan| plan.tenants[0].origins = None, &["it does not say which servers get its credentials"]);
+    check(&|plan| plan.tenants[0].reach = None, &["it does not say which servers get its credentials"]);
     check(&|plan| step(plan, "test").sends = None, &["step `test` does not say where it sends secrets"]);
     let sent = SentSecret { input: "baseline".into(), to: "https://x.test".into(), at: "/a".into() };
     check(

@@ -106,7 +106,8 @@ fn splice_basic(value: &str) -> String {
 fn random_ask(rng: &mut Rng) -> HttpAsk {
     let intent = *rng.choice(&[Intent::Read, Intent::Authenticate, Intent::Mutate]).unwrap();
     let method = if intent == Intent::Read { "GET" } else { "POST" };
-    let mut ask = HttpAsk::new(intent, method, "https://x.test/a");
+    let path = if intent == Intent::Authenticate { "token" } else { "a" };
+    let mut ask = HttpAsk::new(intent, method, format!("https://x.test/{path}"));
     ask.auth = match rng.u8(..4) {
         0 => Some(Auth::Basic { username: "me".into(), password: random_handle(rng) }),
         1 if intent != Intent::Authenticate => Some(Auth::Token { scheme: "Bearer".into(), token: random_handle(rng) }),

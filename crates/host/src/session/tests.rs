@@ -75,6 +75,7 @@ impl Plugin for Puppet {
             roles: vec![Role::Provider],
             config: vec![key("domain", true, false), key("credential", true, true), key("script", false, false)],
             origins: vec!["https://{domain}".into()],
+            token_paths: vec!["/token".into()],
             headers: None,
         }
     }
