@@ -86,6 +86,14 @@ pub(crate) const SECRETS: Budget = Budget {
     beyond: "asked for more than {} secrets in one call",
 };
 
+pub(crate) const SECRET: Budget = Budget {
+    of: "one secret in an answer",
+    limit: 64 << 10,
+    unit: Unit::Bytes,
+    why: "the longest tokens have a few KiB, because they must fit into a header",
+    beyond: "its secret is longer than {}",
+};
+
 pub(crate) const MUTATIONS: Budget = Budget {
     of: "changing requests of one step in one run",
     limit: 100,
@@ -134,6 +142,14 @@ pub(crate) const PRINTED: Budget = Budget {
     beyond: "it prints too much; flowswap does not show the rest",
 };
 
+pub(crate) const SAID: Budget = Budget {
+    of: "log messages and progress of one call",
+    limit: 10_000,
+    unit: Unit::Pieces,
+    why: "a few for each page of the longest list",
+    beyond: "it says too much; flowswap does not show the rest",
+};
+
 impl Budget {
     /// What a person reads beyond the limit.
     pub(crate) fn message(&self) -> String {
@@ -149,6 +165,7 @@ impl Budget {
         match self.unit {
             Unit::Pieces if self.limit >= 10_000 => format!("{},{:03}", self.limit / 1000, self.limit % 1000),
             Unit::Pieces => self.limit.to_string(),
+            Unit::Bytes if self.limit < 1 << 20 => format!("{} KiB", self.limit >> 10),
             Unit::Bytes => format!("{} MiB", self.limit >> 20),
             Unit::Seconds => format!("{} min", self.limit / 60),
         }

@@ -4,6 +4,8 @@ use flowswap_contract::{Capture, Custody, Handle};
 use flowswap_engine::Secret;
 use serde_json::Value;
 
+use crate::budget::SECRET;
+
 /// A secret that an answer carried.
 #[derive(Debug)]
 pub(crate) struct Captured {
@@ -22,6 +24,8 @@ pub(crate) struct Extracted {
     pub(crate) captured: Vec<Captured>,
     /// Pointers that did not lead to a secret.
     pub(crate) missing: Vec<String>,
+    /// Whether a secret was over its budget. It is not among the others.
+    pub(crate) has_too_long: bool,
 }
 
 /// Takes the secrets that `captures` points at out of `body`. `name` makes the handle.
@@ -33,6 +37,10 @@ pub(crate) fn extract(captures: &[Capture], body: &mut Value, name: impl Fn(&Cap
             Some(place) if place.as_str().is_some_and(|text| !text.is_empty() && !text.contains("***")) => {
                 let handle = name(capture);
                 if let Value::String(text) = std::mem::replace(place, handle.to_value()) {
+                    if text.len() > SECRET.limit {
+                        extracted.has_too_long = true;
+                        continue;
+                    }
                     extracted.captured.push(Captured { handle, secret: Secret::new(text), custody: capture.custody });
                 }
             }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     blind::blind,
     brought::Expected,
+    budget::SECRET,
     capture::{self, Extracted},
     error_chain::chain,
     guard::{Permitted, describe},
@@ -163,6 +164,10 @@ impl Scope<'_> {
         })?;
         stored.map_err(unknown)?;
         self.record_stored_secrets(&extracted).await.map_err(unknown)?;
+        if extracted.has_too_long {
+            let message = format!("the answer to {} is not used: {SECRET}", describe(&ask.method, &ask.url));
+            return Err(unknown(Error::new(ErrorKind::Invalid, message)));
+        }
         if !extracted.missing.is_empty() {
             let request = describe(&ask.method, &ask.url);
             let message = format!("the answer to {request} has no secret at `{}`", extracted.missing.join("`, `"));

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use flowswap_contract::{Ask, Call, Error, ErrorKind, Handle, Intent, Op, Open, PluginEvent, PluginHello, Role};
+use flowswap_contract::{Ask, Call, Error, ErrorKind, Handle, Intent, Level, Op, Open, PluginEvent, PluginHello, Role};
 use flowswap_engine::{Backend, BackendCall, Event, Reach, Secret, StopSwitch, intent_token};
 use futures::{
     future::BoxFuture,
@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Effects, PluginProcess,
-    budget::CALL,
+    budget::{CALL, SAID},
     connection::{Connection, RunningCall, of_op},
     guard,
     lent::Lent,
@@ -201,6 +201,7 @@ impl Session {
         let thinking = connection.limits().thinking;
         let mut asks = FuturesUnordered::new();
         let mut refusal = None;
+        let mut said = 0;
         let deadline = tokio::time::sleep(CALL.time());
         tokio::pin!(deadline);
         let result = loop {
@@ -211,7 +212,10 @@ impl Session {
                         let outcome = scope.perform(&ask).await;
                         (n, ask, outcome)
                     }),
-                    Ok(FromCall::Event(event)) => self.emit_plugin_event(event),
+                    Ok(FromCall::Event(event)) => {
+                        said += 1;
+                        self.emit_plugin_event(said, event);
+                    }
                     Ok(FromCall::Reply(result)) => break result,
                     Err(error) => break Err(error),
                 },
@@ -245,7 +249,13 @@ impl Session {
         }
     }
 
-    fn emit_plugin_event(&self, event: PluginEvent) {
+    /// Shows what a plugin says, unless it has said too much in this call. `said` counts from 1.
+    fn emit_plugin_event(&self, said: usize, event: PluginEvent) {
+        let event = match said.checked_sub(SAID.limit) {
+            None | Some(0) => event,
+            Some(1) => PluginEvent::Log { level: Level::Warn, message: SAID.message() },
+            Some(_) => return,
+        };
         let redactor = self.side.vault.redactor();
         let tenant = self.side.tenant.clone();
         self.side.effects.events.emit(match event {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flowswap_contract::{Ask, Capture, Custody, ErrorKind, FromPlugin, HttpAsk, Level};
+use flowswap_contract::{Ask, Capture, Custody, Effect, ErrorKind, FromPlugin, HttpAsk, Level};
 use flowswap_engine::Event;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
@@ -18,7 +18,7 @@ use crate::{
     transport::{TransportError, read_body},
 };
 
-const TABLE: [&Budget; 13] = [
+const TABLE: [&Budget; 15] = [
     &ANSWER,
     &ANSWERS,
     &MESSAGE,
@@ -26,12 +26,14 @@ const TABLE: [&Budget; 13] = [
     &ASKS_AT_ONCE,
     &ASKS,
     &SECRETS,
+    &SECRET,
     &MUTATIONS,
     &PAUSE,
     &CALL,
     &RESTARTS,
     &TEXT,
     &PRINTED,
+    &SAID,
 ];
 
 #[test]
@@ -59,12 +61,14 @@ async fn go_beyond(budget: &Budget) -> String {
         of if of == ASKS_AT_ONCE.of => ask_for_much_at_once(),
         of if of == ASKS.of => refused(&[Ask::Sleep { ms: 0 }], ASKS.limit).await,
         of if of == SECRETS.of => refused(&[capture(SECRETS.limit + 1)], 0).await,
+        of if of == SECRET.of => capture_a_long_secret().await,
         of if of == MUTATIONS.of => refused(&vec![Ask::Http(mutate()); MUTATIONS.limit + 1], 0).await,
         of if of == PAUSE.of => refused(&[Ask::Sleep { ms: 10 * 60 * 1000 + 1 }], 0).await,
         of if of == CALL.of => session::tests::call_beyond_the_budget().await,
         of if of == RESTARTS.of => supervisor::tests::end_beyond_the_budget().await,
         of if of == TEXT.of => shown::one_line(&"x".repeat(TEXT.limit + 1)),
         of if of == PRINTED.of => print_much().await,
+        of if of == SAID.of => session::tests::say_beyond_the_budget().await,
         of => panic!("no test goes beyond the budget of {of}"),
     }
 }
@@ -109,6 +113,25 @@ async fn refused(asks: &[Ask], before: usize) -> String {
     assert_eq!(error.kind, ErrorKind::Refused);
     assert_eq!(world.requests.lock().unwrap().len(), sent, "it was sent");
     error.message
+}
+
+async fn capture_a_long_secret() -> String {
+    let capture = vec![Capture { pointer: "/secret".into(), name: "secret".into(), custody: Custody::Durable }];
+    let ask = HttpAsk { capture, ..mutate() };
+    for length in [SECRET.limit, SECRET.limit + 1] {
+        let world =
+            World::with([answer(200, &[], json!({ "secret": "x".repeat(length), "again": "x".repeat(length) }))]);
+        let side = world.side();
+        let result = scope(&side, world.recorder()).request(&ask).await;
+        if length > SECRET.limit {
+            let error = result.unwrap_err();
+            assert_eq!((error.kind, error.effect), (ErrorKind::Invalid, Effect::Unknown));
+            assert!(world.custody.lock().unwrap().is_empty(), "it was stored");
+            return error.message;
+        }
+        assert_eq!(result.unwrap().body["again"], "[redacted]");
+    }
+    unreachable!()
 }
 
 fn capture(secrets: usize) -> Ask {

@@ -13,7 +13,7 @@ use tokio::net::UnixStream;
 
 use super::*;
 use crate::{
-    budget::{PAUSE, TEXT},
+    budget::{PAUSE, SAID, TEXT},
     frame,
     spawn::Transport,
     testing::{CANARY, Reaction, World, answer},
@@ -456,6 +456,20 @@ pub(crate) async fn call_beyond_the_budget() -> String {
     tokio::time::resume();
     assert_eq!((error.kind, error.effect), (ErrorKind::TimedOut, Effect::Unknown));
     error.message
+}
+
+pub(crate) async fn say_beyond_the_budget() -> String {
+    let world = World::default();
+    // The puppet says each as progress and in the log.
+    let script = vec![json!({ "say": "x" }); SAID.limit / 2 + 1];
+    apply(&world, json!(script)).await.unwrap();
+    let events = world.events.lock().unwrap();
+    let said: Vec<_> = events.iter().filter(|e| matches!(e, Event::Progress { .. } | Event::Log { .. })).collect();
+    assert_eq!(said.len(), SAID.limit + 1);
+    match said.last() {
+        Some(Event::Log { message, .. }) => message.clone(),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]
