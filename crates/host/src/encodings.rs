@@ -1,6 +1,6 @@
 //! The forms in which a server may repeat a secret. Pure.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use base64::{
     Engine as _,
@@ -44,11 +44,11 @@ pub(crate) fn forms_of(secret: &str) -> Vec<Zeroizing<String>> {
         each_byte(secret, "", ""),
         each_byte(secret, "", ":").trim_end_matches(':').to_owned(),
         each_byte(secret, "", " ").trim_end().to_owned(),
-        secret.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect(),
+        each_unit(secret),
     ];
     for spare in [char::is_ascii_alphanumeric as fn(&char) -> bool, |_| false] {
-        forms.push(each_char(secret, spare, |c| format!("&#{c};")));
-        forms.push(each_char(secret, spare, |c| format!("&#x{c:x};")));
+        forms.push(each_char(secret, spare, |form, c| write!(form, "&#{c};")));
+        forms.push(each_char(secret, spare, |form, c| write!(form, "&#x{c:x};")));
     }
     forms.extend((0..3).flat_map(|at| base64_after(secret, at)));
     for form in &mut forms {
@@ -82,15 +82,39 @@ fn base64_after(secret: &str, before: usize) -> [String; 2] {
 fn each_byte(secret: &str, before: &str, after: &str) -> String {
     let mut form = String::with_capacity(secret.len() * (before.len() + 2 + after.len()));
     for byte in secret.bytes() {
-        // A `String` takes everything.
-        let _ = write!(form, "{before}{byte:02x}{after}");
+        form.push_str(before);
+        push_hex(&mut form, byte);
+        form.push_str(after);
     }
     form
 }
 
+/// Writes each UTF-16 code unit as JSON escapes it.
+fn each_unit(secret: &str) -> String {
+    let mut form = String::with_capacity(secret.len() * 6);
+    for byte in secret.encode_utf16().map(u16::to_be_bytes) {
+        form.push_str("\\u");
+        byte.into_iter().for_each(|byte| push_hex(&mut form, byte));
+    }
+    form
+}
+
+fn push_hex(form: &mut String, byte: u8) {
+    form.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or_default()));
+}
+
 /// Writes the code of each character, except of those to spare.
-fn each_char(secret: &str, spare: fn(&char) -> bool, write: fn(u32) -> String) -> String {
-    secret.chars().map(|c| if spare(&c) { c.to_string() } else { write(c.into()) }).collect()
+fn each_char(secret: &str, spare: fn(&char) -> bool, write: fn(&mut String, u32) -> fmt::Result) -> String {
+    let mut form = String::with_capacity(secret.len() * 6);
+    for c in secret.chars() {
+        if spare(&c) {
+            form.push(c);
+        } else {
+            // A `String` takes everything.
+            let _ = write(&mut form, c.into());
+        }
+    }
+    form
 }
 
 /// The characters that HTML must escape (HTML §13.3). Within an attribute, that includes quotes, which libraries write in

@@ -35,6 +35,8 @@ const SECRET_MEMBERS: &[&str] = &["access_token", "refresh_token", "id_token", "
 /// Knows the values that must not be shown.
 pub(crate) struct Redactor {
     needles: Vec<Arc<Needle>>,
+    /// The length of the shortest secret or form. Most texts are shorter.
+    shortest: usize,
     /// Names of secrets, which stay as they are. A server can make an object that only looks like one.
     handles: BTreeSet<Handle>,
 }
@@ -44,7 +46,7 @@ pub(crate) struct Needle {
     secret: Secret,
     /// Searches for the beginnings of all forms. `None` for a secret that is too short for that.
     finder: Option<Finder>,
-    /// The length of the secret or of its shortest form. Most texts are shorter.
+    /// The length of the secret or of its shortest form.
     shortest: usize,
     /// All forms, once one was found.
     forms: OnceLock<Vec<Zeroizing<String>>>,
@@ -147,7 +149,8 @@ impl Needle {
 
 impl Redactor {
     pub(crate) fn new(needles: Vec<Arc<Needle>>, handles: BTreeSet<Handle>) -> Self {
-        Self { needles, handles }
+        let shortest = needles.iter().map(|needle| needle.shortest).min().unwrap_or(usize::MAX);
+        Self { needles, shortest, handles }
     }
 
     /// The text without any secret.
@@ -165,13 +168,13 @@ impl Redactor {
     /// The text without any secret, or `None` if it has none. All secrets are found in the text as it came: cutting one out
     /// could hide where another one stands.
     pub(crate) fn clean(&self, text: &str) -> Option<String> {
-        // A short text, such as an ID or a date, costs nothing.
-        let mut possible = self.needles.iter().filter(|needle| needle.shortest <= text.len()).peekable();
-        possible.peek()?;
+        if text.len() < self.shortest {
+            return None;
+        }
         let has_upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
         let folded = if has_upper { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) };
         let mut ranges = Vec::new();
-        for needle in possible {
+        for needle in &self.needles {
             if needle.secret.expose() == text {
                 return Some(REDACTED.to_owned());
             }
