@@ -1,6 +1,6 @@
 //! The ports of the engine to the world: four traits, implemented by `host`, `store`, and tests.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, iter};
 
 use flowswap_contract::{self as contract, Handle, Json, Op};
 use futures::future::BoxFuture;
@@ -196,6 +196,17 @@ pub struct SecretStoreError {
     /// What the storage or the encryption said.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// What a person needs: which secret, why, and what to do.
+impl From<SecretStoreError> for contract::Error {
+    fn from(error: SecretStoreError) -> Self {
+        let message = iter::successors(Some(&error as &dyn std::error::Error), |error| error.source())
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(": ");
+        Self::new(contract::ErrorKind::Internal, message).with_hint("check the secret store: flowswap audit verify")
+    }
 }
 
 /// The clock of this machine.

@@ -44,7 +44,7 @@ impl Scope<'_> {
                 return Err(exists());
             }
             let is_replaceable = may_replace && self.lent.secrets.contains_key(&handle);
-            if !is_replaceable && self.side.effects.secrets.get(&handle).await.map_err(|e| internal(&e))?.is_some() {
+            if !is_replaceable && self.side.effects.secrets.get(&handle).await?.is_some() {
                 return Err(exists());
             }
         }

@@ -169,7 +169,7 @@ impl Scope<'_> {
         };
         let fetch = async || {
             let stored = self.side.effects.secrets.get(handle).await;
-            let secret = stored.map_err(|e| internal(&e))?.ok_or_else(lost)?;
+            let secret = stored?.ok_or_else(lost)?;
             self.side.vault.remember(&secret);
             Ok(secret)
         };

@@ -130,6 +130,7 @@ fn swapped_secrets_are_reported_until_they_are_swapped_back() {
     let output = lab.run(&["rollback", "acme", "--yes"]).expect(4);
     let problem = "failed to read the secret `acme/provision/client_secret`: its file is that of another secret";
     assert!(output.stdout.contains(problem), "{}", output.show());
+    assert!(output.show().contains("flowswap audit verify"), "{}", output.show());
     assert_eq!(fs::read(path("acme")).unwrap(), globex, "flowswap does not remove the secret of another tenant");
 
     fs::write(path("acme"), acme).unwrap();

@@ -6,13 +6,14 @@ use std::{
 };
 
 use flowswap_contract::{
-    self as contract, ErrorKind, Evidence, Handle, Json, Op, Step, StepParams, TestParams, TestReply, Values,
+    self as contract, Evidence, Handle, Json, Op, Step, StepParams, TestParams, TestReply, Values,
 };
 use serde::de::DeserializeOwned;
 
 use super::{
     Assignment, Basis, EarlyEnd, Job, Ports,
     refuse::{accepted_changes, new_builds},
+    with_hint,
 };
 use crate::{
     BackendCall, Direction, Entry, Event, Goal, JournalError, Mode, PlannedTenant, Recorder, Recording, RunId,
@@ -174,7 +175,7 @@ impl<'a> Progress<'a> {
 
     /// Calls a verb of the plugin for a step.
     pub(super) async fn call<T: DeserializeOwned>(&self, step: &Step, op: Op) -> Result<T, contract::Error> {
-        let outputs = self.outputs_so_far(step).await.map_err(unreadable)?;
+        let outputs = self.outputs_so_far(step).await?;
         let work = self.work().ok();
         let work = work.as_deref();
         let inputs = work.map(|work| work.inputs(step)).unwrap_or_default();
@@ -218,10 +219,10 @@ impl<'a> Progress<'a> {
     /// Deletes the stored secrets of a step that was not carried out. Otherwise the next attempt would use them as its own.
     pub(super) async fn forget_secrets_of(&mut self, step: &Step) -> Result<(), EarlyEnd> {
         let stuck = |error: SecretStoreError| {
-            let cause = error.source.to_string();
+            let what = with_hint(&error.into());
             EarlyEnd::InState(
                 TenantState::Stuck,
-                format!("step `{}` was not carried out, but flowswap {error}: {cause}", step.id),
+                format!("step `{}` was not carried out, but flowswap {what}", step.id),
             )
         };
         let held = stored_secrets(self.ports.secrets.as_ref(), self.name(), step).await.map_err(stuck)?;
@@ -268,14 +269,7 @@ pub(super) async fn stored_secrets(
     Ok(held)
 }
 
-/// The error of a call that was not made because the secret store failed. Without it, flowswap could not know whether a
-/// step's secret was lost.
-fn unreadable(error: SecretStoreError) -> contract::Error {
-    let cause = error.source.to_string();
-    contract::Error::new(ErrorKind::Internal, format!("{error}: {cause}"))
-}
-
 fn not_forgotten(error: SecretStoreError) -> EarlyEnd {
-    let cause = error.source.to_string();
-    EarlyEnd::InState(TenantState::RollingBack, format!("everything is rolled back, but flowswap {error}: {cause}"))
+    let reason = format!("everything is rolled back, but flowswap {}", with_hint(&error.into()));
+    EarlyEnd::InState(TenantState::RollingBack, reason)
 }
