@@ -51,9 +51,10 @@ impl Sim {
         let console = TcpListener::bind((addr.ip(), 0)).await?;
         let mut sim = Self::in_process(config);
         sim.addr = listener.local_addr()?;
-        sim.console = Some(console.local_addr()?);
+        let console_addr = console.local_addr()?;
+        sim.console = Some(console_addr);
         sim.ca_pem = ca_pem;
-        for (listener, port) in [(listener, Port::Tls(acceptor)), (console, Port::Console)] {
+        for (listener, port) in [(listener, Port::Tls(acceptor)), (console, Port::Console(console_addr))] {
             sim.servers.push(tokio::spawn(serve::run(listener, port, sim.service(), sim.stop.subscribe())));
         }
         Ok(sim)

@@ -86,6 +86,33 @@ async fn the_console_has_a_plain_port_of_its_own() {
 }
 
 #[tokio::test]
+async fn no_other_page_uses_the_console() {
+    let sim = start().await;
+    let addr = sim.console_url().strip_prefix("http://").unwrap().to_owned();
+    let local = addr.replace("127.0.0.1", "localhost");
+    let own = format!("http://{addr}");
+    let path = "/tenants/acme/directories";
+    for (host, origin, status) in [
+        (&*addr, None, 200),
+        (&local, None, 200),
+        (&addr, Some(&*own), 200),
+        ("rebound.test", None, 403),
+        ("rebound.test", Some("http://rebound.test"), 403),
+        (&addr, Some("https://evil.test"), 403),
+        (&addr, Some("null"), 403),
+    ] {
+        let origin = origin.map(|origin| format!("Origin: {origin}\r\n")).unwrap_or_default();
+        let mut stream = TcpStream::connect(&addr).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{origin}Connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{host} {origin}: {answer}");
+    }
+    sim.stop().await;
+}
+
+#[tokio::test]
 async fn a_certificate_of_another_authority_is_not_trusted() {
     let (sim, other) = (start().await, start().await);
     assert!(fetch(&sim, other.ca_pem(), "acme.okta.test", "/.well-known/okta-organization").await.is_err());
