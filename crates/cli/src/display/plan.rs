@@ -81,8 +81,8 @@ pub(crate) fn summarize(head: &Plan, tenants: impl IntoIterator<Item: Borrow<Out
     }
     for (name, pin) in &head.plugins {
         let sha256 = short(&pin.sha256);
-        text += text!("{} {} {} (sha256 {})", paint(Tone::Strong, "plugin:"), name, pin.version, sha256);
-        text += if pin.uncaged { paint(Tone::Care, " runs without a cage\n") } else { "\n".into() };
+        let cage = if pin.uncaged { paint(Tone::Care, " runs without a cage") } else { Text::default() };
+        text += text!("{} {} {} (sha256 {}){}\n", paint(Tone::Strong, "plugin:"), name, pin.version, sha256, cage);
     }
     text += text!("{} {}, valid until {}\n", paint(Tone::Strong, "plan:"), short(&head.digest), head.not_after);
     text
