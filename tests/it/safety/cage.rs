@@ -20,8 +20,9 @@ use flowswap_engine::{Event, EventSink};
 use flowswap_host::{Cage, Launcher, PluginFile, PluginProcess};
 use futures::{StreamExt, stream};
 use rustix::io::{FdFlags, fcntl_setfd};
+use serde_json::Value;
 
-use super::rogue;
+use super::{rogue, stage};
 use crate::support::{Background, children, copy_binary};
 
 const SOURCE: &str = include_str!("../../../fixtures/attacker/attacker.c");
@@ -243,7 +244,7 @@ async fn without_the_cage_the_attacks_are_real() {
 /// A plugin that hangs does not see that its socket is closed.
 #[test]
 fn a_plugin_ends_when_flowswap_is_killed() {
-    let lab = rogue::lab("provider", Some("loop-in-detect"));
+    let lab = stage::lab("provider", Some("loop-in-detect"));
     let mut running = Background::start(lab.dir(), &["plan", "-o", "plan.json"]);
     let id = running.id();
     let plugin = await_some(|| children(id).into_iter().find(|child| uses_processor(*child)));
@@ -271,13 +272,31 @@ fn await_some<T>(look: impl Fn() -> Option<T>) -> T {
     }
 }
 
+/// Everybody who decides something is told which plugin has all rights.
 #[test]
 fn an_uncaged_plugin_is_named() {
-    let lab = rogue::lab("provider", None);
-    let config = fs::read_to_string(lab.path("migrate.toml")).unwrap();
-    fs::write(lab.path("migrate.toml"), config + "\n[plugins.okta]\ncage = \"off\"\n").unwrap();
-    let said = lab.run(&["check"]).stdout;
-    assert!(said.contains("not caged, and with all your rights: `okta`"), "{said}");
-    let said = lab.run(&["plugins", "inspect", "okta"]).expect(0).stdout;
-    assert!(said.contains("cage:     off, although this machine has one (seccomp, Landlock "), "{said}");
+    let lab = stage::shared(&[]);
+    stage::cage(&lab, "off");
+    let said = |args: &[&str], words: &str| {
+        let said = lab.run(args).expect(0).stdout;
+        assert!(said.contains(words), "{args:?}: `{words}` is missing: {said}");
+    };
+    said(&["check"], "not caged, and with all your rights: `rogue`");
+    said(&["plugins", "inspect", "rogue"], "cage:     off, although this machine has one (seccomp, Landlock ");
+    said(&["plan", "-o", "plan.json"], " runs without a cage\n");
+    said(&["show", "plan.json"], " runs without a cage\n");
+    let plan: Value = serde_json::from_str(&fs::read_to_string(lab.path("plan.json")).unwrap()).unwrap();
+    assert_eq!(plan["plugins"]["rogue"]["uncaged"], true);
+    said(&["apply", "plan.json", "--yes"], "");
+    let journal = String::from_utf8_lossy(&rogue::read_state(lab.dir())).into_owned();
+    assert!(journal.contains("\"uncaged\":true"), "the journal does not tell");
+
+    // A cage that was opened after the review.
+    let lab = stage::shared(&[]);
+    lab.plan().expect(0);
+    stage::cage(&lab, "off");
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    let said = lab.run(&["history", "globex"]).expect(0).stdout;
+    let words = format!("started, with rogue {} without a cage\n", env!("CARGO_PKG_VERSION"));
+    assert!(said.contains(&words), "`{words}` is missing: {said}");
 }

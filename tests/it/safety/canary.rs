@@ -15,6 +15,7 @@ use crate::support::{Background, Lab, Output};
 /// A secret, and the one host that it may be sent to; client secrets go to the gateway as well.
 pub(super) struct Canary {
     pub(super) what: String,
+    pub(super) value: String,
     needles: Vec<String>,
     pub(super) owner: String,
     /// The directory whose requests to the gateway may carry it.
@@ -23,7 +24,7 @@ pub(super) struct Canary {
 
 impl Canary {
     pub(super) fn new(what: String, value: &str, owner: &str) -> Self {
-        Self { what, needles: needles(value), owner: owner.to_owned(), directory: None }
+        Self { what, value: value.to_owned(), needles: needles(value), owner: owner.to_owned(), directory: None }
     }
 }
 
@@ -146,7 +147,7 @@ fn use_everything(lab: &Lab) -> Vec<(String, String)> {
 }
 
 /// All secrets: those from the simulator's configuration, and those that were created meanwhile.
-fn collect(lab: &Lab) -> Vec<Canary> {
+pub(super) fn collect(lab: &Lab) -> Vec<Canary> {
     let tenants = lab.sim.tenants();
     let admin = tenants
         .iter()
@@ -170,7 +171,7 @@ fn collect(lab: &Lab) -> Vec<Canary> {
     canaries
 }
 
-fn may_carry(canary: &Canary, exchange: &Exchange) -> bool {
+pub(super) fn may_carry(canary: &Canary, exchange: &Exchange) -> bool {
     let to_its_directory = |directory: &String| {
         exchange.host == GATEWAY_HOST && exchange.path_and_query.starts_with(&format!("/v1/directories/{directory}/"))
     };

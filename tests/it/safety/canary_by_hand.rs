@@ -143,7 +143,7 @@ fn use_everything(lab: &Lab) -> Usage {
 }
 
 /// All secrets in custody, by handle.
-fn in_custody(lab: &Lab) -> Vec<(String, String)> {
+pub(super) fn in_custody(lab: &Lab) -> Vec<(String, String)> {
     let state = StateDir::at(lab.path(".flowswap"));
     let identity = || Identity::load(&state.root().join("identity.txt")).unwrap();
     let handles = AgeSecretStore::inspect(&state.secrets(), &identity()).unwrap().secrets;

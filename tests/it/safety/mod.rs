@@ -3,6 +3,8 @@
 //! These tests cannot see what plugins receive. The host's own tests search the frames between the host and a plugin
 //! for secrets.
 
+/// What a plugin can ask for that attacks through the host.
+mod attacks;
 /// What a plugin can do that attacks from its own process.
 mod cage;
 /// Secrets are only in the secret store and in requests to their own side.
@@ -31,3 +33,5 @@ mod plan_file;
 mod programs;
 /// A plugin that exceeds its rights or crashes its process.
 pub(crate) mod rogue;
+/// Labs in which the rogue plays some sides.
+mod stage;

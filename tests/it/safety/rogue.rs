@@ -6,57 +6,36 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flowswap_sim::SimConfig;
 use serde_json::Value;
 
+use super::stage::{self, CAGES};
 use crate::support::{Lab, plugin_file};
-
-/// Misbehavior, and what the output must contain.
-const MISBEHAVIORS: &[(&str, &[&str])] = &[
-    ("mutate-in-detect", &["`rogue`", "POST", "/rogue", "must not change anything"]),
-    ("read-by-post-in-detect", &["`rogue`", "POST", "/rogue", "only GET and HEAD count as reading"]),
-    ("foreign-origin-in-detect", &["`rogue`", "GET https://elsewhere.test/rogue", "foreign origin"]),
-    ("foreign-secret-in-detect", &["`rogue`", "another-tenant/provider/credential"]),
-    ("override-method-in-detect", &["`rogue`", "the header `x-http-method-override`", "only the host may set"]),
-    ("own-header-in-detect", &["`rogue`", "the header `x-original-url`", "which you have not allowed"]),
-    ("panic-in-detect", &["the plugin panicked in a call", "rogue: the rogue panics as it was told to"]),
-];
-
-#[test]
-fn a_misbehaving_provider_is_refused() {
-    refuse("provider");
-}
-
-#[test]
-fn a_misbehaving_directory_is_refused() {
-    refuse("directory");
-}
 
 #[test]
 fn a_well_behaved_rogue_is_planned() {
-    let lab = lab("provider", None);
+    let lab = stage::lab("provider", None);
     // The rogue reports a directory that does not exist, so its tenant is not ready. But the host refuses it nothing.
     let output = lab.plan();
     assert!(!output.stdout.contains("plugin `rogue`"), "{}", output.stdout);
 }
 
-#[track_caller]
-fn refuse(role: &str) {
-    for (misbehavior, words) in MISBEHAVIORS {
-        let lab = lab(role, Some(misbehavior));
-        let before = lab.sim.snapshot();
-        let output = lab.plan().expect(4);
-        let said = format!("{}{}", output.stdout, output.stderr);
-        for word in *words {
-            assert!(said.contains(word), "{misbehavior} as {role}: `{word}` is missing:\n{said}");
+#[test]
+fn a_panic_in_a_dry_run_fails_only_its_own_tenant() {
+    for role in ["provider", "directory"] {
+        let lab = stage::lab(role, Some("panic-in-detect"));
+        let said = lab.plan().expect(4).show();
+        for words in ["the plugin panicked in a call", "rogue: the rogue panics as it was told to"] {
+            assert!(said.contains(words), "as {role}: `{words}` is missing:\n{said}");
         }
-        let plan: Value = serde_json::from_str(&std::fs::read_to_string(lab.path("plan.json")).unwrap()).unwrap();
-        let verdicts: Vec<_> = plan["tenants"].as_array().unwrap().iter().map(|tenant| &tenant["verdict"]).collect();
-        assert_eq!(verdicts, ["ready", "unknown", "ready"], "{misbehavior} as {role}");
-        let sent: Vec<_> = lab.sim.traffic().into_iter().filter(|e| e.path_and_query.contains("rogue")).collect();
-        assert!(sent.is_empty(), "{misbehavior} as {role}: {sent:?}");
-        assert_eq!(before, lab.sim.snapshot());
+        assert_eq!(verdicts(&lab), ["ready", "unknown", "ready"], "as {role}");
     }
+}
+
+/// The verdicts of the plan, in the order of the tenants.
+fn verdicts(lab: &Lab) -> Vec<String> {
+    let plan: Value = serde_json::from_str(&fs::read_to_string(lab.path("plan.json")).unwrap()).unwrap();
+    let tenants = plan["tenants"].as_array().unwrap().iter();
+    tenants.map(|tenant| tenant["verdict"].as_str().unwrap().to_owned()).collect()
 }
 
 /// Misbehavior in `apply`, and what the output must contain. The tenant fails.
@@ -72,9 +51,6 @@ const IN_APPLY: &[(&str, &[&str])] = &[
     ("ask-late-in-apply", &["broke the protocol", "gave an ask of call"]),
     ("flood-asks-in-apply", &["broke the protocol", "more than 32 things at once"]),
     ("flood-events-in-apply", &["answered one message with more than"]),
-    ("foreign-origin-in-apply", &["foreign origin"]),
-    ("foreign-secret-in-apply", &["another-tenant/provider/credential"]),
-    ("own-header-in-apply", &["with the header `x-original-url`", "which you have not allowed"]),
     ("leave-in-apply", &["replied without waiting for its own request"]),
 ];
 
@@ -109,7 +85,7 @@ fn a_hanging_plugin_is_stopped_and_fails_only_its_own_tenant() {
 /// Four tenants share one process of the rogue; one of them misbehaves in the swap.
 #[track_caller]
 fn fail_alone(word: &str, said: &[&str], options: &[&str]) {
-    let lab = shared(&[("globex", "directory", word)]);
+    let lab = stage::shared(&[("globex", "directory", word)]);
     lab.plan().expect(0);
     let output = lab.run(&[&["apply", "plan.json", "--yes"], options].concat());
     assert_eq!(output.code, 3, "{word}: {}", output.show());
@@ -123,7 +99,7 @@ fn fail_alone(word: &str, said: &[&str], options: &[&str]) {
 
 #[test]
 fn a_plugin_that_replies_twice_has_replied_and_is_restarted() {
-    let lab = shared(&[("globex", "directory", "reply-twice-in-apply")]);
+    let lab = stage::shared(&[("globex", "directory", "reply-twice-in-apply")]);
     lab.plan().expect(0);
     let output = lab.run(&["apply", "plan.json", "--yes"]).expect(0).show();
     assert!(output.contains("broke the protocol, and flowswap stopped it: it replied to call"), "{output}");
@@ -132,7 +108,7 @@ fn a_plugin_that_replies_twice_has_replied_and_is_restarted() {
 
 #[test]
 fn a_call_in_flight_when_the_process_dies_has_an_unknown_effect() {
-    let lab = shared(&[("globex", "directory", "segfault-in-apply")]);
+    let lab = stage::shared(&[("globex", "directory", "segfault-in-apply")]);
     lab.plan().expect(0);
     let output = lab.run(&["apply", "plan.json", "--yes"]).expect(3);
     let output = output.show();
@@ -145,14 +121,14 @@ fn a_call_in_flight_when_the_process_dies_has_an_unknown_effect() {
 }
 
 /// The bytes of all files in the state folder, including the journal.
-fn read_state(dir: &Path) -> Vec<u8> {
+pub(super) fn read_state(dir: &Path) -> Vec<u8> {
     let files = fs::read_dir(dir.join(".flowswap")).unwrap().flatten().map(|entry| entry.path());
     files.filter(|path| path.is_file()).flat_map(|path| fs::read(path).unwrap()).collect()
 }
 
 #[test]
 fn misbehavior_in_a_rollback_fails_only_its_own_tenant() {
-    let lab = shared(&[("globex", "directory", "segfault-in-undo")]);
+    let lab = stage::shared(&[("globex", "directory", "segfault-in-undo")]);
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     let output = lab.run(&["rollback", "--all", "--yes"]);
@@ -165,7 +141,7 @@ fn misbehavior_in_a_rollback_fails_only_its_own_tenant() {
 #[test]
 fn a_plugin_process_is_restarted_only_a_limited_number_of_times() {
     let everybody = ["acme", "globex", "initech", "umbrella"].map(|name| (name, "directory", "abort-in-apply"));
-    let lab = shared(&everybody);
+    let lab = stage::shared(&everybody);
     lab.plan().expect(0);
     let output = lab.run(&["apply", "plan.json", "--yes"]).expect(3);
     let all = output.show();
@@ -177,16 +153,14 @@ fn a_plugin_process_is_restarted_only_a_limited_number_of_times() {
 
 #[test]
 fn a_detect_that_another_tenant_interrupted_is_repeated() {
-    let lab = shared(&[("globex", "provider", "segfault-in-detect")]);
+    let lab = stage::shared(&[("globex", "provider", "segfault-in-detect")]);
     let output = lab.plan().expect(4);
-    let plan: Value = serde_json::from_str(&fs::read_to_string(lab.path("plan.json")).unwrap()).unwrap();
-    let verdicts: Vec<_> = plan["tenants"].as_array().unwrap().iter().map(|tenant| &tenant["verdict"]).collect();
-    assert_eq!(verdicts, ["ready", "unknown", "ready", "ready"], "{}", output.show());
+    assert_eq!(verdicts(&lab), ["ready", "unknown", "ready", "ready"], "{}", output.show());
 }
 
 #[test]
 fn the_output_of_a_plugin_is_shown_up_to_a_limit() {
-    let lab = shared(&[("globex", "directory", "flood-prints-in-apply")]);
+    let lab = stage::shared(&[("globex", "directory", "flood-prints-in-apply")]);
     lab.plan().expect(0);
     let output = lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     assert!(output.stderr.contains("flood 1\n"), "{}", output.stderr);
@@ -209,7 +183,7 @@ const FROM_THE_BEGINNING: &[(&str, &str)] = &[
 #[test]
 fn a_library_that_lies_about_itself_is_not_used() {
     for (word, said) in FROM_THE_BEGINNING {
-        let lab = shared(&[]);
+        let lab = stage::shared(&[]);
         choose(lab.dir(), word);
         let output = lab.run(&["plan", "--plugin-dir", "."]).expect(1);
         assert!(output.stderr.contains(said), "{word}: {}", output.stderr);
@@ -218,7 +192,7 @@ fn a_library_that_lies_about_itself_is_not_used() {
 
 #[test]
 fn a_plugin_whose_greeting_changes_after_a_restart_is_not_used() {
-    let lab = shared(&[("globex", "provider", "segfault-in-detect")]);
+    let lab = stage::shared(&[("globex", "provider", "segfault-in-detect")]);
     choose(lab.dir(), "fickle-hello");
     let output = lab.run(&["plan", "--plugin-dir", "."]);
     let all = output.show();
@@ -228,25 +202,40 @@ fn a_plugin_whose_greeting_changes_after_a_restart_is_not_used() {
 /// One request would be enough to take a credential away.
 #[test]
 fn a_server_that_only_the_plugin_names_gets_no_request() {
-    let lab = shared(&[("globex", "provider", "foreign-origin-in-detect")]);
-    choose(lab.dir(), "own-origin");
-    let run = |args: &[&str]| lab.run(&[args, &["--plugin-dir", "."]].concat());
-    let refused = run(&["detect", "globex"]).expect(4).show();
-    assert!(refused.contains("a request to https://elsewhere.test"), "{refused}");
-    assert!(refused.contains("which you have not allowed"), "{refused}");
-    assert!(refused.contains("add \"https://elsewhere.test\" to `origins` under [plugins.rogue]"), "{refused}");
-    let shown = run(&["plugins", "inspect", "rogue"]).expect(0).stdout;
-    assert!(shown.contains("{base_url}, https://elsewhere.test (not allowed by `origins`)"), "{shown}");
+    for how in CAGES {
+        let lab = stage::shared(&[("globex", "provider", "foreign-origin-in-detect")]);
+        choose(lab.dir(), "own-origin");
+        stage::cage(&lab, how);
+        let run = |args: &[&str]| lab.run(&[args, &["--plugin-dir", "."]].concat());
+        let refused = run(&["detect", "globex"]).expect(4).show();
+        assert!(refused.contains("a request to https://elsewhere.test"), "{refused}");
+        assert!(refused.contains("which you have not allowed"), "{refused}");
+        assert!(refused.contains("add \"https://elsewhere.test\" to `origins` under [plugins.rogue]"), "{refused}");
+        let shown = run(&["plugins", "inspect", "rogue"]).expect(0).stdout;
+        assert!(shown.contains("{other_url}, https://elsewhere.test (not allowed by `origins`)"), "{shown}");
 
-    lab.edit_config(|text| {
-        let local = text.replace("resolve = { ", "resolve = { \"elsewhere.test\" = \"127.0.0.1:1\", ");
-        local + "\n[plugins.rogue]\norigins = [\"https://elsewhere.test\"]\n"
-    });
-    assert!(fs::read_to_string(lab.path("migrate.toml")).unwrap().contains("127.0.0.1:1\""));
-    let sent = run(&["detect", "globex"]).show();
-    assert!(!sent.contains("not allowed") && sent.contains("elsewhere.test"), "{sent}");
-    let shown = run(&["plugins", "inspect", "rogue"]).expect(0).stdout;
-    assert!(shown.contains("{base_url}, https://elsewhere.test\n"), "{shown}");
+        lab.edit_config(|text| {
+            text.replace("resolve = { ", "resolve = { \"elsewhere.test\" = \"127.0.0.1:1\", ")
+                + "origins = [\"https://elsewhere.test\"]\n"
+        });
+        assert!(fs::read_to_string(lab.path("migrate.toml")).unwrap().contains("127.0.0.1:1\""));
+        let sent = run(&["detect", "globex"]).show();
+        assert!(!sent.contains("not allowed") && sent.contains("elsewhere.test"), "{sent}");
+        let shown = run(&["plugins", "inspect", "rogue"]).expect(0).stdout;
+        assert!(shown.contains("{other_url}, https://elsewhere.test\n"), "{shown}");
+    }
+}
+
+/// A secret in a payload would be lent to the step, and a reviewer would not see where it goes.
+#[test]
+fn a_step_with_a_secret_in_its_payload_is_not_planned() {
+    for how in CAGES {
+        let lab = stage::shared(&[("globex", "provider", "secret-in-payload")]);
+        stage::cage(&lab, how);
+        let said = lab.plan().show();
+        assert!(said.contains("step `provision` names a secret in its payload"), "{said}");
+        assert!(!lab.path("plan.json").exists(), "{said}");
+    }
 }
 
 /// Copies the rogue into the folder, and writes the misbehavior into the bytes that its library reserves for that.
@@ -259,69 +248,4 @@ pub(crate) fn choose(dir: &Path, word: &str) -> PathBuf {
     let path = dir.join(library.file_name().unwrap());
     fs::write(&path, bytes).unwrap();
     path
-}
-
-/// Four tenants with the rogue as both plugins, which pretends to migrate them. Some misbehave on one side.
-fn shared(misbehaving: &[(&str, &str, &str)]) -> Lab {
-    let lab = Lab::new(SimConfig::default().tenants(4));
-    let tenants = lab.sim.tenants();
-    lab.edit_config(|text| {
-        let mut config = text[..text.find("[defaults.provider]").unwrap()].to_owned();
-        for tenant in &tenants {
-            let (name, domain) = (&tenant.name, &tenant.domain);
-            config += &format!("[[tenant]]\nname = \"{name}\"\napp_data = false\n");
-            for side in ["provider", "directory"] {
-                let word = misbehaving.iter().find(|(of, on, _)| of == name && *on == side).map(|(_, _, word)| word);
-                let misbehave = word.map(|word| format!("misbehave = \"{word}\"\n")).unwrap_or_default();
-                config += &format!(
-                    "[tenant.{side}]\nplugin = \"rogue\"\nbase_url = \"https://{domain}\"\ndomain = \"{domain}\"\n\
-                     credential = {{ file = \"tokens/{name}.token\" }}\n{misbehave}"
-                );
-            }
-        }
-        config
-    });
-    lab
-}
-
-/// Three tenants; the second one has the rogue plugin on one side.
-pub(super) fn lab(role: &str, misbehave: Option<&str>) -> Lab {
-    let lab = Lab::new(SimConfig::default().tenants(3).record(true));
-    let misbehave = misbehave.map(|word| format!("misbehave = \"{word}\"\n")).unwrap_or_default();
-    let tenants = lab.sim.tenants();
-    lab.edit_config(|text| {
-        let (head, rest) = text.split_at(text.find("[defaults.provider]").unwrap());
-        let defaults = &rest[..rest.find("[[tenant]]").unwrap()];
-        let (provider, directory) = defaults.split_at(defaults.find("[defaults.directory]").unwrap());
-        let mut config = head.to_owned();
-        // Defaults apply to every tenant, but the rogue does not know the keys of the other plugins.
-        for tenant in &tenants {
-            let own = |part: &str| part.replace("[defaults.", "[tenant.").replace("{name}", &tenant.name);
-            let is_rogue = |side: &str| tenant.name == "globex" && side == role;
-            config += &format!("[[tenant]]\nname = \"{}\"\napp_data = {}\n", tenant.name, tenant.app_data);
-            config += &if is_rogue("provider") {
-                rogue("provider", &tenant.domain, "tokens/globex.token", &misbehave)
-            } else {
-                with_key(&own(provider), "[tenant.provider]\n", "domain", &tenant.domain)
-            };
-            config += &if is_rogue("directory") {
-                rogue("directory", "gateway.cie.test", "gateway.token", &misbehave)
-            } else {
-                with_key(&own(directory), "[tenant.directory]\n", "id", &tenant.directory_id)
-            };
-        }
-        config
-    });
-    lab
-}
-
-fn rogue(role: &str, host: &str, token: &str, misbehave: &str) -> String {
-    let domain = if role == "provider" { format!("domain = \"{host}\"\n") } else { String::new() };
-    format!(
-        "[tenant.{role}]\nplugin = \"rogue\"\nbase_url = \"https://{host}\"\ncredential = {{ file = \"{token}\" }}\n{domain}{misbehave}"
-    )
-}
-
-fn with_key(text: &str, table: &str, key: &str, value: &str) -> String {
-    text.replacen(table, &format!("{table}{key} = \"{value}\"\n"), 1)
 }

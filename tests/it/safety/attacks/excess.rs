@@ -1,0 +1,119 @@
+//! A provider may change things while it creates the client. It tries to replace a secret that was shown once, to get one
+//! into the journal, and to use up what flowswap has.
+
+use flowswap_contract::{Capture, Custody};
+use flowswap_sim::{Fault, FaultKind};
+
+use super::*;
+use crate::safety::{
+    canary_by_hand::in_custody,
+    echo::new_secret,
+    stage::{CAGES, cage, stage},
+};
+
+/// What a provider tries while it creates the client.
+const IN_PROVISION: &[Row] = &[
+    Row {
+        what: OVERWRITE,
+        asks: |at| vec![Ask::Http(creation(at)), Ask::Http(creation(at))],
+        end: End::Refused("asked for a new secret `{tenant}/provision/client_secret`, which already exists"),
+    },
+    Row {
+        what: "two secrets under one name",
+        asks: |at| {
+            let mut ask = creation(at);
+            ask.capture.push(Capture { pointer: "/id".to_owned(), ..ask.capture[0].clone() });
+            one(ask)
+        },
+        end: End::Refused("asked for two secrets under the name `{tenant}/provision/client_secret`"),
+    },
+    Row {
+        what: "a secret as the id of its request",
+        asks: |at| one(HttpAsk { url: at.url_of("shown"), ..creation(at) }),
+        end: End::Sent,
+    },
+    Row {
+        // A filter that cuts one after the other would leave most of the token.
+        what: "a needle of its own that overlaps a secret",
+        asks: |at| {
+            let ask = at.ask_at(Intent::Read, "GET", at.url_of("echo"));
+            let (pointer, name) = ("/needle".to_owned(), "needle".to_owned());
+            let capture = vec![Capture { pointer, name, custody: Custody::Session }];
+            vec![Ask::Http(HttpAsk { capture, ..ask.clone() }), Ask::Http(ask)]
+        },
+        end: End::Sent,
+    },
+    Row {
+        what: "too many secrets",
+        asks: |at| {
+            let capture = |n| Capture { pointer: format!("/{n}"), name: format!("s{n}"), custody: Custody::Session };
+            one(HttpAsk { capture: (0..257).map(capture).collect(), ..at.mutation(json!({})) })
+        },
+        end: End::Refused("asked for more than 256 secrets in one call"),
+    },
+    Row {
+        what: "too many changes",
+        asks: |at| vec![Ask::Http(at.mutation(json!({}))); 101],
+        end: End::Refused("asked for more than 100 changes in one step"),
+    },
+    Row {
+        what: "an answer that is too long",
+        asks: |at| one(at.ask_at(Intent::Read, "GET", at.url_of("long"))),
+        end: End::Failed("the answer is longer than 16 MiB"),
+    },
+];
+
+const OVERWRITE: &str = "a secret over one that was shown once";
+
+/// Creates a client as the org expects it, and captures its secret.
+fn creation(at: &Place) -> HttpAsk {
+    let scopes = ["users.read", "users.read.self", "groups.read", "authorizationServers.read", "logs.read"];
+    let scopes = scopes.map(|scope| format!("okta.{scope}"));
+    let (pointer, name) = ("/clientSecret".to_owned(), "client_secret".to_owned());
+    HttpAsk {
+        url: format!("{}/integrations/api/v1/api-services", at.own),
+        capture: vec![Capture { pointer, name, custody: Custody::Durable }],
+        ..at.mutation(json!({ "type": "panw_cie_sim", "grantedScopes": scopes }))
+    }
+}
+
+#[test]
+fn in_a_step_a_provider_overwrites_no_secret_and_uses_nothing_up() {
+    for how in CAGES {
+        let lab = stage(config(IN_PROVISION.len()), |lab, tenant, side| {
+            let row = row_of(IN_PROVISION, lab, tenant)?;
+            Some(match side {
+                Role::Provider => Place::in_step(tenant, side, "provision").keys(lab, tenant, "provision", row),
+                Role::Directory => side_of(tenant, side) + &format!("domain = \"{}\"\n", tenant.domain),
+            })
+        });
+        cage(&lab, how);
+        lab.sim.add_fault(script("*", "/long/", Vec::new(), "x".repeat(17 << 20)));
+        for tenant in &lab.sim.tenants() {
+            let token = &tenant.admin_token;
+            let echo = json!({ "needle": format!("x{}", &token[..8]), "text": format!("x{token}y") });
+            lab.sim.add_fault(script(&tenant.domain, "/echo/", Vec::new(), echo.to_string()));
+            let secret = format!("shown-once-to-{}-1f8e", tenant.name);
+            let id = vec![("x-okta-request-id".to_owned(), secret.clone())];
+            let body = json!({ "id": "0oa1", "clientSecret": secret }).to_string();
+            lab.sim.add_fault(script(&tenant.domain, "/shown/", id, body));
+        }
+        let mut judge = migrate(&lab);
+        for tenant in &lab.sim.tenants() {
+            let Some(row) = row_of(IN_PROVISION, &lab, tenant) else { continue };
+            let report = judge.run(&["history", &tenant.name, "--format", "json"], 0);
+            judge.try_row(row, &Place::in_step(tenant, Role::Provider, "provision"), &report);
+            if row.what == OVERWRITE {
+                let kept = (Place::secret_of(&tenant.name).to_string(), new_secret(&lab, &tenant.domain));
+                assert!(in_custody(&lab).contains(&kept), "the first secret is lost");
+            }
+        }
+        judge.find_secrets();
+    }
+}
+
+/// From now on, the server answers in this way below a path.
+fn script(host: &str, path: &str, headers: Vec<(String, String)>, body: String) -> Fault {
+    let kind = FaultKind::Script { status: 200, headers, body, after_commit: false, milliseconds: 0 };
+    Fault { host: host.to_owned(), method: None, path: path.to_owned(), query: String::new(), kind, times: 0, skip: 0 }
+}
