@@ -8,6 +8,7 @@ use super::*;
 use crate::safety::{
     canary_by_hand::in_custody,
     echo::new_secret,
+    rogue::read_state,
     stage::{CAGES, cage, stage},
 };
 
@@ -27,11 +28,7 @@ const IN_PROVISION: &[Row] = &[
         },
         end: End::Refused("asked for two secrets under the name `{tenant}/provision/client_secret`"),
     },
-    Row {
-        what: "a secret as the id of its request",
-        asks: |at| one(HttpAsk { url: at.url_of("shown"), ..creation(at) }),
-        end: End::Sent,
-    },
+    Row { what: REQUEST_ID, asks: |at| one(HttpAsk { url: at.url_of("shown"), ..creation(at) }), end: End::Sent },
     Row {
         // A filter that cuts one after the other would leave most of the token.
         what: "a needle of its own that overlaps a secret",
@@ -41,7 +38,7 @@ const IN_PROVISION: &[Row] = &[
             let capture = vec![Capture { pointer, name, custody: Custody::Session }];
             vec![Ask::Http(HttpAsk { capture, ..ask.clone() }), Ask::Http(ask)]
         },
-        end: End::Sent,
+        end: End::Got("[redacted]y"),
     },
     Row {
         what: "too many secrets",
@@ -59,11 +56,12 @@ const IN_PROVISION: &[Row] = &[
     Row {
         what: "an answer that is too long",
         asks: |at| one(at.ask_at(Intent::Read, "GET", at.url_of("long"))),
-        end: End::Failed("the answer is longer than 16 MiB"),
+        end: End::Got("the answer is longer than 16 MiB"),
     },
 ];
 
 const OVERWRITE: &str = "a secret over one that was shown once";
+const REQUEST_ID: &str = "a secret as the id of its request";
 
 /// Creates a client as the org expects it, and captures its secret.
 fn creation(at: &Place) -> HttpAsk {
@@ -103,6 +101,10 @@ fn in_a_step_a_provider_overwrites_no_secret_and_uses_nothing_up() {
             let Some(row) = row_of(IN_PROVISION, &lab, tenant) else { continue };
             let report = judge.run(&["history", &tenant.name, "--format", "json"], 0);
             judge.try_row(row, &Place::in_step(tenant, Role::Provider, "provision"), &report);
+            if row.what == REQUEST_ID {
+                let journal = String::from_utf8_lossy(&read_state(lab.dir())).into_owned();
+                assert!(journal.contains(r#""request_id":"[redacted]""#), "the journal has no such id");
+            }
             if row.what == OVERWRITE {
                 let kept = (Place::secret_of(&tenant.name).to_string(), new_secret(&lab, &tenant.domain));
                 assert!(in_custody(&lab).contains(&kept), "the first secret is lost");

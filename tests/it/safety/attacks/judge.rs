@@ -57,7 +57,7 @@ impl<'a> Judge<'a> {
                 let words = words.replace("{other_side}", &at.other_side().to_string());
                 assert!(report.contains(&words), "{case}: `{words}` is missing: {report}");
             }
-            End::Failed(words) => {
+            End::Got(words) => {
                 let told = self.told();
                 assert!(told.values().any(|told| told.contains(words)), "{case}: `{words}` is missing: {told:#?}");
             }
@@ -96,7 +96,7 @@ impl<'a> Judge<'a> {
         assert!(leaks.is_empty(), "{leaks:#?}");
     }
 
-    /// What the rogue told, by whoever told it.
+    /// What the rogue told, by who told it.
     fn told(&self) -> BTreeMap<String, String> {
         let mut told = BTreeMap::<_, String>::new();
         for line in self.printed.iter().flat_map(|(_, text)| text.lines()) {

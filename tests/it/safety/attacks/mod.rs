@@ -36,8 +36,8 @@ enum End {
     Refused(&'static str),
     /// The host sends everything, because a plugin may do that. It achieves nothing.
     Sent,
-    /// The host sends everything, and gives the plugin this error for the last ask.
-    Failed(&'static str),
+    /// The host sends everything, and the plugin gets an answer or an error with these words.
+    Got(&'static str),
 }
 
 /// A side that the rogue plays.
