@@ -1,71 +1,66 @@
 //! A server repeats secrets in every encoding, in this run and in later ones, and no output or file keeps them.
 
-use std::collections::BTreeSet;
+use std::fs;
 
 use flowswap_sim::{Fault, FaultKind, GATEWAY_HOST, SimConfig};
 use serde_json::{Value, json};
 
-use super::canary::{base64, files_of_the_client};
-use crate::support::{Lab, Output};
+use super::{canary::collect, patrol::Patrol, search::encodings};
+use crate::support::Lab;
 
 #[test]
 fn what_a_server_repeats_is_never_kept() {
     let lab = Lab::new(SimConfig::default().tenants(2).record(true));
     let [first, second] = [0, 1].map(|at| lab.sim.tenants()[at].clone());
-    let mut outputs = Vec::new();
-    let mut run = |args: &[&str]| {
-        let Output { stdout, stderr, code, .. } = lab.run(&[args, &["-vv"]].concat());
-        outputs.push((format!("{args:?} ({code})"), format!("{stdout}\n{stderr}")));
-        code
-    };
+    let collect = || collect(&lab);
+    let mut patrol = Patrol::new(&lab, &collect);
     for (tenant, plan) in [(&first, "first.json"), (&second, "second.json")] {
-        assert_eq!(run(&["plan", &tenant.name, "-o", plan]), 0);
+        patrol.run(&["plan", &tenant.name, "-o", plan], 0);
     }
-    assert_eq!(run(&["apply", "first.json", "--yes"]), 0);
+    patrol.run(&["apply", "first.json", "--yes"], 0);
     let stored = new_secret(&lab, &first.domain);
     let secrets = [stored.as_str(), &first.admin_token, lab.sim.gateway_token()];
 
-    // A later run, in which nothing has used the stored secret before the server repeats it.
+    // A later run, in which nothing has used the stored secret before the servers repeat it.
     echo(&lab, &first.directory_id, "GET", "/sync/status", &secrets);
+    echo_at(&lab, &first.domain, "/api/v1/apps", "/*/label", &secrets);
     for args in [
         &["check"][..],
         &["detect"],
         &["detect", "--format", "json"],
         &["plan", "-o", "again.json"],
+        &["show", "again.json"],
+        &["apply", "again.json", "--yes"],
+        &["resume", "--yes"],
         &["status"],
+        &["watch", &first.name],
         &["finalize", &first.name, "--yes"],
         &["rollback", &first.name, "--yes"],
         &["evidence", &first.name],
         &["history", "--format", "json"],
         &["stuck"],
+        &["next"],
         &["audit", "verify", "--online"],
     ] {
-        run(args);
+        patrol.run_anyhow(args);
     }
     // The run in which the secret is made: the server repeats it while it tests the connection.
     lab.sim.clear_faults();
     echo(&lab, &second.directory_id, "POST", "/reason", &[&second.admin_token, lab.sim.gateway_token()]);
     let fail = FaultKind::Edit { pointer: "/result".to_owned(), value: Some(json!("failed")) };
     lab.sim.add_fault(at_directory(&second.directory_id, "POST", fail));
-    run(&["apply", "second.json", "--yes"]);
-    run(&["status"]);
-    run(&["evidence", &second.name]);
+    patrol.run_anyhow(&["apply", "second.json", "--yes"]);
+    patrol.run(&["status"], 0);
+    patrol.run(&["evidence", &second.name], 0);
 
-    let mut places = outputs;
-    places.extend(files_of_the_client(lab.dir()));
-    let told = places.iter().filter(|(_, text)| text.contains("[redacted]")).count();
-    assert!(told >= 6, "the server's words reached only {told} places");
-    let fresh = new_secret(&lab, &second.domain);
-    let mut leaks = BTreeSet::new();
-    for secret in [stored.as_str(), &fresh, &first.admin_token, &second.admin_token, lab.sim.gateway_token()] {
-        for (encoding, echo) in encodings(secret) {
-            let needle = middle(&echo);
-            for (place, _) in places.iter().filter(|(_, text)| text.to_ascii_lowercase().contains(&needle)) {
-                leaks.insert(format!("{encoding} in {place}"));
-            }
-        }
+    let printed = patrol.printed.iter().filter(|(_, text)| text.contains("[redacted]")).count();
+    assert!(printed >= 6, "the servers' words reached only {printed} outputs");
+    for name in ["again.json", ".flowswap/journal.sqlite"] {
+        let text = fs::read(lab.path(name)).unwrap();
+        assert!(String::from_utf8_lossy(&text).contains("[redacted]"), "the servers' words are not in {name}");
     }
-    assert!(leaks.is_empty(), "{leaks:#?}");
+    let search = patrol.end();
+    assert!(search.find(new_secret(&lab, &second.domain)).len() == 1, "the second secret was not searched for");
 }
 
 /// A hostile org chooses secrets that are words of flowswap's own records. Only its own tenant may suffer, and it can go back.
@@ -94,18 +89,24 @@ fn a_secret_that_is_a_word_of_the_journal_damages_nothing() {
     }
 }
 
-/// The part of an encoded secret that nothing around it changes, in lower case.
-fn middle(echo: &str) -> String {
-    let third = echo.len() / 3;
-    echo[third..2 * third].to_ascii_lowercase()
-}
-
 /// From now on, the directory repeats the secrets in this member of its answers.
 fn echo(lab: &Lab, directory: &str, method: &str, pointer: &str, secrets: &[&str]) {
+    lab.sim.add_fault(at_directory(directory, method, repeat(pointer, secrets)));
+}
+
+/// From now on, the org repeats the secrets in this member of its answers at this path.
+fn echo_at(lab: &Lab, domain: &str, path: &str, pointer: &str, secrets: &[&str]) {
+    let (host, path) = (domain.to_owned(), path.to_owned());
+    let kind = repeat(pointer, secrets);
+    let method = Some("GET".to_owned());
+    lab.sim.add_fault(Fault { host, method, path, query: String::new(), kind, times: 0, skip: 0 });
+}
+
+/// An answer that says every secret in every encoding.
+fn repeat(pointer: &str, secrets: &[&str]) -> FaultKind {
     let words = secrets.iter().flat_map(|secret| encodings(secret)).map(|(name, echo)| format!("{name}: {echo}"));
     let value = json!(format!("synced; {}", words.collect::<Vec<_>>().join("; ")));
-    let kind = FaultKind::Edit { pointer: pointer.to_owned(), value: Some(value) };
-    lab.sim.add_fault(at_directory(directory, method, kind));
+    FaultKind::Edit { pointer: pointer.to_owned(), value: Some(value) }
 }
 
 fn at_directory(directory: &str, method: &str, kind: FaultKind) -> Fault {
@@ -127,39 +128,4 @@ pub(super) fn new_secret(lab: &Lab, domain: &str) -> String {
         body["clientSecret"].as_str().filter(|secret| !secret.contains('*')).map(str::to_owned)
     });
     created.expect("no client was created")
-}
-
-/// The secret in twenty encodings.
-fn encodings(secret: &str) -> Vec<(&'static str, String)> {
-    let bytes = |before: &str, between: &str| {
-        secret.bytes().map(|byte| format!("{before}{byte:02x}")).collect::<Vec<_>>().join(between)
-    };
-    let chars = |write: fn(u32) -> String| secret.chars().map(|c| write(c.into())).collect::<String>();
-    let percent = |escape: &str| {
-        let one =
-            |c: char| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("{escape}{:02X}", u32::from(c)) };
-        secret.chars().map(one).collect::<String>()
-    };
-    vec![
-        ("as it is", secret.to_owned()),
-        ("upper case", secret.to_ascii_uppercase()),
-        ("percent", percent("%")),
-        ("percent, twice", percent("%25")),
-        ("percent, every byte", bytes("%", "")),
-        ("hexadecimal", bytes("", "")),
-        ("hexadecimal in upper case", bytes("", "").to_ascii_uppercase()),
-        ("hexadecimal with colons", bytes("", ":")),
-        ("hexadecimal with spaces", bytes("", " ")),
-        ("escaped bytes", bytes("\\x", "")),
-        ("base64", base64(secret.as_bytes())),
-        ("base64 after one byte", base64(format!("a{secret}").as_bytes())),
-        ("base64 after two bytes", base64(format!("ab{secret}").as_bytes())),
-        ("base64 of a pair", base64(format!("client:{secret}").as_bytes())),
-        ("base64url", base64(secret.as_bytes()).replace('+', "-").replace('/', "_")),
-        ("JSON in JSON", format!("{{\"secret\":{}}}", json!(secret))),
-        ("JSON, every character", chars(|c| format!("\\u{c:04x}"))),
-        ("HTML, decimal", chars(|c| format!("&#{c};"))),
-        ("HTML, hexadecimal", chars(|c| format!("&#x{c:x};"))),
-        ("backwards", secret.chars().rev().collect()),
-    ]
 }

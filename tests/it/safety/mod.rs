@@ -27,11 +27,15 @@ mod limits;
 mod memory;
 /// Whose files flowswap trusts.
 mod ownership;
+/// Runs commands, and searches everything that flowswap leaves behind after each of them.
+mod patrol;
 /// Plans that were edited, have expired, or were made with other code.
 mod plan_file;
 /// Programs that print a secret: what they get, and what of their output is shown.
 mod programs;
 /// A plugin that exceeds its rights or crashes its process.
 pub(crate) mod rogue;
+/// The search for secrets and names, in every encoding.
+mod search;
 /// Labs in which the rogue plays some sides.
 mod stage;

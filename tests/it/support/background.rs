@@ -89,6 +89,11 @@ impl Background {
         self.child.kill().unwrap();
     }
 
+    /// Ends the process in the way that leaves a core file, if it may.
+    pub(crate) fn abort(&self) {
+        self.signal("-ABRT", &self.id().to_string());
+    }
+
     /// Asks the process to end, by its id, as `kill` does.
     pub(crate) fn terminate(&self) {
         self.signal("-TERM", &self.id().to_string());
