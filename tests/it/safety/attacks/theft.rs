@@ -28,6 +28,25 @@ const THEFTS: &[(&str, Row)] = &[
     (
         "swap",
         Row {
+            what: "the secret to a server that nobody named",
+            asks: |at| one(HttpAsk { url: "https://elsewhere.test/rogue".to_owned(), ..secret_in(at, "secret") }),
+            end: End::Refused("asked for a request to a foreign origin ({request}); its session may use only"),
+        },
+    ),
+    (
+        "swap",
+        Row {
+            what: "another path in a header",
+            asks: |at| {
+                let headers = [("x-original-url".to_owned(), "/elsewhere".to_owned())].into();
+                one(HttpAsk { headers, ..at.mutation(json!({})) })
+            },
+            end: End::Refused("the header `x-original-url` ({request}), which you have not allowed"),
+        },
+    ),
+    (
+        "swap",
+        Row {
             what: "the secret as a label",
             asks: |at| one(secret_in(at, "label")),
             end: End::Refused("put {secret} in the body at `/label` of a request ({request})"),
