@@ -76,6 +76,14 @@ const ROWS: &[Row] = &[
         end: End::Refused("asked for an `authenticate` request ({request}) during `detect`; a token request must POST"),
     },
     Row {
+        what: "a token request to another path",
+        asks: |at| {
+            let ask = at.token_request(&[]);
+            one(HttpAsk { url: ask.url.replace("/token", "/revoke"), ..ask })
+        },
+        end: End::Refused("asked for a token at a path that it does not declare ({request})"),
+    },
+    Row {
         what: "a credential in a token request",
         asks: |at| one(at.token_request(&[("client_secret", at.credential().to_value())])),
         end: End::Refused(
