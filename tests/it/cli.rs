@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 
 use flowswap_sim::SimConfig;
 
-use crate::support::{Lab, Output, command, plugin_file, run_in};
+use crate::support::{Lab, Output, command, finish, plugin_file, run_in};
 
 /// Compares the output of the binary with its snapshot.
 #[track_caller]
@@ -193,4 +193,17 @@ fn a_closed_stdout_is_not_an_error() {
     let mut child = command(dir.path(), &["explain"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// `.cargo/config.toml` sets the allocator up when it is built, which nothing else would notice.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn the_allocator_has_its_options() {
+    let dir = crate::support::folder();
+    let mut command = command(dir.path(), &["--version"]);
+    command.env("_RJEM_MALLOC_CONF", "confirm_conf:true");
+    let output = finish(command);
+    for option in ["narenas:2", "tcache_max:4096", "dirty_decay_ms:100", "muzzy_decay_ms:0"] {
+        assert!(output.stderr.contains(&format!("-- Set conf value: {option}\n")), "{}", output.stderr);
+    }
 }

@@ -1,5 +1,6 @@
 //! The `flowswap` binary: arguments, wiring, display, and exit codes. The engine decides what happens to tenants.
 
+mod allocator;
 mod args;
 mod clipboard;
 mod commands;
