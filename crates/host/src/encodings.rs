@@ -15,6 +15,9 @@ use crate::splice::{encode_sparingly, form_encode};
 /// All characters but the unreserved ones of RFC 3986 §2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// What `encodeURIComponent` of JavaScript escapes (ECMAScript §19.2.6.4).
+const OF_COMPONENT: &AsciiSet = &RESERVED.remove(b'!').remove(b'\'').remove(b'(').remove(b')').remove(b'*');
+
 /// The secret in every encoding that flowswap recognizes, in lower case: a search in a text in lower case then finds all
 /// of them in any case, such as `%2F` and `%2f`. No form occurs twice. The forms of the beginning of a secret are beginnings
 /// of its forms.
@@ -23,10 +26,18 @@ pub(crate) fn forms_of(secret: &str) -> Vec<Zeroizing<String>> {
     let percent_all = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
     let quoted = Value::from(secret).to_string();
     let json = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(&quoted).to_owned();
+    let sparing = encode_sparingly(secret);
+    let component = utf8_percent_encode(secret, OF_COMPONENT).to_string();
+    // Go writes these three as codes in every JSON text.
+    let go = ["&\\u0026", "<\\u003c", ">\\u003e"]
+        .iter()
+        .fold(json.clone(), |json, pair| json.replace(&pair[..1], &pair[1..]));
     let mut forms = vec![
         secret.to_owned(),
         form_encode(secret),
-        encode_sparingly(secret),
+        component.replace('%', "%25"),
+        component,
+        go,
         percent.replace('%', "%25"),
         percent,
         percent_all.replace('%', "%25"),
@@ -38,19 +49,23 @@ pub(crate) fn forms_of(secret: &str) -> Vec<Zeroizing<String>> {
         html(secret, "&quot;", "'"),
         html(secret, "&quot;", "&#39;"),
         html(secret, "&quot;", "&#x27;"),
+        html(secret, "&#34;", "&#39;"),
         each_byte(secret, "%", ""),
         each_byte(secret, "%25", ""),
         each_byte(secret, "\\x", ""),
         each_byte(secret, "", ""),
         each_byte(secret, "", ":").trim_end_matches(':').to_owned(),
         each_byte(secret, "", " ").trim_end().to_owned(),
+        each_byte(secret, "", "-").trim_end_matches('-').to_owned(),
         each_unit(secret),
     ];
     for spare in [char::is_ascii_alphanumeric as fn(&char) -> bool, |_| false] {
         forms.push(each_char(secret, spare, |form, c| write!(form, "&#{c};")));
         forms.push(each_char(secret, spare, |form, c| write!(form, "&#x{c:x};")));
     }
-    forms.extend((0..3).flat_map(|at| base64_after(secret, at)));
+    // In HTTP Basic, the secret is within base64, in one of two forms.
+    forms.extend((0..3).flat_map(|at| [base64_after(secret, at), base64_after(&sparing, at)].concat()));
+    forms.push(sparing);
     for form in &mut forms {
         form.make_ascii_lowercase();
     }

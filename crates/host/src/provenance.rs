@@ -42,16 +42,21 @@ enum Sign {
     Words,
 }
 
-/// What is foreign about an answer to a request for this URL; `None` if it comes from the interface itself.
-pub(crate) fn judge(url: &Url, answer: &http::Response<Bytes>) -> Option<Foreign> {
+/// What is foreign about an answer to a request for this URL; `None` if it comes from the interface itself. `clean` removes secrets
+/// from a text. What is cut first could end within one.
+pub(crate) fn judge(url: &Url, answer: &http::Response<Bytes>, clean: impl Fn(&str) -> String) -> Option<Foreign> {
     let (status, headers, body) = (answer.status(), answer.headers(), answer.body());
     let sign = sign(status, headers, body)?;
+    let displayable = |text: &str| displayable(&clean(text));
     Some(Foreign {
         status,
         content_type: text(headers, header::CONTENT_TYPE)
             .map(|kind| displayable(kind.split(';').next().unwrap_or_default())),
         server: text(headers, header::SERVER).map(|server| displayable(&server)).filter(|server| !server.is_empty()),
-        title: if sign == Sign::Page { title(body) } else { None },
+        title: title(body)
+            .filter(|_| sign == Sign::Page)
+            .map(|title| displayable(&title))
+            .filter(|title| !title.is_empty()),
         location: text(headers, header::LOCATION)
             .and_then(|location| Some(displayable(url.join(&location).ok()?.host_str()?)))
             .filter(|_| sign == Sign::Redirect),
@@ -236,7 +241,7 @@ fn title(body: &[u8]) -> Option<String> {
             text.replace(name, character)
         },
     );
-    Some(displayable(&decoded)).filter(|title| !title.is_empty())
+    Some(decoded)
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {

@@ -1,14 +1,8 @@
 //! Removes known secrets from what the other side sends, as a second line of defense after the places and the capture.
 
-use std::{
-    borrow::Cow,
-    collections::BTreeSet,
-    fmt,
-    ops::Range,
-    sync::{Arc, OnceLock},
-};
+use std::{borrow::Cow, collections::BTreeSet, fmt, sync::Arc};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind, packed};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind, packed};
 use flowswap_contract::Handle;
 use flowswap_engine::Secret;
 use serde_json::Value;
@@ -21,13 +15,9 @@ const REDACTED: &str = "[redacted]";
 /// Values shorter than this are not searched for within a text, because a text may contain them by chance.
 const SHORTEST_CONTAINED: usize = 6;
 
-/// How many bytes of each form are searched for. What follows in a text is compared with the rest of the form. Tokens are long,
-/// and making all forms of all of one takes time.
-const BEGINNING: usize = 32;
-
-/// How many bytes may be compared for each byte of a text, and for so many more.
-const EFFORT: usize = 64;
-const PATIENCE: usize = 64 * 1024;
+/// How many characters at the beginning of a secret are searched for. It is too many to guess: a plugin could send its guesses to
+/// a server that repeats them, and look which of them come back redacted.
+const BEGINNING: usize = 16;
 
 /// Members whose value is always a secret.
 const SECRET_MEMBERS: &[&str] = &["access_token", "refresh_token", "id_token", "client_secret", "clientSecret"];
@@ -44,12 +34,10 @@ pub(crate) struct Redactor {
 /// One secret, and what finds it. Making it takes longer than many searches, so those who know the secret share it.
 pub(crate) struct Needle {
     secret: Secret,
-    /// Searches for the beginnings of all forms. `None` for a secret that is too short for that.
+    /// Searches for its beginning in all forms. `None` for a secret that is too short for that.
     finder: Option<Finder>,
     /// The length of the secret or of its shortest form.
     shortest: usize,
-    /// All forms, once one was found.
-    forms: OnceLock<Vec<Zeroizing<String>>>,
 }
 
 /// Searches for several texts at once.
@@ -60,7 +48,7 @@ enum Finder {
     Automaton(Box<AhoCorasick>),
 }
 
-/// The beginnings of all forms in which a longer text is searched for the secret.
+/// The forms of the beginning of a secret.
 fn beginnings(secret: &str) -> Vec<Zeroizing<String>> {
     if secret.len() < SHORTEST_CONTAINED {
         return Vec::new();
@@ -69,10 +57,6 @@ fn beginnings(secret: &str) -> Vec<Zeroizing<String>> {
     let tail = secret.get(secret.floor_char_boundary(secret.len().saturating_sub(BEGINNING))..).unwrap_or(secret);
     let mut forms = forms_of(head);
     forms.push(backwards(tail));
-    for form in &mut forms {
-        let end = form.floor_char_boundary(BEGINNING);
-        form.truncate(end);
-    }
     forms.retain(|form| form.len() >= SHORTEST_CONTAINED);
     forms
 }
@@ -92,13 +76,11 @@ impl Finder {
             .map(|automaton| Self::Automaton(Box::new(automaton)))
     }
 
-    fn next(&self, text: &str, from: usize) -> Option<Range<usize>> {
-        if from >= text.len() {
-            return None;
-        }
+    /// Where the first of them begins in a text in lower case.
+    fn first_in(&self, text: &str) -> Option<usize> {
         match self {
-            Self::Packed(searcher) => searcher.find_in(text, (from..text.len()).into()).map(|m| m.start()..m.end()),
-            Self::Automaton(automaton) => automaton.find(Input::new(text).range(from..)).map(|m| m.range()),
+            Self::Packed(searcher) => searcher.find(text).map(|found| found.start()),
+            Self::Automaton(automaton) => automaton.find(text).map(|found| found.start()),
         }
     }
 }
@@ -108,42 +90,11 @@ impl Needle {
         let beginnings = beginnings(secret.expose());
         let shortest = beginnings.iter().map(|form| form.len()).fold(secret.expose().len(), usize::min);
         let finder = (!beginnings.is_empty()).then(|| Finder::new(&beginnings)).flatten();
-        Self { finder, shortest, forms: OnceLock::new(), secret }
+        Self { finder, shortest, secret }
     }
 
     pub(crate) fn is_of(&self, secret: &Secret) -> bool {
         self.secret.expose() == secret.expose()
-    }
-
-    /// Adds the ranges of a text in lower case in which the secret stands, in any form.
-    fn find_in(&self, text: &str, ranges: &mut Vec<Range<usize>>) {
-        let Some(finder) = &self.finder else { return };
-        // A server can choose a secret and a text that consist of nothing but beginnings. Then the rest of the text is cut.
-        let mut effort = EFFORT * (text.len() + PATIENCE);
-        let mut from = 0;
-        while let Some(found) = finder.next(text, from) {
-            let here = text.as_bytes().get(found.start..).unwrap_or_default();
-            let alike = |form: &Zeroizing<String>| form.bytes().zip(here).take_while(|(a, b)| a == *b).count();
-            let mut longest = 0;
-            for form in self.forms.get_or_init(|| self.all_forms()) {
-                let length = alike(form);
-                longest = longest.max(length);
-                effort = effort.saturating_sub(length + 1);
-            }
-            if effort == 0 {
-                ranges.push(found.start..text.len());
-                return;
-            }
-            // Another form, or the same again, may begin within this one.
-            from = found.start + 1;
-            ranges.push(found.start..found.end.max(found.start + longest));
-        }
-    }
-
-    fn all_forms(&self) -> Vec<Zeroizing<String>> {
-        let mut forms = forms_of(self.secret.expose());
-        forms.push(backwards(self.secret.expose()));
-        forms
     }
 }
 
@@ -165,22 +116,28 @@ impl Redactor {
         }
     }
 
-    /// The text without any secret, or `None` if it has none. All secrets are found in the text as it came: cutting one out
-    /// could hide where another one stands.
+    /// The text up to the first secret, or `None` if it has none. What follows goes as well: how much of it is that secret is
+    /// nobody's business, least of all a plugin's that guesses.
     pub(crate) fn clean(&self, text: &str) -> Option<String> {
         if text.len() < self.shortest {
             return None;
         }
+        if self.needles.iter().any(|needle| needle.secret.expose() == text) {
+            return Some(REDACTED.to_owned());
+        }
         let has_upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
         let folded = if has_upper { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) };
-        let mut ranges = Vec::new();
-        for needle in &self.needles {
-            if needle.secret.expose() == text {
-                return Some(REDACTED.to_owned());
-            }
-            needle.find_in(&folded, &mut ranges);
+        if let Some(start) = self.first_in(&folded) {
+            return Some(format!("{}{REDACTED}", text.get(..start).unwrap_or_default()));
         }
-        (!ranges.is_empty()).then(|| cut(text, ranges))
+        // Base64 can have line breaks (RFC 2045 §6.8).
+        let has_breaks = folded.contains(['\r', '\n']);
+        let is_broken = has_breaks && self.first_in(&folded.replace(['\r', '\n'], "")).is_some();
+        is_broken.then(|| REDACTED.to_owned())
+    }
+
+    fn first_in(&self, folded: &str) -> Option<usize> {
+        self.needles.iter().filter_map(|needle| needle.finder.as_ref()?.first_in(folded)).min()
     }
 
     /// Removes secrets from a decoded body, at any depth.
@@ -214,24 +171,6 @@ impl Redactor {
             _ => self.value(value),
         }
     }
-}
-
-/// The text without the union of the ranges.
-fn cut(text: &str, mut ranges: Vec<Range<usize>>) -> String {
-    ranges.sort_by_key(|range| range.start);
-    let mut clean = String::with_capacity(text.len());
-    let mut shown_until = 0;
-    for range in ranges {
-        // A form may end within a character of the text, and a character is cut as a whole.
-        let end = (range.end..=text.len()).find(|end| text.is_char_boundary(*end)).unwrap_or(text.len());
-        if range.start > shown_until || clean.is_empty() {
-            clean.push_str(text.get(shown_until..range.start).unwrap_or_default());
-            clean.push_str(REDACTED);
-        }
-        shown_until = shown_until.max(end);
-    }
-    clean.push_str(text.get(shown_until..).unwrap_or_default());
-    clean
 }
 
 impl fmt::Debug for Needle {

@@ -68,10 +68,6 @@ impl Scope<'_> {
         let agent = HeaderValue::from_str(&self.user_agent()).map_err(|e| internal(&e))?;
         headers.insert(header::USER_AGENT, agent);
         if let Some(authorization) = spliced.authorization {
-            // An answer that echoes the header would expose the secret just as well.
-            if let Some((_, credentials)) = authorization.to_str().ok().and_then(|text| text.split_once(' ')) {
-                self.side.vault.remember(&Secret::new(credentials));
-            }
             headers.insert(header::AUTHORIZATION, authorization);
         }
         if let Some(content_type) = spliced.content_type {

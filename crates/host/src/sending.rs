@@ -134,7 +134,9 @@ impl Scope<'_> {
         let dialect = dialect.as_ref();
         let policy =
             RetryPolicy { intent: ask.intent, idempotent: ask.idempotent, attempts: sending.attempts, dialect };
-        sending.foreign = seen.as_ref().ok().and_then(|answer| provenance::judge(&permitted.url, answer));
+        let redactor = self.side.vault.redactor();
+        sending.foreign =
+            seen.as_ref().ok().and_then(|answer| provenance::judge(&permitted.url, answer, |text| redactor.text(text)));
         let (decision, cause, host_specific) = match (seen, &sending.foreign) {
             (Ok(answer), None) => {
                 let status = answer.status();

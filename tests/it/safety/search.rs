@@ -1,4 +1,4 @@
-//! The search for secrets and names, in every encoding in which one could leak. It is the only list of encodings of these tests.
+//! The search for secrets and names, in every encoding in which one could leak. It is the only list of encodings of the integration tests.
 
 use std::{
     collections::BTreeSet,

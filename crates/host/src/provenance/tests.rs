@@ -17,7 +17,7 @@ fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> http::Response<
 
 fn judged(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Option<Error> {
     let url = Url::parse("https://acme.okta.test/api/v1/apps?limit=2").unwrap();
-    judge(&url, &answer(status, headers, body)).map(|foreign| foreign.error("acme.okta.test"))
+    judge(&url, &answer(status, headers, body), str::to_owned).map(|foreign| foreign.error("acme.okta.test"))
 }
 
 #[test]
@@ -151,7 +151,8 @@ fn only_temporary_answers_are_worth_another_try() {
         (503, true),
         (504, true),
     ] {
-        let foreign = judge(&url, &answer(status, &[("content-type", "text/html")], PORTAL.as_bytes())).unwrap();
+        let foreign =
+            judge(&url, &answer(status, &[("content-type", "text/html")], PORTAL.as_bytes()), str::to_owned).unwrap();
         assert_eq!(foreign.is_temporary(), is_temporary, "{status}");
     }
 }

@@ -38,7 +38,7 @@ const IN_PROVISION: &[Row] = &[
             let capture = vec![Capture { pointer, name, custody: Custody::Session }];
             vec![Ask::Http(HttpAsk { capture, ..ask.clone() }), Ask::Http(ask)]
         },
-        end: End::Got("[redacted]y"),
+        end: End::Got("\"text\":\"[redacted]\""),
     },
     Row {
         what: "too many secrets",
