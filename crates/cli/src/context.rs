@@ -62,13 +62,20 @@ impl Context {
     /// Reads the configuration. Fails if other users can change it or what flowswap keeps for it.
     pub(crate) fn load_config(&self) -> Result<Config, Failure> {
         let path = &self.global.config;
-        if !path.exists() {
+        if !self.has_config()? {
             let failure = Failure::new(Exit::Usage, format!("there is no configuration `{}`", path.display()));
             return Err(failure.hint("write one with `flowswap init`, or name another with `--config`"));
         }
         let config = flowswap_config::load(path).map_err(|errors| Failure::new(Exit::Usage, errors))?;
         require_state(&config)?;
         Ok(config)
+    }
+
+    /// Whether there is a configuration. A file that this user cannot reach is an error.
+    pub(crate) fn has_config(&self) -> Result<bool, Failure> {
+        let path = &self.global.config;
+        let reach = Failure::at(format!("reach the configuration `{}`", path.display()));
+        path.try_exists().map_err(|error| Failure { exit: Exit::Usage, ..reach(error) })
     }
 
     /// The folders to search for plugins. The first match wins.

@@ -9,8 +9,7 @@ use std::{
 use flowswap_config::{Config, SecretRef, SideConfig, TenantConfig};
 use flowswap_contract::{self as contract, ErrorKind, Role};
 use flowswap_engine::{
-    Backend, BackendCall, EventSink, Logbook, PluginPin, Ports, Reach, Secret, Tenant, TenantSpec, digest_config,
-    side_by_side,
+    Backend, BackendCall, EventSink, Logbook, PluginPin, Ports, Secret, Tenant, TenantSpec, digest_config, side_by_side,
 };
 use flowswap_host::{
     Cage, Effects, Gate, Launcher, Limits, Network, PluginFile, PluginProcess, Session, SessionConfig, build, chain,
@@ -326,9 +325,14 @@ impl Backend for Side {
         self.session.get()?.as_ref().ok()?.redact(text)
     }
 
-    fn reach(&self) -> Reach {
+    fn origins(&self) -> Vec<String> {
         let session = self.session.get().and_then(|session| session.as_ref().ok());
-        session.map(|session| session.reach()).unwrap_or_default()
+        session.map(|session| session.origins()).unwrap_or_default()
+    }
+
+    fn token_paths(&self) -> Vec<String> {
+        let session = self.session.get().and_then(|session| session.as_ref().ok());
+        session.map(|session| session.token_paths()).unwrap_or_default()
     }
 
     fn skews(&self) -> BTreeMap<String, SignedDuration> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 use flowswap_config::{Config, SecretRef};
 use flowswap_engine::Secret;
+use flowswap_host::quoted;
 use flowswap_store::{Identity, IdentityError, IdentityId, StateDir};
 
 use crate::{
@@ -40,12 +41,12 @@ pub(crate) fn unlock(fetcher: &Fetcher, path: &Path, passphrase: Option<&SecretR
     };
     identity.map_err(|error| {
         let hint = match &error {
-            IdentityError::Locked { .. } => "write where its passphrase is to `passphrase` under `[secrets]`",
-            IdentityError::WrongPassphrase { .. } => "correct `passphrase` under `[secrets]`",
-            _ => {
-                "restore it from your copy, or name it with `identity` under `[secrets]`; `flowswap init` creates one for a \
-                 new state folder"
-            }
+            IdentityError::Locked { .. } => "write where its passphrase is to `passphrase` under `[secrets]`".to_owned(),
+            IdentityError::WrongPassphrase { .. } => "correct `passphrase` under `[secrets]`".to_owned(),
+            IdentityError::Exposed { path, .. } => format!("chmod 600 {}", quoted(path)),
+            _ => "restore it from your copy, or name it with `identity` under `[secrets]`; `flowswap init` creates one for a \
+                  new state folder"
+                .to_owned(),
         };
         Failure::at(format!("load the identity `{}`", path.display()))(error).hint(hint)
     })
@@ -95,10 +96,10 @@ pub(crate) fn moving_command(config: &Config, identity: &Identity) -> Option<Str
     let target = user_file(&id).ok()?;
     Some(format!(
         "mkdir -p -m 700 {} && echo {id} > {} && mv {} {}",
-        quote(target.parent()?),
-        quote(&state.identity_id_file()),
-        quote(&own),
-        quote(&target)
+        quoted(target.parent()?),
+        quoted(&state.identity_id_file()),
+        quoted(&own),
+        quoted(&target)
     ))
 }
 
@@ -108,30 +109,4 @@ fn user_file(id: &IdentityId) -> Result<PathBuf, Failure> {
         failure.hint("set HOME or XDG_CONFIG_HOME, or name the identity with `identity` under `[secrets]`")
     })?;
     Ok(folders.config_dir().join("flowswap").join(format!("identity-{id}.txt")))
-}
-
-/// Quotes a path for a shell, if it needs that.
-fn quote(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_one_word_for_a_shell() {
-        let table = [
-            ("/a/b-c_1.txt", "/a/b-c_1.txt"),
-            ("/a b", "'/a b'"),
-            ("it's", r"'it'\''s'"),
-            ("$HOME", "'$HOME'"),
-            ("", "''"),
-        ];
-        for (path, word) in table {
-            assert_eq!(quote(Path::new(path)), word);
-        }
-    }
 }

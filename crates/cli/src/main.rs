@@ -25,7 +25,7 @@ mod sim_world;
 mod terminal;
 mod trust;
 
-use std::{path::Path, process::ExitCode};
+use std::{io, path::Path, process::ExitCode};
 
 use clap::Parser;
 
@@ -45,6 +45,8 @@ const CLIPBOARD_PROCESS: &str = "__clipboard";
 const MOST_BLOCKING_THREADS: usize = 32;
 
 fn main() -> ExitCode {
+    // First of all: a program that opens the memory of this process before can read it afterwards.
+    let hardened = flowswap_host::harden();
     // Only flowswap itself starts these processes, so they are not part of the command line that people see.
     let args: Vec<_> = std::env::args_os().skip(1).collect();
     match args.as_slice() {
@@ -58,7 +60,7 @@ fn main() -> ExitCode {
     }
     let cli = Cli::parse();
     let terminal = Terminal::new(&cli.global);
-    match start(cli) {
+    match start(cli, hardened) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             terminal.show_failure(&failure);
@@ -67,9 +69,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(cli: Cli) -> Result<Exit, Failure> {
-    // Before this process reads a secret or starts a thread.
-    flowswap_host::harden().map_err(Failure::at("protect the memory of this process"))?;
+fn start(cli: Cli, hardened: io::Result<()>) -> Result<Exit, Failure> {
+    hardened.map_err(Failure::at("protect the memory of this process"))?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.enable_all().max_blocking_threads(MOST_BLOCKING_THREADS).build();
     let runtime = runtime.map_err(Failure::at("start"))?;

@@ -48,7 +48,6 @@ pub(crate) const CHECKS: &[(Group, &str, &str)] = &[
     (Group::Hello, "hello.roles", "the plugin serves at least one side, and names no side twice"),
     (Group::Hello, "hello.keys", "every configuration key has a unique name and a description"),
     (Group::Hello, "hello.origins", "every origin is https, and uses only declared keys that are not secret"),
-    (Group::Hello, "hello.token-paths", "every path of a token endpoint is the path of a URL"),
     (Group::Protocol, "protocol.not-json", "bytes that are not a message are ignored"),
     (Group::Protocol, "protocol.unknown-type", "a message of an unknown type is ignored"),
     (Group::Protocol, "protocol.unknown-fields", "unknown fields are ignored"),

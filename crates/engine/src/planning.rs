@@ -1,13 +1,13 @@
 //! Makes a tenant's part of a plan: reads both sides, assesses what they show, and asks the plugins for steps.
 
-use std::{collections::BTreeMap, mem};
+use std::mem;
 
 use flowswap_contract::{self as contract, Json, Op, PlanParams, PlanReply, Role, Step, StepProposal};
 use jiff::Timestamp;
 
 use crate::{
-    Assessment, BackendCall, Finding, Inventories, Packed, PlanError, PlannedTenant, Reach, Seen, Tenant, TenantSpec,
-    Verdict,
+    Assessment, Backend, BackendCall, Finding, Inventories, OfSides, Packed, PlanError, PlannedTenant, Seen, Tenant,
+    TenantSpec, Verdict,
     assess::{NOT_PLANNABLE, assess},
     last_filter::without_secrets,
     plan::{order, way_back},
@@ -19,8 +19,10 @@ pub(crate) struct Derivation {
     pub(crate) findings: Vec<Finding>,
     /// `None` if a side did not answer.
     pub(crate) seen: Option<Seen>,
-    /// Where each side may send its credentials, if the tenant has steps.
-    pub(crate) reach: Option<BTreeMap<Role, Reach>>,
+    /// The origins that each side may talk to, if the tenant has steps.
+    pub(crate) origins: Option<OfSides>,
+    /// The paths at which it asks them for tokens, if the tenant has steps.
+    pub(crate) token_paths: Option<OfSides>,
     /// Only a `ready` tenant has steps.
     pub(crate) steps: Vec<Step>,
 }
@@ -28,7 +30,8 @@ pub(crate) struct Derivation {
 /// Inspects a tenant and plans it. A tenant that is not `ready`, or that a plugin cannot plan, gets no steps.
 pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<PlannedTenant, PlanError> {
     let spec = &tenant.spec;
-    let Derivation { verdict, findings, seen, reach, steps } = derive(tenant, spec, tenant.inspect().await, now).await;
+    let Derivation { verdict, findings, seen, origins, token_paths, steps } =
+        derive(tenant, spec, tenant.inspect().await, now).await;
     let planned = PlannedTenant {
         name: spec.name.clone(),
         app_data: spec.app_data,
@@ -37,7 +40,8 @@ pub async fn plan_tenant(tenant: &Tenant, now: Timestamp) -> Result<PlannedTenan
         verdict,
         findings,
         seen: seen.as_ref().map(Packed::new).transpose().map_err(PlanError::Unwritable)?,
-        reach,
+        origins,
+        token_paths,
         way_back: way_back(&steps),
         steps,
     };
@@ -61,8 +65,12 @@ pub(crate) async fn derive(tenant: &Tenant, spec: &TenantSpec, sides: Inventorie
             }
         }
     }
-    let reach = || [Role::Provider, Role::Directory].map(|role| (role, tenant.backend(role).reach())).into();
-    Derivation { verdict, findings, seen, reach: (!steps.is_empty()).then(reach), steps }
+    let of_sides = |texts: fn(&dyn Backend) -> Vec<String>| {
+        let sides = [Role::Provider, Role::Directory].map(|role| (role, texts(tenant.backend(role))));
+        (!steps.is_empty()).then(|| OfSides::from(sides))
+    };
+    let (origins, token_paths) = (of_sides(|side| side.origins()), of_sides(|side| side.token_paths()));
+    Derivation { verdict, findings, seen, origins, token_paths, steps }
 }
 
 async fn propose(

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::{Draft, Entry, IllegalRecord, Mode, Reach, Record, RunId, Secret};
+use crate::{Draft, Entry, IllegalRecord, Mode, Record, RunId, Secret};
 
 /// One side of one tenant: an open session of a plugin.
 pub trait Backend: Send + Sync {
@@ -20,9 +20,14 @@ pub trait Backend: Send + Sync {
         None
     }
 
-    /// Where the side may send its credentials. Empty before the first call.
-    fn reach(&self) -> Reach {
-        Reach::default()
+    /// The origins that the side may talk to, such as `https://acme.okta.com`, sorted. Empty before the first call.
+    fn origins(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The paths at which it asks these for tokens, such as `/oauth2/v1/token`, sorted. Empty before the first call.
+    fn token_paths(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// How far each server's clock is ahead of this machine's clock, by origin. Negative if it is behind. Taken from the

@@ -46,6 +46,14 @@ pub(crate) const ANSWERS: Budget = Budget {
     beyond: "nothing: the next answer waits",
 };
 
+pub(crate) const GREETING: Budget = Budget {
+    of: "the greeting of a plugin",
+    limit: 64 << 10,
+    unit: Unit::Bytes,
+    why: "names, addresses, and a line about each key",
+    beyond: "its greeting is longer than {}",
+};
+
 pub(crate) const MESSAGE: Budget = Budget {
     of: "one message of a plugin, or to it",
     limit: 16 << 20,

@@ -37,11 +37,12 @@ pub(crate) fn extract(captures: &[Capture], body: &mut Value, name: impl Fn(&Cap
             Some(place) if place.as_str().is_some_and(|text| !text.is_empty() && !text.contains("***")) => {
                 let handle = name(capture);
                 if let Value::String(text) = std::mem::replace(place, handle.to_value()) {
-                    if text.len() > SECRET.limit {
+                    let secret = Secret::new(text);
+                    if secret.expose().len() > SECRET.limit {
                         extracted.has_too_long = true;
-                        continue;
+                    } else {
+                        extracted.captured.push(Captured { handle, secret, custody: capture.custody });
                     }
-                    extracted.captured.push(Captured { handle, secret: Secret::new(text), custody: capture.custody });
                 }
             }
             _ => extracted.missing.push(capture.pointer.clone()),

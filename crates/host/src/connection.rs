@@ -21,8 +21,8 @@ use tokio::{
 
 use crate::{
     Limits, StartError, Tap, Traffic,
-    budget::MESSAGE,
-    frame,
+    budget::{GREETING, MESSAGE},
+    frame, guard,
     room::Held,
     routes::{Ended, FromCall, Route, Routes},
     scope::Performed,
@@ -108,6 +108,10 @@ impl Connection {
         }
         if hello.name != plugin {
             return Err(StartError::Name { plugin: plugin.to_owned(), found: one_line(&hello.name) });
+        }
+        if let Some(path) = hello.token_paths.iter().find(|path| !guard::is_path(path)) {
+            let problem = format!("it declares the token path `{}`, which is not the path of a URL", one_line(path));
+            return Err(StartError::Handshake { plugin: plugin.to_owned(), problem });
         }
         let (outgoing, queue) = mpsc::unbounded_channel();
         let routes = Arc::new(Routes {
@@ -363,6 +367,9 @@ pub(crate) fn our_greeting() -> Result<Vec<u8>, String> {
 
 /// The plugin's first message.
 pub(crate) fn read_greeting(greeting: &[u8]) -> Result<PluginHello, String> {
+    if greeting.len() > GREETING.limit {
+        return Err(GREETING.message());
+    }
     match serde_json::from_slice(greeting) {
         Ok(FromPlugin::Hello(mut hello)) => {
             hello.version = one_line(&hello.version);

@@ -22,6 +22,8 @@ pub(crate) struct Permission<'a> {
     pub(crate) in_step: bool,
     /// The origins of the session.
     pub(crate) origins: &'a Origins,
+    /// The paths of the token endpoints on these.
+    pub(crate) token_paths: &'a [String],
     /// The headers that the tenant's table names.
     pub(crate) headers: &'a BTreeSet<String>,
 }
@@ -115,8 +117,8 @@ impl Permission<'_> {
                 format!("asked for a request to a foreign origin ({}); its session may use {known}", request());
             return Err(self.refuse(message));
         }
-        if ask.intent == Intent::Authenticate && !self.origins.token_paths.iter().any(|path| path == url.path()) {
-            let known = &self.origins.token_paths;
+        if ask.intent == Intent::Authenticate && !self.token_paths.iter().any(|path| path == url.path()) {
+            let known = self.token_paths;
             let known =
                 if known.is_empty() { "no token endpoint".to_owned() } else { format!("only {}", known.join(", ")) };
             let message =
@@ -247,6 +249,12 @@ fn is_token_request(ask: &HttpAsk) -> bool {
         && fields.iter().map(|(name, _)| name).collect::<BTreeSet<_>>().len() == fields.len()
 }
 
+/// Whether a text is a path as URLs have it after parsing, so that it can be compared with one. It is shown as it is.
+pub(crate) fn is_path(text: &str) -> bool {
+    let url = Url::parse("https://x.test").and_then(|base| base.join(text));
+    url.is_ok_and(|url| url.path() == text && url.host_str() == Some("x.test")) && text.len() <= 200
+}
+
 fn intent_name(intent: Intent) -> &'static str {
     match intent {
         Intent::Read => "a `read`",
@@ -263,13 +271,14 @@ mod tests {
     use super::*;
 
     const UNNAMED: BTreeSet<String> = BTreeSet::new();
-    const NONE: Origins = Origins { allowed: Vec::new(), unlisted: Vec::new(), token_paths: Vec::new() };
+    const NONE: Origins = Origins { allowed: Vec::new(), unlisted: Vec::new() };
     const APPLY: Permission<'_> = Permission {
         plugin: "rogue",
         op: Op::Apply,
         mode: Mode::Apply,
         in_step: true,
         origins: &NONE,
+        token_paths: &[],
         headers: &UNNAMED,
     };
     const DETECT: Permission<'_> = Permission { op: Op::Detect, mode: Mode::DryRun, in_step: false, ..APPLY };
@@ -277,16 +286,13 @@ mod tests {
     /// The operator named the first, and the plugin the second.
     fn origins() -> Origins {
         let origin = |url: &str| vec![Origin::of(&Url::parse(url).unwrap()).unwrap()];
-        Origins {
-            allowed: origin("https://x.test"),
-            unlisted: origin("https://own.test"),
-            token_paths: vec!["/token".to_owned()],
-        }
+        Origins { allowed: origin("https://x.test"), unlisted: origin("https://own.test") }
     }
 
     fn check(permission: Permission<'_>, ask: HttpAsk, expect: Result<&str, &str>) {
         let origins = origins();
-        let permission = Permission { origins: &origins, ..permission };
+        let token_paths = ["/token".to_owned()];
+        let permission = Permission { origins: &origins, token_paths: &token_paths, ..permission };
         let got = permission.permit(&ask).map(|permitted| permitted.url.to_string());
         if let Err(error) = &got {
             assert_eq!(error.kind, ErrorKind::Refused);
@@ -327,6 +333,31 @@ mod tests {
         let dots =
             HttpAsk { url: "https://x.test/a/../token#x".into(), ..form(Intent::Authenticate, "POST", "grant_type") };
         check(APPLY, dots, Ok("https://x.test/token"));
+    }
+
+    #[test]
+    fn a_token_path_is_the_path_of_a_parsed_url() {
+        for path in ["/token", "/oauth2/v1/token", "/oauth2/aus1x-y_z/v1/token", "/"] {
+            assert!(is_path(path), "{path}");
+        }
+        let long = format!("/{}", "x".repeat(200));
+        for text in [
+            "",
+            "token",
+            "//evil.test/x",
+            "/a/../token",
+            "/%2e%2e/token",
+            "/token?x",
+            "/token#x",
+            "/a b",
+            "/a\n",
+            "/\\x",
+            "/ü",
+            "https://x.test/token",
+            &long,
+        ] {
+            assert!(!is_path(text), "{text}");
+        }
     }
 
     #[test]

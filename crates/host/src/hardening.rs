@@ -3,7 +3,8 @@
 use std::io;
 
 /// Forbids core dumps of this process. On Linux it also keeps other processes of the same user from reading its memory, its
-/// environment, and its open files, and from attaching to it (prctl(2), `PR_SET_DUMPABLE`). Only an administrator still can.
+/// environment, and its open files, and from attaching to it (prctl(2), `PR_SET_DUMPABLE`). Only an administrator still can, and a
+/// process that opened one of these files before this call.
 ///
 /// # Errors
 ///

@@ -33,8 +33,6 @@ pub(crate) struct Origins {
     pub(crate) allowed: Vec<Origin>,
     /// Only the plugin named them.
     pub(crate) unlisted: Vec<Origin>,
-    /// The paths of their token endpoints.
-    pub(crate) token_paths: Vec<String>,
 }
 
 /// Fills a plugin's templates, such as `https://{domain}`, with the values of its table. A template whose optional key

@@ -49,7 +49,7 @@ impl TrustError {
         match self {
             Self::Foreign(Entry { kind, path, owner, .. }) => {
                 let chown = if *kind == "link" { "chown -h" } else { "chown" };
-                let path = path.display();
+                let path = quoted(path);
                 Some(if me.is_root() {
                     format!("run flowswap as user {owner}, or make it root's: {chown} root {path}")
                 } else {
@@ -58,12 +58,17 @@ impl TrustError {
             }
             // Others need it as well.
             Self::Writable(Entry { path, .. }) if SHARED.iter().any(|shared| path == Path::new(shared)) => {
-                Some(format!("chmod +t {}", path.display()))
+                Some(format!("chmod +t {}", quoted(path)))
             }
-            Self::Writable(Entry { path, .. }) => Some(format!("chmod go-w {}", path.display())),
+            Self::Writable(Entry { path, .. }) => Some(format!("chmod go-w {}", quoted(path))),
             Self::Io(_) | Self::Replaced(_) => None,
         }
     }
+}
+
+/// A path as one word of a shell.
+pub fn quoted(path: &Path) -> String {
+    shell_words::quote(&path.to_string_lossy()).into_owned()
 }
 
 /// A file, folder, or link that is not trusted. It is shown as its owner and its mode.

@@ -34,6 +34,8 @@ pub(crate) struct Side {
     pub(crate) tenant: String,
     pub(crate) role: Role,
     pub(crate) origins: Origins,
+    /// The paths of the token endpoints on these.
+    pub(crate) token_paths: Vec<String>,
     /// The headers that the tenant's table names, in lower case.
     pub(crate) headers: BTreeSet<String>,
     /// Makes requests to these origins.
@@ -116,6 +118,7 @@ impl Scope<'_> {
             mode: self.mode,
             in_step: self.step.is_some(),
             origins: &self.side.origins,
+            token_paths: &self.side.token_paths,
             headers: &self.side.headers,
         }
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use flowswap_contract::{Ask, Call, Error, ErrorKind, Handle, Intent, Level, Op, Open, PluginEvent, PluginHello, Role};
-use flowswap_engine::{Backend, BackendCall, Event, Reach, Secret, StopSwitch, intent_token};
+use flowswap_engine::{Backend, BackendCall, Event, Secret, StopSwitch, intent_token};
 use futures::{
     future::BoxFuture,
     stream::{FuturesUnordered, StreamExt},
@@ -24,7 +24,7 @@ use crate::{
     connection::{Connection, RunningCall, of_op},
     guard,
     lent::Lent,
-    origin::{self, Origin, Origins},
+    origin::{self, Origin},
     places::Kind,
     routes::FromCall,
     scope::{Scope, Side, internal, interrupted},
@@ -70,13 +70,13 @@ impl Session {
     ) -> Result<Arc<Self>, Error> {
         let hello = process.hello();
         check_config(hello, &config)?;
-        let mut origins = origin::fill(&hello.origins, &hello.config, &config.config, &config.origins)?;
-        origins.token_paths.clone_from(&hello.token_paths);
+        let origins = origin::fill(&hello.origins, &hello.config, &config.config, &config.origins)?;
         let names: Vec<_> = origins.allowed.iter().map(Origin::as_str).collect();
         let side = Side {
             plugin: process.name().to_owned(),
             http: effects.http.connect(&names).map_err(|error| internal(&error))?,
             origins,
+            token_paths: hello.token_paths.clone(),
             headers: guard::named_headers(&config.config),
             dialect: hello.headers.clone(),
             vault: Vault::of(config.known),
@@ -251,10 +251,10 @@ impl Session {
 
     /// Shows what a plugin says, unless it has said too much in this call. `said` counts from 1.
     fn emit_plugin_event(&self, said: usize, event: PluginEvent) {
-        let event = match said.checked_sub(SAID.limit) {
-            None | Some(0) => event,
-            Some(1) => PluginEvent::Log { level: Level::Warn, message: SAID.message() },
-            Some(_) => return,
+        let event = match said {
+            _ if said <= SAID.limit => event,
+            _ if said == SAID.limit + 1 => PluginEvent::Log { level: Level::Warn, message: SAID.message() },
+            _ => return,
         };
         let redactor = self.side.vault.redactor();
         let tenant = self.side.tenant.clone();
@@ -295,11 +295,16 @@ impl Backend for Session {
         self.side.vault.redactor().clean(text)
     }
 
-    fn reach(&self) -> Reach {
-        let Origins { allowed, token_paths, .. } = &self.side.origins;
-        let mut origins: Vec<_> = allowed.iter().map(|origin| origin.as_str().to_owned()).collect();
+    fn origins(&self) -> Vec<String> {
+        let mut origins: Vec<_> = self.side.origins.allowed.iter().map(|origin| origin.as_str().to_owned()).collect();
         origins.sort();
-        Reach { origins, token_paths: token_paths.clone() }
+        origins
+    }
+
+    fn token_paths(&self) -> Vec<String> {
+        let mut paths = self.process.hello().token_paths.clone();
+        paths.sort();
+        paths
     }
 
     fn skews(&self) -> BTreeMap<String, SignedDuration> {

@@ -111,9 +111,9 @@ impl World {
             role: Role::Provider,
             origins: Origins {
                 allowed: vec![Origin::of(&Url::parse("https://x.test").unwrap()).unwrap()],
-                token_paths: vec!["/token".to_owned()],
                 ..Origins::default()
             },
+            token_paths: vec!["/token".to_owned()],
             headers: ["x-tenant".to_owned()].into(),
             http: self.service(),
             dialect: Some(HeaderDialect {

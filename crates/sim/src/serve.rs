@@ -70,7 +70,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let service = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
-        let is_foreign = console.is_some_and(|address| is_of_another_page(request.headers(), address));
+        let is_foreign = console.is_some_and(|address| !is_for_console(request.headers(), address));
         if console.is_some() {
             request.headers_mut().insert(header::HOST, HeaderValue::from_static(CONSOLE_HOST));
         }
@@ -94,9 +94,10 @@ where
     let _ended = connection.await;
 }
 
-/// Whether a browser sent the request for a page of somebody else: under a name that was bound to this address, or from a form
-/// of that page. A browser states the origin of every POST (Fetch standard, "Origin header").
-fn is_of_another_page(headers: &HeaderMap, address: SocketAddr) -> bool {
+/// Whether the request names the console's own address, and comes from no other page. A browser could send it for a page of
+/// somebody else: under a name that was bound to this address, or from a form of that page. It states the origin of every POST
+/// (Fetch standard, "Origin header").
+fn is_for_console(headers: &HeaderMap, address: SocketAddr) -> bool {
     let own = [address.to_string(), format!("localhost:{}", address.port())];
     let is_own = |value: &HeaderValue, scheme: &str| {
         value
@@ -107,7 +108,7 @@ fn is_of_another_page(headers: &HeaderMap, address: SocketAddr) -> bool {
     };
     let host = headers.get(header::HOST).is_some_and(|host| is_own(host, ""));
     let origin = headers.get(header::ORIGIN).is_none_or(|origin| is_own(origin, "http://"));
-    !(host && origin)
+    host && origin
 }
 
 /// Waits until `stop` is true or its sender is gone.

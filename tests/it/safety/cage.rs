@@ -295,8 +295,14 @@ fn an_uncaged_plugin_is_named() {
     let lab = stage::shared(&[]);
     lab.plan().expect(0);
     stage::cage(&lab, "off");
+    let refused = lab.run(&["apply", "plan.json", "--yes"]).expect(6).stdout;
+    assert!(refused.contains(", without a cage): plan again"), "{refused}");
+    stage::cage(&lab, "required");
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    stage::cage(&lab, "off");
+    lab.run(&["rollback", "globex", "--yes"]).expect(6);
+    lab.run(&["rollback", "globex", "--yes", "--accept-changes"]).expect(0);
     let said = lab.run(&["history", "globex"]).expect(0).stdout;
-    let words = format!("started, with rogue {} without a cage\n", env!("CARGO_PKG_VERSION"));
-    assert!(said.contains(&words), "`{words}` is missing: {said}");
+    let words = ", without a cage";
+    assert!(said.contains(words), "`{words}` is missing: {said}");
 }

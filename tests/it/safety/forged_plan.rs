@@ -23,9 +23,9 @@ const WORDS: [&[&str]; 7] = [
 /// How many forged plans are tried by default.
 const SAMPLE: usize = 120;
 
-/// Members that say something and decide nothing: what the rules found, and the versions that plugins give themselves.
+/// Members that say something and decide nothing: what the rules found.
 fn only_says(path: &str) -> bool {
-    path.contains("/findings") || path.ends_with("/version")
+    path.contains("/findings")
 }
 
 /// Every plan that differs from this one in one member, and where it differs.
@@ -47,6 +47,12 @@ fn forgeries(plan: &Value) -> Vec<(String, Value)> {
             *other.pointer_mut(path).unwrap() = value;
             forged.push((path.clone(), other));
         }
+    }
+    // A plugin in a cage has no such member.
+    for name in plan["plugins"].as_object().unwrap().keys() {
+        let mut uncaged = plan.clone();
+        uncaged["plugins"][name]["uncaged"] = json!(true);
+        forged.push((format!("/plugins/{name}/uncaged"), uncaged));
     }
     forged
 }

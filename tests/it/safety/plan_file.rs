@@ -151,7 +151,7 @@ fn a_plan_made_with_another_plugin_build_is_refused() {
     // Even if the operator accepts changes: nothing has started, and a new plan costs nothing.
     for args in [&[][..], &["--accept-changes"]] {
         let output = lab.run(&[&["apply", "plan.json", "--yes", "--plugin-dir", "plugins"], args].concat()).expect(6);
-        let words = "plugin `okta` is not the build that the plan was made with";
+        let words = "plugin `okta` has not the build or not the cage that the plan was made with";
         assert!(output.stdout.contains(words) && output.stdout.contains("plan again"), "{}", output.stdout);
         assert_eq!(lab.sim.traffic().len(), requests, "something was sent");
     }
@@ -160,7 +160,7 @@ fn a_plan_made_with_another_plugin_build_is_refused() {
     lab.run(&["apply", "plan.json", "--yes"]).expect(0);
     for command in ["rollback", "finalize"] {
         let other = lab.run(&[command, "acme", "--yes", "--plugin-dir", "plugins"]).expect(6);
-        assert!(other.stdout.contains("another build of plugin `okta`"), "{}", other.stdout);
+        assert!(other.stdout.contains("another build or another cage of plugin `okta`"), "{}", other.stdout);
         assert!(other.stdout.contains("--accept-changes"), "{}", other.stdout);
     }
     lab.outlive_tokens();

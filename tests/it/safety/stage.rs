@@ -48,7 +48,11 @@ pub(super) fn side_of(tenant: &SimTenant, side: Role) -> String {
 
 /// Lets the rogue run in a cage or without one.
 pub(super) fn cage(lab: &Lab, cage: &str) {
-    lab.edit_config(|text| format!("{text}\n[plugins.rogue]\ncage = \"{cage}\"\n"));
+    let table = |cage: &str| format!("\n[plugins.rogue]\ncage = \"{cage}\"\n");
+    lab.edit_config(|text| {
+        let before = ["off", "required"].iter().fold(text.to_owned(), |text, cage| text.replace(&table(cage), ""));
+        before + &table(cage)
+    });
 }
 
 /// Three tenants; the rogue plays one side of the second one.

@@ -286,7 +286,8 @@ fn planned(name: &str) -> PlannedTenant {
         directory_plugin: "rest".to_owned(),
         verdict: Verdict::Ready,
         findings: Vec::new(),
-        reach: None,
+        origins: None,
+        token_paths: None,
         seen: None,
         steps,
         way_back: vec![

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use flowswap_config::Config;
 use flowswap_contract::{self as contract, Evidence, EvidenceResult as R, Op, Role, TestParams, TestReply};
 use flowswap_engine::{BackendCall, Tenant, find_domain_defect};
-use flowswap_host::Cage;
+use flowswap_host::{Cage, chain};
 use jiff::SignedDuration;
 use serde::Serialize;
 use serde_json::json;
@@ -16,6 +16,7 @@ use crate::{
     context::Context,
     display::{
         causes::{self, Group, MANY},
+        plan::reach,
         table::{self, Cell},
         text::{Text, text},
     },
@@ -98,8 +99,8 @@ fn check_machine(context: &Context, config: &Config, fleet: &Fleet) -> Vec<Check
             }
         }
         Err(failure) => {
-            let cause = failure.error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-            machine("identity", R::Fail, format!("{}{cause}", failure.error))
+            let failed = machine("identity", R::Fail, chain(&*failure.error));
+            Check { hint: failure.hint, ..failed }
         }
     };
     let mut checks = vec![identity];
@@ -156,9 +157,10 @@ async fn check_side(tenant: &Tenant, role: Role) -> Vec<SideCheck> {
         Ok(reply) => reply.evidence.into_iter().map(|evidence| SideCheck { evidence, hint: None }).collect(),
         Err(error) => vec![SideCheck::failed(error.message, error.hint)],
     };
-    let reach = tenant.backend(role).reach();
-    if !reach.origins.is_empty() {
-        let evidence = Evidence::new("origins", R::Pass, format!("credentials go to {reach}"));
+    let (origins, token_paths) = (tenant.backend(role).origins(), tenant.backend(role).token_paths());
+    if !origins.is_empty() {
+        let goes_to = reach(&origins, &token_paths);
+        let evidence = Evidence::new("origins", R::Pass, format!("credentials go to {goes_to}"));
         seen.push(SideCheck { evidence, hint: None });
     }
     seen.extend(check_clock(&tenant.backend(role).skews()));

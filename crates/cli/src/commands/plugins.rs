@@ -116,7 +116,7 @@ fn read(context: &Context, plugin: &str) -> Result<(PathBuf, PluginFile, PluginE
 
 /// The `[plugins]` of the configuration; empty without a configuration.
 fn configured(context: &Context) -> Result<BTreeMap<String, PluginEntry>, Failure> {
-    if context.global.config.exists() { Ok(context.load_config()?.plugins) } else { Ok(BTreeMap::new()) }
+    if context.has_config()? { Ok(context.load_config()?.plugins) } else { Ok(BTreeMap::new()) }
 }
 
 fn examine(name: String, path: PathBuf, entries: &BTreeMap<String, PluginEntry>) -> Found {
@@ -159,10 +159,9 @@ fn inspection_text(inspection: &Inspection) -> Text {
         plugin.protocol.minor,
         roles.join(", "),
         describe_origins(inspection),
-        if plugin.token_paths.is_empty() {
-            "none".to_owned()
-        } else {
-            format!("from {}", plugin.token_paths.join(", "))
+        match plugin.token_paths.as_slice() {
+            [] => "it requests none".to_owned(),
+            paths => format!("it requests them at {}", paths.join(", ")),
         },
         inspection.cage
     );

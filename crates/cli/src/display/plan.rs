@@ -97,6 +97,15 @@ pub(crate) fn show_rollback<'a>(steps: impl IntoIterator<Item = &'a StepRollback
     text
 }
 
+/// Where a side may send its credentials.
+pub(crate) fn reach(origins: &[String], token_paths: &[String]) -> String {
+    let origins = origins.join(", ");
+    match token_paths {
+        [] => origins,
+        paths => format!("{origins}; requests for a token, also with the new secret, go to {}", paths.join(", ")),
+    }
+}
+
 fn show_tenant(tenant: &PlannedTenant) -> Text {
     let mut text = Text::default();
     let verdict = paint(tone_of_verdict(tenant.verdict), tenant.verdict);
@@ -109,7 +118,9 @@ fn show_tenant(tenant: &PlannedTenant) -> Text {
         text += "  nothing to do\n";
         return text;
     }
-    for (role, reach) in tenant.reach.iter().flatten() {
+    for (role, origins) in tenant.origins.iter().flatten() {
+        let token_paths = tenant.token_paths.as_ref().and_then(|of_sides| of_sides.get(role));
+        let reach = reach(origins, token_paths.map(Vec::as_slice).unwrap_or_default());
         text += text!("  credentials of the {} go to {}\n", role, reach);
     }
     show_steps(&mut text, "flowswap apply", tenant, |phase| phase <= Phase::Confirm);

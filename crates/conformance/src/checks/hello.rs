@@ -25,7 +25,6 @@ pub(crate) async fn examine(candidate: &Candidate, subject: &Subject, findings: 
     findings.note("hello.roles", roles(plugin));
     findings.note("hello.keys", keys(plugin));
     findings.note("hello.origins", origins(plugin));
-    findings.note("hello.token-paths", token_paths(plugin));
 }
 
 /// The answer of a new process to a greeting.
@@ -91,16 +90,4 @@ fn origins(plugin: &PluginHello) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-fn token_paths(plugin: &PluginHello) -> Result<(), Failure> {
-    // The host compares them with the paths of parsed URLs, which have no dot segments (RFC 3986 §5.2.4).
-    let is_plain = |c: char| c.is_ascii_graphic() && !"?#\\\"<>`{}".contains(c);
-    let is_path = |path: &&String| {
-        path.starts_with('/') && path.chars().all(is_plain) && path.split('/').all(|part| !matches!(part, "." | ".."))
-    };
-    match plugin.token_paths.iter().find(|path| !is_path(path)) {
-        None => Ok(()),
-        Some(path) => Err(Failure::new("the path of a URL, such as `/oauth2/v1/token`", format!("`{path}`"))),
-    }
 }

@@ -104,7 +104,7 @@ const FROM_THE_START: &[(&str, &str)] = &[
     ("no-roles", "hello.roles"),
     ("key-twice", "hello.keys"),
     ("foreign-template", "hello.origins"),
-    ("odd-token-path", "hello.token-paths"),
+    ("odd-token-path", "hello.starts"),
     ("break-on-garbage", "protocol.not-json"),
     ("answer-garbage", "protocol.unknown-type"),
     ("break-on-strays", "protocol.stray-answer"),

@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use flowswap_contract::{Handle, Phase, Reversibility, Role, SentSecret, Step, Variant};
 
 use super::{
-    Plan, PlanError, PlannedTenant, Seen,
+    OfSides, Plan, PlanError, PlannedTenant, Seen,
     order::{is_first, way_back},
 };
 use crate::Verdict;
 
 /// Lists the defects of a plan, one per line. Empty if the plan is valid.
 pub fn lint(plan: &Plan) -> Vec<String> {
-    Linter::of(plan).defects
+    let mut linter = Linter::of(plan);
+    linter.end();
+    linter.defects
 }
 
 /// Checks the tenants of a plan one after the other.
@@ -20,6 +22,8 @@ pub(super) struct Linter<'a> {
     /// The plan; its tenants do not count.
     head: &'a Plan,
     names: BTreeSet<String>,
+    /// The plugins of all tenants.
+    used: BTreeSet<String>,
     /// The tenant of each org that has steps.
     orgs: BTreeMap<(String, String), String>,
     defects: Vec<String>,
@@ -31,7 +35,7 @@ impl<'a> Linter<'a> {
         if head.not_after < head.created_at {
             defects.push(format!("it expires at {}, before it was made at {}", head.not_after, head.created_at));
         }
-        Self { head, names: BTreeSet::new(), orgs: BTreeMap::new(), defects }
+        Self { head, names: BTreeSet::new(), used: BTreeSet::new(), orgs: BTreeMap::new(), defects }
     }
 
     /// With all tenants of the plan checked.
@@ -41,6 +45,12 @@ impl<'a> Linter<'a> {
         linter
     }
 
+    /// What only shows after the last tenant.
+    fn end(&mut self) {
+        let unused = self.head.plugins.keys().filter(|name| !self.used.contains(*name));
+        self.defects.extend(unused.map(|name| format!("no tenant uses the plugin `{name}`")));
+    }
+
     pub(super) fn check(&mut self, tenant: &PlannedTenant) {
         let seen = (!tenant.steps.is_empty()).then(|| tenant.seen()).flatten();
         let mut found = lint_tenant(tenant, seen.as_ref());
@@ -48,6 +58,7 @@ impl<'a> Linter<'a> {
             found.push("it is planned twice".to_owned());
         }
         for plugin in [&tenant.provider_plugin, &tenant.directory_plugin] {
+            self.used.insert(plugin.clone());
             if !tenant.steps.is_empty() && !self.head.plugins.contains_key(plugin) {
                 found.push(format!("its plugin `{plugin}` is not pinned"));
             }
@@ -61,7 +72,8 @@ impl<'a> Linter<'a> {
         self.defects.extend(found.into_iter().map(|defect| format!("tenant `{}`: {defect}", tenant.name)));
     }
 
-    pub(super) fn finish(self) -> Result<(), PlanError> {
+    pub(super) fn finish(mut self) -> Result<(), PlanError> {
+        self.end();
         if self.defects.is_empty() { Ok(()) } else { Err(PlanError::Unsound(self.defects)) }
     }
 }
@@ -77,8 +89,13 @@ fn lint_tenant(tenant: &PlannedTenant, seen: Option<&Seen>) -> Vec<String> {
     if seen.is_none() {
         defects.push("it does not record what was seen".to_owned());
     }
-    if tenant.reach.is_none() {
+    let names_both =
+        |of: &Option<OfSides>| of.as_ref().is_some_and(|of| of.keys().eq(&[Role::Provider, Role::Directory]));
+    if !names_both(&tenant.origins) {
         defects.push("it does not say which servers get its credentials".to_owned());
+    }
+    if !names_both(&tenant.token_paths) {
+        defects.push("it does not say where it asks for tokens".to_owned());
     }
     if tenant.way_back != way_back(&tenant.steps) {
         defects.push("its rollback does not match its steps".to_owned());

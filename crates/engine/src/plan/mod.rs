@@ -7,7 +7,6 @@ mod part;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
     io::{self, Write},
 };
 
@@ -82,35 +81,21 @@ pub struct PlannedTenant {
     pub findings: Vec<Finding>,
     /// What was seen, without what changes all the time. `None` if a side did not answer.
     pub seen: Option<Packed<Seen>>,
-    /// Where each side may send its credentials. Only a tenant with steps has it; plans from before flowswap froze it have none.
+    /// The origins that each side may talk to, and so send its credentials to, such as `https://acme.okta.com`. Only a tenant with
+    /// steps has them. Records from before flowswap froze them have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reach: Option<BTreeMap<Role, Reach>>,
+    pub origins: Option<OfSides>,
+    /// The paths at which each side asks these for tokens, such as `/oauth2/v1/token`. The same holds for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_paths: Option<OfSides>,
     /// The steps, in the order in which they are carried out.
     pub steps: Vec<Step>,
     /// The rollback of the steps, in the order in which it happens.
     pub way_back: Vec<StepRollback>,
 }
 
-/// Where one side of a tenant may send its credentials.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reach {
-    /// The origins that it may talk to, such as `https://acme.okta.com`, sorted.
-    pub origins: Vec<String>,
-    /// The paths at which it asks them for tokens, such as `/oauth2/v1/token`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub token_paths: Vec<String>,
-}
-
-impl fmt::Display for Reach {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.origins.join(", "))?;
-        match self.token_paths.as_slice() {
-            [] => Ok(()),
-            paths => write!(f, " (tokens from {})", paths.join(", ")),
-        }
-    }
-}
+/// Texts of each side of a tenant.
+pub type OfSides = BTreeMap<Role, Vec<String>>;
 
 /// What was seen of a tenant, and its configuration. A plan is valid while this stays equal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -282,7 +267,8 @@ impl PlannedTenant {
         self.findings.insert(0, finding);
         self.steps.clear();
         self.way_back.clear();
-        self.reach = None;
+        self.origins = None;
+        self.token_paths = None;
     }
 
     /// The step with this id.

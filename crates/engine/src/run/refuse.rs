@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Basis, Job, Outcome, Runner, clocks, with_hint};
 use crate::{
-    Direction, Goal, Inventories, PlannedTenant, PluginPin, Reach, TenantHistory, TenantSpec, Verdict, Work,
+    Direction, Goal, Inventories, PlannedTenant, PluginPin, TenantHistory, TenantSpec, Verdict, Work,
     canonical::changes,
     planning::{Derivation, derive},
     short,
@@ -104,35 +104,36 @@ fn what_does_not_follow(planned: &PlannedTenant, spec: &TenantSpec, derived: &De
         let why = derived.findings.first().map_or("", |finding| finding.message.as_str());
         return vec![format!("the tenant is {}, not ready: {why}", derived.verdict)];
     }
-    let (reach, steps) = match &planned.reach {
-        Some(_) => (derived.reach.as_ref(), Cow::Borrowed(derived.steps.as_slice())),
-        None => (None, derived.steps.iter().map(without_places).collect()),
+    // Only the journal still has plans from before flowswap froze these.
+    let steps = match &planned.origins {
+        Some(_) => Cow::Borrowed(derived.steps.as_slice()),
+        None => derived.steps.iter().map(without_places).collect(),
     };
-    let is_same = (
-        planned.app_data,
-        &planned.provider_plugin,
-        &planned.directory_plugin,
-        planned.reach.as_ref(),
-        &*planned.steps,
-    ) == (spec.app_data, &spec.provider_plugin, &spec.directory_plugin, reach, &*steps);
+    let origins = planned.origins.as_ref().and(derived.origins.as_ref());
+    let token_paths = planned.token_paths.as_ref().and(derived.token_paths.as_ref());
+    let is_same = planned.app_data == spec.app_data
+        && planned.provider_plugin == spec.provider_plugin
+        && planned.directory_plugin == spec.directory_plugin
+        && planned.origins.as_ref() == origins
+        && planned.token_paths.as_ref() == token_paths
+        && planned.steps == *steps;
     if is_same {
         return Vec::new();
     }
-    let value =
-        |app_data: bool, provider: &str, directory: &str, reach: Option<&BTreeMap<Role, Reach>>, steps: &[Step]| {
-            json!({
-                "app_data": app_data, "provider_plugin": provider, "directory_plugin": directory, "reach": reach,
-                "steps": steps,
-            })
-        };
     let PlannedTenant { app_data, provider_plugin, directory_plugin, .. } = planned;
-    let claimed = value(*app_data, provider_plugin, directory_plugin, planned.reach.as_ref(), &planned.steps);
-    let found = value(spec.app_data, &spec.provider_plugin, &spec.directory_plugin, reach, &steps);
+    let claimed = json!({
+        "app_data": app_data, "provider_plugin": provider_plugin, "directory_plugin": directory_plugin,
+        "origins": planned.origins, "token_paths": planned.token_paths, "steps": planned.steps,
+    });
+    let found = json!({
+        "app_data": spec.app_data, "provider_plugin": spec.provider_plugin, "directory_plugin": spec.directory_plugin,
+        "origins": origins, "token_paths": token_paths, "steps": steps,
+    });
     let lines = changes(&claimed, &found).into_iter();
     lines.map(|line| format!("the plan differs from what flowswap would plan now: {line}")).collect()
 }
 
-/// The step as it was planned before plans froze where secrets go. Only the journal still has such plans.
+/// The step as it was planned before flowswap froze where secrets go.
 fn without_places(step: &Step) -> Step {
     let proposal = StepProposal { sends: None, ..step.proposal.clone() };
     Step { proposal, ..step.clone() }
@@ -203,20 +204,19 @@ fn refuse_by_begun_rollback(history: &TenantHistory) -> Option<String> {
     ))
 }
 
-/// Refuses another build of a plugin, unless the operator accepts it for work that was started: it may do something else than
-/// what the reviewer saw.
+/// Refuses another build of a plugin, or another cage, unless the operator accepts it for work that was started: it may do
+/// something else than what the reviewer saw.
 fn refuse_by_plugins(job: &Job, history: &TenantHistory) -> Option<String> {
     let is_started = history.work.is_some();
     let (name, before, now) = changed_plugin(job, history)?;
     match is_started {
         true if job.accept_changes => None,
         true => Some(format!(
-            "the work was started with another build of plugin `{name}` ({before}; this one is {now}): use that build, or \
-             pass `--accept-changes` if you trust this one"
+            "the work was started with another build or another cage of plugin `{name}` ({before}; now {now}): use that \
+             one, or pass `--accept-changes` if you trust this one"
         )),
         false => Some(format!(
-            "plugin `{name}` is not the build that the plan was made with ({before}; this one is {now}): plan again with \
-             this build"
+            "plugin `{name}` has not the build or not the cage that the plan was made with ({before}; now {now}): plan again"
         )),
     }
 }
@@ -242,19 +242,20 @@ pub(super) fn new_builds(job: &Job, history: &TenantHistory) -> BTreeMap<String,
     job.plugins.iter().filter(|(name, _)| used.contains(name)).map(|(name, pin)| (name.clone(), pin.clone())).collect()
 }
 
-/// The first plugin of the tenant that is another build than before: its name, and both builds.
+/// The first plugin of the tenant that is another build than before, or is caged otherwise: its name, and both.
 fn changed_plugin(job: &Job, history: &TenantHistory) -> Option<(String, String, String)> {
     let Basis { tenant, plugins, .. } = job.basis(history)?;
     let used = [&tenant.provider_plugin, &tenant.directory_plugin];
     used.into_iter().find_map(|name| {
         let (before, now) = (plugins.get(name), job.plugins.get(name));
-        let is_same = before.map(|pin| &pin.sha256) == now.map(|pin| &pin.sha256);
-        (!is_same).then(|| (name.clone(), describe(before), describe(now)))
+        (before != now).then(|| (name.clone(), describe(before), describe(now)))
     })
 }
 
 fn describe(pin: Option<&PluginPin>) -> String {
-    pin.map_or_else(|| "unknown".to_owned(), |pin| format!("{}, sha256 {}", pin.version, short(&pin.sha256)))
+    let cage = |pin: &PluginPin| if pin.uncaged { ", without a cage" } else { "" };
+    let known = |pin: &PluginPin| format!("{}, sha256 {}{}", pin.version, short(&pin.sha256), cage(pin));
+    pin.map_or_else(|| "unknown".to_owned(), known)
 }
 
 /// Whether a forward job has certainly changed nothing yet.

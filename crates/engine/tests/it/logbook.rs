@@ -195,8 +195,8 @@ async fn another_build_of_a_plugin_goes_on_only_if_it_is_accepted() {
     };
     for (goal, end) in [(Goal::Swapped, S::Swapped), (Goal::RolledBack, S::RolledBack)] {
         let fleet = TestFleet::new(&["acme", "beta"]).await;
-        let planned = "plugin `okta` is not the build that the plan was made with (0.1.0, sha256 aaaaaaaaaaaa; this one is \
-                       0.2.0, sha256 cccccccccccc): plan again with this build";
+        let planned = "plugin `okta` has not the build or not the cage that the plan was made with (0.1.0, sha256 \
+                       aaaaaaaaaaaa; now 0.2.0, sha256 cccccccccccc): plan again";
         let refused = |line: &str| Outcome::Refused { changes: vec![line.to_owned()] };
         assert_eq!(fleet.run_changed(Goal::Swapped, accept).await, [refused(planned), refused(planned)]);
         fleet.env.faults.lock().unwrap().inject(crate::fault::Injection {
@@ -207,8 +207,8 @@ async fn another_build_of_a_plugin_goes_on_only_if_it_is_accepted() {
             fault: Fault::Refuse,
         });
         fleet.run(Goal::Swapped).await;
-        let begun = "the work was started with another build of plugin `okta` (0.1.0, sha256 aaaaaaaaaaaa; this one is \
-                     0.2.0, sha256 cccccccccccc): use that build, or pass `--accept-changes` if you trust this one";
+        let begun = "the work was started with another build or another cage of plugin `okta` (0.1.0, sha256 aaaaaaaaaaaa; \
+                     now 0.2.0, sha256 cccccccccccc): use that one, or pass `--accept-changes` if you trust this one";
         assert_eq!(fleet.run_changed(goal, upgrade).await[0], refused(begun));
         let done = Outcome::Ended { state: end, reason: None };
         assert_eq!(fleet.run_changed(goal, accept).await[0], done, "{goal:?}");

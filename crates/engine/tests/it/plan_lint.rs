@@ -25,6 +25,9 @@ fn remove(plan: &mut Plan, phase: Phase) {
 async fn every_defect_is_named() {
     let sound = TestFleet::new(&["acme", "attended"]).await.plan;
     assert_eq!(lint(&sound), Vec::<String>::new());
+    let mut unused = sound.clone();
+    unused.plugins.insert("another".to_owned(), unused.plugins["okta"].clone());
+    assert_eq!(lint(&unused), ["no tenant uses the plugin `another`"]);
     let check = |change: &dyn Fn(&mut Plan), expect: &[&str]| {
         let mut plan = sound.clone();
         change(&mut plan);
@@ -41,7 +44,12 @@ async fn every_defect_is_named() {
         &|plan| step(plan, "prove").payload = secret.clone().into(),
         &["step `prove` names a secret in its payload; secrets are inputs"],
     );
-    check(&|plan| plan.tenants[0].reach = None, &["it does not say which servers get its credentials"]);
+    check(&|plan| plan.tenants[0].origins = None, &["it does not say which servers get its credentials"]);
+    check(
+        &|plan| drop(plan.tenants[0].origins.as_mut().unwrap().remove(&Role::Directory)),
+        &["it does not say which servers get its credentials"],
+    );
+    check(&|plan| plan.tenants[0].token_paths = None, &["it does not say where it asks for tokens"]);
     check(&|plan| step(plan, "test").sends = None, &["step `test` does not say where it sends secrets"]);
     let sent = SentSecret { input: "baseline".into(), to: "https://x.test".into(), at: "/a".into() };
     check(

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::*;
 use crate::{
-    frame, library, relay,
+    connection, frame, library, relay,
     request::tests::mutate,
     room::{Held, Room, Waited},
     routes::{Route, Routes, Waiting},
@@ -18,9 +18,10 @@ use crate::{
     transport::{TransportError, read_body},
 };
 
-const TABLE: [&Budget; 15] = [
+const TABLE: [&Budget; 16] = [
     &ANSWER,
     &ANSWERS,
+    &GREETING,
     &MESSAGE,
     &REACTION,
     &ASKS_AT_ONCE,
@@ -56,6 +57,7 @@ async fn go_beyond(budget: &Budget) -> String {
     match budget.of {
         of if of == ANSWER.of => read(ANSWER.limit + 1, &Room::default()).await.unwrap_err().describe(),
         of if of == ANSWERS.of => fill_room().await,
+        of if of == GREETING.of => connection::read_greeting(&vec![b' '; GREETING.limit + 1]).unwrap_err(),
         of if of == MESSAGE.of => frame::push(&mut Vec::new(), &vec![0; MESSAGE.limit + 1]).unwrap_err().to_string(),
         of if of == REACTION.of => library::tests::flood_beyond_the_budget(),
         of if of == ASKS_AT_ONCE.of => ask_for_much_at_once(),

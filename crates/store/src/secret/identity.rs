@@ -36,7 +36,7 @@ pub enum IdentityError {
     #[error(transparent)]
     File(#[from] FileError),
     /// Other users can access the file.
-    #[error("other users can access the identity file `{}` (mode {mode:04o}); run `chmod 600` on it", path.display())]
+    #[error("other users can access the identity file `{}` (mode {mode:04o})", path.display())]
     Exposed {
         /// The file.
         path: PathBuf,
