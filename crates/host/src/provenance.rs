@@ -46,8 +46,11 @@ enum Sign {
 /// from a text. What is cut first could end within one.
 pub(crate) fn judge(url: &Url, answer: &http::Response<Bytes>, clean: impl Fn(&str) -> String) -> Option<Foreign> {
     let (status, headers, body) = (answer.status(), answer.headers(), answer.body());
-    let sign = sign(status, headers, body)?;
     let displayable = |text: &str| displayable(&clean(text));
+    let sign = match sign(status, headers, body)? {
+        Sign::Compressed(coding) => Sign::Compressed(displayable(&coding)),
+        sign => sign,
+    };
     Some(Foreign {
         status,
         content_type: text(headers, header::CONTENT_TYPE)
@@ -211,7 +214,7 @@ fn compression(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     let coding = text(headers, header::CONTENT_ENCODING).unwrap_or_default();
     let coding = coding.trim();
     if !coding.is_empty() && !coding.eq_ignore_ascii_case("identity") && !body.is_empty() {
-        return Some(displayable(coding));
+        return Some(coding.to_owned());
     }
     body.starts_with(b"\x1f\x8b").then(|| "gzip".to_owned())
 }

@@ -173,3 +173,26 @@ fn foreign_texts_are_shown_short_and_without_secrets() {
     let long = displayable(&"ä".repeat(1000));
     assert_eq!((long.chars().count(), long.ends_with('…')), (MAX_SHOWN, true));
 }
+
+/// A text that is shortened first could end within a secret, and one whose characters were replaced would hide it.
+#[test]
+fn secrets_go_before_a_text_is_shortened() {
+    let secret = "Sw0rd`fish-2026-xYz";
+    let text = format!("{}{secret}", "x ".repeat(35));
+    let clean = |text: &str| match text.find(secret) {
+        Some(at) => format!("{}[redacted]", &text[..at]),
+        None => text.to_owned(),
+    };
+    let url = Url::parse("https://acme.okta.test/x").unwrap();
+    let page = format!("<title>{text}</title>");
+    let html = ("content-type", "text/html");
+    for (status, headers, body) in [
+        (403, &[html][..], page.as_str()),
+        (403, &[html, ("server", &text)], ""),
+        (403, &[("content-type", &text)], "no"),
+        (200, &[("content-encoding", &text)], "x"),
+    ] {
+        let shown = judge(&url, &answer(status, headers, body.as_bytes()), clean).unwrap().to_string();
+        assert!(shown.contains("[redacted") && !shown.contains("Sw0rd"), "{shown}");
+    }
+}
