@@ -56,8 +56,9 @@ pub(crate) fn judge(url: &Url, answer: &http::Response<Bytes>, clean: impl Fn(&s
         content_type: text(headers, header::CONTENT_TYPE)
             .map(|kind| displayable(kind.split(';').next().unwrap_or_default())),
         server: text(headers, header::SERVER).map(|server| displayable(&server)).filter(|server| !server.is_empty()),
-        title: title(body)
-            .filter(|_| sign == Sign::Page)
+        title: (sign == Sign::Page)
+            .then(|| title(body))
+            .flatten()
             .map(|title| displayable(&title))
             .filter(|title| !title.is_empty()),
         location: text(headers, header::LOCATION)
