@@ -12,9 +12,7 @@ use crate::Verdict;
 
 /// Lists the defects of a plan, one per line. Empty if the plan is valid.
 pub fn lint(plan: &Plan) -> Vec<String> {
-    let mut linter = Linter::of(plan);
-    linter.end();
-    linter.defects
+    Linter::of(plan).into_defects()
 }
 
 /// Checks the tenants of a plan one after the other.
@@ -45,10 +43,11 @@ impl<'a> Linter<'a> {
         linter
     }
 
-    /// What only shows after the last tenant.
-    fn end(&mut self) {
+    /// All defects, with those that only show after the last tenant.
+    fn into_defects(mut self) -> Vec<String> {
         let unused = self.head.plugins.keys().filter(|name| !self.used.contains(*name));
         self.defects.extend(unused.map(|name| format!("no tenant uses the plugin `{name}`")));
+        self.defects
     }
 
     pub(super) fn check(&mut self, tenant: &PlannedTenant) {
@@ -72,9 +71,9 @@ impl<'a> Linter<'a> {
         self.defects.extend(found.into_iter().map(|defect| format!("tenant `{}`: {defect}", tenant.name)));
     }
 
-    pub(super) fn finish(mut self) -> Result<(), PlanError> {
-        self.end();
-        if self.defects.is_empty() { Ok(()) } else { Err(PlanError::Unsound(self.defects)) }
+    pub(super) fn finish(self) -> Result<(), PlanError> {
+        let defects = self.into_defects();
+        if defects.is_empty() { Ok(()) } else { Err(PlanError::Unsound(defects)) }
     }
 }
 
