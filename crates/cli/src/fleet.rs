@@ -308,6 +308,11 @@ impl Side {
         let config = SessionConfig { tenant, role, config: table, secrets, origins: origins.clone(), known };
         Session::open(Arc::clone(process), Arc::clone(&parts.effects), config).await
     }
+
+    /// The session, if it was opened.
+    fn opened(&self) -> Option<&Arc<Session>> {
+        self.session.get()?.as_ref().ok()
+    }
 }
 
 impl Backend for Side {
@@ -322,21 +327,18 @@ impl Backend for Side {
     }
 
     fn redact(&self, text: &str) -> Option<String> {
-        self.session.get()?.as_ref().ok()?.redact(text)
+        self.opened()?.redact(text)
     }
 
     fn origins(&self) -> Vec<String> {
-        let session = self.session.get().and_then(|session| session.as_ref().ok());
-        session.map(|session| session.origins()).unwrap_or_default()
+        self.opened().map(|session| session.origins()).unwrap_or_default()
     }
 
     fn token_paths(&self) -> Vec<String> {
-        let session = self.session.get().and_then(|session| session.as_ref().ok());
-        session.map(|session| session.token_paths()).unwrap_or_default()
+        self.opened().map(|session| session.token_paths()).unwrap_or_default()
     }
 
     fn skews(&self) -> BTreeMap<String, SignedDuration> {
-        let session = self.session.get().and_then(|session| session.as_ref().ok());
-        session.map(|session| session.skews()).unwrap_or_default()
+        self.opened().map(|session| session.skews()).unwrap_or_default()
     }
 }
