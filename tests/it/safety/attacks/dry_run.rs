@@ -109,28 +109,24 @@ const ROWS: &[Row] = &[
         what: "the credential of another tenant",
         asks: |at| {
             let token = Handle::of_side(NEIGHBOR, at.side, "credential");
-            one(with_token(at, token))
+            one(at.ask_with_token(token))
         },
         end: End::Refused("named the secret `acme/{side}/credential`, which this call may not use"),
     },
     Row {
         what: "the credential of the other side",
-        asks: |at| one(with_token(at, Handle::of_side(&at.tenant, at.other_side(), "credential"))),
+        asks: |at| one(at.ask_with_token(Handle::of_side(&at.tenant, at.other_side(), "credential"))),
         end: End::Refused("named the secret `{tenant}/{other_side}/credential`, which this call may not use"),
     },
     Row {
         what: "the secret of a step",
-        asks: |at| one(with_token(at, at.secret())),
+        asks: |at| one(at.ask_with_token(at.secret())),
         end: End::Refused("named {secret}, which this call may not use"),
     },
     Row {
         // Only the name of the secret leaves.
         what: "a secret in a query and in a header",
-        asks: |at| {
-            let name = at.credential().to_value().to_string();
-            let ask = at.ask_at(Intent::Read, "GET", format!("{}?search={name}", at.url()));
-            one(HttpAsk { headers: [("prefer".to_owned(), name)].into(), ..ask })
-        },
+        asks: |at| one(at.ask_with_name(at.credential())),
         end: End::Sent,
     },
     Row {
@@ -156,10 +152,6 @@ const ROWS: &[Row] = &[
 
 fn with_header(at: &Place, name: &str, value: &str) -> HttpAsk {
     HttpAsk { headers: [(name.to_owned(), value.to_owned())].into(), ..at.ask(Intent::Read, "GET") }
-}
-
-fn with_token(at: &Place, token: Handle) -> HttpAsk {
-    HttpAsk { auth: Some(Auth::Token { scheme: "Bearer".to_owned(), token }), ..at.ask(Intent::Read, "GET") }
 }
 
 /// The neighbor has its own plugins. The rogue plays both sides of each other tenant.

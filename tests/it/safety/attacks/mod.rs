@@ -102,6 +102,19 @@ impl Place {
         HttpAsk { auth: Some(auth), ..HttpAsk::new(intent, method, url) }
     }
 
+    /// A read with any secret as its token.
+    fn ask_with_token(&self, token: Handle) -> HttpAsk {
+        let auth = Auth::Token { scheme: "Bearer".to_owned(), token };
+        HttpAsk { auth: Some(auth), ..self.ask(Intent::Read, "GET") }
+    }
+
+    /// A read with the name of a secret in its query and in a header. The host replaces neither.
+    fn ask_with_name(&self, handle: Handle) -> HttpAsk {
+        let name = handle.to_value().to_string();
+        let ask = self.ask_at(Intent::Read, "GET", format!("{}?search={name}", self.url()));
+        HttpAsk { headers: [("prefer".to_owned(), name)].into(), ..ask }
+    }
+
     fn in_step(tenant: &SimTenant, side: Role, step: &'static str) -> Self {
         Self { step: Some(step), ..Self::new(tenant, side) }
     }

@@ -79,11 +79,7 @@ const THEFTS: &[(&str, Row)] = &[
         "swap",
         Row {
             what: "the secret in a query and in a header",
-            asks: |at| {
-                let name = at.secret().to_value().to_string();
-                let ask = at.ask_at(Intent::Read, "GET", format!("{}?search={name}", at.url()));
-                one(HttpAsk { headers: [("prefer".to_owned(), name)].into(), ..ask })
-            },
+            asks: |at| one(at.ask_with_name(at.secret())),
             end: End::Sent,
         },
     ),
@@ -91,10 +87,7 @@ const THEFTS: &[(&str, Row)] = &[
         "swap",
         Row {
             what: "the secret as a token",
-            asks: |at| {
-                let auth = Auth::Token { scheme: "Bearer".to_owned(), token: at.secret() };
-                one(HttpAsk { auth: Some(auth), ..at.ask(Intent::Read, "GET") })
-            },
+            asks: |at| one(at.ask_with_token(at.secret())),
             end: End::Refused("put {secret} as a token of a request ({request})"),
         },
     ),
