@@ -7,6 +7,7 @@
 mod assess;
 mod canonical;
 mod compare;
+mod error_chain;
 mod event;
 mod hidden;
 mod history;
@@ -35,6 +36,7 @@ pub use assess::{
 };
 pub use canonical::short;
 pub use compare::{Comparison, Recorded, compare};
+pub use error_chain::chain;
 pub use event::{Event, EventSink};
 pub use hidden::{escape_json, is_hidden, reveal};
 pub use history::{

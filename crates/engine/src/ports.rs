@@ -1,13 +1,13 @@
 //! The ports of the engine to the world: four traits, implemented by `host`, `store`, and tests.
 
-use std::{collections::BTreeMap, fmt, iter};
+use std::{collections::BTreeMap, fmt};
 
 use flowswap_contract::{self as contract, Handle, Json, Op};
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::{Draft, Entry, IllegalRecord, Mode, Record, RunId, Secret};
+use crate::{Draft, Entry, IllegalRecord, Mode, Record, RunId, Secret, chain};
 
 /// One side of one tenant: an open session of a plugin.
 pub trait Backend: Send + Sync {
@@ -206,11 +206,8 @@ pub struct SecretStoreError {
 /// What a person needs: which secret, why, and what to do.
 impl From<SecretStoreError> for contract::Error {
     fn from(error: SecretStoreError) -> Self {
-        let message = iter::successors(Some(&error as &dyn std::error::Error), |error| error.source())
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(": ");
-        Self::new(contract::ErrorKind::Internal, message).with_hint("check the secret store: flowswap audit verify")
+        Self::new(contract::ErrorKind::Internal, chain(&error))
+            .with_hint("check the secret store: flowswap audit verify")
     }
 }
 

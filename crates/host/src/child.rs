@@ -11,8 +11,7 @@ use std::{
 
 use crate::{
     cage::{self, Cage},
-    error_chain::chain,
-    frame,
+    chain, frame,
     hardening::harden,
     library::Library,
 };

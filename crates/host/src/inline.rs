@@ -10,9 +10,8 @@ use flowswap_engine::EventSink;
 use tokio::{sync::mpsc, task::spawn_local};
 
 use crate::{
-    Limits, PluginFile, PluginProcess, StartError,
+    Limits, PluginFile, PluginProcess, StartError, chain,
     connection::{Connection, Outgoing, our_greeting, read_greeting},
-    error_chain::chain,
     library::Library,
     routes::{Ended, Routes},
     supervisor::Supervisor,

@@ -191,7 +191,7 @@ pub(crate) mod tests {
     use std::{fs, ptr};
 
     use super::*;
-    use crate::error_chain::chain;
+    use crate::chain;
 
     fn load_error(path: &Path) -> String {
         Library::load(path).map(drop).map_err(|error| chain(&error)).unwrap_err()

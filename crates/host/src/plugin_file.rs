@@ -169,7 +169,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::error_chain::chain;
+    use crate::chain;
 
     /// A folder with a library of this mode.
     fn library(mode: u32) -> (TempDir, PathBuf) {

@@ -12,7 +12,7 @@ use crate::{
     brought::Expected,
     budget::SECRET,
     capture::{self, Extracted},
-    error_chain::chain,
+    chain,
     guard::{Permitted, describe},
     redact::Redactor,
     scope::{Performed, Scope, internal},

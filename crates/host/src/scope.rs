@@ -18,7 +18,7 @@ use crate::{
     Effects, HttpService,
     brought::Brought,
     budget::{ASKS, MUTATIONS, PAUSE, Spent},
-    error_chain::chain,
+    chain,
     guard::{Permission, Permitted, describe},
     lent::Lent,
     origin::Origins,

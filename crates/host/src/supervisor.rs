@@ -10,8 +10,7 @@ use flowswap_contract::{Error, ErrorKind, Level, PluginHello};
 use flowswap_engine::{Event, EventSink};
 
 use crate::{
-    Launcher, PluginFile, StartError, budget::RESTARTS, connection::Connection, error_chain::chain, routes::Ended,
-    spawn::spawn,
+    Launcher, PluginFile, StartError, budget::RESTARTS, chain, connection::Connection, routes::Ended, spawn::spawn,
 };
 
 /// What a process is started from.

@@ -24,7 +24,7 @@ use crate::{
     budget::ANSWER,
     ca_file::{self, CaProblem},
     cause::Cause,
-    error_chain::chain,
+    chain,
     ownership::{TrustError, read_trusted},
     resolve::{HostPattern, Overrides, Resolver},
     room::{Held, Room, SMALL_ANSWER, Waited},
