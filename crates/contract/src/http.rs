@@ -33,8 +33,9 @@ pub struct HttpAsk {
     /// The parts of a successful answer that the plugin sees only as keyed hashes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blind: Option<Box<Blind>>,
-    /// Marks a `read` by POST that only asks a question, because the other side has no `GET` for it. Any other read must be a
-    /// `GET` or a `HEAD`; in a dry run, every read must be.
+    /// Marks a `read` by POST that only asks a question, because the other side has no `GET` for it. The step must name the URL
+    /// among its [`queries`](crate::StepProposal::queries). Any other read must be a `GET` or a `HEAD`; in a dry run, every
+    /// read must be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub query: bool,
     /// Whether sending the request twice has the same effect as sending it once. If so, the host may repeat a mutation
@@ -69,7 +70,8 @@ impl HttpAsk {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Intent {
-    /// Changes nothing: a `GET`, a `HEAD`, or, outside of a dry run, a `POST` that is marked as a [query](HttpAsk::query).
+    /// Changes nothing: a `GET`, a `HEAD`, or, in a step that names the URL, a `POST` that is marked as a
+    /// [query](HttpAsk::query).
     Read,
     /// Requests an access token with client credentials (RFC 6749 §4.4.2): a `POST` of a form, without a query and without a
     /// token of its own. The host refuses everything else under this name.
@@ -104,7 +106,8 @@ pub enum Auth {
     },
     /// `<scheme> <token>`, such as `Bearer` (RFC 6750) or Okta's `SSWS`.
     Token {
-        /// The scheme, the word before the token.
+        /// The scheme, the word before the token: `Bearer`, `SSWS`, or a value of a key `auth_scheme` in the tenant's table. The
+        /// host refuses all others, because a server may decode what follows them.
         scheme: String,
         /// The token.
         token: Handle,

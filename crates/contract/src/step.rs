@@ -41,6 +41,10 @@ pub struct StepProposal {
     /// before protocol 1.3 are not bound to places.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sends: Option<Vec<SentSecret>>,
+    /// The URLs to which its calls POST a [query](crate::HttpAsk::query). The host refuses a query anywhere else, so a reviewer
+    /// sees every request that could change something under the name of a read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queries: Vec<String>,
     /// Everything that the plugin needs to carry it out. Nothing is decided later.
     pub payload: Json,
 }

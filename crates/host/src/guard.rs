@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use flowswap_contract::{Ask, Auth, Body, Custody, Error, ErrorKind, HttpAsk, Intent, Op};
 use flowswap_engine::Mode;
 use reqwest::Url;
-use serde_json::{Map, Value};
 
-use crate::origin::{Origin, Origins};
+use crate::{
+    of_table::OfTable,
+    origin::{Origin, Origins},
+};
 
 /// What decides which requests a call may make.
 #[derive(Debug, Clone, Copy)]
@@ -24,8 +26,10 @@ pub(crate) struct Permission<'a> {
     pub(crate) origins: &'a Origins,
     /// The paths of the token endpoints on these.
     pub(crate) token_paths: &'a [String],
-    /// The headers that the tenant's table names.
-    pub(crate) headers: &'a BTreeSet<String>,
+    /// The URLs that take the queries of the step. `None` if the step was planned before plans named them.
+    pub(crate) queries: Option<&'a [String]>,
+    /// What the tenant's table allows.
+    pub(crate) of_table: &'a OfTable,
 }
 
 /// A request that is permitted.
@@ -128,6 +132,9 @@ impl Permission<'_> {
         for name in ask.headers.keys() {
             self.permit_header(name, &request)?;
         }
+        if let Some(Auth::Token { scheme, .. }) = &ask.auth {
+            self.permit_scheme(scheme, &request)?;
+        }
         url.set_fragment(None);
         let method = http::Method::from_bytes(ask.method.as_bytes())
             .map_err(|_| self.refuse(format!("asked for a request with an invalid method ({})", request())))?;
@@ -160,6 +167,10 @@ impl Permission<'_> {
             }
             Intent::Read if !reads && !ask.query => Err(self
                 .refuse(format!("{}; only GET, HEAD, and a POST that is marked as a query count as reading", asked()))),
+            Intent::Read if !reads && !self.queries.is_none_or(|queries| queries.contains(&ask.url)) => {
+                Err(self
+                    .refuse(format!("{} as a query, but its step does not name this URL among its `queries`", asked())))
+            }
             _ if reads && ask.body.is_some() => {
                 Err(self.refuse(format!("{} with a body, which only other methods may have", asked())))
             }
@@ -170,6 +181,10 @@ impl Permission<'_> {
             // A stored secret needs an intent in the journal, and only a mutation has one.
             Intent::Read | Intent::Authenticate if ask.capture.iter().any(|c| c.custody == Custody::Durable) => {
                 Err(self.refuse(format!("{} that stores a secret, which only a mutation may do", asked())))
+            }
+            // A secret that an answer repeats is not a new one.
+            Intent::Read | Intent::Mutate if ask.capture.iter().any(|c| c.custody == Custody::Session) => {
+                Err(self.refuse(format!("{} that captures a token, which only a token request may do", asked())))
             }
             _ => Ok(()),
         }
@@ -184,12 +199,23 @@ impl Permission<'_> {
         if is_owned(&lower) {
             return Err(refuse("which only the host may set"));
         }
-        if ALLOWED.contains(&lower.as_str()) || self.headers.contains(&lower) {
+        if ALLOWED.contains(&lower.as_str()) || self.of_table.has_header(&lower) {
             return Ok(());
         }
         let hint =
             "if the other side needs it, name it in a table `headers` of the tenant, if the plugin has such a key";
         Err(refuse("which you have not allowed").with_hint(hint))
+    }
+
+    fn permit_scheme(&self, scheme: &str, request: &impl Fn() -> String) -> Result<(), Error> {
+        if self.of_table.allows_scheme(scheme) {
+            return Ok(());
+        }
+        let scheme = scheme.escape_debug();
+        let message =
+            format!("asked to send a token by the scheme `{scheme}` ({}), which you have not allowed", request());
+        let hint = "if the other side needs it, name it as `auth_scheme` of the tenant, if the plugin has such a key";
+        Err(self.refuse(message).with_hint(hint))
     }
 
     /// The refusal; its message starts with the plugin's name.
@@ -220,17 +246,6 @@ pub(crate) fn describe(method: &str, url: &str) -> String {
 
 fn is_owned(lower: &str) -> bool {
     OWNED.contains(&lower) || OWNED_PREFIXES.iter().any(|prefix| lower.starts_with(prefix))
-}
-
-/// The headers that a tenant's table names: the keys of every table `headers` in it, in lower case. A person wrote them for an
-/// interface that needs them, so a plugin may set them.
-pub(crate) fn named_headers(table: &Map<String, Value>) -> BTreeSet<String> {
-    let below = table.iter().filter_map(|(key, value)| Some((key, value.as_object()?)));
-    let named = below.map(|(key, table)| match key.as_str() {
-        "headers" => table.keys().map(|name| name.to_ascii_lowercase()).collect(),
-        _ => named_headers(table),
-    });
-    named.flatten().collect()
 }
 
 /// The fields of a request for a token (RFC 6749 §4.4.2 and §2.3.1; RFC 7523 §2).
@@ -265,12 +280,12 @@ fn intent_name(intent: Intent) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use flowswap_contract::Capture;
+    use flowswap_contract::{Capture, Handle};
     use serde_json::json;
 
     use super::*;
 
-    const UNNAMED: BTreeSet<String> = BTreeSet::new();
+    const UNNAMED: OfTable = OfTable::EMPTY;
     const NONE: Origins = Origins { allowed: Vec::new(), unlisted: Vec::new() };
     const APPLY: Permission<'_> = Permission {
         plugin: "rogue",
@@ -279,7 +294,8 @@ mod tests {
         in_step: true,
         origins: &NONE,
         token_paths: &[],
-        headers: &UNNAMED,
+        queries: Some(&[]),
+        of_table: &UNNAMED,
     };
     const DETECT: Permission<'_> = Permission { op: Op::Detect, mode: Mode::DryRun, in_step: false, ..APPLY };
 
@@ -413,12 +429,25 @@ mod tests {
     #[test]
     fn a_read_is_a_get_a_head_or_a_query_by_post() {
         let query = |intent, method| HttpAsk { query: true, ..ask(intent, method, "https://x.test/y") };
+        let queries = ["https://x.test/y".to_owned()];
         for op in [Op::Detect, Op::Observe, Op::Test, Op::Apply, Op::Undo] {
-            let within = Permission { op, ..APPLY };
+            let within = Permission { op, queries: Some(&queries), ..APPLY };
             for method in ["GET", "HEAD"] {
                 check(within, ask(Intent::Read, method, "https://x.test/y"), Ok("https://x.test/y"));
             }
             check(within, query(Intent::Read, "POST"), Ok("https://x.test/y"));
+            check(Permission { queries: None, ..within }, query(Intent::Read, "POST"), Ok("https://x.test/y"));
+            for url in
+                ["https://x.test/y?lifecycle=deactivate", "https://x.test/y/", "https://x.test/y#", "https://x.test/Y"]
+            {
+                let elsewhere = HttpAsk { url: url.to_owned(), ..query(Intent::Read, "POST") };
+                let shown = url.split(['?', '#']).next().unwrap();
+                let refused = format!(
+                    "plugin `rogue` asked for a `read` request (POST {shown}) during `{op}` as a query, but its step does not \
+                     name this URL among its `queries`"
+                );
+                check(within, elsewhere, Err(&refused));
+            }
             for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "get", "post", "CONNECT"] {
                 let asked =
                     format!("plugin `rogue` asked for a `read` request ({method} https://x.test/y) during `{op}`");
@@ -488,8 +517,16 @@ mod tests {
             check(permission, read, Err(&refused("a `read`", "GET https://x.test/y", permission.op)));
         }
         let session = Capture { custody: Custody::Session, ..capture };
-        let token = HttpAsk { capture: vec![session], ..form(Intent::Authenticate, "POST", "grant_type") };
-        check(DETECT, token, Ok("https://x.test/token"));
+        let with = |ask: HttpAsk| HttpAsk { capture: vec![session.clone()], ..ask };
+        check(DETECT, with(form(Intent::Authenticate, "POST", "grant_type")), Ok("https://x.test/token"));
+        for (intent, method) in [(Intent::Read, "GET"), (Intent::Mutate, "POST")] {
+            let refused = format!(
+                "plugin `rogue` asked for {} request ({method} https://x.test/y) during `apply` that captures a token, which \
+                 only a token request may do",
+                intent_name(intent)
+            );
+            check(APPLY, with(ask(intent, method, "https://x.test/y")), Err(&refused));
+        }
     }
 
     #[test]
@@ -539,14 +576,13 @@ mod tests {
             "read": { "path": "/", "headers": { "x-read": "$id" }, "body": { "headers": ["x-not-a-table"] } },
             "items": [{ "headers": { "x-not-a-key-of-the-table": "1" } }],
         });
-        let named = named_headers(table.as_object().unwrap());
-        assert_eq!(named.iter().map(String::as_str).collect::<Vec<_>>(), ["cookie", "x-read", "x-tenant"]);
+        let named = OfTable::new(table.as_object().unwrap());
         let with = |name: &str| HttpAsk {
             headers: [(name.to_owned(), "x".to_owned())].into(),
             ..ask(Intent::Read, "GET", "https://x.test/y")
         };
         let plain = APPLY;
-        let with_table = Permission { headers: &named, ..APPLY };
+        let with_table = Permission { of_table: &named, ..APPLY };
         let refused = |name: &str, why: &str| {
             format!("plugin `rogue` asked for a request with the header `{name}` (GET https://x.test/y), {why}")
         };
@@ -563,6 +599,26 @@ mod tests {
         check(with_table, with("cookie"), Err(&refused("cookie", "which only the host may set")));
         let hint = plain.permit_header("x-tenant", &String::new).unwrap_err().hint;
         assert!(hint.unwrap().contains("a table `headers` of the tenant"));
+    }
+
+    #[test]
+    fn a_token_goes_only_by_a_scheme_that_no_server_decodes_or_that_the_table_names() {
+        let by = |scheme: &str| {
+            let auth = Some(Auth::Token { scheme: scheme.to_owned(), token: Handle::new("acme/provider/credential") });
+            HttpAsk { auth, ..ask(Intent::Read, "GET", "https://x.test/y") }
+        };
+        let table = json!({ "auth_scheme": "GenieKey" });
+        let named = OfTable::new(table.as_object().unwrap());
+        for scheme in ["Bearer", "bearer", "SSWS"] {
+            check(DETECT, by(scheme), Ok("https://x.test/y"));
+        }
+        for scheme in ["Basic", "basic", "Digest", "Negotiate", "x", "GenieKey"] {
+            let refused = format!(
+                "plugin `rogue` asked to send a token by the scheme `{scheme}` (GET https://x.test/y), which you have not allowed"
+            );
+            check(DETECT, by(scheme), Err(&refused));
+        }
+        check(Permission { of_table: &named, ..DETECT }, by("GenieKey"), Ok("https://x.test/y"));
     }
 
     #[test]

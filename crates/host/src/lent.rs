@@ -1,5 +1,5 @@
-//! Which stored secrets a call may use, and where: those among the inputs and the outputs of its step, at the places that the
-//! plan names. What a plugin writes into a payload or into anything else of its own lends it nothing.
+//! What the plan lends to a call: the stored secrets among the inputs and the outputs of its step, the places where they may
+//! stand, and the URLs that take queries. What a plugin writes into a payload or into anything else of its own lends it nothing.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,10 @@ use tokio::sync::OnceCell;
 
 use crate::{origin::parse, places::Named};
 
+/// The keys of a step that name places. Only steps that were planned before plans named places have no `sends`.
+const QUERIES: &str = "\"queries\"";
+const SENDS: &str = "\"sends\"";
+
 /// The stored secrets of one call.
 #[derive(Debug, Default)]
 pub(crate) struct Lent {
@@ -19,6 +23,8 @@ pub(crate) struct Lent {
     pub(crate) secrets: BTreeMap<Handle, OnceCell<Secret>>,
     /// Where they may stand in a body. `None` if the step was planned before plans named such places.
     pub(crate) named: Option<Vec<Named>>,
+    /// The URLs that take its queries. The same holds for them.
+    pub(crate) queries: Option<Vec<String>>,
 }
 
 /// The part of the parameters that lends secrets.
@@ -40,6 +46,8 @@ struct Step {
 struct Proposal {
     #[serde(default)]
     sends: Option<Vec<SentSecret>>,
+    #[serde(default)]
+    queries: Vec<String>,
 }
 
 /// `test` gets the parameters of its step one level deeper.
@@ -51,8 +59,10 @@ struct OfTest {
 impl Lent {
     /// What these parameters of a call lend.
     pub(crate) fn by(op: Op, params: &Json) -> Self {
-        let nothing = Self { named: Some(Vec::new()), ..Self::default() };
-        if !params.as_str().contains(Handle::KEY) {
+        let nothing = Self { named: Some(Vec::new()), queries: Some(Vec::new()), ..Self::default() };
+        // Most calls have neither queries nor secrets, and are not decoded.
+        let has = |key: &str| params.as_str().contains(key);
+        if has(SENDS) && !has(QUERIES) && !has(Handle::KEY) {
             return nothing;
         }
         let of_step = match op {
@@ -61,6 +71,7 @@ impl Lent {
             Op::Apply | Op::Undo | Op::Observe => params.decode::<OfStep>().ok(),
         };
         let Some(OfStep { step: Some(Step { proposal }), inputs, outputs }) = of_step else { return nothing };
+        let queries = proposal.sends.is_some().then_some(proposal.queries);
         let handles = inputs.values().chain([&outputs]).flat_map(Handle::find_all);
         let named = proposal.sends.map(|sends| {
             let named = |sent: SentSecret| {
@@ -69,7 +80,7 @@ impl Lent {
             };
             sends.into_iter().filter_map(named).collect()
         });
-        Self { secrets: handles.map(|handle| (handle, OnceCell::new())).collect(), named }
+        Self { secrets: handles.map(|handle| (handle, OnceCell::new())).collect(), named, queries }
     }
 }
 
@@ -130,5 +141,19 @@ mod tests {
         assert_eq!(named(json!([])), Some(vec![]));
         assert_eq!(named(Value::Null), None, "a plan from before there were places");
         assert_eq!(Lent::by(Op::Detect, &json!({ "inputs": secret("p/x") }).into()).named, Some(vec![]));
+    }
+
+    #[test]
+    fn only_the_plan_names_queries() {
+        let queries = |op, proposal: Value| Lent::by(op, &json!({ "step": { "proposal": proposal } }).into()).queries;
+        let url = "https://x.test/ask".to_owned();
+        let named = json!({ "sends": [], "queries": [url] });
+        assert_eq!(queries(Op::Observe, named.clone()), Some(vec![url]));
+        assert_eq!(queries(Op::Detect, named), Some(vec![]));
+        assert_eq!(queries(Op::Apply, json!({ "sends": [] })), Some(vec![]));
+        for op in [Op::Apply, Op::Undo, Op::Observe] {
+            assert_eq!(queries(op, json!({ "needs": [] })), None, "a plan from before there were queries");
+        }
+        assert_eq!(Lent::by(Op::Test, &json!({ "step": null }).into()).queries, Some(vec![]));
     }
 }

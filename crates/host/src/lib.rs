@@ -19,6 +19,7 @@ mod child;
 mod clients;
 mod connection;
 mod custody;
+mod decode;
 mod effects;
 mod encodings;
 mod frame;
@@ -29,6 +30,7 @@ mod inline;
 mod lent;
 mod library;
 
+mod of_table;
 mod origin;
 mod outage;
 mod ownership;

@@ -1,7 +1,7 @@
 //! The context of a request: one side of one tenant, and one call to its plugin.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     num::TryFromIntError,
     sync::{
         Arc, Mutex, PoisonError,
@@ -21,6 +21,7 @@ use crate::{
     chain,
     guard::{Permission, Permitted, describe},
     lent::Lent,
+    of_table::OfTable,
     origin::Origins,
     places::{Kind, may_stand, secrets_in},
     room::Held,
@@ -36,8 +37,8 @@ pub(crate) struct Side {
     pub(crate) origins: Origins,
     /// The paths of the token endpoints on these.
     pub(crate) token_paths: Vec<String>,
-    /// The headers that the tenant's table names, in lower case.
-    pub(crate) headers: BTreeSet<String>,
+    /// What the tenant's table allows.
+    pub(crate) of_table: OfTable,
     /// Makes requests to these origins.
     pub(crate) http: HttpService,
     pub(crate) dialect: Option<HeaderDialect>,
@@ -119,7 +120,8 @@ impl Scope<'_> {
             in_step: self.step.is_some(),
             origins: &self.side.origins,
             token_paths: &self.side.token_paths,
-            headers: &self.side.headers,
+            queries: self.lent.queries.as_deref(),
+            of_table: &self.side.of_table,
         }
     }
 

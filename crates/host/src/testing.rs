@@ -27,6 +27,7 @@ use crate::{
     cause::Cause,
     connection::Connection,
     lent::Lent,
+    of_table::OfTable,
     origin::{Origin, Origins, parse},
     ownership::trusted_temp_dir,
     places::{Kind, Named},
@@ -114,7 +115,7 @@ impl World {
                 ..Origins::default()
             },
             token_paths: vec!["/token".to_owned()],
-            headers: ["x-tenant".to_owned()].into(),
+            of_table: OfTable::new(json!({ "headers": { "x-tenant": "" } }).as_object().unwrap()),
             http: self.service(),
             dialect: Some(HeaderDialect {
                 remaining: "x-rate-limit-remaining".into(),
@@ -205,6 +206,7 @@ pub(crate) fn scope<'a>(side: &'a Side, recorder: &'a Ports) -> Scope<'a> {
                 origin: parse("https://x.test"),
                 pointer: "/connection/secret".to_owned(),
             }]),
+            queries: Some(vec!["https://x.test/query".to_owned()]),
         },
         closing: never(),
         touched: AtomicBool::new(false),

@@ -40,8 +40,7 @@ impl<'a> Api<'a> {
 
     /// Prepares a request to one of the directory service's operations.
     pub(crate) fn ask(&self, intent: Intent, method: &str, operation: &str) -> HttpAsk {
-        let url = format!("{}/cie/directory-sync/v1/{operation}", self.config.api_url);
-        let mut ask = HttpAsk::new(intent, method, url);
+        let mut ask = HttpAsk::new(intent, method, self.config.url_of(operation));
         ask.headers.insert("accept".to_owned(), "application/json".to_owned());
         ask
     }

@@ -74,6 +74,11 @@ impl LossBudget {
 }
 
 impl Config {
+    /// The URL of an operation of the directory service.
+    pub(crate) fn url_of(&self, operation: &str) -> String {
+        format!("{}/cie/directory-sync/v1/{operation}", self.api_url)
+    }
+
     pub(crate) fn read(open: &Open) -> Result<Self, Error> {
         let root = Table::root(&open.config);
         let client_secret = open.secrets.get("client_secret").cloned();

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use flowswap_contract::{Blind, Body, Error, ErrorKind, Handle, Intent, sdk::Crowd};
 use serde_json::{Map, Value, json};
 
-use crate::api::Api;
+use crate::{api::Api, config::Config};
 
 /// The interface's limit (Directory Sync Service API).
 const PAGE: u64 = 1000;
@@ -148,6 +148,16 @@ impl GroupSelection<'_> {
     }
 }
 
+/// The URLs that [`People`] asks.
+pub(crate) fn queries(config: &Config) -> Vec<String> {
+    ["users", "groups"].map(|kind| config.url_of(&operation(kind))).to_vec()
+}
+
+/// The operation that shows the users or the groups.
+fn operation(kind: &str) -> String {
+    format!("cache-{kind}")
+}
+
 impl People<'_> {
     /// Reads all users, identified by the wanted key or else by the best one.
     pub(crate) async fn users(&self, key: Option<&str>) -> Result<Hashed, Error> {
@@ -260,7 +270,7 @@ impl People<'_> {
         if let Some(body) = body.as_object_mut() {
             body.extend(query.clone());
         }
-        let mut ask = self.api.ask(Intent::Read, "POST", &format!("cache-{kind}"));
+        let mut ask = self.api.ask(Intent::Read, "POST", &operation(kind));
         ask.query = true;
         ask.body = Some(Body::Json(body));
         ask.blind = Some(Box::new(Blind { key: self.key.clone(), pointers }));

@@ -4,7 +4,7 @@
 use flowswap_contract::{By, Error, Json, Phase, PlanParams, Reversibility, Role, StepProposal};
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::{config::Config, people};
 
 /// The payload of `baseline`.
 #[derive(Serialize, Deserialize)]
@@ -59,6 +59,7 @@ pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepPr
     Ok(vec![
         StepProposal {
             gives: own(&["blinding_key", "baseline"]),
+            queries: people::queries(config),
             ..step(Phase::Baseline, format!("record who is in `{name}`, as keyed hashes"), Json::encode(&baseline)?)
         },
         StepProposal {
@@ -88,6 +89,7 @@ pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepPr
         },
         StepProposal {
             needs: own(&["client_id", "swapped_at", "blinding_key", "baseline"]),
+            queries: people::queries(config),
             ..step(
                 Phase::Confirm,
                 format!("check that `{name}` synchronizes by itself and that nobody is missing"),
@@ -125,6 +127,7 @@ fn step(phase: Phase, title: String, payload: Json) -> StepProposal {
         needs: vec![],
         gives: vec![],
         sends: Some(vec![]),
+        queries: vec![],
         payload,
     }
 }

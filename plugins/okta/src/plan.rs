@@ -89,6 +89,7 @@ fn propose_provision(params: &PlanParams) -> Result<StepProposal, Error> {
         needs: vec![],
         gives: vec!["client_id".to_owned(), "client_secret".to_owned()],
         sends: Some(vec![]),
+        queries: vec![],
         payload: Json::encode(&payload)?,
     })
 }
@@ -143,6 +144,7 @@ fn propose_retire(legacy: &LegacyClient) -> Result<StepProposal, Error> {
         needs: vec![],
         gives: vec![],
         sends: Some(vec![]),
+        queries: vec![],
         payload: Json::encode(&describe(legacy))?,
     })
 }
@@ -159,6 +161,7 @@ fn propose_purge(legacy: &LegacyClient) -> Result<StepProposal, Error> {
         needs: vec![],
         gives: vec![],
         sends: Some(vec![]),
+        queries: vec![],
         payload: Json::encode(&describe(legacy))?,
     })
 }
@@ -175,6 +178,7 @@ fn check(phase: Phase, title: &str, needs: &[&str], payload: Json) -> StepPropos
         needs: needs.iter().map(|&name| name.to_owned()).collect(),
         gives: vec![],
         sends: Some(vec![]),
+        queries: vec![],
         payload,
     }
 }

@@ -17,6 +17,12 @@ pub(crate) struct Api<'a> {
     pub(crate) config: &'a Config,
 }
 
+impl Operation {
+    pub(crate) fn url(&self, config: &Config, bindings: &Bindings) -> Result<String, Error> {
+        Ok(format!("{}{}", config.base_url, self.path.fill(bindings, encode)?))
+    }
+}
+
 impl Api<'_> {
     /// Runs an operation. Any answer other than a 2xx is an error. `what` completes "the directory refused to …".
     pub(crate) async fn send(
@@ -30,8 +36,7 @@ impl Api<'_> {
     }
 
     pub(crate) fn prepare(&self, intent: Intent, operation: &Operation, bindings: &Bindings) -> Result<HttpAsk, Error> {
-        let path = operation.path.fill(bindings, encode)?;
-        let mut ask = HttpAsk::new(intent, &operation.method, format!("{}{path}", self.config.base_url));
+        let mut ask = HttpAsk::new(intent, &operation.method, operation.url(self.config, bindings)?);
         let scheme = self.config.auth_scheme.clone();
         ask.auth = Some(Auth::Token { scheme, token: self.config.credential.clone() });
         ask.headers.insert("accept".to_owned(), "application/json".to_owned());

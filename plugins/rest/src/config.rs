@@ -238,10 +238,15 @@ fn read_test(table: &Table<'_>) -> Result<TestOperation, Error> {
             "describe here the operation that tests a connection; the operation that stores it belongs in `submit`",
         ));
     }
+    let operation = read_operation(table, OF_TEST, "POST")?;
+    if operation.method == "POST" && operation.path.names(Variable::ClientId) {
+        let why = "must not contain $client_id: the plan names this URL before the client exists";
+        return Err(table.wrong("path", why));
+    }
     let passed = table.require_table("passed")?;
     passed.allow(&["pointer", "equals"])?;
     Ok(TestOperation {
-        operation: read_operation(table, OF_TEST, "POST")?,
+        operation,
         passed_pointer: passed.pointer("pointer")?.ok_or_else(|| passed.wrong("pointer", "is missing"))?,
         passed_equals: passed.get("equals").cloned().ok_or_else(|| passed.wrong("equals", "is missing"))?,
         reason: table.pointer("reason")?,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::{Config, Operation},
     template::Variable,
+    test_connection,
 };
 
 /// The payload of `test` and `swap`: the connection as the plan saw it.
@@ -45,14 +46,16 @@ pub(crate) struct Baseline {
 pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepProposal>, Error> {
     let directory = &params.directory;
     let can_restore = config.restore.is_some();
-    let connection = Json::encode(&ConnectionPayload {
+    let connection = ConnectionPayload {
         id: directory.id.clone(),
         name: directory.name.clone(),
         domain: directory.domain.clone(),
         app_data: params.app_data,
         previous_flow: directory.flow,
         previous_client_id: params.legacy_client_id().map(str::to_owned),
-    })?;
+    };
+    let query = test_connection::query(config, &connection)?;
+    let connection = Json::encode(&connection)?;
     let (id, app_data) = (directory.id.clone(), params.app_data);
     let confirm = Json::encode(&ConfirmPayload { id, app_data, baseline: None, was_healthy: None })?;
     let name = &directory.name;
@@ -61,6 +64,7 @@ pub(crate) fn propose(params: &PlanParams, config: &Config) -> Result<Vec<StepPr
         StepProposal {
             gives: own(&["receipt", "baseline"]),
             sends: Some(sent_by(config, &config.test.operation)),
+            queries: query.into_iter().collect(),
             ..step(Phase::Test, format!("test the connection of `{name}` with the new credentials"), connection.clone())
         },
         StepProposal {
@@ -116,6 +120,7 @@ fn step(phase: Phase, title: String, payload: Json) -> StepProposal {
         needs: own(&["client_id", "client_secret"]),
         gives: vec![],
         sends: Some(vec![]),
+        queries: vec![],
         payload,
     }
 }

@@ -113,10 +113,15 @@ impl Template {
     /// The same for places that must not contain a secret.
     pub(crate) fn parse_public(text: &str, allowed: &[Variable], path: &str) -> Result<Self, Error> {
         let template = Self::parse(text, allowed, path)?;
-        if template.0.iter().any(|part| matches!(part, Part::Variable(Variable::ClientSecret))) {
+        if template.names(Variable::ClientSecret) {
             return Err(wrong(path, "must not contain $client_secret: it may only be a whole value of the body"));
         }
         Ok(template)
+    }
+
+    /// Whether the variable occurs in it.
+    pub(crate) fn names(&self, variable: Variable) -> bool {
+        self.0.iter().any(|part| matches!(part, Part::Variable(found) if *found == variable))
     }
 
     fn as_variable(&self) -> Option<Variable> {

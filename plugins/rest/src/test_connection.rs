@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::Api,
+    config::Config,
     detect,
     plan::{Baseline, ConnectionPayload},
     template::{Bindings, Variable},
@@ -63,19 +64,30 @@ pub(crate) async fn test(api: &Api<'_>, params: &StepParams) -> Result<TestReply
     Ok(TestReply { outputs: outputs.into(), evidence, ..TestReply::default() })
 }
 
+/// The URL that takes the test as a query, if it is one. It does not depend on the new client, which a plan does not know yet.
+pub(crate) fn query(config: &Config, connection: &ConnectionPayload) -> Result<Option<String>, Error> {
+    let operation = &config.test.operation;
+    let url = || operation.url(config, &bind(config, connection));
+    (operation.method == "POST").then(url).transpose()
+}
+
 /// The variables that `test` and `submit` share.
 pub(crate) fn bind_credentials(
     api: &Api<'_>,
     params: &StepParams,
     connection: &ConnectionPayload,
 ) -> Result<Bindings, Error> {
-    let flow = api.config.word_for(Flow::ClientCredentials).unwrap_or_default();
-    Ok(Bindings::default()
+    Ok(bind(api.config, connection)
+        .bind(Variable::ClientId, params.input("client_id")?)
+        .bind(Variable::ClientSecret, params.secret_input("client_secret")?.to_value()))
+}
+
+/// Those that are known before the new client.
+fn bind(config: &Config, connection: &ConnectionPayload) -> Bindings {
+    Bindings::default()
         .bind(Variable::Id, connection.id.as_str())
         .bind(Variable::Name, connection.name.as_str())
         .bind(Variable::Domain, connection.domain.as_str())
-        .bind(Variable::Flow, flow)
-        .bind(Variable::ClientId, params.input("client_id")?)
-        .bind(Variable::ClientSecret, params.secret_input("client_secret")?.to_value())
-        .bind(Variable::AppData, connection.app_data))
+        .bind(Variable::Flow, config.word_for(Flow::ClientCredentials).unwrap_or_default())
+        .bind(Variable::AppData, connection.app_data)
 }

@@ -260,6 +260,7 @@ fn planned(name: &str) -> PlannedTenant {
             needs: Vec::new(),
             gives: gives.iter().map(|name| (*name).to_owned()).collect(),
             sends: Some(vec![]),
+            queries: vec![],
             payload: json!(null).into(),
         },
     };

@@ -152,6 +152,9 @@ fn show_steps(text: &mut Text, title: &str, tenant: &PlannedTenant, include: fn(
         for SentSecret { input, to, at } in proposal.sends.iter().flatten() {
             *text += text!("      {:<11} sends {} to {} at {}\n", "", input, to, at);
         }
+        for url in &proposal.queries {
+            *text += text!("      {:<11} asks by POST at {}\n", "", url);
+        }
         if let Some(role) = proposal.confirmed_by {
             *text += text!("      {:<11} only the {} confirms this\n", "", role);
         }

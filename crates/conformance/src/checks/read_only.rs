@@ -251,6 +251,7 @@ impl StandIn {
             needs: Vec::new(),
             gives: if at == 0 { self.gives.clone() } else { Vec::new() },
             sends: Some(vec![]),
+            queries: vec![],
             payload: json!({}).into(),
         };
         phases.iter().enumerate().map(step).collect()

@@ -102,8 +102,22 @@ fn lint_tenant(tenant: &PlannedTenant, seen: Option<&Seen>) -> Vec<String> {
     defects.extend(lint_order(&tenant.steps));
     defects.extend(lint_values(&tenant.steps));
     defects.extend(tenant.steps.iter().flat_map(lint_step));
+    defects.extend(tenant.steps.iter().flat_map(|step| lint_queries(tenant, step)));
     defects.extend(lint_facts(tenant, seen));
     defects
+}
+
+/// A query goes only to the servers of the step's own side.
+fn lint_queries(tenant: &PlannedTenant, step: &Step) -> Vec<String> {
+    let origins = tenant.origins.as_ref().and_then(|of| of.get(&step.role));
+    let is_known = |url: &&String| {
+        let mut rests = origins.into_iter().flatten().filter_map(|origin| url.strip_prefix(origin.as_str()));
+        rests.any(|rest| rest.starts_with('/'))
+    };
+    let foreign = step.proposal.queries.iter().filter(|url| !is_known(url));
+    foreign
+        .map(|url| format!("step `{}` asks by POST at `{url}`, which is not a server of the {}", step.id, step.role))
+        .collect()
 }
 
 fn lint_order(steps: &[Step]) -> Vec<String> {

@@ -135,7 +135,7 @@ fn what_does_not_follow(planned: &PlannedTenant, spec: &TenantSpec, derived: &De
 
 /// The step as it was planned before flowswap froze where secrets go.
 fn without_places(step: &Step) -> Step {
-    let proposal = StepProposal { sends: None, ..step.proposal.clone() };
+    let proposal = StepProposal { sends: None, queries: Vec::new(), ..step.proposal.clone() };
     Step { proposal, ..step.clone() }
 }
 

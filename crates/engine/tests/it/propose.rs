@@ -60,6 +60,7 @@ fn step(phase: Phase, title: &str, undo: Option<&str>) -> StepProposal {
         needs: vec![],
         gives: vec![],
         sends: Some(vec![]),
+        queries: vec![],
         payload: json!({}).into(),
     }
 }
