@@ -4,7 +4,7 @@ use flowswap_contract::{Capture, Custody, Handle};
 use flowswap_engine::Secret;
 use serde_json::Value;
 
-use crate::budget::SECRET;
+use crate::{budget::SECRET, redact::Redactor};
 
 /// A secret that an answer carried.
 #[derive(Debug)]
@@ -26,10 +26,17 @@ pub(crate) struct Extracted {
     pub(crate) missing: Vec<String>,
     /// Whether a secret was over its budget. It is not among the others.
     pub(crate) has_too_long: bool,
+    /// Whether a text had another secret in it. Then it is not a new secret, but a text of the server about an old one.
+    pub(crate) has_other: bool,
 }
 
-/// Takes the secrets that `captures` points at out of `body`. `name` makes the handle.
-pub(crate) fn extract(captures: &[Capture], body: &mut Value, name: impl Fn(&Capture) -> Handle) -> Extracted {
+/// Takes the secrets that `captures` points at out of `body`. `name` makes the handle. `known` has the secrets of before.
+pub(crate) fn extract(
+    captures: &[Capture],
+    body: &mut Value,
+    known: &Redactor,
+    name: impl Fn(&Capture) -> Handle,
+) -> Extracted {
     let mut extracted = Extracted::default();
     for capture in captures {
         match body.pointer_mut(&capture.pointer) {
@@ -40,6 +47,8 @@ pub(crate) fn extract(captures: &[Capture], body: &mut Value, name: impl Fn(&Cap
                     let secret = Secret::new(text);
                     if secret.expose().len() > SECRET.limit {
                         extracted.has_too_long = true;
+                    } else if known.is_within(secret.expose()) {
+                        extracted.has_other = true;
                     } else {
                         extracted.captured.push(Captured { handle, secret, custody: capture.custody });
                     }
@@ -58,9 +67,12 @@ pub(crate) fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, sync::Arc};
+
     use serde_json::json;
 
     use super::*;
+    use crate::redact::Needle;
 
     fn check(mut body: Value, pointers: &[&str], expect: Value, secrets: &[&str], missing: &[&str]) {
         let captures = pointers.iter().map(|&pointer| Capture {
@@ -68,7 +80,9 @@ mod tests {
             name: pointer.rsplit('/').next().unwrap().into(),
             custody: Custody::Durable,
         });
-        let extracted = extract(&captures.collect::<Vec<_>>(), &mut body, |c| Handle::new(format!("t/s/{}", c.name)));
+        let known = Redactor::new(vec![Arc::new(Needle::new(Secret::new("Known/Secret-1")))], BTreeSet::new());
+        let name = |capture: &Capture| Handle::new(format!("t/s/{}", capture.name));
+        let extracted = extract(&captures.collect::<Vec<_>>(), &mut body, &known, name);
         assert_eq!(body, expect);
         assert_eq!(extracted.captured.iter().map(|c| c.secret.expose()).collect::<Vec<_>>(), secrets);
         assert_eq!(extracted.missing, missing);
@@ -92,6 +106,26 @@ mod tests {
         left["there"] = json!({"$secret": "t/s/there"});
         let bad = ["/none", "/number", "/empty", "/masked", "/absent", "no-pointer"];
         check(body, &[&bad[..], &["/there"]].concat(), left, &["x"], &bad);
+    }
+
+    /// A server that repeats a header would make a new secret of a known one, with text of the plugin around it.
+    #[test]
+    fn a_known_secret_within_a_text_is_not_a_new_one() {
+        let known = Redactor::new(vec![Arc::new(Needle::new(Secret::new("Known/Secret-1")))], BTreeSet::new());
+        let capture = Capture { pointer: "/x".into(), name: "x".into(), custody: Custody::Durable };
+        let has_other = |text: &str| {
+            let name = |_: &Capture| Handle::new("t/s/x");
+            let extracted = extract(std::slice::from_ref(&capture), &mut json!({ "x": text }), &known, name);
+            assert_eq!(extracted.captured.len(), usize::from(!extracted.has_other));
+            extracted.has_other
+        };
+        for text in ["aaaa Known/Secret-1", "known%2Fsecret-1!", "Basic bWU6S25vd24vU2VjcmV0LTE=", "1-terces/nwonk."] {
+            assert!(has_other(text), "{text}");
+        }
+        // The same secret again, and one that only begins like it.
+        for text in ["Known/Secret-1", "Known/Secret-2", "new"] {
+            assert!(!has_other(text), "{text}");
+        }
     }
 
     #[test]

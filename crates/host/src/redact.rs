@@ -8,7 +8,10 @@ use flowswap_engine::Secret;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::encodings::{backwards, forms_of};
+use crate::{
+    decode::decoded,
+    encodings::{backwards, forms_of},
+};
 
 const REDACTED: &str = "[redacted]";
 
@@ -125,6 +128,11 @@ impl Redactor {
         if self.needles.iter().any(|needle| needle.secret.expose() == text) {
             return Some(REDACTED.to_owned());
         }
+        self.cut(text).or_else(|| decoded(text).iter().find_map(|text| self.cut(text)))
+    }
+
+    /// The text up to the first secret that is in it without escapes.
+    fn cut(&self, text: &str) -> Option<String> {
         let has_upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
         let folded = if has_upper { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) };
         if let Some(start) = self.first_in(&folded) {
@@ -134,6 +142,23 @@ impl Redactor {
         let has_breaks = folded.contains(['\r', '\n']);
         let is_broken = has_breaks && self.first_in(&folded.replace(['\r', '\n'], "")).is_some();
         is_broken.then(|| REDACTED.to_owned())
+    }
+
+    /// Whether a known secret, in any form, is only a part of the text. Many tokens begin alike, so the whole secret counts.
+    pub(crate) fn is_within(&self, text: &str) -> bool {
+        let mut texts = decoded(text);
+        texts.push(text.to_owned());
+        texts.iter_mut().for_each(|text| text.make_ascii_lowercase());
+        let is_part = |needle: &Arc<Needle>| {
+            let secret = needle.secret.expose();
+            secret != text && secret.len() >= SHORTEST_CONTAINED && {
+                let mut forms = forms_of(secret);
+                forms.push(backwards(secret));
+                forms.retain(|form| form.len() >= SHORTEST_CONTAINED);
+                forms.iter().any(|form| texts.iter().any(|text| text.contains(form.as_str())))
+            }
+        };
+        self.needles.iter().any(is_part)
     }
 
     fn first_in(&self, folded: &str) -> Option<usize> {

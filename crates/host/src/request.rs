@@ -164,22 +164,29 @@ impl Scope<'_> {
             let message = format!("the answer to {} is not used: {SECRET}", describe(&ask.method, &ask.url));
             return Err(unknown(Error::new(ErrorKind::Invalid, message)));
         }
+        if extracted.has_other {
+            let message =
+                format!("the answer to {} repeats another secret as a new one", describe(&ask.method, &ask.url));
+            return Err(unknown(Error::new(ErrorKind::Invalid, message)));
+        }
         if !extracted.missing.is_empty() {
             let request = describe(&ask.method, &ask.url);
             let message = format!("the answer to {request} has no secret at `{}`", extracted.missing.join("`, `"));
             return Err(unknown(Error::new(ErrorKind::Invalid, message)));
         }
+        // A keyed hash of a secret would tell something about it to whoever knows the key.
+        redact(&mut answer, &redactor);
         if let Some((Blind { pointers, .. }, key)) = &blinding
             && answer.is_success()
         {
             blind(&mut answer.body, pointers, key);
         }
-        redact(&mut answer, &redactor);
         Ok(answer)
     }
 
     fn extract(&self, ask: &HttpAsk, answer: &mut HttpAnswer) -> Extracted {
-        let extracted = capture::extract(&ask.capture, &mut answer.body, |capture| self.name(capture));
+        let known = self.side.vault.redactor();
+        let extracted = capture::extract(&ask.capture, &mut answer.body, &known, |capture| self.name(capture));
         extracted.captured.iter().for_each(|captured| self.side.vault.remember(&captured.secret));
         extracted
     }

@@ -35,11 +35,6 @@ pub(crate) fn splice(ask: &HttpAsk, secrets: &BTreeMap<Handle, Secret>) -> Resul
     Ok(Spliced { authorization, content_type, body })
 }
 
-/// The encoding of `application/x-www-form-urlencoded` (URL Standard §5.2).
-pub(crate) fn form_encode(text: &str) -> String {
-    form_urlencoded::byte_serialize(text.as_bytes()).collect()
-}
-
 fn authorize(auth: &Auth, intent: Intent, secrets: &BTreeMap<Handle, Secret>) -> Result<HeaderValue, Error> {
     let (handle, text) = match auth {
         // Client authentication encodes both parts before it joins them (RFC 6749 §2.3.1); RFC 7617 does not.

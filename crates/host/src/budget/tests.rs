@@ -137,7 +137,7 @@ async fn capture_a_long_secret() -> String {
 }
 
 fn capture(secrets: usize) -> Ask {
-    let capture = |n| Capture { pointer: format!("/{n}"), name: format!("s{n}"), custody: Custody::Session };
+    let capture = |n| Capture { pointer: format!("/{n}"), name: format!("s{n}"), custody: Custody::Durable };
     Ask::Http(HttpAsk { capture: (0..secrets).map(capture).collect(), ..mutate() })
 }
 

@@ -78,15 +78,16 @@ fn echoes(secret: &str) -> Vec<(&'static str, String)> {
         let one = |c: char| if c.is_ascii_alphanumeric() { c.to_string() } else { write(c.into()) };
         secret.chars().map(one).collect::<String>()
     };
+    let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     vec![
         ("as it is", secret.to_owned()),
         ("upper case", secret.to_ascii_uppercase()),
         ("lower case", secret.to_ascii_lowercase()),
-        ("form", crate::splice::form_encode(secret)),
+        ("form", form.clone()),
         ("percent", others(|c| format!("%{c:02X}"))),
         ("percent, twice", others(|c| format!("%25{c:02X}"))),
         ("HTML, all others", others(|c| format!("&#x{c:02X};"))),
-        ("form in lower case", crate::splice::form_encode(secret).to_ascii_lowercase()),
+        ("form in lower case", form.to_ascii_lowercase()),
         ("percent, every byte", bytes("%", "")),
         ("percent, every byte twice", bytes("%25", "")),
         ("hexadecimal", bytes("", "")),
@@ -118,7 +119,15 @@ fn echoes(secret: &str) -> Vec<(&'static str, String)> {
             json!(secret).to_string().replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e"),
         ),
         ("hexadecimal with dashes", bytes("", "-")),
-        ("backwards", secret.chars().rev().collect()),
+        ("HTML of Go", secret.replace('&', "&amp;").replace('+', "&#43;").replace('<', "&lt;").replace('"', "&#34;")),
+        (
+            "HTML, by name",
+            secret.replace('&', "&amp;").replace('+', "&plus;").replace('/', "&sol;").replace('%', "&percnt;"),
+        ),
+        ("JSON of .NET", others(|c| format!("\\u{c:04X}"))),
+        ("JSON within JSON", json!(json!(secret).to_string()).to_string().trim_matches(['"', '\\']).to_owned()),
+        ("HTML within percent", others(|c| format!("%26%23{c}%3B"))),
+        ("quoted-printable", others(|c| format!("={c:02X}"))),
     ]
 }
 
@@ -168,7 +177,7 @@ fn what_is_cut_does_not_tell_how_much_was_guessed() {
 fn base64_with_line_breaks_is_redacted() {
     let secret = "Zb7-kQ_9xTfR2mVwLp4sNc8dHgJy6aE0uKoXiBvM";
     let redactor = redactor(&[secret]);
-    for (at, end) in [(64, "\r\n"), (76, "\n")] {
+    for (at, end) in [(64, "\r\n"), (76, "\n"), (76, "\\n")] {
         for before in 0..at {
             let text = STANDARD.encode(format!("{}{secret}", "x".repeat(before)));
             let lines: Vec<_> = text.as_bytes().chunks(at).map(|line| str::from_utf8(line).unwrap()).collect();

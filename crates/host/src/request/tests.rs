@@ -367,15 +367,32 @@ async fn a_captured_secret_stays_out_of_the_journal_wherever_the_server_repeats_
 async fn an_intent_names_the_secrets_that_will_be_stored() {
     let world = World::with([answer(200, &[], json!({"id": "1", "kept": "a", "used": "b"}))]);
     let side = world.side();
-    let capture = |pointer: &str, custody| Capture { pointer: pointer.into(), name: pointer[1..].into(), custody };
-    let captures = vec![capture("/kept", Custody::Durable), capture("/used", Custody::Session)];
+    let capture =
+        |pointer: &str| Capture { pointer: pointer.into(), name: pointer[1..].into(), custody: Custody::Durable };
+    let captures = vec![capture("/kept"), capture("/used")];
     scope(&side, world.recorder()).request(&HttpAsk { capture: captures, ..mutate() }).await.unwrap();
     let entries = world.entries.lock().unwrap();
     let secrets = entries.iter().find_map(|entry| match entry {
         Entry::RequestIntended { secrets, .. } => Some(secrets.clone()),
         _ => None,
     });
-    assert_eq!(secrets, Some(vec![Handle::new("acme/create/kept")]));
+    assert_eq!(secrets, Some(vec![Handle::new("acme/create/kept"), Handle::new("acme/create/used")]));
+}
+
+/// A plugin may know the key: whatever it hashes must not depend on a secret.
+#[tokio::test]
+async fn a_secret_is_not_hashed() {
+    let echo = |text: &str| answer(200, &[], json!({ "echo": text }));
+    let world = World::with([echo(CANARY), echo(&format!("x {CANARY}")), echo("[redacted]"), echo("x [redacted]")]);
+    let side = world.side();
+    let scope = scope(&side, world.recorder());
+    let key = scope.mint("blinding_key").await.unwrap();
+    let ask = HttpAsk { blind: Some(Box::new(Blind { key, pointers: vec!["/echo".into()] })), ..read() };
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        seen.push(scope.request(&ask).await.unwrap().body);
+    }
+    assert_eq!(seen[..2], seen[2..]);
 }
 
 #[tokio::test]
