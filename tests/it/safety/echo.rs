@@ -10,20 +10,38 @@ use crate::support::Lab;
 
 #[test]
 fn what_a_server_repeats_is_never_kept() {
-    let lab = Lab::new(SimConfig::default().tenants(2).record(true));
-    let [first, second] = [0, 1].map(|at| lab.sim.tenants()[at].clone());
+    let lab = Lab::new(SimConfig::default().tenants(3).record(true));
+    let [first, second, third] = [0, 1, 2].map(|at| lab.sim.tenants()[at].clone());
     let collect = || collect(&lab);
     let mut patrol = Patrol::new(&lab, &collect);
-    for (tenant, plan) in [(&first, "first.json"), (&second, "second.json")] {
+    for (tenant, plan) in [(&first, "first.json"), (&second, "second.json"), (&third, "third.json")] {
         patrol.run(&["plan", &tenant.name, "-o", plan], 0);
     }
     patrol.run(&["apply", "first.json", "--yes"], 0);
-    let stored = new_secret(&lab, &first.domain);
+    patrol.run(&["apply", "third.json", "--yes"], 0);
+    let [stored, of_third] = [&first, &third].map(|tenant| new_secret(&lab, &tenant.domain));
+
+    // A text ends at the first secret in it, so here each text says only one, in one encoding: a stored secret, or that of the
+    // other side.
+    for at in 0..encodings(&stored).len() {
+        let one = |secret: &str| encodings(secret).split_off(at).into_iter().take(1).collect::<Vec<_>>();
+        let encoding = one(&stored)[0].0;
+        let says = |name, secret| lab.sim.add_fault(at_directory(name, "GET", say("/sync/status", one(secret))));
+        says(&first.directory_id, &stored);
+        says(&third.directory_id, &third.admin_token);
+        lab.sim.add_fault(at_apps(&first.domain, say("/*/label", one(lab.sim.gateway_token()))));
+        lab.sim.add_fault(at_apps(&third.domain, say("/*/label", one(&of_third))));
+        patrol.run_anyhow(&["plan", &first.name, &third.name, "-o", "again.json"]);
+        let plan = fs::read_to_string(lab.path("again.json")).unwrap();
+        let told = plan.matches(&format!("synced; {encoding}: ")).count();
+        assert!(told >= 4, "{encoding}: only {told} texts are in the plan: {plan}");
+        lab.sim.clear_faults();
+    }
     let secrets = [stored.as_str(), &first.admin_token, lab.sim.gateway_token()];
 
     // A later run, in which nothing has used the stored secret before the servers repeat it.
     echo(&lab, &first.directory_id, "GET", "/sync/status", &secrets);
-    echo_at(&lab, &first.domain, "/api/v1/apps", "/*/label", &secrets);
+    lab.sim.add_fault(at_apps(&first.domain, repeat("/*/label", &secrets)));
     for args in [
         &["check"][..],
         &["detect"],
@@ -94,19 +112,22 @@ fn echo(lab: &Lab, directory: &str, method: &str, pointer: &str, secrets: &[&str
     lab.sim.add_fault(at_directory(directory, method, repeat(pointer, secrets)));
 }
 
-/// From now on, the org repeats the secrets in this member of its answers at this path.
-fn echo_at(lab: &Lab, domain: &str, path: &str, pointer: &str, secrets: &[&str]) {
-    let (host, path) = (domain.to_owned(), path.to_owned());
-    let kind = repeat(pointer, secrets);
-    let method = Some("GET".to_owned());
-    lab.sim.add_fault(Fault { host, method, path, query: String::new(), kind, times: 0, skip: 0 });
-}
-
 /// An answer that says every secret in every encoding.
 fn repeat(pointer: &str, secrets: &[&str]) -> FaultKind {
-    let words = secrets.iter().flat_map(|secret| encodings(secret)).map(|(name, echo)| format!("{name}: {echo}"));
-    let value = json!(format!("synced; {}", words.collect::<Vec<_>>().join("; ")));
+    say(pointer, secrets.iter().flat_map(|secret| encodings(secret)).collect())
+}
+
+/// An answer that says this, each with the name of its encoding.
+fn say(pointer: &str, echoes: Vec<(&str, String)>) -> FaultKind {
+    let words: Vec<_> = echoes.into_iter().map(|(name, echo)| format!("{name}: {echo}")).collect();
+    let value = json!(format!("synced; {}", words.join("; ")));
     FaultKind::Edit { pointer: pointer.to_owned(), value: Some(value) }
+}
+
+/// Of the list of the org's apps.
+fn at_apps(domain: &str, kind: FaultKind) -> Fault {
+    let (host, path) = (domain.to_owned(), "/api/v1/apps".to_owned());
+    Fault { host, method: Some("GET".to_owned()), path, query: String::new(), kind, times: 0, skip: 0 }
 }
 
 fn at_directory(directory: &str, method: &str, kind: FaultKind) -> Fault {
