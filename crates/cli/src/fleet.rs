@@ -265,7 +265,7 @@ fn spec(tenant: &TenantConfig, logbook: &Logbook) -> Result<TenantSpec, Failure>
 }
 
 /// One side of a tenant. Its first call reads the secrets and opens the session. So a fleet needs only as much memory as it
-/// has tenants at work, and this process holds only their secrets.
+/// has tenants at work, and this process holds only their secrets, and those that programs printed.
 struct Side {
     tenant: String,
     role: Role,
