@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flowswap_engine::{Entry, Goal, Outcome, PlannedTenant, TenantState as S, Verdict};
+use flowswap_engine::{Entry, Goal, OfSides, Outcome, PlannedTenant, TenantState as S, Verdict};
 use serde_json::{Value, json};
 
 use crate::test_fleet::TestFleet;
@@ -11,13 +11,18 @@ use crate::test_fleet::TestFleet;
 #[tokio::test(start_paused = true)]
 async fn a_plan_that_does_not_follow_from_both_sides_is_refused() {
     type Change = fn(&mut PlannedTenant);
+    fn add(more: &str, of: &mut Option<OfSides>) {
+        of.as_mut().unwrap().values_mut().for_each(|list| list.push(more.to_owned()));
+    }
     let forge = |tenant: &mut PlannedTenant, id: &str, key: &str, value: Value| {
         let step = tenant.steps.iter_mut().find(|step| step.id == id).unwrap();
         let mut payload = step.proposal.payload.to_value();
         payload[key] = value;
         step.proposal.payload = payload.into();
     };
-    let table: [(Change, &str); 5] = [
+    let table: [(Change, &str); 7] = [
+        (|t| add("https://x.test", &mut t.origins), "origins."),
+        (|t| add("/x", &mut t.token_paths), "token_paths."),
         (|t| t.app_data = !t.app_data, "app_data: "),
         (|t| t.directory_plugin = "okta".to_owned(), "directory_plugin: \"okta\" → \"rest\""),
         (|t| t.steps.last_mut().unwrap().proposal.title.push('!'), "steps[purge].proposal.title: "),
