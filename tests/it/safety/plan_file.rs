@@ -73,6 +73,18 @@ fn an_expired_plan_is_refused() {
     assert_eq!(lab.sim.traffic().len(), requests, "something was sent");
 }
 
+/// Anyone who seals a plan again can also let it expire later.
+#[test]
+fn a_plan_that_is_valid_longer_than_the_configuration_allows_is_refused() {
+    let lab = Lab::new(SimConfig::default().tenants(1).record(true));
+    lab.plan().expect(0);
+    lab.edit_config(|text| format!("{text}\n[run]\nplan_lifetime = \"1h\"\n"));
+    let requests = lab.sim.traffic().len();
+    let output = lab.run(&["apply", "plan.json", "--yes"]).expect(6);
+    assert!(output.stderr.contains("but `run.plan_lifetime` allows only 1h"), "{}", output.stderr);
+    assert_eq!(lab.sim.traffic().len(), requests, "something was sent");
+}
+
 #[test]
 fn a_plan_in_progress_is_not_overwritten() {
     let lab = Lab::with_tenants(1);
