@@ -406,7 +406,8 @@ mod tests {
         check(DETECT, form(Intent::Authenticate, "POST", "scope"), Err(&refused("POST")));
         check(DETECT, form(Intent::Authenticate, "PUT", "grant_type"), Err(&refused("PUT")));
         let mut extra = form(Intent::Authenticate, "POST", "grant_type");
-        extra.body = Some(Body::Form(["grant_type", "delete"].map(|name| (name.to_owned(), json!("all"))).to_vec()));
+        let fields = [("grant_type", "client_credentials"), ("delete", "all")];
+        extra.body = Some(Body::Form(fields.map(|(name, value)| (name.to_owned(), json!(value))).to_vec()));
         check(DETECT, extra, Err(&refused("POST")));
         let token = Auth::Token {
             scheme: "SSWS".to_owned(),
