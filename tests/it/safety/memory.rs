@@ -10,7 +10,7 @@ use flowswap_sim::{Fault, FaultKind, GATEWAY_HOST, Scenario, SimConfig, SimTenan
 use rustix::process::geteuid;
 
 use super::{canary::collect, patrol::Patrol, search::Search, stage::CAGES};
-use crate::support::{Background, Lab, children, print};
+use crate::support::{Background, Lab, children, command, print};
 
 /// The commands, with the method and the path of the request at which each is held up, and the secrets that flowswap uses until
 /// then. `{directory}` is the path of a tenant's directory at the gateway. Other paths are those of the tenant's org.
@@ -26,6 +26,9 @@ const HELD: &[(&[&str], &str, &str, &[&str])] = &[
     (&["rollback", "acme", "--yes"], "POST", "{directory}/restore", &["gateway"]),
     (&["finalize", "globex", "--yes"], "POST", "/api/v1/apps/", &["admin token of globex"]),
 ];
+
+/// How many tenants [`the_credentials_of_most_tenants_are_gone_after_their_work`] works on.
+const TENANTS: usize = 24;
 
 #[test]
 fn a_plugin_has_no_secret_in_its_memory() {
@@ -64,6 +67,30 @@ fn a_plugin_has_no_secret_in_its_memory() {
         }
         patrol.end();
     }
+}
+
+/// flowswap opens the credentials of a tenant when it works on it, and drops them afterwards. Some of the memory that it gave back
+/// can still have them, so the test counts.
+#[test]
+fn the_credentials_of_most_tenants_are_gone_after_their_work() {
+    if cfg!(not(target_os = "linux")) || !geteuid().is_root() {
+        return print("skipped: only root can read the memory of a process that is not dumpable, and only on Linux");
+    }
+    let lab = Lab::new(SimConfig::default().scenarios(vec![Scenario::Ready; TENANTS]));
+    lab.edit_config(|text| format!("{text}\n[run]\nconcurrency = 1\n"));
+    let last = lab.sim.tenants()[TENANTS - 1].clone();
+    lab.sim.add_fault(delay(&last, "GET", "{directory}"));
+    let mut running = Background::spawn(command(lab.dir(), &["detect"]));
+    running.await_faults(&lab);
+    assert!(!running.has_ended(), "{}", running.finish().stderr);
+    let search = Search::new(collect(&lab));
+    let found = search.find(memory(running.id()));
+    running.kill();
+    let admins: Vec<&str> =
+        found.iter().map(|canary| canary.what.as_str()).filter(|what| what.starts_with("admin")).collect();
+    print(&format!("of {TENANTS} tenants, the credentials of {} are in memory", admins.len()));
+    assert!(admins.iter().any(|what| what.ends_with(&last.name)), "the search does not find those in use: {admins:?}");
+    assert!(admins.len() * 2 <= TENANTS, "the credentials of most tenants stay in memory: {admins:?}");
 }
 
 /// Reads what is in flowswap's process and in those of its plugins. flowswap itself must have what it uses.
