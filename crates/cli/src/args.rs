@@ -24,6 +24,9 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// The configuration file, if nobody names another.
+pub(crate) const USUAL_CONFIG: &str = "migrate.toml";
+
 /// The options that every command takes.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
@@ -33,7 +36,7 @@ pub(crate) struct Global {
         long,
         global = true,
         value_name = "FILE",
-        default_value = "migrate.toml",
+        default_value = USUAL_CONFIG,
         env = "FLOWSWAP_CONFIG",
         hide_env_values = true
     )]

@@ -10,6 +10,7 @@ mod examples;
 mod exit;
 mod fetch;
 mod fleet;
+mod full_command;
 mod hand_over;
 mod identity;
 mod interactive;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         _ => {}
     }
     let cli = Cli::parse();
+    full_command::remember(&cli.global);
     let terminal = Terminal::new(&cli.global);
     match start(cli, hardened) {
         Ok(exit) => exit.into(),

@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use flowswap_host::quoted;
 use serde_json::Value;
 
 use crate::{
@@ -177,7 +178,7 @@ pub(crate) fn read_plan(path: &Path) -> Result<String, Failure> {
             let failure = usage(doing())(error);
             // A file that exists may be somebody's, so the hint must not suggest its name.
             failure.hint(if is_free {
-                format!("write one first: flowswap plan -o {}", path.display())
+                format!("write one first: flowswap plan -o {}", quoted(path))
             } else {
                 NEW_PLAN.to_owned()
             })
@@ -190,7 +191,7 @@ pub(crate) fn read_plan(path: &Path) -> Result<String, Failure> {
 }
 
 /// The hint about a plan that cannot be used. The file may be something else, so the hint suggests another name.
-pub(crate) const NEW_PLAN: &str = "write a new plan to another file: flowswap plan -o NEW.json";
+pub(crate) const NEW_PLAN: &str = "write a new plan to another file: flowswap plan TENANT… -o NEW.json";
 
 /// The text of a regular file; `None` for anything else.
 pub(crate) fn read_regular(path: &Path) -> Option<String> {

@@ -13,6 +13,7 @@ use crate::{
     args::{Format, Global},
     display::text::{Show, Text, text},
     exit::{Exit, Failure},
+    full_command,
 };
 
 /// Where and how to write.
@@ -48,7 +49,7 @@ impl Terminal {
     /// Writes a report: the text, or the value as JSON.
     pub(crate) fn report(&self, value: &impl Serialize, text: impl FnOnce() -> Text) -> Result<(), Failure> {
         match self.format {
-            Format::Human => self.write_out(&text()),
+            Format::Human => self.write_out(&full_command::in_text(&text())),
             Format::Json => self.write_out(&Text::json(value).map_err(Failure::at("write the report"))?),
         }
     }
@@ -119,7 +120,7 @@ impl Terminal {
 /// Writes a message to stderr, for code that has no [`Terminal`].
 pub(crate) fn say_always(text: &Text) {
     // If stderr is closed, nobody reads messages, and the command must not fail because of that.
-    let _ = writeln!(anstream::stderr(), "{}", text.as_str());
+    let _ = writeln!(anstream::stderr(), "{}", full_command::in_text(text).as_str());
 }
 
 /// Forwards the output of another program to stderr as it arrives.

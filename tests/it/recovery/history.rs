@@ -193,7 +193,7 @@ fn status_proposes_a_new_plan_after_a_refusal() {
     assert_eq!(lab.json(&["status"], 0)["tenants"][0]["next"], "flowswap apply plan.json");
     lab.edit_config(|text| text.replace("healthy = [\"success\"]", "healthy = [\"success\", \"ok\"]"));
     lab.run(&["apply", "plan.json", "--yes"]).expect(6);
-    assert_eq!(lab.json(&["status"], 0)["tenants"][0]["next"], "flowswap plan -o plan.json");
+    assert_eq!(lab.json(&["status"], 0)["tenants"][0]["next"], "flowswap plan acme -o acme.json");
     lab.run(&["plan", "-o", "plan.json"]).expect(0);
     assert_eq!(lab.json(&["status"], 0)["tenants"][0]["next"], "flowswap apply plan.json");
 }

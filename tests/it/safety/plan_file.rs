@@ -69,7 +69,7 @@ fn an_expired_plan_is_refused() {
     lab.plan().expect(0);
     let requests = lab.sim.traffic().len();
     let output = lab.run(&["apply", "plan.json", "--yes"]).expect(6);
-    assert_eq!(output.stdout.matches("the plan expired at ").count(), 2, "{}", output.stdout);
+    assert_eq!(output.stdout.matches("/plan.json) expired at ").count(), 2, "{}", output.stdout);
     assert_eq!(lab.sim.traffic().len(), requests, "something was sent");
 }
 
@@ -83,6 +83,44 @@ fn a_plan_that_is_valid_longer_than_the_configuration_allows_is_refused() {
     let output = lab.run(&["apply", "plan.json", "--yes"]).expect(6);
     assert!(output.stderr.contains("but `run.plan_lifetime` allows only 1h"), "{}", output.stderr);
     assert_eq!(lab.sim.traffic().len(), requests, "something was sent");
+}
+
+/// The commands can be pasted: they name the tenants, quote the files, and lead to the same configuration.
+#[test]
+fn a_refusal_names_the_plan_and_the_command_that_helps() {
+    let lab = Lab::with_tenants(2);
+    lab.edit_config(|text| format!("{text}\n[run]\nplan_lifetime = \"1ms\"\n"));
+    fs::rename(lab.path("migrate.toml"), lab.path("my fleet.toml")).unwrap();
+    let run = |args: &[&str], code| lab.run(&[&["--config", "my fleet.toml"], args].concat()).expect(code);
+    let planned = run(&["plan", "-o", "my plan.json"], 0).stderr;
+    assert!(planned.ends_with("flowswap --config 'my fleet.toml' apply 'my plan.json'\n"), "{planned}");
+    let names: Vec<String> = lab.sim.tenants().into_iter().map(|tenant| tenant.name).collect();
+
+    let expired = run(&["apply", "my plan.json", "--yes"], 6).stdout;
+    let again = format!("next: flowswap --config 'my fleet.toml' plan {} -o NEW.json\n", names.join(" "));
+    assert!(expired.ends_with(&again), "{expired}");
+    let status = lab.json(&["--config", "my fleet.toml", "status"], 0);
+    let again = format!("flowswap --config 'my fleet.toml' plan {0} -o {0}.json", names[0]);
+    assert_eq!(status["tenants"][0]["next"], again);
+    assert!(run(&["status"], 0).stdout.contains(&again), "also for a person");
+    let digest = run(&["apply", "my plan.json", "--yes", "--digest", "1234"], 6).stderr;
+    assert!(digest.ends_with("flowswap --config 'my fleet.toml' show 'my plan.json'\n"), "{digest}");
+    let text = fs::read_to_string(lab.path("my plan.json")).unwrap();
+    fs::write(lab.path("my plan.json"), text + " ").unwrap();
+    for command in [&["show", "my plan.json"][..], &["apply", "my plan.json", "--yes"]] {
+        let changed = run(command, 6).stderr;
+        assert!(changed.starts_with("error: failed to read the plan `my plan.json`\n"), "{changed}");
+    }
+}
+
+#[test]
+fn a_tenant_in_rollback_is_refused_with_the_command_that_finishes_it() {
+    let lab = Lab::with_tenants(1);
+    lab.plan().expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.run(&["rollback", "acme", "--yes"]).expect(4);
+    let refused = lab.run(&["apply", "plan.json", "--yes"]).expect(6).stdout;
+    assert!(refused.ends_with("next: flowswap rollback acme\n"), "{refused}");
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use std::{path::Path, sync::Arc};
 
 use flowswap_config::Config;
-use flowswap_engine::{Goal, Job, Plan};
+use flowswap_engine::{Goal, Job, PlanFile};
+use flowswap_host::quoted;
 use jiff::SignedDuration;
 
-use super::{plan, started};
+use super::{plan, started, status};
 use crate::{
     args::ApplyArgs,
     context::Context,
@@ -14,7 +15,6 @@ use crate::{
     exit::{Exit, Failure},
     fleet::Fleet,
     interactive::Interactive,
-    output::NEW_PLAN,
 };
 
 pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Failure> {
@@ -24,7 +24,7 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     let config = context.load_config()?;
     require_file(&args.file.plan)?;
     let plan = plan::read(&args.file.plan)?;
-    check_head(plan.head(), args, &config)?;
+    check_head(&plan, args, &config)?;
     let mut names: Vec<String> =
         plan.outlines().filter(|tenant| tenant.steps > 0).map(|tenant| tenant.name.clone()).collect();
     if names.is_empty() {
@@ -32,9 +32,11 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     }
     let lost: Vec<String> = names.extract_if(.., |name| config.tenant(name).is_none()).collect();
     if let (Some(gone), true) = (lost.first(), names.is_empty()) {
-        let failure =
-            Failure::new(Exit::Refused, format!("the plan has the tenant `{gone}`, but the configuration does not"));
-        return Err(failure.hint("plan again, or use the configuration that the plan was made with"));
+        let failure = Failure::new(
+            Exit::Refused,
+            format!("the plan `{}` has the tenant `{gone}`, but the configuration does not", args.file.plan.display()),
+        );
+        return Err(failure.hint("add the tenant again, or use the configuration that the plan was made with"));
     }
     let lost = lost.into_iter().map(|name| (name, Goal::Swapped)).collect();
     let question = format!("Migrate {}?", display::tenants(names.len()));
@@ -65,20 +67,28 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
 }
 
 /// Refuses a plan that is not the one with the given digest, or that is valid longer than the configuration allows.
-fn check_head(head: &Plan, args: &ApplyArgs, config: &Config) -> Result<(), Failure> {
+fn check_head(plan: &PlanFile, args: &ApplyArgs, config: &Config) -> Result<(), Failure> {
+    let (head, path) = (plan.head(), &args.file.plan);
     if let Some(digest) = args.digest.as_ref().filter(|digest| **digest != head.digest) {
-        let error = format!("`{}` is not the plan with the digest {digest}", args.file.plan.display());
-        return Err(Failure::new(Exit::Refused, error).hint("compare the whole digest with the one that was reviewed"));
+        let error = format!("`{}` is not the plan with the digest {digest}", path.display());
+        let hint =
+            format!("pass the whole digest that the reviewer saw; compare it with: flowswap show {}", quoted(path));
+        return Err(Failure::new(Exit::Refused, error).hint(hint));
     }
     let lifetime = config.run.plan_lifetime;
     if head.not_after.duration_since(head.created_at).unsigned_abs() > lifetime {
         let error = format!(
-            "the plan of {} is valid until {}, but `run.plan_lifetime` allows only {}",
+            "the plan `{}` of {} is valid until {}, but `run.plan_lifetime` allows only {}",
+            path.display(),
             head.created_at,
             head.not_after,
             SignedDuration::try_from(lifetime).map(|lifetime| format!("{lifetime:#}")).unwrap_or_default()
         );
-        return Err(Failure::new(Exit::Refused, error).hint(NEW_PLAN));
+        let names: Vec<&str> = plan.outlines().filter(|it| it.steps > 0).map(|it| it.name.as_str()).collect();
+        // Whoever wrote the file chose these names.
+        let names = if names.iter().all(|name| config.tenant(name).is_some()) { names } else { Vec::new() };
+        let hint = format!("write a new plan to another file: {}", status::plan_again(&names));
+        return Err(Failure::new(Exit::Refused, error).hint(hint));
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::{
     },
     exit::{Exit, Failure},
     fleet::select,
+    full_command,
     terminal::Tone,
 };
 
@@ -94,6 +95,7 @@ fn row(config: &TenantConfig, tenant: &TenantHistory, now: Timestamp) -> Option<
             next: [format!("flowswap sheet {name}"), format!("flowswap confirm {name}")]
                 .into_iter()
                 .chain(abandon::abandon_command(name, &overview))
+                .map(full_command::of)
                 .collect(),
         }),
         None if tenant.state == TenantState::Waiting => Some(Row {
@@ -106,7 +108,7 @@ fn row(config: &TenantConfig, tenant: &TenantHistory, now: Timestamp) -> Option<
             overdue: false,
             claims: Vec::new(),
             reason: tenant.reason.clone(),
-            next: status::continue_command(name, &overview).into_iter().collect(),
+            next: status::continue_command(name, &overview).into_iter().map(full_command::of).collect(),
         }),
         None => None,
     }

@@ -6,6 +6,7 @@ use flowswap_config::Config;
 use flowswap_engine::{
     Clock, Entry, Logbook, Overview, Plan, PlanError, PlanFile, Recording, RunId, hold_back_shared_orgs, plan_tenant,
 };
+use flowswap_host::quoted;
 use jiff::SignedDuration;
 
 use super::detect::exit_of;
@@ -50,7 +51,10 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
 
 /// Reads a plan. Refuses the whole plan if anybody changed it.
 pub(crate) fn read(path: &Path) -> Result<PlanFile, Failure> {
-    PlanFile::read(read_plan(path)?).map_err(|error| Failure::new(Exit::Refused, error).hint(NEW_PLAN))
+    PlanFile::read(read_plan(path)?).map_err(|error| {
+        let failure = Failure::at(format!("read the plan `{}`", path.display()))(error);
+        Failure { exit: Exit::Refused, ..failure }.hint(NEW_PLAN)
+    })
 }
 
 /// A later `apply` of a tenant that failed or waits needs the file of its plan.
@@ -62,7 +66,8 @@ fn refuse_plan_in_use(path: &Path, logbook: &Logbook) -> Result<(), Failure> {
         None => Ok(()),
         Some((name, tenant)) => {
             let error = format!("`{}` is still in use for `{name}` (state: {})", path.display(), tenant.state);
-            Err(Failure::new(Exit::Refused, error).hint("continue that plan, or name another file"))
+            Err(Failure::new(Exit::Refused, error)
+                .hint(format!("continue that plan: flowswap apply {}; or name another file with `-o`", quoted(path))))
         }
     }
 }
@@ -90,7 +95,7 @@ async fn write(context: &Context, config: &Config, path: &Path, output: &Output,
         let warning = paint(Tone::Care, "warning:");
         terminal.say(text!("{} the journal does not record this plan: {}", warning, failure.error));
     }
-    terminal.say(text!("review every step: flowswap show {0}\nthen carry it out: flowswap apply {0}", path.display()));
+    terminal.say(text!("review every step: flowswap show {0}\nthen carry it out: flowswap apply {0}", quoted(path)));
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::{
 
 use flowswap_config::Config;
 use flowswap_engine::{Goal, Intent, Overview};
+use flowswap_host::quoted;
 
 use super::{
     give_up::give_up,
@@ -149,7 +150,7 @@ fn describe(open: &BTreeMap<String, (Overview, Intent)>) -> Text {
 /// The command that set out to do it.
 fn name_of(intent: &Intent) -> String {
     match (intent.goal, &intent.path) {
-        (Goal::Swapped, Some(path)) => format!("flowswap apply {path}"),
+        (Goal::Swapped, Some(path)) => format!("flowswap apply {}", quoted(path.as_ref())),
         (goal, _) => format!("flowswap {}", goal.entered_as()),
     }
 }

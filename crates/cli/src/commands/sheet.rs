@@ -15,6 +15,7 @@ use crate::{
     },
     exit::{Exit, Failure},
     fleet::select,
+    full_command,
     output::{Kind, Output},
 };
 
@@ -47,7 +48,7 @@ pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Fai
     let page = SheetView { tenant, question, is_open, next, now: SystemClock.now() };
     let text = match (context.terminal.format, args.form) {
         (Format::Json, _) => Text::json(&report(&page)).map_err(Failure::at("write the report"))?,
-        (Format::Human, SheetForm::Terminal) => terminal(&page),
+        (Format::Human, SheetForm::Terminal) => full_command::in_text(&terminal(&page)),
         (Format::Human, SheetForm::Markdown) => markdown(&page),
         (Format::Human, SheetForm::Html) => html(&page),
     };

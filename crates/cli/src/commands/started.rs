@@ -13,6 +13,7 @@ use flowswap_store::StateDir;
 use jiff::SignedDuration;
 use serde::Serialize;
 
+use super::status;
 use crate::{
     args::{AcceptChanges, StartedTenants},
     context::{Context, keep_snapshot, read_tenant},
@@ -25,6 +26,7 @@ use crate::{
     },
     exit::{Exit, Failure},
     fleet::{Fleet, select_started},
+    full_command,
     interactive::Interactive,
     terminal::Tone,
 };
@@ -87,6 +89,9 @@ struct Row {
     state: Option<TenantState>,
     reason: Option<String>,
     changes: Vec<String>,
+    /// The command that helps a refused tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
     /// The ids of the rules that explain the reason.
     rules: Vec<String>,
 }
@@ -199,8 +204,19 @@ pub(crate) async fn execute(
     for row in report.tenants.iter_mut().filter(|row| row.state.is_some_and(may_have_rules)) {
         row.rules = read_tenant(&logbook, &row.name).await?.as_ref().map(open_rules).unwrap_or_default();
     }
+    let refused =
+        report.tenants.iter_mut().filter(|row| row.outcome == "refused" && config.tenant(&row.name).is_some());
+    for row in refused.filter(|_| goal == Goal::Swapped) {
+        row.next = logbook.overview(&row.name).and_then(|tenant| way_on(&row.name, &tenant)).map(full_command::of);
+    }
     context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
     Ok(exit_of(&summary))
+}
+
+/// What helps a tenant that a run refused to take forward. Work that was started continues with the same command.
+fn way_on(name: &str, tenant: &Overview) -> Option<String> {
+    let is_started = tenant.plan.is_some() && tenant.direction == Direction::Forward && !tenant.waits_for_rollback();
+    status::next_command(name, tenant).filter(|_| !is_started)
 }
 
 async fn refuse_lost(runner: &Runner, lost: Lost) -> Result<Vec<(String, Outcome)>, JournalError> {
@@ -250,23 +266,36 @@ fn open_rules(tenant: &TenantHistory) -> Vec<String> {
 fn row((name, outcome): &(String, Outcome)) -> Row {
     let name = name.clone();
     match outcome.clone() {
-        Outcome::Ended { state, reason } => {
-            Row { name, outcome: "ended", state: Some(state), reason, changes: Vec::new(), rules: Vec::new() }
-        }
+        Outcome::Ended { state, reason } => Row {
+            name,
+            outcome: "ended",
+            state: Some(state),
+            reason,
+            changes: Vec::new(),
+            next: None,
+            rules: Vec::new(),
+        },
         Outcome::Unneeded { state, reason } => Row {
             name,
             outcome: "already-done",
             state: Some(state),
             reason: Some(reason),
             changes: Vec::new(),
+            next: None,
             rules: Vec::new(),
         },
         Outcome::Refused { changes } => {
-            Row { name, outcome: "refused", state: None, reason: None, changes, rules: Vec::new() }
+            Row { name, outcome: "refused", state: None, reason: None, changes, next: None, rules: Vec::new() }
         }
-        Outcome::Skipped { reason } => {
-            Row { name, outcome: "skipped", state: None, reason: Some(reason), changes: Vec::new(), rules: Vec::new() }
-        }
+        Outcome::Skipped { reason } => Row {
+            name,
+            outcome: "skipped",
+            state: None,
+            reason: Some(reason),
+            changes: Vec::new(),
+            next: None,
+            rules: Vec::new(),
+        },
     }
 }
 
@@ -309,7 +338,22 @@ fn text(report: &Report, each: bool) -> Text {
     });
     let mut text = table::render(["tenant", "state", ""], rows);
     text += text!("\n{}\n", count(report.tenants.iter().map(word)));
+    for next in ways_on(&report.tenants) {
+        text += text!("next: {}\n", next);
+    }
     text
+}
+
+/// The commands that help refused tenants. The tenants that need a new plan share one.
+fn ways_on(rows: &[Row]) -> Vec<String> {
+    const MOST: usize = 5;
+    let ways = rows.iter().filter_map(|row| Some((row.name.as_str(), row.next.as_deref()?)));
+    let (again, others): (Vec<_>, Vec<_>) =
+        ways.partition(|(name, next)| *next == full_command::of(status::plan_again(&[name])));
+    let again: Vec<&str> = again.into_iter().map(|(name, _)| name).collect();
+    let again = (!again.is_empty()).then(|| status::plan_again(&again));
+    let ways: BTreeSet<String> = again.into_iter().chain(others.into_iter().map(|(_, next)| next.to_owned())).collect();
+    if ways.len() > MOST { vec!["flowswap status".to_owned()] } else { ways.into_iter().collect() }
 }
 
 pub(crate) fn exit_of(summary: &Summary) -> Exit {
@@ -357,6 +401,7 @@ mod tests {
             state: Some(TenantState::Failed),
             reason: Some("step `confirm` failed".to_owned()),
             changes: Vec::new(),
+            next: None,
             rules: vec!["users-lost".to_owned()],
         };
         let text = text(&Report { run: None, tenants: vec![row] }, false);

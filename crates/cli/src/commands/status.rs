@@ -1,7 +1,10 @@
 //! `flowswap status`: shows the state of every tenant and the one command to run next.
 
+use std::path::Path;
+
 use flowswap_contract::Phase;
 use flowswap_engine::{Direction, Intent, Overview, Refusal, TenantState, Verdict};
+use flowswap_host::quoted;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -16,6 +19,7 @@ use crate::{
     },
     exit::{Exit, Failure},
     fleet::select,
+    full_command,
 };
 
 /// The report; scripts rely on its names.
@@ -89,8 +93,10 @@ impl Row {
             state: tenant.state,
             step: tenant.step.clone(),
             // Every command needs the configuration of the tenant.
-            next: next_command(name, &tenant).filter(|_| configured),
-            way_out: abandon::abandon_command(name, &tenant).filter(|_| tenant.state != TenantState::RollingBack),
+            next: next_command(name, &tenant).filter(|_| configured).map(full_command::of),
+            way_out: abandon::abandon_command(name, &tenant)
+                .filter(|_| tenant.state != TenantState::RollingBack)
+                .map(full_command::of),
             since,
             reason: (tenant.state == TenantState::Soaking)
                 .then(|| outstanding.line())
@@ -114,6 +120,17 @@ pub(crate) fn show_refusal(refusal: &Refusal) -> Text {
 }
 
 const PLAN: &str = "flowswap plan -o plan.json";
+/// A command with more names is hard to read.
+const MANY: usize = 8;
+
+/// The command that plans only these tenants.
+pub(crate) fn plan_again(names: &[&str]) -> String {
+    match names {
+        [name] => format!("flowswap plan {name} -o {name}.json"),
+        names if names.len() <= MANY => format!("flowswap plan {} -o NEW.json", names.join(" ")),
+        _ => "flowswap plan TENANT… -o NEW.json".to_owned(),
+    }
+}
 
 /// The command that takes the tenant further. Running it twice is always safe.
 pub(crate) fn next_command(name: &str, tenant: &Overview) -> Option<String> {
@@ -133,7 +150,8 @@ pub(crate) fn continue_command(name: &str, tenant: &Overview) -> Option<String> 
     if tenant.intent.is_some() && !is_outdated {
         return Some(format!("flowswap resume {name}"));
     }
-    let apply = || format!("flowswap apply {}", tenant.plan_path.as_deref().unwrap_or("plan.json"));
+    let plan_path = Path::new(tenant.plan_path.as_deref().unwrap_or("plan.json"));
+    let apply = || format!("flowswap apply {}", quoted(plan_path));
     let rollback = || format!("flowswap rollback {name}");
     let finalize = || {
         let purge = if tenant.phase == Some(Phase::Purge) { " --purge" } else { "" };
@@ -143,11 +161,12 @@ pub(crate) fn continue_command(name: &str, tenant: &Overview) -> Option<String> 
         S::Unplanned => match tenant.verdict {
             Some(Verdict::Migrated | Verdict::NotApplicable) => None,
             Some(Verdict::Blocked | Verdict::Unknown) => Some(format!("flowswap detect {name}")),
+            Some(Verdict::Ready) | None if is_outdated => Some(plan_again(&[name])),
             Some(Verdict::Ready) | None => Some(PLAN.to_owned()),
         },
-        S::RolledBack => Some(PLAN.to_owned()),
+        S::RolledBack => Some(plan_again(&[name])),
         // The plan expired, or something changed since it was made.
-        S::Planned if is_outdated => Some(PLAN.to_owned()),
+        S::Planned if is_outdated => Some(plan_again(&[name])),
         S::Planned => Some(apply()),
         S::Swapped => Some(format!("flowswap finalize {name}")),
         S::Retired => Some(format!("flowswap finalize {name} --purge")),

@@ -15,6 +15,7 @@ use crate::{
     },
     exit::{Exit, Failure},
     fleet::select,
+    full_command,
     terminal::{Tone, paint},
 };
 
@@ -92,10 +93,14 @@ fn case(name: &str, tenant: &TenantHistory) -> Case {
         reason: tenant.reason.clone(),
         request: request.map(Request::from),
         evidence: find_evidence(tenant, step.as_deref()),
-        next: status::next_command(name, &overview),
+        next: status::next_command(name, &overview).map(full_command::of),
         // A person can resolve only a step that changes something; only flowswap decides the result of a check.
-        or: if changes { resolve(name, work, step.as_deref()) } else { format!("flowswap rollback {name}") },
-        way_out: abandon::abandon_command(name, &overview),
+        or: full_command::of(if changes {
+            resolve(name, work, step.as_deref())
+        } else {
+            format!("flowswap rollback {name}")
+        }),
+        way_out: abandon::abandon_command(name, &overview).map(full_command::of),
         refused: tenant.refusal.clone(),
         step,
     }

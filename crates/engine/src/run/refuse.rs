@@ -80,7 +80,11 @@ impl Runner {
                 return vec![ahead];
             }
             if now > part.not_after {
-                return vec![format!("the plan expired at {}", part.not_after)];
+                return vec![format!(
+                    "plan {} expired at {}",
+                    name_plan(&part.plan, part.path.as_ref()),
+                    part.not_after
+                )];
             }
         }
         let Some(planned) = job.basis(history).map(|basis| basis.tenant) else { return Vec::new() };
@@ -152,14 +156,15 @@ fn already_done(job: &Job, history: &TenantHistory) -> Option<Outcome> {
     if work.plan == part.plan || !job.goal.is_reached(history.state) {
         return None;
     }
-    let plan = format!("{}{}", short(&work.plan), in_file(history));
+    let plan = name_plan(&work.plan, history.plan_path.as_ref());
     let reason = format!("already {} by plan {plan} at {}", history.state, history.since);
     Some(Outcome::Unneeded { state: history.state, reason })
 }
 
-/// The file of the last plan, if it is known.
-fn in_file(history: &TenantHistory) -> String {
-    history.plan_path.as_ref().map(|path| format!(" ({path})")).unwrap_or_default()
+/// A plan by its digest, and by its file if that is known.
+fn name_plan(digest: &str, path: Option<&String>) -> String {
+    let digest = short(digest);
+    path.map_or_else(|| digest.to_owned(), |path| format!("{digest} ({path})"))
 }
 
 /// Why the journal does not allow the job, if so.
@@ -172,9 +177,8 @@ pub(super) fn refuse_by_history(job: &Job, history: &TenantHistory) -> Option<St
         }
         Some(work) if plan.is_some_and(|plan| work.plan != *plan) => {
             return Some(format!(
-                "another plan, {}{}, is in progress: continue with that plan, or roll the tenant back first",
-                short(&work.plan),
-                in_file(history)
+                "another plan, {}, is in progress: continue with that plan, or roll the tenant back first",
+                name_plan(&work.plan, history.plan_path.as_ref())
             ));
         }
         // Also if the rollback did not reach the tenant: the person who began it expects it to happen.
@@ -182,17 +186,25 @@ pub(super) fn refuse_by_history(job: &Job, history: &TenantHistory) -> Option<St
         Some(_) => return None,
         None if !forward => "there is nothing to roll back",
         None if plan.is_some_and(|plan| history.taken_back.contains(plan)) => {
-            "the tenant was rolled back after this plan was made: plan it again"
+            return Some(format!("the tenant was rolled back after plan {} was made: plan it again", name_of(job)));
         }
         None if plan.is_some_and(|plan| !job.digest_given && !history.noted_plans.contains(plan)) => {
-            "no `flowswap plan` of this state folder wrote the plan: it was made elsewhere, or somebody changed it; if you have \
-             reviewed it, pass its whole digest with `--digest`"
+            return Some(format!(
+                "no `flowswap plan` of this state folder wrote plan {}: it was made elsewhere, or somebody changed it; if you \
+                 have reviewed it, pass its whole digest with `--digest`",
+                name_of(job)
+            ));
         }
         None if plan.is_none() && job.goal != Goal::Swapped => "it is not migrated",
         None if plan.is_none() && history.intended_part().is_none() => "no plan is in progress: plan it first",
         None => return None,
     };
     Some(why.to_owned())
+}
+
+/// The plan that the job brings.
+fn name_of(job: &Job) -> String {
+    job.part.as_ref().map(|part| name_plan(&part.plan, part.path.as_ref())).unwrap_or_default()
 }
 
 fn refuse_by_begun_rollback(history: &TenantHistory) -> Option<String> {
