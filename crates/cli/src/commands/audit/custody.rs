@@ -6,7 +6,7 @@ use flowswap_config::Config;
 use flowswap_contract::Handle;
 use flowswap_engine::History;
 use flowswap_host::chain;
-use flowswap_store::{AgeSecretStore, Inventory, StateDir};
+use flowswap_store::{AgeSecretStore, FileProblem, Inventory, StateDir};
 
 use super::{Check, failed, passed};
 use crate::{context::Context, exit::Failure};
@@ -23,7 +23,10 @@ pub(super) fn verify(context: &Context, config: &Config, state: &StateDir, histo
         Err(failure) => return vec![failed("custody", None, chain(failure.error.as_ref()))],
     };
     let mut checks: Vec<Check> = needed.iter().filter_map(|handle| find_problem(&inventory, handle)).collect();
-    if checks.is_empty() {
+    if !checks.is_empty() {
+        let detail = format!("flowswap cannot read {} of the {} secrets that tenants need", checks.len(), needed.len());
+        checks.insert(0, failed("custody", None, detail));
+    } else {
         let unbound = match inventory.unbound {
             0 => String::new(),
             count => {
@@ -53,7 +56,16 @@ fn find_problem(inventory: &Inventory, needed: &Handle) -> Option<Check> {
         || "a tenant needs this secret, but the secret store does not have it".to_owned(),
         ToString::to_string,
     );
-    Some(failed("custody", Some(needed.to_string()), problem))
+    let hint = match unusable.map(|file| &file.problem) {
+        Some(FileProblem::OtherIdentity) => {
+            "restore the identity that these secrets were encrypted to, or name it with `identity` under `[secrets]`"
+        }
+        _ => {
+            "restore these files from your last good copy. Without one, move them out of the secret store, roll their \
+             tenants back, and migrate them again"
+        }
+    };
+    Some(failed("custody", Some(needed.to_string()), problem).hint(hint))
 }
 
 /// Whether a step in doubt produces the secret. It may have arrived just before the run was interrupted.
@@ -77,7 +89,9 @@ fn find_orphans(inventory: &Inventory, is_needed: impl Fn(&Handle) -> bool) -> V
         fail(name, file.problem.to_string())
     }));
     if orphans.is_empty() {
-        let detail = format!("the secret store has {} secrets; a tenant needs each of them", inventory.secrets.len());
+        let damaged = inventory.unusable.iter().filter(|file| file.handle.is_some()).count();
+        let secrets = inventory.secrets.len() + damaged;
+        let detail = format!("the secret store has {secrets} secrets; a tenant needs each of them");
         orphans.push(passed("orphans", None, detail));
     }
     orphans

@@ -3,7 +3,10 @@
 mod custody;
 mod world;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use flowswap_engine::{History, Journal as _, JournalError, Overview, Record, Records, Snapshot};
 use flowswap_host::chain;
@@ -17,7 +20,7 @@ use crate::{
         text::{Text, text},
     },
     exit::{Exit, Failure},
-    terminal::Tone,
+    terminal::{Tone, paint},
 };
 
 /// The report; scripts rely on its names.
@@ -41,6 +44,15 @@ struct Check {
     about: Option<String>,
     passed: bool,
     detail: String,
+    /// What the user can do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'static str>,
+}
+
+impl Check {
+    fn hint(self, hint: &'static str) -> Self {
+        Self { hint: Some(hint), ..self }
+    }
 }
 
 pub(crate) async fn run(context: &Context, online: bool) -> Result<Exit, Failure> {
@@ -163,11 +175,11 @@ fn check_snapshot(journal: &Path, snapshot: &Snapshot, expected: BTreeMap<String
 }
 
 fn passed(check: &'static str, about: Option<String>, detail: String) -> Check {
-    Check { check, about, passed: true, detail }
+    Check { check, about, passed: true, detail, hint: None }
 }
 
 fn failed(check: &'static str, about: Option<String>, detail: String) -> Check {
-    Check { check, about, passed: false, detail }
+    Check { check, about, passed: false, detail, hint: None }
 }
 
 fn text(report: &Report) -> Text {
@@ -183,5 +195,7 @@ fn text(report: &Report) -> Text {
     let mut text = table::render(["check", "about", "result", ""], rows);
     let failed = report.checks.iter().filter(|check| !check.passed).count();
     text += text!("\n{} checks, {} failed\n", report.checks.len(), failed);
+    let hints: BTreeSet<&str> = report.checks.iter().filter_map(|check| check.hint).collect();
+    text.extend(hints.into_iter().map(|hint| text!("{} {}\n", paint(Tone::Strong, "hint:"), hint)));
     text
 }

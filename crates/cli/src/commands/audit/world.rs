@@ -75,6 +75,7 @@ fn to_check(tenant: &str, comparison: &Comparison) -> Check {
         about: Some(format!("{tenant}/{}", comparison.step.id)),
         passed: comparison.agrees(),
         detail: format!("the journal says {recorded}; {seen}"),
+        hint: None,
     }
 }
 
