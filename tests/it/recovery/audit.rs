@@ -106,6 +106,7 @@ fn missing_unreadable_and_unneeded_secrets_are_reported() {
         &lab,
         &[],
         &[
+            ("custody", "-", "flowswap cannot read 2 of the 2 secrets that tenants need"),
             ("custody", "acme/provision/client_secret", "the secret store does not have it"),
             ("custody", "globex/provision/client_secret", "damaged"),
             ("orphans", "initech/provision/client_secret", "no tenant needs it"),
@@ -123,10 +124,17 @@ fn swapped_secrets_are_reported_until_they_are_swapped_back() {
     fs::write(path("globex"), &acme).unwrap();
     let is = |other: &str| format!("is the file of another secret, `{other}/provision/client_secret`");
     let expect = [
+        ("custody", "-", "flowswap cannot read 2 of the 2 secrets that tenants need"),
         ("custody", "acme/provision/client_secret", &*is("globex")),
         ("custody", "globex/provision/client_secret", &*is("acme")),
     ];
     names(&lab, &[], &expect);
+    let shown = lab.run(&["audit", "verify"]).expect(3).stdout;
+    assert!(shown.contains("the secret store has 2 secrets; a tenant needs each of them"), "{shown}");
+    assert!(shown.contains("\nhint: restore these files from your last good copy."), "{shown}");
+    let check = lab.run(&["check"]).expect(3).stdout;
+    assert!(check.contains("`.flowswap/identity.txt` does not open 2 of 2 stored secrets"), "{check}");
+    assert!(check.contains("hint: see which secrets, and what to do: flowswap audit verify\n"), "{check}");
     let output = lab.run(&["rollback", "acme", "--yes"]).expect(4);
     let problem = "failed to read the secret `acme/provision/client_secret`: its file is that of another secret";
     assert!(output.stdout.contains(problem), "{}", output.show());
@@ -136,7 +144,22 @@ fn swapped_secrets_are_reported_until_they_are_swapped_back() {
     fs::write(path("acme"), acme).unwrap();
     fs::write(path("globex"), globex).unwrap();
     assert_eq!(failures(&lab, &[], 0), []);
+    let check = lab.run(&["check", "-v"]).expect(0).stdout;
+    assert!(check.contains("`.flowswap/identity.txt` opens all 2 stored secrets"), "{check}");
     lab.run(&["rollback", "acme", "--yes"]).expect(0);
+}
+
+#[test]
+fn another_identity_is_named_as_the_cause_with_a_way_out() {
+    let lab = lab();
+    let check = Lab::with_tenants(1).run(&["check", "-v"]).stdout;
+    assert!(check.contains("`.flowswap/identity.txt` can be used; no secret is stored yet"), "{check}");
+    fs::remove_file(lab.path(".flowswap/identity.txt")).unwrap();
+    Identity::generate(&lab.path(".flowswap/identity.txt"), None).unwrap();
+    let shown = lab.run(&["audit", "verify"]).expect(3).stdout;
+    assert!(shown.contains("flowswap cannot read 2 of the 2 secrets that tenants need"), "{shown}");
+    assert_eq!(shown.matches("hint: restore the identity that these secrets were encrypted to").count(), 1, "{shown}");
+    assert_eq!(shown.matches("is a secret encrypted to another identity").count(), 2, "{shown}");
 }
 
 #[test]

@@ -70,7 +70,11 @@ fn an_identity_in_the_state_folder_works_until_the_advised_command_moves_it() {
     assert!(!lab.path(".flowswap/identity.txt").exists());
     let [identity] = &identities(&lab.path(".config"))[..] else { panic!("one identity") };
     let check = lab.run(&["check", "-v"]).expect(0);
-    assert!(check.stdout.contains(&format!("pass    `{}` can be used", identity.display())), "{}", check.stdout);
+    assert!(
+        check.stdout.contains(&format!("pass    `{}` opens the stored secret", identity.display())),
+        "{}",
+        check.stdout
+    );
     lab.audit(1);
 }
 

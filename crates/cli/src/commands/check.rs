@@ -6,6 +6,7 @@ use flowswap_config::Config;
 use flowswap_contract::{self as contract, Evidence, EvidenceResult as R, Op, Role, TestParams, TestReply};
 use flowswap_engine::{BackendCall, Tenant, find_domain_defect};
 use flowswap_host::{Cage, chain};
+use flowswap_store::{AgeSecretStore, Identity, StateDir};
 use jiff::SignedDuration;
 use serde::Serialize;
 use serde_json::json;
@@ -90,9 +91,16 @@ fn check_machine(context: &Context, config: &Config, fleet: &Fleet) -> Vec<Check
     let identity = match context.load_identity(config) {
         Ok(loaded) => {
             let path = identity::locate(config).map(|path| path.display().to_string()).unwrap_or_default();
-            match identity::moving_command(config, &loaded) {
-                None => machine("identity", R::Pass, format!("`{path}` can be used")),
-                Some(command) => {
+            match (open_secrets(config, &loaded), identity::moving_command(config, &loaded)) {
+                (Err(failed), _) => {
+                    let failed = machine("identity", R::Fail, format!("`{path}` {failed}"));
+                    Check {
+                        hint: Some("see which secrets, and what to do: flowswap audit verify".to_owned()),
+                        ..failed
+                    }
+                }
+                (Ok(opened), None) => machine("identity", R::Pass, format!("`{path}` {opened}")),
+                (Ok(_), Some(command)) => {
                     let detail = format!("`{path}` lies beside the secrets that it opens; to move it, run: {command}");
                     machine("identity", R::Inconclusive, detail)
                 }
@@ -124,6 +132,21 @@ fn check_machine(context: &Context, config: &Config, fleet: &Fleet) -> Vec<Check
         names => machine("cage", R::Inconclusive, format!("not caged, and with all your rights: {}", names.join(", "))),
     });
     checks
+}
+
+/// What the identity opens. An error if it does not open every stored secret.
+fn open_secrets(config: &Config, identity: &Identity) -> Result<String, String> {
+    let folder = StateDir::at(&config.state).secrets();
+    let inventory =
+        AgeSecretStore::inspect(&folder, identity).map_err(|error| format!("was not tried: {}", chain(&error)))?;
+    let closed = inventory.unusable.iter().filter(|file| file.handle.is_some()).count();
+    let all = inventory.secrets.len() + closed;
+    match (closed, all) {
+        (0, 0) => Ok("can be used; no secret is stored yet".to_owned()),
+        (0, 1) => Ok("opens the stored secret".to_owned()),
+        (0, all) => Ok(format!("opens all {all} stored secrets")),
+        (closed, all) => Err(format!("does not open {closed} of {all} stored secrets")),
+    }
 }
 
 async fn check_tenant(tenant: Tenant) -> Vec<Check> {
@@ -220,8 +243,10 @@ fn text(report: &Report, all: bool) -> Text {
         text += "\n";
     }
     for hint in &hints {
-        let names = tenants_of(&hint.items);
-        text += text!("{} {}{}\n", paint(Tone::Strong, "hint:"), hint.text, text!(" ({})", causes::subject(&names)));
+        let is_of_tenants = hint.items[0].tenant.is_some();
+        let whose =
+            if is_of_tenants { text!(" ({})", causes::subject(&tenants_of(&hint.items))) } else { Text::default() };
+        text += text!("{} {}{}\n", paint(Tone::Strong, "hint:"), hint.text, whose);
     }
     let failed = report.checks.iter().filter(|check| check.evidence.result == R::Fail).count();
     text + text!("\n{} checks, {} failed\n", report.checks.len(), failed)
