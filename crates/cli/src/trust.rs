@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use flowswap_config::{Config, TenantConfig};
-use flowswap_host::{TrustError, require_trusted, require_trusted_folder};
+use flowswap_host::{TrustError, require_private_folder, require_trusted};
 use flowswap_store::StateDir;
 
 use crate::{
@@ -14,12 +14,12 @@ use crate::{
     identity,
 };
 
-/// Fails if others can change the state folder, the journal, the secret store, or the identity.
+/// Fails if others can change or see the state folder, the journal, the secret store, or the identity.
 pub(crate) fn require_state(config: &Config) -> Result<(), Failure> {
     let state = StateDir::at(&config.state);
     require_state_folder(&state)?;
     let secrets = state.secrets();
-    require_trusted_folder(&secrets).map_err(refuse(format!("use the secret store `{}`", secrets.display())))?;
+    require_private_folder(&secrets).map_err(refuse(format!("use the secret store `{}`", secrets.display())))?;
     // A command that needs the identity says why it cannot be found.
     if let Ok(identity) = identity::locate(config) {
         require_trusted(&identity).map_err(refuse(format!("use the identity `{}`", identity.display())))?;
@@ -32,10 +32,10 @@ pub(crate) fn require_state(config: &Config) -> Result<(), Failure> {
     }
 }
 
-/// Fails if others can change the state folder or a file in it.
+/// Fails if others can change the state folder or a file in it, or can look into it.
 pub(crate) fn require_state_folder(state: &StateDir) -> Result<(), Failure> {
     let root = state.root();
-    require_trusted_folder(root).map_err(refuse(format!("use the state folder `{}`", root.display())))
+    require_private_folder(root).map_err(refuse(format!("use the state folder `{}`", root.display())))
 }
 
 /// Fails if others can change a credential of these tenants.

@@ -5,9 +5,11 @@
 //! to it, because a user who can change one of them can put another file in its place. "This user" is the effective one.
 //!
 //! Inside a user namespace, the kernel shows every owner that has no number there as `nobody` (user_namespaces(7)). That may be
-//! root outside, or anybody else. Nothing tells them apart, so such a file belongs to another user.
+//! root outside, or anybody else. Nothing tells them apart, so such a file belongs to another user. That holds also for a process
+//! that has no number there itself and therefore sees itself as `nobody`.
 
 use std::{
+    collections::BTreeMap,
     env,
     ffi::OsString,
     fmt,
@@ -17,7 +19,10 @@ use std::{
     path::{Component, Path, PathBuf, absolute},
 };
 
-use rustix::{io::Errno, process::geteuid};
+use rustix::{
+    io::Errno,
+    process::{Uid, geteuid},
+};
 
 /// How many links may be on the way to a file. Linux has the same limit (path_resolution(7)).
 const MAX_LINKS: usize = 40;
@@ -31,38 +36,38 @@ pub enum TrustError {
     /// It cannot be opened, or the system does not show its owner.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It belongs neither to this user nor to root.
-    #[error("the {} `{}` belongs to another user ({})", .0.kind, .0.path.display(), .0)]
-    Foreign(Entry),
-    /// Its mode lets others change it.
-    #[error("other users can change the {} `{}` ({})", .0.kind, .0.path.display(), .0)]
-    Writable(Entry),
+    /// Others can change it, or something on the way to it. There is at least one finding.
+    #[error("{}", .0[0])]
+    Untrusted(Vec<Finding>),
     /// Its path led to another file a moment later.
     #[error("`{}` was replaced while flowswap opened it", .0.display())]
     Replaced(PathBuf),
 }
 
 impl TrustError {
-    /// The command that mends it.
+    /// The commands that mend everything that was found.
     pub fn hint(&self) -> Option<String> {
-        let me = geteuid();
-        match self {
-            Self::Foreign(Entry { kind, path, owner, .. }) => {
-                let chown = if *kind == "link" { "chown -h" } else { "chown" };
-                let path = quoted(path);
-                Some(if me.is_root() {
-                    format!("run flowswap as user {owner}, or make it root's: {chown} root {path}")
-                } else {
-                    format!("make it yours, as root: {chown} {} {path}", me.as_raw())
-                })
-            }
-            // Others need it as well.
-            Self::Writable(Entry { path, .. }) if SHARED.iter().any(|shared| path == Path::new(shared)) => {
-                Some(format!("chmod +t {}", quoted(path)))
-            }
-            Self::Writable(Entry { path, .. }) => Some(format!("chmod go-w {}", quoted(path))),
-            Self::Io(_) | Self::Replaced(_) => None,
+        let Self::Untrusted(findings) = self else { return None };
+        if findings.iter().any(|finding| finding.wrong == Wrong::Foreign && finding.path == Path::new("/")) {
+            return Some(
+                "a user namespace hides the owners of files; run flowswap outside it, or where root and your user are mapped"
+                    .to_owned(),
+            );
         }
+        let me = geteuid();
+        let mut paths_by_command: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for finding in findings {
+            paths_by_command.entry(finding.mended_by(me)).or_default().push(quoted(&finding.path));
+        }
+        let commands = paths_by_command.into_iter().map(|(command, paths)| format!("{command} {}", paths.join(" ")));
+        let commands = commands.collect::<Vec<_>>().join(" && ");
+        Some(match findings.iter().find(|finding| finding.wrong == Wrong::Foreign) {
+            Some(Finding { owner, .. }) if me.is_root() => {
+                format!("run flowswap as user {owner}, or make it root's: {commands}")
+            }
+            Some(_) => format!("make it yours, as root: {commands}"),
+            None => commands,
+        })
     }
 }
 
@@ -71,20 +76,54 @@ pub fn quoted(path: &Path) -> String {
     shell_words::quote(&path.to_string_lossy()).into_owned()
 }
 
-/// A file, folder, or link that is not trusted. It is shown as its owner and its mode.
+/// A file, folder, or link that is not trusted.
 #[derive(Debug)]
-pub struct Entry {
+pub struct Finding {
     path: PathBuf,
     kind: &'static str,
     owner: u32,
     mode: u32,
+    wrong: Wrong,
 }
 
-impl fmt::Display for Entry {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    /// It belongs neither to this user nor to root.
+    Foreign,
+    /// Its mode lets others change it.
+    Writable,
+    /// Its mode lets others see what is in it.
+    Open,
+}
+
+impl Finding {
+    /// The command that mends it, without its path.
+    fn mended_by(&self, me: Uid) -> String {
+        let shared = SHARED.iter().any(|shared| self.path == Path::new(shared));
+        match self.wrong {
+            Wrong::Foreign => {
+                let owner = if me.is_root() { "root".to_owned() } else { me.as_raw().to_string() };
+                format!("chown {}{owner}", if self.kind == "link" { "-h " } else { "" })
+            }
+            // Others need it as well.
+            Wrong::Writable if shared => "chmod +t".to_owned(),
+            Wrong::Writable => "chmod go-w".to_owned(),
+            Wrong::Open => "chmod go-rwx".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, path) = (self.kind, self.path.display());
+        match self.wrong {
+            Wrong::Foreign => write!(f, "the {kind} `{path}` belongs to another user")?,
+            Wrong::Writable => write!(f, "other users can change the {kind} `{path}`")?,
+            Wrong::Open => write!(f, "other users can look into the {kind} `{path}`")?,
+        }
         match self.owner {
-            0 => write!(f, "owner root, mode {:04o}", self.mode),
-            owner => write!(f, "owner {owner}, mode {:04o}", self.mode),
+            0 => write!(f, " (owner root, mode {:04o})", self.mode),
+            owner => write!(f, " (owner {owner}, mode {:04o})", self.mode),
         }
     }
 }
@@ -93,12 +132,15 @@ impl fmt::Display for Entry {
 pub fn open_trusted(path: &Path) -> Result<File, TrustError> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
-    let trust = Trust::of_this_user();
+    let mut trust = Trust::of_this_user();
     // The process that started flowswap opened it, and its name leads nowhere.
     if is_descriptor(path) {
-        return trust.judge(path, &metadata).map(|()| file);
+        trust.judge(path, &metadata);
+        return trust.verdict().map(|()| file);
     }
-    match trust.walk(path)? {
+    let found = trust.walk(path)?;
+    trust.verdict()?;
+    match found {
         Some(found) if (found.dev(), found.ino()) == (metadata.dev(), metadata.ino()) => Ok(file),
         _ => Err(TrustError::Replaced(path.to_owned())),
     }
@@ -114,22 +156,26 @@ pub fn read_trusted(path: &Path) -> Result<Vec<u8>, TrustError> {
 /// Fails if anyone but this user and root can change the file or folder. If it does not exist, this looks at the folders above
 /// it. A folder with the sticky bit is fine: only owners replace files there.
 pub fn require_trusted(path: &Path) -> Result<(), TrustError> {
-    Trust::of_this_user().walk(path).map(drop)
+    let mut trust = Trust::of_this_user();
+    trust.walk(path)?;
+    trust.verdict()
 }
 
 /// Does the same for a folder whose files flowswap finds by itself, and for each of these files. Others must not be able to add
 /// one, so the sticky bit is not enough.
 pub fn require_trusted_folder(path: &Path) -> Result<(), TrustError> {
-    let trust = Trust::of_this_user();
-    let path = absolute(path)?;
-    let Some(metadata) = trust.walk(&path)? else { return Ok(()) };
-    if trust.others_can_write(&path, &metadata) {
-        return Err(TrustError::Writable(entry(&path, &metadata)));
+    let mut trust = Trust::of_this_user();
+    trust.judge_folder(path)?;
+    trust.verdict()
+}
+
+/// Does the same, and fails if it is this user's folder and others can look into it.
+pub fn require_private_folder(path: &Path) -> Result<(), TrustError> {
+    let mut trust = Trust::of_this_user();
+    if let Some(metadata) = trust.judge_folder(path)? {
+        trust.judge_privacy(&absolute(path)?, &metadata);
     }
-    for file in fs::read_dir(path)? {
-        trust.judge_entry(&file?.path())?;
-    }
-    Ok(())
+    trust.verdict()
 }
 
 /// The folder for temporary files: `TMPDIR`, or else `/tmp`. If others can replace files there, `/var/tmp`.
@@ -142,35 +188,83 @@ fn usual_or_var_tmp(usual: PathBuf) -> PathBuf {
     if require_trusted(&usual).is_err() && other.is_dir() && require_trusted(&other).is_ok() { other } else { usual }
 }
 
-/// Judges with the eyes of one user.
+/// Judges with the eyes of one user, and collects what is wrong.
 struct Trust {
-    me: u32,
+    /// `None` if this process runs in a user namespace that does not map its user: the kernel then shows every owner as that
+    /// same user.
+    me: Option<u32>,
+    findings: Vec<Finding>,
 }
 
 impl Trust {
     fn of_this_user() -> Self {
-        Self { me: geteuid().as_raw() }
+        let me = geteuid().as_raw();
+        let map = fs::read_to_string("/proc/self/uid_map").ok();
+        Self::of(Some(me).filter(|me| map.is_none_or(|map| is_mapped(*me, &map))))
+    }
+
+    fn of(me: Option<u32>) -> Self {
+        Self { me, findings: Vec::new() }
+    }
+
+    /// Fails if anything was found.
+    fn verdict(self) -> Result<(), TrustError> {
+        if self.findings.is_empty() { Ok(()) } else { Err(TrustError::Untrusted(self.findings)) }
     }
 
     /// Follows the path as the kernel does, and judges every folder, link, and file on the way. `None` if it leads to nothing.
-    fn walk(&self, path: &Path) -> Result<Option<Metadata>, TrustError> {
+    fn walk(&mut self, path: &Path) -> io::Result<Option<Metadata>> {
         let path = absolute(path)?;
-        self.judge(Path::new("/"), &fs::symlink_metadata("/")?)?;
-        self.follow(PathBuf::from("/"), &path)
-    }
-
-    /// Judges a file in a folder that is judged already.
-    fn judge_entry(&self, file: &Path) -> Result<(), TrustError> {
-        match fs::symlink_metadata(file) {
-            Ok(metadata) if metadata.is_symlink() => self.walk(file).map(drop),
-            Ok(metadata) => self.judge(file, &metadata),
-            // Another process of flowswap has just removed it.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error.into()),
+        self.judge(Path::new("/"), &fs::symlink_metadata("/")?);
+        let followed = self.follow(PathBuf::from("/"), &path);
+        match followed {
+            // What is wrong on the way says more.
+            Err(_) if !self.findings.is_empty() => Ok(None),
+            followed => followed,
         }
     }
 
-    fn follow(&self, mut here: PathBuf, path: &Path) -> Result<Option<Metadata>, TrustError> {
+    /// Judges the way to a folder, and the files in it. `None` if it does not exist.
+    fn judge_folder(&mut self, path: &Path) -> io::Result<Option<Metadata>> {
+        let path = absolute(path)?;
+        let Some(metadata) = self.walk(&path)? else { return Ok(None) };
+        // Without the sticky bit, the way there has told it already.
+        if is_sticky_folder(&metadata) && self.others_can_write(&path, &metadata) {
+            self.add(&path, &metadata, Wrong::Writable);
+        }
+        match fs::read_dir(path) {
+            Ok(files) => files.into_iter().try_for_each(|file| self.judge_entry(&file?.path()))?,
+            // What is wrong on the way says more.
+            Err(_) if !self.findings.is_empty() => {}
+            Err(error) => return Err(error),
+        }
+        Ok(Some(metadata))
+    }
+
+    /// Judges whether others can look into a folder. A folder of root, as containers have it, cannot be closed by this user.
+    fn judge_privacy(&mut self, path: &Path, metadata: &Metadata) {
+        let by_group = metadata.mode() & 0o070 != 0 && !self.is_trusted(metadata.gid());
+        let by_others = metadata.mode() & 0o007 != 0;
+        if Some(metadata.uid()) == self.me && (by_group || by_others) {
+            self.add(path, metadata, Wrong::Open);
+        }
+    }
+
+    /// Judges a file in a folder that is judged already.
+    fn judge_entry(&mut self, file: &Path) -> io::Result<()> {
+        match fs::symlink_metadata(file) {
+            Ok(metadata) if metadata.is_symlink() => self.walk(file).map(drop),
+            Ok(metadata) => {
+                self.judge(file, &metadata);
+                Ok(())
+            }
+            // Another process of flowswap has just removed it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn follow(&mut self, mut here: PathBuf, path: &Path) -> io::Result<Option<Metadata>> {
         let mut rest = steps(path);
         let mut links = 0;
         let mut last = fs::symlink_metadata(&here)?;
@@ -185,11 +279,11 @@ impl Trust {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 other => other?,
             };
-            self.judge(&next, &metadata)?;
+            self.judge(&next, &metadata);
             if metadata.is_symlink() {
                 links += 1;
                 if links > MAX_LINKS {
-                    return Err(io::Error::from(Errno::LOOP).into());
+                    return Err(io::Error::from(Errno::LOOP));
                 }
                 let target = fs::read_link(&next)?;
                 if target.is_absolute() {
@@ -204,15 +298,27 @@ impl Trust {
         Ok(Some(last))
     }
 
-    /// Fails if others can change this one file, link, or folder.
-    fn judge(&self, path: &Path, metadata: &Metadata) -> Result<(), TrustError> {
+    /// Judges this one file, link, or folder.
+    fn judge(&mut self, path: &Path, metadata: &Metadata) {
         if !self.is_trusted(metadata.uid()) {
-            return Err(TrustError::Foreign(entry(path, metadata)));
+            self.add(path, metadata, Wrong::Foreign);
+        } else if self.others_can_write(path, metadata) && !is_sticky_folder(metadata) {
+            self.add(path, metadata, Wrong::Writable);
         }
-        if self.others_can_write(path, metadata) && !is_sticky_folder(metadata) {
-            return Err(TrustError::Writable(entry(path, metadata)));
+    }
+
+    fn add(&mut self, path: &Path, metadata: &Metadata, wrong: Wrong) {
+        // Links can lead to the same folder again.
+        if self.findings.iter().any(|known| known.path == path) {
+            return;
         }
-        Ok(())
+        let kind = match metadata.file_type() {
+            kind if kind.is_dir() => "folder",
+            kind if kind.is_symlink() => "link",
+            _ => "file",
+        };
+        let (path, mode) = (path.to_owned(), metadata.mode() & 0o7777);
+        self.findings.push(Finding { path, kind, owner: metadata.uid(), mode, wrong });
     }
 
     fn others_can_write(&self, path: &Path, metadata: &Metadata) -> bool {
@@ -228,7 +334,7 @@ impl Trust {
     /// This user, or root. The group with the number of a user is that user's private one, which Debian and Fedora give everyone
     /// together with a umask of 002 (wiki.debian.org/UserPrivateGroups).
     fn is_trusted(&self, id: u32) -> bool {
-        id == 0 || id == self.me
+        id == 0 || Some(id) == self.me
     }
 }
 
@@ -238,14 +344,13 @@ fn steps(path: &Path) -> Vec<OsString> {
     named.rev().map(|part| part.as_os_str().to_owned()).collect()
 }
 
-fn entry(path: &Path, metadata: &Metadata) -> Entry {
-    let kind = match metadata.file_type() {
-        kind if kind.is_dir() => "folder",
-        kind if kind.is_symlink() => "link",
-        _ => "file",
-    };
-    let mode = metadata.mode() & 0o7777;
-    Entry { path: path.to_owned(), kind, owner: metadata.uid(), mode }
+/// Whether a user has a number in the user namespace with this map: lines of the first number inside, the first number outside,
+/// and how many there are (user_namespaces(7)).
+fn is_mapped(user: u32, map: &str) -> bool {
+    map.lines().any(|line| {
+        let numbers: Vec<u64> = line.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+        matches!(numbers[..], [first, _, count] if (first..first + count).contains(&user.into()))
+    })
 }
 
 fn is_sticky_folder(metadata: &Metadata) -> bool {

@@ -172,6 +172,21 @@ fn root_does_not_trust_the_folder_of_another_user() {
     finish(as_user).expect(0);
 }
 
+/// The kernel shows every owner as `nobody` there, and the user too.
+#[test]
+fn a_user_that_its_namespace_does_not_map_trusts_no_file() {
+    let unshare = || Command::new("unshare");
+    if !unshare().args(["--user", "true"]).output().is_ok_and(|output| output.status.success()) {
+        return print("skipped: this machine makes no user namespace");
+    }
+    let lab = Lab::with_tenants(1);
+    let mut unmapped = unshare();
+    unmapped.arg("--user").arg(env!("CARGO_BIN_EXE_flowswap")).arg("status").current_dir(lab.dir()).env_clear();
+    let output = finish(unmapped).expect(2);
+    assert!(output.stderr.contains("the folder `/` belongs to another user (owner 65534"), "{}", output.stderr);
+    assert!(output.stderr.contains("a user namespace hides the owners of files"), "{}", output.stderr);
+}
+
 /// In a shared temporary folder, another user can be first.
 #[test]
 fn a_configuration_that_another_user_left_in_a_shared_folder_is_refused() {

@@ -52,6 +52,13 @@ impl Tree {
     }
 }
 
+/// What a user thinks of a file.
+fn judged_by(user: u32, path: &Path) -> Result<(), TrustError> {
+    let mut trust = Trust::of(Some(user));
+    trust.walk(path)?;
+    trust.verdict()
+}
+
 /// Whether this test can make files of another user. If not, it says so.
 fn is_root() -> bool {
     let is_root = geteuid().is_root();
@@ -97,14 +104,13 @@ fn a_private_group_may_write() {
     for (name, mode) in [("a/b/file", 0o664), ("a/b", 0o2775), ("a", 0o770)] {
         tree.mode(name, mode);
     }
-    let trust = Trust { me: metadata.uid() };
     let is_private = metadata.gid() == metadata.uid() || metadata.gid() == 0;
-    assert_eq!(trust.walk(&tree.path("a/b/file")).is_ok(), is_private);
+    assert_eq!(judged_by(metadata.uid(), &tree.path("a/b/file")).is_ok(), is_private);
     if is_root() {
         // A volume that Kubernetes prepares for a user (`fsGroup`) belongs to root and to the group of that user.
         chown(tree.path("a"), Some(0), Some(1_000)).unwrap();
-        assert!(Trust { me: 1_000 }.walk(&tree.path("a/b/file")).is_ok());
-        let error = Trust { me: 1_001 }.walk(&tree.path("a/b/file")).unwrap_err();
+        assert!(judged_by(1_000, &tree.path("a/b/file")).is_ok());
+        let error = judged_by(1_001, &tree.path("a/b/file")).unwrap_err();
         assert!(tree.shorten(&error).starts_with("other users can change the folder `TREE/a` (owner root, mode 0770)"));
     }
 }
@@ -151,8 +157,12 @@ fn files_and_folders_of_another_user_are_refused() {
         assert_eq!(tree.refused("a/b/file"), Some(why));
         // Root's folders above a file of mine are fine, and a third user's are not.
         chown(tree.0.path(), Some(0), None).unwrap();
-        assert!(Trust { me: OTHER }.walk(&tree.path("a/b/file")).is_ok());
-        assert!(matches!(Trust { me: 1_000 }.walk(&tree.path("a/b/file")), Err(TrustError::Foreign(_))));
+        assert!(judged_by(OTHER, &tree.path("a/b/file")).is_ok());
+        let error = judged_by(1_000, &tree.path("a/b/file")).unwrap_err();
+        assert!(
+            matches!(&error, TrustError::Untrusted(found) if found.iter().all(|it| it.wrong == Wrong::Foreign)),
+            "{error:?}"
+        );
     }
 }
 
@@ -249,7 +259,7 @@ fn a_folder_is_judged_with_its_files() {
 fn a_relative_path_starts_at_the_current_folder() {
     // Tests run in the folder of their crate.
     let here = env::current_dir().unwrap();
-    let inode = |path: &Path| Trust::of_this_user().walk(path).map(|found| found.map(|found| found.ino())).ok();
+    let inode = |path: &Path| Trust::of_this_user().walk(path).map(|found| found.map(|found| found.ino())).unwrap();
     assert_eq!(inode(Path::new("src/../Cargo.toml")), inode(&here.join("Cargo.toml")));
     let told = |path: &Path| require_trusted(path).err().map(|error| error.to_string());
     assert_eq!(told(Path::new("Cargo.toml")), told(&here.join("Cargo.toml")));
@@ -281,9 +291,65 @@ fn temporary_files_go_where_others_cannot_replace_them() {
 #[test]
 fn a_folder_for_everyone_stays_one() {
     let hint = |path: &str| {
-        let entry = Entry { path: path.into(), kind: "folder", owner: 0, mode: 0o777 };
-        TrustError::Writable(entry).hint().unwrap()
+        let found = Finding { path: path.into(), kind: "folder", owner: 0, mode: 0o777, wrong: Wrong::Writable };
+        TrustError::Untrusted(vec![found]).hint().unwrap()
     };
     assert_eq!(hint("/tmp"), "chmod +t /tmp");
     assert_eq!(hint("/srv"), "chmod go-w /srv");
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let tree = Tree::new();
+    tree.mode("a", 0o777);
+    tree.mode("a/b", 0o777);
+    tree.mode("a/b/file", 0o666);
+    let why = tree.refused("a/b/file").unwrap();
+    assert!(why.starts_with("other users can change the folder `TREE/a` ("), "{why}");
+    assert!(why.ends_with("; chmod go-w TREE/a TREE/a/b TREE/a/b/file"), "{why}");
+    fs::write(tree.path("a/b/second"), "text").unwrap();
+    tree.mode("a/b/second", 0o666);
+    tree.mode("a/b/file", 0o644);
+    let error = require_trusted_folder(&tree.path("a/b")).unwrap_err();
+    assert!(tree.shorten(&error).ends_with("; chmod go-w TREE/a TREE/a/b TREE/a/b/second"), "{error}");
+}
+
+#[test]
+fn the_root_folder_of_another_user_has_its_own_hint() {
+    let found = Finding { path: "/".into(), kind: "folder", owner: OTHER, mode: 0o755, wrong: Wrong::Foreign };
+    let hint = TrustError::Untrusted(vec![found]).hint().unwrap();
+    assert!(hint.starts_with("a user namespace hides the owners of files"), "{hint}");
+}
+
+/// A process without a number sees itself and every other user as `nobody`.
+#[test]
+fn a_process_without_a_number_trusts_nobody() {
+    let whole = "         0          0 4294967295\n";
+    assert!(is_mapped(0, whole) && is_mapped(OTHER, whole));
+    let part = "0 1000 1\n1 100000 65536\n";
+    assert!(is_mapped(0, part) && is_mapped(65_536, part) && !is_mapped(65_537, part));
+    assert!(!is_mapped(OTHER, ""));
+
+    let tree = Tree::new();
+    let mut trust = Trust::of(None);
+    trust.judge(&tree.path("a"), &fs::metadata(tree.path("a")).unwrap());
+    assert_eq!(trust.verdict().is_ok(), geteuid().is_root());
+}
+
+#[test]
+fn a_private_folder_is_closed_to_others() {
+    let tree = Tree::new();
+    require_trusted_folder(&tree.path("a/b")).unwrap();
+    let why = tree.shorten(&require_private_folder(&tree.path("a/b")).unwrap_err());
+    assert!(why.starts_with("other users can look into the folder `TREE/a/b` ("), "{why}");
+    assert!(why.ends_with("mode 0755); chmod go-rwx TREE/a/b"), "{why}");
+    tree.mode("a/b", 0o700);
+    require_private_folder(&tree.path("a/b")).unwrap();
+    require_private_folder(&tree.path("a/none")).unwrap();
+    let mut roots = Trust::of(Some(1_000));
+    tree.mode("a", 0o2775);
+    if is_root() {
+        roots.judge_privacy(&tree.path("a"), &fs::metadata(tree.path("a")).unwrap());
+        roots.verdict().unwrap();
+    }
 }
