@@ -21,7 +21,7 @@ fn compare(name: &str, dir: &std::path::Path, output: &Output) {
         (r"\b[0-9a-f]{64}\b", "SHA256"),
         (r"\bidentity-[0-9a-f]{16}\b", "identity-ID"),
         (r"\bsha256 [0-9a-f]{12}\b", "sha256 HASH"),
-        (r"\bplan: [0-9a-f]{12}\b", "plan: DIGEST"),
+        (r"\bplan(:?) [0-9a-f]{12}\b", "plan$1 DIGEST"),
         (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+Z", "TIME"),
         (r"Landlock \d+", "Landlock N"),

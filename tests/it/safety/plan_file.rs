@@ -156,7 +156,7 @@ fn a_rolled_back_plan_is_refused() {
     lab.run(&["rollback", "acme", "--yes"]).expect(0);
     let before = lab.sim.snapshot();
     let again = lab.run(&["apply", "plan.json", "--yes"]).expect(6);
-    assert!(again.stdout.contains("the tenant was rolled back after this plan was made"), "{}", again.stdout);
+    assert!(again.stdout.contains("/plan.json) was made: plan it again"), "{}", again.stdout);
     assert_eq!(lab.sim.snapshot(), before);
 }
 
@@ -224,5 +224,5 @@ fn a_plan_with_only_unknown_tenants_is_refused() {
     lab.edit_config(|text| {
         text.replace("name = \"globex\"", "name = \"other\"").replace("name = \"acme\"", "name = \"another\"")
     });
-    refuse(&lab, requests, &[], "the plan has the tenant `acme`, but the configuration does not");
+    refuse(&lab, requests, &[], "the plan `plan.json` has the tenant `acme`, but the configuration does not");
 }

@@ -85,7 +85,7 @@ fn check_head(plan: &PlanFile, args: &ApplyArgs, config: &Config) -> Result<(), 
             SignedDuration::try_from(lifetime).map(|lifetime| format!("{lifetime:#}")).unwrap_or_default()
         );
         let names: Vec<&str> = plan.outlines().filter(|it| it.steps > 0).map(|it| it.name.as_str()).collect();
-        // Whoever wrote the file chose these names.
+        // The file chooses these names, and the hint is to be pasted into a shell.
         let names = if names.iter().all(|name| config.tenant(name).is_some()) { names } else { Vec::new() };
         let hint = format!("write a new plan to another file: {}", status::plan_again(&names));
         return Err(Failure::new(Exit::Refused, error).hint(hint));

@@ -71,7 +71,7 @@ async fn no_plan_from_before_a_rollback_is_carried_out_after_it() {
     assert!(matches!(apply("pilot").await, Outcome::Ended { state: S::Swapped, .. }));
     fleet.reach(Goal::RolledBack, S::RolledBack).await;
     for plan in ["pilot", "all"] {
-        let expect = "the tenant was rolled back after this plan was made: plan it again".to_owned();
+        let expect = crate::refuse::taken_back(plan);
         assert_eq!(apply(plan).await, Outcome::Refused { changes: vec![expect] }, "{plan}");
     }
     fleet.record("acme", note("again")).await;
@@ -83,7 +83,7 @@ async fn a_plan_that_the_journal_does_not_know_needs_its_digest() {
     let fleet = TestFleet::new(&["acme"]).await;
     let outcome = fleet.run_changed(Goal::Swapped, |job| job.digest_given = false).await.remove(0);
     let Outcome::Refused { changes } = outcome else { panic!("{outcome:?}") };
-    assert!(changes[0].starts_with("no `flowswap plan` of this state folder wrote the plan"), "{changes:?}");
+    assert!(changes[0].starts_with("no `flowswap plan` of this state folder wrote plan "), "{changes:?}");
     let (plan, path) = (fleet.plan.digest.clone(), "plan.json".to_owned());
     fleet.record("acme", Entry::Planned { plan, path, verdict: Verdict::Ready, by: None }).await;
     // Another plan since then changes nothing: a pilot does not take the rest's plan away.

@@ -63,7 +63,7 @@ async fn a_rollback_after_any_prefix_of_the_steps_restores_the_world() {
             let fleet = fleet.restarted();
             fleet.reach(Goal::RolledBack, TenantState::RolledBack).await;
             assert_rolled_back(&before, &fleet.env.state());
-            let refused = "the tenant was rolled back after this plan was made: plan it again".to_owned();
+            let refused = crate::refuse::taken_back(&fleet.plan.digest);
             let outcome = fleet.run(Goal::Swapped).await.remove(0).1;
             assert_eq!(outcome, Outcome::Refused { changes: vec![refused] });
             assert_rolled_back(&before, &fleet.env.state());

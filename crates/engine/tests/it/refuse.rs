@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use flowswap_contract::Op;
-use flowswap_engine::{Goal, Job, Outcome, TenantState as S, digest_config};
+use flowswap_engine::{Goal, Job, Outcome, TenantState as S, digest_config, short};
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -17,6 +17,11 @@ use crate::{
 
 fn refused(changes: &[&str]) -> Outcome {
     Outcome::Refused { changes: changes.iter().map(|&line| line.to_owned()).collect() }
+}
+
+/// Why a plan is refused after a rollback.
+pub(crate) fn taken_back(plan: &str) -> String {
+    format!("the tenant was rolled back after plan {} was made: plan it again", short(plan))
 }
 
 async fn check(change: fn(&mut World), expect: &[&str]) {
@@ -158,17 +163,17 @@ async fn a_retry_that_has_changed_nothing_yet_checks_the_tenant_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_plan_that_was_rolled_back_is_not_applied_again() {
-    let line = "the tenant was rolled back after this plan was made: plan it again";
     let mut fleet = TestFleet::new(&["acme"]).await;
     let before = fleet.env.state();
     for _ in 0..2 {
         fleet.reach(Goal::Swapped, S::Swapped).await;
         fleet.reach(Goal::RolledBack, S::RolledBack).await;
         let digest = fleet.plan.digest.clone();
+        let line = taken_back(&digest);
         assert!(fleet.history().tenant("acme").unwrap().taken_back.contains(&digest));
         let calls = fleet.env.state().calls.len();
         for _ in 0..2 {
-            assert_eq!(fleet.run(Goal::Swapped).await.remove(0).1, refused(&[line]));
+            assert_eq!(fleet.run(Goal::Swapped).await.remove(0).1, refused(&[&line]));
         }
         assert_eq!(fleet.env.state().calls.len(), calls, "nothing is called");
         assert_rolled_back(&before, &fleet.env.state());
@@ -179,17 +184,19 @@ async fn a_plan_that_was_rolled_back_is_not_applied_again() {
     fleet.inject("provision", Op::Apply, 0, Fault::Refuse);
     assert_eq!(fleet.end(Goal::Swapped).await.0, S::Failed);
     fleet.reach(Goal::RolledBack, S::RolledBack).await;
-    assert_eq!(fleet.run(Goal::Swapped).await.remove(0).1, refused(&[line]));
+    let line = taken_back(&fleet.plan.digest);
+    assert_eq!(fleet.run(Goal::Swapped).await.remove(0).1, refused(&[&line]));
 }
 
 /// Started work can continue and can be rolled back.
 #[tokio::test(start_paused = true)]
 async fn an_expired_plan_starts_nothing_but_continues_started_work() {
-    let expired = refused(&["the plan expired at 2026-01-02T00:00:00Z"]);
     let done = Outcome::Ended { state: S::Swapped, reason: None };
     let second = SignedDuration::from_secs(1);
     // The clock is read when the run starts, for the intent, and a second later for the first tenant.
     let fleet = TestFleet::new(&["acme"]).await;
+    let expired = format!("plan {} expired at 2026-01-02T00:00:00Z", short(&fleet.plan.digest));
+    let expired = refused(&[&expired]);
     fleet.env.set_clock(fleet.plan.not_after - second);
     assert_eq!(fleet.run(Goal::Swapped).await.remove(0).1, expired);
     assert!(fleet.history().tenant("acme").unwrap().work.is_none());
