@@ -45,6 +45,28 @@ fn a_wrong_decision_is_refused_with_what_flowswap_saw() {
     assert_eq!((lab.in_state("stuck"), client_in_use(&lab)), (vec!["acme".to_owned()], client));
 }
 
+#[test]
+fn a_rollback_that_is_repeated_leaves_out_what_is_done() {
+    let lab = Lab::with_tenants(2);
+    lab.plan().expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    lab.outlive_tokens();
+    lab.run(&["rollback", "acme", "--yes"]).expect(0);
+    let both = lab.run(&["rollback", "acme", "globex", "--yes"]).expect(0);
+    assert!(both.stderr.starts_with("acme: already rolled back\nflowswap will roll globex back:"), "{}", both.stderr);
+    assert_eq!(lab.in_state("rolled-back"), ["acme", "globex"]);
+    let history = lab.run(&["history"]).expect(0).stdout;
+    for line in history.lines().filter(|line| line.starts_with("  ")) {
+        assert_eq!(line.find("Z  "), Some("  2026-01-01T00:00:00.000".len()), "{line}");
+    }
+    let again = lab.run(&["rollback", "acme", "globex", "--yes"]).expect(0);
+    assert!(
+        again.stderr.ends_with("globex: already rolled back\nthere is nothing left to roll back\n"),
+        "{}",
+        again.stderr
+    );
+}
+
 /// If flowswap cannot check a decision, the decision is accepted. Before flowswap deletes a client, it checks again.
 #[test]
 fn no_decision_deletes_a_client_in_use() {

@@ -1,7 +1,7 @@
 //! `flowswap rollback`: shows what it will roll back, asks, and rolls it back.
 
 use flowswap_contract::Reversibility;
-use flowswap_engine::{Goal, Logbook, StepRollback, Work};
+use flowswap_engine::{Goal, Logbook, StepRollback, TenantState, Work};
 
 use super::{
     abandon,
@@ -30,10 +30,22 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     }
     let config = context.load_config()?;
     let logbook = read_logbook(&config).await?;
-    select_started(&config, &args.started.tenants, &logbook)?;
+    select_started(&config, &args.started.tenants, &logbook).await?;
     let unreached = find_unreached(&args.started, &logbook);
     let is_unreached = |name: &String| unreached.iter().any(|(unreached, _)| unreached == name);
-    let tenants = args.started.tenants.iter().filter(|name| !is_unreached(name)).cloned().collect();
+    let (finished, tenants): (Vec<String>, Vec<String>) = args
+        .started
+        .tenants
+        .iter()
+        .filter(|name| !is_unreached(name))
+        .cloned()
+        .partition(|name| is_finished(name, &logbook));
+    for name in &finished {
+        context.terminal.say(text!("{}: already rolled back", name));
+    }
+    if !finished.is_empty() && tenants.is_empty() && unreached.is_empty() {
+        return started::report_no_tenants(context, "there is nothing left to roll back");
+    }
     let started = StartedTenants { tenants, ..args.started.clone() };
     let chosen = started::choose(&started, &logbook, |_, work| can_roll_back(work)).await?;
     let mut names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
@@ -41,7 +53,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
         return started::report_no_tenants(context, "there is nothing to roll back");
     }
     // With `--all`, the names come from the journal, so the configuration may lack one.
-    let lost = started::take_lost(&config, &mut names, &logbook)?;
+    let lost = started::take_lost(&config, &mut names, &logbook).await?;
     let lost = lost.into_iter().map(|name| (name, Goal::RolledBack)).collect();
     let mut what = Text::default();
     for (name, tenant) in chosen.iter().filter(|(name, _)| config.tenant(name).is_some()) {
@@ -68,6 +80,11 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     }
     let purpose = RunPurpose { interactive: args.interactive, ..RunPurpose::to(Goal::RolledBack) };
     started::continue_tenants(context, &config, &names, lost, purpose.accepting(args.started.changes)).await
+}
+
+/// Whether a rollback has taken everything back, and nothing was done since.
+fn is_finished(name: &str, logbook: &Logbook) -> bool {
+    logbook.overview(name).is_some_and(|tenant| tenant.state == TenantState::RolledBack && tenant.plan.is_none())
 }
 
 /// The tenants that a run which was cut off did not reach, and what it should have done for them.
