@@ -36,6 +36,8 @@ mod outputs;
 mod outside;
 /// What people read: phrases, the length of sentences, and help.
 mod plain;
+/// `flowswap plugins list` and `inspect`, and libraries that do not start.
+mod plugins;
 /// Recovery: `resume`, decisions about stuck tenants, and `audit verify`.
 mod recovery;
 /// The guarantees: no leaked secret, no change in a dry run, and no edited plan.

@@ -78,14 +78,18 @@ impl Context {
         path.try_exists().map_err(|error| Failure { exit: Exit::Usage, ..reach(error) })
     }
 
-    /// The folders to search for plugins. The first match wins.
-    pub(crate) fn plugin_dirs(&self) -> Vec<PathBuf> {
+    /// The folders to search for plugins. The first match wins. Fails if the user named a folder that is missing.
+    pub(crate) fn plugin_dirs(&self) -> Result<Vec<PathBuf>, Failure> {
         let mut dirs: Vec<PathBuf> = self.global.plugin_dir.iter().cloned().collect();
+        if let Some(missing) = dirs.iter().find(|dir| !dir.is_dir()) {
+            let failure = Failure::new(Exit::Usage, format!("there is no folder `{}`", missing.display()));
+            return Err(failure.hint("name the folder of your plugins with `--plugin-dir`, or leave the option out"));
+        }
         if let Some(bin) = std::env::current_exe().ok().as_deref().and_then(|exe| exe.parent()) {
             // Cargo builds the libraries of dependencies into `deps`; a copy beside the binary may be older.
             dirs.extend([bin.join("deps"), bin.to_owned(), bin.join("../lib/flowswap/plugins")]);
         }
-        dirs
+        Ok(dirs)
     }
 
     /// Ports that read the journal and cannot write, for commands that change nothing.

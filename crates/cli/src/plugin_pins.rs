@@ -8,7 +8,7 @@ use crate::{context::Context, exit::Failure, fleet::read_library, plugin_search:
 /// beside the binary, and the pin says which build to accept.
 pub(crate) fn pin_tables(context: &Context) -> Result<String, Failure> {
     let mut text = String::new();
-    let found = find(context, &BTreeMap::new());
+    let found = find(context, &BTreeMap::new())?;
     for name in ["okta", "rest"] {
         let Some(path) = found.get(name) else { continue };
         let file = read_library(name, path, None)?;

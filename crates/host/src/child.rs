@@ -23,7 +23,9 @@ pub fn serve(library: &Path, cage: Cage) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The parent shows the last line on standard error. If this write fails, there is no other way to report.
-            let _ = writeln!(io::stderr(), "{}", chain(&*error));
+            // The loader names the descriptor that it was given, which says nothing to a person.
+            let told = chain(&*error).replace(&format!("{}: ", library.display()), "");
+            let _ = writeln!(io::stderr(), "{told}");
             ExitCode::FAILURE
         }
     }

@@ -61,7 +61,7 @@ pub(crate) async fn run(context: &Context, command: &PluginsCommand) -> Result<E
 fn list(context: &Context) -> Result<Exit, Failure> {
     let entries = configured(context)?;
     let list = List {
-        plugins: find(context, &entries).into_iter().map(|(name, path)| examine(name, path, &entries)).collect(),
+        plugins: find(context, &entries)?.into_iter().map(|(name, path)| examine(name, path, &entries)).collect(),
     };
     context.terminal.report(&list, || list_text(&list))?;
     Ok(Exit::Done)
@@ -85,9 +85,17 @@ async fn inspect(context: &Context, plugin: &str) -> Result<Exit, Failure> {
 fn describe_origins(inspection: &Inspection) -> String {
     let Inspection { allowed, plugin, .. } = inspection;
     let describe = |origin: &String| {
-        if is_allowed(origin, allowed) { origin.clone() } else { format!("{origin} (not allowed by `origins`)") }
+        if is_allowed(origin, allowed) { origin.clone() } else { format!("{origin} (not allowed)") }
     };
     plugin.origins.iter().map(describe).collect::<Vec<_>>().join(", ")
+}
+
+/// The line of the configuration that allows every origin that it declares.
+fn allowing_line(inspection: &Inspection) -> Option<String> {
+    let Inspection { allowed, plugin, .. } = inspection;
+    let missing: Vec<_> = plugin.origins.iter().filter(|origin| !is_allowed(origin, allowed)).collect();
+    let origins = missing.iter().copied().chain(allowed).map(|origin| format!("\"{origin}\"")).collect::<Vec<_>>();
+    (!missing.is_empty()).then(|| format!("origins = [{}] under [plugins.{}]", origins.join(", "), plugin.name))
 }
 
 /// What confines the process of a plugin, or why nothing does.
@@ -102,7 +110,7 @@ pub(crate) fn describe_cage(cage: Cage) -> String {
 /// Finds a plugin by name or library path, and reads it. The last part is what the configuration says of it.
 fn read(context: &Context, plugin: &str) -> Result<(PathBuf, PluginFile, PluginEntry), Failure> {
     let mut entries = configured(context)?;
-    let named = find(context, &entries).remove(plugin);
+    let named = find(context, &entries)?.remove(plugin);
     let as_path = || Some(PathBuf::from(plugin)).filter(|path| path.is_file());
     let path = named.or_else(as_path).ok_or_else(|| {
         Failure::new(Exit::Usage, format!("there is no plugin `{plugin}`"))
@@ -132,7 +140,7 @@ fn examine(name: String, path: PathBuf, entries: &BTreeMap<String, PluginEntry>)
 fn list_text(list: &List) -> Text {
     let rows = list.plugins.iter().map(|found| {
         let note = match (&found.problem, found.pinned) {
-            (Some(problem), _) => table::toned(Tone::Bad, problem),
+            (Some(_), _) => table::toned(Tone::Bad, "refused"),
             (None, true) => table::toned(Tone::Good, "pinned"),
             (None, false) => table::toned(Tone::Dim, "not pinned"),
         };
@@ -143,7 +151,15 @@ fn list_text(list: &List) -> Text {
             table::plain(found.path.display()),
         ]
     });
-    table::render(["plugin", "", "sha256", "path"], rows)
+    let mut text = table::render(["plugin", "", "sha256", "path"], rows);
+    let problems = list.plugins.iter().filter_map(|found| found.problem.as_ref());
+    for (index, problem) in problems.enumerate() {
+        if index == 0 {
+            text += "\n";
+        }
+        text += text!("{}\n", problem);
+    }
+    text
 }
 
 fn inspection_text(inspection: &Inspection) -> Text {
@@ -165,6 +181,9 @@ fn inspection_text(inspection: &Inspection) -> Text {
         },
         inspection.cage
     );
+    if let Some(line) = allowing_line(inspection) {
+        text += text!("if you trust this plugin with your credentials there, write {}\n\n", line);
+    }
     text += &table::render(
         ["key", "", "about"],
         plugin.config.iter().map(|key| {
