@@ -236,16 +236,20 @@ fn text(report: &Report, all: bool) -> Text {
     let open: Vec<&Check> = report.checks.iter().filter(needs_attention).collect();
     if !all && !open.is_empty() {
         text += "\n";
-        text += table::render(COLUMNS, by_cause(&open, |check| Some(&check.evidence.detail)).iter().map(group_row));
+        text += table::render(COLUMNS, by_cause(&open).iter().map(group_row));
     }
-    let hints = by_cause(&open, |check| check.hint.as_ref());
+    // Both sides can have the same one.
+    let hints = causes::group(open.iter().copied().filter(|check| check.hint.is_some()), |check| {
+        (check.hint.clone().unwrap_or_default(), check.own_words.iter().map(String::as_str).collect())
+    });
     if !hints.is_empty() {
         text += "\n";
     }
     for hint in &hints {
         let is_of_tenants = hint.items[0].tenant.is_some();
-        let whose =
-            if is_of_tenants { text!(" ({})", causes::subject(&tenants_of(&hint.items))) } else { Text::default() };
+        let mut names = tenants_of(&hint.items);
+        names.dedup();
+        let whose = if is_of_tenants { text!(" ({})", causes::subject(&names)) } else { Text::default() };
         text += text!("{} {}{}\n", paint(Tone::Strong, "hint:"), hint.text, whose);
     }
     let failed = report.checks.iter().filter(|check| check.evidence.result == R::Fail).count();
@@ -255,13 +259,11 @@ fn text(report: &Report, all: bool) -> Text {
 const COLUMNS: [&str; 5] = ["tenant", "side", "check", "result", ""];
 
 /// Groups the checks with the same name, result, and text.
-fn by_cause<'a>(checks: &[&'a Check], text_of: impl Fn(&'a Check) -> Option<&'a String>) -> Vec<Group<&'a Check>> {
-    let checks = checks.iter().copied().filter(|check| text_of(check).is_some());
-    let groups = causes::group(checks, |check| {
+fn by_cause<'a>(checks: &[&'a Check]) -> Vec<Group<&'a Check>> {
+    let groups = causes::group(checks.iter().copied(), |check| {
         // The same text from another check or another side belongs to another group.
         let source = format!("{:?} {} {:?}", check.role, check.evidence.check, check.evidence.result);
-        let text = text_of(check).map_or("", String::as_str);
-        (format!("{source}\n{text}"), check.own_words.iter().map(String::as_str).collect())
+        (format!("{source}\n{}", check.evidence.detail), check.own_words.iter().map(String::as_str).collect())
     });
     let without_source = |group: Group<&'a Check>| match group.text.split_once('\n') {
         Some((_, text)) => Group { text: text.to_owned(), ..group },
@@ -381,6 +383,16 @@ mod tests {
         let own_words = vec![name.clone(), format!("{name}.okta.com")];
         let seen = SideCheck::failed(detail.replace("HOST", &own_words[1]), Some(hint.to_owned()));
         Check { tenant: Some(name), role: Some(Role::Provider), evidence: seen.evidence, hint: seen.hint, own_words }
+    }
+
+    #[test]
+    fn a_hint_of_both_sides_is_shown_once() {
+        let sides = [Role::Provider, Role::Directory];
+        let both =
+            |index| sides.map(|role| Check { role: Some(role), ..failing(index, "HOST is late", "set the clock") });
+        let text = text(&Report { checks: (0..2).flat_map(both).collect() }, false).plain();
+        assert_eq!(text.matches("hint:").count(), 1, "{text}");
+        assert!(text.contains("hint: set the clock (2 tenants)\n"), "{text}");
     }
 
     #[test]

@@ -230,7 +230,7 @@ fn text(report: &Report) -> Text {
         }
         text += text!("{}\n", paint(Tone::Strong, name));
         for event in events {
-            text += text!("  {}  {}{}\n", event.at, who(event), event.what);
+            text += text!("  {}  {}{}\n", format!("{:.3}", event.at), who(event), event.what);
         }
     }
     text
