@@ -4,7 +4,7 @@ use std::{
     fs::{self, File},
     io::Read,
     os::unix::{
-        fs::{FileTypeExt, PermissionsExt, symlink},
+        fs::{FileTypeExt, PermissionsExt, lchown, symlink},
         net::UnixListener,
     },
     path::Path,
@@ -12,7 +12,7 @@ use std::{
     thread,
 };
 
-use crate::support::{Lab, Output};
+use crate::support::{Lab, Output, print};
 
 fn plan(lab: &Lab, args: &[&str]) -> Output {
     lab.run(&[&["plan", "-o"], args].concat())
@@ -24,6 +24,29 @@ fn make_pipe(path: &Path) {
 
 fn is_plan(path: &Path) -> bool {
     fs::read_to_string(path).unwrap().contains("\"not_after\"")
+}
+
+/// In a shared folder, another user can be first, and let flowswap write somewhere else.
+#[test]
+fn a_link_of_another_user_is_not_followed() {
+    const OTHER: u32 = 65_534;
+    let lab = Lab::with_tenants(1);
+    fs::create_dir(lab.path("shared")).unwrap();
+    fs::set_permissions(lab.path("shared"), fs::Permissions::from_mode(0o1777)).unwrap();
+    symlink(lab.path("mine.json"), lab.path("shared/link.json")).unwrap();
+    plan(&lab, &["shared/link.json"]).expect(0);
+    assert!(is_plan(&lab.path("mine.json")), "a link of this user is followed");
+    for target in ["victim.json", "mine.json"] {
+        fs::remove_file(lab.path("shared/link.json")).unwrap();
+        symlink(lab.path(target), lab.path("shared/link.json")).unwrap();
+        if lchown(lab.path("shared/link.json"), Some(OTHER), None).is_err() {
+            return print("skipped: only root can make links of another user");
+        }
+        let refused = plan(&lab, &["shared/link.json", "--force"]).expect(2);
+        let why = "the symlink `shared/link.json` belongs to another user";
+        assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    }
+    assert!(!lab.path("victim.json").exists());
 }
 
 #[test]
@@ -125,7 +148,7 @@ fn a_file_that_is_read_as_a_plan_is_not_changed() {
     fs::write(lab.path("binary"), [0xff, 0xfe, 0x00]).unwrap();
     File::create(lab.path("huge")).unwrap().set_len(65 * 1024 * 1024).unwrap();
     let _socket = UnixListener::bind(lab.path("socket")).unwrap();
-    for (name, code) in [("notes.txt", 6), ("binary", 2), ("huge", 6), ("socket", 2), (".", 2), ("gone.json", 2)] {
+    for (name, code) in [("notes.txt", 6), ("binary", 6), ("huge", 6), ("socket", 2), (".", 2), ("gone.json", 2)] {
         for args in [&["show", name][..], &["apply", name, "--yes"]] {
             let output = lab.run(args).expect(code);
             let hint = output.stderr.split("hint:").nth(1).unwrap_or_default();

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flowswap_host::quoted;
+use flowswap_host::{is_foreign_link, quoted};
 use serde_json::Value;
 
 use crate::{
@@ -82,10 +82,11 @@ impl Output {
             return output(Place::Stdout);
         }
         let doing = || format!("write the {} `{}`", kind.name(), path.display());
+        let target = follow_symlinks(path).map_err(usage(doing()))?;
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return output(Place::File(follow_symlinks(path).map_err(usage(doing()))?));
+                return output(Place::File(target));
             }
             Err(error) => return Err(usage(doing())(error)),
         };
@@ -171,11 +172,11 @@ fn is_encrypted(file: &Path) -> bool {
 pub(crate) fn read_plan(path: &Path) -> Result<String, Failure> {
     let doing = || format!("read the plan `{}`", path.display());
     let text = if path == Path::new("-") {
-        read_bounded(io::stdin()).map_err(usage("read the plan from stdin".to_owned()))
+        read_bounded(io::stdin()).map_err(unreadable("read the plan from stdin".to_owned()))
     } else {
         open_plan(path).and_then(read_bounded).map_err(|error| {
             let is_free = error.kind() == io::ErrorKind::NotFound;
-            let failure = usage(doing())(error);
+            let failure = unreadable(doing())(error);
             // A file that exists may be somebody's, so the hint must not suggest its name.
             failure.hint(if is_free {
                 format!("write one first: flowswap plan -o {}", quoted(path))
@@ -227,11 +228,24 @@ fn usage(doing: String) -> impl FnOnce(io::Error) -> Failure {
     move |error| Failure { exit: Exit::Usage, ..Failure::at(doing)(error) }
 }
 
-/// Follows symlinks from a name that does not exist: a link may point at a file that is not there yet.
+/// A file that is not text is refused like any other that is not a plan.
+fn unreadable(doing: String) -> impl FnOnce(io::Error) -> Failure {
+    move |error| {
+        let exit = if error.kind() == io::ErrorKind::InvalidData { Exit::Refused } else { Exit::Usage };
+        Failure { exit, ..Failure::at(doing)(error) }
+    }
+}
+
+/// Follows the symlinks from a name. The last one may point at a file that is not there yet. Refuses one that another user may
+/// have made so that flowswap writes somewhere else.
 fn follow_symlinks(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
         let Ok(target) = fs::read_link(&path) else { return Ok(path) };
+        if is_foreign_link(&path)? {
+            let error = format!("the symlink `{}` belongs to another user", path.display());
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, error));
+        }
         path = path.parent().unwrap_or(Path::new("")).join(target);
     }
     Err(io::Error::other("the symlinks form a cycle"))

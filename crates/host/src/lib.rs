@@ -71,8 +71,8 @@ pub use gate::Gate;
 pub use hardening::harden;
 pub use origin::{is_allowed, is_origin};
 pub use ownership::{
-    TrustError, open_trusted, quoted, read_trusted, require_private_folder, require_trusted, require_trusted_folder,
-    trusted_temp_dir,
+    TrustError, is_foreign_link, open_trusted, quoted, read_trusted, require_private_folder, require_trusted,
+    require_trusted_folder, trusted_temp_dir,
 };
 pub use plugin_file::{PluginFile, PluginFileError, locate};
 pub use process::PluginProcess;

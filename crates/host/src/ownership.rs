@@ -178,6 +178,14 @@ pub fn require_private_folder(path: &Path) -> Result<(), TrustError> {
     trust.verdict()
 }
 
+/// Whether a symlink may be there to mislead this user: it belongs neither to them, nor to root, nor to the owner of its folder.
+/// Linux does not follow such a link in a sticky folder either (`protected_symlinks`, proc_sys_fs(5)).
+pub fn is_foreign_link(link: &Path) -> io::Result<bool> {
+    let owner = fs::symlink_metadata(link)?.uid();
+    let folder = absolute(link)?.parent().map(fs::metadata).transpose()?;
+    Ok(!Trust::of_this_user().is_trusted(owner) && folder.is_none_or(|folder| folder.uid() != owner))
+}
+
 /// The folder for temporary files: `TMPDIR`, or else `/tmp`. If others can replace files there, `/var/tmp`.
 pub fn trusted_temp_dir() -> PathBuf {
     usual_or_var_tmp(env::temp_dir())
