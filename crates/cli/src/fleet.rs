@@ -9,7 +9,8 @@ use std::{
 use flowswap_config::{Config, SecretRef, SideConfig, TenantConfig};
 use flowswap_contract::{self as contract, ErrorKind, Role};
 use flowswap_engine::{
-    Backend, BackendCall, EventSink, Logbook, PluginPin, Ports, Secret, Tenant, TenantSpec, digest_config, side_by_side,
+    Backend, BackendCall, EventSink, Logbook, PlannedTenant, PluginPin, Ports, Secret, Tenant, TenantSpec,
+    digest_config, side_by_side,
 };
 use flowswap_host::{
     Cage, Effects, Gate, Launcher, Limits, Network, PluginFile, PluginProcess, Session, SessionConfig, build, chain,
@@ -26,7 +27,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     PLUGIN_PROCESS,
-    context::Context,
+    context::{Context, read_logbook, read_tenant},
     display::progress::Progress,
     exit::{Exit, Failure},
     fetch::Fetcher,
@@ -129,26 +130,53 @@ pub(crate) fn select<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a
     Ok(config.tenants.iter().filter(|tenant| names.is_empty() || names.contains(&tenant.name)).collect())
 }
 
-/// The tenants with these names, which the journal knows. If the configuration no longer has one, the error says what the
-/// journal knows of it, so that it can be added again.
-pub(crate) fn select_started<'a>(
+/// Does the same for tenants that the journal knows. If the configuration no longer has some, the error says what the journal
+/// knows of them, so that they can be added again.
+pub(crate) async fn select_started<'a>(
     config: &'a Config,
     names: &[String],
     logbook: &Logbook,
 ) -> Result<Vec<&'a TenantConfig>, Failure> {
-    let gone = names.iter().find(|name| config.tenant(name).is_none());
-    let gone = gone.and_then(|name| Some((name, logbook.overview(name)?.org?)));
-    let Some((name, (plugin, domain))) = gone else { return select(config, names) };
-    let error = format!("the configuration no longer has the tenant `{name}`, which flowswap started to migrate");
-    Err(Failure::new(Exit::Usage, error).hint(format!(
-        "add a `[[tenant]]` with the name `{name}`, the plugin `{plugin}`, the domain `{domain}`, and its credentials"
-    )))
+    let mut gone = Vec::new();
+    for name in names.iter().filter(|name| config.tenant(name).is_none()) {
+        let work = read_tenant(logbook, name).await?.and_then(|history| history.work);
+        gone.extend(work.map(|work| (name, describe_tables(&work.tenant))));
+    }
+    if gone.is_empty() {
+        return select(config, names);
+    }
+    let names: Vec<_> = gone.iter().map(|(name, _)| format!("`{name}`")).collect();
+    let tables: Vec<_> = gone.iter().map(|(name, tables)| format!("`{name}` with {tables}")).collect();
+    let error = format!("the configuration no longer has what flowswap started to migrate: {}", names.join(", "));
+    let hint = format!("add a `[[tenant]]` for each again, with its credentials: {}", tables.join("; "));
+    Err(Failure::new(Exit::Usage, error).hint(hint))
+}
+
+/// The one tenant with this name, which the journal knows.
+pub(crate) async fn select_one(config: &Config, name: &str) -> Result<(), Failure> {
+    select_started(config, &[name.to_owned()], &*read_logbook(config).await?).await.map(drop)
+}
+
+/// The plugins of a planned tenant, and the keys of its tables, as far as its plan knows them.
+fn describe_tables(planned: &PlannedTenant) -> String {
+    let seen = planned.seen.as_ref().and_then(|seen| seen.get().ok());
+    let keys = |side: Role| {
+        let prefix = format!("{side}.");
+        let keys = seen.iter().flat_map(|seen| seen.config.keys());
+        let keys: Vec<_> = keys.filter_map(|key| key.strip_prefix(&prefix)).collect();
+        if keys.is_empty() { String::new() } else { format!(" ({})", keys.join(", ")) }
+    };
+    let domain = seen.as_ref().map(|seen| format!(" for {}", seen.provider.domain)).unwrap_or_default();
+    let id = seen.as_ref().map(|seen| format!(" for {}", seen.directory.id)).unwrap_or_default();
+    let PlannedTenant { provider_plugin, directory_plugin, .. } = planned;
+    let (provider, directory) = (keys(Role::Provider), keys(Role::Directory));
+    format!("provider `{provider_plugin}`{domain}{provider} and directory `{directory_plugin}`{id}{directory}")
 }
 
 /// Finds a plugin by name, reads it, and compares it with its pin.
 pub(crate) fn read_plugin(context: &Context, config: &Config, name: &str) -> Result<PluginFile, Failure> {
     let entry = config.plugins.get(name);
-    let dirs = context.plugin_dirs();
+    let dirs = context.plugin_dirs()?;
     let path = entry.and_then(|entry| entry.path.clone()).or_else(|| locate(name, &dirs)).ok_or_else(|| {
         let looked: Vec<_> = dirs.iter().map(|dir| format!("`{}`", dir.display())).collect();
         Failure::new(Exit::Usage, format!("there is no plugin `{name}` in {}", looked.join(", ")))
@@ -175,7 +203,7 @@ pub(crate) async fn start_plugin(
 ) -> Result<Arc<PluginProcess>, Failure> {
     PluginProcess::start(file, &plugin_launcher(context, cage)?, events).await.map_err(|error| {
         let hint = error.hint();
-        Failure::new(Exit::Failed, error).hint_if(hint)
+        Failure::at(format!("start the plugin from `{}`", file.path().display()))(error).hint_if(hint)
     })
 }
 

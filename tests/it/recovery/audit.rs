@@ -144,7 +144,7 @@ fn swapped_secrets_are_reported_until_they_are_swapped_back() {
     fs::write(path("acme"), acme).unwrap();
     fs::write(path("globex"), globex).unwrap();
     assert_eq!(failures(&lab, &[], 0), []);
-    let check = lab.run(&["check", "-v"]).expect(0).stdout;
+    let check = lab.run(&["check", "-v"]).stdout;
     assert!(check.contains("`.flowswap/identity.txt` opens all 2 stored secrets"), "{check}");
     lab.run(&["rollback", "acme", "--yes"]).expect(0);
 }

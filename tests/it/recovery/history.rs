@@ -129,8 +129,16 @@ fn an_unfinished_tenant_is_given_up_or_shown_without_its_configuration() {
     assert!(status.contains("acme: the configuration no longer has this tenant"), "{status}");
     assert_eq!(lab.json(&["status", "acme"], 0)["tenants"][0]["next"], serde_json::Value::Null);
     let gone = lab.run(&["rollback", "acme", "--yes"]).expect(2);
-    assert!(gone.stderr.contains("the configuration no longer has the tenant `acme`"), "{}", gone.stderr);
-    assert!(gone.stderr.contains("the domain `acme.okta.test`"), "{}", gone.stderr);
+    let what = "the configuration no longer has what flowswap started to migrate: `acme`";
+    assert!(gone.stderr.contains(what), "{}", gone.stderr);
+    let sides = format!("provider `okta` for acme.okta.test (domain, variant_types) and directory `rest` for {}", {
+        lab.sim.tenants()[0].directory_id.clone()
+    });
+    assert!(gone.stderr.contains(&sides) && gone.stderr.contains("base_url, "), "{}", gone.stderr);
+    for command in [&["sheet", "acme"][..], &["decline", "acme", "--reason", "gone"], &["finalize", "acme"]] {
+        let gone = lab.run(command).expect(2).stderr;
+        assert!(gone.contains(what) && gone.contains(&sides), "{command:?}: {gone}");
+    }
 }
 
 /// A tenant that the configuration no longer has stops no other one, is named in the report, and its refusal is recorded.

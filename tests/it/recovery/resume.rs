@@ -85,6 +85,11 @@ fn nothing_else_takes_the_place_of_an_interrupted_rollback() {
     }
 
     // A person may change their mind about a tenant that is as it was.
+    let begun = lab.run(&["resume", "--give-up"]).expect(2).stderr;
+    assert!(
+        begun.starts_with("these have begun and cannot be given up; continue them: flowswap resume acme\n"),
+        "{begun}"
+    );
     let begun = lab.run(&["resume", "--give-up", "acme"]).expect(6);
     assert!(
         begun.stderr.contains("`acme` cannot be given up: `flowswap rollback` has changed it already"),

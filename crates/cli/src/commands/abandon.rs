@@ -40,7 +40,7 @@ pub(super) fn abandon_command(name: &str, tenant: &Overview) -> Option<String> {
 pub(super) async fn run(context: &Context, args: &StartedTenants, reason: &str) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let logbook = read_logbook(&config).await?;
-    select_started(&config, &args.tenants, &logbook)?;
+    select_started(&config, &args.tenants, &logbook).await?;
     let chosen = started::choose(args, &logbook, |_, _| false).await?;
     let names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
     let mut what = Text::default();

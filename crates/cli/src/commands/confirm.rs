@@ -12,13 +12,13 @@ use crate::{
     context::{Context, read_tenant},
     display::text::text,
     exit::{Exit, Failure},
-    fleet::select,
+    fleet::select_one,
 };
 
 pub(crate) async fn run(context: &Context, args: &ConfirmArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let name = &args.tenant.tenant;
-    select(&config, std::slice::from_ref(name))?;
+    select_one(&config, name).await?;
     let note = args.note.as_ref().map(|note| note.trim().to_owned()).filter(|note| !note.is_empty());
     let ports = context.run_ports(&config, context.progress()).await?;
     let tenant = read_tenant(&ports.logbook, name).await?;

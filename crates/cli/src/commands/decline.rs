@@ -10,7 +10,7 @@ use crate::{
     context::{Context, read_tenant},
     display::text::{Text, text},
     exit::{Exit, Failure},
-    fleet::select,
+    fleet::select_one,
 };
 
 /// The report; scripts rely on its names.
@@ -25,7 +25,7 @@ struct Report {
 pub(crate) async fn run(context: &Context, args: &DeclineArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let name = &args.tenant.tenant;
-    select(&config, std::slice::from_ref(name))?;
+    select_one(&config, name).await?;
     let ports = context.run_ports(&config, context.progress()).await?;
     let logbook = Arc::clone(&ports.logbook);
     let step = open_question(name, read_tenant(&logbook, name).await?.as_ref())?.step.clone();

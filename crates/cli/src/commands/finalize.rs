@@ -20,7 +20,7 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
     let (goal, phase) = if args.purge { (Goal::Purged, Phase::Purge) } else { (Goal::Retired, Phase::Retire) };
     let config = context.load_config()?;
     let logbook = read_logbook(&config).await?;
-    select_started(&config, &args.started.tenants, &logbook)?;
+    select_started(&config, &args.started.tenants, &logbook).await?;
     let chosen = started::choose(&args.started, &logbook, |tenant, work| can_begin(tenant, work, phase)).await?;
     let mut names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
     if names.is_empty() {
@@ -31,7 +31,7 @@ pub(crate) async fn run(context: &Context, args: &FinalizeArgs) -> Result<Exit, 
         return started::report_no_tenants(context, text!("{}; show every state: flowswap status", why));
     }
     // With `--all`, the names come from the journal, so the configuration may lack one.
-    let lost = started::take_lost(&config, &mut names, &logbook)?;
+    let lost = started::take_lost(&config, &mut names, &logbook).await?;
     let lost = lost.into_iter().map(|name| (name, goal)).collect();
     let mut what = Text::default();
     for (name, tenant) in chosen.iter().filter(|(name, _)| config.tenant(name).is_some()) {

@@ -12,7 +12,7 @@ use crate::{
     context::{Context, read_logbook, read_tenant},
     display::text::{Text, text},
     exit::{Exit, Failure},
-    fleet::{Fleet, select},
+    fleet::{Fleet, select_one},
 };
 
 /// The report; scripts rely on its names.
@@ -28,7 +28,7 @@ struct Report {
 pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let name = &args.tenant;
-    select(&config, std::slice::from_ref(name))?;
+    select_one(&config, name).await?;
     let decision = Decision {
         stands: match args.effect {
             StepEffect::Applied => Resolution::Applied,

@@ -32,7 +32,7 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
     // Giving up needs nothing but the journal.
     let is_needed = |name: &&String| !args.give_up || logbook.overview(name).is_none();
     let needed: Vec<String> = args.select.tenants.iter().filter(is_needed).cloned().collect();
-    select_started(&config, &needed, &logbook)?;
+    select_started(&config, &needed, &logbook).await?;
     let is_meant = |name: &String| args.select.tenants.is_empty() || args.select.tenants.contains(name);
     let mut open: BTreeMap<String, (Overview, Intent)> = BTreeMap::new();
     for (name, tenant) in logbook.overviews().into_iter().filter(|(name, _)| is_meant(name)) {
@@ -55,7 +55,7 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
     }
     let mut names: Vec<String> = open.keys().cloned().collect();
     let mut lost: Lost = Vec::new();
-    for name in started::take_lost(&config, &mut names, &logbook)? {
+    for name in started::take_lost(&config, &mut names, &logbook).await? {
         lost.extend(open.remove(&name).map(|(_, intent)| (name, intent.goal)));
     }
     let question = format!("Continue {}?", display::tenants(open.len()));
@@ -92,9 +92,15 @@ async fn give_up_unreached(
         let way_back = if intent.goal == Goal::RolledBack { "" } else { ", or roll it back" };
         return Err(Failure::new(Exit::Refused, error).hint(format!("continue it: flowswap resume {name}{way_back}")));
     }
-    open.retain(|_, it| !has_begun(it));
+    let begun: Vec<String> = open.extract_if(.., |_, it| has_begun(it)).map(|(name, _)| name).collect();
+    if !begun.is_empty() {
+        let begun = begun.join(" ");
+        context
+            .terminal
+            .say(text!("these have begun and cannot be given up; continue them: flowswap resume {}", begun));
+    }
     if open.is_empty() {
-        return started::report_no_tenants(context, "the interrupted runs have reached all tenants; continue them");
+        return started::report_no_tenants(context, "there is nothing else to give up");
     }
     let question = format!("Give this up for {}?", display::tenants(open.len()));
     context.terminal.confirm(&describe(&open).trim_end(), &question, args.yes)?;

@@ -8,13 +8,13 @@ use crate::{
     context::{Context, cannot_read},
     display::text::text,
     exit::{Exit, Failure},
-    fleet::select,
+    fleet::select_one,
     hand_over::{STAY, SecretHandover, require_terminal_output},
 };
 
 pub(crate) async fn run(context: &Context, tenant: &str, print: bool) -> Result<Exit, Failure> {
     let config = context.load_config()?;
-    select(&config, &[tenant.to_owned()])?;
+    select_one(&config, tenant).await?;
     let ports = context.run_ports(&config, context.progress()).await?;
     let recorder = ports.logbook.recorder(tenant, RunId::generate()).await.map_err(cannot_read)?;
     let history = recorder.history().map_err(cannot_read)?;

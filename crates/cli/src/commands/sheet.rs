@@ -14,7 +14,7 @@ use crate::{
         text::{Text, text},
     },
     exit::{Exit, Failure},
-    fleet::select,
+    fleet::select_one,
     full_command,
     output::{Kind, Output},
 };
@@ -40,7 +40,7 @@ struct Report<'a> {
 pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let tenant = &args.tenant.tenant;
-    select(&config, std::slice::from_ref(tenant))?;
+    select_one(&config, tenant).await?;
     let history = read_tenant(&*read_logbook(&config).await?, tenant).await?;
     let (question, is_open) = current_sheet(tenant, history.as_ref())?;
     let next = history.as_ref().filter(|_| !is_open);

@@ -123,10 +123,14 @@ pub(crate) async fn choose(
 
 /// Takes the tenants that the configuration no longer has out of `names`. Their absence does not stop the others, unless there
 /// are no others.
-pub(crate) fn take_lost(config: &Config, names: &mut Vec<String>, logbook: &Logbook) -> Result<Vec<String>, Failure> {
+pub(crate) async fn take_lost(
+    config: &Config,
+    names: &mut Vec<String>,
+    logbook: &Logbook,
+) -> Result<Vec<String>, Failure> {
     let lost: Vec<String> = names.extract_if(.., |name| config.tenant(name).is_none()).collect();
     if names.is_empty() {
-        select_started(config, &lost, logbook)?;
+        select_started(config, &lost, logbook).await?;
     }
     Ok(lost)
 }
