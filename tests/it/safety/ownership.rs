@@ -172,6 +172,20 @@ fn root_does_not_trust_the_folder_of_another_user() {
     finish(as_user).expect(0);
 }
 
+#[test]
+fn a_state_folder_that_others_can_look_into_is_refused() {
+    let lab = Lab::with_tenants(1);
+    let mode = |mode| fs::set_permissions(lab.path(".flowswap"), Permissions::from_mode(mode)).unwrap();
+    mode(0o755);
+    for command in [&["status"][..], &["plan", "-o", "plan.json"]] {
+        let refused = lab.run(command).expect(2).stderr;
+        assert!(refused.contains("other users can look into the folder `"), "{refused}");
+        assert!(refused.contains("hint: chmod go-rwx "), "{refused}");
+    }
+    mode(0o700);
+    lab.run(&["status"]).expect(0);
+}
+
 /// The kernel shows every owner as `nobody` there, and the user too.
 #[test]
 fn a_user_that_its_namespace_does_not_map_trusts_no_file() {
