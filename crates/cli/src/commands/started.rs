@@ -210,7 +210,9 @@ pub(crate) async fn execute(
     }
     let refused =
         report.tenants.iter_mut().filter(|row| row.outcome == "refused" && config.tenant(&row.name).is_some());
-    for row in refused.filter(|_| goal == Goal::Swapped) {
+    // The same plan can be carried out once the side can be read.
+    let is_unread = |row: &Row| row.changes.iter().any(|change| change.starts_with("could not read the "));
+    for row in refused.filter(|row| goal == Goal::Swapped && !is_unread(row)) {
         row.next = logbook.overview(&row.name).and_then(|tenant| way_on(&row.name, &tenant)).map(full_command::of);
     }
     context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
