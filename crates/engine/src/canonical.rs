@@ -116,11 +116,15 @@ fn sort(value: &mut Value) {
     }
 }
 
-/// Lists the differences between two values, one per line: `path: before → after`.
-pub(crate) fn changes(before: &Value, after: &Value) -> Vec<String> {
+/// Compares two values. The error lists their differences, one per line: `path: before → after`. It is an error even if it
+/// lists none.
+pub(crate) fn compare(before: &Value, after: &Value) -> Result<(), Vec<String>> {
+    if before == after {
+        return Ok(());
+    }
     let mut lines = Vec::new();
     collect(String::new(), Some(before), Some(after), &mut lines);
-    lines
+    Err(lines)
 }
 
 fn collect(path: String, before: Option<&Value>, after: Option<&Value>, lines: &mut Vec<String>) {
@@ -140,8 +144,8 @@ fn collect(path: String, before: Option<&Value>, after: Option<&Value>, lines: &
     }
 }
 
-/// Matches items by their `id`, so that one new app is one line and does not shift all that follow. If an id occurs twice,
-/// items are matched by position, because matching by id would hide a difference.
+/// Matches items by their `id`, so that one new app is one line and does not shift all that follow. Another order is one more
+/// line. If an id occurs twice, items are matched by position, because matching by id would hide a difference.
 fn collect_items(path: &str, before: &[Value], after: &[Value], lines: &mut Vec<String>) {
     let has_ids = |items: &[Value]| {
         let ids: BTreeSet<_> = items.iter().filter_map(|item| item.get("id").and_then(Value::as_str)).collect();
@@ -163,6 +167,13 @@ fn collect_items(path: &str, before: &[Value], after: &[Value], lines: &mut Vec<
     for (key, new) in after.iter().filter(|(key, _)| find(&before, key).is_none()) {
         collect(format!("{path}[{key}]"), None, Some(new), lines);
     }
+    let common = |items: &[(String, Value)], others: &[(String, Value)]| -> Vec<String> {
+        items.iter().map(|(key, _)| key.clone()).filter(|key| find(others, key).is_some()).collect()
+    };
+    let (old, new) = (common(&before, &after), common(&after, &before));
+    if old != new {
+        lines.push(format!("{path}: the order {} → {}", old.join(", "), new.join(", ")));
+    }
 }
 
 fn show(value: Option<&Value>) -> String {
@@ -179,12 +190,16 @@ mod tests {
 
     use super::*;
 
+    fn differences(before: &Value, after: &Value) -> Vec<String> {
+        compare(before, after).unwrap_err()
+    }
+
     #[test]
     fn changes_name_the_path_and_both_values() {
         let before = json!({"flow": "a", "apps": [{"id": "1", "on": true}, {"id": "2", "on": true}], "same": [1]});
         let after = json!({"flow": "b", "apps": [{"id": "2", "on": false}, {"id": "3"}], "same": [1], "new": 1});
         assert_eq!(
-            changes(&before, &after),
+            differences(&before, &after),
             [
                 "apps[1]: present → absent",
                 "apps[2].on: true → false",
@@ -196,11 +211,23 @@ mod tests {
     }
 
     #[test]
+    fn another_order_is_a_change() {
+        let items = |ids: &[&str]| json!({"steps": ids.iter().map(|id| json!({"id": id})).collect::<Vec<_>>()});
+        let differences = |before: &[&str], after: &[&str]| differences(&items(before), &items(after));
+        assert_eq!(differences(&["a", "b", "c"], &["b", "a", "c"]), ["steps: the order a, b, c → b, a, c"]);
+        assert_eq!(differences(&["a", "b"], &["new", "a", "b"]), ["steps[new]: absent → present"]);
+        assert_eq!(
+            differences(&["gone", "a", "b"], &["b", "a"]),
+            ["steps[gone]: present → absent", "steps: the order a, b → b, a"]
+        );
+    }
+
+    #[test]
     fn an_id_that_occurs_twice_hides_nothing() {
         let item = |on: bool| json!({"id": "1", "on": on});
-        assert_eq!(changes(&json!([item(true)]), &json!([item(true), item(false)])), ["[1]: absent → present"]);
+        assert_eq!(differences(&json!([item(true)]), &json!([item(true), item(false)])), ["[1]: absent → present"]);
         assert_eq!(
-            changes(&json!([item(true), item(true)]), &json!([item(true), item(false)])),
+            differences(&json!([item(true), item(true)]), &json!([item(true), item(false)])),
             ["[1].on: true → false"]
         );
     }

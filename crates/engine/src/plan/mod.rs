@@ -27,7 +27,7 @@ pub use part::PlanPart;
 use crate::{
     Finding, Packed, TenantSpec, Verdict,
     assess::ORG_SHARED,
-    canonical::{Sorted, changes, digest, digest_sorted, render_sorted},
+    canonical::{Sorted, compare, digest, digest_sorted, render_sorted},
 };
 
 /// The format of plan files.
@@ -307,15 +307,15 @@ impl Seen {
         changed_keys(&self.config, &digests_of(spec))
     }
 
-    /// Lists the changes of the configuration and of what was seen, one per line.
-    pub fn changes_to(&self, now: &Self) -> Vec<String> {
+    /// Compares the configuration and what was seen. The error lists the changes, one per line.
+    pub(crate) fn compare(&self, now: &Self) -> Result<(), Vec<String>> {
         if self == now {
-            return Vec::new();
+            return Ok(());
         }
         let value = |seen: &Self| json!({ "provider": seen.provider, "directory": seen.directory });
         let mut lines = changed_keys(&self.config, &now.config);
-        lines.extend(changes(&value(self), &value(now)));
-        lines
+        lines.extend(compare(&value(self), &value(now)).err().into_iter().flatten());
+        Err(lines)
     }
 }
 

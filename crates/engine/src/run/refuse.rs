@@ -8,10 +8,13 @@ use serde_json::json;
 use super::{Basis, Job, Outcome, Runner, clocks, with_hint};
 use crate::{
     Direction, Goal, Inventories, PlannedTenant, PluginPin, TenantHistory, TenantSpec, Verdict, Work,
-    canonical::changes,
+    canonical::compare,
     planning::{Derivation, derive},
     short,
 };
+
+/// Whether a run may work on a tenant. The error lists the reasons against it, one per line; without one, it may not either.
+type Allowed = Result<(), Vec<String>>;
 
 impl Runner {
     /// Why the run does nothing for the tenant, if so.
@@ -19,42 +22,42 @@ impl Runner {
         if let Some(done) = already_done(job, history) {
             return Some(done);
         }
-        let reasons = match refuse_by_history(job, history).or_else(|| refuse_by_plugins(job, history)) {
-            Some(reason) => vec![reason],
-            None if is_untouched(job, history) => self.changes_since_plan(job, history).await,
+        let allowed = match refuse_by_history(job, history).or_else(|| refuse_by_plugins(job, history)) {
+            Some(reason) => Err(vec![reason]),
+            None if is_untouched(job, history) => self.refuse_changes_since_plan(job, history).await,
             None if matches!(job.goal, Goal::Retired | Goal::Purged) => {
-                self.changes_before_finalize(job, history).await
+                self.refuse_changes_before_finalize(job, history).await
             }
-            None => self.changes_of_config(job, history).await,
+            None => self.refuse_changes_of_config(job, history).await,
         };
-        (!reasons.is_empty()).then_some(Outcome::Refused { changes: reasons })
+        allowed.err().map(|changes| Outcome::Refused { changes })
     }
 
     /// Also refuses if the clocks disagree: confirmations compare times of both sides.
-    async fn changes_before_finalize(&self, job: &Job, history: &TenantHistory) -> Vec<String> {
-        let changes = self.changes_of_config(job, history).await;
-        if !changes.is_empty() {
-            return changes;
-        }
+    async fn refuse_changes_before_finalize(&self, job: &Job, history: &TenantHistory) -> Allowed {
+        self.refuse_changes_of_config(job, history).await?;
         // Inspects only to see the clocks of both sides. The confirmations judge everything else.
         job.tenant.inspect().await;
-        clocks::disagreement(&job.tenant).into_iter().collect()
+        clocks::disagreement(&job.tenant).map_or(Ok(()), |reason| Err(vec![reason]))
     }
 
     /// Refuses a changed configuration: with it, the job could reach another org and conclude that nothing is left to do. The
     /// operator can accept changes, but never another org or another directory.
-    async fn changes_of_config(&self, job: &Job, history: &TenantHistory) -> Vec<String> {
+    async fn refuse_changes_of_config(&self, job: &Job, history: &TenantHistory) -> Allowed {
         let changes = config_changes(job, history);
-        if changes.is_empty() || !job.accept_changes {
-            return changes;
+        if changes.is_empty() {
+            return Ok(());
         }
-        let Some(seen) = job.basis(history).and_then(|basis| basis.tenant.seen()) else { return changes };
+        if !job.accept_changes {
+            return Err(changes);
+        }
+        let Some(seen) = job.basis(history).and_then(|basis| basis.tenant.seen()) else { return Err(changes) };
         let sides = job.tenant.inspect().await;
         let (Ok(provider), Ok(directory)) = (&sides.provider, &sides.directory) else {
             let unread = unreadable(&sides).unwrap_or_default();
-            return vec![format!(
+            return Err(vec![format!(
                 "{unread}; so flowswap cannot see whether the changed configuration leads to the same tenant"
-            )];
+            )]);
         };
         let pairs = [
             ("org", &seen.provider.domain, &provider.domain),
@@ -62,51 +65,53 @@ impl Runner {
             ("org of the directory", &seen.directory.domain, &directory.domain),
         ];
         let moved = pairs.into_iter().filter(|(_, before, now)| before != now);
-        moved
-            .map(|(what, before, now)| {
-                format!(
-                    "the changed configuration leads to another {what}: {now}, not {before}; `--accept-changes` does not \
-                     allow this"
-                )
-            })
-            .collect()
+        let moved = moved.map(|(what, before, now)| {
+            format!(
+                "the changed configuration leads to another {what}: {now}, not {before}; `--accept-changes` does not \
+                 allow this"
+            )
+        });
+        let moved: Vec<_> = moved.collect();
+        if moved.is_empty() { Ok(()) } else { Err(moved) }
     }
 
     /// Refuses if anything changed since the plan was made. For a tenant that flowswap has not changed yet.
-    async fn changes_since_plan(&self, job: &Job, history: &TenantHistory) -> Vec<String> {
+    async fn refuse_changes_since_plan(&self, job: &Job, history: &TenantHistory) -> Allowed {
         let now = self.ports.clock.now();
         if let Some(part) = job.part.as_ref().or(history.part.as_ref()) {
             if let Some(ahead) = clocks::from_the_future(part.made_at, now) {
-                return vec![ahead];
+                return Err(vec![ahead]);
             }
             if now > part.not_after {
-                return vec![format!(
+                return Err(vec![format!(
                     "plan {} expired at {}",
                     name_plan(&part.plan, part.path.as_ref()),
                     part.not_after
-                )];
+                )]);
             }
         }
-        let Some(planned) = job.basis(history).map(|basis| basis.tenant) else { return Vec::new() };
-        let Some(before) = planned.seen() else { return vec!["the plan does not record what was seen".to_owned()] };
+        let Some(planned) = job.basis(history).map(|basis| basis.tenant) else { return Ok(()) };
+        let Some(before) = planned.seen() else {
+            return Err(vec!["the plan does not record what was seen".to_owned()]);
+        };
         let sides = job.tenant.inspect().await;
         if let Some(unread) = unreadable(&sides) {
-            return vec![unread];
+            return Err(vec![unread]);
         }
         // Its own work that has changed nothing does not count: the plan was made before it.
         let spec = TenantSpec { begun: false, ..job.tenant.spec.clone() };
         let derived = derive(&job.tenant, &spec, sides, now).await;
-        let changes = derived.seen.as_ref().map(|seen| before.changes_to(seen)).unwrap_or_default();
-        if changes.is_empty() { what_does_not_follow(planned, &spec, &derived) } else { changes }
+        derived.seen.as_ref().map_or(Ok(()), |seen| before.compare(seen))?;
+        refuse_what_does_not_follow(planned, &spec, &derived)
     }
 }
 
-/// What a plan says of a tenant although it does not follow from what both sides show, one item per line. Nothing that only the
-/// file says is carried out.
-fn what_does_not_follow(planned: &PlannedTenant, spec: &TenantSpec, derived: &Derivation) -> Vec<String> {
+/// Refuses what a plan says of a tenant although it does not follow from what both sides show. Nothing that only the file says
+/// is carried out.
+fn refuse_what_does_not_follow(planned: &PlannedTenant, spec: &TenantSpec, derived: &Derivation) -> Allowed {
     if derived.verdict != Verdict::Ready {
         let why = derived.findings.first().map_or("", |finding| finding.message.as_str());
-        return vec![format!("the tenant is {}, not ready: {why}", derived.verdict)];
+        return Err(vec![format!("the tenant is {}, not ready: {why}", derived.verdict)]);
     }
     // Only the journal still has plans from before flowswap froze these.
     let steps = match &planned.origins {
@@ -115,15 +120,6 @@ fn what_does_not_follow(planned: &PlannedTenant, spec: &TenantSpec, derived: &De
     };
     let origins = planned.origins.as_ref().and(derived.origins.as_ref());
     let token_paths = planned.token_paths.as_ref().and(derived.token_paths.as_ref());
-    let is_same = planned.app_data == spec.app_data
-        && planned.provider_plugin == spec.provider_plugin
-        && planned.directory_plugin == spec.directory_plugin
-        && planned.origins.as_ref() == origins
-        && planned.token_paths.as_ref() == token_paths
-        && planned.steps == *steps;
-    if is_same {
-        return Vec::new();
-    }
     let PlannedTenant { app_data, provider_plugin, directory_plugin, .. } = planned;
     let claimed = json!({
         "app_data": app_data, "provider_plugin": provider_plugin, "directory_plugin": directory_plugin,
@@ -133,8 +129,10 @@ fn what_does_not_follow(planned: &PlannedTenant, spec: &TenantSpec, derived: &De
         "app_data": spec.app_data, "provider_plugin": spec.provider_plugin, "directory_plugin": spec.directory_plugin,
         "origins": origins, "token_paths": token_paths, "steps": steps,
     });
-    let lines = changes(&claimed, &found).into_iter();
-    lines.map(|line| format!("the plan differs from what flowswap would plan now: {line}")).collect()
+    compare(&claimed, &found).map_err(|lines| {
+        let line = |line| format!("the plan differs from what flowswap would plan now: {line}");
+        lines.into_iter().map(line).collect()
+    })
 }
 
 /// The step as it was planned before flowswap froze where secrets go.

@@ -20,13 +20,15 @@ async fn a_plan_that_does_not_follow_from_both_sides_is_refused() {
         payload[key] = value;
         step.proposal.payload = payload.into();
     };
-    let table: [(Change, &str); 7] = [
+    let table: [(Change, &str); 9] = [
         (|t| add("https://x.test", &mut t.origins), "origins."),
         (|t| add("/x", &mut t.token_paths), "token_paths."),
         (|t| t.app_data = !t.app_data, "app_data: "),
         (|t| t.directory_plugin = "okta".to_owned(), "directory_plugin: \"okta\" → \"rest\""),
         (|t| t.steps.last_mut().unwrap().proposal.title.push('!'), "steps[purge].proposal.title: "),
         (|t| drop(t.steps.pop()), "steps[purge]: absent → present"),
+        (|t| t.steps.swap(1, 2), "steps: the order "),
+        (|t| t.steps.reverse(), "steps: the order "),
         (|t| t.steps[0].proposal.gives.push("more".to_owned()), "steps[provision].proposal.gives"),
     ];
     let run = async |change: &dyn Fn(&mut PlannedTenant)| {
