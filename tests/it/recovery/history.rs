@@ -238,6 +238,23 @@ fn a_wrong_snapshot_never_changes_what_is_said() {
     flowswap_store::write_snapshot(&journal, &forged).unwrap();
     let audit = lab.run(&["audit", "verify"]).expect(3).stdout;
     assert!(audit.contains("it does not agree with the journal; delete `"), "{audit}");
+    // Neither is an intent that the journal does not have, whether it names its plan or not.
+    let right = {
+        std::fs::write(&path, &right).unwrap();
+        flowswap_store::read_snapshot(&journal).unwrap()
+    };
+    for plan in [None, right.tenants["acme"].plan.clone()] {
+        let (mut forged, run) = (right.clone(), flowswap_engine::RunId::generate());
+        let (goal, at) = (flowswap_engine::Goal::RolledBack, Timestamp::now());
+        let intent = flowswap_engine::Intent { goal, plan, path: None, run, at, is_refused: false };
+        forged.tenants.get_mut("acme").unwrap().intent = Some(intent);
+        flowswap_store::write_snapshot(&journal, &forged).unwrap();
+        let audit = lab.run(&["audit", "verify"]).expect(3).stdout;
+        assert!(audit.contains("it does not agree with the journal; delete `"), "{audit}");
+        let resumed = lab.run(&["resume", "--yes"]).expect(0);
+        assert!(resumed.stderr.contains("there is nothing to continue"), "{}", resumed.stderr);
+        assert_eq!(lab.states(), states);
+    }
     std::fs::remove_file(&path).unwrap();
     lab.audit(2);
 }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     args::ResumeArgs,
-    context::{Context, read_logbook},
+    context::{Context, cannot_read, read_logbook},
     display::{
         self, causes,
         text::{Text, text},
@@ -35,8 +35,10 @@ pub(crate) async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Fa
     select_started(&config, &needed, &logbook).await?;
     let is_meant = |name: &String| args.select.tenants.is_empty() || args.select.tenants.contains(name);
     let mut open: BTreeMap<String, (Overview, Intent)> = BTreeMap::new();
-    for (name, tenant) in logbook.overviews().into_iter().filter(|(name, _)| is_meant(name)) {
-        if let Some(intent) = tenant.intent.clone() {
+    let has_intent = |(name, tenant): &(String, Overview)| is_meant(name) && tenant.intent.is_some();
+    for (name, _) in logbook.overviews().into_iter().filter(has_intent) {
+        let tenant = logbook.overview_from_records(&name).await.map_err(cannot_read)?;
+        if let Some((tenant, intent)) = tenant.and_then(|tenant| Some((tenant.clone(), tenant.intent?))) {
             open.insert(name, (tenant, intent));
         }
     }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     args::{AcceptChanges, WatchArgs},
-    context::{Context, SystemClock, keep_snapshot, read_logbook, read_tenant},
+    context::{Context, SystemClock, cannot_read, keep_snapshot, read_logbook, read_tenant},
     display::{
         progress::Progress,
         table,
@@ -185,14 +185,17 @@ async fn continue_tenants(
         };
         let logbook = std::sync::Arc::clone(&ports.logbook);
         // Somebody may have decided otherwise since this command read the journal.
-        let still_waits = |name: &String| {
-            logbook.overview(name).is_some_and(|now| must_watch(&now) && RunPurpose::of(&now).goal == goal)
-        };
-        let names: Vec<String> = names.into_iter().filter(still_waits).collect();
-        if names.is_empty() {
+        let mut waiting = Vec::new();
+        for name in names {
+            let now = logbook.overview_from_records(&name).await.map_err(cannot_read)?;
+            if now.is_some_and(|now| must_watch(&now) && RunPurpose::of(&now).goal == goal) {
+                waiting.push(name);
+            }
+        }
+        if waiting.is_empty() {
             continue;
         }
-        let fleet = Fleet::open(context, config, &names, &ports).await?;
+        let fleet = Fleet::open(context, config, &waiting, &ports).await?;
         let jobs = started::jobs(config, fleet, RunPurpose::to(goal).accepting(changes));
         started::carry_out(config, &started::runner(ports), goal, jobs).await?;
         keep_snapshot(config, &logbook);

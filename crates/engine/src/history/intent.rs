@@ -24,6 +24,11 @@ pub struct Intent {
 }
 
 impl Intent {
+    /// Whether a run of format 2 had it, which names its tenants only at its start. The records of the tenant do not have it.
+    pub(crate) fn is_of_cut_off_run(&self) -> bool {
+        self.plan.is_none()
+    }
+
     /// Whether it is a rollback that somebody waits for.
     pub(crate) fn is_unrefused_rollback(&self) -> bool {
         self.goal == Goal::RolledBack && !self.is_refused

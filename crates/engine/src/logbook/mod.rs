@@ -14,7 +14,7 @@ use std::{
 };
 
 use crate::{
-    Backend, Clock, Draft, Entry, Journal, JournalError, Overview, Position, RunId, Tenant, TenantHistory,
+    Backend, Clock, Draft, Entry, Intent, Journal, JournalError, Overview, Position, RunId, Tenant, TenantHistory,
     WriterReplaced,
 };
 pub use recorder::Recorder;
@@ -53,7 +53,7 @@ impl Logbook {
         clock: Arc<dyn Clock>,
         snapshot: Option<Snapshot>,
     ) -> Result<Arc<Self>, JournalError> {
-        let (tenants, position) = match snapshot {
+        let (tenants, position) = match snapshot.filter(|snapshot| snapshot::can_have(&snapshot.tenants)) {
             None => snapshot::read_all(&*journal).await?,
             Some(snapshot) => match snapshot::read_on(&*journal, snapshot).await {
                 Err(JournalError::UnknownPosition(_)) => snapshot::read_all(&*journal).await?,
@@ -68,6 +68,18 @@ impl Logbook {
     /// Every tenant of the journal, by name.
     pub fn overviews(&self) -> BTreeMap<String, Overview> {
         self.content().tenants.clone()
+    }
+
+    /// One tenant in a few words, from its records alone. What acts on a tenant goes by this, because a snapshot may be wrong.
+    pub async fn overview_from_records(&self, tenant: &str) -> Result<Option<Overview>, JournalError> {
+        let of_cut_off_run =
+            self.overview(tenant).filter(|known| known.intent.as_ref().is_some_and(Intent::is_of_cut_off_run));
+        match (self.tenant(tenant).await?, of_cut_off_run) {
+            (Some(history), None) => Ok(Some(history.overview())),
+            // The records of the run itself were read, because no snapshot has such an intent.
+            (Some(history), Some(known)) => Ok(Some(Overview { intent: known.intent, ..history.overview() })),
+            (None, known) => Ok(known),
+        }
     }
 
     /// One tenant in a few words. `None` if the journal has no record of it.
@@ -116,11 +128,12 @@ impl Logbook {
         Ok(Arc::new(Recorder::new(Arc::clone(self), tenant.to_owned(), run, history, side)))
     }
 
-    /// The state up to the last record, for [`open`](Self::open). `None` while a recorder is at work, or if one has failed.
+    /// The state up to the last record, for [`open`](Self::open). `None` while a recorder is at work, if one has failed, or while a
+    /// tenant has an intent that only a run of format 2 tells of.
     pub fn snapshot(&self) -> Option<Snapshot> {
         let content = self.content();
         let snapshot = || Snapshot { position: content.position, tenants: content.tenants.clone() };
-        content.stale.is_empty().then(snapshot)
+        (content.stale.is_empty() && snapshot::can_have(&content.tenants)).then(snapshot)
     }
 
     /// Notes the start of a run. It is written with the first other record of the run.

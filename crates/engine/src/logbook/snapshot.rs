@@ -1,6 +1,7 @@
 //! A copy of the state up to one record, so that opening a journal takes as long as it has tenants, not years.
 //!
-//! It is only a cache: without it, or with a wrong one, everything is read again.
+//! It is only a cache: without it, or with one of another journal, everything is read again. Nothing is done for a tenant only
+//! because a snapshot says so ([`Logbook::overview_from_records`](super::Logbook::overview_from_records)).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ use crate::{
 
 /// The version of what a snapshot says about a tenant. Raise it with every change of [`Overview`], or of how it is computed:
 /// then snapshots of earlier versions are not used.
-pub const SNAPSHOT_FORMAT: u32 = 2;
+pub const SNAPSHOT_FORMAT: u32 = 3;
 
 /// The tenants of a journal up to a position.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,12 @@ pub struct Snapshot {
 }
 
 type Tenants = BTreeMap<String, Overview>;
+
+/// Whether a snapshot can have these tenants. The intents that a run of format 2 left are never in one: the records of their
+/// tenants do not have them, so nothing could show that they are right.
+pub(super) fn can_have(tenants: &Tenants) -> bool {
+    !tenants.values().filter_map(|tenant| tenant.intent.as_ref()).any(Intent::is_of_cut_off_run)
+}
 
 /// Reads the whole journal.
 pub(super) async fn read_all(journal: &dyn Journal) -> Result<(Tenants, Position), JournalError> {

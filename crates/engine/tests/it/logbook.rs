@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use flowswap_contract::Op;
 use flowswap_engine::{
-    Actor, Entry, Goal, Job, Journal, Logbook, Outcome, PlanPart, PluginPin, Position, Snapshot, TenantState as S,
-    digest_config,
+    Actor, Draft, Entry, Goal, Intent, Job, Journal, Logbook, Outcome, PlanPart, PluginPin, Position, RunCommand,
+    RunId, RunScope, Snapshot, TenantState as S, digest_config,
 };
 use serde_json::json;
 
@@ -252,6 +252,41 @@ async fn a_snapshot_at_any_place_gives_the_same_state() {
     let foreign = Snapshot { position: Position { seq: 99_999, ..Position::default() }, tenants: Default::default() };
     let opened = Logbook::open(fleet.env.clone(), fleet.env.clone(), Some(foreign)).await.unwrap();
     assert_eq!(opened.overviews(), whole);
+}
+
+/// The records of a tenant do not have the intent of a run of an earlier version. So a snapshot could claim any, and has none.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_done_because_only_a_snapshot_says_so() {
+    let fleet = TestFleet::new(&["acme"]).await;
+    fleet.reach(Goal::Swapped, S::Swapped).await;
+    let (whole, right) = (fleet.env.ports().logbook.overviews(), fleet.env.ports().logbook.snapshot().unwrap());
+    let forged = async |plan: Option<&str>| {
+        let (mut snapshot, plan, run) = (right.clone(), plan.map(str::to_owned), RunId::generate());
+        let (goal, at) = (Goal::RolledBack, jiff::Timestamp::UNIX_EPOCH);
+        let intent = Intent { goal, plan, path: None, run, at, is_refused: false };
+        snapshot.tenants.get_mut("acme").unwrap().intent = Some(intent);
+        Logbook::open(fleet.env.clone(), fleet.env.clone(), Some(snapshot)).await.unwrap()
+    };
+    assert_eq!(forged(None).await.overviews(), whole);
+    let of_records = forged(Some(&fleet.plan.digest)).await.overview_from_records("acme").await.unwrap();
+    assert_eq!(of_records.as_ref(), whole.get("acme"));
+}
+
+/// A run of format 2 names its tenants only at its start. While it is unfinished, there is no snapshot.
+#[tokio::test(start_paused = true)]
+async fn a_run_of_an_earlier_version_that_was_cut_off_is_in_no_snapshot() {
+    let fleet = TestFleet::new(&["acme"]).await;
+    let scope = RunScope { goal: Goal::Swapped, plan_path: None, tenants: vec!["acme".to_owned()] };
+    let entry =
+        Entry::RunStarted { command: RunCommand::Apply, version: "0.1.0".to_owned(), by: None, scope: Some(scope) };
+    let at = jiff::Timestamp::UNIX_EPOCH;
+    fleet.env.append(vec![Draft { at, run: RunId::generate(), tenant: None, entry }]).await.unwrap();
+    let logbook = fleet.env.ports().logbook;
+    assert!(logbook.overview("acme").unwrap().intent.is_some());
+    assert_eq!(logbook.overview_from_records("acme").await.unwrap(), logbook.overview("acme"));
+    assert_eq!(logbook.snapshot(), None);
+    fleet.reach(Goal::Swapped, S::Swapped).await;
+    assert!(fleet.env.ports().logbook.snapshot().is_some());
 }
 
 /// While a run works, the state that the logbook shows is what the journal gives when it is read again.

@@ -132,7 +132,7 @@ async fn verify_journal(state: &StateDir, checks: &mut Vec<Check>) -> (Option<Jo
     checks.push(passed("sequence", None, detail));
     match (snapshot, at_snapshot) {
         (Some(snapshot), Some(expected)) if is_of_this_journal(&path, &snapshot).await => {
-            checks.push(check_snapshot(&path, &snapshot, expected));
+            checks.push(check_snapshot(&path, &snapshot, &expected));
         }
         _ if snapshot_path(&path).symlink_metadata().is_ok() => {
             let detail = "it does not belong to this journal, or it is damaged; no command uses it, and the next one that \
@@ -150,19 +150,9 @@ async fn is_of_this_journal(path: &Path, snapshot: &Snapshot) -> bool {
     journal.load(Records::After(&snapshot.position), &mut |_| Ok(())).await.is_ok()
 }
 
-/// Compares the snapshot with what the journal gives. Intents of runs of earlier formats are only in the snapshot.
-fn check_snapshot(journal: &Path, snapshot: &Snapshot, expected: BTreeMap<String, Overview>) -> Check {
-    let of_run = |tenant: &Overview| tenant.intent.as_ref().is_some_and(|intent| intent.plan.is_none());
-    let is_wrong = |name: &&String| {
-        if !expected.contains_key(*name) && snapshot.tenants.get(*name).is_some_and(of_run) {
-            return false;
-        }
-        let found = snapshot.tenants.get(*name).cloned().map(|found| match of_run(&found) {
-            true => Overview { intent: None, ..found },
-            false => found,
-        });
-        found.as_ref() != expected.get(*name)
-    };
+/// Compares the snapshot with what the journal gives.
+fn check_snapshot(journal: &Path, snapshot: &Snapshot, expected: &BTreeMap<String, Overview>) -> Check {
+    let is_wrong = |name: &&String| snapshot.tenants.get(*name) != expected.get(*name);
     match snapshot.tenants.keys().chain(expected.keys()).find(is_wrong) {
         None => passed("snapshot", None, format!("it agrees with the journal up to record {}", snapshot.position.seq)),
         Some(name) => {
