@@ -118,6 +118,14 @@ pub(crate) const PAUSE: Budget = Budget {
     beyond: "asked to wait longer than {}",
 };
 
+pub(crate) const OPENING: Budget = Budget {
+    of: "the opening of one session",
+    limit: 5 * 60,
+    unit: Unit::Seconds,
+    why: "a plugin only reads a configuration, and may work for other tenants meanwhile",
+    beyond: "did not open a session within {}",
+};
+
 pub(crate) const CALL: Budget = Budget {
     of: "one call",
     limit: 60 * 60,

@@ -21,10 +21,10 @@ use tokio::{
 
 use crate::{
     Limits, StartError, Tap, Traffic,
-    budget::{GREETING, MESSAGE},
+    budget::{GREETING, MESSAGE, OPENING},
     frame, guard,
     room::Held,
-    routes::{Ended, FromCall, Route, Routes},
+    routes::{Ended, FIX_PLUGIN, FromCall, Route, Routes},
     scope::Performed,
     shown::one_line,
     spawn::{Running, Transport},
@@ -156,7 +156,11 @@ impl Connection {
             biased;
             opened = opened => opened.unwrap_or_else(|_| Err(self.ended())),
             () = self.silence(self.limits.opening) => {
-                Err(self.routes.end_as_too_slow("open a session", self.limits.opening))
+                Err(self.routes.end_as_too_slow("open a session", self.limits.opening).with_hint(FIX_PLUGIN))
+            }
+            // The plugin is not silent, but it does not open the session either.
+            () = tokio::time::sleep(OPENING.time()) => {
+                Err(self.routes.stop(&OPENING.message()).with_hint(FIX_PLUGIN))
             }
         }
     }
@@ -382,4 +386,4 @@ pub(crate) fn read_greeting(greeting: &[u8]) -> Result<PluginHello, String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -19,6 +19,9 @@ use crate::{
     shown::{map_texts, one_line},
 };
 
+/// What to do about a plugin that hangs or ends again and again.
+pub(crate) const FIX_PLUGIN: &str = "fix the plugin, then run the same command again";
+
 /// A plugin's message within a call.
 #[derive(Debug)]
 pub(crate) enum FromCall {
@@ -145,9 +148,12 @@ impl Routes {
 
     /// Asks for the end of the process because it did not do something in time.
     pub(crate) fn end_as_too_slow(&self, what: &str, limit: Duration) -> Error {
-        let plugin = &self.plugin;
-        let message =
-            format!("the plugin `{plugin}` did not {what} within {} s, and flowswap stopped it", limit.as_secs());
+        self.stop(&format!("did not {what} within {} s", limit.as_secs()))
+    }
+
+    /// Asks for the end of the process because it took too long. `how` follows the name of the plugin.
+    pub(crate) fn stop(&self, how: &str) -> Error {
+        let message = format!("the plugin `{}` {how}, and flowswap stopped it", self.plugin);
         let ended = Ended { kind: ErrorKind::TimedOut, message };
         // Marks it as ended at once, so that no call starts that the process will not carry out.
         self.end(ended.clone());

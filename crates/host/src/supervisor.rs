@@ -10,7 +10,12 @@ use flowswap_contract::{Error, ErrorKind, Level, PluginHello};
 use flowswap_engine::{Event, EventSink};
 
 use crate::{
-    Launcher, PluginFile, StartError, budget::RESTARTS, chain, connection::Connection, routes::Ended, spawn::spawn,
+    Launcher, PluginFile, StartError,
+    budget::RESTARTS,
+    chain,
+    connection::Connection,
+    routes::{Ended, FIX_PLUGIN},
+    spawn::spawn,
 };
 
 /// What a process is started from.
@@ -94,7 +99,7 @@ impl Source {
 fn too_many_restarts(plugin: &str, ended: &Ended) -> Error {
     let message =
         format!("the process of the plugin `{plugin}` {}; the last time: {}", RESTARTS.message(), ended.message);
-    Error::new(ErrorKind::Crashed, message).with_hint("fix the plugin, then run the same command again")
+    Error::new(ErrorKind::Crashed, message).with_hint(FIX_PLUGIN)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::{
     transport::{TransportError, read_body},
 };
 
-const TABLE: [&Budget; 16] = [
+const TABLE: [&Budget; 17] = [
     &ANSWER,
     &ANSWERS,
     &GREETING,
@@ -30,6 +30,7 @@ const TABLE: [&Budget; 16] = [
     &SECRET,
     &MUTATIONS,
     &PAUSE,
+    &OPENING,
     &CALL,
     &RESTARTS,
     &TEXT,
@@ -66,6 +67,7 @@ async fn go_beyond(budget: &Budget) -> String {
         of if of == SECRET.of => capture_a_long_secret().await,
         of if of == MUTATIONS.of => refused(&vec![Ask::Http(mutate()); MUTATIONS.limit + 1], 0).await,
         of if of == PAUSE.of => refused(&[Ask::Sleep { ms: 10 * 60 * 1000 + 1 }], 0).await,
+        of if of == OPENING.of => connection::tests::open_beyond_the_budget().await,
         of if of == CALL.of => session::tests::call_beyond_the_budget().await,
         of if of == RESTARTS.of => supervisor::tests::end_beyond_the_budget().await,
         of if of == TEXT.of => shown::one_line(&"x".repeat(TEXT.limit + 1)),

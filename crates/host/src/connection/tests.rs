@@ -264,6 +264,33 @@ async fn a_session_that_does_not_open_in_time_stops_the_process() {
     assert_eq!(error.message, "the plugin `rogue` did not open a session within 30 s, and flowswap stopped it");
 }
 
+/// The error for a plugin that does not open its session, and says something every ten seconds.
+pub(crate) async fn open_beyond_the_budget() -> String {
+    let (process, mut peer) = start(&World::default()).await;
+    tokio::time::pause();
+    let chatter = async {
+        loop {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            let event = PluginEvent::Log { level: Level::Debug, message: "still at it".into() };
+            peer.send(&FromPlugin::Event { id: None, event }).await;
+        }
+    };
+    let open = Open { session: 1, role: Role::Provider, config: Default::default(), secrets: Default::default() };
+    let begun = Instant::now();
+    let connection = process.supervisor.current();
+    let opened = tokio::select! {
+        opened = connection.open(open) => opened,
+        () = chatter => unreachable!(),
+        () = tokio::time::sleep(2 * OPENING.time()) => panic!("it still waits"),
+    };
+    let (error, waited) = (opened.unwrap_err(), begun.elapsed());
+    tokio::time::resume();
+    assert_eq!((error.kind, waited.as_secs()), (ErrorKind::TimedOut, OPENING.limit as u64));
+    assert_eq!(error.hint.as_deref(), Some(FIX_PLUGIN));
+    assert!(connection.end().is_some());
+    error.message
+}
+
 #[tokio::test]
 async fn events_outside_of_calls_are_logged_as_one_line() {
     let world = World::default();
