@@ -166,6 +166,14 @@ pub(crate) const SAID: Budget = Budget {
     beyond: "it says too much; flowswap does not show the rest",
 };
 
+pub(crate) const SAID_OUTSIDE: Budget = Budget {
+    of: "log messages and progress of a plugin's process outside of calls",
+    limit: 1000,
+    unit: Unit::Pieces,
+    why: "a plugin works only in calls, so the plugins here send none",
+    beyond: "sent more than {} log messages outside of calls",
+};
+
 impl Budget {
     /// What a person reads beyond the limit.
     pub(crate) fn message(&self) -> String {

@@ -196,7 +196,7 @@ impl Connection {
                 // The plugin never saw this call, so it changed nothing, whatever its verb.
                 return Ok(None);
             }
-            waiting.calls.insert(id, Route { inbox: sender, asked: 0, unanswered: 0 });
+            waiting.calls.insert(id, Route::to(sender));
         }
         let running_call = RunningCall { connection: Arc::clone(self), id, op, inbox };
         self.send(&ToPlugin::Call(call))?;

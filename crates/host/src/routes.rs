@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    budget::ASKS_AT_ONCE,
+    budget::{ASKS_AT_ONCE, SAID, SAID_OUTSIDE, Spent},
     shown::{map_texts, one_line},
 };
 
@@ -60,12 +60,22 @@ pub(crate) struct Waiting {
     pub(crate) in_flight_at_end: usize,
     /// When the process sent its last message.
     pub(crate) heard: Option<Instant>,
+    /// How much it has said outside of calls.
+    said: Spent,
 }
 
 pub(crate) struct Route {
-    pub(crate) inbox: mpsc::UnboundedSender<FromCall>,
-    pub(crate) asked: u32,
-    pub(crate) unanswered: usize,
+    inbox: mpsc::UnboundedSender<FromCall>,
+    asked: u32,
+    unanswered: usize,
+    said: usize,
+}
+
+impl Route {
+    /// The route of a call that has just begun.
+    pub(crate) fn to(inbox: mpsc::UnboundedSender<FromCall>) -> Self {
+        Self { inbox, asked: 0, unanswered: 0, said: 0 }
+    }
 }
 
 impl Ended {
@@ -121,9 +131,15 @@ impl Routes {
             }
             FromPlugin::Event { id, event } => {
                 // An event of a call may arrive after the call's reply.
-                match id.and_then(|id| waiting.calls.get(&id)) {
-                    Some(route) => drop(route.inbox.send(FromCall::Event(event))),
-                    None => self.log(event),
+                let Some(route) = id.and_then(|id| waiting.calls.get_mut(&id)) else {
+                    waiting.said.spend(&SAID_OUTSIDE, 1)?;
+                    self.log(event);
+                    return Ok(());
+                };
+                route.said += 1;
+                // The session shows the first beyond the budget as a warning. The others must not pile up.
+                if route.said <= SAID.limit + 1 {
+                    let _ = route.inbox.send(FromCall::Event(event));
                 }
                 Ok(())
             }

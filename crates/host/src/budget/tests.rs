@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flowswap_contract::{Ask, Capture, Custody, Effect, ErrorKind, FromPlugin, HttpAsk, Level};
+use flowswap_contract::{Ask, Capture, Custody, Effect, ErrorKind, FromPlugin, HttpAsk, Level, PluginEvent};
 use flowswap_engine::Event;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
@@ -12,13 +12,13 @@ use crate::{
     connection, frame, library, relay,
     request::tests::mutate,
     room::{Held, Room, Waited},
-    routes::{Route, Routes, Waiting},
+    routes::{FromCall, Route, Routes, Waiting},
     session, shown, supervisor,
     testing::{World, answer, scope},
     transport::{TransportError, read_body},
 };
 
-const TABLE: [&Budget; 17] = [
+const TABLE: [&Budget; 18] = [
     &ANSWER,
     &ANSWERS,
     &GREETING,
@@ -36,6 +36,7 @@ const TABLE: [&Budget; 17] = [
     &TEXT,
     &PRINTED,
     &SAID,
+    &SAID_OUTSIDE,
 ];
 
 #[test]
@@ -73,6 +74,7 @@ async fn go_beyond(budget: &Budget) -> String {
         of if of == TEXT.of => shown::one_line(&"x".repeat(TEXT.limit + 1)),
         of if of == PRINTED.of => print_much().await,
         of if of == SAID.of => session::tests::say_beyond_the_budget().await,
+        of if of == SAID_OUTSIDE.of => connection::tests::say_beyond_the_budget().await,
         of => panic!("no test goes beyond the budget of {of}"),
     }
 }
@@ -143,16 +145,22 @@ fn capture(secrets: usize) -> Ask {
     Ask::Http(HttpAsk { capture: (0..secrets).map(capture).collect(), ..mutate() })
 }
 
-fn ask_for_much_at_once() -> String {
-    let (inbox, _asks) = mpsc::unbounded_channel();
+/// The routes of a process with one call, and what arrives in it.
+fn routes() -> (Routes, mpsc::UnboundedReceiver<FromCall>) {
+    let (inbox, asks) = mpsc::unbounded_channel();
     let mut waiting = Waiting::default();
-    waiting.calls.insert(1, Route { inbox, asked: 0, unanswered: 0 });
+    waiting.calls.insert(1, Route::to(inbox));
     let routes = Routes {
         plugin: "rogue".into(),
         events: Arc::new(World::default().ports()),
         waiting: waiting.into(),
         kill_request: watch::Sender::new(None),
     };
+    (routes, asks)
+}
+
+fn ask_for_much_at_once() -> String {
+    let (routes, _asks) = routes();
     let mut numbers = 0..;
     let mut ask = || {
         let n = numbers.next().unwrap();
@@ -162,6 +170,16 @@ fn ask_for_much_at_once() -> String {
     routes.answered(1);
     ask().unwrap();
     ask().unwrap_err()
+}
+
+/// A plugin that never stops talking in a call fills no memory.
+#[test]
+fn what_a_call_says_beyond_the_budget_does_not_pile_up() {
+    let (routes, mut inbox) = routes();
+    let event = PluginEvent::Progress { message: "x".into() };
+    let message = serde_json::to_vec(&FromPlugin::Event { id: Some(1), event }).unwrap();
+    (0..2 * SAID.limit).for_each(|_| routes.route(&message).unwrap());
+    assert_eq!(std::iter::from_fn(|| inbox.try_recv().ok()).count(), SAID.limit + 1);
 }
 
 async fn print_much() -> String {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     Launcher, PluginFile, PluginProcess,
-    budget::{ANSWERS, ASKS_AT_ONCE},
+    budget::{ANSWERS, ASKS_AT_ONCE, SAID_OUTSIDE},
     room::{Room, SMALL_ANSWER, Waited},
     testing::{World, hello},
 };
@@ -288,6 +288,22 @@ pub(crate) async fn open_beyond_the_budget() -> String {
     assert_eq!((error.kind, waited.as_secs()), (ErrorKind::TimedOut, OPENING.limit as u64));
     assert_eq!(error.hint.as_deref(), Some(FIX_PLUGIN));
     assert!(connection.end().is_some());
+    error.message
+}
+
+/// The error of a call after the plugin said too much outside of calls.
+pub(crate) async fn say_beyond_the_budget() -> String {
+    let world = World::default();
+    let (process, mut peer) = start(&world).await;
+    let mut last = call(&process, Op::Detect);
+    for _ in 0..=SAID_OUTSIDE.limit {
+        let event = PluginEvent::Log { level: Level::Warn, message: "x".into() };
+        peer.send(&FromPlugin::Event { id: None, event }).await;
+    }
+    drop(peer);
+    let error = failure(&mut last).await;
+    assert_eq!(error.kind, ErrorKind::Protocol);
+    assert_eq!(world.events.lock().unwrap().len(), SAID_OUTSIDE.limit);
     error.message
 }
 
