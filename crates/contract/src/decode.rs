@@ -81,6 +81,11 @@ impl ToPlugin {
 }
 
 impl FromPlugin {
+    /// Whether a message is an ask. Needs no memory, however long the message is.
+    pub fn is_ask(bytes: &[u8]) -> bool {
+        serde_json::from_slice(bytes).is_ok_and(|tag: Tag<'_>| tag.name == "ask")
+    }
+
     /// Decodes a message.
     pub fn from_slice(bytes: &[u8]) -> Result<Self> {
         let tag: Tag<'_> = serde_json::from_slice(bytes)?;

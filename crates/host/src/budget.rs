@@ -78,6 +78,14 @@ pub(crate) const ASKS_AT_ONCE: Budget = Budget {
     beyond: "asked for more than {} things at once",
 };
 
+pub(crate) const ASKS_LENGTH: Budget = Budget {
+    of: "unanswered asks of one call, together",
+    limit: 1 << 20,
+    unit: Unit::Bytes,
+    why: "a request of the plugins here has some KiB; in memory it can take eighteen times its length",
+    beyond: "asked for things of more than {} at once",
+};
+
 pub(crate) const ASKS: Budget = Budget {
     of: "asks of one call",
     limit: 50_000,

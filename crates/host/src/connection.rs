@@ -48,8 +48,8 @@ pub(crate) struct Connection {
 /// A message that waits to be sent to the plugin.
 pub(crate) struct Outgoing {
     pub(crate) bytes: Vec<u8>,
-    /// The call whose ask it answers.
-    pub(crate) answers: Option<u64>,
+    /// The ask that it answers: the call, and the number of the ask.
+    pub(crate) answers: Option<(u64, u32)>,
     /// The room that it takes up until it is sent.
     #[expect(dead_code, reason = "dropping it gives the room back")]
     held: Option<Held>,
@@ -207,7 +207,7 @@ impl Connection {
         self.send_answer(message, None, None)
     }
 
-    fn send_answer(&self, message: &ToPlugin, answers: Option<u64>, held: Option<Held>) -> Result<(), Error> {
+    fn send_answer(&self, message: &ToPlugin, answers: Option<(u64, u32)>, held: Option<Held>) -> Result<(), Error> {
         let bytes = serde_json::to_vec(message)
             .map_err(|e| Error::new(ErrorKind::Internal, format!("failed to encode a message to the plugin: {e}")))?;
         if bytes.len() > MESSAGE.limit {
@@ -245,10 +245,10 @@ impl RunningCall {
             Ok(Performed { answer, held }) => (Outcome::Ok(answer), held),
             Err(error) => (Outcome::Error(error), None),
         };
-        if let Err(error) = self.connection.send_answer(&ToPlugin::Answer { id, n, outcome }, Some(id), held) {
+        if let Err(error) = self.connection.send_answer(&ToPlugin::Answer { id, n, outcome }, Some((id, n)), held) {
             // The answer is too long for a message. The request that it answers may have changed the world.
             let outcome = Outcome::Error(error.with_unknown_effect());
-            let _ = self.connection.send_answer(&ToPlugin::Answer { id, n, outcome }, Some(id), None);
+            let _ = self.connection.send_answer(&ToPlugin::Answer { id, n, outcome }, Some((id, n)), None);
         }
     }
 
@@ -290,7 +290,7 @@ async fn write_all(
         for message in &waiting {
             // Every message in the queue is short enough.
             let _ = frame::push(&mut frames, &message.bytes);
-            message.answers.iter().for_each(|call| routes.answered(*call));
+            message.answers.iter().for_each(|(call, n)| routes.answered(*call, *n));
         }
         let mut rest = frames.as_slice();
         while !rest.is_empty() {

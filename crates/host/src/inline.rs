@@ -39,7 +39,7 @@ impl PluginProcess {
 /// Delivers messages until all senders are gone or the plugin fails.
 async fn deliver_all(mut library: Library, mut queue: mpsc::UnboundedReceiver<Outgoing>, routes: Arc<Routes>) {
     while let Some(message) = queue.recv().await {
-        message.answers.iter().for_each(|call| routes.answered(*call));
+        message.answers.iter().for_each(|(call, n)| routes.answered(*call, *n));
         let delivered = library.deliver(&message.bytes).map_err(|error| (ErrorKind::Crashed, chain(&error)));
         let passed = delivered.and_then(|emitted| {
             let pass = |message: &Vec<u8>| routes.route(message).map_err(|problem| (ErrorKind::Protocol, problem));

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    budget::{ASKS_AT_ONCE, SAID, SAID_OUTSIDE, Spent},
+    budget::{ASKS_AT_ONCE, ASKS_LENGTH, SAID, SAID_OUTSIDE, Spent},
     shown::{map_texts, one_line},
 };
 
@@ -67,14 +67,15 @@ pub(crate) struct Waiting {
 pub(crate) struct Route {
     inbox: mpsc::UnboundedSender<FromCall>,
     asked: u32,
-    unanswered: usize,
+    /// The length of each ask that is not answered, by its number.
+    unanswered: HashMap<u32, usize>,
     said: usize,
 }
 
 impl Route {
     /// The route of a call that has just begun.
     pub(crate) fn to(inbox: mpsc::UnboundedSender<FromCall>) -> Self {
-        Self { inbox, asked: 0, unanswered: 0, said: 0 }
+        Self { inbox, asked: 0, unanswered: HashMap::new(), said: 0 }
     }
 }
 
@@ -91,6 +92,10 @@ impl Routes {
 
     /// Passes a message on to its call; an error says how the message breaks the protocol.
     pub(crate) fn route(&self, bytes: &[u8]) -> Result<(), String> {
+        // In memory it can be much longer.
+        if bytes.len() > ASKS_LENGTH.limit && FromPlugin::is_ask(bytes) {
+            return Err(ASKS_LENGTH.message());
+        }
         let message =
             FromPlugin::from_slice(bytes).map_err(|e| format!("sent something that is not a message ({e})"))?;
         let mut waiting = self.lock();
@@ -114,11 +119,14 @@ impl Routes {
                 if n != route.asked {
                     return Err(format!("gave an ask of call {id} the number {n} instead of {}", route.asked));
                 }
-                if route.unanswered >= ASKS_AT_ONCE.limit {
+                if route.unanswered.len() >= ASKS_AT_ONCE.limit {
                     return Err(format!("{ASKS_AT_ONCE} in call {id}"));
                 }
+                if route.unanswered.values().sum::<usize>() + bytes.len() > ASKS_LENGTH.limit {
+                    return Err(format!("{ASKS_LENGTH} in call {id}"));
+                }
                 route.asked += 1;
-                route.unanswered += 1;
+                route.unanswered.insert(n, bytes.len());
                 let _ = route.inbox.send(FromCall::Ask { n, ask });
                 Ok(())
             }
@@ -155,10 +163,10 @@ impl Routes {
         self.events.emit(Event::Log { plugin: self.plugin.clone(), tenant: None, level, message });
     }
 
-    /// An answer to this call is on its way. Until then its ask counts, so that a plugin that reads nothing gets nothing more.
-    pub(crate) fn answered(&self, call: u64) {
+    /// An answer to this ask is on its way. Until then its ask counts, so that a plugin that reads nothing gets nothing more.
+    pub(crate) fn answered(&self, call: u64, n: u32) {
         if let Some(route) = self.lock().calls.get_mut(&call) {
-            route.unanswered = route.unanswered.saturating_sub(1);
+            route.unanswered.remove(&n);
         }
     }
 

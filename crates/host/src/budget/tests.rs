@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flowswap_contract::{Ask, Capture, Custody, Effect, ErrorKind, FromPlugin, HttpAsk, Level, PluginEvent};
+use flowswap_contract::{Ask, Body, Capture, Custody, Effect, ErrorKind, FromPlugin, HttpAsk, Level, PluginEvent};
 use flowswap_engine::Event;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
@@ -18,13 +18,14 @@ use crate::{
     transport::{TransportError, read_body},
 };
 
-const TABLE: [&Budget; 18] = [
+const TABLE: [&Budget; 19] = [
     &ANSWER,
     &ANSWERS,
     &GREETING,
     &MESSAGE,
     &REACTION,
     &ASKS_AT_ONCE,
+    &ASKS_LENGTH,
     &ASKS,
     &SECRETS,
     &SECRET,
@@ -63,6 +64,7 @@ async fn go_beyond(budget: &Budget) -> String {
         of if of == MESSAGE.of => frame::push(&mut Vec::new(), &vec![0; MESSAGE.limit + 1]).unwrap_err().to_string(),
         of if of == REACTION.of => library::tests::flood_beyond_the_budget(),
         of if of == ASKS_AT_ONCE.of => ask_for_much_at_once(),
+        of if of == ASKS_LENGTH.of => ask_at_length(),
         of if of == ASKS.of => refused(&[Ask::Sleep { ms: 0 }], ASKS.limit).await,
         of if of == SECRETS.of => refused(&[capture(SECRETS.limit + 1)], 0).await,
         of if of == SECRET.of => capture_a_long_secret().await,
@@ -167,9 +169,29 @@ fn ask_for_much_at_once() -> String {
         routes.route(&serde_json::to_vec(&FromPlugin::Ask { id: 1, n, ask: Ask::Sleep { ms: 0 } }).unwrap())
     };
     (0..ASKS_AT_ONCE.limit).for_each(|_| ask().unwrap());
-    routes.answered(1);
+    routes.answered(1, 0);
     ask().unwrap();
     ask().unwrap_err()
+}
+
+/// One ask beyond the budget by itself, and then two that are too long only together.
+fn ask_at_length() -> String {
+    let (routes, mut asks) = routes();
+    let mut numbers = 0..;
+    let mut ask = |zeros: usize| {
+        let body = Some(Body::Json(json!(vec![0; zeros])));
+        let ask = Ask::Http(HttpAsk { body, ..mutate() });
+        routes.route(&serde_json::to_vec(&FromPlugin::Ask { id: 1, n: numbers.next().unwrap(), ask }).unwrap())
+    };
+    // Each element takes two bytes.
+    let half = ASKS_LENGTH.limit / 4;
+    ask(half - 1000).unwrap();
+    routes.answered(1, 0);
+    ask(half - 1000).unwrap();
+    let together = ask(half + 1000).unwrap_err();
+    assert_eq!(together, format!("{ASKS_LENGTH} in call 1"));
+    assert_eq!(std::iter::from_fn(|| asks.try_recv().ok()).count(), 2);
+    ask(2 * half + 1).unwrap_err()
 }
 
 /// A plugin that never stops talking in a call fills no memory.
