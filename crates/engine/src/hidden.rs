@@ -26,17 +26,49 @@ pub fn is_hidden(c: char) -> bool {
     has_no_look || c == '\u{2800}' || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
-/// The text on one line, with every hidden character made visible, as `<U+202E>`.
+/// The text on one line, with every hidden character made visible, as `<U+202E>`, and so is a run of spaces, as `<2 spaces>`: on
+/// a terminal that wraps, spaces begin a new line, and in a table they begin a new column. A run is counted and not shortened,
+/// because a person may have to enter the text exactly.
 pub fn reveal(text: &str) -> String {
     let mut revealed = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_hidden(c) {
-            revealed += &format!("<U+{:04X}>", u32::from(c));
-        } else {
-            revealed.push(c);
-        }
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let after = rest.trim_start_matches(is_space);
+        let run = &rest[..rest.len() - after.len()];
+        rest = match run.chars().count() {
+            0 | 1 => {
+                push_revealed(c, &mut revealed);
+                &rest[c.len_utf8()..]
+            }
+            count => {
+                revealed += &format!("<{count} spaces>");
+                after
+            }
+        };
     }
     revealed
+}
+
+/// The same for a text that has lines and columns of its own: it keeps its line breaks and its spaces.
+pub fn reveal_in_lines(text: &str) -> String {
+    let mut revealed = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '\n' { revealed.push(c) } else { push_revealed(c, &mut revealed) }
+    }
+    revealed
+}
+
+/// Whether a character looks like a space, of whatever width.
+fn is_space(c: char) -> bool {
+    c == ' ' || (!c.is_ascii() && CodePointMapData::<G>::new().get(c) == G::SpaceSeparator)
+}
+
+fn push_revealed(c: char, revealed: &mut String) {
+    if is_hidden(c) {
+        *revealed += &format!("<U+{:04X}>", u32::from(c));
+    } else {
+        revealed.push(c);
+    }
 }
 
 /// Escapes every hidden character in JSON, except the line breaks of its layout. The value stays the same.

@@ -38,7 +38,7 @@ pub use canonical::short;
 pub use compare::{Comparison, Recorded, compare};
 pub use error_chain::chain;
 pub use event::{Event, EventSink};
-pub use hidden::{escape_json, is_hidden, reveal};
+pub use hidden::{escape_json, is_hidden, reveal, reveal_in_lines};
 pub use history::{
     Claim, DoneStep, Doubt, Handover, History, IllegalRecord, Intent, LastResult, Overview, Question, Refusal,
     SentRequest, TenantHistory, Work,

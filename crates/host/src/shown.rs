@@ -8,9 +8,11 @@ use crate::budget::TEXT;
 /// The members of a result that only plugins read, or that a person must enter exactly: they are never cut.
 const EXACT: [&str; 3] = ["payload", "outputs", "value"];
 
-/// The text as one line of limited length, without the control characters that could control a terminal.
+/// The text as one line of limited length, without the control characters that could control a terminal, and without the layout
+/// of the lines that it had.
 pub(crate) fn one_line(text: &str) -> String {
-    let mut line = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let is_blank = |c: char| c.is_control() || c.is_whitespace();
+    let mut line = text.split(is_blank).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     cut(&mut line);
     line
 }
@@ -57,7 +59,7 @@ mod tests {
         let too_long = format!("{longest}ü");
         let cut_off = format!("{longest}…");
         assert_eq!([one_line(&longest), one_line(&too_long)], [longest.clone(), cut_off.clone()]);
-        assert_eq!(one_line("  a\n\u{1b}b\t"), "a  b");
+        assert_eq!(one_line("  a\n\u{1b}b\t  c\n"), "a b c");
 
         let result = |label: &str| {
             json!({

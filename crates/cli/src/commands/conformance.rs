@@ -58,7 +58,7 @@ fn text(report: &Report) -> Text {
             Outcome::Skipped { .. } => Tone::Dim,
         };
         let (word, rest) = line.split_at(4);
-        text += text!("{}{}\n", paint(tone, word), Text::of_lines(rest));
+        text += text!("{}{}\n", paint(tone, Text::of_lines(word)), Text::of_lines(rest));
     }
     text += text!("{}\n", paint(Tone::Strong, report.summary()));
     text

@@ -114,7 +114,7 @@ fn resolve(name: &str, work: Option<&Work>, step: Option<&str>) -> String {
     let outputs: String = outputs.map(|output| format!(" --output {output}=…")).collect();
     let applied = if outputs.is_empty() { "applied".to_owned() } else { format!("applied{outputs}") };
     format!(
-        "flowswap resolve {name} --reason \"…\" --as not-applied  (or `--as {applied}`; check Okta and the console first)"
+        "flowswap resolve {name} --reason \"…\" --as not-applied (or `--as {applied}`; check Okta and the console first)"
     )
 }
 

@@ -1,6 +1,6 @@
 //! A plain table: a header and aligned columns, without a frame and without trailing spaces.
 
-use super::text::{Show, Text, text};
+use super::text::{Show, Text};
 use crate::terminal::{Tone, paint};
 
 /// A cell: its text and, optionally, its color.
@@ -39,7 +39,7 @@ fn render_line(cells: &[Cell], widths: &[usize]) -> Text {
         line += cell.tone.map_or_else(|| cell.text.clone(), |tone| paint(tone, &cell.text));
         if index < last {
             let padding = widths[index] - cell.text.width() + 2;
-            line += text!("{}", " ".repeat(padding));
+            line += Text::rendered(" ".repeat(padding));
         }
     }
     line + "\n"

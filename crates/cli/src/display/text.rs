@@ -1,11 +1,11 @@
 //! Text that is safe to show. Text from outside (an app's label, an answer's message, a file's name) can contain invisible
 //! characters, and characters that control a terminal or a browser. The filter, [`reveal`], makes them visible, as
-//! `<U+202E>`. Everything that writes for a person takes a [`Text`]. Only literals, the filter, and the colors of
+//! `<U+202E>`, and runs of spaces too. Everything that writes for a person takes a [`Text`]. Only literals, the filter, and the colors of
 //! [`paint`](crate::terminal::paint) produce one, so unfiltered text cannot reach a screen.
 
 use std::fmt;
 
-use flowswap_engine::{escape_json, reveal};
+use flowswap_engine::{escape_json, reveal, reveal_in_lines};
 use serde::Serialize;
 
 /// Text without characters that control a screen, apart from our own colors and line breaks.
@@ -28,9 +28,9 @@ impl Text {
         Self(reveal(&foreign.to_string()))
     }
 
-    /// Filters a text of several lines, and keeps its line breaks.
+    /// Filters a text of several lines, and keeps its line breaks and spaces.
     pub(crate) fn of_lines(foreign: &str) -> Self {
-        Self(foreign.split('\n').map(reveal).collect::<Vec<_>>().join("\n"))
+        Self(reveal_in_lines(foreign))
     }
 
     /// The whole value as JSON, with every character escaped that must not be shown.
@@ -194,6 +194,9 @@ mod tests {
             // A combining mark is part of its letter.
             ("e\u{301}", "e\u{301}"),
             ("no-break\u{a0}space", "no-break\u{a0}space"),
+            // A run of spaces could draw lines and columns of its own.
+            ("a b ", "a b "),
+            ("a  b\u{a0}\u{3000} c    ", "a<2 spaces>b<3 spaces>c<4 spaces>"),
             ("two\nlines\r\n", "two<U+000A>lines<U+000D><U+000A>"),
             ("\u{1b}[31mred\u{9b}0m\u{7f}\0", "<U+001B>[31mred<U+009B>0m<U+007F><U+0000>"),
             ("a\u{202e}b\u{2066}c\u{200f}d\u{61c}", "a<U+202E>b<U+2066>c<U+200F>d<U+061C>"),
@@ -212,6 +215,11 @@ mod tests {
     fn a_text_in_a_text_is_not_filtered_again() {
         let inner = text!("one\n{}", "two\n");
         assert_eq!(text!("[{:<5}] {}", "a", inner).as_str(), "[a    ] one\ntwo<U+000A>");
+    }
+
+    #[test]
+    fn a_text_of_lines_keeps_its_layout() {
+        assert_eq!(Text::of_lines("a:\n    b\u{202e}\r\n").as_str(), "a:\n    b<U+202E><U+000D>\n");
     }
 
     #[test]
