@@ -292,6 +292,7 @@ impl Seen {
         for client in &mut provider.service_clients {
             client.tokens = Tokens::default();
         }
+        sort(&mut provider);
         let directory = DirectoryInventory {
             healthy: None,
             status: None,
@@ -317,6 +318,21 @@ impl Seen {
         lines.extend(compare(&value(self), &value(now)).err().into_iter().flatten());
         Err(lines)
     }
+}
+
+/// A server may return its lists in another order every time, and no plugin has to sort them.
+fn sort(provider: &mut ProviderInventory) {
+    for client in &mut provider.legacy_clients {
+        for list in [&mut client.grant_types, &mut client.redirect_uris, &mut client.scopes] {
+            list.sort_unstable();
+        }
+    }
+    provider.legacy_clients.sort_by(|a, b| a.id.cmp(&b.id));
+    provider.service_clients.iter_mut().for_each(|client| client.scopes.sort_unstable());
+    provider.service_clients.sort_by(|a, b| a.id.cmp(&b.id));
+    provider.lookalikes.sort_by(|a, b| a.id.cmp(&b.id));
+    provider.variants.iter_mut().for_each(|variant| variant.scopes.sort_unstable());
+    provider.variants.sort_by(|a, b| (a.variant, &a.type_key).cmp(&(b.variant, &b.type_key)));
 }
 
 /// Digests of a tenant's configuration by key, such as `provider.domain`. `tables` has the tables of both sides, by name.
@@ -370,4 +386,48 @@ fn hold_back_all_but_first(mut tenants: Vec<PlannedTenant>) -> Vec<PlannedTenant
         }
     }
     tenants
+}
+
+#[cfg(test)]
+mod tests {
+    use flowswap_contract::{LegacyClient, Lookalike};
+
+    use super::*;
+
+    #[test]
+    fn the_order_in_which_a_server_lists_things_does_not_matter() {
+        let client = |id: &str, reversed: bool| {
+            let mut scopes = vec!["okta.groups.read".to_owned(), "okta.users.read".to_owned()];
+            if reversed {
+                scopes.reverse();
+            }
+            LegacyClient {
+                id: id.to_owned(),
+                client_id: id.to_owned(),
+                label: id.to_owned(),
+                status: "ACTIVE".to_owned(),
+                grant_types: scopes.clone(),
+                redirect_uris: scopes.clone(),
+                scopes,
+                last_sign_in: None,
+                tokens: Tokens::default(),
+            }
+        };
+        let lookalike = |id: &str| Lookalike {
+            id: id.to_owned(),
+            client_id: None,
+            label: id.to_owned(),
+            kind: "SAML_2_0".to_owned(),
+        };
+        let sorted = |ids: [&str; 2], reversed: bool| {
+            let mut provider = ProviderInventory {
+                legacy_clients: ids.map(|id| client(id, reversed)).to_vec(),
+                lookalikes: ids.map(lookalike).to_vec(),
+                ..ProviderInventory::default()
+            };
+            sort(&mut provider);
+            provider
+        };
+        assert_eq!(sorted(["a", "b"], false), sorted(["b", "a"], true));
+    }
 }
