@@ -189,6 +189,7 @@ impl Screen {
 
 /// Prints why a test is skipped.
 fn skip(why: &str) -> Option<Screen> {
+    assert!(std::env::var_os("FLOWSWAP_SCREEN").is_none(), "FLOWSWAP_SCREEN is set, and {why}");
     print(&format!("skipped: {why}"));
     None
 }
