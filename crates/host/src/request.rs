@@ -174,7 +174,7 @@ impl Scope<'_> {
             let message = format!("the answer to {request} has no secret at `{}`", extracted.missing.join("`, `"));
             return Err(unknown(Error::new(ErrorKind::Invalid, message)));
         }
-        // A keyed hash of a secret would tell something about it to whoever knows the key.
+        // A keyed hash of a secret would tell something about it to a plugin that knows the key.
         redact(&mut answer, &redactor);
         if let Some((Blind { pointers, .. }, key)) = &blinding
             && answer.is_success()

@@ -33,17 +33,36 @@ const IN_PROVISION: &[Row] = &[
         // A filter that cuts one after the other would leave most of the token.
         what: "a needle of its own that overlaps a secret",
         asks: |at| {
-            let ask = at.ask_at(Intent::Read, "GET", at.url_of("echo"));
             let (pointer, name) = ("/needle".to_owned(), "needle".to_owned());
-            let capture = vec![Capture { pointer, name, custody: Custody::Session }];
-            vec![Ask::Http(HttpAsk { capture, ..ask.clone() }), Ask::Http(ask)]
+            let capture = vec![Capture { pointer, name, custody: Custody::Durable }];
+            let creation = HttpAsk { capture, url: at.url_of("echo"), ..at.mutation(json!({})) };
+            vec![Ask::Http(creation), Ask::Http(at.ask_at(Intent::Read, "GET", at.url_of("echo")))]
         },
         end: End::Got("\"text\":\"[redacted]\""),
     },
     Row {
+        // With text of its own around it, the plugin could guess it piece by piece.
+        what: "a known secret under a new name",
+        asks: |at| {
+            let (pointer, name) = ("/text".to_owned(), "text".to_owned());
+            let capture = vec![Capture { pointer, name, custody: Custody::Durable }];
+            one(HttpAsk { capture, url: at.url_of("echo"), ..at.mutation(json!({})) })
+        },
+        end: End::Got("repeats another secret as a new one"),
+    },
+    Row {
+        what: "a token of a read",
+        asks: |at| {
+            let (pointer, name) = ("/text".to_owned(), "text".to_owned());
+            let capture = vec![Capture { pointer, name, custody: Custody::Session }];
+            one(HttpAsk { capture, ..at.ask_at(Intent::Read, "GET", at.url_of("echo")) })
+        },
+        end: End::Refused("that captures a token, which only a token request may do"),
+    },
+    Row {
         what: "too many secrets",
         asks: |at| {
-            let capture = |n| Capture { pointer: format!("/{n}"), name: format!("s{n}"), custody: Custody::Session };
+            let capture = |n| Capture { pointer: format!("/{n}"), name: format!("s{n}"), custody: Custody::Durable };
             one(HttpAsk { capture: (0..257).map(capture).collect(), ..at.mutation(json!({})) })
         },
         end: End::Refused("asked for more than 256 secrets in one call"),

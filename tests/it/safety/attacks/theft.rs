@@ -75,6 +75,28 @@ const THEFTS: &[(&str, Row)] = &[
         },
     ),
     (
+        "swap",
+        Row {
+            what: "a change under the name of a query",
+            asks: |at| {
+                let url = at.url_of("deactivate");
+                one(HttpAsk { query: true, intent: Intent::Read, url, ..at.mutation(json!({})) })
+            },
+            end: End::Refused("as a query, but its step does not name this URL among its `queries`"),
+        },
+    ),
+    (
+        "swap",
+        Row {
+            what: "a credential by a scheme that servers decode",
+            asks: |at| {
+                let auth = Some(Auth::Token { scheme: "Basic".to_owned(), token: at.credential() });
+                one(HttpAsk { auth, ..at.ask(Intent::Read, "GET") })
+            },
+            end: End::Refused("asked to send a token by the scheme `Basic` ({request}), which you have not allowed"),
+        },
+    ),
+    (
         // Only the name of the secret leaves.
         "swap",
         Row {
