@@ -174,6 +174,14 @@ pub(crate) const SAID: Budget = Budget {
     beyond: "it says too much; flowswap does not show the rest",
 };
 
+pub(crate) const SAID_LENGTH: Budget = Budget {
+    of: "one log message or one message of progress",
+    limit: 64 << 10,
+    unit: Unit::Bytes,
+    why: "it is a line for people",
+    beyond: "it says something longer than {}; flowswap does not show it",
+};
+
 pub(crate) const SAID_OUTSIDE: Budget = Budget {
     of: "log messages and progress of a plugin's process outside of calls",
     limit: 1000,

@@ -135,6 +135,12 @@ impl Permission<'_> {
         if let Some(Auth::Token { scheme, .. }) = &ask.auth {
             self.permit_scheme(scheme, &request)?;
         }
+        // So that what the plan shows is what is sent.
+        if ask.query && url.as_str() != ask.url {
+            return Err(
+                self.refuse(format!("asked for a query to a URL that is not in its normal form ({})", request()))
+            );
+        }
         url.set_fragment(None);
         let method = http::Method::from_bytes(ask.method.as_bytes())
             .map_err(|_| self.refuse(format!("asked for a request with an invalid method ({})", request())))?;
@@ -438,6 +444,13 @@ mod tests {
             }
             check(within, query(Intent::Read, "POST"), Ok("https://x.test/y"));
             check(Permission { queries: None, ..within }, query(Intent::Read, "POST"), Ok("https://x.test/y"));
+            let odd = ["https://x.test/a/../y".to_owned(), "https://x.test/a/%2e%2e/y".to_owned()];
+            for url in &odd {
+                let query = HttpAsk { url: url.clone(), ..query(Intent::Read, "POST") };
+                let refused =
+                    "plugin `rogue` asked for a query to a URL that is not in its normal form (POST https://x.test/y)";
+                check(Permission { queries: Some(&odd), ..within }, query, Err(refused));
+            }
             for url in
                 ["https://x.test/y?lifecycle=deactivate", "https://x.test/y/", "https://x.test/y#", "https://x.test/Y"]
             {

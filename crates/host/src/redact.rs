@@ -79,11 +79,11 @@ impl Finder {
             .map(|automaton| Self::Automaton(Box::new(automaton)))
     }
 
-    /// Where the first of them begins in a text in lower case.
-    fn first_in(&self, text: &str) -> Option<usize> {
+    /// Whether one of them is in a text in lower case.
+    fn finds(&self, text: &str) -> bool {
         match self {
-            Self::Packed(searcher) => searcher.find(text).map(|found| found.start()),
-            Self::Automaton(automaton) => automaton.find(text).map(|found| found.start()),
+            Self::Packed(searcher) => searcher.find(text).is_some(),
+            Self::Automaton(automaton) => automaton.is_match(text),
         }
     }
 }
@@ -107,82 +107,52 @@ impl Redactor {
         Self { needles, shortest, handles }
     }
 
-    /// The text without any secret.
+    /// The text, or nothing of it if it has a secret.
     pub(crate) fn text(&self, text: &str) -> String {
-        self.clean(text).unwrap_or_else(|| text.to_owned())
+        if self.has_secret(text) { REDACTED.to_owned() } else { text.to_owned() }
     }
 
-    /// Removes secrets from a text in place.
-    pub(crate) fn replace_in(&self, text: &mut String) {
-        if let Some(clean) = self.clean(text) {
-            *text = clean;
-        }
-    }
-
-    /// The text up to the first secret, or `None` if it has none. What follows goes as well: how much of it is that secret is
-    /// nobody's business, least of all a plugin's that guesses.
-    pub(crate) fn clean(&self, text: &str) -> Option<String> {
+    /// Whether a secret is in the text, in any form. Then nothing of the text is shown: how much of it is that secret, and where it
+    /// begins, is nobody's business, least of all a plugin's that guesses.
+    pub(crate) fn has_secret(&self, text: &str) -> bool {
         if text.len() < self.shortest {
-            return None;
+            return false;
         }
-        if self.needles.iter().any(|needle| needle.secret.expose() == text) {
-            return Some(REDACTED.to_owned());
-        }
-        self.cut(text).or_else(|| decoded(text).iter().find_map(|text| self.cut(text)))
+        self.needles.iter().any(|needle| needle.secret.expose() == text)
+            || self.is_in(text)
+            || decoded(text).is_none_or(|texts| texts.iter().any(|text| self.is_in(text)))
     }
 
-    /// The text up to the first secret that is in it without escapes.
-    fn cut(&self, text: &str) -> Option<String> {
+    /// Whether a secret is in the text without escapes.
+    fn is_in(&self, text: &str) -> bool {
         let has_upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
         let folded = if has_upper { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) };
-        if let Some(start) = self.first_in(&folded) {
-            return Some(format!("{}{REDACTED}", text.get(..start).unwrap_or_default()));
-        }
         // Base64 can have line breaks (RFC 2045 §6.8).
-        let has_breaks = folded.contains(['\r', '\n']);
-        let is_broken = has_breaks && self.first_in(&folded.replace(['\r', '\n'], "")).is_some();
-        is_broken.then(|| REDACTED.to_owned())
+        self.finds(&folded) || folded.contains(['\r', '\n']) && self.finds(&folded.replace(['\r', '\n'], ""))
     }
 
-    /// Whether a known secret, in any form, is only a part of the text. Many tokens begin alike, so the whole secret counts.
-    pub(crate) fn is_within(&self, text: &str) -> bool {
-        let mut texts = decoded(text);
-        texts.push(text.to_owned());
-        texts.iter_mut().for_each(|text| text.make_ascii_lowercase());
-        let is_part = |needle: &Arc<Needle>| {
-            let secret = needle.secret.expose();
-            secret != text && secret.len() >= SHORTEST_CONTAINED && {
-                let mut forms = forms_of(secret);
-                forms.push(backwards(secret));
-                forms.retain(|form| form.len() >= SHORTEST_CONTAINED);
-                forms.iter().any(|form| texts.iter().any(|text| text.contains(form.as_str())))
-            }
-        };
-        self.needles.iter().any(is_part)
-    }
-
-    fn first_in(&self, folded: &str) -> Option<usize> {
-        self.needles.iter().filter_map(|needle| needle.finder.as_ref()?.first_in(folded)).min()
+    fn finds(&self, folded: &str) -> bool {
+        self.needles.iter().any(|needle| needle.finder.as_ref().is_some_and(|finder| finder.finds(folded)))
     }
 
     /// Removes secrets from a decoded body, at any depth.
     pub(crate) fn value(&self, value: &mut Value) {
         match value {
-            Value::String(text) => self.replace_in(text),
+            Value::String(text) if self.has_secret(text) => *text = REDACTED.to_owned(),
             Value::Array(items) => items.iter_mut().for_each(|item| self.value(item)),
             Value::Object(members) => {
-                if members.keys().any(|name| self.clean(name).is_some()) {
+                if members.keys().any(|name| self.has_secret(name)) {
                     let renamed = std::mem::take(members).into_iter();
                     *members = renamed.map(|(name, member)| (self.text(&name), member)).collect();
                 }
                 members.iter_mut().for_each(|(name, member)| self.member(name, member));
             }
             Value::Number(number) => {
-                if self.clean(&number.to_string()).is_some() {
+                if self.has_secret(&number.to_string()) {
                     *value = REDACTED.into();
                 }
             }
-            Value::Null | Value::Bool(_) => {}
+            Value::String(_) | Value::Null | Value::Bool(_) => {}
         }
     }
 

@@ -185,8 +185,8 @@ impl Scope<'_> {
     }
 
     fn extract(&self, ask: &HttpAsk, answer: &mut HttpAnswer) -> Extracted {
-        let known = self.side.vault.redactor();
-        let extracted = capture::extract(&ask.capture, &mut answer.body, &known, |capture| self.name(capture));
+        let is_repeated = |secret: &Secret| self.side.vault.repeats(secret);
+        let extracted = capture::extract(&ask.capture, &mut answer.body, is_repeated, |capture| self.name(capture));
         extracted.captured.iter().for_each(|captured| self.side.vault.remember(&captured.secret));
         extracted
     }
@@ -194,7 +194,7 @@ impl Scope<'_> {
 
 fn redact(answer: &mut HttpAnswer, redactor: &Redactor) {
     redactor.value(&mut answer.body);
-    answer.headers.retain(|(name, _)| redactor.clean(name).is_none());
+    answer.headers.retain(|(name, _)| !redactor.has_secret(name));
     for (_, value) in &mut answer.headers {
         *value = redactor.text(value);
     }

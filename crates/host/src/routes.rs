@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    budget::{ASKS_AT_ONCE, ASKS_LENGTH, SAID, SAID_OUTSIDE, Spent},
+    budget::{ASKS_AT_ONCE, ASKS_LENGTH, SAID, SAID_LENGTH, SAID_OUTSIDE, Spent},
     shown::{map_texts, one_line},
 };
 
@@ -138,6 +138,7 @@ impl Routes {
                 Ok(())
             }
             FromPlugin::Event { id, event } => {
+                let event = if bytes.len() > SAID_LENGTH.limit { too_long(event) } else { event };
                 // An event of a call may arrive after the call's reply.
                 let Some(route) = id.and_then(|id| waiting.calls.get_mut(&id)) else {
                     waiting.said.spend(&SAID_OUTSIDE, 1)?;
@@ -195,5 +196,14 @@ impl Routes {
         // Dropping the senders wakes the receivers.
         waiting.calls.clear();
         waiting.opening.clear();
+    }
+}
+
+/// The event without its text. Making the text fit to be shown would take long.
+fn too_long(event: PluginEvent) -> PluginEvent {
+    let message = SAID_LENGTH.message();
+    match event {
+        PluginEvent::Log { level, .. } => PluginEvent::Log { level, message },
+        PluginEvent::Progress { .. } => PluginEvent::Progress { message },
     }
 }

@@ -207,6 +207,10 @@ impl Session {
         let result = loop {
             tokio::select! {
                 biased;
+                () = &mut deadline => {
+                    let message = format!("`{}` {CALL}", scope.op);
+                    break Err(of_op(Error::new(ErrorKind::TimedOut, message), scope.op));
+                }
                 message = running_call.next() => match message {
                     Ok(FromCall::Ask { n, ask }) => asks.push(async move {
                         let outcome = scope.perform(&ask).await;
@@ -225,10 +229,6 @@ impl Session {
                 }
                 () = connection.silence(thinking), if asks.is_empty() => {
                     break Err(running_call.end_as_too_slow(thinking));
-                }
-                () = &mut deadline => {
-                    let message = format!("`{}` {CALL}", scope.op);
-                    break Err(of_op(Error::new(ErrorKind::TimedOut, message), scope.op));
                 }
             }
         };
@@ -292,7 +292,8 @@ impl Backend for Session {
     }
 
     fn redact(&self, text: &str) -> Option<String> {
-        self.side.vault.redactor().clean(text)
+        let redactor = self.side.vault.redactor();
+        redactor.has_secret(text).then(|| redactor.text(text))
     }
 
     fn origins(&self) -> Vec<String> {

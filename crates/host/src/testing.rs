@@ -40,6 +40,9 @@ use crate::{
 /// A value that must appear only in requests and in the secret store.
 pub(crate) const CANARY: &str = "c4n4ry/Secret+Value";
 
+/// A secret that an answer brings for the first time.
+pub(crate) const FRESH: &str = "fr3sh/Secret+Value";
+
 /// What the other side does with the next request.
 pub(crate) enum Reaction {
     Answer(http::Response<Bytes>),

@@ -61,6 +61,13 @@ impl Vault {
         Arc::clone(redactor.get_or_insert_with(|| Arc::new(Redactor::new(needles.clone(), handles.clone()))))
     }
 
+    /// Whether a text that is to be stored as a new secret has a known one in it, in any form. Under the new name it could leave
+    /// for other places. A stored secret may come again as it is.
+    pub(crate) fn repeats(&self, new: &Secret) -> bool {
+        let is_own = self.own().values().any(|(_, own)| own.expose() == new.expose());
+        is_own || !self.known.has(new) && self.redactor().has_secret(new.expose())
+    }
+
     fn own(&self) -> MutexGuard<'_, BTreeMap<Handle, (Kind, Secret)>> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -85,7 +92,38 @@ impl KnownSecrets {
         }
     }
 
+    fn has(&self, secret: &Secret) -> bool {
+        self.lock().needles.iter().any(|needle| needle.is_of(secret))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that repeats a header would make a new secret of a credential.
+    #[test]
+    fn a_known_secret_is_not_a_new_one() {
+        let vault = Vault::default();
+        let credential = Secret::new("00Known/Secret-of-the-org-1");
+        vault.keep(Handle::new("t/provider/credential"), Kind::Configured, credential);
+        vault.remember(&Secret::new("stored-secret-of-an-earlier-step"));
+        for text in [
+            "00Known/Secret-of-the-org-1",
+            "aaaa 00Known/Secret-of-the-org-1",
+            "SSWS 00Known/Secret-of",
+            "00known%2Fsecret-of-the-org-1!",
+            "Basic bWU6MDBLbm93bi9TZWNy\r\nZXQtb2YtdGhlLW9yZy0x",
+            "x stored-secret-of-an-earlier-step",
+        ] {
+            assert!(vault.repeats(&Secret::new(text)), "{text}");
+        }
+        for text in ["stored-secret-of-an-earlier-step", "00Known/Other", "new"] {
+            assert!(!vault.repeats(&Secret::new(text)), "{text}");
+        }
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     transport::{TransportError, read_body},
 };
 
-const TABLE: [&Budget; 19] = [
+const TABLE: [&Budget; 20] = [
     &ANSWER,
     &ANSWERS,
     &GREETING,
@@ -37,6 +37,7 @@ const TABLE: [&Budget; 19] = [
     &TEXT,
     &PRINTED,
     &SAID,
+    &SAID_LENGTH,
     &SAID_OUTSIDE,
 ];
 
@@ -76,6 +77,7 @@ async fn go_beyond(budget: &Budget) -> String {
         of if of == TEXT.of => shown::one_line(&"x".repeat(TEXT.limit + 1)),
         of if of == PRINTED.of => print_much().await,
         of if of == SAID.of => session::tests::say_beyond_the_budget().await,
+        of if of == SAID_LENGTH.of => session::tests::say_something_long().await,
         of if of == SAID_OUTSIDE.of => connection::tests::say_beyond_the_budget().await,
         of => panic!("no test goes beyond the budget of {of}"),
     }

@@ -21,10 +21,10 @@ fn check(mut body: Value, expect: Value) {
 #[test]
 fn known_values_are_redacted_everywhere() {
     check(json!("c4n4ry/+ value"), json!("[redacted]"));
-    check(json!({"a": ["x c4n4ry/+ value y"]}), json!({"a": ["x [redacted]"]}));
+    check(json!({"a": ["x c4n4ry/+ value y"]}), json!({"a": ["[redacted]"]}));
     check(json!({"c4n4ry/+ value": 1}), json!({"[redacted]": 1}));
-    check(json!("secret=c4n4ry%2F%2B+value&x=1"), json!("secret=[redacted]"));
-    check(json!("{\"x\":\"long-\\\"quoted\\\"\"}"), json!("{\"x\":\"[redacted]"));
+    check(json!("secret=c4n4ry%2F%2B+value&x=1"), json!("[redacted]"));
+    check(json!("{\"x\":\"long-\\\"quoted\\\"\"}"), json!("[redacted]"));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn nothing_hides_a_secret() {
     });
     redactor.value(&mut body);
     let expected = json!({
-        "looks like a handle": {"$secret": "x [redacted]"},
+        "looks like a handle": {"$secret": "[redacted]"},
         "number": "[redacted]", "other number": 123_456,
         "handle": {"$secret": "acme/create/client_secret"},
     });
@@ -137,11 +137,7 @@ fn every_encoding_is_redacted() {
     for secret in ["Zb7-kQ_9xTfR2mVwLp4sNc8dHgJy6aE0uKoXiBvM", "a&b/c+d<e\"f'g h~%(i)*!", "sechs6", &long] {
         let redactor = redactor(&[secret]);
         for (name, echo) in echoes(secret) {
-            let cleaned = redactor.text(&format!("before {echo} after"));
-            // Of base64, the characters at both ends also hold bits of the neighbors, so they can stay. They tell little.
-            let kept = cleaned.strip_suffix("[redacted]").and_then(|kept| kept.strip_prefix("before "));
-            let before = if name.starts_with("base64") { 12 } else { 1 };
-            assert!(kept.is_some_and(|kept| kept.len() <= before), "{name}: {cleaned}");
+            assert_eq!(redactor.text(&format!("before {echo} after")), REDACTED, "{name}");
         }
     }
 }
@@ -166,7 +162,7 @@ fn what_is_cut_does_not_tell_how_much_was_guessed() {
         }
         for known in BEGINNING..secret.len() {
             let [right, wrong] = [&secret[known..=known], "!"].map(|next| form(&format!("{}{next}", &secret[..known])));
-            if redactor.clean(&wrong).is_some() {
+            if redactor.has_secret(&wrong) {
                 assert_eq!(redactor.text(&right), redactor.text(&wrong), "after {known} characters");
             }
         }
@@ -181,17 +177,18 @@ fn base64_with_line_breaks_is_redacted() {
         for before in 0..at {
             let text = STANDARD.encode(format!("{}{secret}", "x".repeat(before)));
             let lines: Vec<_> = text.as_bytes().chunks(at).map(|line| str::from_utf8(line).unwrap()).collect();
-            assert!(redactor.clean(&lines.join(end)).is_some(), "{before} bytes before it");
+            assert!(redactor.has_secret(&lines.join(end)), "{before} bytes before it");
         }
     }
 }
 
+/// Where a secret begins would tell whether a plugin guessed what stands before it.
 #[test]
-fn a_text_is_cut_at_the_first_secret() {
+fn nothing_of_a_text_with_a_secret_is_left() {
     let redactor = redactor(&["first-secret", "secret-second", "ßecret-wörd"]);
-    assert_eq!(redactor.text("x first-secret-second y"), "x [redacted]");
-    assert_eq!(redactor.text("y secret-second, x first-secret"), "y [redacted]");
-    assert_eq!(redactor.text("ü ßecret-wörd ü"), "ü [redacted]");
+    for text in ["x first-secret-second y", "y secret-second, x first-secret", "ü ßecret-wörd ü"] {
+        assert_eq!(redactor.text(text), REDACTED, "{text}");
+    }
     assert_eq!(redactor.text("first-secre: only a part of it"), "first-secre: only a part of it");
 }
 
@@ -204,9 +201,9 @@ fn processors_without_vectors_find_the_same() {
     let automaton = Finder::Automaton(Box::new(automaton));
     for (name, echo) in echoes("Zb7-kQ_9xTfR2mVw") {
         let text = format!("before {echo} after").to_ascii_lowercase();
-        assert_eq!(packed.first_in(&text), automaton.first_in(&text), "{name}");
+        assert_eq!(packed.finds(&text), automaton.finds(&text), "{name}");
     }
-    assert_eq!((packed.first_in(""), automaton.first_in("")), (None, None));
+    assert_eq!((packed.finds(""), automaton.finds("")), (false, false));
 }
 
 #[test]
@@ -215,7 +212,7 @@ fn a_tenant_can_have_many_secrets() {
     let redactor = redactor(&secrets.iter().map(String::as_str).collect::<Vec<_>>());
     for secret in &secrets {
         for (name, echo) in echoes(secret) {
-            assert!(redactor.text(&format!("x {echo} y")).contains("[redacted]"), "{name} of {secret}");
+            assert!(redactor.has_secret(&format!("x {echo} y")), "{name} of {secret}");
         }
     }
 }

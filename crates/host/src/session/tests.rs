@@ -13,10 +13,10 @@ use tokio::net::UnixStream;
 
 use super::*;
 use crate::{
-    budget::{PAUSE, SAID, TEXT},
+    budget::{PAUSE, SAID, SAID_LENGTH, TEXT},
     frame,
     spawn::Transport,
-    testing::{CANARY, Reaction, World, answer},
+    testing::{CANARY, FRESH, Reaction, World, answer},
 };
 
 /// A plugin that runs a script: the key `script` of its configuration in `detect`, the step's payload in `apply`.
@@ -122,7 +122,8 @@ async fn run_puppet(mut stream: UnixStream) {
         let mut passed = vec![message];
         passed.extend(runtime.deliver_bytes(&passed[0]));
         for bytes in &passed {
-            assert!(!String::from_utf8_lossy(bytes).contains(CANARY), "the canary reached the plugin");
+            let text = String::from_utf8_lossy(bytes);
+            assert!([CANARY, FRESH].iter().all(|secret| !text.contains(secret)), "a secret reached the plugin");
         }
         for emitted in &passed[1..] {
             if frame::write_async(&mut stream, emitted).await.is_err() {
@@ -186,7 +187,8 @@ fn step(script: Value) -> Value {
 
 async fn apply(world: &World, script: Value) -> Result<Value, Error> {
     let result = apply_unchecked(world, script).await;
-    assert!(!format!("{result:?}\n{}", world.told()).contains(CANARY), "the canary leaked");
+    let told = format!("{result:?}\n{}", world.told());
+    assert!([CANARY, FRESH].iter().all(|secret| !told.contains(secret)), "a secret leaked");
     result
 }
 
@@ -275,11 +277,10 @@ async fn a_captured_secret_can_be_used_but_never_seen() {
         "auth": {"type": "basic", "username": "0oa1", "password": "acme/create/fresh"},
         "body": {"form": [["grant_type", "client_credentials"]]},
     });
-    let again = "c4n4ry/Secret+Value";
-    let world = World::with([answer(200, &[], json!({"secret": CANARY})), answer(200, &[], json!(again))]);
+    let world = World::with([answer(200, &[], json!({"secret": FRESH})), answer(200, &[], json!(FRESH))]);
     let reply = apply(&world, json!([{"http": create}, {"http": with_secret}])).await.unwrap();
     assert_eq!(reply["outputs"]["seen"], json!([{"secret": {"$secret": "acme/create/fresh"}}, "[redacted]"]));
-    assert_eq!(world.custody.lock().unwrap()[&Handle::new("acme/create/fresh")].expose(), CANARY);
+    assert_eq!(world.custody.lock().unwrap()[&Handle::new("acme/create/fresh")].expose(), FRESH);
 }
 
 #[tokio::test]
@@ -458,6 +459,17 @@ pub(crate) async fn call_beyond_the_budget() -> String {
     error.message
 }
 
+pub(crate) async fn say_something_long() -> String {
+    let world = World::default();
+    apply(&world, json!([{ "say": "x".repeat(SAID_LENGTH.limit) }])).await.unwrap();
+    let events = world.events.lock().unwrap();
+    let mut said = events.iter().filter_map(|event| match event {
+        Event::Log { message, .. } => Some(message.clone()),
+        _ => None,
+    });
+    said.next().unwrap()
+}
+
 pub(crate) async fn say_beyond_the_budget() -> String {
     let world = World::default();
     // The puppet says each as progress and in the log.
@@ -476,7 +488,7 @@ pub(crate) async fn say_beyond_the_budget() -> String {
 async fn what_a_plugin_shows_is_cut_after_the_secrets_are_gone() {
     let other = "Second-Secret-Value";
     let long = format!("{}{other}", "x".repeat(TEXT.limit - 4));
-    let cut = format!("{}[red…", "x".repeat(TEXT.limit - 4));
+    let cut = "[redacted]";
     let error = json!({"kind": "invalid", "message": long, "effect": "none", "hint": long, "context": {"a": long}});
     let script = json!([{ "say": long }, { "fail": error }]);
     let mut config = config(json!({ "script": script }));
@@ -485,8 +497,8 @@ async fn what_a_plugin_shows_is_cut_after_the_secrets_are_gone() {
     let detect =
         async |session: Result<Arc<Session>, Error>| session.unwrap().call(call(&world, Op::Detect, Value::Null)).await;
     let error = with_session(&world, config, detect).await.unwrap_err();
-    assert_eq!([&error.message, error.hint.as_ref().unwrap(), &error.context["a"]], [&cut; 3]);
-    assert_eq!(world.told().matches(&cut).count() / 2, 2, "the progress and the log line");
+    assert_eq!([&error.message, error.hint.as_ref().unwrap(), &error.context["a"]], [cut; 3]);
+    assert_eq!(world.told().matches(cut).count() / 2, 2, "the progress and the log line");
 
     // The puppet shows what it read as the domain.
     let world = World::with([answer(200, &[], json!("y".repeat(2 * TEXT.limit)))]);
