@@ -6,6 +6,10 @@ use icu_properties::{
     props::{DefaultIgnorableCodePoint, GeneralCategory as G},
 };
 
+/// Symbols that look like a space: the blank Braille pattern, two blanks of Egyptian hieroglyphs, the null notehead, and the filler
+/// of the Khitan script.
+const BLANKS: [char; 5] = ['\u{2800}', '\u{13441}', '\u{13442}', '\u{1d159}', '\u{16fe4}'];
+
 /// Whether a character is a control character, changes the direction of writing, has no width, ends a line, or has no agreed
 /// meaning.
 pub fn is_hidden(c: char) -> bool {
@@ -22,8 +26,7 @@ pub fn is_hidden(c: char) -> bool {
             | G::Surrogate
             | G::Unassigned
     );
-    // The blank Braille pattern is a symbol, but it looks like a space.
-    has_no_look || c == '\u{2800}' || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+    has_no_look || BLANKS.contains(&c) || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
 /// The text on one line, with every hidden character made visible, as `<U+202E>`, and so is a run of spaces, as `<2 spaces>`: on
