@@ -21,8 +21,8 @@ fn what_a_server_repeats_is_never_kept() {
     patrol.run(&["apply", "third.json", "--yes"], 0);
     let [stored, of_third] = [&first, &third].map(|tenant| new_secret(&lab, &tenant.domain));
 
-    // A text ends at the first secret in it, so here each text says only one, in one encoding: a stored secret, or that of the
-    // other side.
+    // A text is gone with the first secret that is found in it, so here each text says only one, in one encoding: a stored secret,
+    // or that of the other side.
     for at in 0..encodings(&stored).len() {
         let one = |secret: &str| encodings(secret).split_off(at).into_iter().take(1).collect::<Vec<_>>();
         let encoding = one(&stored)[0].0;
@@ -33,8 +33,8 @@ fn what_a_server_repeats_is_never_kept() {
         lab.sim.add_fault(at_apps(&third.domain, say("/*/label", one(&of_third))));
         patrol.run_anyhow(&["plan", &first.name, &third.name, "-o", "again.json"]);
         let plan = fs::read_to_string(lab.path("again.json")).unwrap();
-        let told = plan.matches(&format!("synced; {encoding}: ")).count();
-        assert!(told >= 4, "{encoding}: only {told} texts are in the plan: {plan}");
+        let told = plan.matches("[redacted]").count();
+        assert!(told >= 4, "{encoding}: only {told} texts were hidden in the plan: {plan}");
         lab.sim.clear_faults();
     }
     let secrets = [stored.as_str(), &first.admin_token, lab.sim.gateway_token()];
