@@ -33,6 +33,16 @@ struct Vault {
     lock: Option<File>,
 }
 
+impl Drop for Vault {
+    /// Closing the file is not enough: a child process that is just starting still has it open, and with it the lock (flock(2)).
+    fn drop(&mut self) {
+        if let Some(lock) = &self.lock {
+            // If this fails, the lock ends a moment later with that file.
+            let _ = lock.unlock();
+        }
+    }
+}
+
 impl AgeSecretStore {
     /// Opens the folder. Creates it if it is missing, and removes what interrupted writes left.
     pub fn open(dir: impl Into<PathBuf>, identity: Identity) -> Result<Self, FileError> {
