@@ -1,8 +1,10 @@
 //! Makes one request, in this order: guard, splice, journal, send, capture, journal, answer.
 
+use std::collections::BTreeMap;
+
 use base16ct::lower::encode_string as hex;
 use bytes::Bytes;
-use flowswap_contract::{Answer, Blind, Body, Error, ErrorKind, HttpAnswer, HttpAsk, Intent};
+use flowswap_contract::{Answer, Blind, Body, Custody, Error, ErrorKind, Handle, HttpAnswer, HttpAsk, Intent};
 use flowswap_engine::{Entry, Event, Mode, RequestOutcome, Secret, intent_token};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use sha2::{Digest, Sha256};
@@ -32,7 +34,6 @@ impl Scope<'_> {
         let permitted = self.permission().permit(ask)?;
         let expected = self.expect_captures(ask).await?;
         let secrets = self.fetch_secrets(ask, &permitted).await?;
-        let blinding = ask.blind.as_ref().and_then(|blind| Some((blind.as_ref(), secrets.get(&blind.key)?.clone())));
         let request = self.assemble(ask, &permitted, splice(ask, &secrets)?)?;
         self.wait_at_gate(ask, &permitted).await?;
         self.refuse_during_outage(&permitted)?;
@@ -50,7 +51,7 @@ impl Scope<'_> {
             status: sending.status(),
             attempts: sending.attempts,
         });
-        let answer = self.conclude(ask, &permitted, intended, sending, blinding, expected).await?;
+        let answer = self.conclude(ask, &permitted, intended, sending, &secrets, expected).await?;
         Ok(Performed { answer: Answer::Http(answer), held })
     }
 
@@ -121,7 +122,7 @@ impl Scope<'_> {
         permitted: &Permitted,
         intended: Option<Intended>,
         sending: Sending,
-        blinding: Option<(&Blind, Secret)>,
+        secrets: &BTreeMap<Handle, Secret>,
         mut expected: Expected<'_>,
     ) -> Result<HttpAnswer, Error> {
         let mutates = intended.is_some();
@@ -134,7 +135,8 @@ impl Scope<'_> {
         // A secret is shown once, so it is stored before anything else that could fail.
         let mut stored = Ok(());
         let answer = answer.map(|mut answer| {
-            let extracted = if answer.is_success() { self.extract(ask, &mut answer) } else { Extracted::default() };
+            let extracted =
+                if answer.is_success() { self.extract(ask, secrets, &mut answer) } else { Extracted::default() };
             (answer, extracted)
         });
         if let Ok((_, extracted)) = &answer {
@@ -176,7 +178,8 @@ impl Scope<'_> {
         }
         // A keyed hash of a secret would tell something about it to a plugin that knows the key.
         redact(&mut answer, &redactor);
-        if let Some((Blind { pointers, .. }, key)) = &blinding
+        if let Some(Blind { key, pointers }) = ask.blind.as_deref()
+            && let Some(key) = secrets.get(key)
             && answer.is_success()
         {
             blind(&mut answer.body, pointers, key);
@@ -184,8 +187,12 @@ impl Scope<'_> {
         Ok(answer)
     }
 
-    fn extract(&self, ask: &HttpAsk, answer: &mut HttpAnswer) -> Extracted {
-        let is_repeated = |secret: &Secret| self.side.vault.repeats(secret);
+    fn extract(&self, ask: &HttpAsk, sent: &BTreeMap<Handle, Secret>, answer: &mut HttpAnswer) -> Extracted {
+        let vault = &self.side.vault;
+        let is_repeated = |new: &Secret, custody| match custody {
+            Custody::Durable => vault.repeats(new),
+            Custody::Session => vault.repeats_credential(new, sent.values()),
+        };
         let extracted = capture::extract(&ask.capture, &mut answer.body, is_repeated, |capture| self.name(capture));
         extracted.captured.iter().for_each(|captured| self.side.vault.remember(&captured.secret));
         extracted

@@ -28,6 +28,8 @@ pub struct KnownSecrets(Mutex<Known>);
 #[derive(Debug, Default)]
 struct Known {
     needles: Vec<Arc<Needle>>,
+    /// Those that are in the secret store.
+    stored: Vec<Secret>,
     /// Their names, as far as they have one.
     handles: BTreeSet<Handle>,
     /// Knows all of them. `None` if one was added.
@@ -41,7 +43,10 @@ impl Vault {
 
     /// Adds a secret to the session's own ones.
     pub(crate) fn keep(&self, handle: Handle, kind: Kind, secret: Secret) {
-        self.known.remember_as(handle.clone(), &secret);
+        match kind {
+            Kind::OfStep => self.known.remember_as(handle.clone(), &secret),
+            Kind::Configured | Kind::Token => self.known.name(handle.clone(), &secret),
+        }
         self.own().insert(handle, (kind, secret));
     }
 
@@ -55,17 +60,32 @@ impl Vault {
         self.known.remember(secret);
     }
 
+    /// The same for a value that is in the secret store.
+    pub(crate) fn remember_stored(&self, secret: &Secret) {
+        self.known.remember_stored(secret);
+    }
+
     /// Removes every secret that the tenant has from texts and answers.
     pub(crate) fn redactor(&self) -> Arc<Redactor> {
-        let Known { needles, handles, redactor } = &mut *self.known.lock();
+        let Known { needles, handles, redactor, .. } = &mut *self.known.lock();
         Arc::clone(redactor.get_or_insert_with(|| Arc::new(Redactor::new(needles.clone(), handles.clone()))))
     }
 
     /// Whether a text that is to be stored as a new secret has a known one in it, in any form. Under the new name it could leave
     /// for other places. A stored secret may come again as it is.
     pub(crate) fn repeats(&self, new: &Secret) -> bool {
-        let is_own = self.own().values().any(|(_, own)| own.expose() == new.expose());
-        is_own || !self.known.has(new) && self.redactor().has_secret(new.expose())
+        !self.known.is_stored(new) && self.redactor().has_secret(new.expose())
+    }
+
+    /// Whether a text that is to be kept as a token has in it a secret of the request that brought it, or a credential of this
+    /// side. With text of the plugin around it, it would be searched for, and tell good guesses from bad ones. Other known
+    /// secrets do not count: a plugin can plant those, and a refusal would tell whether a token has them in it.
+    pub(crate) fn repeats_credential<'a>(&self, new: &Secret, sent: impl Iterator<Item = &'a Secret>) -> bool {
+        let needle = |secret: &Secret| Arc::new(Needle::new(secret.clone()));
+        let mut needles: Vec<_> = sent.map(needle).collect();
+        let own = self.own();
+        needles.extend(own.values().filter(|(kind, _)| *kind == Kind::Configured).map(|(_, secret)| needle(secret)));
+        Redactor::new(needles, BTreeSet::new()).has_secret(new.expose())
     }
 
     fn own(&self) -> MutexGuard<'_, BTreeMap<Handle, (Kind, Secret)>> {
@@ -74,8 +94,14 @@ impl Vault {
 }
 
 impl KnownSecrets {
-    /// From now on, the value of this name is not shown.
+    /// From now on, the value of this name in the secret store is not shown.
     pub fn remember_as(&self, handle: Handle, secret: &Secret) {
+        self.remember_stored(secret);
+        self.name(handle, secret);
+    }
+
+    /// The same for a value that is not in the secret store.
+    fn name(&self, handle: Handle, secret: &Secret) {
         self.remember(secret);
         let mut known = self.lock();
         if known.handles.insert(handle) {
@@ -92,8 +118,15 @@ impl KnownSecrets {
         }
     }
 
-    fn has(&self, secret: &Secret) -> bool {
-        self.lock().needles.iter().any(|needle| needle.is_of(secret))
+    fn remember_stored(&self, secret: &Secret) {
+        self.remember(secret);
+        if !self.is_stored(secret) {
+            self.lock().stored.push(secret.clone());
+        }
+    }
+
+    fn is_stored(&self, secret: &Secret) -> bool {
+        self.lock().stored.iter().any(|stored| stored.expose() == secret.expose())
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -111,7 +144,11 @@ mod tests {
         let vault = Vault::default();
         let credential = Secret::new("00Known/Secret-of-the-org-1");
         vault.keep(Handle::new("t/provider/credential"), Kind::Configured, credential);
-        vault.remember(&Secret::new("stored-secret-of-an-earlier-step"));
+        vault.remember_stored(&Secret::new("stored-secret-of-an-earlier-step"));
+        // A token that is renewed stays known.
+        for token in ["first-token-of-the-session", "second-token-of-the-session"] {
+            vault.keep(Handle::new("t/provider/session/x"), Kind::Token, Secret::new(token));
+        }
         for text in [
             "00Known/Secret-of-the-org-1",
             "aaaa 00Known/Secret-of-the-org-1",
@@ -119,11 +156,30 @@ mod tests {
             "00known%2Fsecret-of-the-org-1!",
             "Basic bWU6MDBLbm93bi9TZWNy\r\nZXQtb2YtdGhlLW9yZy0x",
             "x stored-secret-of-an-earlier-step",
+            "first-token-of-the-session",
+            "second-token-of-the-session",
         ] {
             assert!(vault.repeats(&Secret::new(text)), "{text}");
         }
         for text in ["stored-secret-of-an-earlier-step", "00Known/Other", "new"] {
             assert!(!vault.repeats(&Secret::new(text)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_token_has_no_secret_of_its_request_in_it() {
+        let vault = Vault::default();
+        vault.keep(Handle::new("t/provider/credential"), Kind::Configured, Secret::new("00Known/Secret-of-the-org-1"));
+        vault.remember(&Secret::new("planted"));
+        let sent = [Secret::new("lent-secret-of-a-step")];
+        let repeats = |text: &str| vault.repeats_credential(&Secret::new(text), sent.iter());
+        for text in
+            ["me:00Known/Secret-of-the-org-1", "lent-secret-of-a-step", "Basic bWU6bGVudC1zZWNyZXQtb2YtYS1zdGVw"]
+        {
+            assert!(repeats(text), "{text}");
+        }
+        for text in ["a-token-with-planted-text", "planted", "eyJhbGciOiJSUzI1NiJ9.e30.c2ln"] {
+            assert!(!repeats(text), "{text}");
         }
     }
 }
