@@ -35,7 +35,7 @@ pub(crate) struct Extracted {
 pub(crate) fn extract(
     captures: &[Capture],
     body: &mut Value,
-    is_repeated: impl Fn(&Secret, Custody) -> bool,
+    is_repeated: impl Fn(&Secret, &Handle, Custody) -> bool,
     name: impl Fn(&Capture) -> Handle,
 ) -> Extracted {
     let mut extracted = Extracted::default();
@@ -48,7 +48,7 @@ pub(crate) fn extract(
                     let secret = Secret::new(text);
                     if secret.expose().len() > SECRET.limit {
                         extracted.has_too_long = true;
-                    } else if is_repeated(&secret, capture.custody) {
+                    } else if is_repeated(&secret, &handle, capture.custody) {
                         extracted.has_other = true;
                     } else {
                         extracted.captured.push(Captured { handle, secret, custody: capture.custody });
@@ -79,7 +79,7 @@ mod tests {
             custody: Custody::Durable,
         });
         let name = |capture: &Capture| Handle::new(format!("t/s/{}", capture.name));
-        let extracted = extract(&captures.collect::<Vec<_>>(), &mut body, |_, _| false, name);
+        let extracted = extract(&captures.collect::<Vec<_>>(), &mut body, |_, _, _| false, name);
         assert_eq!(body, expect);
         assert_eq!(extracted.captured.iter().map(|c| c.secret.expose()).collect::<Vec<_>>(), secrets);
         assert_eq!(extracted.missing, missing);
@@ -109,7 +109,7 @@ mod tests {
     fn a_text_with_a_secret_of_before_is_not_a_new_secret() {
         for custody in [Custody::Durable, Custody::Session] {
             let captures = [Capture { pointer: "/x".into(), name: "x".into(), custody }];
-            let is_repeated = |secret: &Secret, of: Custody| secret.expose() == "x known" && of == custody;
+            let is_repeated = |secret: &Secret, _: &Handle, of: Custody| secret.expose() == "x known" && of == custody;
             let extracted = extract(&captures, &mut json!({ "x": "x known" }), is_repeated, |_| Handle::new("t/s/x"));
             assert!(extracted.has_other && extracted.captured.is_empty(), "{custody:?}");
         }

@@ -1,11 +1,12 @@
 //! The forms in which a server may repeat a secret. Pure.
 
-use std::iter;
+use std::collections::BTreeSet;
 
 use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
 };
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::splice::encode_sparingly;
@@ -14,11 +15,14 @@ use crate::splice::encode_sparingly;
 /// finds all of them. Escapes of single characters are decoded before the search. No form occurs twice. The forms of the
 /// beginning of a secret are beginnings of its forms.
 pub(crate) fn forms_of(secret: &str) -> Vec<Zeroizing<String>> {
-    let sparing = encode_sparingly(secret);
     let mut forms = vec![secret.to_owned(), secret.replace(' ', "+")];
-    forms.extend(["", ":", " ", "-"].map(|between| each_byte(secret, between)));
-    // In HTTP Basic, the secret is within base64, in one of two forms that rarely differ.
-    for text in iter::once(secret).chain(Some(sparing.as_str()).filter(|sparing| *sparing != secret)) {
+    // What flowswap sends: in a body of JSON, in a form, and in HTTP Basic. For most secrets they are the same.
+    let quoted = Value::from(secret).to_string();
+    let json = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(&quoted).to_owned();
+    let form = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let sent = BTreeSet::from([secret.to_owned(), json, form, encode_sparingly(secret)]);
+    for text in &sent {
+        forms.extend(["", ":", " ", "-"].map(|between| each_byte(text, between)));
         forms.extend((0..3).flat_map(|at| base64_after(text, at)));
     }
     for form in &mut forms {

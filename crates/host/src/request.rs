@@ -189,8 +189,8 @@ impl Scope<'_> {
 
     fn extract(&self, ask: &HttpAsk, sent: &BTreeMap<Handle, Secret>, answer: &mut HttpAnswer) -> Extracted {
         let vault = &self.side.vault;
-        let is_repeated = |new: &Secret, custody| match custody {
-            Custody::Durable => vault.repeats(new),
+        let is_repeated = |new: &Secret, handle: &Handle, custody| match custody {
+            Custody::Durable => vault.repeats(handle, new),
             Custody::Session => vault.repeats_credential(new, sent.values()),
         };
         let extracted = capture::extract(&ask.capture, &mut answer.body, is_repeated, |capture| self.name(capture));

@@ -175,7 +175,7 @@ impl Scope<'_> {
         let fetch = async || {
             let stored = self.side.effects.secrets.get(handle).await;
             let secret = stored?.ok_or_else(lost)?;
-            self.side.vault.remember_stored(&secret);
+            self.side.vault.remember_stored(handle, &secret);
             Ok(secret)
         };
         self.lent.secrets.get(handle).ok_or_else(lost)?.get_or_try_init(fetch).await.cloned()

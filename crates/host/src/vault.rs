@@ -28,8 +28,8 @@ pub struct KnownSecrets(Mutex<Known>);
 #[derive(Debug, Default)]
 struct Known {
     needles: Vec<Arc<Needle>>,
-    /// Those that are in the secret store.
-    stored: Vec<Secret>,
+    /// Those that are in the secret store, by name.
+    stored: BTreeMap<Handle, Secret>,
     /// Their names, as far as they have one.
     handles: BTreeSet<Handle>,
     /// Knows all of them. `None` if one was added.
@@ -61,8 +61,8 @@ impl Vault {
     }
 
     /// The same for a value that is in the secret store.
-    pub(crate) fn remember_stored(&self, secret: &Secret) {
-        self.known.remember_stored(secret);
+    pub(crate) fn remember_stored(&self, handle: &Handle, secret: &Secret) {
+        self.known.remember_stored(handle, secret);
     }
 
     /// Removes every secret that the tenant has from texts and answers.
@@ -72,9 +72,9 @@ impl Vault {
     }
 
     /// Whether a text that is to be stored as a new secret has a known one in it, in any form. Under the new name it could leave
-    /// for other places. A stored secret may come again as it is.
-    pub(crate) fn repeats(&self, new: &Secret) -> bool {
-        !self.known.is_stored(new) && self.redactor().has_secret(new.expose())
+    /// for other places. A stored secret may come again under its own name.
+    pub(crate) fn repeats(&self, handle: &Handle, new: &Secret) -> bool {
+        !self.known.is_stored(handle, new) && self.redactor().has_secret(new.expose())
     }
 
     /// Whether a text that is to be kept as a token has in it a secret of the request that brought it, or a credential of this
@@ -96,7 +96,7 @@ impl Vault {
 impl KnownSecrets {
     /// From now on, the value of this name in the secret store is not shown.
     pub fn remember_as(&self, handle: Handle, secret: &Secret) {
-        self.remember_stored(secret);
+        self.remember_stored(&handle, secret);
         self.name(handle, secret);
     }
 
@@ -118,15 +118,13 @@ impl KnownSecrets {
         }
     }
 
-    fn remember_stored(&self, secret: &Secret) {
+    fn remember_stored(&self, handle: &Handle, secret: &Secret) {
         self.remember(secret);
-        if !self.is_stored(secret) {
-            self.lock().stored.push(secret.clone());
-        }
+        self.lock().stored.insert(handle.clone(), secret.clone());
     }
 
-    fn is_stored(&self, secret: &Secret) -> bool {
-        self.lock().stored.iter().any(|stored| stored.expose() == secret.expose())
+    fn is_stored(&self, handle: &Handle, secret: &Secret) -> bool {
+        self.lock().stored.get(handle).is_some_and(|stored| stored.expose() == secret.expose())
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -144,7 +142,10 @@ mod tests {
         let vault = Vault::default();
         let credential = Secret::new("00Known/Secret-of-the-org-1");
         vault.keep(Handle::new("t/provider/credential"), Kind::Configured, credential);
-        vault.remember_stored(&Secret::new("stored-secret-of-an-earlier-step"));
+        let [old, new] = ["t/s/old", "t/s/new"].map(Handle::new);
+        let stored = Secret::new("stored-secret-of-an-earlier-step");
+        vault.remember_stored(&old, &stored);
+        assert!(!vault.repeats(&old, &stored) && vault.repeats(&new, &stored), "only under its own name");
         // A token that is renewed stays known.
         for token in ["first-token-of-the-session", "second-token-of-the-session"] {
             vault.keep(Handle::new("t/provider/session/x"), Kind::Token, Secret::new(token));
@@ -159,10 +160,10 @@ mod tests {
             "first-token-of-the-session",
             "second-token-of-the-session",
         ] {
-            assert!(vault.repeats(&Secret::new(text)), "{text}");
+            assert!(vault.repeats(&new, &Secret::new(text)), "{text}");
         }
-        for text in ["stored-secret-of-an-earlier-step", "00Known/Other", "new"] {
-            assert!(!vault.repeats(&Secret::new(text)), "{text}");
+        for text in ["00Known/Other", "new"] {
+            assert!(!vault.repeats(&new, &Secret::new(text)), "{text}");
         }
     }
 

@@ -119,6 +119,9 @@ fn echoes(secret: &str) -> Vec<(&'static str, String)> {
             json!(secret).to_string().replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e"),
         ),
         ("hexadecimal with dashes", bytes("", "-")),
+        ("base64 of a form", STANDARD.encode(&form)),
+        ("base64 of JSON", STANDARD.encode(json!({ "s": secret }).to_string())),
+        ("hexadecimal of a form", form.bytes().map(|byte| format!("{byte:02x}")).collect()),
         ("HTML of Go", secret.replace('&', "&amp;").replace('+', "&#43;").replace('<', "&lt;").replace('"', "&#34;")),
         (
             "HTML, by name",
