@@ -1,7 +1,5 @@
 //! The forms in which a server may repeat a secret. Pure.
 
-use std::collections::BTreeSet;
-
 use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
@@ -17,10 +15,11 @@ use crate::splice::encode_sparingly;
 pub(crate) fn forms_of(secret: &str) -> Vec<Zeroizing<String>> {
     let mut forms = vec![secret.to_owned(), secret.replace(' ', "+")];
     // What flowswap sends: in a body of JSON, in a form, and in HTTP Basic. For most secrets they are the same.
-    let quoted = Value::from(secret).to_string();
+    let quoted = Zeroizing::new(Value::from(secret).to_string());
     let json = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(&quoted).to_owned();
     let form = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-    let sent = BTreeSet::from([secret.to_owned(), json, form, encode_sparingly(secret)]);
+    let mut sent = [secret.to_owned(), json, form, encode_sparingly(secret)].map(Zeroizing::new).to_vec();
+    sent.dedup();
     for text in &sent {
         forms.extend(["", ":", " ", "-"].map(|between| each_byte(text, between)));
         forms.extend((0..3).flat_map(|at| base64_after(text, at)));

@@ -81,10 +81,11 @@ impl Vault {
     /// side. With text of the plugin around it, it would be searched for, and tell good guesses from bad ones. Other known
     /// secrets do not count: a plugin can plant those, and a refusal would tell whether a token has them in it.
     pub(crate) fn repeats_credential<'a>(&self, new: &Secret, sent: impl Iterator<Item = &'a Secret>) -> bool {
-        let needle = |secret: &Secret| Arc::new(Needle::new(secret.clone()));
-        let mut needles: Vec<_> = sent.map(needle).collect();
         let own = self.own();
-        needles.extend(own.values().filter(|(kind, _)| *kind == Kind::Configured).map(|(_, secret)| needle(secret)));
+        let mut secrets: Vec<&Secret> = sent.collect();
+        secrets.extend(own.values().filter(|(kind, _)| *kind == Kind::Configured).map(|(_, secret)| secret));
+        // Whoever fetched a secret for the request has remembered it.
+        let needles = self.known.needles_of(&secrets);
         Redactor::new(needles, BTreeSet::new()).has_secret(new.expose())
     }
 
@@ -116,6 +117,13 @@ impl KnownSecrets {
             known.needles.push(Arc::new(Needle::new(secret.clone())));
             known.redactor = None;
         }
+    }
+
+    /// What finds these secrets, as far as they are known.
+    fn needles_of(&self, secrets: &[&Secret]) -> Vec<Arc<Needle>> {
+        let known = self.lock();
+        let is_meant = |needle: &&Arc<Needle>| secrets.iter().any(|secret| needle.is_of(secret));
+        known.needles.iter().filter(is_meant).cloned().collect()
     }
 
     fn remember_stored(&self, handle: &Handle, secret: &Secret) {
@@ -173,6 +181,7 @@ mod tests {
         vault.keep(Handle::new("t/provider/credential"), Kind::Configured, Secret::new("00Known/Secret-of-the-org-1"));
         vault.remember(&Secret::new("planted"));
         let sent = [Secret::new("lent-secret-of-a-step")];
+        vault.remember_stored(&Handle::new("t/s/lent"), &sent[0]);
         let repeats = |text: &str| vault.repeats_credential(&Secret::new(text), sent.iter());
         for text in
             ["me:00Known/Secret-of-the-org-1", "lent-secret-of-a-step", "Basic bWU6bGVudC1zZWNyZXQtb2YtYS1zdGVw"]
