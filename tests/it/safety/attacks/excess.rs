@@ -33,8 +33,7 @@ const IN_PROVISION: &[Row] = &[
         // A filter that cuts one after the other would leave most of the token.
         what: "a needle of its own that overlaps a secret",
         asks: |at| {
-            let (pointer, name) = ("/needle".to_owned(), "needle".to_owned());
-            let capture = vec![Capture { pointer, name, custody: Custody::Durable }];
+            let capture = capture("/needle", "needle", Custody::Durable);
             let creation = HttpAsk { capture, url: at.url_of("echo"), ..at.mutation(json!({})) };
             vec![Ask::Http(creation), Ask::Http(at.ask_at(Intent::Read, "GET", at.url_of("echo")))]
         },
@@ -44,8 +43,7 @@ const IN_PROVISION: &[Row] = &[
         // With text of its own around it, the plugin could guess it piece by piece.
         what: "a known secret under a new name",
         asks: |at| {
-            let (pointer, name) = ("/text".to_owned(), "text".to_owned());
-            let capture = vec![Capture { pointer, name, custody: Custody::Durable }];
+            let capture = capture("/text", "text", Custody::Durable);
             one(HttpAsk { capture, url: at.url_of("echo"), ..at.mutation(json!({})) })
         },
         end: End::Got("repeats another secret as a new one"),
@@ -53,8 +51,7 @@ const IN_PROVISION: &[Row] = &[
     Row {
         what: "a token of a read",
         asks: |at| {
-            let (pointer, name) = ("/text".to_owned(), "text".to_owned());
-            let capture = vec![Capture { pointer, name, custody: Custody::Session }];
+            let capture = capture("/text", "text", Custody::Session);
             one(HttpAsk { capture, ..at.ask_at(Intent::Read, "GET", at.url_of("echo")) })
         },
         end: End::Refused("that captures a token, which only a token request may do"),
@@ -82,14 +79,17 @@ const IN_PROVISION: &[Row] = &[
 const OVERWRITE: &str = "a secret over one that was shown once";
 const REQUEST_ID: &str = "a secret as the id of its request";
 
+fn capture(pointer: &str, name: &str, custody: Custody) -> Vec<Capture> {
+    vec![Capture { pointer: pointer.to_owned(), name: name.to_owned(), custody }]
+}
+
 /// Creates a client as the org expects it, and captures its secret.
 fn creation(at: &Place) -> HttpAsk {
     let scopes = ["users.read", "users.read.self", "groups.read", "authorizationServers.read", "logs.read"];
     let scopes = scopes.map(|scope| format!("okta.{scope}"));
-    let (pointer, name) = ("/clientSecret".to_owned(), "client_secret".to_owned());
     HttpAsk {
         url: format!("{}/integrations/api/v1/api-services", at.own),
-        capture: vec![Capture { pointer, name, custody: Custody::Durable }],
+        capture: capture("/clientSecret", "client_secret", Custody::Durable),
         ..at.mutation(json!({ "type": "panw_cie_sim", "grantedScopes": scopes }))
     }
 }
