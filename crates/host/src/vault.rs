@@ -84,7 +84,7 @@ impl Vault {
         let own = self.own();
         let mut secrets: Vec<&Secret> = sent.collect();
         secrets.extend(own.values().filter(|(kind, _)| *kind == Kind::Configured).map(|(_, secret)| secret));
-        // Whoever fetched a secret for the request has remembered it.
+        // Fetching a secret for a request remembers it.
         let needles = self.known.needles_of(&secrets);
         Redactor::new(needles, BTreeSet::new()).has_secret(new.expose())
     }
