@@ -272,7 +272,8 @@ async fn run_secret_programs(
 /// Fetches a secret without blocking other work.
 async fn fetch(fetcher: &Fetcher, reference: &SecretRef) -> Result<Secret, String> {
     let (fetcher, reference) = (fetcher.clone(), reference.clone());
-    let fetching = tokio::task::spawn_blocking(move || fetcher.fetch(&reference).map_err(|error| chain(&error)));
+    let fetching =
+        tokio::task::spawn_blocking(move || fetcher.fetch_credential(&reference).map_err(|error| chain(&error)));
     fetching.await.unwrap_or_else(|error| Err(error.to_string()))
 }
 

@@ -121,13 +121,20 @@ impl Permission<'_> {
                 format!("asked for a request to a foreign origin ({}); its session may use {known}", request());
             return Err(self.refuse(message));
         }
-        if ask.intent == Intent::Authenticate && !self.token_paths.iter().any(|path| path == url.path()) {
+        let is_of_tokens = self.token_paths.iter().any(|path| path == url.path());
+        if ask.intent == Intent::Authenticate && !is_of_tokens {
             let known = self.token_paths;
             let known =
                 if known.is_empty() { "no token endpoint".to_owned() } else { format!("only {}", known.join(", ")) };
             let message =
                 format!("asked for a token at a path that it does not declare ({}); it declares {known}", request());
             return Err(self.refuse(message));
+        }
+        // Otherwise a token could be stored as the secret of a step, and given to the other side.
+        if ask.intent == Intent::Mutate && is_of_tokens {
+            return Err(
+                self.refuse(format!("asked for a change at a path that it declares for tokens ({})", request()))
+            );
         }
         for name in ask.headers.keys() {
             self.permit_header(name, &request)?;
@@ -355,6 +362,16 @@ mod tests {
         let dots =
             HttpAsk { url: "https://x.test/a/../token#x".into(), ..form(Intent::Authenticate, "POST", "grant_type") };
         check(APPLY, dots, Ok("https://x.test/token"));
+    }
+
+    #[test]
+    fn a_token_endpoint_changes_nothing() {
+        let refused =
+            |url| format!("plugin `rogue` asked for a change at a path that it declares for tokens (POST {url})");
+        for url in ["https://x.test/token", "https://x.test/a/../token"] {
+            check(APPLY, ask(Intent::Mutate, "POST", url), Err(&refused("https://x.test/token")));
+        }
+        check(APPLY, ask(Intent::Mutate, "POST", "https://x.test/tokens"), Ok("https://x.test/tokens"));
     }
 
     #[test]

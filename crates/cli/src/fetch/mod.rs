@@ -29,6 +29,8 @@ use crate::terminal::Terminal;
 
 /// The longest secret. A longer one is a mistake in the reference, and a device such as `/dev/zero` never ends.
 const MAX_SECRET: u64 = 64 * 1024;
+/// The shortest credential of a side. The host looks for secrets in whatever it shows, and a shorter text is there by chance.
+const MIN_CREDENTIAL: usize = 8;
 /// The variables that every program gets.
 pub(crate) const COMMON_VARIABLES: [&str; 3] = ["PATH", "HOME", "LANG"];
 
@@ -69,6 +71,8 @@ pub(crate) enum FetchError {
     TimedOut { program: PathBuf, seconds: u64 },
     #[error("{0} gave an empty secret")]
     Empty(String),
+    #[error("{0} gave fewer than {MIN_CREDENTIAL} characters; no credential is that short")]
+    TooShort(String),
     #[error("{0} gave more than {MAX_SECRET} bytes; no secret is that long")]
     TooLong(String),
     #[error("{0} gave data that is not UTF-8 text")]
@@ -103,6 +107,15 @@ impl Fetcher {
     /// Fetches a secret, without one line break at its end.
     pub(crate) fn fetch(&self, reference: &SecretRef) -> Result<Secret, FetchError> {
         self.fetch_within(reference, WAIT_LIMITS)
+    }
+
+    /// Fetches a credential of a side of a tenant.
+    pub(crate) fn fetch_credential(&self, reference: &SecretRef) -> Result<Secret, FetchError> {
+        let secret = self.fetch(reference)?;
+        if secret.expose().chars().count() < MIN_CREDENTIAL {
+            return Err(FetchError::TooShort(describe(reference)));
+        }
+        Ok(secret)
     }
 
     /// The programs that it has looked up: the name in the configuration, and the file.

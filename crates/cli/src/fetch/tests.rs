@@ -77,6 +77,15 @@ fn one_line_break_at_the_end_is_dropped() {
 }
 
 #[test]
+fn a_credential_has_at_least_8_characters() {
+    let folder = tempfile::tempdir_in(flowswap_host::trusted_temp_dir()).unwrap();
+    let fetch = |content: &str| Fetcher::default().fetch_credential(&file(&folder, content.as_bytes()));
+    assert_eq!(fetch("12345678\n").unwrap().expose(), "12345678");
+    let error = fetch("äöüßäöü\n").unwrap_err();
+    assert_snapshot!(shorten(&folder, &error.to_string()), @"the secret file `token` gave fewer than 8 characters; no credential is that short");
+}
+
+#[test]
 fn each_kind_is_fetched() {
     let path = std::env::var("PATH").unwrap();
     assert_eq!(fetch_secret(&SecretRef::Env("PATH".to_owned())).unwrap().expose(), path);
