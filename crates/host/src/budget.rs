@@ -40,10 +40,18 @@ pub(crate) const ANSWER: Budget = Budget {
 
 pub(crate) const ANSWERS: Budget = Budget {
     of: "all answers over 32 KiB until their plugins have them",
-    limit: 64 << 20,
+    limit: 32 << 20,
     unit: Unit::Bytes,
-    why: "four of the longest answers, or about 64 pages of users. More only costs memory",
+    why: "two of the longest answers, or about 32 pages of users. In memory, an answer can take thirty times its length",
     beyond: "nothing: the next answer waits",
+};
+
+pub(crate) const VALUES: Budget = Budget {
+    of: "JSON values in each KiB of a long answer, or of a long message of a plugin",
+    limit: 100,
+    unit: Unit::Pieces,
+    why: "the answers of Okta have up to 53. In memory, an empty object takes hundreds of bytes",
+    beyond: "more than {} values in each KiB",
 };
 
 pub(crate) const GREETING: Budget = Budget {
@@ -60,6 +68,14 @@ pub(crate) const MESSAGE: Budget = Budget {
     unit: Unit::Bytes,
     why: "it can carry the longest answer",
     beyond: "a message is longer than {}",
+};
+
+pub(crate) const REPLY: Budget = Budget {
+    of: "one reply of a plugin",
+    limit: 4 << 20,
+    unit: Unit::Bytes,
+    why: "the hashes of 200,000 users take about 2 MiB; the journal keeps them for ever",
+    beyond: "sent a reply longer than {}",
 };
 
 pub(crate) const REACTION: Budget = Budget {
@@ -82,7 +98,7 @@ pub(crate) const ASKS_LENGTH: Budget = Budget {
     of: "unanswered asks of one call, together",
     limit: 1 << 20,
     unit: Unit::Bytes,
-    why: "a request of the plugins here has some KiB; in memory it can take eighteen times its length",
+    why: "a request of the plugins here has some KiB; in memory it can take thirty times its length",
     beyond: "asked for things of more than {} at once",
 };
 

@@ -4,7 +4,10 @@ use std::{error::Error, fmt, io, time::Duration};
 
 use jiff::Timestamp;
 
-use crate::{budget::ANSWER, resolve::LookupError};
+use crate::{
+    budget::{ANSWER, VALUES},
+    resolve::LookupError,
+};
 
 type Link<'a> = &'a (dyn Error + 'static);
 
@@ -35,6 +38,8 @@ pub(crate) enum Cause {
     NoAnswer(Duration),
     /// The answer is too long.
     TooLong,
+    /// The answer has too many values for its length.
+    TooDense,
     /// Something else.
     Other(String),
 }
@@ -82,7 +87,8 @@ impl Cause {
             | Self::NoTls
             | Self::ProxyAuth
             | Self::ProxyRefused
-            | Self::TooLong => true,
+            | Self::TooLong
+            | Self::TooDense => true,
             Self::Refused
             | Self::NoConnection(_)
             | Self::NoRoute
@@ -95,7 +101,7 @@ impl Cause {
 
     /// Whether the cause may concern this host only, not the network, and shows at once.
     pub(crate) fn is_host_specific(&self) -> bool {
-        matches!(self, Self::UnknownHost | Self::Certificate(_) | Self::NoTls | Self::TooLong)
+        matches!(self, Self::UnknownHost | Self::Certificate(_) | Self::NoTls | Self::TooLong | Self::TooDense)
     }
 
     /// The cause without details of one host, so that the same cause at many hosts is recognized.
@@ -119,7 +125,9 @@ impl Cause {
                  repeat the request, because proxies lock accounts"
             }
             Self::ProxyRefused => "allow this host on the proxy that HTTPS_PROXY names, or list the host in NO_PROXY",
-            Self::TooLong => "check the address in the configuration: this answer does not come from the interface",
+            Self::TooLong | Self::TooDense => {
+                "check the address in the configuration: this answer does not come from the interface"
+            }
             Self::Refused
             | Self::NoConnection(_)
             | Self::NoRoute
@@ -167,6 +175,7 @@ impl fmt::Display for Cause {
             Self::Closed => f.write_str("the connection was closed"),
             Self::NoAnswer(limit) => write!(f, "no answer within {} s", limit.as_secs_f32()),
             Self::TooLong => ANSWER.fmt(f),
+            Self::TooDense => write!(f, "the answer has {VALUES}"),
             Self::Other(text) => f.write_str(text),
         }
     }

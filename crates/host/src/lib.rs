@@ -20,6 +20,7 @@ mod clients;
 mod connection;
 mod custody;
 mod decode;
+mod density;
 mod effects;
 mod encodings;
 mod frame;

@@ -15,7 +15,8 @@ use tokio::{
 };
 
 use crate::{
-    budget::{ASKS_AT_ONCE, ASKS_LENGTH, SAID, SAID_LENGTH, SAID_OUTSIDE, Spent},
+    budget::{ASKS_AT_ONCE, ASKS_LENGTH, REPLY, SAID, SAID_LENGTH, SAID_OUTSIDE, Spent, VALUES},
+    density::is_too_dense,
     shown::{map_texts, one_line},
 };
 
@@ -92,6 +93,12 @@ impl Routes {
 
     /// Passes a message on to its call; an error says how the message breaks the protocol.
     pub(crate) fn route(&self, bytes: &[u8]) -> Result<(), String> {
+        if bytes.len() > REPLY.limit {
+            return Err(REPLY.message());
+        }
+        if is_too_dense(bytes) {
+            return Err(format!("sent a message with {VALUES}"));
+        }
         // In memory it can be much longer.
         if bytes.len() > ASKS_LENGTH.limit && FromPlugin::is_ask(bytes) {
             return Err(ASKS_LENGTH.message());

@@ -25,6 +25,7 @@ use crate::{
     ca_file::{self, CaProblem},
     cause::Cause,
     chain,
+    density::is_too_dense,
     ownership::{TrustError, read_trusted},
     resolve::{HostPattern, Overrides, Resolver},
     room::{Held, Room, SMALL_ANSWER, Waited},
@@ -162,7 +163,9 @@ impl TransportError {
     pub(crate) fn error(&self, host: &str, request: &str) -> Error {
         let (kind, message) = match (self.sent, &self.cause) {
             (Sent::NotSent, cause) => (ErrorKind::Unavailable, format!("failed to connect to {host}: {cause}")),
-            (Sent::MaybeSent, Cause::TooLong) => (ErrorKind::Invalid, format!("{request}: {}", self.cause)),
+            (Sent::MaybeSent, Cause::TooLong | Cause::TooDense) => {
+                (ErrorKind::Invalid, format!("{request}: {}", self.cause))
+            }
             (Sent::MaybeSent, cause) => {
                 (ErrorKind::Unavailable, format!("got no answer from {host} to {request}: {cause}"))
             }
@@ -287,6 +290,9 @@ pub(crate) async fn read_body(
         }
     }
     let body = if body.is_empty() { first } else { body.freeze() };
+    if body.len() > SMALL_ANSWER && is_too_dense(&body) {
+        return Err(TransportError::of(Sent::MaybeSent, Cause::TooDense));
+    }
     let held = permit.map(|permit| Held::of(permit, body.len()));
     Ok((body, held))
 }

@@ -18,11 +18,13 @@ use crate::{
     transport::{TransportError, read_body},
 };
 
-const TABLE: [&Budget; 20] = [
+const TABLE: [&Budget; 22] = [
     &ANSWER,
     &ANSWERS,
+    &VALUES,
     &GREETING,
     &MESSAGE,
+    &REPLY,
     &REACTION,
     &ASKS_AT_ONCE,
     &ASKS_LENGTH,
@@ -63,6 +65,8 @@ async fn go_beyond(budget: &Budget) -> String {
         of if of == ANSWERS.of => fill_room().await,
         of if of == GREETING.of => connection::read_greeting(&vec![b' '; GREETING.limit + 1]).unwrap_err(),
         of if of == MESSAGE.of => frame::push(&mut Vec::new(), &vec![0; MESSAGE.limit + 1]).unwrap_err().to_string(),
+        of if of == VALUES.of => read_dense().await,
+        of if of == REPLY.of => reply_at_length(),
         of if of == REACTION.of => library::tests::flood_beyond_the_budget(),
         of if of == ASKS_AT_ONCE.of => ask_for_much_at_once(),
         of if of == ASKS_LENGTH.of => ask_at_length(),
@@ -90,6 +94,19 @@ async fn read(length: usize, room: &Room) -> Result<Option<Held>, TransportError
     let (body, held) = read_body(&mut answer, room, &Waited::default(), failed).await?;
     assert_eq!(body.len(), length);
     Ok(held)
+}
+
+async fn read_dense() -> String {
+    let mut answer = http::Response::new(r#"{"":0},"#.repeat(10_000)).into();
+    let failed = |error: reqwest::Error| panic!("{error}");
+    read_body(&mut answer, &Room::default(), &Waited::default(), failed).await.unwrap_err().describe()
+}
+
+fn reply_at_length() -> String {
+    let (routes, _asks) = routes();
+    let dense = format!("[{}{{}}]", "{},".repeat(10_000));
+    assert_eq!(routes.route(dense.as_bytes()).unwrap_err(), format!("sent a message with {VALUES}"));
+    routes.route(&vec![b' '; REPLY.limit + 1]).unwrap_err()
 }
 
 async fn fill_room() -> String {
@@ -130,7 +147,7 @@ async fn capture_a_long_secret() -> String {
     let ask = HttpAsk { capture, ..mutate() };
     for length in [SECRET.limit, SECRET.limit + 1] {
         let world =
-            World::with([answer(200, &[], json!({ "secret": "x".repeat(length), "again": "x".repeat(length) }))]);
+            World::with([answer(200, &[], json!({ "secret": "9".repeat(length), "again": "9".repeat(length) }))]);
         let side = world.side();
         let result = scope(&side, world.recorder()).request(&ask).await;
         if length > SECRET.limit {
@@ -180,13 +197,12 @@ fn ask_for_much_at_once() -> String {
 fn ask_at_length() -> String {
     let (routes, mut asks) = routes();
     let mut numbers = 0..;
-    let mut ask = |zeros: usize| {
-        let body = Some(Body::Json(json!(vec![0; zeros])));
+    let mut ask = |length: usize| {
+        let body = Some(Body::Json("0".repeat(length).into()));
         let ask = Ask::Http(HttpAsk { body, ..mutate() });
         routes.route(&serde_json::to_vec(&FromPlugin::Ask { id: 1, n: numbers.next().unwrap(), ask }).unwrap())
     };
-    // Each element takes two bytes.
-    let half = ASKS_LENGTH.limit / 4;
+    let half = ASKS_LENGTH.limit / 2;
     ask(half - 1000).unwrap();
     routes.answered(1, 0);
     ask(half - 1000).unwrap();
