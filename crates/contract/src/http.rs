@@ -150,7 +150,8 @@ impl Blind {
 pub enum Custody {
     /// In memory, as long as the session; for access tokens.
     Session,
-    /// In the secret store, written and synced before the plugin sees the answer; for client secrets.
+    /// In the secret store, written and synced before the plugin sees the answer; for client secrets. The host refuses a text that
+    /// somebody could guess (RFC 6749 §10.10): it has at least 16 characters, among them a digit or a capital letter.
     Durable,
 }
 
@@ -161,7 +162,8 @@ pub struct HttpAnswer {
     pub status: u16,
     /// All header lines in order, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The decoded JSON; a string if it is something else; null if it is empty.
+    /// The decoded JSON; a string if it is something else; null if it is empty. In the answer to a token request, texts of 16 or more
+    /// characters are hidden, except `token_type`, `scope`, and those of an error (RFC 6749 §5).
     pub body: Value,
     /// How many times the host sent the request.
     pub attempts: u32,

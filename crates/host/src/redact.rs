@@ -16,7 +16,7 @@ use crate::{
 const REDACTED: &str = "[redacted]";
 
 /// Values shorter than this are not searched for within a text, because a text may contain them by chance.
-const SHORTEST_CONTAINED: usize = 6;
+pub(crate) const SHORTEST_CONTAINED: usize = 6;
 
 /// How many characters at the beginning of a secret are searched for. It is too many to guess: a plugin could send its guesses to
 /// a server that repeats them, and look which of them come back redacted.
@@ -24,6 +24,12 @@ const BEGINNING: usize = 16;
 
 /// Members whose value is always a secret.
 const SECRET_MEMBERS: &[&str] = &["access_token", "refresh_token", "id_token", "client_secret", "clientSecret"];
+
+/// Members of a token (RFC 6749 §5.1, §5.2) whose values are not secret.
+const FACTS_OF_TOKEN: &[&str] = &["token_type", "scope", "error", "error_description", "error_uri"];
+
+/// A token has at least this many characters: 128 bits, which nobody guesses (RFC 6749 §10.10), take more.
+const SHORTEST_TOKEN: usize = 16;
 
 /// Knows the values that must not be shown.
 pub(crate) struct Redactor {
@@ -107,6 +113,12 @@ impl Redactor {
         Self { needles, shortest, handles }
     }
 
+    /// Knows what either of them knows.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        let needles = self.needles.iter().chain(&other.needles).cloned().collect();
+        Self::new(needles, self.handles.union(&other.handles).cloned().collect())
+    }
+
     /// The text, or nothing of it if it has a secret.
     pub(crate) fn text(&self, text: &str) -> String {
         if self.has_secret(text) { REDACTED.to_owned() } else { text.to_owned() }
@@ -166,6 +178,42 @@ impl Redactor {
             _ => self.value(value),
         }
     }
+}
+
+/// Hides the texts of a token that could be its secret, whatever their members are called. Handles stay.
+pub(crate) fn hide_texts_of_token(body: &mut Value, handles: &BTreeSet<&Handle>) {
+    if Handle::from_value(body).is_some_and(|handle| handles.contains(&handle)) {
+        return;
+    }
+    match body {
+        Value::String(text) if text.len() >= SHORTEST_TOKEN => *body = REDACTED.into(),
+        Value::Array(items) => items.iter_mut().for_each(|item| hide_texts_of_token(item, handles)),
+        Value::Object(members) => {
+            let others = members.iter_mut().filter(|(name, _)| !FACTS_OF_TOKEN.contains(&name.as_str()));
+            others.for_each(|(_, member)| hide_texts_of_token(member, handles));
+        }
+        _ => {}
+    }
+}
+
+/// Hides each text that has a member with a secret in it: an answer that is not JSON, or JSON within JSON.
+pub(crate) fn hide_embedded(value: &mut Value) {
+    match value {
+        Value::String(text) if has_secret_member(text) => *text = REDACTED.to_owned(),
+        Value::Array(items) => items.iter_mut().for_each(hide_embedded),
+        Value::Object(members) => members.values_mut().for_each(hide_embedded),
+        _ => {}
+    }
+}
+
+/// Whether a text names a secret member and gives it a value, as JSON, a form, XML, or YAML do.
+fn has_secret_member(text: &str) -> bool {
+    SECRET_MEMBERS.iter().any(|name| {
+        text.match_indices(name).any(|(at, _)| {
+            let rest = text[at + name.len()..].trim_start_matches(['"', '\'', '\\', ' ']);
+            rest.starts_with([':', '=', '>'])
+        })
+    })
 }
 
 impl fmt::Debug for Needle {

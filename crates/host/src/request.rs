@@ -13,10 +13,10 @@ use crate::{
     blind::blind,
     brought::Expected,
     budget::SECRET,
-    capture::{self, Extracted},
+    capture::{self, Extracted, OwnText},
     chain,
     guard::{Permitted, describe},
-    redact::Redactor,
+    redact::{Redactor, hide_embedded, hide_texts_of_token},
     scope::{Performed, Scope, internal},
     sending::Sending,
     splice::{Spliced, splice},
@@ -166,15 +166,26 @@ impl Scope<'_> {
             let message = format!("the answer to {} is not used: {SECRET}", describe(&ask.method, &ask.url));
             return Err(unknown(Error::new(ErrorKind::Invalid, message)));
         }
+        if extracted.has_word {
+            let message = format!(
+                "the answer to {} has a word, or a text of fewer than 16 characters, where a new secret belongs",
+                describe(&ask.method, &ask.url)
+            );
+            return Err(unknown(Error::new(ErrorKind::Invalid, message)));
+        }
         if extracted.has_other {
             let message =
-                format!("the answer to {} repeats another secret as a new one", describe(&ask.method, &ask.url));
+                format!("the answer to {} repeats something else as a new secret", describe(&ask.method, &ask.url));
             return Err(unknown(Error::new(ErrorKind::Invalid, message)));
         }
         if !extracted.missing.is_empty() {
             let request = describe(&ask.method, &ask.url);
             let message = format!("the answer to {request} has no secret at `{}`", extracted.missing.join("`, `"));
             return Err(unknown(Error::new(ErrorKind::Invalid, message)));
+        }
+        if ask.intent == Intent::Authenticate && answer.is_success() {
+            let handles = extracted.captured.iter().map(|captured| &captured.handle).collect();
+            hide_texts_of_token(&mut answer.body, &handles);
         }
         // A keyed hash of a secret would tell something about it to a plugin that knows the key.
         redact(&mut answer, &redactor);
@@ -189,17 +200,20 @@ impl Scope<'_> {
 
     fn extract(&self, ask: &HttpAsk, sent: &BTreeMap<Handle, Secret>, answer: &mut HttpAnswer) -> Extracted {
         let vault = &self.side.vault;
+        let own_text = OwnText::of(ask);
         let is_repeated = |new: &Secret, handle: &Handle, custody| match custody {
+            _ if own_text.contains(new) => true,
             Custody::Durable => vault.repeats(handle, new),
             Custody::Session => vault.repeats_credential(new, sent.values()),
         };
         let extracted = capture::extract(&ask.capture, &mut answer.body, is_repeated, |capture| self.name(capture));
-        extracted.captured.iter().for_each(|captured| self.side.vault.remember(&captured.secret));
+        extracted.captured.iter().for_each(|captured| vault.remember(&captured.secret, captured.custody));
         extracted
     }
 }
 
 fn redact(answer: &mut HttpAnswer, redactor: &Redactor) {
+    hide_embedded(&mut answer.body);
     redactor.value(&mut answer.body);
     answer.headers.retain(|(name, _)| !redactor.has_secret(name));
     for (_, value) in &mut answer.headers {

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use flowswap_contract::Handle;
+use flowswap_contract::{Custody, Handle};
 use flowswap_engine::Secret;
 
 use crate::{
@@ -17,7 +17,19 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Vault {
     own: Mutex<BTreeMap<Handle, (Kind, Secret)>>,
+    /// What only this session must not show: its tokens. They go to no other side. A server chooses them, and could hide words from
+    /// the other side.
+    tokens: KnownSecrets,
+    /// What both sides must not show.
     known: Arc<KnownSecrets>,
+    /// Knows both, and was made from these two.
+    joined: Mutex<Option<Joined>>,
+}
+
+#[derive(Debug)]
+struct Joined {
+    of: [Arc<Redactor>; 2],
+    redactor: Arc<Redactor>,
 }
 
 /// The secrets of a tenant that must not be shown, even if a server sends them back. Both sides share them. Knowing a secret does not
@@ -45,7 +57,8 @@ impl Vault {
     pub(crate) fn keep(&self, handle: Handle, kind: Kind, secret: Secret) {
         match kind {
             Kind::OfStep => self.known.remember_as(handle.clone(), &secret),
-            Kind::Configured | Kind::Token => self.known.name(handle.clone(), &secret),
+            Kind::Configured => self.known.name(handle.clone(), &secret),
+            Kind::Token => self.tokens.name(handle.clone(), &secret),
         }
         self.own().insert(handle, (kind, secret));
     }
@@ -56,8 +69,11 @@ impl Vault {
     }
 
     /// Remembers a value that must not be shown, without adding it to the session's own secrets.
-    pub(crate) fn remember(&self, secret: &Secret) {
-        self.known.remember(secret);
+    pub(crate) fn remember(&self, secret: &Secret, custody: Custody) {
+        match custody {
+            Custody::Session => self.tokens.remember(secret),
+            Custody::Durable => self.known.remember(secret),
+        }
     }
 
     /// The same for a value that is in the secret store.
@@ -65,10 +81,17 @@ impl Vault {
         self.known.remember_stored(handle, secret);
     }
 
-    /// Removes every secret that the tenant has from texts and answers.
+    /// Removes every secret that the tenant has from texts and answers, and the tokens of this session.
     pub(crate) fn redactor(&self) -> Arc<Redactor> {
-        let Known { needles, handles, redactor, .. } = &mut *self.known.lock();
-        Arc::clone(redactor.get_or_insert_with(|| Arc::new(Redactor::new(needles.clone(), handles.clone()))))
+        let of = [self.known.redactor(), self.tokens.redactor()];
+        let mut joined = self.joined.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_same = |joined: &Joined| joined.of.iter().zip(&of).all(|(a, b)| Arc::ptr_eq(a, b));
+        if let Some(joined) = joined.as_ref().filter(|joined| is_same(joined)) {
+            return Arc::clone(&joined.redactor);
+        }
+        let redactor = Arc::new(of[0].and(&of[1]));
+        *joined = Some(Joined { of, redactor: Arc::clone(&redactor) });
+        redactor
     }
 
     /// Whether a text that is to be stored as a new secret has a known one in it, in any form. Under the new name it could leave
@@ -110,8 +133,19 @@ impl KnownSecrets {
         }
     }
 
+    /// The text without these secrets, or `None` if it has none.
+    pub fn redact(&self, text: &str) -> Option<String> {
+        let redactor = self.redactor();
+        redactor.has_secret(text).then(|| redactor.text(text))
+    }
+
+    fn redactor(&self) -> Arc<Redactor> {
+        let Known { needles, handles, redactor, .. } = &mut *self.lock();
+        Arc::clone(redactor.get_or_insert_with(|| Arc::new(Redactor::new(needles.clone(), handles.clone()))))
+    }
+
     /// From now on, this value is not shown.
-    fn remember(&self, secret: &Secret) {
+    pub fn remember(&self, secret: &Secret) {
         let mut known = self.lock();
         if !secret.expose().is_empty() && !known.needles.iter().any(|needle| needle.is_of(secret)) {
             known.needles.push(Arc::new(Needle::new(secret.clone())));
@@ -179,7 +213,7 @@ mod tests {
     fn a_token_has_no_secret_of_its_request_in_it() {
         let vault = Vault::default();
         vault.keep(Handle::new("t/provider/credential"), Kind::Configured, Secret::new("00Known/Secret-of-the-org-1"));
-        vault.remember(&Secret::new("planted"));
+        vault.remember(&Secret::new("planted"), Custody::Durable);
         let sent = [Secret::new("lent-secret-of-a-step")];
         vault.remember_stored(&Handle::new("t/s/lent"), &sent[0]);
         let repeats = |text: &str| vault.repeats_credential(&Secret::new(text), sent.iter());

@@ -146,7 +146,7 @@ impl State {
 
     fn mint(&mut self) -> String {
         self.minted += 1;
-        let secret = format!("s3cret-number-{}", self.minted);
+        let secret = format!("s3cret-of-number-{}", self.minted);
         self.secrets.push(secret.clone());
         secret
     }

@@ -1,13 +1,19 @@
 //! Requests against a scripted other side, with test doubles that record the order of events.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use flowswap_contract::{Ask, Auth, Capture, Custody, Effect, Handle, Op};
 use serde_json::json;
 
 use super::*;
 use crate::lent::Lent;
+use crate::places::Kind;
+use crate::scope::Side;
 use crate::testing::{CANARY, FRESH, Reaction, World, answer, scope, token_request};
+use crate::vault::{KnownSecrets, Vault};
 
 const URL: &str = "https://x.test/apps?limit=2";
 
@@ -97,7 +103,7 @@ async fn an_echo_of_basic_authentication_is_redacted() {
 
 #[tokio::test]
 async fn a_mutation_is_journaled_and_its_secret_stored_before_the_plugin_gets_the_answer() {
-    let body = json!({"id": "0oa1", "clientSecret": "fresh-value", "again": "fresh-value"});
+    let body = json!({"id": "0oa1", "clientSecret": "fresh-value-9c1f", "again": "fresh-value-9c1f"});
     let world = World::with([answer(201, &[("x-okta-request-id", "req-1")], body)]);
     let (result, touched) = perform(&world, &create()).await;
     let handle = "acme/create/client_secret";
@@ -113,7 +119,7 @@ async fn a_mutation_is_journaled_and_its_secret_stored_before_the_plugin_gets_th
             "journal stored acme/create/client_secret",
         ]
     );
-    assert_eq!(world.custody.lock().unwrap()[&Handle::new(handle)].expose(), "fresh-value");
+    assert_eq!(world.custody.lock().unwrap()[&Handle::new(handle)].expose(), "fresh-value-9c1f");
     let entries = world.entries.lock().unwrap();
     let outcome = RequestOutcome::Answered { status: 201, request_id: Some("req-1".into()) };
     assert_eq!(entries[1], Entry::RequestEnded { step: "create".into(), request: 0, outcome });
@@ -341,18 +347,18 @@ async fn mutations_of_a_step_are_numbered_and_their_bodies_hashed_without_secret
 #[tokio::test]
 async fn a_captured_secret_stays_out_of_the_journal_wherever_the_server_repeats_it() {
     for (id, kept) in [
-        ("fresh-secret", Some("[redacted]")),
-        ("id:fresh-secret.1", Some("[redacted]")),
+        ("fresh-secret-4d7a", Some("[redacted]")),
+        ("id:fresh-secret-4d7a.1", Some("[redacted]")),
         ("reqABC_1.2:3-4", Some("reqABC_1.2:3-4")),
         ("two words", None),
         ("a/b", None),
         ("", None),
         (&*"x".repeat(129), None),
     ] {
-        let headers = [("x-okta-request-id", id), ("x-echo", "fresh-secret")];
-        let world = World::with([answer(200, &headers, json!({"id": "1", "clientSecret": "fresh-secret"}))]);
+        let headers = [("x-okta-request-id", id), ("x-echo", "fresh-secret-4d7a")];
+        let world = World::with([answer(200, &headers, json!({"id": "1", "clientSecret": "fresh-secret-4d7a"}))]);
         let (result, _) = perform(&world, &create()).await;
-        assert!(!format!("{result:?}").contains("fresh-secret"), "{result:?}");
+        assert!(!format!("{result:?}").contains("fresh-secret-4d7a"), "{result:?}");
         let entries = world.entries.lock().unwrap();
         let recorded = entries.iter().find_map(|entry| match entry {
             Entry::RequestEnded { outcome: RequestOutcome::Answered { request_id, .. }, .. } => {
@@ -361,13 +367,14 @@ async fn a_captured_secret_stays_out_of_the_journal_wherever_the_server_repeats_
             _ => None,
         });
         assert_eq!(recorded.unwrap().as_deref(), kept, "{id}");
-        assert!(!format!("{entries:?}").contains("fresh-secret"), "{entries:?}");
+        assert!(!format!("{entries:?}").contains("fresh-secret-4d7a"), "{entries:?}");
     }
 }
 
 #[tokio::test]
 async fn an_intent_names_the_secrets_that_will_be_stored() {
-    let world = World::with([answer(200, &[], json!({"id": "1", "kept": "a", "used": "b"}))]);
+    let world =
+        World::with([answer(200, &[], json!({"id": "1", "kept": "kept-secret-0001", "used": "used-secret-0002"}))]);
     let side = world.side();
     let capture =
         |pointer: &str| Capture { pointer: pointer.into(), name: pointer[1..].into(), custody: Custody::Durable };
@@ -465,7 +472,7 @@ async fn a_secret_never_replaces_one_that_may_have_been_shown_only_once() {
     assert!(!touched && world.diary().is_empty(), "{:?}", world.diary());
 
     // Two requests of one call, one after the other or together. A request that brings none does not count.
-    let world = World::with([answer(403, &[], json!({})), Reaction::NotSent, secret("first-value")]);
+    let world = World::with([answer(403, &[], json!({})), Reaction::NotSent, secret("first-value-0001")]);
     let side = world.side();
     let call = Scope { mode: Mode::Remove, ..scope(&side, world.recorder()) };
     assert_eq!(call.request(&create()).await.unwrap().status, 403);
@@ -476,7 +483,7 @@ async fn a_secret_never_replaces_one_that_may_have_been_shown_only_once() {
     assert_eq!(second.unwrap_err().message, exists);
     let third = call.request(&create()).await.unwrap_err();
     assert_eq!((third.kind, third.message), (ErrorKind::Refused, exists.clone()));
-    assert_eq!(stored(&world).as_deref(), Some("first-value"));
+    assert_eq!(stored(&world).as_deref(), Some("first-value-0001"));
 
     // A later call, unless it is an `apply` that knows of the secret. The old one stays until the new one arrives.
     let known =
@@ -487,12 +494,75 @@ async fn a_secret_never_replaces_one_that_may_have_been_shown_only_once() {
         assert_eq!(refused.request(&create()).await.unwrap_err().message, exists);
     }
     let finish = Scope { lent: known(), ..scope(&side, world.recorder()) };
-    world.reactions.lock().unwrap().extend([Reaction::Lost, secret("second-value"), secret("third-value")]);
+    world.reactions.lock().unwrap().extend([Reaction::Lost, secret("second-value-0002"), secret("third-value-0003")]);
     finish.request(&create()).await.unwrap_err();
-    assert_eq!(stored(&world).as_deref(), Some("first-value"));
+    assert_eq!(stored(&world).as_deref(), Some("first-value-0001"));
     finish.request(&create()).await.unwrap();
-    assert_eq!(stored(&world).as_deref(), Some("second-value"));
+    assert_eq!(stored(&world).as_deref(), Some("second-value-0002"));
     assert_eq!(finish.request(&create()).await.unwrap_err().message, exists);
     assert_eq!(finish.mint("client_secret").await.unwrap_err().message, exists);
     assert_eq!(world.reactions.lock().unwrap().len(), 1, "only the permitted ones were sent");
+}
+
+/// What is not declared as JSON, or cannot be decoded, has the secret all the same.
+#[tokio::test]
+async fn a_token_in_an_answer_that_is_not_json_is_hidden() {
+    const TOKEN: &str = "T0ken-that-no-plugin-may-see";
+    let json = format!(r#"{{"access_token":"{TOKEN}","token_type":"Bearer"}}"#);
+    let form = format!("access_token={TOKEN}&token_type=bearer");
+    let too_large = format!(r#"{{"access_token":"{TOKEN}","expires_in":1e999}}"#);
+    let renamed = format!(r#"{{"token":{{"value":["{TOKEN}"]}},"token_type":"Bearer","expires_in":3600}}"#);
+    for (kind, body) in [
+        ("text/plain", &*json),
+        ("application/x-www-form-urlencoded", &form),
+        ("application/json", &too_large),
+        ("application/json", &renamed),
+        ("text/plain", TOKEN),
+    ] {
+        let response = http::Response::builder().status(200).header("content-type", kind);
+        let world = World::with([Reaction::Answer(response.body(body.to_owned().into()).unwrap())]);
+        let (result, _) = perform(&world, &as_client("acme/provider/credential")).await;
+        let seen = format!("{result:?}");
+        assert!(!seen.contains(TOKEN), "{body}: {seen}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_client_secret_in_an_answer_that_is_not_json_is_hidden() {
+    let json = r#"{"id":"0oa9","client_secret":"N3w-client-secret"}"#;
+    let within = json!({ "data": json }).to_string();
+    let xml = "<client><clientSecret>N3w-client-secret</clientSecret></client>";
+    for (kind, body) in [("text/plain", json), ("text/plain", xml), ("application/json", &within)] {
+        let response = http::Response::builder().status(201).header("content-type", kind);
+        let world = World::with([Reaction::Answer(response.body(body.to_owned().into()).unwrap())]);
+        let (result, _) = perform(&world, &mutate()).await;
+        assert!(!format!("{result:?}").contains("N3w"), "{body}: {result:?}");
+    }
+    let harmless = json!({ "error_description": "the client_secret is wrong" });
+    let world = World::with([answer(400, &[], harmless.clone())]);
+    assert_eq!(perform(&world, &mutate()).await.0.unwrap().body, harmless);
+}
+
+/// A server chooses its tokens. It must not choose what the plugin of the other side sees.
+#[tokio::test]
+async fn a_token_hides_nothing_from_the_other_side() {
+    const ID: &str = "0oa1legacyclient9x5d7";
+    let event = json!([{ "actor": { "id": ID } }]);
+    let world = World::with([
+        answer(200, &[], json!({ "access_token": ID, "token_type": "Bearer" })),
+        answer(200, &[], event.clone()),
+        answer(200, &[], event.clone()),
+    ]);
+    let known = Arc::<KnownSecrets>::default();
+    let [org, directory] = [(); 2].map(|()| {
+        let side = Side { vault: Vault::of(Arc::clone(&known)), ..world.side() };
+        side.vault.keep(Handle::new("acme/provider/credential"), Kind::Configured, Secret::new(CANARY));
+        side
+    });
+    let capture = Capture { pointer: "/access_token".into(), name: "t".into(), custody: Custody::Session };
+    let token = HttpAsk { capture: vec![capture], ..as_client("acme/provider/credential") };
+    scope(&directory, world.recorder()).request(&token).await.unwrap();
+    let seen = async |side| scope(side, world.recorder()).request(&read()).await.unwrap().body;
+    assert_eq!(seen(&directory).await, json!([{ "actor": { "id": "[redacted]" } }]));
+    assert_eq!(seen(&org).await, event);
 }

@@ -46,7 +46,7 @@ const IN_PROVISION: &[Row] = &[
             let capture = capture("/text", "text", Custody::Durable);
             one(HttpAsk { capture, url: at.url_of("echo"), ..at.mutation(json!({})) })
         },
-        end: End::Got("repeats another secret as a new one"),
+        end: End::Got("repeats something else as a new secret"),
     },
     Row {
         what: "a token of a read",
