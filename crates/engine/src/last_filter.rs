@@ -17,6 +17,7 @@ const FREE_TEXTS: &[&str] = &[
     "hint",
     "label",
     "message",
+    "note",
     "reason",
     "reasons",
     "request_id",

@@ -41,6 +41,9 @@ pub(crate) fn to_failure(error: OperatorError) -> Failure {
         OperatorError::NotAsked { .. } => Failure::new(Exit::Usage, error).hint(WAITS),
         OperatorError::NoReason => Failure::new(Exit::Usage, error)
             .hint("pass `--reason` with the reason, for the next person who works on the tenant"),
+        OperatorError::HasSecret(_) => {
+            Failure::new(Exit::Usage, error).hint("nothing was recorded; write it without the secret")
+        }
         OperatorError::Journal(JournalError::Storage { .. }) => {
             Failure::new(Exit::Failed, error).hint("nothing was recorded; run the same command again")
         }

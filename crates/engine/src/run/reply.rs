@@ -1,5 +1,6 @@
 //! How a person replies to a run sheet: at the terminal, or by a command.
 
+use flowswap_contract::Handle;
 use futures::future::BoxFuture;
 
 use super::Runner;
@@ -68,6 +69,9 @@ pub enum OperatorError {
     /// Declining needs a reason, for those who read the journal later.
     #[error("the reason is empty")]
     NoReason,
+    /// The person pasted a secret. The journal keeps every word for ever.
+    #[error("your text has the secret `{0}` in it, and the journal would keep it for ever")]
+    HasSecret(Handle),
     /// The journal failed, so nothing is recorded.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -77,18 +81,33 @@ impl Runner {
     /// Records that a person confirmed the open run sheet. The next run of the tenant checks it.
     pub async fn confirm(&self, tenant: &str, note: Option<String>) -> Result<(), OperatorError> {
         let recorder = self.ports.logbook.recorder(tenant, self.run).await?;
-        let step = open_step(&*recorder.history()?)?;
+        let history = recorder.history()?;
+        let step = open_step(&history)?;
+        self.refuse_secret_in(note.as_deref().unwrap_or_default(), &history).await?;
         Ok(recorder.record(Entry::Confirmed { step, by: self.ports.actor.clone(), note }).await?)
     }
 
     /// Records that a person declined the open run sheet.
     pub async fn decline(&self, tenant: &str, reason: String) -> Result<(), OperatorError> {
         let recorder = self.ports.logbook.recorder(tenant, self.run).await?;
-        let step = open_step(&*recorder.history()?)?;
+        let history = recorder.history()?;
+        let step = open_step(&history)?;
+        self.refuse_secret_in(&reason, &history).await?;
         if reason.trim().is_empty() {
             return Err(OperatorError::NoReason);
         }
         Ok(recorder.record(Entry::Declined { step, by: self.ports.actor.clone(), reason }).await?)
+    }
+
+    /// Refuses a text with a stored secret of the tenant in it. A secret that cannot be read is not looked for.
+    async fn refuse_secret_in(&self, text: &str, history: &TenantHistory) -> Result<(), OperatorError> {
+        for handle in history.work.iter().flat_map(|work| &work.secrets) {
+            let secret = self.ports.secrets.get(handle).await.ok().flatten();
+            if secret.is_some_and(|secret| text.contains(secret.expose())) {
+                return Err(OperatorError::HasSecret(handle.clone()));
+            }
+        }
+        Ok(())
     }
 }
 
