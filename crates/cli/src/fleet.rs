@@ -6,24 +6,14 @@ use std::{
     sync::Arc,
 };
 
-use flowswap_config::{Config, SecretRef, SideConfig, TenantConfig};
-use flowswap_contract::{self as contract, ErrorKind, Role};
+use flowswap_config::{Config, SecretRef, TenantConfig};
+use flowswap_contract::Role;
 use flowswap_engine::{
-    Backend, BackendCall, EventSink, Logbook, PlannedTenant, PluginPin, Ports, Secret, Tenant, TenantSpec,
-    digest_config, side_by_side,
+    EventSink, Logbook, PlannedTenant, PluginPin, Ports, Secret, Tenant, TenantSpec, digest_config, side_by_side,
 };
-use flowswap_host::{
-    Cage, Effects, Gate, Launcher, Limits, Network, PluginFile, PluginProcess, Session, SessionConfig, build, chain,
-    locate,
-};
-use futures::{
-    StreamExt,
-    future::{BoxFuture, FutureExt},
-    stream,
-};
-use jiff::SignedDuration;
+use flowswap_host::{Cage, Effects, Gate, Launcher, Limits, Network, PluginFile, PluginProcess, build, locate};
+use futures::{StreamExt, stream};
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
 
 use crate::{
     PLUGIN_PROCESS,
@@ -31,7 +21,7 @@ use crate::{
     display::progress::Progress,
     exit::{Exit, Failure},
     fetch::Fetcher,
-    known::Known,
+    side::{RunningPlugin, SessionParts, Side, TenantSecrets},
     trust::require_credentials,
 };
 
@@ -105,11 +95,11 @@ impl Fleet {
         let logbook = Arc::clone(&ports.logbook);
         let parts = Arc::new(SessionParts { plugins, fetcher, printed, effects, logbook });
         let open = |tenant: &&TenantConfig| {
-            let known = Arc::<Known>::default();
+            let secrets = Arc::new(TenantSecrets::of(tenant, &parts));
             Ok(Tenant {
                 spec: spec(tenant, &ports.logbook)?,
-                provider: Arc::new(Side::new(tenant, Role::Provider, &parts, &known)),
-                directory: Arc::new(Side::new(tenant, Role::Directory, &parts, &known)),
+                provider: Arc::new(Side::new(Role::Provider, &secrets)),
+                directory: Arc::new(Side::new(Role::Directory, &secrets)),
             })
         };
         Ok(Self { tenants: tenants.iter().map(open).collect::<Result<_, Failure>>()?, pins })
@@ -236,24 +226,6 @@ fn effects(config: &Config, ports: &Ports) -> Result<Effects, Failure> {
     })
 }
 
-/// A plugin with its process.
-struct RunningPlugin {
-    process: Arc<PluginProcess>,
-    pin: PluginPin,
-    /// The origins that the operator allows it beside those of the tenants.
-    origins: Vec<String>,
-}
-
-/// What a side needs to open its session.
-struct SessionParts {
-    plugins: BTreeMap<String, RunningPlugin>,
-    fetcher: Fetcher,
-    /// The secrets that programs printed.
-    printed: BTreeMap<SecretRef, Result<Secret, String>>,
-    effects: Arc<Effects>,
-    logbook: Arc<Logbook>,
-}
-
 /// Runs every program that prints a secret, once, even if many tenants share it. A program may ask the person at the
 /// terminal, so all of them run before the progress of the work is shown. A program can be slow, so several run in parallel.
 async fn run_secret_programs(
@@ -265,16 +237,8 @@ async fn run_secret_programs(
     let references = sides.flat_map(|side| side.secrets.values());
     let programs: BTreeSet<&SecretRef> =
         references.filter(|reference| matches!(reference, SecretRef::Command(_))).collect();
-    let running = programs.into_iter().map(|program| async { (program.clone(), fetch(fetcher, program).await) });
+    let running = programs.into_iter().map(|program| async { (program.clone(), fetcher.credential(program).await) });
     stream::iter(running).buffer_unordered(at_once).collect().await
-}
-
-/// Fetches a secret without blocking other work.
-async fn fetch(fetcher: &Fetcher, reference: &SecretRef) -> Result<Secret, String> {
-    let (fetcher, reference) = (fetcher.clone(), reference.clone());
-    let fetching =
-        tokio::task::spawn_blocking(move || fetcher.fetch_credential(&reference).map_err(|error| chain(&error)));
-    fetching.await.unwrap_or_else(|error| Err(error.to_string()))
 }
 
 /// What the engine needs from a tenant's configuration.
@@ -291,83 +255,4 @@ fn spec(tenant: &TenantConfig, logbook: &Logbook) -> Result<TenantSpec, Failure>
         directory_plugin: tenant.directory.plugin.clone(),
         config: digest_config(&tables).map_err(Failure::at("compute the digest of the configuration"))?,
     })
-}
-
-/// One side of a tenant. Its first call reads the secrets and opens the session. So a fleet needs only as much memory as it
-/// has tenants at work, and this process holds only their secrets, and those that programs printed.
-struct Side {
-    tenant: String,
-    role: Role,
-    config: Arc<SideConfig>,
-    parts: Arc<SessionParts>,
-    known: Arc<Known>,
-    session: OnceCell<Result<Arc<Session>, contract::Error>>,
-}
-
-impl Side {
-    fn new(tenant: &TenantConfig, role: Role, parts: &Arc<SessionParts>, known: &Arc<Known>) -> Self {
-        let config = match role {
-            Role::Provider => &tenant.provider,
-            Role::Directory => &tenant.directory,
-        };
-        let (tenant, config, parts) = (tenant.name.clone(), Arc::clone(config), Arc::clone(parts));
-        Self { tenant, role, config, parts, known: Arc::clone(known), session: OnceCell::new() }
-    }
-
-    async fn open(&self) -> Result<Arc<Session>, contract::Error> {
-        let (role, parts) = (self.role, &self.parts);
-        let mut secrets = BTreeMap::new();
-        for (key, reference) in &self.config.secrets {
-            let fetched = match parts.printed.get(reference) {
-                Some(printed) => printed.clone(),
-                None => fetch(&parts.fetcher, reference).await,
-            };
-            let secret = fetched.map_err(|why| {
-                contract::Error::new(ErrorKind::Config, format!("the {role}'s `{key}` cannot be read: {why}"))
-            })?;
-            secrets.insert(key.clone(), secret);
-        }
-        let Some(RunningPlugin { process, origins, .. }) = parts.plugins.get(&self.config.plugin) else {
-            let error = format!("plugin `{}` was not loaded", self.config.plugin);
-            return Err(contract::Error::new(ErrorKind::Internal, error));
-        };
-        let (tenant, table) = (self.tenant.clone(), self.config.table());
-        let known = self.known.of(&tenant, &parts.logbook, &*parts.effects.secrets).await;
-        let known = known.map_err(|error| contract::Error::new(ErrorKind::Internal, chain(&error)))?;
-        let config = SessionConfig { tenant, role, config: table, secrets, origins: origins.clone(), known };
-        Session::open(Arc::clone(process), Arc::clone(&parts.effects), config).await
-    }
-
-    /// The session, if it was opened.
-    fn opened(&self) -> Option<&Arc<Session>> {
-        self.session.get()?.as_ref().ok()
-    }
-}
-
-impl Backend for Side {
-    fn call<'a>(&'a self, call: BackendCall<'a>) -> BoxFuture<'a, Result<Value, contract::Error>> {
-        async {
-            match self.session.get_or_init(|| self.open()).await {
-                Ok(session) => session.call(call).await,
-                Err(error) => Err(error.clone()),
-            }
-        }
-        .boxed()
-    }
-
-    fn redact(&self, text: &str) -> Option<String> {
-        self.opened()?.redact(text)
-    }
-
-    fn origins(&self) -> Vec<String> {
-        self.opened().map(|session| session.origins()).unwrap_or_default()
-    }
-
-    fn token_paths(&self) -> Vec<String> {
-        self.opened().map(|session| session.token_paths()).unwrap_or_default()
-    }
-
-    fn skews(&self) -> BTreeMap<String, SignedDuration> {
-        self.opened().map(|session| session.skews()).unwrap_or_default()
-    }
 }

@@ -1,47 +1,15 @@
-//! The stored secrets that must not be shown: a server may send one back in any later run, also in a dry run.
+//! The stored secrets, for commands that only must not show them: a server may send one back in any later run, also in a dry run.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use flowswap_config::{Config, SecretRef};
 use flowswap_contract::Handle;
-use flowswap_engine::{JournalError, Logbook, Secret, SecretStore, SecretStoreError};
-use flowswap_host::KnownSecrets;
+use flowswap_engine::{Secret, SecretStore, SecretStoreError};
 use flowswap_store::{AgeSecretStore, StateDir};
 use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::OnceCell;
 
 use crate::{fetch::Fetcher, identity};
-
-/// What both sides of one tenant must not show.
-#[derive(Debug, Default)]
-pub(crate) struct Known {
-    secrets: Arc<KnownSecrets>,
-    is_complete: OnceCell<()>,
-}
-
-impl Known {
-    /// With every secret that the journal says is stored for the tenant, as far as the store can be read.
-    pub(crate) async fn of(
-        &self,
-        tenant: &str,
-        logbook: &Logbook,
-        store: &dyn SecretStore,
-    ) -> Result<Arc<KnownSecrets>, JournalError> {
-        let complete = async || {
-            let has_work = logbook.overview(tenant).is_some_and(|known| known.plan.is_some());
-            let history = if has_work { logbook.tenant(tenant).await? } else { None };
-            for handle in history.iter().filter_map(|history| history.work.as_ref()).flat_map(|work| &work.secrets) {
-                // A run that needs it says what is wrong with it.
-                if let Ok(Some(secret)) = store.get(handle).await {
-                    self.secrets.remember_as(handle.clone(), &secret);
-                }
-            }
-            Ok::<_, JournalError>(())
-        };
-        self.is_complete.get_or_try_init(complete).await?;
-        Ok(Arc::clone(&self.secrets))
-    }
-}
 
 /// The secret store of a command that changes nothing and uses no stored secret: it reads them only to keep them out of its
 /// output. If the identity does not open without asking somebody, it has none.

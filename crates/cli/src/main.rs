@@ -20,6 +20,7 @@ mod output;
 mod plugin_pins;
 mod plugin_search;
 #[cfg(feature = "sandbox")]
+mod side;
 mod sim_files;
 #[cfg(feature = "sandbox")]
 mod sim_world;

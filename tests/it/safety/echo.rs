@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use flowswap_sim::{Fault, FaultKind, GATEWAY_HOST, SimConfig};
+use flowswap_sim::{Fault, FaultKind, GATEWAY_HOST, Interface, SYNC_EVERY, SimConfig};
 use serde_json::{Value, json};
 
 use super::{canary::collect, patrol::Patrol, search::encodings};
@@ -81,10 +81,11 @@ fn what_a_server_repeats_is_never_kept() {
     assert!(search.find(new_secret(&lab, &second.domain)).len() == 1, "the second secret was not searched for");
 }
 
-/// A hostile org chooses secrets that are words of flowswap's own records. Only its own tenant may suffer, and it can go back.
+/// A hostile org chooses secrets that are words of flowswap's own records and messages. They are not taken, and the step makes
+/// another secret.
 #[test]
 fn a_secret_that_is_a_word_of_the_journal_damages_nothing() {
-    for word in ["provision", "secret-stored"] {
+    for word in ["provision", "secret-stored", "not-applied", "inconclusive", "client-credentials"] {
         let lab = Lab::new(SimConfig::default().tenants(2));
         let hostile = lab.sim.tenants()[0].clone();
         lab.plan().expect(0);
@@ -99,12 +100,83 @@ fn a_secret_that_is_a_word_of_the_journal_damages_nothing() {
         });
         let applied = lab.run(&["apply", "plan.json", "--yes"]);
         assert!(lab.sim.faults()[0].fired > 0, "{word}");
-        assert_eq!(lab.in_state("swapped"), [lab.sim.tenants()[1].name.as_str()], "{word}: {}", applied.stderr);
+        assert!(applied.stderr.contains("where a new secret belongs"), "{word}: {}", applied.stderr);
+        assert_eq!(lab.in_state("swapped").len(), 2, "{word}: {}", applied.stderr);
         lab.sim.clear_faults();
+        lab.run(&["rollback", &hostile.name, "--yes"]).expect(4);
+        lab.outlive_tokens();
         lab.run(&["rollback", &hostile.name, "--yes"]).expect(0);
         assert_eq!(lab.in_state("rolled-back"), [hostile.name.as_str()], "{word}");
         lab.audit(1);
     }
+}
+
+/// A run may talk to one side only. The credential of the other side stays out of it all the same.
+#[test]
+fn a_side_that_was_not_asked_has_its_secret_all_the_same() {
+    let lab = Lab::new(SimConfig::default().tenants(3));
+    let tenants = lab.sim.tenants();
+    let names: Vec<_> = tenants.iter().map(|tenant| tenant.name.as_str()).collect();
+    lab.run(&["plan", names[0], names[1], "-o", "plan.json"]).expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    // The answer to the first change in the third org is lost, so that a later run begins by asking that org.
+    lab.run(&["plan", names[2], "-o", "third.json"]).expect(0);
+    let lost = FaultKind::DropAfterCommit;
+    lab.sim.add_fault(at(&tenants[2].domain, "POST", "/integrations/api/v1/", lost));
+    let _stuck = lab.run(&["apply", "third.json", "--yes"]);
+    lab.sim.clear_faults();
+
+    let gateway = lab.sim.gateway_token().to_owned();
+    let directory = format!("/v1/directories/{}", tenants[0].directory_id);
+    for (host, path, secret, args) in [
+        (GATEWAY_HOST, &*directory, &tenants[0].admin_token, &["rollback", names[0], "--yes"][..]),
+        (&tenants[1].domain, "/", &gateway, &["audit", "verify", "--online"]),
+        (&tenants[1].domain, "/", &gateway, &["finalize", names[1], "--yes"]),
+        (&tenants[2].domain, "/", &gateway, &["apply", "third.json", "--yes"]),
+        (&tenants[2].domain, "/", &gateway, &["rollback", names[2], "--yes"]),
+    ] {
+        lab.sim.add_fault(at(host, "", path, refuse(secret)));
+        let output = lab.run(args).show();
+        assert!(lab.sim.faults()[0].fired > 0, "{args:?}: nobody asked {host}");
+        lab.sim.clear_faults();
+        assert!(output.contains("[redacted]") && !output.contains(secret), "{args:?}: {output}");
+        let history = lab.run(&["history", "--format", "json"]).expect(0).stdout;
+        assert!(!history.contains(secret), "{args:?}: {history}");
+        for name in ["journal.sqlite", "journal.sqlite-wal", "journal.snapshot"] {
+            let bytes = fs::read(lab.path(".flowswap").join(name)).unwrap_or_default();
+            assert!(!String::from_utf8_lossy(&bytes).contains(secret), "{args:?}: {name}");
+        }
+    }
+}
+
+/// The secret is in the clipboard when the person replies to the run sheet.
+#[test]
+fn a_secret_that_a_person_pastes_into_a_reply_is_not_recorded() {
+    let config = SimConfig::default().tenants(1).interface(Interface::CieGuided).record(true);
+    let lab = Lab::new(config.scheduled_sync(SYNC_EVERY));
+    let tenant = lab.sim.tenants()[0].clone();
+    lab.plan().expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(4);
+    let secret = new_secret(&lab, &tenant.domain);
+    let pasted = format!("pasted {secret} there");
+    for reply in [["decline", &tenant.name, "--reason", &pasted], ["confirm", &tenant.name, "--note", &pasted]] {
+        let refused = lab.run(&reply).expect(2);
+        assert!(refused.stderr.contains("/provision/client_secret` in it"), "{}", refused.stderr);
+        assert!(!refused.show().contains(&secret), "{}", refused.show());
+    }
+    assert!(!lab.run(&["history", "--format", "json"]).expect(0).stdout.contains(&secret));
+    lab.run(&["decline", &tenant.name, "--reason", "pasted it there"]).expect(0);
+}
+
+/// A refusal in the words of either side, with a secret in it.
+fn refuse(secret: &str) -> FaultKind {
+    let why = format!("not allowed for {secret}");
+    let body = json!({
+        "errorCode": "E0000006", "errorSummary": why, "errorLink": "x", "errorId": "oae1", "errorCauses": [],
+        "error": { "code": "forbidden", "message": why },
+    });
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    FaultKind::Script { status: 403, headers, body: body.to_string(), after_commit: false, milliseconds: 0 }
 }
 
 /// From now on, the directory repeats the secrets in this member of its answers.
@@ -126,20 +198,17 @@ fn say(pointer: &str, echoes: Vec<(&str, String)>) -> FaultKind {
 
 /// Of the list of the org's apps.
 fn at_apps(domain: &str, kind: FaultKind) -> Fault {
-    let (host, path) = (domain.to_owned(), "/api/v1/apps".to_owned());
-    Fault { host, method: Some("GET".to_owned()), path, query: String::new(), kind, times: 0, skip: 0 }
+    at(domain, "GET", "/api/v1/apps", kind)
 }
 
 fn at_directory(directory: &str, method: &str, kind: FaultKind) -> Fault {
-    Fault {
-        host: GATEWAY_HOST.to_owned(),
-        method: Some(method.to_owned()),
-        path: format!("/v1/directories/{directory}"),
-        query: String::new(),
-        kind,
-        times: 0,
-        skip: 0,
-    }
+    at(GATEWAY_HOST, method, &format!("/v1/directories/{directory}"), kind)
+}
+
+/// Without a method, whatever it is.
+fn at(host: &str, method: &str, path: &str, kind: FaultKind) -> Fault {
+    let method = Some(method).filter(|method| !method.is_empty()).map(str::to_owned);
+    Fault { host: host.to_owned(), method, path: path.to_owned(), query: String::new(), kind, times: 0, skip: 0 }
 }
 
 /// The secret of the client that flowswap created in the org.

@@ -20,7 +20,7 @@ use std::{
 };
 
 use flowswap_config::{SecretCommand, SecretRef};
-use flowswap_engine::Secret;
+use flowswap_engine::{Secret, chain};
 use flowswap_host::{TrustError, open_trusted, require_trusted};
 use zeroize::Zeroizing;
 
@@ -109,8 +109,15 @@ impl Fetcher {
         self.fetch_within(reference, WAIT_LIMITS)
     }
 
-    /// Fetches a credential of a side of a tenant.
-    pub(crate) fn fetch_credential(&self, reference: &SecretRef) -> Result<Secret, FetchError> {
+    /// Fetches a credential of a side of a tenant, without blocking other work. The error is a text for a report.
+    pub(crate) async fn credential(&self, reference: &SecretRef) -> Result<Secret, String> {
+        let (fetcher, reference) = (self.clone(), reference.clone());
+        let fetching = tokio::task::spawn_blocking(move || fetcher.fetch_credential(&reference));
+        let fetched = fetching.await.map_err(|error| error.to_string())?;
+        fetched.map_err(|error| chain(&error))
+    }
+
+    fn fetch_credential(&self, reference: &SecretRef) -> Result<Secret, FetchError> {
         let secret = self.fetch(reference)?;
         if secret.expose().chars().count() < MIN_CREDENTIAL {
             return Err(FetchError::TooShort(describe(reference)));
