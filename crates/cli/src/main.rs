@@ -19,8 +19,8 @@ mod known;
 mod output;
 mod plugin_pins;
 mod plugin_search;
-#[cfg(feature = "sandbox")]
 mod side;
+#[cfg(feature = "sandbox")]
 mod sim_files;
 #[cfg(feature = "sandbox")]
 mod sim_world;
