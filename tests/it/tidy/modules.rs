@@ -17,7 +17,7 @@ use super::walk;
 use crate::support::repository;
 
 /// The crates whose modules form layers.
-const LAYERED: [&str; 7] = ["config", "conformance", "contract", "engine", "host", "sim", "store"];
+const LAYERED: [&str; 8] = ["config", "conformance", "contract", "engine", "host", "report", "sim", "store"];
 
 /// A module by its path within the crate; the root is empty.
 type Module = Vec<String>;

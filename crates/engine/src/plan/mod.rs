@@ -252,7 +252,7 @@ impl PlannedTenant {
     }
 
     /// What was seen of it.
-    pub(crate) fn seen(&self) -> Option<Seen> {
+    pub fn seen(&self) -> Option<Seen> {
         self.seen.as_ref()?.get().ok()
     }
 

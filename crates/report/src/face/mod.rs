@@ -1,0 +1,104 @@
+//! The faces of a report. Templates get every value through one formatter, which makes hidden characters visible and escapes
+//! what the face would interpret. So no text from outside reaches a reader as markup.
+
+mod html;
+mod junit;
+mod markdown;
+
+use std::path::Path;
+
+use flowswap_engine::{escape_json, reveal};
+use minijinja::{AutoEscape, Environment, Output, State, Value, syntax::SyntaxConfig};
+
+use crate::plan::PlanReport;
+
+/// How a report looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Face {
+    /// One JSON document, by the schema `report.schema.json`.
+    Json,
+    /// CommonMark with tables, for a change ticket or a pull request.
+    Markdown,
+    /// One HTML page that needs no network.
+    Html,
+    /// JUnit XML, for CI.
+    Junit,
+}
+
+/// What only a report has in it, so that one can replace another of the same name.
+pub const MARKS: [&str; 3] = [
+    "<meta name=\"generator\" content=\"flowswap\">",
+    "# Review of flowswap plan ",
+    "<testsuites name=\"flowswap plan\"",
+];
+
+/// Why a report was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum FaceError {
+    /// A template does not fit the model.
+    #[error("failed to fill the template of the report")]
+    Template(#[from] minijinja::Error),
+    /// The model could not become JSON.
+    #[error("failed to write the report as JSON")]
+    Json(#[from] serde_json::Error),
+    /// The model could not become JUnit XML.
+    #[error("failed to write the report as JUnit XML")]
+    Junit(#[from] quick_junit::SerializeError),
+}
+
+impl Face {
+    /// The endings of file names, each with its face.
+    pub const ENDINGS: [(&str, Self); 4] =
+        [("html", Self::Html), ("md", Self::Markdown), ("json", Self::Json), ("xml", Self::Junit)];
+
+    /// The face that the ending of a file's name asks for.
+    pub fn of_file(path: &Path) -> Option<Self> {
+        let ending = path.extension()?.to_str()?;
+        Self::ENDINGS.iter().find(|(known, _)| ending.eq_ignore_ascii_case(known)).map(|(_, face)| *face)
+    }
+
+    /// Shows the report of a plan. The text has no hidden characters.
+    ///
+    /// # Errors
+    ///
+    /// If a template does not fit the model, which is a defect of flowswap.
+    pub fn show(self, report: &PlanReport) -> Result<String, FaceError> {
+        match self {
+            Self::Json => Ok(escape_json(&serde_json::to_string_pretty(report)?) + "\n"),
+            Self::Markdown => markdown::show(report),
+            Self::Html => html::show(report),
+            Self::Junit => junit::show(report),
+        }
+    }
+}
+
+/// Templates whose values are revealed and escaped.
+fn environment(
+    escape: fn(&str, &mut Output<'_>) -> std::fmt::Result,
+) -> Result<Environment<'static>, minijinja::Error> {
+    let mut environment = Environment::new();
+    let lines = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?;
+    environment.set_syntax(lines);
+    environment.add_filter("who", who);
+    environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::Custom("reveal".into()));
+    environment.set_formatter(move |out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value| {
+        if value.is_none() {
+            return Ok(());
+        }
+        if value.is_safe() {
+            return Ok(out.write_str(value.as_str().unwrap_or_default())?);
+        }
+        Ok(escape(&reveal(&value.to_string()), out)?)
+    });
+    Ok(environment)
+}
+
+/// Who undoes a step, by its reversibility.
+fn who(reversibility: &str) -> &'static str {
+    match reversibility {
+        "unattended" => "flowswap, alone",
+        "attended" => "a person",
+        _ => "nobody: point of no return",
+    }
+}

@@ -1,0 +1,141 @@
+//! Text from outside stays text in every report.
+
+use flowswap_report::{Face, PlanReport};
+use pulldown_cmark::{Event, Options, Parser, Tag};
+
+use crate::fleet::{Shape, freeze, planned};
+
+/// Each tries to be more than text in at least one report.
+const HOSTILE: [&str; 8] = [
+    "<script>alert(1)</script>",
+    "\" onmouseover=\"alert(1)",
+    "</style><img src=x onerror=alert(1)>",
+    "]]></failure><testcase name=\"forged\"/>",
+    "| a | b |\n# Approved",
+    "[approve](https://attacker.example) ![](https://attacker.example/x.png)",
+    "`code` **bold** <https://attacker.example> ~~gone~~ https://attacker.example/auto",
+    "\u{202e}dlrow\u{200b}\u{1b}[31m",
+];
+
+/// A report in which every text that comes from outside is this one.
+fn report(hostile: &str) -> PlanReport {
+    let mut report = PlanReport::of(&freeze(vec![planned("acme", Shape::Urgent)]));
+    let text = || hostile.to_owned();
+    for plugin in &mut report.plugins {
+        (plugin.name, plugin.version) = (text(), text());
+    }
+    for tenant in &mut report.tenants {
+        tenant.name = text();
+        let shown = [&mut tenant.directory, &mut tenant.domain, &mut tenant.client_id, &mut tenant.client_label];
+        shown.into_iter().for_each(|shown| *shown = Some(text()));
+        tenant.findings.iter_mut().for_each(|finding| finding.message = text());
+    }
+    for class in &mut report.classes {
+        class.tenants.iter_mut().for_each(|name| *name = text());
+        let change = class.change.as_mut().expect("a ready tenant changes");
+        for scope in change.before.scopes.iter_mut().chain(&mut change.after.scopes) {
+            *scope = text();
+        }
+        for step in &mut class.steps {
+            (step.title, step.with) = (text(), vec![(text(), text())]);
+            (step.sends, step.queries) = (vec![text()], vec![text()]);
+        }
+        for line in &mut class.rollback {
+            (line.step, line.action) = (text(), text());
+        }
+    }
+    for finding in &mut report.findings {
+        (finding.fix, finding.tenants) = (text(), vec![text()]);
+    }
+    report.unknowns.iter_mut().for_each(|unknown| unknown.tenants = vec![text()]);
+    report
+}
+
+/// The same report without anything to hide. What is text or markup in it must be so in every other.
+fn harmless() -> PlanReport {
+    report("harmless")
+}
+
+/// The names of elements and attributes in a page, in order. A tokenizer of HTML, but only for pages that flowswap made: in these,
+/// `<`, `>`, and quotes stand only for markup.
+fn markup(page: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for tag in page.split('<').skip(1) {
+        let (tag, text) = tag.split_once('>').expect("an open tag");
+        assert!(!text.contains('>'), "{text}");
+        let mut outside = String::new();
+        for (index, part) in tag.split('"').enumerate() {
+            if index % 2 == 0 {
+                outside += part;
+            }
+        }
+        // What stands in backticks is set as code, also in text from outside.
+        if matches!(tag, "code" | "/code") {
+            continue;
+        }
+        names.push(outside.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
+    names
+}
+
+/// Without style and script, which are the same in every page.
+fn page_of(report: &PlanReport) -> String {
+    let page = Face::Html.show(report).unwrap();
+    let (head, rest) = page.split_once("<style>").unwrap();
+    let (_, rest) = rest.split_once("</style>").unwrap();
+    let (body, rest) = rest.split_once("<script>").unwrap();
+    let (_, rest) = rest.split_once("</script>").unwrap();
+    [head, body, rest].concat()
+}
+
+#[test]
+fn no_text_becomes_html() {
+    let expect = markup(&page_of(&harmless()));
+    for hostile in HOSTILE {
+        assert_eq!(markup(&page_of(&report(hostile))), expect, "{hostile}");
+    }
+}
+
+#[test]
+fn no_text_becomes_markdown() {
+    let structure = |report: &PlanReport| {
+        let text = Face::Markdown.show(report).unwrap();
+        let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
+        let is_text = |event: &Event<'_>| matches!(event, Event::Text(_) | Event::SoftBreak);
+        Parser::new_ext(&text, options)
+            .filter(|event| !is_text(event))
+            .map(|event| format!("{event:?}"))
+            .collect::<Vec<_>>()
+    };
+    let expect = structure(&harmless());
+    assert!(expect.iter().any(|event| event.contains("Table")));
+    for hostile in HOSTILE {
+        assert_eq!(structure(&report(hostile)), expect, "{hostile}");
+        let text = Face::Markdown.show(&report(hostile)).unwrap();
+        let is_link = |event: Event<'_>| matches!(event, Event::Start(Tag::Link { .. } | Tag::Image { .. }));
+        assert!(!Parser::new_ext(&text, Options::all()).any(is_link), "{hostile}");
+    }
+}
+
+#[test]
+fn no_text_becomes_xml() {
+    let cases = |report: &PlanReport| {
+        let xml = Face::Junit.show(report).unwrap();
+        let junit = quick_junit::Report::deserialize_from_str(&xml).unwrap();
+        junit.test_suites.iter().map(|suite| suite.test_cases.len()).collect::<Vec<_>>()
+    };
+    for hostile in HOSTILE {
+        assert_eq!(cases(&report(hostile)), [1], "{hostile}");
+    }
+}
+
+#[test]
+fn no_hidden_character_is_in_a_report() {
+    for hostile in HOSTILE {
+        for (_, face) in Face::ENDINGS {
+            let text = face.show(&report(hostile)).unwrap();
+            let hidden = |c: &char| (c.is_control() && *c != '\n') || matches!(c, '\u{202e}' | '\u{200b}');
+            assert_eq!(text.chars().find(hidden), None, "{face:?} of {hostile}");
+        }
+    }
+}
