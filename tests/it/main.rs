@@ -40,6 +40,7 @@ mod plain;
 mod plugins;
 /// Recovery: `resume`, decisions about stuck tenants, and `audit verify`.
 mod recovery;
+mod reports;
 /// The guarantees: no leaked secret, no change in a dry run, and no edited plan.
 mod safety;
 /// Random faults from seeds, in one process on a paused clock.

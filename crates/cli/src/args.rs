@@ -89,7 +89,7 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Show a plan file.
     #[command(after_help = examples::SHOW)]
-    Show(PlanFile),
+    Show(ShowArgs),
     /// Carry out a plan, or continue it.
     #[command(after_help = examples::APPLY)]
     Apply(ApplyArgs),
@@ -261,9 +261,46 @@ pub(crate) struct PlanArgs {
     /// Write the plan to this file; `-` means stdout. Without it, flowswap only shows the plan.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Replace the file even if flowswap did not write it as a plan.
-    #[arg(long, requires = "output")]
+    #[command(flatten)]
+    pub(crate) reports: Reports,
+    /// Replace files even if flowswap did not write them as a plan or a report.
+    #[arg(long)]
     pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reports {
+    /// Also write a report for a reviewer. The ending of the name decides what it is: `.html`, `.md`, `.json`, or `.xml` (JUnit).
+    /// Repeat it for several reports.
+    #[arg(long = "report", value_name = "FILE")]
+    pub(crate) reports: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    pub(crate) file: PlanFile,
+    #[command(flatten)]
+    pub(crate) reports: Reports,
+    /// Print the report for a reviewer instead of each step of each tenant.
+    #[arg(long = "as", value_enum, value_name = "REPORT")]
+    pub(crate) face: Option<FaceName>,
+    /// Replace files even if flowswap did not write them as a report.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// What a report on stdout looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FaceName {
+    /// One page that needs no network.
+    Html,
+    /// For a change ticket or a pull request.
+    Markdown,
+    /// For a script.
+    Json,
+    /// JUnit XML, for CI.
+    Junit,
 }
 
 #[derive(Debug, Args)]

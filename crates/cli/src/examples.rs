@@ -42,13 +42,17 @@ pub(crate) const PLAN: &str = r#"Examples:
   # Show the plan of one tenant without writing it
   flowswap plan acme
   # Write the plan of every tenant for `flowswap apply`
-  flowswap plan -o plan.json"#;
+  flowswap plan -o plan.json
+  # Also write a page for the reviewer
+  flowswap plan -o plan.json --report plan.html"#;
 
 pub(crate) const SHOW: &str = r#"Examples:
   # Show every step of a plan
   flowswap show plan.json
   # Show a plan from stdin
-  flowswap show - < plan.json"#;
+  flowswap show - < plan.json
+  # Print a report for a pull request
+  flowswap show plan.json --as markdown"#;
 
 pub(crate) const APPLY: &str = r#"Examples:
   # Carry out a plan; flowswap asks first

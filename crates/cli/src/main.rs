@@ -19,6 +19,7 @@ mod known;
 mod output;
 mod plugin_pins;
 mod plugin_search;
+mod report_files;
 mod side;
 #[cfg(feature = "sandbox")]
 mod sim_files;

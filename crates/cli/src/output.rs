@@ -29,6 +29,7 @@ const SYSTEM: [&str; 2] = ["/dev", "/proc"];
 pub(crate) enum Kind {
     Plan,
     Sheet,
+    Report,
 }
 
 /// A place that [`Output::prepare`] found fit to write to.
@@ -56,6 +57,7 @@ impl Kind {
         match self {
             Self::Plan => "plan",
             Self::Sheet => "run sheet",
+            Self::Report => "report",
         }
     }
 
@@ -65,6 +67,10 @@ impl Kind {
         let has = |value: &Value, keys: &[&str]| keys.iter().all(|key| value.get(key).is_some());
         match self {
             Self::Plan => json().is_some_and(|value| has(&value, &["format", "digest", "not_after", "tenants"])),
+            Self::Report => {
+                flowswap_report::MARKS.iter().any(|mark| text.contains(mark))
+                    || json().is_some_and(|value| has(&value, &["format", "digest", "summary", "classes"]))
+            }
             Self::Sheet => {
                 let ends = ["when everything is done: ", "flowswap saw this step done; after you correct it: "];
                 ends.iter().any(|end| text.contains(end))

@@ -9,9 +9,11 @@ use std::{
     time::Duration,
 };
 
-use fantoccini::{Client, ClientBuilder, Locator, elements::Element};
-use serde_json::json;
+use fantoccini::{Client, ClientBuilder, Locator, elements::Element, wd::WebDriverCompatibleCommand};
+use http::Method;
+use serde_json::{Value, json};
 use tempfile::TempDir;
+use url::Url;
 
 /// If this variable is set, a missing browser fails the test instead of skipping it.
 const REQUIRED: &str = "FLOWSWAP_BROWSER";
@@ -31,6 +33,11 @@ pub(crate) struct Browser {
 impl Browser {
     /// Opens a browser. Returns `None` if no browser is installed.
     pub(crate) async fn open() -> Option<Self> {
+        Self::open_with(true).await
+    }
+
+    /// Opens a browser in which scripts of pages run, or do not.
+    pub(crate) async fn open_with(scripts: bool) -> Option<Self> {
         let (Some(chromium), Some(driver)) = (find("chromium"), find("chromedriver")) else {
             let why = "skipped: Chromium and ChromeDriver are not installed";
             assert!(env::var_os(REQUIRED).is_none(), "{REQUIRED} is set, and: {why}");
@@ -56,8 +63,12 @@ impl Browser {
         .map(str::to_owned);
         let profile_arg = format!("--user-data-dir={}", profile.path().display());
         let args: Vec<_> = args.into_iter().chain([profile_arg]).collect();
-        let options = json!({ "binary": chromium, "args": args });
-        let capabilities = [("goog:chromeOptions".to_owned(), options)].into_iter().collect();
+        // 1 allows scripts, 2 blocks them.
+        let preferences = json!({ "profile.managed_default_content_settings.javascript": if scripts { 1 } else { 2 } });
+        let options = json!({ "binary": chromium, "args": args, "prefs": preferences });
+        let logs = json!({ "browser": "ALL" });
+        let capabilities = [("goog:chromeOptions", options), ("goog:loggingPrefs", logs)];
+        let capabilities = capabilities.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
         let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
             .capabilities(capabilities)
             .connect(&format!("http://127.0.0.1:{port}"))
@@ -84,6 +95,37 @@ impl Browser {
         texts
     }
 
+    /// Runs a script in the page.
+    pub(crate) async fn evaluate(&self, script: &str, arguments: Vec<Value>) -> Value {
+        self.client.execute(script, arguments).await.unwrap()
+    }
+
+    /// Runs a script that calls its first argument with the result.
+    pub(crate) async fn evaluate_async(&self, script: &str) -> Value {
+        self.client.execute_async(script, Vec::new()).await.unwrap()
+    }
+
+    /// What the browser wrote to its console since the last call: errors of scripts, and what the page's policy stopped.
+    pub(crate) async fn complaints(&self) -> Vec<String> {
+        let lines = self.issue("se/log", json!({ "type": "browser" })).await;
+        let lines = lines.as_array().unwrap().iter();
+        lines.map(|line| line["message"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Shows the page in the theme `light` or `dark`, or as for `print`.
+    pub(crate) async fn emulate(&self, media: &str) {
+        let params = match media {
+            "print" => json!({ "media": "print" }),
+            theme => json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }] }),
+        };
+        self.issue("goog/cdp/execute", json!({ "cmd": "Emulation.setEmulatedMedia", "params": params })).await;
+    }
+
+    /// A command of ChromeDriver that is not part of WebDriver.
+    async fn issue(&self, path: &'static str, body: Value) -> Value {
+        self.client.issue_cmd(Vendor { path, body }).await.unwrap()
+    }
+
     /// The value beside a label in a part of a run sheet.
     pub(crate) async fn sheet_value(&self, within: &str, label: &str) -> Option<String> {
         self.texts(&format!("{within} code[data-label=\"{label}\"]")).await.into_iter().next()
@@ -105,6 +147,11 @@ impl Browser {
     /// Chooses the option with this label.
     pub(crate) async fn choose(&self, label: &str) {
         self.labeled(label).await.click().await.unwrap();
+    }
+
+    /// Chooses an option of a list.
+    pub(crate) async fn select(&self, label: &str, option: &str) {
+        self.labeled(label).await.select_by_label(option).await.unwrap();
     }
 
     /// Ticks or clears the box.
@@ -158,6 +205,23 @@ impl Browser {
             Ok(element) => element,
             Err(error) => panic!("{xpath}: {error}\n{}", self.texts("body").await.join("\n")),
         }
+    }
+}
+
+/// A command of ChromeDriver, below the address of the session.
+#[derive(Debug)]
+struct Vendor {
+    path: &'static str,
+    body: Value,
+}
+
+impl WebDriverCompatibleCommand for Vendor {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, url::ParseError> {
+        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.path))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(self.body.to_string()))
     }
 }
 

@@ -10,7 +10,7 @@ use flowswap_sim::{SYNC_EVERY, Scenario, Sim, SimConfig, diff};
 
 use super::{apply, detect, plan, rollback, status};
 use crate::{
-    args::{AcceptChanges, ApplyArgs, DemoArgs, PlanArgs, PlanFile, RollbackArgs, Select, StartedTenants},
+    args::{AcceptChanges, ApplyArgs, DemoArgs, PlanArgs, PlanFile, Reports, RollbackArgs, Select, StartedTenants},
     context::Context,
     display::text::{Text, text},
     exit::{Exit, Failure},
@@ -34,7 +34,9 @@ pub(crate) async fn run(context: &Context, args: &DemoArgs) -> Result<Exit, Fail
     let exit = show(&context, &sim, &dir).await;
     let verdict = exit.and_then(|exit| if exit == Exit::Done { check_result(&sim, &before) } else { Ok(exit) });
     sim.stop().await;
-    context.terminal.say(text!("\nthe configuration, plan, journal, and secrets are in {}", dir.display()));
+    context
+        .terminal
+        .say(text!("\nthe configuration, plan, report of the plan, journal, and secrets are in {}", dir.display()));
     verdict
 }
 
@@ -46,8 +48,9 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
     context.terminal.say(prompt_line("detect"));
     detect::run(context, &everyone()).await?;
 
-    context.terminal.say(prompt_line("plan -o plan.json"));
-    plan::run(context, &PlanArgs { select: everyone(), output: Some(file.clone()), force: false }).await?;
+    context.terminal.say(prompt_line("plan -o plan.json --report plan.html"));
+    let reports = Reports { reports: vec![dir.join("plan.html")] };
+    plan::run(context, &PlanArgs { select: everyone(), output: Some(file.clone()), reports, force: false }).await?;
 
     context.terminal.say(prompt_line("apply plan.json --yes"));
     let exit = apply::run(

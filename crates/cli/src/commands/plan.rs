@@ -17,6 +17,7 @@ use crate::{
     exit::{Exit, Failure},
     fleet::Fleet,
     output::{Kind, NEW_PLAN, Output, read_plan, read_regular},
+    report_files::ReportFiles,
     terminal::{Tone, paint},
 };
 
@@ -25,6 +26,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     let progress = context.progress();
     let ports = context.read_ports(&config, progress.clone()).await?;
     let output = args.output.as_deref().map(|path| Output::prepare(path, Kind::Plan, args.force)).transpose()?;
+    let reports = ReportFiles::prepare(&args.reports.reports, args.output.as_deref(), args.force)?;
     if let (Some(path), true) = (&args.output, output.as_ref().is_some_and(Output::is_file)) {
         refuse_plan_in_use(path, &ports.logbook)?;
     }
@@ -46,6 +48,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
             context.terminal.say("nothing was written; to write the plan for `flowswap apply`, pass `-o plan.json`");
         }
     }
+    reports.write(context.terminal, &plan)?;
     Ok(exit_of(plan.tenants.iter().map(|tenant| tenant.verdict)))
 }
 

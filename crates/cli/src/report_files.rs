@@ -1,0 +1,59 @@
+//! The files of `--report`: a plan for people who review it.
+
+use std::path::{Path, PathBuf};
+
+use flowswap_engine::Plan;
+use flowswap_report::{Face, PlanReport};
+
+use crate::{
+    display::text::text,
+    exit::{Exit, Failure},
+    output::{Kind, Output},
+    terminal::Terminal,
+};
+
+/// Reports to write, each to a place that is fit for it.
+#[derive(Debug)]
+pub(crate) struct ReportFiles(Vec<ReportFile>);
+
+#[derive(Debug)]
+struct ReportFile {
+    face: Face,
+    output: Output,
+    path: PathBuf,
+}
+
+impl ReportFiles {
+    /// Checks the places before the command does anything else. None of them may be `plan`, where the plan itself goes.
+    pub(crate) fn prepare(paths: &[PathBuf], plan: Option<&Path>, force: bool) -> Result<Self, Failure> {
+        let mut files: Vec<ReportFile> = Vec::new();
+        for path in paths {
+            let Some(face) = Face::of_file(path) else {
+                let endings = Face::ENDINGS.map(|(ending, _)| format!(".{ending}")).join(", ");
+                let error = format!("the name of a report ends in {endings}, but not `{}`", path.display());
+                let hint = "to print a report to stdout, run flowswap show PLAN --as html";
+                return Err(Failure::new(Exit::Usage, error).hint(hint));
+            };
+            if plan == Some(path) || files.iter().any(|file| file.path == *path) {
+                let error = format!("`{}` is named twice", path.display());
+                return Err(Failure::new(Exit::Usage, error).hint("name a file of its own for each report"));
+            }
+            files.push(ReportFile { face, output: Output::prepare(path, Kind::Report, force)?, path: path.clone() });
+        }
+        Ok(Self(files))
+    }
+
+    /// Writes them all.
+    pub(crate) fn write(&self, terminal: Terminal, plan: &Plan) -> Result<(), Failure> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let report = PlanReport::of(plan);
+        for file in &self.0 {
+            let text = file.face.show(&report).map_err(Failure::at("make the report"))?;
+            file.output.stream(terminal, |out| out.write_all(text.as_bytes()))?;
+            terminal.say(text!("report: {}", file.path.display()));
+        }
+        Ok(())
+    }
+}

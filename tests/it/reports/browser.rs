@@ -1,0 +1,181 @@
+//! The page of a report, as a reader at a browser sees it.
+
+use std::{env, fs, path::PathBuf};
+
+use flowswap_engine::Plan;
+use flowswap_report::{Face, PlanReport};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use super::fleet;
+use crate::support::{browser::Browser, folder, print};
+
+/// The file `axe.min.js` of the npm package `axe-core`. If the variable is not set, nothing checks the page for accessibility.
+const AXE: &str = "FLOWSWAP_AXE";
+
+/// Open pages of reports.
+struct Reader {
+    runtime: Runtime,
+    browser: Browser,
+    dir: TempDir,
+}
+
+impl Reader {
+    /// `None` without a browser.
+    fn new(scripts: bool) -> Option<Self> {
+        let runtime = Runtime::new().unwrap();
+        let browser = runtime.block_on(Browser::open_with(scripts))?;
+        Some(Self { runtime, browser, dir: folder() })
+    }
+
+    fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    fn open(&self, report: &PlanReport) {
+        let page = self.dir.path().join("plan.html");
+        fs::write(&page, Face::Html.show(report).unwrap()).unwrap();
+        self.wait(self.browser.open_file(&page));
+    }
+
+    fn texts(&self, css: &str) -> Vec<String> {
+        self.wait(self.browser.texts(css))
+    }
+
+    /// The names of the tenants that the table shows.
+    fn names(&self) -> Vec<String> {
+        let names =
+            "return [...document.querySelectorAll('#rows tbody tr:not([hidden]) th')].map((cell) => cell.textContent)";
+        serde_json::from_value(self.wait(self.browser.evaluate(names, Vec::new()))).unwrap()
+    }
+
+    #[track_caller]
+    fn expect_no_complaint(&self) {
+        assert_eq!(self.wait(self.browser.complaints()), Vec::<String>::new());
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        // The browser's client stops on the runtime.
+        let _guard = self.runtime.enter();
+    }
+}
+
+/// A report of this many tenants. Their classes are real; from 300 on, lines are repeated under other names.
+fn report(tenants: usize) -> PlanReport {
+    let of = |plan: &Plan| PlanReport::of(plan);
+    if tenants < 6 {
+        let planned = (1..=tenants).map(|number| fleet::planned(&format!("tenant-{number}"), fleet::Shape::Usual));
+        return of(&fleet::freeze(planned.collect()));
+    }
+    let mut report = of(&fleet::plan(tenants.min(300) - 5));
+    let lines = report.tenants.clone();
+    for (number, line) in lines.iter().cycle().enumerate().take(tenants).skip(lines.len()) {
+        let mut line = line.clone();
+        line.name = format!("tenant-{number}");
+        report.tenants.push(line);
+    }
+    report
+}
+
+#[test]
+fn a_reader_finds_the_odd_tenants() {
+    let Some(reader) = Reader::new(true) else { return };
+    for tenants in [1, 12, 300, 5_000] {
+        let report = report(tenants);
+        reader.open(&report);
+        assert_eq!(reader.names().len(), tenants);
+        assert_eq!(reader.texts("#shown"), [format!("{tenants} of {tenants} shown")]);
+        reader.expect_no_complaint();
+        if tenants < 12 {
+            continue;
+        }
+        reader.wait(reader.browser.enter("Search", "URGENT deadline"));
+        assert!(reader.names().contains(&"urgent".to_owned()) && reader.names().len() < tenants / 5);
+        reader.wait(reader.browser.enter("Search", "no such tenant"));
+        assert_eq!(reader.names().len(), 0);
+        reader.wait(reader.browser.enter("Search", " "));
+        reader.wait(reader.browser.select("Verdict", "unknown"));
+        assert_eq!(reader.names()[0], "silent");
+        reader.wait(reader.browser.select("Verdict", "all"));
+        reader.wait(reader.browser.select("Finding", "legacy-id-reused"));
+        assert_eq!(reader.names()[0], "migrated");
+        reader.wait(reader.browser.select("Finding", "all"));
+        assert_eq!(reader.names().len(), tenants);
+        let class = report.classes.iter().find(|class| class.tenants == ["more"]).unwrap();
+        reader.wait(reader.browser.press(&format!("Show only these of class {} in the table", class.id), None));
+        assert_eq!(reader.names()[0], "more");
+        reader.wait(reader.browser.select("Class", "all"));
+        reader.wait(reader.browser.press("Days left", None));
+        assert_eq!(reader.names()[0], "urgent", "the first to die comes first");
+        reader.expect_no_complaint();
+    }
+}
+
+#[test]
+fn without_scripts_the_page_is_complete() {
+    let Some(reader) = Reader::new(false) else { return };
+    reader.open(&report(12));
+    assert_eq!(reader.texts("#rows tbody th").len(), 12);
+    assert_eq!(reader.texts(".filters, button").concat(), "", "no control is shown that cannot work");
+    assert_eq!(reader.texts("h2").len(), 5);
+}
+
+#[test]
+fn markup_from_outside_stays_text() {
+    let Some(reader) = Reader::new(true) else { return };
+    let mut hostile = report(1);
+    let markup = "<img src=x onerror=\"document.title='gone'\"><script>document.title='gone'</script>";
+    hostile.tenants[0].name = markup.to_owned();
+    hostile.tenants[0].client_label = Some(markup.to_owned());
+    hostile.classes[0].steps[0].title = markup.to_owned();
+    reader.open(&hostile);
+    assert_eq!(reader.names(), [markup]);
+    assert_eq!(reader.texts("ol li").first().map(|text| text.starts_with(markup)), Some(true));
+    let title = reader.wait(reader.browser.evaluate("return document.title", Vec::new()));
+    assert!(title.as_str().unwrap().starts_with("Plan "), "{title}");
+    reader.expect_no_complaint();
+    // The policy would stop it even if it were markup.
+    let inject = "document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"document.title=1\">')";
+    reader.wait(reader.browser.evaluate(inject, Vec::new()));
+    assert!(reader.wait(reader.browser.complaints()).iter().any(|line| line.contains("Content Security Policy")));
+}
+
+#[test]
+fn the_page_is_accessible_in_both_themes_and_in_print() {
+    let Some(axe) = env::var_os(AXE).map(PathBuf::from) else {
+        return print(&format!("skipped: {AXE} does not name `axe.min.js`"));
+    };
+    let axe = fs::read_to_string(axe).unwrap();
+    let Some(reader) = Reader::new(true) else { return };
+    for media in ["light", "dark", "print"] {
+        reader.open(&report(12));
+        reader.wait(reader.browser.emulate(media));
+        reader.wait(reader.browser.evaluate(&axe, Vec::new()));
+        let violations = reader.wait(reader.browser.evaluate_async(
+            "const done = arguments[0]; axe.run().then((found) => done(found.violations.map((rule) => \
+             [rule.id, ...rule.nodes.map((node) => node.html)].join(' '))));",
+        ));
+        assert_eq!(violations, json!([]), "{media}");
+        if let Some(folder) = env::var_os("FLOWSWAP_PICTURES") {
+            let picture = reader.wait(reader.browser.picture());
+            fs::write(PathBuf::from(folder).join(format!("report-{media}.png")), picture).unwrap();
+        }
+    }
+    reader.open(&report(12));
+    reader.wait(reader.browser.emulate("light"));
+    reader.wait(reader.browser.evaluate(&axe, Vec::new()));
+    let broken = reader.wait(reader.browser.evaluate(
+        "document.querySelector('label').remove(); return document.querySelectorAll('label').length",
+        Vec::new(),
+    ));
+    assert_eq!(broken, Value::from(3));
+    let found = reader.wait(
+        reader
+            .browser
+            .evaluate_async("const done = arguments[0]; axe.run().then((found) => done(found.violations.length));"),
+    );
+    assert_ne!(found, Value::from(0), "axe finds a field without a label");
+}
