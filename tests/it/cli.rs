@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 
 use flowswap_sim::SimConfig;
 
-use crate::support::{Lab, Output, command, finish, plugin_file, run_in};
+use crate::support::{Lab, Output, command, plugin_file, run_in};
 
 /// Compares the output of the binary with its snapshot.
 #[track_caller]
@@ -202,7 +202,7 @@ fn the_allocator_has_its_options() {
     let dir = crate::support::folder();
     let mut command = command(dir.path(), &["--version"]);
     command.env("_RJEM_MALLOC_CONF", "confirm_conf:true");
-    let output = finish(command);
+    let output = crate::support::finish(command);
     for option in ["narenas:2", "tcache_max:4096", "dirty_decay_ms:100", "muzzy_decay_ms:0"] {
         assert!(output.stderr.contains(&format!("-- Set conf value: {option}\n")), "{}", output.stderr);
     }
