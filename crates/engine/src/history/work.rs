@@ -136,6 +136,16 @@ impl Work {
         }
     }
 
+    /// The handles under which the secret store may have a secret of this tenant. A run that was cut off may have stored one without
+    /// a record of it, so the outputs of all steps are among them.
+    pub fn may_be_stored(&self) -> BTreeSet<Handle> {
+        let steps = self.tenant.steps.iter();
+        let given = steps
+            .flat_map(|step| step.proposal.gives.iter().map(|name| Handle::of_step(&self.tenant.name, &step.id, name)));
+        let intended = self.requests.iter().flat_map(|sent| sent.secrets.iter().cloned());
+        self.secrets.iter().cloned().chain(intended).chain(given).collect()
+    }
+
     /// Whether the step was carried out and not rolled back.
     pub fn is_done(&self, step: &str) -> bool {
         self.done.iter().any(|done| done.id == step)

@@ -99,15 +99,19 @@ impl Runner {
         Ok(recorder.record(Entry::Declined { step, by: self.ports.actor.clone(), reason }).await?)
     }
 
-    /// Refuses a text with a stored secret of the tenant in it. A secret that cannot be read is not looked for.
     async fn refuse_secret_in(&self, text: &str, history: &TenantHistory) -> Result<(), OperatorError> {
-        for handle in history.work.iter().flat_map(|work| &work.secrets) {
-            let secret = self.ports.secrets.get(handle).await.ok().flatten();
+        self.find_secret_in(text, history).await.map_or(Ok(()), |handle| Err(OperatorError::HasSecret(handle)))
+    }
+
+    /// A stored secret of the tenant that is in a text of a person. A secret that cannot be read is not looked for.
+    pub(super) async fn find_secret_in(&self, text: &str, history: &TenantHistory) -> Option<Handle> {
+        for handle in history.work.iter().flat_map(|work| work.may_be_stored()) {
+            let secret = self.ports.secrets.get(&handle).await.ok().flatten();
             if secret.is_some_and(|secret| text.contains(secret.expose())) {
-                return Err(OperatorError::HasSecret(handle.clone()));
+                return Some(handle);
             }
         }
-        Ok(())
+        None
     }
 }
 

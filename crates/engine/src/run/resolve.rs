@@ -86,6 +86,9 @@ pub enum ResolveError {
         /// The outputs that a person can pass.
         gives: Vec<String>,
     },
+    /// The person passed a secret as an output. The journal keeps every word for ever.
+    #[error("output `{0}` has a stored secret in it, and the journal would keep it for ever")]
+    HasSecret(String),
     /// The decision needs a reason, for those who read the journal later.
     #[error("the reason is empty")]
     NoReason,
@@ -112,6 +115,11 @@ impl Runner {
         let (step, work) = find_step(&history)?;
         let held = stored_secrets(self.ports.secrets.as_ref(), name, step).await?;
         let Decision { stands, mut outputs, reason } = decision;
+        for (output, value) in &outputs {
+            if self.find_secret_in(&value.to_string(), &history).await.is_some() {
+                return Err(ResolveError::HasSecret(output.clone()));
+            }
+        }
         let mut missing = Vec::new();
         match stands {
             Resolution::Applied if !work.is_done(&step.id) => {
