@@ -66,17 +66,19 @@ impl TenantSecrets {
     async fn learn(&self) -> Result<BTreeMap<Role, Credentials>, JournalError> {
         let mut credentials = BTreeMap::new();
         for (role, config) in &self.sides {
-            let fetched = self.fetch(*role, config).await;
-            fetched.iter().flatten().for_each(|(_, secret)| self.known.remember(secret));
-            credentials.insert(*role, fetched);
+            credentials.insert(*role, self.fetch(*role, config).await);
         }
         let Self { tenant, parts, .. } = self;
         let has_work = parts.logbook.overview(tenant).is_some_and(|known| known.plan.is_some());
         let history = if has_work { parts.logbook.tenant(tenant).await? } else { None };
-        for handle in history.iter().filter_map(|history| history.work.as_ref()).flat_map(|work| &work.secrets) {
+        let work = history.and_then(|history| history.work);
+        if let Some(planned) = work.as_ref().and_then(|work| serde_json::to_string(&*work.tenant).ok()) {
+            self.known.publish("the plan", &planned);
+        }
+        for handle in work.iter().flat_map(|work| work.may_be_stored()) {
             // A run that needs it says what is wrong with it.
-            if let Ok(Some(secret)) = parts.effects.secrets.get(handle).await {
-                self.known.remember_as(handle.clone(), &secret);
+            if let Ok(Some(secret)) = parts.effects.secrets.get(&handle).await {
+                self.known.remember_as(handle, &secret);
             }
         }
         Ok(credentials)
@@ -84,17 +86,25 @@ impl TenantSecrets {
 
     async fn fetch(&self, role: Role, config: &SideConfig) -> Credentials {
         let mut secrets = BTreeMap::new();
+        let mut failed = None;
         for (key, reference) in &config.secrets {
             let fetched = match self.parts.printed.get(reference) {
                 Some(printed) => printed.clone(),
                 None => self.parts.fetcher.credential(reference).await,
             };
-            let secret = fetched.map_err(|why| {
-                contract::Error::new(ErrorKind::Config, format!("the {role}'s `{key}` cannot be read: {why}"))
-            })?;
-            secrets.insert(key.clone(), secret);
+            // The other side is asked even if this one cannot be, so whatever can be read must be known.
+            match fetched {
+                Ok(secret) => {
+                    self.known.remember(&secret);
+                    secrets.insert(key.clone(), secret);
+                }
+                Err(why) => {
+                    let error = format!("the {role}'s `{key}` cannot be read: {why}");
+                    failed.get_or_insert_with(|| contract::Error::new(ErrorKind::Config, error));
+                }
+            }
         }
-        Ok(secrets)
+        failed.map_or(Ok(secrets), Err)
     }
 }
 

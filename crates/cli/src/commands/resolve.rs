@@ -95,6 +95,9 @@ fn to_failure(name: &str, error: ResolveError) -> Failure {
         ResolveError::ForeignOutput { .. } => {
             (Exit::Usage, "do not pass secrets: the secret store has them, or flowswap replaces them".to_owned())
         }
+        ResolveError::HasSecret(_) => {
+            (Exit::Usage, "nothing was recorded; pass no secret: flowswap uses the one in its store".to_owned())
+        }
         ResolveError::NoReason => {
             (Exit::Usage, "pass `--reason` with how you know, for later readers of the journal".to_owned())
         }
