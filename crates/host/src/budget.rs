@@ -8,22 +8,20 @@ use std::{
 };
 
 /// A limit, and what happens beyond it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Budget {
     /// What is limited.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the documents"))]
     pub(crate) of: &'static str,
     /// The highest permitted amount.
     pub(crate) limit: usize,
     unit: Unit,
     /// Why it is this number.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the documents"))]
     pub(crate) why: &'static str,
     /// What a person reads beyond the limit, with `{}` for it.
     beyond: &'static str,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
     Pieces,
     Bytes,
@@ -42,16 +40,24 @@ pub(crate) const ANSWERS: Budget = Budget {
     of: "all answers over 32 KiB until their plugins have them",
     limit: 32 << 20,
     unit: Unit::Bytes,
-    why: "two of the longest answers, or about 32 pages of users. In memory, an answer can take thirty times its length",
+    why: "two of the longest answers, or about 32 pages of users. In memory, an answer can take 24 times its length",
     beyond: "nothing: the next answer waits",
 };
 
-pub(crate) const VALUES: Budget = Budget {
-    of: "JSON values in each KiB of a long answer, or of a long message of a plugin",
-    limit: 100,
+pub(crate) const DECODED: Budget = Budget {
+    of: "memory of a decoded answer or message, as a multiple of its length",
+    limit: 24,
     unit: Unit::Pieces,
-    why: "the answers of Okta have up to 53. In memory, an empty object takes hundreds of bytes",
-    beyond: "more than {} values in each KiB",
+    why: "recorded answers of Okta take up to 14 times their length: an object with one member takes 640 bytes",
+    beyond: "decoded, it takes more than {} times its length",
+};
+
+pub(crate) const DEPTH: Budget = Budget {
+    of: "levels of nested JSON in an answer or a message",
+    limit: 64,
+    unit: Unit::Pieces,
+    why: "recorded answers of Okta have up to 11, and readers of JSON stop at 128",
+    beyond: "it has more than {} levels of nested JSON",
 };
 
 pub(crate) const GREETING: Budget = Budget {
@@ -98,7 +104,7 @@ pub(crate) const ASKS_LENGTH: Budget = Budget {
     of: "unanswered asks of one call, together",
     limit: 1 << 20,
     unit: Unit::Bytes,
-    why: "a request of the plugins here has some KiB; in memory it can take thirty times its length",
+    why: "a request of the plugins here has some KiB; in memory it can take 24 times its length",
     beyond: "asked for things of more than {} at once",
 };
 

@@ -5,7 +5,7 @@ use std::{error::Error, fmt, io, time::Duration};
 use jiff::Timestamp;
 
 use crate::{
-    budget::{ANSWER, VALUES},
+    budget::{ANSWER, Budget},
     resolve::LookupError,
 };
 
@@ -38,8 +38,8 @@ pub(crate) enum Cause {
     NoAnswer(Duration),
     /// The answer is too long.
     TooLong,
-    /// The answer has too many values for its length.
-    TooDense,
+    /// The answer would take too much when it is decoded: the budget that it goes beyond.
+    Beyond(&'static Budget),
     /// Something else.
     Other(String),
 }
@@ -88,7 +88,7 @@ impl Cause {
             | Self::ProxyAuth
             | Self::ProxyRefused
             | Self::TooLong
-            | Self::TooDense => true,
+            | Self::Beyond(_) => true,
             Self::Refused
             | Self::NoConnection(_)
             | Self::NoRoute
@@ -101,7 +101,7 @@ impl Cause {
 
     /// Whether the cause may concern this host only, not the network, and shows at once.
     pub(crate) fn is_host_specific(&self) -> bool {
-        matches!(self, Self::UnknownHost | Self::Certificate(_) | Self::NoTls | Self::TooLong | Self::TooDense)
+        matches!(self, Self::UnknownHost | Self::Certificate(_) | Self::NoTls | Self::TooLong | Self::Beyond(_))
     }
 
     /// The cause without details of one host, so that the same cause at many hosts is recognized.
@@ -125,7 +125,7 @@ impl Cause {
                  repeat the request, because proxies lock accounts"
             }
             Self::ProxyRefused => "allow this host on the proxy that HTTPS_PROXY names, or list the host in NO_PROXY",
-            Self::TooLong | Self::TooDense => {
+            Self::TooLong | Self::Beyond(_) => {
                 "check the address in the configuration: this answer does not come from the interface"
             }
             Self::Refused
@@ -175,7 +175,7 @@ impl fmt::Display for Cause {
             Self::Closed => f.write_str("the connection was closed"),
             Self::NoAnswer(limit) => write!(f, "no answer within {} s", limit.as_secs_f32()),
             Self::TooLong => ANSWER.fmt(f),
-            Self::TooDense => write!(f, "the answer has {VALUES}"),
+            Self::Beyond(budget) => write!(f, "the answer is not used: {budget}"),
             Self::Other(text) => f.write_str(text),
         }
     }

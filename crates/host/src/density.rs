@@ -1,30 +1,48 @@
-//! JSON that is short, but takes much memory: each empty object takes hundreds of bytes. Pure.
+//! JSON that is short, but takes much memory, or is nested so deeply that a plugin cannot read it. Pure.
 
-use crate::budget::VALUES;
+use crate::budget::{DECODED, DEPTH};
 
-/// A text with fewer values takes little memory in any case.
-const FREE: usize = 4096;
+/// What a text may take in any case, in bytes.
+const FREE: usize = 4 << 20;
 
-/// Whether a text has so many JSON values for its length that nobody may decode it.
-pub(crate) fn is_too_dense(json: &[u8]) -> bool {
-    let values = count_values(json);
-    values > FREE && values / VALUES.limit > json.len() / 1024
+/// What decoded JSON takes, in bytes: a value, and the first entries of an object or an array (`serde_json`, without
+/// `preserve_order`).
+const OF_VALUE: usize = 32;
+const OF_OBJECT: usize = 640;
+const OF_ARRAY: usize = 128;
+
+/// Which budget the text goes beyond, if any. So nobody decodes it.
+pub(crate) fn beyond(json: &[u8]) -> Option<&'static crate::budget::Budget> {
+    let (memory, depth) = measure(json);
+    if depth > DEPTH.limit {
+        return Some(&DEPTH);
+    }
+    (memory > FREE && memory / DECODED.limit > json.len()).then_some(&DECODED)
 }
 
-/// How many values it has at most. Names of members do not count.
-fn count_values(json: &[u8]) -> usize {
-    let (mut values, mut in_string, mut escaped) = (1, false, false);
+/// How much memory its decoded form takes beside its texts, in bytes, and how deeply it is nested. Both are upper bounds.
+fn measure(json: &[u8]) -> (usize, usize) {
+    let (mut memory, mut depth, mut deepest) = (OF_VALUE, 0_usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
     for byte in json {
         if in_string {
             in_string = escaped || *byte != b'"';
             escaped = !escaped && *byte == b'\\';
-        } else if *byte == b'"' {
-            in_string = true;
-        } else if matches!(byte, b'{' | b'[' | b',') {
-            values += 1;
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' => {
+                memory += OF_VALUE + if *byte == b'{' { OF_OBJECT } else { OF_ARRAY };
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b',' => memory += OF_VALUE,
+            _ => {}
         }
     }
-    values
+    (memory, deepest)
 }
 
 #[cfg(test)]
@@ -32,19 +50,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_counted_outside_of_strings() {
-        let table =
-            [("", 1), ("{}", 2), (r#"{"a": [1, 2, 3], "b,{[": "\",[{"}"#, 6), (r#"["\\", ","]"#, 3), ("[[[[", 5)];
-        for (json, expect) in table {
-            assert_eq!(count_values(json.as_bytes()), expect, "{json}");
+    fn objects_arrays_and_values_are_measured_outside_of_strings() {
+        let table = [
+            ("", OF_VALUE, 0),
+            ("{}", 2 * OF_VALUE + OF_OBJECT, 1),
+            (r#"{"a": [1, 2], "b,{[": "\",[{"}"#, 5 * OF_VALUE + OF_OBJECT + OF_ARRAY, 2),
+            (r#"["\\", ","]"#, 3 * OF_VALUE + OF_ARRAY, 1),
+            ("[[[[]]", 5 * OF_VALUE + 4 * OF_ARRAY, 4),
+        ];
+        for (json, memory, depth) in table {
+            assert_eq!(measure(json.as_bytes()), (memory, depth), "{json}");
         }
     }
 
     #[test]
-    fn only_long_texts_of_tiny_values_are_too_dense() {
-        assert!(!is_too_dense("[],".repeat(2000).as_bytes()), "a short text may be dense");
-        assert!(is_too_dense(r#"{"":0},"#.repeat(10_000).as_bytes()));
-        assert!(!is_too_dense(r#"{"id":"00u1b2c3d4e5f6g7h8","status":true},"#.repeat(10_000).as_bytes()));
-        assert!(!is_too_dense("\",,,,\"".repeat(10_000).as_bytes()));
+    fn what_takes_too_much_memory_is_not_decoded() {
+        let is_refused = |unit: &str, count| beyond(unit.repeat(count).as_bytes()).is_some();
+        assert!(!is_refused("{},", 1000), "a short text takes little in any case");
+        assert!(is_refused(r#"{"":0},"#, 10_000));
+        assert!(is_refused(r#"{"a":{"b":{"c":0}}},"#, 10_000), "nested");
+        assert!(is_refused("[[]],", 100_000));
+        let honest = r#"{"id":"00u1b2c3d4e5f6g7h8i9","status":"ACTIVE","created":"2026-01-01T00:00:00.000Z","type":{"id":"oty1"}},"#;
+        assert!(!is_refused(honest, 100_000));
+        assert!(!is_refused("\",{{,,\"", 100_000));
+    }
+
+    #[test]
+    fn what_is_nested_too_deeply_is_not_decoded() {
+        let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(beyond(nested(DEPTH.limit).as_bytes()).is_none());
+        assert!(beyond(nested(DEPTH.limit + 1).as_bytes()).is_some());
     }
 }

@@ -15,8 +15,8 @@ use tokio::{
 };
 
 use crate::{
-    budget::{ASKS_AT_ONCE, ASKS_LENGTH, REPLY, SAID, SAID_LENGTH, SAID_OUTSIDE, Spent, VALUES},
-    density::is_too_dense,
+    budget::{ASKS_AT_ONCE, ASKS_LENGTH, REPLY, SAID, SAID_LENGTH, SAID_OUTSIDE, Spent},
+    density,
     shown::{map_texts, one_line},
 };
 
@@ -96,8 +96,8 @@ impl Routes {
         if bytes.len() > REPLY.limit {
             return Err(REPLY.message());
         }
-        if is_too_dense(bytes) {
-            return Err(format!("sent a message with {VALUES}"));
+        if let Some(budget) = density::beyond(bytes) {
+            return Err(format!("sent a message that is not used: {budget}"));
         }
         // In memory it can be much longer.
         if bytes.len() > ASKS_LENGTH.limit && FromPlugin::is_ask(bytes) {

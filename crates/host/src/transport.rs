@@ -24,8 +24,7 @@ use crate::{
     budget::ANSWER,
     ca_file::{self, CaProblem},
     cause::Cause,
-    chain,
-    density::is_too_dense,
+    chain, density,
     ownership::{TrustError, read_trusted},
     resolve::{HostPattern, Overrides, Resolver},
     room::{Held, Room, SMALL_ANSWER, Waited},
@@ -163,7 +162,7 @@ impl TransportError {
     pub(crate) fn error(&self, host: &str, request: &str) -> Error {
         let (kind, message) = match (self.sent, &self.cause) {
             (Sent::NotSent, cause) => (ErrorKind::Unavailable, format!("failed to connect to {host}: {cause}")),
-            (Sent::MaybeSent, Cause::TooLong | Cause::TooDense) => {
+            (Sent::MaybeSent, Cause::TooLong | Cause::Beyond(_)) => {
                 (ErrorKind::Invalid, format!("{request}: {}", self.cause))
             }
             (Sent::MaybeSent, cause) => {
@@ -290,8 +289,8 @@ pub(crate) async fn read_body(
         }
     }
     let body = if body.is_empty() { first } else { body.freeze() };
-    if body.len() > SMALL_ANSWER && is_too_dense(&body) {
-        return Err(TransportError::of(Sent::MaybeSent, Cause::TooDense));
+    if let Some(budget) = density::beyond(&body) {
+        return Err(TransportError::of(Sent::MaybeSent, Cause::Beyond(budget)));
     }
     let held = permit.map(|permit| Held::of(permit, body.len()));
     Ok((body, held))

@@ -18,10 +18,11 @@ use crate::{
     transport::{TransportError, read_body},
 };
 
-const TABLE: [&Budget; 22] = [
+const TABLE: [&Budget; 23] = [
     &ANSWER,
     &ANSWERS,
-    &VALUES,
+    &DECODED,
+    &DEPTH,
     &GREETING,
     &MESSAGE,
     &REPLY,
@@ -65,7 +66,8 @@ async fn go_beyond(budget: &Budget) -> String {
         of if of == ANSWERS.of => fill_room().await,
         of if of == GREETING.of => connection::read_greeting(&vec![b' '; GREETING.limit + 1]).unwrap_err(),
         of if of == MESSAGE.of => frame::push(&mut Vec::new(), &vec![0; MESSAGE.limit + 1]).unwrap_err().to_string(),
-        of if of == VALUES.of => read_dense().await,
+        of if of == DECODED.of => read_text(r#"{"":0},"#.repeat(10_000)).await,
+        of if of == DEPTH.of => read_text("[".repeat(DEPTH.limit + 1)).await,
         of if of == REPLY.of => reply_at_length(),
         of if of == REACTION.of => library::tests::flood_beyond_the_budget(),
         of if of == ASKS_AT_ONCE.of => ask_for_much_at_once(),
@@ -96,8 +98,8 @@ async fn read(length: usize, room: &Room) -> Result<Option<Held>, TransportError
     Ok(held)
 }
 
-async fn read_dense() -> String {
-    let mut answer = http::Response::new(r#"{"":0},"#.repeat(10_000)).into();
+async fn read_text(text: String) -> String {
+    let mut answer = http::Response::new(text).into();
     let failed = |error: reqwest::Error| panic!("{error}");
     read_body(&mut answer, &Room::default(), &Waited::default(), failed).await.unwrap_err().describe()
 }
@@ -105,7 +107,8 @@ async fn read_dense() -> String {
 fn reply_at_length() -> String {
     let (routes, _asks) = routes();
     let dense = format!("[{}{{}}]", "{},".repeat(10_000));
-    assert_eq!(routes.route(dense.as_bytes()).unwrap_err(), format!("sent a message with {VALUES}"));
+    let why = format!("sent a message that is not used: {DECODED}");
+    assert_eq!(routes.route(dense.as_bytes()).unwrap_err(), why);
     routes.route(&vec![b' '; REPLY.limit + 1]).unwrap_err()
 }
 
