@@ -151,7 +151,8 @@ pub enum Custody {
     /// In memory, as long as the session; for access tokens.
     Session,
     /// In the secret store, written and synced before the plugin sees the answer; for client secrets. The host refuses a text that
-    /// somebody could guess (RFC 6749 §10.10): it has at least 16 characters, among them a digit or a capital letter.
+    /// somebody could guess (RFC 6749 §10.10): it has at least 16 characters, among the first 16 a digit or a capital letter. Only a
+    /// provider's plugin may store one.
     Durable,
 }
 

@@ -1,10 +1,10 @@
 //! Takes the secrets out of an answer and puts their handles in their place. Pure.
 
-use flowswap_contract::{Body, Capture, Custody, Handle, HttpAsk};
+use flowswap_contract::{Auth, Body, Capture, Custody, Handle, HttpAsk};
 use flowswap_engine::Secret;
 use serde_json::Value;
 
-use crate::{budget::SECRET, decode::decoded, redact::SHORTEST_CONTAINED};
+use crate::{budget::SECRET, decode::decoded, redact::Needle};
 
 /// A secret with 128 bits has more characters.
 const SHORTEST_SECRET: usize = 16;
@@ -71,7 +71,8 @@ pub(crate) fn extract(
 /// Whether nobody can guess the text (RFC 6749 §10.10: 128 bits). If a server chose a word for a secret, that word would be hidden
 /// in the answers of both sides for as long as the secret is stored.
 fn is_like_secret(text: &str) -> bool {
-    text.len() >= SHORTEST_SECRET && text.chars().any(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+    let is_of_secret = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
+    text.len() >= SHORTEST_SECRET && text.chars().take(SHORTEST_SECRET).any(is_of_secret)
 }
 
 /// What a plugin wrote into a request. A server that repeats it tells no new secret, and as a secret it would hide the plugin's
@@ -84,6 +85,9 @@ impl OwnText {
             return Self(Vec::new());
         }
         let mut texts = vec![ask.url.clone()];
+        if let Some(Auth::Basic { username, .. }) = &ask.auth {
+            texts.push(username.clone());
+        }
         texts.extend(decoded(&ask.url).into_iter().flatten());
         texts.extend(ask.headers.values().cloned());
         match &ask.body {
@@ -93,13 +97,14 @@ impl OwnText {
             }
             None => {}
         }
+        texts.iter_mut().for_each(|text| text.make_ascii_lowercase());
         Self(texts)
     }
 
-    /// Short texts do not count: they are there by chance, and are not searched for within other texts.
+    /// Whether the secret would hide one of these texts.
     pub(crate) fn contains(&self, secret: &Secret) -> bool {
-        let secret = secret.expose();
-        secret.len() >= SHORTEST_CONTAINED && self.0.iter().any(|text| text.contains(secret))
+        let needle = Needle::new(secret.clone());
+        self.0.iter().any(|text| needle.is_within(text))
     }
 }
 
@@ -180,6 +185,7 @@ mod tests {
             ("fifteen-chars-1", false),
             ("sixteen-chars-16", true),
             ("SIXTEEN-CHARS-XY", true),
+            ("client-credentials1", false),
         ] {
             let captures = [Capture { pointer: "/x".into(), name: "x".into(), custody: Custody::Durable }];
             let extracted = extract(&captures, &mut json!({ "x": text }), |_, _, _| false, |_| Handle::new("t/s/x"));
@@ -196,7 +202,15 @@ mod tests {
         ask.capture = vec![Capture { pointer: "/x".into(), name: "x".into(), custody: Custody::Durable }];
         ask.headers.insert("prefer".into(), "IN-THE-HEADER-1".into());
         ask.body = Some(Body::Json(json!({ "IN-THE-NAME-1": [{ "x": "so: IN-THE-BODY-1" }] })));
-        for text in ["AUTHORIZATION_CODE", "IN-THE-HEADER-1", "IN-THE-NAME-1", "IN-THE-BODY-1"] {
+        ask.auth = Some(Auth::Basic { username: "in-the-user-1".into(), password: Handle::new("t/s/x") });
+        for text in [
+            "AUTHORIZATION_CODE",
+            "authorization_code",
+            "IN-THE-USER-1",
+            "IN-THE-HEADER-1",
+            "IN-THE-NAME-1",
+            "IN-THE-BODY-1",
+        ] {
             assert!(contains(&ask, text), "{text}");
         }
         assert!(!contains(&ask, "SOMETHING-ELSE-1") && !contains(&ask, "IN"));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use base16ct::lower::encode_string as hex;
-use flowswap_contract::{Capture, Custody, Error, ErrorKind, Handle, HttpAsk, Op};
+use flowswap_contract::{Capture, Custody, Error, ErrorKind, Handle, HttpAsk, Op, Role};
 use flowswap_engine::{Entry, Secret};
 
 use crate::{
@@ -20,6 +20,12 @@ impl Scope<'_> {
         if let Some(capture) = ask.capture.iter().find(|c| !capture::is_name(&c.name)) {
             let message = format!("the plugin captures a secret under the invalid name `{}`", capture.name);
             return Err(Error::new(ErrorKind::Protocol, message));
+        }
+        // The masks of stored secrets hold for both sides. A directory could hide words of the System Log from the provider, which
+        // then takes a client for unused.
+        let stores = ask.capture.iter().any(|capture| capture.custody == Custody::Durable);
+        if stores && self.side.role == Role::Directory {
+            return Err(self.permission().refuse("asked to store a new secret, which only a provider may do"));
         }
         self.spend_secrets(ask.capture.len())?;
         let mut names = BTreeSet::new();

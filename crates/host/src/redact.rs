@@ -16,14 +16,14 @@ use crate::{
 const REDACTED: &str = "[redacted]";
 
 /// Values shorter than this are not searched for within a text, because a text may contain them by chance.
-pub(crate) const SHORTEST_CONTAINED: usize = 6;
+const SHORTEST_CONTAINED: usize = 6;
 
 /// How many characters at the beginning of a secret are searched for. It is too many to guess: a plugin could send its guesses to
 /// a server that repeats them, and look which of them come back redacted.
 const BEGINNING: usize = 16;
 
-/// Members whose value is always a secret.
-const SECRET_MEMBERS: &[&str] = &["access_token", "refresh_token", "id_token", "client_secret", "clientSecret"];
+/// Members whose value is always a secret, without case and separators.
+const SECRET_MEMBERS: &[&str] = &["accesstoken", "refreshtoken", "idtoken", "clientsecret"];
 
 /// Members of a token (RFC 6749 §5.1, §5.2) whose values are not secret.
 const FACTS_OF_TOKEN: &[&str] = &["token_type", "scope", "error", "error_description", "error_uri"];
@@ -102,6 +102,11 @@ impl Needle {
         Self { finder, shortest, secret }
     }
 
+    /// Whether its beginning is in a text in lower case, in any form.
+    pub(crate) fn is_within(&self, folded: &str) -> bool {
+        self.finder.as_ref().is_some_and(|finder| finder.finds(folded))
+    }
+
     pub(crate) fn is_of(&self, secret: &Secret) -> bool {
         self.secret.expose() == secret.expose()
     }
@@ -144,7 +149,7 @@ impl Redactor {
     }
 
     fn finds(&self, folded: &str) -> bool {
-        self.needles.iter().any(|needle| needle.finder.as_ref().is_some_and(|finder| finder.finds(folded)))
+        self.needles.iter().any(|needle| needle.is_within(folded))
     }
 
     /// Removes secrets from a decoded body, at any depth.
@@ -172,11 +177,7 @@ impl Redactor {
         if Handle::from_value(value).is_some_and(|handle| self.handles.contains(&handle)) {
             return;
         }
-        match value {
-            // The other side has already masked it, and the visible end helps to tell secrets apart.
-            Value::String(text) if SECRET_MEMBERS.contains(&name) && !text.contains("***") => *value = REDACTED.into(),
-            _ => self.value(value),
-        }
+        if is_secret_member(name) { hide(value) } else { self.value(value) }
     }
 }
 
@@ -206,14 +207,41 @@ pub(crate) fn hide_embedded(value: &mut Value) {
     }
 }
 
-/// Whether a text names a secret member and gives it a value, as JSON, a form, XML, or YAML do.
+/// Whether a text names a secret member and gives it a value, as JSON, a form, XML, YAML, or a table do.
 fn has_secret_member(text: &str) -> bool {
+    let plain = text.replace("%5F", "_").replace("%5f", "_").replace("%3D", "=").replace("%3d", "=");
+    let folded = fold(&plain);
+    // A table has the names in one line, and the values in others.
+    let separators: &[char] =
+        if folded.contains('\n') { &[':', '=', '>', '\t', ',', ';', '\r', '\n'] } else { &[':', '=', '>'] };
     SECRET_MEMBERS.iter().any(|name| {
-        text.match_indices(name).any(|(at, _)| {
-            let rest = text[at + name.len()..].trim_start_matches(['"', '\'', '\\', ' ']);
-            rest.starts_with([':', '=', '>'])
+        folded.match_indices(name).any(|(at, _)| {
+            let rest = folded[at + name.len()..].trim_start_matches(['"', '\'', '\\', ' ']);
+            rest.starts_with(separators)
         })
     })
+}
+
+fn is_secret_member(name: &str) -> bool {
+    SECRET_MEMBERS.contains(&fold(name).as_str())
+}
+
+/// Without case and separators: `client_secret`, `clientSecret`, and `Client-Secret` are one name.
+fn fold(text: &str) -> String {
+    text.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// Hides every text and number below a secret member. A text of stars stays: the other side has masked it, and its visible end helps
+/// to tell secrets apart.
+fn hide(value: &mut Value) {
+    const VISIBLE: usize = 8;
+    match value {
+        Value::String(text) if text.contains("***") && text.chars().filter(|c| *c != '*').count() <= VISIBLE => {}
+        Value::String(_) | Value::Number(_) => *value = REDACTED.into(),
+        Value::Array(items) => items.iter_mut().for_each(hide),
+        Value::Object(members) => members.values_mut().for_each(hide),
+        Value::Null | Value::Bool(_) => {}
+    }
 }
 
 impl fmt::Debug for Needle {

@@ -150,6 +150,9 @@ impl Session {
             return Err(interrupted());
         }
         let closing = StopSwitch::default();
+        if call.op == Op::Apply {
+            self.side.vault.publish("the step", call.params.as_str());
+        }
         let scope = Scope {
             side: &self.side,
             op: call.op,
@@ -187,7 +190,11 @@ impl Session {
             let put_off_ms = scope.put_off_ms.load(Ordering::Relaxed);
             error.retry_after_ms = Some(put_off_ms).filter(|ms| *ms > 0).or(error.retry_after_ms);
         }
-        self.redact_result(result).map(Some)
+        let result = self.redact_result(result);
+        if let (Op::Detect, Ok(inventory)) = (scope.op, &result) {
+            self.side.vault.publish(&format!("the inventory of the {}", self.side.role), &inventory.to_string());
+        }
+        result.map(Some)
     }
 
     /// Does what the plugin asks for until it replies. Finishes every request, so that each outcome is recorded.

@@ -44,6 +44,8 @@ struct Known {
     stored: BTreeMap<Handle, Secret>,
     /// Their names, as far as they have one.
     handles: BTreeSet<Handle>,
+    /// Texts of the tenant that everybody may see, in lower case, by what they are. None of them becomes a secret.
+    public: BTreeMap<String, String>,
     /// Knows all of them. `None` if one was added.
     redactor: Option<Arc<Redactor>>,
 }
@@ -94,10 +96,16 @@ impl Vault {
         redactor
     }
 
-    /// Whether a text that is to be stored as a new secret has a known one in it, in any form. Under the new name it could leave
-    /// for other places. A stored secret may come again under its own name.
+    /// Whether a text that is to be stored as a new secret has a known one in it, in any form, or would hide what everybody sees of
+    /// the tenant. Under the new name a known secret could leave for other places. A stored secret may come again under its own
+    /// name.
     pub(crate) fn repeats(&self, handle: &Handle, new: &Secret) -> bool {
-        !self.known.is_stored(handle, new) && self.redactor().has_secret(new.expose())
+        !self.known.is_stored(handle, new) && (self.redactor().has_secret(new.expose()) || self.known.is_public(new))
+    }
+
+    /// From now on, no text within this one becomes a secret. It replaces what was called the same before.
+    pub(crate) fn publish(&self, name: &str, text: &str) {
+        self.known.publish(name, text);
     }
 
     /// Whether a text that is to be kept as a token has in it a secret of the request that brought it, or a credential of this
@@ -158,6 +166,16 @@ impl KnownSecrets {
         let known = self.lock();
         let is_meant = |needle: &&Arc<Needle>| secrets.iter().any(|secret| needle.is_of(secret));
         known.needles.iter().filter(is_meant).cloned().collect()
+    }
+
+    /// From now on, no text within this one becomes a secret. It replaces what was called the same before.
+    pub fn publish(&self, name: &str, text: &str) {
+        self.lock().public.insert(name.to_owned(), text.to_ascii_lowercase());
+    }
+
+    fn is_public(&self, secret: &Secret) -> bool {
+        let needle = Needle::new(secret.clone());
+        self.lock().public.values().any(|text| needle.is_within(text))
     }
 
     fn remember_stored(&self, handle: &Handle, secret: &Secret) {

@@ -6,7 +6,11 @@ use flowswap_sim::{Fault, FaultKind, GATEWAY_HOST, Interface, SYNC_EVERY, SimCon
 use serde_json::{Value, json};
 
 use super::{canary::collect, patrol::Patrol, search::encodings};
-use crate::support::Lab;
+use crate::support::{
+    Lab, command,
+    disk::{self, DiskFault, Watch},
+    finish, folder, print,
+};
 
 #[test]
 fn what_a_server_repeats_is_never_kept() {
@@ -166,6 +170,56 @@ fn a_secret_that_a_person_pastes_into_a_reply_is_not_recorded() {
     }
     assert!(!lab.run(&["history", "--format", "json"]).expect(0).stdout.contains(&secret));
     lab.run(&["decline", &tenant.name, "--reason", "pasted it there"]).expect(0);
+}
+
+/// flowswap is killed after a secret was stored, and before the journal says so. No request was made with it yet, but the server
+/// knows it.
+#[test]
+fn a_secret_that_the_journal_does_not_know_is_hidden_all_the_same() {
+    if let Some(why) = disk::missing() {
+        return print(why);
+    }
+    let run = |lab: &Lab, strike: Option<&DiskFault>| {
+        let other = folder();
+        let mut command = command(lab.dir(), &["apply", "plan.json", "--yes"]);
+        let watch = Watch::over(&mut command, lab.dir(), other.path(), strike);
+        let _cut_off = finish(command);
+        (watch.points(), watch.struck())
+    };
+    let planned = || {
+        let lab = Lab::new(SimConfig::default().tenants(1).record(true));
+        lab.plan().expect(0);
+        lab
+    };
+    let (points, _) = run(&planned(), None);
+    let stored = points.into_iter().rfind(|point| point.path.contains("secrets")).unwrap();
+    let lab = planned();
+    assert_eq!(run(&lab, Some(&DiskFault::new("kill-after", stored))).1, 1);
+    let tenant = lab.sim.tenants()[0].clone();
+    let secret = new_secret(&lab, &tenant.domain);
+    lab.sim.add_fault(at(&tenant.domain, "", "/", refuse(&secret)));
+    for args in [&["apply", "plan.json", "--yes"][..], &["status"], &["rollback", &tenant.name, "--yes"], &["detect"]] {
+        let output = lab.run(args).show();
+        assert!(output.contains("[redacted]") && !output.contains(&secret), "{args:?}: {output}");
+    }
+    assert!(!lab.run(&["history", "--format", "json"]).expect(0).stdout.contains(&secret));
+    lab.sim.clear_faults();
+    lab.run(&["rollback", &tenant.name, "--yes"]).expect(0);
+    lab.audit(0);
+}
+
+/// One answer that the host can read and the plugin cannot.
+#[test]
+fn a_deeply_nested_answer_is_refused_at_once() {
+    let lab = Lab::with_tenants(2);
+    let tenant = lab.sim.tenants()[0].clone();
+    let body = "[".repeat(127) + &"]".repeat(127);
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    let kind = FaultKind::Script { status: 200, headers, body, after_commit: false, milliseconds: 0 };
+    lab.sim.add_fault(at(&tenant.domain, "GET", "/api/v1/apps", kind));
+    let output = lab.run(&["detect"]).expect(4);
+    assert!(output.stdout.contains("it has more than 64 levels of nested JSON"), "{}", output.show());
+    assert!(output.stdout.contains("1 ready"), "{}", output.show());
 }
 
 /// A refusal in the words of either side, with a secret in it.

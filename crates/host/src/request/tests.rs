@@ -532,7 +532,16 @@ async fn a_new_client_secret_in_an_answer_that_is_not_json_is_hidden() {
     let json = r#"{"id":"0oa9","client_secret":"N3w-client-secret"}"#;
     let within = json!({ "data": json }).to_string();
     let xml = "<client><clientSecret>N3w-client-secret</clientSecret></client>";
-    for (kind, body) in [("text/plain", json), ("text/plain", xml), ("application/json", &within)] {
+    let form = "id=1&client%5Fsecret%3DN3w-client-secret";
+    let table = "client_id\tclient_secret\n0oa9\tN3w-client-secret";
+    for (kind, body) in [
+        ("text/plain", json),
+        ("text/plain", xml),
+        ("text/plain", form),
+        ("text/plain", table),
+        ("text/plain", "CLIENT_SECRET\n= N3w-client-secret"),
+        ("application/json", &within),
+    ] {
         let response = http::Response::builder().status(201).header("content-type", kind);
         let world = World::with([Reaction::Answer(response.body(body.to_owned().into()).unwrap())]);
         let (result, _) = perform(&world, &mutate()).await;
@@ -565,4 +574,24 @@ async fn a_token_hides_nothing_from_the_other_side() {
     let seen = async |side| scope(side, world.recorder()).request(&read()).await.unwrap().body;
     assert_eq!(seen(&directory).await, json!([{ "actor": { "id": "[redacted]" } }]));
     assert_eq!(seen(&org).await, event);
+}
+
+/// Masks of stored secrets hold for both sides.
+#[tokio::test]
+async fn a_directory_stores_no_secret_of_an_answer() {
+    let world = World::default();
+    let side = Side { role: flowswap_contract::Role::Directory, ..world.side() };
+    let error = scope(&side, world.recorder()).request(&create()).await.unwrap_err();
+    let refused = "plugin `rogue` asked to store a new secret, which only a provider may do";
+    assert_eq!((error.kind, error.effect, error.message.as_str()), (ErrorKind::Refused, Effect::None, refused));
+}
+
+#[tokio::test]
+async fn what_everybody_sees_does_not_become_a_secret() {
+    let world = World::with([answer(201, &[], json!({ "id": "1", "clientSecret": "0oa1LegacyClient9x5d7" }))]);
+    let side = world.side();
+    side.vault.publish("the inventory", r#"{"client_id":"0oa1legacyclient9x5d7"}"#);
+    let error = scope(&side, world.recorder()).request(&create()).await.unwrap_err();
+    assert!(error.message.contains("repeats something else as a new secret"), "{}", error.message);
+    assert!(world.custody.lock().unwrap().is_empty());
 }

@@ -110,7 +110,7 @@ fn in_a_step_a_provider_overwrites_no_secret_and_uses_nothing_up() {
             let token = &tenant.admin_token;
             let echo = json!({ "needle": format!("x{}", &token[..8]), "text": format!("x{token}y") });
             lab.sim.add_fault(script(&tenant.domain, "/echo/", Vec::new(), echo.to_string()));
-            let secret = format!("shown-once-to-{}-1f8e", tenant.name);
+            let secret = format!("1f8e-shown-once-to-{}", tenant.name);
             let id = vec![("x-okta-request-id".to_owned(), secret.clone())];
             let body = json!({ "id": "0oa1", "clientSecret": secret }).to_string();
             lab.sim.add_fault(script(&tenant.domain, "/shown/", id, body));
