@@ -49,6 +49,7 @@ mod room;
 mod routes;
 mod scope;
 mod sealed;
+mod secret_members;
 mod sending;
 mod session;
 mod shown;

@@ -16,8 +16,9 @@ use crate::{
     capture::{self, Extracted, OwnText},
     chain,
     guard::{Permitted, describe},
-    redact::{Redactor, hide_embedded, hide_texts_of_token},
+    redact::Redactor,
     scope::{Performed, Scope, internal},
+    secret_members::{hide_embedded, hide_texts_of_token},
     sending::Sending,
     splice::{Spliced, splice},
 };
