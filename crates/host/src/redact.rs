@@ -167,7 +167,10 @@ impl Redactor {
         if Handle::from_value(value).is_some_and(|handle| self.handles.contains(&handle)) {
             return;
         }
-        if is_secret_member(name) { hide(value) } else { self.value(value) }
+        match value {
+            Value::String(_) | Value::Number(_) if is_secret_member(name) => hide(value),
+            _ => self.value(value),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     guard::{Permitted, describe},
     redact::Redactor,
     scope::{Performed, Scope, internal},
-    secret_members::{hide_embedded, hide_texts_of_token},
+    secret_members::{hide_members, hide_texts_of_token},
     sending::Sending,
     splice::{Spliced, splice},
 };
@@ -184,8 +184,9 @@ impl Scope<'_> {
             let message = format!("the answer to {request} has no secret at `{}`", extracted.missing.join("`, `"));
             return Err(unknown(Error::new(ErrorKind::Invalid, message)));
         }
+        let handles = extracted.captured.iter().map(|captured| &captured.handle).collect();
+        hide_members(&mut answer.body, &handles);
         if ask.intent == Intent::Authenticate && answer.is_success() {
-            let handles = extracted.captured.iter().map(|captured| &captured.handle).collect();
             hide_texts_of_token(&mut answer.body, &handles);
         }
         // A keyed hash of a secret would tell something about it to a plugin that knows the key.
@@ -214,7 +215,6 @@ impl Scope<'_> {
 }
 
 fn redact(answer: &mut HttpAnswer, redactor: &Redactor) {
-    hide_embedded(&mut answer.body);
     redactor.value(&mut answer.body);
     answer.headers.retain(|(name, _)| !redactor.has_secret(name));
     for (_, value) in &mut answer.headers {

@@ -44,12 +44,20 @@ pub(crate) fn hide_texts_of_token(body: &mut Value, handles: &BTreeSet<&Handle>)
     }
 }
 
-/// Hides each text that has a member with a secret in it: an answer that is not JSON, or JSON within JSON.
-pub(crate) fn hide_embedded(value: &mut Value) {
+/// Hides what is below a member with a secret, and each text that has such a member in it: an answer that is not JSON, or JSON within
+/// JSON. Handles stay.
+pub(crate) fn hide_members(value: &mut Value, handles: &BTreeSet<&Handle>) {
     match value {
         Value::String(text) if has_secret_member(text) => *text = REDACTED.to_owned(),
-        Value::Array(items) => items.iter_mut().for_each(hide_embedded),
-        Value::Object(members) => members.values_mut().for_each(hide_embedded),
+        Value::Array(items) => items.iter_mut().for_each(|item| hide_members(item, handles)),
+        Value::Object(members) => {
+            for (name, member) in members {
+                if Handle::from_value(member).is_some_and(|handle| handles.contains(&handle)) {
+                    continue;
+                }
+                if is_secret_member(name) { hide(member) } else { hide_members(member, handles) }
+            }
+        }
         _ => {}
     }
 }
@@ -93,5 +101,28 @@ pub(crate) fn hide(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(hide),
         Value::Object(members) => members.values_mut().for_each(hide),
         Value::Null | Value::Bool(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn whatever_is_below_a_member_with_a_secret_is_hidden() {
+        let captured = Handle::new("acme/create/client_secret");
+        let mut answer = json!({
+            "client_secret": {"$secret": "acme/create/client_secret"}, "clientSecret": {"$secret": "only like a handle"},
+            "Client-Secret": ["s", {"value": "s"}, 1, null], "CLIENT_SECRET": "***YDSk", "note": "client_secret: s", "id": "1",
+        });
+        hide_members(&mut answer, &[&captured].into());
+        let expect = json!({
+            "client_secret": {"$secret": "acme/create/client_secret"}, "clientSecret": {"$secret": "[redacted]"},
+            "Client-Secret": ["[redacted]", {"value": "[redacted]"}, "[redacted]", null], "CLIENT_SECRET": "***YDSk",
+            "note": "[redacted]", "id": "1",
+        });
+        assert_eq!(answer, expect);
     }
 }
