@@ -4,10 +4,7 @@ use flowswap_contract::{Auth, Body, Capture, Custody, Handle, HttpAsk};
 use flowswap_engine::Secret;
 use serde_json::Value;
 
-use crate::{budget::SECRET, decode::decoded, redact::Needle};
-
-/// A secret with 128 bits has more characters.
-const SHORTEST_SECRET: usize = 16;
+use crate::{budget::SECRET, decode::decoded, redact::Needle, secret_members::SHORTEST_SECRET};
 
 /// A secret that an answer carried.
 #[derive(Debug)]

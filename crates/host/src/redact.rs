@@ -116,7 +116,12 @@ impl Redactor {
 
     /// The text, or nothing of it if it has a secret.
     pub(crate) fn text(&self, text: &str) -> String {
-        if self.has_secret(text) { REDACTED.to_owned() } else { text.to_owned() }
+        self.redact(text).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// What stands for a text that has a secret; `None` for any other.
+    pub(crate) fn redact(&self, text: &str) -> Option<String> {
+        self.has_secret(text).then(|| REDACTED.to_owned())
     }
 
     /// Whether a secret is in the text, in any form. Then nothing of the text is shown: how much of it is that secret, and where it

@@ -25,8 +25,8 @@ const VISIBLE: usize = 8;
 /// Members of a token (RFC 6749 §5.1, §5.2) whose values are not secret.
 const FACTS_OF_TOKEN: &[&str] = &["token_type", "scope", "error", "error_description", "error_uri"];
 
-/// A token has at least this many characters: 128 bits, which nobody guesses (RFC 6749 §10.10), take more.
-const SHORTEST_TOKEN: usize = 16;
+/// A secret and a token have at least this many characters: 128 bits, which nobody guesses (RFC 6749 §10.10), take more.
+pub(crate) const SHORTEST_SECRET: usize = 16;
 
 /// Hides the texts of a token that could be its secret, whatever their members are called. Handles stay.
 pub(crate) fn hide_texts_of_token(body: &mut Value, handles: &BTreeSet<&Handle>) {
@@ -34,7 +34,7 @@ pub(crate) fn hide_texts_of_token(body: &mut Value, handles: &BTreeSet<&Handle>)
         return;
     }
     match body {
-        Value::String(text) if text.len() >= SHORTEST_TOKEN => *body = REDACTED.into(),
+        Value::String(text) if text.len() >= SHORTEST_SECRET => *body = REDACTED.into(),
         Value::Array(items) => items.iter_mut().for_each(|item| hide_texts_of_token(item, handles)),
         Value::Object(members) => {
             let others = members.iter_mut().filter(|(name, _)| !FACTS_OF_TOKEN.contains(&name.as_str()));

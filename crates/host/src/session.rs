@@ -299,8 +299,7 @@ impl Backend for Session {
     }
 
     fn redact(&self, text: &str) -> Option<String> {
-        let redactor = self.side.vault.redactor();
-        redactor.has_secret(text).then(|| redactor.text(text))
+        self.side.vault.redactor().redact(text)
     }
 
     fn origins(&self) -> Vec<String> {

@@ -143,8 +143,7 @@ impl KnownSecrets {
 
     /// The text without these secrets, or `None` if it has none.
     pub fn redact(&self, text: &str) -> Option<String> {
-        let redactor = self.redactor();
-        redactor.has_secret(text).then(|| redactor.text(text))
+        self.redactor().redact(text)
     }
 
     fn redactor(&self) -> Arc<Redactor> {
