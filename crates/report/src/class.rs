@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{difference, own_words::OwnWords};
+use crate::{difference, own_words::OwnWords, tenant::SeenTenant};
 
 /// Hexadecimal digits of a class id. Two of a few hundred classes get the same id once in ten million plans.
 const ID_DIGITS: usize = 12;
@@ -90,9 +90,9 @@ pub struct LedgerLine {
 }
 
 /// Groups the tenants of a plan, the most frequent class first.
-pub(crate) fn classify<'a>(tenants: impl IntoIterator<Item = &'a (PlannedTenant, Option<Seen>)>) -> Vec<Class> {
+pub(crate) fn classify(tenants: &[SeenTenant<'_>]) -> Vec<Class> {
     let mut classes: BTreeMap<String, (usize, Value, Class)> = BTreeMap::new();
-    for (position, (tenant, seen)) in tenants.into_iter().enumerate() {
+    for (position, (tenant, seen)) in tenants.iter().enumerate() {
         let shape = shape(tenant, seen.as_ref());
         let id = hex(&Sha256::digest(shape.to_string()))[..ID_DIGITS].to_owned();
         let (_, _, class) =

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use flowswap_contract::Reversibility;
-use flowswap_engine::{Plan, PlannedTenant, RULES, Seen, Severity, Verdict};
+use flowswap_engine::{Plan, RULES, Severity, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
     class::{Class, classify},
-    tenant::TenantLine,
+    tenant::{SeenTenant, TenantLine},
     timeline::Timeline,
     unknown::{Unknown, is_undated, unknowns},
 };
@@ -77,14 +77,13 @@ pub struct FindingLine {
 impl PlanReport {
     /// Makes the report of a plan.
     pub fn of(plan: &Plan) -> Self {
-        let tenants: Vec<(PlannedTenant, Option<Seen>)> =
-            plan.tenants.iter().map(|tenant| (tenant.clone(), tenant.seen())).collect();
+        let tenants: Vec<SeenTenant<'_>> = plan.tenants.iter().map(|tenant| (tenant, tenant.seen())).collect();
         let classes = classify(&tenants);
         let class_of: BTreeMap<&str, &str> = classes
             .iter()
             .flat_map(|class| class.tenants.iter().map(|name| (name.as_str(), class.id.as_str())))
             .collect();
-        let line = |(tenant, seen): &(PlannedTenant, Option<Seen>)| {
+        let line = |(tenant, seen): &SeenTenant<'_>| {
             let class = class_of.get(tenant.name.as_str()).copied().unwrap_or_default();
             TenantLine::of(tenant, seen.as_ref(), class, plan.created_at)
         };

@@ -5,6 +5,9 @@ use flowswap_engine::{Finding, PlannedTenant, SIGN_IN_LIFETIME_DAYS, Seen, Sever
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+/// A planned tenant, and what was seen of it, unpacked once.
+pub(crate) type SeenTenant<'a> = (&'a PlannedTenant, Option<Seen>);
+
 /// A tenant of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TenantLine {

@@ -4,7 +4,7 @@ use flowswap_contract::{Flow, KnownFrom};
 use flowswap_engine::{PlannedTenant, Seen};
 use serde::Serialize;
 
-use crate::tenant::dies_at;
+use crate::tenant::{SeenTenant, dies_at};
 
 /// Something that is not known of some tenants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -47,13 +47,12 @@ pub(crate) fn is_undated(seen: &Seen) -> bool {
     seen.directory.flow == Flow::AuthorizationCode && dies_at(seen).is_none()
 }
 
-pub(crate) fn unknowns(tenants: &[(PlannedTenant, Option<Seen>)]) -> Vec<Unknown> {
+pub(crate) fn unknowns(tenants: &[SeenTenant<'_>]) -> Vec<Unknown> {
     let unread = tenants.iter().filter(|(_, seen)| seen.is_none()).map(|(tenant, _)| tenant.name.clone());
     let unread =
         Unknown { what: "One side did not answer, so nothing is known of the connection.", tenants: unread.collect() };
     let others = DOUBTFUL.iter().map(|(what, applies)| {
-        let is_one =
-            |(tenant, seen): &&(PlannedTenant, Option<Seen>)| seen.as_ref().is_some_and(|seen| applies(tenant, seen));
+        let is_one = |(tenant, seen): &&SeenTenant<'_>| seen.as_ref().is_some_and(|seen| applies(tenant, seen));
         Unknown { what, tenants: tenants.iter().filter(is_one).map(|(tenant, _)| tenant.name.clone()).collect() }
     });
     std::iter::once(unread).chain(others).filter(|unknown| !unknown.tenants.is_empty()).collect()
