@@ -1,0 +1,150 @@
+//! Decides whether a signed approval counts for a plan, and why not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::{
+    Envelope, Predicate, Signer, SignerError, Signers, SshError, Statement,
+    ssh::verify,
+    statement::{PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE},
+};
+
+/// What an approval must be about in order to count.
+#[derive(Debug, Clone)]
+pub struct Expected {
+    /// The digest of the plan.
+    pub plan: String,
+    /// The ids of the plan's classes with steps.
+    pub classes: BTreeSet<String>,
+    /// SHA-256 of what the configuration means for the plan, hexadecimal.
+    pub configuration: String,
+    /// SHA-256 of each plugin's library, hexadecimal, by its name.
+    pub plugins: BTreeMap<String, String>,
+    /// The names of the person who made the plan, if that person may not approve it.
+    pub excluded: Option<BTreeSet<String>>,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// An approval that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approval {
+    /// Who signed it.
+    pub signer: Signer,
+    /// What it says.
+    pub predicate: Predicate,
+    /// The digest of its envelope.
+    pub envelope: String,
+}
+
+/// Why an approval does not count.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The signature is not good.
+    #[error("the signature does not count: {0}")]
+    Signature(#[from] SshError),
+    /// The key does not count.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
+    /// It is signed, but it is not an approval that this version understands.
+    #[error("it is signed, but it is not an approval that this version of flowswap understands: {0}")]
+    Foreign(String),
+    /// It is about another plan.
+    #[error("it approves the plan {0}, and not this one")]
+    OtherPlan(String),
+    /// It has ended.
+    #[error("it was valid only until {0}")]
+    Expired(Timestamp),
+    /// A plugin is another build.
+    #[error("it approves another build of the plugin `{0}`")]
+    OtherPlugin(String),
+    /// The configuration means something else.
+    #[error(
+        "the configuration has changed since: the plan's tenants, `[run]`, `[network]`, `[plugins]`, or `[approvals]` differ"
+    )]
+    OtherConfiguration,
+    /// It approves a class that the plan does not have.
+    #[error("it approves the class {0}, which this plan does not have")]
+    OtherClass(String),
+    /// It approves nothing.
+    #[error("it approves no class")]
+    NoClass,
+    /// It does not say why.
+    #[error("it gives no reason")]
+    NoReason,
+    /// The person who made the plan signed it.
+    #[error("{0} made the plan, and `approvals.planner_may_approve` is false")]
+    Planner(String),
+}
+
+/// Decides about each signature of an envelope.
+pub fn judge(envelope: &Envelope, signers: &Signers, expected: &Expected) -> Vec<Result<Approval, Refusal>> {
+    let judge_one = |signature: &crate::Signature| {
+        // Nothing of the payload is looked at before its signature is known to be good.
+        let key = verify(&envelope.signed_bytes(), &signature.signature)?;
+        let signer = signers.find(&key, expected.now)?;
+        let predicate = read(envelope)?.check(expected)?;
+        if let Some(name) = expected.excluded.as_ref().and_then(|excluded| find_name(&signer, excluded)) {
+            return Err(Refusal::Planner(name));
+        }
+        Ok(Approval { signer, predicate, envelope: envelope.digest() })
+    };
+    envelope.signatures.iter().map(judge_one).collect()
+}
+
+fn read(envelope: &Envelope) -> Result<Statement, Refusal> {
+    if envelope.payload_type != PAYLOAD_TYPE {
+        return Err(Refusal::Foreign(format!("its type is `{}`", envelope.payload_type)));
+    }
+    let statement: Statement =
+        serde_json::from_slice(&envelope.payload).map_err(|error| Refusal::Foreign(error.to_string()))?;
+    for (found, known) in [(&statement.statement_type, STATEMENT_TYPE), (&statement.predicate_type, PREDICATE_TYPE)] {
+        if found != known {
+            return Err(Refusal::Foreign(format!("it is of type `{found}`")));
+        }
+    }
+    Ok(statement)
+}
+
+impl Statement {
+    /// What it says, if it is about what is expected.
+    fn check(self, expected: &Expected) -> Result<Predicate, Refusal> {
+        let [subject] = self.subject;
+        let predicate = self.predicate;
+        if subject.digest.sha256 != expected.plan {
+            return Err(Refusal::OtherPlan(subject.digest.sha256));
+        }
+        if expected.now > predicate.not_after {
+            return Err(Refusal::Expired(predicate.not_after));
+        }
+        let names: BTreeSet<&String> = predicate.plugins.keys().chain(expected.plugins.keys()).collect();
+        let other = names.into_iter().find(|name| predicate.plugins.get(*name) != expected.plugins.get(*name));
+        if let Some(other) = other {
+            return Err(Refusal::OtherPlugin(other.clone()));
+        }
+        if predicate.configuration != expected.configuration {
+            return Err(Refusal::OtherConfiguration);
+        }
+        if let Some(other) = predicate.classes.difference(&expected.classes).next() {
+            return Err(Refusal::OtherClass(other.clone()));
+        }
+        if predicate.classes.is_empty() {
+            return Err(Refusal::NoClass);
+        }
+        if predicate.reason.trim().is_empty() {
+            return Err(Refusal::NoReason);
+        }
+        Ok(predicate)
+    }
+}
+
+/// The name of the signer that is one of these. In `alice@example.com`, `alice` counts as well.
+fn find_name(signer: &Signer, names: &BTreeSet<String>) -> Option<String> {
+    let is_one = |name: &&String| {
+        let name = name.to_lowercase();
+        let user = name.split('@').next().unwrap_or_default();
+        names.iter().map(|known| known.to_lowercase()).any(|known| known == name || known == user)
+    };
+    signer.principals.iter().find(is_one).cloned()
+}

@@ -1,0 +1,235 @@
+//! Whose keys count: a file in OpenSSH's `allowed_signers` format (ssh-keygen(1), ALLOWED SIGNERS), which Git uses as well.
+
+use std::{collections::BTreeSet, str::FromStr};
+
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use ssh_key::{PublicKey, public::KeyData};
+
+use crate::ssh::{NAMESPACE, fingerprint};
+
+/// The people whose approvals count, with their keys.
+#[derive(Debug, Clone)]
+pub struct Signers(Vec<Line>);
+
+/// A line of the file.
+#[derive(Debug, Clone)]
+struct Line {
+    principals: BTreeSet<String>,
+    /// Patterns of the namespaces that the key may sign for. `None` allows all.
+    namespaces: Option<String>,
+    valid_after: Option<Timestamp>,
+    valid_before: Option<Timestamp>,
+    key: KeyData,
+}
+
+/// Why a file is not accepted.
+#[derive(Debug, thiserror::Error)]
+#[error("line {line} is not valid: {what}")]
+pub struct SignersError {
+    /// Counts from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// Somebody whose key is in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signer {
+    /// The names on the lines with the key, such as `alice@example.com`.
+    pub principals: BTreeSet<String>,
+    /// The key's fingerprint, as `ssh-keygen -l` prints it.
+    pub fingerprint: String,
+}
+
+/// Why a key does not count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignerError {
+    /// No line has it.
+    #[error("nobody in the file of signers has the key {0}")]
+    Unknown(String),
+    /// It is not valid yet.
+    #[error("the key of {who} is valid only after {after}")]
+    NotYet {
+        /// The names on the line.
+        who: String,
+        /// When it becomes valid.
+        after: Timestamp,
+    },
+    /// It is no longer valid.
+    #[error("the key of {who} was valid only until {until}")]
+    Expired {
+        /// The names on the line.
+        who: String,
+        /// When it ended.
+        until: Timestamp,
+    },
+    /// It may not be used for approvals.
+    #[error("the key of {0} may not sign for the namespace `{NAMESPACE}`")]
+    Namespace(String),
+}
+
+impl Signers {
+    /// Reads the file. Times without `Z` are times of `zone`, as in OpenSSH. Lines of certificate authorities do not count,
+    /// because flowswap accepts no certificates.
+    ///
+    /// # Errors
+    ///
+    /// At the first line that OpenSSH would not accept either.
+    pub fn read(text: &str, zone: &TimeZone) -> Result<Self, SignersError> {
+        let mut lines = Vec::new();
+        for (number, text) in (1..).zip(text.lines()) {
+            let text = text.trim();
+            if !text.is_empty() && !text.starts_with('#') {
+                lines.extend(Line::read(text, zone).map_err(|what| SignersError { line: number, what })?);
+            }
+        }
+        Ok(Self(lines))
+    }
+
+    /// How many different people there are. Names that share a line, and lines that share a name or a key, are one person.
+    pub fn count_people(&self) -> usize {
+        crate::persons::count(self.0.iter().map(|line| (&line.principals, fingerprint(&line.key))))
+    }
+
+    /// Whose key it is at this time.
+    ///
+    /// # Errors
+    ///
+    /// If no line with the key is valid for approvals at this time.
+    pub fn find(&self, key: &KeyData, now: Timestamp) -> Result<Signer, SignerError> {
+        let fingerprint = fingerprint(key);
+        let mut principals = BTreeSet::new();
+        let mut refusal = None;
+        for line in self.0.iter().filter(|line| line.key == *key) {
+            match line.check(now) {
+                Ok(()) => principals.extend(line.principals.iter().cloned()),
+                Err(error) => refusal = refusal.or(Some(error)),
+            }
+        }
+        match (principals.is_empty(), refusal) {
+            (false, _) => Ok(Signer { principals, fingerprint }),
+            (true, Some(error)) => Err(error),
+            (true, None) => Err(SignerError::Unknown(fingerprint)),
+        }
+    }
+}
+
+impl Line {
+    /// `None` for a certificate authority.
+    fn read(text: &str, zone: &TimeZone) -> Result<Option<Self>, String> {
+        let (names, mut rest) = next_word(text)?;
+        let principals: BTreeSet<String> =
+            names.replace('"', "").split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        if principals.is_empty() {
+            return Err("it names nobody".to_owned());
+        }
+        let mut line = Self { principals, namespaces: None, valid_after: None, valid_before: None, key: no_key() };
+        let (word, after) = next_word(rest)?;
+        let mut is_authority = false;
+        if !word.is_empty() && ssh_key::Algorithm::from_str(word).is_err() {
+            for option in split_options(word) {
+                is_authority |= line.read_option(option, zone)?;
+            }
+            rest = after;
+        }
+        let key = PublicKey::from_openssh(rest.trim());
+        line.key = key.map_err(|_| "it has no SSH public key after the names and options".to_owned())?.into();
+        Ok((!is_authority).then_some(line))
+    }
+
+    /// Returns whether the option marks a certificate authority.
+    fn read_option(&mut self, option: &str, zone: &TimeZone) -> Result<bool, String> {
+        let (name, value) = option.split_once('=').map_or((option, None), |(name, value)| (name, Some(value)));
+        let quoted = value.and_then(|value| value.strip_prefix('"')?.strip_suffix('"'));
+        let value = || quoted.ok_or_else(|| format!("the value of `{name}` must be in double quotes"));
+        match name.to_ascii_lowercase().as_str() {
+            "cert-authority" => return Ok(true),
+            "namespaces" => self.namespaces = Some(value()?.to_owned()),
+            "valid-after" => self.valid_after = Some(read_time(value()?, zone)?),
+            "valid-before" => self.valid_before = Some(read_time(value()?, zone)?),
+            _ => return Err(format!("`{name}` is neither a type of key nor an option")),
+        }
+        Ok(false)
+    }
+
+    fn check(&self, now: Timestamp) -> Result<(), SignerError> {
+        let who = || self.principals.iter().cloned().collect::<Vec<_>>().join(", ");
+        if self.namespaces.as_deref().is_some_and(|patterns| !is_in_list(NAMESPACE, patterns)) {
+            return Err(SignerError::Namespace(who()));
+        }
+        if let Some(after) = self.valid_after.filter(|after| now < *after) {
+            return Err(SignerError::NotYet { who: who(), after });
+        }
+        if let Some(until) = self.valid_before.filter(|until| now > *until) {
+            return Err(SignerError::Expired { who: who(), until });
+        }
+        Ok(())
+    }
+}
+
+/// A key that signs nothing, until the line's own is read.
+fn no_key() -> KeyData {
+    KeyData::Ed25519(ssh_key::public::Ed25519PublicKey([0; 32]))
+}
+
+/// The next word and the rest. Spaces within double quotes belong to the word.
+fn next_word(text: &str) -> Result<(&str, &str), String> {
+    let text = text.trim_start();
+    let mut is_quoted = false;
+    for (at, c) in text.char_indices() {
+        is_quoted ^= c == '"';
+        if c.is_whitespace() && !is_quoted {
+            return Ok((&text[..at], &text[at..]));
+        }
+    }
+    if is_quoted { Err("a double quote is not closed".to_owned()) } else { Ok((text, "")) }
+}
+
+/// The options between commas. Commas within double quotes belong to an option.
+fn split_options(text: &str) -> impl Iterator<Item = &str> {
+    let mut is_quoted = false;
+    text.split(move |c: char| {
+        is_quoted ^= c == '"';
+        c == ',' && !is_quoted
+    })
+}
+
+/// `YYYYMMDD`, `YYYYMMDDHHMM`, or `YYYYMMDDHHMMSS`; with `Z` it is a time of UTC.
+fn read_time(text: &str, zone: &TimeZone) -> Result<Timestamp, String> {
+    let (digits, zone) = match text.strip_suffix(['Z', 'z']) {
+        Some(digits) => (digits, TimeZone::UTC),
+        None => (text, zone.clone()),
+    };
+    let is_whole = matches!(digits.len(), 8 | 12 | 14) && digits.bytes().all(|b| b.is_ascii_digit());
+    let time = DateTime::strptime("%Y%m%d%H%M%S", format!("{digits:0<14}")).ok().filter(|_| is_whole);
+    let time = time.and_then(|time| zone.to_timestamp(time).ok());
+    time.ok_or_else(|| format!("`{text}` is not a time such as 20261231, 202612312359, or 20261231235959Z"))
+}
+
+/// Whether a word matches a list of patterns, as OpenSSH has them (ssh_config(5), PATTERNS): one with `!` excludes.
+fn is_in_list(word: &str, patterns: &str) -> bool {
+    let mut is_in = false;
+    for pattern in patterns.split(',').map(str::trim) {
+        match pattern.strip_prefix('!') {
+            Some(pattern) if matches(word, pattern) => return false,
+            Some(_) => {}
+            None => is_in |= matches(word, pattern),
+        }
+    }
+    is_in
+}
+
+/// Whether a word matches a pattern with `*` and `?`.
+fn matches(word: &str, pattern: &str) -> bool {
+    let mut rest = pattern.chars();
+    match rest.next() {
+        None => word.is_empty(),
+        Some('*') => {
+            word.char_indices().map(|(at, _)| at).chain([word.len()]).any(|at| matches(&word[at..], rest.as_str()))
+        }
+        Some(c) => {
+            let mut others = word.chars();
+            others.next().is_some_and(|first| c == '?' || c == first) && matches(others.as_str(), rest.as_str())
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The file of signers: flowswap reads it as `ssh-keygen` does.
+
+use flowswap_approval::{Signers, judge};
+use jiff::tz::TimeZone;
+
+use crate::{
+    refusals::{expected, statement},
+    ssh_keygen::{Key, verifies},
+};
+
+/// Lines with `KEY` in place of the key, whether alice's signature counts, and what is wrong if the file is refused. All
+/// times are far from now, because `ssh-keygen` has no other clock.
+const TABLE: &[(&str, bool, Option<&str>)] = &[
+    ("alice KEY", true, None),
+    ("alice KEY a comment", true, None),
+    ("  alice\t KEY", true, None),
+    ("# a comment\n\nalice KEY\n", true, None),
+    ("alice,bob KEY", true, None),
+    ("\"alice\" KEY", true, None),
+    ("alice namespaces=\"flowswap-approval\" KEY", true, None),
+    ("alice namespaces=\"git,flowswap-approval\" KEY", true, None),
+    ("alice NAMESPACES=\"flow*\" KEY", true, None),
+    ("alice namespaces=\"flowswap-approva?\" KEY", true, None),
+    ("alice namespaces=\"*,!flowswap-approval\" KEY", false, None),
+    ("alice namespaces=\"git\" KEY", false, None),
+    ("alice namespaces=\"flowswap\" KEY", false, None),
+    ("alice valid-after=\"20200101\",valid-before=\"20990101Z\" KEY", true, None),
+    ("alice valid-after=\"202001012359\" KEY", true, None),
+    ("alice valid-after=\"20990101235959Z\" KEY", false, None),
+    ("alice valid-before=\"20200101\" KEY", false, None),
+    ("alice cert-authority KEY", false, None),
+    ("alice KEY\nbob", true, Some("line 2 is not valid: it has no SSH public key")),
+    ("alice", false, Some("line 1 is not valid: it has no SSH public key")),
+    ("alice ssh-ed25519 AAAA", false, Some("it has no SSH public key")),
+    ("alice valid-until=\"20200101\" KEY", false, Some("`valid-until` is neither a type of key nor an option")),
+    ("alice namespaces=git KEY", false, Some("the value of `namespaces` must be in double quotes")),
+    ("alice valid-after=\"2020\" KEY", false, Some("`2020` is not a time such as 20261231")),
+    ("alice valid-after=\"20201301\" KEY", false, Some("`20201301` is not a time")),
+    ("alice namespaces=\"git KEY", false, Some("a double quote is not closed")),
+];
+
+#[test]
+fn the_file_means_what_it_means_to_ssh_keygen() {
+    let dir = tempfile::tempdir().unwrap();
+    let alice = Key::new(&dir, "alice", "ed25519");
+    let (payload, bytes) = statement().to_sign();
+    let envelope = flowswap_approval::Statement::seal(payload, alice.sign(&bytes));
+    let armored = flowswap_approval::armor(&envelope.signatures[0].signature);
+    for (lines, counts, wrong) in TABLE {
+        let text = lines.replace("KEY", &alice.public);
+        assert_eq!(verifies(dir.path(), &text, "alice", &armored, &bytes), *counts, "ssh-keygen: {lines}");
+        match (Signers::read(&text, &TimeZone::UTC), wrong) {
+            (Ok(signers), None) => {
+                let judged = judge(&envelope, &signers, &expected()).remove(0);
+                assert_eq!(judged.is_ok(), *counts, "{lines}: {judged:?}");
+            }
+            // flowswap refuses the whole file; `ssh-keygen` may stop before it sees the line.
+            (Err(error), Some(wrong)) => assert!(error.to_string().contains(wrong), "{lines}: {error}"),
+            (read, _) => panic!("{lines}: {read:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_time_without_a_zone_is_local() {
+    let dir = tempfile::tempdir().unwrap();
+    let alice = Key::new(&dir, "alice", "ed25519");
+    let (payload, bytes) = statement().to_sign();
+    let envelope = flowswap_approval::Statement::seal(payload, alice.sign(&bytes));
+    let east = TimeZone::fixed(jiff::tz::offset(9));
+    // It is 08:00 in UTC and 17:00 in the east.
+    for (time, zone, counts) in [
+        ("202611281659", &east, true),
+        ("202611281701", &east, false),
+        ("202611281701", &TimeZone::UTC, false),
+        ("202611280759", &TimeZone::UTC, true),
+        ("202611280759Z", &east, true),
+        ("202611280801Z", &east, false),
+    ] {
+        let text = format!("alice valid-after=\"{time}\" {}", alice.public);
+        let signers = Signers::read(&text, zone).unwrap();
+        assert_eq!(judge(&envelope, &signers, &expected()).remove(0).is_ok(), counts, "{time}");
+    }
+}
