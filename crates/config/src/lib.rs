@@ -4,6 +4,7 @@
 //! nothing and fetches no secret: a [`SecretRef`] only says where the secret is. Once the plugins run,
 //! [`Config::check_plugin_keys`] compares the tables of the tenants with the keys that the plugins declare.
 
+mod approvals;
 mod diagnostic;
 mod draft;
 mod hidden;
@@ -11,6 +12,7 @@ mod inventory;
 mod load;
 mod location;
 mod mask;
+mod meaning;
 mod model;
 mod plugin_keys;
 mod reader;
@@ -28,6 +30,7 @@ mod tests;
 mod text;
 mod tree;
 
+pub use approvals::Approvals;
 pub use diagnostic::ConfigErrors;
 pub use load::load;
 pub use model::{Config, TenantConfig};

@@ -6,7 +6,7 @@ use toml::de::DeTable;
 
 use crate::{
     diagnostic::{ConfigErrors, Diagnostic},
-    mask,
+    mask, meaning,
     model::{Config, TenantConfig},
     reader::Reader,
     source::Sources,
@@ -25,7 +25,8 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     if reader.errors.is_empty() { Ok(config) } else { Err(ConfigErrors::new(reader.sources, reader.errors)) }
 }
 
-const ROOT_KEYS: [&str; 8] = ["state", "inventory", "secrets", "network", "run", "plugins", "defaults", "tenant"];
+const ROOT_KEYS: [&str; 9] =
+    ["state", "inventory", "secrets", "network", "run", "approvals", "plugins", "defaults", "tenant"];
 
 impl Reader {
     fn read_root(&mut self, path: &Path) -> Result<Table, Diagnostic> {
@@ -52,6 +53,7 @@ impl Reader {
         let custody = self.read_custody(root);
         let network = self.read_network(root);
         let run = self.read_run_limits(root);
+        let approvals = self.read_approvals(root);
         let plugins = self.read_plugins(root);
         let tenants = self.read_tenants(root);
         Config {
@@ -60,9 +62,11 @@ impl Reader {
             passphrase: custody.passphrase,
             network,
             run,
+            approvals,
             plugins,
             by_name: tenants.iter().enumerate().map(|(index, tenant)| (tenant.name.clone(), index)).collect(),
             tenants,
+            settings: meaning::settings(root),
             sources: self.sources.clone(),
         }
     }

@@ -6,7 +6,10 @@ use std::{
     sync::Arc,
 };
 
+use serde_json::Value;
+
 use crate::{
+    approvals::Approvals,
     reference::SecretRef,
     settings::{Network, PluginEntry, RunLimits},
     side::SideConfig,
@@ -26,12 +29,16 @@ pub struct Config {
     pub network: Network,
     /// The limits of a run.
     pub run: RunLimits,
+    /// Who must approve plans. `None` if nobody must.
+    pub approvals: Option<Approvals>,
     /// The libraries of plugins, by the names of the plugins.
     pub plugins: BTreeMap<String, PluginEntry>,
     /// The tenants of the file, then those of its inventories, in the order in which they were written.
     pub tenants: Vec<TenantConfig>,
     /// Where each tenant is in `tenants`.
     pub(crate) by_name: HashMap<String, usize>,
+    /// What the tool's own tables say, as they are written.
+    pub(crate) settings: Value,
     /// For later errors that point at a place in the configuration.
     pub(crate) sources: Sources,
 }

@@ -99,6 +99,16 @@ impl Reader {
         number
     }
 
+    /// `true` or `false`.
+    pub(crate) fn flag(&mut self, table: &Table, key: &str) -> Option<bool> {
+        let entry = table.get(key)?;
+        let flag = entry.node.to_json().as_bool();
+        if flag.is_none() {
+            self.refuse_kind(key, &entry.node, "`true` or `false`");
+        }
+        flag
+    }
+
     /// Refuses a value of the wrong type.
     pub(crate) fn refuse_kind(&mut self, key: &str, node: &Node, expected: &str) {
         let error = Diagnostic::new(format!("`{key}` has the wrong type"));

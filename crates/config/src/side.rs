@@ -41,6 +41,11 @@ impl SideConfig {
         self.source_table.iter().filter(is_plain).map(|(key, entry)| (key.to_string(), entry.node.to_json())).collect()
     }
 
+    /// Its keys and values as they are written, with the references to secrets.
+    pub(crate) fn written(&self) -> Map<String, Value> {
+        self.source_table.iter().map(|(key, entry)| (key.to_string(), entry.node.to_json())).collect()
+    }
+
     /// Whether it has a key that is no secret.
     pub(crate) fn has_plain(&self, key: &str) -> bool {
         self.source_table.contains_key(key) && !self.secrets.contains_key(key)

@@ -82,7 +82,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let seconds = start.elapsed().as_secs_f64();
     let pin = || PluginPin { version: "0.1.0".to_owned(), sha256: "0".repeat(64), uncaged: false };
     let plugins = BTreeMap::from(["okta", "rest"].map(|name| (name.to_owned(), pin())));
-    let plan = Plan::freeze(now, now + SignedDuration::from_hours(24), plugins, planned)?;
+    let plan = Plan::freeze(now, now + SignedDuration::from_hours(24), None, plugins, planned)?;
     if plan.ready().count() != TENANTS {
         return Err("a tenant has no steps".into());
     }

@@ -27,7 +27,11 @@ impl<T: Serialize> Serialize for Sorted<T> {
 }
 
 /// SHA-256 of the value's canonical JSON, hexadecimal.
-pub(crate) fn digest(value: &impl Serialize) -> Result<String, serde_json::Error> {
+///
+/// # Errors
+///
+/// If the value cannot become JSON.
+pub fn digest(value: &impl Serialize) -> Result<String, serde_json::Error> {
     digest_sorted(&Sorted(value))
 }
 

@@ -34,7 +34,7 @@ pub use assess::{
     Assessment, EVIDENCE_RULES, Facts, Finding, Inventories, RULES, Rule, SIGN_IN_LIFETIME_DAYS, Severity, assess,
     find_domain_defect,
 };
-pub use canonical::short;
+pub use canonical::{digest, short};
 pub use compare::{Comparison, Recorded, compare};
 pub use error_chain::chain;
 pub use event::{Event, EventSink};
@@ -54,10 +54,10 @@ pub use ports::{
     Backend, BackendCall, Clock, Journal, JournalError, Position, Recording, Records, SecretStore, SecretStoreError,
     Visitor, WriterReplaced,
 };
-pub use record::{Actor, Draft, Entry, Record, RequestOutcome, RunScope, intent_token};
+pub use record::{Actor, Draft, Entry, Record, RequestOutcome, RunScope, SignedApproval, intent_token};
 pub use run::{
-    AbandonError, Assignment, Decision, FleetLimits, Job, NoOperator, Operator, OperatorError, OperatorReply, Outcome,
-    Ports, ResolveError, Resolved, Runner, Summary,
+    AbandonError, Approval, Assignment, Decision, FleetLimits, Job, NoOperator, Operator, OperatorError, OperatorReply,
+    Outcome, Ports, ResolveError, Resolved, Runner, Summary,
 };
 pub use run_id::RunId;
 pub use secret::Secret;

@@ -86,7 +86,13 @@ fn a_cut_inside_the_last_record_keeps_all_records_before_it() {
     let journal = SqliteJournal::inline(&whole).unwrap();
     let runtime = Runtime::new().unwrap();
     for _ in 0..3 {
-        let entry = Entry::RunStarted { command: RunCommand::Apply, version: "1".to_owned(), by: None, scope: None };
+        let entry = Entry::RunStarted {
+            command: RunCommand::Apply,
+            version: "1".to_owned(),
+            by: None,
+            scope: None,
+            approvals: Vec::new(),
+        };
         let draft = Draft { at: Timestamp::UNIX_EPOCH, run: RunId::none(), tenant: None, entry };
         runtime.block_on(journal.append(vec![draft])).unwrap();
     }

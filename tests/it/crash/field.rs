@@ -105,7 +105,8 @@ impl Field {
         let own = own.split("\n[").next().unwrap();
         fs::write(root.join("migrate.toml"), format!("{common}[[tenant]]{own}")).unwrap();
         let planned = self.plan.tenants.iter().filter(|planned| planned.name == case.tenant.name).cloned().collect();
-        let plan = Plan::freeze(self.plan.created_at, self.plan.not_after, self.plan.plugins.clone(), planned).unwrap();
+        let plan =
+            Plan::freeze(self.plan.created_at, self.plan.not_after, None, self.plan.plugins.clone(), planned).unwrap();
         plan.write(fs::File::create(root.join("plan.json")).unwrap()).unwrap();
     }
 }

@@ -35,7 +35,7 @@ fn make_plan_in_the_future(lab: &Lab) {
     let path = lab.path("acme.json");
     let plan = Plan::read(&fs::read_to_string(&path).unwrap()).unwrap();
     let ahead = |at: Timestamp| at + SignedDuration::from_hours(2);
-    let plan = Plan::freeze(ahead(plan.created_at), ahead(plan.not_after), plan.plugins, plan.tenants).unwrap();
+    let plan = Plan::freeze(ahead(plan.created_at), ahead(plan.not_after), None, plan.plugins, plan.tenants).unwrap();
     plan.write(fs::File::create(path).unwrap()).unwrap();
 }
 

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use flowswap_contract::Phase;
 use flowswap_engine::{
-    Assignment, Direction, Entry, FleetLimits, Goal, History, Job, Plan, PlanPart, Recording, RunId, Runner, Tenant,
-    TenantHistory, TenantState, Work, hold_back_shared_orgs, plan_tenant,
+    Approval, Assignment, Direction, Entry, FleetLimits, Goal, History, Job, Plan, PlanPart, Recording, RunId, Runner,
+    Tenant, TenantHistory, TenantState, Work, hold_back_shared_orgs, plan_tenant,
 };
 use flowswap_sim::{Mutation, Variant};
 use futures::StreamExt;
@@ -77,7 +77,7 @@ impl Machine {
             if process.ports.stop.is_stopped() {
                 return;
             }
-            let plan = Plan::freeze(now, now + SignedDuration::from_hours(168), process.pins, planned).unwrap();
+            let plan = Plan::freeze(now, now + SignedDuration::from_hours(168), None, process.pins, planned).unwrap();
             self.plans.lock().unwrap().push(plan.clone());
             for tenant in &plan.tenants {
                 let path = "plan.json".to_owned();
@@ -102,6 +102,7 @@ impl Machine {
                 plugins: plan.plugins.clone(),
                 goal: Goal::Swapped,
                 digest_given: true,
+                approval: Approval::NotRequired,
                 accept_changes: false,
                 assignment: Assignment::default(),
             });
@@ -134,6 +135,7 @@ impl Machine {
                 plugins: process.pins.clone(),
                 goal,
                 digest_given: true,
+                approval: Approval::NotRequired,
                 accept_changes: false,
                 assignment: Assignment::default(),
             };

@@ -72,7 +72,13 @@ fn tell() -> Vec<Draft> {
     let mut teller = StoryWriter::new();
     teller.tell(
         None,
-        Entry::RunStarted { command: RunCommand::Apply, version: "0.1.0".to_owned(), by: None, scope: None },
+        Entry::RunStarted {
+            command: RunCommand::Apply,
+            version: "0.1.0".to_owned(),
+            by: None,
+            scope: None,
+            approvals: Vec::new(),
+        },
     );
 
     // Waits for dana beyond the deadline; erik confirmed the step.
@@ -112,7 +118,13 @@ fn tell() -> Vec<Draft> {
     teller.next_run();
     teller.tell(
         None,
-        Entry::RunStarted { command: RunCommand::Rollback, version: "0.1.0".to_owned(), by: None, scope: None },
+        Entry::RunStarted {
+            command: RunCommand::Rollback,
+            version: "0.1.0".to_owned(),
+            by: None,
+            scope: None,
+            approvals: Vec::new(),
+        },
     );
     teller.start("hooli", Direction::Back);
     teller.tell(Some("hooli"), Entry::StepStarted { step: "swap".to_owned(), direction: Direction::Back });

@@ -40,7 +40,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     drop(ports);
     let not_after = now
         + SignedDuration::try_from(config.run.plan_lifetime).map_err(Failure::at("compute when the plan expires"))?;
-    let plan = Plan::freeze(now, not_after, fleet.pins, tenants).map_err(plugin_defect)?;
+    let plan = Plan::freeze(now, not_after, Some(context.actor()), fleet.pins, tenants).map_err(plugin_defect)?;
     match (&args.output, &output) {
         (Some(path), Some(output)) => write(context, &config, path, output, &plan).await?,
         _ => {

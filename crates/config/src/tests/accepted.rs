@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{FLEET, Folder, accept};
-use crate::{Config, SecretCommand, SecretRef, load};
+use crate::{Approvals, Config, SecretCommand, SecretRef, load};
 
 /// The tenants of a configuration, as their plugins receive them.
 fn show(config: &Config) -> Value {
@@ -70,6 +70,18 @@ fn settings_are_read() {
     assert_eq!(config.plugins["okta"].path, Some(folder.path("lib/okta.so")));
     assert_eq!(config.plugins["okta"].sha256, Some(digest.to_lowercase()));
     assert_eq!((&config.plugins["rest"].path, &config.plugins["rest"].sha256), (&None, &None));
+}
+
+#[test]
+fn approvals_are_read() {
+    let approvals = |toml: &str| accept(&[("migrate.toml", toml)]).1.approvals;
+    assert_eq!(approvals(""), None);
+    let (folder, config) = accept(&[("migrate.toml", "[approvals]\nsigners = \"allowed_signers\"\n")]);
+    let signers = folder.path("allowed_signers");
+    assert_eq!(config.approvals, Some(Approvals { required: 1, signers, planner_may_approve: true }));
+    let all =
+        approvals("[approvals]\nrequired = 2\nsigners = \"/etc/signers\"\nplanner_may_approve = false\n").unwrap();
+    assert_eq!((all.required, all.planner_may_approve), (2, false));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod accepted;
 mod example;
 mod hidden;
+mod meaning;
 mod plugin_keys;
 mod refused_inventories;
 mod refused_settings;

@@ -322,3 +322,37 @@ fn an_unknown_word_for_the_cage() {
     error: 2 errors in the configuration
     "#);
 }
+
+#[test]
+fn approvals_without_signers() {
+    assert_snapshot!(refuse_toml("[approvals]\nrequired = 2\n"), @r#"
+    error: `[approvals]` does not say whose keys count
+     --> migrate.toml:1:2
+      |
+    1 | [approvals]
+      |  ^^^^^^^^^ expected `signers` in this table
+      |
+      = help: write `signers = "allowed_signers"`, a file as in ssh-keygen(1)
+    "#);
+}
+
+#[test]
+fn approvals_that_nobody_could_give() {
+    assert_snapshot!(refuse_toml("[approvals]\nrequired = 0\nsigners = \"s\"\nplanner = false\n"), @"
+    error: invalid value for `required`
+     --> migrate.toml:2:12
+      |
+    2 | required = 0
+      |            ^ expected a whole number, at least 1
+
+    error: unknown key `planner`
+     --> migrate.toml:4:1
+      |
+    4 | planner = false
+      | ^^^^^^^ not a key of `[approvals]`
+      |
+      = help: use one of `required`, `signers`, `planner_may_approve`
+
+    error: 2 errors in the configuration
+    ");
+}

@@ -209,7 +209,7 @@ fn lint(harness: &Harness<'_>, planned: PlannedTenant) -> Result<(), Failure> {
     let pin = PluginPin { version, sha256: harness.subject.process.sha256().to_owned(), uncaged: false };
     let pins: BTreeMap<_, _> = ["plugin", "stand-in"].map(|name| (name.to_owned(), pin.clone())).into();
     let now = Timestamp::now();
-    match Plan::freeze(now, now + SignedDuration::from_hours(1), pins, vec![planned]) {
+    match Plan::freeze(now, now + SignedDuration::from_hours(1), None, pins, vec![planned]) {
         Ok(_) => Ok(()),
         Err(PlanError::Unsound(defects)) => Err(Failure::new("no defect", defects.join("; "))),
         Err(error) => Err(Failure::new("a plan that can be written", error.to_string())),

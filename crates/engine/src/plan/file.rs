@@ -15,7 +15,10 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use super::{Canonical, Outline, PLAN_FORMAT, Plan, PlanError, PlanPart, PlannedTenant, PluginPin, lint::Linter};
-use crate::canonical::{digest_sorted, render_sorted};
+use crate::{
+    Actor,
+    canonical::{digest_sorted, render_sorted},
+};
 
 /// The text of a plan that nobody changed since it was written.
 #[derive(Debug)]
@@ -42,6 +45,8 @@ struct Shell<'a> {
     format: u32,
     created_at: Timestamp,
     not_after: Timestamp,
+    #[serde(default)]
+    made_by: Option<Actor>,
     plugins: BTreeMap<String, PluginPin>,
     #[serde(borrow)]
     tenants: Vec<&'a RawValue>,
@@ -62,9 +67,9 @@ impl PlanFile {
             Some(other) => return Err(PlanError::Format(other)),
             None => return Err(PlanError::Malformed(serde::de::Error::missing_field("format"))),
         }
-        let Shell { format, created_at, not_after, plugins, tenants: parts, digest } =
+        let Shell { format, created_at, not_after, made_by, plugins, tenants: parts, digest } =
             serde_json::from_str(&text).map_err(|_| PlanError::Changed)?;
-        let head = Plan { format, created_at, not_after, plugins, tenants: Vec::new(), digest };
+        let head = Plan { format, created_at, not_after, made_by, plugins, tenants: Vec::new(), digest };
         let checking = RefCell::new((Linter::new(&head), Vec::new()));
         let check = |part: &&RawValue| {
             let tenant = decode(part.get())?;

@@ -25,7 +25,7 @@ pub(crate) use order::{order, way_back};
 pub use part::PlanPart;
 
 use crate::{
-    Finding, Packed, TenantSpec, Verdict,
+    Actor, Finding, Packed, TenantSpec, Verdict,
     assess::ORG_SHARED,
     canonical::{Sorted, compare, digest, digest_sorted, render_sorted},
 };
@@ -43,6 +43,9 @@ pub struct Plan {
     pub created_at: Timestamp,
     /// After this time no tenant is started with it, because what it was made from is too old. Started tenants continue.
     pub not_after: Timestamp,
+    /// Who made it. `None` in plans from before it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<Actor>,
     /// The plugins that made the steps and will carry them out, by name.
     pub plugins: BTreeMap<String, PluginPin>,
     /// The tenants, in the order of the configuration.
@@ -146,11 +149,13 @@ impl Plan {
     pub fn freeze(
         created_at: Timestamp,
         not_after: Timestamp,
+        made_by: Option<Actor>,
         plugins: BTreeMap<String, PluginPin>,
         tenants: Vec<PlannedTenant>,
     ) -> Result<Self, PlanError> {
         let tenants = hold_back_all_but_first(tenants);
-        let mut plan = Self { format: PLAN_FORMAT, created_at, not_after, plugins, tenants, digest: String::new() };
+        let digest = String::new();
+        let mut plan = Self { format: PLAN_FORMAT, created_at, not_after, made_by, plugins, tenants, digest };
         plan.digest = plan.compute_digest()?;
         Linter::of(&plan).finish()?;
         Ok(plan)
@@ -197,11 +202,14 @@ where
     T: Serialize,
 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Plan { format, created_at, not_after, plugins, tenants: _, digest: _ } = self.head;
-        let mut map = serializer.serialize_map(Some(6))?;
+        let Plan { format, created_at, not_after, made_by, plugins, tenants: _, digest: _ } = self.head;
+        let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("created_at", created_at)?;
         map.serialize_entry("digest", self.digest)?;
         map.serialize_entry("format", format)?;
+        if let Some(made_by) = made_by {
+            map.serialize_entry("made_by", &Sorted(made_by))?;
+        }
         map.serialize_entry("not_after", not_after)?;
         map.serialize_entry("plugins", &Sorted(plugins))?;
         map.serialize_entry("tenants", &CanonicalTenants(&self.tenants))?;

@@ -71,6 +71,9 @@ pub enum Entry {
         /// What the run does. Only up to format 2; since then, every tenant has its own intent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         scope: Option<RunScope>,
+        /// The approvals that count for its plan. None if the configuration asks for none, and in earlier records.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        approvals: Vec<SignedApproval>,
     },
     /// The run is going to work on the tenant. This intent stays open until a run has ended its work on the tenant, so
     /// `resume` can continue a run that was cut off. Written since format 3.
@@ -82,6 +85,9 @@ pub enum Entry {
         /// The tenant's part of that plan. `None` if the journal already has it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         part: Option<Arc<PlanPart>>,
+        /// The digests of the approvals that cover the tenant. The start of the run has the approvals themselves.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        approvals: Vec<String>,
     },
     /// The run started to work on the tenant.
     TenantStarted {
@@ -290,6 +296,21 @@ pub enum Entry {
         /// The operator stopped it.
         interrupted: bool,
     },
+}
+
+/// An approval of a plan that a person signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedApproval {
+    /// The digest of the envelope.
+    pub digest: String,
+    /// The names of the person in the file of signers.
+    pub by: Vec<String>,
+    /// The fingerprint of the person's key.
+    pub key: String,
+    /// Why the person approved.
+    pub reason: String,
+    /// What was signed, and the signature: a DSSE envelope.
+    pub envelope: String,
 }
 
 /// What a run does, up to format 2.

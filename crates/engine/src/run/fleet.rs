@@ -7,7 +7,7 @@ use std::sync::{
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{Job, Outcome, Runner, progress::Progress, refuse::refuse_by_history};
+use super::{Approval, Job, Outcome, Runner, progress::Progress, refuse::refuse_by_history};
 use crate::{
     Entry, Event, Goal, JournalError, Recorder, Recording, RunCommand, TenantHistory, TenantState, side_by_side,
 };
@@ -42,7 +42,8 @@ impl Runner {
         let jobs = jobs.into_iter();
         let by = Some(self.ports.actor.clone());
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        self.ports.logbook.begin_run(self.run, Entry::RunStarted { command, version, by, scope: None });
+        let approvals = self.approvals.clone();
+        self.ports.logbook.begin_run(self.run, Entry::RunStarted { command, version, by, scope: None, approvals });
         self.ports.events.emit(Event::RunStarted { run: self.run, tenants: jobs.len() });
         let intending = stream::iter(jobs.map(|job| self.record_intent(job)));
         let jobs: Vec<Job> = intending.buffered(INTENTS_AT_ONCE).try_collect().await?;
@@ -176,6 +177,10 @@ fn intent(job: &Job, history: &TenantHistory) -> Option<Entry> {
         goal,
         plan: job.basis(history)?.plan.to_owned(),
         part: part.filter(|part| !is_stored(&part.plan)).map(Arc::clone),
+        approvals: match &job.approval {
+            Approval::Given(approvals) if work.is_none() => approvals.clone(),
+            _ => Vec::new(),
+        },
     })
 }
 

@@ -26,8 +26,8 @@ pub use reply::{Assignment, NoOperator, Operator, OperatorError, OperatorReply};
 pub use resolve::{Decision, ResolveError, Resolved};
 
 use crate::{
-    Actor, Clock, EventSink, Goal, JournalError, Logbook, PlanPart, PlannedTenant, PluginPin, RunId, SecretStore, Stop,
-    Tenant, TenantHistory, TenantState, Work,
+    Actor, Clock, EventSink, Goal, JournalError, Logbook, PlanPart, PlannedTenant, PluginPin, RunId, SecretStore,
+    SignedApproval, Stop, Tenant, TenantHistory, TenantState, Work,
 };
 
 /// The ports that a run needs.
@@ -59,12 +59,26 @@ pub struct Job {
     pub part: Option<Arc<PlanPart>>,
     /// The operator gave the digest of the whole plan. So it need not be one that `flowswap plan` noted in this journal.
     pub digest_given: bool,
+    /// Whether people approved that the tenant is started.
+    pub approval: Approval,
     /// The plugins that were loaded, by name.
     pub plugins: BTreeMap<String, PluginPin>,
     /// On what terms a person is asked.
     pub assignment: Assignment,
     /// Continue even if the configuration or a plugin changed since the work started.
     pub accept_changes: bool,
+}
+
+/// Whether people approved that a tenant is started. Work that was started needs no approval, and neither does a rollback.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Approval {
+    /// The configuration asks for none.
+    #[default]
+    NotRequired,
+    /// Enough people did. These are the digests of their approvals.
+    Given(Vec<String>),
+    /// Not enough people did. This is why.
+    Missing(String),
 }
 
 /// What a job carries out.
@@ -122,12 +136,18 @@ pub enum Outcome {
 pub struct Runner {
     ports: Ports,
     run: RunId,
+    approvals: Vec<SignedApproval>,
 }
 
 impl Runner {
     /// A runner for one run.
     pub fn new(ports: Ports, run: RunId) -> Self {
-        Self { ports, run }
+        Self { ports, run, approvals: Vec::new() }
+    }
+
+    /// The same runner, which records these approvals with the start of the run.
+    pub fn approved_by(self, approvals: Vec<SignedApproval>) -> Self {
+        Self { approvals, ..self }
     }
 
     /// The run's id.

@@ -123,7 +123,17 @@ impl Shorthand {
 }
 
 fn record_of_run(seq: u64) -> Record {
-    record(seq, None, Entry::RunStarted { command: RunCommand::Apply, version: "0".into(), by: None, scope: None })
+    record(
+        seq,
+        None,
+        Entry::RunStarted {
+            command: RunCommand::Apply,
+            version: "0".into(),
+            by: None,
+            scope: None,
+            approvals: Vec::new(),
+        },
+    )
 }
 
 fn record(seq: u64, tenant: Option<&str>, entry: Entry) -> Record {
@@ -340,7 +350,13 @@ async fn a_record_of_an_earlier_writer_is_refused() {
 
 #[test]
 fn records_of_runs_name_no_tenant_and_all_others_do() {
-    let started = Entry::RunStarted { command: RunCommand::Apply, version: "0".into(), by: None, scope: None };
+    let started = Entry::RunStarted {
+        command: RunCommand::Apply,
+        version: "0".into(),
+        by: None,
+        scope: None,
+        approvals: Vec::new(),
+    };
     let failed = Entry::TenantEnded { state: TenantState::Failed, reason: None, interrupted: false };
     for (tenant, entry, problem) in [
         (Some("acme"), started, "a run's record names a tenant"),

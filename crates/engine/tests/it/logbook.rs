@@ -153,7 +153,7 @@ async fn giving_up_a_rollback_gives_the_interrupted_run_back() {
         let intent = || fleet.env.ports().logbook.overview("a").unwrap().intent.map(|intent| intent.goal);
         assert_eq!(intent(), Some(Goal::Swapped), "{what}");
         let plan = fleet.plan.digest.clone();
-        fleet.record("a", Entry::Intended { goal: Goal::RolledBack, plan, part: None }).await;
+        fleet.record("a", Entry::Intended { goal: Goal::RolledBack, plan, part: None, approvals: Vec::new() }).await;
         let overview = fleet.env.ports().logbook.overview("a").unwrap();
         assert!(overview.waits_for_rollback() && !overview.has_begun(overview.intent.as_ref().unwrap()), "{what}");
         let Outcome::Refused { changes } = fleet.run(Goal::Swapped).await.remove(0).1 else { panic!("{what}") };
@@ -277,8 +277,13 @@ async fn nothing_is_done_because_only_a_snapshot_says_so() {
 async fn a_run_of_an_earlier_version_that_was_cut_off_is_in_no_snapshot() {
     let fleet = TestFleet::new(&["acme"]).await;
     let scope = RunScope { goal: Goal::Swapped, plan_path: None, tenants: vec!["acme".to_owned()] };
-    let entry =
-        Entry::RunStarted { command: RunCommand::Apply, version: "0.1.0".to_owned(), by: None, scope: Some(scope) };
+    let entry = Entry::RunStarted {
+        command: RunCommand::Apply,
+        version: "0.1.0".to_owned(),
+        by: None,
+        scope: Some(scope),
+        approvals: Vec::new(),
+    };
     let at = jiff::Timestamp::UNIX_EPOCH;
     fleet.env.append(vec![Draft { at, run: RunId::generate(), tenant: None, entry }]).await.unwrap();
     let logbook = fleet.env.ports().logbook;

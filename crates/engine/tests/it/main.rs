@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where its expectation does")]
 
 mod abandon;
+mod approval;
 mod backend;
 mod clocks;
 mod compare;

@@ -40,7 +40,7 @@ async fn frozen(change: impl FnOnce(&mut Vec<PlannedTenant>)) -> Plan {
     if tenants.iter().any(|tenant| tenant.provider_plugin == "other") {
         plugins.insert("other".to_owned(), plugins["okta"].clone());
     }
-    Plan::freeze(plan.created_at, plan.not_after, plugins, tenants).unwrap()
+    Plan::freeze(plan.created_at, plan.not_after, None, plugins, tenants).unwrap()
 }
 
 #[tokio::test]
@@ -65,7 +65,8 @@ async fn only_the_first_tenant_of_an_org_is_planned() {
     assert_eq!(lint(&plan), Vec::<String>::new());
     assert_eq!(Plan::read(&crate::plan_file::render(&plan)).unwrap(), plan);
     // Freezing what is frozen changes nothing.
-    let again = Plan::freeze(plan.created_at, plan.not_after, plan.plugins.clone(), plan.tenants.clone()).unwrap();
+    let again =
+        Plan::freeze(plan.created_at, plan.not_after, None, plan.plugins.clone(), plan.tenants.clone()).unwrap();
     assert_eq!(again, plan);
 }
 

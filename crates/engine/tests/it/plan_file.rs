@@ -47,7 +47,7 @@ async fn any_edit_is_refused() {
     // A small plan: one tenant without steps.
     plan.tenants[0].steps.clear();
     plan.tenants[0].way_back.clear();
-    let plan = Plan::freeze(plan.created_at, plan.not_after, plan.plugins, plan.tenants).unwrap();
+    let plan = Plan::freeze(plan.created_at, plan.not_after, None, plan.plugins, plan.tenants).unwrap();
     let text = render(&plan);
     let mut edits = 0;
     let mut refuse = |bytes: Vec<u8>, what: String| {
@@ -103,5 +103,8 @@ async fn a_file_that_is_not_a_plan_is_refused_with_the_reason() {
     // Anybody who can compute digests can write a plan. It must still be valid.
     let mut forged = plan.clone();
     forged.tenants[0].way_back.clear();
-    assert_eq!(kind(&Plan::freeze(forged.created_at, forged.not_after, forged.plugins, forged.tenants)), "unsound");
+    assert_eq!(
+        kind(&Plan::freeze(forged.created_at, forged.not_after, None, forged.plugins, forged.tenants)),
+        "unsound"
+    );
 }

@@ -34,7 +34,7 @@ async fn every_defect_is_named() {
         let defects = lint(&plan);
         let expect: Vec<String> = expect.iter().map(|defect| format!("tenant `acme`: {defect}")).collect();
         assert_eq!(defects, expect);
-        let frozen = Plan::freeze(plan.created_at, plan.not_after, plan.plugins, plan.tenants);
+        let frozen = Plan::freeze(plan.created_at, plan.not_after, None, plan.plugins, plan.tenants);
         assert!(matches!(frozen, Err(PlanError::Unsound(named)) if named == defects));
     };
 
@@ -183,7 +183,7 @@ async fn only_a_ready_tenant_gets_steps() {
         let fleet = TestFleet::new(&["acme"]).await;
         change(&fleet);
         let planned = plan_tenant(&tenant(&fleet.env, "acme"), start_of_time()).await.unwrap();
-        let plan = Plan::freeze(start_of_time(), start_of_time(), pins(), vec![planned.clone()]).unwrap();
+        let plan = Plan::freeze(start_of_time(), start_of_time(), None, pins(), vec![planned.clone()]).unwrap();
         assert_eq!(plan.ready().count(), usize::from(!planned.steps.is_empty()));
         planned
     };

@@ -122,7 +122,7 @@ async fn a_second_plan_is_refused_while_another_is_in_progress() {
     let mut other = fleet.restarted();
     let created = start_of_time() + SignedDuration::from_secs(1);
     let (plugins, tenants) = (other.plan.plugins.clone(), other.plan.tenants.clone());
-    other.plan = flowswap_engine::Plan::freeze(created, other.plan.not_after, plugins, tenants).unwrap();
+    other.plan = flowswap_engine::Plan::freeze(created, other.plan.not_after, None, plugins, tenants).unwrap();
     let outcome = other.run(Goal::Swapped).await.remove(0).1;
     let plan = flowswap_engine::short(&fleet.plan.digest);
     let line = format!("another plan, {plan}, is in progress: continue with that plan, or roll the tenant back first");

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use flowswap_contract::{Op, Role};
 use flowswap_engine::{
-    Assignment, Entry, FleetLimits, Goal, History, Job, JournalError, Outcome, Plan, PlanPart, PluginPin, Recording,
-    RunId, Runner, Summary, Tenant, TenantSpec, TenantState, digest_config, plan_tenant,
+    Approval, Assignment, Entry, FleetLimits, Goal, History, Job, JournalError, Outcome, Plan, PlanPart, PluginPin,
+    Recording, RunId, Runner, Summary, Tenant, TenantSpec, TenantState, digest_config, plan_tenant,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -47,7 +47,7 @@ impl TestFleet {
             tenant.spec.begun = history.tenant(name).is_some_and(|known| known.work.is_some());
             tenants.push(plan_tenant(&tenant, now).await.unwrap());
         }
-        let plan = Plan::freeze(now, now + SignedDuration::from_hours(24), pins(), tenants).unwrap();
+        let plan = Plan::freeze(now, now + SignedDuration::from_hours(24), None, pins(), tenants).unwrap();
         Self { env, plan }
     }
 
@@ -80,6 +80,7 @@ impl TestFleet {
             plugins: self.plan.plugins.clone(),
             assignment: Assignment::default(),
             digest_given: true,
+            approval: Approval::NotRequired,
             accept_changes: false,
         };
         self.plan.ready().map(job).collect()

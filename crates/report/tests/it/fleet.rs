@@ -110,7 +110,7 @@ pub(crate) fn planned(name: &str, shape: Shape) -> PlannedTenant {
 pub(crate) fn freeze(tenants: Vec<PlannedTenant>) -> Plan {
     let pin = || PluginPin { version: "0.1.0".to_owned(), sha256: "0".repeat(64), uncaged: false };
     let plugins = BTreeMap::from(["okta", "rest"].map(|name| (name.to_owned(), pin())));
-    Plan::freeze(now(), now() + SignedDuration::from_hours(24), plugins, tenants).unwrap()
+    Plan::freeze(now(), now() + SignedDuration::from_hours(24), None, plugins, tenants).unwrap()
 }
 
 /// The plan of a fleet with this many tenants of the usual shape, and one of each other.

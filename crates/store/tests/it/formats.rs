@@ -93,8 +93,13 @@ async fn every_past_format_can_be_continued() {
         let before = reader.records().await.unwrap();
         let last = before.last().unwrap();
         let (seq, epoch) = (last.seq + 1, last.epoch + 1);
-        let entry =
-            Entry::RunStarted { command: RunCommand::Apply, version: "0.1.0".to_owned(), by: None, scope: None };
+        let entry = Entry::RunStarted {
+            command: RunCommand::Apply,
+            version: "0.1.0".to_owned(),
+            by: None,
+            scope: None,
+            approvals: Vec::new(),
+        };
         let draft = Draft { at: last.draft.at, run: RunId::none(), tenant: None, entry };
 
         let writer = SqliteJournal::open(&path).unwrap();
