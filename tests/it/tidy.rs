@@ -30,6 +30,7 @@ fn allowed(package: &str) -> Option<&'static [&'static str]> {
             "flowswap-contract",
             "flowswap-engine",
             "flowswap-host",
+            "flowswap-approval",
             "flowswap-report",
             "flowswap-store",
             "flowswap-sim",

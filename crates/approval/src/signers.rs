@@ -91,6 +91,18 @@ impl Signers {
         crate::persons::count(self.0.iter().map(|line| (&line.principals, fingerprint(&line.key))))
     }
 
+    /// Whose public key this is, as a `.pub` file has it. `None` if the text is no public key.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::find`].
+    pub fn find_openssh(&self, text: &str, now: Timestamp) -> Result<Option<Signer>, SignerError> {
+        match PublicKey::from_openssh(text.trim()) {
+            Ok(key) => self.find(key.key_data(), now).map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// Whose key it is at this time.
     ///
     /// # Errors

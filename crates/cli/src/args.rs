@@ -90,6 +90,12 @@ pub(crate) enum Command {
     /// Show a plan file.
     #[command(after_help = examples::SHOW)]
     Show(ShowArgs),
+    /// Approve a plan: sign it with your SSH key.
+    #[command(after_help = examples::APPROVE)]
+    Approve(ApproveArgs),
+    /// Show who approved a plan, and what is still missing.
+    #[command(after_help = examples::APPROVALS)]
+    Approvals(PlanFile),
     /// Carry out a plan, or continue it.
     #[command(after_help = examples::APPLY)]
     Apply(ApplyArgs),
@@ -308,6 +314,29 @@ pub(crate) struct PlanFile {
     /// The plan file.
     #[arg(value_name = "PLAN")]
     pub(crate) plan: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApproveArgs {
+    #[command(flatten)]
+    pub(crate) file: PlanFile,
+    /// Approve only the tenants of this class; the start of its id will do. Repeat it for several classes. Without it, you
+    /// approve all classes.
+    #[arg(long = "class", value_name = "ID")]
+    pub(crate) classes: Vec<String>,
+    /// Why you approve, for example the number of a change ticket. It is signed as well.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Your SSH key: the private key, or the public key if an agent or a security key has the private one. Without it, flowswap
+    /// takes the only key in `~/.ssh` that counts.
+    #[arg(long, value_name = "FILE", env = "FLOWSWAP_SIGNING_KEY", hide_env_values = true)]
+    pub(crate) key: Option<PathBuf>,
+    /// Write the approval to this file. Without it, the file is beside the plan, where `flowswap apply` looks.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Do not ask for confirmation.
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -54,6 +54,18 @@ pub(crate) const SHOW: &str = r#"Examples:
   # Print a report for a pull request
   flowswap show plan.json --as markdown"#;
 
+pub(crate) const APPROVE: &str = r#"Examples:
+  # Approve a plan with the SSH key that counts
+  flowswap approve plan.json --reason CHG-1042
+  # Approve one class of tenants, with a key on a security key
+  flowswap approve plan.json --class 3f9a1c --reason CHG-1042 --key ~/.ssh/id_ed25519_sk.pub"#;
+
+pub(crate) const APPROVALS: &str = r#"Examples:
+  # Show who approved which classes
+  flowswap approvals plan.json
+  # The same for a script
+  flowswap approvals plan.json --format json"#;
+
 pub(crate) const APPLY: &str = r#"Examples:
   # Carry out a plan; flowswap asks first
   flowswap apply plan.json

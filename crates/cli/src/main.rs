@@ -1,6 +1,7 @@
 //! The `flowswap` binary: arguments, wiring, display, and exit codes. The engine decides what happens to tenants.
 
 mod allocator;
+mod approvals;
 mod args;
 mod clipboard;
 mod commands;
@@ -21,6 +22,7 @@ mod plugin_pins;
 mod plugin_search;
 mod report_files;
 mod side;
+mod signing;
 #[cfg(feature = "sandbox")]
 mod sim_files;
 #[cfg(feature = "sandbox")]

@@ -30,6 +30,7 @@ pub(crate) enum Kind {
     Plan,
     Sheet,
     Report,
+    Approval,
 }
 
 /// A place that [`Output::prepare`] found fit to write to.
@@ -58,6 +59,7 @@ impl Kind {
             Self::Plan => "plan",
             Self::Sheet => "run sheet",
             Self::Report => "report",
+            Self::Approval => "approval",
         }
     }
 
@@ -71,6 +73,7 @@ impl Kind {
                 flowswap_report::MARKS.iter().any(|mark| text.contains(mark))
                     || json().is_some_and(|value| has(&value, &["format", "digest", "summary", "classes"]))
             }
+            Self::Approval => json().is_some_and(|value| has(&value, &["payloadType", "payload", "signatures"])),
             Self::Sheet => {
                 let ends = ["when everything is done: ", "flowswap saw this step done; after you correct it: "];
                 ends.iter().any(|end| text.contains(end))

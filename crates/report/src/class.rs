@@ -2,12 +2,10 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use base16ct::lower::encode_string as hex;
 use flowswap_contract::{By, Phase, Reversibility, Role};
-use flowswap_engine::{Finding, PlannedTenant, Seen, Severity, StepRollback, Verdict};
+use flowswap_engine::{Finding, PlannedTenant, Seen, Severity, StepRollback, Verdict, digest};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::{difference, own_words::OwnWords, tenant::SeenTenant};
 
@@ -94,7 +92,7 @@ pub(crate) fn classify(tenants: &[SeenTenant<'_>]) -> Vec<Class> {
     let mut classes: BTreeMap<String, (usize, Value, Class)> = BTreeMap::new();
     for (position, (tenant, seen)) in tenants.iter().enumerate() {
         let shape = shape(tenant, seen.as_ref());
-        let id = hex(&Sha256::digest(shape.to_string()))[..ID_DIGITS].to_owned();
+        let id = id_of(&shape);
         let (_, _, class) =
             classes.entry(id).or_insert_with_key(|id| (position, shape, Class::of(id.clone(), tenant, seen.as_ref())));
         class.tenants.push(tenant.name.clone());
@@ -107,6 +105,16 @@ pub(crate) fn classify(tenants: &[SeenTenant<'_>]) -> Vec<Class> {
         Class { differences, ..class }
     });
     compared.collect()
+}
+
+/// The id of the class that a planned tenant belongs to. It is that of [`Class::id`].
+pub fn class_id(tenant: &PlannedTenant) -> String {
+    id_of(&shape(tenant, tenant.seen().as_ref()))
+}
+
+fn id_of(shape: &Value) -> String {
+    // A value of JSON always becomes JSON.
+    digest(shape).unwrap_or_default().get(..ID_DIGITS).unwrap_or_default().to_owned()
 }
 
 /// Members of steps with text that can have names and ids of the tenant in it. A tenant may be called like a phase or an output.

@@ -10,7 +10,7 @@ mod tenant;
 mod timeline;
 mod unknown;
 
-pub use class::{Change, Class, LedgerLine, Side, StepLine};
+pub use class::{Change, Class, LedgerLine, Side, StepLine, class_id};
 pub use face::{Face, FaceError, MARKS};
 pub use plan::{FindingLine, PlanReport, PluginLine, REPORT_FORMAT};
 pub use tenant::{TenantFinding, TenantLine};

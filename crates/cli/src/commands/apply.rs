@@ -3,14 +3,15 @@
 use std::{path::Path, sync::Arc};
 
 use flowswap_config::Config;
-use flowswap_engine::{Goal, Job, PlanFile};
+use flowswap_engine::{Approval, Goal, Job, Overview, PlanFile};
 use flowswap_host::quoted;
 use jiff::SignedDuration;
 
 use super::{plan, started, status};
 use crate::{
+    approvals::Approvals,
     args::ApplyArgs,
-    context::Context,
+    context::{Context, read_logbook},
     display::{self, progress::OutputGate},
     exit::{Exit, Failure},
     fleet::Fleet,
@@ -39,8 +40,14 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
         return Err(failure.hint("add the tenant again, or use the configuration that the plan was made with"));
     }
     let lost = lost.into_iter().map(|name| (name, Goal::Swapped)).collect();
+    let approvals = Approvals::read(&config, &args.file.plan, &plan)?;
+    let mut summary = display::plan::summarize(plan.head(), plan.outlines());
+    if let Some(approvals) = &approvals {
+        require_any(approvals, args, &config).await?;
+        summary += approvals.summarize();
+    }
     let question = format!("Migrate {}?", display::tenants(names.len()));
-    context.terminal.confirm(&display::plan::summarize(plan.head(), plan.outlines()), &question, args.yes)?;
+    context.terminal.confirm(&summary, &question, args.yes)?;
 
     let gate = args.interactive.then(OutputGate::default);
     let progress = context.progress_beside(gate.as_ref());
@@ -54,16 +61,31 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     let path = std::path::absolute(&args.file.plan).unwrap_or_else(|_| args.file.plan.clone());
     let path = path.display().to_string();
     let (config, path) = (&config, path.as_str());
+    let signed = approvals.as_ref().map(Approvals::signed).unwrap_or_default();
     let jobs = tenants.into_iter().map(move |tenant| Job {
         goal: Goal::Swapped,
         part: plan.part(&tenant.spec.name, path).map(Arc::new),
         plugins: pins.clone(),
         assignment: started::assignment(config, &tenant.spec.name),
         digest_given: args.digest.is_some(),
+        approval: approvals.as_ref().map_or(Approval::NotRequired, |all| all.of_tenant(&tenant.spec.name)),
         accept_changes: args.changes.accept_changes,
         tenant,
     });
-    started::execute(context, config, ports, &progress, Goal::Swapped, jobs, lost).await
+    let runner = started::runner(ports).approved_by(signed);
+    started::execute(context, config, runner, &progress, Goal::Swapped, jobs, lost).await
+}
+
+/// Fails early if nobody could be migrated: no tenant has enough approvals, and none was started with this plan.
+async fn require_any(approvals: &Approvals, args: &ApplyArgs, config: &Config) -> Result<(), Failure> {
+    let plan = &approvals.requirement.expected.plan;
+    let is_started = |tenant: &Overview| tenant.plan.as_ref() == Some(plan);
+    if approvals.split().0 > 0 || read_logbook(config).await?.overviews().values().any(is_started) {
+        return Ok(());
+    }
+    let path = &args.file.plan;
+    let error = format!("nobody may carry out the plan `{}` yet: no class has enough approvals", path.display());
+    Err(Failure::new(Exit::Refused, error).hint(format!("see what is missing: flowswap approvals {}", quoted(path))))
 }
 
 /// Refuses a plan that is not the one with the given digest, or that is valid longer than the configuration allows.

@@ -2,6 +2,8 @@
 
 mod abandon;
 mod apply;
+mod approvals;
+mod approve;
 mod audit;
 mod check;
 mod completions;
@@ -51,6 +53,8 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit, Fail
         Command::Detect(select) => detect::run(&context, &select).await,
         Command::Plan(args) => plan::run(&context, &args).await,
         Command::Show(file) => show::run(&context, &file),
+        Command::Approve(args) => approve::run(&context, &args),
+        Command::Approvals(file) => approvals::run(&context, &file),
         Command::Apply(args) => apply::run(&context, &args).await,
         Command::Resume(args) => resume::run(&context, &args).await,
         Command::Status(select) => status::run(&context, &select).await,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use flowswap_config::Config;
-use flowswap_engine::{Goal, Intent, Overview};
+use flowswap_engine::{Approval, Goal, Intent, Overview};
 use flowswap_host::quoted;
 
 use super::{
@@ -129,6 +129,9 @@ async fn continue_all(
     let mut jobs = started::jobs(config, fleet, purpose);
     let mut plans = BTreeMap::new();
     for job in &mut jobs {
+        if config.approvals.is_some() && purpose.goal == Goal::Swapped {
+            job.approval = Approval::Missing(NOT_APPROVED.to_owned());
+        }
         if let Some((tenant, intent)) = open.get(&job.tenant.spec.name)
             && let (None, None, Some(path)) = (&tenant.plan, &intent.plan, &intent.path)
         {
@@ -139,8 +142,12 @@ async fn continue_all(
             job.part = plan.part(&job.tenant.spec.name, path).map(Arc::new);
         }
     }
-    started::execute(context, config, ports, &progress, purpose.goal, jobs, lost).await
+    started::execute(context, config, started::runner(ports), &progress, purpose.goal, jobs, lost).await
 }
+
+/// The engine knows what an earlier run was approved for.
+const NOT_APPROVED: &str =
+    "the run that was interrupted had no approval for the tenant: carry out its plan with `flowswap apply`";
 
 /// What was cut off, one line for each command and run.
 fn describe(open: &BTreeMap<String, (Overview, Intent)>) -> Text {

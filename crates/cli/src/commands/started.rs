@@ -6,8 +6,8 @@ use std::{collections::BTreeSet, sync::Arc};
 use flowswap_config::Config;
 use flowswap_contract::Phase;
 use flowswap_engine::{
-    Assignment, Direction, FleetLimits, Goal, Job, JournalError, Logbook, Outcome, Overview, Ports, RunId, Runner,
-    Summary, Tenant, TenantHistory, TenantState, Work,
+    Approval, Assignment, Direction, FleetLimits, Goal, Job, JournalError, Logbook, Outcome, Overview, Ports, RunId,
+    Runner, Summary, Tenant, TenantHistory, TenantState, Work,
 };
 use flowswap_store::StateDir;
 use jiff::SignedDuration;
@@ -159,7 +159,7 @@ pub(crate) async fn continue_tenants(
     };
     let fleet = Fleet::open(context, config, names, &ports).await?;
     let jobs = jobs(config, fleet, purpose);
-    execute(context, config, ports, &progress, purpose.goal, jobs, lost).await
+    execute(context, config, runner(ports), &progress, purpose.goal, jobs, lost).await
 }
 
 /// The jobs that continue started work.
@@ -171,6 +171,7 @@ pub(crate) fn jobs(config: &Config, fleet: Fleet, purpose: RunPurpose) -> Vec<Jo
         plugins: pins.clone(),
         assignment: assignment(config, &tenant.spec.name),
         digest_given: false,
+        approval: Approval::NotRequired,
         accept_changes: purpose.accept_changes,
         tenant,
     };
@@ -189,14 +190,13 @@ pub(crate) type Lost = Vec<(String, Goal)>;
 pub(crate) async fn execute(
     context: &Context,
     config: &Config,
-    ports: Ports,
+    runner: Runner,
     progress: &Progress,
     goal: Goal,
     jobs: impl IntoIterator<Item = Job, IntoIter: ExactSizeIterator>,
     lost: Lost,
 ) -> Result<Exit, Failure> {
-    let logbook = Arc::clone(&ports.logbook);
-    let runner = runner(ports);
+    let logbook = Arc::clone(runner.logbook());
     let refused = refuse_lost(&runner, lost).await.map_err(Failure::at("record the refusal"))?;
     let summary = carry_out(config, &runner, goal, jobs).await;
     progress.clear();

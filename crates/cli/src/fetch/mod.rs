@@ -89,6 +89,11 @@ pub(crate) fn require_trusted_source(reference: &SecretRef) -> Result<(), TrustE
     }
 }
 
+/// The absolute path of a program in `PATH`.
+pub(crate) fn find_program(name: &str) -> Result<PathBuf, FetchError> {
+    locate::find(name, env::var_os("PATH").as_deref())
+}
+
 /// Fetches secrets. Looks up each program once, so that flowswap shows the same file that it runs.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fetcher {
@@ -172,7 +177,7 @@ impl Fetcher {
         if let Some(known) = programs.get(name) {
             return Ok(known.clone());
         }
-        let found = locate::find(name, env::var_os("PATH").as_deref())?;
+        let found = find_program(name)?;
         programs.insert(name.to_owned(), found.clone());
         Ok(found)
     }

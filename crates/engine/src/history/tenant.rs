@@ -103,7 +103,9 @@ impl TenantHistory {
         }
         match entry {
             Entry::RunStarted { .. } | Entry::RunEnded { .. } => {}
-            Entry::Intended { goal, plan, part, .. } => self.intend(*goal, plan, part.as_ref(), run, at)?,
+            Entry::Intended { goal, plan, part, approvals } => {
+                self.intend(*goal, plan, part.as_ref(), approvals, run, at)?;
+            }
             Entry::Refused { goal, reasons } => {
                 self.refuse(Refusal { at, goal: *goal, reasons: reasons.clone(), is_skipped: false });
             }

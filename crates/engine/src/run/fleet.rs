@@ -7,7 +7,7 @@ use std::sync::{
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{Approval, Job, Outcome, Runner, progress::Progress, refuse::refuse_by_history};
+use super::{Job, Outcome, Runner, progress::Progress, refuse::refuse_by_history};
 use crate::{
     Entry, Event, Goal, JournalError, Recorder, Recording, RunCommand, TenantHistory, TenantState, side_by_side,
 };
@@ -177,10 +177,7 @@ fn intent(job: &Job, history: &TenantHistory) -> Option<Entry> {
         goal,
         plan: job.basis(history)?.plan.to_owned(),
         part: part.filter(|part| !is_stored(&part.plan)).map(Arc::clone),
-        approvals: match &job.approval {
-            Approval::Given(approvals) if work.is_none() => approvals.clone(),
-            _ => Vec::new(),
-        },
+        approvals: if work.is_none() { job.approvals(history).unwrap_or_default().to_vec() } else { Vec::new() },
     })
 }
 

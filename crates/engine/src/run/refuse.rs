@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use flowswap_contract::{Role, Step, StepProposal};
 use serde_json::json;
 
-use super::{Approval, Basis, Job, Outcome, Runner, clocks, with_hint};
+use super::{Basis, Job, Outcome, Runner, clocks, with_hint};
 use crate::{
     Direction, Goal, Inventories, PlannedTenant, PluginPin, TenantHistory, TenantSpec, Verdict, Work,
     canonical::compare,
@@ -195,10 +195,7 @@ pub(super) fn refuse_by_history(job: &Job, history: &TenantHistory) -> Option<St
         }
         None if plan.is_none() && job.goal != Goal::Swapped => "it is not migrated",
         None if plan.is_none() && history.intended_part().is_none() => "no plan is in progress: plan it first",
-        None => match &job.approval {
-            Approval::Missing(why) => return Some(why.clone()),
-            Approval::NotRequired | Approval::Given(_) => return None,
-        },
+        None => job.approvals(history).err()?,
     };
     Some(why.to_owned())
 }

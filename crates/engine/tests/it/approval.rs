@@ -49,6 +49,22 @@ async fn started_work_and_rollbacks_need_no_approval() {
     }
 }
 
+/// A run that is continued takes its plan from the journal. It needs no approval again if it was approved, and only then.
+#[tokio::test(start_paused = true)]
+async fn what_was_approved_can_be_continued() {
+    for (approvals, is_approved) in [(vec!["digest".to_owned()], true), (Vec::new(), false)] {
+        let fleet = TestFleet::new(&["acme"]).await;
+        let part = fleet.jobs(Goal::Swapped).remove(0).part;
+        let plan = fleet.plan.digest.clone();
+        fleet.record("acme", Entry::Intended { goal: Goal::Swapped, plan, part, approvals }).await;
+        let again = fleet.run_changed(Goal::Swapped, |job| job.approval = missing()).await.remove(0);
+        assert_eq!(again, refused(), "a run with the plan's file looks at the approvals again");
+        let continued = fleet.run_changed(Goal::Swapped, |job| (job.part, job.approval) = (None, missing()));
+        let continued = continued.await.remove(0);
+        assert_eq!(matches!(continued, Outcome::Ended { state: S::Swapped, .. }), is_approved, "{continued:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_journal_has_the_approvals_of_a_run_that_does_something() {
     let fleet = TestFleet::new(&["acme"]).await;

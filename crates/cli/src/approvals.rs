@@ -1,0 +1,269 @@
+//! The approvals beside a plan: reads them, decides which count, and says what is missing.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use flowswap_approval::{Approval, Envelope, Expected, Predicate, Signers, count_persons, judge};
+use flowswap_config::Config;
+use flowswap_engine::{self as engine, Clock, Plan, PlanFile, SignedApproval, chain, short};
+use flowswap_host::{quoted, read_trusted};
+use flowswap_report::class_id;
+use jiff::tz::TimeZone;
+
+use crate::{
+    context::SystemClock,
+    display::{
+        tenants,
+        text::{Text, text},
+    },
+    exit::{Exit, Failure},
+    output::NEW_PLAN,
+    terminal::{Tone, paint},
+};
+
+/// How the name of an approval ends.
+pub(crate) const ENDING: &str = ".approval";
+/// The longest approval. One of a thousand classes has 70 KiB.
+const MAX_APPROVAL: u64 = 1024 * 1024;
+/// The most approvals of one plan.
+const MAX_FILES: usize = 200;
+
+/// What must be approved, and by whom.
+#[derive(Debug)]
+pub(crate) struct Requirement {
+    /// How many different people must approve each class.
+    pub(crate) people: usize,
+    /// Where the signers are listed.
+    pub(crate) signers_file: PathBuf,
+    pub(crate) signers: Signers,
+    /// What an approval must be about in order to count.
+    pub(crate) expected: Expected,
+    /// The class of each tenant with steps.
+    pub(crate) class_of: BTreeMap<String, String>,
+    /// The plan's own last minute.
+    not_after: jiff::Timestamp,
+}
+
+/// The approvals of a plan.
+#[derive(Debug)]
+pub(crate) struct Approvals {
+    pub(crate) requirement: Requirement,
+    pub(crate) files: Vec<ApprovalFile>,
+}
+
+/// A file beside the plan, and what each of its signatures is worth.
+#[derive(Debug)]
+pub(crate) struct ApprovalFile {
+    pub(crate) path: PathBuf,
+    /// The JSON of the envelope.
+    envelope: String,
+    /// An approval that counts, or why it does not.
+    pub(crate) judged: Vec<Result<Approval, String>>,
+}
+
+impl Requirement {
+    /// `None` if the configuration asks for no approvals.
+    pub(crate) fn of(config: &Config, plan: &PlanFile) -> Result<Option<Self>, Failure> {
+        let Some(approvals) = &config.approvals else { return Ok(None) };
+        let head = plan.head();
+        let signers = read_signers(&approvals.signers)?;
+        let known = signers.count_people();
+        if known < approvals.required {
+            let file = approvals.signers.display();
+            let error =
+                format!("{} must approve a plan, but `{file}` names {}", people(approvals.required), people(known));
+            return Err(Failure::new(Exit::Usage, error).hint("add the keys of the others to that file"));
+        }
+        let class_of = classes(plan);
+        let expected = Expected {
+            plan: head.digest.clone(),
+            classes: class_of.values().cloned().collect(),
+            configuration: config.meaning_for(class_of.keys().map(String::as_str)),
+            plugins: head.plugins.iter().map(|(name, pin)| (name.clone(), pin.sha256.clone())).collect(),
+            excluded: if approvals.planner_may_approve { None } else { Some(planner(head)?) },
+            now: SystemClock.now(),
+        };
+        let signers_file = approvals.signers.clone();
+        Ok(Some(Self {
+            people: approvals.required,
+            signers_file,
+            signers,
+            expected,
+            class_of,
+            not_after: head.not_after,
+        }))
+    }
+
+    /// What somebody says who approves these classes now.
+    pub(crate) fn predicate(&self, classes: BTreeSet<String>, reason: &str) -> Predicate {
+        let Expected { configuration, plugins, now, .. } = self.expected.clone();
+        let reason = reason.trim().to_owned();
+        Predicate { classes, reason, approved_at: now, not_after: self.not_after, configuration, plugins }
+    }
+
+    /// How many tenants have the class.
+    pub(crate) fn count_tenants(&self, class: &str) -> usize {
+        self.class_of.values().filter(|of| *of == class).count()
+    }
+
+    /// Judges the text of an approval.
+    pub(crate) fn judge(&self, text: &str) -> Vec<Result<Approval, String>> {
+        match Envelope::read(text) {
+            Ok(envelope) => judge(&envelope, &self.signers, &self.expected)
+                .into_iter()
+                .map(|it| it.map_err(|why| why.to_string()))
+                .collect(),
+            Err(error) => vec![Err(chain(&error))],
+        }
+    }
+}
+
+impl Approvals {
+    /// Reads the approvals beside the plan. `None` if the configuration asks for none.
+    pub(crate) fn read(config: &Config, path: &Path, plan: &PlanFile) -> Result<Option<Self>, Failure> {
+        let Some(requirement) = Requirement::of(config, plan)? else { return Ok(None) };
+        let mut files = Vec::new();
+        for path in find(path)? {
+            let read = read_approval(&path);
+            let judged = match &read {
+                Ok(text) => requirement.judge(text),
+                Err(error) => vec![Err(error.clone())],
+            };
+            files.push(ApprovalFile { path, envelope: read.unwrap_or_default(), judged });
+        }
+        Ok(Some(Self { requirement, files }))
+    }
+
+    /// The approvals of a class that count.
+    pub(crate) fn of_class<'a>(&'a self, class: &'a str) -> impl Iterator<Item = &'a Approval> {
+        let counting = self.files.iter().flat_map(|file| &file.judged).flatten();
+        counting.filter(move |approval| approval.predicate.classes.contains(class))
+    }
+
+    /// How many different people approved a class.
+    pub(crate) fn count(&self, class: &str) -> usize {
+        count_persons(self.of_class(class))
+    }
+
+    /// Whether enough people approved that a tenant is started.
+    pub(crate) fn of_tenant(&self, tenant: &str) -> engine::Approval {
+        let Some(class) = self.requirement.class_of.get(tenant) else { return engine::Approval::NotRequired };
+        let (have, need) = (self.count(class), self.requirement.people);
+        if have >= need {
+            return engine::Approval::Given(self.of_class(class).map(|approval| approval.envelope.clone()).collect());
+        }
+        engine::Approval::Missing(format!("its class {} has {have} of {need} approvals", short(class)))
+    }
+
+    /// How many tenants have enough approvals, and how many have not.
+    pub(crate) fn split(&self) -> (usize, usize) {
+        let is_given = |tenant: &&String| matches!(self.of_tenant(tenant), engine::Approval::Given(_));
+        let given = self.requirement.class_of.keys().filter(is_given).count();
+        (given, self.requirement.class_of.len() - given)
+    }
+
+    /// How many tenants have enough approvals, as a line of a summary.
+    pub(crate) fn summarize(&self) -> Text {
+        let need = self.requirement.people;
+        let (given, missing) = self.split();
+        let label = paint(Tone::Strong, "approvals:");
+        match missing {
+            0 => text!("{} {} of {} for all tenants\n", label, need, need),
+            _ => text!(
+                "{} {} of {} for {}; missing for {}, so these are not started\n",
+                label,
+                need,
+                need,
+                tenants(given),
+                tenants(missing)
+            ),
+        }
+    }
+
+    /// The approvals that count, for the journal.
+    pub(crate) fn signed(&self) -> Vec<SignedApproval> {
+        let signed = self.files.iter().flat_map(|file| {
+            file.judged.iter().flatten().map(|approval| SignedApproval {
+                digest: approval.envelope.clone(),
+                by: approval.signer.principals.iter().cloned().collect(),
+                key: approval.signer.fingerprint.clone(),
+                reason: approval.predicate.reason.clone(),
+                envelope: file.envelope.clone(),
+            })
+        });
+        signed.collect()
+    }
+}
+
+/// `1 person`, `2 people`.
+pub(crate) fn people(count: usize) -> String {
+    if count == 1 { "1 person".to_owned() } else { format!("{count} people") }
+}
+
+/// The class of each tenant with steps. Decodes one tenant at a time.
+fn classes(plan: &PlanFile) -> BTreeMap<String, String> {
+    let names = plan.outlines().filter(|outline| outline.steps > 0).map(|outline| outline.name.clone());
+    names.filter_map(|name| Some((name.clone(), class_id(&plan.part(&name, "")?.tenant)))).collect()
+}
+
+/// The names of the person who made the plan.
+fn planner(plan: &Plan) -> Result<BTreeSet<String>, Failure> {
+    let Some(by) = &plan.made_by else {
+        let error = "the plan does not say who made it, but `approvals.planner_may_approve` is false";
+        return Err(Failure::new(Exit::Refused, error).hint(NEW_PLAN));
+    };
+    Ok([Some(by.user.clone()), by.name.clone()].into_iter().flatten().collect())
+}
+
+fn read_signers(path: &Path) -> Result<Signers, Failure> {
+    let doing = || format!("read the signers `{}`", path.display());
+    let bytes = read_trusted(path).map_err(|error| {
+        let hint =
+            error.hint().unwrap_or_else(|| "`approvals.signers` in the configuration names this file".to_owned());
+        Failure { exit: Exit::Usage, ..Failure::at(doing())(error) }.hint(hint)
+    })?;
+    let text = String::from_utf8(bytes).map_err(Failure::at(doing()))?;
+    Signers::read(&text, &TimeZone::system()).map_err(|error| {
+        let failure = Failure { exit: Exit::Usage, ..Failure::at(doing())(error) };
+        failure.hint("each line is like `alice@example.com ssh-ed25519 AAAA…`; see ALLOWED SIGNERS in ssh-keygen(1)")
+    })
+}
+
+/// The approvals beside a plan, by name.
+fn find(plan: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let folder = plan.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let start = format!("{}.", plan.file_name().unwrap_or_default().to_string_lossy());
+    let doing = || format!("look for approvals beside `{}`", plan.display());
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(Failure::at(doing()))? {
+        let name = entry.map_err(Failure::at(doing()))?.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(&start) && name.ends_with(ENDING) {
+            found.push(plan.with_file_name(name.as_ref()));
+        }
+    }
+    if found.len() > MAX_FILES {
+        let error = format!("there are more than {MAX_FILES} approvals beside `{}`", plan.display());
+        return Err(Failure::new(Exit::Usage, error)
+            .hint(format!("remove those that `flowswap approvals {}` does not need", quoted(plan))));
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The text of an approval. An approval proves itself, so it does not matter who can change the file.
+fn read_approval(path: &Path) -> Result<String, String> {
+    let read = || -> io::Result<String> {
+        if !fs::metadata(path)?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
+        }
+        let mut text = String::new();
+        File::open(path)?.take(MAX_APPROVAL).read_to_string(&mut text)?;
+        Ok(text)
+    };
+    read().map_err(|error| format!("it cannot be read: {error}"))
+}

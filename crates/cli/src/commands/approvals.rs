@@ -1,0 +1,122 @@
+//! `flowswap approvals`: shows who approved a plan, which approvals do not count, and what is missing.
+
+use flowswap_engine::short;
+use serde::Serialize;
+
+use super::plan;
+use crate::{
+    approvals::Approvals,
+    args::PlanFile,
+    context::Context,
+    display::{
+        table,
+        text::{Text, text},
+    },
+    exit::{Exit, Failure},
+    terminal::{Tone, paint},
+};
+
+/// The report; scripts rely on its names.
+#[derive(Serialize)]
+struct Report {
+    /// How many different people must approve each class; 0 if nobody must.
+    required: usize,
+    classes: Vec<ClassRow>,
+    files: Vec<FileRow>,
+}
+
+/// A class with steps.
+#[derive(Serialize)]
+struct ClassRow {
+    id: String,
+    tenants: usize,
+    /// How many different people approved it.
+    approvals: usize,
+    is_approved: bool,
+    /// Who did.
+    by: Vec<String>,
+}
+
+/// A signature of a file beside the plan.
+#[derive(Serialize)]
+struct FileRow {
+    file: String,
+    /// Who signed; nobody if it does not count.
+    by: Vec<String>,
+    key: Option<String>,
+    reason: Option<String>,
+    /// Why it does not count.
+    refused: Option<String>,
+}
+
+pub(crate) fn run(context: &Context, args: &PlanFile) -> Result<Exit, Failure> {
+    let config = context.load_config()?;
+    let plan = plan::read(&args.plan)?;
+    let approvals = Approvals::read(&config, &args.plan, &plan)?;
+    let report = approvals.as_ref().map_or(Report { required: 0, classes: Vec::new(), files: Vec::new() }, report);
+    context.terminal.report(&report, || text(&report))?;
+    let is_complete = report.classes.iter().all(|class| class.is_approved);
+    Ok(if is_complete { Exit::Done } else { Exit::NeedsPerson })
+}
+
+fn report(approvals: &Approvals) -> Report {
+    let required = approvals.requirement.people;
+    let class = |id: &String| {
+        let names = approvals.of_class(id).flat_map(|approval| approval.signer.principals.iter().cloned());
+        let mut by: Vec<String> = names.collect();
+        by.sort();
+        by.dedup();
+        let count = approvals.count(id);
+        let tenants = approvals.requirement.count_tenants(id);
+        ClassRow { id: id.clone(), tenants, approvals: count, is_approved: count >= required, by }
+    };
+    let files = approvals.files.iter().flat_map(|file| {
+        file.judged.iter().map(|judged| {
+            let file = file.path.display().to_string();
+            match judged {
+                Ok(approval) => FileRow {
+                    file,
+                    by: approval.signer.principals.iter().cloned().collect(),
+                    key: Some(approval.signer.fingerprint.clone()),
+                    reason: Some(approval.predicate.reason.clone()),
+                    refused: None,
+                },
+                Err(why) => FileRow { file, by: Vec::new(), key: None, reason: None, refused: Some(why.clone()) },
+            }
+        })
+    });
+    Report {
+        required,
+        classes: approvals.requirement.expected.classes.iter().map(class).collect(),
+        files: files.collect(),
+    }
+}
+
+fn text(report: &Report) -> Text {
+    if report.required == 0 {
+        return text!("the configuration asks for no approvals\n");
+    }
+    let rows = report.classes.iter().map(|class| {
+        let tone = if class.is_approved { Tone::Good } else { Tone::Care };
+        [
+            table::plain(short(&class.id)),
+            table::plain(class.tenants),
+            table::toned(tone, format!("{} of {}", class.approvals, report.required)),
+            table::plain(class.by.join(", ")),
+        ]
+    });
+    let mut text = table::render(["class", "tenants", "approvals", "by"], rows);
+    for FileRow { file, by, key, reason, refused } in &report.files {
+        text += match refused {
+            None => text!(
+                "\n{}: {} ({})\n  {}",
+                file,
+                by.join(", "),
+                key.as_deref().unwrap_or_default(),
+                reason.as_deref().unwrap_or_default()
+            ),
+            Some(why) => text!("\n{}: {}\n  {}", file, paint(Tone::Bad, "does not count"), why),
+        };
+    }
+    if report.files.is_empty() { text } else { text + "\n" }
+}

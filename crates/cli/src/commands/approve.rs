@@ -1,0 +1,137 @@
+//! `flowswap approve`: a person signs a plan, or some of its classes, with an SSH key.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use flowswap_approval::{Approval, Statement};
+use flowswap_engine::{Clock, PlanFile, short};
+use flowswap_host::quoted;
+
+use super::plan;
+use crate::{
+    approvals::{Approvals, ENDING, people},
+    args::ApproveArgs,
+    context::{Context, SystemClock},
+    display::{
+        self,
+        text::{Text, text},
+    },
+    exit::{Exit, Failure},
+    output::{Kind, NEW_PLAN, Output},
+    signing,
+};
+
+pub(crate) fn run(context: &Context, args: &ApproveArgs) -> Result<Exit, Failure> {
+    let config = context.load_config()?;
+    let path = &args.file.plan;
+    let plan = plan::read(path)?;
+    let Some(approvals) = Approvals::read(&config, path, &plan)? else {
+        let failure = Failure::new(Exit::Usage, "the configuration asks for no approvals");
+        return Err(failure.hint("add a table `[approvals]` to it; migrate.toml.example shows one"));
+    };
+    refuse_useless(args, &plan, &approvals)?;
+    let classes = choose_classes(&approvals, &args.classes)?;
+    let now = SystemClock.now();
+    let key = match &args.key {
+        Some(key) => key.clone(),
+        None => signing::choose_key(&approvals.requirement, now)?,
+    };
+    context.terminal.confirm(&describe(&plan, &approvals, &classes), "Approve this?", args.yes)?;
+    let (approval, envelope) = sign(&approvals, &key, path, &plan, &classes, &args.reason)?;
+    let file = match &args.output {
+        Some(file) => file.clone(),
+        None => beside(path, &approval.envelope),
+    };
+    Output::prepare(&file, Kind::Approval, false)?
+        .stream(context.terminal, |out| out.write_all(envelope.as_bytes()))?;
+    let names = approval.signer.principals.iter().cloned().collect::<Vec<_>>().join(", ");
+    context.terminal.say(text!(
+        "approved as {} with the key {}: {}",
+        names,
+        approval.signer.fingerprint,
+        file.display()
+    ));
+    context.terminal.say(text!("see what is missing: flowswap approvals {}", quoted(path)));
+    Ok(Exit::Done)
+}
+
+/// Refuses what nobody could use.
+fn refuse_useless(args: &ApproveArgs, plan: &PlanFile, approvals: &Approvals) -> Result<(), Failure> {
+    let head = plan.head();
+    if args.reason.trim().is_empty() {
+        return Err(Failure::new(Exit::Usage, "the reason is empty").hint("write why you approve, for the next reader"));
+    }
+    if SystemClock.now() > head.not_after {
+        let error = format!("the plan `{}` expired at {}", args.file.plan.display(), head.not_after);
+        return Err(Failure::new(Exit::Refused, error).hint(NEW_PLAN));
+    }
+    if approvals.requirement.class_of.is_empty() {
+        return Err(Failure::new(Exit::Usage, "the plan has no tenant to migrate, so there is nothing to approve"));
+    }
+    Ok(())
+}
+
+/// The whole ids of the classes that a person named by their starts; all without a name.
+fn choose_classes(approvals: &Approvals, named: &[String]) -> Result<BTreeSet<String>, Failure> {
+    let known = &approvals.requirement.expected.classes;
+    if named.is_empty() {
+        return Ok(known.clone());
+    }
+    let find = |name: &String| {
+        let mut found = known.iter().filter(|id| !name.is_empty() && id.starts_with(name.as_str()));
+        match (found.next(), found.next()) {
+            (Some(id), None) => Ok(id.clone()),
+            (first, _) => {
+                let what =
+                    if first.is_some() { "several classes with steps start" } else { "no class with steps starts" };
+                let known: Vec<&str> = known.iter().map(|id| short(id)).collect();
+                let failure = Failure::new(Exit::Usage, format!("{what} with `{name}`"));
+                Err(failure.hint(format!("the plan has these classes: {}", known.join(", "))))
+            }
+        }
+    };
+    named.iter().map(find).collect()
+}
+
+/// What is about to be approved.
+fn describe(plan: &PlanFile, approvals: &Approvals, classes: &BTreeSet<String>) -> Text {
+    let mut text = display::plan::summarize(plan.head(), plan.outlines());
+    for class in classes {
+        let tenants = display::tenants(approvals.requirement.count_tenants(class));
+        text += text!("class {}: {}\n", short(class), tenants);
+    }
+    let need = people(approvals.requirement.people);
+    text + text!("{} must approve each class", need)
+}
+
+/// Signs, and makes sure that the approval counts.
+fn sign(
+    approvals: &Approvals,
+    key: &Path,
+    path: &Path,
+    plan: &PlanFile,
+    classes: &BTreeSet<String>,
+    reason: &str,
+) -> Result<(Approval, String), Failure> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let predicate = approvals.requirement.predicate(classes.clone(), reason);
+    let (payload, bytes) = Statement::new(name, plan.head().digest.clone(), predicate).to_sign();
+    let envelope = Statement::seal(payload, signing::sign(key, &bytes)?).render();
+    match approvals.requirement.judge(&envelope).pop() {
+        Some(Ok(approval)) => Ok((approval, envelope)),
+        Some(Err(why)) => {
+            Err(Failure::new(Exit::Refused, format!("your approval would not count: {why}"))
+                .hint("nothing was written"))
+        }
+        None => Err(Failure::new(Exit::Failed, "the signature got lost")),
+    }
+}
+
+/// The name of an approval beside its plan.
+fn beside(plan: &Path, digest: &str) -> PathBuf {
+    let mut name = plan.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}{ENDING}", short(digest)));
+    plan.with_file_name(name)
+}

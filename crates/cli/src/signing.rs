@@ -1,0 +1,89 @@
+//! Signs with the SSH key of the person at the terminal. `ssh-keygen` does it, because it knows agents, passphrases, and keys on
+//! hardware. flowswap never sees a private key.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use etcetera::BaseStrategy;
+use flowswap_approval::{NAMESPACE, Signature, unarmor};
+use jiff::Timestamp;
+
+use crate::{
+    approvals::Requirement,
+    exit::{Exit, Failure},
+    fetch::{COMMON_VARIABLES, find_program},
+};
+
+/// The variables that `ssh-keygen` gets beside the common ones: how to reach an agent, and how to ask for a passphrase.
+const VARIABLES: [&str; 7] =
+    ["SSH_AUTH_SOCK", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TERM"];
+
+/// The only key in `~/.ssh` that counts.
+pub(crate) fn choose_key(requirement: &Requirement, now: Timestamp) -> Result<PathBuf, Failure> {
+    let folder = etcetera::choose_base_strategy().map(|base| base.home_dir().join(".ssh")).unwrap_or_default();
+    let files = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_public = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "pub");
+    let counts = |file: &PathBuf| {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        requirement.signers.find_openssh(&text, now).is_ok_and(|signer| signer.is_some())
+    };
+    let mut keys: Vec<PathBuf> = files.filter(is_public).filter(counts).collect();
+    keys.sort();
+    match keys.as_slice() {
+        [key] => Ok(key.clone()),
+        [] => {
+            let signers = requirement.signers_file.display();
+            let error = format!("no public key in `{}` is in the file of signers `{signers}`", folder.display());
+            Err(Failure::new(Exit::Usage, error)
+                .hint("name your key with `--key`, or ask for it to be added to that file"))
+        }
+        many => {
+            let names: Vec<_> = many.iter().map(|key| format!("`{}`", key.display())).collect();
+            let error = format!("several of your keys count: {}", names.join(", "));
+            Err(Failure::new(Exit::Usage, error).hint("name one with `--key`"))
+        }
+    }
+}
+
+/// Signs the bytes with a key. `ssh-keygen` may ask for a passphrase or a touch at the terminal.
+pub(crate) fn sign(key: &Path, bytes: &[u8]) -> Result<Signature, Failure> {
+    let program = find_program("ssh-keygen").map_err(|error| {
+        Failure { exit: Exit::Usage, ..Failure::at("sign the plan")(error) }.hint("install OpenSSH")
+    })?;
+    let failed = |error: io::Error| Failure::at(format!("sign with the key `{}`", key.display()))(error);
+    let output = run(&program, key, bytes).map_err(failed)?;
+    if output.is_empty() {
+        let error = format!("`ssh-keygen` did not sign with the key `{}`", key.display());
+        return Err(Failure::new(Exit::Failed, error)
+            .hint("its message is above; nothing was written. Name a private key, or a public key whose private key an agent has"));
+    }
+    unarmor(&String::from_utf8_lossy(&output)).map_err(Failure::at("read the signature of `ssh-keygen`"))
+}
+
+/// What `ssh-keygen` printed. Nothing if it failed; it has said why.
+fn run(program: &Path, key: &Path, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let variable = |name: &&str| Some((OsString::from(name), env::var_os(name)?));
+    let mut child = Command::new(program)
+        .env_clear()
+        .envs(COMMON_VARIABLES.iter().chain(&VARIABLES).filter_map(variable))
+        .args(["-q", "-Y", "sign", "-n", NAMESPACE, "-f"])
+        .arg(key)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        match stdin.write_all(bytes) {
+            // It ended before it read everything, and says why.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
+            _ => {}
+        }
+    }
+    let output = child.wait_with_output()?;
+    Ok(if output.status.success() { output.stdout } else { Vec::new() })
+}
