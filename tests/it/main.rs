@@ -7,6 +7,7 @@
 /// Starts simulators and runs the binary in a clean environment.
 mod support;
 
+mod approvals;
 /// The beliefs about the outside on which the proofs rely, made false alone and in pairs.
 mod beliefs;
 /// The simulator in one terminal and the commands in another, as in `try-it.md`.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::{
-    Envelope, Predicate, Signer, SignerError, Signers, SshError, Statement,
+    Envelope, Predicate, Signer, SignerError, Signers, SshError, Statement, persons,
     ssh::verify,
     statement::{PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE},
 };
@@ -91,6 +91,11 @@ pub fn judge(envelope: &Envelope, signers: &Signers, expected: &Expected) -> Vec
         Ok(Approval { signer, predicate, envelope: envelope.digest() })
     };
     envelope.signatures.iter().map(judge_one).collect()
+}
+
+/// How many different people gave these approvals.
+pub fn count_persons<'a>(approvals: impl IntoIterator<Item = &'a Approval>) -> usize {
+    persons::count(approvals.into_iter().map(|it| (&it.signer.principals, it.signer.fingerprint.clone())))
 }
 
 fn read(envelope: &Envelope) -> Result<Statement, Refusal> {

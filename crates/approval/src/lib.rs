@@ -12,8 +12,7 @@ mod ssh;
 mod statement;
 
 pub use envelope::{Envelope, EnvelopeError, Signature};
-pub use judge::{Approval, Expected, Refusal, judge};
-pub use persons::count_persons;
+pub use judge::{Approval, Expected, Refusal, count_persons, judge};
 pub use signers::{Signer, SignerError, Signers, SignersError};
 pub use ssh::{NAMESPACE, SshError, armor, unarmor};
 pub use statement::{Digest, PREDICATE_TYPE, Predicate, Statement, Subject};

@@ -2,13 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::Approval;
-
-/// How many different people gave these approvals.
-pub fn count_persons<'a>(approvals: impl IntoIterator<Item = &'a Approval>) -> usize {
-    count(approvals.into_iter().map(|approval| (&approval.signer.principals, approval.signer.fingerprint.clone())))
-}
-
 /// How many different people these names and keys belong to. Names do not differ by case.
 pub(crate) fn count<'a>(known: impl IntoIterator<Item = (&'a BTreeSet<String>, String)>) -> usize {
     let mut people: Vec<BTreeSet<String>> = Vec::new();

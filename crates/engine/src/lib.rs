@@ -4,6 +4,7 @@
 //! [`Clock`]. It reports what it does as [`Event`]s. It never prints and never reads the environment.
 //! Assessing and linting are pure functions of what was seen.
 
+mod actor;
 mod assess;
 mod canonical;
 mod compare;
@@ -30,6 +31,7 @@ mod tenant;
 /// Part of the port [`SecretStore`]; re-exported so that an implementation needs no other crate.
 pub use flowswap_contract::Handle;
 
+pub use actor::Actor;
 pub use assess::{
     Assessment, EVIDENCE_RULES, Facts, Finding, Inventories, RULES, Rule, SIGN_IN_LIFETIME_DAYS, Severity, assess,
     find_domain_defect,
@@ -54,7 +56,7 @@ pub use ports::{
     Backend, BackendCall, Clock, Journal, JournalError, Position, Recording, Records, SecretStore, SecretStoreError,
     Visitor, WriterReplaced,
 };
-pub use record::{Actor, Draft, Entry, Record, RequestOutcome, RunScope, SignedApproval, intent_token};
+pub use record::{Draft, Entry, Record, RequestOutcome, RunScope, SignedApproval, intent_token};
 pub use run::{
     AbandonError, Approval, Assignment, Decision, FleetLimits, Job, NoOperator, Operator, OperatorError, OperatorReply,
     Outcome, Ports, ResolveError, Resolved, Runner, Summary,

@@ -21,6 +21,11 @@ fn every_process_is_started_with_an_empty_environment() {
             starting.insert(path);
         }
     }
-    let expected = ["crates/cli/src/clipboard/mod.rs", "crates/cli/src/fetch/mod.rs", "crates/host/src/spawn.rs"];
+    let expected = [
+        "crates/cli/src/clipboard/mod.rs",
+        "crates/cli/src/fetch/mod.rs",
+        "crates/cli/src/signing.rs",
+        "crates/host/src/spawn.rs",
+    ];
     assert_eq!(starting, expected.map(str::to_owned).into());
 }

@@ -73,6 +73,8 @@ struct Story<'a> {
     since: Option<Timestamp>,
     /// Who started each run, and by which command.
     runs: BTreeMap<RunId, (RunCommand, Option<Actor>)>,
+    /// Who gave each approval, by its digest.
+    approvers: BTreeMap<String, Vec<String>>,
     /// The requests without an outcome so far, each as an event.
     requests: BTreeMap<(String, RunId, String, u32), Event>,
     tenants: BTreeMap<String, Vec<Event>>,
@@ -81,8 +83,9 @@ struct Story<'a> {
 
 impl Story<'_> {
     fn add(&mut self, Record { seq, draft, .. }: Record) {
-        if let Entry::RunStarted { command, by, .. } = draft.entry {
+        if let Entry::RunStarted { command, by, approvals, .. } = draft.entry {
             self.runs.insert(draft.run, (command, by));
+            self.approvers.extend(approvals.into_iter().map(|approval| (approval.digest, approval.by)));
             return;
         }
         let Some(name) = draft.tenant.filter(|name| self.wanted.is_empty() || self.wanted.contains(name)) else {
@@ -108,11 +111,21 @@ impl Story<'_> {
                 let sent = self.requests.remove(&key(step, *request)).map(|sent| sent.what);
                 Some(format!("{}: {outcome}", sent.as_deref().unwrap_or("a request")))
             }
+            Entry::Intended { approvals, .. } if !approvals.is_empty() => {
+                describe(&draft.entry).map(|what| format!("{what}, approved by {}", self.name_approvers(approvals)))
+            }
             entry => describe(entry),
         };
         let Some(what) = what.filter(|_| self.since.is_none_or(|since| draft.at >= since)) else { return };
         event.what = what;
         self.tenants.entry(name).or_default().push(event);
+    }
+
+    /// The people who gave these approvals.
+    fn name_approvers(&self, approvals: &[String]) -> String {
+        let names = approvals.iter().filter_map(|digest| self.approvers.get(digest)).flatten();
+        let names: BTreeSet<&str> = names.map(String::as_str).collect();
+        names.into_iter().collect::<Vec<_>>().join(" and ")
     }
 
     /// Adds the requests whose outcome no record has, because flowswap was cut off or is still waiting for it.

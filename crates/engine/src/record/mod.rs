@@ -3,19 +3,15 @@
 //! Records never change, and those of every earlier format stay readable. So a field is added as optional, and says up to
 //! which format it can be missing.
 
-mod actor;
-
 use std::{collections::BTreeMap, fmt, sync::Arc};
-
-pub use actor::Actor;
 
 use flowswap_contract::{self as contract, Evidence, Handle, RunSheet, Values};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Direction, Goal, HandoverChannel, PlanPart, PlannedTenant, PluginPin, Resolution, RunCommand, RunId, TenantState,
-    Verdict,
+    Actor, Direction, Goal, HandoverChannel, PlanPart, PlannedTenant, PluginPin, Resolution, RunCommand, RunId,
+    TenantState, Verdict,
 };
 
 /// A record before the journal has given it a number.

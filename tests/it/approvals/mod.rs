@@ -1,0 +1,5 @@
+//! Plans that people approve with their SSH keys before `flowswap apply` carries them out.
+
+mod people;
+mod refused;
+mod started;
