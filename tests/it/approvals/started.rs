@@ -1,8 +1,55 @@
 //! What enough people approved is carried out, and the journal says who they were.
 
-use std::fs;
+use std::{fs, process::Command};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::people::Office;
+use crate::{documents::documented, support::finish};
+
+/// `approve.md`, as people type it.
+#[test]
+fn people_approve_as_the_document_says() {
+    let office = Office::open(2);
+    office.lab.edit_config(|text| text.replace("required = 2\n", "required = 2\nplanner_may_approve = false\n"));
+    let session = documented("approve").whole();
+    for (who, line, code) in [
+        ("carol", "plan -o plan.json --report plan.html", 0),
+        ("alice", "approve plan.json --reason CHG-1042", 0),
+        ("carol", "approvals plan.json", 4),
+        ("bob", "approve plan.json --reason CHG-1042", 0),
+        ("carol", "apply plan.json", 0),
+        ("carol", "history", 0),
+    ] {
+        // A person at a terminal answers the question.
+        let asks = line.starts_with("approve ") || line.starts_with("apply ");
+        let args: Vec<&str> = line.split(' ').chain(asks.then_some("--yes")).collect();
+        session.typed(&format!("flowswap {line}"), &office.run_as(who, &args).expect(code));
+    }
+}
+
+/// The commands that check an approval without flowswap, as they stand in `approve.md`.
+#[test]
+fn standard_tools_verify_an_approval() {
+    let office = Office::open(1);
+    office.lab.plan().expect(0);
+    office.approve("alice", &[]).expect(0);
+    let file = office.approvals().remove(0);
+    let script = documented("approve-by-hand").script();
+    let check = || {
+        let mut shell = Command::new("bash");
+        shell.args(["-e", "-o", "pipefail", "-c", &script]).env("FILE", &file).current_dir(office.lab.dir());
+        finish(shell)
+    };
+    let good = check().expect(0);
+    assert!(good.stdout.contains("Good \"flowswap-approval\" signature for alice@example.com"), "{}", good.stdout);
+    let text = fs::read_to_string(&file).unwrap();
+    let statement = text.split('"').find(|part| part.starts_with("ey")).unwrap();
+    let edited = STANDARD.decode(statement).unwrap();
+    let edited = String::from_utf8(edited).unwrap().replace("CHG-1042", "CHG-1043");
+    fs::write(&file, text.replace(statement, &STANDARD.encode(edited))).unwrap();
+    assert_ne!(check().code, 0, "an edited statement was accepted");
+}
 
 #[test]
 fn two_people_approve_and_the_plan_is_carried_out() {

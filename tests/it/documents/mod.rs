@@ -58,6 +58,11 @@ impl Session {
         assert!(shown.is_empty() || agrees, "`{name}` shows for `{command}`:\n{shown}\nprinted was:\n{whole}");
     }
 
+    /// All that is left of the block, for a shell.
+    pub(crate) fn script(&self) -> String {
+        self.steps.borrow_mut().drain(..).map(|step| step.command + "\n").collect()
+    }
+
     /// Takes note of a line that the test carries out without running the binary.
     pub(crate) fn done(&self, line: &str) {
         let _ = self.next_if(line);
