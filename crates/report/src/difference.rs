@@ -1,6 +1,6 @@
 //! How a class differs from the largest one, in sentences.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -35,31 +35,47 @@ pub(crate) fn describe(largest: &Value, shape: &Value) -> Vec<String> {
 }
 
 fn compare_steps(largest: &Value, shape: &Value, sentences: &mut Vec<String>) {
-    let steps = |value: &Value| -> Map<String, Value> {
-        let steps = value.as_array().into_iter().flatten();
-        steps.filter_map(|step| Some((step["id"].as_str()?.to_owned(), step.clone()))).collect()
-    };
-    let (of_largest, of_shape) = (steps(largest), steps(shape));
-    let missing = |from: &Map<String, Value>, other: &Map<String, Value>| {
-        from.keys().filter(|id| !other.contains_key(*id)).cloned().collect::<Vec<_>>()
+    let (of_largest, of_shape) = (by_id(largest), by_id(shape));
+    let missing = |from: &BTreeMap<&str, &Value>, other: &BTreeMap<&str, &Value>| {
+        from.keys().filter(|id| !other.contains_key(*id)).map(|id| (*id).to_owned()).collect::<Vec<_>>()
     };
     let (more, less) = (missing(&of_shape, &of_largest), missing(&of_largest, &of_shape));
     let is_other_order = largest != shape && of_largest == of_shape;
     sentences.extend(list("It also has the step", more));
     sentences.extend(list("It does not have the step", less));
-    for (id, step) in &of_shape {
-        let Some(other) = of_largest.get(id).filter(|other| *other != step) else { continue };
-        let members = |step: &Value| step["proposal"].as_object().cloned().unwrap_or_default();
+    let mut steps_by_members: Vec<(Vec<String>, Vec<String>)> = Vec::new();
+    for step in shape.as_array().into_iter().flatten() {
+        let id = step["id"].as_str().unwrap_or_default();
+        let Some(other) = of_largest.get(id).filter(|other| **other != step) else { continue };
         let (own, other) = (members(step), members(other));
         let names: BTreeSet<&String> = own.keys().chain(other.keys()).collect();
-        let different =
-            names.into_iter().filter(|name| own.get(*name) != other.get(*name)).cloned().collect::<Vec<_>>();
-        let what = if different.is_empty() { "its side".to_owned() } else { different.join(", ") };
-        sentences.push(format!("Step `{id}` differs in {what}."));
+        let different = names.into_iter().filter(|name| own.get(*name) != other.get(*name)).cloned().collect();
+        match steps_by_members.iter_mut().find(|(members, _)| *members == different) {
+            Some((_, ids)) => ids.push(id.to_owned()),
+            None => steps_by_members.push((different, vec![id.to_owned()])),
+        }
+    }
+    for (members, ids) in steps_by_members {
+        let (subject, differs) = if ids.len() == 1 { ("Step", "differs") } else { ("Steps", "differ") };
+        let what = if members.is_empty() { "the side".to_owned() } else { quote(&members) };
+        sentences.push(format!("{subject} {} {differs} in {what}.", quote(&ids)));
     }
     if is_other_order {
         sentences.push("Its steps have another order.".to_owned());
     }
+}
+
+fn by_id(steps: &Value) -> BTreeMap<&str, &Value> {
+    let steps = steps.as_array().into_iter().flatten();
+    steps.filter_map(|step| Some((step["id"].as_str()?, step))).collect()
+}
+
+/// What a step consists of. The members of its payload count one by one.
+fn members(step: &Value) -> Map<String, Value> {
+    let mut members = step["proposal"].as_object().cloned().unwrap_or_default();
+    let payload = members.remove("payload").unwrap_or_default();
+    members.extend(payload["members"].as_object().cloned().unwrap_or_default());
+    members
 }
 
 /// What only the second array has, and what only the first has.
@@ -73,7 +89,10 @@ fn compare_sets(first: &Value, second: &Value) -> (Vec<String>, Vec<String>) {
 
 /// A sentence about names, if there are any.
 fn list(start: &str, names: Vec<String>) -> Option<String> {
-    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-    let plural = if quoted.len() > 1 { "s" } else { "" };
-    (!quoted.is_empty()).then(|| format!("{start}{plural} {}.", quoted.join(", ")))
+    let plural = if names.len() > 1 { "s" } else { "" };
+    (!names.is_empty()).then(|| format!("{start}{plural} {}.", quote(&names)))
+}
+
+fn quote(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

@@ -1,18 +1,23 @@
 //! Reports for people who review and approve: one model, and a face for each reader. The model is built from a plan. A face
 //! decides only how it looks, as JSON, Markdown, one HTML page, or JUnit.
 
+mod change;
 mod class;
 mod difference;
 mod face;
 mod own_words;
 mod plan;
+mod shape;
+mod step;
 mod tenant;
 mod timeline;
 mod unknown;
 
-pub use class::{Change, Class, LedgerLine, Side, StepLine, class_id};
+pub use change::{Change, Side};
+pub use class::{Alike, Class, class_id};
 pub use face::{Face, FaceError, MARKS};
 pub use plan::{FindingLine, PlanReport, PluginLine, REPORT_FORMAT};
+pub use step::{LedgerLine, Reach, StepLine};
 pub use tenant::{TenantFinding, TenantLine};
 pub use timeline::{Timeline, Week};
 pub use unknown::Unknown;

@@ -1,7 +1,7 @@
 //! Tenants that are planned alike are one class, and nothing else makes a class.
 
 use flowswap_engine::Verdict;
-use flowswap_report::PlanReport;
+use flowswap_report::{Alike, Class, PlanReport};
 use insta::assert_snapshot;
 
 use crate::fleet::{Shape, freeze, plan, planned};
@@ -39,9 +39,38 @@ fn a_class_says_how_it_differs_from_the_first() {
         .collect();
     assert_snapshot!(said.join("\n"), @r"
     more: The new client also has the scope `okta.devices.read`.
-    more: Step `provision` differs in payload.
+    more: Step `provision` differs in `scopes`.
     urgent: It also has the finding `deadline-near`.
     ");
+}
+
+#[test]
+fn a_class_names_what_earlier_classes_have_in_the_same_form() {
+    let report = PlanReport::of(&plan(3));
+    let [usual, more, urgent, ..] = report.classes.as_slice() else { panic!("other classes") };
+    let steps = |class: &Class| class.steps.iter().map(|step| step.id.clone()).collect::<Vec<_>>();
+    assert_eq!(usual.alike, [], "nothing comes before it");
+    let of_usual = |steps| vec![Alike { class: usual.id.clone(), steps, rollback: true, reach: true }];
+    assert_eq!(more.alike, of_usual(steps(more).into_iter().filter(|id| id != "provision").collect()));
+    assert_eq!(urgent.alike, of_usual(steps(urgent)), "only its finding is its own");
+    assert!(report.classes.iter().filter(|class| class.steps.is_empty()).all(|class| class.alike.is_empty()));
+}
+
+#[test]
+fn a_step_that_only_the_second_class_has_is_found_there() {
+    let mut tenants: Vec<_> = ["a", "b", "c"].map(|name| planned(name, Shape::Usual)).into();
+    tenants.extend(["d", "e"].map(|name| planned(name, Shape::MoreScopes)));
+    let mut last = planned("f", Shape::MoreScopes);
+    last.steps[2].proposal.title += " twice";
+    tenants.push(last);
+    let report = PlanReport::of(&freeze(tenants));
+    let [usual, more, last] = report.classes.as_slice() else { panic!("other classes") };
+    let of = |class: &Class| last.alike.iter().find(|alike| alike.class == class.id).cloned().unwrap();
+    assert_eq!(
+        of(more),
+        Alike { class: more.id.clone(), steps: vec!["provision".to_owned()], rollback: false, reach: false }
+    );
+    assert!(of(usual).rollback && of(usual).reach && !of(usual).steps.contains(&"test".to_owned()));
 }
 
 #[test]

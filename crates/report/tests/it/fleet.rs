@@ -44,9 +44,25 @@ impl Backend for Recorded {
     fn call<'a>(&'a self, call: BackendCall<'a>) -> BoxFuture<'a, Result<Value, contract::Error>> {
         ready(self.answer(call.op)).boxed()
     }
+
+    fn origins(&self) -> Vec<String> {
+        vec![if self.is_provider() {
+            format!("https://{}.okta.test", self.name)
+        } else {
+            "https://gateway.test".to_owned()
+        }]
+    }
+
+    fn token_paths(&self) -> Vec<String> {
+        if self.is_provider() { vec!["/oauth2/v1/token".to_owned()] } else { Vec::new() }
+    }
 }
 
 impl Recorded {
+    fn is_provider(&self) -> bool {
+        self.role == Role::Provider
+    }
+
     fn answer(&self, op: Op) -> Result<Value, contract::Error> {
         let mut recorded: Value = serde_json::from_str(RECORDED).unwrap();
         let mut side = recorded[self.role.to_string()].take();

@@ -36,6 +36,9 @@ fn report(hostile: &str) -> PlanReport {
         for scope in change.before.scopes.iter_mut().chain(&mut change.after.scopes) {
             *scope = text();
         }
+        for reach in &mut class.reach {
+            (reach.origins, reach.token_paths) = (vec![text()], vec![text()]);
+        }
         for step in &mut class.steps {
             (step.title, step.with) = (text(), vec![(text(), text())]);
             (step.sends, step.queries) = (vec![text()], vec![text()]);

@@ -1,0 +1,42 @@
+//! What stands before a migration and after it.
+
+use flowswap_contract::{Flow, Phase};
+use flowswap_engine::{PlannedTenant, Seen};
+use serde::Serialize;
+
+/// What a migration replaces.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// The flow and the scopes of the legacy client.
+    pub before: Side,
+    /// The flow and the scopes of the new client.
+    pub after: Side,
+}
+
+/// One side of a [`Change`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Side {
+    /// The OAuth flow.
+    pub flow: String,
+    /// The OAuth scopes of the client, sorted.
+    pub scopes: Vec<String>,
+}
+
+impl Change {
+    /// `None` if there are no steps.
+    pub(crate) fn of(tenant: &PlannedTenant, seen: Option<&Seen>) -> Option<Self> {
+        let provision = tenant.steps.iter().find(|step| step.proposal.phase == Phase::Provision)?;
+        let scopes = provision.proposal.payload.to_value()["scopes"].clone();
+        let after = serde_json::from_value(scopes).unwrap_or_default();
+        let Seen { provider, directory, .. } = seen?;
+        let is_used = |id: &str| directory.client_id.as_deref() == Some(id);
+        let before = provider.legacy_clients.iter().find(|client| is_used(&client.client_id));
+        Some(Self {
+            before: Side {
+                flow: directory.flow.to_string(),
+                scopes: before.map(|client| client.scopes.clone()).unwrap_or_default(),
+            },
+            after: Side { flow: Flow::ClientCredentials.to_string(), scopes: after },
+        })
+    }
+}
