@@ -87,7 +87,7 @@ pub(crate) enum Command {
     /// List every step of the migration and its rollback. Changes nothing.
     #[command(after_help = examples::PLAN)]
     Plan(PlanArgs),
-    /// Show a plan file.
+    /// Show a plan file to its reviewer.
     #[command(after_help = examples::SHOW)]
     Show(ShowArgs),
     /// Approve a plan: sign it with your SSH key.
@@ -286,9 +286,13 @@ pub(crate) struct Reports {
 pub(crate) struct ShowArgs {
     #[command(flatten)]
     pub(crate) file: PlanFile,
+    /// Show each step of these tenants. Without a name, flowswap shows what tenants have in common only once; `-v` shows each step
+    /// of each tenant.
+    #[arg(value_name = "TENANT", conflicts_with_all = ["face", "reports"])]
+    pub(crate) tenants: Vec<String>,
     #[command(flatten)]
     pub(crate) reports: Reports,
-    /// Print the report for a reviewer instead of each step of each tenant.
+    /// Print a report for another place than this terminal.
     #[arg(long = "as", value_enum, value_name = "REPORT")]
     pub(crate) face: Option<FaceName>,
     /// Replace files even if flowswap did not write them as a report.

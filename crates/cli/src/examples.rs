@@ -47,8 +47,10 @@ pub(crate) const PLAN: &str = r#"Examples:
   flowswap plan -o plan.json --report plan.html"#;
 
 pub(crate) const SHOW: &str = r#"Examples:
-  # Show every step of a plan
+  # Show a plan to its reviewer
   flowswap show plan.json
+  # Show each step of two tenants
+  flowswap show plan.json acme globex
   # Show a plan from stdin
   flowswap show - < plan.json
   # Print a report for a pull request

@@ -140,6 +140,11 @@ pub(crate) fn paint(tone: Tone, word: impl Show) -> Text {
     word.show().styled(style)
 }
 
+/// The width of the terminal on stdout. A pipe or a file gets lines of any length, because a program may search them.
+pub(crate) fn columns() -> usize {
+    console::Term::stdout().size_checked().map_or(usize::MAX, |(_, columns)| columns.into())
+}
+
 /// Writes to a place for which many small pieces would be slow.
 pub(crate) fn write_buffered(
     place: impl Write,

@@ -37,3 +37,4 @@ pub use model::{Config, TenantConfig};
 pub use reference::{SecretCommand, SecretRef};
 pub use settings::{Network, PluginEntry, RunLimits};
 pub use side::SideConfig;
+pub use suggest::find_nearest;

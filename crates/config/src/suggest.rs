@@ -17,7 +17,7 @@ pub(crate) fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// The known word that differs only by a typing mistake.
-pub(crate) fn find_nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn find_nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     // Allows one wrong letter in three; beyond that it is a different word.
     let limit = (word.chars().count() / 3).max(1);

@@ -5,6 +5,8 @@ mod browser;
 /// A fleet of five shapes, planned from recorded answers.
 #[path = "../../../crates/report/tests/it/fleet.rs"]
 mod fleet;
+/// A plan at a terminal.
+mod shown;
 
 use std::fs;
 
@@ -18,6 +20,8 @@ fn a_reviewer_gets_a_page() {
     let session = documented("review").whole();
     for (line, code) in [
         ("plan -o plan.json --report plan.html", 0),
+        ("show plan.json", 0),
+        ("show plan.json acme", 0),
         ("show plan.json --as markdown", 0),
         ("show plan.json --report junit.xml", 0),
         ("apply plan.json --yes", 0),

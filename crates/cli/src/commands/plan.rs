@@ -44,7 +44,8 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     match (&args.output, &output) {
         (Some(path), Some(output)) => write(context, &config, path, output, &plan).await?,
         _ => {
-            context.terminal.report(&plan, || display::plan::show(&plan))?;
+            let each = context.terminal.verbose > 0;
+            context.terminal.report(&plan, || display::review::show_plan(&plan, each))?;
             context.terminal.say("nothing was written; to write the plan for `flowswap apply`, pass `-o plan.json`");
         }
     }
@@ -98,7 +99,7 @@ async fn write(context: &Context, config: &Config, path: &Path, output: &Output,
         let warning = paint(Tone::Care, "warning:");
         terminal.say(text!("{} the journal does not record this plan: {}", warning, failure.error));
     }
-    terminal.say(text!("review every step: flowswap show {0}\nthen carry it out: flowswap apply {0}", quoted(path)));
+    terminal.say(text!("review it: flowswap show {0}\nthen carry it out: flowswap apply {0}", quoted(path)));
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod causes;
 pub(crate) mod plan;
 pub(crate) mod progress;
+pub(crate) mod review;
 pub(crate) mod sheet;
 pub(crate) mod table;
 pub(crate) mod text;

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::terminal::{Tone, paint};
 
-/// The whole plan.
+/// The whole plan, with each step of each tenant.
 pub(crate) fn show(plan: &Plan) -> Text {
     let mut text = Text::default();
     for tenant in &plan.tenants {
@@ -92,7 +92,7 @@ pub(crate) fn summarize(head: &Plan, tenants: impl IntoIterator<Item: Borrow<Out
 pub(crate) fn show_rollback<'a>(steps: impl IntoIterator<Item = &'a StepRollback>) -> Text {
     let mut text = Text::default();
     for step in steps {
-        text += text!("    - {:<11} {} {}\n", step.step, step.action, reversibility(step.reversibility));
+        text += text!("    - {:<11} {} {}\n", step.step, step.action, show_reversibility(step.reversibility));
     }
     text
 }
@@ -106,7 +106,8 @@ pub(crate) fn reach(origins: &[String], token_paths: &[String]) -> String {
     }
 }
 
-fn show_tenant(tenant: &PlannedTenant) -> Text {
+/// Each step of a tenant, with its rollback.
+pub(crate) fn show_tenant(tenant: &PlannedTenant) -> Text {
     let mut text = Text::default();
     let verdict = paint(tone_of_verdict(tenant.verdict), tenant.verdict);
     text += text!("{} ({})\n", paint(Tone::Strong, &tenant.name), verdict);
@@ -142,7 +143,7 @@ fn show_steps(text: &mut Text, title: &str, tenant: &PlannedTenant, include: fn(
         let sign = if proposal.phase.is_check() { "?" } else { "+" };
         *text += text!("    {} {:<11} {}{}", sign, proposal.phase, proposal.title, by);
         if !proposal.phase.is_check() {
-            *text += text!(" {}", reversibility(proposal.reversibility));
+            *text += text!(" {}", show_reversibility(proposal.reversibility));
         }
         *text += "\n";
         let aims = describe_payload(&proposal.payload.to_value());
@@ -172,7 +173,8 @@ fn describe_payload(payload: &Value) -> String {
     members.collect::<Vec<_>>().join(", ")
 }
 
-fn reversibility(reversibility: Reversibility) -> Text {
+/// Who rolls a step back, in brackets.
+pub(crate) fn show_reversibility(reversibility: Reversibility) -> Text {
     let tone = match reversibility {
         Reversibility::Unattended => Tone::Good,
         Reversibility::Attended => Tone::Care,

@@ -1,0 +1,154 @@
+//! A class of tenants at a terminal. It shows only what no earlier class has in the same form.
+
+use std::collections::BTreeMap;
+
+use flowswap_contract::Reversibility;
+use flowswap_report::{Alike, Change, Class, LedgerLine, Side, StepLine, TenantLine};
+
+use super::list;
+use crate::{
+    display::{
+        causes,
+        plan::{reach, show_reversibility},
+        tenants,
+        text::{Text, text},
+        tone_of_severity, tone_of_verdict,
+    },
+    terminal::{Tone, paint},
+};
+
+/// How many different messages of one finding a class shows.
+const MAX_MESSAGES: usize = 3;
+
+/// A class. `tenants` has all tenants of the plan, by name.
+pub(super) fn show(class: &Class, is_first: bool, tenants: &BTreeMap<&str, &TenantLine>) -> Text {
+    let names: Vec<&str> = class.tenants.iter().map(String::as_str).collect();
+    let subject = paint(Tone::Strong, causes::subject(&names));
+    let verdict = paint(tone_of_verdict(class.verdict), class.verdict);
+    let mut text = text!("{} ({}), class {}\n", subject, verdict, class.id);
+    if names.len() > 1 {
+        text += text!("    {}\n", list(&names));
+    }
+    text.extend(class.findings.iter().map(|id| show_messages(id, &names, tenants)));
+    if class.steps.is_empty() {
+        return text + "  no steps\n";
+    }
+    if !class.differences.is_empty() {
+        text += "  compared with the first class:\n";
+        text.extend(class.differences.iter().map(|sentence| text!("    {}\n", sentence)));
+    }
+    text.extend(class.change.iter().map(show_change));
+    if !class.alike.iter().any(|alike| alike.reach) {
+        text.extend(class.reach.iter().map(|side| {
+            text!("  credentials of the {} go to {}\n", side.role, reach(&side.origins, &side.token_paths))
+        }));
+    }
+    text += show_steps(class, is_first);
+    if !class.alike.iter().any(|alike| alike.rollback) {
+        text += "  rollback (flowswap rollback):\n";
+        let lines = class.rollback.iter().filter(|line| line.reversibility != Reversibility::Irreversible);
+        text.extend(
+            lines.map(|line| {
+                text!("    - {:<11} {} {}\n", line.step, line.action, show_reversibility(line.reversibility))
+            }),
+        );
+    }
+    text.extend(class.alike.iter().map(|alike| name_parts(alike, class)));
+    text
+}
+
+/// What was seen of these tenants where a rule matched. Messages that differ only in a tenant's own words are one.
+fn show_messages(id: &str, names: &[&str], tenants_by_name: &BTreeMap<&str, &TenantLine>) -> Text {
+    let found = names.iter().filter_map(|name| {
+        let tenant = *tenants_by_name.get(name)?;
+        Some((tenant, tenant.findings.iter().find(|finding| finding.id == id)?))
+    });
+    let groups = causes::group(found, |(tenant, finding)| {
+        let words = [Some(&tenant.name), tenant.domain.as_ref(), tenant.directory.as_ref(), tenant.client_id.as_ref()];
+        (finding.message.clone(), words.into_iter().flatten().map(String::as_str).collect())
+    });
+    let mut text = Text::default();
+    for group in groups.iter().take(MAX_MESSAGES) {
+        let of_group: Vec<&str> = group.items.iter().map(|(tenant, _)| tenant.name.as_str()).collect();
+        let who = if groups.len() > 1 { text!(" ({})", list(&of_group)) } else { Text::default() };
+        let (_, finding) = group.items[0];
+        text += text!("    {}: {}{}\n", paint(tone_of_severity(finding.severity), id), group.text, who);
+    }
+    let others: usize = groups.iter().skip(MAX_MESSAGES).map(|group| group.items.len()).sum();
+    if others > 0 {
+        text += text!("    {}: other messages for {}\n", id, tenants(others));
+    }
+    text
+}
+
+/// The connection before the migration and after it.
+fn show_change(change: &Change) -> Text {
+    let Change { before, after } = change;
+    let only = |side: &Side, other: &Side| -> Vec<String> {
+        side.scopes.iter().filter(|scope| !other.scopes.contains(scope)).cloned().collect()
+    };
+    let (more, fewer) = (only(after, before), only(before, after));
+    let scopes = |scopes: &[String]| if scopes.is_empty() { "unknown scopes".to_owned() } else { scopes.join(", ") };
+    let mut text = text!("  before: {} with {}\n", before.flow, scopes(&before.scopes));
+    if more.len() == after.scopes.len() {
+        return text + text!("  after:  {} with {}\n", after.flow, scopes(&after.scopes));
+    }
+    text += text!("  after:  {} with the same scopes", after.flow);
+    for (word, scopes) in [("plus", more), ("minus", fewer)] {
+        if !scopes.is_empty() {
+            text += text!(", {} {}", word, scopes.join(", "));
+        }
+    }
+    text + "\n"
+}
+
+/// The steps that no earlier class has.
+fn show_steps(class: &Class, is_first: bool) -> Text {
+    let is_alike = |id: &String| class.alike.iter().any(|alike| alike.steps.contains(id));
+    let mut example = class.tenants.first().filter(|_| class.tenants.len() > 1);
+    let mut text = Text::default();
+    for (command, is_later) in [("flowswap apply", false), ("flowswap finalize, later", true)] {
+        let is_shown = |step: &&StepLine| step.is_later == is_later && !is_alike(&step.id);
+        let steps: Vec<_> = class.steps.iter().filter(is_shown).collect();
+        if !steps.is_empty() {
+            let example = example.take().map(|name| text!(", as for `{}`", name)).unwrap_or_default();
+            text += text!("  {}{}:\n", command, example);
+            text.extend(steps.into_iter().map(|step| show_step(step, class, !is_first)));
+        }
+    }
+    text
+}
+
+/// A step. With `all`, a check also shows what it is carried out with.
+fn show_step(step: &StepLine, class: &Class, all: bool) -> Text {
+    let sign = if step.is_check { "?" } else { "+" };
+    let by = if step.by_person { " [by a person]" } else { "" };
+    let rollback = class.rollback.iter().find(|line: &&LedgerLine| line.step == step.id);
+    let rollback = rollback.map(|line| text!(" {}", show_reversibility(line.reversibility))).unwrap_or_default();
+    let mut text = text!("    {} {:<11} {}{}{}\n", sign, step.phase, step.title, by, rollback);
+    let mut detail = |detail: Text| text += text!("      {:<11} {}\n", "", detail);
+    if !step.with.is_empty() && (all || !step.is_check) {
+        let with = step.with.iter().map(|(name, value)| text!("{} {}", name, value));
+        detail(paint(Tone::Dim, Text::join(with, ", ")));
+    }
+    step.sends.iter().for_each(|sent| detail(text!("sends {}", sent)));
+    step.queries.iter().for_each(|url| detail(text!("asks by POST at {}", url)));
+    step.confirmed_by.iter().for_each(|role| detail(text!("only the {} confirms this", role)));
+    text
+}
+
+/// Names what an earlier class shows already.
+fn name_parts(alike: &Alike, class: &Class) -> Text {
+    let ids = alike.steps.iter().map(|id| text!("`{}`", id));
+    let steps = match alike.steps.len() {
+        0 => None,
+        count if count == class.steps.len() => Some(Text::from("all steps")),
+        1 => Some(text!("step {}", Text::join(ids, ", "))),
+        _ => Some(text!("steps {}", Text::join(ids, ", "))),
+    };
+    let others = [(alike.rollback, "rollback"), (alike.reach, "servers that get the credentials")]
+        .into_iter()
+        .filter(|(is, _)| *is);
+    let parts = steps.into_iter().chain(others.map(|(_, part)| Text::from(part)));
+    text!("  as in class {}: {}\n", alike.class, Text::join(parts, "; "))
+}

@@ -1,0 +1,109 @@
+//! The report of a plan at a terminal: what a reviewer needs, once for each class of tenants that are planned alike.
+
+mod class;
+
+use std::collections::BTreeMap;
+
+use flowswap_engine::{Plan, short};
+use flowswap_report::{FindingLine, PlanReport, TenantLine};
+
+use super::{
+    causes, plan,
+    text::{Text, text},
+    tone_of_severity,
+};
+use crate::terminal::{Tone, columns, paint};
+
+/// How many tenants a list names.
+const MAX_NAMES: usize = 12;
+/// How many days on which connections stop working are shown.
+const MAX_DAYS: usize = 5;
+
+/// A plan for its reviewer. With `each`, and if there is only one tenant, it has each step of each tenant.
+pub(crate) fn show_plan(plan: &Plan, each: bool) -> Text {
+    if each || plan.tenants.len() == 1 { plan::show(plan) } else { show(&PlanReport::of(plan)) }
+}
+
+/// The report of a plan, with lines that fit the terminal.
+pub(crate) fn show(report: &PlanReport) -> Text {
+    let mut text: Text = report.summary.iter().map(|sentence| text!("{}\n", sentence)).collect();
+    let verdicts = report.verdicts.iter().map(|(verdict, count)| text!("{} {}", count, verdict));
+    text += text!("{} {}\n", title("tenants:"), Text::join(verdicts, ", "));
+    let tenants: BTreeMap<&str, &TenantLine> =
+        report.tenants.iter().map(|tenant| (tenant.name.as_str(), tenant)).collect();
+    let classes = report.classes.iter().enumerate();
+    text.extend(classes.map(|(position, class)| text!("\n{}", class::show(class, position == 0, &tenants))));
+    text += list_days(&report.tenants);
+    if !report.findings.is_empty() {
+        text += text!("\n{}\n", title("findings:"));
+        text.extend(report.findings.iter().map(show_finding));
+    }
+    if !report.unknowns.is_empty() {
+        text += text!("\n{}\n", title("not known, or only inferred:"));
+        let unknowns = report.unknowns.iter();
+        text.extend(unknowns.map(|unknown| text!("  {} ({})\n", unknown.what, list(&unknown.tenants))));
+    }
+    text += "\n";
+    for plugin in &report.plugins {
+        let cage = if plugin.uncaged { paint(Tone::Care, " runs without a cage") } else { Text::default() };
+        let sha256 = short(&plugin.sha256);
+        text += text!("{} {} {} (sha256 {}){}\n", title("plugin:"), plugin.name, plugin.version, sha256, cage);
+    }
+    text += text!("{} made at {}, valid until {}\n", title("plan:"), report.created_at, report.not_after);
+    text += text!("{} {}\n", title("digest:"), report.digest);
+    text.wrapped(columns())
+}
+
+fn title(words: &'static str) -> Text {
+    paint(Tone::Strong, words)
+}
+
+/// The first names, and how many more there are.
+fn list<S: AsRef<str>>(names: &[S]) -> Text {
+    let first = names.iter().take(MAX_NAMES).map(|name| text!("{}", name.as_ref()));
+    let more = names.len().saturating_sub(MAX_NAMES);
+    let more = (more > 0).then(|| text!("and {} more", more));
+    Text::join(first.chain(more), ", ")
+}
+
+/// A rule that matched: where, what it means, and what to do.
+fn show_finding(finding: &FindingLine) -> Text {
+    let id = paint(tone_of_severity(finding.severity), &finding.id);
+    let names: Vec<&str> = finding.tenants.iter().map(String::as_str).collect();
+    let names = text!("{}{}", causes::subject(&names), causes::list_names(&names));
+    let mut text = text!("  {} ({}): {}\n", id, finding.severity, names);
+    if !finding.about.is_empty() {
+        text += text!("    {}\n", finding.about);
+    }
+    text + text!("    fix: {}\n", finding.fix)
+}
+
+/// The connections that stop working next.
+fn list_days(tenants: &[TenantLine]) -> Text {
+    let mut days: BTreeMap<i64, Vec<Text>> = BTreeMap::new();
+    for tenant in tenants {
+        let Some(left) = tenant.days_left else { continue };
+        let stays = if tenant.is_changed { Text::default() } else { paint(Tone::Bad, " (not migrated by this plan)") };
+        days.entry(left.max(-1)).or_default().push(text!("{}{}", tenant.name, stays));
+    }
+    if days.is_empty() {
+        return Text::default();
+    }
+    let mut text = text!("\n{}\n", title("connections that stop working next if nobody does anything:"));
+    for (left, names) in days.iter().take(MAX_DAYS) {
+        let when = match left {
+            -1 => "already".to_owned(),
+            1 => "in 1 day".to_owned(),
+            left => format!("in {left} days"),
+        };
+        let more = names.len().saturating_sub(MAX_NAMES);
+        let more = (more > 0).then(|| text!("and {} more", more));
+        let names = Text::join(names.iter().take(MAX_NAMES).cloned().chain(more), ", ");
+        text += text!("  {:<11}  {}\n", when, names);
+    }
+    let later: usize = days.values().skip(MAX_DAYS).map(Vec::len).sum();
+    if later > 0 {
+        text += text!("  {:<11}  {}\n", "later", super::tenants(later));
+    }
+    text
+}
