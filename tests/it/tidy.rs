@@ -16,7 +16,7 @@ mod threats;
 /// The crates of this repository that each crate may depend on, outside of tests.
 fn allowed(package: &str) -> Option<&'static [&'static str]> {
     Some(match package {
-        "flowswap-approval" | "flowswap-contract" | "flowswap-sim" | "flowswap-disk" => &[],
+        "flowswap-attest" | "flowswap-contract" | "flowswap-sim" | "flowswap-disk" => &[],
         "flowswap-engine" => &["flowswap-contract"],
         "flowswap-host" => &["flowswap-engine", "flowswap-contract"],
         "flowswap-store" => &["flowswap-engine"],
@@ -25,7 +25,7 @@ fn allowed(package: &str) -> Option<&'static [&'static str]> {
         "flowswap-config" => &["flowswap-contract", "flowswap-engine", "flowswap-host"],
         "flowswap-bench" => &["flowswap-sim", "flowswap-store"],
         "flowswap" => &[
-            "flowswap-approval",
+            "flowswap-attest",
             "flowswap-config",
             "flowswap-conformance",
             "flowswap-contract",

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flowswap_approval::{Approval, Envelope, Expected, Predicate, Signers, count_persons, judge};
+use flowswap_attest::{Approval, ApprovalPredicate, Envelope, Expected, Signers, count_persons, judge};
 use flowswap_config::Config;
 use flowswap_engine::{self as engine, Clock, Plan, PlanFile, SignedApproval, chain, short};
 use flowswap_host::{quoted, read_trusted};
@@ -37,15 +37,21 @@ const MAX_FILES: usize = 200;
 pub(crate) struct Requirement {
     /// How many different people must approve each class.
     pub(crate) people: usize,
-    /// Where the signers are listed.
-    pub(crate) signers_file: PathBuf,
-    pub(crate) signers: Signers,
+    /// Whose keys count.
+    pub(crate) signers: SignersFile,
     /// What an approval must be about in order to count.
     pub(crate) expected: Expected,
     /// The class of each tenant with steps.
     pub(crate) class_of: BTreeMap<String, String>,
     /// The plan's own last minute.
     not_after: jiff::Timestamp,
+}
+
+/// A file of signers.
+#[derive(Debug)]
+pub(crate) struct SignersFile {
+    pub(crate) path: PathBuf,
+    pub(crate) signers: Signers,
 }
 
 /// The approvals of a plan.
@@ -65,13 +71,32 @@ pub(crate) struct ApprovalFile {
     pub(crate) judged: Vec<Result<Approval, String>>,
 }
 
+impl SignersFile {
+    /// Reads the file. Fails if others can change it.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let doing = || format!("read the signers `{}`", path.display());
+        let bytes = read_trusted(path).map_err(|error| {
+            let hint =
+                error.hint().unwrap_or_else(|| "`approvals.signers` in the configuration names this file".to_owned());
+            Failure { exit: Exit::Usage, ..Failure::at(doing())(error) }.hint(hint)
+        })?;
+        let text = String::from_utf8(bytes).map_err(Failure::at(doing()))?;
+        let signers = Signers::read(&text, &TimeZone::system()).map_err(|error| {
+            let failure = Failure { exit: Exit::Usage, ..Failure::at(doing())(error) };
+            failure
+                .hint("each line is like `alice@example.com ssh-ed25519 AAAA…`; see ALLOWED SIGNERS in ssh-keygen(1)")
+        });
+        Ok(Self { path: path.to_owned(), signers: signers? })
+    }
+}
+
 impl Requirement {
     /// `None` if the configuration asks for no approvals.
     pub(crate) fn of(config: &Config, plan: &PlanFile) -> Result<Option<Self>, Failure> {
         let Some(approvals) = &config.approvals else { return Ok(None) };
         let head = plan.head();
-        let signers = read_signers(&approvals.signers)?;
-        let known = signers.count_people();
+        let signers = SignersFile::read(&approvals.signers)?;
+        let known = signers.signers.count_people();
         if known < approvals.required {
             let file = approvals.signers.display();
             let error =
@@ -87,22 +112,14 @@ impl Requirement {
             excluded: if approvals.planner_may_approve { None } else { Some(planner(head)?) },
             now: SystemClock.now(),
         };
-        let signers_file = approvals.signers.clone();
-        Ok(Some(Self {
-            people: approvals.required,
-            signers_file,
-            signers,
-            expected,
-            class_of,
-            not_after: head.not_after,
-        }))
+        Ok(Some(Self { people: approvals.required, signers, expected, class_of, not_after: head.not_after }))
     }
 
     /// What somebody says who approves these classes now.
-    pub(crate) fn predicate(&self, classes: BTreeSet<String>, reason: &str) -> Predicate {
+    pub(crate) fn predicate(&self, classes: BTreeSet<String>, reason: &str) -> ApprovalPredicate {
         let Expected { configuration, plugins, now, .. } = self.expected.clone();
         let reason = reason.trim().to_owned();
-        Predicate { classes, reason, approved_at: now, not_after: self.not_after, configuration, plugins }
+        ApprovalPredicate { classes, reason, approved_at: now, not_after: self.not_after, configuration, plugins }
     }
 
     /// How many tenants have the class.
@@ -113,7 +130,7 @@ impl Requirement {
     /// Judges the text of an approval.
     pub(crate) fn judge(&self, text: &str) -> Vec<Result<Approval, String>> {
         match Envelope::read(text) {
-            Ok(envelope) => judge(&envelope, &self.signers, &self.expected)
+            Ok(envelope) => judge(&envelope, &self.signers.signers, &self.expected)
                 .into_iter()
                 .map(|it| it.map_err(|why| why.to_string()))
                 .collect(),
@@ -217,20 +234,6 @@ fn planner(plan: &Plan) -> Result<BTreeSet<String>, Failure> {
         return Err(Failure::new(Exit::Refused, error).hint(NEW_PLAN));
     };
     Ok([Some(by.user.clone()), by.name.clone()].into_iter().flatten().collect())
-}
-
-fn read_signers(path: &Path) -> Result<Signers, Failure> {
-    let doing = || format!("read the signers `{}`", path.display());
-    let bytes = read_trusted(path).map_err(|error| {
-        let hint =
-            error.hint().unwrap_or_else(|| "`approvals.signers` in the configuration names this file".to_owned());
-        Failure { exit: Exit::Usage, ..Failure::at(doing())(error) }.hint(hint)
-    })?;
-    let text = String::from_utf8(bytes).map_err(Failure::at(doing()))?;
-    Signers::read(&text, &TimeZone::system()).map_err(|error| {
-        let failure = Failure { exit: Exit::Usage, ..Failure::at(doing())(error) };
-        failure.hint("each line is like `alice@example.com ssh-ed25519 AAAA…`; see ALLOWED SIGNERS in ssh-keygen(1)")
-    })
 }
 
 /// The approvals beside a plan, by name.

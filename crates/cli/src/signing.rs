@@ -11,11 +11,11 @@ use std::{
 };
 
 use etcetera::BaseStrategy;
-use flowswap_approval::{NAMESPACE, Signature, unarmor};
+use flowswap_attest::{Envelope, Unsigned, unarmor};
 use jiff::Timestamp;
 
 use crate::{
-    approvals::Requirement,
+    approvals::SignersFile,
     exit::{Exit, Failure},
     fetch::{COMMON_VARIABLES, find_program},
 };
@@ -24,24 +24,24 @@ use crate::{
 const VARIABLES: [&str; 7] =
     ["SSH_AUTH_SOCK", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TERM"];
 
-/// The only key in `~/.ssh` that counts.
-pub(crate) fn choose_key(requirement: &Requirement, now: Timestamp) -> Result<PathBuf, Failure> {
+/// The only key in `~/.ssh` that is in the file of signers, for signatures of this namespace.
+pub(crate) fn choose_key(signers: &SignersFile, namespace: &'static str, now: Timestamp) -> Result<PathBuf, Failure> {
     let folder = etcetera::choose_base_strategy().map(|base| base.home_dir().join(".ssh")).unwrap_or_default();
     let files = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let is_public = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "pub");
     let counts = |file: &PathBuf| {
         let text = fs::read_to_string(file).unwrap_or_default();
-        requirement.signers.find_openssh(&text, now).is_ok_and(|signer| signer.is_some())
+        signers.signers.find_openssh(&text, namespace, now).is_ok_and(|signer| signer.is_some())
     };
     let mut keys: Vec<PathBuf> = files.filter(is_public).filter(counts).collect();
     keys.sort();
     match keys.as_slice() {
         [key] => Ok(key.clone()),
         [] => {
-            let signers = requirement.signers_file.display();
-            let error = format!("no public key in `{}` is in the file of signers `{signers}`", folder.display());
-            Err(Failure::new(Exit::Usage, error)
-                .hint("name your key with `--key`, or ask for it to be added to that file"))
+            let (folder, file) = (folder.display(), signers.path.display());
+            let error = format!("no public key in `{folder}` is in the file of signers `{file}`");
+            let hint = "name your key with `--key`, or ask for it to be added to that file";
+            Err(Failure::new(Exit::Usage, error).hint(hint))
         }
         many => {
             let names: Vec<_> = many.iter().map(|key| format!("`{}`", key.display())).collect();
@@ -51,34 +51,36 @@ pub(crate) fn choose_key(requirement: &Requirement, now: Timestamp) -> Result<Pa
     }
 }
 
-/// Signs the bytes with a key. `ssh-keygen` may ask for a passphrase or a touch at the terminal.
-pub(crate) fn sign(key: &Path, bytes: &[u8]) -> Result<Signature, Failure> {
-    let program = find_program("ssh-keygen").map_err(|error| {
-        Failure { exit: Exit::Usage, ..Failure::at("sign the plan")(error) }.hint("install OpenSSH")
-    })?;
+/// Signs a statement with a key. `ssh-keygen` may ask for a passphrase or a touch at the terminal.
+pub(crate) fn sign(key: &Path, statement: Unsigned) -> Result<Envelope, Failure> {
+    let not_found = |error| Failure { exit: Exit::Usage, ..Failure::at("sign")(error) }.hint("install OpenSSH");
+    let program = find_program("ssh-keygen").map_err(not_found)?;
     let failed = |error: io::Error| Failure::at(format!("sign with the key `{}`", key.display()))(error);
-    let output = run(&program, key, bytes).map_err(failed)?;
+    let output = run(&program, key, &statement).map_err(failed)?;
     if output.is_empty() {
         let error = format!("`ssh-keygen` did not sign with the key `{}`", key.display());
-        return Err(Failure::new(Exit::Failed, error)
-            .hint("its message is above; nothing was written. Name a private key, or a public key whose private key an agent has"));
+        let hint = "its message is above, and nothing was written; name a private key, or a public key whose private key an \
+                    agent has";
+        return Err(Failure::new(Exit::Failed, error).hint(hint));
     }
-    unarmor(&String::from_utf8_lossy(&output)).map_err(Failure::at("read the signature of `ssh-keygen`"))
+    let signature = unarmor(statement.namespace, &String::from_utf8_lossy(&output))
+        .map_err(Failure::at("read the signature of `ssh-keygen`"))?;
+    Ok(statement.seal(signature))
 }
 
 /// What `ssh-keygen` printed. Nothing if it failed; it has said why.
-fn run(program: &Path, key: &Path, bytes: &[u8]) -> io::Result<Vec<u8>> {
+fn run(program: &Path, key: &Path, statement: &Unsigned) -> io::Result<Vec<u8>> {
     let variable = |name: &&str| Some((OsString::from(name), env::var_os(name)?));
     let mut child = Command::new(program)
         .env_clear()
         .envs(COMMON_VARIABLES.iter().chain(&VARIABLES).filter_map(variable))
-        .args(["-q", "-Y", "sign", "-n", NAMESPACE, "-f"])
+        .args(["-q", "-Y", "sign", "-n", statement.namespace, "-f"])
         .arg(key)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
-        match stdin.write_all(bytes) {
+        match stdin.write_all(&statement.bytes()) {
             // It ended before it read everything, and says why.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
             _ => {}

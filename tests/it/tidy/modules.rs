@@ -17,8 +17,7 @@ use super::walk;
 use crate::support::repository;
 
 /// The crates whose modules form layers.
-const LAYERED: [&str; 9] =
-    ["approval", "config", "conformance", "contract", "engine", "host", "report", "sim", "store"];
+const LAYERED: [&str; 9] = ["attest", "config", "conformance", "contract", "engine", "host", "report", "sim", "store"];
 
 /// A module by its path within the crate; the root is empty.
 type Module = Vec<String>;

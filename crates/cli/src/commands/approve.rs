@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flowswap_approval::{Approval, Statement};
+use flowswap_attest::{Approval, ApprovalPredicate, Predicate as _, Statement};
 use flowswap_engine::{Clock, PlanFile, short};
 use flowswap_host::quoted;
 
@@ -36,7 +36,7 @@ pub(crate) fn run(context: &Context, args: &ApproveArgs) -> Result<Exit, Failure
     let now = SystemClock.now();
     let key = match &args.key {
         Some(key) => key.clone(),
-        None => signing::choose_key(&approvals.requirement, now)?,
+        None => signing::choose_key(&approvals.requirement.signers, ApprovalPredicate::NAMESPACE, now)?,
     };
     context.terminal.confirm(&describe(&plan, &approvals, &classes), "Approve this?", args.yes)?;
     let (approval, envelope) = sign(&approvals, &key, path, &plan, &classes, &args.reason)?;
@@ -117,8 +117,8 @@ fn sign(
 ) -> Result<(Approval, String), Failure> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let predicate = approvals.requirement.predicate(classes.clone(), reason);
-    let (payload, bytes) = Statement::new(name, plan.head().digest.clone(), predicate).to_sign();
-    let envelope = Statement::seal(payload, signing::sign(key, &bytes)?).render();
+    let unsigned = Statement::new(name, plan.head().digest.clone(), predicate).to_sign();
+    let envelope = signing::sign(key, unsigned)?.render();
     match approvals.requirement.judge(&envelope).pop() {
         Some(Ok(approval)) => Ok((approval, envelope)),
         Some(Err(why)) => {

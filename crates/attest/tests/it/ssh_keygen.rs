@@ -7,8 +7,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use flowswap_approval::{NAMESPACE, Signature, unarmor};
+use flowswap_attest::{ApprovalPredicate, Predicate as _, Signature, unarmor};
 use tempfile::TempDir;
+
+pub(crate) const NAMESPACE: &str = ApprovalPredicate::NAMESPACE;
 
 /// A person with a key.
 pub(crate) struct Key {
@@ -48,7 +50,7 @@ impl Key {
     }
 
     pub(crate) fn sign(&self, bytes: &[u8]) -> Signature {
-        unarmor(&self.sign_armored(NAMESPACE, bytes)).unwrap()
+        unarmor(NAMESPACE, &self.sign_armored(NAMESPACE, bytes)).unwrap()
     }
 }
 

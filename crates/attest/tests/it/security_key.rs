@@ -2,14 +2,14 @@
 //! OpenSSH), and `ssh-keygen` confirms it.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use flowswap_approval::{NAMESPACE, Refusal, Signature, Signers, SshError, Statement, armor, judge};
+use flowswap_attest::{Refusal, Signature, Signers, SshError, armor, judge};
 use jiff::tz::TimeZone;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::{
     refusals::{expected, statement},
-    ssh_keygen::verifies,
+    ssh_keygen::{NAMESPACE, verifies},
 };
 
 const KIND: &str = "sk-ssh-ed25519@openssh.com";
@@ -23,7 +23,8 @@ fn string(bytes: &[u8]) -> Vec<u8> {
 fn a_security_key_signs_approvals_that_both_accept() {
     let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
     let key = [string(KIND.as_bytes()), string(pair.public_key().as_ref()), string(b"ssh:")].concat();
-    let (payload, bytes) = statement().to_sign();
+    let unsigned = statement().to_sign();
+    let bytes = unsigned.bytes();
     let to_sign = [
         &b"SSHSIG"[..],
         &string(NAMESPACE.as_bytes()),
@@ -51,7 +52,7 @@ fn a_security_key_signs_approvals_that_both_accept() {
     let dir = tempfile::tempdir().unwrap();
     assert!(verifies(dir.path(), &lines, "alice", &armor(&signature), &bytes));
     let signers = Signers::read(&lines, &TimeZone::UTC).unwrap();
-    let seal = |signature| Statement::seal(payload.clone(), Signature { key_id: String::new(), signature });
+    let seal = |signature| unsigned.clone().seal(Signature { key_id: String::new(), signature });
     judge(&seal(signature.clone()), &signers, &expected()).remove(0).unwrap();
 
     // Another counter is another signature.

@@ -4,9 +4,6 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA512, RsaPublicKeyComponents};
 use ssh_key::{Algorithm, HashAlg, PublicKey, SshSig, public::KeyData};
 
-/// The namespace of approvals. A signature that was made for anything else does not count.
-pub const NAMESPACE: &str = "flowswap-approval";
-
 /// Why a signature is not good.
 #[derive(Debug, thiserror::Error)]
 pub enum SshError {
@@ -14,8 +11,13 @@ pub enum SshError {
     #[error("it is not an SSH signature")]
     Malformed,
     /// It was made for something else.
-    #[error("it was made for the namespace `{0}`, not for `{NAMESPACE}`")]
-    Namespace(String),
+    #[error("it was made for the namespace `{found}`, not for `{expected}`")]
+    Namespace {
+        /// The namespace in the signature.
+        found: String,
+        /// The namespace that counts.
+        expected: &'static str,
+    },
     /// Its algorithm is not supported, for example SHA-1 with RSA.
     #[error("its algorithm `{0}` is not supported; use Ed25519, ECDSA, RSA with SHA-2, or a security key")]
     Algorithm(String),
@@ -25,19 +27,16 @@ pub enum SshError {
 }
 
 /// The key that signed the bytes.
-pub(crate) fn verify(signed: &[u8], signature: &[u8]) -> Result<KeyData, SshError> {
-    let signature = decode(signature)?;
+pub(crate) fn verify(namespace: &'static str, signed: &[u8], signature: &[u8]) -> Result<KeyData, SshError> {
+    let signature = decode(namespace, signature)?;
     if signature.version() != SshSig::VERSION {
         return Err(SshError::Malformed);
     }
-    if signature.namespace() != NAMESPACE {
-        return Err(SshError::Namespace(signature.namespace().to_owned()));
-    }
     let key = signature.public_key().clone();
     match &key {
-        KeyData::Rsa(_) => verify_rsa(signed, &signature)?,
+        KeyData::Rsa(_) => verify_rsa(namespace, signed, &signature)?,
         KeyData::Ed25519(_) | KeyData::Ecdsa(_) | KeyData::SkEd25519(_) | KeyData::SkEcdsaSha2NistP256(_) => {
-            PublicKey::from(key.clone()).verify(NAMESPACE, signed, &signature).map_err(|_| SshError::Forged)?;
+            PublicKey::from(key.clone()).verify(namespace, signed, &signature).map_err(|_| SshError::Forged)?;
         }
         other => return Err(SshError::Algorithm(other.algorithm().to_string())),
     }
@@ -45,7 +44,7 @@ pub(crate) fn verify(signed: &[u8], signature: &[u8]) -> Result<KeyData, SshErro
 }
 
 /// RSA as `ssh-keygen` signs with it: PKCS #1 v1.5 with SHA-2 (RFC 8332), and keys of at least 2048 bits.
-fn verify_rsa(signed: &[u8], signature: &SshSig) -> Result<(), SshError> {
+fn verify_rsa(namespace: &str, signed: &[u8], signature: &SshSig) -> Result<(), SshError> {
     let KeyData::Rsa(key) = signature.public_key() else { return Err(SshError::Malformed) };
     let scheme = match signature.algorithm() {
         Algorithm::Rsa { hash: Some(HashAlg::Sha256) } => &RSA_PKCS1_2048_8192_SHA256,
@@ -55,7 +54,7 @@ fn verify_rsa(signed: &[u8], signature: &SshSig) -> Result<(), SshError> {
     let (Some(n), Some(e)) = (key.n.as_positive_bytes(), key.e.as_positive_bytes()) else {
         return Err(SshError::Malformed);
     };
-    let message = SshSig::signed_data(NAMESPACE, signature.hash_alg(), signed).map_err(|_| SshError::Malformed)?;
+    let message = SshSig::signed_data(namespace, signature.hash_alg(), signed).map_err(|_| SshError::Malformed)?;
     let key = RsaPublicKeyComponents { n, e };
     key.verify(scheme, &message, signature.signature_bytes()).map_err(|_| SshError::Forged)
 }
@@ -64,15 +63,12 @@ fn verify_rsa(signed: &[u8], signature: &SshSig) -> Result<(), SshError> {
 ///
 /// # Errors
 ///
-/// If the text is not such an armor, or what is inside is not a signature for [`NAMESPACE`].
-pub fn unarmor(text: &str) -> Result<crate::Signature, SshError> {
+/// If the text is not such an armor, or what is inside is not a signature for the namespace.
+pub fn unarmor(namespace: &'static str, text: &str) -> Result<crate::Signature, SshError> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let body: String = lines.filter(|line| !line.starts_with("-----")).collect();
     let signature = STANDARD.decode(body).map_err(|_| SshError::Malformed)?;
-    let parsed = decode(&signature)?;
-    if parsed.namespace() != NAMESPACE {
-        return Err(SshError::Namespace(parsed.namespace().to_owned()));
-    }
+    let parsed = decode(namespace, &signature)?;
     Ok(crate::Signature { key_id: fingerprint(parsed.public_key()), signature })
 }
 
@@ -92,8 +88,12 @@ pub fn armor(signature: &[u8]) -> String {
 }
 
 /// Goes through the armor, because that decoder refuses bytes after the signature.
-fn decode(signature: &[u8]) -> Result<SshSig, SshError> {
-    SshSig::from_pem(armor(signature)).map_err(|_| SshError::Malformed)
+fn decode(namespace: &'static str, signature: &[u8]) -> Result<SshSig, SshError> {
+    let signature = SshSig::from_pem(armor(signature)).map_err(|_| SshError::Malformed)?;
+    if signature.namespace() != namespace {
+        return Err(SshError::Namespace { found: signature.namespace().to_owned(), expected: namespace });
+    }
+    Ok(signature)
 }
 
 /// The fingerprint as `ssh-keygen -l` prints it.

@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::{
-    Envelope, Predicate, Signer, SignerError, Signers, SshError, Statement, persons,
-    ssh::verify,
-    statement::{PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE},
+    ApprovalPredicate, Envelope, Predicate as _, Signer, SignerError, Signers, SshError, Statement, StatementError,
+    persons, ssh::verify,
 };
 
 /// What an approval must be about in order to count.
@@ -33,7 +32,7 @@ pub struct Approval {
     /// Who signed it.
     pub signer: Signer,
     /// What it says.
-    pub predicate: Predicate,
+    pub predicate: ApprovalPredicate,
     /// The digest of its envelope.
     pub envelope: String,
 }
@@ -49,7 +48,7 @@ pub enum Refusal {
     Signer(#[from] SignerError),
     /// It is signed, but it is not an approval that this version understands.
     #[error("it is signed, but it is not an approval that this version of flowswap understands: {0}")]
-    Foreign(String),
+    Foreign(#[from] StatementError),
     /// It is about another plan.
     #[error("it approves the plan {0}, and not this one")]
     OtherPlan(String),
@@ -82,9 +81,10 @@ pub enum Refusal {
 pub fn judge(envelope: &Envelope, signers: &Signers, expected: &Expected) -> Vec<Result<Approval, Refusal>> {
     let judge_one = |signature: &crate::Signature| {
         // Nothing of the payload is looked at before its signature is known to be good.
-        let key = verify(&envelope.signed_bytes(), &signature.signature)?;
-        let signer = signers.find(&key, expected.now)?;
-        let predicate = read(envelope)?.check(expected)?;
+        let namespace = ApprovalPredicate::NAMESPACE;
+        let key = verify(namespace, &envelope.signed_bytes(), &signature.signature)?;
+        let signer = signers.find(&key, namespace, expected.now)?;
+        let predicate = Statement::read(envelope)?.check(expected)?;
         if let Some(name) = expected.excluded.as_ref().and_then(|excluded| find_name(&signer, excluded)) {
             return Err(Refusal::Planner(name));
         }
@@ -98,23 +98,9 @@ pub fn count_persons<'a>(approvals: impl IntoIterator<Item = &'a Approval>) -> u
     persons::count(approvals.into_iter().map(|it| (&it.signer.principals, it.signer.fingerprint.clone())))
 }
 
-fn read(envelope: &Envelope) -> Result<Statement, Refusal> {
-    if envelope.payload_type != PAYLOAD_TYPE {
-        return Err(Refusal::Foreign(format!("its type is `{}`", envelope.payload_type)));
-    }
-    let statement: Statement =
-        serde_json::from_slice(&envelope.payload).map_err(|error| Refusal::Foreign(error.to_string()))?;
-    for (found, known) in [(&statement.statement_type, STATEMENT_TYPE), (&statement.predicate_type, PREDICATE_TYPE)] {
-        if found != known {
-            return Err(Refusal::Foreign(format!("it is of type `{found}`")));
-        }
-    }
-    Ok(statement)
-}
-
-impl Statement {
+impl Statement<ApprovalPredicate> {
     /// What it says, if it is about what is expected.
-    fn check(self, expected: &Expected) -> Result<Predicate, Refusal> {
+    fn check(self, expected: &Expected) -> Result<ApprovalPredicate, Refusal> {
         let [subject] = self.subject;
         let predicate = self.predicate;
         if subject.digest.sha256 != expected.plan {

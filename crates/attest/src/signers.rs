@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, str::FromStr};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use ssh_key::{PublicKey, public::KeyData};
 
-use crate::ssh::{NAMESPACE, fingerprint};
+use crate::ssh::fingerprint;
 
 /// The people whose approvals count, with their keys.
 #[derive(Debug, Clone)]
@@ -63,9 +63,14 @@ pub enum SignerError {
         /// When it ended.
         until: Timestamp,
     },
-    /// It may not be used for approvals.
-    #[error("the key of {0} may not sign for the namespace `{NAMESPACE}`")]
-    Namespace(String),
+    /// It may not be used for this.
+    #[error("the key of {who} may not sign for the namespace `{namespace}`")]
+    Namespace {
+        /// The names on the line.
+        who: String,
+        /// What it was used for.
+        namespace: &'static str,
+    },
 }
 
 impl Signers {
@@ -96,24 +101,29 @@ impl Signers {
     /// # Errors
     ///
     /// As [`Self::find`].
-    pub fn find_openssh(&self, text: &str, now: Timestamp) -> Result<Option<Signer>, SignerError> {
+    pub fn find_openssh(
+        &self,
+        text: &str,
+        namespace: &'static str,
+        now: Timestamp,
+    ) -> Result<Option<Signer>, SignerError> {
         match PublicKey::from_openssh(text.trim()) {
-            Ok(key) => self.find(key.key_data(), now).map(Some),
+            Ok(key) => self.find(key.key_data(), namespace, now).map(Some),
             Err(_) => Ok(None),
         }
     }
 
-    /// Whose key it is at this time.
+    /// Whose key it is, for signatures of this namespace at this time.
     ///
     /// # Errors
     ///
-    /// If no line with the key is valid for approvals at this time.
-    pub fn find(&self, key: &KeyData, now: Timestamp) -> Result<Signer, SignerError> {
+    /// If no line with the key is valid for that.
+    pub fn find(&self, key: &KeyData, namespace: &'static str, now: Timestamp) -> Result<Signer, SignerError> {
         let fingerprint = fingerprint(key);
         let mut principals = BTreeSet::new();
         let mut refusal = None;
         for line in self.0.iter().filter(|line| line.key == *key) {
-            match line.check(now) {
+            match line.check(namespace, now) {
                 Ok(()) => principals.extend(line.principals.iter().cloned()),
                 Err(error) => refusal = refusal.or(Some(error)),
             }
@@ -164,10 +174,10 @@ impl Line {
         Ok(false)
     }
 
-    fn check(&self, now: Timestamp) -> Result<(), SignerError> {
+    fn check(&self, namespace: &'static str, now: Timestamp) -> Result<(), SignerError> {
         let who = || self.principals.iter().cloned().collect::<Vec<_>>().join(", ");
-        if self.namespaces.as_deref().is_some_and(|patterns| !is_in_list(NAMESPACE, patterns)) {
-            return Err(SignerError::Namespace(who()));
+        if self.namespaces.as_deref().is_some_and(|patterns| !is_in_list(namespace, patterns)) {
+            return Err(SignerError::Namespace { who: who(), namespace });
         }
         if let Some(after) = self.valid_after.filter(|after| now < *after) {
             return Err(SignerError::NotYet { who: who(), after });

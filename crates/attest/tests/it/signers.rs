@@ -1,6 +1,6 @@
 //! The file of signers: flowswap reads it as `ssh-keygen` does.
 
-use flowswap_approval::{Signers, judge};
+use flowswap_attest::{Signers, judge};
 use jiff::tz::TimeZone;
 
 use crate::{
@@ -43,9 +43,10 @@ const TABLE: &[(&str, bool, Option<&str>)] = &[
 fn the_file_means_what_it_means_to_ssh_keygen() {
     let dir = tempfile::tempdir().unwrap();
     let alice = Key::new(&dir, "alice", "ed25519");
-    let (payload, bytes) = statement().to_sign();
-    let envelope = flowswap_approval::Statement::seal(payload, alice.sign(&bytes));
-    let armored = flowswap_approval::armor(&envelope.signatures[0].signature);
+    let unsigned = statement().to_sign();
+    let bytes = unsigned.bytes();
+    let envelope = unsigned.seal(alice.sign(&bytes));
+    let armored = flowswap_attest::armor(&envelope.signatures[0].signature);
     for (lines, counts, wrong) in TABLE {
         let text = lines.replace("KEY", &alice.public);
         assert_eq!(verifies(dir.path(), &text, "alice", &armored, &bytes), *counts, "ssh-keygen: {lines}");
@@ -65,8 +66,9 @@ fn the_file_means_what_it_means_to_ssh_keygen() {
 fn a_time_without_a_zone_is_local() {
     let dir = tempfile::tempdir().unwrap();
     let alice = Key::new(&dir, "alice", "ed25519");
-    let (payload, bytes) = statement().to_sign();
-    let envelope = flowswap_approval::Statement::seal(payload, alice.sign(&bytes));
+    let unsigned = statement().to_sign();
+    let bytes = unsigned.bytes();
+    let envelope = unsigned.seal(alice.sign(&bytes));
     let east = TimeZone::fixed(jiff::tz::offset(9));
     // It is 08:00 in UTC and 17:00 in the east.
     for (time, zone, counts) in [

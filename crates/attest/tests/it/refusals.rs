@@ -2,23 +2,30 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flowswap_approval::{
-    Approval, Envelope, Expected, NAMESPACE, Predicate, Refusal, Signers, Statement, count_persons, judge, unarmor,
+use flowswap_attest::{
+    Approval, ApprovalPredicate, Envelope, Expected, Refusal, Signers, Statement, count_persons, judge, unarmor,
 };
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::ssh_keygen::Key;
+use crate::ssh_keygen::{Key, NAMESPACE};
 
 const PLAN: &str = "8f00b204e9800998ecf8427e0000000000000000000000000000000000000000";
 
-pub(crate) fn statement() -> Statement {
+pub(crate) fn statement() -> Statement<ApprovalPredicate> {
     Statement::new("plan.json".to_owned(), PLAN.to_owned(), predicate())
 }
 
-fn predicate() -> Predicate {
+fn predicate() -> ApprovalPredicate {
     let Expected { classes, configuration, plugins, now, .. } = expected();
     let reason = "CHG-1042".to_owned();
-    Predicate { classes, reason, approved_at: now, not_after: time("2026-11-29T08:00:00Z"), configuration, plugins }
+    ApprovalPredicate {
+        classes,
+        reason,
+        approved_at: now,
+        not_after: time("2026-11-29T08:00:00Z"),
+        configuration,
+        plugins,
+    }
 }
 
 pub(crate) fn expected() -> Expected {
@@ -36,13 +43,14 @@ fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn seal(statement: &Statement, key: &Key) -> Envelope {
-    let (payload, bytes) = statement.to_sign();
-    Statement::seal(payload, key.sign(&bytes))
+fn seal(statement: &Statement<ApprovalPredicate>, key: &Key) -> Envelope {
+    let unsigned = statement.to_sign();
+    let signature = key.sign(&unsigned.bytes());
+    unsigned.seal(signature)
 }
 
 /// An approval with one thing changed, signed as always.
-fn changed(key: &Key, change: impl FnOnce(&mut Statement)) -> Envelope {
+fn changed(key: &Key, change: impl FnOnce(&mut Statement<ApprovalPredicate>)) -> Envelope {
     let mut statement = statement();
     change(&mut statement);
     seal(&statement, key)
@@ -50,9 +58,8 @@ fn changed(key: &Key, change: impl FnOnce(&mut Statement)) -> Envelope {
 
 /// An approval whose JSON somebody edits before signing.
 fn foreign(key: &Key, from: &str, to: &str) -> Envelope {
-    let (payload, _) = statement().to_sign();
-    let edited = String::from_utf8(payload).unwrap().replacen(from, to, 1);
-    let mut envelope = Statement::seal(edited.into_bytes(), key.sign(b""));
+    let mut envelope = statement().to_sign().seal(key.sign(b""));
+    envelope.payload = String::from_utf8(envelope.payload).unwrap().replacen(from, to, 1).into_bytes();
     envelope.signatures = vec![key.sign(&envelope.signed_bytes())];
     envelope
 }
@@ -85,7 +92,7 @@ fn each_approval_that_does_not_count_is_refused_with_its_reason() {
     let mut for_git = good.clone();
     let armored = alice.sign_armored("git", &good.signed_bytes());
     for_git.signatures[0].signature = base64_of(&armored);
-    assert!(unarmor(&armored).is_err());
+    assert!(unarmor(NAMESPACE, &armored).is_err());
 
     let table: Vec<(&str, Envelope, &Signers, &str)> = vec![
         ("edited after signing", edited, &all, "does not match what was signed"),
@@ -260,5 +267,5 @@ fn an_envelope_may_have_several_signatures() {
     let names: Vec<BTreeSet<String>> = judged.iter().flatten().map(|it| it.signer.principals.clone()).collect();
     assert_eq!(names, [["alice".to_owned()].into(), ["bob".to_owned()].into()]);
     assert!(matches!(judged[2], Err(Refusal::Signature(_))));
-    assert!(unarmor(&alice.sign_armored(NAMESPACE, b"")).is_ok());
+    assert!(unarmor(NAMESPACE, &alice.sign_armored(NAMESPACE, b"")).is_ok());
 }

@@ -1,11 +1,11 @@
 //! Keys of every type that `ssh-keygen` makes: flowswap accepts what it signs, and it accepts what flowswap keeps.
 
-use flowswap_approval::{Envelope, NAMESPACE, Signers, SshError, armor, judge};
+use flowswap_attest::{Envelope, Signers, SshError, armor, judge, unarmor};
 use jiff::tz::TimeZone;
 
 use crate::{
     refusals::{expected, statement},
-    ssh_keygen::{Key, verifies},
+    ssh_keygen::{Key, NAMESPACE, verifies},
 };
 
 const KINDS: [&str; 6] = ["ed25519", "ecdsa-256", "ecdsa-384", "ecdsa-521", "rsa-2048", "rsa-4096"];
@@ -15,8 +15,9 @@ fn every_type_of_key_signs_approvals_that_both_accept() {
     let dir = tempfile::tempdir().unwrap();
     for kind in KINDS {
         let key = Key::new(&dir, kind, kind);
-        let (payload, bytes) = statement().to_sign();
-        let envelope = flowswap_approval::Statement::seal(payload, key.sign(&bytes));
+        let unsigned = statement().to_sign();
+        let bytes = unsigned.bytes();
+        let envelope = unsigned.seal(key.sign(&bytes));
         let read_again = Envelope::read(&envelope.render()).unwrap();
         assert_eq!(read_again, envelope);
         let lines = format!("alice@example.com {}", key.public);
@@ -37,10 +38,10 @@ fn the_armor_is_that_of_ssh_keygen() {
     let dir = tempfile::tempdir().unwrap();
     let key = Key::new(&dir, "key", "ed25519");
     let armored = key.sign_armored(NAMESPACE, b"hello");
-    assert_eq!(armor(&flowswap_approval::unarmor(&armored).unwrap().signature), armored);
-    let other = flowswap_approval::unarmor(&key.sign_armored("git", b"hello"));
-    assert!(matches!(other, Err(SshError::Namespace(namespace)) if namespace == "git"));
+    assert_eq!(armor(&unarmor(NAMESPACE, &armored).unwrap().signature), armored);
+    let other = unarmor(NAMESPACE, &key.sign_armored("git", b"hello"));
+    assert!(matches!(other, Err(SshError::Namespace { found, .. }) if found == "git"));
     for text in ["", "hello", "-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----\n"] {
-        assert!(matches!(flowswap_approval::unarmor(text), Err(SshError::Malformed)), "{text}");
+        assert!(matches!(unarmor(NAMESPACE, text), Err(SshError::Malformed)), "{text}");
     }
 }

@@ -1,6 +1,7 @@
 //! What flowswap says of approvals, against what `ssh-keygen` says of them.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod anchors;
 mod keys;
 mod refusals;
 mod security_key;
