@@ -1,4 +1,4 @@
-//! Anchors: what the journal was at some time. With one, an old copy put back or a history written anew is found.
+//! Anchors: what the journal was at some time. With one, an audit finds an old copy, and a rewritten history.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

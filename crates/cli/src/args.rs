@@ -331,16 +331,23 @@ pub(crate) struct ApproveArgs {
     /// Why you approve, for example the number of a change ticket. It is signed as well.
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
-    /// Your SSH key: the private key, or the public key if an agent or a security key has the private one. Without it, flowswap
-    /// takes the only key in `~/.ssh` that counts.
-    #[arg(long, value_name = "FILE", env = "FLOWSWAP_SIGNING_KEY", hide_env_values = true)]
-    pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) key: SigningKey,
     /// Write the approval to this file. Without it, the file is beside the plan, where `flowswap apply` looks.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Do not ask for confirmation.
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+/// The key of a person who signs.
+#[derive(Debug, Args)]
+pub(crate) struct SigningKey {
+    /// Your SSH key: the private key, or the public key if an agent or a security key has the private one. Without it, flowswap
+    /// takes the only key in `~/.ssh` that is in `approvals.signers`.
+    #[arg(long, value_name = "FILE", env = "FLOWSWAP_SIGNING_KEY", hide_env_values = true)]
+    pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -428,6 +435,18 @@ pub(crate) enum AuditCommand {
         /// Also compare both sides of every tenant with the journal.
         #[arg(long)]
         online: bool,
+        /// Also check that the journal goes on from this anchor, which `flowswap audit anchor` wrote. Repeat it for several.
+        #[arg(long = "anchor", value_name = "FILE")]
+        anchors: Vec<PathBuf>,
+    },
+    /// Sign the last record of the journal for later audits.
+    #[command(after_help = examples::AUDIT_ANCHOR)]
+    Anchor {
+        /// Write the anchor to this file; `-` means stdout. Keep it where nobody with access to the journal can change it.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+        #[command(flatten)]
+        key: SigningKey,
     },
 }
 

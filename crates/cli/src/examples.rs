@@ -160,7 +160,15 @@ pub(crate) const AUDIT_VERIFY: &str = r#"Examples:
   # Verify the journal and the secret store
   flowswap audit verify
   # Also compare both sides of every tenant with the journal
-  flowswap audit verify --online"#;
+  flowswap audit verify --online
+  # Also check that the journal goes on from where it was anchored
+  flowswap audit verify --anchor 2026-11.anchor"#;
+
+pub(crate) const AUDIT_ANCHOR: &str = r#"Examples:
+  # Sign the last record with the SSH key that counts
+  flowswap audit anchor -o 2026-11.anchor
+  # Sign it with another key
+  flowswap audit anchor -o 2026-11.anchor --key ~/.ssh/id_ed25519"#;
 
 pub(crate) const ROLLBACK: &str = r#"Examples:
   # Roll one tenant back; flowswap asks first

@@ -31,6 +31,7 @@ pub(crate) enum Kind {
     Sheet,
     Report,
     Approval,
+    Anchor,
 }
 
 /// A place that [`Output::prepare`] found fit to write to.
@@ -60,6 +61,7 @@ impl Kind {
             Self::Sheet => "run sheet",
             Self::Report => "report",
             Self::Approval => "approval",
+            Self::Anchor => "anchor",
         }
     }
 
@@ -73,7 +75,9 @@ impl Kind {
                 flowswap_report::MARKS.iter().any(|mark| text.contains(mark))
                     || json().is_some_and(|value| has(&value, &["format", "digest", "summary", "classes"]))
             }
-            Self::Approval => json().is_some_and(|value| has(&value, &["payloadType", "payload", "signatures"])),
+            Self::Approval | Self::Anchor => {
+                json().is_some_and(|value| has(&value, &["payloadType", "payload", "signatures"]))
+            }
             Self::Sheet => {
                 let ends = ["when everything is done: ", "flowswap saw this step done; after you correct it: "];
                 ends.iter().any(|end| text.contains(end))

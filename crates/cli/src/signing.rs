@@ -16,6 +16,7 @@ use jiff::Timestamp;
 
 use crate::{
     approvals::SignersFile,
+    args::SigningKey,
     exit::{Exit, Failure},
     fetch::{COMMON_VARIABLES, find_program},
 };
@@ -24,8 +25,25 @@ use crate::{
 const VARIABLES: [&str; 7] =
     ["SSH_AUTH_SOCK", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TERM"];
 
-/// The only key in `~/.ssh` that is in the file of signers, for signatures of this namespace.
-pub(crate) fn choose_key(signers: &SignersFile, namespace: &'static str, now: Timestamp) -> Result<PathBuf, Failure> {
+/// The key that the person named, or else the only one in `~/.ssh` that is in the file of signers, for signatures of this
+/// namespace.
+pub(crate) fn choose_key(
+    named: &SigningKey,
+    signers: Option<&SignersFile>,
+    namespace: &'static str,
+    now: Timestamp,
+) -> Result<PathBuf, Failure> {
+    match (&named.key, signers) {
+        (Some(key), _) => Ok(key.clone()),
+        (None, Some(signers)) => find_key(signers, namespace, now),
+        (None, None) => {
+            let error = "the configuration has no `approvals.signers`, so flowswap does not know which key is yours";
+            Err(Failure::new(Exit::Usage, error).hint("name your SSH key with `--key`"))
+        }
+    }
+}
+
+fn find_key(signers: &SignersFile, namespace: &'static str, now: Timestamp) -> Result<PathBuf, Failure> {
     let folder = etcetera::choose_base_strategy().map(|base| base.home_dir().join(".ssh")).unwrap_or_default();
     let files = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let is_public = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "pub");

@@ -1,5 +1,5 @@
 //! Plans that people approve with their SSH keys before `flowswap apply` carries them out.
 
-mod people;
+pub(crate) mod people;
 mod refused;
 mod started;

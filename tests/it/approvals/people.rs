@@ -5,13 +5,13 @@ use std::{env, fs, path::PathBuf, process::Command};
 use crate::support::{Lab, Output, command, finish};
 
 /// A lab with people. Each has a home with an ordinary SSH key.
-pub(super) struct Office {
-    pub(super) lab: Lab,
+pub(crate) struct Office {
+    pub(crate) lab: Lab,
 }
 
 impl Office {
     /// Two people must approve, and three could.
-    pub(super) fn open(tenants: usize) -> Self {
+    pub(crate) fn open(tenants: usize) -> Self {
         let office = Self { lab: Lab::with_tenants(tenants) };
         office.lab.edit_config(|text| format!("{text}\n[approvals]\nrequired = 2\nsigners = \"allowed_signers\"\n"));
         let signers: String = ["alice", "bob", "carol"].map(|name| office.hire(name)).concat();
@@ -20,7 +20,7 @@ impl Office {
     }
 
     /// Makes a home with a key for a person. Returns the person's line for the file of signers.
-    pub(super) fn hire(&self, name: &str) -> String {
+    pub(crate) fn hire(&self, name: &str) -> String {
         let key = self.key(name);
         fs::create_dir_all(key.parent().unwrap()).unwrap();
         let mut keygen = Command::new("ssh-keygen");
@@ -31,25 +31,25 @@ impl Office {
     }
 
     /// The private key of a person.
-    pub(super) fn key(&self, name: &str) -> PathBuf {
+    pub(crate) fn key(&self, name: &str) -> PathBuf {
         self.lab.path(&format!("home/{name}/.ssh/id_ed25519"))
     }
 
     /// A person runs a command.
-    pub(super) fn run_as(&self, name: &str, args: &[&str]) -> Output {
+    pub(crate) fn run_as(&self, name: &str, args: &[&str]) -> Output {
         let mut command = command(self.lab.dir(), args);
         command.env("HOME", self.lab.path(&format!("home/{name}"))).env("PATH", env::var_os("PATH").unwrap());
         finish(command)
     }
 
     /// A person approves the plan, or some of its classes.
-    pub(super) fn approve(&self, name: &str, classes: &[&str]) -> Output {
+    pub(crate) fn approve(&self, name: &str, classes: &[&str]) -> Output {
         let classes: Vec<&str> = classes.iter().flat_map(|class| ["--class", class]).collect();
         self.run_as(name, &[&["approve", "plan.json", "--reason", "CHG-1042", "--yes"][..], &classes].concat())
     }
 
     /// The files of the approvals, by name.
-    pub(super) fn approvals(&self) -> Vec<PathBuf> {
+    pub(crate) fn approvals(&self) -> Vec<PathBuf> {
         let files = fs::read_dir(self.lab.dir()).unwrap().map(|entry| entry.unwrap().path());
         let mut files: Vec<PathBuf> =
             files.filter(|file| file.extension().is_some_and(|it| it == "approval")).collect();
@@ -58,7 +58,7 @@ impl Office {
     }
 
     /// The classes of the plan, the one with the most tenants first, each with its tenants.
-    pub(super) fn classes(&self) -> Vec<(String, Vec<String>)> {
+    pub(crate) fn classes(&self) -> Vec<(String, Vec<String>)> {
         let report: serde_json::Value =
             serde_json::from_str(&self.lab.run(&["show", "plan.json", "--as", "json"]).expect(0).stdout).unwrap();
         let with_steps =

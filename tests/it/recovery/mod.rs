@@ -1,6 +1,7 @@
 //! Recovery: `resume` continues an interrupted command, `stuck` and `resolve` are for decisions by a person, `audit`
 //! checks what was recorded, and only one process writes at a time.
 
+mod anchors;
 mod audit;
 mod decisions;
 mod history;

@@ -34,10 +34,7 @@ pub(crate) fn run(context: &Context, args: &ApproveArgs) -> Result<Exit, Failure
     refuse_useless(args, &plan, &approvals)?;
     let classes = choose_classes(&approvals, &args.classes)?;
     let now = SystemClock.now();
-    let key = match &args.key {
-        Some(key) => key.clone(),
-        None => signing::choose_key(&approvals.requirement.signers, ApprovalPredicate::NAMESPACE, now)?,
-    };
+    let key = signing::choose_key(&args.key, Some(&approvals.requirement.signers), ApprovalPredicate::NAMESPACE, now)?;
     context.terminal.confirm(&describe(&plan, &approvals, &classes), "Approve this?", args.yes)?;
     let (approval, envelope) = sign(&approvals, &key, path, &plan, &classes, &args.reason)?;
     let file = match &args.output {

@@ -1,11 +1,12 @@
 //! `flowswap audit verify`: verifies the journal and the secret store and, with `--online`, both sides of every tenant.
 
+pub(super) mod anchor;
 mod custody;
 mod world;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use flowswap_engine::{History, Journal as _, JournalError, Overview, Record, Records, Snapshot};
@@ -55,7 +56,7 @@ impl Check {
     }
 }
 
-pub(crate) async fn run(context: &Context, online: bool) -> Result<Exit, Failure> {
+pub(crate) async fn run(context: &Context, online: bool, anchors: &[PathBuf]) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let state = StateDir::at(&config.state);
     let mut checks = Vec::new();
@@ -65,6 +66,7 @@ pub(crate) async fn run(context: &Context, online: bool) -> Result<Exit, Failure
         checks.push(check_missing_journal(&state));
         (None, Some(History::default()))
     };
+    checks.extend(anchor::verify(&config, journal.as_ref(), anchors).await?);
     if let Some(history) = &history {
         checks.extend(custody::verify(context, &config, &state, history));
         if online {
