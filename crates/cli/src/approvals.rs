@@ -72,6 +72,19 @@ pub(crate) struct ApprovalFile {
 }
 
 impl SignersFile {
+    /// Reads the file of a configuration. Fails if it has fewer people than must approve.
+    pub(crate) fn of(approvals: &flowswap_config::Approvals) -> Result<Self, Failure> {
+        let signers = Self::read(&approvals.signers)?;
+        let known = signers.signers.count_people();
+        if known < approvals.required {
+            let file = approvals.signers.display();
+            let error =
+                format!("{} must approve a plan, but `{file}` names {}", people(approvals.required), people(known));
+            return Err(Failure::new(Exit::Usage, error).hint("add the keys of the others to that file"));
+        }
+        Ok(signers)
+    }
+
     /// Reads the file. Fails if others can change it.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let doing = || format!("read the signers `{}`", path.display());
@@ -95,14 +108,7 @@ impl Requirement {
     pub(crate) fn of(config: &Config, plan: &PlanFile) -> Result<Option<Self>, Failure> {
         let Some(approvals) = &config.approvals else { return Ok(None) };
         let head = plan.head();
-        let signers = SignersFile::read(&approvals.signers)?;
-        let known = signers.signers.count_people();
-        if known < approvals.required {
-            let file = approvals.signers.display();
-            let error =
-                format!("{} must approve a plan, but `{file}` names {}", people(approvals.required), people(known));
-            return Err(Failure::new(Exit::Usage, error).hint("add the keys of the others to that file"));
-        }
+        let signers = SignersFile::of(approvals)?;
         let class_of = classes(plan);
         let expected = Expected {
             plan: head.digest.clone(),

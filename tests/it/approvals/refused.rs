@@ -162,7 +162,12 @@ fn a_file_of_signers_that_cannot_be_used_is_refused() {
             let output = office.lab.run(args).expect(2);
             assert!(output.stderr.contains(why), "{why}: {}", output.stderr);
         }
+        let check = office.lab.run(&["check"]).expect(3);
+        assert!(check.stdout.contains(why), "{why}: {}", check.stdout);
     }
+    fs::write(&file, &signers).unwrap();
+    let check = office.lab.run(&["check", "-v"]).expect(0);
+    assert!(check.stdout.contains("2 of 3 people in `allowed_signers` must approve a plan"), "{}", check.stdout);
     fs::remove_file(&file).unwrap();
     let gone = office.lab.run(&["apply", "plan.json", "--yes"]).expect(2);
     assert!(gone.stderr.contains("failed to read the signers `allowed_signers`"), "{}", gone.stderr);

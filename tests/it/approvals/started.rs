@@ -92,6 +92,9 @@ fn only_the_approved_classes_are_started() {
         let why = format!("its class {id} has 1 of 2 approvals");
         assert!(applied.stdout.contains(&why), "{why}: {}", applied.stdout);
     }
+    assert!(applied.stdout.contains("\nnext: flowswap approvals plan.json\n"), "{}", applied.stdout);
+    let status = lab.run(&["status"]).expect(0);
+    assert!(status.stdout.contains("planned    -                 flowswap approvals plan.json\n"), "{}", status.stdout);
     // What was started goes on without approvals, and can be rolled back without them.
     office.approvals().iter().for_each(|file| fs::remove_file(file).unwrap());
     lab.outlive_tokens();

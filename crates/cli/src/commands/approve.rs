@@ -15,7 +15,7 @@ use crate::{
     args::ApproveArgs,
     context::{Context, SystemClock},
     display::{
-        self,
+        self, review,
         text::{Text, text},
     },
     exit::{Exit, Failure},
@@ -35,8 +35,8 @@ pub(crate) fn run(context: &Context, args: &ApproveArgs) -> Result<Exit, Failure
     let classes = choose_classes(&approvals, &args.classes)?;
     let now = SystemClock.now();
     let key = signing::choose_key(&args.key, Some(&approvals.requirement.signers), ApprovalPredicate::NAMESPACE, now)?;
-    context.terminal.confirm(&describe(&plan, &approvals, &classes), "Approve this?", args.yes)?;
-    let (approval, envelope) = sign(&approvals, &key, path, &plan, &classes, &args.reason)?;
+    context.terminal.confirm(&describe(plan, &approvals, &classes), "Approve this?", args.yes)?;
+    let (approval, envelope) = sign(&approvals, &key, path, &classes, &args.reason)?;
     let file = match &args.output {
         Some(file) => file.clone(),
         None => beside(path, &approval.envelope),
@@ -93,11 +93,12 @@ fn choose_classes(approvals: &Approvals, named: &[String]) -> Result<BTreeSet<St
 }
 
 /// What is about to be approved.
-fn describe(plan: &PlanFile, approvals: &Approvals, classes: &BTreeSet<String>) -> Text {
-    let mut text = display::plan::summarize(plan.head(), plan.outlines());
+fn describe(plan: PlanFile, approvals: &Approvals, classes: &BTreeSet<String>) -> Text {
+    let mut text = review::show_plan(&plan.into_plan(), false);
+    text += "\n";
     for class in classes {
         let tenants = display::tenants(approvals.requirement.count_tenants(class));
-        text += text!("class {}: {}\n", short(class), tenants);
+        text += text!("you approve class {}: {}\n", short(class), tenants);
     }
     let need = people(approvals.requirement.people);
     text + text!("{} must approve each class", need)
@@ -108,13 +109,12 @@ fn sign(
     approvals: &Approvals,
     key: &Path,
     path: &Path,
-    plan: &PlanFile,
     classes: &BTreeSet<String>,
     reason: &str,
 ) -> Result<(Approval, String), Failure> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let predicate = approvals.requirement.predicate(classes.clone(), reason);
-    let unsigned = Statement::new(name, plan.head().digest.clone(), predicate).to_sign();
+    let unsigned = Statement::new(name, approvals.requirement.expected.plan.clone(), predicate).to_sign();
     let envelope = signing::sign(key, unsigned)?.render();
     match approvals.requirement.judge(&envelope).pop() {
         Some(Ok(approval)) => Ok((approval, envelope)),

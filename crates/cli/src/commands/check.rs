@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::plugins::describe_cage;
 use crate::{
+    approvals::{SignersFile, people},
     args::Select,
     context::Context,
     display::{
@@ -131,6 +132,16 @@ fn check_machine(context: &Context, config: &Config, fleet: &Fleet) -> Vec<Check
         [] => machine("cage", R::Pass, format!("every plugin is caged ({})", describe_cage(Cage::Required))),
         names => machine("cage", R::Inconclusive, format!("not caged, and with all your rights: {}", names.join(", "))),
     });
+    checks.extend(config.approvals.as_ref().map(|approvals| match SignersFile::of(approvals) {
+        Ok(signers) => {
+            let (all, file) = (people(signers.signers.count_people()), signers.path.display());
+            machine("approvals", R::Pass, format!("{} of {all} in `{file}` must approve a plan", approvals.required))
+        }
+        Err(failure) => {
+            let failed = machine("approvals", R::Fail, chain(&*failure.error));
+            Check { hint: failure.hint, ..failed }
+        }
+    }));
     checks
 }
 

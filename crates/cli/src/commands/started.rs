@@ -290,6 +290,10 @@ fn row((name, outcome): &(String, Outcome)) -> Row {
             next: None,
             rules: Vec::new(),
         },
+        Outcome::Unapproved { reason } => {
+            let changes = vec![reason];
+            Row { name, outcome: "refused", state: None, reason: None, changes, next: None, rules: Vec::new() }
+        }
         Outcome::Refused { changes } => {
             Row { name, outcome: "refused", state: None, reason: None, changes, next: None, rules: Vec::new() }
         }
@@ -369,7 +373,7 @@ pub(crate) fn exit_of(summary: &Summary) -> Exit {
         Exit::Interrupted
     } else if any(|o| matches!(o, Outcome::Skipped { .. } | Outcome::Ended { state: S::Failed | S::Stuck, .. })) {
         Exit::SomeFailed
-    } else if any(|o| matches!(o, Outcome::Refused { .. })) {
+    } else if any(|o| matches!(o, Outcome::Refused { .. } | Outcome::Unapproved { .. })) {
         Exit::Refused
     } else if any(is_unfinished) {
         Exit::NeedsPerson
@@ -391,7 +395,9 @@ fn is_unfinished(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Ended { state: S::Waiting | S::Soaking | S::RollingBack, .. } => true,
         Outcome::Ended { reason, .. } => reason.is_some(),
-        Outcome::Unneeded { .. } | Outcome::Refused { .. } | Outcome::Skipped { .. } => false,
+        Outcome::Unneeded { .. } | Outcome::Refused { .. } | Outcome::Unapproved { .. } | Outcome::Skipped { .. } => {
+            false
+        }
     }
 }
 

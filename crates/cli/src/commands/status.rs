@@ -146,7 +146,11 @@ pub(crate) fn next_command(name: &str, tenant: &Overview) -> Option<String> {
 pub(crate) fn continue_command(name: &str, tenant: &Overview) -> Option<String> {
     use TenantState as S;
     // A run that was cut off goes on before anything else begins, unless its plan is out of date.
-    let is_outdated = tenant.plan.is_none() && tenant.refusal.as_ref().is_some_and(|refusal| !refusal.is_skipped);
+    let refusal = tenant.refusal.as_ref().filter(|_| tenant.plan.is_none());
+    if refusal.is_some_and(|refusal| refusal.is_unapproved) {
+        return tenant.plan_path.as_deref().map(|path| format!("flowswap approvals {}", quoted(path.as_ref())));
+    }
+    let is_outdated = refusal.is_some_and(|refusal| !refusal.is_skipped);
     if tenant.intent.is_some() && !is_outdated {
         return Some(format!("flowswap resume {name}"));
     }

@@ -49,4 +49,7 @@ pub struct Refusal {
     pub reasons: Vec<String>,
     /// The run did not get to the tenant, so a later run may.
     pub is_skipped: bool,
+    /// Not enough people approved the plan for the tenant. Once they have, the same plan can be carried out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_unapproved: bool,
 }

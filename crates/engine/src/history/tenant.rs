@@ -106,11 +106,13 @@ impl TenantHistory {
             Entry::Intended { goal, plan, part, approvals } => {
                 self.intend(*goal, plan, part.as_ref(), approvals, run, at)?;
             }
-            Entry::Refused { goal, reasons } => {
-                self.refuse(Refusal { at, goal: *goal, reasons: reasons.clone(), is_skipped: false });
+            Entry::Refused { goal, reasons, unapproved } => {
+                let (reasons, is_unapproved) = (reasons.clone(), *unapproved);
+                self.refuse(Refusal { at, goal: *goal, reasons, is_skipped: false, is_unapproved });
             }
             Entry::Skipped { goal, reason } => {
-                self.refuse(Refusal { at, goal: *goal, reasons: vec![reason.clone()], is_skipped: true });
+                let reasons = vec![reason.clone()];
+                self.refuse(Refusal { at, goal: *goal, reasons, is_skipped: true, is_unapproved: false });
             }
             Entry::GivenUp { goal, .. } => self.give_up(*goal),
             // Work that was started continues with its own plan.

@@ -107,6 +107,9 @@ pub enum Entry {
         goal: Goal,
         /// Why, one reason per item.
         reasons: Vec<String>,
+        /// Not enough people approved the plan for the tenant. `false` in records from before there were approvals.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unapproved: bool,
     },
     /// The run did not start on the tenant: it was stopped, or too many tenants failed. Written since format 3.
     Skipped {

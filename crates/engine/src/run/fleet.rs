@@ -7,7 +7,11 @@ use std::sync::{
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{Job, Outcome, Runner, progress::Progress, refuse::refuse_by_history};
+use super::{
+    Job, Outcome, Runner,
+    progress::Progress,
+    refuse::{refuse_by_history, refuse_unapproved},
+};
 use crate::{
     Entry, Event, Goal, JournalError, Recorder, Recording, RunCommand, TenantHistory, TenantState, side_by_side,
 };
@@ -66,7 +70,7 @@ impl Runner {
     /// Refuses a tenant that the run cannot reach at all, for a reason that the engine cannot know.
     pub async fn refuse_unreachable(&self, tenant: &str, goal: Goal, reason: String) -> Result<Outcome, JournalError> {
         let recorder = self.ports.logbook.recorder(tenant, self.run).await?;
-        record_refusal(&recorder, goal, vec![reason]).await
+        record_refusal(&recorder, goal, vec![reason], false).await
     }
 
     /// Records what the run is going to do, before it does anything, so that a run that is cut off can be continued. For tenants
@@ -114,7 +118,8 @@ impl Runner {
                 Outcome::Refused { .. } if self.ports.stop.is_stopped() => {
                     self.skip(&recorder, job.goal, STOPPED.to_owned()).await
                 }
-                Outcome::Refused { changes } => record_refusal(&recorder, job.goal, changes).await,
+                Outcome::Refused { changes } => record_refusal(&recorder, job.goal, changes, false).await,
+                Outcome::Unapproved { reason } => record_refusal(&recorder, job.goal, vec![reason], true).await,
                 outcome => Ok(outcome),
             };
         }
@@ -151,11 +156,20 @@ impl Runner {
     }
 }
 
-async fn record_refusal(recorder: &Recorder, goal: Goal, reasons: Vec<String>) -> Result<Outcome, JournalError> {
+async fn record_refusal(
+    recorder: &Recorder,
+    goal: Goal,
+    reasons: Vec<String>,
+    unapproved: bool,
+) -> Result<Outcome, JournalError> {
     if !recorder.history()?.has_refusal(goal, &reasons, false) {
-        recorder.record(Entry::Refused { goal, reasons: reasons.clone() }).await?;
+        recorder.record(Entry::Refused { goal, reasons: reasons.clone(), unapproved }).await?;
     }
-    Ok(Outcome::Refused { changes: reasons })
+    Ok(if unapproved {
+        Outcome::Unapproved { reason: reasons.join("; ") }
+    } else {
+        Outcome::Refused { changes: reasons }
+    })
 }
 
 /// How many intents are recorded at once, so that they share syncs.
@@ -167,7 +181,10 @@ const STOPPED: &str = "the run was stopped";
 fn intent(job: &Job, history: &TenantHistory) -> Option<Entry> {
     let goal = job.goal;
     let work = history.work.as_ref();
-    if work.is_some_and(|_| goal.is_reached(history.state)) || refuse_by_history(job, history).is_some() {
+    if work.is_some_and(|_| goal.is_reached(history.state))
+        || refuse_by_history(job, history).is_some()
+        || refuse_unapproved(job, history).is_some()
+    {
         return None;
     }
     // The journal stores a part once, before the work starts.
@@ -190,6 +207,9 @@ fn ended(tenant: &str, outcome: &Outcome) -> Event {
             Event::TenantEnded { tenant: tenant.to_owned(), state: *state, reason: Some(reason.clone()) }
         }
         Outcome::Refused { changes } => Event::TenantRefused { tenant: tenant.to_owned(), changes: changes.clone() },
+        Outcome::Unapproved { reason } => {
+            Event::TenantRefused { tenant: tenant.to_owned(), changes: vec![reason.clone()] }
+        }
         Outcome::Skipped { reason } => Event::TenantSkipped { tenant: tenant.to_owned(), reason: reason.clone() },
     }
 }

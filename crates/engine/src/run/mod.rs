@@ -135,6 +135,11 @@ pub enum Outcome {
         /// Why, one reason per line.
         changes: Vec<String>,
     },
+    /// Nothing was done, because not enough people approved the plan for the tenant.
+    Unapproved {
+        /// What is missing.
+        reason: String,
+    },
     /// The run did not start on the tenant: it was stopped, or too many tenants failed.
     Skipped {
         /// Why not.

@@ -22,7 +22,11 @@ impl Runner {
         if let Some(done) = already_done(job, history) {
             return Some(done);
         }
-        let allowed = match refuse_by_history(job, history).or_else(|| refuse_by_plugins(job, history)) {
+        let by_history = refuse_by_history(job, history);
+        if let (None, Some(reason)) = (&by_history, refuse_unapproved(job, history)) {
+            return Some(Outcome::Unapproved { reason });
+        }
+        let allowed = match by_history.or_else(|| refuse_by_plugins(job, history)) {
             Some(reason) => Err(vec![reason]),
             None if is_untouched(job, history) => self.refuse_changes_since_plan(job, history).await,
             None if matches!(job.goal, Goal::Retired | Goal::Purged) => {
@@ -195,9 +199,15 @@ pub(super) fn refuse_by_history(job: &Job, history: &TenantHistory) -> Option<St
         }
         None if plan.is_none() && job.goal != Goal::Swapped => "it is not migrated",
         None if plan.is_none() && history.intended_part().is_none() => "no plan is in progress: plan it first",
-        None => job.approvals(history).err()?,
+        None => return None,
     };
     Some(why.to_owned())
+}
+
+/// Why people have not approved that the tenant is started, if so. Nobody has to approve anything else.
+pub(super) fn refuse_unapproved(job: &Job, history: &TenantHistory) -> Option<String> {
+    let starts = job.goal.direction() == Direction::Forward && history.work.is_none();
+    job.approvals(history).err().filter(|_| starts).map(str::to_owned)
 }
 
 /// The plan that the job brings.

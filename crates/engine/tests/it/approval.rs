@@ -13,7 +13,7 @@ fn missing() -> Approval {
 }
 
 fn refused() -> Outcome {
-    Outcome::Refused { changes: vec![WHY.to_owned()] }
+    Outcome::Unapproved { reason: WHY.to_owned() }
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,7 +25,7 @@ fn line(entry: &Entry) -> String {
             format!("intend {goal:?}{}", if part.is_some() { ", with the plan" } else { "" })
         }
         Entry::TenantStarted { direction, .. } => format!("start, {direction:?}"),
-        Entry::Refused { goal, reasons } => format!("refuse {goal:?}: {}", reasons.join("; ")),
+        Entry::Refused { goal, reasons, .. } => format!("refuse {goal:?}: {}", reasons.join("; ")),
         Entry::Skipped { goal, reason } => format!("skip {goal:?}: {reason}"),
         Entry::GivenUp { goal, by } => format!("{by} gives {goal:?} up"),
         Entry::StepStarted { step, direction } => format!("  {} {step}", arrow(*direction)),
