@@ -1,9 +1,8 @@
-//! The files of `--report`: a plan for people who review it.
+//! Reports for people who review something: the files of `--report`, and what `--as` prints.
 
 use std::path::{Path, PathBuf};
 
-use flowswap_engine::Plan;
-use flowswap_report::{Face, PlanReport};
+use flowswap_report::{Face, Report};
 
 use crate::{
     display::text::text,
@@ -43,12 +42,15 @@ impl ReportFiles {
         Ok(Self(files))
     }
 
-    /// Writes them all.
-    pub(crate) fn write(&self, terminal: Terminal, plan: &Plan) -> Result<(), Failure> {
+    /// Writes them all. `make` makes the report if there is a file to write.
+    pub(crate) fn write<R>(&self, terminal: Terminal, make: impl FnOnce() -> R) -> Result<(), Failure>
+    where
+        for<'a> &'a R: Into<Report<'a>>,
+    {
         if self.0.is_empty() {
             return Ok(());
         }
-        let report = PlanReport::of(plan);
+        let report = make();
         for file in &self.0 {
             let text = file.face.show(&report).map_err(Failure::at("make the report"))?;
             file.output.stream(terminal, |out| out.write_all(text.as_bytes()))?;
@@ -56,4 +58,10 @@ impl ReportFiles {
         }
         Ok(())
     }
+}
+
+/// Prints a report to stdout.
+pub(crate) fn print<'a>(terminal: Terminal, face: Face, report: impl Into<Report<'a>>) -> Result<(), Failure> {
+    let text = face.show(report).map_err(Failure::at("make the report"))?;
+    terminal.stream_out(|out| out.write_all(text.as_bytes()))
 }

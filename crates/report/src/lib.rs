@@ -15,7 +15,7 @@ mod unknown;
 
 pub use change::{Change, Side};
 pub use class::{Alike, Class, class_id};
-pub use face::{Face, FaceError, MARKS};
+pub use face::{Face, FaceError, MARKS, Report};
 pub use plan::{FindingLine, PlanReport, PluginLine, REPORT_FORMAT};
 pub use step::{LedgerLine, Reach, StepLine};
 pub use tenant::{TenantFinding, TenantLine};

@@ -7,6 +7,7 @@ use flowswap_engine::{
     Clock, Entry, Logbook, Overview, Plan, PlanError, PlanFile, Recording, RunId, hold_back_shared_orgs, plan_tenant,
 };
 use flowswap_host::quoted;
+use flowswap_report::PlanReport;
 use jiff::SignedDuration;
 
 use super::detect::exit_of;
@@ -49,7 +50,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
             context.terminal.say("nothing was written; to write the plan for `flowswap apply`, pass `-o plan.json`");
         }
     }
-    reports.write(context.terminal, &plan)?;
+    reports.write(context.terminal, || PlanReport::of(&plan))?;
     Ok(exit_of(plan.tenants.iter().map(|tenant| tenant.verdict)))
 }
 

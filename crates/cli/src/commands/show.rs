@@ -13,7 +13,7 @@ use crate::{
     context::Context,
     display::{self, text::Text},
     exit::{Exit, Failure},
-    report_files::ReportFiles,
+    report_files::{ReportFiles, print},
 };
 
 /// Some tenants of a plan as JSON. It cannot be mistaken for a plan.
@@ -29,10 +29,7 @@ pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
     let files = ReportFiles::prepare(&args.reports.reports, None, args.force)?;
     let plan = plan::read(&args.file.plan)?.into_plan();
     match args.face {
-        Some(name) => {
-            let text = Face::from(name).show(&PlanReport::of(&plan)).map_err(Failure::at("make the report"))?;
-            terminal.stream_out(|out| out.write_all(text.as_bytes()))?;
-        }
+        Some(face) => print(terminal, face.into(), &PlanReport::of(&plan))?,
         None if args.tenants.is_empty() => {
             terminal.report(&plan, || display::review::show_plan(&plan, terminal.verbose > 0))?;
         }
@@ -42,7 +39,7 @@ pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
             terminal.report(&part, || Text::join(shown(), "\n"))?;
         }
     }
-    files.write(terminal, &plan)?;
+    files.write(terminal, || PlanReport::of(&plan))?;
     Ok(Exit::Done)
 }
 

@@ -1,5 +1,5 @@
-//! The report as one HTML page that needs no network. Without JavaScript it is complete. With it, a reader can search, filter,
-//! and sort. The content security policy allows exactly this style and this script.
+//! A report as one HTML page that needs no network. Without JavaScript it is complete. With it, a reader can search, filter, and
+//! sort. The content security policy allows exactly this style and this script.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flowswap_engine::{reveal, short};
@@ -8,9 +8,11 @@ use minijinja::{Output, Value, context, value::Serde};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{FaceError, environment};
-use crate::{plan::PlanReport, timeline::Timeline};
+use super::{FaceError, Report, environment};
+use crate::timeline::Timeline;
 
+/// What all pages have in common.
+const PAGE: &str = include_str!("page.html.jinja");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
@@ -19,18 +21,25 @@ const BASE: usize = 120;
 const HIGHEST: usize = 100;
 const COLUMN: usize = 50;
 
-pub(super) fn show(report: &PlanReport) -> Result<String, FaceError> {
+pub(super) fn show(report: Report<'_>) -> Result<String, FaceError> {
+    let (name, template, values) = match report {
+        Report::Plan(plan) => (
+            "plan.html",
+            include_str!("plan.html.jinja"),
+            context! { short => short(&plan.digest), bars => Value::from(Serde(plan.timeline.as_ref().map(bars))) },
+        ),
+    };
     let mut environment = environment(escape)?;
     environment.add_filter("prose", prose);
-    let page = environment.template_from_named_str("plan.html", include_str!("plan.html.jinja"))?;
+    environment.add_template("page.html", PAGE)?;
+    let page = environment.template_from_named_str(name, template)?;
     Ok(page.render(context! {
         report => Value::from(Serde(report)),
-        short => short(&report.digest),
         style => Value::from_safe_string(STYLE.to_owned()),
         style_hash => Value::from_safe_string(hash_source(STYLE)),
         script => Value::from_safe_string(SCRIPT.to_owned()),
         script_hash => Value::from_safe_string(hash_source(SCRIPT)),
-        bars => Value::from(Serde(report.timeline.as_ref().map(bars))),
+        ..values
     })?)
 }
 

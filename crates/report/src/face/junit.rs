@@ -1,16 +1,21 @@
-//! The report as JUnit XML, so that CI shows a plan as it shows tests: a tenant that cannot be migrated is a failure, and one
+//! A report as JUnit XML, so that CI shows a plan as it shows tests: a tenant that cannot be migrated is a failure, and one
 //! with nothing to do is skipped.
 
 use flowswap_engine::{Severity, Verdict, reveal};
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
-use super::FaceError;
-use crate::{plan::PlanReport, tenant::TenantLine};
+use super::{FaceError, Report};
+use crate::tenant::TenantLine;
 
-pub(super) fn show(report: &PlanReport) -> Result<String, FaceError> {
-    let mut suite = TestSuite::new(format!("plan {}", report.digest));
-    suite.add_test_cases(report.tenants.iter().map(case));
-    let mut junit = Report::new("flowswap plan");
+pub(super) fn show(report: Report<'_>) -> Result<String, FaceError> {
+    let (name, title, cases): (_, _, Vec<_>) = match report {
+        Report::Plan(plan) => {
+            ("flowswap plan", format!("plan {}", plan.digest), plan.tenants.iter().map(case).collect())
+        }
+    };
+    let mut suite = TestSuite::new(title);
+    suite.add_test_cases(cases);
+    let mut junit = quick_junit::Report::new(name);
     junit.add_test_suite(suite);
     Ok(junit.to_string()?)
 }

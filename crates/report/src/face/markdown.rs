@@ -1,17 +1,19 @@
-//! The report as CommonMark with tables.
+//! A report as CommonMark with tables.
 
 use std::fmt::Write as _;
 
 use flowswap_engine::short;
 use minijinja::{Output, Value, context, value::Serde};
 
-use super::{FaceError, environment};
-use crate::plan::PlanReport;
+use super::{FaceError, Report, environment};
 
-pub(super) fn show(report: &PlanReport) -> Result<String, FaceError> {
+pub(super) fn show(report: Report<'_>) -> Result<String, FaceError> {
+    let (name, template, values) = match report {
+        Report::Plan(plan) => ("plan.md", include_str!("plan.md.jinja"), context! { short => short(&plan.digest) }),
+    };
     let environment = environment(escape)?;
-    let page = environment.template_from_named_str("plan.md", include_str!("plan.md.jinja"))?;
-    Ok(page.render(context! { report => Value::from(Serde(report)), short => short(&report.digest) })?)
+    let page = environment.template_from_named_str(name, template)?;
+    Ok(page.render(context! { report => Value::from(Serde(report)), ..values })?)
 }
 
 /// Escapes everything that Markdown would interpret within a line.

@@ -1,4 +1,4 @@
-//! The faces of a report. Templates get every value through one formatter, which makes hidden characters visible and escapes
+//! The faces of reports. Templates get every value through one formatter, which makes hidden characters visible and escapes
 //! what the face would interpret. So no text from outside reaches a reader as markup.
 
 mod html;
@@ -9,6 +9,7 @@ use std::path::Path;
 
 use flowswap_engine::{escape_json, reveal};
 use minijinja::{AutoEscape, Environment, Output, State, Value, syntax::SyntaxConfig};
+use serde::Serialize;
 
 use crate::plan::PlanReport;
 
@@ -31,6 +32,20 @@ pub const MARKS: [&str; 3] = [
     "# Review of flowswap plan ",
     "<testsuites name=\"flowswap plan\"",
 ];
+
+/// A report of any kind.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(untagged)]
+pub enum Report<'a> {
+    /// Of a plan.
+    Plan(&'a PlanReport),
+}
+
+impl<'a> From<&'a PlanReport> for Report<'a> {
+    fn from(report: &'a PlanReport) -> Self {
+        Self::Plan(report)
+    }
+}
 
 /// Why a report was not written.
 #[derive(Debug, thiserror::Error)]
@@ -57,14 +72,15 @@ impl Face {
         Self::ENDINGS.iter().find(|(known, _)| ending.eq_ignore_ascii_case(known)).map(|(_, face)| *face)
     }
 
-    /// Shows the report of a plan. The text has no hidden characters.
+    /// Shows a report. The text has no hidden characters.
     ///
     /// # Errors
     ///
     /// If a template does not fit the model, which is a defect of flowswap.
-    pub fn show(self, report: &PlanReport) -> Result<String, FaceError> {
+    pub fn show<'a>(self, report: impl Into<Report<'a>>) -> Result<String, FaceError> {
+        let report = report.into();
         match self {
-            Self::Json => Ok(escape_json(&serde_json::to_string_pretty(report)?) + "\n"),
+            Self::Json => Ok(escape_json(&serde_json::to_string_pretty(&report)?) + "\n"),
             Self::Markdown => markdown::show(report),
             Self::Html => html::show(report),
             Self::Junit => junit::show(report),
