@@ -1,4 +1,4 @@
-//! How a class differs from the largest one, in sentences.
+//! How a class differs from another one, in sentences.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,11 +25,15 @@ pub(crate) fn describe(largest: &Value, shape: &Value) -> Vec<String> {
         sentences.extend(list(&format!("{name} also has the scope"), more));
         sentences.extend(list(&format!("{name} does not have the scope"), less));
     }
+    let flows = (&largest["change"]["before"]["flow"], &shape["change"]["before"]["flow"]);
+    if let (Some(_), Some(flow)) = (flows.0.as_str(), flows.1.as_str().filter(|_| flows.0 != flows.1)) {
+        sentences.push(format!("Its connection has the flow `{flow}`."));
+    }
     compare_steps(&largest["steps"], &shape["steps"], &mut sentences);
     let others = OTHERS.iter().filter(|(member, _)| largest[*member] != shape[*member]);
     sentences.extend(others.map(|(_, sentence)| (*sentence).to_owned()));
     if sentences.is_empty() && largest != shape {
-        sentences.push("It has another verdict, or its connection has another flow.".to_owned());
+        sentences.push("It has another verdict.".to_owned());
     }
     sentences
 }
@@ -74,7 +78,10 @@ fn by_id(steps: &Value) -> BTreeMap<&str, &Value> {
 fn members(step: &Value) -> Map<String, Value> {
     let mut members = step["proposal"].as_object().cloned().unwrap_or_default();
     let payload = members.remove("payload").unwrap_or_default();
-    members.extend(payload["members"].as_object().cloned().unwrap_or_default());
+    for (name, value) in payload["members"].as_object().cloned().unwrap_or_default() {
+        let name = if members.contains_key(&name) { format!("payload.{name}") } else { name };
+        members.insert(name, value);
+    }
     members
 }
 

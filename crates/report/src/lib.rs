@@ -3,8 +3,10 @@
 
 mod change;
 mod class;
+mod diff;
 mod difference;
 mod face;
+mod number;
 mod own_words;
 mod plan;
 mod shape;
@@ -15,6 +17,10 @@ mod unknown;
 
 pub use change::{Change, Side};
 pub use class::{Alike, Class, class_id};
+pub use diff::{
+    ChangedPlugin, ChangedTenants, DIFFERENCE_FORMAT, Moved, Outcome, OwnValues, PlanDifference, PlanHead,
+    TenantOutcome, TenantsOfClass, ValueChange,
+};
 pub use face::{Face, FaceError, MARKS, Report};
 pub use plan::{FindingLine, PlanReport, PluginLine, REPORT_FORMAT};
 pub use step::{LedgerLine, Reach, StepLine};

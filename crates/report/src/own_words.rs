@@ -30,6 +30,13 @@ impl OwnWords {
         Self::new(words)
     }
 
+    /// The same without what the tenant has several of, such as other apps. What is left in a text tells them apart.
+    pub(crate) fn only_unique(mut self) -> Self {
+        let kinds: Vec<_> = self.words.iter().map(|(_, kind)| *kind).collect();
+        self.words.retain(|(_, kind)| kinds.iter().filter(|other| *other == kind).count() == 1);
+        self
+    }
+
     /// A word that is two things counts as the first of them.
     fn new<'a>(words: impl IntoIterator<Item = (&'a str, &'static str)>) -> Self {
         let mut words: Vec<_> = words.into_iter().map(|(word, kind)| (word.to_owned(), kind)).collect();

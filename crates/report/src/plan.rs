@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::{
     class::{Class, classify},
+    number::number,
     tenant::{SeenTenant, TenantLine},
     timeline::Timeline,
     unknown::{Unknown, is_undated, unknowns},
@@ -153,12 +154,6 @@ fn summarize(classes: &[Class], tenants: &[TenantLine]) -> Vec<String> {
         ));
     }
     sentences
-}
-
-/// A number with its noun.
-fn number<N: PartialEq + From<u8> + std::fmt::Display>(count: N, one: &str, many: &str) -> String {
-    let noun = if count == N::from(1) { one } else { many };
-    format!("{count} {noun}")
 }
 
 fn findings(plan: &Plan) -> Vec<FindingLine> {

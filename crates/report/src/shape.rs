@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::{change::Change, own_words::OwnWords};
 
 /// Members of steps with text that can have names and ids of the tenant in it. A tenant may be called like a phase or an output.
-const TEXTS: [&str; 6] = ["title", "undo", "sends", "queries", "payload", "action"];
+pub(crate) const TEXTS: [&str; 6] = ["title", "undo", "sends", "queries", "payload", "action"];
 
 /// Everything that the tenants of a class have in common.
 pub(crate) fn shape(tenant: &PlannedTenant, seen: Option<&Seen>) -> Value {

@@ -1,5 +1,5 @@
-//! A report as one HTML page that needs no network. Without JavaScript it is complete. With it, a reader can search, filter, and
-//! sort. The content security policy allows exactly this style and this script.
+//! A report as one HTML page that needs no network. Without JavaScript it is complete. With it, a reader of a plan can search,
+//! filter, and sort. The content security policy allows exactly this style and this script.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flowswap_engine::{reveal, short};
@@ -9,7 +9,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{FaceError, Report, environment};
-use crate::timeline::Timeline;
+use crate::{diff::PlanDifference, timeline::Timeline};
 
 /// What all pages have in common.
 const PAGE: &str = include_str!("page.html.jinja");
@@ -26,7 +26,17 @@ pub(super) fn show(report: Report<'_>) -> Result<String, FaceError> {
         Report::Plan(plan) => (
             "plan.html",
             include_str!("plan.html.jinja"),
-            context! { short => short(&plan.digest), bars => Value::from(Serde(plan.timeline.as_ref().map(bars))) },
+            context! {
+                short => short(&plan.digest),
+                bars => Value::from(Serde(plan.timeline.as_ref().map(bars))),
+                script => Value::from_safe_string(SCRIPT.to_owned()),
+                script_hash => Value::from_safe_string(hash_source(SCRIPT)),
+            },
+        ),
+        Report::Difference(PlanDifference { old, new, .. }) => (
+            "difference.html",
+            include_str!("difference.html.jinja"),
+            context! { short_old => short(&old.digest), short_new => short(&new.digest), script => () },
         ),
     };
     let mut environment = environment(escape)?;
@@ -37,8 +47,6 @@ pub(super) fn show(report: Report<'_>) -> Result<String, FaceError> {
         report => Value::from(Serde(report)),
         style => Value::from_safe_string(STYLE.to_owned()),
         style_hash => Value::from_safe_string(hash_source(STYLE)),
-        script => Value::from_safe_string(SCRIPT.to_owned()),
-        script_hash => Value::from_safe_string(hash_source(SCRIPT)),
         ..values
     })?)
 }

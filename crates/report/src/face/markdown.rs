@@ -10,6 +10,7 @@ use super::{FaceError, Report, environment};
 pub(super) fn show(report: Report<'_>) -> Result<String, FaceError> {
     let (name, template, values) = match report {
         Report::Plan(plan) => ("plan.md", include_str!("plan.md.jinja"), context! { short => short(&plan.digest) }),
+        Report::Difference(_) => ("difference.md", include_str!("difference.md.jinja"), context! {}),
     };
     let environment = environment(escape)?;
     let page = environment.template_from_named_str(name, template)?;

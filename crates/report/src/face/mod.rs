@@ -11,12 +11,12 @@ use flowswap_engine::{escape_json, reveal};
 use minijinja::{AutoEscape, Environment, Output, State, Value, syntax::SyntaxConfig};
 use serde::Serialize;
 
-use crate::plan::PlanReport;
+use crate::{diff::PlanDifference, plan::PlanReport};
 
 /// How a report looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Face {
-    /// One JSON document, by the schema `report.schema.json`.
+    /// One JSON document, by the schema of its kind, such as `report.schema.json`.
     Json,
     /// CommonMark with tables, for a change ticket or a pull request.
     Markdown,
@@ -27,10 +27,11 @@ pub enum Face {
 }
 
 /// What only a report has in it, so that one can replace another of the same name.
-pub const MARKS: [&str; 3] = [
+pub const MARKS: [&str; 4] = [
     "<meta name=\"generator\" content=\"flowswap\">",
     "# Review of flowswap plan ",
-    "<testsuites name=\"flowswap plan\"",
+    "# Differences between two flowswap plans",
+    "<testsuites name=\"flowswap ",
 ];
 
 /// A report of any kind.
@@ -39,11 +40,19 @@ pub const MARKS: [&str; 3] = [
 pub enum Report<'a> {
     /// Of a plan.
     Plan(&'a PlanReport),
+    /// What differs between two plans.
+    Difference(&'a PlanDifference),
 }
 
 impl<'a> From<&'a PlanReport> for Report<'a> {
     fn from(report: &'a PlanReport) -> Self {
         Self::Plan(report)
+    }
+}
+
+impl<'a> From<&'a PlanDifference> for Report<'a> {
+    fn from(report: &'a PlanDifference) -> Self {
+        Self::Difference(report)
     }
 }
 

@@ -1,10 +1,10 @@
 //! What a reviewer reads, and what a program reads.
 
-use flowswap_report::{Face, MARKS, PlanReport};
+use flowswap_report::{Face, MARKS, PlanDifference, PlanReport};
 use insta::{assert_snapshot, with_settings};
 use serde_json::Value;
 
-use crate::fleet::plan;
+use crate::{difference::pair, fleet::plan};
 
 fn show(face: Face) -> String {
     face.show(&PlanReport::of(&plan(3))).unwrap()
@@ -39,7 +39,12 @@ fn json_follows_the_published_schema() {
 
 #[test]
 fn each_report_is_recognized() {
-    for (face, mark) in [Face::Html, Face::Markdown, Face::Junit].into_iter().zip(MARKS) {
-        assert!(show(face).contains(mark), "{face:?}");
+    let of_plan = PlanReport::of(&plan(3));
+    let (old, new) = pair();
+    let difference = PlanDifference::of(&old, &new);
+    for face in [Face::Html, Face::Markdown, Face::Junit] {
+        for text in [face.show(&of_plan).unwrap(), face.show(&difference).unwrap()] {
+            assert_eq!(MARKS.iter().filter(|mark| text.contains(**mark)).count(), 1, "{face:?}");
+        }
     }
 }

@@ -1,9 +1,12 @@
 //! Text from outside stays text in every report.
 
-use flowswap_report::{Face, PlanReport};
+use flowswap_report::{Face, PlanDifference, PlanReport, Report, ValueChange};
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
-use crate::fleet::{Shape, freeze, planned};
+use crate::{
+    difference::pair,
+    fleet::{Shape, freeze, planned},
+};
 
 /// Each tries to be more than text in at least one report.
 const HOSTILE: [&str; 8] = [
@@ -54,9 +57,54 @@ fn report(hostile: &str) -> PlanReport {
     report
 }
 
-/// The same report without anything to hide. What is text or markup in it must be so in every other.
-fn harmless() -> PlanReport {
-    report("harmless")
+/// Differences in which every text that comes from outside is this one.
+fn difference(hostile: &str) -> PlanDifference {
+    let (old, new) = pair();
+    let mut difference = PlanDifference::of(&old, &new);
+    let text = || hostile.to_owned();
+    let change = |value: &mut ValueChange| {
+        *value = ValueChange { what: text(), old: Some(text()), new: Some(text()) };
+    };
+    difference.summary = vec![text()];
+    for plugin in &mut difference.plugins {
+        (plugin.name, plugin.differences) = (text(), vec![text()]);
+        for plugin in plugin.old.iter_mut().chain(&mut plugin.new) {
+            (plugin.name, plugin.version) = (text(), text());
+        }
+    }
+    for group in &mut difference.changed {
+        group.tenants.iter_mut().for_each(|name| *name = text());
+        group.differences.iter_mut().for_each(|sentence| *sentence = text());
+        group.findings_new.iter_mut().chain(&mut group.findings_gone).for_each(|id| *id = text());
+        group.values.iter_mut().for_each(change);
+        for own in &mut group.own_values {
+            own.tenant = text();
+            own.values.iter_mut().for_each(change);
+        }
+    }
+    let PlanDifference { added, removed, classes_new, classes_gone, .. } = &mut difference;
+    for part in [added, removed, classes_new, classes_gone].into_iter().flatten() {
+        part.tenants.iter_mut().for_each(|name| *name = text());
+    }
+    difference.tenants.iter_mut().for_each(|tenant| tenant.name = text());
+    difference
+}
+
+/// One report of each kind. What is text or markup in those with `harmless` must be so in every other.
+struct Reports(PlanReport, PlanDifference);
+
+impl Reports {
+    fn with(text: &str) -> Self {
+        Self(report(text), difference(text))
+    }
+
+    fn all(&self) -> [Report<'_>; 2] {
+        [(&self.0).into(), (&self.1).into()]
+    }
+}
+
+fn harmless() -> Reports {
+    Reports::with("harmless")
 }
 
 /// The names of elements and attributes in a page, in order. A tokenizer of HTML, but only for pages that flowswap made: in these,
@@ -81,27 +129,27 @@ fn markup(page: &str) -> Vec<String> {
     names
 }
 
-/// Without style and script, which are the same in every page.
-fn page_of(report: &PlanReport) -> String {
+/// Without style and script, which are the same in every page of a kind.
+fn page_of(report: Report<'_>) -> String {
     let page = Face::Html.show(report).unwrap();
     let (head, rest) = page.split_once("<style>").unwrap();
     let (_, rest) = rest.split_once("</style>").unwrap();
-    let (body, rest) = rest.split_once("<script>").unwrap();
+    let (body, rest) = rest.split_once("<script>").unwrap_or((rest, "</script>"));
     let (_, rest) = rest.split_once("</script>").unwrap();
     [head, body, rest].concat()
 }
 
 #[test]
 fn no_text_becomes_html() {
-    let expect = markup(&page_of(&harmless()));
+    let expect = harmless().all().map(|report| markup(&page_of(report)));
     for hostile in HOSTILE {
-        assert_eq!(markup(&page_of(&report(hostile))), expect, "{hostile}");
+        assert_eq!(Reports::with(hostile).all().map(|report| markup(&page_of(report))), expect, "{hostile}");
     }
 }
 
 #[test]
 fn no_text_becomes_markdown() {
-    let structure = |report: &PlanReport| {
+    let structure = |report: Report<'_>| {
         let text = Face::Markdown.show(report).unwrap();
         let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
         let is_text = |event: &Event<'_>| matches!(event, Event::Text(_) | Event::SoftBreak);
@@ -110,25 +158,30 @@ fn no_text_becomes_markdown() {
             .map(|event| format!("{event:?}"))
             .collect::<Vec<_>>()
     };
-    let expect = structure(&harmless());
-    assert!(expect.iter().any(|event| event.contains("Table")));
+    let expect = harmless().all().map(structure);
+    assert!(expect.iter().all(|events| events.iter().any(|event| event.contains("Table"))));
     for hostile in HOSTILE {
-        assert_eq!(structure(&report(hostile)), expect, "{hostile}");
-        let text = Face::Markdown.show(&report(hostile)).unwrap();
-        let is_link = |event: Event<'_>| matches!(event, Event::Start(Tag::Link { .. } | Tag::Image { .. }));
-        assert!(!Parser::new_ext(&text, Options::all()).any(is_link), "{hostile}");
+        let reports = Reports::with(hostile);
+        assert_eq!(reports.all().map(structure), expect, "{hostile}");
+        for report in reports.all() {
+            let text = Face::Markdown.show(report).unwrap();
+            let is_link = |event: Event<'_>| matches!(event, Event::Start(Tag::Link { .. } | Tag::Image { .. }));
+            assert!(!Parser::new_ext(&text, Options::all()).any(is_link), "{hostile}");
+        }
     }
 }
 
 #[test]
 fn no_text_becomes_xml() {
-    let cases = |report: &PlanReport| {
+    let cases = |report: Report<'_>| {
         let xml = Face::Junit.show(report).unwrap();
         let junit = quick_junit::Report::deserialize_from_str(&xml).unwrap();
         junit.test_suites.iter().map(|suite| suite.test_cases.len()).collect::<Vec<_>>()
     };
+    let expect = harmless().all().map(cases);
+    assert_eq!(expect[0], [1]);
     for hostile in HOSTILE {
-        assert_eq!(cases(&report(hostile)), [1], "{hostile}");
+        assert_eq!(Reports::with(hostile).all().map(cases), expect, "{hostile}");
     }
 }
 
@@ -136,9 +189,11 @@ fn no_text_becomes_xml() {
 fn no_hidden_character_is_in_a_report() {
     for hostile in HOSTILE {
         for (_, face) in Face::ENDINGS {
-            let text = face.show(&report(hostile)).unwrap();
-            let hidden = |c: &char| (c.is_control() && *c != '\n') || matches!(c, '\u{202e}' | '\u{200b}');
-            assert_eq!(text.chars().find(hidden), None, "{face:?} of {hostile}");
+            for report in Reports::with(hostile).all() {
+                let text = face.show(report).unwrap();
+                let hidden = |c: &char| (c.is_control() && *c != '\n') || matches!(c, '\u{202e}' | '\u{200b}');
+                assert_eq!(text.chars().find(hidden), None, "{face:?} of {hostile}");
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod classes;
+mod difference;
 mod faces;
 mod fleet;
 mod hostile;
