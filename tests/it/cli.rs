@@ -57,6 +57,7 @@ fn every_command_explains_itself() {
         "detect",
         "plan",
         "show",
+        "diff",
         "apply",
         "status",
         "resume",

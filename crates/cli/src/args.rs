@@ -90,6 +90,11 @@ pub(crate) enum Command {
     /// Show a plan file to its reviewer.
     #[command(after_help = examples::SHOW)]
     Show(ShowArgs),
+    /// Show what differs between two plan files
+    ///
+    /// Exits with code 0 whatever differs.
+    #[command(after_help = examples::DIFF)]
+    Diff(DiffArgs),
     /// Approve a plan: sign it with your SSH key.
     #[command(after_help = examples::APPROVE)]
     Approve(ApproveArgs),
@@ -290,6 +295,24 @@ pub(crate) struct ShowArgs {
     /// of each tenant.
     #[arg(value_name = "TENANT", conflicts_with_all = ["face", "reports"])]
     pub(crate) tenants: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reports: Reports,
+    /// Print a report for another place than this terminal.
+    #[arg(long = "as", value_enum, value_name = "REPORT")]
+    pub(crate) face: Option<FaceName>,
+    /// Replace files even if flowswap did not write them as a report.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The old plan file, such as the one that was approved; `-` means stdin.
+    #[arg(value_name = "OLD")]
+    pub(crate) old: PathBuf,
+    /// The new plan file; `-` means stdin.
+    #[arg(value_name = "NEW")]
+    pub(crate) new: PathBuf,
     #[command(flatten)]
     pub(crate) reports: Reports,
     /// Print a report for another place than this terminal.

@@ -56,6 +56,13 @@ pub(crate) const SHOW: &str = r#"Examples:
   # Print a report for a pull request
   flowswap show plan.json --as markdown"#;
 
+pub(crate) const DIFF: &str = r#"Examples:
+  # Show what changed since the plan was approved
+  flowswap diff approved.json plan.json
+  # Compare with a plan from stdin
+  flowswap diff approved.json - < plan.json
+  # Print the difference for a pull request
+  flowswap diff approved.json plan.json --as markdown"#;
 pub(crate) const APPROVE: &str = r#"Examples:
   # Approve a plan with the SSH key that counts
   flowswap approve plan.json --reason CHG-1042

@@ -73,7 +73,10 @@ impl Kind {
             Self::Plan => json().is_some_and(|value| has(&value, &["format", "digest", "not_after", "tenants"])),
             Self::Report => {
                 flowswap_report::MARKS.iter().any(|mark| text.contains(mark))
-                    || json().is_some_and(|value| has(&value, &["format", "digest", "summary", "classes"]))
+                    || json().is_some_and(|value| {
+                        has(&value, &["format", "digest", "summary", "classes"])
+                            || has(&value, &["format", "old", "new", "summary", "changed"])
+                    })
             }
             Self::Approval | Self::Anchor => {
                 json().is_some_and(|value| has(&value, &["payloadType", "payload", "signatures"]))

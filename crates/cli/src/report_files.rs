@@ -30,7 +30,7 @@ impl ReportFiles {
             let Some(face) = Face::of_file(path) else {
                 let endings = Face::ENDINGS.map(|(ending, _)| format!(".{ending}")).join(", ");
                 let error = format!("the name of a report ends in {endings}, but not `{}`", path.display());
-                let hint = "to print a report to stdout, run flowswap show PLAN --as html";
+                let hint = "to print a report to stdout, pass `--as html`";
                 return Err(Failure::new(Exit::Usage, error).hint(hint));
             };
             if plan == Some(path) || files.iter().any(|file| file.path == *path) {

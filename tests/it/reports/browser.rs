@@ -3,7 +3,7 @@
 use std::{env, fs, path::PathBuf};
 
 use flowswap_engine::Plan;
-use flowswap_report::{Face, PlanReport};
+use flowswap_report::{Face, PlanDifference, PlanReport, Report};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -33,8 +33,8 @@ impl Reader {
         self.runtime.block_on(future)
     }
 
-    fn open(&self, report: &PlanReport) {
-        let page = self.dir.path().join("plan.html");
+    fn open<'a>(&self, report: impl Into<Report<'a>>) {
+        let page = self.dir.path().join("report.html");
         fs::write(&page, Face::Html.show(report).unwrap()).unwrap();
         self.wait(self.browser.open_file(&page));
     }
@@ -78,6 +78,16 @@ fn report(tenants: usize) -> PlanReport {
         report.tenants.push(line);
     }
     report
+}
+
+/// What differs if one tenant moves to another class, one is new, and one does not answer.
+fn difference() -> PlanDifference {
+    let old = fleet::plan(12);
+    let mut tenants = old.tenants.clone();
+    tenants[0] = fleet::planned("tenant-1", fleet::Shape::MoreScopes);
+    tenants[1] = fleet::planned("tenant-2", fleet::Shape::Unreadable);
+    tenants.push(fleet::planned("newcomer", fleet::Shape::Usual));
+    PlanDifference::of(&old, &fleet::freeze(tenants))
 }
 
 #[test]
@@ -124,6 +134,15 @@ fn without_scripts_the_page_is_complete() {
 }
 
 #[test]
+fn a_reader_of_a_difference_needs_no_script() {
+    let Some(reader) = Reader::new(true) else { return };
+    reader.open(&difference());
+    assert_eq!(reader.texts("h2"), ["Changed tenants", "Added tenants"]);
+    assert_eq!(reader.texts(".class h3").len(), 2);
+    reader.expect_no_complaint();
+}
+
+#[test]
 fn markup_from_outside_stays_text() {
     let Some(reader) = Reader::new(true) else { return };
     let mut hostile = report(1);
@@ -150,18 +169,22 @@ fn the_page_is_accessible_in_both_themes_and_in_print() {
     };
     let axe = fs::read_to_string(axe).unwrap();
     let Some(reader) = Reader::new(true) else { return };
-    for media in ["light", "dark", "print"] {
-        reader.open(&report(12));
+    let (of_plan, of_two) = (report(12), difference());
+    let reports: [(&str, Report<'_>); 2] = [("report", (&of_plan).into()), ("difference", (&of_two).into())];
+    for ((name, report), media) in
+        reports.iter().flat_map(|report| ["light", "dark", "print"].map(|media| (report, media)))
+    {
+        reader.open(*report);
         reader.wait(reader.browser.emulate(media));
         reader.wait(reader.browser.evaluate(&axe, Vec::new()));
         let violations = reader.wait(reader.browser.evaluate_async(
             "const done = arguments[0]; axe.run().then((found) => done(found.violations.map((rule) => \
              [rule.id, ...rule.nodes.map((node) => node.html)].join(' '))));",
         ));
-        assert_eq!(violations, json!([]), "{media}");
+        assert_eq!(violations, json!([]), "{name} {media}");
         if let Some(folder) = env::var_os("FLOWSWAP_PICTURES") {
             let picture = reader.wait(reader.browser.picture());
-            fs::write(PathBuf::from(folder).join(format!("report-{media}.png")), picture).unwrap();
+            fs::write(PathBuf::from(folder).join(format!("{name}-{media}.png")), picture).unwrap();
         }
     }
     reader.open(&report(12));

@@ -2,6 +2,8 @@
 
 /// The page in a real browser: it needs no network, nothing in it is out of order, and a reader finds the odd tenants.
 mod browser;
+/// Two plans, compared.
+mod compared;
 /// A fleet of five shapes, planned from recorded answers.
 #[path = "../../../crates/report/tests/it/fleet.rs"]
 mod fleet;
@@ -24,9 +26,17 @@ fn a_reviewer_gets_a_page() {
         ("show plan.json acme", 0),
         ("show plan.json --as markdown", 0),
         ("show plan.json --report junit.xml", 0),
+        ("plan -o new.json", 0),
+        ("diff plan.json new.json", 0),
+        ("diff plan.json new.json --report diff.html", 0),
         ("apply plan.json --yes", 0),
     ] {
         let output = lab.run(&line.split(' ').collect::<Vec<_>>()).expect(code);
+        assert!(
+            !line.starts_with("diff") || output.stdout.starts_with("Nothing that matters differs.\n"),
+            "{}",
+            output.stdout
+        );
         session.typed(&format!("flowswap {line}"), &output);
     }
     assert!(lab.path("plan.html").is_file() && lab.path("junit.xml").is_file());

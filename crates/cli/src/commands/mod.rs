@@ -14,6 +14,7 @@ mod decline;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod detect;
+mod diff;
 mod evidence;
 mod explain;
 mod finalize;
@@ -53,6 +54,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit, Fail
         Command::Detect(select) => detect::run(&context, &select).await,
         Command::Plan(args) => plan::run(&context, &args).await,
         Command::Show(file) => show::run(&context, &file),
+        Command::Diff(args) => diff::run(&context, &args),
         Command::Approve(args) => approve::run(&context, &args),
         Command::Approvals(file) => approvals::run(&context, &file),
         Command::Apply(args) => apply::run(&context, &args).await,

@@ -1,6 +1,7 @@
 //! What a person sees: tables, plans, run sheets, progress.
 
 pub(crate) mod causes;
+pub(crate) mod difference;
 pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod review;

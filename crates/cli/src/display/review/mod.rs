@@ -54,12 +54,13 @@ pub(crate) fn show(report: &PlanReport) -> Text {
     text.wrapped(columns())
 }
 
-fn title(words: &'static str) -> Text {
+/// The words before a part of a report.
+pub(super) fn title(words: &'static str) -> Text {
     paint(Tone::Strong, words)
 }
 
 /// The first names, and how many more there are.
-fn list<S: AsRef<str>>(names: &[S]) -> Text {
+pub(super) fn list<S: AsRef<str>>(names: &[S]) -> Text {
     let first = names.iter().take(MAX_NAMES).map(|name| text!("{}", name.as_ref()));
     let more = names.len().saturating_sub(MAX_NAMES);
     let more = (more > 0).then(|| text!("and {} more", more));
