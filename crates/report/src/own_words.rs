@@ -72,7 +72,7 @@ impl OwnWords {
         let (mut rest, mut kept) = (text, 0);
         let mut at = 0;
         while let Some(next) = rest.chars().next() {
-            let before = text[..at].chars().next_back();
+            let before = &text[..at];
             let found = self.words.iter().find(|(word, _)| rest.starts_with(word) && stands_alone(before, word, rest));
             let length = match found {
                 Some((word, kind)) => {
@@ -91,10 +91,11 @@ impl OwnWords {
 }
 
 /// Whether a word at the start of `rest` is the tenant's own and not a word of the sentence. A name such as `test` is one only
-/// in backticks. An id or a domain is one wherever it is not part of something longer.
-fn stands_alone(previous: Option<char>, word: &str, rest: &str) -> bool {
-    let next = rest[word.len()..].chars().next();
-    if previous == Some('`') && next == Some('`') {
+/// in backticks, and as a segment of the path of a URL. An id or a domain is one wherever it is not part of something longer.
+fn stands_alone(before: &str, word: &str, rest: &str) -> bool {
+    let (previous, next) = (before.chars().next_back(), rest[word.len()..].chars().next());
+    let is_segment = previous == Some('/') && matches!(next, None | Some('/' | '?' | '#'));
+    if (previous == Some('`') && next == Some('`')) || (is_segment && is_in_path(before)) {
         return true;
     }
     let is_distinct = word.len() >= 8 && word.contains(|c: char| c.is_ascii_digit() || c == '.');
@@ -102,6 +103,12 @@ fn stands_alone(previous: Option<char>, word: &str, rest: &str) -> bool {
     // A full stop may end the sentence, but a domain with another label is another domain.
     let is_longer = next == Some('.') && rest[word.len() + 1..].starts_with(char::is_alphanumeric);
     is_distinct && !continues(previous) && previous != Some('.') && !continues(next) && !is_longer
+}
+
+/// Whether a text ends within the path of a URL.
+fn is_in_path(text: &str) -> bool {
+    let last = text.rsplit(char::is_whitespace).next().unwrap_or_default();
+    last.split_once("://").is_some_and(|(_, rest)| rest.contains('/'))
 }
 
 #[cfg(test)]
@@ -140,6 +147,11 @@ mod tests {
             ("https://acme.okta.com/api", "https://<domain>/api"),
             ("https://acme.okta.com.attacker.example", "https://acme.okta.com.attacker.example"),
             ("https://not-acme.okta.com", "https://not-acme.okta.com"),
+            ("https://cie.example/tenants/test/directories", "https://cie.example/tenants/<tenant>/directories"),
+            ("open https://cie.example/test?a=test", "open https://cie.example/<tenant>?a=test"),
+            ("https://cie.example/tests/test-1", "https://cie.example/tests/test-1"),
+            ("https://test/a", "https://test/a"),
+            ("https://cie.example/a or /test/b", "https://cie.example/a or /test/b"),
             ("restore client 0oa1b2c3d4.", "restore client <app in use>."),
             ("0oa1b2c3d4e5", "0oa1b2c3d4e5"),
         ];
