@@ -35,7 +35,7 @@ pub(crate) fn pair() -> (Plan, Plan) {
     let okta = new.plugins.get_mut("okta").unwrap();
     (okta.sha256, okta.uncaged) = ("1".repeat(64), true);
     assert_eq!(gone.name, "tenant-1");
-    (old, Plan::freeze(new.created_at, new.not_after, new.plugins, new.tenants).unwrap())
+    (old, Plan::freeze(new.created_at, new.not_after, None, new.plugins, new.tenants).unwrap())
 }
 
 fn difference() -> PlanDifference {
@@ -59,7 +59,7 @@ fn another_time_is_nothing_that_matters() {
     let hours = |hours| SignedDuration::from_hours(hours);
     let later = |shift| {
         let made = now() + hours(shift);
-        Plan::freeze(made, made + hours(8), old.plugins.clone(), old.tenants.clone()).unwrap()
+        Plan::freeze(made, made + hours(8), None, old.plugins.clone(), old.tenants.clone()).unwrap()
     };
     let difference = PlanDifference::of(&old, &later(24 * 7));
     assert!(difference.is_empty && difference.old.digest != difference.new.digest);
