@@ -94,6 +94,7 @@ fn id_of(shape: &Value) -> String {
 
 /// Where each part of a class stands in one of the earlier classes, if it does.
 fn find_alike(class: &Class, shape: &Value, earlier: &[(Class, Value)]) -> Vec<Alike> {
+    // In another order, each step is another one.
     let has_order_of = |other: &Value| {
         let shared = |of: &Value, other: &Value| -> Vec<Value> {
             steps(of).iter().filter(|step| steps(other).contains(step)).cloned().collect()
@@ -104,9 +105,13 @@ fn find_alike(class: &Class, shape: &Value, earlier: &[(Class, Value)]) -> Vec<A
         (class.steps.iter().map(|step| step.id.as_str()).collect(), true, true);
     let mut alike = Vec::new();
     for (other, of_other) in earlier {
+        if rest.is_empty() && !rollback && !reach {
+            break;
+        }
+        let is_same_order = has_order_of(of_other);
         let is_same = |id: &str| {
             let step = |of| steps(of).iter().find(|step| step["id"] == id);
-            has_order_of(of_other) && step(shape) == step(of_other)
+            is_same_order && step(shape) == step(of_other)
         };
         let (found, others): (Vec<_>, _) = rest.into_iter().partition(|id| is_same(id));
         rest = others;
