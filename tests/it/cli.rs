@@ -27,6 +27,7 @@ fn compare(name: &str, dir: &std::path::Path, output: &Output) {
         (r"Landlock \d+", "Landlock N"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
         (concat!(r"\b", env!("CARGO_PKG_VERSION"), r"\b"), "VERSION"),
+        (r"made by [^,]+,", "made by USER,"),
     ] {
         settings.add_filter(pattern, word);
     }
@@ -70,6 +71,7 @@ fn every_command_explains_itself() {
         "watch",
         "evidence",
         "history",
+        "report",
         "stuck",
         "resolve",
         "audit verify",

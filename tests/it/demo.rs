@@ -21,9 +21,15 @@ fn the_demo_ends_with_every_ready_tenant_swapped_and_one_rolled_back() {
     let count = |word: &str| status.lines().filter(|line| line.split_whitespace().nth(1) == Some(word)).count();
     assert_eq!((count("swapped"), count("rolled-back"), count("unplanned")), (6, 1, 5), "{status}");
     assert!(output.stderr.contains("are in kept"), "{}", output.stderr);
-    for file in
-        ["migrate.toml", "ca.pem", "plan.json", "plan.html", ".flowswap/journal.sqlite", ".flowswap/identity.txt"]
-    {
+    for file in [
+        "migrate.toml",
+        "ca.pem",
+        "plan.json",
+        "plan.html",
+        "report.html",
+        ".flowswap/journal.sqlite",
+        ".flowswap/identity.txt",
+    ] {
         assert!(dir.path().join("kept").join(file).is_file(), "{file}");
     }
 }

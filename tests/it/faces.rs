@@ -47,7 +47,7 @@ fn a_label_with_control_characters_is_harmless_in_every_output() {
     let (lab, name) = lab(SimConfig::default().tenants(1));
     let mut shown = String::new();
     let mut kept = false;
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 13] = [
         &["check", "-vv"],
         &["detect", "-vv"],
         &["plan"],
@@ -56,6 +56,7 @@ fn a_label_with_control_characters_is_harmless_in_every_output() {
         &["apply", "plan.json", "--yes", "-vv"],
         &["status"],
         &["evidence", &name],
+        &["report"],
         &["stuck"],
         &["next"],
         &["audit", "verify", "--online"],
@@ -92,13 +93,16 @@ fn a_note_with_control_characters_is_harmless_in_every_form_of_the_sheet() {
     lab.plan().expect(0);
     lab.run(&["apply", "plan.json", "--yes"]).expect(4);
     lab.run(&["confirm", &name, "--note", LABEL]).expect(4);
-    let commands: [&[&str]; 7] = [
+    let commands: [&[&str]; 10] = [
         &["sheet", &name],
         &["sheet", &name, "--as", "markdown"],
         &["sheet", &name, "--as", "html"],
         &["sheet", &name, "--format", "json"],
         &["next"],
         &["evidence", &name],
+        &["report", "--as", "html"],
+        &["report", "--as", "markdown"],
+        &["report", "--format", "json"],
         &["status"],
     ];
     for args in commands {

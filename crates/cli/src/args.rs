@@ -134,6 +134,9 @@ pub(crate) enum Command {
     /// Show everything that was ever done for tenants, and who did it.
     #[command(after_help = examples::HISTORY)]
     History(HistoryArgs),
+    /// Report what was done, to a reviewer or an auditor.
+    #[command(after_help = examples::REPORT)]
+    Report(ReportArgs),
     /// List the tenants that need a decision, and what flowswap knows about them.
     #[command(after_help = examples::STUCK)]
     Stuck(Select),
@@ -420,6 +423,28 @@ pub(crate) struct HistoryArgs {
     /// Only what happened since this time, such as `2026-03-01T08:00:00Z`, or within this time, such as `7d`.
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
     pub(crate) since: Option<Timestamp>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    /// Only what this run did: its id, the start of its id, or `last`.
+    #[arg(long, value_name = "RUN", conflicts_with = "since")]
+    pub(crate) run: Option<String>,
+    /// Only what happened since this time, such as `2026-03-01T08:00:00Z`, or within this time, such as `7d`.
+    #[arg(long, value_name = "TIME", value_parser = parse_since)]
+    pub(crate) since: Option<Timestamp>,
+    /// Write the report to this file. The ending of the name decides what it is: `.html`, `.md`, `.json`, or `.xml` (JUnit).
+    /// Repeat it for several reports.
+    #[arg(short, long = "output", value_name = "FILE")]
+    pub(crate) outputs: Vec<PathBuf>,
+    /// Print the report in this form.
+    #[arg(long = "as", value_enum, value_name = "REPORT")]
+    pub(crate) face: Option<FaceName>,
+    /// Replace files even if flowswap did not write them as a report.
+    #[arg(long, requires = "outputs")]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]

@@ -147,6 +147,14 @@ pub(crate) const HISTORY: &str = r#"Examples:
   # Keep it for an auditor
   flowswap history acme --format json > acme-history.json"#;
 
+pub(crate) const REPORT: &str = r#"Examples:
+  # Show what was done, in short
+  flowswap report
+  # Write a page about the last run
+  flowswap report --run last -o report.html
+  # Keep what was done for acme in the last 30 days for an auditor
+  flowswap report acme --since 30d -o acme.html -o acme.json"#;
+
 pub(crate) const STUCK: &str = r#"Examples:
   # List all stuck tenants
   flowswap stuck

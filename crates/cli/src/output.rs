@@ -76,6 +76,7 @@ impl Kind {
                     || json().is_some_and(|value| {
                         has(&value, &["format", "digest", "summary", "classes"])
                             || has(&value, &["format", "old", "new", "summary", "changed"])
+                            || has(&value, &["format", "journal", "summary", "runs"])
                     })
             }
             Self::Approval | Self::Anchor => {

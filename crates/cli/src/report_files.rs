@@ -42,12 +42,17 @@ impl ReportFiles {
         Ok(Self(files))
     }
 
+    /// Whether there is nothing to write.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Writes them all. `make` makes the report if there is a file to write.
     pub(crate) fn write<R>(&self, terminal: Terminal, make: impl FnOnce() -> R) -> Result<(), Failure>
     where
         for<'a> &'a R: Into<Report<'a>>,
     {
-        if self.0.is_empty() {
+        if self.is_empty() {
             return Ok(());
         }
         let report = make();

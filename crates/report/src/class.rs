@@ -14,13 +14,10 @@ use crate::{
     tenant::SeenTenant,
 };
 
-/// Hexadecimal digits of a class id. Two of a few hundred classes get the same id once in ten million plans.
-const ID_DIGITS: usize = 12;
-
 /// Tenants with the same verdict, findings, steps, and rollback, apart from their own names and ids.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Class {
-    /// A digest of what the tenants have in common. It is the same in every plan, whatever the tenants are called.
+    /// SHA-256 of what the tenants have in common, hexadecimal. It is the same in every plan, whatever the tenants are called.
     pub id: String,
     /// Their verdict.
     pub verdict: Verdict,
@@ -89,7 +86,7 @@ pub fn class_id(tenant: &PlannedTenant) -> String {
 
 fn id_of(shape: &Value) -> String {
     // A value of JSON always becomes JSON.
-    digest(shape).unwrap_or_default().get(..ID_DIGITS).unwrap_or_default().to_owned()
+    digest(shape).unwrap_or_default()
 }
 
 /// Where each part of a class stands in one of the earlier classes, if it does.

@@ -1,6 +1,7 @@
-//! Reports for people who review and approve: one model, and a face for each reader. The model is built from a plan. A face
-//! decides only how it looks, as JSON, Markdown, one HTML page, or JUnit.
+//! Reports for people who review, approve, and audit. One model is built from a plan, and one from the records of the work that
+//! was done. A face decides only how a model looks: as JSON, Markdown, one HTML page, or JUnit.
 
+mod cause;
 mod change;
 mod class;
 mod diff;
@@ -14,7 +15,9 @@ mod step;
 mod tenant;
 mod timeline;
 mod unknown;
+mod work;
 
+pub use cause::{Group, group};
 pub use change::{Change, Side};
 pub use class::{Alike, Class, class_id};
 pub use diff::{
@@ -27,3 +30,8 @@ pub use step::{LedgerLine, Reach, StepLine};
 pub use tenant::{TenantFinding, TenantLine};
 pub use timeline::{Timeline, Week};
 pub use unknown::Unknown;
+pub use work::{
+    ApprovalLine, Approved, Asked, Attempt, AttemptEnd, AttemptError, Durations, EndLine, Failure, Head, RefusalLine,
+    RequestLine, RunEnd, RunLine, SecretEvent, SecretLine, Selection, Statement, StatementKind, WORK_REPORT_FORMAT,
+    WorkReader, WorkReport, WorkedTenant,
+};

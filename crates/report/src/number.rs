@@ -1,7 +1,9 @@
-//! Numbers in sentences.
+//! Numbers with their nouns.
 
-/// A number with its noun.
-pub(crate) fn number<N: PartialEq + From<u8> + std::fmt::Display>(count: N, one: &str, many: &str) -> String {
+use std::fmt::Display;
+
+/// `1 tenant`, or `2 tenants`.
+pub(crate) fn number<N: PartialEq + From<u8> + Display>(count: N, one: &str, many: &str) -> String {
     let noun = if count == N::from(1) { one } else { many };
     format!("{count} {noun}")
 }

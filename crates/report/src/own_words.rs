@@ -37,6 +37,11 @@ impl OwnWords {
         self
     }
 
+    /// The words alone, longest first.
+    pub(crate) fn into_words(self) -> Vec<String> {
+        self.words.into_iter().map(|(word, _)| word).collect()
+    }
+
     /// A word that is two things counts as the first of them.
     fn new<'a>(words: impl IntoIterator<Item = (&'a str, &'static str)>) -> Self {
         let mut words: Vec<_> = words.into_iter().map(|(word, kind)| (word.to_owned(), kind)).collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use flowswap_contract::Reversibility;
-use flowswap_engine::{Plan, RULES, Severity, Verdict};
+use flowswap_engine::{Actor, Plan, RULES, Severity, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -27,6 +27,8 @@ pub struct PlanReport {
     pub digest: String,
     /// When the plan was made.
     pub created_at: Timestamp,
+    /// Who made it: the user, the name that the user goes by, and the machine. `None` in plans from before they said so.
+    pub made_by: Option<String>,
     /// After this time the plan starts no tenant.
     pub not_after: Timestamp,
     /// The plugins that carry it out.
@@ -104,6 +106,7 @@ impl PlanReport {
             format: REPORT_FORMAT,
             digest: plan.digest.clone(),
             created_at: plan.created_at,
+            made_by: plan.made_by.as_ref().map(name_of),
             not_after: plan.not_after,
             plugins: plugins.collect(),
             verdicts,
@@ -114,6 +117,14 @@ impl PlanReport {
             unknowns: unknowns(&tenants),
             classes,
         }
+    }
+}
+
+/// A user, the name that the user goes by, and the machine.
+pub(crate) fn name_of(actor: &Actor) -> String {
+    match &actor.host {
+        Some(host) => format!("{actor} on {host}"),
+        None => actor.to_string(),
     }
 }
 

@@ -1,4 +1,6 @@
-//! What is not known of a plan's tenants, or only inferred.
+//! What is not known of tenants, or only inferred, and which of it a plan has.
+
+use std::borrow::Cow;
 
 use flowswap_contract::{Flow, KnownFrom};
 use flowswap_engine::{PlannedTenant, Seen};
@@ -10,8 +12,8 @@ use crate::tenant::{SeenTenant, dies_at};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unknown {
     /// What, as a sentence.
-    pub what: &'static str,
-    /// The tenants.
+    pub what: Cow<'static, str>,
+    /// The tenants, if it is about tenants.
     pub tenants: Vec<String>,
 }
 
@@ -49,11 +51,16 @@ pub(crate) fn is_undated(seen: &Seen) -> bool {
 
 pub(crate) fn unknowns(tenants: &[SeenTenant<'_>]) -> Vec<Unknown> {
     let unread = tenants.iter().filter(|(_, seen)| seen.is_none()).map(|(tenant, _)| tenant.name.clone());
-    let unread =
-        Unknown { what: "One side did not answer, so nothing is known of the connection.", tenants: unread.collect() };
+    let unread = Unknown {
+        what: "One side did not answer, so nothing is known of the connection.".into(),
+        tenants: unread.collect(),
+    };
     let others = DOUBTFUL.iter().map(|(what, applies)| {
         let is_one = |(tenant, seen): &&SeenTenant<'_>| seen.as_ref().is_some_and(|seen| applies(tenant, seen));
-        Unknown { what, tenants: tenants.iter().filter(is_one).map(|(tenant, _)| tenant.name.clone()).collect() }
+        Unknown {
+            what: (*what).into(),
+            tenants: tenants.iter().filter(is_one).map(|(tenant, _)| tenant.name.clone()).collect(),
+        }
     });
     std::iter::once(unread).chain(others).filter(|unknown| !unknown.tenants.is_empty()).collect()
 }

@@ -1,14 +1,22 @@
-//! Reports for people who review a plan.
+//! Reports for people who review a plan, or audit what was done.
 
 /// The page in a real browser: it needs no network, nothing in it is out of order, and a reader finds the odd tenants.
 mod browser;
 /// Two plans, compared.
 mod compared;
+/// A journal in which everything has happened to somebody.
+#[path = "../../../crates/report/tests/it/eventful.rs"]
+mod eventful;
 /// A fleet of five shapes, planned from recorded answers.
 #[path = "../../../crates/report/tests/it/fleet.rs"]
 mod fleet;
+/// Records of work on such a fleet.
+#[path = "../../../crates/report/tests/it/journal.rs"]
+mod journal;
 /// A plan at a terminal.
 mod shown;
+/// What was done.
+mod work;
 
 use std::fs;
 

@@ -90,6 +90,8 @@ fn use_everything(patrol: &mut Patrol<'_>) {
     patrol.run_in_both_forms(&["stuck"], 0);
     patrol.run_in_both_forms(&["evidence", "acme"], 0);
     patrol.run_in_both_forms(&["history"], 0);
+    patrol.run_in_both_forms(&["report"], 0);
+    patrol.run(&["report", "-o", "report.html", "-o", "report.md", "-o", "report.xml"], 0);
     patrol.run_in_both_forms(&["sheet", "acme"], 2);
     patrol.run_in_both_forms(&["watch", "acme"], 0);
     patrol.run_in_both_forms(&["audit", "verify"], 0);

@@ -107,7 +107,9 @@ fn use_everything(patrol: &mut Patrol<'_>) {
     let_sync(lab, UNTIL_TOKENS_EXPIRED);
     let seen = patrol.run_anyhow(&["apply", "plan.json", "--yes"]);
     assert_eq!(lab.in_state("swapped"), ["acme"], "{}", seen.stdout);
-    for line in ["evidence acme", "evidence globex", "history", "audit verify --online"] {
+    for line in
+        ["evidence acme", "evidence globex", "history", "report", "report -o report.html", "audit verify --online"]
+    {
         run(patrol, line, 0);
     }
     run(patrol, "rollback acme --yes", 4);

@@ -45,9 +45,9 @@ fn run(lab: &Lab, command: &str) -> Output {
 
 /// The commands that read each file, and some that do not.
 const ALL: &[&str] =
-    &["status", "detect", "check", "plan -o new.json", "history", "audit verify", "rollback --all --yes"];
+    &["status", "detect", "check", "plan -o new.json", "history", "report", "audit verify", "rollback --all --yes"];
 const ONLINE: &[&str] = &["detect", "check", "plan -o new.json", "rollback --all --yes"];
-const OFFLINE: &[&str] = &["status", "history"];
+const OFFLINE: &[&str] = &["status", "history", "report"];
 const FILES: [(&str, &[&str], &[&str]); 14] = [
     ("migrate.toml", ALL, &[]),
     ("more.csv", ALL, &[]),

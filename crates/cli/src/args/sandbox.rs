@@ -12,7 +12,7 @@ pub(crate) struct DemoArgs {
     /// How many tenants to simulate.
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) tenants: u32,
-    /// Keep the configuration, plan, journal, and secrets in this folder. It must be new or empty.
+    /// Keep the configuration, plan, reports, journal, and secrets in this folder. It must be new or empty.
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
 }

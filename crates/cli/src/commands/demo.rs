@@ -8,9 +8,12 @@ use std::{
 use flowswap_host::trusted_temp_dir;
 use flowswap_sim::{SYNC_EVERY, Scenario, Sim, SimConfig, diff};
 
-use super::{apply, detect, plan, rollback, status};
+use super::{apply, detect, plan, report, rollback, status};
 use crate::{
-    args::{AcceptChanges, ApplyArgs, DemoArgs, PlanArgs, PlanFile, Reports, RollbackArgs, Select, StartedTenants},
+    args::{
+        AcceptChanges, ApplyArgs, DemoArgs, PlanArgs, PlanFile, ReportArgs, Reports, RollbackArgs, Select,
+        StartedTenants,
+    },
     context::Context,
     display::text::{Text, text},
     exit::{Exit, Failure},
@@ -34,9 +37,7 @@ pub(crate) async fn run(context: &Context, args: &DemoArgs) -> Result<Exit, Fail
     let exit = show(&context, &sim, &dir).await;
     let verdict = exit.and_then(|exit| if exit == Exit::Done { check_result(&sim, &before) } else { Ok(exit) });
     sim.stop().await;
-    context
-        .terminal
-        .say(text!("\nthe configuration, plan, report of the plan, journal, and secrets are in {}", dir.display()));
+    context.terminal.say(text!("\nthe configuration, plan, reports, journal, and secrets are in {}", dir.display()));
     verdict
 }
 
@@ -88,7 +89,12 @@ async fn show(context: &Context, sim: &Sim, dir: &Path) -> Result<Exit, Failure>
     }
 
     context.terminal.say(prompt_line("status"));
-    status::run(context, &everyone()).await
+    let exit = status::run(context, &everyone()).await?;
+    context.terminal.say(prompt_line("report -o report.html"));
+    let outputs = vec![dir.join("report.html")];
+    let everything = ReportArgs { select: everyone(), run: None, since: None, outputs, face: None, force: false };
+    report::run(context, &everything).await?;
+    Ok(exit)
 }
 
 /// Checks the result in the simulator: every ready tenant except the first has a new client, and nothing else in the

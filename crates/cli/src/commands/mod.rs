@@ -25,6 +25,7 @@ mod next;
 mod outstanding;
 mod plan;
 mod plugins;
+mod report;
 mod request;
 mod resolve;
 mod resume;
@@ -68,6 +69,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit, Fail
         Command::Watch(args) => watch::run(&context, &args).await,
         Command::Evidence(args) => evidence::run(&context, &args).await,
         Command::History(args) => history::run(&context, &args).await,
+        Command::Report(args) => report::run(&context, &args).await,
         Command::Stuck(select) => stuck::run(&context, &select).await,
         Command::Resolve(args) => resolve::run(&context, &args).await,
         Command::Audit(AuditCommand::Verify { online, anchors }) => audit::run(&context, online, &anchors).await,

@@ -53,7 +53,7 @@ fn show_group(group: &ChangedTenants, each: bool) -> Text {
         None => Text::default(),
     };
     text += match &group.class {
-        Some(moved) => text!(", class {} → {}\n", moved.from, moved.to),
+        Some(moved) => text!(", class {} → {}\n", short(&moved.from), short(&moved.to)),
         None => Text::from(", same class\n"),
     };
     if names.len() > 1 {
@@ -88,7 +88,7 @@ fn show_value(value: &ValueChange) -> Text {
 
 fn show_part(part: &TenantsOfClass) -> Text {
     let verdict = paint(tone_of_verdict(part.verdict), part.verdict);
-    text!("  class {} ({}): {}\n", part.class, verdict, list(&part.tenants))
+    text!("  class {} ({}): {}\n", short(&part.class), verdict, list(&part.tenants))
 }
 
 fn show_plugin(plugin: &PluginLine) -> Text {
@@ -97,7 +97,8 @@ fn show_plugin(plugin: &PluginLine) -> Text {
 }
 
 fn show_plan(words: &'static str, plan: &PlanHead) -> Text {
-    let PlanHead { digest, created_at, not_after, tenants } = plan;
+    let PlanHead { digest, created_at, made_by, not_after, tenants } = plan;
+    let by = made_by.iter().map(|by| text!(" by {}", by)).collect::<Text>();
     let tenants = super::tenants(*tenants);
-    text!("{} {}, made at {}, valid until {}\n  {}\n", title(words), tenants, created_at, not_after, digest)
+    text!("{} {}, made at {}{}, valid until {}\n  {}\n", title(words), tenants, created_at, by, not_after, digest)
 }

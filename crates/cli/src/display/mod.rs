@@ -8,6 +8,7 @@ pub(crate) mod review;
 pub(crate) mod sheet;
 pub(crate) mod table;
 pub(crate) mod text;
+pub(crate) mod work;
 
 use flowswap_contract::Evidence;
 use flowswap_engine::{Claim, Finding, Severity, TenantState, Verdict};

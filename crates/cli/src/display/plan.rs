@@ -84,7 +84,8 @@ pub(crate) fn summarize(head: &Plan, tenants: impl IntoIterator<Item: Borrow<Out
         let cage = if pin.uncaged { paint(Tone::Care, " runs without a cage") } else { Text::default() };
         text += text!("{} {} {} (sha256 {}){}\n", paint(Tone::Strong, "plugin:"), name, pin.version, sha256, cage);
     }
-    text += text!("{} {}, valid until {}\n", paint(Tone::Strong, "plan:"), short(&head.digest), head.not_after);
+    let by = head.made_by.iter().map(|by| text!(", made by {}", by)).collect::<Text>();
+    text += text!("{} {}{}, valid until {}\n", paint(Tone::Strong, "plan:"), short(&head.digest), by, head.not_after);
     text
 }
 

@@ -22,7 +22,7 @@ pub use self::{
 };
 use crate::{
     class::Class,
-    plan::{PlanReport, PluginLine},
+    plan::{PlanReport, PluginLine, name_of},
 };
 
 /// The format of differences as JSON.
@@ -68,6 +68,8 @@ pub struct PlanHead {
     pub digest: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Who made it. `None` in plans from before they said so.
+    pub made_by: Option<String>,
     /// After this time it starts no tenant.
     pub not_after: Timestamp,
     /// The number of its tenants.
@@ -174,6 +176,7 @@ impl PlanHead {
         Self {
             digest: plan.digest.clone(),
             created_at: plan.created_at,
+            made_by: plan.made_by.as_ref().map(name_of),
             not_after: plan.not_after,
             tenants: plan.tenants.len(),
         }

@@ -1,17 +1,31 @@
-//! The faces of reports. Templates get every value through one formatter, which makes hidden characters visible and escapes
+//! The faces of a report. Templates get every value through one formatter, which makes hidden characters visible and escapes
 //! what the face would interpret. So no text from outside reaches a reader as markup.
 
+mod detail;
 mod html;
 mod junit;
 mod markdown;
+mod story;
 
 use std::path::Path;
 
-use flowswap_engine::{escape_json, reveal};
+use flowswap_engine::{escape_json, reveal, short};
 use minijinja::{AutoEscape, Environment, Output, State, Value, syntax::SyntaxConfig};
 use serde::Serialize;
 
-use crate::{diff::PlanDifference, plan::PlanReport};
+use crate::{diff::PlanDifference, plan::PlanReport, work::WorkReport};
+
+/// A report to show.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(untagged)]
+pub enum Report<'a> {
+    /// Of a plan.
+    Plan(&'a PlanReport),
+    /// Of what differs between two plans.
+    Difference(&'a PlanDifference),
+    /// Of work that was done.
+    Work(&'a WorkReport),
+}
 
 /// How a report looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,34 +41,13 @@ pub enum Face {
 }
 
 /// What only a report has in it, so that one can replace another of the same name.
-pub const MARKS: [&str; 4] = [
+pub const MARKS: [&str; 5] = [
     "<meta name=\"generator\" content=\"flowswap\">",
     "# Review of flowswap plan ",
     "# Differences between two flowswap plans",
+    "# What flowswap did\n",
     "<testsuites name=\"flowswap ",
 ];
-
-/// A report of any kind.
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(untagged)]
-pub enum Report<'a> {
-    /// Of a plan.
-    Plan(&'a PlanReport),
-    /// What differs between two plans.
-    Difference(&'a PlanDifference),
-}
-
-impl<'a> From<&'a PlanReport> for Report<'a> {
-    fn from(report: &'a PlanReport) -> Self {
-        Self::Plan(report)
-    }
-}
-
-impl<'a> From<&'a PlanDifference> for Report<'a> {
-    fn from(report: &'a PlanDifference) -> Self {
-        Self::Difference(report)
-    }
-}
 
 /// Why a report was not written.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +90,24 @@ impl Face {
     }
 }
 
+impl<'a> From<&'a PlanReport> for Report<'a> {
+    fn from(report: &'a PlanReport) -> Self {
+        Self::Plan(report)
+    }
+}
+
+impl<'a> From<&'a PlanDifference> for Report<'a> {
+    fn from(report: &'a PlanDifference) -> Self {
+        Self::Difference(report)
+    }
+}
+
+impl<'a> From<&'a WorkReport> for Report<'a> {
+    fn from(report: &'a WorkReport) -> Self {
+        Self::Work(report)
+    }
+}
+
 /// Templates whose values are revealed and escaped.
 fn environment(
     escape: fn(&str, &mut Output<'_>) -> std::fmt::Result,
@@ -105,6 +116,9 @@ fn environment(
     let lines = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?;
     environment.set_syntax(lines);
     environment.add_filter("who", who);
+    environment.add_filter("short", |digest: &str| short(digest).to_owned());
+    environment.add_filter("duration", story::duration);
+    environment.add_filter("time", |time: Value| story::time(&time));
     environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::Custom("reveal".into()));
     environment.set_formatter(move |out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value| {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use flowswap_contract::{self as contract, Op, Role};
 use flowswap_engine::{
-    Backend, BackendCall, Plan, PlannedTenant, PluginPin, Tenant, TenantSpec, digest_config, plan_tenant,
+    Actor, Backend, BackendCall, Plan, PlannedTenant, PluginPin, Tenant, TenantSpec, digest_config, plan_tenant,
 };
 use futures::future::{BoxFuture, FutureExt, ready};
 use jiff::{SignedDuration, Timestamp};
@@ -122,11 +122,15 @@ pub(crate) fn planned(name: &str, shape: Shape) -> PlannedTenant {
     plan_tenant(&tenant, now()).now_or_never().expect("nothing waits").unwrap()
 }
 
+fn planner() -> Actor {
+    Actor { name: Some("Dana".to_owned()), host: Some("laptop".to_owned()), ..Actor::user("svc-ops") }
+}
+
 /// The plan of these tenants.
 pub(crate) fn freeze(tenants: Vec<PlannedTenant>) -> Plan {
     let pin = || PluginPin { version: "0.1.0".to_owned(), sha256: "0".repeat(64), uncaged: false };
     let plugins = BTreeMap::from(["okta", "rest"].map(|name| (name.to_owned(), pin())));
-    Plan::freeze(now(), now() + SignedDuration::from_hours(24), None, plugins, tenants).unwrap()
+    Plan::freeze(now(), now() + SignedDuration::from_hours(24), Some(planner()), plugins, tenants).unwrap()
 }
 
 /// The plan of a fleet with this many tenants of the usual shape, and one of each other.

@@ -1,10 +1,15 @@
 //! Text from outside stays text in every report.
 
-use flowswap_report::{Face, PlanDifference, PlanReport, Report, ValueChange};
+use flowswap_contract::Evidence;
+use flowswap_engine::{Actor, Handle, RequestOutcome};
+use flowswap_report::{
+    Attempt, Face, PlanDifference, PlanReport, Report, Selection, ValueChange, WorkReport, WorkedTenant,
+};
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
 use crate::{
     difference::pair,
+    eventful::eventful,
     fleet::{Shape, freeze, planned},
 };
 
@@ -20,10 +25,10 @@ const HOSTILE: [&str; 8] = [
     "\u{202e}dlrow\u{200b}\u{1b}[31m",
 ];
 
-/// A report in which every text that comes from outside is this one.
-fn report(hostile: &str) -> PlanReport {
+fn plan_with(hostile: &str) -> PlanReport {
     let mut report = PlanReport::of(&freeze(vec![planned("acme", Shape::Urgent)]));
     let text = || hostile.to_owned();
+    report.made_by = Some(text());
     for plugin in &mut report.plugins {
         (plugin.name, plugin.version) = (text(), text());
     }
@@ -65,6 +70,9 @@ fn difference(hostile: &str) -> PlanDifference {
     let change = |value: &mut ValueChange| {
         *value = ValueChange { what: text(), old: Some(text()), new: Some(text()) };
     };
+    for head in [&mut difference.old, &mut difference.new] {
+        head.made_by = Some(text());
+    }
     difference.summary = vec![text()];
     for plugin in &mut difference.plugins {
         (plugin.name, plugin.differences) = (text(), vec![text()]);
@@ -91,20 +99,90 @@ fn difference(hostile: &str) -> PlanDifference {
 }
 
 /// One report of each kind. What is text or markup in those with `harmless` must be so in every other.
-struct Reports(PlanReport, PlanDifference);
+struct Reports(PlanReport, PlanDifference, WorkReport);
 
 impl Reports {
     fn with(text: &str) -> Self {
-        Self(report(text), difference(text))
+        Self(plan_with(text), difference(text), work_with(text))
     }
 
-    fn all(&self) -> [Report<'_>; 2] {
-        [(&self.0).into(), (&self.1).into()]
+    fn all(&self) -> [Report<'_>; 3] {
+        [(&self.0).into(), (&self.1).into(), (&self.2).into()]
     }
 }
 
 fn harmless() -> Reports {
     Reports::with("harmless")
+}
+
+fn work_with(hostile: &str) -> WorkReport {
+    let mut report = eventful().report(Selection::default());
+    let text = || hostile.to_owned();
+    report.selection.tenants = vec![text()];
+    for run in &mut report.runs {
+        run.version = text();
+        run.by = Some(actor(hostile));
+        for approval in &mut run.approvals {
+            (approval.by, approval.key, approval.reason) = (vec![text()], text(), text());
+        }
+    }
+    report.durations.iter_mut().for_each(|line| line.longest = text());
+    for failure in &mut report.failures {
+        failure.step = Some(text());
+        failure.message = text();
+        failure.tenants.iter_mut().for_each(|name| *name = text());
+    }
+    report.unknowns.iter_mut().flat_map(|unknown| &mut unknown.tenants).for_each(|name| *name = text());
+    report.tenants.iter_mut().for_each(|tenant| spoil(tenant, hostile));
+    report
+}
+
+fn actor(hostile: &str) -> Actor {
+    let text = || hostile.to_owned();
+    Actor { user: text(), host: Some(text()), name: Some(format!("as {hostile}")) }
+}
+
+fn spoil(tenant: &mut WorkedTenant, hostile: &str) {
+    let text = || hostile.to_owned();
+    tenant.name = text();
+    tenant.reason = Some(text());
+    if let Some(approved) = &mut tenant.approved {
+        approved.by = vec![text()];
+    }
+    tenant.attempts.iter_mut().for_each(|attempt| spoil_attempt(attempt, hostile));
+    for said in &mut tenant.statements {
+        (said.by, said.step, said.note) = (Some(actor(hostile)), Some(text()), Some(text()));
+    }
+    for secret in &mut tenant.secrets {
+        secret.handle = Handle::new(text());
+        secret.by = secret.by.as_ref().map(|_| actor(hostile));
+    }
+    tenant.refusals.iter_mut().for_each(|refusal| refusal.reasons = vec![text()]);
+    tenant.ends.iter_mut().for_each(|end| end.reason = Some(text()));
+}
+
+fn spoil_attempt(attempt: &mut Attempt, hostile: &str) {
+    let text = || hostile.to_owned();
+    attempt.step = text();
+    if let Some(error) = &mut attempt.error {
+        error.message = text();
+    }
+    if let Some(asked) = &mut attempt.asked {
+        asked.owner = Some(text());
+    }
+    for evidence in &mut attempt.evidence {
+        let ids = (Some(text()), Some(text()), Some(text()));
+        *evidence = Evidence::new(hostile, evidence.result, text());
+        (evidence.request_id, evidence.event_id, evidence.rule) = ids;
+    }
+    for sent in &mut attempt.requests {
+        (sent.method, sent.url) = (text(), text());
+        match &mut sent.outcome {
+            Some(RequestOutcome::Answered { request_id, .. }) => *request_id = Some(text()),
+            Some(RequestOutcome::NotSent { message } | RequestOutcome::Lost { message }) => *message = text(),
+            None => {}
+        }
+    }
 }
 
 /// The names of elements and attributes in a page, in order. A tokenizer of HTML, but only for pages that flowswap made: in these,

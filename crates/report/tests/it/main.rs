@@ -1,9 +1,12 @@
-//! Reports of plans that the engine made from recorded answers.
+//! Reports of plans that the engine made from recorded answers, and of work on their tenants.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod classes;
 mod difference;
+mod eventful;
 mod faces;
 mod fleet;
 mod hostile;
+mod journal;
+mod work;

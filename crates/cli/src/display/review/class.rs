@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use flowswap_contract::Reversibility;
+use flowswap_engine::short;
 use flowswap_report::{Alike, Change, Class, LedgerLine, Side, StepLine, TenantLine};
 
 use super::list;
@@ -25,7 +26,7 @@ pub(super) fn show(class: &Class, is_first: bool, tenants: &BTreeMap<&str, &Tena
     let names: Vec<&str> = class.tenants.iter().map(String::as_str).collect();
     let subject = paint(Tone::Strong, causes::subject(&names));
     let verdict = paint(tone_of_verdict(class.verdict), class.verdict);
-    let mut text = text!("{} ({}), class {}\n", subject, verdict, class.id);
+    let mut text = text!("{} ({}), class {}\n", subject, verdict, short(&class.id));
     if names.len() > 1 {
         text += text!("    {}\n", list(&names));
     }
@@ -150,5 +151,5 @@ fn name_parts(alike: &Alike, class: &Class) -> Text {
         .into_iter()
         .filter(|(is, _)| *is);
     let parts = steps.into_iter().chain(others.map(|(_, part)| Text::from(part)));
-    text!("  as in class {}: {}\n", alike.class, Text::join(parts, "; "))
+    text!("  as in class {}: {}\n", short(&alike.class), Text::join(parts, "; "))
 }

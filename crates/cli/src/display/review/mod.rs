@@ -49,7 +49,8 @@ pub(crate) fn show(report: &PlanReport) -> Text {
         let sha256 = short(&plugin.sha256);
         text += text!("{} {} {} (sha256 {}){}\n", title("plugin:"), plugin.name, plugin.version, sha256, cage);
     }
-    text += text!("{} made at {}, valid until {}\n", title("plan:"), report.created_at, report.not_after);
+    let by = report.made_by.iter().map(|by| text!(" by {}", by)).collect::<Text>();
+    text += text!("{} made at {}{}, valid until {}\n", title("plan:"), report.created_at, by, report.not_after);
     text += text!("{} {}\n", title("digest:"), report.digest);
     text.wrapped(columns())
 }

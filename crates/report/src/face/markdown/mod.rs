@@ -1,5 +1,7 @@
 //! A report as CommonMark with tables.
 
+mod work;
+
 use std::fmt::Write as _;
 
 use flowswap_engine::short;
@@ -8,13 +10,21 @@ use minijinja::{Output, Value, context, value::Serde};
 use super::{FaceError, Report, environment};
 
 pub(super) fn show(report: Report<'_>) -> Result<String, FaceError> {
-    let (name, template, values) = match report {
-        Report::Plan(plan) => ("plan.md", include_str!("plan.md.jinja"), context! { short => short(&plan.digest) }),
-        Report::Difference(_) => ("difference.md", include_str!("difference.md.jinja"), context! {}),
-    };
+    match report {
+        Report::Plan(report) => fill(
+            include_str!("plan.md.jinja"),
+            context! { report => Value::from(Serde(report)), short => short(&report.digest) },
+        ),
+        Report::Difference(report) => {
+            fill(include_str!("difference.md.jinja"), context! { report => Value::from(Serde(report)) })
+        }
+        Report::Work(report) => work::show(report),
+    }
+}
+
+fn fill(template: &str, content: Value) -> Result<String, FaceError> {
     let environment = environment(escape)?;
-    let page = environment.template_from_named_str(name, template)?;
-    Ok(page.render(context! { report => Value::from(Serde(report)), ..values })?)
+    Ok(environment.template_from_named_str("report.md", template)?.render(content)?)
 }
 
 /// Escapes everything that Markdown would interpret within a line.

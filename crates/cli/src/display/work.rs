@@ -1,0 +1,112 @@
+//! What was done, in short, for a terminal.
+
+use flowswap_report::{Failure, RunEnd, WorkReport};
+
+use super::{
+    causes, count, fold_rows, table,
+    text::{Text, text},
+    tone_of_state,
+};
+use crate::terminal::{Tone, paint};
+
+/// The summary, the runs, the tenants, and what failed. Many tenants with the same state and reason share one line, except with
+/// `each`.
+pub(crate) fn show(report: &WorkReport, each: bool) -> Text {
+    let mut text: Text = report.summary.iter().map(|sentence| text!("{}\n", sentence)).collect();
+    if !report.runs.is_empty() {
+        text += "\n";
+        text += runs(report);
+    }
+    if !report.tenants.is_empty() {
+        text += "\n";
+        text += tenants(report, each);
+    }
+    if !report.failures.is_empty() {
+        text += text!("\n{}\n", paint(Tone::Strong, "failures by cause"));
+        text.extend(report.failures.iter().map(failure));
+    }
+    if !report.unknowns.is_empty() {
+        text += text!("\n{}\n", paint(Tone::Strong, "not known"));
+        for unknown in &report.unknowns {
+            let names: Vec<&str> = unknown.tenants.iter().map(String::as_str).collect();
+            let whose = match names.as_slice() {
+                [] => Text::default(),
+                [one] => text!(" ({})", one),
+                many => causes::list_names(many),
+            };
+            text += text!("  {}{}\n", unknown.what, whose);
+        }
+    }
+    text
+}
+
+fn runs(report: &WorkReport) -> Text {
+    let rows = report.runs.iter().map(|run| {
+        let by = run.by.as_ref().map_or_else(|| "not recorded".to_owned(), ToString::to_string);
+        let ended = match run.end {
+            RunEnd::CutOff => table::toned(Tone::Bad, "cut off"),
+            RunEnd::Unrecorded => table::toned(Tone::Care, "not recorded"),
+            RunEnd::Finished | RunEnd::Interrupted => {
+                table::plain(run.ended_at.map(|at| format!("{at:.0}")).unwrap_or_default())
+            }
+        };
+        [
+            table::plain(run.id),
+            table::plain(run.command),
+            table::plain(by),
+            table::plain(format!("{:.0}", run.started_at)),
+            ended,
+            table::plain(run.tenants),
+        ]
+    });
+    let mut text = table::render(["run", "command", "started by", "started", "ended", "tenants"], rows);
+    for run in &report.runs {
+        text.extend(run.approvals.iter().map(|approval| {
+            text!("{} approved the plan of {}: {}\n", approval.by.join(", "), run.id, approval.reason)
+        }));
+    }
+    text
+}
+
+fn tenants(report: &WorkReport, each: bool) -> Text {
+    let groups = causes::group(0..report.tenants.len(), |index| {
+        let tenant = &report.tenants[*index];
+        // Tenants with different states stay apart even if their reasons are equal.
+        (format!("{}\n{}", tenant.state, tenant.why().unwrap_or_default()), vec![tenant.name.as_str()])
+    });
+    let mut keys = vec![None; report.tenants.len()];
+    for (cause, group) in groups.iter().enumerate() {
+        group.items.iter().for_each(|index| keys[*index] = Some(cause));
+    }
+    let causes = keys.clone();
+    let rows = fold_rows(keys, each).into_iter().map(|indices| {
+        let tenant = &report.tenants[indices[0]];
+        let names: Vec<&str> = indices.iter().map(|index| report.tenants[*index].name.as_str()).collect();
+        let common = causes[indices[0]].and_then(|cause| groups[cause].text.split_once('\n'));
+        let why = match common {
+            Some((_, common)) if indices.len() > 1 => common.to_owned(),
+            _ => tenant.why().unwrap_or_default(),
+        };
+        let changes: usize = indices.iter().map(|index| report.tenants[*index].changes()).sum();
+        [
+            table::plain(causes::subject(&names)),
+            table::toned(tone_of_state(tenant.state), tenant.state),
+            table::plain(changes),
+            table::plain(text!("{}{}", why, causes::list_names(&names))),
+        ]
+    });
+    let text = table::render(["tenant", "state", "changes", ""], rows);
+    text + text!("\n{}\n", count(report.tenants.iter().map(|tenant| tenant.state)))
+}
+
+fn failure(failure: &Failure) -> Text {
+    let names: Vec<&str> = failure.tenants.iter().map(String::as_str).collect();
+    let step = failure.step.as_ref().map(|step| text!(" at `{}`", step)).unwrap_or_default();
+    let healed = match failure.healed.len() {
+        0 => Text::default(),
+        all if all == names.len() => text!(" (did not last)"),
+        some => text!(" (did not last for {} of them)", some),
+    };
+    let (subject, list) = (paint(Tone::Strong, causes::subject(&names)), causes::list_names(&names));
+    text!("  {}{}{}{}\n    {}\n", subject, step, list, healed, failure.message)
+}

@@ -1,0 +1,109 @@
+//! The page about work.
+
+use std::collections::BTreeMap;
+
+use flowswap_engine::{TenantState, short};
+use jiff::Timestamp;
+use minijinja::{Value, context, value::Serde};
+use serde::Serialize;
+
+use super::{SCRIPT, page};
+use crate::{
+    face::{
+        FaceError,
+        detail::detailed,
+        story::{self, Line},
+    },
+    work::{Durations, WorkReport, WorkedTenant},
+};
+
+/// The page shows what happened step by step for at most this many tenants. More would take a browser too long.
+const DETAILED: usize = 1_000;
+
+/// The width of the longest bar, in units of its view box.
+const WIDEST: u64 = 240;
+
+/// A tenant in the table.
+#[derive(Serialize)]
+struct Row<'a> {
+    name: &'a str,
+    state: TenantState,
+    state_now: Option<TenantState>,
+    since: Timestamp,
+    why: Option<String>,
+    plan: Option<&'a str>,
+    changes: usize,
+    /// The numbers of its failures in the list of failures, from 1.
+    causes: Vec<usize>,
+    /// `None` if the page does not show it step by step.
+    lines: Option<Vec<Line>>,
+}
+
+/// The bars of one phase. Both begin at the left.
+#[derive(Serialize)]
+struct Bars {
+    median: u128,
+    p90: u128,
+}
+
+pub(super) fn show(report: &WorkReport) -> Result<String, FaceError> {
+    let detailed = detailed(report, DETAILED);
+    let mut causes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, failure) in report.failures.iter().enumerate() {
+        for name in &failure.tenants {
+            causes.entry(name).or_default().push(index + 1);
+        }
+    }
+    let rows: Vec<Row<'_>> = report
+        .tenants
+        .iter()
+        .map(|tenant| Row {
+            causes: causes.remove(tenant.name.as_str()).unwrap_or_default(),
+            lines: detailed.contains(tenant.name.as_str()).then(|| story::lines(tenant)),
+            ..Row::of(tenant)
+        })
+        .collect();
+    let content = context! {
+        summary => Value::from(Serde(&report.summary)),
+        selection => Value::from(Serde(&report.selection)),
+        journal => Value::from(Serde(&report.journal)),
+        states => Value::from(Serde(&report.states)),
+        runs => Value::from(Serde(story::runs(report))),
+        failures => Value::from(Serde(&report.failures)),
+        durations => Value::from(Serde(&report.durations)),
+        bars => Value::from(Serde(bars(&report.durations))),
+        people => Value::from(Serde(story::people(report))),
+        unknowns => Value::from(Serde(&report.unknowns)),
+        detailed => detailed.len(),
+        rows => Value::from(Serde(rows)),
+    };
+    page(include_str!("work.html.jinja"), Some(SCRIPT), content)
+}
+
+impl<'a> Row<'a> {
+    fn of(tenant: &'a WorkedTenant) -> Self {
+        Self {
+            name: &tenant.name,
+            state: tenant.state,
+            state_now: tenant.state_now,
+            since: tenant.since,
+            why: tenant.why(),
+            plan: tenant.plan.as_deref().map(short),
+            changes: tenant.changes(),
+            causes: Vec::new(),
+            lines: None,
+        }
+    }
+}
+
+/// The bars of each phase. Those of flowswap and those of people have a scale of their own.
+fn bars(durations: &[Durations]) -> Vec<Bars> {
+    let scale = |ms: u64, by_person: bool| {
+        let of_kind = durations.iter().filter(|other| other.by_person == by_person);
+        let longest = of_kind.map(|other| other.p90_ms).max().unwrap_or(0).max(1);
+        // Something that was measured has a bar.
+        (u128::from(ms) * u128::from(WIDEST) / u128::from(longest)).max(1)
+    };
+    let both = |of: &Durations| Bars { median: scale(of.median_ms, of.by_person), p90: scale(of.p90_ms, of.by_person) };
+    durations.iter().map(both).collect()
+}

@@ -1,0 +1,110 @@
+//! What people said, decided, and received, and what flowswap did not do.
+
+use flowswap_engine::{Actor, Goal, Handle, HandoverChannel, RunId, TenantState};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// What a person said or decided about a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Statement {
+    /// When.
+    pub at: Timestamp,
+    /// Who. `None` if the journal does not record that.
+    pub by: Option<Actor>,
+    /// What the person did.
+    pub kind: StatementKind,
+    /// The step that it is about.
+    pub step: Option<String>,
+    /// The person's note or reason. For a plan it is the verdict, for changes what was accepted, and for what was given up the
+    /// command.
+    pub note: Option<String>,
+}
+
+/// The kinds of statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StatementKind {
+    /// Made a plan of the tenant.
+    Planned,
+    /// Continued although something had changed.
+    AcceptedChanges,
+    /// Confirmed that a step is done.
+    Confirmed,
+    /// Declined to carry a step out.
+    Declined,
+    /// Decided that a step in doubt is applied.
+    ResolvedApplied,
+    /// Decided that it is not applied.
+    ResolvedNotApplied,
+    /// Abandoned a rollback.
+    Abandoned,
+    /// Gave up what a run had set out to do.
+    GaveUp,
+}
+
+/// What happened to a secret. The secret itself is not in the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SecretLine {
+    /// When.
+    pub at: Timestamp,
+    /// The secret's name.
+    pub handle: Handle,
+    /// What happened to it.
+    pub event: SecretEvent,
+    /// Who received it.
+    pub by: Option<Actor>,
+    /// How the person received it.
+    pub way: Option<HandoverChannel>,
+}
+
+/// What can happen to a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecretEvent {
+    /// It came with an answer, and is in the secret store.
+    Stored,
+    /// flowswap generated it, and it is in the secret store.
+    Generated,
+    /// A person received it.
+    HandedOver,
+    /// It was deleted from the secret store.
+    Deleted,
+}
+
+/// A run did nothing for the tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RefusalLine {
+    /// When.
+    pub at: Timestamp,
+    /// The run.
+    pub run: RunId,
+    /// How far the run should have taken the tenant.
+    pub goal: Goal,
+    /// Whether the run did not get to the tenant, and so refused nothing.
+    pub is_skipped: bool,
+    /// Why.
+    pub reasons: Vec<String>,
+}
+
+impl RefusalLine {
+    /// What was refused or skipped, and why.
+    pub(crate) fn sentence(&self) -> String {
+        let how = if self.is_skipped { "skipped" } else { "refused" };
+        format!("{how} by `{}`: {}", self.goal.entered_as(), self.reasons.join("; "))
+    }
+}
+
+/// A run ended its work on the tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EndLine {
+    /// When.
+    pub at: Timestamp,
+    /// The run.
+    pub run: RunId,
+    /// The state of the tenant then.
+    pub state: TenantState,
+    /// Why, if the state alone does not say it.
+    pub reason: Option<String>,
+    /// Whether the operator stopped the run before it was done.
+    pub interrupted: bool,
+}

@@ -1,0 +1,99 @@
+//! What was done for one tenant.
+
+use flowswap_engine::{Direction, RunId, TenantState};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{
+    approval::Approved,
+    attempt::{Attempt, AttemptEnd},
+    statement::{EndLine, RefusalLine, SecretLine, Statement},
+};
+
+/// What was done for one tenant, from the oldest record to the newest.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WorkedTenant {
+    /// Its name.
+    pub name: String,
+    /// Its state after the last record of the report.
+    pub state: TenantState,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, if the state alone does not say it.
+    pub reason: Option<String>,
+    /// Whether the last run did nothing for it. `refusals` says why.
+    pub is_refused: bool,
+    /// Its state now, if records after those of the report have changed it.
+    pub state_now: Option<TenantState>,
+    /// The digest of its plan.
+    pub plan: Option<String>,
+    /// Who approved that it is started, if the configuration asked for approvals.
+    pub approved: Option<Approved>,
+    /// Whether work on it began before the first record of the report.
+    pub began_before: bool,
+    /// The runs that worked on it, refused it, or skipped it.
+    pub runs: Vec<RunId>,
+    /// The attempts at its steps.
+    pub attempts: Vec<Attempt>,
+    /// What people said and decided.
+    pub statements: Vec<Statement>,
+    /// What happened to its secrets.
+    pub secrets: Vec<SecretLine>,
+    /// The runs that did nothing for it.
+    pub refusals: Vec<RefusalLine>,
+    /// How each run ended its work on it.
+    pub ends: Vec<EndLine>,
+}
+
+impl WorkedTenant {
+    /// A tenant without records.
+    pub(crate) fn new(name: &str, at: Timestamp, began_before: bool) -> Self {
+        Self {
+            name: name.to_owned(),
+            state: TenantState::Unplanned,
+            since: at,
+            reason: None,
+            is_refused: false,
+            state_now: None,
+            plan: None,
+            approved: None,
+            began_before,
+            runs: Vec::new(),
+            attempts: Vec::new(),
+            statements: Vec::new(),
+            secrets: Vec::new(),
+            refusals: Vec::new(),
+            ends: Vec::new(),
+        }
+    }
+
+    /// How many requests were to change something.
+    pub fn changes(&self) -> usize {
+        self.attempts.iter().map(|attempt| attempt.requests.len()).sum()
+    }
+
+    /// Why it is in its state, or why the last run did nothing for it.
+    pub fn why(&self) -> Option<String> {
+        let refusal = self.refusals.last().filter(|_| self.is_refused);
+        refusal.map(RefusalLine::sentence).or_else(|| self.reason.clone())
+    }
+
+    /// Takes note that a step succeeded: earlier attempts that failed are healed, and nobody waits for a person any more.
+    pub(crate) fn note_success(&mut self, step: &str, direction: Direction, at: Timestamp) {
+        let same = self.attempts.iter_mut().filter(|attempt| attempt.is_at(step, direction));
+        for attempt in same.filter(|attempt| attempt.end == AttemptEnd::Failed) {
+            attempt.healed_at.get_or_insert(at);
+        }
+        self.end_wait(step, Some(direction), at);
+    }
+
+    /// Takes note that a wait for a person is over. Without a direction, it is over in both.
+    pub(crate) fn end_wait(&mut self, step: &str, direction: Option<Direction>, at: Timestamp) {
+        let is_it = |attempt: &&mut Attempt| {
+            attempt.step == step && direction.is_none_or(|direction| attempt.direction == direction)
+        };
+        for asked in self.attempts.iter_mut().filter(is_it).filter_map(|attempt| attempt.asked.as_mut()) {
+            asked.until.get_or_insert(at);
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The model of work: what is told, and that nothing is told that is not so.
+
+use flowswap_contract::{ErrorKind, Phase};
+use flowswap_engine::{Direction, Entry, Goal, Resolution, RunCommand, TenantState};
+use flowswap_report::{AttemptEnd, Face, RunEnd, Selection, StatementKind, WorkReport, WorkedTenant};
+use insta::assert_snapshot;
+use jiff::SignedDuration;
+
+use crate::{
+    eventful::eventful,
+    journal::{Journal, dana, error, secret_of},
+};
+
+fn tenant<'a>(report: &'a WorkReport, name: &str) -> &'a WorkedTenant {
+    report.tenants.iter().find(|tenant| tenant.name == name).unwrap()
+}
+
+#[test]
+fn the_summary_says_what_became_of_whom() {
+    let report = eventful().report(Selection::default());
+    assert_snapshot!(report.summary.join("\n"), @r"
+    This report is about 10 tenants and 4 runs, from 2026-09-12T00:00:00Z to 2026-09-12T01:30:03Z.
+    2 tenants use the client-credential flow, and that is confirmed.
+    1 tenant was rolled back.
+    3 tenants failed or are stuck.
+    1 tenant waits for a person or for time.
+    1 tenant is not finished.
+    Nothing was done for 2 tenants.
+    The last run refused or skipped 2 tenants.
+    flowswap sent 13 requests to change something.
+    A person received a secret.
+    ");
+    let unknown = report.unknowns.iter().map(|unknown| format!("{} [{}]", unknown.what, unknown.tenants.join(", ")));
+    assert_snapshot!(unknown.collect::<Vec<_>>().join("\n"), @r"
+    Run `01a0933c-6164-7404-8404-040404040404` (apply) has no recorded end. It was cut off, or it still runs. [zorin]
+    No outcome is recorded of a request that changes something. It may have arrived. [zorin]
+    A request that changes something got no answer. Only later checks show whether it arrived. [umbrella]
+    A step started, and the journal does not record how that attempt ended. [zorin]
+    ");
+}
+
+#[test]
+fn failures_with_one_cause_are_one() {
+    let report = eventful().report(Selection::default());
+    let shown = report.failures.iter().map(|failure| {
+        let step = failure.step.as_deref().unwrap_or("-");
+        format!("{step}: {} [{}; healed: {}]", failure.message, failure.tenants.join(", "), failure.healed.join(", "))
+    });
+    assert_snapshot!(shown.collect::<Vec<_>>().join("\n"), @r"
+    prove: … refused the token: request id … [hooli, initech, soylent; healed: hooli]
+    provision: the connection was cut [umbrella; healed: ]
+    ");
+}
+
+#[test]
+fn a_check_that_cannot_tell_yet_is_no_failure() {
+    let report = eventful().report(Selection::default());
+    let tyrell = tenant(&report, "tyrell");
+    assert_eq!(tyrell.attempts.last().unwrap().end, AttemptEnd::NotYet);
+    assert!(report.failures.iter().all(|failure| !failure.tenants.contains(&"tyrell".to_owned())));
+}
+
+#[test]
+fn waiting_for_a_person_is_apart_from_the_work_of_flowswap() {
+    let report = eventful().report(Selection::default());
+    let of = |by_person| report.durations.iter().filter(move |line| line.by_person == by_person);
+    let waits: Vec<_> = of(true).collect();
+    assert_eq!((waits.len(), waits[0].phase, waits[0].count, waits[0].longest.as_str()), (1, Phase::Swap, 1, "tyrell"));
+    assert!(waits[0].median_ms > 90 * 60 * 1000 && waits[0].median_ms < 91 * 60 * 1000, "{waits:?}");
+    assert!(of(false).all(|line| line.longest_ms < 1_000), "{:?}", report.durations);
+    let prove = of(false).find(|line| line.phase == Phase::Prove).unwrap();
+    assert_eq!((prove.count, prove.median_ms), (4, 60), "only attempts that succeeded count");
+    let back = of(false).filter(|line| line.direction == Direction::Back);
+    assert_eq!(back.map(|line| line.phase).collect::<Vec<_>>(), [Phase::Provision, Phase::Swap]);
+}
+
+#[test]
+fn it_says_who_received_which_secret_and_who_decided() {
+    let report = eventful().report(Selection::default());
+    let tyrell = tenant(&report, "tyrell");
+    let received: Vec<_> =
+        tyrell.secrets.iter().filter_map(|secret| secret.by.as_ref().map(|by| (by, secret))).collect();
+    assert_eq!(received.len(), 1);
+    assert_eq!((received[0].0.to_string(), &received[0].1.handle), ("Dana (svc-ops)".to_owned(), &secret_of("tyrell")));
+    let kinds: Vec<_> = tyrell.statements.iter().map(|said| said.kind).collect();
+    assert_eq!(kinds, [StatementKind::Planned, StatementKind::Confirmed]);
+    assert_eq!(tyrell.statements[1].note.as_deref(), Some("ticket 4711"));
+}
+
+#[test]
+fn a_run_shows_only_its_own_records_and_what_came_of_them() {
+    let journal = eventful();
+    let all = journal.report(Selection::default());
+    let first = journal.report(Selection { run: Some(all.runs[0].id), ..Selection::default() });
+    assert_eq!((first.runs.len(), first.tenants.len(), first.runs[0].tenants), (1, 9, 9));
+    let hooli = tenant(&first, "hooli");
+    assert_eq!((hooli.state, hooli.state_now), (TenantState::Failed, Some(TenantState::Swapped)));
+    assert_eq!(first.failures[0].healed, ["hooli"], "a later run is not shown, but what it solved is");
+    assert!(first.unknowns.iter().all(|unknown| !unknown.what.contains("began before")), "{:?}", first.unknowns);
+    let second = journal.report(Selection { run: Some(all.runs[1].id), ..Selection::default() });
+    assert_eq!(second.tenants.iter().map(|tenant| tenant.name.as_str()).collect::<Vec<_>>(), ["hooli", "tyrell"]);
+    assert!(tenant(&second, "tyrell").began_before);
+    assert_eq!(tenant(&second, "tyrell").attempts.len(), 2);
+}
+
+#[test]
+fn a_selection_of_tenants_and_time_leaves_out_the_others() {
+    let journal = eventful();
+    let all = journal.report(Selection::default());
+    let acme = journal.report(Selection { tenants: vec!["acme".to_owned()], ..Selection::default() });
+    assert_eq!((acme.tenants.len(), acme.runs.len(), acme.runs[0].id), (1, 1, all.runs[0].id));
+    assert_eq!(acme.tenants[0], *tenant(&all, "acme"));
+    let since = Some(all.runs[2].started_at);
+    let late = journal.report(Selection { since, ..Selection::default() });
+    assert_eq!(late.tenants.iter().map(|tenant| tenant.name.as_str()).collect::<Vec<_>>(), ["globex", "zorin"]);
+    assert_eq!(late.runs.len(), 2);
+    assert_eq!(late.from, since);
+    let never = Some(all.to.unwrap() + SignedDuration::from_secs(1));
+    assert!(journal.report(Selection { since: never, ..Selection::default() }).is_empty());
+}
+
+/// A declined run sheet fails the tenant without an attempt that failed.
+#[test]
+fn a_failure_that_no_attempt_shows_is_not_lost() {
+    let mut journal = Journal::new(["acme"]);
+    journal.run(RunCommand::Apply);
+    journal.begin("acme", Goal::Swapped);
+    journal.steps_until("acme", Phase::Test);
+    journal.start("acme", "swap", Direction::Forward);
+    journal.ask("acme", "swap");
+    journal.finish("acme", TenantState::Waiting, None);
+    journal.end(false);
+    let (step, by) = ("swap".to_owned(), dana());
+    journal.person("acme", Entry::Declined { step, by, reason: "change freeze".to_owned() });
+    let report = journal.report(Selection::default());
+    assert_eq!(report.failures.len(), 1);
+    assert_eq!(report.failures[0].message, "Dana (svc-ops) declined step `swap`: change freeze");
+    let asked = tenant(&report, "acme").attempts.last().unwrap().asked.clone().unwrap();
+    assert_eq!(asked.until, report.to, "nobody waits any more");
+}
+
+/// Attempts that are repeated within a run are one failure of one tenant.
+#[test]
+fn a_repeated_attempt_counts_once_as_a_tenant() {
+    let mut journal = Journal::new(["acme"]);
+    journal.run(RunCommand::Apply);
+    journal.begin("acme", Goal::Swapped);
+    journal.step("acme", "provision", Direction::Forward);
+    for _ in 0..3 {
+        journal.fail("acme", "prove", error(ErrorKind::Unavailable, "no answer"));
+    }
+    journal.steps_until("acme", Phase::Confirm);
+    journal.finish("acme", TenantState::Swapped, None);
+    let report = journal.report(Selection::default());
+    let failure = &report.failures[0];
+    assert_eq!((failure.times, failure.tenants.len(), failure.healed.len()), (3, 1, 1));
+}
+
+/// A long journal does not make a page that no browser can show. The tenants that a reader looks for are in it.
+#[test]
+fn a_page_of_many_tenants_shows_first_those_that_need_attention() {
+    let mut report = eventful().report(Selection::default());
+    let swapped = tenant(&report, "acme").clone();
+    let others = (0..1_500).map(|number| WorkedTenant { name: format!("a-{number:04}"), ..swapped.clone() });
+    report.tenants.splice(0..0, others);
+    let page = Face::Html.show(&report).unwrap();
+    let shown = |name: &str| page.contains(&format!("What happened<span class=\"spoken\"> to {name}</span>"));
+    assert!(["hooli", "umbrella", "vandelay", "zorin", "a-0000", "a-0991"].map(shown).iter().all(|shown| *shown));
+    assert!(!shown("a-0992") && page.contains("shows 1000 of 1510 tenants"));
+    assert!(page.len() < 10_000_000, "{}", page.len());
+    let ticket = Face::Markdown.show(&report).unwrap();
+    assert_eq!(ticket.lines().filter(|line| line.starts_with("### ")).count(), 20);
+    assert!(ticket.contains("### umbrella\n"));
+}
+
+/// At the terminal, the run waits for the person, and ends the step itself.
+#[test]
+fn a_person_who_answers_in_the_same_run_does_not_make_flowswap_slow() {
+    let mut journal = Journal::new(["acme"]);
+    journal.run(RunCommand::Apply);
+    journal.begin("acme", Goal::Swapped);
+    journal.steps_until("acme", Phase::Test);
+    journal.start("acme", "swap", Direction::Forward);
+    journal.ask("acme", "swap");
+    journal.wait(SignedDuration::from_hours(1));
+    let (outputs, evidence, step) = (Default::default(), Vec::new(), "swap".to_owned());
+    journal.add("acme", Entry::StepEnded { step, direction: Direction::Forward, outputs, evidence });
+    let report = journal.report(Selection::default());
+    assert_eq!(tenant(&report, "acme").attempts.last().unwrap().end, AttemptEnd::Done);
+    let swaps = report.durations.iter().filter(|line| line.phase == Phase::Swap);
+    assert_eq!(swaps.map(|line| (line.by_person, line.longest_ms)).collect::<Vec<_>>(), [(true, 3_600_010)]);
+}
+
+#[test]
+fn what_people_decide_is_told_with_their_names_and_reasons() {
+    let mut journal = Journal::new(["acme", "globex"]);
+    journal.run(RunCommand::Apply);
+    journal.begin("acme", Goal::Swapped);
+    journal.start("acme", "provision", Direction::Forward);
+    let cut = error(ErrorKind::Unavailable, "cut").with_unknown_effect();
+    journal.end_failed("acme", "provision", cut, Vec::new());
+    journal.finish("acme", TenantState::Stuck, None);
+    let (step, outputs, by) = ("provision".to_owned(), Default::default(), dana());
+    let (stands, reason) = (Resolution::NotApplied, "Okta has no such client".to_owned());
+    journal.person("acme", Entry::Resolved { step, stands, outputs, reason, by });
+    journal.begin("globex", Goal::Swapped);
+    journal.steps_until("globex", Phase::Confirm);
+    journal.finish("globex", TenantState::Swapped, None);
+    journal.run(RunCommand::Rollback);
+    let accepted = vec!["the plugin `okta` has another build".to_owned()];
+    journal.begin_with("globex", Goal::RolledBack, accepted);
+    journal.finish("globex", TenantState::RollingBack, None);
+    let stands = ["provision", "swap"].map(|step| (step.to_owned(), Default::default())).into();
+    let (seen, reason) = ("the new client".to_owned(), "it works".to_owned());
+    journal.person("globex", Entry::Abandoned { stands, seen, reason, by: dana() });
+    journal.person("globex", Entry::GivenUp { goal: Goal::Purged, by: dana() });
+    let report = journal.report(Selection::default());
+    let page = Face::Markdown.show(&report).unwrap();
+    let told = page.split_once("## Decisions").unwrap().1;
+    let told = told.lines().filter_map(|line| line.strip_prefix("| 2026-")?.split_once(" | ")).map(|(_, told)| told);
+    assert_snapshot!(told.take(4).collect::<Vec<_>>().join("\n"), @r"
+    Dana (svc-ops) on laptop | acme | decided that \`provision\` is not applied (“Okta has no such client”) |
+    Dana (svc-ops) on laptop | globex | accepted changes: the plugin \`okta\` has another build |
+    Dana (svc-ops) on laptop | globex | abandoned the rollback (“it works”) |
+    Dana (svc-ops) on laptop | globex | gave up the unfinished \`finalize --purge\` |
+    ");
+    assert_eq!(tenant(&report, "globex").state, TenantState::Swapped);
+}
+
+/// Only one process writes to a journal, so a run without an end is over once another process has written.
+#[test]
+fn a_run_that_another_process_followed_was_cut_off() {
+    let mut journal = eventful();
+    let ends = |journal: &Journal| -> Vec<RunEnd> {
+        journal.report(Selection::default()).runs.iter().map(|run| run.end).collect()
+    };
+    assert_eq!(ends(&journal), [RunEnd::Finished, RunEnd::Interrupted, RunEnd::Finished, RunEnd::Unrecorded]);
+    journal.run(RunCommand::Apply);
+    assert_eq!(ends(&journal)[3..], [RunEnd::Unrecorded, RunEnd::Unrecorded]);
+    journal.records.last_mut().unwrap().epoch += 1;
+    assert_eq!(ends(&journal)[3..], [RunEnd::CutOff, RunEnd::Unrecorded]);
+    let what = &journal.report(Selection::default()).unknowns[0];
+    assert!(what.what.ends_with("was cut off. Its last records can be missing."), "{what:?}");
+    assert_eq!(what.tenants, ["zorin"]);
+}
+
+/// For CI, a swapped tenant that `finalize` refuses has not passed.
+#[test]
+fn a_tenant_that_the_last_run_refused_is_no_success() {
+    let mut journal = Journal::new(["acme"]);
+    journal.run(RunCommand::Apply);
+    journal.begin("acme", Goal::Swapped);
+    journal.steps_until("acme", Phase::Confirm);
+    journal.finish("acme", TenantState::Swapped, None);
+    journal.run(RunCommand::Finalize);
+    let reasons = vec!["the clocks differ".to_owned()];
+    journal.add("acme", Entry::Refused { goal: Goal::Retired, reasons, unapproved: false });
+    let report = journal.report(Selection::default());
+    assert_eq!(report.summary[2], "The last run refused or skipped 1 tenant.");
+    let junit = Face::Junit.show(&report).unwrap();
+    let skipped = "<skipped message=\"refused by `finalize`: the clocks differ\" type=\"swapped\"/>";
+    assert!(junit.contains(skipped), "{junit}");
+}
