@@ -29,13 +29,13 @@ pub enum AnchorError {
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
     /// The signature is not good.
-    #[error("the signature does not count: {0}")]
+    #[error("the signature does not count")]
     Signature(#[from] SshError),
     /// The key does not count.
     #[error(transparent)]
     Signer(#[from] SignerError),
     /// It is signed, but it is not an anchor.
-    #[error("it is signed, but it is not an anchor that this version of flowswap understands: {0}")]
+    #[error("it is signed, but it is not an anchor that this version of flowswap understands")]
     Foreign(#[from] StatementError),
 }
 

@@ -40,7 +40,13 @@ pub enum EnvelopeError {
     /// It has no signature.
     #[error("nobody signed it")]
     Unsigned,
+    /// It has too many signatures.
+    #[error("it has more than {MAX_SIGNATURES} signatures")]
+    Crowded,
 }
+
+/// The most signatures of an envelope.
+const MAX_SIGNATURES: usize = 16;
 
 /// The JSON of an envelope.
 #[derive(Serialize, Deserialize)]
@@ -72,6 +78,9 @@ impl Envelope {
         };
         if written.signatures.is_empty() {
             return Err(EnvelopeError::Unsigned);
+        }
+        if written.signatures.len() > MAX_SIGNATURES {
+            return Err(EnvelopeError::Crowded);
         }
         Ok(Self {
             payload: decode("payload", &written.payload)?,

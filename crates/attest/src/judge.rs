@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     ApprovalPredicate, Envelope, Predicate as _, Signer, SignerError, Signers, SshError, Statement, StatementError,
-    persons, ssh::verify,
+    ssh::verify,
 };
 
 /// What an approval must be about in order to count.
@@ -33,8 +33,18 @@ pub struct Approval {
     pub signer: Signer,
     /// What it says.
     pub predicate: ApprovalPredicate,
-    /// The digest of its envelope.
-    pub envelope: String,
+    /// What was signed, and this signature alone.
+    pub envelope: Envelope,
+}
+
+impl Approval {
+    /// The names of the person as one name: `alice@example.com`, or `alice@example.com (also ali)`.
+    pub fn who(&self) -> String {
+        let mut names = self.signer.principals.iter().map(String::as_str);
+        let first = names.next().unwrap_or_default().to_owned();
+        let others: Vec<&str> = names.collect();
+        if others.is_empty() { first } else { format!("{first} (also {})", others.join(", ")) }
+    }
 }
 
 /// Why an approval does not count.
@@ -77,25 +87,34 @@ pub enum Refusal {
     Planner(String),
 }
 
-/// Decides about each signature of an envelope.
+/// Decides about each signature of an envelope. Several good signatures of one key are one approval.
 pub fn judge(envelope: &Envelope, signers: &Signers, expected: &Expected) -> Vec<Result<Approval, Refusal>> {
-    let judge_one = |signature: &crate::Signature| {
-        // Nothing of the payload is looked at before its signature is known to be good.
-        let namespace = ApprovalPredicate::NAMESPACE;
-        let key = verify(namespace, &envelope.signed_bytes(), &signature.signature)?;
-        let signer = signers.find(&key, namespace, expected.now)?;
-        let predicate = Statement::read(envelope)?.check(expected)?;
-        if let Some(name) = expected.excluded.as_ref().and_then(|excluded| find_name(&signer, excluded)) {
-            return Err(Refusal::Planner(name));
-        }
-        Ok(Approval { signer, predicate, envelope: envelope.digest() })
-    };
-    envelope.signatures.iter().map(judge_one).collect()
+    let mut seen = BTreeSet::new();
+    let judged = envelope.signatures.iter().map(|signature| judge_one(envelope, signature, signers, expected));
+    judged.filter(|judged| judged.as_ref().map_or(true, |it| seen.insert(it.signer.fingerprint.clone()))).collect()
+}
+
+fn judge_one(
+    envelope: &Envelope,
+    signature: &crate::Signature,
+    signers: &Signers,
+    expected: &Expected,
+) -> Result<Approval, Refusal> {
+    // Nothing of the payload is looked at before its signature is known to be good.
+    let namespace = ApprovalPredicate::NAMESPACE;
+    let key = verify(namespace, &envelope.signed_bytes(), &signature.signature)?;
+    let signer = signers.find(&key, namespace, expected.now)?;
+    let predicate = Statement::read(envelope)?.check(expected)?;
+    if expected.excluded.as_ref().is_some_and(|names| signers.is_called(&signer, names)) {
+        return Err(Refusal::Planner(signer.principals.iter().cloned().collect::<Vec<_>>().join(", ")));
+    }
+    let signature = crate::Signature { key_id: signer.fingerprint.clone(), signature: signature.signature.clone() };
+    Ok(Approval { signer, predicate, envelope: Envelope { signatures: vec![signature], ..envelope.clone() } })
 }
 
 /// How many different people gave these approvals.
 pub fn count_persons<'a>(approvals: impl IntoIterator<Item = &'a Approval>) -> usize {
-    persons::count(approvals.into_iter().map(|it| (&it.signer.principals, it.signer.fingerprint.clone())))
+    approvals.into_iter().map(|approval| approval.signer.person).collect::<BTreeSet<_>>().len()
 }
 
 impl Statement<ApprovalPredicate> {
@@ -128,14 +147,4 @@ impl Statement<ApprovalPredicate> {
         }
         Ok(predicate)
     }
-}
-
-/// The name of the signer that is one of these. In `alice@example.com`, `alice` counts as well.
-fn find_name(signer: &Signer, names: &BTreeSet<String>) -> Option<String> {
-    let is_one = |name: &&String| {
-        let name = name.to_lowercase();
-        let user = name.split('@').next().unwrap_or_default();
-        names.iter().map(|known| known.to_lowercase()).any(|known| known == name || known == user)
-    };
-    signer.principals.iter().find(is_one).cloned()
 }

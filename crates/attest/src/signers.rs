@@ -5,11 +5,17 @@ use std::{collections::BTreeSet, str::FromStr};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use ssh_key::{PublicKey, public::KeyData};
 
-use crate::ssh::fingerprint;
+use crate::{
+    persons::{self, Person},
+    ssh::fingerprint,
+};
 
 /// The people whose approvals count, with their keys.
 #[derive(Debug, Clone)]
-pub struct Signers(Vec<Line>);
+pub struct Signers {
+    lines: Vec<Line>,
+    people: Vec<Person>,
+}
 
 /// A line of the file.
 #[derive(Debug, Clone)]
@@ -39,6 +45,8 @@ pub struct Signer {
     pub principals: BTreeSet<String>,
     /// The key's fingerprint, as `ssh-keygen -l` prints it.
     pub fingerprint: String,
+    /// Whose it is: the place in the list of people.
+    pub(crate) person: usize,
 }
 
 /// Why a key does not count.
@@ -79,21 +87,28 @@ impl Signers {
     ///
     /// # Errors
     ///
-    /// At the first line that OpenSSH would not accept either.
+    /// At the first line that OpenSSH would not accept either, and at a name that is a pattern: approvals are of people.
     pub fn read(text: &str, zone: &TimeZone) -> Result<Self, SignersError> {
         let mut lines = Vec::new();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (number, text) in (1..).zip(text.lines()) {
             let text = text.trim();
             if !text.is_empty() && !text.starts_with('#') {
                 lines.extend(Line::read(text, zone).map_err(|what| SignersError { line: number, what })?);
             }
         }
-        Ok(Self(lines))
+        let people = persons::people(lines.iter().map(|line: &Line| (&line.principals, fingerprint(&line.key))));
+        Ok(Self { lines, people })
     }
 
     /// How many different people there are. Names that share a line, and lines that share a name or a key, are one person.
     pub fn count_people(&self) -> usize {
-        crate::persons::count(self.0.iter().map(|line| (&line.principals, fingerprint(&line.key))))
+        self.people.len()
+    }
+
+    /// Whether the signer goes by one of these names. Case and the domain do not count.
+    pub(crate) fn is_called(&self, signer: &Signer, names: &BTreeSet<String>) -> bool {
+        self.people.get(signer.person).is_some_and(|person| person.is_called(names))
     }
 
     /// Whose public key this is, as a `.pub` file has it. `None` if the text is no public key.
@@ -120,16 +135,17 @@ impl Signers {
     /// If no line with the key is valid for that.
     pub fn find(&self, key: &KeyData, namespace: &'static str, now: Timestamp) -> Result<Signer, SignerError> {
         let fingerprint = fingerprint(key);
+        let person = self.people.iter().position(|person| person.has_key(&fingerprint)).unwrap_or_default();
         let mut principals = BTreeSet::new();
         let mut refusal = None;
-        for line in self.0.iter().filter(|line| line.key == *key) {
+        for line in self.lines.iter().filter(|line| line.key == *key) {
             match line.check(namespace, now) {
                 Ok(()) => principals.extend(line.principals.iter().cloned()),
                 Err(error) => refusal = refusal.or(Some(error)),
             }
         }
         match (principals.is_empty(), refusal) {
-            (false, _) => Ok(Signer { principals, fingerprint }),
+            (false, _) => Ok(Signer { principals, fingerprint, person }),
             (true, Some(error)) => Err(error),
             (true, None) => Err(SignerError::Unknown(fingerprint)),
         }
@@ -145,12 +161,21 @@ impl Line {
         if principals.is_empty() {
             return Err("it names nobody".to_owned());
         }
+        let is_odd = |name: &&String| name.contains(|c: char| "*?!".contains(c) || c.is_whitespace() || c.is_control());
+        if let Some(odd) = principals.iter().find(is_odd) {
+            return Err(format!("`{odd}` is not the name of one person; write a name such as alice@example.com"));
+        }
         let mut line = Self { principals, namespaces: None, valid_after: None, valid_before: None, key: no_key() };
         let (word, after) = next_word(rest)?;
         let mut is_authority = false;
         if !word.is_empty() && ssh_key::Algorithm::from_str(word).is_err() {
+            let mut seen = BTreeSet::new();
             for option in split_options(word) {
+                let name = option.split('=').next().unwrap_or_default().to_ascii_lowercase();
                 is_authority |= line.read_option(option, zone)?;
+                if !seen.insert(name.clone()) {
+                    return Err(format!("`{name}` is there twice"));
+                }
             }
             rest = after;
         }

@@ -2,7 +2,10 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA512, RsaPublicKeyComponents};
-use ssh_key::{Algorithm, HashAlg, PublicKey, SshSig, public::KeyData};
+use ssh_key::{Algorithm, HashAlg, LineEnding, PublicKey, SshSig, public::KeyData};
+
+/// The fewest bits of an RSA key.
+const MIN_RSA_BITS: usize = 2048;
 
 /// Why a signature is not good.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +24,9 @@ pub enum SshError {
     /// Its algorithm is not supported, for example SHA-1 with RSA.
     #[error("its algorithm `{0}` is not supported; use Ed25519, ECDSA, RSA with SHA-2, or a security key")]
     Algorithm(String),
+    /// Its RSA key has fewer than 2048 bits.
+    #[error("its RSA key has fewer than {MIN_RSA_BITS} bits")]
+    Short,
     /// It was made for other bytes, or by another key.
     #[error("it does not match what was signed: somebody changed the statement or the signature")]
     Forged,
@@ -54,6 +60,9 @@ fn verify_rsa(namespace: &str, signed: &[u8], signature: &SshSig) -> Result<(), 
     let (Some(n), Some(e)) = (key.n.as_positive_bytes(), key.e.as_positive_bytes()) else {
         return Err(SshError::Malformed);
     };
+    if n.len() * 8 < MIN_RSA_BITS {
+        return Err(SshError::Short);
+    }
     let message = SshSig::signed_data(namespace, signature.hash_alg(), signed).map_err(|_| SshError::Malformed)?;
     let key = RsaPublicKeyComponents { n, e };
     key.verify(scheme, &message, signature.signature_bytes()).map_err(|_| SshError::Forged)
@@ -89,7 +98,12 @@ pub fn armor(signature: &[u8]) -> String {
 
 /// Goes through the armor, because that decoder refuses bytes after the signature.
 fn decode(namespace: &'static str, signature: &[u8]) -> Result<SshSig, SshError> {
-    let signature = SshSig::from_pem(armor(signature)).map_err(|_| SshError::Malformed)?;
+    let armored = armor(signature);
+    let signature = SshSig::from_pem(&armored).map_err(|_| SshError::Malformed)?;
+    // What is not written as OpenSSH writes it would not count there.
+    if !signature.to_pem(LineEnding::LF).is_ok_and(|again| again.trim_end() == armored.trim_end()) {
+        return Err(SshError::Malformed);
+    }
     if signature.namespace() != namespace {
         return Err(SshError::Namespace { found: signature.namespace().to_owned(), expected: namespace });
     }

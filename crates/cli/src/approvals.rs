@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
@@ -10,7 +11,7 @@ use std::{
 use flowswap_attest::{Approval, ApprovalPredicate, Envelope, Expected, Signers, count_persons, judge};
 use flowswap_config::Config;
 use flowswap_engine::{self as engine, Clock, Plan, PlanFile, SignedApproval, chain, short};
-use flowswap_host::{quoted, read_trusted};
+use flowswap_host::read_trusted;
 use flowswap_report::class_id;
 use jiff::tz::TimeZone;
 
@@ -27,8 +28,8 @@ use crate::{
 
 /// How the name of an approval ends.
 pub(crate) const ENDING: &str = ".approval";
-/// The longest approval. One of a thousand classes has 70 KiB.
-const MAX_APPROVAL: u64 = 1024 * 1024;
+/// The longest approval. One of a thousand classes has 90 KiB.
+const MAX_APPROVAL: u64 = 256 * 1024;
 /// The most approvals of one plan.
 const MAX_FILES: usize = 200;
 
@@ -65,8 +66,6 @@ pub(crate) struct Approvals {
 #[derive(Debug)]
 pub(crate) struct ApprovalFile {
     pub(crate) path: PathBuf,
-    /// The JSON of the envelope.
-    envelope: String,
     /// An approval that counts, or why it does not.
     pub(crate) judged: Vec<Result<Approval, String>>,
 }
@@ -88,6 +87,11 @@ impl SignersFile {
     /// Reads the file. Fails if others can change it.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let doing = || format!("read the signers `{}`", path.display());
+        // Reading a pipe would wait for somebody to write to it.
+        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            let error = io::Error::new(io::ErrorKind::InvalidInput, "it is not a file");
+            return Err(Failure { exit: Exit::Usage, ..Failure::at(doing())(error) });
+        }
         let bytes = read_trusted(path).map_err(|error| {
             let hint =
                 error.hint().unwrap_or_else(|| "`approvals.signers` in the configuration names this file".to_owned());
@@ -151,12 +155,11 @@ impl Approvals {
         let Some(requirement) = Requirement::of(config, plan)? else { return Ok(None) };
         let mut files = Vec::new();
         for path in find(path)? {
-            let read = read_approval(&path);
-            let judged = match &read {
-                Ok(text) => requirement.judge(text),
-                Err(error) => vec![Err(error.clone())],
+            let judged = match read_approval(&path) {
+                Ok(text) => requirement.judge(&text),
+                Err(error) => vec![Err(error)],
             };
-            files.push(ApprovalFile { path, envelope: read.unwrap_or_default(), judged });
+            files.push(ApprovalFile { path, judged });
         }
         Ok(Some(Self { requirement, files }))
     }
@@ -174,10 +177,14 @@ impl Approvals {
 
     /// Whether enough people approved that a tenant is started.
     pub(crate) fn of_tenant(&self, tenant: &str) -> engine::Approval {
-        let Some(class) = self.requirement.class_of.get(tenant) else { return engine::Approval::NotRequired };
+        let Some(class) = self.requirement.class_of.get(tenant) else {
+            return engine::Approval::Missing("the plan has no class for it".to_owned());
+        };
         let (have, need) = (self.count(class), self.requirement.people);
         if have >= need {
-            return engine::Approval::Given(self.of_class(class).map(|approval| approval.envelope.clone()).collect());
+            // The same approval may be in two files.
+            let digests: BTreeSet<String> = self.of_class(class).map(|approval| approval.envelope.digest()).collect();
+            return engine::Approval::Given(digests.into_iter().collect());
         }
         engine::Approval::Missing(format!("its class {} has {have} of {need} approvals", short(class)))
     }
@@ -207,18 +214,19 @@ impl Approvals {
         }
     }
 
-    /// The approvals that count, for the journal.
+    /// The approvals that count, for the journal: each once.
     pub(crate) fn signed(&self) -> Vec<SignedApproval> {
-        let signed = self.files.iter().flat_map(|file| {
-            file.judged.iter().flatten().map(|approval| SignedApproval {
-                digest: approval.envelope.clone(),
+        let signed = self.files.iter().flat_map(|file| &file.judged).flatten().map(|approval| {
+            let signed = SignedApproval {
+                digest: approval.envelope.digest(),
                 by: approval.signer.principals.iter().cloned().collect(),
                 key: approval.signer.fingerprint.clone(),
                 reason: approval.predicate.reason.clone(),
-                envelope: file.envelope.clone(),
-            })
+                envelope: approval.envelope.render(),
+            };
+            (signed.digest.clone(), signed)
         });
-        signed.collect()
+        signed.collect::<BTreeMap<_, _>>().into_values().collect()
     }
 }
 
@@ -242,23 +250,26 @@ fn planner(plan: &Plan) -> Result<BTreeSet<String>, Failure> {
     Ok([Some(by.user.clone()), by.name.clone()].into_iter().flatten().collect())
 }
 
-/// The approvals beside a plan, by name.
+/// The approvals beside a plan, by name: `plan.json.` and a word, and the ending.
 fn find(plan: &Path) -> Result<Vec<PathBuf>, Failure> {
     let folder = plan.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let start = format!("{}.", plan.file_name().unwrap_or_default().to_string_lossy());
+    let start = plan.file_name().unwrap_or_default().as_encoded_bytes();
+    let is_approval = |name: &OsStr| {
+        let word = name.as_encoded_bytes().strip_prefix(start).and_then(|rest| rest.strip_prefix(b"."));
+        let word = word.and_then(|rest| rest.strip_suffix(ENDING.as_bytes()));
+        word.is_some_and(|word| !word.is_empty() && !word.contains(&b'.'))
+    };
     let doing = || format!("look for approvals beside `{}`", plan.display());
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(Failure::at(doing()))? {
         let name = entry.map_err(Failure::at(doing()))?.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with(&start) && name.ends_with(ENDING) {
-            found.push(plan.with_file_name(name.as_ref()));
+        if is_approval(&name) {
+            found.push(plan.with_file_name(name));
         }
     }
     if found.len() > MAX_FILES {
         let error = format!("there are more than {MAX_FILES} approvals beside `{}`", plan.display());
-        return Err(Failure::new(Exit::Usage, error)
-            .hint(format!("remove those that `flowswap approvals {}` does not need", quoted(plan))));
+        return Err(Failure::new(Exit::Usage, error).hint("remove those of earlier plans"));
     }
     found.sort();
     Ok(found)

@@ -79,9 +79,8 @@ impl Kind {
                             || has(&value, &["format", "journal", "summary", "runs"])
                     })
             }
-            Self::Approval | Self::Anchor => {
-                json().is_some_and(|value| has(&value, &["payloadType", "payload", "signatures"]))
-            }
+            // These replace nothing.
+            Self::Approval | Self::Anchor => false,
             Self::Sheet => {
                 let ends = ["when everything is done: ", "flowswap saw this step done; after you correct it: "];
                 ends.iter().any(|end| text.contains(end))
@@ -92,6 +91,16 @@ impl Kind {
 }
 
 impl Output {
+    /// A place for something that never replaces a file, such as what somebody signed.
+    pub(crate) fn create(path: &Path, kind: Kind) -> Result<Self, Failure> {
+        let place = Self::prepare(path, kind, true)?;
+        if place.is_file() && fs::symlink_metadata(path).is_ok() {
+            let failure = Failure::new(Exit::Usage, format!("`{}` exists already", path.display()));
+            return Err(failure.hint("name another file; flowswap replaces nothing that somebody signed"));
+        }
+        Ok(place)
+    }
+
     /// Checks the place before the command does anything else. With `force`, a file of any kind may be replaced.
     pub(crate) fn prepare(path: &Path, kind: Kind, force: bool) -> Result<Self, Failure> {
         let output = |place| Ok(Self { kind, named: path.to_owned(), place });

@@ -46,7 +46,7 @@ pub(crate) fn choose_key(
 fn find_key(signers: &SignersFile, namespace: &'static str, now: Timestamp) -> Result<PathBuf, Failure> {
     let folder = etcetera::choose_base_strategy().map(|base| base.home_dir().join(".ssh")).unwrap_or_default();
     let files = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let is_public = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "pub");
+    let is_public = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "pub") && file.is_file();
     let counts = |file: &PathBuf| {
         let text = fs::read_to_string(file).unwrap_or_default();
         signers.signers.find_openssh(&text, namespace, now).is_ok_and(|signer| signer.is_some())

@@ -12,7 +12,12 @@ pub(crate) struct Office {
 impl Office {
     /// Two people must approve, and three could.
     pub(crate) fn open(tenants: usize) -> Self {
-        let office = Self { lab: Lab::with_tenants(tenants) };
+        Self::of(Lab::with_tenants(tenants))
+    }
+
+    /// The same in a lab.
+    pub(crate) fn of(lab: Lab) -> Self {
+        let office = Self { lab };
         office.lab.edit_config(|text| format!("{text}\n[approvals]\nrequired = 2\nsigners = \"allowed_signers\"\n"));
         let signers: String = ["alice", "bob", "carol"].map(|name| office.hire(name)).concat();
         fs::write(office.lab.path("allowed_signers"), signers).unwrap();

@@ -3,7 +3,10 @@
 use std::fs;
 
 use super::people::Office;
-use crate::support::Output;
+use crate::{
+    recovery::resume::{cut_off, slow_lab},
+    support::Output,
+};
 
 /// The plan must not be carried out, before any request is sent. Returns what `flowswap approvals` shows.
 #[track_caller]
@@ -90,6 +93,66 @@ fn whatever_changes_after_it_voids_an_approval() {
         assert!(shown.stdout.contains("does not count"), "{case}: {}", shown.stdout);
         assert!(shown.stdout.contains(why), "{case}: {}", shown.stdout);
     }
+}
+
+/// Tenants that an interrupted run did not reach are not started, so their approvals must still count.
+#[test]
+fn a_run_that_is_continued_needs_approvals_that_still_count() {
+    let office = Office::of(slow_lab());
+    let lab = &office.lab;
+    lab.plan().expect(0);
+    office.approve("alice", &[]).expect(0);
+    office.approve("bob", &[]).expect(0);
+    cut_off(lab, &["apply", "plan.json", "--yes"], "acme: provision done");
+    let signers = fs::read_to_string(lab.path("allowed_signers")).unwrap();
+    let without_bob: String = signers.split_inclusive('\n').filter(|line| !line.starts_with("bob@")).collect();
+    fs::write(lab.path("allowed_signers"), without_bob).unwrap();
+    let resumed = lab.run(&["resume", "--yes"]).expect(6);
+    assert!(resumed.stdout.contains(" has 1 of 2 approvals"), "{}", resumed.stdout);
+    assert_eq!(lab.in_state("swapped"), ["acme"], "what was started goes on");
+    fs::write(lab.path("allowed_signers"), signers).unwrap();
+    // Without its file, nobody can tell what was approved.
+    fs::rename(lab.path("plan.json"), lab.path("kept.json")).unwrap();
+    let resumed = lab.run(&["resume", "--yes"]).expect(6);
+    assert!(resumed.stdout.contains("its approvals cannot be checked"), "{}", resumed.stdout);
+    fs::rename(lab.path("kept.json"), lab.path("plan.json")).unwrap();
+    lab.run(&["resume", "--yes"]).expect(0);
+    assert_eq!(lab.in_state("swapped").len(), 3);
+    let history = lab.run(&["history", "initech"]).expect(0).stdout;
+    assert!(history.contains("approved by alice@example.com and bob@example.com"), "{history}");
+}
+
+/// What somebody signed is never replaced.
+#[test]
+fn an_approval_replaces_nothing() {
+    let office = Office::open(1);
+    office.lab.plan().expect(0);
+    office.approve("alice", &[]).expect(0);
+    let file = office.approvals().remove(0);
+    let before = fs::read_to_string(&file).unwrap();
+    let name = file.file_name().unwrap().to_str().unwrap();
+    let approve = ["approve", "plan.json", "--reason", "CHG-1042", "--yes", "-o", name];
+    let refused = office.run_as("bob", &approve).expect(2);
+    assert!(refused.stderr.contains("exists already"), "{}", refused.stderr);
+    let refused = office.run_as("bob", &["audit", "anchor", "-o", name]).expect(2);
+    assert!(refused.stderr.contains("exists already"), "{}", refused.stderr);
+    assert_eq!(fs::read_to_string(&file).unwrap(), before);
+    let stdin = office.run_as("bob", &["approve", "-", "--reason", "CHG-1042", "--yes"]);
+    assert_ne!(stdin.code, 0);
+}
+
+/// A line of the file says that two keys are of one person, even if that line's key signs nothing.
+#[test]
+fn one_person_under_two_names_is_one_person() {
+    let office = Office::open(1);
+    office.lab.plan().expect(0);
+    let ali = office.hire("ali");
+    let link = office.hire("link").replace("link@example.com", "alice@example.com,ali@example.com");
+    let signers = fs::read_to_string(office.lab.path("allowed_signers")).unwrap();
+    fs::write(office.lab.path("allowed_signers"), signers + &ali + &link).unwrap();
+    office.approve("alice", &[]).expect(0);
+    office.approve("ali", &[]).expect(0);
+    expect_nothing_done(&office, "two names of one person");
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod audit;
 mod decisions;
 mod history;
 mod put_off;
-mod resume;
+pub(crate) mod resume;
 mod typed;
 mod way_back;
 mod writers;

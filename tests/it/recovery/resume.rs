@@ -7,7 +7,7 @@ use flowswap_sim::{Fault, FaultKind, SimConfig};
 use crate::support::{Background, Lab};
 
 /// A lab that is slow enough to interrupt a run in the middle, with one tenant at a time.
-pub(super) fn slow_lab() -> Lab {
+pub(crate) fn slow_lab() -> Lab {
     let lab = Lab::new(SimConfig::default().tenants(3).latency(Duration::from_millis(20)));
     lab.edit_config(|text| format!("{text}\n[run]\nconcurrency = 1\n"));
     lab
@@ -23,7 +23,7 @@ fn swapped_lab() -> Lab {
 }
 
 #[track_caller]
-pub(super) fn cut_off(lab: &Lab, args: &[&str], after: &str) {
+pub(crate) fn cut_off(lab: &Lab, args: &[&str], after: &str) {
     let mut running = Background::start(lab.dir(), args);
     running.await_talk(after);
     // The process is killed while requests are held.

@@ -42,6 +42,8 @@ fn an_anchor_says_who_signed_what() {
     ];
     for (case, text, why) in table {
         let error: AnchorError = read_anchor(&text, Some(&signers), now).expect_err(case);
-        assert!(error.to_string().contains(why), "{case}: {error}");
+        let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |cause| cause.source());
+        let text: String = causes.map(|cause| format!("{cause}: ")).collect();
+        assert!(text.contains(why), "{case}: {text}");
     }
 }

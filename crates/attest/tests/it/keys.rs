@@ -45,3 +45,14 @@ fn the_armor_is_that_of_ssh_keygen() {
         assert!(matches!(unarmor(NAMESPACE, text), Err(SshError::Malformed)), "{text}");
     }
 }
+
+#[test]
+fn a_short_rsa_key_does_not_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = Key::new(&dir, "short", "rsa-1024");
+    let unsigned = statement().to_sign();
+    let signature = key.sign(&unsigned.bytes());
+    let signers = Signers::read(&format!("alice {}", key.public), &TimeZone::UTC).unwrap();
+    let refused = judge(&unsigned.seal(signature), &signers, &expected()).remove(0).unwrap_err();
+    assert_eq!(refused.to_string(), "the signature does not count: its RSA key has fewer than 2048 bits");
+}

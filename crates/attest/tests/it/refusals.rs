@@ -218,9 +218,22 @@ fn base64_of(armored: &str) -> Vec<u8> {
 fn the_person_who_made_the_plan_may_be_excluded() {
     let dir = tempfile::tempdir().unwrap();
     let alice = Key::new(&dir, "alice", "ed25519");
-    let signers = Signers::read(&format!("Alice@example.com {}", alice.public), &TimeZone::UTC).unwrap();
+    // Another line says what else this person is called.
+    let other = Key::new(&dir, "other", "ed25519");
+    let lines = format!("Alice@example.com {}\nalice@example.com,ali {}", alice.public, other.public);
+    let signers = Signers::read(&lines, &TimeZone::UTC).unwrap();
     let envelope = seal(&statement(), &alice);
-    let table = [("alice", false), ("ALICE@example.com", false), ("alic", true), ("example.com", true), ("", true)];
+    let table = [
+        ("alice", false),
+        ("ALICE@example.com", false),
+        ("alice@laptop", false),
+        (" alice ", false),
+        ("Alice Smith <alice@example.com>", false),
+        ("ali", false),
+        ("alic", true),
+        ("example.com", true),
+        ("", true),
+    ];
     for (planner, counts) in table {
         let expected = Expected { excluded: Some([planner.to_owned()].into()), ..expected() };
         let judged = judge_one(&envelope, &signers, &expected);
@@ -241,7 +254,9 @@ fn people_are_counted_and_not_keys_or_names() {
         (vec![line("alice", "a"), line("bob", "a")], vec!["a", "a"], 1),
         (vec![line("alice,bob", "a"), line("bob", "b")], vec!["a", "b"], 1),
         (vec![line("alice", "a"), line("bob", "b"), line("alice,bob", "c")], vec!["a", "b", "c"], 1),
-        (vec![line("*@example.com", "a"), line("*@example.com", "b")], vec!["a", "b"], 1),
+        // Only a third line says that the first two are of one person.
+        (vec![line("alice", "a"), line("ali", "b"), line("alice,ali", "c")], vec!["a", "b"], 1),
+        (vec![line("alice", "a"), line("ali", "b"), line("ali", "a")], vec!["a", "b"], 1),
         (vec![line("alice", "a")], vec!["a"], 1),
         (vec![line("alice", "a")], vec![], 0),
     ];
@@ -263,9 +278,19 @@ fn an_envelope_may_have_several_signatures() {
     let bytes = envelope.signed_bytes();
     envelope.signatures.push(bob.sign(&bytes));
     envelope.signatures.push(bob.sign(b"something else"));
+    // The same key once more adds nothing.
+    envelope.signatures.push(alice.sign(&bytes));
     let judged = judge(&envelope, &signers, &expected());
     let names: Vec<BTreeSet<String>> = judged.iter().flatten().map(|it| it.signer.principals.clone()).collect();
     assert_eq!(names, [["alice".to_owned()].into(), ["bob".to_owned()].into()]);
     assert!(matches!(judged[2], Err(Refusal::Signature(_))));
+    assert_eq!(judged.len(), 3);
+    // Each approval has its own signature alone, and its own digest.
+    let [first, second] = [&judged[0], &judged[1]].map(|judged| judged.as_ref().unwrap());
+    assert_eq!((first.envelope.signatures.len(), second.envelope.signatures.len()), (1, 1));
+    assert_ne!(first.envelope.digest(), second.envelope.digest());
+    envelope.signatures = vec![envelope.signatures[0].clone(); 17];
+    let crowded = Envelope::read(&envelope.render()).unwrap_err().to_string();
+    assert_eq!(crowded, "it has more than 16 signatures");
     assert!(unarmor(NAMESPACE, &alice.sign_armored(NAMESPACE, b"")).is_ok());
 }

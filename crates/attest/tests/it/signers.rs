@@ -36,6 +36,9 @@ const TABLE: &[(&str, bool, Option<&str>)] = &[
     ("alice namespaces=git KEY", false, Some("the value of `namespaces` must be in double quotes")),
     ("alice valid-after=\"2020\" KEY", false, Some("`2020` is not a time such as 20261231")),
     ("alice valid-after=\"20201301\" KEY", false, Some("`20201301` is not a time")),
+    ("*@example.com KEY", false, Some("`*@example.com` is not the name of one person")),
+    ("\"alice smith\" KEY", false, Some("`alice smith` is not the name of one person")),
+    ("alice valid-before=\"20990101\",valid-before=\"20990101\" KEY", false, Some("`valid-before` is there twice")),
     ("alice namespaces=\"git KEY", false, Some("a double quote is not closed")),
 ];
 

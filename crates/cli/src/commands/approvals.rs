@@ -1,5 +1,6 @@
 //! `flowswap approvals`: shows who approved a plan, which approvals do not count, and what is missing.
 
+use flowswap_attest::Approval;
 use flowswap_engine::short;
 use serde::Serialize;
 
@@ -21,6 +22,8 @@ use crate::{
 struct Report {
     /// How many different people must approve each class; 0 if nobody must.
     required: usize,
+    /// The digest of what the configuration means for the plan. An approval counts only if it names the same.
+    configuration: Option<String>,
     classes: Vec<ClassRow>,
     files: Vec<FileRow>,
 }
@@ -41,8 +44,8 @@ struct ClassRow {
 #[derive(Serialize)]
 struct FileRow {
     file: String,
-    /// Who signed; nobody if it does not count.
-    by: Vec<String>,
+    /// Who signed; `None` if it does not count.
+    by: Option<String>,
     key: Option<String>,
     reason: Option<String>,
     /// Why it does not count.
@@ -53,7 +56,9 @@ pub(crate) fn run(context: &Context, args: &PlanFile) -> Result<Exit, Failure> {
     let config = context.load_config()?;
     let plan = plan::read(&args.plan)?;
     let approvals = Approvals::read(&config, &args.plan, &plan)?;
-    let report = approvals.as_ref().map_or(Report { required: 0, classes: Vec::new(), files: Vec::new() }, report);
+    let report = approvals
+        .as_ref()
+        .map_or(Report { required: 0, configuration: None, classes: Vec::new(), files: Vec::new() }, report);
     context.terminal.report(&report, || text(&report))?;
     let is_complete = report.classes.iter().all(|class| class.is_approved);
     Ok(if is_complete { Exit::Done } else { Exit::NeedsPerson })
@@ -62,8 +67,7 @@ pub(crate) fn run(context: &Context, args: &PlanFile) -> Result<Exit, Failure> {
 fn report(approvals: &Approvals) -> Report {
     let required = approvals.requirement.people;
     let class = |id: &String| {
-        let names = approvals.of_class(id).flat_map(|approval| approval.signer.principals.iter().cloned());
-        let mut by: Vec<String> = names.collect();
+        let mut by: Vec<String> = approvals.of_class(id).map(Approval::who).collect();
         by.sort();
         by.dedup();
         let count = approvals.count(id);
@@ -76,17 +80,18 @@ fn report(approvals: &Approvals) -> Report {
             match judged {
                 Ok(approval) => FileRow {
                     file,
-                    by: approval.signer.principals.iter().cloned().collect(),
+                    by: Some(approval.who()),
                     key: Some(approval.signer.fingerprint.clone()),
                     reason: Some(approval.predicate.reason.clone()),
                     refused: None,
                 },
-                Err(why) => FileRow { file, by: Vec::new(), key: None, reason: None, refused: Some(why.clone()) },
+                Err(why) => FileRow { file, by: None, key: None, reason: None, refused: Some(why.clone()) },
             }
         })
     });
     Report {
         required,
+        configuration: Some(approvals.requirement.expected.configuration.clone()),
         classes: approvals.requirement.expected.classes.iter().map(class).collect(),
         files: files.collect(),
     }
@@ -111,12 +116,16 @@ fn text(report: &Report) -> Text {
             None => text!(
                 "\n{}: {} ({})\n  {}",
                 file,
-                by.join(", "),
+                by.as_deref().unwrap_or_default(),
                 key.as_deref().unwrap_or_default(),
                 reason.as_deref().unwrap_or_default()
             ),
             Some(why) => text!("\n{}: {}\n  {}", file, paint(Tone::Bad, "does not count"), why),
         };
     }
-    if report.files.is_empty() { text } else { text + "\n" }
+    if !report.files.is_empty() {
+        text += "\n";
+    }
+    let configuration = report.configuration.as_deref().map(short).unwrap_or_default();
+    text + text!("\nconfiguration: {}\n", configuration)
 }

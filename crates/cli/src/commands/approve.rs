@@ -11,7 +11,7 @@ use flowswap_host::quoted;
 
 use super::plan;
 use crate::{
-    approvals::{Approvals, ENDING, people},
+    approvals::{Approvals, ENDING, Requirement, people},
     args::ApproveArgs,
     context::{Context, SystemClock},
     display::{
@@ -32,33 +32,34 @@ pub(crate) fn run(context: &Context, args: &ApproveArgs) -> Result<Exit, Failure
         return Err(failure.hint("add a table `[approvals]` to it; migrate.toml.example shows one"));
     };
     refuse_useless(args, &plan, &approvals)?;
+    let output = args.output.as_deref().map(|file| Output::create(file, Kind::Approval)).transpose()?;
     let classes = choose_classes(&approvals, &args.classes)?;
     let now = SystemClock.now();
     let key = signing::choose_key(&args.key, Some(&approvals.requirement.signers), ApprovalPredicate::NAMESPACE, now)?;
     context.terminal.confirm(&describe(plan, &approvals, &classes), "Approve this?", args.yes)?;
     let (approval, envelope) = sign(&approvals, &key, path, &classes, &args.reason)?;
-    let file = match &args.output {
-        Some(file) => file.clone(),
-        None => beside(path, &approval.envelope),
-    };
-    Output::prepare(&file, Kind::Approval, false)?
-        .stream(context.terminal, |out| out.write_all(envelope.as_bytes()))?;
-    let names = approval.signer.principals.iter().cloned().collect::<Vec<_>>().join(", ");
-    context.terminal.say(text!(
-        "approved as {} with the key {}: {}",
-        names,
-        approval.signer.fingerprint,
-        file.display()
-    ));
+    let file = args.output.clone().unwrap_or_else(|| beside(path, &approval.envelope.digest()));
+    let output = output.map_or_else(|| Output::create(&file, Kind::Approval), Ok)?;
+    output.stream(context.terminal, |out| out.write_all(envelope.as_bytes()))?;
+    let (who, key) = (approval.who(), &approval.signer.fingerprint);
+    context.terminal.say(text!("approved as {} with the key {}: {}", who, key, file.display()));
     context.terminal.say(text!("see what is missing: flowswap approvals {}", quoted(path)));
     Ok(Exit::Done)
 }
 
+/// The longest reason.
+const MAX_REASON: usize = 1_000;
+
 /// Refuses what nobody could use.
 fn refuse_useless(args: &ApproveArgs, plan: &PlanFile, approvals: &Approvals) -> Result<(), Failure> {
     let head = plan.head();
-    if args.reason.trim().is_empty() {
-        return Err(Failure::new(Exit::Usage, "the reason is empty").hint("write why you approve, for the next reader"));
+    if !args.reason.contains(char::is_alphanumeric) || args.reason.chars().count() > MAX_REASON {
+        let error = format!("the reason is empty or has more than {MAX_REASON} characters");
+        return Err(Failure::new(Exit::Usage, error).hint("write why you approve, for the next reader"));
+    }
+    if args.file.plan == Path::new("-") && args.output.is_none() {
+        let error = "the plan comes from stdin, so flowswap does not know where its approvals are";
+        return Err(Failure::new(Exit::Usage, error).hint("name a file for the approval with `-o`"));
     }
     if SystemClock.now() > head.not_after {
         let error = format!("the plan `{}` expired at {}", args.file.plan.display(), head.not_after);
@@ -100,8 +101,9 @@ fn describe(plan: PlanFile, approvals: &Approvals, classes: &BTreeSet<String>) -
         let tenants = display::tenants(approvals.requirement.count_tenants(class));
         text += text!("you approve class {}: {}\n", short(class), tenants);
     }
-    let need = people(approvals.requirement.people);
-    text + text!("{} must approve each class", need)
+    let Requirement { people: need, expected, .. } = &approvals.requirement;
+    text += text!("{} must approve each class\n", people(*need));
+    text + text!("configuration: {}; all reviewers must see the same digest", short(&expected.configuration))
 }
 
 /// Signs, and makes sure that the approval counts.

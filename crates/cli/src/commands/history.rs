@@ -74,7 +74,7 @@ struct Story<'a> {
     /// Who started each run, and by which command.
     runs: BTreeMap<RunId, (RunCommand, Option<Actor>)>,
     /// Who gave each approval, by its digest.
-    approvers: BTreeMap<String, Vec<String>>,
+    approvers: BTreeMap<String, String>,
     /// The requests without an outcome so far, each as an event.
     requests: BTreeMap<(String, RunId, String, u32), Event>,
     tenants: BTreeMap<String, Vec<Event>>,
@@ -85,7 +85,7 @@ impl Story<'_> {
     fn add(&mut self, Record { seq, draft, .. }: Record) {
         if let Entry::RunStarted { command, by, approvals, .. } = draft.entry {
             self.runs.insert(draft.run, (command, by));
-            self.approvers.extend(approvals.into_iter().map(|approval| (approval.digest, approval.by)));
+            self.approvers.extend(approvals.into_iter().map(|approval| (approval.digest.clone(), approval.who())));
             return;
         }
         let Some(name) = draft.tenant.filter(|name| self.wanted.is_empty() || self.wanted.contains(name)) else {
@@ -123,7 +123,7 @@ impl Story<'_> {
 
     /// The people who gave these approvals.
     fn name_approvers(&self, approvals: &[String]) -> String {
-        let names = approvals.iter().filter_map(|digest| self.approvers.get(digest)).flatten();
+        let names = approvals.iter().filter_map(|digest| self.approvers.get(digest));
         let names: BTreeSet<&str> = names.map(String::as_str).collect();
         names.into_iter().collect::<Vec<_>>().join(" and ")
     }

@@ -3,12 +3,13 @@
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     mem,
+    path::Path,
     sync::Arc,
 };
 
 use flowswap_config::Config;
 use flowswap_engine::{Approval, Goal, Intent, Overview};
-use flowswap_host::quoted;
+use flowswap_host::{chain, quoted};
 
 use super::{
     give_up::give_up,
@@ -16,6 +17,7 @@ use super::{
     started::{self, Lost, RunPurpose},
 };
 use crate::{
+    approvals::Approvals,
     args::ResumeArgs,
     context::{Context, cannot_read, read_logbook},
     display::{
@@ -128,9 +130,17 @@ async fn continue_all(
     let fleet = Fleet::open(context, config, names, &ports).await?;
     let mut jobs = started::jobs(config, fleet, purpose);
     let mut plans = BTreeMap::new();
+    let (mut approvals, mut signed) = (BTreeMap::new(), Vec::new());
     for job in &mut jobs {
-        if config.approvals.is_some() && purpose.goal == Goal::Swapped {
-            job.approval = Approval::Missing(NOT_APPROVED.to_owned());
+        if let Some((_, intent)) = open.get(&job.tenant.spec.name).filter(|(tenant, _)| tenant.plan.is_none())
+            && config.approvals.is_some()
+            && purpose.goal == Goal::Swapped
+        {
+            let read = approvals.entry(intent.path.clone()).or_insert_with(|| read_approvals(config, intent));
+            job.approval = match read {
+                Ok(approvals) => approvals.of_tenant(&job.tenant.spec.name),
+                Err(why) => Approval::Missing(why.clone()),
+            };
         }
         if let Some((tenant, intent)) = open.get(&job.tenant.spec.name)
             && let (None, None, Some(path)) = (&tenant.plan, &intent.plan, &intent.path)
@@ -142,12 +152,29 @@ async fn continue_all(
             job.part = plan.part(&job.tenant.spec.name, path).map(Arc::new);
         }
     }
-    started::execute(context, config, started::runner(ports), &progress, purpose.goal, jobs, lost).await
+    for approvals in approvals.into_values().flatten() {
+        signed.extend(approvals.signed());
+    }
+    let runner = started::runner(ports).approved_by(signed);
+    started::execute(context, config, runner, &progress, purpose.goal, jobs, lost).await
 }
 
-/// The engine knows what an earlier run was approved for.
-const NOT_APPROVED: &str =
-    "the run that was interrupted had no approval for the tenant: carry out its plan with `flowswap apply`";
+/// Reads the approvals of a plan again: what counted when the interrupted run began may not count any more.
+fn read_approvals(config: &Config, intent: &Intent) -> Result<Approvals, String> {
+    let Some(path) = intent.path.as_ref().map(Path::new) else {
+        return Err("the journal does not say where its plan is, so flowswap cannot look for approvals".to_owned());
+    };
+    let read = || {
+        let plan = plan::read(path)?;
+        let is_same = intent.plan.as_ref() == Some(&plan.head().digest);
+        Ok::<_, Failure>((Approvals::read(config, path, &plan)?, is_same))
+    };
+    match read() {
+        Ok((Some(approvals), true)) => Ok(approvals),
+        Ok(_) => Err(format!("`{}` is another plan now, so its approvals do not count", path.display())),
+        Err(failure) => Err(format!("its approvals cannot be checked: {}", chain(failure.error.as_ref()))),
+    }
+}
 
 /// What was cut off, one line for each command and run.
 fn describe(open: &BTreeMap<String, (Overview, Intent)>) -> Text {

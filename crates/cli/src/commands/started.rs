@@ -165,18 +165,25 @@ pub(crate) async fn continue_tenants(
 /// The jobs that continue started work.
 pub(crate) fn jobs(config: &Config, fleet: Fleet, purpose: RunPurpose) -> Vec<Job> {
     let Fleet { tenants, pins } = fleet;
+    // Work that was started needs none, and only `apply` and `resume` start any.
+    let approval = match config.approvals {
+        Some(_) => Approval::Missing(NOT_APPROVED.to_owned()),
+        None => Approval::NotRequired,
+    };
     let job = |tenant: Tenant| Job {
         goal: purpose.goal,
         part: None,
         plugins: pins.clone(),
         assignment: assignment(config, &tenant.spec.name),
         digest_given: false,
-        approval: Approval::NotRequired,
+        approval: approval.clone(),
         accept_changes: purpose.accept_changes,
         tenant,
     };
     tenants.into_iter().map(job).collect()
 }
+
+const NOT_APPROVED: &str = "nobody looked at the approvals of its plan: carry it out with `flowswap apply`";
 
 /// A runner for a new run.
 pub(crate) fn runner(ports: Ports) -> Runner {

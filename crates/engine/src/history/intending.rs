@@ -17,7 +17,6 @@ impl TenantHistory {
         goal: Goal,
         plan: &str,
         part: Option<&Arc<PlanPart>>,
-        approvals: &[String],
         run: RunId,
         at: Timestamp,
     ) -> Result<(), String> {
@@ -36,8 +35,7 @@ impl TenantHistory {
         if self.work.is_none() && goal == Goal::Swapped && self.state == TenantState::Unplanned {
             self.enter(TenantState::Planned, None, at);
         }
-        let (plan, approvals) = (Some(plan.to_owned()), approvals.to_vec());
-        self.intent = Some(Intent { goal, plan, path, run, at, approvals, is_refused: false });
+        self.intent = Some(Intent { goal, plan: Some(plan.to_owned()), path, run, at, is_refused: false });
         Ok(())
     }
 
@@ -94,15 +92,7 @@ impl TenantHistory {
         if self.direction == Direction::Forward {
             let goal = if self.is_swapped() { Goal::Retired } else { Goal::Swapped };
             let (plan, path) = (Some(work.plan.clone()), self.plan_path.clone());
-            self.intent = Some(Intent {
-                goal,
-                plan,
-                path,
-                run: cut_off,
-                at: given_up.at,
-                approvals: Vec::new(),
-                is_refused: false,
-            });
+            self.intent = Some(Intent { goal, plan, path, run: cut_off, at: given_up.at, is_refused: false });
         }
     }
 }

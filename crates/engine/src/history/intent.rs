@@ -18,9 +18,6 @@ pub struct Intent {
     pub run: RunId,
     /// Since when.
     pub at: Timestamp,
-    /// The digests of the approvals that cover the tenant, if the configuration asked for any.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub approvals: Vec<String>,
     /// The run refused the tenant. So nobody waits for it to happen, but it can be continued.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_refused: bool,

@@ -103,9 +103,7 @@ impl TenantHistory {
         }
         match entry {
             Entry::RunStarted { .. } | Entry::RunEnded { .. } => {}
-            Entry::Intended { goal, plan, part, approvals } => {
-                self.intend(*goal, plan, part.as_ref(), approvals, run, at)?;
-            }
+            Entry::Intended { goal, plan, part, approvals: _ } => self.intend(*goal, plan, part.as_ref(), run, at)?,
             Entry::Refused { goal, reasons, unapproved } => {
                 let (reasons, is_unapproved) = (reasons.clone(), *unapproved);
                 self.refuse(Refusal { at, goal: *goal, reasons, is_skipped: false, is_unapproved });

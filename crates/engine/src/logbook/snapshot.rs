@@ -106,15 +106,7 @@ impl CutOff {
             let overview = tenants.entry(name).or_insert_with(|| Overview::unplanned(at));
             if !overview.state.waits() && !scope.goal.is_reached(overview.state) {
                 let path = scope.plan_path.clone();
-                overview.intent = Some(Intent {
-                    goal: scope.goal,
-                    plan: None,
-                    path,
-                    run,
-                    at,
-                    approvals: Vec::new(),
-                    is_refused: false,
-                });
+                overview.intent = Some(Intent { goal: scope.goal, plan: None, path, run, at, is_refused: false });
             }
         }
     }

@@ -312,6 +312,17 @@ pub struct SignedApproval {
     pub envelope: String,
 }
 
+impl SignedApproval {
+    /// The person: `alice@example.com`, or `alice@example.com (also ali)`.
+    pub fn who(&self) -> String {
+        match self.by.as_slice() {
+            [] => self.key.clone(),
+            [name] => name.clone(),
+            [name, others @ ..] => format!("{name} (also {})", others.join(", ")),
+        }
+    }
+}
+
 /// What a run does, up to format 2.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunScope {

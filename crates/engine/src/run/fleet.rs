@@ -8,7 +8,7 @@ use std::sync::{
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    Job, Outcome, Runner,
+    Approval, Job, Outcome, Runner,
     progress::Progress,
     refuse::{refuse_by_history, refuse_unapproved},
 };
@@ -194,7 +194,10 @@ fn intent(job: &Job, history: &TenantHistory) -> Option<Entry> {
         goal,
         plan: job.basis(history)?.plan.to_owned(),
         part: part.filter(|part| !is_stored(&part.plan)).map(Arc::clone),
-        approvals: if work.is_none() { job.approvals(history).unwrap_or_default().to_vec() } else { Vec::new() },
+        approvals: match &job.approval {
+            Approval::Given(approvals) if work.is_none() => approvals.clone(),
+            _ => Vec::new(),
+        },
     })
 }
 

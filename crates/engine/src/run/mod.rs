@@ -100,17 +100,6 @@ impl Job {
         let PlanPart { plan, tenant, plugins, .. } = self.part.as_deref().or(history.part.as_deref())?;
         Some(Basis { plan, tenant, plugins })
     }
-
-    /// The approvals that cover the start of the tenant, or why there are not enough. What an earlier run set out to do stays
-    /// approved.
-    fn approvals<'a>(&'a self, history: &'a TenantHistory) -> Result<&'a [String], &'a str> {
-        let recorded = history.intent.as_ref().filter(|_| self.part.is_none()).map(|intent| &intent.approvals);
-        match &self.approval {
-            Approval::NotRequired => Ok(&[]),
-            Approval::Given(approvals) => Ok(approvals),
-            Approval::Missing(why) => recorded.filter(|it| !it.is_empty()).map(Vec::as_slice).ok_or(why),
-        }
-    }
 }
 
 /// The result of a run for one tenant.

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use flowswap_contract::{Role, Step, StepProposal};
 use serde_json::json;
 
-use super::{Basis, Job, Outcome, Runner, clocks, with_hint};
+use super::{Approval, Basis, Job, Outcome, Runner, clocks, with_hint};
 use crate::{
     Direction, Goal, Inventories, PlannedTenant, PluginPin, TenantHistory, TenantSpec, Verdict, Work,
     canonical::compare,
@@ -207,7 +207,10 @@ pub(super) fn refuse_by_history(job: &Job, history: &TenantHistory) -> Option<St
 /// Why people have not approved that the tenant is started, if so. Nobody has to approve anything else.
 pub(super) fn refuse_unapproved(job: &Job, history: &TenantHistory) -> Option<String> {
     let starts = job.goal.direction() == Direction::Forward && history.work.is_none();
-    job.approvals(history).err().filter(|_| starts).map(str::to_owned)
+    match &job.approval {
+        Approval::Missing(why) if starts => Some(why.clone()),
+        _ => None,
+    }
 }
 
 /// The plan that the job brings.

@@ -28,7 +28,7 @@ pub struct WorkReader {
     history: History,
     runs: BTreeMap<RunId, ReadRun>,
     /// Who gave each approval, by its digest.
-    approvers: BTreeMap<String, Vec<String>>,
+    approvers: BTreeMap<String, String>,
     read: BTreeMap<String, ReadTenant>,
     range: Option<(Timestamp, Timestamp)>,
     /// The writer of the last record.
@@ -136,10 +136,10 @@ impl WorkReader {
         let Draft { at, run, .. } = *draft;
         match &draft.entry {
             Entry::RunStarted { command, version, by, approvals, .. } => {
-                let approvals: Vec<ApprovalLine> = approvals.iter().map(ApprovalLine::of).collect();
-                for approval in &approvals {
-                    self.approvers.insert(approval.digest.clone(), approval.by.clone());
+                for approval in approvals {
+                    self.approvers.insert(approval.digest.clone(), approval.who());
                 }
+                let approvals = approvals.iter().map(ApprovalLine::of).collect();
                 let line = RunLine::new(run, *command, version.clone(), by.clone(), approvals, at);
                 self.runs.insert(run, ReadRun { line, epoch: record.epoch, is_shown: false });
             }
@@ -178,7 +178,7 @@ impl WorkReader {
         if let Entry::Intended { approvals, .. } = &draft.entry
             && !approvals.is_empty()
         {
-            let names = approvals.iter().filter_map(|digest| self.approvers.get(digest)).flatten().cloned();
+            let names = approvals.iter().filter_map(|digest| self.approvers.get(digest)).cloned();
             let names: BTreeSet<String> = names.collect();
             shown.approved = Some(Approved { at: draft.at, by: names.into_iter().collect() });
         }

@@ -25,7 +25,7 @@ use crate::{
 
 pub(crate) async fn run(context: &Context, output: &Path, key: &SigningKey) -> Result<Exit, Failure> {
     let config = context.load_config()?;
-    let place = Output::prepare(output, Kind::Anchor, false)?;
+    let place = Output::create(output, Kind::Anchor)?;
     let path = StateDir::at(&config.state).journal();
     if !path.exists() {
         let failure = Failure::new(Exit::Usage, "there is no journal yet, so there is nothing to sign");
@@ -54,16 +54,16 @@ fn read_signers(config: &Config) -> Result<Option<SignersFile>, Failure> {
 }
 
 /// Checks that the journal goes on from each anchor. Without a `journal`, there is no journal that can be read.
-pub(super) async fn verify(
-    config: &Config,
-    journal: Option<&Journal>,
-    files: &[PathBuf],
-) -> Result<Vec<Check>, Failure> {
+pub(super) async fn verify(config: &Config, journal: Option<&Journal>, files: &[PathBuf]) -> Vec<Check> {
     let mut checks = Vec::new();
-    let signers = if files.is_empty() { None } else { read_signers(config)? };
+    let signers = if files.is_empty() { Ok(None) } else { read_signers(config) };
     for file in files {
         let name = Some(file.display().to_string());
-        let anchor = match Anchor::read(file, signers.as_ref()) {
+        let read = match &signers {
+            Ok(signers) => Anchor::read(file, signers.as_ref()),
+            Err(failure) => Err(chain(failure.error.as_ref())),
+        };
+        let anchor = match read {
             Ok(anchor) => anchor,
             Err(problem) => {
                 checks.push(failed("anchor", name, problem).hint("take the anchor from the place where you keep it"));
@@ -77,7 +77,7 @@ pub(super) async fn verify(
             ),
         });
     }
-    Ok(checks)
+    checks
 }
 
 /// What the journal was once, as somebody signed it.
