@@ -28,6 +28,28 @@ fn people_approve_as_the_document_says() {
     }
 }
 
+/// The README's change, from the plan to the audit.
+#[test]
+fn a_change_is_reviewed_approved_applied_and_audited() {
+    let office = Office::open(2);
+    let session = documented("change").whole();
+    for (who, line) in [
+        ("carol", "plan -o plan.json --report plan.html"),
+        ("alice", "approve plan.json --reason CHG-1042"),
+        ("bob", "approve plan.json --reason CHG-1042"),
+        ("carol", "apply plan.json"),
+        ("carol", "report -o report.html"),
+        ("alice", "audit anchor -o change.anchor"),
+        ("carol", "audit verify --anchor change.anchor"),
+    ] {
+        let asks = line.starts_with("approve ") || line.starts_with("apply ");
+        let args: Vec<&str> = line.split(' ').chain(asks.then_some("--yes")).collect();
+        session.typed(&format!("flowswap {line}"), &office.run_as(who, &args).expect(0));
+    }
+    let report = fs::read_to_string(office.lab.path("report.html")).unwrap();
+    assert!(report.contains("alice@example.com") && report.contains("CHG-1042"), "the report names who approved");
+}
+
 /// The commands that check an approval without flowswap, as they stand in `approve.md`.
 #[test]
 fn standard_tools_verify_an_approval() {
@@ -55,7 +77,9 @@ fn standard_tools_verify_an_approval() {
 fn two_people_approve_and_the_plan_is_carried_out() {
     let office = Office::open(2);
     let lab = &office.lab;
-    lab.plan().expect(0);
+    let planned = lab.plan().expect(0);
+    let hint = "2 people must approve it: flowswap approve plan.json --reason REASON\nthen carry it out: flowswap apply plan.json\n";
+    assert!(planned.stderr.contains(hint), "{}", planned.stderr);
     let alice = office.approve("alice", &[]).expect(0);
     assert!(alice.stderr.contains("approved as alice@example.com with the key SHA256:"), "{}", alice.stderr);
     let shown = lab.run(&["approvals", "plan.json"]).expect(4);

@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 
 use super::detect::exit_of;
 use crate::{
+    approvals::people,
     args::PlanArgs,
     context::{Context, SystemClock, keep_snapshot, write_logbook},
     display::{self, text::text},
@@ -100,7 +101,13 @@ async fn write(context: &Context, config: &Config, path: &Path, output: &Output,
         let warning = paint(Tone::Care, "warning:");
         terminal.say(text!("{} the journal does not record this plan: {}", warning, failure.error));
     }
-    terminal.say(text!("review it: flowswap show {0}\nthen carry it out: flowswap apply {0}", quoted(path)));
+    let path = quoted(path);
+    terminal.say(text!("review it: flowswap show {}", path));
+    if let Some(approvals) = &config.approvals {
+        let people = people(approvals.required);
+        terminal.say(text!("{} must approve it: flowswap approve {} --reason REASON", people, path));
+    }
+    terminal.say(text!("then carry it out: flowswap apply {}", path));
     Ok(())
 }
 
