@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Each tries to be more than text in at least one report.
-const HOSTILE: [&str; 8] = [
+const HOSTILE: [&str; 13] = [
     "<script>alert(1)</script>",
     "\" onmouseover=\"alert(1)",
     "</style><img src=x onerror=alert(1)>",
@@ -23,6 +23,11 @@ const HOSTILE: [&str; 8] = [
     "[approve](https://attacker.example) ![](https://attacker.example/x.png)",
     "`code` **bold** <https://attacker.example> ~~gone~~ https://attacker.example/auto",
     "\u{202e}dlrow\u{200b}\u{1b}[31m",
+    "- [x] done",
+    "+ a",
+    "10) a",
+    " - a",
+    "---",
 ];
 
 fn plan_with(hostile: &str) -> PlanReport {

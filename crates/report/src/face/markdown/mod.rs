@@ -27,13 +27,27 @@ fn fill(template: &str, content: Value) -> Result<String, FaceError> {
     Ok(environment.template_from_named_str("report.md", template)?.render(content)?)
 }
 
-/// Escapes everything that Markdown would interpret within a line.
+/// Escapes everything that Markdown would interpret, within a line or at its start.
 fn escape(text: &str, out: &mut Output<'_>) -> std::fmt::Result {
-    for c in text.chars() {
-        if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '#' | '|' | '~' | '!' | '$' | '@') {
+    let marker = marker(text);
+    for (index, c) in text.char_indices() {
+        let is_markup =
+            matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '#' | '|' | '~' | '!' | '$' | '@');
+        if is_markup || marker == Some(index) {
             out.write_char('\\')?;
         }
         out.write_char(c)?;
     }
     Ok(())
+}
+
+/// Where to escape a text that would begin a list, or would be a rule or the underline of a heading, at the start of a line.
+fn marker(text: &str) -> Option<usize> {
+    let start = text.len() - text.trim_start().len();
+    let word = text[start..].split(' ').next().filter(|word| !word.is_empty())?;
+    if word.chars().all(|c| matches!(c, '-' | '+' | '=')) {
+        return Some(start);
+    }
+    let number = word.strip_suffix(['.', ')'])?;
+    number.chars().all(|c| c.is_ascii_digit()).then_some(start + number.len())
 }
