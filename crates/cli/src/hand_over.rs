@@ -10,7 +10,6 @@ use flowswap_engine::{Actor, Entry, Handle, HandoverChannel, Question, Recording
 
 use crate::{
     clipboard::Clipboard,
-    display::sheet,
     exit::{Exit, Failure},
 };
 
@@ -28,7 +27,7 @@ pub(crate) struct SecretHandover {
 impl SecretHandover {
     /// The secret that the sheet of a question names.
     pub(crate) async fn prepare(tenant: &str, question: &Question, secrets: &dyn SecretStore) -> Result<Self, Failure> {
-        let Some((label, handle)) = sheet::find_secret(&question.sheet) else {
+        let Some((label, handle)) = question.secret() else {
             let error = format!("the run sheet of the tenant `{tenant}` does not ask for a secret");
             return Err(Failure::new(Exit::Usage, error).hint(format!("read the run sheet: flowswap sheet {tenant}")));
         };

@@ -13,6 +13,7 @@ use std::{
 use flowswap_engine::{
     Actor, Clock, HandoverChannel, Operator, OperatorReply, Ports, Question, Recording, SecretStore,
 };
+use flowswap_report::Sheet;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, mpsc};
@@ -22,7 +23,7 @@ use crate::{
     context::SystemClock,
     display::{
         progress::OutputGate,
-        sheet::{self, SheetView},
+        sheet,
         text::{Text, text},
     },
     exit::{Exit, Failure},
@@ -90,11 +91,9 @@ impl Interactive {
         while lines.try_recv().is_ok() {}
         let key = (tenant.to_owned(), question.since);
         if lock(&self.shown).replace(key.clone()) != Some(key) {
-            let text =
-                sheet::terminal(&SheetView { tenant, question, is_open: true, next: None, now: SystemClock.now() });
-            self.show(text!("\n{}", text));
+            self.show(text!("\n{}", sheet::show(&Sheet::open(tenant, question, SystemClock.now()))));
         }
-        let has_secret = sheet::find_secret(&question.sheet).is_some();
+        let has_secret = question.secret().is_some();
         let copy = if has_secret { ", c copy the secret" } else { "" };
         loop {
             let prompt = format!("{tenant}: d done, n decline, l later{copy}");

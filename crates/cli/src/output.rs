@@ -82,8 +82,7 @@ impl Kind {
             // These replace nothing.
             Self::Approval | Self::Anchor => false,
             Self::Sheet => {
-                let ends = ["when everything is done: ", "flowswap saw this step done; after you correct it: "];
-                ends.iter().any(|end| text.contains(end))
+                flowswap_report::SHEET_MARKS.iter().any(|mark| text.contains(mark))
                     || json().is_some_and(|value| has(&value, &["tenant", "sheet", "deadline", "claims"]))
             }
         }

@@ -1,5 +1,6 @@
-//! Reports for people who review, approve, and audit. One model is built from a plan, and one from the records of the work that
-//! was done. A face decides only how a model looks: as JSON, Markdown, one HTML page, or JUnit.
+//! Reports for people who review, approve, and audit, and run sheets for operators. One model is built from a plan, one from the
+//! records of the work that was done, and one from a run sheet. A face decides only how a model looks: as JSON, Markdown, one
+//! HTML page, or JUnit.
 
 mod cause;
 mod change;
@@ -11,6 +12,7 @@ mod number;
 mod own_words;
 mod plan;
 mod shape;
+mod sheet;
 mod step;
 mod tenant;
 mod timeline;
@@ -26,6 +28,7 @@ pub use diff::{
 };
 pub use face::{Face, FaceError, MARKS, Report};
 pub use plan::{FindingLine, PlanReport, PluginLine, REPORT_FORMAT};
+pub use sheet::{Ending, Fact, Instruction, SHEET_MARKS, Sheet};
 pub use step::{LedgerLine, Reach, StepLine};
 pub use tenant::{TenantFinding, TenantLine};
 pub use timeline::{Timeline, Week};

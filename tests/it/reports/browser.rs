@@ -1,14 +1,18 @@
-//! The page of a report, as a reader at a browser sees it.
+//! The page of a report, as a reader at a browser sees it, and that of a run sheet.
 
 use std::{env, fs, path::PathBuf};
 
 use flowswap_engine::Plan;
-use flowswap_report::{Face, PlanDifference, PlanReport, Report, Selection};
+use flowswap_report::{Face, PlanDifference, PlanReport, Report, Selection, Sheet};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{eventful::eventful, fleet};
+use super::{
+    eventful::eventful,
+    fleet,
+    run_sheet::{late, swap, swap_with},
+};
 use crate::support::{browser::Browser, folder, print};
 
 /// The file `axe.min.js` of the npm package `axe-core`. If the variable is not set, nothing checks the page for accessibility.
@@ -34,9 +38,13 @@ impl Reader {
     }
 
     fn open<'a>(&self, report: impl Into<Report<'a>>) {
-        let page = self.dir.path().join("report.html");
-        fs::write(&page, Face::Html.show(report).unwrap()).unwrap();
-        self.wait(self.browser.open_file(&page));
+        self.open_page(&Face::Html.show(report).unwrap());
+    }
+
+    fn open_page(&self, page: &str) {
+        let file = self.dir.path().join("page.html");
+        fs::write(&file, page).unwrap();
+        self.wait(self.browser.open_file(&file));
     }
 
     fn texts(&self, css: &str) -> Vec<String> {
@@ -194,6 +202,46 @@ fn without_scripts_the_page_of_work_is_complete() {
 }
 
 #[test]
+fn an_operator_ticks_the_steps() {
+    let question = swap();
+    let page = Sheet::open("acme", &question, late()).html().unwrap();
+    for scripts in [true, false] {
+        let Some(reader) = Reader::new(scripts) else { return };
+        reader.open_page(&page);
+        let ticked = || reader.texts(".steps li:has(input:checked) label");
+        // What a screen reader says of the boxes.
+        let names = reader.wait(reader.browser.names("checkbox"));
+        assert_eq!((names.len(), names[0].as_str()), (11, "Go to Directories"));
+        assert_eq!(names[6], "In Client ID, enter 0oa1b2c3d4e5f6g7h8i9");
+        assert_eq!(names[7], "In Client Secret, enter the secret: run flowswap secret copy acme, then paste it");
+        reader.wait(reader.browser.click("label[for=done-1]"));
+        reader.wait(reader.browser.type_into("#done-2", " "));
+        assert_eq!(ticked(), ["Go to Directories", "Under Actions, choose"]);
+        // A click on a value selects it to be copied.
+        reader.wait(reader.browser.click("code[data-label=\"Client ID\"]"));
+        assert_eq!(ticked().len(), 2);
+        if scripts {
+            let selected = reader.wait(reader.browser.evaluate("return getSelection().toString()", Vec::new()));
+            assert_eq!(selected, "0oa1b2c3d4e5f6g7h8i9");
+        }
+        reader.expect_no_complaint();
+    }
+}
+
+#[test]
+fn markup_in_a_run_sheet_stays_text() {
+    let Some(reader) = Reader::new(true) else { return };
+    let markup = "<img src=x onerror=\"document.title='gone'\"><script>document.title='gone'</script>";
+    let question = swap_with(markup);
+    reader.open_page(&Sheet::open(markup, &question, late()).html().unwrap());
+    assert_eq!(reader.texts("h1"), [markup]);
+    assert_eq!(reader.texts("img, script"), Vec::<String>::new());
+    let title = reader.wait(reader.browser.evaluate("return document.title", Vec::new()));
+    assert_eq!(title, format!("{markup}: {markup}"));
+    reader.expect_no_complaint();
+}
+
+#[test]
 fn the_page_is_accessible_in_both_themes_and_in_print() {
     let Some(axe) = env::var_os(AXE).map(PathBuf::from) else {
         return print(&format!("skipped: {AXE} does not name `axe.min.js`"));
@@ -201,14 +249,20 @@ fn the_page_is_accessible_in_both_themes_and_in_print() {
     let axe = fs::read_to_string(axe).unwrap();
     let Some(reader) = Reader::new(true) else { return };
     let (plan, of_two, work) = (report(12), difference(), eventful().report(Selection::default()));
-    let pages: [(&str, Report<'_>); 3] =
-        [("report", (&plan).into()), ("difference", (&of_two).into()), ("work", (&work).into())];
-    for (name, page) in pages {
+    let reports: [Report<'_>; 3] = [(&plan).into(), (&of_two).into(), (&work).into()];
+    let [plan, of_two, work] = reports.map(|report| Face::Html.show(report).unwrap());
+    let question = swap();
+    let sheet = Sheet::open("acme", &question, late()).html().unwrap();
+    for (name, page) in [("report", plan), ("difference", of_two), ("work", work), ("sheet", sheet)] {
         for media in ["light", "dark", "print"] {
-            reader.open(page);
+            reader.open_page(&page);
             reader.wait(reader.browser.emulate(media));
             let open = "document.querySelectorAll('details').forEach((part) => { part.open = true; })";
             reader.wait(reader.browser.evaluate(open, Vec::new()));
+            // A step that is done must be readable too.
+            let tick =
+                "document.querySelectorAll('.steps li:first-child input').forEach((box) => { box.checked = true; })";
+            reader.wait(reader.browser.evaluate(tick, Vec::new()));
             reader.wait(reader.browser.evaluate(&axe, Vec::new()));
             let violations = reader.wait(reader.browser.evaluate_async(
                 "const done = arguments[0]; axe.run().then((found) => done(found.violations.map((rule) => \

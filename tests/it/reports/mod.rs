@@ -1,6 +1,6 @@
 //! Reports for people who review a plan, or audit what was done.
 
-/// The page in a real browser: it needs no network, nothing in it is out of order, and a reader finds the odd tenants.
+/// The pages in a real browser: they need no network, nothing in them is out of order, and a reader finds the odd tenants.
 mod browser;
 /// Two plans, compared.
 mod compared;
@@ -13,6 +13,9 @@ mod fleet;
 /// Records of work on such a fleet.
 #[path = "../../../crates/report/tests/it/journal.rs"]
 mod journal;
+/// The run sheet of a swap.
+#[path = "../../../crates/report/tests/it/run_sheet.rs"]
+mod run_sheet;
 /// A plan at a terminal.
 mod shown;
 /// What was done.

@@ -121,6 +121,23 @@ impl Browser {
         self.issue("goog/cdp/execute", json!({ "cmd": "Emulation.setEmulatedMedia", "params": params })).await;
     }
 
+    /// What a screen reader calls the elements of a role, in order.
+    pub(crate) async fn names(&self, role: &str) -> Vec<String> {
+        let tree = self.issue("goog/cdp/execute", json!({ "cmd": "Accessibility.getFullAXTree", "params": {} })).await;
+        let nodes = tree["nodes"].as_array().unwrap().iter().filter(|node| node["role"]["value"] == role);
+        nodes.map(|node| node["name"]["value"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Clicks the element that a CSS selector finds.
+    pub(crate) async fn click(&self, css: &str) {
+        self.client.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
+    }
+
+    /// Types into the element that a CSS selector finds.
+    pub(crate) async fn type_into(&self, css: &str, keys: &str) {
+        self.client.find(Locator::Css(css)).await.unwrap().send_keys(keys).await.unwrap();
+    }
+
     /// A command of ChromeDriver that is not part of WebDriver.
     async fn issue(&self, path: &'static str, body: Value) -> Value {
         self.client.issue_cmd(Vendor { path, body }).await.unwrap()

@@ -6,6 +6,7 @@ use flowswap_engine::{JournalError, OperatorError};
 use super::{
     sheet::open_question,
     started::{self, RunPurpose},
+    statement::Statement,
 };
 use crate::{
     args::ConfirmArgs,
@@ -24,7 +25,8 @@ pub(crate) async fn run(context: &Context, args: &ConfirmArgs) -> Result<Exit, F
     let tenant = read_tenant(&ports.logbook, name).await?;
     let question = open_question(name, tenant.as_ref())?;
     for claim in &question.claims {
-        context.terminal.say(crate::display::show_claim(claim));
+        let claim = Statement::claim(&question.step, claim).show();
+        context.terminal.say(text!("{}; flowswap has not seen the change yet", claim));
     }
     let step = question.step.clone();
     let Some(overview) = ports.logbook.overview(name) else { return Err(no_open_sheet()) };

@@ -2,6 +2,7 @@
 
 use flowswap_contract::{Handle, RunSheet};
 use flowswap_engine::{Clock, Direction, Question, TenantHistory};
+use flowswap_report::{FaceError, Sheet};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -10,7 +11,7 @@ use crate::{
     args::{Format, SheetArgs, SheetForm},
     context::{Context, SystemClock, read_logbook, read_tenant},
     display::{
-        sheet::{SheetView, find_secret, html, markdown, terminal},
+        self,
         text::{Text, text},
     },
     exit::{Exit, Failure},
@@ -43,14 +44,21 @@ pub(crate) async fn run(context: &Context, args: &SheetArgs) -> Result<Exit, Fai
     select_one(&config, tenant).await?;
     let history = read_tenant(&*read_logbook(&config).await?, tenant).await?;
     let (question, is_open) = current_sheet(tenant, history.as_ref())?;
-    let next = history.as_ref().filter(|_| !is_open);
-    let next = next.and_then(|history| status::next_command(tenant, &history.overview()));
-    let page = SheetView { tenant, question, is_open, next, now: SystemClock.now() };
+    let sheet = if is_open {
+        Sheet::open(tenant, question, SystemClock.now())
+    } else {
+        let next = history.as_ref().and_then(|history| status::next_command(tenant, &history.overview()));
+        Sheet::done(tenant, question, next)
+    };
+    let rendered = |text: Result<_, FaceError>| text.map(Text::rendered).map_err(Failure::at("write the run sheet"));
     let text = match (context.terminal.format, args.form) {
-        (Format::Json, _) => Text::json(&report(&page)).map_err(Failure::at("write the report"))?,
-        (Format::Human, SheetForm::Terminal) => full_command::in_text(&terminal(&page)),
-        (Format::Human, SheetForm::Markdown) => markdown(&page),
-        (Format::Human, SheetForm::Html) => html(&page),
+        (Format::Json, _) => {
+            let report = report(tenant, question, is_open, sheet.is_overdue());
+            Text::json(&report).map_err(Failure::at("write the report"))?
+        }
+        (Format::Human, SheetForm::Terminal) => full_command::in_text(&display::sheet::show(&sheet)),
+        (Format::Human, SheetForm::Markdown) => rendered(sheet.markdown())?,
+        (Format::Human, SheetForm::Html) => rendered(sheet.html())?,
     };
     match &args.output {
         None => context.terminal.write_out(&text)?,
@@ -101,19 +109,19 @@ pub(crate) fn open_question<'a>(tenant: &str, known: Option<&'a TenantHistory>) 
     })
 }
 
-fn report<'a>(page: &SheetView<'a>) -> Report<'a> {
-    let Question { step, direction, sheet, owner, since, deadline, claims, .. } = page.question;
+fn report<'a>(tenant: &'a str, question: &'a Question, open: bool, overdue: bool) -> Report<'a> {
+    let Question { step, direction, sheet, owner, since, deadline, claims, .. } = question;
     Report {
-        tenant: page.tenant,
+        tenant,
         step,
         direction: *direction,
         owner: owner.as_deref(),
         since: *since,
         deadline: *deadline,
-        open: page.is_open,
-        overdue: page.is_overdue(),
+        open,
+        overdue,
         sheet,
-        secret: find_secret(sheet).map(|(_, handle)| handle),
+        secret: question.secret().map(|(_, handle)| handle),
         claims: claims.iter().map(|claim| Statement::claim(step, claim)).collect(),
     }
 }

@@ -11,7 +11,7 @@ pub(crate) mod text;
 pub(crate) mod work;
 
 use flowswap_contract::Evidence;
-use flowswap_engine::{Claim, Finding, Severity, TenantState, Verdict};
+use flowswap_engine::{Finding, Severity, TenantState, Verdict};
 
 use self::{
     causes::{Group, MANY},
@@ -116,12 +116,6 @@ pub(crate) fn fold_rows<K: PartialEq>(keys: Vec<Option<K>>, each: bool) -> Vec<V
     }
     folded.sort_by_key(|indices| indices[0]);
     folded
-}
-
-/// An operator's confirmation of a step that flowswap has not seen yet.
-pub(crate) fn show_claim(claim: &Claim) -> Text {
-    let note = claim.note.as_ref().map(|note| text!(" (“{}”)", note)).unwrap_or_default();
-    text!("{} confirmed at {}{}; flowswap has not seen the change yet", claim.by, claim.at, note)
 }
 
 /// The ids under which a piece of evidence can be found, and the command that explains it.

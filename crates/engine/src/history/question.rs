@@ -32,6 +32,12 @@ pub struct Question {
 }
 
 impl Question {
+    /// The first secret that the run sheet asks the person to paste, with the label of its field.
+    pub fn secret(&self) -> Option<(&str, Handle)> {
+        let mut lines = self.sheet.lines.iter();
+        lines.find_map(|line| Some((line.label.as_str(), Handle::from_value(line.value.as_ref()?)?)))
+    }
+
     /// When the other side's inference starts to count without a confirmation. `None` while it infers nothing.
     pub fn believed_at(&self) -> Option<Timestamp> {
         self.noticed?.checked_add(BELIEVED_AFTER).ok()

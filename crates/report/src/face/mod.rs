@@ -13,7 +13,7 @@ use flowswap_engine::{escape_json, reveal, short};
 use minijinja::{AutoEscape, Environment, Output, State, Value, syntax::SyntaxConfig};
 use serde::Serialize;
 
-use crate::{diff::PlanDifference, plan::PlanReport, work::WorkReport};
+use crate::{diff::PlanDifference, plan::PlanReport, sheet::Sheet, work::WorkReport};
 
 /// A report to show.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -87,6 +87,27 @@ impl Face {
             Self::Html => html::show(report),
             Self::Junit => junit::show(report),
         }
+    }
+}
+
+impl Sheet<'_> {
+    /// The run sheet as one HTML page that needs no network, with a check box for each line. The value of a line is in a `<code>`
+    /// element whose `data-label` is its label, so that a script can find it.
+    ///
+    /// # Errors
+    ///
+    /// If a template does not fit the model, which is a defect of flowswap.
+    pub fn html(&self) -> Result<String, FaceError> {
+        html::sheet(self)
+    }
+
+    /// The run sheet as a Markdown task list, for a ticket or a wiki.
+    ///
+    /// # Errors
+    ///
+    /// If a template does not fit the model, which is a defect of flowswap.
+    pub fn markdown(&self) -> Result<String, FaceError> {
+        markdown::sheet(self)
     }
 }
 

@@ -1,9 +1,9 @@
-//! Text from outside stays text in every report.
+//! Text from outside stays text in every report, and in a run sheet.
 
 use flowswap_contract::Evidence;
-use flowswap_engine::{Actor, Handle, RequestOutcome};
+use flowswap_engine::{Actor, Handle, Question, RequestOutcome};
 use flowswap_report::{
-    Attempt, Face, PlanDifference, PlanReport, Report, Selection, ValueChange, WorkReport, WorkedTenant,
+    Attempt, Face, PlanDifference, PlanReport, Report, Selection, Sheet, ValueChange, WorkReport, WorkedTenant,
 };
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
@@ -11,6 +11,7 @@ use crate::{
     difference::pair,
     eventful::eventful,
     fleet::{Shape, freeze, planned},
+    run_sheet::{late, swap_with},
 };
 
 /// Each tries to be more than text in at least one report.
@@ -103,21 +104,35 @@ fn difference(hostile: &str) -> PlanDifference {
     difference
 }
 
-/// One report of each kind. What is text or markup in those with `harmless` must be so in every other.
-struct Reports(PlanReport, PlanDifference, WorkReport);
+/// One report of each kind, and a run sheet. What is text or markup in those with `harmless` must be so in every other.
+struct Reports(PlanReport, PlanDifference, WorkReport, Question);
 
 impl Reports {
     fn with(text: &str) -> Self {
-        Self(plan_with(text), difference(text), work_with(text))
+        Self(plan_with(text), difference(text), work_with(text), swap_with(text))
+    }
+
+    fn harmless() -> Self {
+        Self::with("harmless")
     }
 
     fn all(&self) -> [Report<'_>; 3] {
         [(&self.0).into(), (&self.1).into(), (&self.2).into()]
     }
-}
 
-fn harmless() -> Reports {
-    Reports::with("harmless")
+    fn sheet(&self) -> Sheet<'_> {
+        Sheet::open(&self.0.tenants[0].name, &self.3, late())
+    }
+
+    fn html(&self) -> [String; 4] {
+        let [plan, difference, work] = self.all().map(|report| Face::Html.show(report).unwrap());
+        [plan, difference, work, self.sheet().html().unwrap()]
+    }
+
+    fn markdown(&self) -> [String; 4] {
+        let [plan, difference, work] = self.all().map(|report| Face::Markdown.show(report).unwrap());
+        [plan, difference, work, self.sheet().markdown().unwrap()]
+    }
 }
 
 fn work_with(hostile: &str) -> WorkReport {
@@ -213,8 +228,7 @@ fn markup(page: &str) -> Vec<String> {
 }
 
 /// Without style and script, which are the same in every page of a kind.
-fn page_of(report: Report<'_>) -> String {
-    let page = Face::Html.show(report).unwrap();
+fn body(page: String) -> String {
     let (head, rest) = page.split_once("<style>").unwrap();
     let (_, rest) = rest.split_once("</style>").unwrap();
     let (body, rest) = rest.split_once("<script>").unwrap_or((rest, "</script>"));
@@ -224,30 +238,32 @@ fn page_of(report: Report<'_>) -> String {
 
 #[test]
 fn no_text_becomes_html() {
-    let expect = harmless().all().map(|report| markup(&page_of(report)));
+    let structure = |page| markup(&body(page));
+    let expect = Reports::harmless().html().map(structure);
     for hostile in HOSTILE {
-        assert_eq!(Reports::with(hostile).all().map(|report| markup(&page_of(report))), expect, "{hostile}");
+        assert_eq!(Reports::with(hostile).html().map(structure), expect, "{hostile}");
     }
 }
 
 #[test]
 fn no_text_becomes_markdown() {
-    let structure = |report: Report<'_>| {
-        let text = Face::Markdown.show(report).unwrap();
-        let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
-        let is_text = |event: &Event<'_>| matches!(event, Event::Text(_) | Event::SoftBreak);
-        Parser::new_ext(&text, options)
-            .filter(|event| !is_text(event))
-            .map(|event| format!("{event:?}"))
-            .collect::<Vec<_>>()
+    let structure = |text: String| {
+        let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
+        let name = |event: Event<'_>| match event {
+            Event::Text(_) | Event::SoftBreak => None,
+            Event::Code(_) => Some("Code".to_owned()),
+            other => Some(format!("{other:?}")),
+        };
+        Parser::new_ext(&text, options).filter_map(name).collect::<Vec<_>>()
     };
-    let expect = harmless().all().map(structure);
-    assert!(expect.iter().all(|events| events.iter().any(|event| event.contains("Table"))));
+    let expect = Reports::harmless().markdown().map(structure);
+    let [plan, difference, work, sheet] = &expect;
+    assert!([plan, difference, work].iter().all(|events| events.iter().any(|event| event.contains("Table"))));
+    assert_eq!(sheet.iter().filter(|event| event.contains("TaskListMarker")).count(), 13);
     for hostile in HOSTILE {
         let reports = Reports::with(hostile);
-        assert_eq!(reports.all().map(structure), expect, "{hostile}");
-        for report in reports.all() {
-            let text = Face::Markdown.show(report).unwrap();
+        assert_eq!(reports.markdown().map(structure), expect, "{hostile}");
+        for text in reports.markdown() {
             let is_link = |event: Event<'_>| matches!(event, Event::Start(Tag::Link { .. } | Tag::Image { .. }));
             assert!(!Parser::new_ext(&text, Options::all()).any(is_link), "{hostile}");
         }
@@ -261,7 +277,7 @@ fn no_text_becomes_xml() {
         let junit = quick_junit::Report::deserialize_from_str(&xml).unwrap();
         junit.test_suites.iter().map(|suite| suite.test_cases.len()).collect::<Vec<_>>()
     };
-    let expect = harmless().all().map(cases);
+    let expect = Reports::harmless().all().map(cases);
     assert_eq!(expect[0], [1]);
     for hostile in HOSTILE {
         assert_eq!(Reports::with(hostile).all().map(cases), expect, "{hostile}");
@@ -270,13 +286,16 @@ fn no_text_becomes_xml() {
 
 #[test]
 fn no_hidden_character_is_in_a_report() {
+    let hidden = |c: &char| (c.is_control() && *c != '\n') || matches!(c, '\u{202e}' | '\u{200b}');
     for hostile in HOSTILE {
+        let reports = Reports::with(hostile);
         for (_, face) in Face::ENDINGS {
-            for report in Reports::with(hostile).all() {
-                let text = face.show(report).unwrap();
-                let hidden = |c: &char| (c.is_control() && *c != '\n') || matches!(c, '\u{202e}' | '\u{200b}');
-                assert_eq!(text.chars().find(hidden), None, "{face:?} of {hostile}");
+            for report in reports.all() {
+                assert_eq!(face.show(report).unwrap().chars().find(hidden), None, "{face:?} of {hostile}");
             }
+        }
+        for text in [reports.sheet().html().unwrap(), reports.sheet().markdown().unwrap()] {
+            assert_eq!(text.chars().find(hidden), None, "run sheet of {hostile}");
         }
     }
 }

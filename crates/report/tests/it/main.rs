@@ -1,4 +1,4 @@
-//! Reports of plans that the engine made from recorded answers, and of work on their tenants.
+//! Reports of plans that the engine made from recorded answers, and of work on their tenants; and run sheets.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -9,4 +9,6 @@ mod faces;
 mod fleet;
 mod hostile;
 mod journal;
+mod run_sheet;
+mod sheet;
 mod work;

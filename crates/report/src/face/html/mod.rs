@@ -8,10 +8,11 @@ mod work;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flowswap_engine::reveal;
 use html_escape::encode_double_quoted_attribute;
-use minijinja::{Output, Value, context};
+use minijinja::{Output, Value, context, value::Serde};
 use sha2::{Digest, Sha256};
 
 use super::{FaceError, Report, environment};
+use crate::sheet::Sheet;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -22,6 +23,10 @@ pub(super) fn show(report: Report<'_>) -> Result<String, FaceError> {
         Report::Difference(report) => difference::show(report),
         Report::Work(report) => work::show(report),
     }
+}
+
+pub(super) fn sheet(sheet: &Sheet<'_>) -> Result<String, FaceError> {
+    page(include_str!("sheet.html.jinja"), None, context! { sheet => Value::from(Serde(sheet)) })
 }
 
 /// Fills a template that extends `base.html`. A page without rows to search and sort has no script.

@@ -4,10 +4,11 @@ mod work;
 
 use std::fmt::Write as _;
 
-use flowswap_engine::short;
+use flowswap_engine::{reveal, short};
 use minijinja::{Output, Value, context, value::Serde};
 
 use super::{FaceError, Report, environment};
+use crate::sheet::Sheet;
 
 pub(super) fn show(report: Report<'_>) -> Result<String, FaceError> {
     match report {
@@ -22,8 +23,13 @@ pub(super) fn show(report: Report<'_>) -> Result<String, FaceError> {
     }
 }
 
+pub(super) fn sheet(sheet: &Sheet<'_>) -> Result<String, FaceError> {
+    fill(include_str!("sheet.md.jinja"), context! { sheet => Value::from(Serde(sheet)) })
+}
+
 fn fill(template: &str, content: Value) -> Result<String, FaceError> {
-    let environment = environment(escape)?;
+    let mut environment = environment(escape)?;
+    environment.add_filter("code", code);
     Ok(environment.template_from_named_str("report.md", template)?.render(content)?)
 }
 
@@ -50,4 +56,13 @@ fn marker(text: &str) -> Option<usize> {
     }
     let number = word.strip_suffix(['.', ')'])?;
     number.chars().all(|c| c.is_ascii_digit()).then_some(start + number.len())
+}
+
+/// A code span whose fence is longer than any run of backticks in the text.
+fn code(text: &str) -> Value {
+    let text = reveal(text);
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let space = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    Value::from_safe_string([&fence, space, &text, space, &fence].concat())
 }
