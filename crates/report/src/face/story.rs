@@ -53,18 +53,16 @@ pub(super) fn runs(report: &WorkReport) -> Vec<RunRow<'_>> {
     report.runs.iter().map(|run| RunRow { run, by: person(run.by.as_ref()) }).collect()
 }
 
-/// What happened to a tenant, oldest first.
+/// What happened to a tenant, oldest first. Within a millisecond, a step comes after what people said and after the secret that
+/// it made, and before what it led to.
 pub(super) fn lines(tenant: &WorkedTenant) -> Vec<Line> {
-    let mut lines: Vec<Line> = tenant.attempts.iter().flat_map(of_attempt).collect();
-    lines.extend(tenant.statements.iter().map(|said| {
-        let text = format!("{} {}", person(said.by.as_ref()), stated(said));
-        Line { at: Some(said.at), tone: "", text, notes: Vec::new() }
-    }));
-    lines.extend(tenant.approved.iter().map(|Approved { at, by }| {
-        let text = format!("approved by {}", by.join(" and "));
-        Line { at: Some(*at), tone: "good", text, notes: Vec::new() }
-    }));
-    lines.extend(tenant.secrets.iter().map(of_secret));
+    let is_made = |secret: &&SecretLine| matches!(secret.event, SecretEvent::Stored | SecretEvent::Generated);
+    let (made, other): (Vec<_>, Vec<_>) = tenant.secrets.iter().partition(is_made);
+    let mut lines: Vec<Line> = tenant.statements.iter().map(of_statement).collect();
+    lines.extend(tenant.approved.iter().map(of_approval));
+    lines.extend(made.into_iter().map(of_secret));
+    lines.extend(tenant.attempts.iter().flat_map(of_attempt));
+    lines.extend(other.into_iter().map(of_secret));
     lines.extend(tenant.refusals.iter().map(of_refusal));
     lines.extend(tenant.ends.iter().map(of_end));
     lines.sort_by_key(|line| line.at);
@@ -178,6 +176,15 @@ fn of_request(request: &RequestLine) -> Note {
         Some(outcome) => ("", outcome.to_string()),
     };
     Note { tone, word: "request", text: format!("{} {}: {outcome}", request.method, request.url) }
+}
+
+fn of_statement(said: &Statement) -> Line {
+    let text = format!("{} {}", person(said.by.as_ref()), stated(said));
+    Line { at: Some(said.at), tone: "", text, notes: Vec::new() }
+}
+
+fn of_approval(Approved { at, by }: &Approved) -> Line {
+    Line { at: Some(*at), tone: "good", text: format!("approved by {}", by.join(" and ")), notes: Vec::new() }
 }
 
 fn stated(said: &Statement) -> String {

@@ -261,3 +261,23 @@ fn a_tenant_that_the_last_run_refused_is_no_success() {
     let skipped = "<skipped message=\"refused by `finalize`: the clocks differ\" type=\"swapped\"/>";
     assert!(junit.contains(skipped), "{junit}");
 }
+
+/// Records have times to the millisecond, and a fast answer ends a step in the one in which its secret came.
+#[test]
+fn what_happened_in_one_millisecond_is_told_in_its_order() {
+    let mut report = eventful().report(Selection::default());
+    report.tenants.retain(|tenant| tenant.name == "globex");
+    let globex = &mut report.tenants[0];
+    globex.attempts.truncate(1);
+    let at = globex.secrets[0].at;
+    globex.statements.iter_mut().for_each(|said| said.at = at);
+    globex.attempts.iter_mut().for_each(|attempt| attempt.ended_at = Some(at));
+    globex.ends.iter_mut().for_each(|end| end.at = at);
+    globex.secrets.iter_mut().for_each(|secret| secret.at = at);
+    for face in [Face::Markdown, Face::Html] {
+        let text = face.show(&report).unwrap();
+        let places = ["planned it", "stored the secret", "done in", "deleted the secret", "the run ended"];
+        let places = places.map(|words| text.find(words).unwrap_or_else(|| panic!("`{words}` is not in {text}")));
+        assert!(places.is_sorted(), "{places:?}: {text}");
+    }
+}
