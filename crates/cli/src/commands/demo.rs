@@ -24,6 +24,19 @@ use crate::{
 /// How long every simulated response takes: long enough to see the bars move.
 const LATENCY: Duration = Duration::from_millis(20);
 
+/// What the demo leaves in its folder, and what each of it is.
+const KEPT: [(&str, &str); 9] = [
+    ("plan.html", "the plan, for a reviewer"),
+    ("report.html", "what was done, for an auditor"),
+    ("plan.json", "the plan itself"),
+    ("migrate.toml", "the configuration"),
+    ("ca.pem", "the certificate that the configuration trusts"),
+    ("tokens", "the API tokens of the simulated orgs"),
+    ("gateway.token", "the token of the simulated directories"),
+    ("sim.json", "the address and the token of the simulator, which has stopped"),
+    (".flowswap", "the journal, the secrets, and their key"),
+];
+
 /// Long enough for flowswap to know that a client is unused.
 const LATER: Duration = Duration::from_secs(90 * 60);
 
@@ -37,8 +50,16 @@ pub(crate) async fn run(context: &Context, args: &DemoArgs) -> Result<Exit, Fail
     let exit = show(&context, &sim, &dir).await;
     let verdict = exit.and_then(|exit| if exit == Exit::Done { check_result(&sim, &before) } else { Ok(exit) });
     sim.stop().await;
-    context.terminal.say(text!("\nthe configuration, plan, reports, journal, and secrets are in {}", dir.display()));
+    context.terminal.say(list_kept(&dir));
     verdict
+}
+
+/// Lists what the demo left. A demo that failed leaves less.
+fn list_kept(dir: &Path) -> Text {
+    let mut text = text!("\nThe demo left these files in {}:\n", dir.display());
+    let kept = KEPT.iter().filter(|(name, _)| dir.join(name).exists());
+    text.extend(kept.map(|(name, about)| text!("  {:<13}  {}\n", name, about)));
+    text.trim_end()
 }
 
 /// Runs the commands that a person would type. Blocked and unknown tenants belong to the demo and are not failures.
