@@ -120,8 +120,7 @@ pub fn count_persons<'a>(approvals: impl IntoIterator<Item = &'a Approval>) -> u
 impl Statement<ApprovalPredicate> {
     /// What it says, if it is about what is expected.
     fn check(self, expected: &Expected) -> Result<ApprovalPredicate, Refusal> {
-        let [subject] = self.subject;
-        let predicate = self.predicate;
+        let (subject, predicate) = self.into_one()?;
         if subject.digest.sha256 != expected.plan {
             return Err(Refusal::OtherPlan(subject.digest.sha256));
         }

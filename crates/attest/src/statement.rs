@@ -1,8 +1,12 @@
-//! What people sign: an in-toto statement about one thing.
+//! What people sign: an in-toto statement about one thing, or about several.
 //!
 //! The outer members are those of in-toto's Statement, version 1 (in-toto/attestation, `spec/v1/statement.md`).
 
+use std::io::{self, Read};
+
+use base16ct::lower::encode_string as hex;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::{Digest as _, Sha256};
 
 use crate::{Envelope, Signature, envelope::signed_bytes};
 
@@ -28,8 +32,8 @@ pub struct Statement<P> {
     #[serde(rename = "_type")]
     pub statement_type: String,
     /// What it is about.
-    pub subject: [Subject; 1],
-    /// [`Predicate::TYPE`].
+    pub subject: Vec<Subject>,
+    /// What the predicate means: a URI such as [`Predicate::TYPE`].
     pub predicate_type: String,
     /// What it says.
     pub predicate: P,
@@ -51,6 +55,24 @@ pub struct Subject {
 pub struct Digest {
     /// SHA-256, hexadecimal. Of a plan, it is the digest that the plan states; of a journal, the hash of its last record.
     pub sha256: String,
+}
+
+impl Subject {
+    /// The subject with this name and SHA-256.
+    pub fn new(name: String, sha256: String) -> Self {
+        Self { name, digest: Digest { sha256 } }
+    }
+
+    /// The subject with this name and the SHA-256 of this content.
+    ///
+    /// # Errors
+    ///
+    /// If the content cannot be read to its end.
+    pub fn read(name: String, mut content: impl Read) -> io::Result<Self> {
+        let mut hasher = Sha256::new();
+        io::copy(&mut content, &mut hasher)?;
+        Ok(Self::new(name, hex(&hasher.finalize())))
+    }
 }
 
 /// A statement that nobody has signed yet.
@@ -79,20 +101,41 @@ pub enum StatementError {
     /// Its payload, its statement, or its predicate is of another type.
     #[error("it is of type `{0}`")]
     OtherType(String),
+    /// It is not about exactly one thing.
+    #[error("it is about {0} things, and not about one")]
+    Subjects(usize),
     /// It does not decode. It may have a member that this version does not know.
     #[error("{0}")]
     Malformed(#[from] serde_json::Error),
 }
 
+impl<P> Statement<P> {
+    /// A statement that nobody signs on its own.
+    pub fn of_type(predicate_type: &str, subject: Vec<Subject>, predicate: P) -> Self {
+        let (statement_type, predicate_type) = (STATEMENT_TYPE.to_owned(), predicate_type.to_owned());
+        Self { statement_type, subject, predicate_type, predicate }
+    }
+
+    /// The only subject, and what the statement says of it.
+    ///
+    /// # Errors
+    ///
+    /// If the statement has no subject, or several.
+    pub fn into_one(self) -> Result<(Subject, P), StatementError> {
+        let [subject] = <[Subject; 1]>::try_from(self.subject).map_err(|all| StatementError::Subjects(all.len()))?;
+        Ok((subject, self.predicate))
+    }
+}
+
 impl<P: Predicate> Statement<P> {
+    /// The statement about these subjects.
+    pub fn about(subject: Vec<Subject>, predicate: P) -> Self {
+        Self::of_type(P::TYPE, subject, predicate)
+    }
+
     /// The statement about a subject with this name and SHA-256.
     pub fn new(name: String, sha256: String, predicate: P) -> Self {
-        Self {
-            statement_type: STATEMENT_TYPE.to_owned(),
-            subject: [Subject { name, digest: Digest { sha256 } }],
-            predicate_type: P::TYPE.to_owned(),
-            predicate,
-        }
+        Self::about(vec![Subject::new(name, sha256)], predicate)
     }
 
     /// The statement as bytes, for a person to sign.

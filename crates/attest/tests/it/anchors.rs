@@ -1,6 +1,9 @@
 //! Anchors of the journal: who signed them, and that nothing else passes for one.
 
-use flowswap_attest::{AnchorError, AnchorPredicate, Predicate as _, Signers, Statement, read_anchor, unarmor};
+use flowswap_attest::{
+    AnchorPredicate, ExportPredicate, Predicate as _, Signed, SignedError, Signers, Statement, StatementError, Subject,
+    unarmor,
+};
 use jiff::tz::TimeZone;
 
 use crate::{
@@ -20,13 +23,14 @@ fn an_anchor_says_who_signed_what() {
     let dir = tempfile::tempdir().unwrap();
     let (alice, bob) = (Key::new(&dir, "alice", "ed25519"), Key::new(&dir, "bob", "ed25519"));
     let signers = Signers::read(&format!("alice {}", alice.public), &TimeZone::UTC).unwrap();
-    let now = expected().now;
+    let read = |text: &str, signers| Signed::<AnchorPredicate>::read(text, signers, expected().now);
     let good = anchor(&alice, AnchorPredicate::NAMESPACE);
-    let (read, fingerprint, signer) = read_anchor(&good, Some(&signers), now).unwrap();
-    assert_eq!((read.predicate.records, read.subject[0].digest.sha256.as_str()), (42, "abcd"));
-    assert_eq!(signer.unwrap().fingerprint, fingerprint);
+    let signed = read(&good, Some(&signers)).unwrap();
+    assert_eq!(signed.signer.unwrap().fingerprint, signed.fingerprint);
+    let (subject, predicate) = signed.statement.into_one().unwrap();
+    assert_eq!((predicate.records, subject.digest.sha256.as_str()), (42, "abcd"));
     // Without a file of signers, anybody's key will do, and the reader learns which one.
-    assert!(read_anchor(&anchor(&bob, AnchorPredicate::NAMESPACE), None, now).unwrap().2.is_none());
+    assert!(read(&anchor(&bob, AnchorPredicate::NAMESPACE), None).unwrap().signer.is_none());
 
     let unsigned = statement().to_sign();
     let approval = unsigned.clone().seal(alice.sign(&unsigned.bytes())).render();
@@ -41,9 +45,37 @@ fn an_anchor_says_who_signed_what() {
         ("no envelope", "{}".to_owned(), "not a DSSE envelope"),
     ];
     for (case, text, why) in table {
-        let error: AnchorError = read_anchor(&text, Some(&signers), now).expect_err(case);
+        let error: SignedError = read(&text, Some(&signers)).expect_err(case);
         let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |cause| cause.source());
         let text: String = causes.map(|cause| format!("{cause}: ")).collect();
         assert!(text.contains(why), "{case}: {text}");
     }
+}
+
+/// A statement of several things is no anchor and no approval, even with a good signature.
+#[test]
+fn only_an_export_is_about_several_things() {
+    let subject = |name: &str| Subject::read(name.to_owned(), &b"hello"[..]).unwrap();
+    let predicate = ExportPredicate {
+        version: "1".to_owned(),
+        records: 42,
+        last_hash: "abcd".to_owned(),
+        tenants: Vec::new(),
+        missing_plans: Vec::new(),
+        exported_at: expected().now,
+    };
+    let export = Statement::about(vec![subject("a"), subject("b")], predicate.clone());
+    let hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    assert!(export.subject.iter().all(|subject| subject.digest.sha256 == hello));
+    for (subjects, count) in [(Vec::new(), 0), (export.subject.clone(), 2)] {
+        let refused = Statement::about(subjects, predicate.clone()).into_one().unwrap_err();
+        assert!(matches!(refused, StatementError::Subjects(found) if found == count), "{refused}");
+    }
+
+    let dir = tempfile::tempdir().unwrap();
+    let alice = Key::new(&dir, "alice", "ed25519");
+    let unsigned = export.to_sign();
+    let armored = alice.sign_armored(ExportPredicate::NAMESPACE, &unsigned.bytes());
+    let text = unsigned.seal(unarmor(ExportPredicate::NAMESPACE, &armored).unwrap()).render();
+    assert_eq!(Signed::<ExportPredicate>::read(&text, None, expected().now).unwrap().statement, export);
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flowswap_attest::{AnchorPredicate, Predicate as _, Statement, read_anchor};
+use flowswap_attest::{AnchorPredicate, Predicate as _, Signed, Statement};
 use flowswap_config::Config;
 use flowswap_engine::{Clock, JournalError, Position, Records};
 use flowswap_host::chain;
@@ -39,17 +39,17 @@ pub(crate) async fn run(context: &Context, output: &Path, key: &SigningKey) -> R
     let statement = Statement::new("journal.sqlite".to_owned(), summary.head.clone(), predicate);
     let envelope = signing::sign(&key, statement.to_sign())?.render();
     let signers = signers.as_ref().map(|file| &file.signers);
-    let (_, fingerprint, _) = read_anchor(&envelope, signers, now).map_err(|error| {
+    let signed = Signed::<AnchorPredicate>::read(&envelope, signers, now).map_err(|error| {
         Failure::new(Exit::Refused, format!("your anchor would not count: {error}")).hint("nothing was written")
     })?;
     place.stream(context.terminal, |out| out.write_all(envelope.as_bytes()))?;
-    context.terminal.say(text!("anchored {} records with the key {}", summary.records, fingerprint));
+    context.terminal.say(text!("anchored {} records with the key {}", summary.records, signed.fingerprint));
     context.terminal.say(text!("the last hash is {}", summary.head));
     Ok(Exit::Done)
 }
 
 /// `None` if the configuration names no file of signers. Then anybody's anchor will do.
-fn read_signers(config: &Config) -> Result<Option<SignersFile>, Failure> {
+pub(super) fn read_signers(config: &Config) -> Result<Option<SignersFile>, Failure> {
     config.approvals.as_ref().map(|approvals| SignersFile::read(&approvals.signers)).transpose()
 }
 
@@ -90,16 +90,17 @@ struct Anchor {
 impl Anchor {
     fn read(file: &Path, signers: Option<&SignersFile>) -> Result<Self, String> {
         let text = fs::read_to_string(file).map_err(|error| format!("it cannot be read: {error}"))?;
-        let (statement, fingerprint, signer) =
-            read_anchor(&text, signers.map(|file| &file.signers), SystemClock.now()).map_err(|error| chain(&error))?;
-        let [subject] = statement.subject;
+        let signers = signers.map(|file| &file.signers);
+        let Signed { statement, fingerprint, signer } =
+            Signed::<AnchorPredicate>::read(&text, signers, SystemClock.now()).map_err(|error| chain(&error))?;
+        let (subject, predicate) = statement.into_one().map_err(|error| chain(&error))?;
         let mut hash = [0; 32];
         base16ct::lower::decode(&subject.digest.sha256, &mut hash).map_err(|_| "its hash is malformed".to_owned())?;
         let signed_by = match signer {
             Some(signer) => signer.principals.into_iter().collect::<Vec<_>>().join(", "),
             None => format!("the key {fingerprint}; no file of signers says whose it is"),
         };
-        Ok(Self { predicate: statement.predicate, hash, signed_by })
+        Ok(Self { predicate, hash, signed_by })
     }
 
     fn describe(&self) -> String {
