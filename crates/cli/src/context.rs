@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// What to do when the state cannot be opened.
-const NOTHING_DONE: &str = "nothing was done; make the folder writable, and run the same command again";
+pub(crate) const NOTHING_DONE: &str = "nothing was done; make the folder writable, and run the same command again";
 
 /// What every command gets.
 #[derive(Clone)]

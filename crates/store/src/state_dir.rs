@@ -63,6 +63,22 @@ impl StateDir {
         written.map_err(FileError::new("write the name of the identity to", &path))
     }
 
+    /// Keeps the text of the plan with this digest. Does nothing if it is there already.
+    pub fn keep_plan(&self, digest: &str, text: &str) -> Result<(), FileError> {
+        let path = self.plan(digest);
+        if fs::read(&path).is_ok_and(|kept| kept == text.as_bytes()) {
+            return Ok(());
+        }
+        durable::make_folder(durable::parent_of(&path))?;
+        let written = durable::write_file(&path, text.as_bytes(), IfExists::Replace);
+        written.map_err(FileError::new("write a copy of the plan to", &path))
+    }
+
+    /// The copy of the plan with this digest. Only plans that a run set out to carry out have one.
+    pub fn plan(&self, digest: &str) -> PathBuf {
+        self.root.join("plans").join(format!("{digest}.json"))
+    }
+
     /// The folder of the secrets.
     pub fn secrets(&self) -> PathBuf {
         self.root.join("secrets")

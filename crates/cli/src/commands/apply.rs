@@ -5,13 +5,14 @@ use std::{path::Path, sync::Arc};
 use flowswap_config::Config;
 use flowswap_engine::{Approval, Goal, Job, Overview, PlanFile};
 use flowswap_host::quoted;
+use flowswap_store::StateDir;
 use jiff::SignedDuration;
 
 use super::{plan, started, status};
 use crate::{
     approvals::Approvals,
     args::ApplyArgs,
-    context::{Context, read_logbook},
+    context::{Context, NOTHING_DONE, read_logbook},
     display::{self, progress::OutputGate},
     exit::{Exit, Failure},
     fleet::Fleet,
@@ -54,6 +55,7 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     let gate = args.interactive.then(OutputGate::default);
     let progress = context.progress_beside(gate.as_ref());
     let ports = context.run_ports(&config, progress.clone()).await?;
+    keep_copy(&config, &plan)?;
     let ports = match gate {
         Some(gate) => Interactive::join(context.terminal, gate, ports),
         None => ports,
@@ -115,6 +117,12 @@ fn check_head(plan: &PlanFile, args: &ApplyArgs, config: &Config) -> Result<(), 
         return Err(Failure::new(Exit::Refused, error).hint(hint));
     }
     Ok(())
+}
+
+/// Keeps the whole plan for auditors. The journal has only the parts of tenants.
+fn keep_copy(config: &Config, plan: &PlanFile) -> Result<(), Failure> {
+    let kept = StateDir::at(&config.state).keep_plan(&plan.head().digest, plan.text());
+    kept.map_err(Failure::at("keep a copy of the plan")).map_err(|failure| failure.hint(NOTHING_DONE))
 }
 
 /// A later `apply` of a tenant that failed or waits reads the plan again, so it must be a file.

@@ -102,6 +102,11 @@ impl PlanFile {
         &self.head
     }
 
+    /// The text of the file.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// All tenants in short, in the order of the file.
     pub fn outlines(&self) -> impl Iterator<Item = &Outline> {
         self.tenants.iter().map(|(outline, _)| outline)

@@ -14,7 +14,7 @@ use super::encoding::Encoded;
 use super::lease::{Lease, Takeover};
 use super::lock::WriterLock;
 use super::refusal::Refusal;
-use super::scan::{PAGE, Page, Scope, find, read_end, read_page, scan};
+use super::scan::{CheckedRow, PAGE, Page, Scope, find, read_end, read_page, scan};
 use super::schema::{self, OPEN_JOURNAL};
 use crate::durable;
 
@@ -119,9 +119,14 @@ impl Log {
         Ok(heads)
     }
 
-    /// Reads and checks a page of records.
-    pub(crate) fn read_page(&self, scope: &Scope, after: Head) -> Result<Page, JournalError> {
-        read_page(&self.connection, scope, after, PAGE)
+    /// Reads and checks a page of records, and keeps a part of each.
+    pub(crate) fn read_page<T>(
+        &self,
+        scope: &Scope,
+        after: Head,
+        keep: fn(CheckedRow) -> T,
+    ) -> Result<Page<T>, JournalError> {
+        read_page(&self.connection, scope, after, PAGE, keep)
     }
 
     /// The head at a position.

@@ -26,7 +26,8 @@ use encoding::Encoded;
 pub use lease::{Holder, Takeover};
 use log::Log;
 pub use log::{Statistics, Summary};
-use scan::{Page, Scope};
+pub use scan::Written;
+use scan::{CheckedRow, Page, Scope};
 pub use schema::FORMAT;
 pub use snapshot::{read_snapshot, remains_of_lost_journal, snapshot_path, write_snapshot};
 use writer::Writer;
@@ -104,7 +105,20 @@ impl SqliteJournal {
         }
     }
 
-    async fn visit(&self, records: Records<'_>, visit: Visitor<'_>) -> Result<Position, JournalError> {
+    /// Reads all records as they are written, oldest first, and checks each one.
+    pub async fn load_written(
+        &self,
+        visit: &mut (dyn FnMut(Written) -> Result<(), JournalError> + Send),
+    ) -> Result<Position, JournalError> {
+        self.visit(Records::All, CheckedRow::into_written, visit).await
+    }
+
+    async fn visit<T: Send + 'static>(
+        &self,
+        records: Records<'_>,
+        keep: fn(CheckedRow) -> T,
+        visit: &mut (dyn FnMut(T) -> Result<(), JournalError> + Send),
+    ) -> Result<Position, JournalError> {
         let (scope, mut head) = match records {
             Records::All => (Scope::Chain, Head::START),
             Records::OfTenant(name) => (Scope::Tenant(name.to_owned()), Head::START),
@@ -116,7 +130,7 @@ impl SqliteJournal {
         loop {
             let page = self.read({
                 let scope = scope.clone();
-                move |log| log.read_page(&scope, head)
+                move |log| log.read_page(&scope, head, keep)
             });
             let Page { records, head: next, is_last } = page.await?;
             head = next;
@@ -141,7 +155,7 @@ impl Journal for SqliteJournal {
     }
 
     fn load<'a>(&'a self, records: Records<'a>, visit: Visitor<'a>) -> BoxFuture<'a, Result<Position, JournalError>> {
-        Box::pin(self.visit(records, visit))
+        Box::pin(self.visit(records, CheckedRow::into_record, visit))
     }
 }
 

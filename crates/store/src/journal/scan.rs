@@ -21,22 +21,35 @@ pub(crate) enum Scope {
     Tenant(String),
 }
 
+/// A record as it is written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written {
+    /// What it says.
+    pub record: Record,
+    /// The text that its hash covers.
+    pub body: String,
+    /// Its hash, hexadecimal.
+    pub hash: String,
+}
+
 /// Some records, and where to go on.
-pub(crate) struct Page {
-    pub records: Vec<Record>,
+pub(crate) struct Page<T> {
+    /// What was kept of each record.
+    pub records: Vec<T>,
     /// The last record.
     pub head: Head,
     /// There are no records after these.
     pub is_last: bool,
 }
 
-/// Reads and checks up to `limit` records after a head.
-pub(crate) fn read_page(
+/// Reads and checks up to `limit` records after a head, and keeps a part of each.
+pub(crate) fn read_page<T>(
     connection: &Connection,
     scope: &Scope,
     after: Head,
     limit: usize,
-) -> Result<Page, JournalError> {
+    keep: fn(CheckedRow) -> T,
+) -> Result<Page<T>, JournalError> {
     let fail = |error| unreadable(after.seq + 1, error);
     // In one transaction, so that a writer cannot change the journal meanwhile. The opening of a writer has one already.
     let is_outermost = connection.is_autocommit();
@@ -58,9 +71,9 @@ pub(crate) fn read_page(
             Scope::Chain => head,
             Scope::Tenant(_) => head_before(row)?,
         };
-        let (next, record) = check_row(before, granted.cast_unsigned(), row)?;
-        head = next;
-        records.push(record);
+        let checked = check_row(before, granted.cast_unsigned(), row)?;
+        head = checked.head;
+        records.push(keep(checked));
     }
     let is_last = records.len() < limit;
     if is_last && matches!(scope, Scope::Chain) {
@@ -73,7 +86,7 @@ pub(crate) fn read_page(
 pub(crate) fn scan(connection: &Connection, after: Head, mut visit: impl FnMut(Record)) -> Result<Head, JournalError> {
     let mut head = after;
     loop {
-        let page = read_page(connection, &Scope::Chain, head, PAGE)?;
+        let page = read_page(connection, &Scope::Chain, head, PAGE, CheckedRow::into_record)?;
         page.records.into_iter().for_each(&mut visit);
         head = page.head;
         if page.is_last {
@@ -160,8 +173,25 @@ fn expect_complete(connection: &Connection, head: Head) -> Result<(), JournalErr
     Ok(())
 }
 
+/// A row that follows from the record before it.
+pub(crate) struct CheckedRow {
+    head: Head,
+    record: Record,
+    body: String,
+}
+
+impl CheckedRow {
+    pub(crate) fn into_record(self) -> Record {
+        self.record
+    }
+
+    pub(crate) fn into_written(self) -> Written {
+        Written { record: self.record, body: self.body, hash: self.head.hash.to_string() }
+    }
+}
+
 /// Checks a row against the head before it and the highest epoch that was granted.
-fn check_row(head: Head, granted: u64, row: &Row<'_>) -> Result<(Head, Record), JournalError> {
+fn check_row(head: Head, granted: u64, row: &Row<'_>) -> Result<CheckedRow, JournalError> {
     let expected = head.seq + 1;
     let found = row.get(0).map(i64::cast_unsigned).map_err(|error| unreadable(expected, error))?;
     if found != expected {
@@ -197,7 +227,7 @@ fn check_row(head: Head, granted: u64, row: &Row<'_>) -> Result<(Head, Record), 
             format!("its epoch is {epoch}, but no writer ever had an epoch above {granted}"),
         ));
     }
-    Ok((next, Record { seq: expected, epoch, draft }))
+    Ok(CheckedRow { head: next, record: Record { seq: expected, epoch, draft }, body })
 }
 
 fn damaged(seq: u64, problem: impl Into<String>) -> JournalError {

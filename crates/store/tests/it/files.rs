@@ -1,7 +1,7 @@
 //! Only the owner can access the files, and every file is at its documented path.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use flowswap_engine::{Handle, Secret, SecretStore};
@@ -62,4 +62,27 @@ fn a_state_folder_inside_a_file_is_an_error_that_names_the_file() {
     fs::write(&path, "").unwrap();
     let message = error_text(&StateDir::create(path.join("state")).unwrap_err());
     assert!(message.starts_with(&format!("failed to create the folder `{}`", path.display())), "{message}");
+}
+
+/// A copy is written once, and again only if it is damaged.
+#[test]
+fn the_copy_of_a_plan_is_private_and_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateDir::create(folder.path().join("state")).unwrap();
+    let path = state.plan("abc");
+    assert_eq!(path, state.root().join("plans/abc.json"));
+    let file = || fs::metadata(&path).unwrap();
+    state.keep_plan("abc", "the plan").unwrap();
+    let first = file().ino();
+    assert_eq!((fs::read_to_string(&path).unwrap().as_str(), file().mode() & 0o777), ("the plan", 0o600));
+    assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
+    state.keep_plan("abc", "the plan").unwrap();
+    assert_eq!(file().ino(), first, "it was written again");
+    fs::write(&path, "the pl").unwrap();
+    state.keep_plan("abc", "the plan").unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "the plan");
+    fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path.parent().unwrap(), "").unwrap();
+    let message = error_text(&state.keep_plan("abc", "the plan").unwrap_err());
+    assert!(message.starts_with("failed to create the folder `"), "{message}");
 }

@@ -1,9 +1,10 @@
 //! Appending, loading, group commit, and reading while another process writes.
 
 use flowswap_engine::JournalError;
-use flowswap_store::{SqliteJournal, Statistics, verify};
+use flowswap_store::{SqliteJournal, Statistics, Written, verify};
 use futures::future::join_all;
 use rusqlite::Connection;
+use sha2::{Digest as _, Sha256};
 
 use crate::support::{Simply, draft, error_text, journal_path, write_journal};
 
@@ -21,6 +22,28 @@ async fn appended_records_are_loaded_and_a_reopened_journal_continues() {
         assert_eq!(journal.write(draft(round * 2 + 2)).await.unwrap(), round * 2 + 2);
     }
     assert_eq!(verify(&path).unwrap().records, 6);
+}
+
+/// With the bodies and nothing else, anybody computes the same hashes.
+#[tokio::test]
+async fn records_are_read_as_they_are_written() {
+    let (_folder, path) = journal_path();
+    let journal = SqliteJournal::open(&path).unwrap();
+    for number in 1..=600 {
+        journal.write(draft(number)).await.unwrap();
+    }
+    let (mut before, mut last) = ([0; 32], 0);
+    let mut visit = |written: Written| {
+        let Written { record, body, hash } = written;
+        let hasher = Sha256::new().chain_update(before).chain_update(record.seq.to_be_bytes()).chain_update(&body);
+        before = hasher.finalize().into();
+        assert_eq!(hash, base16ct::lower::encode_string(&before));
+        assert!(body.contains(&serde_json::to_string(&record.draft.entry).unwrap()), "{body}");
+        last = record.seq;
+        Ok(())
+    };
+    let end = journal.load_written(&mut visit).await.unwrap();
+    assert_eq!((last, end.seq, end.hash), (600, 600, before));
 }
 
 #[tokio::test]
