@@ -224,7 +224,7 @@ fn files(name: &str) -> Vec<PathBuf> {
     walk(&repository()).into_iter().filter(|path| path.file_name().is_some_and(|file| file == name)).collect()
 }
 
-fn walk(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn walk(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).unwrap().flatten() {
         let name = entry.file_name();

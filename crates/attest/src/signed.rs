@@ -30,7 +30,7 @@ pub enum SignedError {
     #[error(transparent)]
     Signer(#[from] SignerError),
     /// It is signed, but it says something else.
-    #[error("it is signed, but it is nothing that this version of flowswap expects here: {0}")]
+    #[error("it is signed, but it is nothing that this version of flowswap expects here")]
     Foreign(#[from] StatementError),
 }
 

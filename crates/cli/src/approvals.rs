@@ -52,6 +52,8 @@ pub(crate) struct Requirement {
 #[derive(Debug)]
 pub(crate) struct SignersFile {
     pub(crate) path: PathBuf,
+    /// What the file has.
+    pub(crate) text: String,
     pub(crate) signers: Signers,
 }
 
@@ -103,7 +105,7 @@ impl SignersFile {
             failure
                 .hint("each line is like `alice@example.com ssh-ed25519 AAAA…`; see ALLOWED SIGNERS in ssh-keygen(1)")
         });
-        Ok(Self { path: path.to_owned(), signers: signers? })
+        Ok(Self { path: path.to_owned(), signers: signers?, text })
     }
 }
 

@@ -496,6 +496,20 @@ pub(crate) enum AuditCommand {
         #[command(flatten)]
         key: SigningKey,
     },
+    /// Export what was done to a signed folder, which an auditor verifies without flowswap.
+    #[command(after_help = examples::AUDIT_EXPORT)]
+    Export(ExportArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    /// Write the export to this folder, which must not exist or must be empty. `VERIFY.md` in it says how to verify it.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) key: SigningKey,
 }
 
 /// Tenants whose migration has started.

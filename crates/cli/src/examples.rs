@@ -185,6 +185,12 @@ pub(crate) const AUDIT_ANCHOR: &str = r#"Examples:
   # Sign it with another key
   flowswap audit anchor -o 2026-11.anchor --key ~/.ssh/id_ed25519"#;
 
+pub(crate) const AUDIT_EXPORT: &str = r#"Examples:
+  # Export everything that was ever done
+  flowswap audit export -o audit
+  # Export only what was done for acme
+  flowswap audit export acme -o audit-of-acme"#;
+
 pub(crate) const ROLLBACK: &str = r#"Examples:
   # Roll one tenant back; flowswap asks first
   flowswap rollback acme

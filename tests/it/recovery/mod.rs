@@ -4,6 +4,7 @@
 mod anchors;
 mod audit;
 mod decisions;
+mod export;
 mod history;
 mod put_off;
 pub(crate) mod resume;

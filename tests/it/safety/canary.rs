@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    env, fs,
     process::Command,
 };
 
@@ -14,7 +14,7 @@ use super::{
     patrol::Patrol,
     search::{Canary, Search, files_of_the_client, read_request},
 };
-use crate::support::{Background, Lab};
+use crate::support::{Background, Lab, finish};
 
 #[test]
 fn secrets_are_only_in_the_secret_store_and_in_requests_to_their_own_side() {
@@ -96,6 +96,7 @@ fn use_everything(patrol: &mut Patrol<'_>) {
     patrol.run_in_both_forms(&["watch", "acme"], 0);
     patrol.run_in_both_forms(&["audit", "verify"], 0);
     patrol.run_in_both_forms(&["audit", "verify", "--online"], 0);
+    export(patrol);
     let last = lab.in_state("swapped").pop().unwrap();
     lab.outlive_tokens();
     patrol.run_in_both_forms(&["finalize", &last, "--yes"], 0);
@@ -108,6 +109,20 @@ fn use_everything(patrol: &mut Patrol<'_>) {
     patrol.run(&["detect", "acme"], 4);
     fs::write(&token, right).unwrap();
     patrol.run(&["rollback", "acme", "--yes"], 0);
+}
+
+/// Exports everything. The search also reads the folder of the export.
+fn export(patrol: &mut Patrol<'_>) {
+    let path = env::var_os("PATH").unwrap();
+    let mut keygen = Command::new("ssh-keygen");
+    keygen.args(["-q", "-t", "ed25519", "-N", "", "-f", "auditor"]).current_dir(patrol.lab.dir());
+    let _ = finish(keygen).expect(0);
+    let mut command = patrol.command(&["audit", "export", "-o", "audit", "--key", "auditor"]);
+    command.env("PATH", path);
+    let exported = finish(command).expect(0);
+    patrol.search_after("audit export", &exported);
+    let files = files_of_the_client(patrol.lab.dir());
+    assert!(files.iter().any(|(name, _)| name.ends_with("audit/journal.jsonl")), "the search does not read the export");
 }
 
 /// The same command, permitted to leave core files.

@@ -74,6 +74,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit, Fail
         Command::Resolve(args) => resolve::run(&context, &args).await,
         Command::Audit(AuditCommand::Verify { online, anchors }) => audit::run(&context, online, &anchors).await,
         Command::Audit(AuditCommand::Anchor { output, key }) => audit::anchor::run(&context, &output, &key).await,
+        Command::Audit(AuditCommand::Export(args)) => audit::export::run(&context, &args).await,
         Command::Rollback(args) => rollback::run(&context, &args).await,
         Command::Finalize(args) => finalize::run(&context, &args).await,
         Command::Explain(args) => explain::run(&context, &args),

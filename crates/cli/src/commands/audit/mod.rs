@@ -2,6 +2,7 @@
 
 pub(super) mod anchor;
 mod custody;
+pub(super) mod export;
 mod world;
 
 use std::{
