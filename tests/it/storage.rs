@@ -232,7 +232,7 @@ fn a_report_that_cannot_be_written_is_a_failure() {
 fn a_run_on_a_full_file_system_continues_once_there_is_room() {
     const SCRIPT: &str = "
         cp .flowswap/identity.txt . || exit 90
-        mount -t tmpfs -o size=160k,mode=700 tmpfs .flowswap || exit 77
+        mount -t tmpfs -o size=180k,mode=700 tmpfs .flowswap || exit 77
         cp -p identity.txt .flowswap || exit 91
         \"$0\" apply plan.json --yes --digest \"$1\" >first 2>&1
         echo $? >code

@@ -76,6 +76,17 @@ fn unfinished_file(folder: &Path) -> io::Result<NamedTempFile> {
     tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)
 }
 
+/// Removes what interrupted writers left in a folder. Nobody may be writing to it.
+pub(crate) fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Removes a file durably. The folder is synced even if the file is missing, because an earlier removal may not be on
 /// the disk yet.
 pub(crate) fn remove_file(path: &Path) -> io::Result<()> {

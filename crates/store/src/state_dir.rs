@@ -63,14 +63,17 @@ impl StateDir {
         written.map_err(FileError::new("write the name of the identity to", &path))
     }
 
-    /// Keeps the text of the plan with this digest. Does nothing if it is there already.
+    /// Keeps the text of the plan with this digest. Does nothing if it is there already. Only the writer of the journal may call
+    /// this, because it also removes what an interrupted writer left behind.
     pub fn keep_plan(&self, digest: &str, text: &str) -> Result<(), FileError> {
         let path = self.plan(digest);
         if fs::read(&path).is_ok_and(|kept| kept == text.as_bytes()) {
             return Ok(());
         }
-        durable::make_folder(durable::parent_of(&path))?;
-        let written = durable::write_file(&path, text.as_bytes(), IfExists::Replace);
+        let folder = durable::parent_of(&path);
+        durable::make_folder(folder)?;
+        let written = durable::remove_unfinished(folder)
+            .and_then(|()| durable::write_file(&path, text.as_bytes(), IfExists::Replace));
         written.map_err(FileError::new("write a copy of the plan to", &path))
     }
 

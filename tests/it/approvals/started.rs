@@ -5,7 +5,7 @@ use std::{fs, process::Command};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::people::Office;
-use crate::{documents::documented, support::finish};
+use crate::{documents::documented, recovery::export::verify, support::finish};
 
 /// `approve.md`, as people type it.
 #[test]
@@ -41,6 +41,7 @@ fn a_change_is_reviewed_approved_applied_and_audited() {
         ("carol", "report -o report.html"),
         ("alice", "audit anchor -o change.anchor"),
         ("carol", "audit verify --anchor change.anchor"),
+        ("alice", "audit export -o audit"),
     ] {
         let asks = line.starts_with("approve ") || line.starts_with("apply ");
         let args: Vec<&str> = line.split(' ').chain(asks.then_some("--yes")).collect();
@@ -48,6 +49,11 @@ fn a_change_is_reviewed_approved_applied_and_audited() {
     }
     let report = fs::read_to_string(office.lab.path("report.html")).unwrap();
     assert!(report.contains("alice@example.com") && report.contains("CHG-1042"), "the report names who approved");
+    let verified = verify(&office.lab.path("audit")).expect(0);
+    for name in ["alice", "bob"] {
+        let line = verified.stdout.lines().find(|line| line.starts_with("tenant \"acme\"")).unwrap();
+        assert!(line.contains(&format!("{name}@example.com with the key SHA256:")), "{line}");
+    }
 }
 
 /// The commands that check an approval without flowswap, as they stand in `approve.md`.

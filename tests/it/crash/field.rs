@@ -172,7 +172,8 @@ impl Case {
         files.retain(|path| !path.ends_with("journal.sqlite-wal") && !path.ends_with("journal.sqlite-shm"));
         files.sort();
         let relative = |path: &PathBuf| path.strip_prefix(&root).unwrap().display().to_string();
-        files.iter().map(|path| relative(path).replace(&self.tenant.name, "*")).collect()
+        let digest = self.digest();
+        files.iter().map(|path| relative(path).replace(&self.tenant.name, "*").replace(&digest, "PLAN")).collect()
     }
 
     /// The command with its own folder for temporary files, because a killed run leaves copies of the plugins there.

@@ -4,7 +4,7 @@
 mod anchors;
 mod audit;
 mod decisions;
-mod export;
+pub(crate) mod export;
 mod history;
 mod put_off;
 pub(crate) mod resume;

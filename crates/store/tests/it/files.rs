@@ -79,8 +79,10 @@ fn the_copy_of_a_plan_is_private_and_whole() {
     state.keep_plan("abc", "the plan").unwrap();
     assert_eq!(file().ino(), first, "it was written again");
     fs::write(&path, "the pl").unwrap();
+    fs::write(path.with_file_name(".unfinished-abc"), "the").unwrap();
     state.keep_plan("abc", "the plan").unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "the plan");
+    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "something is left of an interrupted writer");
     fs::remove_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path.parent().unwrap(), "").unwrap();
     let message = error_text(&state.keep_plan("abc", "the plan").unwrap_err());

@@ -39,7 +39,7 @@ fn export(office: &Office, who: &str, more: &[&str]) -> (PathBuf, String) {
 }
 
 /// Runs the block of commands of `VERIFY.md`, as the repository has it.
-fn verify(folder: &Path) -> Output {
+pub(crate) fn verify(folder: &Path) -> Output {
     let page = crate::support::repository().join("crates/cli/src/commands/audit/export/VERIFY.md");
     run_block(folder, &fs::read_to_string(page).unwrap())
 }
