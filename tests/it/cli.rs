@@ -75,6 +75,7 @@ fn every_command_explains_itself() {
         "stuck",
         "resolve",
         "audit verify",
+        "audit anchor",
         "audit export",
         "rollback",
         "finalize",
