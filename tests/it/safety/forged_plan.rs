@@ -23,7 +23,7 @@ const WORDS: [&[&str]; 7] = [
 /// How many forged plans are tried by default.
 const SAMPLE: usize = 120;
 
-/// Members that say something and decide nothing: what the rules found.
+/// Members that say something and decide nothing without approvals: what the rules found, and who made the plan.
 fn only_says(path: &str) -> bool {
     path.contains("/findings") || path.starts_with("/made_by")
 }
