@@ -1,9 +1,9 @@
 //! What was done for a tenant, as lines for a person. Every face for people shows the same lines.
 
 use flowswap_contract::{Effect, Evidence, EvidenceResult};
-use flowswap_engine::{Actor, Direction, RequestOutcome};
+use flowswap_engine::{Actor, Direction, RequestOutcome, TenantState, short};
 use jiff::{SignedDuration, Timestamp};
-use minijinja::Value;
+use minijinja::{Value, context, value::Serde};
 use serde::Serialize;
 
 use crate::{
@@ -34,7 +34,7 @@ struct Note {
 
 /// Something that a person did.
 #[derive(Debug, Serialize)]
-pub(super) struct PersonLine<'a> {
+struct PersonLine<'a> {
     at: Timestamp,
     by: String,
     tenant: &'a str,
@@ -43,13 +43,53 @@ pub(super) struct PersonLine<'a> {
 
 /// A run, and who started it.
 #[derive(Debug, Serialize)]
-pub(super) struct RunRow<'a> {
+struct RunRow<'a> {
     run: &'a RunLine,
     by: String,
 }
 
+/// A tenant in a table.
+#[derive(Debug, Serialize)]
+pub(super) struct Row<'a> {
+    name: &'a str,
+    state: TenantState,
+    state_now: Option<TenantState>,
+    since: Timestamp,
+    why: Option<String>,
+    plan: Option<&'a str>,
+    changes: usize,
+}
+
+impl<'a> Row<'a> {
+    pub(super) fn of(tenant: &'a WorkedTenant) -> Self {
+        Self {
+            name: &tenant.name,
+            state: tenant.state,
+            state_now: tenant.state_now,
+            since: tenant.since,
+            why: tenant.why(),
+            plan: tenant.plan.as_deref().map(short),
+            changes: tenant.changes(),
+        }
+    }
+}
+
+/// What every template for people gets.
+pub(super) fn content(report: &WorkReport) -> Value {
+    context! {
+        summary => Value::from(Serde(&report.summary)),
+        journal => Value::from(Serde(&report.journal)),
+        states => Value::from(Serde(&report.states)),
+        runs => Value::from(Serde(runs(report))),
+        failures => Value::from(Serde(&report.failures)),
+        durations => Value::from(Serde(&report.durations)),
+        people => Value::from(Serde(people(report))),
+        unknowns => Value::from(Serde(&report.unknowns)),
+    }
+}
+
 /// The runs of a report.
-pub(super) fn runs(report: &WorkReport) -> Vec<RunRow<'_>> {
+fn runs(report: &WorkReport) -> Vec<RunRow<'_>> {
     report.runs.iter().map(|run| RunRow { run, by: person(run.by.as_ref()) }).collect()
 }
 
@@ -70,7 +110,7 @@ pub(super) fn lines(tenant: &WorkedTenant) -> Vec<Line> {
 }
 
 /// What people decided, and which secrets they received, oldest first. Plans are left out, because there is one for each tenant.
-pub(super) fn people(report: &WorkReport) -> Vec<PersonLine<'_>> {
+fn people(report: &WorkReport) -> Vec<PersonLine<'_>> {
     let of_tenant = |tenant: &'_ WorkedTenant| {
         let said = tenant.statements.iter().filter(|said| said.kind != StatementKind::Planned);
         let said = said.map(|said| (said.at, person(said.by.as_ref()), stated(said)));

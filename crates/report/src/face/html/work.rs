@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use flowswap_engine::{TenantState, short};
-use jiff::Timestamp;
 use minijinja::{Value, context, value::Serde};
 use serde::Serialize;
 
@@ -12,9 +10,9 @@ use crate::{
     face::{
         FaceError,
         detail::detailed,
-        story::{self, Line},
+        story::{self, Line, Row},
     },
-    work::{Durations, WorkReport, WorkedTenant},
+    work::{Durations, WorkReport},
 };
 
 /// The page shows what happened step by step for at most this many tenants. More would take a browser too long.
@@ -25,14 +23,9 @@ const WIDEST: u64 = 240;
 
 /// A tenant in the table.
 #[derive(Serialize)]
-struct Row<'a> {
-    name: &'a str,
-    state: TenantState,
-    state_now: Option<TenantState>,
-    since: Timestamp,
-    why: Option<String>,
-    plan: Option<&'a str>,
-    changes: usize,
+struct DetailedRow<'a> {
+    #[serde(flatten)]
+    row: Row<'a>,
     /// The numbers of its failures in the list of failures, from 1.
     causes: Vec<usize>,
     /// `None` if the page does not show it step by step.
@@ -54,46 +47,23 @@ pub(super) fn show(report: &WorkReport) -> Result<String, FaceError> {
             causes.entry(name).or_default().push(index + 1);
         }
     }
-    let rows: Vec<Row<'_>> = report
+    let rows: Vec<DetailedRow<'_>> = report
         .tenants
         .iter()
-        .map(|tenant| Row {
+        .map(|tenant| DetailedRow {
             causes: causes.remove(tenant.name.as_str()).unwrap_or_default(),
             lines: detailed.contains(tenant.name.as_str()).then(|| story::lines(tenant)),
-            ..Row::of(tenant)
+            row: Row::of(tenant),
         })
         .collect();
     let content = context! {
-        summary => Value::from(Serde(&report.summary)),
         selection => Value::from(Serde(&report.selection)),
-        journal => Value::from(Serde(&report.journal)),
-        states => Value::from(Serde(&report.states)),
-        runs => Value::from(Serde(story::runs(report))),
-        failures => Value::from(Serde(&report.failures)),
-        durations => Value::from(Serde(&report.durations)),
         bars => Value::from(Serde(bars(&report.durations))),
-        people => Value::from(Serde(story::people(report))),
-        unknowns => Value::from(Serde(&report.unknowns)),
         detailed => detailed.len(),
         rows => Value::from(Serde(rows)),
+        ..story::content(report)
     };
     page(include_str!("work.html.jinja"), Some(SCRIPT), content)
-}
-
-impl<'a> Row<'a> {
-    fn of(tenant: &'a WorkedTenant) -> Self {
-        Self {
-            name: &tenant.name,
-            state: tenant.state,
-            state_now: tenant.state_now,
-            since: tenant.since,
-            why: tenant.why(),
-            plan: tenant.plan.as_deref().map(short),
-            changes: tenant.changes(),
-            causes: Vec::new(),
-            lines: None,
-        }
-    }
 }
 
 /// The bars of each phase. Those of flowswap and those of people have a scale of their own.
