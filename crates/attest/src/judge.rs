@@ -37,16 +37,6 @@ pub struct Approval {
     pub envelope: Envelope,
 }
 
-impl Approval {
-    /// The names of the person as one name: `alice@example.com`, or `alice@example.com (also ali)`.
-    pub fn who(&self) -> String {
-        let mut names = self.signer.principals.iter().map(String::as_str);
-        let first = names.next().unwrap_or_default().to_owned();
-        let others: Vec<&str> = names.collect();
-        if others.is_empty() { first } else { format!("{first} (also {})", others.join(", ")) }
-    }
-}
-
 /// Why an approval does not count.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {

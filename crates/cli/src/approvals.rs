@@ -62,6 +62,8 @@ pub(crate) struct SignersFile {
 pub(crate) struct Approvals {
     pub(crate) requirement: Requirement,
     pub(crate) files: Vec<ApprovalFile>,
+    /// Whether enough people approved each class. Thousands of tenants have the same few.
+    by_class: BTreeMap<String, engine::Approval>,
 }
 
 /// A file beside the plan, and what each of its signatures is worth.
@@ -163,7 +165,10 @@ impl Approvals {
             };
             files.push(ApprovalFile { path, judged });
         }
-        Ok(Some(Self { requirement, files }))
+        let mut approvals = Self { requirement, files, by_class: BTreeMap::new() };
+        let decide = |class: &String| (class.clone(), approvals.decide(class));
+        approvals.by_class = approvals.requirement.expected.classes.iter().map(decide).collect();
+        Ok(Some(approvals))
     }
 
     /// The approvals of a class that count.
@@ -179,9 +184,12 @@ impl Approvals {
 
     /// Whether enough people approved that a tenant is started.
     pub(crate) fn of_tenant(&self, tenant: &str) -> engine::Approval {
-        let Some(class) = self.requirement.class_of.get(tenant) else {
-            return engine::Approval::Missing("the plan has no class for it".to_owned());
-        };
+        let by_class = self.requirement.class_of.get(tenant).and_then(|class| self.by_class.get(class));
+        by_class.cloned().unwrap_or_else(|| engine::Approval::Missing("the plan has no class for it".to_owned()))
+    }
+
+    /// Whether enough people approved a class.
+    fn decide(&self, class: &str) -> engine::Approval {
         let (have, need) = (self.count(class), self.requirement.people);
         if have >= need {
             // The same approval may be in two files.
@@ -218,17 +226,19 @@ impl Approvals {
 
     /// The approvals that count, for the journal: each once.
     pub(crate) fn signed(&self) -> Vec<SignedApproval> {
-        let signed = self.files.iter().flat_map(|file| &file.judged).flatten().map(|approval| {
-            let signed = SignedApproval {
-                digest: approval.envelope.digest(),
-                by: approval.signer.principals.iter().cloned().collect(),
-                key: approval.signer.fingerprint.clone(),
-                reason: approval.predicate.reason.clone(),
-                envelope: approval.envelope.render(),
-            };
-            (signed.digest.clone(), signed)
-        });
-        signed.collect::<BTreeMap<_, _>>().into_values().collect()
+        let counting = self.files.iter().flat_map(|file| &file.judged).flatten().map(signed);
+        counting.map(|signed| (signed.digest.clone(), signed)).collect::<BTreeMap<_, _>>().into_values().collect()
+    }
+}
+
+/// An approval as the journal has it.
+pub(crate) fn signed(approval: &Approval) -> SignedApproval {
+    SignedApproval {
+        digest: approval.envelope.digest(),
+        by: approval.signer.principals.iter().cloned().collect(),
+        key: approval.signer.fingerprint.clone(),
+        reason: approval.predicate.reason.clone(),
+        envelope: approval.envelope.render(),
     }
 }
 

@@ -50,7 +50,7 @@ pub(crate) async fn run(context: &Context, args: &ApplyArgs) -> Result<Exit, Fai
     let question = format!("Migrate {}?", display::tenants(names.len()));
     context.terminal.confirm(&summary, &question, args.yes)?;
     // Somebody may have withdrawn an approval while the question was open.
-    let approvals = Approvals::read(&config, &args.file.plan, &plan)?;
+    let approvals = if args.yes { approvals } else { Approvals::read(&config, &args.file.plan, &plan)? };
 
     let gate = args.interactive.then(OutputGate::default);
     let progress = context.progress_beside(gate.as_ref());

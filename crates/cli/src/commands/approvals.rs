@@ -1,12 +1,11 @@
 //! `flowswap approvals`: shows who approved a plan, which approvals do not count, and what is missing.
 
-use flowswap_attest::Approval;
 use flowswap_engine::short;
 use serde::Serialize;
 
 use super::plan;
 use crate::{
-    approvals::Approvals,
+    approvals::{Approvals, signed},
     args::PlanFile,
     context::Context,
     display::{
@@ -67,7 +66,7 @@ pub(crate) fn run(context: &Context, args: &PlanFile) -> Result<Exit, Failure> {
 fn report(approvals: &Approvals) -> Report {
     let required = approvals.requirement.people;
     let class = |id: &String| {
-        let mut by: Vec<String> = approvals.of_class(id).map(Approval::who).collect();
+        let mut by: Vec<String> = approvals.of_class(id).map(|approval| signed(approval).who()).collect();
         by.sort();
         by.dedup();
         let count = approvals.count(id);
@@ -80,7 +79,7 @@ fn report(approvals: &Approvals) -> Report {
             match judged {
                 Ok(approval) => FileRow {
                     file,
-                    by: Some(approval.who()),
+                    by: Some(signed(approval).who()),
                     key: Some(approval.signer.fingerprint.clone()),
                     reason: Some(approval.predicate.reason.clone()),
                     refused: None,

@@ -11,7 +11,7 @@ use flowswap_host::quoted;
 
 use super::plan;
 use crate::{
-    approvals::{Approvals, ENDING, Requirement, people},
+    approvals::{Approvals, ENDING, Requirement, people, signed},
     args::ApproveArgs,
     context::{Context, SystemClock},
     display::{
@@ -41,8 +41,8 @@ pub(crate) fn run(context: &Context, args: &ApproveArgs) -> Result<Exit, Failure
     let file = args.output.clone().unwrap_or_else(|| beside(path, &approval.envelope.digest()));
     let output = output.map_or_else(|| Output::create(&file, Kind::Approval), Ok)?;
     output.stream(context.terminal, |out| out.write_all(envelope.as_bytes()))?;
-    let (who, key) = (approval.who(), &approval.signer.fingerprint);
-    context.terminal.say(text!("approved as {} with the key {}: {}", who, key, file.display()));
+    let signed = signed(&approval);
+    context.terminal.say(text!("approved as {} with the key {}: {}", signed.who(), signed.key, file.display()));
     context.terminal.say(text!("see what is missing: flowswap approvals {}", quoted(path)));
     Ok(Exit::Done)
 }
