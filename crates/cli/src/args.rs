@@ -1,5 +1,6 @@
 //! The command line: its syntax and its help. Each command decides what its arguments mean.
 
+mod recording;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::Timestamp;
 
+pub(crate) use self::recording::{RecordArgs, ReplayArgs};
 #[cfg(feature = "sandbox")]
 pub(crate) use self::sandbox::{DemoArgs, Directory, SimArgs, SimCommand};
 use crate::examples;
@@ -158,6 +160,16 @@ pub(crate) enum Command {
     /// List, inspect, and check plugins.
     #[command(subcommand, after_help = examples::PLUGINS)]
     Plugins(PluginsCommand),
+    /// Run a command, and record what flowswap and its plugins say to each other, for a bug report
+    ///
+    /// The recording has no secret. Exits with the code of the command.
+    #[command(after_help = examples::RECORD)]
+    Record(RecordArgs),
+    /// Send the messages of a recording to this build of its plugins, and show the first difference
+    ///
+    /// Makes no request. Exits with code 3 if something differs.
+    #[command(after_help = examples::REPLAY)]
+    Replay(ReplayArgs),
     /// Demonstrate a migration and a rollback on a simulated fleet.
     #[cfg(feature = "sandbox")]
     #[command(after_help = examples::sandbox::DEMO)]

@@ -10,7 +10,7 @@ use flowswap_engine::{
     Actor, Clock, Draft, EventSink, Journal, JournalError, Logbook, NoOperator, Ports, Position, Records, SecretStore,
     Snapshot, Stop, TenantHistory, Visitor,
 };
-use flowswap_host::trusted_temp_dir;
+use flowswap_host::{Listen, trusted_temp_dir};
 use flowswap_store::{
     AgeSecretStore, Identity, SqliteJournal, StateDir, read_snapshot, remains_of_lost_journal, write_snapshot,
 };
@@ -45,6 +45,8 @@ pub(crate) struct Context {
     pub(crate) stop: Stop,
     /// Fetches the secrets that the configuration refers to.
     pub(crate) fetcher: Fetcher,
+    /// Listens to every plugin process, for `flowswap record`.
+    pub(crate) listen: Option<Listen>,
 }
 
 impl Context {
@@ -56,7 +58,7 @@ impl Context {
     pub(crate) fn new(global: Global) -> Result<Self, Failure> {
         let terminal = Terminal::new(&global);
         let stop = interrupt::listen(terminal).map_err(Failure::at("listen for Ctrl-C"))?;
-        Ok(Self { stop, global, terminal, fetcher: Fetcher::new(terminal) })
+        Ok(Self { stop, global, terminal, fetcher: Fetcher::new(terminal), listen: None })
     }
 
     /// Reads the configuration. Fails if other users can change it or what flowswap keeps for it.

@@ -229,6 +229,18 @@ pub(crate) const PLUGINS_INSPECT: &str = r#"Examples:
   # Inspect a library
   flowswap plugins inspect ./libflowswap_rest.so"#;
 
+pub(crate) const RECORD: &str = r#"Examples:
+  # Record a dry run of one tenant
+  flowswap record -o plan.jsonl plan acme
+  # Record how a plan is carried out
+  flowswap record -o apply.jsonl apply plan.json --yes"#;
+
+pub(crate) const REPLAY: &str = r#"Examples:
+  # Does the build that is installed answer as it was recorded?
+  flowswap replay plan.jsonl
+  # The same for a build of your own
+  flowswap replay plan.jsonl --plugin-dir target/debug"#;
+
 pub(crate) const COMPLETIONS: &str = r#"Examples:
   # Install completions for bash
   flowswap completions bash > ~/.local/share/bash-completion/completions/flowswap

@@ -201,7 +201,8 @@ pub(crate) async fn start_plugin(
 pub(crate) fn plugin_launcher(context: &Context, cage: Cage) -> Result<Launcher, Failure> {
     let exe = std::env::current_exe().map_err(Failure::at("find the flowswap binary"))?;
     let limits = Limits { thinking: context.global.plugin_patience, ..Limits::default() };
-    Ok(Launcher { limits, cage, ..Launcher::new(exe, vec![PLUGIN_PROCESS.into()]) })
+    let listen = context.listen.clone();
+    Ok(Launcher { limits, cage, listen, ..Launcher::new(exe, vec![PLUGIN_PROCESS.into()]) })
 }
 
 fn effects(config: &Config, ports: &Ports) -> Result<Effects, Failure> {

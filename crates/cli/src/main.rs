@@ -32,10 +32,10 @@ mod trust;
 
 use std::{io, path::Path, process::ExitCode};
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::{
-    args::Cli,
+    args::{Cli, Command, RecordArgs},
     context::Context,
     exit::{Exit, Failure},
     terminal::Terminal,
@@ -63,10 +63,15 @@ fn main() -> ExitCode {
         [word] if word == CLIPBOARD_PROCESS => return clipboard::serve(),
         _ => {}
     }
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let (cli, recording) = match cli.command {
+        Command::Record(args) => (args.recorded(&matches).unwrap_or_else(|error| error.exit()), Some(args)),
+        command => (Cli { command, ..cli }, None),
+    };
     full_command::remember(&cli.global);
     let terminal = Terminal::new(&cli.global);
-    match start(cli, hardened) {
+    match start(cli, recording, hardened) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             terminal.show_failure(&failure);
@@ -75,10 +80,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(cli: Cli, hardened: io::Result<()>) -> Result<Exit, Failure> {
+fn start(cli: Cli, recording: Option<RecordArgs>, hardened: io::Result<()>) -> Result<Exit, Failure> {
     hardened.map_err(Failure::at("protect the memory of this process"))?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.enable_all().max_blocking_threads(MOST_BLOCKING_THREADS).build();
     let runtime = runtime.map_err(Failure::at("start"))?;
-    runtime.block_on(async { commands::run(Context::new(cli.global)?, cli.command).await })
+    runtime.block_on(async {
+        let context = Context::new(cli.global)?;
+        match recording {
+            Some(args) => commands::record::run(context, cli.command, &args).await,
+            None => commands::run(context, cli.command).await,
+        }
+    })
 }

@@ -32,6 +32,7 @@ pub(crate) enum Kind {
     Report,
     Approval,
     Anchor,
+    Recording,
 }
 
 /// A place that [`Output::prepare`] found fit to write to.
@@ -62,6 +63,7 @@ impl Kind {
             Self::Report => "report",
             Self::Approval => "approval",
             Self::Anchor => "anchor",
+            Self::Recording => "recording",
         }
     }
 
@@ -80,7 +82,7 @@ impl Kind {
                     })
             }
             // These replace nothing.
-            Self::Approval | Self::Anchor => false,
+            Self::Approval | Self::Anchor | Self::Recording => false,
             Self::Sheet => {
                 flowswap_report::SHEET_MARKS.iter().any(|mark| text.contains(mark))
                     || json().is_some_and(|value| has(&value, &["tenant", "sheet", "deadline", "claims"]))
@@ -90,12 +92,12 @@ impl Kind {
 }
 
 impl Output {
-    /// A place for something that never replaces a file, such as what somebody signed.
+    /// A place for something that never replaces a file, such as what somebody signed, or a recording.
     pub(crate) fn create(path: &Path, kind: Kind) -> Result<Self, Failure> {
         let place = Self::prepare(path, kind, true)?;
         if place.is_file() && fs::symlink_metadata(path).is_ok() {
             let failure = Failure::new(Exit::Usage, format!("`{}` exists already", path.display()));
-            return Err(failure.hint("name another file; flowswap replaces nothing that somebody signed"));
+            return Err(failure.hint(format!("name another file; flowswap replaces no {}", kind.name())));
         }
         Ok(place)
     }
@@ -132,6 +134,28 @@ impl Output {
             return Err(Failure::new(Exit::Usage, error).hint("name another file, or pass `--force` to replace it"));
         }
         output(Place::File(file))
+    }
+
+    /// Opens it, to be written while something else happens. Nobody but this user can read a new file.
+    pub(crate) fn open_new(&self) -> Result<File, Failure> {
+        let mut options = OpenOptions::new();
+        options.write(true);
+        let (place, options) = match &self.place {
+            Place::Stream => (&self.named, &mut options),
+            Place::File(file) => (file, options.create_new(true)),
+            Place::Stdout => {
+                let failure = Failure::new(Exit::Usage, format!("stdout cannot take a {}", self.kind.name()));
+                return Err(failure.hint("name a file"));
+            }
+            #[cfg(unix)]
+            Place::Socket => {
+                let failure = Failure::new(Exit::Usage, format!("a socket cannot take a {}", self.kind.name()));
+                return Err(failure.hint("name a file"));
+            }
+        };
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+        options.open(place).map_err(usage(format!("write the {} `{}`", self.kind.name(), self.named.display())))
     }
 
     /// Whether it is stdout; then nothing else may go to stdout.

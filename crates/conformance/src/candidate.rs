@@ -8,7 +8,7 @@ use std::{
 
 use flowswap_contract::{FromPlugin, ToPlugin};
 use flowswap_engine::{Event, EventSink};
-use flowswap_host::{Cage, Launcher, PluginFile, PluginProcess, StartError, Traffic};
+use flowswap_host::{Cage, Launcher, PluginFile, PluginProcess, StartError, Tap, Traffic};
 
 use crate::{raw::RawPlugin, world::MakeWorld};
 
@@ -25,11 +25,11 @@ impl Candidate {
     /// Starts a process behind the host.
     pub(crate) async fn start(&self) -> Result<Subject, StartError> {
         let recorder = Arc::new(Recorder::default());
-        let tap = {
+        let tap: Tap = {
             let recorder = Arc::clone(&recorder);
-            Arc::new(move |traffic: Traffic<'_>| recorder.take(traffic))
+            Arc::new(move |traffic| recorder.take(traffic))
         };
-        let launcher = Launcher { tap: Some(tap), ..self.launcher.clone() };
+        let launcher = Launcher { listen: Some(Arc::new(move |_| Arc::clone(&tap))), ..self.launcher.clone() };
         let events: Arc<dyn EventSink> = Arc::clone(&recorder) as _;
         Ok(Subject { process: PluginProcess::start(&self.file, &launcher, events).await?, recorder })
     }
@@ -93,6 +93,7 @@ impl Recorder {
                 }
                 recording.from_plugin.push(bytes.to_vec());
             }
+            Traffic::Closed | Traffic::Ended(_) | Traffic::Stopped(_) => {}
         }
     }
 }

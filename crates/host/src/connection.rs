@@ -40,7 +40,6 @@ const LARGEST_BUFFER: usize = 64 * 1024;
 pub(crate) struct Connection {
     name: String,
     limits: Limits,
-    tap: Option<Tap>,
     outgoing: mpsc::UnboundedSender<Outgoing>,
     pub(crate) routes: Arc<Routes>,
 }
@@ -72,24 +71,32 @@ impl Connection {
         limits: &Limits,
         tap: Option<Tap>,
     ) -> Result<(PluginHello, Arc<Self>), StartError> {
-        let hello = match timeout(limits.greeting, greet(&mut transport.stream)).await {
-            Ok(Ok(hello)) => hello,
-            Ok(Err(problem)) => {
-                // If the process has ended, how it ended says more.
-                let problem = match transport.running {
-                    Some(running) => running.describe_end(&problem).await,
-                    None => problem,
-                };
-                return Err(StartError::Handshake { plugin: plugin.to_owned(), problem });
-            }
-            Err(_) => {
-                let problem = format!("no greeting within {} s", limits.greeting.as_secs());
-                return Err(StartError::Handshake { plugin: plugin.to_owned(), problem });
-            }
+        let tap = tap.unwrap_or_else(|| Arc::new(|_: Traffic<'_>| {}));
+        let problem = match timeout(limits.greeting, greet(&mut transport.stream, &tap)).await {
+            Ok(Ok(hello)) => return Self::carry(plugin, hello, transport, events, limits, tap),
+            // If the process has ended, how it ended says more.
+            Ok(Err(problem)) => match transport.running {
+                Some(running) => running.describe_end(&problem).await,
+                None => problem,
+            },
+            Err(_) => format!("no greeting within {} s", limits.greeting.as_secs()),
         };
-        let (connection, queue) = Self::after_greeting(plugin, &hello, events, limits, tap.clone())?;
+        tap(Traffic::Ended(&problem));
+        Err(StartError::Handshake { plugin: plugin.to_owned(), problem })
+    }
+
+    /// Starts to carry messages between the process and the calls.
+    fn carry(
+        plugin: &str,
+        hello: PluginHello,
+        transport: Transport,
+        events: Arc<dyn EventSink>,
+        limits: &Limits,
+        tap: Tap,
+    ) -> Result<(PluginHello, Arc<Self>), StartError> {
+        let (connection, queue) = Self::after_greeting(plugin, &hello, events, limits)?;
         let (reader, writer) = transport.stream.into_split();
-        tokio::spawn(write_all(writer, queue, Arc::clone(&connection.routes), limits.thinking));
+        tokio::spawn(write_all(writer, queue, Arc::clone(&connection.routes), limits.thinking, Arc::clone(&tap)));
         tokio::spawn(read_all(reader, Arc::clone(&connection.routes), transport.running, tap));
         Ok((hello, connection))
     }
@@ -101,7 +108,6 @@ impl Connection {
         hello: &PluginHello,
         events: Arc<dyn EventSink>,
         limits: &Limits,
-        tap: Option<Tap>,
     ) -> Result<(Arc<Self>, mpsc::UnboundedReceiver<Outgoing>), StartError> {
         if hello.protocol.major != PROTOCOL.major {
             return Err(StartError::Protocol { plugin: plugin.to_owned(), found: hello.protocol });
@@ -120,7 +126,7 @@ impl Connection {
             waiting: Mutex::default(),
             kill_request: watch::Sender::new(None),
         });
-        let connection = Self { name: plugin.to_owned(), limits: limits.clone(), tap, outgoing, routes };
+        let connection = Self { name: plugin.to_owned(), limits: limits.clone(), outgoing, routes };
         Ok((Arc::new(connection), queue))
     }
 
@@ -213,9 +219,6 @@ impl Connection {
         if bytes.len() > MESSAGE.limit {
             return Err(Error::new(ErrorKind::Invalid, MESSAGE.message()));
         }
-        if let Some(tap) = &self.tap {
-            tap(Traffic::ToPlugin(&bytes));
-        }
         // If the process is gone, the reader finds out why and tells every call.
         let _ = self.outgoing.send(Outgoing { bytes, answers, held });
         Ok(())
@@ -282,12 +285,14 @@ async fn write_all(
     mut queue: mpsc::UnboundedReceiver<Outgoing>,
     routes: Arc<Routes>,
     limit: Duration,
+    tap: Tap,
 ) {
     let mut waiting = Vec::new();
     let mut frames = Vec::new();
     // What waits together is written together. An answer that arrives meanwhile waits for one write, not for many.
     while queue.recv_many(&mut waiting, MOST_AT_ONCE).await > 0 {
         for message in &waiting {
+            tap(Traffic::ToPlugin(&message.bytes));
             // Every message in the queue is short enough.
             let _ = frame::push(&mut frames, &message.bytes);
             message.answers.iter().for_each(|(call, n)| routes.answered(*call, *n));
@@ -304,9 +309,10 @@ async fn write_all(
         frames.clear();
         frames.shrink_to(LARGEST_BUFFER);
     }
+    tap(Traffic::Closed);
 }
 
-async fn read_all(stream: OwnedReadHalf, routes: Arc<Routes>, running: Option<Running>, tap: Option<Tap>) {
+async fn read_all(stream: OwnedReadHalf, routes: Arc<Routes>, running: Option<Running>, tap: Tap) {
     let mut stream = BufReader::new(stream);
     let mut kill_requests = routes.kill_request.subscribe();
     let plugin = &routes.plugin;
@@ -321,9 +327,7 @@ async fn read_all(stream: OwnedReadHalf, routes: Arc<Routes>, running: Option<Ru
         };
         let problem = match read {
             Ok(Some(bytes)) => {
-                if let Some(tap) = &tap {
-                    tap(Traffic::FromPlugin(&bytes));
-                }
+                tap(Traffic::FromPlugin(&bytes));
                 match routes.route(&bytes) {
                     Ok(()) => continue,
                     Err(problem) => {
@@ -344,12 +348,11 @@ async fn read_all(stream: OwnedReadHalf, routes: Arc<Routes>, running: Option<Ru
             Some(running) => running.describe_end(&problem).await,
             None => problem,
         };
-        routes.end(Ended {
-            kind: ErrorKind::Crashed,
-            message: format!("the process of the plugin `{plugin}` ended: {how}"),
-        });
-        return;
+        let message = format!("the process of the plugin `{plugin}` ended: {how}");
+        tap(Traffic::Ended(&message));
+        return routes.end(Ended { kind: ErrorKind::Crashed, message });
     };
+    tap(Traffic::Stopped(&ended.message));
     routes.end(ended);
     if let Some(mut running) = running {
         // The kill fails if the process has exited by itself in the meantime.
@@ -357,10 +360,14 @@ async fn read_all(stream: OwnedReadHalf, routes: Arc<Routes>, running: Option<Ru
     }
 }
 
-async fn greet(stream: &mut UnixStream) -> Result<PluginHello, String> {
-    frame::write_async(stream, &our_greeting()?).await.map_err(|e| e.to_string())?;
+async fn greet(stream: &mut UnixStream, tap: &Tap) -> Result<PluginHello, String> {
+    let ours = our_greeting()?;
+    tap(Traffic::ToPlugin(&ours));
+    frame::write_async(stream, &ours).await.map_err(|e| e.to_string())?;
     let greeting = frame::read_async(stream).await.map_err(|e| e.to_string())?;
-    read_greeting(&greeting.ok_or("it closed its connection")?)
+    let greeting = greeting.ok_or("it closed its connection")?;
+    tap(Traffic::FromPlugin(&greeting));
+    read_greeting(&greeting)
 }
 
 /// The first message to a plugin.

@@ -30,7 +30,7 @@ impl PluginProcess {
         let emitted = library.deliver(&greeting).map_err(|error| failed(chain(&error)))?;
         let hello = emitted.first().ok_or_else(|| failed("it sent no greeting".to_owned()))?;
         let hello = read_greeting(hello).map_err(failed)?;
-        let (connection, queue) = Connection::after_greeting(file.name(), &hello, events, &Limits::default(), None)?;
+        let (connection, queue) = Connection::after_greeting(file.name(), &hello, events, &Limits::default())?;
         spawn_local(deliver_all(library, queue, Arc::clone(&connection.routes)));
         Ok(Self::from_greeting(file.sha256(), hello, Supervisor::of(connection, None)))
     }

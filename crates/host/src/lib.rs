@@ -30,7 +30,6 @@ mod hardening;
 mod inline;
 mod lent;
 mod library;
-
 mod of_table;
 mod origin;
 mod outage;
@@ -40,6 +39,7 @@ mod plugin_file;
 mod process;
 mod provenance;
 mod proxy;
+mod raw;
 mod redact;
 mod relay;
 mod request;
@@ -78,9 +78,10 @@ pub use ownership::{
 };
 pub use plugin_file::{PluginFile, PluginFileError, locate};
 pub use process::PluginProcess;
+pub use raw::RawPlugin;
 pub use resolve::{HostPattern, HostPatternError};
 pub use session::{Session, SessionConfig};
-pub use spawn::{Launcher, Limits, Tap, Traffic};
+pub use spawn::{Launcher, Limits, Listen, Tap, Traffic};
 pub use start_error::StartError;
 pub use transport::{HttpService, Network, NetworkError, Sent, TransportError};
 pub use vault::KnownSecrets;

@@ -38,8 +38,8 @@ pub struct Launcher {
     pub limits: Limits,
     /// Whether the process is caged.
     pub cage: Cage,
-    /// Gets a copy of every message in both directions, for tools that examine a plugin.
-    pub tap: Option<Tap>,
+    /// Listens to each process that is started, for tools that examine a plugin.
+    pub listen: Option<Listen>,
 }
 
 /// How long a plugin may take before flowswap stops its process.
@@ -61,22 +61,31 @@ impl Default for Limits {
     }
 }
 
-/// Takes every message in both directions, as bytes. Must not block.
+/// Begins to listen to the process that is about to run this library.
+pub type Listen = Arc<dyn Fn(&PluginFile) -> Tap + Send + Sync>;
+
+/// Takes what happens on the connection to one process, in this order. Must not block.
 pub type Tap = Arc<dyn Fn(Traffic<'_>) + Send + Sync>;
 
-/// A message and its direction.
+/// What happens on the connection to a process.
 #[derive(Debug, Clone, Copy)]
 pub enum Traffic<'a> {
-    /// From the host.
+    /// The host writes a message. A message that answers it comes later.
     ToPlugin(&'a [u8]),
-    /// To the host.
+    /// The host has read a message.
     FromPlugin(&'a [u8]),
+    /// The host closes its end. The process will end by itself.
+    Closed,
+    /// The process has ended. The text says how.
+    Ended(&'a str),
+    /// The host stops the process. The text says why.
+    Stopped(&'a str),
 }
 
 impl Launcher {
     /// A launcher with the default limits and the default cage.
     pub fn new(exe: impl Into<PathBuf>, args: Vec<OsString>) -> Self {
-        Self { exe: exe.into(), args, limits: Limits::default(), cage: Cage::default(), tap: None }
+        Self { exe: exe.into(), args, limits: Limits::default(), cage: Cage::default(), listen: None }
     }
 
     /// The command that starts the process of a plugin. `socket` is the process's end of its connection.
@@ -138,23 +147,34 @@ pub(crate) fn spawn(file: &PluginFile, launcher: &Launcher, events: &Arc<dyn Eve
 }
 
 impl Running {
+    /// Waits for the process to exit, and fails if it did not exit as it should.
+    pub(crate) async fn end(self) -> Result<(), String> {
+        let (succeeded, how) = self.await_end("it did not end").await;
+        if succeeded { Ok(()) } else { Err(how) }
+    }
+
     /// Waits for the process to exit and describes how it ended, with its last line of output. Uses `problem` if it does not exit
     /// by itself.
-    pub(crate) async fn describe_end(mut self, problem: &str) -> String {
+    pub(crate) async fn describe_end(self, problem: &str) -> String {
+        self.await_end(problem).await.1
+    }
+
+    async fn await_end(mut self, problem: &str) -> (bool, String) {
         let status = timeout(EXIT_TIMEOUT, self.child.wait()).await;
         if status.is_err() {
             let _ = self.child.kill().await;
         }
         // Its last output may not have arrived yet. The timeout covers a grandchild that keeps the pipe open.
         let _ = timeout(EXIT_TIMEOUT, futures::future::join_all(self.relays)).await;
+        let succeeded = matches!(&status, Ok(Ok(status)) if status.success());
         let how = match status {
             Ok(Ok(status)) => describe_status(status),
             Ok(Err(error)) => error.to_string(),
             Err(_) => problem.to_owned(),
         };
         match self.last.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(line) => format!("{how}: {line}"),
-            None => how,
+            Some(line) => (succeeded, format!("{how}: {line}")),
+            None => (succeeded, how),
         }
     }
 }

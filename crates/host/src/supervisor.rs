@@ -92,7 +92,8 @@ impl Source {
         let plugin = file.name().to_owned();
         let transport =
             spawn(file, launcher, events).map_err(|source| StartError::Spawn { plugin: plugin.clone(), source })?;
-        Connection::begin_with(&plugin, transport, Arc::clone(events), &launcher.limits, launcher.tap.clone()).await
+        let tap = launcher.listen.as_ref().map(|listen| listen(file));
+        Connection::begin_with(&plugin, transport, Arc::clone(events), &launcher.limits, tap).await
     }
 }
 

@@ -25,6 +25,8 @@ mod next;
 mod outstanding;
 mod plan;
 mod plugins;
+pub(crate) mod record;
+pub(crate) mod replay;
 mod report;
 mod request;
 mod resolve;
@@ -79,6 +81,8 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit, Fail
         Command::Finalize(args) => finalize::run(&context, &args).await,
         Command::Explain(args) => explain::run(&context, &args),
         Command::Plugins(command) => plugins::run(&context, &command).await,
+        Command::Record(_) => Err(record::refuse_twice()),
+        Command::Replay(args) => replay::run(&context, &args).await,
         #[cfg(feature = "sandbox")]
         Command::Demo(args) => demo::run(&context, &args).await,
         #[cfg(feature = "sandbox")]

@@ -107,15 +107,24 @@ pub(crate) fn describe_cage(cage: Cage) -> String {
     }
 }
 
+/// Finds a plugin by name, and reads it. The last part is what the configuration says of it.
+pub(crate) fn read_named(context: &Context, plugin: &str) -> Result<(PluginFile, PluginEntry), Failure> {
+    let mut entries = configured(context)?;
+    let path = find(context, &entries)?.remove(plugin).ok_or_else(|| unknown(plugin))?;
+    let entry = entries.remove(plugin).unwrap_or_default();
+    Ok((read_library(plugin, &path, entry.sha256.as_deref())?, entry))
+}
+
+fn unknown(plugin: &str) -> Failure {
+    Failure::new(Exit::Usage, format!("there is no plugin `{plugin}`")).hint("list the plugins: flowswap plugins list")
+}
+
 /// Finds a plugin by name or library path, and reads it. The last part is what the configuration says of it.
 fn read(context: &Context, plugin: &str) -> Result<(PathBuf, PluginFile, PluginEntry), Failure> {
     let mut entries = configured(context)?;
     let named = find(context, &entries)?.remove(plugin);
     let as_path = || Some(PathBuf::from(plugin)).filter(|path| path.is_file());
-    let path = named.or_else(as_path).ok_or_else(|| {
-        Failure::new(Exit::Usage, format!("there is no plugin `{plugin}`"))
-            .hint("list the plugins: flowswap plugins list")
-    })?;
+    let path = named.or_else(as_path).ok_or_else(|| unknown(plugin))?;
     let name = library_name(&path).unwrap_or_else(|| plugin.to_owned());
     let entry = entries.remove(&name).unwrap_or_default();
     let file = read_library(&name, &path, entry.sha256.as_deref())?;

@@ -4,6 +4,7 @@ pub(crate) mod causes;
 pub(crate) mod difference;
 pub(crate) mod plan;
 pub(crate) mod progress;
+pub(crate) mod replay;
 pub(crate) mod review;
 pub(crate) mod sheet;
 pub(crate) mod table;
@@ -128,7 +129,17 @@ pub(crate) fn show_sources(evidence: &Evidence) -> Text {
 
 /// `1 tenant`, `2 tenants`.
 pub(crate) fn tenants(count: usize) -> String {
-    if count == 1 { "1 tenant".to_owned() } else { format!("{count} tenants") }
+    plural(count, "tenant")
+}
+
+/// `1 plan`, `2 plans`, `2 processes`.
+pub(crate) fn plural(count: usize, noun: &str) -> String {
+    let ending = match (count, noun.ends_with('s')) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    format!("{count} {noun}{ending}")
 }
 
 /// Counts equal items, in the order of their first occurrence: `9 ready, 1 blocked`.

@@ -20,7 +20,6 @@ use crate::{
     Failure,
     bench::{Bench, own_steps, shorten},
     findings::Findings,
-    raw::{encode, hello},
     wire::Fault,
 };
 
@@ -304,12 +303,10 @@ async fn same_messages(harness: &Harness<'_>, steps: &[Step]) -> Result<(), Fail
     propose(&one, &bench).await?;
     bench.advance(reversible).await?;
     bench.roll_back(unaided(reversible)).await?;
-    let (told, mut said) = {
+    let (told, said) = {
         let recording = recorder.recording();
         (recording.to_plugin.clone(), recording.from_plugin.clone())
     };
-    said.insert(0, encode(&FromPlugin::Hello(one.subject.process.hello().clone())));
-    let told: Vec<_> = std::iter::once(encode(&hello())).chain(told).collect();
     let again = harness.candidate.start_raw().map_err(|error| broken(error.to_string()))?;
     let again = again.replay(&told).await.map_err(broken)?;
     let text = |bytes: Option<&Vec<u8>>| bytes.map_or("nothing".to_owned(), |b| shorten(&String::from_utf8_lossy(b)));

@@ -390,7 +390,7 @@ async fn a_missing_program_is_reported() {
 async fn a_call_is_not_timed_out_while_the_plugin_works_for_another() {
     let events = Arc::new(World::default().ports());
     let (connection, _queue) =
-        Connection::after_greeting("rogue", &hello("1.0.0"), events, &Limits::default(), None).unwrap();
+        Connection::after_greeting("rogue", &hello("1.0.0"), events, &Limits::default()).unwrap();
     let begin = |id| {
         let call =
             Call { id, session: 0, op: Op::Detect, key: "r".into(), now: "n".into(), params: Value::Null.into() };

@@ -15,7 +15,7 @@ use crate::{
     args::ExportArgs,
     context::{Context, SystemClock, cannot_read},
     display::{
-        tenants,
+        plural, tenants,
         text::{Text, text},
     },
     exit::{Exit, Failure},
@@ -79,7 +79,7 @@ pub(crate) async fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Fa
         "exported {} records of {}, {}, and {} to {}, signed with the key {}",
         predicate.records,
         tenants(exported.work.len()),
-        count_plans(plans),
+        plural(plans, "plan"),
         approvals,
         args.output.display(),
         signed.fingerprint
@@ -124,11 +124,7 @@ fn statement_name(tenant: &WorkedTenant) -> String {
 fn describe_missing(digests: &[String]) -> Text {
     text!(
         "there is no copy of {}, because an earlier version carried it out or somebody removed it: {}",
-        count_plans(digests.len()),
+        plural(digests.len(), "plan"),
         digests.join(", ")
     )
-}
-
-fn count_plans(count: usize) -> String {
-    if count == 1 { "1 plan".to_owned() } else { format!("{count} plans") }
 }

@@ -1,0 +1,119 @@
+//! The lines of a recording. Each is one JSON object, with the kind of the line as its only key.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// The format that this crate writes, and the latest that it reads.
+pub(crate) const FORMAT: u32 = 1;
+
+/// A line of a recording. `process` counts the processes from 1, and `ms` the milliseconds since the recording began.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Line {
+    /// The first line.
+    Recording(Header),
+    /// A process was started to run a plugin.
+    Started {
+        /// The process.
+        process: u32,
+        /// When.
+        ms: u64,
+        /// The name of the plugin.
+        plugin: String,
+        /// The SHA-256 of the library, hexadecimal.
+        sha256: String,
+    },
+    /// A message to the plugin.
+    ToPlugin {
+        /// The process.
+        process: u32,
+        /// When.
+        ms: u64,
+        /// The message, as it was sent.
+        message: Box<RawValue>,
+    },
+    /// A message from the plugin.
+    FromPlugin {
+        /// The process.
+        process: u32,
+        /// When.
+        ms: u64,
+        /// The message, as it was sent, but on one line.
+        message: Box<RawValue>,
+    },
+    /// Something from the plugin that is not JSON.
+    Garbled {
+        /// The process.
+        process: u32,
+        /// When.
+        ms: u64,
+        /// The bytes, in base64.
+        bytes: String,
+    },
+    /// The process ended.
+    Ended {
+        /// The process.
+        process: u32,
+        /// When.
+        ms: u64,
+        /// How.
+        how: String,
+    },
+    /// flowswap stopped the process.
+    Stopped {
+        /// The process.
+        process: u32,
+        /// When.
+        ms: u64,
+        /// Why.
+        how: String,
+    },
+    /// The last line. Without it, the recording is incomplete.
+    End {
+        /// The number of messages, in both directions.
+        messages: u64,
+    },
+}
+
+/// What a recording is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// The format of the recording.
+    pub format: u32,
+    /// The version of flowswap.
+    pub flowswap: String,
+    /// The words of the recorded command line, without `flowswap`.
+    pub command: Vec<String>,
+}
+
+impl Line {
+    /// The line for a message from the plugin. A line break in JSON outside of a text means no more than a space.
+    pub(crate) fn from_plugin(process: u32, ms: u64, bytes: &[u8]) -> Self {
+        let on_one_line: Vec<u8> =
+            bytes.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect();
+        // Within a text, JSON has no line break, so what was not JSON before can be JSON now.
+        match (serde_json::from_slice::<&RawValue>(bytes), serde_json::from_slice(&on_one_line)) {
+            (Ok(_), Ok(message)) => Self::FromPlugin { process, ms, message },
+            _ => Self::Garbled { process, ms, bytes: STANDARD.encode(bytes) },
+        }
+    }
+
+    /// The number of the process that it is about.
+    pub fn process(&self) -> Option<u32> {
+        match self {
+            Self::Recording(_) | Self::End { .. } => None,
+            Self::Started { process, .. }
+            | Self::ToPlugin { process, .. }
+            | Self::FromPlugin { process, .. }
+            | Self::Garbled { process, .. }
+            | Self::Ended { process, .. }
+            | Self::Stopped { process, .. } => Some(*process),
+        }
+    }
+
+    /// Whether it has a message.
+    pub(crate) fn is_message(&self) -> bool {
+        matches!(self, Self::ToPlugin { .. } | Self::FromPlugin { .. } | Self::Garbled { .. })
+    }
+}

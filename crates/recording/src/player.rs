@@ -1,0 +1,173 @@
+//! Plays the host of one recorded process to another build of its plugin, and compares what the build sends.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use flowswap_contract::{Ask, FromPlugin, Op, Outcome, ToPlugin};
+use flowswap_host::RawPlugin;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    difference::{Difference, Place, places},
+    line::Line,
+};
+
+/// A process of the build that gets the recorded messages.
+pub(crate) struct Player {
+    plugin: RawPlugin,
+    /// The verb of each call.
+    calls: BTreeMap<u64, Op>,
+    /// flowswap stopped the recorded process, so how the build's process ends shows nothing.
+    was_stopped: bool,
+    /// How many messages were as recorded.
+    pub(crate) same: usize,
+    /// How many messages came after the last one of the recording.
+    pub(crate) beyond: usize,
+    /// How the greeting differs. Another build may be another version, so that ends nothing.
+    pub(crate) greeting: Vec<Place>,
+}
+
+impl Player {
+    pub(crate) fn new(plugin: RawPlugin) -> Self {
+        Self { plugin, calls: BTreeMap::new(), was_stopped: false, same: 0, beyond: 0, greeting: Vec::new() }
+    }
+
+    /// Follows the next line of the process.
+    pub(crate) async fn follow(&mut self, line: usize, entry: &Line) -> Result<(), Difference> {
+        match entry {
+            Line::ToPlugin { message, .. } => {
+                if let Ok(ToPlugin::Call(call)) = serde_json::from_str(message.get()) {
+                    self.calls.insert(call.id, call.op);
+                }
+                // If the build does not read it, the next message of the recording is missing.
+                let _ = self.plugin.send(message.get().as_bytes()).await;
+                Ok(())
+            }
+            Line::FromPlugin { message, .. } => self.expect(line, read(message.get().as_bytes())).await,
+            Line::Garbled { bytes, .. } => self.expect(line, garbled(bytes)).await,
+            Line::Ended { how, .. } => self.expect_end(line, how).await,
+            Line::Stopped { .. } => {
+                self.was_stopped = true;
+                Ok(())
+            }
+            Line::Recording(_) | Line::Started { .. } | Line::End { .. } => Ok(()),
+        }
+    }
+
+    /// After the last line: the build may send more, but must end as it should.
+    pub(crate) async fn finish(&mut self, line: usize) -> Result<(), Difference> {
+        self.plugin.close().await;
+        let end = loop {
+            match self.next().await {
+                Ok(Some(_)) => self.beyond += 1,
+                Ok(None) => break self.plugin.end().await,
+                Err(why) => break Err(why),
+            }
+        };
+        let as_it_should = |how| differ(line, "the process ended as it should", how);
+        if self.was_stopped { Ok(()) } else { end.map_err(as_it_should) }
+    }
+
+    async fn expect(&mut self, line: usize, recorded: Value) -> Result<(), Difference> {
+        if is_said(&recorded) {
+            return Ok(());
+        }
+        let about = self.describe(&recorded);
+        let replayed = match self.next().await {
+            Ok(Some(replayed)) => replayed,
+            Ok(None) => {
+                let end = self.plugin.end().await.err().unwrap_or_else(|| "as it should".to_owned());
+                return Err(differ(line, about, format!("its process ended: {end}")));
+            }
+            Err(why) => return Err(differ(line, about, why)),
+        };
+        if key(&recorded) != key(&replayed) {
+            return Err(differ(line, about, self.describe(&replayed)));
+        }
+        let (places, more) = places(&recorded, &replayed);
+        if recorded["type"] == "hello" {
+            self.greeting = places;
+        } else if !places.is_empty() {
+            return Err(Difference { places, more, ..differ(line, about, self.describe(&replayed)) });
+        }
+        self.same += 1;
+        Ok(())
+    }
+
+    async fn expect_end(&mut self, line: usize, how: &str) -> Result<(), Difference> {
+        self.plugin.close().await;
+        let replayed = match self.next().await {
+            Ok(Some(message)) => self.describe(&message),
+            Ok(None) if self.plugin.end().await.is_err() => return Ok(()),
+            Ok(None) => "its process goes on".to_owned(),
+            Err(why) => why,
+        };
+        Err(differ(line, how, replayed))
+    }
+
+    /// The next message of the build that matters; `None` once its process has closed the connection. An error says why there is
+    /// none.
+    async fn next(&mut self) -> Result<Option<Value>, String> {
+        while let Some(bytes) = self.plugin.next().await? {
+            let message = read(&bytes);
+            if !is_said(&message) {
+                return Ok(Some(message));
+            }
+        }
+        Ok(None)
+    }
+
+    fn describe(&self, message: &Value) -> String {
+        let of_call = |id: u64| match self.calls.get(&id) {
+            Some(op) => format!("`{op}`, call {id}"),
+            None => format!("call {id}"),
+        };
+        match FromPlugin::deserialize(message) {
+            Ok(FromPlugin::Hello(_)) => "its greeting".to_owned(),
+            Ok(FromPlugin::Opened { session, outcome: Outcome::Ok(()) }) => format!("it opens session {session}"),
+            Ok(FromPlugin::Opened { session, outcome: Outcome::Error(error) }) => {
+                format!("it does not open session {session}: {}", error.message)
+            }
+            Ok(FromPlugin::Ask { id, n, ask: Ask::Http(ask) }) => {
+                format!("ask {n} of {}: {} {}", of_call(id), ask.method, ask.url)
+            }
+            Ok(FromPlugin::Ask { id, n, ask: Ask::Sleep { ms } }) => {
+                format!("ask {n} of {}: wait {ms} ms", of_call(id))
+            }
+            Ok(FromPlugin::Ask { id, n, ask: Ask::Mint { name } }) => {
+                format!("ask {n} of {}: make the secret `{name}`", of_call(id))
+            }
+            Ok(FromPlugin::Reply { id, outcome: Outcome::Ok(_) }) => format!("the reply of {}", of_call(id)),
+            Ok(FromPlugin::Reply { id, outcome: Outcome::Error(error) }) => {
+                format!("the reply of {}: an error: {}", of_call(id), error.message)
+            }
+            Ok(FromPlugin::Event { .. }) => "a message for the operator".to_owned(),
+            Err(error) => format!("something that is not a message ({error})"),
+        }
+    }
+}
+
+fn differ(line: usize, recorded: impl Into<String>, replayed: String) -> Difference {
+    Difference { line, recorded: recorded.into(), replayed, places: Vec::new(), more: 0 }
+}
+
+/// A message as a tree.
+fn read(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap_or_else(|_| garbled(&STANDARD.encode(bytes)))
+}
+
+/// Something that is not JSON.
+fn garbled(base64: &str) -> Value {
+    json!({"garbled": base64})
+}
+
+/// Whether it is for the operator. What a plugin says is not what it does, and another build may say it in other words.
+fn is_said(message: &Value) -> bool {
+    message["type"] == "event"
+}
+
+/// What a message is about. Two messages with different keys have nothing to compare.
+fn key(message: &Value) -> [&Value; 4] {
+    ["type", "id", "n", "session"].map(|member| &message[member])
+}
