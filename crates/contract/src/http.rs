@@ -30,6 +30,10 @@ pub struct HttpAsk {
     /// The secrets in a successful answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub capture: Vec<Capture>,
+    /// The parts of a successful answer that the plugin needs; all of it if `None`. A plugin names them wherever an answer is about
+    /// people. Since protocol 1.4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<Box<Keep>>,
     /// The parts of a successful answer that the plugin sees only as keyed hashes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blind: Option<Box<Blind>>,
@@ -58,11 +62,19 @@ impl HttpAsk {
             body: None,
             auth: None,
             capture: Vec::new(),
+            keep: None,
             blind: None,
             query: false,
             idempotent: false,
             timeout_ms: None,
         }
+    }
+
+    /// The same request, of whose answer the plugin needs only these [parts](Self::keep).
+    #[must_use]
+    pub fn keeping(self, pointers: &[&str]) -> Self {
+        let pointers = pointers.iter().map(|&pointer| pointer.to_owned()).collect();
+        Self { keep: Some(Box::new(Keep { pointers })), ..self }
     }
 }
 
@@ -125,6 +137,14 @@ pub struct Capture {
     pub name: String,
     /// How long it is kept.
     pub custody: Custody,
+}
+
+/// What the plugin needs of an answer. The host leaves out everything else, but for the lists and objects around it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keep {
+    /// JSON pointers (RFC 6901) into the answer's body, where `*` stands for every item of a list or member of an object, such as
+    /// `/*/profile/login`.
+    pub pointers: Vec<String>,
 }
 
 /// Personal data in an answer, which the plugin may compare but not see. Before the plugin sees the answer, the host

@@ -17,7 +17,7 @@ pub struct Protocol {
 }
 
 /// The version that this crate uses.
-pub const PROTOCOL: Protocol = Protocol { major: 1, minor: 3 };
+pub const PROTOCOL: Protocol = Protocol { major: 1, minor: 4 };
 
 /// A message to the plugin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -30,6 +30,7 @@ mod hardening;
 mod inline;
 mod lent;
 mod library;
+mod needed;
 mod of_table;
 mod origin;
 mod outage;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base16ct::lower::encode_string as hex;
 use bytes::Bytes;
-use flowswap_contract::{Answer, Blind, Body, Custody, Error, ErrorKind, Handle, HttpAnswer, HttpAsk, Intent};
+use flowswap_contract::{Answer, Blind, Body, Custody, Error, ErrorKind, Handle, HttpAnswer, HttpAsk, Intent, Keep};
 use flowswap_engine::{Entry, Event, Mode, RequestOutcome, Secret, intent_token};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use sha2::{Digest, Sha256};
@@ -16,6 +16,7 @@ use crate::{
     capture::{self, Extracted, OwnText},
     chain,
     guard::{Permitted, describe},
+    needed::keep,
     redact::Redactor,
     scope::{Performed, Scope, internal},
     secret_members::{hide_members, hide_texts_of_token},
@@ -183,6 +184,11 @@ impl Scope<'_> {
             let request = describe(&ask.method, &ask.url);
             let message = format!("the answer to {request} has no secret at `{}`", extracted.missing.join("`, `"));
             return Err(unknown(Error::new(ErrorKind::Invalid, message)));
+        }
+        if answer.is_success()
+            && let Some(Keep { pointers }) = ask.keep.as_deref()
+        {
+            keep(&mut answer.body, pointers);
         }
         let handles = extracted.captured.iter().map(|captured| &captured.handle).collect();
         hide_members(&mut answer.body, &handles);

@@ -5,7 +5,7 @@ use flowswap_contract::{Error, ErrorKind, Evidence, EvidenceResult, HttpAnswer, 
 use crate::{
     api::{Api, SERVICES, decode, evidence_from},
     detect::{App, ORGANIZATION, Service, read_organization},
-    system_log::Event,
+    system_log::{EVENT, Event},
 };
 
 /// Checks that an answer has the expected shape: a portal answers 200 to everything.
@@ -27,7 +27,7 @@ pub(crate) async fn check(api: &Api<'_>) -> Vec<Evidence> {
         ("list-integrations", "list API service integrations", ask(SERVICES), |what, answer| {
             decode::<Vec<Service>>(what, answer).map(drop)
         }),
-        ("read-logs", "search the System Log", ask("/api/v1/logs?limit=1"), |what, answer| {
+        ("read-logs", "search the System Log", ask("/api/v1/logs?limit=1").keeping(EVENT), |what, answer| {
             decode::<Vec<Event>>(what, answer).map(drop)
         }),
     ];

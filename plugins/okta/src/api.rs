@@ -75,8 +75,13 @@ impl<'a> Api<'a> {
 
     /// Reads all pages of a list. Only for lists that end: the System Log's `next` never does.
     pub(crate) async fn list<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<Vec<T>, Error> {
+        self.list_by(what, self.ask(Intent::Read, "GET", path)).await
+    }
+
+    /// The same with this request for the first page.
+    pub(crate) async fn list_by<T: DeserializeOwned>(&self, what: &str, ask: HttpAsk) -> Result<Vec<T>, Error> {
         let mut items = Vec::new();
-        let mut pages = Pages::new(self, what, self.ask(Intent::Read, "GET", path));
+        let mut pages = Pages::new(self, what, ask);
         while let Some(page) = pages.next::<T>().await? {
             items.extend(page);
         }

@@ -105,6 +105,7 @@ pub(crate) async fn take(api: &Api<'_>, params: &StepParams) -> Result<TestReply
 async fn list_visible(api: &Api<'_>, token: &Handle, key: &Handle, kind: &Kind) -> Result<Visible, Error> {
     let auth = Auth::Token { scheme: "Bearer".to_owned(), token: token.clone() };
     let mut ask = api.ask_as(auth, Intent::Read, "GET", kind.path);
+    ask = ask.keeping(&[&format!("/*{}", kind.pointer), "/*/type"]);
     ask.blind = Some(Box::new(Blind { key: key.clone(), pointers: vec![format!("/*{}", kind.pointer)] }));
     let what = format!("list {} as the new client", kind.noun);
     let mut pages = Pages::new(api, &what, ask);

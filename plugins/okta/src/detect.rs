@@ -180,7 +180,9 @@ pub(crate) async fn list_services(api: &Api<'_>) -> Result<Vec<Service>, Error> 
 
 async fn list_granted_scopes(api: &Api<'_>, app: &str) -> Result<Vec<String>, Error> {
     let path = format!("/api/v1/apps/{}/grants", encode(app));
-    let grants: Vec<Grant> = api.list("list an app's grants", &path).await?;
+    // The rest of a grant names the administrator who gave it.
+    let ask = api.ask(Intent::Read, "GET", &path).keeping(&["/*/scopeId", "/*/status"]);
+    let grants: Vec<Grant> = api.list_by("list an app's grants", ask).await?;
     let active = grants.into_iter().filter(|grant| grant.status.as_deref().is_none_or(|status| status == "ACTIVE"));
     let scopes: BTreeSet<_> = active.map(|grant| grant.scope_id).collect();
     Ok(scopes.into_iter().collect())

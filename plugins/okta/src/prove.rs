@@ -196,7 +196,7 @@ const fn read(check: &'static str, path: &'static str, scope: &'static str) -> R
 
 async fn try_read(api: &Api<'_>, token: &Handle, read: &Read) -> Result<Evidence, Error> {
     let auth = Auth::Token { scheme: "Bearer".to_owned(), token: token.clone() };
-    let ask = api.ask_as(auth, Intent::Read, "GET", read.path);
+    let ask = api.ask_as(auth, Intent::Read, "GET", read.path).keeping(&["/*/id"]);
     let answer = api.http(ask.clone()).await?;
     if answer.is_success() {
         return Ok(match answer.body.as_array() {

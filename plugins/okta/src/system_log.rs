@@ -21,6 +21,19 @@ pub(crate) struct Event {
     debug_context: Option<DebugContext>,
 }
 
+/// The places of [`Event`] in a list of events. The rest can say who somebody is: names, addresses, and places.
+pub(crate) const EVENT: &[&str] = &[
+    "/*/uuid",
+    "/*/eventType",
+    "/*/published",
+    "/*/actor/id",
+    "/*/target/*/id",
+    "/*/outcome/result",
+    "/*/outcome/reason",
+    "/*/client/userAgent/rawUserAgent",
+    "/*/debugContext/debugData/grantType",
+];
+
 #[derive(Debug, Clone, Deserialize)]
 struct Entity {
     id: Option<String>,
@@ -92,7 +105,7 @@ pub(crate) async fn search(
 ) -> Result<(Vec<Event>, HttpAnswer), Error> {
     let path = format!("/api/v1/logs?since={}&filter={}{}", encode(since), encode(filter), order.parameters());
     let what = "search the System Log";
-    let answer = api.send(what, api.ask(Intent::Read, "GET", &path)).await?;
+    let answer = api.send(what, api.ask(Intent::Read, "GET", &path).keeping(EVENT)).await?;
     let events: Vec<Event> = decode(what, &answer)?;
     events.iter().try_for_each(Event::expect_time)?;
     Ok((events, answer))
@@ -108,7 +121,7 @@ pub(crate) async fn find_newest(
 ) -> Result<(Option<Event>, bool), Error> {
     let order = Order::NewestFirst.parameters();
     let path = format!("/api/v1/logs?since={}&filter={}{order}", encode(since), encode(filter));
-    let mut pages = Pages::new(api, "search the System Log", api.ask(Intent::Read, "GET", &path));
+    let mut pages = Pages::new(api, "search the System Log", api.ask(Intent::Read, "GET", &path).keeping(EVENT));
     for _ in 0..MAX_LOG_PAGES {
         let Some(events) = pages.next::<Event>().await? else { return Ok((None, true)) };
         events.iter().try_for_each(Event::expect_time)?;

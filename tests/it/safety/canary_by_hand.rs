@@ -158,7 +158,8 @@ fn collect(lab: &Lab, kept: &BTreeMap<String, String>) -> Vec<Canary> {
             let owner = if exchange.host == CIE_AUTH_HOST { CIE_API_HOST } else { &exchange.host };
             canaries.push(Canary::secret(format!("access_token of {}", exchange.host), token, owner));
         }
-        if ["/users", "/groups", "/cache-user", "/cache-group"].iter().any(|of| exchange.path_and_query.contains(of)) {
+        let of_people = ["/users", "/groups", "/cache-user", "/cache-group", "/api/v1/logs", "/grants"];
+        if of_people.iter().any(|of| exchange.path_and_query.contains(of)) {
             gather_names(&body, &mut people);
         }
     }
@@ -175,7 +176,14 @@ fn gather_names(body: &Value, names: &mut BTreeSet<String>) {
             let is_own_group = members.get("type").is_some_and(|kind| kind == "OKTA_GROUP");
             let group = members.get("profile").and_then(|profile| profile["name"].as_str()).filter(|_| is_own_group);
             let person = OF_PEOPLE.iter().filter_map(|key| members.get(*key)?.as_str());
-            names.extend(person.chain(group).filter(|name| !name.is_empty()).map(str::to_owned));
+            // As an actor or a target of the System Log.
+            let is_user = members.get("type").is_some_and(|kind| kind == "User");
+            let in_log =
+                ["alternateId", "displayName"].iter().filter_map(|key| members.get(*key)?.as_str()).filter(|_| is_user);
+            let by_user = members.get("user").and_then(|user| user["title"].as_str());
+            names.extend(
+                person.chain(in_log).chain(by_user).chain(group).filter(|name| !name.is_empty()).map(str::to_owned),
+            );
             members.values().for_each(|member| gather_names(member, names));
         }
         _ => {}

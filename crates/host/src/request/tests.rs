@@ -429,6 +429,19 @@ async fn the_plugin_sees_people_as_hashes_under_a_key_that_the_host_made() {
 }
 
 #[tokio::test]
+async fn the_plugin_sees_only_what_it_needs_of_a_successful_answer() {
+    let page = json!([{"id": "00u1", "profile": {"login": "ann", "email": "ann@acme.test"}}]);
+    let world =
+        World::with([answer(200, &[], page.clone()), answer(403, &[], page.clone()), answer(200, &[], page.clone())]);
+    let side = world.side();
+    let scope = scope(&side, world.recorder());
+    let ask = read().keeping(&["/*/profile/login"]);
+    assert_eq!(scope.request(&ask).await.unwrap().body, json!([{"profile": {"login": "ann"}}]));
+    assert_eq!(scope.request(&ask).await.unwrap().body, page, "a refusal must be readable");
+    assert_eq!(scope.request(&read()).await.unwrap().body, page);
+}
+
+#[tokio::test]
 async fn a_secret_is_made_only_where_it_can_be_stored() {
     let world = World::default();
     let side = world.side();

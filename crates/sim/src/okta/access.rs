@@ -23,11 +23,14 @@ pub(crate) fn authorize(call: &mut Call<'_>, scope: &'static str) -> Result<(), 
     }
 }
 
+/// The display name of the org's administrator.
+pub(super) const ADMINISTRATOR: &str = "Simulated Administrator";
+
 /// The actor of the log events of a call: (id, type, display name).
 pub(crate) fn find_actor(call: &Call<'_>) -> (String, &'static str, String) {
     let bearer = call.request.credential("Bearer").and_then(|token| call.org.tokens.get(token));
     match bearer {
         Some(token) => (token.client_id.clone(), "PublicClientApp", token.client_id.clone()),
-        None => (call.org.admin_user.clone(), "User", "Simulated Administrator".to_owned()),
+        None => (call.org.admin_user.clone(), "User", ADMINISTRATOR.to_owned()),
     }
 }

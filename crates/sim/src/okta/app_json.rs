@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::access::ADMINISTRATOR;
 use super::model::{App, Grant, OauthClient, Org, RefreshToken, Secret, Status};
 use crate::clock::to_rfc3339;
 
@@ -148,8 +149,13 @@ pub(crate) fn render_grant(org: &Org, app: &App, grant: &Grant, base: &str) -> V
             "app": { "href": own, "title": app.label },
             "self": { "href": format!("{own}/grants/{}", grant.id), "hints": { "allow": ["GET", "DELETE"] } },
             "client": { "href": format!("{base}/oauth2/v1/clients/{client}"), "title": app.label },
+            "user": render_user(org, base),
         },
     })
+}
+
+fn render_user(org: &Org, base: &str) -> Value {
+    json!({ "href": format!("{base}/api/v1/users/{}", org.admin_user), "title": ADMINISTRATOR })
 }
 
 /// A secret of an OIDC app. Recordings show its value in clear text, unlike that of an integration.
@@ -195,7 +201,7 @@ pub(crate) fn render_token(org: &Org, app: &App, token: &RefreshToken, base: &st
             "self": { "href": token_link },
             "revoke": { "href": token_link, "hints": { "allow": ["DELETE"] } },
             "client": { "href": format!("{base}/oauth2/v1/clients/{client}"), "title": app.label },
-            "user": { "href": format!("{base}/api/v1/users/{}", org.admin_user), "title": "Simulated Administrator" },
+            "user": render_user(org, base),
         },
     })
 }

@@ -69,7 +69,7 @@ pub(crate) fn record_violation(call: &mut Call<'_>) {
 /// Records that the org's administrator did something to an integration in the Admin Console.
 pub(crate) fn record_admin_action(org: &mut Org, event: &str, id: &str, name: &str, at: Timestamp) {
     let administrator =
-        Entity { id: org.admin_user.clone(), kind: "User".to_owned(), name: "Administrator".to_owned() };
+        Entity { id: org.admin_user.clone(), kind: "User".to_owned(), name: access::ADMINISTRATOR.to_owned() };
     let target = Entity { id: id.to_owned(), kind: "PublicClientApp".to_owned(), name: name.to_owned() };
     let event = LogEvent {
         uuid: org.noise.id("evt"),
@@ -249,10 +249,15 @@ impl Outcome {
 
 impl Entity {
     fn render(&self) -> Value {
+        // In the examples of the API description, this is the login of a user.
+        let alternate = match self.kind.as_str() {
+            "User" => format!("{}@example.com", self.name.to_lowercase().replace(' ', ".")),
+            _ => self.id.clone(),
+        };
         json!({
             "id": self.id,
             "type": self.kind,
-            "alternateId": self.id,
+            "alternateId": alternate,
             "displayName": self.name,
             "detailEntry": null,
         })

@@ -1,0 +1,80 @@
+//! Leaves out of an answer what the plugin does not need, such as data about people. Pure.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+/// The places that are needed, as a tree.
+#[derive(Debug, Default)]
+struct Needed {
+    whole: bool,
+    below: BTreeMap<String, Needed>,
+}
+
+/// Keeps only what one of `pointers` (RFC 6901, with `*` for every child) leads to, and the lists and objects around it.
+pub(crate) fn keep(body: &mut Value, pointers: &[String]) {
+    let mut needed = Needed::default();
+    for pointer in pointers {
+        let segments = pointer.split('/').skip(1).map(|segment| segment.replace("~1", "/").replace("~0", "~"));
+        let place = segments.fold(&mut needed, |place, segment| place.below.entry(segment).or_default());
+        place.whole = true;
+    }
+    prune(body, &needed);
+}
+
+fn prune(place: &mut Value, needed: &Needed) {
+    if needed.whole {
+        return;
+    }
+    let all = needed.below.get("*");
+    match place {
+        Value::Array(items) => match all {
+            Some(needed) => items.iter_mut().for_each(|item| prune(item, needed)),
+            None => items.clear(),
+        },
+        Value::Object(members) => members.retain(|name, member| match needed.below.get(name).or(all) {
+            Some(needed) => {
+                prune(member, needed);
+                true
+            }
+            None => false,
+        }),
+        // Something else is where a list or an object was expected.
+        other => *other = Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_needed_stays() {
+        let body = json!([
+            {"id": 1, "profile": {"login": "ann", "email": "a@b"}, "tags": ["x"], "more": [{"id": 2, "name": "n"}]},
+            {"id": null, "profile": "ann", "more": {"y": {"id": 3}}},
+            "bob",
+        ]);
+        let kept = |pointers: &[&str]| {
+            let mut body = body.clone();
+            keep(&mut body, &pointers.iter().map(|&pointer| pointer.to_owned()).collect::<Vec<_>>());
+            body
+        };
+        assert_eq!(
+            kept(&["/*/profile/login", "/*/id", "/*/more/*/id"]),
+            json!([
+                {"id": 1, "profile": {"login": "ann"}, "more": [{"id": 2}]},
+                {"id": null, "profile": null, "more": {"y": {"id": 3}}},
+                null,
+            ])
+        );
+        assert_eq!(kept(&["/*/profile", "/*/profile/login"])[0], json!({"profile": {"login": "ann", "email": "a@b"}}));
+        assert_eq!(kept(&["/nowhere"]), json!([]));
+        assert_eq!(kept(&[""]), body, "the pointer to the whole answer");
+        let mut text = json!("a person");
+        keep(&mut text, &["/*/id".to_owned()]);
+        assert_eq!(text, json!(null));
+    }
+}
