@@ -39,6 +39,8 @@ mod outside;
 mod plain;
 /// `flowswap plugins list` and `inspect`, and libraries that do not start.
 mod plugins;
+/// `flowswap record` and `flowswap replay`.
+mod recording;
 /// Recovery: `resume`, decisions about stuck tenants, and `audit verify`.
 mod recovery;
 mod reports;

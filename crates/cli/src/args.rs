@@ -160,14 +160,14 @@ pub(crate) enum Command {
     /// List, inspect, and check plugins.
     #[command(subcommand, after_help = examples::PLUGINS)]
     Plugins(PluginsCommand),
-    /// Run a command, and record what flowswap and its plugins say to each other, for a bug report
+    /// Record what flowswap and its plugins say to each other in a command
     ///
-    /// The recording has no secret. Exits with the code of the command.
+    /// For a bug report: the recording has no secret. Exits with the code of the command.
     #[command(after_help = examples::RECORD)]
     Record(RecordArgs),
-    /// Send the messages of a recording to this build of its plugins, and show the first difference
+    /// Replay a recording to a build of its plugins
     ///
-    /// Makes no request. Exits with code 3 if something differs.
+    /// Shows the first message of the build that differs, and then exits with code 3. Makes no request.
     #[command(after_help = examples::REPLAY)]
     Replay(ReplayArgs),
     /// Demonstrate a migration and a rollback on a simulated fleet.

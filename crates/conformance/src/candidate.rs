@@ -36,12 +36,13 @@ impl Candidate {
 
     /// Starts a process without the host.
     pub(crate) fn start_raw(&self) -> io::Result<RawPlugin> {
-        RawPlugin::start(&self.launcher, &self.file)
+        RawPlugin::start(&self.launcher, &self.file, Arc::new(Recorder::default()))
     }
 
     /// The same in the cage of this platform, whatever the operator chose.
     pub(crate) fn start_caged(&self) -> io::Result<RawPlugin> {
-        RawPlugin::start(&Launcher { cage: Cage::default(), ..self.launcher.clone() }, &self.file)
+        let launcher = Launcher { cage: Cage::default(), ..self.launcher.clone() };
+        RawPlugin::start(&launcher, &self.file, Arc::new(Recorder::default()))
     }
 }
 

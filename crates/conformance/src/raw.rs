@@ -3,18 +3,16 @@
 use std::{io, sync::Arc};
 
 use flowswap_contract::{FromPlugin, PROTOCOL, ToPlugin};
+use flowswap_engine::EventSink;
 use flowswap_host::{Launcher, PluginFile};
 use serde::Serialize;
-
-use crate::candidate::Recorder;
 
 /// A plugin process without the host, so that a check can send messages that no host would send.
 pub(crate) struct RawPlugin(flowswap_host::RawPlugin);
 
 impl RawPlugin {
-    /// Starts a process without greeting it.
-    pub(crate) fn start(launcher: &Launcher, file: &PluginFile) -> io::Result<Self> {
-        let output = Arc::new(Recorder::default());
+    /// Starts a process without greeting it. What it prints goes to `output`.
+    pub(crate) fn start(launcher: &Launcher, file: &PluginFile, output: Arc<dyn EventSink>) -> io::Result<Self> {
         flowswap_host::RawPlugin::start(file, launcher, output, launcher.limits.greeting).map(Self)
     }
 

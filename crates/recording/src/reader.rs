@@ -44,9 +44,17 @@ pub enum ReadError {
         #[source]
         source: serde_json::Error,
     },
-    /// A line is about a process that no line before it started, or starts one that was started before.
-    #[error("line {line} does not fit the lines before it: process {process}")]
-    Process {
+    /// A line is about a process that no line before it starts.
+    #[error("line {line} is about process {process}, which no line before it starts")]
+    UnknownProcess {
+        /// Counted from 1.
+        line: usize,
+        /// The process.
+        process: u32,
+    },
+    /// A line starts a process that a line before it starts.
+    #[error("line {line} starts process {process} again")]
+    StartedTwice {
         /// Counted from 1.
         line: usize,
         /// The process.
@@ -97,13 +105,9 @@ impl<R: BufRead> Reader<R> {
                 self.is_complete = true;
                 Ok(None)
             }
-            Ok(Some(line)) => {
-                if let Some(process) = line.process()
-                    && self.processes.insert(process) != matches!(line, Line::Started { .. })
-                {
-                    return Err(ReadError::Process { line: self.line, process });
-                }
-                Ok(Some((self.line, line)))
+            Ok(Some(entry)) => {
+                self.check_process(&entry)?;
+                Ok(Some((self.line, entry)))
             }
             Ok(None) => Ok(None),
             Err(ReadError::Line { source, .. }) if source.is_eof() => Ok(None),
@@ -119,6 +123,19 @@ impl<R: BufRead> Reader<R> {
     /// Whether the recording was read to its last line.
     pub fn is_complete(&self) -> bool {
         self.is_complete
+    }
+
+    fn check_process(&mut self, entry: &Line) -> Result<(), ReadError> {
+        let line = self.line;
+        match (entry, entry.process()) {
+            (Line::Started { .. }, Some(process)) if !self.processes.insert(process) => {
+                Err(ReadError::StartedTwice { line, process })
+            }
+            (_, Some(process)) if !self.processes.contains(&process) => {
+                Err(ReadError::UnknownProcess { line, process })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn read(&mut self) -> Result<Option<Line>, ReadError> {

@@ -38,4 +38,4 @@ pub(crate) mod rogue;
 /// The search for secrets and names, in every encoding.
 mod search;
 /// Labs in which the rogue plays some sides.
-mod stage;
+pub(crate) mod stage;

@@ -1,6 +1,6 @@
 //! Runs commands one after the other, and searches everything that flowswap leaves behind after each of them.
 
-use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+use std::{cell::Cell, fs, os::unix::fs::PermissionsExt, process::Command};
 
 use super::search::{Canary, Search, files_of_the_client};
 use crate::support::{Lab, Output, command, finish};
@@ -14,6 +14,8 @@ pub(super) struct Patrol<'a> {
     search: Search,
     pub(super) printed: Vec<(String, String)>,
     leaks: Vec<String>,
+    /// How many commands were recorded.
+    recordings: Cell<usize>,
 }
 
 impl<'a> Patrol<'a> {
@@ -21,12 +23,21 @@ impl<'a> Patrol<'a> {
         let temporary = lab.path("tmp");
         fs::create_dir(&temporary).unwrap();
         fs::set_permissions(temporary, PermissionsExt::from_mode(0o700)).unwrap();
-        Self { lab, collect, search: Search::new(Vec::new()), printed: Vec::new(), leaks: Vec::new() }
+        Self {
+            lab,
+            collect,
+            search: Search::new(Vec::new()),
+            printed: Vec::new(),
+            leaks: Vec::new(),
+            recordings: Cell::new(0),
+        }
     }
 
-    /// The command with as much talk as there is, and with its temporary files in the folder of the lab.
+    /// The command with as much talk as there is, recorded, and with its temporary files in the folder of the lab.
     pub(super) fn command(&self, args: &[&str]) -> Command {
-        let mut command = command(self.lab.dir(), &[args, &["-vv"]].concat());
+        self.recordings.set(self.recordings.get() + 1);
+        let recording = format!("{}.recording", self.recordings.get());
+        let mut command = command(self.lab.dir(), &[&["record", "-o", &recording], args, &["-vv"]].concat());
         command.env("TMPDIR", self.lab.path("tmp"));
         command
     }
@@ -67,6 +78,10 @@ impl<'a> Patrol<'a> {
     /// Asserts that nothing was found, and returns everything that must not leak.
     pub(super) fn end(self) -> Search {
         assert!(self.leaks.is_empty(), "{:#?}", self.leaks);
+        // The files that were searched have what flowswap and the plugins said to each other.
+        let recordings = (1..=self.recordings.get()).map(|n| self.lab.path(&format!("{n}.recording")));
+        let lines = recordings.filter_map(|path| fs::read_to_string(path).ok()).map(|text| text.lines().count());
+        assert!(lines.sum::<usize>() > 500, "the recordings are missing");
         assert_eq!(self.search.leaks(&self.printed), [""; 0]);
         self.search
     }

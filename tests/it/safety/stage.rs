@@ -56,7 +56,7 @@ pub(super) fn cage(lab: &Lab, cage: &str) {
 }
 
 /// Three tenants; the rogue plays one side of the second one.
-pub(super) fn lab(role: &str, misbehave: Option<&str>) -> Lab {
+pub(crate) fn lab(role: &str, misbehave: Option<&str>) -> Lab {
     stage(SimConfig::default().tenants(3).record(true), |_, tenant, side| {
         let domain = if side == Role::Provider { format!("domain = \"{}\"\n", tenant.domain) } else { String::new() };
         let keys = side_of(tenant, side) + &domain + &key("misbehave", misbehave);
@@ -65,7 +65,7 @@ pub(super) fn lab(role: &str, misbehave: Option<&str>) -> Lab {
 }
 
 /// Four tenants with the rogue as both plugins, which pretends to migrate them. Some misbehave on one side.
-pub(super) fn shared(misbehaving: &[(&str, &str, &str)]) -> Lab {
+pub(crate) fn shared(misbehaving: &[(&str, &str, &str)]) -> Lab {
     stage(SimConfig::default().tenants(4), |_, SimTenant { name, domain, .. }, side| {
         let word =
             misbehaving.iter().find(|(of, on, _)| of == name && *on == side.to_string()).map(|(_, _, word)| *word);

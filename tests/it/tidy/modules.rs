@@ -17,7 +17,8 @@ use super::walk;
 use crate::support::repository;
 
 /// The crates whose modules form layers.
-const LAYERED: [&str; 9] = ["attest", "config", "conformance", "contract", "engine", "host", "report", "sim", "store"];
+const LAYERED: [&str; 10] =
+    ["attest", "config", "conformance", "contract", "engine", "host", "recording", "report", "sim", "store"];
 
 /// A module by its path within the crate; the root is empty.
 type Module = Vec<String>;

@@ -34,7 +34,7 @@ impl RecordArgs {
 
 /// The global options of a command line, as words. What the environment sets is left out: every command finds it there.
 fn global_words(line: &ArgMatches) -> Vec<OsString> {
-    let globals = Global::augment_args(Command::new("flowswap"));
+    let globals = Global::augment_args(Command::default());
     let mut words = Vec::new();
     for option in globals.get_arguments() {
         let (id, long) = (option.get_id().as_str(), format!("--{}", option.get_long().unwrap_or_default()));

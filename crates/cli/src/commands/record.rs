@@ -29,7 +29,7 @@ pub(crate) async fn run(context: Context, command: Command, args: &RecordArgs) -
             terminal.say(paint(Tone::Care, text!("`{}` has no message: the command started no plugin", path)));
         }
         Ok(Recorded { processes, messages }) => terminal.say(text!(
-            "recording: {} ({} with {})\nIt has no secret, but it has domains, names, and ids. Read it before you send it to anybody.",
+            "recording: {} ({} with {})\nread it before you send it: it has no secret, but it has domains, names, and ids",
             path,
             plural(usize::try_from(messages).unwrap_or(usize::MAX), "message"),
             plural(processes as usize, "plugin process")

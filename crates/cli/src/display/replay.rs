@@ -19,13 +19,13 @@ const MAX_VALUE: usize = 160;
 /// The whole replay of the recording in the file at `path`.
 pub(crate) fn show(replayed: &Replayed, path: &str) -> Text {
     let Replayed { recording, complete, processes } = replayed;
-    let mut text = text!("{}: `flowswap {}` by flowswap {}\n", path, recording.command.join(" "), recording.flowswap);
+    let mut text = text!("{}: `{}`, recorded by flowswap {}\n", path, recording.command.join(" "), recording.flowswap);
     if processes.is_empty() {
-        text += "The recorded command started no plugin, so there is nothing to compare.\n";
+        text += "the recorded command started no plugin, so there is nothing to compare\n";
     }
     text.extend(processes.iter().map(|process| show_process(process, path)));
     if !complete {
-        text += paint(Tone::Care, "The recording has no last line: flowswap was ended while it recorded.");
+        text += paint(Tone::Care, "the recording is incomplete: its last line is missing");
         text += "\n";
     }
     text
@@ -33,32 +33,31 @@ pub(crate) fn show(replayed: &Replayed, path: &str) -> Text {
 
 fn show_process(process: &Process, path: &str) -> Text {
     let Process { plugin, recorded_sha256, sha256, replayed } = process;
-    let build = match recorded_sha256 == sha256 {
-        true => text!("the recorded build, {}", short(sha256)),
-        false => text!("recorded with build {}, replayed with {}", short(recorded_sha256), short(sha256)),
+    let build = if recorded_sha256 == sha256 {
+        text!("the recorded build, {}", short(sha256))
+    } else {
+        text!("recorded with build {}, replayed with {}", short(recorded_sha256), short(sha256))
     };
     let mut text = text!("\n{} (process {}; {})\n", paint(Tone::Strong, plugin), replayed.process, build);
     if !replayed.greeting.is_empty() {
-        text += "  It describes itself differently:\n";
+        text += "  it describes itself differently:\n";
         text.extend(replayed.greeting.iter().map(show_place));
     }
     match &replayed.difference {
-        None => {
-            text += text!("  {} are the same.\n", paint(Tone::Good, text!("All {}", plural(replayed.same, "message"))))
-        }
+        None => text += text!("  {}\n", paint(Tone::Good, text!("{} as recorded", plural(replayed.same, "message")))),
         Some(difference) => {
-            text += text!("  {} the same, then {}:\n", are(replayed.same), paint(Tone::Bad, "a difference"));
+            text += text!(
+                "  {} as recorded, then {}\n",
+                plural(replayed.same, "message"),
+                paint(Tone::Bad, "a difference")
+            );
             text += show_difference(difference, path);
         }
     }
     if replayed.beyond > 0 {
-        text += text!("  After the end of the recording it sent {} more.\n", plural(replayed.beyond, "message"));
+        text += text!("  after the end of the recording: {} more\n", plural(replayed.beyond, "message"));
     }
     text
-}
-
-fn are(messages: usize) -> String {
-    format!("{} {}", plural(messages, "message"), if messages == 1 { "is" } else { "are" })
 }
 
 fn show_difference(difference: &Difference, path: &str) -> Text {
