@@ -26,8 +26,10 @@ pub(crate) enum Scope {
 pub struct Written {
     /// What it says.
     pub record: Record,
-    /// The text that its hash covers.
+    /// Its text.
     pub body: String,
+    /// The SHA-256 of the text, hexadecimal, if the hash of the record covers it. Before format 4, it covered the text.
+    pub body_hash: Option<String>,
     /// Its hash, hexadecimal.
     pub hash: String,
 }
@@ -178,6 +180,8 @@ pub(crate) struct CheckedRow {
     head: Head,
     record: Record,
     body: String,
+    /// Whether it was written in format 4 or later.
+    covers_body_hash: bool,
 }
 
 impl CheckedRow {
@@ -186,7 +190,8 @@ impl CheckedRow {
     }
 
     pub(crate) fn into_written(self) -> Written {
-        Written { record: self.record, body: self.body, hash: self.head.hash.to_string() }
+        let body_hash = self.covers_body_hash.then(|| Hash::of(self.body.as_bytes()).to_string());
+        Written { record: self.record, body: self.body, body_hash, hash: self.head.hash.to_string() }
     }
 }
 
@@ -201,10 +206,13 @@ fn check_row(head: Head, granted: u64, row: &Row<'_>) -> Result<CheckedRow, Jour
     let body = text(5)?.unwrap_or_default();
     let hash = row.get_ref(6).ok().and_then(|value| value.as_bytes().ok()).and_then(Hash::from_bytes);
     let epoch = row.get(7).map(i64::cast_unsigned).map_err(|error| unreadable(expected, error))?;
-    let next = head.extend(epoch, body.as_bytes());
-    if hash != Some(next.hash) {
+    let follows = |next: &Head| hash == Some(next.hash);
+    let new = Some(head.extend(epoch, body.as_bytes())).filter(follows);
+    let covers_body_hash = new.is_some();
+    let old = || Some(head.extend_before_format_4(epoch, body.as_bytes())).filter(follows);
+    let Some(next) = new.or_else(old) else {
         return Err(damaged(expected, "its hash does not match its body and the record before it"));
-    }
+    };
     let (draft, written_epoch) =
         encoding::decode(&body).map_err(|error| damaged(expected, format!("its body cannot be read: {error}")))?;
     let columns = Columns {
@@ -227,7 +235,7 @@ fn check_row(head: Head, granted: u64, row: &Row<'_>) -> Result<CheckedRow, Jour
             format!("its epoch is {epoch}, but no writer ever had an epoch above {granted}"),
         ));
     }
-    Ok(CheckedRow { head: next, record: Record { seq: expected, epoch, draft }, body })
+    Ok(CheckedRow { head: next, record: Record { seq: expected, epoch, draft }, body, covers_body_hash })
 }
 
 fn damaged(seq: u64, problem: impl Into<String>) -> JournalError {

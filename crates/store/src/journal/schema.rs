@@ -20,7 +20,8 @@ use crate::durable;
 ///    released. The lease is one row. Taking it increments its epoch; within an epoch it can only be released.
 /// 3. The records of a tenant are found without reading those of others. A plan is stored once and referred to by its digest,
 ///    and a run has an intent for each of its tenants; earlier versions do not know these records.
-const MIGRATIONS: [&str; 3] = [
+/// 4. The tables stay. The hash of a new record covers the hash of its body, and not the body.
+const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE record (
         seq    INTEGER PRIMARY KEY AUTOINCREMENT CHECK (seq > 0),
@@ -79,6 +80,7 @@ const MIGRATIONS: [&str; 3] = [
     "
     CREATE INDEX record_of_tenant ON record (tenant);
     ",
+    "",
 ];
 
 /// The format that this version writes, and the highest that it reads.

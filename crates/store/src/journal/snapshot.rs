@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use flowswap_engine::{Overview, Position, SNAPSHOT_FORMAT, Snapshot};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::chain::Hash;
 use crate::durable;
@@ -77,10 +76,6 @@ pub fn write_snapshot(journal: &Path, snapshot: &Snapshot) -> io::Result<()> {
 }
 
 impl Hash {
-    fn of(bytes: &[u8]) -> Self {
-        Self::from_bytes(&Sha256::digest(bytes)).unwrap_or_default()
-    }
-
     fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0; 32];
         Self::from_bytes(base16ct::lower::decode(text, &mut bytes).ok()?)

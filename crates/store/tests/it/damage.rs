@@ -35,8 +35,9 @@ fn forge_epoch(path: &Path, seq: u64, epoch: u64) {
         let body: String = connection
             .query_row("SELECT body FROM record WHERE seq = ?1", [seq.cast_signed()], |row| row.get(0))
             .unwrap();
-        let digest = Sha256::new().chain_update(&hash).chain_update(seq.to_be_bytes()).chain_update(body).finalize();
-        hash = digest.to_vec();
+        let body_hash = Sha256::digest(body);
+        let digest = Sha256::new().chain_update(&hash).chain_update(seq.to_be_bytes()).chain_update(body_hash);
+        hash = digest.finalize().to_vec();
         connection.execute("UPDATE record SET hash = ?1 WHERE seq = ?2", (&hash, seq.cast_signed())).unwrap();
     }
 }

@@ -77,6 +77,8 @@ async fn every_past_format_is_read_without_changing_the_file() {
       acme rolled-back, globex retired, initech finalized; records by epoch [0, 3, 32, 47, 13, 12, 12, 12]
     format 3: head 6cc9aba9bdf225cc20125801d70fa6c29d61e333c766a2e6e46fea83801bb0d0
       acme failed, globex rolled-back, initech running; records by epoch [0, 2, 42, 11, 1, 11, 1, 0, 1]
+    format 4: head 477078e8565e74633bf1763d752c8f76a9176329d807c17bdf0261f2e0c9976d
+      acme rolled-back, globex retired, initech finalized; records by epoch [0, 3, 25, 56, 9, 10, 13, 13, 13]
     ");
     let formats: Vec<_> = fixtures.iter().map(|fixture| fixture.format).collect();
     assert!(

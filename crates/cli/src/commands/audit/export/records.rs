@@ -107,9 +107,13 @@ pub(super) async fn export(journal: &SqliteJournal, slice: Slice, folder: &mut F
 
 /// A line of the file.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Line {
     seq: u64,
     hash: String,
+    /// The SHA-256 of the body, which the hash covers. Before format 4 of the journal, the hash covered the body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_hash: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,10 +137,10 @@ struct Found {
 }
 
 impl Found {
-    fn add(&mut self, slice: &Slice, Written { record, body, hash }: Written) -> Line {
+    fn add(&mut self, slice: &Slice, Written { record, body, body_hash, hash }: Written) -> Line {
         let Record { seq, draft, .. } = record;
         if !slice.shows(&draft) {
-            return Line { seq, hash, body: None, withheld: None };
+            return Line { seq, hash, body_hash, body: None, withheld: None };
         }
         match &draft.entry {
             Entry::RunStarted { approvals, .. } => {
@@ -155,9 +159,9 @@ impl Found {
             _ => {}
         }
         if self.may_tell_of_people(&draft) {
-            return Line { seq, hash, body: None, withheld: Some(WITHHELD) };
+            return Line { seq, hash, body_hash, body: None, withheld: Some(WITHHELD) };
         }
-        Line { seq, hash, body: Some(body), withheld: None }
+        Line { seq, hash, body_hash, body: Some(body), withheld: None }
     }
 
     fn learn(&mut self, tenant: Option<&PlannedTenant>) {
