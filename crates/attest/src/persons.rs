@@ -48,7 +48,8 @@ impl Person {
     }
 }
 
-/// What stands before the `@`.
+/// The name of the account: without the domain after the `@` or before the `\\`, and without what follows a `+`.
 fn local_part(name: &str) -> &str {
-    name.split('@').next().unwrap_or_default().trim()
+    let account = name.split('@').next().unwrap_or_default();
+    account.rsplit('\\').next().unwrap_or_default().split('+').next().unwrap_or_default().trim()
 }

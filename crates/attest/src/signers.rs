@@ -82,19 +82,19 @@ pub enum SignerError {
 }
 
 impl Signers {
-    /// Reads the file. Times without `Z` are times of `zone`, as in OpenSSH. Lines of certificate authorities do not count,
-    /// because flowswap accepts no certificates.
+    /// Reads the file. Lines of certificate authorities do not count, because flowswap accepts no certificates.
     ///
     /// # Errors
     ///
-    /// At the first line that OpenSSH would not accept either, and at a name that is a pattern: approvals are of people.
-    pub fn read(text: &str, zone: &TimeZone) -> Result<Self, SignersError> {
+    /// At the first line that OpenSSH would not accept either, and at a name that is a pattern: approvals are of people. Also at a
+    /// time without `Z`: it would depend on the time zone of each machine that reads it.
+    pub fn read(text: &str) -> Result<Self, SignersError> {
         let mut lines = Vec::new();
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (number, text) in (1..).zip(text.lines()) {
             let text = text.trim();
             if !text.is_empty() && !text.starts_with('#') {
-                lines.extend(Line::read(text, zone).map_err(|what| SignersError { line: number, what })?);
+                lines.extend(Line::read(text).map_err(|what| SignersError { line: number, what })?);
             }
         }
         let people = persons::people(lines.iter().map(|line: &Line| (&line.principals, fingerprint(&line.key))));
@@ -154,14 +154,19 @@ impl Signers {
 
 impl Line {
     /// `None` for a certificate authority.
-    fn read(text: &str, zone: &TimeZone) -> Result<Option<Self>, String> {
+    fn read(text: &str) -> Result<Option<Self>, String> {
         let (names, mut rest) = next_word(text)?;
+        // OpenSSH takes quotes around all names together, and around nothing else.
+        let names = names.strip_prefix('"').and_then(|names| names.strip_suffix('"')).unwrap_or(names);
         let principals: BTreeSet<String> =
-            names.replace('"', "").split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+            names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
         if principals.is_empty() {
             return Err("it names nobody".to_owned());
         }
-        let is_odd = |name: &&String| name.contains(|c: char| "*?!".contains(c) || c.is_whitespace() || c.is_control());
+        // A name that looks like another one is not another person.
+        let is_odd = |name: &&String| {
+            name.contains(|c: char| "*?!\"".contains(c) || !(c.is_ascii_graphic() || c.is_alphanumeric()))
+        };
         if let Some(odd) = principals.iter().find(is_odd) {
             return Err(format!("`{odd}` is not the name of one person; write a name such as alice@example.com"));
         }
@@ -172,7 +177,7 @@ impl Line {
             let mut seen = BTreeSet::new();
             for option in split_options(word) {
                 let name = option.split('=').next().unwrap_or_default().to_ascii_lowercase();
-                is_authority |= line.read_option(option, zone)?;
+                is_authority |= line.read_option(option)?;
                 if !seen.insert(name.clone()) {
                     return Err(format!("`{name}` is there twice"));
                 }
@@ -185,15 +190,15 @@ impl Line {
     }
 
     /// Returns whether the option marks a certificate authority.
-    fn read_option(&mut self, option: &str, zone: &TimeZone) -> Result<bool, String> {
+    fn read_option(&mut self, option: &str) -> Result<bool, String> {
         let (name, value) = option.split_once('=').map_or((option, None), |(name, value)| (name, Some(value)));
         let quoted = value.and_then(|value| value.strip_prefix('"')?.strip_suffix('"'));
         let value = || quoted.ok_or_else(|| format!("the value of `{name}` must be in double quotes"));
         match name.to_ascii_lowercase().as_str() {
             "cert-authority" => return Ok(true),
             "namespaces" => self.namespaces = Some(value()?.to_owned()),
-            "valid-after" => self.valid_after = Some(read_time(value()?, zone)?),
-            "valid-before" => self.valid_before = Some(read_time(value()?, zone)?),
+            "valid-after" => self.valid_after = Some(read_time(value()?)?),
+            "valid-before" => self.valid_before = Some(read_time(value()?)?),
             _ => return Err(format!("`{name}` is neither a type of key nor an option")),
         }
         Ok(false)
@@ -241,16 +246,17 @@ fn split_options(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `YYYYMMDD`, `YYYYMMDDHHMM`, or `YYYYMMDDHHMMSS`; with `Z` it is a time of UTC.
-fn read_time(text: &str, zone: &TimeZone) -> Result<Timestamp, String> {
-    let (digits, zone) = match text.strip_suffix(['Z', 'z']) {
-        Some(digits) => (digits, TimeZone::UTC),
-        None => (text, zone.clone()),
-    };
+/// `YYYYMMDDZ`, `YYYYMMDDHHMMZ`, or `YYYYMMDDHHMMSSZ`, a time of UTC.
+fn read_time(text: &str) -> Result<Timestamp, String> {
+    let digits = text.trim_end_matches(['Z', 'z']);
     let is_whole = matches!(digits.len(), 8 | 12 | 14) && digits.bytes().all(|b| b.is_ascii_digit());
     let time = DateTime::strptime("%Y%m%d%H%M%S", format!("{digits:0<14}")).ok().filter(|_| is_whole);
-    let time = time.and_then(|time| zone.to_timestamp(time).ok());
-    time.ok_or_else(|| format!("`{text}` is not a time such as 20261231, 202612312359, or 20261231235959Z"))
+    let time = time.and_then(|time| TimeZone::UTC.to_timestamp(time).ok());
+    let time = time.ok_or_else(|| format!("`{text}` is not a time such as 20261231Z or 20261231235959Z"))?;
+    match text.len() - digits.len() {
+        1 => Ok(time),
+        _ => Err(format!("write `{digits}Z`, a time of UTC; without `Z` it depends on the time zone of each machine")),
+    }
 }
 
 /// Whether a word matches a list of patterns, as OpenSSH has them (ssh_config(5), PATTERNS): one with `!` excludes.

@@ -27,6 +27,9 @@ pub enum SshError {
     /// Its RSA key has fewer than 2048 bits.
     #[error("its RSA key has fewer than {MIN_RSA_BITS} bits")]
     Short,
+    /// Nobody touched the security key.
+    #[error("nobody touched the security key when it signed; flowswap does not accept `no-touch-required`")]
+    Untouched,
     /// It was made for other bytes, or by another key.
     #[error("it does not match what was signed: somebody changed the statement or the signature")]
     Forged,
@@ -42,11 +45,22 @@ pub(crate) fn verify(namespace: &'static str, signed: &[u8], signature: &[u8]) -
     match &key {
         KeyData::Rsa(_) => verify_rsa(namespace, signed, &signature)?,
         KeyData::Ed25519(_) | KeyData::Ecdsa(_) | KeyData::SkEd25519(_) | KeyData::SkEcdsaSha2NistP256(_) => {
+            let is_security_key = matches!(key, KeyData::SkEd25519(_) | KeyData::SkEcdsaSha2NistP256(_));
+            if is_security_key && !was_touched(signature.signature_bytes()) {
+                return Err(SshError::Untouched);
+            }
             PublicKey::from(key.clone()).verify(namespace, signed, &signature).map_err(|_| SshError::Forged)?;
         }
         other => return Err(SshError::Algorithm(other.algorithm().to_string())),
     }
     Ok(key)
+}
+
+/// Whether a person was present: the lowest bit of the flags, which stand before the counter of four bytes (`PROTOCOL.u2f` of
+/// OpenSSH). The signature covers them.
+fn was_touched(signature: &[u8]) -> bool {
+    let [.., flags, _, _, _, _] = signature else { return false };
+    flags & 1 == 1
 }
 
 /// RSA as `ssh-keygen` signs with it: PKCS #1 v1.5 with SHA-2 (RFC 8332), and keys of at least 2048 bits.

@@ -13,7 +13,6 @@ use flowswap_config::Config;
 use flowswap_engine::{self as engine, Clock, Plan, PlanFile, SignedApproval, chain, short};
 use flowswap_host::read_trusted;
 use flowswap_report::class_id;
-use jiff::tz::TimeZone;
 
 use crate::{
     context::SystemClock,
@@ -102,7 +101,7 @@ impl SignersFile {
             Failure { exit: Exit::Usage, ..Failure::at(doing())(error) }.hint(hint)
         })?;
         let text = String::from_utf8(bytes).map_err(Failure::at(doing()))?;
-        let signers = Signers::read(&text, &TimeZone::system()).map_err(|error| {
+        let signers = Signers::read(&text).map_err(|error| {
             let failure = Failure { exit: Exit::Usage, ..Failure::at(doing())(error) };
             failure
                 .hint("each line is like `alice@example.com ssh-ed25519 AAAA…`; see ALLOWED SIGNERS in ssh-keygen(1)")

@@ -65,7 +65,7 @@ fn whatever_changes_after_it_voids_an_approval() {
                 let signers = fs::read_to_string(it.lab.path("allowed_signers")).unwrap();
                 fs::write(
                     it.lab.path("allowed_signers"),
-                    signers.replace("bob@example.com ", "bob@example.com valid-before=\"20200101\" "),
+                    signers.replace("bob@example.com ", "bob@example.com valid-before=\"20200101Z\" "),
                 )
                 .unwrap();
             },

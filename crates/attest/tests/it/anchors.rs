@@ -4,7 +4,6 @@ use flowswap_attest::{
     AnchorPredicate, ExportPredicate, Predicate as _, Signed, SignedError, Signers, Statement, StatementError, Subject,
     unarmor,
 };
-use jiff::tz::TimeZone;
 
 use crate::{
     refusals::{expected, statement},
@@ -22,7 +21,7 @@ fn anchor(key: &Key, namespace: &'static str) -> String {
 fn an_anchor_says_who_signed_what() {
     let dir = tempfile::tempdir().unwrap();
     let (alice, bob) = (Key::new(&dir, "alice", "ed25519"), Key::new(&dir, "bob", "ed25519"));
-    let signers = Signers::read(&format!("alice {}", alice.public), &TimeZone::UTC).unwrap();
+    let signers = Signers::read(&format!("alice {}", alice.public)).unwrap();
     let read = |text: &str, signers| Signed::<AnchorPredicate>::read(text, signers, expected().now);
     let good = anchor(&alice, AnchorPredicate::NAMESPACE);
     let signed = read(&good, Some(&signers)).unwrap();

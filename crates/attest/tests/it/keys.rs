@@ -1,7 +1,6 @@
 //! Keys of every type that `ssh-keygen` makes: flowswap accepts what it signs, and it accepts what flowswap keeps.
 
 use flowswap_attest::{Envelope, Signers, SshError, armor, judge, unarmor};
-use jiff::tz::TimeZone;
 
 use crate::{
     refusals::{expected, statement},
@@ -21,7 +20,7 @@ fn every_type_of_key_signs_approvals_that_both_accept() {
         let read_again = Envelope::read(&envelope.render()).unwrap();
         assert_eq!(read_again, envelope);
         let lines = format!("alice@example.com {}", key.public);
-        let signers = Signers::read(&lines, &TimeZone::UTC).unwrap();
+        let signers = Signers::read(&lines).unwrap();
         let judged = judge(&read_again, &signers, &expected());
         let approval = judged.into_iter().next().unwrap().unwrap_or_else(|error| panic!("{kind}: {error}"));
         assert!(approval.signer.principals.contains("alice@example.com"), "{kind}");
@@ -52,7 +51,7 @@ fn a_short_rsa_key_does_not_count() {
     let key = Key::new(&dir, "short", "rsa-1024");
     let unsigned = statement().to_sign();
     let signature = key.sign(&unsigned.bytes());
-    let signers = Signers::read(&format!("alice {}", key.public), &TimeZone::UTC).unwrap();
+    let signers = Signers::read(&format!("alice {}", key.public)).unwrap();
     let refused = judge(&unsigned.seal(signature), &signers, &expected()).remove(0).unwrap_err();
     assert_eq!(refused.to_string(), "the signature does not count: its RSA key has fewer than 2048 bits");
 }

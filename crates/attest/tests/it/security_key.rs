@@ -3,7 +3,6 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flowswap_attest::{Refusal, Signature, Signers, SshError, armor, judge};
-use jiff::tz::TimeZone;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use sha2::{Digest as _, Sha256, Sha512};
 
@@ -19,24 +18,22 @@ fn string(bytes: &[u8]) -> Vec<u8> {
     [&u32::try_from(bytes.len()).unwrap().to_be_bytes()[..], bytes].concat()
 }
 
-#[test]
-fn a_security_key_signs_approvals_that_both_accept() {
+/// The public key of a security key, and its signature of these bytes with these flags.
+fn sign(bytes: &[u8], flags: u8) -> (Vec<u8>, Vec<u8>) {
     let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
     let key = [string(KIND.as_bytes()), string(pair.public_key().as_ref()), string(b"ssh:")].concat();
-    let unsigned = statement().to_sign();
-    let bytes = unsigned.bytes();
     let to_sign = [
         &b"SSHSIG"[..],
         &string(NAMESPACE.as_bytes()),
         &string(b""),
         &string(b"sha512"),
-        &string(&Sha512::digest(&bytes)),
+        &string(&Sha512::digest(bytes)),
     ]
     .concat();
-    // The person touched the key, and it has signed four times before.
-    let (flags, counter) = ([1], 5_u32.to_be_bytes());
-    let touched = [&Sha256::digest(b"ssh:")[..], &flags, &counter, &Sha256::digest(&to_sign)].concat();
-    let made = [&string(KIND.as_bytes())[..], &string(pair.sign(&touched).as_ref()), &flags, &counter].concat();
+    // It has signed four times before.
+    let counter = 5_u32.to_be_bytes();
+    let touched = [&Sha256::digest(b"ssh:")[..], &[flags], &counter, &Sha256::digest(&to_sign)].concat();
+    let made = [&string(KIND.as_bytes())[..], &string(pair.sign(&touched).as_ref()), &[flags], &counter].concat();
     let signature = [
         &b"SSHSIG"[..],
         &1_u32.to_be_bytes(),
@@ -47,11 +44,18 @@ fn a_security_key_signs_approvals_that_both_accept() {
         &string(&made),
     ]
     .concat();
+    (key, signature)
+}
 
+#[test]
+fn a_security_key_signs_approvals_that_both_accept() {
+    let unsigned = statement().to_sign();
+    let bytes = unsigned.bytes();
+    let (key, signature) = sign(&bytes, 1);
     let lines = format!("alice {KIND} {}", STANDARD.encode(&key));
     let dir = tempfile::tempdir().unwrap();
     assert!(verifies(dir.path(), &lines, "alice", &armor(&signature), &bytes));
-    let signers = Signers::read(&lines, &TimeZone::UTC).unwrap();
+    let signers = Signers::read(&lines).unwrap();
     let seal = |signature| unsigned.clone().seal(Signature { key_id: String::new(), signature });
     judge(&seal(signature.clone()), &signers, &expected()).remove(0).unwrap();
 
@@ -61,4 +65,21 @@ fn a_security_key_signs_approvals_that_both_accept() {
     assert!(!verifies(dir.path(), &lines, "alice", &armor(&forged), &bytes));
     let judged = judge(&seal(forged), &signers, &expected()).remove(0);
     assert!(matches!(judged, Err(Refusal::Signature(SshError::Forged))));
+}
+
+/// A program on the machine of the person can get such a signature without the person.
+#[test]
+fn a_signature_that_nobody_touched_the_key_for_does_not_count() {
+    let unsigned = statement().to_sign();
+    let bytes = unsigned.bytes();
+    // The person was only verified (4), or neither.
+    for flags in [0, 4] {
+        let (key, signature) = sign(&bytes, flags);
+        let lines = format!("alice {KIND} {}", STANDARD.encode(&key));
+        let dir = tempfile::tempdir().unwrap();
+        assert!(verifies(dir.path(), &lines, "alice", &armor(&signature), &bytes), "ssh-keygen takes it");
+        let envelope = unsigned.clone().seal(Signature { key_id: String::new(), signature });
+        let judged = judge(&envelope, &Signers::read(&lines).unwrap(), &expected()).remove(0);
+        assert!(matches!(judged, Err(Refusal::Signature(SshError::Untouched))), "{flags}: {judged:?}");
+    }
 }

@@ -94,6 +94,9 @@ impl Anchor {
         let Signed { statement, fingerprint, signer } =
             Signed::<AnchorPredicate>::read(&text, signers, SystemClock.now()).map_err(|error| chain(&error))?;
         let (subject, predicate) = statement.into_one().map_err(|error| chain(&error))?;
+        if predicate.records == 0 {
+            return Err("it is of a journal without records, so it proves nothing".to_owned());
+        }
         let mut hash = [0; 32];
         base16ct::lower::decode(&subject.digest.sha256, &mut hash).map_err(|_| "its hash is malformed".to_owned())?;
         let signed_by = match signer {
@@ -111,7 +114,10 @@ impl Anchor {
     /// Why the journal does not go on from here, if so.
     async fn find_problem(&self, config: &Config, journal: Option<&Journal>) -> Option<String> {
         let AnchorPredicate { records, anchored_at } = self.predicate;
-        let have = journal.map_or(0, |journal| journal.records);
+        let Some(journal) = journal else {
+            return Some("the journal cannot be read, so nothing shows whether it goes on from there".to_owned());
+        };
+        let have = journal.records;
         if have < records {
             return Some(format!(
                 "the journal has {have} records, but it had {records} at {anchored_at}: it is an old copy, or its last records \
@@ -119,9 +125,6 @@ impl Anchor {
             ));
         }
         let position = Position { seq: records, hash: self.hash };
-        if records == 0 {
-            return None;
-        }
         let journal = match open_to_read(&StateDir::at(&config.state).journal()) {
             Ok(journal) => journal,
             Err(failure) => return Some(chain(failure.error.as_ref())),
