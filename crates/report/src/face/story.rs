@@ -9,8 +9,8 @@ use serde::Serialize;
 use crate::{
     plan::name_of,
     work::{
-        Approved, Asked, Attempt, AttemptEnd, EndLine, RefusalLine, RequestLine, RunLine, SecretEvent, SecretLine,
-        Statement, StatementKind, WorkReport, WorkedTenant,
+        Approved, Asked, Attempt, AttemptEnd, EndLine, Planned, RefusalLine, RequestLine, RunLine, SecretEvent,
+        SecretLine, Statement, StatementKind, WorkReport, WorkedTenant,
     },
 };
 
@@ -57,6 +57,8 @@ pub(super) struct Row<'a> {
     since: Timestamp,
     why: Option<String>,
     plan: Option<&'a str>,
+    /// The last plan that was made, if no run set out to carry it out.
+    planned: Option<String>,
     changes: usize,
 }
 
@@ -69,8 +71,18 @@ impl<'a> Row<'a> {
             since: tenant.since,
             why: tenant.why(),
             plan: tenant.plan.as_deref().map(short),
+            planned: tenant.planned.as_ref().map(|planned| not_carried_out(tenant, planned)),
             changes: tenant.changes(),
         }
+    }
+}
+
+/// A plan that no run set out to carry out.
+fn not_carried_out(tenant: &WorkedTenant, Planned { at, plan }: &Planned) -> String {
+    let plan = short(plan);
+    match tenant.plan {
+        Some(_) => format!("planned again at {at:.0}: {plan}, not carried out"),
+        None => format!("{plan}, not carried out"),
     }
 }
 
@@ -223,8 +235,9 @@ fn of_statement(said: &Statement) -> Line {
     Line { at: Some(said.at), tone: "", text, notes: Vec::new() }
 }
 
-fn of_approval(Approved { at, by }: &Approved) -> Line {
-    Line { at: Some(*at), tone: "good", text: format!("approved by {}", by.join(" and ")), notes: Vec::new() }
+fn of_approval(Approved { at, plan, by }: &Approved) -> Line {
+    let text = format!("plan {} approved by {}", short(plan), by.join(" and "));
+    Line { at: Some(*at), tone: "good", text, notes: Vec::new() }
 }
 
 fn stated(said: &Statement) -> String {
@@ -232,7 +245,10 @@ fn stated(said: &Statement) -> String {
     let note = said.note.as_deref().unwrap_or_default();
     let quoted = said.note.as_ref().map(|note| format!(" (“{note}”)")).unwrap_or_default();
     match said.kind {
-        StatementKind::Planned => format!("planned it; its verdict was {note}"),
+        StatementKind::Planned => {
+            let plan = said.plan.as_deref().map(short).unwrap_or_default();
+            format!("planned it: plan {plan}; its verdict was {note}")
+        }
         StatementKind::AcceptedChanges => format!("accepted changes: {note}"),
         StatementKind::GaveUp => format!("gave up the unfinished `{note}`"),
         StatementKind::Confirmed => format!("confirmed `{step}`{quoted}"),

@@ -17,11 +17,13 @@ pub struct ApprovalLine {
     pub digest: String,
 }
 
-/// The approvals that cover the start of a tenant.
+/// The approvals of a plan that cover the start of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Approved {
     /// When a run set out to start the tenant.
     pub at: Timestamp,
+    /// The digest of the plan.
+    pub plan: String,
     /// The names of the people.
     pub by: Vec<String>,
 }

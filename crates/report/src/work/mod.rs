@@ -29,7 +29,7 @@ pub use reader::WorkReader;
 pub use run::{RunEnd, RunLine};
 pub use selection::Selection;
 pub use statement::{EndLine, RefusalLine, SecretEvent, SecretLine, Statement, StatementKind};
-pub use tenant::WorkedTenant;
+pub use tenant::{Planned, WorkedTenant};
 
 /// The format of reports of work as JSON.
 pub const WORK_REPORT_FORMAT: u32 = 1;

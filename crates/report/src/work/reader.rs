@@ -175,12 +175,13 @@ impl WorkReader {
         let begun = read.began_before;
         let shown = read.shown.get_or_insert_with(|| WorkedTenant::new(name, draft.at, begun));
         let started = self.runs.get(&draft.run);
-        if let Entry::Intended { approvals, .. } = &draft.entry
+        if let Entry::Intended { plan, approvals, .. } = &draft.entry
             && !approvals.is_empty()
         {
             let names = approvals.iter().filter_map(|digest| self.approvers.get(digest)).cloned();
             let names: BTreeSet<String> = names.collect();
-            shown.approved = Some(Approved { at: draft.at, by: names.into_iter().collect() });
+            shown.approved.retain(|earlier| earlier.plan != *plan);
+            shown.approved.push(Approved { at: draft.at, plan: plan.clone(), by: names.into_iter().collect() });
         }
         shown.add(draft, after, started.and_then(|run| run.line.by.as_ref()));
         if started.is_some() && !shown.runs.contains(&draft.run) {

@@ -15,6 +15,8 @@ pub struct Statement {
     pub kind: StatementKind,
     /// The step that it is about.
     pub step: Option<String>,
+    /// The digest of the plan that the person made.
+    pub plan: Option<String>,
     /// The person's note or reason. For a plan it is the verdict, for changes what was accepted, and for what was given up the
     /// command.
     pub note: Option<String>,

@@ -6,7 +6,7 @@ use flowswap_engine::{Actor, Direction, Draft, Entry, Handle, Resolution, RunId,
 use super::{
     attempt::{Asked, Attempt, AttemptEnd, AttemptError, RequestLine},
     statement::{EndLine, RefusalLine, SecretEvent, SecretLine, Statement, StatementKind},
-    tenant::WorkedTenant,
+    tenant::{Planned, WorkedTenant},
 };
 
 impl WorkedTenant {
@@ -71,7 +71,7 @@ impl WorkedTenant {
             entry => self.statements.extend(statement(entry, draft, starter)),
         }
         self.follow(draft);
-        self.take_state(&draft.entry, after);
+        self.take_state(draft, after);
     }
 
     /// Takes note of what a record says about attempts before it. The record itself may be after those of the report.
@@ -91,12 +91,20 @@ impl WorkedTenant {
     }
 
     /// Takes over the state of the tenant after a record.
-    fn take_state(&mut self, entry: &Entry, after: &TenantHistory) {
+    fn take_state(&mut self, Draft { at, entry, .. }: &Draft, after: &TenantHistory) {
         (self.state, self.since, self.reason) = (after.state, after.since, after.reason.clone());
         self.is_refused = after.refusal.is_some();
-        if let Entry::Planned { plan, .. } | Entry::Intended { plan, .. } | Entry::TenantStarted { plan, .. } = entry {
-            self.plan = Some(plan.clone());
+        // Many plans can be made of a tenant. What was done follows from the one that a run set out to carry out.
+        match entry {
+            Entry::Intended { plan, .. } | Entry::TenantStarted { plan, .. } => self.plan = Some(plan.clone()),
+            Entry::Planned { plan, .. } => self.planned = Some(Planned { at: *at, plan: plan.clone() }),
+            _ => {}
         }
+        if self.plan.is_none() {
+            // The report begins after the run set out.
+            self.plan = after.work.as_ref().or(after.former.as_ref()).map(|work| work.plan.clone());
+        }
+        self.planned.take_if(|planned| self.plan.as_ref() == Some(&planned.plan));
     }
 
     /// The attempt of this run at the step that has no end yet.
@@ -131,11 +139,13 @@ fn statement(entry: &Entry, draft: &Draft, starter: Option<&Actor>) -> Option<St
         by: by.cloned(),
         kind,
         step: step.map(str::to_owned),
+        plan: None,
         note,
     };
     Some(match entry {
-        Entry::Planned { by, verdict, .. } => {
-            said(by.as_ref(), StatementKind::Planned, None, Some(verdict.to_string()))
+        Entry::Planned { plan, by, verdict, .. } => {
+            let planned = said(by.as_ref(), StatementKind::Planned, None, Some(verdict.to_string()));
+            Statement { plan: Some(plan.clone()), ..planned }
         }
         Entry::TenantStarted { accepted, .. } if !accepted.is_empty() => {
             said(starter, StatementKind::AcceptedChanges, None, Some(accepted.join("; ")))

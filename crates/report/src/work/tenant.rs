@@ -25,10 +25,12 @@ pub struct WorkedTenant {
     pub is_refused: bool,
     /// Its state now, if records after those of the report have changed it.
     pub state_now: Option<TenantState>,
-    /// The digest of its plan.
+    /// The digest of the plan that a run set out to carry out last. `None` if no run did.
     pub plan: Option<String>,
-    /// Who approved that it is started, if the configuration asked for approvals.
-    pub approved: Option<Approved>,
+    /// The last plan that was made of it, if no run set out to carry that one out.
+    pub planned: Option<Planned>,
+    /// Who approved that it is started, once for each plan. Empty if the configuration asked for no approvals.
+    pub approved: Vec<Approved>,
     /// Whether work on it began before the first record of the report.
     pub began_before: bool,
     /// The runs that worked on it, refused it, or skipped it.
@@ -45,6 +47,15 @@ pub struct WorkedTenant {
     pub ends: Vec<EndLine>,
 }
 
+/// A plan that was made, and that no run set out to carry out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Planned {
+    /// When.
+    pub at: Timestamp,
+    /// The digest of the whole plan.
+    pub plan: String,
+}
+
 impl WorkedTenant {
     /// A tenant without records.
     pub(crate) fn new(name: &str, at: Timestamp, began_before: bool) -> Self {
@@ -56,7 +67,8 @@ impl WorkedTenant {
             is_refused: false,
             state_now: None,
             plan: None,
-            approved: None,
+            planned: None,
+            approved: Vec::new(),
             began_before,
             runs: Vec::new(),
             attempts: Vec::new(),

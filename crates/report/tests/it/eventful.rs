@@ -74,5 +74,7 @@ pub(crate) fn eventful() -> Journal {
     journal.begin("zorin", Goal::Swapped);
     journal.start("zorin", "provision", Forward);
     journal.request("zorin", "provision", 0, Forward, None);
+    // Somebody only looks at what a new plan would say.
+    journal.plan_again("acme");
     journal
 }

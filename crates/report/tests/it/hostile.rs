@@ -3,7 +3,7 @@
 use flowswap_contract::Evidence;
 use flowswap_engine::{Actor, Handle, Question, RequestOutcome};
 use flowswap_report::{
-    Attempt, Face, PlanDifference, PlanReport, Report, Selection, Sheet, ValueChange, WorkReport, WorkedTenant,
+    Attempt, Face, PlanDifference, PlanReport, Planned, Report, Selection, Sheet, ValueChange, WorkReport, WorkedTenant,
 };
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
@@ -166,12 +166,14 @@ fn spoil(tenant: &mut WorkedTenant, hostile: &str) {
     let text = || hostile.to_owned();
     tenant.name = text();
     tenant.reason = Some(text());
-    if let Some(approved) = &mut tenant.approved {
-        approved.by = vec![text()];
+    (tenant.plan, tenant.planned) = (Some(text()), tenant.planned.take().map(|it| Planned { plan: text(), ..it }));
+    for approved in &mut tenant.approved {
+        (approved.plan, approved.by) = (text(), vec![text()]);
     }
     tenant.attempts.iter_mut().for_each(|attempt| spoil_attempt(attempt, hostile));
     for said in &mut tenant.statements {
-        (said.by, said.step, said.note) = (Some(actor(hostile)), Some(text()), Some(text()));
+        (said.by, said.step) = (Some(actor(hostile)), Some(text()));
+        (said.plan, said.note) = (Some(text()), Some(text()));
     }
     for secret in &mut tenant.secrets {
         secret.handle = Handle::new(text());

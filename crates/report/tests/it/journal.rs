@@ -57,8 +57,25 @@ impl Journal {
         journal
     }
 
+    /// Somebody plans the tenant again, and nobody carries that plan out. Returns its digest.
+    pub(crate) fn plan_again(&mut self, name: &str) -> String {
+        let (plan, path) = ("9".repeat(64), "later.json".to_owned());
+        self.person(name, Entry::Planned { plan: plan.clone(), path, verdict: Verdict::Migrated, by: Some(dana()) });
+        plan
+    }
+
     pub(crate) fn names(&self) -> Vec<String> {
         self.plan.tenants.iter().map(|tenant| tenant.name.clone()).collect()
+    }
+
+    /// The digest of its plan.
+    pub(crate) fn digest(&self) -> String {
+        self.plan.digest.clone()
+    }
+
+    /// The time of its last record.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.at
     }
 
     fn tenant(&self, name: &str) -> &PlannedTenant {

@@ -1,7 +1,7 @@
 //! The model of work: what is told, and that nothing is told that is not so.
 
 use flowswap_contract::{ErrorKind, Phase};
-use flowswap_engine::{Direction, Entry, Goal, Resolution, RunCommand, TenantState};
+use flowswap_engine::{Direction, Entry, Goal, Resolution, RunCommand, TenantState, short};
 use flowswap_report::{AttemptEnd, Face, RunEnd, Selection, StatementKind, WorkReport, WorkedTenant};
 use insta::assert_snapshot;
 use jiff::SignedDuration;
@@ -87,6 +87,54 @@ fn it_says_who_received_which_secret_and_who_decided() {
     assert_eq!(tyrell.statements[1].note.as_deref(), Some("ticket 4711"));
 }
 
+/// The people who approved the work have never seen a plan that somebody made later.
+#[test]
+fn a_later_plan_does_not_take_the_place_of_the_one_that_was_carried_out() {
+    let mut journal = Journal::new(["acme", "globex", "hooli"]);
+    let plan = journal.digest();
+    let planned = |report: &WorkReport, name: &str| {
+        let tenant = tenant(report, name);
+        let approved: Vec<_> = tenant.approved.iter().map(|it| (it.plan.clone(), it.by.len())).collect();
+        (tenant.plan.clone(), tenant.planned.as_ref().map(|planned| planned.plan.clone()), approved)
+    };
+    journal.run(RunCommand::Apply);
+    for name in ["acme", "globex"] {
+        journal.begin(name, Goal::Swapped);
+        journal.steps_until(name, Phase::Confirm);
+        journal.finish(name, TenantState::Swapped, None);
+    }
+    journal.run(RunCommand::Rollback);
+    journal.begin("globex", Goal::RolledBack);
+    for step in ["swap", "provision"] {
+        journal.step("globex", step, Direction::Back);
+    }
+    journal.finish("globex", TenantState::RolledBack, None);
+    journal.end(false);
+    journal.wait(SignedDuration::from_mins(1));
+    let since = Some(journal.now());
+    let later = journal.plan_again("acme");
+    journal.plan_again("globex");
+
+    let report = journal.report(Selection::default());
+    let done = (Some(plan.clone()), Some(later.clone()), vec![(plan.clone(), 2)]);
+    assert_eq!(planned(&report, "acme"), done);
+    assert_eq!(planned(&report, "globex"), done);
+    assert_eq!(planned(&report, "hooli"), (None, Some(plan.clone()), vec![]));
+    // A report that begins after the run set out knows its plan from the records before it.
+    let late = journal.report(Selection { since, ..Selection::default() });
+    for name in ["acme", "globex"] {
+        assert_eq!(planned(&late, name), (Some(plan.clone()), Some(later.clone()), vec![]));
+    }
+    for face in [Face::Markdown, Face::Html] {
+        let text = face.show(&report).unwrap();
+        let again = format!("planned again at 2026-09-12T00:01:01Z: {}, not carried out", short(&later));
+        for words in [again, format!("{}, not carried out", short(&plan)), format!("plan {} approved by", short(&plan))]
+        {
+            assert!(text.contains(&words), "`{words}` is not in {text}");
+        }
+    }
+}
+
 #[test]
 fn a_run_shows_only_its_own_records_and_what_came_of_them() {
     let journal = eventful();
@@ -112,7 +160,7 @@ fn a_selection_of_tenants_and_time_leaves_out_the_others() {
     assert_eq!(acme.tenants[0], *tenant(&all, "acme"));
     let since = Some(all.runs[2].started_at);
     let late = journal.report(Selection { since, ..Selection::default() });
-    assert_eq!(late.tenants.iter().map(|tenant| tenant.name.as_str()).collect::<Vec<_>>(), ["globex", "zorin"]);
+    assert_eq!(late.tenants.iter().map(|tenant| tenant.name.as_str()).collect::<Vec<_>>(), ["acme", "globex", "zorin"]);
     assert_eq!(late.runs.len(), 2);
     assert_eq!(late.from, since);
     let never = Some(all.to.unwrap() + SignedDuration::from_secs(1));

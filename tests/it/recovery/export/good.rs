@@ -45,13 +45,37 @@ fn an_auditor_verifies_an_export_without_flowswap() {
     // What was done is there in short, with times and the ids of requests.
     let statement = read(&folder, "statements/acme.json");
     assert_eq!(statement["predicate"]["state"], "swapped");
-    assert_eq!(statement["predicate"]["approved"]["by"], serde_json::json!(["alice@example.com", "bob@example.com"]));
+    assert_eq!(
+        statement["predicate"]["approved"][0]["by"],
+        serde_json::json!(["alice@example.com", "bob@example.com"])
+    );
     let attempts = statement["predicate"]["attempts"].as_array().unwrap();
     let request = attempts.iter().flat_map(|attempt| attempt["requests"].as_array().unwrap()).next().unwrap();
     assert!(request["outcome"]["request_id"].is_string(), "{request}");
     // The plan is the file that people reviewed.
     let plan = names(&folder).into_iter().find(|name| name.starts_with("plans/")).unwrap();
     assert_eq!(fs::read(folder.join(plan)).unwrap(), fs::read(office.lab.path("plan.json")).unwrap());
+}
+
+/// Nobody approved a plan that was made after the work, so nothing says that somebody did.
+#[test]
+fn a_later_plan_changes_nothing_that_was_approved() {
+    let office = approved_work(1);
+    let plan = office.lab.json(&["show", "plan.json"], 0)["digest"].clone();
+    office.lab.run(&["plan", "-o", "later.json"]).expect(0);
+    let later = office.lab.json(&["show", "later.json"], 0)["digest"].clone();
+    let check = |tenant: &Value| {
+        assert_eq!((&tenant["plan"], &tenant["planned"]["plan"]), (&plan, &later), "{tenant:#}");
+        assert_eq!(tenant["approved"][0]["plan"], plan, "{tenant:#}");
+    };
+    check(&office.lab.json(&["report", "acme"], 0)["tenants"][0]);
+    let (folder, _) = export(&office, "carol", &[]);
+    let statement = read(&folder, "statements/acme.json");
+    check(&statement["predicate"]);
+    let subject = statement["subject"].as_array().unwrap();
+    assert_eq!(subject.len(), 1, "{statement:#}");
+    assert_eq!(subject[0]["digest"]["sha256"], plan);
+    assert!(folder.join(subject[0]["name"].as_str().unwrap()).exists());
 }
 
 /// Other tenants are only hashes, and so are runs that did nothing for a selected tenant.
