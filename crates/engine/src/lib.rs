@@ -42,8 +42,8 @@ pub use error_chain::chain;
 pub use event::{Event, EventSink};
 pub use hidden::{escape_json, is_hidden, reveal, reveal_in_lines};
 pub use history::{
-    Claim, DoneStep, Doubt, Handover, History, IllegalRecord, Intent, LastResult, Overview, Question, Refusal,
-    SentRequest, TenantHistory, Work,
+    Claim, DoneStep, Doubt, Handover, History, IllegalRecord, Intent, LastResult, NewerPlan, Overview, Question,
+    Refusal, SentRequest, TenantHistory, Work,
 };
 pub use logbook::{Logbook, Recorder, SNAPSHOT_FORMAT, Snapshot};
 pub use packed::Packed;

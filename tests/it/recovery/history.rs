@@ -246,7 +246,7 @@ fn a_wrong_snapshot_never_changes_what_is_said() {
     for plan in [None, right.tenants["acme"].plan.clone()] {
         let (mut forged, run) = (right.clone(), flowswap_engine::RunId::generate());
         let (goal, at) = (flowswap_engine::Goal::RolledBack, Timestamp::now());
-        let intent = flowswap_engine::Intent { goal, plan, path: None, run, at, is_refused: false };
+        let intent = flowswap_engine::Intent { goal, plan, path: None, run, at, is_refused: false, newer_plan: None };
         forged.tenants.get_mut("acme").unwrap().intent = Some(intent);
         flowswap_store::write_snapshot(&journal, &forged).unwrap();
         let audit = lab.run(&["audit", "verify"]).expect(3).stdout;

@@ -155,6 +155,36 @@ fn resume_continues_a_stopped_run_and_not_a_finished_one() {
     assert_eq!(output.stdout, "");
 }
 
+/// A plan changes nothing, so it also does not end what a run left.
+#[test]
+fn resume_continues_a_stopped_run_with_its_own_plan() {
+    let lab = slow_lab();
+    lab.plan().expect(0);
+    let mut running = Background::start(lab.dir(), &["apply", "plan.json", "--yes"]);
+    running.await_talk("acme: provision done");
+    running.interrupt();
+    running.finish().expect(5);
+    let next = || lab.json(&["status"], 0)["tenants"][2]["next"].clone();
+    let digest = |file: &str| lab.json(&["show", file], 0)["digest"].as_str().unwrap().to_owned();
+    let looked = lab.run(&["plan", "globex", "initech", "-o", "look.json"]).expect(0);
+    let left = "2 tenants (globex, initech) were left by a run that was stopped";
+    assert!(looked.stderr.contains(left), "{}", looked.stderr);
+    assert_eq!(next(), "flowswap resume initech");
+    let resumed = lab.run(&["resume", "initech", "--yes"]).expect(0);
+    let newer = format!("initech does not get the newer plan {}", flowswap_engine::short(&digest("look.json")));
+    assert!(resumed.stderr.contains(&newer), "{}", resumed.stderr);
+    assert!(resumed.stderr.contains("flowswap apply look.json"), "{}", resumed.stderr);
+    assert_eq!(lab.in_state("swapped"), ["initech"]);
+    assert_eq!(lab.json(&["report", "initech"], 0)["tenants"][0]["plan"], digest("plan.json"));
+    // If its own plan cannot be carried out any more, the newer one can.
+    lab.edit_config(|text| text.replace("healthy = [\"success\"]", "healthy = [\"success\", \"ok\"]"));
+    lab.run(&["plan", "globex", "-o", "new.json"]).expect(0);
+    lab.run(&["resume", "globex", "--yes"]).expect(6);
+    assert_eq!(lab.json(&["status", "globex"], 0)["tenants"][0]["next"], "flowswap apply new.json");
+    lab.run(&["apply", "new.json", "--yes"]).expect(0);
+    assert_eq!(lab.json(&["report", "globex"], 0)["tenants"][0]["plan"], digest("new.json"));
+}
+
 /// Loses the answer to acme's deactivation, and lets the reads that check it fail.
 fn lose_the_retirement(lab: &Lab) {
     let tenant = lab.sim.tenants()[0].clone();

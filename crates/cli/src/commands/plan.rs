@@ -4,7 +4,8 @@ use std::path::Path;
 
 use flowswap_config::Config;
 use flowswap_engine::{
-    Clock, Entry, Logbook, Overview, Plan, PlanError, PlanFile, Recording, RunId, hold_back_shared_orgs, plan_tenant,
+    Clock, Entry, Intent, Logbook, Overview, Plan, PlanError, PlanFile, Recording, RunId, hold_back_shared_orgs,
+    plan_tenant,
 };
 use flowswap_host::quoted;
 use flowswap_report::PlanReport;
@@ -15,7 +16,7 @@ use crate::{
     approvals::people,
     args::PlanArgs,
     context::{Context, SystemClock, keep_snapshot, write_logbook},
-    display::{self, text::text},
+    display::{self, causes, text::text},
     exit::{Exit, Failure},
     fleet::Fleet,
     output::{Kind, NEW_PLAN, Output, read_plan, read_regular},
@@ -97,9 +98,19 @@ async fn write(context: &Context, config: &Config, path: &Path, output: &Output,
         return Ok(());
     }
     // The plan is usable without the record; only `status` needs it.
-    if let Err(failure) = record_plan(context, config, path, plan).await {
-        let warning = paint(Tone::Care, "warning:");
-        terminal.say(text!("{} the journal does not record this plan: {}", warning, failure.error));
+    match record_plan(context, config, path, plan).await {
+        Ok(left) if left.is_empty() => {}
+        Ok(left) => {
+            let names: Vec<&str> = left.iter().map(String::as_str).collect();
+            let verb = if names.len() == 1 { "was" } else { "were" };
+            let (subject, names) = (causes::subject(&names), causes::list_names(&names));
+            let what = "left by a run that was stopped; `flowswap resume` continues that run with its own plan";
+            terminal.say(text!("{}{} {} {}", subject, names, verb, what));
+        }
+        Err(failure) => {
+            let warning = paint(Tone::Care, "warning:");
+            terminal.say(text!("{} the journal does not record this plan: {}", warning, failure.error));
+        }
     }
     let path = quoted(path);
     terminal.say(text!("review it: flowswap show {}", path));
@@ -111,8 +122,9 @@ async fn write(context: &Context, config: &Config, path: &Path, output: &Output,
     Ok(())
 }
 
-/// Records the verdict of every tenant in the journal, so that `status` can show the next command.
-async fn record_plan(context: &Context, config: &Config, path: &Path, plan: &Plan) -> Result<(), Failure> {
+/// Records the verdict of every tenant in the journal, so that `status` can show the next command. Returns the tenants that a run
+/// with another plan left.
+async fn record_plan(context: &Context, config: &Config, path: &Path, plan: &Plan) -> Result<Vec<String>, Failure> {
     let logbook = write_logbook(context.terminal, config).await?;
     let (path, by) = (path.display().to_string(), context.actor());
     let notes = plan.tenants.iter().map(|tenant| async {
@@ -124,5 +136,7 @@ async fn record_plan(context: &Context, config: &Config, path: &Path, plan: &Pla
         result.map_err(Failure::at("record the plan in the journal"))?;
     }
     keep_snapshot(config, &logbook);
-    Ok(())
+    let is_newer = |intent: &Intent| intent.newer_plan.as_ref().is_some_and(|newer| newer.plan == plan.digest);
+    let left = logbook.overviews().into_iter().filter(|(_, tenant)| tenant.intent.as_ref().is_some_and(is_newer));
+    Ok(left.map(|(name, _)| name).collect())
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use flowswap_config::Config;
-use flowswap_engine::{Approval, Goal, Intent, Overview};
+use flowswap_engine::{Approval, Goal, Intent, NewerPlan, Overview, short};
 use flowswap_host::{chain, quoted};
 
 use super::{
@@ -186,7 +186,26 @@ fn describe(open: &BTreeMap<String, (Overview, Intent)>) -> Text {
         let (subject, names) = (causes::subject(&names), causes::list_names(&names));
         text!("`{}` of {} left {}{} unfinished\n", name_of(intent), intent.at, subject, names)
     };
-    runs.into_values().map(line).collect()
+    let text: Text = runs.into_values().map(line).collect();
+    text + describe_newer(open)
+}
+
+/// The plans that were made since, one line for each.
+fn describe_newer(open: &BTreeMap<String, (Overview, Intent)>) -> Text {
+    let mut plans: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    for (name, (_, intent)) in open {
+        if let Some(NewerPlan { plan, path, .. }) = &intent.newer_plan {
+            plans.entry((path, plan)).or_default().push(name);
+        }
+    }
+    let line = |((path, plan), names): ((&String, &String), Vec<&str>)| {
+        let is_one = names.len() == 1;
+        let (subject, names) = (causes::subject(&names), causes::list_names(&names));
+        let (verb, path) = (if is_one { "does not get" } else { "do not get" }, quoted(path.as_ref()));
+        let what = text!("the newer plan {}, but the plan of that run; to carry out the newer one", short(plan));
+        text!("{}{} {} {}: flowswap apply {}\n", subject, names, verb, what, path)
+    };
+    plans.into_iter().map(line).collect()
 }
 
 /// The command that set out to do it.

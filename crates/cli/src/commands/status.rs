@@ -170,7 +170,10 @@ pub(crate) fn continue_command(name: &str, tenant: &Overview) -> Option<String> 
         },
         S::RolledBack => Some(plan_again(&[name])),
         // The plan expired, or something changed since it was made.
-        S::Planned if is_outdated => Some(plan_again(&[name])),
+        S::Planned if is_outdated => match tenant.intent.as_ref().and_then(|intent| intent.newer_plan.as_ref()) {
+            Some(newer) => Some(format!("flowswap apply {}", quoted(newer.path.as_ref()))),
+            None => Some(plan_again(&[name])),
+        },
         S::Planned => Some(apply()),
         S::Swapped => Some(format!("flowswap finalize {name}")),
         S::Retired => Some(format!("flowswap finalize {name} --purge")),

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use super::{
     TenantHistory,
-    intent::{Intent, Refusal},
+    intent::{Intent, NewerPlan, Refusal},
 };
-use crate::{Direction, Goal, PlanPart, RunId, TenantState};
+use crate::{Direction, Goal, PlanPart, RunId, TenantState, Verdict};
 
 impl TenantHistory {
     /// Adds that a run is going to work on the tenant.
@@ -35,8 +35,21 @@ impl TenantHistory {
         if self.work.is_none() && goal == Goal::Swapped && self.state == TenantState::Unplanned {
             self.enter(TenantState::Planned, None, at);
         }
-        self.intent = Some(Intent { goal, plan: Some(plan.to_owned()), path, run, at, is_refused: false });
+        let plan = Some(plan.to_owned());
+        self.intent = Some(Intent { goal, plan, path, run, at, is_refused: false, newer_plan: None });
         Ok(())
+    }
+
+    /// Adds that a plan was made before any work started. Whoever plans only looks: what a run left is still to be continued,
+    /// with the plan of that run. A plan that a run refused is out of date, so the new one takes its place.
+    pub(super) fn plan_while_intended(&mut self, plan: &str, path: &str, verdict: Verdict, at: Timestamp) {
+        let is_other = |intent: &Intent| intent.plan.as_deref() != Some(plan);
+        self.intent.take_if(|intent| intent.is_refused && is_other(intent));
+        let is_left = self.intent.is_some();
+        self.refusal.take_if(|refusal| !(is_left && refusal.is_skipped));
+        if let Some(intent) = self.intent.as_mut().filter(|intent| verdict == Verdict::Ready && is_other(intent)) {
+            intent.newer_plan = Some(NewerPlan { at, plan: plan.to_owned(), path: path.to_owned() });
+        }
     }
 
     /// Whether the tenant only waits on its way to a goal.
@@ -92,7 +105,8 @@ impl TenantHistory {
         if self.direction == Direction::Forward {
             let goal = if self.is_swapped() { Goal::Retired } else { Goal::Swapped };
             let (plan, path) = (Some(work.plan.clone()), self.plan_path.clone());
-            self.intent = Some(Intent { goal, plan, path, run: cut_off, at: given_up.at, is_refused: false });
+            self.intent =
+                Some(Intent { goal, plan, path, run: cut_off, at: given_up.at, is_refused: false, newer_plan: None });
         }
     }
 }

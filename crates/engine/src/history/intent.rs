@@ -21,6 +21,20 @@ pub struct Intent {
     /// The run refused the tenant. So nobody waits for it to happen, but it can be continued.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_refused: bool,
+    /// The last plan that was made since then. Nobody has carried it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newer_plan: Option<NewerPlan>,
+}
+
+/// A plan that was made while a run was still to carry out another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewerPlan {
+    /// When.
+    pub at: Timestamp,
+    /// The digest of the whole plan.
+    pub plan: String,
+    /// Where it was written.
+    pub path: String,
 }
 
 impl Intent {

@@ -12,7 +12,7 @@ mod work;
 use std::collections::BTreeMap;
 
 use crate::{Entry, Record};
-pub use intent::{Intent, Refusal};
+pub use intent::{Intent, NewerPlan, Refusal};
 pub use overview::Overview;
 pub use question::{Claim, Handover, Question};
 pub use tenant::TenantHistory;

@@ -117,9 +117,7 @@ impl TenantHistory {
             Entry::Planned { .. } if self.work.is_some() => {}
             Entry::Planned { plan, path, verdict, .. } => {
                 self.planned = Some(plan.clone());
-                // A new plan takes the place of one that no run has started.
-                self.intent.take_if(|intent| intent.plan.as_ref() != Some(plan));
-                self.refusal = None;
+                self.plan_while_intended(plan, path, *verdict, at);
                 self.plan_path = Some(path.clone());
                 self.verdict = Some(*verdict);
                 let is_ready = *verdict == Verdict::Ready;

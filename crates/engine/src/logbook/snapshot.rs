@@ -14,7 +14,7 @@ use crate::{
 
 /// The version of what a snapshot says about a tenant. Raise it with every change of [`Overview`], or of how it is computed:
 /// then snapshots of earlier versions are not used.
-pub const SNAPSHOT_FORMAT: u32 = 3;
+pub const SNAPSHOT_FORMAT: u32 = 4;
 
 /// The tenants of a journal up to a position.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +106,8 @@ impl CutOff {
             let overview = tenants.entry(name).or_insert_with(|| Overview::unplanned(at));
             if !overview.state.waits() && !scope.goal.is_reached(overview.state) {
                 let path = scope.plan_path.clone();
-                overview.intent = Some(Intent { goal: scope.goal, plan: None, path, run, at, is_refused: false });
+                overview.intent =
+                    Some(Intent { goal: scope.goal, plan: None, path, run, at, is_refused: false, newer_plan: None });
             }
         }
     }

@@ -263,7 +263,7 @@ async fn nothing_is_done_because_only_a_snapshot_says_so() {
     let forged = async |plan: Option<&str>| {
         let (mut snapshot, plan, run) = (right.clone(), plan.map(str::to_owned), RunId::generate());
         let (goal, at) = (Goal::RolledBack, jiff::Timestamp::UNIX_EPOCH);
-        let intent = Intent { goal, plan, path: None, run, at, is_refused: false };
+        let intent = Intent { goal, plan, path: None, run, at, is_refused: false, newer_plan: None };
         snapshot.tenants.get_mut("acme").unwrap().intent = Some(intent);
         Logbook::open(fleet.env.clone(), fleet.env.clone(), Some(snapshot)).await.unwrap()
     };

@@ -20,11 +20,12 @@ const HASH: [u8; 32] = [7; 32];
 
 /// A journal that is being written.
 pub(crate) struct Journal {
-    plan: Plan,
+    pub(crate) plan: Plan,
     /// The place of each tenant in the plan.
     places: BTreeMap<String, usize>,
     pub(crate) records: Vec<Record>,
-    at: Timestamp,
+    /// The time of its last record.
+    pub(crate) at: Timestamp,
     /// The run that writes now.
     run: RunId,
     runs: u8,
@@ -66,16 +67,6 @@ impl Journal {
 
     pub(crate) fn names(&self) -> Vec<String> {
         self.plan.tenants.iter().map(|tenant| tenant.name.clone()).collect()
-    }
-
-    /// The digest of its plan.
-    pub(crate) fn digest(&self) -> String {
-        self.plan.digest.clone()
-    }
-
-    /// The time of its last record.
-    pub(crate) fn now(&self) -> Timestamp {
-        self.at
     }
 
     fn tenant(&self, name: &str) -> &PlannedTenant {

@@ -91,7 +91,7 @@ fn it_says_who_received_which_secret_and_who_decided() {
 #[test]
 fn a_later_plan_does_not_take_the_place_of_the_one_that_was_carried_out() {
     let mut journal = Journal::new(["acme", "globex", "hooli"]);
-    let plan = journal.digest();
+    let plan = journal.plan.digest.clone();
     let planned = |report: &WorkReport, name: &str| {
         let tenant = tenant(report, name);
         let approved: Vec<_> = tenant.approved.iter().map(|it| (it.plan.clone(), it.by.len())).collect();
@@ -111,7 +111,7 @@ fn a_later_plan_does_not_take_the_place_of_the_one_that_was_carried_out() {
     journal.finish("globex", TenantState::RolledBack, None);
     journal.end(false);
     journal.wait(SignedDuration::from_mins(1));
-    let since = Some(journal.now());
+    let since = Some(journal.at);
     let later = journal.plan_again("acme");
     journal.plan_again("globex");
 
