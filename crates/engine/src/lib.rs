@@ -56,10 +56,12 @@ pub use ports::{
     Backend, BackendCall, Clock, Journal, JournalError, Position, Recording, Records, SecretStore, SecretStoreError,
     Visitor, WriterReplaced,
 };
-pub use record::{Draft, Entry, Record, RequestOutcome, RunScope, SignedApproval, intent_token};
+pub use record::{
+    Draft, Entry, OutcomeCount, Record, RequestOutcome, RunOutcome, RunScope, SignedApproval, intent_token,
+};
 pub use run::{
     AbandonError, Approval, Assignment, Decision, FleetLimits, Job, NoOperator, Operator, OperatorError, OperatorReply,
-    Outcome, Ports, ResolveError, Resolved, Runner, Summary,
+    Outcome, Ports, ResolveError, Resolved, Runner, Summary, Unreachable,
 };
 pub use run_id::RunId;
 pub use secret::Secret;

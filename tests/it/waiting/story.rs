@@ -112,7 +112,7 @@ fn tell() -> Vec<Draft> {
     teller.end("stark", S::Failed, "step `confirm` failed: tokens are refused");
     teller.until_swapped("hooli");
     teller.end("hooli", S::Soaking, "");
-    teller.tell(None, Entry::RunEnded { interrupted: false });
+    teller.tell(None, Entry::RunEnded { interrupted: false, outcomes: Vec::new() });
 
     // Another run rolls a tenant back, and a person must sign in.
     teller.next_run();
@@ -137,7 +137,7 @@ fn tell() -> Vec<Draft> {
     };
     teller.tell(Some("hooli"), asked);
     teller.end("hooli", S::Waiting, "dana must act: Sign in with Okta again");
-    teller.tell(None, Entry::RunEnded { interrupted: false });
+    teller.tell(None, Entry::RunEnded { interrupted: false, outcomes: Vec::new() });
 
     let handed = Entry::SecretHandedOver {
         handle: client_secret("acme"),

@@ -7,7 +7,7 @@ use flowswap_config::Config;
 use flowswap_contract::Phase;
 use flowswap_engine::{
     Approval, Assignment, Direction, FleetLimits, Goal, Job, JournalError, Logbook, Outcome, Overview, Ports, RunId,
-    Runner, Summary, Tenant, TenantHistory, TenantState, Work,
+    Runner, Summary, Tenant, TenantHistory, TenantState, Unreachable, Work,
 };
 use flowswap_store::StateDir;
 use jiff::SignedDuration;
@@ -89,7 +89,7 @@ struct Row {
     state: Option<TenantState>,
     reason: Option<String>,
     changes: Vec<String>,
-    /// The command that helps a refused tenant.
+    /// The command that helps a tenant that was refused, or that continues one that the run left.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
     /// The ids of the rules that explain the reason.
@@ -204,12 +204,11 @@ pub(crate) async fn execute(
     lost: Lost,
 ) -> Result<Exit, Failure> {
     let logbook = Arc::clone(runner.logbook());
-    let refused = refuse_lost(&runner, lost).await.map_err(Failure::at("record the refusal"))?;
+    let runner = runner.refusing(lost.into_iter().map(unreachable).collect());
     let summary = carry_out(config, &runner, goal, jobs).await;
     progress.clear();
     keep_snapshot(config, &logbook);
-    let mut summary = summary?;
-    summary.outcomes.extend(refused);
+    let summary = summary?;
     let mut report = Report { run: Some(runner.id()), tenants: summary.outcomes.iter().map(row).collect() };
     // The engine's reasons do not name rules; only the evidence has them.
     for row in report.tenants.iter_mut().filter(|row| row.state.is_some_and(may_have_rules)) {
@@ -222,9 +221,17 @@ pub(crate) async fn execute(
     for row in refused.filter(|row| goal == Goal::Swapped && !is_unread(row)) {
         row.next = logbook.overview(&row.name).and_then(|tenant| way_on(&row.name, &tenant)).map(full_command::of);
     }
+    // What a stopped run left, or what it did not get to.
+    let rows = report.tenants.iter_mut().filter(|row| matches!(row.outcome, "skipped" | "ended"));
+    for row in rows.filter(|row| row.outcome == "skipped" || summary.interrupted) {
+        let is_left = logbook.overview(&row.name).is_some_and(|tenant| tenant.intent.is_some());
+        row.next = is_left.then(|| full_command::of(format!("{RESUME} {}", row.name)));
+    }
     context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
     Ok(exit_of(&summary))
 }
+
+const RESUME: &str = "flowswap resume";
 
 /// What helps a tenant that a run refused to take forward. Work that was started continues with the same command.
 fn way_on(name: &str, tenant: &Overview) -> Option<String> {
@@ -232,14 +239,9 @@ fn way_on(name: &str, tenant: &Overview) -> Option<String> {
     status::next_command(name, tenant).filter(|_| !is_started)
 }
 
-async fn refuse_lost(runner: &Runner, lost: Lost) -> Result<Vec<(String, Outcome)>, JournalError> {
-    let mut outcomes = Vec::new();
-    for (name, goal) in lost {
-        let reason = "the configuration no longer has the tenant: add it again to continue it".to_owned();
-        let outcome = runner.refuse_unreachable(&name, goal, reason).await?;
-        outcomes.push((name, outcome));
-    }
-    Ok(outcomes)
+fn unreachable((tenant, goal): (String, Goal)) -> Unreachable {
+    let reason = "the configuration no longer has the tenant: add it again to continue it".to_owned();
+    Unreachable { tenant, goal, reason }
 }
 
 /// Runs the jobs.
@@ -361,15 +363,24 @@ fn text(report: &Report, each: bool) -> Text {
     text
 }
 
-/// The commands that help refused tenants. The tenants that need a new plan share one.
+/// The commands that help tenants that were refused or left. The tenants that need a new plan share one, and so do those that a run
+/// left.
 fn ways_on(rows: &[Row]) -> Vec<String> {
     const MOST: usize = 5;
     let ways = rows.iter().filter_map(|row| Some((row.name.as_str(), row.next.as_deref()?)));
+    let (left, ways): (Vec<_>, Vec<_>) =
+        ways.partition(|(name, next)| *next == full_command::of(format!("{RESUME} {name}")));
+    let resume = match left.as_slice() {
+        [] => None,
+        [(name, _)] => Some(format!("{RESUME} {name}")),
+        _ => Some(RESUME.to_owned()),
+    };
     let (again, others): (Vec<_>, Vec<_>) =
-        ways.partition(|(name, next)| *next == full_command::of(status::plan_again(&[name])));
+        ways.into_iter().partition(|(name, next)| *next == full_command::of(status::plan_again(&[name])));
     let again: Vec<&str> = again.into_iter().map(|(name, _)| name).collect();
     let again = (!again.is_empty()).then(|| status::plan_again(&again));
-    let ways: BTreeSet<String> = again.into_iter().chain(others.into_iter().map(|(_, next)| next.to_owned())).collect();
+    let others = others.into_iter().map(|(_, next)| next.to_owned());
+    let ways: BTreeSet<String> = resume.into_iter().chain(again).chain(others).collect();
     if ways.len() > MOST { vec!["flowswap status".to_owned()] } else { ways.into_iter().collect() }
 }
 

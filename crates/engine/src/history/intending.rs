@@ -57,10 +57,15 @@ impl TenantHistory {
         self.state.waits() && self.taken_up.is_none() && self.direction == goal.direction()
     }
 
-    /// Whether the work has reached a goal, so that a run would only record that it looked.
-    pub(crate) fn has_nothing_left_for(&self, goal: Goal) -> bool {
-        let is_idle = self.intent.is_none() && self.taken_up.is_none() && self.refusal.is_none();
+    /// Whether the work has reached a goal, and nobody set out to do anything else.
+    pub(crate) fn is_done_for(&self, goal: Goal) -> bool {
+        let is_idle = self.intent.is_none() && self.taken_up.is_none();
         is_idle && self.work.is_some() && goal.is_reached(self.state)
+    }
+
+    /// Whether a run would only record that it looked.
+    pub(crate) fn has_nothing_left_for(&self, goal: Goal) -> bool {
+        self.is_done_for(goal) && self.refusal.is_none()
     }
 
     /// Whether the journal already has it that a run did nothing, for the same reasons.

@@ -108,6 +108,8 @@ impl TenantHistory {
                 let (reasons, is_unapproved) = (reasons.clone(), *unapproved);
                 self.refuse(Refusal { at, goal: *goal, reasons, is_skipped: false, is_unapproved });
             }
+            // A run that was stopped has nothing left to do for it, so nothing was missed.
+            Entry::Skipped { goal, .. } if self.is_done_for(*goal) => {}
             Entry::Skipped { goal, reason } => {
                 let reasons = vec![reason.clone()];
                 self.refuse(Refusal { at, goal: *goal, reasons, is_skipped: true, is_unapproved: false });

@@ -143,11 +143,10 @@ impl Logbook {
     }
 
     /// Records the end of a run, if the run has recorded anything.
-    pub(crate) async fn end_run(&self, run: RunId, interrupted: bool) -> Result<(), JournalError> {
+    pub(crate) async fn end_run(&self, run: RunId, entry: Entry) -> Result<(), JournalError> {
         if self.content().unwritten.remove(&run).is_some() {
             return Ok(());
         }
-        let entry = Entry::RunEnded { interrupted };
         self.append(run, vec![Draft { at: self.clock.now(), run, tenant: None, entry }]).await
     }
 

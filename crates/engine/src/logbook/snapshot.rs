@@ -88,7 +88,7 @@ impl CutOff {
         let draft = &record.draft;
         match (&draft.entry, &draft.tenant) {
             (Entry::RunStarted { scope: Some(scope), .. }, _) => self.0 = Some((draft.run, scope.clone(), draft.at)),
-            (Entry::RunEnded { interrupted: false }, _) => drop(self.0.take_if(|(run, ..)| *run == draft.run)),
+            (Entry::RunEnded { interrupted: false, .. }, _) => drop(self.0.take_if(|(run, ..)| *run == draft.run)),
             // Whatever was done for the tenant since then takes the place of that run.
             (_, Some(name)) => {
                 if let Some((_, scope, _)) = self.0.as_mut().filter(|(run, ..)| *run != draft.run) {

@@ -3,11 +3,15 @@
 //! Records never change, and those of every earlier format stay readable. So a field is added as optional, and says up to
 //! which format it can be missing.
 
+mod outcome;
+
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use flowswap_contract::{self as contract, Evidence, Handle, RunSheet, Values};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use outcome::{OutcomeCount, RunOutcome};
 
 use crate::{
     Actor, Direction, Goal, HandoverChannel, PlanPart, PlannedTenant, PluginPin, Resolution, RunCommand, RunId,
@@ -294,6 +298,9 @@ pub enum Entry {
     RunEnded {
         /// The operator stopped it.
         interrupted: bool,
+        /// How many tenants it had, by what became of them. Empty in earlier records.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        outcomes: Vec<OutcomeCount>,
     },
 }
 

@@ -1,19 +1,23 @@
 //! Runs many tenants at once. A tenant that fails does not delay the others. Too many failures stop the run.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    Approval, Job, Outcome, Runner,
+    Approval, Job, Outcome, Runner, Unreachable,
     progress::Progress,
-    refuse::{refuse_by_history, refuse_unapproved},
+    refuse::{already_done, refuse_by_history, refuse_unapproved},
 };
 use crate::{
-    Entry, Event, Goal, JournalError, Recorder, Recording, RunCommand, TenantHistory, TenantState, side_by_side,
+    Entry, Event, Goal, JournalError, OutcomeCount, Recorder, Recording, RunCommand, RunOutcome, TenantHistory,
+    TenantState, side_by_side,
 };
 
 /// How many tenants run at once, and how many failures are too many.
@@ -49,6 +53,11 @@ impl Runner {
         let approvals = self.approvals.clone();
         self.ports.logbook.begin_run(self.run, Entry::RunStarted { command, version, by, scope: None, approvals });
         self.ports.events.emit(Event::RunStarted { run: self.run, tenants: jobs.len() });
+        let mut refused = Vec::new();
+        for Unreachable { tenant, goal, reason } in self.unreachable.iter().cloned() {
+            let recorder = self.ports.logbook.recorder(&tenant, self.run).await?;
+            refused.push((tenant, record_refusal(&recorder, goal, vec![reason], false).await?));
+        }
         let intending = stream::iter(jobs.map(|job| self.record_intent(job)));
         let jobs: Vec<Job> = intending.buffered(INTENTS_AT_ONCE).try_collect().await?;
         let failures = Arc::new(AtomicUsize::new(0));
@@ -56,21 +65,17 @@ impl Runner {
             let (runner, failures) = (self.clone(), Arc::clone(&failures));
             async move {
                 let name = job.tenant.spec.name.clone();
-                let outcome = runner.run_within(job, limits, &failures).await?;
+                let (outcome, was_done) = runner.run_within(job, limits, &failures).await?;
                 runner.ports.events.emit(ended(&name, &outcome));
-                Ok::<_, JournalError>((name, outcome))
+                Ok::<_, JournalError>((name, outcome, was_done))
             }
         });
-        let outcomes = side_by_side(works, limits.concurrency).await.into_iter().collect::<Result<_, _>>()?;
-        let interrupted = self.ports.stop.is_stopped();
-        self.ports.logbook.end_run(self.run, interrupted).await?;
-        Ok(Summary { outcomes, interrupted })
-    }
-
-    /// Refuses a tenant that the run cannot reach at all, for a reason that the engine cannot know.
-    pub async fn refuse_unreachable(&self, tenant: &str, goal: Goal, reason: String) -> Result<Outcome, JournalError> {
-        let recorder = self.ports.logbook.recorder(tenant, self.run).await?;
-        record_refusal(&recorder, goal, vec![reason], false).await
+        let ended = side_by_side(works, limits.concurrency).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let refused = refused.into_iter().map(|(name, outcome)| (name, outcome, false));
+        let ended: Vec<_> = ended.into_iter().chain(refused).collect();
+        let (interrupted, outcomes) = (self.ports.stop.is_stopped(), count(&ended));
+        self.ports.logbook.end_run(self.run, Entry::RunEnded { interrupted, outcomes }).await?;
+        Ok(Summary { outcomes: ended.into_iter().map(|(name, outcome, _)| (name, outcome)).collect(), interrupted })
     }
 
     /// Records what the run is going to do, before it does anything, so that a run that is cut off can be continued. For tenants
@@ -92,7 +97,13 @@ impl Runner {
         Ok(job)
     }
 
-    async fn run_within(&self, job: Job, limits: FleetLimits, failures: &AtomicUsize) -> Result<Outcome, JournalError> {
+    /// How a tenant ended, and whether it had reached the goal before the run.
+    async fn run_within(
+        &self,
+        job: Job,
+        limits: FleetLimits,
+        failures: &AtomicUsize,
+    ) -> Result<(Outcome, bool), JournalError> {
         let recorder = self.ports.logbook.recorder_of(&job.tenant, self.run).await?;
         let skipped = if self.ports.stop.is_stopped() {
             Some(STOPPED.to_owned())
@@ -101,14 +112,22 @@ impl Runner {
         } else {
             None
         };
+        let history = recorder.history()?;
+        let was_done = history.is_done_for(job.goal);
         if let Some(reason) = skipped {
-            return self.skip(&recorder, job.goal, reason).await;
+            let done = already_done(&job, &history);
+            let done = done.or_else(|| was_done.then_some(Outcome::Ended { state: history.state, reason: None }));
+            return match done {
+                Some(done) => Ok((done, true)),
+                None => Ok((self.skip(&recorder, job.goal, reason).await?, false)),
+            };
         }
+        drop(history);
         let outcome = self.run_job(job, recorder).await?;
         if let Outcome::Ended { state: TenantState::Failed | TenantState::Stuck, .. } = outcome {
             failures.fetch_add(1, Ordering::Relaxed);
         }
-        Ok(outcome)
+        Ok((outcome, was_done))
     }
 
     async fn run_job(&self, job: Job, recorder: Arc<Recorder>) -> Result<Outcome, JournalError> {
@@ -154,6 +173,21 @@ impl Runner {
         }
         Ok(Outcome::Skipped { reason })
     }
+}
+
+/// How many tenants have each outcome.
+fn count(ended: &[(String, Outcome, bool)]) -> Vec<OutcomeCount> {
+    let mut counts: BTreeMap<(RunOutcome, Option<TenantState>), usize> = BTreeMap::new();
+    for (_, outcome, was_done) in ended {
+        let key = match outcome {
+            Outcome::Ended { state, .. } if !was_done => (RunOutcome::Ended, Some(*state)),
+            Outcome::Ended { state, .. } | Outcome::Unneeded { state, .. } => (RunOutcome::DoneBefore, Some(*state)),
+            Outcome::Refused { .. } | Outcome::Unapproved { .. } => (RunOutcome::Refused, None),
+            Outcome::Skipped { .. } => (RunOutcome::Skipped, None),
+        };
+        *counts.entry(key).or_default() += 1;
+    }
+    counts.into_iter().map(|((outcome, state), tenants)| OutcomeCount { outcome, state, tenants }).collect()
 }
 
 async fn record_refusal(

@@ -142,17 +142,34 @@ pub struct Runner {
     ports: Ports,
     run: RunId,
     approvals: Vec<SignedApproval>,
+    unreachable: Vec<Unreachable>,
+}
+
+/// A tenant that a run cannot reach at all, for a reason that the engine cannot know. The run refuses it.
+#[derive(Debug, Clone)]
+pub struct Unreachable {
+    /// The name of the tenant.
+    pub tenant: String,
+    /// How far the run should have taken it.
+    pub goal: Goal,
+    /// Why the run cannot reach it.
+    pub reason: String,
 }
 
 impl Runner {
     /// A runner for one run.
     pub fn new(ports: Ports, run: RunId) -> Self {
-        Self { ports, run, approvals: Vec::new() }
+        Self { ports, run, approvals: Vec::new(), unreachable: Vec::new() }
     }
 
     /// The same runner, which records these approvals with the start of the run.
     pub fn approved_by(self, approvals: Vec<SignedApproval>) -> Self {
         Self { approvals, ..self }
+    }
+
+    /// The same runner, which also refuses these tenants. Their outcomes come after those of the jobs.
+    pub fn refusing(self, unreachable: Vec<Unreachable>) -> Self {
+        Self { unreachable, ..self }
     }
 
     /// The run's id.

@@ -153,7 +153,7 @@ fn unreadable(sides: &Inventories) -> Option<String> {
 }
 
 /// Whether another plan has already brought the tenant to the goal of this one.
-fn already_done(job: &Job, history: &TenantHistory) -> Option<Outcome> {
+pub(super) fn already_done(job: &Job, history: &TenantHistory) -> Option<Outcome> {
     let (part, work) = (job.part.as_ref()?, history.work.as_ref()?);
     if work.plan == part.plan || !job.goal.is_reached(history.state) {
         return None;

@@ -4,7 +4,9 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use flowswap_contract::Op;
-use flowswap_engine::{Event, FleetLimits, Goal, Outcome, TenantState as S};
+use flowswap_engine::{
+    Entry, Event, FleetLimits, Goal, Outcome, OutcomeCount, RunCommand, RunId, RunOutcome, Runner, TenantState as S,
+};
 
 use crate::{
     fault::{Fault, Injection},
@@ -86,6 +88,36 @@ async fn after_too_many_failures_no_further_tenant_starts() {
         }
         assert_lawful(&fleet.env.state());
     }
+}
+
+/// A run that is stopped missed nothing of a tenant that is done, and its end counts all of its tenants.
+#[tokio::test(start_paused = true)]
+async fn a_stopped_run_skips_no_tenant_that_is_done() {
+    let fleet = TestFleet::new(&NAMES).await;
+    let pilot = fleet.jobs(Goal::Swapped).into_iter().filter(|job| ["h", "i"].contains(&job.tenant.spec.name.as_str()));
+    let runner = Runner::new(fleet.env.ports(), RunId::generate());
+    let done = runner.run(RunCommand::Apply, pilot.collect::<Vec<_>>(), LIMITS).await.unwrap();
+    assert_eq!(states(&done.outcomes), [Some(S::Swapped); 2]);
+    inject(&fleet, "b", "provision", Op::Apply, Fault::Stop);
+    let limits = FleetLimits { concurrency: 1, ..LIMITS };
+    let outcomes = fleet.run_within(Goal::Swapped, limits).await.unwrap().outcomes;
+    fleet.assert_fired();
+    let (s, r) = (Some(S::Swapped), Some(S::Running));
+    assert_eq!(states(&outcomes), [s, r, None, None, None, None, None, s, s]);
+    let refusal = |name: &str| fleet.history().tenant(name).unwrap().refusal.clone();
+    assert!(refusal("h").is_none() && refusal("c").is_some());
+    let count = |outcome, state, tenants| OutcomeCount { outcome, state, tenants };
+    let expect = vec![
+        count(RunOutcome::Ended, r, 1),
+        count(RunOutcome::Ended, s, 1),
+        count(RunOutcome::DoneBefore, s, 2),
+        count(RunOutcome::Skipped, None, 5),
+    ];
+    let outcomes = |fleet: &TestFleet| match fleet.env.state().records.pop().unwrap().draft.entry {
+        Entry::RunEnded { outcomes, .. } => outcomes,
+        entry => panic!("{entry:?}"),
+    };
+    assert_eq!(outcomes(&fleet), expect);
 }
 
 /// The operator stops the run at every step, with three tenants running and six waiting.

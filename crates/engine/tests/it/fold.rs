@@ -65,7 +65,7 @@ impl Shorthand {
                 return Entry::Abandoned { stands, seen: "the new client".into(), reason, by: Actor::user("alice") };
             }
             "forget" => return Entry::SecretRemoved { handle: Handle::new("h") },
-            "end" => return Entry::RunEnded { interrupted: false },
+            "end" => return Entry::RunEnded { interrupted: false, outcomes: Vec::new() },
             _ => {}
         }
         if let Some((step, seen)) = rest.split_once('~') {
@@ -360,7 +360,7 @@ fn records_of_runs_name_no_tenant_and_all_others_do() {
     let failed = Entry::TenantEnded { state: TenantState::Failed, reason: None, interrupted: false };
     for (tenant, entry, problem) in [
         (Some("acme"), started, "a run's record names a tenant"),
-        (Some("acme"), Entry::RunEnded { interrupted: false }, "a run's record names a tenant"),
+        (Some("acme"), Entry::RunEnded { interrupted: false, outcomes: Vec::new() }, "a run's record names a tenant"),
         (None, failed, "it names no tenant"),
     ] {
         let draft = Draft { at: start_of_time(), run: RunId::none(), tenant: tenant.map(str::to_owned), entry };

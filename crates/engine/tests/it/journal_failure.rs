@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flowswap_contract::Op;
-use flowswap_engine::{Entry, Goal, RunCommand, TenantState};
+use flowswap_engine::{Entry, Goal, OutcomeCount, RunCommand, RunOutcome, TenantState};
 
 use crate::{
     fault::Fault,
@@ -107,5 +107,6 @@ async fn a_run_records_its_start_and_its_end() {
     let records = fleet.env.state().records;
     let first = &records.first().unwrap().draft.entry;
     assert!(matches!(first, Entry::RunStarted { command: RunCommand::Apply, .. }));
-    assert_eq!(records.last().unwrap().draft.entry, Entry::RunEnded { interrupted: false });
+    let count = OutcomeCount { outcome: RunOutcome::Ended, state: Some(TenantState::Swapped), tenants: 1 };
+    assert_eq!(records.last().unwrap().draft.entry, Entry::RunEnded { interrupted: false, outcomes: vec![count] });
 }

@@ -57,7 +57,7 @@ fn line(entry: &Entry) -> String {
         Entry::TenantEnded { state, reason, .. } => {
             format!("end: {state}{}", reason.as_ref().map(|reason| format!(", {reason}")).unwrap_or_default())
         }
-        Entry::RunEnded { interrupted } => if *interrupted { "end, interrupted" } else { "end" }.to_owned(),
+        Entry::RunEnded { interrupted, .. } => if *interrupted { "end, interrupted" } else { "end" }.to_owned(),
     }
 }
 
