@@ -1,6 +1,8 @@
 //! What was done, in short, for a terminal.
 
-use flowswap_report::{Failure, RunEnd, WorkReport};
+use flowswap_report::{Attention, Failure, RunEnd, WorkReport, WorkedTenant};
+
+use jiff::Timestamp;
 
 use super::{
     causes, count, fold_rows, table,
@@ -22,7 +24,7 @@ pub(crate) fn show(report: &WorkReport, each: bool) -> Text {
         text += tenants(report, each);
     }
     if !report.failures.is_empty() {
-        text += text!("\n{}\n", paint(Tone::Strong, "failures by cause"));
+        text += text!("\n{}\n", paint(Tone::Strong, "failures and refusals by cause"));
         text.extend(report.failures.iter().map(failure));
     }
     if !report.unknowns.is_empty() {
@@ -46,9 +48,8 @@ fn runs(report: &WorkReport) -> Text {
         let ended = match run.end {
             RunEnd::CutOff => table::toned(Tone::Bad, "cut off"),
             RunEnd::Unrecorded => table::toned(Tone::Care, "not recorded"),
-            RunEnd::Finished | RunEnd::Interrupted => {
-                table::plain(run.ended_at.map(|at| format!("{at:.0}")).unwrap_or_default())
-            }
+            RunEnd::Interrupted => table::toned(Tone::Care, text!("{}, stopped", time(run.ended_at))),
+            RunEnd::Finished => table::plain(time(run.ended_at)),
         };
         [
             table::plain(run.id),
@@ -56,7 +57,7 @@ fn runs(report: &WorkReport) -> Text {
             table::plain(by),
             table::plain(format!("{:.0}", run.started_at)),
             ended,
-            table::plain(run.tenants),
+            table::plain(run.became().unwrap_or_else(|| run.tenants.to_string())),
         ]
     });
     let mut text = table::render(["run", "command", "started by", "started", "ended", "tenants"], rows);
@@ -68,29 +69,39 @@ fn runs(report: &WorkReport) -> Text {
     text
 }
 
+fn time(at: Option<Timestamp>) -> String {
+    at.map(|at| format!("{at:.0}")).unwrap_or_default()
+}
+
 fn tenants(report: &WorkReport, each: bool) -> Text {
-    let groups = causes::group(0..report.tenants.len(), |index| {
-        let tenant = &report.tenants[*index];
+    let tenants = report.by_attention();
+    let word = |tenant: &WorkedTenant| match tenant.attention() {
+        Attention::Refused => format!("{}, refused", tenant.state),
+        _ => tenant.state.to_string(),
+    };
+    let groups = causes::group(0..tenants.len(), |index| {
+        let tenant = tenants[*index];
         // Tenants with different states stay apart even if their reasons are equal.
-        (format!("{}\n{}", tenant.state, tenant.why().unwrap_or_default()), vec![tenant.name.as_str()])
+        (format!("{}\n{}", word(tenant), tenant.why().unwrap_or_default()), vec![tenant.name.as_str()])
     });
-    let mut keys = vec![None; report.tenants.len()];
+    let mut keys = vec![None; tenants.len()];
     for (cause, group) in groups.iter().enumerate() {
         group.items.iter().for_each(|index| keys[*index] = Some(cause));
     }
     let causes = keys.clone();
     let rows = fold_rows(keys, each).into_iter().map(|indices| {
-        let tenant = &report.tenants[indices[0]];
-        let names: Vec<&str> = indices.iter().map(|index| report.tenants[*index].name.as_str()).collect();
+        let tenant = tenants[indices[0]];
+        let names: Vec<&str> = indices.iter().map(|index| tenants[*index].name.as_str()).collect();
         let common = causes[indices[0]].and_then(|cause| groups[cause].text.split_once('\n'));
         let why = match common {
             Some((_, common)) if indices.len() > 1 => common.to_owned(),
             _ => tenant.why().unwrap_or_default(),
         };
-        let changes: usize = indices.iter().map(|index| report.tenants[*index].changes()).sum();
+        let changes: usize = indices.iter().map(|index| tenants[*index].changes()).sum();
+        let tone = if tenant.attention() == Attention::Refused { Tone::Bad } else { tone_of_state(tenant.state) };
         [
             table::plain(causes::subject(&names)),
-            table::toned(tone_of_state(tenant.state), tenant.state),
+            table::toned(tone, word(tenant)),
             table::plain(changes),
             table::plain(text!("{}{}", why, causes::list_names(&names))),
         ]

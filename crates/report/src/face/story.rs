@@ -9,8 +9,8 @@ use serde::Serialize;
 use crate::{
     plan::name_of,
     work::{
-        Approved, Asked, Attempt, AttemptEnd, EndLine, Planned, RefusalLine, RequestLine, RunLine, SecretEvent,
-        SecretLine, Statement, StatementKind, WorkReport, WorkedTenant,
+        Approved, Asked, Attempt, AttemptEnd, Attention, EndLine, Planned, RefusalLine, RequestLine, RunLine,
+        SecretEvent, SecretLine, Statement, StatementKind, WorkReport, WorkedTenant,
     },
 };
 
@@ -46,6 +46,8 @@ struct PersonLine<'a> {
 struct RunRow<'a> {
     run: &'a RunLine,
     by: String,
+    /// What became of its tenants.
+    became: Option<String>,
 }
 
 /// A tenant in a table.
@@ -60,6 +62,8 @@ pub(super) struct Row<'a> {
     /// The last plan that was made, if no run set out to carry it out.
     planned: Option<String>,
     changes: usize,
+    /// The last run refused it: it did not only fail to get to it.
+    is_refused: bool,
 }
 
 impl<'a> Row<'a> {
@@ -73,6 +77,7 @@ impl<'a> Row<'a> {
             plan: tenant.plan.as_deref().map(short),
             planned: tenant.planned.as_ref().map(|planned| not_carried_out(tenant, planned)),
             changes: tenant.changes(),
+            is_refused: tenant.attention() == Attention::Refused,
         }
     }
 }
@@ -102,7 +107,7 @@ pub(super) fn content(report: &WorkReport) -> Value {
 
 /// The runs of a report.
 fn runs(report: &WorkReport) -> Vec<RunRow<'_>> {
-    report.runs.iter().map(|run| RunRow { run, by: person(run.by.as_ref()) }).collect()
+    report.runs.iter().map(|run| RunRow { run, by: person(run.by.as_ref()), became: run.became() }).collect()
 }
 
 /// What happened to a tenant, oldest first. Within a millisecond, a step comes after what people said and after the secret that

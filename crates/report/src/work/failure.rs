@@ -1,6 +1,6 @@
-//! What failed, by cause: failures that differ only in a tenant's own names and ids are one.
+//! What failed or was refused, by cause: failures that differ only in a tenant's own names and ids are one.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use flowswap_contract::{ErrorKind, Phase};
 use flowswap_engine::{Direction, TenantState};
@@ -12,28 +12,29 @@ use crate::cause::group;
 /// Failures with one cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
-    /// The step that failed. `None` if the work failed outside of a step.
+    /// The step that failed. `None` if the work failed outside of a step, or if a run refused the tenant.
     pub step: Option<String>,
     /// The phase of the step.
     pub phase: Option<Phase>,
     /// Whether it was to be carried out or rolled back.
     pub direction: Option<Direction>,
-    /// The kind of error. `None` if only the state of the tenant shows the failure.
+    /// The kind of error. `None` if only the state of the tenant shows the failure, or if a run refused the tenant.
     pub kind: Option<ErrorKind>,
     /// What happened, with `…` for the words that differ between the tenants.
     pub message: String,
-    /// How many attempts failed.
+    /// How many attempts failed, or how often a run refused a tenant.
     pub times: usize,
     /// The tenants.
     pub tenants: Vec<String>,
-    /// Those of the tenants whose failure did not last: the step succeeded later, or the tenant left the state.
+    /// Those of the tenants whose failure did not last: the step succeeded later, the tenant left the state, or a later run did not
+    /// refuse it.
     pub healed: Vec<String>,
 }
 
 /// One failure of one tenant.
 struct Occurrence<'a> {
     tenant: &'a str,
-    message: &'a str,
+    message: Cow<'a, str>,
     is_healed: bool,
 }
 
@@ -44,12 +45,12 @@ type Key<'a> = (Option<Phase>, Option<&'a str>, bool, Option<String>);
 type Common = (Option<Direction>, Option<ErrorKind>);
 
 /// Groups the failures of all tenants. `own_words` gives the names and ids of a tenant.
-pub(crate) fn by_cause(tenants: &[WorkedTenant], own_words: impl Fn(&str) -> Vec<String>) -> Vec<Failure> {
-    let mut found: BTreeMap<Key<'_>, (Common, Vec<Occurrence<'_>>)> = BTreeMap::new();
+pub(crate) fn by_cause<'a>(tenants: &'a [WorkedTenant], own_words: impl Fn(&str) -> Vec<String>) -> Vec<Failure> {
+    let mut found: BTreeMap<Key<'a>, (Common, Vec<Occurrence<'a>>)> = BTreeMap::new();
     let mut words: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for tenant in tenants {
         let mut has_failed = false;
-        let mut add = |key, common, message, is_healed| {
+        let mut add = |key, common, message: Cow<'a, str>, is_healed| {
             has_failed = true;
             let occurrence = Occurrence { tenant: &tenant.name, message, is_healed };
             found.entry(key).or_insert_with(|| (common, Vec::new())).1.push(occurrence);
@@ -59,10 +60,15 @@ pub(crate) fn by_cause(tenants: &[WorkedTenant], own_words: impl Fn(&str) -> Vec
             let is_back = attempt.direction == Direction::Back;
             let key = (Some(attempt.phase), Some(attempt.step.as_str()), is_back, Some(format!("{:?}", error.kind)));
             let common = (Some(attempt.direction), Some(error.kind));
-            add(key, common, error.message.as_str(), attempt.healed_at.is_some());
+            add(key, common, error.message.as_str().into(), attempt.healed_at.is_some());
         }
         for reason in failures_without_attempt(tenant) {
-            add((None, None, false, None), (None, None), reason, !is_failure(tenant.state_now.unwrap_or(tenant.state)));
+            let is_healed = !is_failure(tenant.state_now.unwrap_or(tenant.state));
+            add((None, None, false, None), (None, None), reason.into(), is_healed);
+        }
+        for refusal in tenant.refusals.iter().filter(|refusal| !refusal.is_skipped) {
+            let lasts = tenant.is_refused && tenant.state_now.is_none() && tenant.refusals.last() == Some(refusal);
+            add((None, None, false, None), (None, None), refusal.sentence().into(), !lasts);
         }
         if has_failed {
             words.insert(&tenant.name, own_words(&tenant.name));
@@ -71,7 +77,7 @@ pub(crate) fn by_cause(tenants: &[WorkedTenant], own_words: impl Fn(&str) -> Vec
     let of_key = |((phase, step, ..), ((direction, kind), occurrences)): (Key<'_>, (Common, Vec<Occurrence<'_>>))| {
         let describe = |occurrence: &Occurrence<'_>| {
             let own = words.get(occurrence.tenant).into_iter().flatten().map(String::as_str);
-            (occurrence.message.to_owned(), own.collect())
+            (occurrence.message.clone().into_owned(), own.collect())
         };
         let groups = group(occurrences, describe).into_iter();
         let step = step.map(str::to_owned);

@@ -29,7 +29,7 @@ pub use reader::WorkReader;
 pub use run::{RunEnd, RunLine};
 pub use selection::Selection;
 pub use statement::{EndLine, RefusalLine, SecretEvent, SecretLine, Statement, StatementKind};
-pub use tenant::{Planned, WorkedTenant};
+pub use tenant::{Attention, Planned, WorkedTenant};
 
 /// The format of reports of work as JSON.
 pub const WORK_REPORT_FORMAT: u32 = 1;
@@ -74,6 +74,14 @@ pub struct Head {
 }
 
 impl WorkReport {
+    /// The tenants, those that need attention first.
+    pub fn by_attention(&self) -> Vec<&WorkedTenant> {
+        let mut tenants: Vec<&WorkedTenant> = self.tenants.iter().collect();
+        // The sort is stable, so equals stay in the order of their names.
+        tenants.sort_by_key(|tenant| tenant.attention());
+        tenants
+    }
+
     /// Whether the journal has nothing that was asked for.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty() && self.tenants.is_empty()

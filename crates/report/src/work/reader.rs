@@ -108,15 +108,20 @@ impl WorkReader {
         let own_words = |name: &str| {
             let tenant = history.tenant(name);
             let work = tenant.and_then(|tenant| tenant.work.as_ref().or(tenant.former.as_ref()));
-            work.map(|work| OwnWords::of(&work.tenant, work.tenant.seen().as_ref()).into_words()).unwrap_or_default()
+            // A run that refused a tenant left only the part of its plan.
+            let part = || tenant.and_then(|tenant| tenant.part.as_ref()).map(|part| &part.tenant);
+            let planned = work.map(|work| &work.tenant).or_else(part);
+            let words = planned.map(|planned| OwnWords::of(planned, planned.seen().as_ref()).into_words());
+            words.unwrap_or_else(|| vec![name.to_owned()])
         };
+        let summary = summarize(&selection, &runs, &tenants, range, own_words);
         WorkReport {
             format: WORK_REPORT_FORMAT,
             selection,
             journal: Head { records: end.seq, hash: hex(&end.hash) },
             from: range.map(|(from, _)| from),
             to: range.map(|(_, to)| to),
-            summary: summarize(&runs, &tenants, range),
+            summary,
             states,
             durations: measure(&tenants),
             failures: by_cause(&tenants, own_words),
@@ -143,9 +148,9 @@ impl WorkReader {
                 let line = RunLine::new(run, *command, version.clone(), by.clone(), approvals, at);
                 self.runs.insert(run, ReadRun { line, epoch: record.epoch, is_shown: false });
             }
-            Entry::RunEnded { interrupted } => {
+            Entry::RunEnded { interrupted, outcomes } => {
                 if let Some(started) = self.runs.get_mut(&run) {
-                    started.line.finish(at, *interrupted);
+                    started.line.finish(at, *interrupted, outcomes.clone());
                 }
             }
             _ => {}

@@ -1,10 +1,13 @@
 //! The runs that did the work.
 
-use flowswap_engine::{Actor, RunCommand, RunId};
+use std::collections::BTreeMap;
+
+use flowswap_engine::{Actor, OutcomeCount, RunCommand, RunId, RunOutcome, TenantState};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::approval::ApprovalLine;
+use crate::number::number;
 
 /// A run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,6 +30,9 @@ pub struct RunLine {
     pub end: RunEnd,
     /// How many tenants of the report it worked on, refused, or skipped.
     pub tenants: usize,
+    /// How many tenants it had, by what became of them, also those that are not in the report. Empty if the journal does not
+    /// record that.
+    pub outcomes: Vec<OutcomeCount>,
 }
 
 /// How a run ended.
@@ -53,12 +59,37 @@ impl RunLine {
         approvals: Vec<ApprovalLine>,
         started_at: Timestamp,
     ) -> Self {
-        Self { id, command, version, by, approvals, started_at, ended_at: None, end: RunEnd::Unrecorded, tenants: 0 }
+        let (ended_at, end, tenants, outcomes) = (None, RunEnd::Unrecorded, 0, Vec::new());
+        Self { id, command, version, by, approvals, started_at, ended_at, end, tenants, outcomes }
+    }
+
+    /// `270 tenants: 36 swapped (4 of them before), 234 skipped`, as the run itself said. `None` if the journal does not record
+    /// that.
+    pub fn became(&self) -> Option<String> {
+        let mut states: BTreeMap<TenantState, (usize, usize)> = BTreeMap::new();
+        let mut others = Vec::new();
+        for OutcomeCount { outcome, state, tenants } in &self.outcomes {
+            match (outcome, state) {
+                (RunOutcome::Ended, Some(state)) => states.entry(*state).or_default().0 += tenants,
+                (RunOutcome::DoneBefore, Some(state)) => states.entry(*state).or_default().1 += tenants,
+                (RunOutcome::Skipped, _) => others.push(format!("{tenants} skipped")),
+                (RunOutcome::Refused, _) => others.push(format!("{tenants} refused")),
+                (RunOutcome::Ended | RunOutcome::DoneBefore, None) => {}
+            }
+        }
+        let all: usize = self.outcomes.iter().map(|count| count.tenants).sum();
+        let of_state = |(state, (ended, before)): (TenantState, (usize, usize))| match (ended, before) {
+            (_, 0) => format!("{ended} {state}"),
+            (0, _) => format!("{before} {state} before"),
+            _ => format!("{} {state} ({before} of them before)", ended + before),
+        };
+        let parts: Vec<String> = states.into_iter().map(of_state).chain(others).collect();
+        (all > 0).then(|| format!("{}: {}", number(all, "tenant", "tenants"), parts.join(", ")))
     }
 
     /// Adds its end.
-    pub(crate) fn finish(&mut self, at: Timestamp, interrupted: bool) {
-        self.ended_at = Some(at);
+    pub(crate) fn finish(&mut self, at: Timestamp, interrupted: bool, outcomes: Vec<OutcomeCount>) {
+        (self.ended_at, self.outcomes) = (Some(at), outcomes);
         self.end = if interrupted { RunEnd::Interrupted } else { RunEnd::Finished };
     }
 }

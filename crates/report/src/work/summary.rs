@@ -1,15 +1,24 @@
 //! What was done, in sentences.
 
-use flowswap_engine::{RequestOutcome, TenantState};
+use std::collections::BTreeMap;
+
+use flowswap_contract::Phase;
+use flowswap_engine::{Direction, RequestOutcome, RunOutcome, TenantState, Verdict};
 use jiff::Timestamp;
 
-use super::{run::RunLine, statement::SecretEvent, tenant::WorkedTenant};
-use crate::number::number;
+use super::{
+    attempt::AttemptEnd,
+    run::{RunEnd, RunLine},
+    selection::Selection,
+    statement::SecretEvent,
+    tenant::{Attention, WorkedTenant},
+};
+use crate::{cause::group, number::number};
 
 /// Sentences about states, for one tenant and for several, and which states they are about.
 type Sentence = (&'static str, &'static str, &'static [TenantState]);
 
-const SENTENCES: [Sentence; 5] = {
+const SENTENCES: [Sentence; 4] = {
     use TenantState as S;
     [
         (
@@ -18,45 +27,173 @@ const SENTENCES: [Sentence; 5] = {
             &[S::Swapped, S::Retired, S::Finalized],
         ),
         ("was rolled back", "were rolled back", &[S::RolledBack]),
-        ("failed or is stuck", "failed or are stuck", &[S::Failed, S::Stuck]),
         ("waits for a person or for time", "wait for a person or for time", &[S::Waiting, S::Soaking, S::RollingBack]),
         ("is not finished", "are not finished", &[S::Running]),
     ]
 };
 
-/// The sentences, the most important first. `range` is the time of the first record and of the last one.
+/// The summary names the tenants of at most this many causes.
+const MOST_CAUSES: usize = 5;
+/// It names at most this many tenants of a cause.
+const MOST_NAMES: usize = 3;
+
+/// The sentences, the most important first. `range` is the time of the first record and of the last one. `own_words` gives the names
+/// and ids of a tenant.
 pub(crate) fn summarize(
+    selection: &Selection,
     runs: &[RunLine],
     tenants: &[WorkedTenant],
     range: Option<(Timestamp, Timestamp)>,
+    own_words: impl Fn(&str) -> Vec<String>,
 ) -> Vec<String> {
-    let (of_runs, of_tenants) = (number(runs.len(), "run", "runs"), number(tenants.len(), "tenant", "tenants"));
     let when = range.map(|(from, to)| format!(", from {from:.0} to {to:.0}")).unwrap_or_default();
-    let mut sentences = vec![format!("This report is about {of_tenants} and {of_runs}{when}.")];
+    let of_runs = number(runs.len(), "run", "runs");
+    let mut sentences = vec![format!("This report is about {} and {of_runs}{when}.", count(tenants.len()))];
+    if let [run] = runs {
+        sentences.extend(run.became().map(|became| format!("`{}` had {became}.", run.command)));
+        let all: usize = run.outcomes.iter().map(|count| count.tenants).sum();
+        let without_news = all.saturating_sub(run.tenants);
+        if selection.tenants.is_empty() && without_news > 0 {
+            let verb = if without_news == 1 { "is" } else { "are" };
+            sentences.push(format!("{} {verb} not in this report, because that run had no news.", count(without_news)));
+        }
+    }
+    sentences.extend(runs.iter().filter(|run| run.end == RunEnd::Interrupted).map(|run| stopped(run, tenants)));
+    let bad = [
+        (Attention::Failed, "failed or is stuck", "failed or are stuck"),
+        (Attention::Refused, "was refused by the last run", "were refused by the last run"),
+        (Attention::Skipped, "was skipped by the last run", "were skipped by the last run"),
+    ];
+    for (attention, one, many) in bad {
+        let those: Vec<&WorkedTenant> = tenants.iter().filter(|tenant| tenant.attention() == attention).collect();
+        if !those.is_empty() {
+            sentences.push(format!("{} {}.", count(those.len()), if those.len() == 1 { one } else { many }));
+            sentences.extend(name_by_cause(those, &own_words));
+        }
+    }
     for (one, many, states) in SENTENCES {
-        let count = tenants.iter().filter(|tenant| states.contains(&tenant.state)).count();
-        if count > 0 {
-            let verb = if count == 1 { one } else { many };
-            sentences.push(format!("{} {verb}.", number(count, "tenant", "tenants")));
+        let number = tenants.iter().filter(|tenant| states.contains(&tenant.state)).count();
+        if number > 0 {
+            sentences.push(format!("{} {}.", count(number), if number == 1 { one } else { many }));
         }
     }
-    let count = |is_it: fn(&WorkedTenant) -> bool| tenants.iter().filter(|tenant| is_it(tenant)).count();
-    let untouched = count(|tenant| matches!(tenant.state, TenantState::Planned | TenantState::Unplanned));
-    let refused = count(|tenant| tenant.is_refused);
-    for (verb, count) in [("Nothing was done for", untouched), ("The last run refused or skipped", refused)] {
-        if count > 0 {
-            sentences.push(format!("{verb} {}.", number(count, "tenant", "tenants")));
-        }
-    }
-    let requests = tenants.iter().flat_map(|tenant| &tenant.attempts).flat_map(|attempt| &attempt.requests);
-    let sent = requests.filter(|sent| !matches!(sent.outcome, Some(RequestOutcome::NotSent { .. }))).count();
-    sentences.push(format!("flowswap sent {} to change something.", number(sent, "request", "requests")));
-    let secrets = tenants.iter().flat_map(|tenant| &tenant.secrets);
-    let received = secrets.filter(|secret| secret.event == SecretEvent::HandedOver).count();
-    match received {
-        0 => {}
-        1 => sentences.push("A person received a secret.".to_owned()),
-        several => sentences.push(format!("People received a secret {several} times.")),
+    sentences.extend(purged(tenants));
+    sentences.extend(untouched(tenants));
+    sentences.push(sent(tenants));
+    sentences.extend(received(tenants));
+    sentences
+}
+
+fn count(tenants: usize) -> String {
+    number(tenants, "tenant", "tenants")
+}
+
+/// That a run was stopped, and how many tenants it left.
+fn stopped(run: &RunLine, tenants: &[WorkedTenant]) -> String {
+    let is_of = |tenant: &&WorkedTenant| tenant.ends.iter().any(|end| end.run == run.id && end.interrupted);
+    let begun = tenants.iter().filter(is_of).count();
+    let is_skip = |tenant: &&WorkedTenant| tenant.refusals.iter().any(|it| it.run == run.id && it.is_skipped);
+    // A run does not record again that it skipped a tenant which an earlier run skipped for the same reason.
+    let of_run = run.outcomes.iter().find(|count| count.outcome == RunOutcome::Skipped).map(|count| count.tenants);
+    let skipped = of_run.unwrap_or_default().max(tenants.iter().filter(is_skip).count());
+    let at = run.ended_at.map(|at| format!(" at {at:.0}")).unwrap_or_default();
+    let begun = if begun == 0 { String::new() } else { format!(", {} of which it had begun", count(begun)) };
+    let left = match skipped + tenants.iter().filter(is_of).count() {
+        0 => "no tenant".to_owned(),
+        left => count(left),
+    };
+    format!("Somebody stopped `{}`{at}. It left {left} unfinished{begun}.", run.command)
+}
+
+/// A sentence for each cause: its tenants, and what happened.
+fn name_by_cause(tenants: Vec<&WorkedTenant>, own_words: impl Fn(&str) -> Vec<String>) -> Vec<String> {
+    let words: BTreeMap<&str, Vec<String>> =
+        tenants.iter().map(|tenant| (tenant.name.as_str(), own_words(&tenant.name))).collect();
+    let groups = group(tenants, |tenant| {
+        let own = words.get(tenant.name.as_str()).into_iter().flatten().map(String::as_str);
+        (tenant.why().unwrap_or_else(|| tenant.state.to_string()), own.collect())
+    });
+    let more = groups.len().saturating_sub(MOST_CAUSES);
+    let of_group = |group: &crate::cause::Group<&WorkedTenant>| {
+        let names: Vec<&str> = group.items.iter().take(MOST_NAMES).map(|tenant| tenant.name.as_str()).collect();
+        let others = group.items.len() - names.len();
+        let others = if others > 0 { format!(", and {others} more") } else { String::new() };
+        format!("{}{others}: {}.", names.join(", "), group.text.trim_end_matches('.'))
+    };
+    let mut sentences: Vec<String> = groups.iter().take(MOST_CAUSES).map(of_group).collect();
+    if more > 0 {
+        sentences.push(format!("There are {}.", number(more, "more cause", "more causes")));
     }
     sentences
+}
+
+/// What nobody can undo.
+fn purged(tenants: &[WorkedTenant]) -> Option<String> {
+    let is_purged = |tenant: &&WorkedTenant| {
+        let mut attempts = tenant.attempts.iter();
+        attempts.any(|it| (it.phase, it.direction, it.end) == (Phase::Purge, Direction::Forward, AttemptEnd::Done))
+    };
+    match tenants.iter().filter(is_purged).count() {
+        0 => None,
+        1 => Some("The legacy client of 1 tenant was deleted. That is irreversible.".to_owned()),
+        many => Some(format!("The legacy clients of {many} tenants were deleted. That is irreversible.")),
+    }
+}
+
+/// The tenants that nothing was done for, by what a plan says of them.
+fn untouched(tenants: &[WorkedTenant]) -> Option<String> {
+    let mut words: BTreeMap<(bool, Option<Verdict>), usize> = BTreeMap::new();
+    for tenant in tenants {
+        match tenant.state {
+            TenantState::Planned => *words.entry((false, None)).or_default() += 1,
+            TenantState::Unplanned => *words.entry((true, tenant.verdict)).or_default() += 1,
+            _ => {}
+        }
+    }
+    let all: usize = words.values().sum();
+    let word = |((is_unplanned, verdict), number): ((bool, Option<Verdict>), usize)| match verdict {
+        Some(verdict) => format!("{number} {verdict}"),
+        None => format!("{number} {}", if is_unplanned { "unplanned" } else { "planned" }),
+    };
+    let words: Vec<String> = words.into_iter().map(word).collect();
+    (all > 0).then(|| format!("Nothing was done for {}: {}.", count(all), words.join(", ")))
+}
+
+/// How many requests were to change something, and how they ended.
+fn sent(tenants: &[WorkedTenant]) -> String {
+    let (mut good, mut bad, mut unknown) = (0, 0, 0);
+    for request in tenants.iter().flat_map(|tenant| &tenant.attempts).flat_map(|attempt| &attempt.requests) {
+        match &request.outcome {
+            Some(RequestOutcome::NotSent { .. }) => {}
+            Some(RequestOutcome::Answered { status, .. }) if *status < 400 => good += 1,
+            Some(RequestOutcome::Answered { .. }) => bad += 1,
+            Some(RequestOutcome::Lost { .. }) | None => unknown += 1,
+        }
+    }
+    let all = good + bad + unknown;
+    let how = match (all, good) {
+        (0, _) => return "flowswap sent no request to change something.".to_owned(),
+        (1, 1) => "It succeeded".to_owned(),
+        (all, good) if all == good => "All succeeded".to_owned(),
+        _ => {
+            let parts = [
+                (good, "succeeded", "succeeded"),
+                (bad, "was answered with an error", "were answered with an error"),
+                (unknown, "has an unknown outcome", "have an unknown outcome"),
+            ];
+            let parts = parts.into_iter().filter(|(number, ..)| *number > 0);
+            let parts = parts.map(|(number, one, many)| format!("{number} {}", if number == 1 { one } else { many }));
+            parts.collect::<Vec<_>>().join(", ")
+        }
+    };
+    format!("flowswap sent {} to change something. {how}.", number(all, "request", "requests"))
+}
+
+fn received(tenants: &[WorkedTenant]) -> Option<String> {
+    let secrets = tenants.iter().flat_map(|tenant| &tenant.secrets);
+    match secrets.filter(|secret| secret.event == SecretEvent::HandedOver).count() {
+        0 => None,
+        1 => Some("A person received a secret.".to_owned()),
+        several => Some(format!("People received a secret {several} times.")),
+    }
 }

@@ -93,7 +93,7 @@ impl WorkedTenant {
     /// Takes over the state of the tenant after a record.
     fn take_state(&mut self, Draft { at, entry, .. }: &Draft, after: &TenantHistory) {
         (self.state, self.since, self.reason) = (after.state, after.since, after.reason.clone());
-        self.is_refused = after.refusal.is_some();
+        (self.verdict, self.is_refused) = (after.verdict, after.refusal.is_some());
         // Many plans can be made of a tenant. What was done follows from the one that a run set out to carry out.
         match entry {
             Entry::Intended { plan, .. } | Entry::TenantStarted { plan, .. } => self.plan = Some(plan.clone()),

@@ -1,6 +1,6 @@
 //! What was done for one tenant.
 
-use flowswap_engine::{Direction, RunId, TenantState};
+use flowswap_engine::{Direction, RunId, TenantState, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -21,6 +21,8 @@ pub struct WorkedTenant {
     pub since: Timestamp,
     /// Why, if the state alone does not say it.
     pub reason: Option<String>,
+    /// Its verdict in the last plan before any work.
+    pub verdict: Option<Verdict>,
     /// Whether the last run did nothing for it. `refusals` says why.
     pub is_refused: bool,
     /// Its state now, if records after those of the report have changed it.
@@ -47,6 +49,27 @@ pub struct WorkedTenant {
     pub ends: Vec<EndLine>,
 }
 
+/// How much a tenant needs the attention of a reader, the most first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Attention {
+    /// It failed or is stuck.
+    Failed,
+    /// The last run refused it.
+    Refused,
+    /// It waits, or no run has ended its work on it.
+    Unfinished,
+    /// Something failed on the way, and did not last.
+    Healed,
+    /// Something was changed.
+    Changed,
+    /// It is done, and nothing was changed in this report.
+    Done,
+    /// The last run did not get to it.
+    Skipped,
+    /// Nothing was done.
+    Untouched,
+}
+
 /// A plan that was made, and that no run set out to carry out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Planned {
@@ -64,6 +87,7 @@ impl WorkedTenant {
             state: TenantState::Unplanned,
             since: at,
             reason: None,
+            verdict: None,
             is_refused: false,
             state_now: None,
             plan: None,
@@ -86,8 +110,30 @@ impl WorkedTenant {
 
     /// Why it is in its state, or why the last run did nothing for it.
     pub fn why(&self) -> Option<String> {
-        let refusal = self.refusals.last().filter(|_| self.is_refused);
-        refusal.map(RefusalLine::sentence).or_else(|| self.reason.clone())
+        let verdict = self.verdict.filter(|_| self.state == TenantState::Unplanned);
+        let verdict = || verdict.map(|verdict| format!("its verdict in the last plan was {verdict}"));
+        self.refusal().map(RefusalLine::sentence).or_else(|| self.reason.clone()).or_else(verdict)
+    }
+
+    /// Why the last run did nothing for it, if so.
+    fn refusal(&self) -> Option<&RefusalLine> {
+        self.refusals.last().filter(|_| self.is_refused)
+    }
+
+    /// How much it needs the attention of a reader.
+    pub fn attention(&self) -> Attention {
+        use TenantState as S;
+        let has_failed = self.attempts.iter().any(|attempt| attempt.end == AttemptEnd::Failed);
+        match self.state {
+            S::Failed | S::Stuck => Attention::Failed,
+            _ if self.refusal().is_some_and(|refusal| !refusal.is_skipped) => Attention::Refused,
+            S::Running | S::Waiting | S::Soaking | S::RollingBack => Attention::Unfinished,
+            _ if has_failed => Attention::Healed,
+            _ if self.changes() > 0 => Attention::Changed,
+            S::Swapped | S::Retired | S::Finalized | S::RolledBack => Attention::Done,
+            S::Planned | S::Unplanned if self.is_refused => Attention::Skipped,
+            S::Planned | S::Unplanned => Attention::Untouched,
+        }
     }
 
     /// Takes note that a step succeeded: earlier attempts that failed are healed, and nobody waits for a person any more.

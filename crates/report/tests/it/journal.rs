@@ -7,8 +7,8 @@ use std::{
 
 use flowswap_contract::{self as contract, ErrorKind, Evidence, EvidenceResult, Phase, RunSheet};
 use flowswap_engine::{
-    Actor, Direction, Draft, Entry, Goal, Handle, HandoverChannel, Plan, PlanPart, PlannedTenant, Position, Record,
-    RequestOutcome, RunCommand, RunId, SignedApproval, TenantState, Verdict,
+    Actor, Direction, Draft, Entry, Goal, Handle, HandoverChannel, OutcomeCount, Plan, PlanPart, PlannedTenant,
+    Position, Record, RequestOutcome, RunCommand, RunId, SignedApproval, TenantState, Verdict,
 };
 use flowswap_report::{Selection, WorkReader, WorkReport};
 use jiff::{SignedDuration, Timestamp};
@@ -112,7 +112,12 @@ impl Journal {
     }
 
     pub(crate) fn end(&mut self, interrupted: bool) {
-        self.push(None, Entry::RunEnded { interrupted });
+        self.push(None, Entry::RunEnded { interrupted, outcomes: Vec::new() });
+    }
+
+    /// The run ends, and says how many tenants it had.
+    pub(crate) fn end_with(&mut self, interrupted: bool, outcomes: Vec<OutcomeCount>) {
+        self.push(None, Entry::RunEnded { interrupted, outcomes });
     }
 
     /// A person acts between two runs.

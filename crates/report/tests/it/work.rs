@@ -1,7 +1,7 @@
 //! The model of work: what is told, and that nothing is told that is not so.
 
 use flowswap_contract::{ErrorKind, Phase};
-use flowswap_engine::{Direction, Entry, Goal, Resolution, RunCommand, TenantState, short};
+use flowswap_engine::{Direction, Entry, Goal, OutcomeCount, Resolution, RunCommand, RunOutcome, TenantState, short};
 use flowswap_report::{AttemptEnd, Face, RunEnd, Selection, StatementKind, WorkReport, WorkedTenant};
 use insta::assert_snapshot;
 use jiff::SignedDuration;
@@ -20,14 +20,20 @@ fn the_summary_says_what_became_of_whom() {
     let report = eventful().report(Selection::default());
     assert_snapshot!(report.summary.join("\n"), @r"
     This report is about 10 tenants and 4 runs, from 2026-09-12T00:00:00Z to 2026-09-12T01:30:03Z.
+    Somebody stopped `apply` at 2026-09-12T01:30:02Z. It left no tenant unfinished.
+    3 tenants failed or are stuck.
+    initech, soylent: step `prove`: the org refused the token.
+    umbrella: step `provision`: the connection was cut.
+    1 tenant was refused by the last run.
+    vandelay: refused by `apply`: the plan is out of date.
+    1 tenant was skipped by the last run.
+    wonka: skipped by `apply`: too many tenants failed.
     2 tenants use the client-credential flow, and that is confirmed.
     1 tenant was rolled back.
-    3 tenants failed or are stuck.
     1 tenant waits for a person or for time.
     1 tenant is not finished.
-    Nothing was done for 2 tenants.
-    The last run refused or skipped 2 tenants.
-    flowswap sent 13 requests to change something.
+    Nothing was done for 2 tenants: 2 planned.
+    flowswap sent 13 requests to change something. 11 succeeded, 2 have an unknown outcome.
     A person received a secret.
     ");
     let unknown = report.unknowns.iter().map(|unknown| format!("{} [{}]", unknown.what, unknown.tenants.join(", ")));
@@ -48,6 +54,7 @@ fn failures_with_one_cause_are_one() {
     });
     assert_snapshot!(shown.collect::<Vec<_>>().join("\n"), @r"
     prove: … refused the token: request id … [hooli, initech, soylent; healed: hooli]
+    -: refused by `apply`: the plan is out of date [vandelay; healed: ]
     provision: the connection was cut [umbrella; healed: ]
     ");
 }
@@ -213,8 +220,8 @@ fn a_page_of_many_tenants_shows_first_those_that_need_attention() {
     report.tenants.splice(0..0, others);
     let page = Face::Html.show(&report).unwrap();
     let shown = |name: &str| page.contains(&format!("What happened<span class=\"spoken\"> to {name}</span>"));
-    assert!(["hooli", "umbrella", "vandelay", "zorin", "a-0000", "a-0991"].map(shown).iter().all(|shown| *shown));
-    assert!(!shown("a-0992") && page.contains("shows 1000 of 1510 tenants"));
+    assert!(["hooli", "umbrella", "vandelay", "zorin", "a-0000", "a-0992"].map(shown).iter().all(|shown| *shown));
+    assert!(!shown("a-0993") && page.contains("shows 1000 of 1510 tenants"));
     assert!(page.len() < 10_000_000, "{}", page.len());
     let ticket = Face::Markdown.show(&report).unwrap();
     assert_eq!(ticket.lines().filter(|line| line.starts_with("### ")).count(), 20);
@@ -304,10 +311,119 @@ fn a_tenant_that_the_last_run_refused_is_no_success() {
     let reasons = vec!["the clocks differ".to_owned()];
     journal.add("acme", Entry::Refused { goal: Goal::Retired, reasons, unapproved: false });
     let report = journal.report(Selection::default());
-    assert_eq!(report.summary[2], "The last run refused or skipped 1 tenant.");
+    assert_eq!(report.summary[1], "1 tenant was refused by the last run.");
+    assert_eq!(report.summary[2], "acme: refused by `finalize`: the clocks differ.");
     let junit = Face::Junit.show(&report).unwrap();
     let skipped = "<skipped message=\"refused by `finalize`: the clocks differ\" type=\"swapped\"/>";
     assert!(junit.contains(skipped), "{junit}");
+}
+
+/// A pilot has swapped acme. The next run is stopped before it gets to acme, which needs nothing, and to hooli.
+fn stopped() -> (Journal, WorkReport) {
+    let mut journal = Journal::new(["acme", "globex", "hooli", "initech"]);
+    let swap = |journal: &mut Journal, name: &str| {
+        journal.begin(name, Goal::Swapped);
+        journal.steps_until(name, Phase::Confirm);
+        journal.finish(name, TenantState::Swapped, None);
+    };
+    journal.run(RunCommand::Apply);
+    swap(&mut journal, "acme");
+    journal.end(false);
+    let run = journal.run(RunCommand::Apply);
+    swap(&mut journal, "globex");
+    let (goal, reason) = (Goal::Swapped, "the run was stopped".to_owned());
+    // Earlier versions recorded this.
+    journal.add("acme", Entry::Skipped { goal, reason: reason.clone() });
+    journal.add("hooli", Entry::Skipped { goal, reason });
+    let reasons = vec!["could not read the provider again: unauthorized".to_owned()];
+    journal.add("initech", Entry::Refused { goal, reasons, unapproved: false });
+    let count = |outcome, state, tenants| OutcomeCount { outcome, state, tenants };
+    let swapped = Some(TenantState::Swapped);
+    let outcomes = vec![
+        count(RunOutcome::Ended, swapped, 1),
+        count(RunOutcome::DoneBefore, swapped, 1),
+        count(RunOutcome::Refused, None, 1),
+        count(RunOutcome::Skipped, None, 7),
+    ];
+    journal.end_with(true, outcomes);
+    let report = journal.report(Selection { run: Some(run), ..Selection::default() });
+    (journal, report)
+}
+
+#[test]
+fn the_numbers_of_a_run_are_those_that_it_printed() {
+    let (_, report) = stopped();
+    assert_snapshot!(report.summary.join("\n"), @r"
+    This report is about 4 tenants and 1 run, from 2026-09-12T00:00:00Z to 2026-09-12T00:00:01Z.
+    `apply` had 10 tenants: 2 swapped (1 of them before), 1 refused, 7 skipped.
+    6 tenants are not in this report, because that run had no news.
+    Somebody stopped `apply` at 2026-09-12T00:00:01Z. It left 7 tenants unfinished.
+    1 tenant was refused by the last run.
+    initech: refused by `apply`: could not read the provider again: unauthorized.
+    1 tenant was skipped by the last run.
+    hooli: skipped by `apply`: the run was stopped.
+    2 tenants use the client-credential flow, and that is confirmed.
+    Nothing was done for 2 tenants: 2 planned.
+    flowswap sent 2 requests to change something. All succeeded.
+    ");
+}
+
+#[test]
+fn a_tenant_that_was_done_before_is_not_skipped() {
+    let (journal, _) = stopped();
+    let report = journal.report(Selection::default());
+    assert_eq!((tenant(&report, "acme").is_refused, tenant(&report, "acme").why()), (false, None));
+    assert!(tenant(&report, "hooli").is_refused);
+    let junit = Face::Junit.show(&report).unwrap();
+    assert_eq!(junit.matches("<skipped").count(), 2, "{junit}");
+}
+
+/// What failed or was refused comes first, with its cause. A ticket shows twenty tenants step by step, and first what was changed.
+#[test]
+fn what_needs_attention_comes_first() {
+    let (journal, report) = stopped();
+    let names = |report: &WorkReport| report.by_attention().iter().map(|it| it.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&report), ["initech", "globex", "acme", "hooli"]);
+    assert_eq!(names(&journal.report(Selection::default())), ["initech", "acme", "globex", "hooli"]);
+    let [failure] = report.failures.as_slice() else { panic!("{:?}", report.failures) };
+    assert_eq!((failure.tenants.as_slice(), failure.healed.len()), (&["initech".to_owned()][..], 0));
+    let (html, markdown) = (Face::Html.show(&report).unwrap(), Face::Markdown.show(&report).unwrap());
+    let place = |text: &str, words: &str| text.find(words).unwrap_or_else(|| panic!("`{words}` is not in {text}"));
+    assert!(place(&html, ">initech</th>") < place(&html, ">globex</th>"));
+    assert!(html.contains("<span class=\"failed\">refused</span>"), "{html}");
+    assert!(html.contains("<span data-cause=\"1\">1</span>"), "{html}");
+    assert!(place(&markdown, "| initech |") < place(&markdown, "| globex |"));
+    // Many that no run got to leave room for those that were changed.
+    let names: Vec<String> = (0..30).map(|number| format!("a-{number:02}")).chain(["zorin".to_owned()]).collect();
+    let mut journal = Journal::new(names.iter().map(String::as_str));
+    journal.run(RunCommand::Apply);
+    journal.begin("zorin", Goal::Swapped);
+    journal.steps_until("zorin", Phase::Confirm);
+    journal.finish("zorin", TenantState::Swapped, None);
+    for name in &names[..30] {
+        journal.add(name, Entry::Skipped { goal: Goal::Swapped, reason: "the run was stopped".to_owned() });
+    }
+    journal.end(true);
+    let markdown = Face::Markdown.show(&journal.report(Selection::default())).unwrap();
+    assert!(markdown.contains("### zorin"), "{markdown}");
+}
+
+#[test]
+fn the_summary_says_what_cannot_be_undone_and_what_a_plan_says_of_the_rest() {
+    let mut journal = Journal::new(["acme", "globex", "hooli"]);
+    journal.run(RunCommand::Finalize);
+    journal.begin("acme", Goal::Purged);
+    journal.steps_until("acme", Phase::Purge);
+    journal.finish("acme", TenantState::Finalized, None);
+    journal.end(false);
+    journal.plan_again("globex");
+    assert_snapshot!(journal.report(Selection::default()).summary.join("\n"), @r"
+    This report is about 3 tenants and 1 run, from 2026-09-12T00:00:00Z to 2026-09-12T00:00:00Z.
+    1 tenant uses the client-credential flow, and that is confirmed.
+    The legacy client of 1 tenant was deleted. That is irreversible.
+    Nothing was done for 2 tenants: 1 planned, 1 migrated.
+    flowswap sent 4 requests to change something. All succeeded.
+    ");
 }
 
 /// Records have times to the millisecond, and a fast answer ends a step in the one in which its secret came.

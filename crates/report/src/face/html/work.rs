@@ -48,8 +48,8 @@ pub(super) fn show(report: &WorkReport) -> Result<String, FaceError> {
         }
     }
     let rows: Vec<DetailedRow<'_>> = report
-        .tenants
-        .iter()
+        .by_attention()
+        .into_iter()
         .map(|tenant| DetailedRow {
             causes: causes.remove(tenant.name.as_str()).unwrap_or_default(),
             lines: detailed.contains(tenant.name.as_str()).then(|| story::lines(tenant)),

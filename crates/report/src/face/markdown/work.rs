@@ -25,10 +25,11 @@ struct Story<'a> {
 
 pub(super) fn show(report: &WorkReport) -> Result<String, FaceError> {
     let detailed = detailed(report, DETAILED);
-    let stories = report.tenants.iter().filter(|tenant| detailed.contains(tenant.name.as_str()));
+    let tenants = report.by_attention();
+    let stories = tenants.iter().filter(|tenant| detailed.contains(tenant.name.as_str()));
     let stories: Vec<Story<'_>> =
         stories.map(|tenant| Story { name: &tenant.name, lines: story::lines(tenant) }).collect();
-    let rows: Vec<Row<'_>> = report.tenants.iter().map(Row::of).collect();
+    let rows: Vec<Row<'_>> = tenants.iter().map(|tenant| Row::of(tenant)).collect();
     let content = context! {
         rows => Value::from(Serde(rows)),
         stories => Value::from(Serde(stories)),
