@@ -13,7 +13,7 @@ use crate::{
     args::Select,
     context::{Context, read_logbook, read_tenant},
     display::{
-        count, table,
+        causes, count, fold_rows, table,
         text::{Text, text},
         tone_of_state,
     },
@@ -77,7 +77,7 @@ pub(crate) async fn run(context: &Context, args: &Select) -> Result<Exit, Failur
         let outstanding = history.as_ref().map(Outstanding::of).unwrap_or_default();
         report.tenants.push(Row::new(name, config.tenant(name).is_some(), tenant, outstanding));
     }
-    context.terminal.report(&report, || text(&report))?;
+    context.terminal.report(&report, || text(&report, context.terminal.verbose > 0))?;
     Ok(Exit::Done)
 }
 
@@ -188,7 +188,7 @@ pub(crate) fn continue_command(name: &str, tenant: &Overview) -> Option<String> 
     }
 }
 
-fn text(report: &Report) -> Text {
+fn text(report: &Report, each: bool) -> Text {
     let rows = report.tenants.iter().map(|row| {
         [
             table::plain(&row.name),
@@ -199,22 +199,42 @@ fn text(report: &Report) -> Text {
     });
     let mut text = table::render(["tenant", "state", "step", "next"], rows);
     text += text!("\n{}\n", count(report.tenants.iter().map(|row| row.state)));
-    for row in &report.tenants {
-        if let Some(reason) = &row.reason {
-            text += text!("{}: {}\n", row.name, reason);
-        }
-        if let Some(intent) = row.intent.as_ref().filter(|_| row.waits_for_rollback) {
-            text += text!("{}: a rollback that began at {} has not reached it\n", row.name, intent.at);
-        }
-        if let Some(refusal) = &row.refused {
-            text += text!("{}: {}\n", row.name, show_refusal(refusal));
-        }
-        if !row.configured {
-            text += text!("{}: the configuration no longer has this tenant; add it again to work on it\n", row.name);
-        }
-        if let Some(way_out) = &row.way_out {
-            text += text!("{}: or keep the new client: {}\n", row.name, way_out);
-        }
+    let notes = report.tenants.iter().flat_map(notes).collect();
+    text + fold(notes, each)
+}
+
+/// What else there is to say about a tenant.
+fn notes(row: &Row) -> Vec<(&str, Text)> {
+    let mut notes: Vec<Text> = row.reason.iter().map(|reason| text!("{}", reason)).collect();
+    if let Some(intent) = row.intent.as_ref().filter(|_| row.waits_for_rollback) {
+        notes.push(text!("a rollback that began at {} has not reached it", intent.at));
     }
-    text
+    notes.extend(row.refused.as_ref().map(show_refusal));
+    if !row.configured {
+        notes.push(Text::from("the configuration no longer has this tenant; add it again to work on it"));
+    }
+    notes.extend(row.way_out.as_ref().map(|way_out| text!("or keep the new client: {}", way_out)));
+    notes.into_iter().map(|note| (row.name.as_str(), note)).collect()
+}
+
+/// A line for each note, or one for many tenants with the same note. With `each`, always a line for each.
+fn fold(notes: Vec<(&str, Text)>, each: bool) -> Text {
+    let groups = causes::group(0..notes.len(), |index| {
+        let (name, note) = &notes[*index];
+        (note.as_str().to_owned(), vec![*name])
+    });
+    let mut keys = vec![None; notes.len()];
+    for (cause, group) in groups.iter().enumerate() {
+        group.items.iter().for_each(|index| keys[*index] = Some(cause));
+    }
+    let causes = keys.clone();
+    let line = |indices: Vec<usize>| {
+        let names: Vec<&str> = indices.iter().map(|index| notes[*index].0).collect();
+        let common = causes[indices[0]].filter(|_| indices.len() > 1).map(|cause| groups[cause].text.as_str());
+        match common {
+            Some(common) => text!("{}{}: {}\n", causes::subject(&names), causes::list_names(&names), common),
+            None => text!("{}: {}\n", names[0], notes[indices[0]].1),
+        }
+    };
+    fold_rows(keys, each).into_iter().map(line).collect()
 }
