@@ -36,7 +36,9 @@ impl TenantHistory {
             self.enter(TenantState::Planned, None, at);
         }
         let plan = Some(plan.to_owned());
-        self.intent = Some(Intent { goal, plan, path, run, at, is_refused: false, newer_plan: None });
+        let same = self.intent.take().filter(|intent| intent.plan == plan);
+        let newer_plan = same.and_then(|intent| intent.newer_plan);
+        self.intent = Some(Intent { goal, plan, path, run, at, is_refused: false, newer_plan });
         Ok(())
     }
 

@@ -21,7 +21,7 @@ pub struct Intent {
     /// The run refused the tenant. So nobody waits for it to happen, but it can be continued.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_refused: bool,
-    /// The last plan that was made since then. Nobody has carried it out.
+    /// The last plan that was made since a run set out with this plan. Nobody has carried it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newer_plan: Option<NewerPlan>,
 }
