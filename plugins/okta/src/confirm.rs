@@ -281,9 +281,18 @@ fn check_credentials(
             evidence.by_event(token.id()).of_rule("credentials-refused")
         }
         None => {
-            let detail = format!(
-                "since {swapped_at}, okta refused no token request, or issued a token as {service_id} after the refusal"
-            );
+            let of_service = service.refused.first().map(|token| (service_id, token));
+            let of_legacy = legacy.and_then(|legacy| Some((legacy.id, legacy.log.refused_last()?)));
+            let of_legacy = of_legacy.filter(|(_, token)| token.at >= swapped_at);
+            // A later check sees more tokens. It must not say something else for each.
+            let detail = match of_service.or(of_legacy) {
+                None => format!("since {swapped_at}, okta has refused no token request"),
+                Some((id, token)) => {
+                    let is_before = last.is_some_and(|last| last <= token.at);
+                    let when = if is_before { "shortly before" } else { "since" };
+                    format!("okta refused a token as {id} at {}, but issued one as {service_id} {when}", token.at)
+                }
+            };
             Evidence::new("credentials", EvidenceResult::Pass, detail)
         }
     }

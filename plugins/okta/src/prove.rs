@@ -40,7 +40,8 @@ pub(crate) async fn prove(api: &Api<'_>, params: &StepParams) -> Result<Vec<Evid
     let answer = request_token(api, &ask).await?;
     let (token, seen) = find_bearer(&ask, &answer);
     let mut evidence = vec![seen];
-    evidence.extend(answer.is_success().then(|| compare_scopes(&requested, &answer)));
+    let own: Vec<&str> = payload.scopes.iter().map(String::as_str).filter(|scope| is_own(scope)).collect();
+    evidence.extend(answer.is_success().then(|| compare_scopes(&requested, &own, &answer)));
     let Some(token) = token else { return Ok(evidence) };
     let reads = READS.iter().filter(|read| payload.app_data || !read.only_with_app_data);
     for read in join_all(reads.map(|read| try_read(api, &token, read))).await {
@@ -91,7 +92,12 @@ pub(crate) async fn is_secret_of(api: &Api<'_>, id: &str, secret: Handle, scopes
 
 /// The scopes that a service client may request, sorted, so that the request is the same every time.
 fn requestable(scopes: &[String]) -> BTreeSet<&str> {
-    scopes.iter().map(String::as_str).filter(|scope| !scope.ends_with(".self")).collect()
+    scopes.iter().map(String::as_str).filter(|scope| !is_own(scope)).collect()
+}
+
+/// Whether no service client can request the scope.
+fn is_own(scope: &str) -> bool {
+    scope.ends_with(".self")
 }
 
 fn token_ask(api: &Api<'_>, client: Auth, scopes: &BTreeSet<&str>) -> HttpAsk {
@@ -148,7 +154,8 @@ fn check_lifetime(answer: &HttpAnswer) -> (EvidenceResult, String) {
 }
 
 /// A 200 does not prove all scopes: Okta leaves out scopes that were not granted and issues the rest.
-fn compare_scopes(requested: &BTreeSet<&str>, answer: &HttpAnswer) -> Evidence {
+/// `own` are scopes of the client that nobody can request.
+fn compare_scopes(requested: &BTreeSet<&str>, own: &[&str], answer: &HttpAnswer) -> Evidence {
     let Some(scope) = answer.body["scope"].as_str() else {
         return evidence_from(
             "scopes",
@@ -162,7 +169,13 @@ fn compare_scopes(requested: &BTreeSet<&str>, answer: &HttpAnswer) -> Evidence {
     let missing = list(requested.difference(&granted).collect());
     let excess = list(granted.difference(requested).collect());
     match (missing.as_str(), excess.as_str()) {
-        ("", "") => evidence_from("scopes", EvidenceResult::Pass, list(granted.iter().collect()), answer),
+        ("", "") => {
+            let mut detail = list(granted.iter().collect());
+            if !own.is_empty() {
+                detail += &format!("; without {}, because a service client cannot request that", own.join(" "));
+            }
+            evidence_from("scopes", EvidenceResult::Pass, detail, answer)
+        }
         (missing, "") => evidence_from("scopes", EvidenceResult::Fail, format!("missing: {missing}"), answer),
         ("", excess) => evidence_from("scopes", EvidenceResult::Fail, format!("not requested: {excess}"), answer),
         (missing, excess) => evidence_from(

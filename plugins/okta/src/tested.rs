@@ -33,11 +33,12 @@ pub(crate) async fn note_org_time(api: &Api<'_>, params: &StepParams) -> Result<
         // Tokens after this step must not fall into the second that counts as the test's.
         api.host.sleep(A_SECOND_MS).await?;
     }
-    let detail = format!(
-        "the connection test ended at {tested_at} by the org's clock; {} earlier tokens of others as {client_id} do not count as \
-         syncs",
-        log.granted.len()
-    );
+    let earlier = match log.granted.len() {
+        0 => format!("nobody else got a token as {client_id} before"),
+        1 => format!("1 earlier token of another program as {client_id} does not count as a sync"),
+        several => format!("{several} earlier tokens of other programs as {client_id} do not count as syncs"),
+    };
+    let detail = format!("the connection test ended at {tested_at} by the org's clock; {earlier}");
     let evidence = vec![evidence_from("org-time", EvidenceResult::Pass, detail, &answer)];
     let outputs = [("tested_at".to_owned(), json!(tested_at.to_string()))].into();
     Ok(TestReply { outputs, evidence, ..TestReply::default() })
