@@ -34,7 +34,7 @@ pub use tenant::{TenantFinding, TenantLine};
 pub use timeline::{Timeline, Week};
 pub use unknown::Unknown;
 pub use work::{
-    ApprovalLine, Approved, Asked, Attempt, AttemptEnd, AttemptError, Attention, Durations, EndLine, Failure, Head,
-    Planned, RefusalLine, RequestLine, RunEnd, RunLine, SecretEvent, SecretLine, Selection, Statement, StatementKind,
-    WORK_REPORT_FORMAT, WorkReader, WorkReport, WorkedTenant,
+    ApprovalLine, Approved, Approver, Asked, Attempt, AttemptEnd, AttemptError, Attention, Durations, EndLine, Failure,
+    Head, Planned, RefusalLine, RequestLine, RunEnd, RunLine, SecretEvent, SecretLine, Selection, Statement,
+    StatementKind, WORK_REPORT_FORMAT, WorkReader, WorkReport, WorkedTenant,
 };

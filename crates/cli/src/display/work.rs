@@ -1,6 +1,6 @@
 //! What was done, in short, for a terminal.
 
-use flowswap_report::{Attention, Failure, RunEnd, WorkReport, WorkedTenant};
+use flowswap_report::{Approver, Attention, Failure, RunEnd, WorkReport, WorkedTenant};
 
 use jiff::Timestamp;
 
@@ -62,8 +62,9 @@ fn runs(report: &WorkReport) -> Text {
     });
     let mut text = table::render(["run", "command", "started by", "started", "ended", "tenants"], rows);
     for run in &report.runs {
-        text.extend(run.approvals.iter().map(|approval| {
-            text!("{} approved the plan of {}: {}\n", approval.by.join(", "), run.id, approval.reason)
+        text.extend(run.approvers().into_iter().map(|Approver { by, reasons, .. }| {
+            let reasons: Vec<String> = reasons.into_iter().collect();
+            text!("{} approved the plan of {}: {}\n", by.join(", "), run.id, reasons.join("; "))
         }));
     }
     text

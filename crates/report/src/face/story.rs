@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::{
     plan::name_of,
     work::{
-        Approved, Asked, Attempt, AttemptEnd, Attention, EndLine, Planned, RefusalLine, RequestLine, RunLine,
+        Approved, Approver, Asked, Attempt, AttemptEnd, Attention, EndLine, Planned, RefusalLine, RequestLine, RunLine,
         SecretEvent, SecretLine, Statement, StatementKind, WorkReport, WorkedTenant,
     },
 };
@@ -48,6 +48,7 @@ struct RunRow<'a> {
     by: String,
     /// What became of its tenants.
     became: Option<String>,
+    approvers: Vec<Approver>,
 }
 
 /// A tenant in a table.
@@ -107,7 +108,9 @@ pub(super) fn content(report: &WorkReport) -> Value {
 
 /// The runs of a report.
 fn runs(report: &WorkReport) -> Vec<RunRow<'_>> {
-    report.runs.iter().map(|run| RunRow { run, by: person(run.by.as_ref()), became: run.became() }).collect()
+    let rows = report.runs.iter();
+    rows.map(|run| RunRow { run, by: person(run.by.as_ref()), became: run.became(), approvers: run.approvers() })
+        .collect()
 }
 
 /// What happened to a tenant, oldest first. Within a millisecond, a step comes after what people said and after the secret that

@@ -1,5 +1,7 @@
 //! Who approved what was done.
 
+use std::collections::BTreeSet;
+
 use flowswap_engine::SignedApproval;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -26,6 +28,34 @@ pub struct Approved {
     pub plan: String,
     /// The names of the people.
     pub by: Vec<String>,
+}
+
+/// A person who approved the plan of a run, however often.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Approver {
+    /// The names of the person in the file of signers.
+    pub by: Vec<String>,
+    /// The fingerprints of the keys.
+    pub keys: BTreeSet<String>,
+    /// Why the person approved.
+    pub reasons: BTreeSet<String>,
+}
+
+impl Approver {
+    /// The people who gave these approvals, each once.
+    pub(crate) fn all(approvals: &[ApprovalLine]) -> Vec<Self> {
+        let mut approvers: Vec<Self> = Vec::new();
+        for ApprovalLine { by, key, reason, .. } in approvals {
+            let known = approvers.iter().position(|approver| approver.by == *by);
+            let index = known.unwrap_or_else(|| {
+                approvers.push(Self { by: by.clone(), keys: BTreeSet::new(), reasons: BTreeSet::new() });
+                approvers.len() - 1
+            });
+            approvers[index].keys.insert(key.clone());
+            approvers[index].reasons.insert(reason.clone());
+        }
+        approvers
+    }
 }
 
 impl ApprovalLine {

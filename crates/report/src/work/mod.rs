@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use crate::unknown::Unknown;
 
-pub use approval::{ApprovalLine, Approved};
+pub use approval::{ApprovalLine, Approved, Approver};
 pub use attempt::{Asked, Attempt, AttemptEnd, AttemptError, RequestLine};
 pub use duration::Durations;
 pub use failure::Failure;

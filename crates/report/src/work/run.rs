@@ -6,7 +6,7 @@ use flowswap_engine::{Actor, OutcomeCount, RunCommand, RunId, RunOutcome, Tenant
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::approval::ApprovalLine;
+use super::approval::{ApprovalLine, Approver};
 use crate::number::number;
 
 /// A run.
@@ -85,6 +85,11 @@ impl RunLine {
         };
         let parts: Vec<String> = states.into_iter().map(of_state).chain(others).collect();
         (all > 0).then(|| format!("{}: {}", number(all, "tenant", "tenants"), parts.join(", ")))
+    }
+
+    /// The people who approved its plan, each once.
+    pub fn approvers(&self) -> Vec<Approver> {
+        Approver::all(&self.approvals)
     }
 
     /// Adds its end.

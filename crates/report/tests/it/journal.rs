@@ -29,6 +29,8 @@ pub(crate) struct Journal {
     /// The run that writes now.
     run: RunId,
     runs: u8,
+    /// What the end of this run counts.
+    pub(crate) outcomes: Vec<OutcomeCount>,
     /// The tenants on which work began.
     begun: BTreeSet<String>,
     /// The steps that are done, with their tenants.
@@ -47,6 +49,7 @@ impl Journal {
             at: now(),
             run: RunId::none(),
             runs: 0,
+            outcomes: Vec::new(),
             begun: BTreeSet::new(),
             done: BTreeSet::new(),
         };
@@ -112,11 +115,7 @@ impl Journal {
     }
 
     pub(crate) fn end(&mut self, interrupted: bool) {
-        self.push(None, Entry::RunEnded { interrupted, outcomes: Vec::new() });
-    }
-
-    /// The run ends, and says how many tenants it had.
-    pub(crate) fn end_with(&mut self, interrupted: bool, outcomes: Vec<OutcomeCount>) {
+        let outcomes = std::mem::take(&mut self.outcomes);
         self.push(None, Entry::RunEnded { interrupted, outcomes });
     }
 

@@ -339,13 +339,13 @@ fn stopped() -> (Journal, WorkReport) {
     journal.add("initech", Entry::Refused { goal, reasons, unapproved: false });
     let count = |outcome, state, tenants| OutcomeCount { outcome, state, tenants };
     let swapped = Some(TenantState::Swapped);
-    let outcomes = vec![
+    journal.outcomes = vec![
         count(RunOutcome::Ended, swapped, 1),
         count(RunOutcome::DoneBefore, swapped, 1),
         count(RunOutcome::Refused, None, 1),
         count(RunOutcome::Skipped, None, 7),
     ];
-    journal.end_with(true, outcomes);
+    journal.end(true);
     let report = journal.report(Selection { run: Some(run), ..Selection::default() });
     (journal, report)
 }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path};
 
+use flowswap_contract::Blind;
 use flowswap_engine::Entry;
 use flowswap_sim::{Interface, SimConfig};
 use flowswap_store::SqliteJournal;
@@ -57,6 +58,34 @@ fn an_auditor_verifies_an_export_without_flowswap() {
     assert_eq!(fs::read(folder.join(plan)).unwrap(), fs::read(office.lab.path("plan.json")).unwrap());
 }
 
+/// Two signatures of one person are one person.
+#[test]
+fn who_approved_twice_is_named_once() {
+    let office = Office::open(1);
+    office.lab.plan().expect(0);
+    for (who, file) in
+        [("alice", "away.approval"), ("alice", "plan.json.two.approval"), ("bob", "plan.json.bob.approval")]
+    {
+        let approve = ["approve", "plan.json", "--yes", "--reason", file, "-o", file];
+        office.run_as(who, &approve).expect(0);
+    }
+    fs::rename(office.lab.path("away.approval"), office.lab.path("plan.json.one.approval")).unwrap();
+    office.lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    let (folder, _) = export(&office, "carol", &[]);
+    let verified = verify(&folder).expect(0);
+    let line = verified.stdout.lines().find(|line| line.starts_with("tenant ")).unwrap();
+    for name in ["alice@example.com", "bob@example.com"] {
+        assert_eq!(line.matches(name).count(), 1, "{}", verified.show());
+    }
+    assert_eq!(names(&folder).iter().filter(|name| name.starts_with("approvals/")).count(), 3);
+    let report = office.lab.run(&["report", "--as", "markdown"]).expect(0).stdout;
+    let people: Vec<&str> =
+        report.lines().filter(|line| line.starts_with("- ") && line.contains(" with the key ")).collect();
+    assert_eq!(people.len(), 2, "{report}");
+    let alice = people.iter().find(|line| line.contains("alice")).unwrap();
+    assert!(alice.ends_with(": away.approval; plan.json.two.approval"), "{alice}");
+}
+
 /// Nobody approved a plan that was made after the work, so nothing says that somebody did.
 #[test]
 fn a_later_plan_changes_nothing_that_was_approved() {
@@ -92,6 +121,9 @@ fn an_export_of_some_tenants_tells_nothing_of_others() {
     }
     let (folder, said) = export(&office, "alice", &["acme"]);
     assert!(said.contains(" of 1 tenant, 1 plan, and 2 approvals "), "{said}");
+    let (told, all) = (lines(&folder).iter().filter(|line| line["body"].is_string()).count(), lines(&folder).len());
+    assert!(said.contains(&format!("exported {told} records of 1 tenant, ")), "{said}");
+    assert!(said.contains(&format!("of the other {} records, the export has only the hashes", all - told)), "{said}");
     let verified = verify(&folder).expect(0);
     assert!(verified.stdout.contains(", tenants: acme\n"), "{}", verified.show());
     for name in names(&folder) {
@@ -167,7 +199,7 @@ fn hashes_of_people(lab: &Lab) -> Vec<String> {
         let outputs = serde_json::to_string(&*outputs).unwrap();
         let is_set = |text: &&str| text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         for set in outputs.split('"').filter(is_set) {
-            hashes.extend(set.as_bytes().chunks(16).map(|hash| String::from_utf8(hash.to_vec()).unwrap()));
+            hashes.extend(set.as_bytes().chunks_exact(Blind::DIGITS).map(|hash| String::from_utf8(hash.to_vec()).unwrap()));
         }
     }
     hashes

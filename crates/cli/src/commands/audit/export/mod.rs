@@ -76,14 +76,21 @@ pub(crate) async fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Fa
         count => format!("{count} approvals"),
     };
     context.terminal.say(text!(
-        "exported {} records of {}, {}, and {} to {}, signed with the key {}",
-        predicate.records,
+        "exported {} of {}, {}, and {} to {}, signed with the key {}",
+        plural(exported.told, "record"),
         tenants(exported.work.len()),
         plural(plans, "plan"),
         approvals,
         args.output.display(),
         signed.fingerprint
     ));
+    let hashed = predicate.records.saturating_sub(exported.told as u64);
+    if hashed > 0 {
+        context.terminal.say(text!(
+            "of the other {} records, the export has only the hashes: they are about other tenants, or have hashes of people",
+            hashed
+        ));
+    }
     if !predicate.missing_plans.is_empty() {
         context.terminal.say(describe_missing(&predicate.missing_plans));
     }

@@ -36,7 +36,10 @@ pub(super) struct Slice {
 
 /// What was found in the records that have a body, and where the journal ends.
 pub(super) struct Exported {
+    /// All records of the journal.
     pub(super) records: u64,
+    /// Those that have a body.
+    pub(super) told: usize,
     pub(super) last_hash: String,
     /// The digests of the plans that runs carried out.
     pub(super) plans: BTreeSet<String>,
@@ -85,11 +88,12 @@ pub(super) async fn export(journal: &SqliteJournal, slice: Slice, folder: &mut F
     let mut found = Found::default();
     let mut file = folder.create(JOURNAL)?;
     // Reading has errors of its own, so this one waits until the end.
-    let mut is_written = Ok(());
+    let (mut is_written, mut told) = (Ok(()), 0);
     let mut visit = |written: Written| {
         if written.record.seq <= slice.end.seq {
             reader.read(&written.record)?;
             let line = found.add(&slice, written);
+            told += usize::from(line.body.is_some());
             if is_written.is_ok() {
                 is_written = line.write(&mut file);
             }
@@ -102,7 +106,7 @@ pub(super) async fn export(journal: &SqliteJournal, slice: Slice, folder: &mut F
     let Found { plans, approvals, .. } = found;
     let report = reader.into_report(slice.end);
     let (records, last_hash) = (report.journal.records, report.journal.hash);
-    Ok(Exported { records, last_hash, plans, approvals, work: report.tenants })
+    Ok(Exported { records, told, last_hash, plans, approvals, work: report.tenants })
 }
 
 /// A line of the file.
