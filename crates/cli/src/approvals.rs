@@ -155,7 +155,11 @@ impl Requirement {
 impl Approvals {
     /// Reads the approvals beside the plan. `None` if the configuration asks for none.
     pub(crate) fn read(config: &Config, path: &Path, plan: &PlanFile) -> Result<Option<Self>, Failure> {
-        let Some(requirement) = Requirement::of(config, plan)? else { return Ok(None) };
+        Requirement::of(config, plan)?.map(|requirement| Self::beside(path, requirement)).transpose()
+    }
+
+    /// Reads the approvals beside the plan that this is required of.
+    pub(crate) fn beside(path: &Path, requirement: Requirement) -> Result<Self, Failure> {
         let mut files = Vec::new();
         for path in find(path)? {
             let judged = match read_approval(&path) {
@@ -167,7 +171,7 @@ impl Approvals {
         let mut approvals = Self { requirement, files, by_class: BTreeMap::new() };
         let decide = |class: &String| (class.clone(), approvals.decide(class));
         approvals.by_class = approvals.requirement.expected.classes.iter().map(decide).collect();
-        Ok(Some(approvals))
+        Ok(approvals)
     }
 
     /// The approvals of a class that count.

@@ -34,13 +34,31 @@ pub(crate) fn choose_key(
     now: Timestamp,
 ) -> Result<PathBuf, Failure> {
     match (&named.key, signers) {
-        (Some(key), _) => Ok(key.clone()),
+        (Some(key), _) if key.is_file() || public_of(key).is_file() => Ok(key.clone()),
+        (Some(key), _) => {
+            let failure = Failure::new(Exit::Usage, format!("there is no SSH key `{}`", key.display()));
+            Err(failure.hint("name a private key, or a public key whose private key an agent has"))
+        }
         (None, Some(signers)) => find_key(signers, namespace, now),
         (None, None) => {
             let error = "the configuration has no `approvals.signers`, so flowswap does not know which key is yours";
             Err(Failure::new(Exit::Usage, error).hint("name your SSH key with `--key`"))
         }
     }
+}
+
+/// The text of a public key, if there is a file with it. `key` may be the private one.
+pub(crate) fn read_public(key: &Path) -> Option<String> {
+    let is_public = |text: &String| !text.starts_with("-----BEGIN");
+    let read = |path: &Path| fs::read_to_string(path).ok().filter(is_public);
+    read(key).or_else(|| read(&public_of(key)))
+}
+
+/// Where the public key of a private one is.
+fn public_of(key: &Path) -> PathBuf {
+    let mut name = key.as_os_str().to_owned();
+    name.push(".pub");
+    name.into()
 }
 
 fn find_key(signers: &SignersFile, namespace: &'static str, now: Timestamp) -> Result<PathBuf, Failure> {

@@ -26,8 +26,10 @@ fn too_few_people_are_not_enough() {
     expect_nothing_done(&office, "nobody");
     office.approve("alice", &[]).expect(0);
     expect_nothing_done(&office, "one of two");
-    // The same person once more, and with a second key.
+    // The same person once more, in another file, and with a second key.
+    fs::rename(&office.approvals()[0], office.lab.path("kept")).unwrap();
     office.approve("alice", &[]).expect(0);
+    fs::rename(office.lab.path("kept"), office.lab.path("plan.json.kept.approval")).unwrap();
     let line = office.hire("dave").replace("dave@", "alice@");
     let signers = fs::read_to_string(office.lab.path("allowed_signers")).unwrap();
     fs::write(office.lab.path("allowed_signers"), signers + &line).unwrap();
@@ -170,8 +172,13 @@ fn nobody_approves_what_would_not_count() {
         "{}",
         named.stderr
     );
-    let none = office.run_as("alice", &[&approve[..], &["--key", "no-such-key"]].concat()).expect(1);
-    assert!(none.stderr.contains("`ssh-keygen` did not sign with the key `no-such-key`"), "{}", none.stderr);
+    let none = office.run_as("alice", &[&approve[..], &["--key", "no-such-key"]].concat()).expect(2);
+    assert!(none.stderr.starts_with("error: there is no SSH key `no-such-key`\n"), "{}", none.stderr);
+    let broken = office.lab.path("broken-key");
+    fs::write(&broken, "no key").unwrap();
+    let key = broken.display().to_string();
+    let none = office.run_as("alice", &[&approve[..], &["--key", &key]].concat()).expect(1);
+    assert!(none.stderr.contains("`ssh-keygen` did not sign with the key `"), "{}", none.stderr);
     let class = office.approve("alice", &["ffffffffff"]).expect(2);
     assert!(class.stderr.contains("no class with steps starts with `ffffffffff`"), "{}", class.stderr);
     let reason = office.run_as("alice", &["approve", "plan.json", "--reason", " ", "--yes"]).expect(2);

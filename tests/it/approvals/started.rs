@@ -101,6 +101,38 @@ fn two_people_approve_and_the_plan_is_carried_out() {
     lab.audit(2);
 }
 
+/// Who approves twice is one person, and is told so.
+#[test]
+fn a_person_approves_once() {
+    let office = Office::open(1);
+    office.lab.plan().expect(0);
+    let first = office.approve("alice", &[]).expect(0);
+    assert!(first.stderr.ends_with("\nsee what is missing: flowswap approvals plan.json\n"), "{}", first.stderr);
+    let file = office.approvals().remove(0);
+    let again = office.approve("alice", &[]).expect(0);
+    let name = file.file_name().unwrap().to_str().unwrap();
+    assert!(again.stderr.starts_with(&format!("you approved this already: {name}\n")), "{}", again.stderr);
+    assert_eq!(office.approvals(), [file]);
+    let bob = office.approve("bob", &[]).expect(0);
+    let next = "\nnothing is missing; carry it out: flowswap apply plan.json\n";
+    assert!(bob.stderr.ends_with(next), "{}", bob.stderr);
+}
+
+/// An approval that `apply` does not find helps nobody.
+#[test]
+fn an_approval_that_goes_elsewhere_says_where_it_counts() {
+    let office = Office::open(1);
+    let lab = &office.lab;
+    lab.plan().expect(0);
+    let approve = ["approve", "plan.json", "--reason", "CHG-1042", "--yes", "-o"];
+    let elsewhere = office.run_as("alice", &[&approve[..], &["alice.approval"]].concat()).expect(0);
+    let where_to = "put this file there, as plan.json.NAME.approval\n";
+    assert!(elsewhere.stderr.ends_with(where_to), "{}", elsewhere.stderr);
+    fs::rename(lab.path("alice.approval"), lab.path("plan.json.alice.approval")).unwrap();
+    let beside = office.run_as("bob", &[&approve[..], &["plan.json.bob.approval"]].concat()).expect(0);
+    assert!(beside.stderr.contains("\nnothing is missing; "), "{}", beside.stderr);
+}
+
 /// Tenants of a class that was not approved stay as they are. The others are migrated.
 #[test]
 fn only_the_approved_classes_are_started() {

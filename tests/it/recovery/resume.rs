@@ -142,7 +142,8 @@ fn resume_continues_a_stopped_run_and_not_a_finished_one() {
     let mut running = Background::start(lab.dir(), &["apply", "plan.json", "--yes"]);
     running.await_talk("acme: provision done");
     running.interrupt();
-    running.finish().expect(5);
+    let stopped = running.finish().expect(5);
+    assert!(stopped.stdout.ends_with("\nnext: flowswap resume\n"), "{}", stopped.stdout);
     let status = lab.json(&["status"], 0);
     assert_eq!(status["tenants"][2]["next"], "flowswap resume initech", "a tenant that the run did not reach");
     // The journal has the plan, so its file is not needed.
@@ -153,6 +154,27 @@ fn resume_continues_a_stopped_run_and_not_a_finished_one() {
     let output = lab.run(&["resume", "--yes"]).expect(0);
     assert!(output.stderr.contains("every run has finished its tenants"), "{}", output.stderr);
     assert_eq!(output.stdout, "");
+}
+
+/// What holds for many tenants is said once.
+#[test]
+fn a_stopped_run_of_many_tenants_is_told_in_a_few_lines() {
+    let lab = Lab::new(SimConfig::default().tenants(30).latency(Duration::from_millis(20)));
+    lab.edit_config(|text| format!("{text}\n[run]\nconcurrency = 1\n"));
+    let names: Vec<String> = lab.states().into_iter().map(|(name, _)| name).collect();
+    lab.plan().expect(4);
+    let planned = lab.in_state("planned");
+    let mut running = Background::start(lab.dir(), &["apply", "plan.json", "--yes"]);
+    running.await_talk(&format!("{}: provision done", planned[0]));
+    running.interrupt();
+    running.finish().expect(5);
+    let status = lab.run(&["status"]).expect(0).stdout;
+    let notes = |text: &str| text.lines().filter(|line| line.contains("the run was stopped")).count();
+    let skipped = planned.len() - 1;
+    assert!(skipped >= 10, "{names:?}");
+    assert_eq!(notes(&status), 1, "{status}");
+    assert!(status.contains(&format!("\n{skipped} tenants (")), "{status}");
+    assert_eq!(notes(&lab.run(&["status", "-v"]).expect(0).stdout), skipped);
 }
 
 /// A plan changes nothing, so it also does not end what a run left.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -32,10 +33,20 @@ pub(crate) fn run(context: &Context, args: &ApproveArgs) -> Result<Exit, Failure
         return Err(failure.hint("add a table `[approvals]` to it; migrate.toml.example shows one"));
     };
     refuse_useless(args, &plan, &approvals)?;
-    let output = args.output.as_deref().map(|file| Output::create(file, Kind::Approval)).transpose()?;
     let classes = choose_classes(&approvals, &args.classes)?;
-    let now = SystemClock.now();
-    let key = signing::choose_key(&args.key, Some(&approvals.requirement.signers), ApprovalPredicate::NAMESPACE, now)?;
+    let (namespace, now) = (ApprovalPredicate::NAMESPACE, SystemClock.now());
+    let signers = &approvals.requirement.signers;
+    let key = signing::choose_key(&args.key, Some(signers), namespace, now)?;
+    let fingerprint = signing::read_public(&key).and_then(|text| {
+        let signer = signers.signers.find_openssh(&text, namespace, now).ok()??;
+        Some(signer.fingerprint)
+    });
+    if let Some(file) = fingerprint.and_then(|key| find_same(&approvals, &key, &classes)) {
+        context.terminal.say(text!("you approved this already: {}", file.display()));
+        say_next(context, path, &approvals);
+        return Ok(Exit::Done);
+    }
+    let output = args.output.as_deref().map(|file| Output::create(file, Kind::Approval)).transpose()?;
     context.terminal.confirm(&describe(plan, &approvals, &classes), "Approve this?", args.yes)?;
     let (approval, envelope) = sign(&approvals, &key, path, &classes, &args.reason)?;
     let file = args.output.clone().unwrap_or_else(|| beside(path, &approval.envelope.digest()));
@@ -43,8 +54,41 @@ pub(crate) fn run(context: &Context, args: &ApproveArgs) -> Result<Exit, Failure
     output.stream(context.terminal, |out| out.write_all(envelope.as_bytes()))?;
     let signed = signed(&approval);
     context.terminal.say(text!("approved as {} with the key {}: {}", signed.who(), signed.key, file.display()));
-    context.terminal.say(text!("see what is missing: flowswap approvals {}", quoted(path)));
+    let approvals = Approvals::beside(path, approvals.requirement)?;
+    if approvals.files.iter().any(|found| is_same_file(&found.path, &file)) {
+        say_next(context, path, &approvals);
+    } else {
+        let plan = path.file_name().unwrap_or_default().to_string_lossy();
+        let plan = if plan == "-" { "PLAN" } else { &plan };
+        context.terminal.say(text!(
+            "approvals count only beside the plan: put this file there, as {}.NAME{}",
+            plan,
+            ENDING
+        ));
+    }
     Ok(Exit::Done)
+}
+
+/// A file with an approval by this key that counts, and that covers these classes.
+fn find_same<'a>(approvals: &'a Approvals, key: &str, classes: &BTreeSet<String>) -> Option<&'a Path> {
+    let is_same = |it: &Approval| it.signer.fingerprint == key && classes.is_subset(&it.predicate.classes);
+    let file = approvals.files.iter().find(|file| file.judged.iter().flatten().any(is_same))?;
+    Some(&file.path)
+}
+
+/// Whether two paths lead to one file.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    real(one).is_some_and(|one| real(other) == Some(one))
+}
+
+/// What is missing, or that nothing is.
+fn say_next(context: &Context, path: &Path, approvals: &Approvals) {
+    let path = quoted(path);
+    context.terminal.say(match approvals.split() {
+        (_, 0) => text!("nothing is missing; carry it out: flowswap apply {}", path),
+        _ => text!("see what is missing: flowswap approvals {}", path),
+    });
 }
 
 /// The longest reason.
