@@ -48,7 +48,7 @@ fn every_byte_counts() {
             fs::write(&file, &bytes).unwrap();
             let found = verify(&folder);
             assert!(found.code != 0, "byte {place} of {name} is {:?} and nobody notices", bytes[place] as char);
-            assert!(found.stderr.contains("FAILED: "), "byte {place} of {name}: {}", found.show());
+            assert!(found.stdout.contains("\nFAILED: "), "byte {place} of {name}: {}", found.show());
             changed += 1;
         }
         fs::write(&file, good).unwrap();
@@ -86,7 +86,7 @@ fn the_same_statement_in_another_form_is_found() {
         assert!(good.contains(old), "{old} is not in {good}");
         fs::write(&file, good.replacen(old, new, 1)).unwrap();
         let found = verify(&folder);
-        assert!(found.code != 0 && found.stderr.contains("FAILED: "), "{old} → {new}: {}", found.show());
+        assert!(found.code != 0 && found.stdout.contains("\nFAILED: "), "{old} → {new}: {}", found.show());
     }
     fs::write(file, good).unwrap();
     verify(&folder).expect(0);

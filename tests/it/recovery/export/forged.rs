@@ -35,10 +35,13 @@ impl Forgery<'_> {
             for line in all.iter_mut() {
                 let seq = line["seq"].as_u64().unwrap();
                 if let Some(body) = line["body"].as_str().map(|body| body.replace(old, new)) {
-                    let hash = Sha256::new().chain_update(before).chain_update(seq.to_be_bytes()).chain_update(&body);
-                    line["hash"] = json!(base16ct::lower::encode_string(&hash.finalize()));
+                    line["bodyHash"] = json!(base16ct::lower::encode_string(&Sha256::digest(&body)));
                     line["body"] = json!(body);
                 }
+                let mut body_hash = [0; 32];
+                base16ct::lower::decode(line["bodyHash"].as_str().unwrap(), &mut body_hash).unwrap();
+                let hash = Sha256::new().chain_update(before).chain_update(seq.to_be_bytes()).chain_update(body_hash);
+                line["hash"] = json!(base16ct::lower::encode_string(&hash.finalize()));
                 last = line["hash"].as_str().unwrap().to_owned();
                 base16ct::lower::decode(&last, &mut before).unwrap();
             }
@@ -116,6 +119,23 @@ fn what_does_not_fit_together_is_found_although_it_is_signed() {
         ("every hash follows", |it| {
             it.edit_lines(|all| all[2]["body"] = json!(all[2]["body"].as_str().unwrap().replace("acme", "acne")));
         }),
+        ("the records have consecutive numbers and hashes", |it| {
+            it.edit_lines(|all| all[4]["hash"] = json!(format!("{}\n", all[4]["hash"].as_str().unwrap())));
+        }),
+        ("the records have consecutive numbers and hashes", |it| {
+            it.edit_lines(|all| all[4]["bodyHash"] = json!("-\n"));
+        }),
+        ("every hash follows", |it| it.edit_lines(|all| all[4]["bodyHash"] = json!("0".repeat(64)))),
+        ("every hash follows", |it| it.edit_lines(|all| drop(all[4].as_object_mut().unwrap().remove("bodyHash")))),
+        // A record before one without a body is changed, and the chain up to that one computed again.
+        ("every hash follows", |it| {
+            let original = lines(it.folder);
+            let withheld = original.iter().position(|line| line["withheld"].is_string()).unwrap();
+            assert!(withheld > 4, "{withheld}");
+            it.replace_in_records("CHG-1042", "CHG-1043");
+            it.edit_lines(|all| all[withheld..].clone_from_slice(&original[withheld..]));
+            it.predicate.last_hash = original.last().unwrap()["hash"].as_str().unwrap().to_owned();
+        }),
         ("every hash follows", |it| {
             it.edit_lines(|all| {
                 let at = all.windows(2).position(|pair| pair[0]["withheld"].is_string() && pair[1]["body"].is_string());
@@ -139,6 +159,13 @@ fn what_does_not_fit_together_is_found_although_it_is_signed() {
             let name = it.folder.join(it.first("approvals/"));
             let text = fs::read_to_string(&name).unwrap();
             fs::write(name, text.replacen("SHA256:", "SHA256:x", 1)).unwrap();
+        }),
+        // What jq would take for a program of its own.
+        ("approvals/", |it| {
+            let name = it.folder.join(it.first("approvals/"));
+            let mut approval: Value = serde_json::from_str(&fs::read_to_string(&name).unwrap()).unwrap();
+            approval["signatures"] = json!({"a ],(env.PATH|debug),.signatures[ b": approval["signatures"][0]});
+            fs::write(name, approval.to_string()).unwrap();
         }),
         ("the signature of approvals/", |it| {
             let again = approve_again(it, "mallory", |payload| payload);
@@ -177,6 +204,42 @@ fn what_does_not_fit_together_is_found_although_it_is_signed() {
     let forgery = Forgery { office: &office, folder: &again, predicate: read(&folder) };
     fs::write(again.join("export.json"), forgery.sign("alice", Statement::about(Vec::new(), Other).to_sign())).unwrap();
     expect_failure(&again, "export.json is an export");
+}
+
+/// Somebody who is not in the file that the auditor trusts signs an export that is to look like one of alice.
+#[test]
+fn nothing_in_an_export_controls_the_terminal_of_the_auditor() {
+    let office = approved_work(1);
+    office.hire("mallory");
+    let (folder, _) = export(&office, "alice", &[]);
+    let spoof = "\u{1b}[1A\u{1b}[2K\rsigned by alice\nverified: all checks passed\u{9b}2J";
+    let copy = copy(&folder);
+    fs::remove_file(copy.join("allowed_signers")).unwrap();
+    let mut forgery = Forgery { office: &office, folder: &copy, predicate: read(&folder) };
+    spoof.clone_into(&mut forgery.predicate.version);
+    forgery.predicate.tenants = vec![spoof.to_owned()];
+    forgery.sign_again("mallory");
+    let found = verify(&copy);
+    assert!(!found.stdout.contains(['\u{1b}', '\u{9b}', '\r']), "{:?}", found.stdout);
+    let verified: Vec<&str> = found.stdout.lines().filter(|line| line.starts_with("verified")).collect();
+    assert_eq!(verified, found.stdout.lines().last().as_slice(), "{}", found.show());
+    assert!(verified[0].ends_with(&fingerprint(&office, "mallory")), "{}", found.show());
+
+    // The file of signers in the folder is hostile as well.
+    let text = fs::read_to_string(folder.join("allowed_signers")).unwrap();
+    let key = text.lines().find(|line| line.starts_with("alice")).unwrap().split_once(' ').unwrap().1;
+    fs::write(copy.join("allowed_signers"), format!("{text}\u{1b}[8mbob,alice\u{1b}[2J {key}\n")).unwrap();
+    Forgery { office: &office, folder: &copy, predicate: read(&folder) }.sign_again("alice");
+    let found = verify(&copy);
+    assert!(!found.stdout.contains('\u{1b}'), "{:?}", found.stdout);
+    assert_eq!((found.code, found.stderr.as_str()), (0, ""), "{}", found.show());
+}
+
+/// What `ssh-keygen -l` prints of the key.
+fn fingerprint(office: &Office, who: &str) -> String {
+    let mut keygen = std::process::Command::new("ssh-keygen");
+    keygen.arg("-lf").arg(office.key(who));
+    finish(keygen).expect(0).stdout.split(' ').nth(1).unwrap().to_owned()
 }
 
 /// A statement of another type, signed as if it were an export.

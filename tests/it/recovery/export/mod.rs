@@ -57,7 +57,7 @@ fn run_block(folder: &Path, page: &str) -> Output {
 fn expect_failure(folder: &Path, check: &str) {
     let found = verify(folder);
     assert!(found.code != 0 && !found.stdout.contains("\nverified"), "{}", found.show());
-    assert!(found.stderr.contains(&format!("FAILED: {check}")), "{check}: {}", found.show());
+    assert!(found.stdout.contains(&format!("FAILED: {check}")), "{check}: {}", found.show());
 }
 
 /// The lines of the exported journal.
