@@ -167,13 +167,18 @@ fn a_stopped_run_of_many_tenants_is_told_in_a_few_lines() {
     let mut running = Background::start(lab.dir(), &["apply", "plan.json", "--yes"]);
     running.await_talk(&format!("{}: provision done", planned[0]));
     running.interrupt();
-    running.finish().expect(5);
+    let stopped = running.finish().expect(5).stdout;
+    let printed = stopped.lines().find(|line| line.ends_with(" skipped")).unwrap().to_owned();
+    let summary = lab.json(&["report", "--run", "last"], 0)["summary"].to_string();
+    let counted = format!("`apply` had {} tenants: {printed}.", planned.len());
+    assert!(summary.contains(&counted), "{counted}: {summary}");
     let status = lab.run(&["status"]).expect(0).stdout;
-    let notes = |text: &str| text.lines().filter(|line| line.contains("the run was stopped")).count();
+    let notes = |text: &str| text.lines().filter(|line| line.contains("skipped")).count();
     let skipped = planned.len() - 1;
     assert!(skipped >= 10, "{names:?}");
     assert_eq!(notes(&status), 1, "{status}");
     assert!(status.contains(&format!("\n{skipped} tenants (")), "{status}");
+    assert!(status.contains(" more): skipped: the run was stopped\n"), "{status}");
     assert_eq!(notes(&lab.run(&["status", "-v"]).expect(0).stdout), skipped);
 }
 

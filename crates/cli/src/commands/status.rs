@@ -113,10 +113,12 @@ impl Row {
 
 /// What the last run did not do for a tenant, and why.
 pub(crate) fn show_refusal(refusal: &Refusal) -> Text {
-    let Refusal { at, reasons, is_skipped, .. } = refusal;
     // Later refusals for the same reason leave no record.
-    let how = if *is_skipped { "skipped" } else { "refused" };
-    text!("{} since {}: {}", how, at, reasons.join("; "))
+    text!("{} since {}: {}", verb(refusal), refusal.at, refusal.reasons.join("; "))
+}
+
+fn verb(refusal: &Refusal) -> &'static str {
+    if refusal.is_skipped { "skipped" } else { "refused" }
 }
 
 const PLAN: &str = "flowswap plan -o plan.json";
@@ -199,29 +201,42 @@ fn text(report: &Report, each: bool) -> Text {
     });
     let mut text = table::render(["tenant", "state", "step", "next"], rows);
     text += text!("\n{}\n", count(report.tenants.iter().map(|row| row.state)));
-    let notes = report.tenants.iter().flat_map(notes).collect();
-    text + fold(notes, each)
+    let notes: Vec<Note<'_>> = report.tenants.iter().flat_map(notes).collect();
+    text + fold(&notes, each)
 }
 
-/// What else there is to say about a tenant.
-fn notes(row: &Row) -> Vec<(&str, Text)> {
-    let mut notes: Vec<Text> = row.reason.iter().map(|reason| text!("{}", reason)).collect();
+/// Something else to say about a tenant.
+struct Note<'a> {
+    name: &'a str,
+    text: Text,
+    /// What it says of many tenants at once: the same without the time of each.
+    of_many: Text,
+}
+
+fn notes(row: &Row) -> Vec<Note<'_>> {
+    let note = |text: Text| Note { name: &row.name, of_many: text.clone(), text };
+    let mut notes: Vec<Note<'_>> = row.reason.iter().map(|reason| note(text!("{}", reason))).collect();
     if let Some(intent) = row.intent.as_ref().filter(|_| row.waits_for_rollback) {
-        notes.push(text!("a rollback that began at {} has not reached it", intent.at));
+        let (before, after) = ("a rollback that began", "has not reached it");
+        let of_many = text!("{} {}", before, after);
+        notes.push(Note { of_many, ..note(text!("{} at {} {}", before, intent.at, after)) });
     }
-    notes.extend(row.refused.as_ref().map(show_refusal));
+    notes.extend(row.refused.as_ref().map(|refusal| {
+        let of_many = text!("{}: {}", verb(refusal), refusal.reasons.join("; "));
+        Note { of_many, ..note(show_refusal(refusal)) }
+    }));
     if !row.configured {
-        notes.push(Text::from("the configuration no longer has this tenant; add it again to work on it"));
+        notes.push(note(Text::from("the configuration no longer has this tenant; add it again to work on it")));
     }
-    notes.extend(row.way_out.as_ref().map(|way_out| text!("or keep the new client: {}", way_out)));
-    notes.into_iter().map(|note| (row.name.as_str(), note)).collect()
+    notes.extend(row.way_out.as_ref().map(|way_out| note(text!("or keep the new client: {}", way_out))));
+    notes
 }
 
 /// A line for each note, or one for many tenants with the same note. With `each`, always a line for each.
-fn fold(notes: Vec<(&str, Text)>, each: bool) -> Text {
+fn fold(notes: &[Note<'_>], each: bool) -> Text {
     let groups = causes::group(0..notes.len(), |index| {
-        let (name, note) = &notes[*index];
-        (note.as_str().to_owned(), vec![*name])
+        let note = &notes[*index];
+        (note.of_many.as_str().to_owned(), vec![note.name])
     });
     let mut keys = vec![None; notes.len()];
     for (cause, group) in groups.iter().enumerate() {
@@ -229,11 +244,11 @@ fn fold(notes: Vec<(&str, Text)>, each: bool) -> Text {
     }
     let causes = keys.clone();
     let line = |indices: Vec<usize>| {
-        let names: Vec<&str> = indices.iter().map(|index| notes[*index].0).collect();
+        let names: Vec<&str> = indices.iter().map(|index| notes[*index].name).collect();
         let common = causes[indices[0]].filter(|_| indices.len() > 1).map(|cause| groups[cause].text.as_str());
         match common {
             Some(common) => text!("{}{}: {}\n", causes::subject(&names), causes::list_names(&names), common),
-            None => text!("{}: {}\n", names[0], notes[indices[0]].1),
+            None => text!("{}: {}\n", names[0], notes[indices[0]].text),
         }
     };
     fold_rows(keys, each).into_iter().map(line).collect()

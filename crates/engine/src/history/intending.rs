@@ -42,8 +42,8 @@ impl TenantHistory {
         Ok(())
     }
 
-    /// Adds that a plan was made before any work started. Whoever plans only looks: what a run left is still to be continued,
-    /// with the plan of that run. A plan that a run refused is out of date, so the new one takes its place.
+    /// Adds that a plan was made before any work started. A plan changes nothing, so what a run left is still to be
+    /// continued, with the plan of that run. A plan that a run refused is out of date, so the new one takes its place.
     pub(super) fn plan_while_intended(&mut self, plan: &str, path: &str, verdict: Verdict, at: Timestamp) {
         let is_other = |intent: &Intent| intent.plan.as_deref() != Some(plan);
         self.intent.take_if(|intent| intent.is_refused && is_other(intent));

@@ -97,12 +97,12 @@ fn stopped(run: &RunLine, tenants: &[WorkedTenant]) -> String {
     let of_run = run.outcomes.iter().find(|count| count.outcome == RunOutcome::Skipped).map(|count| count.tenants);
     let skipped = of_run.unwrap_or_default().max(tenants.iter().filter(is_skip).count());
     let at = run.ended_at.map(|at| format!(" at {at:.0}")).unwrap_or_default();
-    let begun = if begun == 0 { String::new() } else { format!(", {} of which it had begun", count(begun)) };
-    let left = match skipped + tenants.iter().filter(is_of).count() {
-        0 => "no tenant".to_owned(),
-        left => count(left),
+    let left = match (begun, skipped) {
+        (0, 0) => "no tenant unfinished".to_owned(),
+        (0, _) => format!("{} unfinished", count(skipped)),
+        _ => format!("{} unfinished, and had begun {begun} of them", count(begun + skipped)),
     };
-    format!("Somebody stopped `{}`{at}. It left {left} unfinished{begun}.", run.command)
+    format!("Somebody stopped `{}`{at}. The run left {left}.", run.command)
 }
 
 /// A sentence for each cause: its tenants, and what happened.

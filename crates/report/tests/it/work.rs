@@ -20,7 +20,7 @@ fn the_summary_says_what_became_of_whom() {
     let report = eventful().report(Selection::default());
     assert_snapshot!(report.summary.join("\n"), @r"
     This report is about 10 tenants and 4 runs, from 2026-09-12T00:00:00Z to 2026-09-12T01:30:03Z.
-    Somebody stopped `apply` at 2026-09-12T01:30:02Z. It left no tenant unfinished.
+    Somebody stopped `apply` at 2026-09-12T01:30:02Z. The run left no tenant unfinished.
     3 tenants failed or are stuck.
     initech, soylent: step `prove`: the org refused the token.
     umbrella: step `provision`: the connection was cut.
@@ -357,7 +357,7 @@ fn the_numbers_of_a_run_are_those_that_it_printed() {
     This report is about 4 tenants and 1 run, from 2026-09-12T00:00:00Z to 2026-09-12T00:00:01Z.
     `apply` had 10 tenants: 2 swapped (1 of them before), 1 refused, 7 skipped.
     6 tenants are not in this report, because that run had no news.
-    Somebody stopped `apply` at 2026-09-12T00:00:01Z. It left 7 tenants unfinished.
+    Somebody stopped `apply` at 2026-09-12T00:00:01Z. The run left 7 tenants unfinished.
     1 tenant was refused by the last run.
     initech: refused by `apply`: could not read the provider again: unauthorized.
     1 tenant was skipped by the last run.

@@ -151,21 +151,28 @@ fn the_log_alone_proves_nothing_before_the_last_token_has_expired() {
 
 #[test]
 fn refused_credentials_are_reported() {
-    // When the new client got tokens, and when each client was refused one.
-    let table: [(&[&str], &str, &str, bool); 9] = [
-        (&[], "", "", true),
-        (&[], "0oaNEW", "05:00", false),
-        (&["02:00"], "0oaNEW", "05:00", false),
-        (&["02:00", "10:00"], "0oaNEW", "05:00", true),
+    // When the new client got tokens, when each client was refused one, and what a check that passes says.
+    let silent = Some("okta has refused no token request");
+    let table: [(&[&str], &str, &str, Option<&str>); 9] = [
+        (&[], "", "", silent),
+        (&[], "0oaNEW", "05:00", None),
+        (&["02:00"], "0oaNEW", "05:00", None),
+        (
+            &["02:00", "10:00"],
+            "0oaNEW",
+            "05:00",
+            Some("okta refused a token as 0oaNEW at 2026-01-01T12:05:00Z, but issued one as 0oaNEW since"),
+        ),
         // The old client ID in the new form, before the new client got a token.
-        (&[], LEGACY, "05:00", false),
+        (&[], LEGACY, "05:00", None),
         // Somebody else as the legacy client, while the new client keeps working.
-        (&["02:00"], LEGACY, "05:00", true),
-        (&["02:00"], LEGACY, "12:00", true),
-        (&["02:00"], LEGACY, "12:01", false),
-        (&[], "0oaOTHER", "05:00", true),
+        (&["02:00"], LEGACY, "05:00", Some("at 2026-01-01T12:05:00Z, but issued one as 0oaNEW shortly before")),
+        (&["02:00"], LEGACY, "12:00", Some("at 2026-01-01T12:12:00Z, but issued one as 0oaNEW shortly before")),
+        (&["02:00"], LEGACY, "12:01", None),
+        (&[], "0oaOTHER", "05:00", silent),
     ];
-    for (granted, client, time, passes) in table {
+    for (granted, client, time, passing) in table {
+        let passes = passing.is_some();
         let (evidence, _) = confirm(|org, _| {
             for time in granted {
                 org.log_token("0oaNEW", "CIE/1.0", "SUCCESS", &at(time));
@@ -179,7 +186,8 @@ fn refused_credentials_are_reported() {
         assert_eq!(seen.result == EvidenceResult::Pass, passes, "{granted:?} {client} {time}: {}", seen.detail);
         let expected = (!passes).then_some("credentials-refused");
         assert_eq!(seen.rule.as_deref(), expected, "{granted:?} {client} {time}");
-        assert!(passes || seen.detail.contains("no_matching_policy"), "{}", seen.detail);
+        let words = passing.unwrap_or("no_matching_policy");
+        assert!(seen.detail.contains(words), "`{words}` is not in: {}", seen.detail);
     }
 }
 
