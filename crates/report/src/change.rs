@@ -11,6 +11,10 @@ pub struct Change {
     pub before: Side,
     /// The flow and the scopes of the new client.
     pub after: Side,
+    /// The scopes that only the new client has. Empty if those of the legacy client are not known.
+    pub scopes_added: Vec<String>,
+    /// The scopes that only the legacy client has.
+    pub scopes_removed: Vec<String>,
 }
 
 /// One side of a [`Change`].
@@ -18,7 +22,7 @@ pub struct Change {
 pub struct Side {
     /// The OAuth flow.
     pub flow: String,
-    /// The OAuth scopes of the client, sorted.
+    /// The OAuth scopes of the client, sorted. Empty if they are not known.
     pub scopes: Vec<String>,
 }
 
@@ -30,13 +34,20 @@ impl Change {
         let after = serde_json::from_value(scopes).unwrap_or_default();
         let Seen { provider, directory, .. } = seen?;
         let is_used = |id: &str| directory.client_id.as_deref() == Some(id);
-        let before = provider.legacy_clients.iter().find(|client| is_used(&client.client_id));
-        Some(Self {
-            before: Side {
-                flow: directory.flow.to_string(),
-                scopes: before.map(|client| client.scopes.clone()).unwrap_or_default(),
-            },
-            after: Side { flow: Flow::ClientCredentials.to_string(), scopes: after },
-        })
+        let legacy = provider.legacy_clients.iter().find(|client| is_used(&client.client_id));
+        let before = legacy.map(|client| client.scopes.clone()).unwrap_or_default();
+        Some(Self::between(
+            Side { flow: directory.flow.to_string(), scopes: before },
+            Side { flow: Flow::ClientCredentials.to_string(), scopes: after },
+        ))
+    }
+
+    fn between(before: Side, after: Side) -> Self {
+        let only = |of: &Side, other: &Side| -> Vec<String> {
+            of.scopes.iter().filter(|scope| !other.scopes.contains(scope)).cloned().collect()
+        };
+        let (added, removed) = (only(&after, &before), only(&before, &after));
+        let scopes_added = if before.scopes.is_empty() { Vec::new() } else { added };
+        Self { scopes_added, scopes_removed: removed, before, after }
     }
 }

@@ -143,7 +143,7 @@ impl Class {
             change: Change::of(tenant, seen),
             reach: Reach::of(tenant),
             steps: tenant.steps.iter().map(StepLine::of).collect(),
-            rollback: tenant.way_back.iter().map(LedgerLine::of).collect(),
+            rollback: tenant.way_back.iter().map(|line| LedgerLine::of(line, &tenant.steps)).collect(),
             alike: Vec::new(),
         }
     }

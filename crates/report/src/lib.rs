@@ -14,6 +14,7 @@ mod plan;
 mod shape;
 mod sheet;
 mod step;
+mod summary;
 mod tenant;
 mod timeline;
 mod unknown;
@@ -29,9 +30,9 @@ pub use diff::{
 pub use face::{Face, FaceError, MARKS, Report};
 pub use plan::{FindingLine, PlanReport, PluginLine, REPORT_FORMAT};
 pub use sheet::{Ending, Fact, Instruction, SHEET_MARKS, Sheet};
-pub use step::{LedgerLine, Reach, StepLine};
+pub use step::{LedgerLine, Reach, StepLine, command_of};
 pub use tenant::{TenantFinding, TenantLine};
-pub use timeline::{Timeline, Week};
+pub use timeline::{Day, Timeline, Week};
 pub use unknown::Unknown;
 pub use work::{
     ApprovalLine, Approved, Approver, Asked, Attempt, AttemptEnd, AttemptError, Attention, Durations, EndLine, Failure,

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use flowswap_contract::Reversibility;
 use flowswap_engine::{Actor, Plan, RULES, Severity, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
     class::{Class, classify},
-    number::number,
+    summary::summarize,
     tenant::{SeenTenant, TenantLine},
     timeline::Timeline,
     unknown::{Unknown, is_undated, unknowns},
@@ -96,6 +95,7 @@ impl PlanReport {
         for tenant in &plan.tenants {
             *verdicts.entry(tenant.verdict).or_default() += 1;
         }
+        let timeline = Timeline::of(&lines, undated);
         let plugins = plan.plugins.iter().map(|(name, pin)| PluginLine {
             name: name.clone(),
             version: pin.version.clone(),
@@ -110,8 +110,8 @@ impl PlanReport {
             not_after: plan.not_after,
             plugins: plugins.collect(),
             verdicts,
-            summary: summarize(&classes, &lines),
-            timeline: Timeline::of(&lines, undated),
+            summary: summarize(&classes, &lines, timeline.as_ref()),
+            timeline,
             tenants: lines,
             findings: findings(plan),
             unknowns: unknowns(&tenants),
@@ -126,45 +126,6 @@ pub(crate) fn name_of(actor: &Actor) -> String {
         Some(host) => format!("{actor} on {host}"),
         None => actor.to_string(),
     }
-}
-
-/// What the plan does, in sentences.
-fn summarize(classes: &[Class], tenants: &[TenantLine]) -> Vec<String> {
-    let of = |changed: bool| classes.iter().filter(move |class| class.steps.is_empty() != changed);
-    let count = |classes: &[&Class]| classes.iter().map(|class| class.tenants.len()).sum::<usize>();
-    let changed: Vec<_> = of(true).collect();
-    let is_person = |class: &&&Class| class.rollback.iter().any(|line| line.reversibility == Reversibility::Attended);
-    let attended: Vec<_> = changed.iter().filter(is_person).copied().collect();
-    let by_hand: Vec<_> =
-        changed.iter().filter(|class| class.steps.iter().any(|step| step.by_person)).copied().collect();
-    let mut sentences = vec![format!(
-        "flowswap will migrate {} of {} to the client-credential flow, in {}.",
-        count(&changed),
-        number(tenants.len(), "tenant", "tenants"),
-        number(changed.len(), "class", "classes"),
-    )];
-    if !by_hand.is_empty() {
-        sentences.push(format!("A person must act for {} of them.", count(&by_hand)));
-    }
-    if !attended.is_empty() {
-        sentences.push(format!("The rollback of {} needs a person.", count(&attended)));
-    }
-    let blocked = tenants.iter().filter(|tenant| matches!(tenant.verdict, Verdict::Blocked | Verdict::Unknown)).count();
-    if blocked > 0 {
-        sentences.push(format!("{} cannot be migrated yet.", number(blocked, "tenant", "tenants")));
-    }
-    let first = tenants
-        .iter()
-        .filter(|tenant| tenant.days_left.is_some_and(|days| days >= 0))
-        .min_by_key(|tenant| tenant.dies_at);
-    if let Some((first, days)) = first.and_then(|tenant| Some((tenant, tenant.days_left?))) {
-        sentences.push(format!(
-            "The next connection stops working in {}: `{}`.",
-            number(days, "day", "days"),
-            first.name
-        ));
-    }
-    sentences
 }
 
 fn findings(plan: &Plan) -> Vec<FindingLine> {

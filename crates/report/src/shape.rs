@@ -21,12 +21,13 @@ pub(crate) fn shape(tenant: &PlannedTenant, seen: Option<&Seen>) -> Value {
     let steps = tenant.steps.iter();
     let steps =
         steps.map(|step| json!({ "id": step.id, "role": step.role, "proposal": generalize(json!(step.proposal)) }));
+    let change = Change::of(tenant, seen);
     json!({
         "verdict": tenant.verdict,
         "app_data": tenant.app_data,
         "plugins": [tenant.provider_plugin, tenant.directory_plugin],
         "findings": notable(&tenant.findings),
-        "change": Change::of(tenant, seen),
+        "change": change.map(|Change { before, after, .. }| json!({ "before": before, "after": after })),
         "origins": own.generalize(&json!(tenant.origins)),
         "token_paths": own.generalize(&json!(tenant.token_paths)),
         "steps": steps.collect::<Value>(),

@@ -20,8 +20,10 @@ pub struct StepLine {
     pub is_check: bool,
     /// Whether a person carries it out.
     pub by_person: bool,
-    /// Whether `flowswap finalize` carries it out, and not `flowswap apply`.
-    pub is_later: bool,
+    /// The command that carries it out, such as `flowswap apply`. See [`command_of`].
+    pub command: &'static str,
+    /// Who rolls it back. `None` for a check, which changes nothing.
+    pub reversibility: Option<Reversibility>,
     /// What it is carried out with.
     pub with: Vec<(String, String)>,
     /// The secrets that it sends, each with its place.
@@ -65,7 +67,8 @@ impl StepLine {
             title: proposal.title.clone(),
             is_check: proposal.phase.is_check(),
             by_person: proposal.by == By::Operator,
-            is_later: proposal.phase > Phase::Confirm,
+            command: command_of(proposal.phase),
+            reversibility: (!proposal.phase.is_check()).then_some(proposal.reversibility),
             with: members(&proposal.payload.to_value()),
             sends: sends.map(|sent| format!("{} to {} at {}", sent.input, sent.to, sent.at)).collect(),
             queries: proposal.queries.clone(),
@@ -89,8 +92,30 @@ impl Reach {
 }
 
 impl LedgerLine {
-    pub(crate) fn of(step: &StepRollback) -> Self {
-        Self { step: step.step.clone(), action: step.action.clone(), reversibility: step.reversibility }
+    /// `steps` are those of the same tenant.
+    pub(crate) fn of(line: &StepRollback, steps: &[Step]) -> Self {
+        let action = match line.reversibility {
+            Reversibility::Irreversible => deny_rollback(steps.iter().find(|step| step.id == line.step)),
+            _ => line.action.clone(),
+        };
+        Self { step: line.step.clone(), action, reversibility: line.reversibility }
+    }
+}
+
+/// The command that carries out the steps of a phase.
+pub fn command_of(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Purge => "flowswap finalize --purge",
+        Phase::Retire => "flowswap finalize",
+        _ => "flowswap apply",
+    }
+}
+
+/// Says that a step has no rollback. The text in a plan cannot change, so reports have words of their own.
+fn deny_rollback(step: Option<&Step>) -> String {
+    match step.map(|step| step.proposal.phase).filter(|phase| *phase > Phase::Confirm) {
+        Some(phase) => format!("no rollback is possible; only `{}` carries out this step", command_of(phase)),
+        None => "no rollback is possible after this step".to_owned(),
     }
 }
 

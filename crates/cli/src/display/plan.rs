@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 
 use flowswap_contract::{By, Phase, Reversibility, SentSecret, Step};
 use flowswap_engine::{Outline, Plan, PlannedTenant, Severity, StepRollback, Verdict, short};
+use flowswap_report::command_of;
 use serde_json::Value;
 
 use super::{
@@ -125,42 +126,49 @@ pub(crate) fn show_tenant(tenant: &PlannedTenant) -> Text {
         let reach = reach(origins, token_paths.map(Vec::as_slice).unwrap_or_default());
         text += text!("  credentials of the {} go to {}\n", role, reach);
     }
-    show_steps(&mut text, "flowswap apply", tenant, |phase| phase <= Phase::Confirm);
-    show_steps(&mut text, "flowswap finalize, later", tenant, |phase| phase > Phase::Confirm);
+    for steps in tenant.steps.chunk_by(|step, next| command_of(step.proposal.phase) == command_of(next.proposal.phase))
+    {
+        text += show_steps(steps);
+    }
     text += "  rollback (flowswap rollback):\n";
     text += show_rollback(tenant.way_back.iter().filter(|step| step.reversibility != Reversibility::Irreversible));
     text
 }
 
-fn show_steps(text: &mut Text, title: &str, tenant: &PlannedTenant, include: fn(Phase) -> bool) {
-    let steps: Vec<&Step> = tenant.steps.iter().filter(|step| include(step.proposal.phase)).collect();
-    if steps.is_empty() {
-        return;
-    }
-    *text += text!("  {}:\n", title);
+/// The command that carries out the steps of a phase, and when.
+pub(crate) fn when(phase: Phase) -> Text {
+    let command = command_of(phase);
+    if phase > Phase::Confirm { text!("{}, later", command) } else { text!("{}", command) }
+}
+
+/// Steps that one command carries out.
+fn show_steps(steps: &[Step]) -> Text {
+    let mut text = Text::default();
+    text.extend(steps.iter().take(1).map(|step| text!("  {}:\n", when(step.proposal.phase))));
     for step in steps {
         let proposal = &step.proposal;
         let by = if proposal.by == By::Operator { " [by a person]" } else { "" };
         let sign = if proposal.phase.is_check() { "?" } else { "+" };
-        *text += text!("    {} {:<11} {}{}", sign, proposal.phase, proposal.title, by);
+        text += text!("    {} {:<11} {}{}", sign, proposal.phase, proposal.title, by);
         if !proposal.phase.is_check() {
-            *text += text!(" {}", show_reversibility(proposal.reversibility));
+            text += text!(" {}", show_reversibility(proposal.reversibility));
         }
-        *text += "\n";
+        text += "\n";
         let aims = describe_payload(&proposal.payload.to_value());
         if !aims.is_empty() {
-            *text += text!("      {:<11} {}\n", "", paint(Tone::Dim, aims));
+            text += text!("      {:<11} {}\n", "", paint(Tone::Dim, aims));
         }
         for SentSecret { input, to, at } in proposal.sends.iter().flatten() {
-            *text += text!("      {:<11} sends {} to {} at {}\n", "", input, to, at);
+            text += text!("      {:<11} sends {} to {} at {}\n", "", input, to, at);
         }
         for url in &proposal.queries {
-            *text += text!("      {:<11} asks by POST at {}\n", "", url);
+            text += text!("      {:<11} asks by POST at {}\n", "", url);
         }
         if let Some(role) = proposal.confirmed_by {
-            *text += text!("      {:<11} only the {} confirms this\n", "", role);
+            text += text!("      {:<11} only the {} confirms this\n", "", role);
         }
     }
+    text
 }
 
 /// What a step is carried out with, as the plugin gets it: `id 0oa1, label CIE Directory Sync`. A title is only words.

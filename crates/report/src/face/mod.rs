@@ -13,7 +13,7 @@ use flowswap_engine::{escape_json, reveal, short};
 use minijinja::{AutoEscape, Environment, Output, State, Value, syntax::SyntaxConfig};
 use serde::Serialize;
 
-use crate::{diff::PlanDifference, plan::PlanReport, sheet::Sheet, work::WorkReport};
+use crate::{diff::PlanDifference, number::number, plan::PlanReport, sheet::Sheet, work::WorkReport};
 
 /// A report to show.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -137,6 +137,8 @@ fn environment(
     let lines = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?;
     environment.set_syntax(lines);
     environment.add_filter("who", who);
+    environment.add_filter("days", days);
+    environment.add_filter("names", |names: Vec<String>| list(&names));
     environment.add_filter("short", |digest: &str| short(digest).to_owned());
     environment.add_filter("duration", story::duration);
     environment.add_filter("time", |time: Value| story::time(&time));
@@ -160,5 +162,25 @@ fn who(reversibility: &str) -> &'static str {
         "unattended" => "flowswap, alone",
         "attended" => "a person",
         _ => "nobody: point of no return",
+    }
+}
+
+/// When a connection stops working.
+fn days(days_left: i64) -> String {
+    match days_left {
+        ..0 => "already".to_owned(),
+        0 => "within a day".to_owned(),
+        days => format!("in {}", number(days, "day", "days")),
+    }
+}
+
+/// How many names a list has.
+const MOST_NAMES: usize = 12;
+
+/// The first names, and how many more there are.
+fn list(names: &[String]) -> String {
+    match names.len() {
+        count if count <= MOST_NAMES => names.join(", "),
+        count => format!("{}, and {} more", names[..MOST_NAMES].join(", "), count - MOST_NAMES),
     }
 }

@@ -9,6 +9,7 @@ mod faces;
 mod fleet;
 mod hostile;
 mod journal;
+mod review;
 mod run_sheet;
 mod sheet;
 mod work;

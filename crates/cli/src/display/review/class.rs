@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use flowswap_contract::Reversibility;
 use flowswap_engine::short;
-use flowswap_report::{Alike, Change, Class, LedgerLine, Side, StepLine, TenantLine};
+use flowswap_report::{Alike, Change, Class, StepLine, TenantLine};
 
 use super::list;
 use crate::{
     display::{
         causes,
-        plan::{reach, show_reversibility},
+        plan::{reach, show_reversibility, when},
         tenants,
         text::{Text, text},
         tone_of_severity, tone_of_verdict,
@@ -84,20 +84,16 @@ fn show_messages(id: &str, names: &[&str], tenants_by_name: &BTreeMap<&str, &Ten
 
 /// The connection before the migration and after it.
 fn show_change(change: &Change) -> Text {
-    let Change { before, after } = change;
-    let only = |side: &Side, other: &Side| -> Vec<String> {
-        side.scopes.iter().filter(|scope| !other.scopes.contains(scope)).cloned().collect()
-    };
-    let (more, fewer) = (only(after, before), only(before, after));
+    let Change { before, after, scopes_added, scopes_removed } = change;
     let scopes = |scopes: &[String]| if scopes.is_empty() { "unknown scopes".to_owned() } else { scopes.join(", ") };
     let mut text = text!("  before: {} with {}\n", before.flow, scopes(&before.scopes));
-    if more.len() == after.scopes.len() {
+    if !after.scopes.iter().any(|scope| before.scopes.contains(scope)) {
         return text + text!("  after:  {} with {}\n", after.flow, scopes(&after.scopes));
     }
     text += text!("  after:  {} with the same scopes", after.flow);
-    for (word, scopes) in [("plus", more), ("minus", fewer)] {
+    for (word, scopes, tone) in [("plus", scopes_added, Tone::Care), ("minus", scopes_removed, Tone::Strong)] {
         if !scopes.is_empty() {
-            text += text!(", {} {}", word, scopes.join(", "));
+            text += text!(", {}", paint(tone, text!("{} {}", word, scopes.join(", "))));
         }
     }
     text + "\n"
@@ -108,24 +104,21 @@ fn show_steps(class: &Class, is_first: bool) -> Text {
     let is_alike = |id: &String| class.alike.iter().any(|alike| alike.steps.contains(id));
     let mut example = class.tenants.first().filter(|_| class.tenants.len() > 1);
     let mut text = Text::default();
-    for (command, is_later) in [("flowswap apply", false), ("flowswap finalize, later", true)] {
-        let is_shown = |step: &&StepLine| step.is_later == is_later && !is_alike(&step.id);
-        let steps: Vec<_> = class.steps.iter().filter(is_shown).collect();
-        if !steps.is_empty() {
-            let example = example.take().map(|name| text!(", as for `{}`", name)).unwrap_or_default();
-            text += text!("  {}{}:\n", command, example);
-            text.extend(steps.into_iter().map(|step| show_step(step, class, !is_first)));
-        }
+    let steps: Vec<_> = class.steps.iter().filter(|step| !is_alike(&step.id)).collect();
+    // The steps come in the order of their phases, so those of one command stand together.
+    for steps in steps.chunk_by(|step, next| step.command == next.command) {
+        let example = example.take().map(|name| text!(", as for `{}`", name)).unwrap_or_default();
+        text += text!("  {}{}:\n", when(steps[0].phase), example);
+        text.extend(steps.iter().map(|step| show_step(step, !is_first)));
     }
     text
 }
 
 /// A step. With `all`, a check also shows what it is carried out with.
-fn show_step(step: &StepLine, class: &Class, all: bool) -> Text {
+fn show_step(step: &StepLine, all: bool) -> Text {
     let sign = if step.is_check { "?" } else { "+" };
     let by = if step.by_person { " [by a person]" } else { "" };
-    let rollback = class.rollback.iter().find(|line: &&LedgerLine| line.step == step.id);
-    let rollback = rollback.map(|line| text!(" {}", show_reversibility(line.reversibility))).unwrap_or_default();
+    let rollback = step.reversibility.iter().map(|who| text!(" {}", show_reversibility(*who))).collect::<Text>();
     let mut text = text!("    {} {:<11} {}{}{}\n", sign, step.phase, step.title, by, rollback);
     let mut detail = |detail: Text| text += text!("      {:<11} {}\n", "", detail);
     if !step.with.is_empty() && (all || !step.is_check) {

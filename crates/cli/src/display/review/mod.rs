@@ -5,7 +5,7 @@ mod class;
 use std::collections::BTreeMap;
 
 use flowswap_engine::{Plan, short};
-use flowswap_report::{FindingLine, PlanReport, TenantLine};
+use flowswap_report::{FindingLine, PlanReport, TenantLine, Timeline};
 
 use super::{
     causes, plan,
@@ -16,8 +16,6 @@ use crate::terminal::{Tone, columns, paint};
 
 /// How many tenants a list names.
 const MAX_NAMES: usize = 12;
-/// How many days on which connections stop working are shown.
-const MAX_DAYS: usize = 5;
 
 /// A plan for its reviewer. With `each`, and if there is only one tenant, it has each step of each tenant.
 pub(crate) fn show_plan(plan: &Plan, each: bool) -> Text {
@@ -33,7 +31,7 @@ pub(crate) fn show(report: &PlanReport) -> Text {
         report.tenants.iter().map(|tenant| (tenant.name.as_str(), tenant)).collect();
     let classes = report.classes.iter().enumerate();
     text.extend(classes.map(|(position, class)| text!("\n{}", class::show(class, position == 0, &tenants))));
-    text += list_days(&report.tenants);
+    text.extend(report.timeline.iter().map(list_days));
     if !report.findings.is_empty() {
         text += text!("\n{}\n", title("findings:"));
         text.extend(report.findings.iter().map(show_finding));
@@ -81,31 +79,25 @@ fn show_finding(finding: &FindingLine) -> Text {
 }
 
 /// The connections that stop working next.
-fn list_days(tenants: &[TenantLine]) -> Text {
-    let mut days: BTreeMap<i64, Vec<Text>> = BTreeMap::new();
-    for tenant in tenants {
-        let Some(left) = tenant.days_left else { continue };
-        let stays = if tenant.is_changed { Text::default() } else { paint(Tone::Bad, " (not migrated by this plan)") };
-        days.entry(left.max(-1)).or_default().push(text!("{}{}", tenant.name, stays));
-    }
-    if days.is_empty() {
+fn list_days(timeline: &Timeline) -> Text {
+    if timeline.next.is_empty() {
         return Text::default();
     }
     let mut text = text!("\n{}\n", title("connections that stop working next if nobody does anything:"));
-    for (left, names) in days.iter().take(MAX_DAYS) {
-        let when = match left {
-            -1 => "already".to_owned(),
+    for day in &timeline.next {
+        let when = match day.days_left {
+            ..0 => "already".to_owned(),
+            0 => "within a day".to_owned(),
             1 => "in 1 day".to_owned(),
-            left => format!("in {left} days"),
+            days => format!("in {days} days"),
         };
-        let more = names.len().saturating_sub(MAX_NAMES);
-        let more = (more > 0).then(|| text!("and {} more", more));
-        let names = Text::join(names.iter().take(MAX_NAMES).cloned().chain(more), ", ");
-        text += text!("  {:<11}  {}\n", when, names);
+        let stay = (!day.left.is_empty())
+            .then(|| text!("{} {}", paint(Tone::Bad, "not migrated by this plan:"), list(&day.left)));
+        let names = (!day.migrated.is_empty()).then(|| list(&day.migrated)).into_iter().chain(stay);
+        text += text!("  {:<12}  {}\n", when, Text::join(names, "; "));
     }
-    let later: usize = days.values().skip(MAX_DAYS).map(Vec::len).sum();
-    if later > 0 {
-        text += text!("  {:<11}  {}\n", "later", super::tenants(later));
+    if timeline.later > 0 {
+        text += text!("  {:<12}  {}\n", "later", super::tenants(timeline.later));
     }
     text
 }
