@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     change::Change,
     difference,
-    shape::{notable, shape},
+    shape::{defining, shape},
     step::{LedgerLine, Reach, StepLine},
     tenant::SeenTenant,
 };
@@ -23,7 +23,7 @@ pub struct Class {
     pub verdict: Verdict,
     /// Their names, in the order of the plan.
     pub tenants: Vec<String>,
-    /// The ids of their findings, without those that are only worth knowing.
+    /// The ids of their findings, without those that are only worth knowing, and those that come with time alone.
     pub findings: Vec<String>,
     /// How it differs from the first class, in sentences. Empty for the first class, and if there are no steps.
     pub differences: Vec<String>,
@@ -138,7 +138,7 @@ impl Class {
             id,
             verdict: tenant.verdict,
             tenants: Vec::new(),
-            findings: notable(&tenant.findings),
+            findings: defining(&tenant.findings),
             differences: Vec::new(),
             change: Change::of(tenant, seen),
             reach: Reach::of(tenant),
