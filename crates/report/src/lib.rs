@@ -11,6 +11,7 @@ mod face;
 mod number;
 mod own_words;
 mod plan;
+mod problem;
 mod shape;
 mod sheet;
 mod step;
@@ -29,6 +30,7 @@ pub use diff::{
 };
 pub use face::{Face, FaceError, MARKS, Report};
 pub use plan::{FindingLine, PlanReport, PluginLine, REPORT_FORMAT};
+pub use problem::{Problem, ProblemError, TroubledTenant};
 pub use sheet::{Ending, Fact, Instruction, SHEET_MARKS, Sheet};
 pub use step::{LedgerLine, Reach, StepLine, command_of};
 pub use tenant::{TenantFinding, TenantLine};

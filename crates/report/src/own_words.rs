@@ -37,6 +37,12 @@ impl OwnWords {
         self
     }
 
+    /// The same without the labels of apps. Most tenants have the same ones, and a message without them says less.
+    pub(crate) fn without_labels(mut self) -> Self {
+        self.words.retain(|(_, kind)| !kind.contains("label"));
+        self
+    }
+
     /// The words alone, longest first.
     pub(crate) fn into_words(self) -> Vec<String> {
         self.words.into_iter().map(|(word, _)| word).collect()

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::{
     class::{Class, classify},
+    problem::Problem,
     summary::summarize,
     tenant::{SeenTenant, TenantLine},
     timeline::Timeline,
@@ -36,6 +37,8 @@ pub struct PlanReport {
     pub summary: Vec<String>,
     /// How many tenants have each verdict.
     pub verdicts: BTreeMap<Verdict, usize>,
+    /// The tenants that need a person before they can be migrated, by cause. The most frequent cause comes first.
+    pub problems: Vec<Problem>,
     /// Tenants that are planned alike.
     pub classes: Vec<Class>,
     /// All tenants, in the order of the plan.
@@ -115,6 +118,7 @@ impl PlanReport {
             tenants: lines,
             findings: findings(plan),
             unknowns: unknowns(&tenants),
+            problems: Problem::of_plan(&tenants),
             classes,
         }
     }

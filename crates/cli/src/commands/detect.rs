@@ -2,13 +2,14 @@
 
 use flowswap_contract::{DirectoryInventory, Flow, LegacyClient, ServiceClient};
 use flowswap_engine::{Assessment, Clock, Finding, Inventories, Severity, Tenant, TenantSpec, Verdict, assess};
+use flowswap_report::TroubledTenant;
 use serde::Serialize;
 
 use crate::{
     args::Select,
     context::{Context, SystemClock},
     display::{
-        TroubledTenant, causes, count, fold_rows, show_problems, table,
+        causes, count, fold_rows, show_problems, table,
         text::{Text, text},
         tone_of_verdict,
     },
@@ -103,7 +104,7 @@ fn text(report: &Report, each: bool) -> Text {
         name: &row.name,
         verdict: row.verdict,
         findings: &row.findings,
-        own_words: vec![&row.domain],
+        own_words: vec![row.domain.clone()],
     });
     text + show_problems(troubles, each)
 }

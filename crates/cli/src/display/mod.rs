@@ -12,10 +12,11 @@ pub(crate) mod text;
 pub(crate) mod work;
 
 use flowswap_contract::Evidence;
-use flowswap_engine::{Finding, Severity, TenantState, Verdict};
+use flowswap_engine::{Severity, TenantState, Verdict};
+use flowswap_report::{Problem, ProblemError, TroubledTenant};
 
 use self::{
-    causes::{Group, MANY},
+    causes::MANY,
     text::{Text, text},
 };
 use crate::terminal::{Tone, paint};
@@ -50,47 +51,22 @@ pub(crate) fn tone_of_state(state: TenantState) -> Tone {
     }
 }
 
-/// A tenant with its findings, for the part of a report that lists problems.
-pub(crate) struct TroubledTenant<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) verdict: Verdict,
-    pub(crate) findings: &'a [Finding],
-    /// Words other than its name that belong to this tenant alone, such as its hosts.
-    pub(crate) own_words: Vec<&'a str>,
-}
-
-impl TroubledTenant<'_> {
-    /// The verdict, then the id, message, and fix of every error, one per line.
-    fn problems(&self) -> String {
-        let errors = self.findings.iter().filter(|finding| finding.severity == Severity::Error);
-        let lines = errors.map(|finding| text!("{}\n{}\n{}\n", finding.id, finding.message, finding.fix));
-        format!("{}\n{}", self.verdict, lines.collect::<Text>().as_str())
-    }
-}
-
 /// Lists what blocks the tenants that need a person, and the fix. Tenants with the same problems are listed once, or one by
 /// one with `each`.
 pub(crate) fn show_problems<'a>(tenants: impl IntoIterator<Item = TroubledTenant<'a>>, each: bool) -> Text {
-    let mut text = Text::default();
-    let in_need = tenants.into_iter().filter(|tenant| tenant.verdict > Verdict::NotApplicable);
-    let groups = if each {
-        in_need.map(|tenant| Group { text: tenant.problems(), items: vec![tenant] }).collect()
-    } else {
-        causes::group(in_need, |tenant| {
-            (tenant.problems(), tenant.own_words.iter().copied().chain([tenant.name]).collect())
-        })
-    };
-    for group in groups {
-        let verdict = group.items[0].verdict;
-        let names: Vec<&str> = group.items.iter().map(|tenant| tenant.name).collect();
-        let is = if names.len() == 1 { "is" } else { "are" };
-        let subject = paint(Tone::Strong, causes::subject(&names));
-        let verdict = paint(tone_of_verdict(verdict), verdict);
-        text += text!("\n{} {} {}{}\n", subject, is, verdict, causes::list_names(&names));
-        let mut lines = group.text.lines().skip(1);
-        while let (Some(id), Some(message), Some(fix)) = (lines.next(), lines.next(), lines.next()) {
-            text += text!("  {}: {}\n    fix: {}\n", paint(tone_of_severity(Severity::Error), id), message, fix);
-        }
+    let problems = if each { Problem::of_each(tenants) } else { Problem::by_cause(tenants) };
+    problems.iter().map(|problem| text!("\n{}", show_problem(problem))).collect()
+}
+
+/// What blocks some tenants, and the fix.
+pub(crate) fn show_problem(problem: &Problem) -> Text {
+    let names: Vec<&str> = problem.tenants.iter().map(String::as_str).collect();
+    let is = if names.len() == 1 { "is" } else { "are" };
+    let subject = paint(Tone::Strong, causes::subject(&names));
+    let verdict = paint(tone_of_verdict(problem.verdict), problem.verdict);
+    let mut text = text!("{} {} {}{}\n", subject, is, verdict, causes::list_names(&names));
+    for ProblemError { id, message, fix } in &problem.errors {
+        text += text!("  {}: {}\n    fix: {}\n", paint(tone_of_severity(Severity::Error), id), message, fix);
     }
     text
 }

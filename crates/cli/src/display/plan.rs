@@ -4,11 +4,11 @@ use std::borrow::Borrow;
 
 use flowswap_contract::{By, Phase, Reversibility, SentSecret, Step};
 use flowswap_engine::{Outline, Plan, PlannedTenant, Severity, StepRollback, Verdict, short};
-use flowswap_report::command_of;
+use flowswap_report::{TroubledTenant, command_of};
 use serde_json::Value;
 
 use super::{
-    TroubledTenant, causes, count, fold_rows, show_problems, table,
+    causes, count, fold_rows, show_problems, table,
     text::{Text, text},
     tone_of_severity, tone_of_verdict,
 };
@@ -56,14 +56,7 @@ pub(crate) fn list(plan: &Plan, each: bool) -> Text {
         ]
     });
     let mut text = table::render(["tenant", "verdict", "steps", "rollback", "findings"], rows);
-    let domains: Vec<_> = plan.tenants.iter().map(|tenant| tenant.org().map(|(_, domain)| domain)).collect();
-    let troubles = plan.tenants.iter().zip(&domains).map(|(tenant, domain)| TroubledTenant {
-        name: &tenant.name,
-        verdict: tenant.verdict,
-        findings: &tenant.findings,
-        own_words: domain.iter().map(String::as_str).collect(),
-    });
-    text += show_problems(troubles, each);
+    text += show_problems(plan.tenants.iter().map(TroubledTenant::of), each);
     text + "\n" + summarize(plan, plan.tenants.iter().map(PlannedTenant::outline))
 }
 

@@ -34,6 +34,15 @@ const HOSTILE: [&str; 13] = [
 fn plan_with(hostile: &str) -> PlanReport {
     let mut report = PlanReport::of(&freeze(vec![planned("acme", Shape::Urgent)]));
     let text = || hostile.to_owned();
+    report.problems = PlanReport::of(&freeze(vec![planned("silent", Shape::Unreadable)])).problems;
+    for problem in &mut report.problems {
+        problem.tenants = vec![text(), text()];
+        problem.errors.iter_mut().for_each(|error| (error.message, error.fix) = (text(), text()));
+    }
+    for day in report.timeline.iter_mut().flat_map(|timeline| &mut timeline.next) {
+        (day.migrated, day.left) = (vec![text()], vec![text()]);
+    }
+    report.summary.push(text());
     report.made_by = Some(text());
     for plugin in &mut report.plugins {
         (plugin.name, plugin.version) = (text(), text());
@@ -54,7 +63,7 @@ fn plan_with(hostile: &str) -> PlanReport {
             (reach.origins, reach.token_paths) = (vec![text()], vec![text()]);
         }
         for step in &mut class.steps {
-            (step.title, step.with) = (text(), vec![(text(), text())]);
+            (step.id, step.title, step.with) = (text(), text(), vec![(text(), text())]);
             (step.sends, step.queries) = (vec![text()], vec![text()]);
         }
         for line in &mut class.rollback {

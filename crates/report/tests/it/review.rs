@@ -1,5 +1,6 @@
 //! What a reviewer must not miss in a plan, in every face.
 
+use flowswap_engine::Verdict;
 use flowswap_report::{Face, PlanReport};
 
 use crate::fleet::{Shape, freeze, plan, planned};
@@ -63,4 +64,30 @@ fn all_connections_that_stop_working_on_one_day_are_named() {
     assert_eq!(said(3), "The next 3 connections stop working in 4 days: `urgent-1`, `urgent-2`, `urgent-3`.");
     let many = said(7);
     assert!(many.starts_with("The next 7 connections stop working in 4 days: ") && many.ends_with(", and 2 more."));
+}
+
+#[test]
+fn those_that_need_a_person_come_first_by_cause() {
+    let shapes = [("a", Shape::Usual), ("b", Shape::Unreadable), ("c", Shape::Migrated), ("d", Shape::Migrated)];
+    let report = PlanReport::of(&freeze(shapes.map(|(name, shape)| planned(name, shape)).into()));
+    let causes: Vec<_> = report.problems.iter().map(|problem| (problem.tenants.join(", "), problem.verdict)).collect();
+    assert_eq!(causes, [("c, d".to_owned(), Verdict::Blocked), ("b".to_owned(), Verdict::Unknown)]);
+    let error = &report.problems[0].errors[0];
+    assert_eq!(
+        (error.id.as_str(), error.message.as_str()),
+        (
+            "legacy-id-reused",
+            "the directory uses the client-credential flow with the legacy client `…` (CIE Directory Sync)"
+        ),
+        "the label is the same for both"
+    );
+    for face in [Face::Html, Face::Markdown] {
+        let text = words(face, &report);
+        let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{face:?} lacks {part}: {text}"));
+        let heading = place("3 tenants need a person first");
+        assert!(place("could not read the provider: the org does not answer") > heading, "{face:?}");
+        assert!(place("run `flowswap check` and fix what it reports") > heading, "{face:?}");
+        assert!(place("The tenants of a class have the same") > place("c, d"), "{face:?}: classes come later");
+        assert!(place("could not read the provider") < place("The tenants of a class have the same"), "{face:?}");
+    }
 }

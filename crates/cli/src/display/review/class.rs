@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use flowswap_contract::Reversibility;
-use flowswap_engine::short;
+use flowswap_engine::{Severity, short};
 use flowswap_report::{Alike, Change, Class, StepLine, TenantLine};
 
 use super::list;
@@ -58,11 +58,13 @@ pub(super) fn show(class: &Class, is_first: bool, tenants: &BTreeMap<&str, &Tena
     text
 }
 
-/// What was seen of these tenants where a rule matched. Messages that differ only in a tenant's own words are one.
+/// What was seen of these tenants where a rule matched. Messages that differ only in a tenant's own words are one. Errors are
+/// shown with what needs a person.
 fn show_messages(id: &str, names: &[&str], tenants_by_name: &BTreeMap<&str, &TenantLine>) -> Text {
     let found = names.iter().filter_map(|name| {
         let tenant = *tenants_by_name.get(name)?;
-        Some((tenant, tenant.findings.iter().find(|finding| finding.id == id)?))
+        let finding = tenant.findings.iter().find(|finding| finding.id == id)?;
+        (finding.severity != Severity::Error).then_some((tenant, finding))
     });
     let groups = causes::group(found, |(tenant, finding)| {
         let words = [Some(&tenant.name), tenant.domain.as_ref(), tenant.directory.as_ref(), tenant.client_id.as_ref()];

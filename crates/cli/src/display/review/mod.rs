@@ -8,7 +8,7 @@ use flowswap_engine::{Plan, short};
 use flowswap_report::{FindingLine, PlanReport, TenantLine, Timeline};
 
 use super::{
-    causes, plan,
+    causes, plan, show_problem,
     text::{Text, text},
     tone_of_severity,
 };
@@ -27,6 +27,12 @@ pub(crate) fn show(report: &PlanReport) -> Text {
     let mut text: Text = report.summary.iter().map(|sentence| text!("{}\n", sentence)).collect();
     let verdicts = report.verdicts.iter().map(|(verdict, count)| text!("{} {}", count, verdict));
     text += text!("{} {}\n", title("tenants:"), Text::join(verdicts, ", "));
+    let in_need: usize = report.problems.iter().map(|problem| problem.tenants.len()).sum();
+    if in_need > 0 {
+        let need = if in_need == 1 { "needs" } else { "need" };
+        text += text!("\n{}\n", paint(Tone::Strong, text!("{} {} a person first:", super::tenants(in_need), need)));
+        text.extend(report.problems.iter().map(show_problem));
+    }
     let tenants: BTreeMap<&str, &TenantLine> =
         report.tenants.iter().map(|tenant| (tenant.name.as_str(), tenant)).collect();
     let classes = report.classes.iter().enumerate();
