@@ -3,6 +3,11 @@
 use flowswap_engine::{PlannedTenant, Seen};
 use serde_json::{Value, json};
 
+/// What the app of the legacy client in use is called.
+pub(crate) const APP_IN_USE: &str = "app in use";
+/// What the client ID in use is called. In most orgs, it is the ID of the app as well.
+pub(crate) const CLIENT_IN_USE: &str = "client ID in use";
+
 /// The names and ids of one tenant, each with what it is.
 #[derive(Debug)]
 pub(crate) struct OwnWords {
@@ -18,10 +23,10 @@ impl OwnWords {
             words
                 .extend([(provider.domain.as_str(), "domain"), (directory.domain.as_str(), "domain of the directory")]);
             words.extend([(directory.id.as_str(), "directory"), (directory.name.as_str(), "name of the directory")]);
-            words.extend(directory.client_id.as_deref().map(|id| (id, "client ID in use")));
+            words.extend(directory.client_id.as_deref().map(|id| (id, CLIENT_IN_USE)));
             for client in &provider.legacy_clients {
                 let is_used = directory.client_id.as_ref() == Some(&client.client_id);
-                let used = ["app in use", "client ID in use", "label in use"];
+                let used = [APP_IN_USE, CLIENT_IN_USE, "label in use"];
                 let kinds = if is_used { used } else { ["other app", "other client ID", "other label"] };
                 words.extend([client.id.as_str(), &client.client_id, &client.label].into_iter().zip(kinds));
             }
