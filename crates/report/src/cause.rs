@@ -1,5 +1,5 @@
 //! Groups messages by cause, so that a reader sees a cause once, with its tenants. Messages have one cause if they differ only
-//! in a tenant's own words: its name, its hosts, times, and request ids.
+//! in a tenant's own words: its name, its hosts, times, and ids of requests and of things in Okta.
 
 /// The text before the title of a page that a proxy or portal returned.
 const TITLED: &str = "titled `";
@@ -87,9 +87,16 @@ fn replace_word(text: &str, word: &str) -> String {
     replaced + rest
 }
 
-/// Whether a word is a time or the id of a request: both differ in every message.
+/// How ids of things in Okta begin, such as those of apps and users. They have 20 letters and digits.
+const OKTA_IDS: [&str; 2] = ["0o", "00"];
+
+/// Whether a word is a time or an id of Okta or of a request: these differ in every message.
 fn is_time_or_id(word: &str) -> bool {
     let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+    let is_of_okta = OKTA_IDS.iter().any(|start| word.starts_with(start));
+    if is_of_okta && word.len() == 20 && word.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return true;
+    }
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     let is_id =
         word.len() >= 12 && digits >= 3 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
@@ -112,6 +119,10 @@ mod tests {
                 "GET https://x.test/v1/…/status: refused",
             ),
             ("3 users and 14 groups", "3 users and 14 groups"),
+            // An id of Okta may have hardly any digit.
+            ("uses the client `0oahdcrdiAxznhbcqeKq`, but", "uses the client `…`, but"),
+            ("the user 00ubXyzAbcDefGhiJklM is inactive", "the user … is inactive"),
+            ("0oatooshort and 0oafartoolongtobeanidofokta", "0oatooshort and 0oafartoolongtobeanidofokta"),
             ("answered 403 text/html by corporate-proxy", "answered 403 text/html by corporate-proxy"),
         ];
         for (message, expect) in table {
