@@ -9,6 +9,8 @@ use crate::{change::Change, class::Class, number::number, tenant::TenantLine, ti
 
 /// How many of the connections that stop working first are named.
 const MOST_NAMES: usize = 5;
+/// For how many sets of added scopes there is a sentence of its own.
+const MOST_SCOPES: usize = 5;
 
 /// The sentences at the beginning.
 pub(crate) fn summarize(classes: &[Class], tenants: &[TenantLine], timeline: Option<&Timeline>) -> Vec<String> {
@@ -53,7 +55,12 @@ fn describe_scopes(classes: &[&Class]) -> Vec<String> {
     }
     let mut added: Vec<_> = added.into_iter().collect();
     added.sort_by_key(|(_, tenants)| Reverse(*tenants));
-    let said = added.into_iter().map(|(scopes, tenants)| {
+    let others: usize = added.iter().skip(MOST_SCOPES).map(|(_, tenants)| tenants).sum();
+    let others = (others > 0).then(|| {
+        let tenants = number(others, "more tenant", "more tenants");
+        format!("In {tenants}, the new client gets other scopes that the legacy client does not have.")
+    });
+    let said = added.into_iter().take(MOST_SCOPES).map(|(scopes, tenants)| {
         let tenants = number(tenants, "tenant", "tenants");
         let (what, scopes) = (if scopes.len() == 1 { "a scope" } else { "scopes" }, quote(scopes));
         format!("In {tenants}, the new client gets {what} that the legacy client does not have: {scopes}.")
@@ -62,7 +69,7 @@ fn describe_scopes(classes: &[&Class]) -> Vec<String> {
         let tenants = number(unknown, "tenant", "tenants");
         format!("In {tenants}, the scopes of the legacy client are not known, so the new client may get more.")
     });
-    said.chain(unknown).collect()
+    said.chain(others).chain(unknown).collect()
 }
 
 /// The connections that stop working first. Those of the same day count alike.

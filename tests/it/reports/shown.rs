@@ -25,14 +25,40 @@ fn a_reviewer_reads_each_class_once() {
 }
 
 #[test]
+fn a_step_goes_by_one_name() {
+    let shown = show(&plan_of(3), &[]);
+    let named = shown
+        .lines()
+        .filter(|line| line.starts_with("  as in class "))
+        .flat_map(|line| line.split('`').skip(1).step_by(2).collect::<Vec<_>>());
+    let named: Vec<&str> = named.collect();
+    assert!(named.contains(&"test-provider") && named.contains(&"confirm-directory"), "{shown}");
+    for name in named {
+        let starts = ["+", "?"].map(|sign| format!("    {sign} {name} "));
+        assert!(shown.lines().any(|line| starts.iter().any(|start| line.starts_with(start))), "{name}: {shown}");
+    }
+}
+
+#[test]
+fn a_purge_has_a_heading_of_its_own() {
+    for shown in [show(&plan_of(3), &[]), show(&plan_of(3), &["tenant-1"])] {
+        let (_, purge) = shown.split_once("\n  flowswap finalize --purge, later:\n").unwrap();
+        let line = purge.lines().next().unwrap();
+        assert!(line.starts_with("    + purge ") && line.ends_with(" [irreversible]"), "{shown}");
+        assert!(!shown.contains("way back"), "{shown}");
+    }
+}
+
+#[test]
 fn a_plan_of_300_tenants_is_short_and_its_details_are_one_option_away() {
     let dir = plan_of(295);
     let (short, each) = (show(&dir, &[]), show(&dir, &["-v"]));
     assert!(short.lines().count() < 110, "{} lines", short.lines().count());
     assert!(each.lines().count() > 4_000, "{} lines", each.lines().count());
-    for name in ["more", "urgent", "migrated", "silent"] {
+    for name in ["more", "migrated", "silent"] {
         assert!(short.contains(&format!("\n{name} (")), "{name} stands out");
     }
+    assert!(short.contains("\n  in 4 days     urgent\n"), "{short}");
     let digest = &fs::read_to_string(dir.path().join("plan.json")).unwrap();
     let digest: Value = serde_json::from_str(digest).unwrap();
     assert!(short.ends_with(&format!("digest: {}\n", digest["digest"].as_str().unwrap())));

@@ -142,23 +142,23 @@ fn show_steps(steps: &[Step]) -> Text {
         let proposal = &step.proposal;
         let by = if proposal.by == By::Operator { " [by a person]" } else { "" };
         let sign = if proposal.phase.is_check() { "?" } else { "+" };
-        text += text!("    {} {:<11} {}{}", sign, proposal.phase, proposal.title, by);
+        text += text!("    {} {:<17} {}{}", sign, step.id, proposal.title, by);
         if !proposal.phase.is_check() {
             text += text!(" {}", show_reversibility(proposal.reversibility));
         }
         text += "\n";
         let aims = describe_payload(&proposal.payload.to_value());
         if !aims.is_empty() {
-            text += text!("      {:<11} {}\n", "", paint(Tone::Dim, aims));
+            text += text!("      {:<17} {}\n", "", paint(Tone::Dim, aims));
         }
         for SentSecret { input, to, at } in proposal.sends.iter().flatten() {
-            text += text!("      {:<11} sends {} to {} at {}\n", "", input, to, at);
+            text += text!("      {:<17} sends {} to {} at {}\n", "", input, to, at);
         }
         for url in &proposal.queries {
-            text += text!("      {:<11} asks by POST at {}\n", "", url);
+            text += text!("      {:<17} asks by POST at {}\n", "", url);
         }
         if let Some(role) = proposal.confirmed_by {
-            text += text!("      {:<11} only the {} confirms this\n", "", role);
+            text += text!("      {:<17} only the {} confirms this\n", "", role);
         }
     }
     text

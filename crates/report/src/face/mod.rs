@@ -138,7 +138,7 @@ fn environment(
     environment.set_syntax(lines);
     environment.add_filter("who", who);
     environment.add_filter("days", days);
-    environment.add_filter("names", |names: Vec<String>| list(&names));
+    environment.add_filter("names", |names: Vec<String>, most: Option<usize>| list(&names, most.unwrap_or(MOST_NAMES)));
     environment.add_filter("short", |digest: &str| short(digest).to_owned());
     environment.add_filter("duration", story::duration);
     environment.add_filter("time", |time: Value| story::time(&time));
@@ -174,13 +174,13 @@ fn days(days_left: i64) -> String {
     }
 }
 
-/// How many names a list has.
+/// How many names a list has, if its face does not say.
 const MOST_NAMES: usize = 12;
 
 /// The first names, and how many more there are.
-fn list(names: &[String]) -> String {
-    match names.len() {
-        count if count <= MOST_NAMES => names.join(", "),
-        count => format!("{}, and {} more", names[..MOST_NAMES].join(", "), count - MOST_NAMES),
+fn list(names: &[String], most: usize) -> String {
+    match names.len().saturating_sub(most) {
+        0 => names.join(", "),
+        more => format!("{}, and {more} more", names[..most].join(", ")),
     }
 }

@@ -3,6 +3,8 @@
 use flowswap_engine::Verdict;
 use flowswap_report::{Face, PlanReport};
 
+use serde_json::json;
+
 use crate::fleet::{Shape, freeze, plan, planned};
 
 const FACES: [Face; 3] = [Face::Html, Face::Markdown, Face::Json];
@@ -90,4 +92,60 @@ fn those_that_need_a_person_come_first_by_cause() {
         assert!(place("The tenants of a class have the same") > place("c, d"), "{face:?}: classes come later");
         assert!(place("could not read the provider") < place("The tenants of a class have the same"), "{face:?}");
     }
+}
+
+/// The report of a plan of this many tenants with long names, in many classes. From 300 on, lines are repeated.
+fn large(tenants: usize) -> PlanReport {
+    let name = |number: usize| format!("tenant_{number}_{}", "of_a_customer_with_a_long_name_".repeat(4));
+    let planned = (0..tenants.min(300)).map(|number| {
+        let shape = if number % 10 == 0 { Shape::Unreadable } else { Shape::MoreScopes };
+        let mut json = json!(planned(&name(number), shape));
+        if let Some(scopes) = json.pointer_mut("/steps/0/proposal/payload/scopes") {
+            scopes.as_array_mut().unwrap().push(format!("okta.scope-{}.read", number % 70).into());
+        }
+        json["findings"][0]["message"] = format!("cause {}", number % 60).into();
+        serde_json::from_value(json).unwrap()
+    });
+    let mut report = PlanReport::of(&freeze(planned.collect()));
+    for number in report.tenants.len()..tenants {
+        let mut line = report.tenants[number % 300].clone();
+        line.name = name(number);
+        let class = report.classes.iter_mut().find(|class| class.id == line.class).unwrap();
+        class.tenants.push(line.name.clone());
+        report.problems[0].tenants.push(line.name.clone());
+        report.tenants.push(line);
+    }
+    report
+}
+
+/// GitHub refuses longer ones.
+const MOST_CHARACTERS_OF_A_COMMENT: usize = 65_536;
+
+#[test]
+fn markdown_fits_a_comment_and_says_what_it_leaves_out() {
+    for tenants in [300, 5_000] {
+        let report = large(tenants);
+        assert!(report.classes.len() > 60 && report.problems.len() > 5, "{} classes", report.classes.len());
+        let text = Face::Markdown.show(&report).unwrap();
+        assert!(text.len() < MOST_CHARACTERS_OF_A_COMMENT, "{tenants} tenants: {} bytes", text.len());
+        let left_out =
+            format!("The table of the {tenants} tenants is left out here. The reports as HTML and as JSON have it.");
+        assert!(text.contains(&left_out), "{text}");
+        let classes = text.matches("\n### Class ").count();
+        let changed = report.classes.iter().filter(|class| !class.steps.is_empty()).count();
+        assert!(classes >= 3, "{classes}");
+        assert!(text.contains(&format!("\n{} more classes are left out here.", changed - classes)), "{text}");
+        assert!(text.contains(&report.digest), "the digest is always there");
+    }
+    let small = Face::Markdown.show(&PlanReport::of(&plan(3))).unwrap();
+    assert!(!small.contains("left out") && small.contains("\n| tenant-3 | ready |"), "{small}");
+}
+
+#[test]
+fn markdown_has_a_step_once() {
+    let text = Face::Markdown.show(&PlanReport::of(&plan(3))).unwrap();
+    assert_eq!(text.matches("`prove`: get a token as the new client").count(), 1, "{text}");
+    assert_eq!(text.matches("`provision`: create the plain").count(), 2, "the scopes differ: {text}");
+    assert_eq!(text.matches("\n| purge | ").count(), 1, "{text}");
+    assert!(text.contains(": `prove`, `test`, `test-provider`, `swap`, "), "{text}");
 }

@@ -121,8 +121,8 @@ fn show_step(step: &StepLine, all: bool) -> Text {
     let sign = if step.is_check { "?" } else { "+" };
     let by = if step.by_person { " [by a person]" } else { "" };
     let rollback = step.reversibility.iter().map(|who| text!(" {}", show_reversibility(*who))).collect::<Text>();
-    let mut text = text!("    {} {:<11} {}{}{}\n", sign, step.phase, step.title, by, rollback);
-    let mut detail = |detail: Text| text += text!("      {:<11} {}\n", "", detail);
+    let mut text = text!("    {} {:<17} {}{}{}\n", sign, step.id, step.title, by, rollback);
+    let mut detail = |detail: Text| text += text!("      {:<17} {}\n", "", detail);
     if !step.with.is_empty() && (all || !step.is_check) {
         let with = step.with.iter().map(|(name, value)| text!("{} {}", name, value));
         detail(paint(Tone::Dim, Text::join(with, ", ")));

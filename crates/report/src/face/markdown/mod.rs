@@ -1,10 +1,11 @@
 //! A report as CommonMark with tables.
 
+mod plan;
 mod work;
 
 use std::fmt::Write as _;
 
-use flowswap_engine::{reveal, short};
+use flowswap_engine::reveal;
 use minijinja::{Output, Value, context, value::Serde};
 
 use super::{FaceError, Report, environment};
@@ -12,10 +13,7 @@ use crate::sheet::Sheet;
 
 pub(super) fn show(report: Report<'_>) -> Result<String, FaceError> {
     match report {
-        Report::Plan(report) => fill(
-            include_str!("plan.md.jinja"),
-            context! { report => Value::from(Serde(report)), short => short(&report.digest) },
-        ),
+        Report::Plan(report) => plan::show(report),
         Report::Difference(report) => {
             fill(include_str!("difference.md.jinja"), context! { report => Value::from(Serde(report)) })
         }
