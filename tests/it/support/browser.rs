@@ -112,10 +112,10 @@ impl Browser {
         lines.map(|line| line["message"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Shows the page in the theme `light` or `dark`, or as for `print`.
+    /// Shows the page in the theme `light` or `dark`, as for `print`, or again on a `screen`.
     pub(crate) async fn emulate(&self, media: &str) {
         let params = match media {
-            "print" => json!({ "media": "print" }),
+            "print" | "screen" => json!({ "media": media }),
             theme => json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }] }),
         };
         self.issue("goog/cdp/execute", json!({ "cmd": "Emulation.setEmulatedMedia", "params": params })).await;

@@ -11,7 +11,7 @@ use html_escape::encode_double_quoted_attribute;
 use minijinja::{Output, Value, context, value::Serde};
 use sha2::{Digest, Sha256};
 
-use super::{FaceError, Report, environment};
+use super::{FaceError, MOST_NAMES, Report, environment, list};
 use crate::sheet::Sheet;
 
 const STYLE: &str = include_str!("page.css");
@@ -33,6 +33,7 @@ pub(super) fn sheet(sheet: &Sheet<'_>) -> Result<String, FaceError> {
 fn page(template: &str, script: Option<&str>, content: Value) -> Result<String, FaceError> {
     let mut environment = environment(escape)?;
     environment.add_filter("prose", prose);
+    environment.add_filter("names", names);
     environment.add_template("base.html", include_str!("base.html.jinja"))?;
     let page = environment.template_from_named_str("page.html", template)?;
     Ok(page.render(context! {
@@ -63,6 +64,14 @@ fn prose(text: &str) -> Value {
         }
     }
     Value::from_safe_string(html)
+}
+
+/// The first names, each on one line, and how many more there are. Only for the content of an element.
+fn names(names: Vec<String>) -> Value {
+    let element =
+        |name: &String| format!("<span class=\"name\">{}</span>", encode_double_quoted_attribute(&reveal(name)));
+    let shown: Vec<String> = names.iter().map(element).collect();
+    Value::from_safe_string(list(&shown, MOST_NAMES))
 }
 
 /// Escapes text for an element and for an attribute in quotes.
