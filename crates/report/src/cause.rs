@@ -62,10 +62,20 @@ fn generalize(message: &str, own_words: &[&str]) -> String {
     for word in own_words {
         general = replace_word(&general, word);
     }
+    replace_words(&general, |word| is_time(word) || is_id(word))
+}
+
+/// The message with a placeholder for each time in it.
+pub(crate) fn without_times(message: &str) -> String {
+    replace_words(message, is_time)
+}
+
+fn replace_words(text: &str, is_own: impl Fn(&str) -> bool) -> String {
     let is_separator = |c: char| !c.is_alphanumeric() && !"-_:.".contains(c);
-    let words = general.split_inclusive(is_separator).map(|word| {
+    let words = text.split_inclusive(is_separator).map(|word| {
         let (bare, end) = word.split_at(word.trim_end_matches(is_separator).len());
-        format!("{}{end}", if is_time_or_id(bare) { PLACEHOLDER } else { bare })
+        let is_replaced = is_own(bare.trim_matches(|c: char| !c.is_alphanumeric()));
+        format!("{}{end}", if is_replaced { PLACEHOLDER } else { bare })
     });
     words.collect()
 }
@@ -90,17 +100,23 @@ fn replace_word(text: &str, word: &str) -> String {
 /// How ids of things in Okta begin, such as those of apps and users. They have 20 letters and digits.
 const OKTA_IDS: [&str; 2] = ["0o", "00"];
 
-/// Whether a word is a time or an id of Okta or of a request: these differ in every message.
-fn is_time_or_id(word: &str) -> bool {
-    let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+/// Whether a word is a time, such as `2026-01-01T00:00:00Z`.
+fn is_time(word: &str) -> bool {
+    count_digits(word) >= 12 && word.parse::<jiff::Timestamp>().is_ok()
+}
+
+/// Whether a word is an id of Okta or of a request: these differ in every message.
+fn is_id(word: &str) -> bool {
     let is_of_okta = OKTA_IDS.iter().any(|start| word.starts_with(start));
     if is_of_okta && word.len() == 20 && word.bytes().all(|b| b.is_ascii_alphanumeric()) {
         return true;
     }
-    let digits = word.bytes().filter(u8::is_ascii_digit).count();
-    let is_id =
-        word.len() >= 12 && digits >= 3 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
-    is_id || (digits >= 12 && word.parse::<jiff::Timestamp>().is_ok())
+    let has_form = word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    word.len() >= 12 && count_digits(word) >= 3 && has_form
+}
+
+fn count_digits(word: &str) -> usize {
+    word.bytes().filter(u8::is_ascii_digit).count()
 }
 
 #[cfg(test)]

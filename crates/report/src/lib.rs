@@ -29,7 +29,7 @@ pub use diff::{
     TenantOutcome, TenantsOfClass, ValueChange,
 };
 pub use face::{Face, FaceError, MARKS, Report};
-pub use plan::{FindingLine, PlanReport, PluginLine, REPORT_FORMAT};
+pub use plan::{FindingLine, PlanReport, PluginLine, REPORT_FORMAT, explain_finding};
 pub use problem::{Problem, ProblemError, TroubledTenant};
 pub use sheet::{Ending, Fact, Instruction, SHEET_MARKS, Sheet};
 pub use step::{LedgerLine, Reach, StepLine, command_of};

@@ -132,6 +132,11 @@ pub(crate) fn name_of(actor: &Actor) -> String {
     }
 }
 
+/// What a finding means, by the id of its rule. Empty for a rule of another version.
+pub fn explain_finding(id: &str) -> &'static str {
+    RULES.iter().find(|rule| rule.id == id).map(|rule| rule.about).unwrap_or_default()
+}
+
 fn findings(plan: &Plan) -> Vec<FindingLine> {
     let mut lines: BTreeMap<(Severity, &str), FindingLine> = BTreeMap::new();
     for tenant in &plan.tenants {
@@ -141,7 +146,7 @@ fn findings(plan: &Plan) -> Vec<FindingLine> {
                 FindingLine {
                     id: finding.id.clone(),
                     severity: finding.severity,
-                    about: rule.map(|rule| rule.about.to_owned()).unwrap_or_default(),
+                    about: explain_finding(&finding.id).to_owned(),
                     fix: rule.map_or_else(|| finding.fix.clone(), |rule| rule.fix.to_owned()),
                     tenants: Vec::new(),
                 }

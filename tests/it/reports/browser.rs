@@ -171,7 +171,7 @@ fn a_tenant_takes_a_line_until_a_reader_wants_more() {
 fn a_reader_of_a_difference_needs_no_script() {
     let Some(reader) = Reader::new(true) else { return };
     reader.open(&difference());
-    assert_eq!(reader.texts("h2"), ["Changed tenants", "Added tenants"]);
+    assert_eq!(reader.texts("h2"), ["Changed tenants", "Tenants that only the new plan has"]);
     assert_eq!(reader.texts(".class h3").len(), 2);
     reader.expect_no_complaint();
 }

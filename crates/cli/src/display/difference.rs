@@ -1,7 +1,9 @@
 //! What differs between two plans, at a terminal.
 
 use flowswap_engine::short;
-use flowswap_report::{ChangedTenants, PlanDifference, PlanHead, PluginLine, TenantsOfClass, ValueChange};
+use flowswap_report::{
+    ChangedTenants, PlanDifference, PlanHead, PluginLine, TenantsOfClass, ValueChange, explain_finding,
+};
 
 use super::{
     causes,
@@ -20,9 +22,9 @@ pub(crate) fn show(difference: &PlanDifference, each: bool) -> Text {
     text.extend(difference.changed.iter().map(|group| show_group(group, each)));
     for (words, parts) in [
         ("new tenants:", &difference.added),
-        ("tenants that are gone:", &difference.removed),
-        ("new classes:", &difference.classes_new),
-        ("classes that are gone:", &difference.classes_gone),
+        ("tenants that are not in the new plan:", &difference.removed),
+        ("classes that only the new plan has:", &difference.classes_new),
+        ("classes that only the old plan has:", &difference.classes_gone),
     ] {
         if !parts.is_empty() {
             text += text!("\n{}\n", title(words));
@@ -60,9 +62,13 @@ fn show_group(group: &ChangedTenants, each: bool) -> Text {
         text += text!("    {}\n", list(&names));
     }
     text.extend(group.differences.iter().map(|sentence| text!("  {}\n", sentence)));
-    for (words, ids) in [("new findings", &group.findings_new), ("findings that are gone", &group.findings_gone)] {
-        if !ids.is_empty() {
-            text += text!("  {}: {}\n", words, ids.join(", "));
+    for (words, ids) in [("new finding", &group.findings_new), ("finding that is gone", &group.findings_gone)] {
+        for id in ids {
+            text += text!("  {}: {}\n", words, id);
+            let meaning = explain_finding(id);
+            if !meaning.is_empty() {
+                text += text!("    {}\n", meaning);
+            }
         }
     }
     text.extend(group.values.iter().map(|value| text!("  {}", show_value(value))));

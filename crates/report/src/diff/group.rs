@@ -29,7 +29,8 @@ pub struct ChangedTenants {
     pub findings_new: Vec<String>,
     /// The ids of the findings that the new plan does not have.
     pub findings_gone: Vec<String>,
-    /// The values that changed in the same way for all of them.
+    /// The values that changed in the same way for all of them. If their own names and ids are in it, these are shown as what they
+    /// are, such as `[domain]`.
     pub values: Vec<ValueChange>,
     /// The values that changed for each of them in its own way.
     pub own_values: Vec<OwnValues>,
@@ -82,16 +83,27 @@ pub(super) fn group(tenants: Vec<ChangedTenant>) -> Vec<ChangedTenants> {
 impl ChangedTenants {
     fn of(kind: Kind, tenants: &[ChangedTenant]) -> Self {
         let Kind { verdict, class, differences, findings_new, findings_gone, values: _ } = kind;
+        // A text that has the tenant's name in it changed alike if it did so apart from the name.
+        let is_alike = |found: &Found, other: &Found| {
+            found.change == other.change || found.general.is_some() && found.general == other.general
+        };
         let is_common =
-            |found: &&Found| tenants.iter().all(|tenant| tenant.found.iter().any(|other| other.change == found.change));
+            |found: &&Found| tenants.iter().all(|tenant| tenant.found.iter().any(|other| is_alike(found, other)));
         let first = tenants.first().map(|tenant| tenant.found.as_slice()).unwrap_or_default();
-        let values: Vec<ValueChange> = first.iter().filter(is_common).map(|found| found.change.clone()).collect();
+        let common: Vec<&Found> = first.iter().filter(is_common).collect();
+        let is_same =
+            |found: &Found| tenants.iter().all(|tenant| tenant.found.iter().any(|other| other.change == found.change));
+        let values = common.iter().map(|found| match &found.general {
+            Some(general) if !is_same(found) => general.clone(),
+            _ => found.change.clone(),
+        });
+        let values = values.collect();
         let own = tenants.iter().map(|tenant| OwnValues {
             tenant: tenant.name.clone(),
             values: tenant
                 .found
                 .iter()
-                .filter(|found| !values.contains(&found.change))
+                .filter(|found| !common.iter().any(|common| is_alike(common, found)))
                 .map(|found| found.change.clone())
                 .collect(),
         });

@@ -53,9 +53,9 @@ pub struct PlanDifference {
     pub unchanged: usize,
     /// Whether the tenants of both plans have another order. flowswap plans only the first tenant of an org.
     pub is_reordered: bool,
-    /// Classes that only the new plan has.
+    /// Classes that only the new plan has, without those whose tenants are all new.
     pub classes_new: Vec<TenantsOfClass>,
-    /// Classes that only the old plan has.
+    /// Classes that only the old plan has, without those whose tenants the new plan does not have.
     pub classes_gone: Vec<TenantsOfClass>,
     /// Every tenant of both plans, and what became of it.
     pub tenants: Vec<TenantOutcome>,
@@ -159,8 +159,8 @@ impl PlanDifference {
             unchanged: tenants.iter().filter(|tenant| tenant.outcome == Outcome::Unchanged).count(),
             changed: group(changed),
             is_reordered: is_reordered(old, new, &of_old, &of_new),
-            classes_new: only(&new_report.classes, &old_report.classes),
-            classes_gone: only(&old_report.classes, &new_report.classes),
+            classes_new: only(&new_report.classes, &old_report.classes, |name| of_old.contains_key(name)),
+            classes_gone: only(&old_report.classes, &new_report.classes, |name| of_new.contains_key(name)),
             tenants,
         };
         difference.is_empty = difference.plugins.is_empty()
@@ -211,9 +211,11 @@ fn within(classes: &[Class], is_in: impl Fn(&str) -> bool) -> Vec<TenantsOfClass
     parts.filter(|part| !part.tenants.is_empty()).collect()
 }
 
-/// The classes that the others do not have.
-fn only(classes: &[Class], others: &[Class]) -> Vec<TenantsOfClass> {
-    let is_other = |class: &&Class| others.iter().all(|other| other.id != class.id);
+/// The classes that the others do not have. Those whose tenants are all in one plan only are listed with these tenants.
+fn only(classes: &[Class], others: &[Class], is_in_both: impl Fn(&str) -> bool) -> Vec<TenantsOfClass> {
+    let is_other = |class: &&Class| {
+        others.iter().all(|other| other.id != class.id) && class.tenants.iter().any(|name| is_in_both(name))
+    };
     let classes: Vec<Class> = classes.iter().filter(is_other).cloned().collect();
     within(&classes, |_| true)
 }

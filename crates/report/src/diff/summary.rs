@@ -9,10 +9,7 @@ pub(super) fn summarize(difference: &PlanDifference) -> Vec<String> {
         return vec!["The two plans are the same.".to_owned()];
     }
     if difference.is_empty {
-        return vec![
-            "Nothing that matters differs.".to_owned(),
-            "Only the time when the plan was made, its validity, and its digest are different.".to_owned(),
-        ];
+        return vec!["Nothing that matters differs.".to_owned(), "Only times and the digest are different.".to_owned()];
     }
     let mut sentences = Vec::new();
     let count = |is_one: &dyn Fn(&ChangedTenants) -> bool| -> usize {
@@ -24,7 +21,7 @@ pub(super) fn summarize(difference: &PlanDifference) -> Vec<String> {
         (count > 0).then(|| format!("{} {verb}.", number(count, "tenant", "tenants")))
     };
     sentences.extend(sentence(listed(&difference.added), "is new", "are new"));
-    sentences.extend(sentence(listed(&difference.removed), "is gone", "are gone"));
+    sentences.extend(sentence(listed(&difference.removed), "is not in the new plan", "are not in the new plan"));
     let verdicts = count(&|group| group.verdict.is_some());
     sentences.extend(sentence(verdicts, "has another verdict", "have another verdict"));
     let classes = count(&|group| group.verdict.is_none() && group.class.is_some());

@@ -1,13 +1,13 @@
 //! What changed for one tenant of both plans.
 
-use flowswap_engine::PlannedTenant;
+use flowswap_engine::{Finding, PlannedTenant};
 use serde_json::Value;
 
 use super::{
     group::{ChangedTenant, Kind, Moved},
     values::{Found, Side, ValueChange, compare},
 };
-use crate::{difference, shape::shape, tenant::TenantLine};
+use crate::{cause::without_times, difference, shape::shape, tenant::TenantLine};
 
 /// The days left are a difference if they moved by more than this.
 const MOVED_DAYS: u64 = 7;
@@ -17,6 +17,7 @@ pub(super) type Lined<'a> = (&'a PlannedTenant, &'a TenantLine);
 
 /// What changed for a tenant of both plans. `None` if it is the same.
 pub(super) fn compare_tenants((old, old_line): Lined<'_>, (new, new_line): Lined<'_>) -> Option<ChangedTenant> {
+    let new = &with_times_of(new, old);
     let (seen_old, seen_new) = (old.seen(), new.seen());
     let mut found = Vec::new();
     let mut differences = Vec::new();
@@ -48,6 +49,20 @@ pub(super) fn compare_tenants((old, old_line): Lined<'_>, (new, new_line): Lined
     (kind != Kind::default() || old != new).then(|| ChangedTenant { name: new.name.clone(), kind, found })
 }
 
+/// The tenant with the message of the other one for each finding whose message differs only in times. The time of the last refused
+/// token moves whenever a plan is made.
+fn with_times_of(tenant: &PlannedTenant, other: &PlannedTenant) -> PlannedTenant {
+    let mut tenant = tenant.clone();
+    for finding in &mut tenant.findings {
+        let known = other.findings.iter().find(|known| known.id == finding.id);
+        let is_same = |known: &&Finding| without_times(&known.message) == without_times(&finding.message);
+        if let Some(known) = known.filter(is_same) {
+            finding.message.clone_from(&known.message);
+        }
+    }
+    tenant
+}
+
 fn moved<T: PartialEq>(from: T, to: T) -> Option<Moved<T>> {
     (from != to).then_some(Moved { from, to })
 }
@@ -59,5 +74,5 @@ fn compare_days(old: Option<i64>, new: Option<i64>) -> Option<Found> {
     };
     let text = |days: Option<i64>| days.map(|days| days.to_string());
     let change = ValueChange { what: "days left".to_owned(), old: text(old), new: text(new) };
-    is_moved.then(|| Found { kind: "days left".to_owned(), change })
+    is_moved.then(|| Found { kind: "days left".to_owned(), change, general: None })
 }

@@ -24,6 +24,8 @@ pub struct ValueChange {
 pub(super) struct Found {
     pub(super) kind: String,
     pub(super) change: ValueChange,
+    /// The same with what each of the tenant's own names and ids is, as `[domain]`. `None` if only such a word differs.
+    pub(super) general: Option<ValueChange>,
 }
 
 /// One tenant in one of two plans.
@@ -88,7 +90,7 @@ pub(super) fn compare(old: &Side, new: &Side) -> Vec<Found> {
             old: Some(count(old).to_string()),
             new: Some(count(new).to_string()),
         };
-        walk.found.push(Found { kind: "steps".to_owned(), change });
+        walk.found.push(Found { kind: "steps".to_owned(), change, general: None });
     }
     walk.found
 }
@@ -197,6 +199,10 @@ impl Walk<'_> {
             let text = value.and_then(show)?;
             Some(if is_digest { short(&text).to_owned() } else { text })
         };
+        let general = (
+            old.and_then(|value| show_general(&self.old.own.generalize(value))),
+            new.and_then(|value| show_general(&self.new.own.generalize(value))),
+        );
         let (shown_old, shown_new) = (text(old), text(new));
         let (old, new) = if shown_old == shown_new {
             // They look alike, but one is a text and the other is not.
@@ -205,7 +211,12 @@ impl Walk<'_> {
             (shown_old, shown_new)
         };
         let what = name(&at.path, &[self.old.app_in_use.as_ref(), self.new.app_in_use.as_ref()]);
-        self.found.push(Found { kind: at.kind.join("."), change: ValueChange { what, old, new } });
+        let general = (at.is_text && general.0 != general.1).then(|| ValueChange {
+            what: what.clone(),
+            old: general.0,
+            new: general.1,
+        });
+        self.found.push(Found { kind: at.kind.join("."), change: ValueChange { what, old, new }, general });
     }
 }
 
@@ -246,4 +257,19 @@ fn show(value: &Value) -> Option<String> {
         }
         other => Some(other.to_string()),
     }
+}
+
+/// A generalized value as a reviewer reads it: each of the tenant's own words is what it is, as `[domain]`. `None` if it says
+/// nothing, or is neither a text nor a list of texts.
+fn show_general(value: &Value) -> Option<String> {
+    let show = |part: &Value| match part["the"].as_str() {
+        Some(kind) => format!("[{kind}]"),
+        None => part.as_str().unwrap_or_default().to_owned(),
+    };
+    if let Value::Array(parts) = value {
+        return Some(parts.iter().map(show).collect());
+    }
+    let items = value["items"].as_array().filter(|items| !items.is_empty())?;
+    let items: Option<Vec<String>> = items.iter().map(show_general).collect();
+    Some(items?.join(", "))
 }

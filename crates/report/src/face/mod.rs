@@ -13,7 +13,13 @@ use flowswap_engine::{escape_json, reveal, short};
 use minijinja::{AutoEscape, Environment, Output, State, Value, syntax::SyntaxConfig};
 use serde::Serialize;
 
-use crate::{diff::PlanDifference, number::number, plan::PlanReport, sheet::Sheet, work::WorkReport};
+use crate::{
+    diff::PlanDifference,
+    number::number,
+    plan::{self, PlanReport},
+    sheet::Sheet,
+    work::WorkReport,
+};
 
 /// A report to show.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -138,6 +144,7 @@ fn environment(
     environment.set_syntax(lines);
     environment.add_filter("who", who);
     environment.add_filter("days", days);
+    environment.add_filter("meaning", plan::explain_finding);
     environment.add_filter("names", |names: Vec<String>, most: Option<usize>| list(&names, most.unwrap_or(MOST_NAMES)));
     environment.add_filter("short", |digest: &str| short(digest).to_owned());
     environment.add_filter("duration", story::duration);

@@ -63,13 +63,7 @@ fn another_time_is_nothing_that_matters() {
     };
     let difference = PlanDifference::of(&old, &later(24 * 7));
     assert!(difference.is_empty && difference.old.digest != difference.new.digest);
-    assert_eq!(
-        difference.summary,
-        [
-            "Nothing that matters differs.",
-            "Only the time when the plan was made, its validity, and its digest are different."
-        ]
-    );
+    assert_eq!(difference.summary, ["Nothing that matters differs.", "Only times and the digest are different."]);
     let difference = PlanDifference::of(&old, &later(24 * 8));
     assert!(!difference.is_empty, "the connections have eight days less");
     let [group] = difference.changed.as_slice() else { panic!("{:?}", difference.summary) };
@@ -373,5 +367,63 @@ fn json_follows_the_published_schema() {
         let errors: Vec<_> =
             validator.iter_errors(&json).map(|error| format!("{}: {error}", error.instance_path())).collect();
         assert_eq!(errors, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_time_that_always_moves_is_no_difference() {
+    let refused = |time: &str| {
+        let mut tenant = planned("acme", Shape::Usual);
+        tenant.findings[0].message = format!("the org last refused a token at {time}");
+        freeze(vec![tenant])
+    };
+    let old = refused("2026-09-12T08:36:00Z");
+    let difference = PlanDifference::of(&old, &refused("2026-09-12T08:41:00.5Z"));
+    assert!(difference.is_empty, "{:?}", difference.changed);
+    assert_eq!(difference.unchanged, 1);
+    for other in ["2026-09-12T08:41:00Z again", "noon"] {
+        let difference = PlanDifference::of(&old, &refused(other));
+        let value = &difference.changed[0].values[0];
+        assert_eq!(value.new, Some(format!("the org last refused a token at {other}")));
+    }
+}
+
+#[test]
+fn what_changed_alike_apart_from_a_name_is_one_row() {
+    let with_title = |words: &str| {
+        let tenants = ["a-tenant", "b-tenant", "c-tenant"].map(|name| {
+            let mut tenant = planned(name, Shape::Usual);
+            let own = tenant.seen().unwrap().directory.client_id.unwrap();
+            tenant.steps[0].proposal.title = format!("replace `{own}` of `{name}` {words}");
+            tenant
+        });
+        freeze(tenants.into())
+    };
+    let difference = PlanDifference::of(&with_title("today"), &with_title("tomorrow"));
+    let [group] = difference.changed.as_slice() else { panic!("{:?}", difference.changed) };
+    let text = |day: &str| Some(format!("replace `[client ID in use]` of `[tenant]` {day}"));
+    let what = "`title` of the step `provision`".to_owned();
+    assert_eq!(group.values, [ValueChange { what, old: text("today"), new: text("tomorrow") }]);
+    assert_eq!(group.own_values, []);
+}
+
+#[test]
+fn tenants_of_one_plan_only_are_not_listed_again_by_class() {
+    let (large, small) = (plan(5), freeze(vec![planned("tenant-1", Shape::Usual)]));
+    let gone = PlanDifference::of(&large, &small);
+    assert_eq!(gone.summary, ["9 tenants are not in the new plan.", "1 tenant is the same."]);
+    assert_eq!((gone.removed.len(), gone.classes_gone.len()), (4, 0));
+    let back = PlanDifference::of(&small, &large);
+    assert_eq!((back.added.len(), back.classes_new.len()), (4, 0));
+}
+
+#[test]
+fn a_finding_says_what_it_means() {
+    let pair = [Shape::Usual, Shape::Migrated].map(|shape| freeze(vec![planned("acme", shape)]));
+    let difference = PlanDifference::of(&pair[0], &pair[1]);
+    for face in [Face::Html, Face::Markdown] {
+        let text = face.show(&difference).unwrap();
+        let meaning = "That cannot work: the org refuses this client, and the directory does not synchronize.";
+        assert!(text.contains("New finding: ") && text.contains(meaning), "{face:?}: {text}");
     }
 }
