@@ -48,8 +48,8 @@ pub use history::{
 pub use logbook::{Logbook, Recorder, SNAPSHOT_FORMAT, Snapshot};
 pub use packed::Packed;
 pub use plan::{
-    OfSides, Outline, PLAN_FORMAT, Plan, PlanError, PlanFile, PlanPart, PlannedTenant, PluginPin, Seen, StepRollback,
-    digest_config, hold_back_shared_orgs, lint,
+    NO_ROLLBACK, OfSides, Outline, PLAN_FORMAT, Plan, PlanError, PlanFile, PlanPart, PlannedTenant, PluginPin, Seen,
+    StepRollback, digest_config, hold_back_shared_orgs, lint,
 };
 pub use planning::plan_tenant;
 pub use ports::{

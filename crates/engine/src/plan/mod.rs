@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 pub use file::PlanFile;
 use lint::Linter;
 pub use lint::lint;
+pub use order::NO_ROLLBACK;
 pub(crate) use order::{order, way_back};
 pub use part::PlanPart;
 

@@ -28,7 +28,8 @@ pub(super) fn is_first(proposal: &StepProposal) -> bool {
 }
 
 /// The action of an irreversible step in a plan file. It must not change: `lint` compares it with the plans of earlier versions.
-const IRREVERSIBLE: &str = "there is no way back from this step";
+/// Reports have words of their own.
+pub const NO_ROLLBACK: &str = "there is no way back from this step";
 
 /// The rollback of the steps: every step that changes something, last first.
 pub(crate) fn way_back(steps: &[Step]) -> Vec<StepRollback> {
@@ -36,7 +37,7 @@ pub(crate) fn way_back(steps: &[Step]) -> Vec<StepRollback> {
     changing
         .map(|step| StepRollback {
             step: step.id.clone(),
-            action: step.proposal.undo.clone().unwrap_or_else(|| IRREVERSIBLE.to_owned()),
+            action: step.proposal.undo.clone().unwrap_or_else(|| NO_ROLLBACK.to_owned()),
             reversibility: step.proposal.reversibility,
         })
         .collect()

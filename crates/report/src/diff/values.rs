@@ -1,7 +1,7 @@
 //! Which values differ between two plans of one tenant. Nothing that differs is left out, except what follows from another
 //! value that differs: a new client ID is also in the titles of steps.
 
-use flowswap_engine::{PlannedTenant, Seen, short};
+use flowswap_engine::{NO_ROLLBACK, PlannedTenant, Seen, short};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -197,7 +197,11 @@ impl Walk<'_> {
         let is_digest = at.path.starts_with(&["seen".to_owned(), "config".to_owned()]);
         let text = |value: Option<&Value>| {
             let text = value.and_then(show)?;
-            Some(if is_digest { short(&text).to_owned() } else { text })
+            Some(match text.as_str() {
+                NO_ROLLBACK => "no rollback is possible".to_owned(),
+                digest if is_digest => short(digest).to_owned(),
+                _ => text,
+            })
         };
         let general = (
             old.and_then(|value| show_general(&self.old.own.generalize(value))),

@@ -427,3 +427,21 @@ fn a_finding_says_what_it_means() {
         assert!(text.contains("New finding: ") && text.contains(meaning), "{face:?}: {text}");
     }
 }
+
+#[test]
+fn a_rollback_that_is_no_longer_possible_is_said_in_the_words_of_reports() {
+    let old = freeze(vec![planned("acme", Shape::Usual)]);
+    let mut json = json!(old.tenants[0]);
+    let undo = json["steps"].as_array_mut().unwrap().iter_mut().find(|step| step["id"] == "retire").unwrap();
+    (undo["proposal"]["undo"], undo["proposal"]["reversibility"]) = (Value::Null, "irreversible".into());
+    let back = json["way_back"].as_array_mut().unwrap().iter_mut().find(|line| line["step"] == "retire").unwrap();
+    (back["action"], back["reversibility"]) = (flowswap_engine::NO_ROLLBACK.into(), "irreversible".into());
+    let new = Plan { tenants: vec![serde_json::from_value(json).unwrap()], ..old.clone() };
+    let difference = PlanDifference::of(&old, &new);
+    let values = &difference.changed[0].values;
+    let rollback = values.iter().find(|value| value.what == "rollback of the step `retire`").unwrap();
+    assert_eq!(rollback.new.as_deref(), Some("no rollback is possible"));
+    for face in [Face::Html, Face::Markdown, Face::Json, Face::Junit] {
+        assert!(!face.show(&difference).unwrap().contains("way back"), "{face:?}");
+    }
+}

@@ -1,7 +1,7 @@
 //! What a reviewer must not miss in a plan, in every face.
 
 use flowswap_engine::Verdict;
-use flowswap_report::{Face, PlanReport};
+use flowswap_report::{Face, PlanDifference, PlanReport};
 
 use serde_json::json;
 
@@ -148,4 +148,22 @@ fn markdown_has_a_step_once() {
     assert_eq!(text.matches("`provision`: create the plain").count(), 2, "the scopes differ: {text}");
     assert_eq!(text.matches("\n| purge | ").count(), 1, "{text}");
     assert!(text.contains(": `prove`, `test`, `test-provider`, `swap`, "), "{text}");
+}
+
+#[test]
+fn markdown_of_a_difference_fits_a_comment() {
+    let tenants = |shape: Shape, client: &str| {
+        let tenants = (0..300).map(|number| {
+            let name = format!("tenant_{number}_{}", "of_a_customer_with_a_long_name_".repeat(4));
+            let tenant = planned(&name, if number % 3 == 0 { shape } else { Shape::Usual });
+            let own = tenant.seen().unwrap().directory.client_id.unwrap();
+            serde_json::from_str(&json!(tenant).to_string().replace(&own, &format!("0oa{client}{number:013}"))).unwrap()
+        });
+        freeze(tenants.collect())
+    };
+    let difference = PlanDifference::of(&tenants(Shape::Usual, "olds"), &tenants(Shape::MoreScopes, "news"));
+    let text = Face::Markdown.show(&difference).unwrap();
+    assert!(text.len() < MOST_CHARACTERS_OF_A_COMMENT, "{} bytes", text.len());
+    assert!(text.contains(" more tenants with values of their own are left out here."), "{text}");
+    assert!(text.contains(&difference.new.digest), "the digest is always there");
 }

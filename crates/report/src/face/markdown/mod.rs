@@ -1,5 +1,6 @@
 //! A report as CommonMark with tables.
 
+mod difference;
 mod plan;
 mod work;
 
@@ -7,6 +8,7 @@ use std::fmt::Write as _;
 
 use flowswap_engine::reveal;
 use minijinja::{Output, Value, context, value::Serde};
+use serde::Serialize;
 
 use super::{FaceError, Report, environment};
 use crate::sheet::Sheet;
@@ -14,15 +16,28 @@ use crate::sheet::Sheet;
 pub(super) fn show(report: Report<'_>) -> Result<String, FaceError> {
     match report {
         Report::Plan(report) => plan::show(report),
-        Report::Difference(report) => {
-            fill(include_str!("difference.md.jinja"), context! { report => Value::from(Serde(report)) })
-        }
+        Report::Difference(report) => difference::show(report),
         Report::Work(report) => work::show(report),
     }
 }
 
 pub(super) fn sheet(sheet: &Sheet<'_>) -> Result<String, FaceError> {
     fill(include_str!("sheet.md.jinja"), context! { sheet => Value::from(Serde(sheet)) })
+}
+
+/// GitHub refuses a comment or the text of a pull request with more than 65,536 characters. The rest is for the reader's own words.
+const MOST_BYTES: usize = 60_000;
+
+/// Fills a template with the first limits that make the text short enough, or with the last ones.
+fn fill_within<L: Serialize + Copy>(template: &str, limits: &[L], content: &Value) -> Result<String, FaceError> {
+    let mut text = String::new();
+    for limits in limits {
+        text = fill(template, context! { limits => Value::from(Serde(*limits)), ..content.clone() })?;
+        if text.len() <= MOST_BYTES {
+            break;
+        }
+    }
+    Ok(text)
 }
 
 fn fill(template: &str, content: Value) -> Result<String, FaceError> {

@@ -6,11 +6,8 @@ use flowswap_engine::short;
 use minijinja::{Value, context, value::Serde};
 use serde::Serialize;
 
-use super::fill;
+use super::fill_within;
 use crate::{class::Class, face::FaceError, plan::PlanReport};
-
-/// GitHub refuses a comment or the text of a pull request with more than 65,536 characters. The rest is for the reader's own words.
-const MOST_BYTES: usize = 60_000;
 
 /// How much is listed. What is left out is said.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -34,20 +31,12 @@ const LIMITS: [Limits; 4] = [
 pub(super) fn show(report: &PlanReport) -> Result<String, FaceError> {
     let steps_seen: BTreeMap<&str, Vec<&str>> =
         report.classes.iter().map(|class| (class.id.as_str(), seen(class))).collect();
-    let mut text = String::new();
-    for limits in LIMITS {
-        let content = context! {
-            report => Value::from(Serde(report)),
-            short => short(&report.digest),
-            steps_seen => Value::from(Serde(&steps_seen)),
-            limits => Value::from(Serde(limits)),
-        };
-        text = fill(include_str!("plan.md.jinja"), content)?;
-        if text.len() <= MOST_BYTES {
-            break;
-        }
-    }
-    Ok(text)
+    let content = context! {
+        report => Value::from(Serde(report)),
+        short => short(&report.digest),
+        steps_seen => Value::from(Serde(&steps_seen)),
+    };
+    fill_within(include_str!("plan.md.jinja"), &LIMITS, &content)
 }
 
 /// The ids of the steps that an earlier class has in the same form.
