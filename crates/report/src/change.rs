@@ -27,6 +27,11 @@ pub struct Side {
 }
 
 impl Change {
+    /// What the migration of a tenant replaces. `None` if there are no steps.
+    pub fn of_planned(tenant: &PlannedTenant) -> Option<Self> {
+        Self::of(tenant, tenant.seen().as_ref())
+    }
+
     /// `None` if there are no steps.
     pub(crate) fn of(tenant: &PlannedTenant, seen: Option<&Seen>) -> Option<Self> {
         let provision = tenant.steps.iter().find(|step| step.proposal.phase == Phase::Provision)?;

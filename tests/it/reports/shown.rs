@@ -40,6 +40,18 @@ fn a_step_goes_by_one_name() {
 }
 
 #[test]
+fn an_added_scope_is_said_wherever_a_tenant_is_shown() {
+    let dir = plan_of(3);
+    let sentence =
+        "In 1 tenant, the new client gets a scope that the legacy client does not have: `okta.devices.read`.";
+    assert_eq!(show(&dir, &[]).lines().nth(1), Some(sentence));
+    let line = "\n  the new client gets what the legacy client does not have: okta.devices.read\n";
+    for args in [&["-v"][..], &["more", "tenant-1"]] {
+        assert_eq!(show(&dir, args).matches(line).count(), 1, "{args:?}");
+    }
+}
+
+#[test]
 fn a_purge_has_a_heading_of_its_own() {
     for shown in [show(&plan_of(3), &[]), show(&plan_of(3), &["tenant-1"])] {
         let (_, purge) = shown.split_once("\n  flowswap finalize --purge, later:\n").unwrap();

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 
 use flowswap_contract::{By, Phase, Reversibility, SentSecret, Step};
 use flowswap_engine::{Outline, Plan, PlannedTenant, Severity, StepRollback, Verdict, short};
-use flowswap_report::{TroubledTenant, command_of};
+use flowswap_report::{Change, TroubledTenant, command_of};
 use serde_json::Value;
 
 use super::{
@@ -113,6 +113,11 @@ pub(crate) fn show_tenant(tenant: &PlannedTenant) -> Text {
     if tenant.steps.is_empty() {
         text += "  nothing to do\n";
         return text;
+    }
+    let added = Change::of_planned(tenant).map(|change| change.scopes_added).unwrap_or_default();
+    if !added.is_empty() {
+        let words = text!("the new client gets what the legacy client does not have: {}", added.join(", "));
+        text += text!("  {}\n", paint(Tone::Care, words));
     }
     for (role, origins) in tenant.origins.iter().flatten() {
         let token_paths = tenant.token_paths.as_ref().and_then(|of_sides| of_sides.get(role));
