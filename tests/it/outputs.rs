@@ -84,7 +84,7 @@ fn a_plan_overwrites_only_a_plan() {
         assert_eq!(fs::read(lab.path(name)).unwrap(), before);
     }
     plan(&lab, &["."]).expect(2);
-    plan(&lab, &["no-such-folder/plan.json"]).expect(1);
+    plan(&lab, &["no-such-folder/plan.json"]).expect(2);
     // An empty file contains nothing that could be lost.
     File::create(lab.path("empty")).unwrap();
     plan(&lab, &["empty"]).expect(0);
@@ -167,4 +167,72 @@ fn a_file_that_is_read_as_a_plan_is_not_changed() {
     });
     lab.run(&["show", "pipe"]).expect(0);
     writer.join().unwrap();
+}
+
+#[test]
+fn a_report_overwrites_only_a_report_of_its_kind() {
+    let lab = Lab::with_tenants(1);
+    plan(&lab, &["plan.json", "--report", "page.html", "--report", "page.md", "--report", "page.xml"]).expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    for name in ["page.html", "page.md", "page.xml"] {
+        let before = fs::read(lab.path(name)).unwrap();
+        for refused in [&["report", "-o", name][..], &["diff", "plan.json", "plan.json", "--report", name]] {
+            let refused = lab.run(refused).expect(2);
+            assert!(
+                refused.stderr.contains(&format!("`{name}` exists, and flowswap did not write it as a report of ")),
+                "{}",
+                refused.stderr
+            );
+        }
+        assert_eq!(fs::read(lab.path(name)).unwrap(), before, "{name} was changed");
+        lab.run(&["show", "plan.json", "--report", name]).expect(0);
+    }
+    // The first place that is not fit ends the command before it writes anything.
+    let refused = lab.run(&["report", "-o", "done.html", "-o", "nowhere/done.html"]).expect(2);
+    assert!(refused.stderr.starts_with("error: there is no folder `nowhere`\n"), "{}", refused.stderr);
+    assert!(!lab.path("done.html").exists());
+}
+
+#[test]
+fn nothing_is_written_into_the_state_folder() {
+    let lab = Lab::with_tenants(1);
+    lab.plan().expect(0);
+    lab.run(&["apply", "plan.json", "--yes"]).expect(0);
+    for (args, name) in [
+        (&["plan", "-o", ".flowswap/plan.json"][..], "plan.json"),
+        (&["report", "-o", ".flowswap/report.html"], "report.html"),
+        (&["record", "-o", ".flowswap/r.jsonl", "detect"], "r.jsonl"),
+    ] {
+        let refused = lab.run(args).expect(2);
+        assert!(refused.stderr.contains("` would be in flowswap's state folder\n"), "{args:?}: {}", refused.stderr);
+        assert!(!lab.path(".flowswap").join(name).exists(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_plan_is_named_as_what_it_is() {
+    let lab = Lab::with_tenants(1);
+    plan(&lab, &["plan.json", "--report", "page.html", "--report", "page.json"]).expect(0);
+    for (name, what) in [("page.html", "report of a plan"), ("page.json", "report of a plan")] {
+        let refused = lab.run(&["show", name]).expect(6);
+        let said =
+            format!("error: `{name}` is a {what}, not a plan\n\nhint: name the file that `flowswap plan -o` wrote\n");
+        assert_eq!(refused.stderr, said);
+    }
+}
+
+/// The path of a temporary file says nothing to a person.
+#[test]
+fn an_error_of_a_folder_that_is_read_only_names_no_other_file() {
+    let lab = Lab::with_tenants(1);
+    lab.plan().expect(0);
+    fs::create_dir(lab.path("closed")).unwrap();
+    fs::set_permissions(lab.path("closed"), fs::Permissions::from_mode(0o500)).unwrap();
+    let refused = lab.run(&["show", "plan.json", "--report", "closed/page.html"]);
+    if refused.code == 0 {
+        return print("skipped: root may write everywhere");
+    }
+    let said = "error: failed to write the report of a plan `closed/page.html`\n  caused by: Permission denied (os error 13)\n\n\
+                hint: this file was not written; name one that you can write\n";
+    assert!(refused.stderr.ends_with(said), "{}", refused.stderr);
 }

@@ -169,7 +169,11 @@ pub(crate) const RESOLVE: &str = r#"Examples:
 
 pub(crate) const AUDIT: &str = r#"Examples:
   # Verify the journal and the secret store
-  flowswap audit verify"#;
+  flowswap audit verify
+  # Sign the last record, and keep the file somewhere else
+  flowswap audit anchor -o 2026-11.anchor
+  # Export what was done to an auditor who does not have flowswap
+  flowswap audit export -o audit"#;
 
 pub(crate) const AUDIT_VERIFY: &str = r#"Examples:
   # Verify the journal and the secret store

@@ -8,7 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use flowswap_attest::{AnchorPredicate, ApprovalPredicate, Envelope, Predicate};
 use flowswap_host::{is_foreign_link, quoted};
+use flowswap_report::ReportKind;
 use serde_json::Value;
 
 use crate::{
@@ -29,7 +31,7 @@ const SYSTEM: [&str; 2] = ["/dev", "/proc"];
 pub(crate) enum Kind {
     Plan,
     Sheet,
-    Report,
+    Report(ReportKind),
     Approval,
     Anchor,
     Recording,
@@ -56,15 +58,24 @@ enum Place {
 }
 
 impl Kind {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Plan => "plan",
             Self::Sheet => "run sheet",
-            Self::Report => "report",
+            Self::Report(ReportKind::Plan) => "report of a plan",
+            Self::Report(ReportKind::Difference) => "report of a difference",
+            Self::Report(ReportKind::Work) => "report of what was done",
             Self::Approval => "approval",
             Self::Anchor => "anchor",
             Self::Recording => "recording",
         }
+    }
+
+    /// What flowswap wrote a file with this text as, if it did.
+    pub(crate) fn of_text(text: &str) -> Option<Self> {
+        let kinds = [ReportKind::Plan, ReportKind::Difference, ReportKind::Work].map(Self::Report);
+        let mut all = [Self::Plan, Self::Sheet, Self::Approval, Self::Anchor].into_iter().chain(kinds);
+        all.find(|kind| kind.recognizes(text))
     }
 
     /// Whether flowswap wrote a file with this text as this kind, even if somebody changed it since.
@@ -72,23 +83,27 @@ impl Kind {
         let json = || serde_json::from_str::<Value>(text).ok();
         let has = |value: &Value, keys: &[&str]| keys.iter().all(|key| value.get(key).is_some());
         match self {
-            Self::Plan => json().is_some_and(|value| has(&value, &["format", "digest", "not_after", "tenants"])),
-            Self::Report => {
-                flowswap_report::MARKS.iter().any(|mark| text.contains(mark))
-                    || json().is_some_and(|value| {
-                        has(&value, &["format", "digest", "summary", "classes"])
-                            || has(&value, &["format", "old", "new", "summary", "changed"])
-                            || has(&value, &["format", "journal", "summary", "runs"])
-                    })
-            }
-            // These replace nothing.
-            Self::Approval | Self::Anchor | Self::Recording => false,
+            Self::Plan => json().is_some_and(|value| {
+                has(&value, &["format", "digest", "not_after", "tenants"]) && !has(&value, &["summary"])
+            }),
+            Self::Report(kind) => kind.recognizes(text),
+            Self::Approval => is_signed::<ApprovalPredicate>(text),
+            Self::Anchor => is_signed::<AnchorPredicate>(text),
+            // It replaces nothing.
+            Self::Recording => false,
             Self::Sheet => {
                 flowswap_report::SHEET_MARKS.iter().any(|mark| text.contains(mark))
                     || json().is_some_and(|value| has(&value, &["tenant", "sheet", "deadline", "claims"]))
             }
         }
     }
+}
+
+/// Whether a text is a statement of this kind that somebody signed. The signature does not matter here.
+fn is_signed<P: Predicate>(text: &str) -> bool {
+    let envelope = Envelope::read(text).ok();
+    let statement = envelope.and_then(|envelope| serde_json::from_slice::<Value>(&envelope.payload).ok());
+    statement.is_some_and(|statement| statement["predicateType"] == P::TYPE)
 }
 
 impl Output {
@@ -113,6 +128,16 @@ impl Output {
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+                if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+                    let failure = Failure::new(Exit::Usage, format!("there is no folder `{}`", folder.display()));
+                    return Err(failure.hint("make the folder, or name a file in another one"));
+                }
+                if is_state(&target) {
+                    let failure =
+                        Failure::new(Exit::Usage, format!("`{}` would be in flowswap's state folder", path.display()));
+                    return Err(failure.hint("name a file in another folder"));
+                }
                 return output(Place::File(target));
             }
             Err(error) => return Err(usage(doing())(error)),
@@ -195,18 +220,23 @@ impl Output {
         };
         written.map_err(|error| {
             let doing = format!("write the {} `{}`", self.kind.name(), self.named.display());
-            Failure::at(doing)(error).hint("nothing was written; pass `-o` with a file that you can write")
+            Failure::at(doing)(without_temporary_name(error))
+                .hint("this file was not written; name one that you can write")
         })
     }
 }
 
+/// Whether a file is, or would be, beside a journal.
+fn is_state(file: &Path) -> bool {
+    file.with_file_name("journal.sqlite.lock").is_file()
+}
+
 /// Whether a file is the journal, a secret, or the key that decrypts secrets. Nothing can recover those.
 fn belongs_to_state(file: &Path) -> bool {
-    let is_beside_journal = |path: &Path| path.with_file_name("journal.sqlite.lock").is_file();
     let is_journal = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("journal.sqlite"));
-    let is_secret = file.parent().is_some_and(|folder| folder.ends_with("secrets") && is_beside_journal(folder));
+    let is_secret = file.parent().is_some_and(|folder| folder.ends_with("secrets") && is_state(folder));
     let holds_key = || read_regular(file).is_some_and(|text| text.contains("AGE-SECRET-KEY-1"));
-    (is_journal && is_beside_journal(file)) || is_secret || is_encrypted(file) || holds_key()
+    (is_journal && is_state(file)) || is_secret || is_encrypted(file) || holds_key()
 }
 
 /// Whether it is an age file, such as an identity with a passphrase.
@@ -318,6 +348,13 @@ fn is_pipe(metadata: &Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_pipe(_: &Metadata) -> bool {
     false
+}
+
+/// The system's error alone. The path around it is that of a temporary file, which says nothing to a person.
+fn without_temporary_name(error: io::Error) -> io::Error {
+    let source = error.get_ref().and_then(|error| error.source());
+    let code = source.and_then(|source| source.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
+    code.map(io::Error::from_raw_os_error).unwrap_or(error)
 }
 
 /// Replaces or creates a file. An existing file keeps its permissions.

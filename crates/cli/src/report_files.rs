@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use flowswap_report::{Face, Report};
+use flowswap_report::{Face, Report, ReportKind};
 
 use crate::{
     display::text::text,
@@ -23,13 +23,19 @@ struct ReportFile {
 }
 
 impl ReportFiles {
-    /// Checks the places before the command does anything else. None of them may be `plan`, where the plan itself goes.
-    pub(crate) fn prepare(paths: &[PathBuf], plan: Option<&Path>, force: bool) -> Result<Self, Failure> {
+    /// Checks the places before the command does anything else. None of them may be `plan`, where the plan itself goes. A report replaces
+    /// only one of the same kind.
+    pub(crate) fn prepare(
+        kind: ReportKind,
+        paths: &[PathBuf],
+        plan: Option<&Path>,
+        force: bool,
+    ) -> Result<Self, Failure> {
         let mut files: Vec<ReportFile> = Vec::new();
         for path in paths {
             let Some(face) = Face::of_file(path) else {
                 let endings = Face::ENDINGS.map(|(ending, _)| format!(".{ending}")).join(", ");
-                let error = format!("the name of a report ends in {endings}, but not `{}`", path.display());
+                let error = format!("the name of a report must end in {endings}, unlike `{}`", path.display());
                 let hint = "to print a report to stdout, pass `--as html`";
                 return Err(Failure::new(Exit::Usage, error).hint(hint));
             };
@@ -37,7 +43,8 @@ impl ReportFiles {
                 let error = format!("`{}` is named twice", path.display());
                 return Err(Failure::new(Exit::Usage, error).hint("name a file of its own for each report"));
             }
-            files.push(ReportFile { face, output: Output::prepare(path, Kind::Report, force)?, path: path.clone() });
+            let output = Output::prepare(path, Kind::Report(kind), force)?;
+            files.push(ReportFile { face, output, path: path.clone() });
         }
         Ok(Self(files))
     }

@@ -21,6 +21,9 @@ use crate::{
     fetch::{COMMON_VARIABLES, find_program},
 };
 
+/// The hint about a signature that would not count.
+pub(crate) const ANOTHER_KEY: &str = "nothing was written; sign with another key: `--key FILE`";
+
 /// The variables that `ssh-keygen` gets beside the common ones: how to reach an agent, and how to ask for a passphrase.
 const VARIABLES: [&str; 7] =
     ["SSH_AUTH_SOCK", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TERM"];

@@ -28,7 +28,7 @@ pub use diff::{
     ChangedPlugin, ChangedTenants, DIFFERENCE_FORMAT, Moved, Outcome, OwnValues, PlanDifference, PlanHead,
     TenantOutcome, TenantsOfClass, ValueChange,
 };
-pub use face::{Face, FaceError, MARKS, Report};
+pub use face::{Face, FaceError, Report, ReportKind};
 pub use plan::{FindingLine, PlanReport, PluginLine, REPORT_FORMAT, explain_finding};
 pub use problem::{Problem, ProblemError, TroubledTenant};
 pub use sheet::{Ending, Fact, Instruction, SHEET_MARKS, Sheet};

@@ -39,7 +39,7 @@ fn pair() -> (Plan, Plan) {
     new.tenants.remove(8);
     new.tenants.push(planned("newcomer", Shape::Usual));
     new.plugins.get_mut("rest").unwrap().uncaged = true;
-    (old, Plan::freeze(new.created_at, new.not_after, None, new.plugins, new.tenants).unwrap())
+    (old, Plan::freeze(new.created_at, new.not_after, new.made_by, new.plugins, new.tenants).unwrap())
 }
 
 fn diff(dir: &TempDir, args: &[&str]) -> Output {
@@ -72,7 +72,7 @@ fn nothing_that_matters_is_said_in_these_words() {
     let new = Plan::freeze(
         old.created_at,
         later + jiff::SignedDuration::from_hours(1),
-        None,
+        old.made_by.clone(),
         old.plugins.clone(),
         old.tenants.clone(),
     );

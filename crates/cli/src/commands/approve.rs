@@ -165,8 +165,7 @@ fn sign(
     match approvals.requirement.judge(&envelope).pop() {
         Some(Ok(approval)) => Ok((approval, envelope)),
         Some(Err(why)) => {
-            Err(Failure::new(Exit::Refused, format!("your approval would not count: {why}"))
-                .hint("nothing was written"))
+            Err(Failure::new(Exit::Refused, format!("your approval would not count: {why}")).hint(signing::ANOTHER_KEY))
         }
         None => Err(Failure::new(Exit::Failed, "the signature got lost")),
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use flowswap_report::PlanDifference;
+use flowswap_report::{PlanDifference, ReportKind};
 
 use super::plan;
 use crate::{
@@ -19,7 +19,7 @@ pub(crate) fn run(context: &Context, args: &DiffArgs) -> Result<Exit, Failure> {
         let failure = Failure::new(Exit::Usage, "both plans are to come from stdin");
         return Err(failure.hint("name a file for one of them"));
     }
-    let files = ReportFiles::prepare(&args.reports.reports, None, args.force)?;
+    let files = ReportFiles::prepare(ReportKind::Difference, &args.reports.reports, None, args.force)?;
     let (old, new) = (plan::read(&args.old)?.into_plan(), plan::read(&args.new)?.into_plan());
     let difference = PlanDifference::of(&old, &new);
     match args.face {

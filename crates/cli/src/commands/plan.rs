@@ -8,7 +8,7 @@ use flowswap_engine::{
     plan_tenant,
 };
 use flowswap_host::quoted;
-use flowswap_report::PlanReport;
+use flowswap_report::{PlanReport, ReportKind};
 use jiff::SignedDuration;
 
 use super::detect::exit_of;
@@ -29,7 +29,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     let progress = context.progress();
     let ports = context.read_ports(&config, progress.clone()).await?;
     let output = args.output.as_deref().map(|path| Output::prepare(path, Kind::Plan, args.force)).transpose()?;
-    let reports = ReportFiles::prepare(&args.reports.reports, args.output.as_deref(), args.force)?;
+    let reports = ReportFiles::prepare(ReportKind::Plan, &args.reports.reports, args.output.as_deref(), args.force)?;
     if let (Some(path), true) = (&args.output, output.as_ref().is_some_and(Output::is_file)) {
         refuse_plan_in_use(path, &ports.logbook)?;
     }
@@ -58,7 +58,12 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
 
 /// Reads a plan. Refuses the whole plan if anybody changed it.
 pub(crate) fn read(path: &Path) -> Result<PlanFile, Failure> {
-    PlanFile::read(read_plan(path)?).map_err(|error| {
+    let text = read_plan(path)?;
+    if let Some(kind) = Kind::of_text(&text).filter(|kind| *kind != Kind::Plan) {
+        let failure = Failure::new(Exit::Refused, format!("`{}` is a {}, not a plan", path.display(), kind.name()));
+        return Err(failure.hint("name the file that `flowswap plan -o` wrote"));
+    }
+    PlanFile::read(text).map_err(|error| {
         let failure = Failure::at(format!("read the plan `{}`", path.display()))(error);
         Failure { exit: Exit::Refused, ..failure }.hint(NEW_PLAN)
     })

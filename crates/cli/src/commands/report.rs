@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use flowswap_engine::{Entry, Journal, Record, Records, RunCommand, RunId};
-use flowswap_report::{Face, Selection, WorkReader, WorkReport};
+use flowswap_report::{Face, ReportKind, Selection, WorkReader, WorkReport};
 use flowswap_store::StateDir;
 use jiff::Timestamp;
 
@@ -22,7 +22,7 @@ const MAX_RUNS: usize = 5;
 
 pub(crate) async fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
     let config = context.load_config()?;
-    let files = ReportFiles::prepare(&args.outputs, None, args.force)?;
+    let files = ReportFiles::prepare(ReportKind::Work, &args.outputs, None, args.force)?;
     let journal = open_to_read(&StateDir::at(&config.state).journal())?;
     let report = read(&*journal, args).await?;
     let terminal = context.terminal;

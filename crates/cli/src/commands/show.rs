@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use flowswap_config::find_nearest;
 use flowswap_engine::{Plan, PlannedTenant};
-use flowswap_report::{Face, PlanReport};
+use flowswap_report::{Face, PlanReport, ReportKind};
 use serde::Serialize;
 
 use super::plan;
@@ -26,7 +26,7 @@ struct Part<'a> {
 
 pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
     let terminal = context.terminal;
-    let files = ReportFiles::prepare(&args.reports.reports, None, args.force)?;
+    let files = ReportFiles::prepare(ReportKind::Plan, &args.reports.reports, None, args.force)?;
     let plan = plan::read(&args.file.plan)?.into_plan();
     match args.face {
         Some(face) => print(terminal, face.into(), &PlanReport::of(&plan))?,

@@ -51,6 +51,8 @@ pub struct PlanDifference {
     pub changed: Vec<ChangedTenants>,
     /// How many tenants of both plans are the same.
     pub unchanged: usize,
+    /// Whether somebody else made the new plan. A configuration can exclude that person from approving it.
+    pub is_by_another: bool,
     /// Whether the tenants of both plans have another order. flowswap plans only the first tenant of an org.
     pub is_reordered: bool,
     /// Classes that only the new plan has, without those whose tenants are all new.
@@ -158,6 +160,7 @@ impl PlanDifference {
             removed: within(&old_report.classes, |name| !of_new.contains_key(name)),
             unchanged: tenants.iter().filter(|tenant| tenant.outcome == Outcome::Unchanged).count(),
             changed: group(changed),
+            is_by_another: old.made_by != new.made_by,
             is_reordered: is_reordered(old, new, &of_old, &of_new),
             classes_new: only(&new_report.classes, &old_report.classes, |name| of_old.contains_key(name)),
             classes_gone: only(&old_report.classes, &new_report.classes, |name| of_new.contains_key(name)),
@@ -165,6 +168,7 @@ impl PlanDifference {
         };
         difference.is_empty = difference.plugins.is_empty()
             && difference.unchanged == difference.tenants.len()
+            && !difference.is_by_another
             && !difference.is_reordered;
         difference.summary = summary::summarize(&difference);
         difference

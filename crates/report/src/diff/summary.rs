@@ -33,6 +33,16 @@ pub(super) fn summarize(difference: &PlanDifference) -> Vec<String> {
         sentences
             .extend(plugin.differences.iter().map(|difference| format!("The plugin `{}` {difference}.", plugin.name)));
     }
+    if difference.is_by_another {
+        sentences.push(match (&difference.old.made_by, &difference.new.made_by) {
+            (Some(old), Some(new)) => format!("The new plan was made by {new}, and the old one by {old}."),
+            (None, Some(new)) => format!("The new plan was made by {new}. The old one does not say who made it."),
+            (old, None) => {
+                let old = old.as_deref().unwrap_or_default();
+                format!("The old plan was made by {old}. The new one does not say who made it.")
+            }
+        });
+    }
     if difference.is_reordered {
         sentences.push("The tenants have another order. flowswap plans only the first tenant of an org.".to_owned());
     }

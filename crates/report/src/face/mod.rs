@@ -46,14 +46,54 @@ pub enum Face {
     Junit,
 }
 
-/// What only a report has in it, so that one can replace another of the same name.
-pub const MARKS: [&str; 5] = [
-    "<meta name=\"generator\" content=\"flowswap\">",
-    "# Review of flowswap plan ",
-    "# Differences between two flowswap plans",
-    "# What flowswap did\n",
-    "<testsuites name=\"flowswap ",
-];
+/// What a report is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportKind {
+    /// Of a plan.
+    Plan,
+    /// Of what differs between two plans.
+    Difference,
+    /// Of work that was done.
+    Work,
+}
+
+impl ReportKind {
+    /// Whether a file with this text is such a report, even if somebody changed it since. Then another one may replace it.
+    pub fn recognizes(self, text: &str) -> bool {
+        let has_keys = |value: serde_json::Value| self.keys().iter().all(|key| value.get(key).is_some());
+        self.marks().iter().any(|mark| text.contains(mark)) || serde_json::from_str(text).is_ok_and(has_keys)
+    }
+
+    /// What the HTML page, the Markdown, and the JUnit XML have in them, and nothing else has.
+    fn marks(self) -> [&'static str; 3] {
+        match self {
+            Self::Plan => [
+                "<meta name=\"generator\" content=\"flowswap plan\">",
+                "# Review of flowswap plan ",
+                "<testsuites name=\"flowswap plan\"",
+            ],
+            Self::Difference => [
+                "<meta name=\"generator\" content=\"flowswap diff\">",
+                "# Differences between two flowswap plans",
+                "<testsuites name=\"flowswap diff\"",
+            ],
+            Self::Work => [
+                "<meta name=\"generator\" content=\"flowswap report\">",
+                "# What flowswap did\n",
+                "<testsuites name=\"flowswap report\"",
+            ],
+        }
+    }
+
+    /// The keys of the JSON document.
+    fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Plan => &["format", "digest", "summary", "classes"],
+            Self::Difference => &["format", "old", "new", "summary", "changed"],
+            Self::Work => &["format", "journal", "summary", "runs"],
+        }
+    }
+}
 
 /// Why a report was not written.
 #[derive(Debug, thiserror::Error)]

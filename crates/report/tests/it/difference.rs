@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flowswap_engine::{Plan, PlannedTenant};
+use flowswap_engine::{Actor, Plan, PlannedTenant};
 use flowswap_report::{ChangedTenants, Face, Moved, Outcome, PlanDifference, TenantsOfClass, ValueChange};
 use insta::{assert_snapshot, with_settings};
 use jiff::SignedDuration;
@@ -35,7 +35,7 @@ pub(crate) fn pair() -> (Plan, Plan) {
     let okta = new.plugins.get_mut("okta").unwrap();
     (okta.sha256, okta.uncaged) = ("1".repeat(64), true);
     assert_eq!(gone.name, "tenant-1");
-    (old, Plan::freeze(new.created_at, new.not_after, None, new.plugins, new.tenants).unwrap())
+    (old, Plan::freeze(new.created_at, new.not_after, new.made_by, new.plugins, new.tenants).unwrap())
 }
 
 fn difference() -> PlanDifference {
@@ -59,7 +59,7 @@ fn another_time_is_nothing_that_matters() {
     let hours = |hours| SignedDuration::from_hours(hours);
     let later = |shift| {
         let made = now() + hours(shift);
-        Plan::freeze(made, made + hours(8), None, old.plugins.clone(), old.tenants.clone()).unwrap()
+        Plan::freeze(made, made + hours(8), old.made_by.clone(), old.plugins.clone(), old.tenants.clone()).unwrap()
     };
     let difference = PlanDifference::of(&old, &later(24 * 7));
     assert!(difference.is_empty && difference.old.digest != difference.new.digest);
@@ -72,6 +72,32 @@ fn another_time_is_nothing_that_matters() {
     let text = |days: &str| Some(days.to_owned());
     let expect = ValueChange { what: "days left".to_owned(), old: text("4"), new: text("-4") };
     assert_eq!(group.own_values[4].values, [expect]);
+}
+
+/// The configuration may exclude who made the plan, so that is not a detail.
+#[test]
+fn another_planner_matters() {
+    let old = plan(1);
+    let by = |user: &str, name: Option<&str>| {
+        let actor = Actor { user: user.to_owned(), host: Some("laptop".to_owned()), name: name.map(str::to_owned) };
+        Plan::freeze(old.created_at, old.not_after, Some(actor), old.plugins.clone(), old.tenants.clone()).unwrap()
+    };
+    let ann = by("ann", None);
+    assert!(PlanDifference::of(&ann, &by("ann", None)).is_empty);
+    for (new, named) in [(by("bob", None), "bob on laptop"), (by("ann", Some("Bob")), "Bob (ann) on laptop")] {
+        let difference = PlanDifference::of(&ann, &new);
+        assert!(!difference.is_empty);
+        let sentence = format!("The new plan was made by {named}, and the old one by ann on laptop.");
+        assert_eq!(difference.summary, [sentence, "6 tenants are the same.".to_owned()]);
+        assert!(Face::Junit.show(&difference).unwrap().contains("who made the plan"));
+    }
+    let unsigned = Plan::freeze(old.created_at, old.not_after, None, old.plugins.clone(), old.tenants.clone()).unwrap();
+    let difference = PlanDifference::of(&unsigned, &ann);
+    let sentence = "The new plan was made by ann on laptop. The old one does not say who made it.";
+    assert_eq!(difference.summary[0], sentence);
+    let difference = PlanDifference::of(&ann, &unsigned);
+    let sentence = "The old plan was made by ann on laptop. The new one does not say who made it.";
+    assert_eq!(difference.summary[0], sentence);
 }
 
 #[test]

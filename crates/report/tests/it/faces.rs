@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use flowswap_engine::Position;
-use flowswap_report::{Face, MARKS, PlanDifference, PlanReport, Report, Selection, WorkReader, WorkReport};
+use flowswap_report::{Face, PlanDifference, PlanReport, Report, ReportKind, Selection, WorkReader, WorkReport};
 use insta::{assert_snapshot, with_settings};
 use serde_json::Value;
 
@@ -119,9 +119,11 @@ fn each_report_is_recognized() {
     let difference = PlanDifference::of(&old, &new);
     let work = work();
     let reports: [Report<'_>; 3] = [(&of_plan).into(), (&difference).into(), (&work).into()];
-    for face in [Face::Html, Face::Markdown, Face::Junit] {
-        for text in reports.map(|report| face.show(report).unwrap()) {
-            assert_eq!(MARKS.iter().filter(|mark| text.contains(**mark)).count(), 1, "{face:?}");
+    let kinds = [ReportKind::Plan, ReportKind::Difference, ReportKind::Work];
+    for face in [Face::Html, Face::Markdown, Face::Junit, Face::Json] {
+        for (report, kind) in reports.into_iter().zip(kinds) {
+            let text = face.show(report).unwrap();
+            assert_eq!(kinds.map(|kind| kind.recognizes(&text)), kinds.map(|other| other == kind), "{face:?}");
         }
     }
 }

@@ -40,7 +40,7 @@ pub(crate) async fn run(context: &Context, output: &Path, key: &SigningKey) -> R
     let envelope = signing::sign(&key, statement.to_sign())?.render();
     let signers = signers.as_ref().map(|file| &file.signers);
     let signed = Signed::<AnchorPredicate>::read(&envelope, signers, now).map_err(|error| {
-        Failure::new(Exit::Refused, format!("your anchor would not count: {error}")).hint("nothing was written")
+        Failure::new(Exit::Refused, format!("your anchor would not count: {error}")).hint(signing::ANOTHER_KEY)
     })?;
     place.stream(context.terminal, |out| out.write_all(envelope.as_bytes()))?;
     context.terminal.say(text!("anchored {} records with the key {}", summary.records, signed.fingerprint));

@@ -40,7 +40,11 @@ fn compared(difference: &PlanDifference) -> Vec<TestCase> {
     let order = difference.is_reordered.then(|| {
         named("tenants", "order of the tenants", failed("changed", "the tenants have another order".to_owned()))
     });
-    plugins.chain(order).chain(only).chain(changed).chain(same).collect()
+    let maker = difference.is_by_another.then(|| {
+        let why = "somebody else made the new plan".to_owned();
+        named("plans", "who made the plan", failed("changed", why))
+    });
+    plugins.chain(maker).chain(order).chain(only).chain(changed).chain(same).collect()
 }
 
 fn named(class: &str, name: &str, status: TestCaseStatus) -> TestCase {

@@ -52,12 +52,23 @@ fn escape(text: &str, out: &mut Output<'_>) -> std::fmt::Result {
     for (index, c) in text.char_indices() {
         let is_markup =
             matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '#' | '|' | '~' | '!' | '$' | '@');
-        if is_markup || marker == Some(index) {
+        if is_markup || marker == Some(index) || begins_link(&text[..index], &text[index..]) {
             out.write_char('\\')?;
         }
         out.write_char(c)?;
     }
     Ok(())
+}
+
+/// Whether GitHub would make a link of a text with this character in it, although the text is no Markdown: `https://` and `www.` (GFM,
+/// autolinks). Addresses have an `@`.
+fn begins_link(before: &str, rest: &str) -> bool {
+    let is_www = || {
+        before.len() >= 3
+            && before.is_char_boundary(before.len() - 3)
+            && before[before.len() - 3..].eq_ignore_ascii_case("www")
+    };
+    rest.starts_with("://") || (rest.starts_with('.') && is_www())
 }
 
 /// Where to escape a text that would begin a list, or would be a rule or the underline of a heading, at the start of a line.
@@ -78,4 +89,24 @@ fn code(text: &str) -> Value {
     let fence = "`".repeat(longest + 1);
     let space = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
     Value::from_safe_string([&fence, space, &text, space, &fence].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_github_makes_a_link_of_is_escaped() {
+        let escaped = |text: &str| fill("{{ text }}", context! { text => text }).unwrap();
+        for (text, expected) in [
+            ("see https://evil.example/a", r"see https\://evil.example/a"),
+            ("HTTP://x, ftp://y", r"HTTP\://x, ftp\://y"),
+            ("www.evil.example and WwW.x", r"www\.evil.example and WwW\.x"),
+            ("ann@acme.test", r"ann\@acme.test"),
+            ("acme.okta.com: 3 of 4", "acme.okta.com: 3 of 4"),
+            ("ä.www", "ä.www"),
+        ] {
+            assert_eq!(escaped(text), expected);
+        }
+    }
 }

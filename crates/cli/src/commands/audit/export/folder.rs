@@ -22,9 +22,8 @@ pub(super) struct Folder {
 impl Folder {
     /// Checks the place before the command does anything else. Nothing may be there but an empty folder.
     pub(super) fn prepare(place: &Path, state: &Path) -> Result<Self, Failure> {
-        let refuse = |error: String| {
-            Err(Failure::new(Exit::Usage, error).hint("name a folder that does not exist yet, such as `-o audit`"))
-        };
+        let refuse =
+            |error: String| Err(Failure::new(Exit::Usage, error).hint("name a folder that does not exist yet"));
         let shown = place.display();
         if place == Path::new("-") {
             return refuse("an export is a folder, so it cannot go to stdout".to_owned());

@@ -67,7 +67,7 @@ pub(crate) async fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Fa
     let envelope = signing::sign(&key, Statement::about(folder.subjects(), predicate).to_sign())?.render();
     let signers = signers.as_ref().map(|file| &file.signers);
     let signed = Signed::<ExportPredicate>::read(&envelope, signers, now).map_err(|error| {
-        Failure::new(Exit::Refused, format!("your export would not count: {error}")).hint("nothing was written")
+        Failure::new(Exit::Refused, format!("your export would not count: {error}")).hint(signing::ANOTHER_KEY)
     })?;
     folder.finish(envelope.as_bytes())?;
     let predicate = &signed.statement.predicate;

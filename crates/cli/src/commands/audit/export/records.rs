@@ -101,7 +101,7 @@ pub(super) async fn export(journal: &SqliteJournal, slice: Slice, folder: &mut F
         Ok(())
     };
     journal.load_written(&mut visit).await.map_err(cannot_read)?;
-    is_written.map_err(Failure::at(format!("write `{JOURNAL}`")))?;
+    is_written.map_err(Failure::at(format!("write `{JOURNAL}` of the export")))?;
     folder.close(JOURNAL, file)?;
     let Found { plans, approvals, .. } = found;
     let report = reader.into_report(slice.end);
