@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Handle;
+use crate::{Handle, Keep};
 
 /// One HTTPS request that the host makes for the plugin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -137,14 +137,6 @@ pub struct Capture {
     pub name: String,
     /// How long it is kept.
     pub custody: Custody,
-}
-
-/// What the plugin needs of an answer. The host leaves out everything else, but for the lists and objects around it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Keep {
-    /// JSON pointers (RFC 6901) into the answer's body, where `*` stands for every item of a list or member of an object, such as
-    /// `/*/profile/login`.
-    pub pointers: Vec<String>,
 }
 
 /// Personal data in an answer, which the plugin may compare but not see. Before the plugin sees the answer, the host

@@ -18,6 +18,7 @@ mod error;
 mod http;
 mod inventory;
 mod json;
+mod keep;
 mod message;
 mod operation;
 mod secret;
@@ -28,12 +29,13 @@ mod step;
 pub mod sdk;
 
 pub use error::{Effect, Error, ErrorKind};
-pub use http::{Auth, Blind, Body, Capture, Custody, HttpAnswer, HttpAsk, Intent, Keep};
+pub use http::{Auth, Blind, Body, Capture, Custody, HttpAnswer, HttpAsk, Intent};
 pub use inventory::{
     Counts, DirectoryInventory, Flow, Inventory, KnownFrom, LegacyClient, Lookalike, ProviderInventory, ServiceClient,
     Tokens, Variant, VariantType,
 };
 pub use json::Json;
+pub use keep::Keep;
 pub use message::{
     Answer, Ask, Call, ConfigKey, FromPlugin, HeaderDialect, Level, Op, Open, Outcome, PROTOCOL, PluginEvent,
     PluginHello, Protocol, ToPlugin,

@@ -30,7 +30,6 @@ mod hardening;
 mod inline;
 mod lent;
 mod library;
-mod needed;
 mod of_table;
 mod origin;
 mod outage;

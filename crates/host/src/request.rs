@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base16ct::lower::encode_string as hex;
 use bytes::Bytes;
-use flowswap_contract::{Answer, Blind, Body, Custody, Error, ErrorKind, Handle, HttpAnswer, HttpAsk, Intent, Keep};
+use flowswap_contract::{Answer, Blind, Body, Custody, Error, ErrorKind, Handle, HttpAnswer, HttpAsk, Intent};
 use flowswap_engine::{Entry, Event, Mode, RequestOutcome, Secret, intent_token};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use sha2::{Digest, Sha256};
@@ -16,7 +16,6 @@ use crate::{
     capture::{self, Extracted, OwnText},
     chain,
     guard::{Permitted, describe},
-    needed::keep,
     redact::Redactor,
     scope::{Performed, Scope, internal},
     secret_members::{hide_members, hide_texts_of_token},
@@ -186,9 +185,9 @@ impl Scope<'_> {
             return Err(unknown(Error::new(ErrorKind::Invalid, message)));
         }
         if answer.is_success()
-            && let Some(Keep { pointers }) = ask.keep.as_deref()
+            && let Some(keep) = &ask.keep
         {
-            keep(&mut answer.body, pointers);
+            keep.prune(&mut answer.body);
         }
         let handles = extracted.captured.iter().map(|captured| &captured.handle).collect();
         hide_members(&mut answer.body, &handles);

@@ -32,6 +32,8 @@ pub(crate) const EVENT: &[&str] = &[
     "/*/outcome/reason",
     "/*/client/userAgent/rawUserAgent",
     "/*/debugContext/debugData/grantType",
+    "/*/debugContext/debugData/grantedScopes",
+    "/*/debugContext/debugData/requestedScopes",
 ];
 
 #[derive(Debug, Clone, Deserialize)]

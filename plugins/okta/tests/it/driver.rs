@@ -103,6 +103,7 @@ impl<P: Plugin> Driver<P> {
                 let mut answer = world.answer(&ask, &self.secrets)?;
                 if answer.is_success() {
                     self.capture(&ask, &mut answer);
+                    ask.keep.iter().for_each(|keep| keep.prune(&mut answer.body));
                     self.blind(&ask, &mut answer);
                 }
                 Ok(Answer::Http(answer))

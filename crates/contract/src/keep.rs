@@ -1,25 +1,36 @@
-//! Leaves out of an answer what the plugin does not need, such as data about people. Pure.
+//! What a plugin needs of an answer. The rest is left out, such as data about people.
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+/// What the plugin needs of an answer. The host leaves out everything else, but for the lists and objects around it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keep {
+    /// JSON pointers (RFC 6901) into the answer's body, where `*` stands for every item of a list or member of an object, such as
+    /// `/*/profile/login`.
+    pub pointers: Vec<String>,
+}
+
+impl Keep {
+    /// Leaves out what is not needed, as the host does. A plugin's tests can do the same to their answers.
+    pub fn prune(&self, body: &mut Value) {
+        let mut needed = Needed::default();
+        for pointer in &self.pointers {
+            let segments = pointer.split('/').skip(1).map(|segment| segment.replace("~1", "/").replace("~0", "~"));
+            let place = segments.fold(&mut needed, |place, segment| place.below.entry(segment).or_default());
+            place.whole = true;
+        }
+        prune(body, &needed);
+    }
+}
 
 /// The places that are needed, as a tree.
 #[derive(Debug, Default)]
 struct Needed {
     whole: bool,
     below: BTreeMap<String, Needed>,
-}
-
-/// Keeps only what one of `pointers` (RFC 6901, with `*` for every child) leads to, and the lists and objects around it.
-pub(crate) fn keep(body: &mut Value, pointers: &[String]) {
-    let mut needed = Needed::default();
-    for pointer in pointers {
-        let segments = pointer.split('/').skip(1).map(|segment| segment.replace("~1", "/").replace("~0", "~"));
-        let place = segments.fold(&mut needed, |place, segment| place.below.entry(segment).or_default());
-        place.whole = true;
-    }
-    prune(body, &needed);
 }
 
 fn prune(place: &mut Value, needed: &Needed) {
@@ -59,7 +70,7 @@ mod tests {
         ]);
         let kept = |pointers: &[&str]| {
             let mut body = body.clone();
-            keep(&mut body, &pointers.iter().map(|&pointer| pointer.to_owned()).collect::<Vec<_>>());
+            Keep { pointers: pointers.iter().map(|&pointer| pointer.to_owned()).collect() }.prune(&mut body);
             body
         };
         assert_eq!(
@@ -74,7 +85,7 @@ mod tests {
         assert_eq!(kept(&["/nowhere"]), json!([]));
         assert_eq!(kept(&[""]), body, "the pointer to the whole answer");
         let mut text = json!("a person");
-        keep(&mut text, &["/*/id".to_owned()]);
+        Keep { pointers: vec!["/*/id".to_owned()] }.prune(&mut text);
         assert_eq!(text, json!(null));
     }
 }
