@@ -19,10 +19,10 @@ pub(crate) fn run(context: &Context, args: &DiffArgs) -> Result<Exit, Failure> {
         let failure = Failure::new(Exit::Usage, "both plans are to come from stdin");
         return Err(failure.hint("name a file for one of them"));
     }
-    let files = ReportFiles::prepare(ReportKind::Difference, &args.reports.reports, None, args.force)?;
+    let files = ReportFiles::prepare(ReportKind::Difference, &args.faces.reports.reports, None, args.faces.force)?;
     let (old, new) = (plan::read(&args.old)?.into_plan(), plan::read(&args.new)?.into_plan());
     let difference = PlanDifference::of(&old, &new);
-    match args.face {
+    match args.faces.face {
         Some(face) => print(terminal, face.into(), &difference)?,
         None => terminal.report(&difference, || display::difference::show(&difference, terminal.verbose > 0))?,
     }

@@ -26,9 +26,9 @@ struct Part<'a> {
 
 pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
     let terminal = context.terminal;
-    let files = ReportFiles::prepare(ReportKind::Plan, &args.reports.reports, None, args.force)?;
+    let files = ReportFiles::prepare(ReportKind::Plan, &args.faces.reports.reports, None, args.faces.force)?;
     let plan = plan::read(&args.file.plan)?.into_plan();
-    match args.face {
+    match args.faces.face {
         Some(face) => print(terminal, face.into(), &PlanReport::of(&plan))?,
         None if args.tenants.is_empty() => {
             terminal.report(&plan, || display::review::show_plan(&plan, terminal.verbose > 0))?;

@@ -1,0 +1,61 @@
+//! The arguments of the commands that change tenants.
+
+use clap::Args;
+
+use super::{AcceptChanges, PlanFile, Select, StartedTenants};
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    #[command(flatten)]
+    pub(crate) file: PlanFile,
+    /// Show run sheets at this terminal, one after the other, and ask whether each is done.
+    #[arg(long)]
+    pub(crate) interactive: bool,
+    /// The whole digest of the plan, as `flowswap show` prints it. Needed only for a plan that was made with another state
+    /// folder, for example on another machine.
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) digest: Option<String>,
+    /// Do not ask for confirmation.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) changes: AcceptChanges,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    /// Give up instead what was interrupted, for tenants that it did not reach. They stay as they are.
+    #[arg(long, conflicts_with = "accept_changes")]
+    pub(crate) give_up: bool,
+    /// Do not ask for confirmation.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) changes: AcceptChanges,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    #[command(flatten)]
+    pub(crate) started: StartedTenants,
+    /// Show run sheets at this terminal, one after the other, and ask whether each is done.
+    #[arg(long, conflicts_with = "abandon")]
+    pub(crate) interactive: bool,
+    /// End a stuck rollback. The tenant stays migrated if flowswap sees the directory use the new client.
+    #[arg(long, requires = "reason", conflicts_with = "all")]
+    pub(crate) abandon: bool,
+    /// Why you end the rollback; the journal keeps the reason.
+    #[arg(long, value_name = "TEXT", requires = "abandon")]
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FinalizeArgs {
+    #[command(flatten)]
+    pub(crate) started: StartedTenants,
+    /// Delete the retired legacy client. This is irreversible.
+    #[arg(long)]
+    pub(crate) purge: bool,
+}
