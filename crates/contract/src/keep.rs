@@ -26,6 +26,9 @@ impl Keep {
     }
 }
 
+/// What stands for a text where a list or an object was expected. An error of the plugin then says that it is a text.
+const LEFT_OUT: &str = "[left out]";
+
 /// The places that are needed, as a tree.
 #[derive(Debug, Default)]
 struct Needed {
@@ -51,6 +54,7 @@ fn prune(place: &mut Value, needed: &Needed) {
             None => false,
         }),
         // Something else is where a list or an object was expected.
+        Value::String(text) => LEFT_OUT.clone_into(text),
         other => *other = Value::Null,
     }
 }
@@ -77,15 +81,16 @@ mod tests {
             kept(&["/*/profile/login", "/*/id", "/*/more/*/id"]),
             json!([
                 {"id": 1, "profile": {"login": "ann"}, "more": [{"id": 2}]},
-                {"id": null, "profile": null, "more": {"y": {"id": 3}}},
-                null,
+                {"id": null, "profile": LEFT_OUT, "more": {"y": {"id": 3}}},
+                LEFT_OUT,
             ])
         );
         assert_eq!(kept(&["/*/profile", "/*/profile/login"])[0], json!({"profile": {"login": "ann", "email": "a@b"}}));
         assert_eq!(kept(&["/nowhere"]), json!([]));
         assert_eq!(kept(&[""]), body, "the pointer to the whole answer");
-        let mut text = json!("a person");
-        Keep { pointers: vec!["/*/id".to_owned()] }.prune(&mut text);
-        assert_eq!(text, json!(null));
+        for (mut body, left) in [(json!("a person"), json!(LEFT_OUT)), (json!(4711), json!(null))] {
+            Keep { pointers: vec!["/*/id".to_owned()] }.prune(&mut body);
+            assert_eq!(body, left);
+        }
     }
 }
