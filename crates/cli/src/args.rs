@@ -22,7 +22,7 @@ pub(crate) use self::{
     },
     plans::{ApproveArgs, DiffArgs, FaceName, PlanArgs, PlanFile, ShowArgs, SigningKey},
     plugins::{ExplainArgs, PluginsCommand},
-    recording::{RecordArgs, ReplayArgs},
+    recording::{RecordArgs, Recording, ReplayArgs},
     runs::{ApplyArgs, FinalizeArgs, ResumeArgs, RollbackArgs},
     tenants::{AcceptChanges, OneTenant, Select, StartedTenants},
 };

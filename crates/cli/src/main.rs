@@ -35,7 +35,7 @@ use std::{io, path::Path, process::ExitCode};
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::{
-    args::{Cli, Command, RecordArgs},
+    args::{Cli, Command, Recording},
     context::Context,
     exit::{Exit, Failure},
     terminal::Terminal,
@@ -66,7 +66,10 @@ fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let (cli, recording) = match cli.command {
-        Command::Record(args) => (args.recorded(&matches).unwrap_or_else(|error| error.exit()), Some(args)),
+        Command::Record(args) => {
+            let (cli, recording) = args.recorded(&matches).unwrap_or_else(|error| error.exit());
+            (cli, Some(recording))
+        }
         command => (Cli { command, ..cli }, None),
     };
     full_command::remember(&cli.global);
@@ -80,7 +83,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(cli: Cli, recording: Option<RecordArgs>, hardened: io::Result<()>) -> Result<Exit, Failure> {
+fn start(cli: Cli, recording: Option<Recording>, hardened: io::Result<()>) -> Result<Exit, Failure> {
     hardened.map_err(Failure::at("protect the memory of this process"))?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.enable_all().max_blocking_threads(MOST_BLOCKING_THREADS).build();
@@ -88,7 +91,7 @@ fn start(cli: Cli, recording: Option<RecordArgs>, hardened: io::Result<()>) -> R
     runtime.block_on(async {
         let context = Context::new(cli.global)?;
         match recording {
-            Some(args) => commands::record::run(context, cli.command, &args).await,
+            Some(recording) => commands::record::run(context, cli.command, recording).await,
             None => commands::run(context, cli.command).await,
         }
     })

@@ -94,7 +94,7 @@ impl Recorder {
                 }
                 recording.from_plugin.push(bytes.to_vec());
             }
-            Traffic::Closed | Traffic::Ended(_) | Traffic::Stopped(_) => {}
+            Traffic::Closed | Traffic::Ended(_) | Traffic::Stopped { .. } => {}
         }
     }
 }

@@ -352,7 +352,7 @@ async fn read_all(stream: OwnedReadHalf, routes: Arc<Routes>, running: Option<Ru
         tap(Traffic::Ended(&message));
         return routes.end(Ended { kind: ErrorKind::Crashed, message });
     };
-    tap(Traffic::Stopped(&ended.message));
+    tap(Traffic::Stopped { why: &ended.message, is_late: ended.kind == ErrorKind::TimedOut });
     routes.end(ended);
     if let Some(mut running) = running {
         // The kill fails if the process has exited by itself in the meantime.

@@ -78,8 +78,13 @@ pub enum Traffic<'a> {
     Closed,
     /// The process has ended. The text says how.
     Ended(&'a str),
-    /// The host stops the process. The text says why.
-    Stopped(&'a str),
+    /// The host stops the process.
+    Stopped {
+        /// Why.
+        why: &'a str,
+        /// Whether that is because it did not answer in time. Otherwise, it said something that it must not say.
+        is_late: bool,
+    },
 }
 
 impl Launcher {

@@ -68,6 +68,8 @@ pub enum Line {
         ms: u64,
         /// Why.
         how: String,
+        /// Whether that is because it did not answer in time. Otherwise, it said something that it must not say.
+        late: bool,
     },
     /// The last line. Without it, the recording is incomplete.
     End {
@@ -83,7 +85,7 @@ pub struct Header {
     pub format: u32,
     /// The version of flowswap.
     pub flowswap: String,
-    /// The words of the recorded command line, without `flowswap`.
+    /// The name of the command and of its options, without their values: they can name people.
     pub command: Vec<String>,
 }
 

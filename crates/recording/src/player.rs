@@ -1,6 +1,6 @@
 //! Plays the host of one recorded process to another build of its plugin, and compares what the build sends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flowswap_contract::{Ask, FromPlugin, Op, Outcome, ToPlugin};
@@ -18,8 +18,10 @@ pub(crate) struct Player {
     plugin: RawPlugin,
     /// The verb of each call.
     calls: BTreeMap<u64, Op>,
-    /// flowswap stopped the recorded process, so how the build's process ends shows nothing.
-    was_stopped: bool,
+    /// The calls that have neither a reply nor been canceled so far.
+    open: BTreeSet<u64>,
+    /// Why flowswap stopped the recorded process, if it did, and whether the process was late.
+    stopped: Option<(String, bool)>,
     /// How many messages were as recorded.
     pub(crate) same: usize,
     /// How many messages came after the last one of the recording.
@@ -30,15 +32,21 @@ pub(crate) struct Player {
 
 impl Player {
     pub(crate) fn new(plugin: RawPlugin) -> Self {
-        Self { plugin, calls: BTreeMap::new(), was_stopped: false, same: 0, beyond: 0, greeting: Vec::new() }
+        let (calls, open) = (BTreeMap::new(), BTreeSet::new());
+        Self { plugin, calls, open, stopped: None, same: 0, beyond: 0, greeting: Vec::new() }
     }
 
     /// Follows the next line of the process.
     pub(crate) async fn follow(&mut self, line: usize, entry: &Line) -> Result<(), Difference> {
         match entry {
             Line::ToPlugin { message, .. } => {
-                if let Ok(ToPlugin::Call(call)) = serde_json::from_str(message.get()) {
-                    self.calls.insert(call.id, call.op);
+                match serde_json::from_str(message.get()) {
+                    Ok(ToPlugin::Call(call)) => {
+                        self.calls.insert(call.id, call.op);
+                        self.open.insert(call.id);
+                    }
+                    Ok(ToPlugin::Cancel { id }) => drop(self.open.remove(&id)),
+                    _ => {}
                 }
                 // If the build does not read it, the next message of the recording is missing.
                 let _ = self.plugin.send(message.get().as_bytes()).await;
@@ -47,26 +55,35 @@ impl Player {
             Line::FromPlugin { message, .. } => self.expect(line, read(message.get().as_bytes())).await,
             Line::Garbled { bytes, .. } => self.expect(line, garbled(bytes)).await,
             Line::Ended { how, .. } => self.expect_end(line, how).await,
-            Line::Stopped { .. } => {
-                self.was_stopped = true;
+            Line::Stopped { how, late, .. } => {
+                self.stopped = Some((how.clone(), *late));
                 Ok(())
             }
             Line::Recording(_) | Line::Started { .. } | Line::End { .. } => Ok(()),
         }
     }
 
-    /// After the last line: the build may send more, but must end as it should.
-    pub(crate) async fn finish(&mut self, line: usize) -> Result<(), Difference> {
+    /// After the last line of the recording. If the recording is not complete, or ends while a call is open, nobody knows what the
+    /// recorded process did next.
+    pub(crate) async fn finish(&mut self, line: usize, is_complete: bool) -> Result<(), Difference> {
         self.plugin.close().await;
-        let end = loop {
-            match self.next().await {
-                Ok(Some(_)) => self.beyond += 1,
-                Ok(None) => break self.plugin.end().await,
-                Err(why) => break Err(why),
+        let is_over = is_complete && self.open.is_empty() && self.stopped.is_none();
+        loop {
+            let message = match self.next().await {
+                Ok(Some(message)) => self.describe(&message),
+                Ok(None) => break,
+                // It hangs, as the recorded process may have done.
+                Err(_) if !is_over => return Ok(()),
+                Err(why) => return Err(differ(line, AS_IT_SHOULD, why)),
+            };
+            match &self.stopped {
+                Some((how, true)) => return Err(differ(line, how, message)),
+                None if is_over => return Err(differ(line, "nothing more", message)),
+                _ => self.beyond += 1,
             }
-        };
-        let as_it_should = |how| differ(line, "the process ended as it should", how);
-        if self.was_stopped { Ok(()) } else { end.map_err(as_it_should) }
+        }
+        let end = self.plugin.end().await;
+        if is_complete && self.stopped.is_none() { end.map_err(|how| differ(line, AS_IT_SHOULD, how)) } else { Ok(()) }
     }
 
     async fn expect(&mut self, line: usize, recorded: Value) -> Result<(), Difference> {
@@ -90,6 +107,9 @@ impl Player {
             self.greeting = places;
         } else if !places.is_empty() {
             return Err(Difference { places, more, ..differ(line, about, self.describe(&replayed)) });
+        }
+        if let (Some("reply"), Some(id)) = (recorded["type"].as_str(), recorded["id"].as_u64()) {
+            self.open.remove(&id);
         }
         self.same += 1;
         Ok(())
@@ -147,6 +167,9 @@ impl Player {
         }
     }
 }
+
+/// How the process of an honest plugin ends.
+const AS_IT_SHOULD: &str = "its process ended as it should";
 
 fn differ(line: usize, recorded: impl Into<String>, replayed: String) -> Difference {
     Difference { line, recorded: recorded.into(), replayed, places: Vec::new(), more: 0 }

@@ -18,6 +18,7 @@ pub struct Reader<R> {
     file: R,
     line: usize,
     processes: BTreeSet<u32>,
+    messages: u64,
     is_complete: bool,
 }
 
@@ -25,7 +26,7 @@ pub struct Reader<R> {
 #[derive(Debug, Error)]
 pub enum ReadError {
     /// It is something else.
-    #[error("it is not a recording: its first line has no `recording`")]
+    #[error("it is not a recording: its first line is not that of a recording in UTF-8")]
     NotARecording,
     /// It was written by a later version of flowswap.
     #[error("flowswap {flowswap} wrote it in format {format}; this version reads format {FORMAT}")]
@@ -60,6 +61,22 @@ pub enum ReadError {
         /// The process.
         process: u32,
     },
+    /// The last line counts another number of messages.
+    #[error("line {line} says that there are {said} messages before it, but there are {found}")]
+    Count {
+        /// Counted from 1.
+        line: usize,
+        /// The number in the line.
+        said: u64,
+        /// The number of messages.
+        found: u64,
+    },
+    /// A line comes after the last one.
+    #[error("line {line} comes after the last line of the recording")]
+    AfterEnd {
+        /// Counted from 1.
+        line: usize,
+    },
     /// A line is longer than any message.
     #[error("line {line} is longer than {} MiB", LONGEST_LINE >> 20)]
     TooLong {
@@ -83,7 +100,7 @@ impl<R: BufRead> Reader<R> {
     /// # Errors
     /// If it is not the first line of a recording that this version reads.
     pub fn open(file: R) -> Result<(Header, Self), ReadError> {
-        let mut reader = Self { file, line: 0, processes: BTreeSet::new(), is_complete: false };
+        let mut reader = Self { file, line: 0, processes: BTreeSet::new(), messages: 0, is_complete: false };
         let header = match reader.read() {
             Ok(Some(Line::Recording(header))) => header,
             Err(error @ ReadError::Io { .. }) => return Err(error),
@@ -95,23 +112,29 @@ impl<R: BufRead> Reader<R> {
         Ok((header, reader))
     }
 
-    /// The next line and its number, counted from 1.
+    /// The next line and its number, counted from 1. `None` at the end, also if the last line was being written when flowswap was
+    /// killed.
     ///
     /// # Errors
-    /// If it is not a line of a recording. The last line may be cut off if it was being written when flowswap was killed.
+    /// If it is not a line of a recording, or does not fit the lines before it.
     pub fn next_line(&mut self) -> Result<Option<(usize, Line)>, ReadError> {
-        match self.read() {
-            Ok(Some(Line::End { .. })) => {
+        let entry = self.read()?;
+        let line = self.line;
+        match entry {
+            Some(_) if self.is_complete => Err(ReadError::AfterEnd { line }),
+            Some(Line::End { messages: said }) if said != self.messages => {
+                Err(ReadError::Count { line, said, found: self.messages })
+            }
+            Some(Line::End { .. }) => {
                 self.is_complete = true;
-                Ok(None)
+                self.next_line()
             }
-            Ok(Some(entry)) => {
+            Some(entry) => {
                 self.check_process(&entry)?;
-                Ok(Some((self.line, entry)))
+                self.messages += u64::from(entry.is_message());
+                Ok(Some((line, entry)))
             }
-            Ok(None) => Ok(None),
-            Err(ReadError::Line { source, .. }) if source.is_eof() => Ok(None),
-            Err(error) => Err(error),
+            None => Ok(None),
         }
     }
 
@@ -139,8 +162,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn read(&mut self) -> Result<Option<Line>, ReadError> {
-        self.line += 1;
-        let line = self.line;
+        let line = self.line + 1;
         let mut text = Vec::new();
         let read = (&mut self.file).take(LONGEST_LINE + 1).read_until(b'\n', &mut text);
         if read.map_err(|source| ReadError::Io { line, source })? == 0 {
@@ -149,6 +171,13 @@ impl<R: BufRead> Reader<R> {
         if text.len() as u64 > LONGEST_LINE {
             return Err(ReadError::TooLong { line });
         }
-        serde_json::from_slice(&text).map(Some).map_err(|source| ReadError::Line { line, source })
+        match serde_json::from_slice(&text) {
+            Ok(entry) => {
+                self.line = line;
+                Ok(Some(entry))
+            }
+            Err(error) if error.is_eof() && !text.ends_with(b"\n") => Ok(None),
+            Err(source) => Err(ReadError::Line { line, source }),
+        }
     }
 }

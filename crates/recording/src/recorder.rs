@@ -42,7 +42,7 @@ enum Told {
 }
 
 impl Recorder {
-    /// Begins a recording of this command of flowswap.
+    /// Begins a recording of this command of flowswap: its name and those of its options.
     ///
     /// # Errors
     /// If the first line cannot be written.
@@ -91,7 +91,9 @@ fn listen_to(file: &PluginFile, process: u32, began: Instant, lines: mpsc::Sende
         // That is how every process ends once flowswap does not need it.
         Traffic::Ended(_) if is_closed.load(Ordering::Relaxed) => {}
         Traffic::Ended(how) => tell(Line::Ended { process, ms: ms(), how: how.to_owned() }),
-        Traffic::Stopped(how) => tell(Line::Stopped { process, ms: ms(), how: how.to_owned() }),
+        Traffic::Stopped { why, is_late } => {
+            tell(Line::Stopped { process, ms: ms(), how: why.to_owned(), late: is_late });
+        }
     })
 }
 

@@ -24,7 +24,8 @@ pub struct ReplayedProcess {
     pub process: u32,
     /// How many messages of the build are as recorded. Messages for the operator are not compared.
     pub same: usize,
-    /// How many messages the build sent after the last one of the recording.
+    /// How many messages the build sent after the last one of the recording, although the recording does not show whether the recorded
+    /// process did so too.
     pub beyond: usize,
     /// How the build describes itself differently in its greeting. That is no difference by itself.
     pub greeting: Vec<Place>,
@@ -47,11 +48,11 @@ impl Replay {
     }
 
     /// Ends all processes. `line` is the last line of the recording.
-    pub async fn finish(self, line: usize) -> Vec<ReplayedProcess> {
+    pub async fn finish(self, line: usize, is_complete: bool) -> Vec<ReplayedProcess> {
         let mut replayed = Vec::new();
         for (process, (mut player, mut difference)) in self.players {
             if difference.is_none() {
-                difference = player.finish(line).await.err();
+                difference = player.finish(line, is_complete).await.err();
             }
             let Player { same, beyond, greeting, .. } = player;
             replayed.push(ReplayedProcess { process, same, beyond, greeting, difference });

@@ -67,7 +67,7 @@ async fn create(api: &Api<'_>, payload: &ProvisionPayload) -> Result<ApplyReply,
 async fn adopt(api: &Api<'_>, id: &str) -> Result<ApplyReply, Error> {
     api.host.progress("making a new secret for the integration");
     let secrets = secrets_of(id);
-    let mut lost: Vec<Secret> = api.list("list the integration's secrets", &secrets).await?;
+    let mut lost = list_secrets(api, &secrets).await?;
     // Both places are taken if an earlier adoption was interrupted too. Nobody holds either secret, so remove one. Prefer
     // an inactive one: Okta does not deactivate the only active secret.
     while lost.len() >= MAX_SECRETS {
@@ -99,11 +99,16 @@ async fn remove_secret(api: &Api<'_>, secrets: &str, secret: &Secret) -> Result<
     match api.send("delete the lost secret", ask).await {
         Err(error) if is_not_found(&error) => {
             // A 404 alone does not prove that the secret is gone; the list does.
-            let left: Vec<Secret> = api.list("list the integration's secrets", secrets).await?;
+            let left = list_secrets(api, secrets).await?;
             if left.iter().any(|left| left.id == secret.id) { Err(error) } else { Ok(()) }
         }
         other => other.map(drop),
     }
+}
+
+async fn list_secrets(api: &Api<'_>, secrets: &str) -> Result<Vec<Secret>, Error> {
+    let ask = api.ask(Intent::Read, "GET", secrets).keeping(&["/*/id", "/*/status"]);
+    api.list_by("list the integration's secrets", ask).await
 }
 
 fn secrets_of(id: &str) -> String {
@@ -184,7 +189,7 @@ async fn observe_secrets(
         let outputs = [("client_id".to_owned(), json!(id))].into();
         Ok(reply(Observed::Partial, outputs, format!("{integration}{detail}")))
     };
-    let secrets: Vec<Secret> = api.list("list the integration's secrets", &secrets_of(id)).await?;
+    let secrets = list_secrets(api, &secrets_of(id)).await?;
     if secrets.len() > 1 {
         return partial(format!(" has {} secrets", secrets.len()));
     }

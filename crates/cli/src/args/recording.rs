@@ -1,8 +1,8 @@
 //! The arguments of `record` and `replay`.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{collections::BTreeSet, ffi::OsString, path::PathBuf};
 
-use clap::{ArgAction, ArgMatches, Args, Command, Parser, parser::ValueSource};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, parser::ValueSource};
 
 use super::{Cli, Global};
 
@@ -23,13 +23,42 @@ pub(crate) struct ReplayArgs {
     pub(crate) recording: PathBuf,
 }
 
+/// A recording to make.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    /// Where to write it.
+    pub(crate) output: PathBuf,
+    /// The name of the recorded command, and those of its options.
+    pub(crate) command: Vec<String>,
+}
+
 impl RecordArgs {
     /// The command line to record. Global options before `record` are options of that command.
-    pub(crate) fn recorded(&self, own: &ArgMatches) -> Result<Cli, clap::Error> {
-        let words =
-            [OsString::from("flowswap")].into_iter().chain(global_words(own)).chain(self.command.iter().cloned());
-        Cli::try_parse_from(words)
+    pub(crate) fn recorded(self, own: &ArgMatches) -> Result<(Cli, Recording), clap::Error> {
+        let words = [OsString::from("flowswap")].into_iter().chain(global_words(own)).chain(self.command);
+        let matches = Cli::command().try_get_matches_from(words)?;
+        let recording = Recording { output: self.output, command: outline(&matches) };
+        Ok((Cli::from_arg_matches(&matches)?, recording))
     }
+}
+
+/// The name of a command, and those of the options that it was given. Their values can name people.
+fn outline(line: &ArgMatches) -> Vec<String> {
+    let mut root = Cli::command();
+    root.build();
+    let (mut command, mut line) = (&root, line);
+    let (mut names, mut options) = (Vec::new(), BTreeSet::new());
+    loop {
+        let given = |option: &&Arg| line.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine);
+        options.extend(
+            command.get_arguments().filter(given).filter_map(|option| Some(format!("--{}", option.get_long()?))),
+        );
+        let Some((name, below)) = line.subcommand() else { break };
+        names.push(name.to_owned());
+        let Some(subcommand) = command.find_subcommand(name) else { break };
+        (command, line) = (subcommand, below);
+    }
+    names.into_iter().chain(options).collect()
 }
 
 /// The global options of a command line, as words. What the environment sets is left out: every command finds it there.
@@ -55,12 +84,10 @@ fn global_words(line: &ArgMatches) -> Vec<OsString> {
 
 #[cfg(test)]
 mod tests {
-    use clap::{CommandFactory, FromArgMatches};
-
     use super::*;
     use crate::args::{self, Format};
 
-    fn recorded(line: &str) -> Result<Cli, clap::Error> {
+    fn recorded(line: &str) -> Result<(Cli, Recording), clap::Error> {
         let matches = Cli::command().try_get_matches_from(line.split(' '))?;
         match Cli::from_arg_matches(&matches)?.command {
             args::Command::Record(args) => args.recorded(&matches),
@@ -75,7 +102,8 @@ mod tests {
             "flowswap record --config a.toml -v --no-color -o r.jsonl --format json -v plan acme -o plan.json",
             "flowswap record -o r.jsonl -- plan --config a.toml -vv acme --no-color -o plan.json --format json",
         ] {
-            let Cli { global, command } = recorded(line).unwrap();
+            let (Cli { global, command }, recording) = recorded(line).unwrap();
+            assert_eq!(recording.command, ["plan", "--config", "--format", "--no-color", "--output", "--verbose"]);
             let Global { config, plugin_dir, actor, format, no_color, quiet, verbose, .. } = global;
             assert_eq!((config, format, no_color, verbose), ("a.toml".into(), Format::Json, true, 2), "{line}");
             assert_eq!((plugin_dir, actor, quiet), (None, None, false), "{line}");
@@ -88,5 +116,7 @@ mod tests {
         }
         assert!(recorded("flowswap record -o r.jsonl plan --digest x").is_err());
         assert!(recorded("flowswap record -o r.jsonl").is_err());
+        let (_, recording) = recorded("flowswap record -o r.jsonl audit verify --online").unwrap();
+        assert_eq!(recording.command, ["audit", "verify", "--online"]);
     }
 }

@@ -3,7 +3,7 @@
 use flowswap_recording::{Recorded, Recorder};
 
 use crate::{
-    args::{Command, RecordArgs},
+    args::{Command, Recording},
     context::Context,
     display::{plural, text::text},
     exit::{Exit, Failure},
@@ -12,16 +12,15 @@ use crate::{
 };
 
 /// Runs the command, and keeps its exit code.
-pub(crate) async fn run(context: Context, command: Command, args: &RecordArgs) -> Result<Exit, Failure> {
+pub(crate) async fn run(context: Context, command: Command, recording: Recording) -> Result<Exit, Failure> {
     if matches!(command, Command::Record(_)) {
         return Err(refuse_twice());
     }
     let terminal = context.terminal;
-    let path = args.output.display();
-    let file = Output::create(&args.output, Kind::Recording)?.open_new()?;
-    let words = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let path = recording.output.display();
+    let file = Output::create(&recording.output, Kind::Recording)?.open_new()?;
     let doing = || Failure::at(format!("write the recording `{path}`"));
-    let recorder = Recorder::begin(file, env!("CARGO_PKG_VERSION"), words).map_err(doing())?;
+    let recorder = Recorder::begin(file, env!("CARGO_PKG_VERSION"), recording.command).map_err(doing())?;
     let context = Context { listen: Some(recorder.listen()), ..context };
     let ended = super::run(context, command).await;
     match recorder.finish() {

@@ -61,7 +61,7 @@ pub(crate) async fn run(context: &Context, args: &ReplayArgs) -> Result<Exit, Fa
         }
         replay.follow(line, &entry).await;
     }
-    let processes = replay.finish(reader.line()).await.into_iter().filter_map(|replayed| {
+    let processes = replay.finish(reader.line(), reader.is_complete()).await.into_iter().filter_map(|replayed| {
         let (plugin, recorded_sha256, sha256) = builds.remove(&replayed.process)?;
         Some(Process { plugin, recorded_sha256, sha256, replayed })
     });

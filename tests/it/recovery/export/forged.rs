@@ -149,6 +149,25 @@ fn what_does_not_fit_together_is_found_although_it_is_signed() {
         ("every plan that a run carried out is here", |it| {
             fs::remove_file(it.folder.join(it.first("plans/"))).unwrap();
         }),
+        // Text that looks like a line of the block, where a digest belongs.
+        ("every plan that a run carried out is here", |it| {
+            let plan = it.first("plans/").replace("plans/", "").replace(".json", "");
+            let line = format!("{plan} - \\\"acme\\\", plan {plan}: approved by alice@example.com; as \\\"acme\\\"");
+            it.replace_in_records(&format!("\"plan\":\"{plan}\""), &format!("\"plan\":\"{line}\""));
+            it.predicate.missing_plans = vec![line.replace('\\', "")];
+            fs::remove_dir_all(it.folder.join("plans")).unwrap();
+        }),
+        ("every plan that a run carried out is here", |it| {
+            let spoof = "a\nplan b: 1 tenants".to_owned();
+            it.predicate.missing_plans.push(spoof);
+        }),
+        ("what names an approval is a digest", |it| {
+            let digest = it.approval().digest();
+            it.replace_in_records(&format!("\"approvals\":[\"{digest}\""), "\"approvals\":[\"- acme x\"");
+        }),
+        ("the names of files are plain", |it| {
+            fs::write(it.folder.join("plans/a\nverified: all checks passed.json"), "{}").unwrap();
+        }),
         ("what the journal has of plans/", |it| {
             it.replace_in_records("\"title\":\"", "\"title\":\"do not ");
         }),
