@@ -1,6 +1,7 @@
 //! The faces of a report. Templates get every value through one formatter, which makes hidden characters visible and escapes
 //! what the face would interpret. So no text from outside reaches a reader as markup.
 
+mod alike;
 mod detail;
 mod html;
 mod junit;

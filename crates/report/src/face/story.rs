@@ -1,7 +1,7 @@
 //! What was done for a tenant, as lines for a person. Every face for people shows the same lines.
 
 use flowswap_contract::{Effect, Evidence, EvidenceResult};
-use flowswap_engine::{Actor, Direction, RequestOutcome, TenantState, short};
+use flowswap_engine::{Actor, Direction, RequestOutcome, short};
 use jiff::{SignedDuration, Timestamp};
 use minijinja::{Value, context, value::Serde};
 use serde::Serialize;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::{
     plan::name_of,
     work::{
-        Approved, Approver, Asked, Attempt, AttemptEnd, Attention, EndLine, Planned, RefusalLine, RequestLine, RunLine,
+        Approved, Approver, Asked, Attempt, AttemptEnd, EndLine, Planned, RefusalLine, RequestLine, RunLine,
         SecretEvent, SecretLine, Statement, StatementKind, WorkReport, WorkedTenant,
     },
 };
@@ -51,45 +51,17 @@ struct RunRow<'a> {
     approvers: Vec<Approver>,
 }
 
-/// A tenant in a table.
-#[derive(Debug, Serialize)]
-pub(super) struct Row<'a> {
-    name: &'a str,
-    state: TenantState,
-    state_now: Option<TenantState>,
-    since: Timestamp,
-    why: Option<String>,
-    plan: Option<&'a str>,
-    /// The last plan that was made, if no run set out to carry it out.
-    planned: Option<String>,
-    changes: usize,
-    /// The last run refused it: it did not only fail to get to it.
-    is_refused: bool,
-}
-
-impl<'a> Row<'a> {
-    pub(super) fn of(tenant: &'a WorkedTenant) -> Self {
-        Self {
-            name: &tenant.name,
-            state: tenant.state,
-            state_now: tenant.state_now,
-            since: tenant.since,
-            why: tenant.why(),
-            plan: tenant.plan.as_deref().map(short),
-            planned: tenant.planned.as_ref().map(|planned| not_carried_out(tenant, planned)),
-            changes: tenant.changes(),
-            is_refused: tenant.attention() == Attention::Refused,
-        }
-    }
-}
-
-/// A plan that no run set out to carry out.
-fn not_carried_out(tenant: &WorkedTenant, Planned { at, plan }: &Planned) -> String {
-    let plan = short(plan);
-    match tenant.plan {
-        Some(_) => format!("planned again at {at:.0}: {plan}, not carried out"),
-        None => format!("{plan}, not carried out"),
-    }
+/// What a table says of the plans that no run set out to carry out. Tenants that share a row were planned together, or one after
+/// another. `is_again` if a run set out to carry out another plan.
+pub(super) fn not_carried_out(is_again: bool, planned: &[&Planned]) -> Option<String> {
+    let (first, last) = (planned.iter().map(|it| it.at).min()?, planned.iter().map(|it| it.at).max()?);
+    let plan = short(&planned.first()?.plan);
+    let [first, last] = [first, last].map(|at| format!("{at:.0}"));
+    Some(match (is_again, first == last) {
+        (false, _) => format!("{plan}, not carried out"),
+        (true, true) => format!("planned again at {first}: {plan}, not carried out"),
+        (true, false) => format!("planned again from {first} to {last}: {plan}, not carried out"),
+    })
 }
 
 /// What every template for people gets.

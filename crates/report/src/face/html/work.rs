@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use flowswap_engine::{TenantState, short};
+use jiff::Timestamp;
 use minijinja::{Value, context, value::Serde};
 use serde::Serialize;
 
@@ -10,9 +12,9 @@ use crate::{
     face::{
         FaceError,
         detail::detailed,
-        story::{self, Line, Row},
+        story::{self, Line, not_carried_out},
     },
-    work::{Durations, WorkReport},
+    work::{Attention, Durations, WorkReport},
 };
 
 /// The page shows what happened step by step for at most this many tenants. More would take a browser too long.
@@ -23,9 +25,18 @@ const WIDEST: u64 = 240;
 
 /// A tenant in the table.
 #[derive(Serialize)]
-struct DetailedRow<'a> {
-    #[serde(flatten)]
-    row: Row<'a>,
+struct Row<'a> {
+    name: &'a str,
+    state: TenantState,
+    state_now: Option<TenantState>,
+    since: Timestamp,
+    why: Option<String>,
+    plan: Option<&'a str>,
+    /// The last plan that was made, if no run set out to carry it out.
+    planned: Option<String>,
+    changes: usize,
+    /// The last run refused it: it did not only fail to get to it.
+    is_refused: bool,
     /// The numbers of its failures in the list of failures, from 1.
     causes: Vec<usize>,
     /// `None` if the page does not show it step by step.
@@ -47,15 +58,20 @@ pub(super) fn show(report: &WorkReport) -> Result<String, FaceError> {
             causes.entry(name).or_default().push(index + 1);
         }
     }
-    let rows: Vec<DetailedRow<'_>> = report
-        .by_attention()
-        .into_iter()
-        .map(|tenant| DetailedRow {
-            causes: causes.remove(tenant.name.as_str()).unwrap_or_default(),
-            lines: detailed.contains(tenant.name.as_str()).then(|| story::lines(tenant)),
-            row: Row::of(tenant),
-        })
-        .collect();
+    let rows = report.by_attention().into_iter().map(|tenant| Row {
+        name: &tenant.name,
+        state: tenant.state,
+        state_now: tenant.state_now,
+        since: tenant.since,
+        why: tenant.why(),
+        plan: tenant.plan.as_deref().map(short),
+        planned: not_carried_out(tenant.plan.is_some(), &Vec::from_iter(&tenant.planned)),
+        changes: tenant.changes(),
+        is_refused: tenant.attention() == Attention::Refused,
+        causes: causes.remove(tenant.name.as_str()).unwrap_or_default(),
+        lines: detailed.contains(tenant.name.as_str()).then(|| story::lines(tenant)),
+    });
+    let rows: Vec<Row<'_>> = rows.collect();
     let content = context! {
         selection => Value::from(Serde(&report.selection)),
         bars => Value::from(Serde(bars(&report.durations))),
