@@ -47,8 +47,8 @@ fn a_scope_that_only_the_new_client_has_is_said_at_the_beginning() {
     }
     for face in [Face::Html, Face::Markdown] {
         let text = words(face, &report).replace('`', "");
-        assert!(text.contains("added: okta.devices.read"), "{face:?}: {text}");
-        assert_eq!(text.matches("added: ").count(), 1, "{face:?}: only this scope of only this class");
+        assert!(text.contains("okta.devices.read (added)"), "{face:?}: {text}");
+        assert_eq!(text.matches("(added)").count(), 1, "{face:?}: only this scope of only this class");
     }
 }
 
