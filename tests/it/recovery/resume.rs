@@ -172,6 +172,9 @@ fn a_stopped_run_of_many_tenants_is_told_in_a_few_lines() {
     let summary = lab.json(&["report", "--run", "last"], 0)["summary"].to_string();
     let counted = format!("`apply` had {} tenants: {printed}.", planned.len());
     assert!(summary.contains(&counted), "{counted}: {summary}");
+    assert_eq!(summary.matches("skipped").count(), 1, "what was skipped is said once: {summary}");
+    let skipped = printed.strip_suffix(" skipped").unwrap().rsplit(' ').next().unwrap();
+    assert!(summary.contains(&format!(" and did not get to {skipped}.")), "{skipped}: {summary}");
     let status = lab.run(&["status"]).expect(0).stdout;
     let notes = |text: &str| text.lines().filter(|line| line.contains("skipped")).count();
     let skipped = planned.len() - 1;

@@ -9,6 +9,7 @@ mod reader;
 mod run;
 mod selection;
 mod statement;
+mod stop;
 mod summary;
 mod telling;
 mod tenant;

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use flowswap_contract::Phase;
-use flowswap_engine::{Direction, RequestOutcome, RunOutcome, TenantState, Verdict};
+use flowswap_engine::{Direction, RequestOutcome, TenantState, Verdict};
 use jiff::Timestamp;
 
 use super::{
     attempt::AttemptEnd,
-    run::{RunEnd, RunLine},
+    run::RunLine,
     selection::Selection,
     statement::SecretEvent,
+    stop::{Left, Stop},
     tenant::{Attention, WorkedTenant},
 };
 use crate::{cause::group, number::number};
@@ -18,7 +19,7 @@ use crate::{cause::group, number::number};
 /// Sentences about states, for one tenant and for several, and which states they are about.
 type Sentence = (&'static str, &'static str, &'static [TenantState]);
 
-const SENTENCES: [Sentence; 4] = {
+const DONE: [Sentence; 2] = {
     use TenantState as S;
     [
         (
@@ -27,6 +28,12 @@ const SENTENCES: [Sentence; 4] = {
             &[S::Swapped, S::Retired, S::Finalized],
         ),
         ("was rolled back", "were rolled back", &[S::RolledBack]),
+    ]
+};
+
+const UNFINISHED: [Sentence; 2] = {
+    use TenantState as S;
+    [
         ("waits for a person or for time", "wait for a person or for time", &[S::Waiting, S::Soaking, S::RollingBack]),
         ("is not finished", "are not finished", &[S::Running]),
     ]
@@ -58,51 +65,55 @@ pub(crate) fn summarize(
             sentences.push(format!("{} {verb} not in this report, because that run had no news.", count(without_news)));
         }
     }
-    sentences.extend(runs.iter().filter(|run| run.end == RunEnd::Interrupted).map(|run| stopped(run, tenants)));
+    sentences.extend(runs.iter().filter_map(|run| Stop::of(run, tenants)).map(|stop| stop.sentence()));
+    let last = runs.last().and_then(|run| Stop::of(run, tenants));
+    let left = last.map(|stop| stop.left(tenants)).unwrap_or_default();
     let bad = [
         (Attention::Failed, "failed or is stuck", "failed or are stuck"),
         (Attention::Refused, "was refused by the last run", "were refused by the last run"),
         (Attention::Skipped, "was skipped by the last run", "were skipped by the last run"),
     ];
     for (attention, one, many) in bad {
-        let those: Vec<&WorkedTenant> = tenants.iter().filter(|tenant| tenant.attention() == attention).collect();
+        let is_told = |tenant: &WorkedTenant| attention == Attention::Skipped && left.skipped.contains(&*tenant.name);
+        let those = tenants.iter().filter(|tenant| tenant.attention() == attention && !is_told(tenant));
+        let those: Vec<&WorkedTenant> = those.collect();
         if !those.is_empty() {
             sentences.push(format!("{} {}.", count(those.len()), if those.len() == 1 { one } else { many }));
             sentences.extend(name_by_cause(those, &own_words));
         }
     }
-    for (one, many, states) in SENTENCES {
-        let number = tenants.iter().filter(|tenant| states.contains(&tenant.state)).count();
-        if number > 0 {
-            sentences.push(format!("{} {}.", count(number), if number == 1 { one } else { many }));
-        }
-    }
+    sentences.extend(by_state(&DONE, tenants.iter(), false));
+    let others = tenants.iter().filter(|tenant| !left.begun.contains(&*tenant.name));
+    sentences.extend(by_state(&UNFINISHED, others, !left.begun.is_empty()));
     sentences.extend(purged(tenants));
-    sentences.extend(untouched(tenants));
+    sentences.extend(untouched(tenants, &left));
     sentences.push(sent(tenants));
     sentences.extend(received(tenants));
     sentences
 }
 
 fn count(tenants: usize) -> String {
-    number(tenants, "tenant", "tenants")
+    count_others(tenants, false)
 }
 
-/// That a run was stopped, and how many tenants it left.
-fn stopped(run: &RunLine, tenants: &[WorkedTenant]) -> String {
-    let is_of = |tenant: &&WorkedTenant| tenant.ends.iter().any(|end| end.run == run.id && end.interrupted);
-    let begun = tenants.iter().filter(is_of).count();
-    let is_skip = |tenant: &&WorkedTenant| tenant.refusals.iter().any(|it| it.run == run.id && it.is_skipped);
-    // A run does not record again that it skipped a tenant which an earlier run skipped for the same reason.
-    let of_run = run.outcomes.iter().find(|count| count.outcome == RunOutcome::Skipped).map(|count| count.tenants);
-    let skipped = of_run.unwrap_or_default().max(tenants.iter().filter(is_skip).count());
-    let at = run.ended_at.map(|at| format!(" at {at:.0}")).unwrap_or_default();
-    let left = match (begun, skipped) {
-        (0, 0) => "no tenant unfinished".to_owned(),
-        (0, _) => format!("{} unfinished", count(skipped)),
-        _ => format!("{} unfinished, and had begun {begun} of them", count(begun + skipped)),
+/// `2 tenants`, or `2 other tenants` if the sentences before have counted some.
+fn count_others(tenants: usize, has_told: bool) -> String {
+    let (one, many) = if has_told { ("other tenant", "other tenants") } else { ("tenant", "tenants") };
+    number(tenants, one, many)
+}
+
+/// A sentence for each group of states in which there is a tenant.
+fn by_state<'a>(
+    sentences: &[Sentence],
+    tenants: impl Iterator<Item = &'a WorkedTenant> + Clone,
+    has_told: bool,
+) -> Vec<String> {
+    let of = |(one, many, states): &Sentence| {
+        let those = tenants.clone().filter(|tenant| states.contains(&tenant.state)).count();
+        let verb = if those == 1 { one } else { many };
+        (those > 0).then(|| format!("{} {verb}.", count_others(those, has_told)))
     };
-    format!("Somebody stopped `{}`{at}. The run left {left}.", run.command)
+    sentences.iter().filter_map(of).collect()
 }
 
 /// A sentence for each cause: its tenants, and what happened.
@@ -140,10 +151,10 @@ fn purged(tenants: &[WorkedTenant]) -> Option<String> {
     }
 }
 
-/// The tenants that nothing was done for, by what a plan says of them.
-fn untouched(tenants: &[WorkedTenant]) -> Option<String> {
+/// The tenants that nothing was done for, by what a plan says of them, without those that a stopped run did not get to.
+fn untouched(tenants: &[WorkedTenant], left: &Left<'_>) -> Option<String> {
     let mut words: BTreeMap<(bool, Option<Verdict>), usize> = BTreeMap::new();
-    for tenant in tenants {
+    for tenant in tenants.iter().filter(|tenant| !left.skipped.contains(&*tenant.name)) {
         match tenant.state {
             TenantState::Planned => *words.entry((false, None)).or_default() += 1,
             TenantState::Unplanned => *words.entry((true, tenant.verdict)).or_default() += 1,
@@ -156,7 +167,8 @@ fn untouched(tenants: &[WorkedTenant]) -> Option<String> {
         None => format!("{number} {}", if is_unplanned { "unplanned" } else { "planned" }),
     };
     let words: Vec<String> = words.into_iter().map(word).collect();
-    (all > 0).then(|| format!("Nothing was done for {}: {}.", count(all), words.join(", ")))
+    let subject = count_others(all, !left.skipped.is_empty());
+    (all > 0).then(|| format!("Nothing was done for {subject}: {}.", words.join(", ")))
 }
 
 /// How many requests were to change something, and how they ended.

@@ -290,7 +290,7 @@ fn a_run_without_tenants_has_every_face() {
     }
 }
 
-/// A fleet of which nearly everything is alike fits, with what needs attention step by step.
+/// If nearly all tenants are alike, the text fits, with what needs attention step by step.
 #[test]
 fn markdown_names_tenants_that_are_alike_in_one_row() {
     let mut report = eventful().report(Selection::default());
@@ -437,7 +437,7 @@ fn the_numbers_of_a_run_are_those_that_it_printed() {
     This report is about 4 tenants and 1 run, from 2026-09-12T00:00:00Z to 2026-09-12T00:00:01Z.
     `apply` had 10 tenants: 2 swapped (1 of them before), 1 refused, 7 skipped.
     6 tenants are not in this report, because that run had no news.
-    Somebody stopped `apply` at 2026-09-12T00:00:01Z. The run left 7 tenants unfinished.
+    Somebody stopped `apply` at 2026-09-12T00:00:01Z. The run did not get to 7 tenants.
     1 tenant was refused by the last run.
     initech: refused by `apply`: could not read the provider again: unauthorized.
     1 tenant was skipped by the last run.
@@ -445,6 +445,80 @@ fn the_numbers_of_a_run_are_those_that_it_printed() {
     2 tenants use the client-credential flow, and that is confirmed.
     Nothing was done for 2 tenants: 2 planned.
     flowswap sent 2 requests to change something. All succeeded.
+    ");
+}
+
+/// What a stopped run left is counted once, and the numbers add up. After another run, they are those of that time.
+#[test]
+fn what_a_stopped_run_left_is_counted_once() {
+    let mut journal = Journal::new(["acme", "globex", "hooli", "initech", "soylent", "tyrell"]);
+    let stop = |journal: &mut Journal, name: &str, state| {
+        let reason = Some("stopped before step `test`".to_owned());
+        journal.add(name, Entry::TenantEnded { state, reason, interrupted: true });
+    };
+    let skip = |journal: &mut Journal, name: &str| {
+        journal.add(name, Entry::Skipped { goal: Goal::Swapped, reason: "the run was stopped".to_owned() });
+    };
+    let count = |outcome, state, tenants| OutcomeCount { outcome, state, tenants };
+    journal.run(RunCommand::Apply);
+    journal.begin("acme", Goal::Swapped);
+    journal.steps_until("acme", Phase::Confirm);
+    journal.finish("acme", TenantState::Swapped, None);
+    journal.begin("globex", Goal::Swapped);
+    journal.steps_until("globex", Phase::Prove);
+    stop(&mut journal, "globex", TenantState::Running);
+    journal.begin("hooli", Goal::Swapped);
+    journal.steps_until("hooli", Phase::Swap);
+    stop(&mut journal, "hooli", TenantState::Soaking);
+    skip(&mut journal, "initech");
+    skip(&mut journal, "soylent");
+    let states = [TenantState::Swapped, TenantState::Running, TenantState::Soaking].map(Some);
+    let ended = states.map(|state| count(RunOutcome::Ended, state, 1));
+    journal.outcomes = ended.into_iter().chain([count(RunOutcome::Skipped, None, 2)]).collect();
+    journal.end(true);
+    assert_snapshot!(journal.report(Selection::default()).summary.join("\n"), @r"
+    This report is about 6 tenants and 1 run, from 2026-09-12T00:00:00Z to 2026-09-12T00:00:01Z.
+    `apply` had 5 tenants: 1 running, 1 swapped, 1 soaking, 2 skipped.
+    Somebody stopped `apply` at 2026-09-12T00:00:01Z. The run did not finish 2 tenants (1 running, 1 soaking), and did not get to 2.
+    1 tenant uses the client-credential flow, and that is confirmed.
+    Nothing was done for 1 other tenant: 1 planned.
+    flowswap sent 5 requests to change something. All succeeded.
+    ");
+    // The next run is stopped too. It does not record again that it did not get to soylent.
+    journal.run(RunCommand::Apply);
+    journal.begin("globex", Goal::Swapped);
+    journal.steps_until("globex", Phase::Confirm);
+    journal.finish("globex", TenantState::Swapped, None);
+    journal.begin("initech", Goal::Swapped);
+    stop(&mut journal, "initech", TenantState::Running);
+    let ended = [TenantState::Swapped, TenantState::Running].map(|state| count(RunOutcome::Ended, Some(state), 1));
+    journal.outcomes = ended.into_iter().chain([count(RunOutcome::Skipped, None, 1)]).collect();
+    journal.end(true);
+    assert_snapshot!(journal.report(Selection::default()).summary.join("\n"), @r"
+    This report is about 6 tenants and 2 runs, from 2026-09-12T00:00:00Z to 2026-09-12T00:00:01Z.
+    Somebody stopped `apply` at 2026-09-12T00:00:01Z. The run did not finish 2 tenants (1 running, 1 soaking), and did not get to 2.
+    Somebody stopped `apply` at 2026-09-12T00:00:01Z. The run did not finish 1 tenant (running), and did not get to 1.
+    2 tenants use the client-credential flow, and that is confirmed.
+    1 other tenant waits for a person or for time.
+    Nothing was done for 1 other tenant: 1 planned.
+    flowswap sent 6 requests to change something. All succeeded.
+    ");
+    // A report about fewer tenants than the run had names those that the run did not get to.
+    let tenants = vec!["initech".to_owned(), "tyrell".to_owned(), "soylent".to_owned()];
+    journal.run(RunCommand::Apply);
+    skip(&mut journal, "tyrell");
+    journal.outcomes = vec![count(RunOutcome::Skipped, None, 40)];
+    journal.end(true);
+    assert_snapshot!(journal.report(Selection { tenants, ..Selection::default() }).summary.join("\n"), @r"
+    This report is about 3 tenants and 3 runs, from 2026-09-12T00:00:00Z to 2026-09-12T00:00:01Z.
+    Somebody stopped `apply` at 2026-09-12T00:00:01Z. The run did not get to 2 tenants.
+    Somebody stopped `apply` at 2026-09-12T00:00:01Z. The run did not finish 1 tenant (running), and did not get to 1.
+    Somebody stopped `apply` at 2026-09-12T00:00:01Z. The run did not get to 40 tenants.
+    2 tenants were skipped by the last run.
+    soylent, tyrell: skipped by `apply`: the run was stopped.
+    1 tenant is not finished.
+    Nothing was done for 2 tenants: 2 planned.
+    flowswap sent no request to change something.
     ");
 }
 
