@@ -218,6 +218,20 @@ fn a_reader_finds_what_happened() {
     reader.expect_no_complaint();
 }
 
+/// A text that does not wrap would push the last columns out of sight.
+#[test]
+fn the_table_of_what_happened_is_no_wider_than_the_page() {
+    let Some(reader) = Reader::new(true) else { return };
+    let mut journal = eventful();
+    journal.plan_again("tyrell");
+    reader.open(&journal.report(Selection::default()));
+    let wider = "const part = document.querySelector('.wide:has(#rows)'); return part.scrollWidth > part.clientWidth";
+    for media in ["light", "dark"] {
+        reader.wait(reader.browser.emulate(media));
+        assert_eq!(reader.wait(reader.browser.evaluate(wider, Vec::new())), json!(false), "{media}");
+    }
+}
+
 #[test]
 fn without_scripts_the_page_of_work_is_complete() {
     let Some(reader) = Reader::new(false) else { return };
