@@ -61,7 +61,7 @@ pub use record::{
 };
 pub use run::{
     AbandonError, Approval, Assignment, Decision, FleetLimits, Job, NoOperator, Operator, OperatorError, OperatorReply,
-    Outcome, Ports, ResolveError, Resolved, Runner, Summary, Unreachable,
+    Outcome, Ports, ResolveError, Resolved, Runner, STOPPED, Summary, Unreachable,
 };
 pub use run_id::RunId;
 pub use secret::Secret;

@@ -209,7 +209,8 @@ async fn record_refusal(
 /// How many intents are recorded at once, so that they share syncs.
 const INTENTS_AT_ONCE: usize = 128;
 
-const STOPPED: &str = "the run was stopped";
+/// Why a run skips a tenant if somebody stops the run. Journals have this text, so it must not change.
+pub const STOPPED: &str = "the run was stopped";
 
 /// The record of what a job is going to do. `None` if there is nothing to do, or if the journal does not allow it.
 fn intent(job: &Job, history: &TenantHistory) -> Option<Entry> {

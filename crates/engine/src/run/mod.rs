@@ -20,7 +20,7 @@ mod wait;
 use std::{collections::BTreeMap, sync::Arc};
 
 pub use abandon::AbandonError;
-pub use fleet::{FleetLimits, Summary};
+pub use fleet::{FleetLimits, STOPPED, Summary};
 use flowswap_contract::{self as contract, ErrorKind};
 pub use reply::{Assignment, NoOperator, Operator, OperatorError, OperatorReply};
 pub use resolve::{Decision, ResolveError, Resolved};

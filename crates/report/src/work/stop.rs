@@ -2,16 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flowswap_engine::{RunOutcome, TenantState};
+use flowswap_engine::{RunOutcome, STOPPED, TenantState};
 
 use super::{
     run::{RunEnd, RunLine},
     tenant::WorkedTenant,
 };
 use crate::number::number;
-
-/// Why a run skips a tenant if somebody stops the run. It is the engine's text in the journal.
-const STOPPED: &str = "the run was stopped";
 
 /// What a run left when somebody stopped it.
 pub(super) struct Stop<'a> {
