@@ -3,7 +3,8 @@
 
 use std::{
     env,
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
     time::Duration,
@@ -24,6 +25,8 @@ const FOREVER: Duration = Duration::from_secs(30);
 /// An open browser. Dropping this ends its processes.
 pub(crate) struct Browser {
     driver: Child,
+    /// Where the driver listens.
+    port: u16,
     /// Kept open, so that the driver can continue writing.
     _talk: BufReader<ChildStdout>,
     client: Client,
@@ -74,7 +77,7 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap();
-        Some(Self { driver, _talk: talk, client, _profile: profile })
+        Some(Self { driver, port, _talk: talk, client, _profile: profile })
     }
 
     pub(crate) async fn go(&self, url: &str) {
@@ -244,10 +247,20 @@ impl WebDriverCompatibleCommand for Vendor {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // ChromeDriver ends the browser when it ends.
-        let _ = self.driver.kill();
+        // If ChromeDriver is killed, the browser stays. It ends the browser if it is asked to shut down.
+        if shut_down(self.port).is_err() {
+            let _ = self.driver.kill();
+        }
         let _ = self.driver.wait();
     }
+}
+
+/// Asks ChromeDriver to end all browsers and then itself, and waits until it has closed the connection.
+fn shut_down(port: u16) -> io::Result<()> {
+    let mut connection = TcpStream::connect(("127.0.0.1", port))?;
+    connection.set_read_timeout(Some(FOREVER))?;
+    write!(connection, "GET /shutdown HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n")?;
+    connection.read_to_end(&mut Vec::new()).map(drop)
 }
 
 fn find(name: &str) -> Option<PathBuf> {
