@@ -7,6 +7,9 @@ use serde_json::value::RawValue;
 /// The format that this crate writes, and the latest that it reads.
 pub(crate) const FORMAT: u32 = 1;
 
+/// Within a text, JSON has no line break.
+const LINE_BREAKS: [char; 2] = ['\n', '\r'];
+
 /// A line of a recording. `process` counts the processes from 1, and `ms` the milliseconds since the recording began.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -92,12 +95,13 @@ pub struct Header {
 impl Line {
     /// The line for a message from the plugin. A line break in JSON outside of a text means no more than a space.
     pub(crate) fn from_plugin(process: u32, ms: u64, bytes: &[u8]) -> Self {
-        let on_one_line: Vec<u8> =
-            bytes.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect();
-        // Within a text, JSON has no line break, so what was not JSON before can be JSON now.
-        match (serde_json::from_slice::<&RawValue>(bytes), serde_json::from_slice(&on_one_line)) {
-            (Ok(_), Ok(message)) => Self::FromPlugin { process, ms, message },
-            _ => Self::Garbled { process, ms, bytes: STANDARD.encode(bytes) },
+        let message = serde_json::from_slice::<Box<RawValue>>(bytes).and_then(|message| match message.get() {
+            text if text.contains(LINE_BREAKS) => RawValue::from_string(text.replace(LINE_BREAKS, " ")),
+            _ => Ok(message),
+        });
+        match message {
+            Ok(message) => Self::FromPlugin { process, ms, message },
+            Err(_) => Self::Garbled { process, ms, bytes: STANDARD.encode(bytes) },
         }
     }
 

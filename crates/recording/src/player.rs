@@ -90,23 +90,23 @@ impl Player {
         if is_said(&recorded) {
             return Ok(());
         }
-        let about = self.describe(&recorded);
         let replayed = match self.next().await {
             Ok(Some(replayed)) => replayed,
             Ok(None) => {
                 let end = self.plugin.end().await.err().unwrap_or_else(|| "as it should".to_owned());
-                return Err(differ(line, about, format!("its process ended: {end}")));
+                return Err(differ(line, self.describe(&recorded), format!("its process ended: {end}")));
             }
-            Err(why) => return Err(differ(line, about, why)),
+            Err(why) => return Err(differ(line, self.describe(&recorded), why)),
         };
+        let differs = || differ(line, self.describe(&recorded), self.describe(&replayed));
         if key(&recorded) != key(&replayed) {
-            return Err(differ(line, about, self.describe(&replayed)));
+            return Err(differs());
         }
         let (places, more) = places(&recorded, &replayed);
         if recorded["type"] == "hello" {
             self.greeting = places;
         } else if !places.is_empty() {
-            return Err(Difference { places, more, ..differ(line, about, self.describe(&replayed)) });
+            return Err(Difference { places, more, ..differs() });
         }
         if let (Some("reply"), Some(id)) = (recorded["type"].as_str(), recorded["id"].as_u64()) {
             self.open.remove(&id);
