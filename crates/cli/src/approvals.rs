@@ -247,7 +247,7 @@ pub(crate) fn signed(approval: &Approval) -> SignedApproval {
 
 /// `1 person`, `2 people`.
 pub(crate) fn people(count: usize) -> String {
-    if count == 1 { "1 person".to_owned() } else { format!("{count} people") }
+    flowswap_report::number(count, "person", "people")
 }
 
 /// The class of each tenant with steps. Decodes one tenant at a time.

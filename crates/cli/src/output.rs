@@ -10,7 +10,7 @@ use std::{
 
 use flowswap_attest::{AnchorPredicate, ApprovalPredicate, Envelope, Predicate};
 use flowswap_host::{is_foreign_link, quoted};
-use flowswap_report::ReportKind;
+use flowswap_report::{ReportKind, has_keys};
 use serde_json::Value;
 
 use crate::{
@@ -80,12 +80,10 @@ impl Kind {
 
     /// Whether flowswap wrote a file with this text as this kind, even if somebody changed it since.
     fn recognizes(self, text: &str) -> bool {
-        let json = || serde_json::from_str::<Value>(text).ok();
-        let has = |value: &Value, keys: &[&str]| keys.iter().all(|key| value.get(key).is_some());
         match self {
-            Self::Plan => json().is_some_and(|value| {
-                has(&value, &["format", "digest", "not_after", "tenants"]) && !has(&value, &["summary"])
-            }),
+            Self::Plan => {
+                has_keys(text, &["format", "digest", "not_after", "tenants"]) && !has_keys(text, &["summary"])
+            }
             Self::Report(kind) => kind.recognizes(text),
             Self::Approval => is_signed::<ApprovalPredicate>(text),
             Self::Anchor => is_signed::<AnchorPredicate>(text),
@@ -93,7 +91,7 @@ impl Kind {
             Self::Recording => false,
             Self::Sheet => {
                 flowswap_report::SHEET_MARKS.iter().any(|mark| text.contains(mark))
-                    || json().is_some_and(|value| has(&value, &["tenant", "sheet", "deadline", "claims"]))
+                    || has_keys(text, &["tenant", "sheet", "deadline", "claims"])
             }
         }
     }

@@ -28,7 +28,8 @@ pub use diff::{
     ChangedPlugin, ChangedTenants, DIFFERENCE_FORMAT, Moved, Outcome, OwnValues, PlanDifference, PlanHead,
     TenantOutcome, TenantsOfClass, ValueChange,
 };
-pub use face::{Face, FaceError, Report, ReportKind};
+pub use face::{Face, FaceError, Report, ReportKind, has_keys};
+pub use number::number;
 pub use plan::{FindingLine, PlanReport, PluginLine, REPORT_FORMAT, explain_finding};
 pub use problem::{Problem, ProblemError, TroubledTenant};
 pub use sheet::{Ending, Fact, Instruction, SHEET_MARKS, Sheet};

@@ -1,11 +1,12 @@
 //! `flowswap record`: runs another command, and records what flowswap and the plugins say to each other.
 
 use flowswap_recording::{Recorded, Recorder};
+use flowswap_report::number;
 
 use crate::{
     args::{Command, Recording},
     context::Context,
-    display::{plural, text::text},
+    display::text::text,
     exit::{Exit, Failure},
     output::{Kind, Output},
     terminal::{Tone, paint},
@@ -30,8 +31,8 @@ pub(crate) async fn run(context: Context, command: Command, recording: Recording
         Ok(Recorded { processes, messages }) => terminal.say(text!(
             "recording: {} ({} with {})\nread it before you send it: it has no secret, but it has domains, names, and ids",
             path,
-            plural(usize::try_from(messages).unwrap_or(usize::MAX), "message"),
-            plural(processes as usize, "plugin process")
+            number(messages, "message", "messages"),
+            number(processes, "plugin process", "plugin processes")
         )),
         Err(error) => {
             let failure = doing()(error).hint("the command itself ran to its end; only the recording is incomplete");

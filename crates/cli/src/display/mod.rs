@@ -105,17 +105,7 @@ pub(crate) fn show_sources(evidence: &Evidence) -> Text {
 
 /// `1 tenant`, `2 tenants`.
 pub(crate) fn tenants(count: usize) -> String {
-    plural(count, "tenant")
-}
-
-/// `1 plan`, `2 plans`, `2 processes`.
-pub(crate) fn plural(count: usize, noun: &str) -> String {
-    let ending = match (count, noun.ends_with('s')) {
-        (1, _) => "",
-        (_, true) => "es",
-        (_, false) => "s",
-    };
-    format!("{count} {noun}{ending}")
+    flowswap_report::number(count, "tenant", "tenants")
 }
 
 /// Counts equal items, in the order of their first occurrence: `9 ready, 1 blocked`.

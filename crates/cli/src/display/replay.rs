@@ -2,12 +2,10 @@
 
 use flowswap_engine::short;
 use flowswap_recording::{Difference, Place};
+use flowswap_report::number;
 use serde_json::Value;
 
-use super::{
-    plural,
-    text::{Text, text},
-};
+use super::text::{Text, text};
 use crate::{
     commands::replay::{Process, Replayed},
     terminal::{Tone, paint},
@@ -44,18 +42,23 @@ fn show_process(process: &Process, path: &str) -> Text {
         text.extend(replayed.greeting.iter().map(show_place));
     }
     match &replayed.difference {
-        None => text += text!("  {}\n", paint(Tone::Good, text!("{} as recorded", plural(replayed.same, "message")))),
+        None => {
+            text += text!(
+                "  {}\n",
+                paint(Tone::Good, text!("{} as recorded", number(replayed.same, "message", "messages")))
+            )
+        }
         Some(difference) => {
             text += text!(
                 "  {} as recorded, then {}\n",
-                plural(replayed.same, "message"),
+                number(replayed.same, "message", "messages"),
                 paint(Tone::Bad, "a difference")
             );
             text += show_difference(difference, path);
         }
     }
     if replayed.beyond > 0 {
-        text += text!("  after the end of the recording: {} more\n", plural(replayed.beyond, "message"));
+        text += text!("  after the end of the recording: {} more\n", number(replayed.beyond, "message", "messages"));
     }
     text
 }
@@ -68,7 +71,7 @@ fn show_difference(difference: &Difference, path: &str) -> Text {
     }
     text.extend(places.iter().map(show_place));
     if *more > 0 {
-        text += text!("    and {} more\n", plural(*more, "place"));
+        text += text!("    and {} more\n", number(*more, "place", "places"));
     }
     text
 }

@@ -8,11 +8,11 @@ mod junit;
 mod markdown;
 mod story;
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use flowswap_engine::{escape_json, reveal, short};
 use minijinja::{AutoEscape, Environment, Output, State, Value, syntax::SyntaxConfig};
-use serde::Serialize;
+use serde::{Serialize, de::IgnoredAny};
 
 use crate::{
     diff::PlanDifference,
@@ -61,8 +61,7 @@ pub enum ReportKind {
 impl ReportKind {
     /// Whether a file with this text is such a report, even if somebody changed it since. Then another one may replace it.
     pub fn recognizes(self, text: &str) -> bool {
-        let has_keys = |value: serde_json::Value| self.keys().iter().all(|key| value.get(key).is_some());
-        self.marks().iter().any(|mark| text.contains(mark)) || serde_json::from_str(text).is_ok_and(has_keys)
+        self.marks().iter().any(|mark| text.contains(mark)) || has_keys(text, self.keys())
     }
 
     /// What the HTML page, the Markdown, and the JUnit XML have in them, and nothing else has.
@@ -94,6 +93,12 @@ impl ReportKind {
             Self::Work => &["format", "journal", "summary", "runs"],
         }
     }
+}
+
+/// Whether a text is a JSON object with these keys. It never becomes a tree: a plan may have hundreds of megabytes.
+pub fn has_keys(text: &str, keys: &[&str]) -> bool {
+    let members = serde_json::from_str::<BTreeMap<String, IgnoredAny>>(text);
+    members.is_ok_and(|members| keys.iter().all(|key| members.contains_key(*key)))
 }
 
 /// Why a report was not written.

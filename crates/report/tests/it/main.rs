@@ -13,3 +13,6 @@ mod review;
 mod run_sheet;
 mod sheet;
 mod work;
+
+/// GitHub refuses longer ones.
+const MOST_CHARACTERS_OF_A_COMMENT: usize = 65_536;

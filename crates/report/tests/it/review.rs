@@ -5,7 +5,10 @@ use flowswap_report::{Face, PlanDifference, PlanReport};
 
 use serde_json::json;
 
-use crate::fleet::{Shape, freeze, plan, planned};
+use crate::{
+    MOST_CHARACTERS_OF_A_COMMENT,
+    fleet::{Shape, freeze, plan, planned},
+};
 
 const FACES: [Face; 3] = [Face::Html, Face::Markdown, Face::Json];
 
@@ -117,9 +120,6 @@ fn large(tenants: usize) -> PlanReport {
     }
     report
 }
-
-/// GitHub refuses longer ones.
-const MOST_CHARACTERS_OF_A_COMMENT: usize = 65_536;
 
 #[test]
 fn markdown_fits_a_comment_and_says_what_it_leaves_out() {

@@ -9,6 +9,7 @@ use insta::assert_snapshot;
 use jiff::SignedDuration;
 
 use crate::{
+    MOST_CHARACTERS_OF_A_COMMENT,
     eventful::eventful,
     journal::{Journal, dana, error, secret_of},
 };
@@ -255,9 +256,6 @@ fn large(tenants: usize) -> WorkReport {
     }
     report
 }
-
-/// GitHub refuses longer ones.
-const MOST_CHARACTERS_OF_A_COMMENT: usize = 65_536;
 
 #[test]
 fn markdown_fits_a_comment_and_says_what_it_leaves_out() {

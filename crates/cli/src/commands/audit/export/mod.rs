@@ -7,7 +7,7 @@ use std::fs;
 
 use flowswap_attest::{ExportPredicate, Predicate as _, Signed, Statement, Subject};
 use flowswap_engine::{Clock, PlanFile};
-use flowswap_report::WorkedTenant;
+use flowswap_report::{WorkedTenant, number};
 use flowswap_store::{SqliteJournal, StateDir};
 
 use super::anchor::read_signers;
@@ -15,7 +15,7 @@ use crate::{
     args::ExportArgs,
     context::{Context, SystemClock, cannot_read},
     display::{
-        plural, tenants,
+        tenants,
         text::{Text, text},
     },
     exit::{Exit, Failure},
@@ -71,16 +71,12 @@ pub(crate) async fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Fa
     })?;
     folder.finish(envelope.as_bytes())?;
     let predicate = &signed.statement.predicate;
-    let approvals = match exported.approvals.len() {
-        1 => "1 approval".to_owned(),
-        count => format!("{count} approvals"),
-    };
     context.terminal.say(text!(
         "exported {} of {}, {}, and {} to {}, signed with the key {}",
-        plural(exported.told, "record"),
+        number(exported.told, "record", "records"),
         tenants(exported.work.len()),
-        plural(plans, "plan"),
-        approvals,
+        number(plans, "plan", "plans"),
+        number(exported.approvals.len(), "approval", "approvals"),
         args.output.display(),
         signed.fingerprint
     ));
@@ -131,7 +127,7 @@ fn statement_name(tenant: &WorkedTenant) -> String {
 fn describe_missing(digests: &[String]) -> Text {
     text!(
         "there is no copy of {}, because an earlier version carried it out or somebody removed it: {}",
-        plural(digests.len(), "plan"),
+        number(digests.len(), "plan", "plans"),
         digests.join(", ")
     )
 }
